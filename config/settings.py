@@ -150,10 +150,16 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _tcp_names_an_input(self) -> Self:
-        named, known = self.local.tcp_source, [one.name for one in self.sources.inputs]
-        if named is not None and named not in known:
-            wrong = f"no input {named!r}; add it to sources.inputs, which has {', '.join(known) or 'none'}"
-            refuse(self, [(("local", "tcp_source"), named, wrong)])
+        known = [one.name for one in self.sources.inputs]
+        has = f"add it to sources.inputs, which has {', '.join(known) or 'none'}"
+        refuse(
+            self,
+            [
+                ((section, "tcp_source"), named, f"no input {named!r}; {has}")
+                for section, named in (("local", self.local.tcp_source), ("web", self.web.tcp_source))
+                if named is not None and named not in known
+            ],
+        )
         return self
 
     @property

@@ -107,6 +107,14 @@ class DoorSettings(Section):
     insecure: bool = Field(
         False, description="true accepts requests from a network without tokens (see the tokens section)"
     )
+    tcp: Address | None = Field(
+        None,
+        description="host:port for connections that send records, one a line; off when absent. With Kafka, "
+        "of the role intake",
+    )
+    tcp_source: str | None = Field(
+        None, description="name in sources.inputs of what they send; records of docs/event.md when absent"
+    )
 
 
 class LocalSettings(DoorSettings):
@@ -124,16 +132,10 @@ class LocalSettings(DoorSettings):
     backlog_mib: Annotated[int, Field(ge=64, le=16 << 20)] = Field(
         2048, description="size of the log, MiB; beyond this, senders get 503 and files wait"
     )
-    tcp: Address | None = Field(
-        None, description="host:port for connections that send records, one a line; off when absent"
-    )
-    tcp_source: str | None = Field(
-        None, description="name in sources.inputs of what they send; records of docs/event.md when absent"
-    )
 
 
 class WebSettings(DoorSettings):
-    """Health, metrics and status of the Kafka daemon."""
+    """Health, metrics and status of the Kafka daemon, and the intake of the role ``intake``."""
 
     listen: Address = Field("127.0.0.1:8766", description="host:port")
 

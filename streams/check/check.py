@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 
 from config.settings import Settings
 from streams.check.buttons import check_buttons
@@ -15,15 +15,16 @@ from streams.check.result import CheckResult
 from streams.check.sinks import check_sinks
 from streams.check.slack import check_slack
 from streams.check.sources import check_sources
+from streams.kafka.roles import INTAKE
 
 
-def check(settings: Settings) -> Iterator[CheckResult]:
-    """Check everything that a daemon needs; ``settings`` have been validated already."""
+def check(settings: Settings, roles: Collection[str] = ()) -> Iterator[CheckResult]:
+    """Check everything that a daemon with these roles needs; ``settings`` have been validated already."""
     yield CheckResult(True, "configuration: valid")
     yield from check_expired(settings, time.time())
-    yield from check_door(settings)
+    yield from check_door(settings, intake=INTAKE in roles if settings.kafka else None)
     if settings.kafka:
-        yield from check_kafka(settings.kafka, settings.sources)
+        yield from check_kafka(settings.kafka, settings.sources, roles)
     else:
         scheme = "http" if settings.local.tls is None else "https"
         yield CheckResult(

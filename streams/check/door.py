@@ -8,10 +8,12 @@ from streams.check.result import CheckResult
 from streams.process.door import DoorError, door_of
 
 
-def check_door(settings: Settings, environment: Mapping[str, str] = os.environ) -> Iterator[CheckResult]:
-    """Check the tokens and the certificate, and say who can ask for what."""
+def check_door(
+    settings: Settings, environment: Mapping[str, str] = os.environ, *, intake: bool | None = None
+) -> Iterator[CheckResult]:
+    """Check the tokens and the certificate, and say who can ask for what; ``intake`` as for ``door_of``."""
     try:
-        door = door_of(settings, environment)
+        door = door_of(settings, environment, intake=intake)
     except DoorError as error:
         yield CheckResult(False, str(error))
         return

@@ -18,6 +18,7 @@ from streams.check.result import CheckResult
 from streams.kafka.client import client_options, open_client
 from streams.kafka.faults import ConnectionFault
 from streams.kafka.probe import reach, why_unusable
+from streams.kafka.roles import INTAKE, mistake
 from streams.kafka.topics import GRANT, Topics, missing_topics
 
 HIDDEN: Final = TopicAuthorizationFailedError.errno
@@ -25,9 +26,23 @@ READ, WRITE = "READ", "WRITE"
 OPEN: Final = ("PLAIN", "OAUTHBEARER")  # SCRAM sends no password
 
 
-def check_kafka(kafka: KafkaSettings, sources: SourcesSettings) -> Iterator[CheckResult]:
-    """Check the connections to all brokers, then rights and topics, those of inputs among them."""
+def check_kafka(
+    kafka: KafkaSettings, sources: SourcesSettings, roles: Collection[str] = ()
+) -> Iterator[CheckResult]:
+    """Check the connections to all brokers, then rights and topics, those of inputs among them.
+
+    Parameters
+    ----------
+    kafka, sources
+        What is configured.
+    roles
+        What the process is to do; with ``intake`` alone, nothing but the topic of the requests matters.
+    """
+    stages, takes = not roles or set(roles) != {INTAKE}, INTAKE in roles
     topics = Topics.of(kafka, sources)
+    if (no := mistake(roles, kafka)) is not None:
+        yield CheckResult(False, f"kafka: {no}")
+        return
     try:
         reached, wrong = asyncio.run(_reached(kafka))
     except SecretError as error:
@@ -44,11 +59,18 @@ def check_kafka(kafka: KafkaSettings, sources: SourcesSettings) -> Iterator[Chec
         return
     try:
         with open_client(KafkaAdminClient, **client_options(kafka)) as admin:
-            described = {one["name"]: one for one in admin.describe_topics(list(_needed(topics)))}
-            yield from _check_rights(kafka, topics, described, admin)
+            needed = _needed(topics, stages=stages, takes=takes)
+            described = {one["name"]: one for one in admin.describe_topics(list(needed))}
+            yield from _check_rights(kafka, needed, described, admin, stages=stages)
     except KafkaError as error:
         yield CheckResult(False, f"kafka: {why_unusable(kafka, error)}")
         return
+    yield from _check_topics(kafka, sources if stages else SourcesSettings(), described, stages=stages)
+
+
+def _check_topics(
+    kafka: KafkaSettings, sources: SourcesSettings, described: Mapping[str, Any], *, stages: bool
+) -> Iterator[CheckResult]:
     visible = {name for name, one in described.items() if one["error_code"] != HIDDEN}
     present = {name for name in visible if not described[name]["error_code"]}
     if kafka.requests in present:
@@ -59,7 +81,7 @@ def check_kafka(kafka: KafkaSettings, sources: SourcesSettings) -> Iterator[Chec
             f"kafka: no topic {kafka.requests}; correct kafka.requests, or create it with `uneri setup`",
         )
     yield from _check_inputs(sources, described, present)
-    if missing := [name for name in missing_topics(kafka, present) if name in visible]:
+    if stages and (missing := [name for name in missing_topics(kafka, present) if name in visible]):
         yield CheckResult(False, f"kafka: {', '.join(missing)} missing; create them with `uneri setup`")
 
 
@@ -110,10 +132,14 @@ def _with(kafka: KafkaSettings) -> str:
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def _needed(topics: Topics) -> dict[str, tuple[str, ...]]:
-    """Return what a daemon with all roles does with each topic."""
+def _needed(topics: Topics, *, stages: bool, takes: bool) -> dict[str, tuple[str, ...]]:
+    """Return what a daemon does with each topic: with the roles of all stages, and as one that takes in."""
+    if not stages:
+        return {topics.requests: (WRITE,)}
+    written = {topics.requests: (READ, WRITE)} if takes else {}
     return {
         **dict.fromkeys(topics.sources, (READ,)),
+        **written,
         topics.rollups: (READ, WRITE),
         topics.findings: (READ, WRITE),
         topics.notices: (READ, WRITE),
@@ -123,19 +149,24 @@ def _needed(topics: Topics) -> dict[str, tuple[str, ...]]:
 
 
 def _check_rights(
-    kafka: KafkaSettings, topics: Topics, described: Mapping[str, Any], admin: KafkaAdminClient
+    kafka: KafkaSettings,
+    needed: Mapping[str, tuple[str, ...]],
+    described: Mapping[str, Any],
+    admin: KafkaAdminClient,
+    *,
+    stages: bool,
 ) -> Iterator[CheckResult]:
-    """Find rights that a daemon with all roles lacks."""
+    """Find rights that a daemon lacks."""
     lacking: dict[str, list[str]] = {}
-    for name, rights in _needed(topics).items():
+    for name, rights in needed.items():
         given = described[name]["authorized_operations"]
         hidden = described[name]["error_code"] == HIDDEN
         missing = [one for one in rights if hidden or (given is not None and one not in given)]
         if missing:
             lacking.setdefault(" and ".join(missing), []).append(f"topic {name}")
-    if not _allowed(lambda: admin.describe_groups([kafka.app])):
+    if stages and not _allowed(lambda: admin.describe_groups([kafka.app])):
         lacking.setdefault(READ, []).append(f"group {kafka.app}")
-    if not _allowed(lambda: admin.describe_transactions([f"{topics.checkpoints}-"])):
+    if stages and not _allowed(lambda: admin.describe_transactions([f"{Topics.of(kafka).checkpoints}-"])):
         lacking.setdefault(WRITE, []).append(f"transactional ids {kafka.app}-*")
     if lacking:
         listed = "; ".join(f"{rights} on {', '.join(names)}" for rights, names in lacking.items())

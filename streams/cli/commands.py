@@ -122,6 +122,15 @@ Form = Annotated[
         "of the input whose topic it is; else records of docs/event.md.",
     ),
 ]
+Roles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--role",
+        metavar="ROLE",
+        help="Kafka only: rollup, detect, incidents, notify or intake, separated by commas. Default: all "
+        "but intake, which takes records in over HTTP for the topic of requests.",
+    ),
+]
 Out = Annotated[Path, typer.Option(metavar="DIR", help="Folder for the results.", parser=_folder)]
 Url = Annotated[
     str | None,
@@ -146,16 +155,14 @@ def demo(
     _exit_with(lambda: run_demo(out))
 
 
+def _split(role: list[str] | None) -> set[str]:
+    return {one.strip() for several in role or () for one in several.split(",")}
+
+
 @app.command()
 def run(
     config: Config = None,
-    role: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ROLE",
-            help="Kafka only: rollup, detect, incidents or notify, separated by commas. Default: all.",
-        ),
-    ] = None,
+    role: Roles = None,
     follow: Annotated[
         list[Path] | None,
         typer.Option(metavar="FILE", help="Local only: read the lines of a growing file. Repeatable."),
@@ -175,7 +182,7 @@ def run(
     """Run the daemon.
 
     It reads from Kafka if the configuration has a `kafka` section; otherwise it accepts events over HTTP at
-    `local.listen`.
+    `local.listen`. With Kafka, `--role intake` accepts them at `web.listen`.
     """
     settings = settings_of(config)
     if settings.limits.aws and settings.limits.aws.daily:
@@ -190,7 +197,7 @@ def run(
                 "--follow, --stdin, --source and --format apply to the local driver only; remove them, or "
                 "the kafka section"
             )
-        roles = {one.strip() for several in role or () for one in several.split(",")}
+        roles = _split(role)
         _exit_with(lambda: run_kafka(settings, roles or None, read=lambda: load_settings(config)))
     from streams.local.daemon import run_local
 
@@ -478,7 +485,7 @@ def simulate(
 
 
 @app.command()
-def check(config: Config = None) -> None:
+def check(config: Config = None, role: Roles = None) -> None:
     """Validate the configuration and test its connections.
 
     Exits with 1 if Kafka, Slack or another receiver fails its check, or the sample of a mapping does not fit,
@@ -487,7 +494,7 @@ def check(config: Config = None) -> None:
     from streams.check.check import check as checks
 
     ok = True
-    for result in checks(settings_of(config)):
+    for result in checks(settings_of(config), _split(role)):
         typer.echo({True: "ok     ", False: "WRONG  ", None: "note   "}[result.ok] + result.text)
         ok = ok and result.ok is not False
     raise typer.Exit(OK if ok else FOUND)

@@ -1,4 +1,4 @@
-"""``local.tcp``: connect, and send records, one a line, for as long as you like.
+"""``local.tcp``, ``web.tcp``: connect, and send records, one a line, for as long as you like.
 
 Lines are stored in their order; nothing is read while they are, or while the driver is full, so that a sender
 waits. Who closes its sending side is answered with one line of JSON: how many lines are stored. So is who is
@@ -63,6 +63,8 @@ class TcpDoor:
         Returns those that are accepted now.
     tls
         For TLS.
+    setting
+        What says where it listens.
     """
 
     def __init__(
@@ -72,6 +74,8 @@ class TcpDoor:
         lines: LineReader,
         tokens: Callable[[], Tokens] = Tokens,
         tls: ssl.SSLContext | None = None,
+        *,
+        setting: str = "local.tcp",
     ) -> None:
         host, _, port = listen.rpartition(":")
         self._host = host.removeprefix("[").removesuffix("]")
@@ -80,6 +84,7 @@ class TcpDoor:
         self._lines = lines
         self._tokens = tokens
         self._tls = tls
+        self._setting = setting
         self._server: asyncio.Server | None = None
         self._open: dict[asyncio.Task[None], _Connection] = {}
         self._stopping = False
@@ -106,7 +111,7 @@ class TcpDoor:
         except OSError as error:
             raise ListenError(
                 f"cannot listen on {self._host}:{self._port} ({error.strerror}); stop the process that uses "
-                "this address, or set local.tcp to another one"
+                f"this address, or set {self._setting} to another one"
             ) from error
         port: int = self._server.sockets[0].getsockname()[1]
         return port

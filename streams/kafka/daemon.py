@@ -2,8 +2,9 @@
 
     requests ── rollup ── rollups ── detect ── findings ── incidents ── notices ── notify ── outbox ── Slack
 
-Topics of sources.inputs are rolled up beside that of the requests. A process runs all roles or some. Roles
-scale by partitions and processes, except incidents and notify, whose topics have one partition.
+Topics of sources.inputs are rolled up beside that of the requests. A process runs all of these roles or some.
+Roles scale by partitions and processes, except incidents and notify, whose topics have one partition. A role
+apart, intake, takes records in over HTTP and TCP and writes them to the requests.
 """
 
 import asyncio
@@ -34,14 +35,16 @@ from streams.kafka.connection import connection_options
 from streams.kafka.delivery import Delivery
 from streams.kafka.fenced_store import FencedStore
 from streams.kafka.hanging_transactions import HangingTransactions
+from streams.kafka.intake import KafkaIntake
 from streams.kafka.membership import leave
+from streams.kafka.roles import INTAKE, ROLES, mistake
 from streams.kafka.stage import StageRunner
 from streams.kafka.stage_host import Hosted, Send, StageHost, fatal, fatal_when_failed
 from streams.kafka.stages import DetectStage, IncidentsStage, RollupStage
 from streams.kafka.status import queues, readings, status_of
 from streams.kafka.takeovers import Takeovers
 from streams.kafka.topic_watch import TopicWatch
-from streams.kafka.topics import Topic, TopicError, Topics, verified_topics
+from streams.kafka.topics import Topic, TopicError, Topics, verified_requests, verified_topics
 from streams.kafka.watermark_alignment import WatermarkAlignment
 from streams.limits.keeper import LimitsKeeper, limits_status
 from streams.notify.slack_secrets import slack_secrets
@@ -56,7 +59,6 @@ from streams.process.watchdog import Watchdog, guard
 from streams.registry.registry import Registry, registry_status
 from streams.registry.registry_client import RegistryError
 
-ROLES: Final = frozenset({"rollup", "detect", "incidents", "notify"})
 CHECKPOINT_SECONDS: Final = 5.0
 AT_ONCE: Final = 256 * 1024
 """Bytes of payloads converted in one turn of the event loop: a tenth of a second to a second of work."""
@@ -72,7 +74,7 @@ class KafkaDaemon:
     settings
         With a ``kafka`` section.
     roles
-        Some of ``ROLES``.
+        Some of ``KNOWN_ROLES``.
     watchdog
         Receives heartbeats of the event loop and reports of stuck stages; the caller starts it.
     every
@@ -101,14 +103,14 @@ class KafkaDaemon:
         self._roles = sorted(roles)
         self._watchdog = watchdog
         self.metrics = Metrics()
-        self._door = door_of(settings)
+        self._registry = Registry(settings.sources.registry) if settings.sources.registry else None
+        self._door = door_of(settings, intake=INTAKE in roles)
         self._limits = LimitsKeeper(settings)
         self._tokens = self._door.tokens  # as the newest reload read them
         self._host: StageHost | None = None  # once Kafka has answered
         self._takeovers: Takeovers | None = None
         self._delivery = Delivery(settings, self.metrics)
         self._credentials = _credentials(kafka)
-        self._registry = Registry(settings.sources.registry) if settings.sources.registry else None
         self.reloading = Reloading(
             settings,
             read or (lambda: settings),
@@ -117,13 +119,22 @@ class KafkaDaemon:
             failed=self.metrics.reload_failed,
         )
         self._access = self._door.access(self.metrics.web_refused)
+        self._intake: KafkaIntake | None = None
+        if INTAKE in roles:
+            self._intake = KafkaIntake(
+                settings, kafka, self.metrics, self._door, lambda: self._tokens, schemas=self._registry
+            )
         self._waits_for = f"Kafka at {', '.join(kafka.brokers)} has not answered yet"
         self._web = HttpServer(
             settings.web.listen,
             self.status,
             self._not_ready,
             self.metrics.registry,
-            [*self._delivery.routes(), *self.reloading.routes()],
+            [
+                *(self._intake.routes() if self._intake else ()),
+                *self._delivery.routes(),
+                *self.reloading.routes(),
+            ],
             unhealthy=watchdog.reason,
             refresh=self._refresh,
             access=self._access,
@@ -136,6 +147,8 @@ class KafkaDaemon:
         Health is served from the start: a broker that does not answer is waited for.
         """
         port = await self._web.start()
+        if self._intake is not None:
+            await self._intake.start()
         if note := self._door.note():
             log.warning(note)
         guarding = asyncio.create_task(guard(self._watchdog, self._stuck, self.metrics.loop_delay.observe))
@@ -144,8 +157,9 @@ class KafkaDaemon:
         reloading.add_done_callback(fatal_when_failed)
         try:
             if await wait_for_kafka(self._kafka, stopping):
-                present = await asyncio.to_thread(verified_topics, self._kafka, self._topics.inputs)
-                await asyncio.to_thread(leave, self._kafka)
+                present = await asyncio.to_thread(self._verified)
+                if self._has_stages:
+                    await asyncio.to_thread(leave, self._kafka)
                 watching = asyncio.create_task(TopicWatch(self._kafka, present).run())
                 watching.add_done_callback(fatal_when_failed)
                 keeping = asyncio.create_task(self._keep_limits())
@@ -156,14 +170,28 @@ class KafkaDaemon:
                 finally:
                     watching.cancel()
                     keeping.cancel()
-                await asyncio.to_thread(leave, self._kafka)
+                if self._has_stages:
+                    await asyncio.to_thread(leave, self._kafka)
         finally:
+            if self._intake is not None:
+                await self._intake.refuse()
             await self._web.stop()
+            if self._intake is not None:
+                await self._intake.stop()
             guarding.cancel()
             reloading.cancel()
 
+    @property
+    def _has_stages(self) -> bool:
+        return self._roles != [INTAKE]
+
+    def _verified(self) -> dict[str, Topic]:
+        if self._has_stages:
+            return verified_topics(self._kafka, self._topics.inputs)
+        return verified_requests(self._kafka)
+
     def _prepare(self, settings: Settings) -> tuple[str, ...]:
-        self._tokens = door_of(settings).tokens
+        self._tokens = door_of(settings, intake=self._door.intake).tokens
         slack_secrets(settings.slack)
         read_limits_of(settings)
         return () if _credentials(self._kafka) == self._credentials else ("the credentials for Kafka",)
@@ -176,8 +204,23 @@ class KafkaDaemon:
         self._limit(self._limits.capacity)
         await self._delivery.reload(reload.settings)
         self._access.take_up(self._tokens)
+        if self._intake is not None:
+            self._intake.take_up()
 
     async def _run(self, present: dict[str, Topic], stopping: asyncio.Event) -> None:
+        if self._intake is not None:
+            self._intake.produce().add_done_callback(fatal_when_failed)
+        if self._has_stages:
+            await self._run_stages(present, stopping)
+        else:
+            self._waits_for = ""
+            log.info("started", roles=self._roles)
+            await stopping.wait()
+            self._watchdog.stop_within()
+            self._waits_for = "the daemon is stopping"
+        log.info("stopped cleanly")
+
+    async def _run_stages(self, present: dict[str, Topic], stopping: asyncio.Event) -> None:
         self._waits_for = "no partitions yet"
         self._host = host = self._hosting(present)
         starting = asyncio.create_task(host.start())
@@ -196,8 +239,8 @@ class KafkaDaemon:
         self._waits_for = "the daemon is stopping"
         if not starting.done():
             starting.cancel()
-        await host.stop()
-        log.info("stopped cleanly")
+        refusing = [] if self._intake is None else [self._intake.refuse()]
+        await asyncio.gather(host.stop(), *refusing)
 
     async def _keep_limits(self) -> None:
         if "detect" in self._roles:
@@ -332,8 +375,11 @@ class KafkaDaemon:
         return None if self._host is None else await self._host.stuck()
 
     def _refresh(self) -> None:
+        waiting = {} if self._intake is None else self._intake.queues()
         if self._host is not None:
-            self.metrics.update(readings(self._host), queues(self._host), time.time())
+            self.metrics.update(readings(self._host), queues(self._host) | waiting, time.time())
+        else:
+            self.metrics.update([], waiting, time.time())
         self.metrics.registry_down.set(bool(self._registry and self._registry.trouble))
         self.metrics.ready.set(self._not_ready() is None)
 
@@ -343,19 +389,23 @@ class KafkaDaemon:
         shown |= self.reloading.status()
         if "detect" in self._roles:
             shown |= limits_status(self._limits)
-        if "rollup" in self._roles:
+        if {"rollup", INTAKE} & set(self._roles):
             shown |= registry_status(self._registry)
+        if self._intake is not None:
+            shown |= self._intake.status()
         if self._host is None:
-            return shown | {"waits_for": self._waits_for}
+            return shown | ({"waits_for": self._waits_for} if self._waits_for else {})
         takes_up = self._takeovers.status() if self._takeovers else {}
         return shown | status_of(self._host, self._settings.judge) | self._delivery.status() | takes_up
 
     def _not_ready(self) -> str | None:
-        if self._host is None or self._waits_for:
+        if self._waits_for:
             return self._waits_for
-        opening, waiting = self._host.opening, self._host.waiting
+        opening = [] if self._host is None else self._host.opening
+        waiting = [] if self._host is None else self._host.waiting
         trouble = self._registry and self._registry.trouble
         reasons = (
+            None if self._intake is None else self._intake.taker.full(),
             opening and f"the state of {', '.join(opening)} is being restored",
             waiting and f"{', '.join(waiting)} {'wait' if len(waiting) > 1 else 'waits'}: {trouble}",
             self._delivery.not_ready(),
@@ -391,7 +441,7 @@ def run_kafka(
     settings
         With a ``kafka`` section.
     roles
-        Some of ``rollup``, ``detect``, ``incidents``, ``notify``; all when absent.
+        Some of ``rollup``, ``detect``, ``incidents``, ``notify``, ``intake``; all but the last when absent.
     every
         Seconds between checkpoints.
     at
@@ -407,16 +457,15 @@ def run_kafka(
     logging.getLogger("streams.lane.chunk_lane").setLevel(
         logging.WARNING
     )  # Faust names its loggers after subclasses
-    unknown = set(roles or ()) - ROLES
-    if unknown or settings.kafka is None:
-        log.critical(
-            f"unknown role {', '.join(sorted(unknown))}: the roles are {', '.join(sorted(ROLES))}"
-            if unknown
-            else "the configuration has no kafka section"
-        )
+    if settings.kafka is None:
+        log.critical("the configuration has no kafka section")
+        return 2
+    if (wrong := mistake(roles or (), settings.kafka)) is not None:
+        log.critical(wrong)
         return 2
     try:
-        door_of(settings)  # a mistake is told at once: to compile takes a minute at the first start
+        taking = INTAKE in (roles or ())
+        door_of(settings, intake=taking)  # a mistake is told at once: a first start compiles for a minute
         connection_options(settings.kafka)
         slack_secrets(settings.slack)
         warm(log.info)  # before the event loop starts, which must not wait for a compiler

@@ -190,6 +190,20 @@ def verified_topics(kafka: KafkaSettings, inputs: Collection[str] = ()) -> dict[
     return present
 
 
+def verified_requests(kafka: KafkaSettings) -> dict[str, Topic]:
+    """Return the topic of the requests, which exists: a user who only writes to it may not see others.
+
+    Raises
+    ------
+    TopicError
+        When it is missing, or Kafka does not answer.
+    """
+    present = existing_topics(kafka, [kafka.requests])
+    if kafka.requests not in present:
+        raise TopicError(f"Kafka has no topic {kafka.requests}: run `uneri setup` to create it")
+    return present
+
+
 @contextlib.contextmanager
 def _admin(kafka: KafkaSettings) -> Iterator[Any]:
     with contextlib.ExitStack() as stack:

@@ -25,6 +25,7 @@ class Door:
     hosts: tuple[str, ...]
     tokens: Tokens
     certificates: Certificates | None
+    intake: bool  # records come in here
 
     @property
     def url(self) -> str:
@@ -52,12 +53,23 @@ class Door:
         """Return the scopes that no token has, so that nobody can ask for them."""
         if not self.tokens.count:
             return []
-        needed = [scope for scope in AccessScope if self.section == "local" or scope != AccessScope.INTAKE]
+        needed = [scope for scope in AccessScope if self.intake or scope != AccessScope.INTAKE]
         return [scope for scope in needed if scope not in self.tokens.scopes]
 
 
-def door_of(settings: Settings, environment: Mapping[str, str] = os.environ) -> Door:
+def door_of(
+    settings: Settings, environment: Mapping[str, str] = os.environ, *, intake: bool | None = None
+) -> Door:
     """Return the door of a daemon with these settings.
+
+    Parameters
+    ----------
+    settings
+        With a ``kafka`` section, those of a worker.
+    environment
+        Has tokens.
+    intake
+        Whether records come in here; by default, if there is no ``kafka`` section.
 
     Raises
     ------
@@ -67,6 +79,7 @@ def door_of(settings: Settings, environment: Mapping[str, str] = os.environ) -> 
     """
     section = "web" if settings.kafka else "local"
     given = settings.web if settings.kafka else settings.local
+    takes = not settings.kafka if intake is None else intake
     try:
         tokens = load_tokens(settings.tokens, environment)
         certificates = None if given.tls is None else Certificates(given.tls)
@@ -74,7 +87,8 @@ def door_of(settings: Settings, environment: Mapping[str, str] = os.environ) -> 
         raise DoorError(str(error)) from None
     except CertificateError as error:
         raise DoorError(f"{section}.{error}") from None
-    for name, address in _addresses(settings):
+    addresses = [("listen", given.listen), *([("tcp", given.tcp)] if takes and given.tcp else [])]
+    for name, address in addresses:
         if tokens.count or given.insecure or is_loopback(host_in(address)):
             continue
         variables = ", ".join(
@@ -84,19 +98,11 @@ def door_of(settings: Settings, environment: Mapping[str, str] = os.environ) -> 
                 AccessScope.READ: settings.tokens.read_env,
                 AccessScope.OPERATE: settings.tokens.operate_env,
             }.items()
-            if scope is not AccessScope.INTAKE or not settings.kafka
+            if scope is not AccessScope.INTAKE or takes
         )
         raise DoorError(
             f"{section}.{name} {address}: open to the network without a lock; set tokens ({variables}, "
             f"or tokens.file; `uneri token` makes them), listen on 127.0.0.1, or insist with "
             f"{section}.insecure: true"
         )
-    return Door(section, given.listen, tuple(given.hosts), tokens, certificates)
-
-
-def _addresses(settings: Settings) -> list[tuple[str, str]]:
-    """Return what a daemon listens on, by setting."""
-    if settings.kafka:
-        return [("listen", settings.web.listen)]
-    tcp = [("tcp", settings.local.tcp)] if settings.local.tcp else []
-    return [("listen", settings.local.listen), *tcp]
+    return Door(section, given.listen, tuple(given.hosts), tokens, certificates, takes)

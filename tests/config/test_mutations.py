@@ -79,7 +79,8 @@ EVERYTHING: dict[str, list[str]] = {
     "verdicts": [],
     "measures": [],
 }
-FULL["local"]["tcp_source"] = "gateway-logs"
+FULL["local"]["tcp_source"] = FULL["web"]["tcp_source"] = "gateway-logs"
+FULL["web"]["tcp"] = "127.0.0.1:8768"
 FULL["sources"] |= {
     "inputs": [InputSettings(name="gateway-logs", format="apigateway").model_dump()],
     "pubsub": {

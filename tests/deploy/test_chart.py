@@ -12,7 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from config.load import load_settings
-from streams.kafka.daemon import ROLES
+from streams.kafka.roles import KNOWN_ROLES
 from tests.deploy.tools import DEPLOY, ROOT, run, tool
 
 CHART = DEPLOY / "helm" / "uneri"
@@ -121,13 +121,13 @@ def test_each_worker_has_the_name_of_its_pod(example: str) -> None:
 
 def test_workers_divide_the_roles_and_come_with_their_own_resources() -> None:
     workers = kinds("roles", "StatefulSet")
-    assert set(workers) == {"test-uneri-engine", "test-uneri-alerts"}
+    assert set(workers) == {"test-uneri-engine", "test-uneri-alerts", "test-uneri-intake"}
     roles = []
     for worker in workers.values():
         (container,) = worker["spec"]["template"]["spec"]["containers"]
         assert container["args"][:-1] == ["run", "--config", "/etc/uneri/uneri.yaml", "--role"]
         roles += container["args"][-1].split(",")
-    assert sorted(roles) == sorted(ROLES)
+    assert sorted(roles) == sorted(KNOWN_ROLES)
     engine = workers["test-uneri-engine"]["spec"]
     assert engine["replicas"] == 3
     assert engine["template"]["spec"]["containers"][0]["resources"]["limits"] == {"memory": "3Gi"}
@@ -140,7 +140,7 @@ def test_workers_with_several_pods_have_a_disruption_budget_that_pods_not_ready_
         assert budget["spec"]["selector"] == workload["selector"]
         assert budget["spec"]["maxUnavailable"] == 1
         assert budget["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
-    assert len(kinds("roles", "PodDisruptionBudget")) == 2
+    assert len(kinds("roles", "PodDisruptionBudget")) == 3
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
@@ -150,7 +150,16 @@ def test_services_find_the_pods_ready_or_not(example: str) -> None:
     ]
     for service in kinds(example, "Service").values():
         assert service["spec"]["publishNotReadyAddresses"] is True
-        assert all(service["spec"]["selector"].items() <= each.items() for each in labels)
+        found = [each for each in labels if service["spec"]["selector"].items() <= each.items()]
+        if service["spec"].get("clusterIP") == "None" or example == "embedded":
+            assert found == labels
+        else:
+            assert [each["app.kubernetes.io/component"] for each in found] == ["intake"]
+
+
+def test_only_workers_that_take_records_in_have_a_service_for_senders() -> None:
+    assert set(kinds("kafka", "Service")) == {"test-uneri-pods"}
+    assert set(kinds("roles", "Service")) == {"test-uneri-pods", "test-uneri"}
 
 
 def test_the_topics_are_set_up_before_a_worker_starts_unless_somebody_else_does() -> None:

@@ -1,4 +1,4 @@
-"""The compose file: two daemons that share the work by roles, with buttons, without privileges."""
+"""The compose file: daemons that share the work by roles, with buttons, without privileges."""
 
 import re
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from config.load import load_settings
-from streams.kafka.daemon import ROLES
+from streams.kafka.roles import KNOWN_ROLES
 from tests.deploy.tools import ROOT
 
 COMPOSE: dict[str, Any] = YAML(typ="safe").load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
@@ -26,7 +26,7 @@ def test_the_containers_run_without_privileges_on_a_read_only_root() -> None:
 
 def test_the_daemons_together_have_every_role_and_each_has_a_name() -> None:
     roles = [role for service in DAEMONS.values() for role in service["command"][-1].split(",")]
-    assert sorted(roles) == sorted(ROLES)
+    assert sorted(roles) == sorted(KNOWN_ROLES)
     names = [service["environment"]["UNERI_WORKER"] for service in DAEMONS.values()]
     assert len(names) == len(set(names))
 

@@ -25,7 +25,7 @@ PROGRAM = """
 import sys
 from config.settings import Settings
 from streams.kafka.daemon import run_kafka
-sys.exit(run_kafka(Settings.model_validate_json(sys.argv[1])))
+sys.exit(run_kafka(Settings.model_validate_json(sys.argv[1]), sys.argv[2:] or None))
 """
 START = 1_760_000_000
 EVENTS = 12_000
@@ -33,9 +33,9 @@ PARTITIONS = 8
 PATIENCE = 240  # a busy machine starts a daemon in half a minute
 
 
-def daemon(settings: Settings) -> subprocess.Popen[str]:
+def daemon(settings: Settings, *roles: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, settings.model_dump_json()],
+        [sys.executable, "-c", PROGRAM, settings.model_dump_json(), *roles],
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,

@@ -1,0 +1,143 @@
+"""The role ``intake``: the doors of the embedded driver, before the topic of requests."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+from config.secret import passphrase_in
+from config.settings import KafkaSettings, Settings
+from streams.doors.doors import Doors
+from streams.doors.line_reading import line_reader
+from streams.doors.reception import Reception
+from streams.doors.tcp_door import TcpDoor
+from streams.formats.envelopes.schemas import Schemas
+from streams.formats.inputs import Inputs
+from streams.kafka.connection import connection_options
+from streams.kafka.probe import reason_unusable
+from streams.kafka.topic_taker import DroppedProducer, TopicTaker
+from streams.process.door import Door
+from streams.process.metrics import Metrics
+from streams.process.tokens import Tokens
+
+AT_ONCE: Final = 16
+"""Small bodies that are worked on at the same time: most of them wait for a broker."""
+
+log = structlog.get_logger("uneri.intake")
+
+
+class KafkaIntake:
+    """The doors of one process.
+
+    Parameters
+    ----------
+    settings
+        With a ``kafka`` section.
+    kafka
+        That section, with a topic of requests.
+    metrics
+        Counts what is refused.
+    door
+        How the process is reached.
+    tokens
+        Returns those that are accepted now.
+    schemas
+        Those of a registry, if there is one.
+
+    Raises
+    ------
+    config.secret.SecretError
+        When a secret cannot be read.
+    streams.process.extras.MissingExtraError
+        When an extra is missing that the settings need.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        kafka: KafkaSettings,
+        metrics: Metrics,
+        door: Door,
+        tokens: Callable[[], Tokens],
+        *,
+        schemas: Schemas | None = None,
+    ) -> None:
+        options = connection_options(kafka)
+        self.taker = TopicTaker(
+            kafka.requests,
+            lambda: DroppedProducer(options),
+            lambda: reason_unusable(kafka),
+            settings.dead_letters,
+        )
+        inputs = Inputs(settings.sources, schemas)
+        self._reception = Reception(
+            self.taker, inputs, metrics.intake_refused, metrics.skipped, at_once=AT_ONCE
+        )
+        self._doors = Doors(self._reception, settings.sources)
+        self._secret = settings.sources.github.secret
+        self._url = door.url
+        self._tcp: TcpDoor | None = None
+        self._producing: asyncio.Task[None] | None = None
+        if (listen := settings.web.tcp) is not None:
+            named = settings.web.tcp_source
+            tls = door.certificates
+            self._tcp = TcpDoor(
+                listen,
+                self.taker,
+                line_reader(None if named is None else inputs.of(named)),
+                tokens,
+                tls.context if tls else None,
+                setting="web.tcp",
+            )
+        self._listen = listen
+        self._topic = kafka.requests
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return what the web server adds."""
+        return self._doors.routes()
+
+    def take_up(self) -> None:
+        """Verify webhooks by their secret as it is now."""
+        self._doors.take_up(passphrase_in(self._secret))
+
+    async def start(self) -> None:
+        """Listen for connections; senders are told to wait until Kafka answers.
+
+        Raises
+        ------
+        streams.process.http_server.ListenError
+            When it cannot listen.
+        """
+        if self._tcp is not None:
+            port = await self._tcp.start()
+            log.info("taking lines in", address=self._listen, port=port)
+        log.info("taking events in", url=f"{self._url}/events")
+
+    def produce(self) -> asyncio.Task[None]:
+        """Begin to write: the topic is there."""
+        self._producing = asyncio.create_task(self.taker.run())
+        return self._producing
+
+    async def refuse(self) -> None:
+        """Take no request any more, and close the connections when what they sent is written."""
+        self.taker.close()
+        if self._tcp is not None:
+            await self._tcp.stop()
+
+    async def stop(self) -> None:
+        """Close the producer; all requests have been answered."""
+        if self._producing is not None:
+            self._producing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._producing
+
+    def status(self) -> dict[str, object]:
+        """Return what ``uneri status`` shows."""
+        return {"intake": self.taker.full() or f"takes records, for the topic {self._topic}"}
+
+    def queues(self) -> dict[str, int]:
+        """Return what waits, in bytes."""
+        return {"request_bytes": self._reception.held, "unacknowledged_bytes": self.taker.held}

@@ -1,0 +1,457 @@
+"""The role intake on real brokers: what it answers with, and what is in the topic then."""
+
+import asyncio
+import json
+import random
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import numpy as np
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from kafka.admin import NewTopic
+from kafka.consumer.fetcher import ConsumerRecord
+
+from config.settings import InputSettings, KafkaSettings, Settings, SourcesSettings, TimeSettings, WebSettings
+from streams.doors.read_payload import as_lines
+from streams.doors.reception import Reception
+from streams.engine.rolling import Rolling
+from streams.history.open_history import open_history
+from streams.kafka import topic_taker
+from streams.kafka.intake import KafkaIntake
+from streams.kafka.topic_taker import BATCH_BYTES, key_of
+from streams.kafka.topics import setup_topics
+from streams.local.log_intake import LogIntake
+from streams.local.log_taker import LogTaker
+from streams.local.sqlite_store import SqliteStore
+from streams.process.door import door_of
+from streams.process.http_server import HttpServer
+from streams.process.metrics import Metrics
+from tests.kafka import topic as topics
+from tests.kafka.broker import Broker, free_port
+from tests.kafka.test_guards import get
+from tests.kafka.test_input_topics import blocks_of, spans, wait_for
+from tests.kafka.test_kafka_daemon import daemon, records, stop
+from tests.laws.partition import fed
+from tests.streams.doors.test_changes_door import NATIVE as CHANGE
+from tests.streams.doors.test_firehose_door import LOGGED, headers
+from tests.streams.doors.test_otlp_door import GOOD_SPAN, traces
+from tests.streams.doors.test_pubsub_door import ACCOUNT, AUDIENCE, Google
+from tests.streams.doors.test_pubsub_door import PUSH as PUSHED
+from tests.streams.rollup.rollup_oracle import Totals, totals_of
+
+SAMPLE = {
+    "kind": "sample",
+    "ts": 1760000000,
+    "of": {"kind": "account", "name": "1"},
+    "name": "quota",
+    "value": 7.0,
+}
+LEVEL = {
+    "resourceMetrics": [
+        {
+            "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]},
+            "scopeMetrics": [
+                {
+                    "metrics": [
+                        {
+                            "name": "shop.quota.used",
+                            "gauge": {
+                                "dataPoints": [{"timeUnixNano": "1760000000000000000", "asDouble": 7.0}]
+                            },
+                        }
+                    ]
+                }
+            ],
+        }
+    ]
+}
+FAST = TimeSettings(idle=2)
+
+
+def settings_for(broker: str, **more: Any) -> Settings:
+    given = {
+        "kafka": KafkaSettings(
+            brokers=[broker], app=topics.unique("app"), requests=topics.unique("requests"), shards=2
+        ),
+        "web": WebSettings(listen=f"127.0.0.1:{free_port()}", tcp="127.0.0.1:0"),
+        "time": FAST,
+    }
+    return Settings(**given | more)
+
+
+class Opened:
+    """An intake in this process."""
+
+    def __init__(self, url: str, http: aiohttp.ClientSession, intake: KafkaIntake, metrics: Metrics) -> None:
+        self.url, self.http, self.intake, self.metrics = url, http, intake, metrics
+
+    async def post(
+        self, path: str, body: bytes, **headers: str
+    ) -> tuple[int, dict[str, Any], dict[str, str]]:
+        async with self.http.post(self.url + path, data=body, headers=headers) as answer:
+            return answer.status, json.loads(await answer.read() or b"{}"), dict(answer.headers)
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Opened]:
+    assert settings.kafka is not None
+    metrics, door = Metrics(), door_of(settings, {}, intake=True)
+    intake = KafkaIntake(settings, settings.kafka, metrics, door, lambda: door.tokens)
+    server = HttpServer("127.0.0.1:0", intake.status, intake.taker.full, metrics.registry, intake.routes())
+    port = await server.start()
+    await intake.start()
+    intake.produce()
+    try:
+        await until(lambda: intake.taker.full() is None)
+        async with aiohttp.ClientSession() as http:
+            yield Opened(f"http://127.0.0.1:{port}", http, intake, metrics)
+    finally:
+        await intake.refuse()
+        await server.stop()
+        await intake.stop()
+
+
+async def until(done: Any, seconds: float = 60) -> None:
+    async with asyncio.timeout(seconds):
+        while not done():
+            await asyncio.sleep(0.02)
+
+
+def in_topic(settings: Settings) -> list[ConsumerRecord]:
+    assert settings.kafka is not None
+    return records(settings.kafka.brokers[0], settings.kafka.requests)
+
+
+def ids(found: Iterable[ConsumerRecord]) -> list[str]:
+    return [json.loads(one.value)["id"] for one in found]
+
+
+def event(name: str, **more: object) -> bytes:
+    fields = {"ts": round(time.time(), 3), "id": name, "account": "1", "service": "shop", "function": "f"}
+    return json.dumps(fields | more).encode()
+
+
+@pytest.fixture
+async def google() -> AsyncIterator[Google]:
+    made = Google()
+    app = web.Application()
+    app.add_routes([web.get("/certs", made.publish)])
+    async with TestServer(app) as server:
+        made.url = str(server.make_url("/certs"))
+        yield made
+
+
+@pytest.fixture
+def broker(kafka: str) -> Iterator[Broker]:  # noqa: ARG001 - no Kafka, no test
+    """A broker that a test may harm."""
+    with Broker() as one:
+        yield one
+
+
+async def test_every_door_writes_records_under_the_key_of_their_request(kafka: str, google: Google) -> None:
+    settings = settings_for(
+        kafka,
+        sources={"pubsub": {"audience": AUDIENCE, "service_accounts": [ACCOUNT], "keys": google.url}},
+    )
+    await asyncio.to_thread(setup_topics, settings)
+    async with opened(settings) as open_:
+        lines = [event("a", joins="5b8efff798038103d269b633813fc60c"), event("b"), b"nonsense"]
+        status, answer, _ = await open_.post("/events", b"\n".join([*lines, json.dumps(SAMPLE).encode()]))
+        assert (status, answer["accepted"]) == (202, 3)
+        assert answer["refused"] == [
+            {"line": 3, "reason": "not_json", "detail": answer["refused"][0]["detail"]}
+        ]
+        of_json = {"Content-Type": "application/json"}
+        of_proto = {"Content-Type": "application/x-protobuf"}
+        for path, body, given in (
+            ("/v1/traces", traces(GOOD_SPAN), of_json),
+            ("/v1/traces", spans(0), of_proto),
+            ("/v1/logs", b"", of_proto),
+            ("/v1/metrics", json.dumps(LEVEL).encode(), of_json),
+            ("/firehose", LOGGED, headers()),
+            ("/pubsub", PUSHED, {"Authorization": f"Bearer {google.token()}"}),
+            ("/changes", json.dumps(CHANGE).encode(), {}),
+        ):
+            status, answer, _ = await open_.post(path, body, **given)
+            assert status in {200, 202, 204}, (path, answer)
+        assert open_.intake._tcp is not None
+        assert open_.intake._tcp._server is not None
+        port = open_.intake._tcp._server.sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(event("tcp") + b"\n")
+        writer.write_eof()
+        assert json.loads(await reader.readline()) == {"accepted": 1}
+        writer.close()
+        assert (
+            open_.metrics.registry.get_sample_value("uneri_intake_refused_requests_total", {"reason": "busy"})
+            is None
+        )
+
+    found = await asyncio.to_thread(in_topic, settings)
+    assert len(found) == 4 + 1 + 20 + 1 + 1 + 1 + 1 + 1
+    assert all(one.key == key_of(one.value) for one in found)
+    of_one_trace = [one for one in found if one.key == b"5b8efff798038103d269b633813fc60c"]
+    assert len(of_one_trace) == 2, "the log and the span"
+    assert len({one.partition for one in of_one_trace}) == 1
+    assert len({one.partition for one in found}) > 1
+    kinds = [json.loads(one.value).get("kind") for one in found if one.value != b"nonsense"]
+    assert {"sample", "change"} <= set(kinds)
+    assert {one.timestamp_type for one in found} == {1}, "the broker says when they arrived"
+
+
+async def post_until_told(open_: Opened, names: Sequence[str], told: dict[str, int]) -> None:
+    """Post an event each, and note the last status."""
+
+    async def post(name: str) -> None:
+        status, answer, given = await open_.post("/events", event(name))
+        assert status == 202 or (status == 503 and "Retry-After" in given and answer["error"]), answer
+        told[name] = status
+
+    await asyncio.gather(*map(post, names))
+
+
+@pytest.mark.parametrize("trouble", ["kill", "freeze"])
+async def test_a_broker_in_trouble_is_503_and_what_was_accepted_is_there(
+    broker: Broker, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topic_taker, "ACK_SECONDS", 3.0)
+    settings = settings_for(broker.address)
+    await asyncio.to_thread(setup_topics, settings)
+    names = [f"r{number}" for number in range(600)]
+    told: dict[str, int] = {}
+    async with opened(settings) as open_:
+        await post_until_told(open_, names[:100], told)
+        posting = asyncio.create_task(post_until_told(open_, names[100:500], told))
+        await until(lambda: len(told) > 150)
+        await asyncio.to_thread(getattr(broker, trouble))
+        await posting
+        await post_until_told(open_, names[500:], told)
+        assert {told[name] for name in names[500:]} == {503}, "told at once, without waiting for the broker"
+        accepted = [name for name, status in told.items() if status == 202]
+        assert 150 < len(accepted) < 500
+        if trouble == "kill":
+            await asyncio.to_thread(broker.start)
+        else:
+            broker.thaw()
+        await until(lambda: open_.intake.taker.full() is None)
+        before = await asyncio.to_thread(in_topic, settings)
+        assert set(accepted) <= set(ids(before))
+        await post_until_told(open_, [name for name, status in told.items() if status == 503], told)
+        assert set(told.values()) == {202}
+    after = await asyncio.to_thread(in_topic, settings)
+    assert set(ids(after)) == set(names)
+    assert records_counted(settings) == len(names), "repeats are counted once"
+
+
+def records_counted(settings: Settings) -> int:
+    assert settings.kafka is not None
+    history = open_history(f"kafka://{settings.kafka.brokers[0]}/{settings.kafka.requests}", settings)
+    rolling = Rolling(settings, history.partitions)
+    blocks = []
+    for piece in history.pieces(rolling.watermark):
+        if piece.records is None:
+            blocks += rolling.finish(piece.partition).blocks
+        else:
+            blocks += rolling.feed(piece.partition, piece.records, piece.arrived).blocks
+    return sum(one.records for one in blocks if not one.idle)
+
+
+async def test_a_topic_that_takes_less_refuses_by_name_and_others_are_not_affected(kafka: str) -> None:
+    settings = settings_for(kafka)
+    assert settings.kafka is not None
+    await asyncio.to_thread(
+        topics.create,
+        kafka,
+        NewTopic(settings.kafka.requests, 2, 1, topic_configs={"max.message.bytes": "200000"}),
+    )
+    large = event("large", error_type="x" * 300_000)
+    async with opened(settings) as open_:
+        status, answer, given = await open_.post("/events", large)
+        assert (status, given["Retry-After"]) == (503, "5"), answer
+        assert "raise its max.message.bytes" in answer["error"]
+        await until(lambda: open_.intake.taker.full() is None)
+        status, answer, _ = await open_.post("/events", b"\n".join([event("a"), large, event("b")]))
+        assert (status, answer["accepted"]) == (202, 2)
+        assert [(one["line"], one["reason"]) for one in answer["refused"]] == [(2, "too_large")]
+        status, answer, _ = await open_.post("/events", large)
+        assert (status, answer["refused"][0]["reason"]) == (400, "too_large")
+        fits = event("fits", error_type="x" * 2 * BATCH_BYTES)
+        assert (await open_.post("/events", fits))[0] == 202
+    found = [json.loads(one.value) for one in await asyncio.to_thread(in_topic, settings)]
+    assert sorted(one.get("id", one.get("reason")) for one in found) == ["a", "b", "fits", "too_large"]
+
+
+async def test_a_flood_is_bounded_and_told_to_wait(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topic_taker, "MOST_HELD", 1024 * 1024)
+    monkeypatch.setattr(topic_taker, "ACK_SECONDS", 3.0)
+    settings = settings_for(broker.address)
+    await asyncio.to_thread(setup_topics, settings)
+    body = b"\n".join(event(f"e{number}") for number in range(4000))  # 400 KiB
+    async with opened(settings) as open_:
+        assert (await open_.post("/events", body))[0] == 202
+        broker.freeze()
+        most = 0
+
+        async def watch() -> None:
+            nonlocal most
+            while True:
+                most = max(most, open_.intake.taker.held)
+                await asyncio.sleep(0.01)
+
+        watching = asyncio.create_task(watch())
+        answers = await asyncio.gather(*(open_.post("/events", body) for _ in range(60)))
+        watching.cancel()
+        assert {status for status, *_ in answers} == {503}
+        assert all("Retry-After" in given for *_, given in answers)
+        assert 0 < most <= topic_taker.MOST_HELD
+        assert open_.intake.taker.held == 0
+        broker.thaw()
+        await until(lambda: open_.intake.taker.full() is None)
+        assert (await open_.post("/events", body))[0] == 202
+
+
+def posted(url: str, body: bytes) -> int:
+    asked = urllib.request.Request(url, data=body)  # noqa: S310 - of this test
+    try:
+        with urllib.request.urlopen(asked, timeout=20) as answer:  # noqa: S310
+            code: int = answer.status
+            return code
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0
+
+
+def test_a_stop_while_senders_post_loses_nothing_that_was_accepted(kafka: str) -> None:
+    settings = settings_for(kafka)
+    setup_topics(settings)
+    running = daemon(settings, "intake")
+    url = f"http://{settings.web.listen}/events"
+    accepted: list[str] = []
+    ended = threading.Event()
+
+    def send(sender: int) -> None:
+        for number in range(100_000):
+            name = f"{sender}-{number}"
+            code = posted(url, event(name))
+            if code == 202:
+                accepted.append(name)
+            elif ended.is_set():
+                return
+
+    try:
+        wait_for(lambda: get(settings, "/readyz")[0] == 200)
+        shown = json.loads(get(settings, "/status")[1])
+        assert shown["roles"] == "intake"
+        assert shown["intake"].startswith("takes records")
+        senders = [threading.Thread(target=send, args=(one,)) for one in range(4)]
+        for one in senders:
+            one.start()
+        wait_for(lambda: len(accepted) > 200)
+    finally:
+        ended.set()
+        code, said = stop(running)
+    for one in senders:
+        one.join(30)
+    assert code == 0, said
+    assert "Traceback" not in said
+    found = ids(in_topic(settings))
+    assert len(found) == len(set(found))
+    assert set(accepted) <= set(found)
+
+
+def request_of(number: int, ts: float) -> list[bytes]:
+    """What an access log, a report and a span say of one request."""
+    trace = f"{number + 1:032x}"
+    shared: dict[str, Any] = {"ts": ts, "account": "1", "cloud": "aws", "region": "eu"}
+    log = {
+        "id": f"apigw:{number}",
+        "service": "api",
+        "route": "PUT /items",
+        "client": {"name": "ios"},
+        "status": 200 if number % 5 else 503,
+        "ms": {"total": 41.5},
+        "counts": "account,service,route,client",
+        "joins": f"{trace} req-{number}",
+    }
+    report = {
+        "id": f"lambda:{number}",
+        "function": "put-item",
+        "ms": {"function": 33.25},
+        "counts": "function",
+        "joins": f"{trace} req-{number}",
+    }
+    call = {
+        "id": f"span:{number}",
+        "kind": "call",
+        "function": "put-item",
+        "tables": [{"name": "items", "op": "UpdateItem", "wcu": 2.5}],
+        "joins": trace,
+    }
+    return [json.dumps(shared | one).encode() for one in (log, report, call)]
+
+
+async def through_the_log(bodies: Sequence[bytes], folder: Path) -> Totals:
+    """The totals of what the embedded driver's doors store."""
+    with SqliteStore(folder / "db") as store:
+        reception = Reception(LogTaker(LogIntake(store, Settings(), lambda: None)))
+        for body in bodies:
+            await reception.store(as_lines(body))
+        lines = [bytes(one) for one in store.read(0).records]
+    blocks = fed(lines, arrived=np.full(len(lines), time.time())).blocks
+    return {key: value for key, value in totals_of(blocks).items() if value}
+
+
+def test_from_the_door_to_the_rollup_the_totals_are_those_of_the_embedded_doors(
+    kafka: str, tmp_path: Path
+) -> None:
+    settings = settings_for(kafka, time=TimeSettings(idle=10, lateness=10))  # what is sent again comes before
+    setup_topics(settings)
+    begin = time.time() - 600
+    lines = [one for number in range(300) for one in request_of(number, begin + number * 0.03)]
+    chance = random.Random(4)  # noqa: S311
+    chance.shuffle(lines)
+    bodies = [b"\n".join(lines[at : at + 25]) for at in range(0, len(lines), 25)]
+    bodies += chance.sample(bodies, 4)  # senders that had no answer
+    expected = asyncio.run(through_the_log(bodies, tmp_path))
+    running = daemon(settings, "intake", "rollup", "detect", "incidents", "notify")
+    try:
+        wait_for(lambda: get(settings, "/readyz")[0] == 200)
+        for body in bodies:
+            assert posted(f"http://{settings.web.listen}/events", body) == 202
+
+        def totals() -> Totals:
+            return {key: value for key, value in totals_of(blocks_of(kafka, settings)).items() if value}
+
+        wait_for(lambda: totals() == pytest.approx(expected))
+    finally:
+        code, said = stop(running)
+    assert code == 0, said
+    assert totals() == pytest.approx(expected)
+
+
+def test_without_its_topic_it_ends_with_the_remedy(kafka: str) -> None:
+    settings = settings_for(kafka)
+    assert settings.kafka is not None
+    running = daemon(settings, "intake")
+    _, said = running.communicate(timeout=120)
+    assert running.returncode == 1
+    assert f"Kafka has no topic {settings.kafka.requests}: run `uneri setup` to create it" in said
+    nowhere = settings_for(
+        kafka,
+        kafka=KafkaSettings(brokers=[kafka], requests=""),
+        sources=SourcesSettings(inputs=[InputSettings(name="spans", topic="spans")]),
+    )
+    running = daemon(nowhere, "intake")
+    _, said = running.communicate(timeout=120)
+    assert running.returncode == 2
+    assert "the role intake writes to the topic kafka.requests, which is empty" in said
