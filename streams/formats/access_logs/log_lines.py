@@ -32,7 +32,12 @@ def read_lines(payload: bytes, read: Callable[[str], Event | None]) -> Reading:
         When there is no line, or more than ``MOST_RECORDS``, or the packed data is damaged.
     """
     reading = Reading()
-    for raw in BytesIO(unzipped(payload, MOST_UNPACKED) if payload.startswith(MAGIC) else payload):
+    if payload.startswith(MAGIC):
+        payload, _, damaged = unzipped(payload, MOST_UNPACKED)
+        if damaged is not None:
+            reading.refused.append(damaged)
+            payload = payload[: payload.rfind(b"\n") + 1]  # the last line may go on in what is damaged
+    for raw in BytesIO(payload):
         line = raw.strip()
         if not line:
             continue

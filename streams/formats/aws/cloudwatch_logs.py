@@ -33,7 +33,7 @@ from streams.formats.aws.logged import LOGGED_EVENT, LOGGED_REPORT, unwrapped
 from streams.formats.aws.powertools import POWERTOOLS
 from streams.formats.envelopes.base64_text import unpacked
 from streams.formats.envelopes.concatenated import split
-from streams.formats.envelopes.gzipped import MAGIC, MOST_PACKED, unzipped
+from streams.formats.envelopes.gzipped import MAGIC, MOST_PACKED, Unzipped, unzipped
 from streams.formats.format import MOST_UNPACKED, Format, Reading, RefusalError, Surroundings
 from streams.formats.json_refusal import JSON_ERRORS
 
@@ -216,7 +216,7 @@ def _unpacked(payload: bytes, reading: Reading) -> Iterator[bytes]:
     if not text:
         raise RefusalError(RejectReason.EMPTY, "the payload is empty")
     if text.startswith(MAGIC):
-        yield unzipped(text, MOST_UNPACKED)
+        yield _unzipped(text, MOST_UNPACKED, reading).content
     elif text.startswith(_MAGIC_IN_BASE64):
         yield from _lines_unpacked(text.split(), reading)
     elif _INVOKED.match(text):
@@ -224,7 +224,7 @@ def _unpacked(payload: bytes, reading: Reading) -> Iterator[bytes]:
             packed = _INVOCATION.decode(text).awslogs.data
         except JSON_ERRORS as error:
             raise RefusalError(*problem_of(text, error)) from None
-        yield unzipped(packed, MOST_UNPACKED)
+        yield _unzipped(packed, MOST_UNPACKED, reading).content
     elif len(text) > MOST_UNPACKED:
         raise RefusalError(RejectReason.TOO_LARGE, f"more than {MOST_UNPACKED:,} bytes; send less at once")
     else:
@@ -235,15 +235,22 @@ def _lines_unpacked(lines: list[bytes], reading: Reading) -> Iterator[bytes]:
     left = MOST_UNPACKED
     for line in lines:
         try:
-            content = unzipped(unpacked(line.decode(errors="replace")), left)
+            found = _unzipped(unpacked(line.decode(errors="replace")), left, reading)
         except RefusalError as error:
             if len(lines) == 1 or error.reason is RejectReason.TOO_LARGE:
                 raise
             left -= min(left, len(line) * MOST_PACKED)  # how far it came, at most
             reading.refused.append(error.of(line))
         else:
-            left -= len(content)
-            yield content
+            left -= found.size
+            yield found.content
+
+
+def _unzipped(packed: bytes, most: int, reading: Reading) -> Unzipped:
+    found = unzipped(packed, most)
+    if found.damaged is not None:
+        reading.refused.append(found.damaged)
+    return found
 
 
 def _head(payload: bytes) -> bytes:

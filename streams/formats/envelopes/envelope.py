@@ -210,13 +210,16 @@ class _Opening:
 
     def _unzipped(self, payload: bytes) -> bytes:
         try:
-            content = unzipped(payload, self._left)
+            found = unzipped(payload, self._left)
         except RefusalError as error:
             if error.reason is RejectReason.TOO_LARGE:
                 raise _TooMuchError(error.reason, error.detail) from None
             self._left -= min(self._left, len(payload) * MOST_PACKED)  # how far it came, at most
             raise
-        return self._spent(content)
+        if found.damaged is not None:
+            self._add(Reading(refused=[found.damaged]))
+        self._left -= found.size - len(found.content)
+        return self._spent(found.content)
 
     def _spent(self, content: bytes) -> bytes:
         self._left -= len(content)

@@ -2,10 +2,10 @@
 
 import re
 import zlib
-from typing import Final
+from typing import Final, NamedTuple
 
 from streams.decode.rejected import RejectReason
-from streams.formats.format import RefusalError
+from streams.formats.format import RefusalError, Refused
 
 MAGIC: Final = b"\x1f\x8b"
 MOST_MEMBERS: Final = 1000
@@ -17,8 +17,16 @@ _PADDING: Final = re.compile(rb"[\0\s]*")
 _GZIP: Final = 31  # zlib's number for gzip and nothing else
 
 
-def unzipped(payload: bytes, most: int) -> bytes:
-    """Return the content of all members.
+class Unzipped(NamedTuple):
+    """What was packed."""
+
+    content: bytes  # of the members before the first that is damaged: their checksums are right
+    size: int  # bytes that were unpacked for it, those of a damaged member among them
+    damaged: Refused | None = None  # the rest, if a member is
+
+
+def unzipped(payload: bytes, most: int) -> Unzipped:
+    """Return the content of all members, or of those before the first that is damaged.
 
     Parameters
     ----------
@@ -30,33 +38,44 @@ def unzipped(payload: bytes, most: int) -> bytes:
     Raises
     ------
     RefusalError
-        When it is damaged, cut off, or unpacks to more than ``most``.
+        When its first member is damaged or cut off, or it unpacks to more than ``most``.
 
     Examples
     --------
     >>> import gzip
-    >>> unzipped(gzip.compress(b"one ") + gzip.compress(b"two"), 100)
+    >>> unzipped(gzip.compress(b"one ") + gzip.compress(b"two"), 100).content
     b'one two'
     """
-    found, size, at = [], 0, 0
-    for _ in range(MOST_MEMBERS):
-        member = zlib.decompressobj(_GZIP)
-        while not member.eof:
-            fed = payload[at : at + _FED]
-            if not fed:
-                raise RefusalError(RejectReason.DAMAGED, "the gzip data is cut off")
-            try:
-                found.append(member.decompress(fed, most - size + 1))
-            except zlib.error as error:
-                raise RefusalError(RejectReason.DAMAGED, f"the gzip data is damaged: {error}") from None
-            at += len(fed) - len(member.unconsumed_tail) - len(member.unused_data)
-            size += len(found[-1])
-            if size > most:
-                raise RefusalError(
-                    RejectReason.TOO_LARGE, "the gzip data unpacks to too much; send less at once"
-                )
+    found, size, at = list[bytes](), 0, 0
+    for number in range(MOST_MEMBERS):
+        member, begin, whole = zlib.decompressobj(_GZIP), at, len(found)
+        try:
+            while not member.eof:
+                fed = payload[at : at + _FED]
+                found.append(_decompressed(member, fed, most - size + 1))
+                at += len(fed) - len(member.unconsumed_tail) - len(member.unused_data)
+                size += len(found[-1])
+                if size > most:
+                    raise _too_much("the gzip data unpacks to too much; send less at once")
+        except RefusalError as error:
+            if number == 0 or error.reason is RejectReason.TOO_LARGE:
+                raise
+            return Unzipped(b"".join(found[:whole]), size, error.of(payload[begin:]))
         padding = _PADDING.match(payload, at)
         at = padding.end() if padding else at
         if at >= len(payload):
-            return b"".join(found)
-    raise RefusalError(RejectReason.TOO_LARGE, f"more than {MOST_MEMBERS:,} gzip members; send fewer at once")
+            return Unzipped(b"".join(found), size)
+    raise _too_much(f"more than {MOST_MEMBERS:,} gzip members; send fewer at once")
+
+
+def _decompressed(member: "zlib._Decompress", fed: bytes, most: int) -> bytes:
+    if not fed:
+        raise RefusalError(RejectReason.DAMAGED, "the gzip data is cut off")
+    try:
+        return member.decompress(fed, most)
+    except zlib.error as error:
+        raise RefusalError(RejectReason.DAMAGED, f"the gzip data is damaged: {error}") from None
+
+
+def _too_much(why: str) -> RefusalError:
+    return RefusalError(RejectReason.TOO_LARGE, why)
