@@ -103,7 +103,9 @@ class KafkaDaemon:
         self._roles = sorted(roles)
         self._watchdog = watchdog
         self.metrics = Metrics()
-        self._registry = Registry(settings.sources.registry) if settings.sources.registry else None
+        reads = {"rollup", INTAKE} & set(roles)
+        given = settings.sources.registry
+        self._registry = Registry(given) if given is not None and reads else None
         self._door = door_of(settings, intake=INTAKE in roles)
         self._limits = LimitsKeeper(settings)
         self._tokens = self._door.tokens  # as the newest reload read them
@@ -389,8 +391,7 @@ class KafkaDaemon:
         shown |= self.reloading.status()
         if "detect" in self._roles:
             shown |= limits_status(self._limits)
-        if {"rollup", INTAKE} & set(self._roles):
-            shown |= registry_status(self._registry)
+        shown |= registry_status(self._registry)
         if self._intake is not None:
             shown |= self._intake.status()
         if self._host is None:

@@ -25,6 +25,9 @@ the registry does not have is not asked for again and again.
 AGAIN_SECONDS: Final = 5.0
 """Time between two tries while the registry cannot be asked."""
 
+LONGEST: Final = 30.0
+"""Seconds that one try takes at most: less than after which a stage is taken for stuck."""
+
 log = structlog.get_logger("uneri.registry")
 
 
@@ -63,16 +66,18 @@ class Registry:
         self._say = say
         self._clock = clock
         self._kept: dict[SchemaId, tuple[Schema, float]] = {}  # in the order of when they were got
-        self._error: RegistryError | None = None
+        self._error: str | None = None
         self._failed_at = float("-inf")
         self._one = threading.Lock()
-        self._longest = TIMEOUT * len(settings.urls) + 1  # each answer has its own limit, which says more
+        self._longest = min(
+            TIMEOUT * len(settings.urls) + 1, LONGEST
+        )  # each answer has a limit that says more
 
     @property
     def trouble(self) -> str | None:
         """Why the registry cannot be asked; None if it can, or nobody needed it of late."""
         late = self._clock() - self._failed_at < MINUTE
-        return str(self._error) if self._error is not None and late else None
+        return self._error if late else None
 
     def get(self, schema: SchemaId) -> Schema | None:
         """Return a schema, None if it is not at hand."""
@@ -89,20 +94,29 @@ class Registry:
         RegistryError
             When some are not, since the registry cannot be asked.
         """
-        with self._one:
-            wanted = [one for one in needed if self.get(one) is None]
-            if not wanted:
-                return
-            if self._error is not None and self._clock() - self._failed_at < AGAIN_SECONDS:
-                raise self._error
-            try:
-                self._make_room()
-                with ThreadPoolExecutor(1) as pool:  # the caller may be in an event loop of its own
-                    pool.submit(asyncio.run, self._fetch(wanted)).result()
-            except RegistryError as error:
-                self._note(error)
-                raise
-            self._note(None)
+        # while there is trouble, one thread tries, and no other waits for it
+        error = self._error
+        if not self._one.acquire(blocking=error is None):
+            raise RegistryError(error)
+        try:
+            self._fetch_wanted(needed)
+        finally:
+            self._one.release()
+
+    def _fetch_wanted(self, needed: Collection[SchemaId]) -> None:
+        wanted = [one for one in needed if self.get(one) is None]
+        if not wanted:
+            return
+        if self._error is not None and self._clock() - self._failed_at < AGAIN_SECONDS:
+            raise RegistryError(self._error)
+        try:
+            self._make_room()
+            with ThreadPoolExecutor(1) as pool:  # the caller may be in an event loop of its own
+                pool.submit(asyncio.run, self._fetch(wanted)).result()
+        except RegistryError as error:
+            self._note(str(error))
+            raise
+        self._note(None)
 
     async def _fetch(self, wanted: Collection[SchemaId]) -> None:
         try:
@@ -122,11 +136,11 @@ class Registry:
             if number < many or isinstance(self._kept[one][0], UnreadSchema):
                 del self._kept[one]
 
-    def _note(self, error: RegistryError | None) -> None:
+    def _note(self, error: str | None) -> None:
         before, self._error = self._error, error
         if error is not None:
             self._failed_at = self._clock()
-            if str(error) != str(before):
+            if error != before:
                 self._say(f"{error}; records of schemas that are not known yet wait")
         elif before is not None:
             self._say("the schema registry can be asked again")

@@ -1,7 +1,9 @@
 """Schemas from a real HTTP server that answers as a registry does, is down, slow, or something else."""
 
+import threading
 from base64 import b64encode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -228,6 +230,29 @@ def test_a_registry_that_is_down_is_said_once_and_asked_again_after_a_while(stan
         f"{said}; records of schemas that are not known yet wait",
         "the schema registry can be asked again",
     ]
+
+
+def test_while_there_is_trouble_only_one_thread_waits(standin: RegistryStandin) -> None:
+    asking = Asking(standin.url)
+    standin.stop()
+    said = asking.trouble()
+    standin.start()
+    asking.clock.now += AGAIN_SECONDS
+    asked, go_on = threading.Event(), threading.Event()
+    answer = standin.answer
+
+    def slowly(request: Any) -> None:
+        asked.set()
+        go_on.wait(30)
+        answer(request)
+
+    standin.answer = slowly  # type: ignore[method-assign]
+    with ThreadPoolExecutor(1) as pool:
+        trying = pool.submit(asking.read, framed(7))
+        assert asked.wait(30)
+        assert asking.trouble() == said
+        go_on.set()
+        assert services(trying.result()) == ["注文"]
 
 
 def test_what_is_known_is_read_while_the_registry_is_down(standin: RegistryStandin) -> None:
