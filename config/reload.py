@@ -5,7 +5,9 @@ from typing import Final, NamedTuple
 
 from config.settings import Section, Settings
 
-RESTART: Final = ("time", "sources", "rollup", "dead_letters", "kafka", "local", "web", "judge.weeks")
+RESTART: Final = (
+    "time", "sources", "rollup", "redact", "dead_letters", "kafka", "local", "web", "judge.weeks",
+)  # fmt: skip
 """Sections and settings that are read at the start only: the others take effect at a reload."""
 
 JUDGED: Final = ("judge", "floors", "limits", "calendar", "incidents", "digest")

@@ -33,6 +33,7 @@ from config.sections.notify import (
     SilenceSettings,
     WebhookSettings,
 )
+from config.sections.redact import RedactRule, RedactSettings
 from config.sections.section import Section, refuse
 from config.sections.sources import (
     CallsSettings,
@@ -82,6 +83,8 @@ __all__ = [
     "Planned",
     "PubsubSettings",
     "QuietHoursSettings",
+    "RedactRule",
+    "RedactSettings",
     "RegistrySettings",
     "RollupSettings",
     "RouteSettings",
@@ -106,6 +109,7 @@ class Settings(Section):
     time: TimeSettings = TimeSettings()
     sources: SourcesSettings = SourcesSettings()
     rollup: RollupSettings = RollupSettings()
+    redact: RedactSettings = RedactSettings()
     dead_letters: DeadLetterSettings = DeadLetterSettings()
     kafka: KafkaSettings | None = Field(
         None, description="present: the Kafka driver; absent: the local driver"

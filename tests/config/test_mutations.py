@@ -81,6 +81,10 @@ EVERYTHING: dict[str, list[str]] = {
 }
 FULL["local"]["tcp_source"] = FULL["web"]["tcp_source"] = "gateway-logs"
 FULL["web"]["tcp"] = "127.0.0.1:8768"
+FULL["redact"] = {
+    "shipped": False,
+    "rules": [{"name": "customers", "pattern": "CU-[0-9]{6}", "replace": "[customer]"}],
+}
 FULL["sources"] |= {
     "inputs": [InputSettings(name="gateway-logs", format="apigateway").model_dump()],
     "pubsub": {
