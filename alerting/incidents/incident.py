@@ -4,6 +4,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from alerting.incidents.incident_examples import IncidentExample
 from alerting.incidents.preceding import PrecedingChange
 from alerting.incidents.severity import Reached, Severity, reached, severity
 from detectors.model.finding import Finding, Verdict
@@ -38,6 +39,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str = ""  # the same for incidents of the same thing: scope, measure, direction
     follows: str | None = None  # id of the last reported incident with this fingerprint, if remembered
     changes: list[PrecedingChange] = []  # shortly before its findings began, the nearest first
+    examples: list[IncidentExample] = []  # a few of its requests
 
     @property
     def ended(self) -> bool:
@@ -90,6 +92,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
             "follows": self.follows,
             "finding": self.primary.id,
             "changes": [one.to_json() for one in self.changes],
+            "examples": [one.to_json() for one in self.examples],
         }
 
 

@@ -18,12 +18,14 @@ from alerting.incidents.correlation import (
 )
 from alerting.incidents.fingerprint import fingerprint
 from alerting.incidents.incident import Incident, Sent, State
+from alerting.incidents.incident_examples import IncidentExample, worst
 from alerting.incidents.notice import Milestone, NoticeReason, identify
 from alerting.incidents.preceding import Carrying, PrecedingChange
 from alerting.incidents.reported_state import ReportedState, name_of
 from detectors.explain.causes import causes, is_walked
 from detectors.model.finding import Finding
 from detectors.model.measures import Measure
+from detectors.model.request_example import RequestExample
 from detectors.model.scope import ScopeOrEdge
 from detectors.model.sentence import with_causes
 
@@ -63,6 +65,7 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
     worst: dict[str, Finding] = {}  # latency and error findings, each with its largest excess, for causes
     preceding: list[PrecedingChange] = []  # changes shortly before its findings
     carrying: dict[str, Carrying] = {}  # what carried its findings when they were at their worst
+    examples: list[IncidentExample] = []  # the worst requests of its findings
 
     @classmethod
     def of(cls, finding: Finding) -> "IncidentRecord":
@@ -249,6 +252,13 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
         for key, carrying in other.carrying.items():
             if key not in self.carrying or carrying.excess > self.carrying[key].excess:
                 self.carrying[key] = carrying
+        self.examples = worst([*self.examples, *other.examples])
+
+    def illustrate(self, finding: str, request: RequestExample) -> None:
+        """Keep a request if it is among the worst that illustrate findings."""
+        example = IncidentExample.of(self.findings[finding], request)
+        if example is not None:
+            self.examples = worst([*self.examples, example])
 
     @property
     def last_end(self) -> int:
@@ -282,6 +292,7 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
             for key, held in self.findings.items()
         }
         self.worst, self.carrying = {}, {}
+        self.examples = worst(self.examples, each=1) if self.sent == "page" else []
 
     @property
     def state(self) -> State:
@@ -314,6 +325,7 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
             fingerprint=fingerprint(self.primary),
             follows=self.follows,
             changes=self.preceding,
+            examples=self.examples,
         )
 
 

@@ -8,6 +8,7 @@ import msgspec
 from alerting.incidents.correlation import GROWTH, depth, direction, is_about_broad
 from alerting.incidents.digest_reporter import DigestReporter
 from alerting.incidents.incident import Incident
+from alerting.incidents.incident_examples import ILLUSTRATED
 from alerting.incidents.incident_record import IncidentRecord
 from alerting.incidents.incident_store import IncidentStore
 from alerting.incidents.notice import Milestone, Notice, NoticeReason
@@ -18,6 +19,7 @@ from alerting.incidents.schedule import Due, DueKind, Schedule
 from alerting.incidents.timing import closes_at, plan
 from config.settings import Settings
 from detectors.explain.causes import causes
+from detectors.explain.examples import Illustration
 from detectors.model.finding import Finding
 from detectors.model.stated import StatedChange
 from detectors.state.state import pack, unpack
@@ -97,6 +99,7 @@ class Incidents:
         maturity: Iterable[Maturity] = (),
         *,
         changes: Iterable[StatedChange] = (),
+        illustrations: Iterable[Illustration] = (),
     ) -> list[Notice]:
         """Take in findings and let event time pass up to ``watermark`` (epoch seconds).
 
@@ -104,7 +107,7 @@ class Incidents:
         several shards that is the lowest of their watermarks. A finding reported later waits for its time. A
         repeated one (same id, no newer revision) is ignored. ``loads``, ``uses`` and ``maturity`` are those
         of the hour that ends at ``watermark``, of all shards; ``changes`` are those that became known with
-        it, however late.
+        it, however late; ``illustrations`` are requests of findings that are open then.
 
         Returns
         -------
@@ -122,13 +125,16 @@ class Incidents:
                 by_time.setdefault(max(finding.seen, self._watermark), []).append(finding)
         notices: list[Notice] = []
         stated, known_at = list(changes), max(watermark, self._watermark)
-        if stated:
+        shown = list(illustrations)
+        if stated or shown:
             by_time.setdefault(known_at, [])
         for at in sorted(by_time):
             notices += self._pass(at - 1)
             self._store.expire(at)
             for finding in sorted(by_time[at], key=lambda f: (-depth(f), f.start, f.id, f.revision)):
                 self._take(finding, at)
+            if at == known_at:
+                self._illustrate(shown)
             self._choose_primaries()
             self._name_preceding(stated if at == known_at else (), at)
             notices += self._pass(at)
@@ -238,6 +244,20 @@ class Incidents:
                 record.pending = record.pending or NoticeReason.PRECEDED
                 record.reported.add_line(Milestone.PRECEDED)
                 self._touched.add(record.id)
+
+    def _illustrate(self, shown: Iterable[Illustration]) -> None:
+        """Keep the worst requests of incidents that are open; of a flood, of those that began first."""
+        touched = False
+        for one in shown:
+            for finding in one.findings:
+                record = self._store.of_finding(finding)
+                if record is not None and record.resolved_at is None and record.direction != GROWTH:
+                    record.illustrate(finding, one.example)
+                    touched = True
+        if touched:
+            having = [record for record in self._store if record.examples]
+            for record in sorted(having, key=lambda each: (each.started, each.id))[ILLUSTRATED:]:
+                record.examples = []
 
     # -- letting time pass ------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.model.request_example import RequestExample
 from streams.decode.event import ChangeRecord, SampleRecord
 
 NO_ERROR: Final = 0
@@ -42,8 +43,15 @@ class StatedRow(NamedTuple):
     record: SampleRecord | ChangeRecord
 
 
+class ExampleRow(NamedTuple):
+    """What a person may see of the request of a row."""
+
+    row: int
+    example: RequestExample
+
+
 ROW_OF_TAG: Final = attrgetter("row")
-_TEXTS: Final = ("tags", "call_tags", "stated")
+_TEXTS: Final = ("tags", "call_tags", "stated", "examples", "raw")
 
 
 @dataclass(slots=True)
@@ -66,6 +74,7 @@ class Columns:
     bins: NDArray[np.int16]  # (n, LAYERS) total and function stand in for each other
     busy: NDArray[np.float64]  # (n,) weighted seconds inside the function, a multiple of QUANTUM
     again: NDArray[np.bool_]  # (n,) an earlier record once more, for edges that another source revealed
+    record: NDArray[np.int64]  # (n,) its number among ``raw``; -1 without one
     call_event: NDArray[np.int64]  # (m,) row of the event that made the call
     call: NDArray[np.int64]  # (m,)
     call_weight: NDArray[np.float64]  # (m,) calls that it stands for, a multiple of QUANTUM
@@ -80,6 +89,17 @@ class Columns:
     tags: list[Tag] = field(default_factory=list)  # rows are events
     call_tags: list[Tag] = field(default_factory=list)  # rows are calls
     stated: list[StatedRow] = field(default_factory=list)  # samples and changes, ascending
+    examples: list[ExampleRow] = field(default_factory=list)  # chosen by the rollup, ascending
+    raw: list[Sequence[bytes]] = field(default_factory=list)  # the records, in parts
+
+    def body(self, row: int) -> bytes:
+        """Return the record of an event."""
+        number = int(self.record[row])
+        for part in self.raw:
+            if number < len(part):
+                return part[number]
+            number -= len(part)
+        raise IndexError(row)
 
     def __len__(self) -> int:
         return len(self.ts)
@@ -92,10 +112,12 @@ def joined(parts: Sequence[Columns]) -> Columns:
     arrays = {
         name: np.concatenate([getattr(part, name) for part in parts])
         for name in Columns.__dataclass_fields__
-        if name not in (*_TEXTS, "call_event", "value_event")
+        if name not in (*_TEXTS, "call_event", "value_event", "record")
     }
+    records = np.cumsum([0, *(sum(map(len, part.raw)) for part in parts)])
     return Columns(
         **arrays,
+        record=np.concatenate([part.record + at for part, at in zip(parts, records, strict=False)]),
         call_event=np.concatenate([part.call_event + at for part, at in zip(parts, events, strict=False)]),
         value_event=np.concatenate([part.value_event + at for part, at in zip(parts, events, strict=False)]),
         tags=[
@@ -113,6 +135,12 @@ def joined(parts: Sequence[Columns]) -> Columns:
             for part, at in zip(parts, events, strict=False)
             for one in part.stated
         ],
+        examples=[
+            one._replace(row=one.row + int(at))
+            for part, at in zip(parts, events, strict=False)
+            for one in part.examples
+        ],
+        raw=[records for part in parts for records in part.raw],
     )
 
 
@@ -161,6 +189,8 @@ def _reordered(columns: Columns, order: NDArray[np.int64]) -> Columns:
         tags=_moved(columns.tags, place),
         call_tags=_moved(columns.call_tags, call_place),
         stated=[one._replace(row=int(place[one.row])) for one in columns.stated],
+        examples=[one._replace(row=int(place[one.row])) for one in columns.examples],
+        raw=columns.raw,
     )
 
 

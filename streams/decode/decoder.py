@@ -188,7 +188,7 @@ class Decoder:
             return scanner.columns(records, newest), []
         scanned = scanner.columns(records, np.zeros(len(records)))
         events = [events[k] for k in good]
-        columns = merged(scanned, self._columns(events, ts, np.zeros(len(ts))), plain, read)
+        columns = merged(scanned, self._columns(events, ts, np.zeros(len(ts)), records, plain), plain, read)
         columns.newest = newest
         self._teach(scanner, events)
         rejected = [
@@ -251,6 +251,7 @@ class Decoder:
         admitted = self._time.admit(ts, arrived, last=last, start=start)
         for row in admitted.refuted:
             problems[rows[row]] = RejectReason.FAR_FUTURE, self._far_ahead(ts[row], arrived, row)
+        accepted = np.array(rows, np.int64)[admitted.accepted]
         now = len(records) - len(self._held)
         self._held = [(now - indices[rows[row]], records[rows[row]]) for row in admitted.held]
         if len(admitted.accepted) < len(events):
@@ -259,7 +260,7 @@ class Decoder:
             Rejected(reason, indices[row], detail, sample_of(records[row]))
             for row, (reason, detail) in sorted(problems.items())
         ]
-        return self._columns(events, ts, admitted.newest), rejected
+        return self._columns(events, ts, admitted.newest, records, accepted), rejected
 
     def _far_ahead(self, ts: float, arrived: Floats | None, row: int) -> str:
         ahead = np.nan if arrived is None else ts - arrived[row]
@@ -267,7 +268,15 @@ class Decoder:
             return f"ts {ts} is {ahead:,.0f} s after the record arrived; check the sender's clock"
         return f"ts {ts} is far ahead of the records around it; check the sender's clock"
 
-    def _columns(self, events: list[Event], ts: NDArray[np.float64], newest: NDArray[np.float64]) -> Columns:
+    def _columns(
+        self,
+        events: list[Event],
+        ts: Floats,
+        newest: Floats,
+        records: Sequence[bytes],
+        numbers: NDArray[np.int64],
+    ) -> Columns:
+        """Return the columns of events, which are those of the records with these numbers."""
         n = len(events)
         weight = _whole(np.array([event.weight or 1.0 for event in events], np.float64))
         is_request = np.fromiter([event.kind in _REQUESTS for event in events], np.bool_, n)
@@ -321,6 +330,8 @@ class Decoder:
             bins=np.ascontiguousarray(bins[: LAYERS * n].reshape(LAYERS, n).T),
             busy=_whole(_whole(busiest / 1000) * weight),
             again=np.zeros(n, np.bool_),
+            record=numbers,
+            raw=[records],
             call_bin=bins[LAYERS * n :],
             **calls,
             **self._values([_values_of(event) for event in events], weight),

@@ -104,7 +104,9 @@ class Scanner:
             **{name: self._arrays[name][:calls].copy() for name in _OF_CALL},
             **{name: self._arrays[name][:values].copy() for name in _OF_VALUE},
         }
-        columns = Columns(newest=newest, again=np.zeros(n, np.bool_), **arrays)
+        columns = Columns(
+            newest=newest, again=np.zeros(n, np.bool_), record=np.arange(n), raw=[records], **arrays
+        )
         if texts:
             self._tag(columns, records, texts)
         return columns

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from config.capacity import Capacity
 from config.settings import Floor, Settings
 from detectors.explain.edge_history import EdgeHistory
+from detectors.explain.examples import illustrated
 from detectors.judge.calendar import Calendar
 from detectors.judge.judge import Judge, Judgement
 from detectors.model.finding import Finding
@@ -176,13 +177,20 @@ class Detect:
         soon = [growing.row for growing in judgement.growth if tomorrow(growing.growth)]
         findings += self._limits.feed(judgement, completeness, soon)
         findings = self.told.feed(self._reach.tell(findings))
+        illustrations = illustrated(self.told.open.values(), step.examples)
         if self._on_step:
             self._on_step(step.start)
         if self._on_judgement:
             self._on_judgement(judgement, self._judge.series)
         end = step.start + self._settings.time.step
         judged = JudgedStep(
-            self._shard, step.start, end, findings, completeness=completeness, changes=list(step.changes)
+            self._shard,
+            step.start,
+            end,
+            findings,
+            completeness=completeness,
+            changes=list(step.changes),
+            illustrations=illustrations,
         )
         if step.hourly is None:
             return judged

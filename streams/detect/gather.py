@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from detectors.explain.examples import Illustration
 from detectors.model.finding import Finding
 from detectors.model.stated import StatedChange, in_order
 from detectors.state.state import pack, unpack
@@ -28,6 +29,7 @@ class JudgedStep(msgspec.Struct, frozen=True):
     completeness: float = 1.0  # share of the sources with data, 0 when all of them had a gap
     maturity: Maturity | None = None  # of the hour that this step ends
     changes: list[StatedChange] = []  # that were stated about scopes of this shard, in order
+    illustrations: list[Illustration] = []  # of open findings
 
 
 class GatheredStep(NamedTuple):
@@ -39,6 +41,7 @@ class GatheredStep(NamedTuple):
     uses: list[Use]
     maturity: list[Maturity]
     changes: list[StatedChange]  # in order, each once
+    illustrations: list[Illustration]
 
 
 class _Meta(msgspec.Struct, array_like=True):
@@ -82,7 +85,13 @@ class Gather:
                 uses = [use for each in of_step for use in each.uses]
                 maturity = [each.maturity for each in of_step if each.maturity is not None]
                 changes = in_order(change for each in of_step for change in each.changes)
-                yield GatheredStep(of_step[0].watermark, findings, loads, uses, maturity, changes)
+                illustrations = sorted(
+                    (one for each in of_step for one in each.illustrations),
+                    key=lambda one: (one.example.order, one.findings),
+                )
+                yield GatheredStep(
+                    of_step[0].watermark, findings, loads, uses, maturity, changes, illustrations
+                )
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the waiting steps and the newest step of each shard."""

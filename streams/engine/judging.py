@@ -92,7 +92,13 @@ class Judging:
                 emitted.watermark = one.watermark
                 emitted.findings += one.findings
                 emitted.notices += self.incidents.feed(
-                    one.findings, one.watermark, one.loads, one.uses, one.maturity, changes=one.changes
+                    one.findings,
+                    one.watermark,
+                    one.loads,
+                    one.uses,
+                    one.maturity,
+                    changes=one.changes,
+                    illustrations=one.illustrations,
                 )
         return emitted
 

@@ -13,11 +13,12 @@ from streams.decode.decoder import Decoder
 from streams.decode.rejected import Rejected
 from streams.engine.checkpoint import parts_of, parts_under
 from streams.rollup.block import Block
+from streams.rollup.redaction import Redaction
 from streams.rollup.rollup import Rollup
 
 Floats = NDArray[np.float64]
 
-SECTIONS: Final = ("time", "rollup")
+SECTIONS: Final = ("time", "rollup", "redact")
 """Sections of the settings that this half depends on: if they are equal, so are the blocks."""
 
 
@@ -43,8 +44,9 @@ class Rolling:
 
     def __init__(self, settings: Settings, sources: Sequence[str], shards: int = 1) -> None:
         self._decoders = {source: Decoder(settings) for source in sources}
+        redaction = Redaction(settings.redact)
         self._rollups = {
-            source: Rollup(source, shards, settings.time, decoder)
+            source: Rollup(source, shards, settings.time, decoder, redaction=redaction)
             for source, decoder in self._decoders.items()
         }
 

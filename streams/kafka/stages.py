@@ -32,6 +32,7 @@ from streams.lane.chunk import Chunk
 from streams.process.metrics import Metrics
 from streams.rollup.block import Block
 from streams.rollup.block_codec import decode_block, encode_block
+from streams.rollup.redaction import Redaction
 from streams.rollup.rollup import Rollup
 
 HELD: Final = "held"  # the part with the offsets of records that are held back
@@ -85,7 +86,8 @@ class RollupStage:
         self._partition = partition
         self._source = source
         self._decoder = Decoder(settings)
-        self.rollup = Rollup(self._name, shards, settings.time, self._decoder)
+        redaction = Redaction(settings.redact)
+        self.rollup = Rollup(self._name, shards, settings.time, self._decoder, redaction=redaction)
         self._held: dict[int, ReadAt] = {}  # places of records held back; 1 is the last record fed
         self._limit = DeadLetterLimit(settings.dead_letters)
         self._folded = 0  # as counted so far
@@ -304,7 +306,13 @@ class IncidentsStage:
         emissions: list[Emission] = []
         for one in self.gather.feed(map(self._decode, chunk.values)):
             notices = self.incidents.feed(
-                one.findings, one.watermark, one.loads, one.uses, one.maturity, changes=one.changes
+                one.findings,
+                one.watermark,
+                one.loads,
+                one.uses,
+                one.maturity,
+                changes=one.changes,
+                illustrations=one.illustrations,
             )
             leaders = self.incidents.took_the_lead
             emissions += [

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.model.measures import JUDGED, KEPT_ON_EDGES, SUPPORTING, Measure
+from detectors.model.request_example import RequestExample
 from detectors.model.scope import Edge, Scope, ScopeOrEdge
 from detectors.model.stated import StatedChange
 from streams.measure.level_rows import LevelLimit
@@ -60,6 +61,7 @@ class MeasuredStep:
         None  # the step and its (scopes,) p95; None when no digest needs them
     )
     changes: Sequence[StatedChange] = ()  # that arrived for this step, or late with it, in order
+    examples: Sequence[RequestExample] = ()  # the same
 
 
 def series_of(fresh: Iterable[Fresh]) -> tuple[list[Named], list[Named]]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config.settings import Settings
+from detectors.explain.examples import at_most
 from detectors.model.measures import COLUMN, LATENCIES, Measure
 from detectors.model.scope import Edge, ScopeOrEdge
 from detectors.model.series import Series
@@ -112,6 +113,7 @@ class Measuring:
             limits=self._levels.restate(levels),
             hourly=(step, p95[LATENCIES.index(Measure.LATENCY)]),
             changes=in_order([*step.changes, *(change for one in step.late for change in one.changes)]),
+            examples=at_most([*step.examples, *(each for one in step.late for each in one.examples)]),
         )
 
     def _late(self, one: Step) -> LateStep:

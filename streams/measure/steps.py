@@ -10,8 +10,10 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from detectors.explain.examples import MOST, at_most
 from detectors.judge.correction import CORRECTED_SECONDS
 from detectors.model.measures import COLUMN, LATENCIES, SUMMED, Measure
+from detectors.model.request_example import RequestExample
 from detectors.model.scope import ScopeOrEdge
 from detectors.model.stated import LevelName, Levels, StatedChange, StatedLevel, merge_changes, merge_levels
 from detectors.state.state import pack, unpack
@@ -60,6 +62,7 @@ class Step:
     late: list["Step"] = field(default_factory=list)  # corrections of steps that had closed
     levels: Levels = field(default_factory=dict)
     changes: list[StatedChange] = field(default_factory=list)
+    examples: list[RequestExample] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -71,6 +74,7 @@ class _Open:
     values: Sums = field(default_factory=no_values)
     levels: Levels = field(default_factory=dict)
     changes: list[StatedChange] = field(default_factory=list)
+    examples: list[RequestExample] = field(default_factory=list)
 
 
 class _Source(msgspec.Struct, array_like=True):
@@ -86,6 +90,7 @@ class _OpenState(msgspec.Struct, array_like=True):
     tags: list[tuple[int, str, str, float]]
     levels: list[tuple[LevelName, StatedLevel]] = []
     changes: list[StatedChange] = []
+    examples: list[RequestExample] = []
 
 
 class _Meta(msgspec.Struct, array_like=True):
@@ -276,6 +281,9 @@ class Steps:
         into.records += block.records
         merge_levels(into.levels, block.levels)
         merge_changes(into.changes, block.changes)
+        into.examples += block.examples
+        if len(into.examples) > 2 * MOST:
+            into.examples = at_most(into.examples)
         rows = self._names.ids(block)
         if not rows:
             return
@@ -376,6 +384,7 @@ class Steps:
             self._fan_out.tags(counted.counts.tags),
             levels=counted.levels,
             changes=sorted(counted.changes),  # the interleaving of the sources changes nothing
+            examples=counted.examples,
         )
 
     def snapshot(self) -> dict[str, bytes]:
@@ -429,7 +438,14 @@ def _packed(steps: Mapping[int, _Open], stem: str, arrays: dict[str, NDArray[Any
         arrays[f"{stem}{start}/values"], arrays[f"{stem}{start}/amounts"] = counted.values.merged()
         levels = list(counted.levels.items())
         found.append(
-            _OpenState(start, counted.records, counted.counts.listed_tags(), levels, counted.changes)
+            _OpenState(
+                start,
+                counted.records,
+                counted.counts.listed_tags(),
+                levels,
+                counted.changes,
+                counted.examples,
+            )
         )
     return found
 
@@ -440,5 +456,6 @@ def _unpacked(states: Iterable[_OpenState], stem: str, arrays: dict[str, NDArray
         opened = _Open(state.records, Counts().restore(arrays, f"{stem}{state.start}", state.tags))
         opened.values.add(arrays[f"{stem}{state.start}/values"], arrays[f"{stem}{state.start}/amounts"])
         opened.levels, opened.changes = dict(state.levels), state.changes
+        opened.examples = state.examples
         steps[state.start] = opened
     return steps

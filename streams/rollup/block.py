@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.model.measures import SUMMED
+from detectors.model.request_example import RequestExample
 from detectors.model.stated import LevelName, StatedChange, StatedLevel
 from streams.decode.paths import Call, Path
 from streams.decode.values import COLUMNS, Value
@@ -50,6 +51,7 @@ class Block:
     counts: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     levels: list[tuple[LevelName, StatedLevel]] = field(default_factory=list)
     changes: list[StatedChange] = field(default_factory=list)
+    examples: list[RequestExample] = field(default_factory=list)  # that went through scopes of this shard
     # throttle reasons and error types: row, "throttle" or "error_type", text, count; ordered
     tags: list[tuple[int, str, str, float]] = field(default_factory=list)
 

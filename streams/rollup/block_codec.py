@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 
 from detectors.model.measures import SUMMED
+from detectors.model.request_example import RequestExample
 from detectors.model.stated import LevelName, StatedChange, StatedLevel
 from detectors.state.state import pack, unpack
 from streams.decode.paths import Call, Path
@@ -36,6 +37,7 @@ class _Meta(msgspec.Struct, array_like=True):
     by_clock: bool = False
     levels: list[tuple[LevelName, StatedLevel]] = []
     changes: list[StatedChange] = []
+    examples: list[RequestExample] = []
 
 
 _FIELDS: Final = attrgetter(*_Meta.__struct_fields__)

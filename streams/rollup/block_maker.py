@@ -75,6 +75,9 @@ class BlockMaker:
             made[shard_of(name.about, self._shards)].levels.append((name, level))
         for change in summary.changes:
             made[shard_of(change.about, self._shards)].changes.append(change)
+        for example in summary.examples:
+            for shard in shards_of(list(example.scopes), self._shards):
+                made[shard].examples.append(example)
         self._learn_calls()
         path_ids, sums = summary.paths.sums.merged()
         call_ids, call_sums = summary.calls.sums.merged()

@@ -357,6 +357,7 @@ def _columns(again: list[tuple[int, _Part, int, list[int]]], newest: NDArray[np.
         bins=np.full((n, LAYERS), -1, np.int16),
         busy=np.array([part.busy for part in parts]),
         again=np.ones(n, np.bool_),
+        record=np.full(n, -1),
         call_event=rows,
         call=np.array([each for *_, ids in again for each in ids], np.int64),
         call_weight=np.array([call.weight for call in calls], np.float64),

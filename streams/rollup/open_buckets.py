@@ -57,9 +57,7 @@ class OpenBuckets:
         ):
             summary.add(columns, events, calls, bounds)
         self._add_values(columns, slot_of_value, summaries)
-        for row, record in columns.stated:
-            if slot[row] >= 0:
-                add_stated(summaries[slot[row]], record, float(columns.ts[row]))
+        _add_told(columns, slot, summaries)
         for row, key, text in columns.tags:
             if slot[row] >= 0:
                 weight = float(columns.weight[row])
@@ -150,6 +148,16 @@ class OpenBuckets:
             for name, part in parts.items()
             if name.startswith(stem)
         }
+
+
+def _add_told(columns: Columns, slot: Ints, summaries: Sequence[Summary]) -> None:
+    """Add samples, changes and examples."""
+    for row, record in columns.stated:
+        if slot[row] >= 0:
+            add_stated(summaries[slot[row]], record, float(columns.ts[row]))
+    for row, example in columns.examples:
+        if slot[row] >= 0:
+            summaries[slot[row]].examples.append(example)
 
 
 def _by_slot(slot: Ints, slots: int) -> list[Ints]:

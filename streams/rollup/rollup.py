@@ -1,7 +1,8 @@
 """Rollup: columns of one source partition become blocks of 10 s, one per shard, and a watermark.
 
 ``Rollup.feed`` is the whole path from ``Columns`` to ``Block``, a line per step: ``timing_of`` places each
-record in event time, ``Duplicates`` drops repeats, ``Joining`` puts the names of one request together,
+record in event time, ``Duplicates`` drops repeats, ``ExampleChoice`` keeps what people
+may want to see, ``Joining`` puts the names of one request together,
 ``OpenBuckets`` counts, and ``BlockMaker`` names what
 has closed.
 """
@@ -22,9 +23,12 @@ from streams.decode.rejected import Rejected
 from streams.rollup.block import Block
 from streams.rollup.block_maker import BlockMaker
 from streams.rollup.duplicates import Duplicates
+from streams.rollup.example_choice import ExampleChoice
+from streams.rollup.examples import examples_of
 from streams.rollup.joining import Joining
 from streams.rollup.names import RollupNames
 from streams.rollup.open_buckets import OpenBuckets
+from streams.rollup.redaction import Redaction
 from streams.rollup.summary import Summary
 from streams.rollup.timing import timing_of
 
@@ -61,6 +65,8 @@ class Rollup:
         Width of a bucket and lateness.
     decoder
         The decoder of this partition, whose names the columns refer to. It is part of the snapshot.
+    redaction
+        What is taken out of the texts of examples; by default what the shipped rules name.
     compiled
         Whether compiled code adds to open buckets; the results are the same without it.
     """
@@ -68,7 +74,14 @@ class Rollup:
     VERSION = 1
 
     def __init__(
-        self, source: str, shards: int, time: TimeSettings, decoder: Decoder, *, compiled: bool = COMPILES
+        self,
+        source: str,
+        shards: int,
+        time: TimeSettings,
+        decoder: Decoder,
+        *,
+        redaction: Redaction | None = None,
+        compiled: bool = COMPILES,
     ) -> None:
         self.late = 0  # records that arrived after their bucket had closed
         self.duplicates = 0  # records that were dropped because their id was known
@@ -76,6 +89,8 @@ class Rollup:
         self._time = time
         self._decoder = decoder
         self._duplicates = Duplicates()
+        self._choice = ExampleChoice()
+        self._redaction = redaction or Redaction()
         self._names = RollupNames(decoder)
         self._joining = Joining(self._names)
         self._buckets = OpenBuckets(time.bucket, self._names, compiled=compiled)
@@ -101,6 +116,8 @@ class Rollup:
         timing = timing_of(columns, self._watermark, self._time)
         counted = self._duplicates.first_seen(columns.key, timing.known_until, timing.watermark)
         self.duplicates += len(columns) - int(np.count_nonzero(counted))
+        chosen = self._choice.choose(columns, counted, timing.bucket)
+        columns.examples = examples_of(columns, chosen, self._redaction)
         columns, joined = self._joining.feed(columns, counted, timing.watermark)
         if joined is not counted:
             counted, timing = joined, timing_of(columns, self._watermark, self._time)
@@ -188,6 +205,7 @@ class Rollup:
             **self._duplicates.snapshot(self.watermark),
             **self._names.snapshot(),
             **self._joining.snapshot(),
+            **self._choice.snapshot(),
             **self._decoder.snapshot(),
         }
 
@@ -207,4 +225,5 @@ class Rollup:
         self._decoder.restore(parts)
         self._names.restore(parts)
         self._joining.restore(parts)
+        self._choice.restore(parts)
         self._maker.restart(meta.sequence)

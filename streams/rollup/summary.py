@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.model.request_example import RequestExample
 from detectors.model.stated import LevelName, Levels, StatedChange, StatedLevel
 from detectors.state.state import pack, unpack
 from streams.decode.columns import Columns
@@ -21,6 +22,7 @@ class _Meta(msgspec.Struct, array_like=True):
     call_tags: list[tuple[int, str, str, float]]
     levels: list[tuple[LevelName, StatedLevel]] = []
     changes: list[StatedChange] = []
+    examples: list[RequestExample] = []
 
 
 @dataclass(slots=True)
@@ -33,6 +35,7 @@ class Summary:
     values: Sums = field(default_factory=no_values)
     levels: Levels = field(default_factory=dict)
     changes: list[StatedChange] = field(default_factory=list)
+    examples: list[RequestExample] = field(default_factory=list)  # in the order of the records
 
     def add(
         self, columns: Columns, events: NDArray[np.int64], calls: NDArray[np.int64], bounds: tuple[int, int]
@@ -67,6 +70,7 @@ class Summary:
             self.calls.listed_tags(),
             list(self.levels.items()),
             self.changes,
+            self.examples,
         )
         ids, sums = self.values.merged()
         arrays = {**self.paths.arrays("paths"), **self.calls.arrays("calls"), "values": ids, "amounts": sums}
@@ -85,6 +89,7 @@ class Summary:
         into = into or Summary()
         into.records = meta.records
         into.levels, into.changes = dict(meta.levels), meta.changes
+        into.examples = meta.examples
         into.paths.restore(arrays, "paths", meta.path_tags)
         into.calls.restore(arrays, "calls", meta.call_tags)
         into.values.add(arrays["values"], arrays["amounts"])

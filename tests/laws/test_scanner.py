@@ -45,7 +45,13 @@ PLAIN_EVENT = (
 def assert_same(one: Columns, other: Columns) -> None:
     for name in Columns.__dataclass_fields__:
         mine, theirs = getattr(one, name), getattr(other, name)
-        if isinstance(mine, list):
+        if name == "raw":
+            continue
+        if name == "record":  # its number in parts of any size
+            assert [one.body(row) for row in range(len(one))] == [
+                other.body(row) for row in range(len(other))
+            ]
+        elif isinstance(mine, list):
             assert mine == theirs, name
         else:
             assert mine.dtype == theirs.dtype, name

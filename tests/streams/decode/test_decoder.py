@@ -342,8 +342,10 @@ def test_a_long_run_is_decoded_as_its_records_one_by_one() -> None:
         single.append(row)
         single_bad += [(at + each.index, each.reason) for each in bad]
     expected = joined(single)
-    for name in Columns.__dataclass_fields__:
+    for name in Columns.__dataclass_fields__.keys() - {"raw", "record"}:
         np.testing.assert_array_equal(getattr(columns, name), getattr(expected, name), err_msg=name)
+    bodies = [columns.body(row) for row in range(len(columns))]
+    assert bodies == [expected.body(row) for row in range(len(expected))]
     assert [(bad.index, bad.reason) for bad in rejected] == sorted(single_bad)
     assert len(columns) == 2400
     assert len(rejected) == 2
