@@ -16,6 +16,8 @@ ANY: Final = "any"
 
 _CLASS: Final = re.compile(r"[A-Za-z_][\w.$:]{0,199}", re.ASCII)  # it goes into the text of a query
 
+_REQUEST: Final = re.compile(r"[\w.:=+-]{4,200}", re.ASCII)  # so does this
+
 LATEST: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
 
 
@@ -79,18 +81,23 @@ class Links:
         version: str = "",
         status: str = "500",
         error: str = "",
+        request: str = "",
+        trace: str = "",
     ) -> str | None:
         """Return the link of a kind, or None without a template or a value that it needs.
 
         ``start`` and ``end`` are epoch seconds. ``status`` is the lowest status that logs are filtered for,
-        ``error`` the exception; one that is not a class name gives no link. The result is
-        an ``https`` URL of printable ASCII without spaces, quotes, angle brackets, bars or backslashes,
-        whatever the name holds.
+        ``error`` the exception; one that is not a class name gives no link. ``request`` is the id of one
+        request in its logs, ``trace`` that of its trace, 32 hexadecimal digits. The result is an ``https``
+        URL of printable ASCII without spaces, quotes, angle brackets, bars or backslashes, whatever the name
+        holds.
         """
         template = self._templates.get(cloud, self._anywhere).get(kind)
         if template is None:
             return None
         values = {"name": name, "version": version, "account": account, "region": region, "status": status}
+        values |= {"id": request if _REQUEST.fullmatch(request) else "", "trace": trace}
+        values["xray"] = f"1-{trace[:8]}-{trace[8:]}" if trace else ""
         values["error"] = error if _CLASS.fullmatch(error) else ""
         return template.fill(values | _times("from", start) | _times("to", end))
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from config.reload import RESTART
 from config.settings import Settings
-from config.template import ENCODINGS, PLACEHOLDERS, RUNBOOK_PLACEHOLDERS
+from config.template import ENCODINGS, LINK_PLACEHOLDERS, PLACEHOLDERS, RUNBOOK_PLACEHOLDERS
 
 INTRODUCTION: Final = """\
 # Configuration
@@ -63,6 +63,7 @@ can be mounted as they are. The path begins with `/`, `./` or `../`. A file that
 daemon or a command with one line, as a variable that is set in both ways does.
 """
 
+_OF_REQUESTS: Final = LINK_PLACEHOLDERS[len(PLACEHOLDERS) :]
 _OF_RUNBOOKS: Final = RUNBOOK_PLACEHOLDERS[len(PLACEHOLDERS) :]
 
 LINKS: Final = f"""\
@@ -73,6 +74,10 @@ it for the fragments of the CloudWatch console, `{{name:{ENCODINGS[2]}}}` for a 
 in a query. A template with a value that is unknown gives no link. A kind is a kind of scope, alone or with
 a suffix of your own (`table_grafana`). The cloud is `aws`, `gcp`, any other name that your events use, or
 `any` for all of them. Your templates override the shipped ones.
+
+The kinds `request` and `trace` lead to one request of an incident ([event.md](event.md#examples)). `{{name}}`
+is its function then, and these may be used too: {", ".join(f"`{{{name}}}`" for name in _OF_REQUESTS)}, the id
+in its logs and that of its trace, as such and in the form of X-Ray.
 
 The template of a runbook may also use {", ".join(f"`{{{name}}}`" for name in _OF_RUNBOOKS)}. Where several
 fit, that of the scope precedes that of the verdict, then that of the kind of scope, then `any`.

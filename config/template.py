@@ -23,6 +23,10 @@ PLACEHOLDERS: Final = (
 """The values a template may use: the times are the alert's range, ``status`` is the lowest failed status,
 ``error`` the exception that was never seen before."""
 
+LINK_PLACEHOLDERS: Final = (*PLACEHOLDERS, "id", "trace", "xray")
+"""The values a link may use. The kinds ``request`` and ``trace`` lead to one request: ``name`` is its
+function, ``id`` its id in the logs, ``trace`` the digits of its trace, ``xray`` the same as X-Ray has it."""
+
 RUNBOOK_PLACEHOLDERS: Final = (*PLACEHOLDERS, "kind", "verdict", "measure")
 """The values a runbook may use: also the kind of scope, the verdict and the measure of the incident."""
 
@@ -60,7 +64,7 @@ class Template:
     'https://grafana.example/d/tables?var-table=a%2Fb%20c&from=1760000000000'
     """
 
-    def __init__(self, text: str, placeholders: Sequence[str] = PLACEHOLDERS) -> None:
+    def __init__(self, text: str, placeholders: Sequence[str] = LINK_PLACEHOLDERS) -> None:
         self._parts = _parse(text, placeholders)
         if not text.startswith("https://"):
             raise ValueError("a link must begin with https://")

@@ -38,6 +38,8 @@ class LinkMaker(Protocol):
         version: str = "",
         status: str = "500",
         error: str = "",
+        request: str = "",
+        trace: str = "",
     ) -> str | None:
         """Return the https URL over ``start`` to ``end`` (epoch seconds), None where there is none."""
 

@@ -7,9 +7,11 @@ from zoneinfo import ZoneInfo
 from alerting.commands.command import Matcher
 from alerting.incidents.incident import Incident
 from alerting.messages.callers import reason_counts
+from alerting.messages.console_links import LinkMaker
 from alerting.messages.message import (
     NAME,
     REASON,
+    SECTION,
     SENTENCE,
     Block,
     context,
@@ -21,6 +23,7 @@ from alerting.messages.message import (
     plain_text,
     section,
 )
+from alerting.messages.request_lines import example_lines
 from alerting.words import numbers
 from alerting.words.mrkdwn import escape
 from alerting.words.phrases import Phrases
@@ -38,8 +41,10 @@ UNTIL_BLOCK: Final = "until"
 WHY_BLOCK: Final = "why"
 
 
-def details(incident: Incident, words: Phrases, zone: ZoneInfo, *, at: int) -> View:
-    """Return all evidence of an incident: figures, callers, causes, members, weeks and ids."""
+def details(
+    incident: Incident, words: Phrases, zone: ZoneInfo, *, at: int, links: LinkMaker | None = None
+) -> View:
+    """Return all evidence of an incident: figures, callers, causes, requests, members, weeks and ids."""
     primary, labels = incident.primary, words.labels
     callers, suspects = notable(primary)
     blocks: list[Block] = [
@@ -62,6 +67,8 @@ def details(incident: Incident, words: Phrases, zone: ZoneInfo, *, at: int) -> V
         ),
         (labels.members, [_member(each, words) for each in incident.members]),
     )
+    requests = [f"•  {line}" for line in example_lines(incident, words, zone, links)]
+    blocks += listing(labels.examples, requests, words.lists.and_more, budget=4 * SECTION)
     for title, lines in lists:
         blocks += _list(title, lines, words)
     blocks.append(context(_ids(incident, words, zone, at)))

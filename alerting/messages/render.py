@@ -25,7 +25,7 @@ class Renderer:
         self, links: LinkMaker, zone: ZoneInfo, words: Phrases = ENGLISH, *, pressable: bool = True
     ) -> None:
         self._pressable = pressable
-        self._links = links
+        self.links = links
         self._zone = zone
         self.words = words
 
@@ -42,9 +42,7 @@ class Renderer:
                 return self._digest(of.notice, of)
             case Form.FLOOD | Form.FILE:  # the message of a file is the text beside it
                 at = of.at or of.notice.at
-                return flood_message(
-                    of.of_flood, self._links, self._zone, self.words, at=at, calls=of.mention
-                )
+                return flood_message(of.of_flood, self.links, self._zone, self.words, at=at, calls=of.mention)
             case _:
                 raise ValueError(f"dispatch {of.id} is of form line but has no line")
 
@@ -52,7 +50,7 @@ class Renderer:
         at = notice.at if dispatch is None else max(notice.at, dispatch.at)
         return page(
             notice.incident,
-            self._links,
+            self.links,
             self._zone,
             self.words,
             at=at,
@@ -63,4 +61,4 @@ class Renderer:
         )
 
     def _digest(self, notice: Notice, dispatch: Dispatch | None = None) -> Message:
-        return digest(Day(notice, dispatch, self._links, self._zone, self.words))
+        return digest(Day(notice, dispatch, self.links, self._zone, self.words))

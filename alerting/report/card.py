@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Notice
 from alerting.messages.render import Renderer
+from alerting.messages.request_lines import example_texts
 from alerting.report.carriers import Carriers, carriers, causes, is_split, throttles
 from alerting.report.chart import Chart, chart, merged, without
 from alerting.report.forecast import forecast
@@ -41,6 +42,16 @@ class ChangeLine(NamedTuple):
 
     text: str
     url: str
+
+
+class ExampleLine(NamedTuple):
+    """A request; each text may be empty, and so may each address."""
+
+    text: str
+    identity: str
+    sample: str
+    logs: str
+    trace: str
 
 
 class Member(NamedTuple):
@@ -77,6 +88,9 @@ class Card(NamedTuple):
     split: bool
     causes: list[str]
     throttles: list[tuple[str, str]]
+    examples: list[ExampleLine]
+    examples_title: str
+    trace_word: str
     members: list[Member]
     more_members: int
     message: str  # as Slack shows it, HTML
@@ -205,6 +219,9 @@ class Cards:
             split=is_split(primary, words),
             causes=causes(primary, words),
             throttles=throttles(primary),
+            examples=self._examples(incident),
+            examples_title=words.labels.examples,
+            trace_word=words.labels.trace,
             members=[self._member(each) for each in incident.members[:MEMBERS]],
             more_members=max(0, len(incident.members) - MEMBERS),
             message=self._message(incident),
@@ -358,6 +375,16 @@ class Cards:
         said = self._words.after_changes(incident)
         urls = (stated_url(one.change) or "" for one in incident.changes)
         return [ChangeLine(clean(text), url) for text, url in zip(said, urls, strict=False)]
+
+    def _examples(self, incident: Incident) -> list[ExampleLine]:
+        texts = example_texts(incident, self._words, self._render.links)
+        lines = []
+        for one, text in zip(incident.examples, texts, strict=True):
+            at = self._words.figures.clock(int(one.request.ts), self._zone)
+            shown = cut(clean(f"{text.why} · {at} · {text.what}"), 2 * _NAME)
+            told = cut(clean(text.identity), _NAME), cut(clean(text.sample), _SENTENCE)
+            lines.append(ExampleLine(shown, *told, text.logs or "", text.trace or ""))
+        return lines
 
     def _member(self, finding: Finding) -> Member:
         ended = finding.end

@@ -54,6 +54,10 @@ class Labels(NamedTuple):
     suspects: str
     reasons: str
     causes: str
+    examples: str  # requests that illustrate an incident
+    slowest: str
+    costliest: str
+    trace: str  # the text of a link
     score: str
     interval: str
     basis: str

@@ -45,5 +45,9 @@ def stated_url(change: StatedChange) -> str | None:
     >>> [stated_url(change._replace(url=url)) for url in ("javascript:alert(1)", "https://a.io@evil.io/", "")]
     [None, None, None]
     """
-    url = change.url
+    return safe_url(change.url)
+
+
+def safe_url(url: str) -> str | None:
+    """Return an address that a source wrote if it may become a link."""
     return url if len(url) + 4 * url.count("&") <= LONGEST_URL and _URL.fullmatch(url) else None

@@ -213,10 +213,10 @@ def destination(text: str) -> str:
 
 
 def link_kind(kind: str) -> str:
-    """Check that a kind of link begins with a kind of scope."""
-    scope = kind.partition("_")[0]
-    if scope not in SCOPE_KINDS:
-        remedy = meant(scope, SCOPE_KINDS, f"begin with one of {', '.join(SCOPE_KINDS)}")
+    """Check that a kind of link begins with a kind of scope, or is about one request."""
+    scope, linked = kind.partition("_")[0], (*SCOPE_KINDS, "request", "trace")
+    if scope not in linked:
+        remedy = meant(scope, linked, f"begin with one of {', '.join(linked)}")
         raise ValueError(f"unknown link kind {kind!r}; {remedy}")
     return kind
 

@@ -27,6 +27,7 @@ from alerting.commands.slack_interactions import (
 from alerting.commands.slash import Help, Query, SilenceRequest, UnsilenceRequest, WhatChanged, parse
 from alerting.incidents.notice import identify
 from alerting.messages.answers import Answers, Changes, Mute
+from alerting.messages.console_links import LinkMaker
 from alerting.messages.message import Message
 from alerting.messages.modals import UNTIL_BLOCK, details, pattern
 from alerting.pipeline.pipeline import Pipeline
@@ -59,6 +60,7 @@ class AnswerStyle(NamedTuple):
     words: Phrases
     zone: ZoneInfo
     digest: DigestSettings
+    links: LinkMaker
 
 
 class InteractionHandler:
@@ -194,7 +196,7 @@ class InteractionHandler:
             return
         words, zone, now = self._style.words, self._style.zone, int(self._now())
         if modal.view == DETAILS:
-            view = details(tracked.incident, words, zone, at=tracked.notice.at)
+            view = details(tracked.incident, words, zone, at=tracked.notice.at, links=self._style.links)
         else:
             day = datetime.fromtimestamp(tomorrow(now, self._style.digest, zone), zone).date()
             view = pattern(tracked.incident, pattern_of(tracked.incident), words, day=day.isoformat())

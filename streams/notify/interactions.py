@@ -129,7 +129,8 @@ class Interactions:
             operators=len(slack.operators) or "everyone",
         )
         zone, words = zone_of(settings.digest), phrases_of(settings.notify.locale, settings.account_names)
-        style = AnswerStyle(Answers(Links(settings.links), zone, words), words, zone, settings.digest)
+        links = Links(settings.links)
+        style = AnswerStyle(Answers(links, zone, words), words, zone, settings.digest, links)
         async with SlackApi(secrets.token, slack.base_url) as api:
             self._handler = InteractionHandler(
                 pipeline,
