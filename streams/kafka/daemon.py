@@ -23,7 +23,7 @@ from config.capacity import Capacity
 from config.load import ConfigError
 from config.read_limits import read_limits_of
 from config.reload import Reload
-from config.secret import SecretError, text_in
+from config.secret import SecretError, passphrase_in, text_in
 from config.settings import KafkaSettings, Settings
 from streams.engine.warm import warm
 from streams.formats.envelopes.confluent import SchemaId
@@ -109,6 +109,7 @@ class KafkaDaemon:
         self._door = door_of(settings, intake=INTAKE in roles)
         self._limits = LimitsKeeper(settings)
         self._tokens = self._door.tokens  # as the newest reload read them
+        self._github_secret = ""
         self._host: StageHost | None = None  # once Kafka has answered
         self._takeovers: Takeovers | None = None
         self._delivery = Delivery(settings, self.metrics)
@@ -194,6 +195,8 @@ class KafkaDaemon:
 
     def _prepare(self, settings: Settings) -> tuple[str, ...]:
         self._tokens = door_of(settings, intake=self._door.intake).tokens
+        if self._intake is not None:
+            self._github_secret = passphrase_in(settings.sources.github.secret)
         slack_secrets(settings.slack)
         read_limits_of(settings)
         return () if _credentials(self._kafka) == self._credentials else ("the credentials for Kafka",)
@@ -207,7 +210,7 @@ class KafkaDaemon:
         await self._delivery.reload(reload.settings)
         self._access.take_up(self._tokens)
         if self._intake is not None:
-            self._intake.take_up()
+            self._intake.take_up(self._github_secret)
 
     async def _run(self, present: dict[str, Topic], stopping: asyncio.Event) -> None:
         if self._intake is not None:

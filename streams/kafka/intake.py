@@ -8,7 +8,6 @@ from typing import Final
 import structlog
 from aiohttp import web
 
-from config.secret import passphrase_in
 from config.settings import KafkaSettings, Settings
 from streams.doors.doors import Doors
 from streams.doors.line_reading import line_reader
@@ -77,7 +76,6 @@ class KafkaIntake:
             self.taker, inputs, metrics.intake_refused, metrics.skipped, at_once=AT_ONCE
         )
         self._doors = Doors(self._reception, settings.sources)
-        self._secret = settings.sources.github.secret
         self._url = door.url
         self._tcp: TcpDoor | None = None
         self._producing: asyncio.Task[None] | None = None
@@ -99,9 +97,9 @@ class KafkaIntake:
         """Return what the web server adds."""
         return self._doors.routes()
 
-    def take_up(self) -> None:
-        """Verify webhooks by their secret as it is now."""
-        self._doors.take_up(passphrase_in(self._secret))
+    def take_up(self, secret: str) -> None:
+        """Verify webhooks by this secret from now on."""
+        self._doors.take_up(secret)
 
     async def start(self) -> None:
         """Listen for connections; senders are told to wait until Kafka answers.

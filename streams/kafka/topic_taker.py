@@ -35,7 +35,7 @@ from streams.process.recurring import Recurring
 ACK_SECONDS: Final = 8.0  # below those that a stop waits for requests
 SLOWEST: Final = 512 * 1024  # bytes a second, for what is large
 OPEN_SECONDS: Final = 10.0
-CLOSE_SECONDS: Final = 3.0
+CLOSE_SECONDS: Final = 1.0
 RETRY_SECONDS: Final = 1.0
 AGAIN_SECONDS: Final = 5  # when a sender should send again
 MOST_HELD: Final = 64 * 1024 * 1024
@@ -89,13 +89,15 @@ class DroppedProducer(AIOKafkaProducer):  # type: ignore[misc]
     async def drop(self) -> None:
         """Close at once, and write nothing any more; acknowledgements that are missing never come."""
         self._closed = True
-        sending = self._sender.sender_task
-        if sending is not None:
-            sending.cancel()
+        if (sending := self._sender.sender_task) is None:
+            await self.client.close()
+            return
+        sending.cancel()
         await self.client.close()  # which ends the requests that are under way
-        if sending is not None:
-            await asyncio.wait([sending], timeout=CLOSE_SECONDS)
-            await self.client.close()  # what it may have opened meanwhile
+        await asyncio.wait([sending], timeout=CLOSE_SECONDS)
+        sending.cancel()  # if one waits for metadata, which nobody fetches any more
+        await asyncio.wait([sending], timeout=CLOSE_SECONDS)
+        await self.client.close()  # what was opened meanwhile
 
 
 class _Keyed(msgspec.Struct):

@@ -1,5 +1,6 @@
 """Every client of the program connects to a broker as companies run it, and a check tells what is wrong."""
 
+import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,11 +20,12 @@ from streams.kafka import probe
 from streams.kafka.app import chunk_app
 from streams.kafka.client import client_options, open_client
 from streams.kafka.connection import connection_options
-from streams.kafka.topics import TopicError, setup_topics, verified_topics
+from streams.kafka.topics import TopicError, setup_topics, verified_requests, verified_topics
 from streams.simulate.deliver import simulate
 from streams.simulate.scenario_load import load_scenario
 from tests.kafka.broker import BrokerUnavailableError
 from tests.kafka.secured import CLIENT_SECRET, USERS, SecuredBroker
+from tests.kafka.test_intake import event, ids, in_topic, opened
 from tests.kafka.topic import unique
 
 START = 1_756_652_400  # of the scenario
@@ -127,6 +129,30 @@ def test_a_check_names_the_rights_that_a_user_lacks(
         setup_topics(Settings(kafka=kafka))
     broker.allow_daemon("guest", app, f"{app}-requests")
     assert wrong(kafka) == []
+
+
+async def test_who_only_takes_records_in_needs_to_write_to_the_requests_and_nothing_else(
+    broker: SecuredBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAFKA_USERNAME", "guest")
+    monkeypatch.setenv("KAFKA_PASSWORD", USERS["guest"])
+    app = unique("app")
+    kafka = broker.settings("SASL", app=app, requests=f"{app}-requests")
+    as_all = Settings(kafka=kafka.model_copy(update=everybody(broker)))
+    await asyncio.to_thread(setup_topics, as_all)
+
+    def lacking() -> list[str]:
+        found = check_kafka(kafka, SourcesSettings(), ["intake"])
+        return [line.text for line in found if line.ok is False]
+
+    (line,) = await asyncio.to_thread(lacking)
+    assert f"this user lacks WRITE on topic {app}-requests; grant it" in line
+    broker.allow("guest", ResourceType.TOPIC, f"{app}-requests", ACLOperation.WRITE)
+    assert await asyncio.to_thread(lacking) == []
+    assert list(await asyncio.to_thread(verified_requests, kafka)) == [f"{app}-requests"]
+    async with opened(Settings(kafka=kafka)) as taking:
+        assert (await taking.post("/events", event("a")))[:2] == (202, {"accepted": 1})
+    assert ids(await asyncio.to_thread(in_topic, as_all)) == ["a"]
 
 
 def everybody(broker: SecuredBroker) -> dict[str, Any]:

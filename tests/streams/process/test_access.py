@@ -260,6 +260,15 @@ def test_with_kafka_the_door_is_that_of_the_status_page() -> None:
     assert door_of(settings, {"UNERI_READ_TOKEN": READ}).unused() == ["operate"]
 
 
+def test_with_kafka_only_who_takes_records_in_needs_tokens_for_that() -> None:
+    web = {"listen": "127.0.0.1:8766", "tcp": "0.0.0.0:8767"}
+    settings = Settings.model_validate({"kafka": {}, "web": web})
+    assert door_of(settings, {}).note() is None, "nothing listens there"
+    with pytest.raises(DoorError, match=r"web\.tcp 0\.0\.0\.0:8767.*\(UNERI_INTAKE_TOKEN, UNERI_READ"):
+        door_of(settings, {}, intake=True)
+    assert door_of(settings, {"UNERI_READ_TOKEN": READ}, intake=True).unused() == ["intake", "operate"]
+
+
 async def test_the_compose_file_starts_without_tokens_and_is_reached_from_this_machine_only() -> None:
     settings = load_settings(ROOT / "examples" / "compose.yaml")
     services = YAML(typ="safe").load(ROOT / "docker-compose.yml")["services"]
