@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.state.compiled import unlocked
+from detectors.state.compiled import inlined, unlocked
 from detectors.state.state import pack, unpack
 from streams.decode.columns import NO_ERROR, Columns
 
@@ -32,7 +32,7 @@ PER_BIN: Final = 2048  # records that lower the peak of a path by one bin of lat
 ABOVE: Final = 1.05  # a call is above a peak that is lowered by as much in ``PER_BIN`` calls
 _FALL: Final = 1.0 - (1.0 - 1.0 / ABOVE) / PER_BIN
 
-_FAILED, _SLOW, _COSTLY, _NEWEST = range(4)  # places in ``_turns``
+_FAILED, _SLOW, _COSTLY, _NEWEST, _EARNED = range(5)  # places in ``_turns``: spent, spent, spent, …
 _MOST_TURNS: Final = SAVED * RECORDS
 _PART: Final = "examples"
 _VERSION: Final = 1
@@ -42,7 +42,7 @@ class ExampleChoice:
     """Chooses the examples of one source partition."""
 
     def __init__(self) -> None:
-        self._turns = np.array([_MOST_TURNS, _MOST_TURNS, _MOST_TURNS, 0], np.int64)
+        self._turns = np.array([-_MOST_TURNS, -_MOST_TURNS, -_MOST_TURNS, 0, 0], np.int64)
         self._slowest = np.zeros(0, np.int64)  # by the decoder's path: a bin in steps of 1 / PER_BIN
         self._costliest = np.zeros(0)  # by the decoder's call
 
@@ -99,6 +99,16 @@ def _used(known: NDArray) -> NDArray:  # type: ignore[type-arg]
     return known[: int(used[-1]) + 1] if len(used) else known[:0]
 
 
+@inlined
+def _spend(turns: Ints, reason: int, earned: int) -> bool:
+    """Spend a turn of a reason if it has one; what is beyond ``SAVED`` is lost."""
+    spent = max(turns[reason], earned - _MOST_TURNS)
+    if earned - spent < RECORDS:
+        return False
+    turns[reason] = spent + RECORDS
+    return True
+
+
 @unlocked
 def _choose(
     path: Ints,
@@ -120,18 +130,17 @@ def _choose(
     """Put the rows that are examples into ``chosen``; return how many there are."""
     found = 0
     at = 0  # among the calls, which are in the order of their events
-    failed, slow, costly, newest = turns[_FAILED], turns[_SLOW], turns[_COSTLY], turns[_NEWEST]
+    newest, earned = turns[_NEWEST], turns[_EARNED]
     for row in range(len(path)):
         begin = at
         while at < len(call_event) and call_event[at] == row:
             at += 1
         if not counted[row]:
             continue
-        more = 1
+        earned += 1
         if bucket[row] > newest:
-            newest, more = bucket[row], 1 + RECORDS
-        failed, slow = min(failed + more, _MOST_TURNS), min(slow + more, _MOST_TURNS)
-        costly = min(costly + more, _MOST_TURNS)
+            newest = bucket[row]
+            earned += RECORDS
         is_failed = error[row] != NO_ERROR or throttled[row]
         is_slow = False
         is_costly = False
@@ -151,17 +160,14 @@ def _choose(
                 costliest[call[each]] *= _FALL
             is_failed = is_failed or call_throttled[each]
         is_example = False
-        if is_failed and failed >= RECORDS:
-            failed -= RECORDS
-            is_example = True
-        if is_slow and slow >= RECORDS:
-            slow -= RECORDS
-            is_example = True
-        if is_costly and costly >= RECORDS:
-            costly -= RECORDS
-            is_example = True
+        if is_failed:
+            is_example = _spend(turns, _FAILED, earned)
+        if is_slow:
+            is_example = _spend(turns, _SLOW, earned) or is_example
+        if is_costly:
+            is_example = _spend(turns, _COSTLY, earned) or is_example
         if is_example:
             chosen[found] = row
             found += 1
-    turns[_FAILED], turns[_SLOW], turns[_COSTLY], turns[_NEWEST] = failed, slow, costly, newest
+    turns[_NEWEST], turns[_EARNED] = newest, earned
     return found
