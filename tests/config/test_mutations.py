@@ -325,7 +325,9 @@ def section_alone(mutant: Mutant) -> str:
     for line in lines:
         keys.append(line.split(":")[0] if line[:1].strip() else keys[-1] if keys else "")
     spoilt_one = keys[mutant.line - 1]
-    kept = {spoilt_one, "sources"} if spoilt_one == "local" else {spoilt_one}  # local names one of its inputs
+    kept = {spoilt_one}
+    if spoilt_one in {"local", "web"}:  # they name one of its inputs
+        kept |= {"sources"}
     return "\n".join(line if key in kept else "" for line, key in zip(lines, keys, strict=True))
 
 
