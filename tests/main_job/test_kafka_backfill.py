@@ -16,6 +16,7 @@ from streams.kafka.checkpoints import KafkaCheckpoints
 from streams.kafka.client import open_client
 from streams.kafka.fenced_store import FencedStore
 from streams.kafka.stage import TOPIC
+from streams.kafka.stages import ASKED
 from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
 from tests.kafka import topic as topics
 from tests.streams.backfill.hammered_history import BEGIN, HAMMERED, at, records
@@ -147,8 +148,11 @@ async def test_a_running_daemon_goes_on_as_if_the_history_had_come_before_its_fi
     assert "each of the 2 shards takes this up by itself" in out
     await running.stop(signal.SIGKILL)  # wherever it is with that
     await running.start()
-    async with asyncio.timeout(PATIENCE):  # until each has parts of the days before
-        while not all(len(parts) > few for parts, few in zip(await running.shards(), young, strict=True)):
+    async with asyncio.timeout(PATIENCE):  # until each has parts of the days before, not only been asked
+        while not all(
+            ASKED not in parts and len(parts) > few
+            for parts, few in zip(await running.shards(), young, strict=True)
+        ):
             await asyncio.sleep(0.5)
     count = await fill(running, middle, end)
     await running.until_read(count)
