@@ -113,8 +113,12 @@ class FencedStore:
         return found
 
     async def look(self, key: str) -> dict[str, bytes]:
-        """Return what ``take_over`` would, and leave ``key`` to its owner."""
-        return await self._read(key)
+        """Return what ``take_over`` would, and leave ``key`` to its owner.
+
+        What lies behind the newest record named ``key`` is left out: it may be the begin of a write whose
+        rest was not there yet.
+        """
+        return await self._read(key, whole=True)
 
     async def write(
         self, key: str, records: Iterable[tuple[str, bytes | None]], elsewhere: Iterable[Emission] = ()
@@ -165,7 +169,7 @@ class FencedStore:
             **self._options,
         )
 
-    async def _read(self, key: str) -> dict[str, bytes]:
+    async def _read(self, key: str, *, whole: bool = False) -> dict[str, bytes]:
         place = TopicPartition(self._topic, self._partition(key))
         # Not to the last stable offset: an open transaction of another key may hide our newest records. The
         # high watermark is above them and is reached as soon as that transaction ends.
@@ -185,7 +189,7 @@ class FencedStore:
             async with asyncio.timeout(READ_SECONDS):
                 freeing = asyncio.create_task(self._unblock(key))
                 try:
-                    return await _newest(consumer, place, end, key)
+                    return await _newest(consumer, place, end, key, whole=whole)
                 finally:
                     freeing.cancel()
                     await asyncio.gather(freeing, return_exceptions=True)
@@ -264,15 +268,23 @@ async def _completed(work: Coroutine[Any, Any, None]) -> None:
         raise
 
 
-async def _newest(consumer: AIOKafkaConsumer, place: TopicPartition, end: int, key: str) -> dict[str, bytes]:
+async def _newest(
+    consumer: AIOKafkaConsumer, place: TopicPartition, end: int, key: str, *, whole: bool
+) -> dict[str, bytes]:
     own, below = key.encode(), f"{key}|".encode()
     newest: dict[str, bytes] = {}
+    waiting: list[tuple[str, bytes | None]] = []  # for the record named ``key``
     while await consumer.position(place) < end:
         for record in (await consumer.getmany(place, timeout_ms=500)).get(place, []):
             if record.key != own and not record.key.startswith(below):
                 continue
-            if record.value is None:
-                newest.pop(record.key.decode(), None)
-            else:
-                newest[record.key.decode()] = record.value
+            waiting.append((record.key.decode(), record.value))
+            if whole and record.key != own:
+                continue
+            for name, value in waiting:
+                if value is None:
+                    newest.pop(name, None)
+                else:
+                    newest[name] = value
+            waiting.clear()
     return newest

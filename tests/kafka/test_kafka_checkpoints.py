@@ -63,6 +63,25 @@ async def test_what_was_saved_is_loaded_by_the_next_process(kafka: str, topic: s
         assert await second.load("rollup/33") is None
 
 
+async def test_who_looks_while_checkpoints_are_written_finds_a_whole_one(kafka: str, topic: str) -> None:
+    async with process(kafka, topic) as owner, process(kafka, topic) as other:
+        await owner.load("detect/0")
+
+        async def write() -> None:
+            for number in range(150):
+                body = bytes([number]) * 100_000
+                await owner.save("detect/0", Checkpoint({"rollups/0": number}, dict.fromkeys("abcdef", body)))
+
+        writing = asyncio.create_task(write())
+        looked = []
+        while not writing.done():
+            if found := await other.look("detect/0"):
+                looked.append({found.offsets["rollups/0"], *(part[0] for part in found.parts.values())})
+        await writing
+    assert looked
+    assert all(len(numbers) == 1 for numbers in looked)
+
+
 async def test_parts_that_stay_are_not_written_again_and_parts_that_go_are_removed(
     kafka: str, topic: str
 ) -> None:
