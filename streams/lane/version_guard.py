@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import Any, Final
 
 import faust
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.abc import AbstractTokenProvider
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer import fetcher, subscription_state
@@ -57,6 +57,7 @@ ATTRIBUTES: Final[dict[Any, str]] = {
     driver.Transport: "Consumer",
     faust.App: "consumer_generation_id",
     AIOKafkaConnection: "_writer",
+    AIOKafkaProducer: "_closed _sender client",
     AIOKafkaConsumer: "_client _subscription _isolation_level _value_deserializer",
     subscription_state.SubscriptionState: "subscription",
     subscription_state.Subscription: "assignment",
