@@ -56,6 +56,9 @@ class Process:
         """Write two checkpoints; of the second the partition never gets the marker that commits it."""
         await self.load(key)
         await self.checkpoints.save(key, FIRST)
+        async with asyncio.timeout(30):  # its marker would commit the second too
+            while await asyncio.to_thread(self.hanging.open, self.records._topic, 0) != []:
+                await asyncio.sleep(0.05)
         manager = self.records._producers[key][0]._txn_manager
         told, manager.maybe_add_partition_to_txn = manager.maybe_add_partition_to_txn, lambda _: None
         await self.checkpoints.save(key, SECOND)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from alerting.incidents.incident import Incident
 from config.settings import JudgeSettings, RollupSettings, Settings
 from detectors.state.state import StateError
 from streams.replay import replay
@@ -36,13 +37,17 @@ def recording(given: Traffic, tmp_path_factory: pytest.TempPathFactory) -> Recor
     )
 
 
+def told(incident: Incident) -> dict[str, object]:
+    return {key: value for key, value in incident.to_json().items() if key != "examples"}  # not recorded
+
+
 @pytest.mark.parametrize("settings", [SETTINGS, DULL], ids=["sensitive", "dull"])
 def test_a_recording_is_judged_as_its_history_is(
     given: Traffic, recording: Recording, settings: Settings
 ) -> None:
     found = replay(history(given), settings)
     judged = judge_recording(recording, settings)
-    assert [one.to_json() for one in judged.incidents] == [one.to_json() for one in found.incidents]
+    assert list(map(told, judged.incidents)) == list(map(told, found.incidents))
     assert (judged.first, judged.last) == (found.first, found.last)
     assert settings is DULL or judged.incidents
 
