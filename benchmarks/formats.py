@@ -1,6 +1,6 @@
 """Records per second and core of every format: read alone, and from the payload to blocks.
 
-python benchmarks/formats.py [records [spans]]
+python -m benchmarks.formats [records [spans]]
 
 The payloads are those of the formats' corpora, each in turn, and for OpenTelemetry also messages of 256
 spans, three table calls to each request. Beside each row is what a user would run instead: the library's own
@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from benchmarks.collector_rate import spans_per_second
 from config.settings import Settings
 from streams.decode.decoder import Decoder
 from streams.engine.warm import warm
@@ -249,6 +250,8 @@ def print_spans(given: Given) -> None:
     for title, _, _ in works:
         first = f"{given.records / alone:12,.0f}" if "scanned" in title else " " * 12
         print(f"{title:28}{first}{given.records / least[title]:12,.0f}", flush=True)
+    if (rate := spans_per_second([payload for payload, _ in given.payloads], given.records)) is not None:
+        print(f"{'the collector: in and out':28}{rate:12,.0f}", flush=True)
 
 
 def rows(records: int) -> Iterator[tuple[Given, Callable[[Given], int], int]]:

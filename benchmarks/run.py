@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 BENCHMARKS = (
     ("benchmarks/decode_rollup.py",),
-    ("benchmarks/formats.py",),
+    ("-m", "benchmarks.formats"),
     ("-m", "benchmarks.contest"),
     ("benchmarks/workers.py",),
     ("benchmarks/growth.py",),
