@@ -15,12 +15,21 @@ SHIPPED: Final = (
     (r"eyJ[A-Za-z0-9_.-]{8,4000}", "[token]"),
     (r"(?i)\b(?:bearer|basic)[\s:]{1,3}[A-Za-z0-9._~+/=-]{8,4000}", "[token]"),
     (r"\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}", "[aws-key]"),
+    (r"(?i)\bcookie[\\\"']{0,3}\s{0,2}[:=]\s{0,2}\\?[\"']?[^\r\n\"']{1,4000}", "[cookies]"),
     (
-        (
-            r"(?i)\b(?:password|passwd|secret|token|api[_-]?key|authorization)"
-            r"[\"']{0,2}\s{0,2}[:=]\s{0,2}[\"']{0,2}[^\s\"',;&]{1,4000}"
+        (  # also as the end of a longer name, such as DB_PASSWORD; a quoted value ends where its quotes do
+            r"(?i)(?:passw(?:or)?d|pwd|passphrase|secret(?:[_-]?(?:access[_-]?)?key)?|token"
+            r"|(?:api|access|private)[_-]?key|authorization)"
+            r"[\\\"']{0,3}\s{0,2}(?:[:=]|%3[AD])\s{0,2}\\?(?:\"[^\"]{1,4000}|'[^']{1,4000}|[^\s\"';&]{1,4000})"
         ),
         "[secret]",
+    ),
+    (
+        (
+            r"\b(?:xox[a-z]-|xapp-|gh[oprsu]_|github_pat_|glpat-|[prs]k_(?:live|test)_)[A-Za-z0-9_-]{8,4000}"
+            r"|\buneri_[A-Za-z0-9_-]{40,4000}"
+        ),
+        "[token]",
     ),
     (r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,253}", "[email]"),
     (

@@ -19,12 +19,12 @@ class RedactRule(Section):
 
 
 class RedactSettings(Section):
-    """What of the examples of an incident nobody may read: taken out before anything of them is kept."""
+    """What of examples, throttle reasons and error types nobody may read: taken out before they are kept."""
 
     shipped: bool = Field(
         True,
-        description="also take out e-mail addresses, tokens, passwords, AWS keys, private keys, card numbers "
-        "and long hexadecimal secrets",
+        description="also take out e-mail addresses, tokens, passwords, cookies, AWS keys, private keys, card "
+        "numbers and long hexadecimal secrets",
     )
     rules: list[RedactRule] = Field(
         default_factory=list, max_length=50, description="applied first, in this order"

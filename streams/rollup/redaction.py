@@ -2,14 +2,22 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from config.redaction_rules import SHIPPED, WINDOW
 from config.sections.redact import RedactSettings
+from streams.decode.columns import Tag
+from streams.decode.event import MAX_NAME_BYTES
 
 MOST: Final = 2048
 """Bytes of a text that are kept."""
 
+_NOTHING_LEFT: Final = "[redacted]"
+_MOST_REMEMBERED: Final = 4096
+"""Distinct texts of tags: few reasons and types of errors come again and again."""
+
+_FULL: Final = MAX_NAME_BYTES - 3  # bytes of a tag that may have been cut, inside a character too
 _IDENTIFIER: Final = re.compile(
     r"(?:[a-z]{1,12}:)?(?:1-[0-9a-f]{8}-[0-9a-f]{24}|[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12})"
 )
@@ -32,6 +40,16 @@ class Redaction:
             (re.compile(pattern), replace.replace("\\", "\\\\"))  # it is no template
             for pattern, replace in (*rules, *(SHIPPED if settings.shipped else ()))
         ]
+        self._tag = lru_cache(_MOST_REMEMBERED)(self._tag_text)
+
+    def tags(self, tags: Sequence[Tag]) -> list[Tag]:
+        """Return what may be seen of tags, of which some then have the same text."""
+        return [tag._replace(text=self._tag(tag.text)) for tag in tags]
+
+    def _tag_text(self, text: str) -> str:
+        if len(text.encode()) >= _FULL and _DELIMITED.search(text):  # its end is perhaps half a secret
+            text = _DELIMITED.sub("", text)
+        return self.shown(text, MAX_NAME_BYTES) or _NOTHING_LEFT
 
     def shown(self, text: str | None, most: int = MOST) -> str | None:
         """Return what may be seen of a text: at most so many bytes of UTF-8.

@@ -66,7 +66,7 @@ class Rollup:
     decoder
         The decoder of this partition, whose names the columns refer to. It is part of the snapshot.
     redaction
-        What is taken out of the texts of examples; by default what the shipped rules name.
+        What is taken out of the texts of examples and tags; by default what the shipped rules name.
     compiled
         Whether compiled code adds to open buckets; the results are the same without it.
     """
@@ -118,6 +118,8 @@ class Rollup:
         self.duplicates += len(columns) - int(np.count_nonzero(counted))
         chosen = self._choice.choose(columns, counted, timing.bucket)
         columns.examples = examples_of(columns, chosen, self._redaction)
+        columns.tags = self._redaction.tags(columns.tags)
+        columns.call_tags = self._redaction.tags(columns.call_tags)
         columns, joined = self._joining.feed(columns, counted, timing.watermark)
         if joined is not counted:
             counted, timing = joined, timing_of(columns, self._watermark, self._time)

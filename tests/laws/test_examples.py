@@ -43,7 +43,12 @@ def planted() -> list[bytes]:
     for number, (body, _) in enumerate(hammered.IN_ORDER):
         fields = json.loads(body)
         sample = f"PUT /items/{number} pin={SECRET} bearer {TOKEN} bob{number}@example.com"
-        fields |= {"sample": sample, "trace": TRACE, "error_type": f"{fields.get('error_type', '')}"}
+        fields |= {"sample": sample, "trace": TRACE, "error_type": f"Failed {number % 3} for pin={SECRET}"}
+        if fields.get("throttled"):
+            fields["throttled"] = f"Limit of {SECRET}, {fields['throttled']}"
+        for call in fields.get("tables") or ():
+            if call.get("throttled"):
+                call["throttled"] += f" token={TOKEN} bob{number}@example.com"
         found.append(json.dumps(fields).encode())
     return found
 
@@ -184,7 +189,7 @@ def test_a_step_keeps_a_bounded_part_whatever_the_order() -> None:
         [
             TOKEN, "AKIAIOSFODNN7EXAMPLE", "alice.b@example.org", "4111-1111-1111-1111",
             "0123456789abcdef" * 4, "Bearer 0123456789.abc-def_xyz",
-            f"password={SECRET}",
+            f"password={SECRET}", f"uneri_{'aB3-' * 10}xyz", "ghp_0123456789abcdefABCD",
         ]
     ),
 )  # fmt: skip
