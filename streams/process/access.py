@@ -10,6 +10,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import Counter
 
+from config.sections.validators import meant
 from streams.process.firehose_answer import ACCESS_KEY, firehose_answer
 from streams.process.firehose_answer import PATH as FIREHOSE
 from streams.process.tokens import OWN_VARIABLE, AccessScope, Tokens
@@ -82,6 +83,7 @@ class Access:
     - **Origin**: a browser names the page that asks. Only pages of this server may.
     - **Token**: if there is any token, every request needs one for its scope, except for health, and for
       what is signed otherwise: by Slack, by Google for Pub/Sub, by GitHub.
+    - **Route**: who has any token is told that a path does not exist, or takes other methods. Others are not.
 
     Parameters
     ----------
@@ -134,9 +136,12 @@ class Access:
             )
         if _is_foreign(request):
             return self.refuse("origin", 403, "a page of another origin may not ask this daemon")
-        if not self._tokens.count:
-            return None
-        return self._without_token(request, _scope_of(path, request.method))
+        unrouted = request.match_info.http_exception
+        if self._tokens.count:
+            refused = self._without_token(request, _scope_of(path, request.method), routed=unrouted is None)
+            if refused is not None:
+                return refused
+        return None if unrouted is None else self._without_route(request, unrouted)
 
     def _is_here(self, header: str | None) -> bool:
         if header is None or self._any_host:  # browsers send it
@@ -147,9 +152,13 @@ class Access:
             return True  # no name, so nobody made it point here
         return host in self._names
 
-    def _without_token(self, request: web.Request, scope: AccessScope) -> web.Response | None:
+    def _without_token(
+        self, request: web.Request, scope: AccessScope, *, routed: bool
+    ) -> web.Response | None:
         token = _token_of(request)
         allowed = self._tokens.allowed(token) if token else frozenset()
+        if allowed and not routed:
+            return None
         if scope in allowed:
             request[AUTHORISED] = True
             return None
@@ -162,6 +171,16 @@ class Access:
             f"a token that allows {scope} {known}: send Authorization: Bearer …; Uneri's own commands take "
             f"it from {OWN_VARIABLE}",
         )
+
+    def _without_route(self, request: web.Request, error: web.HTTPException) -> web.Response:
+        if isinstance(error, web.HTTPMethodNotAllowed):
+            allow = ", ".join(sorted(error.allowed_methods))
+            refused = self.refuse("method", 405, f"this path does not take this method; use {allow}")
+            refused.headers["Allow"] = allow
+            return refused
+        known = {resource.canonical for resource in request.app.router.resources()}
+        remedy = meant(request.path, sorted(known), "docs/sources.md lists where to send what")
+        return self.refuse("path", 404, f"there is no such path; {remedy}")
 
     def refuse(self, reason: str, status: int, said: str) -> web.Response:
         """Count a request that is refused and return the answer."""
@@ -191,7 +210,8 @@ def _as_expected(request: web.Request, refused: web.Response) -> web.Response:
     if request.path != FIREHOSE:
         return refused
     said = msgspec.json.decode(refused.text or "", type=dict[str, str])["error"]
-    return firehose_answer(request, refused.status, said)
+    allow = {"Allow": refused.headers["Allow"]} if "Allow" in refused.headers else None
+    return firehose_answer(request, refused.status, said, headers=allow)
 
 
 def _is_foreign(request: web.Request) -> bool:

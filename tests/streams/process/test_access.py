@@ -18,7 +18,6 @@ from ruamel.yaml import YAML
 from config.load import load_settings
 from config.settings import Settings, TlsSettings, TokensSettings
 from streams.cli.status import show_status
-from streams.notify.labels_command import show_labels
 from streams.process.access import Access
 from streams.process.certificates import CertificateError, Certificates
 from streams.process.door import Door, DoorError, door_of
@@ -40,6 +39,7 @@ async def ok(_: web.Request) -> web.Response:
 async def serving(access: Access | None, certificates: Certificates | None = None) -> AsyncIterator[int]:
     routes = [
         web.post("/events", ok),
+        web.post("/firehose", ok),
         web.get("/silences", ok),
         web.post("/silences", ok),
         web.delete("/silences/{id}", ok),
@@ -95,6 +95,45 @@ async def test_a_token_opens_what_its_scope_allows_and_nothing_else() -> None:
             for token in (INTAKE, READ, OPERATE):
                 expected = 200 if token in allowed else 403
                 assert await ask(port, method, path, Authorization=bearer(token)) == expected, (method, path)
+
+
+@pytest.mark.parametrize("token", [INTAKE, READ, OPERATE, ""])
+@pytest.mark.parametrize(
+    ("method", "path", "status", "said", "allow"),
+    [
+        ("POST", "/event", 404, "there is no such path; did you mean '/events'?", None),
+        ("POST", "/events/", 404, "there is no such path; did you mean '/events'?", None),
+        ("GET", "/" + "x" * 5000, 404, "docs/sources.md", None),
+        ("GET", "/events", 405, "use POST", "POST"),
+        ("OPTIONS", "/events", 405, "use POST", "POST"),
+        ("PUT", "/silences", 405, "use GET, HEAD, POST", "GET, HEAD, POST"),
+        ("POST", "/healthz", 405, "use GET, HEAD", "GET, HEAD"),
+        ("GET", "/firehose", 405, "use POST", "POST"),
+    ],
+)
+async def test_a_wrong_path_or_method_is_not_blamed_on_the_token(
+    *, token: str, method: str, path: str, status: int, said: str, allow: str | None
+) -> None:
+    headers = {"Authorization": bearer(token)} if token else {}
+    async with serving(locked() if token else None) as port, aiohttp.ClientSession() as session:
+        url = f"http://127.0.0.1:{port}{path}"
+        async with session.request(method, url, headers=headers) as answer:
+            assert (answer.status, answer.headers.get("Allow")) == (status, allow)
+            (told,) = [each for each in (await answer.json()).values() if said in str(each)]
+            assert "\n" not in told
+
+
+async def test_without_a_token_nothing_is_told_of_paths_and_methods() -> None:
+    async with serving(locked()) as port:
+        for method, path in (
+            ("POST", "/event"),
+            ("GET", "/events"),
+            ("PUT", "/silences"),
+            ("POST", "/healthz"),
+        ):
+            for token in ("", bearer(new_token()), f"Basic {READ}"):
+                headers = {"Authorization": token} if token else {}
+                assert await ask(port, method, path, **headers) == 401
 
 
 @pytest.mark.parametrize(
@@ -346,7 +385,7 @@ async def test_the_commands_reach_a_daemon_behind_tls_with_their_token(
         assert await asyncio.to_thread(show_status, url) == 1
         assert "a token that allows read is needed" in capsys.readouterr().err
         monkeypatch.setenv("UNERI_TOKEN", INTAKE)
-        assert await asyncio.to_thread(show_labels, url, None) == 1
+        assert await asyncio.to_thread(show_status, url) == 1
         assert "this token does not allow read" in capsys.readouterr().err
         await asyncio.to_thread(send, f"{url}/events")
         with pytest.raises(WriteError, match="403 this token does not allow operate"):
