@@ -23,8 +23,8 @@ class RedactSettings(Section):
 
     shipped: bool = Field(
         True,
-        description="also take out e-mail addresses, tokens, passwords, cookies, AWS keys, private keys, card "
-        "numbers and long hexadecimal secrets",
+        description="also take out e-mail addresses, tokens, passwords, cookies, AWS keys, private keys, "
+        "card numbers and long hexadecimal secrets",
     )
     rules: list[RedactRule] = Field(
         default_factory=list, max_length=50, description="applied first, in this order"

@@ -3,9 +3,13 @@
 https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions
 """
 
+import re
+from base64 import urlsafe_b64decode
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from config.settings import PubsubSettings
 from streams.doors.signing_keys import SigningKeys
@@ -19,6 +23,16 @@ LEEWAY: Final = 60
 """Seconds that the clocks may differ."""
 
 _ALGORITHMS: Final = ("RS256",)
+_FORM: Final = re.compile(r"([A-Za-z0-9_-]{1,4096})\.[A-Za-z0-9_-]{1,65536}\.[A-Za-z0-9_-]{1,4096}")
+
+
+class _Header(msgspec.Struct):
+    """The first part of a token."""
+
+    alg: str
+
+
+_HEADER: Final = msgspec.json.Decoder(_Header)
 
 
 class PushTokens:
@@ -63,15 +77,15 @@ class PushTokens:
     async def _claims(self, token: str) -> dict[str, object]:
         from joserfc.errors import InvalidKeyIdError, JoseError
 
+        if not _may_be_signed(token):  # no key is fetched for it
+            raise _not_signed()
         try:
             try:
                 return self._decoded(token, await self._keys.get())
             except InvalidKeyIdError:
                 return self._decoded(token, await self._keys.newer())
         except (JoseError, ValueError, TypeError, KeyError):
-            raise _refused(
-                "not one that Google has signed, or it has expired", HTTPStatus.UNAUTHORIZED
-            ) from None
+            raise _not_signed() from None
 
     def _decoded(self, token: str, keys: "KeySet") -> dict[str, object]:
         from joserfc import jwt
@@ -85,6 +99,21 @@ class PushTokens:
             iat={"essential": True},
         ).validate(claims)
         return dict(claims)
+
+
+def _may_be_signed(token: str) -> bool:
+    """Return whether a text has the form of a token, and names an algorithm that is accepted."""
+    found = _FORM.fullmatch(token)
+    if found is None:
+        return False
+    try:
+        return _HEADER.decode(urlsafe_b64decode(found[1] + "=" * (-len(found[1]) % 4))).alg in _ALGORITHMS
+    except (ValueError, RecursionError):
+        return False
+
+
+def _not_signed() -> NotTakenError:
+    return _refused("not one that Google has signed, or it has expired", HTTPStatus.UNAUTHORIZED)
 
 
 def _refused(why: str, status: int) -> NotTakenError:

@@ -12,6 +12,7 @@ import aiohttp
 import structlog
 
 from streams.doors.taker import NotTakenError
+from streams.process.recurring import Recurring
 
 if TYPE_CHECKING:
     from joserfc.jwk import KeySet
@@ -23,6 +24,9 @@ SHORTEST: Final = 300.0
 LONGEST: Final = 86400.0
 AGAIN_SECONDS: Final = 60.0
 """Time between two fetches for a key that is not known: anyone may send a token with such a one."""
+
+WITHOUT_SECONDS: Final = 10.0
+"""Time between two fetches while there are no keys: nothing can be verified, and anyone may ask."""
 
 _FETCH_SECONDS: Final = 10.0
 _MOST: Final = 1024 * 1024  # bytes
@@ -52,6 +56,7 @@ class SigningKeys:
         self._keys: KeySet | None = None
         self._until = self._tried = float("-inf")
         self._one = asyncio.Lock()
+        self._failures = Recurring(clock)
 
     async def get(self) -> "KeySet":
         """Return the keys.
@@ -62,7 +67,7 @@ class SigningKeys:
             When there are none and they cannot be fetched now.
         """
         async with self._one:
-            if self._clock() >= self._until and (self._keys is None or self._may_try()):
+            if self._clock() >= self._until and self._may_try():
                 await self._fetch()
             return self._known()
 
@@ -74,12 +79,12 @@ class SigningKeys:
             return self._known()
 
     def _may_try(self) -> bool:
-        return self._clock() - self._tried >= AGAIN_SECONDS
+        return self._clock() - self._tried >= (WITHOUT_SECONDS if self._keys is None else AGAIN_SECONDS)
 
     def _known(self) -> "KeySet":
         if self._keys is None:
             said = f"the keys that verify the token cannot be fetched from {self._url}; send it again"
-            raise NotTakenError(said, HTTPStatus.SERVICE_UNAVAILABLE, "no_keys", seconds=int(_FETCH_SECONDS))
+            raise NotTakenError(said, HTTPStatus.SERVICE_UNAVAILABLE, "no_keys", seconds=int(WITHOUT_SECONDS))
         return self._keys
 
     async def _fetch(self) -> None:
@@ -87,9 +92,18 @@ class SigningKeys:
         try:
             self._keys, kept = await fetched_keys(self._url)
         except SigningKeysError as error:
-            log.warning("the keys that verify tokens cannot be fetched", url=self._url, reason=str(error))
+            self._tried = self._clock()  # it may have taken long
+            if (count := self._failures.happened()) is not None:
+                log.warning(
+                    "the keys that verify tokens cannot be fetched",
+                    url=self._url,
+                    reason=str(error),
+                    times=count,
+                )
         else:
             self._until = self._tried + kept
+            if failed := self._failures.ended():
+                log.info("the keys that verify tokens can be fetched again", url=self._url, failed=failed)
 
 
 async def fetched_keys(url: str) -> tuple["KeySet", float]:

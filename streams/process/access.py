@@ -165,12 +165,10 @@ class Access:
         if allowed:
             return self.refuse("scope", 403, f"this token does not allow {scope}; use one that does")
         known = "is not known" if token is not None else "is needed"
-        return self.refuse(
-            "token",
-            401,
-            f"a token that allows {scope} {known}: send Authorization: Bearer …; Uneri's own commands take "
-            f"it from {OWN_VARIABLE}",
-        )
+        remedy = f"send Authorization: Bearer …; Uneri's own commands take it from {OWN_VARIABLE}"
+        if request.path == FIREHOSE:
+            remedy = f"set the access key of the delivery stream to a token of scope {scope}"
+        return self.refuse("token", 401, f"a token that allows {scope} {known}: {remedy}")
 
     def _without_route(self, request: web.Request, error: web.HTTPException) -> web.Response:
         if isinstance(error, web.HTTPMethodNotAllowed):

@@ -23,10 +23,11 @@ class _Record(msgspec.Struct):
 
 class _Delivery(msgspec.Struct, rename="camel"):
     request_id: str | None = None
-    records: list[_Record] | None = None
+    records: list[msgspec.Raw] | None = None  # one that is none is refused alone
 
 
 _DECODER: Final = msgspec.json.Decoder(_Delivery)
+_RECORD: Final = msgspec.json.Decoder(_Record)
 
 
 class _Firehose:
@@ -53,10 +54,22 @@ class _Firehose:
         for at, record in enumerate(delivery.records):
             name = f"firehose:{delivery.request_id}/{at}" if delivery.request_id else None
             try:
-                opened.parts.append(Enclosed(unpacked(record.data), around, name))
+                data = _data(bytes(record))
             except RefusalError as error:
-                opened.refused.append(error.of(record.data.encode()))
+                opened.refused.append(error.of(bytes(record)))
+                continue
+            try:
+                opened.parts.append(Enclosed(unpacked(data), around, name))
+            except RefusalError as error:
+                opened.refused.append(error.of(data.encode()))
         return opened
+
+
+def _data(record: bytes) -> str:
+    try:
+        return _RECORD.decode(record).data
+    except JSON_ERRORS as error:
+        raise json_refusal(record, error, "a record of Firehose") from None
 
 
 FIREHOSE: Final = _Firehose()

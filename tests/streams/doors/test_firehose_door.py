@@ -74,6 +74,10 @@ async def test_the_access_key_is_an_intake_token(serve: Serve) -> None:
             assert (found, answer["requestId"]) == (status, ID)
             assert isinstance(answer["timestamp"], int)
             assert "token" in answer["errorMessage"]
+            assert status != 401 or (
+                "set the access key of the delivery stream to a token of scope intake"
+                in answer["errorMessage"]
+            )
         assert served.store.end == 0
 
 
@@ -105,6 +109,15 @@ async def test_what_is_refused_in_part_is_confirmed_and_what_is_refused_as_a_who
         assert (status, answer["requestId"], answer["timestamp"]) == (400, ID, 1578090901599)
         assert "nothing was stored" in answer["errorMessage"]
         assert served.store.end == 2
+
+
+async def test_records_that_are_none_are_refused_alone(serve: Serve) -> None:
+    async with serve() as served:
+        good = base64.b64encode(b'{"ts": 1760000000, "service": "shop"}').decode()
+        records = [{"data": good}, {}, 7, None, {"data": 5}, {"data": None}, {"data": good}]
+        assert (await post(served, json.dumps({"requestId": ID, "records": records}).encode()))[0] == 200
+        assert [one.get("kind") for one in served.stored] == [None, None, *["refused"] * 5]
+        assert all("not a record of Firehose" in one["detail"] for one in served.stored[2:])
 
 
 async def test_what_is_no_delivery_is_answered_in_the_form_that_firehose_reads(serve: Serve) -> None:

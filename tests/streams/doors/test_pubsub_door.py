@@ -11,10 +11,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from joserfc import jwt
 from joserfc.jwk import KeySet, OctKey, RSAKey
+from structlog.testing import capture_logs
 
 from config.settings import Settings
-from streams.doors.signing_keys import AGAIN_SECONDS, SigningKeys
+from streams.doors.signing_keys import AGAIN_SECONDS, WITHOUT_SECONDS, SigningKeys
 from streams.doors.taker import NotTakenError
+from streams.process.recurring import EVERY_SECONDS
 from tests.streams.doors.conftest import Serve, Serving
 
 AUDIENCE = "https://uneri.example.com/pubsub"
@@ -203,6 +205,44 @@ async def test_while_the_keys_cannot_be_fetched_pushes_are_to_be_repeated(
     google.down = True
     async with serve(settings(google)) as served:
         assert (await push(served, google.token()))[0] == 503
+
+
+async def test_what_is_no_token_causes_no_fetch(serve: Serve, google: Google) -> None:
+    header, payload, signature = google.token().split(".")
+    other = base64.urlsafe_b64encode(b'{"alg":"HS256","kid":"first"}').decode().rstrip("=")
+    no_object = base64.urlsafe_b64encode(b"[1]").decode().rstrip("=")
+    google.down = True
+    async with serve(settings(google)) as served:
+        for token in (
+            "nonsense", "a.b.c", "é.é.é", header, f"{header}.{payload}", f"{header}.{payload}.",
+            f"{header}.{payload}.{signature}.x", f"{other}.{payload}.{signature}",
+            f"{no_object}.{payload}.{signature}", f"{'A' * 5}.{payload}.{signature}",
+        ):  # fmt: skip
+            assert (await push(served, token))[0] == 401
+        assert google.fetched == 0
+
+
+async def test_fetches_that_fail_are_few_and_logged_now_and_then() -> None:
+    google, now = Google(), 1000.0
+    app = web.Application()
+    app.add_routes([web.get("/certs", google.publish)])
+    async with TestServer(app) as server:
+        keys = SigningKeys(str(server.make_url("/certs")), lambda: now)
+        google.down = True
+        with capture_logs() as logged:
+            for _ in range(4):
+                for _ in range(25):
+                    with pytest.raises(NotTakenError, match="cannot be fetched"):
+                        await keys.get()
+                now += WITHOUT_SECONDS
+            assert google.fetched == 4
+            google.down = False
+            now += EVERY_SECONDS
+            await keys.get()
+        assert [(one["log_level"], one.get("times", one.get("failed"))) for one in logged] == [
+            ("warning", 1),
+            ("info", 4),
+        ]
 
 
 async def test_without_settings_every_push_is_refused(serve: Serve, google: Google) -> None:
