@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from operator import itemgetter
-from typing import Final
+from typing import Final, get_args
 
 import msgspec
 
@@ -18,6 +18,7 @@ from streams.decode.event import (
     Event,
     RefusedRecord,
     SampleRecord,
+    ScopeKind,
     Stated,
     stated,
 )
@@ -33,6 +34,7 @@ LATEST: Final = 4_102_444_800.0  # 2100-01-01
 _DECODER: Final = msgspec.json.Decoder(Event)
 _OTHERS: Final = msgspec.json.Decoder(SampleRecord | ChangeRecord | RefusedRecord)
 _REFUSED: Final = b'{"kind":"refused"'
+_SCOPES: Final = ", ".join(get_args(ScopeKind))
 _ENDS: Final = itemgetter(0, -1)
 _BRACES: Final = {(ord("{"), ord("}"))}
 _FAILURES: Final = (ValueError, RecursionError)  # msgspec's own errors and UnicodeDecodeError are ValueErrors
@@ -137,7 +139,7 @@ def problem_of(record: bytes | None, error: Exception) -> Problem:
     if isinstance(error, RecursionError):
         return RejectReason.TOO_DEEP, "nested too deeply"
     if isinstance(error, msgspec.ValidationError):
-        return reason_of(detail, record), detail
+        return problem_of_value(detail, record)
     if b"\0" in record or not _is_text(record):
         return RejectReason.BINARY, "not UTF-8 text; send one JSON object per record, uncompressed"
     if _NOT_FINITE.search(record):
@@ -145,14 +147,20 @@ def problem_of(record: bytes | None, error: Exception) -> Problem:
     return RejectReason.NOT_JSON, detail
 
 
-def reason_of(detail: str, record: bytes) -> RejectReason:
-    """Return the reason of msgspec's words for a value that is not what it must be."""
+def problem_of_value(detail: str, record: bytes) -> Problem:
+    """Return the problem of a value that is not what it must be, from msgspec's words for it."""
+    said = f"{detail}; write one of {_SCOPES}" if detail.endswith("`$.of.kind`") else detail
+    return _reason_of(detail, record), said
+
+
+def _reason_of(detail: str, record: bytes) -> RejectReason:
     if " - at `$" not in detail:  # the first value is not an object
         return RejectReason.NOT_OBJECT if _is_json(record) else RejectReason.NOT_JSON
     if detail.startswith("Number out of range"):
         return RejectReason.NOT_FINITE
     if detail.startswith("Invalid enum value"):  # which it repeats, whatever it holds
-        return RejectReason.UNKNOWN_KIND if detail.endswith("`$.kind`") else RejectReason.UNKNOWN_ERROR
+        reasons = {"`$.kind`": RejectReason.UNKNOWN_KIND, "`$.error`": RejectReason.UNKNOWN_ERROR}
+        return reasons.get(detail.rpartition(" ")[2], RejectReason.BAD_TYPE)
     if any(sign in detail for sign in (" >= ", " <= ", " > ")):
         return RejectReason.OUT_OF_RANGE
     return RejectReason.BAD_TYPE

@@ -12,7 +12,7 @@ from config.json_path import ABSENT, JsonPath, json_path
 from config.native_fields import CALL_FIELDS, UNITS, FieldType, Ratio, converted, field_type, text_of
 from config.sections.sources import CallsSettings, ConditionSettings, FieldSettings, MappingSettings
 from streams.decode.event import ChangeRecord, Event, SampleRecord
-from streams.decode.parse import reason_of
+from streams.decode.parse import problem_of_value
 from streams.decode.rejected import SAMPLE_BYTES, RejectReason
 from streams.formats.format import (
     MOST_RECORDS,
@@ -238,7 +238,7 @@ class _Mapped:
         try:
             record: Record = msgspec.convert(built, _TYPES[self._kind])
         except msgspec.ValidationError as error:
-            raise RefusalError(reason_of(str(error), b"{}"), str(error)) from None
+            raise RefusalError(*problem_of_value(str(error), b"{}")) from None
         return record
 
 

@@ -16,6 +16,7 @@ _TIME: Final = re.compile(
     r"(\d{1,2})/([A-Z][a-z]{2})/(\d{4}):(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))? ([+-])(\d\d)(\d\d)", re.ASCII
 )
 _LONGEST_TIME: Final = 60
+_FARTHEST: Final = timedelta(hours=14)  # from UTC is no place
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _ESCAPED: Final = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
 _LETTERS: Final = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"b": b"\b", b"v": b"\v", b"f": b"\f"}
@@ -127,6 +128,8 @@ def _clf_time(text: str) -> float | None:
     if found is None or found[2] not in _MONTHS:
         return None
     offset = timedelta(hours=int(found[9]), minutes=int(found[10]))
+    if offset > _FARTHEST or int(found[10]) >= 60:  # noqa: PLR2004 - minutes of an hour
+        return None
     try:
         at = datetime(
             int(found[3]),

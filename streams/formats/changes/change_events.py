@@ -89,6 +89,10 @@ def _change(payload: bytes, event: _Event, around: Surroundings) -> ChangeRecord
         if event.detail_type is not None:
             if not event.detail_type.endswith(_VIA_CLOUDTRAIL):
                 raise SkippedError("another event")
+            if not event.detail:
+                raise RefusalError(
+                    RejectReason.UNKNOWN_FORMAT, f"an event {_VIA_CLOUDTRAIL!r} has a detail; this has none"
+                )
             return change_of_call(_CALL.decode(event.detail))
         if event.deployment:
             return change_of_deployment(_DEPLOYMENT.decode(payload), around)

@@ -18,7 +18,7 @@ _HEAD: Final = 4096
 
 
 class _Record(msgspec.Struct):
-    data: str
+    data: str | None = None
 
 
 class _Delivery(msgspec.Struct, rename="camel"):
@@ -67,9 +67,12 @@ class _Firehose:
 
 def _data(record: bytes) -> str:
     try:
-        return _RECORD.decode(record).data
+        data = _RECORD.decode(record).data
     except JSON_ERRORS as error:
         raise json_refusal(record, error, "a record of Firehose") from None
+    if data is None:
+        raise RefusalError(RejectReason.BAD_TYPE, "not a record of Firehose: it has no data")
+    return data
 
 
 FIREHOSE: Final = _Firehose()

@@ -143,7 +143,7 @@ def test_a_mapping_of_calls_of_samples_and_of_changes() -> None:
         }
     ]
     assert [one.reason.value for one in read(change, {"t": T, "k": "database", "f": "g"}).refused] == [
-        "unknown_error"
+        "bad_type"
     ]
 
 

@@ -85,7 +85,7 @@ def test_they_go_to_the_shard_of_their_scope() -> None:
         (sample(T0, 1, name=None), RejectReason.NO_NAME),
         (sample(T0, 1, value=None), RejectReason.BAD_TYPE),
         (sample(T0, 1, value="7"), RejectReason.BAD_TYPE),
-        (sample(T0, 1, of={"kind": "planet", "name": "x"}), RejectReason.UNKNOWN_ERROR),
+        (sample(T0, 1, of={"kind": "planet", "name": "x"}), RejectReason.BAD_TYPE),
         (change(T0, "1", of={"kind": "function", "name": ""}), RejectReason.NO_NAME),
         (change("soon", "1"), RejectReason.BAD_TS),
         (sample(None, 1), RejectReason.NO_TS),
@@ -94,6 +94,15 @@ def test_they_go_to_the_shard_of_their_scope() -> None:
 def test_what_is_wrong_with_a_sample_or_a_change_is_named(record: bytes, reason: RejectReason) -> None:
     partition = fed([request(T0), record, request(T0)])
     assert [(at, bad.reason) for at, bad in partition.rejected] == [(1, reason)]
+
+
+def test_a_kind_of_scope_that_is_none_is_told_those_that_are() -> None:
+    partition = fed([request(T0), sample(T0, 1, of={"kind": "banana", "name": "x"}), request(T0)])
+    ((_, bad),) = partition.rejected
+    assert bad.detail == (
+        "Invalid enum value 'banana' - at `$.of.kind`; write one of account, service, route, function, "
+        "table, client, tenant"
+    )
 
 
 def test_what_a_door_refused_becomes_a_dead_letter_with_its_own_sample() -> None:
