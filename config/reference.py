@@ -33,7 +33,8 @@ Kafka driver with a broker on this machine.
 A file may include others, by names relative to its own folder, for what several environments share. It
 precedes what it includes, and a later file in the list an earlier one: sections and other mappings are merged
 key by key; a list or a value replaces the one before it, and `null` removes it. A problem is reported with
-the file that it is in.
+the file that it is in. All other paths (state, secrets, certificates, limits, samples) are relative to the
+folder that the command runs in.
 
 ## Reload
 

@@ -169,7 +169,9 @@ class MappingSettings(Section):
         default_factory=list, description="the table calls of a request"
     )
     sample: PathName | None = Field(
-        None, description="a file of such payloads, which uneri check reads: what does not fit is said"
+        None,
+        description="a file of such payloads, which uneri check reads, from the folder that it runs in: what "
+        "does not fit is said",
     )
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ from streams.check.result import CheckResult
 from streams.formats.format import Format, Reading, Record, RefusalError, Surroundings
 from streams.formats.mapped import mapped
 from streams.formats.payloads import divided
+from streams.process.readable_file import unreadable
 
 _OF_THE_SOURCE: Final = "(of the source)"  # what a source may say of all its records
 _MOST_TOLD: Final = 3  # refusals of a sample
@@ -31,10 +32,13 @@ def check_mappings(settings: Settings) -> Iterator[CheckResult]:
 
 def _check(mapping: MappingSettings, sample: Path) -> Iterator[CheckResult]:
     where = f"mapping {mapping.name}: {sample}"
-    if not sample.is_file():  # a pipe would be waited for
-        yield CheckResult(False, f"{where}: no such file; correct sample")
+    if why := unreadable(sample):  # a pipe would be waited for
+        yield CheckResult(False, f"mapping {mapping.name}: {why}; correct sample")
         return
     try:
+        if not sample.stat().st_size:
+            yield CheckResult(False, f"{where}: there is nothing in it")
+            return
         reading = _read(mapped(mapping), sample)
     except OSError as error:
         yield CheckResult(False, f"{where}: cannot be read: {error.strerror or error}")

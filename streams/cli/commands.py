@@ -542,14 +542,15 @@ def try_(
     from streams.cli.try_format import AUTO, said_of_all, try_files
     from streams.formats.formats import with_mappings
     from streams.history.patient_schemas import patient_schemas
+    from streams.process.readable_file import unreadable
 
     schemas = patient_schemas(settings.sources.registry)
     formats = with_mappings(settings.sources.mappings, schemas)
     if format_ not in formats and format_ != AUTO:
         raise fail(f"--format {format_}: no such format; choose from {AUTO}, {', '.join(formats)}")
     for path in file:
-        if str(path) != "-" and not path.is_file() and not path.is_fifo():
-            raise fail(f"{path}: {'is a folder; name a file in it' if path.is_dir() else 'no such file'}")
+        if str(path) != "-" and not path.is_fifo() and (why := unreadable(path)):
+            raise fail(why)
     try:
         around = said_of_all(source or [])
     except ValueError as error:

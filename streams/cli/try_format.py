@@ -222,7 +222,7 @@ class _AsText:
             _say(f"{count:,} × {why}", "skipped")
 
     def end(self) -> None:
-        kinds = _listed(self.kinds, "records")
+        kinds = _listed(self.kinds, "record" if self.kinds.total() == 1 else "records")
         _say(
             f"{self.payloads:,} payload{'s' if self.payloads != 1 else ''}: {kinds}, "
             f"{_listed(self.reasons, 'refused')}, {_listed(self.skipped, 'skipped')}"

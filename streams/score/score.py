@@ -19,6 +19,7 @@ from config.settings import JudgeSettings
 from detectors.score.score import score
 from streams.engine.warm import compile_score
 from streams.process.progress import Progress
+from streams.process.readable_file import unreadable
 from streams.score.csv_series import SeriesError, read_series, unpacked_name, write_verdicts
 
 _NO_FOLDER: Final = (FileExistsError, NotADirectoryError)
@@ -68,17 +69,6 @@ def targets(sources: Sequence[Path], out: Path) -> dict[Path, Path]:
         if target.resolve() in inputs:
             raise SeriesError(f"{source}: would be overwritten; choose another folder with --out")
     return found
-
-
-def unreadable(source: Path) -> str:
-    """Return why a path cannot be read as a file; empty if it can."""
-    if source.is_file():
-        return ""
-    if source.is_dir():
-        return f"{source}: is a folder; give the files in it"
-    if source.exists():
-        return f"{source}: not a regular file; save its content to one first"
-    return f"{source}: no such file"
 
 
 def score_file(source: Path, target: Path, settings: JudgeSettings) -> Done:

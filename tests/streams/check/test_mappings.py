@@ -52,11 +52,15 @@ def test_what_no_record_has_is_noted(tmp_path: Path) -> None:
 def test_a_sample_without_records_is_wrong(tmp_path: Path) -> None:
     found = checked(tmp_path, "[]", ", each: '$[*]'")
     assert found == [CheckResult(False, "holds no record")]
-    assert checked(tmp_path, "") == [CheckResult(False, "holds no record")]
+    assert checked(tmp_path, "") == [CheckResult(False, "there is nothing in it")]
 
 
 def test_a_sample_that_is_not_there_is_wrong_and_none_is_a_note(tmp_path: Path) -> None:
     assert checked(tmp_path, None) == [CheckResult(False, "no such file; correct sample")]
+    (tmp_path / "sample.json").mkdir()
+    assert checked(tmp_path, None) == [
+        CheckResult(False, "is a folder; give the files in it; correct sample")
+    ]
     text = "sources: {mappings: [{name: orders, fields: {ts: $.at}}]}"
     (one,) = check_mappings(load_settings(None, text))
     assert one.ok is None

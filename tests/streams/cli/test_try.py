@@ -68,7 +68,7 @@ def test_a_refusal_is_told_with_its_reason_its_remedy_and_where(tmp_path: Path) 
         "  remedy   add the time at which the request started",
         '  in       {"service":"inventory"}',
     ]
-    assert "1 records (request 1), 2 refused (no_ts 1, unknown_error 1)" in out.splitlines()[-2]
+    assert "1 record (request 1), 2 refused (no_ts 1, unknown_error 1)" in out.splitlines()[-2]
     assert "\x1b" not in out
 
 
@@ -141,7 +141,8 @@ def test_an_empty_file_is_refused() -> None:
         (("-", "--source", "table=items"), "--source table=items: write one of cloud, "),
         (("-", "--source", "counts=tables"), "--source counts=tables: write kinds of scope"),
         (("nothing.json",), "nothing.json: no such file"),
-        ((str(Path(__file__).parent),), "is a folder; name a file in it"),
+        ((str(Path(__file__).parent),), "is a folder; give the files in it"),
+        (("/dev/null",), "/dev/null: not a regular file"),
         (("-", "--config", "nothing.yaml"), "cannot be read"),
     ],
 )
