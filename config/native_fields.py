@@ -105,6 +105,21 @@ CALL_FIELDS: Final[Mapping[str, FieldType]] = MappingProxyType(
 )
 """The fields of a table call."""
 
+LARGEST: Final = 1e9
+"""The largest duration, capacity or amount of memory."""
+
+LIMITS: Final[Mapping[str, tuple[float, float]]] = MappingProxyType(
+    {
+        "weight": (1, 1e6),
+        "status": (0, 999),
+        **dict.fromkeys(
+            ("ms", "ms.total", "ms.function", "ms.code", "ms.auth", "memory_mb", "billed_ms", "rcu", "wcu"),
+            (0, LARGEST),
+        ),
+    }
+)
+"""The least and the most that a number of a record or of a table call may be."""
+
 NEEDED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "request": ("ts",),

@@ -10,6 +10,7 @@ from config.native_fields import (
     CALL_FIELDS,
     ERRORS,
     FIELDS,
+    LIMITS,
     NEEDED,
     UNITS,
     FieldType,
@@ -17,6 +18,7 @@ from config.native_fields import (
     converted,
     field_type,
 )
+from config.path_template import path_template
 from config.secret import SecretPlace
 from config.sections.section import Mistake, Section, refuse
 from config.sections.validators import meant
@@ -52,6 +54,7 @@ Whole = Annotated[int, Field(ge=-(10**18), le=10**18)]
 Number = Annotated[float, Field(ge=-1e18, le=1e18)]
 Scalar = str | bool | Whole | Number
 ValuePath = Annotated[str, AfterValidator(_one_value)]
+PathTemplate = Annotated[str, AfterValidator(path_template)]
 ItemsPath = Annotated[str, AfterValidator(_items)]
 MappingName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,49}$"), AfterValidator(_free_name)]
 
@@ -217,7 +220,7 @@ class InputSettings(Section):
         description="the kinds of scope that it counts, if other sources tell of the same requests: "
         "account,service,route,client for an access log, function for reports, table for spans",
     )
-    templates: Annotated[list[str], Field(max_length=1000)] = Field(
+    templates: Annotated[list[PathTemplate], Field(max_length=1000)] = Field(
         default_factory=list, description="paths as the backend names its routes, such as /items/{id}"
     )
     keys: dict[str, str] = Field(
@@ -423,6 +426,14 @@ def _wrong_values(name: str, field: FieldSettings, to: FieldType) -> Iterator[Mi
             continue
         if to is FieldType.ERROR and right not in ERRORS:
             yield ("fields", name, *path), value, f"no class of errors; write {', '.join(ERRORS)} or null"
+        if name in LIMITS and isinstance(right, int | float):
+            least, most = LIMITS[name]
+            if not least <= right <= most:
+                yield (
+                    ("fields", name, *path),
+                    value,
+                    f"{name} is from {least:,.0f} to {most:,.0f}; correct it",
+                )
 
 
 def _article(to: FieldType) -> str:

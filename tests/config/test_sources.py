@@ -34,6 +34,10 @@ def problems(text: str) -> list[str]:
         (TIMED + "status: {const: abc}", r"6:25: .*'abc' is not a number; status is a"),
         (TIMED + "ms.total: {path: $.s, default: fast}", r"6:40: .*ms.total is in milliseconds"),
         (TIMED + "error: {path: $.o, map: {bad: oops}}", r"6:39: .*write user, backend, fatal or null"),
+        (TIMED + "weight: {const: 0}", r"6:25: .*weight is from 1 to 1,000,000; correct it"),
+        (TIMED + "status: {path: $.s, map: {bad: 1000}}", r"6:40: .*status is from 0 to 999"),
+        (TIMED + "ms.total: {path: $.s, default: -1}", r"6:40: .*ms.total is from 0 to"),
+        (SHORT + "tables: [{fields: {name: $.o, wcu: {const: -1}}}]", r"5:50: .*wcu is from 0 to"),
         (TIMED + "id: {}", r"6:13: .*needs either path or const"),
         (TIMED + "id: {path: $.a, const: b}", r"6:13: .*needs either path or const"),
         (TIMED + "id: {const: b, default: c}", r"6:33: .*default belongs to path; remove it"),
@@ -92,3 +96,29 @@ def test_what_is_no_path_is_refused_with_a_remedy(path: str) -> None:
 def test_lines_over_tcp_come_from_an_input_that_there_is() -> None:
     (problem,) = problems("local: {tcp_source: nope}\nsources: {inputs: [{name: gateway}]}\n")
     assert problem.endswith("no input 'nope'; add it to sources.inputs, which has gateway")
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ("", "not a path; begin with /, as in /items/{id}"),
+        ("items/{id}", "not a path; begin with /"),
+        ("GET items", "not a path; begin with /"),
+        ("/{", "'{' is neither a word nor a place; write a place such as {id}, alone"),
+        ("/{}", "'{}' is neither"),
+        ("/items/{id}.json", "'{id}.json' is neither"),
+        ("/a/{b}/{b}", "two places are called 'b'; give each a name of its own"),
+        ("/files/{path+}/raw", "nothing can follow a place for the whole rest; end with it"),
+    ],
+)
+def test_a_template_that_no_path_fits_is_refused_at_its_place(template: str, said: str) -> None:
+    text = f"sources:\n  inputs:\n    - name: a\n      templates:\n        - /items\n        - '{template}'\n"
+    line = problems(text)[0]
+    assert line.startswith("u.yaml:6:11: ")
+    assert said in line
+
+
+def test_templates_as_backends_write_them_are_accepted() -> None:
+    templates = ["/", "/items/{id}", "GET /items/{id}/notes/{note-id}/", "/files/{proxy+}", "/Users/{int:id}"]
+    given = load_settings("u.yaml", f"sources: {{inputs: [{{name: a, templates: {templates}}}]}}")
+    assert given.sources.inputs[0].templates == templates

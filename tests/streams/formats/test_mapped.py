@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from config.load import ConfigError, load_settings
-from config.native_fields import CALL_FIELDS, FIELDS, NEEDED, VALUES, FieldType, field_type
+from config.native_fields import CALL_FIELDS, FIELDS, LIMITS, NEEDED, VALUES, FieldType, field_type
 from config.sections.sources import FORMAT_NAMES, MappingSettings
 from streams.decode.event import ChangeRecord, Event, SampleRecord, TableCall
 from streams.formats.format import MOST_RECORDS, Reading, RefusalError, Surroundings, native
@@ -34,6 +34,7 @@ def records(text: str, payload: Any, **around: Any) -> list[dict[str, Any]]:
     return [json.loads(native(each)) for each in found.records]
 
 
+NUMBERS = (FieldType.NUMBER, FieldType.WHOLE, FieldType.DURATION, FieldType.MEMORY)
 SIMPLE = "fields: {ts: $.t, service: $.s}"
 T = 1760000000
 
@@ -254,3 +255,22 @@ def test_business_values_have_keys_of_any_kind() -> None:
     assert field_type("sample", VALUES + "x") is None
     text = "fields: {ts: $.t, service: $.s, values.sales.net: $.n, values.cost: {const: 0.5}}"
     assert records(text, {"t": T, "s": "a", "n": 3})[0]["values"] == {"sales.net": 3, "cost": 0.5}
+
+
+def _taken(name: str, value: float) -> bool:
+    group, _, key = name.partition(".")
+    call = group in CALL_FIELDS and not key
+    given = {"name": "items", name: value} if call else {group: {key: value} if key else value}
+    try:
+        msgspec.convert(given, TableCall if call else Event)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def test_the_limits_of_numbers_are_those_of_the_records() -> None:
+    for name, (least, most) in LIMITS.items():
+        taken = [_taken(name, value) for value in (least - 1, least, most, most + 1)]
+        assert taken == [False, True, True, False], name
+    numbers = {name for name, to in (FIELDS["request"] | CALL_FIELDS).items() if to in NUMBERS}
+    assert numbers == set(LIMITS)
