@@ -1,5 +1,6 @@
 """``uneri replay``: opens the history, shows progress, writes the results and prints a summary."""
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -201,8 +202,17 @@ def _write(options: ReplayOptions, results: ReplayOutput, notes: Sequence[str]) 
     files = results.write(
         options.out, source=source, names=options.configs, notes=notes, series=options.series
     )
-    for line in results.lines(options.configs):
-        typer.echo(line)
-    typer.echo(f"{options.out}: {', '.join(files)}")
+    _print([*results.lines(options.configs), f"{options.out}: {', '.join(files)}"])
     if options.post is not None:
-        typer.echo(f"posted {counted(post_replay(results.found, options.post), 'message')} to {options.post}")
+        _print([f"posted {counted(post_replay(results.found, options.post), 'message')} to {options.post}"])
+
+
+def _print(lines: Sequence[str]) -> None:
+    """Print what the files say too; whoever has read enough of it may leave."""
+    try:
+        for line in lines:
+            typer.echo(line)
+    except BrokenPipeError:
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # what is left, and Python's last flush

@@ -3,6 +3,7 @@
 The kernel releases them when the process ends, however it ends, so a killed process blocks no one.
 """
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,8 +50,10 @@ def locked_output(folder: Path) -> Iterator[None]:
     FolderLockedError
         When another process, or another block of this one, holds it.
     OSError
-        When the folder is not writable or its file system does not support locks.
+        When the folder is none, is not writable, or its file system does not support locks.
     """
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "is no folder", str(folder))
     lock = _lock(
         folder / OUTPUT_LOCK,
         f"{folder}: another uneri writes its results there; wait for it, or choose another folder with --out",

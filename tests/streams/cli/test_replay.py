@@ -1,6 +1,7 @@
 """``uneri replay`` at the command line: killed and resumed, asked to stop, refused in one line."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -244,6 +245,32 @@ def test_a_folder_that_cannot_be_written_is_reported_in_one_line(events: Path, t
     assert refused.exit_code == 2
     assert refused.stderr.count("\n") == 1
     assert "choose another folder with --out" in refused.stderr
+
+
+def test_a_file_in_the_place_of_the_folder_is_said_to_be_none(events: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file")
+    for out in (tmp_path / "out", Path("/dev/full")):
+        refused = replay(events, out)
+        assert refused.stderr == f"uneri: {out}: is no folder; choose another folder with --out\n"
+        assert refused.exit_code == 2
+
+
+def test_a_reader_that_leaves_ends_a_replay_quietly_with_all_results(events: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    kept = tmp_path / "kept"
+    replay(events, kept)
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        code = "from streams.cli.main import main; main()"
+        command = [sys.executable, "-c", code, "replay", str(events), "--out", str(out)]
+        done = subprocess.run(
+            command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False, timeout=300
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert left_in(out).keys() == left_in(kept).keys()
 
 
 def test_a_folder_that_another_replay_writes_to_is_refused_and_left_alone(
