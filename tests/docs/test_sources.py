@@ -144,3 +144,14 @@ def test_every_link_leads_somewhere(target: str) -> None:
     if anchor:
         headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
         assert anchor in {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+def test_of_two_sources_one_counts_each_kind_of_scope() -> None:
+    table = PAGE.partition("| together |")[2].partition("\n\n")[0].splitlines()[2:]
+    assert len(table) >= 5
+    for row in table:
+        _, pair, first, second, _ = row.split("|")
+        said = re.search(r"UNERI_COUNTS=([a-z,]+)", second)
+        kinds = [set(re.findall(r"[a-z]+", each.partition("(")[0])) for each in (first, second)]
+        assert not kinds[0] & kinds[1], pair
+        assert said is None or set(said[1].split(",")) == kinds[1], pair

@@ -144,6 +144,17 @@ def test_two_sources_that_each_count_all_they_name_count_a_request_once() -> Non
         assert kinds == dict.fromkeys(("account", "service", "route", "function", "client", "table"), 1.0)
 
 
+def test_spans_and_the_middleware_count_a_request_and_its_tables_once_as_documented() -> None:
+    names: dict[str, Any] = {"service": "inventory", "route": "PUT /", "function": "put-item", "joins": "r t"}
+    names |= {"tables": [{"name": "items", "op": "UpdateItem", "wcu": 2.5}], "status": 500}
+    told_by = [names | {"counts": "account,service,route,client"}, names | {"counts": "function,table"}]
+    for order in itertools.permutations(told_by):
+        found = totals([json.dumps({"ts": T0} | AWS | one).encode() for one in order])
+        for measure, amount in (("requests", 1.0), ("wcu", 2.5)):
+            seen = {v for (_, about, m), v in found.items() if m == measure and isinstance(about, Scope)}
+            assert seen == {amount}
+
+
 def test_an_invocation_that_was_retried_under_one_request_id_counts_twice() -> None:
     report = json.dumps({"ts": T0, "function": "put-item", "joins": "r"} | AWS).encode()
     function = Scope("function", "aws", "1", "eu", "put-item")

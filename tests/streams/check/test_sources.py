@@ -38,6 +38,35 @@ def test_nothing_is_checked_of_what_is_not_configured() -> None:
     assert asyncio.run(checked()) == []
 
 
+ACCESS = {"name": "access", "format": "apigateway"}
+REPORTS = {"name": "reports", "format": "lambda_report"}
+
+
+def test_inputs_that_may_count_a_request_each_are_a_note() -> None:
+    (note,) = asyncio.run(checked(inputs=[ACCESS, REPORTS]))
+    assert note == CheckResult(
+        None,
+        "sources: inputs access and reports count all that they name; if they tell of the same requests, "
+        "say with counts what each counts (docs/sources.md#several-sources)",
+    )
+    assert asyncio.run(checked(inputs=[{"name": "a"}, {"name": "b"}])), "auto may be anything"
+    (note,) = asyncio.run(checked(inputs=[ACCESS, *({**REPORTS, "name": f"r{at}"} for at in range(8))]))
+    assert "r3 and 4 more count all" in note.text
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        [ACCESS],
+        [ACCESS, {**ACCESS, "name": "other"}],
+        [ACCESS, {**REPORTS, "counts": "function"}],
+        [ACCESS, {"name": "levels", "format": "metric_stream"}],
+    ],
+)
+def test_inputs_that_count_apart_are_no_note(inputs: list[dict[str, str]]) -> None:
+    assert asyncio.run(checked(inputs=inputs)) == []
+
+
 def test_a_registry_that_answers_is_fine(standin: RegistryStandin, monkeypatch: pytest.MonkeyPatch) -> None:
     assert of_registry(urls=[standin.url]) == CheckResult(True, f"the schema registry {standin.url} answers")
     assert standin.calls == ["/schemas/types"]
