@@ -9,6 +9,7 @@ from aiohttp import web
 from prometheus_client import Counter
 
 from config.settings import SourcesSettings
+from streams.decode.rejected import RejectReason
 from streams.doors.read_payload import Reader, ReadPayload, Receipt, explained
 from streams.doors.request_lines import MAX_BODY, LargerError, unpacked
 from streams.doors.taker import NotTakenError, Taken, Taker
@@ -157,10 +158,11 @@ class Reception:
         """
         if delivery.refused and not delivery.records:
             first = delivery.refused[0]
+            too_large = first.reason is RejectReason.TOO_LARGE and len(delivery.refused) == 1
             error = NotTakenError(
                 f"nothing was stored: no part of it can be read as a record ({first.reason}: "
-                f"{first.detail}); correct it and send it again",
-                HTTPStatus.BAD_REQUEST,
+                f"{first.detail}); {'send it in parts' if too_large else 'correct it and send it again'}",
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE if too_large else HTTPStatus.BAD_REQUEST,
             )
             error.refused = explained(delivery)
             raise error

@@ -1,15 +1,28 @@
 """The inputs of a configuration: payloads as they arrive become native records and refusals."""
 
 from collections.abc import Mapping
+from io import BufferedReader, BytesIO
 from typing import Final, NamedTuple
 
 from config.sections.sources import InputSettings, SourcesSettings
 from streams.decode.rejected import RejectReason
+from streams.formats.envelopes.gzipped import MAGIC
 from streams.formats.envelopes.schemas import Schemas, read_with
-from streams.formats.format import Format, Formats, Lines, Reading, RefusalError, Surroundings, native
+from streams.formats.format import (
+    MOST_RECORDS,
+    MOST_UNPACKED,
+    Format,
+    Formats,
+    Lines,
+    Reading,
+    RefusalError,
+    Surroundings,
+    native,
+)
 from streams.formats.formats import recognised, with_mappings
 from streams.formats.judged import judged
 from streams.formats.otlp.otlp_proto import OtlpProto
+from streams.formats.payloads import divided
 
 AUTO: Final = "auto"
 OTLP_PROTO: Final = "otlp_proto"
@@ -35,6 +48,40 @@ class Input(NamedTuple):
         return read_with(self.schemas, lambda: self._read(payload))
 
     def _read(self, payload: bytes) -> Reading:
+        """Read a payload as a whole; if that leaves something out, piece by piece, if that brings more.
+
+        So neighbours in a log may be of other formats, or damaged, and cost each other nothing; what is
+        clean is read at once.
+        """
+        whole = self._read_whole(payload)
+        if not (whole.refused or whole.skipped) or not _may_be_several(payload):
+            return whole
+        apart = self._read_apart(payload)
+        better = (len(apart.records), len(apart.refused)) > (len(whole.records), len(whole.refused))
+        return apart if apart.records and better else whole
+
+    def _read_apart(self, payload: bytes) -> Reading:
+        """Read the lines, documents or items that a payload has, each by itself."""
+        result = Reading()
+        left = MOST_UNPACKED
+        try:
+            for piece in divided(BufferedReader(BytesIO(payload)), self._claims, text=True).payloads:
+                left -= len(piece.content)
+                if left < 0 or piece.content == payload:  # there is one: it was read
+                    return Reading()
+                if piece.refusal is not None:
+                    result.refused.append(piece.refusal.of(piece.content))
+                else:
+                    result.add(self._read_whole(piece.content))
+        except RefusalError:  # more than is read at once
+            return Reading()
+        return result
+
+    def _claims(self, payload: bytes) -> bool:
+        found = self.format or recognised(payload, self.formats)
+        return found is not None and found.looks_like(payload)
+
+    def _read_whole(self, payload: bytes) -> Reading:
         found = self.format or recognised(payload, self.formats)
         if found is None:
             error = RefusalError(RejectReason.UNKNOWN_FORMAT, "the payload looks like none of the formats")
@@ -58,6 +105,12 @@ class Input(NamedTuple):
             return found
         reading = self.read(payload)
         return Lines(list(map(native, reading.records)), reading.refused, reading.skipped)
+
+
+def _may_be_several(payload: bytes) -> bool:
+    """Return whether a payload is packed, a list, or lines, and not too many of them."""
+    text = payload.strip()
+    return text.startswith((MAGIC, b"[")) or 0 < text.count(b"\n") < MOST_RECORDS
 
 
 class UnknownInputError(ValueError):

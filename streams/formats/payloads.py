@@ -16,8 +16,8 @@ from streams.formats.json_refusal import JSON_ERRORS
 
 _MARK: Final = b"\xef\xbb\xbf"  # of UTF-8, as editors write it
 _TEXT: Final = bytes(range(0x20, 0x100)) + b"\t\n\r\v\f\x1b"
-_ODD_SHARE: Final = 0.005  # control characters that a text may have
-_LOOKED_AT: Final = 2  # lines
+_ODD, _ODD_SHARE = 2, 0.005  # control characters that a text may have, one of both
+_LOOKED_AT: Final = 100  # lines
 _OPEN_ENDS: Final = (b"{", b"[", b",", b":")
 _GZIP_ERRORS: Final = (OSError, EOFError, zlib.error)
 
@@ -40,7 +40,7 @@ class Division(NamedTuple):
     payloads: Iterator[Payload]
 
 
-def divided(file: File, claimed: Callable[[bytes], bool]) -> Division:
+def divided(file: File, claimed: Callable[[bytes], bool], *, text: bool = False) -> Division:
     r"""Divide a file into payloads.
 
     One is the whole if it is binary, or one JSON document. Otherwise each of its lines is one, and each item
@@ -52,6 +52,8 @@ def divided(file: File, claimed: Callable[[bytes], bool]) -> Division:
         Read from its start, once; a line or ``MOST_UNPACKED`` bytes are held at a time.
     claimed
         Whether a format reads these bytes as they are: gzip, or a JSON array as a whole.
+    text
+        Whether it is no binary, whatever it looks like.
 
     Examples
     --------
@@ -65,21 +67,21 @@ def divided(file: File, claimed: Callable[[bytes], bool]) -> Division:
     """
     head = file.peek(1)
     if head.startswith(MAGIC[: len(head)]) and head:
-        return _packed(file, claimed)
-    if _is_binary(head):
+        return _packed(file, claimed, text=text)
+    if not text and _is_binary(head):
         return _whole(file)
     if head.startswith(_MARK):
         file.read(len(_MARK))
     return _of_text(file, claimed)
 
 
-def _packed(file: File, claimed: Callable[[bytes], bool]) -> Division:
+def _packed(file: File, claimed: Callable[[bytes], bool], *, text: bool) -> Division:
     packed = _read(file, MOST_UNPACKED + 1)
     if len(packed) <= MOST_UNPACKED and claimed(packed):
         return Division("one payload packed by gzip", iter([Payload("the whole", packed)]))
     content = io.BufferedReader(gzip.GzipFile(fileobj=_Joined(packed, file)))
     try:
-        found = divided(content, claimed)
+        found = divided(content, claimed, text=text)
     except _GZIP_ERRORS as error:
         return Division("packed by gzip", iter([_damaged(error)]))
     return Division(f"{found.how}, packed by gzip", _guarded(found.payloads))
@@ -98,8 +100,7 @@ def _damaged(error: Exception) -> Payload:
 
 
 def _is_binary(head: bytes) -> bool:
-    odd = len(head.translate(None, delete=_TEXT))
-    return b"\0" in head or odd > _ODD_SHARE * len(head)
+    return len(head.translate(None, delete=_TEXT)) > max(_ODD, _ODD_SHARE * len(head))
 
 
 def _whole(file: File) -> Division:
@@ -123,12 +124,12 @@ def _of_text(file: File, claimed: Callable[[bytes], bool]) -> Division:
             whole = iter([Payload("the whole", content)])
             is_list = content.lstrip().startswith(b"[") and not claimed(content)
             return Division("a JSON array" if is_list else "one JSON document", _items_of(whole, claimed))
-        if len(pieces := split(content)) > 1:
-            found = (Payload(f"document {number}", one) for number, one in enumerate(pieces, 1))
-            return Division("JSON documents in a row", found)
-        cut = first.rstrip().endswith(_OPEN_ENDS) or b"\n" not in content.strip()
-        if cut and not any(map(_is_json, content.split(b"\n", _LOOKED_AT)[1:_LOOKED_AT])):
-            return Division("one damaged JSON document", iter([Payload("the whole", content)]))
+        if not any(map(_is_document, content.split(b"\n", _LOOKED_AT + 1)[1 : _LOOKED_AT + 1])):
+            if len(pieces := split(content)) > 1:
+                found = (Payload(f"document {number}", one) for number, one in enumerate(pieces, 1))
+                return Division("JSON documents in a row", found)
+            if first.rstrip().endswith(_OPEN_ENDS) or b"\n" not in content.strip():
+                return Division("one damaged JSON document", iter([Payload("the whole", content)]))
     rest = io.BufferedReader(_Joined(content[len(first) :], file))
     return Division("lines", _items_of(_lines(first, rest, blank), claimed))
 
@@ -168,6 +169,10 @@ def _too_large() -> RefusalError:
     return RefusalError(
         RejectReason.TOO_LARGE, f"more than {MOST_UNPACKED:,} bytes in one payload; send less at once"
     )
+
+
+def _is_document(line: bytes) -> bool:
+    return line.lstrip().startswith((b"{", b"[")) and _is_json(line)
 
 
 def _is_json(text: bytes) -> bool:

@@ -115,6 +115,20 @@ async def test_without_a_source_a_body_is_native_lines_as_ever(serve: Serve) -> 
         assert "POST /events?format=auto" in answer["error"]
 
 
+async def test_what_a_format_finds_too_much_is_to_be_sent_in_parts(serve: Serve) -> None:
+    async with serve() as served:
+        status, answer = await post(served, "/events?format=auto", b"\n".join([NATIVE] * 100_001))
+        assert status == 413
+        assert answer["error"].endswith("send it in parts")
+
+
+async def test_lines_of_several_formats_are_accepted_as_what_they_are(serve: Serve) -> None:
+    async with serve() as served:
+        body = b"\n".join([b"START RequestId: 8f5c1f4e Version: 3", NATIVE, ALB])
+        status, answer = await post(served, "/events?format=auto", body)
+        assert (status, answer["accepted"], answer["skipped"]) == (202, 2, {"platform line": 1})
+
+
 @pytest.mark.parametrize("path", ["/events?format=otlp_proto", "/events?format=auto"])
 async def test_line_ends_in_binary_are_no_lines(serve: Serve, path: str) -> None:
     async with serve() as served:
