@@ -117,7 +117,7 @@ async def test_records_that_are_none_are_refused_alone(serve: Serve) -> None:
         records = [{"data": good}, {}, 7, None, {"data": 5}, {"data": None}, {"data": good}]
         assert (await post(served, json.dumps({"requestId": ID, "records": records}).encode()))[0] == 200
         assert [one.get("kind") for one in served.stored] == [None, None, *["refused"] * 5]
-        assert all("not a record of Firehose" in one["detail"] for one in served.stored[2:])
+        assert all("not a record of Firehose" in str(one["detail"]) for one in served.stored[2:])
 
 
 async def test_what_is_no_delivery_is_answered_in_the_form_that_firehose_reads(serve: Serve) -> None:

@@ -272,5 +272,6 @@ def test_the_limits_of_numbers_are_those_of_the_records() -> None:
     for name, (least, most) in LIMITS.items():
         taken = [_taken(name, value) for value in (least - 1, least, most, most + 1)]
         assert taken == [False, True, True, False], name
-    numbers = {name for name, to in (FIELDS["request"] | CALL_FIELDS).items() if to in NUMBERS}
+    fields = {**FIELDS["request"], **CALL_FIELDS}
+    numbers = {name for name, to in fields.items() if to in NUMBERS}
     assert numbers == set(LIMITS)
