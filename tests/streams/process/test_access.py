@@ -97,7 +97,7 @@ async def test_a_token_opens_what_its_scope_allows_and_nothing_else() -> None:
                 assert await ask(port, method, path, Authorization=bearer(token)) == expected, (method, path)
 
 
-@pytest.mark.parametrize("token", [INTAKE, READ, OPERATE, ""])
+@pytest.mark.parametrize("token", [INTAKE, READ, OPERATE, ""], ids=["intake", "read", "operate", "none"])
 @pytest.mark.parametrize(
     ("method", "path", "status", "said", "allow"),
     [
