@@ -1,6 +1,7 @@
 """Ten thousand findings at once: few messages, and every finding can be reached from them."""
 
 import csv
+import gc
 import io
 import random
 import time
@@ -75,7 +76,8 @@ async def test_an_outbox_with_ten_thousand_rows_is_as_quick_as_one_with_ten() ->
         ]
         await box.put(items[:-CYCLES], {}, 0.0)
         box.next(0.0)
-        begun = time.perf_counter()
+        gc.collect()  # of what others left
+        begun = time.process_time()
         now = 1.0
         for item in items[-CYCLES:]:
             await box.put([item], {}, now)
@@ -86,7 +88,7 @@ async def test_an_outbox_with_ten_thousand_rows_is_as_quick_as_one_with_ten() ->
                 step = box.next(now)
             await box.begin(step)
             await box.settle(step, DeliveryOutcome(result=Result.SENT, place=SentAs("C", str(now))), now)
-        seconds[count] = time.perf_counter() - begun
+        seconds[count] = time.process_time() - begun
     assert seconds[MANY] < 20 * seconds[10 + CYCLES]  # where each looked at all it was some hundred times
 
 
