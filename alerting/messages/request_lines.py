@@ -38,6 +38,12 @@ class ExampleText(NamedTuple):
     trace: str | None
 
 
+def incident_to_json(incident: Incident, links: LinkMaker) -> dict[str, object]:
+    """Return an incident as programs receive it: its examples with their links."""
+    examples = [{**one.to_json(), "links": request_links(one.request, links)} for one in incident.examples]
+    return {**incident.to_json(), "examples": examples}
+
+
 def request_links(request: RequestExample, links: LinkMaker) -> dict[str, str]:
     """Return the URLs of a request by kind: its logs, its trace. One that is its trace leads there itself."""
     found: dict[str, str] = {}

@@ -15,7 +15,7 @@ from typing import Final
 
 from alerting.commands.dispatch import Dispatch, Form
 from alerting.messages.console_links import ConsoleLinks, LinkMaker
-from alerting.messages.request_lines import request_links
+from alerting.messages.request_lines import incident_to_json
 from alerting.outbox.ports import Content, SubjectState
 from alerting.outbox.row import OutboxRow
 from alerting.sinks.http_outcome import rfc3339
@@ -117,13 +117,7 @@ def in_json(links: LinkMaker, words: Phrases = ENGLISH) -> Callable[[Dispatch, S
             case _:
                 incident = notice.incident
                 at = dispatch.at or notice.at
-                data["incident"] = {
-                    **incident.to_json(),
-                    "examples": [
-                        {**one.to_json(), "links": request_links(one.request, links)}
-                        for one in incident.examples
-                    ],
-                }
+                data["incident"] = incident_to_json(incident, links)
                 console = ConsoleLinks.of(incident, links, words, at=at)
                 data["links"] = console.addresses(incident)
                 data["runbook"] = console.runbook(incident)

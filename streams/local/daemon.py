@@ -42,6 +42,7 @@ from streams.local.standard_input import StandardInput
 from streams.local.state_export import StateExport, drop_unfinished
 from streams.local.state_files import StateFiles, check_whole, lacks_outbox
 from streams.notify.delivery_half import DeliveryHalf
+from streams.notify.incidents_route import incidents_route
 from streams.notify.labels_command import labels_route
 from streams.notify.pipeline_status import first_of
 from streams.notify.silence_routes import SilenceRoutes
@@ -191,6 +192,7 @@ class LocalDaemon:
             [
                 *self._doors.routes(),
                 *self.delivery.interactions.routes(),
+                incidents_route(lambda: self.delivery.pipeline, lambda: self.delivery.links),
                 labels_route(lambda: self.pipeline.labels),
                 *SilenceRoutes(lambda: self.delivery.pipeline, self._command).routes(),
                 *StateExport(state, self._store, self._rows, self._judge.by_clock).routes(),

@@ -14,6 +14,7 @@ from alerting.outbox.outbox import Outbox
 from alerting.outbox.ports import OutboxStorage
 from alerting.pipeline.history import since_of
 from alerting.pipeline.pipeline import Pipeline
+from config.links import Links
 from config.settings import Settings
 from detectors.model.stated import StatedChange
 from detectors.watch.hottest import Hot
@@ -67,6 +68,11 @@ class DeliveryHalf:
     def pipeline(self) -> Pipeline | None:
         """The pipeline, while it runs."""
         return None if self._running is None else self._running.pipeline
+
+    @property
+    def links(self) -> Links:
+        """The links to consoles, as configured now."""
+        return Links(self._settings.links)
 
     @property
     def unsent(self) -> int:

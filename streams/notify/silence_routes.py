@@ -21,7 +21,7 @@ _LARGEST: Final = 64 * 1024  # of a body, bytes
 _BY: Final = 80  # characters kept of a name
 _WHY: Final = 200  # and of a reason
 _ANONYMOUS: Final = "a user at the terminal"
-_ELSEWHERE: Final = {"error": "this process does not notify; ask the one with the role notify"}
+ELSEWHERE: Final = {"error": "this process does not notify; ask the one with the role notify"}
 
 
 class SilenceBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -66,7 +66,7 @@ class SilenceRoutes:
 
     async def _show(self, _: web.Request) -> web.Response:
         pipeline = self._pipeline()
-        return _json(_ELSEWHERE, 503) if pipeline is None else _json(pipeline.silences())
+        return _json(ELSEWHERE, 503) if pipeline is None else _json(pipeline.silences())
 
     async def _silence(self, request: web.Request) -> web.Response:
         if (refused := self._refused(request)) is not None:
@@ -113,7 +113,7 @@ class SilenceRoutes:
 
     def _refused(self, request: web.Request) -> web.Response | None:
         if self._pipeline() is None:
-            return _json(_ELSEWHERE, 503)
+            return _json(ELSEWHERE, 503)
         if not is_trusted(request):
             said = "without a token, silences can be changed only from this machine, at 127.0.0.1"
             return _json({"error": said}, 403)

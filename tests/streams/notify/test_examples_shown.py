@@ -103,13 +103,19 @@ async def test_people_see_requests_that_failed(tmp_path: Path, monkeypatch: pyte
             await until(lambda: slack.messages and hooks.arrived)
             await slack.press(slack.messages[0], "details", over="http")
             await until(lambda: slack.views)
+            async with aiohttp.ClientSession() as session, session.get(f"{slack.daemon}/incidents") as answer:
+                shown = (await answer.json())["incidents"]
         finally:
             daemon.stop()
             await running
         hold_to_details(slack.views[0])
         bodies = [one["data"] for one in hooks.arrived.values() if "incident" in one["data"]]
         hold_to_examples(bodies[0]["incident"]["examples"])
-        told = json.dumps([one.blocks for one in slack.messages]) + json.dumps([slack.views, hooks.arrived])
+        open_ = {one["id"]: one for one in shown}
+        hold_to_examples(open_[bodies[0]["incident"]["id"]]["examples"])
+        told = json.dumps([one.blocks for one in slack.messages]) + json.dumps(
+            [slack.views, hooks.arrived, shown]
+        )
     assert PLANTED not in told
     assert "[email]" in kept(tmp_path)
     assert PLANTED not in kept(tmp_path)
