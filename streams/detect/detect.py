@@ -112,10 +112,10 @@ class Detect:
     def ages(self) -> NDArray[np.float64]:
         """Return the seconds since the first value of each judged series, at the newest judged step."""
         ages = self._judge.ages()
-        # who asks may be another thread, and series may just be added
+        # who asks may be another thread, and series may just be added, or the first step be judged
         judged = np.array([one.judged for one in self._judge.series[: len(ages)]], bool)
         known: NDArray[np.float64] = ages[: len(judged)][judged]
-        return known[~np.isnan(known)]
+        return np.maximum(known[~np.isnan(known)], 0.0)
 
     def judgeable(self) -> set[Scope]:
         """Return the scopes that were told to be old enough to be judged."""

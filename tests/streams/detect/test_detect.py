@@ -184,3 +184,11 @@ def test_a_drop_of_a_business_value_is_reported_for_its_service_and_its_account(
     }
     assert opened[0].sentence.startswith("Sales of ")
     assert msgspec.json.decode(msgspec.json.encode(opened[0]), type=Finding) == opened[0]
+
+
+def test_nobody_is_younger_than_nothing_while_the_first_step_is_judged() -> None:
+    detect = Detect(0, ["one/0"], SETTINGS)
+    detect.feed([minute(number, {Measure.REQUESTS: 200.0}, {Measure.REQUESTS: 200.0}) for number in (9, 10)])
+    assert detect.ages().tolist()
+    detect._judge._recent.at = -1  # as another thread finds it: the first values are there, their step is not
+    assert set(detect.ages().tolist()) == {0.0}
