@@ -77,12 +77,15 @@ class Input(NamedTuple):
             return Reading()
         return result
 
+    def _format_of(self, payload: bytes) -> Format | None:
+        return self.format or recognised(payload, self.formats)
+
     def _claims(self, payload: bytes) -> bool:
-        found = self.format or recognised(payload, self.formats)
+        found = self._format_of(payload)
         return found is not None and found.looks_like(payload)
 
     def _read_whole(self, payload: bytes) -> Reading:
-        found = self.format or recognised(payload, self.formats)
+        found = self._format_of(payload)
         if found is None:
             error = RefusalError(RejectReason.UNKNOWN_FORMAT, "the payload looks like none of the formats")
             return Reading(refused=[error.of(payload)])
