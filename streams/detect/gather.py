@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from alerting.incidents.incidents import Incidents
+from alerting.incidents.notice import Notice
 from detectors.explain.examples import Illustration
 from detectors.model.finding import Finding
 from detectors.model.stated import StatedChange, in_order
@@ -42,6 +44,18 @@ class GatheredStep(NamedTuple):
     maturity: list[Maturity]
     changes: list[StatedChange]  # in order, each once
     illustrations: list[Illustration]
+
+    def tell(self, incidents: Incidents) -> list[Notice]:
+        """Group what was found into incidents; return the notices about them."""
+        return incidents.feed(
+            self.findings,
+            self.watermark,
+            self.loads,
+            self.uses,
+            self.maturity,
+            changes=self.changes,
+            illustrations=self.illustrations,
+        )
 
 
 class _Meta(msgspec.Struct, array_like=True):

@@ -91,15 +91,7 @@ class Judging:
             for one in self._gather.feed(judged):
                 emitted.watermark = one.watermark
                 emitted.findings += one.findings
-                emitted.notices += self.incidents.feed(
-                    one.findings,
-                    one.watermark,
-                    one.loads,
-                    one.uses,
-                    one.maturity,
-                    changes=one.changes,
-                    illustrations=one.illustrations,
-                )
+                emitted.notices += one.tell(self.incidents)
         return emitted
 
     def successor(self, shard: int, history: Mapping[str, bytes] | None, until: int) -> Successor:

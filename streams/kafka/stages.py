@@ -305,15 +305,7 @@ class IncidentsStage:
         """Group findings step by step; emit the notices of each step, even if there are none."""
         emissions: list[Emission] = []
         for one in self.gather.feed(map(self._decode, chunk.values)):
-            notices = self.incidents.feed(
-                one.findings,
-                one.watermark,
-                one.loads,
-                one.uses,
-                one.maturity,
-                changes=one.changes,
-                illustrations=one.illustrations,
-            )
+            notices = one.tell(self.incidents)
             leaders = self.incidents.took_the_lead
             emissions += [
                 Emission(self._topic, 0, None, record)
