@@ -456,7 +456,7 @@ class _Invocation:
     @_quiet
     def end(self, result: Any = None, error: BaseException | None = None, *, timeout: bool = False) -> None:
         """Write the line, unless it is written."""
-        ms = (time.perf_counter() - self.began) * 1000
+        ms = round((time.perf_counter() - self.began) * 1000, 3)
         with _LOCK:
             first, self._written = not self._written, True
             if not timeout:
@@ -500,7 +500,7 @@ class _Invocation:
             route=noted.get("route") or (_text(http.route) if http else None),
             function=named or _text(os.environ.get("AWS_LAMBDA_FUNCTION_NAME")) or self._function,
             client=client or None,
-            ms=_said(function=round(ms, 3), code=round(ms, 3), auth=http.auth if http else None),
+            ms=_said(function=ms, code=ms, auth=http.auth if http else None),
             cold_start=True if self._cold else None,
             values=self.values or None,
             counts=options.counts,

@@ -35,8 +35,11 @@ def test_a_line_says_who_was_invoked_and_how_it_ended(store: Dynamo) -> None:
     assert first.id.startswith("handler:8f5c1f4e-0000-4000-8000-000000000000/17")
     assert first.joins == "8f5c1f4e-0000-4000-8000-000000000000"
     assert isinstance(first.ms, Layers)
-    assert first.ms.function == first.ms.code is not None
-    assert (first.memory_mb, first.billed_ms) == (256.0, 1.0)
+    assert first.ms.code == first.ms.function is not None
+    assert first.memory_mb == 256.0
+    assert first.billed_ms is not None
+    assert first.billed_ms == int(first.billed_ms)
+    assert 0 <= first.billed_ms - first.ms.function < 1  # however slow the machine is
     assert [first.cold_start, second.cold_start] == [True, None]
 
 
