@@ -5,6 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from alerting.commands.dispatch import Dispatch
+from alerting.commands.memo import Memo
 from alerting.incidents.incident import Incident
 
 
@@ -30,3 +31,4 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     fits: int | None = (
         None  # of a silence with a matcher: number of known incidents, open or ended, that match
     )
+    memo: Memo | None = None  # the one that it made

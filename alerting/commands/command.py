@@ -14,6 +14,7 @@ class CommandKind(StrEnum):
     NOT_AN_ANOMALY = "not_an_anomaly"  # a false alarm: a label, and a silence while it lasts
     SILENCE = "silence"  # all that match, until a time, open or not
     UNSILENCE = "unsilence"  # removes the silence or snooze with the id in ``incident``
+    NOTE = "note"  # a memo on an incident, or on the timeline; its text is in ``why``
 
 
 class Matcher(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,3 +41,5 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     matcher: Matcher | None = None  # of a silence, or a snooze of a pattern
     until: int | None = None
     why: str = ""
+    moment: int | None = None  # of a memo on the timeline: what it is about, epoch seconds
+    scope: str = ""  # and where: kind:name, or empty

@@ -5,6 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from alerting.commands.command import Command, CommandKind
+from alerting.commands.memo import Memo
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Notice
 
@@ -74,6 +75,7 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True):
         str, int
     ] = {}  # of the form DIGEST: incidents that ended while held since the last one, by stage
     learnt: dict[str, int] = {}  # of the form DIGEST: scopes that became judgeable in history, by kind
+    memos: list[Memo] = []  # on its incident and on earlier ones of its kind, oldest first
     reason: str = ""  # the pipeline's reason, for people and logs
     at: int = 0  # event time, or the wall time of the command that caused it
 

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from alerting.commands.command import Command, CommandKind
 from alerting.commands.dispatch import Dispatch, Expiring, Form, Precision
+from alerting.commands.memo import Memo
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Notice, NoticeReason
 from alerting.messages.example_curves import (
@@ -39,7 +40,7 @@ from detectors.watch.hottest import Hot
 from detectors.watch.maturity import Maturity
 from detectors.watch.standings import Standings, Use
 
-_TIMES: Final = ("start", "seen", "end", "alerted", "at", "until")  # fields in epoch seconds
+_TIMES: Final = ("start", "seen", "end", "alerted", "at", "until", "written")  # fields in epoch seconds
 _EARLIER: Final = "https://example.slack.com/archives/C012AB3CD/p1764000000000100"
 
 
@@ -303,6 +304,12 @@ def command(ask: CommandKind, **more: Any) -> Command:
     return Command(id=ask.value, kind=ask, at=AT - 300, by="on-call", **more)
 
 
+def memo(number: int, at: int, text: str, of: str) -> Memo:
+    """Return a memo of a person on an incident."""
+    name = f"m{number}"
+    return Memo(id=name, number=number, at=at, written=at, by="alice", text=text, incident=of)
+
+
 def examples(at: int = AT) -> list[Example]:
     """Return the examples as of ``at`` (epoch seconds), in the order of docs/messages.md."""
     by = at - AT
@@ -342,6 +349,14 @@ def _examples() -> list[Example]:
         "easing": dispatch(notice(replace(easier, state="easing", peak=_peak(easier.primary)))),
         "acknowledged": dispatch(notice(page), commands=[acknowledged]),
         "snoozed": dispatch(notice(page), commands=[acknowledged, snoozed]),
+        "noted": dispatch(
+            notice(page),
+            commands=[acknowledged],
+            memos=[
+                memo(1, AT - 15 * 86400, "ios 3.2.1 retried without backoff", "earlier"),
+                memo(2, AT - 120, "The same build again; its retries are switched off", page.id),
+            ],
+        ),
         "resolved": dispatch(notice(resolved), commands=[acknowledged]),
         "reopened": dispatch(notice(replace(page, reopened=1))),
         "withdrawn": dispatch(notice(incident(DROP, state="withdrawn", end=AT))),

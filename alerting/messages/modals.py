@@ -1,13 +1,15 @@
 """The modals of the buttons *Details* and *Snooze this pattern*, as ``views.open`` takes them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from alerting.commands.command import Matcher
+from alerting.commands.memo import Memo
 from alerting.incidents.incident import Incident
 from alerting.messages.callers import reason_counts
 from alerting.messages.console_links import LinkMaker
+from alerting.messages.memo_lines import MemoLines
 from alerting.messages.message import (
     NAME,
     REASON,
@@ -42,9 +44,15 @@ WHY_BLOCK: Final = "why"
 
 
 def details(
-    incident: Incident, words: Phrases, zone: ZoneInfo, *, at: int, links: LinkMaker | None = None
+    incident: Incident,
+    words: Phrases,
+    zone: ZoneInfo,
+    *,
+    at: int,
+    links: LinkMaker | None = None,
+    memos: Sequence[Memo] = (),
 ) -> View:
-    """Return all evidence of an incident: figures, callers, causes, requests, members, weeks and ids."""
+    """Return all evidence of an incident, from figures, memos and callers to members, weeks and ids."""
     primary, labels = incident.primary, words.labels
     callers, suspects = notable(primary)
     blocks: list[Block] = [
@@ -67,6 +75,8 @@ def details(
         ),
         (labels.members, [_member(each, words) for each in incident.members]),
     )
+    noted = [f"•  {line}" for line in MemoLines(memos, incident, words, zone).all()]
+    blocks += listing(labels.memos, noted, words.lists.and_more, budget=4 * SECTION)
     requests = [f"•  {line}" for line in example_lines(incident, words, zone, links)]
     blocks += listing(labels.examples, requests, words.lists.and_more, budget=4 * SECTION)
     for title, lines in lists:

@@ -5,11 +5,13 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from alerting.commands.command import Command
+from alerting.commands.memo import Memo
 from alerting.incidents.incident import Incident
 from alerting.messages.buttons import buttons
 from alerting.messages.callers import caller_lines
 from alerting.messages.change_lines import change_lines
 from alerting.messages.console_links import ConsoleLinks, LinkMaker
+from alerting.messages.memo_lines import MemoLines
 from alerting.messages.message import (
     NAME,
     SECTION,
@@ -49,6 +51,7 @@ def page(
     *,
     at: int,
     commands: Sequence[Command] = (),
+    memos: Sequence[Memo] = (),
     calls: str = "",
     earlier: str | None = None,
     pressable: bool = True,
@@ -69,6 +72,8 @@ def page(
         The watermark at which the message is made, epoch seconds.
     commands
         What people did about it up to that point.
+    memos
+        What people noted about it and others of its kind, oldest first.
     calls
         Whom to mention, as the configuration names them: ``here``, or ids.
     earlier
@@ -87,6 +92,7 @@ def page(
     notes = action_lines(commands, words, zone, at=at)
     if earlier is not None and earlier.startswith("https://"):
         notes.append(words.incident.seen_before(link(earlier, words.labels.earlier, NAME)))
+    notes += MemoLines(memos, incident, words, zone).some()
     if notes:
         before.append(section(fit(notes, SECTION)))
     asked = frozenset(command.kind for command in commands)

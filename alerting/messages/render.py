@@ -55,6 +55,7 @@ class Renderer:
             self.words,
             at=at,
             commands=() if dispatch is None else dispatch.commands,
+            memos=() if dispatch is None else dispatch.memos,
             calls="" if dispatch is None else dispatch.mention,
             earlier=earlier,
             pressable=self._pressable,

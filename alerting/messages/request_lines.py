@@ -1,10 +1,11 @@
 """The requests that illustrate an incident, as lines: what a person needs to look one up."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from alerting.commands.memo import Memo
 from alerting.incidents.incident import Incident
 from alerting.incidents.incident_examples import IncidentExample
 from alerting.messages.console_links import MARGIN, LinkMaker
@@ -38,10 +39,10 @@ class ExampleText(NamedTuple):
     trace: str | None
 
 
-def incident_to_json(incident: Incident, links: LinkMaker) -> dict[str, object]:
-    """Return an incident as programs receive it: its examples with their links."""
+def incident_to_json(incident: Incident, links: LinkMaker, memos: Sequence[Memo] = ()) -> dict[str, object]:
+    """Return an incident as programs receive it: its examples with their links, and the memos of its kind."""
     examples = [{**one.to_json(), "links": request_links(one.request, links)} for one in incident.examples]
-    return {**incident.to_json(), "examples": examples}
+    return {**incident.to_json(), "examples": examples, "memos": [memo.to_json() for memo in memos]}
 
 
 def request_links(request: RequestExample, links: LinkMaker) -> dict[str, str]:

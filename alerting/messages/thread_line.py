@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from alerting.commands.command import Command, CommandKind
 from alerting.commands.dispatch import Line
 from alerting.incidents.incident import Incident
+from alerting.messages.memo_lines import memo_mrkdwn
 from alerting.messages.message import REASON, SECTION, TEXT, Message, context, section
 from alerting.words.mrkdwn import escape, person
 from alerting.words.phrases import Phrases
@@ -50,4 +51,5 @@ def _action(
     kind: CommandKind, words: Phrases, zone: ZoneInfo, *, by: str, until: int | None, why: str
 ) -> str:
     shown = "" if until is None else words.when(until, zone)
-    return words.incident.action(kind, person(by), shown, escape(why, REASON))
+    reason = memo_mrkdwn(why) if kind is CommandKind.NOTE else escape(why, REASON)
+    return words.incident.action(kind, person(by), shown, reason)

@@ -49,7 +49,8 @@ def take(store: RowStore, dispatch: Dispatch, content: Content, now: float) -> l
     thread.key = row.key or thread.key
     match dispatch.form:
         case Form.PARENT | Form.FLOOD:
-            row.incident, row.commands = content.chart, len(dispatch.commands)
+            row.incident = content.chart
+            row.commands = len(dispatch.commands) + len(dispatch.memos)  # what people did is shown at once
             waits = dispatch.form is Form.FLOOD or dispatch.notice.action is Action.UPDATE
             return _take_message(store, row, thread, hurried=not waits)
         case Form.LINE:

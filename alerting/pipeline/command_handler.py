@@ -1,4 +1,4 @@
-"""Applies people's commands to incidents, and turns their verdicts into labels."""
+"""Applies people's commands to incidents, turns their verdicts into labels, and keeps their memos."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -8,9 +8,11 @@ from alerting.commands.command import Command, CommandKind
 from alerting.commands.dispatch import Dispatch
 from alerting.commands.labels import Label
 from alerting.commands.matching import matches
+from alerting.commands.memo import Memo
 from alerting.pipeline import dispatches
 from alerting.pipeline.dedupe import Dedupe
 from alerting.pipeline.incident_registry import IncidentRegistry
+from alerting.pipeline.memos import Memos
 from alerting.pipeline.silences import Silence, Silences
 from alerting.pipeline.tracked_incident import TrackedIncident
 from detectors.state.state import pack, unpack
@@ -27,10 +29,11 @@ _LABEL: Final = "label/"
 class CommandHandler:
     """Carries out commands. A repeated or impossible one changes nothing."""
 
-    def __init__(self, registry: IncidentRegistry, silences: Silences, dedupe: Dedupe) -> None:
+    def __init__(self, registry: IncidentRegistry, silences: Silences, dedupe: Dedupe, memos: Memos) -> None:
         self._registry = registry
         self._silences = silences
         self._dedupe = dedupe
+        self._memos = memos
         self._labels: dict[str, Label] = {}  # by incident, the oldest first
         self._packed: dict[str, bytes] = {}
 
@@ -43,9 +46,10 @@ class CommandHandler:
         """Carry out a command; ``now`` is the watermark."""
         if self._dedupe.knows(command.id):
             return Answer(result=CommandResult.REPEATED)
+        of_its_own = {CommandKind.NOTE: self._note, CommandKind.UNSILENCE: self._end}.get(command.kind)
+        if of_its_own is not None:
+            return of_its_own(command, now)
         tracked = self._registry.get(command.incident or "", now)
-        if command.kind is CommandKind.UNSILENCE:
-            return self._end(command, now)
         if command.until is not None and command.until <= max(now, command.at):
             return Answer(result=CommandResult.PAST)
         if tracked is None and (
@@ -86,6 +90,39 @@ class CommandHandler:
         judgement = next((one for one in reversed(tracked.commands) if Label.of(one, tracked.incident)), None)
         if label is not None and judgement is not None:
             self._label(judgement, tracked)
+
+    def _note(self, command: Command, now: int) -> Answer:
+        tracked = None if command.incident is None else self._registry.named(command.incident, now)
+        if tracked is None and command.incident is not None:
+            return Answer(result=CommandResult.UNKNOWN)
+        self._dedupe.remember(command.id)
+        memo = Memo(
+            id=command.id,
+            number=self._memos.next_number,
+            at=command.at if command.moment is None else command.moment,
+            written=command.at,
+            by=command.by,
+            text=command.why,
+            incident="" if tracked is None else tracked.incident.id,
+            fingerprint="" if tracked is None else tracked.incident.fingerprint,
+            scope=command.scope,
+        )
+        self._memos.add(memo)
+        sent: list[Dispatch] = []
+        if tracked is not None:
+            for one in self._showing(memo, tracked):
+                sent += dispatches.edits(one, command.id, command.at)
+            sent += dispatches.command_line(tracked, command)
+        incident = None if tracked is None else tracked.incident
+        return Answer(result=CommandResult.DONE, dispatches=sent, incident=incident, memo=memo)
+
+    def _showing(self, memo: Memo, tracked: TrackedIncident) -> Iterator[TrackedIncident]:
+        """Yield the incident of a memo, and the open ones of its kind, whose messages show it too."""
+        yield tracked
+        for one in self._registry if memo.fingerprint else ():
+            same = one.incident.fingerprint == memo.fingerprint
+            if same and one is not tracked and one.ended_at is None:
+                yield one
 
     def _done(self, command: Command, tracked: TrackedIncident | None) -> Iterator[Dispatch]:
         meant = [] if tracked is None else [tracked]

@@ -13,6 +13,9 @@ recurrence links to it."""
 MOST: Final = 20_000
 """Incidents kept; of more, the ones that ended first are forgotten first."""
 
+SHORTEST: Final = 4
+"""Characters of an id that are enough to name an incident, if no other begins so."""
+
 _PREFIX: Final = "incident/"
 
 
@@ -34,6 +37,14 @@ class IncidentRegistry:
         """Return an incident, None when it is unknown or, at this time, forgotten."""
         tracked = self._tracked.get(incident)
         return None if tracked is None or (at is not None and _is_old(tracked, at)) else tracked
+
+    def named(self, name: str, at: int) -> TrackedIncident | None:
+        """Return the incident with this id, or the only one whose id begins so; None without one."""
+        found = self.get(name, at)
+        if found is not None or len(name) < SHORTEST:
+            return found
+        begin = [one for key, one in self._tracked.items() if key.startswith(name) and not _is_old(one, at)]
+        return begin[0] if len(begin) == 1 else None
 
     def put(self, tracked: TrackedIncident) -> None:
         """Add an incident, or note that it changed."""

@@ -12,6 +12,7 @@ from alerting.pipeline.flood import Floods
 from alerting.pipeline.gate import Gate
 from alerting.pipeline.incident_registry import IncidentRegistry
 from alerting.pipeline.ledger import Ledger
+from alerting.pipeline.memos import Memos
 from alerting.pipeline.routing import Routing
 from alerting.pipeline.tracked_incident import TrackedIncident
 
@@ -30,6 +31,7 @@ class NoticeIntake:
         routing: Routing,
         floods: Floods,
         ledger: Ledger,
+        memos: Memos,
     ) -> None:
         self._registry = registry
         self._gate = gate
@@ -39,6 +41,7 @@ class NoticeIntake:
         self._routing = routing
         self._floods = floods
         self._ledger = ledger
+        self._memos = memos
         self.sequence = 0  # of the newest incident
 
     def take(self, notice: Notice, at: int, recheck: dict[str, TrackedIncident]) -> Iterator[Dispatch]:
@@ -81,6 +84,7 @@ class NoticeIntake:
             tracked = TrackedIncident(
                 sequence=self.sequence, notice=notice, started=incident.start, reopened=incident.reopened
             )
+        self._memos.move(incident, tracked.incident)
         tracked.notice, tracked.ended_at = notice, at if incident.ended else None
         recurred = incident.reopened > tracked.reopened
         if recurred:

@@ -30,10 +30,11 @@ from msgspec import structs
 
 from alerting.commands.answer import Answer, CommandResult
 from alerting.commands.command import Command, CommandKind
-from alerting.commands.dispatch import Dispatch
+from alerting.commands.dispatch import Dispatch, Form
 from alerting.commands.labels import Label
+from alerting.commands.memo import Memo
 from alerting.incidents.digest_time import zone_of
-from alerting.incidents.incident import Sent
+from alerting.incidents.incident import Incident, Sent
 from alerting.incidents.notice import Notice, identify
 from alerting.pipeline import dispatches
 from alerting.pipeline.command_handler import CommandHandler
@@ -44,6 +45,7 @@ from alerting.pipeline.flood import Floods, FloodState
 from alerting.pipeline.gate import Gate
 from alerting.pipeline.incident_registry import MOST, IncidentRegistry
 from alerting.pipeline.ledger import Ledger, StageAction
+from alerting.pipeline.memos import Memos
 from alerting.pipeline.notice_intake import NoticeIntake
 from alerting.pipeline.routing import Routing
 from alerting.pipeline.silences import Silence
@@ -108,7 +110,8 @@ class Pipeline:
         self._floods = Floods(settings.notify.flood)
         self._registry = IncidentRegistry(keep=keep)
         self._first_delivery = FirstDelivery(self._routing, self._floods, self._registry, self._ledger)
-        self._commands = CommandHandler(self._registry, self._silences, self._dedupe)
+        self._memos = Memos()
+        self._commands = CommandHandler(self._registry, self._silences, self._dedupe, self._memos)
         self._daily = DailyDigest(settings.digest, zone)
         self._intake = NoticeIntake(
             self._registry,
@@ -119,6 +122,7 @@ class Pipeline:
             routing=self._routing,
             floods=self._floods,
             ledger=self._ledger,
+            memos=self._memos,
         )
         self._watermark = 0
         self._swept = 0
@@ -153,25 +157,30 @@ class Pipeline:
             self._watermark = max(self._watermark, at)
             found += self._advance(by_time.pop(at, []), self._watermark)
         self._watermark = max(self._watermark, watermark)
-        return found
+        return self._with_memos(found)
 
     def command(self, command: Command) -> Answer:
         """Carry out a person's command between two calls of ``feed``; a repeated one changes nothing."""
         at = self._watermark
         answer = self._commands.handle(command, at)
-        if answer.result is not CommandResult.DONE or command.kind is not CommandKind.UNSILENCE:
-            return answer
-        released = [
-            *self._report_free(self._gate.held(self._silences.name), at),
-            *self._first_delivery.flood_updates(at),
-        ]
-        return structs.replace(answer, dispatches=[*answer.dispatches, *released])
+        sent = answer.dispatches
+        if answer.result is CommandResult.DONE and command.kind is CommandKind.UNSILENCE:
+            sent = [
+                *sent,
+                *self._report_free(self._gate.held(self._silences.name), at),
+                *self._first_delivery.flood_updates(at),
+            ]
+        return structs.replace(answer, dispatches=self._with_memos(sent))
 
     # -- what is known ----------------------------------------------------------------------------
 
     def find(self, incident: str) -> TrackedIncident | None:
         """Return what is known of an incident, None when it was never to be reported or is forgotten."""
         return self._registry.get(incident, self._watermark)
+
+    def named(self, name: str) -> TrackedIncident | None:
+        """Return the incident with this id, or the only one whose id begins so; None without one."""
+        return self._registry.named(name, self._watermark)
 
     def tracked(self) -> list[TrackedIncident]:
         """Return all incidents that are remembered, oldest first."""
@@ -193,6 +202,15 @@ class Pipeline:
     def labels(self) -> list[Label]:
         """The newest label of each incident, oldest first."""
         return self._commands.labels
+
+    @property
+    def memos(self) -> list[Memo]:
+        """All memos, oldest first."""
+        return list(self._memos)
+
+    def memos_of(self, incident: Incident) -> list[Memo]:
+        """Return the memos on an incident and on all others of its kind, oldest first."""
+        return self._memos.of(incident)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -263,6 +281,15 @@ class Pipeline:
                 yield from dispatches.edits(tracked, tracked.notice.id, at)
         yield from self._first_delivery.deliver(free, at)
 
+    def _with_memos(self, sent: list[Dispatch]) -> list[Dispatch]:
+        """Add to what is sent about one incident what people noted about its kind."""
+        return [
+            structs.replace(one, memos=memos)
+            if one.form in (Form.PARENT, Form.LINE) and (memos := self._memos.of(one.notice.incident))
+            else one
+            for one in sent
+        ]
+
     def _sweep(self, at: int) -> None:
         """Forget what has ended, once a day and when there is too much."""
         if at // 86400 == self._swept and len(self._registry) <= MOST:
@@ -299,6 +326,7 @@ class Pipeline:
             _CORE: pack("pipeline", _VERSION, core, {}),
             _FLOODS: pack("floods", 1, self._floods.state(), {}),
             **self._commands.snapshot(),
+            **self._memos.snapshot(),
             **self._registry.snapshot(),
         }
 
@@ -325,5 +353,6 @@ class Pipeline:
         self._ledger.ended_held.update(core.ended_held)
         self._floods.restore(unpack(parts[_FLOODS], "floods", 1, FloodState)[0])
         self._commands.restore(parts)
+        self._memos.restore(parts)
         self._registry.restore(parts)
         self._gate.restore(self._registry)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from alerting.commands.dispatch import Dispatch, Form
+from alerting.commands.memo import Memo
 from alerting.incidents.incident import Incident
 from alerting.incidents.severity import Grade
 from alerting.messages.console_links import ConsoleLinks, LinkMaker
@@ -30,6 +31,7 @@ AGAIN: Final = 240.0  # seconds between two repeats of an open alert
 OPEN: Final = 3600.0  # seconds that it stays open without a repeat
 ALERTS: Final = "/api/v2/alerts"
 _CALLERS: Final = 3
+_MEMOS: Final = 3
 _OVER: Final = ("resolved", "withdrawn")
 
 
@@ -163,6 +165,7 @@ def _alert(dispatch: Dispatch, links: LinkMaker, words: Phrases) -> dict[str, ob
         "severity": words.severity_of(incident),
         "affected": words.affected_by(incident),
         "callers": ", ".join(map(_caller, notable(incident.primary).callers[:_CALLERS])),
+        "memos": "; ".join(_memo(memo) for memo in reversed(dispatch.memos[-_MEMOS:])),
         "acknowledged_by": "" if dispatch.acknowledged is None else dispatch.acknowledged.by,
         "account_name": words.accounts.get(incident.primary.about.account, ""),
         "runbook_url": console.runbook(incident) or "",
@@ -195,6 +198,10 @@ def _flood(dispatch: Dispatch) -> dict[str, object]:
 
 def _end(incident: Incident, at: int) -> int:
     return max(incident.start + 1, incident.end if incident.end is not None else at)
+
+
+def _memo(memo: Memo) -> str:
+    return f"{rfc3339(memo.at)[:10]}, {memo.by}: {' '.join(memo.text.split())}"
 
 
 def _caller(share: Share) -> str:

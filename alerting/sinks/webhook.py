@@ -117,7 +117,7 @@ def in_json(links: LinkMaker, words: Phrases = ENGLISH) -> Callable[[Dispatch, S
             case _:
                 incident = notice.incident
                 at = dispatch.at or notice.at
-                data["incident"] = incident_to_json(incident, links)
+                data["incident"] = incident_to_json(incident, links, dispatch.memos)
                 console = ConsoleLinks.of(incident, links, words, at=at)
                 data["links"] = console.addresses(incident)
                 data["runbook"] = console.runbook(incident)

@@ -39,6 +39,7 @@ class Labels(NamedTuple):
     pattern: str
     as_expected: str
     not_an_anomaly: str
+    note: str
     details: str
     # modals
     details_title: str  # at most 24 characters, like pattern_title
@@ -49,6 +50,10 @@ class Labels(NamedTuple):
     cancel: str
     close: str
     matches: str
+    note_title: str  # at most 24 characters
+    note_text: str
+    note_submit: str
+    memos: str
     members: str
     callers: str
     suspects: str
@@ -74,6 +79,10 @@ class Labels(NamedTuple):
     match_scopes: str
     match_verdicts: str
     match_measures: str
+    # memos
+    noted: str  # on this incident
+    last_time: str  # on the one of its kind that was noted last
+    earlier_time: str  # on those before
     # pictures
     chart_now: str
     chart_last_week: str

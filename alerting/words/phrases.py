@@ -202,6 +202,9 @@ class IncidentPhrases(Protocol):
     def more_changes(self, more: int) -> str:
         """Say how many other changes came shortly before it."""
 
+    def memo(self, title: str, when: str, who: str, text: str) -> str:
+        """Return a memo: whose, of when, and what it says; ``title`` is a label, in bold."""
+
     def snooze_expired(self) -> str:
         """Say that a snooze expired while its incident is still open."""
 

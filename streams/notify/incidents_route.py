@@ -22,7 +22,11 @@ def incidents_route(pipeline: Callable[[], Pipeline | None], links: Callable[[],
         if present is None:
             return web.json_response(ELSEWHERE, status=503)
         found = [
-            {**incident_to_json(one.incident, links()), "sent": one.sent, "reason": one.reason}
+            {
+                **incident_to_json(one.incident, links(), present.memos_of(one.incident)),
+                "sent": one.sent,
+                "reason": one.reason,
+            }
             for one in present.ongoing()
         ]
         return web.Response(body=msgspec.json.encode({"incidents": found}), content_type="application/json")

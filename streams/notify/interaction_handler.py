@@ -196,7 +196,14 @@ class InteractionHandler:
             return
         words, zone, now = self._style.words, self._style.zone, int(self._now())
         if modal.view == DETAILS:
-            view = details(tracked.incident, words, zone, at=tracked.notice.at, links=self._style.links)
+            view = details(
+                tracked.incident,
+                words,
+                zone,
+                at=tracked.notice.at,
+                links=self._style.links,
+                memos=self._pipeline.memos_of(tracked.incident),
+            )
         else:
             day = datetime.fromtimestamp(tomorrow(now, self._style.digest, zone), zone).date()
             view = pattern(tracked.incident, pattern_of(tracked.incident), words, day=day.isoformat())

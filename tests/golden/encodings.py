@@ -20,6 +20,7 @@ from unittest.mock import patch
 import numpy as np
 from msgspec import inspect
 
+from alerting.commands.command import Command, CommandKind
 from alerting.outbox.outbox_sqlite import SqliteOutbox
 from alerting.outbox.row import OutboxRow
 from alerting.pipeline.pipeline import Pipeline
@@ -140,6 +141,7 @@ def present(golden: Path) -> dict[str, Any]:
         arrays(pipeline.snapshot(), found)
         _stages(found)
         _joined(found)
+        _noted(found)
     for what, kind in UNVERSIONED.items():
         found[what] = {"version": FORMAT, "meta": shape(inspect.type_info(kind), types)}
     found["tables"] = {"version": FORMAT, "meta": sorted(tables)}
@@ -161,6 +163,14 @@ def _joined(found: dict[str, Any]) -> None:
     parts = partition.rollup.snapshot()
     arrays(parts, found)
     partition.restart()
+
+
+def _noted(found: dict[str, Any]) -> None:
+    """Note a memo: the story of the golden states has none."""
+    pipeline = Pipeline(settings())
+    pipeline.command(Command(id="a", kind=CommandKind.NOTE, at=1_760_000_000, by="U0ANA", why="so", moment=0))
+    arrays(pipeline.snapshot(), found)
+    Pipeline(settings()).restore(pipeline.snapshot())
 
 
 def _stages(found: dict[str, Any]) -> None:

@@ -30,6 +30,7 @@ _ACTIONS: Final = {
     CommandKind.NOT_AN_ANOMALY: "*Marked as not an anomaly*",
     CommandKind.SILENCE: "*Silenced*",
     CommandKind.UNSILENCE: "*Silence ended*",
+    CommandKind.NOTE: "*Noted*",
 }
 
 _CHANGES: Final = {
@@ -370,6 +371,17 @@ def after_change(after: int, change: str, of: str, by: str) -> str:
 def more_changes(more: int) -> str:
     """Say how many other changes came shortly before it."""
     return f"{more} more change{'s' * (more != 1)} shortly before"
+
+
+def memo(title: str, when: str, who: str, text: str) -> str:
+    """Return a memo: whose, of when, and what it says.
+
+    Examples
+    --------
+    >>> memo("Last time", "Nov 12, 2025 10:03", "alice", "ios 3.2.1 retried without backoff")
+    '*Last time* (Nov 12, 2025 10:03, alice): ios 3.2.1 retried without backoff'
+    """
+    return f"*{title}* ({when}, {who}): {text}"
 
 
 def snooze_expired() -> str:

@@ -31,6 +31,7 @@ _ACTIONS: Final = {
     CommandKind.NOT_AN_ANOMALY: "*異常ではないと判定*",
     CommandKind.SILENCE: "*通知を停止*",
     CommandKind.UNSILENCE: "*通知停止を解除*",
+    CommandKind.NOTE: "*メモ*",
 }
 
 _GRADES: Final = {
@@ -354,6 +355,8 @@ def milestone(what: str, of: Incident, detail: str) -> str:  # noqa: C901, PLR09
 def action(kind: CommandKind, who: str, until: str, why: str) -> str:
     """Say who did what."""
     line = _ACTIONS[kind] + (f" : {who}" if who else "") + (f" （{until} まで）" if until else "")
+    if kind is CommandKind.NOTE:
+        return f"{line} 「{why}」"
     return f"{line} 理由: {why}" if why else line
 
 
@@ -377,6 +380,17 @@ def after_change(after: int, change: str, of: str, by: str) -> str:
 def more_changes(more: int) -> str:
     """Say how many other changes came shortly before it."""
     return f"直前にほかの変更 {more}件"
+
+
+def memo(title: str, when: str, who: str, text: str) -> str:
+    """Return a memo: whose, of when, and what it says.
+
+    Examples
+    --------
+    >>> memo("前回", "2025年11月12日 10:03", "alice", "ios 3.2.1 が待たずに再試行していた")
+    '*前回* （2025年11月12日 10:03、alice）: ios 3.2.1 が待たずに再試行していた'
+    """
+    return f"*{title}* （{when}、{who}）: {text}"
 
 
 def snooze_expired() -> str:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from alerting.commands.command import Command, CommandKind, Matcher
 from alerting.commands.dispatch import Expiring, Form, Line
+from alerting.commands.memo import Memo
 from alerting.commands.slash import Fault, Help
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Milestone
@@ -91,6 +92,16 @@ def hostile(name: str, other: str, verdict: Verdict, *, edge: bool, key: bool) -
     )
 
 
+def memos(one: Incident, name: str, other: str) -> list[Memo]:
+    """Return memos on an incident and on earlier ones, by people who write anything."""
+    return [
+        Memo(id=name, number=n, at=T0, written=T0, by=by, text=f"{other}{name * 200}", incident=of)
+        for n, (by, of) in enumerate(
+            [(by, of) for of in ("then", "last", one.id) for by in (OPERATOR, name)] * 3
+        )
+    ]
+
+
 def messages(one: Incident, name: str, other: str, words: Phrases) -> Iterator[Message]:
     render = Renderer(LINKS, ZONE, words)
     asked = [
@@ -100,7 +111,8 @@ def messages(one: Incident, name: str, other: str, words: Phrases) -> Iterator[M
     ]
     for changes in ({}, {"state": "worsening"}, {"state": "resolved", "end": T0}, {"state": "withdrawn"}):
         shown = replace(one, **changes)
-        yield render(dispatch(notice(shown), commands=asked, mention=f"{OPERATOR} {GROUP}"), EARLIER)
+        sent = dispatch(notice(shown), commands=asked, memos=memos(one, name, other))
+        yield render(replace(sent, mention=f"{OPERATOR} {GROUP}"), EARLIER)
     for what in (*Milestone, *CommandKind):
         for by in (OPERATOR, name):
             line = Line(what=what.value, at=T0, by=by, until=T0 + 60, detail=other)
@@ -168,7 +180,7 @@ def test_no_string_of_an_event_survives_as_markup(
         check_text(message.text)
         check(message.blocks)
     for view in (
-        details(one, words, ZONE, at=T0),
+        details(one, words, ZONE, at=T0, memos=memos(one, name, other)),
         pattern(one, Matcher(accounts=[name], scopes=[other] * 9, measures=[name]), words),
     ):
         assert view_error(view) is None

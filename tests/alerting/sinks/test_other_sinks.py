@@ -150,7 +150,7 @@ async def test_a_webhook_gets_all_of_an_incident_with_links_and_who_did_what(ben
     [(identity, body)] = hook.arrived.items()
     assert body["timestamp"] == "2025-10-09T09:00:00Z"
     data = body["data"]
-    assert data["incident"] == json.loads(json.dumps(opened.incident.to_json()))
+    assert data["incident"] == json.loads(json.dumps({**opened.incident.to_json(), "memos": []}))
     assert data["action"] == "open"
     assert data["links"]["table"].startswith("https://")
     assert len(identity) == 20

@@ -1,0 +1,49 @@
+"""A memo: what a person noted about an incident, or about a moment, for those who come after."""
+
+import unicodedata
+from typing import Final
+
+import msgspec
+
+LONGEST: Final = 1000
+"""Characters of a memo: a lesson, with a link to where more is written."""
+
+_HIDDEN: Final = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # Unicode: what nobody sees
+
+
+class Memo(msgspec.Struct, frozen=True, kw_only=True):
+    """One memo. Times are epoch seconds; ``text`` is plain, and never trusted."""
+
+    id: str  # that of the command that made it
+    number: int  # counts memos in the order in which they were made
+    at: int  # the moment that it is about; of an incident, when it was written
+    written: int
+    by: str  # the person, as the sink names people
+    text: str
+    incident: str = ""  # id; empty for a memo of the timeline
+    fingerprint: str = ""  # of the incident: what all of its kind share
+    scope: str = ""  # of the timeline: kind:name, or empty
+
+    def to_json(self) -> dict[str, object]:
+        """Return it as programs receive it."""
+        about = {"incident": self.incident} if self.incident else {"scope": self.scope}
+        when = {"at": self.at, "written": self.written}
+        return {"id": self.id, **about, **when, "by": self.by, "text": self.text}
+
+
+def memo_text(text: str) -> str:
+    r"""Return the text of a memo as it is kept: lines of visible characters.
+
+    Examples
+    --------
+    >>> memo_text("  ios 3.2.1\tretried \r\n\n\n\nwithout\u202e backoff\n")
+    'ios 3.2.1 retried\n\nwithout backoff'
+    """
+    lines = [" ".join(_visible(line).split()) for line in text.splitlines()]
+    kept = [line for place, line in enumerate(lines) if line or (place and lines[place - 1])]
+    return "\n".join(kept).strip()
+
+
+def _visible(line: str) -> str:
+    spaced = "".join(" " if character.isspace() else character for character in line)
+    return "".join(character for character in spaced if unicodedata.category(character) not in _HIDDEN)
