@@ -13,13 +13,17 @@ from prometheus_client import Counter
 from config.sections.validators import meant
 from streams.process.firehose_answer import ACCESS_KEY, firehose_answer
 from streams.process.firehose_answer import PATH as FIREHOSE
+from streams.process.sessions import SESSION_PATH, Sessions
 from streams.process.tokens import OWN_VARIABLE, AccessScope, Tokens
 
 HEALTH: Final = ("/healthz", "/readyz")
 """Anyone may ask for these."""
 
+OPEN: Final = ("/", "/board/assets/{digest}/{name}", "/board/session")
+"""The page of the board without any data, and where it shows a token: anyone may ask for these."""
+
 AUTHORISED: Final = web.RequestKey("authorised", bool)
-"""Set on a request that came with a token for what it asks."""
+"""Set on a request that came with a token for what it asks, or in a session that began with one."""
 
 _SLACK: Final = "/slack/"
 _PUSHES: Final = "/pubsub"
@@ -81,8 +85,10 @@ class Access:
       name must be a loopback name, the one listened on, or configured. A server that can be reached from
       other machines and has no configured names takes any.
     - **Origin**: a browser names the page that asks. Only pages of this server may.
-    - **Token**: if there is any token, every request needs one for its scope, except for health, and for
-      what is signed otherwise: by Slack, by Google for Pub/Sub, by GitHub.
+    - **Token**: if there is any token, every request needs one for its scope, except for health, for the
+      page that asks for one, and for what is signed otherwise: by Slack, by Google for Pub/Sub, by GitHub.
+    - **Session**: below ``/board/``, the cookie of a session is as good as its token, if the browser says
+      that a page of this server asks. Who changes something must say so: no header is not enough.
     - **Route**: who has any token is told that a path does not exist, or takes other methods. Others are not.
 
     Parameters
@@ -95,6 +101,13 @@ class Access:
         Those that are accepted.
     refused
         Counts by reason.
+    session_key
+        As for ``Sessions``.
+
+    Attributes
+    ----------
+    sessions
+        Of browsers, under the tokens that are accepted now.
     """
 
     def __init__(
@@ -103,6 +116,7 @@ class Access:
         hosts: Sequence[str] = (),
         tokens: Tokens | None = None,
         refused: Counter | None = None,
+        session_key: bytes | None = None,
     ) -> None:
         here = host_in(listen)
         self._local = is_loopback(here)
@@ -110,10 +124,12 @@ class Access:
         self._any_host = not self._local and not hosts
         self._tokens = tokens or Tokens()
         self._refused = refused
+        self.sessions = Sessions(self._tokens, session_key)
 
     def take_up(self, tokens: Tokens) -> None:
         """Accept these tokens, and no others, from now on."""
         self._tokens = tokens
+        self.sessions.take_up(tokens)
 
     def middleware(self) -> Middleware:
         """Return what aiohttp calls for each request."""
@@ -137,7 +153,7 @@ class Access:
         if _is_foreign(request):
             return self.refuse("origin", 403, "a page of another origin may not ask this daemon")
         unrouted = request.match_info.http_exception
-        if self._tokens.count:
+        if self._tokens.count and path not in OPEN:
             refused = self._without_token(request, _scope_of(path, request.method), routed=unrouted is None)
             if refused is not None:
                 return refused
@@ -156,7 +172,9 @@ class Access:
         self, request: web.Request, scope: AccessScope, *, routed: bool
     ) -> web.Response | None:
         token = _token_of(request)
-        allowed = self._tokens.allowed(token) if token else frozenset()
+        allowed = self._allowed(request, token)
+        if allowed and token is None and not _is_from_our_page(request):
+            return self.refuse("origin", 403, "a session is for the pages of this daemon only")
         if allowed and not routed:
             return None
         if scope in allowed:
@@ -169,6 +187,17 @@ class Access:
         if request.path == FIREHOSE:
             remedy = f"set the access key of the delivery stream to a token of scope {scope}"
         return self.refuse("token", 401, f"a token that allows {scope} {known}: {remedy}")
+
+    def still_allows(self, request: web.Request) -> bool:
+        """Return whether who was let in to read would be now: tokens may have been removed since."""
+        return not self._tokens.count or AccessScope.READ in self._allowed(request, _token_of(request))
+
+    def _allowed(self, request: web.Request, token: str | None) -> frozenset[AccessScope]:
+        if token:
+            return self._tokens.allowed(token)
+        if token is None and request.path.startswith(f"{SESSION_PATH}/"):
+            return self.sessions.allowed(request)
+        return frozenset()
 
     def _without_route(self, request: web.Request, error: web.HTTPException) -> web.Response:
         if isinstance(error, web.HTTPMethodNotAllowed):
@@ -217,6 +246,14 @@ def _is_foreign(request: web.Request) -> bool:
     if origin is not None and _host_and_port(origin) != request.headers.get("Host", "").lower():
         return True
     return request.method not in _READING and request.headers.get("Sec-Fetch-Site") not in _SAME
+
+
+def _is_from_our_page(request: web.Request) -> bool:
+    """Return whether a browser says so. Pages of other ports are foreign, though they get the cookie sent."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if request.method in _READING:
+        return site in _SAME
+    return site == "same-origin" or (site is None and "Origin" in request.headers)  # which is not foreign
 
 
 def _host_and_port(origin: str) -> str:

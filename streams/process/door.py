@@ -32,9 +32,9 @@ class Door:
         """Return the address with its scheme."""
         return f"{'http' if self.certificates is None else 'https'}://{self.listen}"
 
-    def access(self, refused: Counter | None = None) -> Access:
-        """Return what decides on requests; ``refused`` counts by reason."""
-        return Access(self.listen, self.hosts, self.tokens, refused)
+    def access(self, refused: Counter | None = None, session_key: bytes | None = None) -> Access:
+        """Return what decides on requests; ``refused`` counts them, ``session_key`` is for ``Sessions``."""
+        return Access(self.listen, self.hosts, self.tokens, refused, session_key)
 
     def note(self) -> str | None:
         """Return what an operator should know about a network that reaches it."""

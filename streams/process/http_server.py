@@ -21,6 +21,9 @@ LINGER_SECONDS: Final = 5.0  # a sender that is refused may go on sending, so th
 RETRY_SECONDS: Final = 1
 
 
+STOPPING: Final = web.AppKey("stopping", asyncio.Event)
+"""Set when the server begins to stop: what answers for as long as it is asked must end."""
+
 _Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
@@ -86,6 +89,7 @@ class HttpServer:
         self._access = access or Access(listen)
         app = web.Application(middlewares=[self._access.middleware()])
         app[SMALL_BODIES] = room_for_small_bodies()
+        app[STOPPING] = self._stopping = asyncio.Event()
         app.add_routes(
             [
                 web.get("/healthz", self._healthz),
@@ -127,6 +131,7 @@ class HttpServer:
 
     async def stop(self) -> None:
         """Finish pending requests and stop listening."""
+        self._stopping.set()
         if self._following is not None:
             self._following.cancel()
         if self._connections is not None:

@@ -60,17 +60,27 @@ class Tokens:
         return len(self._known)
 
     @property
+    def known(self) -> tuple[KnownToken, ...]:
+        """Return all of them."""
+        return self._known
+
+    @property
     def scopes(self) -> list[AccessScope]:
         """Return the scopes that some token has."""
         return [scope for scope in AccessScope if any(scope in one.scopes for one in self._known)]
 
     def allowed(self, token: str) -> frozenset[AccessScope]:
         """Return what a token allows: nothing if it is not known."""
-        digest = _digest(token)
+        digest = digest_of(token)
         found: frozenset[AccessScope] = frozenset()
         for known in self._known:  # all of them: the time must not tell which one came close
             found |= known.scopes if hmac.compare_digest(known.digest, digest) else frozenset()
         return found
+
+
+def digest_of(token: str) -> bytes:
+    """Return the hash by which a token is known."""
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
 
 
 def new_token() -> str:
@@ -80,7 +90,7 @@ def new_token() -> str:
 
 def hash_of(token: str) -> str:
     """Return a token as it is written in the file of tokens."""
-    return f"sha256:{_digest(token).hex()}"
+    return f"sha256:{digest_of(token).hex()}"
 
 
 def load_tokens(settings: TokensSettings, environment: Mapping[str, str] = os.environ) -> Tokens:
@@ -122,10 +132,6 @@ def own_authorization(environment: Mapping[str, str] = os.environ) -> dict[str, 
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
-
-
 def _given(text: str, variable: str) -> bytes:
     token = text.strip()
     if found := _HASH.fullmatch(token):
@@ -134,7 +140,7 @@ def _given(text: str, variable: str) -> bytes:
         raise AccessTokenError(
             f"{variable}: a token needs at least {SHORTEST} printable characters without a space; {_REMEDY}"
         )
-    return _digest(token)
+    return digest_of(token)
 
 
 def _read(path: str) -> list[KnownToken]:
