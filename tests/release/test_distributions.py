@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 VERSION = PROJECT["version"]
 PACKAGES = ("streams", "detectors", "alerting", "config")
-WRITTEN_HERE = {".py", ".yaml", ".j2", ".css", ".js"}
+WRITTEN_HERE = {".py", ".yaml", ".j2", ".css", ".js", ".html", ".svg"}
 """Kinds of files that are our own; data of others comes with a licence."""
 
 
@@ -56,6 +56,10 @@ def test_the_wheel_holds_the_four_packages_whole_the_licence_and_nothing_else(wh
     about = {name for name in names if name.startswith(f"uneri-{VERSION}.dist-info/")}
     assert names - about == sources()
     assert f"uneri-{VERSION}.dist-info/licenses/LICENSE" in about
+    vendored = (ROOT / "streams" / "board" / "page" / "vendor").iterdir()
+    assert {
+        f"uneri-{VERSION}.dist-info/licenses/streams/board/page/vendor/{one.name}/LICENSE" for one in vendored
+    } <= about
 
 
 def test_the_source_distribution_holds_what_the_wheel_is_built_from_and_nothing_else(dist: Path) -> None:
@@ -84,7 +88,7 @@ def test_the_wheel_says_what_it_runs_on_and_what_can_be_left_out(wheel: Path) ->
     about = metadata(wheel)
     assert about["Version"] == VERSION
     assert about["Requires-Python"] == ">=3.11"
-    assert about["License-Expression"] == "MIT"
+    assert about["License-Expression"] == "MIT AND Apache-2.0"
     assert about.get_all("Provides-Extra") == sorted(PROJECT["optional-dependencies"])
 
 

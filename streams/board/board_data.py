@@ -1,0 +1,36 @@
+"""Where the board has its data from: what a driver gives it."""
+
+from typing import Protocol
+
+from streams.board.step_signal import StepSignal
+from streams.board.wall import Wall
+
+
+class BoardDataError(Exception):
+    """The data cannot be had now; one line for the page, with the remedy."""
+
+
+class BoardData(Protocol):
+    """The data behind the page. Its methods are called in the event loop."""
+
+    @property
+    def judged(self) -> StepSignal:
+        """What tells that a step was judged; ``wall`` is asked once for each, for all boards."""
+
+    async def wall(self) -> Wall:
+        """Return what the wall shows now.
+
+        Raises
+        ------
+        BoardDataError
+            When the history cannot be read.
+        """
+
+    async def incidents(self) -> list[dict[str, object]]:
+        """Return the incidents that have not ended, oldest first, as ``GET /incidents`` does.
+
+        Raises
+        ------
+        BoardDataError
+            When another process has them and does not answer.
+        """

@@ -1,0 +1,64 @@
+"""``/board/session``: a browser shows a token once, and is known by a cookie from then on."""
+
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from streams.board.board_headers import UNKEPT
+from streams.process.access import Access
+from streams.process.request_body import BodyError, read_small
+
+_LARGEST: Final = 4096  # of a body, bytes
+
+
+class SignInBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of ``POST /board/session``."""
+
+    token: str
+
+
+class SignIn:
+    """Begins and ends sessions.
+
+    Parameters
+    ----------
+    access
+        Knows tokens, and has refused pages of other origins before anything is asked here.
+    """
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    async def begin(self, request: web.Request) -> web.Response:
+        """Answer ``POST``: 204 with the cookie for a token that allows reading, 401 for any other."""
+        if request.content_type != "application/json":  # which a page of another origin cannot send
+            return _refused(415, "send application/json")
+        try:
+            asked = msgspec.json.decode(await read_small(request, _LARGEST), type=SignInBody)
+        except BodyError as error:
+            return _refused(error.status, str(error))
+        except msgspec.MsgspecError:
+            return _refused(400, 'send {"token": "…"}')  # without repeating what may be one
+        done = web.Response(status=204, headers=UNKEPT)
+        if self._access.sessions.needed:
+            secure = request.secure or request.headers.get("Origin", "").startswith("https://")
+            session = self._access.sessions.begin(asked.token, secure=secure)
+            if session is None:
+                refused = self._access.refuse(
+                    "token", 401, "this token does not allow read; use one that does"
+                )
+                refused.headers.update(UNKEPT)
+                return refused
+            session.put(request, done)
+        return done
+
+    async def end(self, request: web.Request) -> web.Response:
+        """Answer ``DELETE``: the browser forgets its session."""
+        done = web.Response(status=204, headers=UNKEPT)
+        self._access.sessions.end(request, done)
+        return done
+
+
+def _refused(status: int, said: str) -> web.Response:
+    return web.json_response({"error": said}, status=status, headers=UNKEPT)

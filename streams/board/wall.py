@@ -1,0 +1,215 @@
+"""What the wall shows, as the page receives it: the JSON of ``GET /board/wall`` and of the event ``step``.
+
+Times are epoch seconds of event time. Whatever is not known is None, never 0: a scope without latency, a week
+before that was not recorded, a limit that nobody gave. Lists of values run from old to new, one value per
+step, and their newest value is that of the step that ends at ``at``; gaps are None.
+
+Names come from events and may hold anything: they are data, and the page writes them as text.
+"""
+
+from typing import Literal
+
+import msgspec
+
+WallState = Literal["well", "attention", "learning", "stale"]
+"""``attention`` while any incident is open, or any threshold is exceeded; ``learning`` while nothing is old
+enough to be judged; ``stale`` when steps have stopped to come."""
+
+WallThreshold = Literal["warning", "critical"] | None
+"""Which of the configured thresholds a value exceeds."""
+
+WallVerdict = Literal["spike", "drop", "shift", "growth", "limit", "absence", "fatal"] | None
+"""The verdict of the open finding about this series, if there is one."""
+
+WallNumberId = Literal["requests", "errors_user", "errors_backend", "errors_fatal", "throttles"]
+WallLayerId = Literal["api", "function", "code", "auth", "table"]
+WallUnit = Literal["1/s", "share", "1"]
+
+
+class WallAccount(msgspec.Struct, frozen=True):
+    """An account that is watched. ``name`` is what people call it; its id where nobody named it."""
+
+    cloud: str
+    account: str
+    name: str
+
+
+class WallNumber(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the big numbers, over all accounts.
+
+    ``value``, ``expected``, ``lower``, ``upper``, ``week_before`` and both trends have the same ``unit``:
+    ``1/s`` per second; ``share`` of requests, from 0 to 1; ``1`` a count in the step. ``expected`` with its
+    interval is that of the judge. ``week_before`` is the same step a week before.
+    """
+
+    id: WallNumberId
+    unit: WallUnit
+    value: float | None = None
+    expected: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    week_before: float | None = None
+    verdict: WallVerdict = None
+    threshold: WallThreshold = None
+    trend: list[float | None] = []
+    trend_week_before: list[float | None] = []
+
+
+class WallLayer(msgspec.Struct, frozen=True, kw_only=True):
+    """The times of one layer over the last five minutes, milliseconds; ``expected`` is that of ``p95``."""
+
+    id: WallLayerId
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    expected: float | None = None
+    verdict: WallVerdict = None
+    threshold: WallThreshold = None
+
+
+class WallTable(msgspec.Struct, frozen=True, kw_only=True):
+    """The hottest table of an account.
+
+    ``scope`` is ``Scope.to_json``; ``account`` is the name of its account; ``measure`` is what comes nearest
+    to its limit. ``used`` and ``limit`` are capacity units a second, ``share`` is one by the other, ``trend``
+    has values of ``used``. ``days_left`` is the forecast of the days until the limit is reached.
+    """
+
+    scope: dict[str, object]
+    label: str
+    account: str
+    measure: Literal["rcu", "wcu"]
+    used: float | None = None
+    limit: float | None = None
+    share: float | None = None
+    days_left: float | None = None
+    verdict: WallVerdict = None
+    threshold: WallThreshold = None
+    trend: list[float | None] = []
+
+
+class WallHolder(msgspec.Struct, frozen=True):
+    """A function, and its share of the concurrency of its account, from 0 to 1."""
+
+    label: str
+    share: float
+
+
+class WallConcurrency(msgspec.Struct, frozen=True, kw_only=True):
+    """Executions at the same time in an account, against what it allows; ``trend`` has values of ``used``."""
+
+    account: str
+    used: float | None = None
+    limit: float | None = None
+    share: float | None = None
+    holders: list[WallHolder] = []
+    threshold: WallThreshold = None
+    trend: list[float | None] = []
+
+
+class WallQuota(msgspec.Struct, frozen=True, kw_only=True):
+    """A level that was sampled with its limit, in the unit of the sample."""
+
+    label: str
+    account: str
+    used: float | None = None
+    limit: float | None = None
+    share: float | None = None
+    threshold: WallThreshold = None
+
+
+class WallCalls(msgspec.Struct, frozen=True, kw_only=True):
+    """The requests of the last four hours, per second: value *i* is of the step from ``start + i * step``."""
+
+    start: int
+    step: int
+    observed: list[float | None] = []
+    week_before: list[float | None] = []
+    lower: list[float | None] = []
+    upper: list[float | None] = []
+
+
+class WallMonth(msgspec.Struct, frozen=True, kw_only=True):
+    """Requests a second from the first day of the month, and of the month before from its first day.
+
+    ``start`` is the first moment of the month in the configured zone, ``step`` in seconds (an hour, say).
+    Both lists have one value per step since the first of their own month; ``before`` runs to the end of its
+    month.
+    """
+
+    start: int
+    step: int
+    observed: list[float | None] = []
+    before: list[float | None] = []
+
+
+class WallRanked(msgspec.Struct, frozen=True, kw_only=True):
+    """One place of a ranking: ``scope`` is ``Scope.to_json``; the unit is ``1/s`` or ``ms``."""
+
+    scope: dict[str, object]
+    label: str
+    value: float
+    unit: Literal["1/s", "ms"]
+
+
+class WallRankings(msgspec.Struct, frozen=True, kw_only=True):
+    """Routes by use, and by their worst time (p95 of their worst five minutes); the first is the highest."""
+
+    used_4h: list[WallRanked] = []
+    used_week: list[WallRanked] = []
+    slowest_4h: list[WallRanked] = []
+    slowest_week: list[WallRanked] = []
+
+
+class WallValue(msgspec.Struct, frozen=True, kw_only=True):
+    """Sums of a business value.
+
+    ``day`` is the sum of the last 24 hours, ``day_before`` that of the 24 hours before; ``month`` that since
+    the first of the month, ``month_before`` that of the same part of the month before. ``trend`` has a value
+    an hour, for 24 hours.
+    """
+
+    key: str
+    day: float | None = None
+    day_before: float | None = None
+    month: float | None = None
+    month_before: float | None = None
+    trend: list[float | None] = []
+
+
+class WallLearning(msgspec.Struct, frozen=True):
+    """Nothing is judged yet: ``days`` of the ``of`` days that a baseline needs are there."""
+
+    days: float
+    of: int
+
+
+class Wall(msgspec.Struct, frozen=True, kw_only=True):
+    """All that the wall shows of one step.
+
+    ``at`` is the end of the newest judged step, None before the first; ``now`` the wall clock when this was
+    made; ``step`` the length of a step in seconds. Data are called stale when ``at`` is older than
+    ``stale_after`` seconds. ``zone`` is an IANA name, ``language`` that of messages. ``incidents`` are the
+    open ones as in ``GET /incidents``; ``last`` is the newest that has ended, in the same form.
+    """
+
+    now: int
+    zone: str
+    language: Literal["en", "ja"]
+    state: WallState
+    at: int | None = None
+    step: int = 60
+    stale_after: int = 180
+    accounts: list[WallAccount] = []
+    numbers: list[WallNumber] = []
+    layers: list[WallLayer] = []
+    tables: list[WallTable] = []
+    concurrency: list[WallConcurrency] = []
+    quotas: list[WallQuota] = []
+    calls: WallCalls | None = None
+    month: WallMonth | None = None
+    rankings: WallRankings = WallRankings()
+    values: list[WallValue] = []
+    learning: WallLearning | None = None
+    incidents: list[dict[str, object]] = []
+    last: dict[str, object] | None = None

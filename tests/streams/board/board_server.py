@@ -1,0 +1,169 @@
+"""A board over given data: for tests, and to look at the page without a daemon.
+
+``python -m tests.streams.board.board_server [calm|busy|learning|stale] [ja]`` serves one at 127.0.0.1:8700,
+with a step every five seconds.
+"""
+
+import asyncio
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from msgspec.structs import replace
+from prometheus_client import CollectorRegistry
+
+from streams.board.board_data import BoardDataError
+from streams.board.board_routes import BoardRoutes
+from streams.board.step_signal import StepSignal
+from streams.board.wall import Wall
+from streams.board.wall_stream import StreamPatience
+from streams.process.access import Access
+from streams.process.http_server import HttpServer
+from streams.process.tokens import Tokens
+from tests.streams.board.wall_given import KINDS, wall_given
+
+_T = TypeVar("_T")
+KEY = b"k" * 32
+
+
+class GivenBoard:
+    """Data that a test changes; ``asked`` counts how often the wall was made."""
+
+    def __init__(self, wall: Wall) -> None:
+        self.judged = StepSignal()
+        self.given = wall
+        self.trouble: str | None = None
+        self.asked = 0
+
+    async def wall(self) -> Wall:
+        self.asked += 1
+        if self.trouble:
+            raise BoardDataError(self.trouble)
+        return self.given
+
+    async def incidents(self) -> list[dict[str, object]]:
+        if self.trouble:
+            raise BoardDataError(self.trouble)
+        return self.given.incidents
+
+    def show(self, wall: Wall) -> None:
+        self.given = wall
+        self.judged.tell()
+
+
+class ServedBoard:
+    """A real web server with a board, in the event loop of the caller."""
+
+    def __init__(
+        self,
+        data: GivenBoard,
+        *,
+        port: int = 0,
+        access: Access | None = None,
+        patience: StreamPatience | None = None,
+        language: str = "en",
+        extra: list[Any] | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.data = data
+        self.access = access or Access("127.0.0.1:0", session_key=KEY)
+        self.board = BoardRoutes(data, self.access, language, patience, now)
+        self.server = HttpServer(
+            f"127.0.0.1:{port}",
+            dict,
+            lambda: None,
+            CollectorRegistry(),
+            [*self.board.routes(), *(extra or [])],
+            access=self.access,
+        )
+        self.port = port
+        self.url = ""
+
+    async def start(self) -> None:
+        self.port = await self.server.start()
+        self.url = f"http://127.0.0.1:{self.port}"
+
+
+@asynccontextmanager
+async def served(data: GivenBoard, **options: Any) -> AsyncIterator[ServedBoard]:
+    board = ServedBoard(data, **options)
+    await board.start()
+    try:
+        yield board
+    finally:
+        await board.server.stop()
+
+
+class BoardThread:
+    """The same in a thread, for a browser that is driven without an event loop; it can be restarted."""
+
+    def __init__(self, wall: Wall, tokens: Tokens | None = None, **options: Any) -> None:
+        self.data = GivenBoard(wall)
+        self._tokens = tokens
+        self._options = options
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self.port = 0
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        access = Access("127.0.0.1:0", tokens=self._tokens, session_key=KEY)
+
+        async def begin() -> ServedBoard:
+            board = ServedBoard(self.data, port=self.port, access=access, **self._options)
+            await board.start()
+            return board
+
+        self.served = self.run(begin())
+        self.port = self.served.port
+
+    def stop(self) -> None:
+        self.run(self.served.server.stop())
+
+    def show(self, wall: Wall) -> None:
+        self._loop.call_soon_threadsafe(self.data.show, wall)
+
+    def take_up(self, tokens: Tokens) -> None:
+        self._tokens = tokens
+        self._loop.call_soon_threadsafe(self.served.access.take_up, tokens)
+
+    def run(self, work: Coroutine[Any, Any, _T]) -> _T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
+
+
+async def _serve(kind: str, language: Any) -> None:
+    data = GivenBoard(wall_given(kind, int(time.time()), language=language))
+    async with served(data, port=8700, language=language) as board:
+        print(board.url)  # noqa: T201 - a program
+        while True:
+            await asyncio.sleep(5)
+            now = int(time.time())
+            made = wall_given(kind, now, language=language)
+            data.show(made if kind == "stale" else replace(made, at=now - 12))
+
+
+if __name__ == "__main__":
+    words = sys.argv[1:]
+    asyncio.run(
+        _serve(next((word for word in words if word in KINDS), "calm"), "ja" if "ja" in words else "en")
+    )
