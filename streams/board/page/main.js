@@ -1,0 +1,153 @@
+// The page: one view of what is known, drawn anew when something changes.
+import { Connection } from "./connection.js";
+import { Figures } from "./figures.js";
+import { IncidentsPage } from "./incidents.js";
+import { keep, kept } from "./kept.js";
+import { worst } from "./level.js";
+import { Rotation } from "./rotation.js";
+import { hasSession, signIn, signOut, tokenInAddress } from "./session.js";
+import { Banner, DeskHeader, stateOf, TvHeader } from "./shell.js";
+import { SignInPage } from "./sign_in.js";
+import { html, render } from "./view.js";
+import { DeskWall, TV_PAGES, TvWall } from "./wall.js";
+import { LANGUAGES } from "./words.js";
+
+const LOOKS = ["auto", "light", "dark"];
+const root = document.documentElement;
+const asked = new URLSearchParams(location.search);
+const tv = asked.has("wall");
+const tvPages = (asked.get("wall") || "overview,month,rankings").split(",").filter((page) => TV_PAGES.includes(page));
+const pageIn = () => (new URLSearchParams(location.search).has("incidents") ? "incidents" : "wall");
+
+// The daemon's clock: that of a television is often wrong.
+const clock = {
+  ahead: 0,
+  set: (now) => {
+    clock.ahead = now - Date.now() / 1000;
+  },
+  now: () => Date.now() / 1000 + clock.ahead,
+};
+
+const view = {
+  wall: null, // the newest one
+  lost: null, // since when there is no connection, by the daemon's clock
+  trouble: null, // why there is no newer wall
+  signIn: null, // what a sign-in says; null while none is needed
+  signedIn: hasSession(),
+  page: tv ? tvPages[0] ?? "overview" : pageIn(),
+  language: asked.get("lang") ?? kept("language"),
+  look: asked.get("look") ?? kept("look") ?? (tv ? "dark" : "auto"),
+  state: "unknown",
+};
+let figures = null;
+let refused = false; // the token that came with the address
+
+const update = (changes) => {
+  Object.assign(view, changes);
+  draw();
+};
+
+const actions = {
+  go: (page) => {
+    history.pushState(null, "", page === "wall" ? "/" : `/?${page}`);
+    update({ page });
+    scrollTo(0, 0);
+  },
+  turnLook: () => {
+    const look = LOOKS[(LOOKS.indexOf(view.look) + 1) % LOOKS.length];
+    keep("look", look);
+    update({ look });
+  },
+  turnLanguage: () => {
+    const language = figures.language === "ja" ? "en" : "ja";
+    keep("language", language);
+    update({ language });
+  },
+  signOut: async () => {
+    await signOut();
+    location.reload();
+  },
+};
+
+const signedIn = () => {
+  refused = false;
+  update({ signIn: null, signedIn: true });
+  connection.open();
+};
+
+const languageNow = () => [view.language, view.wall?.language, root.lang].find((each) => each in LANGUAGES) ?? "en";
+
+// Whether the page that is drawn is dark: charts take their colours from it.
+const lookNow = () => (view.look === "auto" ? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light") : view.look);
+
+const Page = () => {
+  const { words } = figures;
+  const { wall, page } = view;
+  const common = { figures, words, look: lookNow(), now: clock.now() };
+  const around = { view, actions, figures, words, clock };
+  if (view.signIn !== null) return html`<${SignInPage} words=${words} said=${view.signIn || null} done=${signedIn} />`;
+  const shown =
+    wall === null
+      ? html`<p class="loading">${words.loading}</p>`
+      : tv
+        ? html`<${TvWall} wall=${wall} page=${page} ...${common} />`
+        : page === "incidents"
+          ? html`<${IncidentsPage} wall=${wall} ...${common} />`
+          : html`<${DeskWall} wall=${wall} ...${common} />`;
+  return html`<div class="around">
+    <${tv ? TvHeader : DeskHeader} ...${around} />
+    <${Banner} wall=${wall} lost=${view.lost} trouble=${view.trouble} clock=${clock} figures=${figures} words=${words} />
+    <main id="main" tabindex="-1">${shown}</main>
+  </div>`;
+};
+
+function draw() {
+  const language = languageNow();
+  const zone = view.wall?.zone ?? "UTC";
+  if (figures?.language !== language || figures.zone !== zone) figures = new Figures(language, zone);
+  view.state = stateOf(view.wall, view.lost, clock.now());
+  root.lang = language;
+  root.dataset.look = lookNow();
+  root.classList.toggle("tv", tv);
+  const open = view.wall?.incidents.length ?? 0;
+  document.title = `${open > 0 ? `(${open}) ` : ""}${view.signIn === null ? figures.words.state[view.state] : figures.words.signIn.title} · Uneri`;
+  render(html`<${Page} />`, document.getElementById("board"));
+}
+
+const connection = new Connection({
+  step: (wall) => {
+    if (view.wall === null && clock.ahead === 0) clock.set(wall.now);
+    update({ wall, lost: null, trouble: null });
+  },
+  beat: ({ now, build }) => {
+    clock.set(now);
+    if (build !== root.dataset.build) location.reload(); // the daemon was upgraded
+    else if (stateOf(view.wall, view.lost, clock.now()) !== view.state) draw();
+  },
+  trouble: (trouble) => update({ trouble, lost: null }),
+  found: () => view.lost !== null && update({ lost: null }),
+  lost: () => view.lost === null && update({ lost: clock.now() }),
+  signedOut: () => update({ signIn: refused ? "refused" : view.signedIn ? "ended" : "", wall: null }),
+});
+
+addEventListener("popstate", () => tv || update({ page: pageIn() }));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+setInterval(() => stateOf(view.wall, view.lost, clock.now()) !== view.state && draw(), 5000); // data grow old by themselves
+if (tv) {
+  new Rotation({
+    pages: tvPages.length ? tvPages : ["overview"],
+    every: Number(asked.get("every")) || undefined,
+    turn: (page) => update({ page }),
+    held: () => view.wall !== null && (view.wall.incidents.length > 0 || worst([...view.wall.numbers, ...view.wall.tables]) === "critical"),
+  }).start();
+}
+
+draw();
+const token = tokenInAddress();
+if (token) {
+  const said = await signIn(token);
+  if (said === null) view.signedIn = true;
+  else if (said === "refused") refused = true;
+  else view.trouble = figures.words.signIn.failed(said);
+}
+connection.start();

@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
@@ -28,6 +30,7 @@ from streams.board.wall import (
 )
 
 KINDS = ("calm", "busy", "learning", "stale")
+ZONE = ZoneInfo("Asia/Tokyo")
 STEP = 60
 STEPS = 240
 WEEK = 7 * 86_400
@@ -128,8 +131,8 @@ def wall_given(kind: str = "calm", now: int = 1_764_200_012, *, language: Litera
 
 
 def _calm(at: int, now: int, language: Literal["en", "ja"]) -> Wall:
-    month = at - at % 86_400 - 17 * 86_400
-    hours = (at - month) // 3600
+    month = int(datetime.fromtimestamp(at, ZONE).replace(day=1, hour=0, minute=0, second=0).timestamp())
+    hours = (at - month) // 3600 + 1
     band = line(lambda when: calls(when) * 0.98 - 9 * ripple(when), at)
     return Wall(
         now=now,

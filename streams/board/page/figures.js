@@ -1,0 +1,115 @@
+// Numbers and times as people of a language write them, in the configured zone. What is not known is a dash.
+import { LANGUAGES } from "./words.js";
+
+const UNKNOWN = "–";
+const known = (value) => typeof value === "number" && Number.isFinite(value);
+
+const times = (language, zone, form) => {
+  try {
+    return new Intl.DateTimeFormat(language, { ...form, timeZone: zone, hourCycle: "h23" });
+  } catch {
+    return new Intl.DateTimeFormat(language, { ...form, timeZone: "UTC", hourCycle: "h23" }); // a browser without this zone
+  }
+};
+
+export class Figures {
+  constructor(language, zone) {
+    this.language = language;
+    this.zone = zone;
+    this.words = LANGUAGES[language];
+    this.plain = new Intl.NumberFormat(language, { maximumSignificantDigits: 3 });
+    this.short = new Intl.NumberFormat(language, { maximumSignificantDigits: 3, notation: "compact" });
+    this.whole = new Intl.NumberFormat(language, { maximumFractionDigits: 0 });
+    this.tenths = new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+    this.hundredths = new Intl.NumberFormat(language, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+    this.two = new Intl.NumberFormat(language, { maximumSignificantDigits: 2 });
+    this.clock = times(language, zone, { hour: "2-digit", minute: "2-digit" });
+    this.named = times(language, zone, { timeZoneName: "short" });
+    this.date = times(language, zone, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
+  }
+
+  number(value) {
+    if (!known(value)) return UNKNOWN;
+    const size = Math.abs(value);
+    const form = size >= 1e5 ? this.short : size >= 100 ? this.plain : size >= 10 ? this.whole : this.two;
+    return form.format(value);
+  }
+
+  percent(share) {
+    if (!known(share)) return UNKNOWN;
+    return this.hundred(share) + (this.language === "ja" ? "%" : "\u00a0%");
+  }
+
+  // A share in hundredths, with as many digits now as in a minute; only the whole is 100.
+  hundred(share) {
+    const value = share * 100;
+    if (value >= 9.95) return this.whole.format(value < 100 ? Math.min(99, value) : value);
+    if (value >= 0.995) return this.tenths.format(value);
+    return value === 0 ? "0" : value < 0.005 ? `<${this.hundredths.format(0.01)}` : this.hundredths.format(value);
+  }
+
+  // The parts of a big number: the unit is smaller.
+  parts(value, unit) {
+    if (!known(value)) return [UNKNOWN, ""];
+    if (unit === "share") return [this.hundred(value), "%"];
+    return [this.number(value), unit === "1/s" ? this.words.perSecond : unit === "ms" ? "ms" : ""];
+  }
+
+  value(value, unit) {
+    const [shown, of] = this.parts(value, unit);
+    return shown + (of === "ms" || (of === "%" && this.language !== "ja") ? "\u00a0" : "") + of;
+  }
+
+  change(value, before) {
+    if (!known(value) || !known(before) || before === 0) return null;
+    const ratio = value / before;
+    if (ratio >= 10) return `${this.two.format(ratio)}×`;
+    const whole = Math.floor(Math.abs(ratio - 1) * 100 + 1e-6);
+    const sign = whole === 0 ? "±" : ratio > 1 ? "+" : "−";
+    return `${sign}${whole}${this.language === "ja" ? "%" : "\u00a0%"}`;
+  }
+
+  quantity(value, measure) {
+    const [, unit] = this.measure(measure);
+    return `${this.number(value)}${unit}`;
+  }
+
+  measure(name) {
+    const [, kind, of] = /^(value|level):(.*)$/s.exec(name) ?? [];
+    if (kind === "value") return [of, `${this.language === "ja" ? "/秒" : "/s"}`];
+    if (kind === "level") {
+      const [, label, unit] = /^(.*?)(?:\[(.*)\])?$/s.exec(of);
+      return [label, unit ? ` ${unit}` : ""];
+    }
+    return this.words.measure[name] ?? [name, ""];
+  }
+
+  days(value) {
+    if (!known(value)) return UNKNOWN;
+    if (value < 1) return this.duration(value * 86400);
+    const shown = value >= 2.95 ? Math.round(value) : Math.round(value * 10) / 10;
+    return `${this.plain.format(shown)}${shown === 1 ? this.words.units.day : this.words.units.days}`;
+  }
+
+  duration(seconds) {
+    const { units } = this.words;
+    const whole = Math.max(0, Math.floor(seconds));
+    if (whole < 90) return `${whole}${units.s}`;
+    if (whole < 90 * 60) return `${Math.floor(whole / 60)}${units.min}`;
+    if (whole < 36 * 3600) return `${Math.floor(whole / 3600)}${units.h}`;
+    return `${Math.floor(whole / 86400)}${whole < 2 * 86400 ? units.day : units.days}`;
+  }
+
+  time(at) {
+    return this.clock.format(at * 1000);
+  }
+
+  zoneName(at) {
+    return this.named.formatToParts(at * 1000).find((part) => part.type === "timeZoneName")?.value ?? "";
+  }
+
+  // A time of today as a time, another one with its day.
+  moment(at, now) {
+    return Math.abs(now - at) < 20 * 3600 ? this.time(at) : this.date.format(at * 1000);
+  }
+}

@@ -1,0 +1,107 @@
+// What is around every page: the state of everything, how old the data are, where else to go.
+import { Shape } from "./level.js";
+import { Component, html } from "./view.js";
+
+const MARKS = { well: "well", attention: "threshold", learning: "growth", stale: "stale", unknown: "stale" };
+
+// Tells every second how old the data are, and redraws only itself.
+export class Freshness extends Component {
+  componentDidMount() {
+    this.ticking = setInterval(() => this.setState({}), 1000);
+  }
+
+  componentWillUnmount() {
+    clearInterval(this.ticking);
+  }
+
+  render({ wall, clock, figures, words }) {
+    if (wall === null || wall.at === null) return html`<span class="fresh">${words.noData}</span>`;
+    return html`<span class="fresh">${words.age(figures.duration(clock.now() - wall.at))}</span>`;
+  }
+}
+
+// Says what is wrong with the data themselves; ticks for as long as it is shown.
+export class Banner extends Freshness {
+  render({ wall, lost, trouble, clock, figures, words }) {
+    const now = clock.now();
+    const since = (at) => figures.duration(Math.max(0, now - at));
+    let said = null;
+    if (lost !== null)
+      said = wall === null ? words.neverFound : `${words.lost(since(lost))} ${wall.at === null ? "" : words.lostSince(figures.moment(wall.at, now))}`;
+    else if (trouble) said = trouble;
+    else if (wall !== null && wall.at !== null && now - wall.at > wall.stale_after) said = words.stale(since(wall.at), figures.moment(wall.at, now));
+    return html`<div class="banner" role="alert">${said && html`<p><${Shape} of="stale" />${said}</p>`}</div>`;
+  }
+}
+
+export const stateOf = (wall, lost, now) => {
+  if (wall === null) return "unknown";
+  if (lost !== null || (wall.at !== null && now - wall.at > wall.stale_after)) return "stale";
+  if (wall.incidents.length > 0 && wall.state === "well") return "attention";
+  return wall.state;
+};
+
+export const State = ({ wall, state, words }) => {
+  const open = wall?.incidents.length ?? 0;
+  const said = open > 0 && state !== "stale" ? words.open(open) : words.state[state];
+  return html`<p class=${`state ${state}`} role="status"><${Shape} of=${MARKS[state]} /><span>${said}</span></p>`;
+};
+
+// The time in the configured zone.
+export class WallClock extends Freshness {
+  render({ clock, figures }) {
+    const now = clock.now();
+    return html`<span class="clock">${figures.time(now)} <small>${figures.zoneName(now)}</small></span>`;
+  }
+}
+
+const Link = ({ to, page, go, children }) =>
+  html`<a
+    href=${to === "wall" ? "/" : `/?${to}`}
+    aria-current=${page === to ? "page" : undefined}
+    onClick=${(event) => {
+      if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
+      event.preventDefault();
+      go(to);
+    }}
+    >${children}</a
+  >`;
+
+export const DeskHeader = ({ view, actions, figures, words, clock }) => {
+  const { wall, page, look, state } = view;
+  const open = wall?.incidents.length ?? 0;
+  return html`<header class="head">
+    <a class="skip" href="#main" onClick=${(event) => (event.preventDefault(), document.getElementById("main").focus())}>${words.skip}</a>
+    <p class="brand"><svg viewBox="0 0 32 20" aria-hidden="true"><path d="M2 13c5 0 6-9 11-9s5 8 10 8c3 0 5-3 7-3" /></svg>${words.name}</p>
+    <nav aria-label=${words.pages}>
+      <${Link} to="wall" page=${page} go=${actions.go}>${words.wall}</${Link}>
+      <${Link} to="incidents" page=${page} go=${actions.go}>${words.incidents}${open > 0 && html` <span class="count">${open}</span>`}</${Link}>
+    </nav>
+    <${State} ...${{ wall, state, words }} />
+    <p class="about">
+      ${wall && wall.accounts.length > 0 && html`<span title=${wall.accounts.map((one) => one.name).join(", ")}>${words.accounts(wall.accounts.length)}</span>`}
+      <${Freshness} ...${{ wall, clock, figures, words }} />
+      <${WallClock} ...${{ clock, figures }} />
+    </p>
+    <p class="switches">
+      <button type="button" title=${words.look[look]} aria-label=${words.look[look]} onClick=${actions.turnLook}>
+        <svg viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="8" r="6.5" fill="none" /><path d="M8 1.5a6.5 6.5 0 0 1 0 13Z" /></svg>
+        <span class="hidden">${words.look[look]}</span>
+      </button>
+      <button type="button" lang=${figures.language === "ja" ? "en" : "ja"} onClick=${actions.turnLanguage}>${words.otherLanguage}</button>
+      ${view.signedIn && html`<button type="button" onClick=${actions.signOut}>${words.signOut}</button>`}
+    </p>
+  </header>`;
+};
+
+export const TvHeader = ({ view, figures, words, clock }) => {
+  const { wall, state } = view;
+  return html`<header class="head">
+    <${State} ...${{ wall, state, words }} />
+    <p class="about">
+      ${wall && wall.accounts.length > 0 && html`<span>${words.accounts(wall.accounts.length)}</span>`}
+      <${Freshness} ...${{ wall, clock, figures, words }} />
+    </p>
+    <p class="about"><${WallClock} ...${{ clock, figures }} /></p>
+  </header>`;
+};

@@ -1,0 +1,172 @@
+// The tiles of the wall: a name, a number, a small line; filled, marked and named when something is wrong.
+import { Chart } from "./chart.js";
+import { byWorst, level, Mark, worst } from "./level.js";
+import { Spark } from "./spark.js";
+import { html } from "./view.js";
+
+const Tile = ({ of = {}, name, label, extra, children, kind = "", rank = 2 }) =>
+  html`<section class=${`tile ${kind} ${level(of)}`} data-tile=${name}>
+    ${label &&
+    html`<header>
+      <${`h${rank}`} class="label">${label}</${`h${rank}`}>
+      ${extra}
+    </header>`}
+    ${children}
+  </section>`;
+
+const Big = ({ parts: [value, unit], size = "" }) =>
+  html`<p class=${`big ${size}`}><span class="value">${value}</span>${unit && html`<span class="unit">${unit}</span>`}</p>`;
+
+export const NumberTile = ({ of, figures, words }) => {
+  const wrong = level(of) !== "well";
+  const change = figures.change(of.value, of.week_before);
+  const usually = of.expected === null ? null : words.usually(figures.value(of.expected, of.unit));
+  const quiet = of.unit === "1/s" ? change && words.onLastWeek(change) : usually;
+  return html`<${Tile} of=${of} name=${of.id} label=${words.number[of.id]}>
+    <div class="figure"><${Big} parts=${figures.parts(of.value, of.unit)} /><${Spark} now=${of.trend} before=${of.trend_week_before} /></div>
+    <p class="note"><${Mark} of=${of} words=${words} />${wrong ? usually && html`<span>${usually}</span>` : quiet ?? "\u00a0"}</p>
+  </${Tile}>`;
+};
+
+export const LayersTile = ({ layers, figures, words }) =>
+  html`<${Tile} name="layers" kind="layers" label=${words.layers} extra=${html`<span class="aside">${words.layersUnit}</span>`}>
+    <dl>
+      ${layers.map(
+        (of) => html`<div class=${`layer ${level(of)}`} key=${of.id}>
+          <dt>${words.layer[of.id]}</dt>
+          <dd>
+            <span class="value">${figures.number(of.p95)}</span><span class="unit">ms</span>
+            <${Mark} of=${of} words=${words} />
+            <span class="rest">p50 ${figures.number(of.p50)} · p99 ${figures.number(of.p99)}</span>
+          </dd>
+        </div>`,
+      )}
+    </dl>
+  </${Tile}>`;
+
+const Meter = ({ share }) =>
+  share === null
+    ? null
+    : html`<svg class="meter" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
+        <rect class="whole" width="100" height="4" /><rect class="part" width=${Math.min(100, Math.max(0, share * 100)).toFixed(1)} height="4" />
+      </svg>`;
+
+export const TableTile = ({ of, figures, words, label }) => {
+  const unit = figures.measure(of.measure)[1].trim();
+  const left = of.days_left === null ? null : of.days_left <= 0 ? words.atLimit : words.limitIn(figures.days(of.days_left));
+  const parts = of.share === null ? [figures.number(of.used), unit] : figures.parts(of.share, "share");
+  return html`<${Tile} of=${of} name=${`table-${of.label}`} label=${label} extra=${html`<span class="aside">${of.account}</span>`}>
+    <p class="name"><span>${of.label}</span>${left && html`<span class="left">${left}</span>`}</p>
+    <div class="figure"><${Big} parts=${parts} size="middle" /><${Spark} now=${of.trend} /></div>
+    <${Meter} share=${of.share} />
+    <p class="note">
+      <${Mark} of=${of} words=${words} />
+      <span>${of.limit === null ? words.noLimit : words.of(figures.number(of.used), figures.number(of.limit), unit)}</span>
+    </p>
+  </${Tile}>`;
+};
+
+export const ConcurrencyTile = ({ of, figures, words }) =>
+  html`<${Tile} of=${of} name=${`concurrency-${of.account}`} label=${words.concurrency} extra=${html`<span class="aside">${of.account}</span>`}>
+    <p class="name"><span>${of.holders[0]?.label ?? "\u00a0"}</span>${of.holders[0] && html`<span class="left">${figures.percent(of.holders[0].share)}</span>`}</p>
+    <div class="figure">
+      <${Big} parts=${of.share === null ? figures.parts(of.used, "1") : figures.parts(of.share, "share")} size="middle" /><${Spark} now=${of.trend} />
+    </div>
+    <${Meter} share=${of.share} />
+    <p class="note">
+      <${Mark} of=${of} words=${words} />
+      <span>${of.limit === null ? words.noLimit : words.concurrencyOf(figures.number(of.used), figures.number(of.limit))}</span>
+    </p>
+  </${Tile}>`;
+
+export const QuotasTile = ({ quotas, figures, words, most = 4 }) => {
+  const sorted = byWorst(quotas);
+  return html`<${Tile} name="quotas" kind="quotas" label=${words.quotas}>
+    ${quotas.length === 0
+      ? html`<p class="note">${words.noQuotas}</p>`
+      : html`<ul class="rows">
+          ${sorted.slice(0, most).map(
+            (of) => html`<li class=${level(of)} key=${`${of.account} ${of.label}`}>
+              <span class="what">${of.label} <small>${of.account}</small></span><${Mark} of=${of} words=${words} />
+              <span class="number">${figures.percent(of.share)}</span>
+            </li>`,
+          )}
+        </ul>`}
+    ${sorted.length > most && html`<p class="note">${words.more(sorted.length - most)}</p>`}
+  </${Tile}>`;
+};
+
+// Throttles and quotas in one tile, for a wall.
+export const LimitsTile = ({ throttles, quotas, figures, words }) => {
+  const all = byWorst(quotas);
+  const first = all[0];
+  const bad = worst([...(throttles ? [throttles] : []), ...quotas]);
+  const wrong = level(throttles ?? {}) !== "well" ? throttles : first && level(first) !== "well" ? first : {};
+  const tenth = first?.share == null ? null : Math.min(1, Math.floor(first.share * 10 + 1) / 10);
+  const held = first == null ? words.noQuotas : level(first) === "well" ? words.quotasBelow(figures.percent(tenth)) : figures.percent(first.share);
+  return html`<${Tile} of=${bad === "well" ? {} : wrong} name="limits" label=${words.number.throttles}
+      extra=${throttles && html`<span class="aside">${words.perMinute}</span>`}>
+    <div class="figure">
+      <${Big} parts=${figures.parts(throttles?.value ?? null, "1")} size="middle" /><${Spark} now=${throttles?.trend ?? []} />
+    </div>
+    <p class="note">
+      <${Mark} of=${wrong} words=${words} /><span>${first && level(first) !== "well" ? first.label : words.quotas}</span><span class="left">${held}</span>
+    </p>
+  </${Tile}>`;
+};
+
+const newest = (values) => values.findLast((value) => value !== null) ?? null;
+
+export const CallsTile = ({ calls, figures, words, look, tv }) => {
+  if (calls === null) return null;
+  const label = `${words.callsTitle}: ${words.chart.now(figures.value(newest(calls.observed), "1/s"), figures.value(newest(calls.week_before), "1/s"))}`;
+  return html`<${Tile} name="calls" kind="charted">
+    <${Chart} kind="calls" title=${words.callsTitle} label=${label} start=${calls.start} step=${calls.step} now=${calls.observed}
+      before=${calls.week_before} lower=${calls.lower} upper=${calls.upper} ...${{ figures, words, look, tv }} />
+  </${Tile}>`;
+};
+
+export const MonthTile = ({ month, figures, words, look, tv }) => {
+  if (month === null) return null;
+  const then = month.before[month.observed.length - 1] ?? null;
+  const label = `${words.monthTitle}: ${words.chart.month(figures.value(newest(month.observed), "1/s"), figures.value(then, "1/s"))}`;
+  return html`<${Tile} name="month" kind="charted">
+    <${Chart} kind="month" title=${words.monthTitle} label=${label} start=${month.start} step=${month.step} now=${month.observed}
+      before=${month.before} ...${{ figures, words, look, tv }} />
+  </${Tile}>`;
+};
+
+const Ranking = ({ title, places, figures, words, most }) => {
+  const top = Math.max(...places.map((place) => place.value), 0);
+  return html`<div class="ranking">
+    <h3 class="aside">${title}</h3>
+    ${places.length === 0
+      ? html`<p class="note">${words.none}</p>`
+      : html`<ol class="rows">
+          ${places.slice(0, most).map(
+            (place) => html`<li key=${`${place.scope.kind} ${place.label}`}>
+              <span class="what">${place.label}</span><span class="number">${figures.value(place.value, place.unit)}</span>
+              <${Meter} share=${top ? place.value / top : null} />
+            </li>`,
+          )}
+        </ol>`}
+  </div>`;
+};
+
+export const RankingTile = ({ which, rankings, figures, words, most = 5 }) =>
+  html`<${Tile} name=${which} kind="rankings" label=${words[which]}>
+    <div class="pair">
+      <${Ranking} title=${words.hours4} places=${rankings[`${which}_4h`]} ...${{ figures, words, most }} />
+      <${Ranking} title=${words.week} places=${rankings[`${which}_week`]} ...${{ figures, words, most }} />
+    </div>
+  </${Tile}>`;
+
+export const ValueTile = ({ of, figures, words }) => {
+  const day = figures.change(of.day, of.day_before);
+  const month = figures.change(of.month, of.month_before);
+  return html`<${Tile} name=${`value-${of.key}`} kind="valued" label=${of.key} extra=${html`<span class="aside">${words.day}</span>`}>
+    <div class="figure"><${Big} parts=${figures.parts(of.day, "1")} size="middle" /><${Spark} now=${of.trend} /></div>
+    <p class="note">${day ? words.onDayBefore(day) : "\u00a0"}</p>
+    <p class="note">${words.month} <b>${figures.number(of.month)}</b> ${month && html`<span>${words.onMonthBefore(month)}</span>`}</p>
+  </${Tile}>`;
+};

@@ -1,0 +1,94 @@
+// The wall: on a desk, all of it, to scroll; on a screen on the wall, one page that fits, then the next.
+import { OpenRows, QuietRow } from "./incidents.js";
+import { byWorst } from "./level.js";
+import {
+  CallsTile,
+  ConcurrencyTile,
+  LayersTile,
+  LimitsTile,
+  MonthTile,
+  NumberTile,
+  QuotasTile,
+  RankingTile,
+  TableTile,
+  ValueTile,
+} from "./tiles.js";
+import { html } from "./view.js";
+
+export const TV_PAGES = ["overview", "calls", "month", "rankings"];
+
+const Learning = ({ wall, figures, words }) =>
+  wall.learning &&
+  html`<section class="tile learning" data-tile="learning">
+    <p><b>${words.state.learning}.</b> ${words.learning(Math.min(Math.floor(wall.learning.days) + 1, wall.learning.of), wall.learning.of)} ${words.learningMore}</p>
+  </section>`;
+
+const Open = ({ wall, most, figures, words, now }) =>
+  wall.incidents.length > 0
+    ? html`<${OpenRows} incidents=${wall.incidents} ...${{ most, figures, words, now }} />`
+    : html`<${QuietRow} last=${wall.last} ...${{ figures, words, now }} />`;
+
+export const DeskWall = ({ wall, figures, words, look, now }) => {
+  const common = { figures, words, look };
+  if (wall.at === null) return html`<p class="tile empty">${words.nothing}</p>`;
+  return html`<div class="desk">
+    <h1 class="hidden">${words.wall}</h1>
+    <${Learning} wall=${wall} ...${common} />
+    <${Open} wall=${wall} most=${5} now=${now} ...${common} />
+    <div class="numbers">${wall.numbers.map((of) => html`<${NumberTile} of=${of} key=${of.id} ...${common} />`)}</div>
+    <div class="wide"><${CallsTile} calls=${wall.calls} ...${common} /><${LayersTile} layers=${wall.layers} ...${common} /></div>
+    <div class="limits">
+      ${wall.tables.map((of) => html`<${TableTile} of=${of} label=${words.hottest} key=${`${of.account} ${of.label}`} ...${common} />`)}
+      ${wall.concurrency.map((of) => html`<${ConcurrencyTile} of=${of} key=${of.account} ...${common} />`)}
+      <${QuotasTile} quotas=${wall.quotas} ...${common} />
+    </div>
+    <div class="wide">
+      <${MonthTile} month=${wall.month} ...${common} />
+      ${wall.values.length > 0 && html`<div class="values">${wall.values.map((of) => html`<${ValueTile} of=${of} key=${of.key} ...${common} />`)}</div>`}
+    </div>
+    <div class="halves">
+      <${RankingTile} which="used" rankings=${wall.rankings} ...${common} /><${RankingTile} which="slowest" rankings=${wall.rankings} ...${common} />
+    </div>
+  </div>`;
+};
+
+const Overview = ({ wall, common, now }) => {
+  const [throttles] = wall.numbers.filter((of) => of.id === "throttles");
+  const [table] = byWorst(wall.tables);
+  const [concurrency] = byWorst(wall.concurrency);
+  const many = Math.min(wall.incidents.length, 3);
+  return html`<div class=${`tv-page overview open-${many}`}>
+    <div class="numbers">
+      ${wall.numbers.filter((of) => of !== throttles).map((of) => html`<${NumberTile} of=${of} key=${of.id} ...${common} />`)}
+    </div>
+    <${LayersTile} layers=${wall.layers} ...${common} />
+    <div class="limits">
+      ${table && html`<${TableTile} of=${table} label=${common.words.hottest} ...${common} />`}
+      ${concurrency && html`<${ConcurrencyTile} of=${concurrency} ...${common} />`}
+      <${LimitsTile} throttles=${throttles} quotas=${wall.quotas} ...${common} />
+    </div>
+    <${CallsTile} calls=${wall.calls} tv=${true} ...${common} />
+    ${wall.learning && wall.incidents.length === 0
+      ? html`<${Learning} wall=${wall} ...${common} />`
+      : html`<${Open} wall=${wall} most=${2} now=${now} ...${common} />`}
+  </div>`;
+};
+
+export const TvWall = ({ wall, page, figures, words, look, now }) => {
+  const common = { figures, words, look };
+  if (wall.at === null) return html`<p class="tile empty">${words.nothing}</p>`;
+  const open = html`<${Open} wall=${wall} most=${1} now=${now} ...${common} />`;
+  if (page === "calls") return html`<div class="tv-page one"><${CallsTile} calls=${wall.calls} tv=${true} ...${common} />${open}</div>`;
+  if (page === "month")
+    return html`<div class="tv-page month">
+      <${MonthTile} month=${wall.month} tv=${true} ...${common} />
+      <div class="values">${wall.values.slice(0, 3).map((of) => html`<${ValueTile} of=${of} key=${of.key} ...${common} />`)}</div>
+      ${open}
+    </div>`;
+  if (page === "rankings")
+    return html`<div class="tv-page ranked">
+      <${RankingTile} which="used" rankings=${wall.rankings} most=${5} ...${common} /><${RankingTile} which="slowest" rankings=${wall.rankings} most=${5} ...${common} />
+      ${open}
+    </div>`;
+  return html`<${Overview} wall=${wall} common=${common} now=${now} />`;
+};
