@@ -114,6 +114,17 @@ function draw() {
   render(html`<${Page} />`, document.getElementById("board"));
 }
 
+// Two versions behind one address must not have a board load itself for ever.
+const isNews = (build) => {
+  try {
+    if (sessionStorage.getItem("uneri-build") === build) return false;
+    sessionStorage.setItem("uneri-build", build);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
 const connection = new Connection({
   step: (wall) => {
     if (view.wall === null && clock.ahead === 0) clock.set(wall.now);
@@ -121,7 +132,7 @@ const connection = new Connection({
   },
   beat: ({ now, build }) => {
     clock.set(now);
-    if (build !== root.dataset.build) location.reload(); // the daemon was upgraded
+    if (build !== root.dataset.build && isNews(build)) location.reload(); // the daemon was upgraded
     else if (stateOf(view.wall, view.lost, clock.now()) !== view.state) draw();
   },
   trouble: (trouble) => update({ trouble, lost: null }),

@@ -1,6 +1,7 @@
 """The stream of steps: every board gets the newest wall, and none costs the daemon anything to speak of."""
 
 import asyncio
+import time
 
 import aiohttp
 from msgspec.structs import replace
@@ -8,7 +9,7 @@ from msgspec.structs import replace
 from streams.board.wall_stream import StreamPatience
 from streams.process.tokens import AccessScope, Tokens
 from tests.streams.board.board_client import OPERATE, READ, browser, known, locked, sign_in, status
-from tests.streams.board.board_server import GivenBoard, served
+from tests.streams.board.board_server import BoardThread, GivenBoard, served
 from tests.streams.board.wall_given import wall_given
 
 WALL = wall_given()
@@ -144,3 +145,34 @@ async def test_a_stop_waits_for_no_board() -> None:
             began = loop.time()
         assert loop.time() - began < 5
         answer.close()
+
+
+async def cpu() -> float:
+    return time.thread_time()
+
+
+async def test_fifty_open_boards_cost_at_most_two_percent_of_a_core() -> None:
+    """Counted is the time of the daemon's own thread: a step and four beats make a minute."""
+    wall = wall_given("busy")
+    minutes = range(1, 6)
+    with BoardThread(wall, patience=StreamPatience(beat=0.05)) as board:
+        streams = [await asyncio.open_connection("127.0.0.1", board.port, limit=1 << 20) for _ in range(50)]
+
+        async def until(what: bytes) -> None:
+            async with asyncio.timeout(20):
+                for reader, _ in streams:
+                    await reader.readuntil(what)
+
+        for _, writer in streams:
+            writer.write(b"GET /board/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        await until(b"event: step")
+        began = await asyncio.to_thread(board.run, cpu())
+        for minute in minutes:
+            board.show(replace(wall, at=minute))
+            await until(b'"at":%d,' % minute)
+            for _ in range(4):
+                await until(b"event: beat")
+        spent = (await asyncio.to_thread(board.run, cpu()) - began) / len(minutes)
+        for _, writer in streams:
+            writer.close()
+    assert spent / 60 <= 0.02, f"{spent * 1000:.0f} ms of a minute"

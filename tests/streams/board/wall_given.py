@@ -328,3 +328,38 @@ def _learning(at: int, now: int, language: Literal["en", "ja"]) -> Wall:
         learning=WallLearning(2.4, 7),
         last=None,
     )
+
+
+def hostile_wall(now: int) -> Wall:
+    """Return a wall on which everything that an event can name is markup."""
+    made = wall_given("busy", now)
+    scope = {"kind": "table", "cloud": "aws", "account": HOSTILE, "region": HOSTILE, "name": HOSTILE}
+    share = {"kind": "function", "name": HOSTILE, "version": HOSTILE, "share": 0.9}
+    links = {"trace": "javascript:alert(1)", "logs": "data:text/html,<script>alert(1)</script>"}
+    incident = made.incidents[0] | {
+        "scope": scope,
+        "sentence": HOSTILE,
+        "measure": f"value:{HOSTILE}",
+        "callers": [share],
+        "suspects": [share],
+        "error_type": HOSTILE,
+        "state": HOSTILE,
+        "members": [{"scope": scope, "measure": HOSTILE, "id": HOSTILE}],
+        "examples": [{"links": links}],
+        "memos": [{"text": HOSTILE, "by": HOSTILE}],
+    }
+    return replace(
+        made,
+        accounts=[WallAccount(HOSTILE, HOSTILE, HOSTILE)],
+        tables=[replace(one, scope=scope, label=HOSTILE, account=HOSTILE) for one in made.tables],
+        concurrency=[
+            replace(one, account=HOSTILE, holders=[WallHolder(HOSTILE, 0.5)]) for one in made.concurrency
+        ],
+        quotas=[replace(one, label=HOSTILE, account=HOSTILE) for one in made.quotas],
+        rankings=WallRankings(
+            used_4h=ranked("route", "1/s", (HOSTILE, 1.0)), slowest_week=ranked("route", "ms", (HOSTILE, 1.0))
+        ),
+        values=[replace(one, key=HOSTILE) for one in made.values],
+        incidents=[incident, incident | {"id": HOSTILE, "verdict": "fatal"}],
+        last=incident,
+    )
