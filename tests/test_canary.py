@@ -155,7 +155,15 @@ async def test_a_daemon_that_used_every_secret_shows_none(
             await asyncio.sleep(1.5)
             shown = []
             async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {ACCESS_TOKEN}"}) as session:
-                for path in ("/status", "/metrics", "/incidents", "/labels", "/readyz", "/silences"):
+                for path in (
+                    "/status",
+                    "/metrics",
+                    "/incidents",
+                    "/labels",
+                    "/readyz",
+                    "/silences",
+                    "/memos",
+                ):
                     async with session.get(slack.daemon + path) as answer:
                         shown.append(await answer.text())
         things = list(reachable(daemon, set()))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from alerting.commands.command import Matcher
 from alerting.incidents.incident import Incident
 from config.settings import MatchSettings
-from detectors.model.scope import SERVICE, Edge, Scope, ScopeOrEdge
+from detectors.model.scope import ACCOUNT, SERVICE, Edge, Scope, ScopeOrEdge
 
 Parts = MatchSettings | Matcher
 """A matcher of the configuration, or of a command."""
@@ -38,6 +38,25 @@ def matches_scope(parts: Parts, scope: Scope) -> bool:
         and _fits(parts.accounts, {scope.account})
         and _fits(parts.scopes, names_of(scope))
         and _fits(parts.services, {scope.name} if scope.kind == SERVICE else set())
+    )
+
+
+def matches_name(parts: Parts, name: str) -> bool:
+    """Return whether a scope known as ``kind:name`` alone matches; an empty name matches only everything.
+
+    Examples
+    --------
+    >>> shop = Matcher(services=["shop*"])
+    >>> matches_name(shop, "service:shop-eu"), matches_name(shop, "table:shop"), matches_name(Matcher(), "")
+    (True, False, True)
+    """
+    kind, _, own = name.partition(":")
+    return (
+        not parts.verdicts
+        and not parts.measures
+        and _fits(parts.scopes, {name})
+        and _fits(parts.accounts, {own} if kind == ACCOUNT else set())
+        and _fits(parts.services, {own} if kind == SERVICE else set())
     )
 
 

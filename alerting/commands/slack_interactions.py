@@ -10,6 +10,8 @@ import msgspec
 
 from alerting.commands.command import Command, CommandKind, Matcher
 from alerting.commands.labels import scope_of
+from alerting.commands.memo import LONGEST as LONGEST_MEMO
+from alerting.commands.memo import memo_text
 from alerting.commands.silence_end import LONGEST, morning_of, tomorrow
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import identify
@@ -18,6 +20,7 @@ from config.settings import DigestSettings
 HOUR: Final = 3600
 DETAILS: Final = "details"
 PATTERN: Final = "pattern"
+NOTE: Final = "note"
 _AT_ONCE: Final = {
     "acknowledge": CommandKind.ACKNOWLEDGE,
     "expected": CommandKind.EXPECTED,
@@ -39,7 +42,7 @@ class ButtonPress(NamedTuple):
 class ModalRequest(NamedTuple):
     """A button that opens a modal about an incident."""
 
-    view: str  # DETAILS or PATTERN
+    view: str  # DETAILS, PATTERN or NOTE
     incident: str
     user: str
     trigger: str  # valid for one ``views.open`` within three seconds
@@ -56,13 +59,22 @@ class ModalSubmission(NamedTuple):
     why: str
 
 
+class MemoSubmission(NamedTuple):
+    """The submitted modal ``note``: keep a memo on this incident."""
+
+    incident: str
+    user: str
+    key: str  # the same when this submission is sent again
+    text: str  # empty if nothing can be seen of it
+
+
 class UnknownPayload(NamedTuple):
     """A payload that is not understood. ``why`` is for the log."""
 
     why: str
 
 
-Interaction = ButtonPress | ModalRequest | ModalSubmission | UnknownPayload
+Interaction = ButtonPress | ModalRequest | ModalSubmission | MemoSubmission | UnknownPayload
 
 
 class _User(msgspec.Struct):
@@ -134,6 +146,8 @@ def parse_interaction(
         return _button(given, at, digest, zone)
     if given.type == "view_submission" and given.view is not None and given.view.callback_id == PATTERN:
         return _submission(given, given.view, at, digest, zone)
+    if given.type == "view_submission" and given.view is not None and given.view.callback_id == NOTE:
+        return _memo_submission(given, given.view)
     return UnknownPayload(f"unknown payload type {given.type[:40]!r}")
 
 
@@ -148,8 +162,8 @@ def _button(given: _Payload, at: int, digest: DigestSettings, zone: ZoneInfo) ->
     if place is None:
         return UnknownPayload("the button's value is not an incident id and a revision")
     incident, user, response_url = place[1], given.user.id, given.response_url
-    if DETAILS in (name, choice) or choice == PATTERN:
-        view = DETAILS if name == DETAILS else PATTERN
+    if name in (DETAILS, NOTE) or choice == PATTERN:
+        view = name if name in (DETAILS, NOTE) else PATTERN
         return ModalRequest(view, incident, user, given.trigger_id, response_url)
     untils = {"1h": lambda: at + HOUR, "tomorrow": lambda: tomorrow(at, digest, zone)}
     if name == "snooze" and choice in untils:
@@ -177,6 +191,16 @@ def _submission(given: _Payload, view: _View, at: int, digest: DigestSettings, z
     why = next((each.value for each in inputs if each.value), "")[:_WHY]
     key = identify("press", place[1], CommandKind.SNOOZE, given.user.id, view.id)
     return ModalSubmission(place[1], given.user.id, key, min(until, at + LONGEST), why)
+
+
+def _memo_submission(given: _Payload, view: _View) -> Interaction:
+    place = _VALUE.fullmatch(view.private_metadata)
+    if place is None:
+        return UnknownPayload("the modal's metadata is not an incident id and a revision")
+    inputs = [each for block in view.state.values.values() for each in block.values()]
+    text = memo_text(next((each.value for each in inputs if each.value), ""))[:LONGEST_MEMO]
+    key = identify("press", place[1], CommandKind.NOTE, given.user.id, view.id)
+    return MemoSubmission(place[1], given.user.id, key, text)
 
 
 def pattern_of(incident: Incident) -> Matcher:

@@ -6,6 +6,8 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from alerting.commands.command import Matcher
+from alerting.commands.memo import LONGEST as LONGEST_MEMO
+from alerting.commands.memo import memo_text
 from alerting.commands.silence_end import LONGEST, SHORTEST, seconds_of
 from config.settings import MEASURES, SCOPE_KINDS
 from detectors.model.finding import Verdict
@@ -39,6 +41,9 @@ class Fault(StrEnum):
     WHICH = "which"  # no id of a silence to remove
     ALONE = "alone"  # everything together with something else
     TEXT = "text"  # too long to be typed
+    NOTE = "note"  # a memo that says neither of which incident nor of now
+    EMPTY_NOTE = "empty_note"
+    LONG_NOTE = "long_note"  # a memo with too long a text
 
 
 class Help(NamedTuple):
@@ -77,7 +82,15 @@ class UnsilenceRequest(NamedTuple):
     id: str
 
 
-SlashRequest = Help | Query | WhatChanged | SilenceRequest | UnsilenceRequest
+class NoteRequest(NamedTuple):
+    """Keep a memo on an incident, or without one on the timeline, as of now."""
+
+    text: str
+    incident: str | None
+    scope: str = ""  # of the timeline: kind:name, or empty
+
+
+SlashRequest = Help | Query | WhatChanged | SilenceRequest | UnsilenceRequest | NoteRequest
 
 _WORDS: Final[dict[str, SlashRequest]] = {
     "": Help(), "help": Help(), "?": Help(), "ヘルプ": Help(),
@@ -88,13 +101,16 @@ _WORDS: Final[dict[str, SlashRequest]] = {
 _CHANGED: Final = frozenset({"what-changed", "whatchanged", "changed", "changes", "変化"})
 _SILENCE: Final = frozenset({"silence", "snooze", "停止"})
 _UNSILENCE: Final = frozenset({"unsilence", "unsnooze", "停止解除"})
+_NOTE: Final = frozenset({"note", "memo", "メモ"})
+_NOW: Final = frozenset({"now", "今"})
 
 
 def parse(text: str) -> SlashRequest:
     """Parse the text after ``/uneri``. Never raises: what is not understood gives ``Help``.
 
     ``status``, ``open``, ``silences``, ``what-changed [service:shop] [2h]``,
-    ``silence table:items 2h why …``, ``unsilence ID``. A silence takes one or more parts (``kind:name``,
+    ``silence table:items 2h why …``, ``unsilence ID``, ``note ID text …``, ``note now [table:items] text …``.
+    A silence takes one or more parts (``kind:name``,
     ``account:``, ``service:``, ``verdict:``, ``measure:``, or ``everything``), a duration, and a reason.
     Quote a name with spaces; typographic quotes work, too. Kinds may be Japanese, and all but names
     full-width, as typed by keyboards.
@@ -109,6 +125,8 @@ def parse(text: str) -> SlashRequest:
     'how_long'
     >>> parse("停止　テーブル：items　２時間").seconds
     7200
+    >>> parse('note 3f9a it was "ios" again'), parse("note now table:items moved").scope
+    (NoteRequest(text='it was "ios" again', incident='3f9a', scope=''), 'table:items')
     """
     if len(text) > LONGEST_TEXT:
         return Help(Fault.TEXT)
@@ -123,6 +141,8 @@ def parse(text: str) -> SlashRequest:
     if first in _UNSILENCE:
         named = unicodedata.normalize("NFKC", rest[0]) if rest else ""
         return UnsilenceRequest(named) if _ID.fullmatch(named) else Help(Fault.WHICH)
+    if first in _NOTE:
+        return _note(text)
     return _WORDS.get(first, Help(Fault.UNKNOWN, first))
 
 
@@ -149,6 +169,36 @@ def _what_changed(rest: list[str]) -> SlashRequest:
             left = rest[place + 1 :]
             return Help(Fault.SINCE, left[0]) if left else WhatChanged(seconds, Matcher(**parts))
     return WhatChanged(WHAT_CHANGED, Matcher(**parts))
+
+
+def _note(text: str) -> SlashRequest:
+    """Parse a memo: what follows its incident is kept as it was typed."""
+    _, which, rest = (*text.split(None, 2), "", "")[:3]
+    named, scope = unicodedata.normalize("NFKC", which), ""
+    if (now := named.lower() in _NOW) and (found := _TOKEN.match(rest)) is not None:
+        scope = scope_in(_unquoted(found))
+        rest = rest[found.end() :] if scope else rest
+    kept = memo_text(rest)
+    if not now and not _ID.fullmatch(named):
+        return Help(Fault.NOTE)
+    if not kept:
+        return Help(Fault.EMPTY_NOTE)
+    if len(kept) > LONGEST_MEMO:
+        return Help(Fault.LONG_NOTE)
+    return NoteRequest(kept, None if now else named, scope)
+
+
+def scope_in(word: str) -> str:
+    """Return the scope that a word names, as ``kind:name``; empty if it names none.
+
+    Examples
+    --------
+    >>> scope_in("テーブル：items"), scope_in("https://example.com")
+    ('table:items', '')
+    """
+    kind, *names = _COLON.split(word, maxsplit=1)
+    kind = _JAPANESE.get(_plain(kind), _plain(kind))
+    return f"{kind}:{names[0]}" if kind in SCOPE_KINDS and names and names[0] else ""
 
 
 def _no_parts() -> dict[str, list[str]]:

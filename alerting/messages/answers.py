@@ -6,12 +6,14 @@ from zoneinfo import ZoneInfo
 
 from alerting.commands.answer import Answer
 from alerting.commands.command import Matcher
-from alerting.commands.matching import matches, matches_scope
+from alerting.commands.matching import matches, matches_name, matches_scope
+from alerting.commands.memo import Memo
 from alerting.commands.slash import Help
 from alerting.incidents.incident import Incident
 from alerting.messages.change_lines import listed_changes
 from alerting.messages.console_links import ConsoleLinks, LinkMaker
 from alerting.messages.flood_message import incident_row
+from alerting.messages.memo_lines import SHORT, memo_mrkdwn
 from alerting.messages.message import (
     NAME,
     SECTION,
@@ -49,7 +51,7 @@ class Mute(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """What changed since a time: what was deployed, what became of incidents, which tables took the lead."""
+    """What changed since a time: deployments, memos, what became of incidents, which tables took the lead."""
 
     since: int  # epoch seconds
     opened: Sequence[Incident] = ()
@@ -58,14 +60,17 @@ class Changes(NamedTuple):
     fatal: Sequence[Incident] = ()
     leaders: Sequence[Hot] = ()
     stated: Sequence[StatedChange] = ()  # deployed or configured, the newest first
+    memos: Sequence[Memo] = ()  # about a time since then, the newest first
 
     @classmethod
     def of(
         cls,
         since: int,
         tracked: Iterable[TrackedIncident],
+        *,
         leaders: Iterable[Hot] = (),
         stated: Iterable[StatedChange] = (),
+        memos: Iterable[Memo] = (),
         matcher: Matcher = EVERYTHING,
     ) -> "Changes":
         """Sort the incidents that the pipeline knows by what became of them, the newest first.
@@ -76,6 +81,12 @@ class Changes(NamedTuple):
         matching = (each for each in tracked if matches(matcher, each.incident))
         known = sorted(matching, key=lambda each: (-each.incident.start, each.incident.id))
         recent = (one for one in stated if one.ts >= since and matches_scope(matcher, one.about))
+        ids = {each.incident.id for each in known}
+        noted = [
+            memo
+            for memo in memos
+            if memo.at >= since and (memo.incident in ids or matches_name(matcher, memo.scope))
+        ]
         began = [each.incident for each in known if each.started >= since]
         return cls(
             since=since,
@@ -87,6 +98,7 @@ class Changes(NamedTuple):
             fatal=[one for one in began if one.verdict is Verdict.FATAL],
             leaders=[hot for hot in leaders if matches_scope(matcher, hot.scope)],
             stated=sorted(recent, reverse=True),
+            memos=sorted(noted, key=lambda memo: (-memo.at, -memo.number)),
         )
 
 
@@ -192,7 +204,10 @@ class Answers:
             (labels.resolved, changes.resolved),
         )
         listed = listed_changes(changes.stated[:LISTED], words, self._zone)
-        lists_of = [(labels.deployed, listed, len(changes.stated))]
+        lists_of = [
+            (labels.deployed, listed, len(changes.stated)),
+            (labels.memos, [self._memo(one) for one in changes.memos[:LISTED]], len(changes.memos)),
+        ]
         lists_of += [(name, self._rows(of[:_EACH], at), len(of)) for name, of in lists]
         lists_of.append(
             (labels.leaders, [self._leader(hot) for hot in changes.leaders], len(changes.leaders))
@@ -210,6 +225,12 @@ class Answers:
             f"*{escape(hot.former.label, NAME)}*" if hot.former else "",
             escape(f"{hot.scope.cloud} {words.account(hot.scope.account)}", 2 * NAME),
         )
+
+    def _memo(self, memo: Memo) -> str:
+        text = memo_mrkdwn(memo.text, SHORT)
+        line = self._words.incident.memo(self._words.labels.noted, self._when(memo.at), person(memo.by), text)
+        about = escape(memo.scope or memo.incident, 2 * NAME)
+        return f"{line} · {about}" if about else line
 
     def _rows(self, incidents: Sequence[Incident], at: int) -> list[str]:
         rows = []

@@ -3,7 +3,7 @@
 from typing import Final
 
 from alerting.commands.command import CommandKind
-from alerting.commands.slack_interactions import DETAILS, PATTERN
+from alerting.commands.slack_interactions import DETAILS, NOTE, PATTERN
 from alerting.incidents.incident import Incident
 from alerting.messages.message import Block, actions, button, select
 from alerting.words.phrases import Phrases
@@ -36,5 +36,6 @@ def buttons(incident: Incident, words: Phrases, asked: frozenset[CommandKind] = 
     if incident.state != "withdrawn":
         shown.append(button(CommandKind.EXPECTED, labels.as_expected, value))
         shown.append(button(CommandKind.NOT_AN_ANOMALY, labels.not_an_anomaly, value))
+    shown.append(button(NOTE, labels.note, value))
     shown.append(button(DETAILS, labels.details, value))
     return actions(shown)

@@ -1,5 +1,6 @@
 """What people noted about an incident and about others of its kind, as lines of a message and of Details."""
 
+import re
 from collections.abc import Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -7,14 +8,16 @@ from zoneinfo import ZoneInfo
 from alerting.commands.memo import LONGEST, Memo
 from alerting.incidents.incident import Incident
 from alerting.messages.message import SECTION, SENTENCE
-from alerting.words.mrkdwn import escape, person
+from alerting.words.mrkdwn import CUT, clean, cut, escape, link, person
 from alerting.words.phrases import Phrases
+from alerting.words.stated_texts import safe_url
 
 NAMED: Final = 3
 """Memos that a message shows of its incident, and of others: the newest."""
 
 SHORT: Final = 300  # characters of a memo in a message
 _AROUND: Final = 500  # characters of a line besides the memo
+_ADDRESS: Final = re.compile(r"https://[^\s<>|\"'`]*[^\s<>|\"'`.,;:!?)\]」）、。]")
 
 
 class MemoLines:
@@ -50,6 +53,30 @@ class MemoLines:
 
 
 def memo_mrkdwn(text: str, limit: int = LONGEST) -> str:
-    """Return the text of a memo as one line of mrkdwn that fits into a section with what stands before it."""
-    whole = escape(text, limit)
+    """Return the text of a memo as one line of mrkdwn that fits into a section with what stands before it.
+
+    Its addresses are links, since memos lead to where more is written.
+
+    Examples
+    --------
+    >>> memo_mrkdwn("*see* https://wiki.example.com/ios?a=1&b=2, and @here")
+    '∗see∗ <https://wiki.example.com/ios?a=1&amp;b=2|wiki.example.com/ios?a=1&amp;b=2>, and ＠here'
+    """
+    whole = _linked(cut(clean(text), limit))
     return whole if len(whole) <= SECTION - _AROUND else escape(text, SENTENCE)
+
+
+def _linked(line: str) -> str:
+    parts, done = [], 0
+    for found in _ADDRESS.finditer(line):
+        url = safe_url(found.group())
+        if url is not None and not line.endswith(CUT, found.start(), found.end() + 1):  # else half an address
+            parts += [_escaped(line[done : found.start()]), link(url, url.removeprefix("https://"), SHORT)]
+            done = found.end()
+    return "".join([*parts, _escaped(line[done:])])
+
+
+def _escaped(part: str) -> str:
+    """Escape a part of a line, and keep the space at its ends."""
+    before, after = " " * part.startswith(" "), " " * (part != " " and part.endswith(" "))
+    return f"{before}{escape(part, LONGEST)}{after}"

@@ -1,11 +1,11 @@
-"""The modals of the buttons *Details* and *Snooze this pattern*, as ``views.open`` takes them."""
+"""The modals of the buttons *Details*, *Snooze this pattern* and *Note*, as ``views.open`` takes them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from alerting.commands.command import Matcher
-from alerting.commands.memo import Memo
+from alerting.commands.memo import LONGEST, Memo
 from alerting.incidents.incident import Incident
 from alerting.messages.callers import reason_counts
 from alerting.messages.console_links import LinkMaker
@@ -41,6 +41,7 @@ MOST: Final = 30  # of any list
 _BUDGET: Final = 6000
 UNTIL_BLOCK: Final = "until"
 WHY_BLOCK: Final = "why"
+NOTE_BLOCK: Final = "note"
 
 
 def details(
@@ -130,6 +131,35 @@ def pattern(incident: Incident, matching: Matcher, words: Phrases, *, day: str |
                 "label": plain_text(labels.why, TITLE * 3),
                 "element": reason,
             },
+        ],
+    }
+
+
+def note(incident: Incident, words: Phrases) -> View:
+    """Return the modal that asks what to keep about an incident for the next time."""
+    labels = words.labels
+    text: Block = {
+        "type": "plain_text_input",
+        "action_id": NOTE_BLOCK,
+        "multiline": True,
+        "max_length": LONGEST,
+    }
+    return {
+        "type": "modal",
+        "callback_id": "note",
+        "private_metadata": f"{incident.id}:{incident.revision}",
+        "title": plain_text(labels.note_title, TITLE),
+        "submit": plain_text(labels.note_submit, TITLE),
+        "close": plain_text(labels.cancel, TITLE),
+        "blocks": [
+            section(escape(words.incident.title(words.named(incident)), SENTENCE)),
+            {
+                "type": "input",
+                "block_id": NOTE_BLOCK,
+                "label": plain_text(labels.note_text, TITLE * 3),
+                "element": text,
+            },
+            context([labels.note_kept]),
         ],
     }
 

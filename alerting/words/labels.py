@@ -53,6 +53,7 @@ class Labels(NamedTuple):
     note_title: str  # at most 24 characters
     note_text: str
     note_submit: str
+    note_kept: str  # who will see it
     memos: str
     members: str
     callers: str

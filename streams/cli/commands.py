@@ -777,6 +777,53 @@ def unsilence(
     _exit_with(lambda: end_silence(_daemon(config, url), name))
 
 
+@app.command()
+def note(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INCIDENT TEXT…", help="Incident (its ID, or the first characters), then the text."
+        ),
+    ],
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Note it on the timeline instead: now, 2026-01-31T08:00:00Z, 2026-01-31 or epoch seconds.",
+        ),
+    ] = None,
+    scope: Annotated[
+        str, typer.Option(metavar="KIND:NAME", help="With --at: what it is about, such as table:items.")
+    ] = "",
+    config: Config = None,
+    url: Url = None,
+) -> None:
+    """Keep what was learnt about an incident: the next message about the same thing shows it.
+
+    With --at, keep it on the timeline instead.
+    """
+    from streams.cli.memos import note as add_note
+
+    _exit_with(lambda: add_note(_daemon(config, url), words, at, scope))
+
+
+@app.command()
+def memos(
+    incident: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="INCIDENT", help="Only those of this incident and of others of the same thing."
+        ),
+    ] = None,
+    config: Config = None,
+    url: Url = None,
+) -> None:
+    """List the memos of a running daemon, oldest first."""
+    from streams.cli.memos import show_memos
+
+    _exit_with(lambda: show_memos(_daemon(config, url), incident))
+
+
 def _daemon(config: Path | None, url: str | None) -> str:
     settings = settings_of(config)
     if url is not None and not url.lower().startswith(("http://", "https://")):

@@ -22,6 +22,7 @@ from streams.kafka.stage_host import Send, fatal_when_failed
 from streams.notify.delivery_half import DeliveryHalf
 from streams.notify.incidents_route import incidents_route
 from streams.notify.labels_command import labels_route
+from streams.notify.memo_routes import MemoRoutes
 from streams.notify.silence_routes import SilenceRoutes
 from streams.process.metrics import Metrics
 
@@ -41,6 +42,7 @@ class Delivery:
             incidents_route(lambda: self._half.pipeline, lambda: self._half.links),
             labels_route(lambda: None if self._half.pipeline is None else self._half.pipeline.labels),
             *SilenceRoutes(lambda: self._half.pipeline, self._command).routes(),
+            *MemoRoutes(lambda: self._half.pipeline, self._command).routes(),
         ]
 
     def new_stage(self) -> NotifyStage:

@@ -44,6 +44,7 @@ from streams.local.state_files import StateFiles, check_whole, lacks_outbox
 from streams.notify.delivery_half import DeliveryHalf
 from streams.notify.incidents_route import incidents_route
 from streams.notify.labels_command import labels_route
+from streams.notify.memo_routes import MemoRoutes
 from streams.notify.pipeline_status import first_of
 from streams.notify.silence_routes import SilenceRoutes
 from streams.notify.slack_secrets import slack_secrets
@@ -195,6 +196,7 @@ class LocalDaemon:
                 incidents_route(lambda: self.delivery.pipeline, lambda: self.delivery.links),
                 labels_route(lambda: self.pipeline.labels),
                 *SilenceRoutes(lambda: self.delivery.pipeline, self._command).routes(),
+                *MemoRoutes(lambda: self.delivery.pipeline, self._command).routes(),
                 *StateExport(state, self._store, self._rows, self._judge.by_clock).routes(),
                 *BackfillRoutes(state, self._judge).routes(),
                 *self.reloading.routes(),

@@ -8,7 +8,7 @@ from aiohttp import web
 from alerting.messages.console_links import LinkMaker
 from alerting.messages.request_lines import incident_to_json
 from alerting.pipeline.pipeline import Pipeline
-from streams.notify.silence_routes import ELSEWHERE
+from streams.notify.command_routes import ELSEWHERE
 
 
 def incidents_route(pipeline: Callable[[], Pipeline | None], links: Callable[[], LinkMaker]) -> web.RouteDef:

@@ -16,7 +16,9 @@ from alerting.commands.command import Command, CommandKind
 from alerting.commands.silence_end import tomorrow
 from alerting.commands.slack_interactions import (
     DETAILS,
+    NOTE,
     ButtonPress,
+    MemoSubmission,
     ModalRequest,
     ModalSubmission,
     UnknownPayload,
@@ -24,12 +26,21 @@ from alerting.commands.slack_interactions import (
     pattern_of,
     snooze_of,
 )
-from alerting.commands.slash import Help, Query, SilenceRequest, UnsilenceRequest, WhatChanged, parse
+from alerting.commands.slash import (
+    Fault,
+    Help,
+    NoteRequest,
+    Query,
+    SilenceRequest,
+    UnsilenceRequest,
+    WhatChanged,
+    parse,
+)
 from alerting.incidents.notice import identify
 from alerting.messages.answers import Answers, Changes, Mute
 from alerting.messages.console_links import LinkMaker
 from alerting.messages.message import Message
-from alerting.messages.modals import UNTIL_BLOCK, details, pattern
+from alerting.messages.modals import NOTE_BLOCK, UNTIL_BLOCK, details, note, pattern
 from alerting.pipeline.pipeline import Pipeline
 from alerting.words.phrases import Phrases
 from config.settings import DigestSettings
@@ -151,6 +162,11 @@ class InteractionHandler:
                 return {"response_action": "errors", "errors": {UNTIL_BLOCK: error}}
             case ModalSubmission():
                 self._enqueue(self._submit(action), action.key)
+            case MemoSubmission(text=""):
+                error = self._style.words.answers.fault(Fault.EMPTY_NOTE, "")
+                return {"response_action": "errors", "errors": {NOTE_BLOCK: error}}
+            case MemoSubmission():
+                self._enqueue(self._keep(action), action.key)
             case UnknownPayload(why):
                 log.info("unknown interaction ignored", reason=why)
         return None
@@ -186,9 +202,8 @@ class InteractionHandler:
             await self._reply(response_url, self._answers.command(answer))
 
     async def _open(self, modal: ModalRequest) -> None:
-        if modal.view != DETAILS and not await self._allowed(
-            modal.user, CommandKind.SNOOZE, modal.response_url
-        ):
+        ask = {NOTE: CommandKind.NOTE}.get(modal.view, CommandKind.SNOOZE)
+        if modal.view != DETAILS and not await self._allowed(modal.user, ask, modal.response_url):
             return
         tracked = self._pipeline.find(modal.incident)
         if tracked is None:
@@ -204,6 +219,8 @@ class InteractionHandler:
                 links=self._style.links,
                 memos=self._pipeline.memos_of(tracked.incident),
             )
+        elif modal.view == NOTE:
+            view = note(tracked.incident, words)
         else:
             day = datetime.fromtimestamp(tomorrow(now, self._style.digest, zone), zone).date()
             view = pattern(tracked.incident, pattern_of(tracked.incident), words, day=day.isoformat())
@@ -217,6 +234,20 @@ class InteractionHandler:
             log.info("snooze ignored: unknown incident", incident=submitted.incident)
             return
         await self._give(snooze_of(submitted, tracked.incident, int(self._now())))
+
+    async def _keep(self, submitted: MemoSubmission) -> None:
+        if not await self._allowed(submitted.user, CommandKind.NOTE, ""):
+            return
+        await self._give(
+            Command(
+                id=submitted.key,
+                kind=CommandKind.NOTE,
+                at=int(self._now()),
+                by=submitted.user,
+                incident=submitted.incident,
+                why=submitted.text,
+            )
+        )
 
     async def _give(self, command: Command, press: tuple[object, ...] | None = None) -> Answer:
         """Execute a command; the same ``press`` within ``DOUBLE_SECONDS`` is not executed again."""
@@ -255,19 +286,30 @@ class InteractionHandler:
     async def _slash(self, form: Mapping[str, str]) -> None:
         user, response_url = form.get("user_id", ""), form.get("response_url", "")
         request = parse(form.get("text", ""))
-        if isinstance(request, SilenceRequest | UnsilenceRequest):
-            ask = CommandKind.SILENCE if isinstance(request, SilenceRequest) else CommandKind.UNSILENCE
-            if await self._allowed(user, ask, response_url):
-                command = self._command(request, user, form.get("trigger_id", ""))
+        if isinstance(request, SilenceRequest | UnsilenceRequest | NoteRequest):
+            command = self._command(request, user, form.get("trigger_id", ""))
+            if await self._allowed(user, command.kind, response_url):
                 await self._reply(response_url, self._answers.command(await self._give(command)))
             return
         await self._reply(response_url, self._query(request))
 
-    def _command(self, request: SilenceRequest | UnsilenceRequest, user: str, trigger: str) -> Command:
+    def _command(
+        self, request: SilenceRequest | UnsilenceRequest | NoteRequest, user: str, trigger: str
+    ) -> Command:
         now = int(self._now())
         key = identify("slash", user, trigger or now, *request)
         if isinstance(request, UnsilenceRequest):
             return Command(id=key, kind=CommandKind.UNSILENCE, at=now, by=user, incident=request.id)
+        if isinstance(request, NoteRequest):
+            return Command(
+                id=key,
+                kind=CommandKind.NOTE,
+                at=now,
+                by=user,
+                incident=request.incident,
+                why=request.text,
+                scope=request.scope,
+            )
         return Command(
             id=key,
             kind=CommandKind.SILENCE,
@@ -289,6 +331,7 @@ class InteractionHandler:
                 pipeline.tracked(),
                 leaders=self._leaders(),
                 stated=self._changes(),
+                memos=pipeline.memos,
                 matcher=request.matcher,
             )
             return self._answers.what_changed(found, at=at)

@@ -30,8 +30,8 @@ class AccessScope(StrEnum):
     """What a token allows."""
 
     INTAKE = "intake"  # sending events
-    READ = "read"  # status, metrics, labels, the list of silences
-    OPERATE = "operate"  # reading, and changing silences
+    READ = "read"  # status, metrics, labels, memos, the list of silences
+    OPERATE = "operate"  # reading, and changing silences and memos
 
 
 class AccessTokenError(Exception):

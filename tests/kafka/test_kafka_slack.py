@@ -1,6 +1,7 @@
 """Slack speaks to the Kafka daemon: what people ask for is as durable there as what incidents tell."""
 
 import asyncio
+import getpass
 import os
 import signal
 import subprocess
@@ -9,7 +10,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from typer.testing import CliRunner
+
 from config.settings import KafkaSettings, Settings, SlackSettings, WebSettings
+from streams.cli.commands import app
 from streams.kafka.topics import setup_topics
 from tests.alerting.slack_app import APP_TOKEN, SECRET, SlackApp
 from tests.alerting.slack_standin import TOKEN, texts
@@ -55,7 +59,7 @@ async def asked(slack: SlackApp, text: str, over: str) -> str:
     return "\n".join(each["text"] for each in texts(slack.answers[0]["blocks"]))
 
 
-async def test_a_silence_from_slack_holds_after_a_restart(kafka: str) -> None:
+async def test_a_silence_and_memos_hold_after_a_restart(kafka: str) -> None:
     async with SlackApp() as slack:
         settings = Settings(
             kafka=KafkaSettings(
@@ -70,5 +74,13 @@ async def test_a_silence_from_slack_holds_after_a_restart(kafka: str) -> None:
             assert "No active silences" in await asked(slack, "silences", "http")
             assert "Done" in await asked(slack, "silence table:items 2h moving house", "socket")
             assert "moving house" in await asked(slack, "silences", "http")
+            assert "Done" in await asked(slack, "note now table:items the import begins", "socket")
+            by_hand = ["note", "--at", "now", "a game day", "--url", slack.daemon]
+            assert (await asyncio.to_thread(CliRunner().invoke, app, by_hand)).exit_code == 0
         async with daemon(settings, slack):
             assert "moving house" in await asked(slack, "silences", "socket")
+            listed = await asyncio.to_thread(CliRunner().invoke, app, ["memos", "--url", slack.daemon])
+            assert [line.partition("UTC")[2] for line in listed.output.splitlines()] == [
+                "  table:items  by U0MIKA: the import begins",
+                f"  by {getpass.getuser()}: a game day",
+            ]

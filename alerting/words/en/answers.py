@@ -3,6 +3,7 @@
 from typing import Final
 
 from alerting.commands.answer import CommandResult
+from alerting.commands.memo import LONGEST as LONGEST_MEMO
 from alerting.commands.slash import LONGEST_TEXT, Fault
 
 _REPLIES: Final = {
@@ -24,6 +25,9 @@ _FAULTS: Final = {
     Fault.WHICH: "Give the ID of the silence to end; /uneri silences lists them",
     Fault.ALONE: 'Write "everything" on its own, or name what to silence, but not both',
     Fault.TEXT: f"The text is too long; shorten it to {LONGEST_TEXT:,} characters",
+    Fault.NOTE: 'Give the ID of an incident, from the last line of its message, or "now"; then what to note',
+    Fault.EMPTY_NOTE: "Write what to note",
+    Fault.LONG_NOTE: f"A memo holds up to {LONGEST_MEMO:,} characters; shorten it",
 }
 
 

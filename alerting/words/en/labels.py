@@ -50,6 +50,7 @@ LABELS: Final = Labels(
     note_title="Memo",
     note_text="What did you learn?",
     note_submit="Keep",
+    note_kept="Shown here, and the next time that this happens.",
     memos="Memos",
     members="Grouped findings",
     callers="Called by",
@@ -100,7 +101,7 @@ LABELS: Final = Labels(
     nothing_changed="No changes.",
     help=(
         "/uneri status · /uneri open · /uneri silence table:items 2h reason · /uneri silences · "
-        "/uneri unsilence ID · /uneri what-changed table:items 2h"
+        "/uneri unsilence ID · /uneri note ID text · /uneri what-changed table:items 2h"
     ),
     not_allowed="You are not allowed to do this. Ask a Uneri operator.",
     matches_nothing="No known incident matches. Check that the names are spelled as in Uneri's messages.",

@@ -3,6 +3,7 @@
 from typing import Final
 
 from alerting.commands.answer import CommandResult
+from alerting.commands.memo import LONGEST as LONGEST_MEMO
 from alerting.commands.slash import Fault
 
 _REPLIES: Final = {
@@ -23,6 +24,9 @@ _FAULTS: Final = {
     Fault.WHICH: "解除する通知停止の ID を指定してください（/uneri 停止一覧 で確認できます）",
     Fault.ALONE: "「すべて」と個別の対象は同時に指定できません",
     Fault.TEXT: "入力が長すぎます",
+    Fault.NOTE: "インシデントの ID（通知の最終行に記載）または「今」に続けて、メモの内容を入力してください",
+    Fault.EMPTY_NOTE: "メモの内容を入力してください",
+    Fault.LONG_NOTE: f"メモは {LONGEST_MEMO:,}文字以内で入力してください",
 }
 
 

@@ -356,7 +356,7 @@ def action(kind: CommandKind, who: str, until: str, why: str) -> str:
     """Say who did what."""
     line = _ACTIONS[kind] + (f" : {who}" if who else "") + (f" （{until} まで）" if until else "")
     if kind is CommandKind.NOTE:
-        return f"{line} 「{why}」"
+        return f"{line} {why}"
     return f"{line} 理由: {why}" if why else line
 
 

@@ -50,6 +50,7 @@ LABELS: Final = Labels(
     note_title="メモ",
     note_text="わかったこと",
     note_submit="保存する",
+    note_kept="このインシデントと、次に同じ事象が起きたときの通知に表示されます。",
     memos="メモ",
     members="集約された検知",
     callers="呼び出し元",
@@ -100,7 +101,7 @@ LABELS: Final = Labels(
     nothing_changed="変化はありません。",
     help=(
         "/uneri 状態 · /uneri 未解決 · /uneri 停止 table:items 2h 理由 · /uneri 停止一覧 · "
-        "/uneri 停止解除 ID · /uneri 変化 table:items 2h"
+        "/uneri 停止解除 ID · /uneri メモ ID 内容 · /uneri 変化 table:items 2h"
     ),
     not_allowed="この操作を行う権限がありません。Uneri のオペレーターに依頼してください。",
     matches_nothing="これまでに一致したインシデントはありません。名前が通知の表記と同じかご確認ください。",

@@ -4,7 +4,16 @@ from hypothesis import strategies as st
 
 from alerting.commands.command import Matcher
 from alerting.commands.silence_end import LONGEST, SHORTEST
-from alerting.commands.slash import Fault, Help, Query, SilenceRequest, UnsilenceRequest, WhatChanged, parse
+from alerting.commands.slash import (
+    Fault,
+    Help,
+    NoteRequest,
+    Query,
+    SilenceRequest,
+    UnsilenceRequest,
+    WhatChanged,
+    parse,
+)
 from alerting.words.locales import LANGUAGES
 from alerting.words.phrases import Phrases
 
@@ -24,6 +33,22 @@ from alerting.words.phrases import Phrases
         ("変化 30分", WhatChanged(1800)),
         ("unsilence a1b2", UnsilenceRequest("a1b2")),
         ("停止解除 a1b2", UnsilenceRequest("a1b2")),
+        ("note a1b2 ios “again”, &lt;3", NoteRequest("ios “again”, <3", "a1b2")),
+        ("NOTE  a1b2\n  two\n  lines ", NoteRequest("two\nlines", "a1b2")),
+        ("note now a game day", NoteRequest("a game day", None)),
+        ("note now table:items moves", NoteRequest("moves", None, "table:items")),
+        ('note now route:"POST /items/{id}" moves', NoteRequest("moves", None, "route:POST /items/{id}")),
+        ("note now https://wiki.example.com/day", NoteRequest("https://wiki.example.com/day", None)),
+        ("note now note: bring cake", NoteRequest("note: bring cake", None)),
+        ("メモ　ａ１ｂ２　再試行が原因", NoteRequest("再試行が原因", "a1b2")),
+        ("メモ 今 テーブル：items 移行開始", NoteRequest("移行開始", None, "table:items")),
+        (f"note a1b2 {'x' * 1000}", NoteRequest("x" * 1000, "a1b2")),
+        ("note", Help(Fault.NOTE)),
+        ("note it’s_ios again", Help(Fault.NOTE)),
+        ("note a1b2", Help(Fault.EMPTY_NOTE)),
+        ("note now table:items", Help(Fault.EMPTY_NOTE)),
+        ("note a1b2 \u200b\u202e", Help(Fault.EMPTY_NOTE)),
+        (f"note a1b2 {'x' * 1001}", Help(Fault.LONG_NOTE)),
     ],
 )
 def test_what_is_written_is_what_is_asked(text: str, asked: object) -> None:
@@ -143,7 +168,7 @@ def vars_of(matching: Matcher) -> list[list[str]]:
 @pytest.mark.parametrize("words", LANGUAGES, ids=lambda words: words.locale)
 def test_what_the_help_lists_is_understood(words: Phrases) -> None:
     listed = words.labels.help.split(" · ")
-    assert len(listed) == 6
+    assert len(listed) == 7
     for written in listed:
         asked = parse(written.removeprefix("/uneri ").replace("ID", "a1b2"))
         assert not isinstance(asked, Help), written

@@ -15,7 +15,7 @@ from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Milestone
 from alerting.messages.answers import Answers, Changes, Mute
 from alerting.messages.message import Message
-from alerting.messages.modals import details, pattern
+from alerting.messages.modals import details, note, pattern
 from alerting.messages.render import Renderer
 from alerting.words.locales import ENGLISH, LANGUAGES
 from alerting.words.phrases import Phrases
@@ -103,6 +103,7 @@ def test_slack_accepts_the_modals(words: Phrases) -> None:
     for one in (OPEN, RESOLVED, *(incident(of) for of, _ in TITLES.values()), replace(OPEN, members=many)):
         assert view_error(details(one, words, ZONE, at=T0)) is None
         assert view_error(pattern(one, Matcher(), words)) is None
+        assert view_error(note(one, words)) is None
     shown = pattern(OPEN, Matcher(scopes=["table:<!here>"]), words, day="2025-10-10")
     assert view_error(shown) is None
     assert "<!here>" not in str(shown)
@@ -127,14 +128,14 @@ class Row:
 
 def test_an_open_page_has_all_buttons_and_each_carries_the_incident_and_its_revision_alone() -> None:
     row = Row(page(OPEN))
-    assert row.ids == ["acknowledge", "snooze", "expected", "not_an_anomaly", "details"]
+    assert row.ids == ["acknowledge", "snooze", "expected", "not_an_anomaly", "note", "details"]
     place = f"{OPEN.id}:{OPEN.revision}"
     assert set(row.values) == {place, f"1h:{place}", f"tomorrow:{place}", f"pattern:{place}"}
 
 
 def test_a_resolved_page_keeps_feedback_and_a_withdrawn_one_only_details() -> None:
-    assert Row(page(RESOLVED)).ids == ["expected", "not_an_anomaly", "details"]
-    assert Row(page(replace(OPEN, state="withdrawn", end=T0))).ids == ["details"]
+    assert Row(page(RESOLVED)).ids == ["expected", "not_an_anomaly", "note", "details"]
+    assert Row(page(replace(OPEN, state="withdrawn", end=T0))).ids == ["note", "details"]
 
 
 def test_an_acknowledged_page_has_no_acknowledge_button() -> None:

@@ -1,13 +1,17 @@
 """What people noted is in the message, in Details, and in what programs receive, in both languages."""
 
 import json
+import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from alerting.commands.command import CommandKind
 from alerting.commands.dispatch import Form, Line
 from alerting.commands.memo import LONGEST, Memo
+from alerting.messages.memo_lines import memo_mrkdwn
 from alerting.messages.modals import details
 from alerting.messages.render import Renderer
 from alerting.outbox.ports import SubjectState
@@ -116,3 +120,41 @@ def test_webhooks_and_alertmanager_get_them_too() -> None:
     assert none is not None
     assert none.body is not None
     assert "memos" not in json.loads(none.body)[0]["annotations"]
+
+
+@given(
+    st.lists(
+        st.text(max_size=12)
+        | st.sampled_from(
+            [
+                "https://wiki.example.com/a?b=1&c=2",
+                "https://wiki.example.com@evil.example/",
+                "https://xn--evil.example|shown",
+                "<https://evil.example|bank>",
+                "<!here>",
+                "@here",
+                "*b*",
+                "`c`",
+                "… ",
+                " ",
+                "&",
+            ]
+        ),
+        max_size=20,
+    ),
+    st.integers(5, LONGEST),
+)
+def test_an_address_in_a_memo_is_a_link_that_shows_where_it_leads_and_nothing_else_is_markup(
+    parts: list[str], limit: int
+) -> None:
+    shown = memo_mrkdwn("".join(parts), limit)
+    for inner in re.findall(r"<([^<>]*)>", shown):
+        url, _, label = inner.partition("|")
+        plain = label.removesuffix("…").replace("∶//", "://")
+        assert url.startswith(f"https://{plain}")
+        assert "@" not in url.split("/")[2]
+        assert label.split("/")[0] == url.split("/")[2]
+    text = re.sub(r"<[^<>]*>", "", shown)
+    assert not set("<>*`~") & set(text)
+    assert not re.search(r"://|(?<![\w])[@#](?=\w)", text)
+    assert len(shown) < 2500

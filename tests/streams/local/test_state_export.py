@@ -120,14 +120,16 @@ def test_a_backup_is_a_tar_file_with_checksums_that_only_its_owner_may_read(back
     assert not list(backup.parent.glob("state/*export*")), "nothing is left in the folder"
 
 
-async def test_silences_come_back_with_a_backup(tmp_path: Path) -> None:
+async def test_silences_and_memos_come_back_with_a_backup(tmp_path: Path) -> None:
     async with running(tmp_path / "one") as daemon:
         await daemon._command(silence("items"))
+        await daemon._command(Command(id="m", kind=CommandKind.NOTE, at=1, by="ana", why="so", moment=60))
         assert await exported(daemon, tmp_path / "file") == 0
     assert import_state(settings(tmp_path / "two"), tmp_path / "file") == 0
     async with running(tmp_path / "two") as daemon:
         (one,) = daemon.pipeline.silences()
         assert (one.what, one.by) == ("table:items", "ana")
+        assert [(memo.text, memo.by, memo.at) for memo in daemon.pipeline.memos] == [("so", "ana", 60)]
 
 
 def test_a_state_is_never_replaced(tmp_path: Path, backup: Path, capsys: pytest.CaptureFixture[str]) -> None:

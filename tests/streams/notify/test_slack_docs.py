@@ -10,6 +10,7 @@ from alerting.evaluation.labels_file import read_labels
 from config.yaml_tree import read_tree
 
 PAGE = (Path(__file__).parents[3] / "docs" / "slack.md").read_text("utf-8")
+VERBS = ("whom", "which", "note")  # what is wrong with a verb alone
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", PAGE, re.DOTALL)
 
 
@@ -34,7 +35,7 @@ def test_every_command_on_the_page_is_understood(written: str) -> None:
 )
 def test_every_japanese_word_on_the_page_is_understood(word: str) -> None:
     parsed = parse(word)
-    if not isinstance(parsed, Help) or (parsed.fault is not None and parsed.fault.value in ("whom", "which")):
+    if not isinstance(parsed, Help) or (parsed.fault is not None and parsed.fault.value in VERBS):
         return  # a verb: valid, or incomplete
     assert not isinstance(parse(f"silence {word} 2h"), Help), "it is a valid scope"
 

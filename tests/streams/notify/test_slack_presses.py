@@ -285,6 +285,57 @@ async def test_the_slash_command_answers_and_silences(scenes: Scenes, over: str)
         assert "No known incident matches" in await ask("silence table:itmes 2h")
 
 
+@pytest.mark.parametrize("over", TRANSPORTS)
+async def test_a_memo_from_the_button_and_from_the_command_is_shown_in_the_page_and_the_thread(
+    scenes: Scenes, over: str
+) -> None:
+    async with scenes() as there:
+        await there.slack.press(there.page, "note", over=over)
+        await there.until(lambda: there.slack.views)
+        (view,) = there.slack.views
+        assert "table items" in str(view)
+        await there.slack.submit(view, {"note": " \u200b\n"}, over=over)
+        assert there.slack.shown["errors"] == {"note": "Write what to note."}, "the modal stays and shows it"
+        text = "ios 3.2.1 retried\nwithout <!here> backoff"
+        assert await there.slack.submit(view, {"note": text}, over=over) < 3
+        await there.until(lambda: "without &lt;!here&gt; backoff" in there.shown)
+        assert "*Noted* (" in there.shown
+        await there.until(there.thread)
+        (line,) = there.thread()
+        assert line.startswith("*Noted* by <@U0MIKA> · ios 3.2.1 retried without")
+        incident = there.daemon.pipeline.memos[0].incident
+        await there.slack.slash(f"note {incident[:6]} see https://wiki.example.com/ios", over=over)
+        assert "Done" in await there.answer()
+        await there.until(lambda: "<https://wiki.example.com/ios|wiki.example.com/ios>" in there.shown)
+        assert [(memo.by, memo.text) for memo in there.daemon.pipeline.memos] == [
+            ("U0MIKA", text),
+            ("U0MIKA", "see https://wiki.example.com/ios"),
+        ]
+        await there.slack.press(there.page, "details", over=over)
+        await there.until(lambda: len(there.slack.views) == 2)
+        assert "without &lt;!here&gt; backoff" in str(there.slack.views[1])
+        await there.slack.slash("note now table:items moves", over=over)
+        assert "Done" in await there.answer()
+        await there.slack.slash("what-changed table:items 2h", over=over)
+        assert ": moves · table:items" in await there.answer()
+        await there.slack.slash("note feedfacefeed so", over=over)
+        assert "Incident or silence not found" in await there.answer()
+
+
+async def test_only_operators_write_memos(scenes: Scenes) -> None:
+    async with scenes(operators=["U0OWNER"]) as there:
+        await there.slack.press(there.page, "note")
+        assert "You are not allowed to do this" in await there.answer()
+        await there.slack.slash("note now so")
+        assert "You are not allowed to do this" in await there.answer()
+        await there.slack.press(there.page, "note", user="U0OWNER")
+        await there.until(lambda: there.slack.views)
+        await there.slack.submit(there.slack.views[0], {"note": "of another"}, user="U0MIKA")
+        await there.slack.submit(there.slack.views[0], {"note": "so"}, user="U0OWNER")
+        await there.until(lambda: there.daemon.pipeline.memos)
+        assert [memo.text for memo in there.daemon.pipeline.memos] == ["so"]
+
+
 async def test_an_answer_about_hundreds_of_incidents_keeps_slacks_limits(scenes: Scenes) -> None:
     async with scenes() as there:
         many = [

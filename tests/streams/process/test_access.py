@@ -41,6 +41,8 @@ async def serving(access: Access | None, certificates: Certificates | None = Non
         web.post("/events", ok),
         web.post("/firehose", ok),
         web.get("/silences", ok),
+        web.get("/memos", ok),
+        web.post("/memos", ok),
         web.post("/silences", ok),
         web.delete("/silences/{id}", ok),
         web.post("/slack/actions", ok),
@@ -81,6 +83,8 @@ ROUTES = [
     ("GET", "/status", {READ, OPERATE}),
     ("GET", "/metrics", {READ, OPERATE}),
     ("GET", "/silences", {READ, OPERATE}),
+    ("GET", "/memos", {READ, OPERATE}),
+    ("POST", "/memos", {OPERATE}),
     ("POST", "/silences", {OPERATE}),
     ("DELETE", "/silences/1", {OPERATE}),
 ]

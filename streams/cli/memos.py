@@ -1,0 +1,105 @@
+"""``uneri note`` and ``uneri memos``: what people noted, at a running daemon."""
+
+import getpass
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+import typer
+
+from alerting.commands.answer import CommandResult
+from alerting.commands.memo import LONGEST, memo_text
+from alerting.words.mrkdwn import clean
+from config.sections.validators import scope_name
+from streams.cli.daemon_call import call_daemon
+from streams.notify.memo_routes import MemoBody
+from streams.process.times import parse_time
+
+_REFUSALS: Final = {
+    CommandResult.UNKNOWN.value: "no incident has this ID, or several begin with it; it is in the last line "
+    "of its message, and `uneri status` lists open ones",
+}
+
+
+class MemoUsageError(ValueError):
+    """A memo is not written as it must be; the message has the remedy."""
+
+
+def note(url: str, words: Sequence[str], at: str | None, scope: str) -> int:
+    """Keep a memo at the daemon at ``url``; return the exit code."""
+    try:
+        body = memo_body(words, at, scope)
+    except ValueError as error:
+        typer.echo(f"uneri: {error}", err=True)
+        return 2
+    return call_daemon("POST", f"{url}/memos", msgspec.json.encode(body), _noted, _REFUSALS)
+
+
+def memo_body(words: Sequence[str], at: str | None, scope: str, now: float | None = None) -> MemoBody:
+    """Return what to send for the words of a command line.
+
+    Raises
+    ------
+    ValueError
+        When they are no memo; the message has the remedy.
+
+    Examples
+    --------
+    >>> memo_body(["3f9a", "ios", "again"], None, "").text
+    'ios again'
+    >>> memo_body(["a", "game", "day"], "2026-01-02", "table:items").at
+    1767312000
+    """
+    moment = None
+    if at is not None:
+        moment = int((time.time() if now is None else now) if at == "now" else parse_time(at))
+    incident, said = (None, words) if moment is not None else (words[0], words[1:])
+    text = memo_text(" ".join(said))
+    if incident is not None and scope:
+        raise MemoUsageError("--scope is of a memo on the timeline: add --at TIME, such as --at now")
+    if not text:
+        wanted = (
+            "what to note" if moment is not None else "an incident and what to note, or --at TIME and what"
+        )
+        raise MemoUsageError(f"write {wanted}")
+    if len(text) > LONGEST:
+        raise MemoUsageError(f"a memo holds up to {LONGEST:,} characters, this has {len(text):,}; shorten it")
+    if scope:
+        try:
+            scope_name(scope)
+        except ValueError as error:
+            raise MemoUsageError(f"--scope {scope}: {error}") from None
+    return MemoBody(text=text, incident=incident, at=moment, scope=scope, by=getpass.getuser())
+
+
+def show_memos(url: str, incident: str | None) -> int:
+    """Print the memos of the daemon at ``url``, or those of one kind of incident; return the exit code."""
+    query = "" if incident is None else f"?incident={quote(incident, safe='')}"
+    return call_daemon("GET", f"{url}/memos{query}", None, _listed, _REFUSALS)
+
+
+def _noted(answer: dict[str, Any]) -> list[str]:
+    memo = answer["memo"]
+    if memo is None:  # the same was said before
+        return ["noted already"]
+    return [f"noted on {_about(memo)}" if memo.get("incident") else f"noted at {_shown(memo['at'])}"]
+
+
+def _listed(answer: dict[str, Any]) -> list[str]:
+    lines = []
+    for memo in answer["memos"]:
+        about = _about(memo)
+        first, *others = memo["text"].split("\n")
+        lines.append(f"{_shown(memo['at'])}  {about + '  ' if about else ''}by {clean(memo['by'])}: {first}")
+        lines += [f"    {other}" for other in others]
+    return lines or ["none"]
+
+
+def _about(memo: dict[str, Any]) -> str:
+    return f"incident {memo['incident']}" if memo.get("incident") else clean(memo["scope"])
+
+
+def _shown(at: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
