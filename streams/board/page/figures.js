@@ -52,12 +52,15 @@ export class Figures {
   parts(value, unit) {
     if (!known(value)) return [UNKNOWN, ""];
     if (unit === "share") return [this.hundred(value), "%"];
-    return [this.number(value), unit === "1/s" ? this.words.perSecond : unit === "ms" ? "ms" : ""];
+    if (unit === "ms") return value >= 1000 ? [this.two.format(value / 1000), "s"] : [this.number(value), "ms"];
+    const shown = Math.abs(value) >= 1e4 ? this.short.format(value) : this.number(value); // what fits on a wall
+    return [shown, { "1/s": this.words.perSecond, 1: this.words.perMinute }[unit] ?? ""];
   }
 
+  // A value with its unit: 1/s and 1 (a number in a step of a minute), share, ms.
   value(value, unit) {
     const [shown, of] = this.parts(value, unit);
-    return shown + (of === "ms" || (of === "%" && this.language !== "ja") ? "\u00a0" : "") + of;
+    return shown + (/^m?s$/.test(of) || (of === "%" && this.language !== "ja") ? "\u00a0" : "") + of;
   }
 
   change(value, before) {
@@ -76,12 +79,13 @@ export class Figures {
 
   measure(name) {
     const [, kind, of] = /^(value|level):(.*)$/s.exec(name) ?? [];
-    if (kind === "value") return [of, `${this.language === "ja" ? "/秒" : "/s"}`];
+    // Names of events may turn the direction of writing: isolated, they turn their own only.
+    if (kind === "value") return [`\u2068${of}\u2069`, `${this.language === "ja" ? "/秒" : "/s"}`];
     if (kind === "level") {
       const [, label, unit] = /^(.*?)(?:\[(.*)\])?$/s.exec(of);
-      return [label, unit ? ` ${unit}` : ""];
+      return [`\u2068${label}\u2069`, unit ? ` \u2068${unit}\u2069` : ""];
     }
-    return this.words.measure[name] ?? [name, ""];
+    return this.words.measure[name] ?? [`\u2068${name}\u2069`, ""];
   }
 
   days(value) {

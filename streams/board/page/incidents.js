@@ -6,9 +6,19 @@ const versioned = (one) => (one.version ? `${one.name} ${one.version}` : one.nam
 export const about = (scope) => (scope.from === undefined ? versioned(scope) : `${scope.from} → ${scope.to}`);
 const kind = (scope, words) => words.kind[scope.kind] ?? scope.kind;
 
-// How severe a page is decides its colour; growth is never more than a hint.
-export const weight = (incident) =>
-  ["growth", "shift"].includes(incident.verdict) || incident.severity?.level === "low" ? { verdict: "growth" } : { verdict: "spike" };
+// People are called for a page; what is in the digest, silenced or held is listed, and leaves the wall quiet.
+export const calls = (incident) => (incident.sent ?? "page") === "page" && incident.end == null;
+
+// The colour of an incident: somebody who acknowledged it is at work, and growth is never more than a hint.
+export const weight = (incident) => {
+  if (incident.sent === "none") return "well";
+  const calm = incident.acknowledged || incident.sent === "digest" || ["growth", "shift"].includes(incident.verdict);
+  return calm || incident.severity?.level === "low" ? "warning" : "critical";
+};
+
+const ORDER = ["critical", "warning", "well"];
+export const byWeight = (incidents) =>
+  [...incidents].sort((a, b) => ORDER.indexOf(weight(a)) - ORDER.indexOf(weight(b)) || b.start - a.start);
 
 export const size = (incident, figures, words) => {
   const { failures, measure, observed, expected, verdict, error_type: type } = incident;
@@ -24,11 +34,10 @@ const carriers = (incident) => [incident.callers?.[0], incident.suspects?.[0]].f
 
 const Verdict = ({ of, words }) => html`<span class="mark"><${Shape} of=${of.verdict} />${words.verdict[of.verdict] ?? of.verdict}</span>`;
 
-// The rows of a wall: what, since when, who; the newest first.
+// The rows of a wall: what, since when, who; those that nobody has acknowledged first.
 export const OpenRows = ({ incidents, most, figures, words, now }) => {
-  const sorted = [...incidents].sort((a, b) => b.start - a.start);
-  const { verdict } = weight(sorted[0]);
-  return html`<section class=${`tile open ${verdict === "spike" ? "critical" : "warning"}`} data-tile="open">
+  const sorted = byWeight(incidents);
+  return html`<section class=${`tile open ${weight(sorted[0])}`} data-tile="open">
     <h2 class="label">${words.open(incidents.length)}</h2>
     <ul>
       ${sorted.slice(0, most).map(
@@ -36,9 +45,9 @@ export const OpenRows = ({ incidents, most, figures, words, now }) => {
           <${Verdict} of=${one} words=${words} />
           <b>${kind(one.scope, words)} ${about(one.scope)}</b>
           <span class="how">${size(one, figures, words)}</span>
-          ${carriers(one).map((by) => html`<span class="by" key=${by.kind}><span>${versioned(by)}</span> ${figures.percent(by.share)}</span>`)}
+          ${carriers(one).map((by) => html`<span class="by" key=${by.kind}><bdi>${versioned(by)}</bdi> ${figures.percent(by.share)}</span>`)}
           <span class="when">${words.for(figures.duration(now - one.start))}</span>
-          ${one.acknowledged && html`<span>${words.acknowledged(one.acknowledged.by)}</span>`}
+          ${one.acknowledged && html`<span class="ack">${words.acknowledged(one.acknowledged.by)}</span>`}
         </li>`,
       )}
     </ul>
@@ -46,19 +55,24 @@ export const OpenRows = ({ incidents, most, figures, words, now }) => {
   </section>`;
 };
 
-export const QuietRow = ({ last, figures, words, now }) =>
-  html`<section class="tile quiet" data-tile="open">
+export const QuietRow = ({ incidents = [], last, figures, words, now }) => {
+  const digest = incidents.filter((one) => one.sent === "digest").length;
+  const held = incidents.filter((one) => one.sent === "none").length;
+  return html`<section class="tile quiet" data-tile="open">
     <p>
       <b>${words.openNone}</b>
+      ${digest > 0 && html`<span class="last">${words.inDigest(digest)}</span>`}
+      ${held > 0 && html`<span class="last">${words.held(held)}</span>`}
       ${last
         ? html`<span class="last">
-            ${words.last} <${Verdict} of=${last} words=${words} /> ${kind(last.scope, words)} ${about(last.scope)},
+            ${words.last} <${Verdict} of=${last} words=${words} /> ${kind(last.scope, words)} <bdi>${about(last.scope)}</bdi>,
             ${" "}${words.ago(figures.duration(now - (last.end ?? last.start)))}
-            ${last.memos?.length > 0 && html` · ${words.memos}: ${last.memos.at(-1).text}`}
+            ${last.memos?.length > 0 && html` · ${words.memos}: <bdi>${last.memos.at(-1).text}</bdi>`}
           </span>`
         : html`<span class="last">${words.lastNone}</span>`}
     </p>
   </section>`;
+};
 
 const safe = (url) => {
   try {
@@ -68,58 +82,87 @@ const safe = (url) => {
   }
 };
 
-const Shares = ({ title, of, figures }) =>
-  of?.length > 0 &&
+// A link only where it leads to the web: what an event says may be anything.
+const Link = ({ to, children }) => (safe(to) ? html`<a href=${to} rel="noreferrer">${children}</a>` : children);
+
+const Part = ({ title, children }) =>
   html`<div>
     <dt>${title}</dt>
-    <dd>
-      <ul class="rows">
-        ${of.map(
-          (one) => html`<li key=${`${one.kind} ${versioned(one)}`}><span class="what">${versioned(one)}</span><span class="number">${figures.percent(one.share)}</span></li>`,
-        )}
-      </ul>
-    </dd>
+    <dd><ul class="rows">${children}</ul></dd>
   </div>`;
 
-const Links = ({ of }) => {
-  const links = Object.entries(Object.assign({}, ...(of.examples ?? []).map((one) => one.links ?? {}))).filter(([, url]) => safe(url));
-  return links.length === 0 ? null : html`<p class="links">${links.map(([name, url]) => html`<a href=${url} rel="noreferrer" key=${name}>${name}</a>`)}</p>`;
-};
+const Shares = ({ title, of, figures }) =>
+  of?.length > 0 &&
+  html`<${Part} title=${title}>
+    ${of.map((one) => html`<li key=${`${one.kind} ${versioned(one)}`}><span class="what">${versioned(one)}</span><span class="number">${figures.percent(one.share)}</span></li>`)}
+  </${Part}>`;
+
+const Changes = ({ of, figures, words }) =>
+  of?.length > 0 &&
+  html`<${Part} title=${words.changed}>
+    ${of.map(
+      (one, place) => html`<li key=${place}>
+        <span class="what"><${Link} to=${one.url}><bdi>${one.what} ${one.version}</bdi></${Link}> <bdi>${about(one.of)}</bdi></span>
+        <span class="aside">${[one.by, figures.time(one.ts)].filter(Boolean).join(" · ")}</span>
+      </li>`,
+    )}
+  </${Part}>`;
+
+const Memos = ({ of, figures, words, now }) =>
+  of?.length > 0 &&
+  html`<${Part} title=${words.memos}>
+    ${of.map((memo) => html`<li class="memo" key=${memo.id}><span>${memo.text}</span> <span class="aside">${memo.by} · ${figures.moment(memo.at, now)}</span></li>`)}
+  </${Part}>`;
+
+const clientOf = (request) => [request.client?.name, request.client?.version, request.client?.tenant].filter(Boolean).join(" ");
+
+const Examples = ({ of, figures, words }) =>
+  of?.length > 0 &&
+  html`<div class="examples">
+    <h3 class="aside">${words.examples}</h3>
+    <ul class="rows">
+      ${of.map(
+        (one, place) => html`<li key=${place}>
+          <span class="what">
+            <b>${words.why[one.why] ?? one.why}</b> ${figures.time(one.ts)} · ${one.route ?? one.function ?? one.service}
+            ${one.status != null && ` · ${one.status}`}${one.error_type && ` · ${one.error_type}`}
+            ${one.ms?.total != null && ` · ${figures.value(one.ms.total, "ms")}`}${clientOf(one) && ` · ${clientOf(one)}`}
+          </span>
+          ${Object.entries(one.links ?? {}).map(([name, url]) => safe(url) && html`<${Link} to=${url} key=${name}>${words.links[name] ?? name}</${Link}>`)}
+          ${one.sample && html`<code>${one.sample}</code>`}
+        </li>`,
+      )}
+    </ul>
+  </div>`;
 
 const Card = ({ of, figures, words, now }) =>
   html`<article class="card tile" aria-labelledby=${`i-${of.id}`}>
     <header>
-      <p class=${`badge ${weight(of).verdict === "spike" ? "critical" : "warning"}`}><${Verdict} of=${of} words=${words} /></p>
-      <h2 id=${`i-${of.id}`}><span class="kind">${kind(of.scope, words)}</span> ${about(of.scope)}</h2>
+      <p class=${`badge ${weight(of)}`}><${Verdict} of=${of} words=${words} /></p>
+      <h2 id=${`i-${of.id}`}><span class="kind">${kind(of.scope, words)}</span> <bdi>${about(of.scope)}</bdi></h2>
       <p class="aside">
-        ${words.state_[of.state] ?? of.state} · ${words.since(figures.moment(of.start, now))} · ${words.for(figures.duration((of.end ?? now) - of.start))}
+        ${of.sent !== undefined && `${words.sent[of.sent] ?? of.sent} · `}${words.state_[of.state] ?? of.state} · ${words.since(figures.moment(of.start, now))} · ${words.for(figures.duration((of.end ?? now) - of.start))}
       </p>
     </header>
+    ${of.acknowledged && html`<p class="ack">${words.acknowledged(of.acknowledged.by)}</p>`}
+    ${of.sent === "none" && of.reason && html`<p class="aside">${of.reason}</p>`}
     <p class="size">${size(of, figures, words)}</p>
     <p class="sentence" lang="en">${of.sentence}</p>
-    <${Links} of=${of} />
     <dl class="shares">
       <${Shares} title=${words.callers} of=${of.callers} figures=${figures} />
       <${Shares} title=${words.clients} of=${of.suspects} figures=${figures} />
       ${of.members?.length > 0 &&
-      html`<div>
-        <dt>${words.alsoAffected}</dt>
-        <dd>
-          <ul class="rows">
-            ${of.members.map(
-              (one) => html`<li key=${one.id}>
-                <span class="what">${kind(one.scope, words)} ${about(one.scope)}</span><span class="aside">${figures.measure(one.measure)[0]}</span>
-              </li>`,
-            )}
-          </ul>
-        </dd>
-      </div>`}
-      ${of.memos?.length > 0 &&
-      html`<div>
-        <dt>${words.memos}</dt>
-        <dd><ul class="rows">${of.memos.map((memo, place) => html`<li key=${place}><span class="what">${memo.text}</span><span class="aside">${memo.by}</span></li>`)}</ul></dd>
-      </div>`}
+      html`<${Part} title=${words.alsoAffected}>
+        ${of.members.map(
+          (one) => html`<li key=${one.id}>
+            <span class="what">${kind(one.scope, words)} <bdi>${about(one.scope)}</bdi></span><span class="aside">${figures.measure(one.measure)[0]}</span>
+          </li>`,
+        )}
+      </${Part}>`}
+      <${Changes} of=${of.changes} ...${{ figures, words }} />
+      <${Memos} of=${of.memos} ...${{ figures, words, now }} />
     </dl>
+    <${Examples} of=${of.examples} ...${{ figures, words }} />
   </article>`;
 
 const fits = (incident, wanted, words) => {
@@ -141,7 +184,7 @@ export class IncidentsPage extends Component {
   }
 
   render({ wall, figures, words, now }, { wanted }) {
-    const all = [...wall.incidents].sort((a, b) => b.start - a.start);
+    const all = byWeight(wall.incidents);
     const found = all.filter((one) => fits(one, wanted.toLowerCase().split(/\s+/).filter(Boolean), words));
     return html`<div class="list">
       <div class="finder">

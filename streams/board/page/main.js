@@ -6,7 +6,7 @@ import { keep, kept } from "./kept.js";
 import { worst } from "./level.js";
 import { Rotation } from "./rotation.js";
 import { hasSession, signIn, signOut, tokenInAddress } from "./session.js";
-import { Banner, DeskHeader, stateOf, TvHeader } from "./shell.js";
+import { Banner, DeskHeader, openOf, stateOf, TvHeader } from "./shell.js";
 import { SignInPage } from "./sign_in.js";
 import { html, render } from "./view.js";
 import { DeskWall, TV_PAGES, TvWall } from "./wall.js";
@@ -109,7 +109,7 @@ function draw() {
   root.lang = language;
   root.dataset.look = lookNow();
   root.classList.toggle("tv", tv);
-  const open = view.wall?.incidents.length ?? 0;
+  const open = openOf(view.wall);
   document.title = `${open > 0 ? `(${open}) ` : ""}${view.signIn === null ? figures.words.state[view.state] : figures.words.signIn.title} · Uneri`;
   render(html`<${Page} />`, document.getElementById("board"));
 }
@@ -149,7 +149,7 @@ if (tv) {
     pages: tvPages.length ? tvPages : ["overview"],
     every: Number(asked.get("every")) || undefined,
     turn: (page) => update({ page }),
-    held: () => view.wall !== null && (view.wall.incidents.length > 0 || worst([...view.wall.numbers, ...view.wall.tables]) === "critical"),
+    held: () => view.wall !== null && (openOf(view.wall) > 0 || worst([...view.wall.numbers, ...view.wall.tables]) === "critical"),
   }).start();
 }
 

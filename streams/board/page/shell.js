@@ -1,8 +1,9 @@
 // What is around every page: the state of everything, how old the data are, where else to go.
+import { calls } from "./incidents.js";
 import { Shape } from "./level.js";
 import { Component, html } from "./view.js";
 
-const MARKS = { well: "well", attention: "threshold", learning: "growth", stale: "stale", unknown: "stale" };
+const MARKS = { well: "well", attention: "threshold", learning: "growth", stale: "stale", lost: "stale", unknown: "stale" };
 
 // Tells every second how old the data are, and redraws only itself.
 export class Freshness extends Component {
@@ -27,7 +28,7 @@ export class Banner extends Freshness {
     const since = (at) => figures.duration(Math.max(0, now - at));
     let said = null;
     if (lost !== null)
-      said = wall === null ? words.neverFound : `${words.lost(since(lost))} ${wall.at === null ? "" : words.lostSince(figures.moment(wall.at, now))}`;
+      said = wall === null ? words.neverFound : [words.lost(since(lost)), wall.at !== null && words.shown(figures.moment(wall.at, now))].filter(Boolean).join(" · ");
     else if (trouble) said = trouble;
     else if (wall !== null && wall.at !== null && now - wall.at > wall.stale_after) said = words.stale(since(wall.at), figures.moment(wall.at, now));
     return html`<div class="banner" role="alert">${said && html`<p><${Shape} of="stale" />${said}</p>`}</div>`;
@@ -36,14 +37,17 @@ export class Banner extends Freshness {
 
 export const stateOf = (wall, lost, now) => {
   if (wall === null) return "unknown";
-  if (lost !== null || (wall.at !== null && now - wall.at > wall.stale_after)) return "stale";
-  if (wall.incidents.length > 0 && wall.state === "well") return "attention";
+  if (lost !== null) return "lost";
+  if (wall.at !== null && now - wall.at > wall.stale_after) return "stale";
+  if (wall.incidents.some(calls) && wall.state === "well") return "attention";
   return wall.state;
 };
 
+export const openOf = (wall) => wall?.incidents.filter(calls).length ?? 0;
+
 export const State = ({ wall, state, words }) => {
-  const open = wall?.incidents.length ?? 0;
-  const said = open > 0 && state !== "stale" ? words.open(open) : words.state[state];
+  const open = openOf(wall);
+  const said = open > 0 && !["stale", "lost"].includes(state) ? words.open(open) : words.state[state];
   return html`<p class=${`state ${state}`} role="status"><${Shape} of=${MARKS[state]} /><span>${said}</span></p>`;
 };
 
@@ -69,7 +73,7 @@ const Link = ({ to, page, go, children }) =>
 
 export const DeskHeader = ({ view, actions, figures, words, clock }) => {
   const { wall, page, look, state } = view;
-  const open = wall?.incidents.length ?? 0;
+  const open = openOf(wall);
   return html`<header class="head">
     <a class="skip" href="#main" onClick=${(event) => (event.preventDefault(), document.getElementById("main").focus())}>${words.skip}</a>
     <p class="brand"><svg viewBox="0 0 32 20" aria-hidden="true"><path d="M2 13c5 0 6-9 11-9s5 8 10 8c3 0 5-3 7-3" /></svg>${words.name}</p>

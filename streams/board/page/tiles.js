@@ -28,6 +28,8 @@ export const NumberTile = ({ of, figures, words }) => {
   </${Tile}>`;
 };
 
+const Time = ({ parts: [value, unit] }) => html`<span class="value">${value}</span><span class=${`unit ${unit}`}>${unit}</span>`;
+
 export const LayersTile = ({ layers, figures, words }) =>
   html`<${Tile} name="layers" kind="layers" label=${words.layers} extra=${html`<span class="aside">${words.layersUnit}</span>`}>
     <dl>
@@ -35,9 +37,9 @@ export const LayersTile = ({ layers, figures, words }) =>
         (of) => html`<div class=${`layer ${level(of)}`} key=${of.id}>
           <dt>${words.layer[of.id]}</dt>
           <dd>
-            <span class="value">${figures.number(of.p95)}</span><span class="unit">ms</span>
+            <${Time} parts=${figures.parts(of.p95, "ms")} />
             <${Mark} of=${of} words=${words} />
-            <span class="rest">p50 ${figures.number(of.p50)} · p99 ${figures.number(of.p99)}</span>
+            <span class="rest">p50 ${figures.value(of.p50, "ms")} · p99 ${figures.value(of.p99, "ms")}</span>
           </dd>
         </div>`,
       )}
@@ -56,7 +58,7 @@ export const TableTile = ({ of, figures, words, label }) => {
   const left = of.days_left === null ? null : of.days_left <= 0 ? words.atLimit : words.limitIn(figures.days(of.days_left));
   const parts = of.share === null ? [figures.number(of.used), unit] : figures.parts(of.share, "share");
   return html`<${Tile} of=${of} name=${`table-${of.label}`} label=${label} extra=${html`<span class="aside">${of.account}</span>`}>
-    <p class="name"><span>${of.label}</span>${left && html`<span class="left">${left}</span>`}</p>
+    <p class="name"><span title=${of.label}>${of.label}</span>${left && html`<span class="left">${left}</span>`}</p>
     <div class="figure"><${Big} parts=${parts} size="middle" /><${Spark} now=${of.trend} /></div>
     <${Meter} share=${of.share} />
     <p class="note">
@@ -70,7 +72,7 @@ export const ConcurrencyTile = ({ of, figures, words }) =>
   html`<${Tile} of=${of} name=${`concurrency-${of.account}`} label=${words.concurrency} extra=${html`<span class="aside">${of.account}</span>`}>
     <p class="name"><span>${of.holders[0]?.label ?? "\u00a0"}</span>${of.holders[0] && html`<span class="left">${figures.percent(of.holders[0].share)}</span>`}</p>
     <div class="figure">
-      <${Big} parts=${of.share === null ? figures.parts(of.used, "1") : figures.parts(of.share, "share")} size="middle" /><${Spark} now=${of.trend} />
+      <${Big} parts=${of.share === null ? figures.parts(of.used) : figures.parts(of.share, "share")} size="middle" /><${Spark} now=${of.trend} />
     </div>
     <${Meter} share=${of.share} />
     <p class="note">
@@ -87,7 +89,7 @@ export const QuotasTile = ({ quotas, figures, words, most = 4 }) => {
       : html`<ul class="rows">
           ${sorted.slice(0, most).map(
             (of) => html`<li class=${level(of)} key=${`${of.account} ${of.label}`}>
-              <span class="what">${of.label} <small>${of.account}</small></span><${Mark} of=${of} words=${words} />
+              <span class="what" title=${of.label}>${of.label} <small>${of.account}</small></span><${Mark} of=${of} words=${words} />
               <span class="number">${figures.percent(of.share)}</span>
             </li>`,
           )}
@@ -104,8 +106,7 @@ export const LimitsTile = ({ throttles, quotas, figures, words }) => {
   const wrong = level(throttles ?? {}) !== "well" ? throttles : first && level(first) !== "well" ? first : {};
   const tenth = first?.share == null ? null : Math.min(1, Math.floor(first.share * 10 + 1) / 10);
   const held = first == null ? words.noQuotas : level(first) === "well" ? words.quotasBelow(figures.percent(tenth)) : figures.percent(first.share);
-  return html`<${Tile} of=${bad === "well" ? {} : wrong} name="limits" label=${words.number.throttles}
-      extra=${throttles && html`<span class="aside">${words.perMinute}</span>`}>
+  return html`<${Tile} of=${bad === "well" ? {} : wrong} name="limits" label=${words.number.throttles}>
     <div class="figure">
       <${Big} parts=${figures.parts(throttles?.value ?? null, "1")} size="middle" /><${Spark} now=${throttles?.trend ?? []} />
     </div>
@@ -145,7 +146,7 @@ const Ranking = ({ title, places, figures, words, most }) => {
       : html`<ol class="rows">
           ${places.slice(0, most).map(
             (place) => html`<li key=${`${place.scope.kind} ${place.label}`}>
-              <span class="what">${place.label}</span><span class="number">${figures.value(place.value, place.unit)}</span>
+              <span class="what" title=${place.label}>${place.label}</span><span class="number">${figures.value(place.value, place.unit)}</span>
               <${Meter} share=${top ? place.value / top : null} />
             </li>`,
           )}
@@ -165,7 +166,7 @@ export const ValueTile = ({ of, figures, words }) => {
   const day = figures.change(of.day, of.day_before);
   const month = figures.change(of.month, of.month_before);
   return html`<${Tile} name=${`value-${of.key}`} kind="valued" label=${of.key} extra=${html`<span class="aside">${words.day}</span>`}>
-    <div class="figure"><${Big} parts=${figures.parts(of.day, "1")} size="middle" /><${Spark} now=${of.trend} /></div>
+    <div class="figure"><${Big} parts=${figures.parts(of.day)} size="middle" /><${Spark} now=${of.trend} /></div>
     <p class="note">${day ? words.onDayBefore(day) : "\u00a0"}</p>
     <p class="note">${words.month} <b>${figures.number(of.month)}</b> ${month && html`<span>${words.onMonthBefore(month)}</span>`}</p>
   </${Tile}>`;

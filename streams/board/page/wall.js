@@ -1,5 +1,5 @@
 // The wall: on a desk, all of it, to scroll; on a screen on the wall, one page that fits, then the next.
-import { OpenRows, QuietRow } from "./incidents.js";
+import { calls, OpenRows, QuietRow } from "./incidents.js";
 import { byWorst } from "./level.js";
 import {
   CallsTile,
@@ -23,10 +23,12 @@ const Learning = ({ wall, figures, words }) =>
     <p><b>${words.state.learning}.</b> ${words.learning(Math.min(Math.floor(wall.learning.days) + 1, wall.learning.of), wall.learning.of)} ${words.learningMore}</p>
   </section>`;
 
-const Open = ({ wall, most, figures, words, now }) =>
-  wall.incidents.length > 0
-    ? html`<${OpenRows} incidents=${wall.incidents} ...${{ most, figures, words, now }} />`
-    : html`<${QuietRow} last=${wall.last} ...${{ figures, words, now }} />`;
+const Open = ({ wall, most, figures, words, now }) => {
+  const open = wall.incidents.filter(calls);
+  return open.length > 0
+    ? html`<${OpenRows} incidents=${open} ...${{ most, figures, words, now }} />`
+    : html`<${QuietRow} incidents=${wall.incidents} last=${wall.last} ...${{ figures, words, now }} />`;
+};
 
 export const DeskWall = ({ wall, figures, words, look, now }) => {
   const common = { figures, words, look };
@@ -56,8 +58,7 @@ const Overview = ({ wall, common, now }) => {
   const [throttles] = wall.numbers.filter((of) => of.id === "throttles");
   const [table] = byWorst(wall.tables);
   const [concurrency] = byWorst(wall.concurrency);
-  const many = Math.min(wall.incidents.length, 3);
-  return html`<div class=${`tv-page overview open-${many}`}>
+  return html`<div class="tv-page overview">
     <div class="numbers">
       ${wall.numbers.filter((of) => of !== throttles).map((of) => html`<${NumberTile} of=${of} key=${of.id} ...${common} />`)}
     </div>
@@ -68,7 +69,7 @@ const Overview = ({ wall, common, now }) => {
       <${LimitsTile} throttles=${throttles} quotas=${wall.quotas} ...${common} />
     </div>
     <${CallsTile} calls=${wall.calls} tv=${true} ...${common} />
-    ${wall.learning && wall.incidents.length === 0
+    ${wall.learning && !wall.incidents.some(calls)
       ? html`<${Learning} wall=${wall} ...${common} />`
       : html`<${Open} wall=${wall} most=${2} now=${now} ...${common} />`}
   </div>`;

@@ -1,5 +1,6 @@
 """The board in a real browser: every screen, look and language, what people read, and what they press."""
 
+import re
 import time
 from collections.abc import Iterator
 from itertools import product
@@ -14,7 +15,7 @@ from streams.board.wall import Wall
 from tests.alerting.browser import chromium
 from tests.streams.board.board_server import BoardThread
 from tests.streams.board.shown import Shown
-from tests.streams.board.wall_given import HOSTILE, KINDS, hostile_wall, wall_given
+from tests.streams.board.wall_given import HOSTILE, KINDS, hostile_wall, incidents, wall_given
 
 WIDTHS = (390, 768, 1440, 1920, 3840)
 ROOT = Path(__file__).parents[3]
@@ -45,8 +46,8 @@ def board() -> Iterator[BoardThread]:
         yield served
 
 
-def given(kind: str = "calm", language: Any = "en") -> Wall:
-    return wall_given(kind, int(time.time()), language=language)
+def given(kind: str = "calm", language: Any = "en", **changes: Any) -> Wall:
+    return replace(wall_given(kind, int(time.time()), language=language), **changes)
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
@@ -202,7 +203,51 @@ def test_names_of_events_are_text_everywhere(browser: Browser) -> None:
                 assert shown.page.title().endswith("· Uneri")
                 hrefs = shown.page.eval_on_selector_all("a[href]", "(all) => all.map((one) => one.href)")
                 assert [href for href in hrefs if not href.startswith("http")] == []
+                over = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+                for width in WIDTHS:
+                    shown.page.set_viewport_size({"width": width, "height": width * 9 // 16})
+                    assert shown.page.evaluate(over) == 0, (path, width)
                 assert shown.wrong == [], "nothing was even tried, so nothing had to be refused"
+
+
+def test_the_wall_is_red_for_pages_only_and_amber_for_what_somebody_works_on(browser: Browser) -> None:
+    now = int(time.time())
+    digest, silenced, page = (
+        one | {"sent": sent, "reason": "silenced by mika"}
+        for one, sent in zip(
+            incidents(now, "growth", "limit", "spike"), ("digest", "none", "page"), strict=True
+        )
+    )
+    with BoardThread(given(incidents=[digest, silenced])) as board, Shown(browser, board.url) as shown:
+        state, quiet = shown.page.locator(".state"), shown.tile("open")
+        expect(state).to_have_text("All well")
+        expect(quiet).to_contain_text("No incident is open")
+        expect(quiet).to_contain_text("1 growing, in the digest")
+        expect(quiet).to_contain_text("1 silenced or held")
+        board.show(given(incidents=[digest, silenced, page]))
+        expect(state).to_have_text("1 incident open")
+        expect(shown.tile("open")).to_have_class(re.compile("critical"))
+        board.show(given(incidents=[digest, silenced, page | {"acknowledged": {"by": "mika", "at": now}}]))
+        expect(shown.tile("open")).to_have_class(re.compile("warning"))
+        expect(shown.tile("open")).to_contain_text("acknowledged by mika")
+        shown.page.get_by_role("link", name="Incidents").click()
+        expect(shown.page.locator(".card .badge")).to_have_text(["spike", "growth", "limit"])
+        expect(shown.page.get_by_text("silenced by mika")).to_be_visible()
+
+
+def test_an_incident_shows_what_changed_before_its_requests_and_what_was_learnt(browser: Browser) -> None:
+    with BoardThread(given("busy")) as board, Shown(browser, f"{board.url}/?incidents") as shown:
+        card = shown.page.locator(".card", has_text="37 wcu/s")
+        expect(card.get_by_role("link", name="deploy 42")).to_have_attribute(
+            "href", "https://ci.example.com/42"
+        )
+        expect(card.get_by_role("link", name="trace").first).to_have_attribute(
+            "href", "https://console.example.com/trace/1"
+        )
+        expect(card.locator(".examples")).to_contain_text("POST /items/{id} · 500 · Provisioned")
+        expect(card.locator(".examples")).to_contain_text("812 ms · ios 3.2.1 game-42")
+        expect(card.locator(".memo")).to_contain_text("retries without backoff")
+        expect(card.locator(".memo")).to_contain_text("mika")
 
 
 def test_incidents_are_found_by_what_people_call_them(browser: Browser) -> None:
@@ -222,7 +267,7 @@ def test_incidents_are_found_by_what_people_call_them(browser: Browser) -> None:
 def test_an_incident_shows_who_causes_it_and_since_when(browser: Browser) -> None:
     with BoardThread(given("busy")) as board, Shown(browser, f"{board.url}/?incidents") as shown:
         card = shown.page.locator(".card", has_text="37 wcu/s")
-        expect(card.get_by_role("heading")).to_have_text("table items")
+        expect(card.get_by_role("heading", level=2)).to_have_text("table items")
         expect(card).to_contain_text("usually 8")
         expect(card).to_contain_text("inventory-put-item91 %")
         expect(card).to_contain_text("ios 3.2.188 %")
@@ -283,9 +328,11 @@ def test_times_are_those_of_the_configured_zone(browser: Browser) -> None:
 
 def test_both_languages_say_the_same_things(browser: Browser, board: BoardThread) -> None:
     compared = """async () => {
-      const { LANGUAGES } = await import(document.querySelector("script[type=module]").src.replace("main",
-      "words")); const shape = (thing) => typeof thing === "object" && !Array.isArray(thing)
-        ? Object.fromEntries(Object.keys(thing).sort().map((key) => [key, shape(thing[key])])) : typeof thing;
+      const main = document.querySelector("script[type=module]").src;
+      const { LANGUAGES } = await import(main.replace("main", "words"));
+      const shape = (thing) => typeof thing === "object" && !Array.isArray(thing)
+        ? Object.fromEntries(Object.keys(thing).sort().map((key) => [key, shape(thing[key])]))
+        : typeof thing;
       return Object.values(LANGUAGES).map((words) => JSON.stringify(shape(words)));
     }"""
     with Shown(browser, board.url) as shown:
@@ -294,22 +341,36 @@ def test_both_languages_say_the_same_things(browser: Browser, board: BoardThread
 
 
 def test_figures_have_as_many_digits_now_as_in_a_minute(browser: Browser, board: BoardThread) -> None:
-    shares = """async () => {
-      const { Figures } = await import(document.querySelector("script[type=module]").src.replace("main",
-      "figures")); const [en, ja] = ["en", "ja"].map((language) => new Figures(language, "Asia/Tokyo"));
+    written = """async (given) => {
+      const main = document.querySelector("script[type=module]").src;
+      const { Figures } = await import(main.replace("main", "figures"));
+      const [en, ja] = ["en", "ja"].map((language) => new Figures(language, "Asia/Tokyo"));
       return {
-        shares: [0, 0.00001, 0.00018, 0.0002, 0.018, 0.02, 0.34, 0.994, 0.9999, 1, 1.2].map((share) =>
-        en.hundred(share)), numbers: [0, 0.034, 4.12, 38.4, 412.3, 1234.6, 1284000, null].map((value) =>
-        en.number(value)), changes: [[103, 100], [100, 103], [100, 100], [2000, 100], [5, 0], [null,
-        1]].map(([now, then]) => en.change(now, then)), times: [12, 119, 7000, 200000, 0.5].map((seconds) =>
-        `${en.duration(seconds)}, ${ja.duration(seconds)}`), days: [0.5, 1, 2.44, 9.4, 41.2].map((days) =>
-        `${en.days(days)}, ${ja.days(days)}`),
+        shares: given.shares.map((share) => en.hundred(share)),
+        numbers: given.numbers.map((value) => en.number(value)),
+        changes: given.changes.map(([now, then]) => en.change(now, then)),
+        times: given.times.map((value) => en.value(value, "ms")),
+        spans: given.spans.map((seconds) => `${en.duration(seconds)}, ${ja.duration(seconds)}`),
+        days: given.days.map((days) => `${en.days(days)}, ${ja.days(days)}`),
       };
     }"""
+    given = {
+        "shares": [0, 0.00001, 0.00018, 0.0002, 0.018, 0.02, 0.34, 0.994, 0.9999, 1, 1.2],
+        "numbers": [0, 0.034, 4.12, 38.4, 412.3, 1234.6, 1_284_000, None],
+        "changes": [[103, 100], [100, 103], [100, 100], [2000, 100], [5, 0], [None, 1]],
+        "times": [4.2, 84.2, 412, 1840, 12345],
+        "spans": [12, 119, 7000, 200_000, 0.5],
+        "days": [0.5, 1, 2.44, 9.4, 41.2],
+    }
     with Shown(browser, board.url) as shown:
-        said = shown.page.evaluate(shares)
-    assert said["shares"] == ["0", "<0.01", "0.02", "0.02", "1.8", "2.0", "34", "99", "99", "100", "120"]
-    assert said["numbers"] == ["0", "0.034", "4.1", "38", "412", "1,230", "1.28M", "–"]
-    assert said["changes"] == ["+3\u00a0%", "−2\u00a0%", "±0\u00a0%", "20×", None, None]
-    assert said["times"] == ["12 s, 12秒", "1 min, 1分", "1 h, 1時間", "2 days, 2日", "0 s, 0秒"]
-    assert said["days"] == ["12 h, 12時間", "1 day, 1日", "2.4 days, 2.4日", "9 days, 9日", "41 days, 41日"]
+        said = shown.page.evaluate(written, given)
+    assert {
+        name: [each and each.replace("\u00a0", " ") for each in each_] for name, each_ in said.items()
+    } == {
+        "shares": ["0", "<0.01", "0.02", "0.02", "1.8", "2.0", "34", "99", "99", "100", "120"],
+        "numbers": ["0", "0.034", "4.1", "38", "412", "1,230", "1.28M", "–"],
+        "changes": ["+3 %", "−2 %", "±0 %", "20×", None, None],
+        "times": ["4.2 ms", "84 ms", "412 ms", "1.8 s", "12 s"],
+        "spans": ["12 s, 12秒", "1 min, 1分", "1 h, 1時間", "2 days, 2日", "0 s, 0秒"],
+        "days": ["12 h, 12時間", "1 day, 1日", "2.4 days, 2.4日", "9 days, 9日", "41 days, 41日"],
+    }

@@ -84,9 +84,40 @@ def incidents(at: int, *names: str) -> list[dict[str, object]]:
     """Return incidents of these kinds as they are at ``at``."""
     found = {one.name: one.dispatch.notice for one in examples.examples(at) if one.dispatch.notice}
     return [
-        incident_to_json(found[name].incidents[0], Links(LinksSettings())) | {"sent": "page", "reason": ""}
+        incident_to_json(found[name].incidents[0], Links(LinksSettings()))
+        | {"id": name, "sent": "page", "reason": ""}
         for name in names
     ]
+
+
+def detailed(incident: dict[str, object], at: int) -> dict[str, object]:
+    """Return an incident with all that one may have: a change before it, requests, memos."""
+    function = {"kind": "function", "cloud": "aws", "account": "123456789012", "name": "inventory-put-item"}
+    request = {
+        "why": "failed",
+        "ts": at - 130.0,
+        "id": "Kz1f",
+        "route": "POST /items/{id}",
+        "client": {"name": "ios", "version": "3.2.1", "tenant": "game-42"},
+        "status": 500,
+        "error_type": "ProvisionedThroughputExceededException",
+        "ms": {"total": 812.0},
+        "sample": '{"items": 48, "retry": 3}',
+        "links": {
+            "trace": "https://console.example.com/trace/1",
+            "request": "https://console.example.com/logs/1",
+        },
+    }
+    change = {"ts": at - 1560, "of": function, "what": "deploy", "version": "42", "by": "ci", "after": 120}
+    memo = {"id": "m1", "incident": "spike", "at": at - 7 * 86_400, "written": at - 7 * 86_400, "by": "mika"}
+    return incident | {
+        "examples": [
+            request,
+            request | {"why": "slowest", "status": 200, "error_type": None, "ms": {"total": 4120.0}},
+        ],
+        "changes": [change | {"url": "https://ci.example.com/42"}],
+        "memos": [memo | {"text": "ios 3.2.1 retries without backoff;\nrolled back by release management."}],
+    }
 
 
 def ranked(kind: str, unit: Any, *places: tuple[str, float]) -> list[WallRanked]:
@@ -232,7 +263,7 @@ def _table(label: str, account: str, used: float, limit: float, *, days: float, 
 def _busy(calm: Wall, at: int) -> Wall:
     requests, user, backend, fatal, throttles = calm.numbers
     items, *rest = calm.tables
-    began = at - 24 * 60
+    spike, fatal_error, absence = incidents(at, "spike", "fatal", "absence")
 
     def up(curve: list[float | None], times: float) -> list[float | None]:
         first = len(curve) - 24
@@ -292,7 +323,7 @@ def _busy(calm: Wall, at: int) -> Wall:
             *calm.concurrency[1:],
         ],
         calls=calm.calls and replace(calm.calls, observed=observed),
-        incidents=incidents(began + 24 * 60, "spike", "fatal", "absence"),
+        incidents=[detailed(spike, at), fatal_error, absence],
     )
 
 
@@ -345,8 +376,18 @@ def hostile_wall(now: int) -> Wall:
         "error_type": HOSTILE,
         "state": HOSTILE,
         "members": [{"scope": scope, "measure": HOSTILE, "id": HOSTILE}],
-        "examples": [{"links": links}],
-        "memos": [{"text": HOSTILE, "by": HOSTILE}],
+        "changes": [
+            {
+                "ts": now,
+                "of": scope,
+                "what": HOSTILE,
+                "version": HOSTILE,
+                "by": HOSTILE,
+                "url": links["trace"],
+            }
+        ],
+        "examples": [{"why": HOSTILE, "ts": now, "route": HOSTILE, "sample": HOSTILE, "links": links}],
+        "memos": [{"id": "m", "at": now, "text": HOSTILE, "by": HOSTILE}],
     }
     return replace(
         made,
