@@ -51,12 +51,13 @@ async def test_what_came_before_a_reload_goes_on_under_the_new_settings(kafka: s
 
         async def until(said: str) -> str:
             while line := (await log.readline()).decode():
+                sys.stderr.write(line)  # shown when the test fails
                 if said in line:
                     return line
             raise AssertionError(f"the daemon ended without {said}")
 
         try:
-            async with asyncio.timeout(150):
+            async with asyncio.timeout(300):
                 await until("started [")
                 write("C0SPARE", "floors: {rcu: {absolute: 5, relative: 1}}\ndead_letters: {share: 0.2}\n")
                 daemon.send_signal(signal.SIGHUP)
