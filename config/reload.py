@@ -6,7 +6,8 @@ from typing import Final, NamedTuple
 from config.settings import Section, Settings
 
 RESTART: Final = (
-    "time", "sources", "rollup", "redact", "dead_letters", "kafka", "local", "web", "judge.weeks",
+    "time", "sources", "rollup", "redact", "dead_letters", "kafka", "local", "web", "history",
+    "judge.weeks",
 )  # fmt: skip
 """Sections and settings that are read at the start only: the others take effect at a reload."""
 

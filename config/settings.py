@@ -13,6 +13,7 @@ from config.sections.drivers import (
     TokensSettings,
     WebSettings,
 )
+from config.sections.history import HistorySettings
 from config.sections.intake import DeadLetterSettings, RollupSettings, TimeSettings
 from config.sections.kafka_security import KafkaIamSettings, KafkaOauthSettings, KafkaTlsSettings
 from config.sections.logs import LogSettings
@@ -65,6 +66,7 @@ __all__ = [
     "Floor",
     "Floors",
     "GithubSettings",
+    "HistorySettings",
     "IncidentsSettings",
     "InputSettings",
     "JudgeSettings",
@@ -116,6 +118,7 @@ class Settings(Section):
     )
     local: LocalSettings = LocalSettings()
     web: WebSettings = WebSettings()
+    history: HistorySettings = HistorySettings()
     tokens: TokensSettings = TokensSettings()
     log: LogSettings = LogSettings()
     judge: JudgeSettings = JudgeSettings()

@@ -50,6 +50,11 @@ state_app = typer.Typer(
 )
 app.add_typer(state_app, name="state")
 
+history_app = typer.Typer(
+    help="Read what was measured and expected.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(history_app, name="history")
+
 Config = Annotated[
     Path | None,
     typer.Option("--config", metavar="F", help="Configuration file (YAML). Default: the shipped settings."),
@@ -729,6 +734,41 @@ def import_state(
 
     settings = settings_of(config)
     _exit_with(lambda: restore(settings, file))
+
+
+@history_app.command("export")
+def export_history(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Output file: .parquet or .csv.")],
+    scope: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SCOPE]...", help="table:items, function:put-*, account:…. Default: all."),
+    ] = None,
+    account: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Account id; * stands for any text. Repeatable.")
+    ] = None,
+    measure: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="wcu, errors_*, latency_p99, for example. Repeatable."),
+    ] = None,
+    callers: Annotated[bool, typer.Option("--callers", help="Also what each caller had of it.")] = False,
+    from_: From = None,
+    to: To = None,
+    tens: Annotated[
+        bool, typer.Option("--tens", help="Ten minutes a row, for up to thirteen months.")
+    ] = False,
+    config: Config = None,
+) -> None:
+    """Write a part of the history into one file, with the names of its series.
+
+    It reads the files of `history.place`; a daemon may run meanwhile.
+    """
+    from streams.cli.history import SUFFIXES, Wanted
+    from streams.cli.history import export_history as export
+
+    if file.suffix not in SUFFIXES:
+        raise fail(f"{file}: the file must end in {' or '.join(SUFFIXES)}")
+    wanted = Wanted(scope or [], account or [], measure or [], callers, _time(from_), _time(to), tens)
+    _exit_with(lambda: export(settings_of(config), file, wanted))
 
 
 @app.command()

@@ -88,8 +88,6 @@ def run_replay(options: ReplayOptions) -> int:
         token_of(options.settings)  # fails now, not after hours of reading
     if options.against is not None:
         need("scipy", "--against")
-    if options.series:
-        need("pyarrow", "--series")
     history = open_history(
         options.sources, options.settings, options.between, source=options.source, form=options.form
     )

@@ -29,6 +29,7 @@ from streams.detect.hourly_totals import HourlyLoads, HourlyUse, ends_hour
 from streams.detect.limit_findings import LimitFindings, can_be_limited
 from streams.detect.open_findings import OpenFindings
 from streams.detect.reach import Reach
+from streams.detect.step_recorder import StepRecorder
 from streams.measure.level_rows import LevelLimit
 from streams.measure.measured_step import Fresh, MeasuredStep, Named, scopes_of, series_of, values_of
 from streams.measure.measuring import Measuring
@@ -56,6 +57,8 @@ class Detect:
         Called with every judgement, for a replay that writes the series.
     capacity
         The known limits; those of the settings when absent.
+    records
+        Record every step, for the history; ``take_records`` returns them.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class Detect:
         on_judgement: OnJudgement | None = None,
         *,
         capacity: Capacity | None = None,
+        records: bool = False,
     ) -> None:
         self._shard = shard
         self._settings = settings
@@ -77,7 +81,8 @@ class Detect:
         self._floors: dict[str, Floor] = {str(name): floor for name, floor in settings.floors}
         self._on_step = on_step
         self._on_judgement = on_judgement
-        self._measuring = Measuring(sources, settings)
+        self._measuring = Measuring(sources, settings, quantiles=records)
+        self._recorder = StepRecorder(shard, settings.time.step) if records else None
         calendar = Calendar(settings.calendar, settings.judge.weeks)
         step = settings.time.step
         self._judge = Judge(settings.judge, step, calendar)
@@ -129,6 +134,10 @@ class Detect:
         """Add blocks; return the steps that they complete, with their findings."""
         return [self.judge(step) for step in self._measuring.feed(blocks)]
 
+    def take_records(self) -> list[bytes]:
+        """Return the records of the steps judged since the last call; none if they are not asked for."""
+        return self._recorder.take() if self._recorder else []
+
     def hand_over(self, sources: Sequence[str]) -> None:
         """Go on with the blocks of other sources: those so far have ended.
 
@@ -145,6 +154,8 @@ class Detect:
         judges is told with the next hour; ``ended`` are findings of this one that have ended, by id.
         """
         self._settled = None
+        if self._recorder:
+            self._recorder.name_anew()
         self._maturity.succeed(before.judgeable(), self._judge.until, self._judge.ages())
         self._capacity = before._capacity  # noqa: SLF001 - one of its kind
         self._on_step, self._on_judgement = before._on_step, before._on_judgement  # noqa: SLF001
@@ -182,6 +193,8 @@ class Detect:
             self._on_step(step.start)
         if self._on_judgement:
             self._on_judgement(judgement, self._judge.series)
+        if self._recorder:
+            self._recorder.feed(step, step.values, judgement)
         end = step.start + self._settings.time.step
         judged = JudgedStep(
             self._shard,
@@ -261,6 +274,8 @@ class Detect:
             (one.about, one.measure): row for row, one in enumerate(of_scopes, first) if one.measure.level
         }
         self._levels |= levels
+        if self._recorder:
+            self._recorder.add(of_scopes, of_edges)
         self._edges.grow(len(of_edges))
         self._explainer.add(of_edges)
         self._absences.add(of_scopes, first)
@@ -304,6 +319,8 @@ class Detect:
         parts |= self._absences.snapshot() | self._fatal.snapshot() | self._limits.snapshot()
         parts |= self._loads.snapshot() | self._use.snapshot() | self._maturity.snapshot()
         parts[OpenFindings.KIND] = self.told.snapshot()
+        if self._recorder:
+            parts |= self._recorder.snapshot()
         parts |= {f"judge/{name}": body for name, body in self._judge.snapshot().items()}
         return parts | {f"edges/{name}": body for name, body in self._edges.parts().items()}
 
@@ -323,6 +340,8 @@ class Detect:
         self._use.restore(parts)
         self._maturity.restore(parts, self._judge.until)
         self.told.restore(parts.get(OpenFindings.KIND))
+        if self._recorder:
+            self._recorder.restore(parts)
 
 
 def _limited(series: Series, limit: float | None) -> Series:

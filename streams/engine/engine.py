@@ -43,6 +43,8 @@ class Engine:
         Keep every incident, for the results of a replay; a daemon forgets old ones.
     capacity
         The known limits; those of the settings when absent.
+    records
+        Record every judged step, for the history.
     """
 
     def __init__(
@@ -54,10 +56,11 @@ class Engine:
         *,
         remember_all: bool = False,
         capacity: Capacity | None = None,
+        records: bool = False,
     ) -> None:
         self._rolling = Rolling(settings, sources, shards)
         self._judging_by: Callable[[Settings, Capacity | None], Judging] = lambda given, limits: Judging(
-            given, sources, shards, on_step, remember_all=remember_all, capacity=limits
+            given, sources, shards, on_step, remember_all=remember_all, capacity=limits, records=records
         )
         self._judging = self._judging_by(settings, capacity)
 

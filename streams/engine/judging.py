@@ -28,6 +28,7 @@ class Emitted:
     notices: list[Notice] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)  # that were judged, or wait for other sources
     watermark: int | None = None  # event time up to which everything was judged; None if unchanged
+    records: list[bytes] = field(default_factory=list)  # of judged steps, if they are asked for
 
 
 class Judging:
@@ -51,6 +52,8 @@ class Judging:
         Called with every judgement of every shard.
     capacity
         The known limits; those of the settings when absent.
+    records
+        Record every judged step, for the history.
     """
 
     def __init__(
@@ -63,12 +66,21 @@ class Judging:
         remember_all: bool = False,
         on_judgement: OnJudgement | None = None,
         capacity: Capacity | None = None,
+        records: bool = False,
     ) -> None:
         self._another: Callable[[int], Detect] = lambda shard: Detect(
-            shard, sources, settings, capacity=capacity
+            shard, sources, settings, capacity=capacity, records=records
         )
         self.detect = [
-            Detect(shard, sources, settings, None if shard else on_step, on_judgement, capacity=capacity)
+            Detect(
+                shard,
+                sources,
+                settings,
+                None if shard else on_step,
+                on_judgement,
+                capacity=capacity,
+                records=records,
+            )
             for shard in range(shards)
         ]
         self._gather = Gather(shards)
@@ -88,6 +100,7 @@ class Judging:
         for shard, detect in enumerate(self.detect):
             judged = detect.feed(block for block in blocks if block.shard == shard)
             self.steps += len(judged)
+            emitted.records += detect.take_records()
             for one in self._gather.feed(judged):
                 emitted.watermark = one.watermark
                 emitted.findings += one.findings

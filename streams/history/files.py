@@ -15,7 +15,6 @@ from streams.history.lines import lines_of
 from streams.history.payload_files import PayloadRun, payloads_of
 from streams.history.source import Piece, ReplayError
 from streams.history.unpacked import unpacked
-from streams.process.extras import need
 
 SUFFIXES: Final = (".ndjson", ".jsonl", ".json", ".log")
 PACKED: Final = ("", ".gz", ".zst")
@@ -59,8 +58,6 @@ class FileHistory:
     ------
     ReplayError
         When a path does not exist, or a folder contains no event files.
-    MissingExtraError
-        When there are Parquet files, and pyarrow is not installed.
     """
 
     def __init__(
@@ -75,9 +72,6 @@ class FileHistory:
         self._end = math.inf if end is None else end
         self._all = start is None and end is None
         given = [file for path in paths for file in _files_of(path)]
-        for file in given:
-            if file.suffix == PARQUET:
-                need("pyarrow", str(file))
         self._files, lanes, crowded = arranged(given, source)
         found = [_stat_of(file) for file in self._files]
         self._sizes = [one.st_size for one in found]

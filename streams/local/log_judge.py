@@ -15,7 +15,7 @@ from config.settings import Settings
 from detectors.state.state import pack, unpack
 from streams.decode.rejected import Rejected
 from streams.detect.baselines import baselines
-from streams.engine.checkpoint import BACKFILL, Checkpoint
+from streams.engine.checkpoint import BACKFILL, Checkpoint, parts_of, parts_under
 from streams.engine.engine import Engine
 from streams.engine.judging import Emitted
 from streams.engine.late_watch import LateWatch
@@ -29,9 +29,11 @@ from streams.process.metrics import Metrics, StageReading
 from streams.process.recurring import Recurring
 from streams.process.stall import STUCK_SECONDS, StallDetector
 from streams.rollup.block import Block
+from streams.store.segments import Segments
 
 SOURCE: Final = "local/0"
 STAGE: Final = "engine"
+HISTORY: Final = "history"  # under which the checkpoint has the steps that are not written yet
 CHECKPOINT_SECONDS: Final = 5.0
 RUN_RECORDS: Final = 50_000
 BACKUP_POLL: Final = 0.25  # seconds between two looks whether the state is still being copied
@@ -82,6 +84,8 @@ class LogJudge:
         The known limits; those of the settings when absent.
     taken_up
         Called when a history that was learnt meanwhile is taken up or refused.
+    history
+        Receives the record of every judged step; part of each checkpoint.
     bad
         When to log that records were bad.
     """
@@ -100,6 +104,7 @@ class LogJudge:
         at: CrashHook = no_crash,
         capacity: Capacity | None = None,
         taken_up: Callable[[], None] = lambda: None,
+        history: Segments | None = None,
         bad: Recurring | None = None,
     ) -> None:
         self.offset = 0  # of the next record to judge
@@ -115,7 +120,10 @@ class LogJudge:
         self._run_records = run_records
         self._stuck = stuck
         self._at = at
-        self.engine = Engine(settings, [SOURCE], on_step=self._step, capacity=capacity)
+        self._history = history
+        self.engine = Engine(
+            settings, [SOURCE], on_step=self._step, capacity=capacity, records=history is not None
+        )
         self._steps = 0
         self._counted = self.engine.totals
         self._unjoined = self.engine.unjoined
@@ -163,6 +171,8 @@ class LogJudge:
         parts = dict(checkpoint.parts)
         if (pending := parts.pop(PENDING, None)) is not None:
             self._pending, _ = unpack(pending, PENDING, PENDING_VERSION, _Pending)
+        if self._history is not None:
+            self._history.restore(parts_of(HISTORY, parts))
         self.engine.restore(parts)
         self.offset = self._intake.judged = checkpoint.offsets[SOURCE]
         self._intake.reached = self.engine.watermark(SOURCE)
@@ -220,6 +230,7 @@ class LogJudge:
     async def _pass_time(self, deliver: Deliver) -> None:
         emitted = await asyncio.to_thread(self.engine.idle, SOURCE, self._quiet)
         self._blocks += emitted.blocks
+        self._record(emitted)
         # what the clock decided is no function of the log: after a crash it must not be decided anew
         pending = _Pending(emitted.notices, emitted.watermark) if emitted.notices else None
         await self._save(pending)
@@ -256,6 +267,11 @@ class LogJudge:
         (failed,) = await asyncio.gather(judging, return_exceptions=True)
         if self.changed and failed is None:  # the state of an engine that raised must not be kept
             await self._save()
+
+    def mark_changed(self) -> None:
+        """Have a checkpoint written soon: what it contains has changed without a record."""
+        self.changed = True
+        self._arrived.set()
 
     def baselines(self) -> dict[str, int]:
         """Return how many series have how much past."""
@@ -305,11 +321,16 @@ class LogJudge:
         self._fetched = time.monotonic()
         emitted = await asyncio.to_thread(self.engine.feed, SOURCE, run.records, run.arrived)
         self._blocks += emitted.blocks
+        self._record(emitted)
         self._dead += [(SOURCE, self.offset + bad.index, bad) for bad in emitted.rejected]
         await self._emit(emitted, len(run.records), deliver)
         if time.monotonic() - self._saved >= self._every:
             await self._save()
         return True
+
+    def _record(self, emitted: Emitted) -> None:
+        if self._history is not None:
+            self._history.feed(emitted.records)
 
     async def _emit(self, emitted: Emitted, records: int, deliver: Deliver) -> None:
         self._at(CrashPoint.JUDGED, STAGE)
@@ -341,6 +362,8 @@ class LogJudge:
 
     async def _save(self, pending: "_Pending | None" = None) -> None:
         parts = self.engine.snapshot()
+        if self._history is not None:
+            parts |= parts_under(HISTORY, self._history.snapshot())
         if pending is not None:
             parts[PENDING] = pack(PENDING, PENDING_VERSION, pending, {})
         checkpoint = Checkpoint({SOURCE: self.offset}, parts)

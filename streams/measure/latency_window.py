@@ -88,6 +88,7 @@ class LatencyWindow:
         self._used = 0, 0  # runs and cells
         self._runs = np.zeros((0, COLUMNS), np.int64)
         self._cells = np.zeros((0, 2), np.int32)
+        self._last = 0, 0  # the first run of the newest step, and the one after its last
         self._usual = np.zeros(0)  # (scopes,) logarithm of the usual p95 in milliseconds
         self._learnt = np.zeros(0)  # steps that the usual p95 rests on
         self.certain = np.zeros(0, bool)
@@ -105,6 +106,7 @@ class LatencyWindow:
         self._step += 1
         found = np.full(scopes, -1)
         self.certain = np.ones(scopes, bool)
+        self._last = 0, 0
         if not len(latency[0]):
             return np.full(scopes, np.nan)
         self._make_room(len(latency[0]), scopes)
@@ -112,9 +114,16 @@ class LatencyWindow:
         arrays = self._runs, self._cells
         self._used = append(latency, self._step, self._newest, *arrays, self._used, self._histogram)
         lookback = CALLS, self._step - STEPS + 1
-        which = before, self._used[0]
+        self._last = which = before, self._used[0]
         quantile_bins(which, lookback, QUANTILE, *arrays, self._histogram, found)
         self._compare(which, lookback, found)
+        return np.where(found >= 0, MIDDLES[found], np.nan)
+
+    def quantile(self, q: float, scopes: int) -> NDArray[np.float64]:
+        """Return (scopes,) milliseconds of another quantile of the calls that the newest p95 rests on."""
+        found = np.full(scopes, -1)
+        lookback = CALLS, self._step - STEPS + 1
+        quantile_bins(self._last, lookback, q, self._runs, self._cells, self._histogram, found)
         return np.where(found >= 0, MIDDLES[found], np.nan)
 
     def _compare(self, which: tuple[int, int], lookback: Lookback, found: NDArray[np.int64]) -> None:

@@ -62,6 +62,7 @@ class MeasuredStep:
     )
     changes: Sequence[StatedChange] = ()  # that arrived for this step, or late with it, in order
     examples: Sequence[RequestExample] = ()  # the same
+    quantiles: tuple[Floats, Floats] | None = None  # p50 and p99 of every latency, if they were asked for
 
 
 def series_of(fresh: Iterable[Fresh]) -> tuple[list[Named], list[Named]]:

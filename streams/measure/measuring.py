@@ -47,11 +47,14 @@ class Measuring:
         Every source partition that feeds it; a step closes when all of them have passed it.
     settings
         Only the ``time`` and ``rollup`` sections matter.
+    quantiles
+        Also return the p50 and the p99 of every latency.
     """
 
     VERSION = 8
 
-    def __init__(self, sources: Sequence[str], settings: Settings) -> None:
+    def __init__(self, sources: Sequence[str], settings: Settings, *, quantiles: bool = False) -> None:
+        self._quantiles = quantiles
         self.steps = Steps(sources, settings.time.step, settings.rollup.max_series)
         self._most = settings.rollup.max_series
         self._step = settings.time.step
@@ -114,7 +117,12 @@ class Measuring:
             hourly=(step, p95[LATENCIES.index(Measure.LATENCY)]),
             changes=in_order([*step.changes, *(change for one in step.late for change in one.changes)]),
             examples=at_most([*step.examples, *(each for one in step.late for each in one.examples)]),
+            quantiles=(self._quantile(0.5, step), self._quantile(0.99, step)) if self._quantiles else None,
         )
+
+    def _quantile(self, q: float, step: Step) -> NDArray[np.float64]:
+        of_layers = np.stack([window.quantile(q, len(step.sums)) for window in self._latency])
+        return self._of_scopes.latencies(of_layers)
 
     def _late(self, one: Step) -> LateStep:
         """Return what arrived late, without quantiles and levels: these cannot be added up."""

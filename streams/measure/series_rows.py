@@ -51,6 +51,11 @@ class SeriesRows:
         self._latency = np.concatenate((self._latency, np.array(latencies, np.intp)))
         self._layer = np.concatenate((self._layer, np.array(layers, np.intp)))
 
+    def latencies(self, by_layer: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return one value per series that is a latency, from (len(LATENCIES), scopes)."""
+        picked: NDArray[np.float64] = by_layer[self._layer, self._scope[self._latency]]
+        return picked
+
     def values(
         self,
         sums: NDArray[np.float64],

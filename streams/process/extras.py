@@ -10,7 +10,6 @@ from typing import Final
 EXTRAS: Final = {
     "optuna": "tune",
     "scipy": "compare",
-    "pyarrow": "parquet",
     "boto3": "aws",
     "aws_msk_iam_sasl_signer": "msk",
     "fastavro": "registry",

@@ -90,6 +90,8 @@ class Metrics:
         self.state_free = gauge(
             "uneri_state_free_bytes", "Bytes of the local log's file that are free for new records"
         )
+        self.history_bytes = gauge("uneri_history_bytes", "Bytes of the files of the history")
+        self.history_failed = counter("uneri_history_failures", "Attempts to write the history that failed")
         self.registry_down = gauge("uneri_registry_down", "1 while the schema registry cannot be asked")
         self.opened = counter("uneri_stage_opens", "Times a stage was opened from its checkpoint", "stage")
         self.rebalances = counter("uneri_rebalances", "Times partitions were reassigned")

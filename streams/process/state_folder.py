@@ -13,6 +13,7 @@ STATE_LOCK: Final = "lock"
 LOG_FILE: Final = "uneri.db"
 OUTBOX_FILE: Final = "outbox.db"
 BACKFILL_FILE: Final = "backfill.db"  # what a backfill learns for a daemon that runs
+HISTORY_FOLDER: Final = "history"  # the files of the history, if they have no place of their own
 SESSION_KEY_FILE: Final = "sessions.key"  # of browsers; not in a backup: who restores it signs in again
 _OWN_NAMES: Final = (STATE_LOCK, LOG_FILE, OUTBOX_FILE, BACKFILL_FILE, SESSION_KEY_FILE)  # and their journals
 _FOLDER_MODE: Final = 0o700
@@ -50,7 +51,7 @@ def make_private(folder: Path) -> None:
     _check_owner(folder, folder.stat().st_uid, folder)
     was_open = bool(folder.stat().st_mode & _OTHERS)
     if was_open:
-        if all(path.name.startswith(_OWN_NAMES) for path in folder.iterdir()):
+        if all(path.name.startswith((*_OWN_NAMES, HISTORY_FOLDER)) for path in folder.iterdir()):
             with contextlib.suppress(OSError):
                 folder.chmod(_FOLDER_MODE)
         if folder.stat().st_mode & _OTHERS:
@@ -63,6 +64,8 @@ def make_private(folder: Path) -> None:
     own = [path for path in folder.iterdir() if path.name.startswith(_OWN_NAMES)]
     for path in own:
         _check_file(path, folder)
+    if (history := folder / HISTORY_FOLDER).is_symlink() or history.exists():
+        _check_folder(history, folder)
     for path in own:
         with contextlib.suppress(OSError):  # the folder is what keeps others out
             if path.lstat().st_mode & _OTHERS:
@@ -80,6 +83,16 @@ def _check_file(path: Path, folder: Path) -> None:
         raise OpenFolderError(
             f"{path} {kind}, but must be a file of the state: move it away; to keep the state on another "
             "disk, set local.state to a folder there"
+        )
+    _check_owner(path, found.st_uid, folder)
+
+
+def _check_folder(path: Path, folder: Path) -> None:
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode):
+        raise OpenFolderError(
+            f"{path} must be a folder of the state: move what is there away; to keep the history elsewhere, "
+            "set history.place"
         )
     _check_owner(path, found.st_uid, folder)
 

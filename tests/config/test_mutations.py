@@ -81,6 +81,7 @@ EVERYTHING: dict[str, list[str]] = {
 }
 FULL["local"]["tcp_source"] = FULL["web"]["tcp_source"] = "gateway-logs"
 FULL["web"]["tcp"] = "127.0.0.1:8768"
+FULL["history"]["place"] = "/var/lib/uneri/history"
 FULL["redact"] = {
     "shipped": False,
     "rules": [{"name": "customers", "pattern": "CU-[0-9]{6}", "replace": "[customer]"}],

@@ -18,6 +18,7 @@ from typing import Any, Final
 from unittest.mock import patch
 
 import numpy as np
+import zstandard
 from msgspec import inspect
 
 from alerting.commands.command import Command, CommandKind
@@ -28,6 +29,7 @@ from config.settings import KafkaSettings
 from detectors.state import state
 from detectors.state.state_format import FORMAT, Writer
 from streams.detect.gather import JudgedStep
+from streams.detect.step_record import decode_step
 from streams.engine.engine import Engine
 from streams.kafka import checkpoints
 from streams.kafka.notices import NoticesPart, NotifyStage
@@ -38,6 +40,7 @@ from streams.lane.chunk import Chunk
 from streams.local.log_judge import SOURCE, STAGE, _Pending
 from streams.local.sqlite_store import SqliteStore
 from streams.local.state_import import import_state
+from streams.store.segments import Segments
 from tests.golden.story import MINUTES, SHARDS, minutes, settings
 from tests.laws.partition import Partition
 
@@ -142,6 +145,7 @@ def present(golden: Path) -> dict[str, Any]:
         _stages(found)
         _joined(found)
         _noted(found)
+        _recorded(found)
     for what, kind in UNVERSIONED.items():
         found[what] = {"version": FORMAT, "meta": shape(inspect.type_info(kind), types)}
     found["tables"] = {"version": FORMAT, "meta": sorted(tables)}
@@ -171,6 +175,22 @@ def _noted(found: dict[str, Any]) -> None:
     pipeline.command(Command(id="a", kind=CommandKind.NOTE, at=1_760_000_000, by="U0ANA", why="so", moment=0))
     arrays(pipeline.snapshot(), found)
     Pipeline(settings()).restore(pipeline.snapshot())
+
+
+def _recorded(found: dict[str, Any]) -> None:
+    """Record some minutes for the history, and hold them."""
+    engine, held = Engine(settings(), [SOURCE], records=True), Segments(1)
+    sent = [one for several in minutes(0, 10) for one in several]
+    arrived: Any = np.array([one.arrived for one in sent])
+    held.feed(engine.feed(SOURCE, [one.record for one in sent], arrived).records)
+    record = next(iter(held.rest())).bodies[0]
+    decode_step(record)
+    arrays({"step": zstandard.ZstdDecompressor().decompress(record)}, found)
+    parts = engine.snapshot() | held.snapshot()
+    arrays(parts, found)
+    Segments(1).restore(held.snapshot())
+    again = Engine(settings(), [SOURCE], records=True)
+    again.restore(engine.snapshot())
 
 
 def _stages(found: dict[str, Any]) -> None:

@@ -33,8 +33,6 @@ def test_a_command_without_its_extra_ends_in_one_line_with_the_remedy() -> None:
     ("module", "options", "said"),
     [
         ("scipy", {"against": Settings()}, r"--against needs scipy, of the extra uneri\[compare\]"),
-        ("pyarrow", {"series": True}, r"--series needs pyarrow, of the extra uneri\[parquet\]"),
-        ("pyarrow", {}, r"a\.parquet needs pyarrow, of the extra uneri\[parquet\]"),
     ],
 )
 def test_an_option_or_file_without_its_extra_is_refused_before_anything_is_read(

@@ -1,0 +1,119 @@
+"""``uneri history export``: a part of the history in one file, names included."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import typer
+from pyarrow import csv
+from pyarrow import parquet as pq
+
+from config.settings import Settings
+from streams.process.atomic_file import atomic_file
+from streams.process.state_folder import HISTORY_FOLDER
+from streams.store.history_files import MINUTES, TENS, HistoryFolder
+from streams.store.history_reader import HistoryReader
+from streams.store.history_rows import HistoryRows
+from streams.store.parquet_rows import named_table
+from streams.store.series_names import SeriesKey
+
+MOST_ROWS: Final = 20_000_000
+"""Rows that are held in memory: more is refused, with the remedy."""
+
+SUFFIXES: Final = (".parquet", ".csv")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which rows: empty patterns are all; ``*`` stands for any text."""
+
+    scopes: list[str]  # table:items, function:put-*
+    accounts: list[str]
+    measures: list[str]
+    edges: bool
+    first: float | None
+    end: float | None
+    tens: bool
+
+    def __call__(self, key: SeriesKey) -> bool:
+        """Return whether a series is wanted."""
+        scope = key.scope
+        return (
+            (self.edges or not key.source.kind)
+            and (
+                _matches(f"{scope.kind}:{scope.name}", self.scopes)
+                or _matches(f"{scope.kind}:{scope.label}", self.scopes)
+            )
+            and _matches(scope.account, self.accounts)
+            and _matches(key.measure, self.measures)
+        )
+
+
+def _matches(text: str, patterns: list[str]) -> bool:
+    return not patterns or any(fnmatchcase(text, pattern) for pattern in patterns)
+
+
+def export_history(settings: Settings, file: Path, wanted: Wanted) -> int:
+    """Write rows of the history into a file; return the exit code."""
+    place = settings.history.place or str(Path(settings.local.state) / HISTORY_FOLDER)
+    if "://" not in place and not Path(place).is_dir():
+        typer.echo(
+            f"uneri: there is no history in {place}; --config names the daemon's configuration", err=True
+        )
+        return 1
+    resolution = TENS if wanted.tens else MINUTES
+    try:
+        reader = HistoryReader(HistoryFolder(place))
+        rows = _rows(reader, resolution, wanted)
+    except (OSError, pa.ArrowException) as error:
+        typer.echo(f"uneri: the history in {place} cannot be read: {' '.join(str(error).split())}", err=True)
+        return 1
+    if isinstance(rows, str):
+        typer.echo(f"uneri: {rows}", err=True)
+        return 1
+    with atomic_file(file) as part:
+        table = named_table(rows, reader.names)
+        if file.suffix == ".csv":
+            csv.write_csv(table, part)
+        else:
+            pq.write_table(table, part, compression="zstd")
+    typer.echo(f"{file}: {len(rows):,} rows{_span(rows)}")
+    return 0
+
+
+def _rows(reader: HistoryReader, resolution: str, wanted: Wanted) -> HistoryRows | str:
+    """Return the rows, or why there are none to write."""
+    reach = reader.reach(resolution)
+    if reach is None:
+        return "the history has no files yet: the first is written when an hour is complete"
+    series = reader.series(wanted)
+    if not len(series):
+        return (
+            "no series matches; a scope is written kind:name, such as table:items, and * stands for any text"
+        )
+    first = reach.first if wanted.first is None else int(wanted.first)
+    end = reach.end if wanted.end is None else int(wanted.end)
+    seconds = 600 if resolution == TENS else 60
+    if len(series) * (min(end, reach.end) - max(first, reach.first)) / seconds > MOST_ROWS:
+        return (
+            f"{len(series):,} series from {_at(first)} to {_at(end)} may be more than {MOST_ROWS:,} rows: "
+            "ask for fewer series, a shorter time, or --tens"
+        )
+    rows = reader.rows(resolution, first, end, series)
+    if not len(rows):
+        return (
+            f"no rows from {_at(first)} to {_at(end)}; the history reaches from {_at(reach.first)} to "
+            f"{_at(reach.end)}"
+        )
+    return rows
+
+
+def _at(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%MZ}"
+
+
+def _span(rows: HistoryRows) -> str:
+    return f", {_at(int(rows.start.min()))} to {_at(int(rows.start.max()))}"

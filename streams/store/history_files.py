@@ -1,0 +1,147 @@
+"""The files of a history: their names, and a folder on a disk or in a bucket."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import pyarrow as pa
+from pyarrow import fs
+
+from streams.process.atomic_file import atomic_file
+
+MINUTES: Final = "minutes"
+"""Rows of judged steps; files of an hour, then of a day."""
+
+TENS: Final = "tens"
+"""Rows of ten minutes; files of a day, then of a week."""
+
+NAMES_FILE: Final = "series.parquet"
+
+_NAME: Final = re.compile(r"(?P<first>\d{8}T\d{6})-(?P<end>\d{8}T\d{6})\.parquet")
+_STAMP: Final = "%Y%m%dT%H%M%S"
+
+
+class HistoryFile(NamedTuple):
+    """One file of rows: of the steps that were judged with ``first <= start < end``, epoch seconds.
+
+    Rows that correct earlier steps are in the file of the step with which they came.
+    """
+
+    resolution: str  # MINUTES or TENS
+    first: int
+    end: int
+    size: int = 0  # bytes
+
+    @property
+    def path(self) -> str:
+        """Where it is in the folder."""
+        return f"{self.resolution}/{_stamp(self.first)}-{_stamp(self.end)}.parquet"
+
+    def within(self, other: "HistoryFile") -> bool:
+        """Return whether another, longer file holds the same steps."""
+        longer = other.end - other.first > self.end - self.first
+        return (
+            longer
+            and self.resolution == other.resolution
+            and other.first <= self.first
+            and self.end <= other.end
+        )
+
+
+def _stamp(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime(_STAMP)
+
+
+def _seconds(stamp: str) -> int:
+    return int(datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC).timestamp())
+
+
+class HistoryFolder:
+    """A folder of history files.
+
+    Parameters
+    ----------
+    place
+        A folder, or ``s3://bucket/prefix``; endpoint and region as query parameters
+        (``?endpoint_override=http://127.0.0.1:5000``), credentials as AWS's clients find them.
+
+    Raises
+    ------
+    OSError
+        When it cannot be made.
+    """
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+        self._local = "://" not in place
+        if self._local:
+            self._fs: fs.FileSystem = fs.LocalFileSystem()
+            self._root = str(Path(place).absolute())
+        else:
+            self._fs, self._root = fs.FileSystem.from_uri(place)
+        for resolution in (MINUTES, TENS):
+            self._fs.create_dir(f"{self._root}/{resolution}", recursive=True)
+
+    def files(self) -> list[HistoryFile]:
+        """Return the files of rows, oldest first; those that a longer one holds are left out.
+
+        Raises
+        ------
+        OSError
+            When they cannot be listed.
+        """
+        found = self._listed()
+        return [one for one in found if not any(one.within(other) for other in found)]
+
+    def superseded(self) -> list[HistoryFile]:
+        """Return the files whose steps are in a longer one: leftovers of a crash."""
+        found = self._listed()
+        return [one for one in found if any(one.within(other) for other in found)]
+
+    def _listed(self) -> list[HistoryFile]:
+        found = []
+        for resolution in (MINUTES, TENS):
+            selector = fs.FileSelector(f"{self._root}/{resolution}", allow_not_found=True)
+            for info in self._fs.get_file_info(selector):
+                if name := _NAME.fullmatch(info.base_name):
+                    span = _seconds(name["first"]), _seconds(name["end"])
+                    found.append(HistoryFile(resolution, *span, info.size))
+        return sorted(found, key=lambda one: (one.first, one.end, one.resolution))
+
+    def write(self, path: str, write: Callable[[Any], None]) -> int:
+        """Write a file that appears whole or not at all; return its size.
+
+        Raises
+        ------
+        OSError
+            When it cannot be written; the error names it.
+        """
+        whole = f"{self._root}/{path}"
+        if self._local:
+            with atomic_file(Path(whole)) as part:
+                write(str(part))
+        else:
+            with self._fs.open_output_stream(whole) as stream:  # appears when it is closed
+                write(stream)
+        return int(self._fs.get_file_info(whole).size)
+
+    def open(self, path: str) -> pa.NativeFile:
+        """Open a file for reading.
+
+        Raises
+        ------
+        OSError
+            When it is not there or cannot be read.
+        """
+        return self._fs.open_input_file(f"{self._root}/{path}")
+
+    def has(self, path: str) -> bool:
+        """Return whether a file is there."""
+        return self._fs.get_file_info(f"{self._root}/{path}").type is fs.FileType.File
+
+    def delete(self, path: str) -> None:
+        """Delete a file; one that is gone is no mistake."""
+        if self.has(path):
+            self._fs.delete_file(f"{self._root}/{path}")

@@ -1,0 +1,80 @@
+"""Reads the history: the rows of series within a range of time."""
+
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.judge.correction import CORRECTED_SECONDS
+from streams.store.history_files import NAMES_FILE, HistoryFolder
+from streams.store.history_rows import HistoryRows, merged, nothing
+from streams.store.parquet_rows import read_names
+from streams.store.row_files import RowFile
+from streams.store.series_names import SeriesKey, SeriesNames
+
+_ALL: Final = 1 << 63
+
+
+class HistoryReach(NamedTuple):
+    """What a history holds, epoch seconds."""
+
+    first: int
+    end: int
+
+
+class HistoryReader:
+    """Reads the files of a folder; whoever writes them may go on meanwhile.
+
+    Raises
+    ------
+    OSError, pyarrow.ArrowInvalid
+        When the folder cannot be read, here and in all methods.
+    """
+
+    def __init__(self, folder: HistoryFolder) -> None:
+        self._folder = folder
+        self.names = SeriesNames()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the names of series anew."""
+        if self._folder.has(NAMES_FILE):
+            with self._folder.open(NAMES_FILE) as file:
+                self.names = read_names(file)
+
+    def series(self, wanted: Callable[[SeriesKey], bool]) -> NDArray[np.int64]:
+        """Return the numbers of series, sorted."""
+        return np.array([number for number, key in self.names if wanted(key)], np.int64)
+
+    def reach(self, resolution: str) -> HistoryReach | None:
+        """Return what the files of a resolution hold; None if there are none."""
+        files = [file for file in self._folder.files() if file.resolution == resolution]
+        if not files:
+            return None
+        return HistoryReach(min(file.first for file in files), max(file.end for file in files))
+
+    def rows(
+        self, resolution: str, first: int, end: int, series: NDArray[np.int64] | None = None
+    ) -> HistoryRows:
+        """Return the rows with ``first <= start < end``, of all series or of some, sorted (n,).
+
+        What corrects a step is in a file of up to six hours later.
+        """
+        parts = list(self._parts(resolution, first, end, series))
+        return merged(parts) if parts else nothing()
+
+    def _parts(
+        self, resolution: str, first: int, end: int, series: NDArray[np.int64] | None
+    ) -> Iterable[HistoryRows]:
+        for file in self._folder.files():
+            if file.resolution != resolution or file.end <= first:
+                continue
+            if file.first >= end + CORRECTED_SECONDS:
+                continue
+            opened = RowFile(self._folder, file)
+            try:
+                rows = opened.between(0, _ALL) if series is None else opened.of(series)
+            finally:
+                opened.close()
+            yield rows.taken((rows.start >= first) & (rows.start < end))

@@ -1,0 +1,162 @@
+"""Writes the history beside a daemon, and goes on trying when that fails."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import pyarrow as pa
+import structlog
+
+from detectors.state.state import StateError
+from streams.process.metrics import Metrics
+from streams.process.recurring import Recurring
+from streams.store.bounds import HistoryBounds
+from streams.store.history_files import HistoryFolder
+from streams.store.history_keeper import Gone, HistoryKeeper
+from streams.store.segments import Segment, Segments
+from streams.store.series_names import SharedIdError
+
+LOOK_SECONDS: Final = 5.0
+RETRY_SECONDS: Final = 30.0
+WARN_SHARE: Final = 0.9
+"""Of the room: from here on it is said that the oldest will be deleted."""
+
+log = structlog.get_logger("uneri.history")
+
+
+class HistoryWriter:
+    """Takes complete hours out of what is held, and writes them in a worker thread.
+
+    Parameters
+    ----------
+    segments
+        What is held; used in the event loop only.
+    place
+        Of the files, for ``HistoryFolder``.
+    bounds
+        How much is kept.
+    metrics
+        Show how far it has come.
+    forgotten
+        Called when an hour is written and no longer held: the next checkpoint is without it.
+    recurring
+        When to log that writing fails.
+    """
+
+    def __init__(
+        self,
+        segments: Segments,
+        place: str,
+        bounds: HistoryBounds,
+        metrics: Metrics,
+        forgotten: Callable[[], None],
+        *,
+        recurring: Recurring | None = None,
+    ) -> None:
+        self._segments = segments
+        self._place = place
+        self._bounds = bounds
+        self._metrics = metrics
+        self._forgotten = forgotten
+        self._recurring = recurring or Recurring()
+        self._keeper: HistoryKeeper | None = None
+        self._until = self._tidied = 0  # event time
+        self._bytes = 0
+        self._warned = False
+        self._stopping = False
+        self.trouble: str | None = None
+        """Why it cannot be written now."""
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        while True:
+            done = await self.advance()
+            await asyncio.sleep(LOOK_SECONDS if done else RETRY_SECONDS)
+
+    async def advance(self) -> bool:
+        """Write what is complete; return False when that failed, and is to be tried again later."""
+        try:
+            if self._keeper is None:
+                self._keeper = await asyncio.to_thread(self._opened)
+            for segment in self._segments.complete():
+                await asyncio.to_thread(self._write, self._keeper, segment)
+                self._segments.forget(segment)
+                self._until = segment.end
+                self._forgotten()
+            await self._tidy(self._keeper)
+        except (OSError, pa.ArrowException) as error:
+            self._failed(" ".join(str(error).split()))
+            return False
+        if self.trouble:
+            log.info("the history is written again")
+        self.trouble = None
+        return True
+
+    def _opened(self) -> HistoryKeeper:
+        keeper = HistoryKeeper(HistoryFolder(self._place), self._bounds)
+        files = keeper.folder.files()
+        self._bytes = sum(file.size for file in files)
+        self._until = max((file.end for file in files), default=0)
+        self._metrics.history_bytes.set(self._bytes)
+        return keeper
+
+    def _write(self, keeper: HistoryKeeper, segment: Segment) -> None:
+        try:
+            self._bytes += keeper.write(segment).size
+        except (StateError, SharedIdError) as error:
+            log.error("an hour of the history cannot be read, and is left out", reason=str(error))  # noqa: TRY400 - one line
+        self._metrics.history_bytes.set(self._bytes)
+
+    async def _tidy(self, keeper: HistoryKeeper) -> None:
+        until = self._until
+        if until == self._tidied:
+            return
+        gone = await asyncio.to_thread(keeper.tidy, until, lambda: self._stopping)
+        self._tidied = until
+        self._bytes = await asyncio.to_thread(keeper.size)
+        self._metrics.history_bytes.set(self._bytes)
+        self._say(gone)
+
+    def _say(self, gone: Gone) -> None:
+        """Tell what was deleted for want of room, and that something will be, before it is."""
+        most = self._bounds.most_bytes
+        if gone.for_room:
+            log.warning(
+                "the history is full, and its oldest files were deleted; raise history.max_gib to keep more",
+                files=len(gone.files),
+                max_gib=most / (1 << 30),
+            )
+        near = self._bytes >= WARN_SHARE * most
+        if near and not self._warned and not gone.for_room:
+            log.warning(
+                "the history is nearly full: its oldest files will be deleted; raise history.max_gib to keep "
+                "more",
+                share=f"{self._bytes / most:.0%}",
+                max_gib=most / (1 << 30),
+            )
+        self._warned = near
+
+    def _failed(self, reason: str) -> None:
+        self.trouble = reason
+        self._metrics.history_failed.inc()
+        if (lost := self._segments.give_up()) > 0:
+            self._forgotten()
+            log.error("steps could not be written to the history for too long, and are lost", steps=lost)
+        if self._recurring.happened() is not None:
+            log.warning(
+                "the history cannot be written; it is held, and tried again",
+                place=self._place,
+                reason=reason,
+                held_bytes=self._segments.held_bytes,
+            )
+
+    def stop(self) -> None:
+        """Have what runs end after the file that it is at."""
+        self._stopping = True
+
+    def status(self) -> dict[str, object]:
+        """Return what ``/status`` shows."""
+        told: dict[str, object] = {"history_until": self._until, "history_bytes": self._bytes}
+        if self.trouble:
+            told["history_trouble"] = self.trouble
+        return told

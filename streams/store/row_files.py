@@ -1,0 +1,77 @@
+"""Rows read from files of the history, as far as they are asked for, and files merged into one."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from streams.store.history_files import HistoryFile, HistoryFolder
+from streams.store.history_rows import HistoryRows, merged
+from streams.store.parquet_rows import RowWriter, rows_in
+
+MOST_ROWS: Final = 4_000_000
+"""About how many rows are in memory at a time while files are merged: some hundred megabytes."""
+
+_ALL: Final = 1 << 63
+
+
+class RowFile:
+    """One file of rows, open for reading.
+
+    Raises
+    ------
+    OSError, pyarrow.ArrowInvalid
+        When it cannot be read.
+    """
+
+    def __init__(self, folder: HistoryFolder, file: HistoryFile) -> None:
+        self._file = pq.ParquetFile(folder.open(file.path))
+        metadata = self._file.metadata
+        self.rows = metadata.num_rows
+        columns = [metadata.row_group(group).column(0).statistics for group in range(metadata.num_row_groups)]
+        self.least = np.array([column.min for column in columns], np.int64)
+        self._most = np.array([column.max for column in columns], np.int64)
+
+    def between(self, least: int, below: int) -> HistoryRows:
+        """Return the rows of series with these numbers."""
+        groups = np.flatnonzero((self._most >= least) & (self.least < below))
+        rows = self._groups(groups)
+        return rows.taken((rows.series >= least) & (rows.series < below))
+
+    def of(self, series: NDArray[np.int64]) -> HistoryRows:
+        """Return the rows of series; ``series`` (n,) is sorted."""
+        first = np.searchsorted(series, self.least, "left")
+        groups = np.flatnonzero(first < np.searchsorted(series, self._most, "right"))
+        rows = self._groups(groups)
+        return rows.taken(np.isin(rows.series, series))
+
+    def _groups(self, groups: NDArray[np.intp]) -> HistoryRows:
+        if not len(groups):
+            return rows_in([])
+        return rows_in([self._file.read_row_groups(groups.tolist(), use_threads=False)])
+
+    def close(self) -> None:
+        """Close it."""
+        self._file.close()
+
+
+def merged_ranges(files: Sequence[RowFile]) -> Iterator[HistoryRows]:
+    """Yield the rows of several files, sorted, a range of series at a time.
+
+    The groups of all files, ordered by their first series, tell where about as many rows begin.
+    """
+    groups = np.sort(np.concatenate([file.least for file in files])) if files else np.zeros(0, np.int64)
+    ranges = max(1, -(-sum(file.rows for file in files) // MOST_ROWS))
+    begins = np.unique(groups[:: -(-len(groups) // ranges)][1:]) if len(groups) else groups
+    for least, below in itertools.pairwise((0, *begins.tolist(), _ALL)):
+        yield merged([file.between(least, below) for file in files])
+
+
+def write_merged(files: Sequence[RowFile], into: Any) -> None:
+    """Write the rows of several files into one."""
+    with RowWriter(into) as writer:
+        for rows in merged_ranges(files):
+            writer.write(rows)

@@ -1,0 +1,33 @@
+"""Rows of a history for tests, and their plain form."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from streams.store.history_rows import COLUMNS, HistoryRows, merged
+
+
+def rows_of(many: Iterable[tuple[int, int, float]], seconds: int = 60) -> HistoryRows:
+    """Return rows of (series, start, observed), of which ten more were expected."""
+    listed = list(many)
+    series = np.array([one for one, _, _ in listed], np.int64)
+    observed = np.array([amount for _, _, amount in listed], np.float32)
+    rows = HistoryRows(
+        series,
+        np.array([start for _, start, _ in listed], np.int64),
+        np.full(len(listed), seconds, np.int32),
+        observed,
+        observed + 10,
+        observed - 1,
+        observed + 20,
+        (series % 3).astype(np.uint8),
+    )
+    return merged([rows])
+
+
+def plain(rows: HistoryRows) -> list[tuple[Any, ...]]:
+    """Return the rows as tuples, NaN as None."""
+    columns = [getattr(rows, name).tolist() for name in COLUMNS]
+    return [tuple(None if math.isnan(one) else one for one in row) for row in zip(*columns, strict=True)]
