@@ -1,6 +1,7 @@
 """The daemon's topics: their names, configuration and creation."""
 
 import contextlib
+import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -26,6 +27,7 @@ BLOCK_BYTES: Final = 16 * 1024 * 1024  # a block of a hundred thousand scopes
 REQUESTS_PARTITIONS: Final = 8
 CHECKPOINTS_PARTITIONS: Final = 8
 LEFT_TO_OTHERS: Final = "missing; left to who writes to it, or run `uneri setup --inputs` to create it"
+SHOWN_SECONDS: Final = 15.0  # at most, between the creation of a topic and a broker that shows it
 GRANT: Final = "grant it: docs/kafka.md lists the rights"
 
 
@@ -159,6 +161,7 @@ def setup_topics(settings: Settings, *, inputs: bool = False) -> list[str]:
                 _verified(name, kafka, present[name]) if name in present else f"{name}: {LEFT_TO_OTHERS}"
                 for name in others
             ]
+        await_shown(admin, wanted.keys() - present.keys())
         name = Topics.of(kafka).dead_letters
         if name in present and "compact" not in _setting(admin, name, "cleanup.policy", "compact"):
             lines.append(_compacted(admin, name))
@@ -255,6 +258,16 @@ def _created(admin: Any, name: str, partitions: int, config: dict[str, str], kaf
     except AuthorizationError:
         raise TopicAuthorizationFailedError(f"to create {name}") from None
     return f"{name}: created, {partitions} partition{'s' if partitions > 1 else ''}"
+
+
+def await_shown(admin: Any, names: Collection[str]) -> None:
+    """Wait until topics that were just created are shown, too: who comes next would find them missing.
+
+    A user that may create a topic need not be allowed to see it, so this ends after ``SHOWN_SECONDS``.
+    """
+    end = time.monotonic() + SHOWN_SECONDS
+    while set(names) - _partitions(admin).keys() and time.monotonic() < end:
+        time.sleep(0.05)
 
 
 def _setting(admin: Any, name: str, key: str, unknown: str) -> str:
