@@ -12,8 +12,8 @@ from typing import Literal
 import msgspec
 
 WallState = Literal["well", "attention", "learning", "stale"]
-"""``attention`` while any incident is open, or any threshold is exceeded; ``learning`` while nothing is old
-enough to be judged; ``stale`` when steps have stopped to come."""
+"""``attention`` while an incident is open for which people are called, or any threshold is exceeded;
+``learning`` while nothing is old enough to be judged; ``stale`` when steps have stopped to come."""
 
 WallThreshold = Literal["warning", "critical"] | None
 """Which of the configured thresholds a value exceeds."""
@@ -189,8 +189,11 @@ class Wall(msgspec.Struct, frozen=True, kw_only=True):
 
     ``at`` is the end of the newest judged step, None before the first; ``now`` the wall clock when this was
     made; ``step`` the length of a step in seconds. Data are called stale when ``at`` is older than
-    ``stale_after`` seconds. ``zone`` is an IANA name, ``language`` that of messages. ``incidents`` are the
-    open ones as in ``GET /incidents``; ``last`` is the newest that has ended, in the same form.
+    ``stale_after`` seconds. ``zone`` is an IANA name, ``language`` that of messages.
+
+    ``incidents`` are those that have not ended, as in ``GET /incidents``. The wall turns red for those whose
+    ``sent`` is ``page``, and amber when they have ``acknowledged`` (``{"by", "at"}``); those of the digest and
+    those that are held are counted. ``last`` is the newest that has ended, in the same form.
     """
 
     now: int
