@@ -28,7 +28,7 @@ help:
 	@echo "make faults         kill the daemons 200 times and at every named crash point; about 25 minutes"
 	@echo "make scoreboard     detection quality on every board, next to the figures to reach; takes minutes"
 	@echo "make docs           regenerate docs/configuration.md from the settings"
-	@echo "make docs-pictures  regenerate the pictures of the README and of docs/messages.md"
+	@echo "make docs-pictures  regenerate the pictures of the README, of docs/messages.md and of docs/board.md"
 	@echo "make format         format the code and fix what ruff can fix"
 	@echo "make dist           build a release into dist/: wheel, sources, tested versions"
 	@echo "make sbom           … and its software bill of materials (CycloneDX)"
@@ -96,6 +96,7 @@ docs: $(READY)
 
 docs-pictures: $(READY)
 	$(BIN)/python docs/make_pictures.py
+	$(BIN)/python -m tests.streams.board.pictures
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -192,8 +192,8 @@ class Wall(msgspec.Struct, frozen=True, kw_only=True):
     ``stale_after`` seconds. ``zone`` is an IANA name, ``language`` that of messages.
 
     ``incidents`` are those that have not ended, as in ``GET /incidents``. The wall turns red for those whose
-    ``sent`` is ``page``, and amber when they have ``acknowledged`` (``{"by", "at"}``); those of the digest and
-    those that are held are counted. ``last`` is the newest that has ended, in the same form.
+    ``sent`` is ``page``, and amber when they have ``acknowledged`` (``{"by", "at"}``); those of the digest
+    and those that are held are counted. ``last`` is the newest that has ended, in the same form.
     """
 
     now: int

@@ -68,7 +68,7 @@ export class Chart extends Component {
     this.plot = new uPlot(
       {
         ...this.size(),
-        padding: [font * 0.6, font * 0.9, 0, 0],
+        padding: [font * 0.6, font * 1.8, 0, 0],
         legend: { show: false },
         select: { show: false },
         cursor: tv ? { show: false } : { y: false, points: { size: 7 }, drag: { x: false, y: false } },
@@ -87,7 +87,7 @@ export class Chart extends Component {
           },
           {
             ...axis,
-            space: font * 1.8,
+            space: font * 1.5,
             gap: font * 0.5,
             size: (_, values) => Math.max(2, ...(values ?? []).map((each) => each.length)) * font * 0.62 + font * 0.9,
             values: (_, each) => each.map((value) => figures.number(value)),

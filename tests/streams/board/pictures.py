@@ -1,0 +1,38 @@
+"""Makes the pictures of docs/board.md: ``python -m tests.streams.board.pictures``; needs Chromium."""
+
+import io
+import time
+from pathlib import Path
+from typing import Final
+
+from PIL import Image
+
+from tests.alerting.browser import chromium
+from tests.streams.board.board_server import BoardThread
+from tests.streams.board.shown import Shown
+from tests.streams.board.wall_given import wall_given
+
+FOLDER: Final = Path(__file__).parents[3] / "docs" / "pictures"
+COLOURS: Final = 96  # of a picture
+AT: Final = 1_764_221_520  # 14:32 in Tokyo
+
+
+def main() -> None:
+    """Write the pictures."""
+    with chromium() as browser:
+        for name, kind, path, size in (
+            ("wall", "busy", "/?wall", (1920, 1080)),
+            ("board", "calm", "/?look=light", (1440, 1340)),
+        ):
+            with (
+                BoardThread(wall_given(kind, AT), now=lambda: AT) as board,
+                Shown(browser, board.url + path, size=size) as shown,
+            ):
+                shown.page.wait_for_selector("canvas")
+                time.sleep(0.5)  # the chart is drawn
+                picture = Image.open(io.BytesIO(shown.page.screenshot())).convert("RGB")
+            picture.quantize(COLOURS, dither=Image.Dither.NONE).save(FOLDER / f"{name}.png", optimize=True)
+
+
+if __name__ == "__main__":
+    main()
