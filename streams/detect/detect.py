@@ -258,6 +258,8 @@ class Detect:
         self._judge.limit(changed)
         self._findings.limit(changed)
         self._limits.limit(changed)
+        if self._recorder:
+            self._recorder.limit(changed)
 
     def _limit_of(self, scope: Scope, measure: Measure, at: int) -> float | None:
         stated = self._stated.get((scope, measure)) if measure.level else None

@@ -35,6 +35,18 @@ class Correction(NamedTuple):
     edge_values: Singles
 
 
+class Layer(NamedTuple):
+    """The calls of all scopes of one kind in one step, by how long a layer took.
+
+    Histograms of shards and of steps are added up, and then have quantiles.
+    """
+
+    kind: str  # of the scopes
+    measure: str
+    bins: list[int]  # of ``detectors.latency.histogram``
+    counts: list[int]
+
+
 class StepRecord(NamedTuple):
     """One judged step of one shard. Amounts are sums over the step, latencies milliseconds."""
 
@@ -56,6 +68,8 @@ class StepRecord(NamedTuple):
     edge_values: Singles
     reasons: list[tuple[int, str, float]]  # series of throttles, reason, how often
     late: list[Correction]
+    limits: Sequence[tuple[int, float]] = ()  # series and their limits in force, per second
+    layers: Sequence[Layer] = ()
 
 
 class _Meta(msgspec.Struct, array_like=True):
@@ -68,6 +82,8 @@ class _Meta(msgspec.Struct, array_like=True):
     verdicts: tuple[str, ...]
     reasons: list[tuple[int, str, float]]
     late: list[tuple[int, int, int]]  # start, series and series of edges
+    limits: list[tuple[int, float]] = []
+    layers: list[Layer] = []
 
 
 class _Names(msgspec.Struct, array_like=True):
@@ -129,6 +145,8 @@ def encode_step(record: StepRecord) -> bytes:
         record.verdicts,
         record.reasons,
         [(one.start, len(one.rows), len(one.edge_rows)) for one in record.late],
+        list(record.limits),
+        list(record.layers),
     )
     arrays: dict[str, NDArray[Any]] = {name: getattr(record, name) for name in _ARRAYS}
     if record.late:
@@ -185,4 +203,6 @@ def decode_step(body: bytes) -> StepRecord:
         values,
         meta.reasons,
         late,
+        meta.limits,
+        meta.layers,
     )

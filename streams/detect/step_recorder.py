@@ -14,7 +14,7 @@ from detectors.model.scope import ScopeOrEdge
 from detectors.model.series import Series
 from detectors.state.state import pack, unpack
 from streams.decode.columns import THROTTLE
-from streams.detect.step_record import Correction, Singles, StepRecord, encode_names, encode_step
+from streams.detect.step_record import Correction, Layer, Singles, StepRecord, encode_names, encode_step
 from streams.measure.measured_step import LateStep, MeasuredStep
 
 NAMED_EVERY: Final = 3600
@@ -53,6 +53,7 @@ class StepRecorder:
         self._edges: list[Series] = []
         self._throttles: dict[ScopeOrEdge, int] = {}
         self._latencies = 0
+        self._limits: dict[int, float] = {}
         self._named = 0, 0
         self._hour: int | None = None  # of the newest record
         self._records: list[bytes] = []
@@ -63,9 +64,18 @@ class StepRecorder:
         self._throttles |= {
             one.about: row for row, one in enumerate(series, first) if one.measure is Measure.THROTTLES
         }
+        self._limits |= {row: one.limit for row, one in enumerate(series, first) if one.limit is not None}
         self._series += series
         self._edges += edges
         self._latencies += sum(one.measure in LATENCIES for one in series)
+
+    def limit(self, changed: Mapping[int, Series]) -> None:
+        """Take over series whose limits have changed."""
+        for row, one in changed.items():
+            if one.limit is None:
+                self._limits.pop(row, None)
+            else:
+                self._limits[row] = one.limit
 
     def feed(self, step: MeasuredStep, observed: NDArray[np.float64], judgement: Judgement) -> None:
         """Record a step.
@@ -99,6 +109,8 @@ class StepRecorder:
             step.of_edges[edge_rows].astype(np.float32),
             self._reasons(step),
             [_correction(one) for one in step.late],
+            sorted(self._limits.items()),
+            [_layer(*one) for one in step.layers],
         )
         self._records.append(encode_step(record))
 
@@ -128,6 +140,11 @@ class StepRecorder:
             for (row, key, text), count in step.tags.items()
             if key == THROTTLE and step.scopes[row] in throttles
         )
+
+
+def _layer(kind: str, measure: Measure, histogram: NDArray[np.int64]) -> Layer:
+    bins = np.flatnonzero(histogram)
+    return Layer(kind, measure.value, bins.tolist(), histogram[bins].tolist())
 
 
 def rounded(values: NDArray[np.float64]) -> Singles:

@@ -33,6 +33,14 @@ class Named(NamedTuple):
     measure: Measure
 
 
+class LayerTimes(NamedTuple):
+    """The calls of all scopes of one kind by how long a layer took."""
+
+    kind: str
+    measure: Measure
+    counts: NDArray[np.int64]  # (N_BINS,) of ``detectors.latency.histogram``
+
+
 class LateStep(NamedTuple):
     """What arrived late for a step that had been judged."""
 
@@ -63,6 +71,7 @@ class MeasuredStep:
     changes: Sequence[StatedChange] = ()  # that arrived for this step, or late with it, in order
     examples: Sequence[RequestExample] = ()  # the same
     quantiles: tuple[Floats, Floats] | None = None  # p50 and p99 of every latency, if they were asked for
+    layers: Sequence[LayerTimes] = ()  # if they were asked for
 
 
 def series_of(fresh: Iterable[Fresh]) -> tuple[list[Named], list[Named]]:

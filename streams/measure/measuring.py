@@ -18,6 +18,7 @@ from detectors.model.series import Series
 from detectors.model.stated import LevelName, in_order
 from detectors.state.state import pack, unpack
 from streams.measure.latency_window import LatencyWindow
+from streams.measure.layers import LayerHistograms
 from streams.measure.level_rows import LevelLimit, LevelRows, LevelState, with_delayed
 from streams.measure.measured_step import Fresh, LateStep, MeasuredStep, Named, series_of
 from streams.measure.series_rows import SeriesRows
@@ -48,7 +49,7 @@ class Measuring:
     settings
         Only the ``time`` and ``rollup`` sections matter.
     quantiles
-        Also return the p50 and the p99 of every latency.
+        Also return the p50 and the p99 of every latency, and the times of the layers.
     """
 
     VERSION = 8
@@ -72,6 +73,7 @@ class Measuring:
         self._added_before: list[int] = []  # by level, how many of ``_added`` there were
         self._of_scopes = SeriesRows()
         self._of_edges = SeriesRows()
+        self._layers = LayerHistograms()
 
     @property
     def series(self) -> int:
@@ -117,6 +119,7 @@ class Measuring:
             hourly=(step, p95[LATENCIES.index(Measure.LATENCY)]),
             changes=in_order([*step.changes, *(change for one in step.late for change in one.changes)]),
             examples=at_most([*step.examples, *(each for one in step.late for each in one.examples)]),
+            layers=self._layers.times(step.latency, self.steps.scopes) if self._quantiles else (),
             quantiles=(self._quantile(0.5, step), self._quantile(0.99, step)) if self._quantiles else None,
         )
 
