@@ -71,8 +71,10 @@ export class Connection {
   async again() {
     this.close();
     this.tries += 1;
+    const aborting = new AbortController();
+    const patience = setTimeout(() => aborting.abort(), 10_000);
     try {
-      const answer = await fetch("/board/wall", { signal: AbortSignal.timeout(10_000) });
+      const answer = await fetch("/board/wall", { signal: aborting.signal });
       if (answer.status === 401 || answer.status === 403) return this.heard.signedOut();
       const said = await answer.json();
       if (answer.ok) this.heard.step(said);
@@ -81,6 +83,8 @@ export class Connection {
     } catch {
       this.heard.lost();
       this.later();
+    } finally {
+      clearTimeout(patience);
     }
     return undefined;
   }

@@ -67,7 +67,7 @@ export const QuietRow = ({ incidents = [], last, figures, words, now }) => {
         ? html`<span class="last">
             ${words.last} <${Verdict} of=${last} words=${words} /> ${kind(last.scope, words)} <bdi>${about(last.scope)}</bdi>,
             ${" "}${words.ago(figures.duration(now - (last.end ?? last.start)))}
-            ${last.memos?.length > 0 && html` · ${words.memos}: <bdi>${last.memos.at(-1).text}</bdi>`}
+            ${last.memos?.length > 0 && html` · ${words.memos}: <bdi>${last.memos[last.memos.length - 1].text}</bdi>`}
           </span>`
         : html`<span class="last">${words.lastNone}</span>`}
     </p>

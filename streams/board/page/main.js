@@ -154,11 +154,13 @@ if (tv) {
 }
 
 draw();
-const token = tokenInAddress();
-if (token) {
-  const said = await signIn(token);
-  if (said === null) view.signedIn = true;
-  else if (said === "refused") refused = true;
-  else view.trouble = figures.words.signIn.failed(said);
-}
-connection.start();
+const begin = async (token) => {
+  if (token) {
+    const said = await signIn(token);
+    if (said === null) view.signedIn = true;
+    else if (said === "refused") refused = true;
+    else view.trouble = figures.words.signIn.failed(said);
+  }
+  connection.start();
+};
+begin(tokenInAddress());

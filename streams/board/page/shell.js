@@ -27,11 +27,18 @@ export class Banner extends Freshness {
     const now = clock.now();
     const since = (at) => figures.duration(Math.max(0, now - at));
     let said = null;
-    if (lost !== null)
+    let word = trouble; // what a screen reader says, once: the figures beside it change every second
+    if (lost !== null) {
+      word = words.state.lost;
       said = wall === null ? words.neverFound : [words.lost(since(lost)), wall.at !== null && words.shown(figures.moment(wall.at, now))].filter(Boolean).join(" · ");
-    else if (trouble) said = trouble;
-    else if (wall !== null && wall.at !== null && now - wall.at > wall.stale_after) said = words.stale(since(wall.at), figures.moment(wall.at, now));
-    return html`<div class="banner" role="alert">${said && html`<p><${Shape} of="stale" />${said}</p>`}</div>`;
+    } else if (trouble) said = trouble;
+    else if (wall !== null && wall.at !== null && now - wall.at > wall.stale_after) {
+      word = words.state.stale;
+      said = words.stale(since(wall.at), figures.moment(wall.at, now));
+    }
+    return html`<div class="banner" role="alert">
+      ${said && html`<span class="hidden">${word}</span><p aria-hidden="true"><${Shape} of="stale" />${said}</p>`}
+    </div>`;
   }
 }
 

@@ -116,7 +116,7 @@ export const LimitsTile = ({ throttles, quotas, figures, words }) => {
   </${Tile}>`;
 };
 
-const newest = (values) => values.findLast((value) => value !== null) ?? null;
+const newest = (values) => values.reduce((found, value) => value ?? found, null);
 
 export const CallsTile = ({ calls, figures, words, look, tv }) => {
   if (calls === null) return null;

@@ -1,12 +1,9 @@
 """Who may see the board: tokens, sessions, and requests that are forged."""
 
-from pathlib import Path
-
 import pytest
 from aiohttp import web
 
 from streams.process.access import Access
-from streams.process.sessions import SessionKeyError, session_key
 from streams.process.tokens import AccessScope, Tokens, digest_of
 from tests.streams.board.board_client import (
     INTAKE,
@@ -214,20 +211,3 @@ async def test_where_no_token_is_needed_none_is_asked_for_and_none_is_kept() -> 
     ):
         assert answer.status == 204
         assert "Set-Cookie" not in answer.headers
-
-
-def test_the_key_of_sessions_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
-    path = tmp_path / "sessions.key"
-    key = session_key(path)
-    assert len(key) == 32
-    assert session_key(path) == key
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_damaged_key_and_one_that_cannot_be_made_are_one_line_with_the_remedy(tmp_path: Path) -> None:
-    (tmp_path / "short").write_bytes(b"short")
-    with pytest.raises(SessionKeyError, match="delete it"):
-        session_key(tmp_path / "short")
-    with pytest.raises(SessionKeyError, match="cannot be used"):
-        session_key(tmp_path / "nowhere" / "key")
