@@ -114,6 +114,8 @@ function draw() {
   render(html`<${Page} />`, document.getElementById("board"));
 }
 
+const judgedOf = (wall) => [...wall.numbers, ...wall.layers, ...wall.tables, ...wall.concurrency, ...wall.quotas];
+
 // Two versions behind one address must not have a board load itself for ever.
 const isNews = (build) => {
   try {
@@ -149,7 +151,7 @@ if (tv) {
     pages: tvPages.length ? tvPages : ["overview"],
     every: Number(asked.get("every")) || undefined,
     turn: (page) => update({ page }),
-    held: () => view.wall !== null && (openOf(view.wall) > 0 || worst([...view.wall.numbers, ...view.wall.tables]) === "critical"),
+    held: () => view.wall !== null && (openOf(view.wall) > 0 || worst(judgedOf(view.wall)) === "critical"),
   }).start();
 }
 

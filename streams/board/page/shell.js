@@ -32,7 +32,7 @@ export class Banner extends Freshness {
       word = words.state.lost;
       said = wall === null ? words.neverFound : [words.lost(since(lost)), wall.at !== null && words.shown(figures.moment(wall.at, now))].filter(Boolean).join(" · ");
     } else if (trouble) said = trouble;
-    else if (wall !== null && wall.at !== null && now - wall.at > wall.stale_after) {
+    else if (wall !== null && wall.at !== null && isStale(wall, now)) {
       word = words.state.stale;
       said = words.stale(since(wall.at), figures.moment(wall.at, now));
     }
@@ -42,12 +42,13 @@ export class Banner extends Freshness {
   }
 }
 
+const isStale = (wall, now) => wall.state === "stale" || (wall.at !== null && now - wall.at > wall.stale_after);
+
 export const stateOf = (wall, lost, now) => {
   if (wall === null) return "unknown";
   if (lost !== null) return "lost";
-  if (wall.at !== null && now - wall.at > wall.stale_after) return "stale";
-  if (wall.incidents.some(calls) && wall.state === "well") return "attention";
-  return wall.state;
+  if (isStale(wall, now)) return "stale";
+  return wall.incidents.some(calls) ? "attention" : wall.state;
 };
 
 export const openOf = (wall) => wall?.incidents.filter(calls).length ?? 0;

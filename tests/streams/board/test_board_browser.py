@@ -26,6 +26,13 @@ SERIOUS = """
   .filter((one) => ["serious", "critical"].includes(one.impact))
   .map((one) => [one.id, ...one.nodes.map((node) => node.html)]))
 """
+PAINTED = """
+  new MutationObserver((_, watching) => {
+    if (!document.querySelector(".desk .value")) return;
+    watching.disconnect();
+    requestAnimationFrame(() => { window.painted = performance.now(); });
+  }).observe(document, { childList: true, subtree: true });
+"""
 LETTERS = "(one) => parseFloat(getComputedStyle(one).fontSize)"
 CUT = """
 (selector) => [...document.querySelectorAll(selector)]
@@ -132,14 +139,12 @@ def test_all_text_stands_out_and_axe_finds_nothing_serious(
 
 def test_the_first_useful_paint_comes_within_a_second(browser: Browser, board: BoardThread) -> None:
     """The best of some: a busy machine is slow at times."""
-    taken = []
-    for _ in range(5):
-        with Shown(browser, board.url) as shown:
-            shown.page.wait_for_selector(".desk .value")
-            taken.append(shown.page.evaluate("performance.now()"))
-        if min(taken) < 1000:
-            return
-    pytest.fail(f"numbers appeared after {min(taken):.0f} ms")
+    taken: list[float] = []
+    while len(taken) < 10 and min(taken, default=1000) >= 1000:
+        with Shown(browser, board.url, init=PAINTED) as shown:
+            shown.page.wait_for_function("() => window.painted")
+            taken.append(shown.page.evaluate("painted"))
+    assert min(taken) < 1000, f"numbers appeared after {min(taken):.0f} ms"
 
 
 def test_the_numbers_are_those_of_the_data(browser: Browser, board: BoardThread) -> None:
@@ -248,6 +253,21 @@ def test_an_incident_shows_what_changed_before_its_requests_and_what_was_learnt(
         expect(card.locator(".examples")).to_contain_text("812 ms · ios 3.2.1 game-42")
         expect(card.locator(".memo")).to_contain_text("retries without backoff")
         expect(card.locator(".memo")).to_contain_text("mika")
+
+
+def test_what_the_daemon_says_of_everything_is_said_and_an_incident_says_more(browser: Browser) -> None:
+    now = int(time.time())
+    with BoardThread(given(state="stale")) as board, Shown(browser, board.url) as shown:
+        state = shown.page.locator(".state")
+        expect(state).to_have_text("Stale data")
+        expect(shown.page.get_by_role("alert")).to_contain_text("No new data for")
+        board.show(given("learning"))
+        expect(state).to_have_text("Learning")
+        board.show(given("learning", incidents=incidents(now, "fatal")))
+        expect(state).to_have_text("1 incident open")
+        expect(state).to_have_class("state attention")
+        board.show(given(state="attention"))
+        expect(state).to_have_text("Needs attention")
 
 
 def test_incidents_are_found_by_what_people_call_them(browser: Browser) -> None:
