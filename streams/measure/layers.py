@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.latency.histogram import N_BINS
 from detectors.model.measures import Measure
