@@ -1,6 +1,9 @@
 // The stream of steps: opened, watched, and opened again, however long this browser or the daemon slept.
 
 const SILENT = 40_000; // ms: a beat comes every 15 s
+const AWAY = 30_000; // ms hidden: browsers open few connections to one host, and other tabs need them
+const PEEK = 60_000; // ms between two looks of a hidden tab, for its title
+const LONGEST = 10_000; // ms for an answer
 const DELAYS = [500, 1000, 2000, 5000, 10_000];
 
 export class Connection {
@@ -9,18 +12,30 @@ export class Connection {
     this.heard = heard;
     this.tries = 0;
     this.last = Date.now();
+    this.hidden = null; // since when
   }
 
   start() {
+    this.see();
     this.open();
-    this.watching = setInterval(() => this.check(SILENT), 5000);
-    document.addEventListener("visibilitychange", () => document.hidden || this.check(SILENT / 2));
+    setInterval(() => this.check(SILENT), 5000);
+    document.addEventListener("visibilitychange", () => this.see());
     addEventListener("online", () => this.check(0));
     addEventListener("pageshow", (event) => event.persisted && this.check(0));
   }
 
+  see() {
+    this.hidden = document.hidden ? Date.now() : null;
+    if (!document.hidden) this.check(SILENT / 2);
+  }
+
+  get resting() {
+    return this.hidden !== null && Date.now() - this.hidden >= AWAY;
+  }
+
   open() {
     this.close();
+    this.ended = false;
     const source = (this.source = new EventSource("/board/events"));
     this.last = Date.now();
     const on = (name, use) =>
@@ -36,10 +51,7 @@ export class Connection {
     });
     on("step", (wall) => this.heard.step(wall));
     on("trouble", ({ error }) => this.heard.trouble(error));
-    on("signed-out", () => {
-      this.close();
-      this.heard.signedOut();
-    });
+    on("signed-out", () => this.out());
     source.onerror = () => source === this.source && this.lose();
   }
 
@@ -50,10 +62,20 @@ export class Connection {
     this.waiting = null;
   }
 
+  out() {
+    this.close();
+    this.ended = true;
+    this.heard.signedOut();
+  }
+
   // What was asleep does not know that its connection is gone: nothing has been heard for too long.
   check(longest) {
-    if (this.source && Date.now() - this.last > longest) this.again();
-    else if (!this.source && this.waiting && longest < SILENT) this.again();
+    if (this.ended || this.asking) return;
+    const silent = Date.now() - this.last;
+    if (this.resting) {
+      if (this.source) this.close();
+      if (silent >= PEEK) this.again();
+    } else if (this.source === null ? this.waiting === null || longest < SILENT : silent > longest) this.again();
   }
 
   lose() {
@@ -71,19 +93,22 @@ export class Connection {
   async again() {
     this.close();
     this.tries += 1;
+    this.asking = true;
     const aborting = new AbortController();
-    const patience = setTimeout(() => aborting.abort(), 10_000);
+    const patience = setTimeout(() => aborting.abort(), LONGEST);
     try {
       const answer = await fetch("/board/wall", { signal: aborting.signal });
-      if (answer.status === 401 || answer.status === 403) return this.heard.signedOut();
+      if (answer.status === 401 || answer.status === 403) return this.out();
       const said = await answer.json();
+      this.last = Date.now();
       if (answer.ok) this.heard.step(said);
       else this.heard.trouble(said.error);
-      this.open();
+      if (!this.resting) this.open();
     } catch {
       this.heard.lost();
       this.later();
     } finally {
+      this.asking = false;
       clearTimeout(patience);
     }
     return undefined;

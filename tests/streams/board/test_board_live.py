@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -54,6 +54,14 @@ def counting(wall: Wall, value: float) -> Wall:
     return replace(wall, numbers=[replace(requests, value=value), *rest])
 
 
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for something in the daemon, which notices a closed connection when it next writes."""
+    patience = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < patience
+        time.sleep(0.02)
+
+
 # -- connection --
 
 
@@ -86,6 +94,28 @@ def test_a_board_that_slept_a_night_is_right_as_soon_as_it_wakes(browser: Browse
         board.show(counting(given(), 777))  # which it does not hear, nor that its connection is gone
         page.clock.fast_forward("08:00:00")
         expect(shown.tile("requests").locator(".value")).to_have_text("777")
+        board.show(counting(given(), 778))
+        expect(shown.tile("requests").locator(".value")).to_have_text("778")
+
+
+def test_a_hidden_tab_leaves_its_connection_to_others_and_keeps_its_title_right(browser: Browser) -> None:
+    away = "Object.defineProperty(Document.prototype, 'hidden', { get: () => Boolean(window.away) })"
+    turn = "(away) => { window.away = away; document.dispatchEvent(new Event('visibilitychange')) }"
+    with (
+        BoardThread(given(), patience=BRISK) as board,
+        Shown(browser, board.url, init=away, clock=True) as shown,
+    ):
+        page = shown.page
+        page.wait_for_selector(".desk")
+        page.evaluate(turn, True)
+        page.clock.fast_forward("00:35")
+        until(lambda: board.served.board.boards == 0)
+        board.show(given("busy"))
+        page.clock.fast_forward("01:05")
+        expect(page).to_have_title("(3) Needs attention · Uneri")
+        assert board.served.board.boards == 0
+        page.evaluate(turn, False)
+        until(lambda: board.served.board.boards == 1)
         board.show(counting(given(), 778))
         expect(shown.tile("requests").locator(".value")).to_have_text("778")
 
