@@ -13,6 +13,7 @@ from config.sections.drivers import (
     TokensSettings,
     WebSettings,
 )
+from config.sections.export import ExportSettings
 from config.sections.history import HistorySettings
 from config.sections.intake import DeadLetterSettings, RollupSettings, TimeSettings
 from config.sections.kafka_security import KafkaIamSettings, KafkaOauthSettings, KafkaTlsSettings
@@ -62,6 +63,7 @@ __all__ = [
     "ConditionSettings",
     "DeadLetterSettings",
     "DigestSettings",
+    "ExportSettings",
     "FieldSettings",
     "Floor",
     "Floors",
@@ -129,6 +131,7 @@ class Settings(Section):
     slack: SlackSettings = SlackSettings()
     notify: NotifySettings = NotifySettings()
     digest: DigestSettings = DigestSettings()
+    export: ExportSettings = ExportSettings()
     incidents: IncidentsSettings = IncidentsSettings()
     calendar: CalendarSettings = CalendarSettings()
 

@@ -1,7 +1,7 @@
 """What people noted about an incident and about others of its kind, as lines of a message and of Details."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -43,9 +43,10 @@ class MemoLines:
 
     def _line(self, memo: Memo, limit: int) -> str:
         when, text = self._words.when(memo.at, self._zone), memo_mrkdwn(memo.text, limit)
-        return self._words.incident.memo(self._title(memo), when, person(memo.by), text)
+        return self._words.incident.memo(self.title(memo), when, person(memo.by), text)
 
-    def _title(self, memo: Memo) -> str:
+    def title(self, memo: Memo) -> str:
+        """Return what a memo stands under: of this incident, of the last other one, or of one before."""
         labels = self._words.labels
         if memo in self._own:
             return labels.noted
@@ -66,14 +67,23 @@ def memo_mrkdwn(text: str, limit: int = LONGEST) -> str:
     return whole if len(whole) <= SECTION - _AROUND else escape(text, SENTENCE)
 
 
-def _linked(line: str) -> str:
-    parts, done = [], 0
+def addresses(line: str) -> Iterator[tuple[str, bool]]:
+    """Yield the parts of a line, and of each whether it is an address that may become a link."""
+    done = 0
     for found in _ADDRESS.finditer(line):
-        url = safe_url(found.group())
-        if url is not None and not line.endswith(CUT, found.start(), found.end() + 1):  # else half an address
-            parts += [_escaped(line[done : found.start()]), link(url, url.removeprefix("https://"), SHORT)]
+        half = line.endswith(CUT, found.start(), found.end() + 1)
+        if safe_url(found.group()) is not None and not half:
+            yield line[done : found.start()], False
+            yield found.group(), True
             done = found.end()
-    return "".join([*parts, _escaped(line[done:])])
+    yield line[done:], False
+
+
+def _linked(line: str) -> str:
+    return "".join(
+        link(part, part.removeprefix("https://"), SHORT) if leads else _escaped(part)
+        for part, leads in addresses(line)
+    )
 
 
 def _escaped(part: str) -> str:

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 from alerting.commands.command import Matcher
 from alerting.commands.memo import LONGEST, Memo
 from alerting.incidents.incident import Incident
-from alerting.messages.callers import reason_counts
 from alerting.messages.console_links import LinkMaker
+from alerting.messages.evidence import basis_fields, evidence_lists
 from alerting.messages.memo_lines import MemoLines
 from alerting.messages.message import (
     NAME,
@@ -29,9 +29,7 @@ from alerting.messages.request_lines import example_lines
 from alerting.words import numbers
 from alerting.words.mrkdwn import escape
 from alerting.words.phrases import Phrases
-from detectors.model.finding import Finding, Share
 from detectors.model.measures import Measure
-from detectors.model.shares import notable
 
 View = dict[str, Any]
 
@@ -55,32 +53,17 @@ def details(
 ) -> View:
     """Return all evidence of an incident, from figures, memos and callers to members, weeks and ids."""
     primary, labels = incident.primary, words.labels
-    callers, suspects = notable(primary)
     blocks: list[Block] = [
         header(words.incident.title(incident)),
         section(escape(words.incident.why(primary), SENTENCE) or labels.no_reason),
         fields(_figures(incident, words, zone)),
-        fields(_basis(primary, words)),
+        fields(basis_fields(primary, words)),
     ]
-    lists = (
-        (labels.callers, [_share(each, primary, words) for each in callers]),
-        (labels.suspects, [_share(each, primary, words) for each in suspects]),
-        (labels.reasons, [f"{escape(reason, NAME)} · {count}" for reason, count in reason_counts(primary)]),
-        (
-            labels.causes,
-            [
-                escape(f"{words.figures.about(one.scope)} · {words.figures.measure(one.measure)}", 2 * NAME)
-                + f" · {words.figures.percent(one.score)}"
-                for one in primary.causes
-            ],
-        ),
-        (labels.members, [_member(each, words) for each in incident.members]),
-    )
     noted = [f"•  {line}" for line in MemoLines(memos, incident, words, zone).all()]
     blocks += listing(labels.memos, noted, words.lists.and_more, budget=4 * SECTION)
     requests = [f"•  {line}" for line in example_lines(incident, words, zone, links)]
     blocks += listing(labels.examples, requests, words.lists.and_more, budget=4 * SECTION)
-    for title, lines in lists:
+    for title, lines in evidence_lists(incident, words):
         blocks += _list(title, lines, words)
     blocks.append(context(_ids(incident, words, zone, at)))
     return {
@@ -201,33 +184,6 @@ def _figures(incident: Incident, words: Phrases, zone: ZoneInfo) -> list[str]:
     if primary.error_type:
         shown.append(labelled(labels.error, f"{primary.error_type}, {words.figures.times(primary.times)}"))
     return shown
-
-
-def _basis(finding: Finding, words: Phrases) -> list[str]:
-    labels = words.labels
-    return [
-        labelled(labels.completeness, words.figures.completeness(finding.completeness)),
-        labelled(labels.weeks_used, ", ".join(map(str, finding.weeks_used))),
-        labelled(labels.weeks_left_out, ", ".join(map(str, finding.weeks_left_out))),
-        labelled(labels.basis, words.incident.compared(finding)),
-        labelled(labels.where, words.place(finding.about)),
-    ]
-
-
-def _share(share: Share, finding: Finding, words: Phrases) -> str:
-    figures = words.figures
-    now, before = (
-        figures.quantity(value, finding.measure, finding.about) for value in (share.observed, share.expected)
-    )
-    name = escape(figures.about(share.scope), 2 * NAME)
-    change = escape(f"{figures.percent(share.share)} · {before} → {now}", 2 * NAME)
-    why = words.incident.because(share, finding)
-    return f"{name} · {change}" + (f" · {why}" if why else "")
-
-
-def _member(finding: Finding, words: Phrases) -> str:
-    what = f"{words.figures.about(finding.about)} · {words.incident.size(finding, finding.observed)}"
-    return f"*{words.figures.verdict(finding.verdict)}*  {escape(what, 3 * NAME)}"
 
 
 def _list(title: str, lines: list[str], words: Phrases) -> Iterable[Block]:

@@ -83,10 +83,10 @@ def page(
     """
     console = ConsoleLinks.of(incident, links, words, at=at)
     called = mention(calls)
-    why = escape(_why(incident, words), SENTENCE) or words.labels.no_reason
+    why = escape(page_why(incident, words), SENTENCE) or words.labels.no_reason
     before: list[Block] = [
         header(words.incident.title(words.named(incident))),
-        fields(_fields(incident, zone, words), fit(change_lines(incident, words), CHANGES)),
+        fields(page_fields(incident, zone, words), fit(change_lines(incident, words), CHANGES)),
         section(f"{called} {why}".strip()),
     ]
     notes = action_lines(commands, words, zone, at=at)
@@ -117,7 +117,8 @@ def page(
     return Message(text=f"{called} {text}".strip()[:TEXT], blocks=[*before, *between, *after], look=look)
 
 
-def _why(incident: Incident, words: Phrases) -> str:
+def page_why(incident: Incident, words: Phrases) -> str:
+    """Return why it was reported, or how it ended: plain text, which may be empty."""
     if incident.state == "withdrawn":
         return words.labels.withdrawn
     if incident.state == "resolved":
@@ -125,7 +126,7 @@ def _why(incident: Incident, words: Phrases) -> str:
     return words.incident.why(incident.primary)
 
 
-def _fields(incident: Incident, zone: ZoneInfo, words: Phrases) -> list[str]:
+def page_fields(incident: Incident, zone: ZoneInfo, words: Phrases) -> list[str]:
     """Return how bad it is and who is hurt, side by side, and then the figures in pairs."""
     labels, figures = words.labels, _figures(incident, zone, words)
     if incident.state == "withdrawn":  # it hurt nobody

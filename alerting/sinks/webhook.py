@@ -10,10 +10,13 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
+from alerting.commands.command import Command
 from alerting.commands.dispatch import Dispatch, Form
+from alerting.commands.memo import Memo
+from alerting.incidents.incident import Incident
 from alerting.messages.console_links import ConsoleLinks, LinkMaker
 from alerting.messages.request_lines import incident_to_json
 from alerting.outbox.ports import Content, SubjectState
@@ -117,15 +120,9 @@ def in_json(links: LinkMaker, words: Phrases = ENGLISH) -> Callable[[Dispatch, S
             case _:
                 incident = notice.incident
                 at = dispatch.at or notice.at
-                data["incident"] = incident_to_json(incident, links, dispatch.memos)
-                console = ConsoleLinks.of(incident, links, words, at=at)
-                data["links"] = console.addresses(incident)
-                data["runbook"] = console.runbook(incident)
-                data["account_name"] = words.accounts.get(incident.primary.about.account)
-                data["commands"] = [
-                    {"ask": one.kind.value, "by": one.by, "at": rfc3339(one.at), "why": one.why}
-                    for one in dispatch.commands
-                ]
+                data |= incident_data(
+                    incident, links, words, at=at, commands=dispatch.commands, memos=dispatch.memos
+                )
         if dispatch.follows is not None:
             data["follows"] = dispatch.follows
         if dispatch.line is not None:
@@ -136,6 +133,31 @@ def in_json(links: LinkMaker, words: Phrases = ENGLISH) -> Callable[[Dispatch, S
         return Content(body=json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode())
 
     return content
+
+
+def incident_data(
+    incident: Incident,
+    links: LinkMaker,
+    words: Phrases,
+    *,
+    at: int,
+    commands: Sequence[Command],
+    memos: Sequence[Memo],
+) -> dict[str, object]:
+    """Return what programs receive about one incident: itself, where to look, and what people did about it.
+
+    ``at`` is the watermark, epoch seconds.
+    """
+    console = ConsoleLinks.of(incident, links, words, at=at)
+    return {
+        "incident": incident_to_json(incident, links, memos),
+        "links": console.addresses(incident),
+        "runbook": console.runbook(incident),
+        "account_name": words.accounts.get(incident.primary.about.account),
+        "commands": [
+            {"ask": one.kind.value, "by": one.by, "at": rfc3339(one.at), "why": one.why} for one in commands
+        ],
+    }
 
 
 _SHORT: Final = (

@@ -84,6 +84,9 @@ class Labels(NamedTuple):
     noted: str  # on this incident
     last_time: str  # on the one of its kind that was noted last
     earlier_time: str  # on those before
+    # an incident in Markdown
+    links: str
+    actions: str  # what people did about it
     # pictures
     chart_now: str
     chart_last_week: str

@@ -8,6 +8,7 @@ CUT: Final = "…"
 
 # Slack reads these as formatting. Entities exist only for & < >, so look-alikes replace the rest.
 _LOOKALIKE: Final = str.maketrans({"*": "∗", "~": "∼", "`": "ˋ"})
+_MEANT: Final = str.maketrans({"∗": "*", "∼": "~", "ˋ": "`", "∶": ":", "ˍ": "_", "＠": "@", "＃": "#"})
 _EMOJI: Final = re.compile(r":(?=[\w+'-]+:)")
 _HALF: Final = re.compile(r":(?=[\w+'-]+$)")  # our own colon after it would complete an emoji
 _SCOPE: Final = re.compile(r"(account|service|route|function|table|client|tenant):[^:]*")  # people copy it
@@ -68,6 +69,17 @@ def escape(text: str, limit: int) -> str:
     short = short if _SCOPE.fullmatch(short) else _HALF.sub("∶", short)
     short = _ITALIC.sub("ˍ", short).replace("://", "∶//")
     return short.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def restored(text: str) -> str:
+    """Undo the look-alikes of ``escape``, for where they are no markup.
+
+    Examples
+    --------
+    >>> restored("∗bold∗ ＠here https∶//example.com")
+    '*bold* @here https://example.com'
+    """
+    return text.translate(_MEANT)
 
 
 def link(url: str | None, label: str, limit: int, longest_url: int = 900) -> str:

@@ -818,6 +818,34 @@ def unsilence(
 
 
 @app.command()
+def incident(
+    name: Annotated[
+        str, typer.Argument(metavar="ID", help="ID of the incident; its first characters suffice.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DESTINATION",
+            help="Send it instead: webhook:NAME of the configuration, webhook:https://…, or an issue in "
+            "github:OWNER/REPO, opened once.",
+        ),
+    ] = None,
+    config: Config = None,
+    url: Url = None,
+) -> None:
+    """Print one incident whole, as Markdown, or send it elsewhere.
+
+    What, since when, why, who calls, changes, requests, memos, links. The daemon knows it for 30 days after
+    its end.
+    """
+    from streams.cli.incident import show_incident
+
+    settings = settings_of(config)
+    _exit_with(lambda: show_incident(settings, _daemon(config, url), name, to, as_json=as_json))
+
+
+@app.command()
 def note(
     words: Annotated[
         list[str],

@@ -20,7 +20,7 @@ from streams.kafka.outbox import KafkaOutboxStorage
 from streams.kafka.stage import REMEDY
 from streams.kafka.stage_host import Send, fatal_when_failed
 from streams.notify.delivery_half import DeliveryHalf
-from streams.notify.incidents_route import incidents_route
+from streams.notify.incidents_route import incident_route, incidents_route
 from streams.notify.labels_command import labels_route
 from streams.notify.memo_routes import MemoRoutes
 from streams.notify.silence_routes import SilenceRoutes
@@ -40,6 +40,7 @@ class Delivery:
         return [
             *self._half.interactions.routes(),
             incidents_route(lambda: self._half.pipeline, lambda: self._half.links),
+            incident_route(lambda: self._half.pipeline, lambda: self._half.documents),
             labels_route(lambda: None if self._half.pipeline is None else self._half.pipeline.labels),
             *SilenceRoutes(lambda: self._half.pipeline, self._command).routes(),
             *MemoRoutes(lambda: self._half.pipeline, self._command).routes(),

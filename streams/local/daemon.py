@@ -42,7 +42,7 @@ from streams.local.standard_input import StandardInput
 from streams.local.state_export import StateExport, drop_unfinished
 from streams.local.state_files import StateFiles, check_whole, lacks_outbox
 from streams.notify.delivery_half import DeliveryHalf
-from streams.notify.incidents_route import incidents_route
+from streams.notify.incidents_route import incident_route, incidents_route
 from streams.notify.labels_command import labels_route
 from streams.notify.memo_routes import MemoRoutes
 from streams.notify.pipeline_status import first_of
@@ -208,6 +208,7 @@ class LocalDaemon:
                 *self._doors.routes(),
                 *self.delivery.interactions.routes(),
                 incidents_route(lambda: self.delivery.pipeline, lambda: self.delivery.links),
+                incident_route(lambda: self.delivery.pipeline, lambda: self.delivery.documents),
                 labels_route(lambda: self.pipeline.labels),
                 *SilenceRoutes(lambda: self.delivery.pipeline, self._command).routes(),
                 *MemoRoutes(lambda: self.delivery.pipeline, self._command).routes(),

@@ -15,6 +15,10 @@ from streams.process.access import is_trusted
 from streams.process.request_body import BodyError, read_small
 
 ELSEWHERE: Final = {"error": "this process does not notify; ask the one with the role notify"}
+UNKNOWN: Final = {
+    "said": CommandResult.UNKNOWN.value,
+    "error": "no incident has this ID, or several begin with it; /incidents lists those that have not ended",
+}
 ANONYMOUS: Final = "a user at the terminal"
 BY: Final = 80  # characters kept of a name
 _STATUS: Final = {CommandResult.DONE: 200, CommandResult.REPEATED: 200, CommandResult.UNKNOWN: 404}

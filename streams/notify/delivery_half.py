@@ -8,12 +8,15 @@ from typing import Any, NamedTuple
 
 from alerting.commands.answer import Answer
 from alerting.commands.command import Command
+from alerting.incidents.digest_time import zone_of
 from alerting.incidents.notice import Notice
+from alerting.messages.incident_markdown import IncidentMarkdown
 from alerting.outbox.courier import Courier
 from alerting.outbox.outbox import Outbox
 from alerting.outbox.ports import OutboxStorage
 from alerting.pipeline.history import since_of
 from alerting.pipeline.pipeline import Pipeline
+from alerting.words.locales import phrases_of
 from config.links import Links
 from config.settings import Settings
 from detectors.model.stated import StatedChange
@@ -73,6 +76,13 @@ class DeliveryHalf:
     def links(self) -> Links:
         """The links to consoles, as configured now."""
         return Links(self._settings.links)
+
+    @property
+    def documents(self) -> IncidentMarkdown:
+        """What writes an incident as a document, as configured now."""
+        settings = self._settings
+        words = phrases_of(settings.notify.locale, settings.account_names)
+        return IncidentMarkdown(self.links, words, zone_of(settings.digest))
 
     @property
     def unsent(self) -> int:

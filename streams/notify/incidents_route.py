@@ -1,14 +1,16 @@
-"""``GET /incidents``: the incidents that have not ended, in the words of webhooks, for scripts and pages."""
+"""``GET /incidents`` and ``/incidents/ID``: incidents as webhooks have them, for scripts and exports."""
 
 from collections.abc import Callable
 
-import msgspec
 from aiohttp import web
 
 from alerting.messages.console_links import LinkMaker
+from alerting.messages.incident_markdown import IncidentMarkdown, KnownIncident
 from alerting.messages.request_lines import incident_to_json
 from alerting.pipeline.pipeline import Pipeline
-from streams.notify.command_routes import ELSEWHERE
+from alerting.pipeline.tracked_incident import TrackedIncident
+from alerting.sinks.webhook import incident_data
+from streams.notify.command_routes import ELSEWHERE, UNKNOWN, json_answer
 
 
 def incidents_route(pipeline: Callable[[], Pipeline | None], links: Callable[[], LinkMaker]) -> web.RouteDef:
@@ -20,15 +22,44 @@ def incidents_route(pipeline: Callable[[], Pipeline | None], links: Callable[[],
     async def show(_: web.Request) -> web.Response:
         present = pipeline()
         if present is None:
-            return web.json_response(ELSEWHERE, status=503)
+            return json_answer(ELSEWHERE, 503)
         found = [
-            {
-                **incident_to_json(one.incident, links(), present.memos_of(one.incident)),
-                "sent": one.sent,
-                "reason": one.reason,
-            }
+            _sent(one, incident_to_json(one.incident, links(), present.memos_of(one.incident)))
             for one in present.ongoing()
         ]
-        return web.Response(body=msgspec.json.encode({"incidents": found}), content_type="application/json")
+        return json_answer({"incidents": found})
 
     return web.get("/incidents", show)
+
+
+def incident_route(
+    pipeline: Callable[[], Pipeline | None], documents: Callable[[], IncidentMarkdown]
+) -> web.RouteDef:
+    """Return the route of one incident, open or ended, by its id or the first characters of it.
+
+    The answer is what a webhook receives of it, with a ``title`` and the whole as ``markdown``. 404 if no
+    incident has this id, or several begin so; 503 as for all incidents.
+    """
+
+    async def show(request: web.Request) -> web.Response:
+        present, write = pipeline(), documents()
+        if present is None:
+            return json_answer(ELSEWHERE, 503)
+        one = present.named(request.match_info["id"])
+        if one is None:
+            return json_answer(UNKNOWN, 404)
+        memos = present.memos_of(one.incident)
+        known = KnownIncident(one.incident, one.notice.at, one.commands, memos)
+        document = write.document(known)
+        answer = incident_data(
+            one.incident, write.links, write.words, at=known.at, commands=known.commands, memos=memos
+        )
+        answer["incident"] = _sent(one, incident_to_json(one.incident, write.links, memos))
+        return json_answer({**answer, "title": document.title, "markdown": document.markdown})
+
+    return web.get("/incidents/{id}", show)
+
+
+def _sent(tracked: TrackedIncident, line: dict[str, object]) -> dict[str, object]:
+    """Return an incident as it was sent, or why it was not."""
+    return {**line, "sent": tracked.sent, "reason": tracked.reason}

@@ -8,7 +8,7 @@ from alerting.commands.command import Command, CommandKind
 from alerting.commands.memo import LONGEST, memo_text
 from alerting.incidents.notice import identify
 from config.sections.validators import scope_name
-from streams.notify.command_routes import ANONYMOUS, BY, CommandRoutes, json_answer, refusing
+from streams.notify.command_routes import ANONYMOUS, BY, UNKNOWN, CommandRoutes, json_answer, refusing
 from streams.process.times import LATEST
 
 LONGEST_SCOPE = 200  # characters
@@ -40,9 +40,7 @@ class MemoRoutes(CommandRoutes):
             return json_answer({"memos": [memo.to_json() for memo in known.memos]})
         tracked = known.named(name)
         if tracked is None:
-            return json_answer(
-                {"said": "unknown", "error": "no incident has this ID, or several begin with it"}, 404
-            )
+            return json_answer(UNKNOWN, 404)
         return json_answer({"memos": [memo.to_json() for memo in known.memos_of(tracked.incident)]})
 
     async def _note(self, request: web.Request) -> web.Response:

@@ -63,6 +63,7 @@ for one, name in (("local", "a.example"), ("web", "b.example")):
     FULL[one] |= {"tls": {"cert": "a.crt", "key": "a.key"}, "hosts": [name]}
 FULL["tokens"]["file"] = "tokens"
 FULL["sources"]["github"] |= {"secret_file": "/run/secrets/github"}
+FULL["export"] |= {"github_token_file": "/run/secrets/github-token"}
 for one in ("intake", "read", "operate"):
     FULL["tokens"][f"{one}_file"] = f"/run/secrets/{one}"
 for one in ("token", "app_token", "signing_secret"):

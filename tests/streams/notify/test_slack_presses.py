@@ -311,6 +311,10 @@ async def test_a_memo_from_the_button_and_from_the_command_is_shown_in_the_page_
             ("U0MIKA", text),
             ("U0MIKA", "see https://wiki.example.com/ios"),
         ]
+        arguments = ["incident", incident, "--url", there.slack.daemon]
+        printed = (await asyncio.to_thread(CliRunner().invoke, app, arguments)).output
+        assert "  > ios 3.2.1 retried\n  > without \\<!here\\> backoff\n" in printed
+        assert "  > see <https://wiki.example.com/ios>\n" in printed
         await there.slack.press(there.page, "details", over=over)
         await there.until(lambda: len(there.slack.views) == 2)
         assert "without &lt;!here&gt; backoff" in str(there.slack.views[1])

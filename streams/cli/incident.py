@@ -1,0 +1,140 @@
+"""``uneri incident``: one incident of a running daemon, printed, sent to a webhook, or opened as an issue."""
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+import typer
+
+from alerting.commands.answer import CommandResult
+from alerting.commands.destination import WEBHOOK, Destination
+from alerting.incidents.notice import identify
+from alerting.outbox.ports import Result
+from alerting.outbox.row import OutboxRow, Send
+from alerting.sinks.github_issues import REPOSITORY, GithubIssues, IssueError
+from alerting.sinks.http_outcome import rfc3339
+from alerting.sinks.http_sink import host_of
+from alerting.sinks.webhook import WebhookSink
+from config.secret import SecretError, token_in
+from config.sections.validators import meant, web_address
+from config.settings import Settings
+from streams.cli.daemon_call import NoDaemonError, RefusedError, ask_daemon
+from streams.notify.http_receivers import key_of
+
+GITHUB: Final = "github"
+_REFUSALS: Final = {
+    CommandResult.UNKNOWN.value: "no incident has this ID, or several begin with it, or it ended more than "
+    "30 days ago; `uneri status` lists open ones",
+}
+_FORMS: Final = "write webhook:NAME, webhook:https://… or github:OWNER/REPO"
+
+Exporter = Callable[[dict[str, Any]], Coroutine[Any, Any, str]]
+"""Sends the answer of the daemon somewhere; returns what to print."""
+
+
+class ExportUsageError(ValueError):
+    """A destination cannot be used; the message has the remedy."""
+
+
+class ExportError(Exception):
+    """The destination refuses or does not answer; the message is one line with the remedy."""
+
+
+def show_incident(settings: Settings, url: str, name: str, to: str | None, *, as_json: bool = False) -> int:
+    """Print an incident of the daemon at ``url``, or send it to a destination; return the exit code."""
+    if to is not None and as_json:
+        typer.echo("uneri: --json prints and --to sends; choose one", err=True)
+        return 2
+    try:
+        export = None if to is None else exporter(settings, to)
+    except (ExportUsageError, SecretError) as error:
+        typer.echo(f"uneri: {error}", err=True)
+        return 2
+    try:
+        answer = ask_daemon("GET", f"{url}/incidents/{quote(name, safe='')}", messages=_REFUSALS)
+        if export is None:
+            typer.echo(
+                json.dumps(answer, ensure_ascii=False, indent=2) if as_json else answer["markdown"].rstrip()
+            )
+        else:
+            typer.echo(asyncio.run(export(answer)))
+    except (RefusedError, NoDaemonError, ExportError, IssueError) as error:
+        typer.echo(f"uneri: {error}", err=True)
+        return 1
+    return 0
+
+
+def exporter(settings: Settings, to: str, environment: Mapping[str, str] = os.environ) -> Exporter:
+    """Return what sends an incident to a destination.
+
+    Raises
+    ------
+    ExportUsageError
+        When there is no such destination, or its token is not set.
+    config.secret.SecretError
+        When a secret cannot be read or used.
+    """
+    kind, _, name = to.partition(":")
+    if kind == GITHUB:
+        return _to_github(settings, name, environment)
+    if kind == WEBHOOK and name.lower().startswith(("http://", "https://")):
+        try:
+            return _to_webhook(f"{WEBHOOK}:{host_of(web_address(name))}", name, None)
+        except ValueError as error:
+            raise ExportUsageError(f"--to {to}: {error}") from None
+    if kind == WEBHOOK:
+        known = {one.name: one for one in settings.notify.webhooks}
+        if name not in known:
+            has = f"notify.webhooks has {', '.join(known) or 'none'}; add it there, or write its address"
+            raise ExportUsageError(f"--to {to}: no such webhook; {meant(name, known, has)}")
+        return _to_webhook(to, known[name].url, key_of(known[name], environment))
+    raise ExportUsageError(f"--to {to}: not a destination; {_FORMS}")
+
+
+def _to_webhook(destination: str, url: str, key: bytes | None) -> Exporter:
+    async def send(answer: dict[str, Any]) -> str:
+        identity = identify("export", json.dumps(answer, sort_keys=True))  # the same until something is new
+        now = time.time()
+        body = {"type": "incident.export", "timestamp": rfc3339(now), "data": answer}
+        row = OutboxRow(
+            id=identity,
+            destination=str(Destination(WEBHOOK, destination)),
+            subject=str(answer["incident"]["id"]),
+            send=Send.POST,
+            urgency=0,
+            sequence=0,
+            created=now,
+            body=json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(),
+        )
+        async with WebhookSink(destination, url, key) as sink:
+            outcome = await sink.deliver(row)
+        if outcome.result is Result.SENT:
+            return f"sent to {destination}"
+        remedy = "try again later" if outcome.result is Result.RETRY else "check its address and its secret"
+        raise ExportError(f"{destination} did not take it ({outcome.error}); {remedy}")
+
+    return send
+
+
+def _to_github(settings: Settings, repository: str, environment: Mapping[str, str]) -> Exporter:
+    if not REPOSITORY.fullmatch(repository):
+        raise ExportUsageError(f"--to {GITHUB}:{repository}: not a repository; write github:OWNER/REPO")
+    place = settings.export.github_token
+    token, name = token_in(place, environment), place.name(environment)
+    if not token:
+        raise ExportUsageError(f"{name} is not set; set it to a token of GitHub that may write issues")
+
+    async def send(answer: dict[str, Any]) -> str:
+        incident = answer["incident"]
+        body = answer["markdown"].partition("\n")[2].lstrip("\n")
+        async with GithubIssues(settings.export.github_url, token, token_name=name) as github:
+            issue = await github.open(
+                repository, incident["id"], int(incident["start"]), answer["title"], body
+            )
+        return f"{issue.url} exists already ({issue.state})" if issue.existed else f"opened {issue.url}"
+
+    return send

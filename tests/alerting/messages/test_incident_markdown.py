@@ -1,0 +1,147 @@
+"""One incident as Markdown: whole, in both languages, and nothing in it that others wrote is markup."""
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from msgspec.structs import replace
+
+from alerting.commands.command import CommandKind
+from alerting.commands.memo import Memo, memo_text
+from alerting.messages import examples as made
+from alerting.messages.incident_markdown import IncidentMarkdown, KnownIncident
+from alerting.words.locales import ENGLISH, LANGUAGES
+from alerting.words.markdown import markdown_line, markdown_link, markdown_text
+from alerting.words.phrases import Phrases
+from detectors.model.finding import Verdict
+from tests.alerting.given import T0
+from tests.alerting.message_makers import LINKS, ZONE
+from tests.alerting.messages.test_hostile import hostile, memos
+from tests.alerting.messages.test_message import names
+from tests.alerting.messages.test_request_lines import with_examples
+from tests.alerting.notices import press
+
+SHORT = names.map(lambda name: name[:40])  # the parser of the tests takes seconds for long ones
+SMALL_PRINT = (
+    "As of 2026-11-24 20:24 JST · incident 5f1c09d27ab34e6680c1 · Fingerprint: feed · "
+    "Previous incident: 0123456789abcdef0123"
+)
+KINDS = [
+    "text",
+    "text_special",
+    "softbreak",
+    "strong_open",
+    "strong_close",
+    "link_open",
+    "link_close",
+    "code_inline",
+]
+COMMONMARK: Any = MarkdownIt("gfm-like", {"linkify": False, "html": True})
+
+
+def known(name: str, **changes: Any) -> KnownIncident:
+    (sent,) = (one.dispatch for one in made.examples() if one.name == name)
+    return KnownIncident(replace(sent.notice.incident, **changes), sent.at, sent.commands, sent.memos)
+
+
+def written(of: KnownIncident, words: Phrases = ENGLISH) -> str:
+    return IncidentMarkdown(LINKS, words, ZONE).document(of).markdown
+
+
+def test_it_has_everything_that_the_message_and_details_have_and_the_memos_in_full() -> None:
+    text = "first\n\nsecond, see https://wiki.example.com/a_b(c)?d=1&e=2."
+    given = known("noted", follows="0123456789abcdef0123", fingerprint="feed")
+    memo = Memo(id="m", number=9, at=T0, written=T0, by="U012AB3CD", text=text, incident="before")
+    shown = written(given._replace(memos=[memo, *given.memos[1:]]))
+    lines = shown.splitlines()
+    assert lines[0] == "# SPIKE · table items · wcu +362 %"
+    assert [line for line in lines if line.startswith("## ")] == [
+        "## Memos",
+        "## What people did",
+        "## Called by · share of the increase in wcu",
+        "## Clients and tenants",
+        "## Throttling reasons",
+        "## Grouped findings",
+        "## Links",
+        "## Baseline",
+    ]
+    for line in (
+        "- **Severity**: HIGH · calls are throttled",
+        "- **Since**: 2026-11-24 20:00 JST",
+        "- **Noted** (2026-11-24 20:22 JST, alice):",
+        "- **Last time** (2025-10-09 18:00 JST, **`@U012AB3CD`**):",
+        "  > first",
+        "  >",
+        "  > second, see <https://wiki.example.com/a_b(c)?d=1&e=2>.",
+        "- 2026-11-24 20:19 JST · **Acknowledged** by on-call",
+        "- client ios 3.2.1 · 88 % · 6.4 wcu/s → 28 wcu/s · more calls",
+        "- **Weeks excluded (weeks ago)**: 3",
+        SMALL_PRINT,
+    ):
+        assert line in lines, shown
+    assert "[metrics](<https://ap-northeast-1.console.aws.amazon.com/" in shown
+
+
+def test_it_has_its_requests_with_their_links() -> None:
+    shown = written(KnownIncident(with_examples(), T0))
+    assert "## Requests" in shown
+    assert re.search(r"^- \*\*Most capacity\*\* · .*\[.+\]\(<https://", shown, re.MULTILINE)
+
+
+@pytest.mark.parametrize("words", LANGUAGES, ids=lambda words: words.locale)
+@pytest.mark.parametrize("name", [one.name for one in made.examples() if one.name not in ("flood", "growth")])
+def test_every_verdict_and_state_is_a_document_without_what_only_slack_reads(
+    name: str, words: Phrases
+) -> None:
+    document = IncidentMarkdown(LINKS, words, ZONE).document(known(name))
+    assert document.markdown.startswith(f"# {markdown_text(document.title)}\n\n")
+    assert "\n" not in document.title
+    assert not re.search(r"<!date|<@|&gt;|None|[∗∼∶＠]", document.markdown)
+    tags = {one.tag for one in COMMONMARK.parse(document.markdown)}
+    assert tags <= {"h1", "h2", "p", "ul", "li", "blockquote", "hr", ""}
+
+
+def inline(markdown: str) -> list[Any]:
+    """Return the inline parts of a document, with those in them."""
+    return [each for one in COMMONMARK.parse(markdown) for each in one.children or ()]
+
+
+@pytest.mark.parametrize("words", LANGUAGES, ids=lambda words: words.locale)
+@settings(max_examples=10)
+@given(name=SHORT, other=SHORT, verdict=st.sampled_from(list(Verdict)))
+def test_nothing_that_events_or_people_wrote_is_markup(
+    name: str, other: str, verdict: Verdict, words: Phrases
+) -> None:
+    one = hostile(name, other, verdict, edge=False, key=True)
+    asked = [press(kind, one.id, by=name, why=other) for kind in CommandKind]
+    document = IncidentMarkdown(LINKS, words, ZONE).document(
+        KnownIncident(one, T0, asked, memos(one, name, other))
+    )
+    assert len(document.title) <= 200
+    blocks = COMMONMARK.parse(document.markdown)
+    assert {block.tag for block in blocks} <= {"h1", "h2", "p", "ul", "li", "blockquote", "hr", ""}
+    assert not [block for block in blocks if block.type == "html_block"]
+    for part in inline(document.markdown):
+        assert part.type in KINDS, part
+        if part.type == "link_open":
+            assert part.attrs["href"].startswith("https://")
+        if part.type == "text":
+            assert not re.search(r"(?<![\w`])@\w|#\d", part.content), part.content
+
+
+@given(st.text(max_size=80) | st.text(alphabet="*_`[]<>#@|~$&:/.-+=1w \\", max_size=40))
+def test_a_text_as_markdown_reads_as_that_text(text: str) -> None:
+    shown = markdown_line(markdown_text(text))
+    (_, part, _), kept = (COMMONMARK.parse(shown) or [None] * 3), memo_text(text).replace("\n", " ")
+    read = "" if part is None else "".join(each.content for each in part.children)
+    assert read.split() == " ".join(kept.split()).split()
+
+
+@given(st.text(max_size=30))
+def test_a_link_leads_where_it_is_told_and_nowhere_else(tail: str) -> None:
+    _, part, _ = COMMONMARK.parse(markdown_link(f"https://example.com/{tail}", "items"))
+    links = [each for each in part.children if each.type == "link_open"]
+    assert [each.attrs["href"].startswith("https://example.com/") for each in links] == [True]
