@@ -87,7 +87,7 @@ export class Chart extends Component {
           },
           {
             ...axis,
-            space: font * 1.5,
+            space: font * (tv ? 1.5 : 3),
             gap: font * 0.5,
             size: (_, values) => Math.max(2, ...(values ?? []).map((each) => each.length)) * font * 0.62 + font * 0.9,
             values: (_, each) => each.map((value) => figures.number(value)),

@@ -116,14 +116,16 @@ function draw() {
 
 const judgedOf = (wall) => [...wall.numbers, ...wall.layers, ...wall.tables, ...wall.concurrency, ...wall.quotas];
 
-// Two versions behind one address must not have a board load itself for ever.
-const isNews = (build) => {
+// The daemon was upgraded, and has another page. While two versions answer at one address, a board must not load itself
+// over and over.
+const RELOAD = 600_000; // ms
+const follow = (build) => {
   try {
-    if (sessionStorage.getItem("uneri-build") === build) return false;
-    sessionStorage.setItem("uneri-build", build);
-    return true;
+    if (build === root.dataset.build || Date.now() - Number(sessionStorage.getItem("uneri-reload")) < RELOAD) return;
+    sessionStorage.setItem("uneri-reload", Date.now());
+    location.reload();
   } catch {
-    return false;
+    // a browser that keeps nothing could not know when to stop
   }
 };
 
@@ -134,8 +136,8 @@ const connection = new Connection({
   },
   beat: ({ now, build }) => {
     clock.set(now);
-    if (build !== root.dataset.build && isNews(build)) location.reload(); // the daemon was upgraded
-    else if (stateOf(view.wall, view.lost, clock.now()) !== view.state) draw();
+    follow(build);
+    if (stateOf(view.wall, view.lost, clock.now()) !== view.state) draw();
   },
   trouble: (trouble) => update({ trouble, lost: null }),
   found: () => view.lost !== null && update({ lost: null }),

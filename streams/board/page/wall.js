@@ -17,6 +17,14 @@ import { html } from "./view.js";
 
 export const TV_PAGES = ["overview", "calls", "month", "rankings"];
 
+const MOST = 12; // tiles of one kind on a desk
+
+// Those that are worst, where they were: tiles must not change places.
+const mostOf = (things) => {
+  const chosen = new Set(byWorst(things).slice(0, MOST));
+  return things.filter((thing) => chosen.has(thing));
+};
+
 const Learning = ({ wall, figures, words }) =>
   wall.learning &&
   html`<section class="tile learning" data-tile="learning">
@@ -33,6 +41,7 @@ const Open = ({ wall, most, figures, words, now }) => {
 export const DeskWall = ({ wall, figures, words, look, now }) => {
   const common = { figures, words, look };
   if (wall.at === null) return html`<p class="tile empty">${words.nothing}</p>`;
+  const more = [wall.tables, wall.concurrency].reduce((sum, things) => sum + Math.max(0, things.length - MOST), 0);
   return html`<div class="desk">
     <h1 class="hidden">${words.wall}</h1>
     <${Learning} wall=${wall} ...${common} />
@@ -40,10 +49,11 @@ export const DeskWall = ({ wall, figures, words, look, now }) => {
     <div class="numbers">${wall.numbers.map((of) => html`<${NumberTile} of=${of} key=${of.id} ...${common} />`)}</div>
     <div class="wide"><${CallsTile} calls=${wall.calls} ...${common} /><${LayersTile} layers=${wall.layers} ...${common} /></div>
     <div class="limits">
-      ${wall.tables.map((of) => html`<${TableTile} of=${of} label=${words.hottest} key=${`${of.account} ${of.label}`} ...${common} />`)}
-      ${wall.concurrency.map((of) => html`<${ConcurrencyTile} of=${of} key=${of.account} ...${common} />`)}
+      ${mostOf(wall.tables).map((of) => html`<${TableTile} of=${of} label=${words.hottest} key=${`${of.account} ${of.label}`} ...${common} />`)}
+      ${mostOf(wall.concurrency).map((of) => html`<${ConcurrencyTile} of=${of} key=${of.account} ...${common} />`)}
       <${QuotasTile} quotas=${wall.quotas} ...${common} />
     </div>
+    ${more > 0 && html`<p class="note">${words.more(more)}</p>`}
     <div class="wide">
       <${MonthTile} month=${wall.month} ...${common} />
       ${wall.values.length > 0 && html`<div class="values">${wall.values.map((of) => html`<${ValueTile} of=${of} key=${of.key} ...${common} />`)}</div>`}
