@@ -4,6 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from config.sections.board import BoardSettings, ThresholdSettings
 from config.sections.calendar import CalendarSettings, Planned
 from config.sections.detection import AwsSettings, Floor, Floors, JudgeSettings, LimitsSettings, TableLimit
 from config.sections.drivers import (
@@ -58,6 +59,7 @@ __all__ = [
     "AccountSettings",
     "AlertmanagerSettings",
     "AwsSettings",
+    "BoardSettings",
     "CalendarSettings",
     "CallsSettings",
     "ConditionSettings",
@@ -98,6 +100,7 @@ __all__ = [
     "SlackSettings",
     "SourcesSettings",
     "TableLimit",
+    "ThresholdSettings",
     "TimeSettings",
     "TlsSettings",
     "TokensSettings",
@@ -121,6 +124,7 @@ class Settings(Section):
     local: LocalSettings = LocalSettings()
     web: WebSettings = WebSettings()
     history: HistorySettings = HistorySettings()
+    board: BoardSettings = BoardSettings()
     tokens: TokensSettings = TokensSettings()
     log: LogSettings = LogSettings()
     judge: JudgeSettings = JudgeSettings()

@@ -1,13 +1,22 @@
 """Where the board has its data from: what a driver gives it."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
+from alerting.incidents.incident import Incident
 from streams.board.step_signal import StepSignal
 from streams.board.wall import Wall
 
 
 class BoardDataError(Exception):
     """The data cannot be had now; one line for the page, with the remedy."""
+
+
+class BoardIncidents(NamedTuple):
+    """The incidents that a board shows."""
+
+    open: Sequence[Incident]
+    shown: list[dict[str, object]]  # the same, as ``GET /incidents`` has them
 
 
 class BoardData(Protocol):

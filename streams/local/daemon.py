@@ -6,7 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 from aiohttp import web
@@ -32,6 +32,7 @@ from streams.formats.inputs import Inputs
 from streams.limits.keeper import LimitsKeeper, limits_status
 from streams.local.backfill_routes import BackfillRoutes
 from streams.local.follow import Follow
+from streams.local.history_half import HistoryHalf
 from streams.local.learnt_file import LearntFileError, drop_learnt, read_learnt
 from streams.local.log_intake import LogIntake
 from streams.local.log_judge import CHECKPOINT_SECONDS, RUN_RECORDS, LogJudge, UnfinishedBackfillError
@@ -56,21 +57,10 @@ from streams.process.logs import configure_logs
 from streams.process.metrics import Metrics
 from streams.process.reloading import Reloading
 from streams.process.stall import STUCK_SECONDS
-from streams.process.state_folder import (
-    HISTORY_FOLDER,
-    LOG_FILE,
-    OUTBOX_FILE,
-    OpenFolderError,
-    create_private,
-)
+from streams.process.state_folder import LOG_FILE, OUTBOX_FILE, OpenFolderError, create_private
 from streams.process.stop_requests import stop_daemon_on_signals
 from streams.process.watchdog import Watchdog, guard
 from streams.registry.registry import Registry, registry_status
-from streams.store.bounds import HistoryBounds
-from streams.store.segments import Segments
-
-if TYPE_CHECKING:
-    from streams.store.history_writer import HistoryWriter
 
 SEND_OUT_SECONDS: Final = 5.0  # a stop waits this long for unsent messages; the next start sends the rest
 STOP_SECONDS: Final = 60.0  # for a complete stop, if something hangs
@@ -178,7 +168,13 @@ class LocalDaemon:
             self._intake = LogIntake(self._store, settings, arrived.set, clock, self._files.check)
         except StateError as error:
             raise StartError(self._other_version(f"the log cannot be read: {error}")) from error
-        self._segments = Segments(1) if settings.history.keep else None
+        self._history = HistoryHalf(
+            settings,
+            lambda: self.reloading.settings,
+            self.delivery,
+            self.metrics,
+            lambda: self._judge.mark_changed(),  # noqa: PLW0108 - it is made later
+        )
         self._judge = LogJudge(
             settings,
             self._store,
@@ -191,9 +187,9 @@ class LocalDaemon:
             at=at,
             capacity=self._limits.capacity,
             taken_up=lambda: drop_learnt(state),
-            history=self._segments,
+            history=self._history.segments,
+            recorded=self._history.judged.tell,
         )
-        self._history = self._history_writer()
         self._registry = Registry(settings.sources.registry) if settings.sources.registry else None
         self._inputs = Inputs(settings.sources, self._registry)
         taker = LogTaker(self._intake)
@@ -207,6 +203,7 @@ class LocalDaemon:
             [
                 *self._doors.routes(),
                 *self.delivery.interactions.routes(),
+                *self._history.routes(self._access),
                 incidents_route(lambda: self.delivery.pipeline, lambda: self.delivery.links),
                 incident_route(lambda: self.delivery.pipeline, lambda: self.delivery.documents),
                 labels_route(lambda: self.pipeline.labels),
@@ -266,7 +263,7 @@ class LocalDaemon:
                 self.delivery.until_failed(),
                 self.reloading.run(),
                 self._limits.run(self._judge.engine.limit),
-                *([self._history.run()] if self._history else []),
+                *self._history.work(),
                 *self._sources,
             )
         ]
@@ -286,18 +283,6 @@ class LocalDaemon:
         tls = self._door.certificates
         return TcpDoor(
             local.tcp, taker, line_reader(source), lambda: self._tokens, tls.context if tls else None
-        )
-
-    def _history_writer(self) -> "HistoryWriter | None":
-        """Return what writes the history, if it is kept."""
-        if self._segments is None:
-            return None
-        from streams.store.history_writer import HistoryWriter
-
-        kept = self.settings.history
-        place = kept.place or str(Path(self.settings.local.state) / HISTORY_FOLDER)
-        return HistoryWriter(
-            self._segments, place, HistoryBounds.of(kept), self.metrics, self._judge.mark_changed
         )
 
     @property
@@ -358,8 +343,7 @@ class LocalDaemon:
         """Close the inputs, judge what is in the log, write the last checkpoint, send what is on its way."""
         judging, guarding, *taking = tasks
         self._watchdog.stop_within(STOP_SECONDS)
-        if self._history:
-            self._history.stop()
+        self._history.stop()
         await self._web.stop()
         if self._tcp is not None:
             await self._tcp.stop()
@@ -397,7 +381,7 @@ class LocalDaemon:
             "open_incidents": first_of(ongoing, len(ongoing)),
             **limits_status(self._limits),
             **registry_status(self._registry),
-            **(self._history.status() if self._history else {}),
+            **self._history.status(),
             **self.delivery.status(),
             **self.reloading.status(),
         }

@@ -86,6 +86,8 @@ class LogJudge:
         Called when a history that was learnt meanwhile is taken up or refused.
     history
         Receives the record of every judged step; part of each checkpoint.
+    recorded
+        Called when it has received some, and notices of the same steps are delivered.
     bad
         When to log that records were bad.
     """
@@ -105,6 +107,7 @@ class LogJudge:
         capacity: Capacity | None = None,
         taken_up: Callable[[], None] = lambda: None,
         history: Segments | None = None,
+        recorded: Callable[[], None] = lambda: None,
         bad: Recurring | None = None,
     ) -> None:
         self.offset = 0  # of the next record to judge
@@ -121,6 +124,7 @@ class LogJudge:
         self._stuck = stuck
         self._at = at
         self._history = history
+        self._recorded = recorded
         self.engine = Engine(
             settings, [SOURCE], on_step=self._step, capacity=capacity, records=history is not None
         )
@@ -336,6 +340,8 @@ class LogJudge:
         self._at(CrashPoint.JUDGED, STAGE)
         await deliver(emitted.notices, emitted.watermark)
         self._at(CrashPoint.REPORTED, STAGE)
+        if emitted.records:
+            self._recorded()
         self.offset += records
         self._intake.judged, self._intake.reached = self.offset, self.engine.watermark(SOURCE)
         self.changed = True

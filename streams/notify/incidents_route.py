@@ -23,13 +23,17 @@ def incidents_route(pipeline: Callable[[], Pipeline | None], links: Callable[[],
         present = pipeline()
         if present is None:
             return json_answer(ELSEWHERE, 503)
-        found = [
-            _sent(one, incident_to_json(one.incident, links(), present.memos_of(one.incident)))
-            for one in present.ongoing()
-        ]
-        return json_answer({"incidents": found})
+        return json_answer({"incidents": ongoing_to_json(present, links())})
 
     return web.get("/incidents", show)
+
+
+def ongoing_to_json(pipeline: Pipeline, links: LinkMaker) -> list[dict[str, object]]:
+    """Return the incidents that have not ended, and what became of their messages, oldest first."""
+    return [
+        _sent(one, incident_to_json(one.incident, links, pipeline.memos_of(one.incident)))
+        for one in pipeline.ongoing()
+    ]
 
 
 def incident_route(

@@ -65,6 +65,11 @@ class Reloading:
         self._at = time.time()
         self._last = Reloaded()
 
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self._settings
+
     async def run(self) -> None:
         """Reload whenever it is asked for, until cancelled."""
         while True:

@@ -54,6 +54,7 @@ class Segments:
         self._newest: dict[int, int] = dict.fromkeys(range(shards), 0)
         self._bodies: dict[tuple[int, int], bytes] = {}  # by start and shard
         self._parts: dict[str, bytes] = {}
+        self._written: list[bytes] = []  # since the process started
         self.given_up = 0
         """Steps that could not be written in time, and are in no file."""
 
@@ -94,7 +95,12 @@ class Segments:
 
     def forget(self, segment: Segment) -> None:
         """Drop the steps of an hour: they are written."""
+        self._written = list(segment.bodies)
         self._drop(segment)
+
+    def recent(self) -> list[bytes]:
+        """Return the steps that are held, behind those of the hour that was written last."""
+        return [*self._written, *(self._bodies[key] for key in sorted(self._bodies))]
 
     def give_up(self) -> int:
         """Drop the oldest complete hours beyond ``MOST_HELD``; return how many steps were in them."""

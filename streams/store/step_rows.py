@@ -44,6 +44,7 @@ class StepRows:
 
     def __init__(self, names: SeriesNames) -> None:
         self.names = names
+        self._newest: dict[int, _Ids] = {}  # by shard
         self._named: dict[int, tuple[bytes, _Ids]] = {}  # by shard: mostly the same names, hour after hour
 
     def rows(self, records: Iterable[StepRecord]) -> HistoryRows:
@@ -54,17 +55,23 @@ class StepRows:
         UnnamedSeriesError
             When the records do not begin with one that names all series.
         """
-        by_shard: dict[int, list[StepRecord]] = {}
-        for record in records:
-            by_shard.setdefault(record.shard, []).append(record)
         parts: list[HistoryRows] = []
-        for of_shard in by_shard.values():
-            for run in _runs(of_shard):
-                parts += self._rows_of_run(run)
+        for run in _runs_by_shard(records):
+            parts += self._rows_of_run(run)
         return merged(parts)
 
+    def learn(self, records: Iterable[StepRecord]) -> None:
+        """Learn the names of series from records, as ``rows`` does."""
+        for run in _runs_by_shard(records):
+            self._newest[run[0].shard] = self._ids(run)
+
+    def ids_of(self, shard: int) -> list[int]:
+        """Return the numbers of the series of scopes that the newest record of a shard refers to."""
+        ids = self._newest.get(shard)
+        return [] if ids is None else ids.series.tolist()
+
     def _rows_of_run(self, run: Sequence[StepRecord]) -> list[HistoryRows]:
-        ids = self._ids(run)
+        ids = self._newest[run[0].shard] = self._ids(run)
         late = [(record.seconds, one) for record in run for one in record.late]
         return [
             _of_scopes(run, ids.series),
@@ -125,6 +132,13 @@ class StepRows:
             np.array([record.seconds for record, *_ in told], np.int32),
             np.array([count for *_, count in told], np.float32),
         )
+
+
+def _runs_by_shard(records: Iterable[StepRecord]) -> list[list[StepRecord]]:
+    by_shard: dict[int, list[StepRecord]] = {}
+    for record in records:
+        by_shard.setdefault(record.shard, []).append(record)
+    return [run for of_shard in by_shard.values() for run in _runs(of_shard)]
 
 
 def _runs(records: Sequence[StepRecord]) -> list[list[StepRecord]]:

@@ -1,0 +1,178 @@
+"""The board's data, from the history and the incidents of a daemon."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Final, Literal
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+from msgspec.structs import replace
+
+from alerting.incidents.digest_time import zone_of
+from config.settings import Settings
+from detectors.model.scope import ACCOUNT
+from detectors.state.state import StateError
+from streams.board.board_data import BoardDataError, BoardIncidents
+from streams.board.open_verdicts import OpenVerdicts
+from streams.board.step_signal import StepSignal
+from streams.board.wall import Wall, WallAccount, WallLearning, WallState
+from streams.board.wall_limits import WallLimits
+from streams.board.wall_months import DAY, HOUR, Months, WallMonths
+from streams.board.wall_numbers import WallNumbers
+from streams.store.history_files import HistoryFolder
+from streams.store.history_view import HistoryView
+
+STALE_STEPS: Final = 3
+
+_LANGUAGES: Final[dict[str, Literal["en", "ja"]]] = {"en": "en", "ja": "ja"}
+
+
+class LiveBoard:
+    """Makes a wall of every step, in a worker thread.
+
+    Parameters
+    ----------
+    judged
+        What tells that a step was judged.
+    settings
+        Returns the configuration in force.
+    place
+        Of the history, for ``HistoryFolder``; None if none is kept.
+    steps
+        Returns the steps that are not in a file yet, or only just: ``Segments.recent``.
+    incidents
+        Returns those that have not ended.
+    clock
+        Wall time, epoch seconds.
+    """
+
+    def __init__(
+        self,
+        judged: StepSignal,
+        settings: Callable[[], Settings],
+        place: str | None,
+        steps: Callable[[], list[bytes]],
+        incidents: Callable[[], BoardIncidents],
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._judged = judged
+        self._settings = settings
+        self._place = place
+        self._steps = steps
+        self._incidents = incidents
+        self._clock = clock
+        self._view: HistoryView | None = None
+        self._months: tuple[int, Months] | None = None  # with the hour of which they are
+        self._making = asyncio.Lock()
+
+    @property
+    def judged(self) -> StepSignal:
+        """What tells that a step was judged."""
+        return self._judged
+
+    async def wall(self) -> Wall:
+        """Return what the wall shows now.
+
+        Raises
+        ------
+        BoardDataError
+            When the history cannot be read.
+        """
+        if self._place is None:
+            raise BoardDataError("the board shows the history: set history.keep to true")
+        async with self._making:
+            steps, incidents = self._steps(), self._incidents()
+            try:
+                return await asyncio.to_thread(self._wall, self._place, steps, incidents)
+            except (OSError, StateError, pa.ArrowException) as error:
+                self._view = None
+                reason = " ".join(str(error).split())
+                raise BoardDataError(f"the history cannot be read: {reason}") from error
+
+    async def incidents(self) -> list[dict[str, object]]:
+        """Return the incidents that have not ended, oldest first."""
+        return self._incidents().shown
+
+    def _wall(self, place: str, steps: Sequence[bytes], incidents: BoardIncidents) -> Wall:
+        settings = self._settings()
+        view = self._view = self._view or HistoryView(HistoryFolder(place))
+        view.take(steps)
+        zone, now = zone_of(settings.digest), self._clock()
+        at, step = view.end, settings.time.step
+        language = _LANGUAGES.get(settings.notify.locale, "en")
+        if at is None:
+            return Wall(
+                now=int(now),
+                zone=str(zone),
+                language=language,
+                state="learning",
+                step=step,
+                incidents=incidents.shown,
+                learning=WallLearning(0, _days(settings)),
+            )
+        names = {one: account.name for one, account in settings.accounts.items() if account.name}
+        numbers, limits = (
+            WallNumbers(view, at, step),
+            WallLimits(view, at, step, lambda account: names.get(account, account)),
+        )
+        verdicts, board = OpenVerdicts(incidents.open), settings.board
+        months = self._months_of(view, at, zone)
+        wall = Wall(
+            now=int(now),
+            zone=str(zone),
+            language=language,
+            state="well",
+            at=at,
+            step=step,
+            stale_after=STALE_STEPS * step,
+            accounts=[
+                WallAccount(cloud, account, names.get(account, account))
+                for cloud, account in sorted(
+                    {key.scope.cloud_account for _, key in view.names if key.scope.kind == ACCOUNT}
+                )
+            ],
+            numbers=numbers.numbers(verdicts, board),
+            layers=numbers.layers(verdicts, board),
+            tables=limits.tables(verdicts, board),
+            concurrency=limits.concurrency(board),
+            quotas=limits.quotas(board),
+            calls=numbers.calls(),
+            month=months.month,
+            rankings=months.rankings,
+            values=months.values,
+            incidents=incidents.shown,
+        )
+        return _with_state(wall, now, _learning(view, at, settings))
+
+    def _months_of(self, view: HistoryView, at: int, zone: ZoneInfo) -> Months:
+        hour = at // HOUR
+        if self._months is None or self._months[0] != hour:
+            view.refresh()
+            self._months = hour, WallMonths(view, at, zone).make()
+        return self._months[1]
+
+
+def _days(settings: Settings) -> int:
+    return max(1, round(settings.judge.young / DAY))
+
+
+def _learning(view: HistoryView, at: int, settings: Settings) -> WallLearning | None:
+    """Return how far a daemon is that cannot judge anything yet."""
+    past = at - (at if view.first is None else view.first)
+    return WallLearning(round(past / DAY, 1), _days(settings)) if past < settings.judge.young else None
+
+
+def _with_state(wall: Wall, now: float, learning: WallLearning | None) -> Wall:
+    thresholds = [one.threshold for one in wall.numbers] + [one.threshold for one in wall.layers]
+    thresholds += [one.threshold for one in wall.tables] + [one.threshold for one in wall.concurrency]
+    thresholds += [one.threshold for one in wall.quotas]
+    state: WallState = "well"
+    if wall.at is not None and now - wall.at > wall.stale_after:
+        state = "stale"
+    elif wall.incidents or "critical" in thresholds:
+        state = "attention"
+    elif learning is not None:
+        state = "learning"
+    return replace(wall, state=state, learning=learning)

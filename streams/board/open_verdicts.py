@@ -1,0 +1,55 @@
+"""The verdicts of findings that are open, by what they are about."""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from alerting.incidents.incident import Incident
+from detectors.model.finding import Finding, Verdict
+from detectors.model.measures import Measure
+from detectors.model.scope import Scope
+from streams.board.wall import WallVerdict
+
+_WORST_FIRST: Final[tuple[tuple[Verdict, WallVerdict], ...]] = (
+    (Verdict.FATAL, "fatal"),
+    (Verdict.ABSENCE, "absence"),
+    (Verdict.LIMIT, "limit"),
+    (Verdict.SPIKE, "spike"),
+    (Verdict.DROP, "drop"),
+    (Verdict.SHIFT, "shift"),
+    (Verdict.GROWTH, "growth"),
+)
+
+
+class OpenVerdicts:
+    """Finds the worst verdict about some series.
+
+    Parameters
+    ----------
+    incidents
+        Those that have not ended.
+    """
+
+    def __init__(self, incidents: Iterable[Incident]) -> None:
+        self._findings = [
+            finding
+            for incident in incidents
+            for finding in (incident.primary, *incident.members)
+            if finding.state in ("open", "update") and finding.scope is not None
+        ]
+
+    def worst(self, about: Callable[[Scope, Measure], bool]) -> WallVerdict:
+        """Return the worst verdict of the findings about these series; None if there is none."""
+        found = {finding.verdict for finding in self._about(about)}
+        return next((shown for verdict, shown in _WORST_FIRST if verdict in found), None)
+
+    def days_left(self, about: Callable[[Scope, Measure], bool]) -> float | None:
+        """Return the fewest days until a limit is reached, as far as a finding forecasts it."""
+        days = [
+            finding.growth.days_to_limit
+            for finding in self._about(about)
+            if finding.growth is not None and finding.growth.days_to_limit is not None
+        ]
+        return min(days, default=None)
+
+    def _about(self, about: Callable[[Scope, Measure], bool]) -> list[Finding]:
+        return [one for one in self._findings if one.scope is not None and about(one.scope, one.measure)]

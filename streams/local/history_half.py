@@ -1,0 +1,85 @@
+"""What keeps the past and shows it: the steps that are held, the writer of their files, the board."""
+
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from config.settings import Settings
+from streams.board.board_data import BoardIncidents
+from streams.board.board_routes import BoardRoutes
+from streams.board.step_signal import StepSignal
+from streams.notify.delivery_half import DeliveryHalf
+from streams.notify.incidents_route import ongoing_to_json
+from streams.process.access import Access
+from streams.process.metrics import Metrics
+from streams.process.state_folder import HISTORY_FOLDER
+from streams.store.bounds import HistoryBounds
+from streams.store.segments import Segments
+
+
+class HistoryHalf:
+    """The history and the board of the embedded daemon.
+
+    Parameters
+    ----------
+    settings
+        At the start.
+    current
+        Returns the settings in force.
+    delivery
+        Has the incidents.
+    metrics
+        Show how far the history has come.
+    changed
+        Called when a checkpoint is due because something is written.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        current: Callable[[], Settings],
+        delivery: DeliveryHalf,
+        metrics: Metrics,
+        changed: Callable[[], None],
+    ) -> None:
+        from streams.board.live_board import LiveBoard
+        from streams.store.history_writer import HistoryWriter
+
+        self.judged = StepSignal()
+        self.segments: Segments | None = None
+        self._delivery = delivery
+        self._language = settings.notify.locale
+        self._writer: HistoryWriter | None = None
+        kept, place, recent = settings.history, None, list[bytes]
+        if kept.keep:
+            place = kept.place or str(Path(settings.local.state) / HISTORY_FOLDER)
+            self.segments = Segments(1)
+            self._writer = HistoryWriter(self.segments, place, HistoryBounds.of(kept), metrics, changed)
+        steps: Callable[[], list[bytes]] = self.segments.recent if self.segments else recent
+        self._board = LiveBoard(self.judged, current, place, steps, self._incidents)
+
+    def _incidents(self) -> BoardIncidents:
+        pipeline = self._delivery.pipeline
+        if pipeline is None:  # not started yet
+            return BoardIncidents((), [])
+        shown = ongoing_to_json(pipeline, self._delivery.links)
+        return BoardIncidents([one.incident for one in pipeline.ongoing()], shown)
+
+    def routes(self, access: Access) -> list[web.RouteDef]:
+        """Return the routes of the board."""
+        return BoardRoutes(self._board, access, self._language).routes()
+
+    def work(self) -> list[Coroutine[Any, Any, None]]:
+        """Return what runs as long as the daemon does."""
+        return [self._writer.run()] if self._writer else []
+
+    def stop(self) -> None:
+        """Have what writes files end soon."""
+        if self._writer:
+            self._writer.stop()
+
+    def status(self) -> dict[str, object]:
+        """Return what ``/status`` shows."""
+        return self._writer.status() if self._writer else {}

@@ -1,0 +1,121 @@
+"""The history up to now: the files, and the steps that are not in one yet."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.detect.step_record import StepRecord, decode_step
+from streams.store.history_files import MINUTES, HistoryFolder
+from streams.store.history_reader import HistoryReach, HistoryReader
+from streams.store.history_rows import HistoryRows, merged, nothing
+from streams.store.series_names import SeriesKey, SeriesNames
+from streams.store.step_rows import StepRows
+
+
+class LimitedSeries(NamedTuple):
+    """A series with a limit in force, at the newest step."""
+
+    series: int
+    key: SeriesKey
+    observed: float  # a sum over the step; NaN where unknown
+    limit: float  # per second
+
+
+class HistoryView:
+    """What a history holds at one moment.
+
+    Not to be shared by threads. Its methods read files.
+
+    Parameters
+    ----------
+    folder
+        Where the files are.
+
+    Raises
+    ------
+    OSError, pyarrow.ArrowInvalid
+        When they cannot be read, here and in all methods.
+    """
+
+    def __init__(self, folder: HistoryFolder) -> None:
+        self.names = SeriesNames()
+        self._reader = HistoryReader(folder)
+        self._rows = StepRows(self.names)
+        self._learn()
+        self._recent: list[StepRecord] = []
+        self._tail = nothing()
+        self._newest: list[tuple[StepRecord, list[int]]] = []  # of each shard, with its series
+
+    def _learn(self) -> None:
+        self.names.add(key for _, key in self._reader.names)
+
+    def take(self, bodies: Sequence[bytes]) -> None:
+        """Look at the files anew, and at the steps of ``Segments.recent``, taken before."""
+        reach = self._reader.reach(MINUTES)
+        written = 0 if reach is None else reach.end
+        self._recent = [decode_step(body) for body in bodies]
+        self._rows.learn(self._recent)
+        self._tail = self._rows.rows(record for record in self._recent if record.start >= written)
+        newest = {record.shard: record for record in self._recent}
+        self._newest = [(record, self._rows.ids_of(shard)) for shard, record in newest.items()]
+
+    def refresh(self) -> None:
+        """Read the names of series anew: somebody else writes them."""
+        self._reader.refresh()
+        self._learn()
+
+    def series(self, wanted: Callable[[SeriesKey], bool]) -> NDArray[np.int64]:
+        """Return the numbers of series, sorted."""
+        return np.array([number for number, key in self.names if wanted(key)], np.int64)
+
+    @property
+    def first(self) -> int | None:
+        """The first step, epoch seconds; None if there is none."""
+        reach = self._reader.reach(MINUTES)
+        if reach is not None:
+            return reach.first
+        return self._recent[0].start if self._recent else None
+
+    @property
+    def end(self) -> int | None:
+        """The end of the newest step of every shard, epoch seconds; None if there is none."""
+        ends = [record.start + record.seconds for record, _ in self._newest]
+        if ends:
+            return min(ends)
+        reach = self._reader.reach(MINUTES)
+        return None if reach is None else reach.end
+
+    def reach(self, resolution: str) -> HistoryReach | None:
+        """Return what the files of a resolution hold; None if there are none."""
+        return self._reader.reach(resolution)
+
+    def recent(self, since: int) -> list[StepRecord]:
+        """Return the steps that start at ``since`` or later, of the last hour."""
+        return [record for record in self._recent if record.start >= since]
+
+    def newest(self, wanted: Callable[[SeriesKey], bool]) -> list[tuple[SeriesKey, float]]:
+        """Return the amounts of some series of scopes in the newest step; NaN where unknown."""
+        found = []
+        for record, ids in self._newest:
+            for number, amount in zip(ids, record.observed.tolist(), strict=True):
+                if wanted(key := self.names[number]):
+                    found.append((key, amount))
+        return found
+
+    def limited(self) -> list[LimitedSeries]:
+        """Return the series that have a limit, at the newest step."""
+        return [
+            LimitedSeries(ids[row], self.names[ids[row]], float(record.observed[row]), limit)
+            for record, ids in self._newest
+            for row, limit in record.limits
+        ]
+
+    def rows(self, resolution: str, first: int, end: int, series: NDArray[np.int64]) -> HistoryRows:
+        """Return the rows of some series with ``first <= start < end``, sorted (n,)."""
+        rows = self._reader.rows(resolution, first, end, series)
+        if resolution != MINUTES or not len(self._tail):
+            return rows
+        tail = self._tail.taken((self._tail.start >= first) & (self._tail.start < end))
+        return merged([rows, tail.taken(np.isin(tail.series, series))])

@@ -1,0 +1,216 @@
+"""The wall of a daemon shows the figures of its engine."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from alerting.messages import examples
+from config.settings import Settings
+from detectors.latency.histogram import bins_of, quantile
+from detectors.model.finding import Trace, Verdict
+from detectors.model.measures import Measure
+from detectors.model.scope import Scope
+from detectors.model.series import Series
+from streams.board.board_data import BoardDataError, BoardIncidents
+from streams.board.live_board import LiveBoard
+from streams.board.open_verdicts import OpenVerdicts
+from streams.board.step_signal import StepSignal
+from streams.board.wall import Wall
+from streams.store.bounds import HistoryBounds
+from streams.store.history_files import HistoryFolder
+from streams.store.history_keeper import HistoryKeeper
+from streams.store.segments import Segments
+from tests.streams.store.backend import START, Backend, requests
+
+DAYS = 8
+AT = START + DAYS * 86400 + 90 * 60  # not on the hour: some steps are in no file
+PER_MINUTE = 6
+STEP = 300
+STEPS = 4 * 3600 // STEP
+SETTINGS = Settings.model_validate(
+    {
+        "judge": {"young": 3600},
+        "time": {"step": STEP},
+        "limits": {"tables": {"items": {"wcu": 1.0}}, "accounts": {"1": 0.01}},
+        "accounts": {"1": {"name": "game-prod"}},
+        "digest": {"timezone": "Asia/Tokyo"},
+    }
+)
+ITEMS = Scope("table", "aws", "1", "eu-west-1", "items")
+TRACE = Trace(start=0, step=60, now=[1.0], last_week=[1.0], lower=[0.0], upper=[2.0])
+TABLE = {"kind": "table", "cloud": "aws", "account": "1", "region": "eu-west-1", "name": "items"}
+
+
+def board_of(place: Path | None, held: Segments, now: float = AT, incidents: Any = None) -> LiveBoard:
+    return LiveBoard(
+        StepSignal(),
+        lambda: SETTINGS,
+        None if place is None else str(place),
+        held.recent,
+        lambda: incidents or BoardIncidents((), []),
+        clock=lambda: now,
+    )
+
+
+class Judged:
+    """A backend that was judged for a week and a day, its history, and the newest judgement."""
+
+    def __init__(self, place: Path) -> None:
+        self.place, self.held = place, Segments(1)
+        self.backend = Backend(settings=SETTINGS)
+        keeper = HistoryKeeper(HistoryFolder(str(place)), HistoryBounds(35, 400, 1 << 40))
+        lines = requests((AT - START) // 60, per_minute=PER_MINUTE, late=False)
+        for first in range(0, len(lines), 10_000):
+            self.held.feed(self.backend.feed(lines[first : first + 10_000]))
+            self.held.feed([] if first + 10_000 < len(lines) else self.backend.finish())
+            for segment in self.held.complete():
+                keeper.write(segment)
+                self.held.forget(segment)
+        keeper.tidy(self.held.until)
+        self.judgement, self.series = self.backend.judgements[-1]
+
+    def of(self, kind: str, measure: str) -> list[int]:
+        return [
+            row
+            for row, one in enumerate(self.series)
+            if isinstance(one, Series) and (one.place.kind, one.measure) == (kind, measure)
+        ]
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
+    return Judged(tmp_path_factory.mktemp("history"))
+
+
+@pytest.fixture
+async def wall(judged: Judged) -> Wall:
+    return await board_of(judged.place, judged.held).wall()
+
+
+def test_the_big_numbers_are_those_of_the_engine(judged: Judged, wall: Wall) -> None:
+    assert wall.at == judged.judgement.start + STEP == AT
+    found = {number.id: number for number in wall.numbers}
+    [row] = judged.of("account", "requests")
+    requests_ = found["requests"]
+    assert requests_.value == judged.judgement.observed[row] / STEP == PER_MINUTE / 60
+    assert requests_.expected == pytest.approx(judged.judgement.expected[row] / STEP, rel=2e-4)
+    assert requests_.lower == pytest.approx(max(judged.judgement.lower[row], 0) / STEP, rel=2e-3, abs=1e-3)
+    assert requests_.upper == pytest.approx(judged.judgement.upper[row] / STEP, rel=2e-3)
+    assert requests_.week_before == PER_MINUTE / 60
+    assert len(requests_.trend) == len(requests_.trend_week_before) == STEPS
+    assert requests_.trend[-1] == requests_.trend_week_before[-1] == PER_MINUTE / 60
+    assert (found["errors_user"].value, found["errors_user"].unit) == (0.0, "share")
+    throttled = judged.judgement.observed[judged.of("account", "throttles")[0]]
+    assert found["throttles"].value == throttled
+
+
+def test_four_hours_of_calls_lie_over_the_same_hours_of_last_week(wall: Wall) -> None:
+    assert wall.calls is not None
+    assert (wall.calls.start, wall.calls.step) == (AT - 4 * 3600, STEP)
+    assert wall.calls.observed == wall.calls.week_before == [PER_MINUTE / 60] * STEPS
+    assert all(
+        low is not None and high is not None and low <= PER_MINUTE / 60 <= high
+        for low, high in zip(wall.calls.lower, wall.calls.upper, strict=True)
+    )
+
+
+def test_the_layers_have_the_quantiles_of_all_calls_of_five_minutes(wall: Wall) -> None:
+    found = {layer.id: layer for layer in wall.layers}
+    api = np.bincount(bins_of([20.0 + number for number in range(PER_MINUTE)] * 5))
+    for q, value in ((0.5, found["api"].p50), (0.95, found["api"].p95), (0.99, found["api"].p99)):
+        assert value == quantile(np.pad(api, (0, 2000))[: len(api) + 1], q)
+    assert found["table"].p95 == pytest.approx(4, rel=0.04)
+    assert found["auth"].p95 is None
+
+
+def test_the_hottest_table_has_its_share_of_the_limit(judged: Judged, wall: Wall) -> None:
+    [table] = wall.tables
+    [row] = judged.of("table", "wcu")
+    assert (table.scope, table.account, table.measure, table.limit) == (TABLE, "game-prod", "wcu", 1.0)
+    assert table.used == table.share == judged.judgement.observed[row] / STEP
+    assert table.threshold is None
+    assert table.trend[-1] == pytest.approx(table.used, rel=1e-3)
+
+
+def test_concurrency_says_who_holds_it(judged: Judged, wall: Wall) -> None:
+    [one] = wall.concurrency
+    [row] = judged.of("account", "busy")
+    assert one.used == pytest.approx(judged.judgement.observed[row] / STEP)
+    assert one.limit == 0.01
+    assert [holder.label for holder in one.holders] == ["put-1", "put-0"]
+    assert sum(holder.share for holder in one.holders) == pytest.approx(1)
+
+
+def test_rankings_are_of_four_hours_and_of_a_week(wall: Wall) -> None:
+    for ranking in (wall.rankings.used_4h, wall.rankings.used_week):
+        [route] = ranking
+        assert (route.label, route.unit) == ("POST /items", "1/s")
+        assert route.value == pytest.approx(PER_MINUTE / 60)
+    assert all(one.unit == "ms" for one in wall.rankings.slowest_4h)
+
+
+def test_the_month_begins_in_the_configured_zone(wall: Wall) -> None:
+    assert wall.month is not None
+    first = 1_764_514_800  # 2025-12-01T00:00+09:00
+    assert (wall.month.start, wall.month.step) == (first, 3600)
+    assert wall.month.observed == [PER_MINUTE / 60] * -(-(AT - first) // 3600)
+    before = wall.month.before
+    assert len(before) == 30 * 24
+    assert before[-1] == PER_MINUTE / 60
+    assert before[0] is None
+
+
+async def test_a_board_whose_steps_have_stopped_is_stale(judged: Judged) -> None:
+    assert (await board_of(judged.place, judged.held, now=AT + STEP).wall()).state == "well"
+    assert (await board_of(judged.place, judged.held, now=AT + 4 * STEP).wall()).state == "stale"
+
+
+async def test_a_step_in_a_file_and_held_is_counted_once(judged: Judged) -> None:
+    board = board_of(judged.place, judged.held)
+    before = await board.wall()
+    keeper = HistoryKeeper(HistoryFolder(str(judged.place)), HistoryBounds(35, 400, 1 << 40))
+    held = judged.held.rest()
+    keeper.write(held[-1])  # and not forgotten yet
+    try:
+        assert (await board.wall()).calls == before.calls
+    finally:
+        HistoryFolder(str(judged.place)).delete(keeper.write(held[-1]).path)
+
+
+async def test_a_board_without_a_past_says_that_it_learns(tmp_path: Path) -> None:
+    held = Segments(1)
+    wall = await board_of(tmp_path, held).wall()
+    assert (wall.state, wall.at) == ("learning", None)
+    backend = Backend()
+    held.feed(backend.feed(requests(10)))
+    wall = await board_of(tmp_path, held, now=START + 600).wall()
+    assert wall.state == "learning"
+    assert wall.learning is not None
+    assert wall.numbers[0].value == PER_MINUTE / 60
+
+
+async def test_without_a_history_the_board_says_what_to_set() -> None:
+    with pytest.raises(BoardDataError, match=r"set history\.keep to true"):
+        await board_of(None, Segments(1)).wall()
+
+
+async def test_a_damaged_file_is_said_and_the_board_goes_on_when_it_is_gone(
+    judged: Judged, tmp_path: Path
+) -> None:
+    bad = tmp_path / "minutes" / "20251127T000000-20251127T010000.parquet"
+    board = board_of(tmp_path, judged.held)
+    bad.parent.mkdir(parents=True)
+    bad.write_bytes(b"no parquet")
+    with pytest.raises(BoardDataError, match="the history cannot be read: "):
+        await board.wall()
+    bad.unlink()
+    assert (await board.wall()).at == AT
+
+
+def test_open_findings_colour_what_they_are_about() -> None:
+    incident = examples.incident(examples.finding(Verdict.SPIKE, ITEMS, Measure.WCU, TRACE))
+    verdicts = OpenVerdicts([incident])
+    assert verdicts.worst(lambda scope, measure: (scope, measure) == (ITEMS, Measure.WCU)) == "spike"
+    assert verdicts.worst(lambda scope, _: scope.kind == "function") is None
