@@ -144,7 +144,7 @@ class LiveBoard:
             values=months.values,
             incidents=incidents.shown,
         )
-        return _with_state(wall, now, _learning(view, at, settings))
+        return _with_state(wall, now, _learning(view, settings))
 
     def _months_of(self, view: HistoryView, at: int, zone: ZoneInfo) -> Months:
         hour = at // HOUR
@@ -158,10 +158,12 @@ def _days(settings: Settings) -> int:
     return max(1, round(settings.judge.young / DAY))
 
 
-def _learning(view: HistoryView, at: int, settings: Settings) -> WallLearning | None:
+def _learning(view: HistoryView, settings: Settings) -> WallLearning | None:
     """Return how far a daemon is that cannot judge anything yet."""
-    past = at - (at if view.first is None else view.first)
-    return WallLearning(round(past / DAY, 1), _days(settings)) if past < settings.judge.young else None
+    past = view.past
+    if past is None or past >= settings.judge.young:
+        return None
+    return WallLearning(round(past / DAY, 1), _days(settings))
 
 
 def _with_state(wall: Wall, now: float, learning: WallLearning | None) -> Wall:

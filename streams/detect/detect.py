@@ -194,7 +194,7 @@ class Detect:
         if self._on_judgement:
             self._on_judgement(judgement, self._judge.series)
         if self._recorder:
-            self._recorder.feed(step, step.values, judgement)
+            self._recorder.feed(step, step.values, judgement, self._judge.ages())
         end = step.start + self._settings.time.step
         judged = JudgedStep(
             self._shard,

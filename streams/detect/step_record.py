@@ -70,6 +70,7 @@ class StepRecord(NamedTuple):
     late: list[Correction]
     limits: Sequence[tuple[int, float]] = ()  # series and their limits in force, per second
     layers: Sequence[Layer] = ()
+    past: float = 0.0  # seconds of the past of the oldest series: what is learnt, of a history too
 
 
 class _Meta(msgspec.Struct, array_like=True):
@@ -84,6 +85,7 @@ class _Meta(msgspec.Struct, array_like=True):
     late: list[tuple[int, int, int]]  # start, series and series of edges
     limits: list[tuple[int, float]] = []
     layers: list[Layer] = []
+    past: float = 0.0
 
 
 class _Names(msgspec.Struct, array_like=True):
@@ -147,6 +149,7 @@ def encode_step(record: StepRecord) -> bytes:
         [(one.start, len(one.rows), len(one.edge_rows)) for one in record.late],
         list(record.limits),
         list(record.layers),
+        record.past,
     )
     arrays: dict[str, NDArray[Any]] = {name: getattr(record, name) for name in _ARRAYS}
     if record.late:
@@ -205,4 +208,5 @@ def decode_step(body: bytes) -> StepRecord:
         late,
         meta.limits,
         meta.layers,
+        meta.past,
     )

@@ -77,10 +77,17 @@ class StepRecorder:
             else:
                 self._limits[row] = one.limit
 
-    def feed(self, step: MeasuredStep, observed: NDArray[np.float64], judgement: Judgement) -> None:
+    def feed(
+        self,
+        step: MeasuredStep,
+        observed: NDArray[np.float64],
+        judgement: Judgement,
+        ages: NDArray[np.float64],
+    ) -> None:
         """Record a step.
 
-        ``observed`` (series,) is what was measured, also where the judge was to see nothing.
+        ``observed`` (series,) is what was measured, also where the judge was to see nothing; ``ages`` are the
+        seconds since the first value of each.
         """
         hour = step.start // NAMED_EVERY
         first = self._named if hour == self._hour else (0, 0)
@@ -111,6 +118,7 @@ class StepRecorder:
             [_correction(one) for one in step.late],
             sorted(self._limits.items()),
             [_layer(*one) for one in step.layers],
+            float(np.fmax.reduce(ages, initial=0.0)),
         )
         self._records.append(encode_step(record))
 

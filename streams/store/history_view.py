@@ -71,12 +71,9 @@ class HistoryView:
         return np.array([number for number, key in self.names if wanted(key)], np.int64)
 
     @property
-    def first(self) -> int | None:
-        """The first step, epoch seconds; None if there is none."""
-        reach = self._reader.reach(MINUTES)
-        if reach is not None:
-            return reach.first
-        return self._recent[0].start if self._recent else None
+    def past(self) -> float | None:
+        """Seconds of the past of the oldest series, at the newest step; None if there is no recent one."""
+        return max((record.past for record, _ in self._newest), default=None)
 
     @property
     def end(self) -> int | None:
