@@ -63,13 +63,12 @@ export const QuietRow = ({ incidents = [], last, figures, words, now }) => {
       <b>${words.openNone}</b>
       ${digest > 0 && html`<span class="last">${words.inDigest(digest)}</span>`}
       ${held > 0 && html`<span class="last">${words.held(held)}</span>`}
-      ${last
-        ? html`<span class="last">
+      ${last &&
+      html`<span class="last">
             ${words.last} <${Verdict} of=${last} words=${words} /> ${kind(last.scope, words)} <bdi>${about(last.scope)}</bdi>,
             ${" "}${words.ago(figures.duration(now - (last.end ?? last.start)))}
             ${last.memos?.length > 0 && html` · ${words.memos}: <bdi>${last.memos[last.memos.length - 1].text}</bdi>`}
-          </span>`
-        : html`<span class="last">${words.lastNone}</span>`}
+          </span>`}
     </p>
   </section>`;
 };

@@ -84,16 +84,14 @@ export const ConcurrencyTile = ({ of, figures, words }) =>
 export const QuotasTile = ({ quotas, figures, words, most = 4 }) => {
   const sorted = byWorst(quotas);
   return html`<${Tile} name="quotas" kind="quotas" label=${words.quotas}>
-    ${quotas.length === 0
-      ? html`<p class="note">${words.noQuotas}</p>`
-      : html`<ul class="rows">
-          ${sorted.slice(0, most).map(
-            (of) => html`<li class=${level(of)} key=${`${of.account} ${of.label}`}>
-              <span class="what" title=${of.label}>${of.label} <small>${of.account}</small></span><${Mark} of=${of} words=${words} />
-              <span class="number">${figures.percent(of.share)}</span>
-            </li>`,
-          )}
-        </ul>`}
+    <ul class="rows">
+      ${sorted.slice(0, most).map(
+        (of) => html`<li class=${level(of)} key=${`${of.account} ${of.label}`}>
+          <span class="what" title=${of.label}>${of.label} <small>${of.account}</small></span><${Mark} of=${of} words=${words} />
+          <span class="number">${figures.percent(of.share)}</span>
+        </li>`,
+      )}
+    </ul>
     ${sorted.length > most && html`<p class="note">${words.more(sorted.length - most)}</p>`}
   </${Tile}>`;
 };

@@ -51,7 +51,7 @@ export const DeskWall = ({ wall, figures, words, look, now }) => {
     <div class="limits">
       ${mostOf(wall.tables).map((of) => html`<${TableTile} of=${of} label=${words.hottest} key=${`${of.account} ${of.label}`} ...${common} />`)}
       ${mostOf(wall.concurrency).map((of) => html`<${ConcurrencyTile} of=${of} key=${of.account} ...${common} />`)}
-      <${QuotasTile} quotas=${wall.quotas} ...${common} />
+      ${wall.quotas.length > 0 && html`<${QuotasTile} quotas=${wall.quotas} ...${common} />`}
     </div>
     ${more > 0 && html`<p class="note">${words.more(more)}</p>`}
     <div class="wide">
