@@ -8,15 +8,18 @@ from pathlib import Path
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path, by: str = "") -> Iterator[Path]:
     """Yield a temporary path beside ``path``, which it replaces when the block succeeds.
+
+    ``by`` names the writer where several may write the same file at once: each has a temporary path of its
+    own then, which stays if its process is killed.
 
     Raises
     ------
     OSError
         When it cannot be written. The error names ``path``, whose previous content is kept.
     """
-    part = path.with_name(f".{path.name}.part")
+    part = path.with_name(f".{path.name}{by and f'.{by}'}.part")
     try:
         part.unlink(missing_ok=True)  # of a killed process; or a link, and its file would be overwritten
         yield part

@@ -1,6 +1,10 @@
 """The files of a history: their names, and a folder on a disk or in a bucket."""
 
+import contextlib
+import os
 import re
+import secrets
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +22,9 @@ TENS: Final = "tens"
 """Rows of ten minutes; files of a day, then of a week."""
 
 NAMES_FILE: Final = "series.parquet"
+
+_LEFT_SECONDS: Final = 86400.0
+"""From then on, a part of a file was left by a process that was killed."""
 
 _NAME: Final = re.compile(r"(?P<first>\d{8}T\d{6})-(?P<end>\d{8}T\d{6})\.parquet")
 _STAMP: Final = "%Y%m%dT%H%M%S"
@@ -81,8 +88,18 @@ class HistoryFolder:
             self._root = str(Path(place).absolute())
         else:
             self._fs, self._root = fs.FileSystem.from_uri(place)
+        # while a partition moves, two processes may write the same file
+        self._by = f"{os.getpid()}-{secrets.token_hex(4)}"
         for resolution in (MINUTES, TENS):
             self._fs.create_dir(f"{self._root}/{resolution}", recursive=True)
+        if self._local:
+            self._clear()
+
+    def _clear(self) -> None:
+        for part in Path(self._root).rglob(".*.parquet.*part"):
+            with contextlib.suppress(OSError):  # somebody else has deleted it
+                if part.stat().st_mtime < time.time() - _LEFT_SECONDS:
+                    part.unlink()
 
     def files(self) -> list[HistoryFile]:
         """Return the files of rows, oldest first; those that a longer one holds are left out.
@@ -120,7 +137,7 @@ class HistoryFolder:
         """
         whole = f"{self._root}/{path}"
         if self._local:
-            with atomic_file(Path(whole)) as part:
+            with atomic_file(Path(whole), self._by) as part:
                 write(str(part))
         else:
             with self._fs.open_output_stream(whole) as stream:  # appears when it is closed

@@ -48,9 +48,7 @@ class HistoryKeeper:
         self.folder = folder
         self.bounds = bounds
         self._names = SeriesNames()
-        if folder.has(NAMES_FILE):
-            with folder.open(NAMES_FILE) as file:
-                self._names = read_names(file)
+        self._read_names()
         self._rows = StepRows(self._names)
         self._named = len(self._names)  # in the file
 
@@ -66,11 +64,17 @@ class HistoryKeeper:
         """
         rows = self._rows.rows(segment.records())
         if len(self._names) > self._named:
+            self._read_names()  # while a partition moves, another process may have added some
             self.folder.write(NAMES_FILE, lambda into: write_names(self._names, into))
             self._named = len(self._names)
         file = HistoryFile(MINUTES, segment.first, segment.end)
         size = self.folder.write(file.path, lambda into: write_rows(rows, into))
         return file._replace(size=size)
+
+    def _read_names(self) -> None:
+        if self.folder.has(NAMES_FILE):
+            with self.folder.open(NAMES_FILE) as file:
+                self._names.add(key for _, key in read_names(file))
 
     def tidy(self, until: int, stop: Callable[[], bool] = lambda: False) -> Gone:
         """Merge what is complete, and delete what is too much.
