@@ -1,7 +1,7 @@
 """Writes the history beside a daemon, and goes on trying when that fails."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import pyarrow as pa
@@ -38,7 +38,10 @@ class HistoryWriter:
     metrics
         Show how far it has come.
     forgotten
-        Called when an hour is written and no longer held: the next checkpoint is without it.
+        Called when an hour is written and no longer held: the next checkpoint is without it. What it raises
+        ends the writer.
+    patient
+        Whether what fills ``segments`` waits while they are full, so that nothing has to be given up.
     recurring
         When to log that writing fails.
     """
@@ -49,8 +52,9 @@ class HistoryWriter:
         place: str,
         bounds: HistoryBounds,
         metrics: Metrics,
-        forgotten: Callable[[], None],
+        forgotten: Callable[[], Awaitable[None] | None],
         *,
+        patient: bool = False,
         recurring: Recurring | None = None,
     ) -> None:
         self._segments = segments
@@ -58,6 +62,7 @@ class HistoryWriter:
         self._bounds = bounds
         self._metrics = metrics
         self._forgotten = forgotten
+        self._patient = patient
         self._recurring = recurring or Recurring()
         self._keeper: HistoryKeeper | None = None
         self._until = self._tidied = 0  # event time
@@ -82,15 +87,19 @@ class HistoryWriter:
                 await asyncio.to_thread(self._write, self._keeper, segment)
                 self._segments.forget(segment)
                 self._until = segment.end
-                self._forgotten()
+                await self._forget()
             await self._tidy(self._keeper)
         except (OSError, pa.ArrowException) as error:
-            self._failed(" ".join(str(error).split()))
+            await self._failed(" ".join(str(error).split()))
             return False
         if self.trouble:
             log.info("the history is written again")
         self.trouble = None
         return True
+
+    async def _forget(self) -> None:
+        if (saved := self._forgotten()) is not None:
+            await saved
 
     def _opened(self) -> HistoryKeeper:
         keeper = HistoryKeeper(HistoryFolder(self._place), self._bounds)
@@ -136,11 +145,11 @@ class HistoryWriter:
             )
         self._warned = near
 
-    def _failed(self, reason: str) -> None:
+    async def _failed(self, reason: str) -> None:
         self.trouble = reason
         self._metrics.history_failed.inc()
-        if (lost := self._segments.give_up()) > 0:
-            self._forgotten()
+        if not self._patient and (lost := self._segments.give_up()) > 0:
+            await self._forget()
             log.error("steps could not be written to the history for too long, and are lost", steps=lost)
         if self._recurring.happened() is not None:
             log.warning(
