@@ -60,8 +60,8 @@ class KafkaSettings(Section):
     )
 
     @property
-    def own_topics(self) -> tuple[str, str, str, str, str]:
-        """The topics that the daemon writes: rollups, findings, notices, dead letters and checkpoints."""
+    def own_topics(self) -> tuple[str, str, str, str, str, str]:
+        """The topics that the daemon writes: rollups, findings, notices, dead letters, checkpoints, steps."""
         app = self.app
         return (
             f"{app}-rollups",
@@ -69,6 +69,7 @@ class KafkaSettings(Section):
             f"{app}-notices",
             f"{app}-dead-letters",
             f"{app}-checkpoints",
+            f"{app}-steps",
         )
 
     @property

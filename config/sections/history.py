@@ -17,7 +17,7 @@ class HistorySettings(Section):
     place: PathName | None = Field(
         None,
         description="folder, or s3://bucket/prefix (with ?region= and ?endpoint_override= where needed); by "
-        "default, `history` in the folder `local.state`",
+        "default, `history` in the folder `local.state`. With Kafka, there is no history without it",
     )
     minutes_days: Annotated[int, Field(ge=1, le=3660)] = Field(
         35, description="days for which each step of `time.step` is kept"
@@ -28,3 +28,8 @@ class HistorySettings(Section):
     max_gib: Annotated[float, Field(ge=0.01, le=1_000_000)] = Field(
         20, description="size of all files, GiB; beyond this, the oldest are deleted"
     )
+
+    @property
+    def shared(self) -> bool:
+        """Whether processes of several machines keep one: they have no state folder in common."""
+        return self.keep and self.place is not None

@@ -24,7 +24,7 @@ def check(settings: Settings, roles: Collection[str] = ()) -> Iterator[CheckResu
     yield from check_expired(settings, time.time())
     yield from check_door(settings, intake=INTAKE in roles if settings.kafka else None)
     if settings.kafka:
-        yield from check_kafka(settings.kafka, settings.sources, roles)
+        yield from check_kafka(settings.kafka, settings.sources, roles, settings.history)
     else:
         scheme = "http" if settings.local.tls is None else "https"
         yield CheckResult(

@@ -13,7 +13,7 @@ from kafka.errors import (
 )
 
 from config.secret import SecretError
-from config.settings import KafkaSettings, SourcesSettings
+from config.settings import HistorySettings, KafkaSettings, SourcesSettings
 from streams.check.result import CheckResult
 from streams.kafka.client import client_options, open_client
 from streams.kafka.faults import ConnectionFault
@@ -27,7 +27,10 @@ OPEN: Final = ("PLAIN", "OAUTHBEARER")  # SCRAM sends no password
 
 
 def check_kafka(
-    kafka: KafkaSettings, sources: SourcesSettings, roles: Collection[str] = ()
+    kafka: KafkaSettings,
+    sources: SourcesSettings,
+    roles: Collection[str] = (),
+    history: HistorySettings | None = None,
 ) -> Iterator[CheckResult]:
     """Check the connections to all brokers, then rights and topics, those of inputs among them.
 
@@ -37,10 +40,13 @@ def check_kafka(
         What is configured.
     roles
         What the process is to do; with ``intake`` alone, nothing but the topic of the requests matters.
+    history
+        Whether the topic of its records is needed too; none when absent.
     """
+    history = history or HistorySettings()
     stages, takes = not roles or set(roles) != {INTAKE}, INTAKE in roles
     topics = Topics.of(kafka, sources)
-    if (no := mistake(roles, kafka)) is not None:
+    if (no := mistake(roles, kafka, history)) is not None:
         yield CheckResult(False, f"kafka: {no}")
         return
     try:
@@ -59,20 +65,28 @@ def check_kafka(
         return
     try:
         with open_client(KafkaAdminClient, **client_options(kafka)) as admin:
-            needed = _needed(topics, stages=stages, takes=takes)
+            needed = _needed(topics, stages=stages, takes=takes, history=history.shared)
             described = {one["name"]: one for one in admin.describe_topics(list(needed))}
             yield from _check_rights(kafka, needed, described, admin, stages=stages)
     except KafkaError as error:
         yield CheckResult(False, f"kafka: {why_unusable(kafka, error)}")
         return
-    yield from _check_topics(kafka, sources if stages else SourcesSettings(), described, stages=stages)
+    missing = missing_topics(kafka, _present(described), history=history.shared) if stages else []
+    yield from _check_topics(kafka, sources if stages else SourcesSettings(), described, missing)
+
+
+def _visible(described: Mapping[str, Any]) -> set[str]:
+    return {name for name, one in described.items() if one["error_code"] != HIDDEN}
+
+
+def _present(described: Mapping[str, Any]) -> set[str]:
+    return {name for name in _visible(described) if not described[name]["error_code"]}
 
 
 def _check_topics(
-    kafka: KafkaSettings, sources: SourcesSettings, described: Mapping[str, Any], *, stages: bool
+    kafka: KafkaSettings, sources: SourcesSettings, described: Mapping[str, Any], missing: Collection[str]
 ) -> Iterator[CheckResult]:
-    visible = {name for name, one in described.items() if one["error_code"] != HIDDEN}
-    present = {name for name in visible if not described[name]["error_code"]}
+    visible, present = _visible(described), _present(described)
     if kafka.requests in present:
         yield CheckResult(True, f"kafka: topic {kafka.requests} exists")
     elif kafka.requests and kafka.requests in visible:
@@ -81,8 +95,8 @@ def _check_topics(
             f"kafka: no topic {kafka.requests}; correct kafka.requests, or create it with `uneri setup`",
         )
     yield from _check_inputs(sources, described, present)
-    if stages and (missing := [name for name in missing_topics(kafka, present) if name in visible]):
-        yield CheckResult(False, f"kafka: {', '.join(missing)} missing; create them with `uneri setup`")
+    if absent := [name for name in missing if name in visible]:
+        yield CheckResult(False, f"kafka: {', '.join(absent)} missing; create them with `uneri setup`")
 
 
 def _check_inputs(
@@ -132,7 +146,7 @@ def _with(kafka: KafkaSettings) -> str:
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def _needed(topics: Topics, *, stages: bool, takes: bool) -> dict[str, tuple[str, ...]]:
+def _needed(topics: Topics, *, stages: bool, takes: bool, history: bool) -> dict[str, tuple[str, ...]]:
     """Return what a daemon does with each topic: with the roles of all stages, and as one that takes in."""
     if not stages:
         return {topics.requests: (WRITE,)}
@@ -145,6 +159,7 @@ def _needed(topics: Topics, *, stages: bool, takes: bool) -> dict[str, tuple[str
         topics.notices: (READ, WRITE),
         topics.dead_letters: (WRITE,),
         topics.checkpoints: (READ, WRITE),
+        **({topics.steps: (READ, WRITE)} if history else {}),
     }
 
 

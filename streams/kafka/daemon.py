@@ -3,8 +3,9 @@
     requests ── rollup ── rollups ── detect ── findings ── incidents ── notices ── notify ── outbox ── Slack
 
 Topics of sources.inputs are rolled up beside that of the requests. A process runs all of these roles or some.
-Roles scale by partitions and processes, except incidents and notify, whose topics have one partition. A role
-apart, intake, takes records in over HTTP and TCP and writes them to the requests.
+Roles scale by partitions and processes, except incidents and notify, whose topics have one partition. Two
+roles are apart: intake takes records in over HTTP and TCP and writes them to the requests, and board writes
+the history, of the records that detect leaves of its steps.
 """
 
 import asyncio
@@ -35,10 +36,11 @@ from streams.kafka.connection import connection_options
 from streams.kafka.delivery import Delivery
 from streams.kafka.fenced_store import FencedStore
 from streams.kafka.hanging_transactions import HangingTransactions
+from streams.kafka.history_keeping import HistoryKeeping
 from streams.kafka.intake import KafkaIntake
 from streams.kafka.membership import leave
-from streams.kafka.roles import INTAKE, ROLES, mistake
-from streams.kafka.stage import StageRunner
+from streams.kafka.roles import BOARD, INTAKE, ROLES, mistake
+from streams.kafka.stage import Emission, StageRunner
 from streams.kafka.stage_host import Hosted, Send, StageHost, fatal, fatal_when_failed
 from streams.kafka.stages import DetectStage, IncidentsStage, RollupStage
 from streams.kafka.status import queues, readings, status_of
@@ -113,6 +115,12 @@ class KafkaDaemon:
         self._host: StageHost | None = None  # once Kafka has answered
         self._takeovers: Takeovers | None = None
         self._delivery = Delivery(settings, self.metrics)
+        self._keeping: HistoryKeeping | None = None
+        if BOARD in roles:
+            steps = TP(self._topics.steps, 0)
+            self._keeping = HistoryKeeping(
+                settings.history, kafka.shards, self.metrics, lambda: self._open_runner(steps)
+            )
         self._credentials = _credentials(kafka)
         self.reloading = Reloading(
             settings,
@@ -190,7 +198,8 @@ class KafkaDaemon:
 
     def _verified(self) -> dict[str, Topic]:
         if self._has_stages:
-            return verified_topics(self._kafka, self._topics.inputs)
+            history = self._settings.history.shared
+            return verified_topics(self._kafka, self._topics.inputs, history=history)
         return verified_requests(self._kafka)
 
     def _prepare(self, settings: Settings) -> tuple[str, ...]:
@@ -269,7 +278,8 @@ class KafkaDaemon:
 
         def judging(shard: int, on_step: Callable[[int], None] | None = None) -> DetectStage:
             limits = self._limits.capacity
-            return DetectStage(shard, sources, self._settings, topics, on_step, capacity=limits)
+            kept = settings.history.shared
+            return DetectStage(shard, sources, self._settings, topics, on_step, capacity=limits, records=kept)
 
         checkpoints = KafkaCheckpoints(records)
         self._takeovers = Takeovers(topics.rollups, checkpoints, options, self._open_runner, judging)
@@ -316,6 +326,16 @@ class KafkaDaemon:
                 around=lambda _: self._delivery.run(records),
             ),
         ]
+        if (keeping := self._keeping) is not None:
+            stages.append(
+                Hosted(
+                    topics.steps,
+                    BOARD,
+                    lambda _: keeping.new_stage(),
+                    around=lambda _: keeping.run(self._send),
+                    fetch=lambda _: keeping.has_room(),
+                )
+            )
         hosted = [one for one in stages if one.role in self._roles]
         return StageHost(
             chunk_app(kafka),
@@ -335,6 +355,10 @@ class KafkaDaemon:
         except RegistryError:  # which says so itself
             return False
         return True
+
+    async def _send(self, emission: Emission) -> asyncio.Future[Any]:
+        assert self._host is not None  # noqa: S101 - it opens stages
+        return await self._host.send(emission)
 
     def _open_runner(self, tp: TP) -> StageRunner | None:
         return self._host.runners.get(tp) if self._host else None
@@ -399,6 +423,8 @@ class KafkaDaemon:
             shown |= self._intake.status()
         if self._host is None:
             return shown | ({"waits_for": self._waits_for} if self._waits_for else {})
+        if self._keeping is not None:
+            shown |= self._keeping.status()
         takes_up = self._takeovers.status() if self._takeovers else {}
         return shown | status_of(self._host, self._settings.judge) | self._delivery.status() | takes_up
 
@@ -406,13 +432,14 @@ class KafkaDaemon:
         if self._waits_for:
             return self._waits_for
         opening = [] if self._host is None else self._host.opening
-        waiting = [] if self._host is None else self._host.waiting
+        waiting = [] if self._host is None else [one for one in self._host.waiting if one != f"{BOARD}/0"]
         trouble = self._registry and self._registry.trouble
         reasons = (
             None if self._intake is None else self._intake.taker.full(),
             opening and f"the state of {', '.join(opening)} is being restored",
             waiting and f"{', '.join(waiting)} {'wait' if len(waiting) > 1 else 'waits'}: {trouble}",
             self._delivery.not_ready(),
+            self._keeping and self._keeping.not_ready(),
         )
         return "; ".join(reason for reason in reasons if reason) or None
 
@@ -445,7 +472,8 @@ def run_kafka(
     settings
         With a ``kafka`` section.
     roles
-        Some of ``rollup``, ``detect``, ``incidents``, ``notify``, ``intake``; all but the last when absent.
+        Some of ``rollup``, ``detect``, ``incidents``, ``notify``, ``intake``, ``board``; all but the last two
+        when absent.
     every
         Seconds between checkpoints.
     at
@@ -464,7 +492,7 @@ def run_kafka(
     if settings.kafka is None:
         log.critical("the configuration has no kafka section")
         return 2
-    if (wrong := mistake(roles or (), settings.kafka)) is not None:
+    if (wrong := mistake(roles or (), settings.kafka, settings.history)) is not None:
         log.critical(wrong)
         return 2
     try:

@@ -50,7 +50,7 @@ class Hosted(NamedTuple):
     """
 
     topic: str
-    role: str  # names agents and checkpoints: rollup, detect, incidents, notify
+    role: str  # names agents and checkpoints: rollup, detect, incidents, notify, board
     make: Callable[[int], Stage]  # partition -> a new stage
     idle_after: float | None = None
     around: Callable[[int], AbstractAsyncContextManager[Send]] | None = None

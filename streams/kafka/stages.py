@@ -233,7 +233,8 @@ class DetectStage:
     """A shard: blocks of all source partitions become judged steps for the findings topic.
 
     ``on_step`` is called with the start of every step that was judged. ``capacity`` holds the known limits;
-    those of the settings when absent. ``asked`` names the backfill that is to be taken up; empty if none is.
+    those of the settings when absent. With ``records``, the record of each step goes to the steps topic, for
+    the history. ``asked`` names the backfill that is to be taken up; empty if none is.
     """
 
     def __init__(
@@ -245,8 +246,9 @@ class DetectStage:
         on_step: Callable[[int], None] | None = None,
         *,
         capacity: Capacity | None = None,
+        records: bool = False,
     ) -> None:
-        self.detect = Detect(shard, sources, settings, on_step, capacity=capacity)
+        self.detect = Detect(shard, sources, settings, on_step, capacity=capacity, records=records)
         self._topics = topics
         self._key = str(shard).encode()
         self._encode = MessageEncoder().encode
@@ -255,7 +257,11 @@ class DetectStage:
     def feed(self, chunk: Chunk) -> Iterable[Emission]:
         """Merge blocks and judge what they complete."""
         judged = self.detect.feed(self._blocks(chunk))
-        return [Emission(self._topics.findings, 0, self._key, self._encode(step)) for step in judged]
+        findings, steps = self._topics.findings, self._topics.steps
+        return [
+            *(Emission(findings, 0, self._key, self._encode(step)) for step in judged),
+            *(Emission(steps, 0, self._key, record) for record in self.detect.take_records()),
+        ]
 
     def idle(self, _: float) -> Iterable[Emission]:
         """Do nothing: blocks advance time."""

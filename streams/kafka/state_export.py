@@ -23,6 +23,7 @@ from streams.engine.checkpoint import Checkpoint
 from streams.kafka.checkpoints import checkpoint_in
 from streams.kafka.client import client_options, open_client
 from streams.kafka.outbox import KEY
+from streams.kafka.roles import BOARD
 from streams.kafka.state_topics import Newest, StageTopic, Tail, flows, take_in
 from streams.kafka.topics import Topic, TopicError, Topics, verified_topics
 from streams.process.state_archive import (
@@ -35,7 +36,7 @@ from streams.process.state_archive import (
     write_archive,
 )
 
-LATEST_FIRST: Final = ("notify", KEY, "incidents", "detect", "rollup")
+LATEST_FIRST: Final = (BOARD, "notify", KEY, "incidents", "detect", "rollup")
 SETTLE_SECONDS: Final = 30.0  # until the records of a checkpoint that is being written are all there
 
 Entry = tuple[bytes | None, bytes]
@@ -59,7 +60,7 @@ def export_app(settings: Settings, path: Path) -> None:
     assert settings.kafka is not None  # noqa: S101 - the caller knows
     kafka, inputs = settings.kafka, settings.sources.topics
     try:
-        present = verified_topics(kafka, inputs)
+        present = verified_topics(kafka, inputs, history=settings.history.shared)
         with (
             open_client(
                 KafkaConsumer,
@@ -71,7 +72,8 @@ def export_app(settings: Settings, path: Path) -> None:
             ) as consumer,
             tempfile.TemporaryDirectory(prefix="uneri-export-") as folder,
         ):
-            about, members = _about(kafka, inputs, present), _all_members(kafka, consumer, Path(folder))
+            about = _about(kafka, inputs, present)
+            members = _all_members(kafka, consumer, Path(folder), history=settings.history.shared)
             write_archive(path, about, members)
     except TopicError as error:
         raise ArchiveError(str(error)) from error
@@ -90,22 +92,31 @@ def _about(kafka: KafkaSettings, inputs: Sequence[str], present: Mapping[str, To
     return about
 
 
-def _all_members(kafka: KafkaSettings, consumer: KafkaConsumer, folder: Path) -> list[Member]:
+def _all_members(
+    kafka: KafkaSettings, consumer: KafkaConsumer, folder: Path, *, history: bool
+) -> list[Member]:
     topics = Topics.of(kafka)
-    checkpoints, outbox = _checkpoints(consumer, topics.checkpoints)
+    roles = [one for one in LATEST_FIRST if history or one != BOARD]
+    checkpoints, outbox = _checkpoints(consumer, topics.checkpoints, roles)
     if not checkpoints:
         raise ArchiveError(
             f"kafka.app {kafka.app} has no state to export: its daemons have written no checkpoint yet"
         )
-    between = [member for flow in flows(topics) for member in _between(consumer, flow, checkpoints, folder)]
+    between = [
+        member
+        for flow in flows(topics, history=f"{BOARD}/0" in checkpoints)  # else nobody has begun to read them
+        for member in _between(consumer, flow, checkpoints, folder)
+    ]
     return [*_members(checkpoints), ("outbox", msgspec.msgpack.encode(outbox)), *between]
 
 
-def _checkpoints(consumer: KafkaConsumer, topic: str) -> tuple[dict[str, Checkpoint], Newest]:
+def _checkpoints(
+    consumer: KafkaConsumer, topic: str, roles: Sequence[str]
+) -> tuple[dict[str, Checkpoint], Newest]:
     tail, newest = Tail(consumer, topic), Newest()
     found: dict[str, Checkpoint] = {}
     outbox = Newest()
-    for role in LATEST_FIRST:
+    for role in roles:
         deadline = time.monotonic() + SETTLE_SECONDS
         while True:
             take_in(newest, tail.read_on())

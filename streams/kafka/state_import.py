@@ -26,8 +26,9 @@ from streams.kafka.checkpoints import records_of
 from streams.kafka.client import client_options, open_client
 from streams.kafka.fenced_store import partition_of
 from streams.kafka.outbox import KEY
+from streams.kafka.roles import BOARD
 from streams.kafka.stage import TOPIC
-from streams.kafka.state_topics import Tail, flows
+from streams.kafka.state_topics import StageTopic, Tail, flows
 from streams.kafka.topics import BLOCK_BYTES, Topic, TopicError, Topics, verified_topics
 from streams.process.state_archive import KAFKA, About, ArchiveError, check_archive, check_driver, members_of
 
@@ -62,11 +63,12 @@ def import_app(settings: Settings, archive: Path) -> About:
     about = check_archive(archive)
     check_driver(archive, about, KAFKA)
     try:
-        present = verified_topics(kafka, inputs)
+        present = verified_topics(kafka, inputs, history=settings.history.shared)
         _check_inputs(inputs, present, about, archive)
         _check_fits(kafka, present, about, archive)
-        begins = _check_empty(kafka, present, Topics.of(kafka, settings.sources))
-        read = asyncio.run(_Import(kafka, present, about, begins).write(archive))
+        between = flows(Topics.of(kafka), history=settings.history.shared)
+        begins = _check_empty(kafka, present, Topics.of(kafka, settings.sources), between)
+        read = asyncio.run(_Import(kafka, present, about, begins, between).write(archive))
         _commit(kafka, read)
     except TopicError as error:
         raise ArchiveError(str(error)) from error
@@ -107,7 +109,7 @@ def _listed(partitions: Mapping[str, int]) -> str:
 
 
 def _check_empty(
-    kafka: KafkaSettings, present: dict[str, Topic], topics: Topics
+    kafka: KafkaSettings, present: dict[str, Topic], topics: Topics, between: Sequence[StageTopic]
 ) -> dict[TopicPartition, int]:
     """Refuse an app with a state or a daemon; return where each partition of its sources begins."""
     if _group(kafka).get("members"):
@@ -122,7 +124,7 @@ def _check_empty(
         enable_auto_commit=False,
         group_id=None,
     ) as consumer:
-        for topic in (topics.checkpoints, *(flow.topic for flow in flows(topics))):
+        for topic in (topics.checkpoints, *(flow.topic for flow in between)):
             if next(Tail(consumer, topic).read_on(), None) is not None:
                 raise ArchiveError(
                     f"kafka.app {kafka.app} has a state already (records on {topic}), which an import does "
@@ -165,10 +167,11 @@ class _Import:
         present: dict[str, Topic],
         about: About,
         begins: dict[TopicPartition, int],
+        between: Sequence[StageTopic],
     ) -> None:
         self._kafka = kafka
         self._topics = Topics.of(kafka)
-        self._flows = {flow.name: flow for flow in flows(self._topics)}
+        self._flows = {flow.name: flow for flow in between}
         self._by_role = {flow.role: flow for flow in self._flows.values()}
         self._partitions = present[self._topics.checkpoints].partitions
         ids = {name: one.topic_id for name, one in about.inputs.items()} | {about.requests: about.topic_id}
@@ -228,6 +231,8 @@ class _Import:
             else:
                 parts[key][unquote(path[2])] = member.read()
         for key, before in offsets.items():
+            if key == f"{BOARD}/0" and BOARD not in self._by_role:  # no history is kept here
+                continue
             kept = {name: body for name, body in parts[key].items() if name != TOPIC}
             yield from records_of(key, Checkpoint(self._moved(key, before), kept))
 

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from kafka import KafkaConsumer, TopicPartition
 
 from detectors.state.state import StateError
+from streams.kafka.roles import BOARD
 from streams.kafka.topics import Topics
 
 PATIENCE: Final = 120.0  # seconds until a topic must be read to its end
@@ -23,9 +24,10 @@ class StageTopic(NamedTuple):
     role: str  # that reads it
 
 
-def flows(topics: Topics) -> tuple[StageTopic, ...]:
-    """Return the topics between the stages."""
+def flows(topics: Topics, *, history: bool) -> tuple[StageTopic, ...]:
+    """Return the topics between the stages, that of the steps among them if a history is kept."""
     return (
+        *((StageTopic("steps", topics.steps, BOARD),) if history else ()),
         StageTopic("rollups", topics.rollups, "detect"),
         StageTopic("findings", topics.findings, "incidents"),
         StageTopic("notices", topics.notices, "notify"),

@@ -8,6 +8,7 @@ from streams.kafka.notices import NotifyStage
 from streams.kafka.stage import Stage
 from streams.kafka.stage_host import StageHost
 from streams.kafka.stages import DetectStage, IncidentsStage, RollupStage
+from streams.kafka.steps_stage import StepsStage
 from streams.notify.pipeline_status import first_of
 from streams.process.metrics import StageReading
 
@@ -38,6 +39,8 @@ def status_of(host: StageHost, judge: JudgeSettings) -> dict[str, object]:
             shown["open_incidents"] = first_of(ongoing, len(ongoing))
         if isinstance(stage, NotifyStage):
             shown.setdefault("watermark", stage.watermark)
+        if isinstance(stage, StepsStage):
+            shown.setdefault("watermark", stage.segments.until)
     if not shown.get("watermark", True):
         shown["watermark"] = None  # nothing was read yet
     return shown
@@ -70,6 +73,8 @@ def queues(host: StageHost) -> dict[str, int]:
             depth["open_steps"] = max(depth.get("open_steps", 0), stage.detect.steps.opened)
         if isinstance(stage, IncidentsStage):
             depth["steps_waiting_for_shards"] = stage.gather.waiting
+        if isinstance(stage, StepsStage):
+            depth["unwritten_history_bytes"] = stage.segments.held_bytes
     return depth
 
 
@@ -79,4 +84,6 @@ def watermark_of(stage: Stage) -> int | None:
         return stage.rollup.watermark
     if isinstance(stage, DetectStage):
         return stage.detect.watermark
+    if isinstance(stage, StepsStage):
+        return stage.segments.until or None
     return stage.watermark if isinstance(stage, IncidentsStage | NotifyStage) else None

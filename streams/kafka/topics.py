@@ -45,6 +45,7 @@ class Topics:
     notices: str
     dead_letters: str
     checkpoints: str
+    steps: str
     inputs: tuple[str, ...] = ()
     """Topics that others write, each in its own format (sources.inputs)."""
 
@@ -57,9 +58,9 @@ class Topics:
         >>> Topics.of(KafkaSettings(app="uneri")).dead_letters
         'uneri-dead-letters'
         """
-        rollups, findings, notices, dead_letters, checkpoints = kafka.own_topics
+        rollups, findings, notices, dead_letters, checkpoints, steps = kafka.own_topics
         inputs = sources.topics if sources else ()
-        return cls(kafka.requests, rollups, findings, notices, dead_letters, checkpoints, inputs)
+        return cls(kafka.requests, rollups, findings, notices, dead_letters, checkpoints, steps, inputs)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -101,7 +102,13 @@ def needed(kafka: KafkaSettings) -> dict[str, tuple[int, dict[str, str]]]:
         topics.notices: (1, {**deleted, "retention.ms": MONTH, "max.message.bytes": str(BLOCK_BYTES)}),
         topics.dead_letters: (1, {**deleted, "retention.ms": MONTH, **_once_a_key()}),
         topics.checkpoints: (CHECKPOINTS_PARTITIONS, compacted),
+        topics.steps: (1, {**deleted, "retention.ms": WEEK, "max.message.bytes": str(BLOCK_BYTES)}),
     }
+
+
+def _used(kafka: KafkaSettings, *, history: bool) -> list[str]:
+    """Return the topics that a daemon cannot do without: that of the steps only if it keeps a history."""
+    return [name for name in needed(kafka) if history or name != Topics.of(kafka).steps]
 
 
 def _of_requests() -> tuple[int, dict[str, str]]:
@@ -123,9 +130,10 @@ def _once_a_key() -> dict[str, str]:
     return {"cleanup.policy": "compact,delete", "min.cleanable.dirty.ratio": "0.1", "segment.ms": "3600000"}
 
 
-def missing_topics(kafka: KafkaSettings, present: Collection[str]) -> list[str]:
+def missing_topics(kafka: KafkaSettings, present: Collection[str], *, history: bool = False) -> list[str]:
     """Return the daemon's own topics that are not in ``present``."""
-    return [name for name in needed(kafka) if name != kafka.requests and name not in present]
+    own = _used(kafka, history=history)
+    return [name for name in own if name != kafka.requests and name not in present]
 
 
 def setup_topics(settings: Settings, *, inputs: bool = False) -> list[str]:
@@ -171,16 +179,21 @@ def setup_topics(settings: Settings, *, inputs: bool = False) -> list[str]:
         return lines
 
 
-def verified_topics(kafka: KafkaSettings, inputs: Collection[str] = ()) -> dict[str, Topic]:
+def verified_topics(
+    kafka: KafkaSettings, inputs: Collection[str] = (), *, history: bool = False
+) -> dict[str, Topic]:
     """Return the topics that the daemon needs, those of inputs among them, all of which exist.
+
+    With ``history``, it keeps one.
 
     Raises
     ------
     TopicError
         When one is missing or has the wrong number of partitions, or Kafka does not answer.
     """
-    present = existing_topics(kafka, [*needed(kafka), *inputs])
-    missing = [name for name in needed(kafka) if name not in present]
+    used = _used(kafka, history=history)
+    present = existing_topics(kafka, [*used, *inputs])
+    missing = [name for name in used if name not in present]
     if missing:
         raise TopicError(f"Kafka has no topic {', '.join(missing)}: run `uneri setup` to create it")
     if absent := [name for name in inputs if name not in present]:
@@ -188,7 +201,7 @@ def verified_topics(kafka: KafkaSettings, inputs: Collection[str] = ()) -> dict[
             f"Kafka has no topic {', '.join(absent)}, which sources.inputs names: correct it, or create "
             "it, as `uneri setup --inputs` does"
         )
-    for name in needed(kafka):
+    for name in used:
         _verified(name, kafka, present[name].partitions)
     return present
 
@@ -301,7 +314,7 @@ def _verified(name: str, kafka: KafkaSettings, found: int) -> str:
             f"the topic {name} has {found} partitions, kafka.shards is {kafka.shards}: set kafka.shards to "
             f"{found}, or use another kafka.app (the number of shards of an app cannot be changed)"
         )
-    if name in (topics.findings, topics.notices) and found != 1:
+    if name in (topics.findings, topics.notices, topics.steps) and found != 1:
         raise TopicError(
             f"the topic {name} has {found} partitions instead of 1: delete it, then run `uneri setup`"
         )

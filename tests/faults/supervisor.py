@@ -25,10 +25,12 @@ from streams.engine.judging import Emitted
 from streams.engine.rolling import Rolled
 from streams.kafka import app as kafka_app
 from streams.kafka import daemon as kafka_daemon
+from streams.kafka import steps_stage  # noqa: F401 - a test changes its constants
 from streams.local import daemon as local_daemon
 from streams.local import log_judge
 from streams.process.crash_points import CrashPoint
 from streams.rollup.block_codec import encode_block
+from streams.store import history_writer  # noqa: F401 - here too
 from tests.faults.traffic import traffic
 
 FETCH_BYTES = 24 * 1024  # of the small input: a partition takes many chunks
@@ -83,6 +85,8 @@ def run_daemon(request: dict[str, Any]) -> int:
         if "session" in request:
             changed |= {"SESSION_SECONDS": request["session"], "HEARTBEAT_SECONDS": request["session"] / 5}
         vars(kafka_app).update(changed)
+        for module, name, value in request.get("constants", ()):
+            vars(sys.modules[module])[name] = value
         return kafka_daemon.run_kafka(settings, request["roles"], **options)
     vars(log_judge)["Engine"] = RecordingEngine
     os.environ["UNERI_TEST_TAP"] = request["tap"]

@@ -11,7 +11,7 @@ import trustme
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 from kafka.admin import ACLOperation, KafkaAdminClient, ResourceType
 
-from config.settings import KafkaSettings, Settings, SourcesSettings
+from config.settings import HistorySettings, KafkaSettings, Settings, SourcesSettings
 from streams.check.kafka import check_kafka
 from streams.check.result import CheckResult
 from streams.history.open_history import open_history
@@ -123,6 +123,9 @@ def test_a_check_names_the_rights_that_a_user_lacks(
         f"topic {app}-checkpoints; WRITE on topic {app}-dead-letters, transactional ids {app}-*; "
         "grant it: docs/kafka.md lists the rights"
     )
+    kept = HistorySettings(place="s3://acme-uneri/history")
+    with_history = check_kafka(kafka, SourcesSettings(), history=kept)
+    assert any(f"topic {app}-checkpoints, topic {app}-steps; WRITE" in one.text for one in with_history)
     with pytest.raises(TopicError, match=rf"does not allow this user to see .*, {app}-rollups; grant it"):
         verified_topics(kafka)
     with pytest.raises(TopicError, match=rf"does not allow this user to create {app}-requests.*grant it"):

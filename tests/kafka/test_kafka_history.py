@@ -1,0 +1,362 @@
+"""With Kafka, the role board writes the history: whole, whoever is killed, replaced, or short of a disk."""
+
+import asyncio
+import json
+import random
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from aiokafka import AIOKafkaProducer
+from kafka.admin import KafkaAdminClient, NewTopic
+
+from config.load import load_settings
+from config.settings import HistorySettings, Settings
+from streams.check.kafka import check_kafka
+from streams.detect.step_record import decode_step
+from streams.kafka.client import open_client
+from streams.kafka.roles import mistake
+from streams.kafka.state_export import export_app
+from streams.kafka.state_import import import_app
+from streams.kafka.topics import (
+    BLOCK_BYTES,
+    TopicError,
+    Topics,
+    existing_topics,
+    setup_topics,
+    verified_topics,
+)
+from streams.store.history_files import MINUTES, NAMES_FILE, HistoryFolder
+from streams.store.history_reader import HistoryReader
+from streams.store.history_rows import COLUMNS, HistoryRows
+from streams.store.parquet_rows import read_names
+from streams.store.segments import HOUR, Segments
+from streams.store.series_names import SeriesKey, SeriesNames
+from streams.store.step_rows import StepRows
+from tests.faults.daemons import Daemon, Supervisor, wait_until
+from tests.kafka import topic as topics
+from tests.kafka.broker import free_port
+from tests.streams.store.backend import START, Backend, requests
+
+UNERI = Path(sys.executable).with_name("uneri")
+PATIENCE = 240.0  # a busy machine takes its time
+SHARDS = 2
+PARTITIONS = 2
+HOURS = 4
+END = START + HOURS * HOUR
+SPIKE = range(60 * 3, 60 * 3 + 20)  # minutes
+SOON = [
+    ["streams.store.history_writer", "LOOK_SECONDS", 0.1],
+    ["streams.store.history_writer", "RETRY_SECONDS", 0.1],
+]
+
+
+def given(kafka: str, place: Path, **sections: Any) -> Settings:
+    """Return the settings of a new app whose topics are there."""
+    name = topics.unique("requests")
+    topics.create(kafka, NewTopic(name, PARTITIONS, 1, topic_configs={"retention.ms": "-1"}))
+    settings = Settings.model_validate(
+        {
+            "kafka": {"brokers": [kafka], "app": topics.unique("app"), "requests": name, "shards": SHARDS},
+            "web": {"listen": f"127.0.0.1:{free_port()}"},
+            "time": {"idle": 3600},
+            "judge": {"young": 3600},
+            "notify": {"since": "2020-01-01"},
+            "history": {"place": str(place)},
+            **sections,
+        }
+    )
+    setup_topics(settings)
+    return settings
+
+
+def elsewhere(settings: Settings) -> Settings:
+    """Return the settings of another process of the same app."""
+    web = settings.web.model_copy(update={"listen": f"127.0.0.1:{free_port()}"})
+    return settings.model_copy(update={"web": web})
+
+
+@pytest.fixture(scope="module")
+def lines() -> list[bytes]:
+    """Return four hours of records, with a spike."""
+
+    def spiked(line: bytes) -> bytes:
+        event = json.loads(line)
+        if (event["ts"] - START) // 60 in SPIKE:
+            event["tables"][0]["wcu"] *= 50
+        return json.dumps(event).encode()
+
+    return list(map(spiked, requests(60 * HOURS + 20, late=False)))
+
+
+@dataclass
+class Expected:
+    """What an engine that is never stopped leaves."""
+
+    records: list[bytes]
+    rows: HistoryRows
+    names: dict[int, SeriesKey]
+
+
+@pytest.fixture(scope="module")
+def expected(lines: list[bytes]) -> Expected:
+    settings = Settings.model_validate({"judge": {"young": 3600}, "time": {"idle": 3600}})
+    records = sorted(Backend(SHARDS, settings).feed(lines), key=lambda one: decode_step(one)[:2][::-1])
+    held, names = Segments(SHARDS), SeriesNames()
+    held.feed(records)
+    assert held.until >= END
+    rows = StepRows(names).rows([one for hour in held.complete() for one in hour.records()])
+    rows = rows.taken(rows.start < END)
+    assert (rows.verdict > 0).any(), "the spike is found"
+    assert not np.isnan(rows.expected).all()
+    return Expected(records, rows, dict(names))
+
+
+@pytest.fixture(scope="module")
+def supervisor() -> Iterator[Supervisor]:
+    with Supervisor() as one:
+        yield one
+
+
+@dataclass
+class App:
+    """The processes of an app; each has the log of the app."""
+
+    settings: Settings
+    supervisor: Supervisor
+    log: Path
+    running: list[Daemon] = field(default_factory=list)
+
+    def start(
+        self, worker: str, roles: Sequence[str], settings: Settings | None = None, **options: Any
+    ) -> Daemon:
+        options = {"constants": SOON, "session": 6, **options}
+        daemon = self.supervisor.start(
+            settings or self.settings, self.log, worker=worker, roles=list(roles), **options
+        )
+        self.running.append(daemon)
+        return daemon
+
+    def board(self, worker: str = "board", settings: Settings | None = None, **options: Any) -> Daemon:
+        return self.start(worker, ["board"], settings, **options)
+
+    def place(self) -> HistoryFolder:
+        assert self.settings.history.place is not None
+        return HistoryFolder(self.settings.history.place)
+
+    def until(self, done: Callable[[], bool]) -> None:
+        if not wait_until(done, PATIENCE, 0.1):
+            raise AssertionError(self.log.read_text()[-5000:])
+
+    def wrote(self, end: int) -> None:
+        self.until(lambda: max((file.end for file in self.place().files()), default=0) >= end)
+
+
+@pytest.fixture
+def app(kafka: str, tmp_path: Path, supervisor: Supervisor) -> Iterator[App]:
+    log = tmp_path / "log"
+    log.touch()
+    one = App(given(kafka, tmp_path / "history"), supervisor, log)
+    yield one
+    for daemon in one.running:
+        daemon.signal(signal.SIGCONT)
+        daemon.kill()
+
+
+def shown(settings: Settings, path: str = "/status") -> dict[str, Any]:
+    """Return a page of JSON; {} while nobody answers."""
+    try:
+        with urllib.request.urlopen(f"http://{settings.web.listen}{path}", timeout=5) as answer:
+            found: dict[str, Any] = json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        found = json.loads(error.read())
+    except OSError:
+        return {}
+    return found
+
+
+def metric(settings: Settings, name: str) -> float:
+    with urllib.request.urlopen(f"http://{settings.web.listen}/metrics", timeout=5) as answer:
+        page = answer.read().decode()
+    return next(float(line.split()[-1]) for line in page.splitlines() if line.startswith(f"{name} "))
+
+
+def leave(settings: Settings, records: Sequence[bytes]) -> None:
+    """Write records of steps as the role detect does."""
+    assert settings.kafka is not None
+    brokers, topic = settings.kafka.brokers, Topics.of(settings.kafka).steps
+
+    async def write() -> None:
+        async with AIOKafkaProducer(bootstrap_servers=brokers, max_request_size=BLOCK_BYTES) as producer:
+            for record in records:
+                await producer.send(topic, record, partition=0)
+
+    asyncio.run(write())
+
+
+def same(app: App, expected: Expected) -> None:
+    """Compare all rows of whole hours, and the names of all series."""
+    folder = app.place()
+    rows = HistoryReader(folder).rows(MINUTES, 0, END)
+    for name in COLUMNS:
+        np.testing.assert_array_equal(getattr(rows, name), getattr(expected.rows, name), name)
+    with folder.open(NAMES_FILE) as file:
+        assert dict(read_names(file)) == expected.names
+
+
+def test_a_board_killed_again_and_again_writes_what_one_engine_would(
+    kafka: str, app: App, lines: list[bytes], expected: Expected
+) -> None:
+    draw = random.Random(33)  # noqa: S311 - no secret
+    assert app.settings.kafka is not None
+    topic = app.settings.kafka.requests
+    for worker in ("one", "two"):
+        app.start(worker, ["rollup", "detect"], elsewhere(app.settings))
+    kills, size = 0, len(lines) // 5
+    for first in range(0, len(lines), size):
+        part = lines[first : first + size]
+        topics.fill(kafka, topic, [part[number::PARTITIONS] for number in range(PARTITIONS)])
+        kills += app.board().kill_at_random(draw, "stage opened", 2)
+    assert kills > 3
+    last = app.board()
+    app.wrote(END)
+    app.until(lambda: shown(app.settings).get("history_until") == END)
+    assert shown(app.settings)["watermark"] >= END
+    assert metric(app.settings, "uneri_history_bytes") > 0
+    assert last.stop() == 0
+    same(app, expected)
+    assert "Traceback" not in app.log.read_text()
+
+
+def test_a_board_that_another_process_has_replaced_does_no_harm_when_it_wakes(
+    app: App, expected: Expected
+) -> None:
+    half = len(expected.records) // 2
+    asleep = app.board("a")
+    assert asleep.logged("key=board/0")
+    leave(app.settings, expected.records[:half])
+    app.wrote(START + HOUR)
+    asleep.signal(signal.SIGSTOP)
+    others = elsewhere(app.settings)
+    awake = app.board("b", others)
+    leave(app.settings, expected.records[half:])
+    app.until(lambda: shown(others).get("history_until") == END)
+    asleep.signal(signal.SIGCONT)
+    app.until(lambda: asleep.code is not None or bool(shown(app.settings)))
+    asleep.stop()  # because it was replaced, it may have ended by itself, or stand by
+    assert awake.stop() == 0
+    same(app, expected)
+
+
+def test_a_board_that_is_stopped_hands_over_to_the_one_that_stands_by(app: App, expected: Expected) -> None:
+    half = len(expected.records) // 2
+    first = app.board("a")
+    assert first.logged("key=board/0")
+    others = elsewhere(app.settings)
+    app.board("b", others)
+    leave(app.settings, expected.records[:half])
+    app.wrote(START + HOUR)
+    assert first.stop() == 0
+    leave(app.settings, expected.records[half:])
+    app.until(lambda: shown(others).get("history_until") == END)
+    same(app, expected)
+
+
+def test_while_the_place_is_out_of_reach_steps_wait_in_the_topic_and_none_is_lost(
+    app: App, expected: Expected, tmp_path: Path
+) -> None:
+    barred = tmp_path / "history"
+    barred.write_text("a file where the folder is to be")
+    leave(app.settings, expected.records)
+    board = app.board(constants=[*SOON, ["streams.kafka.steps_stage", "ROOM", 1]])
+    app.until(lambda: "the history cannot be written" in str(shown(app.settings, "/readyz").get("reason")))
+    status = shown(app.settings)
+    assert status["lag"]["board/0"] > 0, "the rest stays in the topic"
+    assert str(barred) in status["history_trouble"] or "director" in status["history_trouble"].lower()
+    assert metric(app.settings, "uneri_history_failures_total") >= 1
+    assert shown(app.settings, "/healthz"), "it lives"
+    board.kill()
+    board = app.board(constants=[*SOON, ["streams.kafka.steps_stage", "ROOM", 1]])
+    app.until(lambda: "history_trouble" in shown(app.settings))
+    barred.unlink()
+    app.until(lambda: shown(app.settings).get("history_until") == END)
+    assert "history_trouble" not in shown(app.settings)
+    assert board.code is None
+    same(app, expected)
+
+
+def test_a_backup_of_the_app_has_the_steps_that_are_in_no_file_yet(
+    app: App, expected: Expected, tmp_path: Path
+) -> None:
+    half = len(expected.records) // 2
+    leave(app.settings, expected.records[:half])
+    board = app.board()
+    app.wrote(START + HOUR)
+    assert board.stop() == 0
+    leave(app.settings, expected.records[half:])
+    export_app(app.settings, tmp_path / "uneri-state.tar.zst")
+    assert app.settings.kafka is not None
+    again = app.settings.kafka.model_copy(update={"app": topics.unique("again")})
+    app.settings = app.settings.model_copy(update={"kafka": again})
+    setup_topics(app.settings)
+    import_app(app.settings, tmp_path / "uneri-state.tar.zst")
+    app.board()
+    app.wrote(END)
+    same(app, expected)
+
+
+def as_an_earlier_version_left_it(kafka: str, settings: Settings) -> str:
+    """Delete the topic of the steps; return its name."""
+    assert settings.kafka is not None
+    ours, name = settings.kafka, Topics.of(settings.kafka).steps
+    with open_client(KafkaAdminClient, bootstrap_servers=kafka) as admin:
+        admin.delete_topics([name])
+    assert wait_until(lambda: not existing_topics(ours, [name]), PATIENCE)
+    return name
+
+
+def test_an_app_of_an_earlier_version_is_told_to_set_up_the_topic_when_it_is_to_keep_a_history(
+    kafka: str, tmp_path: Path
+) -> None:
+    settings = given(kafka, tmp_path)
+    assert settings.kafka is not None
+    ours = settings.kafka
+    name = as_an_earlier_version_left_it(kafka, settings)
+    assert name not in verified_topics(ours), "without a history, it is not missed"
+    with pytest.raises(TopicError, match=rf"^Kafka has no topic {name}: run `uneri setup` to create it$"):
+        verified_topics(ours, history=True)
+
+    def wrong() -> list[str]:
+        found = check_kafka(ours, settings.sources, history=settings.history)
+        return [one.text for one in found if one.ok is False]
+
+    assert wrong() == [f"kafka: {name} missing; create them with `uneri setup`"]
+    assert f"{name}: created, 1 partition" in setup_topics(settings)
+    assert wrong() == []
+    assert verified_topics(ours, history=True)[name].partitions == 1
+
+
+def test_a_board_without_a_place_ends_with_one_line(tmp_path: Path) -> None:
+    config = tmp_path / "uneri.yaml"
+    config.write_text("kafka: {brokers: ['127.0.0.1:1']}\n")
+    done = subprocess.run(
+        [UNERI, "run", "--role", "board", "--config", config], capture_output=True, text=True, check=False
+    )
+    (line,) = (done.stdout + done.stderr).strip().splitlines()
+    assert "the role board writes the history to history.place, which is not set; set it" in line
+    assert done.returncode == 2
+    settings = load_settings(config)
+    assert settings.kafka is not None
+    (found,) = check_kafka(settings.kafka, settings.sources, ["board"], settings.history)
+    assert found.ok is False
+    assert "history.place, which is not set" in found.text
+    off = HistorySettings(keep=False, place="x")
+    assert "history.keep: false turns off" in str(mistake(["board"], settings.kafka, off))
