@@ -121,7 +121,7 @@ def test_each_worker_has_the_name_of_its_pod(example: str) -> None:
 
 def test_workers_divide_the_roles_and_come_with_their_own_resources() -> None:
     workers = kinds("roles", "StatefulSet")
-    assert set(workers) == {"test-uneri-engine", "test-uneri-alerts", "test-uneri-intake"}
+    assert set(workers) == {"test-uneri-engine", "test-uneri-alerts", "test-uneri-intake", "test-uneri-board"}
     roles = []
     for worker in workers.values():
         (container,) = worker["spec"]["template"]["spec"]["containers"]
@@ -140,7 +140,7 @@ def test_workers_with_several_pods_have_a_disruption_budget_that_pods_not_ready_
         assert budget["spec"]["selector"] == workload["selector"]
         assert budget["spec"]["maxUnavailable"] == 1
         assert budget["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
-    assert len(kinds("roles", "PodDisruptionBudget")) == 3
+    assert len(kinds("roles", "PodDisruptionBudget")) == 4
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
