@@ -15,6 +15,7 @@ class CommandKind(StrEnum):
     SILENCE = "silence"  # all that match, until a time, open or not
     UNSILENCE = "unsilence"  # removes the silence or snooze with the id in ``incident``
     NOTE = "note"  # a memo on an incident, or on the timeline; its text is in ``why``
+    FORGET = "forget"  # removes the memo with the id, or its beginning, in ``incident``
 
 
 class Matcher(msgspec.Struct, frozen=True, kw_only=True):

@@ -46,9 +46,13 @@ class CommandHandler:
         """Carry out a command; ``now`` is the watermark."""
         if self._dedupe.knows(command.id):
             return Answer(result=CommandResult.REPEATED)
-        of_its_own = {CommandKind.NOTE: self._note, CommandKind.UNSILENCE: self._end}.get(command.kind)
-        if of_its_own is not None:
-            return of_its_own(command, now)
+        of_its_own = {
+            CommandKind.NOTE: self._note,
+            CommandKind.FORGET: self._forget,
+            CommandKind.UNSILENCE: self._end,
+        }
+        if command.kind in of_its_own:
+            return of_its_own[command.kind](command, now)
         tracked = self._registry.get(command.incident or "", now)
         if command.until is not None and command.until <= max(now, command.at):
             return Answer(result=CommandResult.PAST)
@@ -116,9 +120,21 @@ class CommandHandler:
         incident = None if tracked is None else tracked.incident
         return Answer(result=CommandResult.DONE, dispatches=sent, incident=incident, memo=memo)
 
-    def _showing(self, memo: Memo, tracked: TrackedIncident) -> Iterator[TrackedIncident]:
+    def _forget(self, command: Command, now: int) -> Answer:
+        memo = self._memos.named(command.incident or "")
+        if memo is None:
+            return Answer(result=CommandResult.UNKNOWN)
+        self._dedupe.remember(command.id)
+        self._memos.remove(memo)
+        sent: list[Dispatch] = []
+        for one in self._showing(memo, self._registry.get(memo.incident, now)):
+            sent += dispatches.edits(one, command.id, command.at)
+        return Answer(result=CommandResult.DONE, dispatches=sent, memo=memo)
+
+    def _showing(self, memo: Memo, tracked: TrackedIncident | None) -> Iterator[TrackedIncident]:
         """Yield the incident of a memo, and the open ones of its kind, whose messages show it too."""
-        yield tracked
+        if tracked is not None:
+            yield tracked
         for one in self._registry if memo.fingerprint else ():
             same = one.incident.fingerprint == memo.fingerprint
             if same and one is not tracked and one.ended_at is None:

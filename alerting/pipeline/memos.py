@@ -19,6 +19,9 @@ TIMELINE: Final = 1000
 MOST: Final = 5000
 """Memos kept in all, 15 MB at the very most; the oldest are dropped first."""
 
+SHORTEST: Final = 4
+"""Characters of an id that are enough to name a memo, if no other begins so."""
+
 _PREFIX: Final = "memo/"
 _TIMELINE: Final = ""
 
@@ -52,6 +55,17 @@ class Memos:
     def of(self, incident: Incident) -> list[Memo]:
         """Return the memos of an incident and of all others of its kind, the oldest first."""
         return [self._memos[number] for number in self._kinds.get(_kind(incident), ())]
+
+    def named(self, name: str) -> Memo | None:
+        """Return the memo with this id, or the only one whose id begins so; None without one."""
+        found = [memo for memo in self if memo.id == name]
+        if not found and len(name) >= SHORTEST:
+            found = [memo for memo in self if memo.id.startswith(name)]
+        return found[0] if len(found) == 1 else None
+
+    def remove(self, memo: Memo) -> None:
+        """Remove a memo."""
+        self._drop(memo.number)
 
     def move(self, incident: Incident, former: Incident) -> None:
         """Keep the memos of an incident with what it turned out to be about."""

@@ -883,13 +883,31 @@ def memos(
             metavar="INCIDENT", help="Only those of this incident and of others of the same thing."
         ),
     ] = None,
+    ids: Annotated[bool, typer.Option("--ids", help="With their IDs, for uneri forget.")] = False,
     config: Config = None,
     url: Url = None,
 ) -> None:
     """List the memos of a running daemon, oldest first."""
     from streams.cli.memos import show_memos
 
-    _exit_with(lambda: show_memos(_daemon(config, url), incident))
+    _exit_with(lambda: show_memos(_daemon(config, url), incident, ids=ids))
+
+
+@app.command()
+def forget(
+    name: Annotated[
+        str, typer.Argument(metavar="MEMO", help="ID of the memo; its first characters suffice.")
+    ],
+    config: Config = None,
+    url: Url = None,
+) -> None:
+    """Remove a memo: it was wrong, or holds what it must not.
+
+    Messages that show it are edited; its line in a thread stays, and is deleted in Slack.
+    """
+    from streams.cli.memos import forget as forget_memo
+
+    _exit_with(lambda: forget_memo(_daemon(config, url), name))
 
 
 def _daemon(config: Path | None, url: str | None) -> str:

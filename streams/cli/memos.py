@@ -1,5 +1,6 @@
-"""``uneri note`` and ``uneri memos``: what people noted, at a running daemon."""
+"""``uneri note``, ``memos`` and ``forget``: what people noted, at a running daemon."""
 
+import functools
 import getpass
 import time
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ _REFUSALS: Final = {
     CommandResult.UNKNOWN.value: "no incident has this ID, or several begin with it; it is in the last line "
     "of its message, and `uneri status` lists open ones",
 }
+_NO_MEMO: Final = "no memo has this ID, or several begin with it; `uneri memos --ids` lists them"
+_SHOWN: Final = 60  # characters of a memo that was removed
 
 
 class MemoUsageError(ValueError):
@@ -74,10 +77,20 @@ def memo_body(words: Sequence[str], at: str | None, scope: str, now: float | Non
     return MemoBody(text=text, incident=incident, at=moment, scope=scope, by=getpass.getuser())
 
 
-def show_memos(url: str, incident: str | None) -> int:
+def forget(url: str, name: str) -> int:
+    """Remove a memo at the daemon at ``url``; return the exit code."""
+    if not name.strip():
+        typer.echo("uneri: name the memo; `uneri memos --ids` lists them", err=True)
+        return 2
+    target = f"{url}/memos/{quote(name, safe='')}?by={quote(getpass.getuser(), safe='')}"
+    return call_daemon("DELETE", target, b"{}", _forgotten, {CommandResult.UNKNOWN.value: _NO_MEMO})
+
+
+def show_memos(url: str, incident: str | None, *, ids: bool = False) -> int:
     """Print the memos of the daemon at ``url``, or those of one kind of incident; return the exit code."""
     query = "" if incident is None else f"?incident={quote(incident, safe='')}"
-    return call_daemon("GET", f"{url}/memos{query}", None, _listed, _REFUSALS)
+    lines = functools.partial(_listed, ids=ids)
+    return call_daemon("GET", f"{url}/memos{query}", None, lines, _REFUSALS)
 
 
 def _noted(answer: dict[str, Any]) -> list[str]:
@@ -87,12 +100,19 @@ def _noted(answer: dict[str, Any]) -> list[str]:
     return [f"noted on {_about(memo)}" if memo.get("incident") else f"noted at {_shown(memo['at'])}"]
 
 
-def _listed(answer: dict[str, Any]) -> list[str]:
+def _forgotten(answer: dict[str, Any]) -> list[str]:
+    memo = answer["memo"]
+    return ["removed already" if memo is None else f"removed: {' '.join(memo['text'].split())[:_SHOWN]}"]
+
+
+def _listed(answer: dict[str, Any], *, ids: bool = False) -> list[str]:
     lines = []
     for memo in answer["memos"]:
-        about = _about(memo)
+        about, name = _about(memo), f"{memo['id']}  " if ids else ""
         first, *others = memo["text"].split("\n")
-        lines.append(f"{_shown(memo['at'])}  {about + '  ' if about else ''}by {clean(memo['by'])}: {first}")
+        lines.append(
+            f"{name}{_shown(memo['at'])}  {about + '  ' if about else ''}by {clean(memo['by'])}: {first}"
+        )
         lines += [f"    {other}" for other in others]
     return lines or ["none"]
 

@@ -1,4 +1,4 @@
-"""Memos by HTTP, for commands on the same machine or with a token: list, add."""
+"""Memos by HTTP, for commands on the same machine or with a token: list, add, remove."""
 
 import msgspec
 from aiohttp import web
@@ -31,7 +31,11 @@ class MemoRoutes(CommandRoutes):
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes for a web server."""
-        return [web.get("/memos", refusing(self._show)), web.post("/memos", refusing(self._note))]
+        return [
+            web.get("/memos", refusing(self._show)),
+            web.post("/memos", refusing(self._note)),
+            web.delete("/memos/{id}", refusing(self._forget)),
+        ]
 
     async def _show(self, request: web.Request) -> web.Response:
         known = self.known()
@@ -60,6 +64,13 @@ class MemoRoutes(CommandRoutes):
             scope=asked.scope,
         )
         return await self.give(command, _said)
+
+    async def _forget(self, request: web.Request) -> web.Response:
+        self.check(request)
+        at, name = int(self._now()), request.match_info["id"]
+        by = request.query.get("by", "")[:BY] or ANONYMOUS
+        key = identify("forget", at, name)
+        return await self.give(Command(id=key, kind=CommandKind.FORGET, at=at, by=by, incident=name), _said)
 
 
 def _wrong(asked: MemoBody, text: str) -> str | None:

@@ -31,6 +31,7 @@ _ACTIONS: Final = {
     CommandKind.SILENCE: "*Silenced*",
     CommandKind.UNSILENCE: "*Silence ended*",
     CommandKind.NOTE: "*Noted*",
+    CommandKind.FORGET: "*Memo removed*",
 }
 
 _CHANGES: Final = {

@@ -32,6 +32,7 @@ _ACTIONS: Final = {
     CommandKind.SILENCE: "*通知を停止*",
     CommandKind.UNSILENCE: "*通知停止を解除*",
     CommandKind.NOTE: "*メモ*",
+    CommandKind.FORGET: "*メモを削除*",
 }
 
 _GRADES: Final = {

@@ -134,6 +134,27 @@ def test_the_first_characters_name_an_incident_if_no_other_begins_so() -> None:
     assert one.command(note("fee")).result is CommandResult.UNKNOWN, "too short to be meant"
 
 
+def test_a_memo_that_was_wrong_is_removed_and_no_longer_shown() -> None:
+    one = pipeline()
+    first = opened(**KIND)
+    one.feed([first, resolved(first, T0 + 900), opened("b", at=T0 + 960, **KIND)], T0 + 960)
+    one.command(note("a", "wrong"))
+    one.command(note("a", "right", T0 + 61))
+    forget = press(CommandKind.FORGET, "a-wro")
+    answer = one.command(forget)
+    assert answer.memo is not None
+    assert answer.memo.text == "wrong"
+    assert [(sent.subject, [memo.text for memo in sent.memos]) for sent in answer.dispatches] == [
+        ("a", ["right"]),
+        ("b", ["right"]),
+    ]
+    assert texts(restarted(one), "b") == ["right"]
+    assert one.command(forget).result is CommandResult.REPEATED
+    for name in ("a-wrong", "a-", ""):
+        assert one.command(press(CommandKind.FORGET, name, T0 + 99)).result is CommandResult.UNKNOWN
+    assert one.command(note("a", "next", T0 + 200)).memo == replace(one.memos[-1], text="next")
+
+
 def test_the_same_memo_sent_twice_is_kept_once() -> None:
     one = pipeline()
     one.feed([opened()], T0)

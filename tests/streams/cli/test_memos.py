@@ -69,6 +69,21 @@ async def test_a_memo_is_kept_on_an_incident_and_listed(daemon: Daemon) -> None:
     assert await daemon.run("memos", "feed-1") == (0, [own])
 
 
+async def test_a_memo_is_removed_by_the_first_characters_of_its_id(daemon: Daemon) -> None:
+    await daemon.run("note", "feed-1", "ios 3.2.1\nretried")
+    code, (first, _) = await daemon.run("memos", "--ids")
+    name, _, rest = first.partition("  ")
+    assert (code, rest) == (0, f"2025-10-09 09:01:00 UTC  incident feed-1  by {ME}: ios 3.2.1")
+    assert await daemon.run("forget", name[:6]) == (0, ["removed: ios 3.2.1 retried"])
+    assert await daemon.run("memos") == (0, ["none"])
+    code, (line,) = await daemon.run("forget", name)
+    assert (code, line) == (
+        1,
+        "uneri: no memo has this ID, or several begin with it; `uneri memos --ids` lists them",
+    )
+    assert (await daemon.run("forget", " "))[0] == 2
+
+
 async def test_a_memo_is_kept_on_the_timeline(daemon: Daemon) -> None:
     at = ("--at", "2026-01-31T09:00:00+09:00")
     assert await daemon.run("memos") == (0, ["none"])

@@ -44,6 +44,7 @@ async def serving(access: Access | None, certificates: Certificates | None = Non
         web.get("/incidents/{id}", ok),
         web.get("/memos", ok),
         web.post("/memos", ok),
+        web.delete("/memos/{id}", ok),
         web.post("/silences", ok),
         web.delete("/silences/{id}", ok),
         web.post("/slack/actions", ok),
@@ -87,6 +88,7 @@ ROUTES = [
     ("GET", "/incidents/3f9a", {READ, OPERATE}),
     ("GET", "/memos", {READ, OPERATE}),
     ("POST", "/memos", {OPERATE}),
+    ("DELETE", "/memos/1", {OPERATE}),
     ("POST", "/silences", {OPERATE}),
     ("DELETE", "/silences/1", {OPERATE}),
 ]
