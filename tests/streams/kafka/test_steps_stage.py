@@ -1,14 +1,22 @@
 """The stage of steps holds them until they are written; the detect stage leaves them in a topic for it."""
 
+import numpy as np
 import pytest
 
 from config.settings import KafkaSettings, Settings
+from streams.detect.step_record import decode_step
+from streams.detect.successor import Successor
 from streams.kafka import steps_stage
 from streams.kafka.stage import Emission, UnfedError
 from streams.kafka.stages import DetectStage, RollupStage
 from streams.kafka.steps_stage import StepsStage
 from streams.kafka.topics import Topics
 from streams.lane.chunk import Chunk
+from streams.rollup.block_codec import decode_block
+from streams.store.history_rows import COLUMNS
+from streams.store.segments import HOUR
+from streams.store.series_names import SeriesNames
+from streams.store.step_rows import StepRows
 from tests.streams.store.backend import Backend, arrivals, requests
 
 TOPICS = Topics.of(KafkaSettings(app="app", requests="requests"))
@@ -25,14 +33,16 @@ def steps() -> list[bytes]:
     return Backend(settings=SETTINGS).feed(requests(150, late=False))
 
 
+def blocks_of(lines: list[bytes]) -> list[bytes]:
+    given = chunk(lines)
+    given.arrived = arrivals(lines)
+    return [one.value for one in RollupStage(0, SETTINGS, 1, TOPICS).feed(given)]
+
+
 def test_a_shard_leaves_the_record_of_each_step_in_a_topic_of_its_own_and_again_the_same(
     steps: list[bytes],
 ) -> None:
-    lines = requests(150, late=False)
-    given = chunk(lines)
-    given.arrived = arrivals(lines)
-    rollup = RollupStage(0, SETTINGS, 1, TOPICS)
-    blocks = [one.value for one in rollup.feed(given)]
+    blocks = blocks_of(requests(150, late=False))
 
     def left(*, records: bool, cut: int) -> list[Emission]:
         stage = DetectStage(0, ["requests/0"], SETTINGS, TOPICS, records=records)
@@ -48,6 +58,24 @@ def test_a_shard_leaves_the_record_of_each_step_in_a_topic_of_its_own_and_again_
     assert [one.value for one in found] == steps
     assert left(records=True, cut=len(blocks) // 2) == found
     assert left(records=False, cut=len(blocks) // 2) == []
+
+
+def test_a_judge_that_takes_over_goes_on_with_records_that_can_be_read(steps: list[bytes]) -> None:
+    blocks = blocks_of(requests(150, late=False))
+    cut = len(blocks) // 2
+    stage, other = (DetectStage(0, ["requests/0"], SETTINGS, TOPICS, records=True) for _ in range(2))
+    before = list(stage.feed(chunk(blocks[:cut])))
+    successor = Successor(other.detect, None, 0)
+    successor.feed(map(decode_block, blocks[:cut]))
+    stage.take_over(successor)
+    left = [
+        one.value for one in before + list(stage.feed(chunk(blocks[cut:], cut))) if one.topic == TOPICS.steps
+    ]
+    rows = [StepRows(SeriesNames()).rows(map(decode_step, several)) for several in (left, steps)]
+    for name in COLUMNS:
+        np.testing.assert_array_equal(getattr(rows[0], name), getattr(rows[1], name), name)
+    named = [one.start for one in map(decode_step, left) if one.first == (0, 0)]
+    assert len(named) == len({start // HOUR for start in named}) + 1, "all are named once an hour, and anew"
 
 
 def test_a_step_that_comes_again_is_held_once_also_after_a_restart(steps: list[bytes]) -> None:
