@@ -158,6 +158,9 @@ async def test_a_daemon_that_used_every_secret_shows_none(
                 for path in (
                     "/status",
                     "/metrics",
+                    "/",
+                    "/board/wall",
+                    "/board/incidents",
                     "/incidents",
                     "/labels",
                     "/readyz",

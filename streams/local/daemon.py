@@ -56,8 +56,15 @@ from streams.process.locks import FolderLockedError, lock_state
 from streams.process.logs import configure_logs
 from streams.process.metrics import Metrics
 from streams.process.reloading import Reloading
+from streams.process.sessions import SessionKeyError, session_key
 from streams.process.stall import STUCK_SECONDS
-from streams.process.state_folder import LOG_FILE, OUTBOX_FILE, OpenFolderError, create_private
+from streams.process.state_folder import (
+    LOG_FILE,
+    OUTBOX_FILE,
+    SESSION_KEY_FILE,
+    OpenFolderError,
+    create_private,
+)
 from streams.process.stop_requests import stop_daemon_on_signals
 from streams.process.watchdog import Watchdog, guard
 from streams.registry.registry import Registry, registry_status
@@ -162,7 +169,7 @@ class LocalDaemon:
             apply=self._apply,
             failed=self.metrics.reload_failed,
         )
-        self._access = self._door.access(self.metrics.web_refused)
+        self._access = self._door.access(self.metrics.web_refused, _session_key(state))
         arrived = asyncio.Event()
         try:
             self._intake = LogIntake(self._store, settings, arrived.set, clock, self._files.check)
@@ -453,6 +460,13 @@ def _opened(state: Path, file: str, open_file: Callable[[Path], _File]) -> _File
         raise StartError(f"the state in {state} cannot be read: {error}") from error
     except (sqlite3.Error, OSError) as error:
         raise StartError(explain(error, state, file)) from error
+
+
+def _session_key(state: Path) -> bytes:
+    try:
+        return session_key(state / SESSION_KEY_FILE)
+    except SessionKeyError as error:
+        raise StartError(str(error)) from error
 
 
 def _bytes_with_journal(path: Path) -> int:
