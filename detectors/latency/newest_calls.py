@@ -100,13 +100,13 @@ def append(
 def quantile_bins(
     which: tuple[int, int],
     lookback: Lookback,
-    q: float,
+    quantiles: NDArray[np.float64],
     runs: Ints,
     cells: Cells,
     histogram: Ints,
     found: Ints,
 ) -> None:
-    """Find the bin of the quantile of every row that has one of these runs as its newest.
+    """Find the bins of quantiles of every row that has one of these runs as its newest.
 
     Parameters
     ----------
@@ -114,14 +114,14 @@ def quantile_bins(
         The first of these runs, and the one after their last.
     lookback
         Least calls, and how far to look back for them.
-    q
-        0 gives the smallest, 1 the largest.
+    quantiles
+        (k,) ascending; 0 gives the smallest, 1 the largest.
     runs, cells
         As ``append`` left them.
     histogram
         (bins,) zeros, and zeros again at the end.
     found
-        (rows,) receives the bins; rows with too few calls stay as they are.
+        (k, rows) receives the bins; rows with too few calls stay as they are.
     """
     least, oldest = lookback
     for newest in range(which[0], which[1]):
@@ -135,13 +135,13 @@ def quantile_bins(
                 histogram[cells[cell, BIN]] += cells[cell, COUNT]
             run = runs[run, BEFORE]
         if calls >= least:
-            wanted = np.floor(q * (calls - 1))
-            below = 0
-            for filled in range(low, high + 1):
-                below += histogram[filled]
-                if below > wanted:
-                    found[runs[newest, ROW]] = filled
-                    break
+            below, filled = 0, low - 1
+            for place in range(len(quantiles)):
+                wanted = np.floor(quantiles[place] * (calls - 1))
+                while below <= wanted:
+                    filled += 1
+                    below += histogram[filled]
+                found[place, runs[newest, ROW]] = filled
         histogram[low : high + 1] = 0
 
 

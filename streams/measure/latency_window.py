@@ -1,6 +1,6 @@
 """The p95 of a layer for every scope, over one step if it has enough calls, else over the last steps."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -66,9 +66,13 @@ class LatencyWindow:
     ----------
     measure
         Whose histograms these are.
+    beside
+        Further quantiles to find, of the same calls.
 
     Attributes
     ----------
+    beside
+        (len(beside), scopes) these quantiles in milliseconds, as of the p95 last returned.
     certain
         (scopes,) whether the p95 last returned is beyond chance. If calls are of two kinds, say scans among
         gets, and about a twentieth are scans, the p95 jumps between the two by chance; but then hardly
@@ -77,8 +81,12 @@ class LatencyWindow:
 
     VERSION = 3
 
-    def __init__(self, measure: Measure = Measure.LATENCY) -> None:
+    def __init__(self, measure: Measure = Measure.LATENCY, beside: Sequence[float] = ()) -> None:
         self._part = str(measure)
+        ascending = sorted({QUANTILE, *beside})
+        self._quantiles = np.array(ascending)
+        self._p95 = ascending.index(QUANTILE)
+        self._beside = [ascending.index(one) for one in beside]
         self._histogram = np.zeros(N_BINS, np.int64)
         self._forget()
 
@@ -88,10 +96,10 @@ class LatencyWindow:
         self._used = 0, 0  # runs and cells
         self._runs = np.zeros((0, COLUMNS), np.int64)
         self._cells = np.zeros((0, 2), np.int32)
-        self._last = 0, 0  # the first run of the newest step, and the one after its last
         self._usual = np.zeros(0)  # (scopes,) logarithm of the usual p95 in milliseconds
         self._learnt = np.zeros(0)  # steps that the usual p95 rests on
         self.certain = np.zeros(0, bool)
+        self.beside = np.zeros((len(self._beside), 0))
 
     def p95(self, latency: Latency, scopes: int) -> NDArray[np.float64]:
         """Add the histograms of a step; return (scopes,) milliseconds, NaN where there are too few calls.
@@ -104,27 +112,19 @@ class LatencyWindow:
             Number of rows.
         """
         self._step += 1
-        found = np.full(scopes, -1)
+        found = np.full((len(self._quantiles), scopes), -1)
         self.certain = np.ones(scopes, bool)
-        self._last = 0, 0
-        if not len(latency[0]):
-            return np.full(scopes, np.nan)
-        self._make_room(len(latency[0]), scopes)
-        before, _ = self._used
-        arrays = self._runs, self._cells
-        self._used = append(latency, self._step, self._newest, *arrays, self._used, self._histogram)
-        lookback = CALLS, self._step - STEPS + 1
-        self._last = which = before, self._used[0]
-        quantile_bins(which, lookback, QUANTILE, *arrays, self._histogram, found)
-        self._compare(which, lookback, found)
-        return np.where(found >= 0, MIDDLES[found], np.nan)
-
-    def quantile(self, q: float, scopes: int) -> NDArray[np.float64]:
-        """Return (scopes,) milliseconds of another quantile of the calls that the newest p95 rests on."""
-        found = np.full(scopes, -1)
-        lookback = CALLS, self._step - STEPS + 1
-        quantile_bins(self._last, lookback, q, self._runs, self._cells, self._histogram, found)
-        return np.where(found >= 0, MIDDLES[found], np.nan)
+        if len(latency[0]):
+            self._make_room(len(latency[0]), scopes)
+            before, _ = self._used
+            arrays = self._runs, self._cells
+            self._used = append(latency, self._step, self._newest, *arrays, self._used, self._histogram)
+            which = before, self._used[0]
+            lookback = CALLS, self._step - STEPS + 1
+            quantile_bins(which, lookback, self._quantiles, *arrays, self._histogram, found)
+            self._compare(which, lookback, found[self._p95])
+        self.beside = _milliseconds(found[self._beside])
+        return _milliseconds(found[self._p95])
 
     def _compare(self, which: tuple[int, int], lookback: Lookback, found: NDArray[np.int64]) -> None:
         """Count the calls slower than the usual p95, and update that (Robbins and Monro)."""
@@ -198,3 +198,7 @@ class LatencyWindow:
         self._usual, self._learnt = np.zeros((2, scopes))
         self._usual[known], self._learnt[known] = usual, learnt
         self._take(np.pad(runs, ((0, 0), (0, 1))), cells, 0)
+
+
+def _milliseconds(bins: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.where(bins >= 0, MIDDLES[bins], np.nan)

@@ -29,6 +29,9 @@ PULSE_MEMORY = 1 / 60  # weight of the newest step in the running mean of record
 CERTAIN_RECORDS = 20.0
 """Steps without records in which this many are usual are a gap: the chance is e^-20, e^-10 in pairs."""
 
+BESIDE: Final = (0.5, 0.99)
+"""Quantiles of a latency that are kept beside its p95."""
+
 _NO_LEVELS: Final = np.zeros(0)
 
 
@@ -59,7 +62,8 @@ class Measuring:
         self.steps = Steps(sources, settings.time.step, settings.rollup.max_series)
         self._most = settings.rollup.max_series
         self._step = settings.time.step
-        self._latency = [LatencyWindow(measure) for measure in LATENCIES]
+        beside = BESIDE if quantiles else ()
+        self._latency = [LatencyWindow(measure, beside) for measure in LATENCIES]
         self._pulse = 0.0  # records in a usual step
         self._empty = 0  # steps without a record, up to now
         self._forget_rows()
@@ -120,12 +124,12 @@ class Measuring:
             changes=in_order([*step.changes, *(change for one in step.late for change in one.changes)]),
             examples=at_most([*step.examples, *(each for one in step.late for each in one.examples)]),
             layers=self._layers.times(step.latency, self.steps.scopes) if self._quantiles else (),
-            quantiles=(self._quantile(0.5, step), self._quantile(0.99, step)) if self._quantiles else None,
+            quantiles=self._beside() if self._quantiles else None,
         )
 
-    def _quantile(self, q: float, step: Step) -> NDArray[np.float64]:
-        of_layers = np.stack([window.quantile(q, len(step.sums)) for window in self._latency])
-        return self._of_scopes.latencies(of_layers)
+    def _beside(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        p50, p99 = np.stack([window.beside for window in self._latency], axis=1)
+        return self._of_scopes.latencies(p50), self._of_scopes.latencies(p99)
 
     def _late(self, one: Step) -> LateStep:
         """Return what arrived late, without quantiles and levels: these cannot be added up."""

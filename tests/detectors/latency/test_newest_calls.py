@@ -13,8 +13,8 @@ from detectors.latency.histogram import N_BINS, quantile
 STEPS, ROWS, LEAST = 12, 4, 40
 
 
-def looked_back(module: ModuleType, q: float) -> list[NDArray[np.int64]]:
-    """Return the bins of a quantile at some random steps, from one kernel."""
+def looked_back(module: ModuleType, quantiles: list[float]) -> list[NDArray[np.int64]]:
+    """Return the bins of quantiles at some random steps, from one kernel."""
     random = np.random.default_rng(1)
     newest, histogram = np.full(ROWS, -1), np.zeros(N_BINS, np.int64)
     runs, cells = np.zeros((STEPS * ROWS, module.COLUMNS), np.int64), np.zeros((STEPS * 20, 2), np.int32)
@@ -23,21 +23,24 @@ def looked_back(module: ModuleType, q: float) -> list[NDArray[np.int64]]:
         rows, bins = random.integers(0, ROWS, 20), random.integers(0, N_BINS, 20)
         before = used[0]
         used = module.append((rows, bins, np.full(20, 2.0)), step, newest, runs, cells, used, histogram)
-        found = np.full(ROWS, -1)
+        found = np.full((len(quantiles), ROWS), -1)
         lookback = LEAST, step - 5
-        module.quantile_bins((before, used[0]), lookback, q, runs, cells, histogram, found)
+        which = before, used[0]
+        module.quantile_bins(which, lookback, np.array(quantiles), runs, cells, histogram, found)
         assert not histogram.any()
         results += [found, module.needed(newest, lookback, runs[: used[0]])]
     return results
 
 
-@pytest.mark.parametrize("q", [0.0, 0.5, 0.95, 1.0])
-def test_compiled_and_plain_code_agree(uncompiled: Callable[[ModuleType], ModuleType], q: float) -> None:
+@pytest.mark.parametrize("quantiles", [[0.0], [0.95], [0.5, 0.95, 0.99], [0.0, 0.0, 1.0, 1.0]])
+def test_compiled_and_plain_code_agree(
+    uncompiled: Callable[[ModuleType], ModuleType], quantiles: list[float]
+) -> None:
     plain = uncompiled(compiled_module)
     assert not hasattr(plain.append, "py_func")
-    results = looked_back(compiled_module, q)
+    results = looked_back(compiled_module, quantiles)
     assert any((found >= 0).any() for found in results[::2])
-    for one, other in zip(results, looked_back(plain, q), strict=True):
+    for one, other in zip(results, looked_back(plain, quantiles), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -60,11 +63,13 @@ def test_a_quantile_is_that_of_the_merged_histogram() -> None:
         latency = np.zeros(3, np.int64), np.array(bins), np.ones(3)
         used = compiled_module.append(latency, step, newest, runs, cells, used, histogram)
     merged = np.bincount([5, 3, 5, 9, 3, 500], minlength=N_BINS)
-    for q in (0.0, 0.2, 0.5, 0.9, 1.0):
-        found = np.full(1, -1)
-        compiled_module.quantile_bins((1, 2), (6, 0), q, runs, cells, histogram, found)
+    quantiles = np.array([0.0, 0.2, 0.5, 0.9, 1.0])
+    found = np.full((5, 1), -1)
+    compiled_module.quantile_bins((1, 2), (6, 0), quantiles, runs, cells, histogram, found)
+    assert not histogram.any()
+    for q, bins in zip(quantiles.tolist(), found[:, 0].tolist(), strict=True):
         alone = np.zeros(N_BINS)
-        alone[found[0]] = 1
+        alone[bins] = 1
         assert quantile(alone, 0.5) == quantile(merged, q)
 
 

@@ -77,19 +77,20 @@ def days(draw: st.DrawFn) -> list[tuple[Latency, int]]:
 
 
 def restarted(window: LatencyWindow) -> LatencyWindow:
-    copy = LatencyWindow()
+    copy = LatencyWindow(beside=(0.99, 0.5))
     copy.restore(window.snapshot())
     return copy
 
 
 @given(days(), st.integers(1, 100))
 @settings(max_examples=40)
-def test_the_p95_equals_that_of_whole_histograms_whatever_the_restarts(
+def test_quantiles_equal_those_of_whole_histograms_whatever_the_restarts(
     steps: list[tuple[Latency, int]], every: int
 ) -> None:
-    window, oracle = LatencyWindow(), Oracle()
+    window, oracle = LatencyWindow(beside=(0.99, 0.5)), Oracle()
     for number, (latency, scopes) in enumerate(steps):
         np.testing.assert_array_equal(window.p95(latency, scopes), oracle.p95(latency, scopes))
+        np.testing.assert_array_equal(window.beside, oracle.beside)
         assert window._used[0] <= len(window._runs)
         assert window._used[1] <= len(window._cells)
         if number % every == 0:
