@@ -56,6 +56,7 @@ class StepRecorder:
         self._limits: dict[int, float] = {}
         self._named = 0, 0
         self._hour: int | None = None  # of the newest record
+        self._all_names: bytes | None = None
         self._records: list[bytes] = []
 
     def add(self, series: Sequence[Series], edges: Sequence[Series]) -> None:
@@ -65,6 +66,7 @@ class StepRecorder:
             one.about: row for row, one in enumerate(series, first) if one.measure is Measure.THROTTLES
         }
         self._limits |= {row: one.limit for row, one in enumerate(series, first) if one.limit is not None}
+        self._all_names = None
         self._series += series
         self._edges += edges
         self._latencies += sum(one.measure in LATENCIES for one in series)
@@ -94,7 +96,7 @@ class StepRecorder:
         self._hour, self._named = hour, (len(self._series), len(self._edges))
         names = b""
         if first != self._named:
-            names = encode_names(self._series[first[0] :], self._edges[first[1] :])
+            names = self._names(first)
         edge_rows = np.flatnonzero(step.of_edges)
         p50, p99 = step.quantiles or (np.full(self._latencies, np.nan),) * 2
         record = StepRecord(
@@ -121,6 +123,14 @@ class StepRecorder:
             float(np.fmax.reduce(ages, initial=0.0)),
         )
         self._records.append(encode_step(record))
+
+    def _names(self, first: tuple[int, int]) -> bytes:
+        """Return the names from ``first`` on; those of all are mostly the same as an hour before."""
+        if first != (0, 0):
+            return encode_names(self._series[first[0] :], self._edges[first[1] :])
+        if self._all_names is None:
+            self._all_names = encode_names(self._series, self._edges)
+        return self._all_names
 
     def name_anew(self) -> None:
         """Name all series with the next record: those before it are of a judge with another order."""
