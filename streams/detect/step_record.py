@@ -2,8 +2,11 @@
 
 Records of one shard follow each other. A record names the series that those before it have not named; the
 first of every hour names all of them, so that an hour can be read by itself.
+
+Encoded, a record begins with its shard, its start and its length, for who only holds it.
 """
 
+import struct
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
@@ -23,6 +26,7 @@ Rows = NDArray[np.uint32]
 KIND: Final = "step"
 VERSION: Final = 1
 _LEVEL: Final = -1  # of zstd: a level for speed
+_HEAD: Final = struct.Struct("<IqI")
 
 
 class Correction(NamedTuple):
@@ -71,6 +75,14 @@ class StepRecord(NamedTuple):
     limits: Sequence[tuple[int, float]] = ()  # series and their limits in force, per second
     layers: Sequence[Layer] = ()
     past: float = 0.0  # seconds of the past of the oldest series: what is learnt, of a history too
+
+
+class StepHead(NamedTuple):
+    """What an encoded record begins with."""
+
+    shard: int
+    start: int
+    seconds: int
 
 
 class _Meta(msgspec.Struct, array_like=True):
@@ -156,7 +168,35 @@ def encode_step(record: StepRecord) -> bytes:
         arrays |= {
             f"late_{name}": np.concatenate([getattr(one, name) for one in record.late]) for name in _LATE
         }
-    return _COMPRESSOR.compress(pack(KIND, VERSION, meta, arrays))
+    head = _HEAD.pack(record.shard, record.start, record.seconds)
+    return head + _COMPRESSOR.compress(pack(KIND, VERSION, meta, arrays))
+
+
+def head_of(body: bytes) -> StepHead:
+    """Return what a record of ``encode_step`` begins with.
+
+    Raises
+    ------
+    StateError
+        When it ends before.
+    """
+    if len(body) < _HEAD.size:
+        raise StateError("a step of the history is damaged: it is cut off")
+    return StepHead(*_HEAD.unpack_from(body))
+
+
+def part_of(body: bytes) -> bytes:
+    """Return the part of ``pack`` that a record holds behind its head.
+
+    Raises
+    ------
+    StateError
+        When the bytes are damaged.
+    """
+    try:
+        return zstandard.ZstdDecompressor().decompress(memoryview(body)[_HEAD.size :])
+    except zstandard.ZstdError as error:
+        raise StateError(f"a step of the history is damaged: {error}") from error
 
 
 def decode_step(body: bytes) -> StepRecord:
@@ -167,11 +207,10 @@ def decode_step(body: bytes) -> StepRecord:
     StateError
         When the bytes are damaged or of a later version.
     """
-    try:
-        part = zstandard.ZstdDecompressor().decompress(body)
-    except zstandard.ZstdError as error:
-        raise StateError(f"a step of the history is damaged: {error}") from error
-    meta, arrays = unpack(part, KIND, VERSION, _Meta)
+    head = head_of(body)
+    meta, arrays = unpack(part_of(body), KIND, VERSION, _Meta)
+    if head != (meta.shard, meta.start, meta.seconds):
+        raise StateError("a step of the history is damaged: it begins like another one")
     late, at, edge_at = [], 0, 0
     for start, rows, edge_rows in meta.late:
         of_series, of_edges = slice(at, at + rows), slice(edge_at, edge_at + edge_rows)

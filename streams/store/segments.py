@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from detectors.state.state import pack, unpack
-from streams.detect.step_record import StepRecord, decode_step
+from streams.detect.step_record import StepRecord, decode_step, head_of
 
 HOUR: Final = 3600
 MOST_HELD: Final = 256 * 1024 * 1024
@@ -71,7 +71,7 @@ class Segments:
     def feed(self, bodies: Iterable[bytes]) -> None:
         """Add steps, in order for each shard."""
         for body in bodies:
-            one = decode_step(body)
+            one = head_of(body)
             if one.start + one.seconds <= self._newest[one.shard]:
                 continue
             self._newest[one.shard] = one.start + one.seconds

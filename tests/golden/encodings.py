@@ -18,7 +18,6 @@ from typing import Any, Final
 from unittest.mock import patch
 
 import numpy as np
-import zstandard
 from msgspec import inspect
 
 from alerting.commands.command import Command, CommandKind
@@ -29,7 +28,7 @@ from config.settings import KafkaSettings
 from detectors.state import state
 from detectors.state.state_format import FORMAT, Writer
 from streams.detect.gather import JudgedStep
-from streams.detect.step_record import decode_step
+from streams.detect.step_record import decode_step, part_of
 from streams.engine.engine import Engine
 from streams.kafka import checkpoints
 from streams.kafka.notices import NoticesPart, NotifyStage
@@ -185,7 +184,7 @@ def _recorded(found: dict[str, Any]) -> None:
     held.feed(engine.feed(SOURCE, [one.record for one in sent], arrived).records)
     record = next(iter(held.rest())).bodies[0]
     decode_step(record)
-    arrays({"step": zstandard.ZstdDecompressor().decompress(record)}, found)
+    arrays({"step": part_of(record)}, found)
     parts = engine.snapshot() | held.snapshot()
     arrays(parts, found)
     Segments(1).restore(held.snapshot())

@@ -161,8 +161,15 @@ def test_an_hour_that_begins_without_names_is_refused(judged: tuple[Backend, lis
     rows_and_names(records[60:])  # an hour can be read by itself
 
 
-def test_a_damaged_record_is_refused(judged: tuple[Backend, list[bytes]]) -> None:
+@pytest.mark.parametrize("at", [0, 5, 13, 16, 40, -1])
+def test_a_damaged_record_is_refused(judged: tuple[Backend, list[bytes]], at: int) -> None:
     body = bytearray(judged[1][5])
-    body[len(body) // 2] ^= 0xFF
-    with pytest.raises(StateError):
+    body[at] ^= 0xFF
+    with pytest.raises(StateError, match="damaged"):
         decode_step(bytes(body))
+
+
+def test_a_record_that_is_cut_off_is_refused(judged: tuple[Backend, list[bytes]]) -> None:
+    for end in (0, 7, 16, 100):
+        with pytest.raises(StateError, match="damaged"):
+            decode_step(judged[1][5][:end])
