@@ -109,15 +109,14 @@ class HistoryFolder:
         OSError
             When they cannot be listed.
         """
-        found = self._listed()
-        return [one for one in found if not any(one.within(other) for other in found)]
+        return [file for file, held in self._listed() if not held]
 
     def superseded(self) -> list[HistoryFile]:
         """Return the files whose steps are in a longer one: leftovers of a crash."""
-        found = self._listed()
-        return [one for one in found if any(one.within(other) for other in found)]
+        return [file for file, held in self._listed() if held]
 
-    def _listed(self) -> list[HistoryFile]:
+    def _listed(self) -> list[tuple[HistoryFile, bool]]:
+        """Return all files, oldest first, and of each whether a longer one holds its steps."""
         found = []
         for resolution in (MINUTES, TENS):
             selector = fs.FileSelector(f"{self._root}/{resolution}", allow_not_found=True)
@@ -125,7 +124,15 @@ class HistoryFolder:
                 if name := _NAME.fullmatch(info.base_name):
                     span = _seconds(name["first"]), _seconds(name["end"])
                     found.append(HistoryFile(resolution, *span, info.size))
-        return sorted(found, key=lambda one: (one.first, one.end, one.resolution))
+        longest: dict[str, HistoryFile] = {}
+        listed = []
+        for file in sorted(found, key=lambda one: (one.first, -one.end, one.resolution)):
+            before = longest.get(file.resolution)  # of spans that are days, hours, weeks none overlaps in part
+            held = before is not None and file.within(before)
+            listed.append((file, held))
+            if not held:
+                longest[file.resolution] = file
+        return listed
 
     def write(self, path: str, write: Callable[[Any], None]) -> int:
         """Write a file that appears whole or not at all; return its size.

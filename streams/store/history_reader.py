@@ -1,17 +1,21 @@
 """Reads the history: the rows of series within a range of time."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.judge.correction import CORRECTED_SECONDS
-from streams.store.history_files import NAMES_FILE, HistoryFolder
+from streams.store.history_files import NAMES_FILE, HistoryFile, HistoryFolder
 from streams.store.history_rows import HistoryRows, merged, nothing
 from streams.store.parquet_rows import read_names
 from streams.store.row_files import RowFile
 from streams.store.series_names import SeriesKey, SeriesNames
+
+READERS: Final = 4
+"""Files that are read at a time: reading waits for a disk or a bucket, and decoding lets others go on."""
 
 _ALL: Final = 1 << 63
 
@@ -61,20 +65,25 @@ class HistoryReader:
 
         What corrects a step is in a file of up to six hours later.
         """
-        parts = list(self._parts(resolution, first, end, series))
-        return merged(parts) if parts else nothing()
+        files = [
+            file
+            for file in self._folder.files()
+            if file.resolution == resolution and file.end > first and file.first < end + CORRECTED_SECONDS
+        ]
+        if not files:
+            return nothing()
+        with ThreadPoolExecutor(min(READERS, len(files))) as readers:
+            parts = list(readers.map(lambda file: self._part(file, first, end, series), files))
+        return merged(parts)
 
-    def _parts(
-        self, resolution: str, first: int, end: int, series: NDArray[np.int64] | None
-    ) -> Iterable[HistoryRows]:
-        for file in self._folder.files():
-            if file.resolution != resolution or file.end <= first:
-                continue
-            if file.first >= end + CORRECTED_SECONDS:
-                continue
-            opened = RowFile(self._folder, file)
-            try:
-                rows = opened.between(0, _ALL) if series is None else opened.of(series)
-            finally:
-                opened.close()
-            yield rows.taken((rows.start >= first) & (rows.start < end))
+    def _part(
+        self, file: HistoryFile, first: int, end: int, series: NDArray[np.int64] | None
+    ) -> HistoryRows:
+        opened = RowFile(self._folder, file)
+        try:
+            rows = opened.between(0, _ALL) if series is None else opened.of(series)
+        finally:
+            opened.close()
+        if first <= file.first - CORRECTED_SECONDS and file.end <= end:
+            return rows
+        return rows.taken((rows.start >= first) & (rows.start < end))
