@@ -120,22 +120,28 @@ class HistoryKeeper:
 
     def _merge_hours(self, day: HistoryFile, hours: Sequence[HistoryFile]) -> None:
         files = [RowFile(self.folder, hour) for hour in hours]
+        tens = day._replace(resolution=TENS)
+        merged_already = any(tens.within(file) for file in self.folder.files())  # with its week
         try:
-            tens = day._replace(resolution=TENS)
-            if not any(tens.within(file) for file in self.folder.files()):  # its week is merged already
-                self.folder.write(tens.path, lambda into: self._write_coarser(files, into))
-            self.folder.write(day.path, lambda into: write_merged(files, into))
+            if merged_already:
+                self.folder.write(day.path, lambda into: write_merged(files, into))
+            else:  # both at one reading; that of ten minutes is whole before the hours can go
+                self.folder.write(
+                    day.path,
+                    lambda into: self.folder.write(tens.path, lambda beside: self._both(files, into, beside)),
+                )
         finally:
             for file in files:
                 file.close()
         for hour in hours:
             self.folder.delete(hour.path)
 
-    def _write_coarser(self, files: Sequence[RowFile], into: object) -> None:
+    def _both(self, files: Sequence[RowFile], into: object, beside: object) -> None:
         latencies = self._latencies()
-        with RowWriter(into) as writer:
+        with RowWriter(into) as minutes, RowWriter(beside) as tens:
             for rows in merged_ranges(files):
-                writer.write(coarser(rows, latencies))
+                minutes.write(rows)
+                tens.write(coarser(rows, latencies))
 
     def _latencies(self) -> NDArray[np.int64]:
         return np.array(

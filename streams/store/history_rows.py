@@ -65,29 +65,55 @@ def merged(parts: Sequence[HistoryRows]) -> HistoryRows:
     parts = [part for part in parts if len(part)]
     if not parts:
         return nothing()
-    rows = HistoryRows(*(np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS))
-    # of each series the parts are often in order already, which a stable sort is quick about
-    rows = rows.taken(np.argsort(rows.series, kind="stable"))
-    same = np.diff(rows.series) == 0
-    if (same & (np.diff(rows.start) < 0)).any():
-        rows = rows.taken(np.lexsort((rows.start, rows.series)))
-        same = np.diff(rows.series) == 0
-    again = same & (np.diff(rows.start) == 0)
+    series, start = (np.concatenate([getattr(part, name) for part in parts]) for name in ("series", "start"))
+    order = _order(series, start)
+    rows = HistoryRows(
+        series[order],
+        start[order],
+        *(np.concatenate([getattr(part, name) for part in parts])[order] for name in COLUMNS[2:]),
+    )
+    again = (np.diff(rows.series) == 0) & (np.diff(rows.start) == 0)
     return _added_up(rows, again) if again.any() else rows
 
 
+def _order(series: NDArray[np.int64], start: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Return the places of rows, sorted by series and start; equal ones stay as they are.
+
+    Rows of a series mostly stand together and in order: sorting these runs is sorting far fewer.
+    """
+    begins = np.flatnonzero(np.concatenate(([True], np.diff(series) != 0)))
+    lengths = np.diff(begins, append=len(series))
+    runs = np.lexsort((start[begins], series[begins]))
+    moved = begins[runs] - np.cumsum(lengths[runs]) + lengths[runs]
+    order: NDArray[np.intp] = np.repeat(moved, lengths[runs]) + np.arange(len(series))
+    same = np.diff(series[order]) == 0
+    mixed = same & (np.diff(start[order]) <= 0)  # the runs of a series overlap
+    if mixed.any():
+        group = np.concatenate(([0], np.cumsum(~same)))
+        among = np.zeros(group[-1] + 1, np.bool_)
+        among[group[:-1][mixed]] = True
+        places = np.flatnonzero(among[group])
+        rows = np.sort(order[places])
+        order[places] = rows[np.lexsort((start[rows], series[rows]))]
+    return order
+
+
 def _added_up(rows: HistoryRows, again: NDArray[np.bool_]) -> HistoryRows:
-    """Add up rows of the same series and start: those that come again, (n - 1,), and are few."""
+    """Add up rows of the same series and start: those that come again, (n - 1,)."""
     fresh = np.concatenate(([True], ~again))
     group = np.cumsum(fresh) - 1
     first = rows.taken(fresh)
     columns = {name: getattr(first, name).copy() for name in (*AMOUNTS, "verdict")}
-    for row in np.flatnonzero(~fresh).tolist():
-        into = group[row]
-        if not np.isnan(rows.observed[row]):
-            columns["observed"][into] = rows.observed[row] + np.nan_to_num(columns["observed"][into])
+    others = np.flatnonzero(~fresh)
+    turn = others - np.flatnonzero(fresh)[group[others]]  # how many of its group are before it
+    for each in range(1, int(turn.max()) + 1):
+        some = others[turn == each]
+        into = group[some]
+        more, before = rows.observed[some], columns["observed"][into]
+        columns["observed"][into] = np.where(np.isnan(more), before, more + np.nan_to_num(before))
         for name in AMOUNTS[1:]:
-            if np.isnan(columns[name][into]):
-                columns[name][into] = getattr(rows, name)[row]
-        columns["verdict"][into] = columns["verdict"][into] or rows.verdict[row]
+            known = columns[name][into]
+            columns[name][into] = np.where(np.isnan(known), getattr(rows, name)[some], known)
+        known = columns["verdict"][into]
+        columns["verdict"][into] = np.where(known > 0, known, rows.verdict[some])
     return HistoryRows(first.series, first.start, first.seconds, **columns)

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from detectors.model.scope import Scope
-from streams.store.history_rows import AMOUNTS, VERDICTS, HistoryRows, merged
+from streams.store.history_rows import AMOUNTS, VERDICTS, HistoryRows
 from streams.store.series_names import NOBODY, SeriesKey, SeriesNames
 
 GROUP_ROWS: Final = 65_536
@@ -110,12 +110,8 @@ def _table(rows: HistoryRows) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=ROWS)
 
 
-def rows_in(tables: Iterable[pa.Table]) -> HistoryRows:
-    """Return the rows of tables with the columns of ``ROWS``, sorted."""
-    return merged([_rows_in(table) for table in tables if table.num_rows])
-
-
-def _rows_in(table: pa.Table) -> HistoryRows:
+def rows_in(table: pa.Table) -> HistoryRows:
+    """Return the rows of a table with the columns of ``ROWS``, in its order."""
     observed, expected, lower, upper = (
         table.column(name).to_numpy().astype(np.float32, copy=False) for name in AMOUNTS
     )

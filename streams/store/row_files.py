@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from streams.store.history_files import HistoryFile, HistoryFolder
-from streams.store.history_rows import HistoryRows, merged
+from streams.store.history_rows import HistoryRows, merged, nothing
 from streams.store.parquet_rows import RowWriter, rows_in
 
 MOST_ROWS: Final = 4_000_000
@@ -46,12 +46,18 @@ class RowFile:
         first = np.searchsorted(series, self.least, "left")
         groups = np.flatnonzero(first < np.searchsorted(series, self._most, "right"))
         rows = self._groups(groups)
-        return rows.taken(np.isin(rows.series, series))
+        begins, ends = (np.searchsorted(rows.series, series, side) for side in ("left", "right"))
+        if len(series) and (begins[1:] == ends[:-1]).all():  # neighbours, such as those of one scope
+            return rows.taken(slice(begins[0], ends[-1]))
+        there = np.zeros(len(rows) + 1, np.int8)
+        there[begins[begins < ends]] += 1
+        there[ends[begins < ends]] -= 1
+        return rows.taken(np.cumsum(there[:-1]) > 0)
 
     def _groups(self, groups: NDArray[np.intp]) -> HistoryRows:
         if not len(groups):
-            return rows_in([])
-        return rows_in([self._file.read_row_groups(groups.tolist(), use_threads=False)])
+            return nothing()
+        return rows_in(self._file.read_row_groups(groups.tolist(), use_threads=False))
 
     def close(self) -> None:
         """Close it."""

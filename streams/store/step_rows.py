@@ -161,25 +161,17 @@ def _runs(records: Sequence[StepRecord]) -> list[list[StepRecord]]:
 
 def _of_scopes(run: Sequence[StepRecord], ids: Ids) -> HistoryRows:
     known = [record for record in run if record.completeness > 0]
-    shape = len(known), len(ids)
+    shape = len(ids), len(known)
     observed, expected, lower, upper = (np.full(shape, np.nan, np.float32) for _ in AMOUNTS)
     verdict = np.zeros(shape, np.uint8)
-    for place, record in enumerate(known):
+    for step, record in enumerate(known):
         count = len(record.observed)
-        observed[place, :count], expected[place, :count] = record.observed, record.expected
-        lower[place, :count], upper[place, :count] = record.lower, record.upper
-        verdict[place, :count] = _translated(record)[record.verdict]
-    there = ~(np.isnan(observed) & np.isnan(expected)).T
-    series, step = np.nonzero(there)
-    return HistoryRows(
-        ids[series],
-        *_times(known, step),
-        observed.T[there],
-        expected.T[there],
-        lower.T[there],
-        upper.T[there],
-        verdict.T[there],
-    )
+        observed[:count, step], expected[:count, step] = record.observed, record.expected
+        lower[:count, step], upper[:count, step] = record.lower, record.upper
+        verdict[:count, step] = _translated(record)[record.verdict]
+    there = np.flatnonzero(~(np.isnan(observed) & np.isnan(expected)))
+    amounts = (each.ravel()[there] for each in (observed, expected, lower, upper))
+    return HistoryRows(*_named(known, ids, there), *amounts, verdict.ravel()[there])
 
 
 def _translated(record: StepRecord) -> NDArray[np.uint8]:
@@ -187,27 +179,35 @@ def _translated(record: StepRecord) -> NDArray[np.uint8]:
     return np.array([VERDICTS.index(one) if one in VERDICTS else 0 for one in record.verdicts], np.uint8)
 
 
-def _times(run: Sequence[StepRecord], step: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+def _named(
+    run: Sequence[StepRecord], ids: Ids, places: NDArray[np.intp]
+) -> tuple[Ids, NDArray[np.int64], NDArray[np.int32]]:
+    """Return series, start and seconds of places in a matrix (series, steps)."""
     if not run:
-        return np.zeros(0, np.int64), np.zeros(0, np.int32)
+        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int32)
+    row, step = np.divmod(places, len(run))
     start = np.array([record.start for record in run], np.int64)
-    return start[step], np.array([record.seconds for record in run], np.int32)[step]
+    return ids[row], start[step], np.array([record.seconds for record in run], np.int32)[step]
 
 
 def _of_quantile(run: Sequence[StepRecord], ids: Ids, name: str) -> HistoryRows:
-    values = np.full((len(run), len(ids)), np.nan, np.float32)
-    for place, record in enumerate(run):
+    values = np.full((len(ids), len(run)), np.nan, np.float32)
+    for step, record in enumerate(run):
         of_record = getattr(record, name)
-        values[place, : len(of_record)] = of_record
-    there = ~np.isnan(values).T
-    rows, step = np.nonzero(there)
-    return bare(ids[rows], *_times(run, step), values.T[there])
+        values[: len(of_record), step] = of_record
+    return _known(run, ids, values)
 
 
 def _of_edges(run: Sequence[StepRecord], ids: Ids) -> HistoryRows:
-    rows = np.concatenate([record.edge_rows for record in run])
-    step = np.repeat(np.arange(len(run)), [len(record.edge_rows) for record in run])
-    return bare(ids[rows], *_times(run, step), np.concatenate([record.edge_values for record in run]))
+    values = np.full((len(ids), len(run)), np.nan, np.float32)
+    for step, record in enumerate(run):
+        values[record.edge_rows, step] = record.edge_values
+    return _known(run, ids, values)
+
+
+def _known(run: Sequence[StepRecord], ids: Ids, values: Singles) -> HistoryRows:
+    there = np.flatnonzero(~np.isnan(values))
+    return bare(*_named(run, ids, there), values.ravel()[there])
 
 
 def _corrected(seconds: int, one: Correction, ids: _Ids) -> HistoryRows:
