@@ -246,10 +246,10 @@ def age(judge: Judge, seen: NDArray[np.float64], weeks: int) -> None:
             array *= -1
 
 
-def aged(backend: Backend, weeks: int) -> Detect:
-    """Return a shard that has lived through its weeks, at ``START``."""
+def aged(backend: Backend, weeks: int, *, records: bool = False) -> Detect:
+    """Return a shard that has lived through its weeks, at ``START``; it may record its steps from there on."""
     seen, of_edges = scout(backend)
-    detect = Detect(0, [SOURCE], Settings())
+    detect = Detect(0, [SOURCE], Settings(), records=records)
     begin = START - (7 * weeks + 1) * DAY
     detect.feed([backend.everything(begin - STEP), Block(SOURCE, 0, 1, 1, begin, 10, begin)])
     inside: Any = detect
