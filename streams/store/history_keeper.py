@@ -125,23 +125,25 @@ class HistoryKeeper:
         try:
             if merged_already:
                 self.folder.write(day.path, lambda into: write_merged(files, into))
-            else:  # both at one reading; that of ten minutes is whole before the hours can go
-                self.folder.write(
-                    day.path,
-                    lambda into: self.folder.write(tens.path, lambda beside: self._both(files, into, beside)),
-                )
+            else:
+                self.folder.write(day.path, lambda into: self._write_both(files, into, tens))
         finally:
             for file in files:
                 file.close()
         for hour in hours:
             self.folder.delete(hour.path)
 
-    def _both(self, files: Sequence[RowFile], into: object, beside: object) -> None:
+    def _write_both(self, files: Sequence[RowFile], into: object, tens: HistoryFile) -> None:
+        """Write a day, and its ten minutes at the same reading: they are whole before its hours can go."""
         latencies = self._latencies()
-        with RowWriter(into) as minutes, RowWriter(beside) as tens:
-            for rows in merged_ranges(files):
-                minutes.write(rows)
-                tens.write(coarser(rows, latencies))
+
+        def write(beside: object) -> None:
+            with RowWriter(into) as minutes, RowWriter(beside) as coarse:
+                for rows in merged_ranges(files):
+                    minutes.write(rows)
+                    coarse.write(coarser(rows, latencies))
+
+        self.folder.write(tens.path, write)
 
     def _latencies(self) -> NDArray[np.int64]:
         return np.array(

@@ -1,7 +1,7 @@
 """Records of judged steps become rows of the history."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -170,8 +170,14 @@ def _of_scopes(run: Sequence[StepRecord], ids: Ids) -> HistoryRows:
         lower[:count, step], upper[:count, step] = record.lower, record.upper
         verdict[:count, step] = _translated(record)[record.verdict]
     there = np.flatnonzero(~(np.isnan(observed) & np.isnan(expected)))
-    amounts = (each.ravel()[there] for each in (observed, expected, lower, upper))
-    return HistoryRows(*_named(known, ids, there), *amounts, verdict.ravel()[there])
+    return HistoryRows(
+        *_named(known, ids, there),
+        observed.ravel()[there],
+        expected.ravel()[there],
+        lower.ravel()[there],
+        upper.ravel()[there],
+        verdict.ravel()[there],
+    )
 
 
 def _translated(record: StepRecord) -> NDArray[np.uint8]:
