@@ -1,5 +1,6 @@
 """Reads the history: the rows of series within a range of time."""
 
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple
@@ -16,6 +17,9 @@ from streams.store.series_names import SeriesKey, SeriesNames
 
 READERS: Final = 4
 """Files that are read at a time: reading waits for a disk or a bucket, and decoding lets others go on."""
+
+MERGED_MEANWHILE: Final = 3
+"""How often files may be gone that were listed: they were merged into a longer one."""
 
 _ALL: Final = 1 << 63
 
@@ -65,6 +69,12 @@ class HistoryReader:
 
         What corrects a step is in a file of up to six hours later.
         """
+        for _ in range(MERGED_MEANWHILE):
+            with contextlib.suppress(FileNotFoundError):
+                return self._rows(resolution, first, end, series)
+        return self._rows(resolution, first, end, series)
+
+    def _rows(self, resolution: str, first: int, end: int, series: NDArray[np.int64] | None) -> HistoryRows:
         files = [
             file
             for file in self._folder.files()
@@ -76,9 +86,7 @@ class HistoryReader:
             parts = list(readers.map(lambda file: self._part(file, first, end, series), files))
         return merged(parts)
 
-    def _part(
-        self, file: HistoryFile, first: int, end: int, series: NDArray[np.int64] | None
-    ) -> HistoryRows:
+    def _part(self, file: HistoryFile, first: int, end: int, series: NDArray[np.int64] | None) -> HistoryRows:
         opened = RowFile(self._folder, file)
         try:
             rows = opened.between(0, _ALL) if series is None else opened.of(series)
