@@ -1,4 +1,4 @@
-"""The checks of uneri check: the configuration, Kafka, Slack and the other sinks.
+"""The checks of uneri check: the configuration, Kafka, the history, Slack and the other sinks.
 
-May import kafka and notify.
+May import kafka, store and notify.
 """

@@ -8,6 +8,7 @@ from config.settings import Settings
 from streams.check.buttons import check_buttons
 from streams.check.door import check_door
 from streams.check.expired import check_expired
+from streams.check.history import check_history
 from streams.check.kafka import check_kafka
 from streams.check.limits import check_limits
 from streams.check.mappings import check_mappings
@@ -39,6 +40,7 @@ def check(settings: Settings, roles: Collection[str] = ()) -> Iterator[CheckResu
     yield from check_mappings(settings)
     yield from asyncio.run(_all(check_sources(settings.sources)))
     yield from check_limits(settings, time.time())
+    yield from check_history(settings)
     yield from asyncio.run(_all(check_slack(settings)))
     yield from asyncio.run(_all(check_buttons(settings)))
     yield from asyncio.run(_all(check_sinks(settings.notify)))

@@ -18,6 +18,7 @@ from streams.store.history_files import MINUTES, TENS, HistoryFolder
 from streams.store.history_reader import HistoryReader
 from streams.store.history_rows import HistoryRows
 from streams.store.parquet_rows import named_table
+from streams.store.place_trouble import place_trouble
 from streams.store.series_names import SeriesKey
 
 MOST_ROWS: Final = 20_000_000
@@ -69,7 +70,7 @@ def export_history(settings: Settings, file: Path, wanted: Wanted) -> int:
         reader = HistoryReader(HistoryFolder(place))
         rows = _rows(reader, resolution, wanted)
     except (OSError, pa.ArrowException) as error:
-        typer.echo(f"uneri: the history in {place} cannot be read: {' '.join(str(error).split())}", err=True)
+        typer.echo(f"uneri: the history in {place} cannot be read: {place_trouble(error)}", err=True)
         return 1
     if isinstance(rows, str):
         typer.echo(f"uneri: {rows}", err=True)

@@ -4,6 +4,8 @@ import contextlib
 import os
 import re
 import secrets
+import shutil
+import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from pyarrow import fs
 
 from streams.process.atomic_file import atomic_file
@@ -26,6 +29,8 @@ NAMES_FILE: Final = "series.parquet"
 _LEFT_SECONDS: Final = 86400.0
 """From then on, a part of a file was left by a process that was killed."""
 
+_PROBE: Final = "probe.parquet"
+_COPIED: Final = 1 << 20  # bytes at a time
 _NAME: Final = re.compile(r"(?P<first>\d{8}T\d{6})-(?P<end>\d{8}T\d{6})\.parquet")
 _STAMP: Final = "%Y%m%dT%H%M%S"
 
@@ -127,7 +132,9 @@ class HistoryFolder:
         longest: dict[str, HistoryFile] = {}
         listed = []
         for file in sorted(found, key=lambda one: (one.first, -one.end, one.resolution)):
-            before = longest.get(file.resolution)  # of spans that are days, hours, weeks none overlaps in part
+            before = longest.get(
+                file.resolution
+            )  # of spans that are days, hours, weeks none overlaps in part
             held = before is not None and file.within(before)
             listed.append((file, held))
             if not held:
@@ -147,9 +154,27 @@ class HistoryFolder:
             with atomic_file(Path(whole), self._by) as part:
                 write(str(part))
         else:
-            with self._fs.open_output_stream(whole) as stream:  # appears when it is closed
-                write(stream)
+            self._upload(whole, write)
         return int(self._fs.get_file_info(whole).size)
+
+    def _upload(self, whole: str, write: Callable[[Any], None]) -> None:
+        """Upload what is whole: a stream into a bucket can only be closed, and then what it has appears."""
+        with tempfile.TemporaryFile() as part:
+            write(part)
+            part.seek(0)
+            with self._fs.open_output_stream(whole) as stream:
+                shutil.copyfileobj(part, stream, _COPIED)
+
+    def probe(self) -> None:
+        """Write a file and delete it.
+
+        Raises
+        ------
+        OSError
+            When that cannot be done.
+        """
+        self.write(_PROBE, lambda into: pq.write_table(pa.table({}), into))
+        self.delete(_PROBE)
 
     def open(self, path: str) -> pa.NativeFile:
         """Open a file for reading.

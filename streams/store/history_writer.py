@@ -13,6 +13,7 @@ from streams.process.recurring import Recurring
 from streams.store.bounds import HistoryBounds
 from streams.store.history_files import HistoryFolder
 from streams.store.history_keeper import Gone, HistoryKeeper
+from streams.store.place_trouble import place_trouble
 from streams.store.segments import Segment, Segments
 from streams.store.series_names import SharedIdError
 
@@ -90,7 +91,7 @@ class HistoryWriter:
                 await self._forget()
             await self._tidy(self._keeper)
         except (OSError, pa.ArrowException) as error:
-            await self._failed(" ".join(str(error).split()))
+            await self._failed(place_trouble(error))
             return False
         if self.trouble:
             log.info("the history is written again")
