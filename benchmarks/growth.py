@@ -247,7 +247,7 @@ def age(judge: Judge, seen: NDArray[np.float64], weeks: int) -> None:
 
 
 def aged(backend: Backend, weeks: int, *, records: bool = False) -> Detect:
-    """Return a shard that has lived through its weeks, at ``START``; it may record its steps from there on."""
+    """Return a shard that has lived through its weeks, at ``START``, and may record its steps from there."""
     seen, of_edges = scout(backend)
     detect = Detect(0, [SOURCE], Settings(), records=records)
     begin = START - (7 * weeks + 1) * DAY

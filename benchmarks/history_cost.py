@@ -1,24 +1,26 @@
 """What the history costs beside judging, how large its files are, and how long its heaviest page takes.
 
-A shard of ``benchmarks/growth.py`` (its weeks made up, its traffic judged for real) goes on for hours. Hours that
-are recorded lie between halves that are not, so that what else the machine does weighs on both alike. The
-recorded hours are then held, written and merged by the parts of the daemon that do so. Sizes are numbers of
-series of scopes; the series of edges come on top. Times are seconds of a core, but for reading, which is by the
-clock on the wall.
+A shard of ``benchmarks/growth.py`` (its weeks made up, its traffic judged for real) goes on for hours. Hours
+that are recorded lie between halves that are not, so that what else the machine does weighs on both alike.
+The recorded hours are then held, written and merged by the parts of the daemon that do so. Sizes are numbers
+of series of scopes, and three times as many are of edges: the larger size is about all that a shard keeps
+(``rollup.max_series``). Times are seconds of a core, but for reading, which is by the clock on the wall, too.
 
-Five weeks of minutes and thirteen months of ten minutes are made of one judged day: every amount is drawn anew
-for each day (counts with Poisson noise), and what was expected moves by some percent. The heaviest page is the
-table with most rows: all its measures and those of every edge into it, for the whole time. DuckDB reads the same
-files; SQLite holds the same rows in a table that is sorted by series and start.
+Five weeks of minutes and thirteen months of ten minutes are made of one judged day: every amount is drawn
+anew for each day (counts with Poisson noise), and what was expected moves by some percent. The heaviest page
+is the table with most rows: all its measures and those of every edge into it, for the whole time. DuckDB
+reads the same files; SQLite holds these rows and those of nine times as many other series, which is in its
+favour, in a table that is sorted by series and start.
 
-    python -m benchmarks.history_cost                  # 1 k and 100 k, then the files and the page
-    python -m benchmarks.history_cost 1000 --profile   # one size; where the time of recording and writing goes
+    python -m benchmarks.history_cost                  # both sizes, then the files and the page
+    python -m benchmarks.history_cost 1000 --profile   # one size, and where its time goes
     python -m benchmarks.history_cost --only page
 """
 
 import argparse
 import cProfile
 import json
+import math
 import os
 import pstats
 import sqlite3
@@ -34,6 +36,7 @@ from typing import Any, Final
 
 import duckdb
 import numpy as np
+import pyarrow.parquet as pq
 
 from benchmarks.growth import START, Backend, Traffic, aged, forget_peak, rss
 from config.settings import Settings
@@ -46,11 +49,11 @@ from streams.store.history_keeper import DAY, WEEK, HistoryKeeper
 from streams.store.history_reader import HistoryReader
 from streams.store.history_rows import HistoryRows, merged
 from streams.store.parquet_rows import write_rows
-from streams.store.segments import HOUR, Segment, Segments
+from streams.store.segments import HOUR, Segments
 
-SIZES: Final = (1_000, 100_000)
-SCOPES_OF_CELL: Final = 80
-"""Series of scopes in a cell of ``Backend``; three times as many are of edges."""
+SIZES: Final = (1_000, 22_500)
+SCOPES_OF_CELL: Final = 71
+"""Series of scopes in a cell of ``Backend``, without those of the account."""
 
 CYCLES: Final = {1_000: 4}  # else one
 DAY_HOURS: Final = {1_000: 24}  # that are merged; else 2
@@ -112,8 +115,8 @@ def cost(series: int, folder: Path, *, profile: bool) -> dict[str, float]:
     """Measure judging, recording, holding, writing and merging; leave the files of a day."""
     shard = Shard(series)
     profiler = cProfile.Profile(clock) if profile else None
-    shard.steps(120, records=False)
-    shard.steps(60, records=True)
+    shard.steps(60, records=False)  # as far as a quantile looks back
+    shard.steps(5, records=True)
     shard.detect.take_records()
     forget_peak()
     plain, recorded, bodies = list[float](), list[float](), list[bytes]()
@@ -130,11 +133,13 @@ def cost(series: int, folder: Path, *, profile: bool) -> dict[str, float]:
         bodies += shard.detect.take_records()
     found = {
         "scopes": shard.scopes, "edges": shard.detect.series - shard.scopes,
-        "plain": statistics.fmean(plain), "recorded": statistics.fmean(recorded), "record_bytes": len(bodies[1]),
-        "judge_rss": rss(),
+        "plain": statistics.fmean(plain), "recorded": statistics.fmean(recorded),
+        "record_bytes": len(bodies[1]), "judge_rss": rss(),
     }  # fmt: skip
     del shard
-    hour = [at_hour(bodies[60 * number : 60 * number + 60], MONDAY + HOUR * number) for number in range(hours)]
+    hour = [
+        at_hour(bodies[60 * number : 60 * number + 60], MONDAY + HOUR * number) for number in range(hours)
+    ]
     del bodies
     forget_peak()
     found |= kept(hour, folder, profiler)
@@ -144,7 +149,9 @@ def cost(series: int, folder: Path, *, profile: bool) -> dict[str, float]:
     return found
 
 
-def kept(hours: Sequence[Sequence[bytes]], place: Path, profiler: cProfile.Profile | None) -> dict[str, float]:
+def kept(
+    hours: Sequence[Sequence[bytes]], place: Path, profiler: cProfile.Profile | None
+) -> dict[str, float]:
     """Hold, write and merge; return seconds a step."""
     folder = HistoryFolder(str(place))
     keeper = HistoryKeeper(folder, PLENTY)
@@ -182,16 +189,16 @@ def kept(hours: Sequence[Sequence[bytes]], place: Path, profiler: cProfile.Profi
 
 def folder_rows(folder: HistoryFolder) -> list[int]:
     """Return the numbers of rows of the files."""
-    import pyarrow.parquet as pq
-
     return [pq.ParquetFile(folder.open(file.path)).metadata.num_rows for file in folder.files()]
 
 
 def anew(rows: HistoryRows, day: int, rng: np.random.Generator) -> HistoryRows:
     """Return the rows of another day: the same curves, with a noise of their own."""
     known = np.nan_to_num(rows.observed)
-    counts = (known == np.floor(known)) & (known < 1e9)
-    drawn = np.where(counts, rng.poisson(np.where(counts, known, 0)), known * rng.choice((0.98, 1.0, 1.02), len(rows)))
+    counts = known == np.floor(known)
+    drawn = np.where(
+        counts, rng.poisson(np.where(counts, known, 0)), known * rng.choice((0.98, 1.0, 1.02), len(rows))
+    )
     level = rng.uniform(0.95, 1.05)
     return HistoryRows(
         rows.series,
@@ -234,7 +241,9 @@ def heaviest(place: Path) -> "np.ndarray[Any, np.dtype[np.int64]]":
     reader = HistoryReader(HistoryFolder(str(place)))
     rows = reader.rows(TENS, MONDAY, MONDAY + WEEK)
     counts: Counter[str] = Counter()
-    for number, count in zip(*(each.tolist() for each in np.unique(rows.series, return_counts=True)), strict=True):
+    for number, count in zip(
+        *(each.tolist() for each in np.unique(rows.series, return_counts=True)), strict=True
+    ):
         if (scope := reader.names[number].scope).kind == "table":
             counts[scope.name] += count
     [(table, _)] = counts.most_common(1)
@@ -288,19 +297,21 @@ def by_sqlite(place: Path, resolution: str) -> dict[str, float]:
         "lower REAL, upper REAL, verdict TEXT, PRIMARY KEY (series, start)) WITHOUT ROWID;"
     )
     reader = HistoryReader(HistoryFolder(str(place)))
-    series = reader.series(lambda key: True)
-    for some in np.array_split(series, max(1, len(series) // 50)):  # in order, so that the table is dense
+    page = heaviest(place)
+    others = np.setdiff1d([number for number, _ in reader.names], page)
+    held = np.sort(np.concatenate((page, others[: 9 * len(page)])))
+    for some in np.array_split(held, 10):  # in order, so that the table is dense
         rows = reader.rows(resolution, 0, 1 << 40, some)
         columns = [getattr(rows, name).tolist() for name in ("series", "start", "seconds")]
         columns += [
-            [None if value != value else value for value in getattr(rows, name).tolist()]
+            [None if math.isnan(value) else value for value in getattr(rows, name).tolist()]
             for name in ("observed", "expected", "lower", "upper")
         ]
         connection.executemany(
             "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, NULL)", zip(*columns, strict=True)
         )
     connection.commit()
-    wanted = heaviest(place).tolist()
+    wanted = page.tolist()
     query = (
         f"SELECT {COLUMNS_READ} FROM rows WHERE series IN ({','.join('?' * len(wanted))}) "  # noqa: S608 - our own
         "ORDER BY series, start"
@@ -331,8 +342,10 @@ COST: Final = (
     ("hold", "holding its record, ms", 1e3, ",.3f"), ("write", "writing its rows, ms", 1e3, ",.2f"),
     ("merge", "merging them into a day and into ten minutes, ms", 1e3, ",.2f"),
     ("rows", "rows a step", 1, ",.0f"), ("record_bytes", "bytes of a record", 1, ",.0f"),
-    ("hour_bytes", "bytes of a row, in an hour", 1, ".2f"), ("row_bytes", "bytes of a row, in a day", 1, ".2f"),
-    ("judge_rss", "RSS of judging, MiB", 1, ",.0f"), ("write_peak", "peak of writing and merging, MiB", 1, ",.0f"),
+    ("hour_bytes", "bytes of a row, in an hour", 1, ".2f"),
+    ("row_bytes", "bytes of a row, in a day", 1, ".2f"),
+    ("judge_rss", "RSS of judging, MiB", 1, ",.0f"),
+    ("write_peak", "peak of writing and merging, MiB", 1, ",.0f"),
 )  # fmt: skip
 
 
@@ -341,7 +354,8 @@ def print_cost(table: dict[str, dict[str, float]]) -> None:
     print("| | " + " | ".join(table) + " |\n|" + " --- |" * (len(table) + 1))
     for name, title, scale, form in COST:
         print(f"| {title} | " + " | ".join(format(one[name] * scale, form) for one in table.values()) + " |")
-    for title, names in (("recording and writing", ("hold", "write")), ("… and merging", ("hold", "write", "merge"))):
+    after = ("hold", "write", "merge")
+    for title, names in (("recording and writing", after[:2]), ("… and merging", after)):
         shares = [
             (one["recorded"] - one["plain"] + sum(one[name] for name in names)) / one["plain"]
             for one in table.values()
@@ -384,9 +398,15 @@ def main() -> int:
 def print_page(place: Path) -> None:
     """Fill the weeks, and print their size and how long the heaviest page takes."""
     filled = run("--part", "fill", "--folder", str(place))
-    print(f"\nfive weeks of minutes: {filled['minutes_mb']:,.0f} MB; thirteen months of ten minutes: ", end="")
-    print(f"{filled['tens_mb']:,.0f} MB; {filled['series']:,.0f} series, {filled['day_rows']:,.0f} rows a day\n")
-    print("| the heaviest page | rows | median, ms | p95, ms | of a core, ms |\n| --- | --- | --- | --- | --- |")
+    print(
+        f"\nfive weeks of minutes: {filled['minutes_mb']:,.0f} MB; thirteen months of ten minutes: ", end=""
+    )
+    print(
+        f"{filled['tens_mb']:,.0f} MB; {filled['series']:,.0f} series, {filled['day_rows']:,.0f} rows a day\n"
+    )
+    print(
+        "| the heaviest page | rows | median, ms | p95, ms | of a core, ms |\n| --- | --- | --- | --- | --- |"
+    )
     for resolution, title in ((MINUTES, "five weeks of minutes"), (TENS, "thirteen months of ten minutes")):
         for name in READERS:
             one = run("--part", name, "--folder", str(place), "--resolution", resolution)

@@ -13,6 +13,7 @@ BENCHMARKS = (
     ("benchmarks/growth.py",),
     ("-m", "benchmarks.replay"),
     ("benchmarks/incidents.py",),
+    ("-m", "benchmarks.history_cost"),
 )
 
 
