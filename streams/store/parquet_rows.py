@@ -50,7 +50,7 @@ NAMES: Final = pa.schema(
 """Columns of ``series.parquet``, sorted by ``series``."""
 
 _VERDICTS: Final = pa.array(VERDICTS[1:], pa.string())
-_ENCODING: Final = {"start": "DELTA_BINARY_PACKED"} | dict.fromkeys(AMOUNTS[1:], "BYTE_STREAM_SPLIT")
+_ENCODING: Final = {"start": "DELTA_BINARY_PACKED"} | dict.fromkeys(AMOUNTS, "BYTE_STREAM_SPLIT")
 
 
 class RowWriter:
@@ -67,7 +67,7 @@ class RowWriter:
             into,
             ROWS,
             compression="zstd",
-            use_dictionary=["series", "seconds", "observed", "verdict"],
+            use_dictionary=["series", "seconds", "verdict"],
             column_encoding=_ENCODING,
             write_statistics=["series", "start"],
         )
