@@ -128,7 +128,7 @@ async def test_a_daemon_that_used_every_secret_shows_none(
         )
         daemon = LocalDaemon(settings)
         running = asyncio.create_task(daemon.run())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not daemon.port:
                 await asyncio.sleep(0.01)
             slack.daemon = f"http://127.0.0.1:{daemon.port}"

@@ -53,7 +53,7 @@ async def daemon(settings: Settings, slack: SlackApp) -> AsyncIterator[None]:
 async def asked(slack: SlackApp, text: str, over: str) -> str:
     slack.answers.clear()
     assert await slack.slash(text, over=over) < 3
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not slack.answers:
             await asyncio.sleep(0.02)
     return "\n".join(each["text"] for each in texts(slack.answers[0]["blocks"]))

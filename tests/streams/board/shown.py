@@ -4,7 +4,7 @@ from typing import Any, Self
 
 from playwright.sync_api import Browser, Locator, Page, expect
 
-expect.set_options(timeout=20_000)  # a busy machine is slow at times
+expect.set_options(timeout=60_000)  # a busy machine is slow at times
 
 
 class Shown:

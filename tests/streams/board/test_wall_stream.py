@@ -27,7 +27,7 @@ class Events:
 
     async def next(self, name: str) -> str:
         """Return the data of the next event of this name."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             found = ""
             async for line in self._answer.content:
                 text = line.decode().rstrip("\n")
@@ -115,7 +115,7 @@ async def test_a_board_that_does_not_read_is_dropped_and_holds_up_nobody() -> No
         await reader.readline()
         async with session.get(f"{board.url}/board/events", read_bufsize=1 << 24) as answer:
             await Events(answer).next("beat")
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while board.board.boards > 1:
                     data.judged.tell()
                     async with session.get(f"{board.url}/board/wall") as other:
@@ -159,7 +159,7 @@ async def test_fifty_open_boards_cost_at_most_two_percent_of_a_core() -> None:
         streams = [await asyncio.open_connection("127.0.0.1", board.port, limit=1 << 20) for _ in range(50)]
 
         async def until(what: bytes) -> None:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 for reader, _ in streams:
                     await reader.readuntil(what)
 

@@ -43,7 +43,7 @@ class Scene:
         """Return the lines of the timeline; those that waited together are in one message."""
         return [line for one in self.slack.messages[1:] for line in shown(one).splitlines() if "<@" in line]
 
-    async def until(self, condition: Callable[[], object], seconds: float = 6) -> None:
+    async def until(self, condition: Callable[[], object], seconds: float = 60) -> None:
         async with asyncio.timeout(seconds):
             while not condition():
                 await asyncio.sleep(0.02)
@@ -90,7 +90,7 @@ async def scene(
         )
         daemon = LocalDaemon(settings)
         running = asyncio.create_task(daemon.run())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not daemon.port and not running.done():
                 await asyncio.sleep(0.01)
         stand_in.daemon = f"http://127.0.0.1:{daemon.port}"
