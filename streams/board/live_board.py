@@ -22,6 +22,7 @@ from streams.board.wall_months import DAY, HOUR, Months, WallMonths
 from streams.board.wall_numbers import WallNumbers
 from streams.store.history_files import HistoryFolder
 from streams.store.history_view import HistoryView
+from streams.store.place_trouble import place_trouble
 
 STALE_STEPS: Final = 3
 
@@ -88,8 +89,7 @@ class LiveBoard:
                 return await asyncio.to_thread(self._wall, self._place, steps, incidents)
             except (OSError, StateError, pa.ArrowException) as error:
                 self._view = None
-                reason = " ".join(str(error).split())
-                raise BoardDataError(f"the history cannot be read: {reason}") from error
+                raise BoardDataError(f"the history cannot be read: {place_trouble(error)}") from error
 
     async def incidents(self) -> list[dict[str, object]]:
         """Return the incidents that have not ended, oldest first."""

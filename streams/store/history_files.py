@@ -132,9 +132,8 @@ class HistoryFolder:
         longest: dict[str, HistoryFile] = {}
         listed = []
         for file in sorted(found, key=lambda one: (one.first, -one.end, one.resolution)):
-            before = longest.get(
-                file.resolution
-            )  # of spans that are days, hours, weeks none overlaps in part
+            # of spans that are hours, days and weeks, none overlaps another in part
+            before = longest.get(file.resolution)
             held = before is not None and file.within(before)
             listed.append((file, held))
             if not held:
