@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from config.settings import JudgeSettings, LocalSettings, NotifySettings, Settings, TimeSettings
-from streams.local.log_judge import SOURCE, STAGE
+from streams.local.log_judge import HISTORY, SOURCE, STAGE
 from streams.local.sqlite_store import SqliteStore
 from streams.rollup.block_codec import decode_block
 from tests.faults.daemons import Daemon, Supervisor, wait_until
@@ -30,7 +30,7 @@ class LocalInput:
         settings = self.settings(folder)
         arrived = np.full(len(records), LATER)
         self.truth = Truth(SOURCE, records, arrived, settings)
-        engine, self.findings = undisturbed(settings, {SOURCE: records}, {SOURCE: arrived}, 1)
+        engine, self.findings = undisturbed(settings, {SOURCE: records}, {SOURCE: arrived}, 1, recorded=True)
         assert self.findings, "the scenario has nothing to tell"
         self.parts = engine.snapshot()
 
@@ -129,9 +129,11 @@ class LocalRun:
         report.compare("dead letters", {tuple(bad) for bad in self._input.truth.bad}, letters)
         assert checkpoint is not None
         report.compare("offset", {SOURCE: self._input.count}, checkpoint.offsets)
-        report.compare("parts", sorted(self._input.parts), sorted(checkpoint.parts))
+        # what is written of the history, and what is not yet, depends on the moment
+        parts = {name: part for name, part in checkpoint.parts.items() if not name.startswith(f"{HISTORY}|")}
+        report.compare("parts", sorted(self._input.parts), sorted(parts))
         for name, part in self._input.parts.items():
-            report.compare(f"part {name}", part, checkpoint.parts.get(name))
+            report.compare(f"part {name}", part, parts.get(name))
 
     @staticmethod
     def _lines(text: bytes) -> list[list[str]]:

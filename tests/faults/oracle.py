@@ -116,9 +116,11 @@ def undisturbed(
     partitions: Mapping[str, Sequence[bytes]],
     arrived: Mapping[str, NDArray[np.float64]],
     shards: int,
+    *,
+    recorded: bool = False,
 ) -> tuple[Engine, dict[tuple[str, int], str]]:
     """Return an engine that nobody killed, and its findings by id and revision."""
-    engine = Engine(settings, list(partitions), shards)
+    engine = Engine(settings, list(partitions), shards, records=recorded)
     findings = {}
     longest = max(map(len, partitions.values()))
     for first in range(0, longest, 500):

@@ -47,8 +47,13 @@ async def exported(daemon: LocalDaemon, file: Path) -> int:
 
 
 def kept(state: Path) -> Checkpoint | None:
+    """Return the checkpoint, without the steps of hours that may or may not be written by now."""
     with SqliteStore(state / "uneri.db") as store:
-        return store.load("engine")
+        found = store.load("engine")
+    if found is None:
+        return None
+    parts = {name: body for name, body in found.parts.items() if not name.startswith("history|")}
+    return Checkpoint(found.offsets, parts)
 
 
 @pytest.fixture(scope="module")
