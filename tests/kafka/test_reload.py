@@ -18,6 +18,11 @@ UNERI = Path(sys.executable).with_name("uneri")
 ROOT = Path(__file__).parent.parent.parent
 
 
+def heard_again() -> None:
+    """Have a signal heard that the tests may have been told to ignore, as under nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 async def test_what_came_before_a_reload_goes_on_under_the_new_settings(kafka: str, tmp_path: Path) -> None:
     async with SlackStandin() as slack:
         config = tmp_path / "uneri.yaml"
@@ -45,6 +50,7 @@ async def test_what_came_before_a_reload_goes_on_under_the_new_settings(kafka: s
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
+            preexec_fn=heard_again,
         )
         assert daemon.stderr is not None
         log = daemon.stderr
