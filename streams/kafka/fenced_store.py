@@ -126,13 +126,26 @@ class FencedStore:
         """Write records of an owned key atomically; None removes one. Durable when this returns.
 
         Records for other topics go into the same transaction: who reads committed records finds them if and
-        only if the others were written.
+        only if the others were written. Who is cancelled waits for its end: while a transaction is being
+        committed, its producer can begin no other.
 
         Raises
         ------
         FencedError
             When another process has taken over ``key``.
         """
+        writing = asyncio.create_task(self._write(key, records, elsewhere))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.wait({writing})
+            if not writing.cancelled():
+                writing.exception()  # nobody is there to be told
+            raise
+
+    async def _write(
+        self, key: str, records: Iterable[tuple[str, bytes | None]], elsewhere: Iterable[Emission]
+    ) -> None:
         producer, lock = self._producers[key]
         partition = self._partition(key)
         try:

@@ -226,3 +226,24 @@ async def test_what_goes_with_a_checkpoint_is_there_once_wherever_its_writer_die
     assert found is not None
     assert found.offsets == {"requests/3": 3}
     assert [record.key for record in records_of(kafka, other)] == [each.key for each in letters]
+
+
+async def test_a_writer_that_is_cancelled_at_any_moment_can_write_again(kafka: str, topic: str) -> None:
+    writing: list[asyncio.Task[None]] = []
+
+    def at(point: CrashPoint, _: str) -> None:
+        if point is CrashPoint.WRITING and writing:
+            asyncio.get_running_loop().call_later(delay, writing.pop().cancel)
+
+    records = FencedStore(topic, 1, {"bootstrap_servers": kafka}, at)
+    await records.take_over("rollup/0")
+    try:
+        for number in range(10):
+            delay = number / 1000  # before its commit, within, or after
+            task = asyncio.create_task(records.write("rollup/0", [("rollup/0", b"cancelled %d" % number)]))
+            writing.append(task)
+            await asyncio.gather(task, return_exceptions=True)
+            await records.write("rollup/0", [("rollup/0", b"written %d" % number)])
+        assert await records.look("rollup/0") == {"rollup/0": b"written 9"}
+    finally:
+        await records.give_up("rollup/0")

@@ -60,7 +60,7 @@ def daemon(config: Path) -> Iterator[subprocess.Popen[str]]:
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-        code = process.wait(40)
+        code = process.wait(90)  # a daemon ends itself within a minute
         log.close()
         text = config.with_suffix(".log").read_text()
         assert code == 0, text[-3000:]
