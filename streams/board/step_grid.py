@@ -1,6 +1,6 @@
 """Rows of series on a grid of steps, added up."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,12 @@ class StepGrid(NamedTuple):
     first: int
     step: int
     steps: int
+
+    @classmethod
+    def before(cls, at: int, step: int, seconds: int) -> Self:
+        """Return the whole steps of the last ``seconds`` before ``at``, epoch seconds."""
+        steps = seconds // step
+        return cls(at - steps * step, step, steps)
 
     @property
     def end(self) -> int:

@@ -45,8 +45,7 @@ class WallLimits:
 
     def __init__(self, view: HistoryView, at: int, step: int, account_name: Callable[[str], str]) -> None:
         self._view = view
-        count = TREND_SECONDS // step
-        self._grid = StepGrid(at - count * step, step, count)
+        self._grid = StepGrid.before(at, step, TREND_SECONDS)
         self._name = account_name
         self._used = [self._of(one) for one in view.limited()]
 

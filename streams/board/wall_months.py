@@ -147,11 +147,11 @@ class WallMonths:
         rows = rows.taken(np.isin(rows.series, mine) & ~np.isnan(rows.observed))
 
         def between(first: int, end: int) -> float | None:
-            within = (rows.start >= first) & (rows.start < end)
-            return float(rows.observed[within].sum()) if within.any() else None
+            within = rows.between(first, end)
+            return float(within.observed.sum()) if len(within) else None
 
         grid = StepGrid(self._at - DAY, HOUR, DAY // HOUR)
-        within = rows.taken((rows.start >= grid.first) & (rows.start < grid.end))
+        within = rows.between(grid.first, grid.end)
         return WallValue(
             key=measure.removeprefix(_VALUE),
             day=between(self._at - DAY, self._at),
@@ -163,7 +163,7 @@ class WallMonths:
 
 
 def _rates(rows: HistoryRows, grid: StepGrid) -> list[float | None]:
-    within = rows.taken((rows.start >= grid.first) & (rows.start < grid.end))
+    within = rows.between(grid.first, grid.end)
     starts, at = np.unique(within.start, return_index=True)  # accounts have rows of the same steps
     places = (starts - grid.first) // grid.step
     seconds = np.bincount(places, within.seconds[at], grid.steps)

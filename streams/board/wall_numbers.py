@@ -76,9 +76,8 @@ class WallNumbers:
 
     def __init__(self, view: HistoryView, at: int, step: int) -> None:
         self._view = view
-        count = TREND_SECONDS // step
-        self._grid = StepGrid(at - count * step, step, count)
-        self._before = StepGrid(self._grid.first - WEEK, step, count)
+        self._grid = StepGrid.before(at, step, TREND_SECONDS)
+        self._before = StepGrid.before(at - WEEK, step, TREND_SECONDS)
         self._rows: dict[tuple[str, Measure, int], HistoryRows] = {}
 
     def _of(self, kind: str, measure: Measure, grid: StepGrid) -> HistoryRows:

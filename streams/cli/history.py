@@ -13,7 +13,7 @@ from pyarrow import parquet as pq
 
 from config.settings import Settings
 from streams.process.atomic_file import atomic_file
-from streams.process.state_folder import HISTORY_FOLDER
+from streams.process.state_folder import history_place
 from streams.store.history_files import MINUTES, TENS, HistoryFolder
 from streams.store.history_reader import HistoryReader
 from streams.store.history_rows import HistoryRows
@@ -59,7 +59,7 @@ def _matches(text: str, patterns: list[str]) -> bool:
 
 def export_history(settings: Settings, file: Path, wanted: Wanted) -> int:
     """Write rows of the history into a file; return the exit code."""
-    place = settings.history.place or str(Path(settings.local.state) / HISTORY_FOLDER)
+    place = history_place(settings)
     if "://" not in place and not Path(place).is_dir():
         typer.echo(
             f"uneri: there is no history in {place}; --config names the daemon's configuration", err=True

@@ -15,6 +15,7 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
+from detectors.judge.codes import CODES
 from detectors.model.measures import Measure
 from detectors.model.scope import Edge, Scope
 from detectors.model.series import Series
@@ -22,6 +23,9 @@ from detectors.state.state import StateError, pack, unpack
 
 Singles = NDArray[np.float32]
 Rows = NDArray[np.uint32]
+
+VERDICTS: Final = tuple("" if code is None else str(code) for code in CODES)
+"""The verdict of each code of the judge; the first is none."""
 
 KIND: Final = "step"
 VERSION: Final = 1

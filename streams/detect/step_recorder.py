@@ -7,14 +7,21 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.judge.codes import CODES
 from detectors.judge.judge import Judgement
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import ScopeOrEdge
 from detectors.model.series import Series
 from detectors.state.state import pack, unpack
 from streams.decode.columns import THROTTLE
-from streams.detect.step_record import Correction, Layer, Singles, StepRecord, encode_names, encode_step
+from streams.detect.step_record import (
+    VERDICTS,
+    Correction,
+    Layer,
+    Singles,
+    StepRecord,
+    encode_names,
+    encode_step,
+)
 from streams.measure.measured_step import LateStep, MeasuredStep
 
 NAMED_EVERY: Final = 3600
@@ -27,7 +34,6 @@ _BITS: Final = 12
 _DROPPED: Final = 23 - _BITS
 _HALF: Final = np.uint32(1 << (_DROPPED - 1))
 _KEPT: Final = np.uint32(0xFFFFFFFF << _DROPPED & 0xFFFFFFFF)
-_VERDICTS: Final = tuple("" if code is None else str(code) for code in CODES)
 
 
 class _Named(msgspec.Struct, array_like=True):
@@ -111,7 +117,7 @@ class StepRecorder:
             rounded(judgement.lower),
             rounded(judgement.upper),
             judgement.verdict.astype(np.uint8),
-            _VERDICTS,
+            VERDICTS,
             p50.astype(np.float32),
             p99.astype(np.float32),
             edge_rows.astype(np.uint32),

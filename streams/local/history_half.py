@@ -1,7 +1,6 @@
 """What keeps the past and shows it: the steps that are held, the writer of their files, the board."""
 
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -14,7 +13,7 @@ from streams.notify.delivery_half import DeliveryHalf
 from streams.notify.incidents_route import ongoing_to_json
 from streams.process.access import Access
 from streams.process.metrics import Metrics
-from streams.process.state_folder import HISTORY_FOLDER
+from streams.process.state_folder import history_place
 from streams.store.bounds import HistoryBounds
 from streams.store.segments import Segments
 
@@ -54,7 +53,7 @@ class HistoryHalf:
         self._writer: HistoryWriter | None = None
         kept, place, recent = settings.history, None, list[bytes]
         if kept.keep:
-            place = kept.place or str(Path(settings.local.state) / HISTORY_FOLDER)
+            place = history_place(settings)
             self.segments = Segments(1)
             self._writer = HistoryWriter(self.segments, place, HistoryBounds.of(kept), metrics, changed)
         steps: Callable[[], list[bytes]] = self.segments.recent if self.segments else recent

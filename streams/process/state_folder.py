@@ -9,6 +9,8 @@ from typing import Final
 
 import structlog
 
+from config.settings import Settings
+
 STATE_LOCK: Final = "lock"
 LOG_FILE: Final = "uneri.db"
 OUTBOX_FILE: Final = "outbox.db"
@@ -21,6 +23,11 @@ _FILE_MODE: Final = 0o600
 _OTHERS: Final = 0o077
 
 log = structlog.get_logger("uneri.local")
+
+
+def history_place(settings: Settings) -> str:
+    """Return where the files of the history are: a folder, or a bucket."""
+    return settings.history.place or str(Path(settings.local.state) / HISTORY_FOLDER)
 
 
 class OpenFolderError(Exception):

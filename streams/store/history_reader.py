@@ -94,4 +94,4 @@ class HistoryReader:
             opened.close()
         if first <= file.first - CORRECTED_SECONDS and file.end <= end:
             return rows
-        return rows.taken((rows.start >= first) & (rows.start < end))
+        return rows.between(first, end)

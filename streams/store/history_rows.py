@@ -7,12 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.judge.codes import CODES
-
 Singles = NDArray[np.float32]
-
-VERDICTS: Final = tuple("" if code is None else str(code) for code in CODES)
-"""The verdict of each number in ``HistoryRows.verdict``; the first is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +30,10 @@ class HistoryRows:
     def taken(self, rows: Any) -> "HistoryRows":
         """Return some of the rows: indices, a mask or a slice."""
         return HistoryRows(*(getattr(self, name)[rows] for name in COLUMNS))
+
+    def between(self, first: int, end: int) -> "HistoryRows":
+        """Return the rows with ``first <= start < end``."""
+        return self.taken((self.start >= first) & (self.start < end))
 
 
 COLUMNS: Final = ("series", "start", "seconds", "observed", "expected", "lower", "upper", "verdict")

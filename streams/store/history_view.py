@@ -114,5 +114,5 @@ class HistoryView:
         rows = self._reader.rows(resolution, first, end, series)
         if resolution != MINUTES or not len(self._tail):
             return rows
-        tail = self._tail.taken((self._tail.start >= first) & (self._tail.start < end))
+        tail = self._tail.between(first, end)
         return merged([rows, tail.taken(np.isin(tail.series, series))])

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from detectors.model.scope import Scope
-from streams.store.history_rows import AMOUNTS, VERDICTS, HistoryRows
+from streams.detect.step_record import VERDICTS
+from streams.store.history_rows import AMOUNTS, HistoryRows
 from streams.store.series_names import NOBODY, SeriesKey, SeriesNames
 
 GROUP_ROWS: Final = 65_536

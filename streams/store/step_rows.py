@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from detectors.model.measures import LATENCIES, Measure
 from detectors.state.state import StateError
-from streams.detect.step_record import Correction, StepRecord, decode_names
-from streams.store.history_rows import AMOUNTS, VERDICTS, HistoryRows, Singles, bare, merged
+from streams.detect.step_record import VERDICTS, Correction, StepRecord, decode_names
+from streams.store.history_rows import AMOUNTS, HistoryRows, Singles, bare, merged
 from streams.store.series_names import SeriesKey, SeriesNames, key_of
 
 P50: Final = "_p50"

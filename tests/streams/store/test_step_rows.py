@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from detectors.state.state import StateError
-from streams.detect.step_record import StepRecord, decode_step
-from streams.store.history_rows import VERDICTS, HistoryRows
+from streams.detect.step_record import VERDICTS, StepRecord, decode_step
+from streams.store.history_rows import HistoryRows
 from streams.store.segments import Segments
 from streams.store.series_names import SeriesKey, SeriesNames, key_of
 from streams.store.step_rows import StepRows, UnnamedSeriesError
