@@ -1,4 +1,5 @@
 // The page: one view of what is known, drawn anew when something changes.
+import { placeIn } from "./address.js";
 import { Connection } from "./connection.js";
 import { Figures } from "./figures.js";
 import { IncidentsPage } from "./incidents.js";
@@ -17,7 +18,10 @@ const root = document.documentElement;
 const asked = new URLSearchParams(location.search);
 const tv = asked.has("wall");
 const tvPages = (asked.get("wall") || "overview,month,rankings").split(",").filter((page) => TV_PAGES.includes(page));
-const pageIn = () => (new URLSearchParams(location.search).has("incidents") ? "incidents" : "wall");
+
+// What each page shows; all of them take the same.
+const PAGES = { wall: DeskWall, incidents: IncidentsPage };
+const placeNow = () => placeIn(location.search, PAGES);
 
 // The daemon's clock: that of a television is often wrong.
 const clock = {
@@ -34,7 +38,7 @@ const view = {
   trouble: null, // why there is no newer wall
   signIn: null, // what a sign-in says; null while none is needed
   signedIn: hasSession(),
-  page: tv ? tvPages[0] ?? "overview" : pageIn(),
+  place: tv ? { page: tvPages[0] ?? "overview" } : placeNow(),
   language: asked.get("lang") ?? kept("language"),
   look: asked.get("look") ?? kept("look") ?? (tv ? "dark" : "auto"),
   state: "unknown",
@@ -48,9 +52,9 @@ const update = (changes) => {
 };
 
 const actions = {
-  go: (page) => {
-    history.pushState(null, "", page === "wall" ? "/" : `/?${page}`);
-    update({ page });
+  go: (address) => {
+    history.pushState(null, "", address);
+    update({ place: placeNow() });
     scrollTo(0, 0);
   },
   turnLook: () => {
@@ -63,6 +67,7 @@ const actions = {
     keep("language", language);
     update({ language });
   },
+  signedOut: () => connection.out(), // a page learns that its session has ended
   signOut: async () => {
     await signOut();
     location.reload();
@@ -82,18 +87,16 @@ const lookNow = () => (view.look === "auto" ? (matchMedia("(prefers-color-scheme
 
 const Page = () => {
   const { words } = figures;
-  const { wall, page } = view;
-  const common = { figures, words, look: lookNow(), now: clock.now() };
+  const { wall, place } = view;
+  const common = { figures, words, look: lookNow(), now: clock.now(), place, actions };
   const around = { view, actions, figures, words, clock };
   if (view.signIn !== null) return html`<${SignInPage} words=${words} said=${view.signIn || null} done=${signedIn} />`;
   const shown =
     wall === null
       ? html`<p class="loading">${words.loading}</p>`
       : tv
-        ? html`<${TvWall} wall=${wall} page=${page} ...${common} />`
-        : page === "incidents"
-          ? html`<${IncidentsPage} wall=${wall} ...${common} />`
-          : html`<${DeskWall} wall=${wall} ...${common} />`;
+        ? html`<${TvWall} wall=${wall} page=${place.page} ...${common} />`
+        : html`<${PAGES[place.page]} wall=${wall} ...${common} />`;
   return html`<div class="around">
     <${tv ? TvHeader : DeskHeader} ...${around} />
     <${Banner} wall=${wall} lost=${view.lost} trouble=${view.trouble} clock=${clock} figures=${figures} words=${words} />
@@ -145,14 +148,14 @@ const connection = new Connection({
   signedOut: () => update({ signIn: refused ? "refused" : view.signedIn ? "ended" : "", wall: null }),
 });
 
-addEventListener("popstate", () => tv || update({ page: pageIn() }));
+addEventListener("popstate", () => tv || update({ place: placeNow() }));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 setInterval(() => stateOf(view.wall, view.lost, clock.now()) !== view.state && draw(), 5000); // data grow old by themselves
 if (tv) {
   new Rotation({
     pages: tvPages.length ? tvPages : ["overview"],
     every: Number(asked.get("every")) || undefined,
-    turn: (page) => update({ page }),
+    turn: (page) => update({ place: { page } }),
     held: () => view.wall !== null && (openOf(view.wall) > 0 || worst(judgedOf(view.wall)) === "critical"),
   }).start();
 }

@@ -1,5 +1,7 @@
 // What is around every page: the state of everything, how old the data are, where else to go.
+import { addressOf } from "./address.js";
 import { calls } from "./incidents.js";
+import { Inner } from "./inner.js";
 import { Shape } from "./level.js";
 import { Component, html } from "./view.js";
 
@@ -67,27 +69,18 @@ export class WallClock extends Freshness {
   }
 }
 
-const Link = ({ to, page, go, children }) =>
-  html`<a
-    href=${to === "wall" ? "/" : `/?${to}`}
-    aria-current=${page === to ? "page" : undefined}
-    onClick=${(event) => {
-      if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
-      event.preventDefault();
-      go(to);
-    }}
-    >${children}</a
-  >`;
+const PageLink = ({ to, place, go, children }) =>
+  html`<${Inner} to=${addressOf(to)} go=${go} current=${place.page === to}>${children}</${Inner}>`;
 
 export const DeskHeader = ({ view, actions, figures, words, clock }) => {
-  const { wall, page, look, state } = view;
+  const { wall, place, look, state } = view;
   const open = openOf(wall);
   return html`<header class="head">
     <a class="skip" href="#main" onClick=${(event) => (event.preventDefault(), document.getElementById("main").focus())}>${words.skip}</a>
     <p class="brand"><svg viewBox="0 0 32 20" aria-hidden="true"><path d="M2 13c5 0 6-9 11-9s5 8 10 8c3 0 5-3 7-3" /></svg>${words.name}</p>
     <nav aria-label=${words.pages}>
-      <${Link} to="wall" page=${page} go=${actions.go}>${words.wall}</${Link}>
-      <${Link} to="incidents" page=${page} go=${actions.go}>${words.incidents}${open > 0 && html` <span class="count">${open}</span>`}</${Link}>
+      <${PageLink} to="wall" place=${place} go=${actions.go}>${words.wall}</${PageLink}>
+      <${PageLink} to="incidents" place=${place} go=${actions.go}>${words.incidents}${open > 0 && html` <span class="count">${open}</span>`}</${PageLink}>
     </nav>
     <${State} ...${{ wall, state, words }} />
     <p class="about">
