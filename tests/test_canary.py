@@ -160,6 +160,7 @@ async def test_a_daemon_that_used_every_secret_shows_none(
                     "/metrics",
                     "/",
                     "/board/wall",
+                    "/board/map",
                     "/board/incidents",
                     "/incidents",
                     "/labels",

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from alerting.incidents.incident import Incident
+from streams.board.service_map import ServiceMap
 from streams.board.step_signal import StepSignal
 from streams.board.wall import Wall
 
@@ -28,6 +29,15 @@ class BoardData(Protocol):
 
     async def wall(self) -> Wall:
         """Return what the wall shows now.
+
+        Raises
+        ------
+        BoardDataError
+            When the history cannot be read.
+        """
+
+    async def map(self) -> ServiceMap:
+        """Return who calls whom now; asked once for each step, while somebody looks at it.
 
         Raises
         ------

@@ -10,7 +10,7 @@ from streams.board.board_assets import BoardAssets
 from streams.board.board_data import BoardData, BoardDataError
 from streams.board.board_headers import UNKEPT
 from streams.board.sign_in import SignIn
-from streams.board.wall_json import WallJson
+from streams.board.step_json import StepJson
 from streams.board.wall_stream import StreamPatience, WallStream
 from streams.process.access import Access
 
@@ -41,7 +41,8 @@ class BoardRoutes:
         self._data = data
         self._access = access
         self._assets = BoardAssets(language)
-        self._walls = WallJson(data)
+        self._walls = StepJson(data.judged, data.wall)
+        self._maps = StepJson(data.judged, data.map)
         self._sign_in = SignIn(access)
         self._stream = WallStream(data, self._walls, access, self._assets.build, patience=patience, now=now)
 
@@ -56,6 +57,7 @@ class BoardRoutes:
             web.get("/", self._assets.page),
             web.get("/board/assets/{digest}/{name}", self._assets.file),
             web.get("/board/wall", self._wall),
+            web.get("/board/map", self._map),
             web.get("/board/incidents", self._incidents),
             web.get("/board/events", self._stream.answer, allow_head=False),
             web.post("/board/session", self._sign_in.begin),
@@ -71,6 +73,13 @@ class BoardRoutes:
         if (session := self._access.sessions.of(request)) is not None:
             session.put(request, answer)  # a wall never logs out
         return answer
+
+    async def _map(self, _: web.Request) -> web.Response:
+        try:
+            _number, shown = await self._maps.newest()
+        except BoardDataError as error:
+            return _json(msgspec.json.encode({"error": str(error)}), 503)
+        return _json(shown)
 
     async def _incidents(self, _: web.Request) -> web.Response:
         try:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -14,7 +14,10 @@ from config.settings import Settings
 from detectors.model.scope import ACCOUNT
 from detectors.state.state import StateError
 from streams.board.board_data import BoardDataError, BoardIncidents
+from streams.board.map_making import service_map
+from streams.board.map_series import MapSeries, map_series
 from streams.board.open_verdicts import OpenVerdicts
+from streams.board.service_map import ServiceMap
 from streams.board.step_signal import StepSignal
 from streams.board.wall import Wall, WallAccount, WallLearning, WallState
 from streams.board.wall_limits import WallLimits
@@ -25,6 +28,8 @@ from streams.store.history_view import HistoryView
 from streams.store.place_trouble import place_trouble
 
 STALE_STEPS: Final = 3
+
+_T = TypeVar("_T")
 
 _LANGUAGES: Final[dict[str, Literal["en", "ja"]]] = {"en": "en", "ja": "ja"}
 
@@ -65,6 +70,7 @@ class LiveBoard:
         self._incidents = incidents
         self._clock = clock
         self._view: HistoryView | None = None
+        self._on_map: MapSeries | None = None
         self._months: tuple[int, Months] | None = None  # with the hour of which they are
         self._making = asyncio.Lock()
 
@@ -81,24 +87,48 @@ class LiveBoard:
         BoardDataError
             When the history cannot be read.
         """
+        return await self._made(self._wall)
+
+    async def map(self) -> ServiceMap:
+        """Return who calls whom now.
+
+        Raises
+        ------
+        BoardDataError
+            When the history cannot be read.
+        """
+        return await self._made(self._map)
+
+    async def _made(self, make: Callable[[HistoryView, BoardIncidents], _T]) -> _T:
+        """Make something of the history up to now, in a worker thread, one after the other."""
         if self._place is None:
             raise BoardDataError("the board shows the history: set history.keep to true")
         async with self._making:
             steps, incidents = self._steps(), self._incidents()
             try:
-                return await asyncio.to_thread(self._wall, self._place, steps, incidents)
+                return await asyncio.to_thread(
+                    lambda place: make(self._looked(place, steps), incidents), self._place
+                )
             except (OSError, StateError, pa.ArrowException) as error:
-                self._view = None
+                self._view = self._on_map = None
                 raise BoardDataError(f"the history cannot be read: {place_trouble(error)}") from error
 
     async def incidents(self) -> list[dict[str, object]]:
         """Return the incidents that have not ended, oldest first."""
         return self._incidents().shown
 
-    def _wall(self, place: str, steps: Sequence[bytes], incidents: BoardIncidents) -> Wall:
-        settings = self._settings()
+    def _looked(self, place: str, steps: Sequence[bytes]) -> HistoryView:
         view = self._view = self._view or HistoryView(HistoryFolder(place))
         view.take(steps)
+        return view
+
+    def _map(self, view: HistoryView, incidents: BoardIncidents) -> ServiceMap:
+        if self._on_map is None or self._on_map.known != len(view.names):
+            self._on_map = map_series(view.names)
+        return service_map(view, self._on_map, OpenVerdicts(incidents.open), self._settings())
+
+    def _wall(self, view: HistoryView, incidents: BoardIncidents) -> Wall:
+        settings = self._settings()
         zone, now = zone_of(settings.digest), self._clock()
         at, step = view.end, settings.time.step
         language = _LANGUAGES.get(settings.notify.locale, "en")

@@ -6,7 +6,8 @@ from typing import Final
 from alerting.incidents.incident import Incident
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure
-from detectors.model.scope import Scope
+from detectors.model.scope import Edge, Scope
+from detectors.model.shares import notable
 from streams.board.wall import WallVerdict
 
 _WORST_FIRST: Final[tuple[tuple[Verdict, WallVerdict], ...]] = (
@@ -50,6 +51,32 @@ class OpenVerdicts:
             if finding.growth is not None and finding.growth.days_to_limit is not None
         ]
         return min(days, default=None)
+
+    def by_scope(self) -> dict[Scope, WallVerdict]:
+        """Return the worst verdict about each scope that has one."""
+        found: dict[Scope, set[Verdict]] = {}
+        for finding in self._findings:
+            if finding.scope is not None:
+                found.setdefault(finding.scope, set()).add(finding.verdict)
+        return {
+            scope: next(shown for verdict, shown in _WORST_FIRST if verdict in verdicts)
+            for scope, verdicts in found.items()
+        }
+
+    def by_caller(self) -> dict[Edge, tuple[WallVerdict, float]]:
+        """Return the verdict of each edge that contributes to one, and its part of the excess, up to 1.
+
+        Where it contributes to several, the largest part counts.
+        """
+        shown = dict(_WORST_FIRST)
+        found: dict[Edge, tuple[WallVerdict, float]] = {}
+        for finding in self._findings:
+            if finding.scope is not None:
+                for part in (share for shares in notable(finding) for share in shares):
+                    edge = Edge(part.scope, finding.scope)
+                    if part.share > found.get(edge, (None, 0.0))[1]:
+                        found[edge] = shown[finding.verdict], part.share
+        return found
 
     def _about(self, about: Callable[[Scope, Measure], bool]) -> list[Finding]:
         return [one for one in self._findings if one.scope is not None and about(one.scope, one.measure)]

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from streams.board.board_data import BoardData, BoardDataError
 from streams.board.board_headers import UNKEPT
-from streams.board.wall_json import WallJson
+from streams.board.step_json import StepJson
 from streams.process.access import Access
 from streams.process.http_server import STOPPING
 
@@ -48,7 +48,7 @@ class WallStream:
     def __init__(
         self,
         data: BoardData,
-        walls: WallJson,
+        walls: StepJson,
         access: Access,
         build: str,
         *,

@@ -18,12 +18,14 @@ from prometheus_client import CollectorRegistry
 
 from streams.board.board_data import BoardDataError
 from streams.board.board_routes import BoardRoutes
+from streams.board.service_map import ServiceMap
 from streams.board.step_signal import StepSignal
 from streams.board.wall import Wall
 from streams.board.wall_stream import StreamPatience
 from streams.process.access import Access
 from streams.process.http_server import HttpServer
 from streams.process.tokens import Tokens
+from tests.streams.board.map_given import map_given
 from tests.streams.board.wall_given import KINDS, wall_given
 
 _T = TypeVar("_T")
@@ -33,9 +35,10 @@ KEY = b"k" * 32
 class GivenBoard:
     """Data that a test changes; ``asked`` counts how often the wall was made."""
 
-    def __init__(self, wall: Wall) -> None:
+    def __init__(self, wall: Wall, shown: ServiceMap | None = None) -> None:
         self.judged = StepSignal()
         self.given = wall
+        self.given_map = shown or map_given("busy" if wall.incidents else "calm", wall.at or wall.now)
         self.trouble: str | None = None
         self.asked = 0
 
@@ -44,6 +47,11 @@ class GivenBoard:
         if self.trouble:
             raise BoardDataError(self.trouble)
         return self.given
+
+    async def map(self) -> ServiceMap:
+        if self.trouble:
+            raise BoardDataError(self.trouble)
+        return replace(self.given_map, at=self.given.at)
 
     async def incidents(self) -> list[dict[str, object]]:
         if self.trouble:
@@ -101,8 +109,10 @@ async def served(data: GivenBoard, **options: Any) -> AsyncIterator[ServedBoard]
 class BoardThread:
     """The same in a thread, for a browser that is driven without an event loop; it can be restarted."""
 
-    def __init__(self, wall: Wall, tokens: Tokens | None = None, **options: Any) -> None:
-        self.data = GivenBoard(wall)
+    def __init__(
+        self, wall: Wall, tokens: Tokens | None = None, shown: ServiceMap | None = None, **options: Any
+    ) -> None:
+        self.data = GivenBoard(wall, shown)
         self._tokens = tokens
         self._options = options
         self._loop = asyncio.new_event_loop()

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from streams.board.board_headers import POLICY
+from streams.board.service_map import ServiceMap
 from tests.streams.board.board_client import browser, given, status
 from tests.streams.board.board_server import GivenBoard, served
 from tests.streams.board.wall_given import wall_given
@@ -66,7 +67,30 @@ async def test_data_that_cannot_be_had_are_a_503_with_one_line() -> None:
     data = given()
     data.trouble = "the history cannot be read (Input/output error); look at the disk"
     async with served(data) as board, browser() as session:
-        for path in ("wall", "incidents"):
+        for path in ("wall", "incidents", "map"):
             async with session.get(f"{board.url}/board/{path}") as answer:
                 assert answer.status == 503
                 assert await answer.json() == {"error": data.trouble}
+
+
+async def test_the_map_is_made_once_for_all_who_look_at_it_and_again_with_the_next_step() -> None:
+    data = GivenBoard(wall_given("busy"))
+    made = []
+    make = data.map
+
+    async def counted() -> ServiceMap:
+        made.append(1)
+        return await make()
+
+    data.map = counted  # type: ignore[method-assign]
+    async with served(data) as board, browser() as session:
+        for _ in range(3):
+            async with session.get(f"{board.url}/board/map") as answer:
+                found = await answer.json()
+        assert len(made) == 1
+        items = next(node for node in found["nodes"] if node["label"] == "items")
+        assert (items["verdict"], items["kind"], items["scope"]["name"]) == ("spike", "table", "items")
+        assert "failed" not in items, "what is not known is left out"
+        data.judged.tell()
+        async with session.get(f"{board.url}/board/map"):
+            assert len(made) == 2
