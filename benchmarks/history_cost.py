@@ -116,19 +116,19 @@ def cost(series: int, folder: Path, *, profile: bool) -> dict[str, float]:
     shard = Shard(series)
     profiler = cProfile.Profile(clock) if profile else None
     shard.steps(60, records=False)  # as far as a quantile looks back
-    shard.steps(5, records=True)
+    shard.steps(HALF, records=True)  # what is recorded then are full hours, as a daemon's
     shard.detect.take_records()
     forget_peak()
     plain, recorded, bodies = list[float](), list[float](), list[bytes]()
     for _ in range(CYCLES.get(series, 1)):
         plain += shard.steps(HALF, records=False)
-        shard._recorder.name_anew()  # as at the full hour
         recorded += shard.steps(60, records=True, profiler=profiler)
         bodies += shard.detect.take_records()
         plain += shard.steps(HALF, records=False)
     hours = DAY_HOURS.get(series, 2)
+    shard.steps(HALF, records=True)
+    shard.detect.take_records()
     while len(bodies) < 60 * hours:
-        shard._recorder.name_anew()
         shard.steps(60, records=True)
         bodies += shard.detect.take_records()
     found = {

@@ -75,6 +75,12 @@ def merged(parts: Sequence[HistoryRows]) -> HistoryRows:
     return _added_up(rows, again) if again.any() else rows
 
 
+def joined(parts: Sequence[HistoryRows]) -> HistoryRows:
+    """Return the rows of all parts, each of which is sorted: ``merged``, where there is anything to do."""
+    parts = [part for part in parts if len(part)]
+    return parts[0] if len(parts) == 1 else merged(parts)
+
+
 def _order(series: NDArray[np.int64], start: NDArray[np.int64]) -> NDArray[np.intp]:
     """Return the places of rows, sorted by series and start; equal ones stay as they are.
 

@@ -12,7 +12,7 @@ from streams.detect.step_record import VERDICTS
 from streams.store.history_rows import AMOUNTS, HistoryRows
 from streams.store.series_names import NOBODY, SeriesKey, SeriesNames
 
-GROUP_ROWS: Final = 65_536
+GROUP_ROWS: Final = 32_768
 """Rows of a row group: what a reader of one series reads at a time."""
 
 _FORMAT: Final = {b"uneri.history": b"1"}

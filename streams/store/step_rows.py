@@ -1,7 +1,7 @@
 """Records of judged steps become rows of the history."""
 
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from detectors.model.measures import LATENCIES, Measure
 from detectors.state.state import StateError
 from streams.detect.step_record import VERDICTS, Correction, StepRecord, decode_names
-from streams.store.history_rows import AMOUNTS, HistoryRows, Singles, bare, merged
+from streams.store.history_rows import AMOUNTS, HistoryRows, Singles, bare, joined
 from streams.store.series_names import SeriesKey, SeriesNames, key_of
 
 P50: Final = "_p50"
@@ -17,6 +17,7 @@ P99: Final = "_p99"
 """What is appended to the measure of a latency, which is a p95, for other quantiles of the same calls."""
 
 Ids = NDArray[np.int64]
+_Column = TypeVar("_Column", np.float32, np.uint8)
 
 
 class UnnamedSeriesError(StateError):
@@ -31,6 +32,8 @@ class _Ids(NamedTuple):
     p50: Ids  # of the latencies among them
     p99: Ids
     edges: Ids
+    ordered: Ids  # all of these, sorted
+    places: Sequence[NDArray[np.intp]]  # of series, p50, p99 and edges among them
 
 
 class StepRows:
@@ -55,10 +58,7 @@ class StepRows:
         UnnamedSeriesError
             When the records do not begin with one that names all series.
         """
-        parts: list[HistoryRows] = []
-        for run in _runs_by_shard(records):
-            parts += self._rows_of_run(run)
-        return merged(parts)
+        return joined([self._rows_of_run(run) for run in _runs_by_shard(records)])
 
     def learn(self, records: Iterable[StepRecord]) -> None:
         """Learn the names of series from records, as ``rows`` does."""
@@ -70,17 +70,16 @@ class StepRows:
         ids = self._newest.get(shard)
         return [] if ids is None else ids.series.tolist()
 
-    def _rows_of_run(self, run: Sequence[StepRecord]) -> list[HistoryRows]:
+    def _rows_of_run(self, run: Sequence[StepRecord]) -> HistoryRows:
         ids = self._newest[run[0].shard] = self._ids(run)
         late = [(record.seconds, one) for record in run for one in record.late]
-        return [
-            _of_scopes(run, ids.series),
-            _of_quantile(run, ids.p50, "p50"),
-            _of_quantile(run, ids.p99, "p99"),
-            _of_edges(run, ids.edges),
-            self._of_reasons(run, ids.keys),
-            *(_corrected(seconds, one, ids) for seconds, one in late),
-        ]
+        return joined(
+            [
+                _measured(run, ids),
+                self._of_reasons(run, ids.keys),
+                *(_corrected(seconds, one, ids) for seconds, one in late),
+            ]
+        )
 
     def _ids(self, run: Sequence[StepRecord]) -> _Ids:
         first, *others = run
@@ -103,22 +102,16 @@ class StepRows:
             np.array(add(key._replace(measure=key.measure + suffix) for key in latencies), np.int64)
             for suffix in (P50, P99)
         )
-        fresh = _Ids(
-            keys,
+        fresh = (
             np.array(add(keys), np.int64),
             p50,
             p99,
             np.array(add(key_of(one) for one in edges), np.int64),
         )
         if before is None:
-            return fresh
-        return _Ids(
-            before.keys + keys,
-            np.concatenate((before.series, fresh.series)),
-            np.concatenate((before.p50, fresh.p50)),
-            np.concatenate((before.p99, fresh.p99)),
-            np.concatenate((before.edges, fresh.edges)),
-        )
+            return _sorted(keys, *fresh)
+        known = before.series, before.p50, before.p99, before.edges
+        return _sorted(before.keys + keys, *(np.concatenate(both) for both in zip(known, fresh, strict=True)))
 
     def _of_reasons(self, run: Sequence[StepRecord], keys: Sequence[SeriesKey]) -> HistoryRows:
         """Return how often each reason was given for throttles: in the measure, ``throttles:reason``."""
@@ -159,61 +152,61 @@ def _runs(records: Sequence[StepRecord]) -> list[list[StepRecord]]:
     return runs
 
 
-def _of_scopes(run: Sequence[StepRecord], ids: Ids) -> HistoryRows:
-    known = [record for record in run if record.completeness > 0]
-    shape = len(ids), len(known)
-    observed, expected, lower, upper = (np.full(shape, np.nan, np.float32) for _ in AMOUNTS)
-    verdict = np.zeros(shape, np.uint8)
-    for step, record in enumerate(known):
-        count = len(record.observed)
-        observed[:count, step], expected[:count, step] = record.observed, record.expected
-        lower[:count, step], upper[:count, step] = record.lower, record.upper
-        verdict[:count, step] = _translated(record)[record.verdict]
-    there = np.flatnonzero(~(np.isnan(observed) & np.isnan(expected)))
+def _sorted(keys: list[SeriesKey], series: Ids, p50: Ids, p99: Ids, edges: Ids) -> _Ids:
+    parts = series, p50, p99, edges
+    numbers = np.concatenate(parts)
+    order = np.argsort(numbers)
+    place = np.empty(len(order), np.intp)
+    place[order] = np.arange(len(order))
+    return _Ids(keys, *parts, numbers[order], np.split(place, np.cumsum([len(part) for part in parts[:-1]])))
+
+
+def _measured(run: Sequence[StepRecord], ids: _Ids) -> HistoryRows:
+    """Return what was measured and expected: laid out in the order of the rows, which saves sorting them."""
+    of_series, of_p50, of_p99, of_edges = ids.places
+    observed = np.full((len(ids.ordered), len(run)), np.nan, np.float32)
+    expected, lower, upper = (np.full((len(ids.series), len(run)), np.nan, np.float32) for _ in AMOUNTS[1:])
+    verdict = np.zeros(expected.shape, np.uint8)
+    for step, record in enumerate(run):
+        observed[of_p50[: len(record.p50)], step] = record.p50
+        observed[of_p99[: len(record.p99)], step] = record.p99
+        observed[of_edges[record.edge_rows], step] = record.edge_values
+        if record.completeness > 0:  # else nothing is known of scopes
+            count = len(record.observed)
+            observed[of_series[:count], step], expected[:count, step] = record.observed, record.expected
+            lower[:count, step], upper[:count, step] = record.lower, record.upper
+            verdict[:count, step] = _translated(record)[record.verdict]
+    there = ~np.isnan(observed)
+    there[of_series] |= ~np.isnan(expected)
+    row, which = np.nonzero(there)
+    judged = np.full(len(ids.ordered), -1, np.intp)
+    judged[of_series] = np.arange(len(ids.series))
+    of_scopes = np.flatnonzero(judged[row] >= 0)
+    source = judged[row[of_scopes]], which[of_scopes]
+    start = np.array([record.start for record in run], np.int64)
+    seconds = np.array([record.seconds for record in run], np.int32)
     return HistoryRows(
-        *_named(known, ids, there),
-        observed.ravel()[there],
-        expected.ravel()[there],
-        lower.ravel()[there],
-        upper.ravel()[there],
-        verdict.ravel()[there],
+        ids.ordered[row],
+        start[which],
+        seconds[which],
+        observed[there],
+        _spread(expected[source], of_scopes, len(row)),
+        _spread(lower[source], of_scopes, len(row)),
+        _spread(upper[source], of_scopes, len(row)),
+        _spread(verdict[source], of_scopes, len(row)),
     )
+
+
+def _spread(values: NDArray[_Column], places: NDArray[np.intp], count: int) -> NDArray[_Column]:
+    """Return ``values`` at their places among ``count``; the others are not known, or none."""
+    column = np.full(count, np.nan if values.dtype == np.float32 else 0, values.dtype)
+    column[places] = values
+    return column
 
 
 def _translated(record: StepRecord) -> NDArray[np.uint8]:
     """Return the places in ``VERDICTS`` of the record's verdicts; an unknown one is none."""
     return np.array([VERDICTS.index(one) if one in VERDICTS else 0 for one in record.verdicts], np.uint8)
-
-
-def _named(
-    run: Sequence[StepRecord], ids: Ids, places: NDArray[np.intp]
-) -> tuple[Ids, NDArray[np.int64], NDArray[np.int32]]:
-    """Return series, start and seconds of places in a matrix (series, steps)."""
-    if not run:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int32)
-    row, step = np.divmod(places, len(run))
-    start = np.array([record.start for record in run], np.int64)
-    return ids[row], start[step], np.array([record.seconds for record in run], np.int32)[step]
-
-
-def _of_quantile(run: Sequence[StepRecord], ids: Ids, name: str) -> HistoryRows:
-    values = np.full((len(ids), len(run)), np.nan, np.float32)
-    for step, record in enumerate(run):
-        of_record = getattr(record, name)
-        values[: len(of_record), step] = of_record
-    return _known(run, ids, values)
-
-
-def _of_edges(run: Sequence[StepRecord], ids: Ids) -> HistoryRows:
-    values = np.full((len(ids), len(run)), np.nan, np.float32)
-    for step, record in enumerate(run):
-        values[record.edge_rows, step] = record.edge_values
-    return _known(run, ids, values)
-
-
-def _known(run: Sequence[StepRecord], ids: Ids, values: Singles) -> HistoryRows:
-    there = np.flatnonzero(~np.isnan(values))
-    return bare(*_named(run, ids, there), values.ravel()[there])
 
 
 def _corrected(seconds: int, one: Correction, ids: _Ids) -> HistoryRows:
