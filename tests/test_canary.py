@@ -162,6 +162,8 @@ async def test_a_daemon_that_used_every_secret_shows_none(
                     "/board/wall",
                     "/board/map",
                     "/board/incidents",
+                    f"/board/incidents/{command.incident}",
+                    "/board/session",
                     "/incidents",
                     "/labels",
                     "/readyz",

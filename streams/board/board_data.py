@@ -27,6 +27,10 @@ class BoardData(Protocol):
     def judged(self) -> StepSignal:
         """What tells that a step was judged; ``wall`` is asked once for each, for all boards."""
 
+    @property
+    def renewed(self) -> StepSignal:
+        """What tells that incidents changed between two steps, because of a person or of time."""
+
     async def wall(self) -> Wall:
         """Return what the wall shows now.
 

@@ -3,14 +3,18 @@
 import time
 from collections.abc import Callable
 
-import msgspec
 from aiohttp import web
+from prometheus_client import Counter
 
 from streams.board.board_assets import BoardAssets
 from streams.board.board_data import BoardData, BoardDataError
-from streams.board.board_headers import UNKEPT
+from streams.board.incident_actions import IncidentActions
+from streams.board.incident_desk import IncidentDesk
+from streams.board.incident_routes import IncidentRoutes
+from streams.board.json_answer import in_json, refused
 from streams.board.sign_in import SignIn
 from streams.board.step_json import StepJson
+from streams.board.wall_json import WallJson
 from streams.board.wall_stream import StreamPatience, WallStream
 from streams.process.access import Access
 
@@ -24,26 +28,34 @@ class BoardRoutes:
         What the page shows.
     access
         That of the web server, which decides on each request before it comes here.
+    desk
+        Has the incidents, and takes what people do about them.
     language
         Of the page before it has data: ``en`` or ``ja``.
     patience, now
         As for ``WallStream``.
+    commands
+        Counts what people do, with the labels ``ask`` and ``said``.
     """
 
     def __init__(
         self,
         data: BoardData,
         access: Access,
+        desk: IncidentDesk,
+        *,
         language: str = "en",
         patience: StreamPatience | None = None,
         now: Callable[[], float] = time.time,
+        commands: Counter | None = None,
     ) -> None:
-        self._data = data
         self._access = access
         self._assets = BoardAssets(language)
-        self._walls = StepJson(data.judged, data.wall)
+        self._walls = WallJson(data)
         self._maps = StepJson(data.judged, data.map)
         self._sign_in = SignIn(access)
+        self._incidents = IncidentRoutes(desk)
+        self._actions = IncidentActions(desk, access, commands, now)
         self._stream = WallStream(data, self._walls, access, self._assets.build, patience=patience, now=now)
 
     @property
@@ -58,18 +70,20 @@ class BoardRoutes:
             web.get("/board/assets/{digest}/{name}", self._assets.file),
             web.get("/board/wall", self._wall),
             web.get("/board/map", self._map),
-            web.get("/board/incidents", self._incidents),
             web.get("/board/events", self._stream.answer, allow_head=False),
+            web.get("/board/session", self._sign_in.show, allow_head=False),
             web.post("/board/session", self._sign_in.begin),
             web.delete("/board/session", self._sign_in.end),
+            *self._incidents.routes(),
+            *self._actions.routes(),
         ]
 
     async def _wall(self, request: web.Request) -> web.Response:
         try:
-            _, wall = await self._walls.newest()
+            newest = await self._walls.newest()
         except BoardDataError as error:
-            return _json(msgspec.json.encode({"error": str(error)}), 503)
-        answer = _json(wall)
+            return refused(str(error), 503)
+        answer = in_json(newest.wall)
         if (session := self._access.sessions.of(request)) is not None:
             session.put(request, answer)  # a wall never logs out
         return answer
@@ -78,16 +92,5 @@ class BoardRoutes:
         try:
             _number, shown = await self._maps.newest()
         except BoardDataError as error:
-            return _json(msgspec.json.encode({"error": str(error)}), 503)
-        return _json(shown)
-
-    async def _incidents(self, _: web.Request) -> web.Response:
-        try:
-            found = await self._data.incidents()
-        except BoardDataError as error:
-            return _json(msgspec.json.encode({"error": str(error)}), 503)
-        return _json(msgspec.json.encode({"incidents": found}))
-
-
-def _json(body: bytes, status: int = 200) -> web.Response:
-    return web.Response(body=body, status=status, content_type="application/json", headers=UNKEPT)
+            return refused(str(error), 503)
+        return in_json(shown)

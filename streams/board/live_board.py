@@ -64,6 +64,8 @@ class LiveBoard:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._judged = judged
+        self.renewed = StepSignal()
+        """What tells that incidents changed between two steps."""
         self._settings = settings
         self._place = place
         self._steps = steps
@@ -203,7 +205,7 @@ def _with_state(wall: Wall, now: float, learning: WallLearning | None) -> Wall:
     state: WallState = "well"
     if wall.at is not None and now - wall.at > wall.stale_after:
         state = "stale"
-    elif wall.incidents or "critical" in thresholds:
+    elif "critical" in thresholds or any(one.get("sent") == "page" for one in wall.incidents):
         state = "attention"
     elif learning is not None:
         state = "learning"

@@ -6,6 +6,7 @@ import msgspec
 from aiohttp import web
 
 from streams.board.board_headers import UNKEPT
+from streams.board.json_answer import encoded, refused
 from streams.process.access import Access
 from streams.process.request_body import BodyError, read_small
 
@@ -33,32 +34,41 @@ class SignIn:
     async def begin(self, request: web.Request) -> web.Response:
         """Answer ``POST``: 204 with the cookie for a token that allows reading, 401 for any other."""
         if request.content_type != "application/json":  # which a page of another origin cannot send
-            return _refused(415, "send application/json")
+            return refused("send application/json", 415)
         try:
             asked = msgspec.json.decode(await read_small(request, _LARGEST), type=SignInBody)
         except BodyError as error:
-            return _refused(error.status, str(error))
+            return refused(str(error), error.status)
         except msgspec.MsgspecError:
-            return _refused(400, 'send {"token": "…"}')  # without repeating what may be one
+            return refused('send {"token": "…"}', 400)  # without repeating what may be one
         done = web.Response(status=204, headers=UNKEPT)
         if self._access.sessions.needed:
             secure = request.secure or request.headers.get("Origin", "").startswith("https://")
             session = self._access.sessions.begin(asked.token, secure=secure)
             if session is None:
-                refused = self._access.refuse(
+                unknown = self._access.refuse(
                     "token", 401, "this token does not allow read; use one that does"
                 )
-                refused.headers.update(UNKEPT)
-                return refused
+                unknown.headers.update(UNKEPT)
+                return unknown
             session.put(request, done)
         return done
+
+    async def show(self, request: web.Request) -> web.Response:
+        """Answer ``GET``: what this browser may do, as whom, and the proof that it sends when it acts."""
+        may = self._access.may(request)
+        if not may:
+            return encoded({"may": []})
+        return encoded(
+            {
+                "may": sorted(may),
+                "token": self._access.name_of(request),
+                "proof": self._access.sessions.proof(request),
+            }
+        )
 
     async def end(self, request: web.Request) -> web.Response:
         """Answer ``DELETE``: the browser forgets its session."""
         done = web.Response(status=204, headers=UNKEPT)
         self._access.sessions.end(request, done)
         return done
-
-
-def _refused(status: int, said: str) -> web.Response:
-    return web.json_response({"error": said}, status=status, headers=UNKEPT)

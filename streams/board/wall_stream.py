@@ -4,16 +4,18 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator, Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 from aiohttp import web
 
 from streams.board.board_data import BoardData, BoardDataError
 from streams.board.board_headers import UNKEPT
-from streams.board.step_json import StepJson
+from streams.board.wall_json import WallJson, WallTime
 from streams.process.access import Access
 from streams.process.http_server import STOPPING
+
+_TROUBLE: Final = b"event: trouble"
 
 
 class StreamPatience(NamedTuple):
@@ -28,8 +30,9 @@ class StreamPatience(NamedTuple):
 class WallStream:
     """Answers boards until they leave, their session ends or the server stops.
 
-    Events: ``step`` has a wall, ``beat`` the wall clock and the version of the page, ``trouble`` says why
-    there is no new wall, ``signed-out`` that the token of this session is gone.
+    Events: ``step`` has a wall, ``incidents`` those of the wall that changed since, ``beat`` the wall clock
+    and the version of the page, ``trouble`` says why there is no new wall, ``signed-out`` that the token of
+    this session is gone.
 
     Parameters
     ----------
@@ -48,7 +51,7 @@ class WallStream:
     def __init__(
         self,
         data: BoardData,
-        walls: StepJson,
+        walls: WallJson,
         access: Access,
         build: str,
         *,
@@ -61,7 +64,7 @@ class WallStream:
         self._build = build
         self._patience = patience or StreamPatience()
         self._now = now
-        self._step = (-1, b"")  # number, and the event as sent: one object for all boards
+        self._sent: dict[str, tuple[WallTime, bytes]] = {}  # events as sent: one object for all boards
         self.boards = 0
         """Boards that are open."""
 
@@ -89,37 +92,45 @@ class WallStream:
         clock = asyncio.get_running_loop().time
         until = clock() + self._patience.longest
         stopping = asyncio.create_task(request.app[STOPPING].wait())
-        number = -1
+        seen, shown = WallTime(), -1  # what it was told of, and the step whose wall it has
         yield b"retry: 2000\n\n" + self._beat()
         try:
             while not stopping.done() and clock() < until:
                 if not self._access.still_allows(request):
                     yield _event("signed-out", b"{}")
                     return
-                if self._data.judged.number > number:
-                    number, event = await self._newest()
+                if self._walls.time != seen:
+                    seen, event = await self._newest(shown)
                     yield event
-                judged = asyncio.create_task(self._data.judged.after(number))
+                    shown = shown if event.startswith(_TROUBLE) else seen.step
+                news = {
+                    asyncio.create_task(self._data.judged.after(seen.step)),
+                    asyncio.create_task(self._data.renewed.after(seen.change)),
+                }
                 try:
                     await asyncio.wait(
-                        {judged, stopping}, timeout=self._patience.beat, return_when="FIRST_COMPLETED"
+                        {*news, stopping}, timeout=self._patience.beat, return_when="FIRST_COMPLETED"
                     )
-                    waited = not judged.done()
+                    waited = not any(each.done() for each in news)
                 finally:
-                    judged.cancel()
+                    for each in news:
+                        each.cancel()
                 if waited:
                     yield self._beat()
         finally:
             stopping.cancel()
 
-    async def _newest(self) -> tuple[int, bytes]:
+    async def _newest(self, shown: int) -> tuple[WallTime, bytes]:
+        """Return the newest wall as an event; only its incidents for who has the wall of this step."""
+        time = self._walls.time
         try:
-            number, wall = await self._walls.newest()
+            newest = await self._walls.newest()
         except BoardDataError as error:
-            return self._data.judged.number, _event("trouble", msgspec.json.encode({"error": str(error)}))
-        if self._step[0] != number:
-            self._step = (number, _event("step", wall))
-        return self._step
+            return time, _event("trouble", msgspec.json.encode({"error": str(error)}))
+        name, said = ("incidents", newest.incidents) if newest.time.step == shown else ("step", newest.wall)
+        if name not in self._sent or self._sent[name][0] != newest.time:
+            self._sent[name] = newest.time, _event(name, said)
+        return self._sent[name]
 
     def _beat(self) -> bytes:
         return _event("beat", msgspec.json.encode({"now": round(self._now(), 3), "build": self._build}))

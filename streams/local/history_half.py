@@ -8,6 +8,7 @@ from aiohttp import web
 from config.settings import Settings
 from streams.board.board_data import BoardIncidents
 from streams.board.board_routes import BoardRoutes
+from streams.board.pipeline_desk import PipelineDesk
 from streams.board.step_signal import StepSignal
 from streams.notify.delivery_half import DeliveryHalf
 from streams.notify.incidents_route import ongoing_to_json
@@ -58,6 +59,15 @@ class HistoryHalf:
             self._writer = HistoryWriter(self.segments, place, HistoryBounds.of(kept), metrics, changed)
         steps: Callable[[], list[bytes]] = self.segments.recent if self.segments else recent
         self._board = LiveBoard(self.judged, current, place, steps, self._incidents)
+        self._commands = metrics.commands
+        self._desk = PipelineDesk(
+            lambda: delivery.pipeline,
+            delivery.command,
+            lambda: delivery.documents,
+            lambda: delivery.changes,
+            current,
+        )
+        delivery.when_changed(self._board.renewed.tell)
 
     def _incidents(self) -> BoardIncidents:
         pipeline = self._delivery.pipeline
@@ -68,7 +78,8 @@ class HistoryHalf:
 
     def routes(self, access: Access) -> list[web.RouteDef]:
         """Return the routes of the board."""
-        return BoardRoutes(self._board, access, self._language).routes()
+        board = BoardRoutes(self._board, access, self._desk, language=self._language, commands=self._commands)
+        return board.routes()
 
     def work(self) -> list[Coroutine[Any, Any, None]]:
         """Return what runs as long as the daemon does."""

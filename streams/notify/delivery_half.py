@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, NamedTuple
 
-from alerting.commands.answer import Answer
+from alerting.commands.answer import Answer, CommandResult
 from alerting.commands.command import Command
 from alerting.incidents.digest_time import zone_of
 from alerting.incidents.notice import Notice
@@ -65,6 +65,7 @@ class DeliveryHalf:
         self._running: _Running | None = None
         self._changing = asyncio.Lock()
         self._failed: asyncio.Queue[BaseException] = asyncio.Queue()
+        self._changed: Callable[[], None] = lambda: None
         self.interactions = Interactions(settings, metrics)
 
     @property
@@ -83,6 +84,11 @@ class DeliveryHalf:
         settings = self._settings
         words = phrases_of(settings.notify.locale, settings.account_names)
         return IncidentMarkdown(self.links, words, zone_of(settings.digest))
+
+    @property
+    def changes(self) -> Sequence[StatedChange]:
+        """What was deployed or configured in the last days."""
+        return self._changes()
 
     @property
     def unsent(self) -> int:
@@ -108,6 +114,10 @@ class DeliveryHalf:
         async with self._changing:
             await self._enter()
 
+    def when_changed(self, tell: Callable[[], None]) -> None:
+        """Call ``tell`` whenever incidents, or what people did about them, have changed."""
+        self._changed = tell
+
     async def until_failed(self) -> None:
         """Raise the error that ended a part of it."""
         raise await self._failed.get()
@@ -119,6 +129,8 @@ class DeliveryHalf:
                 raise RuntimeError("nothing delivers")
             await self._running.courier.put(notices, watermark)
             self._running.watch.record(notices)
+        if notices:
+            self._changed()
 
     async def command(self, command: Command) -> Answer | None:
         """Execute a person's command; None if it does not run here."""
@@ -127,7 +139,9 @@ class DeliveryHalf:
                 return None
             answer = await self._running.courier.command(command)
             self._running.watch.record()
-            return answer
+        if answer.result is CommandResult.DONE:
+            self._changed()
+        return answer
 
     async def reload(self, settings: Settings) -> None:
         """Continue with other settings, and with secrets that are read anew."""

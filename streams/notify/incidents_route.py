@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from alerting.commands.command import Command, CommandKind
+from alerting.commands.labels import OF_ASK
 from alerting.messages.console_links import LinkMaker
 from alerting.messages.incident_markdown import IncidentMarkdown, KnownIncident
 from alerting.messages.request_lines import incident_to_json
@@ -46,24 +48,47 @@ def incident_route(
     """
 
     async def show(request: web.Request) -> web.Response:
-        present, write = pipeline(), documents()
+        present = pipeline()
         if present is None:
             return json_answer(ELSEWHERE, 503)
         one = present.named(request.match_info["id"])
         if one is None:
             return json_answer(UNKNOWN, 404)
-        memos = present.memos_of(one.incident)
-        known = KnownIncident(one.incident, one.notice.at, one.commands, memos)
-        document = write.document(known)
-        answer = incident_data(
-            one.incident, write.links, write.words, at=known.at, commands=known.commands, memos=memos
-        )
-        answer["incident"] = _sent(one, incident_to_json(one.incident, write.links, memos))
-        return json_answer({**answer, "title": document.title, "markdown": document.markdown})
+        return json_answer(whole_to_json(present, one, documents()))
 
     return web.get("/incidents/{id}", show)
 
 
+def whole_to_json(pipeline: Pipeline, tracked: TrackedIncident, write: IncidentMarkdown) -> dict[str, object]:
+    """Return all that is known of an incident, as data and as a document."""
+    incident = tracked.incident
+    memos = pipeline.memos_of(incident)
+    known = KnownIncident(incident, tracked.notice.at, tracked.commands, memos)
+    document = write.document(known)
+    answer = incident_data(
+        incident, write.links, write.words, at=known.at, commands=known.commands, memos=memos
+    )
+    answer["incident"] = _sent(tracked, incident_to_json(incident, write.links, memos))
+    return {**answer, "title": document.title, "markdown": document.markdown}
+
+
+def done_to_json(tracked: TrackedIncident) -> dict[str, object]:
+    """Return what people did about an incident: who deals with it, and what they said that it is."""
+    found: dict[str, object] = {}
+    commands = tracked.commands
+    first = next((one for one in commands if one.kind is CommandKind.ACKNOWLEDGE), None)
+    label = next((one for one in reversed(commands) if one.kind in OF_ASK), None)
+    if first is not None:
+        found["acknowledged"] = _who(first)
+    if label is not None:
+        found["labelled"] = {**_who(label), "as": OF_ASK[label.kind].value}
+    return found
+
+
+def _who(command: Command) -> dict[str, object]:
+    return {"by": command.by, "at": command.at}
+
+
 def _sent(tracked: TrackedIncident, line: dict[str, object]) -> dict[str, object]:
     """Return an incident as it was sent, or why it was not."""
-    return {**line, "sent": tracked.sent, "reason": tracked.reason}
+    return {**line, "sent": tracked.sent, "reason": tracked.reason, **done_to_json(tracked)}

@@ -50,7 +50,7 @@ class MemoRoutes(CommandRoutes):
     async def _note(self, request: web.Request) -> web.Response:
         asked = await self.body(request, MemoBody)
         text = memo_text(asked.text)
-        if (wrong := _wrong(asked, text)) is not None:
+        if (wrong := wrong_in(asked, text)) is not None:
             return json_answer({"error": wrong}, 400)
         now, by = int(self._now()), asked.by[:BY] or ANONYMOUS
         command = Command(
@@ -73,7 +73,7 @@ class MemoRoutes(CommandRoutes):
         return await self.give(Command(id=key, kind=CommandKind.FORGET, at=at, by=by, incident=name), _said)
 
 
-def _wrong(asked: MemoBody, text: str) -> str | None:
+def wrong_in(asked: MemoBody, text: str) -> str | None:
     """Return what is wrong with a body, and the remedy; None if nothing is."""
     wrong = {
         "say of which incident, or at which time; one of the two": (asked.incident is None)

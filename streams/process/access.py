@@ -1,5 +1,6 @@
 """Who may ask the daemon's web server for what: Host, Origin, bearer token."""
 
+import hmac
 import ipaddress
 from collections.abc import Sequence
 from typing import Final
@@ -25,6 +26,10 @@ OPEN: Final = ("/", "/board/assets/{digest}/{name}", "/board/session")
 AUTHORISED: Final = web.RequestKey("authorised", bool)
 """Set on a request that came with a token for what it asks, or in a session that began with one."""
 
+PROOF: Final = "X-Uneri-Proof"
+"""The header in which a page of the board shows that it is one."""
+
+_EVERYBODY: Final = frozenset({AccessScope.READ})
 _SLACK: Final = "/slack/"
 _PUSHES: Final = "/pubsub"
 _CHANGES: Final = "/changes"
@@ -191,6 +196,31 @@ class Access:
     def still_allows(self, request: web.Request) -> bool:
         """Return whether who was let in to read would be now: tokens may have been removed since."""
         return not self._tokens.count or AccessScope.READ in self._allowed(request, _token_of(request))
+
+    def may(self, request: web.Request) -> frozenset[AccessScope]:
+        """Return what a page that asks may do; without any token, only this machine may change something."""
+        if not self._tokens.count:
+            return _EVERYBODY | ({AccessScope.OPERATE} if is_trusted(request) else set())
+        token = _token_of(request)
+        if token is None and not _is_from_our_page(request):
+            return frozenset()
+        return self._allowed(request, token)
+
+    def name_of(self, request: web.Request) -> str:
+        """Return whose token or session a request came with; empty if nothing says so."""
+        token = _token_of(request)
+        return self.sessions.name(request) if token is None else self._tokens.name(token)
+
+    def proves(self, request: web.Request) -> bool:
+        """Return whether a request to change something comes from who can read our answers.
+
+        A cookie goes with every request of its browser, and a browser on this machine reaches what listens
+        there; so both show in a header what ``GET /board/session`` gave them. No token comes by itself.
+        """
+        if request.get(AUTHORISED) and _token_of(request) is not None:
+            return True
+        shown = request.headers.get(PROOF, "").encode("utf-8", "surrogateescape")
+        return hmac.compare_digest(shown, self.sessions.proof(request).encode())
 
     def _allowed(self, request: web.Request, token: str | None) -> frozenset[AccessScope]:
         if token:

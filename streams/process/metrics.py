@@ -119,7 +119,7 @@ class Metrics:
             "result",
         )
         self.commands = counter(
-            "uneri_commands", "Commands given in Slack, by command and outcome", "ask", "said"
+            "uneri_commands", "Commands given in Slack and on the board, by outcome", "ask", "said"
         )
         self.refused = counter("uneri_slack_requests_refused", "Requests to /slack refused", "reason")
 

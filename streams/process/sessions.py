@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from aiohttp import web
 
 from config.bounded_read import read_bounded
-from streams.process.tokens import AccessScope, Tokens, digest_of
+from streams.process.tokens import AccessScope, KnownToken, Tokens, digest_of, name_of, scopes_of
 
 SESSION_PATH: Final = "/board"
 """Browsers send the cookie to this path and below, and nothing else takes it."""
@@ -25,6 +25,7 @@ LONGEST: Final = 400 * 86_400  # seconds: browsers keep no cookie longer, so it 
 _KEY_BYTES: Final = 32
 _FORMAT: Final = "1"  # of the cookie
 _PARTS: Final = 4
+_PROOF: Final = "proof"
 _SECURE, _PLAIN = "s", "p"
 
 
@@ -98,17 +99,33 @@ class Sessions:
             return None
         return SessionCookie(value, parts[1] == _SECURE)
 
+    def name(self, request: web.Request) -> str:
+        """Return whose token began the session of a request; empty if nothing says so."""
+        found = self.of(request)
+        return "" if found is None else name_of(self._tokens_of(found.value))
+
+    def proof(self, request: web.Request) -> str:
+        """Return what a page of ours sends along when it changes something.
+
+        It belongs to the session, and only who can read an answer to this browser knows it. Where no token
+        is needed, there is one for all.
+        """
+        found = self.of(request)
+        sealed = f"{_PROOF}.{'' if found is None else found.value}"
+        return hmac.new(self._key, sealed.encode(), hashlib.sha256).hexdigest()
+
     def end(self, request: web.Request, answer: web.StreamResponse) -> None:
         """Have the browser that asks forget its session."""
         answer.del_cookie(_name(request), path=SESSION_PATH)
 
     def _scopes(self, value: str) -> frozenset[AccessScope]:
-        head, _, seal = value.rpartition(".")
-        found: frozenset[AccessScope] = frozenset()
-        for known in self._tokens.known:  # all of them: the time must not tell which one it is
-            same = hmac.compare_digest(self._seal(head, known.digest), seal)
-            found |= known.scopes if same else frozenset()
-        return found
+        return scopes_of(self._tokens_of(value))
+
+    def _tokens_of(self, value: str) -> list[KnownToken]:
+        head, _, seal = value.rpartition(".")  # compared with all: the time must not tell which one it is
+        return [
+            known for known in self._tokens.known if hmac.compare_digest(self._seal(head, known.digest), seal)
+        ]
 
     def _seal(self, head: str, digest: bytes) -> str:
         return hmac.new(self._key, head.encode() + digest, hashlib.sha256).hexdigest()

@@ -19,6 +19,7 @@ from config.settings import TokensSettings
 
 LARGEST_FILE: Final = 1 << 20  # bytes
 SHORTEST: Final = 20  # characters
+NAME: Final = 40  # characters of a comment that name a token
 OWN_VARIABLE: Final = "UNERI_TOKEN"
 """Holds the token that Uneri's own commands send (or UNERI_TOKEN_FILE names its file)."""
 
@@ -39,10 +40,11 @@ class AccessTokenError(Exception):
 
 
 class KnownToken(NamedTuple):
-    """The hash of a token, and what it allows."""
+    """The hash of a token, what it allows, and whose it is: the comment beside it in ``tokens.file``."""
 
     digest: bytes
     scopes: frozenset[AccessScope]
+    name: str = ""
 
 
 class Tokens:
@@ -71,11 +73,25 @@ class Tokens:
 
     def allowed(self, token: str) -> frozenset[AccessScope]:
         """Return what a token allows: nothing if it is not known."""
-        digest = digest_of(token)
-        found: frozenset[AccessScope] = frozenset()
-        for known in self._known:  # all of them: the time must not tell which one came close
-            found |= known.scopes if hmac.compare_digest(known.digest, digest) else frozenset()
-        return found
+        return scopes_of(self._same(token))
+
+    def name(self, token: str) -> str:
+        """Return whose a token is; empty if nothing says so."""
+        return name_of(self._same(token))
+
+    def _same(self, token: str) -> list[KnownToken]:
+        digest = digest_of(token)  # compared with all: the time must not tell which one came close
+        return [known for known in self._known if hmac.compare_digest(known.digest, digest)]
+
+
+def scopes_of(tokens: Iterable[KnownToken]) -> frozenset[AccessScope]:
+    """Return what any of some tokens allows."""
+    return frozenset(scope for one in tokens for scope in one.scopes)
+
+
+def name_of(tokens: Iterable[KnownToken]) -> str:
+    """Return the first name that some tokens have; empty if none has one."""
+    return next((one.name for one in tokens if one.name), "")
 
 
 def digest_of(token: str) -> bytes:
@@ -155,13 +171,14 @@ def _read(path: str) -> list[KnownToken]:
         reason = getattr(error, "strerror", None) or "not a text file"
         raise AccessTokenError(f"tokens.file {path}: cannot be read ({reason}); correct the path") from None
     return [
-        _line(words, f"tokens.file {path}, line {number}")
+        _line(words, comment, f"tokens.file {path}, line {number}")
         for number, line in enumerate(lines, 1)
-        if (words := line.partition("#")[0].split())
+        for given, _, comment in (line.partition("#"),)
+        if (words := given.split())
     ]
 
 
-def _line(words: Sequence[str], where: str) -> KnownToken:
+def _line(words: Sequence[str], comment: str, where: str) -> KnownToken:
     names = words[0].split(",")
     if not set(names) <= {scope.value for scope in AccessScope}:
         raise AccessTokenError(
@@ -170,7 +187,8 @@ def _line(words: Sequence[str], where: str) -> KnownToken:
     found = _HASH.fullmatch(words[1]) if len(words) == 2 else None  # noqa: PLR2004 - scopes and hash
     if found is None:
         raise AccessTokenError(f"{where}: write scopes and sha256:… only, as `uneri token` prints them")
-    return KnownToken(bytes.fromhex(found[1]), _with_implied([AccessScope(name) for name in names]))
+    scopes = _with_implied([AccessScope(name) for name in names])
+    return KnownToken(bytes.fromhex(found[1]), scopes, " ".join(comment.split())[:NAME])
 
 
 def _with_implied(scopes: Iterable[AccessScope]) -> frozenset[AccessScope]:

@@ -5,6 +5,7 @@ with a step every five seconds.
 """
 
 import asyncio
+import os
 import sys
 import threading
 import time
@@ -25,20 +26,25 @@ from streams.board.wall_stream import StreamPatience
 from streams.process.access import Access
 from streams.process.http_server import HttpServer
 from streams.process.tokens import Tokens
+from tests.streams.board.desk_given import GivenDesk, busy_desk
 from tests.streams.board.map_given import map_given
 from tests.streams.board.wall_given import KINDS, wall_given
 
 _T = TypeVar("_T")
 KEY = b"k" * 32
+PORT = int(os.environ.get("UNERI_BOARD_PORT", "8700"))
 
 
 class GivenBoard:
     """Data that a test changes; ``asked`` counts how often the wall was made."""
 
-    def __init__(self, wall: Wall, shown: ServiceMap | None = None) -> None:
+    def __init__(self, wall: Wall, shown: ServiceMap | None = None, desk: GivenDesk | None = None) -> None:
         self.judged = StepSignal()
-        self.given = wall
+        self.renewed = StepSignal()
+        self.desk = desk or GivenDesk([], wall.at or wall.now)
+        self.desk.told = self.renew
         self.given_map = shown or map_given("busy" if wall.incidents else "calm", wall.at or wall.now)
+        self.given = wall if desk is None else replace(wall, incidents=desk.shown())
         self.trouble: str | None = None
         self.asked = 0
 
@@ -62,6 +68,11 @@ class GivenBoard:
         self.given = wall
         self.judged.tell()
 
+    def renew(self) -> None:
+        """Have the incidents of the desk on the wall, between two steps."""
+        self.given = replace(self.given, incidents=self.desk.shown())
+        self.renewed.tell()
+
 
 class ServedBoard:
     """A real web server with a board, in the event loop of the caller."""
@@ -79,7 +90,7 @@ class ServedBoard:
     ) -> None:
         self.data = data
         self.access = access or Access("127.0.0.1:0", session_key=KEY)
-        self.board = BoardRoutes(data, self.access, language, patience, now)
+        self.board = BoardRoutes(data, self.access, data.desk, language=language, patience=patience, now=now)
         self.server = HttpServer(
             f"127.0.0.1:{port}",
             dict,
@@ -110,9 +121,14 @@ class BoardThread:
     """The same in a thread, for a browser that is driven without an event loop; it can be restarted."""
 
     def __init__(
-        self, wall: Wall, tokens: Tokens | None = None, shown: ServiceMap | None = None, **options: Any
+        self,
+        wall: Wall,
+        tokens: Tokens | None = None,
+        shown: ServiceMap | None = None,
+        desk: GivenDesk | None = None,
+        **options: Any,
     ) -> None:
-        self.data = GivenBoard(wall, shown)
+        self.data = GivenBoard(wall, shown, desk)
         self._tokens = tokens
         self._options = options
         self._loop = asyncio.new_event_loop()
@@ -162,13 +178,18 @@ class BoardThread:
 
 
 async def _serve(kind: str, language: Any) -> None:
-    data = GivenBoard(wall_given(kind, int(time.time()), language=language))
-    async with served(data, port=8700, language=language) as board:
+    now = int(time.time())
+    data = GivenBoard(
+        wall_given(kind, now, language=language), desk=busy_desk(now) if kind == "busy" else None
+    )
+    async with served(data, port=PORT, language=language) as board:
         print(board.url)  # noqa: T201 - a program
         while True:
             await asyncio.sleep(5)
             now = int(time.time())
             made = wall_given(kind, now, language=language)
+            if kind == "busy":
+                made = replace(made, incidents=data.desk.shown())
             data.show(made if kind == "stale" else replace(made, at=now - 12))
 
 

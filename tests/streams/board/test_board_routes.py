@@ -53,21 +53,11 @@ async def test_the_wall_is_what_the_data_say_with_null_for_what_is_not_known() -
     assert found["zone"] == "Asia/Tokyo"
 
 
-async def test_the_incidents_are_those_of_the_data() -> None:
-    async with (
-        served(GivenBoard(wall_given("busy"))) as board,
-        browser() as session,
-        session.get(f"{board.url}/board/incidents") as answer,
-    ):
-        found = (await answer.json())["incidents"]
-    assert [one["verdict"] for one in found] == ["spike", "fatal", "absence"]
-
-
 async def test_data_that_cannot_be_had_are_a_503_with_one_line() -> None:
     data = given()
     data.trouble = "the history cannot be read (Input/output error); look at the disk"
     async with served(data) as board, browser() as session:
-        for path in ("wall", "incidents", "map"):
+        for path in ("wall", "map"):
             async with session.get(f"{board.url}/board/{path}") as answer:
                 assert answer.status == 503
                 assert await answer.json() == {"error": data.trouble}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession
 from typer.testing import CliRunner
 
 from alerting.commands.command import Command
@@ -393,3 +394,47 @@ async def test_a_command_that_cannot_be_made_durable_ends_the_daemon(
         async with scenes() as there:
             await there.slack.press(there.page, "acknowledge")
             await there.until(lambda: not there.slack.sockets)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "shows"),
+    [
+        ("acknowledge", {}, "Acknowledged"),
+        ("snooze", {"for": "1h"}, "Snoozed"),
+        ("expected", {}, "Marked as expected"),
+        ("not_an_anomaly", {}, "Marked as not an anomaly"),
+    ],
+)
+async def test_an_action_on_the_board_shows_in_slack_as_a_press_does(
+    scenes: Scenes, path: str, body: dict[str, str], shows: str
+) -> None:
+    async with scenes() as there, ClientSession(there.slack.daemon) as session:
+        async with session.get("/board/session") as answer:
+            headers = {"X-Uneri-Proof": (await answer.json())["proof"]}
+        incident = there.daemon.pipeline.ongoing()[0].incident.id
+        sent = {**body, "by": "mika"}
+        url = f"/board/incidents/{incident}/{path}"
+        async with session.post(url, json=sent, headers=headers) as answer:
+            assert (answer.status, (await answer.json())["said"]) == (200, "done")
+        await there.until(lambda: shows in there.shown)
+        assert "mika" in there.shown
+        await there.until(lambda: any(shows in line and "mika" in line for line in lines(there)))
+
+
+async def test_a_memo_of_the_board_is_in_the_message_and_every_open_board_is_told(scenes: Scenes) -> None:
+    async with scenes() as there, ClientSession(there.slack.daemon) as session:
+        async with session.get("/board/session") as answer:
+            headers = {"X-Uneri-Proof": (await answer.json())["proof"]}
+        told = there.daemon._history._board.renewed.number
+        incident = there.daemon.pipeline.ongoing()[0].incident.id
+        memo = {"incident": incident, "text": "ios 3.2.1 retries", "by": "mika"}
+        async with session.post("/board/memos", json=memo, headers=headers) as answer:
+            assert answer.status == 200
+        assert there.daemon._history._board.renewed.number == told + 1
+        await there.until(lambda: "ios 3.2.1 retries" in there.shown)
+        await there.slack.press(there.page, "acknowledge")
+        await there.until(lambda: there.daemon._history._board.renewed.number == told + 2)
+
+
+def lines(there: Scene) -> list[str]:
+    return [line for one in there.slack.messages[1:] for line in shown(one).splitlines()]

@@ -415,3 +415,11 @@ def test_a_certificate_that_cannot_be_used_is_refused_in_one_line(tmp_path: Path
         assert "\n" not in str(refused.value)
         with pytest.raises(DoorError, match=r"^local\.tls: "):
             door({}, listen="127.0.0.1:0", tls=tls.model_dump())
+
+
+def test_the_comment_beside_a_hash_names_the_token_and_nothing_else_does(tmp_path: Path) -> None:
+    named, bare = new_token(), new_token()
+    file = tmp_path / "tokens"
+    file.write_text(f"operate  {hash_of(named)}   #  on-call   desk\noperate {hash_of(bare)}\n")
+    tokens = load_tokens(TokensSettings(file=str(file)), TOKENS)
+    assert [tokens.name(each) for each in (named, bare, OPERATE, "unknown")] == ["on-call desk", "", "", ""]
