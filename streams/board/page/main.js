@@ -5,6 +5,7 @@ import { Figures } from "./figures.js";
 import { IncidentsPage } from "./incidents.js";
 import { keep, kept } from "./kept.js";
 import { worst } from "./level.js";
+import { MapPage } from "./map.js";
 import { Rotation } from "./rotation.js";
 import { hasSession, signIn, signOut, tokenInAddress } from "./session.js";
 import { Banner, DeskHeader, openOf, stateOf, TvHeader } from "./shell.js";
@@ -20,7 +21,7 @@ const tv = asked.has("wall");
 const tvPages = (asked.get("wall") || "overview,month,rankings").split(",").filter((page) => TV_PAGES.includes(page));
 
 // What each page shows; all of them take the same.
-const PAGES = { wall: DeskWall, incidents: IncidentsPage };
+const PAGES = { wall: DeskWall, map: MapPage, incidents: IncidentsPage };
 const placeNow = () => placeIn(location.search, PAGES);
 
 // The daemon's clock: that of a television is often wrong.
@@ -56,6 +57,15 @@ const actions = {
     history.pushState(null, "", address);
     update({ place: placeNow() });
     scrollTo(0, 0);
+  },
+  // The same page with another part of its address: a step that can be taken back, and one that cannot.
+  turn: (address) => {
+    history.pushState(null, "", address);
+    update({ place: placeNow() });
+  },
+  stay: (address) => {
+    history.replaceState(null, "", address);
+    update({ place: placeNow() });
   },
   turnLook: () => {
     const look = LOOKS[(LOOKS.indexOf(view.look) + 1) % LOOKS.length];

@@ -80,6 +80,7 @@ export const DeskHeader = ({ view, actions, figures, words, clock }) => {
     <p class="brand"><svg viewBox="0 0 32 20" aria-hidden="true"><path d="M2 13c5 0 6-9 11-9s5 8 10 8c3 0 5-3 7-3" /></svg>${words.name}</p>
     <nav aria-label=${words.pages}>
       <${PageLink} to="wall" place=${place} go=${actions.go}>${words.wall}</${PageLink}>
+      <${PageLink} to="map" place=${place} go=${actions.go}>${words.map.nav}</${PageLink}>
       <${PageLink} to="incidents" place=${place} go=${actions.go}>${words.incidents}${open > 0 && html` <span class="count">${open}</span>`}</${PageLink}>
     </nav>
     <${State} ...${{ wall, state, words }} />

@@ -1,6 +1,7 @@
 // The wall: on a desk, all of it, to scroll; on a screen on the wall, one page that fits, then the next.
 import { calls, OpenRows, QuietRow } from "./incidents.js";
 import { byWorst } from "./level.js";
+import { TvMap } from "./map_tv.js";
 import {
   CallsTile,
   ConcurrencyTile,
@@ -15,7 +16,7 @@ import {
 } from "./tiles.js";
 import { html } from "./view.js";
 
-export const TV_PAGES = ["overview", "calls", "month", "rankings"];
+export const TV_PAGES = ["overview", "calls", "month", "rankings", "map"];
 
 const MOST = 12; // tiles of one kind on a desk
 
@@ -85,7 +86,7 @@ const Overview = ({ wall, common, now }) => {
   </div>`;
 };
 
-export const TvWall = ({ wall, page, figures, words, look, now }) => {
+export const TvWall = ({ wall, page, figures, words, look, now, actions }) => {
   const common = { figures, words, look };
   if (wall.at === null) return html`<p class="tile empty">${words.nothing}</p>`;
   const open = html`<${Open} wall=${wall} most=${1} now=${now} ...${common} />`;
@@ -101,5 +102,6 @@ export const TvWall = ({ wall, page, figures, words, look, now }) => {
       <${RankingTile} which="used" rankings=${wall.rankings} most=${5} ...${common} /><${RankingTile} which="slowest" rankings=${wall.rankings} most=${5} ...${common} />
       ${open}
     </div>`;
+  if (page === "map") return html`<div class="tv-page one"><${TvMap} wall=${wall} actions=${actions} ...${common} />${open}</div>`;
   return html`<${Overview} wall=${wall} common=${common} now=${now} />`;
 };

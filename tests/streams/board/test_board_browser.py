@@ -62,9 +62,9 @@ def given(kind: str = "calm", language: Any = "en", **changes: Any) -> Wall:
 def test_it_fits_every_screen_and_nothing_goes_wrong(browser: Browser, kind: str, language: str) -> None:
     with BoardThread(given(kind, language)) as board, Shown(browser, board.url) as shown:
         shown.page.wait_for_selector(".desk")
-        for width, page in product(WIDTHS, ("wall", "incidents")):
+        for width, page in product(WIDTHS, ("/", "/?map", "/?incidents")):
             shown.page.set_viewport_size({"width": width, "height": 900})
-            shown.page.locator("nav a").nth(0 if page == "wall" else 1).click()
+            shown.page.locator(f'nav a[href="{page}"]').click()
             over = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
             assert shown.page.evaluate(over) == 0, (width, page)
         assert shown.wrong == []
@@ -302,8 +302,9 @@ def test_the_keyboard_reaches_everything_and_pages_have_addresses(
         page.wait_for_selector(".desk")
         page.keyboard.press("Tab")
         expect(page.get_by_text("Skip to content")).to_be_focused()
-        page.keyboard.press("Tab")
-        page.keyboard.press("Tab")
+        for name in ("Wall", "Map", "Incidents"):
+            page.keyboard.press("Tab")
+            expect(page.get_by_role("link", name=name)).to_be_focused()
         expect(page.get_by_role("link", name="Incidents")).to_be_focused()
         page.keyboard.press("Enter")
         expect(page.get_by_role("link", name="Incidents")).to_have_attribute("aria-current", "page")
