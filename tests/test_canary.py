@@ -164,6 +164,8 @@ async def test_a_daemon_that_used_every_secret_shows_none(
                     "/board/incidents",
                     f"/board/incidents/{command.incident}",
                     "/board/session",
+                    "/board/scope?scope=table:items",
+                    "/board/scopes?like=items",
                     "/incidents",
                     "/labels",
                     "/readyz",

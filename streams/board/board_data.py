@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from alerting.incidents.incident import Incident
+from streams.board.scope_asked import AskedScope
+from streams.board.scope_page import FoundScopes, ScopePage
 from streams.board.service_map import ServiceMap
 from streams.board.step_signal import StepSignal
 from streams.board.wall import Wall
@@ -56,4 +58,26 @@ class BoardData(Protocol):
         ------
         BoardDataError
             When another process has them and does not answer.
+        """
+
+    async def scope(self, asked: AskedScope) -> ScopePage | FoundScopes:
+        """Return the page of a scope, or the scopes that the address may mean.
+
+        Raises
+        ------
+        BoardDataError
+            When the history cannot be read, or takes too long.
+        streams.board.scope_finder.UnknownScopeError
+            When there is no such scope.
+        streams.board.scope_range.BadRangeError
+            When the range is none.
+        """
+
+    async def scopes(self, like: str) -> FoundScopes:
+        """Return the scopes with a name like this.
+
+        Raises
+        ------
+        BoardDataError
+            When the history cannot be read.
         """

@@ -12,6 +12,7 @@ from streams.board.incident_actions import IncidentActions
 from streams.board.incident_desk import IncidentDesk
 from streams.board.incident_routes import IncidentRoutes
 from streams.board.json_answer import in_json, refused
+from streams.board.scope_routes import ScopeRoutes
 from streams.board.sign_in import SignIn
 from streams.board.step_json import StepJson
 from streams.board.wall_json import WallJson
@@ -53,6 +54,7 @@ class BoardRoutes:
         self._assets = BoardAssets(language)
         self._walls = WallJson(data)
         self._maps = StepJson(data.judged, data.map)
+        self._scopes = ScopeRoutes(data)
         self._sign_in = SignIn(access)
         self._incidents = IncidentRoutes(desk)
         self._actions = IncidentActions(desk, access, commands, now)
@@ -70,6 +72,7 @@ class BoardRoutes:
             web.get("/board/assets/{digest}/{name}", self._assets.file),
             web.get("/board/wall", self._wall),
             web.get("/board/map", self._map),
+            *self._scopes.routes(),
             web.get("/board/events", self._stream.answer, allow_head=False),
             web.get("/board/session", self._sign_in.show, allow_head=False),
             web.post("/board/session", self._sign_in.begin),

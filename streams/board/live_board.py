@@ -14,9 +14,14 @@ from config.settings import Settings
 from detectors.model.scope import ACCOUNT
 from detectors.state.state import StateError
 from streams.board.board_data import BoardDataError, BoardIncidents
+from streams.board.history_queries import HistoryQueries
+from streams.board.live_scopes import LiveScopes
 from streams.board.map_making import service_map
 from streams.board.map_series import MapSeries, map_series
 from streams.board.open_verdicts import OpenVerdicts
+from streams.board.scope_asked import AskedScope
+from streams.board.scope_events import BoardPast
+from streams.board.scope_page import FoundScopes, ScopePage
 from streams.board.service_map import ServiceMap
 from streams.board.step_signal import StepSignal
 from streams.board.wall import Wall, WallAccount, WallLearning, WallState
@@ -49,6 +54,8 @@ class LiveBoard:
         Returns the steps that are not in a file yet, or only just: ``Segments.recent``.
     incidents
         Returns those that have not ended.
+    past
+        Returns what is remembered besides what was measured.
     clock
         Wall time, epoch seconds.
     """
@@ -61,6 +68,7 @@ class LiveBoard:
         steps: Callable[[], list[bytes]],
         incidents: Callable[[], BoardIncidents],
         *,
+        past: Callable[[], BoardPast] = BoardPast,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._judged = judged
@@ -75,6 +83,8 @@ class LiveBoard:
         self._on_map: MapSeries | None = None
         self._months: tuple[int, Months] | None = None  # with the hour of which they are
         self._making = asyncio.Lock()
+        queries = HistoryQueries(place, steps, lambda: judged.number)
+        self._scopes = LiveScopes(queries, settings, past)
 
     @property
     def judged(self) -> StepSignal:
@@ -118,6 +128,14 @@ class LiveBoard:
     async def incidents(self) -> list[dict[str, object]]:
         """Return the incidents that have not ended, oldest first."""
         return self._incidents().shown
+
+    async def scope(self, asked: AskedScope) -> ScopePage | FoundScopes:
+        """Return the page of a scope; see ``BoardData``."""
+        return await self._scopes.scope(asked)
+
+    async def scopes(self, like: str) -> FoundScopes:
+        """Return the scopes with a name like this; see ``BoardData``."""
+        return await self._scopes.scopes(like)
 
     def _looked(self, place: str, steps: Sequence[bytes]) -> HistoryView:
         view = self._view = self._view or HistoryView(HistoryFolder(place))

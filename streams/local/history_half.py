@@ -9,6 +9,7 @@ from config.settings import Settings
 from streams.board.board_data import BoardIncidents
 from streams.board.board_routes import BoardRoutes
 from streams.board.pipeline_desk import PipelineDesk
+from streams.board.scope_events import BoardPast
 from streams.board.step_signal import StepSignal
 from streams.notify.delivery_half import DeliveryHalf
 from streams.notify.incidents_route import ongoing_to_json
@@ -58,7 +59,7 @@ class HistoryHalf:
             self.segments = Segments(1)
             self._writer = HistoryWriter(self.segments, place, HistoryBounds.of(kept), metrics, changed)
         steps: Callable[[], list[bytes]] = self.segments.recent if self.segments else recent
-        self._board = LiveBoard(self.judged, current, place, steps, self._incidents)
+        self._board = LiveBoard(self.judged, current, place, steps, self._incidents, past=self._past)
         self._commands = metrics.commands
         self._desk = PipelineDesk(
             lambda: delivery.pipeline,
@@ -75,6 +76,17 @@ class HistoryHalf:
             return BoardIncidents((), [])
         shown = ongoing_to_json(pipeline, self._delivery.links)
         return BoardIncidents([one.incident for one in pipeline.ongoing()], shown)
+
+    def _past(self) -> BoardPast:
+        pipeline = self._delivery.pipeline
+        if pipeline is None:  # not started yet
+            return BoardPast()
+        return BoardPast(
+            [(one.incident, one.sent) for one in pipeline.tracked()],
+            pipeline.memos,
+            self._delivery.changes,
+            self._delivery.links,
+        )
 
     def routes(self, access: Access) -> list[web.RouteDef]:
         """Return the routes of the board."""

@@ -1,7 +1,7 @@
 // A chart of times and values: what is observed, solid, over what was before, dotted, with what is expected behind.
 import { Component, createRef, html } from "./view.js";
 
-const colour = (element, name) => getComputedStyle(element).getPropertyValue(name).trim();
+export const colour = (element, name) => getComputedStyle(element).getPropertyValue(name).trim();
 
 // Draws `now`, `before`, `lower` and `upper` from `start` in steps of `step` seconds. `kind` is calls or month; `look`
 // and `tall` redraw when colours or sizes change.
@@ -52,59 +52,62 @@ export class Chart extends Component {
   }
 
   make() {
-    const place = this.place.current;
     this.plot?.destroy();
+    this.plot = new uPlot(this.options(), this.data(), this.place.current);
+  }
+
+  options() {
+    const place = this.place.current;
     const { figures, kind, start, tv } = this.props;
     const style = getComputedStyle(place);
     const font = (this.font = parseFloat(style.fontSize));
-    const dim = colour(place, "--dim");
-    const rule = colour(place, "--rule");
     const line = font / 6.5;
-    const axis = { stroke: dim, font: `${font}px ${style.fontFamily}`, ticks: { show: false }, grid: { stroke: rule, width: 1 } };
+    const axis = {
+      stroke: colour(place, "--dim"),
+      font: `${font}px ${style.fontFamily}`,
+      ticks: { show: false },
+      grid: { stroke: colour(place, "--rule"), width: 1 },
+    };
     const days = (plot) => {
       const every = [1, 2, 5, 7, 10].find((each) => (plot.bbox.width / devicePixelRatio / 31) * each > font * 2.6) ?? 15;
       return Array.from({ length: 31 }, (_, day) => start + day * 86400).filter((_, day) => day % every === 0);
     };
-    this.plot = new uPlot(
-      {
-        ...this.size(),
-        padding: [font * 0.6, font * 1.8, 0, 0],
-        legend: { show: false },
-        select: { show: false },
-        cursor: tv ? { show: false } : { y: false, points: { size: 7 }, drag: { x: false, y: false } },
-        hooks: { setCursor: [(plot) => this.state.at !== (plot.cursor.idx ?? null) && this.setState({ at: plot.cursor.idx ?? null })] },
-        tzDate: (at) => uPlot.tzDate(new Date(at * 1000), figures.zone),
-        scales: { y: { range: (_, least, most) => [Math.min(0, least ?? 0), (most || 1) * 1.06] } },
-        axes: [
-          {
-            ...axis,
-            space: font * 6,
-            size: font * 1.9,
-            gap: font * 0.4,
-            grid: { show: false },
-            ...(kind === "month" ? { splits: days } : {}),
-            values: (_, at) => at.map((each) => (kind === "month" ? `${1 + Math.round((each - start) / 86400)}` : figures.time(each))),
-          },
-          {
-            ...axis,
-            space: font * (tv ? 1.5 : 3),
-            gap: font * 0.5,
-            size: (_, values) => Math.max(2, ...(values ?? []).map((each) => each.length)) * font * 0.62 + font * 0.9,
-            values: (_, each) => each.map((value) => figures.number(value)),
-          },
-        ],
-        series: [
-          {},
-          { stroke: "transparent", points: { show: false } },
-          { stroke: "transparent", points: { show: false } },
-          { stroke: colour(place, "--before"), width: line, dash: [line * 1.1, line * 2], cap: "round", points: { show: false } },
-          { stroke: colour(place, "--line"), width: line * 1.15, points: { show: false } },
-        ],
-        bands: [{ series: [2, 1], fill: colour(place, "--band") }],
-      },
-      this.data(),
-      place,
-    );
+    return {
+      ...this.size(),
+      padding: [font * 0.6, font * 1.8, 0, 0],
+      legend: { show: false },
+      select: { show: false },
+      cursor: tv ? { show: false } : { y: false, points: { size: 7 }, drag: { x: false, y: false } },
+      hooks: { setCursor: [(plot) => this.state.at !== (plot.cursor.idx ?? null) && this.setState({ at: plot.cursor.idx ?? null })] },
+      tzDate: (at) => uPlot.tzDate(new Date(at * 1000), figures.zone),
+      scales: { y: { range: (_, least, most) => [Math.min(0, least ?? 0), (most || 1) * 1.06] } },
+      axes: [
+        {
+          ...axis,
+          space: font * 6,
+          size: font * 1.9,
+          gap: font * 0.4,
+          grid: { show: false },
+          ...(kind === "month" ? { splits: days } : {}),
+          values: (_, at) => at.map((each) => (kind === "month" ? `${1 + Math.round((each - start) / 86400)}` : figures.time(each))),
+        },
+        {
+          ...axis,
+          space: font * (tv ? 1.5 : 3),
+          gap: font * 0.5,
+          size: (_, values) => Math.max(2, ...(values ?? []).map((each) => each.length)) * font * 0.62 + font * 0.9,
+          values: (_, each) => each.map((value) => figures.number(value)),
+        },
+      ],
+      series: [
+        {},
+        { stroke: "transparent", points: { show: false } },
+        { stroke: "transparent", points: { show: false } },
+        { stroke: colour(place, "--before"), width: line, dash: [line * 1.1, line * 2], cap: "round", points: { show: false } },
+        { stroke: colour(place, "--line"), width: line * 1.15, points: { show: false } },
+      ],
+      bands: [{ series: [2, 1], fill: colour(place, "--band") }],
+    };
   }
 
   render({ title, note, label, figures, words, start, step, now, before = [], kind, lower = [], level = 2 }, { at }) {

@@ -25,6 +25,8 @@ export class Figures {
     this.two = new Intl.NumberFormat(language, { maximumSignificantDigits: 2 });
     this.clock = times(language, zone, { hour: "2-digit", minute: "2-digit" });
     this.named = times(language, zone, { timeZoneName: "short" });
+    this.day = times(language, zone, { month: "short", day: "numeric" });
+    this.minute = times("sv", zone, { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" });
     this.date = times(language, zone, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
   }
 
@@ -106,6 +108,15 @@ export class Figures {
 
   time(at) {
     return this.clock.format(at * 1000);
+  }
+
+  isMidnight(at) {
+    return this.minute.format(at * 1000).endsWith("00:00");
+  }
+
+  // A time of the zone as a field for dates and times has it.
+  local(at) {
+    return this.minute.format(at * 1000).replace(" ", "T");
   }
 
   zoneName(at) {

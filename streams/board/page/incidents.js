@@ -82,7 +82,7 @@ const safe = (url) => {
 };
 
 // A link only where it leads to the web: what an event says may be anything.
-const Link = ({ to, children }) => (safe(to) ? html`<a href=${to} rel="noreferrer">${children}</a>` : children);
+export const Link = ({ to, children }) => (safe(to) ? html`<a href=${to} rel="noreferrer">${children}</a>` : children);
 
 const Part = ({ title, children }) =>
   html`<div>
@@ -115,7 +115,7 @@ const Memos = ({ of, figures, words, now }) =>
 
 const clientOf = (request) => [request.client?.name, request.client?.version, request.client?.tenant].filter(Boolean).join(" ");
 
-const Examples = ({ of, figures, words }) =>
+export const Examples = ({ of, figures, words }) =>
   of?.length > 0 &&
   html`<div class="examples">
     <h3 class="aside">${words.examples}</h3>

@@ -7,6 +7,7 @@ import { keep, kept } from "./kept.js";
 import { worst } from "./level.js";
 import { MapPage } from "./map.js";
 import { Rotation } from "./rotation.js";
+import { ScopePage } from "./scope.js";
 import { hasSession, signIn, signOut, tokenInAddress } from "./session.js";
 import { Banner, DeskHeader, openOf, stateOf, TvHeader } from "./shell.js";
 import { SignInPage } from "./sign_in.js";
@@ -21,7 +22,7 @@ const tv = asked.has("wall");
 const tvPages = (asked.get("wall") || "overview,month,rankings").split(",").filter((page) => TV_PAGES.includes(page));
 
 // What each page shows; all of them take the same.
-const PAGES = { wall: DeskWall, map: MapPage, incidents: IncidentsPage };
+const PAGES = { wall: DeskWall, map: MapPage, incidents: IncidentsPage, scope: ScopePage };
 const placeNow = () => placeIn(location.search, PAGES);
 
 // The daemon's clock: that of a television is often wrong.

@@ -1,5 +1,6 @@
 // What is around every page: the state of everything, how old the data are, where else to go.
 import { addressOf } from "./address.js";
+import { Find } from "./find.js";
 import { calls } from "./incidents.js";
 import { Inner } from "./inner.js";
 import { Shape } from "./level.js";
@@ -83,6 +84,7 @@ export const DeskHeader = ({ view, actions, figures, words, clock }) => {
       <${PageLink} to="map" place=${place} go=${actions.go}>${words.map.nav}</${PageLink}>
       <${PageLink} to="incidents" place=${place} go=${actions.go}>${words.incidents}${open > 0 && html` <span class="count">${open}</span>`}</${PageLink}>
     </nav>
+    <${Find} words=${words} actions=${actions} />
     <${State} ...${{ wall, state, words }} />
     <p class="about">
       ${wall && wall.accounts.length > 0 && html`<span title=${wall.accounts.map((one) => one.name).join(", ")}>${words.accounts(wall.accounts.length)}</span>`}

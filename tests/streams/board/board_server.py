@@ -17,8 +17,11 @@ from typing import Any, Self, TypeVar
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
+from detectors.model.scope import Scope
 from streams.board.board_data import BoardDataError
 from streams.board.board_routes import BoardRoutes
+from streams.board.scope_asked import AskedScope
+from streams.board.scope_page import FoundScopes, ScopePage
 from streams.board.service_map import ServiceMap
 from streams.board.step_signal import StepSignal
 from streams.board.wall import Wall
@@ -28,6 +31,7 @@ from streams.process.http_server import HttpServer
 from streams.process.tokens import Tokens
 from tests.streams.board.desk_given import GivenDesk, busy_desk
 from tests.streams.board.map_given import map_given
+from tests.streams.board.scope_given import page_given, scopes_given
 from tests.streams.board.wall_given import KINDS, wall_given
 
 _T = TypeVar("_T")
@@ -45,6 +49,7 @@ class GivenBoard:
         self.desk.told = self.renew
         self.given_map = shown or map_given("busy" if wall.incidents else "calm", wall.at or wall.now)
         self.given = wall if desk is None else replace(wall, incidents=desk.shown())
+        self.more: list[Scope] = []  # scopes besides those of the invented backend
         self.trouble: str | None = None
         self.asked = 0
 
@@ -58,6 +63,14 @@ class GivenBoard:
         if self.trouble:
             raise BoardDataError(self.trouble)
         return replace(self.given_map, at=self.given.at)
+
+    async def scope(self, asked: AskedScope) -> ScopePage | FoundScopes:
+        if self.trouble:
+            raise BoardDataError(self.trouble)
+        return page_given(asked, self.given, *self.more)
+
+    async def scopes(self, like: str) -> FoundScopes:
+        return scopes_given(*self.more).like(like)
 
     async def incidents(self) -> list[dict[str, object]]:
         if self.trouble:

@@ -1,87 +1,28 @@
 """The wall of a daemon shows the figures of its engine."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from alerting.messages import examples
-from config.settings import Settings
 from detectors.latency.histogram import bins_of, quantile
 from detectors.model.finding import Trace, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import Scope
-from detectors.model.series import Series
-from streams.board.board_data import BoardDataError, BoardIncidents
-from streams.board.live_board import LiveBoard
+from streams.board.board_data import BoardDataError
 from streams.board.open_verdicts import OpenVerdicts
-from streams.board.step_signal import StepSignal
 from streams.board.wall import Wall
 from streams.store.bounds import HistoryBounds
 from streams.store.history_files import HistoryFolder
 from streams.store.history_keeper import HistoryKeeper
 from streams.store.segments import Segments
+from tests.streams.board.judged_week import AT, PER_MINUTE, STEP, STEPS, Judged, board_of
 from tests.streams.store.backend import START, Backend, requests
 
-DAYS = 8
-AT = START + DAYS * 86400 + 90 * 60  # not on the hour: some steps are in no file
-PER_MINUTE = 6
-STEP = 300
-STEPS = 4 * 3600 // STEP
-SETTINGS = Settings.model_validate(
-    {
-        "judge": {"young": 3600},
-        "time": {"step": STEP},
-        "limits": {"tables": {"items": {"wcu": 1.0}}, "accounts": {"1": 0.01}},
-        "accounts": {"1": {"name": "game-prod"}},
-        "digest": {"timezone": "Asia/Tokyo"},
-    }
-)
 ITEMS = Scope("table", "aws", "1", "eu-west-1", "items")
 TRACE = Trace(start=0, step=60, now=[1.0], last_week=[1.0], lower=[0.0], upper=[2.0])
 TABLE = {"kind": "table", "cloud": "aws", "account": "1", "region": "eu-west-1", "name": "items"}
-
-
-def board_of(place: Path | None, held: Segments, now: float = AT, incidents: Any = None) -> LiveBoard:
-    return LiveBoard(
-        StepSignal(),
-        lambda: SETTINGS,
-        None if place is None else str(place),
-        held.recent,
-        lambda: incidents or BoardIncidents((), []),
-        clock=lambda: now,
-    )
-
-
-class Judged:
-    """A backend that was judged for a week and a day, its history, and the newest judgement."""
-
-    def __init__(self, place: Path) -> None:
-        self.place, self.held = place, Segments(1)
-        self.backend = Backend(settings=SETTINGS)
-        keeper = HistoryKeeper(HistoryFolder(str(place)), HistoryBounds(35, 400, 1 << 40))
-        lines = requests((AT - START) // 60, per_minute=PER_MINUTE, late=False)
-        for first in range(0, len(lines), 10_000):
-            self.held.feed(self.backend.feed(lines[first : first + 10_000]))
-            self.held.feed([] if first + 10_000 < len(lines) else self.backend.finish())
-            for segment in self.held.complete():
-                keeper.write(segment)
-                self.held.forget(segment)
-        keeper.tidy(self.held.until)
-        self.judgement, self.series = self.backend.judgements[-1]
-
-    def of(self, kind: str, measure: str) -> list[int]:
-        return [
-            row
-            for row, one in enumerate(self.series)
-            if isinstance(one, Series) and (one.place.kind, one.measure) == (kind, measure)
-        ]
-
-
-@pytest.fixture(scope="module")
-def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
-    return Judged(tmp_path_factory.mktemp("history"))
 
 
 @pytest.fixture

@@ -1,0 +1,118 @@
+"""The pages of scopes, from the history and from what is remembered of incidents."""
+
+from collections.abc import Callable
+
+from alerting.incidents.digest_time import zone_of
+from config.settings import Settings
+from streams.board.board_data import BoardDataError
+from streams.board.curves import CurveReader
+from streams.board.history_queries import HistoryQueries
+from streams.board.open_verdicts import OpenVerdicts
+from streams.board.scope_asked import AskedScope
+from streams.board.scope_events import BoardPast, ScopeEvents
+from streams.board.scope_finder import ScopeFinder
+from streams.board.scope_measures import ScopeMeasures
+from streams.board.scope_neighbours import NeighbourReader
+from streams.board.scope_page import FoundScopes, ScopePage
+from streams.board.scope_range import ShownRange
+from streams.store.coarser import TEN_MINUTES
+from streams.store.history_view import HistoryView
+
+
+class LiveScopes:
+    """Makes the page of a scope when somebody asks for it, in a worker thread.
+
+    Parameters
+    ----------
+    queries
+        Read the history.
+    settings
+        Returns the configuration in force.
+    past
+        Returns what is remembered besides what was measured.
+    """
+
+    def __init__(
+        self,
+        queries: HistoryQueries,
+        settings: Callable[[], Settings],
+        past: Callable[[], BoardPast],
+    ) -> None:
+        self._queries = queries
+        self._settings = settings
+        self._past = past
+
+    async def scope(self, asked: AskedScope) -> ScopePage | FoundScopes:
+        """Return the page, or the scopes that the address may mean.
+
+        Raises
+        ------
+        BoardDataError
+            When the history cannot be read.
+        UnknownScopeError
+            When there is no such scope.
+        BadRangeError
+            When the range is none.
+        """
+        past = self._past()
+        return await self._queries.ask(lambda view: self._page(view, asked, past))
+
+    async def scopes(self, like: str) -> FoundScopes:
+        """Return the scopes with a name like this.
+
+        Raises
+        ------
+        BoardDataError
+            When the history cannot be read.
+        """
+        return await self._queries.ask(lambda view: self._finder(view).like(like))
+
+    def _finder(self, view: HistoryView) -> ScopeFinder:
+        return ScopeFinder((key for _, key in view.names), self._account_name)
+
+    def _account_name(self, account: str) -> str:
+        one = self._settings().accounts.get(account)
+        return account if one is None or not one.name else one.name
+
+    def _page(self, view: HistoryView, asked: AskedScope, past: BoardPast) -> ScopePage | FoundScopes:
+        settings, at = self._settings(), view.end
+        if at is None:
+            raise BoardDataError(
+                "nothing has been counted yet: the first values come a minute after an event"
+            )
+        finder = self._finder(view)
+        found = finder.exactly(asked.about, asked.given)
+        if len(found) > 1:
+            return finder.listed(found)
+        [scope] = found
+        zone, step = zone_of(settings.digest), settings.time.step
+        shown = ShownRange.of(asked.range, at, zone)
+        grid = shown.grid(step, zone)
+        reader = CurveReader(view, at)
+        events = ScopeEvents(past, scope, shown.first, shown.end)
+        open_ = [incident for incident, _ in past.incidents if incident.end is None]
+        verdicts, board = OpenVerdicts(open_), settings.board
+        measures = ScopeMeasures(view, step, reader, scope)
+        neighbours = NeighbourReader(view, reader, scope, grid.first, shown.end, fine=grid.step < TEN_MINUTES)
+        return ScopePage(
+            scope=scope.to_json(),
+            label=scope.label,
+            account=self._account_name(scope.account),
+            at=at,
+            range=shown.name,
+            first=shown.first,
+            end=shown.end,
+            start=grid.first,
+            step=grid.step,
+            points=grid.steps,
+            verdict=verdicts.worst(lambda other, _: other == scope),
+            limits=measures.limits(verdicts, board),
+            measures=measures.measures(grid, shown.end, verdicts, events.named(), board),
+            callers=neighbours.callers(),
+            callees=neighbours.callees(),
+            incidents=events.incidents(),
+            changes=events.changes(),
+            memos=events.memos(),
+            examples=events.examples(),
+            links=events.links(),
+        )

@@ -1,0 +1,120 @@
+// The chart of one measure over any range: observed over last week's, what was expected behind, the extremes of each
+// point, and what happened meanwhile. It is read with the arrow keys, too; a range that is drawn over it is looked at.
+import { Chart, colour } from "./chart.js";
+import { html } from "./view.js";
+
+const KEYS = { ArrowLeft: -1, ArrowRight: 1, PageUp: -12, PageDown: 12, Home: -Infinity, End: Infinity };
+const NARROWEST = 10; // pixels of a drawn range; less is a click
+const DAY = 86400;
+
+export class ScopeChart extends Chart {
+  componentDidUpdate(before) {
+    const { look, figures, curve, marks, start, step, points } = this.props;
+    const same = before.look === look && before.figures === figures && before.points === points && before.start === start && before.step === step;
+    if (!same) this.make();
+    else if (before.curve !== curve || before.marks !== marks) this.plot.setData(this.data());
+  }
+
+  data() {
+    const { start, step, points, curve } = this.props;
+    const fill = (values) => Array.from({ length: points }, (_, place) => values[place] ?? null);
+    return [
+      Array.from({ length: points }, (_, place) => start + place * step),
+      ...["lower", "upper", "least", "most", "before", "expected", "observed"].map((name) => fill(curve[name])),
+    ];
+  }
+
+  options() {
+    const options = super.options();
+    const place = this.place.current;
+    const { figures, step, points, zoom } = this.props;
+    this.inks = { critical: colour(place, "--critical"), warning: colour(place, "--warning"), quiet: colour(place, "--dim") };
+    const [x, y] = options.axes;
+    const span = step * points;
+    const [, , , before, now] = options.series;
+    const hidden = { stroke: "transparent", points: { show: false } };
+    const expected = { stroke: colour(place, "--before"), width: now.width * 0.5, points: { show: false } };
+    return {
+      ...options,
+      select: { show: true },
+      cursor: { y: false, points: { size: 7 }, drag: { x: true, y: false, setScale: false }, sync: { key: "scope" } },
+      hooks: {
+        setCursor: [(plot) => this.read(plot.cursor.idx)],
+        setSelect: [(plot) => plot.select.width > NARROWEST && zoom(...[0, plot.select.width].map((each) => Math.round(plot.posToVal(plot.select.left + each, "x"))))],
+        draw: [(plot) => this.mark(plot)],
+      },
+      axes: [{ ...x, values: (_, at) => at.map((each) => (span > 1.6 * DAY || figures.isMidnight(each) ? figures.day.format(each * 1000) : figures.time(each))) }, y],
+      series: [{}, hidden, hidden, hidden, hidden, before, expected, { ...now, width: now.width * (points > 300 ? 0.75 : 1) }],
+      bands: [...options.bands, { series: [4, 3], fill: colour(place, "--extremes") }],
+    };
+  }
+
+  // Draws what happened: incidents along the top, changes as lines, memos as dots.
+  mark(plot) {
+    const { ctx, bbox } = plot;
+    const size = devicePixelRatio;
+    const at = (time) => Math.min(bbox.left + bbox.width, Math.max(bbox.left, plot.valToPos(time, "x", true)));
+    ctx.save();
+    for (const { kind, from, to } of this.props.marks) {
+      const left = at(from);
+      ctx.fillStyle = this.inks[kind] ?? this.inks.quiet;
+      if (kind === "change") ctx.fillRect(left - size / 2, bbox.top, size, bbox.height);
+      else if (kind === "memo") {
+        ctx.beginPath();
+        ctx.arc(left, bbox.top + bbox.height - 4 * size, 3 * size, 0, 2 * Math.PI);
+        ctx.fill();
+      } else {
+        const width = Math.max(2 * size, at(to) - left);
+        ctx.fillRect(left, bbox.top, width, 4 * size);
+        ctx.globalAlpha = 0.08;
+        ctx.fillRect(left, bbox.top, width, bbox.height);
+        ctx.globalAlpha = 1;
+      }
+    }
+    ctx.restore();
+  }
+
+  read(at) {
+    if (this.state.at !== (at ?? null)) this.setState({ at: at ?? null });
+  }
+
+  press(event) {
+    const by = KEYS[event.key];
+    if (by === undefined) return;
+    event.preventDefault();
+    const last = this.props.points - 1;
+    const at = Math.min(last, Math.max(0, (this.state.at ?? last) + (this.state.at === null && by === -1 ? 0 : by)));
+    this.plot.setCursor({ left: this.plot.valToPos(this.props.start + at * this.props.step, "x"), top: 10 });
+    this.read(at);
+  }
+
+  said(at) {
+    const { start, step, curve, figures, words, measure } = this.props;
+    const value = (name) => curve[name][at] ?? null;
+    const of = (name) => figures.quantity(value(name), measure);
+    const when = start + at * step;
+    const parts = [`${step >= DAY ? figures.day.format(when * 1000) : figures.date.format(when * 1000)}: ${of("observed")}`];
+    if (value("most") !== null && value("most") !== value("least")) parts.push(words.scope.between(figures.number(value("least")), figures.number(value("most"))));
+    if (value("expected") !== null) parts.push(words.scope.expected(figures.number(value("expected")), figures.number(value("lower")), figures.number(value("upper"))));
+    if (value("before") !== null) parts.push(`${words.lastWeek} ${figures.number(value("before"))}`);
+    return parts.join(" · ");
+  }
+
+  render({ name, points }, { at }) {
+    return html`<div class="charted">
+      <p class="reading" aria-hidden="true">${at === null ? "\u00a0" : this.said(at)}</p>
+      <div
+        class="plot"
+        role="slider"
+        tabindex="0"
+        aria-label=${name}
+        aria-valuemin="0"
+        aria-valuemax=${points - 1}
+        aria-valuenow=${at ?? points - 1}
+        aria-valuetext=${this.said(at ?? points - 1)}
+        onKeyDown=${(event) => this.press(event)}
+        ref=${this.place}
+      ></div>
+    </div>`;
+  }
+}

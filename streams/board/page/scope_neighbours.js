@@ -1,0 +1,61 @@
+// Who calls a scope and whom it calls: how much, what part of the whole, and whether that is more calls or more a call.
+import { addressOf, scopeAddress } from "./address.js";
+import { Inner } from "./inner.js";
+import { html } from "./view.js";
+
+const NEW = Infinity;
+
+// How much more: a factor in words; what was not there before is new.
+const changed = (now, before, figures, words) => (before === null ? null : before === 0 ? (now > 0 ? words.scope.fresh : null) : figures.change(now, before));
+
+const each = (amount, calls) => (calls > 0 ? amount / calls : NEW);
+
+// More calls, or more a call: only for an amount that calls have more or less of.
+const why = ({ value, before, calls, calls_before }, counts, figures, words) => {
+  const all = changed(value, before, figures, words);
+  if (all === null) return null;
+  if (counts || before === 0 || !calls || !calls_before) return words.scope.onWeek(all);
+  const a = changed(calls, calls_before, figures, words);
+  const b = changed(each(value, calls), each(before, calls_before), figures, words);
+  return words.scope.split(all, a, b);
+};
+
+const Neighbour = ({ of, measure, figures, words, go, range }) => {
+  const amount = of.amounts[measure];
+  return html`<li>
+    <span class="what"><${Inner} to=${scopeAddress(of.scope) + range} go=${go}><bdi>${of.label}</bdi></${Inner}></span>
+    <span class="number">${figures.quantity(amount.value, measure)}</span>
+    <span class="part">${figures.percent(amount.share)}</span>
+    <svg class="meter" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
+      <rect class="whole" width="100" height="4" /><rect class="part" width=${Math.min(100, Math.max(0, (amount.share ?? 0) * 100)).toFixed(1)} height="4" />
+    </svg>
+    <span class="note">${why(amount, measure === "requests", figures, words) ?? words.scope.noWeek}</span>
+  </li>`;
+};
+
+const Kind = ({ of, by, place, figures, words, go, range }) => {
+  const measure = of.measures.includes(by) ? by : of.measures[0];
+  const { scope, page, ...more } = place;
+  return html`<section class="tile neighbours" data-neighbours=${of.kind}>
+    <header>
+      <h3 class="label">${words.scope.kinds[of.kind] ?? of.kind}</h3>
+      ${of.measures.length > 1 &&
+      html`<p class="by">
+        ${of.measures.map((one) => html`<${Inner} key=${one} to=${addressOf(page, scope, { ...more, by: one })} go=${go} current=${one === measure}>${figures.measure(one)[0]}</${Inner}>`)}
+      </p>`}
+    </header>
+    <ol class="rows">
+      ${[...of.neighbours]
+        .sort((a, b) => b.amounts[measure].value - a.amounts[measure].value)
+        .map((one) => html`<${Neighbour} of=${one} key=${JSON.stringify(one.scope)} ...${{ measure, figures, words, go, range }} />`)}
+    </ol>
+    ${of.more > 0 && html`<p class="note">${words.more(of.more)}</p>`}
+  </section>`;
+};
+
+export const Neighbours = ({ title, kinds, ...common }) =>
+  kinds.length > 0 &&
+  html`<section class="part-of" aria-label=${title}>
+    <h2>${title}</h2>
+    <div class="tiles">${kinds.map((of) => html`<${Kind} of=${of} key=${of.kind} by=${common.place.by} ...${common} />`)}</div>
+  </section>`;

@@ -1,0 +1,289 @@
+"""The measures of a scope over a range: observed, expected, a week before; and its limits."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from config.settings import BoardSettings
+from detectors.model.measures import LATENCIES, Measure
+from detectors.model.scope import FUNCTION, ROUTE, SERVICE, TABLE, Scope
+from streams.board.curves import CurveReader, Flags, Ids, SeriesCurves, curves
+from streams.board.open_verdicts import OpenVerdicts
+from streams.board.scope_page import Points, ScopeCurve, ScopeLimit, ScopeMeasure
+from streams.board.scope_range import DAY, WEEK
+from streams.board.step_grid import Floats, StepGrid, known
+from streams.board.wall import WallThreshold, WallVerdict
+from streams.board.wall_numbers import threshold_of
+from streams.store.history_files import MINUTES
+from streams.store.history_rows import HistoryRows
+from streams.store.history_view import HistoryView
+from streams.store.series_names import NOBODY
+from streams.store.step_rows import P50, P99
+
+_BESIDE: Final = {one.value + each for one in LATENCIES for each in (P50, P99)}
+_LATENCIES: Final = {*(one.value for one in LATENCIES), *_BESIDE}
+_REASON: Final = f"{Measure.THROTTLES}:"
+_ORDER: Final[dict[str, int]] = {
+    measure: place
+    for place, measure in enumerate(
+        (
+            Measure.REQUESTS,
+            Measure.ERRORS_USER,
+            Measure.ERRORS_BACKEND,
+            Measure.ERRORS_FATAL,
+            Measure.WCU,
+            Measure.RCU,
+            Measure.THROTTLES,
+            Measure.LATENCY,
+            Measure.LATENCY_CODE,
+            Measure.LATENCY_AUTH,
+            Measure.BUSY,
+        )
+    )
+}
+_TIMES: Final[dict[tuple[str, str], str]] = {
+    (SERVICE, Measure.LATENCY): "api_ms",
+    (ROUTE, Measure.LATENCY): "api_ms",
+    (ROUTE, Measure.LATENCY_AUTH): "auth_ms",
+    (FUNCTION, Measure.LATENCY): "function_ms",
+    (FUNCTION, Measure.LATENCY_CODE): "code_ms",
+    (TABLE, Measure.LATENCY): "table_ms",
+}
+_SHARES: Final[dict[str, str]] = {
+    Measure.ERRORS_USER: "errors_user",
+    Measure.ERRORS_BACKEND: "errors_backend",
+}
+_COUNTS: Final[dict[str, str]] = {Measure.ERRORS_FATAL: "errors_fatal", Measure.THROTTLES: "throttles"}
+
+
+class ScopeMeasures:
+    """Makes them from a view of the history.
+
+    Parameters
+    ----------
+    view
+        What the history holds now.
+    step
+        The length of a step of the judge, seconds.
+    reader
+        Reads the rows behind curves.
+    scope
+        The scope.
+    """
+
+    def __init__(self, view: HistoryView, step: int, reader: CurveReader, scope: Scope) -> None:
+        self._view = view
+        self._step = step
+        self._reader = reader
+        self._scope = scope
+        self._series = view.series(lambda key: key.scope == scope and key.source == NOBODY)
+        self._measures = [view.names[number].measure for number in self._series.tolist()]
+        self._levels = np.array([measure in _LATENCIES for measure in self._measures], np.bool_)
+
+    def measures(
+        self,
+        grid: StepGrid,
+        end: int,
+        verdicts: OpenVerdicts,
+        incidents: Mapping[str, str],
+        settings: BoardSettings,
+    ) -> list[ScopeMeasure]:
+        """Return the measures, those that matter most first.
+
+        Parameters
+        ----------
+        grid
+            The points of the range.
+        end
+            The end of the range.
+        verdicts
+            Of the open findings.
+        incidents
+            The ids of those that are open, by the measure of this scope that they name.
+        settings
+            The thresholds.
+        """
+        if not len(self._series):
+            return []
+        fine = self._reader.is_fine(grid, len(self._series))
+        week = StepGrid(grid.first - WEEK, grid.step, grid.steps)
+        rows, before = self._reader.twice(self._series, grid.first, grid.end, fine=fine)
+        now, then = (self._curves(*each) for each in ((rows, grid), (before, week)))
+        newest = self._newest(end)
+        shown = _Shown(
+            self._measures,
+            now=now,
+            then=then,
+            whole=self._curves(rows, StepGrid(grid.first, end - grid.first, 1)),
+            whole_before=self._curves(before, StepGrid(week.first, end - grid.first, 1)),
+            newest=newest,
+            newest_before=self._newest(end - WEEK),
+            most_at=_most_at(rows, self._series, self._levels),
+            one_step=grid.step == self._step,
+            with_week=grid.step < DAY,
+        )
+        totals = self._totals(rows)
+        return [
+            shown.measure(
+                row,
+                verdict=verdicts.worst(self._about(measure)),
+                threshold=self._threshold(measure, newest.observed[:, 0], settings),
+                incident=incidents.get(measure),
+                reasons=self._reasons(totals) if measure == Measure.THROTTLES else {},
+            )
+            for row, measure in sorted(enumerate(self._measures), key=lambda one: _place(one[1]))
+            if measure not in _BESIDE and not measure.startswith(_REASON)
+        ]
+
+    def _curves(self, rows: HistoryRows, grid: StepGrid) -> SeriesCurves:
+        return curves(rows, self._series, self._levels, grid)
+
+    def _newest(self, end: int) -> SeriesCurves:
+        """Return the step before a time: one point."""
+        rows = self._view.rows(MINUTES, end - self._step, end, self._series)
+        return self._curves(rows, StepGrid(end - self._step, self._step, 1))
+
+    def _about(self, measure: str) -> Callable[[Scope, Measure], bool]:
+        return lambda scope, of: scope == self._scope and of.value == measure
+
+    def _totals(self, rows: HistoryRows) -> dict[str, float]:
+        which = np.searchsorted(self._series, rows.series)
+        found = np.bincount(which, np.nan_to_num(rows.observed), len(self._series))
+        return dict(zip(self._measures, found.tolist(), strict=True))
+
+    def _reasons(self, totals: Mapping[str, float]) -> dict[str, float]:
+        found = [(total, name) for name, total in totals.items() if name.startswith(_REASON) and total > 0]
+        return {name.removeprefix(_REASON): total for total, name in sorted(found, reverse=True)}
+
+    def _threshold(self, measure: str, newest: Floats, settings: BoardSettings) -> WallThreshold:
+        value = newest[self._measures.index(measure)]
+        if np.isnan(value):
+            return None
+        if time := _TIMES.get((self._scope.kind, measure)):
+            return threshold_of(float(value), getattr(settings, time))
+        if count := _COUNTS.get(measure):
+            return threshold_of(float(value) * self._step, getattr(settings, count))
+        if (share := _SHARES.get(measure)) and Measure.REQUESTS in self._measures:
+            requests = newest[self._measures.index(Measure.REQUESTS)]
+            return threshold_of(float(value / requests), getattr(settings, share)) if requests > 0 else None
+        return None
+
+    def limits(self, verdicts: OpenVerdicts, settings: BoardSettings) -> list[ScopeLimit]:
+        """Return what is used of its limits in the newest step, the nearest to its limit first."""
+        found = []
+        for one in self._view.limited():
+            if one.key.scope != self._scope or one.key.source != NOBODY:
+                continue
+            used = known(np.float64(one.observed) / self._step)
+            share = None if used is None else used / one.limit
+            about = self._about(one.key.measure)
+            found.append(
+                ScopeLimit(
+                    measure=one.key.measure,
+                    used=used,
+                    limit=one.limit,
+                    share=share,
+                    days_left=verdicts.days_left(about),
+                    verdict=verdicts.worst(about),
+                    threshold=threshold_of(share, settings.share),
+                )
+            )
+        return sorted(found, key=lambda one: -(one.share or 0.0))
+
+
+class _Shown(NamedTuple):
+    """What is known of all measures of a scope, a row each."""
+
+    measures: Sequence[str]
+    now: SeriesCurves
+    then: SeriesCurves
+    whole: SeriesCurves
+    whole_before: SeriesCurves
+    newest: SeriesCurves
+    newest_before: SeriesCurves
+    most_at: list[int | None]
+    one_step: bool
+    with_week: bool
+
+    def measure(
+        self,
+        row: int,
+        *,
+        verdict: WallVerdict,
+        threshold: WallThreshold,
+        incident: str | None,
+        reasons: dict[str, float],
+    ) -> ScopeMeasure:
+        """Return one of them."""
+        newest, name = self.newest, self.measures[row]
+        return ScopeMeasure(
+            measure=name,
+            value=known(newest.observed[row, 0]),
+            expected=known(newest.expected[row, 0]),
+            lower=known(np.maximum(newest.lower[row, 0], 0)),
+            upper=known(newest.upper[row, 0]),
+            week_before=known(self.newest_before.observed[row, 0]),
+            mean=known(self.whole.observed[row, 0]),
+            mean_before=known(self.whole_before.observed[row, 0]),
+            most=known(self.whole.most[row, 0]),
+            most_at=self.most_at[row],
+            p50=self._beside(name + P50),
+            p99=self._beside(name + P99),
+            verdict=verdict,
+            threshold=threshold,
+            incident=incident,
+            reasons=reasons,
+            curve=self._curve(row),
+        )
+
+    def _beside(self, name: str) -> float | None:
+        if name not in self.measures:
+            return None
+        return known(self.newest.observed[self.measures.index(name), 0])
+
+    def _curve(self, row: int) -> ScopeCurve:
+        now = self.now
+        return ScopeCurve(
+            observed=points(now.observed[row]),
+            least=[] if self.one_step else points(now.least[row]),
+            most=[] if self.one_step else points(now.most[row]),
+            expected=points(now.expected[row]),
+            lower=points(np.maximum(now.lower[row], 0)),
+            upper=points(now.upper[row]),
+            before=points(self.then.observed[row]) if self.with_week else [],
+        )
+
+
+def points(values: Floats) -> Points:
+    """Return values for JSON, with five significant figures; nothing where none is known.
+
+    Examples
+    --------
+    >>> points(np.array([1.234567, np.nan, 0.0])), points(np.array([np.nan]))
+    ([1.2346, None, 0.0], [])
+    """
+    there = ~np.isnan(values)
+    if not there.any():
+        return []
+    size = np.abs(np.where(there & (values != 0), values, 1.0))
+    unit = 10.0 ** (4 - np.floor(np.log10(size)))
+    return [None if value != value else value for value in (np.round(values * unit) / unit).tolist()]  # noqa: PLR0124
+
+
+def _most_at(rows: HistoryRows, series: Ids, levels: Flags) -> list[int | None]:
+    """Return when each series was highest, epoch seconds."""
+    begins, ends = (np.searchsorted(rows.series, series, side) for side in ("left", "right"))
+    found: list[int | None] = []
+    for begin, end, level in zip(begins.tolist(), ends.tolist(), levels.tolist(), strict=True):
+        values = rows.observed[begin:end]
+        if end == begin or np.isnan(values).all():
+            found.append(None)
+            continue
+        rates = values if level else values / rows.seconds[begin:end]
+        found.append(int(rows.start[begin + int(np.nanargmax(rates))]))
+    return found
+
+
+def _place(measure: str) -> tuple[int, str]:
+    return _ORDER.get(measure, len(_ORDER)), measure

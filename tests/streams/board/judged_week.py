@@ -1,0 +1,70 @@
+"""A backend that was judged for a week and a day, its history, and a board over it."""
+
+from pathlib import Path
+from typing import Any
+
+from config.settings import Settings
+from detectors.model.series import Series
+from streams.board.board_data import BoardIncidents
+from streams.board.live_board import LiveBoard
+from streams.board.scope_events import BoardPast
+from streams.board.step_signal import StepSignal
+from streams.store.bounds import HistoryBounds
+from streams.store.history_files import HistoryFolder
+from streams.store.history_keeper import HistoryKeeper
+from streams.store.segments import Segments
+from tests.streams.store.backend import START, Backend, requests
+
+DAYS = 8
+AT = START + DAYS * 86400 + 90 * 60  # not on the hour: some steps are in no file
+PER_MINUTE = 6
+STEP = 300
+STEPS = 4 * 3600 // STEP
+SETTINGS = Settings.model_validate(
+    {
+        "judge": {"young": 3600},
+        "time": {"step": STEP},
+        "limits": {"tables": {"items": {"wcu": 1.0}}, "accounts": {"1": 0.01}},
+        "accounts": {"1": {"name": "game-prod"}},
+        "digest": {"timezone": "Asia/Tokyo"},
+    }
+)
+
+
+def board_of(
+    place: Path | None, held: Segments, now: float = AT, incidents: Any = None, past: BoardPast | None = None
+) -> LiveBoard:
+    return LiveBoard(
+        StepSignal(),
+        lambda: SETTINGS,
+        None if place is None else str(place),
+        held.recent,
+        lambda: incidents or BoardIncidents((), []),
+        past=lambda: past or BoardPast(),
+        clock=lambda: now,
+    )
+
+
+class Judged:
+    """A backend that was judged for a week and a day, its history, and the newest judgement."""
+
+    def __init__(self, place: Path) -> None:
+        self.place, self.held = place, Segments(1)
+        self.backend = Backend(settings=SETTINGS)
+        keeper = HistoryKeeper(HistoryFolder(str(place)), HistoryBounds(35, 400, 1 << 40))
+        lines = requests((AT - START) // 60, per_minute=PER_MINUTE, late=False)
+        for first in range(0, len(lines), 10_000):
+            self.held.feed(self.backend.feed(lines[first : first + 10_000]))
+            self.held.feed([] if first + 10_000 < len(lines) else self.backend.finish())
+            for segment in self.held.complete():
+                keeper.write(segment)
+                self.held.forget(segment)
+        keeper.tidy(self.held.until)
+        self.judgement, self.series = self.backend.judgements[-1]
+
+    def of(self, kind: str, measure: str) -> list[int]:
+        return [
+            row
+            for row, one in enumerate(self.series)
+            if isinstance(one, Series) and (one.place.kind, one.measure) == (kind, measure)
+        ]
