@@ -7,7 +7,7 @@ from aiohttp import web
 
 from streams.board.board_headers import UNKEPT
 from streams.board.json_answer import encoded, refused
-from streams.process.access import Access
+from streams.process.access import SESSIONS_LATER, Access
 from streams.process.request_body import BodyError, read_small
 
 _LARGEST: Final = 4096  # of a body, bytes
@@ -43,6 +43,8 @@ class SignIn:
             return refused('send {"token": "…"}', 400)  # without repeating what may be one
         done = web.Response(status=204, headers=UNKEPT)
         if self._access.sessions.needed:
+            if self._access.sessions.waiting:
+                return refused(SESSIONS_LATER, 503)
             secure = request.secure or request.headers.get("Origin", "").startswith("https://")
             session = self._access.sessions.begin(asked.token, secure=secure)
             if session is None:
@@ -56,6 +58,8 @@ class SignIn:
 
     async def show(self, request: web.Request) -> web.Response:
         """Answer ``GET``: what this browser may do, as whom, and the proof that it sends when it acts."""
+        if self._access.sessions.waiting:
+            return refused(SESSIONS_LATER, 503)
         may = self._access.may(request)
         if not may:
             return encoded({"may": []})

@@ -23,6 +23,8 @@ HEALTH: Final = ("/healthz", "/readyz")
 OPEN: Final = ("/", "/board/assets/{digest}/{name}", "/board/session")
 """The page of the board without any data, and where it shows a token: anyone may ask for these."""
 
+SESSIONS_LATER: Final = "Kafka has not answered yet, and has the key of sessions; the board tries again"
+
 AUTHORISED: Final = web.RequestKey("authorised", bool)
 """Set on a request that came with a token for what it asks, or in a session that began with one."""
 
@@ -159,6 +161,8 @@ class Access:
             return self.refuse("origin", 403, "a page of another origin may not ask this daemon")
         unrouted = request.match_info.http_exception
         if self._tokens.count and path not in OPEN:
+            if self.sessions.waiting and _may_have_session(request):
+                return self.refuse("session", 503, SESSIONS_LATER)  # and not 401: the browser would sign out
             refused = self._without_token(request, _scope_of(path, request.method), routed=unrouted is None)
             if refused is not None:
                 return refused
@@ -245,6 +249,10 @@ class Access:
             self._refused.labels(reason).inc()
         headers = {"WWW-Authenticate": 'Bearer realm="uneri"'} if reason == "token" else {}
         return web.json_response({"error": said}, status=status, headers=headers)
+
+
+def _may_have_session(request: web.Request) -> bool:
+    return request.path.startswith(f"{SESSION_PATH}/") and "Authorization" not in request.headers
 
 
 def _is_signed(request: web.Request, path: str) -> bool:

@@ -22,7 +22,7 @@ SESSION_PATH: Final = "/board"
 """Browsers send the cookie to this path and below, and nothing else takes it."""
 
 LONGEST: Final = 400 * 86_400  # seconds: browsers keep no cookie longer, so it is set again while it is used
-_KEY_BYTES: Final = 32
+KEY_BYTES: Final = 32
 _FORMAT: Final = "1"  # of the cookie
 _PARTS: Final = 4
 _PROOF: Final = "proof"
@@ -65,7 +65,7 @@ class Sessions:
 
     def __init__(self, tokens: Tokens, key: bytes | None = None) -> None:
         self._tokens = tokens
-        self._key = key or secrets.token_bytes(_KEY_BYTES)
+        self._key: bytes | None = key or new_session_key()
 
     def __repr__(self) -> str:
         return f"Sessions({self._tokens!r})"
@@ -75,16 +75,29 @@ class Sessions:
         """Whether a browser needs a session at all: there is a token."""
         return bool(self._tokens.count)
 
+    @property
+    def waiting(self) -> bool:
+        """Whether no session can be known yet: the key that several daemons share is on its way."""
+        return self._key is None
+
+    def await_key(self) -> None:
+        """Know no session until ``use``."""
+        self._key = None
+
+    def use(self, key: bytes) -> None:
+        """Seal with this key from now on."""
+        self._key = key
+
     def take_up(self, tokens: Tokens) -> None:
         """Accept these tokens, and no others, from now on: the sessions of others have ended."""
         self._tokens = tokens
 
     def begin(self, token: str, *, secure: bool) -> SessionCookie | None:
         """Return a session for a token that allows reading; None for any other."""
-        if AccessScope.READ not in self._tokens.allowed(token):
+        if self._key is None or AccessScope.READ not in self._tokens.allowed(token):
             return None
         head = f"{_FORMAT}.{_SECURE if secure else _PLAIN}.{secrets.token_urlsafe(12)}"
-        return SessionCookie(f"{head}.{self._seal(head, digest_of(token))}", secure)
+        return SessionCookie(f"{head}.{_seal(self._key, head, digest_of(token))}", secure)
 
     def allowed(self, request: web.Request) -> frozenset[AccessScope]:
         """Return what the session of a request allows: nothing if there is none, or it has ended."""
@@ -112,7 +125,8 @@ class Sessions:
         """
         found = self.of(request)
         sealed = f"{_PROOF}.{'' if found is None else found.value}"
-        return hmac.new(self._key, sealed.encode(), hashlib.sha256).hexdigest()
+        key = self._key or new_session_key()  # which proves nothing
+        return hmac.new(key, sealed.encode(), hashlib.sha256).hexdigest()
 
     def end(self, request: web.Request, answer: web.StreamResponse) -> None:
         """Have the browser that asks forget its session."""
@@ -122,13 +136,22 @@ class Sessions:
         return scopes_of(self._tokens_of(value))
 
     def _tokens_of(self, value: str) -> list[KnownToken]:
+        key = self._key
+        if key is None:
+            return []
         head, _, seal = value.rpartition(".")  # compared with all: the time must not tell which one it is
         return [
-            known for known in self._tokens.known if hmac.compare_digest(self._seal(head, known.digest), seal)
+            known for known in self._tokens.known if hmac.compare_digest(_seal(key, head, known.digest), seal)
         ]
 
-    def _seal(self, head: str, digest: bytes) -> str:
-        return hmac.new(self._key, head.encode() + digest, hashlib.sha256).hexdigest()
+
+def _seal(key: bytes, head: str, digest: bytes) -> str:
+    return hmac.new(key, head.encode() + digest, hashlib.sha256).hexdigest()
+
+
+def new_session_key() -> bytes:
+    """Return a key that nobody knows."""
+    return secrets.token_bytes(KEY_BYTES)
 
 
 def session_key(path: Path) -> bytes:
@@ -142,12 +165,12 @@ def session_key(path: Path) -> bytes:
     try:
         with contextlib.suppress(FileExistsError):
             _make(path)
-        key = read_bounded(path, _KEY_BYTES)
+        key = read_bounded(path, KEY_BYTES)
     except OSError as error:
         raise SessionKeyError(
             f"the key of sessions {path} cannot be used ({error.strerror}); correct its rights"
         ) from error
-    if len(key) != _KEY_BYTES:
+    if len(key) != KEY_BYTES:
         raise SessionKeyError(
             f"{path} holds no key of sessions; delete it, and the next start makes one (boards sign in again)"
         )
@@ -160,7 +183,7 @@ def _make(path: Path) -> None:
         return
     beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     with open(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:  # noqa: PTH123
-        file.write(secrets.token_bytes(_KEY_BYTES))
+        file.write(new_session_key())
         file.flush()
         os.fsync(file.fileno())
     try:
