@@ -1,22 +1,17 @@
 """With Kafka, the role board writes the history: whole, whoever is killed, replaced, or short of a disk."""
 
-import asyncio
 import json
 import random
 import signal
 import subprocess
 import sys
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from aiokafka import AIOKafkaProducer
-from kafka.admin import KafkaAdminClient, NewTopic
+from kafka.admin import KafkaAdminClient
 
 from config.load import load_settings
 from config.settings import HistorySettings, Settings
@@ -27,61 +22,39 @@ from streams.kafka.roles import mistake
 from streams.kafka.state_export import export_app
 from streams.kafka.state_import import import_app
 from streams.kafka.topics import (
-    BLOCK_BYTES,
     TopicError,
     Topics,
     existing_topics,
     setup_topics,
     verified_topics,
 )
-from streams.store.history_files import MINUTES, NAMES_FILE, HistoryFolder
+from streams.store.history_files import MINUTES, NAMES_FILE
 from streams.store.history_reader import HistoryReader
 from streams.store.history_rows import COLUMNS, HistoryRows
 from streams.store.parquet_rows import read_names
 from streams.store.segments import HOUR, Segments
 from streams.store.series_names import SeriesKey, SeriesNames
 from streams.store.step_rows import StepRows
-from tests.faults.daemons import Daemon, Supervisor, wait_until
+from tests.faults.daemons import Supervisor, wait_until
 from tests.kafka import topic as topics
-from tests.kafka.broker import free_port
+from tests.kafka.history_app import (
+    PARTITIONS,
+    PATIENCE,
+    SHARDS,
+    SOON,
+    App,
+    elsewhere,
+    given,
+    leave,
+    metric,
+    shown,
+)
 from tests.streams.store.backend import START, Backend, requests
 
 UNERI = Path(sys.executable).with_name("uneri")
-PATIENCE = 240.0  # a busy machine takes its time
-SHARDS = 2
-PARTITIONS = 2
 HOURS = 4
 END = START + HOURS * HOUR
 SPIKE = range(60 * 3, 60 * 3 + 20)  # minutes
-SOON = [
-    ["streams.store.history_writer", "LOOK_SECONDS", 0.1],
-    ["streams.store.history_writer", "RETRY_SECONDS", 0.1],
-]
-
-
-def given(kafka: str, place: Path, **sections: Any) -> Settings:
-    """Return the settings of a new app whose topics are there."""
-    name = topics.unique("requests")
-    topics.create(kafka, NewTopic(name, PARTITIONS, 1, topic_configs={"retention.ms": "-1"}))
-    settings = Settings.model_validate(
-        {
-            "kafka": {"brokers": [kafka], "app": topics.unique("app"), "requests": name, "shards": SHARDS},
-            "web": {"listen": f"127.0.0.1:{free_port()}"},
-            "time": {"idle": 3600},
-            "judge": {"young": 3600},
-            "notify": {"since": "2020-01-01"},
-            "history": {"place": str(place)},
-            **sections,
-        }
-    )
-    setup_topics(settings)
-    return settings
-
-
-def elsewhere(settings: Settings) -> Settings:
-    """Return the settings of another process of the same app."""
-    web = settings.web.model_copy(update={"listen": f"127.0.0.1:{free_port()}"})
-    return settings.model_copy(update={"web": web})
 
 
 @pytest.fixture(scope="module")
@@ -126,40 +99,6 @@ def supervisor() -> Iterator[Supervisor]:
         yield one
 
 
-@dataclass
-class App:
-    """The processes of an app; each has the log of the app."""
-
-    settings: Settings
-    supervisor: Supervisor
-    log: Path
-    running: list[Daemon] = field(default_factory=list)
-
-    def start(
-        self, worker: str, roles: Sequence[str], settings: Settings | None = None, **options: Any
-    ) -> Daemon:
-        options = {"constants": SOON, "session": 6, **options}
-        daemon = self.supervisor.start(
-            settings or self.settings, self.log, worker=worker, roles=list(roles), **options
-        )
-        self.running.append(daemon)
-        return daemon
-
-    def board(self, worker: str = "board", settings: Settings | None = None, **options: Any) -> Daemon:
-        return self.start(worker, ["board"], settings, **options)
-
-    def place(self) -> HistoryFolder:
-        assert self.settings.history.place is not None
-        return HistoryFolder(self.settings.history.place)
-
-    def until(self, done: Callable[[], bool]) -> None:
-        if not wait_until(done, PATIENCE, 0.1):
-            raise AssertionError(self.log.read_text()[-5000:])
-
-    def wrote(self, end: int) -> None:
-        self.until(lambda: max((file.end for file in self.place().files()), default=0) >= end)
-
-
 @pytest.fixture
 def app(kafka: str, tmp_path: Path, supervisor: Supervisor) -> Iterator[App]:
     log = tmp_path / "log"
@@ -169,37 +108,6 @@ def app(kafka: str, tmp_path: Path, supervisor: Supervisor) -> Iterator[App]:
     for daemon in one.running:
         daemon.signal(signal.SIGCONT)
         daemon.kill()
-
-
-def shown(settings: Settings, path: str = "/status") -> dict[str, Any]:
-    """Return a page of JSON; {} while nobody answers."""
-    try:
-        with urllib.request.urlopen(f"http://{settings.web.listen}{path}", timeout=5) as answer:
-            found: dict[str, Any] = json.loads(answer.read())
-    except urllib.error.HTTPError as error:
-        found = json.loads(error.read())
-    except OSError:
-        return {}
-    return found
-
-
-def metric(settings: Settings, name: str) -> float:
-    with urllib.request.urlopen(f"http://{settings.web.listen}/metrics", timeout=5) as answer:
-        page = answer.read().decode()
-    return next(float(line.split()[-1]) for line in page.splitlines() if line.startswith(f"{name} "))
-
-
-def leave(settings: Settings, records: Sequence[bytes]) -> None:
-    """Write records of steps as the role detect does."""
-    assert settings.kafka is not None
-    brokers, topic = settings.kafka.brokers, Topics.of(settings.kafka).steps
-
-    async def write() -> None:
-        async with AIOKafkaProducer(bootstrap_servers=brokers, max_request_size=BLOCK_BYTES) as producer:
-            for record in records:
-                await producer.send(topic, record, partition=0)
-
-    asyncio.run(write())
 
 
 def same(app: App, expected: Expected) -> None:
