@@ -60,8 +60,11 @@ class KafkaSettings(Section):
     )
 
     @property
-    def own_topics(self) -> tuple[str, str, str, str, str, str]:
-        """The topics that the daemon writes: rollups, findings, notices, dead letters, checkpoints, steps."""
+    def own_topics(self) -> tuple[str, str, str, str, str, str, str]:
+        """The topics that the daemon writes.
+
+        Rollups, findings, notices, dead letters, checkpoints, steps, commands.
+        """
         app = self.app
         return (
             f"{app}-rollups",
@@ -70,6 +73,7 @@ class KafkaSettings(Section):
             f"{app}-dead-letters",
             f"{app}-checkpoints",
             f"{app}-steps",
+            f"{app}-commands",
         )
 
     @property

@@ -17,6 +17,7 @@ _NAMES: Final = {
 }
 """Names that are clearer than the keys."""
 
+_TIMES: Final = ("watermark", "last_alert", "history_until", "board_until", "incidents_until")
 _NONE: Final = {"held_now": "nothing", "stages": "nothing", "last_alert": "none yet"}
 """What an empty value is shown as, other than ``none``."""
 
@@ -42,7 +43,7 @@ def status_lines(status: dict[str, Any]) -> list[str]:
             continue
         name = _NAMES.get(key, key.replace("_", " "))
         none = _NONE.get(key, "none")
-        if key in ("watermark", "last_alert") and isinstance(value, int | float):
+        if key in _TIMES and isinstance(value, int | float):
             shown = f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC"
         elif key in ("held_now", "stages"):
             shown = ", ".join(f"{v} by {k.replace('_', ' ')}" for k, v in value.items()) or none

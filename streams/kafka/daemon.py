@@ -5,7 +5,7 @@
 Topics of sources.inputs are rolled up beside that of the requests. A process runs all of these roles or some.
 Roles scale by partitions and processes, except incidents and notify, whose topics have one partition. Two
 roles are apart: intake takes records in over HTTP and TCP and writes them to the requests, and board writes
-the history, of the records that detect leaves of its steps.
+the history, of the records that detect leaves of its steps, and serves the page that shows it.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import structlog
+from aiohttp import web
 from faust.types import TP
 
 from config.capacity import Capacity
@@ -31,6 +32,7 @@ from streams.formats.envelopes.confluent import SchemaId
 from streams.formats.envelopes.schemas import SchemasAtHand
 from streams.formats.inputs import Inputs
 from streams.kafka.app import aiokafka_options, chunk_app, wait_for_kafka
+from streams.kafka.board_half import KafkaBoard
 from streams.kafka.checkpoints import KafkaCheckpoints
 from streams.kafka.connection import connection_options
 from streams.kafka.delivery import Delivery
@@ -46,7 +48,14 @@ from streams.kafka.stages import DetectStage, IncidentsStage, RollupStage
 from streams.kafka.status import queues, readings, status_of
 from streams.kafka.takeovers import Takeovers
 from streams.kafka.topic_watch import TopicWatch
-from streams.kafka.topics import Topic, TopicError, Topics, verified_requests, verified_topics
+from streams.kafka.topics import (
+    Topic,
+    TopicError,
+    Topics,
+    has_commands,
+    verified_requests,
+    verified_topics,
+)
 from streams.kafka.watermark_alignment import WatermarkAlignment
 from streams.limits.keeper import LimitsKeeper, limits_status
 from streams.notify.slack_secrets import slack_secrets
@@ -116,7 +125,10 @@ class KafkaDaemon:
         self._takeovers: Takeovers | None = None
         self._delivery = Delivery(settings, self.metrics)
         self._keeping: HistoryKeeping | None = None
+        self._board: KafkaBoard | None = None
         if BOARD in roles:
+            self._board = KafkaBoard(settings, kafka, lambda: self._settings, lambda: self._delivery.links)
+            self._delivery.elsewhere = self._board
             steps = TP(self._topics.steps, 0)
             self._keeping = HistoryKeeping(
                 settings.history, kafka.shards, self.metrics, lambda: self._open_runner(steps)
@@ -130,6 +142,8 @@ class KafkaDaemon:
             failed=self.metrics.reload_failed,
         )
         self._access = self._door.access(self.metrics.web_refused)
+        if self._board is not None:
+            self._access.sessions.await_key()
         self._intake: KafkaIntake | None = None
         if INTAKE in roles:
             self._intake = KafkaIntake(
@@ -144,6 +158,7 @@ class KafkaDaemon:
             [
                 *(self._intake.routes() if self._intake else ()),
                 *self._delivery.routes(),
+                *self._board_routes(),
                 *self.reloading.routes(),
             ],
             unhealthy=watchdog.reason,
@@ -177,7 +192,8 @@ class KafkaDaemon:
                 keeping.add_done_callback(fatal_when_failed)
                 log.info("starting", roles=self._roles, status_port=port)
                 try:
-                    await self._run(present, stopping)
+                    async with self._showing(present):
+                        await self._run(present, stopping)
                 finally:
                     watching.cancel()
                     keeping.cancel()
@@ -220,6 +236,31 @@ class KafkaDaemon:
         self._access.take_up(self._tokens)
         if self._intake is not None:
             self._intake.take_up(self._github_secret)
+
+    def _board_routes(self) -> list[web.RouteDef]:
+        if self._board is None:
+            return []
+        desk = self._delivery.desk(lambda: self._settings)
+        return self._board.routes(self._access, desk, self.metrics.commands)
+
+    @asynccontextmanager
+    async def _showing(self, present: dict[str, Topic]) -> AsyncIterator[None]:
+        """Serve the board while the block runs, if that is a role of this process."""
+        commands = False
+        if self._has_stages and (self._board is not None or self._settings.history.shared):
+            commands = await asyncio.to_thread(has_commands, self._kafka)
+        options = aiokafka_options(self._kafka)
+        if commands:
+            self._delivery.hear(self._topics.commands, options)
+        if self._board is None:
+            yield
+            return
+        partitions = present[self._topics.checkpoints].partitions
+        records = FencedStore(
+            self._topics.checkpoints, partitions, options, hanging=HangingTransactions(self._kafka)
+        )
+        async with self._board.run(records, partitions, options, self._access, commands=commands):
+            yield
 
     async def _run(self, present: dict[str, Topic], stopping: asyncio.Event) -> None:
         if self._intake is not None:
@@ -425,6 +466,8 @@ class KafkaDaemon:
             return shown | ({"waits_for": self._waits_for} if self._waits_for else {})
         if self._keeping is not None:
             shown |= self._keeping.status()
+        if self._board is not None:
+            shown |= self._board.status()
         takes_up = self._takeovers.status() if self._takeovers else {}
         return shown | status_of(self._host, self._settings.judge) | self._delivery.status() | takes_up
 
@@ -440,6 +483,7 @@ class KafkaDaemon:
             waiting and f"{', '.join(waiting)} {'wait' if len(waiting) > 1 else 'waits'}: {trouble}",
             self._delivery.not_ready(),
             self._keeping and self._keeping.not_ready(),
+            self._board and self._board.not_ready(),
         )
         return "; ".join(reason for reason in reasons if reason) or None
 

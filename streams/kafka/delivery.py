@@ -2,23 +2,30 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Protocol
 
 from aiohttp import web
 
 from alerting.commands.answer import Answer
 from alerting.commands.command import Command
+from alerting.messages.console_links import LinkMaker
+from alerting.pipeline.pipeline import Pipeline
 from config.settings import Settings
 from detectors.model.stated import StatedChange
 from detectors.state.state import StateError, why
 from detectors.state.state_format import NewerStateError
 from detectors.watch.hottest import Hot
+from streams.board.board_data import BoardDataError
+from streams.board.incident_desk import IncidentDesk
+from streams.board.pipeline_desk import PipelineDesk
+from streams.kafka.commands import CommandTaker
 from streams.kafka.fenced_store import FencedStore
 from streams.kafka.notices import NoticesOfStep, NotifyStage
 from streams.kafka.outbox import KafkaOutboxStorage
 from streams.kafka.stage import REMEDY
 from streams.kafka.stage_host import Send, fatal_when_failed
+from streams.notify.command_routes import NoAnswerError
 from streams.notify.delivery_half import DeliveryHalf
 from streams.notify.incidents_route import incident_route, incidents_route
 from streams.notify.labels_command import labels_route
@@ -27,23 +34,67 @@ from streams.notify.silence_routes import SilenceRoutes
 from streams.process.metrics import Metrics
 
 
+class Elsewhere(Protocol):
+    """The pipeline of another process."""
+
+    @property
+    def pipeline(self) -> Pipeline | None:
+        """Its state, to read only; None while that is unknown."""
+
+    async def command(self, command: Command) -> Answer:
+        """Have it execute a command.
+
+        Raises
+        ------
+        streams.notify.command_routes.NoAnswerError
+            When it does not answer.
+        """
+
+
 class Delivery:
-    """What delivers, while this process owns the partition; its routes answer 503 otherwise."""
+    """What delivers, while this process owns the partition.
+
+    Its routes answer 503 otherwise, unless they know the pipeline of the process that does: ``elsewhere``.
+    """
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._metrics = metrics
         self._half = DeliveryHalf(settings, metrics)
         self._stage: NotifyStage | None = None
+        self._taker: CommandTaker | None = None
+        self.elsewhere: Elsewhere | None = None
+
+    @property
+    def pipeline(self) -> Pipeline | None:
+        """The pipeline, wherever it is; None while that is unknown."""
+        here = self._half.pipeline
+        return here if here is not None or self.elsewhere is None else self.elsewhere.pipeline
+
+    @property
+    def links(self) -> LinkMaker:
+        """The links to consoles, as configured now."""
+        return self._half.links
+
+    def desk(self, settings: Callable[[], Settings]) -> IncidentDesk:
+        """Return the incidents for a board; ``settings`` returns the configuration in force."""
+        half = self._half
+        return PipelineDesk(
+            lambda: self.pipeline, self._passed, lambda: half.documents, lambda: half.changes, settings
+        )
+
+    def hear(self, topic: str, options: dict[str, Any]) -> None:
+        """Execute the commands of boards, which come by a topic, while this process delivers."""
+        self._taker = CommandTaker(topic, options, self._half.command)
 
     def routes(self) -> list[web.RouteDef]:
         """Return what the web server adds."""
         return [
             *self._half.interactions.routes(),
-            incidents_route(lambda: self._half.pipeline, lambda: self._half.links),
-            incident_route(lambda: self._half.pipeline, lambda: self._half.documents),
-            labels_route(lambda: None if self._half.pipeline is None else self._half.pipeline.labels),
-            *SilenceRoutes(lambda: self._half.pipeline, self._command).routes(),
-            *MemoRoutes(lambda: self._half.pipeline, self._command).routes(),
+            incidents_route(lambda: self.pipeline, lambda: self.links),
+            incident_route(lambda: self.pipeline, lambda: self._half.documents),
+            labels_route(lambda: None if self.pipeline is None else self.pipeline.labels),
+            *SilenceRoutes(lambda: self.pipeline, self._command).routes(),
+            *MemoRoutes(lambda: self.pipeline, self._command).routes(),
         ]
 
     def new_stage(self) -> NotifyStage:
@@ -73,8 +124,14 @@ class Delivery:
             raise
         except (StateError, KeyError) as error:
             raise StateError(f"the state of messages cannot be read: {why(error)}; {REMEDY}") from error
-        failing = asyncio.create_task(self._half.until_failed())
-        failing.add_done_callback(fatal_when_failed)
+        working = (
+            [self._half.until_failed()]
+            if self._taker is None
+            else [self._half.until_failed(), self._taker.run()]
+        )
+        tasks = [asyncio.create_task(work) for work in working]
+        for task in tasks:
+            task.add_done_callback(fatal_when_failed)
 
         async def send(step: NoticesOfStep) -> Awaitable[Any]:
             await self._half.put(step.notices, step.watermark)
@@ -87,16 +144,27 @@ class Delivery:
         try:
             yield send
         finally:
-            failing.cancel()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self._half.stop()
             await storage.close()
 
+    async def _passed(self, command: Command) -> Answer:
+        """Execute a command of a board."""
+        try:
+            return await self._command(command)
+        except NoAnswerError as error:
+            raise BoardDataError(str(error)) from error
+
     async def _command(self, command: Command) -> Answer:
-        """Execute a command from a terminal."""
+        """Execute a command from a terminal or a page, here or where the pipeline is."""
         answer = await self._half.command(command)
-        if answer is None:
+        if answer is not None:
+            return answer
+        if self.elsewhere is None:
             raise web.HTTPServiceUnavailable
-        return answer
+        return await self.elsewhere.command(command)
 
     def _leaders(self) -> tuple[Hot, ...]:
         return () if self._stage is None else self._stage.leaders

@@ -55,5 +55,16 @@ class KafkaOutboxStorage:
         await self._records.give_up(KEY)
 
 
+def part_named(key: str) -> str | None:
+    """Return which part of the pipeline's state a record of the topic is; None for any other record.
+
+    Examples
+    --------
+    >>> part_named("outbox|part/memos"), part_named("outbox|3f2a"), part_named("detect/0")
+    ('memos', None, None)
+    """
+    return key.removeprefix(_PART) if key.startswith(_PART) else None
+
+
 def _name(row: str) -> str:
     return f"{KEY}|{row}"

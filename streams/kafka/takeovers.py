@@ -1,8 +1,7 @@
 """The shards of a process take up what a backfill learnt, beside what arrives."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ from streams.detect.successor import BlocksError, Successor
 from streams.engine.checkpoint import Checkpoint
 from streams.kafka.checkpoints import KafkaCheckpoints
 from streams.kafka.fenced_store import FencedError
+from streams.kafka.reading import reading
 from streams.kafka.stage import StageRunner
 from streams.kafka.stages import DetectStage
 from streams.kafka.takeover_record import LearntShard, asked_for, learnt_key
@@ -108,7 +108,8 @@ class Takeovers:
         learnt = await self._learnt(shard, name)
         successor = await self._successor(shard, learnt)
         place = TopicPartition(self._topic, shard)
-        async with _reading(place, self._options) as consumer:
+        async with reading(place, self._options) as consumer:
+            await consumer.seek_to_beginning(place)
             first = at = await consumer.position(place)
             while runner.stage is stage and stage.asked == name and not runner.closed:
                 end = runner.position or 0
@@ -170,15 +171,3 @@ class Takeovers:
         log.error("the history was not taken up, and nothing has changed", key=runner.key, reason=reason)
         if isinstance(stage, DetectStage):
             await runner.change(stage.forget_asked)
-
-
-@asynccontextmanager
-async def _reading(place: TopicPartition, options: dict[str, Any]) -> AsyncIterator[AIOKafkaConsumer]:
-    consumer = AIOKafkaConsumer(enable_auto_commit=False, auto_offset_reset="earliest", **options)
-    await consumer.start()
-    try:
-        consumer.assign([place])
-        await consumer.seek_to_beginning(place)
-        yield consumer
-    finally:
-        await consumer.stop()

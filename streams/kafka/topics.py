@@ -22,7 +22,9 @@ FOREVER: Final = "-1"
 WEEK: Final = str(7 * 86_400_000)
 MONTH: Final = str(30 * 86_400_000)
 HIDDEN: Final = TopicAuthorizationFailedError.errno
-LARGE_RECORD: Final = str(2 * 1024 * 1024)  # an event of 1 MiB and overhead
+LARGE_BYTES: Final = 2 * 1024 * 1024  # an event of 1 MiB and overhead
+LARGE_RECORD: Final = str(LARGE_BYTES)
+DAY: Final = str(86_400_000)
 BLOCK_BYTES: Final = 16 * 1024 * 1024  # a block of a hundred thousand scopes
 REQUESTS_PARTITIONS: Final = 8
 CHECKPOINTS_PARTITIONS: Final = 8
@@ -46,6 +48,7 @@ class Topics:
     dead_letters: str
     checkpoints: str
     steps: str
+    commands: str
     inputs: tuple[str, ...] = ()
     """Topics that others write, each in its own format (sources.inputs)."""
 
@@ -58,9 +61,7 @@ class Topics:
         >>> Topics.of(KafkaSettings(app="uneri")).dead_letters
         'uneri-dead-letters'
         """
-        rollups, findings, notices, dead_letters, checkpoints, steps = kafka.own_topics
-        inputs = sources.topics if sources else ()
-        return cls(kafka.requests, rollups, findings, notices, dead_letters, checkpoints, steps, inputs)
+        return cls(kafka.requests, *kafka.own_topics, sources.topics if sources else ())
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -103,12 +104,19 @@ def needed(kafka: KafkaSettings) -> dict[str, tuple[int, dict[str, str]]]:
         topics.dead_letters: (1, {**deleted, "retention.ms": MONTH, **_once_a_key()}),
         topics.checkpoints: (CHECKPOINTS_PARTITIONS, compacted),
         topics.steps: (1, {**deleted, "retention.ms": WEEK, "max.message.bytes": str(BLOCK_BYTES)}),
+        topics.commands: (1, {**deleted, "retention.ms": DAY}),
     }
 
 
 def _used(kafka: KafkaSettings, *, history: bool) -> list[str]:
-    """Return the topics that a daemon cannot do without: that of the steps only if it keeps a history."""
-    return [name for name in needed(kafka) if history or name != Topics.of(kafka).steps]
+    """Return the topics that a daemon cannot do without: that of the steps only if it keeps a history.
+
+    Without that of the commands, which earlier versions did not make, a board shows everything and changes
+    nothing.
+    """
+    topics = Topics.of(kafka)
+    spared = {topics.commands} if history else {topics.commands, topics.steps}
+    return [name for name in needed(kafka) if name not in spared]
 
 
 def _of_requests() -> tuple[int, dict[str, str]]:
@@ -220,6 +228,19 @@ def verified_requests(kafka: KafkaSettings) -> dict[str, Topic]:
     return present
 
 
+def has_commands(kafka: KafkaSettings) -> bool:
+    """Return whether the app has a topic for commands, and its user may see it.
+
+    Raises
+    ------
+    TopicError
+        When Kafka does not answer.
+    """
+    with _admin(kafka) as admin:
+        described = admin.describe_topics([Topics.of(kafka).commands])
+    return not any(one.get("error_code") for one in described)
+
+
 @contextlib.contextmanager
 def _admin(kafka: KafkaSettings) -> Iterator[Any]:
     with contextlib.ExitStack() as stack:
@@ -314,7 +335,7 @@ def _verified(name: str, kafka: KafkaSettings, found: int) -> str:
             f"the topic {name} has {found} partitions, kafka.shards is {kafka.shards}: set kafka.shards to "
             f"{found}, or use another kafka.app (the number of shards of an app cannot be changed)"
         )
-    if name in (topics.findings, topics.notices, topics.steps) and found != 1:
+    if name in (topics.findings, topics.notices, topics.steps, topics.commands) and found != 1:
         raise TopicError(
             f"the topic {name} has {found} partitions instead of 1: delete it, then run `uneri setup`"
         )

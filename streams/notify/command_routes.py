@@ -27,6 +27,10 @@ _LARGEST: Final = 64 * 1024  # of a body, bytes
 Body = TypeVar("Body")
 
 
+class NoAnswerError(Exception):
+    """A command was not carried out, or nobody knows; one line for whoever gave it."""
+
+
 class RouteError(Exception):
     """A request is refused with this answer."""
 
@@ -43,7 +47,7 @@ class CommandRoutes:
     pipeline
         Returns the pipeline, None while another process has it.
     execute
-        Makes a command durable and executes it.
+        Makes a command durable and executes it; may raise ``NoAnswerError``.
     now
         Wall time, epoch seconds.
     """
@@ -109,8 +113,17 @@ class CommandRoutes:
             raise RouteError(json_answer({"error": str(error)}, 400)) from None
 
     async def give(self, command: Command, said: Callable[[Answer], dict[str, object]]) -> web.Response:
-        """Execute a command; answer with its result and what else is ``said`` of it."""
-        answer = await self._execute(command)
+        """Execute a command; answer with its result and what else is ``said`` of it.
+
+        Raises
+        ------
+        RouteError
+            When nobody has answered.
+        """
+        try:
+            answer = await self._execute(command)
+        except NoAnswerError as error:
+            raise RouteError(json_answer({"error": str(error)}, 503)) from error
         return json_answer({"said": answer.result, **said(answer)}, _STATUS.get(answer.result, 409))
 
 

@@ -231,7 +231,7 @@ def test_setup_leaves_topics_of_inputs_to_their_senders_unless_asked(kafka: str)
     assert [line for line in lines if topic in line] == [
         f"{topic}: missing; left to who writes to it, or run `uneri setup --inputs` to create it"
     ]
-    wait_for(lambda: len(existing_topics(ours)) == 6)  # a broker shows what it made a moment later
+    wait_for(lambda: len(existing_topics(ours)) == 7)  # a broker shows what it made a moment later
     with pytest.raises(TopicError, match=f"no topic {topic}, which sources.inputs names.*setup --inputs"):
         verified_topics(ours, [topic])
     said = [one.text for one in check_kafka(ours, settings.sources) if one.ok is False]

@@ -1,0 +1,48 @@
+"""Reading one partition without a group: any number of processes may do so, and nothing is committed."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+WAIT_MS: Final = 500  # for records
+
+
+@asynccontextmanager
+async def reading(
+    place: TopicPartition, options: dict[str, Any], *, committed: bool = False
+) -> AsyncIterator[AIOKafkaConsumer]:
+    """Yield a consumer of a partition, whose position is still to be set.
+
+    Parameters
+    ----------
+    place
+        The partition.
+    options
+        Keyword arguments of every aiokafka client.
+    committed
+        Whether to read only what transactions have committed.
+    """
+    consumer = AIOKafkaConsumer(
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed" if committed else "read_uncommitted",
+        **options,
+    )
+    try:
+        await consumer.start()
+        consumer.assign([place])
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def some(
+    consumer: AIOKafkaConsumer, place: TopicPartition, most: int = 500
+) -> Sequence[ConsumerRecord[Any, Any]]:
+    """Return the next records, at most ``most``; none if none come within ``WAIT_MS``."""
+    found: dict[TopicPartition, list[ConsumerRecord[Any, Any]]] = await consumer.getmany(
+        place, timeout_ms=WAIT_MS, max_records=most
+    )
+    return found.get(place, ())

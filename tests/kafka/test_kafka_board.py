@@ -1,0 +1,225 @@
+"""With Kafka, every process with the role board serves one and the same board."""
+
+import asyncio
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from alerting.pipeline.pipeline import Pipeline
+from config.links import Links
+from config.settings import Settings
+from detectors.model.finding import Verdict
+from streams.board.board_data import BoardIncidents
+from streams.board.live_board import LiveBoard
+from streams.board.step_signal import StepSignal
+from streams.engine.judging import Judging
+from streams.engine.rolling import Rolling
+from streams.notify.incidents_route import ongoing_to_json
+from streams.process.tokens import hash_of, new_token
+from streams.store.bounds import HistoryBounds
+from streams.store.history_files import HistoryFolder
+from streams.store.history_keeper import HistoryKeeper
+from streams.store.segments import HOUR, Segments
+from tests.faults.daemons import Supervisor
+from tests.kafka import topic as topics
+from tests.kafka.history_app import PARTITIONS, SHARDS, App, elsewhere, given
+from tests.streams.store.backend import START, arrivals, requests
+
+SPIKE = 60 * 2 + 10  # the minute in which it begins; it goes on
+FIRST = 60 * 2 + 40  # minutes: not on the hour, so that some steps are in no file
+SECOND = 60 * 3 + 20
+THIRD = SECOND + 20
+SOON = [["streams.kafka.steps_reader", "LOOK_SECONDS", 0.1]]
+
+
+def spiked(line: bytes) -> bytes:
+    event = json.loads(line)
+    if event["ts"] - START >= SPIKE * 60:
+        event["tables"][0]["wcu"] *= 50
+    return json.dumps(event).encode()
+
+
+class OneEngine:
+    """What an embedded daemon would show: the engine, the history and the pipeline in one process."""
+
+    def __init__(self, place: Path, settings: Settings) -> None:
+        self._rolling = Rolling(settings, ["one/0"], SHARDS)
+        self._judging = Judging(settings, ["one/0"], SHARDS, records=True)
+        self._held = Segments(SHARDS)
+        self._keeper = HistoryKeeper(HistoryFolder(str(place)), HistoryBounds(35, 400, 1 << 40))
+        self._pipeline = Pipeline(settings)
+        self._links = Links(settings.links)
+        self.board = LiveBoard(StepSignal(), lambda: settings, str(place), self._held.recent, self._incidents)
+
+    def feed(self, lines: Sequence[bytes]) -> None:
+        emitted = self._judging.feed(self._rolling.feed("one/0", lines, arrivals(lines)).blocks)
+        assert emitted.watermark is not None
+        self._held.feed(emitted.records)
+        for segment in self._held.complete():
+            self._keeper.write(segment)
+            self._held.forget(segment)
+        self._pipeline.feed(emitted.notices, emitted.watermark)
+
+    def _incidents(self) -> BoardIncidents:
+        shown = ongoing_to_json(self._pipeline, self._links)
+        return BoardIncidents([one.incident for one in self._pipeline.ongoing()], shown)
+
+    def wall(self) -> dict[str, Any]:
+        return judged(json.loads(msgspec.json.encode(asyncio.run(self.board.wall()))))
+
+
+def judged(wall: dict[str, Any]) -> dict[str, Any]:
+    """Return a wall without the time at which it was made, and without what people have added."""
+    people = ("memos", "acknowledged")
+    incidents = [{name: one[name] for name in one if name not in people} for one in wall["incidents"]]
+    return {name: value for name, value in wall.items() if name != "now"} | {"incidents": incidents}
+
+
+@pytest.fixture(scope="module")
+def supervisor() -> Iterator[Supervisor]:
+    with Supervisor() as one:
+        yield one
+
+
+class Browser:
+    """Asks a process of the board, as if all were behind one address."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.cookie = self.proof = ""
+
+    def ask(
+        self, settings: Settings, path: str, body: Any = None, method: str | None = None, token: str = ""
+    ) -> tuple[int, Any]:
+        request = urllib.request.Request(
+            f"http://{settings.web.listen}{path}",
+            None if body is None else json.dumps(body).encode(),
+            {
+                "Host": self.address,
+                "Content-Type": "application/json",
+                "Origin": f"http://{self.address}",
+                "Sec-Fetch-Site": "same-origin",
+                "X-Uneri-Proof": self.proof,
+            },
+            method=method,
+        )
+        if self.cookie:
+            request.add_header("Cookie", self.cookie)
+        if token:
+            request.add_header("Authorization", f"Bearer {token}")
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - the address is ours
+                if cookie := answer.headers.get("Set-Cookie"):
+                    self.cookie = cookie.partition(";")[0]
+                text = answer.read()
+                return answer.status, json.loads(text) if text else None
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read())
+        except OSError:
+            return 0, None
+
+    def wall(self, settings: Settings) -> dict[str, Any]:
+        status, wall = self.ask(settings, "/board/wall")
+        return judged(wall) if status == 200 else {}
+
+
+@dataclass
+class Boards:
+    """An app that judges the same as one engine, and what a browser sees of its processes."""
+
+    app: App
+    engine: OneEngine
+    browser: Browser
+    token: str
+    lines: list[bytes]
+
+    def feed(self, first: int, end: int) -> dict[str, Any]:
+        """Have both judge some minutes; return the wall of the one engine."""
+        kafka = self.app.settings.kafka
+        assert kafka is not None
+        some = self.lines[first * 6 : end * 6]
+        parts = [some[number::PARTITIONS] for number in range(PARTITIONS)]
+        topics.fill(kafka.brokers[0], kafka.requests, parts)
+        self.engine.feed(some)
+        return self.engine.wall()
+
+    def shows(self, process: Settings, expected: dict[str, Any]) -> None:
+        self.app.until(lambda: self.browser.wall(process) == expected)
+
+    def ask(self, process: Settings, path: str, body: Any = None) -> tuple[int, Any]:
+        return self.browser.ask(process, path, body, token=self.token)
+
+    def knows(self, process: Settings, incident: str, who: str, memo: str) -> None:
+        def there() -> bool:
+            status, said = self.ask(process, f"/incidents/{incident}")
+            known = said["incident"] if status == 200 else {}
+            deals = known.get("acknowledged", {}).get("by")
+            return deals == who and [one["text"] for one in known["memos"]] == [memo]
+
+        self.app.until(there)
+
+    def wrote(self, end: int) -> None:
+        self.app.until(lambda: max((file.end for file in self.app.place().files()), default=0) == end)
+
+
+@pytest.fixture
+def boards(kafka: str, tmp_path: Path, supervisor: Supervisor) -> Iterator[Boards]:
+    token = new_token()
+    (tmp_path / "tokens").write_text(f"operate {hash_of(token)}\n")
+    (tmp_path / "log").touch()
+    settings = given(kafka, tmp_path / "history", tokens={"file": str(tmp_path / "tokens")})
+    app = App(settings, supervisor, tmp_path / "log")
+    lines = list(map(spiked, requests(THIRD, late=False)))
+    engine = OneEngine(tmp_path / "other", settings)
+    yield Boards(app, engine, Browser(settings.web.listen), token, lines)
+    for daemon in app.running:
+        daemon.kill()
+
+
+def test_two_processes_show_one_board_and_one_goes_on_when_the_other_is_killed(boards: Boards) -> None:
+    app, a = boards.app, boards.app.settings
+    b, stages, notify = (elsewhere(a) for _ in range(3))
+    app.start("stages", ["rollup", "detect"], stages)
+    teller = app.start("notify", ["incidents", "notify"], notify)
+    writes = app.board("a", a, constants=SOON)
+    app.until(lambda: boards.browser.ask(a, "/board/session", {"token": boards.token})[0] == 204)
+    assert writes.logged("key=board/0")
+    app.board("b", b, constants=SOON)
+
+    expected = boards.feed(0, FIRST)
+    assert Verdict.SPIKE in {one["verdict"] for one in expected["incidents"]}
+    for process in (a, b):  # with the cookie of the first
+        boards.shows(process, expected)
+
+    # What is done on one is known to the process that notifies, and seen on the other.
+    boards.browser.proof = boards.browser.ask(a, "/board/session")[1]["proof"]
+    incident = expected["incidents"][0]["id"]
+    acknowledge = f"/board/incidents/{incident}/acknowledge"
+    assert boards.browser.ask(b, acknowledge, {"by": "ana"})[0] == 200
+    memo = {"incident": incident, "text": "a sale, see #shop", "by": "ana"}
+    assert boards.ask(b, "/memos", memo)[1]["said"] == "done"
+    for process in (notify, a, b):
+        boards.knows(process, incident, "ana", "a sale, see #shop")
+    assert boards.ask(b, "/memos", {**memo, "incident": "ffff"})[0] == 404
+
+    writes.kill()
+    expected = boards.feed(FIRST, SECOND)
+    boards.shows(b, expected)
+    boards.wrote(START + SECOND * 60 // HOUR * HOUR)
+    app.board("a", a, constants=SOON)
+    boards.shows(a, expected)
+
+    assert teller.stop() == 0
+    at = boards.feed(SECOND, THIRD)["at"]
+    app.until(lambda: boards.browser.wall(b).get("at") == at)
+    said = boards.ask(b, "/status")[1]["board_trouble"]
+    assert "incidents are 1200 s behind: is a process with the roles incidents and notify" in said
+    assert boards.browser.ask(b, acknowledge, {"by": "ana"})[0] == 503
+    assert "Traceback" not in app.log.read_text()
