@@ -18,7 +18,7 @@ HELM_VERSION := v4.3.1
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make demo           weeks of traffic, then a spike and growth, in the terminal"
+	@echo "make demo           weeks of traffic, then a spike and growth, in the terminal and on the board"
 	@echo "make test           behaviour, laws, and each part on a real broker and a real browser"
 	@echo "make e2e            days of traffic through the real programs; brokers and daemons that die"
 	@echo "make laws           the property tests with the compiler off"

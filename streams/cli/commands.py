@@ -150,6 +150,14 @@ def demo(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the charts and the report.")] = Path(
         "demo-output"
     ),
+    board: Annotated[
+        bool | None,
+        typer.Option(
+            "--board/--no-board",
+            help="Show it on the board in a browser, too, until Ctrl-C. Default: in a terminal.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Detect incidents in generated traffic; needs no setup.
 
@@ -157,7 +165,8 @@ def demo(
     """
     from streams.simulate.demo import run_demo
 
-    _exit_with(lambda: run_demo(out))
+    on_board = sys.stdout.isatty() if board is None else board
+    _exit_with(lambda: run_demo(out, on_board=on_board))
 
 
 def _split(role: list[str] | None) -> set[str]:

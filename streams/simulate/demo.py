@@ -1,6 +1,7 @@
 """``uneri demo``: detection on generated traffic, in a terminal, in under a minute."""
 
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -23,8 +24,10 @@ from config.settings import DigestSettings, LimitsSettings, Settings, TableLimit
 from streams.engine.engine import Engine
 from streams.engine.judging import Emitted
 from streams.engine.warm import compile_ahead
+from streams.process.http_server import ListenError
 from streams.replay.replay_judge import with_fate
 from streams.replay.replayed import Replayed, write
+from streams.simulate.demo_board import DemoBoard
 from streams.simulate.scenario_load import load_scenario
 from streams.simulate.simulation import Simulation
 
@@ -32,21 +35,23 @@ SOURCE = "demo/0"
 LIVE_HOUR = 8  # of the last day, from which the demo goes hour by hour
 HOUR = 3600
 ZONE = "Asia/Tokyo"
+SETTINGS = Settings(
+    limits=LimitsSettings(tables={"items": TableLimit(wcu=10), "ledger": TableLimit(wcu=3)}),
+    digest=DigestSettings(at="09:00", timezone=ZONE),
+)
 
 
 class Demo:
-    """Runs one scenario through the engine and shows its messages."""
+    """Runs one scenario through the engine; shows its messages, and all of it on a board if there is one."""
 
-    def __init__(self, console: Console, pause: float) -> None:
+    def __init__(self, console: Console, pause: float, board: DemoBoard | None) -> None:
         self._console = console
+        self._board = board
         self._pause = pause  # seconds of wall time per hour of the last day
         self.zone = ZoneInfo(ZONE)
-        self._settings = Settings(
-            limits=LimitsSettings(tables={"items": TableLimit(wcu=10), "ledger": TableLimit(wcu=3)}),
-            digest=DigestSettings(at="09:00", timezone=ZONE),
-        )
+        self._settings = SETTINGS
         self._simulation = Simulation(load_scenario("demo"))
-        self._engine = Engine(self._settings, [SOURCE], remember_all=True)
+        self._engine = Engine(self._settings, [SOURCE], remember_all=True, records=board is not None)
         self._pipeline = Pipeline(self._settings, keep=True)
         self.renderer = Renderer(Links(self._settings.links), self.zone)
         self._terminal = Terminal(console, self.zone)
@@ -115,6 +120,8 @@ class Demo:
 
     def _show(self, emitted: Emitted) -> None:
         """Show the messages of the last day as they are sent."""
+        if self._board is not None:
+            self._board.take(emitted)
         self._found.notices += emitted.notices
         if emitted.watermark is not None:
             self._pipeline.feed(emitted.notices, emitted.watermark)
@@ -124,6 +131,14 @@ class Demo:
             if notice.at >= self._simulation.end - 12 * HOUR and notice.action is not Action.UPDATE:
                 incident = None if notice.action is Action.DIGEST else notice.incident
                 self._terminal.show(self.renderer(notice), at=notice.at, incident=incident)
+                if self._board is not None and notice.action is Action.OPEN:
+                    self._look_at(self._board.url)
+
+    def _look_at(self, url: str) -> None:
+        """Give people time to see the incident where they would look for it."""
+        self._console.print(f"\n[bold]The wall is red now: {url}[/]")
+        if sys.stdin.isatty() and self._console.is_terminal:
+            self._console.input("Press Enter to go on. ")
 
     def _is_held(self, notice: Notice) -> bool:
         fate = self._pipeline.fate(notice.incident.id)
@@ -181,11 +196,31 @@ def _pages(count: int) -> str:
     return {0: "no pages", 1: "1 page"}.get(count, f"{count} pages")
 
 
-def run_demo(out: Path) -> int:
-    """Show the demo on standard output and write its files to ``out``."""
+def run_demo(out: Path, *, on_board: bool) -> int:
+    """Show the demo in the terminal and on the board, until interrupted; write its files to ``out``."""
     compile_ahead()
     console = Console(highlight=False)
-    demo = Demo(console, pause=0.4 if sys.stdout.isatty() else 0.0)
+    if not on_board:
+        code = _run(console, out, None)
+        console.print("\nuneri demo --board shows the same on the board, in a browser.")
+        return code
+    try:
+        with DemoBoard(SETTINGS) as board:
+            console.print(f"The board, which fills as you watch: [bold]{board.url}[/]\n")
+            if (code := _run(console, out, board)) == 0:
+                console.print(f"\nThe board stays at {board.url} until you press Ctrl-C.")
+                threading.Event().wait()
+    except ListenError as error:
+        typer.echo(f"uneri: {error}", err=True)
+        return 2
+    except KeyboardInterrupt:
+        console.print()
+        return 0
+    return code
+
+
+def _run(console: Console, out: Path, board: DemoBoard | None) -> int:
+    demo = Demo(console, pause=0.4 if sys.stdout.isatty() else 0.0, board=board)
     found = demo.run()
     try:
         files = demo.write_results(out)

@@ -1,22 +1,59 @@
 """What a newcomer sees first."""
 
 import json
+import re
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.alerting.browser import chromium
+from tests.main_job.board_job import asked
+from tests.streams.board.shown import Shown
 
 UNERI = Path(sys.executable).with_name("uneri")
 
 
-def test_the_demo_pages_once_about_the_hammered_table_and_puts_the_growing_one_into_the_digest(
-    tmp_path: Path,
-) -> None:
-    done = subprocess.run(
-        [UNERI, "demo", "--out", tmp_path / "out"], capture_output=True, text=True, timeout=400, check=False
+def test_the_demo_pages_once_about_the_hammered_table_and_shows_it_on_the_board(tmp_path: Path) -> None:
+    demo = subprocess.Popen(
+        [UNERI, "demo", "--board", "--out", tmp_path / "out"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
-    assert done.returncode == 0, done.stderr
-    assert "no pages in that time" in done.stdout
-    before, _, after = done.stdout.partition("SPIKE · table items")
+    patience = threading.Timer(400, demo.kill)
+    patience.start()
+    try:
+        assert demo.stdout is not None
+        lines = []
+        for line in demo.stdout:
+            lines.append(line)
+            if "until you press Ctrl-C" in line:
+                break
+        shown = "".join(lines)
+        named = re.search(r"http://127\.0\.0\.1:(\d+)/", shown)
+        assert named, shown
+        hold_to_the_board(int(named[1]))
+        demo.send_signal(signal.SIGINT)
+        assert demo.wait(60) == 0
+    finally:
+        patience.cancel()
+        demo.kill()
+        demo.wait()
+    hold_to_the_terminal(shown)
+    assert f"The wall is red now: {named[0]}" in shown
+    assert (tmp_path / "out" / "spike-items.png").read_bytes().startswith(b"\x89PNG")
+    assert "table items" in (tmp_path / "out" / "report.html").read_text()
+    incidents = [json.loads(line) for line in (tmp_path / "out" / "incidents.jsonl").read_text().splitlines()]
+    assert [one["scope"]["name"] for one in incidents if one["sent"] == "page"] == ["items"]
+
+
+def hold_to_the_terminal(shown: str) -> None:
+    assert "no pages in that time" in shown
+    before, _, after = shown.partition("SPIKE · table items")
     assert "SPIKE" not in after, "one page"
     assert "inventory-put-item" in after
     assert "ios 3.2.1" in after
@@ -24,7 +61,13 @@ def test_the_demo_pages_once_about_the_hammered_table_and_puts_the_growing_one_i
     digest = before.partition("DIGEST")[2]
     assert "Table ledger" in digest
     assert "limit in" in digest
-    assert (tmp_path / "out" / "spike-items.png").read_bytes().startswith(b"\x89PNG")
-    assert "table items" in (tmp_path / "out" / "report.html").read_text()
-    incidents = [json.loads(line) for line in (tmp_path / "out" / "incidents.jsonl").read_text().splitlines()]
-    assert [one["scope"]["name"] for one in incidents if one["sent"] == "page"] == ["items"]
+
+
+def hold_to_the_board(port: int) -> None:
+    wall = asked(port, "/board/wall")
+    assert wall["state"] == "well"
+    assert None not in wall["calls"]["observed"] + wall["calls"]["week_before"]
+    with chromium() as browser, Shown(browser, f"http://127.0.0.1:{port}/") as board:
+        expect(board.page.locator(".state")).to_have_text("All well")
+        board.page.get_by_role("link", name="Incidents").click()
+        assert board.wrong == []
