@@ -93,12 +93,14 @@ class WallHolder(msgspec.Struct, frozen=True):
 
     label: str
     share: float
+    scope: dict[str, object] | None = None  # ``Scope.to_json``
 
 
 class WallConcurrency(msgspec.Struct, frozen=True, kw_only=True):
     """Executions at the same time in an account, against what it allows; ``trend`` has values of ``used``."""
 
     account: str
+    scope: dict[str, object] | None = None
     used: float | None = None
     limit: float | None = None
     share: float | None = None
@@ -112,6 +114,7 @@ class WallQuota(msgspec.Struct, frozen=True, kw_only=True):
 
     label: str
     account: str
+    scope: dict[str, object] | None = None
     used: float | None = None
     limit: float | None = None
     share: float | None = None

@@ -97,6 +97,7 @@ class WallLimits:
         return [
             WallConcurrency(
                 account=self._name(one.of.key.scope.account),
+                scope=one.of.key.scope.to_json(),
                 used=one.used,
                 limit=one.of.limit,
                 share=one.share,
@@ -114,7 +115,7 @@ class WallLimits:
             return []
         busiest = sorted(
             (
-                (-amount, key.scope.label)
+                (-amount, key.scope.label, key.scope)
                 for key, amount in self._view.newest(
                     lambda key: (
                         key.scope.kind == FUNCTION
@@ -125,7 +126,9 @@ class WallLimits:
                 if amount > 0
             ),
         )
-        return [WallHolder(label, -amount / whole) for amount, label in busiest[:HOLDERS]]
+        return [
+            WallHolder(label, -amount / whole, scope.to_json()) for amount, label, scope in busiest[:HOLDERS]
+        ]
 
     def quotas(self, settings: BoardSettings) -> list[WallQuota]:
         """Return the sampled levels with a limit, the nearest to it first."""
@@ -134,6 +137,7 @@ class WallLimits:
             WallQuota(
                 label=f"{one.of.key.scope.label} {_measure(one).level}".strip(),
                 account=self._name(one.of.key.scope.account),
+                scope=one.of.key.scope.to_json(),
                 used=one.used,
                 limit=one.of.limit,
                 share=one.share,

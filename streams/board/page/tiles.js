@@ -1,6 +1,7 @@
 // The tiles of the wall: a name, a number, a small line; filled, marked and named when something is wrong.
 import { Chart } from "./chart.js";
 import { byWorst, level, Mark, worst } from "./level.js";
+import { ScopeLink } from "./scope_link.js";
 import { Spark } from "./spark.js";
 import { html } from "./view.js";
 
@@ -53,12 +54,12 @@ const Meter = ({ share }) =>
         <rect class="whole" width="100" height="4" /><rect class="part" width=${Math.min(100, Math.max(0, share * 100)).toFixed(1)} height="4" />
       </svg>`;
 
-export const TableTile = ({ of, figures, words, label }) => {
+export const TableTile = ({ of, figures, words, label, go }) => {
   const unit = figures.measure(of.measure)[1].trim();
   const left = of.days_left === null ? null : of.days_left <= 0 ? words.atLimit : words.limitIn(figures.days(of.days_left));
   const parts = of.share === null ? [figures.number(of.used), unit] : figures.parts(of.share, "share");
   return html`<${Tile} of=${of} name=${`table-${of.label}`} label=${label} extra=${html`<span class="aside">${of.account}</span>`}>
-    <p class="name"><span title=${of.label}>${of.label}</span>${left && html`<span class="left">${left}</span>`}</p>
+    <p class="name"><span title=${of.label}><${ScopeLink} to=${of.scope} go=${go}>${of.label}</${ScopeLink}></span>${left && html`<span class="left">${left}</span>`}</p>
     <div class="figure"><${Big} parts=${parts} size="middle" /><${Spark} now=${of.trend} /></div>
     <${Meter} share=${of.share} />
     <p class="note">
@@ -68,9 +69,9 @@ export const TableTile = ({ of, figures, words, label }) => {
   </${Tile}>`;
 };
 
-export const ConcurrencyTile = ({ of, figures, words }) =>
-  html`<${Tile} of=${of} name=${`concurrency-${of.account}`} label=${words.concurrency} extra=${html`<span class="aside">${of.account}</span>`}>
-    <p class="name"><span>${of.holders[0]?.label ?? "\u00a0"}</span>${of.holders[0] && html`<span class="left">${figures.percent(of.holders[0].share)}</span>`}</p>
+export const ConcurrencyTile = ({ of, figures, words, go }) =>
+  html`<${Tile} of=${of} name=${`concurrency-${of.account}`} label=${words.concurrency} extra=${html`<span class="aside"><${ScopeLink} to=${of.scope} go=${go}>${of.account}</${ScopeLink}></span>`}>
+    <p class="name"><span>${of.holders[0] ? html`<${ScopeLink} to=${of.holders[0].scope} go=${go}>${of.holders[0].label}</${ScopeLink}>` : "\u00a0"}</span>${of.holders[0] && html`<span class="left">${figures.percent(of.holders[0].share)}</span>`}</p>
     <div class="figure">
       <${Big} parts=${of.share === null ? figures.parts(of.used) : figures.parts(of.share, "share")} size="middle" /><${Spark} now=${of.trend} />
     </div>
@@ -81,13 +82,13 @@ export const ConcurrencyTile = ({ of, figures, words }) =>
     </p>
   </${Tile}>`;
 
-export const QuotasTile = ({ quotas, figures, words, most = 4 }) => {
+export const QuotasTile = ({ quotas, figures, words, go, most = 4 }) => {
   const sorted = byWorst(quotas);
   return html`<${Tile} name="quotas" kind="quotas" label=${words.quotas}>
     <ul class="rows">
       ${sorted.slice(0, most).map(
         (of) => html`<li class=${level(of)} key=${`${of.account} ${of.label}`}>
-          <span class="what" title=${of.label}>${of.label} <small>${of.account}</small></span><${Mark} of=${of} words=${words} />
+          <span class="what" title=${of.label}><${ScopeLink} to=${of.scope} go=${go}>${of.label}</${ScopeLink}> <small>${of.account}</small></span><${Mark} of=${of} words=${words} />
           <span class="number">${figures.percent(of.share)}</span>
         </li>`,
       )}
@@ -135,7 +136,7 @@ export const MonthTile = ({ month, figures, words, look, tv }) => {
   </${Tile}>`;
 };
 
-const Ranking = ({ title, places, figures, words, most }) => {
+const Ranking = ({ title, places, figures, most, words, go }) => {
   const top = Math.max(...places.map((place) => place.value), 0);
   return html`<div class="ranking">
     <h3 class="aside">${title}</h3>
@@ -144,7 +145,7 @@ const Ranking = ({ title, places, figures, words, most }) => {
       : html`<ol class="rows">
           ${places.slice(0, most).map(
             (place) => html`<li key=${`${place.scope.kind} ${place.label}`}>
-              <span class="what" title=${place.label}>${place.label}</span><span class="number">${figures.value(place.value, place.unit)}</span>
+              <span class="what" title=${place.label}><${ScopeLink} to=${place.scope} go=${go}>${place.label}</${ScopeLink}></span><span class="number">${figures.value(place.value, place.unit)}</span>
               <${Meter} share=${top ? place.value / top : null} />
             </li>`,
           )}
@@ -152,11 +153,11 @@ const Ranking = ({ title, places, figures, words, most }) => {
   </div>`;
 };
 
-export const RankingTile = ({ which, rankings, figures, words, most = 5 }) =>
+export const RankingTile = ({ which, rankings, figures, words, go, most = 5 }) =>
   html`<${Tile} name=${which} kind="rankings" label=${words[which]}>
     <div class="pair">
-      <${Ranking} title=${words.hours4} places=${rankings[`${which}_4h`]} ...${{ figures, words, most }} />
-      <${Ranking} title=${words.week} places=${rankings[`${which}_week`]} ...${{ figures, words, most }} />
+      <${Ranking} title=${words.hours4} places=${rankings[`${which}_4h`]} ...${{ figures, words, go, most }} />
+      <${Ranking} title=${words.week} places=${rankings[`${which}_week`]} ...${{ figures, words, go, most }} />
     </div>
   </${Tile}>`;
 

@@ -39,8 +39,8 @@ const Open = ({ wall, most, figures, words, now }) => {
     : html`<${QuietRow} incidents=${wall.incidents} last=${wall.last} ...${{ figures, words, now }} />`;
 };
 
-export const DeskWall = ({ wall, figures, words, look, now }) => {
-  const common = { figures, words, look };
+export const DeskWall = ({ wall, figures, words, look, now, actions }) => {
+  const common = { figures, words, look, go: actions.go };
   if (wall.at === null) return html`<p class="tile empty">${words.nothing}</p>`;
   const more = [wall.tables, wall.concurrency].reduce((sum, things) => sum + Math.max(0, things.length - MOST), 0);
   return html`<div class="desk">

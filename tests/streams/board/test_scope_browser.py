@@ -130,6 +130,26 @@ def test_a_chart_is_read_with_the_keyboard_and_drawn_over_with_the_mouse(
         assert shown.wrong == []
 
 
+def test_names_on_the_wall_lead_to_their_pages(browser: Browser, board: BoardThread) -> None:
+    with Shown(browser, board.url) as shown:
+        page, title = shown.page, shown.page.get_by_role("heading", level=1)
+        for tile, name, said in (
+            ("table-items", "items", "table items"),
+            ("concurrency-game-prod", "inventory-put-item", "function inventory-put-item"),
+            ("concurrency-game-prod", "game-prod", "account 123456789012"),
+            ("used", "POST /items/{id}", "route POST /items/{id}"),
+        ):
+            shown.tile(tile).get_by_role("link", name=name).first.click()
+            expect(title).to_have_text(said)
+            opened(shown)
+            page.go_back()
+            page.wait_for_selector(".desk")
+        page.goto(f"{board.url}/?wall")
+        page.wait_for_selector(".overview")
+        assert page.locator("main a").count() == 0, "a television has no cursor"
+        assert shown.wrong == []
+
+
 def test_a_scope_is_found_by_a_part_of_its_name(browser: Browser, board: BoardThread) -> None:
     with Shown(browser, board.url) as shown:
         page = shown.page

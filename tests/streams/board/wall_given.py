@@ -34,6 +34,7 @@ ZONE = ZoneInfo("Asia/Tokyo")
 STEP = 60
 STEPS = 240
 WEEK = 7 * 86_400
+ACCOUNTS = {"game-prod": "123456789012", "shop-prod": "210987654321"}
 HOSTILE = '<img src=x onerror="document.title=1"> \u202e{{1}}</script><script>document.title=2</script>'
 
 Curve = Callable[[float], float]
@@ -197,10 +198,16 @@ def _calm(at: int, now: int, language: Literal["en", "ja"]) -> Wall:
         concurrency=[
             WallConcurrency(
                 account="game-prod",
+                scope={"kind": "account", "cloud": "aws", "account": "123456789012", "name": "123456789012"},
                 used=412.0,
                 limit=1000.0,
                 share=0.412,
-                holders=[WallHolder("inventory-put-item", 0.44), WallHolder("cart-checkout", 0.21)],
+                holders=[
+                    WallHolder(
+                        "inventory-put-item", 0.44, {"kind": "function", "name": "inventory-put-item"}
+                    ),
+                    WallHolder("cart-checkout", 0.21, {"kind": "function", "name": "cart-checkout"}),
+                ],
                 trend=line(lambda when: calls(when) * 0.95, at),
             ),
             WallConcurrency(account="shop-prod", used=88.0, limit=1000.0, share=0.088),
@@ -248,7 +255,7 @@ def _calm(at: int, now: int, language: Literal["en", "ja"]) -> Wall:
 
 def _table(label: str, account: str, used: float, limit: float, *, days: float, at: int) -> WallTable:
     return WallTable(
-        scope={"kind": "table", "cloud": "aws", "account": account, "name": label},
+        scope={"kind": "table", "cloud": "aws", "account": ACCOUNTS[account], "name": label},
         label=label,
         account=account,
         measure="wcu",
