@@ -81,7 +81,7 @@ class LiveScopes:
                 "nothing has been counted yet: the first values come a minute after an event"
             )
         finder = self._finder(view)
-        found = finder.exactly(asked.about, asked.given)
+        found = finder.exactly(asked.about, dict(asked.given))
         if len(found) > 1:
             return finder.listed(found)
         [scope] = found

@@ -1,6 +1,5 @@
 """What the address of a scope's page asks for."""
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 
@@ -16,5 +15,5 @@ class AskedScope(NamedTuple):
     """A scope, and the range that somebody looks at."""
 
     about: str  # kind:name
-    given: Mapping[str, str]  # cloud, account, region, version, as far as they are known
+    given: tuple[tuple[str, str], ...] = ()  # cloud, account, region, version, as far as they are known
     range: AskedRange = AskedRange()

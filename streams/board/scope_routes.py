@@ -5,10 +5,11 @@ from typing import Final
 from aiohttp import web
 
 from streams.board.board_data import BoardData, BoardDataError
-from streams.board.json_answer import encoded, refused
+from streams.board.json_answer import encoded, in_json, refused
 from streams.board.scope_asked import AskedRange, AskedScope
 from streams.board.scope_finder import GIVEN, UnknownScopeError
 from streams.board.scope_range import BadRangeError
+from streams.board.shared_answers import SharedAnswers
 
 _LONGEST: Final = 1000  # characters of what is asked for
 
@@ -24,6 +25,7 @@ class ScopeRoutes:
 
     def __init__(self, data: BoardData) -> None:
         self._data = data
+        self._shared = SharedAnswers(lambda: (data.judged.number, data.renewed.number))
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes for a web server."""
@@ -33,11 +35,11 @@ class ScopeRoutes:
         query = {name: value[:_LONGEST] for name, value in request.query.items()}
         asked = AskedScope(
             query.get("scope", ""),
-            {name: query.get(name, "") for name in GIVEN},
+            tuple((name, query[name]) for name in GIVEN if query.get(name)),
             AskedRange(query.get("range", ""), query.get("from", ""), query.get("to", "")),
         )
         try:
-            return encoded(await self._data.scope(asked))
+            return in_json(await self._shared.answer(asked, lambda: self._data.scope(asked)))
         except UnknownScopeError as error:
             return refused(str(error), 404)
         except BadRangeError as error:

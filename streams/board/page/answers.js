@@ -23,7 +23,12 @@ export class AskingPage extends Component {
   componentDidUpdate(before) {
     const moved = this.path(before) !== this.path(this.props);
     if (moved) this.setState({ said: null, error: null });
-    if (moved || before.wall?.at !== this.props.wall?.at) this.again();
+    if (moved || this.isDue(before)) this.again();
+  }
+
+  // Whether what is shown is to be asked for again, since what was `before`.
+  isDue(before) {
+    return before.wall?.at !== this.props.wall?.at;
   }
 
   componentWillUnmount() {

@@ -13,6 +13,10 @@ const RANGES = ["4h", "1d", "1w", "5w", "13mo"];
 const GIVEN = ["scope", "cloud", "account", "region", "version"];
 const LOOKED = ["range", "from", "to"];
 
+const SLOWEST = 600; // s
+
+const openIn = (wall) => JSON.stringify((wall?.incidents ?? []).map((one) => [one.id, one.state, one.acknowledged?.at, one.memos?.length]));
+
 const some = (place, names) => Object.fromEntries(names.filter((name) => place[name]).map((name) => [name, place[name]]));
 
 // The range that is looked at, to be kept in links to other scopes.
@@ -106,6 +110,15 @@ export class ScopePage extends AskingPage {
   path({ place }) {
     const query = new URLSearchParams(some(place, [...GIVEN, ...LOOKED]));
     return `/board/scope?${query}`;
+  }
+
+  // A long range changes slowly; what happens to its incidents is seen at once.
+  isDue(before) {
+    const { wall } = this.props;
+    const { said } = this.state;
+    if (openIn(before.wall) !== openIn(wall)) return true;
+    const patience = said?.end < said?.at ? SLOWEST : Math.min(SLOWEST, (said?.step ?? 0) / 10);
+    return super.isDue(before) && wall.at - (said?.at ?? 0) >= patience;
   }
 
   render({ place, figures, words, look, actions, now }, { said, error }) {

@@ -23,6 +23,7 @@ def main() -> None:
         for name, kind, path, size in (
             ("wall", "busy", "/?wall", (1920, 1080)),
             ("board", "calm", "/?look=light", (1440, 1340)),
+            ("scope", "busy", "/?scope=table:items&account=123456789012&look=light", (1920, 1480)),
         ):
             with (
                 BoardThread(wall_given(kind, AT), now=lambda: AT) as board,

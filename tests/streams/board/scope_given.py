@@ -66,7 +66,7 @@ def scopes_given(*more: Scope) -> ScopeFinder:
 def page_given(asked: AskedScope, wall: Wall, *more: Scope) -> ScopePage | FoundScopes:
     """Return a page as ``asked``, with the incidents of a wall; ``more`` are other scopes that there are."""
     finder, at = scopes_given(*more), wall.at or wall.now
-    found = finder.exactly(asked.about, asked.given)
+    found = finder.exactly(asked.about, dict(asked.given))
     if len(found) > 1:
         return finder.listed(found)
     [scope] = found

@@ -36,7 +36,7 @@ from tests.streams.board.judged_week import AT, PER_MINUTE, STEP, Judged, board_
 ITEMS = Scope(TABLE, "aws", "1", "eu-west-1", "items")
 PUT = Scope(FUNCTION, "aws", "1", "eu-west-1", "put-0")
 TRACE = Trace(start=0, step=60, now=[1.0], last_week=[1.0], lower=[0.0], upper=[2.0])
-TABLE_ITEMS = AskedScope("table:items", {"cloud": "aws", "account": "1", "region": "eu-west-1"})
+TABLE_ITEMS = AskedScope("table:items", (("cloud", "aws"), ("account", "1"), ("region", "eu-west-1")))
 
 
 async def page_of(judged: Judged, asked: AskedScope = TABLE_ITEMS, **more: Any) -> ScopePage:
@@ -46,7 +46,7 @@ async def page_of(judged: Judged, asked: AskedScope = TABLE_ITEMS, **more: Any) 
 
 
 def over(name: str, about: str = "table:items") -> AskedScope:
-    return AskedScope(about, {}, AskedRange(name))
+    return AskedScope(about, (), AskedRange(name))
 
 
 def measured(page: ScopePage, name: str) -> ScopeMeasure:
@@ -175,12 +175,12 @@ async def test_what_happened_is_named_and_leads_on(judged: Judged) -> None:
 async def test_what_is_not_known_is_refused_with_one_line(judged: Judged) -> None:
     board = board_of(judged.place, judged.held)
     with pytest.raises(UnknownScopeError, match=r"no table orders is known here: /board/scopes\?like="):
-        await board.scope(AskedScope("table:orders", {}))
+        await board.scope(AskedScope("table:orders"))
     with pytest.raises(UnknownScopeError, match="no table items is known here"):
-        await board.scope(AskedScope("table:items", {"account": "2"}))
+        await board.scope(AskedScope("table:items", (("account", "2"),)))
     for about in ("", "items", "shop:items", "table:"):
         with pytest.raises(UnknownScopeError, match="scope is one of account, service, route"):
-            await board.scope(AskedScope(about, {}))
+            await board.scope(AskedScope(about))
     with pytest.raises(BadRangeError, match="range is one of 4h"):
         await board.scope(over("2y"))
 
@@ -202,10 +202,10 @@ async def test_a_name_of_several_scopes_is_a_choice(tmp_path: Path) -> None:
     orders = [Scope(TABLE, "aws", account, "eu-west-1", "orders") for account in ("1", "2")]
     made_history(tmp_path, {SeriesKey(one, NOBODY, "requests"): [60.0] for one in orders})
     board = board_of(tmp_path, Segments(1))
-    found = await board.scope(AskedScope("table:orders", {}))
+    found = await board.scope(AskedScope("table:orders"))
     assert isinstance(found, FoundScopes)
     assert [one.scope["account"] for one in found.scopes] == ["1", "2"]
-    assert isinstance(await board.scope(AskedScope("table:orders", {"account": "2"})), ScopePage)
+    assert isinstance(await board.scope(AskedScope("table:orders", (("account", "2"),))), ScopePage)
 
 
 def made_history(place: Path, amounts: dict[SeriesKey, list[float]]) -> None:
