@@ -25,7 +25,7 @@ def _moments(tracked: TrackedIncident, memos: Sequence[Memo]) -> Iterator[dict[s
     incident = tracked.incident
     for change in incident.changes:
         written = change.to_json()
-        yield {**written, "at": written["ts"], "what": "change", "kind": written.get("what", "")}
+        yield {**written, "at": written["ts"], "what": "change", "did": written.get("what", "")}
     yield {
         "at": incident.start,
         "what": "began",

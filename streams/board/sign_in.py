@@ -60,11 +60,12 @@ class SignIn:
         """Answer ``GET``: what this browser may do, as whom, and the proof that it sends when it acts."""
         if self._access.sessions.waiting:
             return refused(SESSIONS_LATER, 503)
-        may = self._access.may(request)
+        may, needed = self._access.may(request), self._access.sessions.needed
         if not may:
-            return encoded({"may": []})
+            return encoded({"needed": needed, "may": []})
         return encoded(
             {
+                "needed": needed,
                 "may": sorted(may),
                 "token": self._access.name_of(request),
                 "proof": self._access.sessions.proof(request),

@@ -7,7 +7,7 @@ const LONGEST = 10_000; // ms for an answer
 const DELAYS = [500, 1000, 2000, 5000, 10_000];
 
 export class Connection {
-  // `heard` has a function for each thing that can be heard: step, beat, trouble, found, lost, signedOut.
+  // `heard` has a function for each thing that can be heard: step, incidents, beat, trouble, found, lost, signedOut.
   constructor(heard) {
     this.heard = heard;
     this.tries = 0;
@@ -50,6 +50,7 @@ export class Connection {
       this.heard.beat(said);
     });
     on("step", (wall) => this.heard.step(wall));
+    on("incidents", (said) => this.heard.incidents(said));
     on("trouble", ({ error }) => this.heard.trouble(error));
     on("signed-out", () => this.out());
     source.onerror = () => source === this.source && this.lose();

@@ -1,10 +1,12 @@
 // What is open: in one line for the wall, and in full for the list.
+import { addressOf } from "./address.js";
+import { Inner } from "./inner.js";
 import { Shape } from "./level.js";
-import { Component, html } from "./view.js";
+import { html } from "./view.js";
 
-const versioned = (one) => (one.version ? `${one.name} ${one.version}` : one.name);
+export const versioned = (one) => (one.version ? `${one.name} ${one.version}` : one.name);
 export const about = (scope) => (scope.from === undefined ? versioned(scope) : `${scope.from} → ${scope.to}`);
-const kind = (scope, words) => words.kind[scope.kind] ?? scope.kind;
+export const kind = (scope, words) => words.kind[scope.kind] ?? scope.kind;
 
 // People are called for a page; what is in the digest, silenced or held is listed, and leaves the wall quiet.
 export const calls = (incident) => (incident.sent ?? "page") === "page" && incident.end == null;
@@ -32,7 +34,7 @@ export const size = (incident, figures, words) => {
 
 const carriers = (incident) => [incident.callers?.[0], incident.suspects?.[0]].filter(Boolean);
 
-const Verdict = ({ of, words }) => html`<span class="mark"><${Shape} of=${of.verdict} />${words.verdict[of.verdict] ?? of.verdict}</span>`;
+export const Verdict = ({ of, words }) => html`<span class="mark"><${Shape} of=${of.verdict} />${words.verdict[of.verdict] ?? of.verdict}</span>`;
 
 // The rows of a wall: what, since when, who; those that nobody has acknowledged first.
 export const OpenRows = ({ incidents, most, figures, words, now }) => {
@@ -73,7 +75,7 @@ export const QuietRow = ({ incidents = [], last, figures, words, now }) => {
   </section>`;
 };
 
-const safe = (url) => {
+export const safe = (url) => {
   try {
     return ["https:", "http:"].includes(new URL(url).protocol) ? url : null;
   } catch {
@@ -84,7 +86,7 @@ const safe = (url) => {
 // A link only where it leads to the web: what an event says may be anything.
 export const Link = ({ to, children }) => (safe(to) ? html`<a href=${to} rel="noreferrer">${children}</a>` : children);
 
-const Part = ({ title, children }) =>
+export const Part = ({ title, children }) =>
   html`<div>
     <dt>${title}</dt>
     <dd><ul class="rows">${children}</ul></dd>
@@ -96,7 +98,7 @@ const Shares = ({ title, of, figures }) =>
     ${of.map((one) => html`<li key=${`${one.kind} ${versioned(one)}`}><span class="what">${versioned(one)}</span><span class="number">${figures.percent(one.share)}</span></li>`)}
   </${Part}>`;
 
-const Changes = ({ of, figures, words }) =>
+export const Changes = ({ of, figures, words }) =>
   of?.length > 0 &&
   html`<${Part} title=${words.changed}>
     ${of.map(
@@ -134,7 +136,7 @@ export const Examples = ({ of, figures, words }) =>
     </ul>
   </div>`;
 
-const Card = ({ of, figures, words, now }) =>
+export const Card = ({ of, figures, words, now, go }) =>
   html`<article class="card tile" aria-labelledby=${`i-${of.id}`}>
     <header>
       <p class=${`badge ${weight(of)}`}><${Verdict} of=${of} words=${words} /></p>
@@ -143,7 +145,11 @@ const Card = ({ of, figures, words, now }) =>
         ${of.sent !== undefined && `${words.sent[of.sent] ?? of.sent} · `}${words.state_[of.state] ?? of.state} · ${words.since(figures.moment(of.start, now))} · ${words.for(figures.duration((of.end ?? now) - of.start))}
       </p>
     </header>
-    ${of.acknowledged && html`<p class="ack">${words.acknowledged(of.acknowledged.by)}</p>`}
+    <p class="marks">
+      <${Inner} to=${addressOf("incident", of.id)} go=${go} class="button" aria-label=${words.incident.wholeOf(about(of.scope))}>${words.incident.whole}</${Inner}>
+      ${of.acknowledged && html`<span class="ack"><bdi>${words.acknowledged(of.acknowledged.by)}</bdi></span>`}
+      ${of.labelled && html`<span class="ack"><bdi>${words.incident.labelled[of.labelled.as](of.labelled.by)}</bdi></span>`}
+    </p>
     ${of.sent === "none" && of.reason && html`<p class="aside">${of.reason}</p>`}
     <p class="size">${size(of, figures, words)}</p>
     <p class="sentence" lang="en">${of.sentence}</p>
@@ -164,7 +170,7 @@ const Card = ({ of, figures, words, now }) =>
     <${Examples} of=${of.examples} ...${{ figures, words }} />
   </article>`;
 
-const fits = (incident, wanted, words) => {
+export const fits = (incident, wanted, words) => {
   const scopes = [incident.scope, ...(incident.members ?? []).map((one) => one.scope)];
   const said = [
     incident.verdict,
@@ -175,28 +181,3 @@ const fits = (incident, wanted, words) => {
   ];
   return wanted.every((word) => said.some((each) => each?.toLowerCase().includes(word)));
 };
-
-export class IncidentsPage extends Component {
-  constructor(props) {
-    super(props);
-    this.state = { wanted: "" };
-  }
-
-  render({ wall, figures, words, now }, { wanted }) {
-    const all = byWeight(wall.incidents);
-    const found = all.filter((one) => fits(one, wanted.toLowerCase().split(/\s+/).filter(Boolean), words));
-    return html`<div class="list">
-      <div class="finder">
-        <h1>${words.incidents}</h1>
-        ${all.length > 1 &&
-        html`<label>
-          ${words.find} <input type="search" placeholder=${words.findHint} value=${wanted} onInput=${(event) => this.setState({ wanted: event.target.value })} />
-        </label>`}
-        ${wanted && html`<p role="status">${words.found(found.length, all.length)}</p>`}
-      </div>
-      ${all.length === 0 && html`<${QuietRow} last=${wall.last} ...${{ figures, words, now }} />`}
-      ${all.length > 0 && found.length === 0 && html`<p class="note">${words.notFound}</p>`}
-      <div class="cards">${found.map((one) => html`<${Card} of=${one} key=${one.id} ...${{ figures, words, now }} />`)}</div>
-    </div>`;
-  }
-}

@@ -2,7 +2,9 @@
 import { placeIn } from "./address.js";
 import { Connection } from "./connection.js";
 import { Figures } from "./figures.js";
-import { IncidentsPage } from "./incidents.js";
+import { forget } from "./acting.js";
+import { IncidentsPage } from "./incident_list.js";
+import { IncidentPage } from "./incident_page.js";
 import { keep, kept } from "./kept.js";
 import { worst } from "./level.js";
 import { MapPage } from "./map.js";
@@ -22,7 +24,7 @@ const tv = asked.has("wall");
 const tvPages = (asked.get("wall") || "overview,month,rankings").split(",").filter((page) => TV_PAGES.includes(page));
 
 // What each page shows; all of them take the same.
-const PAGES = { wall: DeskWall, map: MapPage, incidents: IncidentsPage, scope: ScopePage };
+const PAGES = { wall: DeskWall, map: MapPage, incidents: IncidentsPage, incident: IncidentPage, scope: ScopePage };
 const placeNow = () => placeIn(location.search, PAGES);
 
 // The daemon's clock: that of a television is often wrong.
@@ -68,6 +70,7 @@ const actions = {
     history.replaceState(null, "", address);
     update({ place: placeNow() });
   },
+  signInAgain: () => update({ signIn: "operate" }),
   turnLook: () => {
     const look = LOOKS[(LOOKS.indexOf(view.look) + 1) % LOOKS.length];
     keep("look", look);
@@ -87,6 +90,7 @@ const actions = {
 
 const signedIn = () => {
   refused = false;
+  forget();
   update({ signIn: null, signedIn: true });
   connection.open();
 };
@@ -148,6 +152,7 @@ const connection = new Connection({
     if (view.wall === null && clock.ahead === 0) clock.set(wall.now);
     update({ wall, lost: null, trouble: null });
   },
+  incidents: ({ incidents }) => view.wall !== null && update({ wall: { ...view.wall, incidents } }),
   beat: ({ now, build }) => {
     clock.set(now);
     follow(build);

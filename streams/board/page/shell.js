@@ -71,7 +71,7 @@ export class WallClock extends Freshness {
 }
 
 const PageLink = ({ to, place, go, children }) =>
-  html`<${Inner} to=${addressOf(to)} go=${go} current=${place.page === to}>${children}</${Inner}>`;
+  html`<${Inner} to=${addressOf(to)} go=${go} current=${place.page === to || (to === "incidents" && place.page === "incident")}>${children}</${Inner}>`;
 
 export const DeskHeader = ({ view, actions, figures, words, clock }) => {
   const { wall, place, look, state } = view;

@@ -1,4 +1,5 @@
 // Everything the page says, in each language: the same keys in both.
+import { INCIDENT_WORDS } from "./incident_words.js";
 
 const en = {
   name: "Uneri",
@@ -16,6 +17,7 @@ const en = {
     go: "Open the board",
     refused: "This token is not known, or does not allow read. “uneri token read” makes one.",
     failed: (reason) => `The token could not be checked (${reason}). Try again.`,
+    operate: "To act on incidents, enter a token that allows operate. “uneri token operate” makes one.",
     ended: "The token of this board is no longer in the configuration. Enter another one.",
     wall: "For a screen on a wall, open this address with ?wall# and the token after it.",
   },
@@ -239,6 +241,7 @@ const ja = {
     go: "ボードを開く",
     refused: "このトークンは登録されていないか、read が許可されていません。「uneri token read」で作成できます。",
     failed: (reason) => `トークンを確認できませんでした（${reason}）。もう一度お試しください。`,
+    operate: "インシデントの操作には operate を許可するトークンを入力してください。「uneri token operate」で作成できます。",
     ended: "このボードのトークンは設定から削除されました。別のトークンを入力してください。",
     wall: "壁掛けの画面では、このアドレスに ?wall# とトークンを付けて開いてください。",
   },
@@ -445,5 +448,8 @@ const ja = {
     month: (value, before) => `現在 ${value}、先月 ${before}`,
   },
 };
+
+en.incident = INCIDENT_WORDS.en;
+ja.incident = INCIDENT_WORDS.ja;
 
 export const LANGUAGES = { en, ja };

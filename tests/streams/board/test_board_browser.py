@@ -275,12 +275,12 @@ def test_incidents_are_found_by_what_people_call_them(browser: Browser) -> None:
         cards = shown.page.locator(".card")
         expect(cards).to_have_count(3)
         expect(shown.page).to_have_title("(3) Needs attention · Uneri")
-        shown.page.get_by_role("searchbox").fill("absence nightly")
+        shown.page.get_by_role("searchbox", name="Find").fill("absence nightly")
         expect(cards).to_have_count(1)
         expect(shown.page.get_by_role("status").last).to_have_text("1 of 3 shown")
-        shown.page.get_by_role("searchbox").fill("ios items")
+        shown.page.get_by_role("searchbox", name="Find").fill("ios items")
         expect(cards).to_have_count(2)
-        shown.page.get_by_role("searchbox").fill("nobody")
+        shown.page.get_by_role("searchbox", name="Find").fill("nobody")
         expect(shown.page.get_by_text("No incident matches.")).to_be_visible()
 
 

@@ -141,7 +141,7 @@ async def test_a_page_of_another_origin_learns_neither_the_proof_nor_what_may_be
         await sign_in(session, board, OPERATE)
         for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}):
             async with session.get(f"{board.url}/board/session", headers=headers) as answer:
-                assert await answer.json() == {"may": []}
+                assert await answer.json() == {"needed": True, "may": []}
         async with session.get(f"{board.url}/board/session", headers={"Origin": "http://x"}) as answer:
             assert answer.status == 403
 

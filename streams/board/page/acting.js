@@ -1,0 +1,44 @@
+// What this browser may do, and doing it: each action shows the proof that the daemon gave this session.
+import { keep, kept } from "./kept.js";
+
+let known = null;
+let name = kept("who") ?? "";
+
+// The name under which a person acts, which this browser keeps.
+export const who = () => name;
+export const callMe = (text) => {
+  name = text.trim();
+  keep("who", name || null);
+};
+
+// Returns { needed, may, token, proof }, asked for once a session.
+export const permission = () => {
+  known ??= fetch("/board/session").then((answer) => answer.json());
+  known.catch(forget);
+  return known;
+};
+
+// The session is another one now.
+export const forget = () => {
+  known = null;
+};
+
+// Returns { said } or { error }; `result` is what became of the command, where the daemon says so.
+export const act = async (method, path, body = {}, again = true) => {
+  try {
+    const { proof = "" } = await permission();
+    const answer = await fetch(`/board/${path}`, {
+      method,
+      headers: { "Content-Type": "application/json", "X-Uneri-Proof": proof },
+      body: JSON.stringify({ ...body, by: name }),
+    });
+    if (answer.status === 403 && again) {
+      forget(); // another tab signed in with another token
+      return act(method, path, body, false);
+    }
+    const said = await answer.json().catch(() => ({}));
+    return answer.ok ? { said } : { error: said.error ?? `HTTP ${answer.status}`, result: said.said };
+  } catch (error) {
+    return { error: String(error.message ?? error) };
+  }
+};

@@ -1,0 +1,204 @@
+// One incident, whole and live: its figures, who causes it, what happened, what was learnt, and what can be done.
+import { addressOf, scopeAddress } from "./address.js";
+import { AskingPage } from "./answers.js";
+import { IncidentActs, MemoBox } from "./incident_acts.js";
+import { about, Changes, Examples, kind, Link, Part, safe, size, Verdict, versioned, weight } from "./incidents.js";
+import { Inner } from "./inner.js";
+import { Component, createRef, html } from "./view.js";
+
+const Figure = ({ name, children }) =>
+  children != null &&
+  html`<div>
+    <dt>${name}</dt>
+    <dd>${children}</dd>
+  </div>`;
+
+const Figures = ({ of, figures, words }) => {
+  const { incident: says } = words;
+  const quantity = (value) => figures.quantity(value, of.measure);
+  const interval = of.lower != null && of.upper != null && of.upper > 0 ? ` (${says.between(figures.number(of.lower), figures.number(of.upper))})` : "";
+  const days = of.growth?.days_to_limit;
+  const compared = says.comparedWith[of.compared_with];
+  return html`<section class="tile" aria-labelledby="figures">
+    <h2 id="figures" class="label">${says.figuresOf}</h2>
+    <dl class="facts">
+      <${Figure} name=${of.end == null ? says.observed : says.last}>${quantity(of.observed)}</${Figure}>
+      <${Figure} name=${says.usual}>${of.expected == null ? null : `${quantity(of.expected)}${interval}`}</${Figure}>
+      <${Figure} name=${says.peak}>${of.peak ? quantity(of.peak) : null}</${Figure}>
+      <${Figure} name=${says.failures}>${of.failures ? words.failed(figures.number(of.failures.failed), figures.number(of.failures.requests), figures.duration(of.failures.seconds)) : null}</${Figure}>
+      <${Figure} name=${says.error}>${of.error_type ? html`<bdi>${of.error_type}</bdi>, ${says.times(figures.number(of.times))}` : null}</${Figure}>
+      <${Figure} name=${says.limit}>${of.limit ? `${quantity(of.limit)} (${says.share(figures.percent(of.observed / of.limit))})` : null}</${Figure}>
+      <${Figure} name=${says.limitIn}>${days == null ? null : figures.days(days)}</${Figure}>
+      <${Figure} name=${says.affected}>${of.affected?.requests ? figures.number(of.affected.requests) : null}</${Figure}>
+      <${Figure} name=${says.weeks}>${compared ? `${compared(of.weeks_used?.length ?? 0)}${of.weeks_left_out?.length ? `, ${says.leftOutWeeks(of.weeks_left_out.length)}` : ""}` : null}</${Figure}>
+      <${Figure} name=${says.completeness}>${figures.percent(of.completeness)}</${Figure}>
+      <${Figure} name=${says.score}>${of.score.toFixed(4)}</${Figure}>
+    </dl>
+  </section>`;
+};
+
+const Carriers = ({ title, of, go, figures, words }) =>
+  of?.length > 0 &&
+  html`<${Part} title=${title}>
+    ${of.map((one) => {
+      const { more } = words.incident;
+      const split = [one.more_calls > 0.005 && more.calls(figures.percent(one.more_calls)), one.more_per_call > 0.005 && more.each(figures.percent(one.more_per_call))].filter(Boolean);
+      return html`<li key=${`${one.kind} ${versioned(one)}`}>
+        <span class="what"><bdi>${versioned(one)}</bdi></span><span class="number">${figures.percent(one.share)}</span>
+        ${split.length > 0 && html`<span class="aside split">${split.join(" · ")}</span>`}
+      </li>`;
+    })}
+  </${Part}>`;
+
+const Happened = ({ of, figures, words, now }) => {
+  const { incident: says } = words;
+  const detail = {
+    change: () => html`<${Link} to=${of.url}><bdi>${of.did} ${of.version}</bdi></${Link}> <bdi>${about(of.of)}</bdi>`,
+    began: () => html`${kind(of.scope, words)} <bdi>${about(of.scope)}</bdi>, ${figures.measure(of.measure)[0]}`,
+    joined: () => html`${kind(of.scope, words)} <bdi>${about(of.scope)}</bdi>, ${figures.measure(of.measure)[0]}`,
+    alerted: () => words.sent[of.sent] ?? of.sent,
+    memo: () => html`<q class="told">${of.text}</q>`,
+  }[of.what];
+  return html`<li>
+    <time>${figures.moment(of.at, now)}</time>
+    <p>
+      <b>${says.happened[of.what] ?? of.what}</b> ${detail?.()} ${of.until ? says.until(figures.moment(of.until, now)) : ""}
+      ${of.by && html` <span class="aside"><bdi>${says.by(of.by)}</bdi></span>`} ${of.why && html`<q>${of.why}</q>`}
+    </p>
+  </li>`;
+};
+
+class Export extends Component {
+  constructor(props) {
+    super(props);
+    this.text = createRef();
+    this.state = { said: null };
+  }
+
+  async copy() {
+    try {
+      await navigator.clipboard.writeText(this.props.markdown);
+    } catch {
+      this.text.current.closest("details").open = true; // without TLS a page may copy what is selected only
+      this.text.current.select();
+      document.execCommand("copy");
+    }
+    this.setState({ said: this.props.words.incident.export.copied });
+  }
+
+  render({ id, markdown, words }, { said }) {
+    const { export: says } = words.incident;
+    return html`<section class="tile export" aria-labelledby="export">
+      <h2 id="export" class="label">${says.title}</h2>
+      <p class="buttons">
+        <button type="button" onClick=${() => this.copy()}>${says.copy}</button>
+        <a class="button" href=${`/board/incidents/${encodeURIComponent(id)}`} download=${`incident-${id}.json`}>${says.json}</a>
+        <span role="status">${said}</span>
+      </p>
+      <details>
+        <summary>${says.text}</summary>
+        <textarea ref=${this.text} readonly rows="12" aria-label=${says.text} value=${markdown}></textarea>
+      </details>
+    </section>`;
+  }
+}
+
+const Closer = ({ links, runbook, words }) => {
+  const { incident: says } = words;
+  const named = (each) => {
+    const [first, ...rest] = each.split("_");
+    return [words.kind[first] ?? first, says.link[rest.join("_")] ?? rest.join(" ")].filter(Boolean).join(" · ");
+  };
+  const shown = Object.entries(links ?? {}).filter(([, url]) => safe(url));
+  if (shown.length === 0 && !safe(runbook)) return null;
+  return html`<${Part} title=${says.links}>
+    ${safe(runbook) && html`<li><${Link} to=${runbook}>${says.runbook}</${Link}></li>`}
+    ${shown.map(([each, url]) => html`<li key=${each}><${Link} to=${url}>${named(each)}</${Link}></li>`)}
+  </${Part}>`;
+};
+
+export class IncidentPage extends AskingPage {
+  path({ place }) {
+    return `/board/incidents/${encodeURIComponent(place.incident)}`;
+  }
+
+  isDue(before) {
+    return before.wall?.incidents !== this.props.wall?.incidents;
+  }
+
+  render({ place, figures, words, now, actions }, { said, error }) {
+    const { incident: says } = words;
+    const back = html`<p class="back"><${Inner} to=${addressOf("incidents")} go=${actions.go}>← ${says.back}</${Inner}></p>`;
+    if (!said) return html`<div class="list">${back}<p class=${error ? "wrong" : "loading"} role="status">${error ?? words.loading}</p></div>`;
+    const of = said.incident;
+    const own = of.memos.filter((memo) => memo.incident === of.id);
+    const earlier = of.memos.filter((memo) => memo.incident !== of.id).reverse();
+    const common = { figures, words, now };
+    const scoped = of.scope.from === undefined;
+    return html`<article class="list whole">
+      ${back}
+      <header>
+        <p class=${`badge ${of.end == null ? weight(of) : "well"}`}><${Verdict} of=${of} words=${words} /></p>
+        <h1>
+          <span class="kind">${kind(of.scope, words)}</span>${" "}
+          <bdi>${scoped ? html`<${Inner} to=${scopeAddress(of.scope)} go=${actions.go}>${about(of.scope)}</${Inner}>` : about(of.scope)}</bdi>
+        </h1>
+        <p class="aside">
+          ${words.sent[of.sent] ?? of.sent} · ${words.state_[of.state] ?? of.state} · ${says.severity[of.severity?.level] ?? ""} ·
+          ${" "}${words.since(figures.moment(of.start, now))} · ${words.for(figures.duration((of.end ?? now) - of.start))}
+          ${said.account_name ?? of.scope.account ? html` · <bdi>${said.account_name ?? of.scope.account}</bdi>` : ""}
+        </p>
+      </header>
+      ${error && html`<p class="wrong" role="alert">${error}</p>`}
+      <p class="size">${size(of, figures, words)}</p>
+      <p class="sentence" lang="en">${of.sentence}</p>
+      <p class="marks">
+        ${of.acknowledged && html`<span class="ack"><bdi>${words.acknowledged(of.acknowledged.by)}</bdi></span>`}
+        ${of.labelled && html`<span class="ack"><bdi>${says.labelled[of.labelled.as](of.labelled.by)}</bdi></span>`}
+        ${of.sent === "none" && of.reason && html`<span class="aside">${of.reason}</span>`}
+      </p>
+      ${earlier.length > 0 &&
+      html`<section class="tile learnt" aria-labelledby="learnt">
+        <h2 id="learnt" class="label">${says.earlier}</h2>
+        <ul class="rows">
+          ${earlier.map(
+            (memo) => html`<li class="memo" key=${memo.id}>
+              <span>${memo.text}</span>
+              <span class="aside"><bdi>${memo.by}</bdi> · ${figures.moment(memo.at, now)} · <${Inner} to=${addressOf("incident", memo.incident)} go=${actions.go}>${says.earlierIncident}</${Inner}></span>
+            </li>`,
+          )}
+        </ul>
+      </section>`}
+      <${IncidentActs} key=${of.id} of=${of} silences=${said.silences} done=${() => this.again()} actions=${actions} ...${common} />
+      <div class="halves">
+        <div class="stack">
+          <${Figures} of=${of} figures=${figures} words=${words} />
+          <section class="tile">
+            <dl class="shares">
+              <${Carriers} title=${words.callers} of=${of.callers} go=${actions.go} figures=${figures} words=${words} />
+              <${Carriers} title=${words.clients} of=${of.suspects} go=${actions.go} figures=${figures} words=${words} />
+              ${Object.keys(of.throttle_reasons ?? {}).length > 0 &&
+              html`<${Part} title=${says.throttled}>${Object.entries(of.throttle_reasons).map(([reason, count]) => html`<li key=${reason}><span class="what"><bdi>${reason}</bdi></span><span class="number">${figures.number(count)}</span></li>`)}</${Part}>`}
+              ${of.members?.length > 0 &&
+              html`<${Part} title=${words.alsoAffected}>
+                ${of.members.map((one) => html`<li key=${one.id}><span class="what">${kind(one.scope, words)} <bdi>${about(one.scope)}</bdi></span><span class="aside">${figures.measure(one.measure)[0]}</span></li>`)}
+              </${Part}>`}
+              <${Changes} of=${of.changes} ...${{ figures, words }} />
+              <${Closer} links=${said.links} runbook=${said.runbook} words=${words} />
+            </dl>
+            <${Examples} of=${of.examples} ...${{ figures, words }} />
+          </section>
+        </div>
+        <div class="stack">
+          <section class="tile" aria-labelledby="story">
+            <h2 id="story" class="label">${says.story}</h2>
+            <ol class="story">${said.story.map((one, number) => html`<${Happened} of=${one} key=${number} ...${common} />`)}</ol>
+            ${of.follows && html`<p class="note"><${Inner} to=${addressOf("incident", of.follows)} go=${actions.go}>${says.follows}</${Inner}></p>`}
+          </section>
+          <${MemoBox} title=${words.memos} of=${own} label=${says.memo.label} note=${({ text }) => ({ text: text.value, incident: of.id })} done=${() => this.again()} actions=${actions} ...${common} />
+          <${Export} id=${of.id} markdown=${said.markdown} words=${words} />
+        </div>
+      </div>
+    </article>`;
+  }
+}
