@@ -1,20 +1,20 @@
 """What the tests of the board of a whole daemon share: the week of incidents, up to an incident that is open.
 
-The scenario ends now, a quarter of an hour into its first incident. The figures that a page must show are counted
-from the events themselves.
+The scenario ends now, a quarter of an hour into its first incident. What a page must show is counted
+from the events.
 """
 
 import json
 import time
 import urllib.request
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from pytest import approx
+import pytest
 from ruamel.yaml import YAML
 
 from streams.process.tokens import own_authorization
@@ -53,8 +53,8 @@ class Counted:
     def units(self, table: str, unit: str, first: int, end: int) -> float:
         return sum(units for units, _ in self._calls(table, unit, first, end))
 
-    def by_function(self, table: str, unit: str, first: int, end: int) -> Counter[str]:
-        found: Counter[str] = Counter()
+    def by_function(self, table: str, unit: str, first: int, end: int) -> dict[str, float]:
+        found: dict[str, float] = defaultdict(float)
         for units, function in self._calls(table, unit, first, end):
             found[function] += units
         return found
@@ -111,14 +111,14 @@ def hold_to_the_events(loaded: Loaded) -> None:
     assert numbers["requests"]["value"] == len(newest) / 60
     assert numbers["requests"]["week_before"] == len(before) / 60
     failed = sum(record["error"] == "user" for record in newest)
-    assert numbers["errors_user"]["value"] == approx(failed / len(newest))
+    assert numbers["errors_user"]["value"] == pytest.approx(failed / len(newest))
     calls = wall["calls"]
     assert calls["start"] == at - 4 * HOUR
     for shown, first in ((calls["observed"], calls["start"]), (calls["week_before"], calls["start"] - WEEK)):
         assert [round(value * 60) for value in shown] == counted.a_minute(first, first + 4 * HOUR)
     tables = {one["label"]: one for one in wall["tables"]}
     assert tables["items"]["verdict"] == "spike"
-    assert tables["items"]["used"] == approx(counted.units("items", "wcu", at - 60, at) / 60)
+    assert tables["items"]["used"] == pytest.approx(counted.units("items", "wcu", at - 60, at) / 60)
     [incident] = [one for one in wall["incidents"] if one["sent"] == "page"]
     assert (incident["scope"]["name"], incident["verdict"]) == ("items", "spike")
     assert incident["callers"][0]["name"] == "inventory-put-item"

@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from tests.alerting.slack_standin import SlackStandin
-from tests.main_job.board_job import HOUR, WEEK, Counted, Loaded, events_of, hold_to_the_events, write_scenario
+from tests.main_job.board_job import (
+    HOUR,
+    WEEK,
+    Counted,
+    Loaded,
+    events_of,
+    hold_to_the_events,
+    write_scenario,
+)
 from tests.main_job.job import daemon, free_port, status, uneri, wait_until, write_config
 
 
