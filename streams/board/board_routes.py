@@ -12,9 +12,9 @@ from streams.board.incident_actions import IncidentActions
 from streams.board.incident_desk import IncidentDesk
 from streams.board.incident_routes import IncidentRoutes
 from streams.board.json_answer import in_json, refused
+from streams.board.map_json import MapJson
 from streams.board.scope_routes import ScopeRoutes
 from streams.board.sign_in import SignIn
-from streams.board.step_json import StepJson
 from streams.board.wall_json import WallJson
 from streams.board.wall_stream import StreamPatience, WallStream
 from streams.process.access import Access
@@ -53,7 +53,7 @@ class BoardRoutes:
         self._access = access
         self._assets = BoardAssets(language)
         self._walls = WallJson(data)
-        self._maps = StepJson(data.judged, data.map)
+        self._map = MapJson(data)
         self._scopes = ScopeRoutes(data)
         self._sign_in = SignIn(access)
         self._incidents = IncidentRoutes(desk)
@@ -71,7 +71,7 @@ class BoardRoutes:
             web.get("/", self._assets.page),
             web.get("/board/assets/{digest}/{name}", self._assets.file),
             web.get("/board/wall", self._wall),
-            web.get("/board/map", self._map),
+            web.get("/board/map", self._map.answer),
             *self._scopes.routes(),
             web.get("/board/events", self._stream.answer, allow_head=False),
             web.get("/board/session", self._sign_in.show, allow_head=False),
@@ -90,10 +90,3 @@ class BoardRoutes:
         if (session := self._access.sessions.of(request)) is not None:
             session.put(request, answer)  # a wall never logs out
         return answer
-
-    async def _map(self, _: web.Request) -> web.Response:
-        try:
-            _number, shown = await self._maps.newest()
-        except BoardDataError as error:
-            return refused(str(error), 503)
-        return in_json(shown)

@@ -52,6 +52,7 @@ export class MapPage extends AskingPage {
       opened: openGroups(kept, fold, open, words),
       found: new Set([...found].map((each) => nodes[each].key)),
       all: nodes.filter((node) => node.kind !== "service"),
+      services: nodes.filter((node) => node.kind === "service" && unwell(node)),
       ...folded(kept, said.edges, fold, open, words),
     };
     return this.drawn;
@@ -69,7 +70,7 @@ export class MapPage extends AskingPage {
   render({ place, figures, words, actions, wall }, { said, error }) {
     const heading = html`<h1>${words.map.title}</h1>`;
     if (!said) return html`<div class="map"><div class="finder">${heading}</div><p class="loading">${error ?? words.loading}</p></div>`;
-    const { kept, fold, open, opened, boxes, links, found, all } = this.made(said, place, words);
+    const { kept, fold, open, opened, boxes, links, found, all, services } = this.made(said, place, words);
     const listed = (place.as ?? (matchMedia(NARROW).matches ? "list" : "map")) === "list";
     const picked = links.find((link) => link.id === place.edge);
     const { go } = actions;
@@ -82,7 +83,7 @@ export class MapPage extends AskingPage {
     return html`<div class="map">
       <div class="finder">
         ${heading}
-        <label>${words.find} <input type="search" placeholder=${words.map.findHint} value=${place.find ?? ""} onInput=${(event) => this.turn({ find: event.target.value }, true)} /></label>
+        <label>${words.map.find} <input type="search" placeholder=${words.map.findHint} value=${place.find ?? ""} onInput=${(event) => this.turn({ find: event.target.value }, true)} /></label>
         <label class="switch"><input type="checkbox" checked=${Boolean(place.only)} onChange=${(event) => this.turn({ only: event.target.checked ? "unwell" : "" })} /> ${words.map.only}</label>
         <p class="choices" role="group" aria-label=${words.map.fold}>
           <span class="aside" aria-hidden="true">${words.map.fold}</span>
@@ -91,9 +92,13 @@ export class MapPage extends AskingPage {
         <p class="choices" role="group" aria-label=${words.map.as}>
           ${["map", "list"].map((each) => html`<${Choice} key=${each} value=${each} current=${listed ? "list" : "map"} turn=${turned("as")}>${words.map.shown[each]}</${Choice}>`)}
         </p>
-        <p role="status">${words.map.found(kept.length, all.length, all.filter(unwell).length)}${said.folded > 0 ? ` ${words.map.bounded(said.folded)}` : ""}</p>
+        <p role="status">${words.map.found(kept.length, all.length, all.filter(unwell).length)}${said.folded > 0 ? ` · ${words.map.bounded(said.folded)}` : ""}${said.left_out > 0 ? ` · ${words.map.leftOut(said.left_out)}` : ""}</p>
       </div>
       ${error && html`<p class="note">${error}</p>`}
+      ${services.length > 0 &&
+      html`<p class="opened">
+        ${services.map((each) => html`<span key=${each.key}>${words.kind.service} <${End} box=${each} go=${go} /><${Mark} of=${each} words=${words} /></span>`)}
+      </p>`}
       ${opened.length > 0 &&
       !listed &&
       html`<p class="opened">${opened.map((each) => html`<button type="button" key=${each.id} aria-expanded="true" onClick=${() => toggle(each.id)}>${words.map.close_(each.name, many(each, words))} ×</button>`)}</p>`}

@@ -1,16 +1,19 @@
 // The map as a picture: boxes over lines in a frame that scrolls, larger and smaller by keys, wheel and buttons.
+import { scopeAddress } from "./address.js";
+import { Inner } from "./inner.js";
 import { Box, Line, Sign } from "./map_box.js";
 import { errorShare, unwell } from "./map_graph.js";
 import { layout } from "./map_layout.js";
 import { Component, createRef, html } from "./view.js";
 
-const FORM = { width: 14.5, height: 3.1, gap: 5, between: 0.65, heading: 2, top: 2 };
+const FORM = { width: 14.5, height: 3.1, gap: 5, between: 0.65, heading: 2, top: 0.4 };
 const LEAST = 0.25; // times the size that reads well
 const MOST = 2.5;
 const STEP = 1.25;
 const CROWD = 150; // lines, from where on they are thinner
 const EDGE = 1; // rem around the map
 
+const accountAddress = ({ cloud, account }) => scopeAddress({ kind: "account", name: account, cloud, account });
 const rem = (value) => `${value.toFixed(2)}rem`;
 const root = () => parseFloat(getComputedStyle(document.documentElement).fontSize);
 
@@ -115,14 +118,16 @@ export class Canvas extends Component {
       </p>
       <div class="tile frame" ref=${this.frame} tabindex="0" role="region" aria-label=${words.map.frame} onKeyDown=${(event) => this.pressed(event)} onPointerDown=${(event) => this.grab(event)}>
         ${wide > 0 &&
-        html`<div class="sized" style=${{ width: rem(width * scale), height: rem(height * scale) }}>
+        html`<div class="heads" style=${{ width: rem(width * scale) }}>
+            ${drawn.columns.map(({ kind, x }) => html`<p class="column" key=${kind} style=${{ left: rem((x + EDGE) * scale), width: rem(drawn.column * scale) }}>${words.map.kinds[kind]}</p>`)}
+          </div>
+          <div class="sized" style=${{ width: rem(width * scale), height: rem(height * scale) }}>
           <div class="drawn" style=${{ width: rem(width), height: rem(height), transform: `scale(${scale.toFixed(4)})` }}>
             <div class="placed" style=${{ left: rem(EDGE), top: rem(EDGE), width: rem(drawn.width), height: rem(drawn.height) }}>
-              ${drawn.bands.map((band) => html`<div class="band" key=${band.key} style=${{ left: rem(drawn.inner - EDGE / 2), top: rem(band.y), width: rem(drawn.width - drawn.inner + EDGE), height: rem(band.height + EDGE / 2) }}><bdi>${band.name}</bdi></div>`)}
+              ${drawn.bands.map((band) => html`<div class="band" key=${band.key} style=${{ left: rem(drawn.inner - EDGE / 2), top: rem(band.y), width: rem(drawn.width - drawn.inner + EDGE), height: rem(band.height + EDGE / 2) }}><${Inner} to=${accountAddress(band.of)} go=${go}><bdi>${band.name}</bdi></${Inner}></div>`)}
               <svg viewBox=${`0 0 ${drawn.width} ${drawn.height}`} style=${{ width: rem(drawn.width), height: rem(drawn.height) }}>
                 ${links.map((link) => html`<${Line} key=${link.id} dim=${!of(link)} current=${edge === link.id} said=${unwell(link) && said(link)} form=${FORM} ...${{ link, drawn, most, thin, pick }} />`)}
               </svg>
-              ${drawn.columns.map(({ kind, x }) => html`<p class="column" key=${kind} style=${{ left: rem(x), width: rem(drawn.column) }}>${words.map.kinds[kind]}</p>`)}
               ${drawn.boxes.map((box) => html`<${Box} key=${box.id} dim=${apart(box)} found=${box.keys.some((key) => found.has(key))} near=${this.near} ...${{ box, figures, words, go, open }} />`)}
               ${links.filter(unwell).map((link) => html`<${Sign} key=${link.id} form=${FORM} ...${{ link, drawn }} />`)}
             </div>

@@ -106,7 +106,7 @@ export const layout = (boxes, links, form) => {
   settle(clients, near, row, height - form.top, there);
   for (const box of clients) y.set(box, there.get(box) + form.top);
   return {
-    boxes: boxes.map((box) => ({ ...box, x: x.get(box.kind), y: y.get(box), width, height: form.height })),
+    boxes: boxes.map((box) => ({ ...box, x: x.get(box.kind), y: y.get(box), width, height: form.height })).sort((a, b) => a.x - b.x || a.y - b.y), // as they are read
     at: (box) => ({ x: x.get(box.kind), y: y.get(box) }),
     bands: order.length > 1 ? bands : [],
     inner: x.get(kinds.find((kind) => kind !== "client")) ?? 0, // where bands begin: clients call into all of them

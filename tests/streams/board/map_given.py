@@ -121,6 +121,7 @@ def _busy(calm: ServiceMap) -> ServiceMap:
         },
         "inventory-put-item": {"threshold": "warning", "latency": 412.0, "failed": 6.1},
         "ranking-weekly": {"verdict": "growth"},
+        "ranking": {"threshold": "warning", "latency": 960.0},
         "mail-list": {"verdict": "absence", "requests": 0.0, "failed": 0.0},
     }
     nodes = [replace(node, **changes.get(node.label, {})) for node in calm.nodes]

@@ -24,12 +24,13 @@ def main() -> None:
             ("wall", "busy", "/?wall", (1920, 1080)),
             ("board", "calm", "/?look=light", (1440, 1340)),
             ("scope", "busy", "/?scope=table:items&account=123456789012&look=light", (1920, 1480)),
+            ("map", "busy", "/?map&look=light", (1440, 940)),
         ):
             with (
                 BoardThread(wall_given(kind, AT), now=lambda: AT) as board,
                 Shown(browser, board.url + path, size=size) as shown,
             ):
-                shown.page.wait_for_selector("canvas")
+                shown.page.wait_for_selector("canvas, .node")
                 time.sleep(0.5)  # the chart is drawn
                 picture = Image.open(io.BytesIO(shown.page.screenshot())).convert("RGB")
             picture.quantize(COLOURS, dither=Image.Dither.NONE).save(FOLDER / f"{name}.png", optimize=True)

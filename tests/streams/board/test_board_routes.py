@@ -81,6 +81,9 @@ async def test_the_map_is_made_once_for_all_who_look_at_it_and_again_with_the_ne
         items = next(node for node in found["nodes"] if node["label"] == "items")
         assert (items["verdict"], items["kind"], items["scope"]["name"]) == ("spike", "table", "items")
         assert "failed" not in items, "what is not known is left out"
+        async with session.get(f"{board.url}/board/map", headers={"Accept-Encoding": "identity"}) as answer:
+            assert await answer.json() == found
+            assert "Content-Encoding" not in answer.headers
         data.judged.tell()
         async with session.get(f"{board.url}/board/map"):
             assert len(made) == 2

@@ -91,6 +91,11 @@ def test_a_map_reads_from_clients_to_tables_and_says_what_is_wrong(browser: Brow
         assert lefts == sorted(lefts)
         assert len(set(lefts)) == 4
         assert page.locator(".band").all_inner_texts() == ["acme-analytics", "game-prod", "shop-prod"]
+        expect(page.locator(".opened")).to_have_text(
+            re.compile("service ranking.*high", re.IGNORECASE | re.DOTALL)
+        )
+        account = page.locator(".band").get_by_role("link", name="shop-prod")
+        expect(account).to_have_attribute("href", re.compile("scope=account%3A210987654321"))
         assert overlapping(page.evaluate(BOXES)) == []
         shapes = page.locator(".sign path").evaluate_all("(all) => all.map((one) => one.getAttribute('d'))")
         assert len(set(shapes)) == 2, "the shape on a line says what it is, too"
@@ -137,15 +142,15 @@ def test_a_map_of_500_is_folded_drawn_within_a_second_and_opened_where_somebody_
             assert "&open=" in page.url
             page.locator(".opened button").click()
             expect(nodes).to_have_count(folded)
-            page.get_by_role("searchbox").fill("table-041 game-prod")
+            page.locator(".finder input[type=search]").fill("table-041 game-prod")
             expect(page.locator(".node.found")).to_have_count(0)
-            page.get_by_role("searchbox").fill("function-041")
+            page.locator(".finder input[type=search]").fill("function-041")
             expect(page.locator(".node.found")).to_have_count(1)
             assert page.url.endswith("find=function-041")
             assert nodes.count() < 10
-            page.get_by_role("searchbox").fill("nobody")
+            page.locator(".finder input[type=search]").fill("nobody")
             expect(page.get_by_text("Nothing on the map matches.")).to_be_visible()
-            page.get_by_role("searchbox").fill("")
+            page.locator(".finder input[type=search]").fill("")
             page.get_by_role("button", name="accounts").click()
             expect(nodes).not_to_have_count(folded)
             page.get_by_label("only what is not well").check()
@@ -243,7 +248,8 @@ def test_a_television_shows_what_is_not_well_in_full_ink_and_the_rest_as_far_as_
             letters = "(all) => Math.min(...all.map((one) => parseFloat(getComputedStyle(one).fontSize)))"
             names = page.locator(".node .top bdi")
             assert names.evaluate_all(letters) >= 40 * size[1] / 1080
-            bad = sum(bool(node.verdict or node.threshold) for node in shown_map.nodes)
+            drawn = [node for node in shown_map.nodes if node.kind != "service"]
+            bad = sum(bool(node.verdict or node.threshold) for node in drawn)
             assert page.locator(".node.critical, .node.warning").count() == bad
             grounds = "(all) => [...new Set(all.map((one) => getComputedStyle(one).backgroundColor))]"
             assert page.locator(".node:not(.critical, .warning)").evaluate_all(grounds) == [
