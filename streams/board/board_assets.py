@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import html
+import re
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -17,6 +18,7 @@ _TYPES: Final = {
     ".css": "text/css",
     ".svg": "image/svg+xml",
 }
+_COMMENT: Final = re.compile(rb"^[ ]*//.*$", re.MULTILINE)
 _FOR_EVER: Final = HEADERS | {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
@@ -32,6 +34,13 @@ class _File(NamedTuple):
         if "gzip" in request.headers.get("Accept-Encoding", ""):
             body, headers = self.packed, headers | {"Content-Encoding": "gzip"}
         return web.Response(body=body, content_type=self.kind, charset="utf-8", headers=headers)
+
+
+def _sent(path: Path) -> bytes:
+    """Return what browsers are sent of a file: of our scripts, no comments; lines keep their numbers."""
+    contents = path.read_bytes()
+    ours = path.suffix == ".js" and path.parent == FOLDER
+    return _COMMENT.sub(b"", contents) if ours else contents
 
 
 class BoardAssets:
@@ -51,7 +60,7 @@ class BoardAssets:
             path.name: _File(_TYPES[path.suffix], contents, gzip.compress(contents, mtime=0))
             for path in sorted(FOLDER.rglob("*"))
             if path.suffix in _TYPES
-            for contents in (path.read_bytes(),)
+            for contents in (_sent(path),)
         }
         page = (FOLDER / "index.html").read_bytes()
         parts = (page, *(part for name, file in self._files.items() for part in (name.encode(), file.plain)))

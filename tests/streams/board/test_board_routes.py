@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from streams.board.board_assets import FOLDER, BoardAssets
 from streams.board.board_headers import POLICY
 from streams.board.service_map import ServiceMap
 from tests.streams.board.board_client import browser, given, status
@@ -38,6 +39,16 @@ async def test_browsers_keep_the_files_of_one_version_for_ever_and_never_mix_two
         assert await status(session, f"{board.url}/board/assets/../board_routes.py") == 404
         async with session.get(board.url + files[-1], headers={"Accept-Encoding": "identity"}) as answer:
             assert "Content-Encoding" not in answer.headers
+
+
+async def test_comments_of_scripts_stay_at_home_and_lines_keep_their_numbers() -> None:
+    async with served(given()) as board, browser() as session:
+        for name in ("main.js", "words.js", "uPlot.iife.min.js"):
+            async with session.get(f"{board.url}/board/assets/{BoardAssets('en').build}/{name}") as answer:
+                sent = (await answer.text()).splitlines()
+            [path] = FOLDER.rglob(name)
+            for line, ours in zip(sent, path.read_text("utf-8").splitlines(), strict=True):
+                assert line == ("" if ours.lstrip().startswith("//") else ours)
 
 
 async def test_the_wall_is_what_the_data_say_with_null_for_what_is_not_known() -> None:
