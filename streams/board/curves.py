@@ -1,6 +1,6 @@
 """SeriesCurves of series over a range of time: observed and expected, on the points of a chart."""
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from streams.store.history_view import HistoryView
 MOST_ROWS: Final = 600_000
 """Rows of minutes that are read for one answer; of more, those of ten minutes are."""
 
+_NEVER: Final = np.int64(1 << 62)
+
 Ids = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
@@ -23,8 +25,9 @@ class SeriesCurves(NamedTuple):
     """What is known of series on a grid, (series, points) each, per second; milliseconds of a latency.
 
     ``observed`` is the mean over a point, ``least`` and ``most`` the extremes of the rows within it, so that
-    no spike disappears however long the range is. NaN where nothing is known. ``verdict`` has the first
-    within a point, as places in ``streams.detect.step_record.VERDICTS``.
+    no spike disappears however long the range is; the highest row began at ``most_at``. NaN where nothing is
+    known. ``weight`` is of how many seconds it is known; of a latency, of how many rows. ``verdict`` has the
+    first within a point, as places in ``streams.detect.step_record.VERDICTS``.
     """
 
     observed: Floats
@@ -33,7 +36,19 @@ class SeriesCurves(NamedTuple):
     expected: Floats
     lower: Floats
     upper: Floats
+    weight: Floats
+    most_at: NDArray[np.int64]
     verdict: NDArray[np.uint8]
+
+    def whole(self, row: int) -> tuple[float, float, int | None]:
+        """Return the mean of a series over the grid, its highest row, and when that began."""
+        observed, most = self.observed[row], self.most[row]
+        known = ~np.isnan(observed)
+        if not known.any():
+            return np.nan, np.nan, None
+        highest = int(np.nanargmax(most))
+        mean = float(np.average(observed[known], weights=self.weight[row][known]))
+        return mean, float(most[highest]), int(self.most_at[row, highest])
 
 
 def curves(rows: HistoryRows, series: Ids, levels: Flags, grid: StepGrid) -> SeriesCurves:
@@ -50,40 +65,53 @@ def curves(rows: HistoryRows, series: Ids, levels: Flags, grid: StepGrid) -> Ser
     grid
         The points.
     """
-    rows = rows.between(grid.first, grid.end)
-    which = np.searchsorted(series, rows.series)
+    shape = len(series), grid.steps
+    if len(rows) and not grid.first <= rows.start.min() <= rows.start.max() < grid.end:
+        rows = rows.between(grid.first, grid.end)
+    if not len(rows):
+        nowhere = np.full(shape, np.nan)
+        return SeriesCurves(
+            *(nowhere,) * 6, np.zeros(shape), np.zeros(shape, np.int64), np.zeros(shape, np.uint8)
+        )
+    counts = np.searchsorted(rows.series, series, "right") - np.searchsorted(rows.series, series, "left")
+    which = np.repeat(np.arange(len(series)), counts)
     place = which * grid.steps + grid.places(rows)
     begins = np.flatnonzero(np.diff(place, prepend=-1))
     at = place[begins]
-    weight = np.where(levels[which], 1.0, rows.seconds) if len(series) else np.zeros(0)
+    weight = np.where(levels[which], np.float32(1), rows.seconds).astype(np.float32)
+    rate = rows.observed / weight.astype(np.float64)
 
-    def spread(found: NDArray[np.float64]) -> Floats:
-        whole = np.full(len(series) * grid.steps, np.nan)
+    def spread(found: NDArray[Any], fill: float = np.nan) -> NDArray[Any]:
+        whole = np.full(len(series) * grid.steps, fill, found.dtype)
         whole[at] = found
-        return whole.reshape(len(series), grid.steps)
+        return whole.reshape(shape)
 
-    def mean(values: Singles) -> Floats:
+    def added(values: Singles) -> Floats:
+        return np.add.reduceat(values, begins, dtype=np.float64)
+
+    def mean(values: Singles) -> tuple[Floats, Floats]:
         known = ~np.isnan(values)
-        total = np.add.reduceat(np.where(known, values, 0).astype(np.float64), begins)
-        weights = np.add.reduceat(np.where(known, weight, 0), begins)
+        total, weights = added(np.where(known, values, np.float32(0))), added(np.where(known, weight, 0))
         with np.errstate(invalid="ignore", divide="ignore"):
-            return spread(np.where(weights > 0, total / weights, np.nan))
+            return spread(np.where(weights > 0, total / weights, np.nan)), weights
 
+    observed, weights = mean(rows.observed)
+    highest = np.fmax.reduceat(rate, begins)
+    is_highest = rate == np.repeat(highest, np.diff(begins, append=len(rows)))
     verdict = np.zeros(len(series) * grid.steps, np.uint8)
-    if not len(rows):
-        nowhere = np.full((len(series), grid.steps), np.nan)
-        return SeriesCurves(*(nowhere,) * 6, verdict.reshape(nowhere.shape))
-    rate = rows.observed / weight
-    found = np.where(rows.verdict > 0, np.arange(len(rows)), len(rows))
-    verdict[at] = np.append(rows.verdict, 0)[np.minimum.reduceat(found, begins)]
+    if rows.verdict.any():
+        found = np.where(rows.verdict > 0, np.arange(len(rows)), len(rows))
+        verdict[at] = np.append(rows.verdict, 0)[np.minimum.reduceat(found, begins)]
     return SeriesCurves(
-        mean(rows.observed),
+        observed,
         spread(np.fmin.reduceat(rate, begins)),
-        spread(np.fmax.reduceat(rate, begins)),
-        mean(rows.expected),
-        mean(rows.lower),
-        mean(rows.upper),
-        verdict.reshape(len(series), grid.steps),
+        spread(highest),
+        mean(rows.expected)[0],
+        mean(rows.lower)[0],
+        mean(rows.upper)[0],
+        spread(weights, 0),
+        spread(np.minimum.reduceat(np.where(is_highest, rows.start, _NEVER), begins), 0),
+        verdict.reshape(shape),
     )
 
 
@@ -101,12 +129,13 @@ class CurveReader:
     def __init__(self, view: HistoryView, at: int) -> None:
         self._view = view
         self._at = at
+        self._reaches = {each: view.reach(each) for each in (MINUTES, TENS)}
 
     def is_fine(self, grid: StepGrid, series: int) -> bool:
         """Return whether rows of steps are read for so many series: where they are kept, and not too many."""
         if grid.step < TEN_MINUTES:
             return True
-        reach = self._view.reach(MINUTES)
+        reach = self._reaches[MINUTES]
         kept = reach is None or reach.first <= grid.first
         return kept and series * (grid.end - grid.first) <= MOST_ROWS * 60
 
@@ -116,7 +145,7 @@ class CurveReader:
         Rows of ten minutes begin with their own ten minutes, and reach as far as there are files of them;
         what came since is of steps.
         """
-        reach = None if fine else self._view.reach(TENS)
+        reach = None if fine else self._reaches[TENS]
         since = first if reach is None else min(max(first, min(reach.end, self._at)), end)
         parts = [self._view.rows(MINUTES, since, end, series)] if since < end else []
         if since > first:
@@ -135,6 +164,5 @@ class CurveReader:
 
     def known_seconds(self, first: int, end: int) -> int:
         """Return for how much of a range there are files or steps, seconds."""
-        reaches = [reach for each in (MINUTES, TENS) if (reach := self._view.reach(each)) is not None]
-        begin = min((reach.first for reach in reaches), default=self._at)
+        begin = min((one.first for one in self._reaches.values() if one is not None), default=self._at)
         return max(0, min(end, self._at) - max(first, begin))

@@ -7,6 +7,7 @@ from alerting.commands.memo import Memo
 from alerting.incidents.incident import Incident
 from alerting.messages.console_links import LinkMaker
 from alerting.messages.request_lines import request_links
+from alerting.pipeline.pipeline import Pipeline
 from detectors.model.finding import Finding
 from detectors.model.scope import Edge, Scope
 from detectors.model.stated import StatedChange
@@ -28,6 +29,16 @@ class BoardPast(NamedTuple):
     memos: Sequence[Memo] = ()
     changes: Sequence[StatedChange] = ()  # of the last days
     links: LinkMaker | None = None
+
+    @classmethod
+    def of(
+        cls, pipeline: Pipeline | None, links: LinkMaker, changes: Sequence[StatedChange] = ()
+    ) -> "BoardPast":
+        """Return what a pipeline remembers; only where links lead before there is one."""
+        if pipeline is None:
+            return cls(links=links)
+        incidents = [(one.incident, one.sent) for one in pipeline.tracked()]
+        return cls(incidents, pipeline.memos, changes, links)
 
 
 class ScopeEvents:

@@ -8,7 +8,7 @@ import numpy as np
 from config.settings import BoardSettings
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import FUNCTION, ROUTE, SERVICE, TABLE, Scope
-from streams.board.curves import CurveReader, Flags, Ids, SeriesCurves, curves
+from streams.board.curves import CurveReader, SeriesCurves, curves
 from streams.board.open_verdicts import OpenVerdicts
 from streams.board.scope_page import Points, ScopeCurve, ScopeLimit, ScopeMeasure
 from streams.board.scope_range import DAY, WEEK
@@ -115,11 +115,8 @@ class ScopeMeasures:
             self._measures,
             now=now,
             then=then,
-            whole=self._curves(rows, StepGrid(grid.first, end - grid.first, 1)),
-            whole_before=self._curves(before, StepGrid(week.first, end - grid.first, 1)),
             newest=newest,
             newest_before=self._newest(end - WEEK),
-            most_at=_most_at(rows, self._series, self._levels),
             one_step=grid.step == self._step,
             with_week=grid.step < DAY,
         )
@@ -198,11 +195,8 @@ class _Shown(NamedTuple):
     measures: Sequence[str]
     now: SeriesCurves
     then: SeriesCurves
-    whole: SeriesCurves
-    whole_before: SeriesCurves
     newest: SeriesCurves
     newest_before: SeriesCurves
-    most_at: list[int | None]
     one_step: bool
     with_week: bool
 
@@ -217,6 +211,7 @@ class _Shown(NamedTuple):
     ) -> ScopeMeasure:
         """Return one of them."""
         newest, name = self.newest, self.measures[row]
+        mean, most, most_at = self.now.whole(row)
         return ScopeMeasure(
             measure=name,
             value=known(newest.observed[row, 0]),
@@ -224,10 +219,10 @@ class _Shown(NamedTuple):
             lower=known(np.maximum(newest.lower[row, 0], 0)),
             upper=known(newest.upper[row, 0]),
             week_before=known(self.newest_before.observed[row, 0]),
-            mean=known(self.whole.observed[row, 0]),
-            mean_before=known(self.whole_before.observed[row, 0]),
-            most=known(self.whole.most[row, 0]),
-            most_at=self.most_at[row],
+            mean=known(np.float64(mean)),
+            mean_before=known(np.float64(self.then.whole(row)[0])),
+            most=known(np.float64(most)),
+            most_at=most_at,
             p50=self._beside(name + P50),
             p99=self._beside(name + P99),
             verdict=verdict,
@@ -269,20 +264,6 @@ def points(values: Floats) -> Points:
     size = np.abs(np.where(there & (values != 0), values, 1.0))
     unit = 10.0 ** (4 - np.floor(np.log10(size)))
     return [None if value != value else value for value in (np.round(values * unit) / unit).tolist()]  # noqa: PLR0124
-
-
-def _most_at(rows: HistoryRows, series: Ids, levels: Flags) -> list[int | None]:
-    """Return when each series was highest, epoch seconds."""
-    begins, ends = (np.searchsorted(rows.series, series, side) for side in ("left", "right"))
-    found: list[int | None] = []
-    for begin, end, level in zip(begins.tolist(), ends.tolist(), levels.tolist(), strict=True):
-        values = rows.observed[begin:end]
-        if end == begin or np.isnan(values).all():
-            found.append(None)
-            continue
-        rates = values if level else values / rows.seconds[begin:end]
-        found.append(int(rows.start[begin + int(np.nanargmax(rates))]))
-    return found
 
 
 def _place(measure: str) -> tuple[int, str]:

@@ -17,6 +17,7 @@ from config.settings import KafkaSettings, Settings
 from streams.board.board_data import BoardIncidents
 from streams.board.board_routes import BoardRoutes
 from streams.board.incident_desk import IncidentDesk
+from streams.board.scope_events import BoardPast
 from streams.board.step_signal import StepSignal
 from streams.kafka.commands import CommandSender
 from streams.kafka.fenced_store import FencedStore
@@ -73,7 +74,9 @@ class KafkaBoard:
         self._commands: CommandSender | None = None
         self._judged = StepSignal()
         place = str(settings.history.place)
-        self._board = LiveBoard(self._judged, current, place, self._recent, self._incidents, clock=clock)
+        self._board = LiveBoard(
+            self._judged, current, place, self._recent, self._incidents, past=self._past, clock=clock
+        )
         self._routes: BoardRoutes | None = None
         self._coloured: list[tuple[str, int]] = []  # the incidents that the newest wall was to show
 
@@ -82,6 +85,9 @@ class KafkaBoard:
         language = self._settings.notify.locale
         self._routes = BoardRoutes(self._board, access, desk, language=language, commands=commands)
         return self._routes.routes()
+
+    def _past(self) -> BoardPast:
+        return BoardPast.of(self.pipeline, self._links())
 
     @property
     def pipeline(self) -> Pipeline | None:

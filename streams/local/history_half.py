@@ -78,15 +78,8 @@ class HistoryHalf:
         return BoardIncidents([one.incident for one in pipeline.ongoing()], shown)
 
     def _past(self) -> BoardPast:
-        pipeline = self._delivery.pipeline
-        if pipeline is None:  # not started yet
-            return BoardPast()
-        return BoardPast(
-            [(one.incident, one.sent) for one in pipeline.tracked()],
-            pipeline.memos,
-            self._delivery.changes,
-            self._delivery.links,
-        )
+        delivery = self._delivery
+        return BoardPast.of(delivery.pipeline, delivery.links, delivery.changes)
 
     def routes(self, access: Access) -> list[web.RouteDef]:
         """Return the routes of the board."""

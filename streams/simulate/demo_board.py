@@ -21,6 +21,7 @@ from streams.board.board_data import BoardIncidents
 from streams.board.board_routes import BoardRoutes
 from streams.board.live_board import LiveBoard
 from streams.board.pipeline_desk import PipelineDesk
+from streams.board.scope_events import BoardPast
 from streams.board.step_signal import StepSignal
 from streams.engine.judging import Emitted
 from streams.notify.incidents_route import ongoing_to_json
@@ -73,6 +74,7 @@ class DemoBoard:
             self._folder.name,
             self._segments.recent,
             self._incidents,
+            past=self._past,
             clock=lambda: self._at,
         )
         self._loop = asyncio.new_event_loop()
@@ -144,6 +146,9 @@ class DemoBoard:
     def _incidents(self) -> BoardIncidents:
         open_ = [one.incident for one in self._pipeline.ongoing()]
         return BoardIncidents(open_, ongoing_to_json(self._pipeline, self._documents.links))
+
+    def _past(self) -> BoardPast:
+        return BoardPast.of(self._pipeline, Links(self._settings.links))
 
     @property
     def _documents(self) -> IncidentMarkdown:
