@@ -5,12 +5,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.board.scope_range import WEEK
 from streams.board.step_grid import Floats, StepGrid
-from streams.store.coarser import TEN_MINUTES
-from streams.store.history_files import MINUTES, TENS
-from streams.store.history_rows import HistoryRows, Singles, merged
-from streams.store.history_view import HistoryView
+from streams.store.history_rows import HistoryRows, Singles
 
 MOST_ROWS: Final = 600_000
 """Rows of minutes that are read for one answer; of more, those of ten minutes are."""
@@ -113,56 +109,3 @@ def curves(rows: HistoryRows, series: Ids, levels: Flags, grid: StepGrid) -> Ser
         spread(np.minimum.reduceat(np.where(is_highest, rows.start, _NEVER), begins), 0),
         verdict.reshape(shape),
     )
-
-
-class CurveReader:
-    """Reads the rows behind curves, in the resolution that a range needs.
-
-    Parameters
-    ----------
-    view
-        What the history holds now.
-    at
-        The end of the newest step, epoch seconds.
-    """
-
-    def __init__(self, view: HistoryView, at: int) -> None:
-        self._view = view
-        self._at = at
-        self._reaches = {each: view.reach(each) for each in (MINUTES, TENS)}
-
-    def is_fine(self, grid: StepGrid, series: int) -> bool:
-        """Return whether rows of steps are read for so many series: where they are kept, and not too many."""
-        if grid.step < TEN_MINUTES:
-            return True
-        reach = self._reaches[MINUTES]
-        kept = reach is None or reach.first <= grid.first
-        return kept and series * (grid.end - grid.first) <= MOST_ROWS * 60
-
-    def rows(self, series: Ids, first: int, end: int, *, fine: bool) -> HistoryRows:
-        """Return the rows of series with ``first <= start < end``.
-
-        Rows of ten minutes begin with their own ten minutes, and reach as far as there are files of them;
-        what came since is of steps.
-        """
-        reach = None if fine else self._reaches[TENS]
-        since = first if reach is None else min(max(first, min(reach.end, self._at)), end)
-        parts = [self._view.rows(MINUTES, since, end, series)] if since < end else []
-        if since > first:
-            parts.append(self._view.rows(TENS, first, since, series))
-        return merged(parts)
-
-    def twice(self, series: Ids, first: int, end: int, *, fine: bool) -> tuple[HistoryRows, HistoryRows]:
-        """Return the rows of a range, and those of a week before, read at once if they overlap."""
-        if end - WEEK <= first:
-            return (
-                self.rows(series, first, end, fine=fine),
-                self.rows(series, first - WEEK, end - WEEK, fine=fine),
-            )
-        rows = self.rows(series, first - WEEK, end, fine=fine)
-        return rows.between(first, end), rows.between(first - WEEK, end - WEEK)
-
-    def known_seconds(self, first: int, end: int) -> int:
-        """Return for how much of a range there are files or steps, seconds."""
-        begin = min((one.first for one in self._reaches.values() if one is not None), default=self._at)
-        return max(0, min(end, self._at) - max(first, begin))

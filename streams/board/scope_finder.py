@@ -1,11 +1,10 @@
 """Finds the scopes of a history by their names."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from detectors.model.scope import KINDS, Scope
 from streams.board.scope_page import FoundScope, FoundScopes
-from streams.store.series_names import SeriesKey
 
 MOST_FOUND: Final = 20
 
@@ -24,14 +23,14 @@ class ScopeFinder:
 
     Parameters
     ----------
-    keys
-        Of all series.
+    scopes
+        All that there are.
     account_name
         Returns what people call an account, by its id.
     """
 
-    def __init__(self, keys: Iterable[SeriesKey], account_name: Callable[[str], str]) -> None:
-        self._scopes = {each for key in keys for each in (key.scope, key.source) if each.kind}
+    def __init__(self, scopes: Collection[Scope], account_name: Callable[[str], str]) -> None:
+        self._scopes = scopes
         self._name = account_name
 
     def exactly(self, about: str, given: Mapping[str, str]) -> list[Scope]:

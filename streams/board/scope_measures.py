@@ -8,14 +8,14 @@ import numpy as np
 from config.settings import BoardSettings
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import FUNCTION, ROUTE, SERVICE, TABLE, Scope
-from streams.board.curves import CurveReader, SeriesCurves, curves
+from streams.board.curves import SeriesCurves, curves
 from streams.board.open_verdicts import OpenVerdicts
+from streams.board.range_reader import RangeRead, RangeReader, SeriesSums
 from streams.board.scope_page import Points, ScopeCurve, ScopeLimit, ScopeMeasure
 from streams.board.scope_range import DAY, WEEK
 from streams.board.step_grid import Floats, StepGrid, known
 from streams.board.wall import WallThreshold, WallVerdict
 from streams.board.wall_numbers import threshold_of
-from streams.store.history_files import MINUTES
 from streams.store.history_rows import HistoryRows
 from streams.store.history_view import HistoryView
 from streams.store.series_names import NOBODY
@@ -64,27 +64,33 @@ class ScopeMeasures:
     ----------
     view
         What the history holds now.
+    reader
+        Reads the newest step.
     step
         The length of a step of the judge, seconds.
-    reader
-        Reads the rows behind curves.
     scope
         The scope.
+    series
+        The numbers of its own series.
     """
 
-    def __init__(self, view: HistoryView, step: int, reader: CurveReader, scope: Scope) -> None:
+    def __init__(
+        self, view: HistoryView, reader: RangeReader, step: int, scope: Scope, series: Sequence[int]
+    ) -> None:
         self._view = view
-        self._step = step
         self._reader = reader
+        self._step = step
         self._scope = scope
-        self._series = view.series(lambda key: key.scope == scope and key.source == NOBODY)
-        self._measures = [view.names[number].measure for number in self._series.tolist()]
+        self.series = np.array(sorted(series), np.int64)
+        self._measures = [view.names[number].measure for number in self.series.tolist()]
         self._levels = np.array([measure in _LATENCIES for measure in self._measures], np.bool_)
 
     def measures(
         self,
+        read: RangeRead,
         grid: StepGrid,
         end: int,
+        *,
         verdicts: OpenVerdicts,
         incidents: Mapping[str, str],
         settings: BoardSettings,
@@ -93,6 +99,8 @@ class ScopeMeasures:
 
         Parameters
         ----------
+        read
+            Their rows.
         grid
             The points of the range.
         end
@@ -104,12 +112,10 @@ class ScopeMeasures:
         settings
             The thresholds.
         """
-        if not len(self._series):
+        if not len(self.series):
             return []
-        fine = self._reader.is_fine(grid, len(self._series))
         week = StepGrid(grid.first - WEEK, grid.step, grid.steps)
-        rows, before = self._reader.twice(self._series, grid.first, grid.end, fine=fine)
-        now, then = (self._curves(*each) for each in ((rows, grid), (before, week)))
+        now, then = self._curves(read.rows, grid), self._curves(read.rows_before, week)
         newest = self._newest(end)
         shown = _Shown(
             self._measures,
@@ -120,38 +126,36 @@ class ScopeMeasures:
             one_step=grid.step == self._step,
             with_week=grid.step < DAY,
         )
-        totals = self._totals(rows)
         return [
             shown.measure(
                 row,
                 verdict=verdicts.worst(self._about(measure)),
                 threshold=self._threshold(measure, newest.observed[:, 0], settings),
                 incident=incidents.get(measure),
-                reasons=self._reasons(totals) if measure == Measure.THROTTLES else {},
+                reasons=self._reasons(read.sums) if measure == Measure.THROTTLES else {},
             )
             for row, measure in sorted(enumerate(self._measures), key=lambda one: _place(one[1]))
             if measure not in _BESIDE and not measure.startswith(_REASON)
         ]
 
     def _curves(self, rows: HistoryRows, grid: StepGrid) -> SeriesCurves:
-        return curves(rows, self._series, self._levels, grid)
+        return curves(rows, self.series, self._levels, grid)
 
     def _newest(self, end: int) -> SeriesCurves:
         """Return the step before a time: one point."""
-        rows = self._view.rows(MINUTES, end - self._step, end, self._series)
+        rows = self._reader.newest(self.series, end, self._step)
         return self._curves(rows, StepGrid(end - self._step, self._step, 1))
 
     def _about(self, measure: str) -> Callable[[Scope, Measure], bool]:
         return lambda scope, of: scope == self._scope and of.value == measure
 
-    def _totals(self, rows: HistoryRows) -> dict[str, float]:
-        which = np.searchsorted(self._series, rows.series)
-        found = np.bincount(which, np.nan_to_num(rows.observed), len(self._series))
-        return dict(zip(self._measures, found.tolist(), strict=True))
-
-    def _reasons(self, totals: Mapping[str, float]) -> dict[str, float]:
-        found = [(total, name) for name, total in totals.items() if name.startswith(_REASON) and total > 0]
-        return {name.removeprefix(_REASON): total for total, name in sorted(found, reverse=True)}
+    def _reasons(self, sums: SeriesSums) -> dict[str, float]:
+        found = [
+            (sums.of(number)[0], measure.removeprefix(_REASON))
+            for number, measure in zip(self.series.tolist(), self._measures, strict=True)
+            if measure.startswith(_REASON)
+        ]
+        return {reason: total for total, reason in sorted(found, reverse=True) if total > 0}
 
     def _threshold(self, measure: str, newest: Floats, settings: BoardSettings) -> WallThreshold:
         value = newest[self._measures.index(measure)]

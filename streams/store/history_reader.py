@@ -3,14 +3,14 @@
 import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.judge.correction import CORRECTED_SECONDS
 from streams.store.history_files import NAMES_FILE, HistoryFile, HistoryFolder
-from streams.store.history_rows import HistoryRows, merged, nothing
+from streams.store.history_rows import HistoryRows, merged
 from streams.store.parquet_rows import read_names
 from streams.store.row_files import RowFile
 from streams.store.series_names import SeriesKey, SeriesNames
@@ -22,6 +22,8 @@ MERGED_MEANWHILE: Final = 3
 """How often files may be gone that were listed: they were merged into a longer one."""
 
 _ALL: Final = 1 << 63
+
+_T = TypeVar("_T")
 
 
 class HistoryReach(NamedTuple):
@@ -69,22 +71,39 @@ class HistoryReader:
 
         What corrects a step is in a file of up to six hours later.
         """
+        return merged(self.each(resolution, first, end, series, lambda rows: rows))
+
+    def each(
+        self,
+        resolution: str,
+        first: int,
+        end: int,
+        series: NDArray[np.int64] | None,
+        use: Callable[[HistoryRows], _T],
+    ) -> list[_T]:
+        """Return what ``use`` makes of the rows of each file, in threads; ``rows`` adds them up."""
         for _ in range(MERGED_MEANWHILE):
             with contextlib.suppress(FileNotFoundError):
-                return self._rows(resolution, first, end, series)
-        return self._rows(resolution, first, end, series)
+                return self._each(resolution, first, end, series, use)
+        return self._each(resolution, first, end, series, use)
 
-    def _rows(self, resolution: str, first: int, end: int, series: NDArray[np.int64] | None) -> HistoryRows:
+    def _each(
+        self,
+        resolution: str,
+        first: int,
+        end: int,
+        series: NDArray[np.int64] | None,
+        use: Callable[[HistoryRows], _T],
+    ) -> list[_T]:
         files = [
             file
             for file in self._folder.files()
             if file.resolution == resolution and file.end > first and file.first < end + CORRECTED_SECONDS
         ]
         if not files:
-            return nothing()
+            return []
         with ThreadPoolExecutor(min(READERS, len(files))) as readers:
-            parts = list(readers.map(lambda file: self._part(file, first, end, series), files))
-        return merged(parts)
+            return list(readers.map(lambda file: use(self._part(file, first, end, series)), files))
 
     def _part(self, file: HistoryFile, first: int, end: int, series: NDArray[np.int64] | None) -> HistoryRows:
         opened = RowFile(self._folder, file)

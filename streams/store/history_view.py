@@ -1,7 +1,7 @@
 """The history up to now: the files, and the steps that are not in one yet."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from streams.store.history_reader import HistoryReach, HistoryReader
 from streams.store.history_rows import HistoryRows, merged, nothing
 from streams.store.series_names import SeriesKey, SeriesNames
 from streams.store.step_rows import StepRows
+
+_T = TypeVar("_T")
 
 
 class LimitedSeries(NamedTuple):
@@ -111,8 +113,19 @@ class HistoryView:
 
     def rows(self, resolution: str, first: int, end: int, series: NDArray[np.int64]) -> HistoryRows:
         """Return the rows of some series with ``first <= start < end``, sorted (n,)."""
-        rows = self._reader.rows(resolution, first, end, series)
+        return merged(self.each(resolution, first, end, series, lambda rows: rows))
+
+    def each(
+        self,
+        resolution: str,
+        first: int,
+        end: int,
+        series: NDArray[np.int64],
+        use: Callable[[HistoryRows], _T],
+    ) -> list[_T]:
+        """Return what ``use`` makes of parts of the same rows, each sorted; amounts in several add up."""
+        found = self._reader.each(resolution, first, end, series, use)
         if resolution != MINUTES or not len(self._tail):
-            return rows
+            return found
         tail = self._tail.between(first, end)
-        return merged([rows, tail.taken(np.isin(tail.series, series))])
+        return [*found, use(tail.taken(np.isin(tail.series, series)))]

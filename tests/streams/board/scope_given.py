@@ -25,7 +25,6 @@ from streams.board.scope_page import (
 from streams.board.scope_range import DAY, ShownRange
 from streams.board.step_grid import StepGrid
 from streams.board.wall import Wall
-from streams.store.series_names import NOBODY, SeriesKey
 from tests.streams.board.wall_given import ZONE, daily, ripple
 
 HEIGHTS = {
@@ -60,7 +59,7 @@ SCOPES = [
 
 def scopes_given(*more: Scope) -> ScopeFinder:
     """Return what finds the scopes of the backend."""
-    return ScopeFinder((SeriesKey(scope, NOBODY, "requests") for scope in (*SCOPES, *more)), str)
+    return ScopeFinder((*SCOPES, *more), str)
 
 
 def page_given(asked: AskedScope, wall: Wall, *more: Scope) -> ScopePage | FoundScopes:
