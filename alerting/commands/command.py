@@ -31,7 +31,8 @@ class Matcher(msgspec.Struct, frozen=True, kw_only=True):
 class Command(msgspec.Struct, frozen=True, kw_only=True):
     """One command. The same press gives the same ``id``, so a repeat is recognised.
 
-    ``at`` and ``until`` are epoch seconds; ``by`` is its sender, as the sink names people.
+    ``at`` and ``until`` are epoch seconds; ``by`` is its sender, as the sink names people, and ``name`` what
+    people call the sender where ``by`` is an id.
     """
 
     id: str
@@ -44,3 +45,9 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
     moment: int | None = None  # of a memo on the timeline: what it is about, epoch seconds
     scope: str = ""  # and where: kind:name, or empty
+    name: str = ""  # plain, and never trusted
+
+    @property
+    def who(self) -> str:
+        """Its sender, for readers to whom an id says nothing."""
+        return self.name or self.by

@@ -23,12 +23,19 @@ class Memo(msgspec.Struct, frozen=True, kw_only=True):
     incident: str = ""  # id; empty for a memo of the timeline
     fingerprint: str = ""  # of the incident: what all of its kind share
     scope: str = ""  # of the timeline: kind:name, or empty
+    name: str = ""  # what people call the person, where ``by`` is an id
+
+    @property
+    def who(self) -> str:
+        """The person, for readers to whom an id says nothing."""
+        return self.name or self.by
 
     def to_json(self) -> dict[str, object]:
         """Return it as programs receive it."""
         about = {"incident": self.incident} if self.incident else {"scope": self.scope}
         when = {"at": self.at, "written": self.written}
-        return {"id": self.id, **about, **when, "by": self.by, "text": self.text}
+        named = {"name": self.name} if self.name else {}
+        return {"id": self.id, **about, **when, "by": self.by, **named, "text": self.text}
 
 
 def memo_text(text: str) -> str:

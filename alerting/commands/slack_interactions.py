@@ -1,4 +1,4 @@
-"""Parses Slack's interaction payloads. They are untrusted: only ids are taken from them."""
+"""Parses Slack's interaction payloads. They are untrusted: only ids and names are taken from them."""
 
 import re
 from collections.abc import Mapping
@@ -29,6 +29,7 @@ _AT_ONCE: Final = {
 _USER: Final = re.compile(r"[UW][A-Z0-9]{2,20}")
 _VALUE: Final = re.compile(r"([0-9A-Za-z][0-9A-Za-z_-]{0,79}):([0-9]{1,9})")
 _WHY: Final = 200  # characters kept of a reason
+_NAME: Final = 60  # and of a name
 
 
 class ButtonPress(NamedTuple):
@@ -57,6 +58,7 @@ class ModalSubmission(NamedTuple):
     key: str  # the same when this submission is sent again
     until: int
     why: str
+    name: str = ""  # of the user
 
 
 class MemoSubmission(NamedTuple):
@@ -66,6 +68,7 @@ class MemoSubmission(NamedTuple):
     user: str
     key: str  # the same when this submission is sent again
     text: str  # empty if nothing can be seen of it
+    name: str = ""  # of the user
 
 
 class UnknownPayload(NamedTuple):
@@ -79,6 +82,11 @@ Interaction = ButtonPress | ModalRequest | ModalSubmission | MemoSubmission | Un
 
 class _User(msgspec.Struct):
     id: str
+    username: str = ""
+
+    @property
+    def name(self) -> str:
+        return name_of(self.username)
 
 
 class _Option(msgspec.Struct):
@@ -123,9 +131,9 @@ def parse_interaction(
 ) -> Interaction:
     """Parse a ``block_actions`` or ``view_submission`` payload. Never raises.
 
-    Only the incident's id and the user's id are taken from it, and both are checked; the caller looks up the
-    incident. The command's id follows from incident, kind, user and Slack's time of the press: the same press
-    that arrives twice is one command.
+    Only the incident's id and the user's id and name are taken from it, and the ids are checked; the caller
+    looks up the incident. The command's id follows from incident, kind, user and Slack's time of the press:
+    what arrives twice is one command.
 
     Parameters
     ----------
@@ -174,7 +182,9 @@ def _button(given: _Payload, at: int, digest: DigestSettings, zone: ZoneInfo) ->
         return UnknownPayload(f"unknown button {name[:40]!r}")
     key = identify("press", incident, ask, user, action.action_ts or given.trigger_id)
     return ButtonPress(
-        Command(id=key, kind=ask, at=at, by=user, incident=incident, until=until), choice, response_url
+        Command(id=key, kind=ask, at=at, by=user, incident=incident, until=until, name=given.user.name),
+        choice,
+        response_url,
     )
 
 
@@ -190,7 +200,7 @@ def _submission(given: _Payload, view: _View, at: int, digest: DigestSettings, z
         return UnknownPayload("the modal has no valid date")
     why = next((each.value for each in inputs if each.value), "")[:_WHY]
     key = identify("press", place[1], CommandKind.SNOOZE, given.user.id, view.id)
-    return ModalSubmission(place[1], given.user.id, key, min(until, at + LONGEST), why)
+    return ModalSubmission(place[1], given.user.id, key, min(until, at + LONGEST), why, given.user.name)
 
 
 def _memo_submission(given: _Payload, view: _View) -> Interaction:
@@ -200,7 +210,18 @@ def _memo_submission(given: _Payload, view: _View) -> Interaction:
     inputs = [each for block in view.state.values.values() for each in block.values()]
     text = memo_text(next((each.value for each in inputs if each.value), ""))[:LONGEST_MEMO]
     key = identify("press", place[1], CommandKind.NOTE, given.user.id, view.id)
-    return MemoSubmission(place[1], given.user.id, key, text)
+    return MemoSubmission(place[1], given.user.id, key, text, given.user.name)
+
+
+def name_of(username: str) -> str:
+    r"""Return what Slack calls a user as it is kept: one line of visible characters.
+
+    Examples
+    --------
+    >>> name_of("mika\n\u202eops")
+    'mika ops'
+    """
+    return " ".join(memo_text(username).split())[:_NAME]
 
 
 def pattern_of(incident: Incident) -> Matcher:
@@ -225,4 +246,5 @@ def snooze_of(submitted: ModalSubmission, incident: Incident, at: int) -> Comman
         matcher=pattern_of(incident),
         until=submitted.until,
         why=submitted.why,
+        name=submitted.name,
     )

@@ -90,7 +90,7 @@ class IncidentMarkdown:
     def _memos(self, known: KnownIncident) -> Iterator[str]:
         told = MemoLines(known.memos, known.incident, self.words, self._zone)
         for memo in reversed(known.memos):
-            when, who = self.words.when(memo.at, self._zone), person(memo.by)
+            when, who = self.words.when(memo.at, self._zone), person(memo.who)
             yield f"- {self._markdown(self.words.incident.memo(told.title(memo), when, who, '')).rstrip()}"
             for line in memo.text.splitlines():
                 yield f"  > {markdown_line(_with_addresses(line))}".rstrip()
@@ -98,7 +98,7 @@ class IncidentMarkdown:
     def _action(self, command: Command) -> str:
         until = "" if command.until is None else self.words.when(command.until, self._zone)
         why = escape(command.why, REASON)
-        done = self.words.incident.action(command.kind, person(command.by), until, why)
+        done = self.words.incident.action(command.kind, person(command.who), until, why)
         return f"{self.words.when(command.at, self._zone)} · {done}"
 
     def _small_print(self, known: KnownIncident) -> str:

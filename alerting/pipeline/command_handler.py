@@ -110,6 +110,7 @@ class CommandHandler:
             incident="" if tracked is None else tracked.incident.id,
             fingerprint="" if tracked is None else tracked.incident.fingerprint,
             scope=command.scope,
+            name=command.name,
         )
         self._memos.add(memo)
         sent: list[Dispatch] = []

@@ -43,12 +43,12 @@ def _moments(tracked: TrackedIncident, memos: Sequence[Memo]) -> Iterator[dict[s
             yield {
                 "at": command.at,
                 "what": command.kind.value,
-                "by": command.by,
+                "by": command.who,
                 "until": command.until,
                 "why": command.why,
             }
     for memo in memos:
         if memo.incident == incident.id:
-            yield {"at": memo.written, "what": "memo", "id": memo.id, "by": memo.by, "text": memo.text}
+            yield {"at": memo.written, "what": "memo", "id": memo.id, "by": memo.who, "text": memo.text}
     if tracked.ended_at is not None:
         yield {"at": tracked.ended_at, "what": incident.state}

@@ -92,8 +92,15 @@ class PipelineDesk:
 
 def _silences(pipeline: Pipeline, tracked: TrackedIncident) -> list[dict[str, object]]:
     """Return what people did that holds an incident, and until when; the configuration's are not theirs."""
+    names = {command.id: command.who for command in tracked.commands}
     return [
-        {"id": one.id, "ask": one.kind.value, "by": one.by, "until": one.until, "why": one.why}
+        {
+            "id": one.id,
+            "ask": one.kind.value,
+            "by": names.get(one.id, one.by),
+            "until": one.until,
+            "why": one.why,
+        }
         for one in pipeline.silences()
         if (one.incident == tracked.incident.id or one.matches(tracked)) and not one.id.startswith("config/")
     ]

@@ -110,9 +110,8 @@ def _listed(answer: dict[str, Any], *, ids: bool = False) -> list[str]:
     for memo in answer["memos"]:
         about, name = _about(memo), f"{memo['id']}  " if ids else ""
         first, *others = memo["text"].split("\n")
-        lines.append(
-            f"{name}{_shown(memo['at'])}  {about + '  ' if about else ''}by {clean(memo['by'])}: {first}"
-        )
+        by = clean(memo.get("name") or memo["by"])
+        lines.append(f"{name}{_shown(memo['at'])}  {about + '  ' if about else ''}by {by}: {first}")
         lines += [f"    {other}" for other in others]
     return lines or ["none"]
 

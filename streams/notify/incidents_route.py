@@ -86,7 +86,7 @@ def done_to_json(tracked: TrackedIncident) -> dict[str, object]:
 
 
 def _who(command: Command) -> dict[str, object]:
-    return {"by": command.by, "at": command.at}
+    return {"by": command.who, "at": command.at}
 
 
 def _sent(tracked: TrackedIncident, line: dict[str, object]) -> dict[str, object]:

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import structlog
+from msgspec.structs import replace
 from prometheus_client import Counter
 
 from alerting.commands.answer import Answer, CommandResult
@@ -22,6 +23,7 @@ from alerting.commands.slack_interactions import (
     ModalRequest,
     ModalSubmission,
     UnknownPayload,
+    name_of,
     parse_interaction,
     pattern_of,
     snooze_of,
@@ -246,6 +248,7 @@ class InteractionHandler:
                 by=submitted.user,
                 incident=submitted.incident,
                 why=submitted.text,
+                name=submitted.name,
             )
         )
 
@@ -288,6 +291,7 @@ class InteractionHandler:
         request = parse(form.get("text", ""))
         if isinstance(request, SilenceRequest | UnsilenceRequest | NoteRequest):
             command = self._command(request, user, form.get("trigger_id", ""))
+            command = replace(command, name=name_of(form.get("user_name", "")))
             if await self._allowed(user, command.kind, response_url):
                 await self._reply(response_url, self._answers.command(await self._give(command)))
             return

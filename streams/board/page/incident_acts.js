@@ -126,9 +126,9 @@ export class MemoBox extends Acting {
         ${of.map(
           (memo) => html`<li class="memo" key=${memo.id}>
             <span>${memo.text}</span>
-            <span class="aside"><bdi>${memo.by}</bdi> · ${figures.moment(memo.at, now)}${memo.scope && html` · <bdi>${memo.scope}</bdi>`}</span>
+            <span class="aside"><bdi>${memo.name ?? memo.by}</bdi> · ${figures.moment(memo.at, now)}${memo.scope && html` · <bdi>${memo.scope}</bdi>`}</span>
             ${this.acts &&
-            html`<button type="button" class="plain" disabled=${busy} aria-label=${says.removeOf(memo.by)} onClick=${() => this.go("forget", "DELETE", `memos/${encodeURIComponent(memo.id)}`)}>
+            html`<button type="button" class="plain" disabled=${busy} aria-label=${says.removeOf(memo.name ?? memo.by)} onClick=${() => this.go("forget", "DELETE", `memos/${encodeURIComponent(memo.id)}`)}>
               ${says.remove}
             </button>`}
           </li>`,

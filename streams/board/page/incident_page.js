@@ -2,6 +2,7 @@
 import { addressOf, scopeAddress } from "./address.js";
 import { AskingPage } from "./answers.js";
 import { IncidentActs, MemoBox } from "./incident_acts.js";
+import { IncidentCurve } from "./incident_curve.js";
 import { about, Changes, Examples, kind, Link, Part, safe, size, Verdict, versioned, weight } from "./incidents.js";
 import { Inner } from "./inner.js";
 import { Component, createRef, html } from "./view.js";
@@ -126,7 +127,7 @@ export class IncidentPage extends AskingPage {
     return before.wall?.incidents !== this.props.wall?.incidents;
   }
 
-  render({ place, figures, words, now, actions }, { said, error }) {
+  render({ wall, place, figures, words, look, now, actions }, { said, error }) {
     const { incident: says } = words;
     const back = html`<p class="back"><${Inner} to=${addressOf("incidents")} go=${actions.go}>← ${says.back}</${Inner}></p>`;
     if (!said) return html`<div class="list">${back}<p class=${error ? "wrong" : "loading"} role="status">${error ?? words.loading}</p></div>`;
@@ -164,7 +165,7 @@ export class IncidentPage extends AskingPage {
           ${earlier.map(
             (memo) => html`<li class="memo" key=${memo.id}>
               <span>${memo.text}</span>
-              <span class="aside"><bdi>${memo.by}</bdi> · ${figures.moment(memo.at, now)} · <${Inner} to=${addressOf("incident", memo.incident)} go=${actions.go}>${says.earlierIncident}</${Inner}></span>
+              <span class="aside"><bdi>${memo.name ?? memo.by}</bdi> · ${figures.moment(memo.at, now)} · <${Inner} to=${addressOf("incident", memo.incident)} go=${actions.go}>${says.earlierIncident}</${Inner}></span>
             </li>`,
           )}
         </ul>
@@ -172,6 +173,7 @@ export class IncidentPage extends AskingPage {
       <${IncidentActs} key=${of.id} of=${of} silences=${said.silences} done=${() => this.again()} actions=${actions} ...${common} />
       <div class="halves">
         <div class="stack">
+          ${scoped && html`<${IncidentCurve} key=${of.id} of=${of} wall=${wall} look=${look} figures=${figures} words=${words} actions=${actions} />`}
           <${Figures} of=${of} figures=${figures} words=${words} />
           <section class="tile">
             <dl class="shares">

@@ -84,7 +84,7 @@ export class Timeline extends Component {
     const ids = lanes.flatMap((lane) => lane.of.map((one) => one.id));
     const first = ids.includes(current) ? current : ids[0];
     const marks = [
-      ...memos.map((memo) => ({ at: memo.at, kind: "memo", text: `${figures.moment(memo.at, at)} · ${memo.by}: ${memo.text}` })),
+      ...memos.map((memo) => ({ at: memo.at, kind: "memo", text: `${figures.moment(memo.at, at)} · ${memo.name ?? memo.by}: ${memo.text}` })),
       ...changes.map((one) => ({ at: one.ts, kind: "change", text: [figures.moment(one.ts, at), one.what, one.version, about(one.of), one.by].filter(Boolean).join(" · ") })),
     ];
     return html`<section class="tile timeline" aria-labelledby="timeline">

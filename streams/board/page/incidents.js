@@ -112,7 +112,7 @@ export const Changes = ({ of, figures, words }) =>
 const Memos = ({ of, figures, words, now }) =>
   of?.length > 0 &&
   html`<${Part} title=${words.memos}>
-    ${of.map((memo) => html`<li class="memo" key=${memo.id}><span>${memo.text}</span> <span class="aside">${memo.by} · ${figures.moment(memo.at, now)}</span></li>`)}
+    ${of.map((memo) => html`<li class="memo" key=${memo.id}><span>${memo.text}</span> <span class="aside">${memo.name ?? memo.by} · ${figures.moment(memo.at, now)}</span></li>`)}
   </${Part}>`;
 
 const clientOf = (request) => [request.client?.name, request.client?.version, request.client?.tenant].filter(Boolean).join(" ");

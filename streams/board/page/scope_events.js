@@ -39,7 +39,7 @@ const Memo = ({ of, figures, words, now }) =>
   html`<li class="event">
     <span class="mark">${words.scope.memo}</span>
     <span class="what">${of.text}</span>
-    <span class="aside">${[of.by, figures.moment(of.at, now)].filter(Boolean).join(" · ")}</span>
+    <span class="aside">${[of.name ?? of.by, figures.moment(of.at, now)].filter(Boolean).join(" · ")}</span>
   </li>`;
 
 // What is open stands at the top of the page.

@@ -12,9 +12,10 @@ from alerting.commands.command import CommandKind
 from alerting.commands.dispatch import Dispatch
 from alerting.commands.slack_interactions import ButtonPress, ModalSubmission, parse_interaction, snooze_of
 from config.settings import DigestSettings
+from streams.process.access import Access
 from streams.process.tokens import AccessScope, KnownToken, Tokens, digest_of, new_token
 from tests.streams.board.board_client import OPERATE, READ, TOKENS, browser, locked, sign_in
-from tests.streams.board.board_server import GivenBoard, ServedBoard, served
+from tests.streams.board.board_server import KEY, GivenBoard, ServedBoard, served
 from tests.streams.board.desk_given import busy_desk
 from tests.streams.board.test_wall_stream import Events
 from tests.streams.board.wall_given import wall_given
@@ -123,6 +124,23 @@ async def test_whoever_may_operate_acts(method: str, path: str, body: Any) -> No
         assert (status, said["said"]) == expected
     [command] = data.desk.given
     assert command.by == "mika"
+
+
+@ANY
+async def test_on_a_network_without_tokens_only_the_machine_itself_acts(
+    method: str, path: str, body: Any
+) -> None:
+    data = given()
+    async with served(data, access=Access("0.0.0.0:8765", session_key=KEY)) as board, browser() as session:
+        there = {
+            "Host": f"uneri.example.com:{board.port}",
+            "Origin": f"http://uneri.example.com:{board.port}",
+        }
+        async with session.get(f"{board.url}/board/session", headers=there) as answer:
+            assert (await answer.json())["may"] == ["read"]
+        status, said = await act(session, board, method, path, body, **there)
+        assert (status, "only from this machine" in said["error"]) == (403, True)
+    assert data.desk.given == []
 
 
 async def test_the_proof_of_one_session_is_none_of_another() -> None:

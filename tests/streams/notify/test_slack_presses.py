@@ -434,6 +434,15 @@ async def test_a_memo_of_the_board_is_in_the_message_and_every_open_board_is_tol
         await there.until(lambda: "ios 3.2.1 retries" in there.shown)
         await there.slack.press(there.page, "acknowledge")
         await there.until(lambda: there.daemon._history._board.renewed.number == told + 2)
+        await there.slack.slash(f"note {incident} rolled back")
+        await there.until(lambda: there.daemon._history._board.renewed.number == told + 3)
+        async with session.get(f"/board/incidents/{incident}") as answer:
+            shown_there = (await answer.json())["incident"]
+        assert shown_there["acknowledged"]["by"] == "mika", "a name, where Slack has an id"
+        assert [(one["by"], one.get("name")) for one in shown_there["memos"]] == [
+            ("mika", None),
+            ("U0MIKA", "mika"),
+        ]
 
 
 def lines(there: Scene) -> list[str]:
