@@ -5,6 +5,7 @@ import { IncidentActs, MemoBox } from "./incident_acts.js";
 import { IncidentCurve } from "./incident_curve.js";
 import { about, Changes, Examples, kind, Link, Part, safe, size, Verdict, versioned, weight } from "./incidents.js";
 import { Inner } from "./inner.js";
+import { calling, ScopeLink } from "./scope_link.js";
 import { Component, createRef, html } from "./view.js";
 
 const Figure = ({ name, children }) =>
@@ -38,14 +39,14 @@ const Figures = ({ of, figures, words }) => {
   </section>`;
 };
 
-const Carriers = ({ title, of, go, figures, words }) =>
+const Carriers = ({ title, of, scope, go, figures, words }) =>
   of?.length > 0 &&
   html`<${Part} title=${title}>
     ${of.map((one) => {
       const { more } = words.incident;
       const split = [one.more_calls > 0.005 && more.calls(figures.percent(one.more_calls)), one.more_per_call > 0.005 && more.each(figures.percent(one.more_per_call))].filter(Boolean);
       return html`<li key=${`${one.kind} ${versioned(one)}`}>
-        <span class="what"><bdi>${versioned(one)}</bdi></span><span class="number">${figures.percent(one.share)}</span>
+        <span class="what"><${ScopeLink} to=${calling(one, scope)} go=${go}><bdi>${versioned(one)}</bdi></${ScopeLink}></span><span class="number">${figures.percent(one.share)}</span>
         ${split.length > 0 && html`<span class="aside split">${split.join(" · ")}</span>`}
       </li>`;
     })}
@@ -177,13 +178,13 @@ export class IncidentPage extends AskingPage {
           <${Figures} of=${of} figures=${figures} words=${words} />
           <section class="tile">
             <dl class="shares">
-              <${Carriers} title=${words.callers} of=${of.callers} go=${actions.go} figures=${figures} words=${words} />
-              <${Carriers} title=${words.clients} of=${of.suspects} go=${actions.go} figures=${figures} words=${words} />
+              <${Carriers} title=${words.callers} of=${of.callers} scope=${of.scope} go=${actions.go} figures=${figures} words=${words} />
+              <${Carriers} title=${words.clients} of=${of.suspects} scope=${of.scope} go=${actions.go} figures=${figures} words=${words} />
               ${Object.keys(of.throttle_reasons ?? {}).length > 0 &&
               html`<${Part} title=${says.throttled}>${Object.entries(of.throttle_reasons).map(([reason, count]) => html`<li key=${reason}><span class="what"><bdi>${reason}</bdi></span><span class="number">${figures.number(count)}</span></li>`)}</${Part}>`}
               ${of.members?.length > 0 &&
               html`<${Part} title=${words.alsoAffected}>
-                ${of.members.map((one) => html`<li key=${one.id}><span class="what">${kind(one.scope, words)} <bdi>${about(one.scope)}</bdi></span><span class="aside">${figures.measure(one.measure)[0]}</span></li>`)}
+                ${of.members.map((one) => html`<li key=${one.id}><span class="what">${kind(one.scope, words)} <${ScopeLink} to=${one.scope} go=${actions.go}><bdi>${about(one.scope)}</bdi></${ScopeLink}></span><span class="aside">${figures.measure(one.measure)[0]}</span></li>`)}
               </${Part}>`}
               <${Changes} of=${of.changes} ...${{ figures, words }} />
               <${Closer} links=${said.links} runbook=${said.runbook} words=${words} />

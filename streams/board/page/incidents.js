@@ -2,6 +2,7 @@
 import { addressOf } from "./address.js";
 import { Inner } from "./inner.js";
 import { Shape } from "./level.js";
+import { calling, ScopeLink } from "./scope_link.js";
 import { html } from "./view.js";
 
 export const versioned = (one) => (one.version ? `${one.name} ${one.version}` : one.name);
@@ -37,7 +38,7 @@ const carriers = (incident) => [incident.callers?.[0], incident.suspects?.[0]].f
 export const Verdict = ({ of, words }) => html`<span class="mark"><${Shape} of=${of.verdict} />${words.verdict[of.verdict] ?? of.verdict}</span>`;
 
 // The rows of a wall: what, since when, who; those that nobody has acknowledged first.
-export const OpenRows = ({ incidents, most, figures, words, now }) => {
+export const OpenRows = ({ incidents, most, figures, words, now, go }) => {
   const sorted = byWeight(incidents);
   return html`<section class=${`tile open ${weight(sorted[0])}`} data-tile="open">
     <h2 class="label">${words.open(incidents.length)}</h2>
@@ -45,7 +46,7 @@ export const OpenRows = ({ incidents, most, figures, words, now }) => {
       ${sorted.slice(0, most).map(
         (one) => html`<li key=${one.id}>
           <${Verdict} of=${one} words=${words} />
-          <b>${kind(one.scope, words)} ${about(one.scope)}</b>
+          <b>${kind(one.scope, words)} <${ScopeLink} to=${one.scope} go=${go}>${about(one.scope)}</${ScopeLink}></b>
           <span class="how">${size(one, figures, words)}</span>
           ${carriers(one).map((by) => html`<span class="by" key=${by.kind}><bdi>${versioned(by)}</bdi> ${figures.percent(by.share)}</span>`)}
           <span class="when">${words.for(figures.duration(now - one.start))}</span>
@@ -92,10 +93,10 @@ export const Part = ({ title, children }) =>
     <dd><ul class="rows">${children}</ul></dd>
   </div>`;
 
-const Shares = ({ title, of, figures }) =>
+const Shares = ({ title, of, scope, figures, go }) =>
   of?.length > 0 &&
   html`<${Part} title=${title}>
-    ${of.map((one) => html`<li key=${`${one.kind} ${versioned(one)}`}><span class="what">${versioned(one)}</span><span class="number">${figures.percent(one.share)}</span></li>`)}
+    ${of.map((one) => html`<li key=${`${one.kind} ${versioned(one)}`}><span class="what"><${ScopeLink} to=${calling(one, scope)} go=${go}><bdi>${versioned(one)}</bdi></${ScopeLink}></span><span class="number">${figures.percent(one.share)}</span></li>`)}
   </${Part}>`;
 
 export const Changes = ({ of, figures, words }) =>
@@ -140,7 +141,7 @@ export const Card = ({ of, figures, words, now, go }) =>
   html`<article class="card tile" aria-labelledby=${`i-${of.id}`}>
     <header>
       <p class=${`badge ${weight(of)}`}><${Verdict} of=${of} words=${words} /></p>
-      <h2 id=${`i-${of.id}`}><span class="kind">${kind(of.scope, words)}</span> <bdi>${about(of.scope)}</bdi></h2>
+      <h2 id=${`i-${of.id}`}><span class="kind">${kind(of.scope, words)}</span> <${ScopeLink} to=${of.scope} go=${go}><bdi>${about(of.scope)}</bdi></${ScopeLink}></h2>
       <p class="aside">
         ${of.sent !== undefined && `${words.sent[of.sent] ?? of.sent} · `}${words.state_[of.state] ?? of.state} · ${words.since(figures.moment(of.start, now))} · ${words.for(figures.duration((of.end ?? now) - of.start))}
       </p>
@@ -154,13 +155,13 @@ export const Card = ({ of, figures, words, now, go }) =>
     <p class="size">${size(of, figures, words)}</p>
     <p class="sentence" lang="en">${of.sentence}</p>
     <dl class="shares">
-      <${Shares} title=${words.callers} of=${of.callers} figures=${figures} />
-      <${Shares} title=${words.clients} of=${of.suspects} figures=${figures} />
+      <${Shares} title=${words.callers} of=${of.callers} scope=${of.scope} ...${{ figures, go }} />
+      <${Shares} title=${words.clients} of=${of.suspects} scope=${of.scope} ...${{ figures, go }} />
       ${of.members?.length > 0 &&
       html`<${Part} title=${words.alsoAffected}>
         ${of.members.map(
           (one) => html`<li key=${one.id}>
-            <span class="what">${kind(one.scope, words)} <bdi>${about(one.scope)}</bdi></span><span class="aside">${figures.measure(one.measure)[0]}</span>
+            <span class="what">${kind(one.scope, words)} <${ScopeLink} to=${one.scope} go=${go}><bdi>${about(one.scope)}</bdi></${ScopeLink}></span><span class="aside">${figures.measure(one.measure)[0]}</span>
           </li>`,
         )}
       </${Part}>`}

@@ -3,4 +3,7 @@ import { scopeAddress } from "./address.js";
 import { Inner } from "./inner.js";
 import { html } from "./view.js";
 
+// Where a caller has its page: an incident names it without its account, which is that of what it calls.
+export const calling = (caller, scope) => ({ ...caller, cloud: scope.cloud, account: scope.account });
+
 export const ScopeLink = ({ to, go, children }) => (to?.name && go ? html`<${Inner} class="scope-link" to=${scopeAddress(to)} go=${go}>${children}</${Inner}>` : children);

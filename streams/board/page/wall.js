@@ -32,10 +32,10 @@ const Learning = ({ wall, figures, words }) =>
     <p><b>${words.state.learning}.</b> ${words.learning(Math.min(Math.floor(wall.learning.days) + 1, wall.learning.of), wall.learning.of)} ${words.learningMore}</p>
   </section>`;
 
-const Open = ({ wall, most, figures, words, now }) => {
+const Open = ({ wall, most, figures, words, now, go }) => {
   const open = wall.incidents.filter(calls);
   return open.length > 0
-    ? html`<${OpenRows} incidents=${open} ...${{ most, figures, words, now }} />`
+    ? html`<${OpenRows} incidents=${open} ...${{ most, figures, words, now, go }} />`
     : html`<${QuietRow} incidents=${wall.incidents} last=${wall.last} ...${{ figures, words, now }} />`;
 };
 

@@ -138,12 +138,17 @@ def test_names_on_the_wall_lead_to_their_pages(browser: Browser, board: BoardThr
             ("concurrency-game-prod", "inventory-put-item", "function inventory-put-item"),
             ("concurrency-game-prod", "game-prod", "account 123456789012"),
             ("used", "POST /items/{id}", "route POST /items/{id}"),
+            ("open", "items", "table items"),
         ):
             shown.tile(tile).get_by_role("link", name=name).first.click()
             expect(title).to_have_text(said)
             opened(shown)
             page.go_back()
             page.wait_for_selector(".desk")
+        page.goto(f"{board.url}/?incidents")
+        card = page.locator(".card", has_text="37 wcu/s")
+        card.get_by_role("link", name="inventory-put-item").first.click()
+        expect(title).to_have_text("function inventory-put-item")
         page.goto(f"{board.url}/?wall")
         page.wait_for_selector(".overview")
         assert page.locator("main a").count() == 0, "a television has no cursor"
