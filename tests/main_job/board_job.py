@@ -8,17 +8,20 @@ import json
 import time
 import urllib.request
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, Page, expect
 from ruamel.yaml import YAML
 
 from streams.process.tokens import own_authorization
-from tests.main_job.job import uneri
+from tests.alerting.slack_standin import SlackStandin
+from tests.main_job.job import pages_of, uneri, wait_until
+from tests.streams.board.shown import Shown
 
 LENGTH = 21 * 86400 + 12 * 3600 + 15 * 60  # three weeks, and a quarter of an hour of the first incident
 HOUR = 3600
@@ -42,10 +45,8 @@ def write_scenario(path: Path) -> int:
 class Counted:
     """The requests of some hours, counted from the events."""
 
-    def __init__(self, events: Path, since: int) -> None:
-        self.records: list[dict[str, Any]] = [
-            record for record in map(json.loads, events.read_text().splitlines()) if record["ts"] >= since
-        ]
+    def __init__(self, events: Path) -> None:
+        self.records: list[dict[str, Any]] = [json.loads(line) for line in events.read_text().splitlines()]
 
     def between(self, first: int, end: int) -> list[dict[str, Any]]:
         return [record for record in self.records if first <= record["ts"] < end]
@@ -65,9 +66,23 @@ class Counted:
                 if call["name"] == table:
                     yield call.get(unit, 0.0), record["function"]
 
+    def calls(self, table: str, first: int, end: int) -> dict[str, float]:
+        """Return the calls to a table, by function."""
+        found: dict[str, float] = defaultdict(float)
+        for _, function in self._calls(table, "wcu", first, end):
+            found[function] += 1
+        return found
+
     def a_minute(self, first: int, end: int) -> list[int]:
         """Return the requests of each minute."""
         return [len(self.between(*minute)) for minute in pairwise(range(first, end + 60, 60))]
+
+
+def known_of(scenario: Path, end: int) -> Counted:
+    """Return what happens in the last five hours of the scenario, and in those of the week before."""
+    first = end - 5 * HOUR
+    windows = (first - WEEK, end - WEEK), (first, end)
+    return Counted(events_of(scenario, scenario.with_suffix(".ndjson"), *windows))
 
 
 def events_of(scenario: Path, into: Path, *windows: tuple[int, int]) -> Path:
@@ -96,29 +111,168 @@ class Loaded:
         self.counted = counted
         self.url = f"http://127.0.0.1:{port}/"
 
-    def wall(self) -> dict[str, Any]:
-        found: dict[str, Any] = asked(self.port, "/board/wall")
+    def asked(self, path: str) -> Any:
+        return asked(self.port, path)
+
+    def is_level(self) -> bool:
+        """Return whether the board has the newest steps and the incident."""
+        try:
+            wall = self.asked("/board/wall")
+        except OSError:
+            return False
+        return (wall["at"] or 0) >= self.end - 120 and bool(wall["incidents"])
+
+    def hold(self) -> None:
+        """What the daemon answers is what was counted."""
+        self._hold_the_wall()
+        self._hold_the_map()
+        self._hold_the_table()
+
+    def _hold_the_wall(self) -> None:
+        wall, counted = self.asked("/board/wall"), self.counted
+        at = wall["at"]
+        numbers = {one["id"]: one for one in wall["numbers"]}
+        newest, before = counted.between(at - 60, at), counted.between(at - WEEK - 60, at - WEEK)
+        assert numbers["requests"]["value"] == len(newest) / 60
+        assert numbers["requests"]["week_before"] == len(before) / 60
+        failed = sum(record["error"] == "user" for record in newest)
+        assert numbers["errors_user"]["value"] == pytest.approx(failed / len(newest))
+        calls = wall["calls"]
+        assert calls["start"] == at - 4 * HOUR
+        for shown, first in (
+            (calls["observed"], calls["start"]),
+            (calls["week_before"], calls["start"] - WEEK),
+        ):
+            assert [round(value * 60) for value in shown] == counted.a_minute(first, first + 4 * HOUR)
+        tables = {one["label"]: one for one in wall["tables"]}
+        assert tables["items"]["verdict"] == "spike"
+        assert tables["items"]["used"] == pytest.approx(counted.units("items", "wcu", at - 60, at) / 60)
+        incident = self.incident()
+        assert (incident["scope"]["name"], incident["verdict"]) == ("items", "spike")
+        assert incident["callers"][0]["name"] == "inventory-put-item"
+
+    def incident(self) -> dict[str, Any]:
+        """Return the one incident for which people are called."""
+        [incident] = [one for one in self.asked("/board/wall")["incidents"] if one["sent"] == "page"]
+        found: dict[str, Any] = incident
         return found
 
+    def _hold_the_map(self) -> None:
+        answer = self.asked("/board/map")
+        at, seconds = answer["at"], answer["seconds"]
+        places = {(one["kind"], one["label"]): place for place, one in enumerate(answer["nodes"])}
+        calls = self.counted.calls("items", at - seconds, at)
+        items = places["table", "items"]
+        assert answer["nodes"][items]["requests"] == pytest.approx(sum(calls.values()) / seconds)
+        into = {
+            answer["nodes"][edge["source"]]["label"]: edge["requests"] * seconds
+            for edge in answer["edges"]
+            if edge["target"] == items and answer["nodes"][edge["source"]]["kind"] == "function"
+        }
+        assert into == pytest.approx({name: count for name, count in calls.items() if count})
 
-def hold_to_the_events(loaded: Loaded) -> None:
-    """The wall's figures are those of the events."""
-    wall, counted = loaded.wall(), loaded.counted
-    at = wall["at"]
-    assert loaded.end - 120 <= at <= loaded.end
-    numbers = {one["id"]: one for one in wall["numbers"]}
-    newest, before = counted.between(at - 60, at), counted.between(at - WEEK - 60, at - WEEK)
-    assert numbers["requests"]["value"] == len(newest) / 60
-    assert numbers["requests"]["week_before"] == len(before) / 60
-    failed = sum(record["error"] == "user" for record in newest)
-    assert numbers["errors_user"]["value"] == pytest.approx(failed / len(newest))
-    calls = wall["calls"]
-    assert calls["start"] == at - 4 * HOUR
-    for shown, first in ((calls["observed"], calls["start"]), (calls["week_before"], calls["start"] - WEEK)):
-        assert [round(value * 60) for value in shown] == counted.a_minute(first, first + 4 * HOUR)
-    tables = {one["label"]: one for one in wall["tables"]}
-    assert tables["items"]["verdict"] == "spike"
-    assert tables["items"]["used"] == pytest.approx(counted.units("items", "wcu", at - 60, at) / 60)
-    [incident] = [one for one in wall["incidents"] if one["sent"] == "page"]
-    assert (incident["scope"]["name"], incident["verdict"]) == ("items", "spike")
-    assert incident["callers"][0]["name"] == "inventory-put-item"
+    def _hold_the_table(self) -> None:
+        first, end = self.end - HOUR, self.end - 2 * 60
+        answer = self.asked(f"/board/scope?scope=table:items&from={first}&to={end}")
+        assert (answer["first"], answer["end"], answer["step"]) == (first, end, 60)
+        wcu = next(one for one in answer["measures"] if one["measure"] == "wcu")
+        counted = self.counted
+        for shown, ago in ((wcu["curve"]["observed"], 0), (wcu["curve"]["before"], WEEK)):
+            known = [counted.units("items", "wcu", at - ago, at - ago + 60) for at in range(first, end, 60)]
+            assert [value * 60 for value in shown] == pytest.approx(known, rel=0.01, abs=0.06)
+        functions = next(one for one in answer["callers"] if one["kind"] == "function")
+        units = counted.by_function("items", "wcu", first, end)
+        assert {one["label"]: one["amounts"]["wcu"]["share"] for one in functions["neighbours"]} == (
+            pytest.approx({name: each / sum(units.values()) for name, each in units.items()}, abs=1e-3)
+        )
+
+
+class Looked:
+    """A browser at the board; figures are written as the page writes them."""
+
+    def __init__(self, browser: Browser, loaded: Loaded) -> None:
+        self._browser = browser
+        self._loaded = loaded
+
+    def come_back(self, again: Callable[[], None]) -> None:
+        """An open board says that the daemon is gone, and goes on when it is back: what ``again`` does."""
+        with self.open() as shown:
+            expect(shown.page.locator(".desk")).to_be_visible()
+            again()
+            expect(shown.page.get_by_role("alert")).not_to_contain_text("No connection")
+            expect(shown.tile("open")).to_contain_text("acknowledged by mika")
+            self._loaded.hold()
+
+    def open(self, query: str = "") -> Shown:
+        return Shown(self._browser, self._loaded.url + query)
+
+    def every_page(self) -> None:
+        """Every page shows what the daemon answers, and one leads to the next."""
+        with self.open() as shown:
+            wall = self._loaded.asked("/board/wall")
+            numbers = {one["id"]: one["value"] for one in wall["numbers"]}
+            [requests] = written(shown.page, [(numbers["requests"], "1/s")])
+            expect(shown.tile("requests").locator(".value")).to_have_text(requests)
+            expect(shown.tile("table-items")).to_contain_text("spike")
+            expect(shown.tile("open")).to_contain_text("inventory-put-item")
+            shown.page.get_by_role("link", name="Map").click()
+            self._map(shown.page)
+            assert shown.wrong == []
+
+    def _map(self, page: Page) -> None:
+        answer = self._loaded.asked("/board/map")
+        [items] = [one for one in answer["nodes"] if one["label"] == "items"]
+        [rate] = written(page, [(items["requests"], "1/s")])
+        page.get_by_role("button", name="list").click()
+        row = page.locator(".listed li", has=page.locator(".what", has_text="items")).last
+        expect(row).to_contain_text(f"{rate}/s")
+        expect(row).to_contain_text("spike")
+        row.get_by_role("link", name="items").click()
+        self._table(page)
+
+    def _table(self, page: Page) -> None:
+        expect(page.get_by_role("heading", level=1)).to_have_text("table items")
+        expect(page.locator("[data-state]")).to_have_text("spike")
+        answer = self._loaded.asked("/board/scope?scope=table:items")
+        functions = next(one for one in answer["callers"] if one["kind"] == "function")
+        first = page.locator('[data-neighbours="function"] li').first
+        expect(first.locator(".what")).to_have_text("inventory-put-item")
+        share = max(one["amounts"]["wcu"]["share"] for one in functions["neighbours"])
+        [part] = written(page, [(share, "share")])
+        expect(first.locator(".part").first).to_contain_text(part)
+        for name in ("1 week", "5 weeks", "4 hours"):
+            page.get_by_role("link", name=name, exact=True).click()
+            expect(page.locator('[data-measure="wcu"] canvas')).to_be_visible()
+        first.get_by_role("link", name="inventory-put-item").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("function inventory-put-item")
+        page.go_back()
+        expect(page.get_by_role("heading", level=1)).to_have_text("table items")
+
+    def act(self, slack: SlackStandin) -> None:
+        """What somebody does on one board is on all of them, and in Slack."""
+        incident = self._loaded.incident()["id"]
+        with self.open(f"?incident={incident}") as mine, self.open() as wall:
+            mine.page.get_by_label("Your name").fill("mika")
+            mine.page.get_by_role("button", name="Acknowledge").click()
+            expect(mine.page.locator(".ack")).to_have_text("acknowledged by mika")
+            expect(wall.tile("open")).to_contain_text("acknowledged by mika")
+            mine.page.get_by_label("What should the next one know?").fill("ios 3.2.1 retries")
+            mine.page.get_by_role("button", name="Note", exact=True).click()
+            expect(mine.page.locator(".memos .memo")).to_contain_text("ios 3.2.1 retries")
+            assert mine.wrong == wall.wrong == []
+        wait_until(lambda: "mika" in json.dumps(pages_of(slack.messages)[0].blocks), "Slack's page")
+        assert self._loaded.incident()["acknowledged"]["by"] == "mika"
+
+
+def written(page: Page, values: list[tuple[float, str]]) -> list[str]:
+    """Return numbers as the page writes them, without their units."""
+    shown: list[str] = page.evaluate(
+        """async (values) => {
+          const main = document.querySelector("script[type=module]").src;
+          const { Figures } = await import(new URL("figures.js", main));
+          const figures = new Figures("en", "UTC");
+          return values.map(([value, unit]) => figures.parts(value, unit)[0]);
+        }""",
+        values,
+    )
+    return shown

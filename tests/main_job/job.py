@@ -46,10 +46,10 @@ def uneri(*arguments: object, **more: Any) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def daemon(config: Path) -> Iterator[subprocess.Popen[str]]:
+def daemon(config: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     log = config.with_suffix(".log").open("a")
     process = subprocess.Popen(
-        [UNERI, "run", "--config", str(config)],
+        [UNERI, "run", "--config", str(config), *arguments],
         env={**os.environ, "SLACK_BOT_TOKEN": TOKEN},
         stderr=log,
         stdout=log,

@@ -1,25 +1,17 @@
 """The board of an embedded daemon that has judged the week of incidents: every page, by a real browser."""
 
-from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
-import pytest
-
+from tests.alerting.browser import chromium
 from tests.alerting.slack_standin import SlackStandin
-from tests.main_job.board_job import (
-    HOUR,
-    WEEK,
-    Counted,
-    Loaded,
-    events_of,
-    hold_to_the_events,
-    write_scenario,
-)
+from tests.main_job.board_job import Loaded, Looked, known_of, write_scenario
 from tests.main_job.job import daemon, free_port, status, uneri, wait_until, write_config
 
 
-@pytest.fixture
-def loaded(slack: SlackStandin, tmp_path: Path) -> Iterator[Loaded]:
+def test_every_page_shows_what_the_engine_knows_and_goes_on_after_a_restart(
+    slack: SlackStandin, tmp_path: Path
+) -> None:
     port = free_port()
     config = write_config(
         tmp_path / "uneri.yaml",
@@ -28,15 +20,24 @@ def loaded(slack: SlackStandin, tmp_path: Path) -> Iterator[Loaded]:
     )
     scenario = tmp_path / "scenario.yaml"
     end = write_scenario(scenario)
-    newest = end - 5 * HOUR, end
-    known = events_of(scenario, tmp_path / "known.ndjson", (newest[0] - WEEK, newest[1] - WEEK), newest)
-    with daemon(config):
-        wait_until(lambda: bool(status(port)), "the start")
-        done = uneri("simulate", scenario, "--to", f"http://127.0.0.1:{port}/events")
-        assert done.returncode == 0, done.stderr
-        wait_until(lambda: status(port).get("lag") == 0 and status(port).get("outbox") == 0, "catching up")
-        yield Loaded(port, end, Counted(known, newest[0] - WEEK))
+    loaded = Loaded(port, end, known_of(scenario, end))
+    with chromium() as browser:
+        looked = Looked(browser, loaded)
+        with daemon(config) as first:
+            wait_until(lambda: bool(status(port)), "the start")
+            done = uneri("simulate", scenario, "--to", f"http://127.0.0.1:{port}/events")
+            assert done.returncode == 0, done.stderr
+            wait_until(
+                lambda: status(port).get("lag") == 0 and status(port).get("outbox") == 0, "catching up"
+            )
+            loaded.hold()
+            looked.every_page()
+            looked.act(slack)
 
+            def again() -> None:
+                first.terminate()
+                first.wait(90)
+                running.enter_context(daemon(config))
 
-def test_every_page_shows_what_the_engine_knows(loaded: Loaded) -> None:
-    hold_to_the_events(loaded)
+            with ExitStack() as running:
+                looked.come_back(again)

@@ -1,0 +1,57 @@
+"""The board of an app on a real broker that has judged the week of incidents, in a process of its own."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from kafka.admin import NewTopic
+
+from tests.alerting.browser import chromium
+from tests.alerting.slack_standin import SlackStandin
+from tests.kafka.topic import create, unique
+from tests.main_job.board_job import Loaded, Looked, known_of, write_scenario
+from tests.main_job.job import daemon, free_port, judged_until, status, uneri, wait_until, write_config
+
+
+def test_every_page_shows_what_the_engine_knows_and_goes_on_after_a_restart(
+    kafka: str, slack: SlackStandin, tmp_path: Path
+) -> None:
+    app, requests = unique("board"), unique("requests")
+    judging, showing = free_port(), free_port()
+
+    def configured(name: str, port: int) -> Path:
+        return write_config(
+            tmp_path / f"{name}.yaml",
+            slack,
+            kafka={"brokers": [kafka], "app": app, "requests": requests, "shards": 1},
+            web={"listen": f"127.0.0.1:{port}"},
+            time={"idle": 3},
+            history={"place": str(tmp_path / "history")},
+        )
+
+    judge, board = configured("judge", judging), configured("board", showing)
+    create(kafka, NewTopic(requests, 2, 1, topic_configs={"retention.ms": "-1"}))
+    assert uneri("setup", "--config", judge).returncode == 0
+    scenario = tmp_path / "scenario.yaml"
+    end = write_scenario(scenario)
+    loaded = Loaded(showing, end, known_of(scenario, end))
+    sent = uneri("simulate", scenario, "--to", f"kafka://{kafka}/{requests}")
+    assert sent.returncode == 0, sent.stderr
+    with ExitStack() as running, chromium() as browser:
+        looked = Looked(browser, loaded)
+        running.enter_context(daemon(judge, "--role", "rollup,detect,incidents,notify"))
+        with daemon(board, "--role", "board") as first:
+            wait_until(
+                lambda: judged_until(judging) >= end - 120 and status(judging).get("outbox") == 0,
+                "catching up",
+            )
+            wait_until(loaded.is_level, "the board")
+            loaded.hold()
+            looked.every_page()
+            looked.act(slack)
+
+            def again() -> None:
+                first.terminate()
+                first.wait(90)
+                running.enter_context(daemon(board, "--role", "board"))
+
+            looked.come_back(again)
