@@ -27,6 +27,7 @@ from streams.board.incident_desk import IncidentDesk
 from streams.board.incident_routes import answering
 from streams.board.json_answer import encoded, refused
 from streams.notify.command_routes import BY, Handler, RouteError, refusing
+from streams.notify.incident_export import ExportError
 from streams.notify.memo_routes import MemoBody, wrong_in
 from streams.process.access import PROOF, Access
 from streams.process.request_body import BodyError, read_small
@@ -75,6 +76,12 @@ class SnoozeBody(WhoBody, kw_only=True, forbid_unknown_fields=True):
     why: str = ""
 
 
+class ExportBody(WhoBody, kw_only=True, forbid_unknown_fields=True):
+    """Where an incident is sent: ``webhook:NAME``."""
+
+    to: str
+
+
 class IncidentActions:
     """Carries out what people press.
 
@@ -110,6 +117,7 @@ class IncidentActions:
 
         return [
             web.post("/board/incidents/{id}/snooze", guarded(self._snooze)),
+            web.post("/board/incidents/{id}/export", guarded(self._export)),
             web.post("/board/incidents/{id}/{ask}", guarded(self._press)),
             web.post("/board/memos", guarded(self._note)),
             web.delete("/board/memos/{id}", guarded(self._forget)),
@@ -149,6 +157,20 @@ class IncidentActions:
             until=until,
             why=why,
         )
+
+    async def _export(self, request: web.Request) -> web.Response:
+        asked = await self._asked(request, ExportBody)
+        name, by, known = request.match_info["id"], self._who(request, asked), self._desk.exports
+        if asked.to not in known:
+            return refused(f"notify.webhooks has {', '.join(known) or 'none'}; add it there", 400)
+        try:
+            sent = await self._desk.export(name, asked.to)
+        except ExportError as error:
+            return refused(str(error), 502)
+        if sent is None:
+            return _answered(Answer(result=CommandResult.UNKNOWN))
+        log.info("incident exported", incident=name, to=asked.to, by=by)
+        return encoded({"said": CommandResult.DONE.value, "sent": sent})
 
     async def _note(self, request: web.Request) -> web.Response:
         asked = await self._asked(request, MemoBody)

@@ -45,5 +45,18 @@ class IncidentDesk(Protocol):
     async def find(self, name: str) -> Incident | None:
         """Return one incident by its id; None if it is unknown or forgotten."""
 
+    @property
+    def exports(self) -> list[str]:
+        """Where an incident can be sent, as ``webhook:NAME``."""
+
+    async def export(self, name: str, to: str) -> str | None:
+        """Send one incident to a place of ``exports``; return what to tell the person, None as in ``whole``.
+
+        Raises
+        ------
+        streams.notify.incident_export.ExportError
+            When it is not taken there.
+        """
+
     async def act(self, command: Command) -> Answer:
         """Carry out a person's command, as if a button of Slack had been pressed; it is durable then."""

@@ -1,19 +1,24 @@
 """The incidents of a pipeline in this process."""
 
+import os
 from collections.abc import Awaitable, Callable, Sequence
 
 from alerting.commands.answer import Answer
 from alerting.commands.command import Command
+from alerting.commands.destination import WEBHOOK, Destination
 from alerting.incidents.incident import Incident
 from alerting.messages.incident_markdown import IncidentMarkdown
 from alerting.pipeline.pipeline import Pipeline
 from alerting.pipeline.tracked_incident import TrackedIncident
+from config.secret import SecretError
 from config.settings import DigestSettings, Settings
 from detectors.model.stated import StatedChange
 from streams.board.board_data import BoardDataError
 from streams.board.incident_desk import KnownIncidents
 from streams.board.incident_story import story
 from streams.notify.command_routes import ELSEWHERE
+from streams.notify.http_receivers import key_of
+from streams.notify.incident_export import ExportError, export_to_webhook
 from streams.notify.incidents_route import whole_to_json
 
 
@@ -69,12 +74,32 @@ class PipelineDesk:
             "at": pipeline.watermark,
             "story": story(tracked, pipeline.memos_of(tracked.incident)),
             "silences": _silences(pipeline, tracked),
+            "exports": self.exports,
         }
 
     async def find(self, name: str) -> Incident | None:
         """Return one incident by its id."""
         tracked = self._present().find(name)
         return None if tracked is None else tracked.incident
+
+    @property
+    def exports(self) -> list[str]:
+        """Where an incident can be sent: the webhooks of the configuration, and no address that is given."""
+        return [str(Destination(WEBHOOK, one.name)) for one in self._settings().notify.webhooks]
+
+    async def export(self, name: str, to: str) -> str | None:
+        """Send one incident to a webhook."""
+        pipeline = self._present()
+        tracked = pipeline.named(name)
+        if tracked is None:
+            return None
+        webhooks = {str(Destination(WEBHOOK, one.name)): one for one in self._settings().notify.webhooks}
+        try:
+            key = key_of(webhooks[to], os.environ)
+        except SecretError as error:
+            raise ExportError(str(error)) from None
+        whole = whole_to_json(pipeline, tracked, self._documents())
+        return await export_to_webhook(to, webhooks[to].url, key, whole)
 
     async def act(self, command: Command) -> Answer:
         """Carry out a person's command."""

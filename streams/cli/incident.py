@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 from urllib.parse import quote
@@ -11,19 +10,15 @@ from urllib.parse import quote
 import typer
 
 from alerting.commands.answer import CommandResult
-from alerting.commands.destination import WEBHOOK, Destination
-from alerting.incidents.notice import identify
-from alerting.outbox.ports import Result
-from alerting.outbox.row import OutboxRow, Send
+from alerting.commands.destination import WEBHOOK
 from alerting.sinks.github_issues import REPOSITORY, GithubIssues, IssueError
-from alerting.sinks.http_outcome import rfc3339
 from alerting.sinks.http_sink import host_of
-from alerting.sinks.webhook import WebhookSink
 from config.secret import SecretError, token_in
 from config.sections.validators import meant, web_address
 from config.settings import Settings
 from streams.cli.daemon_call import NoDaemonError, RefusedError, ask_daemon
 from streams.notify.http_receivers import key_of
+from streams.notify.incident_export import ExportError, export_to_webhook
 
 GITHUB: Final = "github"
 _REFUSALS: Final = {
@@ -38,10 +33,6 @@ Exporter = Callable[[dict[str, Any]], Coroutine[Any, Any, str]]
 
 class ExportUsageError(ValueError):
     """A destination cannot be used; the message has the remedy."""
-
-
-class ExportError(Exception):
-    """The destination refuses or does not answer; the message is one line with the remedy."""
 
 
 def show_incident(settings: Settings, url: str, name: str, to: str | None, *, as_json: bool = False) -> int:
@@ -97,25 +88,7 @@ def exporter(settings: Settings, to: str, environment: Mapping[str, str] = os.en
 
 def _to_webhook(destination: str, url: str, key: bytes | None) -> Exporter:
     async def send(answer: dict[str, Any]) -> str:
-        identity = identify("export", json.dumps(answer, sort_keys=True))  # the same until something is new
-        now = time.time()
-        body = {"type": "incident.export", "timestamp": rfc3339(now), "data": answer}
-        row = OutboxRow(
-            id=identity,
-            destination=str(Destination(WEBHOOK, destination)),
-            subject=str(answer["incident"]["id"]),
-            send=Send.POST,
-            urgency=0,
-            sequence=0,
-            created=now,
-            body=json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(),
-        )
-        async with WebhookSink(destination, url, key) as sink:
-            outcome = await sink.deliver(row)
-        if outcome.result is Result.SENT:
-            return f"sent to {destination}"
-        remedy = "try again later" if outcome.result is Result.RETRY else "check its address and its secret"
-        raise ExportError(f"{destination} did not take it ({outcome.error}); {remedy}")
+        return await export_to_webhook(destination, url, key, answer)
 
     return send
 

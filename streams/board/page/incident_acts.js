@@ -3,7 +3,7 @@ import { act, callMe, permission, who } from "./acting.js";
 import { Component, html } from "./view.js";
 
 // Whether this browser may act, and how; what a page has one of is the field for the name.
-class Acting extends Component {
+export class Acting extends Component {
   constructor(props) {
     super(props);
     this.state = { may: null, token: "", needed: true, busy: false, said: null, wrong: null };

@@ -1,12 +1,12 @@
 // One incident, whole and live: its figures, who causes it, what happened, what was learnt, and what can be done.
 import { addressOf, scopeAddress } from "./address.js";
 import { AskingPage } from "./answers.js";
-import { IncidentActs, MemoBox } from "./incident_acts.js";
+import { Acting, IncidentActs, MemoBox } from "./incident_acts.js";
 import { IncidentCurve } from "./incident_curve.js";
 import { about, Changes, Examples, kind, Link, Part, safe, size, Verdict, versioned, weight } from "./incidents.js";
 import { Inner } from "./inner.js";
 import { calling, ScopeLink } from "./scope_link.js";
-import { Component, createRef, html } from "./view.js";
+import { createRef, html } from "./view.js";
 
 const Figure = ({ name, children }) =>
   children != null &&
@@ -70,11 +70,10 @@ const Happened = ({ of, figures, words, now }) => {
   </li>`;
 };
 
-class Export extends Component {
+class Export extends Acting {
   constructor(props) {
     super(props);
     this.text = createRef();
-    this.state = { said: null };
   }
 
   async copy() {
@@ -85,21 +84,24 @@ class Export extends Component {
       this.text.current.select();
       document.execCommand("copy");
     }
-    this.setState({ said: this.props.words.incident.export.copied });
+    this.setState({ said: this.props.words.incident.export.copied, wrong: null });
   }
 
-  render({ id, markdown, words }, { said }) {
+  render({ id, markdown, exports, words }, { busy }) {
     const { export: says } = words.incident;
+    const path = `incidents/${encodeURIComponent(id)}`;
     return html`<section class="tile export" aria-labelledby="export">
       <h2 id="export" class="label">${says.title}</h2>
       <p class="buttons">
         <button type="button" onClick=${() => this.copy()}>${says.copy}</button>
-        <a class="button" href=${`/board/incidents/${encodeURIComponent(id)}`} download=${`incident-${id}.json`}>${says.json}</a>
-        <span role="status">${said}</span>
+        <a class="button" href=${`/board/${path}`} download=${`incident-${id}.json`}>${says.json}</a>
+        ${this.acts && exports.map((to) => html`<button type="button" key=${to} disabled=${busy} onClick=${() => this.go("export", "POST", `${path}/export`, { to })}>${says.send(to)}</button>`)}
       </p>
+      ${this.outcome()}
       <details>
         <summary>${says.text}</summary>
         <textarea ref=${this.text} readonly rows="12" aria-label=${says.text} value=${markdown}></textarea>
+        <p class="note">${says.github} <code>uneri incident ${id} --to github:OWNER/REPO</code></p>
       </details>
     </section>`;
   }
@@ -199,7 +201,7 @@ export class IncidentPage extends AskingPage {
             ${of.follows && html`<p class="note"><${Inner} to=${addressOf("incident", of.follows)} go=${actions.go}>${says.follows}</${Inner}></p>`}
           </section>
           <${MemoBox} title=${words.memos} of=${own} label=${says.memo.label} note=${({ text }) => ({ text: text.value, incident: of.id })} done=${() => this.again()} actions=${actions} ...${common} />
-          <${Export} id=${of.id} markdown=${said.markdown} words=${words} />
+          <${Export} id=${of.id} markdown=${said.markdown} exports=${said.exports} words=${words} done=${() => this.again()} />
         </div>
       </div>
     </article>`;

@@ -106,6 +106,7 @@ const en = {
       expected: "Marked as expected.",
       not_an_anomaly: "Marked as not an anomaly.",
       note: "Noted.",
+      export: "Sent.",
       forget: "Removed.",
       unsilence: "The snooze has ended.",
     },
@@ -127,7 +128,7 @@ const en = {
     scope: "About (optional)",
     scopeHint: "table:items",
   },
-  export: { title: "take it along", copy: "Copy as Markdown", copied: "Copied.", json: "Save as JSON", text: "Markdown" },
+  export: { title: "take it along", copy: "Copy as Markdown", copied: "Copied.", json: "Save as JSON", send: (to) => `Send to ${to}`, text: "Markdown", github: "As an issue on GitHub:" },
 };
 
 const ja = {
@@ -236,6 +237,7 @@ const ja = {
       expected: "想定内と記録しました。",
       not_an_anomaly: "異常ではないと記録しました。",
       note: "メモを保存しました。",
+      export: "送信しました。",
       forget: "削除しました。",
       unsilence: "スヌーズを解除しました。",
     },
@@ -257,7 +259,7 @@ const ja = {
     scope: "対象（任意）",
     scopeHint: "table:items",
   },
-  export: { title: "書き出し", copy: "Markdown をコピー", copied: "コピーしました。", json: "JSON で保存", text: "Markdown" },
+  export: { title: "書き出し", copy: "Markdown をコピー", copied: "コピーしました。", json: "JSON で保存", send: (to) => `${to} に送信`, text: "Markdown", github: "GitHub の issue にする場合:" },
 };
 
 export const INCIDENT_WORDS = { en, ja };

@@ -76,7 +76,7 @@ def ended(name: str, at: int, identity: str, lasted: int = 3600) -> list[Notice]
     ]
 
 
-def busy_desk(now: int) -> GivenDesk:
+def busy_desk(now: int, settings: Settings | None = None) -> GivenDesk:
     """Return a desk with what a bad week leaves behind: three open incidents, ended ones, memos, a deploy."""
     at = now - now % 60
     notices = [
@@ -87,7 +87,7 @@ def busy_desk(now: int) -> GivenDesk:
         notice_of("fatal", at),
         notice_of("absence", at),
     ]
-    desk = GivenDesk(sorted(notices, key=lambda one: one.at), at)
+    desk = GivenDesk(sorted(notices, key=lambda one: one.at), at, settings=settings)
     for number, (when, by, text, incident, scope) in enumerate(
         [
             (

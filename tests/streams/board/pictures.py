@@ -9,6 +9,7 @@ from PIL import Image
 
 from tests.alerting.browser import chromium
 from tests.streams.board.board_server import BoardThread
+from tests.streams.board.desk_given import GivenDesk, busy_desk
 from tests.streams.board.shown import Shown
 from tests.streams.board.wall_given import wall_given
 
@@ -25,15 +26,22 @@ def main() -> None:
             ("board", "calm", "/?look=light", (1440, 1340)),
             ("scope", "busy", "/?scope=table:items&account=123456789012&look=light", (1920, 1480)),
             ("map", "busy", "/?map&look=light", (1440, 940)),
+            ("incidents", "busy", "/?incidents&look=light", (1440, 940)),
+            ("incident", "busy", "/?incident=spike&look=light", (1440, 1480)),
         ):
             with (
-                BoardThread(wall_given(kind, AT), now=lambda: AT) as board,
+                BoardThread(wall_given(kind, AT), desk=desk_of(path), now=lambda: AT) as board,
                 Shown(browser, board.url + path, size=size) as shown,
             ):
-                shown.page.wait_for_selector("canvas, .node")
+                shown.page.wait_for_selector("canvas, .node, .bar")
                 time.sleep(0.5)  # the chart is drawn
                 picture = Image.open(io.BytesIO(shown.page.screenshot())).convert("RGB")
             picture.quantize(COLOURS, dither=Image.Dither.NONE).save(FOLDER / f"{name}.png", optimize=True)
+
+
+def desk_of(path: str) -> GivenDesk | None:
+    """Return the incidents of a page that shows more of them than the wall has."""
+    return busy_desk(AT) if "incident" in path else None
 
 
 if __name__ == "__main__":

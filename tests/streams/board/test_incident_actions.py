@@ -1,5 +1,6 @@
 """What people do on the page: who may, what forged requests get, and that it is what Slack's buttons do."""
 
+import time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,9 +12,10 @@ from msgspec.structs import replace
 from alerting.commands.command import CommandKind
 from alerting.commands.dispatch import Dispatch
 from alerting.commands.slack_interactions import ButtonPress, ModalSubmission, parse_interaction, snooze_of
-from config.settings import DigestSettings
+from config.settings import DigestSettings, NotifySettings, Settings, WebhookSettings
 from streams.process.access import Access
 from streams.process.tokens import AccessScope, KnownToken, Tokens, digest_of, new_token
+from tests.alerting.sinks.webhook_standin import SECRET, WebhookStandin
 from tests.streams.board.board_client import OPERATE, READ, TOKENS, browser, locked, sign_in
 from tests.streams.board.board_server import KEY, GivenBoard, ServedBoard, served
 from tests.streams.board.desk_given import busy_desk
@@ -26,6 +28,7 @@ ROUTES: tuple[tuple[str, str, dict[str, object]], ...] = (
     ("POST", "incidents/spike/expected", {}),
     ("POST", "incidents/spike/not_an_anomaly", {}),
     ("POST", "incidents/spike/snooze", {"for": "1h"}),
+    ("POST", "incidents/spike/export", {"to": "webhook:pager"}),
     ("POST", "memos", {"incident": "spike", "text": "so"}),
     ("DELETE", "memos/memo-0", {}),
     ("DELETE", "silences/some", {}),
@@ -120,10 +123,41 @@ async def test_whoever_may_operate_acts(method: str, path: str, body: Any) -> No
     async with served(data, access=locked()) as board, browser() as session:
         await sign_in(session, board, OPERATE)
         status, said = await act(session, board, method, path, {**body, "by": "mika"})
-        expected = (404, "unknown") if path == "silences/some" else (200, "done")
-        assert (status, said["said"]) == expected
-    [command] = data.desk.given
-    assert command.by == "mika"
+        expected = {"silences/some": (404, "unknown"), "incidents/spike/export": (400, None)}
+        assert (status, said.get("said")) == expected.get(path, (200, "done"))
+    assert [command.by for command in data.desk.given] == ["mika"] * (not path.endswith("export"))
+
+
+async def test_an_incident_is_sent_to_webhooks_of_the_configuration_and_to_no_other_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOOK_SECRET", SECRET)
+    async with WebhookStandin(time.time) as pager:
+        hooks = [
+            WebhookSettings(name="pager", url=pager.url, secret_env="HOOK_SECRET"),  # noqa: S106
+            WebhookSettings(name="away", url="http://127.0.0.1:9/"),
+        ]
+        desk = busy_desk(NOW, Settings(notify=NotifySettings(webhooks=hooks)))
+        data = GivenBoard(wall_given("busy", NOW), desk=desk)
+        async with served(data) as board, browser() as session:
+            path = "incidents/spike/export"
+            assert await act(session, board, "POST", path, {"to": "webhook:pager", "by": "mika"}) == (
+                200,
+                {"said": "done", "sent": "sent to webhook:pager"},
+            )
+            [sent] = pager.arrived.values()
+            assert (sent["type"], sent["data"]["incident"]["id"]) == ("incident.export", "spike")
+            assert sent["data"]["markdown"].startswith("# ")
+            for to, expected, said in (
+                ("webhook:away", 502, "did not take it"),
+                (pager.url, 400, "webhook:pager, webhook:away"),
+                ("webhook:http://127.0.0.1:9/", 400, "webhook:pager, webhook:away"),
+            ):
+                status, answer = await act(session, board, "POST", path, {"to": to})
+                assert (status, said in answer["error"]) == (expected, True), answer
+            status, _ = await act(session, board, "POST", "incidents/no/export", {"to": "webhook:pager"})
+            assert status == 404
+        assert len(pager.arrived) == 1
 
 
 @ANY
@@ -375,7 +409,11 @@ async def test_a_board_that_missed_a_step_gets_the_whole_wall_when_incidents_cha
 
 
 def test_every_action_of_the_page_is_a_command_that_slack_has() -> None:
-    assert {CommandKind(path.split("/")[-1]) for _, path, _ in ROUTES if path.startswith("incidents")} == {
+    assert {
+        CommandKind(path.split("/")[-1])
+        for _, path, _ in ROUTES
+        if path.startswith("incidents") and "export" not in path
+    } == {
         CommandKind.ACKNOWLEDGE,
         CommandKind.EXPECTED,
         CommandKind.NOT_AN_ANOMALY,
