@@ -77,7 +77,10 @@ export class Timeline extends Component {
   render({ incidents, memos, changes, since, at, figures, words, go, accounts }, { current, told }) {
     const { incident: says } = words;
     const share = (time) => Math.min(100, Math.max(0, (100 * (time - since)) / (at - since)));
-    const place = (of) => [share(of.start), Math.max(share(of.end ?? at), share(of.start) + 0.5)];
+    const place = (of) => {
+      const left = Math.min(share(of.start), 99.4); // the youngest is seen, too
+      return [left, Math.max(share(of.end ?? at), left + 0.6)];
+    };
     const lanes = lanesOf(incidents, words, says.others);
     const day = dayOf(figures);
     const short = at - since <= 2 * DAY;
