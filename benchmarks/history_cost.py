@@ -8,9 +8,10 @@ of series of scopes, and three times as many are of edges: the larger size is ab
 
 Five weeks of minutes and thirteen months of ten minutes are made of one judged day: every amount is drawn
 anew for each day (counts with Poisson noise), and what was expected moves by some percent. The heaviest page
-is the table with most rows: all its measures and those of every edge into it, for the whole time. DuckDB
-reads the same files; SQLite holds these rows and those of nine times as many other series, which is in its
-favour, in a table that is sorted by series and start.
+is the table with most rows: all its measures and those of every edge into it, for the whole time. ``page`` is
+all that the board does for it, with the week before it, up to the JSON. DuckDB reads the same files; SQLite
+holds these rows and those of nine times as many other series, which is in its favour, in a table that is
+sorted by series and start.
 
     python -m benchmarks.history_cost                  # both sizes, then the files and the page
     python -m benchmarks.history_cost 1000 --profile   # one size, and where its time goes
@@ -35,11 +36,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import duckdb
+import msgspec
 import numpy as np
 import pyarrow.parquet as pq
 
 from benchmarks.growth import START, Backend, Traffic, aged, forget_peak, rss
 from config.settings import Settings
+from streams.board.scope_asked import AskedRange, AskedScope
+from streams.board.scope_events import BoardPast
+from streams.board.scope_pages import ScopePages
 from streams.detect.step_record import decode_step, encode_step
 from streams.detect.step_recorder import rounded
 from streams.rollup.block_codec import decode_block
@@ -48,6 +53,7 @@ from streams.store.history_files import MINUTES, TENS, HistoryFile, HistoryFolde
 from streams.store.history_keeper import DAY, WEEK, HistoryKeeper
 from streams.store.history_reader import HistoryReader
 from streams.store.history_rows import HistoryRows, merged
+from streams.store.history_view import HistoryView
 from streams.store.parquet_rows import write_rows
 from streams.store.segments import HOUR, Segments
 
@@ -276,6 +282,19 @@ def by_uneri(place: Path, resolution: str) -> dict[str, float]:
     return timed(lambda: len(reader.rows(resolution, 0, 1 << 40, wanted)))
 
 
+def by_page(place: Path, resolution: str) -> dict[str, float]:
+    """Make the whole page of this scope, with the week before, and encode it."""
+    folder = HistoryFolder(str(place))
+    view, pages = HistoryView(folder), ScopePages(Settings)
+    scope = view.names[int(heaviest(place)[0])].scope
+    given = tuple((name, getattr(scope, name)) for name in ("cloud", "account", "region"))
+    asked = AskedScope(
+        f"{scope.kind}:{scope.name}", given, AskedRange("5w" if resolution == MINUTES else "13mo")
+    )
+    found = timed(lambda: len(msgspec.json.encode(pages.page(view, asked, BoardPast()))))
+    return found | {"rows": 0, "kb": found["rows"] / 1000}
+
+
 def by_duckdb(place: Path, resolution: str) -> dict[str, float]:
     """Read it with DuckDB, which knows the numbers of the series, too."""
     wanted = ",".join(map(str, heaviest(place).tolist()))
@@ -333,7 +352,7 @@ def run(*arguments: str) -> dict[str, float]:
     return found
 
 
-READERS: Final = {"uneri": by_uneri, "duckdb": by_duckdb, "sqlite": by_sqlite}
+READERS: Final = {"uneri": by_uneri, "page": by_page, "duckdb": by_duckdb, "sqlite": by_sqlite}
 PARTS: Final = ("cost", "fill", *READERS)
 
 COST: Final = (
@@ -410,9 +429,10 @@ def print_page(place: Path) -> None:
     for resolution, title in ((MINUTES, "five weeks of minutes"), (TENS, "thirteen months of ten minutes")):
         for name in READERS:
             one = run("--part", name, "--folder", str(place), "--resolution", resolution)
-            size = f" ({one['mb']:,.0f} MB)" if "mb" in one else ""
+            size = "".join(f" ({one[unit]:,.0f} {unit.upper()})" for unit in ("kb", "mb") if unit in one)
+            rows = f"{one['rows']:,.0f}" if one["rows"] else ""
             print(
-                f"| {title}, {name}{size} | {one['rows']:,.0f} | {one['p50']:,.0f} | {one['p95']:,.0f} | "
+                f"| {title}, {name}{size} | {rows} | {one['p50']:,.0f} | {one['p95']:,.0f} | "
                 f"{one['cpu']:,.0f} |",
                 flush=True,
             )
