@@ -56,7 +56,7 @@ class BoardRoutes:
         self._map = MapJson(data)
         self._scopes = ScopeRoutes(data)
         self._sign_in = SignIn(access)
-        self._incidents = IncidentRoutes(desk)
+        self._incidents = IncidentRoutes(desk, lambda: (data.judged.number, data.renewed.number))
         self._actions = IncidentActions(desk, access, commands, now)
         self._stream = WallStream(data, self._walls, access, self._assets.build, patience=patience, now=now)
 

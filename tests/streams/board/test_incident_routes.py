@@ -108,6 +108,28 @@ async def test_one_incident_is_whole_with_its_story_and_what_was_learnt_last_tim
     assert "/incidents lists" in missing["error"]
 
 
+async def test_a_list_is_made_once_for_all_who_ask_until_something_changes() -> None:
+    data = given()
+    made: list[int] = []
+    known = data.desk.known
+
+    async def counted() -> KnownIncidents:
+        made.append(1)
+        return await known()
+
+    data.desk.known = counted  # type: ignore[method-assign]
+    async with served(data) as board, browser() as session:
+        for _ in range(3):
+            await got(session, board, "incidents")
+        assert len(made) == 1
+        acknowledge = Command(id="a", kind=CommandKind.ACKNOWLEDGE, at=AT + 10, by="jun", incident="spike")
+        await data.desk.act(acknowledge)
+        found = {one["id"]: one for one in (await got(session, board, "incidents"))["incidents"]}
+        assert found["spike"]["acknowledged"]["by"] == "jun"
+        await got(session, board, "incidents?range=1d")
+    assert len(made) == 3
+
+
 async def test_without_a_pipeline_the_page_is_told_whom_to_ask() -> None:
     data = given()
     data.desk._pipeline = lambda: None
