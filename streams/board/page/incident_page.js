@@ -3,7 +3,7 @@ import { addressOf, scopeAddress } from "./address.js";
 import { AskingPage } from "./answers.js";
 import { Acting, IncidentActs, MemoBox } from "./incident_acts.js";
 import { IncidentCurve } from "./incident_curve.js";
-import { about, Changes, Examples, kind, Link, Part, safe, size, Verdict, versioned, weight } from "./incidents.js";
+import { about, callersByKind, Changes, Examples, kind, Link, Part, safe, size, Verdict, versioned, weight } from "./incidents.js";
 import { Inner } from "./inner.js";
 import { calling, ScopeLink } from "./scope_link.js";
 import { createRef, html } from "./view.js";
@@ -180,7 +180,7 @@ export class IncidentPage extends AskingPage {
           <${Figures} of=${of} figures=${figures} words=${words} />
           <section class="tile">
             <dl class="shares">
-              <${Carriers} title=${words.callers} of=${of.callers} scope=${of.scope} go=${actions.go} figures=${figures} words=${words} />
+              ${callersByKind(of).map(([each, callers]) => html`<${Carriers} title=${words.callers(words.scope.kinds[each] ?? each)} of=${callers} scope=${of.scope} key=${each} go=${actions.go} ...${{ figures, words }} />`)}
               <${Carriers} title=${words.clients} of=${of.suspects} scope=${of.scope} go=${actions.go} figures=${figures} words=${words} />
               ${Object.keys(of.throttle_reasons ?? {}).length > 0 &&
               html`<${Part} title=${says.throttled}>${Object.entries(of.throttle_reasons).map(([reason, count]) => html`<li key=${reason}><span class="what"><bdi>${reason}</bdi></span><span class="number">${figures.number(count)}</span></li>`)}</${Part}>`}

@@ -35,6 +35,13 @@ export const size = (incident, figures, words) => {
 
 const carriers = (incident) => [incident.callers?.[0], incident.suspects?.[0]].filter(Boolean);
 
+// Functions and routes each carry the whole of an excess: they are not to be added up.
+export const callersByKind = (incident) => {
+  const kinds = new Map();
+  for (const one of incident.callers ?? []) kinds.set(one.kind, [...(kinds.get(one.kind) ?? []), one]);
+  return [...kinds];
+};
+
 export const Verdict = ({ of, words }) => html`<span class="mark"><${Shape} of=${of.verdict} />${words.verdict[of.verdict] ?? of.verdict}</span>`;
 
 // The rows of a wall: what, since when, who; those that nobody has acknowledged first.
@@ -155,7 +162,7 @@ export const Card = ({ of, figures, words, now, go }) =>
     <p class="size">${size(of, figures, words)}</p>
     <p class="sentence" lang="en">${of.sentence}</p>
     <dl class="shares">
-      <${Shares} title=${words.callers} of=${of.callers} scope=${of.scope} ...${{ figures, go }} />
+      ${callersByKind(of).map(([each, callers]) => html`<${Shares} title=${words.callers(words.scope.kinds[each] ?? each)} of=${callers} scope=${of.scope} key=${each} ...${{ figures, go }} />`)}
       <${Shares} title=${words.clients} of=${of.suspects} scope=${of.scope} ...${{ figures, go }} />
       ${of.members?.length > 0 &&
       html`<${Part} title=${words.alsoAffected}>

@@ -64,7 +64,7 @@ const State = ({ of, words }) => {
   const parts = [bad, ...of.limits, ...of.measures];
   const how = worst(parts);
   const shown = parts.find((one) => level(one) === how);
-  const young = of.measures.length > 0 && of.measures.every((one) => one.expected === null);
+  const young = of.measures.length > 0 && of.measures.every((one) => one.curve.expected.every((each) => each === null));
   return html`<p class=${`badge ${how}`} data-state=${how}>
     ${how === "well" ? html`<span class="mark"><${Shape} of=${young ? "growth" : "well"} />${young ? words.scope.young : words.scope.well}</span>` : html`<${Mark} of=${shown} words=${words} />`}
   </p>`;
@@ -154,7 +154,7 @@ export class ScopePage extends AskingPage {
           ${of.measures.length === 0 && html`<p class="note">${words.scope.noMeasures}</p>`}
           <div class="tiles charts">${of.measures.map((one) => html`<${Measure} of=${one} page=${of} key=${one.measure} ...${common} />`)}</div>
         </section>
-        <${Neighbours} title=${words.scope.callers} kinds=${of.callers} ...${common} />
+        <${Neighbours} title=${of.scope.kind === "account" ? words.scope.parts : words.scope.callers} kinds=${of.callers} ...${common} />
         <${Neighbours} title=${words.scope.callees} kinds=${of.callees} ...${common} />
         <${ScopeEvents} of=${of} ...${common} />
         <${Elsewhere} of=${of} words=${words} />`}

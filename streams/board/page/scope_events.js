@@ -52,7 +52,7 @@ export const ScopeEvents = ({ of, ...common }) => {
   ].sort(([a], [b]) => b - a);
   return html`<section class="part-of tile" data-tile="events">
     <h2 class="label">${words.scope.events}</h2>
-    ${timed.length === 0 ? html`<p class="note">${words.scope.nothing}</p>` : html`<ul class="rows">${timed.map(([, row]) => row)}</ul>`}
+    ${timed.length === 0 ? html`<p class="note">${of.incidents.length > 0 ? words.scope.nothingElse : words.scope.nothing}</p>` : html`<ul class="rows">${timed.map(([, row]) => row)}</ul>`}
     <${Examples} of=${of.examples} ...${common} />
   </section>`;
 };
