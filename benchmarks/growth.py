@@ -246,10 +246,11 @@ def age(judge: Judge, seen: NDArray[np.float64], weeks: int) -> None:
             array *= -1
 
 
-def aged(backend: Backend, weeks: int, *, records: bool = False) -> Detect:
+def aged(backend: Backend, settings: Settings, *, records: bool = False) -> Detect:
     """Return a shard that has lived through its weeks, at ``START``, and may record its steps from there."""
+    weeks = settings.judge.weeks
     seen, of_edges = scout(backend)
-    detect = Detect(0, [SOURCE], Settings(), records=records)
+    detect = Detect(0, [SOURCE], settings, records=records)
     begin = START - (7 * weeks + 1) * DAY
     detect.feed([backend.everything(begin - STEP), Block(SOURCE, 0, 1, 1, begin, 10, begin)])
     inside: Any = detect
@@ -268,7 +269,7 @@ def aged(backend: Backend, weeks: int, *, records: bool = False) -> Detect:
 def live(series: int, folder: Path, hot: float, *, profile: bool) -> dict[str, float]:
     """Let a shard live for hours, and measure the last of them and a checkpoint."""
     backend = Backend(max(1, round(series / PER_CELL)), hot)
-    detect = aged(backend, Settings().judge.weeks)
+    detect = aged(backend, Settings())
     traffic = Traffic(backend)
     for step in range(WARM_STEPS):
         detect.feed([decode_block(body) for body in traffic.step()])

@@ -3,8 +3,9 @@
 A shard of ``benchmarks/growth.py`` (its weeks made up, its traffic judged for real) goes on for hours. Hours
 that are recorded lie between halves that are not, so that what else the machine does weighs on both alike.
 The recorded hours are then held, written and merged by the parts of the daemon that do so. Sizes are numbers
-of series of scopes, and three times as many are of edges: the larger size is about all that a shard keeps
-(``rollup.max_series``). Times are seconds of a core, but for reading, which is by the clock on the wall, too.
+of series of scopes, and three times as many are of edges: about 100,000 in all for the larger size, which no
+shard folds here (``rollup.max_series``). Times are seconds of a core, but for reading, which is by the clock
+on the wall, too.
 
 Five weeks of minutes and thirteen months of ten minutes are made of one judged day: every amount is drawn
 anew for each day (counts with Poisson noise), and what was expected moves by some percent. The heaviest page
@@ -57,7 +58,8 @@ from streams.store.history_view import HistoryView
 from streams.store.parquet_rows import write_rows
 from streams.store.segments import HOUR, Segments
 
-SIZES: Final = (1_000, 22_500)
+SIZES: Final = (1_000, 25_000)
+SETTINGS: Final = Settings.model_validate({"rollup": {"max_series": 1_000_000}})
 SCOPES_OF_CELL: Final = 71
 """Series of scopes in a cell of ``Backend``, without those of the account."""
 
@@ -78,7 +80,7 @@ class Shard:
 
     def __init__(self, series: int) -> None:
         backend = Backend(max(1, round(series / SCOPES_OF_CELL)))
-        self.detect = aged(backend, Settings().judge.weeks, records=True)
+        self.detect = aged(backend, SETTINGS, records=True)
         self._traffic = Traffic(backend)
         self._inside: Any = self.detect
         self._recorder = self._inside._recorder
