@@ -16,10 +16,10 @@ const Inside = ({ box, figures, words, most }) => html`
   </span>`;
 
 // A box: of a node, a link to its page; of a group, a button that opens it; of a rest, neither.
-export const Box = ({ box, dim, found, figures, words, go, near, open, figuresMost }) => {
+export const Box = ({ box, found, figures, words, go, near, open, figuresMost }) => {
   const { x, y, width, height } = box;
   const at = {
-    class: `node ${box.kind} ${level(box)}${dim ? " dim" : ""}${found ? " found" : ""}${box.folds ? " folds" : ""}`,
+    class: `node ${box.kind} ${level(box)}${found ? " found" : ""}${box.folds ? " folds" : ""}`,
     style: { left: rem(x), top: rem(y), width: rem(width), height: rem(height) },
     title: box.name,
     "data-node": box.id,
@@ -35,11 +35,11 @@ export const Box = ({ box, dim, found, figures, words, go, near, open, figuresMo
 };
 
 // A line, as wide as it is used; a wider one that nobody sees takes clicks.
-export const Line = ({ link, drawn, form, most, thin = 1, dim, current, pick, said }) => {
+export const Line = ({ link, drawn, form, most, thin = 1, current, pick, said }) => {
   const path = lineOf(link, drawn, form);
-  const wide = thin * (0.07 + (0.3 * Math.log1p(link.requests)) / Math.log1p(Math.max(most, 1)));
+  const wide = thin * (0.07 + (0.3 * Math.log1p((99 * link.requests) / (most || 1))) / Math.log(100));
   const wrong = Boolean(said); // only what is wrong is a stop of the keyboard: the list has all of them
-  return html`<g class=${`edge ${level(link)}${dim ? " dim" : ""}${current ? " current" : ""}`} data-edge=${link.id}
+  return html`<g class=${`edge ${level(link)}${current ? " current" : ""}`} data-edge=${link.id}
     role=${wrong ? "button" : undefined} tabindex=${wrong ? "0" : undefined} aria-label=${wrong ? said : undefined} aria-hidden=${wrong ? undefined : "true"}
     onClick=${() => pick(link.id)} onKeyDown=${(event) => ["Enter", " "].includes(event.key) && (event.preventDefault(), pick(link.id))}>
     <path class="line" d=${path} stroke-width=${wide.toFixed(2)} /><path class="hit" d=${path} />

@@ -21,8 +21,8 @@ export class Canvas extends Component {
   constructor(props) {
     super(props);
     this.frame = createRef();
-    this.state = { wide: 0, zoom: null, near: null }; // `zoom` null: as wide as the frame
-    this.near = (near) => this.setState({ near });
+    this.state = { wide: 0, zoom: null }; // `zoom` null: as wide as the frame
+    this.near = (id) => this.dim(id);
   }
 
   componentDidMount() {
@@ -40,6 +40,19 @@ export class Canvas extends Component {
   componentWillUnmount() {
     this.sizes.disconnect();
     this.frame.current?.removeEventListener("wheel", this.turned);
+  }
+
+  // Leaves what is next to a box in full ink. Drawing 500 boxes anew for that would be felt.
+  dim(id) {
+    const { links } = this.props;
+    const beside = new Set(links.flatMap(({ source, target }) => (source.id === id ? [target.id] : target.id === id ? [source.id] : [])));
+    for (const box of this.frame.current?.querySelectorAll("[data-node]") ?? []) {
+      const { node } = box.dataset;
+      box.classList.toggle("dim", id !== null && node !== id && !beside.has(node));
+    }
+    for (const line of this.frame.current?.querySelectorAll("[data-edge]") ?? []) {
+      line.classList.toggle("dim", id !== null && !line.dataset.edge.split("-").includes(id));
+    }
   }
 
   drawn() {
@@ -100,13 +113,10 @@ export class Canvas extends Component {
     addEventListener("pointerup", end);
   }
 
-  render({ boxes, links, found, edge, pick, open, go, figures, words }, { wide, zoom, near }) {
+  render({ boxes, links, found, edge, pick, open, go, figures, words }, { wide, zoom }) {
     const drawn = this.drawn();
     const scale = zoom ?? this.fit(drawn);
     const [width, height] = [drawn.width + 2 * EDGE, drawn.height + 2 * EDGE];
-    const beside = near && new Set(links.flatMap(({ source, target }) => (source.id === near ? [target.id] : target.id === near ? [source.id] : [])));
-    const apart = (box) => beside !== null && box.id !== near && !beside.has(box.id);
-    const of = (link) => near === null || link.source.id === near || link.target.id === near;
     const most = Math.max(0, ...links.map((link) => link.requests));
     const thin = links.length > CROWD ? 0.5 : 1;
     const said = (link) => words.map.between(link.source.name, link.target.name, figures.value(link.requests, "1/s"), words.verdict[link.verdict] ?? words.threshold[link.threshold] ?? "", figures.percent(errorShare(link)));
@@ -126,9 +136,9 @@ export class Canvas extends Component {
             <div class="placed" style=${{ left: rem(EDGE), top: rem(EDGE), width: rem(drawn.width), height: rem(drawn.height) }}>
               ${drawn.bands.map((band) => html`<div class="band" key=${band.key} style=${{ left: rem(drawn.inner - EDGE / 2), top: rem(band.y), width: rem(drawn.width - drawn.inner + EDGE), height: rem(band.height + EDGE / 2) }}><${Inner} to=${accountAddress(band.of)} go=${go}><bdi>${band.name}</bdi></${Inner}></div>`)}
               <svg viewBox=${`0 0 ${drawn.width} ${drawn.height}`} style=${{ width: rem(drawn.width), height: rem(drawn.height) }}>
-                ${links.map((link) => html`<${Line} key=${link.id} dim=${!of(link)} current=${edge === link.id} said=${unwell(link) && said(link)} form=${FORM} ...${{ link, drawn, most, thin, pick }} />`)}
+                ${links.map((link) => html`<${Line} key=${link.id} current=${edge === link.id} said=${unwell(link) && said(link)} form=${FORM} ...${{ link, drawn, most, thin, pick }} />`)}
               </svg>
-              ${drawn.boxes.map((box) => html`<${Box} key=${box.id} dim=${apart(box)} found=${box.keys.some((key) => found.has(key))} near=${this.near} ...${{ box, figures, words, go, open }} />`)}
+              ${drawn.boxes.map((box) => html`<${Box} key=${box.id} found=${box.keys.some((key) => found.has(key))} near=${this.near} ...${{ box, figures, words, go, open }} />`)}
               ${links.filter(unwell).map((link) => html`<${Sign} key=${link.id} form=${FORM} ...${{ link, drawn }} />`)}
             </div>
           </div>

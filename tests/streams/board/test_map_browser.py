@@ -13,6 +13,7 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 from playwright.sync_api import Browser, expect
 
+from detectors.model.scope import Scope
 from streams.board.service_map import MapEdge, MapNode, ServiceMap
 from streams.board.wall import Wall
 from tests.alerting.browser import chromium
@@ -159,10 +160,12 @@ def test_a_map_of_500_is_folded_drawn_within_a_second_and_opened_where_somebody_
 
 
 def test_the_map_moves_and_grows_by_keyboard_and_by_mouse(browser: Browser) -> None:
+    drawn = map_of(200, 0)
     with (
-        BoardThread(wall("calm"), shown=map_of(200, 0)) as board,
+        BoardThread(wall("calm"), shown=drawn) as board,
         Shown(browser, f"{board.url}/?map&fold=none") as shown,
     ):
+        board.data.more = [Scope(**node.scope) for node in drawn.nodes if node.scope]  # type: ignore[arg-type]
         page = shown.page
         frame = page.locator(".frame")
         expect(page.locator(".node")).to_have_count(200)
@@ -202,6 +205,7 @@ def test_the_map_moves_and_grows_by_keyboard_and_by_mouse(browser: Browser) -> N
         page.wait_for_url("**/?scope=*")
         assert name is not None
         assert name.partition(" ")[0].split("/")[-1] in page.url
+        expect(page.get_by_role("heading", level=1)).to_contain_text(name)
         assert shown.wrong == []
 
 
@@ -215,6 +219,11 @@ def test_it_reads_as_a_list_fits_every_screen_and_axe_finds_nothing_serious(
             with Shown(browser, url, color_scheme=look, bypass_csp=True) as shown:
                 page = shown.page
                 page.wait_for_selector(".node, .listed li")
+                if path.endswith("as=map"):
+                    page.locator("button.node").first.click()
+                    page.locator(".edge.critical .hit").click(force=True)
+                    page.mouse.move(0, 0)  # what is not beside the pointer is dimmed
+                    expect(page.locator(".picked")).to_be_visible()
                 found = page.evaluate(CONTRASTS)
                 assert [each for each in found if each["contrast"] < 4.5] == []
                 page.evaluate(AXE)
