@@ -12,6 +12,7 @@ from detectors.model.finding import Finding
 from detectors.model.scope import Edge, Scope
 from detectors.model.stated import StatedChange
 from streams.board.scope_page import ScopeIncident, ScopeLink
+from streams.notify.incidents_route import done_to_json
 
 MOST_INCIDENTS: Final = 50
 MOST_CHANGES: Final = 50
@@ -22,10 +23,18 @@ _MATTERS: Final = 0.1
 """Share of an excess elsewhere from which on a caller is told of it."""
 
 
+class PastIncident(NamedTuple):
+    """An incident, and what became of it."""
+
+    incident: Incident
+    sent: str
+    acknowledged: object = None  # ``{"by", "at"}``
+
+
 class BoardPast(NamedTuple):
     """What is remembered besides what was measured."""
 
-    incidents: Sequence[tuple[Incident, str]] = ()  # open and ended, each with how it was sent
+    incidents: Sequence[PastIncident] = ()  # open and ended
     memos: Sequence[Memo] = ()
     changes: Sequence[StatedChange] = ()  # of the last days
     links: LinkMaker | None = None
@@ -37,7 +46,10 @@ class BoardPast(NamedTuple):
         """Return what a pipeline remembers; only where links lead before there is one."""
         if pipeline is None:
             return cls(links=links)
-        incidents = [(one.incident, one.sent) for one in pipeline.tracked()]
+        incidents = [
+            PastIncident(one.incident, one.sent, done_to_json(one).get("acknowledged"))
+            for one in pipeline.tracked()
+        ]
         return cls(incidents, pipeline.memos, changes, links)
 
 
@@ -59,9 +71,9 @@ class ScopeEvents:
         self._scope = scope
         self._first, self._end = first, end
         involved = (
-            (self._involved(incident, sent), incident)
-            for incident, sent in past.incidents
-            if incident.start < end and (incident.end is None or incident.end >= first)
+            (self._involved(one), one.incident)
+            for one in past.incidents
+            if one.incident.start < end and (one.incident.end is None or one.incident.end >= first)
         )
         found = [(shown, incident) for shown, incident in involved if shown is not None]
         found.sort(key=lambda one: (one[0].end is not None, -one[0].start))
@@ -148,9 +160,12 @@ class ScopeEvents:
                 found.append(ScopeLink(kind, url))
         return found
 
-    def _involved(self, incident: Incident, sent: str) -> ScopeIncident | None:
+    def _involved(self, one: PastIncident) -> ScopeIncident | None:
+        incident = one.incident
         mine = [
-            one.measure.value for one in (incident.primary, *incident.members) if self._scope in _scopes(one)
+            each.measure.value
+            for each in (incident.primary, *incident.members)
+            if self._scope in _scopes(each)
         ]
         share = None if mine else self._share(incident.primary)
         if not mine and (share is None or share < _MATTERS):
@@ -159,13 +174,14 @@ class ScopeEvents:
             id=incident.id,
             verdict=incident.verdict.value,
             state=incident.state,
-            sent=sent,
+            sent=one.sent,
             start=incident.start,
             end=incident.end,
             sentence=incident.primary.sentence,
             of=incident.primary.about.to_json(),
             measures=list(dict.fromkeys(mine)),
             share=share,
+            acknowledged=one.acknowledged,
         )
 
     def _share(self, finding: Finding) -> float | None:

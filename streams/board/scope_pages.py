@@ -77,7 +77,7 @@ class ScopePages:
         reader = RangeReader(view, at)
         series = index.scopes[scope]
         events = ScopeEvents(past, scope, shown.first, shown.end)
-        open_ = [incident for incident, _ in past.incidents if incident.end is None]
+        open_ = [one.incident for one in past.incidents if one.incident.end is None]
         verdicts, board = OpenVerdicts(open_), settings.board
         measures = ScopeMeasures(view, reader, step, scope, series.own)
         neighbours = Neighbourhood(view.names, reader, series, shown.end)

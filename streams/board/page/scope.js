@@ -14,6 +14,7 @@ const GIVEN = ["scope", "cloud", "account", "region", "version"];
 const LOOKED = ["range", "from", "to"];
 
 const SLOWEST = 600; // s
+const SHORTEST = 600; // s, of a range
 
 const openIn = (wall) => JSON.stringify((wall?.incidents ?? []).map((one) => [one.id, one.state, one.acknowledged?.at, one.memos?.length]));
 
@@ -74,7 +75,10 @@ const Measure = ({ of, page, figures, words, look, go, place }) => {
   const [name, unit] = figures.measure(of.measure);
   const usually = of.expected === null ? null : words.usually(figures.number(of.expected));
   const onWeek = figures.change(of.mean, of.mean_before);
-  const zoom = (from, to) => go(addressWith(place, { from, to }));
+  const zoom = (from, to) => {
+    const short = Math.max(0, SHORTEST - (to - from)) / 2;
+    go(addressWith(place, { from: Math.floor(from - short), to: Math.ceil(to + short) }));
+  };
   const reasons = Object.entries(of.reasons);
   return html`<section class="tile measured" data-measure=${of.measure}>
     <header>

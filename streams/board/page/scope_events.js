@@ -12,7 +12,7 @@ export const marksOf = ({ incidents, changes, memos, end }, measure) => [
   ...memos.map((one) => ({ kind: "memo", from: one.at })),
 ];
 
-const weighs = (one) => (one.sent === "none" ? "quiet" : ["growth", "shift", "limit"].includes(one.verdict) ? "warning" : "critical");
+const weighs = (one) => (one.sent === "none" ? "quiet" : one.acknowledged || ["growth", "shift", "limit"].includes(one.verdict) ? "warning" : "critical");
 
 export const IncidentRow = ({ of, figures, words, go, now }) => {
   const { scope } = words;
@@ -24,6 +24,7 @@ export const IncidentRow = ({ of, figures, words, go, now }) => {
       ${elsewhere && of.share !== null && html` · ${scope.causes(figures.percent(of.share))}`}
       <small class="sentence" lang="en">${of.sentence}</small>
     </span>
+    ${of.acknowledged && html`<span class="ack"><bdi>${words.acknowledged(of.acknowledged.by)}</bdi></span>`}
     <span class="aside">${words.state_[of.state] ?? of.state} · ${figures.moment(of.start, now)} · ${figures.duration((of.end ?? now) - of.start)}</span>
   </li>`;
 };

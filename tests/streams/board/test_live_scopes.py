@@ -22,7 +22,7 @@ from detectors.model.stated import StatedChange
 from streams.board.board_data import BoardDataError
 from streams.board.history_queries import MOST_WAITING, HistoryQueries
 from streams.board.scope_asked import AskedRange, AskedScope
-from streams.board.scope_events import BoardPast
+from streams.board.scope_events import BoardPast, PastIncident
 from streams.board.scope_finder import UnknownScopeError
 from streams.board.scope_page import FoundScopes, ScopeMeasure, ScopeNeighbours, ScopePage
 from streams.board.scope_range import DAY, RANGES, WEEK, BadRangeError
@@ -151,7 +151,8 @@ def told() -> BoardPast:
         Memo(id=name, number=1, at=AT - 60, written=AT - 60, by="mika", text=name, incident=of, scope=scope)
         for name, of, scope in (("m1", "open", ""), ("m2", "", "table:items"), ("m3", "other", ""))
     ]
-    return BoardPast([(open_, "page"), (ended, "digest")], memos, changes, Links(LinksSettings()))
+    known = [PastIncident(open_, "page", {"by": "mika", "at": AT - 60}), PastIncident(ended, "digest")]
+    return BoardPast(known, memos, changes, Links(LinksSettings()))
 
 
 async def test_what_happened_is_named_and_leads_on(judged: Judged) -> None:
@@ -161,6 +162,7 @@ async def test_what_happened_is_named_and_leads_on(judged: Judged) -> None:
     assert measured(page, "requests").incident is None
     [incident] = page.incidents
     assert (incident.id, incident.measures, incident.share, incident.sent) == ("open", ["wcu"], None, "page")
+    assert incident.acknowledged == {"by": "mika", "at": AT - 60}
     assert [change["what"] for change in page.changes] == ["deploy"]
     assert [memo["text"] for memo in page.memos] == ["m1", "m2"]
     assert [link.kind for link in page.links] == ["table", "table_metrics"]

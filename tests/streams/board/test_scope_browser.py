@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from playwright.sync_api import Browser, expect
 
 from detectors.model.scope import Scope
@@ -201,6 +202,34 @@ def test_it_fits_every_screen_and_axe_finds_nothing_serious(
             assert [each for each in found if each["contrast"] < 4.5] == []
             page.evaluate(AXE)
             assert page.evaluate(SERIOUS) == []
+
+
+def test_a_long_range_is_asked_for_seldom_and_what_happens_is_seen_at_once(browser: Browser) -> None:
+    now = int(time.time()) // 60 * 60 + 12
+    with BoardThread(wall_given("busy", now)) as board, Shown(browser, board.url + ITEMS) as shown:
+        page = opened(shown)
+
+        def asked() -> int:
+            return sum("/board/scope?" in url for url in shown.asked)
+
+        def show(minute: int, **changes: Any) -> None:
+            board.show(replace(wall_given("busy", now + 60 * minute), **changes))
+
+        until = page.get_by_label("to", exact=True)
+        shown_until = until.input_value()
+        show(1)
+        expect(until).not_to_have_value(shown_until)
+        page.get_by_role("link", name="13 months").click()
+        expect(page.locator(".k-extremes")).to_be_visible()
+        before = asked()
+        show(2)
+        show(3)
+        first, *rest = wall_given("busy", now + 180).incidents
+        first = first | {"acknowledged": {"by": "mika", "at": now}}
+        show(4, incidents=[first, *rest])
+        expect(page.locator(".open-here")).to_contain_text("acknowledged by mika")
+        assert asked() == before + 1
+        assert shown.wrong == []
 
 
 def test_names_of_events_are_text(browser: Browser) -> None:
