@@ -189,6 +189,21 @@ class HistoryFolder:
         """Return whether a file is there."""
         return self._fs.get_file_info(f"{self._root}/{path}").type is fs.FileType.File
 
+    def below(self, name: str) -> "HistoryFolder":
+        """Return a folder of history files below this one."""
+        path, mark, query = self.place.partition("?")
+        return HistoryFolder(f"{path.rstrip('/')}/{name}{mark}{query}")
+
+    def folders(self, name: str) -> list[str]:
+        """Return the names of the folders in a folder below this one, sorted; none if there is none."""
+        selector = fs.FileSelector(f"{self._root}/{name}", allow_not_found=True)
+        found = self._fs.get_file_info(selector)
+        return sorted(one.base_name for one in found if one.type is fs.FileType.Directory)
+
+    def delete_folder(self, name: str) -> None:
+        """Delete a folder below this one, with all that is in it."""
+        self._fs.delete_dir(f"{self._root}/{name}")
+
     def delete(self, path: str) -> None:
         """Delete a file; one that is gone is no mistake."""
         if self.has(path):

@@ -1,6 +1,6 @@
 """Writes complete hours, merges files that got old, and keeps the history within its bounds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from streams.store.history_files import MINUTES, NAMES_FILE, TENS, HistoryFile, 
 from streams.store.parquet_rows import RowWriter, read_names, write_names, write_rows
 from streams.store.row_files import RowFile, merged_ranges, write_merged
 from streams.store.segments import Segment
-from streams.store.series_names import SeriesNames
+from streams.store.series_names import SeriesKey, SeriesNames
 from streams.store.step_rows import StepRows
 
 DAY: Final = 86400
@@ -63,13 +63,27 @@ class HistoryKeeper:
             When its steps cannot be read.
         """
         rows = self._rows.rows(segment.records())
+        self._write_names()
+        file = HistoryFile(MINUTES, segment.first, segment.end)
+        size = self.folder.write(file.path, lambda into: write_rows(rows, into))
+        return file._replace(size=size)
+
+    def learn(self, names: Iterable[SeriesKey]) -> None:
+        """Know series by their names, of which rows come from elsewhere.
+
+        Raises
+        ------
+        OSError
+            When they cannot be written.
+        """
+        self._names.add(names)
+        self._write_names()
+
+    def _write_names(self) -> None:
         if len(self._names) > self._named:
             self._read_names()  # while a partition moves, another process may have added some
             self.folder.write(NAMES_FILE, lambda into: write_names(self._names, into))
             self._named = len(self._names)
-        file = HistoryFile(MINUTES, segment.first, segment.end)
-        size = self.folder.write(file.path, lambda into: write_rows(rows, into))
-        return file._replace(size=size)
 
     def _read_names(self) -> None:
         if self.folder.has(NAMES_FILE):
@@ -101,7 +115,7 @@ class HistoryKeeper:
             if stop():
                 break
             self._merge_days(week, days)
-        return self._delete_beyond(until)
+        return self.delete_beyond(until)
 
     def _complete(
         self, resolution: str, length: int, offset: int, until: int
@@ -135,7 +149,7 @@ class HistoryKeeper:
 
     def _write_both(self, files: Sequence[RowFile], into: object, tens: HistoryFile) -> None:
         """Write a day, and its ten minutes at the same reading: they are whole before its hours can go."""
-        latencies = self._latencies()
+        latencies = self.latencies()
 
         def write(beside: object) -> None:
             with RowWriter(into) as minutes, RowWriter(beside) as coarse:
@@ -145,7 +159,8 @@ class HistoryKeeper:
 
         self.folder.write(tens.path, write)
 
-    def _latencies(self) -> NDArray[np.int64]:
+    def latencies(self) -> NDArray[np.int64]:
+        """Return the numbers of the series that are latencies."""
         return np.array(
             [number for number, key in self._names if key.measure.startswith("latency")], np.int64
         )
@@ -160,7 +175,8 @@ class HistoryKeeper:
         for day in days:
             self.folder.delete(day.path)
 
-    def _delete_beyond(self, until: int) -> Gone:
+    def delete_beyond(self, until: int) -> Gone:
+        """Delete what is older than it is kept, and the oldest of what is too much."""
         files = self.folder.files()
         days = {MINUTES: self.bounds.minutes_days, TENS: self.bounds.tens_days}
         old = [file for file in files if file.end <= until - days[file.resolution] * DAY]

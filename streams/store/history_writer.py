@@ -13,12 +13,14 @@ from streams.process.recurring import Recurring
 from streams.store.bounds import HistoryBounds
 from streams.store.history_files import HistoryFolder
 from streams.store.history_keeper import Gone, HistoryKeeper
+from streams.store.learnt_steps import LearntSteps
 from streams.store.place_trouble import place_trouble
 from streams.store.segments import Segment, Segments
 from streams.store.series_names import SharedIdError
 
 LOOK_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = 30.0
+LEARN_SECONDS: Final = 60.0  # between two looks whether a backfill has left something
 WARN_SHARE: Final = 0.9
 """Of the room: from here on it is said that the oldest will be deleted."""
 
@@ -67,6 +69,7 @@ class HistoryWriter:
         self._recurring = recurring or Recurring()
         self._keeper: HistoryKeeper | None = None
         self._until = self._tidied = 0  # event time
+        self._learnt = -LEARN_SECONDS  # when it was looked for last, by the clock of the event loop
         self._bytes = 0
         self._warned = False
         self._stopping = False
@@ -89,6 +92,7 @@ class HistoryWriter:
                 self._segments.forget(segment)
                 self._until = segment.end
                 await self._forget()
+            await self._learn(self._keeper)
             await self._tidy(self._keeper)
         except (OSError, pa.ArrowException) as error:
             await self._failed(place_trouble(error))
@@ -97,6 +101,18 @@ class HistoryWriter:
             log.info("the history is written again")
         self.trouble = None
         return True
+
+    async def _learn(self, keeper: HistoryKeeper) -> None:
+        """Take in what backfills left, a day at a time."""
+        now = asyncio.get_running_loop().time()
+        if not (before := self._segments.settled) or now < self._learnt + LEARN_SECONDS:
+            return
+        steps = LearntSteps(keeper)
+        changed = await asyncio.to_thread(steps.take, before, lambda: self._stopping)
+        self._learnt = asyncio.get_running_loop().time()
+        if changed:
+            self._until, self._tidied = max(self._until, changed), -1
+            log.info("the steps of a backfill are in the history", until=changed)
 
     async def _forget(self) -> None:
         if (saved := self._forgotten()) is not None:

@@ -64,6 +64,12 @@ class Segments:
         return min(self._newest.values())
 
     @property
+    def settled(self) -> int:
+        """The hour before which nothing is held and nothing will come; 0 while a shard has said nothing."""
+        held = min((start for start, _ in self._bodies), default=self.until)
+        return min(held, self.until) // HOUR * HOUR
+
+    @property
     def held_bytes(self) -> int:
         """The size of what is held."""
         return sum(map(len, self._bodies.values()))
