@@ -263,6 +263,10 @@ def replay(
     series: Annotated[
         bool, typer.Option("--series", help="Also write every series to series.parquet.")
     ] = False,
+    history: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Also write the history of all steps to a new folder (Parquet)."),
+    ] = None,
     post: Annotated[
         str | None,
         typer.Option(metavar="CHANNEL", help="Post the pages to this Slack channel. Default: post nothing."),
@@ -294,6 +298,7 @@ def replay(
                 configs=(str(config or "the defaults"), str(against or "")),
                 source=source_name,
                 form=form,
+                history=history,
             )
             return run_replay(options)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import typer
@@ -31,6 +31,11 @@ from streams.replay.replayed import Replayed
 from streams.replay.series_parts import drop_parts
 from streams.replay.state import drop_state, load_state, save_state
 from streams.replay.text_table import counted
+from streams.store.bounds import HistoryBounds
+from streams.store.history_filling import FillingError, HistoryFilling
+
+if TYPE_CHECKING:
+    from streams.replay.series_parquet import SeriesParquet
 
 FAILED: Final = 1
 
@@ -52,6 +57,7 @@ class ReplayOptions:
     configs: tuple[str, str] = ("the defaults", "")  # as the user named them
     source: str | None = None  # the input of the configuration that the history is of
     form: str | None = None  # the format of its payloads
+    history: Path | None = None  # folder for the history of its steps
 
     @property
     def all_settings(self) -> list[Settings]:
@@ -63,6 +69,7 @@ class ReplayOptions:
         """Identifies the request, so that only the same one resumes an unfinished replay."""
         parts = [*self.sources, str(self.between), str(self.series)]
         parts += [f"{self.source} {self.form}"] if self.source or self.form else []
+        parts += [f"history {self.history}"] if self.history else []
         parts += [settings.model_dump_json() for settings in self.all_settings]
         read = [read_limits_of(settings).limits for settings in self.all_settings]
         parts += [msgspec.json.encode(limits).decode() for limits in read if limits]
@@ -113,7 +120,7 @@ def run_replay(options: ReplayOptions) -> int:
         raise ReplayError(
             f"{error.filename or options.out}: {error.strerror}; choose another folder with --out"
         ) from error
-    except (FolderLockedError, StateError) as error:
+    except (FolderLockedError, StateError, FillingError) as error:
         raise ReplayError(str(error)) from error
     failed = failures(
         gates,
@@ -157,12 +164,9 @@ def _read(options: ReplayOptions, history: History) -> list[Replayed] | None:
     before = load_state(options.out, options.fingerprint)
     if before is None:
         drop_parts(options.out)  # of a replay killed after it had deleted its state
-    rows = None
-    if options.series:
-        from streams.replay.series_parquet import SeriesParquet
-
-        rows = SeriesParquet(options.out, options.settings.time.step, before.series_parts if before else 0)
-    reading = ReplayPass(history, options.all_settings, rows)
+    rows = _series(options, before.series_parts if before else 0)
+    filling = _filling(options, new=before is None)
+    reading = ReplayPass(history, options.all_settings, rows, filling)
     if before is not None:
         reading.resume(before)
         typer.echo(f"uneri: resuming at {before.done:.0%} (--restart starts over)", err=True)
@@ -172,6 +176,8 @@ def _read(options: ReplayOptions, history: History) -> list[Replayed] | None:
             rows.flush()
         save_state(options.out, reading.state(options.fingerprint, rows.parts if rows else 0))
 
+    if filling is not None and before is None:
+        save()  # a kill before the next one must not leave hours without a replay that goes on with them
     compile_ahead()
     with recording_stop() as stop:
         try:
@@ -182,16 +188,44 @@ def _read(options: ReplayOptions, history: History) -> list[Replayed] | None:
                 f"uneri: stopped at {reading.done:.0%}; run the same command again to resume", err=True
             )
             return None
-    first = found[0]
+    _check_judged(options, found[0])
+    _finish(rows, filling)
+    return found
+
+
+def _finish(rows: "SeriesParquet | None", filling: HistoryFilling | None) -> None:
+    if rows is not None:
+        rows.close()
+    if filling is not None:
+        filling.finish()
+
+
+def _series(options: ReplayOptions, parts: int) -> "SeriesParquet | None":
+    if not options.series:
+        return None
+    from streams.replay.series_parquet import SeriesParquet
+
+    return SeriesParquet(options.out, options.settings.time.step, parts)
+
+
+def _check_judged(options: ReplayOptions, first: Replayed) -> None:
     if not first.last:
         between = " between --from and --to" if any(options.between) else ""
         raise ReplayError(
             f"{', '.join(options.sources)}: nothing to judge{between} "
             f"({first.records:,} records, {first.bad.total():,} of them bad); check the source and its times"
         )
-    if rows:
-        rows.close()
-    return found
+
+
+def _filling(options: ReplayOptions, *, new: bool) -> HistoryFilling | None:
+    if options.history is None:
+        return None
+    filling = HistoryFilling(str(options.history), HistoryBounds.of(options.settings.history))
+    if new and not filling.is_free():
+        raise ReplayError(
+            f"--history {options.history}: holds a history already; name another folder, or delete it"
+        )
+    return filling
 
 
 def _write(options: ReplayOptions, results: ReplayOutput, notes: Sequence[str]) -> None:

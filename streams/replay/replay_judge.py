@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -21,6 +21,9 @@ from streams.engine.dead_letter_limit import DeadLetterLimit, counted
 from streams.engine.judging import Judging
 from streams.engine.rolling import Rolled, Rolling
 from streams.replay.replayed import Replayed
+
+if TYPE_CHECKING:
+    from streams.store.history_filling import HistoryFilling
 
 DEAD_KEPT: Final = 10_000
 """Bad records listed per partition; further ones are only counted, since there may be millions."""
@@ -70,6 +73,8 @@ class ReplayJudge:
         The source partitions of the replay.
     watch
         Called with every judgement.
+    filling
+        Gets the record of each step, for a history.
 
     Raises
     ------
@@ -78,9 +83,14 @@ class ReplayJudge:
     """
 
     def __init__(
-        self, settings: Settings, partitions: Sequence[str], watch: OnJudgement | None = None
+        self,
+        settings: Settings,
+        partitions: Sequence[str],
+        watch: OnJudgement | None = None,
+        filling: "HistoryFilling | None" = None,
     ) -> None:
         self._settings = settings
+        self._filling = filling
         self._found = Replayed(settings)
         self._newest: dict[str, Finding] = {}
         self._dead: dict[str, list[tuple[int, Rejected]]] = {partition: [] for partition in partitions}
@@ -93,6 +103,7 @@ class ReplayJudge:
             remember_all=True,
             on_judgement=watch,
             capacity=Capacity(settings.limits, read_limits_of(settings)),
+            records=filling is not None,
         )
         self._pipeline = Pipeline(settings, keep=True)
         self._limits = {partition: DeadLetterLimit(settings.dead_letters) for partition in partitions}
@@ -114,6 +125,8 @@ class ReplayJudge:
     def feed(self, run: SourceRun, rolled: Rolled) -> None:
         """Judge the blocks of a run of records."""
         emitted = self._judging.feed(rolled.blocks, rolled.rejected)
+        if self._filling is not None:
+            self._filling.feed(emitted.records)
         self._keep_rejected(run, emitted.rejected)
         for finding in emitted.findings:
             self._newest[finding.id] = msgspec.structs.replace(finding, trace=None)
@@ -177,6 +190,8 @@ class ReplayJudge:
         parts |= parts_under("pipeline", self._pipeline.snapshot())
         for partition, limit in self._limits.items():
             parts |= parts_under(f"limit/{partition}", limit.snapshot())
+        if self._filling is not None:
+            parts |= parts_under("history", self._filling.snapshot())
         return parts
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
@@ -200,6 +215,8 @@ class ReplayJudge:
         }
         self._judging.restore(parts_of("judging", parts))
         self._pipeline.restore(parts_of("pipeline", parts))
+        if self._filling is not None:
+            self._filling.restore(parts_of("history", parts))
         for partition, limit in self._limits.items():
             limit.restore(parts_of(f"limit/{partition}", parts))
 

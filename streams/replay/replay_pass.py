@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from config.settings import Settings
 from streams.detect.detect import OnJudgement
@@ -14,6 +14,9 @@ from streams.history.source import History, OnProgress, Piece
 from streams.replay.replay_judge import ReplayJudge, SourceRun
 from streams.replay.replayed import Replayed
 from streams.replay.state import ReplayState
+
+if TYPE_CHECKING:
+    from streams.store.history_filling import HistoryFilling
 
 
 class Stopped(Exception):  # noqa: N818 - requested, not an error
@@ -38,17 +41,26 @@ class ReplayPass:
         Configurations; those with equal ``time`` and ``rollup`` sections share decoding and rollup.
     watch
         Called with every judgement of the first configuration.
+    filling
+        Gets the record of each step of the first configuration, for a history.
     """
 
     def __init__(
-        self, history: History, configs: Sequence[Settings], watch: OnJudgement | None = None
+        self,
+        history: History,
+        configs: Sequence[Settings],
+        watch: OnJudgement | None = None,
+        filling: "HistoryFilling | None" = None,
     ) -> None:
         self._history = history
         self._judges: list[ReplayJudge] = []
         self._groups: list[_Group] = []
         known: dict[str, _Group] = {}
         for number, settings in enumerate(configs):
-            judge = ReplayJudge(settings, history.partitions, None if number else watch)
+            first = number == 0
+            judge = ReplayJudge(
+                settings, history.partitions, watch if first else None, filling if first else None
+            )
             self._judges.append(judge)
             key = settings.model_dump_json(include=set(SECTIONS))
             if key not in known:
