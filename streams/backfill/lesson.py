@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 from math import inf
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
@@ -17,6 +17,9 @@ from streams.engine.judging import Judging
 from streams.engine.rolling import Rolling
 from streams.history.save_pace import SavePace
 from streams.history.source import History, OnProgress, Piece, ReplayError
+
+if TYPE_CHECKING:
+    from streams.store.history_filling import HistoryFilling
 
 _PLACE: Final = "place"
 _VERSION: Final = 1
@@ -31,6 +34,11 @@ class _Place(msgspec.Struct, kw_only=True):
     records: int
     bad: dict[str, int]
     done: float
+
+
+def fingerprint(asked: str, settings: Settings) -> str:
+    """Return what identifies a backfill: what was asked for, and the configuration."""
+    return blake2b(f"{asked}\x1f{settings.model_dump_json()}".encode(), digest_size=16).hexdigest()
 
 
 class Learnt(NamedTuple):
@@ -65,6 +73,8 @@ class Lesson:
         Those of the daemon.
     latest
         The event time that a history may reach, epoch seconds.
+    filling
+        Gets the record of each step, for the history of the daemon.
     """
 
     def __init__(
@@ -76,14 +86,16 @@ class Lesson:
         *,
         shards: int = 1,
         latest: float = inf,
+        filling: "HistoryFilling | None" = None,
     ) -> None:
         self._settings = settings
         self._history = history
-        self._asked = blake2b(f"{asked}\x1f{settings.model_dump_json()}".encode(), digest_size=16).hexdigest()
+        self._asked = fingerprint(asked, settings)
         self._shards = shards
         self._latest = latest
         self._rolling = Rolling(settings, history.partitions, shards)
-        self._judging = Judging(settings, history.partitions, shards)
+        self._filling = filling
+        self._judging = Judging(settings, history.partitions, shards, records=filling is not None)
         self._pipeline = Pipeline(settings, since=since)
         self._places: dict[str, Any] = {}
         self._records = 0
@@ -113,6 +125,8 @@ class Lesson:
             if stops:
                 return False
         self._check_order()
+        if self._filling is not None and self._judging.watermark:
+            self._filling.finish()
         return True
 
     def _check_order(self) -> None:
@@ -137,6 +151,8 @@ class Lesson:
                 "times"
             )
         emitted = self._judging.feed(rolled.blocks, rolled.rejected)
+        if self._filling is not None:
+            self._filling.feed(emitted.records)
         self._bad.update(bad.reason.value for bad in emitted.rejected)
         if emitted.watermark is not None:
             self._pipeline.feed(emitted.notices, emitted.watermark)
@@ -166,6 +182,7 @@ class Lesson:
             **parts_under("rolling", self._rolling.snapshot()),
             **parts_under("judging", self._judging.snapshot()),
             **parts_under("pipeline", self._pipeline.snapshot()),
+            **({} if self._filling is None else parts_under("history", self._filling.snapshot())),
         }
 
     def resume(self, parts: Mapping[str, bytes]) -> None:
@@ -187,5 +204,7 @@ class Lesson:
         self._rolling.restore(parts_of("rolling", parts))
         self._judging.restore(parts_of("judging", parts))
         self._pipeline.restore(parts_of("pipeline", parts))
+        if self._filling is not None:
+            self._filling.restore(parts_of("history", parts))
         self._places, self._records, self._bad = place.places, place.records, Counter(place.bad)
         self.done = place.done

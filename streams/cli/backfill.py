@@ -10,13 +10,16 @@ import typer
 from alerting.pipeline.history import since_of
 from config.settings import Settings
 from streams.backfill.kept_lesson import Watch
-from streams.backfill.lesson import Learnt, Lesson
+from streams.backfill.lesson import Learnt, Lesson, fingerprint
 from streams.cli.backfill_target import target_of
 from streams.engine.warm import compile_ahead
 from streams.history.open_history import Between, open_history
 from streams.history.source import ReplayError
 from streams.process.progress import Progress
+from streams.process.state_folder import history_place
 from streams.process.stop_requests import INTERRUPTED, recording_stop
+from streams.store.bounds import HistoryBounds
+from streams.store.history_filling import FillingError, HistoryFilling
 
 
 def run_backfill(
@@ -42,17 +45,23 @@ def run_backfill(
     history = open_history(list(sources), settings, (start, _earlier(end, own)), source=source, form=form)
     for note in history.notes:
         typer.echo(f"uneri: {note}", err=True)
+    asked = "\x1f".join([*sources, str(between), *([f"{source} {form}"] if source or form else [])])
     lesson = Lesson(
         settings,
         history,
         since_of(settings, now),
-        "\x1f".join([*sources, str(between), *([f"{source} {form}"] if source or form else [])]),
+        asked,
         shards=target.shards,
         latest=now + settings.time.future,
+        filling=_filling(settings, target.shards, fingerprint(asked, settings)),
     )
     compile_ahead()
     with recording_stop() as stop, Progress("backfill", sys.stderr) as progress:
-        learnt = target.learn(lesson, Watch(progress.show, _resuming, lambda: bool(stop)), restart=restart)
+        watch = Watch(progress.show, _resuming, lambda: bool(stop))
+        try:
+            learnt = target.learn(lesson, watch, restart=restart)
+        except FillingError as error:
+            raise ReplayError(str(error)) from error
     if learnt is None:
         typer.echo("uneri: stopped; run the same command again to go on", err=True)
         return INTERRUPTED
@@ -71,6 +80,14 @@ def run_backfill(
             err=True,
         )
     return target.finish(_said(learnt))
+
+
+def _filling(settings: Settings, shards: int, name: str) -> HistoryFilling | None:
+    """Return what writes the steps for the history of the daemon; None if it keeps none."""
+    kept = settings.history
+    if not (kept.keep if settings.kafka is None else kept.shared):
+        return None
+    return HistoryFilling(history_place(settings), HistoryBounds.of(kept), shards, learnt=name)
 
 
 def undo_backfill(settings: Settings, url: str) -> int:

@@ -146,6 +146,8 @@ class Detect:
         self._settled = None
         self.steps.hand_over(sources)
         self._absences.begin_anew()
+        if self._recorder is not None:
+            self._recorder.name_anew()  # the history of whoever goes on has no record before its own
 
     def succeed(self, before: "Detect", ended: Mapping[str, Finding]) -> None:
         """Go on in the place of ``before``, which judged the same steps knowing another past.

@@ -1,0 +1,111 @@
+"""A backfill fills the history of the daemon with the steps that it judges."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.settings import Settings
+from streams.backfill.into_local import into_local
+from streams.backfill.kept_lesson import Watch
+from streams.backfill.lesson import Lesson
+from streams.board.board_data import BoardIncidents
+from streams.board.live_board import LiveBoard
+from streams.board.step_signal import StepSignal
+from streams.local.daemon import LocalDaemon
+from streams.store import history_writer
+from streams.store.bounds import HistoryBounds
+from streams.store.history_files import MINUTES, HistoryFolder
+from streams.store.history_filling import HistoryFilling
+from streams.store.history_reader import HistoryReader
+from tests.streams.history.memory_history import MemoryHistory
+from tests.streams.store.backend import START, requests
+from tests.streams.store.rows import plain
+
+WEEK = 7 * 86_400
+HOURS = 5
+MINUTES_LEARNT = HOURS * 60 + 20
+LINES = requests(MINUTES_LEARNT, late=False)
+
+
+def settings(folder: Path) -> Settings:
+    return Settings.model_validate(
+        {
+            "local": {"listen": "127.0.0.1:0", "state": str(folder)},
+            "judge": {"young": 3600},
+        }
+    )
+
+
+def learn(folder: Path, turns: int | None = None) -> bool:
+    """Learn, or stop after some pieces; return whether all was learnt."""
+    place = str(folder / "history")
+    filling = HistoryFilling(place, HistoryBounds(35, 400, 1 << 40), learnt="a")
+    history = MemoryHistory({"a/0": LINES}, (300,))
+    lesson = Lesson(settings(folder), history, START + 10**6, filling=filling)
+    left = iter(range(10**6 if turns is None else turns))
+    return into_local(folder, lesson, Watch(stopping=lambda: next(left, None) is None)) is not None
+
+
+def learnt(folder: Path) -> list[Any]:
+    return plain(
+        HistoryReader(HistoryFolder(str(folder / "history" / "learnt" / "a"))).rows(MINUTES, 0, 1 << 40)
+    )
+
+
+def test_a_backfill_that_is_stopped_and_goes_on_leaves_the_same_rows(tmp_path: Path) -> None:
+    assert learn(tmp_path / "whole")
+    for turns in (2, 3):
+        assert not learn(tmp_path / "parts", turns)
+    assert learn(tmp_path / "parts")
+    assert learnt(tmp_path / "parts") == learnt(tmp_path / "whole")
+    starts = {row[1] for row in learnt(tmp_path / "whole")}
+    assert {START, START + 60 * (MINUTES_LEARNT - 2)} <= starts
+
+
+async def test_a_new_daemon_has_the_past_with_its_first_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history_writer, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(history_writer, "LEARN_SECONDS", 0.0)
+    folder = tmp_path / "state"
+    assert await asyncio.to_thread(learn, folder)
+    before = learnt(folder)
+    begin = START + WEEK + 60 * (MINUTES_LEARNT - 10)
+    daemon = LocalDaemon(settings(folder), every=0.05, clock=lambda: begin + 600)
+    running = asyncio.create_task(daemon.run())
+    place = HistoryFolder(str(folder / "history"))
+
+    async def until(done: Callable[[], object]) -> None:
+        async with asyncio.timeout(60):
+            while not done():
+                await asyncio.sleep(0.02)
+                if running.done():
+                    running.result()
+
+    await until(lambda: daemon.port)
+    events = [json.loads(line) for line in LINES[(MINUTES_LEARNT - 10) * 6 :]]
+    live = [json.dumps(event | {"ts": event["ts"] + WEEK}).encode() for event in events]
+    await daemon._intake.append(live)
+    await until(lambda: not place.folders("learnt"))
+    held = daemon._history.segments
+    assert held is not None
+    board = LiveBoard(
+        StepSignal(),
+        lambda: settings(folder),
+        place.place,
+        held.recent,
+        lambda: BoardIncidents((), []),
+        clock=lambda: begin + 600,
+    )
+    wall = await board.wall()
+    assert wall.numbers[0].value == wall.numbers[0].week_before == pytest.approx(0.1)
+    assert wall.calls is not None
+    assert wall.calls.week_before[-60:] == [pytest.approx(0.1)] * 60
+    daemon.stop()
+    await running
+    rows = plain(HistoryReader(HistoryFolder(place.place)).rows(MINUTES, 0, START + WEEK - 3600))
+    assert rows == before
