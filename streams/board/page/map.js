@@ -85,10 +85,11 @@ export class MapPage extends AskingPage {
         ${heading}
         <label>${words.map.find} <input type="search" placeholder=${words.map.findHint} value=${place.find ?? ""} onInput=${(event) => this.turn({ find: event.target.value }, true)} /></label>
         <label class="switch"><input type="checkbox" checked=${Boolean(place.only)} onChange=${(event) => this.turn({ only: event.target.checked ? "unwell" : "" })} /> ${words.map.only}</label>
-        <p class="choices" role="group" aria-label=${words.map.fold}>
+        ${!listed &&
+        html`<p class="choices" role="group" aria-label=${words.map.fold}>
           <span class="aside" aria-hidden="true">${words.map.fold}</span>
           ${FOLDS.map((each) => html`<${Choice} key=${each} value=${each} current=${fold} turn=${turned("fold")}>${words.map.folds[each]}</${Choice}>`)}
-        </p>
+        </p>`}
         <p class="choices" role="group" aria-label=${words.map.as}>
           ${["map", "list"].map((each) => html`<${Choice} key=${each} value=${each} current=${listed ? "list" : "map"} turn=${turned("as")}>${words.map.shown[each]}</${Choice}>`)}
         </p>

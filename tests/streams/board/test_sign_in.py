@@ -126,8 +126,11 @@ async def test_a_session_opens_the_board_only() -> None:
 
 async def test_a_program_may_use_its_token_on_the_board_as_anywhere() -> None:
     async with served(given(), access=locked()) as board, browser() as session:
-        assert await status(session, f"{board.url}/board/wall", Authorization=f"Bearer {READ}") == 200
-        assert await status(session, f"{board.url}/board/wall", Authorization=f"Bearer {INTAKE}") == 403
+        for path in ("wall", "map"):
+            url = f"{board.url}/board/{path}"
+            assert await status(session, url) == 401
+            assert await status(session, url, Authorization=f"Bearer {READ}") == 200
+            assert await status(session, url, Authorization=f"Bearer {INTAKE}") == 403
 
 
 async def acted(_: web.Request) -> web.Response:
