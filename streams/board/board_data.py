@@ -20,6 +20,7 @@ class BoardIncidents(NamedTuple):
 
     open: Sequence[Incident]
     shown: list[dict[str, object]]  # the same, as ``GET /incidents`` has them
+    last: dict[str, object] | None = None  # the newest page that has ended, in the same form
 
 
 class BoardData(Protocol):

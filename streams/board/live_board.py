@@ -160,6 +160,7 @@ class LiveBoard:
                 state="learning",
                 step=step,
                 incidents=incidents.shown,
+                last=incidents.last,
                 learning=WallLearning(0, _days(settings)),
             )
         names = {one: account.name for one, account in settings.accounts.items() if account.name}
@@ -193,6 +194,7 @@ class LiveBoard:
             rankings=months.rankings,
             values=months.values,
             incidents=incidents.shown,
+            last=incidents.last,
         )
         return _with_state(wall, now, _learning(view, settings))
 

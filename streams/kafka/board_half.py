@@ -15,6 +15,7 @@ from alerting.messages.console_links import LinkMaker
 from alerting.pipeline.pipeline import Pipeline
 from config.settings import KafkaSettings, Settings
 from streams.board.board_data import BoardIncidents
+from streams.board.board_incidents import incidents_of
 from streams.board.board_routes import BoardRoutes
 from streams.board.incident_desk import IncidentDesk
 from streams.board.scope_events import BoardPast
@@ -26,7 +27,6 @@ from streams.kafka.shared_key import shared_session_key
 from streams.kafka.stage_host import fatal_when_failed
 from streams.kafka.topics import Topics
 from streams.notify.command_routes import NoAnswerError
-from streams.notify.incidents_route import ongoing_to_json
 from streams.process.access import Access
 
 if TYPE_CHECKING:
@@ -165,12 +165,7 @@ class KafkaBoard:
         return [] if self._steps is None else self._steps.recent()
 
     def _incidents(self) -> BoardIncidents:
-        pipeline = self.pipeline
-        if pipeline is None:
-            return BoardIncidents((), [])
-        return BoardIncidents(
-            [one.incident for one in pipeline.ongoing()], ongoing_to_json(pipeline, self._links())
-        )
+        return incidents_of(self.pipeline, self._links())
 
     def _behind(self) -> str | None:
         """Return what is to be known of incidents that may be older than the steps."""

@@ -7,12 +7,12 @@ from aiohttp import web
 
 from config.settings import Settings
 from streams.board.board_data import BoardIncidents
+from streams.board.board_incidents import incidents_of
 from streams.board.board_routes import BoardRoutes
 from streams.board.pipeline_desk import PipelineDesk
 from streams.board.scope_events import BoardPast
 from streams.board.step_signal import StepSignal
 from streams.notify.delivery_half import DeliveryHalf
-from streams.notify.incidents_route import ongoing_to_json
 from streams.process.access import Access
 from streams.process.metrics import Metrics
 from streams.process.state_folder import history_place
@@ -71,11 +71,7 @@ class HistoryHalf:
         delivery.when_changed(self._board.renewed.tell)
 
     def _incidents(self) -> BoardIncidents:
-        pipeline = self._delivery.pipeline
-        if pipeline is None:  # not started yet
-            return BoardIncidents((), [])
-        shown = ongoing_to_json(pipeline, self._delivery.links)
-        return BoardIncidents([one.incident for one in pipeline.ongoing()], shown)
+        return incidents_of(self._delivery.pipeline, self._delivery.links)
 
     def _past(self) -> BoardPast:
         delivery = self._delivery

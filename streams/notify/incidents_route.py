@@ -38,6 +38,15 @@ def ongoing_to_json(pipeline: Pipeline, links: LinkMaker) -> list[dict[str, obje
     ]
 
 
+def last_to_json(pipeline: Pipeline, links: LinkMaker) -> dict[str, object] | None:
+    """Return the page that ended last, as ``ongoing_to_json`` has those that have not; None without one."""
+    ended = [one for one in pipeline.tracked() if one.ended_at is not None and one.sent == "page"]
+    last = max(ended, key=lambda one: (one.ended_at, one.sequence), default=None)
+    if last is None:
+        return None
+    return _sent(last, incident_to_json(last.incident, links, pipeline.memos_of(last.incident)))
+
+
 def incident_route(
     pipeline: Callable[[], Pipeline | None], documents: Callable[[], IncidentMarkdown]
 ) -> web.RouteDef:

@@ -18,13 +18,13 @@ from alerting.words.locales import phrases_of
 from config.links import Links
 from config.settings import Settings
 from streams.board.board_data import BoardIncidents
+from streams.board.board_incidents import incidents_of
 from streams.board.board_routes import BoardRoutes
 from streams.board.live_board import LiveBoard
 from streams.board.pipeline_desk import PipelineDesk
 from streams.board.scope_events import BoardPast
 from streams.board.step_signal import StepSignal
 from streams.engine.judging import Emitted
-from streams.notify.incidents_route import ongoing_to_json
 from streams.process.access import Access
 from streams.process.http_server import HttpServer, ListenError
 from streams.store.bounds import HistoryBounds
@@ -144,8 +144,7 @@ class DemoBoard:
         return answer
 
     def _incidents(self) -> BoardIncidents:
-        open_ = [one.incident for one in self._pipeline.ongoing()]
-        return BoardIncidents(open_, ongoing_to_json(self._pipeline, self._documents.links))
+        return incidents_of(self._pipeline, self._documents.links)
 
     def _past(self) -> BoardPast:
         return BoardPast.of(self._pipeline, Links(self._settings.links))

@@ -44,6 +44,12 @@ export const callersByKind = (incident) => {
 
 export const Verdict = ({ of, words }) => html`<span class="mark"><${Shape} of=${of.verdict} />${words.verdict[of.verdict] ?? of.verdict}</span>`;
 
+// The verdict, which leads to the whole of it; on a television the verdict alone.
+const ToIncident = ({ of, go, words }) => {
+  const shown = html`<${Verdict} of=${of} words=${words} />`;
+  return go ? html`<${Inner} class="to" to=${addressOf("incident", of.id)} go=${go}>${shown}</${Inner}>` : shown;
+};
+
 // The rows of a wall: what, since when, who; those that nobody has acknowledged first.
 export const OpenRows = ({ incidents, most, figures, words, now, go }) => {
   const sorted = byWeight(incidents);
@@ -52,7 +58,7 @@ export const OpenRows = ({ incidents, most, figures, words, now, go }) => {
     <ul>
       ${sorted.slice(0, most).map(
         (one) => html`<li key=${one.id}>
-          <${Verdict} of=${one} words=${words} />
+          <${ToIncident} of=${one} go=${go} words=${words} />
           <b>${kind(one.scope, words)} <${ScopeLink} to=${one.scope} go=${go}>${about(one.scope)}</${ScopeLink}></b>
           <span class="how">${size(one, figures, words)}</span>
           ${carriers(one).map((by) => html`<span class="by" key=${by.kind}><bdi>${versioned(by)}</bdi> ${figures.percent(by.share)}</span>`)}
@@ -65,7 +71,7 @@ export const OpenRows = ({ incidents, most, figures, words, now, go }) => {
   </section>`;
 };
 
-export const QuietRow = ({ incidents = [], last, figures, words, now }) => {
+export const QuietRow = ({ incidents = [], last, figures, words, now, go }) => {
   const digest = incidents.filter((one) => one.sent === "digest").length;
   const held = incidents.filter((one) => one.sent === "none").length;
   return html`<section class="tile quiet" data-tile="open">
@@ -75,7 +81,7 @@ export const QuietRow = ({ incidents = [], last, figures, words, now }) => {
       ${held > 0 && html`<span class="last">${words.held(held)}</span>`}
       ${last &&
       html`<span class="last">
-            ${words.last} <${Verdict} of=${last} words=${words} /> ${kind(last.scope, words)} <bdi>${about(last.scope)}</bdi>,
+            ${words.last} <${ToIncident} of=${last} go=${go} words=${words} /> ${kind(last.scope, words)} <bdi>${about(last.scope)}</bdi>,
             ${" "}${words.ago(figures.duration(now - (last.end ?? last.start)))}
             ${last.memos?.length > 0 && html` · ${words.memos}: <bdi>${last.memos[last.memos.length - 1].text}</bdi>`}
           </span>`}

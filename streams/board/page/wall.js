@@ -36,7 +36,7 @@ const Open = ({ wall, most, figures, words, now, go }) => {
   const open = wall.incidents.filter(calls);
   return open.length > 0
     ? html`<${OpenRows} incidents=${open} ...${{ most, figures, words, now, go }} />`
-    : html`<${QuietRow} incidents=${wall.incidents} last=${wall.last} ...${{ figures, words, now }} />`;
+    : html`<${QuietRow} incidents=${wall.incidents} last=${wall.last} ...${{ figures, words, now, go }} />`;
 };
 
 export const DeskWall = ({ wall, figures, words, look, now, actions }) => {

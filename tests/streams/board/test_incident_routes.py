@@ -7,7 +7,9 @@ import pytest
 
 from alerting.commands.command import Command, CommandKind
 from alerting.pipeline.pipeline import Pipeline
-from config.settings import Settings
+from config.links import Links
+from config.settings import LinksSettings, Settings
+from streams.board.board_incidents import incidents_of
 from streams.board.incident_desk import KnownIncidents
 from streams.board.incident_rows import MOST, IncidentFilter, rows_of
 from tests.alerting.given import T0
@@ -136,3 +138,13 @@ async def test_without_a_pipeline_the_page_is_told_whom_to_ask() -> None:
     async with served(data) as board, browser() as session:
         for path in ("incidents", "incidents/spike"):
             assert "the role notify" in (await got(session, board, path, 503))["error"]
+
+
+def test_the_wall_names_the_page_that_ended_last_with_what_was_noted() -> None:
+    shown = incidents_of(busy_desk(NOW).pipeline, Links(LinksSettings()))
+    assert (
+        [one["id"] for one in shown.shown] == [one.id for one in shown.open] == ["spike", "fatal", "absence"]
+    )
+    assert shown.last is not None
+    assert (shown.last["id"], shown.last["state"]) == ("fatal-ended", "resolved")
+    assert incidents_of(None, Links(LinksSettings())) == ((), [], None)

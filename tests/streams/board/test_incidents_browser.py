@@ -75,6 +75,8 @@ def test_an_action_is_seen_at_once_on_every_open_board_with_who_did_it(browser: 
             expect(each.page.locator(".ack")).to_have_text("acknowledged by mika")
             expect(each.page.locator(".story")).to_contain_text(re.compile(r"acknowledged\s+by mika"))
         expect(wall.tile("open")).to_contain_text("acknowledged by mika")
+        wall.tile("open").get_by_role("link", name="spike").click()
+        expect(wall.page.locator(".ack")).to_have_text("acknowledged by mika")
         page.get_by_role("button", name="1 hour").click()
         for each in (mine, theirs):
             expect(each.page.locator(".held")).to_contain_text("by mika")
