@@ -154,12 +154,13 @@ def test_services_find_the_pods_ready_or_not(example: str) -> None:
         if service["spec"].get("clusterIP") == "None" or example == "embedded":
             assert found == labels
         else:
-            assert [each["app.kubernetes.io/component"] for each in found] == ["intake"]
+            role = "board" if service["metadata"]["name"].endswith("-board") else "intake"
+            assert [each["app.kubernetes.io/component"] for each in found] == [role]
 
 
-def test_only_workers_that_take_records_in_have_a_service_for_senders() -> None:
+def test_only_workers_that_take_records_in_or_show_the_board_have_a_service_for_others() -> None:
     assert set(kinds("kafka", "Service")) == {"test-uneri-pods"}
-    assert set(kinds("roles", "Service")) == {"test-uneri-pods", "test-uneri"}
+    assert set(kinds("roles", "Service")) == {"test-uneri-pods", "test-uneri", "test-uneri-board"}
 
 
 def test_the_topics_are_set_up_before_a_worker_starts_unless_somebody_else_does() -> None:
