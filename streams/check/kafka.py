@@ -73,6 +73,10 @@ def check_kafka(
         return
     missing = missing_topics(kafka, _present(described), history=history.shared) if stages else []
     yield from _check_topics(kafka, sources if stages else SourcesSettings(), described, missing)
+    commands = Topics.of(kafka).commands
+    if commands in _visible(described) - _present(described) and not missing:
+        lacks = f"kafka: no topic {commands}: boards show everything and change nothing"
+        yield CheckResult(None, f"{lacks}; create it with `uneri setup`")
 
 
 def _visible(described: Mapping[str, Any]) -> set[str]:
@@ -159,7 +163,7 @@ def _needed(topics: Topics, *, stages: bool, takes: bool, history: bool) -> dict
         topics.notices: (READ, WRITE),
         topics.dead_letters: (WRITE,),
         topics.checkpoints: (READ, WRITE),
-        **({topics.steps: (READ, WRITE)} if history else {}),
+        **({topics.steps: (READ, WRITE), topics.commands: (READ, WRITE)} if history else {}),
     }
 
 

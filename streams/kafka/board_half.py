@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,12 +14,14 @@ from alerting.commands.command import Command
 from alerting.messages.console_links import LinkMaker
 from alerting.pipeline.pipeline import Pipeline
 from config.settings import KafkaSettings, Settings
+from detectors.model.stated import StatedChange
 from streams.board.board_data import BoardIncidents
 from streams.board.board_incidents import incidents_of
 from streams.board.board_routes import BoardRoutes
 from streams.board.incident_desk import IncidentDesk
 from streams.board.scope_events import BoardPast
 from streams.board.step_signal import StepSignal
+from streams.kafka.changes_reader import ChangesReader
 from streams.kafka.commands import CommandSender
 from streams.kafka.fenced_store import FencedStore
 from streams.kafka.pipeline_copy import PipelineCopy
@@ -72,6 +74,7 @@ class KafkaBoard:
         self._steps: StepsReader | None = None
         self._copy: PipelineCopy | None = None
         self._commands: CommandSender | None = None
+        self._changes: ChangesReader | None = None
         self._judged = StepSignal()
         place = str(settings.history.place)
         self._board = LiveBoard(
@@ -87,12 +90,17 @@ class KafkaBoard:
         return self._routes.routes()
 
     def _past(self) -> BoardPast:
-        return BoardPast.of(self.pipeline, self._links())
+        return BoardPast.of(self.pipeline, self._links(), self.changes)
 
     @property
     def pipeline(self) -> Pipeline | None:
         """The pipeline of the process that notifies, to read only; None before it is known."""
         return None if self._copy is None else self._copy.pipeline
+
+    @property
+    def changes(self) -> Sequence[StatedChange]:
+        """What was deployed or configured in the last days."""
+        return () if self._changes is None else self._changes.changes
 
     async def command(self, command: Command) -> Answer:
         """Have a command executed by the process that notifies.
@@ -141,7 +149,9 @@ class KafkaBoard:
         async def know_sessions() -> None:
             access.sessions.use(await shared_session_key(records))
 
-        work = (self._steps.run(), self._copy.run(), self._commands.run(), know_sessions())
+        self._changes = ChangesReader(topics.notices, options)
+        readers = (self._steps, self._copy, self._commands, self._changes)
+        work = (*(one.run() for one in readers), know_sessions())
         tasks = [asyncio.create_task(one) for one in work]
         for task in tasks:
             task.add_done_callback(fatal_when_failed)

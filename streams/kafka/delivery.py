@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from aiohttp import web
@@ -41,6 +41,10 @@ class Elsewhere(Protocol):
     def pipeline(self) -> Pipeline | None:
         """Its state, to read only; None while that is unknown."""
 
+    @property
+    def changes(self) -> Sequence[StatedChange]:
+        """What was deployed or configured in the last days."""
+
     async def command(self, command: Command) -> Answer:
         """Have it execute a command.
 
@@ -78,9 +82,12 @@ class Delivery:
     def desk(self, settings: Callable[[], Settings]) -> IncidentDesk:
         """Return the incidents for a board; ``settings`` returns the configuration in force."""
         half = self._half
-        return PipelineDesk(
-            lambda: self.pipeline, self._passed, lambda: half.documents, lambda: half.changes, settings
-        )
+
+        def changes() -> Sequence[StatedChange]:
+            there = self.elsewhere if half.pipeline is None else None
+            return half.changes if there is None else there.changes
+
+        return PipelineDesk(lambda: self.pipeline, self._passed, lambda: half.documents, changes, settings)
 
     def hear(self, topic: str, options: dict[str, Any]) -> None:
         """Execute the commands of boards, which come by a topic, while this process delivers."""

@@ -10,7 +10,7 @@ BOARD: Final = "board"
 ROLES: Final = frozenset({"rollup", "detect", "incidents", "notify"})
 """Those of a process that is not told otherwise.
 
-``intake``, which opens doors, and ``board``, which writes the history, are asked for by name.
+``intake``, which opens doors, and ``board``, which writes the history and shows it, are asked for by name.
 """
 
 KNOWN_ROLES: Final = ROLES | {INTAKE, BOARD}
@@ -30,7 +30,7 @@ def mistake(roles: Collection[str], kafka: KafkaSettings, history: HistorySettin
     if INTAKE in roles and not kafka.requests:
         return "the role intake writes to the topic kafka.requests, which is empty; name a topic there"
     if BOARD in roles and not history.keep:
-        return "the role board writes the history, which history.keep: false turns off; remove one of the two"
+        return "the role board shows the history, which history.keep: false turns off; remove one of the two"
     if BOARD in roles and history.place is None:
         return (
             "the role board writes the history to history.place, which is not set; set it, for all processes "

@@ -177,10 +177,19 @@ def boards(kafka: str, tmp_path: Path, supervisor: Supervisor) -> Iterator[Board
     settings = given(kafka, tmp_path / "history", tokens={"file": str(tmp_path / "tokens")})
     app = App(settings, supervisor, tmp_path / "log")
     lines = list(map(spiked, requests(THIRD, late=False)))
+    lines.insert(SPIKE * 6, deployed(SPIKE))
+    lines.pop()  # six records a minute, still
     engine = OneEngine(tmp_path / "other", settings)
     yield Boards(app, engine, Browser(settings.web.listen), token, lines)
     for daemon in app.running:
         daemon.kill()
+
+
+def deployed(minute: int) -> bytes:
+    """Return the record of a change, of which everybody is told."""
+    of = {"kind": "function", "name": "put-0"}
+    change = {"kind": "change", "ts": START + minute * 60, "of": of, "what": "deploy", "version": "42"}
+    return json.dumps(change).encode()
 
 
 def test_two_processes_show_one_board_and_one_goes_on_when_the_other_is_killed(boards: Boards) -> None:
@@ -197,6 +206,10 @@ def test_two_processes_show_one_board_and_one_goes_on_when_the_other_is_killed(b
     assert Verdict.SPIKE in {one["verdict"] for one in expected["incidents"]}
     for process in (a, b):  # with the cookie of the first
         boards.shows(process, expected)
+
+    for process in (a, b):
+        known = boards.browser.ask(process, "/board/incidents")[1]
+        assert [one["version"] for one in known["changes"]] == ["42"]
 
     # What is done on one is known to the process that notifies, and seen on the other.
     boards.browser.proof = boards.browser.ask(a, "/board/session")[1]["proof"]
