@@ -73,7 +73,7 @@ class HistoryQueries:
         self._patience = patience
         self._free = [_Reading() for _ in range(AT_ONCE)]
         self._turns = asyncio.Semaphore(AT_ONCE)
-        self._waiting = 0
+        self._asked = 0
 
     async def ask(self, question: Callable[[HistoryView], _T]) -> _T:
         """Return the answer of a question, which is asked in a thread.
@@ -85,9 +85,9 @@ class HistoryQueries:
         """
         if self._place is None:
             raise BoardDataError("the board shows the history: set history.keep to true")
-        if self._waiting >= MOST_WAITING:
+        if self._asked >= AT_ONCE + MOST_WAITING:
             raise BoardDataError("too many pages are being made at the same time; try again in a few seconds")
-        self._waiting += 1
+        self._asked += 1
         try:
             async with asyncio.timeout(self._patience):
                 await self._turns.acquire()
@@ -98,7 +98,7 @@ class HistoryQueries:
                 f"reading the history took longer than {self._patience:g} seconds; choose a shorter range"
             ) from error
         finally:
-            self._waiting -= 1
+            self._asked -= 1
 
     async def _answer(self, place: str, question: Callable[[HistoryView], _T]) -> _T:
         reading, steps, number = self._free.pop(), self._steps(), self._number()

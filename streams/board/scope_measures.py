@@ -224,7 +224,7 @@ class _Shown(NamedTuple):
             upper=known(newest.upper[row, 0]),
             week_before=known(self.newest_before.observed[row, 0]),
             mean=known(np.float64(mean)),
-            mean_before=known(np.float64(self.then.whole(row)[0])),
+            mean_before=self._mean_before(row),
             most=known(np.float64(most)),
             most_at=most_at,
             p50=self._beside(name + P50),
@@ -235,6 +235,12 @@ class _Shown(NamedTuple):
             reasons=reasons,
             curve=self._curve(row),
         )
+
+    def _mean_before(self, row: int) -> float | None:
+        """Return the mean of the week before, as far as half of it is known: the history may be young."""
+        if self.then.weight[row].sum() < self.now.weight[row].sum() / 2:
+            return None
+        return known(np.float64(self.then.whole(row)[0]))
 
     def _beside(self, name: str) -> float | None:
         if name not in self.measures:

@@ -73,7 +73,8 @@ const State = ({ of, words }) => {
 
 const Measure = ({ of, page, figures, words, look, go, place }) => {
   const [name, unit] = figures.measure(of.measure);
-  const usually = of.expected === null ? null : words.usually(figures.number(of.expected));
+  // of what is never seen, a millionth is expected
+  const usually = of.expected === null ? null : words.usually(figures.number(of.expected < of.upper / 1000 ? 0 : of.expected));
   const onWeek = figures.change(of.mean, of.mean_before);
   const zoom = (from, to) => {
     const short = Math.max(0, SHORTEST - (to - from)) / 2;
@@ -90,7 +91,7 @@ const Measure = ({ of, page, figures, words, look, go, place }) => {
       ${usually && html`<span>${usually}</span>`}
       ${of.p50 !== null && html`<span>p50 ${figures.number(of.p50)} · p99 ${figures.number(of.p99)}</span>`}
       <span>${words.scope.mean(figures.number(of.mean))}${onWeek && ` (${words.scope.onWeek(onWeek)})`}</span>
-      ${of.most_at !== null && html`<span>${words.scope.most(figures.number(of.most), figures.moment(of.most_at, page.at))}</span>`}
+      ${of.most > 0 && html`<span>${words.scope.most(figures.number(of.most), figures.moment(of.most_at, page.at))}</span>`}
     </p>
     <${ScopeChart} name=${name} measure=${of.measure} curve=${of.curve} start=${page.start} step=${page.step} points=${page.points}
       marks=${marksOf(page, of.measure)} ...${{ figures, words, look, zoom }} />
