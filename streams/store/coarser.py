@@ -33,7 +33,7 @@ def coarser(rows: HistoryRows, latencies: Ints, seconds: int = TEN_MINUTES) -> H
         return rows
     slot = rows.start // seconds
     fresh = np.ones(len(rows), np.bool_)
-    fresh[1:] = (np.diff(rows.series) != 0) | (np.diff(slot) != 0)
+    fresh[1:] = (rows.series[1:] != rows.series[:-1]) | (slot[1:] != slot[:-1])
     first = np.flatnonzero(fresh)
     group = np.cumsum(fresh) - 1
     known = ~np.isnan(rows.observed)

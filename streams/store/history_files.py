@@ -1,6 +1,7 @@
 """The files of a history: their names, and a folder on a disk or in a bucket."""
 
 import contextlib
+import functools
 import os
 import re
 import secrets
@@ -66,6 +67,7 @@ def _stamp(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime(_STAMP)
 
 
+@functools.lru_cache(4096)  # every listing parses the same names
 def _seconds(stamp: str) -> int:
     return int(datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC).timestamp())
 

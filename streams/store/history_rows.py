@@ -71,7 +71,7 @@ def merged(parts: Sequence[HistoryRows]) -> HistoryRows:
         start[order],
         *(np.concatenate([getattr(part, name) for part in parts])[order] for name in COLUMNS[2:]),
     )
-    again = (np.diff(rows.series) == 0) & (np.diff(rows.start) == 0)
+    again = (rows.series[1:] == rows.series[:-1]) & (rows.start[1:] == rows.start[:-1])
     return _added_up(rows, again) if again.any() else rows
 
 
@@ -86,13 +86,14 @@ def _order(series: NDArray[np.int64], start: NDArray[np.int64]) -> NDArray[np.in
 
     Rows of a series mostly stand together and in order: sorting these runs is sorting far fewer.
     """
-    begins = np.flatnonzero(np.concatenate(([True], np.diff(series) != 0)))
+    begins = np.flatnonzero(np.concatenate(([True], series[1:] != series[:-1])))
     lengths = np.diff(begins, append=len(series))
     runs = np.lexsort((start[begins], series[begins]))
     moved = begins[runs] - np.cumsum(lengths[runs]) + lengths[runs]
     order: NDArray[np.intp] = np.repeat(moved, lengths[runs]) + np.arange(len(series))
-    same = np.diff(series[order]) == 0
-    mixed = same & (np.diff(start[order]) <= 0)  # the runs of a series overlap
+    moved_series, moved_start = series[order], start[order]
+    same = moved_series[1:] == moved_series[:-1]
+    mixed = same & (moved_start[1:] <= moved_start[:-1])  # the runs of a series overlap
     if mixed.any():
         group = np.concatenate(([0], np.cumsum(~same)))
         among = np.zeros(group[-1] + 1, np.bool_)
