@@ -21,6 +21,7 @@ class BoardIncidents(NamedTuple):
     open: Sequence[Incident]
     shown: list[dict[str, object]]  # the same, as ``GET /incidents`` has them
     last: dict[str, object] | None = None  # the newest page that has ended, in the same form
+    until: int | None = None  # event time up to which another process has told of them; 0 if of none yet
 
 
 class BoardData(Protocol):

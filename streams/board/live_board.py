@@ -160,6 +160,7 @@ class LiveBoard:
                 state="learning",
                 step=step,
                 incidents=incidents.shown,
+                incidents_until=incidents.until,
                 last=incidents.last,
                 learning=WallLearning(0, _days(settings)),
             )
@@ -194,6 +195,7 @@ class LiveBoard:
             rankings=months.rankings,
             values=months.values,
             incidents=incidents.shown,
+            incidents_until=incidents.until,
             last=incidents.last,
         )
         return _with_state(wall, now, _learning(view, settings))

@@ -197,6 +197,8 @@ class Wall(msgspec.Struct, frozen=True, kw_only=True):
     ``incidents`` are those that have not ended, as in ``GET /incidents``. The wall turns red for those whose
     ``sent`` is ``page``, and amber when they have ``acknowledged`` (``{"by", "at"}``); those of the digest
     and those that are held are counted. ``last`` is the newest that has ended, in the same form.
+    Where another process has them, ``incidents_until`` is the event time up to which it has told of
+    them, 0 if it never has.
     """
 
     now: int
@@ -219,3 +221,4 @@ class Wall(msgspec.Struct, frozen=True, kw_only=True):
     learning: WallLearning | None = None
     incidents: list[dict[str, object]] = []
     last: dict[str, object] | None = None
+    incidents_until: int | None = None

@@ -15,7 +15,7 @@ from alerting.messages.console_links import LinkMaker
 from alerting.pipeline.pipeline import Pipeline
 from config.settings import KafkaSettings, Settings
 from detectors.model.stated import StatedChange
-from streams.board.board_data import BoardIncidents
+from streams.board.board_data import BoardDataError, BoardIncidents
 from streams.board.board_incidents import incidents_of
 from streams.board.board_routes import BoardRoutes
 from streams.board.incident_desk import IncidentDesk
@@ -172,10 +172,15 @@ class KafkaBoard:
             self._judged.tell()
 
     def _recent(self) -> list[bytes]:
-        return [] if self._steps is None else self._steps.recent()
+        if self._steps is None or not self._steps.ready:  # a wall of some of them would be wrong
+            why = None if self._steps is None else self._steps.trouble
+            raise BoardDataError(why or "Kafka has not answered yet; the board tries again")
+        return self._steps.recent()
 
     def _incidents(self) -> BoardIncidents:
-        return incidents_of(self.pipeline, self._links())
+        pipeline = self.pipeline
+        until = 0 if pipeline is None else pipeline.watermark
+        return incidents_of(pipeline, self._links())._replace(until=until)
 
     def _behind(self) -> str | None:
         """Return what is to be known of incidents that may be older than the steps."""

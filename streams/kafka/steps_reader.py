@@ -79,6 +79,8 @@ class StepsReader:
         self._segments = Segments(self._shards)
         self._named: set[int] = set()  # shards of which a record that names all series has come
         self._shown = 0
+        self.ready = False
+        """Whether all steps were read that were there at the begin."""
 
     @property
     def until(self) -> int:
@@ -117,7 +119,7 @@ class StepsReader:
                 end = consumer.highwater(self._place)
                 self.lag = 0 if end is None else max(0, end - await consumer.position(self._place))
                 if self.lag == 0:
-                    self.trouble = None
+                    self.ready, self.trouble = True, None
                     self._tell()
 
     def _written(self) -> int:

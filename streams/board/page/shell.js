@@ -38,6 +38,9 @@ export class Banner extends Freshness {
     else if (wall !== null && wall.at !== null && isStale(wall, now)) {
       word = words.state.stale;
       said = words.stale(since(wall.at), figures.moment(wall.at, now));
+    } else if (wall !== null && wall.incidents_until !== null && wall.at - wall.incidents_until > wall.stale_after) {
+      word = words.notTold;
+      said = wall.incidents_until ? words.toldUntil(figures.moment(wall.incidents_until, now)) : words.neverTold;
     }
     return html`<div class="banner" role="alert">
       ${said && html`<span class="hidden">${word}</span><p aria-hidden="true"><${Shape} of="stale" />${said}</p>`}

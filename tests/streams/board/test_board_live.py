@@ -138,6 +138,18 @@ def test_old_data_are_called_so_as_soon_as_they_are_old(browser: Browser) -> Non
         expect(page.get_by_role("alert")).to_contain_text("No new data for 3 min")
 
 
+def test_incidents_of_a_process_that_tells_no_more_are_called_old(browser: Browser) -> None:
+    now = time.time()
+    wall = given(incidents_until=int(now) - 1200, stale_after=180)
+    with BoardThread(wall) as board, Shown(browser, board.url) as shown:
+        told = shown.page.get_by_role("alert")
+        expect(told).to_contain_text("is a process with the role notify running?")
+        board.show(given(incidents_until=0))
+        expect(told).to_contain_text("no process with the role notify has told of any yet")
+        board.show(given(incidents_until=int(now)))
+        expect(told).to_have_text("")
+
+
 def test_trouble_with_the_data_is_said_and_what_is_known_stays(browser: Browser) -> None:
     with BoardThread(given()) as board, Shown(browser, board.url) as shown:
         shown.page.wait_for_selector(".desk")

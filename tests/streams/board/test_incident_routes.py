@@ -147,4 +147,4 @@ def test_the_wall_names_the_page_that_ended_last_with_what_was_noted() -> None:
     )
     assert shown.last is not None
     assert (shown.last["id"], shown.last["state"]) == ("fatal-ended", "resolved")
-    assert incidents_of(None, Links(LinksSettings())) == ((), [], None)
+    assert incidents_of(None, Links(LinksSettings())) == ((), [], None, None)
