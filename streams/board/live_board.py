@@ -28,6 +28,7 @@ from streams.board.wall import Wall, WallAccount, WallLearning, WallState
 from streams.board.wall_limits import WallLimits
 from streams.board.wall_months import DAY, HOUR, Months, WallMonths
 from streams.board.wall_numbers import WallNumbers
+from streams.store.coarser import TEN_MINUTES
 from streams.store.history_files import HistoryFolder
 from streams.store.history_view import HistoryView
 from streams.store.place_trouble import place_trouble
@@ -81,7 +82,7 @@ class LiveBoard:
         self._clock = clock
         self._view: HistoryView | None = None
         self._on_map: MapSeries | None = None
-        self._months: tuple[int, Months] | None = None  # with the hour of which they are
+        self._months: tuple[int, Months] | None = None  # with the moment of which they are
         self._making = asyncio.Lock()
         queries = HistoryQueries(place, steps, lambda: judged.number)
         self._scopes = LiveScopes(queries, settings, past)
@@ -201,10 +202,11 @@ class LiveBoard:
         return _with_state(wall, now, _learning(view, settings))
 
     def _months_of(self, view: HistoryView, at: int, zone: ZoneInfo) -> Months:
-        hour = at // HOUR
-        if self._months is None or self._months[0] != hour:
+        """Return what is made of full ten minutes, alike on all boards; of a young past, of all there is."""
+        until = at if (view.past or 0) < HOUR else at // TEN_MINUTES * TEN_MINUTES
+        if self._months is None or self._months[0] != until:
             view.refresh()
-            self._months = hour, WallMonths(view, at, zone).make()
+            self._months = until, WallMonths(view, until, zone).make()
         return self._months[1]
 
 

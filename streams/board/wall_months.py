@@ -1,4 +1,4 @@
-"""What the wall shows of weeks and months: made once an hour, because it reads much."""
+"""What the wall shows of weeks and months: made every ten minutes, because it reads much."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta

@@ -79,8 +79,7 @@ def judged(wall: dict[str, Any]) -> dict[str, Any]:
     """Return a wall without the time at which it was made, and without what people have added."""
     people = ("memos", "acknowledged")
     incidents = [{name: one[name] for name in one if name not in people} for one in wall["incidents"]]
-    made_hourly = ("month", "rankings", "values")  # with the first wall of the hour, wherever that was made
-    left = ("now", "incidents_until", *made_hourly)
+    left = ("now", "incidents_until")
     known = {name: value for name, value in wall.items() if name not in left}
     return known | {"incidents": incidents}
 

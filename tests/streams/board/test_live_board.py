@@ -1,6 +1,7 @@
 """The wall of a daemon shows the figures of its engine."""
 
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -13,9 +14,12 @@ from detectors.model.scope import Scope
 from streams.board.board_data import BoardDataError
 from streams.board.open_verdicts import OpenVerdicts
 from streams.board.wall import Wall
+from streams.board.wall_months import WallMonths
+from streams.detect.step_record import head_of
 from streams.store.bounds import HistoryBounds
 from streams.store.history_files import HistoryFolder
 from streams.store.history_keeper import HistoryKeeper
+from streams.store.history_view import HistoryView
 from streams.store.segments import Segments
 from tests.streams.board.judged_week import AT, PER_MINUTE, STEP, STEPS, Judged, board_of
 from tests.streams.store.backend import START, Backend, requests
@@ -101,6 +105,25 @@ def test_the_month_begins_in_the_configured_zone(wall: Wall) -> None:
     assert len(before) == 30 * 24
     assert before[-1] == PER_MINUTE / 60
     assert before[0] is None
+
+
+async def test_boards_that_begin_at_different_steps_of_ten_minutes_show_the_same_months(
+    judged: Judged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+
+    class Noted(WallMonths):
+        def __init__(self, view: HistoryView, at: int, zone: ZoneInfo) -> None:
+            made.append(at)
+            super().__init__(view, at, zone)
+
+    monkeypatch.setattr("streams.board.live_board.WallMonths", Noted)
+    for ago in (2 * STEP, STEP):
+        shorter = Segments(1)
+        shorter.feed([body for body in judged.held.recent() if head_of(body).start < AT - ago])
+        wall = await board_of(judged.place, shorter).wall()
+        assert wall.at == AT - ago
+    assert made == [AT - 2 * STEP] * 2
 
 
 async def test_a_board_whose_steps_have_stopped_is_stale(judged: Judged) -> None:
