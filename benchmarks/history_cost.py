@@ -43,9 +43,9 @@ import pyarrow.parquet as pq
 
 from benchmarks.growth import START, Backend, Traffic, aged, forget_peak, rss
 from config.settings import Settings
-from streams.board.scope_asked import AskedRange, AskedScope
-from streams.board.scope_events import BoardPast
-from streams.board.scope_pages import ScopePages
+from streams.board.scopes.scope_asked import AskedRange, AskedScope
+from streams.board.scopes.scope_events import BoardPast
+from streams.board.scopes.scope_pages import ScopePages
 from streams.detect.step_record import decode_step, encode_step
 from streams.detect.step_recorder import rounded
 from streams.rollup.block_codec import decode_block

@@ -15,9 +15,9 @@ import msgspec
 
 from benchmarks.history_cost import HALF, Shard
 from config.settings import Settings
-from streams.board.map_making import service_map
-from streams.board.map_series import map_series
 from streams.board.open_verdicts import OpenVerdicts
+from streams.board.service_map.map_making import service_map
+from streams.board.service_map.map_series import map_series
 from streams.store.history_files import HistoryFolder
 from streams.store.history_view import HistoryView
 

@@ -29,8 +29,8 @@ from benchmarks.roster import check_closed  # noqa: E402
 from config.settings import KafkaSettings, Settings  # noqa: E402
 from streams.engine.warm import warm  # noqa: E402
 from streams.kafka.app import aiokafka_options, chunk_app  # noqa: E402
-from streams.kafka.checkpoints import KafkaCheckpoints  # noqa: E402
-from streams.kafka.fenced_store import FencedStore  # noqa: E402
+from streams.kafka.checkpoints.checkpoints import KafkaCheckpoints  # noqa: E402
+from streams.kafka.checkpoints.fenced_store import FencedStore  # noqa: E402
 from streams.kafka.stage import Emission  # noqa: E402
 from streams.kafka.stage_host import Hosted, StageHost  # noqa: E402
 from streams.kafka.stages import RollupStage  # noqa: E402
@@ -123,7 +123,7 @@ def committed(kafka: KafkaSettings) -> int:
     """Return how many records the group has committed."""
     from kafka import KafkaConsumer, TopicPartition  # noqa: PLC0415 - of the parent alone
 
-    from streams.kafka.client import open_client  # noqa: PLC0415
+    from streams.kafka.connections.client import open_client  # noqa: PLC0415
 
     with open_client(
         KafkaConsumer, bootstrap_servers=kafka.brokers, group_id=kafka.app, enable_auto_commit=False

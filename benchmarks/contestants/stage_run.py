@@ -11,8 +11,8 @@ from benchmarks.meter import Meter
 from config.settings import KafkaSettings, Settings
 from streams.engine.warm import warm
 from streams.kafka.app import aiokafka_options, chunk_app
-from streams.kafka.checkpoints import KafkaCheckpoints
-from streams.kafka.fenced_store import FencedStore
+from streams.kafka.checkpoints.checkpoints import KafkaCheckpoints
+from streams.kafka.checkpoints.fenced_store import FencedStore
 from streams.kafka.stage import Stage
 from streams.kafka.stage_host import Hosted, StageHost
 from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics

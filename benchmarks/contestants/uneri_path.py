@@ -15,7 +15,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from benchmarks.contestants.stage_run import StageRun
 from config.settings import KafkaSettings, Settings
-from streams.kafka.client import open_client
+from streams.kafka.connections.client import open_client
 from streams.kafka.stage import Emission
 from streams.kafka.stages import RollupStage
 from streams.kafka.topics import Topics

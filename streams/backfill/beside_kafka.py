@@ -16,11 +16,11 @@ from streams.backfill.lesson import Learnt, Lesson
 from streams.detect.detect import Detect
 from streams.engine.checkpoint import BACKFILL, Checkpoint, parts_of
 from streams.history.source import ReplayError
-from streams.kafka.blocking_checkpoints import BlockingCheckpoints
-from streams.kafka.client import client_options, open_client
-from streams.kafka.fenced_store import FencedError
-from streams.kafka.state_topics import Tail
-from streams.kafka.takeover_record import LearntShard, asked_for, learnt_key, takeover_record
+from streams.kafka.checkpoints.blocking_checkpoints import BlockingCheckpoints
+from streams.kafka.checkpoints.fenced_store import FencedError
+from streams.kafka.checkpoints.state_topics import Tail
+from streams.kafka.checkpoints.takeover_record import LearntShard, asked_for, learnt_key, takeover_record
+from streams.kafka.connections.client import client_options, open_client
 from streams.kafka.topics import Topic, TopicError, Topics, verified_topics
 from streams.rollup.block_codec import decode_block
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from alerting.incidents.incident import Incident
-from streams.board.scope_asked import AskedScope
-from streams.board.scope_page import FoundScopes, ScopePage
-from streams.board.service_map import ServiceMap
+from streams.board.scopes.scope_asked import AskedScope
+from streams.board.scopes.scope_page import FoundScopes, ScopePage
+from streams.board.service_map.service_map import ServiceMap
 from streams.board.step_signal import StepSignal
-from streams.board.wall import Wall
+from streams.board.wall.wall import Wall
 
 
 class BoardDataError(Exception):
@@ -69,9 +69,9 @@ class BoardData(Protocol):
         ------
         BoardDataError
             When the history cannot be read, or takes too long.
-        streams.board.scope_finder.UnknownScopeError
+        streams.board.scopes.scope_finder.UnknownScopeError
             When there is no such scope.
-        streams.board.scope_range.BadRangeError
+        streams.board.scopes.scope_range.BadRangeError
             When the range is none.
         """
 

@@ -8,15 +8,15 @@ from prometheus_client import Counter
 
 from streams.board.board_assets import BoardAssets
 from streams.board.board_data import BoardData, BoardDataError
-from streams.board.incident_actions import IncidentActions
-from streams.board.incident_desk import IncidentDesk
-from streams.board.incident_routes import IncidentRoutes
+from streams.board.incidents.incident_actions import IncidentActions
+from streams.board.incidents.incident_desk import IncidentDesk
+from streams.board.incidents.incident_routes import IncidentRoutes
 from streams.board.json_answer import in_json, refused
-from streams.board.map_json import MapJson
-from streams.board.scope_routes import ScopeRoutes
+from streams.board.scopes.scope_routes import ScopeRoutes
+from streams.board.service_map.map_json import MapJson
 from streams.board.sign_in import SignIn
-from streams.board.wall_json import WallJson
-from streams.board.wall_stream import StreamPatience, WallStream
+from streams.board.wall.wall_json import WallJson
+from streams.board.wall.wall_stream import StreamPatience, WallStream
 from streams.process.access import Access
 
 

@@ -15,19 +15,19 @@ from detectors.model.scope import ACCOUNT
 from detectors.state.state import StateError
 from streams.board.board_data import BoardDataError, BoardIncidents
 from streams.board.history_queries import HistoryQueries
-from streams.board.live_scopes import LiveScopes
-from streams.board.map_making import service_map
-from streams.board.map_series import MapSeries, map_series
 from streams.board.open_verdicts import OpenVerdicts
-from streams.board.scope_asked import AskedScope
-from streams.board.scope_events import BoardPast
-from streams.board.scope_page import FoundScopes, ScopePage
-from streams.board.service_map import ServiceMap
+from streams.board.scopes.live_scopes import LiveScopes
+from streams.board.scopes.scope_asked import AskedScope
+from streams.board.scopes.scope_events import BoardPast
+from streams.board.scopes.scope_page import FoundScopes, ScopePage
+from streams.board.service_map.map_making import service_map
+from streams.board.service_map.map_series import MapSeries, map_series
+from streams.board.service_map.service_map import ServiceMap
 from streams.board.step_signal import StepSignal
-from streams.board.wall import Wall, WallAccount, WallLearning, WallState
-from streams.board.wall_limits import WallLimits
-from streams.board.wall_months import DAY, HOUR, Months, WallMonths
-from streams.board.wall_numbers import WallNumbers
+from streams.board.wall.wall import Wall, WallAccount, WallLearning, WallState
+from streams.board.wall.wall_limits import WallLimits
+from streams.board.wall.wall_months import DAY, HOUR, Months, WallMonths
+from streams.board.wall.wall_numbers import WallNumbers
 from streams.store.coarser import TEN_MINUTES
 from streams.store.history_files import HistoryFolder
 from streams.store.history_view import HistoryView

@@ -8,7 +8,7 @@ from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import Edge, Scope
 from detectors.model.shares import notable
-from streams.board.wall import WallVerdict
+from streams.board.wall.wall import WallVerdict
 
 _WORST_FIRST: Final[tuple[tuple[Verdict, WallVerdict], ...]] = (
     (Verdict.FATAL, "fatal"),

@@ -15,9 +15,9 @@ from kafka.errors import (
 from config.secret import SecretError
 from config.settings import HistorySettings, KafkaSettings, SourcesSettings
 from streams.check.result import CheckResult
-from streams.kafka.client import client_options, open_client
+from streams.kafka.connections.client import client_options, open_client
+from streams.kafka.connections.probe import reach, why_unusable
 from streams.kafka.faults import ConnectionFault
-from streams.kafka.probe import reach, why_unusable
 from streams.kafka.roles import INTAKE, mistake
 from streams.kafka.topics import GRANT, Topics, missing_topics
 

@@ -32,7 +32,7 @@ def export_state(settings: Settings, file: Path, url: str) -> int:
         with atomic_file(file) as part:
             part.touch(mode=0o600)
             if settings.kafka:
-                from streams.kafka.state_export import export_app
+                from streams.kafka.checkpoints.state_export import export_app
 
                 export_app(settings, part)
             else:
@@ -49,7 +49,7 @@ def import_state(settings: Settings, file: Path) -> int:
     """Restore a backup into the empty state that the settings name; return the exit code."""
     try:
         if settings.kafka:
-            from streams.kafka.state_import import import_app
+            from streams.kafka.checkpoints.state_import import import_app
 
             about = import_app(settings, file)
             where = f"the topics of {settings.kafka.app}"

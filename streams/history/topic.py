@@ -17,9 +17,9 @@ from streams.formats.converted import converted
 from streams.formats.inputs import Input
 from streams.history.source import Piece, ReplayError
 from streams.kafka.app import aiokafka_options
-from streams.kafka.client import client_options, open_client
-from streams.kafka.client_log import silent_client
-from streams.kafka.probe import why_unusable
+from streams.kafka.connections.client import client_options, open_client
+from streams.kafka.connections.client_log import silent_client
+from streams.kafka.connections.probe import why_unusable
 from streams.kafka.topics import Topic, TopicError, existing_topics
 from streams.lane.chunk import Chunk, merged, pieces
 from streams.lane.chunk_reader import ChunkReader, ReadingError

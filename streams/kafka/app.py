@@ -10,9 +10,9 @@ import structlog
 from faust.auth import OAuthCredentials
 
 from config.settings import KafkaSettings
-from streams.kafka.connection import connection_options
+from streams.kafka.connections.connection import connection_options
+from streams.kafka.connections.probe import reason_unusable
 from streams.kafka.membership import name_of_worker
-from streams.kafka.probe import reason_unusable
 from streams.lane.chunk_lane import ChunkApp
 
 # All timeouts in one place: the broker drops a worker without heartbeats after SESSION, a worker has

@@ -32,13 +32,14 @@ from streams.formats.envelopes.confluent import SchemaId
 from streams.formats.envelopes.schemas import SchemasAtHand
 from streams.formats.inputs import Inputs
 from streams.kafka.app import aiokafka_options, chunk_app, wait_for_kafka
-from streams.kafka.board_half import KafkaBoard
-from streams.kafka.checkpoints import KafkaCheckpoints
-from streams.kafka.connection import connection_options
+from streams.kafka.board.board_half import KafkaBoard
+from streams.kafka.board.history_keeping import HistoryKeeping
+from streams.kafka.checkpoints.checkpoints import KafkaCheckpoints
+from streams.kafka.checkpoints.fenced_store import FencedStore
+from streams.kafka.checkpoints.hanging_transactions import HangingTransactions
+from streams.kafka.checkpoints.takeovers import Takeovers
+from streams.kafka.connections.connection import connection_options
 from streams.kafka.delivery import Delivery
-from streams.kafka.fenced_store import FencedStore
-from streams.kafka.hanging_transactions import HangingTransactions
-from streams.kafka.history_keeping import HistoryKeeping
 from streams.kafka.intake import KafkaIntake
 from streams.kafka.membership import leave
 from streams.kafka.roles import BOARD, INTAKE, ROLES, mistake
@@ -46,7 +47,6 @@ from streams.kafka.stage import Emission, StageRunner
 from streams.kafka.stage_host import Hosted, Send, StageHost, fatal, fatal_when_failed
 from streams.kafka.stages import DetectStage, IncidentsStage, RollupStage
 from streams.kafka.status import queues, readings, status_of
-from streams.kafka.takeovers import Takeovers
 from streams.kafka.topic_watch import TopicWatch
 from streams.kafka.topics import (
     Topic,

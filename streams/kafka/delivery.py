@@ -17,10 +17,10 @@ from detectors.state.state import StateError, why
 from detectors.state.state_format import NewerStateError
 from detectors.watch.hottest import Hot
 from streams.board.board_data import BoardDataError
-from streams.board.incident_desk import IncidentDesk
-from streams.board.pipeline_desk import PipelineDesk
-from streams.kafka.commands import CommandTaker
-from streams.kafka.fenced_store import FencedStore
+from streams.board.incidents.incident_desk import IncidentDesk
+from streams.board.incidents.pipeline_desk import PipelineDesk
+from streams.kafka.board.commands import CommandTaker
+from streams.kafka.checkpoints.fenced_store import FencedStore
 from streams.kafka.notices import NoticesOfStep, NotifyStage
 from streams.kafka.outbox import KafkaOutboxStorage
 from streams.kafka.stage import REMEDY

@@ -15,8 +15,8 @@ from streams.doors.reception import Reception
 from streams.doors.tcp_door import TcpDoor
 from streams.formats.envelopes.schemas import Schemas
 from streams.formats.inputs import Inputs
-from streams.kafka.connection import connection_options
-from streams.kafka.probe import reason_unusable
+from streams.kafka.connections.connection import connection_options
+from streams.kafka.connections.probe import reason_unusable
 from streams.kafka.topic_taker import DroppedProducer, TopicTaker
 from streams.process.door import Door
 from streams.process.metrics import Metrics

@@ -12,7 +12,7 @@ from kafka.admin import KafkaAdminClient, MemberToRemove
 from kafka.errors import KafkaError
 
 from config.settings import KafkaSettings
-from streams.kafka.client import client_options, open_client
+from streams.kafka.connections.client import client_options, open_client
 
 log = structlog.get_logger("uneri.kafka")
 

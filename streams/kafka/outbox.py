@@ -7,7 +7,7 @@ import msgspec
 
 from alerting.outbox.row import OutboxRow, rows_of
 from detectors.state.state_format import Writer, refuse_newer, this_writer
-from streams.kafka.fenced_store import FencedStore
+from streams.kafka.checkpoints.fenced_store import FencedStore
 
 KEY: Final = "outbox"
 _PART: Final = f"{KEY}|part/"  # ids of rows have no slash

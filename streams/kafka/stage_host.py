@@ -18,8 +18,8 @@ from aiokafka.errors import KafkaError
 from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
 
-from streams.kafka.checkpoints import KafkaCheckpoints
-from streams.kafka.fenced_store import FencedError
+from streams.kafka.checkpoints.checkpoints import KafkaCheckpoints
+from streams.kafka.checkpoints.fenced_store import FencedError
 from streams.kafka.partition_ends import PartitionEnds
 from streams.kafka.stage import Bounds, Emission, LostRecordsError, Stage, StageRunner, UnfedError
 from streams.kafka.stall_watch import StallWatch

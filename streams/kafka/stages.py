@@ -23,10 +23,10 @@ from streams.engine.late_watch import LateWatch
 from streams.formats.converted import converted
 from streams.formats.envelopes.schemas import SchemasNeededError
 from streams.formats.inputs import Input
+from streams.kafka.checkpoints.takeover_record import asked_for
 from streams.kafka.notices import notices_parts
 from streams.kafka.runs import ConvertedRun, NativeRun, Quiet, ReadAt
 from streams.kafka.stage import Emission, UnfedError
-from streams.kafka.takeover_record import asked_for
 from streams.kafka.topics import Topics
 from streams.lane.chunk import Chunk
 from streams.process.metrics import Metrics

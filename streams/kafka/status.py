@@ -4,11 +4,11 @@ import time
 
 from config.settings import JudgeSettings
 from streams.detect.baselines import baselines
+from streams.kafka.board.steps_stage import StepsStage
 from streams.kafka.notices import NotifyStage
 from streams.kafka.stage import Stage
 from streams.kafka.stage_host import StageHost
 from streams.kafka.stages import DetectStage, IncidentsStage, RollupStage
-from streams.kafka.steps_stage import StepsStage
 from streams.notify.pipeline_status import first_of
 from streams.process.metrics import StageReading
 

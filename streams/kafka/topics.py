@@ -15,8 +15,8 @@ from kafka.errors import (
 )
 
 from config.settings import KafkaSettings, Settings, SourcesSettings
-from streams.kafka.client import client_options, open_client
-from streams.kafka.probe import why_unusable
+from streams.kafka.connections.client import client_options, open_client
+from streams.kafka.connections.probe import why_unusable
 
 FOREVER: Final = "-1"
 WEEK: Final = str(7 * 86_400_000)

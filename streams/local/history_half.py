@@ -7,10 +7,10 @@ from aiohttp import web
 
 from config.settings import Settings
 from streams.board.board_data import BoardIncidents
-from streams.board.board_incidents import incidents_of
 from streams.board.board_routes import BoardRoutes
-from streams.board.pipeline_desk import PipelineDesk
-from streams.board.scope_events import BoardPast
+from streams.board.incidents.board_incidents import incidents_of
+from streams.board.incidents.pipeline_desk import PipelineDesk
+from streams.board.scopes.scope_events import BoardPast
 from streams.board.step_signal import StepSignal
 from streams.notify.delivery_half import DeliveryHalf
 from streams.process.access import Access

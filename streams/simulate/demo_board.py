@@ -18,11 +18,11 @@ from alerting.words.locales import phrases_of
 from config.links import Links
 from config.settings import Settings
 from streams.board.board_data import BoardIncidents
-from streams.board.board_incidents import incidents_of
 from streams.board.board_routes import BoardRoutes
+from streams.board.incidents.board_incidents import incidents_of
+from streams.board.incidents.pipeline_desk import PipelineDesk
 from streams.board.live_board import LiveBoard
-from streams.board.pipeline_desk import PipelineDesk
-from streams.board.scope_events import BoardPast
+from streams.board.scopes.scope_events import BoardPast
 from streams.board.step_signal import StepSignal
 from streams.engine.judging import Emitted
 from streams.process.access import Access

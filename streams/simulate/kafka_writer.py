@@ -16,8 +16,8 @@ from kafka.errors import AuthorizationError, KafkaError, TopicAlreadyExistsError
 
 from config.settings import KafkaSettings
 from streams.kafka.app import aiokafka_options
-from streams.kafka.client import client_options, open_client
-from streams.kafka.probe import why_unusable
+from streams.kafka.connections.client import client_options, open_client
+from streams.kafka.connections.probe import why_unusable
 from streams.simulate.event_writer import WriteError
 
 BATCH: Final = 512 * 1024  # bytes

@@ -19,10 +19,10 @@ from config.settings import JudgeSettings, KafkaSettings, NotifySettings, Settin
 from streams.detect.gather import JudgedStep
 from streams.engine.checkpoint import Checkpoint
 from streams.kafka.app import aiokafka_options
-from streams.kafka.checkpoints import KafkaCheckpoints
-from streams.kafka.client import open_client
-from streams.kafka.fenced_store import FencedStore
-from streams.kafka.hanging_transactions import HangingTransactions
+from streams.kafka.checkpoints.checkpoints import KafkaCheckpoints
+from streams.kafka.checkpoints.fenced_store import FencedStore
+from streams.kafka.checkpoints.hanging_transactions import HangingTransactions
+from streams.kafka.connections.client import open_client
 from streams.kafka.notices import NoticesPart, NotifyStage
 from streams.kafka.stage import TOPIC
 from streams.kafka.stages import DetectStage, IncidentsStage, RollupStage

@@ -25,7 +25,7 @@ from streams.engine.judging import Emitted
 from streams.engine.rolling import Rolled
 from streams.kafka import app as kafka_app
 from streams.kafka import daemon as kafka_daemon
-from streams.kafka import steps_reader, steps_stage  # noqa: F401 - a test changes their constants
+from streams.kafka.board import steps_reader, steps_stage  # noqa: F401 - a test changes their constants
 from streams.local import daemon as local_daemon
 from streams.local import log_judge
 from streams.process.crash_points import CrashPoint

@@ -14,8 +14,8 @@ from streams.cli.state import export_state, import_state
 from streams.detect.gather import JudgedStep
 from streams.engine.checkpoint import Checkpoint
 from streams.kafka.app import aiokafka_options
-from streams.kafka.checkpoints import KafkaCheckpoints
-from streams.kafka.fenced_store import FencedStore
+from streams.kafka.checkpoints.checkpoints import KafkaCheckpoints
+from streams.kafka.checkpoints.fenced_store import FencedStore
 from streams.kafka.stage import TOPIC
 from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics
 from streams.process.state_archive import members_of
@@ -132,7 +132,7 @@ import os, signal, sys
 from pathlib import Path
 from config.settings import Settings
 from streams.cli.state import import_state
-from streams.kafka import state_import
+from streams.kafka.checkpoints import state_import
 
 records, left = state_import.records_of, [2]
 

@@ -30,7 +30,7 @@ from detectors.state.state_format import FORMAT, Writer
 from streams.detect.gather import JudgedStep
 from streams.detect.step_record import decode_step, part_of
 from streams.engine.engine import Engine
-from streams.kafka import checkpoints
+from streams.kafka.checkpoints import checkpoints
 from streams.kafka.notices import NoticesPart, NotifyStage
 from streams.kafka.stage import Emission
 from streams.kafka.stages import DetectStage, IncidentsStage, RollupStage

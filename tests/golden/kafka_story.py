@@ -18,8 +18,8 @@ from config.settings import Settings
 from streams.cli.state import export_state
 from streams.detect.gather import JudgedStep
 from streams.kafka.app import aiokafka_options
-from streams.kafka.client import open_client
-from streams.kafka.fenced_store import FencedStore
+from streams.kafka.checkpoints.fenced_store import FencedStore
+from streams.kafka.connections.client import open_client
 from streams.kafka.outbox import KafkaOutboxStorage
 from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
 from streams.notify.messenger import messenger

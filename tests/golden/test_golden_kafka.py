@@ -14,10 +14,10 @@ from alerting.outbox.row import State, rows_of
 from alerting.pipeline.pipeline import Pipeline
 from config.settings import KafkaSettings
 from streams.detect.gather import JudgedStep
+from streams.kafka.checkpoints.state_import import _entries
 from streams.kafka.notices import NotifyStage
 from streams.kafka.stage import TOPIC, Emission
 from streams.kafka.stages import DetectStage, IncidentsStage, RollupStage
-from streams.kafka.state_import import _entries
 from streams.kafka.topics import Topics
 from streams.lane.chunk import Chunk
 from streams.process.state_archive import check_archive, members_of

@@ -17,7 +17,7 @@ from typing import NamedTuple, Self
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from streams.kafka.client import open_client
+from streams.kafka.connections.client import open_client
 
 HERE = Path(__file__).parent
 JARS = HERE.parent.parent / ".kafka" / "libs"

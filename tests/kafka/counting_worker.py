@@ -14,8 +14,8 @@ from typing import Any
 from config.settings import KafkaSettings
 from detectors.state.state import pack, unpack
 from streams.kafka.app import aiokafka_options, chunk_app
-from streams.kafka.checkpoints import KafkaCheckpoints
-from streams.kafka.fenced_store import FencedStore
+from streams.kafka.checkpoints.checkpoints import KafkaCheckpoints
+from streams.kafka.checkpoints.fenced_store import FencedStore
 from streams.kafka.stage import Emission
 from streams.kafka.stage_host import Hosted, StageHost
 from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics

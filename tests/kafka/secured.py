@@ -18,7 +18,7 @@ from kafka.admin import ACL, ACLOperation, ACLPermissionType, KafkaAdminClient, 
 from kafka.admin import ACLResourcePatternType as PatternType
 
 from config.settings import KafkaSettings
-from streams.kafka.client import open_client
+from streams.kafka.connections.client import open_client
 from tests.kafka.broker import SHORT_LIVED, Broker, Listener, free_port
 
 USERS = {"alice": "pass wörd", "guest": "guest-word", "setter": "setter-word"}

@@ -9,10 +9,10 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, Ne
 
 from config.settings import KafkaSettings
 from streams.engine.checkpoint import Checkpoint
-from streams.kafka.checkpoints import KafkaCheckpoints
-from streams.kafka.client import open_client
-from streams.kafka.fenced_store import FencedStore
-from streams.kafka.hanging_transactions import HangingTransactions
+from streams.kafka.checkpoints.checkpoints import KafkaCheckpoints
+from streams.kafka.checkpoints.fenced_store import FencedStore
+from streams.kafka.checkpoints.hanging_transactions import HangingTransactions
+from streams.kafka.connections.client import open_client
 from tests.kafka import topic as topics
 
 FIRST, SECOND = Checkpoint({"s/0": 1}, {"p": b"first"}), Checkpoint({"s/0": 2}, {"p": b"second"})

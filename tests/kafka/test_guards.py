@@ -18,9 +18,9 @@ from config.settings import DeadLetterSettings, KafkaSettings, Settings, TimeSet
 from detectors.state.state import pack
 from streams.engine.checkpoint import Checkpoint
 from streams.kafka.app import aiokafka_options
-from streams.kafka.checkpoints import KafkaCheckpoints
-from streams.kafka.client import open_client
-from streams.kafka.fenced_store import FencedStore
+from streams.kafka.checkpoints.checkpoints import KafkaCheckpoints
+from streams.kafka.checkpoints.fenced_store import FencedStore
+from streams.kafka.connections.client import open_client
 from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
 from tests.kafka import topic as topics
 from tests.kafka.broker import Broker, free_port
@@ -201,9 +201,9 @@ WORKER = """
 import asyncio, sys
 from config.settings import KafkaSettings
 from streams.kafka.app import aiokafka_options, chunk_app
-from streams.kafka.checkpoints import KafkaCheckpoints
+from streams.kafka.checkpoints.checkpoints import KafkaCheckpoints
 from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics
-from streams.kafka.fenced_store import FencedStore
+from streams.kafka.checkpoints.fenced_store import FencedStore
 from streams.kafka.stage_host import Hosted, StageHost
 from streams.process.watchdog import Watchdog, guard
 from contextlib import asynccontextmanager

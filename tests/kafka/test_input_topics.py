@@ -17,7 +17,7 @@ from config.settings import InputSettings, KafkaSettings, Settings, SourcesSetti
 from streams.check.kafka import check_kafka
 from streams.engine.rolling import Rolling
 from streams.history.open_history import open_history
-from streams.kafka.client import open_client
+from streams.kafka.connections.client import open_client
 from streams.kafka.topics import TopicError, Topics, existing_topics, setup_topics, verified_topics
 from streams.rollup.block import Block
 from streams.rollup.block_codec import decode_block

@@ -36,7 +36,7 @@ SPIKE = 60 * 2 + 10  # the minute in which it begins; it goes on
 FIRST = 60 * 2 + 40  # minutes: not on the hour, so that some steps are in no file
 SECOND = 60 * 3 + 20
 THIRD = SECOND + 20
-SOON = [["streams.kafka.steps_reader", "LOOK_SECONDS", 0.1]]
+SOON = [["streams.kafka.board.steps_reader", "LOOK_SECONDS", 0.1]]
 
 
 def spiked(line: bytes) -> bytes:

@@ -14,7 +14,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 
 from config.settings import KafkaSettings, Settings, TimeSettings, WebSettings
 from streams.detect.gather import JudgedStep
-from streams.kafka.client import open_client
+from streams.kafka.connections.client import open_client
 from streams.kafka.topics import TopicError, Topics, setup_topics, verified_topics
 from streams.rollup.block_codec import decode_block
 from tests.kafka import topic as topics

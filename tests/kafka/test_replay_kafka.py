@@ -20,7 +20,7 @@ from config.settings import KafkaSettings, Settings
 from streams.engine.rolling import Rolling
 from streams.history import topic as replay_kafka
 from streams.history.topic import KafkaHistory
-from streams.kafka.client import open_client
+from streams.kafka.connections.client import open_client
 from streams.replay import ReplayError, replay
 from tests.kafka import topic as topics
 from tests.kafka.broker import Broker

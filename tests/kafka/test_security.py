@@ -15,11 +15,11 @@ from config.settings import HistorySettings, KafkaSettings, Settings, SourcesSet
 from streams.check.kafka import check_kafka
 from streams.check.result import CheckResult
 from streams.history.open_history import open_history
-from streams.kafka import client as kafka_client
-from streams.kafka import probe
 from streams.kafka.app import chunk_app
-from streams.kafka.client import client_options, open_client
-from streams.kafka.connection import connection_options
+from streams.kafka.connections import client as kafka_client
+from streams.kafka.connections import probe
+from streams.kafka.connections.client import client_options, open_client
+from streams.kafka.connections.connection import connection_options
 from streams.kafka.topics import TopicError, setup_topics, verified_requests, verified_topics
 from streams.simulate.deliver import simulate
 from streams.simulate.scenario_load import load_scenario

@@ -10,8 +10,8 @@ from kafka.admin import NewTopic
 from config.settings import KafkaSettings
 from detectors.state.state import unpack
 from streams.kafka.app import aiokafka_options
-from streams.kafka.checkpoints import KafkaCheckpoints
-from streams.kafka.fenced_store import FencedStore
+from streams.kafka.checkpoints.checkpoints import KafkaCheckpoints
+from streams.kafka.checkpoints.fenced_store import FencedStore
 from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics
 from tests.kafka import topic as topics
 

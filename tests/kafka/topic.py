@@ -10,7 +10,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
 from numpy.typing import NDArray
 
-from streams.kafka.client import open_client
+from streams.kafka.connections.client import open_client
 from tests.laws.arrivals import prompt
 
 BATCH_BYTES = 500_000

@@ -12,9 +12,9 @@ from kafka.admin import NewTopic
 from config.load import load_settings
 from config.settings import KafkaSettings, Settings
 from streams.engine.checkpoint import Checkpoint
-from streams.kafka.checkpoints import KafkaCheckpoints
-from streams.kafka.client import open_client
-from streams.kafka.fenced_store import FencedStore
+from streams.kafka.checkpoints.checkpoints import KafkaCheckpoints
+from streams.kafka.checkpoints.fenced_store import FencedStore
+from streams.kafka.connections.client import open_client
 from streams.kafka.stage import TOPIC
 from streams.kafka.stages import ASKED
 from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics

@@ -20,18 +20,18 @@ from prometheus_client import CollectorRegistry
 from detectors.model.scope import Scope
 from streams.board.board_data import BoardDataError
 from streams.board.board_routes import BoardRoutes
-from streams.board.scope_asked import AskedScope
-from streams.board.scope_page import FoundScopes, ScopePage
-from streams.board.service_map import ServiceMap
+from streams.board.scopes.scope_asked import AskedScope
+from streams.board.scopes.scope_page import FoundScopes, ScopePage
+from streams.board.service_map.service_map import ServiceMap
 from streams.board.step_signal import StepSignal
-from streams.board.wall import Wall
-from streams.board.wall_stream import StreamPatience
+from streams.board.wall.wall import Wall
+from streams.board.wall.wall_stream import StreamPatience
 from streams.process.access import Access
 from streams.process.http_server import HttpServer
 from streams.process.tokens import Tokens
-from tests.streams.board.desk_given import GivenDesk, busy_desk
-from tests.streams.board.map_given import map_given
-from tests.streams.board.scope_given import page_given, scopes_given
+from tests.streams.board.incidents.desk_given import GivenDesk, busy_desk
+from tests.streams.board.scopes.scope_given import page_given, scopes_given
+from tests.streams.board.service_map.map_given import map_given
 from tests.streams.board.wall_given import KINDS, wall_given
 
 _T = TypeVar("_T")

@@ -7,7 +7,7 @@ from config.settings import Settings
 from detectors.model.series import Series
 from streams.board.board_data import BoardIncidents
 from streams.board.live_board import LiveBoard
-from streams.board.scope_events import BoardPast
+from streams.board.scopes.scope_events import BoardPast
 from streams.board.step_signal import StepSignal
 from streams.store.bounds import HistoryBounds
 from streams.store.history_files import HistoryFolder

@@ -9,7 +9,7 @@ from PIL import Image
 
 from tests.alerting.browser import chromium
 from tests.streams.board.board_server import BoardThread
-from tests.streams.board.desk_given import GivenDesk, busy_desk
+from tests.streams.board.incidents.desk_given import GivenDesk, busy_desk
 from tests.streams.board.shown import Shown
 from tests.streams.board.wall_given import wall_given
 

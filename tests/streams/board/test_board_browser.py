@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 from playwright.sync_api import Browser, expect
 
-from streams.board.wall import Wall
+from streams.board.wall.wall import Wall
 from tests.alerting.browser import chromium
 from tests.streams.board.board_server import BoardThread
 from tests.streams.board.shown import Shown

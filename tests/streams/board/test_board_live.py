@@ -10,8 +10,8 @@ import pytest
 from msgspec.structs import replace
 from playwright.sync_api import Browser, expect
 
-from streams.board.wall import Wall
-from streams.board.wall_stream import StreamPatience
+from streams.board.wall.wall import Wall
+from streams.board.wall.wall_stream import StreamPatience
 from streams.process.tokens import AccessScope, Tokens
 from tests.alerting.browser import chromium
 from tests.streams.board.board_client import OPERATE, READ, TOKENS, known

@@ -5,7 +5,7 @@ from typing import Any
 
 from streams.board.board_assets import FOLDER, BoardAssets
 from streams.board.board_headers import POLICY
-from streams.board.service_map import ServiceMap
+from streams.board.service_map.service_map import ServiceMap
 from tests.streams.board.board_client import browser, given, status
 from tests.streams.board.board_server import GivenBoard, served
 from tests.streams.board.wall_given import wall_given

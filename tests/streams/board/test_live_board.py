@@ -13,8 +13,8 @@ from detectors.model.measures import Measure
 from detectors.model.scope import Scope
 from streams.board.board_data import BoardDataError
 from streams.board.open_verdicts import OpenVerdicts
-from streams.board.wall import Wall
-from streams.board.wall_months import WallMonths
+from streams.board.wall.wall import Wall
+from streams.board.wall.wall_months import WallMonths
 from streams.detect.step_record import head_of
 from streams.store.bounds import HistoryBounds
 from streams.store.history_files import HistoryFolder

@@ -12,7 +12,7 @@ from alerting.messages import examples
 from alerting.messages.request_lines import incident_to_json
 from config.links import Links
 from config.settings import LinksSettings
-from streams.board.wall import (
+from streams.board.wall.wall import (
     Wall,
     WallAccount,
     WallCalls,

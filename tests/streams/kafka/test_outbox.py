@@ -8,7 +8,7 @@ import pytest
 from alerting.outbox.row import OutboxRow, Send, State
 from detectors.state.state import StateError
 from detectors.state.state_format import FORMAT, NewerStateError, Writer
-from streams.kafka.fenced_store import FencedStore
+from streams.kafka.checkpoints.fenced_store import FencedStore
 from streams.kafka.outbox import KEY, KafkaOutboxStorage
 from streams.kafka.stage import Emission
 

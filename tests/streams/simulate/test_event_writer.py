@@ -12,7 +12,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from alerting.commands.labels import LabelKind
 from alerting.evaluation.labels_file import load_labels
-from streams.kafka.client import open_client
+from streams.kafka.connections.client import open_client
 from streams.simulate.deliver import paced, simulate
 from streams.simulate.event_writer import HttpWriter, WriteError
 from streams.simulate.open_writer import open_writer
