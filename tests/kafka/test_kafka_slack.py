@@ -81,6 +81,6 @@ async def test_a_silence_and_memos_hold_after_a_restart(kafka: str) -> None:
             assert "moving house" in await asked(slack, "silences", "socket")
             listed = await asyncio.to_thread(CliRunner().invoke, app, ["memos", "--url", slack.daemon])
             assert [line.partition("UTC")[2] for line in listed.output.splitlines()] == [
-                "  table:items  by U0MIKA: the import begins",
+                "  table:items  by mika: the import begins",
                 f"  by {getpass.getuser()}: a game day",
             ]
