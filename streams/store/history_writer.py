@@ -89,6 +89,7 @@ class HistoryWriter:
                 self._keeper = await asyncio.to_thread(self._opened)
             for segment in self._segments.complete():
                 await asyncio.to_thread(self._write, self._keeper, segment)
+                self._goes_well()
                 self._segments.forget(segment)
                 self._until = segment.end
                 await self._forget()
@@ -97,10 +98,13 @@ class HistoryWriter:
         except (OSError, pa.ArrowException) as error:
             await self._failed(place_trouble(error))
             return False
+        self._goes_well()
+        return True
+
+    def _goes_well(self) -> None:
         if self.trouble:
             log.info("the history is written again")
         self.trouble = None
-        return True
 
     async def _learn(self, keeper: HistoryKeeper) -> None:
         """Take in what backfills left, a day at a time."""
