@@ -1,10 +1,12 @@
 """Rows read from files of the history, as far as they are asked for, and files merged into one."""
 
+import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -16,6 +18,11 @@ MOST_ROWS: Final = 4_000_000
 """About how many rows are in memory at a time while files are merged: some hundred megabytes."""
 
 _ALL: Final = 1 << 63
+_FAR: Final = "AWS Error"  # a bucket that does not answer says nothing of its files
+
+
+class DamagedFileError(OSError):
+    """A file holds something else than it should; the line names it."""
 
 
 class RowFile:
@@ -23,12 +30,17 @@ class RowFile:
 
     Raises
     ------
-    OSError, pyarrow.ArrowInvalid
+    OSError
         When it cannot be read.
+    DamagedFileError
+        When it is damaged.
     """
 
     def __init__(self, folder: HistoryFolder, file: HistoryFile) -> None:
-        self._file = pq.ParquetFile(folder.open(file.path))
+        self._path = file.path
+        opened = folder.open(file.path)
+        with self._intact():
+            self._file = pq.ParquetFile(opened)
         metadata = self._file.metadata
         self.rows = metadata.num_rows
         columns = [metadata.row_group(group).column(0).statistics for group in range(metadata.num_row_groups)]
@@ -57,7 +69,21 @@ class RowFile:
     def _groups(self, groups: NDArray[np.intp]) -> HistoryRows:
         if not len(groups):
             return nothing()
-        return rows_in(self._file.read_row_groups(groups.tolist(), use_threads=False))
+        with self._intact():
+            return rows_in(self._file.read_row_groups(groups.tolist(), use_threads=False))
+
+    @contextlib.contextmanager
+    def _intact(self) -> Iterator[None]:
+        """Name the file if it is damaged: which of hundreds, nobody could tell."""
+        try:
+            yield
+        except (pa.ArrowException, OSError) as error:
+            if isinstance(error, FileNotFoundError) or _FAR in str(error):
+                raise
+            reason = str(error).rstrip(".")
+            raise DamagedFileError(
+                f"{self._path} is damaged ({reason}); move it out of the history's folder to read the rest"
+            ) from error
 
     def close(self) -> None:
         """Close it."""

@@ -13,6 +13,9 @@ HOUR: Final = 3600
 MOST_HELD: Final = 256 * 1024 * 1024
 """Bytes of complete hours that are held while they cannot be written; beyond it, the oldest are given up."""
 
+RECENT_SECONDS: Final = 5 * HOUR
+"""How far ``recent`` looks back from the newest full hour: as far as a wall shows, and more."""
+
 _KIND: Final = "segments"
 _VERSION: Final = 1
 _STEP: Final = re.compile(r"step/(\d+)/(\d+)")
@@ -105,8 +108,13 @@ class Segments:
         self._drop(segment)
 
     def recent(self) -> list[bytes]:
-        """Return the steps that are held, behind those of the hour that was written last."""
-        return [*self._written, *(self._bodies[key] for key in sorted(self._bodies))]
+        """Return the steps of the newest hours that are held, behind those of the hour that was written last.
+
+        What is held while nothing can be written may be days: whoever decodes it would need gigabytes.
+        """
+        since = max(self._newest.values()) // HOUR * HOUR - RECENT_SECONDS
+        written = [body for body in self._written if head_of(body).start >= since]
+        return [*written, *(self._bodies[key] for key in sorted(self._bodies) if key[0] >= since)]
 
     def give_up(self) -> int:
         """Drop the oldest complete hours beyond ``MOST_HELD``; return how many steps were in them."""
