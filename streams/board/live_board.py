@@ -172,6 +172,12 @@ class LiveBoard:
         )
         verdicts, board = OpenVerdicts(incidents.open), settings.board
         months = self._months_of(view, at, zone)
+        accounts = [
+            WallAccount(cloud, account, names.get(account, account))
+            for cloud, account in sorted(
+                {key.scope.cloud_account for _, key in view.names if key.scope.kind == ACCOUNT}
+            )
+        ]
         wall = Wall(
             now=int(now),
             zone=str(zone),
@@ -180,13 +186,8 @@ class LiveBoard:
             at=at,
             step=step,
             stale_after=STALE_STEPS * step,
-            accounts=[
-                WallAccount(cloud, account, names.get(account, account))
-                for cloud, account in sorted(
-                    {key.scope.cloud_account for _, key in view.names if key.scope.kind == ACCOUNT}
-                )
-            ],
-            numbers=numbers.numbers(verdicts, board),
+            accounts=accounts,
+            numbers=numbers.numbers(verdicts, board, {one.account: one.name for one in accounts}),
             layers=numbers.layers(verdicts, board),
             tables=limits.tables(verdicts, board),
             concurrency=limits.concurrency(board),

@@ -43,6 +43,12 @@ class OpenVerdicts:
         found = {finding.verdict for finding in self._about(about)}
         return next((shown for verdict, shown in _WORST_FIRST if verdict in found), None)
 
+    def of_accounts(self, about: Callable[[Scope, Measure], bool], verdict: WallVerdict) -> list[str]:
+        """Return the ids of the accounts of which findings about these series have this verdict, sorted."""
+        shown = dict(_WORST_FIRST)
+        found = (one for one in self._about(about) if shown[one.verdict] == verdict)
+        return sorted({one.scope.account for one in found if one.scope is not None and one.scope.account})
+
     def days_left(self, about: Callable[[Scope, Measure], bool]) -> float | None:
         """Return the fewest days until a limit is reached, as far as a finding forecasts it."""
         days = [

@@ -33,5 +33,6 @@ export const Shape = ({ of }) =>
 export const Mark = ({ of, words }) => {
   if (level(of) === "well") return null;
   const said = of.verdict ? words.verdict[of.verdict] ?? of.verdict : words.threshold[of.threshold];
-  return html`<span class="mark"><${Shape} of=${of.verdict ?? "threshold"} />${said}</span>`;
+  const whose = of.verdict && of.verdict_of; // of some of the accounts that a number sums up
+  return html`<span class="mark"><${Shape} of=${of.verdict ?? "threshold"} />${said}${whose && html` · <bdi class="as-is">${whose}</bdi>`}</span>`;
 };

@@ -1,5 +1,6 @@
 """The big numbers of the wall, the calls of four hours, and the times of the layers."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -90,11 +91,15 @@ class WallNumbers:
             self._rows[key] = self._view.rows(MINUTES, grid.first, grid.end, series)
         return self._rows[key]
 
-    def numbers(self, verdicts: OpenVerdicts, settings: BoardSettings) -> list[WallNumber]:
-        """Return the numbers of the newest step."""
-        return [self._number(one, verdicts, settings) for one in _NUMBERS]
+    def numbers(
+        self, verdicts: OpenVerdicts, settings: BoardSettings, accounts: Mapping[str, str]
+    ) -> list[WallNumber]:
+        """Return the numbers of the newest step; ``accounts`` has the name of each account by its id."""
+        return [self._number(one, verdicts, settings, accounts) for one in _NUMBERS]
 
-    def _number(self, one: _Shown, verdicts: OpenVerdicts, settings: BoardSettings) -> WallNumber:
+    def _number(
+        self, one: _Shown, verdicts: OpenVerdicts, settings: BoardSettings, accounts: Mapping[str, str]
+    ) -> WallNumber:
         name, measure, kind, unit = one
         rows, grid = self._of(kind, measure, self._grid), self._grid
         per, per_before, per_expected = self._per(unit, kind)
@@ -107,6 +112,8 @@ class WallNumbers:
         def about(scope: Scope, of: Measure) -> bool:
             return of == measure and (kind == scope.kind or measure is not Measure.REQUESTS)
 
+        verdict = verdicts.worst(about)
+        of = verdicts.of_accounts(about, verdict) if verdict and len(accounts) > 1 else []
         return WallNumber(
             id=name,
             unit=unit,
@@ -115,7 +122,8 @@ class WallNumbers:
             lower=known((np.maximum(lower, 0) / per_expected)[-1]),
             upper=known((upper / per_expected)[-1]),
             week_before=known(before[-1]),
-            verdict=verdicts.worst(about),
+            verdict=verdict,
+            verdict_of=", ".join(accounts.get(each, each) for each in of) or None,
             threshold=None if name == "requests" else threshold_of(value, getattr(settings, name)),
             trend=listed(trend),
             trend_week_before=listed(before),

@@ -178,3 +178,15 @@ def test_open_findings_colour_what_they_are_about() -> None:
     verdicts = OpenVerdicts([incident])
     assert verdicts.worst(lambda scope, measure: (scope, measure) == (ITEMS, Measure.WCU)) == "spike"
     assert verdicts.worst(lambda scope, _: scope.kind == "function") is None
+
+
+def test_a_verdict_about_a_sum_names_the_accounts_that_it_is_of() -> None:
+    other = ITEMS._replace(account="2")
+    found = [
+        examples.incident(examples.finding(verdict, scope, Measure.WCU, TRACE))
+        for verdict, scope in ((Verdict.ABSENCE, other), (Verdict.SPIKE, ITEMS))
+    ]
+    verdicts = OpenVerdicts(found)
+    assert verdicts.worst(lambda _, measure: measure == Measure.WCU) == "absence"
+    assert verdicts.of_accounts(lambda _, measure: measure == Measure.WCU, "absence") == ["2"]
+    assert verdicts.of_accounts(lambda _, measure: measure == Measure.WCU, "spike") == ["1"]

@@ -291,6 +291,7 @@ def _busy(calm: Wall, at: int) -> Wall:
                 value=observed[-1],
                 trend=up(requests.trend, 1.62),
                 verdict="spike",
+                verdict_of="game-prod",
             ),
             user,
             replace(
