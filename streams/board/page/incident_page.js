@@ -5,6 +5,7 @@ import { Acting, IncidentActs, MemoBox } from "./incident_acts.js";
 import { IncidentCurve } from "./incident_curve.js";
 import { about, callersByKind, Changes, Examples, kind, Link, Part, safe, size, Verdict, versioned, weight } from "./incidents.js";
 import { Inner } from "./inner.js";
+import { falls } from "./level.js";
 import { calling, ScopeLink } from "./scope_link.js";
 import { createRef, html } from "./view.js";
 
@@ -39,14 +40,17 @@ const Figures = ({ of, figures, words }) => {
   </section>`;
 };
 
-const Carriers = ({ title, of, scope, go, figures, words }) =>
-  of?.length > 0 &&
+// Usage, failures and slowness are not split into calls and what each takes.
+const isSplit = ({ verdict, measure }) => !["fatal", "limit"].includes(verdict) && !measure.startsWith("latency");
+
+const Carriers = ({ title, of, by, go, figures, words }) =>
+  by?.length > 0 &&
   html`<${Part} title=${title}>
-    ${of.map((one) => {
-      const { more } = words.incident;
-      const split = [one.more_calls > 0.005 && more.calls(figures.percent(one.more_calls)), one.more_per_call > 0.005 && more.each(figures.percent(one.more_per_call))].filter(Boolean);
+    ${by.map((one) => {
+      const { calls, each } = falls(of) ? words.incident.less : words.incident.more;
+      const split = isSplit(of) ? [one.more_calls > 0.005 && calls(figures.percent(one.more_calls)), one.more_per_call > 0.005 && each(figures.percent(one.more_per_call))].filter(Boolean) : [];
       return html`<li key=${`${one.kind} ${versioned(one)}`}>
-        <span class="what"><${ScopeLink} to=${calling(one, scope)} go=${go}><bdi>${versioned(one)}</bdi></${ScopeLink}></span><span class="number">${figures.percent(one.share)}</span>
+        <span class="what"><${ScopeLink} to=${calling(one, of.scope)} go=${go}><bdi>${versioned(one)}</bdi></${ScopeLink}></span><span class="number">${figures.percent(one.share)}</span>
         ${split.length > 0 && html`<span class="aside split">${split.join(" · ")}</span>`}
       </li>`;
     })}
@@ -180,8 +184,8 @@ export class IncidentPage extends AskingPage {
           <${Figures} of=${of} figures=${figures} words=${words} />
           <section class="tile">
             <dl class="shares">
-              ${callersByKind(of).map(([each, callers]) => html`<${Carriers} title=${words.callers(words.scope.kinds[each] ?? each)} of=${callers} scope=${of.scope} key=${each} go=${actions.go} ...${{ figures, words }} />`)}
-              <${Carriers} title=${words.clients} of=${of.suspects} scope=${of.scope} go=${actions.go} figures=${figures} words=${words} />
+              ${callersByKind(of).map(([each, callers]) => html`<${Carriers} title=${words.callers(words.scope.kinds[each] ?? each)} of=${of} by=${callers} key=${each} go=${actions.go} ...${{ figures, words }} />`)}
+              <${Carriers} title=${words.clients} of=${of} by=${of.suspects} go=${actions.go} figures=${figures} words=${words} />
               ${Object.keys(of.throttle_reasons ?? {}).length > 0 &&
               html`<${Part} title=${says.throttled}>${Object.entries(of.throttle_reasons).map(([reason, count]) => html`<li key=${reason}><span class="what"><bdi>${reason}</bdi></span><span class="number">${figures.number(count)}</span></li>`)}</${Part}>`}
               ${of.members?.length > 0 &&

@@ -8,6 +8,9 @@ const ORDER = ["well", "warning", "critical"];
 export const level = ({ verdict, threshold }) =>
   threshold === "critical" || ACT.has(verdict) ? "critical" : threshold === "warning" || verdict ? "warning" : "well";
 
+// Less than expected: a share of it is a share of what is missing.
+export const falls = ({ verdict, observed, expected }) => verdict === "drop" || verdict === "absence" || observed < expected;
+
 export const worst = (things) => ORDER[Math.max(0, ...things.map((thing) => ORDER.indexOf(level(thing))))];
 
 export const byWorst = (things) =>

@@ -2,7 +2,7 @@
 import { addressOf, scopeAddress } from "./address.js";
 import { AskingPage } from "./answers.js";
 import { Inner } from "./inner.js";
-import { Mark } from "./level.js";
+import { falls, Mark } from "./level.js";
 import { Canvas } from "./map_canvas.js";
 import { many, whole } from "./map_figures.js";
 import { chosen, folded, foldFor, FOLDS, nodesOf, openGroups, unwell } from "./map_graph.js";
@@ -19,7 +19,7 @@ const Picked = ({ link, figures, words, go, close }) =>
   html`<section class="tile picked" aria-label=${words.map.picked}>
     <p class="name"><span><${End} box=${link.source} go=${go} /> → <${End} box=${link.target} go=${go} /></span>
       <button type="button" aria-label=${words.map.close} onClick=${close}>×</button></p>
-    <p><${Mark} of=${link} words=${words} />${link.excess != null && html` ${words.map.excess(figures.percent(link.excess))}`}</p>
+    <p><${Mark} of=${link} words=${words} />${link.excess != null && html` ${(falls(link) ? words.map.lack : words.map.excess)(figures.percent(link.excess))}`}</p>
     <dl>
       ${whole(link, figures, words).map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}
       ${link.source.requests > 0 && html`<div><dt>${words.map.ofSource}</dt><dd>${figures.percent(link.requests / link.source.requests)}</dd></div>`}

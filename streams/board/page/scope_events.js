@@ -21,7 +21,7 @@ export const IncidentRow = ({ of, figures, words, go, now }) => {
     <span class="mark"><${Shape} of=${of.verdict} />${words.verdict[of.verdict] ?? of.verdict}</span>
     <span class="what">
       <${Inner} to=${addressOf("incident", of.id)} go=${go}>${elsewhere ? html`${words.kind[of.of.kind] ?? of.of.kind} <bdi>${about(of.of)}</bdi>` : of.measures.map((one) => figures.measure(one)[0]).join(", ")}</${Inner}>
-      ${elsewhere && of.share !== null && html` · ${scope.causes(figures.percent(of.share))}`}
+      ${elsewhere && of.share !== null && html` · ${(of.falls ? scope.lacks : scope.causes)(figures.percent(of.share))}`}
       <small class="sentence" lang="en">${of.sentence}</small>
     </span>
     ${of.acknowledged && html`<span class="ack"><bdi>${words.acknowledged(of.acknowledged.by)}</bdi></span>`}

@@ -181,6 +181,7 @@ class ScopeEvents:
             of=incident.primary.about.to_json(),
             measures=list(dict.fromkeys(mine)),
             share=share,
+            falls=incident.primary.observed < incident.primary.expected,
             acknowledged=one.acknowledged,
         )
 

@@ -110,8 +110,9 @@ class ScopeNeighbours(msgspec.Struct, frozen=True, kw_only=True):
 class ScopeIncident(msgspec.Struct, frozen=True, kw_only=True):
     """An incident that involves the scope in the range; ``measures`` are those of its findings about it.
 
-    ``share`` is the part of an excess elsewhere (``of``) that is due to it, where it is only a caller;
-    ``acknowledged`` is ``{"by", "at"}`` once somebody deals with it.
+    ``share`` is the part of an excess elsewhere (``of``) that is due to it, where it is only a caller; where
+    that ``falls``, of what is missing there. ``acknowledged`` is ``{"by", "at"}`` once
+    somebody deals with it.
     """
 
     id: str
@@ -124,6 +125,7 @@ class ScopeIncident(msgspec.Struct, frozen=True, kw_only=True):
     of: dict[str, object]
     measures: list[str] = []
     share: float | None = None
+    falls: bool = False
     acknowledged: object = None
 
 

@@ -220,6 +220,26 @@ def test_an_action_that_fails_says_so_in_one_line_and_loses_nothing(browser: Bro
         page.get_by_role("button", name="Note", exact=True).click()
         expect(page.locator(".memos .done")).to_have_text("Noted.")
         expect(page.locator(".memos .memo")).to_have_count(1)
+        page.get_by_label("What should the next one know?").fill("long " * 300)
+        page.get_by_role("button", name="Note", exact=True).click()
+        expect(page.locator(".memos .wrong")).to_contain_text(
+            "at most 1,000 characters, and this one has 1,499"
+        )
+        expect(page.get_by_label("What should the next one know?")).to_have_value("long " * 300)
+        expect(page.locator(".memos .memo")).to_have_count(1)
+
+
+def test_of_a_drop_the_callers_have_fewer_calls(browser: Browser) -> None:
+    now = int(time.time())
+    desk = GivenDesk([notice_of("drop", now - now % 60)], now)
+    with (
+        BoardThread(wall_given("busy", now), desk=desk) as board,
+        Shown(browser, f"{board.url}/?incident=drop") as shown,
+    ):
+        split = shown.page.locator(".split").first
+        expect(split).to_have_text("93\u00a0% fewer calls")
+        shown.page.get_by_role("button", name="日本語").click()
+        expect(split).to_have_text("呼び出し減 93%")
 
 
 def test_an_incident_can_be_taken_along_and_one_that_is_forgotten_says_so(browser: Browser) -> None:

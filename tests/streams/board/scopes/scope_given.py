@@ -225,6 +225,7 @@ def _incident(one: dict[str, Any]) -> ScopeIncident:
         of=one["scope"],
         measures=[one["measure"]] if own else [],
         share=None if own else 0.91,
+        falls=one["observed"] < one["expected"],
         acknowledged=one.get("acknowledged"),
     )
 

@@ -13,7 +13,7 @@ from tests.alerting.browser import chromium
 from tests.streams.board.board_server import BoardThread
 from tests.streams.board.shown import Shown
 from tests.streams.board.test_board_browser import AXE, CONTRASTS, SERIOUS, WIDTHS
-from tests.streams.board.wall_given import HOSTILE, wall_given
+from tests.streams.board.wall_given import HOSTILE, incidents, wall_given
 
 ITEMS = "/?scope=table:items&account=123456789012"
 OVER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -99,6 +99,14 @@ def test_ranges_are_addresses_and_links_keep_them(browser: Browser, board: Board
         opened(shown)
         expect(page.get_by_label("from")).to_have_value("2025-11-20T09:00")
         assert shown.wrong == []
+
+
+def test_of_a_drop_elsewhere_a_scope_has_a_share_of_what_is_missing(browser: Browser) -> None:
+    now = int(time.time()) // 60 * 60 + 12
+    wall = replace(wall_given("busy", now), incidents=incidents(now, "drop"))
+    with BoardThread(wall) as board, Shown(browser, f"{board.url}/?scope=function:cart-checkout") as shown:
+        row = opened(shown).locator(".open-here .event")
+        expect(row).to_contain_text("91\u00a0% of what is missing there")
 
 
 def test_a_chart_is_read_with_the_keyboard_and_drawn_over_with_the_mouse(
