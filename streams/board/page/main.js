@@ -105,7 +105,7 @@ const Page = () => {
   const { wall, place } = view;
   const common = { figures, words, look: lookNow(), now: clock.now(), place, actions };
   const around = { view, actions, figures, words, clock };
-  if (view.signIn !== null) return html`<${SignInPage} words=${words} said=${view.signIn || null} done=${signedIn} />`;
+  if (view.signIn !== null) return html`<${SignInPage} key=${view.signIn} words=${words} said=${view.signIn || null} done=${signedIn} />`;
   const shown =
     wall === null
       ? html`<p class="loading">${words.loading}</p>`
@@ -187,3 +187,15 @@ const begin = async (token) => {
   connection.start();
 };
 begin(tokenInAddress());
+
+// An address with a token, opened where the board is open already: the browser loads nothing.
+addEventListener("hashchange", async () => {
+  const token = tokenInAddress();
+  if (!token) return;
+  const said = await signIn(token);
+  if (said === null) {
+    update({ wall: null }); // what this browser may do is asked for again
+    signedIn();
+  } else if (view.signIn === null) update({ trouble: said === "refused" ? figures.words.signIn.refused : figures.words.signIn.failed(said) });
+  else update({ signIn: said });
+});

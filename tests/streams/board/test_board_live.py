@@ -213,6 +213,22 @@ def test_a_wall_takes_its_token_from_the_address_which_forgets_it(browser: Brows
         shown.page.wait_for_selector(".overview")
 
 
+def test_a_token_that_is_pasted_where_the_board_is_open_is_taken_and_forgotten_too(browser: Browser) -> None:
+    with BoardThread(given(), TOKENS) as board, Shown(browser, board.url) as shown:
+        page = shown.page
+        expect(page.get_by_label("Token")).to_be_visible()
+        page.goto(f"{board.url}/#uneri_not_this_one_at_all")
+        expect(page.get_by_role("alert")).to_contain_text("not known")
+        assert page.url == f"{board.url}/"
+        page.goto(f"{board.url}/#{READ}")
+        page.wait_for_selector(".desk")
+        assert page.url == f"{board.url}/"
+        page.goto(f"{board.url}/#{OPERATE}")
+        page.wait_for_function("() => !location.hash")
+        page.wait_for_selector(".desk")
+        assert not any(READ in url or OPERATE in url for url in shown.asked)
+
+
 def test_a_wall_with_a_token_that_is_not_known_says_so(browser: Browser) -> None:
     with (
         BoardThread(given(), TOKENS) as board,
