@@ -59,6 +59,7 @@ const Carriers = ({ title, of, by, go, figures, words }) =>
 const Happened = ({ of, figures, words, now }) => {
   const { incident: says } = words;
   const detail = {
+    __proto__: null,
     change: () => html`<${Link} to=${of.url}><bdi>${of.did} ${of.version}</bdi></${Link}> <bdi>${about(of.of)}</bdi>`,
     began: () => html`${kind(of.scope, words)} <bdi>${about(of.scope)}</bdi>, ${figures.measure(of.measure)[0]}`,
     joined: () => html`${kind(of.scope, words)} <bdi>${about(of.scope)}</bdi>, ${figures.measure(of.measure)[0]}`,

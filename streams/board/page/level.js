@@ -17,6 +17,7 @@ export const byWorst = (things) =>
   [...things].sort((a, b) => ORDER.indexOf(level(b)) - ORDER.indexOf(level(a)) || (b.share ?? -1) - (a.share ?? -1));
 
 const SHAPES = {
+  __proto__: null, // a verdict may be any text
   spike: "M8 2 15 14H1Z",
   drop: "M8 14 1 2H15Z",
   shift: "M1 14V9H8V2H15V14Z",

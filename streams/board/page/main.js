@@ -44,7 +44,7 @@ const view = {
   signedIn: hasSession(),
   place: tv ? { page: tvPages[0] ?? "overview" } : placeNow(),
   language: asked.get("lang") ?? kept("language"),
-  look: asked.get("look") ?? kept("look") ?? (tv ? "dark" : "auto"),
+  look: [asked.get("look"), kept("look")].find((each) => LOOKS.includes(each)) ?? (tv ? "dark" : "auto"),
   state: "unknown",
 };
 let figures = null;

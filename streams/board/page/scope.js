@@ -105,7 +105,7 @@ const Choice = ({ found, words, go, range }) =>
     <h1>${words.scope.several}</h1>
     <ul class="rows">
       ${found.map((one) => html`<li key=${JSON.stringify(one.scope)}>
-        <span class="what"><${Inner} to=${scopeAddress(one.scope) + range} go=${go}>${words.kind[one.scope.kind]} <bdi>${one.label}</bdi></${Inner}></span>
+        <span class="what"><${Inner} to=${scopeAddress(one.scope) + range} go=${go}>${words.kind[one.scope.kind] ?? one.scope.kind} <bdi>${one.label}</bdi></${Inner}></span>
         <span class="aside"><bdi>${[one.account, one.scope.region].filter(Boolean).join(" · ")}</bdi></span>
       </li>`)}
     </ul>

@@ -470,4 +470,10 @@ const ja = {
 en.incident = INCIDENT_WORDS.en;
 ja.incident = INCIDENT_WORDS.ja;
 
-export const LANGUAGES = { en, ja };
+// Words are looked up by what addresses and events say: nothing but what stands above is found.
+const bare = (of) => {
+  for (const each of Object.values(of)) if (typeof each === "object" && !Array.isArray(each)) bare(each);
+  return Object.setPrototypeOf(of, null);
+};
+
+export const LANGUAGES = bare({ en, ja });

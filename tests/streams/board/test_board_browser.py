@@ -215,6 +215,39 @@ def test_names_of_events_are_text_everywhere(browser: Browser) -> None:
                 assert shown.wrong == [], "nothing was even tried, so nothing had to be refused"
 
 
+@pytest.mark.parametrize("name", ["__proto__", "constructor", "toString"])
+def test_an_address_with_words_of_the_language_of_scripts_is_an_address_like_others(
+    browser: Browser, board: BoardThread, name: str
+) -> None:
+    asked = ("lang", "look", "map&as", "incidents&verdict", "incidents&state", "incident", "wall", "every")
+    with Shown(browser, board.url) as shown:
+        for path in (*(f"{each}={name}" for each in asked), f"scope={name}:{name}", f"{name}=1"):
+            shown.page.goto(f"{board.url}/?{path}")
+            expect(shown.page.locator("#main h1, #main .tile, #main .wrong").first).to_be_visible()
+        assert [each for each in shown.wrong if "Failed to load resource" not in each] == []
+
+
+def test_names_that_nobody_sees_or_that_turn_what_stands_around_them_can_be_read(
+    browser: Browser, board: BoardThread
+) -> None:
+    read = """async (names) => {
+      const main = document.querySelector("script[type=module]").src;
+      const { legible } = await import(main.replace("main", "readable"));
+      return names.map(legible);
+    }"""
+    names = ["items", "\u200b", " \u00a0\u2800", "a\u202eb\u2066c\u2069", "ا\u200cب", "", "👩\u200d🚀"]
+    with Shown(browser, board.url) as shown:
+        said = shown.page.evaluate(read, names)
+        assert said == ["items", "U+200B", "U+0020 U+00A0 U+2800", "abc", "ا\u200cب", "", "👩\u200d🚀"]
+        wall = given("busy")
+        [first, *rest] = wall.incidents
+        scope: Any = first["scope"]
+        unseen = first | {"scope": scope | {"name": "\u200b"}}
+        board.show(replace(wall, incidents=[unseen, *rest]))
+        expect(shown.tile("open").get_by_role("link", name="U+200B")).to_be_visible()
+        board.show(given())
+
+
 def test_the_wall_is_red_for_pages_only_and_amber_for_what_somebody_works_on(browser: Browser) -> None:
     now = int(time.time())
     digest, silenced, page = (
