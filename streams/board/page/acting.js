@@ -1,6 +1,8 @@
 // What this browser may do, and doing it: each action shows the proof that the daemon gave this session.
 import { keep, kept } from "./kept.js";
 
+const LOST = [502, 504]; // a proxy has no answer of the daemon
+
 let known = null;
 let name = kept("who") ?? "";
 
@@ -23,10 +25,13 @@ export const forget = () => {
   known = null;
 };
 
-// Returns { said } or { error }; `result` is what became of the command, where the daemon says so.
+// Returns { said } or { error }; `result` is what became of the command, where the daemon says so, `unanswered` that
+// nobody knows.
 export const act = async (method, path, body = {}, again = true) => {
+  let sent = false;
   try {
     const { proof = "" } = await permission();
+    sent = true;
     const answer = await fetch(`/board/${path}`, {
       method,
       headers: { "Content-Type": "application/json", "X-Uneri-Proof": proof },
@@ -36,9 +41,10 @@ export const act = async (method, path, body = {}, again = true) => {
       forget(); // another tab signed in with another token
       return act(method, path, body, false);
     }
+    if (LOST.includes(answer.status)) return { error: `HTTP ${answer.status}`, unanswered: true };
     const said = await answer.json().catch(() => ({}));
     return answer.ok ? { said } : { error: said.error ?? `HTTP ${answer.status}`, result: said.said };
   } catch (error) {
-    return { error: String(error.message ?? error) };
+    return { error: String(error.message ?? error), unanswered: sent };
   }
 };

@@ -29,8 +29,9 @@ export class Acting extends Component {
       return false;
     }
     this.setState({ busy: true, said: null, wrong: null });
-    const { error, result } = await act(method, path, body);
-    this.setState(error ? { busy: false, wrong: said.failed(said.result[result] ?? error) } : { busy: false, said: said.done[what] });
+    const { error, result, unanswered } = await act(method, path, body);
+    const wrong = error && (unanswered ? said.unanswered : said.failed(said.result[result] ?? error));
+    this.setState(wrong ? { busy: false, wrong } : { busy: false, said: said.done[what] });
     done();
     return !error;
   }
@@ -109,12 +110,20 @@ export class IncidentActs extends Acting {
   }
 }
 
+const LONGEST = 1000; // characters of a memo
+
 // Memos with their authors, and a field for another one. `note` makes a body of what was typed, `fields` are more inputs,
 // `named` adds the field for the name.
 export class MemoBox extends Acting {
   async add(event) {
     event.preventDefault();
     const form = event.target;
+    const length = [...form.elements.text.value.replace(/\s+/g, " ").trim()].length;
+    if (length > LONGEST) {
+      const { words, figures } = this.props;
+      this.setState({ said: null, wrong: words.incident.memo.tooLong(figures.whole.format(LONGEST), figures.whole.format(length)) });
+      return;
+    }
     if (await this.go("note", "POST", "memos", this.props.note(form.elements))) form.elements.text.value = "";
   }
 
@@ -138,7 +147,7 @@ export class MemoBox extends Acting {
       ${this.acts &&
       html`<form onSubmit=${(event) => this.add(event)}>
         <label for="memo-text">${label}</label>
-        <textarea id="memo-text" name="text" rows="3" maxlength="1000" required></textarea>
+        <textarea id="memo-text" name="text" rows="3" required></textarea>
         ${fields} ${named && this.name(words)}
         <p class="buttons"><button type="submit" disabled=${busy}>${says.add}</button></p>
       </form>`}

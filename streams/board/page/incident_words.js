@@ -112,6 +112,7 @@ const en = {
       unsilence: "The snooze has ended.",
     },
     failed: (reason) => `Not done: ${reason}`,
+    unanswered: "There was no answer, so it may be done. Load the page again and look before you repeat it.",
     result: {
       over: "the incident has ended; a label or a memo still helps",
       past: "this time has passed already; choose a later one",
@@ -123,6 +124,7 @@ const en = {
     label: "What should the next one know?",
     label2: "What happened?",
     add: "Note",
+    tooLong: (most, length) => `A memo has at most ${most} characters, and this one has ${length}: shorten it, or link to the rest.`,
     remove: "Remove",
     removeOf: (by) => `Remove the memo of ${by}`,
     at: "At",
@@ -244,6 +246,7 @@ const ja = {
       unsilence: "スヌーズを解除しました。",
     },
     failed: (reason) => `実行できませんでした: ${reason}`,
+    unanswered: "応答がありませんでした。実行された可能性があります。再実行する前に、ページを再読み込みして結果を確認してください。",
     result: {
       over: "インシデントは終了しています。判定やメモは引き続き記録できます",
       past: "この時刻はすでに過ぎています。後の時刻を選んでください",
@@ -255,6 +258,7 @@ const ja = {
     label: "次回のために残すこと",
     label2: "何がありましたか",
     add: "メモを残す",
+    tooLong: (most, length) => `メモは${most}文字までです（現在${length}文字）。短くするか、残りはリンクにしてください。`,
     remove: "削除",
     removeOf: (by) => `${by}のメモを削除`,
     at: "日時",

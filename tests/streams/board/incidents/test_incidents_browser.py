@@ -214,7 +214,7 @@ def test_an_action_that_fails_says_so_in_one_line_and_loses_nothing(browser: Bro
         page.get_by_label("What should the next one know?").fill("so")
         board.stop()
         page.get_by_role("button", name="Note", exact=True).click()
-        expect(page.locator(".memos .wrong")).to_contain_text("Not done: ")
+        expect(page.locator(".memos .wrong")).to_contain_text("There was no answer, so it may be done.")
         expect(page.get_by_label("What should the next one know?")).to_have_value("so")
         board.start()
         page.get_by_role("button", name="Note", exact=True).click()
