@@ -137,7 +137,7 @@ export class ScopePage extends AskingPage {
     return html`<article class="scope">
       <header class="titled">
         <h1><span class="kind">${words.kind[of?.scope.kind ?? kind] ?? kind}</span> <bdi>${of?.label ?? name.join(":")}</bdi></h1>
-        ${of && html`<${State} of=${of} words=${words} />`}
+        ${of && of.end >= of.at && html`<${State} of=${of} words=${words} />`}
         <p class="aside"><bdi>${[of?.account, place.account !== of?.account && of?.scope.account, of?.scope.cloud, of?.scope.region].filter(Boolean).join(" · ")}</bdi></p>
       </header>
       ${error && html`<p class="tile empty" role="alert">${error}</p>`}

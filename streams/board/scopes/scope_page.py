@@ -139,7 +139,8 @@ class ScopeLink(msgspec.Struct, frozen=True):
 class ScopePage(msgspec.Struct, frozen=True, kw_only=True):
     """All that the page of a scope shows.
 
-    ``at`` is the end of the newest step. Point *i* of a curve is of the time from ``start + i * step``.
+    ``at`` is the end of the newest step. A range that ends before it has no verdicts and no limits: those are
+    of now. Point *i* of a curve is of the time from ``start + i * step``.
     """
 
     scope: dict[str, object]

@@ -77,7 +77,8 @@ class ScopePages:
         reader = RangeReader(view, at)
         series = index.scopes[scope]
         events = ScopeEvents(past, scope, shown.first, shown.end)
-        open_ = [one.incident for one in past.incidents if one.incident.end is None]
+        newest = shown.end >= at  # what is open, and what is left of a limit, is of now
+        open_ = [one.incident for one in past.incidents if one.incident.end is None and newest]
         verdicts, board = OpenVerdicts(open_), settings.board
         measures = ScopeMeasures(view, reader, step, scope, series.own)
         neighbours = Neighbourhood(view.names, reader, series, shown.end)
@@ -94,7 +95,7 @@ class ScopePages:
             step=grid.step,
             points=grid.steps,
             verdict=verdicts.worst(lambda other, _: other == scope),
-            limits=measures.limits(verdicts, board),
+            limits=measures.limits(verdicts, board) if newest else [],
             measures=measures.measures(
                 read, grid, shown.end, verdicts=verdicts, incidents=events.named(), settings=board
             ),

@@ -89,7 +89,7 @@ def page_given(asked: AskedScope, wall: Wall, *more: Scope) -> ScopePage | Found
         start=grid.first,
         step=grid.step,
         points=grid.steps,
-        verdict="spike" if busy else None,
+        verdict="spike" if busy and shown.end >= at else None,
         limits=[
             ScopeLimit(
                 measure="wcu", used=712.0, limit=1000.0, share=0.712, days_left=9.4, threshold="warning"

@@ -178,6 +178,16 @@ async def test_what_happened_is_named_and_leads_on(judged: Judged) -> None:
     assert caller.verdict is None
 
 
+async def test_a_range_that_has_passed_has_no_verdicts_and_limits_of_now(judged: Judged) -> None:
+    def until(end: int) -> AskedScope:
+        return AskedScope("table:items", (), AskedRange(since=str(AT - 3600), until=str(end)))
+
+    past = await page_of(judged, until(AT - 600), past=told())
+    assert (past.verdict, measured(past, "wcu").verdict, past.limits) == (None, None, [])
+    assert [one.id for one in past.incidents] == ["open"], "it began before the range ended"
+    assert (await page_of(judged, until(AT), past=told())).verdict == "spike"
+
+
 async def test_what_is_not_known_is_refused_with_one_line(judged: Judged) -> None:
     board = board_of(judged.place, judged.held)
     with pytest.raises(UnknownScopeError, match=r"no table orders is known here: /board/scopes\?like="):
