@@ -2,11 +2,12 @@
 import { addressOf } from "./address.js";
 import { Inner } from "./inner.js";
 import { Shape } from "./level.js";
+import { legible } from "./readable.js";
 import { calling, ScopeLink } from "./scope_link.js";
 import { html } from "./view.js";
 
-export const versioned = (one) => (one.version ? `${one.name} ${one.version}` : one.name);
-export const about = (scope) => (scope.from === undefined ? versioned(scope) : `${scope.from} → ${scope.to}`);
+export const versioned = (one) => legible(one.version ? `${one.name} ${one.version}` : one.name);
+export const about = (scope) => (scope.from === undefined ? versioned(scope) : `${legible(scope.from)} → ${legible(scope.to)}`);
 export const kind = (scope, words) => words.kind[scope.kind] ?? scope.kind;
 
 // People are called for a page; what is in the digest, silenced or held is listed, and leaves the wall quiet.
