@@ -1,13 +1,13 @@
 // Asks the daemon for the data of a page: once for every step, and what came last is what is shown.
 import { Component } from "./view.js";
 
-// Returns { said } or { error }; a session that has ended is { signedOut }.
+// Returns { said } or { error }, with `missing` where there is no such thing; a session that has ended is { signedOut }.
 export const ask = async (path, signal) => {
   try {
     const answer = await fetch(path, { signal });
     if (answer.status === 401 || answer.status === 403) return { signedOut: true };
     const said = await answer.json();
-    return answer.ok ? { said } : { error: said.error ?? `HTTP ${answer.status}` };
+    return answer.ok ? { said } : { error: said.error ?? `HTTP ${answer.status}`, missing: answer.status === 404 };
   } catch (error) {
     return { error: String(error.message ?? error) };
   }
@@ -38,9 +38,9 @@ export class AskingPage extends Component {
   async again() {
     this.asking?.abort();
     const asking = (this.asking = new AbortController());
-    const { said, error, signedOut } = await ask(this.path(this.props), asking.signal);
+    const { said, error, missing, signedOut } = await ask(this.path(this.props), asking.signal);
     if (asking.signal.aborted) return;
     if (signedOut) this.props.actions.signedOut();
-    else this.setState(error ? { error } : { said, error: null });
+    else this.setState(error ? { error, missing } : { said, error: null });
   }
 }

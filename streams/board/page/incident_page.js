@@ -135,8 +135,9 @@ export class IncidentPage extends AskingPage {
     return before.wall?.incidents !== this.props.wall?.incidents;
   }
 
-  render({ wall, place, figures, words, look, now, actions }, { said, error }) {
+  render({ wall, place, figures, words, look, now, actions }, { said, error: raw, missing }) {
     const { incident: says } = words;
+    const error = raw && missing ? says.notFound : raw;
     const back = html`<p class="back"><${Inner} to=${addressOf("incidents")} go=${actions.go}>← ${says.back}</${Inner}></p>`;
     if (!said) return html`<div class="list">${back}<p class=${error ? "wrong" : "loading"} role="status">${error ?? words.loading}</p></div>`;
     const of = said.incident;

@@ -12,10 +12,12 @@ from playwright.sync_api import Browser, Page, expect
 
 from alerting.commands.command import Command, CommandKind
 from detectors.model.scope import Scope
+from streams.board.wall.wall import WallAccount
 from tests.alerting.browser import chromium
 from tests.streams.board.board_client import OPERATE, READ, TOKENS
 from tests.streams.board.board_server import BoardThread
 from tests.streams.board.incidents.desk_given import GivenDesk, busy_desk, notice_of
+from tests.streams.board.service_map.map_given import map_given
 from tests.streams.board.shown import Shown
 from tests.streams.board.test_board_browser import AXE, CONTRASTS, SERIOUS, WIDTHS
 from tests.streams.board.wall_given import HOSTILE, wall_given
@@ -257,8 +259,11 @@ def test_an_incident_can_be_taken_along_and_one_that_is_forgotten_says_so(browse
         page.get_by_role("button", name="Copy as Markdown").click()
         expect(page.locator(".export [role=status]")).to_have_text("Copied.")
         expect(page.locator(".export textarea")).to_have_value(re.compile("^# .*items"))
-        page.goto(f"{board.url}/?incident=nothing")
-        expect(page.locator(".wrong")).to_contain_text("/incidents lists")
+        for missing in ("?incident=nothing", "?incident="):
+            page.goto(f"{board.url}/{missing}")
+            expect(page.locator(".wrong")).to_have_text(
+                "There is no such incident, or it ended more than 30 days ago."
+            )
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
@@ -293,3 +298,19 @@ def test_names_of_events_and_people_are_text_on_the_pages_of_incidents(browser: 
                     assert shown.page.evaluate(OVER) == 0, (path, width)
                 unknown = "404"  # this scope is in no history
                 assert [each for each in shown.wrong if unknown not in each] == []
+
+
+def test_names_of_256_characters_fit_every_screen(browser: Browser) -> None:
+    now, long = int(time.time()), "n" * 256
+    notice, wall, shown_map = notice_of("spike", now, "long"), wall_given("busy", now), map_given("busy", now)
+    primary = replace(notice.incident.primary, scope=Scope("table", "aws", long, long, long))
+    desk = GivenDesk([replace(notice, incidents=[replace(notice.incident, primary=primary)])], now)
+    wall = replace(wall, accounts=[WallAccount(long, "aws", long), *wall.accounts])
+    shown_map = replace(shown_map, nodes=[replace(one, label=long) for one in shown_map.nodes])
+    with BoardThread(wall, shown=shown_map, desk=desk) as board:
+        for path in ("map", "map&as=list", "incidents", "incident=long"):
+            with Shown(browser, f"{board.url}/?{path}") as shown:
+                expect(shown.page.locator("main").get_by_text(long).first).to_be_attached()
+                for width in WIDTHS:
+                    shown.page.set_viewport_size({"width": width, "height": 900})
+                    assert shown.page.evaluate(OVER) == 0, (path, width)
