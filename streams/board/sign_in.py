@@ -8,7 +8,7 @@ from aiohttp import web
 from streams.board.board_headers import UNKEPT
 from streams.board.json_answer import encoded, refused
 from streams.process.access import SESSIONS_LATER, Access
-from streams.process.request_body import BodyError, read_small
+from streams.process.request_body import NOT_UNDERSTOOD, BodyError, read_json
 
 _LARGEST: Final = 4096  # of a body, bytes
 
@@ -36,11 +36,11 @@ class SignIn:
         if request.content_type != "application/json":  # which a page of another origin cannot send
             return refused("send application/json", 415)
         try:
-            asked = msgspec.json.decode(await read_small(request, _LARGEST), type=SignInBody)
+            asked = await read_json(request, _LARGEST, SignInBody)
         except BodyError as error:
+            if error.reason == NOT_UNDERSTOOD:
+                return refused('send {"token": "…"}', 400)  # without repeating what may be one
             return refused(str(error), error.status)
-        except msgspec.MsgspecError:
-            return refused('send {"token": "…"}', 400)  # without repeating what may be one
         done = web.Response(status=204, headers=UNKEPT)
         if self._access.sessions.needed:
             if self._access.sessions.waiting:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 from aiohttp import web
@@ -12,7 +12,7 @@ from alerting.commands.answer import Answer, CommandResult
 from alerting.commands.command import Command
 from alerting.pipeline.pipeline import Pipeline
 from streams.process.access import is_trusted
-from streams.process.request_body import BodyError, read_small
+from streams.process.request_body import Body, BodyError, read_json
 
 ELSEWHERE: Final = {"error": "this process does not notify; ask the one with the role notify"}
 UNKNOWN: Final = {
@@ -23,8 +23,6 @@ ANONYMOUS: Final = "a user at the terminal"
 BY: Final = 80  # characters kept of a name
 _STATUS: Final = {CommandResult.DONE: 200, CommandResult.REPEATED: 200, CommandResult.UNKNOWN: 404}
 _LARGEST: Final = 64 * 1024  # of a body, bytes
-
-Body = TypeVar("Body")
 
 
 class NoAnswerError(Exception):
@@ -103,14 +101,12 @@ class CommandRoutes:
         """
         self.check(request)
         try:
-            return msgspec.json.decode(await read_small(request, _LARGEST), type=kind)
+            return await read_json(request, _LARGEST, kind)
         except BodyError as error:
             answer = json_answer({"error": str(error)}, error.status)
             if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
                 answer.headers["Retry-After"] = "1"
             raise RouteError(answer) from None
-        except msgspec.MsgspecError as error:
-            raise RouteError(json_answer({"error": str(error)}, 400)) from None
 
     async def give(self, command: Command, said: Callable[[Answer], dict[str, object]]) -> web.Response:
         """Execute a command; answer with its result and what else is ``said`` of it.

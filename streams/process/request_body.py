@@ -2,12 +2,19 @@
 
 import asyncio
 from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple, Self, TypeVar
 
+import msgspec
 from aiohttp import web
 
 SMALL: Final = 4 * 1024 * 1024
 """Bodies up to this size have memory of their own, which larger ones cannot take."""
+
+
+Body = TypeVar("Body")
+
+NOT_UNDERSTOOD: Final = "not_understood"
+"""Reason of a body that has arrived, and is something else than was expected."""
 
 
 class BodyError(Exception):
@@ -239,3 +246,29 @@ async def read_small(request: web.Request, most: int, seconds: float = 20.0) -> 
     with request.app[SMALL_BODIES].enter() as stay:
         await stay.receive(request, most, Patience(idle=seconds, longest=seconds))
         return stay.take()
+
+
+async def read_json(request: web.Request, most: int, kind: type[Body]) -> Body:
+    """Return the decoded body of a request of a person or their browser.
+
+    Parameters
+    ----------
+    request
+        Nothing of its body was read.
+    most
+        Largest size, bytes.
+    kind
+        What it must be.
+
+    Raises
+    ------
+    BodyError
+        When it does not arrive, or is something else.
+    """
+    body = await read_small(request, most)
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except UnicodeDecodeError:  # which msgspec does not make one of its own errors
+        raise BodyError("the body is not valid UTF-8; send JSON in UTF-8", 400, NOT_UNDERSTOOD) from None
+    except msgspec.MsgspecError as error:
+        raise BodyError(str(error), 400, NOT_UNDERSTOOD) from None

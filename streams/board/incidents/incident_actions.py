@@ -30,7 +30,7 @@ from streams.notify.command_routes import BY, Handler, RouteError, refusing
 from streams.notify.incident_export import ExportError
 from streams.notify.memo_routes import MemoBody, wrong_in
 from streams.process.access import PROOF, Access
-from streams.process.request_body import BodyError, read_small
+from streams.process.request_body import BodyError, read_json
 from streams.process.tokens import AccessScope
 
 SOMEBODY: Final = "somebody at the board"
@@ -212,14 +212,12 @@ class IncidentActions:
             said = f"{PROOF} is missing, or not that of this session; load the page again"
             raise RouteError(self._access.refuse("proof", 403, said))
         try:
-            asked = msgspec.json.decode(await read_small(request, _LARGEST), type=kind)
+            asked = await read_json(request, _LARGEST, kind)
         except BodyError as error:
             answer = refused(str(error), error.status)
             if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
                 answer.headers["Retry-After"] = "1"
             raise RouteError(answer) from None
-        except msgspec.MsgspecError as error:
-            raise RouteError(refused(str(error), 400)) from None
         if _OF_SLACK.fullmatch(asked.by.strip()):
             said = "this name looks like an id of Slack, which would name somebody else; write a name"
             raise RouteError(refused(said, 400))
