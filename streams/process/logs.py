@@ -4,13 +4,16 @@ Both forms have the same keys: ``timestamp``, ``level``, ``logger``, ``event``, 
 (docs/logs.md).
 """
 
+import io
+import json
 import logging
+import re
 import sys
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import structlog
-from structlog.typing import EventDict, Processor
+from structlog.typing import EventDict, ExcInfo, Processor
 
 from config.settings import LogSettings
 
@@ -29,6 +32,9 @@ NOISY = (
 )
 
 _FIRST: Final = ("timestamp", "level", "logger", "event")
+
+# What a terminal obeys instead of showing it (C0, DEL, C1), and what turns or breaks a line.
+_UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def configure_logs(settings: LogSettings | None = None, *, level: str | None = None) -> None:
@@ -76,11 +82,12 @@ def _log_uncaught(kind: type[BaseException], error: BaseException, trace: Traceb
 def _for_people() -> list[Processor]:
     return [
         _on_one_line,
+        _escaped,
         structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(),
             pad_event_to=0,
             # no values of variables: they may be tokens, or what a sender sent
-            exception_formatter=structlog.dev.plain_traceback,
+            exception_formatter=_traceback,
         ),
     ]
 
@@ -90,7 +97,7 @@ def _for_programs() -> list[Processor]:
     return [
         structlog.processors.format_exc_info,
         _ordered,
-        structlog.processors.JSONRenderer(ensure_ascii=False),
+        structlog.processors.JSONRenderer(_json),
     ]
 
 
@@ -101,3 +108,24 @@ def _on_one_line(_logger: Any, _method: str, event: EventDict) -> EventDict:
 
 def _ordered(_logger: Any, _method: str, event: EventDict) -> EventDict:
     return {key: event[key] for key in _FIRST if key in event} | dict(event)
+
+
+def _escaped(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Escape what a sender put into a name or a path: lists are shown escaped anyway, strings as they are."""
+    return {key: _shown(value) if isinstance(value, str) else value for key, value in event.items()}
+
+
+def _shown(text: str) -> str:
+    return _UNSEEN.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
+
+
+def _traceback(out: TextIO, error: ExcInfo) -> None:
+    plain = io.StringIO()
+    structlog.dev.plain_traceback(plain, error)
+    out.write("\n".join(_shown(line) for line in plain.getvalue().split("\n")))
+
+
+def _json(value: object, **options: Any) -> str:
+    """Return JSON that says the same, without a character that a terminal obeys."""
+    written = json.dumps(value, ensure_ascii=False, **options)
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found.group()):04x}", written)

@@ -85,3 +85,31 @@ def test_what_is_below_the_level_is_not_logged_and_what_ends_a_daemon_always_is(
 def test_the_log_has_two_forms_and_four_levels() -> None:
     settings = load_settings(None, "log: {format: json, level: debug}\n")
     assert (settings.log.format, settings.log.level) == ("json", "debug")
+
+
+SENT = """
+import sys
+import structlog
+from config.settings import LogSettings
+from streams.process.logs import configure_logs
+configure_logs(LogSettings(format=sys.argv[1]))
+log = structlog.get_logger("uneri.test")
+sent = "a\\x1b]0;title\\x07\\x00\\x9b2J\\u202eb\\nc"
+try:
+    raise ValueError(sent)
+except ValueError:
+    log.exception(sent, path=sent, paths=[sent])
+"""
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_what_a_sender_wrote_never_reaches_the_terminal_as_a_command(form: str) -> None:
+    done = subprocess.run([sys.executable, "-c", SENT, form], capture_output=True, check=True)
+    said = done.stderr.decode()
+    assert not re.findall("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", said)
+    if form == "json":
+        sent = "a\x1b]0;title\x07\x00\x9b2J\u202eb\nc"
+        one = json.loads(said)
+        assert (one["event"], one["path"], one["paths"]) == (sent, sent, [sent]), "nothing is lost"
+    else:
+        assert r"path=a\x1b]0;title\x07\x00\x9b2J\u202eb\nc" in said
