@@ -156,6 +156,7 @@ export class ScopePage extends AskingPage {
               ${of.measures[0]?.curve.most.length > 0 && html`<li><i class="k-extremes"></i>${words.scope.extremes}</li>`}
             </ul>
           </div>
+          ${of.since > of.first && html`<p class="note">${words.scope.noDataBefore(figures.date.format(of.since * 1000))}</p>`}
           ${of.measures.length === 0 && html`<p class="note">${words.scope.noMeasures}</p>`}
           <div class="tiles charts">${of.measures.map((one) => html`<${Measure} of=${one} page=${of} key=${one.measure} ...${common} />`)}</div>
         </section>

@@ -140,7 +140,8 @@ class ScopePage(msgspec.Struct, frozen=True, kw_only=True):
     """All that the page of a scope shows.
 
     ``at`` is the end of the newest step. A range that ends before it has no verdicts and no limits: those are
-    of now. Point *i* of a curve is of the time from ``start + i * step``.
+    of now. ``since`` is where the history begins, at the earliest. Point *i* of a curve is of the time from
+    ``start + i * step``.
     """
 
     scope: dict[str, object]
@@ -150,6 +151,7 @@ class ScopePage(msgspec.Struct, frozen=True, kw_only=True):
     range: str  # the name of the range; empty where from and to were given
     first: int
     end: int
+    since: int | None = None
     start: int
     step: int
     points: int

@@ -16,6 +16,7 @@ from streams.board.scopes.scope_measures import ScopeMeasures
 from streams.board.scopes.scope_neighbours import Neighbourhood
 from streams.board.scopes.scope_page import FoundScopes, ScopePage
 from streams.board.scopes.scope_range import ShownRange
+from streams.store.history_files import MINUTES, TENS
 from streams.store.history_view import HistoryView
 
 
@@ -91,6 +92,7 @@ class ScopePages:
             range=shown.name,
             first=shown.first,
             end=shown.end,
+            since=_beginning(view),
             start=grid.first,
             step=grid.step,
             points=grid.steps,
@@ -107,3 +109,8 @@ class ScopePages:
             examples=events.examples(),
             links=events.links(),
         )
+
+
+def _beginning(view: HistoryView) -> int | None:
+    reaches = (view.reach(resolution) for resolution in (MINUTES, TENS))
+    return min((reach.first for reach in reaches if reach is not None), default=None)

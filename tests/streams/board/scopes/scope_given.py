@@ -86,6 +86,7 @@ def page_given(asked: AskedScope, wall: Wall, *more: Scope) -> ScopePage | Found
         range=shown.name,
         first=shown.first,
         end=shown.end,
+        since=at - 500 * DAY if shown.end >= at else shown.first + 3600,
         start=grid.first,
         step=grid.step,
         points=grid.steps,

@@ -264,6 +264,7 @@ async def test_more_calls_and_more_per_call_are_told_apart(tmp_path: Path) -> No
     )
     page = await board_of(tmp_path, Segments(1)).scope(over("1w"))
     assert isinstance(page, ScopePage)
+    assert page.since == AT // WEEK * WEEK
     functions = {one.label: one.amounts["wcu"] for one in kinds(page.callers)["function"].neighbours}
     calls, each = functions["more-calls"], functions["more-each"]
     assert (calls.value, calls.before, calls.calls, calls.calls_before) == (1.0, 0.5, 1.0, 0.5)

@@ -99,6 +99,7 @@ def test_ranges_are_addresses_and_links_keep_them(browser: Browser, board: Board
         opened(shown)
         expect(page.get_by_label("from")).to_have_value("2025-11-20T09:00")
         expect(page.locator("[data-state]")).to_have_count(0)  # that would be the state of now
+        expect(page.get_by_text("There are no data before Nov 20, 10:00.")).to_be_visible()
         assert shown.wrong == []
 
 
