@@ -176,7 +176,7 @@ def _note(text: str) -> SlashRequest:
     _, which, rest = (*text.split(None, 2), "", "")[:3]
     named, scope = unicodedata.normalize("NFKC", which), ""
     if (now := named.lower() in _NOW) and (found := _TOKEN.match(rest)) is not None:
-        scope = scope_in(_unquoted(found))
+        scope = scope_in(" ".join(memo_text(_unquoted(found)).split()))
         rest = rest[found.end() :] if scope else rest
     kept = memo_text(rest)
     if not now and not _ID.fullmatch(named):

@@ -1,5 +1,7 @@
 """Memos by HTTP, for commands on the same machine or with a token: list, add, remove."""
 
+from typing import Final
+
 import msgspec
 from aiohttp import web
 
@@ -7,11 +9,13 @@ from alerting.commands.answer import Answer
 from alerting.commands.command import Command, CommandKind
 from alerting.commands.memo import LONGEST, memo_text
 from alerting.incidents.notice import identify
+from alerting.words.mrkdwn import clean
 from config.sections.validators import scope_name
 from streams.notify.command_routes import ANONYMOUS, BY, UNKNOWN, CommandRoutes, json_answer, refusing
-from streams.process.times import LATEST
 
 LONGEST_SCOPE = 200  # characters
+_AHEAD: Final = 86_400  # seconds; a memo further ahead would be the newest one for as long
+_BACK: Final = 400 * 86_400  # seconds: 13 months, which is what a board can show
 
 
 class MemoBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -22,6 +26,10 @@ class MemoBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     at: int | None = None  # epoch seconds
     scope: str = ""  # with ``at``: kind:name
     by: str = ""
+
+    def __post_init__(self) -> None:
+        """Keep of the scope what people see, as of the text."""
+        self.scope = clean(self.scope)
 
 
 class MemoRoutes(CommandRoutes):
@@ -50,9 +58,10 @@ class MemoRoutes(CommandRoutes):
     async def _note(self, request: web.Request) -> web.Response:
         asked = await self.body(request, MemoBody)
         text = memo_text(asked.text)
-        if (wrong := wrong_in(asked, text)) is not None:
+        now = int(self._now())
+        if (wrong := wrong_in(asked, text, now)) is not None:
             return json_answer({"error": wrong}, 400)
-        now, by = int(self._now()), asked.by[:BY] or ANONYMOUS
+        by = asked.by[:BY] or ANONYMOUS
         command = Command(
             id=identify("memo", now, by, asked.incident, asked.at, asked.scope, text),
             kind=CommandKind.NOTE,
@@ -73,14 +82,17 @@ class MemoRoutes(CommandRoutes):
         return await self.give(Command(id=key, kind=CommandKind.FORGET, at=at, by=by, incident=name), _said)
 
 
-def wrong_in(asked: MemoBody, text: str) -> str | None:
+def wrong_in(asked: MemoBody, text: str, now: int) -> str | None:
     """Return what is wrong with a body, and the remedy; None if nothing is."""
     wrong = {
         "say of which incident, or at which time; one of the two": (asked.incident is None)
         == (asked.at is None),
         "a memo on an incident has no scope of its own; leave it out": asked.at is None and bool(asked.scope),
-        "the time is not between the years 1970 and 2100; give epoch seconds": asked.at is not None
-        and not 0 <= asked.at < LATEST,
+        "the time is more than a day ahead; note it when it is nearer": asked.at is not None
+        and asked.at > now + _AHEAD,
+        "the time is more than 13 months back, where no board shows it; give a later one, in epoch seconds": (
+            asked.at is not None and asked.at < now - _BACK
+        ),
         "write what to note": not text,
         f"a memo holds up to {LONGEST:,} characters, this has {len(text):,}; shorten it": len(text) > LONGEST,
         f"a scope has at most {LONGEST_SCOPE} characters; shorten it": len(asked.scope) > LONGEST_SCOPE,

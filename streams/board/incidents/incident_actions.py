@@ -175,7 +175,7 @@ class IncidentActions:
     async def _note(self, request: web.Request) -> web.Response:
         asked = await self._asked(request, MemoBody)
         text = memo_text(asked.text)
-        if (wrong := wrong_in(asked, text)) is not None:
+        if (wrong := wrong_in(asked, text, int(self._now()))) is not None:
             return refused(wrong, 400)
         return await self._give(
             request,

@@ -37,6 +37,7 @@ from alerting.words.phrases import Phrases
         ("NOTE  a1b2\n  two\n  lines ", NoteRequest("two\nlines", "a1b2")),
         ("note now a game day", NoteRequest("a game day", None)),
         ("note now table:items moves", NoteRequest("moves", None, "table:items")),
+        ("note now table:it\u202eems\x07 moves", NoteRequest("moves", None, "table:items")),
         ('note now route:"POST /items/{id}" moves', NoteRequest("moves", None, "route:POST /items/{id}")),
         ("note now https://wiki.example.com/day", NoteRequest("https://wiki.example.com/day", None)),
         ("note now note: bring cake", NoteRequest("note: bring cake", None)),

@@ -2,6 +2,7 @@
 
 import asyncio
 import getpass
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -33,13 +34,14 @@ class Daemon:
         self.pipeline: Pipeline | None = Pipeline(Settings())
         self.pipeline.feed([opened("feed-1", fingerprint="kind"), opened("feed-2")], T0)
         self.url = ""
+        self.now = float(T0 + 60)
 
     async def command(self, command: Command) -> Answer:
         assert self.pipeline is not None
         return self.pipeline.command(command)
 
     def web(self, **more: Any) -> HttpServer:
-        routes = MemoRoutes(lambda: self.pipeline, self.command, now=lambda: T0 + 60).routes()
+        routes = MemoRoutes(lambda: self.pipeline, self.command, now=lambda: self.now).routes()
         shown = incidents_route(lambda: self.pipeline, lambda: Links(LinksSettings()))
         return HttpServer("127.0.0.1:0", dict, lambda: None, CollectorRegistry(), [*routes, shown], **more)
 
@@ -85,19 +87,48 @@ async def test_a_memo_is_removed_by_the_first_characters_of_its_id(daemon: Daemo
 
 
 async def test_a_memo_is_kept_on_the_timeline(daemon: Daemon) -> None:
-    at = ("--at", "2026-01-31T09:00:00+09:00")
+    at = ("--at", "2025-10-01T09:00:00+09:00")
     assert await daemon.run("memos") == (0, ["none"])
-    said = (0, ["noted at 2026-01-31 00:00:00 UTC"])
+    said = (0, ["noted at 2025-10-01 00:00:00 UTC"])
     assert await daemon.run("note", *at, "a game day") == said
     assert await daemon.run("note", *at, "--scope", "route:POST /items/{id}", "it moves") == said
     assert await daemon.run("memos") == (
         0,
         [
-            f"2026-01-31 00:00:00 UTC  by {ME}: a game day",
-            f"2026-01-31 00:00:00 UTC  route:POST /items/{{id}}  by {ME}: it moves",
+            f"2025-10-01 00:00:00 UTC  by {ME}: a game day",
+            f"2025-10-01 00:00:00 UTC  route:POST /items/{{id}}  by {ME}: it moves",
         ],
     )
+    daemon.now = time.time()
     assert (await daemon.run("note", "--at", "now", "so"))[0] == 0
+
+
+DAY = 86_400
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        (T0 + 60 + DAY + 1, "more than a day ahead"),
+        (4_070_908_800, "more than a day ahead"),
+        (T0 - 401 * DAY, "more than 13 months back"),
+        (0, "more than 13 months back"),
+    ],
+)
+async def test_a_memo_that_no_board_would_show_at_its_time_is_refused(
+    daemon: Daemon, at: int, said: str
+) -> None:
+    code, lines = await daemon.run("note", "--at", str(at), "a game day")
+    assert (code, len(lines)) == (1, 1)
+    assert said in lines[0]
+    for kept in (T0 + 60 + DAY, T0 - 399 * DAY):
+        assert (await daemon.run("note", "--at", str(kept), "a game day"))[0] == 0
+
+
+async def test_nothing_unseen_is_kept_of_the_scope_of_a_memo(daemon: Daemon) -> None:
+    asked = {"text": "so", "at": T0, "scope": "table:it\x1b\u202eems\x07"}
+    async with ClientSession() as session, session.post(f"{daemon.url}/memos", json=asked) as answer:
+        assert (await answer.json())["memo"]["scope"] == "table:items"
 
 
 async def test_the_incidents_that_programs_read_have_their_memos(daemon: Daemon) -> None:
