@@ -117,9 +117,12 @@ async def _in_thread(function: Callable[..., None], *arguments: Any) -> None:
 async def _send(request: web.Request, archive: Path) -> web.StreamResponse:
     size = (await asyncio.to_thread(archive.stat)).st_size
     response = web.StreamResponse(headers={"Content-Type": "application/zstd", "Content-Length": str(size)})
-    await response.prepare(request)
-    with await asyncio.to_thread(archive.open, "rb") as file:
-        while data := await asyncio.to_thread(file.read, _SENT):
-            await response.write(data)
-    await response.write_eof()
+    try:
+        await response.prepare(request)
+        with await asyncio.to_thread(archive.open, "rb") as file:
+            while data := await asyncio.to_thread(file.read, _SENT):
+                await response.write(data)
+        await response.write_eof()
+    except ConnectionError:
+        log.warning("whoever asked for the state left before all of it was sent")
     return response

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -17,6 +18,7 @@ from streams.cli.state import export_state, import_state
 from streams.engine.checkpoint import Checkpoint
 from streams.local.daemon import LocalDaemon
 from streams.local.sqlite_store import SqliteStore
+from streams.local.state_export import StateExport
 from streams.process.state_archive import members_of
 from streams.simulate.scenario_load import load_scenario
 from streams.simulate.simulation import Simulation
@@ -238,6 +240,38 @@ async def test_who_may_take_the_state(tmp_path: Path) -> None:
             url, data=b"{}", headers={**json_, "Origin": "https://example.com"}
         ) as answer:
             assert answer.status == 403
+
+
+def exports_in(folder: Path) -> list[Path]:
+    return list(folder.glob("*.export*"))
+
+
+async def test_whoever_leaves_before_the_state_is_sent_leaves_one_line_and_no_traceback(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, left = asyncio.Event(), asyncio.Event()
+    make = StateExport.make
+
+    async def slow(self: StateExport) -> Path:
+        archive = await make(self)
+        begun.set()
+        await left.wait()
+        return archive
+
+    monkeypatch.setattr(StateExport, "make", slow)
+    async with running(tmp_path) as daemon:
+        _, writer = await asyncio.open_connection("127.0.0.1", daemon.port)
+        head = f"Host: 127.0.0.1:{daemon.port}\r\nContent-Type: application/json\r\nContent-Length: 2"
+        writer.write(f"POST /state HTTP/1.1\r\n{head}\r\n\r\n{{}}".encode())
+        await begun.wait()
+        writer.transport.abort()
+        server = daemon._web._runner.server
+        while server is not None and any(one.transport is not None for one in server.connections):
+            await asyncio.sleep(0.01)
+        left.set()
+        while exports_in(tmp_path):
+            await asyncio.sleep(0.01)
+    assert [one for one in caplog.records if one.exc_info or one.levelno >= logging.ERROR] == []
 
 
 def test_a_daemon_that_does_not_run_is_said_in_one_line(
