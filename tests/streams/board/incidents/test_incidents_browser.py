@@ -22,6 +22,11 @@ from tests.streams.board.shown import Shown
 from tests.streams.board.test_board_browser import AXE, CONTRASTS, SERIOUS, WIDTHS
 from tests.streams.board.wall_given import HOSTILE, wall_given
 
+OVERLAID = """
+() => [...document.querySelectorAll(".tick small")].map((one) => one.getBoundingClientRect())
+  .filter((box) => box.width > 0)
+  .filter((box, place, all) => place > 0 && box.left < all[place - 1].right).length
+"""
 OVER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -298,6 +303,12 @@ def test_names_of_events_and_people_are_text_on_the_pages_of_incidents(browser: 
                     assert shown.page.evaluate(OVER) == 0, (path, width)
                 unknown = "404"  # this scope is in no history
                 assert [each for each in shown.wrong if unknown not in each] == []
+
+
+def test_the_days_of_the_timeline_leave_each_other_room_on_a_phone(browser: Browser) -> None:
+    with busy() as board, Shown(browser, f"{board.url}/?incidents&lang=ja", size=(390, 900)) as shown:
+        expect(shown.page.locator(".tick small").first).to_be_visible()
+        assert shown.page.evaluate(OVERLAID) == 0
 
 
 def test_names_of_256_characters_fit_every_screen(browser: Browser) -> None:
