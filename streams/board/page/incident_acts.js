@@ -80,7 +80,7 @@ export class IncidentActs extends Acting {
       <h2 id="acts" class="label">${says.title}</h2>
       ${silences.map(
         (one) => html`<p class="held" key=${one.id}>
-          <bdi>${says.held(one.until ? `${until(figures.moment(one.until, now))} ` : "", one.by)}</bdi>
+          <bdi>${says.held(says.heldAs[one.ask] ?? says.heldAs.snooze, one.until ? until(figures.moment(one.until, now)) : says.whileItLasts, one.by)}</bdi>
           ${this.acts && button(says.endSnooze, () => this.go("unsilence", "DELETE", `silences/${encodeURIComponent(one.id)}`), "plain")}
         </p>`,
       )}

@@ -86,13 +86,16 @@ def test_an_action_is_seen_at_once_on_every_open_board_with_who_did_it(browser: 
         expect(wall.page.locator(".ack")).to_have_text("acknowledged by mika")
         page.get_by_role("button", name="1 hour").click()
         for each in (mine, theirs):
-            expect(each.page.locator(".held")).to_contain_text("by mika")
+            expect(each.page.locator(".held")).to_have_text(re.compile(r"Snoozed until .+, by mika"))
         theirs.page.get_by_role("button", name="End the snooze").click()
         expect(theirs.page.locator(".acts .wrong")).to_contain_text("Write your name first")
         call_me(theirs.page, "jun")
         theirs.page.get_by_role("button", name="End the snooze").click()
         expect(page.locator(".held")).to_have_count(0)
         page.get_by_role("button", name="Not an anomaly").click()
+        expect(page.locator(".held")).to_have_text(
+            re.compile("Not an anomaly: silent as long as it lasts, by mika")
+        )
         expect(theirs.page.locator(".marks")).to_contain_text("not an anomaly, says mika")
         page.get_by_role("button", name="all like it").click()
         page.get_by_label("until the morning of").fill("2020-01-01")
