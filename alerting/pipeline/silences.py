@@ -69,7 +69,7 @@ class Silences:
         return Hold(stage=self.name, reason=self._reason(last), until=last.until)
 
     def add(self, command: Command) -> Silence:
-        """Add the silence of a command; return it."""
+        """Add the silence of a command, in the place of what the same person asked before; return it."""
         made = Silence(
             id=command.id,
             kind=command.kind,
@@ -79,6 +79,8 @@ class Silences:
             by=command.by,
             why=command.why,
         )
+        for earlier in self._replaced_by(made):
+            self.remove(earlier)
         self._commands[made.id] = command
         if made.incident is None:
             self._made[made.id] = made
@@ -134,6 +136,18 @@ class Silences:
         for one in (*self._configured, *self._made.values()):
             if one.matches(tracked):
                 yield one
+
+    def _replaced_by(self, made: Silence) -> list[Silence]:
+        """Return what holds the same incident no longer than this one, asked by the same person.
+
+        So whoever presses a button again and again has one silence to end, not many.
+        """
+        return [
+            one
+            for one in self._snoozed.get(made.incident or "", {}).values()
+            if (one.kind, one.by) == (made.kind, made.by)
+            and (made.until is None or (one.until is not None and one.until <= made.until))
+        ]
 
     def _by_commands(self) -> Iterator[Silence]:
         yield from self._made.values()

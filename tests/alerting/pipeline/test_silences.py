@@ -192,3 +192,21 @@ def test_of_many_held_incidents_only_the_first_keep_the_trace_of_their_chart(
     one.feed([opened(name, primary=table_finding()) for name in "abcd"], T0)
     told = one.feed([], UNTIL)
     assert [each.notice.incident.primary.trace is not None for each in told] == [True, True, False, False]
+
+
+def test_the_same_ask_of_the_same_person_again_is_one_silence_not_many() -> None:
+    one = pipeline()
+    one.feed([opened()], T0)
+    for second in range(6):
+        at = T0 + second
+        one.command(press(CommandKind.SNOOZE, "a", at, until=at + 3600))
+        one.command(press(CommandKind.EXPECTED, "a", at))
+    held = [silence for silence in one.silences() if silence.incident == "a"]
+    assert [(each.kind, each.until) for each in held] == [
+        (CommandKind.SNOOZE, T0 + 5 + 3600),
+        (CommandKind.EXPECTED, None),
+    ]
+    one.command(press(CommandKind.SNOOZE, "a", T0 + 6, until=T0 + 60))
+    assert len(one.silences()) == 3, "a shorter one does not end what was asked for longer"
+    one.command(press(CommandKind.SNOOZE, "a", T0 + 7, by="U2", until=T0 + 7 + 3600))
+    assert len(one.silences()) == 4, "another person's is their own"
