@@ -44,7 +44,7 @@ SETTINGS = Settings(
 class Demo:
     """Runs one scenario through the engine; shows its messages, and all of it on a board if there is one."""
 
-    def __init__(self, console: Console, pause: float, board: DemoBoard | None) -> None:
+    def __init__(self, console: Console, pause: float, board: DemoBoard | None = None) -> None:
         self._console = console
         self._board = board
         self._pause = pause  # seconds of wall time per hour of the last day
