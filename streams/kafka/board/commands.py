@@ -46,6 +46,15 @@ class GivenAnswer(msgspec.Struct, frozen=True, tag="answer"):
 _decode: Final = msgspec.msgpack.Decoder(GivenCommand | GivenAnswer).decode
 
 
+def said_in(value: bytes | None) -> GivenCommand | GivenAnswer | None:
+    """Return what a record says; None, with a warning, if it is no such record."""
+    try:
+        return None if value is None else _decode(value)
+    except msgspec.DecodeError as error:
+        log.warning("a record of the commands topic cannot be read, and is left out", reason=str(error))
+        return None
+
+
 class CommandSender:
     """Passes commands on, and waits for their answers.
 
@@ -112,14 +121,14 @@ class CommandSender:
                     await consumer.position(place)  # what is asked for from now on is answered behind it
                     while True:
                         for record in await some(consumer, place):
-                            self._hear(_decode(record.value))
+                            self._hear(said_in(record.value))
             except KafkaError as error:
                 log.debug("answers to commands cannot be read", reason=repr(error))
             finally:
                 self._producer = None
             await asyncio.sleep(RETRY_SECONDS)
 
-    def _hear(self, said: GivenCommand | GivenAnswer) -> None:
+    def _hear(self, said: GivenCommand | GivenAnswer | None) -> None:
         if isinstance(said, GivenAnswer):
             waiting = self._waiting.get(said.command)
             if waiting is not None and not waiting.done():
@@ -170,7 +179,7 @@ class CommandTaker:
             await self._answer(command, producer)
         while True:
             for record in await some(consumer, self._place):
-                said = _decode(record.value)
+                said = said_in(record.value)
                 if isinstance(said, GivenCommand):
                     await self._answer(said.command, producer)
 
@@ -183,10 +192,10 @@ class CommandTaker:
         open_: dict[str, Command] = {}
         while await consumer.position(self._place) < end:
             for record in await some(consumer, self._place):
-                said = _decode(record.value)
+                said = said_in(record.value)
                 if isinstance(said, GivenCommand):
                     open_[said.command.id] = said.command
-                else:
+                elif said is not None:
                     open_.pop(said.command, None)
         return list(open_.values())
 
