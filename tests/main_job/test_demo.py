@@ -18,12 +18,15 @@ UNERI = Path(sys.executable).with_name("uneri")
 
 
 def test_the_demo_pages_once_about_the_hammered_table_and_shows_it_on_the_board(tmp_path: Path) -> None:
+    # tests that were started in the background ignore what Ctrl-C sends, and so does what they start
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     demo = subprocess.Popen(
         [UNERI, "demo", "--board", "--out", tmp_path / "out"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
+    signal.signal(signal.SIGINT, before)
     patience = threading.Timer(400, demo.kill)
     patience.start()
     try:
@@ -42,7 +45,7 @@ def test_the_demo_pages_once_about_the_hammered_table_and_shows_it_on_the_board(
     finally:
         patience.cancel()
         demo.kill()
-        demo.wait()
+        demo.communicate()
     hold_to_the_terminal(shown)
     assert f"The wall is red now: {named[0]}" in shown
     assert (tmp_path / "out" / "spike-items.png").read_bytes().startswith(b"\x89PNG")
