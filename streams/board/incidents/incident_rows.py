@@ -134,7 +134,7 @@ def _row(tracked: TrackedIncident, memos: int) -> ListedIncident:
         state=incident.state,
         sent=tracked.sent,
         start=incident.start,
-        end=incident.end if tracked.ended_at is None or incident.end is not None else tracked.ended_at,
+        end=incident.end,
         scope=primary.about.to_json(),
         measure=primary.measure.value,
         observed=primary.observed,
