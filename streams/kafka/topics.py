@@ -166,18 +166,26 @@ def setup_topics(settings: Settings, *, inputs: bool = False) -> list[str]:
     wanted = needed(kafka) | (dict.fromkeys(others, _of_requests()) if inputs else {})
     with _admin(kafka) as admin:
         present = _partitions(admin)
+        created = {
+            name: _created(admin, name, partitions, config, kafka)
+            for name, (partitions, config) in wanted.items()
+            if name not in present
+        }
+        await_shown(admin, created.keys())
+        if None in created.values():
+            shown = _partitions(admin)
+            present |= {name: shown[name] for name, line in created.items() if line is None and name in shown}
         lines = [
             _verified(name, kafka, present[name])
             if name in present
-            else _created(admin, name, partitions, config, kafka)
-            for name, (partitions, config) in wanted.items()
+            else created[name] or f"{name}: already exists"
+            for name in wanted
         ]
         if not inputs:
             lines += [
                 _verified(name, kafka, present[name]) if name in present else f"{name}: {LEFT_TO_OTHERS}"
                 for name in others
             ]
-        await_shown(admin, wanted.keys() - present.keys())
         name = Topics.of(kafka).dead_letters
         if name in present and "compact" not in _setting(admin, name, "cleanup.policy", "compact"):
             lines.append(_compacted(admin, name))
@@ -284,11 +292,14 @@ def _partitions(admin: Any) -> dict[str, int]:
     return {name: topic.partitions for name, topic in _present(admin).items()}
 
 
-def _created(admin: Any, name: str, partitions: int, config: dict[str, str], kafka: KafkaSettings) -> str:
+def _created(
+    admin: Any, name: str, partitions: int, config: dict[str, str], kafka: KafkaSettings
+) -> str | None:
+    """Create a topic; return None if it exists, which a broker may show a moment after it was created."""
     try:
         admin.create_topics([NewTopic(name, partitions, kafka.replication, topic_configs=config)])
     except TopicAlreadyExistsError:
-        return f"{name}: already exists"
+        return None
     except AuthorizationError:
         raise TopicAuthorizationFailedError(f"to create {name}") from None
     return f"{name}: created, {partitions} partition{'s' if partitions > 1 else ''}"

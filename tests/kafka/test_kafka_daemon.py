@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 
 from config.settings import KafkaSettings, Settings, TimeSettings, WebSettings
 from streams.detect.gather import JudgedStep
+from streams.kafka import topics as topics_module
 from streams.kafka.connections.client import open_client
 from streams.kafka.topics import TopicError, Topics, setup_topics, verified_topics
 from streams.rollup.block_codec import decode_block
@@ -204,6 +206,23 @@ def test_setup_has_an_existing_topic_of_dead_letters_keep_one_of_each(kafka: str
         found = admin.describe_configs([ConfigResource("TOPIC", name)])["topic"][name]
     assert found["cleanup.policy"]["value"] == "compact,delete"
     assert found["retention.ms"]["value"] == "1000000", "what an operator set stays"
+
+
+def test_setup_verifies_a_topic_that_the_broker_shows_a_moment_later(
+    kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = topics.unique("uneri")
+    settings = Settings(kafka=KafkaSettings(brokers=[kafka], app=app, requests=f"{app}-requests", shards=2))
+    topics.create(kafka, NewTopic(f"{app}-rollups", 3, 1))
+    shown, asked = topics_module._partitions, []
+
+    def later(admin: Any) -> dict[str, int]:
+        asked.append(admin)
+        return {} if len(asked) == 1 else shown(admin)
+
+    monkeypatch.setattr(topics_module, "_partitions", later)
+    with pytest.raises(TopicError, match=f"{app}-rollups has 3 partitions"):
+        setup_topics(settings)
 
 
 def test_setup_has_the_broker_stamp_requests_and_says_where_producers_do(kafka: str) -> None:
