@@ -1,6 +1,7 @@
 """What tests of all folders share."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -49,10 +50,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _loggers_as_they_were() -> Iterator[None]:
-    """Undo what a daemon that ran in this process did to the loggers: others look at what is logged."""
+def _process_as_it_was() -> Iterator[None]:
+    """Undo what a command that ran in this process did to it.
+
+    Others look at what is logged, and a signal that is ignored stays ignored in the processes they start.
+    """
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     yield
     structlog.reset_defaults()
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")
