@@ -27,7 +27,7 @@ help:
 	@echo "make bench          benchmarks: ratios measured side by side"
 	@echo "make faults         kill the daemons 200 times and at every named crash point; about 25 minutes"
 	@echo "make scoreboard     detection quality on every board, next to the figures to reach; takes minutes"
-	@echo "make docs           regenerate docs/configuration.md from the settings"
+	@echo "make docs           regenerate docs/configuration.md from the settings, docs/openapi.json from the routes"
 	@echo "make docs-pictures  regenerate the pictures of the README, of docs/messages.md and of docs/board.md"
 	@echo "make format         format the code and fix what ruff can fix"
 	@echo "make dist           build a release into dist/: wheel, sources, tested versions"
@@ -70,6 +70,7 @@ check: $(READY)
 	$(BIN)/deptry .
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(BIN)/python -m config.reference --check docs/configuration.md
+	$(BIN)/python -m streams.openapi.document --check docs/openapi.json
 
 # What is missing is named, and its tests are skipped; UNERI_REQUIRE_DEPLOY=1 makes that a failure.
 deploy-check: $(READY) .deploy/bin/helm-$(HELM_VERSION)
@@ -93,6 +94,7 @@ scoreboard: $(READY)
 
 docs: $(READY)
 	$(BIN)/python -m config.reference docs/configuration.md
+	$(BIN)/python -m streams.openapi.document docs/openapi.json
 
 docs-pictures: $(READY)
 	$(BIN)/python docs/make_pictures.py

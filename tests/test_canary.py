@@ -168,6 +168,7 @@ async def test_a_daemon_that_used_every_secret_shows_none(
                     "/board/scopes?like=items",
                     "/incidents",
                     "/labels",
+                    "/openapi.json",
                     "/readyz",
                     "/silences",
                     "/memos",

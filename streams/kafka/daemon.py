@@ -59,6 +59,7 @@ from streams.kafka.topics import (
 from streams.kafka.watermark_alignment import WatermarkAlignment
 from streams.limits.keeper import LimitsKeeper, limits_status
 from streams.notify.slack_secrets import slack_secrets
+from streams.openapi.openapi_route import openapi_route
 from streams.process.crash_points import CrashHook, no_crash
 from streams.process.door import DoorError, door_of
 from streams.process.http_server import HttpServer, ListenError
@@ -160,6 +161,7 @@ class KafkaDaemon:
                 *self._delivery.routes(),
                 *self._board_routes(),
                 *self.reloading.routes(),
+                openapi_route(),
             ],
             unhealthy=watchdog.reason,
             refresh=self._refresh,

@@ -49,6 +49,7 @@ from streams.notify.memo_routes import MemoRoutes
 from streams.notify.pipeline_status import first_of
 from streams.notify.silence_routes import SilenceRoutes
 from streams.notify.slack_secrets import slack_secrets
+from streams.openapi.openapi_route import openapi_route
 from streams.process.crash_points import CrashHook, no_crash
 from streams.process.door import DoorError, door_of
 from streams.process.http_server import HttpServer, ListenError
@@ -219,6 +220,7 @@ class LocalDaemon:
                 *StateExport(state, self._store, self._rows, self._judge.by_clock).routes(),
                 *BackfillRoutes(state, self._judge).routes(),
                 *self.reloading.routes(),
+                openapi_route(),
             ],
             unhealthy=self._watchdog.reason,
             refresh=self._refresh,
