@@ -15,7 +15,7 @@ from streams.backfill.kept_lesson import Watch, run_kept
 from streams.backfill.lesson import Learnt, Lesson
 from streams.detect.detect import Detect
 from streams.engine.checkpoint import BACKFILL, Checkpoint, parts_of
-from streams.history.source import ReplayError
+from streams.history.replay_error import ReplayError
 from streams.kafka.checkpoints.blocking_checkpoints import BlockingCheckpoints
 from streams.kafka.checkpoints.fenced_store import FencedError
 from streams.kafka.checkpoints.state_topics import Tail

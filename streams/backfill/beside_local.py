@@ -8,7 +8,7 @@ from pathlib import Path
 from streams.backfill.kept_lesson import Watch, run_kept
 from streams.backfill.lesson import Learnt, Lesson
 from streams.engine.checkpoint import parts_of
-from streams.history.source import ReplayError
+from streams.history.replay_error import ReplayError
 from streams.local.learnt_file import LearntHistory, write_learnt
 from streams.local.log_judge import SOURCE
 from streams.local.sqlite_errors import explain

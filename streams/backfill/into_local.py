@@ -10,7 +10,7 @@ from alerting.outbox.outbox_sqlite import SqliteOutbox
 from streams.backfill.kept_lesson import Watch, run_kept
 from streams.backfill.lesson import Learnt, Lesson
 from streams.engine.checkpoint import BACKFILL, Checkpoint
-from streams.history.source import ReplayError
+from streams.history.replay_error import ReplayError
 from streams.local.log_judge import SOURCE, STAGE
 from streams.local.sqlite_errors import explain
 from streams.local.sqlite_store import SqliteStore

@@ -6,7 +6,8 @@ from typing import NamedTuple, Protocol
 from detectors.state.state import StateError, why
 from streams.backfill.lesson import Lesson, OtherHistoryError
 from streams.engine.checkpoint import BACKFILL, Checkpoint
-from streams.history.source import OnProgress, ReplayError
+from streams.history.replay_error import ReplayError
+from streams.history.source import OnProgress
 
 
 class Store(Protocol):

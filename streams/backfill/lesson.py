@@ -15,8 +15,9 @@ from detectors.state.state import pack, unpack
 from streams.engine.checkpoint import parts_of, parts_under
 from streams.engine.judging import Judging
 from streams.engine.rolling import Rolling
+from streams.history.replay_error import ReplayError
 from streams.history.save_pace import SavePace
-from streams.history.source import History, OnProgress, Piece, ReplayError
+from streams.history.source import History, OnProgress, Piece
 
 if TYPE_CHECKING:
     from streams.store.history_filling import HistoryFilling

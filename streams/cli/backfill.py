@@ -14,7 +14,7 @@ from streams.backfill.lesson import Learnt, Lesson, fingerprint
 from streams.cli.backfill_target import target_of
 from streams.engine.warm import compile_ahead
 from streams.history.open_history import Between, open_history
-from streams.history.source import ReplayError
+from streams.history.replay_error import ReplayError
 from streams.process.progress import Progress
 from streams.process.state_folder import history_place
 from streams.process.stop_requests import INTERRUPTED, recording_stop

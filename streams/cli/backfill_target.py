@@ -14,7 +14,7 @@ from streams.backfill.into_local import into_local
 from streams.backfill.kept_lesson import Watch
 from streams.backfill.lesson import Learnt, Lesson
 from streams.cli.daemon_call import NoDaemonError, RefusedError, ask_daemon
-from streams.history.source import ReplayError
+from streams.history.replay_error import ReplayError
 from streams.local.backfill_routes import TakeoverState
 from streams.process.progress import Progress
 from streams.process.stop_requests import INTERRUPTED, recording_stop

@@ -12,7 +12,7 @@ import typer
 from config.load import ConfigError, load_settings
 from config.secret import SecretError
 from config.settings import Settings
-from streams.history.source import ReplayError
+from streams.history.replay_error import ReplayError
 from streams.process.stop_requests import INTERRUPTED, exiting_on_stop, raising_on_stop
 from streams.process.times import parse_time
 

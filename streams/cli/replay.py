@@ -19,7 +19,8 @@ from config.settings import Settings
 from detectors.state.state import StateError
 from streams.engine.warm import compile_ahead
 from streams.history.open_history import Between, open_history
-from streams.history.source import History, ReplayError
+from streams.history.replay_error import ReplayError
+from streams.history.source import History
 from streams.process.extras import need
 from streams.process.locks import FolderLockedError, locked_output
 from streams.process.progress import Progress

@@ -13,7 +13,8 @@ from streams.formats.inputs import Input
 from streams.history.file_lanes import MOST_LANES, PARQUET, arranged, time_of
 from streams.history.lines import lines_of
 from streams.history.payload_files import PayloadRun, payloads_of
-from streams.history.source import Piece, ReplayError
+from streams.history.replay_error import ReplayError
+from streams.history.source import Piece
 from streams.history.unpacked import unpacked
 
 SUFFIXES: Final = (".ndjson", ".jsonl", ".json", ".log")

@@ -8,7 +8,8 @@ from config.settings import KafkaSettings, Settings
 from streams.formats.inputs import Inputs, UnknownInputError
 from streams.history.files import FileHistory
 from streams.history.patient_schemas import patient_schemas
-from streams.history.source import History, ReplayError
+from streams.history.replay_error import ReplayError
+from streams.history.source import History
 from streams.process.times import TimeLike, to_epoch
 
 Between = tuple[float | None, float | None]

@@ -7,7 +7,7 @@ from typing import Final
 
 from config.settings import RegistrySettings
 from streams.formats.envelopes.confluent import Schema, SchemaId
-from streams.history.source import ReplayError
+from streams.history.replay_error import ReplayError
 from streams.registry.registry import Registry
 from streams.registry.registry_client import RegistryError
 

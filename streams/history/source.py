@@ -9,11 +9,6 @@ from numpy.typing import NDArray
 from streams.decode.rejected import Rejected
 from streams.formats.converted import Converted
 
-
-class ReplayError(Exception):
-    """History cannot be used; the text says what is wrong, and what helps."""
-
-
 OnProgress = Callable[[float, int, int], None]
 """Called with the fraction read, the records so far, and the event time reached (0 before the first step)."""
 

@@ -15,7 +15,8 @@ from config.secret import SecretError
 from config.settings import KafkaSettings
 from streams.formats.converted import converted
 from streams.formats.inputs import Input
-from streams.history.source import Piece, ReplayError
+from streams.history.replay_error import ReplayError
+from streams.history.source import Piece
 from streams.kafka.app import aiokafka_options
 from streams.kafka.connections.client import client_options, open_client
 from streams.kafka.connections.client_log import silent_client

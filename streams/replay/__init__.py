@@ -9,7 +9,8 @@ from alerting.evaluation.evaluation import Evaluation, evaluate
 from alerting.evaluation.labels_file import load_labels
 from config.load import load_settings
 from streams.history.open_history import Between, open_history
-from streams.history.source import History, Piece, ReplayError
+from streams.history.replay_error import ReplayError
+from streams.history.source import History, Piece
 from streams.replay.curves import Curve
 from streams.replay.notebook import replay, replay_curves, replay_together
 from streams.replay.replayed import Replayed, evaluated, summary, write

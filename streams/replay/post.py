@@ -18,7 +18,7 @@ from alerting.words.mrkdwn import escape
 from config.links import Links
 from config.secret import SecretError, token_in
 from config.settings import Settings
-from streams.history.source import ReplayError
+from streams.history.replay_error import ReplayError
 from streams.replay.replayed import Replayed
 
 MOST: Final = 20

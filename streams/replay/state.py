@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 import zstandard
 
-from streams.history.source import ReplayError
+from streams.history.replay_error import ReplayError
 from streams.process.atomic_file import write_atomic
 
 NAME: Final = ".replay-state"

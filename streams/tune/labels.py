@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from alerting.commands.labels import Label
 from alerting.commands.local_time import shown
 from alerting.evaluation.label_fit import is_negative
-from streams.history.source import ReplayError
+from streams.history.replay_error import ReplayError
 
 
 def incident_labels(labels: Sequence[Label]) -> list[Label]:

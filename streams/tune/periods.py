@@ -9,7 +9,7 @@ from alerting.commands.local_time import shown
 from alerting.evaluation.label_fit import TOLERANCE
 from config.settings import Settings
 from detectors.model.finding import Verdict
-from streams.history.source import ReplayError
+from streams.history.replay_error import ReplayError
 from streams.tune.labels import check_labels, described, incident_labels
 from streams.tune.recording import Totals
 

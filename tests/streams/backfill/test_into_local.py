@@ -13,7 +13,7 @@ from streams.backfill.into_local import into_local
 from streams.backfill.kept_lesson import Watch
 from streams.backfill.lesson import Learnt, Lesson
 from streams.cli.main import main
-from streams.history.source import ReplayError
+from streams.history.replay_error import ReplayError
 from streams.local.daemon import LocalDaemon, StartError
 from streams.local.sqlite_store import SqliteStore
 from tests.streams.history.memory_history import MemoryHistory

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.history.source import Piece, ReplayError
+from streams.history.replay_error import ReplayError
+from streams.history.source import Piece
 
 
 class MemoryHistory:

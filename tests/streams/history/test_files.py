@@ -15,7 +15,7 @@ from streams.history import unpacked
 from streams.history.file_lanes import MOST_LANES
 from streams.history.files import LINE_BYTES, FileHistory
 from streams.history.lines import lines_of
-from streams.history.source import ReplayError
+from streams.history.replay_error import ReplayError
 from streams.local import follow
 
 LINES = [b'{"ts": %d, "service": "shop"}' % (1_760_000_000 + n) for n in range(5000)]

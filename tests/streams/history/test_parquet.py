@@ -12,7 +12,7 @@ import pytest
 
 from config.settings import JudgeSettings, Settings
 from streams.history.files import FileHistory
-from streams.history.source import ReplayError
+from streams.history.replay_error import ReplayError
 from streams.replay import Replayed, replay
 from tests.faults.traffic import START, traffic
 from tests.streams.history.memory_history import MemoryHistory

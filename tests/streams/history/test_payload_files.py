@@ -12,7 +12,8 @@ from config.settings import InputSettings, MappingSettings, Settings, SourcesSet
 from streams.formats import converted
 from streams.history import payload_files
 from streams.history.open_history import open_history
-from streams.history.source import History, Piece, ReplayError
+from streams.history.replay_error import ReplayError
+from streams.history.source import History, Piece
 
 START = 1_760_000_000
 ORDERS = MappingSettings.model_validate(

@@ -19,7 +19,7 @@ from streams.formats.format import Reading
 from streams.formats.inputs import Inputs
 from streams.history.open_history import open_history
 from streams.history.patient_schemas import PatientSchemas
-from streams.history.source import ReplayError
+from streams.history.replay_error import ReplayError
 from streams.process.certificates import Certificates
 from streams.registry import registry as registry_module
 from streams.registry import registry_client

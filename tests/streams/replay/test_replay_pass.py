@@ -14,7 +14,7 @@ from config.settings import JudgeSettings, RollupSettings, Settings, TimeSetting
 from detectors.model.measures import Measure
 from detectors.model.scope import TABLE, Scope
 from streams.engine.rolling import Rolling
-from streams.history.source import ReplayError
+from streams.history.replay_error import ReplayError
 from streams.replay import (
     Replayed,
     replay,

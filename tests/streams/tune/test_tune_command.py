@@ -13,7 +13,7 @@ from detectors.state.state import StateError
 from streams.cli import tune as tune_command
 from streams.cli.commands import app
 from streams.cli.tune import TuneOptions, run_tune
-from streams.history.source import ReplayError
+from streams.history.replay_error import ReplayError
 from streams.process.locks import locked_output
 from streams.tune.labels import contradictions
 from streams.tune.pick import Rule

@@ -8,7 +8,7 @@ import pytest
 from alerting.commands.labels import Label, LabelKind
 from alerting.evaluation.evaluation import evaluate
 from config.settings import DigestSettings, Floor, Floors, JudgeSettings, Settings
-from streams.history.source import ReplayError
+from streams.history.replay_error import ReplayError
 from streams.simulate.scenario_load import load_scenario
 from streams.simulate.simulation import Simulation
 from streams.tune.periods import periods_of
