@@ -37,6 +37,7 @@ from config.sections.notify import (
     WebhookSettings,
 )
 from config.sections.redact import RedactRule, RedactSettings
+from config.sections.scrape import ScrapedSettings, ScrapeSettings
 from config.sections.section import Section, refuse
 from config.sections.sources import (
     CallsSettings,
@@ -94,6 +95,8 @@ __all__ = [
     "RegistrySettings",
     "RollupSettings",
     "RouteSettings",
+    "ScrapeSettings",
+    "ScrapedSettings",
     "Section",
     "Settings",
     "SilenceSettings",
@@ -125,6 +128,7 @@ class Settings(Section):
     web: WebSettings = WebSettings()
     history: HistorySettings = HistorySettings()
     board: BoardSettings = BoardSettings()
+    scrape: ScrapeSettings = ScrapeSettings()
     tokens: TokensSettings = TokensSettings()
     log: LogSettings = LogSettings()
     judge: JudgeSettings = JudgeSettings()

@@ -169,6 +169,7 @@ async def test_a_daemon_that_used_every_secret_shows_none(
                     "/incidents",
                     "/labels",
                     "/openapi.json",
+                    "/scrape",
                     "/readyz",
                     "/silences",
                     "/memos",

@@ -22,11 +22,11 @@ def matches(parts: Parts, incident: Incident) -> bool:
     """
     primary = incident.primary
     return (
-        _fits(parts.accounts, {primary.about.account})
-        and _fits(parts.verdicts, {incident.verdict.value})
-        and _fits(parts.measures, {primary.measure.value})
-        and _fits(parts.scopes, {name for scope in _ends(primary.about) for name in names_of(scope)})
-        and (not parts.services or _fits(parts.services, services_of(incident)))
+        fits(parts.accounts, {primary.about.account})
+        and fits(parts.verdicts, {incident.verdict.value})
+        and fits(parts.measures, {primary.measure.value})
+        and fits(parts.scopes, {name for scope in _ends(primary.about) for name in names_of(scope)})
+        and (not parts.services or fits(parts.services, services_of(incident)))
     )
 
 
@@ -35,9 +35,9 @@ def matches_scope(parts: Parts, scope: Scope) -> bool:
     return (
         not parts.verdicts
         and not parts.measures
-        and _fits(parts.accounts, {scope.account})
-        and _fits(parts.scopes, names_of(scope))
-        and _fits(parts.services, {scope.name} if scope.kind == SERVICE else set())
+        and fits(parts.accounts, {scope.account})
+        and fits(parts.scopes, names_of(scope))
+        and fits(parts.services, {scope.name} if scope.kind == SERVICE else set())
     )
 
 
@@ -54,9 +54,9 @@ def matches_name(parts: Parts, name: str) -> bool:
     return (
         not parts.verdicts
         and not parts.measures
-        and _fits(parts.scopes, {name})
-        and _fits(parts.accounts, {own} if kind == ACCOUNT else set())
-        and _fits(parts.services, {own} if kind == SERVICE else set())
+        and fits(parts.scopes, {name})
+        and fits(parts.accounts, {own} if kind == ACCOUNT else set())
+        and fits(parts.services, {own} if kind == SERVICE else set())
     )
 
 
@@ -77,7 +77,14 @@ def _each(kind: str, names: Sequence[str]) -> list[str]:
     return [f"{kind} {name}" for name in names]
 
 
-def _fits(patterns: Sequence[str], found: set[str]) -> bool:
+def fits(patterns: Sequence[str], found: set[str]) -> bool:
+    """Return whether one of the names fits one of the patterns, in which ``*`` matches anything.
+
+    Examples
+    --------
+    >>> fits(["wcu", "value:*"], {"value:sales"}), fits(["wcu"], {"rcu"}), fits([], {"rcu"})
+    (True, False, True)
+    """
     return not patterns or any(_pattern(pattern).fullmatch(name) for pattern in patterns for name in found)
 
 

@@ -84,8 +84,9 @@ class LiveBoard:
         self._on_map: MapSeries | None = None
         self._months: tuple[int, Months] | None = None  # with the moment of which they are
         self._making = asyncio.Lock()
-        queries = HistoryQueries(place, steps, lambda: judged.number)
-        self._scopes = LiveScopes(queries, settings, past)
+        self.queries = HistoryQueries(place, steps, lambda: judged.number)
+        """Reads the history for who waits for an answer."""
+        self._scopes = LiveScopes(self.queries, settings, past)
 
     @property
     def judged(self) -> StepSignal:

@@ -11,6 +11,7 @@ from streams.board.board_routes import BoardRoutes
 from streams.board.incidents.board_incidents import incidents_of
 from streams.board.incidents.pipeline_desk import PipelineDesk
 from streams.board.scopes.scope_events import BoardPast
+from streams.board.scrape.scrape_route import ScrapeRoute
 from streams.board.step_signal import StepSignal
 from streams.notify.delivery_half import DeliveryHalf
 from streams.process.access import Access
@@ -61,6 +62,7 @@ class HistoryHalf:
         steps: Callable[[], list[bytes]] = self.segments.recent if self.segments else recent
         self._board = LiveBoard(self.judged, current, place, steps, self._incidents, past=self._past)
         self._commands = metrics.commands
+        self._scrape = ScrapeRoute(self._board.queries, current)
         self._desk = PipelineDesk(
             lambda: delivery.pipeline,
             delivery.command,
@@ -80,7 +82,7 @@ class HistoryHalf:
     def routes(self, access: Access) -> list[web.RouteDef]:
         """Return the routes of the board."""
         board = BoardRoutes(self._board, access, self._desk, language=self._language, commands=self._commands)
-        return board.routes()
+        return [*board.routes(), self._scrape.route()]
 
     def work(self) -> list[Coroutine[Any, Any, None]]:
         """Return what runs as long as the daemon does."""

@@ -148,6 +148,13 @@ BOARD: Final = OperationGroup(
             WhoBody,
         ),
         Operation(
+            "get",
+            "/scrape",
+            "The newest step of the series of `scrape`, in OpenMetrics or the older text of Prometheus.",
+            "read",
+            {200: OtherBody("application/openmetrics-text", "gauges; `text/plain` without such an `Accept`")},
+        ),
+        Operation(
             "get", "/board/session", "What this browser may do, and its proof.", "", {200: SessionAnswer}
         ),
         Operation(

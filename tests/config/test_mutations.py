@@ -82,6 +82,10 @@ EVERYTHING: dict[str, list[str]] = {
 }
 FULL["local"]["tcp_source"] = FULL["web"]["tcp_source"] = "gateway-logs"
 FULL["web"]["tcp"] = "127.0.0.1:8768"
+FULL["scrape"] = {
+    "series": [{"scopes": ["table:*"], "accounts": ["1"], "measures": ["wcu"], "callers": True}],
+    "most": 500,
+}
 FULL["history"]["place"] = "/var/lib/uneri/history"
 FULL["redact"] = {
     "shipped": False,

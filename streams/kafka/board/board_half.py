@@ -20,6 +20,7 @@ from streams.board.board_routes import BoardRoutes
 from streams.board.incidents.board_incidents import incidents_of
 from streams.board.incidents.incident_desk import IncidentDesk
 from streams.board.scopes.scope_events import BoardPast
+from streams.board.scrape.scrape_route import ScrapeRoute
 from streams.board.step_signal import StepSignal
 from streams.kafka.board.changes_reader import ChangesReader
 from streams.kafka.board.commands import CommandSender
@@ -80,6 +81,7 @@ class KafkaBoard:
         self._board = LiveBoard(
             self._judged, current, place, self._recent, self._incidents, past=self._past, clock=clock
         )
+        self._scrape = ScrapeRoute(self._board.queries, current)
         self._routes: BoardRoutes | None = None
         self._coloured: list[tuple[str, int]] = []  # the incidents that the newest wall was to show
 
@@ -87,7 +89,7 @@ class KafkaBoard:
         """Return the routes of the board; ``commands`` counts what people do, as for ``BoardRoutes``."""
         language = self._settings.notify.locale
         self._routes = BoardRoutes(self._board, access, desk, language=language, commands=commands)
-        return self._routes.routes()
+        return [*self._routes.routes(), self._scrape.route()]
 
     def _past(self) -> BoardPast:
         return BoardPast.of(self.pipeline, self._links(), self.changes)

@@ -1,0 +1,96 @@
+"""The newest step of the series that are to be scraped, as metrics."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from alerting.commands.matching import fits, names_of
+from config.settings import ScrapedSettings, ScrapeSettings
+from detectors.model.scope import Scope
+from streams.detect.step_record import VERDICTS
+from streams.store.history_files import MINUTES
+from streams.store.history_rows import AMOUNTS, HistoryRows
+from streams.store.history_view import HistoryView
+from streams.store.series_names import SeriesKey, SeriesNames
+
+_ABOUT: Final = {
+    "observed": "What was measured in the newest step: per second; milliseconds of a latency; a level.",
+    "expected": "What the judge expected of it; no sample without a baseline.",
+    "lower": "The lower end of what would have been usual.",
+    "upper": "The upper end of what would have been usual.",
+}
+_LATENCY: Final = "latency"
+
+
+class ScrapedStep:
+    """Makes the metrics of the newest step; keeps which series match for as long as there are no others."""
+
+    def __init__(self) -> None:
+        self._matching: tuple[int, ScrapeSettings, NDArray[np.int64]] | None = None
+
+    def metrics(self, view: HistoryView, settings: ScrapeSettings, step: int) -> list[Metric]:
+        """Return the metrics, each sample with the time at which its step began; ``step`` in seconds."""
+        at = view.end
+        if at is None:
+            return []
+        known, matching = len(view.names), self._matching  # another thread may replace it
+        if matching is None or matching[:2] != (known, settings):
+            matching = self._matching = known, settings, _matching(view.names, settings)
+        rows = view.rows(MINUTES, at - step, at, matching[2])
+        rows = rows.taken(~(np.isnan(rows.observed) & np.isnan(rows.expected)))
+        keys = [view.names[number] for number in rows.series.tolist()]
+        order = sorted(range(len(rows)), key=keys.__getitem__)[: settings.most]
+        kept, labels = rows.taken(order), [_labels(keys[place]) for place in order]
+        left_out = GaugeMetricFamily(
+            "uneri_scrape_left_out", "Series of the newest step beyond scrape.most.", len(rows) - len(order)
+        )
+        return [*_amounts(kept, labels), _state(kept, labels), left_out]
+
+
+def _matching(names: SeriesNames, settings: ScrapeSettings) -> NDArray[np.int64]:
+    wanted = settings.series
+    found = [number for number, key in names if any(_is_wanted(key, one) for one in wanted)]
+    return np.array(found, np.int64)
+
+
+def _is_wanted(key: SeriesKey, wanted: ScrapedSettings) -> bool:
+    return (
+        (wanted.callers or not key.source.kind)
+        and fits(wanted.scopes, names_of(key.scope))
+        and fits(wanted.accounts, {key.scope.account})
+        and fits(wanted.measures, {key.measure})
+    )
+
+
+def _labels(key: SeriesKey) -> dict[str, str]:
+    """Return the columns of ``series.parquet`` that are not empty."""
+    of_source = {f"source_{field}": value for field, value in _fields(key.source)}
+    named = {**dict(_fields(key.scope)), **of_source, "measure": key.measure}
+    return {name: value for name, value in named.items() if value}
+
+
+def _fields(scope: Scope) -> Iterator[tuple[str, str]]:
+    return zip(Scope._fields, scope, strict=True)
+
+
+def _amounts(rows: HistoryRows, labels: list[dict[str, str]]) -> Iterator[Metric]:
+    is_latency = np.array([one["measure"].startswith(_LATENCY) for one in labels], np.bool_)
+    per = np.where(is_latency, 1.0, rows.seconds)
+    for name in AMOUNTS:
+        metric = Metric(f"uneri_{name}", _ABOUT[name], "gauge")
+        values = getattr(rows, name) / per
+        for value, start, of in zip(values.tolist(), rows.start.tolist(), labels, strict=True):
+            if value == value:  # noqa: PLR0124 - NaN is not known
+                metric.add_sample(metric.name, of, value, start)
+        yield metric
+
+
+def _state(rows: HistoryRows, labels: list[dict[str, str]]) -> Metric:
+    metric = Metric("uneri_state", "1 while a finding is open, with its verdict.", "gauge")
+    for code, start, of in zip(rows.verdict.tolist(), rows.start.tolist(), labels, strict=True):
+        if code:
+            metric.add_sample(metric.name, {**of, "verdict": VERDICTS[code]}, 1, start)
+    return metric

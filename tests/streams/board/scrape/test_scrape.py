@@ -1,0 +1,212 @@
+"""What Prometheus scrapes are figures of the engine, at the times of their steps, and no more than wanted."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+from tests.deploy.tools import run, tool
+from tests.streams.board.scrape.scraped import STEP, Scraped, served_scrape
+from tests.streams.store.backend import START
+
+END = START + 3 * 3600
+OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
+EVERYTHING = {"scopes": ["account:*", "service:*", "route:*", "function:*", "table:*", "client:*"]}
+
+
+@pytest.fixture(scope="module")
+def backend() -> Scraped:
+    return Scraped(END)
+
+
+@pytest.fixture
+def scraped(backend: Scraped) -> Scraped:
+    backend.choose(EVERYTHING)
+    return backend
+
+
+async def text_of(url: str, headers: dict[str, str] | None = None) -> str:
+    async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as answer:
+        assert answer.status == 200
+        return await answer.text()
+
+
+async def samples(scraped: Scraped, place: Path) -> dict[str, list[Sample]]:
+    """Return the samples by metric, as a parser of OpenMetrics reads them."""
+    async with served_scrape(scraped, str(place)) as url:
+        text = await text_of(url, OPENMETRICS)
+    families = text_string_to_metric_families(text)  # type: ignore[no-untyped-call]
+    return {family.name: family.samples for family in families}
+
+
+def amounts(found: list[Sample]) -> dict[tuple[str, str, str], float]:
+    return {(one.labels["kind"], one.labels["name"], one.labels["measure"]): one.value for one in found}
+
+
+def of_judged(found: list[Sample]) -> list[Sample]:
+    return [one for one in found if not one.labels["measure"].endswith(("_p50", "_p99"))]
+
+
+async def test_every_number_is_that_of_the_engine_at_the_time_of_its_step(
+    scraped: Scraped, tmp_path: Path
+) -> None:
+    found = await samples(scraped, tmp_path)
+    observed = of_judged(found["uneri_observed"])
+    assert amounts(observed) == pytest.approx(scraped.amounts("observed"), rel=1e-6)  # kept as float32
+    for name in ("expected", "lower", "upper"):  # rounded to within 0.013 %
+        exact = scraped.amounts(name)
+        told = amounts(found[f"uneri_{name}"])
+        assert told.keys() == exact.keys()
+        assert told == pytest.approx(exact, rel=2e-3, abs=1e-3)
+    times = {
+        float(str(one.timestamp)) for name, each in found.items() if name.count("_") == 1 for one in each
+    }
+    assert times == {float(scraped.start)}
+
+
+async def test_labels_are_the_columns_of_the_history_and_empty_ones_are_absent(
+    scraped: Scraped, tmp_path: Path
+) -> None:
+    scraped.choose({"scopes": ["table:items"], "measures": ["wcu"], "callers": True})
+    found = (await samples(scraped, tmp_path))["uneri_observed"]
+    table = {
+        "kind": "table",
+        "cloud": "aws",
+        "account": "1",
+        "region": "eu-west-1",
+        "name": "items",
+        "measure": "wcu",
+    }
+    assert found[0].labels == table
+    ios = {"source_kind": "client", "source_cloud": "aws", "source_account": "1", "source_name": "ios"}
+    assert found[1].labels == {**table, **ios, "source_version": "3.2.1"}
+    by_kind = {
+        kind: [one for one in found if one.labels.get("source_kind") == kind] for kind in ("function", None)
+    }
+    assert sum(one.value for one in by_kind["function"]) == by_kind[None][0].value
+
+
+async def test_an_open_finding_is_a_state_with_its_verdict(scraped: Scraped, tmp_path: Path) -> None:
+    found = (await samples(scraped, tmp_path))["uneri_state"]
+    assert all(one.value == 1 for one in found)
+    verdicts = {(one.labels["kind"], one.labels["measure"]): one.labels["verdict"] for one in found}
+    assert verdicts["table", "wcu"] == "spike"
+    assert ("table", "latency") not in verdicts
+
+
+async def test_beyond_the_most_series_the_others_are_counted_and_the_same_ones_stay(
+    scraped: Scraped, tmp_path: Path
+) -> None:
+    whole = await samples(scraped, tmp_path)
+    scraped.choose(EVERYTHING, most=7)
+    cut = await samples(scraped, tmp_path)
+    assert cut["uneri_observed"] == whole["uneri_observed"][:7]
+    assert whole["uneri_scrape_left_out"][0].value == 0
+    assert cut["uneri_scrape_left_out"][0].value == len(whole["uneri_observed"]) - 7
+
+
+async def test_accounts_and_measures_narrow_what_is_exported(scraped: Scraped, tmp_path: Path) -> None:
+    scraped.choose({"scopes": ["table:*"], "accounts": ["2"]})
+    assert (await samples(scraped, tmp_path))["uneri_observed"] == []
+    scraped.choose({"scopes": ["table:it*"], "accounts": ["1"], "measures": ["latency*"]})
+    found = amounts((await samples(scraped, tmp_path))["uneri_observed"])
+    assert {measure for _, _, measure in found} == {"latency", "latency_p50", "latency_p99"}
+
+
+async def test_nothing_is_exported_until_series_are_chosen(scraped: Scraped, tmp_path: Path) -> None:
+    scraped.choose()
+    async with (
+        served_scrape(scraped, str(tmp_path)) as url,
+        aiohttp.ClientSession() as session,
+        session.get(url) as answer,
+    ):
+        assert answer.status == 404
+        assert "scrape.series" in (await answer.json())["error"]
+
+
+async def test_promtool_finds_nothing_to_correct_in_the_older_format(
+    scraped: Scraped, tmp_path: Path
+) -> None:
+    async with served_scrape(scraped, str(tmp_path)) as url:
+        text = await text_of(url)
+    file = tmp_path / "metrics.txt"
+    file.write_text(text, "utf-8")
+    checked = run("sh", "-c", f"{tool('promtool')} check metrics < {file}")
+    assert checked == ""
+
+
+@asynccontextmanager
+async def prometheus(folder: Path, target: str) -> AsyncIterator[str]:
+    """Run a real Prometheus that scrapes a target; yield the address of its API."""
+    job = {
+        "job_name": "uneri",
+        "metrics_path": "/scrape",
+        "scrape_interval": "1s",
+        "static_configs": [{"targets": [target]}],
+    }
+    config = folder / "prometheus.yml"
+    config.write_text(json.dumps({"scrape_configs": [job]}), "utf-8")
+    log = folder / "prometheus.log"
+    with log.open("wb") as file:
+        process = await asyncio.create_subprocess_exec(
+            tool("prometheus"),
+            f"--config.file={config}",
+            f"--storage.tsdb.path={folder / 'data'}",
+            "--web.listen-address=127.0.0.1:0",
+            "--log.format=json",
+            stdout=file,
+            stderr=file,
+        )
+    try:
+        async with asyncio.timeout(60):
+            while (address := _address(log)) is None:
+                assert process.returncode is None, log.read_text("utf-8")
+                await asyncio.sleep(0.05)
+        yield f"http://{address}/api/v1"
+    finally:
+        process.kill()
+        await process.wait()
+
+
+def _address(log: Path) -> str | None:
+    lines = [json.loads(line) for line in log.read_text("utf-8").splitlines() if line.startswith("{")]
+    return next((one["address"] for one in lines if one.get("msg") == "Listening on"), None)
+
+
+async def query(api: str, text: str) -> list[dict[str, Any]]:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{api}/query", params={"query": text}) as answer,
+    ):
+        found: list[dict[str, Any]] = (await answer.json())["data"]["result"]
+        return found
+
+
+async def test_a_real_prometheus_has_what_it_scraped_at_the_times_of_the_steps(tmp_path: Path) -> None:
+    scraped = Scraped(int(time.time()) // 60 * 60)
+    scraped.choose(EVERYTHING)
+    (tmp_path / "prometheus").mkdir()
+    async with served_scrape(scraped, str(tmp_path)) as url:
+        target = url.removeprefix("http://").removesuffix("/scrape")
+        async with prometheus(tmp_path / "prometheus", target) as api, asyncio.timeout(60):
+            while not (found := await query(api, 'uneri_observed{kind="table"}')):
+                await asyncio.sleep(0.1)
+            exact = scraped.amounts("observed")
+            for one in found:
+                key = "table", one["metric"]["name"], one["metric"]["measure"]
+                if key in exact:
+                    assert float(one["value"][1]) == pytest.approx(exact[key], rel=1e-6)
+            [stamp] = await query(api, 'timestamp(uneri_observed{kind="table",measure="wcu"})')
+            assert float(stamp["value"][1]) == scraped.start
+            [state] = await query(api, 'uneri_state{kind="table",measure="wcu"}')
+            assert state["metric"]["verdict"] == "spike"
+            assert await query(api, "prometheus_target_scrapes_sample_duplicate_timestamp_total > 0") == []
+    assert scraped.start % STEP == 0
