@@ -27,7 +27,7 @@ help:
 	@echo "make bench          benchmarks: ratios measured side by side"
 	@echo "make faults         kill the daemons 200 times and at every named crash point; about 25 minutes"
 	@echo "make scoreboard     detection quality on every board, next to the figures to reach; takes minutes"
-	@echo "make docs           regenerate docs/configuration.md from the settings, docs/openapi.json from the routes"
+	@echo "make docs           regenerate docs/configuration.md from the settings, docs/openapi.json from the routes, deploy/grafana"
 	@echo "make docs-pictures  regenerate the pictures of the README, of docs/messages.md and of docs/board.md"
 	@echo "make format         format the code and fix what ruff can fix"
 	@echo "make dist           build a release into dist/: wheel, sources, tested versions"
@@ -95,6 +95,7 @@ scoreboard: $(READY)
 docs: $(READY)
 	$(BIN)/python -m config.reference docs/configuration.md
 	$(BIN)/python -m streams.openapi.document docs/openapi.json
+	$(BIN)/python -m release.dashboards.make
 
 docs-pictures: $(READY)
 	$(BIN)/python docs/make_pictures.py

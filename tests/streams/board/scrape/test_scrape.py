@@ -55,7 +55,7 @@ def of_judged(found: list[Sample]) -> list[Sample]:
     return [one for one in found if not one.labels["measure"].endswith(("_p50", "_p99"))]
 
 
-async def test_every_number_is_that_of_the_engine_at_the_time_of_its_step(
+async def test_every_number_is_that_of_the_engine_at_the_end_of_its_step(
     scraped: Scraped, tmp_path: Path
 ) -> None:
     found = await samples(scraped, tmp_path)
@@ -69,7 +69,7 @@ async def test_every_number_is_that_of_the_engine_at_the_time_of_its_step(
     times = {
         float(str(one.timestamp)) for name, each in found.items() if name.count("_") == 1 for one in each
     }
-    assert times == {float(scraped.start)}
+    assert times == {float(scraped.start + STEP)}
 
 
 async def test_labels_are_the_columns_of_the_history_and_empty_ones_are_absent(
@@ -205,7 +205,7 @@ async def test_a_real_prometheus_has_what_it_scraped_at_the_times_of_the_steps(t
                 if key in exact:
                     assert float(one["value"][1]) == pytest.approx(exact[key], rel=1e-6)
             [stamp] = await query(api, 'timestamp(uneri_observed{kind="table",measure="wcu"})')
-            assert float(stamp["value"][1]) == scraped.start
+            assert float(stamp["value"][1]) == scraped.start + STEP
             [state] = await query(api, 'uneri_state{kind="table",measure="wcu"}')
             assert state["metric"]["verdict"] == "spike"
             assert await query(api, "prometheus_target_scrapes_sample_duplicate_timestamp_total > 0") == []
