@@ -1,0 +1,118 @@
+"""Every example in the README's table of what to ask where is answered."""
+
+import asyncio
+import shlex
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiohttp
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from streams.cli.commands import app
+from streams.replay import load_settings, open_history, replay
+from tests.alerting.slack_app import SlackApp
+from tests.docs.asked import (
+    BOARD,
+    NOTEBOOK,
+    SECRETS,
+    SLACK,
+    TERMINAL,
+    Example,
+    daemon,
+    examples,
+    write_history,
+)
+
+PAGES = {"": "wall", "incidents": "incidents", "scope": "scope", "map": "map"}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("asked")
+    write_history(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("events", "history", "uneri.yaml"):
+        (tmp_path / name).symlink_to(written / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def behind(address: str) -> str:
+    """Return where the page of an address of the board has its data from."""
+    query = urlsplit(address).query
+    page, _, about = query.partition("&")[0].partition("=")
+    if page == "incident":
+        return f"/board/incidents/{about}"
+    return f"/board/{PAGES[page]}?{query}"
+
+
+async def test_the_board_answers_its_questions(folder: Path) -> None:
+    asked = examples(BOARD)
+    assert len(asked) >= 5
+    async with daemon(folder) as running, aiohttp.ClientSession() as session:
+        for one in asked:
+            address = one.text.replace("ID", running.incident)
+            for path in (address, behind(address)):
+                async with session.get(running.url + path) as answer:
+                    assert answer.status == 200, (one, await answer.text())
+
+
+async def test_slack_answers_its_questions(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, secret in SECRETS.items():
+        monkeypatch.setenv(name, secret)
+    monkeypatch.setattr("alerting.sinks.chart.draw", lambda *_, **__: b"a picture")
+    asked = examples(SLACK)
+    assert len(asked) >= 4
+    async with SlackApp() as slack, daemon(folder, slack):
+        for one in asked:
+            command, _, text = one.text.partition(" ")
+            assert command == "/uneri"
+            await slack.slash(text)
+            async with asyncio.timeout(30):
+                while not slack.answers:
+                    await asyncio.sleep(0.01)
+            said = str(slack.answers.pop(0))
+            assert "items" in said or "Done, until" in said, (one, said)
+
+
+def words_of(text: str) -> list[str]:
+    command, *words = shlex.split(text)
+    assert command == "uneri"
+    return words
+
+
+def needs_no_daemon(one: Example) -> bool:
+    return words_of(one.text)[0] in ("replay", "history")
+
+
+async def test_the_terminal_answers_its_questions(folder: Path) -> None:
+    asked = [one for one in examples(TERMINAL) if not needs_no_daemon(one)]
+    assert len(asked) >= 4
+    async with daemon(folder) as running:
+        for one in asked:
+            words = words_of(one.text.replace("ID", running.incident))
+            done = await asyncio.to_thread(CliRunner().invoke, app, [*words, "--url", running.url])
+            assert done.exit_code == 0, (one, done.output)
+
+
+def test_the_terminal_answers_without_a_daemon(folder: Path) -> None:
+    asked = [one for one in examples(TERMINAL) if needs_no_daemon(one)]
+    assert len(asked) >= 2
+    for one in asked:
+        done = CliRunner().invoke(app, [*words_of(one.text), "--config", "uneri.yaml"])
+        assert done.exit_code == 0, (one, done.output)
+    assert (folder / "january" / "incidents.jsonl").exists()
+    assert "items" in (folder / "items.csv").read_text("utf-8")
+
+
+@pytest.mark.parametrize("example", examples(NOTEBOOK), ids=lambda one: one.question)
+def test_a_notebook_answers_its_questions(example: Example, folder: Path) -> None:
+    names = {"pl": pl, "replay": replay, "open_history": open_history, "load_settings": load_settings}
+    found = eval(example.text, names)  # noqa: S307 - our own README
+    assert isinstance(found, list | pl.DataFrame | pl.Series), folder
