@@ -1,4 +1,4 @@
-"""A day of history and some hours of live records, with a hammered table in both."""
+"""Some hours of history and some of live records, with a hammered table in both."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -12,28 +12,28 @@ from streams.backfill.lesson import Learnt, Lesson
 from streams.engine.engine import Engine
 from streams.local.log_judge import SOURCE
 from streams.rollup.block import Block
-from streams.simulate.simulation import Simulation
 from tests.laws.arrivals import prompt
-from tests.streams.engine.engine_run import DAY, HOUR, START, backend
+from tests.streams.engine.engine_run import HOUR, LEARNT, START, backend
+from tests.streams.engine.engine_run import records as records_of
 from tests.streams.history.memory_history import MemoryHistory
 
-SETTINGS: Final = Settings(judge=JudgeSettings(young=DAY))
+SETTINGS: Final = Settings(judge=JudgeSettings(young=6 * HOUR))
 HAMMER: Final = {
-    "at": DAY + 5 * HOUR,
+    "at": LEARNT + 5 * HOUR + 1200,
     "for": "20m",
     "kind": "hammer",
     "function": "inventory-put-item",
     "table": "items",
     "times": 15,
 }
-HAMMERED: Final = START + DAY + 5 * HOUR
-BEGIN: Final = START + DAY + 2 * HOUR  # of what is live, at a whole minute
+HAMMERED: Final = START + LEARNT + 5 * HOUR + 1200
+BEGIN: Final = START + LEARNT + 2 * HOUR  # of what is live, at a whole minute
 
 
 @cache
 def records() -> list[bytes]:
-    earlier = HAMMER | {"at": 12 * HOUR}
-    return [line for _, lines in Simulation(backend(earlier, HAMMER, hours=7)).lines() for line in lines]
+    earlier = HAMMER | {"at": 4 * HOUR}
+    return records_of(backend(earlier, HAMMER, before=LEARNT, hours=7))
 
 
 def at(moment: float) -> int:

@@ -39,7 +39,7 @@ def test_a_daemon_knows_how_old_its_baselines_are_before_the_first_live_record()
 
 
 def test_the_first_digest_says_in_one_line_what_became_judgeable_in_history() -> None:
-    settings = SETTINGS.model_copy(update={"digest": DigestSettings(at="03:00")})  # an hour after its start
+    settings = SETTINGS.model_copy(update={"digest": DigestSettings(at="11:00")})  # an hour after its start
     lesson = Lesson(settings, MemoryHistory({"part/0": records()[: at(BEGIN)]}, (5000,)), BEGIN)
     assert lesson.run()
     learnt = lesson.learnt([SOURCE])

@@ -21,10 +21,11 @@ from tests.streams.backfill.hammered_history import (
     records,
     told,
 )
-from tests.streams.engine.engine_run import DAY, HOUR, START
+from tests.streams.engine.engine_run import DAY, HOUR, LEARNT, START
 
 END = START + 2 * DAY
 MINUTE = 60
+OVER = HAMMERED + 40 * MINUTE
 
 
 def engine(parts: dict[str, bytes] | None = None) -> Engine:
@@ -43,7 +44,7 @@ def of_shard(engine: Engine) -> dict[str, bytes]:
     [
         (BEGIN + 30 * MINUTE, False),
         (HAMMERED + 5 * MINUTE + 7, True),
-        (HAMMERED + HOUR, False),
+        (OVER, False),
     ],
     ids=["before anything happens", "while an incident is open, and restarted at once", "after it"],
 )
@@ -64,7 +65,7 @@ def test_the_shard_goes_on_with_the_same_state_as_if_the_history_had_come_first(
     judge(first, moment, END)
     assert of_shard(live) == of_shard(first)
     opened = [name for name, action, _ in after if action == Action.OPEN]
-    assert len(opened) == (moment < HAMMERED + HOUR)
+    assert len(opened) == (moment < OVER)
 
 
 def test_what_the_history_has_of_the_daemons_own_time_is_counted_once() -> None:
@@ -87,7 +88,7 @@ def test_what_the_history_has_of_the_daemons_own_time_is_counted_once() -> None:
 
 @pytest.mark.parametrize("minutes", [0, 40, 90], ids=["at once", "in the same hour", "hours later"])
 def test_the_digest_names_once_what_a_history_made_judgeable(minutes: int) -> None:
-    settings = SETTINGS.model_copy(update={"digest": DigestSettings(at="05:00")})
+    settings = SETTINGS.model_copy(update={"digest": DigestSettings(at="13:00")})
     learnt, live = learn(BEGIN), Engine(settings, [SOURCE])
     now = BEGIN + 10 * MINUTE
     judged = judge(live, BEGIN, now)
@@ -119,7 +120,7 @@ def test_what_is_open_only_because_the_past_was_not_known_is_withdrawn() -> None
     assert [(one.incident.id, one.incident.state) for one in after] == [(opened.id, "withdrawn")]
     assert not live.incidents.ongoing()
     young = live.ages()[0].max()
-    assert young < DAY
+    assert young < LEARNT
 
 
 def test_a_source_of_which_no_block_is_kept_holds_nobody_back() -> None:

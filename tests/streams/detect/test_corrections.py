@@ -17,7 +17,7 @@ from streams.rollup.block import Block
 DAY = 1440  # minutes
 SETTINGS = Settings(judge=JudgeSettings(young=6 * 3600))
 PUT = Path("aws", "1", "eu", "shop", "PUT /", "put", "", "", "")
-FALL = DAY + 600
+FALL = 8 * 60  # two hours after `young`
 LEFT = 30.0  # requests a minute of 600, while a partition is behind
 LASTS = 20
 
@@ -48,7 +48,7 @@ def usual() -> list[float]:
 
 
 def stream(late: float, *, delay: int = 40) -> Iterable[Block]:
-    """Twenty minutes of a fall after a usual day, and ``late`` of what is missing ``delay`` minutes after."""
+    """Twenty minutes of a fall after usual hours, and ``late`` of what is missing ``delay`` minutes after."""
     sequence = 0
     for at in range(FALL + 120):
         falls = FALL <= at < FALL + LASTS
@@ -105,10 +105,12 @@ def test_a_fall_that_late_records_fill_in_part_is_amended() -> None:
 
 
 def test_an_absence_that_late_records_fill_is_withdrawn() -> None:
+    fall = DAY + 120  # an absence needs a day
+
     def gone() -> Iterable[Block]:
         sequence = 0
-        for at in range(FALL + 120):
-            silent = FALL <= at < FALL + LASTS
+        for at in range(fall + 120):
+            silent = fall <= at < fall + LASTS
             other = block(sequence, at, 0.0 if silent else usual()[at], at + 1)
             other.paths = [PUT, PUT._replace(route="GET /", function="get")]
             other.sums = np.concatenate((other.sums, np.full_like(other.sums, 0.0)))
@@ -116,8 +118,8 @@ def test_an_absence_that_late_records_fill_is_withdrawn() -> None:
             other.records += 300
             yield other
             sequence += 1
-            if at == FALL + LASTS - 1:
-                for missed in range(FALL, at + 1):
+            if at == fall + LASTS - 1:
+                for missed in range(fall, at + 1):
                     yield block(sequence, missed, usual()[missed], at + 1)
                     sequence += 1
 

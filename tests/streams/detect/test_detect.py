@@ -19,6 +19,7 @@ from streams.rollup.block import Block
 
 PUT = Path("aws", "1", "eu", "shop", "PUT /", "put", "", "", "")
 DAY = 1440  # minutes
+LEARNT = 8 * 60  # minutes, two hours more than `young`
 SETTINGS = Settings(judge=JudgeSettings(young=6 * 3600))
 
 Sums = Mapping[Measure, float]
@@ -77,7 +78,7 @@ def test_what_is_folded_into_other_is_judged_by_its_parts_alone(table: str, fall
         of_call = {**calls(called, called, called), Measure.THROTTLES: throttled}
         return minute(number, {Measure.REQUESTS: 600.0}, of_call, table=table)
 
-    end = 2 * DAY
+    end = DAY + 2 * 60  # an absence needs a day
     blocks = [at(number, float(draw.poisson(600))) for number in range(end)]
     blocks += [at(number, 60.0) for number in range(end, end + 15)]  # others are folded, or fewer
     blocks += [at(number, 600.0) for number in range(end + 15, end + 120)]
@@ -100,10 +101,10 @@ def test_an_excess_of_wcu_is_explained_by_writes_however_many_reads_there_are(
     draw = np.random.default_rng(1)
     blocks = [
         minute(at, {Measure.REQUESTS: 600.0}, calls(reads, writes, 150 + draw.normal()))
-        for at in range(2 * DAY)
+        for at in range(LEARNT)
         for reads, writes in [draw.poisson((600, 60)).tolist()]
     ]
-    blocks += [minute(at, {Measure.REQUESTS: 600.0}, then) for at in range(2 * DAY, 2 * DAY + 15)]
+    blocks += [minute(at, {Measure.REQUESTS: 600.0}, then) for at in range(LEARNT, LEARNT + 15)]
     [opened] = [
         one
         for one in found(blocks)
@@ -114,9 +115,9 @@ def test_an_excess_of_wcu_is_explained_by_writes_however_many_reads_there_are(
 
 
 def test_reads_and_writes_of_a_table_are_never_reported_themselves() -> None:
-    blocks = [minute(at, {Measure.REQUESTS: 600.0}, calls(600, 60, 150)) for at in range(2 * DAY)]
+    blocks = [minute(at, {Measure.REQUESTS: 600.0}, calls(600, 60, 150)) for at in range(LEARNT)]
     blocks += [
-        minute(at, {Measure.REQUESTS: 600.0}, calls(60, 600, 150)) for at in range(2 * DAY, 2 * DAY + 15)
+        minute(at, {Measure.REQUESTS: 600.0}, calls(60, 600, 150)) for at in range(LEARNT, LEARNT + 15)
     ]
     assert not [one for one in found(blocks) if one.measure in (Measure.READS, Measure.WRITES)]
 
@@ -135,9 +136,9 @@ def test_a_slow_layer_is_reported_for_the_scope_it_belongs_to(
         return {key: value * draw.lognormal(0, 0.05) for key, value in ms.items()}
 
     counted = {Measure.REQUESTS: 200.0}, {Measure.REQUESTS: 200.0}
-    blocks = [minute(at, *counted, about(usual)) for at in range(2 * DAY)]
+    blocks = [minute(at, *counted, about(usual)) for at in range(LEARNT)]
     slow = usual | {layer: 700.0}
-    blocks += [minute(at, *counted, about(slow)) for at in range(2 * DAY, 2 * DAY + 15)]
+    blocks += [minute(at, *counted, about(slow)) for at in range(LEARNT, LEARNT + 15)]
     [opened] = [one for one in found(blocks) if one.state == "open" and one.verdict is Verdict.SPIKE]
     assert (opened.about.kind, opened.measure) == (kind, measure)
     assert opened.observed == pytest.approx(700, rel=0.2)
@@ -168,10 +169,10 @@ def selling(number: int, sales: float) -> Block:
 
 def test_a_drop_of_a_business_value_is_reported_for_its_service_and_its_account() -> None:
     draw = np.random.default_rng(3)
-    blocks = [selling(at, round(100 * draw.lognormal(7, 0.05)) / 100) for at in range(2 * DAY)]
-    blocks += [selling(at, 40.0) for at in range(2 * DAY, 2 * DAY + 15)]
+    blocks = [selling(at, round(100 * draw.lognormal(7, 0.05)) / 100) for at in range(LEARNT)]
+    blocks += [selling(at, 40.0) for at in range(LEARNT, LEARNT + 15)]
     detect, judged = Detect(0, ["one/0"], SETTINGS), []
-    for at in (DAY, 2 * DAY + 5, len(blocks)):
+    for at in (LEARNT // 2, LEARNT + 5, len(blocks)):
         judged += detect.feed(blocks[:at])  # repeated blocks are ignored
         parts, detect = detect.snapshot(), Detect(0, ["one/0"], SETTINGS)
         detect.restore(parts)

@@ -13,10 +13,10 @@ from alerting.words.phrases import Phrases
 from config.settings import JudgeSettings, Settings
 from detectors.model.finding import Verdict
 from tests.alerting.message_makers import page
-from tests.streams.engine.engine_run import DAY, HAMMER, HOUR, START, EngineRun, backend, label_of, records
+from tests.streams.engine.engine_run import HAMMER, HOUR, LEARNT, START, EngineRun, backend, label_of, records
 
 SETTINGS = Settings(judge=JudgeSettings(young=6 * HOUR))
-BEGAN = START + DAY + HOUR
+BEGAN = START + LEARNT + HOUR
 LATE = 12 * 60
 
 
@@ -29,7 +29,7 @@ def deploy(ts: float, function: str, version: str) -> bytes:
 
 def with_changes(*changes: tuple[float, bytes]) -> list[bytes]:
     """Return the hammered table's records with changes among them, each where records have that time."""
-    lines = records(backend(HAMMER, hours=4))
+    lines = records(backend(HAMMER, before=LEARNT, hours=4))
     times = [json.loads(line)["ts"] for line in lines]
     for arrives, change in sorted(changes, reverse=True):
         at = next(place for place, ts in enumerate(times) if ts >= arrives)

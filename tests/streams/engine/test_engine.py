@@ -4,15 +4,15 @@ import pytest
 
 from config.settings import JudgeSettings, Settings
 from detectors.model.finding import Finding, Verdict
-from tests.streams.engine.engine_run import HAMMER, EngineRun, backend, records
+from tests.streams.engine.engine_run import HAMMER, LEARNT, EngineRun, backend, records
 
 SETTINGS = Settings(judge=JudgeSettings(young=6 * 3600))
 
 
 @pytest.fixture(scope="module")
 def lines() -> list[bytes]:
-    """A day and an hour of the backend, then an hour in which its table is hammered, then another."""
-    return records(backend(HAMMER, hours=3))
+    """Hours of the backend, then some minutes in which its table is hammered, then another hour."""
+    return records(backend(HAMMER, before=LEARNT, hours=3))
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 from config.load import load_settings
 from config.reload import JUDGED, RESTART, reload_of
 from config.settings import Settings
-from tests.streams.engine.engine_run import HAMMER, HOUR, EngineRun, backend, records
+from tests.streams.engine.engine_run import HAMMER, HOUR, LEARNT, EngineRun, backend, records
 
 BEFORE: dict[str, Any] = {"judge": {"young": 6 * HOUR}}
 CHANGES: list[dict[str, Any]] = [
@@ -23,7 +23,7 @@ CHANGES: list[dict[str, Any]] = [
 
 @pytest.fixture(scope="module")
 def lines() -> list[bytes]:
-    return records(backend(HAMMER, hours=2))
+    return records(backend(HAMMER, before=LEARNT, hours=2))
 
 
 def test_every_section_that_judges_may_change_in_the_stream() -> None:
@@ -34,8 +34,8 @@ def test_every_section_that_judges_may_change_in_the_stream() -> None:
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: next(iter(change)))
 def test_a_reload_judges_on_as_a_clean_restart_does(lines: list[bytes], change: dict[str, Any]) -> None:
     before, then = Settings.model_validate(BEFORE), Settings.model_validate(BEFORE | change)
-    last = lines[-len(lines) // 6 :]
-    at: dict[str, Any] = {"chunk": len(last) // 20, "restart": 0.8, "then": then}
+    last = lines[-len(lines) // 3 :]
+    at: dict[str, Any] = {"chunk": len(last) // 20, "restart": 0.45, "then": then}
     restarted, reloaded = EngineRun(last, before, **at), EngineRun(last, before, **at, in_place=True)
     assert reloaded.findings == restarted.findings
     assert reloaded.notices == restarted.notices
@@ -49,6 +49,6 @@ def test_floors_that_were_raised_report_no_new_spike_and_end_the_open_one(lines:
     reload = reload_of(before, load_settings(None, f"judge: {{young: 21600}}\nfloors: {{{names}}}\n"))
     assert reload.judges_otherwise
     chunk = len(lines) // 100
-    early = EngineRun(lines, before, chunk=chunk, restart=0.9, then=reload.settings, in_place=True)
+    early = EngineRun(lines, before, chunk=chunk, restart=0.7, then=reload.settings, in_place=True)
     assert EngineRun(lines, before, chunk=chunk).pages
     assert early.pages == []

@@ -14,11 +14,11 @@ from alerting.incidents.notice import Action, Notice
 from config.settings import JudgeSettings, Settings
 from detectors.model.finding import Finding, Verdict
 from streams.engine.engine import Engine
-from tests.streams.engine.engine_run import DAY, HOUR, SOURCE, START, backend, records
+from tests.streams.engine.engine_run import DAY, HOUR, LEARNT, SOURCE, START, backend, records
 
 SETTINGS = Settings(judge=JudgeSettings(young=6 * 3600))
 HAMMERED = {
-    "at": DAY + HOUR, "for": 1500, "kind": "hammer", "function": "inventory-put-item", "client": "ios",
+    "at": LEARNT + HOUR, "for": 1500, "kind": "hammer", "function": "inventory-put-item", "client": "ios",
     "version": "3.2.1", "table": "items", "times": 15,
 }  # fmt: skip
 
@@ -30,11 +30,27 @@ class Sent(NamedTuple):
     arrived: Arrivals
 
 
+def prompt(lines: list[bytes]) -> Sent:
+    """Return records from senders that are."""
+    return Sent(lines, np.array([json.loads(line)["ts"] for line in lines]) + 2.0)
+
+
 @pytest.fixture(scope="module")
 def sent() -> Sent:
-    """The records of a day and some hours, on which a table is hammered, from senders that are prompt."""
-    lines = records(backend(HAMMERED))
-    return Sent(lines, np.array([json.loads(line)["ts"] for line in lines]) + 2.0)
+    """The records of half a day, on which a table is hammered."""
+    return prompt(records(backend(HAMMERED, before=LEARNT)))
+
+
+@pytest.fixture(scope="module")
+def quiet() -> Sent:
+    """The records of a day and three hours, as long as it takes to expect the one who falls silent."""
+    return prompt(records(backend(hours=3)))
+
+
+@pytest.fixture(scope="module")
+def right(sent: Sent) -> "Run":
+    """What is found when all clocks are right."""
+    return Run(sent.lines, sent.arrived).finish()
 
 
 def fast(sent: Sent, seconds: float, share: float = 0.01) -> list[bytes]:
@@ -83,10 +99,11 @@ class Run:
 
 @pytest.mark.parametrize("file", [False, True])
 def test_one_record_in_a_hundred_from_a_clock_five_minutes_ahead_changes_no_page(
-    sent: Sent, file: bool
+    sent: Sent, right: Run, file: bool
 ) -> None:
-    arrived = None if file else sent.arrived
-    right, wrong = Run(sent.lines, arrived).finish(), Run(fast(sent, 290), arrived).finish()
+    if file:
+        right = Run(sent.lines, None).finish()
+    wrong = Run(fast(sent, 290), None if file else sent.arrived).finish()
     assert [(page.verdict, page.primary.about) for page in wrong.pages] == [
         (page.verdict, page.primary.about) for page in right.pages
     ]
@@ -98,7 +115,7 @@ def test_one_record_in_a_hundred_from_a_clock_five_minutes_ahead_changes_no_page
 
 @pytest.mark.parametrize(("records_ahead", "seconds"), [(2, 23 * 3600), (32, 3 * 365 * DAY), (500, 400)])
 def test_records_of_the_future_in_one_post_blind_nothing(
-    sent: Sent, records_ahead: int, seconds: float
+    sent: Sent, right: Run, records_ahead: int, seconds: float
 ) -> None:
     half = len(sent.lines) // 2
     at = sent.arrived[half]
@@ -108,16 +125,15 @@ def test_records_of_the_future_in_one_post_blind_nothing(
     ]
     lines = [*sent.lines[:half], *post, *sent.lines[half:]]
     arrived = np.concatenate((sent.arrived[:half], np.full(records_ahead, at), sent.arrived[half:]))
-    run, right = Run(lines, arrived).finish(), Run(sent.lines, sent.arrived).finish()
+    run = Run(lines, arrived).finish()
     assert run.rejected == records_ahead
     assert run.late == 0
     assert [one.id for one in run.findings] == [one.id for one in right.findings]
     assert run.engine.judged_until == right.engine.judged_until
 
 
-def test_when_all_senders_fall_silent_that_is_paged_once_within_a_quarter_of_an_hour(sent: Sent) -> None:
-    quiet = np.searchsorted(sent.arrived, START + DAY + 3 * HOUR)
-    run = Run(sent.lines[:quiet], sent.arrived[:quiet])
+def test_when_all_senders_fall_silent_that_is_paged_once_within_a_quarter_of_an_hour(quiet: Sent) -> None:
+    run = Run(quiet.lines, quiet.arrived)
     before = len(run.pages)
     run.idle(14 * 60 + 30)
     (page,) = run.pages[before:]
@@ -133,12 +149,9 @@ def test_when_all_senders_fall_silent_that_is_paged_once_within_a_quarter_of_an_
     assert page.primary.missed == pytest.approx(page.primary.expected * seconds, rel=0.25)
 
 
-def test_a_gap_of_several_accounts_is_one_page_that_says_that_nothing_arrives(sent: Sent) -> None:
-    quiet = np.searchsorted(sent.arrived, START + DAY + 3 * HOUR)
-    lines = [
-        line.replace(b'"123456789012"', b'"%012d"' % (at % 3)) for at, line in enumerate(sent.lines[:quiet])
-    ]
-    run = Run(lines, sent.arrived[:quiet])
+def test_a_gap_of_several_accounts_is_one_page_that_says_that_nothing_arrives(quiet: Sent) -> None:
+    lines = [line.replace(b'"123456789012"', b'"%012d"' % (at % 3)) for at, line in enumerate(quiet.lines)]
+    run = Run(lines, quiet.arrived)
     before = len(run.pages)
     run.idle(40 * 60)
     assert len(run.pages) == before + 1
@@ -150,7 +163,7 @@ def test_a_gap_of_several_accounts_is_one_page_that_says_that_nothing_arrives(se
 def test_an_incident_that_was_open_when_everything_fell_silent_does_not_stay_open_for_ever(
     sent: Sent,
 ) -> None:
-    middle = np.searchsorted(sent.arrived, START + DAY + HOUR + 900)
+    middle = np.searchsorted(sent.arrived, START + LEARNT + HOUR + 900)
     run = Run(sent.lines[:middle], sent.arrived[:middle])
     (spike,) = run.engine.incidents.ongoing()
     assert spike.verdict is Verdict.SPIKE
@@ -158,11 +171,11 @@ def test_an_incident_that_was_open_when_everything_fell_silent_does_not_stay_ope
     assert spike.id not in {one.id for one in run.engine.incidents.ongoing()}
     ended = next(one for one in run.engine.incidents.all() if one.id == spike.id)
     assert ended.end is not None
-    assert ended.end <= START + DAY + HOUR + 960
+    assert ended.end <= START + LEARNT + HOUR + 960
 
 
 def test_a_spike_that_goes_on_behind_a_gap_is_reported_again(sent: Sent) -> None:
-    begin, end = np.searchsorted(sent.arrived, [START + DAY + HOUR + 300, START + DAY + HOUR + 900])
+    begin, end = np.searchsorted(sent.arrived, [START + LEARNT + HOUR + 300, START + LEARNT + HOUR + 900])
     shifted = 3 * HOUR
     lines = [
         json.dumps(event | {"ts": event["ts"] + shifted}).encode()
