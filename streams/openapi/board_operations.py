@@ -51,7 +51,12 @@ BOARD: Final = OperationGroup(
             "The page of a scope; where a name means several scopes, those.",
             "read",
             {200: OneOf((ScopePage, FoundScopes)), 400: RefusalAnswer, 404: RefusalAnswer},
-            (Parameter("scope", "`kind:name`, as `table:items`", required=True), *_WHICH, *_RANGE),
+            (
+                Parameter("scope", "`kind:name`, as `table:items`", required=True),
+                *_WHICH,
+                *_RANGE,
+                Parameter("points", "how many a curve has at most, 4 to 600", int),
+            ),
         ),
         Operation(
             "get",

@@ -1,9 +1,11 @@
 """The measures of a scope over a range: observed, expected, a week before; and its limits."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from config.settings import BoardSettings
 from detectors.model.measures import LATENCIES, Measure
@@ -11,11 +13,12 @@ from detectors.model.scope import FUNCTION, ROUTE, SERVICE, TABLE, Scope
 from streams.board.curves import SeriesCurves, curves
 from streams.board.open_verdicts import OpenVerdicts
 from streams.board.scopes.range_reader import RangeRead, RangeReader, SeriesSums
-from streams.board.scopes.scope_page import Points, ScopeCurve, ScopeLimit, ScopeMeasure
+from streams.board.scopes.scope_page import Points, ScopeCurve, ScopeLimit, ScopeMeasure, ScopeVerdict
 from streams.board.scopes.scope_range import DAY, WEEK
 from streams.board.step_grid import Floats, StepGrid, known
 from streams.board.wall.wall import WallThreshold, WallVerdict
 from streams.board.wall.wall_numbers import threshold_of
+from streams.detect.step_record import VERDICTS
 from streams.store.history_rows import HistoryRows
 from streams.store.history_view import HistoryView
 from streams.store.series_names import NOBODY
@@ -123,6 +126,7 @@ class ScopeMeasures:
             then=then,
             newest=newest,
             newest_before=self._newest(end - WEEK),
+            grid=grid,
             one_step=grid.step == self._step,
             with_week=grid.step < DAY,
         )
@@ -201,6 +205,7 @@ class _Shown(NamedTuple):
     then: SeriesCurves
     newest: SeriesCurves
     newest_before: SeriesCurves
+    grid: StepGrid
     one_step: bool
     with_week: bool
 
@@ -257,7 +262,26 @@ class _Shown(NamedTuple):
             lower=points(np.maximum(now.lower[row], 0)),
             upper=points(now.upper[row]),
             before=points(self.then.observed[row]) if self.with_week else [],
+            verdicts=runs(now.verdict[row], self.grid),
         )
+
+
+def runs(codes: NDArray[np.uint8], grid: StepGrid) -> list[ScopeVerdict]:
+    """Return the verdicts of points, (points,) places in ``VERDICTS``; points with the same one are one run.
+
+    Examples
+    --------
+    >>> runs(np.array([0, 1, 1, 0], np.uint8), StepGrid(0, 60, 4))
+    [ScopeVerdict(verdict='spike', start=60, end=180)]
+    """
+    begins = np.flatnonzero(np.diff(codes, prepend=0, append=0))
+    return [
+        ScopeVerdict(
+            VERDICTS[codes[begin]], grid.first + int(begin) * grid.step, grid.first + int(end) * grid.step
+        )
+        for begin, end in pairwise(begins)
+        if codes[begin]
+    ]
 
 
 def points(values: Floats) -> Points:

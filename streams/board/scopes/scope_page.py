@@ -15,12 +15,21 @@ from streams.board.wall.wall import WallThreshold, WallVerdict
 Points = list[float | None]
 
 
+class ScopeVerdict(msgspec.Struct, frozen=True):
+    """A verdict of the judge, from the begin of its first point to the end of its last."""
+
+    verdict: str
+    start: int
+    end: int
+
+
 class ScopeCurve(msgspec.Struct, frozen=True, kw_only=True):
     """A measure over the range, a value a point.
 
     ``observed`` is the mean of a point. ``least`` and ``most`` are the extremes of the steps (of ten minutes,
     where the range is long) within each; both are empty where a point is one step. ``before`` is what was
-    observed a week before; it is empty where a point is a day or longer.
+    observed a week before; it is empty where a point is a day or longer. ``verdicts`` are those that were
+    open within the range, the first of each point.
     """
 
     observed: Points
@@ -30,6 +39,7 @@ class ScopeCurve(msgspec.Struct, frozen=True, kw_only=True):
     lower: Points = []
     upper: Points = []
     before: Points = []
+    verdicts: list[ScopeVerdict] = []
 
 
 class ScopeMeasure(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from alerting.commands.local_time import moment
 from config.links import LATEST
-from streams.board.scopes.scope_asked import AskedRange
+from streams.board.scopes.scope_asked import FEWEST_POINTS, AskedRange
 from streams.board.step_grid import StepGrid
 from streams.store.coarser import TEN_MINUTES
 
@@ -35,6 +35,7 @@ class ShownRange(NamedTuple):
     name: str
     first: int
     end: int
+    points: int = POINTS
 
     @classmethod
     def of(cls, asked: AskedRange, at: int, zone: ZoneInfo) -> "ShownRange":
@@ -54,11 +55,12 @@ class ShownRange(NamedTuple):
         BadRangeError
             When there is no such range.
         """
+        points = _points(asked.points)
         if not asked.since and not asked.until:
             name = asked.name or "4h"
             if name not in RANGES:
                 raise BadRangeError(f"range is one of {', '.join(RANGES)}, or give from and to")
-            return cls(name, at - RANGES[name], at)
+            return cls(name, at - RANGES[name], at, points)
         if not asked.since:
             raise BadRangeError("to needs from, the beginning of the range")
         first = _moment(asked.since, "from", zone)
@@ -70,10 +72,10 @@ class ShownRange(NamedTuple):
             )
         if end - first > LONGEST:
             raise BadRangeError(f"a range is at most {LONGEST // DAY} days long")
-        return cls("", first, end)
+        return cls("", first, end, points)
 
     def grid(self, step: int, zone: ZoneInfo) -> StepGrid:
-        """Return at most some ``POINTS`` that hold the range.
+        """Return at most some ``points`` that hold the range.
 
         Points begin with whole steps, and long ones with hours and days of the zone, as they are at the end
         of the range.
@@ -83,7 +85,7 @@ class ShownRange(NamedTuple):
         step
             Of the judge, seconds.
         """
-        least = (self.end - self.first) / POINTS
+        least = (self.end - self.first) / self.points
         steps = [60 * each for each in _MINUTES if 60 * each % step == 0] or [step]
         length = next((each for each in steps if each >= least), -(-int(least) // steps[-1]) * steps[-1])
         # a row of ten minutes belongs to one point, in Kathmandu, too
@@ -93,6 +95,14 @@ class ShownRange(NamedTuple):
             shift = 0
         first = (self.first + shift) // length * length - shift
         return StepGrid(first, length, -(-(self.end - first) // length))
+
+
+def _points(text: str) -> int:
+    if not text:
+        return POINTS
+    if not (text.isdecimal() and text.isascii() and FEWEST_POINTS <= int(text[:4]) <= POINTS):
+        raise BadRangeError(f"points is a number from {FEWEST_POINTS} to {POINTS}")
+    return int(text)
 
 
 def _moment(text: str, name: str, zone: ZoneInfo) -> int:

@@ -36,7 +36,7 @@ class ScopeRoutes:
         asked = AskedScope(
             query.get("scope", ""),
             tuple((name, query[name]) for name in GIVEN if query.get(name)),
-            AskedRange(query.get("range", ""), query.get("from", ""), query.get("to", "")),
+            AskedRange(*(query.get(name, "") for name in ("range", "from", "to", "points"))),
         )
         try:
             return in_json(await self._shared.answer(asked, lambda: self._data.scope(asked)))

@@ -48,11 +48,12 @@ def board_of(
 class Judged:
     """A backend that was judged for a week and a day, its history, and the newest judgement."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, days: int = DAYS) -> None:
         self.place, self.held = place, Segments(1)
+        self.at = AT - (DAYS - days) * 86400
         self.backend = Backend(settings=SETTINGS)
         keeper = HistoryKeeper(HistoryFolder(str(place)), HistoryBounds(35, 400, 1 << 40))
-        lines = requests((AT - START) // 60, per_minute=PER_MINUTE, late=False)
+        lines = requests((self.at - START) // 60, per_minute=PER_MINUTE, late=False)
         for first in range(0, len(lines), 10_000):
             self.held.feed(self.backend.feed(lines[first : first + 10_000]))
             self.held.feed([] if first + 10_000 < len(lines) else self.backend.finish())

@@ -70,7 +70,8 @@ def test_times_are_those_of_the_zone_also_on_the_day_on_which_clocks_change() ->
 
 def test_a_range_without_an_end_or_beyond_the_newest_step_ends_there() -> None:
     for until in ("", str(AT + DAY)):
-        assert ShownRange.of(AskedRange(since=str(AT - DAY), until=until), AT, TOKYO) == ("", AT - DAY, AT)
+        shown = ShownRange.of(AskedRange(since=str(AT - DAY), until=until), AT, TOKYO)
+        assert (shown.name, shown.first, shown.end) == ("", AT - DAY, AT)
     assert ShownRange.of(AskedRange(), AT, TOKYO).name == "4h"
 
 
