@@ -924,6 +924,54 @@ def forget(
     _exit_with(lambda: forget_memo(_daemon(config, url), name))
 
 
+@app.command()
+def mcp(
+    config: Config = None,
+    url: Url = None,
+    http: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Serve streamable HTTP at this address, path /mcp. Default: standard input and output.",
+        ),
+    ] = None,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HOST",
+            help="With --http: a name by which others reach it, such as its DNS name. Repeatable.",
+        ),
+    ] = None,
+    replays: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Also tell what replays say: a folder with results of uneri replay --out."
+        ),
+    ] = None,
+) -> None:
+    """Answer an assistant: an MCP server that asks a running daemon (needs the extra `mcp`).
+
+    It reads only, unless the token in UNERI_TOKEN allows operate.
+    """
+    from config.sections.validators import host_and_port
+    from streams.process.extras import need
+
+    if name and http is None:
+        raise fail("--name is how others reach it over HTTP; add --http")
+    if http is not None:
+        try:
+            host_and_port(http)
+        except ValueError as error:
+            raise fail(f"--http {http}: {error}") from None
+    if replays is not None and not replays.is_dir():
+        raise fail(f"--replays {replays}: no such folder; name one with results of uneri replay --out")
+    settings, at = settings_of(config), _daemon(config, url)
+    need("mcp", "uneri mcp")
+    with exiting_on_stop():
+        from streams.assistant.run_mcp import run_mcp
+    _exit_with(lambda: run_mcp(at, settings.log, http=http, names=name or [], replays=replays))
+
+
 def _daemon(config: Path | None, url: str | None) -> str:
     settings = settings_of(config)
     if url is not None and not url.lower().startswith(("http://", "https://")):

@@ -14,6 +14,8 @@ EXTRAS: Final = {
     "aws_msk_iam_sasl_signer": "msk",
     "fastavro": "registry",
     "joserfc": "pubsub",
+    "mcp": "mcp",
+    "uvicorn": "mcp",
 }
 """The extra that brings a module."""
 

@@ -1,0 +1,83 @@
+"""Values with their units, for an assistant; names of measures that events gave are marked as theirs."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from alerting.words import numbers
+from alerting.words.en import figures
+from detectors.model.measures import LATENCIES, Measure
+from detectors.model.scope import TABLE, Scope
+from streams.assistant.untrusted_text import quoted
+
+UNKNOWN: Final = "unknown"
+_NAMED: Final[Mapping[str, Measure]] = {one.value: one for one in Measure}
+_OF_EVENTS: Final = ("value:", "level:")
+_TABLE: Final = Scope(TABLE, "", "", "", "")
+
+
+def measure_in_words(measure: str, kind: str = "") -> str:
+    """Return the name of a measure at a kind of scope.
+
+    Examples
+    --------
+    >>> measure_in_words("wcu"), measure_in_words("requests", "table"), measure_in_words("value:sales")
+    ('wcu', 'calls', '«sales»')
+    """
+    if measure.startswith(_OF_EVENTS):
+        return quoted(measure.partition(":")[2].partition("[")[0])
+    known = _NAMED.get(measure)
+    return quoted(measure) if known is None else figures.measure(known, _TABLE if kind == TABLE else None)
+
+
+def amount(value: float | None, measure: str, kind: str = "") -> str:
+    """Return a value with its unit.
+
+    Examples
+    --------
+    >>> amount(41.0, "wcu"), amount(None, "wcu"), amount(120.0, "value:sales"), amount(3.2, "level:age[ms]")
+    ('41 wcu/s', 'unknown', '120 «sales»/s', '3.2 «ms»')
+    """
+    if value is None:
+        return UNKNOWN
+    shown = numbers.number(value)
+    if measure.startswith("value:"):
+        return f"{shown} {measure_in_words(measure)}/s"
+    if measure.startswith("level:"):
+        unit = measure.partition("[")[2].removesuffix("]")
+        return f"{shown} {quoted(unit)}" if unit else shown
+    known = _NAMED.get(measure)
+    if known is None:
+        return f"{shown} {quoted(measure)}"
+    return figures.quantity(value, known, _TABLE if kind == TABLE else None)
+
+
+def share_in_words(share: float | None) -> str:
+    """Return a share of 1.
+
+    Examples
+    --------
+    >>> share_in_words(0.912), share_in_words(None)
+    ('91 %', 'unknown')
+    """
+    return UNKNOWN if share is None else figures.percent(share)
+
+
+def change_in_words(value: float | None, before: float | None) -> str:
+    """Return how far a value is from an earlier one.
+
+    Examples
+    --------
+    >>> [change_in_words(*each) for each in ((41.0, 8.0), (2.0, 8.0), (160.0, 8.0), (3.0, 0.0), (3.0, None))]
+    ['+412 %', '−75 %', '20×', 'new', 'unknown']
+    """
+    if value is None or before is None:
+        return UNKNOWN
+    if before <= 0:
+        return "new" if value > 0 else "unchanged"
+    ratio = value / before
+    return f"{numbers.number(ratio)}×" if ratio >= numbers.MANY else f"{numbers.signed_percent(ratio)} %"
+
+
+def is_latency(measure: str) -> bool:
+    """Return whether a measure is a time, and no sum."""
+    return measure in LATENCIES

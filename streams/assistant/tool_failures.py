@@ -1,0 +1,23 @@
+"""What becomes of a tool's failure: one line with the remedy, as an answer that says so."""
+
+from collections.abc import Awaitable
+
+import msgspec
+from mcp.types import CallToolResult
+
+from streams.assistant.board_client import BoardAnswerError
+from streams.assistant.tool_answer import refused
+
+OTHER_VERSION = (
+    "the daemon answers what this version of uneri mcp does not understand; use the same version of both"
+)
+
+
+async def or_refused(answer: Awaitable[CallToolResult]) -> CallToolResult:
+    """Return the answer of a tool, or why there is none."""
+    try:
+        return await answer
+    except BoardAnswerError as error:
+        return refused(str(error))
+    except (KeyError, TypeError, ValueError, AttributeError, msgspec.ValidationError):
+        return refused(OTHER_VERSION)

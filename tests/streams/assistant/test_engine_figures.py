@@ -1,0 +1,158 @@
+"""The numbers that an assistant is told are those of the engine."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+
+from alerting.commands.memo import Memo
+from detectors.model.measures import Measure
+from detectors.model.scope import FUNCTION, Scope
+from detectors.model.stated import StatedChange
+from streams.board.scopes.scope_events import BoardPast
+from tests.streams.assistant.assistant_given import Asked, asked_of, board_over
+from tests.streams.board.incidents.desk_given import GivenDesk
+from tests.streams.board.judged_week import AT as LATER
+from tests.streams.board.judged_week import DAYS, STEP, Judged, board_of
+
+HOUR = 3600
+AT = LATER - (DAYS - 1) * 24 * HOUR
+TOKYO = ZoneInfo("Asia/Tokyo")
+PUT = Scope(FUNCTION, "aws", "1", "eu-west-1", "put-0")
+PAST = BoardPast(
+    memos=[
+        Memo(id="m", number=1, by="mika", text="a load test", at=AT - HOUR, written=AT, scope="table:items")
+    ],
+    changes=[StatedChange(AT - HOUR, PUT, "deploy", "42", "ci", "https://ci.example.com/42")],
+)
+
+
+@pytest.fixture
+async def asked(judged: Judged) -> AsyncIterator[Asked]:
+    data = board_of(judged.place, judged.held, now=AT, past=PAST)
+    async with board_over(data, GivenDesk([], AT)) as url, asked_of(url) as made:
+        yield made
+
+
+def epoch(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+@pytest.mark.parametrize("measure", ["requests", "wcu", "latency"])
+async def test_a_series_has_the_newest_step_that_the_engine_judged(
+    judged: Judged, asked: Asked, measure: str
+) -> None:
+    data, words = await asked.told("show_series", scope="table:items", measure=measure)
+    [row] = judged.of("table", measure)
+    per, newest = 1 if measure == "latency" else STEP, judged.judgement
+    assert data["value"] == float(np.float32(newest.observed[row])) / per
+    assert data["expected"] == pytest.approx(newest.expected[row] / per, rel=2e-4, abs=1e-6)
+    assert data["lower"] == pytest.approx(max(newest.lower[row], 0) / per, rel=2e-4, abs=1e-4)
+    assert data["upper"] == pytest.approx(newest.upper[row] / per, rel=2e-4)
+    assert epoch(data["end"]) == AT
+    assert data["end"].endswith("+09:00")
+    assert "JST" in words
+
+
+async def test_a_point_is_the_mean_of_its_steps_between_their_extremes(judged: Judged, asked: Asked) -> None:
+    data, _ = await asked.told("show_series", scope="table:items", measure="wcu", points=8)
+    [row] = judged.of("table", "wcu")
+    engine = {one.start: one.observed[row] / STEP for one, _ in judged.backend.judgements}
+    assert 4 <= len(data["points"]) <= 10
+    for point in data["points"]:
+        first = int(epoch(point["at"]))
+        steps = [
+            engine[at] for at in range(first, first + data["step_seconds"], STEP) if AT - 4 * HOUR <= at < AT
+        ]
+        assert point["observed"] == pytest.approx(np.mean(steps), rel=1e-4)
+        assert point["lowest"] == pytest.approx(min(steps), rel=1e-4)
+        assert point["highest"] == pytest.approx(max(steps), rel=1e-4)
+
+
+async def test_a_range_of_weeks_has_no_more_points_than_are_asked_for(asked: Asked) -> None:
+    for name in ("1w", "5w", "13mo"):
+        data, _ = await asked.told(
+            "show_series", scope="table:items", measure="requests", range=name, points=20
+        )
+        assert len(data["points"]) <= 22
+
+
+async def test_a_range_of_one_s_own_is_in_the_zone_of_the_daemon(asked: Asked) -> None:
+    first = datetime.fromtimestamp(AT - 2 * HOUR, TOKYO)
+    data, _ = await asked.told(
+        "show_series", scope="table:items", measure="wcu", since=f"{first:%Y-%m-%dT%H:%M}"
+    )
+    assert (epoch(data["first"]), epoch(data["end"])) == (AT - 2 * HOUR, AT)
+
+
+async def test_callers_have_their_parts_of_what_the_engine_counted(judged: Judged, asked: Asked) -> None:
+    data, words = await asked.told("who_calls", scope="table:items", range="1d", measure="wcu")
+    [functions] = [one for one in data["kinds"] if one["kind"] == "function"]
+    assert sum(one["share"] for one in functions["neighbours"]) == pytest.approx(1)
+    [row] = judged.of("table", "wcu")
+    day = [one.observed[row] for one, _ in judged.backend.judgements if AT - 24 * HOUR <= one.start < AT]
+    assert sum(one["value"] for one in functions["neighbours"]) == pytest.approx(
+        sum(day) / (24 * HOUR), rel=1e-4
+    )
+    assert {one["because"] for one in functions["neighbours"]} == {"unknown"}
+    assert "the week before is not known" in words
+    assert "By function, wcu:" in words
+
+
+async def test_a_function_calls_tables(asked: Asked) -> None:
+    data, words = await asked.told("who_calls", scope="function:put-0", direction="callees")
+    assert [one["kind"] for one in data["kinds"]] == ["table", "service"]
+    assert data["kinds"][0]["neighbours"][0]["about"]["scope"] == "table:items"
+    assert words.startswith("Called by function «put-0»")
+
+
+async def test_the_wall_in_words_has_the_numbers_of_the_wall(judged: Judged, asked: Asked) -> None:
+    data, words = await asked.told("is_all_well")
+    numbers = {one["name"]: one for one in data["numbers"]}
+    [row] = judged.of("account", "requests")
+    assert numbers["requests"]["value"] == judged.judgement.observed[row] / STEP
+    assert numbers["requests"]["expected"] == pytest.approx(judged.judgement.expected[row] / STEP, rel=2e-4)
+    [table] = [one for one in data["limits"] if one["of"] == "table:items"]
+    [wcu] = judged.of("table", "wcu")
+    assert table["used"] == judged.judgement.observed[wcu] / STEP
+    assert table["limit"] == 1.0
+    assert f"Newest data: {datetime.fromtimestamp(AT, TOKYO):%Y-%m-%d %H:%M} JST" in words
+
+
+async def test_a_scope_at_a_glance_has_each_measure_its_limit_and_what_happened(
+    judged: Judged, asked: Asked
+) -> None:
+    data, words = await asked.told("show_scope", scope="table:items", range="1d")
+    measures = {one["measure"]: one for one in data["measures"]}
+    [row] = judged.of("table", Measure.WCU)
+    assert measures["wcu"]["value"] == float(np.float32(judged.judgement.observed[row])) / STEP
+    [limit] = data["limits"]
+    assert (limit["measure"], limit["limit"]) == ("wcu", 1.0)
+    assert [one["text"] for one in data["memos"]] == ["a load test"]
+    assert "no finding about it is open" in words
+    changes, _ = await asked.told("show_scope", scope="function:put-0", range="1d")
+    assert [one["version"] for one in changes["changes"]] == ["42"]
+
+
+async def test_names_are_found_and_can_be_given_back(asked: Asked) -> None:
+    data, _ = await asked.told("find_names", like="items table")
+    [found] = data["scopes"]
+    assert (found["scope"], found["account"], found["region"]) == ("table:items", "1", "eu-west-1")
+    again, _ = await asked.told("show_scope", scope=found["scope"], account="1", region="eu-west-1")
+    assert again["about"] == found
+    none, words = await asked.told("find_names", like="nothing-like-it")
+    assert none["scopes"] == []
+    assert words == "No scope has such a name."
+
+
+async def test_what_there_is_not_is_refused_with_what_there_is(asked: Asked) -> None:
+    assert "no table nope is known" in await asked.refused("show_scope", scope="table:nope")
+    said = await asked.refused("show_series", scope="table:items", measure="love")
+    assert said.startswith("table:items has no measure love; it has requests, ")
+    said = await asked.refused("who_calls", scope="table:items", measure="love")
+    assert "no callers by love" in said
+    assert "range is at least" in await asked.refused(
+        "show_series", scope="table:items", measure="wcu", since=str(AT - 10)
+    )
