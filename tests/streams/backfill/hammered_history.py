@@ -33,7 +33,7 @@ BEGIN: Final = START + LEARNT + 2 * HOUR  # of what is live, at a whole minute
 @cache
 def records() -> list[bytes]:
     earlier = HAMMER | {"at": 4 * HOUR}
-    return records_of(backend(earlier, HAMMER, before=LEARNT, hours=7))
+    return records_of(backend(earlier, HAMMER, before=LEARNT, hours=8))
 
 
 def at(moment: float) -> int:

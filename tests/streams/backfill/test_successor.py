@@ -25,7 +25,7 @@ from tests.streams.engine.engine_run import DAY, HOUR, LEARNT, START
 
 END = START + 2 * DAY
 MINUTE = 60
-OVER = HAMMERED + 40 * MINUTE
+OVER = HAMMERED + HOUR
 
 
 def engine(parts: dict[str, bytes] | None = None) -> Engine:
