@@ -9,9 +9,10 @@ from streams.board.scopes.scope_page import FoundScopes, ScopePage
 from streams.board.service_map.service_map import ServiceMap
 from streams.board.step_signal import StepSignal
 from streams.board.wall.wall import Wall
+from streams.store.history_queries import HistoryQueryError
 
 
-class BoardDataError(Exception):
+class BoardDataError(HistoryQueryError):
     """The data cannot be had now; one line for the page, with the remedy."""
 
 

@@ -14,7 +14,6 @@ from config.settings import Settings
 from detectors.model.scope import ACCOUNT
 from detectors.state.state import StateError
 from streams.board.board_data import BoardDataError, BoardIncidents
-from streams.board.history_queries import HistoryQueries
 from streams.board.open_verdicts import OpenVerdicts
 from streams.board.scopes.live_scopes import LiveScopes
 from streams.board.scopes.scope_asked import AskedScope
@@ -30,6 +29,7 @@ from streams.board.wall.wall_months import DAY, HOUR, Months, WallMonths
 from streams.board.wall.wall_numbers import WallNumbers
 from streams.store.coarser import TEN_MINUTES
 from streams.store.history_files import HistoryFolder
+from streams.store.history_queries import HistoryQueries
 from streams.store.history_view import HistoryView
 from streams.store.place_trouble import place_trouble
 

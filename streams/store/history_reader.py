@@ -1,7 +1,8 @@
 """Reads the history: the rows of series within a range of time."""
 
 import contextlib
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple, TypeVar
 
@@ -36,14 +37,22 @@ class HistoryReach(NamedTuple):
 class HistoryReader:
     """Reads the files of a folder; whoever writes them may go on meanwhile.
 
+    Parameters
+    ----------
+    folder
+        Where the files are.
+    readers
+        How many of them are read at a time.
+
     Raises
     ------
     OSError, pyarrow.ArrowInvalid
         When the folder cannot be read, here and in all methods.
     """
 
-    def __init__(self, folder: HistoryFolder) -> None:
+    def __init__(self, folder: HistoryFolder, readers: int = READERS) -> None:
         self._folder = folder
+        self._readers = readers
         self.names = SeriesNames()
         self.refresh()
 
@@ -80,21 +89,27 @@ class HistoryReader:
         end: int,
         series: NDArray[np.int64] | None,
         use: Callable[[HistoryRows], _T],
+        *,
+        most: int | None = None,
     ) -> list[_T]:
-        """Return what ``use`` makes of the rows of each file, in threads; ``rows`` adds them up."""
+        """Return what ``use`` makes of the rows of each file, in threads; ``rows`` adds them up.
+
+        ``most`` bounds what is decoded of a file at a time, about, in rows: it is used in several parts.
+        """
         for _ in range(MERGED_MEANWHILE):
             with contextlib.suppress(FileNotFoundError):
-                return self._each(resolution, first, end, series, use)
-        return self._each(resolution, first, end, series, use)
+                return self._each(resolution, (first, end), series, use, most)
+        return self._each(resolution, (first, end), series, use, most)
 
     def _each(
         self,
         resolution: str,
-        first: int,
-        end: int,
+        span: tuple[int, int],
         series: NDArray[np.int64] | None,
         use: Callable[[HistoryRows], _T],
+        most: int | None,
     ) -> list[_T]:
+        first, end = span
         files = [
             file
             for file in self._folder.files()
@@ -102,15 +117,24 @@ class HistoryReader:
         ]
         if not files:
             return []
-        with ThreadPoolExecutor(min(READERS, len(files))) as readers:
-            return list(readers.map(lambda file: use(self._part(file, first, end, series)), files))
+        inside = [first <= file.first - CORRECTED_SECONDS and file.end <= end for file in files]
 
-    def _part(self, file: HistoryFile, first: int, end: int, series: NDArray[np.int64] | None) -> HistoryRows:
+        def used(file: HistoryFile, whole: bool) -> list[_T]:
+            return [
+                use(rows if whole else rows.between(first, end)) for rows in self._parts(file, series, most)
+            ]
+
+        with ThreadPoolExecutor(min(self._readers, len(files))) as readers:
+            return list(itertools.chain.from_iterable(readers.map(used, files, inside)))
+
+    def _parts(
+        self, file: HistoryFile, series: NDArray[np.int64] | None, most: int | None
+    ) -> Iterator[HistoryRows]:
         opened = RowFile(self._folder, file)
         try:
-            rows = opened.between(0, _ALL) if series is None else opened.of(series)
+            if series is None:
+                yield opened.between(0, _ALL)
+            else:
+                yield from opened.parts(series, most)
         finally:
             opened.close()
-        if first <= file.first - CORRECTED_SECONDS and file.end <= end:
-            return rows
-        return rows.between(first, end)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from streams.detect.step_record import StepRecord, decode_step
 from streams.store.history_files import MINUTES, HistoryFolder
-from streams.store.history_reader import HistoryReach, HistoryReader
+from streams.store.history_reader import READERS, HistoryReach, HistoryReader
 from streams.store.history_rows import HistoryRows, merged, nothing
 from streams.store.series_names import SeriesKey, SeriesNames
 from streams.store.step_rows import StepRows
@@ -34,6 +34,8 @@ class HistoryView:
     ----------
     folder
         Where the files are.
+    readers
+        As for ``HistoryReader``.
 
     Raises
     ------
@@ -41,9 +43,9 @@ class HistoryView:
         When they cannot be read, here and in all methods.
     """
 
-    def __init__(self, folder: HistoryFolder) -> None:
+    def __init__(self, folder: HistoryFolder, readers: int = READERS) -> None:
         self.names = SeriesNames()
-        self._reader = HistoryReader(folder)
+        self._reader = HistoryReader(folder, readers)
         self._rows = StepRows(self.names)
         self._learn()
         self._recent: list[StepRecord] = []
@@ -122,9 +124,14 @@ class HistoryView:
         end: int,
         series: NDArray[np.int64],
         use: Callable[[HistoryRows], _T],
+        *,
+        most: int | None = None,
     ) -> list[_T]:
-        """Return what ``use`` makes of parts of the same rows, each sorted; amounts in several add up."""
-        found = self._reader.each(resolution, first, end, series, use)
+        """Return what ``use`` makes of parts of the same rows, each sorted; amounts in several add up.
+
+        ``most`` is as for ``HistoryReader.each``.
+        """
+        found = self._reader.each(resolution, first, end, series, use, most=most)
         if resolution != MINUTES or not len(self._tail):
             return found
         tail = self._tail.between(first, end)

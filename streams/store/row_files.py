@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from streams.store.history_files import HistoryFile, HistoryFolder
 from streams.store.history_rows import HistoryRows, merged, nothing
-from streams.store.parquet_rows import RowWriter, rows_in
+from streams.store.parquet_rows import GROUP_ROWS, RowWriter, rows_in
 
 MOST_ROWS: Final = 4_000_000
 """About how many rows are in memory at a time while files are merged: some hundred megabytes."""
@@ -53,11 +53,19 @@ class RowFile:
         rows = self._groups(groups)
         return rows.taken((rows.series >= least) & (rows.series < below))
 
-    def of(self, series: NDArray[np.int64]) -> HistoryRows:
-        """Return the rows of series; ``series`` (n,) is sorted."""
+    def parts(self, series: NDArray[np.int64], most: int | None = None) -> Iterator[HistoryRows]:
+        """Yield the rows of series, about ``most`` of those that are decoded at a time; all at once without.
+
+        ``series`` (n,) is sorted.
+        """
         first = np.searchsorted(series, self.least, "left")
         groups = np.flatnonzero(first < np.searchsorted(series, self._most, "right"))
-        rows = self._groups(groups)
+        some = len(groups) if most is None else max(1, most // GROUP_ROWS)
+        for begin in range(0, len(groups), max(some, 1)):
+            yield self._of(self._groups(groups[begin : begin + some]), series)
+
+    @staticmethod
+    def _of(rows: HistoryRows, series: NDArray[np.int64]) -> HistoryRows:
         begins, ends = (np.searchsorted(rows.series, series, side) for side in ("left", "right"))
         if len(series) and (begins[1:] == ends[:-1]).all():  # neighbours, such as those of one scope
             return rows.taken(slice(begins[0], ends[-1]))

@@ -1,6 +1,7 @@
 """Which series a number in the files stands for."""
 
 import hashlib
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
@@ -67,6 +68,10 @@ class SeriesNames:
     def __iter__(self) -> Iterator[tuple[int, SeriesKey]]:
         """Yield number and key of every series, by number."""
         return iter(sorted(self._keys.items()))
+
+    def since(self, known: int) -> Iterator[tuple[int, SeriesKey]]:
+        """Yield number and key of the series that came after the first ``known`` ones, in their order."""
+        return itertools.islice(self._keys.items(), known, None)
 
     def add(self, keys: Iterable[SeriesKey]) -> list[int]:
         """Return the numbers of series, which are known from here on.

@@ -1,13 +1,18 @@
 """The pages of scopes, from the history and from what is remembered of incidents."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from config.settings import Settings
-from streams.board.history_queries import HistoryQueries
+from streams.board.board_data import BoardDataError
 from streams.board.scopes.scope_asked import AskedScope
 from streams.board.scopes.scope_events import BoardPast
 from streams.board.scopes.scope_page import FoundScopes, ScopePage
 from streams.board.scopes.scope_pages import ScopePages
+from streams.store.history_queries import HistoryQueries, HistoryQueryError
+from streams.store.history_view import HistoryView
+
+_T = TypeVar("_T")
 
 
 class LiveScopes:
@@ -46,7 +51,7 @@ class LiveScopes:
             When the range is none.
         """
         past = self._past()
-        return await self._queries.ask(lambda view: self._pages.page(view, asked, past))
+        return await self._ask(lambda view: self._pages.page(view, asked, past))
 
     async def scopes(self, like: str) -> FoundScopes:
         """Return the scopes with a name like this.
@@ -56,4 +61,10 @@ class LiveScopes:
         BoardDataError
             When the history cannot be read.
         """
-        return await self._queries.ask(lambda view: self._pages.like(view, like))
+        return await self._ask(lambda view: self._pages.like(view, like))
+
+    async def _ask(self, question: Callable[[HistoryView], _T]) -> _T:
+        try:
+            return await self._queries.ask(question)
+        except HistoryQueryError as error:
+            raise BoardDataError(str(error)) from error

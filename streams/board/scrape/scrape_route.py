@@ -9,10 +9,9 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from config.settings import Settings
-from streams.board.board_data import BoardDataError
-from streams.board.history_queries import HistoryQueries
 from streams.board.json_answer import refused
 from streams.board.scrape.scraped_step import ScrapedStep
+from streams.store.history_queries import HistoryQueries, HistoryQueryError
 
 PATH: Final = "/scrape"
 
@@ -59,6 +58,6 @@ class ScrapeRoute:
             body = await self._queries.ask(
                 lambda view: encode(_Given(self._step.metrics(view, settings.scrape, settings.time.step)))
             )
-        except BoardDataError as error:
+        except HistoryQueryError as error:
             return refused(str(error), 503)
         return web.Response(body=body, headers={"Content-Type": content_type})

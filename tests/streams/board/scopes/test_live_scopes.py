@@ -20,13 +20,18 @@ from detectors.model.measures import Measure
 from detectors.model.scope import CLIENT, FUNCTION, TABLE, TENANT, Scope
 from detectors.model.stated import StatedChange
 from streams.board.board_data import BoardDataError
-from streams.board.history_queries import AT_ONCE, MOST_WAITING, HistoryQueries
 from streams.board.scopes.scope_asked import AskedRange, AskedScope
 from streams.board.scopes.scope_events import BoardPast, PastIncident
 from streams.board.scopes.scope_finder import UnknownScopeError
 from streams.board.scopes.scope_page import FoundScopes, ScopeMeasure, ScopeNeighbours, ScopePage
 from streams.board.scopes.scope_range import DAY, RANGES, WEEK, BadRangeError
 from streams.store.history_files import MINUTES, NAMES_FILE, HistoryFile, HistoryFolder
+from streams.store.history_queries import (
+    CrowdedHistoryError,
+    HistoryPatience,
+    HistoryQueries,
+    SlowHistoryError,
+)
 from streams.store.history_rows import bare, merged
 from streams.store.parquet_rows import write_names, write_rows
 from streams.store.segments import Segments
@@ -306,16 +311,19 @@ async def test_few_pages_are_made_at_a_time_and_none_for_ever(judged: Judged) ->
         return 1
 
     queries = HistoryQueries(str(judged.place), judged.held.recent, lambda: 1)
-    at_most = AT_ONCE + MOST_WAITING
+    patience = HistoryPatience()
+    at_most = patience.at_once + patience.waiting
     assert await asyncio.gather(*(queries.ask(slow) for _ in range(at_most))) == [1] * at_most
-    assert most <= AT_ONCE
+    assert most <= patience.at_once
     asked = [asyncio.create_task(queries.ask(slow)) for _ in range(at_most)]
     await asyncio.sleep(0)
-    with pytest.raises(BoardDataError, match="try again in a few seconds"):
+    with pytest.raises(CrowdedHistoryError, match="try again in a few seconds"):
         await queries.ask(slow)
     await asyncio.gather(*asked)
-    impatient = HistoryQueries(str(judged.place), judged.held.recent, lambda: 1, patience=0.01)
-    with pytest.raises(BoardDataError, match=r"took longer than 0\.01 seconds; choose a shorter range"):
+    impatient = HistoryQueries(
+        str(judged.place), judged.held.recent, lambda: 1, HistoryPatience(seconds=0.01)
+    )
+    with pytest.raises(SlowHistoryError, match=r"took longer than 0\.01 seconds; choose a shorter range"):
         await impatient.ask(slow)
 
 

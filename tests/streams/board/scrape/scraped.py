@@ -9,9 +9,9 @@ from prometheus_client import CollectorRegistry
 
 from config.settings import Settings
 from detectors.model.series import Series
-from streams.board.history_queries import HistoryQueries
 from streams.board.scrape.scrape_route import ScrapeRoute
 from streams.process.http_server import HttpServer
+from streams.store.history_queries import HistoryQueries
 from streams.store.segments import Segments
 from tests.streams.store.backend import Backend, requests
 

@@ -2,31 +2,45 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import NamedTuple, TypeVar
 
 import pyarrow as pa
 
 from detectors.state.state import StateError
-from streams.board.board_data import BoardDataError
 from streams.store.history_files import MINUTES, HistoryFolder
-from streams.store.history_reader import HistoryReach
+from streams.store.history_reader import READERS, HistoryReach
 from streams.store.history_view import HistoryView
 from streams.store.place_trouble import place_trouble
 
-AT_ONCE: Final = 2
-"""Threads that read for pages; the judge and the wall need the rest of the machine."""
-
-MOST_WAITING: Final = 8
-PATIENCE: Final = 10.0
-"""Seconds that a page waits, for its turn and for its answer."""
-
 _T = TypeVar("_T")
+
+
+class HistoryPatience(NamedTuple):
+    """How much is asked of the history at the same time; the judge needs the rest of the machine."""
+
+    at_once: int = 2  # threads that read
+    waiting: int = 8  # questions beside these
+    seconds: float = 10.0  # that a question may take, its turn and its answer
+    readers: int = READERS  # files that a question reads at a time
+
+
+class HistoryQueryError(Exception):
+    """A question to the history has no answer now; one line, with the remedy."""
+
+
+class CrowdedHistoryError(HistoryQueryError):
+    """Too many ask."""
+
+
+class SlowHistoryError(HistoryQueryError):
+    """The answer takes too long."""
 
 
 class _Reading:
     """A view of the history, for one thread at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, readers: int) -> None:
+        self._readers = readers
         self._view: HistoryView | None = None
         self._seen: tuple[int, HistoryReach | None] | None = None
 
@@ -34,7 +48,7 @@ class _Reading:
         """Return the view as of now; what it holds is read again only when there is more."""
         try:
             if self._view is None:
-                self._view = HistoryView(HistoryFolder(place))
+                self._view = HistoryView(HistoryFolder(place), self._readers)
             seen = number, self._view.reach(MINUTES)
             if seen != self._seen:
                 self._view.take(steps)
@@ -57,7 +71,7 @@ class HistoryQueries:
     number
         Returns a number that is another one as soon as there are more of them.
     patience
-        Seconds that a question may take.
+        How much may be asked at the same time.
     """
 
     def __init__(
@@ -65,14 +79,14 @@ class HistoryQueries:
         place: str | None,
         steps: Callable[[], list[bytes]],
         number: Callable[[], int],
-        patience: float = PATIENCE,
+        patience: HistoryPatience | None = None,
     ) -> None:
         self._place = place
         self._steps = steps
         self._number = number
-        self._patience = patience
-        self._free = [_Reading() for _ in range(AT_ONCE)]
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._patience = patience = patience or HistoryPatience()
+        self._free = [_Reading(patience.readers) for _ in range(patience.at_once)]
+        self._turns = asyncio.Semaphore(patience.at_once)
         self._asked = 0
 
     async def ask(self, question: Callable[[HistoryView], _T]) -> _T:
@@ -80,22 +94,29 @@ class HistoryQueries:
 
         Raises
         ------
-        BoardDataError
-            When the history cannot be read, when too many ask, or when it takes too long.
+        HistoryQueryError
+            When the history cannot be read.
+        CrowdedHistoryError
+            When too many ask.
+        SlowHistoryError
+            When it takes too long.
         """
         if self._place is None:
-            raise BoardDataError("the board shows the history: set history.keep to true")
-        if self._asked >= AT_ONCE + MOST_WAITING:
-            raise BoardDataError("too many pages are being made at the same time; try again in a few seconds")
+            raise HistoryQueryError("there is no history to read: set history.keep to true")
+        if self._asked >= self._patience.at_once + self._patience.waiting:
+            raise CrowdedHistoryError(
+                "too many read the history at the same time; try again in a few seconds"
+            )
         self._asked += 1
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._patience.seconds):
                 await self._turns.acquire()
                 answering = asyncio.ensure_future(self._answer(self._place, question))
                 return await asyncio.shield(answering)  # a thread cannot be stopped: it keeps its turn
         except TimeoutError as error:
-            raise BoardDataError(
-                f"reading the history took longer than {self._patience:g} seconds; choose a shorter range"
+            raise SlowHistoryError(
+                f"reading the history took longer than {self._patience.seconds:g} seconds; "
+                "choose a shorter range"
             ) from error
         finally:
             self._asked -= 1
@@ -105,7 +126,7 @@ class HistoryQueries:
         try:
             return await asyncio.to_thread(lambda: question(reading.current(place, number, steps)))
         except (OSError, StateError, pa.ArrowException) as error:
-            raise BoardDataError(f"the history cannot be read: {place_trouble(error)}") from error
+            raise HistoryQueryError(f"the history cannot be read: {place_trouble(error)}") from error
         finally:
             self._free.append(reading)
             self._turns.release()
