@@ -47,6 +47,8 @@ class HistoryHalf:
         changed: Callable[[], None],
     ) -> None:
         from streams.board.live_board import LiveBoard
+        from streams.query.query_desk import QueryDesk
+        from streams.query.query_routes import QueryRoutes
         from streams.store.history_writer import HistoryWriter
 
         self.judged = StepSignal()
@@ -61,6 +63,9 @@ class HistoryHalf:
             self._writer = HistoryWriter(self.segments, place, HistoryBounds.of(kept), metrics, changed)
         steps: Callable[[], list[bytes]] = self.segments.recent if self.segments else recent
         self._board = LiveBoard(self.judged, current, place, steps, self._incidents, past=self._past)
+        self._queries = QueryRoutes(
+            QueryDesk(place, steps, lambda: self.judged.number, lambda: current().time.step)
+        )
         self._commands = metrics.commands
         self._scrape = ScrapeRoute(self._board.queries, current)
         self._desk = PipelineDesk(
@@ -80,9 +85,9 @@ class HistoryHalf:
         return BoardPast.of(delivery.pipeline, delivery.links, delivery.changes)
 
     def routes(self, access: Access) -> list[web.RouteDef]:
-        """Return the routes of the board."""
+        """Return the routes of the board and of the read API."""
         board = BoardRoutes(self._board, access, self._desk, language=self._language, commands=self._commands)
-        return [*board.routes(), self._scrape.route()]
+        return [*board.routes(), self._scrape.route(), *self._queries.routes()]
 
     def work(self) -> list[Coroutine[Any, Any, None]]:
         """Return what runs as long as the daemon does."""

@@ -1,4 +1,4 @@
 """The description of the web server: every route, what it takes and what it answers, as OpenAPI.
 
-Imports ``board`` and what is below it, for the types of their answers; nothing of the drivers.
+Imports ``board``, ``query`` and what is below them, for the types of their answers; nothing of the drivers.
 """

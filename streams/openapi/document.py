@@ -22,9 +22,10 @@ from streams.openapi.daemon_operations import DAEMON
 from streams.openapi.incident_answers import ChangeAnswer, IncidentAnswer, MemoAnswer, ScopeAnswer
 from streams.openapi.notify_operations import NOTIFY
 from streams.openapi.operation import JSON, OneOf, Operation, OperationGroup, OtherBody
+from streams.openapi.query_operations import QUERIES
 from streams.openapi.sender_operations import SENDERS
 
-GROUPS: Final[tuple[OperationGroup, ...]] = (BOARD, NOTIFY, DAEMON, SENDERS)
+GROUPS: Final[tuple[OperationGroup, ...]] = (BOARD, QUERIES, NOTIFY, DAEMON, SENDERS)
 
 _ABOUT: Final = (
     "What a daemon of Uneri answers. With Kafka, a process serves the routes of its roles. As soon as the "

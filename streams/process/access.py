@@ -35,6 +35,7 @@ _EVERYBODY: Final = frozenset({AccessScope.READ})
 _SLACK: Final = "/slack/"
 _PUSHES: Final = "/pubsub"
 _CHANGES: Final = "/changes"
+_QUERIES: Final = "/api/v1/"
 _SIGNATURE: Final = "X-Hub-Signature-256"
 _INTAKE: Final = frozenset({"/events", "/v1/traces", "/v1/logs", "/v1/metrics", FIREHOSE, _CHANGES})
 _READING: Final = ("GET", "HEAD")
@@ -304,4 +305,5 @@ def _host_and_port(origin: str) -> str:
 def _scope_of(path: str, method: str) -> AccessScope:
     if path in _INTAKE:
         return AccessScope.INTAKE
-    return AccessScope.READ if method in _READING else AccessScope.OPERATE
+    reads = method in _READING or path.startswith(_QUERIES)  # long queries are posted
+    return AccessScope.READ if reads else AccessScope.OPERATE

@@ -65,6 +65,8 @@ class KafkaBoard:
         clock: Callable[[], float] = time.time,
     ) -> None:
         from streams.board.live_board import LiveBoard
+        from streams.query.query_desk import QueryDesk
+        from streams.query.query_routes import QueryRoutes
 
         self._settings = settings
         self._kafka = kafka
@@ -82,14 +84,20 @@ class KafkaBoard:
             self._judged, current, place, self._recent, self._incidents, past=self._past, clock=clock
         )
         self._scrape = ScrapeRoute(self._board.queries, current)
+        self._queries = QueryRoutes(
+            QueryDesk(place, self._recent, lambda: self._judged.number, lambda: current().time.step)
+        )
         self._routes: BoardRoutes | None = None
         self._coloured: list[tuple[str, int]] = []  # the incidents that the newest wall was to show
 
     def routes(self, access: Access, desk: IncidentDesk, commands: Counter) -> list[web.RouteDef]:
-        """Return the routes of the board; ``commands`` counts what people do, as for ``BoardRoutes``."""
+        """Return the routes of the board and of the read API.
+
+        ``commands`` counts what people do, as for ``BoardRoutes``.
+        """
         language = self._settings.notify.locale
         self._routes = BoardRoutes(self._board, access, desk, language=language, commands=commands)
-        return [*self._routes.routes(), self._scrape.route()]
+        return [*self._routes.routes(), self._scrape.route(), *self._queries.routes()]
 
     def _past(self) -> BoardPast:
         return BoardPast.of(self.pipeline, self._links(), self.changes)

@@ -50,8 +50,12 @@ MINUTES: Final = 180
 OF_OTHERS: Final = {"/slack/actions", "/slack/commands"}
 """What Slack sends is described by Slack, and only it can send it."""
 
-ELSEWHERE: Final = {("POST", "/pubsub"), ("POST", "/backfill"), ("GET", "/openapi.json")}
-"""Answers that need a key of Google, or learnt history; and the description itself."""
+ELSEWHERE: Final = {
+    *(("POST", path) for path in ("/pubsub", "/backfill")),
+    *(("POST", f"/api/v1/{name}") for name in ("query", "query_range", "labels", "series")),
+    ("GET", "/openapi.json"),
+}
+"""Answers that need a key of Google, learnt history, or a form; and the description itself."""
 
 
 class Call(NamedTuple):
@@ -96,6 +100,13 @@ DAEMON: Final = [
     Call(
         "POST", "/changes", "", {"kind": "change", "ts": time.time(), "of": {"kind": "function", "name": "f"}}
     ),
+    Call("GET", "/api/v1/query", query="query=1%2B1"),
+    Call("GET", "/api/v1/query_range", query="query=1&start=0&end=60&step=60"),
+    Call("GET", "/api/v1/labels"),
+    Call("GET", "/api/v1/series", query="match[]=uneri_observed"),
+    Call("GET", "/api/v1/label/{name}/values", "/api/v1/label/kind/values"),
+    Call("GET", "/api/v1/metadata"),
+    Call("GET", "/api/v1/status/buildinfo"),
     Call("POST", "/v1/traces", "", {}),
     Call("POST", "/v1/logs", "", {}),
     Call("POST", "/v1/metrics", "", {}),

@@ -1,0 +1,180 @@
+"""The API as programs reach it: parameters, forms, refusals, tokens."""
+
+from typing import Any
+
+import aiohttp
+import pytest
+
+from config.settings import TokensSettings
+from streams.process.access import Access
+from streams.process.tokens import load_tokens
+from streams.query.query_desk import QueryDesk
+from tests.streams.query.judged_hours import END, STEP, JudgedHours, served
+
+NEWEST = END - STEP
+BAD = 400, "bad_data"
+TABLE = 'uneri_observed{kind="table",measure="wcu",source_kind=""}'
+
+
+async def got(url: str, path: str, *, answered: int = 200, match: str = "", **parameters: Any) -> Any:
+    parameters |= {"match[]": match} if match else {}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{url}/api/v1/{path}", params=parameters) as answer,
+    ):
+        found = await answer.json()
+        assert answer.status == answered, found
+        assert answer.content_type == "application/json"
+        return found
+
+
+async def posted(url: str, path: str, **parameters: Any) -> Any:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{url}/api/v1/{path}", data=parameters) as answer,
+    ):
+        return await answer.json()
+
+
+async def test_a_query_is_asked_in_the_address_or_in_a_form(judged: JudgedHours) -> None:
+    async with served(judged.desk()) as url:
+        found = await got(url, "query", query=TABLE, time=NEWEST)
+        assert found == await posted(url, "query", query=TABLE, time=str(NEWEST))
+        assert found == await got(url, "query", query=TABLE, time="2025-11-27T04:16:00Z")
+        assert found["status"] == "success"
+        [one] = found["data"]["result"]
+        assert one["value"][0] == NEWEST
+        over: dict[str, Any] = {"query": TABLE, "start": NEWEST - 600, "end": NEWEST, "step": "1m"}
+        assert await got(url, "query_range", **over) == await posted(url, "query_range", **over)
+
+
+async def test_without_a_time_a_query_is_of_now(judged: JudgedHours) -> None:
+    async with served(judged.desk(), now=lambda: NEWEST + 0.25) as url:
+        found = await got(url, "query", query=TABLE)
+        assert found["data"]["result"][0]["value"][0] == NEWEST + 0.25
+        assert (await got(url, "query", query="1 + 1"))["data"] == {
+            "resultType": "scalar",
+            "result": [NEWEST + 0.25, "2"],
+        }
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters", "refused", "said"),
+    [
+        ("query", {}, BAD, 'invalid parameter "query": it is missing'),
+        ("query", {"query": "1", "time": "noon"}, BAD, "'noon' is no time; give epoch seconds"),
+        (
+            "query",
+            {"query": "1", "timeout": "0"},
+            BAD,
+            'invalid parameter "timeout": zero or neg',
+        ),
+        ("query", {"query": "rate(x[1m])"}, BAD, "rate() is not supported"),
+        (
+            "query_range",
+            {"query": "1", "start": 0, "end": 60},
+            BAD,
+            'parameter "step": it is miss',
+        ),
+        (
+            "query_range",
+            {"query": "1", "start": 60, "end": 0, "step": 1},
+            BAD,
+            "must not be before",
+        ),
+        (
+            "query_range",
+            {"query": "1", "start": 0, "end": 1, "step": "-1"},
+            BAD,
+            "zero or negative",
+        ),
+        ("query_range", {"query": "1", "start": 0, "end": 1, "step": "x"}, BAD, "is no duration"),
+        (
+            "query_range",
+            {"query": "1", "start": 0, "end": 11_001, "step": 1},
+            BAD,
+            "exceeded maximum resolution of 11,000 points per timeseries; choose a step of 2 seconds or more",
+        ),
+        ("query", {"query": '{kind="table"} * 1'}, (422, "execution"), "the same labelset"),
+        ("series", {}, BAD, "no match[] parameter provided"),
+        ("series", {"match[]": "1 + 1"}, BAD, "match[] is a selector"),
+        ("labels", {"limit": "-1"}, BAD, "limit must be non-negative"),
+        ("labels", {"start": "x"}, BAD, "is no time"),
+    ],
+)
+async def test_a_refusal_has_the_form_of_prometheus(
+    judged: JudgedHours, path: str, parameters: dict[str, Any], refused: tuple[int, str], said: str
+) -> None:
+    async with served(judged.desk()) as url:
+        status, trouble = refused
+        found = await got(url, path, answered=status, **{"time": NEWEST, **parameters})
+        assert (found["status"], found["errorType"]) == ("error", trouble)
+        assert said in found["error"]
+
+
+async def test_as_many_points_as_prometheus_allows_are_answered(judged: JudgedHours) -> None:
+    async with served(judged.desk()) as url:
+        found = await got(url, "query_range", query="1", start=0, end=11_000, step=1)
+        assert len(found["data"]["result"][0]["values"]) == 11_001
+
+
+async def test_names_of_labels_their_values_and_series_are_listed(judged: JudgedHours) -> None:
+    async with served(judged.desk()) as url:
+        labels = (await got(url, "labels"))["data"]
+        assert {"__name__", "kind", "name", "measure", "source_name", "verdict"} <= set(labels)
+        assert labels == sorted(labels)
+        assert "source_name" not in (await got(url, "labels", match="uneri_expected"))["data"]
+        assert (await got(url, "label/name/values", match='{kind="function"}'))["data"] == [
+            "put-0",
+            "put-1",
+        ]
+        metrics = (await got(url, "label/__name__/values"))["data"]
+        assert metrics == ["uneri_expected", "uneri_lower", "uneri_observed", "uneri_state", "uneri_upper"]
+        assert "spike" in (await got(url, "label/verdict/values", match="uneri_state"))["data"]
+        assert (await got(url, "label/nothing/values"))["data"] == []
+        [one] = (await got(url, "series", match=TABLE))["data"]
+        assert one == (await got(url, "query", query=TABLE, time=NEWEST))["data"]["result"][0]["metric"]
+        few = await got(url, "label/measure/values", limit=2)
+        assert (len(few["data"]), few["warnings"]) == (2, ["results truncated due to limit"])
+
+
+async def test_a_form_of_another_kind_is_refused(judged: JudgedHours) -> None:
+    async with served(judged.desk()) as url, aiohttp.ClientSession() as session:
+        async with session.post(f"{url}/api/v1/query", json={"query": "1"}) as answer:
+            assert answer.status == 400
+            assert "x-www-form-urlencoded" in (await answer.json())["error"]
+        async with session.post(f"{url}/api/v1/query", data={"query": "1" * 70_000}) as answer:
+            assert answer.status == 413
+
+
+async def test_what_grafana_asks_first_is_answered(judged: JudgedHours) -> None:
+    async with served(judged.desk()) as url:
+        build = (await got(url, "status/buildinfo"))["data"]
+        assert build["version"] == "2.45.0"
+        metadata = (await got(url, "metadata"))["data"]
+        assert metadata["uneri_observed"][0]["type"] == "gauge"
+        assert (await got(url, "metadata", metric="none"))["data"] == {}
+        assert (await got(url, "query", query="1+1", time=4))["data"]["result"] == [4, "2"]
+
+
+async def test_a_token_that_allows_to_read_may_ask_and_one_for_intake_may_not(judged: JudgedHours) -> None:
+    given = {"UNERI_READ_TOKEN": "r" * 24, "UNERI_INTAKE_TOKEN": "i" * 24}
+    tokens = load_tokens(TokensSettings(), given)
+    async with (
+        served(judged.desk(), Access("127.0.0.1:0", (), tokens)) as url,
+        aiohttp.ClientSession() as session,
+    ):
+        for token, status in (("r" * 24, 200), ("i" * 24, 403), ("", 401)):
+            headers = {"Authorization": f"Bearer {token}"} if token else {}
+            async with session.post(f"{url}/api/v1/query", data={"query": "1"}, headers=headers) as answer:
+                assert answer.status == status
+
+
+async def test_without_a_history_the_answer_says_what_to_set() -> None:
+    desk = QueryDesk(None, list, lambda: 1, lambda: STEP)
+    async with served(desk) as url:
+        found = await got(url, "query", answered=503, query=TABLE)
+        assert (found["errorType"], found["error"]) == (
+            "unavailable",
+            "there is no history to read: set history.keep to true",
+        )
