@@ -16,7 +16,7 @@ from release.dashboards.scopes import function, service, table
 from release.dashboards.wall import wall
 
 FOLDER: Final = Path(__file__).parents[2] / "deploy" / "grafana"
-ANNOTATED: Final = "{{measure}}: {{verdict}}"
+ANNOTATED: Final = "{{verdict}}: {{measure}} of {{kind}} {{name}}"
 """How an annotation is called: a field of Prometheus' data source, which Grafana's types leave to it."""
 
 MADE: Final[Mapping[str, Callable[[], Dashboard]]] = {

@@ -54,7 +54,7 @@ def page(title: str, about: str, uid: str, findings: str, panels: Sequence[Panel
             .datasource(SOURCE)
             .enable(True)
             .icon_color(RED)
-            .expr(f"max by (measure, verdict) (uneri_state{{{findings}}})")
+            .expr(f"max by (kind, name, measure, verdict) (uneri_state{{{findings}}})")
         )
     )
     for number, panel in enumerate(panels, start=1):

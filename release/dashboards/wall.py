@@ -98,5 +98,5 @@ def wall() -> Dashboard:
     ]
     account = variable("account", 'uneri_observed{kind="account"}', "Account")
     about = "All accounts at a glance: load, errors, times, and what is not as expected."
-    made = page("Uneri: Wall", about, "uneri-wall", f"{_OF_ALL}", panels)
+    made = page("Uneri: Wall", about, "uneri-wall", f'kind=~"account|service|table",{_ACCOUNTS}', panels)
     return made.with_variable(account.multi(True).include_all(True)).link(to_board("On the board", "/"))

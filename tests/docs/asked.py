@@ -21,7 +21,8 @@ from tests.streams.store.backend import Backend, requests
 ROOT = Path(__file__).parents[2]
 HOURS = 3
 END = T0 // 3600 * 3600
-BOARD, SLACK, TERMINAL, GRAFANA, NOTEBOOK = "board", "Slack", "terminal", "Grafana", "notebook"
+BOARD, SLACK, TERMINAL, GRAFANA = "board", "Slack", "terminal", "Grafana"
+NOTEBOOK, ASSISTANT = "notebook", "assistant"
 
 
 class Example(NamedTuple):
@@ -43,7 +44,8 @@ def examples(where: str) -> list[Example]:
 
 def write_history(folder: Path) -> None:
     """Write events, their history and a configuration, as the examples expect them."""
-    lines = requests(HOURS * 60, start=END - HOURS * 3600, late=False)
+    lines = requests(HOURS * 60 - 10, start=END - HOURS * 3600, late=False)
+    lines += requests(10, start=END - 600, per_minute=60, late=False)  # a spike
     (folder / "events").mkdir()
     (folder / "events" / "events.ndjson").write_bytes(b"\n".join(lines))
     held, backend = Segments(1), Backend()

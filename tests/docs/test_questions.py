@@ -3,6 +3,7 @@
 import asyncio
 import shlex
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -11,9 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 from streams.cli.commands import app
+from streams.process.tokens import new_token
 from streams.replay import load_settings, open_history, replay
 from tests.alerting.slack_app import SlackApp
 from tests.docs.asked import (
+    ASSISTANT,
     BOARD,
     NOTEBOOK,
     SECRETS,
@@ -24,6 +27,7 @@ from tests.docs.asked import (
     examples,
     write_history,
 )
+from tests.streams.assistant.assistant_given import asked_of
 
 PAGES = {"": "wall", "incidents": "incidents", "scope": "scope", "map": "map"}
 
@@ -111,8 +115,35 @@ def test_the_terminal_answers_without_a_daemon(folder: Path) -> None:
     assert "items" in (folder / "items.csv").read_text("utf-8")
 
 
+@pytest.fixture
+def replayed(folder: Path) -> Path:
+    done = CliRunner().invoke(app, ["replay", "events/", "--out", "january", "--config", "uneri.yaml"])
+    assert done.exit_code == 0, done.output
+    return folder
+
+
+async def test_an_assistant_answers_its_questions(replayed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = new_token()
+    monkeypatch.setenv("UNERI_OPERATE_TOKEN", token)
+    async with daemon(replayed) as running:
+        given: dict[str, dict[str, Any]] = {
+            "show_incident": {"incident": running.incident},
+            "who_calls": {"scope": "table:items", "measure": "wcu"},
+            "show_series": {"scope": "table:items", "measure": "wcu"},
+            "find_names": {"like": "item"},
+            "show_replay": {"replay": "january"},
+            "snooze_incident": {"incident": running.incident, "by": "mika"},
+        }
+        asked = {one.text for one in examples(ASSISTANT)}
+        assert given.keys() < asked
+        async with asked_of(running.url, token, replayed) as assistant:
+            for name in asked:
+                _, words = await assistant.told(name, **given.get(name, {}))
+                assert words
+
+
 @pytest.mark.parametrize("example", examples(NOTEBOOK), ids=lambda one: one.question)
 def test_a_notebook_answers_its_questions(example: Example, folder: Path) -> None:
     names = {"pl": pl, "replay": replay, "open_history": open_history, "load_settings": load_settings}
     found = eval(example.text, names)  # noqa: S307 - our own README
-    assert isinstance(found, list | pl.DataFrame | pl.Series), folder
+    assert len(found) > 0 or example.text.startswith("replay("), folder

@@ -6,6 +6,7 @@ from pathlib import Path
 from tests.alerting.browser import chromium
 from tests.alerting.slack_standin import SlackStandin
 from tests.main_job.board_job import Loaded, Looked, known_of, write_scenario
+from tests.main_job.dashboard_job import SCRAPED, hold_the_scrape
 from tests.main_job.job import daemon, free_port, status, uneri, wait_until, write_config
 
 
@@ -16,6 +17,7 @@ def test_every_page_shows_what_the_engine_knows_and_goes_on_after_a_restart(
     config = write_config(
         tmp_path / "uneri.yaml",
         slack,
+        scrape=SCRAPED,
         local={"listen": f"127.0.0.1:{port}", "state": str(tmp_path / "state")},
     )
     scenario = tmp_path / "scenario.yaml"
@@ -31,6 +33,7 @@ def test_every_page_shows_what_the_engine_knows_and_goes_on_after_a_restart(
                 lambda: status(port).get("lag") == 0 and status(port).get("outbox") == 0, "catching up"
             )
             loaded.hold()
+            hold_the_scrape(loaded)
             looked.every_page()
             looked.act(slack)
 
