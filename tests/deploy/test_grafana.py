@@ -15,6 +15,8 @@ from ruamel.yaml import YAML
 
 from config.settings import Settings
 from release.dashboards.make import FOLDER, MADE, main, text_of
+from streams.query.promql import planned
+from streams.query.query_error import QueryError
 from tests.deploy.dashboards import DASHBOARDS, queries
 from tests.deploy.tools import run, tool
 
@@ -126,6 +128,13 @@ def test_prometheus_parses_every_query(tmp_path: Path) -> None:
     file = tmp_path / "queries.yaml"
     file.write_text(json.dumps({"groups": [{"name": "dashboards", "rules": rules}]}), encoding="utf-8")
     assert f"{len(rules)} rules found" in run(tool("promtool"), "check", "rules", file)
+
+
+def test_the_daemon_understands_every_query_and_refuses_others_by_name() -> None:
+    for one in queries(GIVEN):
+        planned(one.text)
+    with pytest.raises(QueryError, match=r"rate\(\) is not supported: values are per second already"):
+        planned('rate(uneri_observed{kind="table"}[5m])')
 
 
 def test_the_data_source_is_a_prometheus_and_the_dashboards_are_found() -> None:

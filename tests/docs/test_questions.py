@@ -18,6 +18,8 @@ from tests.alerting.slack_app import SlackApp
 from tests.docs.asked import (
     ASSISTANT,
     BOARD,
+    END,
+    GRAFANA,
     NOTEBOOK,
     SECRETS,
     SLACK,
@@ -113,6 +115,18 @@ def test_the_terminal_answers_without_a_daemon(folder: Path) -> None:
         assert done.exit_code == 0, (one, done.output)
     assert (folder / "january" / "incidents.jsonl").exists()
     assert "items" in (folder / "items.csv").read_text("utf-8")
+
+
+async def test_grafana_answers_its_questions(folder: Path) -> None:
+    asked = examples(GRAFANA)
+    assert len(asked) >= 5
+    async with daemon(folder) as running, aiohttp.ClientSession() as session:
+        for one in asked:
+            query = {"query": one.text, "time": str(END - 60)}
+            async with session.get(f"{running.url}/api/v1/query", params=query) as answer:
+                found = await answer.json()
+            assert found["status"] == "success", (one, found)
+            assert found["data"]["result"], one
 
 
 @pytest.fixture

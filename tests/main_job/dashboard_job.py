@@ -49,7 +49,7 @@ def hold_the_scrape(loaded: Loaded) -> None:
     found = {(one.name, one.labels.get("name", "")): one for one in samples}
     written = found["uneri_observed", "items"]
     at = int(float(str(written.timestamp)))
-    assert written.value == pytest.approx(loaded.counted.units("items", "wcu", at - 60, at) / 60)
+    assert written.value == pytest.approx(loaded.counted.units("items", "wcu", at, at + 60) / 60)
     assert found["uneri_upper", "items"].value < written.value
     assert found["uneri_state", "items"].labels["verdict"] == "spike"
 

@@ -32,7 +32,7 @@ class ScrapedStep:
         self._matching: tuple[int, ScrapeSettings, NDArray[np.int64]] | None = None
 
     def metrics(self, view: HistoryView, settings: ScrapeSettings, step: int) -> list[Metric]:
-        """Return the metrics, each sample with the time at which its step ended; ``step`` in seconds."""
+        """Return the metrics, each sample with the time at which its step began; ``step`` in seconds."""
         at = view.end
         if at is None:
             return []
@@ -79,20 +79,18 @@ def _fields(scope: Scope) -> Iterator[tuple[str, str]]:
 def _amounts(rows: HistoryRows, labels: list[dict[str, str]]) -> Iterator[Metric]:
     is_latency = np.array([one["measure"].startswith(_LATENCY) for one in labels], np.bool_)
     per = np.where(is_latency, 1.0, rows.seconds)
-    ends = (rows.start + rows.seconds).tolist()
     for name in AMOUNTS:
         metric = Metric(f"uneri_{name}", _ABOUT[name], "gauge")
         values = getattr(rows, name) / per
-        for value, end, of in zip(values.tolist(), ends, labels, strict=True):
+        for value, start, of in zip(values.tolist(), rows.start.tolist(), labels, strict=True):
             if value == value:  # noqa: PLR0124 - NaN is not known
-                metric.add_sample(metric.name, of, value, end)
+                metric.add_sample(metric.name, of, value, start)
         yield metric
 
 
 def _state(rows: HistoryRows, labels: list[dict[str, str]]) -> Metric:
     metric = Metric("uneri_state", "1 while a finding is open, with its verdict.", "gauge")
-    ends = (rows.start + rows.seconds).tolist()
-    for code, end, of in zip(rows.verdict.tolist(), ends, labels, strict=True):
+    for code, start, of in zip(rows.verdict.tolist(), rows.start.tolist(), labels, strict=True):
         if code:
-            metric.add_sample(metric.name, {**of, "verdict": VERDICTS[code]}, 1, end)
+            metric.add_sample(metric.name, {**of, "verdict": VERDICTS[code]}, 1, start)
     return metric

@@ -13,6 +13,8 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from streams.query.query_desk import QueryDesk
+from streams.query.query_times import QueryTimes
 from tests.deploy.tools import run, tool
 from tests.streams.board.scrape.scraped import STEP, Scraped, served_scrape
 from tests.streams.store.backend import START
@@ -55,7 +57,7 @@ def of_judged(found: list[Sample]) -> list[Sample]:
     return [one for one in found if not one.labels["measure"].endswith(("_p50", "_p99"))]
 
 
-async def test_every_number_is_that_of_the_engine_at_the_end_of_its_step(
+async def test_every_number_is_that_of_the_engine_at_the_time_of_its_step(
     scraped: Scraped, tmp_path: Path
 ) -> None:
     found = await samples(scraped, tmp_path)
@@ -69,7 +71,7 @@ async def test_every_number_is_that_of_the_engine_at_the_end_of_its_step(
     times = {
         float(str(one.timestamp)) for name, each in found.items() if name.count("_") == 1 for one in each
     }
-    assert times == {float(scraped.start + STEP)}
+    assert times == {float(scraped.start)}
 
 
 async def test_labels_are_the_columns_of_the_history_and_empty_ones_are_absent(
@@ -92,6 +94,25 @@ async def test_labels_are_the_columns_of_the_history_and_empty_ones_are_absent(
         kind: [one for one in found if one.labels.get("source_kind") == kind] for kind in ("function", None)
     }
     assert sum(one.value for one in by_kind["function"]) == by_kind[None][0].value
+
+
+async def test_what_is_scraped_is_what_the_read_api_answers_at_that_time(
+    scraped: Scraped, tmp_path: Path
+) -> None:
+    scraped.choose({**EVERYTHING, "callers": True})
+    found = await samples(scraped, tmp_path)
+    exported = {
+        (("__name__", one.name), *sorted(one.labels.items())): one.value
+        for family, some in found.items()
+        if family != "uneri_scrape_left_out"
+        for one in some
+    }
+    desk = QueryDesk(str(tmp_path), scraped.held.recent, lambda: 1, lambda: STEP)
+    answer = json.loads(await desk.instant('{__name__=~"uneri_.+"}', QueryTimes(scraped.start * 1000)))
+    answered = {
+        tuple(sorted(one["metric"].items())): float(one["value"][1]) for one in answer["data"]["result"]
+    }
+    assert answered == {tuple(sorted(labels)): value for labels, value in exported.items()}
 
 
 async def test_an_open_finding_is_a_state_with_its_verdict(scraped: Scraped, tmp_path: Path) -> None:
@@ -205,7 +226,7 @@ async def test_a_real_prometheus_has_what_it_scraped_at_the_times_of_the_steps(t
                 if key in exact:
                     assert float(one["value"][1]) == pytest.approx(exact[key], rel=1e-6)
             [stamp] = await query(api, 'timestamp(uneri_observed{kind="table",measure="wcu"})')
-            assert float(stamp["value"][1]) == scraped.start + STEP
+            assert float(stamp["value"][1]) == scraped.start
             [state] = await query(api, 'uneri_state{kind="table",measure="wcu"}')
             assert state["metric"]["verdict"] == "spike"
             assert await query(api, "prometheus_target_scrapes_sample_duplicate_timestamp_total > 0") == []
