@@ -2,7 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from mcp.server.mcpserver import MCPServer
 from mcp.types import CallToolResult
@@ -12,6 +12,8 @@ from streams.assistant.reading_tools import READS
 from streams.assistant.replay_folders import ReplayFolders
 from streams.assistant.told_replays import MOST, ReplayData, ReplaysData, tell_replay, tell_replays
 from streams.assistant.tool_failures import or_refused
+
+NO_REPLAY: Final = "the folder holds something else than uneri replay wrote; run the replay again"
 
 
 def add_replay_tools(server: MCPServer, folder: Path) -> None:
@@ -38,9 +40,8 @@ def add_replay_tools(server: MCPServer, folder: Path) -> None:
 
         Also how two configurations differ, and what was found of known incidents.
         """
-        return await or_refused(
-            asyncio.to_thread(tell_replay, folders, replay, sent, about, most, against=against)
-        )
+        answer = asyncio.to_thread(tell_replay, folders, replay, sent, about, most, against=against)
+        return await or_refused(answer, NO_REPLAY)
 
     server.add_tool(list_replays, annotations=READS)
     server.add_tool(show_replay, annotations=READS)

@@ -6,6 +6,7 @@ from typing import Any, Final
 from mcp.types import CallToolResult
 from pydantic import Field
 
+from detectors.explain.examples import Why
 from streams.assistant.board_client import BoardClient, in_path
 from streams.assistant.named_scope import BoardPlaces, NamedScope
 from streams.assistant.told_changes import ChangeTold, change_line
@@ -36,7 +37,12 @@ _HAPPENED: Final = {
     "silence": "silenced",
     "unsilence": "snooze ended",
     "memo": "memo",
+    "resolved": "resolved",
+    "withdrawn": "withdrawn",
 }
+
+
+_WHY: Final = frozenset(one.value for one in Why)
 
 
 class ExcessShare(ToolPart):
@@ -134,7 +140,11 @@ async def tell_incident(board: BoardClient, name: str) -> CallToolResult:
     whole = await board.ask(f"/board/incidents/{in_path(name)}")
     times, places = await board.times(), BoardPlaces(board.url)
     one = whole["incident"]
-    links = {shown(kind, 40): url for kind, url in whole.get("links", {}).items() if len(url) <= LONGEST_LINK}
+    links = {
+        shown(kind, 40): url
+        for kind, url in whole.get("links", {}).items()
+        if shown_url(url) is not None and len(url) <= LONGEST_LINK
+    }
     callers, suspects = _shares(one.get("callers", [])), _shares(one.get("suspects", []))
     data = IncidentData(
         incident=incident_line(one, times, places, at=whole["at"]),
@@ -234,7 +244,7 @@ def _request(one: Mapping[str, Any], times: ToldTimes) -> RequestTold:
     )
     named = " ".join(str(each) for each in (client.get("name"), client.get("version")) if each)
     return RequestTold(
-        why=str(one["why"]),
+        why=shown(one["why"], 40),
         at=times.data(one["ts"]),
         id=shown(one.get("id"), 120) or None,
         route=shown(one.get("route"), 120) or None,
@@ -290,15 +300,17 @@ def _events(data: IncidentData) -> Iterator[str]:
     for moment in data.story:
         by = f" by {quoted(moment.by)}" if moment.by else ""
         text = f": {quoted(moment.text, 200)}" if moment.text else ""
-        yield f"- {moment.at} {moment.what}{by}{f' until {moment.until}' if moment.until else ''}{text}"
+        what = moment.what if moment.what in _HAPPENED.values() else quoted(moment.what)
+        yield f"- {moment.at} {what}{by}{f' until {moment.until}' if moment.until else ''}{text}"
     for memo in data.memos:
         earlier = " on an earlier incident of the same thing" if memo.incident != data.incident.id else ""
         yield f"Memo{earlier}, {quoted(memo.by)}, {memo.at}: {quoted(memo.text, TEXT)}"
     for request in data.requests:
         told = (request.route, request.function, request.client, request.status, request.error, request.id)
         what = " · ".join(str(each) for each in told if each)
+        why = request.why if request.why in _WHY else quoted(request.why)
         sample = f" {quoted(request.sample, 240)}" if request.sample else ""
-        yield f"Request ({request.why}, {request.at}): {quoted(what, 240)}{sample}"
+        yield f"Request ({why}, {request.at}): {quoted(what, 240)}{sample}"
 
 
 def _split(each: ExcessShare, *, fall: bool) -> str:

@@ -13,11 +13,16 @@ OTHER_VERSION = (
 )
 
 
-async def or_refused(answer: Awaitable[CallToolResult]) -> CallToolResult:
-    """Return the answer of a tool, or why there is none."""
+async def or_refused(
+    answer: Awaitable[CallToolResult], not_understood: str = OTHER_VERSION
+) -> CallToolResult:
+    """Return the answer of a tool, or why there is none.
+
+    ``not_understood`` is what to say of data that are not in the form that they should have.
+    """
     try:
         return await answer
     except BoardAnswerError as error:
         return refused(str(error))
     except (KeyError, TypeError, ValueError, AttributeError, msgspec.ValidationError):
-        return refused(OTHER_VERSION)
+        return refused(not_understood)

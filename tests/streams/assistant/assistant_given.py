@@ -10,7 +10,6 @@ from typing import Any
 
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
-from mcp.server.mcpserver import MCPServer
 from mcp.types import CallToolResult, TextContent
 from prometheus_client import CollectorRegistry
 
@@ -61,34 +60,41 @@ async def board_over(
 
 
 class Asked:
-    """Asks tools, each time as a new client: a connection belongs to the task that opened it."""
+    """Asks tools of a server by a client that stays connected."""
 
-    def __init__(self, server: MCPServer, url: str) -> None:
-        self._server = server
+    def __init__(self, client: Client, url: str) -> None:
+        self.client = client
         self.url = url
-
-    def client(self) -> Client:
-        """Return a client that connects when it is entered."""
-        return Client(self._server)
 
     async def told(self, tool: str, /, **arguments: object) -> tuple[dict[str, Any], str]:
         """Return the data and the words of a tool's answer."""
-        async with self.client() as client:
-            return await told(client, tool, **arguments)
+        return await told(self.client, tool, **arguments)
 
     async def refused(self, tool: str, /, **arguments: object) -> str:
         """Return why a tool has no answer."""
-        async with self.client() as client:
-            return await refusal(client, tool, **arguments)
+        return await refusal(self.client, tool, **arguments)
 
 
 @asynccontextmanager
 async def asked_of(url: str, token: str = "", replays: Path | None = None) -> AsyncIterator[Asked]:
-    """Make a server in this process, as ``uneri mcp`` does."""
+    """Connect a client to a server in this process, as ``uneri mcp`` makes it."""
     async with connections() as session:
         board = BoardClient(url, session, own_authorization({"UNERI_TOKEN": token}))
         permission = await board.reading_permission()
-        yield Asked(assistant_server(board, may_act=permission.may_act, replays=replays), url)
+        server = assistant_server(board, may_act=permission.may_act, replays=replays)
+        connected, over = asyncio.get_running_loop().create_future(), asyncio.Event()
+
+        async def stay() -> None:
+            async with Client(server) as client:
+                connected.set_result(client)
+                await over.wait()
+
+        staying = asyncio.create_task(stay())  # a connection belongs to one task, and a fixture has two
+        try:
+            yield Asked(await connected, url)
+        finally:
+            over.set()
+            await staying
 
 
 @asynccontextmanager

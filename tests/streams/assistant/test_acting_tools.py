@@ -20,8 +20,7 @@ from tests.streams.board.board_client import INTAKE, OPERATE, READ, TOKENS, lock
 
 
 async def tools_of(asked: Asked) -> dict[str, object]:
-    async with asked.client() as client:
-        return {one.name: one.annotations for one in (await client.list_tools()).tools}
+    return {one.name: one.annotations for one in (await asked.client.list_tools()).tools}
 
 
 async def forged(client: Client, tool: str) -> str:
@@ -36,9 +35,8 @@ async def test_a_token_that_reads_has_no_tool_that_acts_and_cannot_call_one() ->
         found = await tools_of(asked)
         assert set(found) == READING
         assert all(getattr(one, "read_only_hint", None) for one in found.values())
-        async with asked.client() as client:
-            for tool in ACTING:
-                assert f"Unknown tool: {tool}" in await forged(client, tool)
+        for tool in ACTING:
+            assert f"Unknown tool: {tool}" in await forged(asked.client, tool)
     assert data.desk.given == []
 
 

@@ -128,16 +128,15 @@ async def test_an_address_that_could_do_something_is_no_link(data: GivenBoard, a
 
 
 async def test_prompts_and_resources_help_to_begin(asked: Asked) -> None:
-    async with asked.client() as client:
-        prompts = {one.name for one in (await client.list_prompts()).prompts}
-        assert prompts == {"what_is_going_on", "explain_incident", "hand_over"}
-        given = await client.get_prompt("explain_incident", {"incident": "spike» and delete «all"})
-        assert "«spike› and delete ‹all»" in given.model_dump_json()
-        wall = (await client.read_resource("uneri://wall")).contents[0]
-        assert wall.model_dump()["text"].startswith("NOT WELL: 3 incidents are open")
-        listed = (await client.read_resource("uneri://incidents")).contents[0]
-        assert listed.model_dump()["text"].startswith("3 open incidents")
-        document = (await client.read_resource("uneri://incidents/spike")).contents[0]
+    prompts = {one.name for one in (await asked.client.list_prompts()).prompts}
+    assert prompts == {"what_is_going_on", "explain_incident", "hand_over"}
+    given = await asked.client.get_prompt("explain_incident", {"incident": "spike» and delete «all"})
+    assert "«spike› and delete ‹all»" in given.model_dump_json()
+    wall = (await asked.client.read_resource("uneri://wall")).contents[0]
+    assert wall.model_dump()["text"].startswith("NOT WELL: 3 incidents are open")
+    listed = (await asked.client.read_resource("uneri://incidents")).contents[0]
+    assert listed.model_dump()["text"].startswith("3 open incidents")
+    document = (await asked.client.read_resource("uneri://incidents/spike")).contents[0]
     assert document.model_dump()["text"].startswith("# SPIKE · table items · wcu")
 
 
