@@ -81,7 +81,18 @@ def _data_link(link: DashboardLink) -> dict[str, object]:
 
 
 def number(title: str, about: str, query: str, unit: str, amber: float | None = None) -> PanelBuilder:
-    """Return a big number, with its curve behind it; amber from a threshold on."""
+    """Return a big number of now, a dash when it is not known, with its curve; amber from a threshold on."""
+    made = _number(title, about, unit, amber).no_value("–").graph_mode(BigValueGraphMode.AREA)
+    return made.targets(queries(Asked(query, title)))
+
+
+def count(title: str, about: str, query: str, amber: float) -> PanelBuilder:
+    """Return how many there are now: none, if none are."""
+    made = _number(title, about, "short", amber).no_value("none").graph_mode(BigValueGraphMode.NONE)
+    return made.targets(queries(Asked(query, title, instant=True)))
+
+
+def _number(title: str, about: str, unit: str, amber: float | None) -> stat.Panel:
     steps = [Threshold(None, "text"), *([] if amber is None else [Threshold(amber, AMBER)])]
     return (
         stat.Panel()
@@ -89,13 +100,10 @@ def number(title: str, about: str, query: str, unit: str, amber: float | None = 
         .description(about)
         .datasource(SOURCE)
         .unit(unit)
-        .no_value("–")
         .span(4)
         .height(5)
-        .graph_mode(BigValueGraphMode.AREA)
-        .reduce_options(ReduceDataOptions().calcs(["lastNotNull"]))
+        .reduce_options(ReduceDataOptions().calcs(["last"]))  # what ended is not that of now
         .thresholds(ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps))
-        .targets(queries(Asked(query, title)))
     )
 
 

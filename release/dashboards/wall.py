@@ -5,7 +5,7 @@ from typing import Final
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from release.dashboards.pages import page, variable
-from release.dashboards.panels import Amount, Asked, banded, curves, listed, number, ranking, to_board
+from release.dashboards.panels import Amount, Asked, banded, count, curves, listed, number, ranking, to_board
 
 _ACCOUNTS: Final = 'account=~"$account"'
 _OF_ALL: Final = f'kind="account",{_ACCOUNTS}'
@@ -46,7 +46,7 @@ def wall() -> Dashboard:
         number("Backend errors", _SHARES, _share("account", "errors_backend"), "percentunit", 0.01),
         number("Fatal errors", "A minute.", f"60 * sum({_observed('account', 'errors_fatal')})", "short", 1),
         number("Throttles", "A minute.", f"60 * sum({_observed('account', 'throttles')})", "short", 1),
-        number("Findings", "Series with an open one.", f"count(uneri_state{{{_ACCOUNTS}}})", "short", 1),
+        count("Findings", "Series with an open one.", f"count(uneri_state{{{_ACCOUNTS}}})", 1),
         banded(
             "Requests a second",
             "What was observed, the same time last week, and what was expected. Of several accounts, the "

@@ -12,7 +12,6 @@ ROOT: Final = Path(__file__).parents[2]
 DEPLOY: Final = ROOT / "deploy"
 APT: Final = {
     "promtool": "prometheus",
-    "prometheus": "prometheus",
     "systemd-analyze": "systemd",
     "buildah": "buildah",
     "debootstrap": "debootstrap",

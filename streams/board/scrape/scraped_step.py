@@ -2,19 +2,19 @@
 
 from collections.abc import Iterator
 from typing import Final
+from weakref import WeakKeyDictionary
 
 import numpy as np
-from numpy.typing import NDArray
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from alerting.commands.matching import fits, names_of
-from config.settings import ScrapedSettings, ScrapeSettings
+from config.settings import ScrapeSettings
 from detectors.model.scope import Scope
+from streams.board.scrape.scraped_series import ScrapedSeries
 from streams.detect.step_record import VERDICTS
 from streams.store.history_files import MINUTES
 from streams.store.history_rows import AMOUNTS, HistoryRows
 from streams.store.history_view import HistoryView
-from streams.store.series_names import SeriesKey, SeriesNames
+from streams.store.series_names import SeriesKey
 
 _ABOUT: Final = {
     "observed": "What was measured in the newest step: per second; milliseconds of a latency; a level.",
@@ -26,20 +26,20 @@ _LATENCY: Final = "latency"
 
 
 class ScrapedStep:
-    """Makes the metrics of the newest step; keeps which series match for as long as there are no others."""
+    """Makes the metrics of the newest step; each view of the history is used by one thread at a time."""
 
     def __init__(self) -> None:
-        self._matching: tuple[int, ScrapeSettings, NDArray[np.int64]] | None = None
+        self._series = WeakKeyDictionary[HistoryView, ScrapedSeries]()
 
     def metrics(self, view: HistoryView, settings: ScrapeSettings, step: int) -> list[Metric]:
         """Return the metrics, each sample with the time at which its step began; ``step`` in seconds."""
         at = view.end
         if at is None:
             return []
-        known, matching = len(view.names), self._matching  # another thread may replace it
-        if matching is None or matching[:2] != (known, settings):
-            matching = self._matching = known, settings, _matching(view.names, settings)
-        rows = view.rows(MINUTES, at - step, at, matching[2])
+        series = self._series.get(view)
+        if series is None or series.settings != settings:
+            series = self._series[view] = ScrapedSeries(settings)
+        rows = view.rows(MINUTES, at - step, at, series.among(view.names))
         rows = rows.taken(~(np.isnan(rows.observed) & np.isnan(rows.expected)))
         keys = [view.names[number] for number in rows.series.tolist()]
         order = sorted(range(len(rows)), key=keys.__getitem__)[: settings.most]
@@ -48,21 +48,6 @@ class ScrapedStep:
             "uneri_scrape_left_out", "Series of the newest step beyond scrape.most.", len(rows) - len(order)
         )
         return [*_amounts(kept, labels), _state(kept, labels), left_out]
-
-
-def _matching(names: SeriesNames, settings: ScrapeSettings) -> NDArray[np.int64]:
-    wanted = settings.series
-    found = [number for number, key in names if any(_is_wanted(key, one) for one in wanted)]
-    return np.array(found, np.int64)
-
-
-def _is_wanted(key: SeriesKey, wanted: ScrapedSettings) -> bool:
-    return (
-        (wanted.callers or not key.source.kind)
-        and fits(wanted.scopes, names_of(key.scope))
-        and fits(wanted.accounts, {key.scope.account})
-        and fits(wanted.measures, {key.measure})
-    )
 
 
 def _labels(key: SeriesKey) -> dict[str, str]:

@@ -5,6 +5,7 @@ import json
 import time
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+from urllib.parse import parse_qsl
 
 import aiohttp
 import pytest
@@ -127,13 +128,20 @@ CLOSED: Final = closed()
 
 
 def wrong_in(call: Call, status: int, found: object) -> list[str]:
-    """Return what of an answer is not as it is described."""
-    answers = CLOSED["paths"][call.route][call.method.lower()]["responses"]
-    schema = answers.get(str(status), answers["default"])["content"][JSON]["schema"]
-    validator = Draft202012Validator({**schema, "components": CLOSED["components"]})
-    return [
-        f"{call.method} {call.route}: {one.json_path}: {one.message}" for one in validator.iter_errors(found)
-    ]
+    """Return what of a request or its answer is not as it is described."""
+    operation = CLOSED["paths"][call.route][call.method.lower()]
+    answers = operation["responses"]
+    wrong = invalid(found, answers.get(str(status), answers["default"]))
+    if JSON in operation.get("requestBody", {}).get("content", {}):
+        wrong += invalid(call.body, operation["requestBody"])
+    taken = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"}
+    wrong += [f"{name} is no parameter" for name in dict(parse_qsl(call.query)).keys() - taken]
+    return [f"{call.method} {call.route}: {one}" for one in wrong]
+
+
+def invalid(found: object, told: dict[str, Any]) -> list[str]:
+    schema = {**told["content"][JSON]["schema"], "components": CLOSED["components"]}
+    return [f"{one.json_path}: {one.message}" for one in Draft202012Validator(schema).iter_errors(found)]
 
 
 def routes_of(server: HttpServer) -> set[tuple[str, str]]:

@@ -78,10 +78,10 @@ def asked(url: str, path: str, **parameters: object) -> dict[str, Any]:
 
 
 @contextmanager
-def prometheus(folder: Path, *options: str) -> Iterator[Prometheus]:
-    """Run a Prometheus that scrapes nothing and takes what is written to it."""
+def prometheus(folder: Path, *options: str, scraped: Sequence[object] = ()) -> Iterator[Prometheus]:
+    """Run a Prometheus that takes what is written to it, and scrapes nothing but these jobs."""
     config = folder / "prometheus.yml"
-    config.write_text("global: {}\n")
+    config.write_text(json.dumps({"scrape_configs": list(scraped)}))
     port = free_port()
     command = [
         program("prometheus"),

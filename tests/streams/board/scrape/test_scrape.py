@@ -3,8 +3,6 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +13,9 @@ from prometheus_client.samples import Sample
 
 from streams.query.query_desk import QueryDesk
 from streams.query.query_times import QueryTimes
-from tests.deploy.tools import run, tool
+from tests.deploy.tools import run
 from tests.streams.board.scrape.scraped import STEP, Scraped, served_scrape
+from tests.streams.query.prometheus import program, prometheus
 from tests.streams.store.backend import START
 
 END = START + 3 * 3600
@@ -160,55 +159,8 @@ async def test_promtool_finds_nothing_to_correct_in_the_older_format(
         text = await text_of(url)
     file = tmp_path / "metrics.txt"
     file.write_text(text, "utf-8")
-    checked = run("sh", "-c", f"{tool('promtool')} check metrics < {file}")
+    checked = run("sh", "-c", f"{program('promtool')} check metrics < {file}")
     assert checked == ""
-
-
-@asynccontextmanager
-async def prometheus(folder: Path, target: str) -> AsyncIterator[str]:
-    """Run a real Prometheus that scrapes a target; yield the address of its API."""
-    job = {
-        "job_name": "uneri",
-        "metrics_path": "/scrape",
-        "scrape_interval": "1s",
-        "static_configs": [{"targets": [target]}],
-    }
-    config = folder / "prometheus.yml"
-    config.write_text(json.dumps({"scrape_configs": [job]}), "utf-8")
-    log = folder / "prometheus.log"
-    with log.open("wb") as file:
-        process = await asyncio.create_subprocess_exec(
-            tool("prometheus"),
-            f"--config.file={config}",
-            f"--storage.tsdb.path={folder / 'data'}",
-            "--web.listen-address=127.0.0.1:0",
-            "--log.format=json",
-            stdout=file,
-            stderr=file,
-        )
-    try:
-        async with asyncio.timeout(60):
-            while (address := _address(log)) is None:
-                assert process.returncode is None, log.read_text("utf-8")
-                await asyncio.sleep(0.05)
-        yield f"http://{address}/api/v1"
-    finally:
-        process.kill()
-        await process.wait()
-
-
-def _address(log: Path) -> str | None:
-    lines = [json.loads(line) for line in log.read_text("utf-8").splitlines() if line.startswith("{")]
-    return next((one["address"] for one in lines if one.get("msg") == "Listening on"), None)
-
-
-async def query(api: str, text: str) -> list[dict[str, Any]]:
-    async with (
-        aiohttp.ClientSession() as session,
-        session.get(f"{api}/query", params={"query": text}) as answer,
-    ):
-        found: list[dict[str, Any]] = (await answer.json())["data"]["result"]
-        return found
 
 
 async def test_a_real_prometheus_has_what_it_scraped_at_the_times_of_the_steps(tmp_path: Path) -> None:
@@ -217,17 +169,24 @@ async def test_a_real_prometheus_has_what_it_scraped_at_the_times_of_the_steps(t
     (tmp_path / "prometheus").mkdir()
     async with served_scrape(scraped, str(tmp_path)) as url:
         target = url.removeprefix("http://").removesuffix("/scrape")
-        async with prometheus(tmp_path / "prometheus", target) as api, asyncio.timeout(60):
-            while not (found := await query(api, 'uneri_observed{kind="table"}')):
-                await asyncio.sleep(0.1)
+        job: dict[str, Any] = {"job_name": "uneri", "metrics_path": "/scrape", "scrape_interval": "1s"}
+        job["static_configs"] = [{"targets": [target]}]
+        with prometheus(tmp_path / "prometheus", scraped=[job]) as running:
+
+            async def query(text: str) -> list[dict[str, Any]]:
+                answer = await asyncio.to_thread(running.ask, "query", query=text)
+                found: list[dict[str, Any]] = answer["data"]["result"]
+                return found
+
+            async with asyncio.timeout(60):
+                while not (found := await query('uneri_observed{kind="table"}')):
+                    await asyncio.sleep(0.1)
             exact = scraped.amounts("observed")
             for one in found:
                 key = "table", one["metric"]["name"], one["metric"]["measure"]
                 if key in exact:
                     assert float(one["value"][1]) == pytest.approx(exact[key], rel=1e-6)
-            [stamp] = await query(api, 'timestamp(uneri_observed{kind="table",measure="wcu"})')
+            [stamp] = await query('timestamp(uneri_observed{kind="table",measure="wcu"})')
             assert float(stamp["value"][1]) == scraped.start
-            [state] = await query(api, 'uneri_state{kind="table",measure="wcu"}')
+            [state] = await query('uneri_state{kind="table",measure="wcu"}')
             assert state["metric"]["verdict"] == "spike"
-            assert await query(api, "prometheus_target_scrapes_sample_duplicate_timestamp_total > 0") == []
-    assert scraped.start % STEP == 0
