@@ -12,6 +12,7 @@ from streams.assistant.named_scope import BoardPlaces, NamedScope
 from streams.assistant.told_times import ToldTimes
 from streams.assistant.tool_answer import ToolData, ToolPart, answered
 from streams.assistant.untrusted_text import quoted, shown, shown_url
+from streams.board.incidents.incident_rows import MOST as NEWEST
 
 
 class ChangeTold(ToolPart):
@@ -32,6 +33,7 @@ class ChangesData(ToolData):
     since: str
     until: str
     changes: list[ChangeTold]
+    newest_only: bool = Field(False, description="whether the daemon may know of older ones in this range")
     link: str
 
 
@@ -51,6 +53,7 @@ async def tell_changes(board: BoardClient, asked: Mapping[str, str], about: str,
         since=times.data(found["since"]),
         until=times.data(found["at"]),
         changes=wanted[:most],
+        newest_only=len(lines) >= NEWEST,
         link=BoardPlaces(board.url).incidents(**asked),
     )
     if len(wanted) > most:
@@ -83,4 +86,6 @@ def _lines(data: ChangesData, count: int, span: str) -> Iterator[str]:
     yield from (f"- {one.words}" for one in data.changes)
     if count > len(data.changes):
         yield f"{count - len(data.changes)} older ones are left out: ask for more, or with a filter."
+    if data.newest_only:
+        yield f"The daemon tells of the newest {NEWEST} only: ask for a shorter range."
     yield f"On the timeline: {data.link}"

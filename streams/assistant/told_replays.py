@@ -17,6 +17,7 @@ from streams.assistant.untrusted_text import TEXT, quoted, shown
 
 MOST: Final = 50
 MOST_LISTED: Final = 40
+REPORT: Final = "report.html"
 
 
 class ReplayLine(ToolPart):
@@ -80,6 +81,7 @@ class ReplayData(ToolData):
     pages: int
     digest: int
     not_sent: int
+    report: str | None = Field(None, description="its page for people, on the machine of the server")
     first: str | None = Field(None, description="start of its first incident")
     last: str | None = None
     comparison: ReplayComparison | None = None
@@ -144,6 +146,7 @@ def tell_replay(
         pages=counted["page"],
         digest=counted["digest"],
         not_sent=counted["none"],
+        report=str(report) if (report := replay.path / REPORT).is_file() else None,
         first=times.data(min(one["start"] for one in every)) if every else None,
         last=times.data(max(one["start"] for one in every)) if every else None,
         comparison=_comparison(replay),

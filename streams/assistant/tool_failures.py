@@ -3,10 +3,13 @@
 from collections.abc import Awaitable
 
 import msgspec
+import structlog
 from mcp.types import CallToolResult
 
 from streams.assistant.board_client import BoardAnswerError
 from streams.assistant.tool_answer import refused
+
+log = structlog.get_logger("uneri.assistant")
 
 OTHER_VERSION = (
     "the daemon answers what this version of uneri mcp does not understand; use the same version of both"
@@ -24,5 +27,6 @@ async def or_refused(
         return await answer
     except BoardAnswerError as error:
         return refused(str(error))
-    except (KeyError, TypeError, ValueError, AttributeError, msgspec.ValidationError):
+    except (KeyError, TypeError, ValueError, AttributeError, msgspec.ValidationError) as error:
+        log.warning("not understood", error=repr(error)[:200])
         return refused(not_understood)

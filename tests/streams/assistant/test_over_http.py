@@ -13,7 +13,7 @@ from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from streams.assistant.board_client import BoardAnswerError
-from streams.assistant.over_http import LARGEST_BODY, serve_http
+from streams.assistant.over_http import LARGEST_BODY, REQUESTS, serve_http
 from tests.streams.assistant.assistant_given import (
     ACTING,
     READING,
@@ -124,6 +124,22 @@ async def test_on_loopback_who_shows_no_token_reads_as_who_started_it_and_never_
             await told(client, "list_incidents")
         async with http_client(url, OPERATE) as client:
             assert await tools_of(client) == READING | ACTING
+        await _fill(url)
+        async with asyncio.timeout(60):
+            while (await post(url))[0] != 200:
+                await asyncio.sleep(0.05)
+
+
+async def _fill(url: str) -> None:
+    """Hold as many connections as are served, and see that one more is told to come back later."""
+    port = int(url.rpartition(":")[2].partition("/")[0])
+    held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(REQUESTS)]
+    try:
+        assert (await post(url))[0] == 503
+    finally:
+        for _, writer in held:
+            writer.close()
+            await writer.wait_closed()
 
 
 async def test_a_network_is_not_let_in_where_the_daemon_has_no_tokens() -> None:

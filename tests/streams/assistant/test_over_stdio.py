@@ -107,7 +107,7 @@ async def test_somebody_else_there_is_no_board() -> None:
     )
 
 
-async def test_nobody_there_ends_it_with_one_line_and_nothing_on_standard_output(
+async def test_nobody_there_ends_it_with_one_line(
     unused_tcp_port: int,
 ) -> None:
     url = f"http://127.0.0.1:{unused_tcp_port}"

@@ -65,6 +65,7 @@ async def test_a_replay_says_what_would_have_been_reported_and_when(replays: Pat
     assert [(one["id"], one["observed"], one["expected"], one["sent"]) for one in data["incidents"]] == [
         (one["id"], one["observed"], one["expected"], one["sent"]) for one in lines
     ]
+    assert data["report"] == str(replays / "january" / "report.html")
     assert data["incidents"][0]["caller"] == "function inventory-put-item"
     assert "would have called people at 2025-11-26T" in words
     assert words.startswith("Replay «january»: 1 page, 1 in the digest, 1 not sent.")
