@@ -1,5 +1,6 @@
 """What tests of all folders share."""
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -37,6 +38,17 @@ LONGEST = (
     "tests/laws/",
 )
 """Minutes of waiting in one file, the longest first: what begins last with them ends last."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Collect no garbage while ten thousand tests are loaded, nor look at them in every collection after."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(trylast=True)  # after the order was shuffled
