@@ -3,10 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# More test processes than cores: many tests wait for a broker, a browser or a daemon.
-TESTERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 3)
-# Days of traffic through the real programs, brokers and daemons that die: minutes of waiting.
-END_TO_END := tests/main_job tests/faults
+CORES := $(shell getconf _NPROCESSORS_ONLN)
+# One more than cores: a browser or a daemon is waited for now and then, and each loads all tests.
+TESTERS ?= $(shell expr $(CORES) + 1)
+# All that needs a broker, days of traffic through the real programs, daemons that die: minutes of waiting.
+END_TO_END := tests/main_job tests/faults tests/kafka
+END_TO_END_TESTERS ?= $(shell expr $(CORES) + 3)
 # How soon a newcomer gets a page is measured by the clock: with nothing beside.
 NEWCOMERS := $(wildcard tests/main_job/test_*_newcomer.py)
 # What needs tools of its own: make deploy-check, make installs.
@@ -19,8 +21,8 @@ HELM_VERSION := v4.3.1
 
 help:
 	@echo "make demo           weeks of traffic, then a spike and growth, in the terminal and on the board"
-	@echo "make test           behaviour, laws, and each part on a real broker and a real browser"
-	@echo "make e2e            days of traffic through the real programs; brokers and daemons that die"
+	@echo "make test           behaviour and laws, on real files, servers and browsers"
+	@echo "make e2e            on real brokers: each part, days of traffic, and brokers and daemons that die"
 	@echo "make laws           the property tests with the compiler off"
 	@echo "make check          style, types, import contracts, dependencies, compose file, generated docs"
 	@echo "make deploy-check   every file of deploy/ by its own tool; the image built and run (as root)"
@@ -55,7 +57,7 @@ test: $(READY)
 
 e2e: $(READY)
 	@$(BIN)/python -m streams.engine.warm
-	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder --ignore-glob '*_newcomer.py' $(END_TO_END)
+	$(BIN)/pytest --numprocesses $(END_TO_END_TESTERS) --dist loadfile --no-loadscope-reorder --ignore-glob '*_newcomer.py' $(END_TO_END)
 	$(BIN)/pytest --numprocesses 2 --dist loadfile $(NEWCOMERS)
 
 # Machine code must agree with the plain Python it was compiled from: the same laws without the compiler.

@@ -8,11 +8,9 @@ from urllib.parse import urlsplit
 
 import pytest
 import zstandard
-from kafka import KafkaConsumer, TopicPartition
 
 from alerting.commands.labels import LabelKind
 from alerting.evaluation.labels_file import load_labels
-from streams.kafka.connections.client import open_client
 from streams.simulate.deliver import paced, simulate
 from streams.simulate.event_writer import HttpWriter, WriteError
 from streams.simulate.open_writer import open_writer
@@ -110,26 +108,6 @@ def test_a_refusal_is_reported_at_once_with_its_reason(daemon: str) -> None:
 def test_an_invalid_target_is_refused_with_an_example(to: str) -> None:
     with pytest.raises(WriteError, match=r"write |partitions=4"):
         open_writer(to)
-
-
-def test_kafka_has_every_line_stamped_with_its_arrival_and_dealt_in_turn(kafka: str) -> None:
-    scenario = load_scenario("quiet")
-    until = START + 1800
-    count = simulate(scenario, f"kafka://{kafka}/simulated?partitions=3", until=until)
-    (delivery,) = Simulation(scenario).deliveries(end=until)
-    parts = [TopicPartition("simulated", part) for part in range(3)]
-    found: dict[int, list[tuple[int, bytes]]] = {0: [], 1: [], 2: []}
-    with open_client(
-        KafkaConsumer, bootstrap_servers=kafka, auto_offset_reset="earliest", consumer_timeout_ms=3000
-    ) as consumer:
-        consumer.assign(parts)
-        while sum(map(len, found.values())) < count:
-            records = consumer.poll(3000)
-            assert records
-            for part, batch in records.items():
-                found[part.partition] += [(record.timestamp, record.value) for record in batch]
-    sent = list(zip(delivery.arrivals.tolist(), delivery.lines, strict=True))
-    assert found == {part: sent[part::3] for part in range(3)}
 
 
 def test_pace_is_kept_by_waiting_for_each_slice() -> None:

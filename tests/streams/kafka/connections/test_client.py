@@ -1,19 +1,16 @@
 """A client of kafka-python leaves neither a thread nor a socket, whatever the broker does."""
 
 import contextlib
-import gc
 import socket
 import ssl
-import sys
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
@@ -24,7 +21,7 @@ from streams.kafka.connections.client import _OwningLoop, client_options, open_c
 from streams.kafka.connections.probe import why_unusable
 from streams.kafka.topics import TopicError, existing_topics
 from streams.replay import ReplayError, open_history
-from tests.kafka.topic import unique
+from tests.streams.kafka.connections.nothing_left import nothing_left
 
 SHORT_MS = 300
 
@@ -85,25 +82,6 @@ def mute(tmp_path: Path) -> Iterator[tuple[str, Path]]:
         yield "127.0.0.1:{1}".format(*server.getsockname()), tmp_path / "ca.pem"
         server.shutdown(socket.SHUT_RDWR)
         thread.join()
-
-
-@contextlib.contextmanager
-def nothing_left() -> Iterator[None]:
-    """Fail when the block leaves a thread, or something whose collection warns."""
-    found: list[object] = []
-    gc.collect()  # what others left is theirs
-    threads = set(threading.enumerate())
-    before, sys.unraisablehook = sys.unraisablehook, lambda given: found.append(given.exc_value)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            warnings.filterwarnings("ignore", "(read|open)_text is deprecated", DeprecationWarning)
-            yield
-            gc.collect()
-    finally:
-        sys.unraisablehook = before
-    assert found == []
-    assert set(threading.enumerate()) == threads
 
 
 @pytest.fixture(autouse=True)
@@ -167,24 +145,6 @@ def test_a_client_that_cannot_be_built_leaves_nothing(options: dict[str, str], h
         ),
     ):
         pass
-
-
-def test_a_client_with_requests_unsent_leaves_nothing(kafka: str) -> None:
-    with nothing_left(), open_client(KafkaAdminClient, bootstrap_servers=kafka) as admin:
-        admin.list_topics()
-        (connection, *_) = admin._manager._conns.values()
-        connection.transport._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        admin._manager.call_soon(lambda: connection.transport.write(bytes(64 * 1024 * 1024)))
-
-
-def test_clients_of_a_broker_leave_nothing(kafka: str) -> None:
-    with nothing_left():
-        with open_client(KafkaAdminClient, bootstrap_servers=kafka) as admin:
-            assert isinstance(admin.list_topics(), list)
-        with open_client(KafkaConsumer, bootstrap_servers=kafka, group_id=unique("group")) as consumer:
-            assert consumer.committed(TopicPartition("nothing", 0)) is None
-        with pytest.raises(ZeroDivisionError), open_client(KafkaConsumer, bootstrap_servers=kafka):
-            raise ZeroDivisionError
 
 
 def test_commands_leave_nothing_where_kafka_does_not_answer(
