@@ -26,6 +26,13 @@ from config.sections.messages import (
     LinksSettings,
     SlackSettings,
 )
+from config.sections.money import (
+    FunctionCost,
+    GatewayCost,
+    MoneySettings,
+    PriceSettings,
+    ProvisionedTable,
+)
 from config.sections.notify import (
     AlertmanagerSettings,
     MaintenanceSettings,
@@ -70,6 +77,8 @@ __all__ = [
     "FieldSettings",
     "Floor",
     "Floors",
+    "FunctionCost",
+    "GatewayCost",
     "GithubSettings",
     "HistorySettings",
     "IncidentsSettings",
@@ -86,8 +95,11 @@ __all__ = [
     "MaintenanceSettings",
     "MappingSettings",
     "MatchSettings",
+    "MoneySettings",
     "NotifySettings",
     "Planned",
+    "PriceSettings",
+    "ProvisionedTable",
     "PubsubSettings",
     "QuietHoursSettings",
     "RedactRule",
@@ -134,6 +146,7 @@ class Settings(Section):
     judge: JudgeSettings = JudgeSettings()
     floors: Floors = Floors()
     limits: LimitsSettings = LimitsSettings()
+    money: MoneySettings = MoneySettings()
     accounts: dict[str, AccountSettings] = Field(default_factory=dict, description="by account id, in quotes")
     links: LinksSettings = LinksSettings()
     slack: SlackSettings = SlackSettings()

@@ -156,6 +156,8 @@ def _evidence(finding: Finding) -> dict[str, object]:
         written["limit"] = finding.limit
     if finding.failures is not None:
         written["failures"] = msgspec.to_builtins(finding.failures)
+    if finding.costs is not None:
+        written["costs"] = round(finding.costs, 4)
     if finding.throttle_reasons:
         written["throttle_reasons"] = finding.throttle_reasons
     if finding.verdict is Verdict.FATAL:

@@ -107,6 +107,22 @@ def rankings(day: Day) -> list[Block]:
     ]
 
 
+def costs(day: Day) -> list[Block]:
+    """Return what each account costs, and which functions and tables cost most."""
+    labels, standings, words = day.words.labels, day.notice.standings, day.words
+    names = [escape(words.account(use.scope.account), NAME) for use in standings.costs]
+    accounts = [words.digest.cost(use, f"*{name}*") for use, name in zip(standings.costs, names, strict=True)]
+    many = len(standings.costs) > 1
+    most = [
+        words.digest.cost(use, f"*{_scope_name(use.scope, words, of_many=many)}*")
+        for use in standings.costliest[:RANKED]
+    ]
+    return [
+        *listing(labels.digest_costs, accounts[:LINES], _no_count),
+        *listing(labels.digest_costliest, most, _no_count),
+    ]
+
+
 def precision(day: Day) -> list[Block]:
     """Return how many pages of the last weeks needed no action."""
     found = day.dispatch.precision if day.dispatch is not None else None
@@ -137,7 +153,7 @@ def baselines(day: Day) -> list[Block]:
     return listing(day.words.labels.digest_baselines, _baseline_lines(day), _no_count)
 
 
-SECTIONS: Final[Sequence[Section]] = (growing, hottest, rankings, precision, snoozes, held, baselines)
+SECTIONS: Final[Sequence[Section]] = (growing, hottest, rankings, costs, precision, snoozes, held, baselines)
 """The sections of a digest, in this order."""
 
 

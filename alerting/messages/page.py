@@ -38,6 +38,8 @@ from detectors.model.measures import Measure
 
 _NAMED = 3
 CHANGES = 1500  # characters of what was deployed before: room for the longest line, or some usual ones
+LEAST_MONEY = 0.01
+"""US dollars an hour; what costs less is not named."""
 _LONGER = 300
 """Seconds by which the whole incident must outlast its primary series for its span to be shown: open findings
 are updated every five minutes, so a smaller difference means nothing."""
@@ -167,6 +169,8 @@ def _figures(incident: Incident, zone: ZoneInfo, words: Phrases) -> list[str]:
         most = incident.peak if over else primary.observed
         headroom = labels.headroom_then if over else labels.headroom  # what is left now no longer matters
         shown.append(labelled(headroom, words.figures.headroom(most, primary)))
+    if primary.costs is not None and not over and abs(primary.costs) >= LEAST_MONEY:
+        shown.append(labelled(labels.costs, words.figures.costs(primary.costs)))
     shown.append(labelled(labels.data, words.figures.completeness(primary.completeness)))
     return shown
 

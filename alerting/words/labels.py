@@ -18,6 +18,7 @@ class Labels(NamedTuple):
     lasted: str
     where: str
     headroom: str
+    costs: str
     headroom_then: str  # of a resolved incident: at its peak
     data: str
     error: str
@@ -98,6 +99,8 @@ class Labels(NamedTuple):
     digest_used: str
     digest_slowest: str
     digest_values: str
+    digest_costs: str
+    digest_costliest: str
     digest_snoozes: str
     digest_held: str
     digest_precision: str

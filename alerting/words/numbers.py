@@ -3,6 +3,7 @@
 from typing import Final
 
 from detectors.model import sentence
+from detectors.model.measures import Measure
 
 MANY: Final = 10
 """From this ratio on, a factor reads better than +1,100 %."""
@@ -20,6 +21,22 @@ def number(value: float) -> str:
     ['41', '8.2', '0.034', '1,230', '0', '1,850,000']
     """
     return sentence.quantity(value)
+
+
+def of_measure(value: float, of: Measure) -> str:
+    """Return a value of a measure as a number, without its unit; a cost is that of an hour."""
+    return sentence.bound(of, value)
+
+
+def money(amount: float) -> str:
+    """Return an amount of money.
+
+    Examples
+    --------
+    >>> money(3.1), money(1235.6)
+    ('3.10', '1,236')
+    """
+    return sentence.money(amount)
 
 
 def count(value: float) -> str:

@@ -105,6 +105,9 @@ class Figures(Protocol):
     def headroom(self, value: float, finding: Finding) -> str:
         """Say how much of the known limit is left at ``value``."""
 
+    def costs(self, an_hour: float) -> str:
+        """Say what a deviation costs, in US dollars an hour more than expected, or less."""
+
     def completeness(self, share: float) -> str:
         """Say how complete the data is."""
 
@@ -263,6 +266,9 @@ class DigestPhrases(Protocol):
 
     def usage(self, use: Use, name: str) -> str:
         """Say what an API or a business value came to in a day, and last week; ``name`` is mrkdwn."""
+
+    def cost(self, use: Use, name: str) -> str:
+        """Say what something cost in a day and in 30 days, and before; ``name`` is mrkdwn."""
 
     def expiring(self, what: str, until: str, by: str) -> str:
         """Say that a snooze or silence ends soon."""

@@ -62,6 +62,7 @@ class Floors(Section):
     latency: Floor = Floor(absolute=50.0, relative=1.0)
     latency_code: Floor = Floor(absolute=50.0, relative=1.0)
     latency_auth: Floor = Floor(absolute=50.0, relative=1.0)
+    cost: Floor = Floor(absolute=0.0014, relative=0.3)  # 5 an hour
     values: Floor = Floor(absolute=0.0, relative=0.5)
 
 

@@ -22,7 +22,7 @@ VERDICTS: Final = ("spike", "drop", "shift", "growth", "limit", "absence", "fata
 
 MEASURES: Final = (
     "requests", "cold_starts", "errors_user", "errors_backend", "errors_fatal", "throttles",
-    "reads", "writes", "rcu", "wcu", "busy", "latency", "latency_code", "latency_auth",
+    "reads", "writes", "rcu", "wcu", "busy", "latency", "latency_code", "latency_auth", "cost",
 )  # fmt: skip
 """What incidents are about, besides value:key and level:name, as in measures.py; a test compares them."""
 
@@ -132,6 +132,13 @@ def moment(text: str) -> str:
         raise ValueError(f"not a valid date or time; {_MOMENT_FORMS}") from None
     if not FIRST_YEAR <= year <= LAST_YEAR:
         raise ValueError(f"not in the years {FIRST_YEAR} to {LAST_YEAR}; {_MOMENT_FORMS}")
+    return text
+
+
+def whole_day(text: str) -> str:
+    """Check a moment that is a date."""
+    if not is_date(text):
+        raise ValueError("not a date; write a day such as 2026-11-27")
     return text
 
 

@@ -183,6 +183,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     peak: float | None = None  # the step furthest up (of a fall, down) since ``start``; None if unknown
     sentence: str
     trace: Trace | None = None
+    costs: float | None = None  # US dollars an hour that its scope costs more than expected; None if unknown
 
     @property
     def about(self) -> ScopeOrEdge:

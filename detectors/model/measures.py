@@ -40,6 +40,7 @@ class Measure(StrEnum):
     RCU = "rcu"
     WCU = "wcu"
     BUSY = "busy"  # seconds spent inside functions; per second of time this is concurrency
+    COST = "cost"  # US dollars; only where something is billed
     LATENCY = "latency"  # p95 in milliseconds, from the histogram beside the sums
     LATENCY_CODE = "latency_code"  # of the code of a function, without the runtime
     LATENCY_AUTH = "latency_auth"  # of the authorizer in front of a route
@@ -138,7 +139,7 @@ class _WithValues(dict[Measure, T]):
 LATENCIES: Final = (Measure.LATENCY, Measure.LATENCY_CODE, Measure.LATENCY_AUTH)
 """The measures that are not sums."""
 
-SUMMED: Final = tuple(measure for measure in Measure if measure not in LATENCIES)
+SUMMED: Final = tuple(measure for measure in Measure if measure not in (*LATENCIES, Measure.COST))
 """The columns of every sums matrix, in order."""
 
 COLUMN: Final[dict[Measure, int]] = {measure: index for index, measure in enumerate(SUMMED)}
@@ -156,6 +157,7 @@ NATURE: Final = _WithValues(
         Measure.RCU: Nature.AMOUNT,
         Measure.WCU: Nature.AMOUNT,
         Measure.BUSY: Nature.AMOUNT,
+        Measure.COST: Nature.AMOUNT,
         Measure.LATENCY: Nature.LATENCY,
         Measure.LATENCY_CODE: Nature.LATENCY,
         Measure.LATENCY_AUTH: Nature.LATENCY,
@@ -164,13 +166,20 @@ NATURE: Final = _WithValues(
 )
 
 GROWS: Final = _WithValues(
-    dict.fromkeys((Measure.REQUESTS, Measure.RCU, Measure.WCU, Measure.BUSY, Measure.LATENCY), True),
+    dict.fromkeys(
+        (Measure.REQUESTS, Measure.RCU, Measure.WCU, Measure.BUSY, Measure.COST, Measure.LATENCY), True
+    ),
     of_values=True,
 )
 """The measures whose growth is reported: those that capacity is planned for. Few errors drift by chance."""
 
 COUNTED_BY: Final = _WithValues(
-    {Measure.RCU: Measure.READS, Measure.WCU: Measure.WRITES, Measure.BUSY: Measure.REQUESTS},
+    {
+        Measure.RCU: Measure.READS,
+        Measure.WCU: Measure.WRITES,
+        Measure.BUSY: Measure.REQUESTS,
+        Measure.COST: Measure.REQUESTS,
+    },
     Measure.REQUESTS,
     levels=False,
 )
@@ -226,6 +235,12 @@ KEPT_ON_EDGES: Final = {
     ),
 }
 """The measures of every edge into a scope of this kind, by which findings are attributed."""
+
+COSTS_JUDGED: Final = frozenset((ACCOUNT, SERVICE, FUNCTION, TABLE))
+"""The kinds of scope whose cost is judged; every scope and edge that costs something has a series of it.
+
+The cost of a route or a client follows its requests, as releases have it.
+"""
 
 SOURCES_INTO: Final = {
     TABLE: (FUNCTION, ROUTE, CLIENT, TENANT),

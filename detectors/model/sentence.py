@@ -21,11 +21,12 @@ _WORDS = {
     Measure.RCU: "read capacity units",
     Measure.WCU: "write capacity units",
     Measure.BUSY: "concurrency",
+    Measure.COST: "cost",
     Measure.LATENCY: "p95 latency",
     Measure.LATENCY_CODE: "p95 code latency",
     Measure.LATENCY_AUTH: "p95 authorizer latency",
 }
-_SINGULAR = (*LATENCIES, Measure.BUSY)
+_SINGULAR = (*LATENCIES, Measure.BUSY, Measure.COST)
 
 LEAST_USUAL = 1 / 60
 """One a minute. Less is nearly nothing, and a multiple of nearly nothing says nothing."""
@@ -33,6 +34,7 @@ LEAST_USUAL = 1 / 60
 _LEAST_USUAL = {
     **dict.fromkeys(LATENCIES, 1.0),  # milliseconds
     **dict.fromkeys((Measure.RCU, Measure.WCU, Measure.BUSY), 0.1),
+    Measure.COST: 0.01 / 3600,  # a cent an hour
 }
 
 LARGEST_MULTIPLE = 1000
@@ -58,6 +60,30 @@ def quantity(value: float) -> str:
     if size < 1e-4:  # noqa: PLR2004  too small to act on
         return "0"
     return f"{value:.2g}" if size >= 1e-3 else f"{value:.4f}"  # noqa: PLR2004  2g would turn to 1e-05 below
+
+
+def an_hour(a_second: float) -> float:
+    """Return a cost an hour: people do not think of what a second costs."""
+    return 3600 * a_second
+
+
+def money(amount: float) -> str:
+    """Return an amount of money: two decimals, none from a thousand on, more of what is less than a cent.
+
+    Examples
+    --------
+    >>> [money(amount) for amount in (3.1, 0.0, 1235.6, 0.00312, 41.006, 1e-9)]
+    ['3.10', '0', '1,236', '0.0031', '41.01', '0']
+    """
+    size = abs(amount)
+    if size < 0.01:  # noqa: PLR2004  a cent
+        return quantity(amount)
+    return f"{amount:,.0f}" if size >= 1000 else f"{amount:.2f}"  # noqa: PLR2004
+
+
+def bound(measure: Measure, value: float) -> str:
+    """Return a value of a measure without its unit."""
+    return money(an_hour(value)) if measure is Measure.COST else quantity(value)
 
 
 def percent(share: float) -> str:
@@ -113,6 +139,8 @@ def rate(measure: Measure, value: float) -> str:
         return of_level(measure, quantity(value))
     if measure in LATENCIES:
         return f"{quantity(value)} ms"
+    if measure is Measure.COST:
+        return f"{money(an_hour(value))} USD an hour"
     return quantity(value) if measure is Measure.BUSY else f"{quantity(value)}/s"
 
 
@@ -193,7 +221,7 @@ def of_deviation(
     return (
         f"{_first(measure, about)} of {named(about)} {verb} at {rate(measure, observed)}, "
         f"{compared} the {rate(measure, expected)} "
-        f"({quantity(lower)} to {quantity(upper)}) {basis}."
+        f"({bound(measure, lower)} to {bound(measure, upper)}) {basis}."
     )
 
 

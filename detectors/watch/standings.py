@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from detectors.model.measures import Measure
-from detectors.model.scope import FUNCTION, ROUTE, Scope
+from detectors.model.scope import ACCOUNT, FUNCTION, ROUTE, TABLE, Scope
 from detectors.state.state import pack, unpack
 
 TOP: Final = 10
@@ -19,13 +19,15 @@ VALUES: Final = 20
 class Use(msgspec.Struct, frozen=True):
     """Use of one scope in the last 24 hours, and in the same 24 hours of last week.
 
-    Requests and business values are totals; latency is the largest p95 of a step, in milliseconds.
+    Requests, business values and costs are totals; latency is the largest p95 of a step, in milliseconds.
     """
 
     scope: Scope
     measure: Measure
     day: float
     week_ago: float | None = None  # None unless all of that day is known
+    month: float | None = None  # of a cost: the last 30 whole days; None unless all are known
+    month_before: float | None = None  # the 30 days before them
 
 
 class Standings(msgspec.Struct, frozen=True):
@@ -33,10 +35,12 @@ class Standings(msgspec.Struct, frozen=True):
 
     most_used: list[Use] = []
     slowest: list[Use] = []
-    values: list[Use] = []  # business values of accounts, such as sales and cost
+    values: list[Use] = []  # business values of accounts, such as sales
+    costs: list[Use] = []  # of accounts, all of them
+    costliest: list[Use] = []  # functions and tables
 
     def __bool__(self) -> bool:
-        return bool(self.most_used or self.slowest or self.values)
+        return bool(self.most_used or self.slowest or self.values or self.costs)
 
 
 class Ranking:
@@ -55,11 +59,14 @@ class Ranking:
         given = list(uses)
         if not given:
             return
-        apis = list(_apis([use for use in given if not use.measure.key]))
+        costs = [use for use in given if use.measure is Measure.COST]
+        apis = list(_apis([use for use in given if not use.measure.key and use not in costs]))
         self._standings = Standings(
             _ranked(apis, Measure.REQUESTS),
             _ranked(apis, Measure.LATENCY),
             sorted((use for use in given if use.measure.key), key=_order)[:VALUES],
+            sorted((use for use in costs if use.scope.kind == ACCOUNT), key=_order)[:VALUES],
+            sorted((use for use in costs if use.scope.kind in (FUNCTION, TABLE)), key=_order)[:TOP],
         )
 
     def report(self) -> Standings:

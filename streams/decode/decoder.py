@@ -19,6 +19,7 @@ from streams.decode.columns import (
     BACKEND,
     ERROR_TYPE,
     FATAL,
+    FINE_QUANTUM,
     NO_ERROR,
     QUANTUM,
     ROW_OF_TAG,
@@ -39,7 +40,7 @@ from streams.decode.parse import EARLIEST, LATEST, MILLISECONDS_FROM, Problem, p
 from streams.decode.paths import CallIds, PathIds, cut
 from streams.decode.records import Records
 from streams.decode.rejected import Rejected, RejectReason
-from streams.decode.values import ValueIds, ValueKeys
+from streams.decode.values import LARGEST, ValueIds, ValueKeys
 
 if COMPILES:
     from streams.decode.scanner import ROWS, Scanner
@@ -185,7 +186,7 @@ class Decoder:
         if newest is None:  # a leap in time: decide record by record
             return self._decode_plain(list(records), arrived)
         if plain is None:
-            return scanner.columns(records, newest), []
+            return self._with_gb_seconds(scanner.columns(records, newest)), []
         scanned = scanner.columns(records, np.zeros(len(records)))
         events = [events[k] for k in good]
         columns = merged(scanned, self._columns(events, ts, np.zeros(len(ts)), records, plain), plain, read)
@@ -195,7 +196,7 @@ class Decoder:
             Rejected(reason, int(left[row]), detail, sample_of(raw[row]))
             for row, (reason, detail) in sorted(problems.items())
         ]
-        return columns, rejected
+        return self._with_gb_seconds(columns), rejected
 
     def _teach(self, scanner: "Scanner", events: Sequence[Event]) -> None:
         """Teach the scanner the names of these events; folded names stay unknown to it."""
@@ -329,6 +330,7 @@ class Decoder:
             throttled=is_throttled,
             bins=np.ascontiguousarray(bins[: LAYERS * n].reshape(LAYERS, n).T),
             busy=_whole(_whole(busiest / 1000) * weight),
+            gb_seconds=np.zeros(n),
             again=np.zeros(n, np.bool_),
             record=numbers,
             raw=[records],
@@ -347,6 +349,19 @@ class Decoder:
             for row, event in enumerate(events)
             if isinstance(event, Stated) and event.record is not None
         ]
+        return self._with_gb_seconds(columns)
+
+    def _with_gb_seconds(self, columns: Columns) -> Columns:
+        """Give each event what its function is billed for: one of its values, and a column of its own.
+
+        Values are summed by service, what a function costs is wanted by function and by caller.
+        """
+        key = self.values.get(GB_SECONDS)
+        if key is not None and len(columns.value):
+            rows = np.flatnonzero((columns.value_key == key) & (columns.value > 0))
+            amounts = np.rint(np.minimum(columns.value[rows], LARGEST) / FINE_QUANTUM) * FINE_QUANTUM
+            columns.gb_seconds = np.zeros(len(columns))
+            np.add.at(columns.gb_seconds, columns.value_event[rows], amounts)
         return columns
 
     def _calls(

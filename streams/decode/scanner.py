@@ -105,7 +105,12 @@ class Scanner:
             **{name: self._arrays[name][:values].copy() for name in _OF_VALUE},
         }
         columns = Columns(
-            newest=newest, again=np.zeros(n, np.bool_), record=np.arange(n), raw=[records], **arrays
+            newest=newest,
+            gb_seconds=np.zeros(n),  # the decoder knows which value that is
+            again=np.zeros(n, np.bool_),
+            record=np.arange(n),
+            raw=[records],
+            **arrays,
         )
         if texts:
             self._tag(columns, records, texts)

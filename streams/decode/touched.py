@@ -21,6 +21,7 @@ from streams.decode.counted import VALUES, counted
 from streams.decode.paths import Path
 
 PATH_SCOPES: Final = (ACCOUNT, SERVICE, ROUTE, FUNCTION, CLIENT)
+COST_SCOPES: Final = (ACCOUNT, SERVICE, CLIENT)
 PATH_EDGES: Final = tuple(
     (source, target) for target in SOURCES_INTO if target != TABLE for source in SOURCES_INTO[target]
 )
@@ -52,7 +53,7 @@ def scopes_of_path(path: Path) -> list[Scope | None]:
     """Return the scopes that a request on this path counts towards, itself or by an edge into them."""
     targets = counted(path.counts).targets
     touched = [scope_of(path, kind) if kind in targets else None for kind in PATH_SCOPES]
-    return [*touched, *scopes_of_values(path)]
+    return [*touched, *scopes_of_values(path), *scopes_of_costs(path)]
 
 
 def scopes_of_values(path: Path) -> list[Scope | None]:
@@ -60,6 +61,20 @@ def scopes_of_values(path: Path) -> list[Scope | None]:
     if not path.counts.endswith(VALUES):
         return []
     return [scope_of(path, kind) for kind in (ACCOUNT, SERVICE)]
+
+
+def scopes_of_costs(path: Path) -> list[Scope | None]:
+    """Return the scopes that all costs of a path count towards: account, service and client.
+
+    That does not depend on which kinds of scope its requests count: every part of a cost is stated by one
+    source only. What a source revealed later, and is counted once more for the edges from a name, counts
+    towards that name alone.
+    """
+    _, targets, sources = counted(path.counts)
+    if not targets:
+        return [None] * len(COST_SCOPES)
+    limited = "<" in path.counts
+    return [scope_of(path, kind) if not limited or kind in sources else None for kind in COST_SCOPES]
 
 
 def table_of_call(path: Path, table: str) -> Scope | None:

@@ -14,12 +14,14 @@ from detectors.explain.examples import illustrated
 from detectors.judge.calendar import Calendar
 from detectors.judge.judge import Judge, Judgement
 from detectors.model.finding import Finding
-from detectors.model.measures import RATIO_OF, SUPPORTING, Measure
+from detectors.model.measures import COSTS_JUDGED, RATIO_OF, SUPPORTING, Measure
 from detectors.model.scope import Edge, Scope, ScopeOrEdge
 from detectors.model.series import Series
 from detectors.watch.limits import tomorrow
 from streams.decode.paths import OTHER
 from streams.detect.absences import Absences
+from streams.detect.cost_totals import CostTotals
+from streams.detect.excess_costs import ExcessCosts
 from streams.detect.explainer import Explainer
 from streams.detect.fatal_findings import FatalFindings
 from streams.detect.findings import UPDATE_EVERY, Findings
@@ -31,7 +33,15 @@ from streams.detect.open_findings import OpenFindings
 from streams.detect.reach import Reach
 from streams.detect.step_recorder import StepRecorder
 from streams.measure.level_rows import LevelLimit
-from streams.measure.measured_step import Fresh, MeasuredStep, Named, scopes_of, series_of, values_of
+from streams.measure.measured_step import (
+    Fresh,
+    MeasuredStep,
+    Named,
+    costs_of,
+    scopes_of,
+    series_of,
+    values_of,
+)
 from streams.measure.measuring import Measuring
 from streams.measure.steps import Steps
 from streams.rollup.block import Block
@@ -93,8 +103,10 @@ class Detect:
         self._limits = LimitFindings(settings.judge, step, self._judge, self._explainer)
         self._fatal = FatalFindings(settings.judge.young, step, UPDATE_EVERY * step, self._explainer)
         self._reach = Reach(self._judge, self._explainer, step)
+        self._costs = ExcessCosts(step)
         self._loads = HourlyLoads(self._capacity, step)
         self._use = HourlyUse(step)
+        self._totals = CostTotals(step)
         self._maturity = HourlyMaturity(settings.judge.young)
         self.told = OpenFindings()
         self._settled: dict[str, bytes] | None = None  # parts that only a judged step changes
@@ -189,7 +201,7 @@ class Detect:
         findings += self._fatal.feed(step)
         soon = [growing.row for growing in judgement.growth if tomorrow(growing.growth)]
         findings += self._limits.feed(judgement, completeness, soon)
-        findings = self.told.feed(self._reach.tell(findings))
+        findings = self.told.feed(self._costs.tell(self._reach.tell(findings), judgement))
         illustrations = illustrated(self.told.open.values(), step.examples)
         if self._on_step:
             self._on_step(step.start)
@@ -212,6 +224,7 @@ class Detect:
         counted, p95 = step.hourly
         loads = self._loads.feed(counted, known=completeness > 0)
         uses = self._use.feed(counted, p95, known=completeness > 0)
+        uses += self._totals.feed(counted, known=completeness > 0)
         maturity = None
         if ends_hour(step.start, self._settings.time.step):
             maturity = self._maturity.feed(end, self._judge.ages())
@@ -285,6 +298,7 @@ class Detect:
         self._absences.add(of_scopes, first)
         self._limits.add(of_scopes, first)
         self._reach.add(of_scopes, first)
+        self._costs.add(of_scopes, first)
         self._maturity.add(of_scopes, first)
         self._judge.add(of_scopes)
         self._findings.add(of_scopes)
@@ -292,6 +306,7 @@ class Detect:
         self._fatal.add(scopes, start)
         self._loads.add(scopes, start)
         self._use.add(scopes, values_of(fresh))
+        self._totals.add(costs_of(fresh))
 
     def _series(self, named: Named, at: int) -> Series:
         about, measure = named.about, named.measure
@@ -304,7 +319,8 @@ class Detect:
             about,
             measure,
             # What is folded changes, and with it every amount and mixture; the part that fails stays one.
-            judged=about.name != OTHER or measure in RATIO_OF,
+            judged=(about.name != OTHER or measure in RATIO_OF)
+            and (measure is not Measure.COST or about.kind in COSTS_JUDGED),
             floor_absolute=floor.absolute,
             floor_relative=floor.relative,
         )
@@ -321,7 +337,12 @@ class Detect:
         parts = self._measuring.settled()
         parts |= self._findings.snapshot()
         parts |= self._absences.snapshot() | self._fatal.snapshot() | self._limits.snapshot()
-        parts |= self._loads.snapshot() | self._use.snapshot() | self._maturity.snapshot()
+        parts |= (
+            self._loads.snapshot()
+            | self._use.snapshot()
+            | self._totals.snapshot()
+            | self._maturity.snapshot()
+        )
         parts[OpenFindings.KIND] = self.told.snapshot()
         if self._recorder:
             parts |= self._recorder.snapshot()
@@ -342,6 +363,7 @@ class Detect:
         self._limits.restore(parts)
         self._loads.restore(parts)
         self._use.restore(parts)
+        self._totals.restore(parts)
         self._maturity.restore(parts, self._judge.until)
         self.told.restore(parts.get(OpenFindings.KIND))
         if self._recorder:

@@ -60,6 +60,7 @@ class Explainer:
         self._edges = edges
         self._step = step
         self._first_row: dict[Edge, int] = {}  # of the series of an edge; the others follow it
+        self._cost_row: dict[Edge, int] = {}  # of its cost, which begins when it costs something
         self._rows = 0  # series of edges
         self._target = np.zeros(0, np.intp)  # number of the target, by edge series
         self._number: dict[Scope, int] = {}
@@ -72,10 +73,12 @@ class Explainer:
             if isinstance(one.about, Edge):
                 target = one.about.target
                 numbers.append(self._number.setdefault(target, len(self._number)))
-                self._first_row.setdefault(one.about, self._rows)
-                self._rows += 1
-                if one.measure is Measure.REQUESTS:
+                if one.measure is Measure.REQUESTS:  # the first of each edge
+                    self._first_row[one.about] = self._rows
                     self._into.setdefault(target, []).append(one.about)
+                elif one.measure is Measure.COST:
+                    self._cost_row[one.about] = self._rows
+                self._rows += 1
         self._target = np.concatenate((self._target, np.array(numbers, np.intp)))
 
     def leading_to(self, scopes: Collection[Scope]) -> NDArray[np.bool_]:
@@ -104,7 +107,7 @@ class Explainer:
         if isinstance(series.about, Edge) or series.measure.level:  # nobody says who carries a level
             return found
         for kind in SOURCES_INTO.get(series.about.kind, ()):
-            edges = self._edges_into(series.about, kind)
+            edges = self._edges_into(series.about, kind, series.measure)
             seconds = self._step if growth else max(until - since, 1)
             counting = self._rows_of(edges, COUNTED_BY.get(series.measure, Measure.REQUESTS))
             sources = [edge.source for edge in edges]
@@ -137,7 +140,7 @@ class Explainer:
         """Return the routes whose requests reached a scope, those with the most first."""
         if ROUTE not in SOURCES_INTO.get(scope.kind, ()):
             return []
-        edges = self._edges_into(scope, ROUTE)
+        edges = self._edges_into(scope, ROUTE, Measure.REQUESTS)
         calls = self._edges.observed(self._rows_of(edges, Measure.REQUESTS), since, until).tolist()
         came = [(-count, edge.source) for edge, count in zip(edges, calls, strict=True) if count > 0]
         return [source for _, source in sorted(came)]
@@ -146,7 +149,7 @@ class Explainer:
         """Divide the whole amount of a series, not its excess, over what calls its scope."""
         found = Explanation([], [], [], [], [])
         for kind in () if series.measure.level else SOURCES_INTO.get(series.place.kind, ()):
-            edges = self._edges_into(series.place, kind)
+            edges = self._edges_into(series.place, kind, series.measure)
             if not _is_kept(edges, series.measure):
                 continue
             counted_by = COUNTED_BY.get(series.measure, Measure.REQUESTS)
@@ -160,10 +163,13 @@ class Explainer:
             _add_callers(found, attribute(used, nothing, calls, nothing, sources, seconds=seconds))
         return found
 
-    def _edges_into(self, target: Scope, kind: str) -> list[Edge]:
-        return [edge for edge in self._into.get(target, []) if edge.source.kind == kind]
+    def _edges_into(self, target: Scope, kind: str, measure: Measure) -> list[Edge]:
+        edges = [edge for edge in self._into.get(target, []) if edge.source.kind == kind]
+        return [edge for edge in edges if edge in self._cost_row] if measure is Measure.COST else edges
 
     def _rows_of(self, edges: Sequence[Edge], measure: Measure) -> list[int]:
+        if measure is Measure.COST:
+            return [self._cost_row[edge] for edge in edges]
         return [self._first_row[edge] + KEPT_ON_EDGES[edge.target.kind].index(measure) for edge in edges]
 
     def _rise(self, counting: list[int], measured: list[int], since: int, until: int) -> _Excess:
@@ -201,7 +207,7 @@ class Explainer:
 
 def _is_kept(edges: Sequence[Edge], measure: Measure) -> bool:
     """Return whether every edge keeps a measure."""
-    return all(measure in KEPT_ON_EDGES[edge.target.kind] for edge in edges)
+    return measure is Measure.COST or all(measure in KEPT_ON_EDGES[edge.target.kind] for edge in edges)
 
 
 def _add_callers(found: Explanation, shares: list[Share]) -> None:

@@ -18,7 +18,7 @@ from streams.rollup.rollup import Rollup
 
 Floats = NDArray[np.float64]
 
-SECTIONS: Final = ("time", "rollup", "redact")
+SECTIONS: Final = ("time", "rollup", "redact", "money")
 """Sections of the settings that this half depends on: if they are equal, so are the blocks."""
 
 
@@ -46,7 +46,7 @@ class Rolling:
         self._decoders = {source: Decoder(settings) for source in sources}
         redaction = Redaction(settings.redact)
         self._rollups = {
-            source: Rollup(source, shards, settings.time, decoder, redaction=redaction)
+            source: Rollup(source, shards, settings.time, decoder, redaction=redaction, money=settings.money)
             for source, decoder in self._decoders.items()
         }
 

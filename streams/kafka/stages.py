@@ -87,7 +87,9 @@ class RollupStage:
         self._source = source
         self._decoder = Decoder(settings)
         redaction = Redaction(settings.redact)
-        self.rollup = Rollup(self._name, shards, settings.time, self._decoder, redaction=redaction)
+        self.rollup = Rollup(
+            self._name, shards, settings.time, self._decoder, redaction=redaction, money=settings.money
+        )
         self._held: dict[int, ReadAt] = {}  # places of records held back; 1 is the last record fed
         self._limit = DeadLetterLimit(settings.dead_letters)
         self._folded = 0  # as counted so far

@@ -12,19 +12,31 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.model.measures import COLUMN, JUDGED, KEPT_ON_EDGES, LATENCIES, SUMMED, SUPPORTING, Measure
+from detectors.model.measures import (
+    COLUMN,
+    JUDGED,
+    KEPT_ON_EDGES,
+    LATENCIES,
+    SOURCES_INTO,
+    SUMMED,
+    SUPPORTING,
+    Measure,
+)
 from detectors.model.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, Edge, Scope, ScopeOrEdge
 from streams.decode.cells import IN_AUTH, IN_CODE, IN_FUNCTION, LAYERS, TOTAL, layers_of
 from streams.decode.paths import OTHER, Call, Path
 from streams.decode.touched import (
+    COST_SCOPES,
     PATH_EDGES,
     PATH_SCOPES,
     Touched,
+    scopes_of_costs,
     scopes_of_values,
     shard_of,
     touched_by_call,
     touched_by_path,
 )
+from streams.measure.path_costs import AT_FUNCTION, AT_ROUTE, AT_TABLES, COST_PARTS
 from streams.rollup.grouping import add_rows
 
 Latency = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
@@ -50,6 +62,15 @@ _KEPT_ON_SCOPES: Final = {
     TABLE: KEPT_ON_EDGES[TABLE],
 }
 _KINDS: Final = len(PATH_SCOPES) + len(PATH_EDGES)
+_CALLED: Final = 1 + len(SOURCES_INTO[TABLE])  # places of a call: its table, and the edges into it
+_PART_AT: Final = {ROUTE: AT_ROUTE, FUNCTION: AT_FUNCTION}
+_PLACES_OF_COSTS: Final = len(COST_SCOPES) + 1  # and the edge from the service to the account
+# (COST_PARTS, _KINDS) 1 where a part of what a path costs counts towards a place: routes and functions, and
+# the edges into them, have the part that is billed there
+_COUNTED_AT: Final = np.zeros((COST_PARTS, _KINDS))
+for _place, _kind in enumerate((*PATH_SCOPES, *(target for _, target in PATH_EDGES))):
+    if _kind in _PART_AT:
+        _COUNTED_AT[_PART_AT[_kind], _place] = 1.0
 _MEASURED: Final = tuple(PATH_SCOPES.index(kind) for kind in (ACCOUNT, SERVICE, ROUTE, CLIENT))
 _FUNCTION: Final = PATH_SCOPES.index(FUNCTION)
 _ROUTE: Final = PATH_SCOPES.index(ROUTE)
@@ -122,7 +143,11 @@ class FanOut:
         self._latency_places = np.zeros((0, LAYERS, len(_MEASURED)), np.int32)
         self._tagged = np.zeros(0, np.int64)  # rows, -1 for none
         self._added = np.zeros(0, np.bool_)
-        self._order: list[int] = []  # ids as they were added, which determine the rows
+        self._is_call = np.zeros(0, np.bool_)
+        self._cost_places = np.zeros((0, _PLACES_OF_COSTS), np.int32)
+        self._costs = np.zeros(0, np.bool_)  # whether what it costs has places
+        # ids as they were added, which determine the rows; ~id where its costs added names of their own
+        self._order: list[int] = []
         self._turns: list[int] = []  # places in that order at which folding started or stopped
         self._full = False
         self._kept = np.zeros((0, len(SUMMED)))  # (rows, columns) 1 where the measure is kept
@@ -158,9 +183,7 @@ class FanOut:
             fresh = np.unique(fresh)  # sorted, because a snapshot in between may have sorted the ids
         known = len(self.scopes)
         for number in fresh.tolist():
-            if (self.series >= self._most) != self._full:
-                self._full = not self._full
-                self._turns.append(len(self._order))
+            self._turn()
             self._add(number, names)
         self._keep(known)
 
@@ -175,7 +198,10 @@ class FanOut:
             if at in turns:
                 self._full = not self._full
                 self._turns.append(at)
-            self._add(number, names)
+            if number >= 0:
+                self._add(number, names)
+            else:
+                self._add_costs(~number, names)
         self._keep(0)
 
     def _make_room(self, count: int) -> None:
@@ -185,6 +211,34 @@ class FanOut:
             self._latency_places = np.pad(self._latency_places, ((0, more), (0, 0), (0, 0)))
             self._tagged = np.pad(self._tagged, (0, more), constant_values=-1)
             self._added = np.pad(self._added, (0, more))
+            self._is_call = np.pad(self._is_call, (0, more))
+            self._cost_places = np.pad(self._cost_places, ((0, more), (0, 0)))
+            self._costs = np.pad(self._costs, (0, more))
+
+    def _turn(self) -> None:
+        if (self.series >= self._most) != self._full:
+            self._full = not self._full
+            self._turns.append(len(self._order))
+
+    def add_costs(self, names: Sequence[Path | Call], ids: NDArray[np.int64]) -> None:
+        """Give rows to what the costs of these paths and calls, which are known, count towards."""
+        known = len(self.scopes)
+        for number in np.unique(ids[~self._costs[ids]]).tolist():
+            before = len(self._row_of), len(self._turns)
+            self._turn()
+            self._add_costs(number, names)
+            if (len(self._row_of), len(self._turns)) == before:
+                self._order.pop()  # nothing depends on when that was
+        self._keep(known)
+
+    def _add_costs(self, number: int, names: Sequence[Path | Call]) -> None:
+        name = names[number]
+        if isinstance(name, Path):
+            account, service, client = scopes_of_costs(name)
+            edge = Edge(service, account) if service and account else None
+            self._cost_places[number] = self._mine([account, service, client, edge])
+        self._costs[number] = True
+        self._order.append(~number)
 
     def _add(self, number: int, names: Sequence[Path | Call]) -> None:
         name, latency = names[number], self._latency_places[number]
@@ -203,6 +257,7 @@ class FanOut:
             assert isinstance(path, Path)  # noqa: S101 - a call is never made on a call
             mine = self._mine(touched_by_call(path, name.table))
             latency[TOTAL, 0] = mine[0]
+            self._is_call[number] = True
             self._tagged[number] = mine[0] - 1
         self._places[number, : len(mine)] = mine
         self._added[number] = True
@@ -266,6 +321,23 @@ class FanOut:
         added = add_rows(places[wanted] - 1, sums[wanted // _KINDS], len(self.scopes))
         added *= self._kept
         return added
+
+    def costs(self, ids: NDArray[np.int64], costs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Add the costs of paths and calls, (k, COST_PARTS), up per row: (rows,).
+
+        An account, a service and a client have all that their requests cost, and the edge from a service
+        to its account too; a route, a function and a table, and the edges into them, have what is billed
+        there. So the sums of each kind are the bill.
+        """
+        called = self._is_call[ids, None]
+        placed = costs @ _COUNTED_AT
+        placed[:, :_CALLED] = np.where(called, costs[:, AT_TABLES, None], placed[:, :_CALLED])
+        whole = np.repeat(costs.sum(axis=1)[:, None], _PLACES_OF_COSTS, axis=1)
+        places = np.concatenate((self._places[ids], self._cost_places[ids]), axis=1).ravel()
+        amounts = np.concatenate((placed, whole), axis=1).ravel()
+        wanted = np.flatnonzero(places)
+        added = np.bincount(places[wanted] - 1, amounts[wanted], len(self.scopes))
+        return added.astype(np.float64, copy=False)
 
     def latency(self, cells: NDArray[np.int64], counts: NDArray[np.float64]) -> dict[Measure, Latency]:
         """Return the cells of paths and calls as histograms of rows, by measure."""

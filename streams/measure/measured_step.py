@@ -18,11 +18,11 @@ Floats = NDArray[np.float64]
 
 
 class Fresh(NamedTuple):
-    """A scope or edge, or a business value or level of one, that first appears in a step."""
+    """A scope or edge, or a cost, business value or level of one, that first appears in a step."""
 
     place: int  # row of the scope in a step, or number of the business value or level
     about: ScopeOrEdge
-    value: Measure | None = None  # which business value or level; None: the scope itself
+    value: Measure | None = None  # the cost, or which business value or level; None: the scope itself
 
 
 class Named(NamedTuple):
@@ -89,6 +89,13 @@ def scopes_of(fresh: Iterable[Fresh]) -> dict[int, Scope]:
     return {one.place: one.about for one in fresh if one.value is None and isinstance(one.about, Scope)}
 
 
+def costs_of(fresh: Iterable[Fresh]) -> dict[int, Scope]:
+    """Return the scopes that begin to cost something, by row."""
+    return {
+        one.place: one.about for one in fresh if one.value is Measure.COST and isinstance(one.about, Scope)
+    }
+
+
 def values_of(fresh: Iterable[Fresh]) -> dict[int, tuple[Scope, Measure]]:
     """Return the business values of scopes that are fresh, by number."""
     return {
@@ -100,7 +107,7 @@ def values_of(fresh: Iterable[Fresh]) -> dict[int, tuple[Scope, Measure]]:
 
 def _measures(about: ScopeOrEdge, value: Measure | None) -> tuple[Measure, ...]:
     if value is not None:
-        return () if isinstance(about, Edge) else (value,)
+        return () if isinstance(about, Edge) and value is not Measure.COST else (value,)
     if isinstance(about, Edge):
         return KEPT_ON_EDGES[about.target.kind]
     return (*JUDGED[about.kind], *SUPPORTING.get(about.kind, ()))

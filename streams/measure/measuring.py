@@ -32,6 +32,9 @@ CERTAIN_RECORDS = 20.0
 BESIDE: Final = (0.5, 0.99)
 """Quantiles of a latency that are kept beside its p95."""
 
+_COST_OF: Final = 1 << 40
+"""Added to the row of a scope or edge, where a list tells its cost from itself."""
+
 _NO_LEVELS: Final = np.zeros(0)
 
 
@@ -59,7 +62,7 @@ class Measuring:
 
     def __init__(self, sources: Sequence[str], settings: Settings, *, quantiles: bool = False) -> None:
         self._quantiles = quantiles
-        self.steps = Steps(sources, settings.time.step, settings.rollup.max_series)
+        self.steps = Steps(sources, settings.time.step, settings.rollup.max_series, settings.money)
         self._most = settings.rollup.max_series
         self._step = settings.time.step
         beside = BESIDE if quantiles else ()
@@ -69,10 +72,12 @@ class Measuring:
         self._forget_rows()
 
     def _forget_rows(self) -> None:
-        # scopes that have series, by row, in order of their series; of a business value, ~its number
+        # scopes that have series, by row, in order of their series; of a business value, ~its number; of a
+        # cost, _COST_OF and its row
         self._added: list[int] = []
         self._known = np.zeros(0, bool)  # the same as a mask over rows
         self._known_values = np.zeros(0, bool)  # and over business values
+        self._known_costs = np.zeros(0, bool)  # and over the rows of costs
         self._levels = LevelRows()
         self._added_before: list[int] = []  # by level, how many of ``_added`` there were
         self._of_scopes = SeriesRows()
@@ -111,9 +116,10 @@ class Measuring:
                 step.sums,
                 np.where(certain, p95, np.nan),
                 step.values,
+                step.costs,
                 self._levels.values(levels, self._step),
             ),
-            of_edges=self._of_edges.values(step.sums, p95, step.values, _NO_LEVELS),
+            of_edges=self._of_edges.values(step.sums, p95, step.values, step.costs, _NO_LEVELS),
             requests=step.sums[:, COLUMN[Measure.REQUESTS]],
             scopes=self.steps.scopes,
             tags=step.tags,
@@ -135,8 +141,8 @@ class Measuring:
         """Return what arrived late, without quantiles and levels: these cannot be added up."""
         nothing = np.full((len(LATENCIES), len(one.sums)), np.nan)
         unknown = np.full(len(self._levels), np.nan)
-        of_scopes = self._of_scopes.values(one.sums, nothing, one.values, unknown)
-        of_edges = self._of_edges.values(one.sums, nothing, one.values, unknown)
+        of_scopes = self._of_scopes.values(one.sums, nothing, one.values, one.costs, unknown)
+        of_edges = self._of_edges.values(one.sums, nothing, one.values, one.costs, unknown)
         return LateStep(one.start, of_scopes, of_edges)
 
     def _completeness(self, step: Step) -> float:
@@ -156,7 +162,14 @@ class Measuring:
         active[: len(self._known)] &= ~self._known[: len(active)]
         scopes = self.steps.scopes
         rows = sorted(np.flatnonzero(active).tolist(), key=lambda row: _sortable(scopes[row]))
-        return self._fresh([*rows, *self._new_values(step)])
+        return self._fresh([*rows, *self._new_values(step), *self._new_costs(step)])
+
+    def _new_costs(self, step: Step) -> list[int]:
+        active: NDArray[np.bool_] = step.costs != 0
+        active[: len(self._known_costs)] &= ~self._known_costs[: len(active)]
+        scopes = self.steps.scopes
+        rows = sorted(np.flatnonzero(active).tolist(), key=lambda row: _sortable(scopes[row]))
+        return [_COST_OF + row for row in rows]
 
     def _new_values(self, step: Step) -> list[int]:
         active: NDArray[np.bool_] = step.values != 0
@@ -179,6 +192,9 @@ class Measuring:
     def _fresh(self, added: Sequence[int]) -> list[Fresh]:
         found = []
         for at in added:
+            if at >= _COST_OF:
+                found.append(Fresh(at - _COST_OF, self.steps.scopes[at - _COST_OF], Measure.COST))
+                continue
             row, value = self.steps.values[~at] if at < 0 else (at, None)
             found.append(Fresh(~at if at < 0 else at, self.steps.scopes[row], value))
         return found
@@ -191,10 +207,14 @@ class Measuring:
         for one in fresh:
             if one.value is not None and one.value.level:
                 self._added_before.append(len(self._added))
+            elif one.value is Measure.COST:
+                self._added.append(_COST_OF + one.place)
             else:
                 self._added.append(one.place if one.value is None else ~one.place)
         self._known = np.zeros(len(self.steps.scopes), bool)
-        self._known[[row for row in self._added if row >= 0]] = True
+        self._known[[row for row in self._added if 0 <= row < _COST_OF]] = True
+        self._known_costs = np.zeros(len(self.steps.scopes), bool)
+        self._known_costs[[row - _COST_OF for row in self._added if row >= _COST_OF]] = True
         self._known_values = np.zeros(len(self.steps.values), bool)
         self._known_values[[~row for row in self._added if row < 0]] = True
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.model.measures import COLUMN, LATENCIES
+from detectors.model.measures import COLUMN, LATENCIES, Measure
 from detectors.model.series import Series
 
 
@@ -19,6 +19,7 @@ class SeriesRows:
         self._layer = np.zeros(0, np.intp)  # their places in LATENCIES
         self._value = np.zeros(0, np.intp)  # series that are business values
         self._number = np.zeros(0, np.intp)  # their numbers in ``Steps.values``
+        self._cost = np.zeros(0, np.intp)  # series that are costs
         self._level = np.zeros(0, np.intp)  # series that are levels
         self._level_number = np.zeros(0, np.intp)  # their numbers in ``LevelRows``
 
@@ -33,6 +34,8 @@ class SeriesRows:
         """
         first = len(self)
         values = [(first + n, scopes[n]) for n, one in enumerate(series) if one.measure.key]
+        costs = [first + n for n, one in enumerate(series) if one.measure is Measure.COST]
+        self._cost = np.concatenate((self._cost, np.array(costs, np.intp)))
         levels = [(first + n, scopes[n]) for n, one in enumerate(series) if one.measure.level]
         scopes = [
             0 if one.measure.key or one.measure.level else row
@@ -61,6 +64,7 @@ class SeriesRows:
         sums: NDArray[np.float64],
         p95: NDArray[np.float64],
         amounts: NDArray[np.float64],
+        costs: NDArray[np.float64],
         levels: NDArray[np.float64],
     ) -> NDArray[np.float64]:
         """Return one value per series.
@@ -73,6 +77,8 @@ class SeriesRows:
             (len(LATENCIES), scopes) of it.
         amounts
             (values,) of it.
+        costs
+            (scopes,) of it.
         levels
             (levels,) of it, NaN where unknown.
         """
@@ -81,5 +87,6 @@ class SeriesRows:
         )
         values[self._latency] = p95[self._layer, self._scope[self._latency]]
         values[self._value] = amounts[self._number]
+        values[self._cost] = costs[self._scope[self._cost]]
         values[self._level] = levels[self._level_number]
         return values

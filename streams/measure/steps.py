@@ -10,6 +10,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from config.settings import MoneySettings
 from detectors.explain.examples import MOST, at_most
 from detectors.judge.correction import CORRECTED_SECONDS
 from detectors.model.measures import COLUMN, LATENCIES, SUMMED, Measure
@@ -21,9 +22,11 @@ from streams.decode.cells import renumbered
 from streams.decode.values import Value
 from streams.measure.fan_out import FanOut, Latency
 from streams.measure.interner import Interner
+from streams.measure.path_costs import PathCosts
+from streams.measure.provisioned_costs import ProvisionedCosts
 from streams.measure.value_rows import ValueRows
 from streams.rollup.block import Block
-from streams.rollup.counts import Counts, Sums, no_values
+from streams.rollup.counts import Counts, Sums, no_seconds, no_values
 
 
 class LostBlockError(RuntimeError):
@@ -54,6 +57,7 @@ class Step:
     start: int
     sums: NDArray[np.float64]  # (scopes, len(SUMMED))
     values: NDArray[np.float64]  # amounts of ``Steps.values``
+    costs: NDArray[np.float64]  # (scopes,)
     latency: dict[Measure, Latency]  # (rows, bins, counts), sparse; a pair of row and bin may repeat
     records: int = 0
     tags: dict[tuple[int, str, str], float] = field(default_factory=dict)
@@ -72,6 +76,7 @@ class _Open:
     records: int = 0
     counts: Counts = field(default_factory=Counts)
     values: Sums = field(default_factory=no_values)
+    billed: Sums = field(default_factory=no_seconds)
     levels: Levels = field(default_factory=dict)
     changes: list[StatedChange] = field(default_factory=list)
     examples: list[RequestExample] = field(default_factory=list)
@@ -121,15 +126,25 @@ class Steps:
         Seconds of a step.
     most
         Series that are kept apart; beyond it, the least used are folded into ``other``.
+    money
+        Prices, and what is known of functions, routes and tables; by default the prices shipped.
     """
 
     VERSION = 9
 
-    def __init__(self, sources: Sequence[str], width: int, most: int = sys.maxsize) -> None:
+    def __init__(
+        self,
+        sources: Sequence[str],
+        width: int,
+        most: int = sys.maxsize,
+        money: MoneySettings | None = None,
+    ) -> None:
         self.width = width
         self._most = most
         self.late = 0  # records that arrived after their step had been judged
         self._names = Interner()
+        self._path_costs = PathCosts(money or MoneySettings())
+        self._provisioned = ProvisionedCosts(money or MoneySettings(), width)
         self._fan_out: FanOut | None = None  # None before the first block
         self._value_names: dict[Value, int] = {}  # ids, in the order in which they appeared
         self._value_rows: ValueRows | None = None
@@ -285,10 +300,15 @@ class Steps:
         if len(into.examples) > 2 * MOST:
             into.examples = at_most(into.examples)
         rows = self._names.ids(block)
-        if not rows:
-            return
+        if rows:
+            self._merge_counts(block, rows, into)
+
+    def _merge_counts(self, block: Block, rows: list[int], into: _Open) -> None:
         ids = np.array(rows, np.int64)
         into.counts.sums.add(ids, block.sums)
+        billed = np.flatnonzero(block.gb_seconds)
+        if len(billed):
+            into.billed.add(ids[billed], block.gb_seconds[billed, None])
         if len(block.cells):
             into.counts.latency.add(renumbered(block.cells, ids), block.counts)
         if block.values:
@@ -326,6 +346,7 @@ class Steps:
             start = self._closed = self._behind_a_leap(self._closed, watermark)
             self._closed = start + self.width
             step = self._fanned_out(start, self._open.pop(start, None))
+            step.costs += self._provisioned.at(start, self.scopes)
             late = self._late.pop(start, {})
             step.between = self._is_between(start)
             step.completeness = 0.0 if step.between else self._completeness(self._closed)
@@ -361,13 +382,15 @@ class Steps:
     def _fanned_out(self, start: int, counted: _Open | None) -> Step:
         if counted is None or self._fan_out is None or self._value_rows is None:
             sums, values = np.zeros((len(self.scopes), len(SUMMED))), np.zeros(len(self.values))
-            return Step(start, sums, values, dict.fromkeys(LATENCIES, _NOTHING_MEASURED))
+            costs = np.zeros(len(self.scopes))
+            return Step(start, sums, values, costs, dict.fromkeys(LATENCIES, _NOTHING_MEASURED))
         ids, sums = counted.counts.sums.listed()
         value_ids, amounts = counted.values.listed()
         folded = self._fan_out.folded
         # of this step alone: what is known of later steps depends on how far each source was read
         self._fan_out.add(self._names.known, ids, sums[:, COLUMN[Measure.REQUESTS]])
         self._value_rows.add(list(self._value_names), value_ids)
+        costs = self._costs_of(start, counted)
         if self._fan_out.folded and not folded:
             log.warning(
                 "too many series: new names that are used least are now counted as 'other'; raise "
@@ -379,6 +402,7 @@ class Steps:
             start,
             self._fan_out.sums(ids, sums),
             self._value_rows.amounts(value_ids, amounts),
+            costs,
             self._fan_out.latency(*counted.counts.latency.listed()),
             counted.records,
             self._fan_out.tags(counted.counts.tags),
@@ -386,6 +410,19 @@ class Steps:
             changes=sorted(counted.changes),  # the interleaving of the sources changes nothing
             examples=counted.examples,
         )
+
+    def _costs_of(self, start: int, counted: _Open) -> NDArray[np.float64]:
+        """Return the (scopes,) costs of a step without those of provisioned tables."""
+        assert self._fan_out is not None  # noqa: S101 - a block came before
+        ids, sums = counted.counts.sums.merged()
+        billed_ids, billed = counted.billed.merged()
+        gb_seconds = np.zeros(len(ids))
+        order = np.argsort(ids)
+        gb_seconds[order[np.searchsorted(ids, billed_ids, sorter=order)]] = billed[:, 0]
+        costs = self._path_costs.of(start, self._names.known, ids, sums, gb_seconds)
+        priced = np.flatnonzero(costs.any(axis=1))
+        self._fan_out.add_costs(self._names.known, ids[priced])
+        return self._fan_out.costs(ids[priced], costs[priced])
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the open steps, the names of all rows and the position of each source."""
@@ -436,6 +473,7 @@ def _packed(steps: Mapping[int, _Open], stem: str, arrays: dict[str, NDArray[Any
     for start, counted in sorted(steps.items()):
         arrays |= counted.counts.arrays(f"{stem}{start}")
         arrays[f"{stem}{start}/values"], arrays[f"{stem}{start}/amounts"] = counted.values.merged()
+        arrays[f"{stem}{start}/billed"], arrays[f"{stem}{start}/gb_seconds"] = counted.billed.merged()
         levels = list(counted.levels.items())
         found.append(
             _OpenState(
@@ -455,6 +493,9 @@ def _unpacked(states: Iterable[_OpenState], stem: str, arrays: dict[str, NDArray
     for state in states:
         opened = _Open(state.records, Counts().restore(arrays, f"{stem}{state.start}", state.tags))
         opened.values.add(arrays[f"{stem}{state.start}/values"], arrays[f"{stem}{state.start}/amounts"])
+        if f"{stem}{state.start}/billed" in arrays:
+            billed = arrays[f"{stem}{state.start}/billed"]
+            opened.billed.add(billed, arrays[f"{stem}{state.start}/gb_seconds"])
         opened.levels, opened.changes = dict(state.levels), state.changes
         opened.examples = state.examples
         steps[state.start] = opened

@@ -26,7 +26,8 @@ class Block:
 
     Sums are per path and per call; the receiver fans them out to the scopes and edges of its shard
     (docs/adr/0008). A block holds the paths and calls that touch its shard, and the paths of these calls.
-    Rows are those of ``paths``, then those of ``calls``.
+    Rows are those of ``paths``, then those of ``calls``. The columns of calls have, at a path, what its
+    requests are billed for at tables (``streams.rollup.billed_units``).
     """
 
     source: str  # "topic/partition"; "local/0"
@@ -46,6 +47,7 @@ class Block:
     sums: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, len(SUMMED))))  # (rows, SUMMED)
     values: list[Value] = field(default_factory=list)
     amounts: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, COLUMNS)))  # of ``values``
+    gb_seconds: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))  # of rows
     # sparse latency histograms: cells of rows (streams.decode.cells), ascending, and the count of each
     cells: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     counts: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))

@@ -48,6 +48,7 @@ def encode_block(block: Block) -> bytes:
     meta = _Meta(*_FIELDS(block))
     arrays = {
         **narrowed_columns("sums", block.sums),
+        **({"gb_seconds": block.gb_seconds} if block.gb_seconds.any() else {}),
         "amounts": block.amounts,
         "cells": narrowed(block.cells),
         "counts": narrowed(block.counts),
@@ -67,6 +68,7 @@ def decode_block(body: bytes) -> Block:
     return Block(
         **msgspec.structs.asdict(meta),
         sums=columns_of("sums", arrays, len(meta.paths) + len(meta.calls), len(SUMMED)),
+        gb_seconds=arrays.get("gb_seconds", np.zeros(len(meta.paths) + len(meta.calls))),
         amounts=arrays["amounts"],
         cells=arrays["cells"].astype(np.int64),
         counts=arrays["counts"].astype(np.float64),

@@ -8,11 +8,13 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from config.settings import MoneySettings
 from detectors.model.scope import Scope
 from streams.decode.cells import PER_ID
 from streams.decode.paths import Call
 from streams.decode.touched import scopes_of_path, shard_of, shards_of, table_of_call
 from streams.decode.values import scopes_of
+from streams.rollup.billed_units import BilledUnits
 from streams.rollup.block import Block
 from streams.rollup.counts import Counts
 from streams.rollup.names import RollupNames
@@ -44,14 +46,19 @@ class BlockMaker:
         As in ``Block``.
     names
         Whose ids the counts are kept under.
+    money
+        Which tables are provisioned.
     """
 
-    def __init__(self, source: str, shards: int, width: int, names: RollupNames) -> None:
+    def __init__(
+        self, source: str, shards: int, width: int, names: RollupNames, money: MoneySettings
+    ) -> None:
         self.sequence = 0  # of the next blocks; the same for every shard
         self._source = source
         self._shards = shards
         self._width = width
         self._names = names
+        self._units = BilledUnits(money, names)
         self.restart(0)
 
     def restart(self, sequence: int) -> None:
@@ -61,6 +68,7 @@ class BlockMaker:
         self._call_shards = np.zeros((0, self._shards), np.bool_)
         self._path_of_call = np.zeros(0, np.int64)
         self._table_of_call: list[str] = []
+        self._units.forget()
 
     def blocks(self, bucket: int, summary: Summary, watermark: int, *, late: bool = False) -> list[Block]:
         """Return the blocks of a bucket under the next number."""
@@ -86,7 +94,13 @@ class BlockMaker:
         whole.paths = [names[number] for number in path_ids.tolist()]
         callers = np.searchsorted(path_ids, self._path_of_call[call_ids])
         tables = [self._table_of_call[number] for number in call_ids.tolist()]
-        whole.sums = np.concatenate((sums, call_sums)) if len(call_ids) else sums
+        whole.gb_seconds = np.zeros(len(path_ids) + len(call_ids))
+        billed, gb_seconds = summary.billed.merged()
+        whole.gb_seconds[np.searchsorted(path_ids, billed)] = gb_seconds[:, 0]
+        whole.sums = sums
+        if len(call_ids):
+            sums = self._units.added(sums, callers, call_ids, call_sums)
+            whole.sums = np.concatenate((sums, call_sums))
         value_ids, whole.amounts = summary.values.merged()
         whole.values = [self._names.value_ids.name(number) for number in value_ids.tolist()]
         cells, whole.counts = summary.paths.latency.merged()
@@ -125,7 +139,7 @@ class BlockMaker:
         """Give each shard its rows of the first block, which holds all rows but no calls and cells yet."""
         self._learn_shards()
         path_ids, call_ids, callers, tables, owners, bins = rows
-        paths, sums = made[0].paths, made[0].sums
+        paths, sums, gb_seconds = made[0].paths, made[0].sums, made[0].gb_seconds
         counts, tags = made[0].counts, made[0].tags
         values, amounts = made[0].values, made[0].amounts
         homes = [shards_of(scopes_of(value), self._shards) for value in values]
@@ -137,7 +151,7 @@ class BlockMaker:
             row = np.cumsum(kept) - 1
             block.paths = list(compress(paths, with_path.tolist()))
             block.calls = _calls(row[callers[with_call]].tolist(), compress(tables, with_call.tolist()))
-            block.sums = sums[kept]
+            block.sums, block.gb_seconds = sums[kept], gb_seconds[kept]
             here = [block.shard in home for home in homes]
             block.values, block.amounts = list(compress(values, here)), amounts[np.array(here, np.bool_)]
             mine = np.flatnonzero(kept[owners])

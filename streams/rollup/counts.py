@@ -114,6 +114,11 @@ def no_values() -> Sums:
     return Sums(COLUMNS)
 
 
+def no_seconds() -> Sums:
+    """Return empty sums of what functions are billed for, in gigabyte seconds."""
+    return Sums(1)
+
+
 class Histograms:
     """Counts by cell (``streams.decode.cells``), kept as pieces until they are needed."""
 

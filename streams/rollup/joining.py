@@ -249,6 +249,7 @@ def _columns(again: list[Again], newest: NDArray[np.float64]) -> Columns:
         throttled=np.array([part.throttled for part in parts], np.bool_),
         bins=np.full((n, LAYERS), -1, np.int16),
         busy=np.array([part.busy for part in parts]),
+        gb_seconds=np.array([part.gb_seconds for part in parts]),
         again=np.ones(n, np.bool_),
         record=np.full(n, -1),
         call_event=rows,

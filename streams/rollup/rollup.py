@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from config.settings import TimeSettings
+from config.settings import MoneySettings, TimeSettings
 from detectors.state.compiled import COMPILES
 from detectors.state.state import pack, unpack
 from streams.decode.columns import Columns
@@ -67,6 +67,8 @@ class Rollup:
         The decoder of this partition, whose names the columns refer to. It is part of the snapshot.
     redaction
         What is taken out of the texts of examples and tags; by default what the shipped rules name.
+    money
+        Which tables are provisioned; by default none.
     compiled
         Whether compiled code adds to open buckets; the results are the same without it.
     """
@@ -81,6 +83,7 @@ class Rollup:
         decoder: Decoder,
         *,
         redaction: Redaction | None = None,
+        money: MoneySettings | None = None,
         compiled: bool = COMPILES,
     ) -> None:
         self.late = 0  # records that arrived after their bucket had closed
@@ -94,7 +97,7 @@ class Rollup:
         self._names = RollupNames(decoder)
         self._joining = Joining(self._names)
         self._buckets = OpenBuckets(time.bucket, self._names, compiled=compiled)
-        self._maker = BlockMaker(source, shards, time.bucket, self._names)
+        self._maker = BlockMaker(source, shards, time.bucket, self._names, money or MoneySettings())
         self._watermark: int | None = None
         self._idle_reported = False
 

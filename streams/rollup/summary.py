@@ -11,7 +11,8 @@ from detectors.model.request_example import RequestExample
 from detectors.model.stated import LevelName, Levels, StatedChange, StatedLevel
 from detectors.state.state import pack, unpack
 from streams.decode.columns import Columns
-from streams.rollup.counts import Counts, Sums, no_values
+from streams.rollup.counts import Counts, Sums, no_seconds, no_values
+from streams.rollup.grouping import add_rows, group
 
 _VERSION: Final = 6
 
@@ -33,6 +34,7 @@ class Summary:
     paths: Counts = field(default_factory=Counts)
     calls: Counts = field(default_factory=Counts)
     values: Sums = field(default_factory=no_values)
+    billed: Sums = field(default_factory=no_seconds)  # gigabyte seconds by path
     levels: Levels = field(default_factory=dict)
     changes: list[StatedChange] = field(default_factory=list)
     examples: list[RequestExample] = field(default_factory=list)  # in the order of the records
@@ -52,6 +54,10 @@ class Summary:
         self.records += len(events) - int(np.count_nonzero(columns.again[events]))
         self.paths.sums.add_events(columns, events, bounds[0])
         self.paths.latency.add_bins(events, columns.path, columns.bins, columns.weight)
+        billed = events[columns.gb_seconds[events] > 0]
+        if len(billed):
+            ids, place = group(columns.path[billed], bounds[0])
+            self.billed.add(ids, add_rows(place, columns.gb_seconds[billed, None], len(ids)))
         if len(calls):
             self.calls.sums.add_calls(columns, calls, bounds[1])
             bins = columns.call_bin.reshape(-1, 1)
@@ -74,6 +80,7 @@ class Summary:
         )
         ids, sums = self.values.merged()
         arrays = {**self.paths.arrays("paths"), **self.calls.arrays("calls"), "values": ids, "amounts": sums}
+        arrays["billed"], arrays["gb_seconds"] = self.billed.merged()
         return pack("bucket", _VERSION, meta, arrays)
 
     @staticmethod
@@ -93,4 +100,6 @@ class Summary:
         into.paths.restore(arrays, "paths", meta.path_tags)
         into.calls.restore(arrays, "calls", meta.call_tags)
         into.values.add(arrays["values"], arrays["amounts"])
+        if "billed" in arrays:
+            into.billed.add(arrays["billed"], arrays["gb_seconds"])
         return into

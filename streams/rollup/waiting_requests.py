@@ -32,7 +32,7 @@ CROWDED: Final = "crowded"
 _NO_KEY: Final = 0
 _PER_PART: Final = 60  # seconds of event time in one part of a snapshot
 _VERSION: Final = 1
-_OF_RECORD: Final = ("ts", "weight", "error", "cold", "throttled", "busy")
+_OF_RECORD: Final = ("ts", "weight", "error", "cold", "throttled", "busy", "gb_seconds")
 _OF_CALL: Final = ("call_weight", "call_kind", "call_rcu", "call_wcu", "call_throttled")
 
 Ints = NDArray[np.int64]
@@ -63,6 +63,7 @@ class RecordPart(msgspec.Struct, array_like=True, gc=False):
     throttled: bool
     busy: float
     calls: tuple[CallPart, ...]
+    gb_seconds: float = 0.0
 
 
 class JoinedRequest(msgspec.Struct, array_like=True, gc=False):
@@ -142,9 +143,9 @@ class PartsOfRun:
     def part(self, at: int, path: int) -> RecordPart:
         """Return the record at ``at``."""
         lists = self.lists = self.lists or self._listed()
-        ts, weight, error, cold, throttled, busy = (amounts[at] for amounts in lists.amounts)
+        ts, weight, error, cold, throttled, busy, gb_seconds = (amounts[at] for amounts in lists.amounts)
         calls = [CallPart(*[amounts[each] for amounts in lists.call_amounts]) for each in lists.calls[at]]
-        return RecordPart(path, ts, weight, error, cold, throttled, busy, tuple(calls))
+        return RecordPart(path, ts, weight, error, cold, throttled, busy, tuple(calls), gb_seconds)
 
     def _listed(self) -> _Lists:
         call, *amounts = (array.tolist() for array in self.call_amounts)

@@ -47,7 +47,7 @@ def test_the_example_is_valid_and_differs_from_the_defaults_only_where_it_says_s
     assert example.links.templates
     assert example.limits.tables
     assert example.account_names
-    stated = {"kafka", "links", "limits", "accounts"}
+    stated = {"kafka", "links", "limits", "money", "accounts"}
     assert example.model_dump(exclude=stated) == Settings().model_dump(exclude=stated)
     assert example.model_fields_set == set(Settings.model_fields)
 

@@ -14,7 +14,7 @@ from config.sections.sources import InputSettings
 from config.settings import Settings
 
 FULL: dict[str, Any] = {
-    **Settings().model_dump(exclude={"kafka", "limits", "accounts", "links"}),
+    **Settings().model_dump(exclude={"kafka", "limits", "money", "accounts", "links"}),
     "kafka": {
         "brokers": ["a:9092", "b:9092"],
         "app": "uneri",
@@ -52,6 +52,30 @@ FULL: dict[str, Any] = {
         "functions": {"put": 100, "1/put": 20.5},
         "accounts": {"123456789012": 1000},
         "levels": {"lambda.concurrent_executions": 1000},
+    },
+    "money": {
+        "count": True,
+        "prices": [
+            {
+                "item": "lambda_request",
+                "price": 1.8e-7,
+                "since": "2026-01-01",
+                "account": "1",
+                "region": "eu-west-1",
+                "source": "contract",
+            }
+        ],
+        "functions": [
+            {
+                "match": "inventory-*",
+                "architecture": "arm64",
+                "memory_mb": 512.0,
+                "vcpu": 1.0,
+                "concurrency": 80.0,
+            }
+        ],
+        "gateways": [{"match": "inventory", "kind": "rest"}],
+        "tables": {"1/items": {"rcu": 100.0, "wcu": 50.0, "region": "eu-west-1"}},
     },
     "accounts": {"123456789012": {"name": "game-prod"}},
     "links": {

@@ -8,8 +8,8 @@ from typing import Final, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from config.settings import MoneySettings, Settings, TimeSettings
 from config.settings import RollupSettings as Bounds
-from config.settings import Settings, TimeSettings
 from detectors.model.measures import SUMMED, Measure
 from detectors.model.scope import ScopeOrEdge
 from streams.decode.decoder import Decoder
@@ -30,17 +30,23 @@ Place = tuple[int, ScopeOrEdge]
 class Partition:
     """A decoder and a rollup, and all their output."""
 
-    def __init__(self, shards: int = 1, bounds: Bounds | None = None, source: str = "requests/0") -> None:
+    def __init__(
+        self,
+        shards: int = 1,
+        bounds: Bounds | None = None,
+        source: str = "requests/0",
+        money: MoneySettings | None = None,
+    ) -> None:
         self.blocks: list[Block] = []
         self.rejected: list[tuple[int, Rejected]] = []  # with the place of the record among all
         self.watermarks: list[int] = []  # after every run
-        self._new = shards, bounds or Bounds(), source
+        self._new = shards, bounds or Bounds(), source, money or MoneySettings()
         self._begin()
 
     def _begin(self) -> None:
-        shards, bounds, source = self._new
+        shards, bounds, source, money = self._new
         self._decoder = Decoder(Settings(rollup=bounds))
-        self.rollup = Rollup(source, shards, TIME, self._decoder)
+        self.rollup = Rollup(source, shards, TIME, self._decoder, money=money)
         self._at = 0
 
     def feed(
@@ -95,9 +101,10 @@ def fed(
     bounds: Bounds | None = None,
     arrived: Arrivals | None = None,
     file: bool = False,
+    money: MoneySettings | None = None,
 ) -> Partition:
     """Return a partition that was fed and has ended."""
-    partition = Partition(shards, bounds)
+    partition = Partition(shards, bounds, money=money)
     return partition.feed(bodies, sizes, restart=restart, arrived=arrived, file=file).finish()
 
 
@@ -108,13 +115,19 @@ class Counted(NamedTuple):
     latency: dict[tuple[Place, Measure, int], float]
     tags: dict[tuple[Place, str, str], float]
     values: dict[tuple[Place, Measure], float]
+    costs: dict[Place, float]
     records: dict[int, int]
 
 
 def counted(blocks: Iterable[Block], width: int = TIME.bucket) -> Counted:
     """Add blocks up, corrections with the buckets that they correct."""
     found = Counted(
-        defaultdict(float), defaultdict(float), defaultdict(float), defaultdict(float), defaultdict(int)
+        defaultdict(float),
+        defaultdict(float),
+        defaultdict(float),
+        defaultdict(float),
+        defaultdict(float),
+        defaultdict(int),
     )
     for block in blocks:
         bucket = block.bucket - block.bucket % width
@@ -137,3 +150,6 @@ def _count(found: Counted, bucket: int, fanned: FannedOut) -> None:
         found.tags[places[row], key, text] += count
     for (row, key), amount in fanned.values.items():
         found.values[places[row], key] += amount
+    for place, cost in zip(places, fanned.costs.tolist(), strict=True):
+        if cost:
+            found.costs[place] += cost

@@ -2,15 +2,17 @@
 
 import itertools
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.model.measures import Measure
-from detectors.model.scope import Edge, Scope
+from detectors.model.scope import Edge, Scope, ScopeOrEdge
 from tests.laws.events import T0, steady
 from tests.laws.partition import counted, fed
 from tests.streams.rollup.rollup_oracle import Totals, totals_of
@@ -34,7 +36,7 @@ def told(number: int, ts: float, random: Random) -> list[bytes]:
         },
         {
             "function": function, "ms": {"function": 33.25}, "error": random.choice((None, "fatal")),
-            "counts": "function", "joins": request,
+            "memory_mb": 512, "billed_ms": 34, "counts": "function", "joins": request,
         },
         {"function": function, "kind": "call", "tables": [table, table], "joins": trace},
         {"function": function, "kind": "call", "tables": [table], "joins": trace, "weight": 2},
@@ -119,6 +121,32 @@ def test_a_late_source_corrects_the_edges_of_minutes_that_were_reported() -> Non
     assert {key: value for key, value in totals_of(partition.blocks).items() if value} == expected
     assert late
     assert partition.rollup.late == 1, "what is counted once more is no late record"
+
+
+@settings(steady, max_examples=40)
+@given(st.integers(1, 6), numbers, st.lists(st.integers(1, 9), min_size=1, max_size=3))
+def test_any_interleaving_costs_what_sources_cost_that_know_all_names(
+    requests: int, seed: int, sizes: Sequence[int]
+) -> None:
+    random = Random(seed)  # noqa: S311
+    parts = [told(number, T0 + random.choice((0, 3, 12)), random) for number in range(requests)]
+    mixed = [one for each in parts for one in each]
+    random.shuffle(mixed)
+    found = costs(mixed, sizes)
+    assert found == pytest.approx(costs([one for each in parts for one in whole(each)]), rel=1e-6)
+    (account,) = (cost for about, cost in found.items() if about == Scope("account", "aws", "1", "", "1"))
+    for kinds in (("route", "function", "table"), ("client",)):
+        bill = sum(cost for about, cost in found.items() if isinstance(about, Scope) and about.kind in kinds)
+        assert bill == pytest.approx(account, rel=1e-6), kinds
+
+
+def costs(bodies: Sequence[bytes], sizes: Sequence[int] = (10**9,)) -> dict[ScopeOrEdge, float]:
+    """Return the costs by scope and edge; which service a function belongs to is not revealed by others."""
+    found = defaultdict[ScopeOrEdge, float](float)
+    for (_, about), cost in counted(fed(bodies, sizes).blocks).costs.items():
+        if (about.source if isinstance(about, Edge) else about).kind != "service":
+            found[about] += cost
+    return dict(found)
 
 
 def test_what_finds_no_partner_is_counted_with_the_reason() -> None:

@@ -25,6 +25,7 @@ _NAMES_AND_UNITS: Final = {
     Measure.RCU: ("rcu", "rcu/s"),
     Measure.WCU: ("wcu", "wcu/s"),
     Measure.BUSY: ("concurrency", "concurrent"),
+    Measure.COST: ("cost", "USD/h"),
     Measure.LATENCY: ("latency p95", "ms"),
     Measure.LATENCY_CODE: ("code latency p95", "ms"),
     Measure.LATENCY_AUTH: ("authorizer latency p95", "ms"),
@@ -75,7 +76,7 @@ def quantity(value: float, of: Measure, about: ScopeOrEdge | None = None) -> str
     >>> quantity(41.0, Measure.WCU)
     '41 wcu/s'
     """
-    shown = numbers.number(value)
+    shown = numbers.of_measure(value, of)
     return of_level(of, shown) if of.level else f"{shown} {unit(of, about)}"
 
 
@@ -92,6 +93,8 @@ def change(observed: float, expected: float, of: Measure) -> str:
     if not has_multiple(of, observed, expected):
         if of.level:
             return f"up from {numbers.number(expected)} to {of_level(of, numbers.number(observed))}"
+        if of is Measure.COST:
+            return f"up from {numbers.of_measure(expected, of)} to {quantity(observed, of)}"
         per = " ms" if of in LATENCIES else "" if of is Measure.BUSY else "/s"
         return f"up from {numbers.number(expected)} to {numbers.number(observed)}{per}"
     ratio = observed / expected
@@ -213,7 +216,8 @@ def place(scope: ScopeOrEdge, name: str) -> str:
 def interval(finding: Finding) -> str:
     """Return what was expected, with its interval: ``8.2 wcu/s (6.1 – 11)``."""
     expected = quantity(finding.expected, finding.measure, finding.about)
-    return f"{expected} ({numbers.number(finding.lower)} – {numbers.number(finding.upper)})"
+    lower, upper = (numbers.of_measure(each, finding.measure) for each in (finding.lower, finding.upper))
+    return f"{expected} ({lower} – {upper})"
 
 
 def series(finding: Finding) -> str:
@@ -226,6 +230,17 @@ def headroom(value: float, finding: Finding) -> str:
     limit = finding.limit or 0.0
     of = f"of {quantity(limit, finding.measure, finding.about)}"
     return f"none left {of}" if limit <= value else f"{percent(1 - value / limit)} left {of}"
+
+
+def costs(an_hour: float) -> str:
+    """Say what a deviation costs.
+
+    Examples
+    --------
+    >>> costs(3.1), costs(-2.0)
+    ('3.10 USD an hour more', '2.00 USD an hour less')
+    """
+    return f"{numbers.money(abs(an_hour))} USD an hour {'more' if an_hour >= 0 else 'less'}"
 
 
 def completeness(share: float) -> str:

@@ -136,7 +136,8 @@ def ending(of: Incident) -> str:  # noqa: PLR0911  a phrase for each verdict
             return f"Back to normal after {counted} {_fate(finding)} (normally {_usual(finding)})."
         case _:
             how = "falling to" if of.peak < finding.expected else "peaking at"
-            return f"Back to normal after {how} {furthest} (expected {numbers.number(finding.expected)})."
+            usual = numbers.of_measure(finding.expected, finding.measure)
+            return f"Back to normal after {how} {furthest} (expected {usual})."
 
 
 def share_of(finding: Finding) -> str:
@@ -458,7 +459,7 @@ def _now(finding: Finding) -> str:
         case _ if finding.failures is not None:
             return f"{figures.failures(finding.failures, finding.about)}, normally {_usual(finding)}"
         case _:
-            return f"{now} now, {numbers.number(finding.expected)} expected"
+            return f"{now} now, {numbers.of_measure(finding.expected, finding.measure)} expected"
 
 
 def _of_whole(finding: Finding) -> str:

@@ -75,6 +75,21 @@ def usage(use: Use, name: str) -> str:
     return f"{line}（先週比 {figures.change(use.day, use.week_ago, use.measure)}）"
 
 
+def cost(use: Use, name: str) -> str:
+    """Say what an account, a function or a table cost in a day and in 30 days, and before."""
+    line = f"{name}: {_money(use.day, use.week_ago)}"
+    return line if use.month is None else f"{line}・30日間 {_money(use.month, use.month_before)}"
+
+
+def _money(now: float, before: float | None) -> str:
+    shown = f"{numbers.money(now)} USD"
+    if not before or numbers.money(before) == "0":
+        return shown
+    ratio = now / before
+    times = f"{numbers.number(ratio)}倍" if ratio >= numbers.MANY else f"{numbers.signed_percent(ratio)}%"
+    return f"{shown}（{times}）"
+
+
 def expiring(what: str, until: str, by: str) -> str:
     """Say that a snooze or silence ends soon."""
     return f"{what} · {until} まで" + (f" · {by}" if by else "")

@@ -45,6 +45,7 @@ _NAMES_AND_UNITS: Final = {
     Measure.RCU: ("読み取り容量", " RCU/秒"),
     Measure.WCU: ("書き込み容量", " WCU/秒"),
     Measure.BUSY: ("同時実行数", ""),
+    Measure.COST: ("コスト", " USD/時"),
     Measure.LATENCY: ("レイテンシ（p95）", " ms"),
     Measure.LATENCY_CODE: ("コードのレイテンシ（p95）", " ms"),
     Measure.LATENCY_AUTH: ("オーソライザーのレイテンシ（p95）", " ms"),
@@ -98,7 +99,7 @@ def quantity(value: float, of: Measure, about: ScopeOrEdge | None = None) -> str
     >>> [quantity(41, each) for each in (Measure.WCU, Measure.REQUESTS, Measure.BUSY)]
     ['41 WCU/秒', '41件/秒', '41']
     """
-    shown = numbers.number(value)
+    shown = numbers.of_measure(value, of)
     if of.level:
         unit = _unit_of_level(of)
         return f"{shown}{unit}" if unit[:1] in ("/", "%") else f"{shown} {unit}".rstrip()
@@ -120,7 +121,7 @@ def change(observed: float, expected: float, of: Measure) -> str:
     if observed <= expected:
         return f"{numbers.signed_percent(observed / expected)}%" if expected > 0 else "なし"
     if not has_multiple(of, observed, expected):
-        return f"{numbers.number(expected)} → {quantity(observed, of)}"
+        return f"{numbers.of_measure(expected, of)} → {quantity(observed, of)}"
     ratio = observed / expected
     return f"{numbers.number(ratio)}倍" if ratio >= numbers.MANY else f"{numbers.signed_percent(ratio)}%"
 
@@ -237,7 +238,8 @@ def place(scope: ScopeOrEdge, name: str) -> str:
 def interval(finding: Finding) -> str:
     """Return what was expected, with its interval: ``8.2 WCU/秒（6.1～11）``."""
     expected = quantity(finding.expected, finding.measure, finding.about)
-    return f"{expected}（{numbers.number(finding.lower)}～{numbers.number(finding.upper)}）"
+    lower, upper = (numbers.of_measure(each, finding.measure) for each in (finding.lower, finding.upper))
+    return f"{expected}（{lower}～{upper}）"
 
 
 def series(finding: Finding) -> str:
@@ -250,6 +252,17 @@ def headroom(value: float, finding: Finding) -> str:
     limit = finding.limit or 0.0
     of = f"（上限 {quantity(limit, finding.measure, finding.about)}）"
     return f"残りなし{of}" if limit <= value else f"残り {percent(1 - value / limit)}{of}"
+
+
+def costs(an_hour: float) -> str:
+    """Say what a deviation costs.
+
+    Examples
+    --------
+    >>> costs(3.1), costs(-2.0)
+    ('1時間あたり +3.10 USD', '1時間あたり −2.00 USD')
+    """
+    return f"1時間あたり {'+' if an_hour >= 0 else '−'}{numbers.money(abs(an_hour))} USD"
 
 
 def completeness(share: float) -> str:

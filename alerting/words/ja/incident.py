@@ -154,7 +154,8 @@ def ending(of: Incident) -> str:  # noqa: PLR0911  a phrase for each verdict
             return f"平常値に戻りました（{counted}が{_fate(finding)}、平常時 {usual}）。"
         case _:
             most = "最小" if of.peak < finding.expected else "最大"
-            return f"平常値に戻りました（{most} {furthest}、想定 {numbers.number(finding.expected)}）。"
+            usual = numbers.of_measure(finding.expected, finding.measure)
+            return f"平常値に戻りました（{most} {furthest}、想定 {usual}）。"
 
 
 def share_of(finding: Finding) -> str:
@@ -483,7 +484,7 @@ def _now(finding: Finding) -> str:
             counted = figures.failures(finding.failures, finding.about)
             return f"{counted}が{_fate(finding)}、平常時 {_usual(finding)}"
         case _:
-            return f"現在 {now}、想定 {numbers.number(finding.expected)}"
+            return f"現在 {now}、想定 {numbers.of_measure(finding.expected, finding.measure)}"
 
 
 def _whole(finding: Finding) -> str:

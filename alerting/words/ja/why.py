@@ -50,7 +50,8 @@ def _deviation(finding: Finding) -> str:
         figures.quantity(value, finding.measure, finding.about)
         for value in (finding.observed, finding.expected)
     )
-    between = f"（{numbers.number(finding.lower)}～{numbers.number(finding.upper)}）"
+    lower, upper = (numbers.of_measure(each, finding.measure) for each in (finding.lower, finding.upper))
+    between = f"（{lower}～{upper}）"
     basis = f"{_basis(finding)}から想定される {expected}{between}"
     if (planned := finding.planned) is not None:
         usual = finding.expected / planned.factor

@@ -75,8 +75,16 @@ export class Figures {
   }
 
   quantity(value, measure) {
-    const [, unit] = this.measure(measure);
-    return `${this.number(value)}${unit}`;
+    return `${this.amount(value, measure)}${this.measure(measure)[1]}`;
+  }
+
+  // A value without its unit. What a second costs is too little to think of: a cost is that of an hour.
+  amount(value, measure) {
+    return this.number(known(value) ? value * this.times(measure) : value);
+  }
+
+  times(measure) {
+    return this.measure(measure)[2] ?? 1;
   }
 
   measure(name) {

@@ -19,7 +19,7 @@ const Figure = ({ name, children }) =>
 const Figures = ({ of, figures, words }) => {
   const { incident: says } = words;
   const quantity = (value) => figures.quantity(value, of.measure);
-  const interval = of.lower != null && of.upper != null && of.upper > 0 ? ` (${says.between(figures.number(of.lower), figures.number(of.upper))})` : "";
+  const interval = of.lower != null && of.upper != null && of.upper > 0 ? ` (${says.between(figures.amount(of.lower, of.measure), figures.amount(of.upper, of.measure))})` : "";
   const days = of.growth?.days_to_limit;
   const compared = says.comparedWith[of.compared_with];
   return html`<section class="tile" aria-labelledby="figures">
@@ -30,6 +30,7 @@ const Figures = ({ of, figures, words }) => {
       <${Figure} name=${says.peak}>${of.peak ? quantity(of.peak) : null}</${Figure}>
       <${Figure} name=${says.failures}>${of.failures ? words.failed(figures.number(of.failures.failed), figures.number(of.failures.requests), figures.duration(of.failures.seconds)) : null}</${Figure}>
       <${Figure} name=${says.error}>${of.error_type ? html`<bdi>${of.error_type}</bdi>, ${says.times(figures.number(of.times))}` : null}</${Figure}>
+      <${Figure} name=${says.costs}>${of.costs == null || Math.abs(of.costs) < 0.01 ? null : says.anHour(figures.number(Math.abs(of.costs)), of.costs >= 0)}</${Figure}>
       <${Figure} name=${says.limit}>${of.limit ? `${quantity(of.limit)} (${says.share(figures.percent(of.observed / of.limit))})` : null}</${Figure}>
       <${Figure} name=${says.limitIn}>${days == null ? null : figures.days(days)}</${Figure}>
       <${Figure} name=${says.affected}>${of.affected?.requests ? figures.number(of.affected.requests) : null}</${Figure}>

@@ -30,7 +30,7 @@ export const size = (incident, figures, words) => {
   if (failures) return words.failed(figures.number(failures.failed), figures.number(failures.requests), figures.duration(failures.seconds));
   const [name, unit] = figures.measure(measure);
   const named = unit.toLowerCase().includes(name.toLowerCase()) ? "" : `${name} `; // 41 wcu/s says it all
-  const usually = expected === null || expected === undefined ? "" : ` (${words.usually(figures.number(expected))})`;
+  const usually = expected === null || expected === undefined ? "" : ` (${words.usually(figures.amount(expected, measure))})`;
   return `${named}${figures.quantity(observed, measure)}${usually}`;
 };
 

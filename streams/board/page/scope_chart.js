@@ -16,8 +16,9 @@ export class ScopeChart extends Chart {
   }
 
   data() {
-    const { start, step, points, curve } = this.props;
-    const fill = (values) => Array.from({ length: points }, (_, place) => values[place] ?? null);
+    const { start, step, points, curve, figures, measure } = this.props;
+    const times = figures.times(measure);
+    const fill = (values) => Array.from({ length: points }, (_, place) => (values[place] == null ? null : values[place] * times));
     return [
       Array.from({ length: points }, (_, place) => start + place * step),
       ...["lower", "upper", "least", "most", "before", "expected", "observed"].map((name) => fill(curve[name])),
@@ -92,11 +93,12 @@ export class ScopeChart extends Chart {
     const { start, step, curve, figures, words, measure } = this.props;
     const value = (name) => curve[name][at] ?? null;
     const of = (name) => figures.quantity(value(name), measure);
+    const amount = (name) => figures.amount(value(name), measure);
     const when = start + at * step;
     const parts = [`${step >= DAY ? figures.day.format(when * 1000) : figures.date.format(when * 1000)}: ${of("observed")}`];
-    if (value("most") !== null && value("most") !== value("least")) parts.push(words.scope.between(figures.number(value("least")), figures.number(value("most"))));
-    if (value("expected") !== null) parts.push(words.scope.expected(figures.number(value("expected")), figures.number(value("lower")), figures.number(value("upper"))));
-    if (value("before") !== null) parts.push(`${words.lastWeek} ${figures.number(value("before"))}`);
+    if (value("most") !== null && value("most") !== value("least")) parts.push(words.scope.between(amount("least"), amount("most")));
+    if (value("expected") !== null) parts.push(words.scope.expected(amount("expected"), amount("lower"), amount("upper")));
+    if (value("before") !== null) parts.push(`${words.lastWeek} ${amount("before")}`);
     return parts.join(" · ");
   }
 

@@ -164,7 +164,7 @@ export const RankingTile = ({ which, rankings, figures, words, go, most = 5 }) =
 export const ValueTile = ({ of, figures, words }) => {
   const day = figures.change(of.day, of.day_before);
   const month = figures.change(of.month, of.month_before);
-  return html`<${Tile} name=${`value-${of.key}`} kind="valued" label=${of.key} extra=${html`<span class="aside">${words.day}</span>`}>
+  return html`<${Tile} name=${`value-${of.key}`} kind="valued" label=${of.key === "cost" ? words.cost : of.key} extra=${html`<span class="aside">${words.day}</span>`}>
     <div class="figure"><${Big} parts=${figures.parts(of.day)} size="middle" /><${Spark} now=${of.trend} /></div>
     <p class="note">${day ? words.onDayBefore(day) : "\u00a0"}</p>
     <p class="note">${words.month} <b>${figures.number(of.month)}</b> ${month && html`<span>${words.onMonthBefore(month)}</span>`}</p>

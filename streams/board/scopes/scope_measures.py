@@ -42,6 +42,7 @@ _ORDER: Final[dict[str, int]] = {
             Measure.LATENCY_CODE,
             Measure.LATENCY_AUTH,
             Measure.BUSY,
+            Measure.COST,
         )
     )
 }

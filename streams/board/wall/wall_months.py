@@ -132,9 +132,9 @@ class WallMonths:
         return ranked[:PLACES]
 
     def _values(self) -> list[WallValue]:
-        series = self._series(lambda key: key.scope.kind == ACCOUNT and key.measure.startswith(_VALUE))
+        series = self._series(lambda key: key.scope.kind == ACCOUNT and _is_value(key.measure))
         if not len(series):  # told by services, if not by accounts
-            series = self._series(lambda key: key.measure.startswith(_VALUE))
+            series = self._series(lambda key: _is_value(key.measure))
         start, before = (month_start(self._at - 1, self._zone, back) for back in (0, 1))
         rows = self._rows(series, min(before, self._at - 2 * DAY))
         keys = sorted({self._view.names[number].measure for number in series.tolist()})
@@ -160,6 +160,10 @@ class WallMonths:
             month_before=between(before, min(before + self._at - start, start)),
             trend=listed(grid.total(within)),
         )
+
+
+def _is_value(measure: str) -> bool:
+    return measure.startswith(_VALUE) or measure == Measure.COST
 
 
 def _rates(rows: HistoryRows, grid: StepGrid) -> list[float | None]:

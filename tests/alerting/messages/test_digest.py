@@ -132,3 +132,26 @@ def test_what_became_judgeable_is_a_reason_for_a_digest_and_what_is_learnt_is_no
     [notice] = restarted.feed([], T0 + 2 * 86400)
     assert (notice.action, notice.maturity) == (Action.DIGEST, [new])
     assert not restarted.feed([], T0 + 3 * 86400), "it was told"
+
+
+COSTS = Standings(
+    costs=[Use(scope("account", "123456789012"), Measure.COST, 41.2, 36.8, 1120.0, 1037.0)],
+    costliest=[
+        Use(scope("function", "put"), Measure.COST, 20.5, 1.2),
+        Use(TABLE, Measure.COST, 0.0312, None),
+    ],
+)
+
+
+def test_the_digest_says_what_an_account_costs_and_what_costs_most() -> None:
+    shown = said(digest([], standings=COSTS))
+    assert "*Cost, last 24 hours vs. last week, 30 days vs. the 30 before*" in shown
+    assert "*123456789012*: 41.20 USD (+11 %) · 30 days: 1,120 USD (+8 %)" in shown
+    assert "*function put*: 20.50 USD (17×)" in shown
+    assert "*table items*: 0.03 USD" in shown
+
+
+def test_the_digest_says_so_in_japanese() -> None:
+    shown = said(digest([], standings=COSTS, words=JAPANESE))
+    assert "*コスト（直近24時間の先週比、30日間の前30日比）*" in shown
+    assert "*123456789012*: 41.20 USD（+11%）・30日間 1,120 USD（+8%）" in shown

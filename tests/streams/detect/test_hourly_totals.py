@@ -27,7 +27,7 @@ ACCOUNT, ROUTE, FUNCTION = scope("account", "1"), scope("route", "GET /a"), scop
 def step(at: int, requests: list[float], sales: float = 0.0) -> Step:
     sums = np.zeros((len(requests), len(SUMMED)))
     sums[:, COLUMN[Measure.REQUESTS]] = requests
-    return Step(at, sums, np.array([sales]), {})
+    return Step(at, sums, np.array([sales]), np.zeros(len(requests)), {})
 
 
 def fed(hours: range, of: HourlyUse | None = None, *, known: bool = True) -> tuple[HourlyUse, list[Use]]:

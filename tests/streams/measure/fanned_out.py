@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from config.settings import MoneySettings
 from detectors.model.measures import Measure
 from detectors.model.scope import ScopeOrEdge
 from streams.decode.paths import Call, Path
 from streams.measure.fan_out import FanOut, Latency, Tag
+from streams.measure.path_costs import PathCosts
 from streams.measure.value_rows import ValueRows
 from streams.rollup.block import Block
 
@@ -22,6 +24,7 @@ class FannedOut:
     latency: dict[Measure, Latency]
     tags: dict[Tag, float]
     values: dict[tuple[int, Measure], float]  # by row
+    costs: NDArray[np.float64]  # (scopes,)
 
 
 def fan_out_block(block: Block) -> FannedOut:
@@ -32,10 +35,15 @@ def fan_out_block(block: Block) -> FannedOut:
     values = ValueRows(fan_out)
     values.add(block.values, np.arange(len(block.values)))
     amounts = values.amounts(np.arange(len(block.values)), block.amounts)
+    ids = np.arange(len(names))
+    costs = PathCosts(MoneySettings()).of(block.bucket, names, ids, block.sums, block.gb_seconds)
+    priced = np.flatnonzero(costs.any(axis=1))
+    fan_out.add_costs(names, priced)
     return FannedOut(
         fan_out.scopes,
         fan_out.sums(np.arange(len(block.sums)), block.sums),
         fan_out.latency(block.cells, block.counts),
         fan_out.tags({(row, key, text): count for row, key, text, count in block.tags}),
         dict(zip(values.series, amounts.tolist(), strict=True)),
+        fan_out.costs(priced, costs[priced]),
     )

@@ -29,6 +29,7 @@ def block() -> Block:
         calls=[Call(0, "items")],
         sums=np.arange(2.0 * len(SUMMED)).reshape(2, -1),
         values=[Value("aws", "1", "eu", "inventory", "sales")],
+        gb_seconds=np.array([0.0125, 0.0]),
         amounts=np.array([[120.0, 2.0**-30]]),
         cells=np.array([3, 9, PER_ID + 3]),
         counts=np.array([1.0, 2.0, 3.0]),
@@ -38,10 +39,10 @@ def block() -> Block:
 
 def test_a_decoded_block_equals_the_encoded_one() -> None:
     sent, got = block(), decode_block(encode_block(block()))
-    for name in ("sums", "amounts", "cells", "counts"):
+    arrays = ("sums", "gb_seconds", "amounts", "cells", "counts")
+    for name in arrays:
         np.testing.assert_array_equal(getattr(got, name), getattr(sent, name))
     assert [type(name) for name in (*got.paths, *got.calls, *got.values)] == [Path, Call, Value]
-    arrays = ("sums", "amounts", "cells", "counts")
     for name in (name for name in Block.__dataclass_fields__ if name not in arrays):
         assert getattr(got, name) == getattr(sent, name)
     assert encode_block(got) == encode_block(sent)

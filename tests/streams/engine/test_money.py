@@ -1,0 +1,92 @@
+"""What requests cost, through the whole engine: judged, attributed, named in pages, in the digest."""
+
+import pytest
+
+from alerting.incidents.notice import Action
+from alerting.words.locales import ENGLISH, JAPANESE
+from config.settings import FunctionCost, JudgeSettings, MoneySettings, PriceSettings, Settings
+from detectors.model.finding import Finding
+from detectors.model.measures import Measure
+from streams.engine.engine import Engine
+from tests.alerting.message_makers import page, said
+from tests.laws.arrivals import prompt
+from tests.streams.engine.engine_run import DAY, HAMMER, HOUR, SOURCE, EngineRun, backend, records
+
+# A small backend at prices a thousand times those of a cloud: dollars instead of mills an hour.
+DEAR = MoneySettings(
+    functions=[FunctionCost(match="*", memory_mb=512)],
+    prices=[
+        PriceSettings(item="dynamodb_write_unit", price=6.25e-3),
+        PriceSettings(item="lambda_request", price=2e-4),
+        PriceSettings(item="lambda_gb_second_x86_64", price=1.66667e-3),
+    ],
+)
+SETTINGS = Settings(judge=JudgeSettings(young=12 * HOUR), money=DEAR)
+
+
+@pytest.fixture(scope="module")
+def lines() -> list[bytes]:
+    bad = HAMMER | {"at": DAY + HOUR, "for": "25m"}
+    return records(backend(bad, hours=2, noise={"drift": 0}))
+
+
+@pytest.fixture(scope="module")
+def run(lines: list[bytes]) -> EngineRun:
+    return EngineRun(lines, SETTINGS)
+
+
+def opened(run: EngineRun, kind: str, measure: Measure) -> Finding:
+    [found] = [
+        one
+        for one in run.findings
+        if one.state == "open" and one.scope and one.scope.kind == kind and one.measure is measure
+    ]
+    return found
+
+
+def test_a_build_that_hammers_a_table_pages_as_its_money_with_the_function_and_the_build(
+    run: EngineRun,
+) -> None:
+    table = opened(run, "table", Measure.COST)
+    assert table.scope is not None
+    assert table.scope.name == "items"
+    assert table.costs == pytest.approx((table.observed - table.expected) * 3600)
+    assert [(one.scope.label, one.share > 0.9) for one in table.callers[:1]] == [("inventory-put-item", True)]
+    assert [(one.scope.label, one.share > 0.8) for one in table.suspects] == [("ios 3.2.1", True)]
+    assert table.sentence.startswith("Cost of table items is at ")
+    assert " USD an hour" in table.sentence
+    account = opened(run, "account", Measure.COST)
+    assert [one.scope.label for one in account.callers if one.share > 0.9] == ["inventory"]
+
+
+def test_the_page_says_what_the_excess_costs_an_hour_in_both_languages(run: EngineRun) -> None:
+    [first] = [notice for notice in run.notices if notice.action is Action.OPEN]
+    (incident,) = first.incidents
+    costs = incident.primary.costs
+    assert costs is not None
+    assert costs > 5
+    assert incident.to_json()["costs"] == round(costs, 4)
+    assert f"*Costs*\n{costs:.2f} USD an hour more" in said(page(incident))
+    assert f"*コスト*\n1時間あたり +{costs:.2f} USD" in said(page(incident, words=JAPANESE))
+    assert ENGLISH.figures.costs(-2.5) == "2.50 USD an hour less"
+
+
+def test_no_finding_of_a_cost_depends_on_shards_or_restarts(lines: list[bytes], run: EngineRun) -> None:
+    def told(run: EngineRun) -> list[tuple[object, ...]]:
+        return sorted((one.id, one.revision, one.seen, one.observed, str(one.costs)) for one in run.findings)
+
+    assert told(EngineRun(lines, SETTINGS, chunk=20_000, restart=0.6)) == told(run)
+    assert told(EngineRun(lines, SETTINGS, shards=3)) == told(run)
+
+
+def test_a_snapshot_of_costs_is_taken_up_as_it_is() -> None:
+    head = b'{"ts":%d,"cloud":"aws","account":"1","region":"eu-west-1","service":"shop","function":"put",'
+    call = head + b'"kind":"call","tables":[{"name":"items","op":"PutItem","wcu":1}]}'
+    request = head + b'"memory_mb":512,"billed_ms":20}'
+    lines = [(call if at < 1800 else request) % (1_760_000_400 + at) for at in range(0, 3600, 5)]
+    engine, again = Engine(SETTINGS, [SOURCE]), Engine(SETTINGS, [SOURCE])
+    engine.feed(SOURCE, lines[:500], prompt(lines[:500]))
+    again.restore(engine.snapshot())
+    for one in (engine, again):
+        one.feed(SOURCE, lines[500:], prompt(lines)[500:])
+    assert again.snapshot() == engine.snapshot()
