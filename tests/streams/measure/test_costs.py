@@ -1,6 +1,7 @@
 """What requests cost: worked bills, to the cent, and every scope and edge that has a part in them."""
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -177,9 +178,9 @@ def test_a_function_without_memory_in_its_records_costs_what_its_settings_say() 
     assert round(costs_of(many(1, one), money)[scope("function", "put")], 2) == 0.87
 
 
-def test_every_price_shipped_names_its_source_and_is_plausible() -> None:
+def test_every_price_shipped_names_its_source_and_its_date_and_is_plausible() -> None:
     for one in shipped_prices():
-        assert one.source, one.item
+        assert re.match(r"https://\S+, as of 20\d\d(-\d\d)?: ", one.source), one.item
         assert 0 < Decimal(str(one.price)) < Decimal("0.001"), one.item
     items = {one.item for one in shipped_prices()}
     assert items == set(PriceSettings.model_fields["item"].annotation.__args__)  # type: ignore[union-attr]
