@@ -6,8 +6,9 @@ from mcp.server.mcpserver import MCPServer
 from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
+from alerting.commands.local_time import moment
 from streams.assistant.asking import ASKING
-from streams.assistant.board_client import BoardClient, in_path
+from streams.assistant.board_client import BoardAnswerError, BoardClient, in_path
 from streams.assistant.reading_tools import IncidentName
 from streams.assistant.tool_answer import ToolData, answered
 from streams.assistant.tool_failures import or_refused
@@ -90,20 +91,26 @@ async def write_memo(
     by: Person,
     incident: Annotated[str, Field(description="id of the incident; empty for a memo on the timeline")] = "",
     at: Annotated[
-        int | None,
-        Field(description="of the timeline: the moment, epoch seconds; needed without an incident"),
-    ] = None,
+        str, Field(description="of the timeline: the moment, 2026-11-27T09:00; needed without an incident")
+    ] = "",
     scope: Annotated[str, Field(description="of the timeline: what it is about, table:items")] = "",
 ) -> Annotated[CallToolResult, DoneData]:
     """Note what was learnt: the next message about the same thing shows it."""
     body: dict[str, object] = {"by": by, "text": text}
     if incident:
         body["incident"] = incident
-    if at is not None:
-        body["at"] = at
     if scope:
         body["scope"] = scope
-    return await or_refused(_done(ASKING.get(), "/board/memos", body, f"Noted by {quoted(by)}"))
+    return await or_refused(_noted(ASKING.get(), body, at, f"Noted by {quoted(by)}"))
+
+
+async def _noted(board: BoardClient, body: dict[str, object], at: str, what: str) -> CallToolResult:
+    if at:
+        try:
+            body["at"] = moment(at, (await board.times()).zone)
+        except ValueError:
+            raise BoardAnswerError(f"at is no time: {shown(at, 40)}; write 2026-11-27T09:00") from None
+    return await _done(board, "/board/memos", body, what)
 
 
 async def _done(board: BoardClient, path: str, body: dict[str, object], what: str) -> CallToolResult:

@@ -23,7 +23,8 @@ RangeArgument = Annotated[
     Field(description="range that ends now; since and until replace it"),
 ]
 SinceArgument = Annotated[
-    str, Field(description="start of the range: 2026-11-27T09:00 in the daemon's zone, or epoch seconds")
+    str,
+    Field(description="its start: as answers have times, or 2026-11-27T09:00 in the daemon's zone"),
 ]
 UntilArgument = Annotated[str, Field(description="its end, in the same forms; without it, now")]
 

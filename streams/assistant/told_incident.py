@@ -281,7 +281,7 @@ def _lines(data: IncidentData, at: str) -> Iterator[str]:
 def _causes(data: IncidentData) -> Iterator[str]:
     fall = (data.incident.observed or 0.0) < (data.incident.expected or 0.0)
     for title, shares in (("Caused by", data.callers), ("Stands out", data.suspects)):
-        for each in shares:
+        for each in (one for one in shares if one.share > LITTLE):
             name = quoted(f"{each.name} {each.version}" if each.version else each.name)
             yield f"{title}: {each.kind} {name}, {share_in_words(each.share)} of it{_split(each, fall=fall)}"
     yield from (f"Throttled because of {quoted(each)}" for each in data.throttle_reasons)

@@ -65,11 +65,15 @@ async def test_a_token_that_operates_acts_in_the_name_of_the_person() -> None:
         assert done["fits"] >= 1
         await asked.told("label_incident", incident="fatal", by="aoi", label="not_an_anomaly")
         noted, _ = await asked.told("write_memo", incident="spike", by="mika", text="ios 3.2.1 retries")
-        await asked.told("write_memo", at=NOW - 60, scope="table:items", by="mika", text="a load test")
+        assert "at is no time" in await asked.refused("write_memo", at="soon", by="mika", text="x")
+        await asked.told(
+            "write_memo", at="2025-11-27T08:32", scope="table:items", by="mika", text="a load test"
+        )
         assert noted["memo"]
         whole, words = await asked.told("show_incident", incident="spike")
         assert whole["incident"]["acknowledged_by"] == "mika"
         assert [one["text"] for one in whole["memos"]][-1] == "ios 3.2.1 retries"
+    assert data.desk.given[-1].moment == NOW // 60 * 60 - 60
     assert [(one.kind.value, one.by) for one in data.desk.given] == [
         ("acknowledge", "mika"),
         ("snooze", "jun"),

@@ -85,6 +85,10 @@ async def test_a_range_of_one_s_own_is_in_the_zone_of_the_daemon(asked: Asked) -
         "show_series", scope="table:items", measure="wcu", since=f"{first:%Y-%m-%dT%H:%M}"
     )
     assert (epoch(data["first"]), epoch(data["end"])) == (AT - 2 * HOUR, AT)
+    again, _ = await asked.told(
+        "show_series", scope="table:items", measure="wcu", since=data["first"], until=data["end"]
+    )
+    assert again["points"] == data["points"]
 
 
 async def test_callers_have_their_parts_of_what_the_engine_counted(judged: Judged, asked: Asked) -> None:
