@@ -1,5 +1,6 @@
 """The routes of the read API, for the web server of a daemon."""
 
+import re
 import time
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
@@ -24,6 +25,7 @@ COMPATIBLE: Final = "2.45.0"
 _LARGEST: Final = 65_536  # bytes of a body
 _MOST_FIELDS: Final = 1000
 _FORM: Final = "application/x-www-form-urlencoded"
+_WHOLE: Final = re.compile(r"\d{1,18}", re.ASCII)
 _UNKEPT: Final = {"Cache-Control": "no-store"}
 
 
@@ -59,8 +61,8 @@ class _Asked:
         limit = self.get("limit")
         if not limit:
             return None
-        if not (limit.isascii() and limit.isdecimal()):
-            raise bad_data('invalid parameter "limit": limit must be non-negative')
+        if not _WHOLE.fullmatch(limit):
+            raise bad_data('invalid parameter "limit": limit must be a whole number and non-negative')
         return int(limit) or None
 
 

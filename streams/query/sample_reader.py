@@ -46,7 +46,9 @@ class SampleReader:
         QueryError
             When it takes too long, or needs too much.
         """
-        newest = self._view.end
+        newest, tens = self._view.end, self._reaches[TENS]
+        if newest is None and tens is not None:  # its steps are too old to be kept
+            newest = tens.end
         if newest is None or not len(series):
             return None
         timing = RowTiming(times, newest)
@@ -92,13 +94,13 @@ class SampleReader:
         series: Ids,
         timing: RowTiming,
         *,
-        tens: bool | None = None,
+        tens: bool = False,
     ) -> HistoryRows:
-        as_tens = resolution == TENS if tens is None else tens
+        as_tens = tens or resolution == TENS
 
         def use(rows: HistoryRows) -> HistoryRows:
             self._bounds.look()
-            needed = timing.needed(rows, tens=as_tens)
+            needed = timing.needed(rows, tens=as_tens, become=tens)
             self._kept += len(needed)
             self._bounds.allow_rows(self._kept)
             return needed

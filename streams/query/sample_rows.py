@@ -53,10 +53,16 @@ class RowTiming(NamedTuple):
         )
         return self.times.places(start * 1000), self.times.places((start + holds) * 1000)
 
-    def needed(self, rows: HistoryRows, *, tens: bool) -> HistoryRows:
-        """Return the rows that hold at any step."""
+    def needed(self, rows: HistoryRows, *, tens: bool, become: bool = False) -> HistoryRows:
+        """Return the rows that hold at any step, as far as these tell.
+
+        With ``become``, rows of steps are to become rows of ten minutes, and all of those are needed.
+        """
         since, until = self.points(rows, sparse=False, tens=tens)
-        return rows.taken(since < until)
+        needed = since < until
+        if not become:
+            needed[:-1] &= (rows.series[1:] != rows.series[:-1]) | (since[1:] != since[:-1])
+        return rows.taken(needed)
 
 
 def samples_of(rows: HistoryRows, index: SeriesIndex, timing: RowTiming, *, tens: bool) -> SampleRows:

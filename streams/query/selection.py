@@ -8,7 +8,7 @@ import numpy as np
 from streams.detect.step_record import VERDICTS
 from streams.query.label_matcher import NAME, Flags, LabelMatcher
 from streams.query.label_table import LabelTable, beneath
-from streams.query.metrics_told import METRICS, NAMES, STATE, ToldMetric
+from streams.query.metrics_told import METRICS, NAMES, OBSERVED, STATE, ToldMetric
 from streams.query.query_bounds import QueryBounds
 from streams.query.sample_rows import SampleRows
 from streams.query.sample_table import Floats, SampleTable
@@ -17,15 +17,17 @@ from streams.query.series_index import VERDICT, Ids, SeriesIndex
 _NO_VERDICT: Final = 0
 
 
-def metrics_of(matchers: tuple[LabelMatcher, ...], index: SeriesIndex) -> list[ToldMetric]:
+def metrics_of(
+    matchers: tuple[LabelMatcher, ...], index: SeriesIndex, bounds: QueryBounds
+) -> list[ToldMetric]:
     """Return the metrics that matchers leave."""
     left = np.ones(len(NAMES), np.bool_)
     unjudged = np.bool_(True)
     for one in matchers:
         if one.label == NAME:
-            left &= one.matches(index.texts(NAME))
+            left &= one.matches(index.texts(NAME), bounds)
         if one.label == VERDICT:
-            unjudged &= one.matches(index.texts(VERDICT))[_NO_VERDICT]
+            unjudged &= one.matches(index.texts(VERDICT), bounds)[_NO_VERDICT]
     return [
         metric
         for metric, there in zip(METRICS, left[1:], strict=True)
@@ -54,12 +56,14 @@ class Selection:
         self._index = index
         self._points = points
         self._bounds = bounds
-        self._metrics = metrics_of(matchers, index)
+        self._metrics = metrics_of(matchers, index, bounds)
         self._verdicts = np.ones(len(VERDICTS), np.bool_)
         for one in matchers:
             if one.label == VERDICT:
-                self._verdicts &= one.matches(index.texts(VERDICT))
-        mask = index.mask(matchers) if self._metrics else np.zeros(len(index.ids), np.bool_)
+                self._verdicts &= one.matches(index.texts(VERDICT), bounds)
+        mask = index.mask(matchers, bounds) if self._metrics else np.zeros(len(index.ids), np.bool_)
+        if OBSERVED not in self._metrics:
+            mask &= index.is_expected(np.arange(len(mask)))
         self.series: Ids = np.sort(index.ids[mask])
 
     def table(self, samples: SampleRows | None) -> SampleTable:

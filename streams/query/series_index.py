@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from streams.detect.step_record import VERDICTS
 from streams.query.label_matcher import NAME, Flags, LabelMatcher
 from streams.query.metrics_told import NAMES
+from streams.query.query_bounds import QueryBounds
 from streams.store.series_names import SeriesNames
 from streams.store.step_rows import P50, P99
 
@@ -69,13 +70,13 @@ class SeriesIndex:
         """Return the texts of a label, by code; of a label that no series has, none but the empty one."""
         return self._texts.get(label, _NOTHING)
 
-    def mask(self, matchers: Iterable[LabelMatcher]) -> Flags:
+    def mask(self, matchers: Iterable[LabelMatcher], bounds: QueryBounds) -> Flags:
         """Return (n,) which series match all of the conditions on their own labels."""
         mask = np.ones(len(self.ids), np.bool_)
         for one in matchers:
             if one.label in (NAME, VERDICT):
                 continue
-            matches = one.matches(self.texts(one.label))
+            matches = one.matches(self.texts(one.label), bounds)
             codes = self.codes.get(one.label)
             mask &= matches[0] if codes is None else matches[codes]
         return mask

@@ -32,8 +32,8 @@ class SeriesListing:
         found = {metric: np.zeros(len(self._index.ids), np.bool_) for metric in METRICS}
         expected = self._index.is_expected(np.arange(len(self._index.ids)))
         for matchers in conditions or ((),):
-            mask = self._index.mask(matchers)
-            for metric in metrics_of(matchers, self._index):
+            mask = self._index.mask(matchers, self._bounds)
+            for metric in metrics_of(matchers, self._index, self._bounds):
                 found[metric] |= mask if metric == OBSERVED else mask & expected
         return {metric: mask for metric, mask in found.items() if mask.any()}
 
@@ -84,7 +84,7 @@ class SeriesListing:
             mine = np.ones(len(VERDICTS), np.bool_)
             for one in matchers:
                 if one.label == VERDICT:
-                    mine &= one.matches(texts)
+                    mine &= one.matches(texts, self._bounds)
             left |= mine
         return sorted(text for text, there in zip(VERDICTS, left, strict=True) if there and text)
 

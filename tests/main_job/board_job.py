@@ -21,6 +21,7 @@ from ruamel.yaml import YAML
 from streams.process.tokens import own_authorization
 from tests.alerting.slack_standin import SlackStandin
 from tests.main_job.job import pages_of, uneri, wait_until
+from tests.main_job.query_job import hold_the_queries
 from tests.streams.board.shown import Shown
 
 LENGTH = 21 * 86400 + 12 * 3600 + 15 * 60  # three weeks, and a quarter of an hour of the first incident
@@ -128,6 +129,7 @@ class Loaded:
         self._hold_the_wall()
         self._hold_the_map()
         self._hold_the_table()
+        hold_the_queries(self.asked, self.url, self.end, self.counted)
 
     def _hold_the_wall(self) -> None:
         wall, counted = self.asked("/board/wall"), self.counted

@@ -98,7 +98,7 @@ async def test_without_a_time_a_query_is_of_now(judged: JudgedHours) -> None:
         ("query", {"query": '{kind="table"} * 1'}, (422, "execution"), "the same labelset"),
         ("series", {}, BAD, "no match[] parameter provided"),
         ("series", {"match[]": "1 + 1"}, BAD, "match[] is a selector"),
-        ("labels", {"limit": "-1"}, BAD, "limit must be non-negative"),
+        ("labels", {"limit": "-1"}, BAD, "limit must be a whole number"),
         ("labels", {"start": "x"}, BAD, "is no time"),
     ],
 )

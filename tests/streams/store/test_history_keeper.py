@@ -196,3 +196,7 @@ def test_a_series_of_five_weeks_is_read_from_the_groups_that_hold_it(
     rows = reader.rows(MINUTES, START, START + DAY, np.array([one]))
     assert len(rows) == 24 * 60
     assert sum(read) <= 2
+    every = reader.series(lambda _: True)
+    parts = reader.each(MINUTES, START, START + DAY, every, lambda part: part, most=1)
+    assert len(parts) > 10
+    assert plain(merged(parts)) == plain(reader.rows(MINUTES, START, START + DAY, every))
