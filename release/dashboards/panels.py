@@ -125,11 +125,14 @@ def banded(title: str, about: str, labels: str, amount: Amount, *, span: int = 1
     )
     for name in BAND:
         panel = panel.override_by_name(name, list(_edge_of_band(name)))
-    for name, style, colour in (("expected", "dash", "gray"), ("last week", "dot", "semi-dark-blue")):
+    for name, style, dash, colour in (
+        ("expected", "dash", [10, 10], "gray"),
+        ("last week", "dot", [0, 10], "semi-dark-blue"),
+    ):
         panel = panel.override_by_name(
             name,
             [
-                DynamicConfigValue("custom.lineStyle", {"fill": style, "dash": [2, 6]}),
+                DynamicConfigValue("custom.lineStyle", {"fill": style, "dash": dash}),
                 DynamicConfigValue("color", {"mode": "fixed", "fixedColor": colour}),
             ],
         )

@@ -17,6 +17,7 @@ from config.settings import Settings
 from release.dashboards.make import FOLDER, MADE, main, text_of
 from streams.query.promql import planned
 from streams.query.query_error import QueryError
+from streams.query.query_routes import COMPATIBLE
 from tests.deploy.dashboards import DASHBOARDS, queries
 from tests.deploy.tools import run, tool
 
@@ -143,6 +144,7 @@ def test_the_data_source_is_a_prometheus_and_the_dashboards_are_found() -> None:
     [source] = yaml.load(folder / "datasources" / "uneri.yaml")["datasources"]
     assert (source["type"], source["jsonData"]["prometheusType"]) == ("prometheus", "Prometheus")
     assert source["url"] == f"http://{Settings().local.listen}"
+    assert source["jsonData"]["prometheusVersion"] == COMPATIBLE
     assert source["jsonData"]["timeInterval"] == f"{Settings().time.step}s"
     assert source["secureJsonData"]["httpHeaderValue1"] == "Bearer $UNERI_TOKEN"
     [provider] = yaml.load(folder / "dashboards" / "uneri.yaml")["providers"]

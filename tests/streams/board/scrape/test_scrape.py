@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ import aiohttp
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
+from ruamel.yaml import YAML
 
+from config.settings import Settings
 from streams.query.query_desk import QueryDesk
 from streams.query.query_times import QueryTimes
 from tests.deploy.tools import run
@@ -161,6 +164,15 @@ async def test_promtool_finds_nothing_to_correct_in_the_older_format(
     file.write_text(text, "utf-8")
     checked = run("sh", "-c", f"{program('promtool')} check metrics < {file}")
     assert checked == ""
+
+
+def test_the_settings_of_the_page_are_valid(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[4] / "docs" / "grafana.md").read_text("utf-8")
+    _, ours, theirs = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    settings = Settings.model_validate(YAML(typ="safe").load(ours))
+    assert [one.callers for one in settings.scrape.series] == [False, False, True]
+    (tmp_path / "prometheus.yml").write_text(theirs, "utf-8")
+    run(program("promtool"), "check", "config", "--syntax-only", tmp_path / "prometheus.yml")
 
 
 async def test_a_real_prometheus_has_what_it_scraped_at_the_times_of_the_steps(tmp_path: Path) -> None:
