@@ -122,8 +122,9 @@ class HistoryQueries:
             self._asked -= 1
 
     async def _answer(self, place: str, question: Callable[[HistoryView], _T]) -> _T:
-        reading, steps, number = self._free.pop(), self._steps(), self._number()
+        reading = self._free.pop()
         try:
+            steps, number = self._steps(), self._number()  # raises while Kafka has not answered yet
             return await asyncio.to_thread(lambda: question(reading.current(place, number, steps)))
         except (OSError, StateError, pa.ArrowException) as error:
             raise HistoryQueryError(f"the history cannot be read: {place_trouble(error)}") from error
