@@ -14,20 +14,20 @@ from config.settings import JudgeSettings, Settings
 from streams.engine.engine import Engine
 from tests.laws.arrivals import prompt
 from tests.main_job.hammer import hammer
-from tests.streams.engine.engine_run import DAY, HOUR, SOURCE, START, backend, records
+from tests.streams.engine.engine_run import HOUR, LEARNT, SOURCE, START, backend, records
 
-SETTINGS = Settings(judge=JudgeSettings(young=12 * HOUR))
+SETTINGS = Settings(judge=JudgeSettings(young=6 * HOUR))
 STEP, LATENESS = SETTINGS.time.step, SETTINGS.time.lateness
 SHARDS = 2
-MINUTE = START + DAY + HOUR  # in which the hammer begins
+MINUTE = START + LEARNT + HOUR  # in which the hammer begins
 CERTAIN = 5  # seconds of it that are extraordinary in a minute
 
 
 class Before:
-    """A day of the backend, judged up to the minute in which the hammer begins, and what goes on then."""
+    """Hours of the backend, judged up to the minute in which the hammer begins, and what goes on then."""
 
     def __init__(self) -> None:
-        lines = records(backend(hours=2))
+        lines = records(backend(before=LEARNT, hours=2))
         self.stamps = prompt(lines)
         self.lines = lines
         engine = Engine(SETTINGS, [SOURCE], SHARDS)

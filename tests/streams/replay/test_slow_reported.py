@@ -16,17 +16,18 @@ from streams.simulate.scenario_load import load_scenario
 from streams.simulate.simulation import Simulation
 
 BACKEND = Path(__file__).parents[2] / "main_job" / "backend.yaml"
-DAY, HOUR = 86400, 3600
+HOUR = 3600
+LEARNT = 8 * HOUR  # two hours more than `young`
 
 
 @pytest.fixture(scope="module")
 def found() -> Replayed:
     given = load_scenario(BACKEND).model_dump(by_alias=True) | {
-        "length": DAY + 2 * HOUR,
-        "incidents": [{"kind": "slow", "at": DAY + HOUR, "for": 20 * 60, "table": "items", "times": 30}],
+        "length": LEARNT + 2 * HOUR,
+        "incidents": [{"kind": "slow", "at": LEARNT + HOUR, "for": 20 * 60, "table": "items", "times": 30}],
         "growth": [],
     }
-    engine = Engine(Settings(judge=JudgeSettings(young=12 * 3600)), ["one/0"])
+    engine = Engine(Settings(judge=JudgeSettings(young=6 * HOUR)), ["one/0"])
     found = Replayed()
     newest: dict[str, Finding] = {}
     emitted = [engine.feed("one/0", lines) for _, lines in Simulation(Scenario.model_validate(given)).lines()]
