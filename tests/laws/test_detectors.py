@@ -116,7 +116,7 @@ every_with_units = pytest.mark.parametrize(
 every_with_state = pytest.mark.parametrize(
     "detector", [pytest.param(each, id=name) for name, each in DETECTORS.items() if each.has_state]
 )
-some = settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow])
+some = settings(max_examples=5, suppress_health_check=[HealthCheck.too_slow])
 
 
 def shape(weeks: float, step: int) -> Floats:

@@ -111,7 +111,7 @@ def test_no_clock_moves_the_watermark_beyond_arrival(  # noqa: PLR0917
         assert partition.rollup.watermark <= max(0, drawn.arrived[run][-1] - TIME.lateness)
 
 
-@settings(steady, max_examples=60)
+@settings(steady, max_examples=30)
 @given(worlds, st.integers(1, 3000), paces, skews, cuts)
 def test_a_fifth_of_wrong_clocks_neither_delays_nor_spoils_the_buckets_of_the_others(
     seed: int, records: int, pace: float, skew: float, sizes: Sequence[int]
@@ -161,7 +161,7 @@ def test_in_dense_traffic_wrong_clocks_spoil_nothing_when_their_records_come_in_
     assert late_services(partition) <= {WILD}
 
 
-@settings(steady, max_examples=25)
+@settings(steady, max_examples=12)
 @given(worlds, st.integers(700, 4000), paces, skews, st.booleans(), cuts)
 def test_in_files_and_in_history_that_is_posted_a_fifth_of_wrong_clocks_spoils_nothing_either(  # noqa: PLR0917
     seed: int, records: int, pace: float, skew: float, file: bool, sizes: Sequence[int]
@@ -192,7 +192,7 @@ def test_any_number_of_live_records_that_claim_the_future_is_refused_and_moves_n
     assert partition.watermarks[-1] <= alone.watermarks[-1]
 
 
-@settings(steady, max_examples=30)
+@settings(steady, max_examples=15)
 @given(worlds, st.integers(1, 2000), paces, skews, st.booleans(), st.booleans(), cuts)
 def test_event_time_depends_on_records_and_arrivals_and_not_on_runs_or_restarts(  # noqa: PLR0917
     seed: int, records: int, pace: float, skew: float, file: bool, old: bool, sizes: Sequence[int]

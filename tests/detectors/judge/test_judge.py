@@ -249,7 +249,7 @@ def test_any_values_and_gaps_give_a_finite_score_below_one_and_an_ordered_interv
         assert (judgement.upper >= judgement.expected * (1 - 1e-9) - 1e-9)[known].all()
 
 
-@settings(max_examples=8)
+@settings(max_examples=4)
 @given(st.integers(1, 1000), st.integers(0, 99))
 def test_a_judge_restored_anywhere_continues_byte_for_byte_as_if_it_had_never_stopped(
     cut: int, seed: int
