@@ -24,7 +24,7 @@ from detectors.judge.memory import MemoryState
 from detectors.judge.pace import pace_of
 from detectors.judge.scale import LARGEST
 from detectors.model.finding import Plan
-from detectors.model.measures import COUNTED_BY, GROWS, NATURE, RATIO_OF, Measure, Nature
+from detectors.model.measures import COUNTED_BY, GROWS, NATURE, RATIO_OF, RISES, Measure, Nature
 from detectors.model.scope import ScopeOrEdge
 from detectors.model.series import Series
 from detectors.state.history import DAY, ValueHistory
@@ -354,7 +354,7 @@ class Judge:
             counted=counted,
             calls=np.full(len(fresh), -1, np.int64),
             whole=np.full(len(fresh), -1, np.int64),
-            rises=np.array([one.measure in RATIO_OF for one in fresh], bool),
+            rises=np.array([one.measure in RISES for one in fresh], bool),
             judged=np.array([one.judged for one in fresh], bool),
             place=np.array(places, np.int64),
             floor=np.array([one.floor_absolute for one in fresh], float) * per_step,

@@ -190,6 +190,9 @@ _ERRORS = (Measure.ERRORS_USER, Measure.ERRORS_BACKEND, Measure.ERRORS_FATAL)
 RATIO_OF: Final = dict.fromkeys((*_ERRORS, Measure.THROTTLES, Measure.COLD_STARTS), Measure.REQUESTS)
 """The measure that each of these is a part of: more of them with more requests is not notable."""
 
+RISES: Final = frozenset((*RATIO_OF, Measure.COST))
+"""The measures of which only a rise is reported: nobody has to deal with fewer errors, or with savings."""
+
 JUDGED: Final = {
     ACCOUNT: (
         Measure.REQUESTS,

@@ -1,5 +1,7 @@
 """What requests cost, through the whole engine: judged, attributed, named in pages, in the digest."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from alerting.incidents.notice import Action
@@ -10,7 +12,7 @@ from detectors.model.measures import Measure
 from streams.engine.engine import Engine
 from tests.alerting.message_makers import page, said
 from tests.laws.arrivals import prompt
-from tests.streams.engine.engine_run import DAY, HAMMER, HOUR, SOURCE, EngineRun, backend, records
+from tests.streams.engine.engine_run import DAY, HAMMER, HOUR, SOURCE, START, EngineRun, backend, records
 
 # A small backend at prices a thousand times those of a cloud: dollars instead of mills an hour.
 DEAR = MoneySettings(
@@ -77,6 +79,15 @@ def test_no_finding_of_a_cost_depends_on_shards_or_restarts(lines: list[bytes], 
 
     assert told(EngineRun(lines, SETTINGS, chunk=20_000, restart=0.6)) == told(run)
     assert told(EngineRun(lines, SETTINGS, shards=3)) == told(run)
+
+
+def test_a_price_that_falls_is_no_reason_to_wake_anyone() -> None:
+    day = datetime.fromtimestamp(START + DAY, UTC)
+    cheaper = PriceSettings(item="dynamodb_write_unit", price=1e-6, since=f"{day:%Y-%m-%d}")
+    money = DEAR.model_copy(update={"prices": [*DEAR.prices, cheaper]})
+    lines = records(backend(hours=2, noise={"drift": 0}))
+    found = EngineRun(lines, SETTINGS.model_copy(update={"money": money})).findings
+    assert [one for one in found if one.measure is Measure.COST] == []
 
 
 def test_a_snapshot_of_costs_is_taken_up_as_it_is() -> None:
