@@ -6,7 +6,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
-from streams.assistant import told_callers, told_incidents
+from streams.assistant import told_callers, told_incidents, told_ranking
 from streams.assistant.asked_page import (
     AskedPage,
     PlaceArgument,
@@ -20,6 +20,7 @@ from streams.assistant.told_callers import CallersData, tell_callers
 from streams.assistant.told_changes import ChangesData, tell_changes
 from streams.assistant.told_incident import IncidentData, tell_incident
 from streams.assistant.told_incidents import IncidentsData, tell_incidents
+from streams.assistant.told_ranking import RankingData, tell_ranking
 from streams.assistant.told_scope import FoundNames, ScopeData, tell_names, tell_scope
 from streams.assistant.told_series import MOST_POINTS, SeriesData, tell_series
 from streams.assistant.told_wall import WallData, tell_wall
@@ -51,6 +52,7 @@ def add_reading_tools(server: MCPServer) -> None:
         show_incident,
         list_changes,
         who_calls,
+        rank_scopes,
         show_series,
         show_scope,
         find_names,
@@ -115,7 +117,8 @@ async def who_calls(
         Literal["callers", "callees"], Field(description="callers: who calls it; callees: whom it calls")
     ] = "callers",
     measure: Annotated[
-        str, Field(description="wcu, rcu, requests, errors_backend, …; empty for the one that matters most")
+        str,
+        Field(description="wcu, rcu, requests, cost, …; empty for the one that matters most"),
     ] = "",
     range: RangeArgument = "4h",  # noqa: A002
     since: SinceArgument = "",
@@ -133,13 +136,29 @@ async def who_calls(
     return await or_refused(tell_callers(ASKING.get(), asked, direction, measure, most))
 
 
+async def rank_scopes(
+    *,
+    kind: Annotated[
+        Literal["account", "service", "route", "function", "table", "client"],
+        Field(description="what to rank"),
+    ],
+    measure: Annotated[
+        str, Field(description="cost, wcu, rcu, requests, throttles, errors_backend, latency (p95), busy, …")
+    ],
+    account: _Account = "",
+    most: Annotated[int, Field(ge=1, le=told_ranking.MOST, description="how many to list")] = 10,
+) -> Annotated[CallToolResult, RankingData]:
+    """Rank scopes by a measure now: what costs most, the hottest tables, the slowest functions."""
+    return await or_refused(tell_ranking(ASKING.get(), kind, measure, account, most))
+
+
 async def show_series(
     *,
     scope: ScopeArgument,
     measure: Annotated[
         str,
         Field(
-            description="requests, errors_user, errors_backend, errors_fatal, throttles, rcu, wcu, "
+            description="requests, errors_user, errors_backend, errors_fatal, throttles, rcu, wcu, cost, "
             "latency (p95), latency_code, latency_auth, busy (concurrency), value:KEY, level:NAME; "
             "show_scope lists those that there are"
         ),

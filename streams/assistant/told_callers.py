@@ -11,8 +11,13 @@ from detectors.model.measures import Measure
 from streams.assistant.asked_page import AskedPage, scope_page
 from streams.assistant.board_client import BoardAnswerError, BoardClient
 from streams.assistant.named_scope import BoardPlaces, NamedScope
-from streams.assistant.told_figures import amount, change_in_words, measure_in_words, share_in_words
-from streams.assistant.told_series import unit_of
+from streams.assistant.told_figures import (
+    amount,
+    change_in_words,
+    measure_in_words,
+    share_in_words,
+    unit_of_data,
+)
 from streams.assistant.tool_answer import ToolData, ToolPart, answered
 from streams.board.scopes.scope_page import ScopeAmount, ScopeNeighbour, ScopeNeighbours
 
@@ -154,7 +159,7 @@ def _kind(given: ScopeNeighbours, measure: str, most: int) -> CallersOfKind:
     return CallersOfKind(
         kind=into,
         measure=measure,
-        unit=unit_of(measure, ""),
+        unit=unit_of_data(measure),
         neighbours=[_line(one, measure) for one in ordered[:most]],
         more=given.more,
     )

@@ -7,6 +7,7 @@ from alerting.words import numbers
 from alerting.words.en import figures
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import TABLE, Scope
+from detectors.model.sentence import an_hour
 from streams.assistant.untrusted_text import quoted
 
 UNKNOWN: Final = "unknown"
@@ -81,3 +82,36 @@ def change_in_words(value: float | None, before: float | None) -> str:
 def is_latency(measure: str) -> bool:
     """Return whether a measure is a time, and no sum."""
     return measure in LATENCIES
+
+
+def unit_in_words(measure: str, kind: str = "") -> str:
+    """Return the unit that ``amount`` writes values in.
+
+    Examples
+    --------
+    >>> unit_in_words("wcu"), unit_in_words("latency"), unit_in_words("busy"), unit_in_words("cost")
+    ('wcu/s', 'ms', 'concurrent', 'USD/h')
+    """
+    return amount(1.0, measure, kind).partition(" ")[2] or "1"
+
+
+def unit_of_data(measure: str, kind: str = "") -> str:
+    """Return the unit of values as data: those of the engine, which counts a cost a second, too.
+
+    Examples
+    --------
+    >>> unit_of_data("wcu"), unit_of_data("cost")
+    ('wcu/s', 'USD/s')
+    """
+    return "USD/s" if measure == Measure.COST else unit_in_words(measure, kind)
+
+
+def in_words_unit(value: float, measure: str) -> str:
+    """Return a value in the unit of ``unit_in_words``, with five figures and without it.
+
+    Examples
+    --------
+    >>> in_words_unit(1.23456789, "wcu"), in_words_unit(0.001, "cost")
+    ('1.2346', '3.6')
+    """
+    return f"{an_hour(value) if measure == Measure.COST else value:.5g}"

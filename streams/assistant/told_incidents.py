@@ -7,6 +7,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
+from alerting.words.en import figures
 from streams.assistant.board_client import BoardClient
 from streams.assistant.named_scope import BoardPlaces, NamedScope
 from streams.assistant.told_figures import amount, measure_in_words, share_in_words
@@ -15,6 +16,7 @@ from streams.assistant.tool_answer import ToolData, ToolPart, answered
 from streams.assistant.untrusted_text import TEXT, quoted, shown
 
 MOST: Final = 50
+A_CENT: Final = 0.01  # an hour: less is not told
 
 
 class IncidentLine(ToolPart):
@@ -36,6 +38,7 @@ class IncidentLine(ToolPart):
     acknowledged_by: str | None = None
     labelled: str | None = Field(None, description="expected or not_an_anomaly, as people said")
     memos: int = 0
+    costs: float | None = Field(None, description="US dollars an hour more than what was expected")
     sentence: str | None = Field(None, description="why it is one, in the judge's words")
     link: str
     words: SkipJsonSchema[str] = Field("", exclude=True)
@@ -115,6 +118,7 @@ def incident_line(
         acknowledged_by=shown(done["by"], 60) if done else None,
         labelled=label.get("as"),
         memos=memos if isinstance(memos, int) else len(memos),
+        costs=one.get("costs"),
         sentence=shown(one.get("sentence"), TEXT) or None,
         link=places.incident(str(one["id"])),
     )
@@ -140,6 +144,8 @@ def _words(one: Mapping[str, Any], made: IncidentLine, times: ToldTimes, at: int
         lasted = "" if at is None else f", for {duration(at - one['start'])}"
         yield f"since {times.words(one['start'])}{lasted}, {made.state};"
     said = [made.severity and f"severity {made.severity}", _sent(made.sent)]
+    if made.costs is not None and abs(made.costs) >= A_CENT:
+        said.append(f"costs {figures.costs(made.costs)}")
     if made.acknowledged_by is not None:
         said.append(f"acknowledged by {quoted(made.acknowledged_by)}")
     if made.labelled:

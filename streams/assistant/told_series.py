@@ -9,7 +9,15 @@ from pydantic import Field
 from streams.assistant.asked_page import AskedPage, scope_page
 from streams.assistant.board_client import BoardAnswerError, BoardClient
 from streams.assistant.named_scope import BoardPlaces, NamedScope
-from streams.assistant.told_figures import amount, change_in_words, is_latency, measure_in_words
+from streams.assistant.told_figures import (
+    amount,
+    change_in_words,
+    in_words_unit,
+    is_latency,
+    measure_in_words,
+    unit_in_words,
+    unit_of_data,
+)
 from streams.assistant.told_times import ToldTimes, duration
 from streams.assistant.tool_answer import ToolData, ToolPart, answered
 from streams.board.scopes.scope_page import Points, ScopeMeasure, ScopePage
@@ -83,24 +91,13 @@ async def tell_series(board: BoardClient, asked: AskedPage, measure: str, points
     return answered(*_told(page, found, about, times, link))
 
 
-def unit_of(measure: str, kind: str) -> str:
-    """Return the unit of a measure's values, in words.
-
-    Examples
-    --------
-    >>> unit_of("wcu", "table"), unit_of("latency", "function"), unit_of("busy", "account")
-    ('wcu/s', 'ms', 'concurrent')
-    """
-    return amount(1.0, measure, kind).partition(" ")[2] or "1"
-
-
 def _told(
     page: ScopePage, one: ScopeMeasure, about: NamedScope, times: ToldTimes, link: str
 ) -> tuple[SeriesData, Iterator[str]]:
     data = SeriesData(
         about=about,
         measure=one.measure,
-        unit=unit_of(one.measure, about.kind),
+        unit=unit_of_data(one.measure, about.kind),
         first=times.data(page.first),
         end=times.data(page.end),
         step_seconds=page.step,
@@ -153,7 +150,8 @@ def _lines(page: ScopePage, data: SeriesData, times: ToldTimes) -> Iterator[str]
         return amount(value, measure, kind)
 
     what = measure_in_words(measure, kind)
-    yield f"{what} of {data.about.words}, {times.span(page.first, page.end)}, in {data.unit}:"
+    span, unit = times.span(page.first, page.end), unit_in_words(measure, kind)
+    yield f"{what} of {data.about.words}, {span}, in {unit}:"
     now = f"At its end {said(data.value)}"
     if data.expected is not None:
         now += f", expected {said(data.expected)} ({said(data.lower)} to {said(data.upper)})"
@@ -175,12 +173,15 @@ def _lines(page: ScopePage, data: SeriesData, times: ToldTimes) -> Iterator[str]
     yield f"Points of {duration(data.step_seconds)}: observed (lowest to highest), expected (lower to upper)"
     for point in data.points:
         if point.observed is not None:
-            yield _point(point)
+            yield _point(point, measure)
     yield f"Its page: {data.link}"
 
 
-def _point(one: SeriesPoint) -> str:
-    extremes = "" if one.lowest is None else f" ({one.lowest:g} to {one.highest:g})"
-    band = "" if one.lower is None else f" ({one.lower:g} to {one.upper:g})"
-    expected = "" if one.expected is None else f", {one.expected:g}{band}"
-    return f"{one.at[:16]} {one.observed:g}{extremes}{expected}"
+def _point(one: SeriesPoint, measure: str) -> str:
+    def said(value: float | None) -> str:
+        return "–" if value is None else in_words_unit(value, measure)
+
+    extremes = "" if one.lowest is None else f" ({said(one.lowest)} to {said(one.highest)})"
+    band = "" if one.lower is None else f" ({said(one.lower)} to {said(one.upper)})"
+    expected = "" if one.expected is None else f", {said(one.expected)}{band}"
+    return f"{one.at[:16]} {said(one.observed)}{extremes}{expected}"

@@ -144,6 +144,7 @@ async def test_an_assistant_answers_its_questions(replayed: Path, monkeypatch: p
             "show_incident": {"incident": running.incident},
             "who_calls": {"scope": "table:items", "measure": "wcu"},
             "show_series": {"scope": "table:items", "measure": "wcu"},
+            "rank_scopes": {"kind": "function", "measure": "cost"},
             "find_names": {"like": "item"},
             "show_replay": {"replay": "january"},
             "snooze_incident": {"incident": running.incident, "by": "mika"},

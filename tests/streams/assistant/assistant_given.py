@@ -20,6 +20,8 @@ from streams.board.board_routes import BoardRoutes
 from streams.process.access import Access
 from streams.process.http_server import HttpServer
 from streams.process.tokens import own_authorization
+from streams.query.query_desk import QueryDesk
+from streams.query.query_routes import QueryRoutes
 from tests.streams.board.board_server import KEY, GivenBoard
 from tests.streams.board.incidents.desk_given import GivenDesk, busy_desk
 from tests.streams.board.wall_given import wall_given
@@ -32,6 +34,7 @@ READING = {
     "show_incident",
     "list_changes",
     "who_calls",
+    "rank_scopes",
     "show_series",
     "show_scope",
     "find_names",
@@ -46,11 +49,17 @@ def busy_board() -> GivenBoard:
 
 @asynccontextmanager
 async def board_over(
-    data: BoardData, desk: GivenDesk, access: Access | None = None, port: int = 0
+    data: BoardData,
+    desk: GivenDesk,
+    access: Access | None = None,
+    port: int = 0,
+    queries: QueryDesk | None = None,
 ) -> AsyncIterator[str]:
     """Serve a board; yield its address."""
     known = access or Access("127.0.0.1:0", session_key=KEY)
     routes = BoardRoutes(data, known, desk, now=lambda: NOW).routes()
+    if queries is not None:
+        routes += QueryRoutes(queries).routes()
     server = HttpServer(f"127.0.0.1:{port}", dict, lambda: None, CollectorRegistry(), routes, access=known)
     listening = await server.start()
     try:

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from alerting.commands.memo import Memo
+from alerting.words.numbers import of_measure
 from detectors.model.measures import Measure
 from detectors.model.scope import FUNCTION, Scope
 from detectors.model.stated import StatedChange
 from streams.board.scopes.scope_events import BoardPast
+from streams.query.query_desk import QueryDesk
 from tests.streams.assistant.assistant_given import Asked, asked_of, board_over
 from tests.streams.board.incidents.desk_given import GivenDesk
 from tests.streams.board.judged_week import AT as LATER
@@ -32,7 +34,8 @@ PAST = BoardPast(
 @pytest.fixture
 async def asked(judged: Judged) -> AsyncIterator[Asked]:
     data = board_of(judged.place, judged.held, now=AT, past=PAST)
-    async with board_over(data, GivenDesk([], AT)) as url, asked_of(url) as made:
+    desk = QueryDesk(str(judged.place), judged.held.recent, lambda: 1, lambda: STEP)
+    async with board_over(data, GivenDesk([], AT), queries=desk) as url, asked_of(url) as made:
         yield made
 
 
@@ -138,6 +141,45 @@ async def test_a_scope_at_a_glance_has_each_measure_its_limit_and_what_happened(
     assert "no finding about it is open" in words
     changes, _ = await asked.told("show_scope", scope="function:put-0", range="1d")
     assert [one["version"] for one in changes["changes"]] == ["42"]
+
+
+async def test_a_ranking_has_the_newest_step_of_the_engine_and_what_was_expected(
+    judged: Judged, asked: Asked
+) -> None:
+    data, words = await asked.told("rank_scopes", kind="function", measure="requests")
+    newest = judged.judgement
+    engine = {
+        judged.series[row].place.name: (newest.observed[row] / STEP, newest.expected[row] / STEP)
+        for row in judged.of("function", "requests")
+    }
+    assert {one["about"]["scope"].partition(":")[2]: one["value"] for one in data["ranked"]} == {
+        name: float(np.float32(value * STEP)) / STEP for name, (value, _) in engine.items()
+    }
+    for one in data["ranked"]:
+        _, expected = engine[one["about"]["scope"].partition(":")[2]]
+        assert one["expected"] == pytest.approx(expected, rel=2e-4)
+    assert [one["value"] for one in data["ranked"]] == sorted(
+        (one["value"] for one in data["ranked"]), reverse=True
+    )
+    assert words.startswith("Those of kind function with the most requests in the newest step (")
+    none, words = await asked.told("rank_scopes", kind="table", measure='wcu"} or {x="')
+    assert none["ranked"] == []
+
+
+async def test_a_cost_is_a_second_as_data_and_an_hour_in_words(judged: Judged, asked: Asked) -> None:
+    data, words = await asked.told("rank_scopes", kind="function", measure="cost", most=1)
+    [first] = data["ranked"]
+    assert data["unit"] == "USD/s"
+    assert f"{of_measure(first['value'], Measure.COST)} USD/h, expected" in words
+    series, words = await asked.told("show_series", scope=first["about"]["scope"], measure="cost", points=4)
+    assert series["unit"] == "USD/s"
+    assert "in USD/h:" in words
+    [row] = [
+        row
+        for row in judged.of("function", "cost")
+        if judged.series[row].place.label == first["about"]["scope"].partition(":")[2]
+    ]
+    assert series["value"] == pytest.approx(judged.judgement.observed[row] / STEP, rel=1e-6)
 
 
 async def test_names_are_found_and_can_be_given_back(asked: Asked) -> None:
