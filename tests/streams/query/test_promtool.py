@@ -6,6 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
 from ruamel.yaml import YAML
 
 from streams.query.promql import planned
@@ -83,3 +84,15 @@ async def test_the_examples_of_the_docs_are_answered_and_are_rules_to_promtool(
             await promtool(
                 "query", "range", f"--start={END - 3600}", f"--end={END}", "--step=60s", url, query
             )
+
+
+async def test_the_notebook_of_the_docs_shows_who_calls_a_table(
+    judged: JudgedHours, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [cell] = re.findall(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
+    async with served(judged.desk()) as url:
+        cell = cell.replace("http://127.0.0.1:8765", url).replace("2026-11-27", "2025-11-27")
+        await asyncio.to_thread(exec, cell, {})
+    told = capsys.readouterr().out.split()
+    assert told[::2] == ["put-0", "put-1"]
+    assert all(float(wcu) > 0 for wcu in told[1::2])

@@ -1,9 +1,14 @@
 """What the read API says is what the engine knows."""
 
+from pathlib import Path
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from streams.query.label_matcher import LabelMatcher
 from streams.query.query_bounds import QueryBounds
+from streams.query.query_desk import QueryDesk
 from streams.query.query_error import QueryError, QueryTrouble
 from streams.query.query_times import QueryTimes
 from streams.store.history_queries import HistoryPatience
@@ -154,3 +159,29 @@ async def test_more_queries_than_can_wait_are_refused(judged: JudgedHours) -> No
     with pytest.raises(QueryError, match="try again in a few seconds") as refused:
         await desk.instant("uneri_observed", QueryTimes(NEWEST * 1000))
     assert refused.value.trouble == QueryTrouble.TIMEOUT
+
+
+def test_a_pattern_that_takes_too_long_ends() -> None:
+    texts = pa.array([f"function-{number}" for number in range(5000)])
+    clock = iter(range(10))
+    bounds = QueryBounds(until=2.5, seconds=2, clock=lambda: next(clock))
+    with pytest.raises(QueryError, match="took longer than 2 seconds"):
+        LabelMatcher("name", "=~", ".*-.*").matches(texts, bounds)
+    assert LabelMatcher("name", "=~", ".*-4...").matches(texts, QueryBounds()).sum() == 1000
+
+
+async def test_a_damaged_file_is_said_and_queries_go_on_when_it_is_gone(
+    judged: JudgedHours, tmp_path: Path
+) -> None:
+    bad = tmp_path / "minutes" / "20251127T000000-20251127T010000.parquet"
+    bad.parent.mkdir(parents=True)
+    bad.write_bytes(b"no parquet")
+    desk = QueryDesk(str(tmp_path), judged.held.recent, lambda: 1, lambda: STEP)
+    times = QueryTimes.over(START * 1000, END * 1000, 60_000)
+    with pytest.raises(
+        QueryError, match=f"cannot be read: minutes/{bad.name} is damaged .*; move"
+    ) as refused:
+        await desk.over("uneri_observed", times)
+    assert refused.value.trouble == QueryTrouble.UNAVAILABLE
+    bad.unlink()
+    assert b"put-0" in await desk.over("uneri_observed", times)
