@@ -140,9 +140,10 @@ class Backend:
         return block, int(count.sum())
 
     def everything(self, at: int) -> Block:
-        """Return a block in which every name comes once."""
+        """Return a block in which every name comes once, and every call costs something."""
         sums = np.zeros((len(self.paths) + len(self.calls), len(SUMMED)))
         sums[:, COLUMN[Measure.REQUESTS]] = 1.0
+        sums[len(self.paths) :, COLUMN[Measure.RCU]] = 0.5
         return Block(
             SOURCE, 0, 1, 0, at, 10, at + 10, len(self.paths), paths=self.paths, calls=self.calls, sums=sums
         )
