@@ -48,6 +48,7 @@ from streams.board.scopes.scope_events import BoardPast
 from streams.board.scopes.scope_pages import ScopePages
 from streams.detect.step_record import decode_step, encode_step
 from streams.detect.step_recorder import rounded
+from streams.rollup.block import Block
 from streams.rollup.block_codec import decode_block
 from streams.store.bounds import HistoryBounds
 from streams.store.history_files import MINUTES, TENS, HistoryFile, HistoryFolder
@@ -92,6 +93,10 @@ class Shard:
         """The number of series of scopes."""
         return len(self._inside._judge.series)
 
+    def blocks(self) -> list[Block]:
+        """Return the traffic of a step."""
+        return [decode_block(body) for body in self._traffic.step()]
+
     def steps(self, count: int, *, records: bool, profiler: cProfile.Profile | None = None) -> list[float]:
         """Judge steps; return what each took."""
         quantiles, p95, beside = self._quantiles if records else (np.array([0.95]), 0, [])
@@ -101,7 +106,7 @@ class Shard:
             window._quantiles, window._p95, window._beside = quantiles, p95, beside
         each = []
         for _ in range(count):
-            blocks = [decode_block(body) for body in self._traffic.step()]
+            blocks = self.blocks()
             if profiler:
                 profiler.enable()
             began = clock()

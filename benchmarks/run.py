@@ -14,6 +14,7 @@ BENCHMARKS = (
     ("-m", "benchmarks.replay"),
     ("benchmarks/incidents.py",),
     ("-m", "benchmarks.history_cost"),
+    ("-m", "benchmarks.query_cost"),
 )
 
 
