@@ -1,6 +1,7 @@
 """The files of the history: their columns, written and read."""
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, Final, Self
 
 import numpy as np
@@ -50,7 +51,6 @@ NAMES: Final = pa.schema(
 )
 """Columns of ``series.parquet``, sorted by ``series``."""
 
-_VERDICTS: Final = pa.array(VERDICTS[1:], pa.string())
 _ENCODING: Final = {"start": "DELTA_BINARY_PACKED"} | dict.fromkeys(AMOUNTS, "BYTE_STREAM_SPLIT")
 
 
@@ -98,6 +98,11 @@ def write_rows(rows: HistoryRows, into: Any) -> None:
         writer.write(rows)
 
 
+@cache
+def _verdicts() -> pa.Array:
+    return pa.array(VERDICTS[1:], pa.string())  # the first array loads pandas, where that is installed
+
+
 def _table(rows: HistoryRows) -> pa.Table:
     codes = rows.verdict.astype(np.int8)
     verdict = pa.array(np.maximum(codes - 1, 0), pa.int8(), mask=codes == 0)
@@ -106,7 +111,7 @@ def _table(rows: HistoryRows) -> pa.Table:
         pa.array(rows.start * 1000).cast(_TIME),
         pa.array(rows.seconds),
         *(pa.array(getattr(rows, name), from_pandas=True) for name in AMOUNTS),
-        pa.DictionaryArray.from_arrays(verdict, _VERDICTS),
+        pa.DictionaryArray.from_arrays(verdict, _verdicts()),
     ]
     return pa.Table.from_arrays(columns, schema=ROWS)
 
