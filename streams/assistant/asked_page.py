@@ -7,7 +7,6 @@ from pydantic import Field
 
 from streams.assistant.board_client import BoardAnswerError, BoardClient
 from streams.assistant.named_scope import NamedScope
-from streams.board.scopes.scope_asked import FEWEST_POINTS
 from streams.board.scopes.scope_page import FoundScopes, ScopePage
 
 ScopeArgument = Annotated[
@@ -50,8 +49,10 @@ class AskedPage(NamedTuple):
         return {"range": self.range}
 
 
-async def scope_page(board: BoardClient, asked: AskedPage, points: int = FEWEST_POINTS) -> ScopePage:
+async def scope_page(board: BoardClient, asked: AskedPage, points: int | None = None) -> ScopePage:
     """Return the page of a scope, whose curves have at most some ``points``.
+
+    Without, it is as the board shows it: sums over a range then end with a step, and not with ten minutes.
 
     Raises
     ------
@@ -64,7 +65,7 @@ async def scope_page(board: BoardClient, asked: AskedPage, points: int = FEWEST_
         account=asked.account,
         region=asked.region,
         version=asked.version,
-        points=str(points),
+        points="" if points is None else str(points),
         **asked.times,
     )
     if "scopes" in found:

@@ -219,7 +219,8 @@ def _headline(wall: Wall, data: WallData) -> str:
         days = "" if wall.learning is None else f" ({wall.learning.days:g} of {wall.learning.of} days)"
         return f"Nothing can be judged yet: the baselines are being learnt{days}."
     if wall.state == "stale":
-        return "NOT KNOWN: no new data have been judged for a while. Look at the pipeline first."
+        open_ = f" Open incidents that call people: {data.people_called}." if data.people_called else ""
+        return f"NOT KNOWN: no new data have been judged for a while. Look at the pipeline first.{open_}"
     quiet = f" {data.quiet} more are in the digest or held back." if data.quiet else ""
     if data.people_called:
         taken = f", {data.acknowledged} of them acknowledged" if data.acknowledged else ""

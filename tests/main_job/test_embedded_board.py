@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tests.alerting.browser import chromium
 from tests.alerting.slack_standin import SlackStandin
+from tests.main_job.assistant_job import ask
 from tests.main_job.board_job import Loaded, Looked, known_of, write_scenario
 from tests.main_job.dashboard_job import SCRAPED, hold_the_dashboards, hold_the_scrape
 from tests.main_job.job import daemon, free_port, status, uneri, wait_until, write_config
@@ -33,6 +34,7 @@ def test_every_page_shows_what_the_engine_knows_and_goes_on_after_a_restart(
                 lambda: status(port).get("lag") == 0 and status(port).get("outbox") == 0, "catching up"
             )
             loaded.hold()
+            ask(loaded)
             hold_the_scrape(loaded)
             hold_the_dashboards(loaded)
             looked.every_page()

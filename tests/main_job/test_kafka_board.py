@@ -8,6 +8,7 @@ from kafka.admin import NewTopic
 from tests.alerting.browser import chromium
 from tests.alerting.slack_standin import SlackStandin
 from tests.kafka.topic import create, unique
+from tests.main_job.assistant_job import ask
 from tests.main_job.board_job import Loaded, Looked, known_of, write_scenario
 from tests.main_job.dashboard_job import SCRAPED, hold_the_dashboards, hold_the_scrape
 from tests.main_job.job import daemon, free_port, judged_until, status, uneri, wait_until, write_config
@@ -48,6 +49,7 @@ def test_every_page_shows_what_the_engine_knows_and_goes_on_after_a_restart(
             )
             wait_until(loaded.is_level, "the board")
             loaded.hold()
+            ask(loaded)
             hold_the_scrape(loaded)
             hold_the_dashboards(loaded)
             looked.every_page()

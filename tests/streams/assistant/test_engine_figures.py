@@ -108,6 +108,18 @@ async def test_callers_have_their_parts_of_what_the_engine_counted(judged: Judge
     assert "By function, wcu:" in words
 
 
+async def test_callers_of_a_range_that_is_no_whole_ten_minutes_are_summed_up_to_its_end(
+    judged: Judged, asked: Asked
+) -> None:
+    given = {"scope": "table:items", "since": str(AT - 55 * 60), "until": str(AT - 600), "measure": "wcu"}
+    data, _ = await asked.told("who_calls", **given)
+    [functions] = [one for one in data["kinds"] if one["kind"] == "function"]
+    [row] = judged.of("table", "wcu")
+    within = [one.observed[row] for one, _ in judged.backend.judgements if AT - 3300 <= one.start < AT - 600]
+    total = sum(one["value"] for one in functions["neighbours"])
+    assert total == pytest.approx(sum(within) / 2700, rel=1e-4)
+
+
 async def test_a_function_calls_tables(asked: Asked) -> None:
     data, words = await asked.told("who_calls", scope="function:put-0", direction="callees")
     assert [one["kind"] for one in data["kinds"]] == ["table", "service"]

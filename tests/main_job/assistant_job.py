@@ -1,0 +1,47 @@
+"""An assistant asks a whole daemon: what it is told is what was counted from the events."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+import pytest
+
+from tests.main_job.board_job import HOUR, Loaded
+from tests.streams.assistant.assistant_given import READING, refusal, stdio_assistant, told
+
+
+def ask(loaded: Loaded) -> None:
+    """Hold what ``uneri mcp`` tells of the daemon against the events."""
+    with ThreadPoolExecutor(1) as beside:  # the browser has an event loop in this thread
+        beside.submit(lambda: asyncio.run(_ask(loaded))).result()
+
+
+async def _ask(loaded: Loaded) -> None:
+    counted, first, end = loaded.counted, loaded.end - HOUR, loaded.end - 2 * 60
+    async with stdio_assistant(loaded.url.rstrip("/")) as client:
+        assert {one.name for one in (await client.list_tools()).tools} == READING
+        wall, _ = await told(client, "is_all_well")
+        at = int(datetime.fromisoformat(wall["at"]).timestamp())
+        numbers = {one["name"]: one["value"] for one in wall["numbers"]}
+        assert numbers["requests"] == len(counted.between(at - 60, at)) / 60
+        assert wall["people_called"] == 1
+        incident = loaded.incident()
+        whole, words = await told(client, "show_incident", incident=incident["id"])
+        assert whole["incident"]["observed"] == incident["observed"]
+        assert whole["incident"]["expected"] == incident["expected"]
+        assert "Caused by: function «inventory-put-item»" in words
+        given = {"scope": "table:items", "since": str(first), "until": str(end)}
+        callers, _ = await told(client, "who_calls", **given, measure="wcu")
+        [functions] = [one for one in callers["kinds"] if one["kind"] == "function"]
+        units = counted.by_function("items", "wcu", first, end)
+        assert {one["about"]["scope"]: one["share"] for one in functions["neighbours"]} == pytest.approx(
+            {f"function:{name}": each / sum(units.values()) for name, each in units.items()}, abs=1e-3
+        )
+        assert {one["because"] for one in functions["neighbours"]} & {"more calls", "more per call"}
+        series, _ = await told(client, "show_series", **given, measure="wcu", points=60)
+        assert series["step_seconds"] == 60
+        known = [counted.units("items", "wcu", at, at + 60) for at in range(first, end, 60)]
+        assert [one["observed"] * 60 for one in series["points"]] == pytest.approx(known, rel=0.01, abs=0.06)
+        assert [one["verdict"] for one in series["verdicts"]] == ["spike"]
+        said = await refusal(client, "acknowledge_incident", incident=incident["id"], by="eve")
+        assert "Unknown tool" in said
