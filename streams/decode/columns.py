@@ -27,9 +27,6 @@ Sums of such numbers are exact in a float64 up to 2**33, so the order of their t
 chunking, permutation and merge gives the same bits.
 """
 
-FINE_QUANTUM: Final = 2.0**-28
-"""The same for gigabyte seconds, of which one request may take a ten thousandth: exact up to 2**25."""
-
 
 class Tag(NamedTuple):
     """A text that counts about one row: a throttle reason, or the type of a fatal error."""
@@ -76,7 +73,7 @@ class Columns:
     throttled: NDArray[np.bool_]  # (n,)
     bins: NDArray[np.int16]  # (n, LAYERS) total and function stand in for each other
     busy: NDArray[np.float64]  # (n,) weighted seconds inside the function, a multiple of QUANTUM
-    gb_seconds: NDArray[np.float64]  # (n,) weighted, billed for the function, a multiple of FINE_QUANTUM
+    gb_seconds: NDArray[np.float64]  # (n,) weighted, billed for the function
     again: NDArray[np.bool_]  # (n,) an earlier record once more, for edges that another source revealed
     record: NDArray[np.int64]  # (n,) its number among ``raw``; -1 without one
     call_event: NDArray[np.int64]  # (m,) row of the event that made the call

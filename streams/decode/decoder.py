@@ -19,7 +19,6 @@ from streams.decode.columns import (
     BACKEND,
     ERROR_TYPE,
     FATAL,
-    FINE_QUANTUM,
     NO_ERROR,
     QUANTUM,
     ROW_OF_TAG,
@@ -40,7 +39,7 @@ from streams.decode.parse import EARLIEST, LATEST, MILLISECONDS_FROM, Problem, p
 from streams.decode.paths import CallIds, PathIds, cut
 from streams.decode.records import Records
 from streams.decode.rejected import Rejected, RejectReason
-from streams.decode.values import LARGEST, ValueIds, ValueKeys
+from streams.decode.values import ValueIds, ValueKeys
 
 if COMPILES:
     from streams.decode.scanner import ROWS, Scanner
@@ -356,12 +355,11 @@ class Decoder:
 
         Values are summed by service, what a function costs is wanted by function and by caller.
         """
-        key = self.values.get(GB_SECONDS)
-        if key is not None and len(columns.value):
-            rows = np.flatnonzero((columns.value_key == key) & (columns.value > 0))
-            amounts = np.rint(np.minimum(columns.value[rows], LARGEST) / FINE_QUANTUM) * FINE_QUANTUM
+        names = self.values.names
+        if len(columns.value) and GB_SECONDS in names:  # among too many keys it is part of ``other``
+            rows = np.flatnonzero((columns.value_key == names.index(GB_SECONDS)) & (columns.value > 0))
             columns.gb_seconds = np.zeros(len(columns))
-            np.add.at(columns.gb_seconds, columns.value_event[rows], amounts)
+            columns.gb_seconds[columns.value_event[rows]] = columns.value[rows]
         return columns
 
     def _calls(

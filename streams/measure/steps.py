@@ -26,7 +26,7 @@ from streams.measure.path_costs import PathCosts
 from streams.measure.provisioned_costs import ProvisionedCosts
 from streams.measure.value_rows import ValueRows
 from streams.rollup.block import Block
-from streams.rollup.counts import Counts, Sums, no_seconds, no_values
+from streams.rollup.counts import Counts, Sums, no_values
 
 
 class LostBlockError(RuntimeError):
@@ -76,7 +76,7 @@ class _Open:
     records: int = 0
     counts: Counts = field(default_factory=Counts)
     values: Sums = field(default_factory=no_values)
-    billed: Sums = field(default_factory=no_seconds)
+    billed: Sums = field(default_factory=no_values)
     levels: Levels = field(default_factory=dict)
     changes: list[StatedChange] = field(default_factory=list)
     examples: list[RequestExample] = field(default_factory=list)
@@ -306,9 +306,9 @@ class Steps:
     def _merge_counts(self, block: Block, rows: list[int], into: _Open) -> None:
         ids = np.array(rows, np.int64)
         into.counts.sums.add(ids, block.sums)
-        billed = np.flatnonzero(block.gb_seconds)
+        billed = np.flatnonzero(block.gb_seconds.any(axis=1))
         if len(billed):
-            into.billed.add(ids[billed], block.gb_seconds[billed, None])
+            into.billed.add(ids[billed], block.gb_seconds[billed])
         if len(block.cells):
             into.counts.latency.add(renumbered(block.cells, ids), block.counts)
         if block.values:
@@ -418,7 +418,7 @@ class Steps:
         billed_ids, billed = counted.billed.merged()
         gb_seconds = np.zeros(len(ids))
         order = np.argsort(ids)
-        gb_seconds[order[np.searchsorted(ids, billed_ids, sorter=order)]] = billed[:, 0]
+        gb_seconds[order[np.searchsorted(ids, billed_ids, sorter=order)]] = billed.sum(axis=1)
         costs = self._path_costs.of(start, self._names.known, ids, sums, gb_seconds)
         priced = np.flatnonzero(costs.any(axis=1))
         self._fan_out.add_costs(self._names.known, ids[priced])

@@ -47,7 +47,7 @@ class Block:
     sums: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, len(SUMMED))))  # (rows, SUMMED)
     values: list[Value] = field(default_factory=list)
     amounts: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, COLUMNS)))  # of ``values``
-    gb_seconds: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))  # of rows
+    gb_seconds: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, COLUMNS)))  # of rows
     # sparse latency histograms: cells of rows (streams.decode.cells), ascending, and the count of each
     cells: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     counts: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))

@@ -11,7 +11,7 @@ from detectors.model.request_example import RequestExample
 from detectors.model.stated import LevelName, StatedChange, StatedLevel
 from detectors.state.state import pack, unpack
 from streams.decode.paths import Call, Path
-from streams.decode.values import Value
+from streams.decode.values import COLUMNS, Value
 from streams.rollup.block import Block
 from streams.rollup.narrow import columns_of, narrowed, narrowed_columns
 
@@ -68,7 +68,7 @@ def decode_block(body: bytes) -> Block:
     return Block(
         **msgspec.structs.asdict(meta),
         sums=columns_of("sums", arrays, len(meta.paths) + len(meta.calls), len(SUMMED)),
-        gb_seconds=arrays.get("gb_seconds", np.zeros(len(meta.paths) + len(meta.calls))),
+        gb_seconds=arrays.get("gb_seconds", np.zeros((len(meta.paths) + len(meta.calls), COLUMNS))),
         amounts=arrays["amounts"],
         cells=arrays["cells"].astype(np.int64),
         counts=arrays["counts"].astype(np.float64),

@@ -13,7 +13,7 @@ from detectors.model.scope import Scope
 from streams.decode.cells import PER_ID
 from streams.decode.paths import Call
 from streams.decode.touched import scopes_of_path, shard_of, shards_of, table_of_call
-from streams.decode.values import scopes_of
+from streams.decode.values import COLUMNS, scopes_of
 from streams.rollup.billed_units import BilledUnits
 from streams.rollup.block import Block
 from streams.rollup.counts import Counts
@@ -94,9 +94,9 @@ class BlockMaker:
         whole.paths = [names[number] for number in path_ids.tolist()]
         callers = np.searchsorted(path_ids, self._path_of_call[call_ids])
         tables = [self._table_of_call[number] for number in call_ids.tolist()]
-        whole.gb_seconds = np.zeros(len(path_ids) + len(call_ids))
+        whole.gb_seconds = np.zeros((len(path_ids) + len(call_ids), COLUMNS))
         billed, gb_seconds = summary.billed.merged()
-        whole.gb_seconds[np.searchsorted(path_ids, billed)] = gb_seconds[:, 0]
+        whole.gb_seconds[np.searchsorted(path_ids, billed)] = gb_seconds
         whole.sums = sums
         if len(call_ids):
             sums = self._units.added(sums, callers, call_ids, call_sums)

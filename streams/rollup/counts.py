@@ -110,13 +110,8 @@ class Sums:
 
 
 def no_values() -> Sums:
-    """Return empty sums of business values (``streams.decode.values``)."""
+    """Return empty sums of business values, or of one of them by path (``streams.decode.values``)."""
     return Sums(COLUMNS)
-
-
-def no_seconds() -> Sums:
-    """Return empty sums of what functions are billed for, in gigabyte seconds."""
-    return Sums(1)
 
 
 class Histograms:

@@ -11,7 +11,8 @@ from detectors.model.request_example import RequestExample
 from detectors.model.stated import LevelName, Levels, StatedChange, StatedLevel
 from detectors.state.state import pack, unpack
 from streams.decode.columns import Columns
-from streams.rollup.counts import Counts, Sums, no_seconds, no_values
+from streams.decode.values import parts_of
+from streams.rollup.counts import Counts, Sums, no_values
 from streams.rollup.grouping import add_rows, group
 
 _VERSION: Final = 6
@@ -34,7 +35,7 @@ class Summary:
     paths: Counts = field(default_factory=Counts)
     calls: Counts = field(default_factory=Counts)
     values: Sums = field(default_factory=no_values)
-    billed: Sums = field(default_factory=no_seconds)  # gigabyte seconds by path
+    billed: Sums = field(default_factory=no_values)  # gigabyte seconds by path
     levels: Levels = field(default_factory=dict)
     changes: list[StatedChange] = field(default_factory=list)
     examples: list[RequestExample] = field(default_factory=list)  # in the order of the records
@@ -57,7 +58,7 @@ class Summary:
         billed = events[columns.gb_seconds[events] > 0]
         if len(billed):
             ids, place = group(columns.path[billed], bounds[0])
-            self.billed.add(ids, add_rows(place, columns.gb_seconds[billed, None], len(ids)))
+            self.billed.add(ids, add_rows(place, parts_of(columns.gb_seconds[billed]), len(ids)))
         if len(calls):
             self.calls.sums.add_calls(columns, calls, bounds[1])
             bins = columns.call_bin.reshape(-1, 1)

@@ -35,7 +35,7 @@ def test_a_daemon_knows_how_old_its_baselines_are_before_the_first_live_record()
     engine = Engine(SETTINGS, [SOURCE])
     engine.restore(learn(BEGIN).engine)
     known = baselines(engine.ages(), SETTINGS.judge)
-    assert known == {"learning (day 1 of 1)": 8, "with less than a week": 81}
+    assert known == {"learning (day 1 of 1)": 8, "with less than a week": 90}
 
 
 def test_the_first_digest_says_in_one_line_what_became_judgeable_in_history() -> None:

@@ -36,7 +36,7 @@ def fan_out_block(block: Block) -> FannedOut:
     values.add(block.values, np.arange(len(block.values)))
     amounts = values.amounts(np.arange(len(block.values)), block.amounts)
     ids = np.arange(len(names))
-    costs = PathCosts(MoneySettings()).of(block.bucket, names, ids, block.sums, block.gb_seconds)
+    costs = PathCosts(MoneySettings()).of(block.bucket, names, ids, block.sums, block.gb_seconds.sum(axis=1))
     priced = np.flatnonzero(costs.any(axis=1))
     fan_out.add_costs(names, priced)
     return FannedOut(

@@ -29,7 +29,7 @@ def block() -> Block:
         calls=[Call(0, "items")],
         sums=np.arange(2.0 * len(SUMMED)).reshape(2, -1),
         values=[Value("aws", "1", "eu", "inventory", "sales")],
-        gb_seconds=np.array([0.0125, 0.0]),
+        gb_seconds=np.array([[0.0125, 2.0**-30], [0.0, 0.0]]),
         amounts=np.array([[120.0, 2.0**-30]]),
         cells=np.array([3, 9, PER_ID + 3]),
         counts=np.array([1.0, 2.0, 3.0]),
