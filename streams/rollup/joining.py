@@ -131,8 +131,10 @@ class Joining:
                 self._waiting.keep(alone, begin - joined, end - joined)
                 continue
             for place in range(joined, joined + end - begin):
+                self._waiting.purge(int(times[begin]))  # one that comes too late waits for none of its run
                 self._join(columns, others, place, found)
             joined += end - begin
+        self._waiting.purge(int(times[-1]))
         self._names.number(columns)
         alone.path = columns.path[alone.rows].tolist()
         for row, path in found.paths:

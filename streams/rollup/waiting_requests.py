@@ -293,7 +293,7 @@ class WaitingRequests:
         }
         order = [self._made(number).keys[0] for number in self._requests]
         if order or self.unjoined:
-            parts["joins"] = pack("joining", _VERSION, (dict(self.unjoined), order), {})
+            parts["joins"] = pack("joining", _VERSION, (dict(sorted(self.unjoined.items())), order), {})
         return parts
 
     def restore(self, parts: Mapping[str, bytes]) -> None:

@@ -157,6 +157,15 @@ def test_what_finds_no_partner_is_counted_with_the_reason() -> None:
     assert dict(fed([log, report, *clock]).rollup.unjoined) == {}
 
 
+def test_records_that_come_hours_late_wait_for_nothing_however_they_are_cut() -> None:
+    log, report, *spans = told(1, T0, Random(3))  # noqa: S311
+    clock = json.dumps({"ts": T0 + 7200, "service": "clock"}).encode()
+    whole, parts = fed([clock, log, report, *spans]), fed([clock, log, report, *spans], [1])
+    assert counted(whole.blocks) == counted(parts.blocks)
+    assert dict(whole.rollup.unjoined) == dict(parts.rollup.unjoined) == {"alone": 4}
+    assert whole.rollup.snapshot() == parts.rollup.snapshot()
+
+
 def test_two_sources_that_each_count_all_they_name_count_a_request_once() -> None:
     report: dict[str, Any] = {"function": "put-item", "ms": {"function": 33.25}, "joins": "r"}
     line: dict[str, Any] = {
