@@ -53,7 +53,7 @@ def _locked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def traffic(*, tables: bool = True) -> list[Event]:
     """Return what happens, with a hammer of a table or, where tables are not seen, of a function."""
-    lines = records(backend(*[HAMMER] if tables else [], hours=2))
+    lines = records(backend(*[HAMMER | {"at": HAMMERED - START}] if tables else [], hours=2))
     if not tables:
         lines = sorted(
             [*lines, *hammer(lines, HAMMERED, HAMMERED + 60)], key=lambda line: float(json.loads(line)["ts"])

@@ -20,7 +20,7 @@ HAMMERED = START + DAY + HOUR
 def traffic(*, tables: bool) -> list[bytes]:
     """Return a day and two hours with a hammer: of a table, or where tables are not seen, of a function."""
     if tables:
-        return records(backend(HAMMER, hours=2))
+        return records(backend(HAMMER | {"at": HAMMERED - START}, hours=2))
     calm = records(backend(hours=2))
     hammered = hammer(calm, HAMMERED, HAMMERED + 300)
     return sorted([*calm, *hammered], key=lambda line: float(json.loads(line)["ts"]))
