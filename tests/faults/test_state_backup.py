@@ -85,7 +85,7 @@ def test_a_backup_goes_on_under_another_name_and_finds_the_same(
     before = checkpoints(other.kafka, other.keys)
     assert before.keys() == set(other.keys)
     daemon = other.start()
-    assert other.finished(daemon, 90), daemon.output()[-3000:]
+    assert other.finished(daemon, 240), daemon.output()[-3000:]
     assert daemon.stop() == 0
     assert "Traceback" not in other.log.read_text()
     bodies = {name: member.read() for name, member in members_of(file) if name.endswith("offsets.json")}
