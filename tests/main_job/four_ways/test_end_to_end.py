@@ -40,7 +40,7 @@ from tests.streams.engine.engine_run import DAY, HAMMER, HOUR, START, backend, r
 JUDGE = {"young": 12 * HOUR}
 HAMMERED = START + DAY + HOUR
 BY_THE_WAY = HAMMERED - 300  # from then on
-UNTIL = HAMMERED + 720
+UNTIL = HAMMERED + 1080  # so that records, and not the clock, carry time beyond what is waited for
 EXPORTED = 400
 """Spans of one export of the SDK."""
 
