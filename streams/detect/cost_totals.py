@@ -6,20 +6,21 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.model.measures import COSTS_JUDGED, Measure
-from detectors.model.scope import Scope
+from detectors.model.measures import Measure
+from detectors.model.scope import ACCOUNT, FUNCTION, TABLE, Scope
 from detectors.state.state import pack, unpack
 from detectors.watch.standings import TOP, Use
-from streams.detect.hourly_totals import DAY, HOUR, KEPT, ends_hour
+from streams.detect.hourly_totals import DAY, HOUR, KEPT, ends_hour, leaders
 from streams.measure.steps import Step
 
 MONTH: Final = 30  # days
 _DAYS: Final = 2 * MONTH + 1  # that of today is not complete
 _PART: Final = "costs"
+_TOLD: Final = (ACCOUNT, FUNCTION, TABLE)
 
 
 class CostTotals:
-    """The costs of accounts, services, functions and tables, by hour of eight days and by day of two months.
+    """The costs of accounts, functions and tables, by hour of eight days and by day of two months.
 
     A scope takes 1 kB. Days are those of UTC.
 
@@ -43,7 +44,7 @@ class CostTotals:
 
     def add(self, costs: Mapping[int, Scope]) -> None:
         """Add scopes that begin to cost something, by their rows in a step."""
-        fresh = {row: scope for row, scope in costs.items() if scope.kind in COSTS_JUDGED}
+        fresh = {row: scope for row, scope in costs.items() if scope.kind in _TOLD}
         self._scopes += fresh.values()
         self._rows = np.concatenate((self._rows, np.array(list(fresh), np.intp)))
         self._hours = np.concatenate((self._hours, np.zeros((len(fresh), KEPT), np.float32)))
@@ -89,7 +90,7 @@ class CostTotals:
         def of(row: int, totals: NDArray[np.float32] | None) -> float | None:
             return None if totals is None or not totals[row] > 0 else float(totals[row])
 
-        for row in self._leaders(now):
+        for row in leaders(now, [(scope, Measure.COST) for scope in self._scopes], TOP):
             yield Use(
                 self._scopes[row],
                 Measure.COST,
@@ -98,15 +99,6 @@ class CostTotals:
                 of(row, month),
                 of(row, month_before),
             )
-
-    def _leaders(self, now: NDArray[np.float32]) -> Iterator[int]:
-        counts: dict[tuple[str, str, str], int] = {}
-        for row in sorted(np.flatnonzero(now > 0).tolist(), key=lambda row: (-now[row], self._scopes[row])):
-            scope = self._scopes[row]
-            group = *scope.cloud_account, scope.kind
-            counts[group] = counts.get(group, 0) + 1
-            if counts[group] <= TOP:
-                yield row
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the totals, the hours of each day as one part; ``add`` the scopes before ``restore``."""

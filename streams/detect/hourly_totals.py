@@ -182,7 +182,7 @@ class HourlyUse:
         for (name, hours), of in zip(self._hours.items(), kinds, strict=True):
             total = np.max if name == "worst" else np.sum
             now, then = (total(hours[:, slots].astype(np.float64), axis=1) for slots in (last, before))
-            for row in _leaders(now, of, VALUES if name == "amounts" else TOP):
+            for row in leaders(now, of, VALUES if name == "amounts" else TOP):
                 week_ago = float(then[row]) if whole and then[row] > 0 else None
                 yield Use(*of[row], float(now[row]), week_ago)
 
@@ -224,7 +224,7 @@ def ends_hour(start: int, step: int) -> bool:
     return (start + step) // HOUR > start // HOUR
 
 
-def _leaders(amount: NDArray[np.float64], of: list[tuple[Scope, Measure]], most: int) -> Iterator[int]:
+def leaders(amount: NDArray[np.float64], of: list[tuple[Scope, Measure]], most: int) -> Iterator[int]:
     """Yield the rows of the largest amounts, ``most`` per account and kind: all that a ranking may show."""
     counts: dict[tuple[str, str, str], int] = {}
     for row in sorted(np.flatnonzero(amount > 0).tolist(), key=lambda row: (-amount[row], of[row])):
