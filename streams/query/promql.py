@@ -17,6 +17,9 @@ COMPARISONS: Final = ("==", "!=", "<", "<=", ">", ">=")
 SETS: Final = ("and", "or", "unless")
 
 _TOKEN: Final = re.compile(r"""\s*(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`|\w+|[^\s])""", re.DOTALL)
+_PANIC: Final = "PanicException"
+"""What the parser raises at ``offset NaN``, say. It is no ``Exception``, and has no name to import."""
+
 _RATES: Final = ("rate", "irate", "increase", "delta", "idelta", "deriv")
 _OPS: Final[tuple[tuple[promql.MatchOp, MatcherOp], ...]] = (
     (promql.MatchOp.Equal, "="),
@@ -58,8 +61,12 @@ def _parsed(text: str) -> promql.Expr:
         raise bad_data(f"the query has more than {MOST_TOKENS} names and operators; divide it")
     try:
         return promql.parse(text)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise bad_data(f"this is no PromQL: {error}") from error
+    except BaseException as error:
+        if type(error).__name__ != _PANIC:
+            raise
+        raise bad_data(f"this is no PromQL: {error}") from None
 
 
 def _planned(part: promql.Expr) -> QueryPlan:
@@ -87,7 +94,10 @@ def _refused(part: promql.Expr) -> QueryError:
                 return bad_data(f"{name}() is not supported: values are per second already, so leave it away")
             return bad_data(f"{name}() is not supported: docs/query.md lists what is")
         case promql.MatrixSelector():
-            return bad_data("ranges such as [5m] are not supported: values are per second already")
+            return bad_data(
+                "ranges such as [5m] are not supported: values are per second already, and query_range "
+                "answers for many times"
+            )
         case promql.SubqueryExpr():
             return bad_data("subqueries are not supported: ask for a range of time with query_range")
         case promql.StringLiteral():

@@ -10,7 +10,7 @@ import promql_parser as promql
 from numpy.typing import NDArray
 
 from streams.query.query_bounds import MOST_POINTS
-from streams.query.query_error import bad_data
+from streams.query.query_error import QueryError, bad_data
 
 LATEST: Final = 253_402_300_799.0
 """The last second of the year 9999: later times have no form that people read."""
@@ -19,6 +19,8 @@ _RFC3339: Final = re.compile(
     r"-?\d{4,}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_DURATION: Final = re.compile(r"(?:\d+(?:ms|[ywdhms]))+", re.ASCII)
+_BEYOND: Final = re.compile(r"-|\d{5}|0000-", re.ASCII)  # what some clients say for no bound at all
 
 Milliseconds = NDArray[np.int64]
 
@@ -49,13 +51,18 @@ def moment(name: str, text: str) -> int:
         try:
             seconds = datetime.fromisoformat(text.upper()).timestamp()
         except (ValueError, OverflowError):
-            seconds = 0.0 if text.startswith("-") else LATEST  # what some clients say for no bound at all
+            if not _BEYOND.match(text):
+                raise _no_time(name, text) from None
+            seconds = LATEST if text[0].isdigit() and not text.startswith("0000-") else 0.0
     else:
-        raise bad_data(
-            f'invalid parameter "{name}": {text[:40]!r} is no time; give epoch seconds, or '
-            "2026-11-27T14:30:00Z"
-        )
+        raise _no_time(name, text)
     return round(min(max(seconds, 0.0), LATEST) * 1000)
+
+
+def _no_time(name: str, text: str) -> QueryError:
+    return bad_data(
+        f'invalid parameter "{name}": {text[:40]!r} is no time; give epoch seconds, or 2026-11-27T14:30:00Z'
+    )
 
 
 def duration(name: str, text: str) -> int:
@@ -72,17 +79,24 @@ def duration(name: str, text: str) -> int:
     (15000, 5400000)
     """
     try:
-        seconds = float(text) if _NUMBER.fullmatch(text) else promql.parse_duration(text).total_seconds()
+        if _NUMBER.fullmatch(text):
+            seconds = float(text)
+        elif _DURATION.fullmatch(text):  # the parser panics at NaN
+            seconds = promql.parse_duration(text).total_seconds()
+        else:
+            raise _no_duration(name, text)
     except (ValueError, OverflowError):
-        raise bad_data(
-            f'invalid parameter "{name}": {text[:40]!r} is no duration; give seconds or 1h30m'
-        ) from None
+        raise _no_duration(name, text) from None
     found = round(min(seconds, LATEST) * 1000)
     if found <= 0:
         raise bad_data(
             f'invalid parameter "{name}": zero or negative durations are not accepted; try a positive one'
         )
     return found
+
+
+def _no_duration(name: str, text: str) -> QueryError:
+    return bad_data(f'invalid parameter "{name}": {text[:40]!r} is no duration; give seconds or 1h30m')
 
 
 class QueryTimes(NamedTuple):

@@ -88,7 +88,18 @@ async def test_without_a_time_a_query_is_of_now(judged: JudgedHours) -> None:
             BAD,
             "zero or negative",
         ),
-        ("query_range", {"query": "1", "start": 0, "end": 1, "step": "x"}, BAD, "is no duration"),
+        *(
+            ("query_range", {"query": "1", "start": 0, "end": 1, "step": step}, BAD, "is no duration")
+            for step in ("x", "NaN", "Inf", "-5m", "5m5m", "9" * 30 + "y")
+        ),
+        *(
+            ("query", {"query": f"x offset {each}"}, BAD, "this is no PromQL: ")
+            for each in ("NaN", "Inf", "-Inf", "1e19", "-18446744073709551616", "1e400")
+        ),
+        *(
+            ("query", {"query": "1", "time": f"2026-{each}Z"}, BAD, "is no time; give epoch seconds")
+            for each in ("02-30T00:00:00", "11-27T25:00:00", "11-27T12:00:60")
+        ),
         (
             "query_range",
             {"query": "1", "start": 0, "end": 11_001, "step": 1},
@@ -110,6 +121,18 @@ async def test_a_refusal_has_the_form_of_prometheus(
         found = await got(url, path, answered=status, **{"time": NEWEST, **parameters})
         assert (found["status"], found["errorType"]) == ("error", trouble)
         assert said in found["error"]
+
+
+@pytest.mark.parametrize(
+    ("time", "shown"),
+    [("-1", 0), ("-292273086-05-16T16:47:06Z", 0), ("0000-01-01T00:00:00Z", 0)]
+    + [(time, 253_402_300_799) for time in ("1e300", "292277025-08-18T07:12:54.999999999Z")],
+)
+async def test_a_time_that_is_no_bound_at_all_is_the_first_or_the_last_there_is(
+    judged: JudgedHours, time: str, shown: int
+) -> None:
+    async with served(judged.desk()) as url:
+        assert (await got(url, "query", query="1", time=time))["data"]["result"] == [shown, "1"]
 
 
 async def test_as_many_points_as_prometheus_allows_are_answered(judged: JudgedHours) -> None:
