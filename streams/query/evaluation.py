@@ -56,6 +56,7 @@ class QueryEvaluation:
 
     def _select(self, plan: QueryPlan) -> None:
         """Read all that is selected, of each time once."""
+        held = 0
         by_offset: dict[int, dict[Selected, Selection]] = {}
         for selected in selected_in(plan):
             selection = Selection(self._index, selected.matchers, self._times.points, self._bounds)
@@ -64,7 +65,9 @@ class QueryEvaluation:
             series = np.unique(np.concatenate([one.series for one in selections.values()]))
             samples = self._reader.read(series, self._times.before(offset))
             for selected, selection in selections.items():
-                self._tables[selected] = selection.table(samples)
+                table = self._tables[selected] = selection.table(samples)
+                held += table.values.size
+                self._bounds.allow_held(held)
 
     def _answer(self, plan: QueryPlan) -> float | SampleTable:
         self._bounds.look()

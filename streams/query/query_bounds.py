@@ -21,6 +21,9 @@ MOST_ROWS: Final = 2_000_000
 MOST_CELLS: Final = 4_000_000
 """Series times steps, of every part of a query."""
 
+MOST_HELD: Final = 12_000_000
+"""Series times steps of all selectors of a query: all of them are held until it is answered, 9 bytes each."""
+
 MOST_VALUES: Final = 1_000_000
 """Values of an answer, about 25 bytes each."""
 
@@ -38,6 +41,7 @@ class QueryBounds(NamedTuple):
     seconds: float = 10.0  # that were given to it
     rows: int = MOST_ROWS
     cells: int = MOST_CELLS
+    held: int = MOST_HELD
     values: int = MOST_VALUES
     series: int = MOST_SERIES
     clock: Callable[[], float] = time.monotonic
@@ -69,6 +73,20 @@ class QueryBounds(NamedTuple):
             raise execution(
                 f"a part of the query has {series:,} series of {points:,} steps, and {self.cells:,} values "
                 "are the most; choose fewer series, a shorter range or a longer step"
+            )
+
+    def allow_held(self, values: int) -> None:
+        """Refuse a query whose selectors take too much memory together.
+
+        Raises
+        ------
+        QueryError
+            When they do.
+        """
+        if values > self.held:
+            raise execution(
+                f"the selectors of the query have more than {self.held:,} values together; ask for fewer of "
+                "them at a time, for fewer series, a shorter range or a longer step"
             )
 
     def allow_rows(self, rows: int) -> None:

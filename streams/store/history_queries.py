@@ -111,8 +111,9 @@ class HistoryQueries:
         try:
             async with asyncio.timeout(self._patience.seconds):
                 await self._turns.acquire()
-                answering = asyncio.ensure_future(self._answer(self._place, question))
-                return await asyncio.shield(answering)  # a thread cannot be stopped: it keeps its turn
+                # A thread cannot be stopped: it keeps its turn. The task has no name here: with one, an error
+                # leads to this frame and back, and all that was read stays until garbage is looked for.
+                return await asyncio.shield(asyncio.ensure_future(self._answer(self._place, question)))
         except TimeoutError as error:
             raise SlowHistoryError(
                 f"reading the history took longer than {self._patience.seconds:g} seconds; "

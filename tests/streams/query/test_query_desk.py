@@ -146,6 +146,16 @@ async def test_a_query_that_is_too_large_is_refused(
     assert refused.value.trouble == QueryTrouble.EXECUTION
 
 
+async def test_selectors_that_are_too_large_together_are_refused(judged: JudgedHours) -> None:
+    times = QueryTimes.over((END - 3600) * 1000, END * 1000, 60_000)
+    desk = judged.desk(bounds=QueryBounds(held=3 * 61))
+    one = 'uneri_observed{kind="table",measure="wcu",source_kind=""}'
+    assert b"success" in await desk.over(f"{one} + {one} + {one} offset 1m + {one} offset 2m", times)
+    with pytest.raises(QueryError, match="more than 183 values together; ask for fewer of them") as refused:
+        await desk.over(f"{one} + " + " + ".join(f"{one} offset {minutes}m" for minutes in (1, 2, 3)), times)
+    assert refused.value.trouble == QueryTrouble.EXECUTION
+
+
 async def test_a_query_that_takes_too_long_ends(judged: JudgedHours) -> None:
     clock = iter(range(1000))
     desk = judged.desk(bounds=QueryBounds(clock=lambda: next(clock)))
