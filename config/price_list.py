@@ -1,10 +1,12 @@
 """Prices by item and day: those shipped, and those of the configuration."""
 
 import functools
+import json
 from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from hashlib import sha256
 from importlib import resources
 from typing import Any, Final
 
@@ -36,6 +38,18 @@ class PriceList:
     def era(self, at: int) -> int:
         """Return a number that differs between two moments (epoch seconds) if a price changed in between."""
         return bisect_right(self._changes, at)
+
+    def changed(self, at: int) -> int:
+        """Return when a price last changed, up to a time (epoch seconds); 0 without a change."""
+        era = self.era(at)
+        return self._changes[era - 1] if era else 0
+
+    @property
+    def pricing(self) -> str:
+        """What costs are made of, as a text that differs if any of it does, but for the sources of prices."""
+        told = self._money.model_dump(exclude={"prices"})
+        prices = [one.model_dump(exclude={"source"}) for ones in self._prices.values() for one in ones]
+        return sha256(json.dumps([told, prices]).encode()).hexdigest()
 
     def price(self, item: str, account: str = "", region: str = "", *, at: int) -> float:
         """Return what one unit costs at a time (epoch seconds); 0 without a price."""

@@ -340,6 +340,11 @@ class Judge:
             per_step = 1.0 if NATURE[one.measure] is Nature.LATENCY else self.step
             self._limits[row] = np.nan if one.limit is None else one.limit * per_step
 
+    def hold(self, rows: Sequence[int], *, held: bool) -> None:
+        """Open no verdict about some rows while they are ``held``; they learn as ever."""
+        for row in rows:
+            self._rows.judged[row] = self.series[row].judged and not held
+
     def _index(self, fresh: Sequence[Series]) -> None:
         """Append what the kernel needs to know about new rows."""
         first = len(self.series)

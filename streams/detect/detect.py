@@ -30,6 +30,7 @@ from streams.detect.hourly_maturity import HourlyMaturity
 from streams.detect.hourly_totals import HourlyLoads, HourlyUse, ends_hour
 from streams.detect.limit_findings import LimitFindings, can_be_limited
 from streams.detect.open_findings import OpenFindings
+from streams.detect.price_hold import PriceHold
 from streams.detect.reach import Reach
 from streams.detect.step_recorder import StepRecorder
 from streams.measure.level_rows import LevelLimit
@@ -104,6 +105,8 @@ class Detect:
         self._fatal = FatalFindings(settings.judge.young, step, UPDATE_EVERY * step, self._explainer)
         self._reach = Reach(self._judge, self._explainer, step)
         self._costs = ExcessCosts(step)
+        self._prices = PriceHold(settings.money)
+        self._held = False  # whether costs are
         self._loads = HourlyLoads(self._capacity, step)
         self._use = HourlyUse(step)
         self._totals = CostTotals(step)
@@ -181,6 +184,7 @@ class Detect:
         self._limit_anew(step.start)
         self._state(step.limits)
         self._add(step.fresh, step.start)
+        self._hold_costs(step)
         corrections = self._correct(step) if step.late else []
         if step.between:
             self._judge.pass_over()
@@ -201,7 +205,8 @@ class Detect:
         findings += self._fatal.feed(step)
         soon = [growing.row for growing in judgement.growth if tomorrow(growing.growth)]
         findings += self._limits.feed(judgement, completeness, soon)
-        findings = self.told.feed(self._costs.tell(self._reach.tell(findings), judgement))
+        findings = self._reach.tell(findings)
+        findings = self.told.feed(findings if self._held else self._costs.tell(findings, judgement))
         illustrations = illustrated(self.told.open.values(), step.examples)
         if self._on_step:
             self._on_step(step.start)
@@ -257,6 +262,13 @@ class Detect:
         }
         self._change_limits(changed)
         self._loads.limit(capacity, start)
+
+    def _hold_costs(self, step: MeasuredStep) -> None:
+        """Judge no costs where they are not comparable with those before."""
+        held = self._prices.at(step.start)
+        if held != self._held or (held and step.fresh):
+            self._held = held
+            self._judge.hold(self._costs.rows, held=held)
 
     def _state(self, limits: Iterable[LevelLimit]) -> None:
         """Take over the limits of levels that samples begin to state."""
@@ -342,6 +354,7 @@ class Detect:
             | self._use.snapshot()
             | self._totals.snapshot()
             | self._maturity.snapshot()
+            | self._prices.snapshot()
         )
         parts[OpenFindings.KIND] = self.told.snapshot()
         if self._recorder:
@@ -351,7 +364,7 @@ class Detect:
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Restore a snapshot; floors and limits are those of the current settings."""
-        self._settled = self._limited = None
+        self._settled, self._limited, self._held = None, None, False
         fresh = self._measuring.restore(parts)
         self._state(self._measuring.limits())
         self._add(fresh, 0)  # the parts include when each was first seen
@@ -365,6 +378,7 @@ class Detect:
         self._use.restore(parts)
         self._totals.restore(parts)
         self._maturity.restore(parts, self._judge.until)
+        self._prices.restore(parts)
         self.told.restore(parts.get(OpenFindings.KIND))
         if self._recorder:
             self._recorder.restore(parts)

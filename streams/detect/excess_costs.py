@@ -36,6 +36,11 @@ class ExcessCosts:
             if one.measure is Measure.COST and isinstance(one.about, Scope):
                 self._rows[one.about] = row
 
+    @property
+    def rows(self) -> list[int]:
+        """The rows of the judge in which costs are."""
+        return list(self._rows.values())
+
     def tell(self, findings: Iterable[Finding], judgement: Judgement) -> list[Finding]:
         """Return the findings of a step, with what those that go on cost an hour."""
         return [self._told(finding, judgement) for finding in findings]

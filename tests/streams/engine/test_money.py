@@ -81,13 +81,25 @@ def test_no_finding_of_a_cost_depends_on_shards_or_restarts(lines: list[bytes], 
     assert told(EngineRun(lines, SETTINGS, shards=3)) == told(run)
 
 
-def test_a_price_that_falls_is_no_reason_to_wake_anyone() -> None:
+@pytest.mark.parametrize("price", [1e-6, 6e-2])
+def test_a_price_that_changes_is_no_reason_to_wake_anyone(price: float) -> None:
     day = datetime.fromtimestamp(START + DAY, UTC)
-    cheaper = PriceSettings(item="dynamodb_write_unit", price=1e-6, since=f"{day:%Y-%m-%d}")
-    money = DEAR.model_copy(update={"prices": [*DEAR.prices, cheaper]})
+    changed = PriceSettings(item="dynamodb_write_unit", price=price, since=f"{day:%Y-%m-%d}")
+    money = DEAR.model_copy(update={"prices": [*DEAR.prices, changed]})
     lines = records(backend(hours=2, noise={"drift": 0}))
     found = EngineRun(lines, SETTINGS.model_copy(update={"money": money})).findings
     assert [one for one in found if one.measure is Measure.COST] == []
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+def test_nobody_is_woken_by_prices_that_were_corrected_and_no_excess_is_told_by_them(
+    lines: list[bytes], *, in_place: bool
+) -> None:
+    ten_times = [one.model_copy(update={"price": 10 * one.price}) for one in DEAR.prices]
+    then = SETTINGS.model_copy(update={"money": DEAR.model_copy(update={"prices": ten_times})})
+    run = EngineRun(lines, SETTINGS, chunk=500, restart=0.9, then=then, in_place=in_place)
+    assert [one for one in run.findings if one.measure is Measure.COST] == []
+    assert opened(run, "table", Measure.WCU).costs is None
 
 
 def test_a_snapshot_of_costs_is_taken_up_as_it_is() -> None:
