@@ -52,7 +52,7 @@ class RollupSettings(Section):
         100_000, description="combinations of these with a table, per partition"
     )
     max_values: Annotated[int, Field(ge=1, le=1000)] = Field(
-        50, description="keys of business values per partition"
+        50, description="keys of business values per partition; one of them is kept for gb_s"
     )
     max_series: Annotated[int, Field(ge=100, le=5_000_000)] = Field(
         250_000,

@@ -39,7 +39,7 @@ from streams.decode.parse import EARLIEST, LATEST, MILLISECONDS_FROM, Problem, p
 from streams.decode.paths import CallIds, PathIds, cut
 from streams.decode.records import Records
 from streams.decode.rejected import Rejected, RejectReason
-from streams.decode.values import ValueIds, ValueKeys
+from streams.decode.values import GB_SECONDS, ValueIds, ValueKeys
 
 if COMPILES:
     from streams.decode.scanner import ROWS, Scanner
@@ -64,10 +64,6 @@ _ERROR_CODES: Final[dict[object, int]] = {
 }
 _NO_LAYERS: Final = Layers()
 _NO_VALUES: Final[dict[str, float]] = {}
-
-GB_SECONDS: Final = "gb_s"
-"""The business value that a function's memory and billed time make: what functions are billed by."""
-
 
 Floats = NDArray[np.float64]
 
@@ -356,7 +352,7 @@ class Decoder:
         Values are summed by service, what a function costs is wanted by function and by caller.
         """
         names = self.values.names
-        if len(columns.value) and GB_SECONDS in names:  # among too many keys it is part of ``other``
+        if len(columns.value) and GB_SECONDS in names:
             rows = np.flatnonzero((columns.value_key == names.index(GB_SECONDS)) & (columns.value > 0))
             columns.gb_seconds = np.zeros(len(columns))
             columns.gb_seconds[columns.value_event[rows]] = columns.value[rows]

@@ -178,6 +178,14 @@ def test_a_function_without_memory_in_its_records_costs_what_its_settings_say() 
     assert round(costs_of(many(1, one), money)[scope("function", "put")], 2) == 0.87
 
 
+def test_a_function_costs_the_same_beside_any_number_of_business_values() -> None:
+    one = AWS | {"ts": T0, "service": "shop", "function": "put"}
+    measured = [one | {"values": {f"key{number}": 1}} for number in range(60)]
+    billed = one | {"ts": T0 + 1, "memory_mb": 1024, "billed_ms": 1000, "weight": 1_000_000}
+    bill = costs_of([*measured, billed])
+    assert round(bill[scope("function", "put")], 2) == 16.87
+
+
 def test_every_price_shipped_names_its_source_and_its_date_and_is_plausible() -> None:
     for one in shipped_prices():
         assert re.match(r"https://\S+, as of 20\d\d(-\d\d)?: ", one.source), one.item
