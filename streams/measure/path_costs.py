@@ -23,6 +23,9 @@ COST_PARTS: Final = 3
 COST_QUANTUM: Final = 2.0**-42
 """Costs are whole multiples of this, so that sums are exact in every order, up to 2,048 a step."""
 
+LEAST_BUSY: Final = 0.1
+"""Seconds that Google Cloud bills of a request at least: it rounds up to 100 ms."""
+
 AWS: Final = "aws"
 GOOGLE: Final = "gcp"
 
@@ -37,6 +40,7 @@ class _Prices(NamedTuple):
     request: float = 0.0  # at the route
     invocation: float = 0.0
     gb_second: float = 0.0
+    least: float = 0.0  # seconds in the function that are billed of a request
     second: float = 0.0  # in the function
     unstated_second: float = 0.0  # likewise, if no memory and no billed time is stated
     read_unit: float = 0.0
@@ -87,6 +91,7 @@ class PathCosts:
         documents = np.where(units > 0, units, calls)
         at_tables = units[:, 0] * prices.read_unit + units[:, 1] * prices.write_unit
         at_tables += documents[:, 0] * prices.read + documents[:, 1] * prices.write
+        busy = np.maximum(busy, requests * prices.least)
         at_function = requests * prices.invocation + gb_seconds * prices.gb_second + busy * prices.second
         at_function += np.where(gb_seconds > 0, 0.0, busy * prices.unstated_second)
         costs[:, AT_ROUTE] = requests * prices.request
@@ -138,6 +143,7 @@ def _of_path(prices: PriceList, path: Path, at: int) -> _Prices:
             found = found._replace(
                 invocation=price("cloud_run_request"),
                 gb_second=gib_second,
+                least=LEAST_BUSY,
                 second=function.vcpu * price("cloud_run_vcpu_second") / function.concurrency,
                 unstated_second=gib * gib_second / function.concurrency,
             )

@@ -139,6 +139,15 @@ def test_the_bill_of_google_cloud_agrees_to_the_cent() -> None:
     assert round(bill[Scope("account", "gcp", "p", "", "p")], 2) == 3.71
 
 
+def test_requests_of_cloud_run_are_billed_for_100_ms_at_least() -> None:
+    """1 M requests of 20 ms: 0.40, and 100,000 vCPU-seconds at 0.000024 = 2.40; 80 at a time share the latter."""
+    one = GOOGLE | {"ts": T0, "service": "shop", "function": "api", "ms": {"function": 20}}
+    function = Scope("function", "gcp", "p", "us-central1", "api")
+    assert round(costs_of(many(1, one))[function], 2) == 2.80
+    shared = MoneySettings(functions=[FunctionCost(match="api", concurrency=80)])
+    assert round(costs_of(many(1, one), shared)[function], 2) == 0.43
+
+
 def test_a_price_that_changes_on_a_date_changes_from_that_date_on() -> None:
     """The price of on-demand writes was halved on 2024-11-01, from 1.25 to 0.625 a million."""
     midnight = int(datetime(2024, 11, 1, tzinfo=UTC).timestamp())
