@@ -69,9 +69,10 @@ class PriceList:
         found = (one.kind for one in self._money.gateways if _fits(one.match, account, service))
         return next(found, "http")
 
-    def provisioned(self, account: str, table: str) -> settings.ProvisionedTable | None:
-        """Return the capacity that a table is billed for; None on demand."""
-        return self._money.tables.get(f"{account}/{table}") or self._money.tables.get(table)
+    def provisioned(self, account: str, region: str, table: str) -> settings.ProvisionedTable | None:
+        """Return the capacity that a table is billed for; None on demand. No region may be any."""
+        found = self._money.tables.get(f"{account}/{table}")
+        return found if found is not None and (not region or found.region in (None, region)) else None
 
 
 @functools.cache

@@ -1,10 +1,11 @@
 """What requests cost: prices of your own, and what a record does not say of its function, route or table."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from config.sections.section import Section
+from config.sections.section import Mistake, Section, refuse
 from config.sections.value_types import Amount, AmountOrZero, Day
 
 PriceItem = Literal[
@@ -25,6 +26,8 @@ PriceItem = Literal[
 ]
 """What a cloud bills by; ``config/prices.yaml`` has the price of each."""
 
+_CAPACITY: Final = ("dynamodb_rcu_hour", "dynamodb_wcu_hour")
+
 NamePattern = Annotated[str, Field(min_length=1, max_length=300)]
 
 
@@ -34,8 +37,12 @@ class PriceSettings(Section):
     item: PriceItem = Field(description="what it is the price of")
     price: AmountOrZero = Field(description="of one unit, in US dollars")
     since: Day | None = Field(None, description="first day (UTC) of the price; always when absent")
-    account: str | None = Field(None, description="id of the account, in quotes; every account when absent")
-    region: str | None = Field(None, description="region; every region when absent")
+    account: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="id of the account, in quotes; every account when absent"
+    )
+    region: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="region; every region when absent"
+    )
     source: str = Field("", max_length=500, description="where the price is from")
 
 
@@ -65,7 +72,11 @@ class ProvisionedTable(Section):
 
     rcu: AmountOrZero = Field(0.0, description="read capacity units per second")
     wcu: AmountOrZero = Field(0.0, description="write capacity units per second")
-    region: str | None = Field(None, description="region whose prices count; those for all when absent")
+    region: Annotated[str, Field(min_length=1)] | None = Field(
+        None,
+        description="its region, whose prices count; when absent, every table of this name, at the prices "
+        "for all regions",
+    )
 
 
 class MoneySettings(Section):
@@ -85,6 +96,33 @@ class MoneySettings(Section):
     )
     tables: dict[str, ProvisionedTable] = Field(
         default_factory=dict,
-        description="provisioned tables, by table name, or account/name, which adds them to the cost of the "
-        "account; others are billed on demand",
+        description="provisioned tables, by account/name; others are billed on demand",
     )
+
+    @model_validator(mode="after")
+    def _nothing_contradicts(self) -> Self:
+        refuse(self, [*self._twice(), *self._not_provisioned()])
+        return self
+
+    def _twice(self) -> Iterator[Mistake]:
+        seen: dict[object, int] = {}
+        for number, one in enumerate(self.prices):
+            before = seen.setdefault((one.item, one.account, one.region, one.since), number)
+            if before != number:
+                wrong = f"is also what prices.{before} is of, for the same account, region and day; keep one"
+                yield ("prices", number, "item"), one.item, wrong
+
+    def _not_provisioned(self) -> Iterator[Mistake]:
+        by_region = any(one.region and one.item in _CAPACITY for one in self.prices)
+        for name, table in self.tables.items():
+            account, _, rest = name.partition("/")
+            if not account or not rest or "/" in rest:
+                yield ("tables", name), name, "names no account, which pays for it; write account/name"
+            elif not table.rcu and not table.wcu:
+                yield ("tables", name), name, "has no capacity; write its rcu and wcu, or leave it out"
+            elif by_region and table.region is None:
+                yield (
+                    ("tables", name),
+                    name,
+                    "has no region, but prices of capacity differ by it; write its region",
+                )

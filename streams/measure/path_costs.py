@@ -151,7 +151,7 @@ def _of_path(prices: PriceList, path: Path, at: int) -> _Prices:
 
 
 def _of_call(prices: PriceList, path: Path, table: str, at: int) -> _Prices:
-    if path.cloud not in (AWS, GOOGLE) or prices.provisioned(path.account, table) is not None:
+    if path.cloud not in (AWS, GOOGLE) or prices.provisioned(path.account, path.region, table) is not None:
         return _Prices()
     return _with_tables(_Prices(), _pricing(prices, path, at), path)
 

@@ -15,7 +15,7 @@ _HOUR: Final = 3600
 
 
 class ProvisionedCosts:
-    """The costs by row of a scope: of a table, and of its account where the settings name that, too.
+    """The costs by row of a scope: of a table, and of its account.
 
     A shard does not know the tables of other shards, of which its accounts may have some.
 
@@ -50,7 +50,7 @@ class ProvisionedCosts:
         if not isinstance(about, Scope) or about.cloud != AWS:
             return
         if about.kind == TABLE:
-            table = self._prices.provisioned(about.account, about.name)
+            table = self._prices.provisioned(about.account, about.region, about.name)
             if table is not None:
                 self._rows.append((row, about.account, table))
         elif about.kind == ACCOUNT:

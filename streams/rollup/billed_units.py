@@ -59,7 +59,7 @@ class BilledUnits:
         fresh = []
         for call in calls[len(self._billed) :]:
             path = paths[call.path]
-            provisioned = self._prices.provisioned(path.account, call.table) is not None
+            provisioned = self._prices.provisioned(path.account, path.region, call.table) is not None
             fresh.append(TABLE in counted(path.counts).targets and not provisioned)
         if fresh:
             self._billed = np.concatenate((self._billed, fresh))

@@ -118,6 +118,23 @@ def test_a_provisioned_table_costs_its_capacity_by_the_hour_and_its_calls_nothin
     }
 
 
+def test_a_table_of_the_same_name_in_another_region_is_billed_on_demand() -> None:
+    """60 WCU at 0.00065 an hour are 0.0065 in ten minutes; 1 M write units are 0.625."""
+    money = MoneySettings(
+        tables={"1/items": ProvisionedTable(wcu=60, region="us-east-1")},
+        gateways=[GatewayCost(match="*", kind="none")],
+    )
+    one = {"service": "shop", "ts": T0, "tables": [{"name": "items", "op": "UpdateItem", "wcu": 1}]}
+    bill = costs_of([*many(1, AWS | one), *many(1, AWS | one | {"region": "eu-west-1"})], money)
+    by_region = {
+        about.region: cost
+        for about, cost in bill.items()
+        if isinstance(about, Scope) and about.kind == "table"
+    }
+    assert by_region == {"us-east-1": pytest.approx(0.0065, rel=1e-6), "eu-west-1": pytest.approx(0.625)}
+    assert bill[ACCOUNT] == pytest.approx(sum(by_region.values()))
+
+
 def test_the_bill_of_google_cloud_agrees_to_the_cent() -> None:
     """Cloud Run with one vCPU and 512 MiB: 2 M requests of 100 ms, which read and write a document each.
 
@@ -140,7 +157,7 @@ def test_the_bill_of_google_cloud_agrees_to_the_cent() -> None:
 
 
 def test_requests_of_cloud_run_are_billed_for_100_ms_at_least() -> None:
-    """1 M requests of 20 ms: 0.40, and 100,000 vCPU-seconds at 0.000024 = 2.40; 80 at a time share the latter."""
+    """1 M requests of 20 ms: 0.40, and 100,000 vCPU-seconds at 0.000024 = 2.40, which 80 at a time share."""
     one = GOOGLE | {"ts": T0, "service": "shop", "function": "api", "ms": {"function": 20}}
     function = Scope("function", "gcp", "p", "us-central1", "api")
     assert round(costs_of(many(1, one))[function], 2) == 2.80
