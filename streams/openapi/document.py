@@ -154,7 +154,7 @@ def _operation(group: OperationGroup, each: Operation, of: dict[str, Any]) -> di
         str(status): {"description": HTTPStatus(status).phrase, **_body(kind, of)}
         for status, kind in sorted(each.answers.items())
     }
-    told["responses"]["default"] = {"description": "Refused", **_body(RefusalAnswer, of)}
+    told["responses"]["default"] = {"description": "Refused", **_body(group.refusal, of)}
     return told
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any, Final, Literal, NamedTuple
 
+from streams.openapi.answers import RefusalAnswer
+
 Method = Literal["get", "post", "delete"]
 Needs = Literal["", "intake", "read", "operate"]
 
@@ -47,11 +49,12 @@ class Operation(NamedTuple):
 
 
 class OperationGroup(NamedTuple):
-    """Routes that belong together."""
+    """Routes that belong together; ``refusal`` is what they answer whom they do not let in."""
 
     name: str
     about: str
     operations: tuple[Operation, ...]
+    refusal: type = RefusalAnswer
 
 
 def named(about: str, name: str = "id") -> Parameter:

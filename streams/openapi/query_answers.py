@@ -61,5 +61,7 @@ class QueryRefusal(msgspec.Struct, rename="camel"):
     """Why a query has no answer."""
 
     status: Literal["error"]
-    error_type: Literal["bad_data", "execution", "timeout", "unavailable"]
+    error_type: Literal[
+        "bad_data", "execution", "timeout", "unavailable", "unauthorized", "forbidden", "not_found"
+    ]
     error: str

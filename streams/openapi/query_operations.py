@@ -80,4 +80,5 @@ QUERIES: Final = OperationGroup(
             {200: BuildAnswer},
         ),
     ),
+    refusal=QueryRefusal,
 )

@@ -14,6 +14,8 @@ from prometheus_client import Counter
 from config.sections.validators import meant
 from streams.process.firehose_answer import ACCESS_KEY, firehose_answer
 from streams.process.firehose_answer import PATH as FIREHOSE
+from streams.process.prometheus_answer import PATHS as QUERIES
+from streams.process.prometheus_answer import in_prometheus_form
 from streams.process.sessions import SESSION_PATH, Sessions
 from streams.process.tokens import OWN_VARIABLE, AccessScope, Tokens
 
@@ -35,7 +37,6 @@ _EVERYBODY: Final = frozenset({AccessScope.READ})
 _SLACK: Final = "/slack/"
 _PUSHES: Final = "/pubsub"
 _CHANGES: Final = "/changes"
-_QUERIES: Final = "/api/v1/"
 _SIGNATURE: Final = "X-Hub-Signature-256"
 _INTAKE: Final = frozenset({"/events", "/v1/traces", "/v1/logs", "/v1/metrics", FIREHOSE, _CHANGES})
 _READING: Final = ("GET", "HEAD")
@@ -145,7 +146,7 @@ class Access:
         @web.middleware
         async def decide(request: web.Request, handler: Handler) -> web.StreamResponse:
             refused = self._refusal(request)
-            return await handler(request) if refused is None else _as_expected(request, refused)
+            return await handler(request) if refused is None else as_expected(request, refused)
 
         return decide
 
@@ -271,8 +272,10 @@ def _token_of(request: web.Request) -> str | None:
     return token.strip() if kind.lower() == "bearer" else ""
 
 
-def _as_expected(request: web.Request, refused: web.Response) -> web.Response:
+def as_expected(request: web.BaseRequest, refused: web.Response) -> web.Response:
     """Return a refusal in the form that the sender reads."""
+    if request.path.startswith(QUERIES):
+        return in_prometheus_form(refused)
     if request.path != FIREHOSE:
         return refused
     said = msgspec.json.decode(refused.text or "", type=dict[str, str])["error"]
@@ -305,5 +308,5 @@ def _host_and_port(origin: str) -> str:
 def _scope_of(path: str, method: str) -> AccessScope:
     if path in _INTAKE:
         return AccessScope.INTAKE
-    reads = method in _READING or path.startswith(_QUERIES)  # long queries are posted
+    reads = method in _READING or path.startswith(QUERIES)  # long queries are posted
     return AccessScope.READ if reads else AccessScope.OPERATE

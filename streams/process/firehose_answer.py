@@ -16,7 +16,7 @@ _LONGEST: Final = 4000  # characters of a message; 8 KiB are read
 
 
 def firehose_answer(
-    request: web.Request,
+    request: web.BaseRequest,
     status: int = 200,
     said: str | None = None,
     *,

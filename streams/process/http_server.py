@@ -11,7 +11,7 @@ from aiohttp.http import HttpVersion11
 from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from streams.process.access import HEALTH, Access
+from streams.process.access import HEALTH, Access, as_expected
 from streams.process.certificates import Certificates
 from streams.process.connections import ConnectionLimits, Connections
 from streams.process.request_body import SMALL_BODIES, room_for_small_bodies
@@ -145,10 +145,12 @@ class HttpServer:
             if request.path not in HEALTH and connections.full:
                 said = "too many requests at the same time, send again"
                 refused = self._access.refuse("busy", 503, said)
+                refused = as_expected(request, refused)
                 refused.headers["Retry-After"] = str(RETRY_SECONDS)
                 return refused
             if _expects_the_unknown(request):  # aiohttp would repeat the value, and fails if it is no text
-                return self._access.refuse("expect", 417, "Expect: 100-continue is the only one known")
+                refused = self._access.refuse("expect", 417, "Expect: 100-continue is the only one known")
+                return as_expected(request, refused)
             with connections.request(request.protocol):
                 return await handle(request)
 

@@ -13,6 +13,8 @@ from tests.streams.query.judged_hours import END, STEP, JudgedHours, served
 
 NEWEST = END - STEP
 BAD = 400, "bad_data"
+GIVEN = {"UNERI_READ_TOKEN": "r" * 24, "UNERI_INTAKE_TOKEN": "i" * 24}
+READS = {"Authorization": f"Bearer {'r' * 24}"}
 TABLE = 'uneri_observed{kind="table",measure="wcu",source_kind=""}'
 
 
@@ -181,8 +183,7 @@ async def test_what_grafana_asks_first_is_answered(judged: JudgedHours) -> None:
 
 
 async def test_a_token_that_allows_to_read_may_ask_and_one_for_intake_may_not(judged: JudgedHours) -> None:
-    given = {"UNERI_READ_TOKEN": "r" * 24, "UNERI_INTAKE_TOKEN": "i" * 24}
-    tokens = load_tokens(TokensSettings(), given)
+    tokens = load_tokens(TokensSettings(), GIVEN)
     async with (
         served(judged.desk(), Access("127.0.0.1:0", (), tokens)) as url,
         aiohttp.ClientSession() as session,
@@ -191,6 +192,35 @@ async def test_a_token_that_allows_to_read_may_ask_and_one_for_intake_may_not(ju
             headers = {"Authorization": f"Bearer {token}"} if token else {}
             async with session.post(f"{url}/api/v1/query", data={"query": "1"}, headers=headers) as answer:
                 assert answer.status == status
+
+
+@pytest.mark.parametrize(
+    ("asked", "headers", "refused", "said"),
+    [
+        ("GET labels", {}, (401, "unauthorized"), "a token that allows read is needed: send Authori"),
+        ("GET labels", {"Authorization": "Bearer x"}, (401, "unauthorized"), "read is not known: send"),
+        ("POST query", {"Authorization": f"Bearer {'i' * 24}"}, (403, "forbidden"), "does not allow read"),
+        ("GET labels", {**READS, "Origin": "http://example.com"}, (403, "forbidden"), "another origin"),
+        ("GET rules", READS, (404, "not_found"), "there is no such path; did you mean"),
+        ("DELETE series", READS, (405, "bad_data"), "this path does not take this method; use GET, HEAD"),
+        ("GET labels", {**READS, "Expect": "tea"}, (417, "bad_data"), "100-continue is the only one"),
+    ],
+)
+async def test_whoever_is_not_let_in_reads_why_as_prometheus_would_say_it(
+    judged: JudgedHours, asked: str, headers: dict[str, str], refused: tuple[int, str], said: str
+) -> None:
+    method, path = asked.split()
+    access = Access("127.0.0.1:0", (), load_tokens(TokensSettings(), GIVEN))
+    async with (
+        served(judged.desk(), access) as url,
+        aiohttp.ClientSession() as session,
+        session.request(method, f"{url}/api/v1/{path}", headers=headers) as answer,
+    ):
+        found = await answer.json()
+        assert ((answer.status, found["errorType"]), found["status"]) == (refused, "error")
+        assert said in found["error"]
+        assert ("WWW-Authenticate" in answer.headers) == (answer.status == 401)
+        assert ("Allow" in answer.headers) == (answer.status == 405)
 
 
 async def test_without_a_history_the_answer_says_what_to_set() -> None:
