@@ -9,7 +9,10 @@ from release.dashboards.panels import Amount, Asked, banded, count, curves, list
 
 _ACCOUNTS: Final = 'account=~"$account"'
 _OF_ALL: Final = f'kind="account",{_ACCOUNTS}'
-_FOUND: Final = "/?scope=${__data.fields.kind}:${__data.fields.name}&account=${__data.fields.account}"
+_FOUND: Final = (
+    "/?scope=${__data.fields.kind:percentencode}:${__data.fields.name:percentencode}"
+    "&account=${__data.fields.account:percentencode}"
+)
 _SHARES: Final = "As a share of requests. Amber from the threshold of the board on."
 
 
@@ -38,7 +41,8 @@ def wall() -> Dashboard:
     ]
 
     def named(kind: str) -> str:
-        return f"/?scope={kind}:${{__field.labels.name}}&account=${{__field.labels.account}}"
+        name, account = (f"${{__field.labels.{label}:percentencode}}" for label in ("name", "account"))
+        return f"/?scope={kind}:{name}&account={account}"
 
     panels = [
         number("Requests", "Of all accounts, a second.", f"sum({_observed('account', 'requests')})", "reqps"),
@@ -99,4 +103,5 @@ def wall() -> Dashboard:
     account = variable("account", 'uneri_observed{kind="account"}', "Account")
     about = "All accounts at a glance: load, errors, times, and what is not as expected."
     made = page("Uneri: Wall", about, "uneri-wall", f'kind=~"account|service|table",{_ACCOUNTS}', panels)
-    return made.with_variable(account.multi(True).include_all(True)).link(to_board("On the board", "/"))
+    account = account.multi(True).include_all(True).all_value(".*")  # those without an account, too
+    return made.with_variable(account).link(to_board("On the board", "/"))

@@ -2,14 +2,19 @@
 
 import json
 import re
+import urllib.parse
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from release.dashboards.make import FOLDER, MADE
 
 DASHBOARDS: dict[str, dict[str, Any]] = {
     name: json.loads((FOLDER / name).read_text(encoding="utf-8")) for name in MADE
 }
+
+
+_LEFT_IN_LINKS: Final = ";,/?:@&=+$#~"
+"""What Grafana leaves as it is where a link says nothing else of a variable: RFC 3986 reserves it."""
 
 
 class PanelQuery(NamedTuple):
@@ -47,3 +52,30 @@ def filled(text: str, given: Mapping[str, str]) -> str:
         text = re.sub(rf"\${name}\b|\$\{{{name}(:\w+)*\}}", value.replace("\\", r"\\"), text)
     assert "$" not in text, text
     return text
+
+
+def links(part: Any) -> Iterator[str]:
+    """Yield the addresses of all links in a dashboard."""
+    if isinstance(part, dict):
+        if isinstance(address := part.get("url"), str) and address:
+            yield address
+        part = list(part.values())
+    if isinstance(part, list):
+        for each in part:
+            yield from links(each)
+
+
+def followed(address: str, given: Mapping[str, str]) -> dict[str, str]:
+    """Return the parameters with which a link arrives, as Grafana writes it.
+
+    Of a variable with ``:percentencode``, every character is encoded, otherwise all but those that may stand
+    in an address, ``&`` and ``#`` among them.
+    """
+
+    def written(found: re.Match[str]) -> str:
+        name, form = found.groups()
+        value = "1" if name.startswith(("__from", "__to")) else given[name]
+        return urllib.parse.quote(value, safe="" if form == "percentencode" else _LEFT_IN_LINKS)
+
+    made = re.sub(r"\$\{([\w.]+)(?::([^}]+))?\}", written, address)
+    return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(made).query, keep_blank_values=True))

@@ -18,7 +18,7 @@ from release.dashboards.make import FOLDER, MADE, main, text_of
 from streams.query.promql import planned
 from streams.query.query_error import QueryError
 from streams.query.query_routes import COMPATIBLE
-from tests.deploy.dashboards import DASHBOARDS, queries
+from tests.deploy.dashboards import DASHBOARDS, followed, links, queries
 from tests.deploy.tools import run, tool
 
 GIVEN = {name: {"account": "1", "name": "items"} for name in MADE}
@@ -122,6 +122,30 @@ def test_panels_have_an_explanation_and_a_place_of_their_own(name: str) -> None:
         )
         assert apart, (one, other)
     assert all(panel["gridPos"]["x"] + panel["gridPos"]["w"] <= 24 for panel in panels)
+
+
+@pytest.mark.parametrize("name", ["POST /items/{id}", "a&b=c", "100%", "50%25", "a+b", "a#b", "é?", ""])
+@pytest.mark.parametrize("dashboard", MADE)
+def test_a_link_leads_to_what_it_names_whatever_its_name_is(dashboard: str, name: str) -> None:
+    given = {
+        "board": "https://uneri.example.com:8765",
+        **dict.fromkeys(("name", "__field.labels.name", "__data.fields.name"), name),
+        **dict.fromkeys(("account", "__field.labels.account", "__data.fields.account"), "1&2"),
+        "__data.fields.kind": "table",
+    }
+    kind = dashboard.removeprefix("uneri-").removesuffix(".json")
+    kinds = {"table", "route"} if kind == "wall" else {kind}
+    found = [followed(address, given) for address in links(DASHBOARDS[dashboard])]
+    assert {one.get("scope") for one in found} - {None} == {f"{kind}:{name}" for kind in kinds}
+    assert all(one["account"] == "1&2" for one in found if "scope" in one)
+    assert all(one.keys() <= {"scope", "account", "from", "to"} for one in found)
+
+
+def test_all_accounts_are_those_without_one_too() -> None:
+    [account] = [
+        one for one in DASHBOARDS["uneri-wall.json"]["templating"]["list"] if one["name"] == "account"
+    ]
+    assert (account["includeAll"], account["allValue"]) == (True, ".*")
 
 
 def test_prometheus_parses_every_query(tmp_path: Path) -> None:
