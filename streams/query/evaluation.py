@@ -63,7 +63,8 @@ class QueryEvaluation:
             by_offset.setdefault(selected.offset, {})[selected] = selection
         for offset, selections in by_offset.items():
             series = np.unique(np.concatenate([one.series for one in selections.values()]))
-            samples = self._reader.read(series, self._times.before(offset))
+            columns = {name for one in selections.values() for name in one.columns}
+            samples = self._reader.read(series, self._times.before(offset), columns)
             for selected, selection in selections.items():
                 table = self._tables[selected] = selection.table(samples)
                 held += table.values.size

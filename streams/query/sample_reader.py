@@ -1,5 +1,7 @@
 """Reads what a query needs of the history, and no more than that."""
 
+from collections.abc import Collection
+
 import numpy as np
 
 from streams.query.query_bounds import PART_ROWS, QueryBounds
@@ -8,8 +10,9 @@ from streams.query.sample_rows import RowTiming, SampleRows, in_order, longest, 
 from streams.query.series_index import Ids, SeriesIndex
 from streams.store.coarser import TEN_MINUTES, coarser
 from streams.store.history_files import MINUTES, TENS
-from streams.store.history_rows import HistoryRows, merged
+from streams.store.history_rows import VALUES, HistoryRows, merged
 from streams.store.history_view import HistoryView
+from streams.store.row_files import RowReading
 
 
 class SampleReader:
@@ -34,9 +37,13 @@ class SampleReader:
         self._bounds = bounds
         self._reaches = {each: view.reach(each) for each in (MINUTES, TENS)}
         self._kept = 0
+        self._values: tuple[str, ...] = VALUES
 
-    def read(self, series: Ids, times: QueryTimes) -> SampleRows | None:
+    def read(self, series: Ids, times: QueryTimes, columns: Collection[str]) -> SampleRows | None:
         """Return the samples of series at the steps of a query; None if there are none.
+
+        Only what the ``columns`` of metrics say is read. What was observed is, too: how long it is known
+        within ten minutes tells what was expected of them.
 
         A query with steps of ten minutes or more is answered from rows of ten minutes, and so is what is
         older than the rows of steps.
@@ -46,6 +53,7 @@ class SampleReader:
         QueryError
             When it takes too long, or needs too much.
         """
+        self._values = tuple(name for name in VALUES if name in {"observed", *columns})
         newest, tens = self._view.end, self._reaches[TENS]
         if newest is None and tens is not None:  # its steps are too old to be kept
             newest = tens.end
@@ -105,7 +113,8 @@ class SampleReader:
             self._bounds.allow_rows(self._kept)
             return needed
 
-        return merged(self._view.each(resolution, first, end, series, use, most=PART_ROWS))
+        how = RowReading(PART_ROWS, self._values)
+        return merged(self._view.each(resolution, first, end, series, use, how=how))
 
     def _coarser(self, rows: HistoryRows) -> HistoryRows:
         latencies = self._index.ids[self._index.is_latency(np.arange(len(self._index.ids)))]

@@ -66,6 +66,11 @@ class Selection:
             mask &= index.is_expected(np.arange(len(mask)))
         self.series: Ids = np.sort(index.ids[mask])
 
+    @property
+    def columns(self) -> list[str]:
+        """The columns of rows that it needs."""
+        return [metric.column for metric in self._metrics]
+
     def table(self, samples: SampleRows | None) -> SampleTable:
         """Return what is selected of samples, which may have other series, too."""
         tables = [] if samples is None else list(self._tables(samples))

@@ -13,7 +13,7 @@ from detectors.judge.correction import CORRECTED_SECONDS
 from streams.store.history_files import NAMES_FILE, HistoryFile, HistoryFolder
 from streams.store.history_rows import HistoryRows, merged
 from streams.store.parquet_rows import read_names
-from streams.store.row_files import RowFile
+from streams.store.row_files import EVERYTHING, RowFile, RowReading
 from streams.store.series_names import SeriesKey, SeriesNames
 
 READERS: Final = 4
@@ -90,16 +90,16 @@ class HistoryReader:
         series: NDArray[np.int64] | None,
         use: Callable[[HistoryRows], _T],
         *,
-        most: int | None = None,
+        how: RowReading = EVERYTHING,
     ) -> list[_T]:
         """Return what ``use`` makes of the rows of each file, in threads; ``rows`` adds them up.
 
-        ``most`` bounds what is decoded of a file at a time, about, in rows: it is used in several parts.
+        What is decoded in several parts is used in several parts.
         """
         for _ in range(MERGED_MEANWHILE):
             with contextlib.suppress(FileNotFoundError):
-                return self._each(resolution, (first, end), series, use, most)
-        return self._each(resolution, (first, end), series, use, most)
+                return self._each(resolution, (first, end), series, use, how)
+        return self._each(resolution, (first, end), series, use, how)
 
     def _each(
         self,
@@ -107,7 +107,7 @@ class HistoryReader:
         span: tuple[int, int],
         series: NDArray[np.int64] | None,
         use: Callable[[HistoryRows], _T],
-        most: int | None,
+        how: RowReading,
     ) -> list[_T]:
         first, end = span
         files = [
@@ -121,20 +121,20 @@ class HistoryReader:
 
         def used(file: HistoryFile, whole: bool) -> list[_T]:
             return [
-                use(rows if whole else rows.between(first, end)) for rows in self._parts(file, series, most)
+                use(rows if whole else rows.between(first, end)) for rows in self._parts(file, series, how)
             ]
 
         with ThreadPoolExecutor(min(self._readers, len(files))) as readers:
             return list(itertools.chain.from_iterable(readers.map(used, files, inside)))
 
     def _parts(
-        self, file: HistoryFile, series: NDArray[np.int64] | None, most: int | None
+        self, file: HistoryFile, series: NDArray[np.int64] | None, how: RowReading
     ) -> Iterator[HistoryRows]:
-        opened = RowFile(self._folder, file)
+        opened = RowFile(self._folder, file, how.values)
         try:
             if series is None:
                 yield opened.between(0, _ALL)
             else:
-                yield from opened.parts(series, most)
+                yield from opened.parts(series, how.most)
         finally:
             opened.close()

@@ -38,6 +38,8 @@ class HistoryRows:
 
 COLUMNS: Final = ("series", "start", "seconds", "observed", "expected", "lower", "upper", "verdict")
 AMOUNTS: Final = ("observed", "expected", "lower", "upper")
+VALUES: Final = COLUMNS[3:]
+"""What rows say of their series at their time."""
 
 
 def nothing() -> HistoryRows:

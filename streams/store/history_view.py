@@ -10,6 +10,7 @@ from streams.detect.step_record import StepRecord, decode_step
 from streams.store.history_files import MINUTES, HistoryFolder
 from streams.store.history_reader import READERS, HistoryReach, HistoryReader
 from streams.store.history_rows import HistoryRows, merged, nothing
+from streams.store.row_files import EVERYTHING, RowReading
 from streams.store.series_names import SeriesKey, SeriesNames
 from streams.store.step_rows import StepRows
 
@@ -125,13 +126,10 @@ class HistoryView:
         series: NDArray[np.int64],
         use: Callable[[HistoryRows], _T],
         *,
-        most: int | None = None,
+        how: RowReading = EVERYTHING,
     ) -> list[_T]:
-        """Return what ``use`` makes of parts of the same rows, each sorted; amounts in several add up.
-
-        ``most`` is as for ``HistoryReader.each``.
-        """
-        found = self._reader.each(resolution, first, end, series, use, most=most)
+        """Return what ``use`` makes of parts of the same rows, each sorted; amounts in several add up."""
+        found = self._reader.each(resolution, first, end, series, use, how=how)
         if resolution != MINUTES or not len(self._tail):
             return found
         tail = self._tail.between(first, end)

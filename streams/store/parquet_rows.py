@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from detectors.model.scope import Scope
 from streams.detect.step_record import VERDICTS
@@ -117,15 +118,13 @@ def _table(rows: HistoryRows) -> pa.Table:
 
 
 def rows_in(table: pa.Table) -> HistoryRows:
-    """Return the rows of a table with the columns of ``ROWS``, in its order."""
+    """Return the rows of a table with the columns of ``ROWS``, in its order; values may be missing."""
+    there = set(table.column_names)
+    unknown = np.broadcast_to(np.float32(np.nan), table.num_rows)
     observed, expected, lower, upper = (
-        table.column(name).to_numpy().astype(np.float32, copy=False) for name in AMOUNTS
+        table.column(name).to_numpy().astype(np.float32, copy=False) if name in there else unknown
+        for name in AMOUNTS
     )
-    verdicts = table.column("verdict").unify_dictionaries().combine_chunks()
-    if isinstance(verdicts, pa.ChunkedArray):
-        verdicts = verdicts.chunk(0)
-    places = [VERDICTS.index(text) if text in VERDICTS else 0 for text in verdicts.dictionary.to_pylist()]
-    verdict = np.array([*places, 0], np.uint8)[verdicts.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
     return HistoryRows(
         table.column("series").to_numpy(),
         table.column("start").cast(pa.int64()).to_numpy() // 1000,
@@ -134,8 +133,18 @@ def rows_in(table: pa.Table) -> HistoryRows:
         expected,
         lower,
         upper,
-        verdict,
+        _verdict_codes(table) if "verdict" in there else np.zeros(table.num_rows, np.uint8),
     )
+
+
+def _verdict_codes(table: pa.Table) -> NDArray[np.uint8]:
+    verdicts = table.column("verdict").unify_dictionaries().combine_chunks()
+    if isinstance(verdicts, pa.ChunkedArray):
+        verdicts = verdicts.chunk(0)
+    places = [VERDICTS.index(text) if text in VERDICTS else 0 for text in verdicts.dictionary.to_pylist()]
+    codes = np.array([*places, 0], np.uint8)
+    found: NDArray[np.uint8] = codes[verdicts.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+    return found
 
 
 def write_names(names: SeriesNames, into: Any) -> None:

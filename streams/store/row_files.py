@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from streams.store.history_files import HistoryFile, HistoryFolder
-from streams.store.history_rows import HistoryRows, merged, nothing
+from streams.store.history_rows import COLUMNS, VALUES, HistoryRows, merged, nothing
 from streams.store.parquet_rows import GROUP_ROWS, RowWriter, rows_in
 
 MOST_ROWS: Final = 4_000_000
@@ -25,8 +25,25 @@ class DamagedFileError(OSError):
     """A file holds something else than it should; the line names it."""
 
 
+class RowReading(NamedTuple):
+    """How rows are read."""
+
+    most: int | None = None  # rows that are decoded of a file at a time, about; all at once without
+    values: tuple[str, ...] = VALUES  # columns of values that are needed; the others are unknown
+
+
+EVERYTHING: Final = RowReading()
+
+
 class RowFile:
     """One file of rows, open for reading.
+
+    Parameters
+    ----------
+    folder, file
+        Which.
+    values
+        As for ``RowReading``.
 
     Raises
     ------
@@ -36,8 +53,9 @@ class RowFile:
         When it is damaged.
     """
 
-    def __init__(self, folder: HistoryFolder, file: HistoryFile) -> None:
+    def __init__(self, folder: HistoryFolder, file: HistoryFile, values: tuple[str, ...] = VALUES) -> None:
         self._path = file.path
+        self._columns = [*COLUMNS[: -len(VALUES)], *values]
         opened = folder.open(file.path)
         with self._intact():
             self._file = pq.ParquetFile(opened)
@@ -78,7 +96,9 @@ class RowFile:
         if not len(groups):
             return nothing()
         with self._intact():
-            return rows_in(self._file.read_row_groups(groups.tolist(), use_threads=False))
+            return rows_in(
+                self._file.read_row_groups(groups.tolist(), columns=self._columns, use_threads=False)
+            )
 
     @contextlib.contextmanager
     def _intact(self) -> Iterator[None]:

@@ -14,7 +14,7 @@ from streams.store.history_files import MINUTES, NAMES_FILE, TENS, HistoryFile, 
 from streams.store.history_keeper import DAY, WEEK, HistoryKeeper
 from streams.store.history_reader import HistoryReader
 from streams.store.history_rows import HistoryRows, merged
-from streams.store.row_files import RowFile
+from streams.store.row_files import RowFile, RowReading
 from streams.store.segments import HOUR, Segment, Segments
 from tests.streams.store.backend import START, Backend, requests
 from tests.streams.store.rows import plain
@@ -197,6 +197,14 @@ def test_a_series_of_five_weeks_is_read_from_the_groups_that_hold_it(
     assert len(rows) == 24 * 60
     assert sum(read) <= 2
     every = reader.series(lambda _: True)
-    parts = reader.each(MINUTES, START, START + DAY, every, lambda part: part, most=1)
+    parts = reader.each(MINUTES, START, START + DAY, every, lambda part: part, how=RowReading(most=1))
     assert len(parts) > 10
-    assert plain(merged(parts)) == plain(reader.rows(MINUTES, START, START + DAY, every))
+    whole = reader.rows(MINUTES, START, START + DAY, every)
+    assert plain(merged(parts)) == plain(whole)
+    some = RowReading(values=("observed", "upper"))
+    [few] = reader.each(MINUTES, START, START + DAY, every, lambda part: part, how=some)
+    for name in ("series", "start", "seconds", *some.values):
+        np.testing.assert_array_equal(getattr(few, name), getattr(whole, name))
+    assert not np.isnan(whole.expected).all()
+    assert np.isnan([few.expected, few.lower]).all()
+    assert not few.verdict.any()
