@@ -64,6 +64,8 @@ def test_everything_optional_is_in_one_extra_that_a_command_can_name_and_in_the_
     ]
     assert sorted(set(EXTRAS.values())) == sorted(set(extras) - {"all"})
     needed = {re.split("[<>=]", each)[0] for each in project["dependencies"]}
+    page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^\| `(\w+)` \| .* MB", page, re.MULTILINE)) == sorted(extras)
     for name, packages in extras.items():
         assert name == "all" or not {re.split("[<>=]", each)[0] for each in packages} & needed
 
