@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from tests.alerting.browser import chromium
 from tests.alerting.report_given import full_report, hostile_report, month_report
+from tests.alerting.used_pages import UsedPage
 
 WIDTHS = (360, 768, 1280, 2560)
 
@@ -38,22 +39,25 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     return made
 
 
-class Opened:
-    """A page that writes down what it asked for and what went wrong in it."""
-
-    def __init__(self, page: Page, file: Path) -> None:
-        self.page = page
-        self.wrong: list[str] = []
-        self.asked: list[str] = []
-        page.on("console", lambda message: self.wrong.append(message.text))
-        page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        page.on("request", lambda request: self.asked.append(request.url))
-        page.goto(file.as_uri())
+_OPEN: list[UsedPage] = []
 
 
-def opened(browser: Browser, file: Path, *, width: int = 1280, **context: Any) -> Opened:
-    made = browser.new_context(viewport={"width": width, "height": 900}, **context)
-    return Opened(made.new_page(), file)
+@pytest.fixture(autouse=True)
+def _pages_are_left() -> Iterator[None]:
+    yield
+    left()
+
+
+def left() -> None:
+    while _OPEN:
+        _OPEN.pop().leave()
+
+
+def opened(browser: Browser, file: Path, *, width: int = 1280, **context: Any) -> UsedPage:
+    shown = UsedPage(browser, (width, 900), **context)
+    _OPEN.append(shown)
+    shown.page.goto(file.as_uri())
+    return shown
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -68,7 +72,7 @@ def test_it_fits_every_screen_asks_nobody_for_anything_and_nothing_goes_wrong(
         assert shown.page.evaluate(f"{root}.scrollWidth - {root}.clientWidth") == 0
         assert shown.wrong == []
         assert {url.split(":")[0] for url in shown.asked} <= {"file", "data"}
-        shown.page.context.close()
+        left()
 
 
 @pytest.mark.parametrize("look", ["light", "dark"])
@@ -79,7 +83,7 @@ def test_all_text_stands_out_from_what_is_behind_it(browser: Browser, files: Fil
         found = shown.page.evaluate(CONTRASTS)
         assert len(found) > 300
         assert [each for each in found if each["contrast"] < 4.5] == []
-        shown.page.context.close()
+        left()
 
 
 def test_dark_and_light_follow_the_system(browser: Browser, files: Files) -> None:
@@ -92,7 +96,7 @@ def test_dark_and_light_follow_the_system(browser: Browser, files: Files) -> Non
                 ".map((each) => getComputedStyle(each).backgroundColor)"
             )
         )
-        shown.page.context.close()
+        left()
     assert all(light != dark for light, dark in zip(*backgrounds, strict=True))
 
 

@@ -2,13 +2,15 @@
 
 from typing import Any, Self
 
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, expect
+
+from tests.alerting.used_pages import UsedPage
 
 expect.set_options(timeout=60_000)  # a busy machine is slow at times
 
 
-class Shown:
-    """A page that writes down what it asked for and what went wrong in it."""
+class Shown(UsedPage):
+    """A page of the board, waited for until there is something on it."""
 
     def __init__(
         self,
@@ -20,16 +22,8 @@ class Shown:
         clock: bool = False,
         **context: Any,
     ) -> None:
-        width, height = size
-        made = browser.new_context(
-            viewport={"width": width, "height": height}, reduced_motion="reduce", **context
-        )
-        self.page: Page = made.new_page()
-        self.wrong: list[str] = []
-        self.asked: list[str] = []
-        self.page.on("console", lambda message: self.wrong.append(message.text))
-        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.on("request", lambda request: self.asked.append(request.url))
+        super().__init__(browser, size, reduced_motion="reduce", **context)
+        self._altered = clock or init is not None  # for as long as the page lives
         if init is not None:
             self.page.add_init_script(init)
         if clock:
@@ -40,8 +34,11 @@ class Shown:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.page.context.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None or self._altered:
+            self.close()
+        else:
+            self.leave()
 
     def tile(self, name: str) -> Locator:
         """Return a tile by its name."""
