@@ -8,12 +8,15 @@ from alerting.incidents.incident_examples import IncidentExample
 from alerting.incidents.preceding import PrecedingChange
 from alerting.incidents.severity import Reached, Severity, reached, severity
 from detectors.model.finding import Finding, Verdict
-from detectors.model.scope import CLIENT, TENANT
+from detectors.model.scope import CLIENT, FUNCTION, ROUTE, TABLE, TENANT
 from detectors.model.shares import of_whole
 
 State = Literal["open", "worsening", "easing", "resolved", "withdrawn"]
 Sent = Literal["page", "digest", "none"]
 WITHDRAWN: Final = "late data showed no deviation"
+
+_BILLED: Final = (ROUTE, FUNCTION, TABLE)
+"""Kinds of scope that cost what is billed there; all others have the whole cost of their requests."""
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +60,22 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
         return reached([self.primary, *self.members])
 
     @property
+    def costs(self) -> float | None:
+        """US dollars an hour that it costs more than expected while it goes on; None if unknown.
+
+        Routes, functions and tables are billed apart: those that deviate add up, that of the primary as it
+        says, the others in their newest findings. All other scopes have the whole cost of their requests.
+        """
+        if self.primary.scope is None or self.primary.scope.kind not in _BILLED:
+            return self.primary.costs
+        known = {
+            one.scope: one.costs
+            for one in (*sorted(self.members, key=lambda member: member.seen), self.primary)
+            if one.costs is not None and one.scope is not None and one.scope.kind in _BILLED
+        }
+        return sum(known.values()) if known else None
+
+    @property
     def primary_span(self) -> tuple[int, int | None]:
         """Start and end of the primary's own series, over all its findings; no end while it is open.
 
@@ -80,6 +99,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
             "alerted": self.alerted,
             "end": self.end,
             **written,
+            **({} if self.costs is None else {"costs": round(self.costs, 4)}),
             "causes": [cause.to_json() for cause in self.primary.causes],
             "members": [_member(member) for member in self.members],
             "sentence": self.primary.sentence,

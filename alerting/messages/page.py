@@ -169,8 +169,8 @@ def _figures(incident: Incident, zone: ZoneInfo, words: Phrases) -> list[str]:
         most = incident.peak if over else primary.observed
         headroom = labels.headroom_then if over else labels.headroom  # what is left now no longer matters
         shown.append(labelled(headroom, words.figures.headroom(most, primary)))
-    if primary.costs is not None and not over and abs(primary.costs) >= LEAST_MONEY:
-        shown.append(labelled(labels.costs, words.figures.costs(primary.costs)))
+    if (costs := incident.costs) is not None and not over and abs(costs) >= LEAST_MONEY:
+        shown.append(labelled(labels.costs, words.figures.costs(costs)))
     shown.append(labelled(labels.data, words.figures.completeness(primary.completeness)))
     return shown
 
