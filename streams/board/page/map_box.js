@@ -2,7 +2,7 @@
 import { scopeAddress } from "./address.js";
 import { Inner } from "./inner.js";
 import { level, Mark, Shape } from "./level.js";
-import { many, short } from "./map_figures.js";
+import { many, priced, short } from "./map_figures.js";
 import { lineOf, middleOf } from "./map_layout.js";
 import { html } from "./view.js";
 
@@ -21,7 +21,7 @@ export const Box = ({ box, found, figures, words, go, near, open, figuresMost })
   const at = {
     class: `node ${box.kind} ${level(box)}${found ? " found" : ""}${box.folds ? " folds" : ""}`,
     style: { left: rem(x), top: rem(y), width: rem(width), height: rem(height) },
-    title: box.name,
+    title: [box.name, priced(box, figures)].filter(Boolean).join(" · "),
     "data-node": box.id,
     onMouseEnter: () => near(box.id),
     onMouseLeave: () => near(null),

@@ -13,6 +13,9 @@ export const short = (of, figures, words) => {
   ].filter(Boolean);
 };
 
+// What it costs an hour, from a cent on: less is too little to show where there is little room.
+export const priced = ({ cost }, figures) => (cost * figures.times("cost") >= 0.01 ? figures.quantity(cost, "cost") : null);
+
 // What a group is of: two builds of a client, or one in three accounts; twelve functions.
 export const many = ({ kind, count, builds, accounts }, words) =>
   kind === "client" && builds < 2 && accounts > 1 ? words.accounts(accounts) : words.map.count(kind, kind === "client" ? builds : count);
@@ -30,5 +33,6 @@ export const whole = (of, figures, words) => {
     of.wcu != null && [words.measure.wcu[0], figures.quantity(of.wcu, "wcu")],
     of.latency != null && [words.measure.latency[0], figures.value(of.latency, "ms")],
     of.share != null && [words.map.limit, figures.percent(of.share)],
+    of.cost != null && [words.measure.cost[0], figures.quantity(of.cost, "cost")],
   ].filter(Boolean);
 };

@@ -4,7 +4,7 @@ import { level } from "./level.js";
 export const KINDS = ["client", "route", "function", "table"];
 export const FOLDS = ["none", "service", "account"];
 
-const AMOUNTS = ["requests", "failed", "user_errors", "throttles", "rcu", "wcu"];
+const AMOUNTS = ["requests", "failed", "user_errors", "throttles", "rcu", "wcu", "cost"];
 const VERDICTS = ["fatal", "absence", "limit", "spike", "drop", "shift", "growth"];
 const THRESHOLDS = ["critical", "warning"];
 const FOLD_FROM = 60; // nodes, from where on services are folded by themselves

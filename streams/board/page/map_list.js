@@ -2,7 +2,7 @@
 import { scopeAddress } from "./address.js";
 import { Inner } from "./inner.js";
 import { level, Mark } from "./level.js";
-import { short } from "./map_figures.js";
+import { priced, short } from "./map_figures.js";
 import { KINDS, unwell } from "./map_graph.js";
 import { html } from "./view.js";
 
@@ -29,7 +29,7 @@ export const MapList = ({ nodes, edges, figures, words, go }) => {
             (node) => html`<li key=${node.key} class=${level(node)}>
               <span class="what"><${Name} ...${{ node, go }} /> <small><bdi>${node.accountName}</bdi></small></span>
               <${Mark} of=${node} words=${words} />
-              <span class="figures">${short(node, figures, words).join(" · ")}</span>
+              <span class="figures">${[...short(node, figures, words), priced(node, figures)].filter(Boolean).join(" · ")}</span>
               ${calls.has(node.place) &&
               html`<span class="calls"><span class="aside">${words.map.calls}</span>
                 ${calls.get(node.place).sort(worstFirst).map(

@@ -113,6 +113,7 @@ def _amounts(kind: str, sums: Floats) -> MapAmounts:
         throttles=_amount(sums, Measure.THROTTLES),
         rcu=_amount(sums, Measure.RCU) if table else None,
         wcu=_amount(sums, Measure.WCU) if table else None,
+        cost=_amount(sums, Measure.COST),
     )
 
 

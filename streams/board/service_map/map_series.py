@@ -17,6 +17,7 @@ MEASURES: Final = (
     Measure.THROTTLES,
     Measure.RCU,
     Measure.WCU,
+    Measure.COST,
     Measure.LATENCY,
 )
 """The columns of amounts."""

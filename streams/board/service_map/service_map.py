@@ -19,7 +19,8 @@ class MapAmounts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Amounts a second. ``failed`` are requests with a backend or a fatal error.
 
     A table has calls for ``requests``, units for ``rcu`` and ``wcu``, and no errors; what a kind does not
-    have is None.
+    have is None. ``cost`` is in US dollars: of a route, a function, a table and the calls into them what is
+    billed there, of a client and a service all of it.
     """
 
     requests: float = 0.0
@@ -28,6 +29,7 @@ class MapAmounts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     throttles: float | None = None
     rcu: float | None = None
     wcu: float | None = None
+    cost: float | None = None
 
 
 class MapNode(MapAmounts, frozen=True, kw_only=True, omit_defaults=True):

@@ -26,6 +26,7 @@ _CALLS: Final = (
 )
 _CLIENTS: Final = (("ios", "3.2.1", 0.6), ("ios", "3.2.0", 0.4), ("android", "3.2.0", 1.0), ("web", "", 1.0))
 _CLIENT_OF: Final = (0, 0, 1, 2)
+_COST: Final = 2e-6  # US dollars a request
 _REGIONS: Final = {PROD: "eu-west-1", SHOP: "eu-west-1", DATA: "europe-west1"}
 
 
@@ -66,7 +67,7 @@ class MapGiven:
             of = self._nodes[scope]
             service = of.pop("service", None)
             failed = None if scope.kind == "table" else of["requests"] / 1000
-            fields: dict[str, Any] = {"failed": failed} | of
+            fields: dict[str, Any] = {"failed": failed, "cost": of["requests"] * _COST} | of
             nodes.append(
                 MapNode(
                     kind=kinds[scope.kind],
@@ -85,6 +86,7 @@ class MapGiven:
                 requests=requests,
                 failed=None if target.kind == "table" else requests / 1000,
                 wcu=requests * 1.5 if target.kind == "table" else None,
+                cost=requests * _COST,
             )
             for (source, target), requests in sorted(self._calls.items())
         ]

@@ -115,6 +115,9 @@ def test_nodes_have_the_figures_of_the_engine(daemon: Daemon, shown: ServiceMap)
     assert put.failed == failed
     items = node(shown, "table", "items")
     assert items.wcu == pytest.approx(daemon.judged(ITEMS, Measure.WCU), rel=1e-6)
+    assert items.cost == pytest.approx(daemon.judged(ITEMS, Measure.COST), rel=1e-6)
+    assert put.cost == pytest.approx(daemon.judged(PUT, Measure.COST), rel=1e-6)
+    assert put.cost, "AWS bills its invocations"
     assert (items.failed, items.user_errors) == (None, None), "nobody counts errors of a table"
     assert items.requests == daemon.judged(ITEMS, Measure.REQUESTS)
     judgement, series = daemon.backend.judgements[-1]
@@ -147,6 +150,7 @@ def test_edges_have_what_was_counted_from_the_nearest_caller(shown: ServiceMap) 
     assert {pair: round(one.failed * 300) for pair, one in found.items() if one.failed} == +failed
     units = sum(table["wcu"] for event in events if event["function"] == "put-0" for table in event["tables"])
     assert edge(shown, "put-0", "items").wcu == pytest.approx(units / 300, rel=1e-6)
+    assert edge(shown, "put-0", "items").cost == pytest.approx(units / 300 * 6.25e-7, rel=1e-4)
 
 
 def test_what_belongs_to_one_service_says_so(shown: ServiceMap) -> None:

@@ -82,6 +82,7 @@ def test_a_map_reads_from_clients_to_tables_and_says_what_is_wrong(browser: Brow
         expect(items).to_have_class(re.compile("critical"))
         expect(items).to_contain_text("270/s")
         expect(items).to_contain_text("5.2/s throttled")
+        expect(items).to_have_attribute("title", "items · 1.9 USD/h")
         expect(items.locator(".mark")).to_have_text(re.compile("spike", re.IGNORECASE))
         expect(items).to_have_attribute("href", re.compile(r"^/\?scope=table%3Aitems&cloud=aws&account="))
         lefts = [
@@ -110,6 +111,7 @@ def test_a_map_reads_from_clients_to_tables_and_says_what_is_wrong(browser: Brow
         expect(picked).to_contain_text("inventory-put-item → items")
         expect(picked).to_contain_text("91 % of the excess")
         expect(picked).to_contain_text("222 wcu/s")
+        expect(picked).to_contain_text("1.1 USD/h")
         assert "&edge=" in page.url
         page.reload()
         expect(picked).to_contain_text("inventory-put-item → items")
@@ -204,6 +206,7 @@ def test_the_map_moves_and_grows_by_keyboard_and_by_mouse(browser: Browser) -> N
         page.keyboard.press("Enter")
         page.wait_for_url("**/?scope=*")
         assert name is not None
+        name = name.partition(" · ")[0]  # what it costs
         assert name.partition(" ")[0].split("/")[-1] in page.url
         expect(page.get_by_role("heading", level=1)).to_contain_text(name)
         assert shown.wrong == []
@@ -219,6 +222,8 @@ def test_it_reads_as_a_list_fits_every_screen_and_axe_finds_nothing_serious(
             with Shown(browser, url, color_scheme=look, bypass_csp=True) as shown:
                 page = shown.page
                 page.wait_for_selector(".node, .listed li")
+                if path.endswith("as=list"):
+                    expect(page.locator(".listed .figures", has_text="1.9 USD/h").first).to_be_visible()
                 if path.endswith("as=map"):
                     page.locator("button.node").first.click()
                     page.locator(".edge.critical .hit").click(force=True)
@@ -312,6 +317,7 @@ NODES = st.lists(
         requests=AMOUNTS,
         failed=st.none() | AMOUNTS,
         wcu=st.none() | AMOUNTS,
+        cost=st.none() | AMOUNTS,
         verdict=st.sampled_from([None, None, "growth", "spike"]),
     ),
     min_size=1,
@@ -353,7 +359,7 @@ def test_the_sums_of_a_group_are_those_of_its_members(
     made = folding(asked)
     box_of = {key: box["id"] for box in made["boxes"] for key in box["keys"]}
     assert sum(len(box["keys"]) for box in made["boxes"]) == len(nodes)
-    for name in ("requests", "failed", "wcu"):
+    for name in ("requests", "failed", "wcu", "cost"):
         assert sum(box[name] or 0 for box in made["boxes"]) == sum(getattr(one, name) or 0 for one in nodes)
     keys = [
         "\x1f".join((one.kind, one.cloud, one.account, "", str((one.scope or {})["name"]), str(at)))
