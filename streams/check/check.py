@@ -12,6 +12,7 @@ from streams.check.history import check_history
 from streams.check.kafka import check_kafka
 from streams.check.limits import check_limits
 from streams.check.mappings import check_mappings
+from streams.check.prices import check_prices
 from streams.check.result import CheckResult
 from streams.check.sinks import check_sinks
 from streams.check.slack import check_slack
@@ -40,6 +41,7 @@ def check(settings: Settings, roles: Collection[str] = ()) -> Iterator[CheckResu
     yield from check_mappings(settings)
     yield from asyncio.run(_all(check_sources(settings.sources)))
     yield from check_limits(settings, time.time())
+    yield from check_prices(settings, time.time())
     yield from check_history(settings)
     yield from asyncio.run(_all(check_slack(settings)))
     yield from asyncio.run(_all(check_buttons(settings)))
