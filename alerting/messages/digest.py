@@ -35,6 +35,8 @@ from detectors.watch.maturity import merged
 from detectors.watch.standings import VALUES, Use
 
 ROWS: Final = 20
+LEAST_MONEY: Final = 0.01
+"""US dollars a day; functions and tables that cost less are not named."""
 LINES: Final = 10
 RANKED: Final = 5  # lines of a ranking
 BESIDE: Final = 5  # series named that grow with another one
@@ -116,6 +118,7 @@ def costs(day: Day) -> list[Block]:
     most = [
         words.digest.cost(use, f"*{_scope_name(use.scope, words, of_many=many)}*")
         for use in standings.costliest[:RANKED]
+        if use.day >= LEAST_MONEY
     ]
     return [
         *listing(labels.digest_costs, accounts[:LINES], _no_count),

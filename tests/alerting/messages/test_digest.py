@@ -139,6 +139,7 @@ COSTS = Standings(
     costliest=[
         Use(scope("function", "put"), Measure.COST, 20.5, 1.2),
         Use(TABLE, Measure.COST, 0.0312, None),
+        Use(scope("function", "get"), Measure.COST, 0.0042, None),
     ],
 )
 
@@ -149,6 +150,7 @@ def test_the_digest_says_what_an_account_costs_and_what_costs_most() -> None:
     assert "*123456789012*: 41.20 USD (+11 %) · 30 days: 1,120 USD (+8 %)" in shown
     assert "*function put*: 20.50 USD (17×)" in shown
     assert "*table items*: 0.03 USD" in shown
+    assert "function get" not in shown, "it costs less than a cent a day"
 
 
 def test_the_digest_says_so_in_japanese() -> None:
