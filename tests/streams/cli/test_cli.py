@@ -12,21 +12,16 @@ from pathlib import Path
 import pytest
 
 from streams.process.tokens import hash_of
+from tests.streams.cli import forked
 
 UNERI = Path(sys.executable).with_name("uneri")
 
 
-def uneri(*arguments: object, **environment: str) -> tuple[int, list[str]]:
-    done = subprocess.run(
-        [UNERI, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env={**os.environ, **environment},
-    )
-    assert "Traceback" not in done.stderr
-    return done.returncode, done.stderr.splitlines()
+def uneri(*arguments: object) -> tuple[int, list[str]]:
+    done = forked.uneri(*arguments)
+    said = done.stderr.decode()
+    assert "Traceback" not in said
+    return done.returncode, said.splitlines()
 
 
 @pytest.fixture

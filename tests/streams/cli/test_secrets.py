@@ -1,8 +1,6 @@
 """A secret that cannot be used ends a command with one line that names its variable, and is never shown."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,8 +11,8 @@ from streams.kafka.connections.connection import connection_options
 from streams.notify.http_receivers import key_of
 from streams.notify.slack_secrets import slack_secrets
 from streams.process.tokens import AccessScope, hash_of, load_tokens, new_token, own_authorization
+from tests.streams.cli import forked
 
-UNERI = Path(sys.executable).with_name("uneri")
 NOWHERE = "http://127.0.0.1:1"
 BAD = ["canary\nx", "canary x", "canary\u00e9", "canary\x1b[2J", "canary\udc80"]
 KAFKA = """
@@ -32,16 +30,8 @@ def run(folder: Path, *arguments: str, **secrets: str) -> tuple[int, str]:
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("SLACK_", "UNERI_TOKEN"))
     }
-    done = subprocess.run(
-        [UNERI, *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env=kept | secrets,
-    )
-    return done.returncode, done.stdout + done.stderr
+    done = forked.uneri(*arguments, cwd=folder, env=kept | secrets)
+    return done.returncode, (done.stdout + done.stderr).decode()
 
 
 def assert_one_line(found: tuple[int, str], variable: str) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,8 +16,8 @@ from streams.check.slack import check_slack
 from streams.cli.send_test import deliver_examples
 from tests.alerting.desk import FakeClock
 from tests.alerting.slack_standin import TOKEN, SlackStandin
+from tests.streams.cli import forked
 
-UNERI = Path(sys.executable).with_name("uneri")
 NAMES = {example.name for example in made.examples()}
 STATES = {"worsening", "easing", "acknowledged", "snoozed", "resolved", "reopened", "withdrawn", "flood"}
 
@@ -142,16 +141,11 @@ async def test_what_slack_answers_is_said_in_plain_words_and_no_redirect_is_foll
 
 def run(*arguments: str, token: str = "") -> "subprocess.CompletedProcess[str]":
     given = {name: value for name, value in os.environ.items() if not name.startswith("SLACK_")}
-    done = subprocess.run(
-        [UNERI, "send-test", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env=given | ({"SLACK_BOT_TOKEN": token} if token else {}),
-    )
-    assert "Traceback" not in done.stderr
-    return done
+    env = given | ({"SLACK_BOT_TOKEN": token} if token else {})
+    done = forked.uneri("send-test", *arguments, env=env)
+    said = subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+    assert "Traceback" not in said.stderr
+    return said
 
 
 def test_without_slack_every_message_is_shown_here() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.streams.cli import forked
 from tests.streams.registry.standin import RegistryStandin
 from tests.streams.registry.test_registry import REQUEST, framed
 
@@ -25,9 +26,7 @@ sources:
 
 
 def try_(*arguments: object, given: bytes = b"") -> tuple[int, str, str]:
-    done = subprocess.run(
-        [*UNERI, "try", *map(str, arguments)], input=given, capture_output=True, timeout=60, check=False
-    )
+    done = forked.uneri("try", *arguments, given=given)
     assert b"Traceback" not in done.stderr
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 

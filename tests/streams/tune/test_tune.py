@@ -1,7 +1,6 @@
 """``uneri tune`` on simulated incidents: better in validation, and reproducible."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from streams.tune.record_history import load_recording, record
 from streams.tune.recording import fingerprint
 from streams.tune.result import write_tuned
 from streams.tune.trial import TrialSetup, searched
+from tests.streams.cli import forked
 from tests.streams.tune.given_history import LIVELY, Given, judged_by
 
 
@@ -47,8 +47,10 @@ def test_growth_is_searched_by_a_label_that_spans_the_split(short: Given) -> Non
 
 
 def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).with_name("uneri")), "tune", *map(str, arguments), "--out", "out"]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300, check=False)
+    ended = forked.uneri("tune", *arguments, "--out", "out", cwd=cwd)
+    return subprocess.CompletedProcess(
+        ended.args, ended.returncode, ended.stdout.decode(), ended.stderr.decode()
+    )
 
 
 @pytest.fixture(scope="module")
