@@ -2,9 +2,9 @@
 
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -12,6 +12,7 @@ from aiohttp import web
 
 from streams.process.request_body import BodyError, read_small
 from streams.query import prometheus_json
+from streams.query.asker import while_asked
 from streams.query.metrics_told import METRICS
 from streams.query.promql import matchers_of
 from streams.query.query_desk import SECONDS, QueryDesk
@@ -144,13 +145,13 @@ def _conditions(asked: _Asked) -> Conditions:
 
 
 def _answering(
-    answer: Callable[[web.Request, _Asked], Awaitable[bytes]],
+    answer: Callable[[web.Request, _Asked], Coroutine[Any, Any, bytes]],
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     """Return what handles a request, whose errors are Prometheus', too."""
 
     async def handle(request: web.Request) -> web.Response:
         try:
-            return _json(await answer(request, await _asked(request)))
+            return _json(await while_asked(request, answer(request, await _asked(request))))
         except QueryError as error:
             return _refused(error.trouble, str(error), STATUS[error.trouble])
         except BodyError as error:

@@ -1,5 +1,7 @@
 """The API as programs reach it: parameters, forms, refusals, tokens."""
 
+import asyncio
+import threading
 from typing import Any
 
 import aiohttp
@@ -8,7 +10,9 @@ import pytest
 from config.settings import TokensSettings
 from streams.process.access import Access
 from streams.process.tokens import load_tokens
+from streams.query.query_bounds import QueryBounds
 from streams.query.query_desk import QueryDesk
+from streams.store.history_queries import HistoryPatience
 from tests.streams.query.judged_hours import END, STEP, JudgedHours, served
 
 NEWEST = END - STEP
@@ -221,6 +225,34 @@ async def test_whoever_is_not_let_in_reads_why_as_prometheus_would_say_it(
         assert said in found["error"]
         assert ("WWW-Authenticate" in answer.headers) == (answer.status == 401)
         assert ("Allow" in answer.headers) == (answer.status == 405)
+
+
+async def test_who_leaves_gives_up_the_turn_and_the_place_in_the_queue(judged: JudgedHours) -> None:
+    go_on = threading.Event()
+
+    def clock() -> float:
+        go_on.wait(60)
+        return 0.0
+
+    desk = judged.desk(bounds=QueryBounds(clock=clock), patience=HistoryPatience(at_once=1, waiting=1))
+    async with served(desk) as url:
+        host, port = url.removeprefix("http://").split(":")
+        leaving = []
+        async with asyncio.timeout(60):
+            for count in (1, 2):
+                _, sending = await asyncio.open_connection(host, int(port))
+                sending.write(f"GET /api/v1/query?query=x HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+                leaving.append(sending)
+                while desk._queries._asked < count:
+                    await asyncio.sleep(0.01)
+            crowded = await got(url, "query", answered=503, query=TABLE)
+            assert crowded["error"].startswith("too many read the history at the same time")
+            for sending in leaving:
+                sending.close()
+            while desk._queries._asked:
+                await asyncio.sleep(0.01)
+            go_on.set()
+            assert (await got(url, "query", query=TABLE, time=NEWEST))["status"] == "success"
 
 
 async def test_without_a_history_the_answer_says_what_to_set() -> None:
