@@ -7,25 +7,35 @@ from pydantic import Field
 
 from streams.assistant.board_client import BoardAnswerError, BoardClient
 from streams.assistant.named_scope import NamedScope
+from streams.assistant.untrusted_text import quoted, shown
 from streams.board.scopes.scope_page import FoundScopes, ScopePage
 
 ScopeArgument = Annotated[
     str,
     Field(
+        min_length=3,
+        max_length=400,
         description="kind:name, such as table:items; kinds are account, service, route, function, table, "
-        "client, tenant. find_names finds names."
+        "client, tenant. find_names finds names.",
     ),
 ]
-PlaceArgument = Annotated[str, Field(description="only needed where several scopes have the name")]
+PlaceArgument = Annotated[
+    str, Field(max_length=300, description="only needed where several scopes have the name")
+]
 RangeArgument = Annotated[
     Literal["4h", "1d", "1w", "5w", "13mo"],
     Field(description="range that ends now; since and until replace it"),
 ]
 SinceArgument = Annotated[
     str,
-    Field(description="its start: as answers have times, or 2026-11-27T09:00 in the daemon's zone"),
+    Field(
+        max_length=40,
+        description="its start: as answers have times, or 2026-11-27T09:00 in the daemon's zone",
+    ),
 ]
-UntilArgument = Annotated[str, Field(description="its end, in the same forms; without it, now")]
+UntilArgument = Annotated[
+    str, Field(max_length=40, description="its end, in the same forms; without it, now")
+]
 
 _CHOICES = 10
 
@@ -76,6 +86,7 @@ async def scope_page(board: BoardClient, asked: AskedPage, points: int | None = 
 def _which(scope: str, found: FoundScopes) -> str:
     named = [NamedScope.of(one.scope) for one in found.scopes[:_CHOICES]]
     places = "; ".join(
-        ", ".join(f"{name} {value}" for name, value in one.query.items() if name != "scope") for one in named
+        ", ".join(f"{name} {quoted(value)}" for name, value in one.query.items() if name != "scope")
+        for one in named
     )
-    return f"several scopes are called {scope}; name one of them by account, region or version: {places}"
+    return f"several scopes are called {shown(scope)}; name one by account, region or version: {places}"

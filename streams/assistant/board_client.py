@@ -11,6 +11,7 @@ import aiohttp
 import msgspec
 
 from streams.assistant.told_times import ToldTimes
+from streams.assistant.tool_remedies import in_tool_words
 from streams.assistant.untrusted_text import shown
 from streams.process.tokens import OWN_VARIABLE, AccessScope
 
@@ -175,7 +176,7 @@ class BoardClient:
         said = found.get("error") if isinstance(found, dict) else None
         if not said or str(said).startswith("there is no such path"):
             raise BoardAnswerError(f"{self.url} answers HTTP {status} and {_NO_BOARD}")
-        raise BoardAnswerError(shown(said))
+        raise BoardAnswerError(in_tool_words(shown(said)))
 
 
 def connections() -> aiohttp.ClientSession:

@@ -31,16 +31,20 @@ READS: Final = ToolAnnotations(
     read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
 )
 
-IncidentName = Annotated[str, Field(description="id of the incident; its first characters suffice")]
+IncidentName = Annotated[
+    str,
+    Field(min_length=1, max_length=100, description="id of the incident; its first characters suffice"),
+]
 _Days = Annotated[Literal["1d", "1w", "5w"], Field(description="range that ends now")]
 _Kind = Annotated[
     Literal["", "account", "service", "route", "function", "table", "client", "tenant"],
     Field(description="kind of what it is about; empty for all"),
 ]
 _About = Annotated[
-    str, Field(description="a part of the name that it is about, such as items; empty for all")
+    str,
+    Field(max_length=300, description="a part of the name that it is about, such as items; empty for all"),
 ]
-_Account = Annotated[str, Field(description="id of an account; empty for all")]
+_Account = Annotated[str, Field(max_length=300, description="id of an account; empty for all")]
 _Most = Annotated[int, Field(ge=1, le=told_incidents.MOST, description="how many to list")]
 
 
@@ -118,7 +122,7 @@ async def who_calls(
     ] = "callers",
     measure: Annotated[
         str,
-        Field(description="wcu, rcu, requests, cost, …; empty for the one that matters most"),
+        Field(max_length=300, description="wcu, rcu, requests, cost, …; empty for the one that matters most"),
     ] = "",
     range: RangeArgument = "4h",  # noqa: A002
     since: SinceArgument = "",
@@ -143,7 +147,12 @@ async def rank_scopes(
         Field(description="what to rank"),
     ],
     measure: Annotated[
-        str, Field(description="cost, wcu, rcu, requests, throttles, errors_backend, latency (p95), busy, …")
+        str,
+        Field(
+            min_length=1,
+            max_length=300,
+            description="cost, wcu, rcu, requests, throttles, errors_backend, latency (p95), busy, …",
+        ),
     ],
     account: _Account = "",
     most: Annotated[int, Field(ge=1, le=told_ranking.MOST, description="how many to list")] = 10,
@@ -158,9 +167,11 @@ async def show_series(
     measure: Annotated[
         str,
         Field(
+            min_length=1,
+            max_length=300,
             description="requests, errors_user, errors_backend, errors_fatal, throttles, rcu, wcu, cost, "
             "latency (p95), latency_code, latency_auth, busy (concurrency), value:KEY, level:NAME; "
-            "show_scope lists those that there are"
+            "show_scope lists those that there are",
         ),
     ],
     range: RangeArgument = "4h",  # noqa: A002
@@ -192,7 +203,9 @@ async def show_scope(
 
 
 async def find_names(
-    like: Annotated[str, Field(description="parts of a name, a kind, a version, an account or a region")],
+    like: Annotated[
+        str, Field(max_length=300, description="parts of a name, a kind, a version, an account or a region")
+    ],
 ) -> Annotated[CallToolResult, FoundNames]:
     """Find services, routes, functions, tables, clients, accounts and tenants by name."""
     return await or_refused(tell_names(ASKING.get(), like))

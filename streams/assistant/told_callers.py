@@ -15,10 +15,12 @@ from streams.assistant.told_figures import (
     amount,
     change_in_words,
     measure_in_words,
+    measures_in_words,
     share_in_words,
     unit_of_data,
 )
 from streams.assistant.tool_answer import ToolData, ToolPart, answered
+from streams.assistant.untrusted_text import shown
 from streams.board.scopes.scope_page import ScopeAmount, ScopeNeighbour, ScopeNeighbours
 
 MOST: Final = 10
@@ -102,7 +104,10 @@ async def tell_callers(
     given = page.callers if direction == "callers" else page.callees
     known = list(dict.fromkeys(each for one in given for each in one.measures))
     if measure and measure not in known and given:
-        raise BoardAnswerError(f"{asked.scope} has no {direction} by {measure}; they have {', '.join(known)}")
+        raise BoardAnswerError(
+            f"{shown(asked.scope)} has no {direction} by {shown(measure)}; "
+            f"they have {measures_in_words(known)}"
+        )
     kinds = [
         _kind(one, measure or one.measures[0], most)
         for one in given

@@ -1,6 +1,6 @@
 """Values with their units, for an assistant; names of measures that events gave are marked as theirs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from alerting.words import numbers
@@ -28,6 +28,18 @@ def measure_in_words(measure: str, kind: str = "") -> str:
         return quoted(measure.partition(":")[2].partition("[")[0])
     known = _NAMED.get(measure)
     return quoted(measure) if known is None else figures.measure(known, _TABLE if kind == TABLE else None)
+
+
+def measures_in_words(measures: Iterable[str]) -> str:
+    """Return measures as tools take them.
+
+    Examples
+    --------
+    >>> measures_in_words(["wcu", "value:sales"]), measures_in_words([])
+    ('wcu, «value:sales»', 'no measure')
+    """
+    told = (each if each in _NAMED else quoted(each) for each in measures)
+    return ", ".join(told) or "no measure"
 
 
 def amount(value: float | None, measure: str, kind: str = "") -> str:

@@ -15,11 +15,13 @@ from streams.assistant.told_figures import (
     in_words_unit,
     is_latency,
     measure_in_words,
+    measures_in_words,
     unit_in_words,
     unit_of_data,
 )
 from streams.assistant.told_times import ToldTimes, duration
 from streams.assistant.tool_answer import ToolData, ToolPart, answered
+from streams.assistant.untrusted_text import shown
 from streams.board.scopes.scope_page import Points, ScopeMeasure, ScopePage
 
 MOST_POINTS: Final = 60
@@ -85,8 +87,8 @@ async def tell_series(board: BoardClient, asked: AskedPage, measure: str, points
     times, about = await board.times(), NamedScope.of(page.scope)
     found = next((one for one in page.measures if one.measure == measure), None)
     if found is None:
-        known = ", ".join(one.measure for one in page.measures) or "no measure"
-        raise BoardAnswerError(f"{asked.scope} has no measure {measure}; it has {known}")
+        known = measures_in_words(one.measure for one in page.measures)
+        raise BoardAnswerError(f"{shown(asked.scope)} has no measure {shown(measure)}; it has {known}")
     link = BoardPlaces(board.url).scope(about, **asked.times)
     return answered(*_told(page, found, about, times, link))
 

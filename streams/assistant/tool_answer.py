@@ -54,7 +54,7 @@ def answered(data: ToolData, lines: Iterable[str]) -> CallToolResult:
 
 def refused(said: str) -> CallToolResult:
     """Return that there is no answer, with the reason and the remedy in a line."""
-    return CallToolResult(content=[TextContent(text=said)], is_error=True)
+    return CallToolResult(content=[TextContent(text=in_words([said]))], is_error=True)
 
 
 def in_words(lines: Iterable[str], most: int = MOST_TEXT) -> str:

@@ -206,7 +206,14 @@ async def test_names_are_found_and_can_be_given_back(asked: Asked) -> None:
 
 
 async def test_what_there_is_not_is_refused_with_what_there_is(asked: Asked) -> None:
-    assert "no table nope is known" in await asked.refused("show_scope", scope="table:nope")
+    said = await asked.refused("show_scope", scope="table:nope")
+    assert said == "no table nope is known here: find_names finds names"
+    for times, remedy in (
+        ({"since": "noon"}, "since is no time: give"),
+        ({"since": str(AT - 3600), "until": "noon"}, "until is no time: give"),
+        ({"until": str(AT)}, "until needs since, the beginning"),
+    ):
+        assert (await asked.refused("show_scope", scope="table:items", **times)).startswith(remedy)
     said = await asked.refused("show_series", scope="table:items", measure="love")
     assert said.startswith("table:items has no measure love; it has requests, ")
     said = await asked.refused("who_calls", scope="table:items", measure="love")

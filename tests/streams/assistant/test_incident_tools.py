@@ -93,8 +93,31 @@ async def test_what_people_did_about_it_is_part_of_its_story(data: GivenBoard, a
     )
 
 
+@pytest.mark.parametrize(
+    ("tool", "argument", "others"),
+    [
+        ("show_incident", "incident", {}),
+        ("show_scope", "scope", {}),
+        ("find_names", "like", {}),
+        ("who_calls", "measure", {"scope": "table:items"}),
+        ("list_changes", "account", {}),
+    ],
+)
+async def test_an_argument_that_no_address_can_hold_is_named(
+    asked: Asked, tool: str, argument: str, others: dict[str, str]
+) -> None:
+    said = await asked.refused(tool, **others, **{argument: "x" * 20_000})
+    assert f"\n{argument}\n  String should have at most" in said
+    assert len(said) < 1000
+
+
+async def test_no_incident_has_an_empty_name(asked: Asked) -> None:
+    assert "at least 1 character" in await asked.refused("show_incident", incident="")
+
+
 async def test_an_incident_that_is_unknown_is_one_line(asked: Asked) -> None:
-    assert (await asked.refused("show_incident", incident="nope")).startswith("no incident has this ID")
+    said = await asked.refused("show_incident", incident="nope")
+    assert said == "no incident has this ID, or several begin with it; list_incidents lists them"
     assert (await asked.refused("show_incident", incident="../status")).startswith("no incident has this ID")
 
 
