@@ -13,6 +13,7 @@ from aiohttp import web
 from streams.process.request_body import BodyError, read_small
 from streams.query import prometheus_json
 from streams.query.asker import while_asked
+from streams.query.large_answers import LargeAnswers
 from streams.query.metrics_told import METRICS
 from streams.query.promql import matchers_of
 from streams.query.query_desk import SECONDS, QueryDesk
@@ -28,6 +29,9 @@ _MOST_FIELDS: Final = 1000
 _FORM: Final = "application/x-www-form-urlencoded"
 _WHOLE: Final = re.compile(r"\d{1,18}", re.ASCII)
 _UNKEPT: Final = {"Cache-Control": "no-store"}
+
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class _Asked:
@@ -67,6 +71,9 @@ class _Asked:
         return int(limit) or None
 
 
+_Answer = Callable[[web.Request, _Asked], Coroutine[Any, Any, bytes]]
+
+
 class QueryRoutes:
     """Serves the API.
 
@@ -76,11 +83,16 @@ class QueryRoutes:
         Answers queries.
     now
         Wall time, epoch seconds.
+    large
+        Sends answers that are large.
     """
 
-    def __init__(self, desk: QueryDesk, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, desk: QueryDesk, now: Callable[[], float] = time.time, large: LargeAnswers | None = None
+    ) -> None:
         self._desk = desk
         self._now = now
+        self._large = large or LargeAnswers()
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes for a web server."""
@@ -91,11 +103,11 @@ class QueryRoutes:
             "series": self._series,
         }
         return [
-            *(web.get(f"/api/v1/{name}", _answering(answer)) for name, answer in both.items()),
-            *(web.post(f"/api/v1/{name}", _answering(answer)) for name, answer in both.items()),
-            web.get("/api/v1/label/{name}/values", _answering(self._values)),
-            web.get("/api/v1/metadata", _answering(self._metadata)),
-            web.get("/api/v1/status/buildinfo", _answering(self._build)),
+            *(web.get(f"/api/v1/{name}", self._answering(answer)) for name, answer in both.items()),
+            *(web.post(f"/api/v1/{name}", self._answering(answer)) for name, answer in both.items()),
+            web.get("/api/v1/label/{name}/values", self._answering(self._values)),
+            web.get("/api/v1/metadata", self._answering(self._metadata)),
+            web.get("/api/v1/status/buildinfo", self._answering(self._build)),
         ]
 
     async def _query(self, _: web.Request, asked: _Asked) -> bytes:
@@ -136,28 +148,26 @@ class QueryRoutes:
         told = {"version": COMPATIBLE, "application": f"Uneri {version('uneri')}"}
         return prometheus_json.told(told | unknown)
 
+    def _answering(self, answer: _Answer) -> _Handler:
+        """Return what handles a request, whose errors are Prometheus', too."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            try:
+                found = _json(await while_asked(request, answer(request, await _asked(request))))
+                return await self._large.send(request, found)
+            except QueryError as error:
+                return _refused(error.trouble, str(error), STATUS[error.trouble])
+            except BodyError as error:
+                return _refused(QueryTrouble.BAD_DATA, str(error), error.status)
+
+        return handle
+
 
 def _conditions(asked: _Asked) -> Conditions:
     for name in ("start", "end"):
         if text := asked.get(name):
             moment(name, text)
     return [matchers_of(text) for text in asked.each("match[]")]
-
-
-def _answering(
-    answer: Callable[[web.Request, _Asked], Coroutine[Any, Any, bytes]],
-) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """Return what handles a request, whose errors are Prometheus', too."""
-
-    async def handle(request: web.Request) -> web.Response:
-        try:
-            return _json(await while_asked(request, answer(request, await _asked(request))))
-        except QueryError as error:
-            return _refused(error.trouble, str(error), STATUS[error.trouble])
-        except BodyError as error:
-            return _refused(QueryTrouble.BAD_DATA, str(error), error.status)
-
-    return handle
 
 
 async def _asked(request: web.Request) -> _Asked:
