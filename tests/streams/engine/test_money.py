@@ -6,11 +6,18 @@ import pytest
 
 from alerting.incidents.notice import Action
 from alerting.words.locales import ENGLISH, JAPANESE
-from config.settings import FunctionCost, JudgeSettings, MoneySettings, PriceSettings, Settings
+from config.settings import (
+    DigestSettings,
+    FunctionCost,
+    JudgeSettings,
+    MoneySettings,
+    PriceSettings,
+    Settings,
+)
 from detectors.model.finding import Finding
 from detectors.model.measures import Measure
 from streams.engine.engine import Engine
-from tests.alerting.message_makers import page, said
+from tests.alerting.message_makers import digest, page, said
 from tests.laws.arrivals import prompt
 from tests.streams.engine.engine_run import DAY, HAMMER, HOUR, SOURCE, START, EngineRun, backend, records
 
@@ -23,13 +30,13 @@ DEAR = MoneySettings(
         PriceSettings(item="lambda_gb_second_x86_64", price=1.66667e-3),
     ],
 )
-SETTINGS = Settings(judge=JudgeSettings(young=12 * HOUR), money=DEAR)
+SETTINGS = Settings(judge=JudgeSettings(young=12 * HOUR), money=DEAR, digest=DigestSettings(at="02:30"))
 
 
 @pytest.fixture(scope="module")
 def lines() -> list[bytes]:
     bad = HAMMER | {"at": DAY + HOUR, "for": "25m"}
-    return records(backend(bad, hours=2, noise={"drift": 0}))
+    return records(backend(bad, hours=3, noise={"drift": 0}))
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +80,20 @@ def test_the_page_says_what_the_excess_costs_an_hour_in_both_languages(run: Engi
     assert ENGLISH.figures.costs(-2.5) == "2.50 USD an hour less"
 
 
+def test_the_next_digest_ranks_the_table_first_with_what_the_build_made_it_cost(run: EngineRun) -> None:
+    before, after = (one.standings for one in run.notices if one.action is Action.DIGEST)
+    (first,), (account,) = before.costs, after.costs
+    items = after.costliest[0]
+    assert items.scope.label == "items"
+    table = opened(run, "table", Measure.COST)
+    assert table.costs is not None
+    assert account.day > items.day > table.costs * 25 / 60, "25 minutes of the excess, and what is usual"
+    assert first.scope == account.scope
+    shown = said(digest([], standings=after))
+    assert f"*table items*: {items.day:.2f} USD" in shown
+    assert f"*123456789012*: {account.day:.2f} USD" in shown
+
+
 def test_no_finding_of_a_cost_depends_on_shards_or_restarts(lines: list[bytes], run: EngineRun) -> None:
     def told(run: EngineRun) -> list[tuple[object, ...]]:
         return sorted((one.id, one.revision, one.seen, one.observed, str(one.costs)) for one in run.findings)
@@ -91,13 +112,12 @@ def test_a_price_that_changes_is_no_reason_to_wake_anyone(price: float) -> None:
     assert [one for one in found if one.measure is Measure.COST] == []
 
 
-@pytest.mark.parametrize("in_place", [True, False])
 def test_nobody_is_woken_by_prices_that_were_corrected_and_no_excess_is_told_by_them(
-    lines: list[bytes], *, in_place: bool
+    lines: list[bytes],
 ) -> None:
     ten_times = [one.model_copy(update={"price": 10 * one.price}) for one in DEAR.prices]
     then = SETTINGS.model_copy(update={"money": DEAR.model_copy(update={"prices": ten_times})})
-    run = EngineRun(lines, SETTINGS, chunk=500, restart=0.9, then=then, in_place=in_place)
+    run = EngineRun(lines, SETTINGS, chunk=500, restart=0.85, then=then, in_place=True)
     assert [one for one in run.findings if one.measure is Measure.COST] == []
     assert opened(run, "table", Measure.WCU).costs is None
 
