@@ -1,6 +1,5 @@
 """Many series become few."""
 
-import math
 from collections.abc import Callable
 from typing import Final
 
@@ -54,10 +53,10 @@ def highest(table: SampleTable, labels: LabelTable, most: float, *, lowest: bool
     Raises
     ------
     QueryError
-        When ``most`` is no number.
+        When ``most`` is no number of series.
     """
-    if math.isnan(most):
-        raise execution("Scalar value NaN overflows int64")
+    if not abs(most) <= _MOST:
+        raise execution(f"Scalar value {most:g} overflows int64; topk and bottomk take a number such as 5")
     groups, _ = labels.groups()
     key = table.values if lowest else -table.values
     key = np.where(table.there, np.where(np.isnan(key), np.inf, key), np.inf)
@@ -66,6 +65,6 @@ def highest(table: SampleTable, labels: LabelTable, most: float, *, lowest: bool
     grouped = np.sort(groups)
     rank = np.arange(len(groups)) - np.searchsorted(grouped, grouped)
     kept = np.zeros(key.shape, np.bool_)
-    whole = int(min(most, _MOST)) if most > 0 else 0
+    whole = max(int(most), 0)
     np.put_along_axis(kept, order, np.broadcast_to((rank < whole)[:, None], key.shape), axis=0)
     return table._replace(there=table.there & kept).known()

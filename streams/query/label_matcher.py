@@ -16,6 +16,8 @@ NAME: Final = "__name__"
 _AT_ONCE: Final = 1024
 """Texts between two looks at the clock."""
 
+_NO_TEXT: Final = pa.array([""], pa.string())
+
 MatcherOp = Literal["=", "!=", "=~", "!~"]
 
 Flags = NDArray[np.bool_]
@@ -42,14 +44,18 @@ class LabelMatcher(NamedTuple):
         if self.op in ("=", "!="):
             flags: Flags = pc.equal(texts, self.value).to_numpy(zero_copy_only=False)
         else:
+            self._found(_NO_TEXT, self.value, bounds)  # it may close a bracket that is ours
+            whole = f"^(?s:{self.value})$"
             parts = range(0, len(texts), _AT_ONCE)
-            flags = np.concatenate([self._found(texts.slice(part, _AT_ONCE), bounds) for part in parts])
+            flags = np.concatenate(
+                [self._found(texts.slice(part, _AT_ONCE), whole, bounds) for part in parts]
+            )
         return ~flags if self.op in ("!=", "!~") else flags
 
-    def _found(self, texts: pa.Array, bounds: QueryBounds) -> Flags:
+    def _found(self, texts: pa.Array, pattern: str, bounds: QueryBounds) -> Flags:
         bounds.look()
         try:
-            found = pc.match_substring_regex(texts, f"^(?s:{self.value})$")
+            found = pc.match_substring_regex(texts, pattern)
         except pa.ArrowInvalid as error:
             raise bad_data(f"the pattern of {self.label} cannot be used: {error}") from error
         flags: Flags = found.to_numpy(zero_copy_only=False)

@@ -172,7 +172,7 @@ def _conditions(asked: _Asked) -> Conditions:
 
 async def _asked(request: web.Request) -> _Asked:
     fields = list(request.query.items())
-    if request.method == "POST":
+    if request.method == "POST" and request.can_read_body:
         if request.content_type != _FORM:
             raise bad_data(f"send parameters in the address, or as {_FORM}")
         body = await read_small(request, _LARGEST)

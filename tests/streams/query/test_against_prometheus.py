@@ -99,7 +99,7 @@ tops = st.builds(
     "{} {} ({}, {}{})".format,
     st.sampled_from(["topk", "bottomk"]),
     grouped,
-    st.sampled_from(["1", "2", "5", "0.5", "-1"]),
+    st.sampled_from(["1", "2", "5", "0.5", "-1", "Inf", "-Inf", "NaN", "1e30"]),
     amounts,  # no two alike: which of equals is left, nobody promises
     conditions,
 )

@@ -115,6 +115,7 @@ async def test_a_reason_of_throttles_is_shown_in_the_steps_that_had_it(judged: J
         ('{name=~".*"}', "at least one non-empty matcher"),
         ('uneri_observed{name=~"("}', "this is no PromQL: illegal regex"),
         ('uneri_observed{name=~"a{1001}"}', "the pattern of name cannot be used"),
+        ('uneri_observed{name=~"a)|(b"}', "the pattern of name cannot be used"),
         ("(" * 300 + "1" + ")" * 300, "more than 500 names and operators"),
         ("-" * 10_000 + "1", "more than 500 names and operators"),
         (f'uneri_observed{{name="{"a" * 20_000}"}}', "longer than 20,000 characters"),

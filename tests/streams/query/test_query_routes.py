@@ -172,6 +172,8 @@ async def test_a_form_of_another_kind_is_refused(judged: JudgedHours) -> None:
         async with session.post(f"{url}/api/v1/query", json={"query": "1"}) as answer:
             assert answer.status == 400
             assert "x-www-form-urlencoded" in (await answer.json())["error"]
+        async with session.post(f"{url}/api/v1/query?query=1") as answer:  # none at all is well
+            assert answer.status == 200
         async with session.post(f"{url}/api/v1/query", data={"query": "1" * 70_000}) as answer:
             assert answer.status == 413
 
