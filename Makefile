@@ -15,6 +15,9 @@ NEWCOMERS := $(wildcard tests/main_job/test_*_newcomer.py)
 TOOLS := tests/deploy tests/installs
 HELM_VERSION := v4.3.1
 
+# A thousand modules compiled again in each of a hundred processes are minutes of every test run.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test e2e laws check bench faults scoreboard deploy-check dist sbom audit installs lock docs docs-pictures format
 .DELETE_ON_ERROR:
