@@ -12,7 +12,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from alerting.incidents.incident import Incident
 from alerting.messages.message import LEAD, Block, Message
 from alerting.messages.mrkdwn_runs import runs
-from alerting.sinks.chart import alternative, draw
 from alerting.words.locales import ENGLISH
 from alerting.words.phrases import Phrases
 
@@ -42,9 +41,13 @@ def fragment(
     words
         The language of everything around the message.
     """
-    chart = None
-    if incident is not None and incident.primary.trace is not None:
-        chart = "data:image/png;base64," + base64.b64encode(draw(incident, zone, words)).decode("ascii")
+    chart, said = None, ""
+    if incident is not None:
+        from alerting.sinks.chart import alternative, draw
+
+        said = alternative(incident, words)
+        if incident.primary.trace is not None:
+            chart = "data:image/png;base64," + base64.b64encode(draw(incident, zone, words)).decode("ascii")
     return (
         environment()
         .get_template("preview.html.j2")
@@ -54,7 +57,7 @@ def fragment(
             chart=chart,
             lead=LEAD,
             caption=words.labels.chart_caption,
-            alternative=alternative(incident, words) if incident is not None else "",
+            alternative=said,
         )
     )
 

@@ -1,11 +1,11 @@
 """Growth is a steady slope, neither a jump nor a weekday."""
 
 from datetime import date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-import statsmodels.api as sm  # type: ignore[import-untyped]
 
 from config.settings import CalendarSettings as Settings
 from detectors.judge.calendar import Calendar
@@ -159,13 +159,19 @@ def test_a_slope_needs_the_last_day_and_most_of_the_others() -> None:
     assert np.isnan(slope(gone).middle[0])
 
 
+def fitted(levels: np.ndarray) -> Any:
+    import statsmodels.api as sm  # type: ignore[import-untyped]
+
+    return sm.OLS(levels, sm.add_constant(np.arange(len(levels)))).fit()
+
+
 def test_the_slope_is_that_of_a_least_squares_fit_without_outliers() -> None:
     days, rows = 21, 50
     noise = np.random.default_rng(4).normal(0, 0.03, (days, rows))
     levels = 0.02 * np.arange(days)[:, None] + noise
     found = slope(levels)
     for row in range(rows):
-        fit = sm.OLS(levels[:, row], sm.add_constant(np.arange(days))).fit()
+        fit = fitted(levels[:, row])
         assert found.middle[row] == pytest.approx(fit.params[1], abs=3 * fit.bse[1])
         assert found.lower[row] < fit.params[1] < found.upper[row]
 
@@ -174,7 +180,7 @@ def test_one_outlier_moves_the_slope_less_than_a_least_squares_fit() -> None:
     days = 21
     levels = 0.02 * np.arange(days, dtype=np.float64)[:, None]
     levels[3] += 2.0
-    fit = sm.OLS(levels[:, 0], sm.add_constant(np.arange(days))).fit()
+    fit = fitted(levels[:, 0])
     assert abs(slope(levels).middle[0] - 0.02) < 0.1 * abs(fit.params[1] - 0.02)
 
 

@@ -10,8 +10,6 @@ from urllib.parse import parse_qsl
 import aiohttp
 import pytest
 from aiohttp import web
-from jsonschema import Draft202012Validator
-from openapi_spec_validator import validate
 from prometheus_client import CollectorRegistry
 
 from config.links import Links
@@ -140,6 +138,8 @@ def wrong_in(call: Call, status: int, found: object) -> list[str]:
 
 
 def invalid(found: object, told: dict[str, Any]) -> list[str]:
+    from jsonschema import Draft202012Validator
+
     schema = {**told["content"][JSON]["schema"], "components": CLOSED["components"]}
     return [f"{one.json_path}: {one.message}" for one in Draft202012Validator(schema).iter_errors(found)]
 
@@ -177,6 +177,8 @@ def local(folder: Path) -> LocalDaemon:
 
 
 def test_the_description_is_openapi() -> None:
+    from openapi_spec_validator import validate
+
     validate(DOCUMENT)
 
 
