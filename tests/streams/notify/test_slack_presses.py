@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from alerting.commands.command import Command
 from alerting.commands.labels import LabelKind
 from alerting.evaluation.labels_file import load_labels
+from alerting.outbox import pictures
 from alerting.outbox.courier import Courier
 from config.settings import LocalSettings, NotifySettings, Settings, SlackSettings
 from streams.cli.commands import app
@@ -82,8 +83,10 @@ async def scene(
     monkeypatch.setenv("SLACK_APP_TOKEN", APP_TOKEN)
     monkeypatch.setenv("SLACK_SIGNING_SECRET", SECRET)
     monkeypatch.setattr(messenger, "PACE", 0.01)  # other tests check the pace and the picture
+    monkeypatch.setattr(pictures, "APPEARS", 0.01)
     monkeypatch.setattr("alerting.sinks.chart.draw", lambda *_: b"a picture")
     async with SlackApp(groups=groups or {}) as stand_in:
+        stand_in.appears = 0.0
         settings = Settings(
             local=LocalSettings(listen="127.0.0.1:0", state=str(tmp_path)),
             slack=SlackSettings(base_url=stand_in.base_url, **slack),
