@@ -1,5 +1,6 @@
 """Decode: raw records of one source partition become columns; a bad record never affects its neighbours."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -491,9 +492,20 @@ def _is_partial(event: Event) -> bool:
 def _values_of(event: Event) -> dict[str, float]:
     """Return the business values of an event, and what its memory cost."""
     values = event.values or _NO_VALUES
-    if event.memory_mb is None or event.billed_ms is None or GB_SECONDS in values:
+    billed_ms = _billed_ms(event)
+    if event.memory_mb is None or billed_ms is None or GB_SECONDS in values:
         return values
-    return values | {GB_SECONDS: event.memory_mb / 1024 * event.billed_ms / 1000}
+    return values | {GB_SECONDS: event.memory_mb / 1024 * billed_ms / 1000}
+
+
+def _billed_ms(event: Event) -> float | None:
+    """Return the milliseconds that were billed: a source that knows none has those in the function, on AWS.
+
+    Google Cloud bills instances, which requests may share.
+    """
+    if event.billed_ms is not None or event.cloud != "aws" or not event.ms or not event.ms.function:
+        return event.billed_ms
+    return float(math.ceil(event.ms.function))
 
 
 def _classes(

@@ -101,7 +101,8 @@ def test_what_is_billed_does_not_depend_on_the_number_of_shards() -> None:
         }
         for number in range(60)
     ]  # fmt: skip
-    assert costs_of(requests, shards=4) == costs_of(requests)
+    money = MoneySettings(tables={"1/t1": ProvisionedTable(wcu=5), "1/unused": ProvisionedTable(rcu=5)})
+    assert costs_of(requests, money, shards=4) == costs_of(requests, money)
 
 
 def test_a_provisioned_table_costs_its_capacity_by_the_hour_and_its_calls_nothing() -> None:
@@ -202,6 +203,16 @@ def test_a_function_without_memory_in_its_records_costs_what_its_settings_say() 
     money = MoneySettings(functions=[FunctionCost(match="1/put", memory_mb=512)])
     assert round(costs_of(many(1, one))[scope("function", "put")], 2) == 0.20
     assert round(costs_of(many(1, one), money)[scope("function", "put")], 2) == 0.87
+
+
+def test_a_record_without_billed_time_is_billed_for_its_time_in_the_function_rounded_up() -> None:
+    """1 M requests of 79.2 ms at 512 MiB: 0.20, and 40,000 GB-s at 0.0000166667 = 0.67."""
+    one = {"ts": T0, "service": "shop", "function": "put", "ms": {"function": 79.2}, "memory_mb": 512}
+    assert round(costs_of(many(1, AWS | one))[scope("function", "put")], 2) == 0.87
+    known = costs_of(many(1, AWS | one | {"billed_ms": 160}))
+    assert round(known[scope("function", "put")], 2) == 1.53
+    function = Scope("function", "gcp", "p", "us-central1", "put")
+    assert round(costs_of(many(1, GOOGLE | one))[function], 2) == 2.80
 
 
 def test_a_function_costs_the_same_beside_any_number_of_business_values() -> None:
