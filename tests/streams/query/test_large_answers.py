@@ -16,11 +16,17 @@ BODY: Final = bytes(range(256)) * (64 * LARGE // 256)  # more than the sockets o
 
 
 @asynccontextmanager
-async def answering(large: LargeAnswers, body: bytes = BODY) -> AsyncIterator[str]:
+async def answering(
+    large: LargeAnswers, body: bytes = BODY, over: asyncio.Event | None = None
+) -> AsyncIterator[str]:
     async def handle(request: web.Request) -> web.StreamResponse:
         headers = {"Cache-Control": "no-store"}
         answer = web.Response(body=body, status=200, content_type="application/json", headers=headers)
-        return await large.send(request, answer)
+        try:
+            return await large.send(request, answer)
+        finally:
+            if over is not None:
+                over.set()
 
     routes = [web.get("/large", handle)]
     server = HttpServer("127.0.0.1:0", dict, lambda: None, CollectorRegistry(), routes)
@@ -55,13 +61,11 @@ async def test_who_reads_has_all_of_an_answer_of_any_size() -> None:
 
 
 async def test_who_reads_nothing_is_given_up() -> None:
-    large = LargeAnswers(seconds=0.1)
-    async with answering(large) as url, asyncio.timeout(60):
+    large, over = LargeAnswers(seconds=0.1), asyncio.Event()
+    async with answering(large, over=over) as url, asyncio.timeout(60):
         asking = await ask_and_read_nothing(url)
-        while not large.held:
-            await asyncio.sleep(0.01)
-        while large.held:
-            await asyncio.sleep(0.01)
+        await over.wait()
+        assert large.held == 0
         asking.close()
 
 
