@@ -142,7 +142,7 @@ def _of_path(prices: PriceList, path: Path, at: int) -> _Prices:
             gib_second = price("cloud_run_gib_second")
             found = found._replace(
                 invocation=price("cloud_run_request"),
-                gb_second=gib_second,
+                gb_second=gib_second / function.concurrency,
                 least=LEAST_BUSY,
                 second=function.vcpu * price("cloud_run_vcpu_second") / function.concurrency,
                 unstated_second=gib * gib_second / function.concurrency,

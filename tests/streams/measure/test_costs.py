@@ -155,6 +155,10 @@ def test_the_bill_of_google_cloud_agrees_to_the_cent() -> None:
     ten_at_a_time = FunctionCost(match="api", memory_mb=512, concurrency=10)
     bill = costs_of(many(2, one), MoneySettings(functions=[ten_at_a_time]))
     assert round(bill[Scope("account", "gcp", "p", "", "p")], 2) == 3.71
+    stated = one | {"memory_mb": 512, "billed_ms": 100}
+    assert costs_of(many(2, stated), MoneySettings(functions=[ten_at_a_time])) == pytest.approx(
+        bill, rel=1e-4
+    )
 
 
 def test_requests_of_cloud_run_are_billed_for_100_ms_at_least() -> None:
