@@ -62,7 +62,7 @@ async def test_a_series_has_the_newest_step_that_the_engine_judged(
 async def test_a_point_is_the_mean_of_its_steps_between_their_extremes(judged: Judged, asked: Asked) -> None:
     data, _ = await asked.told("show_series", scope="table:items", measure="wcu", points=8)
     [row] = judged.of("table", "wcu")
-    engine = {one.start: one.observed[row] / STEP for one, _ in judged.backend.judgements}
+    engine = {one.start: one.observed[row] / STEP for one, _ in judged.judgements}
     assert 4 <= len(data["points"]) <= 10
     for point in data["points"]:
         first = int(epoch(point["at"]))
@@ -99,7 +99,7 @@ async def test_callers_have_their_parts_of_what_the_engine_counted(judged: Judge
     [functions] = [one for one in data["kinds"] if one["kind"] == "function"]
     assert sum(one["share"] for one in functions["neighbours"]) == pytest.approx(1)
     [row] = judged.of("table", "wcu")
-    day = [one.observed[row] for one, _ in judged.backend.judgements if AT - 24 * HOUR <= one.start < AT]
+    day = [one.observed[row] for one, _ in judged.judgements if AT - 24 * HOUR <= one.start < AT]
     assert sum(one["value"] for one in functions["neighbours"]) == pytest.approx(
         sum(day) / (24 * HOUR), rel=1e-4
     )
@@ -115,7 +115,7 @@ async def test_callers_of_a_range_that_is_no_whole_ten_minutes_are_summed_up_to_
     data, _ = await asked.told("who_calls", **given)
     [functions] = [one for one in data["kinds"] if one["kind"] == "function"]
     [row] = judged.of("table", "wcu")
-    within = [one.observed[row] for one, _ in judged.backend.judgements if AT - 3300 <= one.start < AT - 600]
+    within = [one.observed[row] for one, _ in judged.judgements if AT - 3300 <= one.start < AT - 600]
     total = sum(one["value"] for one in functions["neighbours"])
     assert total == pytest.approx(sum(within) / 2700, rel=1e-4)
 

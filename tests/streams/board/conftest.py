@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.streams.board.judged_week import Judged
+from tests.streams.board.judged_week import Judged, judged_once
 
 
 @pytest.fixture(scope="session")
 def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
-    return Judged(tmp_path_factory.mktemp("history"))
+    return judged_once(tmp_path_factory)

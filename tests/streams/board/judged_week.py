@@ -1,7 +1,13 @@
 """A backend that was judged for a week and a day, its history, and a board over it."""
 
+import os
+import pickle
+import shutil
 from pathlib import Path
 from typing import Any
+
+import pytest
+from filelock import FileLock
 
 from config.settings import Settings
 from detectors.model.series import Series
@@ -51,17 +57,18 @@ class Judged:
     def __init__(self, place: Path, days: int = DAYS) -> None:
         self.place, self.held = place, Segments(1)
         self.at = AT - (DAYS - days) * 86400
-        self.backend = Backend(settings=SETTINGS)
+        backend = Backend(settings=SETTINGS)
         keeper = HistoryKeeper(HistoryFolder(str(place)), HistoryBounds(35, 400, 1 << 40))
         lines = requests((self.at - START) // 60, per_minute=PER_MINUTE, late=False)
         for first in range(0, len(lines), 10_000):
-            self.held.feed(self.backend.feed(lines[first : first + 10_000]))
-            self.held.feed([] if first + 10_000 < len(lines) else self.backend.finish())
+            self.held.feed(backend.feed(lines[first : first + 10_000]))
+            self.held.feed([] if first + 10_000 < len(lines) else backend.finish())
             for segment in self.held.complete():
                 keeper.write(segment)
                 self.held.forget(segment)
         keeper.tidy(self.held.until)
-        self.judgement, self.series = self.backend.judgements[-1]
+        self.judgements = backend.judgements
+        self.judgement, self.series = self.judgements[-1]
 
     def of(self, kind: str, measure: str) -> list[int]:
         return [
@@ -69,3 +76,18 @@ class Judged:
             for row, one in enumerate(self.series)
             if isinstance(one, Series) and (one.place.kind, one.measure) == (kind, measure)
         ]
+
+
+def judged_once(folders: pytest.TempPathFactory, days: int = DAYS) -> Judged:
+    """Return such a backend with a history of one's own; the processes of a test run judge it once."""
+    base = folders.getbasetemp()
+    kept = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"judged-{days}"
+    kept.mkdir(exist_ok=True)
+    with FileLock(kept / "lock"):
+        if not (kept / "judged").exists():
+            made = pickle.dumps(Judged(kept / "history", days))
+            (kept / "judged").write_bytes(made)
+    judged: Judged = pickle.loads((kept / "judged").read_bytes())  # noqa: S301 - written above
+    judged.place = folders.mktemp("history")
+    shutil.copytree(kept / "history", judged.place, dirs_exist_ok=True)
+    return judged

@@ -82,7 +82,7 @@ async def test_the_newest_step_is_that_of_the_engine(judged: Judged, measure: st
 async def test_every_step_of_four_hours_is_one_that_the_engine_judged(judged: Judged) -> None:
     page = await page_of(judged)
     [row] = judged.of(TABLE, "wcu")
-    engine = [one.observed[row] / STEP for one, _ in judged.backend.judgements if one.start >= page.start]
+    engine = [one.observed[row] / STEP for one, _ in judged.judgements if one.start >= page.start]
     assert measured(page, "wcu").curve.observed == pytest.approx(engine, rel=1e-4)
     assert len(engine) == page.points == 4 * 3600 // STEP
     [account] = judged.of("account", "requests")
