@@ -61,7 +61,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def costs(self) -> float | None:
-        """US dollars an hour that it costs more than expected while it goes on; None if unknown.
+        """US dollars an hour that it costs, or cost, more than expected; None if unknown.
 
         Routes, functions and tables are billed apart: those that deviate add up, that of the primary as it
         says, the others in their newest findings. All other scopes have the whole cost of their requests.

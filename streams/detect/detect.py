@@ -104,7 +104,7 @@ class Detect:
         self._limits = LimitFindings(settings.judge, step, self._judge, self._explainer)
         self._fatal = FatalFindings(settings.judge.young, step, UPDATE_EVERY * step, self._explainer)
         self._reach = Reach(self._judge, self._explainer, step)
-        self._costs = ExcessCosts(step)
+        self._costs = ExcessCosts(step, self._judge.evidence)
         self._prices = PriceHold(settings.money)
         self._held = False  # whether costs are
         self._loads = HourlyLoads(self._capacity, step)

@@ -1,4 +1,4 @@
-"""What a deviation costs: how far the cost of its scope is from what was expected, while it lasts."""
+"""What a deviation costs: how far the cost of its scope is from what was expected, now or while it lasted."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from detectors.judge.evidence import Evidence
 from detectors.judge.judge import Judgement
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure
@@ -24,10 +25,13 @@ class ExcessCosts:
     ----------
     step
         Seconds of a step.
+    evidence
+        Of the judge: the course of the costs.
     """
 
-    def __init__(self, step: int) -> None:
+    def __init__(self, step: int, evidence: Evidence) -> None:
         self._step = step
+        self._evidence = evidence
         self._rows: dict[Scope, int] = {}
 
     def add(self, series: Sequence[Series], first: int) -> None:
@@ -42,14 +46,19 @@ class ExcessCosts:
         return list(self._rows.values())
 
     def tell(self, findings: Iterable[Finding], judgement: Judgement) -> list[Finding]:
-        """Return the findings of a step, with what those that go on cost an hour."""
+        """Return the findings of a step, with what they cost an hour: those that have ended, on average."""
         return [self._told(finding, judgement) for finding in findings]
 
     def _told(self, finding: Finding, judgement: Judgement) -> Finding:
         row = self._rows.get(finding.scope) if finding.scope is not None else None
-        if row is None or finding.verdict not in _DEVIATES or finding.state not in _STATES:
+        if row is None or finding.verdict not in _DEVIATES:
             return finding
-        excess = float(judgement.observed[row] - judgement.expected[row])
-        if not np.isfinite(excess):
+        if finding.state in _STATES:
+            excess = float(judgement.observed[row] - judgement.expected[row]) / self._step
+        elif finding.state == "end" and finding.end is not None:
+            course = self._evidence.course(row, finding.start, finding.end)
+            apart = course.observed - course.expected
+            excess = float(np.mean(apart[np.isfinite(apart)])) if np.isfinite(apart).any() else np.nan
+        else:
             return finding
-        return msgspec.structs.replace(finding, costs=excess * _HOUR / self._step)
+        return msgspec.structs.replace(finding, costs=excess * _HOUR) if np.isfinite(excess) else finding

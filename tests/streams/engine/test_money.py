@@ -80,6 +80,18 @@ def test_the_page_says_what_the_excess_costs_an_hour_in_both_languages(run: Engi
     assert ENGLISH.figures.costs(-2.5) == "2.50 USD an hour less"
 
 
+def test_an_incident_that_has_ended_keeps_what_it_cost_an_hour_on_average(run: EngineRun) -> None:
+    (incident,) = run.incidents
+    judged = [one for one in run.findings if one.scope == incident.primary.scope and one.costs is not None]
+    (at_end,) = {one.costs for one in judged if one.state == "end" and one.measure is Measure.COST}
+    going_on = [one.costs for one in judged if one.state != "end" and one.costs is not None]
+    assert at_end is not None
+    assert incident.ended
+    assert min(going_on) < at_end < max(going_on)
+    assert incident.costs is not None
+    assert incident.costs >= at_end > 5
+
+
 def test_the_next_digest_ranks_the_table_first_with_what_the_build_made_it_cost(run: EngineRun) -> None:
     before, after = (one.standings for one in run.notices if one.action is Action.DIGEST)
     (first,), (account,) = before.costs, after.costs
