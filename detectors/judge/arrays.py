@@ -70,6 +70,15 @@ class Memory(NamedTuple):
     unseen: NDArray[np.int64]
     open: NDArray[np.int64]  # steps it has been open
     peak: Floats  # largest deviation at onset
+    hours: Floats  # (2, n) decaying sums over hours: events observed, and as the weeks expect them
+    hours_before: Floats  # level of these hours before the last shift, in times the weeks
+    cusum: Floats  # (2, n) evidence of a rise and of a fall that has added up
+    cusum_unit: Floats  # (2, n) its noise
+    cusum_learnt: Floats  # steps that this noise is based on
+    cusum_level: Floats  # (2, n) the level of the hours before, in times the weeks
+    cusum_seen: Floats  # (2, n) events observed since it began to add up
+    cusum_usual: Floats  # (2, n) and those expected
+    cusum_since: NDArray[np.int64]  # (2, n) the step before
 
 
 class Output(NamedTuple):
@@ -92,11 +101,15 @@ class Scratch(NamedTuple):
     weeks: Floats  # (lags,) positions on the scale, by week
     highs: Floats
     lows: Floats
+    means: Floats  # (lags,) mean values, by week
     place: Floats  # (n,) the value on the scale, NaN where nothing was measured
     off: Floats  # (n,) what the last weeks do not explain
     deviation: Floats  # (VIEWS, n)
     lags: Floats  # (lags, n) positions of the same times
     basis: NDArray[np.int8]  # (n,) what the expectation is based on
+    events: Floats  # (n,) of the step, NaN where they do not add up
+    by_weeks: Floats  # (n,) the same in the last weeks, around the same time
+    before: Floats  # (n,) that level, where evidence over hours is what is reported; else NaN
 
 
 def empty_output(shape: tuple[int, int]) -> Output:
@@ -108,7 +121,10 @@ def empty_output(shape: tuple[int, int]) -> Output:
 
 def empty_scratch(beside: int, kept: int, lags: int, n: int) -> Scratch:
     """Return room for one step of n series."""
-    around, weeks = np.empty(max(2 * beside + 1, kept)), np.empty((3, lags))
+    around, weeks = np.empty(max(2 * beside + 1, kept)), np.empty((4, lags))
     place, off = np.empty(n), np.empty(n)
     deviation, same = np.empty((VIEWS, n)), np.empty((lags, n))
-    return Scratch(around, weeks[0], weeks[1], weeks[2], place, off, deviation, same, np.empty(n, np.int8))
+    basis, over_hours = np.empty(n, np.int8), np.full((3, n), np.nan)
+    return Scratch(
+        around, weeks[0], weeks[1], weeks[2], weeks[3], place, off, deviation, same, basis, *over_hours
+    )

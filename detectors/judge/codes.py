@@ -17,4 +17,6 @@ COUNT: Final = 1
 OF_CALLS: Final = 2
 """An amount that is made of calls."""
 
+UP, DOWN = range(2)  # sides of a sum of evidence
+
 NOTHING, MINUTES, YESTERDAY, WEEKS = range(4)  # what an expectation is based on

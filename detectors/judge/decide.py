@@ -5,8 +5,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.judge import cumulative
 from detectors.judge.arrays import Memory, Output, Rows, Scratch
-from detectors.judge.codes import DROP, SHIFT, SPIKE, WEEKS
+from detectors.judge.codes import DOWN, DROP, SHIFT, SPIKE, UP, WEEKS
 from detectors.judge.pace import Pace
 from detectors.judge.scale import LEAST_DEVIATION
 from detectors.judge.size import POISSON
@@ -34,6 +35,8 @@ def _is_return(index: int, row: int, side: int, memory: Memory, pace: Pace, scra
     if index - memory.moved[row] >= pace.back:
         memory.previous[0, row] = np.nan
         return False
+    if not np.isnan(scratch.before[row]):
+        return cumulative.is_slow_return(side, row, memory, scratch)
     way = memory.previous[0, row] - memory.level[row]  # what remains of it
     if way * side <= 0:
         return False
@@ -43,6 +46,8 @@ def _is_return(index: int, row: int, side: int, memory: Memory, pace: Pace, scra
     if abs(off) >= abs(way) - near and memory.run[row] >= pace.persist:
         memory.level[row], memory.lasting[0, row] = memory.previous[0, row], memory.previous[1, row]
         memory.base[row] = memory.lasting[1, row] = memory.near[0, row]
+        if not np.isnan(memory.hours_before[row]):
+            cumulative.set_level(memory.hours_before[row], row, memory)
         _restart_sums(row, memory)
         scratch.off[row] = off - way
         memory.run[row] = 0
@@ -57,6 +62,20 @@ def _restart_sums(row: int, memory: Memory) -> None:
     memory.near[0, row], memory.near[1, row] = memory.base[row], memory.lasting[1, row]
     memory.beyond[0, row], memory.beyond[1, row] = 0.0, 0.0
     memory.failed[0, row] = memory.failed[1, row]
+    cumulative.restart(row, memory)
+
+
+@without_arrays
+def _as_before(row: int, side: int, memory: Memory, scratch: Scratch) -> float:
+    """Take a change that took hours to be certain back to where it began; return how far off the value is.
+
+    Meanwhile the level has followed. What the present value is compared with is the level before.
+    """
+    if not np.isnan(scratch.before[row]):
+        memory.since[row] = memory.cusum_since[UP if side > 0 else DOWN, row] + 1
+        scratch.off[row] += memory.level[row] - scratch.before[row]
+        memory.level[row] = memory.lasting[0, row] = scratch.before[row]
+    return float(scratch.off[row])
 
 
 @without_arrays
@@ -72,6 +91,7 @@ def _adopt(index: int, row: int, memory: Memory, scratch: Scratch) -> None:
     if scratch.basis[row] == WEEKS and np.isnan(memory.previous[0, row]):
         memory.previous[0, row], memory.previous[1, row] = memory.level[row], memory.lasting[0, row]
         memory.moved[row] = index
+    cumulative.adopt(row, memory)
     memory.level[row] = memory.lasting[0, row] = memory.fast[1, row]
     memory.base[row] = memory.lasting[1, row] = memory.near[1, row]
 
@@ -110,6 +130,7 @@ def decide(
             return
         memory.code[row] = SPIKE if side > 0 else DROP
         memory.since[row] = index + 1 - min(memory.run[row], pace.persist)
+        off = _as_before(row, side, memory, scratch)
         memory.calm[row] = 0
         memory.open[row] = 0
         memory.peak[row] = side * LEAST_DEVIATION  # its sign is the side of the verdict

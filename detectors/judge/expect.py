@@ -62,6 +62,14 @@ def _middle_of(around: Floats, count: int, offset: float, counted: bool) -> floa
 
 
 @without_arrays
+def _mean_of(around: Floats, count: int) -> float:
+    total = 0.0
+    for at in range(count):
+        total += around[at]
+    return total / count
+
+
+@without_arrays
 def expect(
     past: Floats,
     at: int,
@@ -74,6 +82,7 @@ def expect(
 ) -> Expected:
     """Return what is expected, NaN where nothing was ever measured; set ``scratch.lags`` and ``basis``."""
     around, weeks, highs, lows = scratch.around, scratch.weeks, scratch.highs, scratch.lows
+    means = scratch.means
     used = 0
     for lag in range(past.shape[1]):
         scratch.lags[lag, row] = np.nan
@@ -89,9 +98,11 @@ def expect(
         highs[to] = to_scale(around[count - 1], offset, counted) + moved
         lows[to] = to_scale(around[0], offset, counted) + moved
         if lag > 0:
+            means[used] = _mean_of(around, count)
             used = to + 1
     if used > 0:
         shape, high, low = median(weeks, used), median(highs, used), median(lows, used)
+        scratch.by_weeks[row] = median(means, used)
         scratch.basis[row] = WEEKS
     elif not np.isnan(scratch.lags[0, row]):  # yesterday is taken at its own level
         level = memory.level[row]

@@ -329,7 +329,7 @@ class Judge:
     def _spoil(self, row: int, index: int) -> None:
         """Exclude the steps between the onset and its report from learning, too."""
         same = np.flatnonzero(self._rows.place == self._rows.place[row])
-        for at in range(index - self._pace.persist + 1, index):
+        for at in range(int(self._memory.since[row]), index):
             self._history.spoil(at, same)
 
     def limit(self, changed: Mapping[int, Series]) -> None:

@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 
 from detectors.judge.arrays import HALF_HOUR_SLOTS, Floats, Memory, Output, Rows, Scratch
 from detectors.judge.codes import NOTHING, OF_CALLS, YESTERDAY
+from detectors.judge.cumulative import add_up, adds_up, learn_over_hours, size_of_cusum
 from detectors.judge.decide import decide, miss
 from detectors.judge.expect import Expected, expect
 from detectors.judge.learn import close_slot, learn, learn_units
@@ -50,7 +51,7 @@ BAND: Final = 3.0
 
 
 @without_arrays
-def _judge_value(  # noqa: PLR0915  # from the value to its verdict, in order
+def _judge_value(  # noqa: C901, PLR0915  # from the value to its verdict, in order
     index: int,
     step: int,
     row: int,
@@ -71,6 +72,7 @@ def _judge_value(  # noqa: PLR0915  # from the value to its verdict, in order
     out.ended[step, row] = False
     out.size[step, row] = 0.0
     scratch.place[row] = np.nan
+    scratch.events[row] = scratch.before[row] = np.nan
     value = values[step, row] / factor
     grain, offset = grain_and_offset(row, value, rows, memory)
     counted = grain > 0
@@ -81,9 +83,7 @@ def _judge_value(  # noqa: PLR0915  # from the value to its verdict, in order
     usual = from_scale(place, offset, counted)
     poisson = sqrt(grain / (max(usual, 0.0) + 4 * offset)) if counted else 0.0
     unit = max(memory.unit[1, row], POISSON[1] * poisson)
-    out.expected[step, row] = usual * factor
-    out.upper[step, row] = from_scale(place + BAND * unit, offset, counted) * factor
-    out.lower[step, row] = from_scale(place - BAND * unit, offset, counted) * factor
+    _interval(step, row, place, unit, offset, counted, factor, out)
     if np.isnan(value):
         miss(step, row, rows, memory, pace, open_places, out)
         return
@@ -125,9 +125,47 @@ def _judge_value(  # noqa: PLR0915  # from the value to its verdict, in order
             size, apart = many, more
     falls = rows.rises[row] and size < 0
     small = apart * factor < max(rows.floor[row], rows.relative[row] * usual * factor)
-    out.size[step, row] = 0.0 if falls or small else size
+    size = 0.0 if falls or small else size
+    if counted and factor == 1.0 and adds_up(row, rows, pace, scratch):
+        add_up(index, slot, row, value / grain, grain, least, memory, pace, scratch)
+        if abs(size) < 1 and memory.code[row] == 0:
+            size = _size_over_hours(row, size, expected.shape, offset, grain, rows, memory, pace, scratch)
+    out.size[step, row] = size
     planned = factor != 1.0
     decide(index, step, row, poisson, planned, rows, memory, pace, open_places, scratch, out)
+    if out.opened[step, row] and not np.isnan(scratch.before[row]):  # the level had followed
+        _interval(step, row, expected.shape + scratch.before[row], unit, offset, counted, factor, out)
+
+
+@without_arrays
+def _interval(
+    step: int, row: int, place: float, unit: float, offset: float, counted: bool, factor: float, out: Output
+) -> None:
+    """Write the expected value of a position on the scale, and the interval about it."""
+    out.expected[step, row] = from_scale(place, offset, counted) * factor
+    out.upper[step, row] = from_scale(place + BAND * unit, offset, counted) * factor
+    out.lower[step, row] = from_scale(place - BAND * unit, offset, counted) * factor
+
+
+@without_arrays
+def _size_over_hours(
+    row: int,
+    size: float,
+    shape: float,
+    offset: float,
+    grain: float,
+    rows: Rows,
+    memory: Memory,
+    pace: Pace,
+    scratch: Scratch,
+) -> float:
+    """Return the size of what has added up if that is reported, else the size of the step."""
+    lasts, was, now = size_of_cusum(row, offset, grain, memory, pace, scratch)
+    falls = rows.rises[row] and lasts < 0
+    if abs(lasts) < 1 or falls or abs(now - was) < max(rows.floor[row], rows.relative[row] * was):
+        return size
+    scratch.before[row] = to_scale(was, offset, True) - shape
+    return lasts
 
 
 @without_arrays
@@ -204,3 +242,4 @@ def advance(
             if not frozen:
                 of = values[step, whole] if whole >= 0 else np.nan
                 learn(row, value, of, rows, memory, pace, scratch)
+                learn_over_hours(row, memory, pace, scratch)

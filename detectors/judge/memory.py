@@ -28,6 +28,7 @@ class MemoryState(RowState):
     beyond: NDArray[np.float64]
     first: NDArray[np.int64]
     since: NDArray[np.int64]
+    cusum: NDArray[np.float64]
     code: NDArray[np.int8]
 
     def __init__(self, *, recent: int, residual: int, lags: int, slots: int) -> None:
@@ -37,6 +38,8 @@ class MemoryState(RowState):
         fields |= dict.fromkeys(("run", "calm", "unseen", "open"), Field(dtype=np.int64))
         fields |= dict.fromkeys(("code", "side"), Field(dtype=np.int8))
         fields |= dict.fromkeys(("fast", "lasting", "near", "part", "beyond", "failed"), Field(lead=(2,)))
+        sums = ("hours", "cusum", "cusum_seen", "cusum_usual")
+        fields |= dict.fromkeys(sums, Field(lead=(2,), later=True))
         fields |= dict.fromkeys(("lag_level", "lag_steps"), Field(lead=(lags,)))
         fields |= {
             "recent": Field(np.nan, (recent,)),
@@ -45,6 +48,11 @@ class MemoryState(RowState):
             "learnt": Field(lead=(VIEWS,)),
             "previous": Field(np.nan, (2,)),
             "failed_unit": Field(1.0),
+            "cusum_learnt": Field(later=True),
+            "hours_before": Field(np.nan, later=True),
+            "cusum_unit": Field(1.0, (2,), later=True),
+            "cusum_level": Field(1.0, (2,), later=True),
+            "cusum_since": Field(-1, (2,), np.int64, later=True),
         }
         # in the order of the tuple, so that equal states are equal bytes
         super().__init__({name: fields[name] for name in Memory._fields if name in fields})
@@ -73,6 +81,7 @@ class MemoryState(RowState):
         self.fast[0, rows], self.fast[1, rows] = self.level[rows], self.lasting[0, rows]
         self.near[0, rows], self.near[1, rows] = self.base[rows], self.lasting[1, rows]
         self.beyond[:, rows] = 0.0
+        self.cusum[:, rows] = 0.0
 
     def move(self, slots: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return (steps, 2): the slot of the day of each step, and the one that ended before it or -1."""

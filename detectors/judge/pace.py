@@ -11,6 +11,9 @@ THRESHOLD: Final = 3.0
 MANY: Final = 5.0
 """Units that sums over minutes must show."""
 
+CERTAIN: Final = 12.5
+"""Units of evidence over hours: exp(-12.5) is how rare five standard deviations are."""
+
 EXTRAORDINARY: Final = 1.35
 """A deviation this many times as large as one that has to persist is reported on its first step."""
 
@@ -39,6 +42,9 @@ SLOW_SECONDS: Final = 1200
 
 HOURS_SECONDS: Final = 7200
 """Half-life of the level over hours: measured against the other, half an hour of trouble is its own level."""
+
+HOURS_LEVEL_SECONDS: Final = 3 * 3600
+"""Half-life of the level that small lasting changes are measured against."""
 
 HABIT_DAYS: Final = 4
 """Days in which half of a habit is forgotten."""
@@ -76,6 +82,8 @@ class Pace(NamedTuple):
     back: int  # steps in which a return from a shift is not notable
     threshold: float  # units that both views must show
     many: float  # units that sums must show
+    certain: float  # units that evidence over hours must show
+    level_of_hours: float  # gain of the level that it is measured against
     aligned: bool  # lags are weeks: their levels are learnt
     wide: bool  # the last steps are compared without the shape of the weeks
 
@@ -108,6 +116,8 @@ def pace_of(settings: config.settings.JudgeSettings, step: int) -> Pace:
         back=max(BACK_STEPS, DAY // step),
         threshold=THRESHOLD / settings.sensitivity,
         many=MANY / settings.sensitivity,
+        certain=CERTAIN / settings.sensitivity,
+        level_of_hours=gain(HOURS_LEVEL_SECONDS, 1),
         aligned=True,
         wide=step >= WIDE,
     )

@@ -70,7 +70,7 @@ def deviate(
 
 
 @without_arrays
-def _daily(slot: int, before: int, row: int, rises: bool, memory: Memory) -> float:
+def daily_jump(slot: int, before: int, row: int, rises: bool, memory: Memory) -> float:
     """Return the smallest rise (or fall) at this time of day over the last days."""
     slots = memory.rose.shape[1]
     least = LARGEST
@@ -91,7 +91,7 @@ def without_daily(
     """Return what is left of a size after subtracting the deviation that comes every day."""
     if abs(size) < 1:
         return size
-    daily = _daily(slot, before, row, by > 0, memory)
+    daily = daily_jump(slot, before, row, by > 0, memory)
     if by == 0 or daily < pace.threshold * max(memory.unit[0, row], least):  # noise comes every day too
         return size
     return size * max(0.0, 1 - WANDERS * daily / abs(by))
