@@ -40,7 +40,8 @@ class Floor(Section):
     """Smallest deviation that is reported: it must exceed both values."""
 
     absolute: AmountOrZero = Field(
-        description="smallest difference that matters, per second (ms for latency)"
+        description="smallest difference that matters, per second (ms for latency); a quarter of it for "
+        "small changes of counts that last"
     )
     relative: AmountOrZero = Field(
         description="smallest difference that matters, as a fraction of the expected value"

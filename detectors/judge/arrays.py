@@ -76,6 +76,7 @@ class Memory(NamedTuple):
     cusum_unit: Floats  # (2, n) its noise
     cusum_learnt: Floats  # steps that this noise is based on
     cusum_level: Floats  # (2, n) the level of the hours before, in times the weeks
+    cusum_place: Floats  # (2, n) the same level as a difference on the scale
     cusum_seen: Floats  # (2, n) events observed since it began to add up
     cusum_usual: Floats  # (2, n) and those expected
     cusum_since: NDArray[np.int64]  # (2, n) the step before

@@ -54,7 +54,7 @@ LEAST_USUAL: Final = 0.5
 """Events that are expected at least since a sum began: what was never seen is judged elsewhere."""
 
 DOUBT: Final = 0.25
-"""Part of what is reported up to which nobody asks whether it comes every day."""
+"""Part of what is reported up to which nothing has begun, and nobody asks whether it comes every day."""
 
 BEGUN: Final = 0.5
 """Part of the change that the counts show without the weeks: what has not moved has not jumped."""
@@ -108,9 +108,11 @@ def add_up(
     is_open = memory.code[row] != 0
     level = ratio_of(row, memory)
     for side in range(2):
-        if memory.cusum[side, row] <= 0 and not is_open:
+        most = pace.certain * unit_of(side, row, memory, scratch)
+        if memory.cusum[side, row] <= DOUBT * most and not is_open:
             memory.cusum_since[side, row] = index
             memory.cusum_level[side, row] = level
+            memory.cusum_place[side, row] = memory.lasting[0, row]
             memory.cusum_seen[side, row] = memory.cusum_usual[side, row] = 0.0
         memory.cusum_seen[side, row] += events
         memory.cusum_usual[side, row] += memory.cusum_level[side, row] * by_weeks
@@ -118,7 +120,6 @@ def add_up(
             continue
         times = RISE if side == UP else FALL
         usual = level * by_weeks
-        most = pace.certain * unit_of(side, row, memory, scratch)
         more = events * log(times) - usual * (times - 1)
         more = min(max(more, -most / FEWEST_STEPS), most / FEWEST_STEPS)
         if more > 0 and memory.cusum[side, row] > DOUBT * most:

@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.judge.arrays import HALF_HOUR_SLOTS, Floats, Memory, Output, Rows, Scratch
-from detectors.judge.codes import NOTHING, OF_CALLS, YESTERDAY
+from detectors.judge.codes import DOWN, NOTHING, OF_CALLS, UP, YESTERDAY
 from detectors.judge.cumulative import add_up, adds_up, learn_over_hours, size_of_cusum
 from detectors.judge.decide import decide, miss
 from detectors.judge.expect import Expected, expect
@@ -45,6 +45,9 @@ FEW_CALLS: Final = 5.0
 """An amount of fewer calls is judged as if each were ``HEAVY`` times the usual size at most."""
 
 HEAVY: Final = 4.0
+
+LASTING: Final = 0.25
+"""Part of the smallest difference that matters from which on one matters that lasts."""
 
 BAND: Final = 3.0
 """Half-width of the expected interval in units."""
@@ -129,7 +132,7 @@ def _judge_value(  # noqa: C901, PLR0915  # from the value to its verdict, in or
     if counted and factor == 1.0 and adds_up(row, rows, pace, scratch):
         add_up(index, slot, row, value / grain, grain, least, memory, pace, scratch)
         if abs(size) < 1 and memory.code[row] == 0:
-            size = _size_over_hours(row, size, expected.shape, offset, grain, rows, memory, pace, scratch)
+            size = _size_over_hours(row, size, offset, grain, rows, memory, pace, scratch)
     out.size[step, row] = size
     planned = factor != 1.0
     decide(index, step, row, poisson, planned, rows, memory, pace, open_places, scratch, out)
@@ -151,7 +154,6 @@ def _interval(
 def _size_over_hours(
     row: int,
     size: float,
-    shape: float,
     offset: float,
     grain: float,
     rows: Rows,
@@ -162,9 +164,9 @@ def _size_over_hours(
     """Return the size of what has added up if that is reported, else the size of the step."""
     lasts, was, now = size_of_cusum(row, offset, grain, memory, pace, scratch)
     falls = rows.rises[row] and lasts < 0
-    if abs(lasts) < 1 or falls or abs(now - was) < max(rows.floor[row], rows.relative[row] * was):
+    if abs(lasts) < 1 or falls or abs(now - was) < max(LASTING * rows.floor[row], rows.relative[row] * was):
         return size
-    scratch.before[row] = to_scale(was, offset, True) - shape
+    scratch.before[row] = memory.cusum_place[UP if lasts > 0 else DOWN, row]
     return lasts
 
 

@@ -38,7 +38,7 @@ class MemoryState(RowState):
         fields |= dict.fromkeys(("run", "calm", "unseen", "open"), Field(dtype=np.int64))
         fields |= dict.fromkeys(("code", "side"), Field(dtype=np.int8))
         fields |= dict.fromkeys(("fast", "lasting", "near", "part", "beyond", "failed"), Field(lead=(2,)))
-        sums = ("hours", "cusum", "cusum_seen", "cusum_usual")
+        sums = ("hours", "cusum", "cusum_place", "cusum_seen", "cusum_usual")
         fields |= dict.fromkeys(sums, Field(lead=(2,), later=True))
         fields |= dict.fromkeys(("lag_level", "lag_steps"), Field(lead=(lags,)))
         fields |= {
