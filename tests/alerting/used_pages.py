@@ -7,7 +7,7 @@ in a page that is there costs a third of that.
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Error, Page
 
 _IDLE: WeakKeyDictionary[Browser, dict[str, list[Page]]] = WeakKeyDictionary()
 
@@ -50,10 +50,15 @@ class UsedPage:
             return
         for event, heard in self._heard.items():
             self.page.remove_listener(event, heard)
-        if self.page.url.startswith("http"):
-            self.page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
-        self.page.evaluate("location.replace('about:blank')")  # who asks for it itself keeps its process
-        self.page.wait_for_url("about:blank")
+        try:
+            if self.page.url.startswith("http"):
+                self.page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+            # who asks for it itself keeps its process; not before it has answered
+            self.page.evaluate("() => { setTimeout(() => location.replace('about:blank')); }")
+            self.page.wait_for_url("about:blank")
+        except Error:  # it was on its way elsewhere
+            context.close()
+            return
         self.page.mouse.move(-1, -1)  # out of it, for it points at something of the next test otherwise
         context.clear_cookies()
         self._idle.append(self.page)
