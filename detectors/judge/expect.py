@@ -1,14 +1,17 @@
 """What is expected at a step: from the same time in earlier weeks, yesterday, or the last minutes."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from detectors.judge.arrays import Floats, Memory, Scratch
 from detectors.judge.codes import MINUTES, NOTHING, WEEKS, YESTERDAY
 from detectors.judge.pace import Pace
-from detectors.judge.scale import median, to_scale
+from detectors.judge.scale import from_scale, median, to_scale
 from detectors.state.compiled import without_arrays
+
+SLIGHT: Final = 0.1
+"""A level that moved by less, about a tenth, is the same: the level of the last hours follows it."""
 
 
 class Expected(NamedTuple):
@@ -62,11 +65,14 @@ def _middle_of(around: Floats, count: int, offset: float, counted: bool) -> floa
 
 
 @without_arrays
-def _mean_of(around: Floats, count: int) -> float:
+def _mean_of(around: Floats, count: int, moved: float, offset: float, counted: bool) -> float:
+    """Return the mean value, moved to the present level of the week."""
     total = 0.0
     for at in range(count):
         total += around[at]
-    return total / count
+    if abs(moved) < SLIGHT:
+        return total / count
+    return from_scale(to_scale(total / count, offset, counted) + moved, offset, counted)
 
 
 @without_arrays
@@ -98,7 +104,7 @@ def expect(
         highs[to] = to_scale(around[count - 1], offset, counted) + moved
         lows[to] = to_scale(around[0], offset, counted) + moved
         if lag > 0:
-            means[used] = _mean_of(around, count)
+            means[used] = _mean_of(around, count, moved, offset, counted)
             used = to + 1
     if used > 0:
         shape, high, low = median(weeks, used), median(highs, used), median(lows, used)
