@@ -231,7 +231,7 @@ async def main():
     records = FencedStore(Topics.of(kafka).checkpoints, CHECKPOINTS_PARTITIONS, options)
     checkpoints = KafkaCheckpoints(records)
     hosted = Hosted(kafka.requests, "test", lambda _: Stage(), around=around)
-    stuck = 6.0 if sys.argv[4] == "hang" else 12.0  # a busy machine needs seconds to open a stage
+    stuck = 6.0 if sys.argv[4] == "hang" else 20.0  # a busy machine needs seconds to open a stage
     host = StageHost(chunk_app(kafka), [hosted], checkpoints, options, every=0.5, stuck=stuck)
     dog = Watchdog()
     dog.start()
@@ -296,7 +296,7 @@ def test_a_broker_that_freezes_is_waited_for_and_its_return_is_noticed() -> None
         try:
             wait_for_a_chunk(running)
             broker.freeze()
-            time.sleep(25)  # more than twice what a stage may stand still
+            time.sleep(42)  # more than twice what a stage may stand still
             assert running.poll() is None
             broker.thaw()
             topics.fill(broker.address, settings.kafka.requests, [GOOD, []])

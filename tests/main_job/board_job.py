@@ -146,7 +146,11 @@ class Loaded:
             (calls["observed"], calls["start"]),
             (calls["week_before"], calls["start"] - WEEK),
         ):
-            assert [round(value * 60) for value in shown] == counted.a_minute(first, first + 4 * HOUR)
+            minutes = [round(value * 60) for value in shown]
+            usual = counted.a_minute(first, first + 4 * HOUR)
+            pairs = enumerate(zip(minutes, usual, strict=True))
+            other = [(at, one, of) for at, (one, of) in pairs if one != of]
+            assert not other, f"(minute, shown, counted) from {first} on: {other}"
         tables = {one["label"]: one for one in wall["tables"]}
         assert tables["items"]["verdict"] == "spike"
         assert tables["items"]["used"] == pytest.approx(counted.units("items", "wcu", at - 60, at) / 60)
