@@ -61,15 +61,6 @@ BEGUN: Final = 0.5
 
 
 @without_arrays
-def _known_weeks(row: int, scratch: Scratch) -> int:
-    known = 0
-    for lag in range(1, scratch.lags.shape[0]):
-        if not np.isnan(scratch.lags[lag, row]):
-            known += 1
-    return known
-
-
-@without_arrays
 def ratio_of(row: int, memory: Memory) -> float:
     """Return the level of the last hours, in times what the weeks expect."""
     seen, usual = memory.hours[0, row], memory.hours[1, row]
@@ -132,7 +123,7 @@ def add_up(
 @without_arrays
 def unit_of(side: int, row: int, memory: Memory, scratch: Scratch) -> float:
     """Return the unit of a sum: at least the noise of a count and of the weeks that it is compared with."""
-    return max(float(memory.cusum_unit[side, row]), 1 + 1 / max(_known_weeks(row, scratch), 1))
+    return float(max(memory.cusum_unit[side, row], 1 + 1 / max(scratch.known[row], 1)))
 
 
 @without_arrays

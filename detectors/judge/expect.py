@@ -106,6 +106,7 @@ def expect(
         if lag > 0:
             means[used] = _mean_of(around, count, moved, offset, counted)
             used = to + 1
+    scratch.known[row] = used
     if used > 0:
         shape, high, low = median(weeks, used), median(highs, used), median(lows, used)
         scratch.by_weeks[row] = median(means, used)
