@@ -97,10 +97,28 @@ class HistoryFolder:
             self._fs, self._root = fs.FileSystem.from_uri(place)
         # while a partition moves, two processes may write the same file
         self._by = f"{os.getpid()}-{secrets.token_hex(4)}"
-        for resolution in (MINUTES, TENS):
-            self._fs.create_dir(f"{self._root}/{resolution}", recursive=True)
         if self._local:
+            self._make()
             self._clear()
+        else:
+            for resolution in (MINUTES, TENS):
+                self._fs.create_dir(f"{self._root}/{resolution}", recursive=True)
+
+    def _make(self) -> None:
+        """Make the folders, but none above them.
+
+        What is above may have been moved, as a state while its daemon runs: what was put back would then end
+        up in a new folder of its name. A disk may not be mounted, too.
+        """
+        root = Path(self._root)
+        try:
+            root.mkdir(exist_ok=True)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f"the folder {root.parent} is missing; create it, or mount its disk"
+            ) from error
+        for resolution in (MINUTES, TENS):
+            (root / resolution).mkdir(exist_ok=True)
 
     def _clear(self) -> None:
         for part in Path(self._root).rglob(".*.parquet.*part"):
@@ -194,6 +212,8 @@ class HistoryFolder:
     def below(self, name: str) -> "HistoryFolder":
         """Return a folder of history files below this one."""
         path, mark, query = self.place.partition("?")
+        if self._local:
+            (Path(self._root) / name).parent.mkdir(exist_ok=True)
         return HistoryFolder(f"{path.rstrip('/')}/{name}{mark}{query}")
 
     def folders(self, name: str) -> list[str]:

@@ -27,6 +27,7 @@ WCU = 6 * 1.5 + 15  # of the table, each minute
 def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder in which the default place of a history has some hours."""
     folder = tmp_path_factory.mktemp("here")
+    (folder / "uneri-state").mkdir()
     held = Segments(1)
     held.feed(Backend().feed(requests(60 * HOURS + 10, late=False)))
     keeper = HistoryKeeper(

@@ -280,6 +280,21 @@ def test_a_state_that_was_moved_holds_all_that_was_accepted_and_goes_on_when_it_
     assert kept.offsets == {"local/0": 8}
 
 
+def test_nothing_is_made_where_a_state_was_that_was_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is put back by `mv` would end up within a folder that was made anew."""
+
+    class Watched(LocalDaemon):
+        async def run(self) -> None:
+            moved(tmp_path / "state")  # before the history opened its folder
+            await super().run()
+
+    monkeypatch.setattr(daemon, "LocalDaemon", Watched)
+    assert run_local(settings(tmp_path / "state"), [], None) == 1
+    assert not (tmp_path / "state").exists()
+
+
 @pytest.mark.parametrize("found", ["is empty", "is missing"])
 def test_a_log_that_is_missing_beside_an_outbox_is_refused_rather_than_started_over(
     tmp_path: Path, found: str, capfd: pytest.CaptureFixture[str]

@@ -191,6 +191,7 @@ def test_a_check_says_why_the_place_cannot_be_written(s3: S3Standin, tmp_path: P
         s3.place("nobody"): "there is no bucket nobody; create it",
         "ftp://acme/history": "history.place is not understood: ",
         str(tmp_path / "file" / "history"): "Not a directory",
+        str(tmp_path / "disk" / "history"): f"the folder {tmp_path / 'disk'} is missing; create it, or mount",
     }
     for place, remedy in remedies.items():
         [one] = checked(place=place)
