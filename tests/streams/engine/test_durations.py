@@ -11,7 +11,7 @@ from config.settings import JudgeSettings, Settings
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import LATENCIES, Measure
 from streams.simulate.scenario import Scenario
-from tests.streams.engine.engine_run import DAY, HOUR, START, EngineRun, backend, label_of, records
+from tests.streams.engine.engine_run import DAY, HOUR, START, EngineRun, backend, gathered, label_of, records
 
 SETTINGS = Settings(judge=JudgeSettings(young=12 * 3600))
 STEP = SETTINGS.time.step
@@ -59,7 +59,7 @@ def run() -> EngineRun:
         for number, case in enumerate(CASES)
     ]
     scenario = busier(backend(*timed, hours=2 + len(CASES) * APART // HOUR), 4)
-    return EngineRun(records(scenario), SETTINGS)
+    return EngineRun(gathered(records(scenario)), SETTINGS)
 
 
 def page_of(run: EngineRun, number: int) -> Incident:

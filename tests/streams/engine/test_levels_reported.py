@@ -116,7 +116,7 @@ def of_levels(run: EngineRun) -> list[Finding]:
 
 @pytest.mark.parametrize("quota", QUOTAS, ids=lambda quota: quota.fields["name"])
 def test_a_quota_near_its_limit_pages_once_and_ends_a_day_after(quota: Quota) -> None:
-    run = run_of(lines(hill, quota, hours=30))
+    run = run_of(lines(hill, quota, hours=30, every=300), step=300)
     [page] = run.pages
     primary = page.incident.primary
     assert (primary.verdict, label_of(primary), primary.measure.level) == (
@@ -215,7 +215,7 @@ def test_a_level_whose_samples_stop_is_unknown_and_no_longer_reported_a_day_late
     def stops(seconds: int) -> float | None:
         return 0.95 if seconds < HOUR else None
 
-    run = run_of(lines(stops, LAMBDA, hours=30))
+    run = run_of(lines(stops, LAMBDA, hours=30, every=300), step=300)
     [page] = run.pages
     [incident] = told(run)
     ended = incident.primary
@@ -226,10 +226,10 @@ def test_a_level_whose_samples_stop_is_unknown_and_no_longer_reported_a_day_late
 
 
 def test_a_limit_that_is_raised_is_taken_over() -> None:
-    early = lines(lambda seconds: 0.95 if seconds < 2 * HOUR else None, LAMBDA, hours=2)
+    early = lines(lambda seconds: 0.95 if seconds < 2 * HOUR else None, LAMBDA, hours=2, every=300)
     high = LAMBDA._replace(limit=2000.0)
-    late = lines(lambda seconds: 0.475 if seconds >= 2 * HOUR else None, high, hours=30)
-    run = run_of(early + late[2 * 60 :])
+    late = lines(lambda seconds: 0.475 if seconds >= 2 * HOUR else None, high, hours=30, every=300)
+    run = run_of(early + late[2 * 12 :], step=300)
     [incident] = told(run)
     assert incident.state == "resolved"
     assert incident.primary.limit == 2000

@@ -8,7 +8,7 @@ from alerting.incidents.incident import Incident
 from config.settings import JudgeSettings, LimitsSettings, Settings, TableLimit, TimeSettings
 from detectors.model.finding import Verdict
 from streams.simulate.scenario import Scenario
-from tests.streams.engine.engine_run import DAY, HOUR, START, EngineRun, label_of, records
+from tests.streams.engine.engine_run import DAY, HOUR, START, EngineRun, gathered, label_of, records
 
 PEAK = 1.5 * 0.05 * 8  # units per second at the top of the day
 
@@ -28,9 +28,9 @@ RISES = ({"table": "ledger", "by": "capacity", "per_day": 0.06},)
 
 
 @functools.cache
-def shop(days: int, *, rises: bool) -> list[bytes]:
+def shop(days: int, step: int, *, rises: bool) -> list[bytes]:
     changes = {"length": f"{days}d", "growth": RISES if rises else ()}
-    return records(Scenario.model_validate(SHOP | changes))
+    return gathered(records(Scenario.model_validate(SHOP | changes)), step)
 
 
 def shop_run(
@@ -42,7 +42,7 @@ def shop_run(
         judge=JudgeSettings(young=5 * DAY),
         limits=LimitsSettings(tables={"ledger": TableLimit(wcu=wcu)}),
     )
-    lines = shop(days, rises=rises)
+    lines = shop(days, step, rises=rises)
     return EngineRun(lines, settings, chunk=len(lines) // 20 + 1, keep=keep)
 
 

@@ -5,7 +5,7 @@ import pytest
 from alerting.incidents.notice import Action, Notice
 from config.settings import DigestSettings, JudgeSettings, Settings
 from detectors.watch.maturity import merged
-from tests.streams.engine.engine_run import HOUR, EngineRun, backend, records
+from tests.streams.engine.engine_run import HOUR, EngineRun, backend, gathered, records
 
 SETTINGS = Settings(judge=JudgeSettings(young=3 * HOUR), digest=DigestSettings(at="02:30"))
 LATER = Settings(judge=JudgeSettings(young=3 * HOUR), digest=DigestSettings(at="05:00"))
@@ -13,7 +13,12 @@ LATER = Settings(judge=JudgeSettings(young=3 * HOUR), digest=DigestSettings(at="
 
 @pytest.fixture(scope="module")
 def lines() -> list[bytes]:
-    return records(backend(hours=-18))
+    return gathered(records(backend(hours=-18)))
+
+
+@pytest.fixture(scope="module")
+def whole(lines: list[bytes]) -> list[Notice]:
+    return digests(EngineRun(lines, LATER))
 
 
 def digests(run: EngineRun) -> list[Notice]:
@@ -21,10 +26,10 @@ def digests(run: EngineRun) -> list[Notice]:
 
 
 def test_a_first_digest_says_how_much_is_learnt_and_a_later_one_what_became_judgeable(
-    lines: list[bytes],
+    lines: list[bytes], whole: list[Notice]
 ) -> None:
     [early] = digests(EngineRun(lines, SETTINGS))
-    [later] = digests(EngineRun(lines, LATER))
+    [later] = whole
     before, after = merged(early.maturity), merged(later.maturity)
     assert (before.judgeable, after.learning) == ({}, [])
     assert sum(after.judgeable.values()) == sum(before.learning) > 0
@@ -32,8 +37,9 @@ def test_a_first_digest_says_how_much_is_learnt_and_a_later_one_what_became_judg
     assert [one.kind for one in after.named][:1] == ["service"]
 
 
-def test_neither_shards_nor_chunks_nor_a_restart_change_what_it_says(lines: list[bytes]) -> None:
-    whole = digests(EngineRun(lines, LATER))
+def test_neither_shards_nor_chunks_nor_a_restart_change_what_it_says(
+    lines: list[bytes], whole: list[Notice]
+) -> None:
     assert digests(EngineRun(lines, LATER, shards=3)) == whole
-    assert digests(EngineRun(lines, LATER, chunk=777, restart=0.52)) == whole
-    assert digests(EngineRun(lines, LATER, chunk=777, restart=0.8)) == whole
+    run = EngineRun(lines, LATER, chunk=777, keep=(0.52, 0.8))
+    assert digests(run) == digests(run.restarted(0.52)) == digests(run.restarted(0.8)) == whole

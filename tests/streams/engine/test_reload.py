@@ -7,7 +7,7 @@ import pytest
 from config.load import load_settings
 from config.reload import JUDGED, RESTART, reload_of
 from config.settings import Settings
-from tests.streams.engine.engine_run import HAMMER, HOUR, LEARNT, EngineRun, backend, records
+from tests.streams.engine.engine_run import HAMMER, HOUR, LEARNT, EngineRun, backend, gathered, records
 
 BEFORE: dict[str, Any] = {"judge": {"young": 6 * HOUR}}
 CHANGES: list[dict[str, Any]] = [
@@ -23,7 +23,7 @@ CHANGES: list[dict[str, Any]] = [
 
 @pytest.fixture(scope="module")
 def lines() -> list[bytes]:
-    return records(backend(HAMMER, before=LEARNT, hours=2))
+    return gathered(records(backend(HAMMER, before=LEARNT, hours=2)))
 
 
 def test_every_section_that_judges_may_change_in_the_stream() -> None:

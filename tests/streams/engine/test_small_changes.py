@@ -8,7 +8,7 @@ import pytest
 
 from config.settings import Settings
 from detectors.model.finding import Verdict
-from tests.streams.engine.engine_run import DAY, HOUR, START, EngineRun, label_of
+from tests.streams.engine.engine_run import DAY, HOUR, START, EngineRun, gathered, label_of
 
 WEEK: Final = 7 * DAY
 AT: Final = START + 2 * WEEK + 2 * DAY + 14 * HOUR
@@ -40,7 +40,8 @@ def run() -> EngineRun:
     """Return what an engine with the shipped defaults makes of two weeks, two days and the afternoon."""
     rng = np.random.default_rng(1)
     times = np.sort(rng.uniform(START, UNTIL, rng.poisson((UNTIL - START) / 60 * A_MINUTE)))
-    return EngineRun([record(at, number) for number, at in enumerate(times.tolist())], Settings())
+    lines = [record(at, number) for number, at in enumerate(times.tolist())]
+    return EngineRun(gathered(lines), Settings())
 
 
 def test_the_table_is_reported_within_the_hour_and_nothing_before(run: EngineRun) -> None:

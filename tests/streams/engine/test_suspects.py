@@ -7,7 +7,7 @@ import pytest
 from config.settings import CalendarSettings, JudgeSettings, Planned, Settings
 from detectors.model.finding import Finding, Plan, Verdict
 from detectors.model.measures import Measure
-from tests.streams.engine.engine_run import DAY, HAMMER, HOUR, START, EngineRun, backend, records
+from tests.streams.engine.engine_run import DAY, HAMMER, HOUR, START, EngineRun, backend, gathered, records
 
 COUNTS = (Measure.REQUESTS, Measure.READS, Measure.WRITES)
 ALIKE = (
@@ -29,7 +29,7 @@ def findings() -> list[Finding]:
     scenario = backend(*ALIKE, BAD, hours=9, tenants={"big": 5, "small": 5}, noise={"drift": 0})
     sale = Planned(name="Sale", start=iso(DAY + 8 * HOUR), end=iso(DAY + 9 * HOUR), factor=4.0)
     settings = Settings(judge=JudgeSettings(young=12 * HOUR), calendar=CalendarSettings(planned=[sale]))
-    return EngineRun(records(scenario), settings).findings
+    return EngineRun(gathered(records(scenario)), settings).findings
 
 
 def at(findings: list[Finding], first: float, last: float) -> list[Finding]:

@@ -4,7 +4,7 @@ import pytest
 
 from config.settings import JudgeSettings, Settings
 from detectors.model.finding import Verdict
-from tests.streams.engine.engine_run import DAY, HOUR, START, EngineRun, backend, label_of, records
+from tests.streams.engine.engine_run import DAY, HOUR, START, EngineRun, backend, gathered, label_of, records
 
 SETTINGS = Settings(judge=JudgeSettings(young=12 * 3600))
 
@@ -23,17 +23,19 @@ def summary(run: EngineRun) -> list[tuple[str, str, int | None, int | None]]:
 @pytest.fixture(scope="module")
 def lines() -> list[bytes]:
     """A function and its route have no traffic; two hours later another function fails in a new way."""
-    return records(
-        backend(
-            {"at": DAY + HOUR, "for": "40m", "kind": "absence", "function": "inventory-put-item"},
-            {
-                "at": DAY + 3 * HOUR,
-                "for": "30m",
-                "kind": "fatal",
-                "function": "shop-buy",
-                "error_type": "KeyError: order 4711",
-                "share": 0.3,
-            },
+    return gathered(
+        records(
+            backend(
+                {"at": DAY + HOUR, "for": "40m", "kind": "absence", "function": "inventory-put-item"},
+                {
+                    "at": DAY + 3 * HOUR,
+                    "for": "30m",
+                    "kind": "fatal",
+                    "function": "shop-buy",
+                    "error_type": "KeyError: order 4711",
+                    "share": 0.3,
+                },
+            )
         )
     )
 
@@ -78,14 +80,16 @@ def test_a_new_exception_is_reported_at_once_with_function_route_and_count(run: 
 
 def test_a_known_exception_is_not_reported_again() -> None:
     fails = {"for": "10m", "kind": "fatal", "function": "shop-buy", "error_type": "Boom", "share": 0.02}
-    twice = EngineRun(records(backend({"at": "2h", **fails}, {"at": DAY + 2 * HOUR, **fails})), SETTINGS)
+    twice = EngineRun(
+        gathered(records(backend({"at": "2h", **fails}, {"at": DAY + 2 * HOUR, **fails}, hours=3))), SETTINGS
+    )
     assert not [finding for finding in twice.findings if finding.verdict is Verdict.FATAL]
 
 
 def test_a_long_gap_in_the_whole_input_is_reported_once_for_the_account_a_short_one_never() -> None:
-    short = {"at": DAY + 9 * HOUR, "for": "10m", "kind": "absence"}
-    long = {"at": DAY + 11 * HOUR, "for": "30m", "kind": "absence"}
-    [page] = EngineRun(records(backend(short, long, hours=12)), SETTINGS).pages
+    short = {"at": DAY + HOUR, "for": "10m", "kind": "absence"}
+    long = {"at": DAY + 3 * HOUR, "for": "30m", "kind": "absence"}
+    [page] = EngineRun(gathered(records(backend(short, long, start="2025-09-01T08:00:00Z"))), SETTINGS).pages
     assert (page.incident.verdict, page.incident.primary.about.kind) == (Verdict.ABSENCE, "account")
     assert page.incident.members == []
     assert START + DAY + 11 * HOUR < page.at <= START + DAY + 11 * HOUR + 15 * 60

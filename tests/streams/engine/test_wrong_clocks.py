@@ -14,7 +14,7 @@ from alerting.incidents.notice import Action, Notice
 from config.settings import JudgeSettings, Settings
 from detectors.model.finding import Finding, Verdict
 from streams.engine.engine import Engine
-from tests.streams.engine.engine_run import DAY, HOUR, LEARNT, SOURCE, START, backend, records
+from tests.streams.engine.engine_run import DAY, HOUR, LEARNT, SOURCE, START, backend, gathered, records
 
 SETTINGS = Settings(judge=JudgeSettings(young=6 * 3600))
 HAMMERED = {
@@ -44,7 +44,7 @@ def sent() -> Sent:
 @pytest.fixture(scope="module")
 def quiet() -> Sent:
     """The records of a day and three hours, as long as it takes to expect the one who falls silent."""
-    return prompt(records(backend(hours=3)))
+    return prompt(gathered(records(backend(hours=3))))
 
 
 @pytest.fixture(scope="module")
