@@ -24,6 +24,7 @@ from pkgutil import iter_modules
 from typing import Any
 
 from streams.cli.main import main
+from streams.engine.warm import compile_ahead
 
 ROOT = Path(__file__).parents[3]
 LONGEST = 120
@@ -33,12 +34,19 @@ _PIPE = 60_000  # bytes that a pipe takes without a reader
 
 
 def uneri(
-    *arguments: object, given: bytes = b"", cwd: Path | None = None, env: Mapping[str, str] | None = None
+    *arguments: object,
+    given: bytes = b"",
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    program: str = "",
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run a command to its end, as ``subprocess.run`` does."""
+    """Run a command to its end, as ``subprocess.run`` does.
+
+    ``program`` is Python that runs in its place, with the arguments in ``sys.argv``.
+    """
     assert len(given) < _PIPE
     argv = [*map(str, arguments)]
-    asked = {"argv": argv, "cwd": str(cwd or Path.cwd()), "env": dict(env or os.environ)}
+    asked = {"argv": argv, "cwd": str(cwd or Path.cwd()), "env": dict(env or os.environ), "program": program}
     read, write = os.pipe()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, _server().dup() as server:
         try:
@@ -90,10 +98,11 @@ def _load() -> None:
         "streams.score.score",
     ):
         import_module(name)
+    compile_ahead(lambda _: None)
 
 
-def _serve(asking: socket.socket) -> None:
-    """Fork for each command that is asked for; return in the process that is to become it."""
+def _serve(asking: socket.socket) -> str:
+    """Fork for each command that is asked for; return its program in the process that is to become it."""
     while True:
         size, streams, *_ = socket.recv_fds(asking, 4, 3)
         if not size:
@@ -103,7 +112,7 @@ def _serve(asking: socket.socket) -> None:
         if not child:
             _become(asked, streams)
             asking.close()
-            return
+            return str(asked["program"])
         for stream in streams:
             os.close(stream)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -121,9 +130,12 @@ def _become(asked: dict[str, Any], streams: list[int]) -> None:
     signal.alarm(LONGEST)
 
 
-def _run() -> int:
+def _run(program: str) -> int:
     try:
-        main()
+        if program:
+            exec(program, {"__name__": "__main__"})  # noqa: S102 - a test's own
+        else:
+            main()
     except SystemExit as ended:
         if not isinstance(ended.code, str):
             return ended.code or 0
@@ -147,5 +159,4 @@ def _end(code: int) -> None:
 if __name__ == "__main__":
     _load()
     gc.freeze()  # a collection would copy all that is shared with the process that forks
-    _serve(socket.socket(fileno=int(sys.argv[1])))
-    _end(_run())
+    _end(_run(_serve(socket.socket(fileno=int(sys.argv[1])))))

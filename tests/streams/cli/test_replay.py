@@ -15,6 +15,7 @@ from streams.cli.commands import app
 from streams.history import save_pace, unpacked
 from streams.process.locks import locked_output
 from tests.faults.traffic import traffic
+from tests.streams.cli import forked
 
 CONFIG = "judge: {young: 3600}\n"
 
@@ -91,8 +92,12 @@ def replay(events: Path, out: Path, *more: str) -> Result:
 def dying(events: Path, out: Path, pieces: int, name: str, *more: str) -> Done:
     """Replay in a process that gets a signal after so many pieces."""
     asked = ["replay", events, "--out", out, "--config", events / "uneri.yaml", *more]
-    command = [sys.executable, "-c", LIVES, str(pieces), name, *map(str, asked)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+    return forked_program(LIVES, pieces, name, *asked)
+
+
+def forked_program(program: str, *arguments: object) -> Done:
+    done = forked.uneri(*arguments, program=program)
+    return Done(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def left_in(out: Path) -> dict[str, bytes]:
@@ -154,8 +159,11 @@ def test_asked_to_stop_it_keeps_its_state_and_says_how_to_resume(
 def test_it_stops_alike_whenever_it_is_asked_to(events: Path, tmp_path: Path, where: str, said: str) -> None:
     out = tmp_path / "out"
     asked = ["replay", events, "--out", out, "--config", events / "uneri.yaml"]
-    command = [sys.executable, "-c", ASKED_EARLY_OR_LATE, where, *map(str, asked)]
-    stopped = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+    if where.startswith("streams."):  # while it loads
+        command = [sys.executable, "-c", ASKED_EARLY_OR_LATE, where, *map(str, asked)]
+        stopped = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+    else:
+        stopped = forked_program(ASKED_EARLY_OR_LATE, where, *asked)
     assert stopped.returncode == 130, stopped.stderr
     assert stopped.stderr.endswith(said)
     assert "Traceback" not in stopped.stderr

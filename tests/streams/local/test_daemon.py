@@ -1,8 +1,6 @@
 import asyncio
 import io
 import json
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +16,7 @@ from streams.local.sqlite_store import SqliteStore
 from streams.process.watchdog import Watchdog
 from streams.simulate.scenario_load import load_scenario
 from streams.simulate.simulation import Simulation
+from tests.streams.cli import forked
 from tests.streams.decode.malformed_corpus import CORPUS
 
 
@@ -172,14 +171,8 @@ def ended(state: Path, stdin: bytes | None = None) -> tuple[int, list[str]]:
     """Run a daemon in a process of its own; return its exit code and what it said that is critical."""
     config = state.with_suffix(".yaml")
     config.write_text(f"local: {{listen: '127.0.0.1:0', state: '{state}'}}\n")
-    command = [str(Path(sys.executable).with_name("uneri")), "run", "--config", str(config)]
-    process = subprocess.run(
-        command if stdin is None else [*command, "--stdin"],
-        input=stdin,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+    command = ["run", "--config", config]
+    process = forked.uneri(*command) if stdin is None else forked.uneri(*command, "--stdin", given=stdin)
     said = process.stderr.decode()
     assert "Traceback" not in said
     return process.returncode, [line for line in said.splitlines() if "critical" in line]

@@ -3,8 +3,6 @@
 import asyncio
 import hashlib
 import logging
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,6 +20,7 @@ from streams.local.state_export import StateExport
 from streams.process.state_archive import members_of
 from streams.simulate.scenario_load import load_scenario
 from streams.simulate.simulation import Simulation
+from tests.streams.cli import forked
 
 NOW = 1_800_000_000.0
 
@@ -213,15 +212,10 @@ def test_an_import_that_was_killed_between_its_files_is_refused_by_the_daemon_an
     (state / "uneri.db").rename(state / "uneri.db.import")  # as the kill leaves it
     config = tmp_path / "uneri.yaml"
     config.write_text(f"local: {{listen: '127.0.0.1:0', state: '{state}'}}\n")
-    uneri = Path(sys.executable).with_name("uneri")
-    done = subprocess.run(
-        [uneri, "run", "--config", config], capture_output=True, text=True, timeout=60, check=False
-    )
+    done = forked.uneri("run", "--config", config)
     assert done.returncode == 1
-    assert "uneri.db: is missing, though outbox.db is not" in done.stderr
-    done = subprocess.run(
-        [uneri, "state", "import", backup, "--config", config], capture_output=True, text=True, check=False
-    )
+    assert b"uneri.db: is missing, though outbox.db is not" in done.stderr
+    done = forked.uneri("state", "import", backup, "--config", config)
     assert done.returncode == 0, done.stderr
     assert kept(state) is not None
 

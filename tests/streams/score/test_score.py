@@ -16,6 +16,7 @@ import pytest
 from config.settings import JudgeSettings
 from streams.score.csv_series import SeriesError
 from streams.score.score import run_score, score_file, targets
+from tests.streams.cli import forked
 
 UNERI = Path(sys.executable).with_name("uneri")
 STEP = 300
@@ -148,11 +149,9 @@ def test_a_file_that_cannot_be_written_is_named_with_a_remedy(
         remedy = "choose another folder with --out"
         error = f"uneri: {out / 'good.csv'}: cannot be written: {why}; {remedy}"
         assert without_progress(capsys.readouterr().err) == [error]
-    empty = subprocess.run(
-        [UNERI, "score", good, "--out", ""], capture_output=True, text=True, check=False, cwd=tmp_path
-    )
-    assert (empty.returncode, empty.stdout) == (2, "")
-    assert "name a folder" in empty.stderr
+    empty = forked.uneri("score", good, "--out", "", cwd=tmp_path)
+    assert (empty.returncode, empty.stdout) == (2, b"")
+    assert b"name a folder" in empty.stderr
 
 
 def test_sigterm_ends_it_without_output(tmp_path: Path) -> None:
@@ -208,17 +207,11 @@ def test_conflicting_paths_are_refused_before_anything_is_written(
 def test_the_command_judges_and_prints_a_summary(tmp_path: Path) -> None:
     packed = tmp_path / "cpu.csv.xz"
     packed.write_bytes(lzma.compress("\n".join(curve(2, seed=6)).encode()))
-    done = subprocess.run(
-        [UNERI, "score", packed, "--out", tmp_path / "out"], capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, without_progress(done.stderr)) == (0, [])
-    assert f"{tmp_path / 'out'}: 1 of 1 files, 576 rows, 0 alerts, " in done.stdout
+    done = forked.uneri("score", packed, "--out", tmp_path / "out")
+    assert (done.returncode, without_progress(done.stderr.decode())) == (0, [])
+    assert f"{tmp_path / 'out'}: 1 of 1 files, 576 rows, 0 alerts, " in done.stdout.decode()
     times = [int(line.split(",")[0]) for line in (tmp_path / "out" / "cpu.csv").read_text().splitlines()[1:]]
     assert {later - earlier for earlier, later in pairwise(times)} == {STEP}
-    wrong = subprocess.run(
-        [UNERI, "score", tmp_path / "none.csv", "--out", tmp_path],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (wrong.returncode, wrong.stderr) == (2, f"uneri: {tmp_path / 'none.csv'}: no such file\n")
+    wrong = forked.uneri("score", tmp_path / "none.csv", "--out", tmp_path)
+    assert wrong.returncode == 2
+    assert wrong.stderr.decode() == f"uneri: {tmp_path / 'none.csv'}: no such file\n"
