@@ -59,7 +59,9 @@ class Judged:
         self.at = AT - (DAYS - days) * 86400
         backend = Backend(settings=SETTINGS)
         keeper = HistoryKeeper(HistoryFolder(str(place)), HistoryBounds(35, 400, 1 << 40))
-        lines = requests((self.at - START) // 60, per_minute=PER_MINUTE, late=False)
+        last = self.at - 600
+        lines = requests((last - START) // 60, per_minute=PER_MINUTE, late=False, within=10)
+        lines += requests(10, start=last, per_minute=PER_MINUTE, late=False)
         for first in range(0, len(lines), 10_000):
             self.held.feed(backend.feed(lines[first : first + 10_000]))
             self.held.feed([] if first + 10_000 < len(lines) else backend.finish())

@@ -17,7 +17,7 @@ from streams.store.history_reader import HistoryReader
 from tests.streams.store.backend import SETTINGS, START, Backend, requests
 from tests.streams.store.rows import plain
 
-LINES = requests(26 * 60, late=False)
+LINES = requests(26 * 60, late=False, within=10)
 PLENTY = HistoryBounds(35, 400, 1 << 40)
 CONFIG = "judge: {young: 3600}\n"
 

@@ -17,12 +17,17 @@ SOURCE: Final = "local/0"
 SETTINGS: Final = Settings.model_validate({"judge": {"young": 3600}})
 
 
-def requests(minutes: int, *, start: int = START, per_minute: int = 6, late: bool = True) -> list[bytes]:
-    """Return the records of some minutes, as lines."""
+def requests(
+    minutes: int, *, start: int = START, per_minute: int = 6, late: bool = True, within: int = 60
+) -> list[bytes]:
+    """Return the records of some minutes, as lines.
+
+    They come within so many seconds of each minute: a bucket that is filled costs time.
+    """
     lines: list[dict[str, Any]] = []
     for minute in range(minutes):
         for number in range(per_minute):
-            at = start + minute * 60 + number * 60 / per_minute
+            at = start + minute * 60 + number * within / per_minute
             event: dict[str, Any] = {
                 "ts": round(at, 3),
                 "cloud": "aws",

@@ -8,6 +8,7 @@ from config.settings import Settings
 from streams.cli.tune import TuneOptions, tune
 from streams.simulate.simulation import Simulation
 from streams.tune.result import TuneResult
+from tests.streams.engine.engine_run import gathered
 from tests.streams.history.memory_history import MemoryHistory
 from tests.streams.tune.tuning_history import SETTINGS, labels_of, scenario
 
@@ -20,7 +21,8 @@ class Given:
 
     def __init__(self, out: Path, days: int, seed: int) -> None:
         simulation = Simulation(scenario(days, seed))
-        self.lines = [line for _, lines in simulation.lines() for line in lines]
+        lines = (line for _, written in simulation.lines() for line in written)
+        self.lines = gathered(lines, SETTINGS.time.step)
         self.history = MemoryHistory({"events/0": self.lines}, (20_000,))
         self.labels: list[Label] = labels_of(simulation)
         self.out = out
