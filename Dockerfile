@@ -14,7 +14,7 @@ COPY config config
 COPY detectors detectors
 COPY alerting alerting
 COPY streams streams
-# All that a daemon may need: --build-arg EXTRAS=all adds tune and --against.
+# All that a daemon may need: --build-arg EXTRAS=all adds tune.
 ARG EXTRAS=aws,msk
 RUN /opt/build/bin/pip wheel --no-cache-dir --no-index --no-deps --no-build-isolation --wheel-dir /wheels . \
  && /opt/uneri/bin/pip install --no-cache-dir --no-index --find-links /locked "$(echo /wheels/*.whl)[$EXTRAS]"

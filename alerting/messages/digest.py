@@ -198,8 +198,8 @@ def _row(group: list[Incident], day: Day) -> str:
 
 def _beside(finding: Finding, words: Phrases) -> str:
     """Return a series that grows with another one, and when its own limit is reached."""
-    days = None if finding.growth is None else finding.growth.days_to_limit
-    until = "" if days is None else f"{words.labels.comma}{words.digest.limit_in(days)}"
+    until = "" if finding.growth is None else words.digest.limit_in(finding.growth)
+    until = f"{words.labels.comma}{until}" if until else ""
     rate = f"{words.incident.size(finding, finding.observed)}{until}"
     return f"{escape(words.figures.about(finding.about), NAME)} ({escape(rate, NAME)})"
 

@@ -277,8 +277,8 @@ def growth(
         per_day_upper=per_day * 1.25,
         days=21,
         days_to_limit=days,
-        days_to_limit_lower=None if days is None else days * 0.75,
-        days_to_limit_upper=None if days is None else days * 1.5,
+        days_to_limit_lower=None if days is None else days // 1.25,
+        days_to_limit_upper=None if days is None else days * 1.5 // 1,
     )
     measure = Measure.WCU if about.kind == "table" else Measure.REQUESTS
     curve = trace(level, lambda usual, _: usual)

@@ -329,10 +329,9 @@ class Cards:
             used = f"{words.figures.percent(primary.observed / primary.limit)} of it used"
             facts.append(Fact("Limit", limit, used))
         if growth.days_to_limit is not None:
-            low, high = growth.days_to_limit_lower, growth.days_to_limit_upper
-            latest = "never" if high is None else words.figures.days(high)
-            between = f"{words.figures.days(low)} – {latest}" if low else ""
-            facts.append(Fact("Met in", words.figures.days(growth.days_to_limit), between))
+            reached = growth.days_to_limit <= 0
+            days = "now" if reached else words.figures.days_to_limit(growth)
+            facts.append(Fact("Met in", days, "" if reached else "80 %"))
         return facts
 
     def _basis(self, incident: Incident) -> list[Fact]:

@@ -84,14 +84,3 @@ def signed(value: float) -> str:
     ('+3.1', '−0.2')
     """
     return f"{'+' if value >= 0 else '−'}{abs(value) * 100:.1f}"
-
-
-def days(value: float) -> str:
-    """Return a number of days, with one decimal below ten.
-
-    Examples
-    --------
-    >>> days(3.24), days(41.2), days(1.0)
-    ('3.2', '41', '1')
-    """
-    return f"{value:,.0f}" if value >= 9.95 else f"{value:.1f}".removesuffix(".0")  # noqa: PLR2004  10.0

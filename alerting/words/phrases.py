@@ -72,8 +72,8 @@ class Figures(Protocol):
     def per_day(self, fraction: float) -> str:
         """Return a rate of growth."""
 
-    def days(self, value: float) -> str:
-        """Return a number of days."""
+    def days_to_limit(self, growth: Growth) -> str:
+        """Return when a limit is reached, as a range of days; nothing where no day is named."""
 
     def duration(self, seconds: int) -> str:
         """Return a duration in at most two units."""
@@ -249,8 +249,8 @@ class DigestPhrases(Protocol):
     def together(self, names: Sequence[str], more: int) -> str:
         """Name what grows together with what an entry is about."""
 
-    def limit_in(self, days: float) -> str:
-        """Say in how many days a limit is reached."""
+    def limit_in(self, growth: Growth) -> str:
+        """Say in how many days a limit is reached; nothing where no day is named."""
 
     def sentence(self, when: str, title: str, first: str) -> str:
         """Return the sentence for notifications."""

@@ -3,7 +3,8 @@
 The level of a day is the mean of what was learnt (incidents are replaced by what was expected). The slope of
 its logarithm, adjusted for the day of the week, is Theil and Sen's median of pairwise slopes with Sen's
 interval (Sen, JASA 63, 1968, section 5), which one outlier cannot move. A level that jumped once and stayed
-is not growth: the line must explain the days better than any single step does.
+is not growth: the line must explain the days better than any single step does. When a limit is reached, is
+forecast (``judge.forecast``) in the first steps of the day.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from detectors.judge.forecast import NEVER, REACHED, LimitDays, reach
 from detectors.model.finding import Growth
 from detectors.state.history import DAY
 from detectors.state.row_state import RowState, field
@@ -38,6 +40,9 @@ LEAST_RISE: Final = 0.08
 WHOLE: Final = 0.6
 """Part of a day that must be measured for its level to count."""
 
+LEAST_LEVEL: Final = 0.02
+"""Part of the usual level that a day counts at least: nothing has no logarithm."""
+
 LARGEST_JUMP: Final = 0.5
 """Largest part of the whole rise that a single day may contribute."""
 
@@ -52,6 +57,10 @@ AT_ONCE: Final = 4096
 
 QUIET_DAYS: Final = 3
 """Days without sure growth until a growth verdict ends."""
+
+
+FORECASTS: Final = 4
+"""Days to a limit that are forecast in a step, ten milliseconds each; what else grows waits for the next."""
 
 
 class Growing(NamedTuple):
@@ -199,11 +208,13 @@ class GrowthWatch(RowState):
     peaks: Floats = field(np.nan, lead=(7,))  # (7, n)
     since: NDArray[np.int64] = field(-1, np.int64)  # day on which the reported rise started, -1 for none
     quiet: NDArray[np.int64] = field(0, np.int64)  # consecutive days without sure growth
+    waits: NDArray[np.int8] = field(0, np.int8, later=True)  # whether its forecast is still to be made today
 
     def __init__(self, per_day: float, step: int, start_of: Callable[[int], int] | None = None) -> None:
         self._least, self._step = np.log1p(per_day), step
         self._start_of = start_of or _of_utc
         self._day = self._hour = -1
+        self._left = FORECASTS  # of the present call
         super().__init__()
 
     def meta(self) -> dict[str, int]:
@@ -230,6 +241,7 @@ class GrowthWatch(RowState):
             Capacity in the unit of ``value``, NaN where unknown.
         """
         found: list[Growing] = []
+        self._left = FORECASTS
         hours = np.maximum.accumulate(np.maximum(hours, self._hour))
         edges = np.flatnonzero(np.diff(hours, prepend=self._hour))
         if not edges.size or edges[0]:
@@ -244,6 +256,10 @@ class GrowthWatch(RowState):
                 self._day = day
             self._hour = int(hours[begin])
             self._sum(value[begin:end])
+        if self._left and self.waits.any():
+            waiting = np.flatnonzero(self.waits)[: self._left]
+            self.waits[waiting] = 0
+            found += self._report_some(waiting, self._day, limit)
         return found
 
     def _sum(self, value: Floats) -> None:
@@ -267,6 +283,7 @@ class GrowthWatch(RowState):
         self.peaks[-1] = np.where(whole, self.peak, np.nan)
         for array in (self.total, self.count, self.peak):
             array[:] = 0.0
+        self.waits[:] = 0
 
     def _report(self, day: int, watched: Bools, limit: Floats) -> list[Growing]:
         rows = np.flatnonzero(watched & ((~np.isnan(self.levels)).sum(axis=0) >= WINDOWS[0] - 1))
@@ -278,7 +295,7 @@ class GrowthWatch(RowState):
         known = ~np.isnan(levels)
         usual = np.where(known, levels, 0.0).sum(axis=0) / known.sum(axis=0)
         with np.errstate(divide="ignore", invalid="ignore"):
-            logs = without_weekdays(np.log(np.maximum(levels, 0.02 * usual + 1e-300)))
+            logs = without_weekdays(np.log(np.maximum(levels, LEAST_LEVEL * usual + 1e-300)))
             weekly = logs[-7:] - logs[-14:-7]  # NaN where both weeks are zero
         young = known.sum(axis=0) < TWO_WEEKS
         best = np.full(len(rows), -np.inf)
@@ -301,7 +318,17 @@ class GrowthWatch(RowState):
         found: list[Growing] = []
         for at in np.flatnonzero(sure | (self.since[rows] >= 0)):
             row = int(rows[at])
-            growth = self._growth(row, estimates[:, at], float(limit[row]))
+            room = self._room(row, float(limit[row]))
+            if room > 0 and estimates[1, at] > 0:
+                if not self._left:
+                    self.waits[row] = 1
+                    continue
+                self._left -= 1
+                least = LEAST_LEVEL * float(usual[at])
+                until = reach(np.maximum(levels[:, at], least), self.peaks[:, row], float(limit[row]))
+            else:
+                until = REACHED if room <= 0 else NEVER
+            growth = _growth(estimates[:, at], until)
             state: Literal["open", "update", "end"] = "update"
             self.quiet[row] = 0 if still[at] else self.quiet[row] + 1
             if self.since[row] < 0:
@@ -313,23 +340,21 @@ class GrowthWatch(RowState):
                 self.since[row] = -1
         return found
 
-    def _growth(self, row: int, estimate: Floats, limit: float) -> Growth:
-        middle, lower, upper, days = (0.0 if np.isnan(number) else float(number) for number in estimate)
+    def _room(self, row: int, limit: float) -> float:
+        """Return the logarithm of how far the largest peak of a week is below the limit; NaN if unknown."""
         peaks = self.peaks[:, row]
         peak = float(np.nanmax(peaks)) if not np.isnan(peaks).all() else np.nan
-        headroom = float(np.log(limit / peak)) if limit > 0 and peak > 0 else np.nan
+        return float(np.log(limit / peak)) if limit > 0 and peak > 0 else np.nan
 
-        def until(rate: float) -> float | None:
-            if np.isnan(headroom) or (rate <= 0 < headroom):
-                return None
-            return max(headroom, 0.0) / rate if rate > 0 else 0.0
 
-        return Growth(
-            per_day=float(np.expm1(middle)),
-            per_day_lower=float(np.expm1(lower)),
-            per_day_upper=float(np.expm1(upper)),
-            days=int(days),
-            days_to_limit=until(middle),
-            days_to_limit_lower=until(upper),
-            days_to_limit_upper=until(lower),
-        )
+def _growth(estimate: Floats, until: LimitDays) -> Growth:
+    middle, lower, upper, window = (0.0 if np.isnan(number) else float(number) for number in estimate)
+    return Growth(
+        per_day=float(np.expm1(middle)),
+        per_day_lower=float(np.expm1(lower)),
+        per_day_upper=float(np.expm1(upper)),
+        days=int(window),
+        days_to_limit=until.middle,
+        days_to_limit_lower=until.early,
+        days_to_limit_upper=until.late,
+    )

@@ -107,7 +107,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Growth(msgspec.Struct, frozen=True, kw_only=True):
-    """How fast a level rises, as a fraction per day with an interval, and when it reaches a limit."""
+    """How fast a level rises, as a fraction per day with an interval, and when it reaches a limit.
+
+    Of the days to the limit, four in five lie between ``lower`` and ``upper``; 0 when it is reached already,
+    None beyond what can be foreseen.
+    """
 
     per_day: float
     per_day_lower: float

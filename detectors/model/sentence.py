@@ -1,5 +1,7 @@
 """The one sentence that explains a finding. Numbers are rounded for people; rates are per second."""
 
+import math
+
 import msgspec
 
 from detectors.model.finding import Cause, ComparedWith, Failures, Finding, Growth, Plan, Verdict
@@ -263,10 +265,36 @@ def of_growth(about: ScopeOrEdge, measure: Measure, growth: Growth, limit: float
         return pace + "."
     if growth.days_to_limit == 0:
         return pace + f"; peaks already reach the limit of {rate(measure, limit)}."
-    soon, late = growth.days_to_limit_lower, growth.days_to_limit_upper
-    between = f" ({soon:.0f} to {late:.0f})" if soon is not None and late is not None else ""
-    days = f"{growth.days_to_limit:.0f} days{between}"
-    return f"{pace}; at this rate the limit of {rate(measure, limit)} is reached in {days}."
+    verb = "reaches" if _is_one(measure) else "reach"
+    it = "it" if _is_one(measure) else "they"
+    return f"{pace}; {it} {verb} the limit of {rate(measure, limit)} in {days_to_limit(growth)} (80 %)."
+
+
+def days_to_limit(growth: Growth) -> str:
+    """Return when a limit is reached, in whole days; nothing where no day is named."""
+    if growth.days_to_limit is None:
+        return ""
+    return in_days(growth.days_to_limit, growth.days_to_limit_lower, growth.days_to_limit_upper)
+
+
+def in_days(middle: float, lower: float | None, upper: float | None) -> str:
+    """Return a range of days; without ``upper``, it has no end.
+
+    Examples
+    --------
+    >>> in_days(11, 9, 14), in_days(11, 9, None), in_days(1, 1, 1)
+    ('9 to 14 days', '9 days or more', '1 day')
+    """
+    first, last = whole_days(middle, lower, upper)
+    if first == last or last is None:
+        return f"{first} day{'s' * (first > 1)}{' or more' * (last is None)}"
+    return f"{first} to {last} days"
+
+
+def whole_days(middle: float, lower: float | None, upper: float | None) -> tuple[int, int | None]:
+    """Return the first and the last day of a range; today is 1."""
+    first = max(1, math.floor(middle if lower is None else lower))
+    return first, None if upper is None else max(first, math.ceil(upper))
 
 
 def of_change(finding: Finding) -> str:

@@ -7,7 +7,7 @@ from alerting.words import numbers
 from alerting.words.en import figures
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import TABLE, Scope
-from detectors.model.sentence import an_hour
+from detectors.model.sentence import an_hour, in_days
 from streams.assistant.untrusted_text import quoted
 
 UNKNOWN: Final = "unknown"
@@ -127,3 +127,16 @@ def in_words_unit(value: float, measure: str) -> str:
     ('1.2346', '3.6')
     """
     return f"{an_hour(value) if measure == Measure.COST else value:.5g}"
+
+
+def reached_in(days: float | None, early: float | None, late: float | None) -> str:
+    """Return when a limit is reached, to go on a sentence; nothing where no day is named.
+
+    Examples
+    --------
+    >>> reached_in(11, 9, 14), reached_in(0, 0, 0), reached_in(None, None, None)
+    (', reached in 9 to 14 days', ', reached', '')
+    """
+    if days is None:
+        return ""
+    return f", reached in {in_days(days, early, late)}" if days > 0 else ", reached"

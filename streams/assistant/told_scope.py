@@ -7,12 +7,17 @@ import msgspec
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from alerting.words.en import figures
 from streams.assistant.asked_page import AskedPage, scope_page
 from streams.assistant.board_client import BoardClient
 from streams.assistant.named_scope import BoardPlaces, NamedScope
 from streams.assistant.told_changes import ChangeTold, change_line
-from streams.assistant.told_figures import amount, change_in_words, measure_in_words, share_in_words
+from streams.assistant.told_figures import (
+    amount,
+    change_in_words,
+    measure_in_words,
+    reached_in,
+    share_in_words,
+)
 from streams.assistant.told_incident import MemoLine, memo_line
 from streams.assistant.told_times import ToldTimes
 from streams.assistant.tool_answer import ToolData, ToolPart, answered
@@ -48,6 +53,8 @@ class LimitNow(ToolPart):
     limit: float
     share: float | None = None
     days_left: float | None = None
+    days_left_early: float | None = None
+    days_left_late: float | None = None
     verdict: str | None = None
 
 
@@ -113,6 +120,8 @@ async def tell_scope(board: BoardClient, asked: AskedPage) -> CallToolResult:
                 limit=one.limit,
                 share=one.share,
                 days_left=one.days_left,
+                days_left_early=one.days_left_early,
+                days_left_late=one.days_left_late,
                 verdict=one.verdict,
             )
             for one in page.limits
@@ -183,7 +192,7 @@ def _lines(data: ScopeData, span: str) -> Iterator[str]:
     state = f"NOT WELL ({data.verdict})" if data.verdict else "no finding about it is open"
     yield f"{data.about.words} of account {quoted(data.account_name)}: {state}. {span}."
     for one in data.limits:
-        left = "" if one.days_left is None else f", reached in about {figures.days(one.days_left)}"
+        left = reached_in(one.days_left, one.days_left_early, one.days_left_late)
         yield (
             f"Limit of {measure_in_words(one.measure, kind)}: {share_in_words(one.share)} used, "
             f"{amount(one.used, one.measure, kind)} of {amount(one.limit, one.measure, kind)}{left}"

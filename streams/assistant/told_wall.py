@@ -8,10 +8,15 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from alerting.words import numbers
-from alerting.words.en import figures
 from streams.assistant.board_client import BoardClient
 from streams.assistant.named_scope import BoardPlaces, NamedScope
-from streams.assistant.told_figures import amount, change_in_words, measure_in_words, share_in_words
+from streams.assistant.told_figures import (
+    amount,
+    change_in_words,
+    measure_in_words,
+    reached_in,
+    share_in_words,
+)
 from streams.assistant.told_incidents import IncidentLine, incident_line
 from streams.assistant.told_times import ToldTimes, duration
 from streams.assistant.tool_answer import ToolData, ToolPart, answered
@@ -74,6 +79,8 @@ class UsedLimit(ToolPart):
     limit: float | None = None
     share: float | None = None
     days_left: float | None = Field(None, description="forecast of the days until the limit is reached")
+    days_left_early: float | None = Field(None, description="four in five times not before")
+    days_left_late: float | None = Field(None, description="nor after")
     verdict: str | None = None
     threshold: str | None = None
 
@@ -163,6 +170,8 @@ def _limits(wall: Wall) -> Iterator[UsedLimit]:
             limit=table.limit,
             share=table.share,
             days_left=table.days_left,
+            days_left_early=table.days_left_early,
+            days_left_late=table.days_left_late,
             verdict=table.verdict,
             threshold=table.threshold,
         )
@@ -254,7 +263,7 @@ def _limit(one: UsedLimit) -> str:
         if one.of == "concurrency"
         else quoted(one.of)
     )
-    left = "" if one.days_left is None else f", reached in about {figures.days(one.days_left)}"
+    left = reached_in(one.days_left, one.days_left_early, one.days_left_late)
     name = "" if one.measure in ("level", "busy") else f" {measure_in_words(one.measure)}"
     used = numbers.number(one.used or 0.0)
     whole = "unknown" if one.limit is None else numbers.number(one.limit)

@@ -1,7 +1,7 @@
 """The verdicts of findings that are open, by what they are about."""
 
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from alerting.incidents.incident import Incident
 from detectors.model.finding import Finding, Verdict
@@ -19,6 +19,14 @@ _WORST_FIRST: Final[tuple[tuple[Verdict, WallVerdict], ...]] = (
     (Verdict.SHIFT, "shift"),
     (Verdict.GROWTH, "growth"),
 )
+
+
+class DaysLeft(NamedTuple):
+    """Days until a limit is reached, and the range that holds four in five; None where no day is named."""
+
+    middle: float | None = None
+    early: float | None = None
+    late: float | None = None
 
 
 class OpenVerdicts:
@@ -49,14 +57,14 @@ class OpenVerdicts:
         found = (one for one in self._about(about) if shown[one.verdict] == verdict)
         return sorted({one.scope.account for one in found if one.scope is not None and one.scope.account})
 
-    def days_left(self, about: Callable[[Scope, Measure], bool]) -> float | None:
+    def days_left(self, about: Callable[[Scope, Measure], bool]) -> DaysLeft:
         """Return the fewest days until a limit is reached, as far as a finding forecasts it."""
         days = [
-            finding.growth.days_to_limit
+            DaysLeft(growth.days_to_limit, growth.days_to_limit_lower, growth.days_to_limit_upper)
             for finding in self._about(about)
-            if finding.growth is not None and finding.growth.days_to_limit is not None
+            if (growth := finding.growth) is not None and growth.days_to_limit is not None
         ]
-        return min(days, default=None)
+        return min(days, key=lambda each: each.middle or 0.0, default=DaysLeft())
 
     def by_scope(self) -> dict[Scope, WallVerdict]:
         """Return the worst verdict about each scope that has one."""

@@ -21,7 +21,6 @@ from streams.engine.warm import compile_ahead
 from streams.history.open_history import Between, open_history
 from streams.history.replay_error import ReplayError
 from streams.history.source import History
-from streams.process.extras import need
 from streams.process.locks import FolderLockedError, locked_output
 from streams.process.progress import Progress
 from streams.process.stop_requests import INTERRUPTED, recording_stop
@@ -88,14 +87,12 @@ def run_replay(options: ReplayOptions) -> int:
     ReplayError
         When the history cannot be read, or the results cannot be written.
     MissingExtraError
-        When what an option or a source needs is not installed.
+        When what a source needs is not installed.
     """
     labels = _labels(options.labels)
     gates = _gates(options, labels)
     if options.post is not None:
         token_of(options.settings)  # fails now, not after hours of reading
-    if options.against is not None:
-        need("scipy", "--against")
     history = open_history(
         options.sources, options.settings, options.between, source=options.source, form=options.form
     )

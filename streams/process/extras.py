@@ -9,7 +9,6 @@ from typing import Final
 
 EXTRAS: Final = {
     "optuna": "tune",
-    "scipy": "compare",
     "boto3": "aws",
     "aws_msk_iam_sasl_signer": "msk",
     "fastavro": "registry",

@@ -76,8 +76,8 @@ def growth_finding(about: Scope, per_day: float = 0.03, days: float | None = 12.
         per_day_upper=per_day * 1.2,
         days=21,
         days_to_limit=days,
-        days_to_limit_lower=None if days is None else days * 0.7,
-        days_to_limit_upper=None if days is None else days * 1.6,
+        days_to_limit_lower=None if days is None else days // 1.25,
+        days_to_limit_upper=None if days is None else days * 1.6 // 1,
     )
     given: dict[str, Any] = {
         "verdict": Verdict.GROWTH,

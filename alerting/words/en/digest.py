@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from alerting.words import numbers
 from alerting.words.en import figures, lists
-from detectors.model.finding import Finding
+from detectors.model.finding import Finding, Growth
 from detectors.model.measures import Measure
 from detectors.model.scope import TABLE
 from detectors.watch.hottest import Hot
@@ -24,9 +24,11 @@ def together(names: Sequence[str], more: int) -> str:
     return f"Growing with it: {', '.join(names)}" + (f" and {more:,} more" if more else "")
 
 
-def limit_in(days: float) -> str:
-    """Say in how many days a limit is reached."""
-    return f"limit in {figures.days(days)}"
+def limit_in(growth: Growth) -> str:
+    """Say in how many days a limit is reached; nothing where no day is named."""
+    if growth.days_to_limit is None:
+        return ""
+    return "at its limit" if growth.days_to_limit <= 0 else f"limit in {figures.days_to_limit(growth)}"
 
 
 def sentence(when: str, title: str, first: str) -> str:

@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 from alerting.words import numbers
 from alerting.words.mrkdwn import clean, cut
-from detectors.model.finding import Failures, Finding, Verdict
+from detectors.model import sentence
+from detectors.model.finding import Failures, Finding, Growth, Verdict
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import TABLE, Edge, ScopeOrEdge
 from detectors.model.sentence import has_multiple, of_level, usually_failed
@@ -128,19 +129,9 @@ def per_day(fraction: float) -> str:
     return f"{numbers.signed(fraction)} % a day"
 
 
-def days(value: float) -> str:
-    """Return a number of days.
-
-    Examples
-    --------
-    >>> days(3.24), days(0.98), days(0.04), days(41.2), days(1.0)
-    ('3.2 days', '24 hours', '1 hour', '41 days', '1 day')
-    """
-    if value < 1:
-        hours = f"{max(value * 24, 0):.0f}"
-        return "1 hour" if hours == "1" else f"{hours} hours"
-    shown = numbers.days(value)
-    return "1 day" if shown == "1" else f"{shown} days"
+def days_to_limit(growth: Growth) -> str:
+    """Return when a limit is reached, as a range of days; nothing where no day is named."""
+    return sentence.days_to_limit(growth)
 
 
 def duration(seconds: int) -> str:

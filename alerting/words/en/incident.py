@@ -266,16 +266,9 @@ def forecast(growth: Growth) -> str:
     basis = f"based on {growth.days} days, {pace}".replace("-", "−")
     if growth.days_to_limit is None:
         return basis
-    reached = f"*limit in {figures.days(growth.days_to_limit)}*"
-    if growth.days_to_limit_lower is not None:
-        soon = figures.days(growth.days_to_limit_lower)
-        if growth.days_to_limit_upper is None:
-            reached += f" ({soon} at the earliest)"
-        else:
-            late = figures.days(growth.days_to_limit_upper)
-            soon = soon.removesuffix(" days") if late.endswith(" days") else soon
-            reached += f" ({soon} to {late})"
-    return f"{reached} · {basis}"
+    if growth.days_to_limit <= 0:
+        return f"*at its limit* · {basis}"
+    return f"*limit in {figures.days_to_limit(growth)}* (80 %) · {basis}"
 
 
 def also_affected(names: Sequence[str], more: int) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from alerting.words import numbers
 from alerting.words.ja import figures, lists
-from detectors.model.finding import Finding
+from detectors.model.finding import Finding, Growth
 from detectors.model.measures import Measure
 from detectors.model.scope import TABLE
 from detectors.watch.hottest import Hot
@@ -27,9 +27,11 @@ def together(names: Sequence[str], more: int) -> str:
     return f"連動して増加: {'、'.join(names)}" + (f" ほか{more:,}件" if more else "")
 
 
-def limit_in(days: float) -> str:
-    """Say in how many days a limit is reached."""
-    return f"あと{figures.days(days)}で上限に到達"
+def limit_in(growth: Growth) -> str:
+    """Say in how many days a limit is reached; nothing where no day is named."""
+    if growth.days_to_limit is None:
+        return ""
+    return "上限に到達" if growth.days_to_limit <= 0 else f"あと{figures.days_to_limit(growth)}で上限に到達"
 
 
 def sentence(when: str, title: str, first: str) -> str:

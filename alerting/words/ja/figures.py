@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 from alerting.words import numbers
 from alerting.words.mrkdwn import clean, cut
-from detectors.model.finding import Failures, Finding, Verdict
+from detectors.model.finding import Failures, Finding, Growth, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import TABLE, Edge, ScopeOrEdge
-from detectors.model.sentence import has_multiple, usually_failed
+from detectors.model.sentence import has_multiple, usually_failed, whole_days
 
 NAME: Final = 60
 
@@ -153,17 +153,21 @@ def per_day(fraction: float) -> str:
     return f"1日あたり {numbers.signed(fraction)}%"
 
 
-def days(value: float) -> str:
-    """Return a number of days.
+def days_to_limit(growth: Growth) -> str:
+    """Return when a limit is reached, as a range of days; nothing where no day is named.
 
     Examples
     --------
-    >>> [days(value) for value in (3.24, 0.98, 41.2, 1.0)]
-    ['3.2日', '24時間', '41日', '1日']
+    >>> rise = Growth(per_day=0.03, per_day_lower=0.02, per_day_upper=0.04, days=21, days_to_limit=11)
+    >>> days_to_limit(rise)
+    '11日以上'
     """
-    if value < 1:
-        return f"{max(value * 24, 0):.0f}時間"
-    return f"{numbers.days(value)}日"
+    if growth.days_to_limit is None:
+        return ""
+    first, last = whole_days(growth.days_to_limit, growth.days_to_limit_lower, growth.days_to_limit_upper)
+    if last is None:
+        return f"{first}日以上"
+    return f"{first}日" if first == last else f"{first}～{last}日"
 
 
 def duration(seconds: int) -> str:

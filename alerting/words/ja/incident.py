@@ -279,11 +279,9 @@ def forecast(growth: Growth) -> str:
     basis = f"{growth.days}日間の傾向、1日あたり {slow}～{fast}%".replace("-", "−")
     if growth.days_to_limit is None:
         return basis
-    reached = f"*あと{figures.days(growth.days_to_limit)}で上限に到達*"
-    if growth.days_to_limit_lower is not None:
-        soon, late = growth.days_to_limit_lower, growth.days_to_limit_upper
-        reached += f" （{figures.days(soon)}～{'到達せず' if late is None else figures.days(late)}）"
-    return f"{reached} · {basis}"
+    if growth.days_to_limit <= 0:
+        return f"*上限に到達* · {basis}"
+    return f"*あと{figures.days_to_limit(growth)}で上限に到達*（80%） · {basis}"
 
 
 def also_affected(names: Sequence[str], more: int) -> str:

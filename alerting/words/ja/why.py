@@ -118,10 +118,8 @@ def _growth(finding: Finding) -> str:
     limit = figures.quantity(finding.limit, finding.measure, finding.about)
     if growth.days_to_limit == 0:
         return f"{text}ピーク時にはすでに上限の {figures.then(limit, 'に')}達しています。"
-    soon, late = growth.days_to_limit_lower, growth.days_to_limit_upper
-    between = f"（{soon:.0f}～{late:.0f}日）" if soon is not None and late is not None else ""
-    days = f"約{growth.days_to_limit:.0f}日{between}"
-    return f"{text}このペースでは{days}で上限の {figures.then(limit, 'に')}達します。"
+    days = figures.days_to_limit(growth)
+    return f"{text}あと{days}で上限の {figures.then(limit, 'に')}達する見込みです（80%）。"
 
 
 def _limit(finding: Finding) -> str:

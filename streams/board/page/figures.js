@@ -105,6 +105,15 @@ export class Figures {
     return `${this.plain.format(shown)}${shown === 1 ? this.words.units.day : this.words.units.days}`;
   }
 
+  // When a limit is reached: four in five times in the range.
+  daysLeft(middle, early, late) {
+    if (early == null) return this.days(middle);
+    const first = Math.max(1, Math.floor(early));
+    const last = late == null ? null : Math.max(first, Math.ceil(late));
+    if (first === last) return this.days(first);
+    return last === null ? this.words.daysOrMore(this.days(first)) : this.words.daysBetween(this.plain.format(first), this.days(last));
+  }
+
   duration(seconds) {
     const { units } = this.words;
     const whole = Math.max(0, Math.floor(seconds));

@@ -20,7 +20,7 @@ const Figures = ({ of, figures, words }) => {
   const { incident: says } = words;
   const quantity = (value) => figures.quantity(value, of.measure);
   const interval = of.lower != null && of.upper != null && of.upper > 0 ? ` (${says.between(figures.amount(of.lower, of.measure), figures.amount(of.upper, of.measure))})` : "";
-  const days = of.growth?.days_to_limit;
+  const { days_to_limit: days, days_to_limit_lower: early, days_to_limit_upper: late } = of.growth ?? {};
   const compared = says.comparedWith[of.compared_with];
   return html`<section class="tile" aria-labelledby="figures">
     <h2 id="figures" class="label">${says.figuresOf}</h2>
@@ -32,7 +32,7 @@ const Figures = ({ of, figures, words }) => {
       <${Figure} name=${says.error}>${of.error_type ? html`<bdi>${of.error_type}</bdi>, ${says.times(figures.number(of.times))}` : null}</${Figure}>
       <${Figure} name=${says.costs}>${of.costs == null || Math.abs(of.costs) < 0.01 ? null : says.anHour(figures.number(Math.abs(of.costs)), of.costs >= 0)}</${Figure}>
       <${Figure} name=${says.limit}>${of.limit ? `${quantity(of.limit)} (${says.share(figures.percent(of.observed / of.limit))})` : null}</${Figure}>
-      <${Figure} name=${says.limitIn}>${days == null ? null : figures.days(days)}</${Figure}>
+      <${Figure} name=${says.limitIn}>${days == null ? null : days <= 0 ? words.atLimit : figures.daysLeft(days, early, late)}</${Figure}>
       <${Figure} name=${says.affected}>${of.affected?.requests ? figures.number(of.affected.requests) : null}</${Figure}>
       <${Figure} name=${says.weeks}>${compared ? `${compared(of.weeks_used?.length ?? 0)}${of.weeks_left_out?.length ? `, ${says.leftOutWeeks(of.weeks_left_out.length)}` : ""}` : null}</${Figure}>
       <${Figure} name=${says.completeness}>${figures.percent(of.completeness)}</${Figure}>

@@ -184,13 +184,16 @@ class ScopeMeasures:
             used = known(np.float64(one.observed) / self._step)
             share = None if used is None else used / one.limit
             about = self._about(one.key.measure)
+            left = verdicts.days_left(about)
             found.append(
                 ScopeLimit(
                     measure=one.key.measure,
                     used=used,
                     limit=one.limit,
                     share=share,
-                    days_left=verdicts.days_left(about),
+                    days_left=left.middle,
+                    days_left_early=left.early,
+                    days_left_late=left.late,
                     verdict=verdicts.worst(about),
                     threshold=threshold_of(share, settings.share),
                 )

@@ -71,13 +71,18 @@ class ScopeMeasure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScopeLimit(msgspec.Struct, frozen=True, kw_only=True):
-    """What is used of a limit in the newest step, and the forecast of the days until it is reached."""
+    """What is used of a limit in the newest step, and the forecast of the days until it is reached.
+
+    Four in five times it is between ``days_left_early`` and ``days_left_late``.
+    """
 
     measure: str
     used: float | None
     limit: float
     share: float | None
     days_left: float | None = None
+    days_left_early: float | None = None
+    days_left_late: float | None = None
     verdict: WallVerdict = None
     threshold: WallThreshold = None
 

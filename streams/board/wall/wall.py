@@ -74,7 +74,8 @@ class WallTable(msgspec.Struct, frozen=True, kw_only=True):
 
     ``scope`` is ``Scope.to_json``; ``account`` is the name of its account; ``measure`` is what comes nearest
     to its limit. ``used`` and ``limit`` are capacity units a second, ``share`` is one by the other, ``trend``
-    has values of ``used``. ``days_left`` is the forecast of the days until the limit is reached.
+    has values of ``used``. ``days_left`` is the forecast of the days until the limit is reached, four in five
+    times between ``days_left_early`` and ``days_left_late``.
     """
 
     scope: dict[str, object]
@@ -85,6 +86,8 @@ class WallTable(msgspec.Struct, frozen=True, kw_only=True):
     limit: float | None = None
     share: float | None = None
     days_left: float | None = None
+    days_left_early: float | None = None
+    days_left_late: float | None = None
     verdict: WallVerdict = None
     threshold: WallThreshold = None
     trend: list[float | None] = []

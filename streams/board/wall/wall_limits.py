@@ -70,6 +70,7 @@ class WallLimits:
         def about(other: Scope, of: Measure) -> bool:
             return other == scope and of.value in (measure, Measure.THROTTLES)
 
+        left = verdicts.days_left(about)
         return WallTable(
             scope=scope.to_json(),
             label=scope.label,
@@ -78,7 +79,9 @@ class WallLimits:
             used=one.used,
             limit=one.of.limit,
             share=one.share,
-            days_left=verdicts.days_left(about),
+            days_left=left.middle,
+            days_left_early=left.early,
+            days_left_late=left.late,
             verdict=verdicts.worst(about),
             threshold=threshold_of(one.share, settings.share),
             trend=self._trend([one.of.series]),

@@ -43,7 +43,7 @@ def test_a_table_its_function_route_service_and_account_that_grow_together_are_o
 def test_the_entry_names_what_grows_with_it() -> None:
     shown = said(digest(listed(*FIVE), at=T0))
     assert shown.splitlines()[0] == "DIGEST · 5 series growing in 1 group"
-    assert shown.count("limit in 53 days") == 1
+    assert shown.count("limit in 42 to 84 days") == 1
     assert "Growing with it: " in shown
     assert "service inventory (requests +3.0 % a day)" in shown
     assert "連動して増加: " in said(digest(listed(*FIVE), at=T0, words=JAPANESE))
@@ -52,8 +52,8 @@ def test_the_entry_names_what_grows_with_it() -> None:
 def test_two_limits_of_one_entry_are_both_told() -> None:
     soon = growth_finding(PUT, days=20.0, callers=[share(ROUTE, 1.0)], measure=Measure.BUSY)
     shown = said(digest(listed(*FIVE[:1], soon), at=T0))
-    assert "*limit in 20 days*" in shown
-    assert "limit in 53 days" in shown
+    assert "*limit in 16 to 32 days* (80 %)" in shown
+    assert "limit in 42 to 84 days" in shown
 
 
 def test_a_service_and_an_account_do_not_connect_what_grows_in_them() -> None:

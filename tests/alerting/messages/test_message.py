@@ -172,7 +172,7 @@ def test_the_digest_has_the_fewest_days_first_with_interval_and_headroom() -> No
     shown = said(message)
     assert shown.startswith("DIGEST · 3 series growing\nTable *<https://")
     assert shown.index("|logs>") < shown.index("|users>") < shown.index("|web>")
-    assert "*limit in 3 days* (2.1 to 4.8 days) · based on 21 days, 4.0 to 6.0 % a day" in shown
+    assert "*limit in 2 to 4 days* (80 %) · based on 21 days, 4.0 to 6.0 % a day" in shown
     assert message.text.startswith("DIGEST · 3 series growing (2025-10-1")
     assert "First: table logs, wcu +5.0 % a day." in message.text
 

@@ -154,7 +154,7 @@ def _evidence(given: dict[str, list[str]], account: str) -> dict[str, Any]:
             per_day_upper=0.04,
             days=21,
             days_to_limit=days,
-            days_to_limit_lower=0.7 * days,
+            days_to_limit_lower=0.75 * days,
             days_to_limit_upper=1.5 * days,
         )
     return evidence

@@ -41,8 +41,8 @@ def test_a_card_shows_the_forecast_that_the_digest_told() -> None:
     notices += incidents.feed([newer], at)
     [known] = incidents.all()
     shown = card(known, notices)
-    assert facts(shown)["Met in"][0] == "53 days"
-    assert "*limit in 53 days*" in said(digest(told.incidents, at=told.at))
+    assert facts(shown)["Met in"] == ("42 to 84 days", "80 %")
+    assert "*limit in 42 to 84 days* (80 %)" in said(digest(told.incidents, at=told.at))
     assert facts(shown)["As of"][1].startswith("the digest of ")
 
 

@@ -108,7 +108,7 @@ def growth(to_limit: float | None = None, soon: float | None = None, late: float
 def test_growth_states_its_rate_interval_and_when_the_limit_is_reached() -> None:
     assert of_growth(ITEMS, Measure.WCU, growth(20.4, 17.0, 25.6), limit=100.0) == (
         "Write capacity units of table items have grown by 3.1 % a day (2.5 to 3.7 %) over 14 days "
-        "without a break; at this rate the limit of 100/s is reached in 20 days (17 to 26)."
+        "without a break; they reach the limit of 100/s in 17 to 26 days (80 %)."
     )
 
 

@@ -154,14 +154,17 @@ def test_the_numbers_are_those_of_the_data(browser: Browser, board: BoardThread)
     changed = replace(
         wall,
         numbers=[replace(requests, value=1234.4, week_before=1000.0), *rest],
-        tables=[replace(items, used=612.3, share=0.6123, days_left=4.2), *tables],
+        tables=[
+            replace(items, used=612.3, share=0.6123, days_left=4.2, days_left_early=3.0, days_left_late=6.0),
+            *tables,
+        ],
     )
     with Shown(browser, board.url) as shown:
         board.show(changed)
         expect(shown.tile("requests").locator(".value")).to_have_text("1,230")
         expect(shown.tile("requests").locator(".note")).to_have_text("+23 % on last week")
         expect(shown.tile("table-items").locator(".value")).to_have_text("61")
-        expect(shown.tile("table-items").locator(".left")).to_have_text("limit in 4 days")
+        expect(shown.tile("table-items").locator(".left")).to_have_text("limit in 3 to 6 days")
         expect(shown.tile("layers").locator(".value").first).to_have_text("84")
 
 

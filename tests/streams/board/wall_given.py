@@ -263,6 +263,8 @@ def _table(label: str, account: str, used: float, limit: float, *, days: float, 
         limit=limit,
         share=used / limit,
         days_left=days,
+        days_left_early=days // 1.25,
+        days_left_late=days // 0.75,
         trend=line(lambda when: used * (0.6 + 0.4 * daily(when)) + used * 0.02 * ripple(when, 3), at),
     )
 

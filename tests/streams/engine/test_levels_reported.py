@@ -276,7 +276,7 @@ def test_growth_that_will_reach_the_limit_is_in_the_digest() -> None:
     growth = reported[0].primary.growth
     assert growth is not None
     assert growth.days_to_limit is not None
-    assert "the limit of 1,000 is reached in" in reported[0].primary.sentence
+    assert "it reaches the limit of 1,000 in" in reported[0].primary.sentence
     assert run.pages == []
 
 

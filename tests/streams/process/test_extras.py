@@ -3,12 +3,9 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from config.settings import Settings
-from streams.cli.replay import ReplayOptions, run_replay
 from streams.process import extras
 from streams.process.extras import MissingExtraError
 
@@ -27,23 +24,6 @@ def test_a_command_without_its_extra_ends_in_one_line_with_the_remedy() -> None:
     assert line.startswith("uneri: this command needs optuna, of the extra uneri[tune]; install it with: ")
     assert f"{sys.executable} -m pip install" in line
     assert "optuna" in line.rpartition("pip install")[2]
-
-
-@pytest.mark.parametrize(
-    ("module", "options", "said"),
-    [
-        ("scipy", {"against": Settings()}, r"--against needs scipy, of the extra uneri\[compare\]"),
-    ],
-)
-def test_an_option_or_file_without_its_extra_is_refused_before_anything_is_read(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: str, options: dict[str, Any], said: str
-) -> None:
-    (tmp_path / "a.parquet").write_bytes(b"not read")
-    monkeypatch.setitem(sys.modules, module, None)
-    out = tmp_path / "out"
-    with pytest.raises(MissingExtraError, match=said):
-        run_replay(ReplayOptions([str(tmp_path)], out, Settings(), **options))
-    assert not out.exists()
 
 
 @pytest.mark.parametrize(
