@@ -7,7 +7,7 @@ nothing per event or per bucket.
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,6 +91,13 @@ def _series_of(about: ScopeOrEdge) -> int:
 
 _MOST_SERIES: Final = sum(map(len, JUDGED.values())) + len(PATH_EDGES) * max(map(len, KEPT_ON_EDGES.values()))
 """An upper bound of the series of one name."""
+
+
+def _longer(array: NDArray[Any], more: int) -> NDArray[Any]:
+    """Return an array with so many rows of zeros behind: at a tenth of the cost of ``np.pad``."""
+    longer = np.zeros((len(array) + more, *array.shape[1:]), array.dtype)
+    longer[: len(array)] = array
+    return longer
 
 
 def _by_use(
@@ -207,13 +214,13 @@ class FanOut:
     def _make_room(self, count: int) -> None:
         more = count - len(self._added)
         if more > 0:
-            self._places = np.pad(self._places, ((0, more), (0, 0)))
-            self._latency_places = np.pad(self._latency_places, ((0, more), (0, 0), (0, 0)))
-            self._tagged = np.pad(self._tagged, (0, more), constant_values=-1)
-            self._added = np.pad(self._added, (0, more))
-            self._is_call = np.pad(self._is_call, (0, more))
-            self._cost_places = np.pad(self._cost_places, ((0, more), (0, 0)))
-            self._costs = np.pad(self._costs, (0, more))
+            self._places = _longer(self._places, more)
+            self._latency_places = _longer(self._latency_places, more)
+            self._tagged = np.concatenate((self._tagged, np.full(more, -1)))
+            self._added = _longer(self._added, more)
+            self._is_call = _longer(self._is_call, more)
+            self._cost_places = _longer(self._cost_places, more)
+            self._costs = _longer(self._costs, more)
 
     def _turn(self) -> None:
         if (self.series >= self._most) != self._full:

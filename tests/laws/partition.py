@@ -133,7 +133,8 @@ def counted(blocks: Iterable[Block], width: int = TIME.bucket) -> Counted:
         bucket = block.bucket - block.bucket % width
         if block.shard == 0 and block.records:
             found.records[bucket] += block.records
-        _count(found, bucket, fan_out_block(block))
+        if block.paths or block.values:  # without them it counts nothing
+            _count(found, bucket, fan_out_block(block))
     return found
 
 
