@@ -20,6 +20,7 @@ class UsedPage:
 
     def __init__(self, browser: Browser, size: tuple[int, int], **options: Any) -> None:
         width, height = size
+        self._scripts = options.get("java_script_enabled", True)
         self._idle = _IDLE.setdefault(browser, {}).setdefault(repr(sorted(options.items())), [])
         if self._idle:
             self.page = self._idle.pop()
@@ -53,9 +54,11 @@ class UsedPage:
         try:
             if self.page.url.startswith("http"):
                 self.page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
-            # who asks for it itself keeps its process; not before it has answered
-            self.page.evaluate("() => { setTimeout(() => location.replace('about:blank')); }")
-            self.page.wait_for_url("about:blank")
+            if self._scripts:  # who asks for it itself keeps its process; not before it has answered
+                self.page.evaluate("() => { setTimeout(() => location.replace('about:blank')); }")
+                self.page.wait_for_url("about:blank")
+            else:  # nothing that was set would ever come
+                self.page.goto("about:blank")
         except Error:  # it was on its way elsewhere
             context.close()
             return
