@@ -29,6 +29,7 @@ LONGEST = (
     "tests/kafka/test_guards.py",
     "tests/faults/",
     "tests/kafka/",
+    "tests/alerting/report/test_report_browser.py",
     "tests/streams/board/",
     "tests/streams/tune/test_tune.py",
     "tests/streams/notify/test_slack_presses.py",

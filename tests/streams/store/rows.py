@@ -1,10 +1,10 @@
 """Rows of a history for tests, and their plain form."""
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streams.store.history_rows import COLUMNS, HistoryRows, merged
 
@@ -29,5 +29,11 @@ def rows_of(many: Iterable[tuple[int, int, float]], seconds: int = 60) -> Histor
 
 def plain(rows: HistoryRows) -> list[tuple[Any, ...]]:
     """Return the rows as tuples, NaN as None."""
-    columns = [getattr(rows, name).tolist() for name in COLUMNS]
-    return [tuple(None if math.isnan(one) else one for one in row) for row in zip(*columns, strict=True)]
+
+    def column(values: NDArray[Any]) -> list[Any]:
+        found: list[Any] = values.tolist()
+        for at in np.flatnonzero(np.isnan(values)).tolist():  # few, if any
+            found[at] = None
+        return found
+
+    return list(zip(*(column(getattr(rows, name)) for name in COLUMNS), strict=True))

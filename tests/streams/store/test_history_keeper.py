@@ -27,7 +27,7 @@ MONDAY = START // WEEK * WEEK + 4 * DAY  # of some week
 def segments_of(hours: int, start: int = START) -> list[Segment]:
     held = Segments(1)
     backend = Backend()
-    lines = requests(60 * hours, start=start)
+    lines = requests(60 * hours, start=start, within=10)
     for begin in range(0, len(lines), 5000):
         held.feed(backend.feed(lines[begin : begin + 5000]))
     held.feed(backend.finish())
