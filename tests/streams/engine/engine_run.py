@@ -60,7 +60,7 @@ def records(scenario: Scenario) -> list[bytes]:
 def gathered(lines: Iterable[bytes], step: int = 60) -> list[bytes]:
     """Return records with those of each step in its first bucket, in the same order.
 
-    A step is judged by the sums of its buckets: one that is filled costs half of what six do.
+    A step is judged by the sums of its buckets: with one of six filled, a run takes about a fifth less time.
     """
 
     def moved(found: re.Match[bytes]) -> bytes:
