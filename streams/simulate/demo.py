@@ -209,7 +209,9 @@ def run_demo(out: Path, *, on_board: bool) -> int:
             console.print(f"The board, which fills as you watch: [bold]{board.url}[/]\n")
             if (code := _run(console, out, board)) == 0:
                 console.print(f"\nThe board stays at {board.url} until you press Ctrl-C.")
-                threading.Event().wait()
+                never = threading.Event()
+                while not never.wait(0.5):  # an interrupt in another thread wakes no wait without an end
+                    pass
     except ListenError as error:
         typer.echo(f"uneri: {error}", err=True)
         return 2
