@@ -96,27 +96,42 @@ class HistoryReader:
 
         What is decoded in several parts is used in several parts.
         """
+        return self.up_to(resolution, first, end, series, use, how=how)[0]
+
+    def up_to(
+        self,
+        resolution: str,
+        first: int,
+        end: int,
+        series: NDArray[np.int64] | None,
+        use: Callable[[HistoryRows], _T],
+        *,
+        how: RowReading = EVERYTHING,
+    ) -> tuple[list[_T], int]:
+        """Return the same, and up to where the files went that were read; 0 if there are none.
+
+        Whoever adds the steps that are in no file yet needs both of one moment: a file may be written between
+        two looks at the folder.
+        """
         for _ in range(MERGED_MEANWHILE):
             with contextlib.suppress(FileNotFoundError):
-                return self._each(resolution, (first, end), series, use, how)
-        return self._each(resolution, (first, end), series, use, how)
+                return self._up_to(resolution, (first, end), series, use, how)
+        return self._up_to(resolution, (first, end), series, use, how)
 
-    def _each(
+    def _up_to(
         self,
         resolution: str,
         span: tuple[int, int],
         series: NDArray[np.int64] | None,
         use: Callable[[HistoryRows], _T],
         how: RowReading,
-    ) -> list[_T]:
+    ) -> tuple[list[_T], int]:
         first, end = span
-        files = [
-            file
-            for file in self._folder.files()
-            if file.resolution == resolution and file.end > first and file.first < end + CORRECTED_SECONDS
-        ]
+        listed = [file for file in self._folder.files() if file.resolution == resolution]
+        written = max((file.end for file in listed), default=0)
+        files = [file for file in listed if file.end > first and file.first < end + CORRECTED_SECONDS]
         if not files:
-            return []
+            return [], written
         inside = [first <= file.first - CORRECTED_SECONDS and file.end <= end for file in files]
 
         def used(file: HistoryFile, whole: bool) -> list[_T]:
@@ -125,7 +140,7 @@ class HistoryReader:
             ]
 
         with ThreadPoolExecutor(min(self._readers, len(files))) as readers:
-            return list(itertools.chain.from_iterable(readers.map(used, files, inside)))
+            return list(itertools.chain.from_iterable(readers.map(used, files, inside))), written
 
     def _parts(
         self, file: HistoryFile, series: NDArray[np.int64] | None, how: RowReading

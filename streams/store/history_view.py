@@ -1,7 +1,7 @@
 """The history up to now: the files, and the steps that are not in one yet."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from streams.store.history_rows import HistoryRows, merged, nothing
 from streams.store.row_files import EVERYTHING, RowReading
 from streams.store.series_names import SeriesKey, SeriesNames
 from streams.store.step_rows import StepRows
+
+_UNKNOWN: Final = -1
 
 _T = TypeVar("_T")
 
@@ -50,19 +52,17 @@ class HistoryView:
         self._rows = StepRows(self.names)
         self._learn()
         self._recent: list[StepRecord] = []
-        self._tail = nothing()
+        self._tail, self._written = nothing(), _UNKNOWN
         self._newest: list[tuple[StepRecord, list[int]]] = []  # of each shard, with its series
 
     def _learn(self) -> None:
         self.names.add(key for _, key in self._reader.names)
 
     def take(self, bodies: Sequence[bytes]) -> None:
-        """Look at the files anew, and at the steps of ``Segments.recent``, taken before."""
-        reach = self._reader.reach(MINUTES)
-        written = 0 if reach is None else reach.end
+        """Look at the steps of ``Segments.recent``."""
         self._recent = [decode_step(body) for body in bodies]
         self._rows.learn(self._recent)
-        self._tail = self._rows.rows(record for record in self._recent if record.start >= written)
+        self._written = _UNKNOWN
         newest = {record.shard: record for record in self._recent}
         self._newest = [(record, self._rows.ids_of(shard)) for shard, record in newest.items()]
 
@@ -129,8 +129,18 @@ class HistoryView:
         how: RowReading = EVERYTHING,
     ) -> list[_T]:
         """Return what ``use`` makes of parts of the same rows, each sorted; amounts in several add up."""
-        found = self._reader.each(resolution, first, end, series, use, how=how)
-        if resolution != MINUTES or not len(self._tail):
+        found, written = self._reader.up_to(resolution, first, end, series, use, how=how)
+        if resolution != MINUTES:
             return found
-        tail = self._tail.between(first, end)
+        tail = self._beyond(written)
+        if not len(tail):
+            return found
+        tail = tail.between(first, end)
         return [*found, use(tail.taken(np.isin(tail.series, series)))]
+
+    def _beyond(self, written: int) -> HistoryRows:
+        """Return the steps that are in no file up to ``written``: hours are written while this is asked."""
+        if written != self._written:
+            self._tail = self._rows.rows(record for record in self._recent if record.start >= written)
+            self._written = written
+        return self._tail

@@ -17,7 +17,7 @@ from streams.board.wall.wall import Wall
 from streams.board.wall.wall_months import WallMonths
 from streams.detect.step_record import head_of
 from streams.store.bounds import HistoryBounds
-from streams.store.history_files import HistoryFolder
+from streams.store.history_files import MINUTES, HistoryFolder
 from streams.store.history_keeper import HistoryKeeper
 from streams.store.history_view import HistoryView
 from streams.store.segments import Segments
@@ -141,6 +141,24 @@ async def test_a_step_in_a_file_and_held_is_counted_once(judged: Judged) -> None
         assert (await board.wall()).calls == before.calls
     finally:
         HistoryFolder(str(judged.place)).delete(keeper.write(held[-1]).path)
+
+
+def test_an_hour_that_is_written_while_a_page_is_made_is_counted_once(judged: Judged) -> None:
+    folder = HistoryFolder(str(judged.place))
+    view = HistoryView(folder)
+    view.take(judged.held.recent())
+    counted = view.series(lambda key: key.measure == Measure.REQUESTS)
+
+    def amounts() -> list[float]:
+        return [float(one) for one in view.rows(MINUTES, AT - 3 * 3600, AT, counted).observed]
+
+    before = amounts()
+    hour = judged.held.rest()[-1]
+    written = HistoryKeeper(folder, HistoryBounds(35, 400, 1 << 40)).write(hour)
+    try:
+        assert amounts() == before
+    finally:
+        folder.delete(written.path)
 
 
 async def test_a_board_without_a_past_says_that_it_learns(tmp_path: Path) -> None:
