@@ -110,7 +110,9 @@ async def test_a_process_that_lost_its_stage_cannot_write_over_its_successor(kaf
         await sleeper.save("k", Checkpoint({"s/0": 1}, {"p": b"1"}))
         await successor.load("k")
         await successor.save("k", Checkpoint({"s/0": 9}, {"p": b"9"}))
-        with pytest.raises(FencedError, match="another process has taken over k"):
+        with pytest.raises(
+            FencedError, match="k: nothing was written, because another process has taken over"
+        ):
             await sleeper.save("k", Checkpoint({"s/0": 2}, {"p": b"2"}))
     async with process(kafka, topic) as third:
         assert await third.load("k") == Checkpoint({"s/0": 9}, {"p": b"9"})

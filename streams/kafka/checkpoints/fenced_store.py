@@ -136,7 +136,8 @@ class FencedStore:
         Raises
         ------
         FencedError
-            When another process has taken over ``key``.
+            When another process has taken over ``key``, or the broker has ended a transaction that took too
+            long: it tells neither from the other.
         """
         writing = asyncio.create_task(self._write(key, records, elsewhere))
         try:
@@ -165,7 +166,10 @@ class FencedStore:
                 await asyncio.gather(*sent)
                 self._at(CrashPoint.WRITING, key)
         except (ProducerFenced, InvalidProducerEpoch) as error:
-            raise FencedError(f"another process has taken over {key}: nothing was written") from error
+            raise FencedError(
+                f"{key}: nothing was written, because another process has taken over, or the broker stood "
+                "still for longer than a transaction may; the next start goes on from the last checkpoint"
+            ) from error
 
     async def give_up(self, key: str) -> None:
         """Stop owning ``key``."""
