@@ -80,7 +80,7 @@ class HistoryReader:
 
         What corrects a step is in a file of up to six hours later.
         """
-        return merged(self.each(resolution, first, end, series, lambda rows: rows))
+        return merged(self.each(resolution, first, end, series, lambda rows: rows)[0])
 
     def each(
         self,
@@ -91,34 +91,19 @@ class HistoryReader:
         use: Callable[[HistoryRows], _T],
         *,
         how: RowReading = EVERYTHING,
-    ) -> list[_T]:
+    ) -> tuple[list[_T], int]:
         """Return what ``use`` makes of the rows of each file, in threads; ``rows`` adds them up.
 
-        What is decoded in several parts is used in several parts.
-        """
-        return self.up_to(resolution, first, end, series, use, how=how)[0]
-
-    def up_to(
-        self,
-        resolution: str,
-        first: int,
-        end: int,
-        series: NDArray[np.int64] | None,
-        use: Callable[[HistoryRows], _T],
-        *,
-        how: RowReading = EVERYTHING,
-    ) -> tuple[list[_T], int]:
-        """Return the same, and up to where the files went that were read; 0 if there are none.
-
-        Whoever adds the steps that are in no file yet needs both of one moment: a file may be written between
-        two looks at the folder.
+        What is decoded in several parts is used in several parts. Beside them comes up to where the files go,
+        0 if there are none: whoever adds the steps that are in no file yet needs both of one moment, since a
+        file may be written between two looks at the folder.
         """
         for _ in range(MERGED_MEANWHILE):
             with contextlib.suppress(FileNotFoundError):
-                return self._up_to(resolution, (first, end), series, use, how)
-        return self._up_to(resolution, (first, end), series, use, how)
+                return self._each(resolution, (first, end), series, use, how)
+        return self._each(resolution, (first, end), series, use, how)
 
-    def _up_to(
+    def _each(
         self,
         resolution: str,
         span: tuple[int, int],

@@ -129,7 +129,7 @@ class HistoryView:
         how: RowReading = EVERYTHING,
     ) -> list[_T]:
         """Return what ``use`` makes of parts of the same rows, each sorted; amounts in several add up."""
-        found, written = self._reader.up_to(resolution, first, end, series, use, how=how)
+        found, written = self._reader.each(resolution, first, end, series, use, how=how)
         if resolution != MINUTES:
             return found
         tail = self._beyond(written)

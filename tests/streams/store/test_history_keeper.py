@@ -197,12 +197,12 @@ def test_a_series_of_five_weeks_is_read_from_the_groups_that_hold_it(
     assert len(rows) == 24 * 60
     assert sum(read) <= 2
     every = reader.series(lambda _: True)
-    parts = reader.each(MINUTES, START, START + DAY, every, lambda part: part, how=RowReading(most=1))
+    parts, _ = reader.each(MINUTES, START, START + DAY, every, lambda part: part, how=RowReading(most=1))
     assert len(parts) > 10
     whole = reader.rows(MINUTES, START, START + DAY, every)
     assert plain(merged(parts)) == plain(whole)
     some = RowReading(values=("observed", "upper"))
-    [few] = reader.each(MINUTES, START, START + DAY, every, lambda part: part, how=some)
+    [few], _ = reader.each(MINUTES, START, START + DAY, every, lambda part: part, how=some)
     for name in ("series", "start", "seconds", *some.values):
         np.testing.assert_array_equal(getattr(few, name), getattr(whole, name))
     assert not np.isnan(whole.expected).all()
