@@ -7,8 +7,8 @@ from typing import NamedTuple, TypeVar
 import pyarrow as pa
 
 from detectors.state.state import StateError
-from streams.store.history_files import MINUTES, HistoryFolder
-from streams.store.history_reader import READERS, HistoryReach
+from streams.store.history_files import HistoryFolder
+from streams.store.history_reader import READERS
 from streams.store.history_view import HistoryView
 from streams.store.place_trouble import place_trouble
 
@@ -42,17 +42,16 @@ class _Reading:
     def __init__(self, readers: int) -> None:
         self._readers = readers
         self._view: HistoryView | None = None
-        self._seen: tuple[int, HistoryReach | None] | None = None
+        self._seen: int | None = None
 
     def current(self, place: str, number: int, steps: list[bytes]) -> HistoryView:
         """Return the view as of now; what it holds is read again only when there is more."""
         try:
             if self._view is None:
                 self._view = HistoryView(HistoryFolder(place), self._readers)
-            seen = number, self._view.reach(MINUTES)
-            if seen != self._seen:
+            if number != self._seen:
                 self._view.take(steps)
-                self._seen = seen
+                self._seen = number
         except BaseException:
             self._view = self._seen = None
             raise
