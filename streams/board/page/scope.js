@@ -52,7 +52,7 @@ const Ranges = ({ of, place, go, figures, words }) => {
 
 const Limit = ({ of, figures, words }) => {
   const [name, unit] = figures.measure(of.measure);
-  const left = of.days_left === null ? null : of.days_left <= 0 ? words.atLimit : words.limitIn(figures.daysLeft(of.days_left, of.days_left_early, of.days_left_late));
+  const left = figures.limitIn(of);
   return html`<section class=${`tile ${level(of)}`} data-tile=${`limit-${of.measure}`}>
     <header><h3 class="label">${words.scope.limit(name)}</h3></header>
     <p class="big middle"><span class="value">${figures.parts(of.share, "share")[0]}</span><span class="unit">%</span></p>

@@ -56,7 +56,7 @@ const Meter = ({ share }) =>
 
 export const TableTile = ({ of, figures, words, label, go }) => {
   const unit = figures.measure(of.measure)[1].trim();
-  const left = of.days_left === null ? null : of.days_left <= 0 ? words.atLimit : words.limitIn(figures.daysLeft(of.days_left, of.days_left_early, of.days_left_late));
+  const left = figures.limitIn(of);
   const parts = of.share === null ? [figures.number(of.used), unit] : figures.parts(of.share, "share");
   return html`<${Tile} of=${of} name=${`table-${of.label}`} label=${label} extra=${html`<span class="aside">${of.account}</span>`}>
     <p class="name"><span title=${of.label}><${ScopeLink} to=${of.scope} go=${go}>${of.label}</${ScopeLink}></span>${left && html`<span class="left">${left}</span>`}</p>
