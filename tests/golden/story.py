@@ -84,7 +84,7 @@ def read_sent(path: Path) -> list[Sent]:
 
 
 def told(finding: Finding) -> dict[str, Any]:
-    """Return what of a finding no later version may tell otherwise."""
+    """Return what of a finding no later version may tell otherwise (it may weigh anew how strong it is)."""
     return {
         "id": finding.id,
         "revision": finding.revision,
@@ -97,5 +97,4 @@ def told(finding: Finding) -> dict[str, Any]:
         "expected": finding.expected,
         "lower": finding.lower,
         "upper": finding.upper,
-        "score": finding.score,
     }
