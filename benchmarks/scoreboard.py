@@ -20,6 +20,7 @@ HERE = Path(__file__).resolve().parent
 BOARDS = HERE / "boards"
 DATA = BOARDS / "data"
 UNERI = Path(sys.executable).with_name("uneri")
+ROUTES = 4  # of a backend
 SEED = 1  # the anchors of the changes board were measured with it
 
 
@@ -152,6 +153,16 @@ def changes(bench: Bench) -> Iterator[Row]:
     yield Row("median days until growth is named", days, "", "log-ratio rule 4.1")
 
 
+def real_curves(bench: Bench) -> Iterator[Row]:
+    figures = bench.folder / "figures.json"
+    bench.run(sys.executable, HERE / "real_curves.py", "--seed", bench.seed, "--json", figures)
+    found = json.loads(figures.read_text(encoding="utf-8"))
+    for rate, one in found.items():
+        yield Row(f"{rate} requests a second: strong labels found", one["found"], ">= 0.75")
+        yield Row(f"  false pages a week, {ROUTES} routes", ROUTES * one["false"], "<= 0.5")
+        yield Row("  median delay, seconds", one["delay"], "<= 90")
+
+
 def petshop(bench: Bench) -> Iterator[Row]:
     rankings = bench.folder / "rankings.json"
     bench.run(sys.executable, HERE / "petshop.py", DATA / "petshop", "--out", rankings)
@@ -167,7 +178,7 @@ def causality(bench: Bench) -> Iterator[Row]:
 
 
 ALL: dict[str, Callable[[Bench], Iterator[Row]]] = {
-    board.__name__: board for board in (nab, kpi, changes, petshop, causality)
+    board.__name__: board for board in (nab, kpi, changes, real_curves, petshop, causality)
 }
 
 

@@ -111,6 +111,7 @@ class Scratch(NamedTuple):
     known: NDArray[np.int64]  # (n,) weeks that it is based on
     events: Floats  # (n,) of the step, NaN where they do not add up
     by_weeks: Floats  # (n,) the same in the last weeks, around the same time
+    summed: Floats  # (n,) what sums over minutes show of it, where they are what is reported; else NaN
     before: Floats  # (n,) that level, where evidence over hours is what is reported; else NaN
 
 
@@ -126,7 +127,7 @@ def empty_scratch(beside: int, kept: int, lags: int, n: int) -> Scratch:
     around, weeks = np.empty(max(2 * beside + 1, kept)), np.empty((4, lags))
     place, off = np.empty(n), np.empty(n)
     deviation, same = np.empty((VIEWS, n)), np.empty((lags, n))
-    basis, known, over_hours = np.empty(n, np.int8), np.zeros(n, np.int64), np.full((3, n), np.nan)
+    basis, known, over_hours = np.empty(n, np.int8), np.zeros(n, np.int64), np.full((4, n), np.nan)
     return Scratch(
         around, weeks[0], weeks[1], weeks[2], weeks[3], place, off, deviation, same, basis, known, *over_hours
     )

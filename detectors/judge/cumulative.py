@@ -121,6 +121,13 @@ def add_up(
 
 
 @without_arrays
+def has_begun(side: int, row: int, memory: Memory, pace: Pace, scratch: Scratch) -> bool:
+    """Return whether so much has added up that it is known when it began."""
+    most = pace.certain * unit_of(side, row, memory, scratch)
+    return bool(memory.cusum[side, row] > DOUBT * most)
+
+
+@without_arrays
 def unit_of(side: int, row: int, memory: Memory, scratch: Scratch) -> float:
     """Return the unit of a sum: at least the noise of a count and of the weeks that it is compared with."""
     return float(max(memory.cusum_unit[side, row], 1 + 1 / max(scratch.known[row], 1)))
@@ -160,7 +167,8 @@ def size_of_cusum(
     now = usual * seen / expected
     by = to_scale(now, offset, True) - to_scale(usual, offset, True)
     moved = scratch.deviation[5, row]
-    if moved * by <= 0 or abs(moved) < BEGUN * abs(by) or abs(by) < pace.many * memory.unit[3, row]:
+    wanders = sqrt(2 * pace.certain) * memory.unit[3, row]  # the standard deviations that are as certain
+    if moved * by <= 0 or abs(moved) < BEGUN * abs(by) or abs(by) < wanders:
         return 0.0, usual, usual
     # what may be as large as the floor is not small
     more = (1 if side == UP else -1) * SURE * sqrt(seen) / expected

@@ -31,11 +31,12 @@ def _is_return(index: int, row: int, side: int, memory: Memory, pace: Pace, scra
     """Return whether a deviation is the return from a shift; restore the previous level once complete."""
     if np.isnan(memory.previous[0, row]):
         return False
-    off = scratch.off[row]
+    summed = not np.isnan(scratch.summed[row])
+    off = scratch.summed[row] if summed else scratch.off[row]
     if index - memory.moved[row] >= pace.back:
         memory.previous[0, row] = np.nan
         return False
-    if not np.isnan(scratch.before[row]):
+    if not summed and not np.isnan(scratch.before[row]):
         return cumulative.is_slow_return(side, row, memory, scratch)
     way = memory.previous[0, row] - memory.level[row]  # what remains of it
     if way * side <= 0:
@@ -49,7 +50,7 @@ def _is_return(index: int, row: int, side: int, memory: Memory, pace: Pace, scra
         if not np.isnan(memory.hours_before[row]):
             cumulative.set_level(memory.hours_before[row], row, memory)
         _restart_sums(row, memory)
-        scratch.off[row] = off - way
+        scratch.off[row] -= way
         memory.run[row] = 0
         memory.previous[0, row] = np.nan
     return True

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from detectors.judge.arrays import HALF_HOUR_SLOTS, Floats, Memory, Output, Rows, Scratch
 from detectors.judge.codes import DOWN, NOTHING, OF_CALLS, UP, YESTERDAY
-from detectors.judge.cumulative import add_up, adds_up, learn_over_hours, size_of_cusum
+from detectors.judge.cumulative import add_up, adds_up, has_begun, learn_over_hours, size_of_cusum
 from detectors.judge.decide import decide, miss
 from detectors.judge.expect import Expected, expect
 from detectors.judge.learn import close_slot, learn, learn_units
@@ -75,7 +75,7 @@ def _judge_value(  # noqa: C901, PLR0915  # from the value to its verdict, in or
     out.ended[step, row] = False
     out.size[step, row] = 0.0
     scratch.place[row] = np.nan
-    scratch.events[row] = scratch.before[row] = np.nan
+    scratch.events[row] = scratch.summed[row] = scratch.before[row] = np.nan
     value = values[step, row] / factor
     grain, offset = grain_and_offset(row, value, rows, memory)
     counted = grain > 0
@@ -101,7 +101,7 @@ def _judge_value(  # noqa: C901, PLR0915  # from the value to its verdict, in or
         memory.near[1, row] = y
     if scratch.basis[row] == NOTHING:
         expected = Expected(y, y, y, y)
-    habit = deviate(index, slot, row, y, expected, memory, pace, scratch)
+    habit = deviate(index, slot, row, y, poisson, expected, memory, pace, scratch)
     part, whole = np.inf, rows.whole[row]
     if whole >= 0:
         part = size_as_part(row, values[step, whole], y, grain, offset, memory, pace)
@@ -126,12 +126,13 @@ def _judge_value(  # noqa: C901, PLR0915  # from the value to its verdict, in or
         many = without_daily(many, by, slot, HALF_HOUR_SLOTS, row, least, memory, pace)
         if abs(many) > abs(size):
             size, apart = many, more
+            scratch.summed[row] = by
     falls = rows.rises[row] and size < 0
     small = apart * factor < max(rows.floor[row], rows.relative[row] * usual * factor)
     size = 0.0 if falls or small else size
     if counted and factor == 1.0 and adds_up(row, rows, pace, scratch):
         add_up(index, slot, row, value / grain, grain, least, memory, pace, scratch)
-        if abs(size) < 1 and memory.code[row] == 0:
+        if memory.code[row] == 0:
             size = _size_over_hours(row, size, offset, grain, rows, memory, pace, scratch)
     out.size[step, row] = size
     planned = factor != 1.0
@@ -161,11 +162,21 @@ def _size_over_hours(
     pace: Pace,
     scratch: Scratch,
 ) -> float:
-    """Return the size of what has added up if that is reported, else the size of the step."""
+    """Return the size of what has added up if that is reported, else the size given.
+
+    What the sums over minutes show may have begun before them, and the level have followed: what adds up
+    tells since when.
+    """
+    if abs(size) >= 1:
+        side = UP if size > 0 else DOWN
+        if not np.isnan(scratch.summed[row]) and has_begun(side, row, memory, pace, scratch):
+            scratch.before[row] = memory.cusum_place[side, row]
+        return size
     lasts, was, now = size_of_cusum(row, offset, grain, memory, pace, scratch)
     falls = rows.rises[row] and lasts < 0
     if abs(lasts) < 1 or falls or abs(now - was) < max(LASTING * rows.floor[row], rows.relative[row] * was):
         return size
+    scratch.summed[row] = np.nan
     scratch.before[row] = memory.cusum_place[UP if lasts > 0 else DOWN, row]
     return lasts
 

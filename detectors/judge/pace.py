@@ -8,7 +8,7 @@ from detectors.state.history import DAY
 THRESHOLD: Final = 3.0
 """Units of noise that both views must show, at sensitivity 1."""
 
-MANY: Final = 5.0
+MANY: Final = 4.0
 """Units that sums over minutes must show."""
 
 CERTAIN: Final = 12.5

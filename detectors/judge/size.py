@@ -18,6 +18,9 @@ POISSON: Final = np.array([1.1, 1.1, 0.4, 0.22, 0.4, 0.22])
 HABIT: Final = 0.5
 """Part of the usual deviation at this time of day that is subtracted: half keeps a larger one visible."""
 
+LARGEST_OF_FIVE: Final = 1.163
+"""Mean of the largest of five standard normals (Harter 1961): neighbours are as far off by chance."""
+
 WANDERS: Final = 1.25
 """Up to this many times the daily deviation is still the daily one: a job stands out on a calm Sunday."""
 
@@ -31,6 +34,7 @@ def deviate(
     slot: int,
     row: int,
     y: float,
+    poisson: float,
     expected: Expected,
     memory: Memory,
     pace: Pace,
@@ -49,10 +53,11 @@ def deviate(
     deviation = scratch.deviation
     lately = y - expected.lately
     deviation[0, row] = lately
+    chance = LARGEST_OF_FIVE * poisson
     if off > 0:
-        deviation[1, row] = max(off - (expected.high - expected.shape), 0.0)
+        deviation[1, row] = max(off - max(expected.high - expected.shape - chance, 0.0), 0.0)
     else:
-        deviation[1, row] = min(off - (expected.low - expected.shape), 0.0)
+        deviation[1, row] = min(off - min(expected.low - expected.shape + chance, 0.0), 0.0)
     deviation[2, row] = memory.fast[0, row] - memory.level[row]
     deviation[3, row] = memory.fast[1, row] - memory.lasting[0, row]
     deviation[4, row] = memory.near[0, row] - memory.base[row]
