@@ -25,6 +25,7 @@ LONGEST = (
     "tests/main_job/",
     "tests/faults/test_broker_faults.py",
     "tests/faults/test_kafka_kills.py",
+    "tests/faults/test_history_kills.py",
     "tests/kafka/test_intake.py",
     "tests/kafka/test_guards.py",
     "tests/faults/",

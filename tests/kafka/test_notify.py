@@ -21,8 +21,8 @@ from config.settings import (
 )
 from streams.kafka.topics import setup_topics
 from tests.alerting.slack_standin import TOKEN, SlackStandin
+from tests.faults.test_page_kills import FUNCTIONS, events
 from tests.kafka import topic as topics
-from tests.streams.local.test_killed import FUNCTIONS, events
 
 ROOT = Path(__file__).parent.parent.parent
 PROGRAM = """

@@ -11,8 +11,8 @@ from kafka.admin import NewTopic
 from config.load import load_settings
 from streams.kafka.topics import setup_topics
 from tests.alerting.slack_standin import TOKEN, SlackStandin
+from tests.faults.test_page_kills import FUNCTIONS, events
 from tests.kafka import topic as topics
-from tests.streams.local.test_killed import FUNCTIONS, events
 
 UNERI = Path(sys.executable).with_name("uneri")
 ROOT = Path(__file__).parent.parent.parent
