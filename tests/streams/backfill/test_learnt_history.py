@@ -26,26 +26,28 @@ from tests.streams.store.backend import START, requests
 from tests.streams.store.rows import plain
 
 WEEK = 7 * 86_400
+STEP = 300  # a week without a record is judged step by step
 HOURS = 5
 MINUTES_LEARNT = HOURS * 60 + 20
 LINES = requests(MINUTES_LEARNT, late=False)
 
 
-def settings(folder: Path) -> Settings:
+def settings(folder: Path, step: int) -> Settings:
     return Settings.model_validate(
         {
+            "time": {"step": step},
             "local": {"listen": "127.0.0.1:0", "state": str(folder)},
             "judge": {"young": 3600},
         }
     )
 
 
-def learn(folder: Path, turns: int | None = None) -> bool:
+def learn(folder: Path, turns: int | None = None, step: int = 60) -> bool:
     """Learn, or stop after some pieces; return whether all was learnt."""
     place = str(folder / "history")
     filling = HistoryFilling(place, HistoryBounds(35, 400, 1 << 40), learnt="a")
     history = MemoryHistory({"a/0": LINES}, (300,))
-    lesson = Lesson(settings(folder), history, START + 10**6, filling=filling)
+    lesson = Lesson(settings(folder, step), history, START + 10**6, filling=filling)
     left = iter(range(10**6 if turns is None else turns))
     return into_local(folder, lesson, Watch(stopping=lambda: next(left, None) is None)) is not None
 
@@ -72,10 +74,10 @@ async def test_a_new_daemon_has_the_past_with_its_first_step(
     monkeypatch.setattr(history_writer, "LOOK_SECONDS", 0.05)
     monkeypatch.setattr(history_writer, "LEARN_SECONDS", 0.0)
     folder = tmp_path / "state"
-    assert await asyncio.to_thread(learn, folder)
+    assert await asyncio.to_thread(learn, folder, step=STEP)
     before = learnt(folder)
-    begin = START + WEEK + 60 * (MINUTES_LEARNT - 10)
-    daemon = LocalDaemon(settings(folder), every=0.05, clock=lambda: begin + 600)
+    begin = START + WEEK + 60 * (MINUTES_LEARNT - 20)
+    daemon = LocalDaemon(settings(folder, STEP), every=0.05, clock=lambda: begin + 1200)
     running = asyncio.create_task(daemon.run())
     place = HistoryFolder(str(folder / "history"))
 
@@ -87,7 +89,7 @@ async def test_a_new_daemon_has_the_past_with_its_first_step(
                     running.result()
 
     await until(lambda: daemon.port)
-    events = [json.loads(line) for line in LINES[(MINUTES_LEARNT - 10) * 6 :]]
+    events = [json.loads(line) for line in LINES[(MINUTES_LEARNT - 20) * 6 :]]
     live = [json.dumps(event | {"ts": event["ts"] + WEEK}).encode() for event in events]
     await daemon._intake.append(live)
     await until(lambda: not place.folders("learnt"))
@@ -95,16 +97,16 @@ async def test_a_new_daemon_has_the_past_with_its_first_step(
     assert held is not None
     board = LiveBoard(
         StepSignal(),
-        lambda: settings(folder),
+        lambda: settings(folder, STEP),
         place.place,
         held.recent,
         lambda: BoardIncidents((), []),
-        clock=lambda: begin + 600,
+        clock=lambda: begin + 1200,
     )
     wall = await board.wall()
     assert wall.numbers[0].value == wall.numbers[0].week_before == pytest.approx(0.1)
     assert wall.calls is not None
-    assert wall.calls.week_before[-60:] == [pytest.approx(0.1)] * 60
+    assert wall.calls.week_before == [pytest.approx(0.1)] * (4 * 3600 // STEP)
     daemon.stop()
     await running
     rows = plain(HistoryReader(HistoryFolder(place.place)).rows(MINUTES, 0, START + WEEK - 3600))

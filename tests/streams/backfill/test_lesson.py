@@ -19,15 +19,24 @@ from tests.streams.history.memory_history import MemoryHistory
 END = START + 2 * DAY
 
 
+@pytest.fixture(scope="module")
+def there() -> list[tuple[str, str, int]]:
+    """Return what is told by a daemon that was there all along, once it would have learnt."""
+    engine = Engine(SETTINGS, [SOURCE])
+    judge(engine, 0, BEGIN)
+    return told(judge(engine, BEGIN, END).notices, BEGIN)
+
+
 @pytest.mark.parametrize("parts", [1, 3], ids=["one file", "three files at once"])
-def test_what_follows_is_judged_as_if_the_daemon_had_been_there(parts: int) -> None:
+def test_what_follows_is_judged_as_if_the_daemon_had_been_there(
+    parts: int, there: list[tuple[str, str, int]]
+) -> None:
     learnt = learn(BEGIN, parts)
     assert learnt.records == at(BEGIN)
-    engine, there = Engine(SETTINGS, [SOURCE]), Engine(SETTINGS, [SOURCE])
+    engine = Engine(SETTINGS, [SOURCE])
     engine.restore(learnt.engine)
-    judge(there, 0, BEGIN)
     after = told(judge(engine, BEGIN, END).notices, BEGIN)
-    assert after == told(judge(there, BEGIN, END).notices, BEGIN)
+    assert after == there
     assert any(action == Action.OPEN for _, action, _ in after)
 
 

@@ -39,6 +39,14 @@ def of_shard(engine: Engine) -> dict[str, bytes]:
     return parts_of("detect/0", engine.snapshot())
 
 
+@pytest.fixture(scope="module")
+def first() -> dict[str, bytes]:
+    """Return the shard of a daemon that learnt the history before its first start."""
+    one = engine(learn(BEGIN).engine)
+    judge(one, BEGIN, END)
+    return of_shard(one)
+
+
 @pytest.mark.parametrize(
     ("moment", "restarts"),
     [
@@ -49,11 +57,9 @@ def of_shard(engine: Engine) -> dict[str, bytes]:
     ids=["before anything happens", "while an incident is open, and restarted at once", "after it"],
 )
 def test_the_shard_goes_on_with_the_same_state_as_if_the_history_had_come_first(
-    moment: float, restarts: bool
+    moment: float, restarts: bool, first: dict[str, bytes]
 ) -> None:
-    learnt = learn(BEGIN)
-    first, live = engine(learnt.engine), engine()
-    judge(first, BEGIN, moment)
+    learnt, live = learn(BEGIN), engine()
     kept = judge(live, BEGIN, moment, chunk=1700).blocks
     successor = live.successor(parts_of("detect/0", learnt.engine), learnt.until)
     for index in range(0, len(kept), 300):
@@ -62,8 +68,7 @@ def test_the_shard_goes_on_with_the_same_state_as_if_the_history_had_come_first(
     if restarts:
         live = engine(live.snapshot())
     after = told(judge(live, moment, END).notices)
-    judge(first, moment, END)
-    assert of_shard(live) == of_shard(first)
+    assert of_shard(live) == first
     opened = [name for name, action, _ in after if action == Action.OPEN]
     assert len(opened) == (moment < OVER)
 
