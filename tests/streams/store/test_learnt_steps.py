@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from config.settings import Settings
 from streams.detect.step_record import head_of
 from streams.store.bounds import HistoryBounds
 from streams.store.coarser import coarser
@@ -21,6 +22,8 @@ from tests.streams.store.backend import Backend, requests
 from tests.streams.store.rows import plain
 
 PLENTY = HistoryBounds(35, 400, 1 << 40)
+IN_TWOS = Settings.model_validate({"judge": {"young": 3600}, "time": {"step": 120}})
+"""Steps of two minutes: the two days are about hours, days and weeks, and each step costs time."""
 MONDAY = 1_764_201_600 // WEEK * WEEK + 4 * DAY
 LIVE = MONDAY + DAY + 10 * HOUR + 20 * 60  # when the daemon begins: within an hour, a day and a week
 END = MONDAY + 2 * DAY + 3 * HOUR
@@ -28,7 +31,7 @@ LEARNT_END = LIVE + 3 * HOUR  # the past goes on into the daemon's own time
 
 
 def judged(start: int, end: int, per_minute: int = 6) -> list[bytes]:
-    backend = Backend()
+    backend = Backend(settings=IN_TWOS)
     lines = requests((end - start) // 60, start=start, per_minute=per_minute, within=10)
     records = [one for at in range(0, len(lines), 5000) for one in backend.feed(lines[at : at + 5000])]
     return records + backend.finish()
@@ -129,8 +132,8 @@ def test_what_the_daemon_may_still_write_waits(tmp_path: Path, past: Past, expec
     assert LearntSteps(keeper).take(held.settled) == held.settled, "the past is there with the first step"
     found = rows_of(tmp_path)
     assert set(found.start.tolist()) == set(expected.start[expected.start < held.settled].tolist())
-    for some in range(1, len(past.live), 50):
-        live_until(keeper, held, past.live[some : some + 50])
+    for some in range(1, len(past.live), 25):
+        live_until(keeper, held, past.live[some : some + 25])
         LearntSteps(keeper).take(held.settled)
         keeper.tidy(held.settled)
     for segment in held.rest():
@@ -161,7 +164,7 @@ def test_half_a_backfill_is_not_taken_up_and_the_rest_completes_it(tmp_path: Pat
     filling = HistoryFilling(str(place), PLENTY, learnt="a")
     filling.feed(past.learnt[:half])
     state = filling.snapshot()
-    filling.feed(past.learnt[half : half + 200])  # lost, but its files are there
+    filling.feed(past.learnt[half : half + 100])  # lost, but its files are there
     keeper = keeper_of(place)
     assert LearntSteps(keeper).take(MONDAY + WEEK) == 0
     again = HistoryFilling(str(place), PLENTY, learnt="a")
