@@ -1,7 +1,6 @@
 """Escapes strings from events for Slack: none of them can be markup, a mention or a link."""
 
 import re
-import unicodedata
 from typing import Final
 
 CUT: Final = "…"
@@ -14,8 +13,6 @@ _HALF: Final = re.compile(r":(?=[\w+'-]+$)")  # our own colon after it would com
 _SCOPE: Final = re.compile(r"(account|service|route|function|table|client|tenant):[^:]*")  # people copy it
 _ITALIC: Final = re.compile(r"(?<![^\W_])_|_(?![^\W_])")  # not between two letters: user_items is unchanged
 _MENTION: Final = re.compile(r"(?<![\w])[@#](?=\w)")
-# Unicode categories: control, bidi and zero-width, lone surrogates, private, unassigned, separators
-_HIDDEN: Final = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 def clean(text: str) -> str:
@@ -26,9 +23,9 @@ def clean(text: str) -> str:
     >>> clean("items\u202e\n  gpj.\u200bexe")
     'items gpj.exe'
     """
-    spaced = "".join(" " if character.isspace() else character for character in text)
-    shown = "".join(character for character in spaced if unicodedata.category(character) not in _HIDDEN)
-    return " ".join(shown.split())
+    # Not printable: control, format, surrogate, private, unassigned, and separators other than the space.
+    hidden = {ord(one): " " if one.isspace() else None for one in set(text) if not one.isprintable()}
+    return " ".join(text.translate(hidden).split())
 
 
 def cut(text: str, limit: int) -> str:
