@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from config.settings import Settings
 from streams.cli.main import main
 from streams.history.open_history import open_history
 from streams.replay.replay_pass import ReplayPass, Stopped
@@ -14,12 +15,13 @@ from streams.store.bounds import HistoryBounds
 from streams.store.history_files import MINUTES, TENS, HistoryFolder
 from streams.store.history_filling import HistoryFilling
 from streams.store.history_reader import HistoryReader
-from tests.streams.store.backend import SETTINGS, START, Backend, requests
+from tests.streams.store.backend import START, Backend, requests
 from tests.streams.store.rows import plain
 
 LINES = requests(26 * 60, late=False, within=10)
 PLENTY = HistoryBounds(35, 400, 1 << 40)
-CONFIG = "judge: {young: 3600}\n"
+CONFIG = "judge: {young: 3600}\ntime: {step: 300}\n"
+SETTINGS = Settings.model_validate({"judge": {"young": 3600}, "time": {"step": 300}})
 
 
 def rows_in(place: Path, resolution: str = MINUTES) -> list[Any]:
@@ -30,7 +32,7 @@ def rows_in(place: Path, resolution: str = MINUTES) -> list[Any]:
 def expected(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a history of what an engine leaves that judges the same records."""
     place = tmp_path_factory.mktemp("expected")
-    backend = Backend()
+    backend = Backend(settings=SETTINGS)
     filling = HistoryFilling(str(place), PLENTY)
     for at in range(0, len(LINES), 2000):
         filling.feed(backend.feed(LINES[at : at + 2000]))
