@@ -20,6 +20,8 @@ from tests.streams.engine.engine_run import DAY, HOUR, SOURCE, START, EngineRun,
 from tests.streams.history.memory_history import MemoryHistory
 
 MINUTE: Final = 60
+KNOWN: Final = 4 * DAY  # for how long a level was there that has no limit, when something happens
+DAYS: Final = 5
 
 Course = Callable[[int], float | None]
 """The part of the limit that is used, by seconds since the start; None where nothing is stated."""
@@ -206,7 +208,7 @@ def test_samples_every_few_minutes_are_enough() -> None:
     def sparse(seconds: int) -> float | None:
         return None if seconds % (5 * MINUTE) else hill(seconds)
 
-    run = run_of(lines(sparse, LAMBDA, hours=30))
+    run = run_of(lines(sparse, LAMBDA, hours=8))
     [page] = run.pages
     assert page.incident.primary.observed == pytest.approx(950)
 
@@ -270,7 +272,7 @@ def test_growth_that_will_reach_the_limit_is_in_the_digest() -> None:
     def rises(seconds: int) -> float:
         return 0.2 * math.pow(1.06, seconds / DAY) * (1 + 0.1 * math.sin(seconds * 2 * math.pi / DAY))
 
-    run = run_of(lines(rises, LAMBDA, hours=15 * 24, every=600), step=600)
+    run = run_of(lines(rises, LAMBDA, hours=15 * 24, every=1200), step=1200)
     reported = [one for one in told(run) if one.verdict is Verdict.LIMIT]
     assert [one.sent for one in reported] == ["digest"]
     growth = reported[0].primary.growth
@@ -288,9 +290,9 @@ def daily(seconds: int) -> float:
 
 def test_a_level_without_a_limit_is_judged_by_its_own_past() -> None:
     def leaps(seconds: int) -> float:
-        return daily(seconds) * (4 if 8 * DAY <= seconds < 8 * DAY + HOUR else 1)
+        return daily(seconds) * (4 if KNOWN <= seconds < KNOWN + HOUR else 1)
 
-    run = run_of(lines(leaps, LAMBDA, hours=9 * 24, every=600, limited=False), step=600)
+    run = run_of(lines(leaps, LAMBDA, hours=DAYS * 24, every=600, limited=False), step=600, young=2 * DAY)
     [incident] = told(run)
     assert (incident.verdict, incident.primary.callers) == (Verdict.SPIKE, [])
     assert incident.primary.limit is None
@@ -299,39 +301,40 @@ def test_a_level_without_a_limit_is_judged_by_its_own_past() -> None:
 
 def test_a_level_without_a_limit_may_fall() -> None:
     def falls(seconds: int) -> float:
-        return daily(seconds) * (0.1 if 8 * DAY <= seconds < 8 * DAY + HOUR else 1)
+        return daily(seconds) * (0.1 if KNOWN <= seconds < KNOWN + HOUR else 1)
 
-    run = run_of(lines(falls, LAMBDA, hours=9 * 24, every=600, limited=False), step=600)
+    run = run_of(lines(falls, LAMBDA, hours=DAYS * 24, every=600, limited=False), step=600, young=2 * DAY)
     assert [one.verdict for one in told(run)] == [Verdict.DROP]
 
 
 def test_a_restart_changes_nothing_of_a_level_without_a_limit() -> None:
     def leaps(seconds: int) -> float:
-        return daily(seconds) * (4 if 8 * DAY <= seconds < 8 * DAY + HOUR else 1)
+        return daily(seconds) * (4 if KNOWN <= seconds < KNOWN + HOUR else 1)
 
-    records = lines(leaps, LAMBDA, hours=9 * 24, every=600, limited=False)
-    whole = run_of(records, step=600, keep=[0.89])
-    assert whole.restarted(0.89).findings == whole.findings
+    records = lines(leaps, LAMBDA, hours=DAYS * 24, every=600, limited=False)
+    whole = run_of(records, step=600, young=2 * DAY, keep=[0.79])
+    assert whole.restarted(0.79).findings == whole.findings
     assert Verdict.SPIKE in {each.verdict for each in whole.findings}
 
 
 def test_what_is_not_stated_is_no_fall() -> None:
     def pauses(seconds: int) -> float | None:
-        return None if 8 * DAY <= seconds < 8 * DAY + 6 * HOUR else daily(seconds)
+        return None if KNOWN <= seconds < KNOWN + 6 * HOUR else daily(seconds)
 
-    assert told(run_of(lines(pauses, LAMBDA, hours=9 * 24, every=600, limited=False), step=600)) == []
+    run = run_of(lines(pauses, LAMBDA, hours=DAYS * 24, every=600, limited=False), step=600, young=2 * DAY)
+    assert told(run) == []
 
 
 def test_a_level_with_a_limit_is_judged_against_its_limit_alone() -> None:
     def leaps(seconds: int) -> float:
-        return daily(seconds) * 0.2 * (4 if 8 * DAY <= seconds < 8 * DAY + HOUR else 1)
+        return daily(seconds) * 0.2 * (4 if KNOWN <= seconds < KNOWN + HOUR else 1)
 
-    assert told(run_of(lines(leaps, LAMBDA, hours=9 * 24, every=600), step=600)) == []
+    assert told(run_of(lines(leaps, LAMBDA, hours=DAYS * 24, every=600), step=600, young=2 * DAY)) == []
 
 
 def test_levels_beyond_the_series_of_a_shard_are_left_out() -> None:
     records = []
-    for minute in range(4 * 60):
+    for minute in range(2 * 60):
         ts = START + minute * MINUTE
         records.append({"ts": ts, "service": "shop", "account": "1", "cloud": "aws"})
         records += [
