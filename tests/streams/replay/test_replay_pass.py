@@ -51,6 +51,14 @@ def found(given: Traffic) -> Replayed:
     return replay(history(given), SETTINGS)
 
 
+@pytest.fixture(scope="module")
+def series(given: Traffic, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file of all series, as an uninterrupted replay writes it."""
+    writer = SeriesParquet(tmp_path_factory.mktemp("series"), SETTINGS.time.step)
+    replay_together(history(given), [SETTINGS], watch=writer)
+    return writer.close()
+
+
 def files(found: Replayed, folder: Path) -> dict[str, bytes]:
     write(found, folder)
     return {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -94,6 +102,7 @@ def test_equal_sections_of_the_rollup_are_decoded_once(
 def test_a_replay_stopped_anywhere_and_resumed_writes_what_an_uninterrupted_one_writes(
     given: Traffic,
     found: Replayed,
+    series: Path,
     tmp_path: Path,
     seed: int,
 ) -> None:
@@ -127,9 +136,7 @@ def test_a_replay_stopped_anywhere_and_resumed_writes_what_an_uninterrupted_one_
     assert lives > 2
     assert files(results[0], tmp_path / "a") == files(found, tmp_path / "b")
     assert results[0].notices == found.notices
-    whole = SeriesParquet(tmp_path, SETTINGS.time.step)
-    replay_together(history(given), [SETTINGS], watch=whole)
-    assert whole.close().read_bytes() == (state / "series.parquet").read_bytes()
+    assert series.read_bytes() == (state / "series.parquet").read_bytes()
 
 
 def test_series_are_the_same_bytes_wherever_their_parts_end(
@@ -186,7 +193,7 @@ def test_a_changed_history_is_not_resumed(given: Traffic) -> None:
 
 def test_series_and_curves_are_the_figures_of_findings(
     given: Traffic,
-    tmp_path: Path,
+    series: Path,
 ) -> None:
     items = Scope(TABLE, "", "123456789012", "eu-west-1", "items")
     found, curves = replay_curves(
@@ -200,19 +207,17 @@ def test_series_and_curves_are_the_figures_of_findings(
     page = next(one for one in found.incidents if one.sent == "page")
     at = curve.start.searchsorted(page.start)
     assert curve.observed[at : at + 20].max() > curve.upper[at : at + 20].max()
-    writer = SeriesParquet(tmp_path, SETTINGS.time.step)
-    replay_together(history(given), [SETTINGS], watch=writer)
     rows = [
         row
-        for row in pq.read_table(writer.close()).to_pylist()
+        for row in pq.read_table(series).to_pylist()
         if (row["kind"], row["name"], row["measure"]) == ("table", "items", "wcu")
     ]
     assert [row["start"] for row in rows] == curve.start.tolist()
     observed = np.array([np.nan if row["observed"] is None else row["observed"] for row in rows])
     np.testing.assert_allclose(observed, curve.observed, rtol=1e-5)
     assert {row["verdict"] for row in rows} == {None, "spike"}
-    drop_parts(tmp_path)
-    assert not (tmp_path / ".series").exists()
+    drop_parts(series.parent)
+    assert not (series.parent / ".series").exists()
 
 
 def test_bad_records_are_listed_by_their_offsets(found: Replayed, given: Traffic, tmp_path: Path) -> None:
