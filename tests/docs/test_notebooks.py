@@ -12,6 +12,7 @@ from alerting.evaluation.labels_file import labels_to_yaml, read_labels
 from streams.simulate.scenario import Scenario
 from streams.simulate.scenario_load import load_scenario
 from streams.simulate.simulation import Simulation
+from tests.streams.engine.engine_run import gathered
 
 ROOT = Path(__file__).parent.parent.parent
 BACKEND = ROOT / "tests" / "main_job" / "backend.yaml"
@@ -31,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     changes = {"length": DAY + 4 * HOUR, "incidents": [incident], "growth": []}
     simulation = Simulation(Scenario.model_validate(given | changes))
     (folder / "history").mkdir()
-    lines = [line for _, some in simulation.lines() for line in some]
+    lines = gathered(line for _, some in simulation.lines() for line in some)
     (folder / "history" / "events.ndjson").write_bytes(b"\n".join(lines))
     (folder / "uneri.yaml").write_text("judge: {young: 43200}\n")
     (folder / "known.yaml").write_text(labels_to_yaml(read_labels(KNOWN, "known.yaml")))

@@ -96,8 +96,9 @@ def in_milliseconds(folder: Path) -> list[Path]:
 
 
 def in_parquet(folder: Path) -> list[Path]:
-    names = sorted({name for one in events() for name in one})
-    columns = {name: [one.get(name) for one in events()] for name in names}
+    given = events()
+    names = sorted({name for one in given for name in one})
+    columns = {name: [one.get(name) for one in given] for name in names}
     pq.write_table(pa.table(columns), folder / "all.parquet")
     return [folder / "all.parquet"]
 
