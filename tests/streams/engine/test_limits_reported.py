@@ -74,7 +74,7 @@ def test_a_table_far_from_its_limit_is_not_reported() -> None:
 
 
 def test_a_limit_that_growth_will_reach_is_in_the_digest_and_does_not_page() -> None:
-    run = shop_run(wcu=3.5 * PEAK, days=11, rises=True)  # eleven days of 6 % are 1.8 times
+    run = shop_run(wcu=3.5 * PEAK, days=11, rises=True, step=1200)  # eleven days of 6 % are 1.8 times
     [limit] = limits(run)
     assert (limit.sent, run.pages) == ("digest", [])
     assert limit.primary.growth is not None
@@ -84,12 +84,12 @@ def test_a_limit_that_growth_will_reach_is_in_the_digest_and_does_not_page() -> 
 
 
 def test_a_growth_whose_limit_is_far_stays_growth() -> None:
-    run = shop_run(wcu=50 * PEAK, days=11, rises=True)
+    run = shop_run(wcu=50 * PEAK, days=11, rises=True, step=1200)
     assert not limits(run)
     assert Verdict.GROWTH in {one.verdict for one in run.incidents}
 
 
 def test_a_restart_changes_nothing() -> None:
-    whole = shop_run(wcu=1.5 * PEAK, days=11, rises=True, keep=[0.8])
+    whole = shop_run(wcu=1.5 * PEAK, days=11, rises=True, step=1200, keep=[0.8])
     assert whole.restarted(0.8).incidents == whole.incidents
     assert any(one.sent == "page" for one in limits(whole))
