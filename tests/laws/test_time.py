@@ -1,6 +1,7 @@
 """Laws of event time: what may move the watermark of a partition, and what must not."""
 
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 from random import Random
 from typing import Final, NamedTuple
@@ -11,8 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from detectors.model.measures import Measure
-from detectors.model.scope import SERVICE, ScopeOrEdge
+from detectors.model.measures import COLUMN, Measure
 from streams.decode.event_time import DAY
 from streams.decode.rejected import RejectReason
 from streams.decode.usual_delay import WINDOW, WINDOW_WITHOUT_ARRIVAL
@@ -28,6 +28,7 @@ skews = st.floats(-TIME.future, TIME.future - 1)
 BEYOND: Final = (TIME.future + 61, 3600, 23 * 3600, DAY + 1, 40 * DAY, 3 * 365 * DAY)
 GOOD: Final = "good"
 WILD: Final = "wild"
+REQUESTS: Final = COLUMN[Measure.REQUESTS]
 
 
 class World(NamedTuple):
@@ -71,15 +72,13 @@ def world(  # noqa: PLR0917 - drawn by hypothesis
 
 
 def requests_of(partition: Partition, service: str = GOOD) -> dict[int, float]:
-    def is_it(about: ScopeOrEdge) -> bool:
-        return about.kind == SERVICE and getattr(about, "name", "") == service
-
-    sums = counted(partition.blocks).sums
-    return {
-        bucket: value
-        for ((bucket, about), measure), value in sums.items()
-        if measure is Measure.REQUESTS and is_it(about)
-    }
+    """Return the requests of a service by bucket, corrections with the buckets that they correct."""
+    found: dict[int, float] = defaultdict(float)
+    for block in partition.blocks:
+        rows = [row for row, path in enumerate(block.paths) if path.service == service]
+        if requests := float(block.sums[rows, REQUESTS].sum()):
+            found[block.bucket - block.bucket % TIME.bucket] += requests
+    return found
 
 
 def late_services(partition: Partition) -> set[str]:

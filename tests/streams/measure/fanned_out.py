@@ -1,6 +1,8 @@
 """A single block, as the scopes and edges of its shard see it."""
 
+from copy import copy
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +29,12 @@ class FannedOut:
     costs: NDArray[np.float64]  # (scopes,)
 
 
+@cache
+def _no_path_yet() -> PathCosts:
+    """Return what knows the prices, of which the list is long."""
+    return PathCosts(MoneySettings())
+
+
 def fan_out_block(block: Block) -> FannedOut:
     """Return what a block counted for each scope and edge of its shard; ``Steps`` fans out whole steps."""
     fan_out = FanOut(block.shard, block.shards)
@@ -36,7 +44,7 @@ def fan_out_block(block: Block) -> FannedOut:
     values.add(block.values, np.arange(len(block.values)))
     amounts = values.amounts(np.arange(len(block.values)), block.amounts)
     ids = np.arange(len(names))
-    costs = PathCosts(MoneySettings()).of(block.bucket, names, ids, block.sums, block.gb_seconds.sum(axis=1))
+    costs = copy(_no_path_yet()).of(block.bucket, names, ids, block.sums, block.gb_seconds.sum(axis=1))
     priced = np.flatnonzero(costs.any(axis=1))
     fan_out.add_costs(names, priced)
     return FannedOut(
