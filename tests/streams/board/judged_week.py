@@ -19,6 +19,7 @@ from streams.store.bounds import HistoryBounds
 from streams.store.history_files import HistoryFolder
 from streams.store.history_keeper import HistoryKeeper
 from streams.store.segments import Segments
+from tests.streams.engine.engine_run import gathered
 from tests.streams.store.backend import START, Backend, requests
 
 DAYS = 8
@@ -60,7 +61,7 @@ class Judged:
         backend = Backend(settings=SETTINGS)
         keeper = HistoryKeeper(HistoryFolder(str(place)), HistoryBounds(35, 400, 1 << 40))
         last = self.at - 600
-        lines = requests((last - START) // 60, per_minute=PER_MINUTE, late=False, within=10)
+        lines = gathered(requests((last - START) // 60, per_minute=PER_MINUTE, late=False, within=10), STEP)
         lines += requests(10, start=last, per_minute=PER_MINUTE, late=False)
         for first in range(0, len(lines), 10_000):
             self.held.feed(backend.feed(lines[first : first + 10_000]))
