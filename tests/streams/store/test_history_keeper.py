@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from config.settings import Settings
 from streams.store.bounds import HistoryBounds
 from streams.store.coarser import coarser
 from streams.store.history_files import MINUTES, NAMES_FILE, TENS, HistoryFile, HistoryFolder
@@ -21,12 +22,14 @@ from tests.streams.store.rows import plain
 
 PLENTY = HistoryBounds(35, 400, 1 << 40)
 DAYS = 2
+STEP = 120  # two days are about hours, days and weeks, and each step costs time
+SETTINGS = Settings.model_validate({"judge": {"young": 3600}, "time": {"step": STEP}})
 MONDAY = START // WEEK * WEEK + 4 * DAY  # of some week
 
 
 def segments_of(hours: int, start: int = START) -> list[Segment]:
     held = Segments(1)
-    backend = Backend()
+    backend = Backend(settings=SETTINGS)
     lines = requests(60 * hours, start=start, within=10)
     for begin in range(0, len(lines), 5000):
         held.feed(backend.feed(lines[begin : begin + 5000]))
@@ -54,8 +57,8 @@ def test_a_reader_finds_every_row_and_the_name_of_its_series(tmp_path: Path, day
     reader = HistoryReader(HistoryFolder(str(tmp_path)))
     wanted = reader.series(lambda key: (key.scope.name, key.measure, key.source.kind) == ("items", "wcu", ""))
     rows = reader.rows(MINUTES, START + 600, START + 7200, wanted)
-    assert rows.start.tolist() == list(range(START + 600, START + 7200, 60))
-    assert set(rows.observed[:20].tolist()) == {6 * 1.5 + 15}
+    assert rows.start.tolist() == list(range(START + 600, START + 7200, STEP))
+    assert set(rows.observed[: 1200 // STEP].tolist()) == {STEP // 60 * (6 * 1.5 + 15)}
     assert reader.reach(MINUTES) == (START, START + 3 * HOUR)
     assert reader.reach(TENS) is None
 
@@ -110,13 +113,13 @@ def test_a_complete_week_of_ten_minutes_becomes_one_file(tmp_path: Path, days: l
 def test_merging_holds_few_rows_at_a_time_and_loses_none(
     tmp_path: Path, days: list[Segment], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.store.parquet_rows.GROUP_ROWS", 500)
+    monkeypatch.setattr("streams.store.parquet_rows.GROUP_ROWS", 250)
     folder = HistoryFolder(str(tmp_path))
     keeper = HistoryKeeper(folder, PLENTY)
     for segment in days[:24]:
         keeper.write(segment)
     before = kept(folder)
-    monkeypatch.setattr("streams.store.row_files.MOST_ROWS", 5000)
+    monkeypatch.setattr("streams.store.row_files.MOST_ROWS", 2500)
     most: list[int] = []
 
     def noted(parts: Sequence[HistoryRows]) -> HistoryRows:
@@ -127,7 +130,7 @@ def test_merging_holds_few_rows_at_a_time_and_loses_none(
     keeper.tidy(START + DAY)
     assert kept(folder) == before
     assert len(most) > 8
-    assert max(most) < 3 * 5000
+    assert max(most) < 3 * 2500
 
 
 def test_what_is_too_old_or_too_much_goes_oldest_first(tmp_path: Path, days: list[Segment]) -> None:
@@ -177,7 +180,7 @@ def test_a_day_that_was_not_merged_to_its_end_is_merged_the_next_time(
 def test_a_series_of_five_weeks_is_read_from_the_groups_that_hold_it(
     tmp_path: Path, days: list[Segment], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.store.parquet_rows.GROUP_ROWS", 2000)
+    monkeypatch.setattr("streams.store.parquet_rows.GROUP_ROWS", 1000)
     folder = HistoryFolder(str(tmp_path))
     keeper = HistoryKeeper(folder, PLENTY)
     for segment in days[:24]:
@@ -194,7 +197,7 @@ def test_a_series_of_five_weeks_is_read_from_the_groups_that_hold_it(
 
     monkeypatch.setattr(RowFile, "_groups", noted)
     rows = reader.rows(MINUTES, START, START + DAY, np.array([one]))
-    assert len(rows) == 24 * 60
+    assert len(rows) == DAY // STEP
     assert sum(read) <= 2
     every = reader.series(lambda _: True)
     parts, _ = reader.each(MINUTES, START, START + DAY, every, lambda part: part, how=RowReading(most=1))
