@@ -77,12 +77,14 @@ class Baseline:
     def _read(self, first: int, past: Floats) -> None:
         """Write into ``past`` (steps, lags, n) what was learnt a lag before the steps from ``first`` on."""
         steps, lags = len(past), self._lags
+        spoilt: list[NDArray[np.bool_] | None] = []
         for at, lag in enumerate(lags):
             if lag > 0:
-                self._history.learnt_steps(first - lag, past[:, at])
+                spoilt.append(self._history.learnt_steps(first - lag, past[:, at]))
             else:
+                spoilt.append(None)
                 past[:, at] = np.nan
-        spoilt = [self._history.spoilt_steps(first - lag, steps) if lag > 0 else None for lag in lags[1:]]
+        del spoilt[0]  # yesterday
         known = [flags for flags in spoilt if flags is not None]
         if len(known) < OFTEN:
             return

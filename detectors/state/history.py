@@ -55,16 +55,23 @@ class ValueHistory:
             values = np.nan_to_num(self._kept.pick(_VALUES, rows, index, index + 1)[0])
             self._kept.change(_VALUES, index, rows, values + more[rows])
 
-    def learnt_steps(self, first: int, out: NDArray[np.float64]) -> None:
-        """Write the steps from ``first`` on into ``out`` (steps, rows), NaN where missing or spoilt."""
-        out.fill(np.nan)
-        if self._kept.read(_VALUES, first, out):
-            spoilt = self.spoilt_steps(first, len(out))
-            if spoilt is not None:
-                out[spoilt] = np.nan
+    def learnt_steps(self, first: int, out: NDArray[np.float64]) -> NDArray[np.bool_] | None:
+        """Write the steps from ``first`` on into ``out`` (steps, rows), NaN where missing or spoilt.
 
-    def spoilt_steps(self, first: int, steps: int) -> NDArray[np.bool_] | None:
-        """Return which values of the steps from ``first`` on are spoilt, (steps, rows); None if none are."""
+        Returns
+        -------
+        (steps, rows) bool or None
+            Which are spoilt, None if none are.
+        """
+        out.fill(np.nan)
+        if not self._kept.read(_VALUES, first, out):
+            return None
+        spoilt = self._spoilt_steps(first, len(out))
+        if spoilt is not None:
+            out[spoilt] = np.nan
+        return spoilt
+
+    def _spoilt_steps(self, first: int, steps: int) -> NDArray[np.bool_] | None:
         found = np.full((steps, self.rows), np.nan, np.float32)
         if not self._kept.read(_SPOILT, first, found):
             return None

@@ -112,17 +112,19 @@ class LatencyWindow:
             Number of rows.
         """
         self._step += 1
-        found = np.full((len(self._quantiles), scopes), -1)
         self.certain = np.ones(scopes, bool)
-        if len(latency[0]):
-            self._make_room(len(latency[0]), scopes)
-            before, _ = self._used
-            arrays = self._runs, self._cells
-            self._used = append(latency, self._step, self._newest, *arrays, self._used, self._histogram)
-            which = before, self._used[0]
-            lookback = CALLS, self._step - STEPS + 1
-            quantile_bins(which, lookback, self._quantiles, *arrays, self._histogram, found)
-            self._compare(which, lookback, found[self._p95])
+        if not len(latency[0]):
+            self.beside = np.full((len(self._beside), scopes), np.nan)
+            return np.full(scopes, np.nan)
+        found = np.full((len(self._quantiles), scopes), -1)
+        self._make_room(len(latency[0]), scopes)
+        before, _ = self._used
+        arrays = self._runs, self._cells
+        self._used = append(latency, self._step, self._newest, *arrays, self._used, self._histogram)
+        which = before, self._used[0]
+        lookback = CALLS, self._step - STEPS + 1
+        quantile_bins(which, lookback, self._quantiles, *arrays, self._histogram, found)
+        self._compare(which, lookback, found[self._p95])
         self.beside = _milliseconds(found[self._beside])
         return _milliseconds(found[self._p95])
 
