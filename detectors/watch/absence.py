@@ -13,32 +13,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.judge.scale import COUNTS_OF_ROOT
 from detectors.state.row_state import RowState, field
+from detectors.watch.gaps import LEAST_GAPS, PRIOR_GAPS, Gaps, GapStep, take_in
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-LEAST_GAPS: Final = 20.0
-"""Usual gaps that a gap must weigh to be reported. Among a hundred thousand series with a thousand gaps a day
-each, one in five days is as heavy by chance; in calm weeks of two backends the heaviest weighed 16.
-"""
-
 FORGETS_SECONDS: Final = 14 * 86400
 """Half-life of the sums of gaps and requests."""
-
-PRIOR_GAPS: Final = 100.0
-"""Gaps of a Poisson stream that every series starts with, so that a first break of two minutes does not hide
-the next one of ten."""
-
-PRIOR_REQUESTS: Final = 50.0
-"""Requests, as many as expected, that every series starts with."""
-
-REACH_SECONDS: Final = 6 * 3600
-"""A scope whose last request is longer ago does not always have traffic, and is not missing any."""
-
-RETIRED_SECONDS: Final = 7 * 86400
-"""After an absence this long a scope is considered retired."""
 
 
 class AbsenceWatch(RowState):
@@ -134,45 +116,19 @@ class AbsenceWatch(RowState):
         (n,) bool
             Whether the absence ended with this step: traffic returned, or the scope is retired.
         """
-        end = start + self._step
-        self.gaps *= self._fades
-        self.squares *= self._fades
-        self.came *= self._fades
-        self.foreseen *= self._fades
-        some = observed > 0  # not where it is missing
-        none = (observed == 0) & known & (self.last >= 0)
-        self.held = np.where(self.gap == 0, hours, self.held)
-        missed = self._expected_at(self.held - level, expected)
-        informative = ~np.isnan(missed) & ~np.isnan(observed) & known
-        # a request ends a gap; a gap that was not reported is typical of its series
-        closed = np.where(some & ~self.absent, self.nats, 0.0)
-        self.gaps += closed
-        self.squares += closed**2
-        near = start - self.last < REACH_SECONDS
-        hidden = ~known & ~some & (self.last >= 0) & near & ~np.isnan(missed)
-        as_usual = informative & (some | none) & near & ~self.absent
-        self.came += np.where(as_usual, observed, 0.0)
-        self.foreseen += np.where(as_usual, missed, 0.0)
-        # the weeks give the median; with few requests the mean is above it
-        more = np.maximum((self.came + PRIOR_REQUESTS) / (self.foreseen + PRIOR_REQUESTS), 1.0)
-        self.nats = np.where(some, 0.0, self.nats + np.where(none & near & informative, missed * more, 0.0))
-        self.gap = np.where(some, 0, self.gap + none)
-        counts = none if evident is None else none & evident
-        self.nats = self.nats + np.where(counts, self.unseen, 0.0)
-        self.gap = self.gap + np.where(counts, self.unseen_steps, 0)
-        self.unseen = np.where(hidden, self.unseen + missed * more, np.where(some | none, 0.0, self.unseen))
-        self.unseen_steps = np.where(
-            hidden, self.unseen_steps + 1, np.where(some | none, 0, self.unseen_steps)
+        n = self.rows
+        given = GapStep(
+            observed,
+            expected,
+            may_open,
+            known,
+            np.zeros(n, bool) if evident is None else evident,
+            level if isinstance(level, np.ndarray) else np.full(n, float(level)),
+            hours if isinstance(hours, np.ndarray) else np.full(n, float(hours)),
         )
-        heavy = (self.weight >= LEAST_GAPS) & (self.gap >= self._persist)
-        self.back = np.where(self.absent & (some | (self.back > 0)) & ~heavy, self.back + 1, 0)
-        ended = self.absent & ((self.back >= self._recover) | (end - self.since >= RETIRED_SECONDS))
-        opened = heavy & may_open & ~self.absent & none
-        self.since = np.where(opened, self.last, np.where(ended, -1, self.since))
-        self.back[ended] = 0
-        retired = ended & ~some & (self.gap > self._recover)
-        self.last = np.where(some, end, np.where(retired, -1, self.last))  # its next request is its first
-        self.nats[retired] = 0.0
+        ended = np.zeros(n, bool)
+        state = Gaps(*(getattr(self, name) for name in Gaps._fields))
+        take_in(start, self._step, self._persist, self._recover, self._fades, given, state, ended)
         return ended
 
     def begin_anew(self) -> None:
@@ -196,10 +152,3 @@ class AbsenceWatch(RowState):
         enough = self.weight >= LEAST_GAPS
         changed = some & self.absent
         self.since = np.where(changed, np.where(enough, end, -1), self.since)
-
-    @staticmethod
-    def _expected_at(higher: Floats, expected: Floats) -> Floats:
-        """Return what is expected at a level that is ``higher`` on the scale of counts."""
-        place = 2 * np.arcsinh(np.sqrt(np.maximum(expected, 0.0) / (4 * COUNTS_OF_ROOT))) + higher
-        at_level: Floats = 4 * COUNTS_OF_ROOT * np.sinh(np.clip(place, 0.0, 60.0) / 2) ** 2
-        return at_level

@@ -13,7 +13,8 @@ from detectors.model.measures import Measure
 from detectors.model.scope import ACCOUNT, FUNCTION, ROUTE, SERVICE, TABLE
 from detectors.model.series import Series
 from detectors.state.state import pack, unpack
-from detectors.watch.absence import LEAST_GAPS, AbsenceWatch
+from detectors.watch.absence import AbsenceWatch
+from detectors.watch.gaps import LEAST_GAPS
 
 WATCHED: Final = (ACCOUNT, SERVICE, ROUTE, FUNCTION, TABLE)
 """Kinds of scope whose absence is reported: clients and their versions come and go."""

@@ -15,7 +15,7 @@ from detectors.model.finding import Finding, Growth, Share, Verdict
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import FUNCTION, TABLE
 from detectors.model.shares import notable
-from detectors.watch.absence import RETIRED_SECONDS
+from detectors.watch.gaps import RETIRED_SECONDS
 
 _MINUTE: Final = 60  # the beginning of a deviation is known to the minute
 
