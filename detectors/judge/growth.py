@@ -243,9 +243,21 @@ class GrowthWatch(RowState):
         found: list[Growing] = []
         self._left = FORECASTS
         hours = np.maximum.accumulate(np.maximum(hours, self._hour))
+        if hours[-1] == self._hour:  # most minutes
+            self._sum(value)
+        else:
+            found += self._over_hours(hours, value, watched, limit)
+        if self._left and self.waits.any():
+            waiting = np.flatnonzero(self.waits)[: self._left]
+            self.waits[waiting] = 0
+            found += self._report_some(waiting, self._day, limit)
+        return found
+
+    def _over_hours(self, hours: Hours, value: Floats, watched: Bools, limit: Floats) -> list[Growing]:
+        found: list[Growing] = []
         edges = np.flatnonzero(np.diff(hours, prepend=self._hour))
-        if not edges.size or edges[0]:
-            self._sum(value[: edges[0] if edges.size else len(value)])
+        if edges[0]:
+            self._sum(value[: edges[0]])
         for begin, end in pairwise((*edges.tolist(), len(value))):
             day = int(hours[begin]) * 3600 // DAY
             self._close_hour()
@@ -256,10 +268,6 @@ class GrowthWatch(RowState):
                 self._day = day
             self._hour = int(hours[begin])
             self._sum(value[begin:end])
-        if self._left and self.waits.any():
-            waiting = np.flatnonzero(self.waits)[: self._left]
-            self.waits[waiting] = 0
-            found += self._report_some(waiting, self._day, limit)
         return found
 
     def _sum(self, value: Floats) -> None:
