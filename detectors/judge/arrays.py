@@ -80,6 +80,8 @@ class Memory(NamedTuple):
     cusum_seen: Floats  # (2, n) events observed since it began to add up
     cusum_usual: Floats  # (2, n) and those expected
     cusum_since: NDArray[np.int64]  # (2, n) the step before
+    daily: Floats  # the daily jump that began what lasts, on the scale; 0 without one
+    daily_at: NDArray[np.int64]  # the newest step that showed it
 
 
 class Output(NamedTuple):

@@ -12,7 +12,8 @@ from detectors.state.history import DAY, WEEK, ValueHistory
 Floats = NDArray[np.float64]
 
 OFTEN: Final = 2
-"""Weeks with the same time spoilt, and no other week known, from which on it counts as usual."""
+"""Weeks with the same time spoilt from which on what was reported then is usual as well: a weekly job is
+reported twice."""
 
 
 class Baseline:
@@ -47,6 +48,7 @@ class Baseline:
     def forget(self) -> None:
         """Start again, as after a restore."""
         self.past = np.zeros((0, 0, 0))  # (2 beside + steps, lags, n), a ring; NaN where missing or spoilt
+        self.often = np.zeros((0, 0), bool)  # (2 beside + steps, n) where what was reported is usual as well
         self.head = 0  # first entry of the ring
         self._index, self._lags = -1, self._plain
 
@@ -66,15 +68,15 @@ class Baseline:
         is_next = (self._index, self._lags) == (index - 1, lags) and self.past.shape == shape and steps == 1
         self._index, self._lags = index + steps - 1, lags
         if is_next:
-            newest = self.past[self.head][None]
+            newest, often = self.past[self.head][None], self.often[self.head][None]
             self.head = (self.head + 1) % around
-            self._read(index + self._beside, newest)
+            self._read(index + self._beside, newest, often)
         else:
             self.head = 0
-            self.past = np.empty(shape)
-            self._read(index - self._beside, self.past)
+            self.past, self.often = np.empty(shape), np.empty((around, shape[2]), bool)
+            self._read(index - self._beside, self.past, self.often)
 
-    def _read(self, first: int, past: Floats) -> None:
+    def _read(self, first: int, past: Floats, often: NDArray[np.bool_]) -> None:
         """Write into ``past`` (steps, lags, n) what was learnt a lag before the steps from ``first`` on."""
         steps, lags = len(past), self._lags
         spoilt: list[NDArray[np.bool_] | None] = []
@@ -85,17 +87,17 @@ class Baseline:
                 spoilt.append(None)
                 past[:, at] = np.nan
         del spoilt[0]  # yesterday
+        often.fill(False)
         known = [flags for flags in spoilt if flags is not None]
         if len(known) < OFTEN:
             return
-        # what was reported week after week at this time is how the series is
-        again = (np.sum(known, axis=0) >= OFTEN) & np.isnan(past[:, 1:]).all(axis=1)
-        rows = np.flatnonzero(again.any(axis=0))
+        often |= np.sum(known, axis=0) >= OFTEN
+        rows = np.flatnonzero(often.any(axis=0))
         if rows.size:
             for at, (lag, flags) in enumerate(zip(lags[1:], spoilt, strict=True), 1):
                 if flags is not None:
                     raw = self._history.measured(rows, first - lag, first - lag + steps)
-                    use = again[:, rows] & flags[:, rows]
+                    use = often[:, rows] & flags[:, rows]
                     past[:, at, rows] = np.where(use, raw, past[:, at, rows])
 
     def weeks(self, row: int) -> tuple[list[int], list[int]]:

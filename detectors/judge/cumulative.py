@@ -13,11 +13,11 @@ from typing import Final
 
 import numpy as np
 
-from detectors.judge.arrays import HALF_HOUR_SLOTS, Memory, Rows, Scratch
+from detectors.judge.arrays import Memory, Rows, Scratch
 from detectors.judge.codes import DOWN, UP, WEEKS
 from detectors.judge.pace import Pace
 from detectors.judge.scale import to_scale
-from detectors.judge.size import daily_jump
+from detectors.judge.size import lasting_jump
 from detectors.state.compiled import without_arrays
 
 RISE: Final = 1.4
@@ -113,10 +113,9 @@ def add_up(
         usual = level * by_weeks
         more = events * log(times) - usual * (times - 1)
         more = min(max(more, -most / FEWEST_STEPS), most / FEWEST_STEPS)
-        if more > 0 and memory.cusum[side, row] > DOUBT * most:
-            jump = daily_jump(slot, HALF_HOUR_SLOTS, row, side == UP, memory)
-            if jump >= pace.threshold * max(memory.unit[0, row], least):
-                more = 0.0  # it comes on every day at this time
+        is_doubtful = more > 0 and memory.cusum[side, row] > DOUBT * most
+        if is_doubtful and lasting_jump(index, slot, row, side == UP, least, memory, pace, scratch) > 0:
+            more = 0.0  # it comes on every day at this time
         memory.cusum[side, row] = min(max(memory.cusum[side, row] + more, 0.0), BOUND * most)
 
 

@@ -3,6 +3,7 @@
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.judge.arrays import Floats, Memory, Scratch
 from detectors.judge.codes import MINUTES, NOTHING, WEEKS, YESTERDAY
@@ -12,6 +13,14 @@ from detectors.state.compiled import without_arrays
 
 SLIGHT: Final = 0.1
 """A level that moved by less, about a tenth, is the same: the level of the last hours follows it."""
+
+
+LIKE: Final = 0.33
+"""Part of the largest distance of a week within which another one is like the present."""
+
+
+SEVERAL: Final = 2
+"""Weeks that are like the present if it is what comes every week."""
 
 
 class Expected(NamedTuple):
@@ -76,10 +85,49 @@ def _mean_of(around: Floats, count: int, moved: float, offset: float, counted: b
 
 
 @without_arrays
+def _is_often(often: NDArray[np.bool_], at: int, row: int, beside: int) -> bool:
+    """Return whether something was reported around this time in several weeks."""
+    ring = often.shape[0]
+    for near in range(2 * beside + 1):  # noqa: SIM110
+        if often[(at + near) % ring, row]:
+            return True
+    return False
+
+
+@without_arrays
+def _keep_like(y: float, row: int, used: int, scratch: Scratch) -> int:
+    """Keep the weeks that were like the value if several were, and return how many.
+
+    A job comes, or it does not. A single week says nothing: its incident happened to be at this time.
+    """
+    far, alike = 0.0, 0
+    for week in range(used):
+        far = max(far, y - scratch.highs[week], scratch.lows[week] - y)
+    for week in range(used):
+        alike += max(y - scratch.highs[week], scratch.lows[week] - y) <= far * LIKE
+    if alike < SEVERAL:
+        return used
+    week = kept = 0
+    for lag in range(1, scratch.lags.shape[0]):
+        if np.isnan(scratch.lags[lag, row]):
+            continue
+        if max(y - scratch.highs[week], scratch.lows[week] - y) <= far * LIKE:
+            for of in (scratch.weeks, scratch.highs, scratch.lows, scratch.means):
+                of[kept] = of[week]
+            kept += 1
+        else:
+            scratch.lags[lag, row] = np.nan  # its level is not that of the present
+        week += 1
+    return kept
+
+
+@without_arrays
 def expect(
     past: Floats,
+    often: NDArray[np.bool_],
     at: int,
     row: int,
+    y: float,
     offset: float,
     counted: bool,
     memory: Memory,
@@ -106,6 +154,8 @@ def expect(
         if lag > 0:
             means[used] = _mean_of(around, count, moved, offset, counted)
             used = to + 1
+    if used > 1 and _is_often(often, at, row, pace.beside):
+        used = _keep_like(y - memory.level[row], row, used, scratch)
     scratch.known[row] = used
     if used > 0:
         shape, high, low = median(weeks, used), median(highs, used), median(lows, used)

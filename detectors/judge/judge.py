@@ -223,6 +223,7 @@ class Judge:
                 value,
                 factor,
                 self.baseline.past,
+                self.baseline.often,
                 self.baseline.head,
                 slots,
                 self._rows,

@@ -30,7 +30,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.judge.arrays import HALF_HOUR_SLOTS, Floats, Memory, Output, Rows, Scratch
+from detectors.judge.arrays import Floats, Memory, Output, Rows, Scratch
 from detectors.judge.codes import DOWN, NOTHING, OF_CALLS, UP, YESTERDAY
 from detectors.judge.cumulative import add_up, adds_up, has_begun, learn_over_hours, size_of_cusum
 from detectors.judge.decide import decide, miss
@@ -38,7 +38,16 @@ from detectors.judge.expect import Expected, expect
 from detectors.judge.learn import close_slot, learn, learn_units
 from detectors.judge.pace import Pace
 from detectors.judge.scale import falling, from_scale, grain_and_offset, to_scale
-from detectors.judge.size import POISSON, deviate, size_as_part, size_of_step, size_of_sums, without_daily
+from detectors.judge.size import (
+    POISSON,
+    deviate,
+    lasting_jump,
+    size_as_part,
+    size_of_step,
+    size_of_sums,
+    without_daily,
+    without_jump,
+)
 from detectors.state.compiled import without_arrays
 
 FEW_CALLS: Final = 5.0
@@ -54,7 +63,7 @@ BAND: Final = 3.0
 
 
 @without_arrays
-def _judge_value(  # noqa: C901, PLR0915  # from the value to its verdict, in order
+def _judge_value(  # noqa: C901, PLR0912, PLR0915  # from the value to its verdict, in order
     index: int,
     step: int,
     row: int,
@@ -62,6 +71,7 @@ def _judge_value(  # noqa: C901, PLR0915  # from the value to its verdict, in or
     values: Floats,
     factor: float,
     past: Floats,
+    often: NDArray[np.bool_],
     at: int,
     rows: Rows,
     memory: Memory,
@@ -81,7 +91,8 @@ def _judge_value(  # noqa: C901, PLR0915  # from the value to its verdict, in or
     counted = grain > 0
     if counted and rows.counted[row] == OF_CALLS and values[step, rows.calls[row]] < FEW_CALLS:
         value = min(value, HEAVY * grain * values[step, rows.calls[row]])  # a single heavy call is not a rise
-    expected = expect(past, at, row, offset, counted, memory, pace, scratch)
+    y = to_scale(value, offset, counted)
+    expected = expect(past, often, at, row, y, offset, counted, memory, pace, scratch)
     place = expected.shape + memory.level[row]
     usual = from_scale(place, offset, counted)
     poisson = sqrt(grain / (max(usual, 0.0) + 4 * offset)) if counted else 0.0
@@ -91,7 +102,6 @@ def _judge_value(  # noqa: C901, PLR0915  # from the value to its verdict, in or
         miss(step, row, rows, memory, pace, open_places, out)
         return
     memory.unseen[row] = 0
-    y = to_scale(value, offset, counted)
     scratch.place[row] = y
     if memory.first[row] < 0:
         memory.first[row] = index
@@ -113,7 +123,7 @@ def _judge_value(  # noqa: C901, PLR0915  # from the value to its verdict, in or
         size *= max(0.0, 1 - habit / abs(lately))
     size = min(size, part) / pace.threshold
     least = POISSON[0] * poisson
-    size = without_daily(size, lately, slot, 1, row, least, memory, pace)
+    size = without_daily(size, lately, slot, row, least, memory, pace)
     if scratch.deviation[0, row] < 0:
         size *= -falling(value / usual) if counted and usual > 0 else -1.0
     apart = abs(value - usual)
@@ -123,7 +133,9 @@ def _judge_value(  # noqa: C901, PLR0915  # from the value to its verdict, in or
             row, value, of, poisson, expected.shape, usual, offset, rows, memory, pace, scratch
         )
         by = to_scale(max(usual + copysign(more, many), 0.0), offset, counted) - place
-        many = without_daily(many, by, slot, HALF_HOUR_SLOTS, row, least, memory, pace)
+        if abs(many) >= 1:
+            jump = lasting_jump(index, slot, row, by > 0, least, memory, pace, scratch)
+            many = without_jump(many, by, jump)
         if abs(many) > abs(size):
             size, apart = many, more
             scratch.summed[row] = by
@@ -187,6 +199,7 @@ def advance(
     values: Floats,
     factor: Floats,
     past: Floats,
+    often: NDArray[np.bool_],
     head: int,
     slots: NDArray[np.int64],
     rows: Rows,
@@ -209,6 +222,8 @@ def advance(
     past : (steps + 2 beside, lags, n) float64
         What was learnt around the same times, a ring that starts at ``head``; lag 0 is yesterday. NaN where
         missing or spoilt.
+    often : (steps + 2 beside, n) bool
+        Where something was reported around this time in several weeks; the same ring.
     slots : (steps, 2) int64
         Slot of the day of each step, and the slot that ended before it, -1 where none did.
     open_places : (places,) int64
@@ -230,6 +245,7 @@ def advance(
                 values,
                 factor[row],
                 past,
+                often,
                 head + step,
                 rows,
                 memory,

@@ -53,6 +53,8 @@ class MemoryState(RowState):
             "cusum_unit": Field(1.0, (2,), later=True),
             "cusum_level": Field(1.0, (2,), later=True),
             "cusum_since": Field(-1, (2,), np.int64, later=True),
+            "daily": Field(later=True),
+            "daily_at": Field(-1, dtype=np.int64, later=True),
         }
         # in the order of the tuple, so that equal states are equal bytes
         super().__init__({name: fields[name] for name in Memory._fields if name in fields})

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.judge.arrays import KEPT_DAYS, Memory, Rows, Scratch
+from detectors.judge.arrays import HALF_HOUR_SLOTS, Memory, Rows, Scratch
 from detectors.judge.codes import YESTERDAY
 from detectors.judge.expect import Expected
 from detectors.judge.pace import Pace
@@ -21,11 +21,27 @@ HABIT: Final = 0.5
 LARGEST_OF_FIVE: Final = 1.163
 """Mean of the largest of five standard normals (Harter 1961): neighbours are as far off by chance."""
 
+VARIES: Final = 2.0
+"""Times as far off by chance do values around the same time differ where a job begins: a minute earlier or
+later adds nothing to the sums."""
+
+DAILY: Final = 3
+"""Last days that each had a deviation at this time if it is a daily one: a new nightly job is reported as
+often."""
+
 WANDERS: Final = 1.25
 """Up to this many times the daily deviation is still the daily one: a job stands out on a calm Sunday."""
 
 FEWEST: Final = 1.0
 """Events that are expected in any half hour: the first few of a kind are not notable yet."""
+
+
+@without_arrays
+def _beyond(off: float, expected: Expected, chance: float) -> float:
+    """Return what exceeds the values around the same time, which are off by ``chance`` themselves."""
+    if off > 0:
+        return max(off - max(expected.high - expected.shape - chance, 0.0), 0.0)
+    return min(off - min(expected.low - expected.shape + chance, 0.0), 0.0)
 
 
 @without_arrays
@@ -46,18 +62,16 @@ def deviate(
     scratch.off[row] = off
     if pace.wide and scratch.basis[row] >= YESTERDAY:
         memory.residual[index % memory.residual.shape[0], row] = difference
-    memory.fast[0, row] += pace.fast * (difference - memory.fast[0, row])
-    memory.fast[1, row] += pace.middle * (difference - memory.fast[1, row])
+    chance = LARGEST_OF_FIVE * (0.0 if np.isnan(poisson) else poisson)  # the first value has none
+    beyond = memory.level[row] + _beyond(off, expected, VARIES * chance)
+    memory.fast[0, row] += pace.fast * (beyond - memory.fast[0, row])
+    memory.fast[1, row] += pace.middle * (beyond - memory.fast[1, row])
     memory.near[0, row] += pace.fast * (y - memory.near[0, row])
     memory.near[1, row] += pace.middle * (y - memory.near[1, row])
     deviation = scratch.deviation
     lately = y - expected.lately
     deviation[0, row] = lately
-    chance = LARGEST_OF_FIVE * poisson
-    if off > 0:
-        deviation[1, row] = max(off - max(expected.high - expected.shape - chance, 0.0), 0.0)
-    else:
-        deviation[1, row] = min(off - min(expected.low - expected.shape + chance, 0.0), 0.0)
+    deviation[1, row] = _beyond(off, expected, chance)
     deviation[2, row] = memory.fast[0, row] - memory.level[row]
     deviation[3, row] = memory.fast[1, row] - memory.lasting[0, row]
     deviation[4, row] = memory.near[0, row] - memory.base[row]
@@ -76,10 +90,10 @@ def deviate(
 
 @without_arrays
 def daily_jump(slot: int, before: int, row: int, rises: bool, memory: Memory) -> float:
-    """Return the smallest rise (or fall) at this time of day over the last days."""
+    """Return the smallest rise (or fall) at this time of day over the last ``DAILY`` days."""
     slots = memory.rose.shape[1]
     least = LARGEST
-    for day in range(KEPT_DAYS):
+    for day in range(DAILY):
         largest = 0.0
         for near in range(slot - before, slot + 2):
             at = near % slots
@@ -90,16 +104,45 @@ def daily_jump(slot: int, before: int, row: int, rises: bool, memory: Memory) ->
 
 
 @without_arrays
-def without_daily(
-    size: float, by: float, slot: int, before: int, row: int, least: float, memory: Memory, pace: Pace
+def lasting_jump(
+    index: int, slot: int, row: int, rises: bool, least: float, memory: Memory, pace: Pace, scratch: Scratch
 ) -> float:
-    """Return what is left of a size after subtracting the deviation that comes every day."""
+    """Return the daily jump that began what the sums show, 0 if there was none.
+
+    A job of hours shows long after it began: its jump counts for as long as the sums show it, and yesterday
+    at this time was alike, if that is known.
+    """
+    jump = daily_jump(slot, HALF_HOUR_SLOTS, row, rises, memory)
+    if jump < pace.threshold * max(memory.unit[0, row], least):  # noise comes every day too
+        jump = 0.0
+    began = memory.daily[row] if rises else -memory.daily[row]
+    if began > jump and index - memory.daily_at[row] <= pace.short:
+        apart = abs(scratch.place[row] - scratch.lags[0, row])
+        if np.isnan(apart) or apart <= began / 2:
+            jump = began
+    if jump > 0 and memory.code[row] == 0:
+        memory.daily[row] = jump if rises else -jump
+        memory.daily_at[row] = index
+    return jump
+
+
+@without_arrays
+def without_jump(size: float, by: float, jump: float) -> float:
+    """Return what is left of a size after subtracting a deviation that comes every day."""
+    return size * max(0.0, 1 - WANDERS * jump / abs(by)) if by != 0 else size
+
+
+@without_arrays
+def without_daily(
+    size: float, by: float, slot: int, row: int, least: float, memory: Memory, pace: Pace
+) -> float:
+    """Return what is left of the size of a step after subtracting what comes every day."""
     if abs(size) < 1:
         return size
-    daily = daily_jump(slot, before, row, by > 0, memory)
-    if by == 0 or daily < pace.threshold * max(memory.unit[0, row], least):  # noise comes every day too
+    daily = daily_jump(slot, 1, row, by > 0, memory)
+    if daily < pace.threshold * max(memory.unit[0, row], least):  # noise comes every day too
         return size
-    return size * max(0.0, 1 - WANDERS * daily / abs(by))
+    return without_jump(size, by, daily)
 
 
 @without_arrays

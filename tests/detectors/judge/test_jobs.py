@@ -1,0 +1,77 @@
+"""Jobs that come every week or every night, a minute earlier or later: reported while they are new."""
+
+import numpy as np
+import pytest
+
+from tests.detectors.judge.judged_counts import DAY, WEEK, a_judge, openings
+
+WEEKS, ROWS = 6, 4
+FIRST = WEEK + 2 * DAY + 180  # a Wednesday, 03:00
+ENDS = 30  # minutes after a job in which its end may be reported
+
+
+def with_jobs(
+    level: float, times: float, minutes: int, every: int, first: int, *, without: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (steps, ROWS) counts of a daily shape with jobs, and when these are to begin."""
+    rng, at = np.random.default_rng(1), np.arange(WEEKS * WEEK)
+    mean = np.repeat(level * (1 + 0.4 * np.sin(2 * np.pi * at / DAY - 2))[:, None], ROWS, axis=1)
+    planned = np.arange(first, len(at), every)
+    for row in range(ROWS):
+        for number, begin in enumerate(planned + rng.integers(-1, 2, len(planned))):
+            if number != without:
+                mean[begin : begin + minutes, row] *= times
+    return rng.poisson(mean).astype(float), planned
+
+
+def reported(values: np.ndarray, planned: np.ndarray, minutes: int) -> tuple[np.ndarray, int]:
+    """Return how often each job was reported, by series, and what was reported beside."""
+    found = np.zeros((len(planned), ROWS), int)
+    beside = 0
+    for step, row, _ in openings(a_judge(ROWS), values):
+        job = int(np.abs(planned - step).argmin())
+        if -5 <= step - planned[job] <= minutes + ENDS:
+            found[job, row] += 1
+        else:
+            beside += 1
+    return found, beside
+
+
+@pytest.mark.parametrize(("level", "times", "minutes"), [(5, 10, 10), (60, 5, 60), (1000, 2, 30)])
+def test_a_new_weekly_job_is_reported_twice(level: float, times: float, minutes: int) -> None:
+    values, planned = with_jobs(level, times, minutes, WEEK, FIRST)
+    found, beside = reported(values, planned, minutes)
+    assert (found[:2] == 1).all()
+    assert not found[2:].any()
+    assert beside <= 1
+
+
+@pytest.mark.parametrize(("level", "times", "minutes"), [(5, 10, 10), (60, 5, 60), (1000, 2, 30)])
+def test_a_new_nightly_job_is_reported_three_times_at_most(level: float, times: float, minutes: int) -> None:
+    values, planned = with_jobs(level, times, minutes, DAY, FIRST)
+    found, beside = reported(values, planned, minutes)
+    assert (found[:2] == 1).all()
+    assert not found[3:].any()
+    assert beside <= 1
+
+
+@pytest.mark.parametrize("every", [DAY, WEEK], ids=["night", "week"])
+@pytest.mark.parametrize("minutes", [10, 60])
+def test_a_job_that_always_came_is_never_reported(minutes: int, every: int) -> None:
+    values, planned = with_jobs(60, 5, minutes, every, FIRST % every)
+    found, beside = reported(values, planned, minutes)
+    assert found.sum() <= 1
+    assert beside <= 1  # in twenty weeks of a series
+
+
+def test_a_weekly_job_that_once_does_not_come_after_it_was_reported_twice_is_no_drop() -> None:
+    values, planned = with_jobs(60, 5, 30, WEEK, FIRST, without=2)
+    found, _ = reported(values, planned, 30)
+    assert not found[2:].any()
+
+
+def test_more_than_the_job_at_its_time_is_reported_all_the_same() -> None:
+    values, planned = with_jobs(60, 5, 30, WEEK, FIRST)
+    values[planned[-1] : planned[-1] + 30] *= 3
+    found, _ = reported(values, planned, 30)
+    assert (found[-1] >= 1).all()
