@@ -22,7 +22,8 @@ class Successor:
     history
         The state that history left, handed over to these sources; None to judge without a history.
     until
-        Where the history ends, epoch seconds: what the blocks hold of the time before is in it.
+        Where the steps of the history end, epoch seconds: what the blocks hold of the time before is in it. A
+        step that it only began is taken from the blocks, once they have anything of it.
     silent
         Sources of which no block is kept: they have been idle for longer.
 
@@ -45,6 +46,7 @@ class Successor:
         if history is not None:
             detect.restore(history)
         detect.steps.excuse(silent)
+        self._begun = detect.steps.begun  # by the history, which ends within them
         self._silent = frozenset(silent)
 
     def feed(self, blocks: Iterable[Block]) -> None:
@@ -77,4 +79,8 @@ class Successor:
     def _since_the_history(self, blocks: Iterable[Block]) -> Iterator[Block]:
         for block in blocks:
             within = block.bucket < self._until and not block.idle
+            start = block.bucket - block.bucket % self.detect.steps.width
+            if block.records and start in self._begun:  # the blocks have it whole, or begin within it
+                self._begun.discard(start)
+                self.detect.steps.begin_anew(start)
             yield emptied(block) if within else block

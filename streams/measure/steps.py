@@ -256,6 +256,15 @@ class Steps:
         self._handed_over, self._begins = True, None
 
     @property
+    def begun(self) -> set[int]:
+        """The steps that have blocks and are not complete, epoch seconds at which they start."""
+        return set(self._open)
+
+    def begin_anew(self, start: int) -> None:
+        """Forget what has come of a step that is not complete."""
+        del self._open[start]
+
+    @property
     def heard(self) -> set[str]:
         """The sources that have sent a block."""
         return {name for name, source in self._sources.items() if source.watermark is not None}

@@ -73,8 +73,9 @@ def test_the_shard_goes_on_with_the_same_state_as_if_the_history_had_come_first(
     assert len(opened) == (moment < OVER)
 
 
-def test_what_the_history_has_of_the_daemons_own_time_is_counted_once() -> None:
-    overlap, moment = BEGIN + 20 * MINUTE, BEGIN + HOUR
+@pytest.mark.parametrize("seconds", [0, 25, 30], ids=["whole minutes", "part of a bucket", "half a minute"])
+def test_what_the_history_has_of_the_daemons_own_time_is_counted_once(seconds: int) -> None:
+    overlap, moment = BEGIN + 20 * MINUTE + seconds, BEGIN + HOUR
     learnt, live = learn(overlap), engine()
     kept = judge(live, BEGIN, moment).blocks
     successor = live.successor(parts_of("detect/0", learnt.engine), learnt.until)
