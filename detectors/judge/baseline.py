@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.judge.calendar import Calendar, SameTimes
+from detectors.judge.pace import WIDE
 from detectors.model.finding import ComparedWith
 from detectors.state.history import DAY, WEEK, ValueHistory
 
@@ -92,6 +93,8 @@ class Baseline:
         if len(known) < OFTEN:
             return
         often |= np.sum(known, axis=0) >= OFTEN
+        if self._step >= WIDE:  # a shift lasts for weeks: only if no week is known without it
+            often &= np.isnan(past[:, 1:]).all(axis=1)
         rows = np.flatnonzero(often.any(axis=0))
         if rows.size:
             for at, (lag, flags) in enumerate(zip(lags[1:], spoilt, strict=True), 1):

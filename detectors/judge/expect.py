@@ -154,7 +154,7 @@ def expect(
         if lag > 0:
             means[used] = _mean_of(around, count, moved, offset, counted)
             used = to + 1
-    if used > 1 and _is_often(often, at, row, pace.beside):
+    if used > 1 and not pace.wide and _is_often(often, at, row, pace.beside):
         used = _keep_like(y - memory.level[row], row, used, scratch)
     scratch.known[row] = used
     if used > 0:
