@@ -1,6 +1,8 @@
 """A person's command, by a button or a slash command. It applies however the incident develops."""
 
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -14,8 +16,13 @@ class CommandKind(StrEnum):
     NOT_AN_ANOMALY = "not_an_anomaly"  # a false alarm: a label, and a silence while it lasts
     SILENCE = "silence"  # all that match, until a time, open or not
     UNSILENCE = "unsilence"  # removes the silence or snooze with the id in ``incident``
+    TAKE_BACK = "take_back"  # undoes what EXPECTED or NOT_AN_ANOMALY did to an incident
     NOTE = "note"  # a memo on an incident, or on the timeline; its text is in ``why``
     FORGET = "forget"  # removes the memo with the id, or its beginning, in ``incident``
+
+
+MARKS: Final = frozenset((CommandKind.EXPECTED, CommandKind.NOT_AN_ANOMALY))
+"""What says that an incident needs no action."""
 
 
 class Matcher(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,8 +53,27 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     moment: int | None = None  # of a memo on the timeline: what it is about, epoch seconds
     scope: str = ""  # and where: kind:name, or empty
     name: str = ""  # plain, and never trusted
+    fingerprint: str = ""  # of what must show more from now on: the pipeline adds such a command to a mark
+    asked: float = 0.0  # and how many times the threshold
 
     @property
     def who(self) -> str:
         """Its sender, for readers to whom an id says nothing."""
         return self.name or self.by
+
+
+def standing(commands: Iterable[Command]) -> frozenset[CommandKind]:
+    """Return what people did about an incident and did not take back."""
+    found: set[CommandKind] = set()
+    for command in commands:
+        if command.kind is CommandKind.TAKE_BACK:
+            found -= MARKS
+        else:
+            found.add(command.kind)
+    return frozenset(found)
+
+
+def mark_of(commands: Sequence[Command]) -> Command | None:
+    """Return what says that an incident needs no action, if nobody took it back."""
+    newest = next((one for one in reversed(commands) if one.kind in {*MARKS, CommandKind.TAKE_BACK}), None)
+    return newest if newest is not None and newest.kind in MARKS else None

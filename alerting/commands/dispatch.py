@@ -49,6 +49,9 @@ class Precision(msgspec.Struct, frozen=True, kw_only=True):
     pages: int
     expected: int  # marked as expected
     not_an_anomaly: int  # marked as not an anomaly
+    sensitivity: float | None = None  # in times the present one: what would have left most of these out
+    left_out: int = 0  # of those marked, at that sensitivity
+    lost: int = 0  # and of the others
 
 
 class Dispatch(msgspec.Struct, frozen=True, kw_only=True):

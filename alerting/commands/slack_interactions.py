@@ -25,6 +25,7 @@ _AT_ONCE: Final = {
     "acknowledge": CommandKind.ACKNOWLEDGE,
     "expected": CommandKind.EXPECTED,
     "not_an_anomaly": CommandKind.NOT_AN_ANOMALY,
+    "take_back": CommandKind.TAKE_BACK,
 }
 _USER: Final = re.compile(r"[UW][A-Z0-9]{2,20}")
 _VALUE: Final = re.compile(r"([0-9A-Za-z][0-9A-Za-z_-]{0,79}):([0-9]{1,9})")

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from alerting.commands.command import CommandKind
+from alerting.commands.command import MARKS, CommandKind
 from alerting.commands.slack_interactions import DETAILS, NOTE, PATTERN
 from alerting.incidents.incident import Incident
 from alerting.messages.message import Block, actions, button, select
@@ -21,7 +21,8 @@ def buttons(incident: Incident, words: Phrases, asked: frozenset[CommandKind] = 
     Parameters
     ----------
     asked
-        What people did already: an acknowledged incident needs no second acknowledgement.
+        What people did already: an acknowledged incident needs no second acknowledgement, and a mark can be
+        taken back.
     """
     labels = words.labels
     value = f"{incident.id}:{incident.revision}"
@@ -33,7 +34,9 @@ def buttons(incident: Incident, words: Phrases, asked: frozenset[CommandKind] = 
         shown.append(
             select(CommandKind.SNOOZE, labels.snooze, [(text, f"{what}:{value}") for text, what in entries])
         )
-    if incident.state != "withdrawn":
+    if asked & MARKS:
+        shown.append(button(CommandKind.TAKE_BACK, labels.take_back, value))
+    elif incident.state != "withdrawn":
         shown.append(button(CommandKind.EXPECTED, labels.as_expected, value))
         shown.append(button(CommandKind.NOT_AN_ANOMALY, labels.not_an_anomaly, value))
     shown.append(button(NOTE, labels.note, value))

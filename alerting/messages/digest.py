@@ -127,12 +127,15 @@ def costs(day: Day) -> list[Block]:
 
 
 def precision(day: Day) -> list[Block]:
-    """Return how many pages of the last weeks needed no action."""
+    """Return how many pages of the last weeks needed no action, and what would have left them out."""
     found = day.dispatch.precision if day.dispatch is not None else None
     if found is None:
         return []
     line = day.words.digest.precision(found.weeks, found.pages, found.expected, found.not_an_anomaly)
-    return listing(day.words.labels.digest_precision, [line], _no_count)
+    lines = [line]
+    if found.sensitivity is not None:
+        lines.append(day.words.digest.less_sensitive(found.sensitivity, found.left_out, found.lost))
+    return listing(day.words.labels.digest_precision, lines, _no_count)
 
 
 def snoozes(day: Day) -> list[Block]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from alerting.commands.command import Command
+from alerting.commands.command import Command, standing
 from alerting.commands.memo import Memo
 from alerting.incidents.incident import Incident
 from alerting.messages.buttons import buttons
@@ -97,7 +97,7 @@ def page(
     notes += MemoLines(memos, incident, words, zone).some()
     if notes:
         before.append(section(fit(notes, SECTION)))
-    asked = frozenset(command.kind for command in commands)
+    asked = standing(commands)
     after: list[Block] = [
         *([buttons(incident, words, asked)] if pressable else []),
         context(_context(incident, at, zone, words)),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from alerting.commands.command import Command, CommandKind
+from alerting.commands.command import MARKS, Command, CommandKind
 from alerting.commands.dispatch import Line
 from alerting.incidents.incident import Incident
 from alerting.messages.memo_lines import memo_mrkdwn
@@ -39,6 +39,9 @@ def action_lines(commands: Sequence[Command], words: Phrases, zone: ZoneInfo, *,
         if command.kind is CommandKind.UNSILENCE:
             latest.pop(CommandKind.SNOOZE, None)
             latest.pop(CommandKind.SILENCE, None)
+        elif command.kind is CommandKind.TAKE_BACK:
+            for mark in MARKS:
+                latest.pop(mark, None)
         elif command.kind is not CommandKind.ACKNOWLEDGE or command.kind not in latest:  # the first owns it
             latest[command.kind] = command
     active = [one for one in latest.values() if one.until is None or one.until > at]

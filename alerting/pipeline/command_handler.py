@@ -3,16 +3,21 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from msgspec import structs
+
 from alerting.commands.answer import Answer, CommandResult
 from alerting.commands.command import Command, CommandKind
 from alerting.commands.dispatch import Dispatch
-from alerting.commands.labels import Label
+from alerting.commands.labels import OF_ASK, Label
 from alerting.commands.matching import matches
 from alerting.commands.memo import Memo
+from alerting.commands.slack_interactions import pattern_of
+from alerting.incidents.notice import identify
 from alerting.pipeline import dispatches
 from alerting.pipeline.dedupe import Dedupe
 from alerting.pipeline.incident_registry import IncidentRegistry
 from alerting.pipeline.memos import Memos
+from alerting.pipeline.raised_threshold import NEAR, asked_after, seconds_until, size_of
 from alerting.pipeline.silences import Silence, Silences
 from alerting.pipeline.tracked_incident import TrackedIncident
 from detectors.state.state import pack, unpack
@@ -50,6 +55,7 @@ class CommandHandler:
             CommandKind.NOTE: self._note,
             CommandKind.FORGET: self._forget,
             CommandKind.UNSILENCE: self._end,
+            CommandKind.TAKE_BACK: self._take_back,
         }
         if command.kind in of_its_own:
             return of_its_own[command.kind](command, now)
@@ -94,6 +100,7 @@ class CommandHandler:
         judgement = next((one for one in reversed(tracked.commands) if Label.of(one, tracked.incident)), None)
         if label is not None and judgement is not None:
             self._label(judgement, tracked)
+            self._raise(judgement, tracked)  # it may have become worse since
 
     def _note(self, command: Command, now: int) -> Answer:
         tracked = None if command.incident is None else self._registry.named(command.incident, now)
@@ -156,7 +163,25 @@ class CommandHandler:
             yield from dispatches.edits(one, command.id, command.at)
         if tracked is not None:
             self._label(command, tracked)
+            self._raise(command, tracked)
             yield from dispatches.command_line(tracked, command)
+
+    def _raise(self, command: Command, tracked: TrackedIncident) -> None:
+        """Ask more of what is like an incident that a person marked, for some weeks."""
+        size, incident = size_of(tracked.incident), tracked.incident
+        if command.kind not in OF_ASK or size is None or not incident.fingerprint:
+            return
+        asked = max(asked_after(size), self._silences.asked(incident.fingerprint, command.at))
+        self._silences.add(
+            structs.replace(
+                command,
+                id=identify("raised", command.id),
+                matcher=pattern_of(incident),
+                until=command.at + seconds_until(asked, NEAR),
+                fingerprint=incident.fingerprint,
+                asked=asked,
+            )
+        )
 
     def _fitting(self, command: Command) -> int | None:
         if command.matcher is None:
@@ -187,6 +212,25 @@ class CommandHandler:
             incident=None if incident is None else incident.incident,
             silence=found[0].id,
         )
+
+    def _take_back(self, command: Command, now: int) -> Answer:
+        """Undo a mark: the label, the silence of its incident, and what is asked of the next one."""
+        tracked = self._registry.get(command.incident or "", now)
+        marks = [one for one in self._silences.find(command.incident or "") if one.kind in OF_ASK]
+        if tracked is None or (not marks and tracked.incident.id not in self._labels):
+            return Answer(result=CommandResult.UNKNOWN)
+        self._dedupe.remember(command.id)
+        for mark in marks:
+            self._silences.remove(mark)
+        self._labels.pop(tracked.incident.id, None)
+        self._packed.pop(tracked.incident.id, None)
+        tracked.commands = [*tracked.commands, command][-COMMANDS:]
+        self._registry.put(tracked)
+        sent = [
+            *dispatches.edits(tracked, command.id, command.at),
+            *dispatches.command_line(tracked, command),
+        ]
+        return Answer(result=CommandResult.DONE, dispatches=sent, incident=tracked.incident)
 
     def _covered(self, silence: Silence) -> Iterator[TrackedIncident]:
         """Yield the incidents that the command of a silence applied to."""

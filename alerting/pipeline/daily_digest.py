@@ -7,10 +7,12 @@ from zoneinfo import ZoneInfo
 
 from msgspec import structs
 
-from alerting.commands.command import CommandKind
+from alerting.commands.command import MARKS, CommandKind, standing
 from alerting.commands.dispatch import Dispatch, Expiring, Form, Precision
 from alerting.incidents.digest_time import next_digest
 from alerting.incidents.notice import Action, Notice, NoticeReason, identify
+from alerting.pipeline.less_sensitive import less_sensitive
+from alerting.pipeline.raised_threshold import size_of
 from alerting.pipeline.routing import Routing
 from alerting.pipeline.silences import Silences
 from alerting.pipeline.tracked_incident import TrackedIncident
@@ -105,7 +107,7 @@ class DailyDigest:
         return [
             Expiring(id=one.id, what=one.what, until=one.until, by=one.by)
             for one in silences.active(at)
-            if one.until is not None and one.until <= next_one
+            if one.until is not None and one.until <= next_one and not one.fingerprint
         ]
 
 
@@ -126,10 +128,16 @@ def _precision(known: Iterable[TrackedIncident], at: int) -> Precision | None:
     pages = [one for one in known if one.sent == "page" and one.alerted is not None and one.alerted > since]
     if not pages:
         return None
-    asked = [{command.kind for command in tracked.commands} for tracked in pages]
-    return Precision(
+    asked = [standing(tracked.commands) for tracked in pages]
+    sizes: dict[bool, list[float]] = {True: [], False: []}
+    for tracked, asks in zip(pages, asked, strict=True):
+        if (size := size_of(tracked.incident)) is not None:
+            sizes[bool(asks & MARKS)].append(size)
+    proposed = less_sensitive(sizes[True], sizes[False])
+    found = Precision(
         weeks=WEEKS,
         pages=len(pages),
         expected=sum(CommandKind.EXPECTED in asks for asks in asked),
         not_an_anomaly=sum(CommandKind.NOT_AN_ANOMALY in asks for asks in asked),
     )
+    return found if proposed is None else structs.replace(found, **proposed._asdict())

@@ -164,7 +164,10 @@ class Pipeline:
         at = self._watermark
         answer = self._commands.handle(command, at)
         sent = answer.dispatches
-        if answer.result is CommandResult.DONE and command.kind is CommandKind.UNSILENCE:
+        if answer.result is CommandResult.DONE and command.kind in (
+            CommandKind.UNSILENCE,
+            CommandKind.TAKE_BACK,
+        ):
             sent = [
                 *sent,
                 *self._report_free(self._gate.held(self._silences.name), at),

@@ -5,10 +5,12 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec import structs
 
 from alerting.commands.command import Command, CommandKind, Matcher
 from alerting.commands.local_time import moment, shown
 from alerting.commands.matching import describe, matches
+from alerting.pipeline.raised_threshold import asked_for, seconds_until, size_of
 from alerting.pipeline.tracked_incident import Hold, TrackedIncident
 from config.settings import MatchSettings, SilenceSettings
 
@@ -23,10 +25,31 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True, rename={"kind": "ask", 
     until: int | None = None  # epoch seconds; None: until it is removed, or its incident ends
     by: str = ""
     why: str = ""
+    at: int = 0  # when it was made
+    fingerprint: str = ""  # it is about incidents with this one that show too little; ``incident`` was marked
+    asked: float = 0.0  # how many times the threshold they must show, at first
 
     def matches(self, tracked: TrackedIncident) -> bool:
-        """Return whether its matcher fits an incident; a silence of one incident has none."""
+        """Return whether it is about an incident, and not that one alone."""
+        if self.fingerprint:
+            return tracked.incident.fingerprint == self.fingerprint
         return self.matcher is not None and matches(self.matcher, tracked.incident)
+
+    def covers(self, tracked: TrackedIncident, at: int) -> bool:
+        """Return whether an incident that it matches is to be held."""
+        if not self.fingerprint:
+            return True
+        size = size_of(tracked.incident)
+        return size is not None and size < asked_for(self.asked, at - self.at)
+
+    def ends_for(self, tracked: TrackedIncident) -> int | None:
+        """Return when it stops holding an incident that does not change."""
+        size = size_of(tracked.incident) if self.fingerprint else None
+        return (
+            self.until
+            if size is None
+            else min(self.until or 0, self.at + seconds_until(self.asked, size) + 1)
+        )
 
     def is_active(self, at: int) -> bool:
         """Return whether it has not expired yet."""
@@ -35,7 +58,12 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True, rename={"kind": "ask", 
     @property
     def what(self) -> str:
         """What it silences, in words; may contain names from events."""
-        return f"incident {self.incident}" if self.matcher is None else describe(self.matcher)
+        what = f"incident {self.incident}" if self.matcher is None else describe(self.matcher)
+        return (
+            f"{what}, below {self.asked:.1f} times the threshold, less every week"
+            if self.fingerprint
+            else what
+        )
 
 
 class Silences:
@@ -59,14 +87,19 @@ class Silences:
         self._commands: dict[str, Command] = {}
         self._made: dict[str, Silence] = {}  # patterns
         self._snoozed: dict[str, dict[str, Silence]] = {}  # incident → what silences it alone
+        self._raised: dict[str, Silence] = {}  # fingerprint → what its incidents must show
 
     def hold(self, tracked: TrackedIncident, at: int) -> Hold | None:
         """Return why the incident is held: of its silences, the one that ends last."""
-        found = [one for one in self._covering(tracked) if one.is_active(at)]
+        found = [
+            (one.ends_for(tracked), one)
+            for one in self._covering(tracked)
+            if one.is_active(at) and one.covers(tracked, at)
+        ]
         if not found:
             return None
-        last = max(found, key=lambda one: (one.until is None, one.until or 0))
-        return Hold(stage=self.name, reason=self._reason(last), until=last.until)
+        until, last = max(found, key=lambda one: (one[0] is None, one[0] or 0))
+        return Hold(stage=self.name, reason=self._reason(last), until=until)
 
     def add(self, command: Command) -> Silence:
         """Add the silence of a command, in the place of what the same person asked before; return it."""
@@ -78,7 +111,17 @@ class Silences:
             until=command.until,
             by=command.by,
             why=command.why,
+            at=command.at,
+            fingerprint=command.fingerprint,
+            asked=command.asked,
         )
+        if made.fingerprint:
+            made = structs.replace(made, incident=command.incident)
+            if (before := self._raised.get(made.fingerprint)) is not None:
+                self.remove(before)
+            self._commands[made.id] = command
+            self._raised[made.fingerprint] = made
+            return made
         for earlier in self._replaced_by(made):
             self.remove(earlier)
         self._commands[made.id] = command
@@ -90,8 +133,10 @@ class Silences:
 
     def find(self, name: str) -> list[Silence]:
         """Return the silence with this id or prefix of an id, or those of the incident with this id."""
-        if name in self._snoozed:
-            return list(self._snoozed[name].values())
+        of_incident = [*self._snoozed.get(name, {}).values()]
+        of_incident += [one for one in self._raised.values() if one.incident == name]
+        if of_incident:
+            return of_incident
         found = [one for one in self.active() if one.id == name]
         return found or [one for one in self.active() if len(name) >= _SHORTEST and one.id.startswith(name)]
 
@@ -99,6 +144,9 @@ class Silences:
         """Remove a silence."""
         self._commands.pop(silence.id, None)
         self._made.pop(silence.id, None)
+        if silence.fingerprint:
+            self._raised.pop(silence.fingerprint, None)
+            return
         of_it = self._snoozed.get(silence.incident or "", {})
         of_it.pop(silence.id, None)
         if not of_it:
@@ -136,6 +184,8 @@ class Silences:
         for one in (*self._configured, *self._made.values()):
             if one.matches(tracked):
                 yield one
+        if tracked.incident.fingerprint in self._raised:
+            yield self._raised[tracked.incident.fingerprint]
 
     def _replaced_by(self, made: Silence) -> list[Silence]:
         """Return what holds the same incident no longer than this one, asked by the same person.
@@ -151,10 +201,22 @@ class Silences:
 
     def _by_commands(self) -> Iterator[Silence]:
         yield from self._made.values()
+        yield from self._raised.values()
         for of_one in self._snoozed.values():
             yield from of_one.values()
 
+    def asked(self, fingerprint: str, at: int) -> float:
+        """Return how many times the threshold incidents with a fingerprint must show, 1 without a mark."""
+        raised = self._raised.get(fingerprint)
+        return 1.0 if raised is None else asked_for(raised.asked, at - raised.at)
+
     def _reason(self, silence: Silence) -> str:
+        if silence.fingerprint:
+            when = shown(silence.at, self._zone)
+            return (
+                f"one like it was {_WORDS[silence.kind]} by {silence.by} on {when}: "
+                f"it must be {silence.asked:.1f} times the threshold, less every week"
+            )
         end = (
             "while the incident lasts"
             if silence.until is None

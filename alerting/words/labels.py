@@ -40,6 +40,7 @@ class Labels(NamedTuple):
     pattern: str
     as_expected: str
     not_an_anomaly: str
+    take_back: str
     note: str
     details: str
     # modals

@@ -276,6 +276,9 @@ class DigestPhrases(Protocol):
     def precision(self, weeks: int, pages: int, expected: int, not_an_anomaly: int) -> str:
         """Say how many pages of the last weeks were actionable."""
 
+    def less_sensitive(self, times: float, left_out: int, lost: int) -> str:
+        """Propose a setting that would have left out most of the marked pages."""
+
     def held(self, stage: str, pages: int) -> str:
         """Say how many pages a stage of the pipeline held until they were resolved."""
 

@@ -77,11 +77,17 @@ async def label_incident(
     incident: IncidentName,
     by: Person,
     label: Annotated[
-        Literal["expected", "not_an_anomaly"],
-        Field(description="expected: real and known before; not_an_anomaly: a false alarm"),
+        Literal["expected", "not_an_anomaly", "take_back"],
+        Field(
+            description="expected: real and known before; not_an_anomaly: a false alarm; "
+            "take_back: neither after all"
+        ),
     ],
 ) -> Annotated[CallToolResult, DoneData]:
-    """Say what an incident is. It is also silent from then on, while it lasts. Ask the person first."""
+    """Say what an incident is: it is silent while it lasts, and the next one like it must show more.
+
+    Ask the person first.
+    """
     path = f"/board/incidents/{in_path(incident)}/{label}"
     return await or_refused(_done(ASKING.get(), path, {"by": by}, f"Labelled {label} by {quoted(by)}"))
 

@@ -34,6 +34,7 @@ _HAPPENED: Final = {
     "snooze": "snoozed",
     "expected": "marked as expected",
     "not_an_anomaly": "marked as not an anomaly",
+    "take_back": "mark taken back",
     "silence": "silenced",
     "unsilence": "snooze ended",
     "memo": "memo",

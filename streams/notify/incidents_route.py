@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from alerting.commands.command import Command, CommandKind
+from alerting.commands.command import Command, CommandKind, mark_of
 from alerting.commands.labels import OF_ASK
 from alerting.messages.console_links import LinkMaker
 from alerting.messages.incident_markdown import IncidentMarkdown, KnownIncident
@@ -86,7 +86,7 @@ def done_to_json(tracked: TrackedIncident) -> dict[str, object]:
     found: dict[str, object] = {}
     commands = tracked.commands
     first = next((one for one in commands if one.kind is CommandKind.ACKNOWLEDGE), None)
-    label = next((one for one in reversed(commands) if one.kind in OF_ASK), None)
+    label = mark_of(commands)
     if first is not None:
         found["acknowledged"] = _who(first)
     if label is not None:

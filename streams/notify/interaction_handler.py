@@ -262,10 +262,8 @@ class InteractionHandler:
                 answer = Answer(result=CommandResult.REPEATED)
             else:
                 answer = await self._kept(command)
-                if (
-                    command.kind is CommandKind.UNSILENCE
-                ):  # this undoes an earlier press, which may be repeated now
-                    self._done.clear()
+                if command.kind in (CommandKind.UNSILENCE, CommandKind.TAKE_BACK):
+                    self._done.clear()  # this undoes an earlier press, which may be repeated now
                 if press is not None and answer.result is CommandResult.DONE:
                     self._done[press] = now
         self._counter.labels(command.kind.value, answer.result.value).inc()

@@ -128,7 +128,11 @@ BOARD: Final = OperationGroup(
             (
                 _INCIDENT,
                 Parameter(
-                    "ask", "what to do", Literal["acknowledge", "expected", "not_an_anomaly"], "path", True
+                    "ask",
+                    "what to do",
+                    Literal["acknowledge", "expected", "not_an_anomaly", "take_back"],
+                    "path",
+                    True,
                 ),
             ),
             WhoBody,

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from alerting.commands.labels import Label
 from alerting.evaluation.evaluation import Evaluation, FalsePage, Found, Missed
+from alerting.evaluation.pressed_marks import PressedMarks
 from alerting.evaluation.quality import Delay, DetectionQuality
 from alerting.words.locales import ENGLISH
 from alerting.words.mrkdwn import clean, cut
@@ -56,6 +57,19 @@ def evaluation_lines(evaluation: Evaluation, zone: ZoneInfo, *, most: int = MOST
     for title, rows in sections.items():
         lines += section(title, rows, most, "evaluation.json")
     return lines + _outside(evaluation, zone)
+
+
+def mark_lines(marks: PressedMarks, zone: ZoneInfo, *, most: int = MOST) -> list[str]:
+    """Return which pages the marks of the labels would have held."""
+    pressed, held = counted(marks.pressed, "mark"), counted(len(marks.held), "page")
+    line = f"{pressed} pressed when the labels say so would have held {held} of {marks.pages:,}"
+    rows = [incident_cells(one, zone) for one in marks.held]
+    return [
+        line,
+        *section(
+            "held, since they show less than one like them that was marked", rows, most, "incidents.jsonl"
+        ),
+    ]
 
 
 def _labels(total: DetectionQuality) -> str:

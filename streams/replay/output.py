@@ -12,13 +12,14 @@ import msgspec
 from alerting.commands.labels import Label
 from alerting.evaluation.comparison import Comparison, compare
 from alerting.evaluation.evaluation import Evaluation
+from alerting.evaluation.pressed_marks import PressedMarks, pressed_marks
 from alerting.messages.render import Renderer
 from alerting.report.report import ReportHead, write_report
 from alerting.words.locales import phrases_of
 from config.links import Links
 from streams.process.atomic_file import atomic_file, refuse_link, write_atomic
 from streams.replay.comparison_lines import comparison_lines
-from streams.replay.evaluation_lines import evaluation_lines
+from streams.replay.evaluation_lines import evaluation_lines, mark_lines
 from streams.replay.replayed import DEAD_LETTERS, Replayed, evaluated, summary, write
 
 AGAINST: Final = "against"
@@ -47,6 +48,7 @@ class ReplayOutput:
     comparison: Comparison | None
     evaluation: Evaluation | None
     evaluation_against: Evaluation | None
+    marks: PressedMarks | None  # those of the labels, with the first configuration
 
     @classmethod
     def of(cls, found: Sequence[Replayed], labels: Sequence[Label] | None) -> "ReplayOutput":
@@ -58,6 +60,7 @@ class ReplayOutput:
             comparison=None if b is None else compare(a.incidents, b.incidents, first=a.first, last=a.last),
             evaluation=None if labels is None else evaluated(a, labels),
             evaluation_against=None if labels is None or b is None else evaluated(b, labels),
+            marks=None if labels is None else pressed_marks(a.notices, labels, a.settings),
         )
 
     def write(
@@ -144,6 +147,8 @@ class ReplayOutput:
         lines = summary(self.found)
         if self.evaluation is not None:
             lines += ["", *evaluation_lines(self.evaluation, zone)]
+        if self.marks is not None and self.marks.pressed:
+            lines += ["", *mark_lines(self.marks, zone)]
         if self.comparison is not None:
             lines += ["", *comparison_lines(self.comparison, zone, a=names[0], b=names[1])]
         if self.evaluation_against is not None:

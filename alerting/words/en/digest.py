@@ -111,6 +111,14 @@ def precision(weeks: int, pages: int, expected: int, not_an_anomaly: int) -> str
     )
 
 
+def less_sensitive(times: float, left_out: int, lost: int) -> str:
+    """Propose a setting that would have left out most of the marked pages."""
+    return (
+        f"With `judge.sensitivity` at {times:g} times its value, {left_out:,} of these would not have been "
+        f"sent, nor would {lost:,} of the others. Try it on your history with `uneri replay --against`"
+    )
+
+
 def held(stage: str, pages: int) -> str:
     """Say how many pages a stage held until they were resolved."""
     return f"{lists.stage(stage)}: {pages:,} page{'s' * (pages != 1)}"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, assert_never
 
-from alerting.commands.command import CommandKind
+from alerting.commands.command import MARKS, CommandKind
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Milestone
 from alerting.incidents.severity import Grade, Harm, Severity
@@ -28,6 +28,7 @@ _ACTIONS: Final = {
     CommandKind.SNOOZE: "*Snoozed*",
     CommandKind.EXPECTED: "*Marked as expected*",
     CommandKind.NOT_AN_ANOMALY: "*Marked as not an anomaly*",
+    CommandKind.TAKE_BACK: "*Taken back*",
     CommandKind.SILENCE: "*Silenced*",
     CommandKind.UNSILENCE: "*Silence ended*",
     CommandKind.NOTE: "*Noted*",
@@ -341,6 +342,8 @@ def milestone(what: str, of: Incident, detail: str) -> str:  # noqa: C901, PLR09
 def action(kind: CommandKind, who: str, until: str, why: str) -> str:
     """Say who did what."""
     line = _ACTIONS[kind] + (f" by {who}" if who else "") + (f" until {until}" if until else "")
+    if kind in MARKS:
+        line += ": silent while it lasts, and what is like it must show more for some weeks"
     return f"{line} · {why}" if why else line
 
 

@@ -38,6 +38,7 @@ LABELS: Final = Labels(
     pattern="This pattern until…",
     as_expected="Expected",
     not_an_anomaly="Not an anomaly",
+    take_back="Take back",
     note="Note…",
     details="Details",
     details_title="Evidence",

@@ -106,6 +106,14 @@ def precision(weeks: int, pages: int, expected: int, not_an_anomaly: int) -> str
     )
 
 
+def less_sensitive(times: float, left_out: int, lost: int) -> str:
+    """Propose a setting that would have left out most of the marked pages."""
+    return (
+        f"`judge.sensitivity` を現在の {times:g} 倍にすると、このうち {left_out:,}件（ほかに {lost:,}件）は"
+        "通知されませんでした。`uneri replay --against` で過去のデータを使って確認できます"
+    )
+
+
 def held(stage: str, pages: int) -> str:
     """Say how many pages a stage held until they were resolved."""
     return lists.count(lists.stage(stage), pages)

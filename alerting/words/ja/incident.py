@@ -6,7 +6,7 @@ Slack takes ``*bold*`` for markup only where it stands apart, so there are space
 from collections.abc import Sequence
 from typing import Final, assert_never
 
-from alerting.commands.command import CommandKind
+from alerting.commands.command import MARKS, CommandKind
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Milestone
 from alerting.incidents.severity import Grade, Harm, Severity
@@ -29,6 +29,7 @@ _ACTIONS: Final = {
     CommandKind.SNOOZE: "*スヌーズ中*",
     CommandKind.EXPECTED: "*想定内と判定*",
     CommandKind.NOT_AN_ANOMALY: "*異常ではないと判定*",
+    CommandKind.TAKE_BACK: "*判定を取り消し*",
     CommandKind.SILENCE: "*通知を停止*",
     CommandKind.UNSILENCE: "*通知停止を解除*",
     CommandKind.NOTE: "*メモ*",
@@ -355,6 +356,8 @@ def milestone(what: str, of: Incident, detail: str) -> str:  # noqa: C901, PLR09
 def action(kind: CommandKind, who: str, until: str, why: str) -> str:
     """Say who did what."""
     line = _ACTIONS[kind] + (f" : {who}" if who else "") + (f" （{until} まで）" if until else "")
+    if kind in MARKS:
+        line += "（続いている間は通知しません。同種のものは数週間、より大きい場合だけ通知します）"
     if kind is CommandKind.NOTE:
         return f"{line} {why}"
     return f"{line} 理由: {why}" if why else line

@@ -38,6 +38,7 @@ LABELS: Final = Labels(
     pattern="同じパターンを指定日まで…",
     as_expected="想定内",
     not_an_anomaly="異常ではない",
+    take_back="取り消す",
     note="メモ…",
     details="詳細",
     details_title="判定の根拠",

@@ -38,7 +38,13 @@ _LARGEST: Final = 16 * 1024  # of a body, bytes
 _WHY: Final = 200  # characters kept of a reason
 _OF_SLACK: Final = re.compile(r"[UWS][A-Z0-9]{2,20}")  # an id, which a message would turn into a mention
 _AT_ONCE: Final = {
-    one.value: one for one in (CommandKind.ACKNOWLEDGE, CommandKind.EXPECTED, CommandKind.NOT_AN_ANOMALY)
+    one.value: one
+    for one in (
+        CommandKind.ACKNOWLEDGE,
+        CommandKind.EXPECTED,
+        CommandKind.NOT_AN_ANOMALY,
+        CommandKind.TAKE_BACK,
+    )
 }
 _SAID: Final = {
     CommandResult.UNKNOWN: (

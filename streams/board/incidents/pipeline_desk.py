@@ -121,7 +121,7 @@ def _silences(pipeline: Pipeline, tracked: TrackedIncident) -> list[dict[str, ob
     return [
         {
             "id": one.id,
-            "ask": one.kind.value,
+            "ask": "raised" if one.fingerprint else one.kind.value,
             "by": names.get(one.id, one.by),
             "until": one.until,
             "why": one.why,

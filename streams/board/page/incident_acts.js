@@ -81,7 +81,7 @@ export class IncidentActs extends Acting {
       ${silences.map(
         (one) => html`<p class="held" key=${one.id}>
           <bdi>${says.held(says.heldAs[one.ask] ?? says.heldAs.snooze, one.until ? until(figures.moment(one.until, now)) : says.whileItLasts, one.by)}</bdi>
-          ${this.acts && button(says.endSnooze, () => this.go("unsilence", "DELETE", `silences/${encodeURIComponent(one.id)}`), "plain")}
+          ${this.acts && button(one.ask === "raised" ? says.endRaised : says.endSnooze, () => this.go("unsilence", "DELETE", `silences/${encodeURIComponent(one.id)}`), "plain")}
         </p>`,
       )}
       ${!this.acts
@@ -96,7 +96,9 @@ export class IncidentActs extends Acting {
                 ${button(says.pattern, () => this.setState({ asking: !asking }))}
               </span>`}
               ${of.state !== "withdrawn" &&
+              !of.labelled &&
               html`${button(says.expected, () => this.press("expected"))} ${button(says.not_an_anomaly, () => this.press("not_an_anomaly"))}`}
+              ${of.labelled && button(says.takeBack, () => this.press("take_back"))}
             </div>
             ${asking &&
             html`<form class="pattern" onSubmit=${(event) => this.pattern(event)}>

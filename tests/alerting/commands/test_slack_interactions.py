@@ -68,6 +68,7 @@ def read(given: dict[str, Any], at: int = T0) -> Interaction:
         ({"action_id": "acknowledge", "value": "a1b2:3"}, CommandKind.ACKNOWLEDGE, None),
         ({"action_id": "expected", "value": "a1b2:3"}, CommandKind.EXPECTED, None),
         ({"action_id": "not_an_anomaly", "value": "a1b2:3"}, CommandKind.NOT_AN_ANOMALY, None),
+        ({"action_id": "take_back", "value": "a1b2:3"}, CommandKind.TAKE_BACK, None),
         (choice("1h:a1b2:3"), CommandKind.SNOOZE, T0 + 3600),
         (choice("tomorrow:a1b2:3"), CommandKind.SNOOZE, 1_760_054_400),  # T0 is 18:00 in Tokyo; this is 09:00
     ],

@@ -138,6 +138,14 @@ def test_a_resolved_page_keeps_feedback_and_a_withdrawn_one_only_details() -> No
     assert Row(page(replace(OPEN, state="withdrawn", end=T0))).ids == ["note", "details"]
 
 
+@pytest.mark.parametrize("kind", [CommandKind.EXPECTED, CommandKind.NOT_AN_ANOMALY])
+def test_a_marked_page_offers_to_take_it_back_and_then_to_mark_it_again(kind: CommandKind) -> None:
+    assert Row(page(RESOLVED, commands=[asked(kind)])).ids == ["take_back", "note", "details"]
+    back = page(RESOLVED, commands=[asked(kind), asked(CommandKind.TAKE_BACK)])
+    assert Row(back).ids == ["expected", "not_an_anomaly", "note", "details"]
+    assert "Marked" not in said(back)
+
+
 def test_an_acknowledged_page_has_no_acknowledge_button() -> None:
     assert "acknowledge" not in Row(page(OPEN, commands=[asked(CommandKind.ACKNOWLEDGE)])).ids
 

@@ -310,6 +310,19 @@ def without_names(dispatches: list[Dispatch], by: str) -> list[Dispatch]:
     ]
 
 
+async def test_a_mark_is_taken_back_at_the_board() -> None:
+    page = given()
+    async with served(page, now=lambda: NOW) as board, browser() as session:
+        statuses = [
+            (await act(session, board, "POST", f"incidents/spike/{ask}", {"by": "mika"}))[0]
+            for ask in ("take_back", "not_an_anomaly", "take_back")
+        ]
+    assert statuses == [404, 200, 200]
+    pipeline = page.desk.pipeline
+    assert [one for one in pipeline.silences() if one.kind is CommandKind.NOT_AN_ANOMALY] == []
+    assert [one for one in pipeline.labels if one.incident == "spike"] == []
+
+
 @pytest.mark.parametrize(
     ("path", "body", "payload"),
     [

@@ -1,0 +1,75 @@
+"""What the marks of labels would have held: the same notices, with and without the presses."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from alerting.commands.command import Command, CommandKind
+from alerting.commands.labels import OF_ASK, Label, LabelKind
+from alerting.evaluation.label_fit import about
+from alerting.incidents.incident import Incident
+from alerting.incidents.notice import Notice, identify
+from alerting.pipeline.pipeline import Pipeline
+from config.settings import Settings
+
+_ASKS: dict[LabelKind, CommandKind] = {kind: ask for ask, kind in OF_ASK.items()}
+
+
+class PressedMarks(NamedTuple):
+    """Pages that marks would have held, of so many, and the marks that were pressed."""
+
+    pressed: int
+    held: list[Incident]
+    pages: int
+
+
+def pressed_marks(notices: Sequence[Notice], labels: Sequence[Label], settings: Settings) -> PressedMarks:
+    """Feed the notices of a replay to two pipelines, and press the marks of labels in one of them.
+
+    A mark is pressed on each page that its label is about: when its person did so or, if that is not known,
+    when the labelled period ended.
+
+    Parameters
+    ----------
+    notices
+        All of a replay, in the order of their times.
+    labels
+        Those of incidents are no marks.
+    """
+    without, pressing = Pipeline(settings, keep=True), Pipeline(settings, keep=True)
+    waiting = sorted(
+        ((_moment(one), number, one) for number, one in enumerate(labels) if one.kind in _ASKS),
+        key=lambda each: each[:2],
+    )
+    pressed = 0
+    for notice in notices:
+        while waiting and waiting[0][0] <= notice.at:
+            moment, number, label = waiting.pop(0)
+            pressing.feed([], moment)
+            pressed += _press(label, number, moment, pressing)
+        for pipeline in (without, pressing):
+            pipeline.feed([notice], notice.at)
+    pages = [one.incident for one in without.tracked() if one.sent == "page"]
+    held = [one for one in pages if (fate := pressing.fate(one.id)) is not None and fate.sent == "none"]
+    return PressedMarks(pressed, held, len(pages))
+
+
+def _press(label: Label, number: int, at: int, pipeline: Pipeline) -> int:
+    known = [one.incident for one in pipeline.tracked() if one.sent == "page"]
+    found = about(label, known, at)
+    for incident in found:
+        pipeline.command(
+            Command(
+                id=identify("label", number, incident.id),
+                kind=_ASKS[label.kind],
+                at=at,
+                by=label.by,
+                incident=incident.id,
+            )
+        )
+    return len(found)
+
+
+def _moment(label: Label) -> int:
+    if label.at is not None:
+        return label.at
+    return label.start if label.end is None else label.end
