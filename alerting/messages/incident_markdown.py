@@ -16,6 +16,7 @@ from alerting.messages.message import NAME, REASON, labelled
 from alerting.messages.mrkdwn_runs import runs
 from alerting.messages.page import page_fields, page_why
 from alerting.messages.request_lines import example_lines
+from alerting.pipeline.raised_threshold import size_of
 from alerting.words.markdown import markdown_line, markdown_link, markdown_text
 from alerting.words.mrkdwn import clean, cut, escape, person, restored
 from alerting.words.phrases import Phrases
@@ -74,7 +75,9 @@ class IncidentMarkdown:
         console = ConsoleLinks.of(incident, self.links, words, at=known.at)
         yield labels.deployed, self._listed(change_lines(incident, words))
         yield labels.memos, list(self._memos(known))
-        yield labels.actions, self._listed(map(self._action, known.commands))
+        teaches = size_of(incident) is not None
+        done = [self._action(command, teaches=teaches) for command in known.commands]
+        yield labels.actions, self._listed(done)
         callers, *others = evidence_lists(incident, words)
         of = words.incident.share_of(incident.primary)
         yield f"{callers[0]} · {of}", self._listed(callers[1])
@@ -95,10 +98,10 @@ class IncidentMarkdown:
             for line in memo.text.splitlines():
                 yield f"  > {markdown_line(_with_addresses(line))}".rstrip()
 
-    def _action(self, command: Command) -> str:
+    def _action(self, command: Command, *, teaches: bool) -> str:
         until = "" if command.until is None else self.words.when(command.until, self._zone)
         why = escape(command.why, REASON)
-        done = self.words.incident.action(command.kind, person(command.who), until, why)
+        done = self.words.incident.action(command.kind, person(command.who), until, why, teaches=teaches)
         return f"{self.words.when(command.at, self._zone)} · {done}"
 
     def _small_print(self, known: KnownIncident) -> str:

@@ -91,7 +91,7 @@ def page(
         fields(page_fields(incident, zone, words), fit(change_lines(incident, words), CHANGES)),
         section(f"{called} {why}".strip()),
     ]
-    notes = action_lines(commands, words, zone, at=at)
+    notes = action_lines(commands, incident, words, zone, at=at)
     if earlier is not None and earlier.startswith("https://"):
         notes.append(words.incident.seen_before(link(earlier, words.labels.earlier, NAME)))
     notes += MemoLines(memos, incident, words, zone).some()

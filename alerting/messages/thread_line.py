@@ -9,6 +9,7 @@ from alerting.commands.dispatch import Line
 from alerting.incidents.incident import Incident
 from alerting.messages.memo_lines import memo_mrkdwn
 from alerting.messages.message import REASON, SECTION, TEXT, Message, context, section
+from alerting.pipeline.raised_threshold import size_of
 from alerting.words.mrkdwn import escape, person
 from alerting.words.phrases import Phrases
 
@@ -25,14 +26,17 @@ def thread_line(line: Line, incident: Incident, words: Phrases, zone: ZoneInfo) 
     elif kind is CommandKind.UNSILENCE and not line.by:
         text = words.incident.snooze_expired()
     else:
-        text = _action(kind, words, zone, by=line.by, until=line.until, why=line.detail)
+        done = Command(id="", kind=kind, at=line.at, by=line.by, until=line.until, why=line.detail)
+        text = _action(done, incident, words, zone)
     at = words.when(line.at, zone)
     return Message(
         text=text.replace("*", "")[:TEXT], blocks=[section(text[:SECTION]), context([at])], look="over"
     )
 
 
-def action_lines(commands: Sequence[Command], words: Phrases, zone: ZoneInfo, *, at: int) -> list[str]:
+def action_lines(
+    commands: Sequence[Command], incident: Incident, words: Phrases, zone: ZoneInfo, *, at: int
+) -> list[str]:
     """Return who acknowledged an incident and what mutes it at ``at`` (epoch seconds), for its page."""
     latest: dict[CommandKind, Command] = {}
     for command in commands:
@@ -45,14 +49,11 @@ def action_lines(commands: Sequence[Command], words: Phrases, zone: ZoneInfo, *,
         elif command.kind is not CommandKind.ACKNOWLEDGE or command.kind not in latest:  # the first owns it
             latest[command.kind] = command
     active = [one for one in latest.values() if one.until is None or one.until > at]
-    return [
-        _action(one.kind, words, zone, by=one.by, until=one.until, why=one.why) for one in active[:_ACTIONS]
-    ]
+    return [_action(one, incident, words, zone) for one in active[:_ACTIONS]]
 
 
-def _action(
-    kind: CommandKind, words: Phrases, zone: ZoneInfo, *, by: str, until: int | None, why: str
-) -> str:
-    shown = "" if until is None else words.when(until, zone)
-    reason = memo_mrkdwn(why) if kind is CommandKind.NOTE else escape(why, REASON)
-    return words.incident.action(kind, person(by), shown, reason)
+def _action(done: Command, incident: Incident, words: Phrases, zone: ZoneInfo) -> str:
+    shown = "" if done.until is None else words.when(done.until, zone)
+    reason = memo_mrkdwn(done.why) if done.kind is CommandKind.NOTE else escape(done.why, REASON)
+    teaches = size_of(incident) is not None
+    return words.incident.action(done.kind, person(done.by), shown, reason, teaches=teaches)

@@ -6,9 +6,9 @@ from typing import Final
 from msgspec import structs
 
 from alerting.commands.answer import Answer, CommandResult
-from alerting.commands.command import Command, CommandKind
+from alerting.commands.command import MARKS, Command, CommandKind
 from alerting.commands.dispatch import Dispatch
-from alerting.commands.labels import OF_ASK, Label
+from alerting.commands.labels import Label
 from alerting.commands.matching import matches
 from alerting.commands.memo import Memo
 from alerting.commands.slack_interactions import pattern_of
@@ -100,7 +100,8 @@ class CommandHandler:
         judgement = next((one for one in reversed(tracked.commands) if Label.of(one, tracked.incident)), None)
         if label is not None and judgement is not None:
             self._label(judgement, tracked)
-            self._raise(judgement, tracked)  # it may have become worse since
+            if any(one.fingerprint for one in self._silences.find(tracked.incident.id)):
+                self._raise(judgement, tracked)  # it may have become worse since
 
     def _note(self, command: Command, now: int) -> Answer:
         tracked = None if command.incident is None else self._registry.named(command.incident, now)
@@ -169,7 +170,7 @@ class CommandHandler:
     def _raise(self, command: Command, tracked: TrackedIncident) -> None:
         """Ask more of what is like an incident that a person marked, for some weeks."""
         size, incident = size_of(tracked.incident), tracked.incident
-        if command.kind not in OF_ASK or size is None or not incident.fingerprint:
+        if command.kind not in MARKS or size is None or not incident.fingerprint:
             return
         asked = max(asked_after(size), self._silences.asked(incident.fingerprint, command.at))
         self._silences.add(
@@ -216,7 +217,7 @@ class CommandHandler:
     def _take_back(self, command: Command, now: int) -> Answer:
         """Undo a mark: the label, the silence of its incident, and what is asked of the next one."""
         tracked = self._registry.get(command.incident or "", now)
-        marks = [one for one in self._silences.find(command.incident or "") if one.kind in OF_ASK]
+        marks = [one for one in self._silences.find(command.incident or "") if one.kind in MARKS]
         if tracked is None or (not marks and tracked.incident.id not in self._labels):
             return Answer(result=CommandResult.UNKNOWN)
         self._dedupe.remember(command.id)

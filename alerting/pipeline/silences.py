@@ -45,11 +45,9 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True, rename={"kind": "ask", 
     def ends_for(self, tracked: TrackedIncident) -> int | None:
         """Return when it stops holding an incident that does not change."""
         size = size_of(tracked.incident) if self.fingerprint else None
-        return (
-            self.until
-            if size is None
-            else min(self.until or 0, self.at + seconds_until(self.asked, size) + 1)
-        )
+        if size is None or self.until is None:
+            return self.until
+        return min(self.until, self.at + seconds_until(self.asked, size) + 1)
 
     def is_active(self, at: int) -> bool:
         """Return whether it has not expired yet."""
@@ -59,11 +57,9 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True, rename={"kind": "ask", 
     def what(self) -> str:
         """What it silences, in words; may contain names from events."""
         what = f"incident {self.incident}" if self.matcher is None else describe(self.matcher)
-        return (
-            f"{what}, below {self.asked:.1f} times the threshold, less every week"
-            if self.fingerprint
-            else what
-        )
+        if self.fingerprint:
+            what += f", below {self.asked:.1f} times the threshold, less every week"
+        return what
 
 
 class Silences:

@@ -190,8 +190,11 @@ class IncidentPhrases(Protocol):
     def milestone(self, what: str, of: Incident, detail: str) -> str:
         """Return the thread line of a ``Milestone``; ``detail`` is a name from an event."""
 
-    def action(self, kind: CommandKind, who: str, until: str, why: str) -> str:
-        """Say who did what, the verb in bold; all but ``kind`` may be empty."""
+    def action(self, kind: CommandKind, who: str, until: str, why: str, *, teaches: bool = False) -> str:
+        """Say who did what, the verb in bold; all but ``kind`` may be empty.
+
+        ``teaches``: a mark of its incident asks more of the next one like it.
+        """
 
     def change(self, what: str, version: str) -> str:
         """Name a change: ``deploy 42``; both may be empty, and hold what a source wrote."""

@@ -339,11 +339,12 @@ def milestone(what: str, of: Incident, detail: str) -> str:  # noqa: C901, PLR09
             assert_never(never)
 
 
-def action(kind: CommandKind, who: str, until: str, why: str) -> str:
+def action(kind: CommandKind, who: str, until: str, why: str, *, teaches: bool = False) -> str:
     """Say who did what."""
     line = _ACTIONS[kind] + (f" by {who}" if who else "") + (f" until {until}" if until else "")
     if kind in MARKS:
-        line += ": silent while it lasts, and what is like it must show more for some weeks"
+        line += ": silent while it lasts"
+        line += ", and what is like it must show more for some weeks" if teaches else ""
     return f"{line} · {why}" if why else line
 
 

@@ -353,11 +353,12 @@ def milestone(what: str, of: Incident, detail: str) -> str:  # noqa: C901, PLR09
             assert_never(never)
 
 
-def action(kind: CommandKind, who: str, until: str, why: str) -> str:
+def action(kind: CommandKind, who: str, until: str, why: str, *, teaches: bool = False) -> str:
     """Say who did what."""
     line = _ACTIONS[kind] + (f" : {who}" if who else "") + (f" （{until} まで）" if until else "")
     if kind in MARKS:
-        line += "（続いている間は通知しません。同種のものは数週間、より大きい場合だけ通知します）"
+        line += "。続いている間は通知しません"
+        line += "。同種のものは数週間、より大きい場合だけ通知します" if teaches else ""
     if kind is CommandKind.NOTE:
         return f"{line} {why}"
     return f"{line} 理由: {why}" if why else line

@@ -136,6 +136,17 @@ def test_what_became_worse_after_it_was_marked_asks_for_as_much() -> None:
     assert [each.asked for each in one.silences() if each.fingerprint] == [pytest.approx(7.5)]
 
 
+def test_what_was_ended_by_hand_is_not_asked_for_again_when_the_incident_ends() -> None:
+    one = pipeline()
+    first = of_size(4.0)
+    one.feed([first], T0)
+    one.command(press(CommandKind.NOT_AN_ANOMALY))
+    [raised] = [each for each in one.silences() if each.fingerprint]
+    one.command(press(CommandKind.UNSILENCE, raised.id, T0 + 120))
+    one.feed([resolved(first, T0 + 3600)], T0 + 3600)
+    assert [each for each in one.silences() if each.fingerprint] == []
+
+
 def test_nobody_can_ask_for_more_than_ten_times_the_threshold() -> None:
     one = marked(90.0)
     assert said(one.feed([of_size(HIGHEST + 0.1, "b", T0 + DAY)], T0 + DAY)) == ["parent b open"]
