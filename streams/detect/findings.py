@@ -326,7 +326,7 @@ class Findings:
         series, judgement = self._series[row], moment.judgement
         per = 1.0 if NATURE[series.measure] is Nature.LATENCY else float(self._step)
         rise = bool(judgement.observed[row] >= judgement.expected[row])
-        ratio = _ratio(judgement.observed[row], judgement.expected[row])
+        ratio = _ratio_of(known, judgement.observed[row], judgement.expected[row])
         why = self._explainer.explain(series, known.start, moment.seen, ratio, growth=growth)
         used, left_out = self._judge.baseline.weeks(row)
         about = series.about
@@ -431,6 +431,18 @@ def _rises(row: int, known: _Open, judgement: Judgement) -> bool:
     if known.worst is not None:
         return known.worst.observed >= known.worst.expected
     return bool(judgement.observed[row] >= judgement.expected[row])
+
+
+def _ratio_of(known: _Open, observed: float, expected: float) -> float:
+    """Return observed divided by expected, to the side on which the deviation is.
+
+    A spike has minutes without a request: who calls more is not found by dividing what is missing in one.
+    """
+    ratio = _ratio(observed, expected)
+    if known.worst is None:
+        return ratio
+    at_worst = _ratio(known.worst.observed, known.worst.expected)
+    return ratio if (ratio >= 1) == (at_worst >= 1) else at_worst
 
 
 def _ratio(observed: float, expected: float) -> float:
