@@ -184,8 +184,11 @@ def _spans(message: ExportTraceServiceRequest) -> list[ResourceSpans]:
     ]
 
 
-def _completed(found: Scanned, around: Surroundings) -> Lines:
-    """Return what was scanned with what was left, in the order of the spans."""
+def _completed(found: Scanned, around: Surroundings) -> Lines | None:
+    """Return what was scanned with what was left, in the order of the spans.
+
+    None if no span has a kind or a time: it may be a message of another signal.
+    """
     resources = [_left(each) for each in found.left]
     reading = read_spans(resources, around)
     rows: dict[str, int] = {}
@@ -194,6 +197,9 @@ def _completed(found: Scanned, around: Surroundings) -> Lines:
             rows.setdefault(id_of(span), row)  # of one sent twice, the first counts
     lines = [*zip(found.rows, found.lines, strict=True)]
     lines += [(rows[each.id or ""], native(each)) for each in reading.records]
+    spans = (span for resource in resources for span in resource.spans)
+    if not lines and not any(span.kind or span.start for span in spans):
+        return None
     lines.sort(key=itemgetter(0))
     return Lines([line for _, line in lines], reading.refused, found.skipped + reading.skipped)
 

@@ -96,6 +96,14 @@ def test_whatever_a_message_holds_it_is_scanned_as_it_is_read(message: dict[str,
     agrees(as_protobuf(message))
 
 
+def test_spans_without_a_kind_a_time_and_valid_ids_are_left_to_the_reader_who_may_find_metrics() -> None:
+    span = {"traceId": "0" * 32, "spanId": "0" * 16, "kind": 0, "startTimeUnixNano": "0"}
+    span |= {"attributes": [], "events": [{"name": "exception", "attributes": []}]}
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "quest"}}]}
+    message = {"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": [span]}]}]}
+    assert not agrees(as_protobuf(message))
+
+
 def described(what: Any, attributes: dict[str, str | int | bool | list[str]]) -> None:
     for key, said in attributes.items():
         value = what.attributes.add(key=key).value
