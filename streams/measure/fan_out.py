@@ -74,11 +74,19 @@ for _place, _kind in enumerate((*PATH_SCOPES, *(target for _, target in PATH_EDG
 _MEASURED: Final = tuple(PATH_SCOPES.index(kind) for kind in (ACCOUNT, SERVICE, ROUTE, CLIENT))
 _FUNCTION: Final = PATH_SCOPES.index(FUNCTION)
 _ROUTE: Final = PATH_SCOPES.index(ROUTE)
+_SERVICE: Final = PATH_SCOPES.index(SERVICE)
+_WHOLES: Final = 2  # of whose times a path is a part: its service, and its function; a call has its table
 # The measure of each layer, as its place in LATENCIES. The time in the function is a function's latency,
 # the time of the whole request that of the scopes in front of it.
 _MEASURE_OF_LAYER: Final = np.zeros(LAYERS, np.int64)
 _MEASURE_OF_LAYER[IN_CODE] = LATENCIES.index(Measure.LATENCY_CODE)
 _MEASURE_OF_LAYER[IN_AUTH] = LATENCIES.index(Measure.LATENCY_AUTH)
+_WHOLE_OF_LAYER: Final = np.zeros(LAYERS, np.int64)
+_WHOLE_OF_LAYER[[IN_FUNCTION, IN_CODE]] = 1
+_LAYERS_OF_PARTS: Final = {
+    Measure.LATENCY: np.isin(np.arange(LAYERS), (TOTAL, IN_FUNCTION)),
+    Measure.LATENCY_CODE: np.isin(np.arange(LAYERS), (IN_CODE,)),
+}
 # The tag of a fatal error or a throttle belongs to the deepest known scope.
 _DEEPEST: Final = tuple(PATH_SCOPES.index(kind) for kind in (FUNCTION, SERVICE, ROUTE))
 
@@ -131,8 +139,11 @@ class FanOut:
 
     Attributes
     ----------
+    wholes
+        By part, the row of the scope whose times it is a part of: routes of a service and of a function,
+        functions that call a table, by their routes.
     series
-        Their number, without business values.
+        The number of series, without business values.
     folded
         Number of scopes and edges that were folded.
     """
@@ -141,6 +152,7 @@ class FanOut:
         self.shard = shard
         self.shards = shards
         self.scopes: list[ScopeOrEdge] = []
+        self.wholes: list[int] = []
         self.series = 0
         self.folded = 0
         self._most = most
@@ -152,6 +164,8 @@ class FanOut:
         self._added = np.zeros(0, np.bool_)
         self._is_call = np.zeros(0, np.bool_)
         self._cost_places = np.zeros((0, _PLACES_OF_COSTS), np.int32)
+        self._part_places = np.zeros((0, _WHOLES), np.int32)
+        self._part_of: dict[tuple[int, str], int] = {}  # whole and name -> number
         self._costs = np.zeros(0, np.bool_)  # whether what it costs has places
         # ids as they were added, which determine the rows; ~id where its costs added names of their own
         self._order: list[int] = []
@@ -220,6 +234,7 @@ class FanOut:
             self._added = _longer(self._added, more)
             self._is_call = _longer(self._is_call, more)
             self._cost_places = _longer(self._cost_places, more)
+            self._part_places = _longer(self._part_places, more)
             self._costs = _longer(self._costs, more)
 
     def _turn(self) -> None:
@@ -255,6 +270,8 @@ class FanOut:
             latency[TOTAL] = [mine[kind] for kind in _MEASURED]
             latency[IN_FUNCTION, 0] = latency[IN_CODE, 0] = mine[_FUNCTION]
             latency[IN_AUTH, 0] = mine[_ROUTE]
+            service = self._part(mine[_SERVICE], name.route or name.function)
+            self._part_places[number] = service, self._part(mine[_FUNCTION], name.route)
             deepest = next((kind for kind in _DEEPEST if touched[kind] is not None), _FUNCTION)
             self._tagged[number] = mine[deepest] - 1
             for about in scopes_of_values(name):
@@ -264,11 +281,21 @@ class FanOut:
             assert isinstance(path, Path)  # noqa: S101 - a call is never made on a call
             mine = self._mine(touched_by_call(path, name.table))
             latency[TOTAL, 0] = mine[0]
+            self._part_places[number, 0] = self._part(mine[0], f"{path.function}\x1f{path.route}")
             self._is_call[number] = True
             self._tagged[number] = mine[0] - 1
         self._places[number, : len(mine)] = mine
         self._added[number] = True
         self._order.append(number)
+
+    def _part(self, place: int, name: str) -> int:
+        """Return the number of a part, counted from 1; 0 where the whole belongs to another shard."""
+        if not place:
+            return 0
+        number = self._part_of.setdefault((place - 1, name), len(self.wholes))
+        if number == len(self.wholes):
+            self.wholes.append(place - 1)
+        return number + 1
 
     def _keep(self, known: int) -> None:
         """Set which measures are kept of the rows from ``known`` on."""
@@ -359,6 +386,17 @@ class FanOut:
             here = np.flatnonzero(measure == number)
             apart[name] = rows[here], bins[here], counts[here]
         return apart
+
+    def part_times(self, cells: NDArray[np.int64], counts: NDArray[np.float64]) -> dict[Measure, Latency]:
+        """Return the cells of paths and calls as histograms of parts, by measure."""
+        owners, bins = layers_of(cells)
+        layers = owners % LAYERS
+        places = self._part_places[owners // LAYERS, _WHOLE_OF_LAYER[layers]]
+        found = {}
+        for measure, those in _LAYERS_OF_PARTS.items():
+            here = np.flatnonzero(those[layers] & (places > 0))
+            found[measure] = (places[here] - 1).astype(np.int64), bins[here], counts[here]
+        return found
 
     def tags(self, tags: Mapping[Tag, float]) -> dict[Tag, float]:
         """Add tags of paths and calls, (id, key, text), up per row, (row, key, text)."""

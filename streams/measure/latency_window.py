@@ -101,6 +101,13 @@ class LatencyWindow:
         self.certain = np.zeros(0, bool)
         self.beside = np.zeros((len(self._beside), 0))
 
+    def usual(self, scopes: int) -> NDArray[np.float64]:
+        """Return (scopes,) the usual p95 in milliseconds, NaN where it is not known."""
+        usual = np.full(scopes, np.nan)
+        known = np.flatnonzero(self._learnt > SETTLING)
+        usual[known] = np.exp(self._usual[known])
+        return usual
+
     def p95(self, latency: Latency, scopes: int) -> NDArray[np.float64]:
         """Add the histograms of a step; return (scopes,) milliseconds, NaN where there are too few calls.
 

@@ -70,6 +70,8 @@ class MeasuredStep:
     )
     changes: Sequence[StatedChange] = ()  # that arrived for this step, or late with it, in order
     examples: Sequence[RequestExample] = ()  # the same
+    mixed: Floats | None = None
+    """(n,) the p95 that the calls would have at their usual times, NaN where their mix is as usual."""
     quantiles: tuple[Floats, Floats] | None = None  # p50 and p99 of every latency, if they were asked for
     layers: Sequence[LayerTimes] = ()  # if they were asked for
 

@@ -21,6 +21,7 @@ from streams.measure.latency_window import LatencyWindow
 from streams.measure.layers import LayerHistograms
 from streams.measure.level_rows import LevelLimit, LevelRows, LevelState, with_delayed
 from streams.measure.measured_step import Fresh, LateStep, MeasuredStep, Named, series_of
+from streams.measure.part_times import PartTimes
 from streams.measure.series_rows import SeriesRows
 from streams.measure.steps import Step, Steps
 from streams.rollup.block import Block
@@ -31,6 +32,9 @@ CERTAIN_RECORDS = 20.0
 
 BESIDE: Final = (0.5, 0.99)
 """Quantiles of a latency that are kept beside its p95."""
+
+MIXED: Final = (Measure.LATENCY, Measure.LATENCY_CODE)
+"""The latencies of scopes whose calls are of several kinds."""
 
 _COST_OF: Final = 1 << 40
 """Added to the row of a scope or edge, where a list tells its cost from itself."""
@@ -67,6 +71,7 @@ class Measuring:
         self._step = settings.time.step
         beside = BESIDE if quantiles else ()
         self._latency = [LatencyWindow(measure, beside) for measure in LATENCIES]
+        self._parts = {measure: PartTimes(measure, settings.time.step) for measure in MIXED}
         self._pulse = 0.0  # records in a usual step
         self._empty = 0  # steps without a record, up to now
         self._forget_rows()
@@ -131,7 +136,18 @@ class Measuring:
             examples=at_most([*step.examples, *(each for one in step.late for each in one.examples)]),
             layers=self._layers.times(step.latency, self.steps.scopes) if self._quantiles else (),
             quantiles=self._beside() if self._quantiles else None,
+            mixed=self._mixed(step),
         )
+
+    def _mixed(self, step: Step) -> NDArray[np.float64]:
+        """Return the p95 of each series that the present mix has at usual times, if it is another one."""
+        found = np.full((len(LATENCIES), len(step.sums)), np.nan)
+        for number, (measure, window) in enumerate(zip(LATENCIES, self._latency, strict=True)):
+            if measure in self._parts and (times := step.part_times.get(measure)) is not None:
+                found[number] = self._parts[measure].feed(
+                    times, self.steps.wholes, window.usual(len(step.sums))
+                )
+        return self._of_scopes.at_latencies(found)
 
     def _beside(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         p50, p99 = np.stack([window.beside for window in self._latency], axis=1)
@@ -225,6 +241,8 @@ class Measuring:
         parts = {"detect": pack("detect", self.VERSION, meta, {})}
         for window in self._latency:
             parts |= window.snapshot()
+        for times in self._parts.values():
+            parts |= times.snapshot()
         return parts
 
     def restore(self, parts: Mapping[str, bytes]) -> list[Fresh]:
@@ -243,6 +261,8 @@ class Measuring:
         self._pulse, self._empty = meta.pulse, meta.empty
         for window in self._latency:
             window.restore(parts)
+        for times in self._parts.values():
+            times.restore(parts, self.steps.wholes, len(self.steps.scopes))
         return fresh
 
     def limits(self) -> list[LevelLimit]:

@@ -59,6 +59,12 @@ class SeriesRows:
         picked: NDArray[np.float64] = by_layer[self._layer, self._scope[self._latency]]
         return picked
 
+    def at_latencies(self, by_layer: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return one value per series, NaN where it is no latency, from (len(LATENCIES), scopes)."""
+        spread = np.full(len(self), np.nan)
+        spread[self._latency] = self.latencies(by_layer)
+        return spread
+
     def values(
         self,
         sums: NDArray[np.float64],

@@ -61,6 +61,7 @@ class Step:
     latency: dict[Measure, Latency]  # (rows, bins, counts), sparse; a pair of row and bin may repeat
     records: int = 0
     tags: dict[tuple[int, str, str], float] = field(default_factory=dict)
+    part_times: dict[Measure, Latency] = field(default_factory=dict)  # by part: ``Steps.wholes``
     completeness: float = 1.0  # share of the sources that passed it or are idle
     between: bool = False  # after a history and before these sources begin: nothing is known of it
     late: list["Step"] = field(default_factory=list)  # corrections of steps that had closed
@@ -166,6 +167,11 @@ class Steps:
     def values(self) -> list[tuple[int, Measure]]:
         """Business values by number: row of the scope, and measure; those that appeared in closed steps."""
         return self._value_rows.series if self._value_rows else []
+
+    @property
+    def wholes(self) -> list[int]:
+        """By part, the row of the scope whose times it is a part of."""
+        return self._fan_out.wholes if self._fan_out else []
 
     @property
     def opened(self) -> int:
@@ -407,14 +413,16 @@ class Steps:
                 shard=self._fan_out.shard,
                 series=self._fan_out.series,
             )
+        times = counted.counts.latency.listed()
         return Step(
             start,
             self._fan_out.sums(ids, sums),
             self._value_rows.amounts(value_ids, amounts),
             costs,
-            self._fan_out.latency(*counted.counts.latency.listed()),
+            self._fan_out.latency(*times),
             counted.records,
             self._fan_out.tags(counted.counts.tags),
+            self._fan_out.part_times(*times),
             levels=counted.levels,
             changes=sorted(counted.changes),  # the interleaving of the sources changes nothing
             examples=counted.examples,

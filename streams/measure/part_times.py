@@ -1,0 +1,126 @@
+"""What the p95 of a whole would be if each of its parts took its usual time, in their present mix.
+
+A service is as slow as what is called of it: if its slow routes are called more often, its p95 rises, and
+nothing became slower. So the usual times of each part are kept, and what they give in the present mix
+(direct standardisation the other way round: usual times, present weights).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.latency.usual_times import COARSE, learn, mixed_quantile
+from detectors.model.measures import Measure
+from detectors.state.state import pack, unpack
+from streams.measure.fan_out import Latency
+from streams.measure.latency_window import CALLS, QUANTILE
+
+HALF_LIFE_SECONDS: Final = 2 * 86400
+"""Calls so long ago count half: an incident hardly changes what is usual, a new release does within days."""
+
+LEAST: Final = 100.0
+"""Calls of a part, older ones counting less, from which on its usual times are known. New parts are not:
+what they take cannot be told from a slowdown.
+"""
+
+OTHER_MIX: Final = 1.15
+"""A p95 this many times the usual one, or its inverse, is of another mix: histograms are no finer."""
+
+_HEAVIEST: Final = 2.0**20
+_VERSION: Final = 1
+
+
+class PartTimes:
+    """The usual times of the parts of every whole, and how often each is called at present.
+
+    Parameters
+    ----------
+    measure
+        Whose times these are.
+    step
+        Seconds of a step.
+    """
+
+    def __init__(self, measure: Measure, step: int) -> None:
+        self._name = f"{measure}-parts"
+        self._growth = 2.0 ** (step / HALF_LIFE_SECONDS)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._weight = 1.0  # of a call of the newest step
+        self._usual = np.zeros((0, COARSE), np.float32)
+        self._known = np.zeros(0)
+        self._recent = np.zeros(0)  # (parts,) the newest calls, about as many as a p95 rests on
+        self._order = np.zeros(0, np.int64)
+        self._ends = np.zeros(0, np.int64)
+        self._wholes = np.zeros(0, np.int64)
+
+    def feed(self, parts: Latency, wholes: Sequence[int], usual: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Add a step; return (scopes,) milliseconds, NaN where the mix is about as usual, or not known.
+
+        Parameters
+        ----------
+        parts
+            Numbers of parts, bins and counts of the step, sparse.
+        wholes
+            Row of the scope of which each part is one.
+        usual
+            (scopes,) usual p95 in milliseconds, NaN where unknown.
+        """
+        self._make_room(wholes, len(usual))
+        numbers, bins, counts = parts
+        calls = np.bincount(numbers, counts, len(self._recent))
+        of_wholes = np.bincount(self._wholes, calls, len(usual))
+        kept = np.maximum(1 - of_wholes / CALLS, 0.0)
+        self._recent = kept[self._wholes] * self._recent + calls
+        found = np.full(len(usual), np.nan)
+        least = LEAST * self._weight
+        mixed_quantile(
+            QUANTILE, least, self._order, self._ends, self._recent, self._usual, self._known, found
+        )
+        self._weight *= self._growth
+        learn(numbers, bins, counts, self._weight, self._usual, self._known)
+        if self._weight > _HEAVIEST:
+            self._usual /= np.float32(self._weight)
+            self._known /= self._weight
+            self._weight = 1.0
+        with np.errstate(invalid="ignore"):
+            times = found / usual
+            other = (times >= OTHER_MIX) | (times <= 1 / OTHER_MIX)
+        return np.where(other, found, np.nan)
+
+    def _make_room(self, wholes: Sequence[int], scopes: int) -> None:
+        more = len(wholes) - len(self._wholes)
+        if more:
+            self._wholes = np.array(wholes, np.int64)
+            self._usual = np.concatenate((self._usual, np.zeros((more, COARSE), np.float32)))
+            self._known = np.concatenate((self._known, np.zeros(more)))
+            self._recent = np.concatenate((self._recent, np.zeros(more)))
+            self._order = np.argsort(self._wholes, kind="stable")
+        if more or scopes != len(self._ends):
+            self._ends = np.cumsum(np.bincount(self._wholes, minlength=scopes))
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return what is usual, and the newest calls."""
+        part, filled = np.nonzero(self._usual)
+        arrays: dict[str, NDArray[Any]] = {
+            "part": part.astype(np.int32),
+            "bin": filled.astype(np.uint8),
+            "usual": self._usual[part, filled],
+            "known": self._known,
+            "recent": self._recent,
+        }
+        return {self._name: pack(self._name, _VERSION, self._weight, arrays)}
+
+    def restore(self, parts: Mapping[str, bytes], wholes: Sequence[int], scopes: int) -> None:
+        """Go on from a snapshot; those of version 0.1 know no parts."""
+        self._forget()
+        self._make_room(wholes, scopes)
+        if self._name not in parts:
+            return
+        self._weight, arrays = unpack(parts[self._name], self._name, _VERSION, float)
+        known = len(arrays["known"])
+        self._usual[arrays["part"], arrays["bin"]] = arrays["usual"]
+        self._known[:known], self._recent[:known] = arrays["known"], arrays["recent"]

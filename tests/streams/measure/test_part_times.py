@@ -1,0 +1,126 @@
+"""What the present mix of calls takes at usual times: against plain sums, and over restarts."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from detectors.latency.histogram import N_BINS, bins_of
+from detectors.model.measures import Measure
+from streams.measure.fan_out import Latency
+from streams.measure.latency_window import CALLS, QUANTILE
+from streams.measure.part_times import HALF_LIFE_SECONDS, LEAST, OTHER_MIX, PartTimes
+
+STEP = 60
+FAST, SLOW = 10.0, 500.0
+ENOUGH = int(LEAST) + 1
+
+
+def calls(*of_parts: list[float]) -> Latency:
+    """One step in which each part had calls of so many milliseconds."""
+    parts = np.repeat(np.arange(len(of_parts)), [len(each) for each in of_parts])
+    bins = bins_of(np.concatenate([np.array(each, float) for each in of_parts])).astype(np.int64)
+    return parts, bins, np.ones(len(parts))
+
+
+def fed(times: PartTimes, step: Latency, wholes: list[int], usual: list[float]) -> NDArray[np.float64]:
+    return times.feed(step, wholes, np.array(usual))
+
+
+def test_slow_parts_that_are_called_more_often_explain_a_higher_p95_and_their_usual_share_does_not() -> None:
+    times = PartTimes(Measure.LATENCY, STEP)
+    for _ in range(10):
+        usual = fed(times, calls([FAST] * 980, [SLOW] * 20), [0, 0], [FAST])
+    assert np.isnan(usual[0])
+    assert fed(times, calls([FAST] * 900, [SLOW] * 100), [0, 0], [FAST]) == pytest.approx([SLOW], rel=0.1)
+    rare = fed(times, calls([FAST] * 1000, [SLOW] * 5), [0, 0], [SLOW])
+    assert rare == pytest.approx([FAST], rel=0.1), "the p95 is usually that of the slow ones"
+
+
+def test_what_a_single_part_takes_explains_nothing() -> None:
+    times = PartTimes(Measure.LATENCY, STEP)
+    for _ in range(5):
+        fed(times, calls([FAST] * 1000), [0], [FAST])
+    assert np.isnan(fed(times, calls([SLOW] * 1000), [0], [FAST])[0])
+
+
+def test_the_times_of_a_new_part_explain_nothing_until_they_are_known() -> None:
+    times = PartTimes(Measure.LATENCY, STEP)
+    for _ in range(5):
+        fed(times, calls([FAST] * 500, [FAST] * 500), [0, 0], [FAST])
+    new = calls([FAST] * 500, [FAST] * 300, [SLOW] * ENOUGH)
+    assert np.isnan(fed(times, new, [0, 0, 0], [FAST])[0])
+    assert fed(times, new, [0, 0, 0], [FAST]) == pytest.approx([SLOW], rel=0.1)
+
+
+def test_nothing_is_explained_while_the_known_parts_have_less_than_half_of_the_calls() -> None:
+    times = PartTimes(Measure.LATENCY, STEP)
+    for _ in range(5):
+        fed(times, calls([FAST] * 500, [SLOW] * 20), [0, 0], [FAST])
+    unknown = calls([FAST] * 200, [SLOW] * 200, [FAST] * 500)
+    assert np.isnan(fed(times, unknown, [0, 0, 0], [FAST])[0])
+
+
+def test_few_calls_are_weighed_with_those_before_them() -> None:
+    times = PartTimes(Measure.LATENCY, STEP)
+    for _ in range(200):
+        fed(times, calls([FAST] * 19, [SLOW]), [0, 0], [FAST])
+    found = fed(times, calls([FAST] * 9, [SLOW] * 3), [0, 0], [FAST])
+    assert np.isnan(found[0]) or found[0] <= SLOW
+    for _ in range(CALLS // 10):
+        found = fed(times, calls([FAST] * 7, [SLOW] * 3), [0, 0], [FAST])
+    assert found == pytest.approx([SLOW], rel=0.1)
+
+
+def test_usual_times_follow_what_calls_take_within_days() -> None:
+    step = HALF_LIFE_SECONDS // 8
+    times = PartTimes(Measure.LATENCY, step)
+    for _ in range(16):
+        fed(times, calls([FAST] * 900, [SLOW] * 100), [0, 0], [FAST])
+    for _ in range(64):  # eight half-lives: a 256th of the weight is left
+        found = fed(times, calls([FAST] * 900, [4 * SLOW] * 100), [0, 0], [FAST])
+    assert found == pytest.approx([4 * SLOW], rel=0.1)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.integers(1, 4), st.integers(1, 12))
+def test_the_mix_is_that_of_plain_sums_at_any_restart(seed: int, parts: int, wholes: int, steps: int) -> None:
+    draw = np.random.default_rng(seed)
+    of = draw.integers(0, wholes, parts).tolist()
+    medians = 10 ** draw.uniform(0.5, 3.5, parts)
+    usual = np.full(wholes, 1e-3)  # every mix is another one
+    times, histogram, found = PartTimes(Measure.LATENCY, STEP), np.zeros((parts, N_BINS)), usual
+    for number in range(steps):
+        counts = draw.integers(0, 3 * CALLS, parts)
+        ms = [medians[part] * np.exp(0.4 * draw.standard_normal(counts[part])) for part in range(parts)]
+        found = times.feed(calls(*map(list, ms)), of, usual)
+        known = histogram.sum(axis=1)
+        share = np.where(known > 1.001 * LEAST, counts / np.maximum(known, 1), 0.0)
+        for whole in range(wholes):
+            mine = [part for part in range(parts) if of[part] == whole]
+            several = [part for part in mine if share[part] > 0]
+            enough = sum(counts[part] for part in mine) >= CALLS  # else those before count, too
+            if len(several) < 2 or not enough or np.any((known > 0) & (known < 1.1 * LEAST)):
+                continue
+            if sum(counts[part] for part in several) < 0.51 * sum(counts[part] for part in mine):
+                continue
+            mixed = np.cumsum(sum(share[part] * histogram[part] for part in several))
+            faster, slower = mixed[bins_of([found[whole] / 1.2, found[whole] * 1.2])] / mixed[-1]
+            assert faster <= QUANTILE + 0.005
+            assert slower >= QUANTILE - 0.005
+        for part in range(parts):
+            np.add.at(histogram[part], bins_of(ms[part]), 1.0)
+        if number % 3 == 1:
+            state, times = times.snapshot(), PartTimes(Measure.LATENCY, STEP)
+            times.restore(state, of, wholes)
+    again = PartTimes(Measure.LATENCY, STEP)
+    again.restore(times.snapshot(), of, wholes)
+    last = calls(*[[medians[part]] * CALLS for part in range(parts)])
+    assert np.array_equal(again.feed(last, of, usual), times.feed(last, of, usual), equal_nan=True)
+
+
+def test_a_state_without_parts_is_gone_on_with() -> None:
+    times = PartTimes(Measure.LATENCY, STEP)
+    times.restore({}, [0, 0], 1)
+    assert np.isnan(fed(times, calls([FAST] * 900, [SLOW] * 100), [0, 0], [FAST])[0])
+    assert OTHER_MIX > 1
