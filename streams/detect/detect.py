@@ -213,7 +213,9 @@ class Detect:
         if self._on_judgement:
             self._on_judgement(judgement, self._judge.series)
         if self._recorder:
-            self._recorder.feed(step, step.values, judgement, self._judge.ages())
+            self._recorder.feed(
+                step, step.values, judgement, self._findings.reported(judgement), self._judge.ages()
+            )
         end = step.start + self._settings.time.step
         judged = JudgedStep(
             self._shard,

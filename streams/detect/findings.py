@@ -26,6 +26,7 @@ from streams.decode.columns import THROTTLE
 from streams.detect.absences import Absences
 from streams.detect.explainer import Explainer
 from streams.detect.extents import Extents
+from streams.detect.mixes import Mixes
 from streams.measure.measured_step import MeasuredStep
 
 UPDATE_EVERY: Final = 5  # steps between two updates of an open finding
@@ -90,6 +91,7 @@ class Findings:
         self._growing: dict[int, _Open] = {}  # growths, by row
         self._ended: list[tuple[int, _Open]] = []  # of the last hours: late records may still change them
         self._lost: dict[int, _Open] = {}  # by row: ended, but not seen to end
+        self._mixes = Mixes(settings.persist, step)
 
     def add(self, series: Sequence[Series]) -> None:
         """Add new series, in the judge's order."""
@@ -102,8 +104,16 @@ class Findings:
 
     def struck(self, judgement: Judgement) -> set[Scope]:
         """Return the scopes with an open verdict."""
-        rows = {*np.flatnonzero(judgement.verdict).tolist(), *self._absences.absent.tolist()}
+        rows = {*np.flatnonzero(self.reported(judgement)).tolist(), *self._absences.absent.tolist()}
         return {about for row in rows if isinstance(about := self._series[row].about, Scope)}
+
+    def reported(self, judgement: Judgement) -> NDArray[np.int8]:
+        """Return (n,) the verdicts of a step without those that the mix of calls explains."""
+        verdicts = judgement.verdict
+        if rows := self._mixes.rows:
+            verdicts = verdicts.copy()
+            verdicts[list(rows)] = 0
+        return verdicts
 
     def feed(self, step: MeasuredStep, judgement: Judgement) -> list[Finding]:
         """Return the findings that ``judgement`` of ``step`` opens, updates or ends."""
@@ -116,7 +126,10 @@ class Findings:
         found = [self._grow(growing, moment) for growing in judgement.growth]
         begun = {*np.flatnonzero(judgement.opened).tolist(), *self._absences.absent.tolist()}
         self._find_again(judgement, begun)
-        for row in sorted(self._open.keys() | begun):
+        self._mixes.begin()
+        for row in sorted(self._open.keys() | begun | self._mixes.rows):
+            if row not in self._open and self._mixes.explain(row, judgement, step.mixed, moment.seen):
+                continue
             known = self._open.get(row)
             if known is not None and known.withdrawn:
                 found += self._reopen(row, known, moment)
@@ -183,6 +196,7 @@ class Findings:
     def _begin(self, row: int, verdict: Verdict, moment: _Moment) -> _Open:
         is_absence, judgement = verdict is Verdict.ABSENCE, moment.judgement
         start = self._absences.since(row) if is_absence else int(judgement.since[row])
+        start = self._mixes.since(row) or start
         name = identity(self._series[row], verdict, start)
         known = self._open[row] = _Open(name, verdict, start, moment.seen)
         if not is_absence:
@@ -398,7 +412,8 @@ class Findings:
         """Return the open findings, and those that late records may still change."""
         state = self._open, self._growing, self._ended
         lost = {_LOST: pack(_LOST, 1, self._lost, {})} if self._lost else {}
-        return {"findings": pack("findings", self.VERSION, state, {}), **lost}
+        parts = {"findings": pack("findings", self.VERSION, state, {})}
+        return {**parts, **lost, **self._mixes.snapshot()}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Restore a snapshot, after ``add`` of the same series in the same order."""
@@ -410,6 +425,7 @@ class Findings:
         )
         if _LOST in parts:
             self._lost, _ = unpack(parts[_LOST], _LOST, 1, dict[int, _Open])
+        self._mixes.restore(parts)
 
 
 def identity(series: Series, verdict: Verdict, start: int, *more: str) -> str:

@@ -90,12 +90,13 @@ class StepRecorder:
         step: MeasuredStep,
         observed: NDArray[np.float64],
         judgement: Judgement,
+        verdicts: NDArray[np.int8],
         ages: NDArray[np.float64],
     ) -> None:
         """Record a step.
 
-        ``observed`` (series,) is what was measured, also where the judge was to see nothing; ``ages`` are the
-        seconds since the first value of each.
+        ``observed`` (series,) is what was measured, also where the judge was to see nothing; ``verdicts``
+        are those that are reported, and ``ages`` the seconds since the first value of each.
         """
         hour = step.start // NAMED_EVERY
         first = self._named if hour == self._hour else (0, 0)
@@ -116,7 +117,7 @@ class StepRecorder:
             rounded(judgement.expected),
             rounded(judgement.lower),
             rounded(judgement.upper),
-            judgement.verdict.astype(np.uint8),
+            verdicts.astype(np.uint8),
             VERDICTS,
             p50.astype(np.float32),
             p99.astype(np.float32),

@@ -31,7 +31,7 @@ MOST_STEPS: Final = 256
 _HEAD: Final = "recording-head"
 _FRAME: Final = "recording-frame"
 _TAIL: Final = "recording-tail"
-_VERSION: Final = 1
+_VERSION: Final = 2
 _LENGTH: Final = 8
 _LEVEL: Final = 3
 
@@ -129,6 +129,8 @@ class RecordingWriter:
             for number, late in enumerate(step.late):
                 arrays[f"late/{at}/{number}"] = late.values
                 arrays[f"late/{at}/{number}/edges"] = late.of_edges
+            if step.mixed is not None and len(rows_mixed := np.flatnonzero(~np.isnan(step.mixed))):
+                arrays[f"mixed/{at}"] = np.stack((rows_mixed, step.mixed[rows_mixed]))
         self._write(pack(_FRAME, _VERSION, meta, arrays))
         self._scopes = rows
         self._first = self._first if self._count else first.start
@@ -237,7 +239,16 @@ def _steps_of(part: bytes, scopes: list[ScopeOrEdge]) -> Iterator[MeasuredStep]:
             tags=nothing if tags is None else {(row, key, text): count for row, key, text, count in tags},
             late=late,
             limits=meta.limits.get(at, ()),
+            mixed=_mixed(arrays.get(f"mixed/{at}"), len(values)),
         )
+
+
+def _mixed(known: NDArray[np.float64] | None, series: int) -> NDArray[np.float64] | None:
+    if known is None:
+        return None
+    mixed = np.full(series, np.nan)
+    mixed[known[0].astype(np.intp)] = known[1]
+    return mixed
 
 
 def _read(file: BinaryIO) -> bytes:

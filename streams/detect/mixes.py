@@ -1,0 +1,102 @@
+"""Verdicts on times that need no finding: slower calls are only made more often."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.judge.judge import Judgement
+from detectors.state.state import pack, unpack
+
+_KIND: Final = "findings/mixes"
+_VERSION: Final = 1
+
+
+class Mixes:
+    """The verdicts that the present mix of calls explains, until they end or it explains them no longer.
+
+    Parameters
+    ----------
+    persist
+        Consecutive steps that a deviation from what the mix explains must last.
+    step
+        Seconds of a step.
+    """
+
+    def __init__(self, persist: int, step: int) -> None:
+        self._persist, self._step = persist, step
+        self._unexplained: dict[int, int] = {}  # by row: consecutive steps that its mix does not explain
+        self._since: dict[int, int] = {}  # by row: when it ceased to; in the present step
+
+    @property
+    def rows(self) -> set[int]:
+        """The rows whose verdicts are explained."""
+        return set(self._unexplained)
+
+    def since(self, row: int) -> int | None:
+        """Return when a deviation began that its mix explained up to then, epoch seconds."""
+        return self._since.get(row)
+
+    def begin(self) -> None:
+        """Begin a step."""
+        self._since.clear()
+
+    def explain(self, row: int, judgement: Judgement, mixed: NDArray[np.float64] | None, end: int) -> bool:
+        """Return whether a verdict of which there is no finding needs none.
+
+        Parameters
+        ----------
+        row
+            Of the judge; asked once a step, if its verdict opens or is among ``rows``.
+        judgement
+            Of the step.
+        mixed
+            (n,) what the present mix of calls takes at usual times: ``MeasuredStep.mixed``.
+        end
+            Of the step, epoch seconds.
+        """
+        unexplained = self._unexplained.pop(row, None)
+        if not judgement.verdict[row]:
+            return unexplained is not None
+        explained = _explains(row, judgement, mixed)
+        if unexplained is None or judgement.opened[row]:
+            if explained and judgement.opened[row]:
+                self._unexplained[row] = 0
+            return row in self._unexplained
+        observed = judgement.observed[row]
+        if not np.isnan(observed):
+            inside = judgement.lower[row] <= observed <= judgement.upper[row]
+            unexplained = 0 if inside or explained else unexplained + 1
+        if unexplained >= self._persist:
+            self._since[row] = end - self._persist * self._step
+            return False
+        self._unexplained[row] = unexplained
+        return True
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the state; none if no verdict is explained."""
+        if not self._unexplained:
+            return {}
+        return {_KIND: pack(_KIND, _VERSION, self._unexplained, {})}
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Restore a snapshot."""
+        self._unexplained = {}
+        if _KIND in parts:
+            self._unexplained, _ = unpack(parts[_KIND], _KIND, _VERSION, dict[int, int])
+
+
+def _explains(row: int, judgement: Judgement, mixed: NDArray[np.float64] | None) -> bool:
+    """Return whether the present calls at their usual times would be as slow, or as fast, as what was seen.
+
+    The mix that is usual at this time of the week may be another than on average, and the judge expects it:
+    what the mix explains must lie on the same side of the expected, and the deviation from it within what
+    deviations from the expected may be.
+    """
+    if mixed is None or np.isnan(mixed[row]):
+        return False
+    observed, expected, by_mix = judgement.observed[row], judgement.expected[row], mixed[row]
+    if observed >= expected:
+        return bool(by_mix > expected and observed * expected <= by_mix * judgement.upper[row])
+    return bool(by_mix < expected and observed * expected >= by_mix * judgement.lower[row])
