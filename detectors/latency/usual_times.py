@@ -25,23 +25,26 @@ _LOG_GAMMA: Final = np.log(GAMMA)
 
 
 @compiled
-def learn(parts: Ints, bins: Ints, counts: Floats, weight: float, usual: Singles, known: Floats) -> None:
-    """Add the calls of a step to the usual times of their parts.
+def learn(parts: Ints, bins: Ints, counts: Floats, weight: float, counted: Singles, usual: Singles) -> None:
+    """Add the calls of a step to the usual times of their parts, whatever order they are in.
 
     Parameters
     ----------
     parts, bins, counts
-        (k,) each: number of the part, bin of ``detectors.latency.histogram``, calls.
+        (k,) each: number of the part, bin of ``detectors.latency.histogram``, calls; pairs may repeat.
     weight
         What a call counts; it grows from step to step, which is how older ones are forgotten.
+    counted
+        (parts, COARSE) zeros, and zeros again at the end.
     usual
         (parts, COARSE) weights; updated.
-    known
-        (parts,) their sums; updated.
     """
     for at in range(len(parts)):
-        usual[parts[at], bins[at] // WIDTH] += np.float32(counts[at] * weight)
-        known[parts[at]] += counts[at] * weight
+        counted[parts[at], bins[at] // WIDTH] += np.float32(counts[at])  # whole numbers: exact in any order
+    for at in range(len(parts)):
+        part, filled = parts[at], bins[at] // WIDTH
+        usual[part, filled] += np.float32(counted[part, filled] * weight)
+        counted[part, filled] = 0.0
 
 
 @compiled
@@ -70,7 +73,7 @@ def mixed_quantile(
     recent
         (parts,) present calls.
     usual, known
-        As ``learn`` left them.
+        What ``learn`` added up, and its sum over all bins.
     found
         (wholes,) receives milliseconds; left as it is for a whole of a single part, or of which too little
         is known.

@@ -141,12 +141,11 @@ class Measuring:
 
     def _mixed(self, step: Step) -> NDArray[np.float64]:
         """Return the p95 of each series that the present mix has at usual times, if it is another one."""
-        found = np.full((len(LATENCIES), len(step.sums)), np.nan)
+        scopes = len(self.steps.scopes)  # late records may bring more than the step has
+        found = np.full((len(LATENCIES), scopes), np.nan)
         for number, (measure, window) in enumerate(zip(LATENCIES, self._latency, strict=True)):
             if measure in self._parts and (times := step.part_times.get(measure)) is not None:
-                found[number] = self._parts[measure].feed(
-                    times, self.steps.wholes, window.usual(len(step.sums))
-                )
+                found[number] = self._parts[measure].feed(times, self.steps.wholes, window.usual(scopes))
         return self._of_scopes.at_latencies(found)
 
     def _beside(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

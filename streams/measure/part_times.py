@@ -51,6 +51,7 @@ class PartTimes:
     def _forget(self) -> None:
         self._weight = 1.0  # of a call of the newest step
         self._usual = np.zeros((0, COARSE), np.float32)
+        self._counted = np.zeros((0, COARSE), np.float32)
         self._known = np.zeros(0)
         self._recent = np.zeros(0)  # (parts,) the newest calls, about as many as a p95 rests on
         self._order = np.zeros(0, np.int64)
@@ -68,8 +69,15 @@ class PartTimes:
             Row of the scope of which each part is one.
         usual
             (scopes,) usual p95 in milliseconds, NaN where unknown.
+
+        Raises
+        ------
+        ValueError
+            When a whole is none of the scopes: compiled code would write behind the end.
         """
         self._make_room(wholes, len(usual))
+        if len(self._ends) > len(usual):
+            raise ValueError(f"a part of scope {len(self._ends) - 1} of {len(usual)}")
         numbers, bins, counts = parts
         calls = np.bincount(numbers, counts, len(self._recent))
         of_wholes = np.bincount(self._wholes, calls, len(usual))
@@ -81,7 +89,8 @@ class PartTimes:
             QUANTILE, least, self._order, self._ends, self._recent, self._usual, self._known, found
         )
         self._weight *= self._growth
-        learn(numbers, bins, counts, self._weight, self._usual, self._known)
+        learn(numbers, bins, counts, self._weight, self._counted, self._usual)
+        self._known += calls * self._weight
         if self._weight > _HEAVIEST:
             self._usual /= np.float32(self._weight)
             self._known /= self._weight
@@ -96,6 +105,7 @@ class PartTimes:
         if more:
             self._wholes = np.array(wholes, np.int64)
             self._usual = np.concatenate((self._usual, np.zeros((more, COARSE), np.float32)))
+            self._counted = np.zeros_like(self._usual)
             self._known = np.concatenate((self._known, np.zeros(more)))
             self._recent = np.concatenate((self._recent, np.zeros(more)))
             self._order = np.argsort(self._wholes, kind="stable")

@@ -18,8 +18,8 @@ from streams.detect.detect import Detect
 from streams.detect.step_record import decode_names, decode_step
 from streams.rollup.block import Block
 
-SETTINGS = Settings(judge=JudgeSettings(young=6 * 3600))
-LEARNT = 8 * 60  # minutes
+SETTINGS = Settings(judge=JudgeSettings(young=2 * 3600))
+LEARNT = 3 * 60  # minutes
 LASTS = 60
 CALLS_A_MINUTE = 600
 FAST, SLOW = 40.0, 800.0  # milliseconds
@@ -142,6 +142,16 @@ def test_a_restart_changes_nothing(at: int) -> None:
         return usual_times_then(OTHER_MIX, (MORE, 4.0, 0.0))
 
     assert findings_of(blocks(), lambda number: number == at) == findings_of(blocks())
+
+
+def test_late_records_may_bring_scopes_that_their_step_has_not() -> None:
+    blocks = list(usual_times_then())[:60]
+    late = block(30, AS_USUAL)
+    late.bucket, late.sequence, late.watermark, late.late = 30 * 60, 60, 61 * 60, late.records
+    late.paths = [path._replace(service="other", function="other-api") for path in PATHS]
+    blocks += [late, *(block(minute, AS_USUAL) for minute in range(61, 70))]
+    detect = Detect(0, ["one/0"], SETTINGS)
+    assert [judged.start for one in blocks for judged in detect.feed([one])][-1] == 69 * 60
 
 
 def test_the_history_shows_no_verdict_where_none_is_reported() -> None:

@@ -119,6 +119,25 @@ def test_the_mix_is_that_of_plain_sums_at_any_restart(seed: int, parts: int, who
     assert np.array_equal(again.feed(last, of, usual), times.feed(last, of, usual), equal_nan=True)
 
 
+@given(st.integers(0, 2**32 - 1))
+def test_the_order_of_the_calls_of_a_step_changes_nothing(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    one, other = PartTimes(Measure.LATENCY, STEP), PartTimes(Measure.LATENCY, STEP)
+    for _ in range(4):
+        size = int(draw.integers(1, 500))
+        parts, bins = draw.integers(0, [[3], [N_BINS]], (2, size))
+        counts = draw.integers(1, 9, size).astype(np.float64)
+        order = draw.permutation(size)
+        fed(one, (parts, bins, counts), [0, 0, 1], [1.0, 1.0])
+        fed(other, (parts[order], bins[order], counts[order]), [0, 0, 1], [1.0, 1.0])
+    assert one.snapshot() == other.snapshot()
+
+
+def test_a_part_of_no_known_scope_is_refused() -> None:
+    with pytest.raises(ValueError, match="scope 1 of 1"):
+        fed(PartTimes(Measure.LATENCY, STEP), calls([FAST], [FAST]), [0, 1], [FAST])
+
+
 def test_a_state_without_parts_is_gone_on_with() -> None:
     times = PartTimes(Measure.LATENCY, STEP)
     times.restore({}, [0, 0], 1)
