@@ -9,6 +9,8 @@ TESTERS ?= $(shell expr $(CORES) + 1)
 # All that needs a broker, days of traffic through the real programs, daemons that die: minutes of waiting.
 END_TO_END := tests/main_job tests/faults tests/kafka
 END_TO_END_TESTERS ?= $(shell expr $(CORES) + 3)
+# Every page in every size, look and language is minutes of a browser.
+BROWSERS := $(shell find tests -name 'test_*_browser.py')
 # How soon a newcomer gets a page is measured by the clock: with nothing beside.
 NEWCOMERS := $(wildcard tests/main_job/test_*_newcomer.py)
 # What needs tools of its own: make deploy-check, make installs.
@@ -24,8 +26,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 help:
 	@echo "make demo           weeks of traffic, then a spike and growth, in the terminal and on the board"
-	@echo "make test           behaviour and laws, on real files, servers and browsers"
-	@echo "make e2e            on real brokers: each part, days of traffic, and brokers and daemons that die"
+	@echo "make test           behaviour and laws, on real files, servers and live pages"
+	@echo "make e2e            on real brokers: each part, days of traffic, brokers and daemons that die; every page in a browser"
 	@echo "make laws           the property tests with the compiler off"
 	@echo "make check          style, types, import contracts, dependencies, compose file, generated docs"
 	@echo "make deploy-check   every file of deploy/ by its own tool; the image built and run (as root)"
@@ -56,12 +58,13 @@ demo: $(READY)
 
 test: $(READY)
 	@$(BIN)/python -m streams.engine.warm
-	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder $(addprefix --ignore ,$(END_TO_END) $(TOOLS))
+	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder $(addprefix --ignore ,$(END_TO_END) $(BROWSERS) $(TOOLS))
 
 e2e: $(READY)
 	@$(BIN)/python -m streams.engine.warm
 	$(BIN)/pytest --numprocesses $(END_TO_END_TESTERS) --dist loadfile --no-loadscope-reorder --ignore-glob '*_newcomer.py' $(END_TO_END)
 	$(BIN)/pytest --numprocesses 2 --dist loadfile $(NEWCOMERS)
+	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder $(BROWSERS)
 
 # Machine code must agree with the plain Python it was compiled from: the same laws without the compiler.
 laws: $(READY)
