@@ -25,6 +25,8 @@ from tests.alerting.slack_standin import TOKEN, SlackStandin
 
 ZONE = ZoneInfo("Asia/Tokyo")
 render = Renderer(Links(Settings().links), ZONE)
+PATIENT = 30.0  # seconds in which Slack answers, on a busy machine, too
+IMPATIENT = 0.4  # where it is to keep somebody waiting
 SETTINGS = Settings.model_validate({"slack": {"channel": "#uneri", "digest_channel": "#digest"}})
 
 
@@ -112,10 +114,11 @@ class Desk:
         *,
         at: Callable[[DeliveryCrashPoint], None] = nothing,
         others: Mapping[str, Receiver] | None = None,
+        patience: float = PATIENT,
     ) -> None:
         self.slack, self.clock, self.storage, self.settings = slack, clock, storage, settings
         self.others = others or {}
-        self.sink = SlackSink(TOKEN, slack.base_url, ZONE, timeout=0.4)
+        self.sink = SlackSink(TOKEN, slack.base_url, ZONE, timeout=patience)
         instead = settings.slack.fallback_channel
         self.outbox = Outbox(
             storage,
@@ -149,8 +152,12 @@ class Desk:
                 await self.task
         await self.sink.close()
 
-    async def restarted(self, at: Callable[[DeliveryCrashPoint], None] = nothing) -> "Desk":
+    async def restarted(
+        self, at: Callable[[DeliveryCrashPoint], None] = nothing, patience: float = PATIENT
+    ) -> "Desk":
         await self.kill()
-        desk = Desk(self.slack, self.clock, self.storage, self.settings, at=at, others=self.others)
+        desk = Desk(
+            self.slack, self.clock, self.storage, self.settings, at=at, others=self.others, patience=patience
+        )
         await desk.courier.start()
         return desk

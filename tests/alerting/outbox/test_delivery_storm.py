@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from alerting.commands.command import Command, CommandKind
 from alerting.incidents.incidents import Incidents
 from config.settings import Settings
-from tests.alerting.desk import Desk, FakeClock, Memory
+from tests.alerting.desk import IMPATIENT, Desk, FakeClock, Memory
 from tests.alerting.given import T0, ended, scope, table_finding
 from tests.alerting.slack_standin import SlackStandin
 
@@ -27,7 +27,7 @@ async def test_whatever_slack_does_each_incident_is_one_message_in_its_last_stat
     async with SlackStandin(now=clock.now) as slack:
         slack.faults.extend(rng.choice(FAULTS) for _ in range(150))
         slack.faults.insert(rng.randrange(50), "hang")
-        desk = Desk(slack, clock, Memory(), SETTINGS)
+        desk = Desk(slack, clock, Memory(), SETTINGS, patience=IMPATIENT)
         await desk.courier.start()
         for number in range(INCIDENTS):
             at = T0 + EVERY * number

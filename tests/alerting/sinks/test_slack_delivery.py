@@ -26,7 +26,7 @@ from alerting.pipeline.pipeline import Pipeline
 from alerting.sinks.receivers import in_messages
 from alerting.sinks.slack import SlackSink
 from config.settings import Settings
-from tests.alerting.desk import SETTINGS, ZONE, Desk, FakeClock, Memory, render
+from tests.alerting.desk import IMPATIENT, SETTINGS, ZONE, Desk, FakeClock, Memory, render
 from tests.alerting.given import T0, ended, growth_finding, scope, table_finding, told
 from tests.alerting.slack_standin import TOKEN, SlackStandin
 
@@ -229,11 +229,14 @@ async def test_what_slack_took_before_the_connection_died_is_found_and_not_poste
 ) -> None:
     await desk.put(opened("first"))  # tells us the channel's id
     await desk.settle()
+    if fault == "hang":
+        desk = await desk.restarted(patience=IMPATIENT)
     desk.slack.only = "chat.postMessage"
     desk.slack.faults.append(fault)
     await desk.put(opened("second"))
     await desk.settle()
     ids = [message.metadata["event_payload"]["id"] for message in desk.slack.messages]
+    await desk.kill()
     assert len(ids) == 2
     assert len(set(ids)) == 2
 
