@@ -5,9 +5,10 @@ import msgspec
 
 from alerting.commands.labels import Label, LabelKind
 from alerting.evaluation.evaluation import Evaluation, evaluate
+from alerting.evaluation.pressed_marks import PressedMarks
 from alerting.incidents.incident import Incident
 from detectors.model.finding import Verdict
-from streams.replay.evaluation_lines import evaluation_lines
+from streams.replay.evaluation_lines import evaluation_lines, mark_lines
 from tests.alerting.given import PUT, SERVICE, T0, TABLE, finding
 from tests.alerting.made import LEDGER, made
 
@@ -114,3 +115,14 @@ def test_the_json_has_labels_and_incidents_by_name_and_id() -> None:
     assert [one["label"]["scope"] for one in written["missed"]] == ["table:orders"]
     assert [(one["incident"]["id"], one["label"]) for one in written["false_pages"]] == [("b", None)]
     assert written["total"]["delay"] == {"median": 60.0, "p90": 60, "max": 60}
+
+
+def test_what_marks_would_have_held_is_counted_and_listed() -> None:
+    held = [made("puts-bbbb", PUT, start=7200)]
+    first, *rest = mark_lines(PressedMarks(1, held, 3), TOKYO)
+    assert first == "1 mark pressed when the labels say so would have held 1 page of 3"
+    assert rest[0] == "held, since they show less than one like them that was marked"
+    assert "puts-bbb" in rest[1]
+    assert mark_lines(PressedMarks(0, [], 3), TOKYO) == [
+        "0 marks pressed when the labels say so would have held 0 pages of 3"
+    ]
