@@ -71,6 +71,9 @@ class Follow:
         known = self._store.position(name)
         offset = known.next if known and known.inode == inode else 0
         while True:
+            replaced = self._replaced(
+                inode
+            )  # asked before it is read: its last line may be written meanwhile
             size = os.fstat(file.fileno()).st_size
             if size < offset:
                 log.warning("the followed file was truncated; reading it from its start", path=name)
@@ -89,7 +92,7 @@ class Follow:
                 await self._append([data], name, Position(inode, offset + len(data)), offset)
                 offset += len(data)
                 continue
-            if self._replaced(inode):
+            if replaced:
                 return
             await asyncio.sleep(self._poll)
 

@@ -78,6 +78,26 @@ async def test_a_rotated_file_is_read_to_its_end_and_its_successor_from_its_star
         assert await taken(store, 3) == [b"a", b"b", b"c"]
 
 
+async def test_a_line_that_is_written_just_before_the_file_is_replaced_is_read(
+    tmp_path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, asked = tmp_path / "events.ndjson", Follow._replaced
+    file.write_bytes(b"a\n")
+    looks = iter(range(10**6))
+
+    def rotated_at_this_moment(self: Follow, inode: int) -> bool:
+        if store.end == 1 and file.stat().st_ino == inode and next(looks) == 1:
+            with file.open("ab") as last:
+                last.write(b"b\n")
+            file.rename(tmp_path / "events.1")
+            file.write_bytes(b"c\n")
+        return asked(self, inode)
+
+    monkeypatch.setattr(Follow, "_replaced", rotated_at_this_moment)
+    async with following(file, store):
+        assert await taken(store, 3) == [b"a", b"b", b"c"]
+
+
 async def test_a_file_that_became_shorter_is_read_again_from_its_start(
     tmp_path: Path, store: SqliteStore
 ) -> None:
