@@ -71,9 +71,8 @@ class Follow:
         known = self._store.position(name)
         offset = known.next if known and known.inode == inode else 0
         while True:
-            replaced = self._replaced(
-                inode
-            )  # asked before it is read: its last line may be written meanwhile
+            # asked before it is read: its last line may be written, and the file rotated, meanwhile
+            replaced = self._replaced(inode)
             size = os.fstat(file.fileno()).st_size
             if size < offset:
                 log.warning("the followed file was truncated; reading it from its start", path=name)
