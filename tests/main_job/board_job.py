@@ -267,7 +267,8 @@ class Looked:
             mine.page.get_by_role("button", name="Note", exact=True).click()
             expect(mine.page.locator(".memos .memo")).to_contain_text("ios 3.2.1 retries")
             assert mine.wrong == wall.wrong == []
-        wait_until(lambda: "mika" in json.dumps(pages_of(slack.messages)[0].blocks), "Slack's page")
+        [page] = [one for one in pages_of(slack.messages) if "table items" in one.text]
+        wait_until(lambda: "mika" in json.dumps(page.blocks), "Slack's page")
         assert self._loaded.incident()["acknowledged"]["by"] == "mika"
 
 
