@@ -169,6 +169,7 @@ def miss(
         memory.unseen[row] += 1
         memory.open[row] += 1
         if memory.unseen[row] >= UNSEEN * pace.recover:
+            _restart_sums(row, memory)  # they are as old as the last value
             _end(row, rows, memory, open_places)
             out.ended[step, row] = True
     out.code[step, row] = memory.code[row]
