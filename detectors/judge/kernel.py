@@ -135,7 +135,8 @@ def _judge_value(  # noqa: C901, PLR0912, PLR0915  # from the value to its verdi
         by = to_scale(max(usual + copysign(more, many), 0.0), offset, counted) - place
         if abs(many) >= 1:
             jump = lasting_jump(index, slot, row, by > 0, least, memory, pace, scratch)
-            many = without_jump(many, by, jump)
+            in_weeks = (place - memory.lasting[1, row]) * copysign(1.0, by)  # what they expect of the jump
+            many = without_jump(many, by, max(jump - max(in_weeks, 0.0), 0.0))
         if abs(many) > abs(size):
             size, apart = many, more
             scratch.summed[row] = by

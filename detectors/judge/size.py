@@ -15,6 +15,9 @@ from detectors.state.compiled import without_arrays
 POISSON: Final = np.array([1.1, 1.1, 0.4, 0.22, 0.4, 0.22])
 """Poisson noise in each view, relative to one step: a mean of k has 1/sqrt(k), and the level adds some."""
 
+OF_MINUTE: Final = float(POISSON[0] / POISSON[2])
+"""Noise of a minute relative to that of a mean over minutes, where minutes vary independently."""
+
 HABIT: Final = 0.5
 """Part of the usual deviation at this time of day that is subtracted: half keeps a larger one visible."""
 
@@ -89,18 +92,20 @@ def deviate(
 
 
 @without_arrays
-def daily_jump(slot: int, before: int, row: int, rises: bool, memory: Memory) -> float:
-    """Return the smallest rise (or fall) at this time of day over the last ``DAILY`` days."""
+def _daily_jump(
+    slot: int, before: int, row: int, rises: bool, noise: float, memory: Memory, pace: Pace
+) -> float:
+    """Return the smallest rise (or fall) at this time of the last ``DAILY`` days, 0 if it is noise."""
     slots = memory.rose.shape[1]
-    least = LARGEST
+    smallest = LARGEST
     for day in range(DAILY):
         largest = 0.0
         for near in range(slot - before, slot + 2):
             at = near % slots
             jump = memory.rose[day, at, row] if rises else -memory.fell[day, at, row]
             largest = max(largest, float(jump))
-        least = min(least, largest)
-    return least
+        smallest = min(smallest, largest)
+    return smallest if smallest >= pace.threshold * noise else 0.0  # noise comes every day too
 
 
 @without_arrays
@@ -112,9 +117,9 @@ def lasting_jump(
     A job of hours shows long after it began: its jump counts for as long as the sums show it, and yesterday
     at this time was alike, if that is known.
     """
-    jump = daily_jump(slot, HALF_HOUR_SLOTS, row, rises, memory)
-    if jump < pace.threshold * max(memory.unit[0, row], least):  # noise comes every day too
-        jump = 0.0
+    # Of a series that does little else, the unit of a minute is the jump itself: not so in the sums.
+    noise = max(min(memory.unit[0, row], OF_MINUTE * memory.unit[2, row]), least)
+    jump = _daily_jump(slot, HALF_HOUR_SLOTS, row, rises, noise, memory, pace)
     began = memory.daily[row] if rises else -memory.daily[row]
     if began > jump and index - memory.daily_at[row] <= pace.short:
         apart = abs(scratch.place[row] - scratch.lags[0, row])
@@ -139,10 +144,8 @@ def without_daily(
     """Return what is left of the size of a step after subtracting what comes every day."""
     if abs(size) < 1:
         return size
-    daily = daily_jump(slot, 1, row, by > 0, memory)
-    if daily < pace.threshold * max(memory.unit[0, row], least):  # noise comes every day too
-        return size
-    return without_jump(size, by, daily)
+    noise = max(memory.unit[0, row], least)
+    return without_jump(size, by, _daily_jump(slot, 1, row, by > 0, noise, memory, pace))
 
 
 @without_arrays

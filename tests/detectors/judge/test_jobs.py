@@ -75,3 +75,19 @@ def test_more_than_the_job_at_its_time_is_reported_all_the_same() -> None:
     values[planned[-1] : planned[-1] + 30] *= 3
     found, _ = reported(values, planned, 30)
     assert (found[-1] >= 1).all()
+
+
+@pytest.mark.parametrize("more", [1, 2])
+def test_of_a_series_that_is_but_a_job_twice_as_much_is_reported_and_what_nights_differ_by_is_not(
+    more: int,
+) -> None:
+    rng = np.random.default_rng(2)
+    planned = np.arange(DAY // 6, WEEKS * WEEK, DAY)
+    mean = np.full((WEEKS * WEEK, ROWS), 0.03)
+    for begin in planned:
+        mean[begin : begin + 10] = 30 * np.exp(rng.normal(0, 0.15, ROWS))
+    mean[planned[-1] : planned[-1] + 10] *= more
+    found, beside = reported(rng.poisson(mean).astype(float), planned, 10)
+    assert not found[:-1].any()
+    assert (found[-1] > 0).all() == (more > 1)
+    assert beside == 0
