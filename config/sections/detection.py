@@ -19,7 +19,8 @@ class JudgeSettings(Section):
         1.0, description="2 reports deviations half as large, 0.5 only those twice as large"
     )
     persist: Annotated[int, Field(ge=1, le=60)] = Field(
-        2, description="consecutive steps before a deviation is reported"
+        2,
+        description="consecutive steps before a deviation is reported; one of hourly values",
     )
     recover: Annotated[int, Field(ge=1, le=240)] = Field(
         5, description="consecutive normal steps before a finding ends"

@@ -28,6 +28,9 @@ WIDEST_WITH_NEIGHBOURS: Final = 600
 WIDE: Final = 600
 """From this step (seconds) on, five steps are most of an hour, during which the daily shape moves."""
 
+LONG: Final = 3600
+"""From this step (seconds) on, a single one has lasted long enough to be reported; a day stands alone."""
+
 SHORT_SECONDS: Final = 600
 """The last minutes, whose median is one view: ten steps of a minute, at least five of any width."""
 
@@ -108,7 +111,7 @@ def pace_of(settings: config.settings.JudgeSettings, step: int) -> Pace:
         usual=gain(DAY, 1) / 3,
         habit=0.5 ** (1 / HABIT_DAYS),
         young=-(-settings.young // step),
-        persist=settings.persist,
+        persist=1 if LONG <= step < DAY else settings.persist,
         extraordinary=EXTRAORDINARY,
         recover=settings.recover,
         shift=max(SHIFT_SECONDS // step, FEWEST_SHIFT_STEPS),

@@ -11,10 +11,10 @@ HOUR, DAY = 3600, 86400
 STEPS = {900: 35, HOUR: 70, DAY: 320}  # days of a curve by width of a step
 
 
-def weekly(step: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def weekly(step: int, seed: int, *, noise: float = 0.02) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     at = np.arange(STEPS[step] * DAY // step, dtype=np.int64) * step
     shape = (1 + 0.5 * np.sin(2 * np.pi * (at / DAY - 0.3))) * np.where(at // DAY % 7 >= 5, 0.7, 1.0)
-    return BEGIN + at, 100 * shape * (1 + 0.02 * np.random.default_rng(seed).normal(size=len(at)))
+    return BEGIN + at, 100 * shape * (1 + noise * np.random.default_rng(seed).normal(size=len(at)))
 
 
 def onset(times: NDArray[np.int64], seed: int) -> int:
@@ -49,3 +49,16 @@ def test_a_level_that_stays_is_reported_once_and_becomes_a_shift(step: int, fact
     (reported,) = np.flatnonzero(found.alert)
     assert at <= reported <= at + 1
     assert "shift" in found.kind[reported : reported + 12]
+
+
+@pytest.mark.parametrize("factor", [1.5, 0.65])
+def test_a_single_hour_is_long_enough(factor: float) -> None:
+    found = 0
+    for seed in range(1, 9):
+        times, values = weekly(HOUR, seed, noise=0.06)
+        at = onset(times, seed)
+        values[at] *= factor
+        reported = np.flatnonzero(score(times, values).alert).tolist()
+        assert set(reported) <= {at}
+        found += bool(reported)
+    assert found >= 6
