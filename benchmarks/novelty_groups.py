@@ -6,6 +6,7 @@ The curves are those of ``boards/data/nab`` in their seven groups, scored as ``b
 has the score of all curves with one constant changed. Below it is what is left when whoever chooses has
 never seen the group: for each group, the one change (or none) and the threshold that are best on all others.
 With ``--shipped`` no constant is changed: what is left if only the threshold is chosen without the group.
+With ``--drawn`` nobody chooses: every constant is between half and twice its value.
 """
 
 import argparse
@@ -77,20 +78,18 @@ def curves() -> list[Curve]:
     return found
 
 
-def novelty_with(change: Change, folder: Path) -> Any:
-    """Return the module of novelty with a constant changed."""
-    name, times = change
-    if not name:
+def novelty_with(times: Mapping[str, float], name: str, folder: Path) -> Any:
+    """Return the module of novelty with some constants multiplied."""
+    if not times:
         return shipped
     text = Path(shipped.__file__).read_text(encoding="utf-8")
-    value = getattr(shipped, name) * times
-    written = str(max(2, round(value)) if name in WHOLE else value)
-    text, changed = re.subn(
-        rf"^{name}: Final = [-\d.e]+", f"{name}: Final = {written}", text, flags=re.MULTILINE
-    )
-    if changed != 1:
-        raise SystemExit(f"{name} is not written as a number")
-    path = folder / f"novelty_{name.lower()}_{times}.py".replace("0.5", "half").replace("2.0", "double")
+    for constant, value in changed(times).items():
+        text, found = re.subn(
+            rf"^{constant}: Final = [-\d.e]+", f"{constant}: Final = {value}", text, flags=re.MULTILINE
+        )
+        if found != 1:
+            raise SystemExit(f"{constant} is not written as a number")
+    path = folder / f"novelty_{name}.py"
     path.write_text(text, encoding="utf-8")
     spec = spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
@@ -101,13 +100,29 @@ def novelty_with(change: Change, folder: Path) -> Any:
     return module
 
 
-def scores_with(change: Change, given: list[Curve], folder: Path) -> list[Floats]:
+def changed(times: Mapping[str, float]) -> dict[str, float]:
+    """Return the constants, multiplied; the rows that are kept are at least those of the longest view."""
+    values = {name: getattr(shipped, name) * by for name, by in times.items()}
+    values = {name: max(2, round(each)) if name in WHOLE else each for name, each in values.items()}
+    if "RECENT" in values:
+        longest = max(values.get(name, getattr(shipped, name)) for name in ("SHORT", "LEVEL"))
+        values["RECENT"] = max(values["RECENT"], longest)
+    return values
+
+
+def scores_with(times: Mapping[str, float], name: str, given: list[Curve], folder: Path) -> list[Floats]:
     """Return the scores of each curve, before they are mapped below 1: that keeps their order."""
-    module = novelty_with(change, folder)
+    module = novelty_with(times, name, folder)
     return [
         np.maximum(one.deviation, (module.novelty(one.values) / scoring.RARE) ** scoring.STEEP)
         for one in given
     ]
+
+
+def drawn(number: int) -> dict[str, float]:
+    """Return factors between a half and two for all constants."""
+    draw = np.random.default_rng(number)
+    return {name: float(2 ** draw.uniform(-1, 1)) for name in (*WHOLE, *PARTS)}
 
 
 class Sweep(NamedTuple):
@@ -172,25 +187,44 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--shipped", action="store_true", help="change no constant")
     parser.add_argument("--json", type=Path)
+    parser.add_argument(
+        "--drawn", type=int, metavar="N", help="N times, draw all constants at random instead"
+    )
     asked = parser.parse_args()
     given = curves()
     by_change: dict[Change, list[Floats]] = {}
     print(f"{'':16}{'times':>6}" + "".join(f"{name:>10}" for name in PROFILES))
     with tempfile.TemporaryDirectory() as folder:
-        for change in [UNCHANGED] if asked.shipped else changes():
-            by_change[change] = scores_with(change, given, Path(folder))
-            show(change[0] or "as shipped", change[1], given, by_change[change])
+        if asked.drawn:
+            show_drawn(asked.drawn, given, Path(folder))
+            return
+        for name, times in [UNCHANGED] if asked.shipped else changes():
+            found = scores_with(
+                {name: times} if name else {}, f"{name}_{times:g}".replace(".", "_"), given, Path(folder)
+            )
+            by_change[name, times] = found
+            show(name or "as shipped", times, given, found)
     show("no novelty", 1.0, given, [one.deviation for one in given])
-    found = {}
+    kept = {}
     for name, profile in PROFILES.items():
         alone = held_out(profile, given, {UNCHANGED: by_change[UNCHANGED]}, [])
         chosen = list[str]()
         whole = held_out(profile, given, by_change, chosen)
-        found[name] = {"threshold": alone, "all": whole}
+        kept[name] = {"threshold": alone, "all": whole}
         print(f"{name}: {alone:.1f} if the threshold is chosen without the group, {whole:.1f} if all is")
         print("\n".join(f"    {each}" for each in chosen))
     if asked.json:
-        asked.json.write_text(json.dumps(found), encoding="utf-8")
+        asked.json.write_text(json.dumps(kept), encoding="utf-8")
+
+
+def show_drawn(count: int, given: list[Curve], folder: Path) -> None:
+    """Print the score of all curves with constants that nobody chose."""
+    rows = []
+    for number in range(count):
+        scores = scores_with(drawn(number), f"drawn_{number}", given, folder)
+        rows.append([best(swept(given, scores, profile)) for profile in PROFILES.values()])
+    for name, row in (("mean", np.mean(rows, axis=0)), ("spread", np.std(rows, axis=0))):
+        print(f"{name:22}" + "".join(f"{one:>10.1f}" for one in row))
 
 
 def show(name: str, times: float, given: list[Curve], scores: list[Floats]) -> None:
