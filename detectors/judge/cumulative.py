@@ -76,7 +76,7 @@ def restart(row: int, memory: Memory) -> None:
 
 @without_arrays
 def adds_up(row: int, rows: Rows, pace: Pace, scratch: Scratch) -> bool:
-    """Return whether a series consists of events that its weeks tell how many to expect of."""
+    """Return whether a series counts events, and its weeks tell how many to expect."""
     known = scratch.basis[row] == WEEKS and not pace.wide
     return known and rows.counted[row] > 0 and rows.whole[row] < 0
 

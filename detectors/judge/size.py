@@ -114,8 +114,8 @@ def lasting_jump(
 ) -> float:
     """Return the daily jump that began what the sums show, 0 if there was none.
 
-    A job of hours shows long after it began: its jump counts for as long as the sums show it, and yesterday
-    at this time was alike, if that is known.
+    A job of hours shows long after it began: its jump counts for as long as the sums show it, and only
+    if yesterday was like it at this time, where that is known.
     """
     # Of a series that does little else, the unit of a minute is the jump itself: not so in the sums.
     noise = max(min(memory.unit[0, row], OF_MINUTE * memory.unit[2, row]), least)

@@ -1,4 +1,4 @@
-"""SeriesCurves of series over a range of time: observed and expected, on the points of a chart."""
+"""Curves of series over a range of time: observed and expected, on the points of a chart."""
 
 from typing import Any, Final, NamedTuple
 

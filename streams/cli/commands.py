@@ -46,7 +46,7 @@ def _program(
 
 
 state_app = typer.Typer(
-    help="Back the state up, and restore it.", no_args_is_help=True, rich_markup_mode=None
+    help="Back up the state of a daemon, or restore it.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(state_app, name="state")
 
@@ -116,7 +116,7 @@ Sources = Annotated[
 ]
 SourceName = Annotated[
     str | None,
-    typer.Option("--source", metavar="NAME", help="Input of sources.inputs that the history is of."),
+    typer.Option("--source", metavar="NAME", help="Entry of sources.inputs that describes this history."),
 ]
 Form = Annotated[
     str | None,
@@ -132,8 +132,9 @@ Roles = Annotated[
     typer.Option(
         "--role",
         metavar="ROLE",
-        help="Kafka only: rollup, detect, incidents, notify or intake, separated by commas. Default: all "
-        "but intake, which takes records in over HTTP for the topic of requests.",
+        help="Kafka only: roles to run, separated by commas. Default: rollup, detect, incidents and notify. "
+        "intake accepts records over HTTP and TCP and writes them to the requests topic; board serves the "
+        "board and the history.",
     ),
 ]
 Out = Annotated[Path, typer.Option(metavar="DIR", help="Folder for the results.", parser=_folder)]
@@ -186,11 +187,13 @@ def run(
     ] = False,
     source: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="What these lines are: an input of sources.inputs."),
+        typer.Option(metavar="NAME", help="Entry of sources.inputs that describes the lines."),
     ] = None,
     form: Annotated[
         str | None,
-        typer.Option("--format", metavar="F", help="Their format: alb, clf, auto, … (docs/formats.md)."),
+        typer.Option(
+            "--format", metavar="F", help="Format of the lines: alb, clf, auto, … (docs/formats.md)."
+        ),
     ] = None,
 ) -> None:
     """Run the daemon.
@@ -255,7 +258,10 @@ def replay(
     fail_on: Annotated[
         list[str] | None,
         typer.Option(
-            "--fail-on", metavar="WHAT", help="Exit with 1 on new-pages or missed-labels. Repeatable."
+            "--fail-on",
+            metavar="WHAT",
+            help="Exit with 1 on new-pages (pages that only --against has) or missed-labels (known incidents "
+            "of --labels that were not found). Repeatable.",
         ),
     ] = None,
     source_name: SourceName = None,
@@ -323,9 +329,10 @@ def backfill(
     ] = False,
     url: Url = None,
 ) -> None:
-    """Learn from recorded history, before the first start of a daemon or while it runs.
+    """Learn from recorded history, and notify of nothing.
 
-    Reads what replay reads, and notifies of nothing. The daemon then judges as if it had been there.
+    It works before the first start of a daemon and while it runs, and reads what replay reads. The daemon
+    then judges as if it had been running all that time. SOURCE is required, except with --undo.
     """
     if undo == bool(source):
         raise fail("name the sources of the history" if not undo else "--undo takes no source")
@@ -549,11 +556,11 @@ def try_(
     ] = False,
     config: Config = None,
 ) -> None:
-    """Show what becomes of payloads, one by one, and why not.
+    """Show what payloads become, or why they are refused.
 
     A file is one payload if it is binary, or one JSON document, perhaps on several lines. Otherwise each of
-    its lines is a payload, and each item of a JSON array. What gzip packed is unpacked first, unless the
-    format reads it packed. At most 32 MiB are held at once.
+    its lines is a payload, and each item of a JSON array. Gzip is decompressed first, unless the format
+    expects it compressed. At most 32 MiB are held at once.
 
     Exits with 1 if something was refused.
     """
@@ -602,8 +609,8 @@ def setup(
         bool,
         typer.Option(
             "--inputs",
-            help="Also create missing topics of sources.inputs, as the topic of requests. Default: leave "
-            "them to their senders.",
+            help="Also create the missing topics of sources.inputs, like the requests topic. Default: leave "
+            "them to their producers.",
         ),
     ] = False,
 ) -> None:
@@ -648,7 +655,7 @@ def limits(
         typer.Option(metavar="FILE", help="With --aws: keep what was read in FILE, for limits.file."),
     ] = None,
 ) -> None:
-    """Show the known limits and how old they are, or read them from AWS.
+    """Show the known limits, or read them from AWS.
 
     They are capacity of tables and indexes, concurrency, throttles and quotas. Exits with 1 if some could not
     be read.
@@ -666,7 +673,7 @@ def reload(
     config: Config = None,
     url: Url = None,
 ) -> None:
-    """Have a running daemon read its configuration, its secrets and its file of limits again.
+    """Reload configuration, secrets and limits of a daemon.
 
     It takes up what can change while it runs, and names what needs a restart: then this exits with 1. A file
     with a mistake changes nothing.
@@ -685,7 +692,7 @@ def labels(
         typer.Option(metavar="FILE", help="Output file: .yaml, .csv or .jsonl. Default: standard output."),
     ] = None,
 ) -> None:
-    """Export the feedback given in Slack as labels for replay and tune.
+    """Export feedback as labels for replay and tune.
 
     These are the incidents that people marked as expected or as not an anomaly.
     """
@@ -698,12 +705,15 @@ def labels(
 def token(
     scope: Annotated[
         list[str],
-        typer.Argument(metavar="SCOPE", help="What it allows: intake, read or operate. Repeatable."),
+        typer.Argument(
+            metavar="SCOPE", help="intake (send events), read or operate (silence, label, note). Repeatable."
+        ),
     ],
 ) -> None:
     """Make a token for requests to a daemon.
 
-    It is printed once: give it to the sender, and keep only its hash, in the file of `tokens.file`.
+    It is printed once, with its hash: give the token to the client, and add the hash to the file that
+    `tokens.file` names.
     """
     from streams.process.tokens import AccessScope, hash_of, new_token
 
@@ -792,7 +802,8 @@ def silence(
         typer.Argument(
             metavar="MATCH",
             help="table:items, function:put-*, account:…, service:…, verdict:spike, measure:wcu, "
-            "or everything.",
+            "or the word everything. Of several scopes one must match; scope, verdict and measure must "
+            "all match.",
         ),
     ],
     for_: Annotated[
@@ -825,7 +836,10 @@ def unsilence(
     config: Config = None,
     url: Url = None,
 ) -> None:
-    """End a silence, and send what it held back about incidents that are still open."""
+    """End a silence, and send what it held back.
+
+    Incidents that ended meanwhile are not sent.
+    """
     from streams.cli.silences import unsilence as end_silence
 
     _exit_with(lambda: end_silence(_daemon(config, url), name))
@@ -880,9 +894,9 @@ def note(
     config: Config = None,
     url: Url = None,
 ) -> None:
-    """Keep what was learnt about an incident: the next message about the same thing shows it.
+    """Add a memo to an incident, or with --at to the timeline.
 
-    With --at, keep it on the timeline instead.
+    The next message about the same thing shows it.
     """
     from streams.cli.memos import note as add_note
 
@@ -915,9 +929,9 @@ def forget(
     config: Config = None,
     url: Url = None,
 ) -> None:
-    """Remove a memo: it was wrong, or holds what it must not.
+    """Remove a memo that is wrong or holds a secret.
 
-    Messages that show it are edited; its line in a thread stays, and is deleted in Slack.
+    Messages that show it are edited. Its line in a Slack thread stays: delete it there.
     """
     from streams.cli.memos import forget as forget_memo
 
@@ -949,7 +963,7 @@ def mcp(
         ),
     ] = None,
 ) -> None:
-    """Answer an assistant: an MCP server that asks a running daemon (needs the extra `mcp`).
+    """Run an MCP server for assistants (needs the extra `mcp`).
 
     It reads only, unless the token in UNERI_TOKEN allows operate.
     """

@@ -1,4 +1,4 @@
-"""``uneri try``: what becomes of payloads, one by one, and why not."""
+"""``uneri try``: the records that each payload yields, or why it is refused."""
 
 import base64
 import re

@@ -18,7 +18,7 @@ log = structlog.get_logger("uneri.history")
 
 
 class Takeover:
-    """Judges what the engine has judged once more, after a history, and has it go on with the result.
+    """Judges again what the engine has judged, after a history, and has the engine go on with the result.
 
     Until then the engine judges as before. A daemon that is stopped or killed begins anew.
 

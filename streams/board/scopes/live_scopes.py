@@ -48,7 +48,7 @@ class LiveScopes:
         UnknownScopeError
             When there is no such scope.
         BadRangeError
-            When the range is none.
+            When the range is invalid.
         """
         past = self._past()
         return await self._ask(lambda view: self._pages.page(view, asked, past))
