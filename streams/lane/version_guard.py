@@ -41,6 +41,7 @@ SHAPES: Final[dict[Any, str]] = {
     driver.Consumer._new_consumer_thread: "self",  # noqa: SLF001
     driver.AIOKafkaConsumerThread._create_worker_consumer: "self transport",  # noqa: SLF001
     driver.AIOKafkaConsumerThread.seek: "self partition offset",
+    driver.AIOKafkaConsumerThread.on_thread_stop: "self",
     AIOKafkaConnection.authenticator_oauth: "self",
     AIOKafkaConnection.close: "self reason exc",
     AbstractTokenProvider.token: "self",
