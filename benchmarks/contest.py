@@ -25,7 +25,7 @@ from kafka.admin import NewTopic
 from benchmarks.contest_table import Row, Run, markdown, placed, text
 from benchmarks.peers_ready import NotReadyError
 from benchmarks.program import SCRATCH, FailedError, Program
-from benchmarks.request_events import PARTITIONS, START, Answer, answer, events, partitioned
+from benchmarks.request_events import PARTITIONS, Answer, answer, events, partitioned
 from benchmarks.roster import CONTESTANTS, Contestant
 from tests.kafka import topic as topics
 from tests.kafka.broker import Broker, BrokerUnavailableError
@@ -37,7 +37,7 @@ def filled(broker: Broker, name: str, made: Sequence[bytes]) -> tuple[str, Answe
     """Make a topic of these events; return its name and what is in it."""
     partitions = partitioned(made)
     topics.create(broker.address, NewTopic(name, PARTITIONS, 1))
-    topics.fill(broker.address, name, partitions, START * 1000)
+    topics.fill(broker.address, name, partitions)  # arrived as they happened: arrival bounds event time
     return name, answer(partitions)
 
 
