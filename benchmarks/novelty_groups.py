@@ -1,6 +1,6 @@
 """How far the constants of novelty carry: each halved and doubled, and chosen without the curves they score.
 
-python benchmarks/novelty_groups.py [--shipped] [--json FILE]
+python benchmarks/novelty_groups.py [--shipped | --drawn N] [--json FILE]
 
 The curves are those of ``boards/data/nab`` in their seven groups, scored as ``boards/nab.py`` does. The table
 has the score of all curves with one constant changed. Below it is what is left when whoever chooses has

@@ -11,13 +11,11 @@ long it takes.
 """
 
 import argparse
-import asyncio
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
@@ -26,13 +24,14 @@ import numpy as np
 from kafka import KafkaProducer
 from kafka.admin import NewTopic
 
-from tests.alerting.slack_standin import SlackStandin
+from tests.alerting.slack_standin import SlackStandin, in_a_thread
 from tests.kafka import topic as topics
 from tests.kafka.broker import Broker, BrokerUnavailableError
 from tests.main_job.job import daemon, free_port, judged_until, uneri, wait_until, write_config
 
 DAY: Final = 86400
 PAST: Final = 26 * 3600  # seconds of history
+LEVEL: Final = 120.0  # seconds that a daemon which has caught up is behind, at most
 WARM: Final = 120.0  # seconds of quiet live traffic
 LATEST: Final = 420.0  # seconds after the last trouble
 TICK: Final = 0.05  # seconds between two looks at what has happened
@@ -122,28 +121,6 @@ def history(services: int, rate: float, end: float, seed: int) -> list[list[byte
     return parts
 
 
-@contextmanager
-def slack() -> Iterator[SlackStandin]:
-    """Yield a server that speaks Slack's methods; its clock is the wall's."""
-    standin, ready, done = SlackStandin(now=time.time), threading.Event(), asyncio.Event()
-    loop = asyncio.new_event_loop()
-
-    async def serve() -> None:
-        async with standin:
-            ready.set()
-            await done.wait()
-
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
-    thread.start()
-    ready.wait()
-    try:
-        yield standin
-    finally:
-        loop.call_soon_threadsafe(done.set)
-        thread.join()
-        loop.close()
-
-
 def delay_of(number: int, begin: float, standin: SlackStandin) -> float:
     """Return the seconds until the first page about a service, NaN without one."""
     names = [f"{kind}-{number:02}" for kind in ("service", "function", "table", "things")]
@@ -166,7 +143,7 @@ def measured(asked: argparse.Namespace, broker: str, folder: Path) -> list[tuple
     topics.create(broker, NewTopic(requests, PARTITIONS, 1, topic_configs={"retention.ms": "-1"}))
     begin = time.time()
     topics.fill(broker, requests, history(len(troubles), asked.rate, begin, asked.seed))
-    with slack() as standin:
+    with in_a_thread(SlackStandin(now=time.time)) as standin:
         config = write_config(
             folder / "uneri.yaml",
             standin,
@@ -181,7 +158,7 @@ def measured(asked: argparse.Namespace, broker: str, folder: Path) -> list[tuple
             Traffic(broker, requests, len(troubles), asked.rate, begin) as traffic,
             daemon(config),
         ):
-            wait_until(lambda: time.time() - judged_until(port) < DAY / 720, "catching up")
+            wait_until(lambda: time.time() - judged_until(port) < LEVEL, "catching up")
             time.sleep(WARM)
             began = {}
             for number in order:

@@ -49,9 +49,8 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
             await super().on_thread_stop()
         except asyncio.CancelledError:
             task = asyncio.current_task()
-            if self._consumer is None or (
-                task is not None and task.cancelling()
-            ):  # it is us who are cancelled
+            is_ours = task is not None and task.cancelling()
+            if is_ours or self._consumer is None:
                 raise
             await self._consumer._client.close()  # noqa: SLF001 - what is left of stopping it
 

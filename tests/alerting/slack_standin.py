@@ -9,7 +9,10 @@ blocks), ``chat.postMessage`` (text 40,000), "Working with files" (the three-ste
 import asyncio
 import json
 import re
+import threading
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -279,6 +282,27 @@ class SlackStandin:
             self.files.append((given["channel_id"], given["thread_ts"], body))
             self._shared[each["id"]] = (given["channel_id"], self._clock())
         return {"ok": True, "files": []}
+
+
+@contextmanager
+def in_a_thread(standin: SlackStandin) -> Iterator[SlackStandin]:
+    """Serve in a thread of its own, so that a daemon can be waited for."""
+    ready, done, loop = threading.Event(), asyncio.Event(), asyncio.new_event_loop()
+
+    async def serve() -> None:
+        async with standin:
+            ready.set()
+            await done.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
+    thread.start()
+    ready.wait()
+    try:
+        yield standin
+    finally:
+        loop.call_soon_threadsafe(done.set)
+        thread.join()
+        loop.close()
 
 
 def _decoded(value: Any) -> Any:
