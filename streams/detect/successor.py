@@ -78,6 +78,8 @@ class Successor:
 
     def _since_the_history(self, blocks: Iterable[Block]) -> Iterator[Block]:
         for block in blocks:
+            if block.early:
+                continue
             within = block.bucket < self._until and not block.idle
             start = block.bucket - block.bucket % self.detect.steps.width
             if block.records and start in self._begun:  # the blocks have it whole, or begin within it

@@ -356,6 +356,12 @@ class FanOut:
         added *= self._kept
         return added
 
+    def has(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which paths and calls have rows."""
+        known: NDArray[np.bool_] = (ids >= 0) & (ids < len(self._added))
+        known[known] = self._added[ids[known]]
+        return known
+
     def costs(self, ids: NDArray[np.int64], costs: NDArray[np.float64]) -> NDArray[np.float64]:
         """Add the costs of paths and calls, (k, COST_PARTS), up per row: (rows,).
 

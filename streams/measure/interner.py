@@ -34,6 +34,13 @@ class Interner:
             ]
         return found + called
 
+    def known_ids(self, block: Block) -> list[int]:
+        """Return the id of every row of a block, -1 for names that have not appeared; add none."""
+        get = self._ids.get
+        found = list(map(get, block.paths, repeat(-1)))
+        pairs = [(found[row], table) for row, table in block.calls]
+        return found + list(map(get, pairs, repeat(-1)))
+
     def _add(self, name: Path | Call) -> int:
         self._ids[name] = found = len(self.known)
         self.known.append(name)

@@ -99,6 +99,16 @@ class Measuring:
         for step in self.steps.feed(blocks):
             yield self._measure(step)
 
+    def counted(self, sums: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what series of scopes, and of edges, count of (scopes, columns) sums; the rest is NaN."""
+        scopes = len(sums)
+        unknown = [np.full(n, np.nan) for n in (len(self.steps.values), scopes, len(self._levels))]
+        no_times = np.full((len(LATENCIES), scopes), np.nan)
+        of_scopes, of_edges = (
+            rows.values(sums, no_times, *unknown) for rows in (self._of_scopes, self._of_edges)
+        )
+        return of_scopes, of_edges
+
     def _measure(self, step: Step) -> MeasuredStep:
         levels = with_delayed(step.start, step.levels, [(one.start, one.levels) for one in step.late])
         fresh = [*self._new(step), *self._new_levels(levels)]

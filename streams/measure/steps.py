@@ -233,6 +233,8 @@ class Steps:
         """
         for block in blocks:
             self._check_shard(block)
+            if block.early:  # the block of its bucket follows
+                continue
             source = self._sources.setdefault(block.source, _Source())
             if block.idle:  # it repeats the last number: idleness is not a function of the records
                 if block.sequence >= source.sequence:
@@ -254,6 +256,18 @@ class Steps:
             source.idle = (source.idle and block.by_clock) or block.source not in self._read
             self._merge(block)
             yield from self._close()
+
+    def nothing(self) -> NDArray[np.float64]:
+        """Return zeros for the scopes and edges that have appeared, (scopes, len(SUMMED))."""
+        return np.zeros((len(self.scopes), len(SUMMED)))
+
+    def early(self, block: Block) -> NDArray[np.float64]:
+        """Return what a block counts of the scopes and edges that have appeared, (scopes, len(SUMMED))."""
+        ids = np.array(self._names.known_ids(block), np.int64)
+        if self._fan_out is None or not len(ids):
+            return self.nothing()
+        known = self._fan_out.has(ids)
+        return self._fan_out.sums(ids[known], block.sums[known])
 
     def hand_over(self, sources: Sequence[str]) -> None:
         """Go on with other sources: those so far have ended, and all their blocks are merged."""

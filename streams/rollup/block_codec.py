@@ -38,6 +38,7 @@ class _Meta(msgspec.Struct, array_like=True):
     levels: list[tuple[LevelName, StatedLevel]] = []
     changes: list[StatedChange] = []
     examples: list[RequestExample] = []
+    early: bool = False
 
 
 _FIELDS: Final = attrgetter(*_Meta.__struct_fields__)

@@ -72,13 +72,26 @@ class BlockMaker:
 
     def blocks(self, bucket: int, summary: Summary, watermark: int, *, late: bool = False) -> list[Block]:
         """Return the blocks of a bucket under the next number."""
-        made = [self._block(shard, self.sequence, bucket, watermark) for shard in range(self._shards)]
+        made = self._named(self.sequence, bucket, summary, watermark)
         self.sequence += 1
+        for block in made:
+            block.late = block.records if late else 0
+        return made
+
+    def early(self, bucket: int, summary: Summary, watermark: int) -> list[Block]:
+        """Return what a bucket has counted so far, under the number of the last blocks: sums only."""
+        counted = Summary(summary.records, Counts(summary.paths.sums), Counts(summary.calls.sums))
+        made = self._named(self.sequence - 1, bucket, counted, watermark)
+        for block in made:
+            block.early = True
+        return made
+
+    def _named(self, sequence: int, bucket: int, summary: Summary, watermark: int) -> list[Block]:
+        made = [self._block(shard, sequence, bucket, watermark) for shard in range(self._shards)]
         if summary.empty:
             return made
         for block in made:
             block.records = summary.records
-            block.late = summary.records if late else 0
         for name, level in summary.levels.items():
             made[shard_of(name.about, self._shards)].levels.append((name, level))
         for change in summary.changes:

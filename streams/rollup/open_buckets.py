@@ -111,6 +111,10 @@ class OpenBuckets:
         """The number of records in buckets that have not closed."""
         return sum(summary.records for summary in self._open.values())
 
+    def at(self, bucket: int) -> Summary | None:
+        """Return what an open bucket has counted so far; None if that is nothing."""
+        return self._open.get(bucket)
+
     def end(self, watermark: int) -> int | None:
         """Return the watermark that closes everything, at least ``watermark``; None when nothing is left."""
         if not self._open and not self._late:

@@ -34,6 +34,13 @@ from streams.rollup.timing import timing_of
 
 _NO_RECORDS: Final = Summary()
 
+JUST_NOW: Final = 60.0
+"""Seconds that records may be behind the clock while early blocks are worth making: nobody waits for them
+while a partition catches up."""
+
+SETTLED: Final = 2
+"""Seconds of event time behind a bucket after which most of it has come: what an early block waits for."""
+
 
 class _Meta(msgspec.Struct, array_like=True):
     watermark: int | None
@@ -100,6 +107,7 @@ class Rollup:
         self._maker = BlockMaker(source, shards, time.bucket, self._names, money or MoneySettings())
         self._watermark: int | None = None
         self._idle_reported = False
+        self._told = 0  # where the buckets end that early blocks have told
 
     @property
     def unjoined(self) -> Mapping[str, int]:
@@ -161,6 +169,29 @@ class Rollup:
         """Return the end of the last bucket that is believed; what lies behind it is counted, not judged."""
         end = self._decoder.time.end()
         return unknown if end is None else (math.floor(end / self._time.bucket) + 1) * self._time.bucket
+
+    @property
+    def reached(self) -> float:
+        """The event time that the records have reached, epoch seconds; minus infinity before any."""
+        return self._decoder.time.newest
+
+    def early(self) -> list[Block]:
+        """Return early blocks of the last step's open buckets, each told once.
+
+        Event time has passed them, but what trails it by up to ``time.lateness`` may still come. They change
+        nothing here, and are gone after a restore.
+        """
+        width = self._time.bucket
+        if self._watermark is None or not math.isfinite(self.reached):
+            return []
+        until = math.floor((self.reached - SETTLED) / width) * width
+        first = max(self._told, self._watermark, until - self._time.step)
+        self._told = max(self._told, until)
+        return [
+            block
+            for bucket in range(first, until, width)
+            for block in self._maker.early(bucket, self._buckets.at(bucket) or _NO_RECORDS, bucket + width)
+        ]
 
     def idle(self, seconds: float = 0.0) -> list[Block]:
         """Report the source as idle, and let time go on by the clock.
