@@ -4,7 +4,8 @@ An edge is never judged, so nothing is computed for it at every step. The last h
 earlier weeks as means over ten minutes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 import numpy as np
@@ -57,6 +58,7 @@ class EdgeHistory(RowState):
         self._cells = ValueHistory(self._cell, weeks, "cells")
         self._lately = Timeline("lately", 1, self._steps, sheets=False)  # as measured
         self._at = -1
+        self._now: Floats | None = None  # of the step after the last, while it is looked at
         super().__init__()
 
     def meta(self) -> dict[str, int]:
@@ -98,6 +100,16 @@ class EdgeHistory(RowState):
         self.total += np.where(use, values, 0.0)
         self.count += use
         self._at = index
+
+    @contextmanager
+    def looking(self, values: Floats) -> Iterator[int]:
+        """Have the step after the last one hold (n,) ``values`` meanwhile; yield where it starts."""
+        missing = self.rows - len(values)
+        self._now = np.concatenate((values, np.full(missing, np.nan))) if missing else values
+        try:
+            yield (self._at + 1) * self._step
+        finally:
+            self._now = None
 
     def correct(self, start: int, more: Floats) -> None:
         """Add late data to a step of the last hours, (n,); it is not learnt."""
@@ -193,11 +205,15 @@ class EdgeHistory(RowState):
         return mean
 
     def _span(self, first: int, last: int) -> tuple[int, int]:
-        last = min(last, self._at + 1)
+        last = min(last, self._at + 1 + (self._now is not None))
         return max(first, last - max(KEPT_SECONDS // self._step, 24)), last
 
     def _measured(self, at: NDArray[np.intp], first: int, last: int) -> Floats:
-        return self._lately.pick(0, at, max(first, self._at + 1 - self._steps), last)
+        first = max(first, self._at + 1 - self._steps)
+        if self._now is None or last <= self._at + 1:
+            return self._lately.pick(0, at, first, last)
+        known = self._lately.pick(0, at, first, self._at + 1) if first <= self._at else np.zeros((0, len(at)))
+        return np.concatenate((known, self._now[at][None]))
 
     def _past(self, at: NDArray[np.intp], first: int, last: int, lag: int) -> Floats:
         """Return the mean per step of each row at the same steps ``lag`` seconds ago, NaN where unknown."""

@@ -59,11 +59,7 @@ class Baseline:
 
     def move(self, index: int, steps: int, same: SameTimes) -> None:
         """Move to ``steps`` steps from ``index`` on; the step after the last adds only what is new."""
-        lags = tuple(
-            -1 if same.spoilt and same.spoilt[at] else max(1, round(lag / self._step))
-            for at, lag in enumerate(same.lags)
-        )
-        lags += (-1,) * (self.lags - len(lags))
+        lags = self._in_steps(same)
         around = 2 * self._beside + steps
         shape = (around, self.lags, self._history.rows)
         is_next = (self._index, self._lags) == (index - 1, lags) and self.past.shape == shape and steps == 1
@@ -76,6 +72,39 @@ class Baseline:
             self.head = 0
             self.past, self.often = np.empty(shape), np.empty((around, shape[2]), bool)
             self._read(index - self._beside, self.past, self.often)
+
+    def of(self, index: int, rows: NDArray[np.intp], same: SameTimes) -> tuple[Floats, NDArray[np.bool_]]:
+        """Return ``past`` and ``often`` as a move to one step would show them for some rows; do not move.
+
+        Returns
+        -------
+        past : (2 beside + 1, lags, len(rows)) float64
+        often : (2 beside + 1, len(rows)) bool
+        """
+        around = 2 * self._beside + 1
+        past = np.full((around, self.lags, len(rows)), np.nan)
+        spoilt = np.zeros((self.lags, around, len(rows)), bool)
+        for at, lag in enumerate(self._in_steps(same)):
+            if lag > 0:
+                first = index - lag - self._beside
+                past[:, at] = self._history.measured(rows, first, first + around)
+                spoilt[at] = self._history.spoilt(rows, first, first + around)
+        measured = past.copy()
+        past[spoilt.swapaxes(0, 1)] = np.nan
+        often: NDArray[np.bool_] = spoilt[1:].sum(axis=0) >= OFTEN
+        if self._step >= WIDE:
+            often &= np.isnan(past[:, 1:]).all(axis=1)
+        for at in range(1, self.lags):
+            past[:, at] = np.where(often & spoilt[at], measured[:, at], past[:, at])
+        return past, often
+
+    def _in_steps(self, same: SameTimes) -> tuple[int, ...]:
+        """Return how many steps ago each day was, -1 for one that is left out."""
+        lags = tuple(
+            -1 if same.spoilt and same.spoilt[at] else max(1, round(lag / self._step))
+            for at, lag in enumerate(same.lags)
+        )
+        return lags + (-1,) * (self.lags - len(lags))
 
     def _read(self, first: int, past: Floats, often: NDArray[np.bool_]) -> None:
         """Write into ``past`` (steps, lags, n) what was learnt a lag before the steps from ``first`` on."""

@@ -20,6 +20,7 @@ from detectors.judge.evidence import Evidence
 from detectors.judge.growth import Growing, GrowthWatch
 from detectors.judge.kernel import advance
 from detectors.judge.learn import close_slots
+from detectors.judge.look import Look, dry_run, lookable, related, suspicious, taken
 from detectors.judge.memory import MemoryState
 from detectors.judge.pace import pace_of
 from detectors.judge.scale import LARGEST
@@ -109,6 +110,7 @@ class Judge:
         ints, none, floats = np.zeros(0, np.int64), np.zeros(0, bool), np.zeros(0)
         self._rows = Rows(np.zeros(0, np.int8), ints, ints, none, none, ints, floats, floats)
         self._grows, self._limits, self._sums = none, floats, none
+        self._bounds: tuple[Floats, Floats] | None = None  # of the newest step: expected, upper
         self._index(())
 
     def add(self, series: Sequence[Series]) -> None:
@@ -233,11 +235,65 @@ class Judge:
                 scratch,
                 out,
             )
+        self._bounds = out.expected[-1], out.upper[-1]
         self._history.extend(index, value, out.spoilt)
         for at, row in np.argwhere(out.opened).tolist():
             self._spoil(row, index + at)
         self._recent.extend(index, out.expected, out.lower, out.upper)
         return out, self._learn_growth(index, value, out)
+
+    @property
+    def newly_expected(self) -> Floats | None:
+        """What was expected of each series at the newest step, (n,); None after a restore."""
+        return None if self._bounds is None else self._bounds[0]
+
+    def look(self, end: int, values: Floats, empty: NDArray[np.intp]) -> Look | None:
+        """Judge the step before ``end`` as far as it is told, without learning from it.
+
+        Parameters
+        ----------
+        end : int
+            Epoch seconds, later than what was judged.
+        values : (n,) float64
+            Sums of the counts over the step before ``end``; NaN of anything else. Series that were added
+            since are missing.
+        empty
+            Rows that have had nothing for so long that they are looked at as if their step were empty.
+
+        Returns
+        -------
+        Look or None
+            Of the series that may deviate; None if there are none.
+        """
+        if self._bounds is None:
+            return None
+        index = (end - 1) // self.step
+        n = min(len(values), len(self._bounds[0]))
+        memory = self._memory.arrays()
+        ready = lookable(self._rows, memory, index, self._pace)
+        rises = suspicious(values[:n], *self._bounds, self._rows, ready)
+        falls = empty[ready[empty]]
+        at = related(np.union1d(rises, falls).astype(np.intp), self._rows)
+        at = at[at < n]
+        if not len(at):
+            return None
+        seen = values[at]
+        seen[np.isin(at, falls)] = 0.0
+        same = self.baseline.same_times(index * self.step)
+        past, often = self.baseline.of(index, at, same)
+        sizes, *interval = dry_run(
+            index,
+            seen,
+            self._factor(index * self.step)[at],
+            past,
+            often,
+            self._memory.slot,
+            *taken(at, self._rows, memory),
+            self._pace._replace(aligned=not same.holiday),
+            self._open_places,
+        )
+        asked = np.flatnonzero(np.isin(at, rises) | np.isin(at, falls))
+        return Look(at[asked], sizes[asked], seen[asked], *(each[asked] for each in interval))
 
     def _slots_of(self, of_day: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the slot of each step and the one that ended before it; load the habits they need."""
@@ -289,6 +345,7 @@ class Judge:
         self._recent.restore(parts, len(self.series))
         self._history.restore(parts, len(self.series))
         self.baseline.forget()
+        self._bounds = None
         self._count_open()
 
     def whole(self, row: int) -> int | None:
