@@ -134,7 +134,8 @@ class IncidentStore:
         newest: dict[str, int] = {}
         for record in (*self._archive, *records):
             for finding in record.findings.values():
-                if finding.revision >= newest.get(finding.id, 0):  # a grown series near its limit is in two
+                # a grown series near its limit is in two
+                if finding.revision >= newest.get(finding.id, finding.revision):
                     newest[finding.id], self._by_finding[finding.id] = finding.revision, record.id
         for record in records:
             for finding in record.findings.values():

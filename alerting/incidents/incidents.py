@@ -13,6 +13,7 @@ from alerting.incidents.incident_record import IncidentRecord
 from alerting.incidents.incident_store import IncidentStore
 from alerting.incidents.notice import Milestone, Notice, NoticeReason
 from alerting.incidents.preceding import may_precede, preceding
+from alerting.incidents.provisional import Provisional
 from alerting.incidents.recent_changes import RecentChanges
 from alerting.incidents.reporter import Reporter
 from alerting.incidents.schedule import Due, DueKind, Schedule
@@ -38,6 +39,8 @@ class _Core(msgspec.Struct, kw_only=True):
     watermark: int
     digest: int | None
     early: list[Finding]
+    looks: int = 0
+    provisional: Provisional = msgspec.field(default_factory=Provisional)
 
 
 class Incidents:
@@ -82,6 +85,8 @@ class Incidents:
         self._watermark = 0
         self._digest_due: int | None = None  # unknown before the first watermark
         self._early: list[Finding] = []  # reported after the watermark: another shard is ahead
+        self.looks = 0  # that found something, so far
+        self._provisional = Provisional()  # what they found
         self._store = IncidentStore(remember_all=remember_all)
         self._schedule = Schedule(self._is_current)
         self._reporter = Reporter()
@@ -120,7 +125,7 @@ class Incidents:
             self._plan_digest(min(first, watermark))
         self._early = [finding for finding in given.values() if finding.seen > watermark]
         by_time: dict[int, list[Finding]] = {}
-        for finding in given.values():
+        for finding in (*given.values(), *self._provisional.due(watermark, self._store)):
             if finding.seen <= watermark:
                 by_time.setdefault(max(finding.seen, self._watermark), []).append(finding)
         notices: list[Notice] = []
@@ -145,6 +150,36 @@ class Incidents:
         self._watermark = max(self._watermark, watermark)
         return notices
 
+    def look(self, findings: Iterable[Finding], at: int) -> list[Notice]:
+        """Take in what a look found up to ``at`` (epoch seconds), and report it at once.
+
+        No time passes. What is known of the same series already is left out. Until its step is judged, a
+        finding is provisional: ``feed`` confirms it or takes it back.
+
+        Returns
+        -------
+        list of Notice
+            What is to be reported, in order.
+        """
+        if not self._watermark:
+            return []
+        self.looks += 1
+        at = max(at, self._watermark)
+        for finding in sorted(findings, key=lambda f: (-depth(f), f.start, f.id)):
+            if self._provisional.add(finding, at, self._store, self._settings):
+                self._take(finding, at)
+        self._choose_primaries()
+        self._name_preceding((), at)
+        records = [live for each in self._touched if (live := self._store.live(each)) is not None]
+        notices = [
+            self._reporter.page(record, at)
+            for record in sorted(records, key=lambda record: (record.started, record.id))
+            if record.page_due is not None and record.page_due <= at
+        ]
+        notices += self._changes(at)
+        self._drop_traces()
+        return notices
+
     def all(self) -> list[Incident]:
         """Return all incidents that are remembered in their last state, ordered by start."""
         return sorted(self._store.all(), key=lambda incident: (incident.start, incident.id))
@@ -167,6 +202,7 @@ class Incidents:
     # -- taking findings in -----------------------------------------------------------------------
 
     def _take(self, finding: Finding, at: int) -> None:
+        finding = self._provisional.confirmed(finding, self._store)
         known = self._store.of_finding(finding.id)
         ended = finding.state in ("end", "withdrawn")
         if known is not None:
@@ -249,7 +285,7 @@ class Incidents:
         """Keep the worst requests of incidents that are open; of a flood, of those that began first."""
         touched = False
         for one in shown:
-            for finding in one.findings:
+            for finding in map(self._provisional.name, one.findings):
                 record = self._store.of_finding(finding)
                 if record is not None and record.resolved_at is None and record.direction != GROWTH:
                     record.illustrate(finding, one.example)
@@ -351,7 +387,13 @@ class Incidents:
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state as parts; unchanged archive parts are the same bytes."""
-        core = _Core(watermark=self._watermark, digest=self._digest_due, early=self._early)
+        core = _Core(
+            watermark=self._watermark,
+            digest=self._digest_due,
+            early=self._early,
+            looks=self.looks,
+            provisional=self._provisional,
+        )
         return {
             _CORE: pack("incidents", _VERSION, core, {}),
             **self._reporter.snapshot(),
@@ -370,6 +412,7 @@ class Incidents:
         """
         core, _ = unpack(parts[_CORE], "incidents", _VERSION, _Core)
         self._watermark, self._digest_due, self._early = core.watermark, core.digest, core.early
+        self.looks, self._provisional = core.looks, core.provisional
         self._reporter.restore(parts)
         self._digests.restore(parts)
         self._recent.restore(parts)

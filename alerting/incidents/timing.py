@@ -52,6 +52,8 @@ def immediate_reason(record: IncidentRecord) -> NoticeReason | None:
         return NoticeReason.NEAR
     if primary.gap:
         return NoticeReason.GAP
+    if primary.early:  # all that deviates was found with it
+        return NoticeReason.STRONG
     is_table = primary.about.kind == TABLE and primary.verdict is not Verdict.ABSENCE
     return NoticeReason.TABLE if is_table else None
 

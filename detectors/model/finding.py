@@ -188,6 +188,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     sentence: str
     trace: Trace | None = None
     costs: float | None = None  # US dollars an hour that its scope costs more than expected; None if unknown
+    early: bool = False  # found by a look before its step was judged, which confirms it or takes it back
 
     @property
     def about(self) -> ScopeOrEdge:

@@ -29,6 +29,7 @@ from streams.detect.gather import JudgedStep
 from streams.detect.hourly_maturity import HourlyMaturity
 from streams.detect.hourly_totals import HourlyLoads, HourlyUse, ends_hour
 from streams.detect.limit_findings import LimitFindings, can_be_limited
+from streams.detect.looks import Looks
 from streams.detect.open_findings import OpenFindings
 from streams.detect.price_hold import PriceHold
 from streams.detect.reach import Reach
@@ -112,6 +113,16 @@ class Detect:
         self._totals = CostTotals(step)
         self._maturity = HourlyMaturity(settings.judge.young)
         self.told = OpenFindings()
+        self._looks = Looks(
+            shard,
+            self._measuring,
+            self._judge,
+            absences=self._absences,
+            explainer=self._explainer,
+            edges=self._edges,
+            step=step,
+            bucket=settings.time.bucket,
+        )
         self._settled: dict[str, bytes] | None = None  # parts that only a judged step changes
 
     @property
@@ -147,7 +158,12 @@ class Detect:
 
     def feed(self, blocks: Iterable[Block]) -> list[JudgedStep]:
         """Add blocks; return the steps that they complete, with their findings."""
-        return [self.judge(step) for step in self._measuring.feed(blocks)]
+        return [self.judge(step) for step in self._measuring.feed(self._looks.noted(blocks))]
+
+    def look(self, blocks: Sequence[Block]) -> list[JudgedStep]:
+        """Add early blocks; return the look at the minute that they complete, none if they complete none."""
+        found = self._looks.feed(blocks)
+        return [] if found is None else [found]
 
     def take_records(self) -> list[bytes]:
         """Return the records of the steps judged since the last call; none if they are not asked for."""
@@ -197,6 +213,7 @@ class Detect:
         judgement = self._judge.judge(step.start, values, completeness)
         # a step without any record is evidence about the pipeline, even if it may be chance
         nothing = step.records == 0
+        self._looks.learn(step)
         self._absences.feed(judgement, measured, known=not nothing and completeness >= 1, nothing=nothing)
         # an incident teaches no baseline
         spoilt = self._explainer.leading_to(self._findings.struck(judgement))
@@ -312,6 +329,7 @@ class Detect:
         self._absences.add(of_scopes, first)
         self._limits.add(of_scopes, first)
         self._reach.add(of_scopes, first)
+        self._looks.add(of_scopes, first)
         self._costs.add(of_scopes, first)
         self._maturity.add(of_scopes, first)
         self._judge.add(of_scopes)

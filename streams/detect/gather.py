@@ -32,6 +32,7 @@ class JudgedStep(msgspec.Struct, frozen=True):
     maturity: Maturity | None = None  # of the hour that this step ends
     changes: list[StatedChange] = []  # that were stated about scopes of this shard, in order
     illustrations: list[Illustration] = []  # of open findings
+    early: bool = False  # what a look found in the step before ``watermark``, which has not been judged
 
 
 class GatheredStep(NamedTuple):
@@ -44,9 +45,12 @@ class GatheredStep(NamedTuple):
     maturity: list[Maturity]
     changes: list[StatedChange]  # in order, each once
     illustrations: list[Illustration]
+    early: bool = False  # what looks found
 
     def tell(self, incidents: Incidents) -> list[Notice]:
         """Group what was found into incidents; return the notices about them."""
+        if self.early:
+            return incidents.look(self.findings, self.watermark)
         return incidents.feed(
             self.findings,
             self.watermark,
@@ -61,16 +65,24 @@ class GatheredStep(NamedTuple):
 class _Meta(msgspec.Struct, array_like=True):
     newest: dict[int, int]
     waiting: list[JudgedStep]
+    looked: dict[int, int] = {}
+    found: list[JudgedStep] = []
 
 
 class Gather:
-    """Holds each step until every shard has judged it, so that incidents do not depend on shard speed."""
+    """Holds each step until every shard has judged it, so that incidents do not depend on shard speed.
+
+    The same of looks, so that a page is about the deepest of what was found; but one is not waited for when
+    another shard is a look ahead.
+    """
 
     VERSION = 3
 
     def __init__(self, shards: int) -> None:
         self._newest: dict[int, int] = dict.fromkeys(range(shards), -1)  # start of a step, by shard
         self._waiting: dict[int, list[JudgedStep]] = {}
+        self._looked: dict[int, int] = dict.fromkeys(range(shards), -1)  # end of the newest look, by shard
+        self._found: dict[int, list[JudgedStep]] = {}  # looks that another shard has still to take, by end
 
     @property
     def waiting(self) -> int:
@@ -84,8 +96,11 @@ class Gather:
         return None if start < 0 else start
 
     def feed(self, judged: Iterable[JudgedStep]) -> Iterator[GatheredStep]:
-        """Add steps, in order for each shard; yield those that are complete."""
+        """Add steps and looks, in order for each shard; yield those that are complete."""
         for one in judged:
+            if one.early:
+                yield from self._looks(one)
+                continue
             if one.start <= self._newest[one.shard]:
                 continue  # sent again after a crash
             self._newest[one.shard] = one.start
@@ -107,15 +122,32 @@ class Gather:
                     of_step[0].watermark, findings, loads, uses, maturity, changes, illustrations
                 )
 
+    def _looks(self, one: JudgedStep) -> Iterator[GatheredStep]:
+        """Add a look; yield what was found by those that all shards have taken, or not within the next."""
+        if one.watermark <= self._looked[one.shard]:
+            return  # sent again after a crash
+        self._looked[one.shard] = one.watermark
+        if one.findings:
+            self._found.setdefault(one.watermark, []).append(one)
+        complete, newest = min(self._looked.values()), max(self._looked.values())
+        for end in sorted(end for end in self._found if end <= complete or end < newest):
+            findings = [finding for each in self._found.pop(end) for finding in each.findings]
+            yield GatheredStep(end, findings, [], [], [], [], [], early=True)
+
     def snapshot(self) -> dict[str, bytes]:
         """Return the waiting steps and the newest step of each shard."""
         waiting = [one for start in sorted(self._waiting) for one in self._waiting[start]]
-        return {"gather": pack("gather", self.VERSION, _Meta(self._newest, waiting), {})}
+        found = [one for end in sorted(self._found) for one in self._found[end]]
+        meta = _Meta(self._newest, waiting, self._looked, found)
+        return {"gather": pack("gather", self.VERSION, meta, {})}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Restore a snapshot."""
         meta, _ = unpack(parts["gather"], "gather", self.VERSION, _Meta)
         self._newest = meta.newest
-        self._waiting = {}
+        self._looked = {**dict.fromkeys(meta.newest, -1), **meta.looked}
+        self._waiting, self._found = {}, {}
+        for one in meta.found:
+            self._found.setdefault(one.watermark, []).append(one)
         for one in meta.waiting:
             self._waiting.setdefault(one.start, []).append(one)

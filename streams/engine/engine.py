@@ -76,6 +76,14 @@ class Engine:
         """Mark the source as idle for ``seconds``: time goes on by the clock."""
         return self._judge(self._rolling.idle(source, seconds))
 
+    def look(self, source: str, now: float) -> Emitted:
+        """Look at the last minute of a source whose records have just happened; ``now`` in epoch seconds.
+
+        What it finds is no function of the records: make it durable before it is reported.
+        """
+        blocks = self._rolling.early(source, now)
+        return self._judging.look(blocks) if blocks else Emitted()
+
     def finish(self, source: str) -> Emitted:
         """Mark the source as ended, and close everything it holds."""
         return self._judge(self._rolling.finish(source))

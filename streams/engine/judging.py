@@ -107,6 +107,16 @@ class Judging:
                 emitted.notices += one.tell(self.incidents)
         return emitted
 
+    def look(self, blocks: Sequence[Block]) -> Emitted:
+        """Take in early blocks of one source; return what is strong in the minute that they complete."""
+        emitted = Emitted()
+        for shard, detect in enumerate(self.detect):
+            found = detect.look([block for block in blocks if block.shard == shard])
+            for one in self._gather.feed(found):
+                emitted.findings += one.findings
+                emitted.notices += one.tell(self.incidents)
+        return emitted
+
     def successor(self, shard: int, history: Mapping[str, bytes] | None, until: int) -> Successor:
         """Return who judges a shard anew, knowing another past."""
         return Successor(self._another(shard), history, until)

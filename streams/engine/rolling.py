@@ -14,7 +14,7 @@ from streams.decode.rejected import Rejected
 from streams.engine.checkpoint import parts_of, parts_under
 from streams.rollup.block import Block
 from streams.rollup.redaction import Redaction
-from streams.rollup.rollup import Rollup
+from streams.rollup.rollup import JUST_NOW, Rollup
 
 Floats = NDArray[np.float64]
 
@@ -54,6 +54,11 @@ class Rolling:
         """Feed consecutive records of one source partition, with the time of their arrival if known."""
         columns, rejected = self._decoders[source].decode(records, arrived)
         return Rolled(self._rollups[source].feed(columns), rejected)
+
+    def early(self, source: str, now: float) -> list[Block]:
+        """Return early blocks of a source whose records have just happened; ``now`` in epoch seconds."""
+        rollup = self._rollups[source]
+        return rollup.early() if now - rollup.reached < JUST_NOW else []
 
     def idle(self, source: str, seconds: float = 0.0) -> Rolled:
         """Mark the source as idle for ``seconds``: time goes on by the clock."""

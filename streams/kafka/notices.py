@@ -26,6 +26,7 @@ class NoticesPart(msgspec.Struct, array_like=True):
     notices: list[Notice]
     leaders: list[Hot]  # new leaders that no digest has shown yet; in the last part
     changes: list[StatedChange] = []  # that became known with the step; in any of its parts
+    look: int = 0  # the number of the look that found it, in place of a step; ``watermark`` is where it ends
 
 
 class NoticesOfStep(NamedTuple):
@@ -36,9 +37,14 @@ class NoticesOfStep(NamedTuple):
 
 
 def notices_parts(
-    notices: Sequence[Notice], leaders: Iterable[Hot], watermark: int, changes: Sequence[StatedChange] = ()
+    notices: Sequence[Notice],
+    leaders: Iterable[Hot],
+    watermark: int,
+    changes: Sequence[StatedChange] = (),
+    *,
+    look: int = 0,
 ) -> Iterator[bytes]:
-    """Yield the records of one step: at least one, which advances the watermark."""
+    """Yield the records of one step: at least one, which advances the watermark; or those of a look."""
     parts: list[list[Notice]] = [[]]
     room = PART_BYTES
     for notice in notices:
@@ -54,7 +60,7 @@ def notices_parts(
     for number, part in enumerate(parts):
         last = number + 1 == len(parts)
         became_known = stated[number] if number < len(stated) else []
-        one = NoticesPart(watermark, number, last, part, list(leaders) if last else [], became_known)
+        one = NoticesPart(watermark, number, last, part, list(leaders) if last else [], became_known, look)
         yield msgspec.msgpack.encode(one)
 
 
@@ -63,6 +69,7 @@ class _Meta(msgspec.Struct, array_like=True):
     held: list[Notice]
     parts: int
     leaders: list[Hot]
+    looks: int = 0
 
 
 class NotifyStage:
@@ -79,6 +86,7 @@ class NotifyStage:
         self._recent = RecentChanges()
         self._held: list[Notice] = []  # of the step whose last part has not arrived
         self._parts = 0  # of that step that have arrived
+        self._looks = 0  # the number of the newest look
         self._decode = msgspec.msgpack.Decoder(NoticesPart).decode
 
     @property
@@ -89,9 +97,11 @@ class NotifyStage:
     def feed(self, chunk: Chunk) -> Iterable[NoticesOfStep]:
         """Assemble parts; return the notices of all complete steps with the newest watermark."""
         notices: list[Notice] = []
-        before = self.watermark
+        before = self.watermark, self._looks
+        reached = 0
         for one in map(self._decode, chunk.values):
-            if one.watermark <= self.watermark or one.part < self._parts:
+            known = one.look <= self._looks if one.look else one.watermark <= self.watermark
+            if known or one.part < self._parts:
                 continue
             self._held += one.notices
             self._recent.add(one.changes, one.watermark)
@@ -99,8 +109,12 @@ class NotifyStage:
             if one.last:
                 notices += self._held
                 self._held, self._parts = [], 0
+                reached = max(reached, one.watermark)
+                if one.look:
+                    self._looks = one.look
+                    continue
                 self.watermark, self.leaders = one.watermark, tuple(one.leaders)
-        return [NoticesOfStep(notices, self.watermark)] if self.watermark != before else []
+        return [NoticesOfStep(notices, reached)] if (self.watermark, self._looks) != before else []
 
     def idle(self, _: float) -> Iterable[Emission]:
         """Do nothing: steps advance time."""
@@ -108,12 +122,12 @@ class NotifyStage:
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the watermark and the parts of an incomplete step."""
-        meta = _Meta(self.watermark, self._held, self._parts, list(self.leaders))
+        meta = _Meta(self.watermark, self._held, self._parts, list(self.leaders), self._looks)
         return {"notify": pack("notify", self.VERSION, meta, {}), **self._recent.snapshot()}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Go on from a snapshot."""
         meta, _ = unpack(parts["notify"], "notify", self.VERSION, _Meta)
         self.watermark, self.leaders = meta.watermark, tuple(meta.leaders)
-        self._held, self._parts = meta.held, meta.parts
+        self._held, self._parts, self._looks = meta.held, meta.parts, meta.looks
         self._recent.restore(parts)

@@ -33,7 +33,7 @@ from streams.process.metrics import Metrics
 from streams.rollup.block import Block
 from streams.rollup.block_codec import decode_block, encode_block
 from streams.rollup.redaction import Redaction
-from streams.rollup.rollup import Rollup
+from streams.rollup.rollup import JUST_NOW, Rollup
 
 HELD: Final = "held"  # the part with the offsets of records that are held back
 HELD_VERSION: Final = 1
@@ -65,6 +65,9 @@ class RollupStage:
         The topic of the input.
     on_run
         Called whenever some payloads of a chunk are done: what they hold may be many times their size.
+    now
+        The clock, epoch seconds: while what is read has just happened, the shards are told of buckets before
+        these close. They judge the same without that. None: never.
     """
 
     def __init__(
@@ -78,8 +81,10 @@ class RollupStage:
         source: Input | None = None,
         topic: str | None = None,
         on_run: Callable[[], None] = lambda: None,
+        now: Callable[[], float] | None = None,
     ) -> None:
         self._topics = topics
+        self._now = now
         self._topic = topic or topics.requests
         self._name = f"{self._topic}/{partition}"
         self._metrics = metrics or Metrics()
@@ -142,6 +147,8 @@ class RollupStage:
             raise limit_error(passed, f"{self._topic}, partition {self._partition}, offset {offset}")
         before = self._counted()
         blocks = self.rollup.feed(columns)
+        if self._now is not None and self._now() - self.rollup.reached < JUST_NOW:
+            blocks += self.rollup.early()
         self.records += len(run)
         self.rejected += len(rejected)
         self._count(len(run), rejected, before)
@@ -258,7 +265,9 @@ class DetectStage:
 
     def feed(self, chunk: Chunk) -> Iterable[Emission]:
         """Merge blocks and judge what they complete."""
-        judged = self.detect.feed(self._blocks(chunk))
+        blocks = list(self._blocks(chunk))
+        judged = self.detect.feed(block for block in blocks if not block.early)
+        judged += self.detect.look([block for block in blocks if block.early])
         findings, steps = self._topics.findings, self._topics.steps
         return [
             *(Emission(findings, 0, self._key, self._encode(step)) for step in judged),
@@ -315,11 +324,14 @@ class IncidentsStage:
         for one in self.gather.feed(map(self._decode, chunk.values)):
             notices = one.tell(self.incidents)
             leaders = self.incidents.took_the_lead
+            look = self.incidents.looks if one.early else 0
+            if one.early and not notices:
+                continue
             emissions += [
                 Emission(self._topic, 0, None, record)
-                for record in notices_parts(notices, leaders, one.watermark, one.changes)
+                for record in notices_parts(notices, leaders, one.watermark, one.changes, look=look)
             ]
-            self.watermark = one.watermark
+            self.watermark = self.watermark if one.early else one.watermark
         return emissions
 
     def idle(self, _: float) -> Iterable[Emission]:

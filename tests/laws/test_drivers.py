@@ -28,6 +28,7 @@ from tests.laws.hammered import ARRIVED, DISTURBED
 
 TOPICS: Final = Topics.of(KafkaSettings(app="law", requests="requests"))
 SHARDS: Final = 2
+LIVE: Final = (4, 8, 16)  # records of a chunk that is read as it is written
 SETTINGS: Final = hammered.SETTINGS.model_copy(update={"digest": DigestSettings(at="12:00")})
 
 
@@ -49,11 +50,13 @@ def direct() -> Emitted:
     return Engine(SETTINGS, ["requests/0"], SHARDS).feed("requests/0", DISTURBED, ARRIVED)
 
 
-def crashing(make: Any, topic: Topic, random: Random, to: Sequence[Topic]) -> None:
+def crashing(
+    make: Any, topic: Topic, random: Random, to: Sequence[Topic], sizes: Sequence[int] = (1, 20, 300)
+) -> None:
     """Feed a stage the topic, killing it now and then: it repeats what it emitted since its checkpoint."""
     stage, at, saved = make(), 0, (0, None)
     while at < len(topic):
-        chunk = topic.chunk(at, at + random.choice((1, 20, 300)))
+        chunk = topic.chunk(at, at + random.choice(sizes))
         for emission in stage.feed(chunk):
             if emission.topic in {TOPICS.rollups, TOPICS.findings, TOPICS.notices}:
                 to[emission.partition].append(emission.value)
@@ -117,3 +120,41 @@ def test_a_replayed_file_gives_the_findings_of_the_engine(tmp_path: Path) -> Non
     assert {one.id: (one.verdict, one.start, one.end, one.score, one.observed) for one in found.findings} == {
         one.id: (one.verdict, one.start, one.end, one.score, one.observed) for one in newest.values()
     }
+
+
+def test_with_looks_the_steps_are_the_same_and_each_look_is_confirmed_or_taken_back(direct: Emitted) -> None:
+    random = Random(5)  # noqa: S311
+    rollups, findings = [Topic() for _ in range(SHARDS)], Topic()
+    requests = Topic(DISTURBED)
+    requests.arrived = ARRIVED
+
+    def rolling() -> RollupStage:
+        return RollupStage(0, SETTINGS, SHARDS, TOPICS, now=lambda: 0.0)
+
+    crashing(rolling, requests, random, rollups, LIVE)
+    for shard, topic in enumerate(rollups):
+
+        def make(shard: int = shard) -> DetectStage:
+            return DetectStage(shard, ["requests/0"], SETTINGS, TOPICS)
+
+        crashing(make, topic, random, [findings], LIVE)
+    every = [msgspec.msgpack.decode(value, type=JudgedStep) for value in findings]
+    steps = {(one.shard, one.start): one.findings for one in every if not one.early}
+    looked = [one for one in every if one.early]
+    assert looked
+    expected = [msgspec.msgpack.decode(msgspec.msgpack.encode(one), type=Finding) for one in direct.findings]
+
+    def order(finding: Finding) -> tuple[str, int]:
+        return finding.id, finding.revision
+
+    judged = sorted((one for each in steps.values() for one in each), key=order)
+    assert judged == sorted(expected, key=order)
+    found = [finding for one in looked for finding in one.findings]
+    assert found, "a hammer is found by a look"
+    notices = Topic()
+    crashing(lambda: IncidentsStage(SHARDS, SETTINGS, TOPICS), findings, random, [notices])
+    told = NotifyStage().feed(notices.chunk(0, len(notices)))
+    assert {each.id for step in told for each in step.notices}
+    stage = IncidentsStage(SHARDS, SETTINGS, TOPICS)
+    list(stage.feed(findings.chunk(0, len(findings))))
+    assert not [each for each in stage.incidents.all() if each.primary.early and each.end is None]
