@@ -1,13 +1,15 @@
 """Who is paged for what: backends with incidents of known cause, replayed at the shipped defaults.
 
-python benchmarks/incidents.py [shop b2b game partner growing] [--quiet | --troubled] [--rate X] [--keep DIR]
+python benchmarks/incidents.py [shop b2b game partner growing] [--quiet | --troubled] [--live] [--rate X]
+                               [--keep DIR]
 
 Every backend is drawn twice (``benchmarks/backends``, a generator of its own that shares nothing with
 ``uneri simulate``): once as it is on quiet days, where every page is a false one, and once with incidents
 after three weeks. What is printed for an incident: whether a page came that is about it, how late it left,
 whether it was about the right scope with the right verdict, with the right caller on top and the right
 suspect, and how many further pages it made. ``*`` marks incidents so small or so seldom called that missing
-them is no shame; they are counted apart.
+them is no shame; they are counted apart. ``--live`` runs the last weeks as a daemon meets them, with looks
+between the steps; a replay has none.
 """
 
 import argparse
@@ -27,6 +29,7 @@ from typing import Any
 from backends import b2b, game, growing, partner, shop
 from backends.backend import DAY, HOUR, START, Backend
 from backends.faults import Incident
+from backends.live import lived
 from backends.ndjson import write
 from backends.requests import draw_log
 
@@ -37,6 +40,7 @@ AFTER = HOUR / 2  # a page that leaves so long after the end still is about it
 WAKE = HOUR  # pages of its aftermath are counted as its own, not as false ones
 LATEST = 8 * HOUR  # of an incident that goes on for days
 EARLY = 60  # a step that had begun before it
+LOOKED_FROM = 20 * DAY  # before the first incident
 
 HEAD = (
     f"{'incident':36}{'paged':>7}{'delay':>9}{'scope':>7}{'verdict':>9}{'caller':>8}{'suspect':>9}{'more':>6}"
@@ -77,7 +81,9 @@ class Result:
     seconds: float
 
 
-def replayed(backend: Backend, incidents: Sequence[Incident], seed: int, folder: Path) -> Result:
+def replayed(
+    backend: Backend, incidents: Sequence[Incident], seed: int, folder: Path, *, live: bool = False
+) -> Result:
     """Draw, write, replay and score one log; limits of tables are all that is ever configured."""
     log = draw_log(backend, tuple(incidents), seed)
     source = folder / f"{backend.name}-{'troubled' if incidents else 'quiet'}-{seed}.ndjson.zst"
@@ -86,10 +92,13 @@ def replayed(backend: Backend, incidents: Sequence[Incident], seed: int, folder:
     began = time.perf_counter()
     out = source.with_suffix("").with_suffix("")
     asked: list[str | Path] = [Path(sys.executable).with_name("uneri"), "replay", source, "--out", out]
-    if backend.limits:
-        config = source.with_suffix(".yaml")
+    config = source.with_suffix(".yaml") if backend.limits else None
+    if config is not None:
         config.write_text(json.dumps({"limits": {"tables": backend.limits}}), encoding="utf-8")
         asked += ["--config", config]
+    if live:
+        lines = lived(source, config, START + LOOKED_FROM)
+        return scored(backend, incidents, lines, records, time.perf_counter() - began)
     done = subprocess.run(asked, check=False, capture_output=True, text=True, env=os.environ)  # noqa: S603 - ours
     if done.returncode:
         raise SystemExit(f"uneri replay failed:\n{done.stderr}")
@@ -265,6 +274,7 @@ def main() -> int:
     asked.add_argument("backends", nargs="*", choices=[*BACKENDS, []], help="all when absent")
     asked.add_argument("--quiet", action="store_true", help="only the quiet logs")
     asked.add_argument("--troubled", action="store_true", help="only the logs with incidents")
+    asked.add_argument("--live", action="store_true", help="as a daemon meets them, with looks")
     asked.add_argument("--seed", type=int, default=1)
     asked.add_argument("--rate", type=float, default=1.0, help="times the usual traffic")
     asked.add_argument("--keep", type=Path, help="folder in which logs and results stay")
@@ -279,9 +289,9 @@ def main() -> int:
                 if (troubled and given.quiet) or (not troubled and given.troubled):
                     continue
                 incidents = module.incidents() if troubled else ()
-                result = replayed(
-                    at_rate(module.backend(), given.rate), incidents, given.seed + 1000 * troubled, folder
-                )
+                drawn = at_rate(module.backend(), given.rate)
+                seed = given.seed + 1000 * troubled
+                result = replayed(drawn, incidents, seed, folder, live=given.live)
                 show(result, troubled=troubled)
                 results.append((troubled, result))
     print()

@@ -31,6 +31,12 @@ class TimeSettings(Section):
         description="a partition further ahead of the slowest than this waits, which bounds memory; seconds",
     )
 
+    early: bool = Field(
+        True,
+        description="report a strong rise or absence of requests or errors before its step is judged, which "
+        "takes it back if it does not show it",
+    )
+
     @field_validator("step")
     @classmethod
     def _step_is_whole_buckets(cls, step: int, info: ValidationInfo) -> int:

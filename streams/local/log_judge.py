@@ -90,6 +90,8 @@ class LogJudge:
         Called when it has received some, and notices of the same steps are delivered.
     bad
         When to log that records were bad.
+    now
+        The clock, epoch seconds.
     """
 
     def __init__(
@@ -109,6 +111,7 @@ class LogJudge:
         history: Segments | None = None,
         recorded: Callable[[], None] = lambda: None,
         bad: Recurring | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self.offset = 0  # of the next record to judge
         self.changed = False  # since the newest checkpoint
@@ -125,6 +128,7 @@ class LogJudge:
         self._at = at
         self._history = history
         self._recorded = recorded
+        self._now = now
         self.engine = Engine(
             settings, [SOURCE], on_step=self._step, capacity=capacity, records=history is not None
         )
@@ -195,6 +199,7 @@ class LogJudge:
                 await self._judge_by(*self._other)
             if await self._judge_run(deliver):
                 self._fed, self._quiet = time.monotonic(), 0.0
+                await self._look(deliver)
                 await self._take_up()
                 continue
             if await self._take_up():
@@ -230,6 +235,19 @@ class LogJudge:
         self._at(CrashPoint.TAKEN_OVER, STAGE)
         self.takeover.finish()
         return False
+
+    async def _look(self, deliver: Deliver) -> None:
+        if not self._settings.time.early or self.by_clock.locked():
+            return
+        async with self.by_clock:
+            emitted = await asyncio.to_thread(self.engine.look, SOURCE, self._now())
+            if not emitted.findings:
+                return
+            # the clock decided that there was a look: after a crash it must not be decided anew
+            pending = _Pending(emitted.notices, None) if emitted.notices else None
+            await self._save(pending)
+            await self._emit(emitted, 0, deliver)
+            self.changed = pending is not None  # the next checkpoint is without it
 
     async def _pass_time(self, deliver: Deliver) -> None:
         emitted = await asyncio.to_thread(self.engine.idle, SOURCE, self._quiet)

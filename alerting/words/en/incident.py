@@ -98,7 +98,7 @@ def sentence(of: Incident, where: str) -> str:
     if of.state == "resolved":
         return f"{headline}. {ending(of)} {where}."
     if of.state == "withdrawn":
-        return f"{headline}: late data showed no anomaly, {where}."
+        return f"{headline}: what came later showed no anomaly, {where}."
     story = f"{headline}: {_now(primary)}, {where}."
     first = next((share for share in notable(primary).callers if share.scope.kind == FUNCTION), None)
     if first is not None:
@@ -330,7 +330,7 @@ def milestone(what: str, of: Incident, detail: str) -> str:  # noqa: C901, PLR09
         case Milestone.AMENDED:
             return f"Figures corrected by late data: {_stands(primary)}"
         case Milestone.WITHDRAWN:
-            return "Withdrawn: late data showed no anomaly"
+            return "Withdrawn: what came later showed no anomaly"
         case Milestone.RESOLVED if primary.lost:
             return f"Closed. {ending(of)}"
         case Milestone.RESOLVED:

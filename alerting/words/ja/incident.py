@@ -117,7 +117,7 @@ def sentence(of: Incident, where: str) -> str:
     if of.state == "resolved":
         return f"{headline}。{ending(of)}{where}。"
     if of.state == "withdrawn":
-        return f"{headline}。遅れて届いたデータにより、異常ではなかったことが判明しました。{where}。"
+        return f"{headline}。その後に届いたデータにより、異常ではなかったことが判明しました。{where}。"
     story = f"{headline}。{_now(primary)}。{where}。"
     first = next((share for share in notable(primary).callers if share.scope.kind == FUNCTION), None)
     if first is not None:
@@ -344,7 +344,7 @@ def milestone(what: str, of: Incident, detail: str) -> str:  # noqa: C901, PLR09
         case Milestone.AMENDED:
             return f"遅れて届いたデータにより値を修正しました: {_stands(primary)}"
         case Milestone.WITHDRAWN:
-            return "取り消し: 遅れて届いたデータにより、異常ではなかったことが判明しました"
+            return "取り消し: その後に届いたデータにより、異常ではなかったことが判明しました"
         case Milestone.RESOLVED if primary.lost:
             return f"終了しました。{ending(of)}"
         case Milestone.RESOLVED:

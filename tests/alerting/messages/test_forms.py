@@ -196,7 +196,7 @@ def test_a_reopened_incident_links_the_previous_message() -> None:
         (Milestone.WORSENED, "Worsening: 41 wcu/s now, 8.2 expected (wcu +400 %)"),
         (Milestone.CALLER, "New among the top callers: &lt;!here&gt; put"),
         (Milestone.JOINED, "Also affected: &lt;!here&gt; put"),
-        (Milestone.WITHDRAWN, "Withdrawn: late data showed no anomaly"),
+        (Milestone.WITHDRAWN, "Withdrawn: what came later showed no anomaly"),
         (CommandKind.ACKNOWLEDGE, "*Acknowledged* by <@U012AB3CD>"),
         (CommandKind.NOT_AN_ANOMALY, "*Marked as not an anomaly* by <@U012AB3CD>"),
     ],
