@@ -33,8 +33,8 @@ class TimeSettings(Section):
 
     early: bool = Field(
         True,
-        description="report a strong rise or absence of requests or errors before its step is judged, which "
-        "takes it back if it does not show it",
+        description="report a strong rise, or an absence, before its step is judged, which takes it back if "
+        "it does not show it",
     )
 
     @field_validator("step")

@@ -255,22 +255,23 @@ class Judge:
         end : int
             Epoch seconds, later than what was judged.
         values : (n,) float64
-            Sums of the counts over the step before ``end``; NaN of anything else. Series that were added
-            since are missing.
+            Sums of the counts over the step before ``end``, p95 in ms of latencies; NaN of anything else.
+            Series that were added since are missing.
         empty
             Rows that have had nothing for so long that they are looked at as if their step were empty.
 
         Returns
         -------
         Look or None
-            Of the series that may deviate; None if there are none.
+            Of the series that may deviate, upwards or because they are ``empty``; None if there are none.
         """
         if self._bounds is None:
             return None
         index = (end - 1) // self.step
         n = min(len(values), len(self._bounds[0]))
+        slots = self._memory.slots_at(index * self.step % DAY * self._slots // DAY)
         memory = self._memory.arrays()
-        ready = lookable(self._rows, memory, index, self._pace)
+        ready = lookable(self._rows, memory, self.evidence.latency, index, self._pace)
         rises = suspicious(values[:n], *self._bounds, self._rows, ready)
         falls = empty[ready[empty]]
         at = related(np.union1d(rises, falls).astype(np.intp), self._rows)
@@ -287,7 +288,7 @@ class Judge:
             self._factor(index * self.step)[at],
             past,
             often,
-            self._memory.slot,
+            slots,
             *taken(at, self._rows, memory),
             self._pace._replace(aligned=not same.holiday),
             self._open_places,

@@ -19,7 +19,7 @@ class Look(NamedTuple):
 
     rows: NDArray[np.intp]  # of the judge
     size: Floats  # as in ``Output``; of a step, more than ``Pace.extraordinary`` is reported at once
-    observed: Floats  # sums over a step
+    observed: Floats  # sums over a step, ms of latencies
     expected: Floats
     lower: Floats
     upper: Floats
@@ -28,7 +28,7 @@ class Look(NamedTuple):
 def suspicious(
     values: Floats, expected: Floats, upper: Floats, rows: Rows, ready: NDArray[np.bool_]
 ) -> NDArray[np.intp]:
-    """Return the rows of counts that may deviate upwards: only these need a look.
+    """Return the rows that may deviate upwards: only these need a look.
 
     Parameters
     ----------
@@ -46,13 +46,16 @@ def suspicious(
     return np.flatnonzero(rises & ready[:n])
 
 
-def lookable(rows: Rows, memory: Memory, index: int, pace: Pace) -> NDArray[np.bool_]:
-    """Return (n,) which series count, are judged, are old enough, and have no open verdict.
+def lookable(
+    rows: Rows, memory: Memory, latency: NDArray[np.bool_], index: int, pace: Pace
+) -> NDArray[np.bool_]:
+    """Return (n,) which series count or are a ``latency``, are judged, old enough, and have no open verdict.
 
     ``index`` is that of the step that a look takes the last minute for.
     """
     old = (memory.first >= 0) & (index - memory.first >= pace.young)
-    found: NDArray[np.bool_] = (rows.counted > 0) & rows.judged & old & (memory.code == 0)
+    measured = (rows.counted > 0) | latency
+    found: NDArray[np.bool_] = measured & rows.judged & old & (memory.code == 0)
     return found
 
 
@@ -69,7 +72,7 @@ def dry_run(
     factor: Floats,
     past: Floats,
     often: NDArray[np.bool_],
-    slot: int,
+    slots: NDArray[np.int64],
     rows: Rows,
     memory: Memory,
     pace: Pace,
@@ -83,12 +86,13 @@ def dry_run(
         (k,) sums over a step; planned load in times the usual.
     past, often
         Of ``Baseline.of`` the same series.
+    slots
+        (1, 2) the slot of the day, and the one that ends before it, -1 for none.
     rows, memory
         Of the same series: ``taken``.
     """
     out = empty_output((1, len(values)))
     scratch = empty_scratch(pace.beside, pace.short, past.shape[1], len(values))
-    slots = np.array([[slot, -1]], np.int64)
     with np.errstate(all="ignore"):
         advance(
             index,

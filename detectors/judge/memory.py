@@ -85,6 +85,12 @@ class MemoryState(RowState):
         self.beyond[:, rows] = 0.0
         self.cusum[:, rows] = 0.0
 
+    def slots_at(self, slot: int) -> NDArray[np.int64]:
+        """Return what ``move`` would for one step in this slot; hold the habits around it."""
+        if self.habits.folded:
+            self.habits.hold_around(slot)
+        return np.array([[slot, self.slot if self.slot not in {slot, -1} else -1]], np.int64)
+
     def move(self, slots: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return (steps, 2): the slot of the day of each step, and the one that ended before it or -1."""
         before = np.concatenate(([self.slot], slots[:-1]))

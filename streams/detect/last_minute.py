@@ -74,6 +74,10 @@ class LastMinute:
         of_scopes, of_edges = (_stacked(each) for each in zip(*found, strict=True))
         return of_scopes, of_edges
 
+    def since(self, start: int, end: int) -> list[Block]:
+        """Return the blocks of the buckets from ``start`` up to ``end``, as far as they are told."""
+        return [block for bucket in range(start, end, self._bucket) for block in self._blocks(bucket)]
+
     def early(self, start: int) -> Floats | None:
         """Return the (n,) counts of scopes that were told early of a step; None if not all of it was."""
         sources = self._measuring.steps.levels
@@ -92,10 +96,12 @@ class LastMinute:
     def _at(self, bucket: int) -> tuple[Floats, Floats]:
         known = self._whole.get(bucket)
         if known is None:
-            by_source = {**self._told.get(bucket, {}), **self._closed.get(bucket, {})}
-            blocks = [block for several in by_source.values() for block in several]
-            known = self._whole[bucket] = self._counted(blocks)
+            known = self._whole[bucket] = self._counted(self._blocks(bucket))
         return known
+
+    def _blocks(self, bucket: int) -> list[Block]:
+        by_source = {**self._told.get(bucket, {}), **self._closed.get(bucket, {})}
+        return [block for several in by_source.values() for block in several]
 
     def _counted(self, blocks: Sequence[Block]) -> tuple[Floats, Floats]:
         steps = self._measuring.steps

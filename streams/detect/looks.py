@@ -1,8 +1,8 @@
 """Looks between two steps: what is strong is found when a bucket has come, not when its minute is judged.
 
 A look judges the last minute as the judge would judge a step (``detectors.judge.look``), learns nothing, and
-finds only what is twice as large as a deviation has to be. What it finds is provisional until the step that
-it belongs to is judged (docs/adr/0045).
+finds only rises that are twice as large as a deviation has to be, and absences. What it finds is provisional
+until the step that it belongs to is judged (docs/adr/0045).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,6 +26,7 @@ from streams.detect.explainer import Explainer
 from streams.detect.findings import identity
 from streams.detect.gather import JudgedStep
 from streams.detect.last_minute import LastMinute
+from streams.detect.mixes import explained
 from streams.measure.measured_step import MeasuredStep
 from streams.measure.measuring import Measuring
 from streams.rollup.block import Block
@@ -33,7 +34,8 @@ from streams.rollup.block import Block
 Floats = NDArray[np.float64]
 
 STRONG: Final = 2.0
-"""Size of a deviation that is found between two steps; with it, what is extraordinary is found as well."""
+"""Size of a rise that is found between two steps; with it, what is extraordinary is found as well. An absence
+need only be extraordinary: that it is certain is known from what is missing."""
 
 CERTAIN_REQUESTS: Final = 20.0
 """Requests that must be missed before their absence is found: the chance of a Poisson stream is e^-20."""
@@ -61,8 +63,8 @@ class _Deviation(NamedTuple):
     rises: bool
     size: float
     began: int  # the first bucket of it, epoch seconds
-    observed: float  # per second since then
-    expected: float  # per second
+    observed: float  # per second since then, ms of a latency
+    expected: float  # the same
     lower: float
     upper: float
 
@@ -93,7 +95,7 @@ class Looks:
         bucket: int,
     ) -> None:
         self._shard, self._step, self._bucket = shard, step, bucket
-        self._judge, self._absences = judge, absences
+        self._measuring, self._judge, self._absences = measuring, judge, absences
         self._explainer, self._edges = explainer, edges
         self._minute = LastMinute(measuring, step, bucket)
         self._watched = np.zeros(0, np.intp)  # rows of requests whose absence is reported
@@ -146,15 +148,30 @@ class Looks:
 
     def _look(self, end: int) -> list[Finding]:
         of_scopes, of_edges = self._minute.buckets(end)
-        look = self._judge.look(end, of_scopes.sum(axis=0), self._empty(of_scopes))
+        times, mixed = self._times(end)
+        values = of_scopes.sum(axis=0)
+        n = min(len(values), len(times))
+        values[:n] = np.where(np.isnan(times[:n]), values[:n], times[:n])
+        look = self._judge.look(end, values, self._empty(of_scopes))
         if look is None:
             return []
-        strong = [each for each in self._deviations(look, of_scopes, end) if self._is_new(each, end)]
-        if not any(each.size >= STRONG for each in strong):
+        strong = [
+            each
+            for each in self._deviations(look, of_scopes, end)
+            if self._is_new(each, end)
+            and not explained(each.observed, each.expected, each.upper, mixed[each.row])
+        ]
+        if not any(each.size >= STRONG or not each.rises for each in strong):
             return []
         self._found |= {(each.row, each.rises): end for each in strong}
         with self._edges.looking(of_edges.sum(axis=0)) as start:
             return [self._finding(each, start, end, of_scopes) for each in strong]
+
+    def _times(self, end: int) -> tuple[Floats, Floats]:
+        """Return the p95 of latencies with all that has not been judged, and those of the present mix."""
+        closed = self._measuring.steps.closed
+        since = end - self._step if closed is None else max(closed, end - 2 * self._step)
+        return self._measuring.times(self._minute.since(since, end))
 
     def _empty(self, of_scopes: Floats) -> NDArray[np.intp]:
         """Return the rows without a request for so long that chance does not explain it."""
@@ -188,6 +205,9 @@ class Looks:
         for row, size, observed, *interval in zip(*(each.tolist() for each in look), strict=True):
             rises = size >= EXTRAORDINARY
             if not rises and (size > -EXTRAORDINARY or observed > 0):
+                continue
+            if self._judge.evidence.latency[row]:
+                found.append(_Deviation(row, rises, abs(size), end - self._step // 2, observed, *interval))
                 continue
             buckets = of_scopes[:, row]
             usual = interval[0] * self._bucket / self._step
@@ -236,6 +256,8 @@ class Looks:
             failures=failures,
             peak=of.observed,
             touches=why.touches,
+            calls=why.most_calls,
+            traffic=why.traffic,
             missed=0.0 if rises else missed,
             sentence="",
             trace=self._judge.evidence.trace(of.row, end),

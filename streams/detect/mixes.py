@@ -87,16 +87,21 @@ class Mixes:
             self._unexplained, _ = unpack(parts[_KIND], _KIND, _VERSION, dict[int, int])
 
 
-def _explains(row: int, judgement: Judgement, mixed: NDArray[np.float64] | None) -> bool:
-    """Return whether the present calls at their usual times would be as slow, or as fast, as what was seen.
+def explained(observed: float, expected: float, upper: float, by_mix: float) -> bool:
+    """Return whether a rise is what the present calls take at their usual times: ``by_mix``, NaN if unknown.
 
     The mix that is usual at this time of the week may be another than on average, and the judge expects it:
     what the mix explains must lie on the same side of the expected, and the deviation from it within what
-    deviations from the expected may be.
+    deviations from the expected may be, up to ``upper``.
     """
+    return bool(by_mix > expected and observed * expected <= by_mix * upper)
+
+
+def _explains(row: int, judgement: Judgement, mixed: NDArray[np.float64] | None) -> bool:
+    """Return whether the present calls, at their usual times, would be as slow or fast as what was seen."""
     if mixed is None or np.isnan(mixed[row]):
         return False
     observed, expected, by_mix = judgement.observed[row], judgement.expected[row], mixed[row]
     if observed >= expected:
-        return bool(by_mix > expected and observed * expected <= by_mix * judgement.upper[row])
+        return explained(observed, expected, judgement.upper[row], by_mix)
     return bool(by_mix < expected and observed * expected >= by_mix * judgement.lower[row])

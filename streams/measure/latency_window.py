@@ -135,11 +135,40 @@ class LatencyWindow:
         self.beside = _milliseconds(found[self._beside])
         return _milliseconds(found[self._p95])
 
+    def peek(self, latency: Latency, scopes: int) -> NDArray[np.float64]:
+        """Return the p95 that a step of these histograms would have next, as ``p95`` does, and add nothing.
+
+        It is NaN where it may be due to chance as well.
+        """
+        found = np.full((1, scopes), -1)
+        if not len(latency[0]):
+            return _milliseconds(found[0])
+        self._make_room(len(latency[0]), scopes)
+        arrays, step = (self._runs, self._cells), self._step + 1
+        newest, before = self._newest.copy(), self._used
+        used = append(latency, step, self._newest, *arrays, before, self._histogram)  # behind what is in use
+        which, lookback = (before[0], used[0]), (CALLS, step - STEPS + 1)
+        quantile_bins(which, lookback, np.array([QUANTILE]), *arrays, self._histogram, found)
+        rows = np.flatnonzero((found[0] >= 0) & (self._learnt[:scopes] > 0))
+        chance = np.ones(scopes, bool)
+        chance[rows] = ~self._slow(which, lookback, rows, found[0])[2]
+        self._newest = newest
+        return np.where(chance, np.nan, _milliseconds(found[0]))
+
     def _compare(self, which: tuple[int, int], lookback: Lookback, found: NDArray[np.int64]) -> None:
         """Count the calls slower than the usual p95, and update that (Robbins and Monro)."""
         rows = np.flatnonzero(found >= 0)
         fresh = rows[self._learnt[rows] == 0]
         self._usual[fresh] = np.log(MIDDLES[found[fresh]])
+        calls, slow, self.certain[rows] = self._slow(which, lookback, rows, found)
+        gain = np.maximum(GAIN, 1 / (SETTLING + self._learnt[rows]))
+        self._usual[rows] += gain * (slow / calls - SLOW)
+        self._learnt[rows] += 1
+
+    def _slow(
+        self, which: tuple[int, int], lookback: Lookback, rows: NDArray[np.intp], found: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+        """Return the calls of rows, those slower than the usual p95, and whether the one found is certain."""
         usual = np.full(len(found), -1)
         usual[rows] = bins_of(np.exp(self._usual[rows]))
         counts = np.zeros((2, len(found)), np.int64)
@@ -147,10 +176,7 @@ class LatencyWindow:
         calls, slow = counts[:, rows].astype(np.float64)
         chance = SLOW * calls
         more = slow >= np.maximum(TIMES * chance, chance + CERTAIN * np.sqrt(chance))
-        self.certain[rows] = more | (found[rows] <= usual[rows])
-        gain = np.maximum(GAIN, 1 / (SETTLING + self._learnt[rows]))
-        self._usual[rows] += gain * (slow / calls - SLOW)
-        self._learnt[rows] += 1
+        return calls, slow, more | (found[rows] <= usual[rows])
 
     def _make_room(self, more: int, scopes: int) -> None:
         """Make room for ``more`` cells and this many scopes."""

@@ -109,6 +109,22 @@ class Measuring:
         )
         return of_scopes, of_edges
 
+    def times(self, blocks: Iterable[Block]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the p95 of each series if these blocks were the next step, and that of its mix, (n,) each.
+
+        NaN where it is no latency, may be due to chance, or the mix is as usual: as in ``MeasuredStep``.
+        """
+        latency, of_parts = self.steps.early_times(blocks)
+        scopes = len(self.steps.scopes)
+        p95, mixed = np.full((2, len(LATENCIES), scopes), np.nan)
+        for number, (measure, window) in enumerate(zip(LATENCIES, self._latency, strict=True)):
+            if measure in latency:
+                p95[number] = window.peek(latency[measure], scopes)
+            if measure in self._parts and measure in of_parts:
+                usual = window.usual(scopes)
+                mixed[number] = self._parts[measure].peek(of_parts[measure], self.steps.wholes, usual)
+        return self._of_scopes.at_latencies(p95), self._of_scopes.at_latencies(mixed)
+
     def _measure(self, step: Step) -> MeasuredStep:
         levels = with_delayed(step.start, step.levels, [(one.start, one.levels) for one in step.late])
         fresh = [*self._new(step), *self._new_levels(levels)]

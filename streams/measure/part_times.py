@@ -75,19 +75,8 @@ class PartTimes:
         ValueError
             When a whole is none of the scopes: compiled code would write behind the end.
         """
-        self._make_room(wholes, len(usual))
-        if len(self._ends) > len(usual):
-            raise ValueError(f"a part of scope {len(self._ends) - 1} of {len(usual)}")
         numbers, bins, counts = parts
-        calls = np.bincount(numbers, counts, len(self._recent))
-        of_wholes = np.bincount(self._wholes, calls, len(usual))
-        kept = np.maximum(1 - of_wholes / CALLS, 0.0)
-        self._recent = kept[self._wholes] * self._recent + calls
-        found = np.full(len(usual), np.nan)
-        least = LEAST * self._weight
-        mixed_quantile(
-            QUANTILE, least, self._order, self._ends, self._recent, self._usual, self._known, found
-        )
+        calls, self._recent, found = self._present(parts, wholes, usual)
         self._weight *= self._growth
         learn(numbers, bins, counts, self._weight, self._counted, self._usual)
         self._known += calls * self._weight
@@ -95,10 +84,31 @@ class PartTimes:
             self._usual /= np.float32(self._weight)
             self._known /= self._weight
             self._weight = 1.0
+        return found
+
+    def peek(self, parts: Latency, wholes: Sequence[int], usual: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what ``feed`` would, and add nothing."""
+        return self._present(parts, wholes, usual)[2]
+
+    def _present(
+        self, parts: Latency, wholes: Sequence[int], usual: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return the calls of each part, the newest ones with these, and what ``feed`` returns."""
+        self._make_room(wholes, len(usual))
+        if len(self._ends) > len(usual):
+            raise ValueError(f"a part of scope {len(self._ends) - 1} of {len(usual)}")
+        numbers, _, counts = parts
+        calls = np.bincount(numbers, counts, len(self._recent)).astype(np.float64, copy=False)
+        of_wholes = np.bincount(self._wholes, calls, len(usual))
+        kept = np.maximum(1 - of_wholes / CALLS, 0.0)
+        recent = kept[self._wholes] * self._recent + calls
+        found = np.full(len(usual), np.nan)
+        least = LEAST * self._weight
+        mixed_quantile(QUANTILE, least, self._order, self._ends, recent, self._usual, self._known, found)
         with np.errstate(invalid="ignore"):
             times = found / usual
             other = (times >= OTHER_MIX) | (times <= 1 / OTHER_MIX)
-        return np.where(other, found, np.nan)
+        return calls, recent, np.where(other, found, np.nan)
 
     def _make_room(self, wholes: Sequence[int], scopes: int) -> None:
         more = len(wholes) - len(self._wholes)

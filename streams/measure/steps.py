@@ -18,7 +18,7 @@ from detectors.model.request_example import RequestExample
 from detectors.model.scope import ScopeOrEdge
 from detectors.model.stated import LevelName, Levels, StatedChange, StatedLevel, merge_changes, merge_levels
 from detectors.state.state import pack, unpack
-from streams.decode.cells import renumbered
+from streams.decode.cells import PER_ID, renumbered
 from streams.decode.values import Value
 from streams.measure.fan_out import FanOut, Latency
 from streams.measure.interner import Interner
@@ -256,6 +256,26 @@ class Steps:
             source.idle = (source.idle and block.by_clock) or block.source not in self._read
             self._merge(block)
             yield from self._close()
+
+    @property
+    def closed(self) -> int | None:
+        """Where the newest step ends that has closed, epoch seconds."""
+        return self._closed
+
+    def early_times(self, blocks: Iterable[Block]) -> tuple[dict[Measure, Latency], dict[Measure, Latency]]:
+        """Return the times in some blocks, of scopes and of parts, as in ``Step``; of known names."""
+        cells, counts = [np.zeros(0, np.int64)], [np.zeros(0)]
+        for block in blocks:
+            ids = np.array(self._names.known_ids(block), np.int64)
+            if self._fan_out is None or not len(ids):
+                continue
+            kept = self._fan_out.has(ids)[block.cells // PER_ID]
+            cells.append(renumbered(block.cells[kept], ids))
+            counts.append(block.counts[kept])
+        if self._fan_out is None:
+            return {}, {}
+        every = np.concatenate(cells), np.concatenate(counts)
+        return self._fan_out.latency(*every), self._fan_out.part_times(*every)
 
     def nothing(self) -> NDArray[np.float64]:
         """Return zeros for the scopes and edges that have appeared, (scopes, len(SUMMED))."""

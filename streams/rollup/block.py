@@ -57,7 +57,7 @@ class Block:
     # throttle reasons and error types: row, "throttle" or "error_type", text, count; ordered
     tags: list[tuple[int, str, str, float]] = field(default_factory=list)
     # told before the bucket closes, for a look: what it has counted so far. It is no part of the sequence,
-    # no function of the records, and has nothing but sums; whoever counts leaves it out
+    # no function of the records, and has nothing but sums and times; whoever counts leaves it out
     early: bool = False
 
 

@@ -79,8 +79,9 @@ class BlockMaker:
         return made
 
     def early(self, bucket: int, summary: Summary, watermark: int) -> list[Block]:
-        """Return what a bucket has counted so far, under the number of the last blocks: sums only."""
-        counted = Summary(summary.records, Counts(summary.paths.sums), Counts(summary.calls.sums))
+        """Return what a bucket has counted so far, under the number of the last blocks: sums and times."""
+        paths, calls = (Counts(each.sums, each.latency) for each in (summary.paths, summary.calls))
+        counted = Summary(summary.records, paths, calls)
         made = self._named(self.sequence - 1, bucket, counted, watermark)
         for block in made:
             block.early = True

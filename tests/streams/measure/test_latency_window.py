@@ -97,6 +97,25 @@ def test_quantiles_equal_those_of_whole_histograms_whatever_the_restarts(
             window = restarted(window)
 
 
+@given(days())
+@settings(max_examples=20)
+def test_a_peek_shows_the_certain_quantiles_of_the_next_step_and_changes_nothing(
+    steps: list[tuple[Latency, int]],
+) -> None:
+    plain, peeked = LatencyWindow(), LatencyWindow()
+    for latency, scopes in steps:
+        seen = peeked.peek(latency, scopes)
+        assert np.array_equal(seen, peeked.peek(latency, scopes), equal_nan=True)
+        known = peeked.usual(scopes)
+        p95, same = plain.p95(latency, scopes), peeked.p95(latency, scopes)
+        np.testing.assert_array_equal(p95, same)
+        certain = np.where(plain.certain, p95, np.nan)
+        shown = ~np.isnan(seen)
+        np.testing.assert_array_equal(seen[shown], certain[shown])
+        assert shown[~np.isnan(certain) & ~np.isnan(known)].all()
+    assert plain.snapshot() == peeked.snapshot()
+
+
 @given(days(), st.integers(0, 2**32 - 1))
 @settings(max_examples=15)
 def test_neither_the_order_of_cells_nor_how_they_are_cut_nor_a_restart_changes_a_snapshot(

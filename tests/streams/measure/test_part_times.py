@@ -93,7 +93,9 @@ def test_the_mix_is_that_of_plain_sums_at_any_restart(seed: int, parts: int, who
     for number in range(steps):
         counts = draw.integers(0, 3 * CALLS, parts)
         ms = [medians[part] * np.exp(0.4 * draw.standard_normal(counts[part])) for part in range(parts)]
+        peeked = times.peek(calls(*map(list, ms)), of, usual)
         found = times.feed(calls(*map(list, ms)), of, usual)
+        assert np.array_equal(peeked, found, equal_nan=True)
         known = histogram.sum(axis=1)
         share = np.where(known > 1.001 * LEAST, counts / np.maximum(known, 1), 0.0)
         for whole in range(wholes):

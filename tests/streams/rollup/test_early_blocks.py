@@ -57,13 +57,14 @@ def test_a_bucket_is_told_once_some_seconds_after_its_end() -> None:
     assert source.rollup.early() == []
 
 
-def test_it_has_nothing_but_sums() -> None:
+def test_it_has_nothing_but_sums_and_times() -> None:
     source = Source()
     source.feed(per_second(T0, T0 + 20))
     [block] = told(source)
     assert block.early
     assert block.sums[:, REQUESTS].tolist() == [10.0, 10.0]  # of the path, of its call
-    assert not len(block.cells) + len(block.tags) + len(block.values) + len(block.examples)
+    assert block.counts.tolist() == [10.0, 10.0, 10.0]  # of the request, its function, its call
+    assert not len(block.tags) + len(block.values) + len(block.examples)
 
 
 def test_a_bucket_without_a_record_is_told_as_well() -> None:

@@ -1,4 +1,4 @@
-"""Who has had requests every other second and has none any more is paged within a minute."""
+"""Who has no requests any more, or slow ones, is paged within about a minute at thirty a minute."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from alerting.incidents.notice import Action, Notice
 from config.settings import JudgeSettings, Settings
 from detectors.model.finding import Verdict
+from detectors.model.measures import Measure
 from streams.engine.engine import Engine
 
 HOUR, STEP = 3600, 60
@@ -22,14 +23,15 @@ SOURCE = "requests/0"
 
 
 def requests(
-    begin: float, end: float, seed: int, names: Sequence[str] = FUNCTIONS
+    begin: float, end: float, seed: int, names: Sequence[str] = FUNCTIONS, slow: str = ""
 ) -> list[tuple[float, bytes]]:
     draw = np.random.default_rng(seed)
     found = []
     for name in names:
         for at in draw.uniform(begin, end, draw.poisson(RATE * (end - begin))).tolist():
             tables = [{"name": f"{name}-items", "op": "PutItem", "ms": 4, "wcu": 1}]
-            body = {"ts": at, "service": "shop", "function": name, "ms": {"total": 12}, "tables": tables}
+            took = float(12 * draw.lognormal(0, 0.1)) * (5 if name in slow else 1)
+            body = {"ts": at, "service": "shop", "function": name, "ms": {"total": took}, "tables": tables}
             found.append((at, json.dumps({"cloud": "aws", "account": "1", **body}).encode()))
     return sorted(found)
 
@@ -103,3 +105,15 @@ def test_whoever_sends_in_batches_is_not_absent_between_them(parts: dict[str, by
 
     arriving = sorted((arrival(at, line), line) for at, line in given)
     assert [each for _, each in live(parts, arriving, 15 * STEP) if each.action is Action.OPEN] == []
+
+
+def test_what_becomes_five_times_as_slow_is_paged_once_enough_calls_were(parts: dict[str, bytes]) -> None:
+    before = requests(BEGINS, BEGINS + QUIET, 2)
+    given = before + requests(BEGINS + QUIET, BEGINS + 2 * QUIET, 3, slow="get")
+    told = [(at, each) for at, each in live(parts, given, 2 * QUIET)]
+    (at, page), *more = [(at, each) for at, each in told if each.action is Action.OPEN]
+    assert at - BEGINS - QUIET <= STEP + 15
+    primary = page.incident.primary
+    assert (primary.measure, primary.scope and primary.scope.name) == (Measure.LATENCY, "get")
+    assert more == []
+    assert Action.WITHDRAW not in {each.action for _, each in told}
