@@ -176,6 +176,8 @@ def _evidence(finding: Finding) -> dict[str, object]:
         written["limit"] = finding.limit
     if finding.failures is not None:
         written["failures"] = msgspec.to_builtins(finding.failures)
+    if finding.added_up is not None:
+        written["added_up"] = msgspec.to_builtins(finding.added_up)
     if finding.costs is not None:
         written["costs"] = round(finding.costs, 4)
     if finding.throttle_reasons:

@@ -89,7 +89,8 @@ def severity(findings: Sequence[Finding]) -> Severity:
 
 def of_finding(finding: Finding) -> Severity:  # noqa: PLR0911  a line of the table each
     """Return how bad a finding is."""
-    measure, rises = finding.measure, finding.observed >= finding.expected
+    observed, expected = finding.told  # the newest minute may be on the other side
+    measure, rises = finding.measure, observed >= expected
     used = finding.observed / finding.limit if finding.limit else 0.0
     share = 0.0 if finding.failures is None else finding.failures.share
     if finding.verdict is Verdict.ABSENCE:
@@ -105,7 +106,7 @@ def of_finding(finding: Finding) -> Severity:  # noqa: PLR0911  a line of the ta
     if used >= GETTING_NEAR or (finding.verdict is Verdict.LIMIT and finding.near):
         return Severity(_of_use(finding, used), Harm.LIMIT, used)
     if measure is Measure.REQUESTS and not rises:
-        missing = 1 - finding.observed / finding.expected if finding.expected > 0 else 0.0
+        missing = 1 - observed / expected if expected > 0 else 0.0
         return Severity(Grade.HIGH if missing >= MOST_MISSING else Grade.MEDIUM, Harm.FEWER_REQUESTS, missing)
     if measure in LATENCIES and rises:
         known = has_multiple(measure, finding.observed, finding.expected)

@@ -146,9 +146,10 @@ def _figures(incident: Incident, zone: ZoneInfo, words: Phrases) -> list[str]:
         shown = [labelled(peak, words.figures.quantity(incident.peak, primary.measure, primary.about))]
         since = f"*{labels.lasted}*\n{_lasted(incident, incident.end, zone, words)}"
     else:
-        shown = [
-            labelled(labels.now, words.figures.quantity(primary.observed, primary.measure, primary.about))
-        ]
+        now = words.figures.quantity(primary.observed, primary.measure, primary.about)
+        if primary.added_up is not None:  # the newest minute shows nothing
+            now = words.figures.added_up(primary.added_up, primary)
+        shown = [labelled(labels.now, now)]
         since = f"*{labels.since}*\n{words.when(incident.start, zone)}"
     if (failures := primary.failures) is not None:
         counted = words.figures.failures(failures, primary.about)
@@ -162,6 +163,9 @@ def _figures(incident: Incident, zone: ZoneInfo, words: Phrases) -> list[str]:
         ]
     elif failures is not None:
         shown.append(labelled(labels.expected, words.figures.usually(failures)))
+    elif primary.added_up is not None and not over:
+        mean = words.figures.quantity(primary.added_up.expected, primary.measure, primary.about)
+        shown.append(labelled(labels.expected, mean))
     elif primary.verdict is not Verdict.LIMIT:  # a limit shows its headroom instead
         shown.append(labelled(labels.expected, words.figures.interval(primary)))
     shown += [since, labelled(labels.where, words.place(primary.about))]

@@ -24,7 +24,7 @@ from alerting.incidents.severity import Grade, Severity, of_finding
 from alerting.words.labels import Labels
 from alerting.words.mrkdwn import clean, cut, when
 from alerting.words.stated_texts import NAMED_CHANGES, stated_texts
-from detectors.model.finding import Failures, Finding, Growth, Share, Verdict
+from detectors.model.finding import AddedUp, Failures, Finding, Growth, Share, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import ACCOUNT, TABLE, ScopeOrEdge
 from detectors.watch.hottest import Hot
@@ -56,6 +56,9 @@ class Figures(Protocol):
 
     def quantity(self, value: float, of: Measure, about: ScopeOrEdge | None = None) -> str:
         """Return a value with its unit."""
+
+    def added_up(self, of: AddedUp, finding: Finding) -> str:
+        """Return what minutes added up to, and over how long: ``0.33 requests/s over 13 min``."""
 
     def change(self, observed: float, expected: float, of: Measure) -> str:
         """Return how far ``observed`` is from ``expected``: ``+412 %``; of nearly nothing, both values."""

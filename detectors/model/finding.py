@@ -136,6 +136,14 @@ class Failures(msgspec.Struct, frozen=True, kw_only=True):
         return self.failed / self.requests if self.requests > 0 else 0.0
 
 
+class AddedUp(msgspec.Struct, frozen=True, kw_only=True):
+    """What minutes added up to since a deviation began that no minute alone shows: means over that time."""
+
+    observed: float
+    expected: float
+    seconds: int
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One verdict about one series over one interval.
 
@@ -189,6 +197,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     trace: Trace | None = None
     costs: float | None = None  # US dollars an hour that its scope costs more than expected; None if unknown
     early: bool = False  # found by a look before its step was judged, which confirms it or takes it back
+    added_up: AddedUp | None = None  # of counts: where ``observed``, a minute's, does not show the deviation
 
     @property
     def about(self) -> ScopeOrEdge:
@@ -197,6 +206,13 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         if about is None:  # never made; for the type checker
             raise ValueError(f"finding {self.id} is about nothing")
         return about
+
+    @property
+    def told(self) -> tuple[float, float]:
+        """What people are told that was observed and expected: means, where only sums show the deviation."""
+        if self.added_up is None:
+            return self.observed, self.expected
+        return self.added_up.observed, self.added_up.expected
 
     @property
     def young(self) -> bool:

@@ -196,11 +196,13 @@ def of_deviation(
     planned: Plan | None = None,
     failures: Failures | None = None,
     ended: bool = False,
+    over: int = 0,
 ) -> str:
     """Explain a spike or a drop; values per second (ms for latency).
 
     ``expected`` includes ``planned`` already: the planned event and what it multiplies are both named. Of
-    ``failures``, their part of the requests is told.
+    ``failures``, their part of the requests is told. ``observed`` and ``expected`` may be means ``over`` some
+    seconds, for which the interval of a step says nothing.
     """
     if failures is not None:
         basis = _of_weeks(weeks_used, weeks_left_out, compared_with)
@@ -220,9 +222,12 @@ def of_deviation(
         known = has_multiple(measure, expected, expected / planned.factor)
         times = f"{quantity(planned.factor)} times the {usual} {basis}" if known else f"{usual} {basis}"
         basis = f"planned for “{planned.name}”, {times}"
+    word = f"{_first(measure, about)} of {named(about)}"
+    if over:
+        now = f"averaged {rate(measure, observed)} over {_duration(over)}"
+        return f"{word} {now}, {compared} the {rate(measure, expected)} {basis}."
     return (
-        f"{_first(measure, about)} of {named(about)} {verb} at {rate(measure, observed)}, "
-        f"{compared} the {rate(measure, expected)} "
+        f"{word} {verb} at {rate(measure, observed)}, {compared} the {rate(measure, expected)} "
         f"({bound(measure, lower)} to {bound(measure, upper)}) {basis}."
     )
 
@@ -301,12 +306,13 @@ def of_change(finding: Finding) -> str:
     """Explain a spike, a drop, a shift or growth by its own figures."""
     if finding.growth is not None:
         return of_growth(finding.about, finding.measure, finding.growth, finding.limit)
+    observed, expected = finding.told
     return of_deviation(
         finding.verdict,
         finding.about,
         finding.measure,
-        observed=finding.observed,
-        expected=finding.expected,
+        observed=observed,
+        expected=expected,
         lower=finding.lower,
         upper=finding.upper,
         weeks_used=finding.weeks_used,
@@ -315,6 +321,7 @@ def of_change(finding: Finding) -> str:
         planned=finding.planned,
         failures=finding.failures,
         ended=finding.state == "end",
+        over=0 if finding.added_up is None else finding.added_up.seconds,
     )
 
 

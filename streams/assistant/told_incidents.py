@@ -30,6 +30,9 @@ class IncidentLine(ToolPart):
     measure: str
     observed: float | None = None
     expected: float | None = None
+    mean_seconds: int | None = Field(
+        None, description="that observed and expected are means of; else they are of the newest minute"
+    )
     start: str
     end: str | None = None
     severity: str | None = None
@@ -101,6 +104,8 @@ def incident_line(
     severity, done = one.get("severity") or {}, one.get("acknowledged") or {}
     label = one.get("labelled") or {}
     memos = one.get("memos", 0)
+    mean = one.get("added_up")
+    told = mean or one
     made = IncidentLine(
         id=str(one["id"]),
         verdict=str(one["verdict"]),
@@ -108,8 +113,9 @@ def incident_line(
         sent=str(one["sent"]),
         about=NamedScope.of(one["scope"]),
         measure=shown(one["measure"], 80),
-        observed=one.get("observed"),
-        expected=one.get("expected"),
+        observed=told.get("observed"),
+        expected=told.get("expected"),
+        mean_seconds=mean["seconds"] if mean else None,
         start=times.data(one["start"]),
         end=None if one.get("end") is None else times.data(one["end"]),
         severity=severity.get("level"),
@@ -137,7 +143,8 @@ def _words(one: Mapping[str, Any], made: IncidentLine, times: ToldTimes, at: int
         share = failures["failed"] / failures["requests"] if failures["requests"] else None
         yield f"{failures['failed']:,.0f} of {failures['requests']:,.0f} failed ({share_in_words(share)}),"
     observed, expected = (amount(each, made.measure, kind) for each in (made.observed, made.expected))
-    yield f"{observed}, expected {expected};"
+    over = "" if made.mean_seconds is None else f" over {duration(made.mean_seconds)}"
+    yield f"{observed}{over}, expected {expected};"
     if made.end is not None:
         yield f"{times.span(one['start'], one['end'])} ({duration(one['end'] - one['start'])}), {made.state};"
     else:

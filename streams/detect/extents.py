@@ -1,10 +1,11 @@
-"""What the deviations of a shard came to: where they ended, their furthest step, what part of it failed."""
+"""What the deviations of a shard came to: where they ended, their furthest step, their mean, what failed."""
 
 from typing import Final
 
+from detectors.judge.added_up import added_up
 from detectors.judge.extent import REACH_SECONDS, Extent, extent, failures, lag, onset
 from detectors.judge.judge import Judge
-from detectors.model.finding import Failures
+from detectors.model.finding import AddedUp, Failures
 from detectors.model.measures import LATENCIES
 from streams.measure.latency_window import CALLS
 
@@ -58,6 +59,22 @@ class Extents:
             return start
         first = onset(course, reported, rises=rises)
         return start - (reported - first) * self._step
+
+    def added_up(self, row: int, start: int, until: int, *, reported: int, rises: bool) -> AddedUp | None:
+        """Return what a deviation came to on average, if its steps do not show it themselves.
+
+        Parameters
+        ----------
+        row, start, until
+            Of its series, and its time in epoch seconds.
+        reported
+            Start of the step at which it was reported.
+        rises
+            Whether it is a rise.
+        """
+        course = self._judge.evidence.course(row, start, until)
+        at = len(course.observed) - (until - reported) // self._step
+        return added_up(course, at, self._step, rises=rises)
 
     def failures(self, row: int, start: int, until: int, *, ended: bool = False) -> Failures | None:
         """Return how many requests failed, if that is what a series counts."""

@@ -15,7 +15,7 @@ from detectors.judge.correction import CORRECTED_SECONDS, corrected
 from detectors.judge.extent import Extent
 from detectors.judge.growth import Growing
 from detectors.judge.judge import Judge, Judgement
-from detectors.model.finding import Finding, State, Verdict
+from detectors.model.finding import AddedUp, Finding, State, Verdict
 from detectors.model.measures import NATURE, Nature
 from detectors.model.scope import Edge, Scope, ScopeOrEdge
 from detectors.model.sentence import of_absence, of_change, of_retired
@@ -50,6 +50,8 @@ class _Open(msgspec.Struct):
     withdrawn: bool = False  # late records removed its cause
     again: int = 0  # once withdrawn: consecutive steps in which it deviates nevertheless
     measured: int = 0  # watermark of the newest step in which it was measured
+    rises: bool | None = None  # None of a growth, and in old states
+    opened: int | None = None  # start of the step at which it was first reported; None in old states
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,9 +201,9 @@ class Findings:
         start = self._mixes.since(row) or start
         name = identity(self._series[row], verdict, start)
         known = self._open[row] = _Open(name, verdict, start, moment.seen)
+        known.rises, known.opened = verdict is Verdict.SPIKE, judgement.start
         if not is_absence:
-            rises = _rises(row, known, judgement)
-            known.began = self._extents.onset(row, start, moment.seen, rises=rises)
+            known.began = self._extents.onset(row, start, moment.seen, rises=known.rises)
         return known
 
     def _lose(self, row: int, known: _Open, moment: _Moment) -> list[Finding]:
@@ -285,6 +287,7 @@ class Findings:
                 end=known.end if not known.withdrawn else seen,
                 peak=known.peak,
                 failures=self._extents.failures(row, _began(known), judged, ended=bool(known.end)),
+                added_up=None if finding.added_up is None else self._added_up(row, known, judged),
                 trace=self._judge.evidence.trace(row, seen),
             )
             found.append(
@@ -328,7 +331,20 @@ class Findings:
         )
         if retired:
             return msgspec.structs.replace(ended, sentence=of_retired(worst.about))
-        return msgspec.structs.replace(ended, sentence=of_change(ended)) if ended.failures else ended
+        if worst.added_up is not None:
+            whole = self._added_up(row, known, known.end)
+            ended = msgspec.structs.replace(ended, added_up=whole or worst.added_up)
+        told_anew = ended.failures or ended.added_up
+        return msgspec.structs.replace(ended, sentence=of_change(ended)) if told_anew else ended
+
+    def _added_up(self, row: int, known: _Open, until: int) -> AddedUp | None:
+        """Return what minutes added up to: of counts, of which a minute may show nothing."""
+        measure = self._series[row].measure
+        if NATURE[measure] is Nature.LATENCY or measure.level or known.verdict is Verdict.ABSENCE:
+            return None
+        if known.rises is None or known.opened is None or self._judge.whole(row) is not None:
+            return None  # of parts of the requests, the newest minutes are counted (``failures``)
+        return self._extents.added_up(row, _began(known), until, reported=known.opened, rises=known.rises)
 
     def _extent(self, row: int, known: _Open, until: int, *, rises: bool) -> Extent:
         absent = known.verdict is Verdict.ABSENCE
@@ -374,6 +390,7 @@ class Findings:
             calls=why.most_calls,
             traffic=why.traffic,
             sentence="",
+            added_up=None if growth else self._added_up(row, known, moment.seen),
         )
         if known.verdict is Verdict.ABSENCE and self._absences.is_absent(row):
             missed = self._absences.missed(row)
@@ -443,7 +460,9 @@ def _began(known: _Open) -> int:
 
 
 def _rises(row: int, known: _Open, judgement: Judgement) -> bool:
-    """Return whether a deviation is a rise: what it was at its worst tells, or else the present step."""
+    """Return whether a deviation is a rise: not the present step tells, which may be on the other side."""
+    if known.rises is not None:
+        return known.rises
     if known.worst is not None:
         return known.worst.observed >= known.worst.expected
     return bool(judgement.observed[row] >= judgement.expected[row])

@@ -12,7 +12,7 @@ from alerting.commands.labels import LabelKind
 from alerting.incidents.incident import Sent, State
 from alerting.incidents.severity import Harm
 from detectors.explain.examples import Why
-from detectors.model.finding import ComparedWith, Failures, Growth, Plan, Verdict
+from detectors.model.finding import AddedUp, ComparedWith, Failures, Growth, Plan, Verdict
 from detectors.model.finding import State as FindingState
 from detectors.model.measures import Measure
 from detectors.model.request_example import RequestExample
@@ -154,6 +154,7 @@ class IncidentAnswer(msgspec.Struct, kw_only=True):
     planned: Plan | UnsetType = UNSET
     limit: float | UnsetType = UNSET
     failures: Failures | UnsetType = UNSET
+    added_up: AddedUp | UnsetType = UNSET
     throttle_reasons: dict[str, float] | UnsetType = UNSET
     error_type: str | UnsetType = UNSET
     times: int | UnsetType = UNSET

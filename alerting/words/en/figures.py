@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from alerting.words import numbers
 from alerting.words.mrkdwn import clean, cut
 from detectors.model import sentence
-from detectors.model.finding import Failures, Finding, Growth, Verdict
+from detectors.model.finding import AddedUp, Failures, Finding, Growth, Verdict
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import TABLE, Edge, ScopeOrEdge
 from detectors.model.sentence import has_multiple, of_level, usually_failed
@@ -79,6 +79,11 @@ def quantity(value: float, of: Measure, about: ScopeOrEdge | None = None) -> str
     """
     shown = numbers.of_measure(value, of)
     return of_level(of, shown) if of.level else f"{shown} {unit(of, about)}"
+
+
+def added_up(of: AddedUp, finding: Finding) -> str:
+    """Return what minutes added up to, and over how long."""
+    return f"{quantity(of.observed, finding.measure, finding.about)} over {duration(of.seconds)}"
 
 
 def change(observed: float, expected: float, of: Measure) -> str:

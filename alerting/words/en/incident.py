@@ -87,7 +87,8 @@ def size(finding: Finding, value: float) -> str:
             return f"{name} {figures.per_day(finding.growth.per_day)}"
         case Verdict.LIMIT if finding.limit:
             return f"{name} at {figures.percent(value / finding.limit)} of its limit"
-    changed = _failing(finding) or f"{name} {figures.change(value, finding.expected, finding.measure)}"
+    value, expected = (value, finding.expected) if finding.added_up is None else finding.told
+    changed = _failing(finding) or f"{name} {figures.change(value, expected, finding.measure)}"
     return f"{changed}, sustained" if finding.verdict is Verdict.SHIFT else changed
 
 
@@ -135,6 +136,9 @@ def ending(of: Incident) -> str:  # noqa: PLR0911  a phrase for each verdict
         case _ if finding.failures is not None:
             counted = figures.failures(finding.failures, finding.about)
             return f"Back to normal after {counted} {_fate(finding)} (normally {_usual(finding)})."
+        case _ if (mean := finding.added_up) is not None:
+            usual = numbers.of_measure(mean.expected, finding.measure)
+            return f"Back to normal after averaging {figures.added_up(mean, finding)} (expected {usual})."
         case _:
             how = "falling to" if of.peak < finding.expected else "peaking at"
             usual = numbers.of_measure(finding.expected, finding.measure)
@@ -455,6 +459,9 @@ def _now(finding: Finding) -> str:
             return f"{figures.quantity(finding.expected, finding.measure, finding.about)} expected"
         case _ if finding.failures is not None:
             return f"{figures.failures(finding.failures, finding.about)}, normally {_usual(finding)}"
+        case _ if (mean := finding.added_up) is not None:
+            usual = numbers.of_measure(mean.expected, finding.measure)
+            return f"{figures.added_up(mean, finding)}, {usual} expected"
         case _:
             return f"{now} now, {numbers.of_measure(finding.expected, finding.measure)} expected"
 
@@ -466,7 +473,8 @@ def _of_whole(finding: Finding) -> str:
 
 
 def _falls(finding: Finding) -> bool:
-    return finding.observed < finding.expected
+    observed, expected = finding.told
+    return observed < expected
 
 
 def _holidays(count: int) -> str:

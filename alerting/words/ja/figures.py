@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from alerting.words import numbers
 from alerting.words.mrkdwn import clean, cut
-from detectors.model.finding import Failures, Finding, Growth, Verdict
+from detectors.model.finding import AddedUp, Failures, Finding, Growth, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import TABLE, Edge, ScopeOrEdge
 from detectors.model.sentence import has_multiple, usually_failed, whole_days
@@ -110,6 +110,11 @@ def _unit_of_level(of: Measure) -> str:
     return of.unit.removesuffix("/s") + "/秒" if of.unit.endswith("/s") else of.unit
 
 
+def added_up(of: AddedUp, finding: Finding) -> str:
+    """Return what minutes added up to, and over how long: ``13分間の平均 0.33件/秒``."""
+    return f"{during(of.seconds)}の平均 {quantity(of.observed, finding.measure, finding.about)}"
+
+
 def change(observed: float, expected: float, of: Measure) -> str:
     """Return how far ``observed`` is from ``expected``: of nearly nothing, both values.
 
@@ -186,6 +191,18 @@ def duration(seconds: int) -> str:
     if days:
         return f"{days}日" + (f"{hours}時間" if hours else "")
     return f"{hours}時間" + (f"{minutes}分" if minutes else "")
+
+
+def during(seconds: int) -> str:
+    """Return a duration as a span of time.
+
+    Examples
+    --------
+    >>> during(780), during(7200), during(7500)
+    ('13分間', '2時間', '2時間5分間')
+    """
+    lasted = duration(seconds)
+    return lasted if lasted.endswith("間") else f"{lasted}間"
 
 
 def times(count: int) -> str:

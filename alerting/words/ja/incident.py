@@ -153,6 +153,9 @@ def ending(of: Incident) -> str:  # noqa: PLR0911  a phrase for each verdict
         case _ if finding.failures is not None:
             counted, usual = figures.failures(finding.failures, finding.about), _usual(finding)
             return f"平常値に戻りました（{counted}が{_fate(finding)}、平常時 {usual}）。"
+        case _ if (mean := finding.added_up) is not None:
+            usual = numbers.of_measure(mean.expected, finding.measure)
+            return f"平常値に戻りました（{figures.added_up(mean, finding)}、想定 {usual}）。"
         case _:
             most = "最小" if of.peak < finding.expected else "最大"
             usual = numbers.of_measure(finding.expected, finding.measure)
@@ -437,7 +440,8 @@ def _pace(finding: Finding, value: float) -> str:
 def _change(finding: Finding, value: float) -> str:
     """Return how far a value is from the expected; of failures, their part of the requests."""
     if finding.failures is None:
-        return figures.change(value, finding.expected, finding.measure)
+        value, expected = (value, finding.expected) if finding.added_up is None else finding.told
+        return figures.change(value, expected, finding.measure)
     what = "呼び出し" if finding.about.kind == TABLE else "リクエスト"
     return f"{what}の {figures.percent(finding.failures.share)}"
 
@@ -485,6 +489,9 @@ def _now(finding: Finding) -> str:
         case _ if finding.failures is not None:
             counted = figures.failures(finding.failures, finding.about)
             return f"{counted}が{_fate(finding)}、平常時 {_usual(finding)}"
+        case _ if (mean := finding.added_up) is not None:
+            usual = numbers.of_measure(mean.expected, finding.measure)
+            return f"{figures.added_up(mean, finding)}、想定 {usual}"
         case _:
             return f"現在 {now}、想定 {numbers.of_measure(finding.expected, finding.measure)}"
 
@@ -496,7 +503,8 @@ def _whole(finding: Finding) -> str:
 
 
 def _falls(finding: Finding) -> bool:
-    return finding.observed < finding.expected
+    observed, expected = finding.told
+    return observed < expected
 
 
 def _weeks(weeks: list[int]) -> str:

@@ -46,25 +46,27 @@ def _deviation(finding: Finding) -> str:
     stays = "この水準が続いています。" if finding.verdict is Verdict.SHIFT else ""
     if finding.failures is not None:
         return _failures(finding, finding.failures) + stays
-    now, expected = (
-        figures.quantity(value, finding.measure, finding.about)
-        for value in (finding.observed, finding.expected)
-    )
+    is_at, usually = finding.told
+    now, expected = (figures.quantity(value, finding.measure, finding.about) for value in (is_at, usually))
     lower, upper = (numbers.of_measure(each, finding.measure) for each in (finding.lower, finding.upper))
-    between = f"（{lower}～{upper}）"
+    mean = finding.added_up
+    between = f"（{lower}～{upper}）" if mean is None else ""  # the interval is that of a minute
     basis = f"{_basis(finding)}から想定される {expected}{between}"
     if (planned := finding.planned) is not None:
-        usual = finding.expected / planned.factor
+        usual = usually / planned.factor
         times = _basis(finding)
-        if has_multiple(finding.measure, finding.expected, usual):
+        if has_multiple(finding.measure, usually, usual):
             times += f"の {numbers.number(planned.factor)}倍"
         basis = f"予定「{cut(clean(planned.name), figures.NAME)}」（{times}）で見込まれる {expected}{between}"
-    if finding.verdict is Verdict.DROP and finding.expected > 0:
-        text = f"{basis}の {100 * finding.observed / finding.expected:.0f}% にとどまっています。"
-    elif has_multiple(finding.measure, finding.observed, finding.expected):
-        text = f"{basis}の {numbers.number(finding.observed / finding.expected)}倍です。"
+    if finding.verdict is Verdict.DROP and usually > 0:
+        text = f"{basis}の {100 * is_at / usually:.0f}% にとどまっています。"
+    elif has_multiple(finding.measure, is_at, usually):
+        text = f"{basis}の {numbers.number(is_at / usually)}倍です。"
     else:
-        text = f"{basis}を{'下' if finding.observed < finding.expected else '大きく上'}回っています。"
+        text = f"{basis}を{'下' if is_at < usually else '大きく上'}回っています。"
+    if mean is not None:
+        averaged = f"{figures.during(mean.seconds)}の平均が {figures.then(now, 'で')}"
+        return f"{figures.subject(finding)}は {averaged}、{text}{stays}"
     return f"{figures.subject(finding)}は {figures.then(now, 'で')}、{text}{stays}"
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from alerting.commands.memo import Memo
 from alerting.pipeline.tracked_incident import TrackedIncident
-from detectors.model.finding import Failures, Verdict
+from detectors.model.finding import AddedUp, Failures, Verdict
 from streams.board.incidents.incident_desk import KnownIncidents
 from streams.notify.incidents_route import done_to_json
 
@@ -90,6 +90,7 @@ class ListedIncident(msgspec.Struct, frozen=True, kw_only=True):
     reopened: int
     error_type: str | None
     failures: Failures | None
+    added_up: AddedUp | None
     memos: int
     acknowledged: object = None
     labelled: object = None
@@ -143,6 +144,7 @@ def _row(tracked: TrackedIncident, memos: int) -> ListedIncident:
         reopened=incident.reopened,
         error_type=primary.error_type or None,
         failures=primary.failures,
+        added_up=primary.added_up,
         memos=memos,
         **done_to_json(tracked),
     )

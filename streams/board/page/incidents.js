@@ -25,7 +25,8 @@ export const byWeight = (incidents) =>
   [...incidents].sort((a, b) => ORDER.indexOf(weight(a)) - ORDER.indexOf(weight(b)) || b.start - a.start);
 
 export const size = (incident, figures, words) => {
-  const { failures, measure, observed, expected, verdict, error_type: type } = incident;
+  const { failures, measure, verdict, error_type: type } = incident;
+  const { observed, expected } = incident.added_up ?? incident;
   if (verdict === "fatal" && type) return type;
   if (failures) return words.failed(figures.number(failures.failed), figures.number(failures.requests), figures.duration(failures.seconds));
   const [name, unit] = figures.measure(measure);

@@ -9,7 +9,8 @@ export const level = ({ verdict, threshold }) =>
   threshold === "critical" || ACT.has(verdict) ? "critical" : threshold === "warning" || verdict ? "warning" : "well";
 
 // Less than expected: a share of it is a share of what is missing.
-export const falls = ({ verdict, observed, expected }) => verdict === "drop" || verdict === "absence" || observed < expected;
+export const falls = ({ verdict, observed, expected, added_up: mean }) =>
+  verdict === "drop" || verdict === "absence" || (mean?.observed ?? observed) < (mean?.expected ?? expected);
 
 export const worst = (things) => ORDER[Math.max(0, ...things.map((thing) => ORDER.indexOf(level(thing))))];
 

@@ -193,3 +193,27 @@ def test_nobody_is_younger_than_nothing_while_the_first_step_is_judged() -> None
     assert detect.ages().tolist()
     detect._judge._recent.at = -1  # as another thread finds it: the first values are there, their step is not
     assert set(detect.ages().tolist()) == {0.0}
+
+
+def test_few_calls_more_are_told_by_what_they_added_up_to_until_they_end() -> None:
+    draw, begins, lasts = np.random.default_rng(1), 5 * DAY, 60
+    drawn = draw.poisson([13.0 * (1.7 if begins <= at < begins + lasts else 1) for at in range(begins + 120)])
+    blocks = [minute(at, {Measure.REQUESTS: each}, calls(each, each, each)) for at, each in enumerate(drawn)]
+    told = [one for one in found(blocks) if one.about.kind == TABLE and one.measure is Measure.REQUESTS]
+    assert [told[0].state, told[-1].state] == ["open", "end"]
+    assert told[0].verdict is Verdict.SPIKE
+    for one in told:
+        assert one.added_up is not None
+        assert one.added_up.observed / one.added_up.expected == pytest.approx(1.6, abs=0.2)
+        assert "averaged" in one.sentence
+    assert told[0].added_up is not None
+    assert told[0].added_up.seconds == told[0].seen - told[0].start
+
+
+def test_ten_times_the_calls_are_told_by_the_newest_minute() -> None:
+    draw, begins = np.random.default_rng(1), DAY
+    drawn = draw.poisson([13.0 * (10 if begins <= at < begins + 20 else 1) for at in range(begins + 60)])
+    blocks = [minute(at, {Measure.REQUESTS: each}, calls(each, each, each)) for at, each in enumerate(drawn)]
+    told = [one for one in found(blocks) if one.about.kind == TABLE and one.measure is Measure.REQUESTS]
+    assert told
+    assert {one.added_up for one in told} == {None}
