@@ -51,8 +51,9 @@ class Incidents:
     however the findings are split over calls of ``feed``.
 
     - A table, its callers and the routes and clients in front of them are one incident (``correlation.py``).
-    - A page leaves at once when a table is affected. A finding on anything in front of it waits one step for
-      a deeper one; what joins later edits the message and never makes a second one (``timing.py``).
+    - A page leaves at once when a table is affected, or when it is about a strong finding. Any other finding
+      in front of a table waits one step for a deeper one. What joins later edits the message and never makes
+      a second one (``timing.py``).
     - It worsens, eases, spreads: ``reported_state.py`` decides what of that is reported, once each.
     - It is resolved once no finding is open and ``incidents.quiet`` seconds have passed since the last
       deviation ended (``timing.py``). A recurrence within

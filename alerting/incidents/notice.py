@@ -44,7 +44,7 @@ class NoticeReason(StrEnum):
     TABLE = "a table is affected: reported at once"
     GAP = "nothing arrives: reported at once"
     NEW = "an exception never seen before: reported at once"
-    STRONG = "a strong deviation: reported at once"
+    STRONG = "it deviates strongly: reported at once"
     NEAR = "a limit is reached now or tomorrow"
     WAITED = "no deeper finding appeared while it waited"
     JOINED = "another finding joined"

@@ -1,5 +1,7 @@
 """When the page of an incident leaves, when the incident is resolved and when it closes."""
 
+from typing import Final
+
 from alerting.incidents.correlation import GROWTH, taken_over
 from alerting.incidents.incident_record import IncidentRecord
 from alerting.incidents.notice import NoticeReason
@@ -7,6 +9,12 @@ from alerting.incidents.reported_state import quiet_period
 from config.settings import Settings
 from detectors.model.finding import Verdict
 from detectors.model.scope import TABLE
+
+STRONG: Final = 0.8
+"""Score from which on a page leaves at once: that of twice the deviation that is reported."""
+
+_SUDDEN: Final = (Verdict.SPIKE, Verdict.DROP, Verdict.SHIFT)
+"""Verdicts whose score is their size. An absence may be a part of a wider fall that is not certain yet."""
 
 
 def plan(record: IncidentRecord, at: int, settings: Settings) -> None:
@@ -52,10 +60,11 @@ def immediate_reason(record: IncidentRecord) -> NoticeReason | None:
         return NoticeReason.NEAR
     if primary.gap:
         return NoticeReason.GAP
-    if primary.early:  # all that deviates was found with it
-        return NoticeReason.STRONG
-    is_table = primary.about.kind == TABLE and primary.verdict is not Verdict.ABSENCE
-    return NoticeReason.TABLE if is_table else None
+    if primary.about.kind == TABLE and primary.verdict is not Verdict.ABSENCE:
+        return NoticeReason.TABLE
+    # what a look finds is strong, and all that deviates was found with it
+    is_strong = primary.early or (primary.verdict in _SUDDEN and primary.score >= STRONG)
+    return NoticeReason.STRONG if is_strong else None
 
 
 def _patience(record: IncidentRecord, settings: Settings) -> int:

@@ -38,6 +38,7 @@ from tests.alerting.given import (
 QUIET = Settings().incidents.quiet
 GATHER = Settings().incidents.gather
 STEP = Settings().time.step
+WEAK = 0.7  # score of a finding whose page waits
 
 
 def actions(notices: list[Notice]) -> list[Action]:
@@ -62,22 +63,54 @@ def test_a_page_leaves_at_once_when_a_table_is_affected() -> None:
 
 def test_a_finding_in_front_waits_one_step_for_a_deeper_one() -> None:
     incidents = Incidents(Settings())
-    assert incidents.feed([finding(PUT)], T0) == []
+    assert incidents.feed([finding(PUT, score=WEAK)], T0) == []
     [notice] = incidents.feed([table_finding(seen=T0 + 50)], T0 + 50)
     assert notice.incident.primary.about == TABLE
     assert [member.about for member in notice.incident.members] == [PUT]
 
 
+@pytest.mark.parametrize(
+    ("verdict", "observed"), [(Verdict.SPIKE, 41.0), (Verdict.DROP, 1.0), (Verdict.SHIFT, 41.0)]
+)
+def test_a_strong_finding_in_front_leaves_at_once_and_a_deeper_one_takes_its_place_in_the_message(
+    verdict: Verdict, observed: float
+) -> None:
+    told: dict[str, Any] = {"verdict": verdict, "observed": observed}
+    incidents = Incidents(Settings())
+    [page] = incidents.feed([finding(PUT, score=0.8, **told)], T0)
+    assert (page.at, page.reason, page.incident.alerted) == (T0, NoticeReason.STRONG, T0)
+    [deeper] = incidents.feed([table_finding(seen=T0 + STEP, **told)], T0 + STEP)
+    assert (deeper.action, deeper.reason) == (Action.UPDATE, NoticeReason.DEEPER)
+    assert deeper.incident.id == page.incident.id
+    assert deeper.incident.primary.about == TABLE
+
+
+def test_what_waits_leaves_as_soon_as_it_is_strong() -> None:
+    incidents = Incidents(Settings())
+    assert incidents.feed([finding(PUT, score=WEAK)], T0) == []
+    stronger = finding(PUT, score=0.9, state="update", revision=1, seen=T0 + 30)
+    [page] = incidents.feed([stronger], T0 + 30)
+    assert (page.at, page.reason) == (T0 + 30, NoticeReason.STRONG)
+
+
+def test_an_absence_waits_however_high_its_score_is() -> None:
+    incidents = Incidents(Settings())
+    gone = finding(PUT, verdict=Verdict.ABSENCE, observed=0.0, missed=90.0, score=0.99)
+    assert incidents.feed([gone], T0) == []
+    [page] = incidents.feed([], T0 + STEP)
+    assert (page.at, page.reason) == (T0 + STEP, NoticeReason.WAITED)
+
+
 def test_what_waited_in_vain_leaves_at_its_own_time_however_late_the_watermark_comes() -> None:
     incidents = Incidents(Settings())
-    incidents.feed([finding(PUT)], T0)
+    incidents.feed([finding(PUT, score=WEAK)], T0)
     [notice] = incidents.feed([], T0 + 900)
     assert (notice.action, notice.at, notice.reason) == (Action.OPEN, T0 + STEP, NoticeReason.WAITED)
 
 
 def test_what_joins_later_edits_the_message_and_a_deeper_one_takes_the_lead() -> None:
     incidents = Incidents(Settings())
-    incidents.feed([finding(PUT)], T0)
+    incidents.feed([finding(PUT, score=WEAK)], T0)
     [first] = incidents.feed([], T0 + 60)
     [second] = incidents.feed([table_finding(seen=T0 + 120)], T0 + 120)
     [third] = incidents.feed([finding(ROUTE, seen=T0 + 180)], T0 + 180)
@@ -103,7 +136,7 @@ def test_the_end_of_what_was_never_reported_is_not_reported() -> None:
 
 def test_two_cases_that_wait_become_one_when_a_table_connects_them() -> None:
     incidents = Incidents(Settings())
-    incidents.feed([finding(PUT), finding(GET)], T0)
+    incidents.feed([finding(PUT, score=WEAK), finding(GET, score=WEAK)], T0)
     notices = incidents.feed([table_finding(seen=T0 + 30)], T0 + 120)
     assert actions(notices) == [Action.OPEN]
     assert {member.about for member in notices[0].incident.members} == {PUT, GET}
@@ -133,7 +166,7 @@ def test_two_tables_with_the_same_heavy_caller_are_one_page_and_with_a_light_one
 
 def test_hours_later_a_shared_service_does_not_hide_a_new_table_in_an_old_message() -> None:
     incidents = Incidents(Settings())
-    incidents.feed([finding(SERVICE)], T0)
+    incidents.feed([finding(SERVICE, score=WEAK)], T0)
     later = T0 + 4 * 3600
     users = finding(scope("table", "users"), touches=[SERVICE], start=later - 120, seen=later)
     assert actions(incidents.feed([users], later)) == [Action.OPEN, Action.OPEN]
@@ -245,7 +278,7 @@ def test_what_comes_back_soon_is_the_same_incident_and_what_comes_back_late_is_a
 
 def test_a_blip_that_ends_while_it_waits_is_kept_and_not_reported() -> None:
     incidents = Incidents(Settings())
-    blip = finding(PUT)
+    blip = finding(PUT, score=WEAK)
     assert incidents.feed([blip, ended(blip, T0 + 30)], T0 + 3600) == []
     [known] = incidents.all()
     assert (known.sent, known.reason, known.state) == ("none", NoticeReason.ENDED, "resolved")

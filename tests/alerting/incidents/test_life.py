@@ -250,7 +250,7 @@ def test_lines_that_wait_when_it_is_resolved_are_not_reported_later() -> None:
 
 
 def test_what_is_withdrawn_before_it_is_reported_is_not_reported_and_stays_known() -> None:
-    incidents, first = Incidents(Settings()), finding(PUT)
+    incidents, first = Incidents(Settings()), finding(PUT, score=0.7)
     assert incidents.feed([first, withdrawn(first, T0 + 30, 1)], T0 + DAY) == []
     [known] = incidents.all()
     assert (known.state, known.sent, known.reason) == ("withdrawn", "none", NoticeReason.LATE.value)

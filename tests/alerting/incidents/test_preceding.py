@@ -208,7 +208,7 @@ def test_a_resolved_incident_is_edited_until_it_is_closed() -> None:
 
 def test_a_page_that_waits_leaves_with_the_change() -> None:
     told = Told()
-    assert told.feed(T0, finding(PUT)) == []
+    assert told.feed(T0, finding(PUT, score=0.7)) == []
     [page] = told.feed(T0 + STEP, changes=[change()])
     assert (page.action, named(page.incident)) == (Action.OPEN, [("42", 120)])
     assert page.milestones == [Milestone.OPENED]
