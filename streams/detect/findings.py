@@ -277,7 +277,8 @@ class Findings:
             known.revision += 1
             known.withdrawn = finding.state == "withdrawn"
             judged = known.end or seen - self._step  # the step that brought them is not judged yet
-            known.peak = self._extent(row, known, judged, rises=finding.observed >= finding.expected).furthest
+            rises = finding.observed >= finding.expected if known.rises is None else known.rises
+            known.peak = self._extent(row, known, judged, rises=rises).furthest
             changed = msgspec.structs.replace(
                 finding,
                 revision=known.revision,
@@ -306,7 +307,7 @@ class Findings:
         """
         del self._open[row]
         worst = known.worst or self._finding(row, known, moment, "end")
-        came_to = self._extent(row, known, moment.seen, rises=worst.observed >= worst.expected)
+        came_to = self._extent(row, known, moment.seen, rises=_rises(row, known, moment.judgement))
         retired = known.verdict is Verdict.ABSENCE and moment.judgement.observed[row] == 0
         known.end = moment.seen if retired else min(known.start + came_to.last * self._step, moment.seen)
         known.worst, known.peak, known.revision = worst, came_to.furthest, known.revision + 1

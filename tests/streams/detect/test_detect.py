@@ -217,3 +217,22 @@ def test_ten_times_the_calls_are_told_by_the_newest_minute() -> None:
     told = [one for one in found(blocks) if one.about.kind == TABLE and one.measure is Measure.REQUESTS]
     assert told
     assert {one.added_up for one in told} == {None}
+
+
+def test_failures_that_are_reported_in_a_minute_without_one_are_measured_as_a_rise() -> None:
+    draw, begins, lasts = np.random.default_rng(26), LEARNT, 60
+    blocks = []
+    for at in range(begins + lasts + 60):
+        failed = draw.binomial(30, 0.02) if begins <= at < begins + lasts else draw.random() < 0.004
+        counted = {Measure.REQUESTS: 30.0, Measure.ERRORS_BACKEND: float(failed)}
+        blocks.append(minute(at, counted, calls(30, 30, 30)))
+    opened, ended = [
+        one
+        for one in found(blocks)
+        if one.about.kind == "route" and one.measure is Measure.ERRORS_BACKEND and one.seen > begins * 60
+    ]
+    assert (opened.verdict, opened.observed) == (Verdict.SPIKE, 0.0)
+    assert (opened.seen - opened.start) // 60 == 4, "it began with the first of many failures"
+    assert ended.peak == pytest.approx(4 / 60)
+    assert ended.end is not None
+    assert ended.end < ended.seen, "the calm minutes before it was certain are none of it"
