@@ -18,7 +18,7 @@ from detectors.judge.codes import DOWN, UP, WEEKS
 from detectors.judge.pace import Pace
 from detectors.judge.scale import to_scale
 from detectors.judge.size import lasting_jump
-from detectors.state.compiled import without_arrays
+from detectors.state.compiled import part
 
 RISE: Final = 1.4
 """What a rise is compared with, in times the usual; 1.3 is certain after a while, 2 sooner."""
@@ -60,28 +60,28 @@ BEGUN: Final = 0.5
 """Part of the change that the counts show without the weeks: what has not moved has not jumped."""
 
 
-@without_arrays
+@part
 def ratio_of(row: int, memory: Memory) -> float:
     """Return the level of the last hours, in times what the weeks expect."""
     seen, usual = memory.hours[0, row], memory.hours[1, row]
     return float((seen + 1) / (usual + 1))  # one event more: a series that begins is as its weeks
 
 
-@without_arrays
+@part
 def restart(row: int, memory: Memory) -> None:
     """Forget what has added up."""
     for side in range(2):
         memory.cusum[side, row] = memory.cusum_seen[side, row] = memory.cusum_usual[side, row] = 0.0
 
 
-@without_arrays
+@part
 def adds_up(row: int, rows: Rows, pace: Pace, scratch: Scratch) -> bool:
     """Return whether a series counts events, and its weeks tell how many to expect."""
     known = scratch.basis[row] == WEEKS and not pace.wide
     return known and rows.counted[row] > 0 and rows.whole[row] < 0
 
 
-@without_arrays
+@part
 def add_up(
     index: int,
     slot: int,
@@ -119,20 +119,20 @@ def add_up(
         memory.cusum[side, row] = min(max(memory.cusum[side, row] + more, 0.0), BOUND * most)
 
 
-@without_arrays
+@part
 def has_begun(side: int, row: int, memory: Memory, pace: Pace, scratch: Scratch) -> bool:
     """Return whether so much has added up that it is known when it began."""
     most = pace.certain * unit_of(side, row, memory, scratch)
     return bool(memory.cusum[side, row] > DOUBT * most)
 
 
-@without_arrays
+@part
 def unit_of(side: int, row: int, memory: Memory, scratch: Scratch) -> float:
     """Return the unit of a sum: at least the noise of a count and of the weeks that it is compared with."""
     return float(max(memory.cusum_unit[side, row], 1 + 1 / max(scratch.known[row], 1)))
 
 
-@without_arrays
+@part
 def learn_over_hours(row: int, memory: Memory, pace: Pace, scratch: Scratch) -> None:
     """Let the level of the last hours follow, and the unit of each sum (Robbins and Monro 1951)."""
     if np.isnan(scratch.events[row]):
@@ -148,7 +148,7 @@ def learn_over_hours(row: int, memory: Memory, pace: Pace, scratch: Scratch) -> 
     memory.hours[1, row] = memory.hours[1, row] * keep + scratch.by_weeks[row]
 
 
-@without_arrays
+@part
 def size_of_cusum(
     row: int, offset: float, grain: float, memory: Memory, pace: Pace, scratch: Scratch
 ) -> tuple[float, float, float]:
@@ -174,13 +174,13 @@ def size_of_cusum(
     return (size if side == UP else -size), usual, max(now + usual * more, 0.0)
 
 
-@without_arrays
+@part
 def set_level(ratio: float, row: int, memory: Memory) -> None:
     """Set the level of the last hours, in times what the weeks expect."""
     memory.hours[0, row] = max(ratio * (memory.hours[1, row] + 1) - 1, 0.0)
 
 
-@without_arrays
+@part
 def adopt(row: int, memory: Memory) -> None:
     """Take the level of a shift as that of the last hours."""
     side = UP if memory.peak[row] > 0 else DOWN
@@ -191,7 +191,7 @@ def adopt(row: int, memory: Memory) -> None:
         set_level(memory.cusum_level[side, row] * times, row, memory)
 
 
-@without_arrays
+@part
 def is_slow_return(side: int, row: int, memory: Memory, scratch: Scratch) -> bool:
     """Return whether what has added up is the return from a shift; restore its level once complete."""
     way = memory.previous[0, row] - scratch.before[row]

@@ -11,7 +11,7 @@ from detectors.judge.codes import DOWN, DROP, SHIFT, SPIKE, UP, WEEKS
 from detectors.judge.pace import Pace
 from detectors.judge.scale import LEAST_DEVIATION
 from detectors.judge.size import POISSON
-from detectors.state.compiled import without_arrays
+from detectors.state.compiled import part
 
 CALM_PART: Final = 0.33
 """Part of the deviation at onset below which a verdict is calm."""
@@ -26,7 +26,7 @@ UNSEEN: Final = 3
 """A verdict ends when nothing was measured for this many times the calm steps it needs."""
 
 
-@without_arrays
+@part
 def _is_return(index: int, row: int, side: int, memory: Memory, pace: Pace, scratch: Scratch) -> bool:
     """Return whether a deviation is the return from a shift; restore the previous level once complete."""
     if np.isnan(memory.previous[0, row]):
@@ -56,7 +56,7 @@ def _is_return(index: int, row: int, side: int, memory: Memory, pace: Pace, scra
     return True
 
 
-@without_arrays
+@part
 def _restart_sums(row: int, memory: Memory) -> None:
     """Restart the sums: what ended must not look like something new."""
     memory.fast[0, row], memory.fast[1, row] = memory.level[row], memory.lasting[0, row]
@@ -66,7 +66,7 @@ def _restart_sums(row: int, memory: Memory) -> None:
     cumulative.restart(row, memory)
 
 
-@without_arrays
+@part
 def _as_before(row: int, side: int, memory: Memory, scratch: Scratch) -> float:
     """Take a change that took hours to be certain back to where it began; return how far off the value is.
 
@@ -79,14 +79,14 @@ def _as_before(row: int, side: int, memory: Memory, scratch: Scratch) -> float:
     return float(scratch.off[row])
 
 
-@without_arrays
+@part
 def _end(row: int, rows: Rows, memory: Memory, open_places: NDArray[np.int64]) -> None:
     memory.code[row] = 0
     memory.run[row] = 0
     open_places[rows.place[row]] -= 1
 
 
-@without_arrays
+@part
 def _adopt(index: int, row: int, memory: Memory, scratch: Scratch) -> None:
     """Adopt the level of a shift as the usual one, and keep the previous one."""
     if scratch.basis[row] == WEEKS and np.isnan(memory.previous[0, row]):
@@ -97,7 +97,7 @@ def _adopt(index: int, row: int, memory: Memory, scratch: Scratch) -> None:
     memory.base[row] = memory.lasting[1, row] = memory.near[1, row]
 
 
-@without_arrays
+@part
 def decide(
     index: int,
     step: int,
@@ -160,7 +160,7 @@ def decide(
     out.code[step, row] = memory.code[row]
 
 
-@without_arrays
+@part
 def miss(
     step: int, row: int, rows: Rows, memory: Memory, pace: Pace, open_places: NDArray[np.int64], out: Output
 ) -> None:

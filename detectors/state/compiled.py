@@ -22,10 +22,21 @@ except ImportError:  # no wheel for this platform
 COMPILES: Final = njit is not None and not numba.config.DISABLE_JIT  # type: ignore[attr-defined]
 """Whether functions are compiled."""
 
+_NO_DOOR: Final = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
 
 def compiled(function: Function) -> Function:
     """Return ``function`` compiled at its first call; the machine code is cached beside the module."""
     return _compiled(function)
+
+
+def part(function: Function) -> Function:
+    """Compile a function that only compiled ones call, and that neither makes nor keeps arrays.
+
+    It has no door for Python, which takes as long to compile as the function where arguments are some forty
+    arrays. So Python must not call it: a call ends the process.
+    """
+    return _compiled(function, _nrt=False, **_NO_DOOR)
 
 
 def without_arrays(function: Function) -> Function:
@@ -42,8 +53,8 @@ def unlocked(function: Function) -> Function:
 
 
 def inlined(function: Function) -> Function:
-    """Compile as ``unlocked`` does, into the code of each caller: a call would cost as much."""
-    return _compiled(function, _nrt=False, nogil=True, forceinline=True)
+    """Compile a part into the code of each caller: a call would cost as much."""
+    return _compiled(function, _nrt=False, forceinline=True, **_NO_DOOR)
 
 
 def _compiled(function: Function, **options: bool) -> Function:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.judge.scale import COUNTS_OF_ROOT
-from detectors.state.compiled import without_arrays
+from detectors.state.compiled import part, without_arrays
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -64,7 +64,7 @@ class GapStep(NamedTuple):
     hours: Floats
 
 
-@without_arrays
+@part
 def expected_at(higher: float, expected: float) -> float:
     """Return what is expected at a level that is ``higher`` on the scale of counts."""
     if isnan(expected):

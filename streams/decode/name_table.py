@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.state.compiled import unlocked
+from detectors.state.compiled import part, unlocked
 from streams.decode.machine_words import load8, load32, load64, load_int, store32, store64
 
 LONGEST: Final = 1000
@@ -117,7 +117,7 @@ def _enter(table: int, texts: int, used: int, entry: int, number: int, owner: in
     return 1
 
 
-@unlocked
+@part
 def _word(at: int, length: int) -> np.uint64:
     """Return up to eight bytes, zeros behind ``length``. Eight can be read at ``at``."""
     word = load64(at)
@@ -126,7 +126,7 @@ def _word(at: int, length: int) -> np.uint64:
     return word
 
 
-@unlocked
+@part
 def hash_texts(texts: int, width: int, owner: int, seed: np.uint64) -> np.uint64:
     """Return the hash of a key.
 
@@ -148,7 +148,7 @@ def hash_texts(texts: int, width: int, owner: int, seed: np.uint64) -> np.uint64
     return found ^ (found >> np.uint64(32))
 
 
-@unlocked
+@part
 def look_up(texts: int, owner: int, table: int) -> int:
     """Return the number of a key, -1 when it is not known.
 
@@ -176,7 +176,7 @@ def look_up(texts: int, owner: int, table: int) -> int:
         slot = (slot + 1) & mask
 
 
-@unlocked
+@part
 def _same(texts: int, width: int, place: int) -> bool:
     for index in range(width):
         at, left = load_int(texts + 16 * index), load_int(texts + 16 * index + 8)

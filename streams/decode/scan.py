@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.state.compiled import inlined, unlocked
+from detectors.state.compiled import inlined, part, unlocked
 from streams.decode import scan_fields as fields
 from streams.decode import scan_memory as memory
 from streams.decode.cells import IN_AUTH, IN_CODE, IN_FUNCTION, LAYERS, TOTAL
@@ -84,7 +84,7 @@ def scan(io: int, rows: int) -> None:
             store64(counts + memory.TEXTS, texts)
 
 
-@unlocked
+@part
 def _scan_record(io: int, at: int, end: int, row: int) -> bool:
     """Scan one record; False when it is left to the plain decoder."""
     begin = at

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.state.compiled import unlocked
+from detectors.state.compiled import part
 from streams.decode.event import LARGEST
 from streams.decode.machine_words import load8, load64, store8, trailing_zeros
 from streams.decode.scan_number import read_number
@@ -37,7 +37,7 @@ def word_of(text: str) -> np.uint64:
 _TRUE, _ALSE, _NULL = map(word_of, ("true", "alse", "null"))
 
 
-@unlocked
+@part
 def word_at(at: int, length: int, end: int) -> np.uint64:
     """Return up to eight bytes of a record, zeros behind ``length``."""
     if at + 8 <= end:
@@ -51,7 +51,7 @@ def word_at(at: int, length: int, end: int) -> np.uint64:
     return word
 
 
-@unlocked
+@part
 def skip_space(at: int, end: int) -> int:
     """Return the address of the next byte that is not white space, or ``end``."""
     while at < end and load8(at) <= SPACE:
@@ -62,7 +62,7 @@ def skip_space(at: int, end: int) -> int:
     return at
 
 
-@unlocked
+@part
 def string_end(at: int, end: int) -> tuple[int, bool]:
     """Return the end of the string whose first character is at ``at``, and whether it is not ASCII."""
     high = _NO_WORD
@@ -91,7 +91,7 @@ def string_end(at: int, end: int) -> tuple[int, bool]:
     return np.int64(-1), False
 
 
-@unlocked
+@part
 def next_key(at: int, end: int, first: bool) -> tuple[int, int, np.uint64, int]:
     """Find the next key of an object, from behind its brace (``first``) or behind a value.
 
@@ -140,13 +140,13 @@ def next_key(at: int, end: int, first: bool) -> tuple[int, int, np.uint64, int]:
     return key, length, word_at(key, min(length, 8), end), at
 
 
-@unlocked
+@part
 def is_null(at: int, end: int) -> bool:
     """Whether ``null`` begins here."""
     return at + 4 <= end and word_at(at, 4, end) == _NULL
 
 
-@unlocked
+@part
 def read_flag(at: int, end: int) -> tuple[bool, int]:
     """Read true, false or null (false); return the flag and the address behind it."""
     if at + 4 <= end:
@@ -158,7 +158,7 @@ def read_flag(at: int, end: int) -> tuple[bool, int]:
     return False, np.int64(-1)
 
 
-@unlocked
+@part
 def read_text(at: int, end: int) -> tuple[int, int, bool, int]:
     """Read a string or null.
 
@@ -174,7 +174,7 @@ def read_text(at: int, end: int) -> tuple[int, int, bool, int]:
     return at, np.int64(-1), False, np.int64(-1)
 
 
-@unlocked
+@part
 def read_amount(at: int, end: int) -> tuple[float, int]:
     """Read a number from 0 to LARGEST, or null (NaN); return it and the address behind it."""
     letter = load8(at)
@@ -186,7 +186,7 @@ def read_amount(at: int, end: int) -> tuple[float, int]:
     return np.nan, (at + 4 if is_null(at, end) else np.int64(-1))
 
 
-@unlocked
+@part
 def skip_value(at: int, end: int, stack: int) -> int:
     """Return the address behind a JSON value; ``stack`` is the address of MOST_NESTED bytes to work with."""
     depth = 0

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.state.compiled import unlocked
+from detectors.state.compiled import part
 from streams.decode.cells import LAYERS
 from streams.decode.event import MOST_TABLES
 from streams.decode.machine_words import load_int, store8, store64, store_float
@@ -52,31 +52,31 @@ MOST_CALLS: Final = MOST_TABLES
 WORK_BYTES: Final = TABLES + 16 * MOST_CALLS
 
 
-@unlocked
+@part
 def array_at(io: int, array: int) -> int:
     """Return the address of an array."""
     return load_int(io + array)
 
 
-@unlocked
+@part
 def put(io: int, array: int, index: int, value: int) -> None:
     """Set an element of an array of int64."""
     store64(load_int(io + array) + 8 * index, np.int64(value))
 
 
-@unlocked
+@part
 def put_float(io: int, array: int, index: int, value: float) -> None:
     """Set an element of an array of float64."""
     store_float(load_int(io + array) + 8 * index, value)
 
 
-@unlocked
+@part
 def put8(io: int, array: int, index: int, value: int) -> None:
     """Set an element of an array of bytes or flags."""
     store8(load_int(io + array) + index, np.int64(value))
 
 
-@unlocked
+@part
 def read_into(text: int, at: int, end: int) -> int:
     """Read a string or null, keep it as the text at ``text``; return the address behind it."""
     place, length, _, at = read_text(at, end)
@@ -85,7 +85,7 @@ def read_into(text: int, at: int, end: int) -> int:
     return at
 
 
-@unlocked
+@part
 def keep_text(io: int, row: int, what: int, at: int, length: int) -> bool:
     """Keep where a text lies, relative to its record; False when there is no room."""
     counts = array_at(io, COUNTS)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from detectors.state.compiled import unlocked
+from detectors.state.compiled import part, unlocked
 from streams.decode.machine_words import as_float, high_product, leading_zeros, load8
 
 FURTHEST: Final = 60
@@ -109,7 +109,7 @@ def read_number(at: int, end: int) -> tuple[float, int]:
     return (-value if negative else value), at
 
 
-@unlocked
+@part
 def _nearest(whole: np.uint64, power: int) -> float:
     """Return the float64 nearest to whole * 10**power; -1 where this method cannot decide."""
     if power < -FURTHEST or power > FURTHEST:

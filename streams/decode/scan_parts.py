@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.state.compiled import inlined, unlocked
+from detectors.state.compiled import inlined, part
 from streams.decode import scan_fields as fields
 from streams.decode import scan_memory as memory
 from streams.decode.columns import BACKEND, FATAL, NO_ERROR, QUANTUM, USER
@@ -46,7 +46,7 @@ OF_REQUEST, OF_CALLS, OF_ANOTHER = range(3)
 """What a record is: a request, calls alone, or what is left to the plain decoder."""
 
 
-@unlocked
+@part
 def _mixed(x: np.uint64) -> np.uint64:
     x ^= x >> np.uint64(33)
     x *= np.uint64(0xFF51AFD7ED558CCD)
@@ -56,7 +56,7 @@ def _mixed(x: np.uint64) -> np.uint64:
     return x
 
 
-@unlocked
+@part
 def hash_id(at: int, length: int, end: int) -> np.uint64:
     """Return the hash of a short ASCII id, the same as ``streams.decode.hashing.hashes_of``."""
     if length <= 0:
@@ -70,7 +70,7 @@ def hash_id(at: int, length: int, end: int) -> np.uint64:
     return found if found != 0 else np.uint64(1)
 
 
-@unlocked
+@part
 def scan_joins(at: int, length: int, end: int, hashes: int) -> bool:
     """Put the hashes of both keys, the same as ``streams.decode.hashing.joins_of``; False if one is long."""
     stop = at + length
@@ -91,13 +91,13 @@ def scan_joins(at: int, length: int, end: int, hashes: int) -> bool:
     return True
 
 
-@unlocked
+@part
 def quantised(amount: float) -> float:
     """Return the nearest multiple of QUANTUM, 0 for NaN."""
     return np.rint(amount / QUANTUM) * QUANTUM if amount == amount else 0.0
 
 
-@unlocked
+@part
 def scan_layers(at: int, end: int, work: int) -> int:
     """Scan the ``ms`` of an event."""
     if load8(at) != BRACE:
@@ -122,7 +122,7 @@ def scan_layers(at: int, end: int, work: int) -> int:
             return at
 
 
-@unlocked
+@part
 def scan_client(at: int, end: int, work: int) -> int:
     """Scan the client of an event."""
     if load8(at) != BRACE:
@@ -147,7 +147,7 @@ def scan_client(at: int, end: int, work: int) -> int:
             return at
 
 
-@unlocked
+@part
 def scan_tables(io: int, at: int, end: int, begin: int, row: int, work: int) -> int:
     """Scan the table calls of an event, whose record begins at ``begin``."""
     if load8(at) != BRACKET:
@@ -177,7 +177,7 @@ def scan_tables(io: int, at: int, end: int, begin: int, row: int, work: int) -> 
         at = skip_space(at + 1, end)
 
 
-@unlocked
+@part
 def _scan_call(io: int, at: int, end: int, begin: int, row: int, call: int, table: int, work: int) -> int:
     """Scan one table call as number ``call``; its table becomes the text at ``table``."""
     ms, rcu, wcu = np.nan, np.nan, np.nan
@@ -236,7 +236,7 @@ def _scan_call(io: int, at: int, end: int, begin: int, row: int, call: int, tabl
     return at
 
 
-@unlocked
+@part
 def scan_values(io: int, at: int, end: int, row: int, work: int) -> int:
     """Scan the business values of an event."""
     if load8(at) != BRACE:
@@ -283,7 +283,7 @@ def kind_of(text: int, end: int) -> int:
     return np.int64(OF_ANOTHER)
 
 
-@unlocked
+@part
 def weigh(io: int, first_call: int, first_value: int, weight: float) -> None:
     """Let the calls and values of a record, from these on, stand for ``weight`` of them each."""
     counts = array_at(io, memory.COUNTS)
@@ -314,7 +314,7 @@ def scan_status(at: int, end: int) -> tuple[int, int]:
     return status, at
 
 
-@unlocked
+@part
 def scan_error(at: int, end: int) -> tuple[int, int]:
     """Scan the error class of an event; return it and the address behind it."""
     if is_null(at, end):

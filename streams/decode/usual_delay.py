@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.state.compiled import unlocked
+from detectors.state.compiled import part
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -53,7 +53,7 @@ def new_scratch(window: int) -> Floats:
     return np.zeros(max(window, 2 * SLOTS))
 
 
-@unlocked
+@part
 def refresh(  # noqa: PLR0917 - compiled code takes arrays, not objects
     plain: bool, delays: Floats, arrivals: Floats, scratch: Floats, slots: Floats, marks: Ints, levels: Floats
 ) -> None:
@@ -84,7 +84,7 @@ def refresh(  # noqa: PLR0917 - compiled code takes arrays, not objects
     marks[SINCE] = 0
 
 
-@unlocked
+@part
 def _note(slots: Floats, arrival: float, usual: float, marks: Ints) -> bool:
     """Note the usual delay of the records since the last look; return whether the minutes are due.
 
@@ -106,7 +106,7 @@ def _note(slots: Floats, arrival: float, usual: float, marks: Ints) -> bool:
     return filled <= FEW_SLOTS
 
 
-@unlocked
+@part
 def _of_minutes(slots: Floats, scratch: Floats, arrival: float, fewest: int) -> float:
     """Return the median delay of the last minutes' records; minus infinity of few, which the window holds."""
     n, total = 0, 0.0
@@ -132,7 +132,7 @@ def _of_minutes(slots: Floats, scratch: Floats, arrival: float, fewest: int) -> 
     return -np.inf
 
 
-@unlocked
+@part
 def _smallest(values: Floats, first: int, n: int, k: int) -> float:
     """Return the k-th smallest of n values, which it reorders from ``first`` on (Hoare's selection)."""
     low, high = first, n - 1

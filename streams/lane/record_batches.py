@@ -14,7 +14,7 @@ from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
 from crc32c import crc32c
 from numpy.typing import NDArray
 
-from detectors.state.compiled import unlocked
+from detectors.state.compiled import part, unlocked
 from streams.decode.records import Records
 
 Ints = NDArray[np.int64]
@@ -154,7 +154,7 @@ def _index(buffer: Bytes, begins: Ints, ends: Ints, counts: Ints, bases: Ints, f
     return True
 
 
-@unlocked
+@part
 def _varint(buffer: Bytes, at: int, end: int) -> tuple[int, int]:
     """Return a zigzag variable-length integer and the place behind it, -1 when it does not end."""
     found = 0

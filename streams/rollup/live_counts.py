@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from detectors.latency.histogram import N_BINS
 from detectors.model.measures import COLUMN, SUMMED, Measure
-from detectors.state.compiled import unlocked
+from detectors.state.compiled import part, unlocked
 from streams.decode.cells import LAYERS
 from streams.decode.columns import BACKEND, FATAL, USER, Columns
 from streams.decode.operations import READS, WRITES
@@ -147,7 +147,7 @@ def live_summary() -> Summary:
     return Summary(paths=paths, calls=calls)
 
 
-@unlocked
+@part
 def _row(ids: Ints, row_of: Rows, number: int, used: int) -> int:
     row = row_of[number]
     if row < 0:
@@ -210,7 +210,7 @@ def _add_calls(
     return used
 
 
-@unlocked
+@part
 def _slot_of(cells: Ints, cell: int) -> int:
     """Return the slot of a cell, or the free slot that it would take."""
     mask = len(cells) - 1

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.state.compiled import unlocked
+from detectors.state.compiled import part
 from streams.decode.event import LARGEST
 from streams.decode.machine_words import load8
 from streams.decode.scan_json import BRACE, next_key, skip_space, string_end
@@ -25,7 +25,7 @@ _QUOTE: Final = ord('"')
 _MOST_DIGITS: Final = 20  # bytes of an amount
 
 
-@unlocked
+@part
 def consumed(
     at: int, end: int, table: int, length: int, keys: int, factor: np.uint64
 ) -> tuple[bool, int, int, int, int, int, int]:
@@ -87,7 +87,7 @@ def consumed(
     return usual, plain, plain_length, reads, reads_length, writes, writes_length
 
 
-@unlocked
+@part
 def _same_text(at: int, end: int, text: int, length: int) -> int:
     """Return the address behind a string that is this text, -1 if it is none."""
     if load8(at) != _QUOTE:
@@ -101,7 +101,7 @@ def _same_text(at: int, end: int, text: int, length: int) -> int:
     return close + 1
 
 
-@unlocked
+@part
 def _skip_part(at: int, end: int, keys: int, factor: np.uint64) -> int:
     """Return the address behind an object of amounts."""
     if load8(at) != BRACE:
@@ -121,7 +121,7 @@ def _skip_part(at: int, end: int, keys: int, factor: np.uint64) -> int:
             return at
 
 
-@unlocked
+@part
 def _skip_parts(at: int, end: int, keys: int, factor: np.uint64) -> int:
     """Return the address behind an object of such objects."""
     if load8(at) != BRACE:

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.state.compiled import inlined, unlocked
+from detectors.state.compiled import inlined, part
 from streams.decode.machine_words import load8, load_int, store8, store16, store64
 from streams.formats.otlp import span_memory as memory
 from streams.formats.otlp.scan_span import piece_at
@@ -139,7 +139,7 @@ def _put_call(io: int, to: int, row: int) -> int:
     return _put8(to, _BRACE)
 
 
-@unlocked
+@part
 def bytes_of(io: int, row: int) -> int:
     """Return how long the line of a row may get."""
     rows = load_int(io + memory.ROWS)
@@ -159,7 +159,7 @@ def bytes_of(io: int, row: int) -> int:
     return length
 
 
-@unlocked
+@part
 def put_line(io: int, to: int, row: int) -> int:
     """Write the record of a request or of a call alone; return the address behind it."""
     rows, digits = load_int(io + memory.ROWS), load_int(io + memory.HEX)

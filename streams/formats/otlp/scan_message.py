@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.state.compiled import inlined, unlocked
+from detectors.state.compiled import inlined, part, unlocked
 from streams.decode.machine_words import load8, load32, load64, load_int, store32, store64
 from streams.decode.name_table import look_up
 from streams.formats.otlp import span_memory as memory
@@ -66,7 +66,7 @@ def scan(io: int, first: bool) -> int:
     return _write(io)
 
 
-@unlocked
+@part
 def _scan_resource(io: int, at: int, end: int) -> int:
     """Scan a resource with what it sent."""
     count = load_int(io + memory.RESOURCE_COUNT)
@@ -109,16 +109,16 @@ def _scan_resource(io: int, at: int, end: int) -> int:
     return memory.DONE
 
 
-@unlocked
+@part
 def _find_resource(io: int, text: int, length: int) -> int:
     """Return the number of the piece of a resource, -1 if it is not known."""
     if length > RESOURCE_TEXTS * memory.MOST_NAME:
         return np.int64(memory.UNUSUAL_NAME)
     texts = load_int(io + memory.WORK) + memory.NAME_TEXTS
     left = length
-    for part in range(RESOURCE_TEXTS):
-        store64(texts + 16 * part, text + memory.MOST_NAME * part)
-        store64(texts + 16 * part + 8, min(max(left, 0), memory.MOST_NAME))
+    for nth in range(RESOURCE_TEXTS):
+        store64(texts + 16 * nth, text + memory.MOST_NAME * nth)
+        store64(texts + 16 * nth + 8, min(max(left, 0), memory.MOST_NAME))
         left -= memory.MOST_NAME
     number = look_up(texts, np.int64(0), load_int(io + memory.RESOURCE_NAMES))
     if number < 0:
@@ -129,7 +129,7 @@ def _find_resource(io: int, text: int, length: int) -> int:
     return np.int64(memory.UNUSUAL_NAME) if means == memory.UNUSUAL else number
 
 
-@unlocked
+@part
 def _scan_scope(io: int, at: int, end: int, resource: int, names: int, origin: int) -> tuple[int, int]:
     """Scan the spans of a scope; return how that ended, and the number of the resource's origin by now."""
     if at < end and load8(at) == _RESOURCE:
@@ -217,7 +217,7 @@ def _trace_at(io: int, number: int) -> int:
     return load_int(io + memory.TRACES) + memory.TRACE_BYTES * number
 
 
-@unlocked
+@part
 def _find_traces(io: int) -> None:
     """Enter every span into the tables of spans and of traces."""
     rows = load_int(io + memory.ROW_COUNT)
@@ -288,7 +288,7 @@ def _origin_of(io: int, row: int) -> int:
     return load_int(piece_at(io, load_int(load_int(row + memory.RESOURCE) + memory.ORIGIN)) + memory.SAYS)
 
 
-@unlocked
+@part
 def _request_above(io: int, row: int, mask: int) -> tuple[int, bool, bool]:
     """Look from a span towards the root of its trace.
 
@@ -316,7 +316,7 @@ def _request_above(io: int, row: int, mask: int) -> tuple[int, bool, bool]:
     return np.int64(-1), crossed, True
 
 
-@unlocked
+@part
 def _find_requests(io: int) -> None:
     """Leave the traces in which a request lies within another of the same origin."""
     rows = load_int(io + memory.ROW_COUNT)
@@ -337,7 +337,7 @@ def _find_requests(io: int) -> None:
             store64(trace + memory.IS_LEFT, np.int64(1))
 
 
-@unlocked
+@part
 def _find_owners(io: int) -> None:
     """Give every call to the request that made it; one without stays alone."""
     rows = load_int(io + memory.ROW_COUNT)
@@ -388,7 +388,7 @@ def _find_owners(io: int) -> None:
             store64(trace + memory.IS_LEFT, np.int64(1))
 
 
-@unlocked
+@part
 def _write(io: int) -> int:
     """Write the records of all traces that are not left."""
     out = load_int(io + memory.OUT)

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.state.compiled import inlined, unlocked
+from detectors.state.compiled import inlined, part
 from streams.decode.machine_words import load8, load64, load_int, store64, trailing_zeros
 from streams.decode.name_table import look_up
 from streams.decode.operations import READS, WRITES
@@ -72,7 +72,7 @@ _EXCLAMATION, _TILDE, _QUOTE, _BACKSLASH = (ord(each) for each in '!~"\\')
 _OT: Final = (ord("o"), ord("t"), ord("="))
 
 
-@unlocked
+@part
 def scan_span(io: int, row: int, at: int, end: int) -> int:
     """Scan the span between two addresses into the row at an address.
 
@@ -260,7 +260,7 @@ def scan_span(io: int, row: int, at: int, end: int) -> int:
     return seen & IDENTIFIED_MASK
 
 
-@unlocked
+@part
 def _names_sampler(at: int, end: int) -> bool:
     for place in range(at, end - 2):
         if load8(place) == _OT[0] and load8(place + 1) == _OT[1] and load8(place + 2) == _OT[2]:
@@ -268,7 +268,7 @@ def _names_sampler(at: int, end: int) -> bool:
     return False
 
 
-@unlocked
+@part
 def _scan_event(at: int, end: int, slots: int, keys: int, factor: np.uint64) -> int:
     """Scan an event; return RAISED and the bits of what an exception says, -1 if it is in another form."""
     found = np.int64(0)
@@ -311,7 +311,7 @@ def _scan_event(at: int, end: int, slots: int, keys: int, factor: np.uint64) -> 
     return found if at == end else np.int64(-1)
 
 
-@unlocked
+@part
 def _scan_attribute(at: int, end: int, keys: int, factor: np.uint64) -> tuple[int, int, int]:
     """Return the number of an attribute, -1 if it is not read, and its text, of length -1 if it is none."""
     none = np.int64(0)
@@ -334,7 +334,7 @@ def _scan_attribute(at: int, end: int, keys: int, factor: np.uint64) -> tuple[in
     return number, place, size if what == IS_TEXT else np.int64(-1)
 
 
-@unlocked
+@part
 def _is_link(at: int, end: int, keys: int, factor: np.uint64) -> bool:
     """Whether bytes are a link to another span, of which nothing is read."""
     while at < end:
@@ -363,7 +363,7 @@ def _is_link(at: int, end: int, keys: int, factor: np.uint64) -> bool:
     return at == end
 
 
-@unlocked
+@part
 def _scan_status(at: int, end: int, slots: int) -> int:
     """Return FAILED and the bit of its message, as it has them, -1 if it is in another form."""
     found = np.int64(0)
@@ -410,7 +410,7 @@ def _write_key(mask: int, slots: int, to: int) -> int:
     return at - to if at - to <= memory.MOST_NAME else np.int64(-1)
 
 
-@unlocked
+@part
 def find_names(io: int, kind: int, table: int, mask: int, owner: int) -> int:
     """Return the number of the piece that the names of a mask have become, -1 if they are not known.
 
@@ -430,7 +430,7 @@ def find_names(io: int, kind: int, table: int, mask: int, owner: int) -> int:
     return found
 
 
-@unlocked
+@part
 def note_miss(io: int, kind: int, owner: int, at: int, length: int) -> None:
     """Note a name that is not known, while there is room."""
     used = load_int(io + memory.MISSES_LENGTH)
@@ -450,7 +450,7 @@ def piece_at(io: int, number: int) -> int:
     return load_int(io + memory.PIECES) + memory.PIECE_BYTES * number
 
 
-@unlocked
+@part
 def _scan_call(
     io: int, row: int, work: int, seen: int, odd: int, flags: int, capacity: int, length: int, keys: int,
     factor: np.uint64,
@@ -496,7 +496,7 @@ def _scan_call(
     return np.int64(memory.A_CALL), False
 
 
-@unlocked
+@part
 def _scan_request(io: int, row: int, work: int, seen: int, odd: int, flags: int) -> bool:
     """Look the names of a request up; return whether it is left to the plain reader."""
     if odd & (REQUEST_MASK | CLIENT_MASK | INVOCATION_MASK):

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.state.compiled import inlined, unlocked
+from detectors.state.compiled import inlined, part
 from streams.decode.machine_words import load8, load64, store64
 
 _HIGHS: Final = np.uint64(0x8080808080808080)
@@ -42,7 +42,7 @@ def read_length(at: int, end: int) -> tuple[int, int]:
     return at, found
 
 
-@unlocked
+@part
 def skip_number(at: int, end: int) -> int:
     """Return the address behind a number of variable length, -1 if it does not end in ten bytes."""
     last = min(at + 9, end - 1)
@@ -66,7 +66,7 @@ def is_text(at: int, end: int) -> bool:
     return high & _HIGHS == 0 or is_utf8(at, end)
 
 
-@unlocked
+@part
 def is_utf8(at: int, end: int) -> bool:
     """Whether bytes, not all ASCII, are UTF-8 (RFC 3629, section 4)."""
     while at < end:
@@ -142,7 +142,7 @@ def read_value(at: int, end: int) -> tuple[int, int, int]:
     return -1, np.int64(0), np.int64(0)
 
 
-@unlocked
+@part
 def _small(at: int, end: int) -> tuple[int, int]:
     number, shift = np.int64(0), 0
     while at < end:
@@ -152,7 +152,7 @@ def _small(at: int, end: int) -> tuple[int, int]:
     return at, number
 
 
-@unlocked
+@part
 def read_texts(at: int, end: int) -> tuple[int, int, int]:
     """Read a list of values.
 

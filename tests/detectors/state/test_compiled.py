@@ -1,0 +1,52 @@
+"""What compiled code keeps to itself."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+FOLDERS = ("detectors", "streams", "alerting", "tests", "benchmarks")
+COMPILED = {"compiled", "without_arrays", "unlocked", "part", "inlined"}
+PARTS = {"part", "inlined"}
+
+
+def test_python_calls_no_part_of_compiled_code_since_it_has_no_door() -> None:
+    """A call would end the process: there is no address to jump to."""
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): ast.parse(path.read_text(encoding="utf-8"))
+        for folder in FOLDERS
+        for path in sorted((ROOT / folder).rglob("*.py"))
+    }
+    parts = {
+        f"{name}.{each.name}"
+        for name, module in modules.items()
+        for each in ast.walk(module)
+        if isinstance(each, ast.FunctionDef) and _decorated(each, PARTS)
+    }
+    assert len(parts) > 100, "the decorators have other names now"
+    named = {f"{name}: {used}" for name, module in modules.items() for used in _in_python(name, module)}
+    assert not {each for each in named if each.partition(": ")[2] in parts}
+
+
+def _in_python(name: str, module: ast.Module) -> Iterator[str]:
+    """Yield the whole names that code which is not compiled uses."""
+    imported = {
+        alias.asname or alias.name: f"{each.module}.{alias.name}"
+        for each in ast.walk(module)
+        if isinstance(each, ast.ImportFrom)
+        for alias in each.names
+    }
+    waiting: list[ast.AST] = [module]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef) and _decorated(node, COMPILED):
+            continue
+        if isinstance(node, ast.Name):
+            yield imported.get(node.id, f"{name}.{node.id}")
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            yield f"{imported.get(node.value.id, node.value.id)}.{node.attr}"
+        waiting.extend(ast.iter_child_nodes(node))
+
+
+def _decorated(function: ast.FunctionDef, makers: set[str]) -> bool:
+    return any(isinstance(each, ast.Name) and each.id in makers for each in function.decorator_list)
