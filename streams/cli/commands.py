@@ -3,24 +3,25 @@
 import math
 import sys
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from config.load import ConfigError, load_settings
 from config.secret import SecretError
-from config.settings import Settings
 from streams.history.replay_error import ReplayError
-from streams.process.stop_requests import INTERRUPTED, exiting_on_stop, raising_on_stop
 from streams.process.times import parse_time
+
+if TYPE_CHECKING:
+    from config.settings import Settings
 
 OK, FOUND, USAGE = 0, 1, 2
 
 
 def _show_version(asked: bool) -> None:
     if asked:
+        from importlib.metadata import version
+
         typer.echo(f"uneri {version('uneri')}")
         raise typer.Exit(OK)
 
@@ -68,8 +69,10 @@ def fail(message: object, code: int = USAGE) -> typer.Exit:
     return typer.Exit(code)
 
 
-def settings_of(config: Path | None) -> Settings:
+def settings_of(config: Path | None) -> "Settings":
     """Load the configuration, or exit with its problems."""
+    from config.load import ConfigError, load_settings
+
     try:
         return load_settings(config)
     except ConfigError as error:
@@ -201,6 +204,8 @@ def run(
     It reads from Kafka if the configuration has a `kafka` section; otherwise it accepts events over HTTP at
     `local.listen`. With Kafka, `--role intake` accepts them at `web.listen`.
     """
+    from config.load import load_settings
+
     settings = settings_of(config)
     if settings.limits.aws and settings.limits.aws.daily:
         from streams.process.extras import need
@@ -285,6 +290,7 @@ def replay(
 
     The results show which notifications would have been sent, and when.
     """
+    from streams.process.stop_requests import exiting_on_stop, raising_on_stop
 
     def command() -> int:
         with exiting_on_stop():
@@ -334,6 +340,8 @@ def backfill(
     It works before the first start of a daemon and while it runs, and reads what replay reads. The daemon
     then judges as if it had been running all that time. SOURCE is required, except with --undo.
     """
+    from streams.process.stop_requests import exiting_on_stop
+
     if undo == bool(source):
         raise fail("name the sources of the history" if not undo else "--undo takes no source")
 
@@ -969,6 +977,7 @@ def mcp(
     """
     from config.sections.validators import host_and_port
     from streams.process.extras import need
+    from streams.process.stop_requests import exiting_on_stop
 
     if name and http is None:
         raise fail("--name is how others reach it over HTTP; add --http")
@@ -995,6 +1004,9 @@ def _daemon(config: Path | None, url: str | None) -> str:
 
 
 def _exit_with(command: Callable[[], int | None]) -> None:
+    from config.load import ConfigError
+    from streams.process.stop_requests import INTERRUPTED
+
     try:
         code = command()
     except (ConfigError, ReplayError, SecretError) as error:
