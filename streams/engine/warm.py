@@ -8,6 +8,7 @@ from functools import cache
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1 import trace_pb2
 
@@ -29,6 +30,7 @@ _START: Final = 1_760_000_000
 
 _ROWS: Final = 300  # so that every function of the judge is called
 MINUTES: Final = 10  # so that some are judged before and after a restart
+_BESIDE: Final = "from streams.engine import warm; warm.compile_judge()"  # half of all there is to compile
 
 GC_THRESHOLD: Final = 10_000
 """New objects before a garbage collection; Python's default of 700 is reached with one small block."""
@@ -55,20 +57,24 @@ def warm(say: Say = on_standard_error) -> None:
 
 @cache
 def compile_ahead(say: Say = on_standard_error) -> None:
-    """Judge a few minutes: a minute the first time, half a second from the cache; once in a process."""
-    with announced(say):
-        _judge()
+    """Judge a few minutes: half a minute the first time, half a second from the cache; once in a process."""
+    with announced(say, _BESIDE) as helper:
         _scan_spans()
+        records, arrived = _records()
+        _roll_up(records, arrived)
+        helper.wait()
+        _judge(records, arrived)
 
 
 @cache
 def compile_score(say: Say = on_standard_error) -> None:
     """Do the same for what judges plain series."""
     with announced(say):
-        _score()
+        compile_judge()
 
 
-def _score() -> None:
+def compile_judge() -> None:
+    """Judge a series, without a word."""
     score(np.arange(_ROWS, dtype=np.int64) * 60, np.arange(_ROWS, dtype=np.float64))
 
 
@@ -80,14 +86,20 @@ def _scan_spans() -> None:
     OtlpProto(lambda _: None).lines(message.SerializeToString(), Surroundings(function="f"))
 
 
-def _judge() -> None:
+def _records() -> tuple[list[bytes], NDArray[np.float64]]:
     seconds = range(0, MINUTES * 60, 10)
-    records = [
-        _EVENT % (_START + second, second, second) for second in seconds
-    ]  # so many names that tables grow
-    arrived = _START + np.array(seconds, np.float64)
+    # so many names that tables grow
+    return [_EVENT % (_START + second, second, second) for second in seconds], _START + np.array(
+        seconds, float
+    )
+
+
+def _roll_up(records: list[bytes], arrived: NDArray[np.float64]) -> None:
     decoder = Decoder()
     Rollup("warm/0", 2, Settings().time, decoder).feed(decoder.decode(records, arrived)[0])
+
+
+def _judge(records: list[bytes], arrived: NDArray[np.float64]) -> None:
     parts: dict[str, bytes] = {}
     half = len(records) // 2
     for some in (slice(half), slice(half, None)):  # the second knows the names
@@ -99,7 +111,5 @@ def _judge() -> None:
 
 
 if __name__ == "__main__":
-    with announced(on_standard_error):
-        _judge()
-        _scan_spans()
-        _score()
+    compile_ahead()
+    compile_score()

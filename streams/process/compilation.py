@@ -1,17 +1,23 @@
-"""Says when machine code is compiled: the first start of a version waits for it."""
+"""Says when machine code is compiled, and has two processes do it: the first start of a version waits."""
 
+import gc
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import Any, Final
 
 import typer
 
 from detectors.state.compiled import COMPILES
+from streams.process.cores import cores
 
-BEGINS = "compiling machine code for this processor, once per version; takes about a minute"
+BEGINS = "compiling machine code for this processor, once per version; takes up to a minute"
 
+GC_THRESHOLD: Final = 50_000
+"""New objects before a garbage collection: a compiler makes many that stay, and little garbage."""
 
 Say = Callable[[str], object]
 
@@ -21,11 +27,52 @@ def on_standard_error(line: str) -> None:
     typer.echo(f"uneri: {line}", err=True)
 
 
+class Helper:
+    """Python beside this process that compiles another part into the same cache; at most one, once."""
+
+    def __init__(self, program: str) -> None:
+        self._program = program
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it; not for one processor, where it would only take memory."""
+        if not self._program or cores() == 1:
+            return
+        with suppress(OSError):  # no room for another: this one compiles all
+            self._process = subprocess.Popen(  # noqa: S603 - the interpreter, and a program of ours
+                [sys.executable, "-P", "-c", self._program],  # a folder named streams here is not ours
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+
+    def wait(self) -> None:
+        """Wait until it has ended. What it could not compile, this process does."""
+        if self._process is not None:
+            self._process.wait()
+
+    def stop(self) -> None:
+        """End it, if it still runs."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
 @contextmanager
-def announced(say: Say) -> Iterator[None]:
-    """Call ``say`` with a line when the compiler begins, and with one at the end; never if all is cached."""
+def announced(say: Say, beside: str = "") -> Iterator[Helper]:
+    """Call ``say`` with a line when the compiler begins, and with one at the end; never if all is cached.
+
+    Parameters
+    ----------
+    say
+        Takes the lines.
+    beside
+        A program that compiles what the block does not need before it waits for the helper. It is started
+        with the compiler, if its work can be kept for this process.
+    """
+    helper = Helper(beside)
     if not COMPILES:
-        yield
+        yield helper
         return
     from numba.core.event import Listener, install_listener
 
@@ -37,22 +84,31 @@ def announced(say: Say) -> Iterator[None]:
             function = event.data["dispatcher"]
             if function.py_func.__module__.startswith("numba."):
                 return  # a part of one of ours, compiled into it
+            path = function.stats.cache_path
             if not paths:
                 say(BEGINS)
-            paths.append(function.stats.cache_path)
+                if path is not None:
+                    helper.start()
+            paths.append(path)
 
         def on_end(self, event: Any) -> None:
             pass
 
-    with install_listener("numba:compile", Compilation()):
-        yield
+    usual = gc.get_threshold()
+    gc.set_threshold(GC_THRESHOLD, *usual[1:])
+    try:
+        with install_listener("numba:compile", Compilation()):
+            yield helper
+    finally:
+        helper.stop()
+        gc.set_threshold(*usual)
     if paths:
         say(_ended(paths, time.monotonic() - began))
 
 
 def _ended(paths: list[str | None], seconds: float) -> str:
     kept = [path for path in paths if path is not None]
-    done = f"compiled {len(paths)} functions in {seconds:.0f} s"
+    done = f"compiled in {seconds:.0f} s"
     if len(kept) < len(paths):
         return (
             f"{done}; they cannot be kept, so every start compiles them again: "

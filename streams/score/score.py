@@ -18,6 +18,7 @@ import typer
 from config.settings import JudgeSettings
 from detectors.score.score import score
 from streams.engine.warm import compile_score
+from streams.process.cores import cores
 from streams.process.progress import Progress
 from streams.process.readable_file import unreadable
 from streams.score.csv_series import SeriesError, read_series, unpacked_name, write_verdicts
@@ -112,7 +113,7 @@ def run_score(sources: Sequence[Path], out: Path, settings: JudgeSettings, jobs:
     rows = alerts = size = 0
     compile_score()  # once, and not in every process
     with _unwound_by_sigterm(), Progress("score", sys.stderr, unit="rows") as progress:
-        for done in _all_done(tasks, sizes, settings, max(min(jobs or _cores(), len(tasks)), 1)):
+        for done in _all_done(tasks, sizes, settings, max(min(jobs or cores(), len(tasks)), 1)):
             rows, alerts, size = rows + done.rows, alerts + done.alerts, size + sizes[done.source]
             progress.show(size / max(sum(sizes.values()), 1), rows, 0)
             if done.problem:
@@ -175,10 +176,3 @@ def _unwound_by_sigterm() -> Iterator[None]:
 
 def _exit_on_interrupt() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # at once and without a traceback; the parent reports it
-
-
-def _cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # only Linux has it
-        return os.cpu_count() or 1

@@ -22,11 +22,11 @@ def twice(number):
 """
 
 
-def twice_of(folder: Path) -> Callable[[int], int]:
+def twice_of(folder: Path, name: str = "twice") -> Callable[[int], int]:
     """Load a compiled function of a module in ``folder``, as a process that starts does."""
-    path = folder / "twice.py"
+    path = folder / f"{name}.py"
     path.write_text(SOURCE)
-    spec = importlib.util.spec_from_file_location("twice", path)
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module: Any = importlib.util.module_from_spec(spec)
@@ -42,7 +42,7 @@ def test_the_compiler_is_announced_when_it_begins_and_when_it_has_ended(tmp_path
         assert twice_of(tmp_path)(2) == 4
         assert lines == [BEGINS]
     assert len(lines) == 2
-    assert re.fullmatch(rf"compiled 1 functions in \d s; kept in {tmp_path}\S* for the next start", lines[1])
+    assert re.fullmatch(rf"compiled in \d s; kept in {tmp_path}\S* for the next start", lines[1])
 
 
 def test_what_is_in_the_cache_is_loaded_without_a_word(tmp_path: Path) -> None:
@@ -61,3 +61,37 @@ def test_machine_code_that_cannot_be_kept_is_said_with_the_remedy(
     with announced(lines.append):
         assert twice_of(tmp_path)(2) == 4
     assert "every start compiles them again: set NUMBA_CACHE_DIR" in lines[1]
+
+
+@pytest.mark.parametrize(("processors", "times"), [(2, 1), (1, 2)])
+def test_where_there_are_two_processors_another_process_compiles_a_half(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processors: int, times: int
+) -> None:
+    monkeypatch.setattr("streams.process.compilation.cores", lambda: processors)
+    twice_of(tmp_path, "others")  # writes the module
+    monkeypatch.syspath_prepend(tmp_path)
+    beside = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import others; others.twice(2)"
+    heard: list[str] = []
+    monkeypatch.setattr("streams.process.compilation._ended", lambda paths, _: str(len(paths)))
+    with announced(heard.append, beside) as helper:
+        assert twice_of(tmp_path)(2) == 4
+        helper.wait()
+        assert twice_of(tmp_path, "others")(2) == 4
+    assert heard == [BEGINS, str(times)]
+
+
+def test_what_a_helper_fails_to_compile_is_compiled_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.process.compilation.cores", lambda: 2)
+    with announced(lambda _: None, "raise SystemExit(1)") as helper:
+        assert twice_of(tmp_path)(2) == 4
+        helper.wait()
+        assert twice_of(tmp_path, "others")(2) == 4
+
+
+def test_a_helper_ends_with_what_needed_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.process.compilation.cores", lambda: 2)
+    with announced(lambda _: None, "import time; time.sleep(600)") as helper:
+        twice_of(tmp_path)(2)
+    helper.wait()  # returns: nothing runs
