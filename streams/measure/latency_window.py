@@ -43,6 +43,9 @@ SLOW: Final = 1 - QUANTILE
 CERTAIN: Final = 5.0
 """A p95 is certainly higher if this many Poisson standard deviations more calls are slow than usual."""
 
+MORE_CERTAIN: Final = 7.0
+"""The same for a peek, of which there are several in a step."""
+
 TIMES: Final = 2.0
 """And if this many times as many are slow: the share of slow kinds of calls varies by more than chance."""
 
@@ -138,7 +141,7 @@ class LatencyWindow:
     def peek(self, latency: Latency, scopes: int) -> NDArray[np.float64]:
         """Return the p95 that a step of these histograms would have next, as ``p95`` does, and add nothing.
 
-        It is NaN where it may be due to chance as well.
+        It is NaN where it may be due to chance as well, which is asked more strictly: who peeks peeks often.
         """
         found = np.full((1, scopes), -1)
         if not len(latency[0]):
@@ -151,7 +154,8 @@ class LatencyWindow:
         quantile_bins(which, lookback, np.array([QUANTILE]), *arrays, self._histogram, found)
         rows = np.flatnonzero((found[0] >= 0) & (self._learnt[:scopes] > 0))
         chance = np.ones(scopes, bool)
-        chance[rows] = ~self._slow(which, lookback, rows, found[0])[2]
+        calls, slow, usual = self._slow(which, lookback, rows, found[0])
+        chance[rows] = ~_is_certain(calls, slow, MORE_CERTAIN) & ~usual
         self._newest = newest
         return np.where(chance, np.nan, _milliseconds(found[0]))
 
@@ -160,7 +164,8 @@ class LatencyWindow:
         rows = np.flatnonzero(found >= 0)
         fresh = rows[self._learnt[rows] == 0]
         self._usual[fresh] = np.log(MIDDLES[found[fresh]])
-        calls, slow, self.certain[rows] = self._slow(which, lookback, rows, found)
+        calls, slow, usual = self._slow(which, lookback, rows, found)
+        self.certain[rows] = _is_certain(calls, slow, CERTAIN) | usual
         gain = np.maximum(GAIN, 1 / (SETTLING + self._learnt[rows]))
         self._usual[rows] += gain * (slow / calls - SLOW)
         self._learnt[rows] += 1
@@ -168,15 +173,13 @@ class LatencyWindow:
     def _slow(
         self, which: tuple[int, int], lookback: Lookback, rows: NDArray[np.intp], found: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-        """Return the calls of rows, those slower than the usual p95, and whether the one found is certain."""
+        """Return the calls of rows, those slower than the usual p95, and whether that is as high as found."""
         usual = np.full(len(found), -1)
         usual[rows] = bins_of(np.exp(self._usual[rows]))
         counts = np.zeros((2, len(found)), np.int64)
         slower(which, lookback, usual, self._runs, self._cells, counts)
         calls, slow = counts[:, rows].astype(np.float64)
-        chance = SLOW * calls
-        more = slow >= np.maximum(TIMES * chance, chance + CERTAIN * np.sqrt(chance))
-        return calls, slow, more | (found[rows] <= usual[rows])
+        return calls, slow, found[rows] <= usual[rows]
 
     def _make_room(self, more: int, scopes: int) -> None:
         """Make room for ``more`` cells and this many scopes."""
@@ -233,6 +236,15 @@ class LatencyWindow:
         self._usual, self._learnt = np.zeros((2, scopes))
         self._usual[known], self._learnt[known] = usual, learnt
         self._take(np.pad(runs, ((0, 0), (0, 1))), cells, 0)
+
+
+def _is_certain(
+    calls: NDArray[np.float64], slow: NDArray[np.float64], deviations: float
+) -> NDArray[np.bool_]:
+    """Return whether so many more calls are slow than usual that it is not chance."""
+    chance = SLOW * calls
+    certain: NDArray[np.bool_] = slow >= np.maximum(TIMES * chance, chance + deviations * np.sqrt(chance))
+    return certain
 
 
 def _milliseconds(bins: NDArray[np.int64]) -> NDArray[np.float64]:
