@@ -197,6 +197,7 @@ class LocalDaemon:
             taken_up=lambda: drop_learnt(state),
             history=self._history.segments,
             recorded=self._history.judged.tell,
+            now=clock,
         )
         self._registry = Registry(settings.sources.registry) if settings.sources.registry else None
         self._inputs = Inputs(settings.sources, self._registry)

@@ -1,13 +1,17 @@
-"""The judge of the local log: what it says of bad records."""
+"""The judge of the local log: what it says of bad records, and when what a look found is durable."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from structlog.testing import capture_logs
 
 from alerting.incidents.notice import Notice
-from config.settings import Settings
+from alerting.messages.examples import SPIKE, incident, notice
+from config.settings import Settings, TimeSettings
+from streams.engine.judging import Emitted
 from streams.local.log_intake import LogIntake
 from streams.local.log_judge import LogJudge
 from streams.local.sqlite_store import SqliteStore
@@ -15,6 +19,8 @@ from streams.process.metrics import Metrics
 from streams.process.recurring import Recurring
 
 BAD = [b"no event", b"[]"]
+NOW = 1_760_000_000.0
+EVENT = json.dumps({"ts": NOW, "service": "shop"}).encode()
 
 
 async def nowhere(_: Sequence[Notice], __: int | None) -> None:
@@ -41,3 +47,57 @@ async def test_a_flood_of_bad_records_is_said_at_once_and_then_once_a_minute(tmp
         now += 60
         assert await counts(20) == [40]
         assert [len(judge._dead), judge.offset] == [80, 80], "each of them is a dead letter"
+
+
+async def test_what_a_look_found_is_delivered_once_more_after_a_crash_and_not_found_anew(
+    tmp_path: Path,
+) -> None:
+    settings = Settings()
+    found = Emitted(findings=[SPIKE], notices=[notice(incident(SPIKE))])
+
+    def judge(store: SqliteStore) -> LogJudge:
+        arrived = asyncio.Event()
+        return LogJudge(settings, store, LogIntake(store, settings, arrived.set), arrived, Metrics())
+
+    async def dies(notices: Sequence[Notice], watermark: int | None) -> None:
+        if notices:
+            raise ConnectionError(f"{len(notices)} {watermark}")
+
+    with SqliteStore(tmp_path / "db") as store:
+        store.append([EVENT], arrived=NOW)
+        first = judge(store)
+        first.engine.look = lambda *_: found  # type: ignore[method-assign]
+        with pytest.raises(ConnectionError, match="1 None"):
+            await first.run(dies)
+    delivered: list[tuple[list[str], int | None]] = []
+    with SqliteStore(tmp_path / "db") as store:
+        again = judge(store)
+        again.restore()
+        assert again.offset == 1
+
+        async def keeps(notices: Sequence[Notice], watermark: int | None) -> None:
+            delivered.append(([one.id for one in notices], watermark))
+
+        running = asyncio.create_task(again.run(keeps))
+        async with asyncio.timeout(20):
+            while not delivered:
+                await asyncio.sleep(0.01)
+        await again.finish(running)
+    assert delivered == [([found.notices[0].id], None)]
+    with SqliteStore(tmp_path / "db") as store:
+        third = judge(store)
+        third.restore()
+        assert third._pending is None
+
+
+async def test_no_look_is_taken_while_the_state_is_copied_or_where_they_are_off(tmp_path: Path) -> None:
+    for settings, copied in ((Settings(), True), (Settings(time=TimeSettings(early=False)), False)):
+        arrived = asyncio.Event()
+        with SqliteStore(tmp_path / f"db{copied}") as store:
+            store.append([EVENT], arrived=NOW)
+            judge = LogJudge(settings, store, LogIntake(store, settings, arrived.set), arrived, Metrics())
+            judge.engine.look = lambda *_: pytest.fail("looked")  # type: ignore[method-assign]
+            if copied:
+                await judge.by_clock.acquire()
+            await judge._judge_run(nowhere)
+            await judge._look(nowhere)

@@ -1,0 +1,107 @@
+"""What becomes strong is in Slack before its minute is judged: a real broker, a real daemon, by the clock."""
+
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Self
+
+import msgspec
+import numpy as np
+from kafka import KafkaProducer
+from kafka.admin import NewTopic
+
+from tests.alerting.slack_standin import SlackStandin
+from tests.kafka.topic import create, fill, unique
+from tests.main_job.job import daemon, free_port, judged_until, uneri, wait_until, write_config
+
+HOUR: Final = 3600
+LEARNT: Final = 4 * HOUR
+RATE: Final = 1.0  # requests a second and service
+TIMES: Final = 12  # as many, once it is hammered
+LEVEL: Final = 110.0  # seconds that a daemon which has caught up is behind
+TOLD: Final = 75.0  # seconds after which all buckets of a minute were told
+NAMES: Final = ("orders", "users", "carts")
+
+
+def request(name: str, at: float) -> bytes:
+    return msgspec.json.encode(
+        {
+            "ts": at,
+            "cloud": "aws",
+            "account": "123456789012",
+            "region": "eu-west-1",
+            "service": name,
+            "function": f"{name}-put",
+            "ms": {"total": 20.0},
+            "tables": [{"name": name, "op": "PutItem", "ms": 4.0, "wcu": 1.0}],
+        }
+    )
+
+
+def quiet(begin: float, end: float) -> list[bytes]:
+    draw = np.random.default_rng(7)
+    stamps = np.sort(draw.uniform(begin, end, int(RATE * len(NAMES) * (end - begin)))).tolist()
+    return [request(NAMES[int(draw.integers(len(NAMES)))], at) for at in stamps]
+
+
+class Traffic:
+    """Writes what happens as it happens, in a thread of its own."""
+
+    def __init__(self, broker: str, topic: str, begin: float) -> None:
+        self.hammered: str | None = None
+        self._producer = KafkaProducer(bootstrap_servers=[broker], linger_ms=5)
+        self._topic, self._done = topic, begin
+        self._draw, self._stop = np.random.default_rng(8), threading.Event()
+        self._thread = threading.Thread(target=self._write)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._producer.close()
+
+    def _write(self) -> None:
+        while not self._stop.wait(0.1):
+            now = time.time()
+            for name in NAMES:
+                rate = RATE * (TIMES if name == self.hammered else 1)
+                count = self._draw.poisson(rate * (now - self._done))
+                for at in np.sort(self._draw.uniform(self._done, now, count)).tolist():
+                    self._producer.send(self._topic, request(name, at), partition=0)
+            self._done = now
+
+
+def about(pages: Sequence[str], name: str) -> bool:
+    return any(f"table {name}" in text for text in pages)
+
+
+def test_a_table_that_is_hammered_is_in_slack_before_its_minute_is_judged(
+    kafka: str, slack: SlackStandin, tmp_path: Path
+) -> None:
+    app, requests, port = unique("looks"), unique("requests"), free_port()
+    config = write_config(
+        tmp_path / "uneri.yaml",
+        slack,
+        kafka={"brokers": [kafka], "app": app, "requests": requests, "shards": 1},
+        web={"listen": f"127.0.0.1:{port}"},
+        judge={"young": 2 * HOUR},
+        limits={},
+    )
+    create(kafka, NewTopic(requests, 1, 1, topic_configs={"retention.ms": "-1"}))
+    begin = time.time()
+    fill(kafka, requests, [quiet(begin - LEARNT, begin)])
+    assert uneri("setup", "--config", config).returncode == 0
+    with Traffic(kafka, requests, begin) as traffic, daemon(config):
+        wait_until(lambda: time.time() - judged_until(port) < LEVEL, "catching up")
+        time.sleep(TOLD)
+        assert not slack.parents
+        since = time.time()
+        traffic.hammered = "orders"
+        wait_until(lambda: about([page.text for page in slack.parents], "orders"), "the page")
+        judged = judged_until(port)
+    assert judged <= since, "its minute had been judged, which took it no look to report"
+    assert len(slack.parents) == 1
