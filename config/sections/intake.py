@@ -34,7 +34,7 @@ class TimeSettings(Section):
     early: bool = Field(
         True,
         description="report a strong rise, or an absence, before its step is judged, which takes it back if "
-        "it does not show it",
+        "it does not show it; steps of up to five minutes",
     )
 
     @field_validator("step")

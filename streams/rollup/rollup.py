@@ -38,6 +38,9 @@ JUST_NOW: Final = 60.0
 """Seconds that records may be behind the clock while early blocks are worth making: nobody waits for them
 while a partition catches up."""
 
+LOOKED_AT_SECONDS: Final = 300
+"""Steps up to this long are looked at before they end: who chose longer ones is in no hurry."""
+
 SETTLED: Final = 2
 """Seconds of event time behind a bucket after which most of it has come: what an early block waits for."""
 
@@ -182,7 +185,8 @@ class Rollup:
         nothing here, and are gone after a restore.
         """
         width = self._time.bucket
-        if self._watermark is None or not math.isfinite(self.reached):
+        hurried = self._time.step <= LOOKED_AT_SECONDS
+        if self._watermark is None or not math.isfinite(self.reached) or not hurried:
             return []
         until = math.floor((self.reached - SETTLED) / width) * width
         first = max(self._told, self._watermark, until - self._time.step)

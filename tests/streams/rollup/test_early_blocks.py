@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from config.settings import Settings
+from config.settings import Settings, TimeSettings
 from detectors.model.measures import COLUMN, Measure
 from streams.decode.decoder import Decoder
 from streams.measure.steps import Step, Steps
@@ -29,9 +29,9 @@ def event(ts: float) -> bytes:
 class Source:
     """A partition whose records arrive when they happen."""
 
-    def __init__(self, shards: int = 1) -> None:
+    def __init__(self, shards: int = 1, time: TimeSettings = TIME) -> None:
         self.decoder = Decoder(Settings())
-        self.rollup = Rollup("requests/0", shards, TIME, self.decoder)
+        self.rollup = Rollup("requests/0", shards, time, self.decoder)
 
     def feed(self, stamps: Sequence[float]) -> list[Block]:
         columns, _ = self.decoder.decode([event(ts) for ts in stamps], np.array(stamps))
@@ -90,6 +90,12 @@ def test_after_a_leap_only_the_last_step_is_told() -> None:
 
 def test_nothing_is_told_before_the_first_record() -> None:
     assert Source().rollup.early() == []
+
+
+def test_nobody_is_in_a_hurry_whose_steps_are_hours() -> None:
+    source = Source(time=TimeSettings(step=3600))
+    source.feed(per_second(T0, T0 + 60))
+    assert source.rollup.early() == []
 
 
 @pytest.mark.parametrize("restart", [False, True])
