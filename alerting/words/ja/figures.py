@@ -134,7 +134,7 @@ def change(observed: float, expected: float, of: Measure) -> str:
 def failures(of: Failures, about: ScopeOrEdge) -> str:
     """Return how many requests failed, and in what time: ``10分間に98件中40件``."""
     what = "呼び出し" if about.kind == TABLE else "リクエスト"
-    return f"{duration(of.seconds)}間の{what} {of.requests:,.0f}件中 {of.failed:,.0f}件"
+    return f"{during(of.seconds)}の{what} {of.requests:,.0f}件中 {of.failed:,.0f}件"
 
 
 def usually(of: Failures) -> str:
@@ -201,7 +201,11 @@ def during(seconds: int) -> str:
     >>> during(780), during(7200), during(7500)
     ('13分間', '2時間', '2時間5分間')
     """
-    lasted = duration(seconds)
+    return spanned(duration(seconds))
+
+
+def spanned(lasted: str) -> str:
+    """Return a duration in words as a span of time: hours say already that they are one."""
     return lasted if lasted.endswith("間") else f"{lasted}間"
 
 

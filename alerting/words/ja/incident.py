@@ -241,13 +241,15 @@ def _harm(of: Severity, what: str) -> str:  # noqa: PLR0911  a phrase for each
 
 def reached_by(requests: float, lasted: str, *, is_table: bool) -> str:
     """Say how many requests or calls there were in a time."""
-    return f"{lasted}間に{'呼び出し' if is_table else 'リクエスト'} {numbers.count(requests)}件"
+    return (
+        f"{figures.spanned(lasted)}に{'呼び出し' if is_table else 'リクエスト'} {numbers.count(requests)}件"
+    )
 
 
 def missing(requests: float, lasted: str, *, is_table: bool) -> str:
     """Say how many requests or calls are missing in a time."""
     what = "呼び出し" if is_table else "リクエスト"
-    return f"{lasted}間に{what}約{numbers.count(requests)}件が不足"
+    return f"{figures.spanned(lasted)}に{what}約{numbers.count(requests)}件が不足"
 
 
 def routes(names: Sequence[str], more: int) -> str:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from alerting.commands.dispatch import Form, Line
 from alerting.incidents.notice import Milestone
 from alerting.messages.render import Renderer
+from alerting.words.ja.incident import missing, reached_by
 from alerting.words.locales import JAPANESE, phrases_of
 from detectors.model.finding import Cause, Finding, Growth, Plan, Verdict
 from detectors.model.measures import Measure, value_of
@@ -202,3 +203,11 @@ def test_every_milestone_has_its_line(what: Milestone) -> None:
 def test_the_setting_names_the_language() -> None:
     assert phrases_of("ja") is JAPANESE
     assert phrases_of("en").locale == "en"
+
+
+@pytest.mark.parametrize(
+    ("lasted", "span"), [("45秒", "45秒間に"), ("13分", "13分間に"), ("2時間", "2時間に")]
+)
+def test_a_span_of_hours_says_once_that_it_is_one(lasted: str, span: str) -> None:
+    assert reached_by(120.0, lasted, is_table=False).startswith(span)
+    assert missing(120.0, lasted, is_table=True).startswith(span)
