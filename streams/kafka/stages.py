@@ -213,7 +213,7 @@ class RollupStage:
             metrics.unjoined.labels(reason).inc(count)
 
     def _blocks(self, blocks: Sequence[Block]) -> list[Emission]:
-        self._metrics.blocks.inc(len(blocks))
+        self._metrics.blocks.inc(sum(not block.early for block in blocks))
         key = self._name.encode()
         return [Emission(self._topics.rollups, block.shard, key, encode_block(block)) for block in blocks]
 
