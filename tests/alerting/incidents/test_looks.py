@@ -11,6 +11,7 @@ from alerting.incidents.notice import Action, Notice, NoticeReason
 from config.settings import Settings
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure
+from detectors.model.scope import Scope
 from tests.alerting.given import PUT, T0, TABLE, ended, finding, table_finding
 
 SETTINGS = Settings()
@@ -47,10 +48,13 @@ def passed(incidents: Incidents, until: int, *findings: Finding) -> list[Notice]
     return notices
 
 
-def test_what_a_look_finds_is_a_page_at_once() -> None:
-    _, [page] = started()
-    assert (page.action, page.at, page.reason) == (Action.OPEN, LOOKED, NoticeReason.STRONG)
-    assert page.incident.primary.scope == TABLE
+@pytest.mark.parametrize(("about", "reason"), [(TABLE, NoticeReason.TABLE), (PUT, NoticeReason.STRONG)])
+@pytest.mark.parametrize("verdict", [Verdict.SPIKE, Verdict.ABSENCE])
+def test_what_a_look_finds_is_a_page_at_once(about: Scope, reason: NoticeReason, verdict: Verdict) -> None:
+    _, [page] = started(looked(about, verdict=verdict))
+    assert (page.action, page.at) == (Action.OPEN, LOOKED)
+    assert page.reason is (reason if verdict is Verdict.SPIKE else NoticeReason.STRONG)
+    assert page.incident.primary.scope == about
 
 
 def test_findings_of_one_look_are_one_page_about_the_deepest() -> None:
