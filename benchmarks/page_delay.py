@@ -13,28 +13,26 @@ long it takes.
 import argparse
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
-from kafka import KafkaProducer
 from kafka.admin import NewTopic
 
 from tests.alerting.slack_standin import SlackStandin, in_a_thread
 from tests.kafka import topic as topics
 from tests.kafka.broker import Broker, BrokerUnavailableError
 from tests.main_job.job import daemon, free_port, judged_until, uneri, wait_until, write_config
+from tests.main_job.live_requests import LiveRequests
 
 DAY: Final = 86400
 PAST: Final = 26 * 3600  # seconds of history
 LEVEL: Final = 120.0  # seconds that a daemon which has caught up is behind, at most
 WARM: Final = 120.0  # seconds of quiet live traffic
 LATEST: Final = 420.0  # seconds after the last trouble
-TICK: Final = 0.05  # seconds between two looks at what has happened
 PARTITIONS: Final = 2
 
 
@@ -56,39 +54,6 @@ TROUBLES: Final = (
     Trouble("twice the requests", strong=False, rate=2.0),
 )
 QUIET: Final = Trouble("quiet", strong=False)
-
-
-class Traffic:
-    """Writes the requests of all services as they happen, in a thread of its own."""
-
-    def __init__(self, broker: str, topic: str, services: int, rate: float, begin: float) -> None:
-        self._producer = KafkaProducer(bootstrap_servers=[broker], linger_ms=5)
-        self._topic = topic
-        self._rate = rate
-        self._done = begin
-        self._draw = np.random.default_rng(int(begin))
-        self.troubles = [QUIET] * services
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._write)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-        self._producer.close()
-
-    def _write(self) -> None:
-        while not self._stop.wait(TICK):
-            now = time.time()
-            rates = self._rate * np.array([each.rate for each in self.troubles])
-            for number, count in enumerate(self._draw.poisson(rates * (now - self._done)).tolist()):
-                for at in self._draw.uniform(self._done, now, count).tolist():
-                    value = request(number, at, self.troubles[number], self._draw)
-                    self._producer.send(self._topic, value, partition=number % PARTITIONS)
-            self._done = now
 
 
 def request(number: int, at: float, trouble: Trouble, draw: np.random.Generator) -> bytes:
@@ -154,16 +119,23 @@ def measured(asked: argparse.Namespace, broker: str, folder: Path) -> list[tuple
         )
         if (made := uneri("setup", "--config", config)).returncode:
             raise SystemExit(made.stderr)
-        with (
-            Traffic(broker, requests, len(troubles), asked.rate, begin) as traffic,
-            daemon(config),
-        ):
+        at_present = [QUIET] * len(troubles)
+        of_live = np.random.default_rng(int(begin))
+        live = LiveRequests(
+            broker,
+            requests,
+            begin,
+            lambda: [asked.rate * each.rate for each in at_present],
+            lambda number, at: request(number, at, at_present[number], of_live),
+            PARTITIONS,
+        )
+        with live, daemon(config):
             wait_until(lambda: time.time() - judged_until(port) < LEVEL, "catching up")
             time.sleep(WARM)
             began = {}
             for number in order:
                 time.sleep(asked.every * draw.uniform(0.5, 1.5))
-                traffic.troubles[number] = troubles[number]
+                at_present[number] = troubles[number]
                 began[number] = time.time()
             while time.time() < max(began.values()) + LATEST and not all(
                 delay_of(number, at, standin) > 0 for number, at in began.items()

@@ -57,7 +57,7 @@ def warm(say: Say = on_standard_error) -> None:
 
 @cache
 def compile_ahead(say: Say = on_standard_error) -> None:
-    """Judge a few minutes: half a minute the first time, half a second from the cache; once in a process."""
+    """Judge a few minutes: about a minute the first time, half a second from the cache; once in a process."""
     with announced(say, _BESIDE) as helper:
         _scan_spans()
         records, arrived = _records()

@@ -1,19 +1,18 @@
 """What becomes strong is in Slack before its minute is judged: a real broker, a real daemon, by the clock."""
 
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 import msgspec
 import numpy as np
-from kafka import KafkaProducer
 from kafka.admin import NewTopic
 
 from tests.alerting.slack_standin import SlackStandin
 from tests.kafka.topic import create, fill, unique
 from tests.main_job.job import daemon, free_port, judged_until, uneri, wait_until, write_config
+from tests.main_job.live_requests import LiveRequests
 
 HOUR: Final = 3600
 LEARNT: Final = 4 * HOUR
@@ -45,36 +44,6 @@ def quiet(begin: float, end: float) -> list[bytes]:
     return [request(NAMES[int(draw.integers(len(NAMES)))], at) for at in stamps]
 
 
-class Traffic:
-    """Writes what happens as it happens, in a thread of its own."""
-
-    def __init__(self, broker: str, topic: str, begin: float) -> None:
-        self.hammered: str | None = None
-        self._producer = KafkaProducer(bootstrap_servers=[broker], linger_ms=5)
-        self._topic, self._done = topic, begin
-        self._draw, self._stop = np.random.default_rng(8), threading.Event()
-        self._thread = threading.Thread(target=self._write)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-        self._producer.close()
-
-    def _write(self) -> None:
-        while not self._stop.wait(0.1):
-            now = time.time()
-            for name in NAMES:
-                rate = RATE * (TIMES if name == self.hammered else 1)
-                count = self._draw.poisson(rate * (now - self._done))
-                for at in np.sort(self._draw.uniform(self._done, now, count)).tolist():
-                    self._producer.send(self._topic, request(name, at), partition=0)
-            self._done = now
-
-
 def about(pages: Sequence[str], name: str) -> bool:
     return any(f"table {name}" in text for text in pages)
 
@@ -95,12 +64,16 @@ def test_a_table_that_is_hammered_is_in_slack_before_its_minute_is_judged(
     begin = time.time()
     fill(kafka, requests, [quiet(begin - LEARNT, begin)])
     assert uneri("setup", "--config", config).returncode == 0
-    with Traffic(kafka, requests, begin) as traffic, daemon(config):
+    rates = dict.fromkeys(NAMES, RATE)
+    live = LiveRequests(
+        kafka, requests, begin, lambda: list(rates.values()), lambda number, at: request(NAMES[number], at)
+    )
+    with live, daemon(config):
         wait_until(lambda: time.time() - judged_until(port) < LEVEL, "catching up")
         time.sleep(TOLD)
         assert not slack.parents
         since = time.time()
-        traffic.hammered = "orders"
+        rates["orders"] = RATE * TIMES
         wait_until(lambda: about([page.text for page in slack.parents], "orders"), "the page")
         judged = judged_until(port)
     assert judged <= since, "its minute had been judged, which took it no look to report"

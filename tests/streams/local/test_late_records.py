@@ -13,19 +13,13 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from alerting.incidents.notice import Notice
-from alerting.messages.examples import SPIKE, incident, notice
-from config.settings import LocalSettings, NotifySettings, Settings, TimeSettings
+from config.settings import LocalSettings, NotifySettings, Settings
 from detectors.state.state import pack
 from streams.decode.decoder import Decoder
 from streams.decode.event_time import UNKNOWN_ARRIVAL
-from streams.engine.judging import Emitted
 from streams.engine.late_watch import LateWatch
 from streams.local.daemon import LocalDaemon
-from streams.local.log_intake import LogIntake
-from streams.local.log_judge import LogJudge
 from streams.local.sqlite_store import SqliteStore
-from streams.process.metrics import Metrics
 
 NOW = 1_760_000_000.0
 
@@ -126,42 +120,3 @@ def test_event_time_of_an_earlier_version_is_continued() -> None:
     columns, rejected = after.decode(events(NOW + 50, 5), NOW + 50 + np.arange(5.0))
     assert rejected == []
     assert columns.newest.tolist() == [NOW + 50 + n for n in range(5)]
-
-
-async def test_what_the_clock_decided_is_delivered_once_more_after_a_crash_and_not_decided_anew(
-    tmp_path: Path,
-) -> None:
-    settings = Settings(time=TimeSettings(idle=1))
-    decided = Emitted(notices=[notice(incident(SPIKE))], watermark=7)
-
-    def judge(store: SqliteStore) -> LogJudge:
-        arrived = asyncio.Event()
-        intake = LogIntake(store, settings, arrived.set)
-        return LogJudge(settings, store, intake, arrived, Metrics())
-
-    async def dies(notices: Sequence[Notice], watermark: int | None) -> None:
-        raise ConnectionError(f"{len(notices)} {watermark}")
-
-    with SqliteStore(tmp_path / "db") as store:
-        first = judge(store)
-        first.engine.idle = lambda *_: decided  # type: ignore[method-assign]
-        with pytest.raises(ConnectionError, match="1 7"):
-            await first.run(dies)
-    delivered: list[tuple[list[str], int | None]] = []
-    with SqliteStore(tmp_path / "db") as store:
-        again = judge(store)
-        again.restore()
-
-        async def keeps(notices: Sequence[Notice], watermark: int | None) -> None:
-            delivered.append(([one.id for one in notices], watermark))
-
-        running = asyncio.create_task(again.run(keeps))
-        async with asyncio.timeout(20):
-            while not delivered:
-                await asyncio.sleep(0.01)
-        await again.finish(running)
-    assert delivered[0] == ([decided.notices[0].id], 7)
-    with SqliteStore(tmp_path / "db") as store:
-        third = judge(store)
-        third.restore()
-        assert third._pending is None

@@ -49,31 +49,32 @@ async def test_a_flood_of_bad_records_is_said_at_once_and_then_once_a_minute(tmp
         assert [len(judge._dead), judge.offset] == [80, 80], "each of them is a dead letter"
 
 
-async def test_what_a_look_found_is_delivered_once_more_after_a_crash_and_not_found_anew(
-    tmp_path: Path,
-) -> None:
-    settings = Settings()
-    found = Emitted(findings=[SPIKE], notices=[notice(incident(SPIKE))])
+def judge_of(store: SqliteStore, settings: Settings) -> LogJudge:
+    arrived = asyncio.Event()
+    return LogJudge(settings, store, LogIntake(store, settings, arrived.set), arrived, Metrics())
 
-    def judge(store: SqliteStore) -> LogJudge:
-        arrived = asyncio.Event()
-        return LogJudge(settings, store, LogIntake(store, settings, arrived.set), arrived, Metrics())
+
+async def delivered_after_a_crash(
+    path: Path, settings: Settings, records: Sequence[bytes], *, of: str, decided: Emitted
+) -> list[tuple[list[str], int | None]]:
+    """Return what is delivered after a death in the delivery of what the engine's ``of`` decided."""
 
     async def dies(notices: Sequence[Notice], watermark: int | None) -> None:
         if notices:
             raise ConnectionError(f"{len(notices)} {watermark}")
 
-    with SqliteStore(tmp_path / "db") as store:
-        store.append([EVENT], arrived=NOW)
-        first = judge(store)
-        first.engine.look = lambda *_: found  # type: ignore[method-assign]
-        with pytest.raises(ConnectionError, match="1 None"):
+    with SqliteStore(path) as store:
+        if records:
+            store.append(records, arrived=NOW)
+        first = judge_of(store, settings)
+        setattr(first.engine, of, lambda *_: decided)
+        with pytest.raises(ConnectionError, match=f"1 {decided.watermark}"):
             await first.run(dies)
     delivered: list[tuple[list[str], int | None]] = []
-    with SqliteStore(tmp_path / "db") as store:
-        again = judge(store)
+    with SqliteStore(path) as store:
+        again = judge_of(store, settings)
         again.restore()
-        assert again.offset == 1
+        assert again.offset == len(records)
 
         async def keeps(notices: Sequence[Notice], watermark: int | None) -> None:
             delivered.append(([one.id for one in notices], watermark))
@@ -83,19 +84,35 @@ async def test_what_a_look_found_is_delivered_once_more_after_a_crash_and_not_fo
             while not delivered:
                 await asyncio.sleep(0.01)
         await again.finish(running)
-    assert delivered == [([found.notices[0].id], None)]
-    with SqliteStore(tmp_path / "db") as store:
-        third = judge(store)
+    with SqliteStore(path) as store:
+        third = judge_of(store, settings)
         third.restore()
         assert third._pending is None
+    return delivered
+
+
+async def test_what_the_clock_decided_is_delivered_once_more_after_a_crash_and_not_decided_anew(
+    tmp_path: Path,
+) -> None:
+    decided = Emitted(notices=[notice(incident(SPIKE))], watermark=7)
+    settings = Settings(time=TimeSettings(idle=1))
+    delivered = await delivered_after_a_crash(tmp_path / "db", settings, [], of="idle", decided=decided)
+    assert delivered[0] == ([decided.notices[0].id], 7)
+
+
+async def test_what_a_look_found_is_delivered_once_more_after_a_crash_and_not_found_anew(
+    tmp_path: Path,
+) -> None:
+    found = Emitted(findings=[SPIKE], notices=[notice(incident(SPIKE))])
+    delivered = await delivered_after_a_crash(tmp_path / "db", Settings(), [EVENT], of="look", decided=found)
+    assert delivered == [([found.notices[0].id], None)]
 
 
 async def test_no_look_is_taken_while_the_state_is_copied_or_where_they_are_off(tmp_path: Path) -> None:
     for settings, copied in ((Settings(), True), (Settings(time=TimeSettings(early=False)), False)):
-        arrived = asyncio.Event()
         with SqliteStore(tmp_path / f"db{copied}") as store:
             store.append([EVENT], arrived=NOW)
-            judge = LogJudge(settings, store, LogIntake(store, settings, arrived.set), arrived, Metrics())
+            judge = judge_of(store, settings)
             judge.engine.look = lambda *_: pytest.fail("looked")  # type: ignore[method-assign]
             if copied:
                 await judge.by_clock.acquire()
