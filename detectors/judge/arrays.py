@@ -79,7 +79,7 @@ class Memory(NamedTuple):
     cusum_place: Floats  # (2, n) the same level as a difference on the scale
     cusum_seen: Floats  # (2, n) events observed since it began to add up
     cusum_usual: Floats  # (2, n) and those expected
-    cusum_since: NDArray[np.int64]  # (2, n) the step before
+    cusum_since: NDArray[np.int64]  # (2, n) the step that began it
     daily: Floats  # the daily jump that began what lasts, on the scale; 0 without one
     daily_at: NDArray[np.int64]  # the newest step that showed it
 

@@ -73,7 +73,7 @@ def _as_before(row: int, side: int, memory: Memory, scratch: Scratch) -> float:
     Meanwhile the level has followed. What the present value is compared with is the level before.
     """
     if not np.isnan(scratch.before[row]):
-        memory.since[row] = memory.cusum_since[UP if side > 0 else DOWN, row] + 1
+        memory.since[row] = memory.cusum_since[UP if side > 0 else DOWN, row]
         scratch.off[row] += memory.level[row] - scratch.before[row]
         memory.level[row] = memory.lasting[0, row] = scratch.before[row]
     return float(scratch.off[row])

@@ -57,6 +57,21 @@ def test_it_is_a_shift_in_the_end_and_dated_to_its_beginning() -> None:
         assert any(judgement.verdict[row] == SHIFT for judgement in seen)
 
 
+@pytest.mark.parametrize(("level", "times"), [(20, 0.3), (20, 2.5), (5, 4.0)], ids=["fall", "rise", "few"])
+def test_a_verdict_never_begins_after_the_step_that_shows_it(level: float, times: float) -> None:
+    mean = usual(level)
+    mean[AT:] *= times
+    judge = a_judge()
+    values = counts(mean, seed=1)
+    openings(judge, values[:AT])
+    opened = 0
+    for at in range(AT, AT + 20):
+        judgement = judge.judge(BEGIN + MINUTE * at, values[at])
+        opened += int(judgement.opened.sum())
+        assert (judgement.since[judgement.opened] <= judgement.start).all()
+    assert opened >= ROWS
+
+
 def test_a_level_that_wanders_by_a_tenth_within_hours_is_hardly_ever_a_change() -> None:
     rng, at = np.random.default_rng(3), np.arange(AT + DAY)
     knots = rng.normal(0, 0.1, (len(at) // 240 + 2, ROWS))
