@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from config.settings import MoneySettings
 from detectors.model.scope import Scope
-from streams.decode.cells import PER_ID
 from streams.decode.paths import Call
 from streams.decode.touched import scopes_of_path, shard_of, shards_of, table_of_call
 from streams.decode.values import COLUMNS, scopes_of
@@ -18,23 +17,26 @@ from streams.rollup.billed_units import BilledUnits
 from streams.rollup.block import Block
 from streams.rollup.counts import Counts
 from streams.rollup.names import RollupNames
+from streams.rollup.placed_cells import placed
 from streams.rollup.summary import Summary
 
 Ints = NDArray[np.int64]
+Cells = tuple[Ints, NDArray[np.float64]]
+"""Cells of ids, ascending, and the count of each."""
 
 _CALL: Final[Callable[[tuple[int, str]], Call]] = partial(tuple.__new__, Call)
 """Makes a call at a third of the cost of ``Call(…)``."""
 
 
 class _Rows(NamedTuple):
-    """The rows of a bucket, those of paths before those of calls, and the cells that they own."""
+    """The rows of a bucket, those of paths before those of calls, and the cells of their ids."""
 
     path_ids: Ints
     call_ids: Ints
     callers: Ints  # the row of each call's path
     tables: Sequence[str]  # of each call
-    owners: Ints  # the row of each cell
-    bins: Ints  # layer and bin of each cell: the cell less those of the rows before
+    path_cells: Cells
+    call_cells: Cells
 
 
 class BlockMaker:
@@ -117,22 +119,17 @@ class BlockMaker:
             whole.sums = np.concatenate((sums, call_sums))
         value_ids, whole.amounts = summary.values.merged()
         whole.values = [self._names.value_ids.name(number) for number in value_ids.tolist()]
-        cells, whole.counts = summary.paths.latency.merged()
-        owners, bins = _rows_of(cells, path_ids, 0)
-        call_cells, call_counts = summary.calls.latency.merged()
-        if len(call_cells):
-            call_owners, call_bins = _rows_of(call_cells, call_ids, len(path_ids))
-            owners, bins = np.concatenate((owners, call_owners)), np.concatenate((bins, call_bins))
-            whole.counts = np.concatenate((whole.counts, call_counts))
         whole.tags = [
             *_tags_of_rows(summary.paths, path_ids, 0),
             *_tags_of_rows(summary.calls, call_ids, len(path_ids)),
         ]
+        latencies = summary.paths.latency.merged(), summary.calls.latency.merged()
+        rows = _Rows(path_ids, call_ids, callers, tables, *latencies)
         if self._shards > 1:
-            self._split(made, _Rows(path_ids, call_ids, callers, tables, owners, bins))
+            self._split(made, rows)
         else:
-            whole.cells = owners * PER_ID + bins
             whole.calls = _calls(callers.tolist(), tables)
+            whole.cells, whole.counts = _cells_of(rows, np.arange(len(path_ids) + len(call_ids)))
         return made
 
     def idle(self, watermark: int, waiting: int) -> list[Block]:
@@ -152,25 +149,22 @@ class BlockMaker:
     def _split(self, made: Sequence[Block], rows: _Rows) -> None:
         """Give each shard its rows of the first block, which holds all rows but no calls and cells yet."""
         self._learn_shards()
-        path_ids, call_ids, callers, tables, owners, bins = rows
+        path_ids, call_ids, callers, tables = rows[:4]
         paths, sums, gb_seconds = made[0].paths, made[0].sums, made[0].gb_seconds
-        counts, tags = made[0].counts, made[0].tags
-        values, amounts = made[0].values, made[0].amounts
+        tags, values, amounts = made[0].tags, made[0].values, made[0].amounts
         homes = [shards_of(scopes_of(value), self._shards) for value in values]
         for block in made:
             with_call = self._call_shards[call_ids, block.shard]
             with_path = self._path_shards[path_ids, block.shard]
             with_path[callers[with_call]] = True
             kept = np.concatenate((with_path, with_call))
-            row = np.cumsum(kept) - 1
+            row = np.where(kept, np.cumsum(kept) - 1, -1)
             block.paths = list(compress(paths, with_path.tolist()))
             block.calls = _calls(row[callers[with_call]].tolist(), compress(tables, with_call.tolist()))
             block.sums, block.gb_seconds = sums[kept], gb_seconds[kept]
             here = [block.shard in home for home in homes]
             block.values, block.amounts = list(compress(values, here)), amounts[np.array(here, np.bool_)]
-            mine = np.flatnonzero(kept[owners])
-            block.cells = row[owners[mine]] * PER_ID + bins[mine]
-            block.counts = counts[mine]
+            block.cells, block.counts = _cells_of(rows, row)
             block.tags = [(int(row[at]), key, text, count) for at, key, text, count in tags if kept[at]]
 
     def _learn_calls(self) -> None:
@@ -200,10 +194,14 @@ def _calls(paths: Iterable[int], tables: Iterable[str]) -> list[Call]:
     return list(map(_CALL, zip(paths, tables)))  # noqa: B905 - checking the lengths costs too much here
 
 
-def _rows_of(cells: Ints, ids: Ints, first: int) -> tuple[Ints, Ints]:
-    """Return the row of each cell, and its layer and bin; ``first`` is the row of ``ids[0]``."""
-    owners = cells // PER_ID
-    return np.searchsorted(ids, owners) + first, cells - owners * PER_ID
+def _cells_of(rows: _Rows, row: Ints) -> Cells:
+    """Return the cells of a block; ``row`` is that of each path and call in it, -1 where it has none."""
+    paths = len(rows.path_ids)
+    cells, counts = placed(*rows.path_cells, rows.path_ids, row[:paths])
+    if not len(rows.call_cells[0]):
+        return cells, counts
+    call_cells, call_counts = placed(*rows.call_cells, rows.call_ids, row[paths:])
+    return np.concatenate((cells, call_cells)), np.concatenate((counts, call_counts))
 
 
 def _tags_of_rows(counts: Counts, ids: NDArray[np.int64], first: int) -> list[tuple[int, str, str, float]]:

@@ -102,10 +102,16 @@ class LiveHistograms:
 
     __slots__ = ("_cells", "_counts", "_used")
 
-    def __init__(self) -> None:
-        self._cells = _EMPTY.copy()  # open addressing
-        self._counts = np.zeros(_ROOM)
+    def __init__(self, expected: int = 0) -> None:
         self._used = 0
+        if 2 * expected <= _ROOM:
+            self._cells = _EMPTY.copy()  # open addressing
+            self._counts = np.zeros(_ROOM)
+        else:
+            self._resize(1 << (2 * expected - 1).bit_length())
+
+    def __len__(self) -> int:
+        return self._used
 
     def add(self, cells: Ints, counts: NDArray[np.float64]) -> None:
         """Add counts of k cells."""
@@ -124,10 +130,13 @@ class LiveHistograms:
                 self._grow()
 
     def _grow(self) -> None:
-        cells, counts = self.merged()
-        room = 4 * len(self._cells)
-        self._cells, self._counts, self._used = np.full(room, _NONE, np.int64), np.zeros(room), 0
+        here = np.flatnonzero(self._cells >= 0)
+        cells, counts = self._cells[here], self._counts[here]
+        self._resize(4 * len(self._cells))
         self.add(cells, counts)
+
+    def _resize(self, room: int) -> None:
+        self._cells, self._counts, self._used = np.full(room, _NONE, np.int64), np.zeros(room), 0
 
     def merged(self) -> tuple[Ints, NDArray[np.float64]]:
         """Return the distinct cells, ascending, and their counts."""
@@ -141,10 +150,19 @@ class LiveHistograms:
         return cells[order], counts[order]
 
 
-def live_summary() -> Summary:
-    """Return an empty summary to which compiled code adds."""
-    paths, calls = (Counts(LiveSums(), LiveHistograms(), Tags()) for _ in range(2))
+def live_summary(expected: tuple[int, int] = (0, 0)) -> Summary:
+    """Return an empty summary to which compiled code adds; it expects so many cells of paths and of calls."""
+    paths, calls = (Counts(LiveSums(), LiveHistograms(cells), Tags()) for cells in expected)
     return Summary(paths=paths, calls=calls)
+
+
+def cells_in(summary: Summary) -> tuple[int, int]:
+    """Return how many cells of paths and of calls a summary holds."""
+    paths, calls = (
+        len(each) if isinstance(each, LiveHistograms) else 0
+        for each in (summary.paths.latency, summary.calls.latency)
+    )
+    return paths, calls
 
 
 @part

@@ -1,6 +1,6 @@
 """The buckets of one source partition that records are still added to."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from itertools import pairwise
 
@@ -12,7 +12,7 @@ from streams.decode.columns import Columns
 from streams.decode.values import parts_of
 from streams.rollup.counts import count_tag
 from streams.rollup.grouping import add_rows, group
-from streams.rollup.live_counts import live_summary
+from streams.rollup.live_counts import cells_in, live_summary
 from streams.rollup.names import RollupNames
 from streams.rollup.stated_records import add_stated
 from streams.rollup.summary import Summary
@@ -38,7 +38,8 @@ class OpenBuckets:
     def __init__(self, width: int, names: RollupNames, *, compiled: bool = COMPILES) -> None:
         self._width = width
         self._names = names
-        self._new: Callable[[], Summary] = live_summary if compiled else Summary
+        self._compiled = compiled
+        self._cells = 0, 0  # in the newest that closed: the next ones hold about as many
         self._open: Buckets = {}
         self._starts: list[int] = []  # of the open buckets, a heap: a long run opens hundreds at once
         self._late: dict[int, Buckets] = {}  # corrections by the watermark at which their records arrived
@@ -87,10 +88,13 @@ class OpenBuckets:
         buckets = self._open if late is None else late
         summary = buckets.get(start)
         if summary is None:
-            summary = buckets[start] = self._new()
+            summary = buckets[start] = self._new(self._cells if late is None else (0, 0))
             if late is None:
                 heappush(self._starts, start)
         return summary
+
+    def _new(self, cells: tuple[int, int]) -> Summary:
+        return live_summary(cells) if self._compiled else Summary()
 
     def _add_values(self, columns: Columns, slot: Ints, summaries: Sequence[Summary]) -> None:
         rows = np.flatnonzero(slot >= 0)
@@ -129,7 +133,9 @@ class OpenBuckets:
         """Remove the buckets that end at or before this watermark, in order."""
         while self._starts and self._starts[0] < watermark:
             start = heappop(self._starts)
-            yield start, self._open.pop(start)
+            closed = self._open.pop(start)
+            self._cells = cells_in(closed)
+            yield start, closed
 
     def snapshot(self, watermark: int) -> dict[str, bytes]:
         """Return each bucket as a part; ``watermark`` is the present one."""
@@ -148,7 +154,7 @@ class OpenBuckets:
 
     def _restored(self, parts: Mapping[str, bytes], stem: str) -> Buckets:
         return {
-            int(name.removeprefix(stem)): Summary.unpack(part, self._new())
+            int(name.removeprefix(stem)): Summary.unpack(part, self._new((0, 0)))
             for name, part in parts.items()
             if name.startswith(stem)
         }
