@@ -121,8 +121,8 @@ class Measuring:
             if measure in latency:
                 p95[number] = window.peek(latency[measure], scopes)
             if measure in self._parts and measure in of_parts:
-                usual = window.usual(scopes)
-                mixed[number] = self._parts[measure].peek(of_parts[measure], self.steps.wholes, usual)
+                usual, seen = window.usual(scopes), p95[number]
+                mixed[number] = self._parts[measure].peek(of_parts[measure], self.steps.wholes, usual, seen)
         return self._of_scopes.at_latencies(p95), self._of_scopes.at_latencies(mixed)
 
     def _measure(self, step: Step) -> MeasuredStep:
@@ -162,16 +162,18 @@ class Measuring:
             examples=at_most([*step.examples, *(each for one in step.late for each in one.examples)]),
             layers=self._layers.times(step.latency, self.steps.scopes) if self._quantiles else (),
             quantiles=self._beside() if self._quantiles else None,
-            mixed=self._mixed(step),
+            mixed=self._mixed(step, p95),
         )
 
-    def _mixed(self, step: Step) -> NDArray[np.float64]:
+    def _mixed(self, step: Step, p95: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the p95 of each series that the present mix has at usual times, if it is another one."""
         scopes = len(self.steps.scopes)  # late records may bring more than the step has
-        found = np.full((len(LATENCIES), scopes), np.nan)
+        found, seen = np.full((2, len(LATENCIES), scopes), np.nan)
+        seen[:, : p95.shape[1]] = p95
         for number, (measure, window) in enumerate(zip(LATENCIES, self._latency, strict=True)):
             if measure in self._parts and (times := step.part_times.get(measure)) is not None:
-                found[number] = self._parts[measure].feed(times, self.steps.wholes, window.usual(scopes))
+                usual = window.usual(scopes)
+                found[number] = self._parts[measure].feed(times, self.steps.wholes, usual, seen[number])
         return self._of_scopes.at_latencies(found)
 
     def _beside(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -3,6 +3,9 @@
 A service is as slow as what is called of it: if its slow routes are called more often, its p95 rises, and
 nothing became slower. So the usual times of each part are kept, and what they give in the present mix
 (direct standardisation the other way round: usual times, present weights).
+
+A p95 of few calls may lie with the fast ones or with the slow ones by chance. Whether something became slower
+is then for the parts to say: where the calls rank among the usual times of their own parts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,11 +14,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.latency.usual_times import COARSE, learn, mixed_quantile
+from detectors.latency.usual_times import COARSE, as_usual, learn, mixed_quantile, rank
 from detectors.model.measures import Measure
 from detectors.state.state import pack, unpack
 from streams.measure.fan_out import Latency
 from streams.measure.latency_window import CALLS, QUANTILE
+
+Floats = NDArray[np.float64]
 
 HALF_LIFE_SECONDS: Final = 2 * 86400
 """Calls so long ago count half: an incident hardly changes what is usual, a new release does within days."""
@@ -54,12 +59,16 @@ class PartTimes:
         self._counted = np.zeros((0, COARSE), np.float32)
         self._known = np.zeros(0)
         self._recent = np.zeros(0)  # (parts,) the newest calls, about as many as a p95 rests on
+        self._ranks = np.zeros((3, 0))  # (3, wholes) of the same calls: ``rank``
         self._order = np.zeros(0, np.int64)
         self._ends = np.zeros(0, np.int64)
         self._wholes = np.zeros(0, np.int64)
 
-    def feed(self, parts: Latency, wholes: Sequence[int], usual: NDArray[np.float64]) -> NDArray[np.float64]:
+    def feed(self, parts: Latency, wholes: Sequence[int], usual: Floats, seen: Floats) -> Floats:
         """Add a step; return (scopes,) milliseconds, NaN where the mix is about as usual, or not known.
+
+        Where calls take what those of their parts usually take, and so few of them may have the p95 that was
+        seen by chance, that is what the mix gives.
 
         Parameters
         ----------
@@ -69,6 +78,8 @@ class PartTimes:
             Row of the scope of which each part is one.
         usual
             (scopes,) usual p95 in milliseconds, NaN where unknown.
+        seen
+            (scopes,) that of the newest calls.
 
         Raises
         ------
@@ -76,7 +87,7 @@ class PartTimes:
             When a whole is none of the scopes: compiled code would write behind the end.
         """
         numbers, bins, counts = parts
-        calls, self._recent, found = self._present(parts, wholes, usual)
+        calls, self._recent, self._ranks, found = self._present(parts, wholes, usual, seen)
         self._weight *= self._growth
         learn(numbers, bins, counts, self._weight, self._counted, self._usual)
         self._known += calls * self._weight
@@ -86,29 +97,32 @@ class PartTimes:
             self._weight = 1.0
         return found
 
-    def peek(self, parts: Latency, wholes: Sequence[int], usual: NDArray[np.float64]) -> NDArray[np.float64]:
+    def peek(self, parts: Latency, wholes: Sequence[int], usual: Floats, seen: Floats) -> Floats:
         """Return what ``feed`` would, and add nothing."""
-        return self._present(parts, wholes, usual)[2]
+        return self._present(parts, wholes, usual, seen)[-1]
 
     def _present(
-        self, parts: Latency, wholes: Sequence[int], usual: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Return the calls of each part, the newest ones with these, and what ``feed`` returns."""
+        self, parts: Latency, wholes: Sequence[int], usual: Floats, seen: Floats
+    ) -> tuple[Floats, Floats, Floats, Floats]:
+        """Return the calls of each part, the newest with these, their ranks, and what ``feed`` returns."""
         self._make_room(wholes, len(usual))
         if len(self._ends) > len(usual):
             raise ValueError(f"a part of scope {len(self._ends) - 1} of {len(usual)}")
-        numbers, _, counts = parts
+        numbers, bins, counts = parts
         calls = np.bincount(numbers, counts, len(self._recent)).astype(np.float64, copy=False)
         of_wholes = np.bincount(self._wholes, calls, len(usual))
         kept = np.maximum(1 - of_wholes / CALLS, 0.0)
         recent = kept[self._wholes] * self._recent + calls
-        found = np.full(len(usual), np.nan)
-        least = LEAST * self._weight
-        mixed_quantile(QUANTILE, least, self._order, self._ends, recent, self._usual, self._known, found)
+        ranks, wholes_of = kept * self._ranks, (self._order, self._ends)
+        least, known = LEAST * self._weight, (self._usual, self._known)
+        rank(numbers, bins, counts, calls, least, *wholes_of, *known, self._counted, ranks)
+        found, nearest, farthest = np.full((3, len(usual)), np.nan)
+        mixed_quantile(QUANTILE, least, *wholes_of, recent, *known, found, nearest, farthest)
         with np.errstate(invalid="ignore"):
             times = found / usual
             other = (times >= OTHER_MIX) | (times <= 1 / OTHER_MIX)
-        return calls, recent, np.where(other, found, np.nan)
+            by_chance = (nearest <= seen) & (seen <= farthest) & as_usual(ranks)
+        return calls, recent, ranks, np.where(by_chance, seen, np.where(other, found, np.nan))
 
     def _make_room(self, wholes: Sequence[int], scopes: int) -> None:
         more = len(wholes) - len(self._wholes)
@@ -120,6 +134,7 @@ class PartTimes:
             self._recent = np.concatenate((self._recent, np.zeros(more)))
             self._order = np.argsort(self._wholes, kind="stable")
         if more or scopes != len(self._ends):
+            self._ranks = np.pad(self._ranks, ((0, 0), (0, scopes - self._ranks.shape[1])))
             self._ends = np.cumsum(np.bincount(self._wholes, minlength=scopes))
 
     def snapshot(self) -> dict[str, bytes]:
@@ -131,6 +146,7 @@ class PartTimes:
             "usual": self._usual[part, filled],
             "known": self._known,
             "recent": self._recent,
+            "ranks": self._ranks,
         }
         return {self._name: pack(self._name, _VERSION, self._weight, arrays)}
 
@@ -144,3 +160,5 @@ class PartTimes:
         known = len(arrays["known"])
         self._usual[arrays["part"], arrays["bin"]] = arrays["usual"]
         self._known[:known], self._recent[:known] = arrays["known"], arrays["recent"]
+        if "ranks" in arrays:
+            self._ranks[:, : arrays["ranks"].shape[1]] = arrays["ranks"]

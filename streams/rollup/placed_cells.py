@@ -1,4 +1,4 @@
-"""The cells of a bucket as a block has them: of rows in place of ids, and only those of the rows that it holds."""
+"""The cells of a bucket as a block has them: of the rows that it holds, in place of ids."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -24,8 +24,10 @@ def calls(*of_parts: list[float]) -> Latency:
     return parts, bins, np.ones(len(parts))
 
 
-def fed(times: PartTimes, step: Latency, wholes: list[int], usual: list[float]) -> NDArray[np.float64]:
-    return times.feed(step, wholes, np.array(usual))
+def fed(
+    times: PartTimes, step: Latency, wholes: list[int], usual: list[float], seen: float = np.nan
+) -> NDArray[np.float64]:
+    return times.feed(step, wholes, np.array(usual), np.full(len(usual), seen))
 
 
 def test_slow_parts_that_are_called_more_often_explain_a_higher_p95_and_their_usual_share_does_not() -> None:
@@ -36,6 +38,33 @@ def test_slow_parts_that_are_called_more_often_explain_a_higher_p95_and_their_us
     assert fed(times, calls([FAST] * 900, [SLOW] * 100), [0, 0], [FAST]) == pytest.approx([SLOW], rel=0.1)
     rare = fed(times, calls([FAST] * 1000, [SLOW] * 5), [0, 0], [SLOW])
     assert rare == pytest.approx([FAST], rel=0.1), "the p95 is usually that of the slow ones"
+
+
+def test_a_p95_between_fast_and_slow_parts_is_either_by_chance() -> None:
+    times = PartTimes(Measure.LATENCY, STEP)
+    for _ in range(20):
+        fed(times, calls([FAST] * 958, [SLOW] * 42), [0, 0], [FAST])
+    few = calls([FAST] * 190, [SLOW] * 10)  # 8.4 are usual
+    assert fed(times, few, [0, 0], [FAST], seen=SLOW) == pytest.approx([SLOW])
+    assert np.isnan(fed(times, few, [0, 0], [FAST], seen=2 * SLOW)[0]), "no part takes so long"
+    many = calls([FAST] * 19_100, [SLOW] * 900)  # of many calls nothing is chance
+    assert np.isnan(fed(times, many, [0, 0], [FAST], seen=SLOW)[0])
+
+
+def test_it_is_not_chance_where_the_calls_are_slower_than_those_of_their_parts() -> None:
+    draw = np.random.default_rng(1)
+
+    def step(slower: float = 1.0, of_slow: float = 1.0) -> Latency:
+        return calls(
+            (slower * FAST * np.exp(0.3 * draw.standard_normal(190))).tolist(),
+            (slower * of_slow * SLOW * np.exp(0.3 * draw.standard_normal(10))).tolist(),
+        )
+
+    times = PartTimes(Measure.LATENCY, STEP)
+    for _ in range(100):
+        fed(times, step(), [0, 0], [FAST])
+    assert times.peek(step(), [0, 0], np.array([FAST]), np.array([SLOW])) == pytest.approx([SLOW])
+    assert times.peek(step(slower=2), [0, 0], np.array([FAST]), np.array([SLOW])) != pytest.approx([SLOW])
 
 
 def test_what_a_single_part_takes_explains_nothing() -> None:
@@ -88,13 +117,13 @@ def test_the_mix_is_that_of_plain_sums_at_any_restart(seed: int, parts: int, who
     draw = np.random.default_rng(seed)
     of = draw.integers(0, wholes, parts).tolist()
     medians = 10 ** draw.uniform(0.5, 3.5, parts)
-    usual = np.full(wholes, 1e-3)  # every mix is another one
+    usual, unseen = np.full(wholes, 1e-3), np.full(wholes, np.nan)  # every mix is another one
     times, histogram, found = PartTimes(Measure.LATENCY, STEP), np.zeros((parts, N_BINS)), usual
     for number in range(steps):
         counts = draw.integers(0, 3 * CALLS, parts)
         ms = [medians[part] * np.exp(0.4 * draw.standard_normal(counts[part])) for part in range(parts)]
-        peeked = times.peek(calls(*map(list, ms)), of, usual)
-        found = times.feed(calls(*map(list, ms)), of, usual)
+        peeked = times.peek(calls(*map(list, ms)), of, usual, unseen)
+        found = times.feed(calls(*map(list, ms)), of, usual, unseen)
         assert np.array_equal(peeked, found, equal_nan=True)
         known = histogram.sum(axis=1)
         share = np.where(known > 1.001 * LEAST, counts / np.maximum(known, 1), 0.0)
@@ -118,7 +147,8 @@ def test_the_mix_is_that_of_plain_sums_at_any_restart(seed: int, parts: int, who
     again = PartTimes(Measure.LATENCY, STEP)
     again.restore(times.snapshot(), of, wholes)
     last = calls(*[[medians[part]] * CALLS for part in range(parts)])
-    assert np.array_equal(again.feed(last, of, usual), times.feed(last, of, usual), equal_nan=True)
+    one, other = (each.feed(last, of, usual, unseen) for each in (again, times))
+    assert np.array_equal(one, other, equal_nan=True)
 
 
 @given(st.integers(0, 2**32 - 1))
