@@ -163,10 +163,15 @@ def matching_lines(matching: Matcher, words: Phrases) -> list[str]:
 def _figures(incident: Incident, words: Phrases, zone: ZoneInfo) -> list[str]:
     primary, labels = incident.primary, words.labels
     peak = labels.lowest if incident.peak < primary.expected else labels.peak
-    shown = [
-        labelled(labels.now, words.figures.quantity(primary.observed, primary.measure, primary.about)),
-        labelled(labels.expected, words.figures.quantity(primary.expected, primary.measure, primary.about)),
-        labelled(labels.interval, f"{numbers.number(primary.lower)} – {numbers.number(primary.upper)}"),
+    now, expected = (words.figures.quantity(value, primary.measure, primary.about) for value in primary.told)
+    if primary.added_up is None:
+        interval = f"{numbers.number(primary.lower)} – {numbers.number(primary.upper)}"
+        shown = [labelled(labels.now, now), labelled(labels.expected, expected)]
+        shown.append(labelled(labels.interval, interval))
+    else:  # the newest minute shows nothing, and its interval says nothing of a mean
+        mean = words.figures.added_up(primary.added_up, primary)
+        shown = [labelled(labels.now, mean), labelled(labels.expected, expected)]
+    shown += [
         labelled(peak, words.figures.quantity(incident.peak, primary.measure, primary.about)),
         labelled(labels.score, f"{primary.score:.4f}"),
         f"*{labels.since}*\n{words.when(incident.start, zone)}",

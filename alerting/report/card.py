@@ -20,7 +20,7 @@ from alerting.words import numbers
 from alerting.words.mrkdwn import clean, cut
 from alerting.words.phrases import Phrases
 from alerting.words.stated_texts import stated_url
-from detectors.model.finding import Failures, Finding, Growth, Trace, Verdict
+from detectors.model.finding import AddedUp, Failures, Finding, Growth, Trace, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import ScopeOrEdge
 
@@ -289,6 +289,8 @@ class Cards:
                 name = "Lowest" if incident.peak < primary.expected else "Peak"
                 if primary.failures is not None:
                     facts += self._failures(primary, primary.failures)
+                elif primary.added_up is not None:
+                    facts += self._added_up(primary, primary.added_up)
                 else:
                     change = words.figures.change(incident.peak, primary.expected, primary.measure)
                     facts += [Fact(name, reached, clean(change)), expected]
@@ -312,6 +314,17 @@ class Cards:
         return [
             Fact(failed, figures.percent(failures.share), counted),
             Fact("Expected", figures.usually(failures)),
+        ]
+
+    def _added_up(self, primary: Finding, added: AddedUp) -> list[Fact]:
+        figures = self._words.figures
+        mean, usual = (
+            clean(figures.quantity(value, primary.measure, primary.about)) for value in primary.told
+        )
+        change = figures.change(added.observed, added.expected, primary.measure)
+        return [
+            Fact("Averaged", mean, f"over {figures.duration(added.seconds)}, {clean(change)}"),
+            Fact("Expected", usual),
         ]
 
     def _growth(self, primary: Finding, growth: Growth) -> list[Fact]:

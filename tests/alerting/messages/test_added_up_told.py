@@ -7,13 +7,14 @@ from msgspec.structs import replace
 
 from alerting.incidents.incident import finding_to_json
 from alerting.incidents.severity import Grade, Harm, Severity, of_finding
+from alerting.messages.modals import details
 from alerting.words.locales import ENGLISH, JAPANESE
 from alerting.words.phrases import Phrases
 from detectors.model.finding import AddedUp, Finding, Plan, Verdict
 from detectors.model.measures import Measure
 from detectors.model.sentence import of_change
 from tests.alerting.given import PUT, T0, finding, incident, share
-from tests.alerting.message_makers import page, said
+from tests.alerting.message_makers import ZONE, page, said
 from tests.alerting.slack_standin import content_error
 
 THIRD = AddedUp(observed=0.33, expected=0.22, seconds=780)
@@ -109,6 +110,21 @@ def test_a_planned_event_is_named_with_the_mean_that_it_multiplies() -> None:
     assert "予定「sale」（過去3週の同時刻の 2倍）で見込まれる 0.22件/秒の 1.5倍です。" in (
         JAPANESE.incident.why(planned)
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "now"), [(ENGLISH, "0.33 requests/s over 13 min"), (JAPANESE, "0.33件/秒")]
+)
+def test_details_tell_the_mean_as_the_message_does(words: Phrases, now: str) -> None:
+    view = details(incident(lasting()), words, ZONE, at=T0)
+    shown = {
+        field["text"].split("\n")[0]: field["text"].split("\n")[1]
+        for block in view["blocks"]
+        for field in block.get("fields", ())
+    }
+    assert now in shown[f"*{words.labels.now}*"]
+    assert shown[f"*{words.labels.expected}*"].startswith("0.22")
+    assert f"*{words.labels.interval}*" not in shown
 
 
 def test_programs_get_the_minute_and_what_was_added_up() -> None:

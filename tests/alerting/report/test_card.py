@@ -11,7 +11,7 @@ from alerting.messages.render import Renderer
 from alerting.report.card import Card, Cards, ReportedIncidents
 from config.links import Links
 from config.settings import Settings
-from detectors.model.finding import Failures
+from detectors.model.finding import AddedUp, Failures
 from detectors.model.measures import Measure
 from tests.alerting.given import ROUTE, T0, TABLE, ended, finding, growth_finding
 from tests.alerting.message_makers import digest, said
@@ -71,3 +71,15 @@ def test_a_card_about_errors_shows_what_part_of_the_requests_failed() -> None:
     assert shown["Failed"] == ("41 %", "40 of 98 requests in 10 min")
     assert shown["Expected"] == ("0", "")
     assert "Peak" not in shown
+
+
+def test_a_card_about_what_minutes_added_up_to_shows_their_mean() -> None:
+    mean = AddedUp(observed=0.33, expected=0.22, seconds=780)
+    of = finding(ROUTE, measure=Measure.REQUESTS, observed=0.23, expected=0.22, peak=0.45, added_up=mean)
+    incidents = Incidents(Settings())
+    notices = [*incidents.feed([of], T0), *incidents.feed([], T0 + 300)]
+    [known] = incidents.all()
+    shown = facts(card(known, notices))
+    assert shown["Averaged"] == ("0.33 requests/s", "over 13 min, +50 %")
+    assert shown["Expected"] == ("0.22 requests/s", "")
+    assert "Peak" not in shown, "that of a minute, which shows nothing"
