@@ -82,16 +82,26 @@ class Result:
 
 
 def replayed(
-    backend: Backend, incidents: Sequence[Incident], seed: int, folder: Path, *, live: bool = False
+    backend: Backend,
+    incidents: Sequence[Incident],
+    seed: int,
+    folder: Path,
+    *,
+    live: bool = False,
+    program: Sequence[str | Path] = (),
 ) -> Result:
-    """Draw, write, replay and score one log; limits of tables are all that is ever configured."""
+    """Draw, write, replay and score one log; limits of tables are all that is ever configured.
+
+    ``program`` runs in place of ``uneri``, with the same arguments.
+    """
     log = draw_log(backend, tuple(incidents), seed)
     source = folder / f"{backend.name}-{'troubled' if incidents else 'quiet'}-{seed}.ndjson.zst"
     records = write(log, backend, source, seed)
     del log
     began = time.perf_counter()
     out = source.with_suffix("").with_suffix("")
-    asked: list[str | Path] = [Path(sys.executable).with_name("uneri"), "replay", source, "--out", out]
+    asked: list[str | Path] = [*(program or [Path(sys.executable).with_name("uneri")])]
+    asked += ["replay", source, "--out", out]
     config = source.with_suffix(".yaml") if backend.limits else None
     if config is not None:
         config.write_text(json.dumps({"limits": {"tables": backend.limits}}), encoding="utf-8")

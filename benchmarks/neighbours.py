@@ -1,0 +1,163 @@
+"""Whether neighbours in the graph tell true pages from false ones (docs/adr/0046).
+
+python benchmarks/neighbours.py [shop b2b game partner growing]
+
+Backends of ``benchmarks/incidents.py``, quiet and with incidents, are replayed. For every page, the step in
+which its verdict opened tells what else deviated in the same direction, within two edges of the graph: a page
+is *shared* if something did by at least half of what is reported, and otherwise *alone*.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from incidents import BACKENDS, Page, Result, replayed
+
+from detectors.judge.judge import Judgement
+from detectors.model.finding import Finding
+from detectors.model.measures import LATENCIES
+from detectors.model.scope import Edge, ScopeOrEdge
+from streams.cli.main import main as uneri
+from streams.detect.explainer import Explainer
+from streams.detect.findings import Findings
+from streams.measure.measured_step import MeasuredStep
+
+HALF: Final = 0.5  # of what is reported
+WEAK: Final = 1.35  # below it, a deviation is reported in its second minute
+BEFORE, AFTER = 180, 120  # seconds around a page within which its verdict opened
+
+Place = tuple[str, str, str]  # kind, account, name
+
+
+def places(about: ScopeOrEdge) -> list[Place]:
+    scopes = (about.source, about.target) if isinstance(about, Edge) else (about,)
+    return [(scope.kind, scope.account, scope.name) for scope in scopes]
+
+
+class Recording:
+    """What deviated in each step in which a verdict opened, and the edges; one line of JSON each."""
+
+    def __init__(self, into: Path) -> None:
+        self._file = into.open("w", encoding="utf-8")
+
+    def install(self) -> None:
+        """Write down what every shard of this process judges from now on."""
+        feed, add = Findings.feed, Explainer.add
+
+        def fed(shard: Findings, step: MeasuredStep, judgement: Judgement) -> list[Finding]:
+            if judgement.opened.any():
+                self._step(shard, judgement)
+            return feed(shard, step, judgement)
+
+        def added(explainer: Explainer, series: Any) -> None:
+            for one in series:
+                if isinstance(one.about, Edge):
+                    self._write({"edge": places(one.about)})
+            add(explainer, series)
+
+        Findings.feed, Explainer.add = fed, added  # type: ignore[method-assign]
+
+    def _step(self, shard: Findings, judgement: Judgement) -> None:
+        size = np.sqrt(judgement.score / np.maximum(1 - judgement.score, 1e-9))
+        size *= np.where(judgement.observed >= judgement.expected, 1, -1)
+        rows = np.flatnonzero((np.abs(size) >= HALF) | judgement.opened).tolist()
+        told = [
+            (places(one.about), str(one.measure), float(size[row]), bool(judgement.opened[row]))
+            for row in rows
+            if (one := shard._series[row]) is not None  # noqa: SLF001
+        ]
+        self._write({"at": judgement.start, "deviates": told})
+
+    def _write(self, told: dict[str, Any]) -> None:
+        self._file.write(json.dumps(told) + "\n")
+        self._file.flush()
+
+
+class Recorded:
+    """What a recording says of pages."""
+
+    def __init__(self, path: Path) -> None:
+        self._near: dict[Place, set[Place]] = {}
+        self._steps: dict[int, list[tuple[list[Place], str, float, bool]]] = {}
+        for line in path.read_text(encoding="utf-8").splitlines():
+            told = json.loads(line)
+            if "edge" in told:
+                one, other = (tuple(place) for place in told["edge"])
+                self._near.setdefault(one, set()).add(other)
+                self._near.setdefault(other, set()).add(one)
+            else:
+                deviates = [([tuple(one) for one in each[0]], *each[1:]) for each in told["deviates"]]
+                self._steps.setdefault(told["at"], []).extend(deviates)
+
+    def size_and_shared(self, page: Page) -> tuple[float, bool] | None:
+        """Return the size at which the verdict of a page opened, and whether neighbours share it."""
+        scope = page["scope"]
+        place = scope["kind"], scope["account"], scope.get("name", "") or scope["account"]
+        for at in sorted(self._steps):
+            if page["start"] - BEFORE <= at <= page["alerted"] + AFTER:
+                for about, measure, size, opened in self._steps[at]:
+                    if opened and about == [place] and measure == page["measure"]:
+                        return abs(size), self._is_shared(place, at, size)
+        return None
+
+    def _is_shared(self, place: Place, at: int, size: float) -> bool:
+        near = self._near.get(place, set())
+        near = near.union(*(self._near.get(each, set()) for each in near)) - {place}
+        return any(
+            len(about) == 1 and about[0] in near and each * np.sign(size) >= HALF
+            for about, _, each, _ in self._steps[at]
+        )
+
+
+def kind_of(measure: str) -> str:
+    if measure in {str(one) for one in LATENCIES}:
+        return "times"
+    return "errors and throttles" if measure.startswith(("errors", "throttles")) else "counts and amounts"
+
+
+def pages_of(result: Result) -> Iterator[tuple[Page, str]]:
+    for told in result.told:
+        if told.page is not None:
+            yield told.page, "true"
+    for page in result.false:
+        yield page, "false"
+
+
+def main() -> int:
+    if sys.argv[1:2] == ["--record"]:  # as the replay
+        Recording(Path(sys.argv[2])).install()
+        sys.argv = ["uneri", *sys.argv[3:]]
+        return uneri()
+    asked = argparse.ArgumentParser(description="whether neighbours tell true pages from false ones")
+    asked.add_argument("backends", nargs="*", choices=[*BACKENDS, []], help="all when absent")
+    found: Counter[tuple[str, str, str]] = Counter()
+    for name in asked.parse_args().backends or BACKENDS:
+        for troubled in (False, True):
+            with tempfile.TemporaryDirectory() as folder:
+                into = Path(folder) / "deviates.jsonl"
+                incidents = BACKENDS[name].incidents() if troubled else ()
+                program = [sys.executable, __file__, "--record", into]
+                drawn = BACKENDS[name].backend()
+                result = replayed(drawn, incidents, 1 + 1000 * troubled, Path(folder), program=program)
+                recorded = Recorded(into)
+            for page, truth in pages_of(result):
+                of = recorded.size_and_shared(page)
+                if of is not None:
+                    how = "shared" if of[1] else "alone"
+                    found[kind_of(page["measure"]), truth, how] += 1
+                    found["of these, weak" if of[0] < WEAK else "of these, others", truth, how] += 1
+    print(f"{'pages about':24}{'true: shared':>14}{'alone':>8}{'false: shared':>15}{'alone':>8}")
+    for kind in sorted({kind for kind, _, _ in found}):
+        told = [found[kind, truth, how] for truth in ("true", "false") for how in ("shared", "alone")]
+        print(f"{kind:24}{told[0]:>14}{told[1]:>8}{told[2]:>15}{told[3]:>8}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
