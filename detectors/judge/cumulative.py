@@ -18,7 +18,7 @@ from detectors.judge.codes import DOWN, UP, WEEKS
 from detectors.judge.pace import Pace
 from detectors.judge.scale import to_scale
 from detectors.judge.size import lasting_jump
-from detectors.state.compiled import part
+from detectors.state.compiled import inlined, part
 
 RISE: Final = 1.4
 """What a rise is compared with, in times the usual; 1.3 is certain after a while, 2 sooner."""
@@ -60,7 +60,7 @@ BEGUN: Final = 0.5
 """Part of the change that the counts show without the weeks: what has not moved has not jumped."""
 
 
-@part
+@inlined
 def ratio_of(row: int, memory: Memory) -> float:
     """Return the level of the last hours, in times what the weeks expect."""
     seen, usual = memory.hours[0, row], memory.hours[1, row]
@@ -74,14 +74,14 @@ def restart(row: int, memory: Memory) -> None:
         memory.cusum[side, row] = memory.cusum_seen[side, row] = memory.cusum_usual[side, row] = 0.0
 
 
-@part
+@inlined
 def adds_up(row: int, rows: Rows, pace: Pace, scratch: Scratch) -> bool:
     """Return whether a series counts events, and its weeks tell how many to expect."""
     known = scratch.basis[row] == WEEKS and not pace.wide
     return known and rows.counted[row] > 0 and rows.whole[row] < 0
 
 
-@part
+@inlined
 def add_up(
     index: int,
     slot: int,
@@ -126,13 +126,13 @@ def has_begun(side: int, row: int, memory: Memory, pace: Pace, scratch: Scratch)
     return bool(memory.cusum[side, row] > DOUBT * most)
 
 
-@part
+@inlined
 def unit_of(side: int, row: int, memory: Memory, scratch: Scratch) -> float:
     """Return the unit of a sum: at least the noise of a count and of the weeks that it is compared with."""
     return float(max(memory.cusum_unit[side, row], 1 + 1 / max(scratch.known[row], 1)))
 
 
-@part
+@inlined
 def learn_over_hours(row: int, memory: Memory, pace: Pace, scratch: Scratch) -> None:
     """Let the level of the last hours follow, and the unit of each sum (Robbins and Monro 1951)."""
     if np.isnan(scratch.events[row]):
@@ -148,7 +148,7 @@ def learn_over_hours(row: int, memory: Memory, pace: Pace, scratch: Scratch) -> 
     memory.hours[1, row] = memory.hours[1, row] * keep + scratch.by_weeks[row]
 
 
-@part
+@inlined
 def size_of_cusum(
     row: int, offset: float, grain: float, memory: Memory, pace: Pace, scratch: Scratch
 ) -> tuple[float, float, float]:

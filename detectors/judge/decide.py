@@ -11,7 +11,7 @@ from detectors.judge.codes import DOWN, DROP, SHIFT, SPIKE, UP, WEEKS
 from detectors.judge.pace import Pace
 from detectors.judge.scale import LEAST_DEVIATION
 from detectors.judge.size import POISSON
-from detectors.state.compiled import part
+from detectors.state.compiled import inlined, part
 
 CALM_PART: Final = 0.33
 """Part of the deviation at onset below which a verdict is calm."""
@@ -97,7 +97,7 @@ def _adopt(index: int, row: int, memory: Memory, scratch: Scratch) -> None:
     memory.base[row] = memory.lasting[1, row] = memory.near[1, row]
 
 
-@part
+@inlined
 def decide(
     index: int,
     step: int,
@@ -160,7 +160,7 @@ def decide(
     out.code[step, row] = memory.code[row]
 
 
-@part
+@inlined
 def miss(
     step: int, row: int, rows: Rows, memory: Memory, pace: Pace, open_places: NDArray[np.int64], out: Output
 ) -> None:

@@ -9,7 +9,7 @@ from detectors.judge.arrays import Floats, Memory, Scratch
 from detectors.judge.codes import MINUTES, NOTHING, WEEKS, YESTERDAY
 from detectors.judge.pace import Pace
 from detectors.judge.scale import from_scale, median, to_scale
-from detectors.state.compiled import part
+from detectors.state.compiled import inlined
 
 SLIGHT: Final = 0.1
 """A level that moved by less, about a tenth, is the same: the level of the last hours follows it."""
@@ -32,7 +32,7 @@ class Expected(NamedTuple):
     lately: float  # median of the last minutes
 
 
-@part
+@inlined
 def _values_around(
     past: Floats, at: int, lag: int, row: int, beside: int, counted: bool, around: Floats
 ) -> int:
@@ -50,7 +50,7 @@ def _values_around(
     return 0 if counted or np.isnan(past[(at + beside) % ring, lag, row]) else count
 
 
-@part
+@inlined
 def _median_of(kept: Floats, row: int, around: Floats) -> float:
     count = 0
     for at in range(kept.shape[0]):
@@ -61,7 +61,7 @@ def _median_of(kept: Floats, row: int, around: Floats) -> float:
     return median(around, count)
 
 
-@part
+@inlined
 def _middle_of(around: Floats, count: int, offset: float, counted: bool) -> float:
     """Return the position of the centre of the values on the scale; sorts them in place."""
     if not counted:
@@ -73,7 +73,7 @@ def _middle_of(around: Floats, count: int, offset: float, counted: bool) -> floa
     return middle / count
 
 
-@part
+@inlined
 def _mean_of(around: Floats, count: int, moved: float, offset: float, counted: bool) -> float:
     """Return the mean value, moved to the present level of the week."""
     total = 0.0
@@ -84,7 +84,7 @@ def _mean_of(around: Floats, count: int, moved: float, offset: float, counted: b
     return from_scale(to_scale(total / count, offset, counted) + moved, offset, counted)
 
 
-@part
+@inlined
 def _is_often(often: NDArray[np.bool_], at: int, row: int, beside: int) -> bool:
     """Return whether something was reported around this time in several weeks."""
     ring = often.shape[0]
@@ -94,7 +94,7 @@ def _is_often(often: NDArray[np.bool_], at: int, row: int, beside: int) -> bool:
     return False
 
 
-@part
+@inlined
 def _keep_like(y: float, row: int, used: int, scratch: Scratch) -> int:
     """Keep the weeks that were like the value if several were, and return how many.
 
@@ -121,7 +121,7 @@ def _keep_like(y: float, row: int, used: int, scratch: Scratch) -> int:
     return kept
 
 
-@part
+@inlined
 def expect(
     past: Floats,
     often: NDArray[np.bool_],

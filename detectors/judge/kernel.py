@@ -48,7 +48,7 @@ from detectors.judge.size import (
     without_daily,
     without_jump,
 )
-from detectors.state.compiled import part, without_arrays
+from detectors.state.compiled import inlined, part, without_arrays
 
 FEW_CALLS: Final = 5.0
 """An amount of fewer calls is judged as if each were ``HEAVY`` times the usual size at most."""
@@ -62,7 +62,7 @@ BAND: Final = 3.0
 """Half-width of the expected interval in units."""
 
 
-@part
+@inlined
 def _judge_value(  # noqa: C901, PLR0912, PLR0915  # from the value to its verdict, in order
     index: int,
     step: int,
@@ -164,7 +164,7 @@ def _interval(
     out.lower[step, row] = from_scale(place - BAND * unit, offset, counted) * factor
 
 
-@part
+@inlined
 def _size_over_hours(
     row: int,
     size: float,

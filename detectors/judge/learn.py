@@ -10,7 +10,7 @@ from detectors.judge.codes import YESTERDAY
 from detectors.judge.pace import Pace
 from detectors.judge.scale import COUNTS_OF_ROOT, LARGEST, LEAST_DEVIATION, NORMAL_TAIL, TAIL
 from detectors.judge.size import deviance
-from detectors.state.compiled import part, without_arrays
+from detectors.state.compiled import inlined, part, without_arrays
 
 GAIN: Final = 0.003
 """Least step of the approximation of a quantile: an unlabelled hour of trouble moves a unit by a third."""
@@ -28,7 +28,7 @@ SETTLING: Final = 10
 """Deviations and values after which first guesses have lost their weight."""
 
 
-@part
+@inlined
 def learn_units(row: int, rows: Rows, memory: Memory, pace: Pace, scratch: Scratch) -> None:
     """Move the unit of each view towards the quantile of its deviations."""
     for view in range(VIEWS):
@@ -44,7 +44,7 @@ def learn_units(row: int, rows: Rows, memory: Memory, pace: Pace, scratch: Scrat
         _learn_deviance(row, memory, pace)
 
 
-@part
+@inlined
 def _learn_deviance(row: int, memory: Memory, pace: Pace) -> None:
     """Learn how far failures deviate: in clumps they exceed Poisson noise."""
     distance = deviance(row, memory, pace)
@@ -54,7 +54,7 @@ def _learn_deviance(row: int, memory: Memory, pace: Pace) -> None:
     memory.failed_unit[row] = max(memory.failed_unit[row] * exp(gain * (beyond - TAIL)), 1.0)
 
 
-@part
+@inlined
 def learn(
     row: int, value: float, whole: float, rows: Rows, memory: Memory, pace: Pace, scratch: Scratch
 ) -> None:

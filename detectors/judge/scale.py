@@ -10,7 +10,7 @@ import numpy as np
 
 from detectors.judge.arrays import Floats, Memory, Rows
 from detectors.judge.codes import COUNT, OF_CALLS
-from detectors.state.compiled import part, without_arrays
+from detectors.state.compiled import inlined, without_arrays
 
 OFFSET: Final = 0.1
 """Part of the usual level below which a difference counts as such, and not as a ratio."""
@@ -62,7 +62,7 @@ def from_scale(y: float, offset: float, counted: bool) -> float:
     return offset * expm1(y) if y >= 0 else -offset * expm1(-y)
 
 
-@part
+@inlined
 def falling(ratio: float) -> float:
     """Return the factor that corrects the size of a fall of a count to ``ratio`` times the expected.
 
@@ -76,7 +76,7 @@ def falling(ratio: float) -> float:
     return sqrt(2 * deviance) / (2 * (1 - sqrt(ratio)))
 
 
-@part
+@inlined
 def more_than(seen: float, expected: float) -> float:
     """Return by how many standard deviations more was seen than expected, 0 where it was not more.
 
@@ -105,7 +105,7 @@ def median(values: Floats, count: int) -> float:
     return float(0.5 * (values[count // 2 - 1] + values[count // 2]))
 
 
-@part
+@inlined
 def grain_and_offset(row: int, value: float, rows: Rows, memory: Memory) -> tuple[float, float]:
     """Return what one event adds to a series, 0 where unknown, and the offset of its scale."""
     usual = memory.usual[row]

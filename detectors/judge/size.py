@@ -10,7 +10,7 @@ from detectors.judge.codes import YESTERDAY
 from detectors.judge.expect import Expected
 from detectors.judge.pace import Pace
 from detectors.judge.scale import LARGEST, falling, from_scale, more_than, to_scale
-from detectors.state.compiled import part
+from detectors.state.compiled import inlined, part
 
 POISSON: Final = np.array([1.1, 1.1, 0.4, 0.22, 0.4, 0.22])
 """Poisson noise in each view, relative to one step: a mean of k has 1/sqrt(k), and the level adds some."""
@@ -39,7 +39,7 @@ FEWEST: Final = 1.0
 """Events that are expected in any half hour: the first few of a kind are not notable yet."""
 
 
-@part
+@inlined
 def _beyond(off: float, expected: Expected, chance: float) -> float:
     """Return what exceeds the values around the same time, which are off by ``chance`` themselves."""
     if off > 0:
@@ -47,7 +47,7 @@ def _beyond(off: float, expected: Expected, chance: float) -> float:
     return min(off - min(expected.low - expected.shape + chance, 0.0), 0.0)
 
 
-@part
+@inlined
 def deviate(
     index: int,
     slot: int,
@@ -131,13 +131,13 @@ def lasting_jump(
     return jump
 
 
-@part
+@inlined
 def without_jump(size: float, by: float, jump: float) -> float:
     """Return what is left of a size after subtracting a deviation that comes every day."""
     return size * max(0.0, 1 - WANDERS * jump / abs(by)) if by != 0 else size
 
 
-@part
+@inlined
 def without_daily(
     size: float, by: float, slot: int, row: int, least: float, memory: Memory, pace: Pace
 ) -> float:
@@ -148,7 +148,7 @@ def without_daily(
     return without_jump(size, by, _daily_jump(slot, 1, row, by > 0, noise, memory, pace))
 
 
-@part
+@inlined
 def size_of_step(row: int, poisson: float, memory: Memory, scratch: Scratch) -> float:
     """Return the unsigned size on which the last weeks and the last minutes agree, in units."""
     by_minutes, by_weeks = scratch.deviation[0, row], scratch.deviation[1, row]
@@ -161,7 +161,7 @@ def size_of_step(row: int, poisson: float, memory: Memory, scratch: Scratch) -> 
     return float(size)
 
 
-@part
+@inlined
 def _size_of_span(
     span: int,
     row: int,
@@ -191,7 +191,7 @@ def _size_of_span(
     return float(size / pace.many), lasting
 
 
-@part
+@inlined
 def size_as_part(
     row: int, whole: float, y: float, grain: float, offset: float, memory: Memory, pace: Pace
 ) -> float:
@@ -205,14 +205,14 @@ def size_as_part(
     return float(max(beyond, 0.0) / unit)
 
 
-@part
+@inlined
 def deviance(row: int, memory: Memory, pace: Pace) -> float:
     """Return by how many standard deviations more failed in the last half hour than expected."""
     whole = 2 - pace.middle  # the variance of a decaying sum is its mean divided by this
     return more_than(whole * memory.failed[0, row], max(whole * memory.failed[1, row], FEWEST))
 
 
-@part
+@inlined
 def _size_of_failures(
     row: int, value: float, whole: float, usual: float, memory: Memory, pace: Pace
 ) -> tuple[float, float]:
@@ -228,7 +228,7 @@ def _size_of_failures(
     return size / pace.many, pace.middle * (memory.failed[0, row] - memory.failed[1, row])
 
 
-@part
+@inlined
 def size_of_sums(
     row: int,
     value: float,
