@@ -94,7 +94,7 @@ class Lesson:
         self._asked = fingerprint(asked, settings)
         self._shards = shards
         self._latest = latest
-        self._rolling = Rolling(settings, history.partitions, shards)
+        self._rolling = Rolling(settings, history.partitions, shards, at_once=True)
         self._filling = filling
         self._judging = Judging(settings, history.partitions, shards, records=filling is not None)
         self._pipeline = Pipeline(settings, since=since)

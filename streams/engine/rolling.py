@@ -40,13 +40,25 @@ class Rolling:
         The source partitions to feed.
     shards
         Number of shards.
+    at_once
+        Make one block of a whole step, for who judges at once what is long over.
     """
 
-    def __init__(self, settings: Settings, sources: Sequence[str], shards: int = 1) -> None:
+    def __init__(
+        self, settings: Settings, sources: Sequence[str], shards: int = 1, *, at_once: bool = False
+    ) -> None:
         self._decoders = {source: Decoder(settings) for source in sources}
         redaction = Redaction(settings.redact)
         self._rollups = {
-            source: Rollup(source, shards, settings.time, decoder, redaction=redaction, money=settings.money)
+            source: Rollup(
+                source,
+                shards,
+                settings.time,
+                decoder,
+                redaction=redaction,
+                money=settings.money,
+                at_once=at_once,
+            )
             for source, decoder in self._decoders.items()
         }
 

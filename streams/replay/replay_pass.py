@@ -64,7 +64,7 @@ class ReplayPass:
             self._judges.append(judge)
             key = settings.model_dump_json(include=set(SECTIONS))
             if key not in known:
-                known[key] = _Group(Rolling(settings, history.partitions), [])
+                known[key] = _Group(Rolling(settings, history.partitions, at_once=True), [])
                 self._groups.append(known[key])
             known[key].judges.append(judge)
         self._places: dict[str, object] = {}

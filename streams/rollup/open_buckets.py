@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from itertools import pairwise
+from math import inf
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +24,18 @@ Ints = NDArray[np.int64]
 Buckets = dict[int, Summary]
 
 
+class Closed(NamedTuple):
+    """A bucket or span that has closed."""
+
+    end: int
+    start: int
+    summary: Summary
+
+
 class OpenBuckets:
     """Buckets that have not closed, and corrections of buckets that have.
+
+    Spans of several buckets may be counted together: below, a bucket is then such a span, but for ``end``.
 
     Parameters
     ----------
@@ -31,17 +43,32 @@ class OpenBuckets:
         Seconds of a bucket.
     names
         Which the columns refer to.
+    span
+        Seconds that are counted together, a multiple of ``width``; a bucket when absent.
+    kind
+        What the parts of a snapshot are named after.
     compiled
         Whether compiled code adds to the buckets; the results are the same without it.
     """
 
-    def __init__(self, width: int, names: RollupNames, *, compiled: bool = COMPILES) -> None:
+    def __init__(
+        self,
+        width: int,
+        names: RollupNames,
+        *,
+        span: int | None = None,
+        kind: str = "",
+        compiled: bool = COMPILES,
+    ) -> None:
         self._width = width
+        self._span = span or width
+        self._kind = kind
         self._names = names
         self._compiled = compiled
         self._cells = 0, 0  # in the newest that closed: the next ones hold about as many
         self._open: Buckets = {}
         self._starts: list[int] = []  # of the open buckets, a heap: a long run opens hundreds at once
+        self._newest: dict[int, int] = {}  # of each open span, the start of its newest bucket with a record
         self._late: dict[int, Buckets] = {}  # corrections by the watermark at which their records arrived
 
     def add(self, columns: Columns, timing: Timing, counted: NDArray[np.bool_]) -> None:
@@ -70,18 +97,26 @@ class OpenBuckets:
 
     def _summaries(self, timing: Timing, rows: Ints) -> tuple[Ints, list[Summary]]:
         """Return (n,) the summary of each record, -1 for records not at ``rows``, and the summaries."""
-        first = int(timing.bucket.min())
-        span = (int(timing.bucket.max()) - first) // self._width + 1
-        turn = np.where(timing.late, timing.level + 1, 0)[rows]  # 0 for a record that is in time
-        codes, place = group(
-            turn * span + (timing.bucket[rows] - first) // self._width, (len(timing.levels) + 1) * span
-        )
+        bucket = timing.bucket[rows]
+        start = bucket - bucket % self._span
+        first = int(start.min())
+        span = (int(start.max()) - first) // self._span + 1
+        late = start + self._span <= timing.watermark[rows]
+        turn = np.where(late, timing.level[rows] + 1, 0)  # 0 for a record that is in time
+        codes, place = group(turn * span + (start - first) // self._span, (len(timing.levels) + 1) * span)
         slot = np.full(len(timing.bucket), -1, np.int64)
         slot[rows] = place
+        newest = np.zeros(len(codes), np.int64)
+        np.maximum.at(newest, place, bucket)
         summaries = []
-        for turn_of, number in (divmod(each, span) for each in codes.tolist()):
-            late = self._late.setdefault(timing.levels[turn_of - 1], {}) if turn_of else None
-            summaries.append(self._summary(first + number * self._width, late))
+        for code, reached in zip(codes.tolist(), newest.tolist(), strict=True):
+            turn_of, number = divmod(code, span)
+            of = first + number * self._span
+            summaries.append(
+                self._summary(of, self._late.setdefault(timing.levels[turn_of - 1], {}) if turn_of else None)
+            )
+            if not turn_of:
+                self._newest[of] = max(reached, self._newest.get(of, reached))
         return slot, summaries
 
     def _summary(self, start: int, late: Buckets | None) -> Summary:
@@ -123,33 +158,42 @@ class OpenBuckets:
         """Return the watermark that closes everything, at least ``watermark``; None when nothing is left."""
         if not self._open and not self._late:
             return None
-        return max(watermark, max(self._open, default=watermark - self._width) + self._width)
+        return max(watermark, max(self._newest.values(), default=watermark - self._width) + self._width)
 
     def pop_late(self, watermark: int) -> list[tuple[int, Summary]]:
         """Remove the corrections that arrived at this watermark; return them in order of their buckets."""
         return sorted(self._late.pop(watermark, {}).items())
 
-    def pop_closed(self, watermark: int) -> Iterator[tuple[int, Summary]]:
+    def pop_closed(self, watermark: float = inf) -> Iterator[Closed]:
         """Remove the buckets that end at or before this watermark, in order."""
-        while self._starts and self._starts[0] < watermark:
+        while self._starts and self._starts[0] + self._span <= watermark:
             start = heappop(self._starts)
+            del self._newest[start]
             closed = self._open.pop(start)
             self._cells = cells_in(closed)
-            yield start, closed
+            yield Closed(start + self._span, start, closed)
 
     def snapshot(self, watermark: int) -> dict[str, bytes]:
         """Return each bucket as a part; ``watermark`` is the present one."""
         late = self._late.get(watermark, {})
+        opened, lately = self._stems
         return {
-            **{f"open/{bucket}": self._open[bucket].pack() for bucket in sorted(self._open)},
-            **{f"late/{bucket}": late[bucket].pack() for bucket in sorted(late)},
+            **{f"{opened}{self._newest[start]}": self._open[start].pack() for start in sorted(self._open)},
+            **{f"{lately}{start}": late[start].pack() for start in sorted(late)},
         }
+
+    @property
+    def _stems(self) -> tuple[str, str]:
+        return f"{self._kind}open/", f"{self._kind}late/"
 
     def restore(self, parts: Mapping[str, bytes], watermark: int) -> None:
         """Continue from a snapshot taken at this watermark."""
-        self._open = self._restored(parts, "open/")
+        opened, lately = self._stems
+        newest = self._restored(parts, opened)
+        self._newest = {bucket - bucket % self._span: bucket for bucket in newest}
+        self._open = {start: newest[bucket] for start, bucket in self._newest.items()}
         self._starts = sorted(self._open)
-        late = self._restored(parts, "late/")
+        late = self._restored(parts, lately)
         self._late = {watermark: late} if late else {}
 
     def _restored(self, parts: Mapping[str, bytes], stem: str) -> Buckets:

@@ -8,11 +8,15 @@ has closed.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from heapq import merge
+from itertools import chain
+from operator import attrgetter
 from typing import Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from config.settings import MoneySettings, TimeSettings
 from detectors.state.compiled import COMPILES
@@ -33,6 +37,7 @@ from streams.rollup.summary import Summary
 from streams.rollup.timing import timing_of
 
 _NO_RECORDS: Final = Summary()
+_END: Final = attrgetter("end")
 
 JUST_NOW: Final = 60.0
 """Seconds that records may be behind the clock while early blocks are worth making: nobody waits for them
@@ -79,6 +84,9 @@ class Rollup:
         What is taken out of the texts of examples and tags; by default what the shipped rules name.
     money
         Which tables are provisioned; by default none.
+    at_once
+        Make one block of a whole step, for who judges at once what is long over. What is bounded by bucket
+        (tags and what is stated) has blocks of its own.
     compiled
         Whether compiled code adds to open buckets; the results are the same without it.
     """
@@ -94,6 +102,7 @@ class Rollup:
         *,
         redaction: Redaction | None = None,
         money: MoneySettings | None = None,
+        at_once: bool = False,
         compiled: bool = COMPILES,
     ) -> None:
         self.late = 0  # records that arrived after their bucket had closed
@@ -107,6 +116,12 @@ class Rollup:
         self._names = RollupNames(decoder)
         self._joining = Joining(self._names)
         self._buckets = OpenBuckets(time.bucket, self._names, compiled=compiled)
+        self._span = time.step if at_once else time.bucket
+        self._spans = (
+            OpenBuckets(time.bucket, self._names, span=time.step, kind="span-", compiled=compiled)
+            if self._span > time.bucket
+            else None
+        )
         self._maker = BlockMaker(source, shards, time.bucket, self._names, money or MoneySettings())
         self._watermark: int | None = None
         self._idle_reported = False
@@ -138,6 +153,10 @@ class Rollup:
         if joined is not counted:
             counted, timing = joined, timing_of(columns, self._watermark, self._time)
         self.late += int(np.count_nonzero(timing.late & counted & ~columns.again))
+        if self._spans is not None:
+            bounded = _bounded(columns)
+            self._spans.add(columns, timing, counted & ~bounded)
+            counted = counted & bounded
         self._buckets.add(columns, timing, counted)
         self._watermark, *advances = timing.levels
         return [block for watermark in advances for block in self._advance(watermark)]
@@ -147,25 +166,35 @@ class Rollup:
         before, self._watermark = self.watermark, watermark
         self._joining.purge(watermark)
         blocks: list[Block] = []
-        for bucket, summary in self._buckets.pop_late(before):
-            blocks += self._maker.blocks(bucket, summary, before, late=True)
-        newest = None
-        for newest, summary in self._buckets.pop_closed(watermark):
-            blocks += self._maker.blocks(newest, summary, newest + self._time.bucket)
-        if newest != watermark - self._time.bucket:
-            blocks += self._maker.blocks(watermark - self._time.bucket, _NO_RECORDS, watermark)
+        for each in self._opened:
+            for start, summary in each.pop_late(before):
+                blocks += self._maker.blocks(start, summary, before, late=True)
+        told = before - before % self._span
+        for end, start, summary in merge(*(each.pop_closed(watermark) for each in self._opened), key=_END):
+            # the block of a bucket comes before that of its span, and must not close the step
+            told = max(told, end if end - start == self._span else start - start % self._span)
+            blocks += self._maker.blocks(start, summary, told)
+        passed = watermark - watermark % self._span
+        if told < passed:
+            blocks += self._maker.blocks(passed - self._time.bucket, _NO_RECORDS, passed)
         return blocks
+
+    @property
+    def _opened(self) -> Sequence[OpenBuckets]:
+        return (self._buckets,) if self._spans is None else (self._buckets, self._spans)
 
     def finish(self) -> list[Block]:
         """End a finite source: close everything, and report it idle so that it no longer holds time back."""
         columns, rejected = self._decoder.finish()
         self.rejected += rejected
         blocks = self.feed(columns)
-        end = self._buckets.end(self.watermark)
-        if end is not None:
+        ends = [end for each in self._opened if (end := each.end(self.watermark)) is not None]
+        if ends:
+            end = max(ends)
             blocks += self._advance(max(self.watermark, min(end, self._end_of_time(end))))
-            for bucket, summary in self._buckets.pop_closed(end):  # which only wrong clocks have reached
-                blocks += self._maker.blocks(bucket, summary, self.watermark)
+            # a step that is not over, and what only wrong clocks have reached
+            for _, start, summary in chain(*(each.pop_closed() for each in self._opened)):
+                blocks += self._maker.blocks(start, summary, self.watermark)
         return blocks + self.idle()
 
     def _end_of_time(self, unknown: int) -> int:
@@ -222,7 +251,7 @@ class Rollup:
             for block in closed:
                 block.by_clock = True
             blocks += closed
-        return blocks + self._maker.idle(self.watermark, self._buckets.waiting)
+        return blocks + self._maker.idle(self.watermark, sum(each.waiting for each in self._opened))
 
     def _by_the_clock(self, seconds: float) -> int:
         """Return the watermark after ``seconds`` without a record.
@@ -241,7 +270,7 @@ class Rollup:
         meta = _Meta(self._watermark, self._maker.sequence, self._idle_reported, self.late, self.duplicates)
         return {
             "rollup": pack("rollup", self.VERSION, meta, {}),
-            **self._buckets.snapshot(self.watermark),
+            **{name: part for each in self._opened for name, part in each.snapshot(self.watermark).items()},
             **self._duplicates.snapshot(self.watermark),
             **self._names.snapshot(),
             **self._joining.snapshot(),
@@ -260,10 +289,20 @@ class Rollup:
         meta, _ = unpack(parts["rollup"], "rollup", self.VERSION, _Meta)
         self._watermark, self._idle_reported = meta.watermark, meta.idle_reported
         self.late, self.duplicates = meta.late, meta.duplicates
-        self._buckets.restore(parts, self.watermark)
+        for each in self._opened:
+            each.restore(parts, self.watermark)
         self._duplicates.restore(parts)
         self._decoder.restore(parts)
         self._names.restore(parts)
         self._joining.restore(parts)
         self._choice.restore(parts)
         self._maker.restart(meta.sequence)
+
+
+def _bounded(columns: Columns) -> NDArray[np.bool_]:
+    """Return (n,) which records have something of which a bucket keeps a bounded number of kinds."""
+    bounded = np.zeros(len(columns), np.bool_)
+    bounded[[row for row, *_ in columns.tags]] = True
+    bounded[columns.call_event[[row for row, *_ in columns.call_tags]]] = True
+    bounded[[row for row, _ in columns.stated]] = True
+    return bounded

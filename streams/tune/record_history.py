@@ -42,7 +42,8 @@ def record(
         When the file cannot be written; it names the file.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    rolling, measuring = Rolling(settings, history.partitions), Measuring(history.partitions, settings)
+    rolling = Rolling(settings, history.partitions, at_once=True)
+    measuring = Measuring(history.partitions, settings)
     read: Counter[str] = Counter()
     bad = reached = 0
     with atomic_file(folder / NAME) as part, part.open("wb") as file:

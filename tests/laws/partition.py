@@ -36,7 +36,10 @@ class Partition:
         bounds: Bounds | None = None,
         source: str = "requests/0",
         money: MoneySettings | None = None,
+        *,
+        at_once: bool = False,
     ) -> None:
+        self._at_once = at_once
         self.blocks: list[Block] = []
         self.rejected: list[tuple[int, Rejected]] = []  # with the place of the record among all
         self.watermarks: list[int] = []  # after every run
@@ -46,7 +49,7 @@ class Partition:
     def _begin(self) -> None:
         shards, bounds, source, money = self._new
         self._decoder = Decoder(Settings(rollup=bounds))
-        self.rollup = Rollup(source, shards, TIME, self._decoder, money=money)
+        self.rollup = Rollup(source, shards, TIME, self._decoder, money=money, at_once=self._at_once)
         self._at = 0
 
     def feed(
@@ -102,9 +105,10 @@ def fed(
     arrived: Arrivals | None = None,
     file: bool = False,
     money: MoneySettings | None = None,
+    at_once: bool = False,
 ) -> Partition:
     """Return a partition that was fed and has ended."""
-    partition = Partition(shards, bounds, money=money)
+    partition = Partition(shards, bounds, money=money, at_once=at_once)
     return partition.feed(bodies, sizes, restart=restart, arrived=arrived, file=file).finish()
 
 

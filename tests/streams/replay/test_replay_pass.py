@@ -88,9 +88,9 @@ def test_equal_sections_of_the_rollup_are_decoded_once(
 ) -> None:
     made: list[Settings] = []
 
-    def counted(settings: Settings, *rest: Any) -> Rolling:
+    def counted(settings: Settings, *rest: Any, **more: Any) -> Rolling:
         made.append(settings)
-        return Rolling(settings, *rest)
+        return Rolling(settings, *rest, **more)
 
     monkeypatch.setattr(replay_pass, "Rolling", counted)
     ReplayPass(history(given), [SETTINGS, DULL])
