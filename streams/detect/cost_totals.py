@@ -11,7 +11,7 @@ from detectors.model.scope import ACCOUNT, FUNCTION, TABLE, Scope
 from detectors.state.state import pack, unpack
 from detectors.watch.standings import TOP, Use
 from streams.detect.hourly_totals import DAY, HOUR, KEPT, ends_hour, leaders
-from streams.measure.steps import Step
+from streams.measure.step import Step
 
 MONTH: Final = 30  # days
 _DAYS: Final = 2 * MONTH + 1  # that of today is not complete

@@ -12,7 +12,7 @@ from detectors.model.scope import ACCOUNT, FUNCTION, ROUTE, TABLE, Scope
 from detectors.state.state import pack, unpack
 from detectors.watch.hottest import Load
 from detectors.watch.standings import TOP, VALUES, Use
-from streams.measure.steps import Step
+from streams.measure.step import Step
 
 HOUR: Final = 3600
 DAY: Final = 24  # hours

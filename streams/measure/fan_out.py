@@ -7,6 +7,7 @@ nothing per event or per bucket.
 
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -39,8 +40,13 @@ from streams.decode.touched import (
 from streams.measure.path_costs import AT_FUNCTION, AT_ROUTE, AT_TABLES, COST_PARTS
 from streams.rollup.grouping import add_rows
 
+Ints = NDArray[np.int64]
+
 Latency = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 """Rows, bins and counts of sparse histograms; a pair of row and bin may repeat."""
+
+Times = tuple[dict[Measure, Latency], dict[Measure, Latency]]
+"""The histograms of scopes and edges, and those of parts, by measure."""
 
 Tag = tuple[int, str, str]
 """Id or row, key, text."""
@@ -345,14 +351,22 @@ class FanOut:
         assert isinstance(target, Scope)  # noqa: S101 - a scope is folded into a scope
         return Edge(Scope(about.source.kind, target.cloud, target.account, "", OTHER), target)
 
-    def sums(self, ids: NDArray[np.int64], sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    def sums(self, ids: Ints, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """Add the sums of paths and calls, (k, len(SUMMED)), up per row: (rows, len(SUMMED)).
 
         Ids may repeat.
         """
+        added: NDArray[np.float64] = self.sums_of(ids, sums, np.zeros(len(ids), np.int64), 1)[0]
+        return added
+
+    def sums_of(self, ids: Ints, sums: NDArray[np.float64], step: Ints, steps: int) -> NDArray[np.float64]:
+        """Do so for several steps at once, (k,) 0..steps-1: (steps, rows, len(SUMMED))."""
+        rows = len(self.scopes)
         places = self._places[ids].ravel()
         wanted = np.flatnonzero(places)
-        added = add_rows(places[wanted] - 1, sums[wanted // _KINDS], len(self.scopes))
+        of = wanted // _KINDS
+        added = add_rows(places[wanted] - 1 + rows * step[of], sums[of], steps * rows)
+        added = added.reshape(steps, rows, len(SUMMED))
         added *= self._kept
         return added
 
@@ -362,47 +376,62 @@ class FanOut:
         known[known] = self._added[ids[known]]
         return known
 
-    def costs(self, ids: NDArray[np.int64], costs: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Add the costs of paths and calls, (k, COST_PARTS), up per row: (rows,).
+    def first_new_costs(self, ids: Ints, step: Ints) -> int:
+        """Return the first of (k,) ascending steps whose costs bring rows, 0 if none does."""
+        fresh = np.flatnonzero(~self._costs[ids])
+        return int(step[fresh[0]]) if len(fresh) else 0
+
+    def costs(self, ids: Ints, costs: NDArray[np.float64], step: Ints, steps: int) -> NDArray[np.float64]:
+        """Add the costs of paths and calls, (k, COST_PARTS), of (k,) steps up per row: (steps, rows).
 
         An account, a service and a client have all that their requests cost, and the edge from a service
         to its account too; a route, a function and a table, and the edges into them, have what is billed
         there. So the sums of each kind are the bill.
         """
+        rows = len(self.scopes)
         called = self._is_call[ids, None]
         placed = costs @ _COUNTED_AT
         placed[:, :_CALLED] = np.where(called, costs[:, AT_TABLES, None], placed[:, :_CALLED])
         whole = np.repeat(costs.sum(axis=1)[:, None], _PLACES_OF_COSTS, axis=1)
-        places = np.concatenate((self._places[ids], self._cost_places[ids]), axis=1).ravel()
+        places = np.concatenate((self._places[ids], self._cost_places[ids]), axis=1)
         amounts = np.concatenate((placed, whole), axis=1).ravel()
         wanted = np.flatnonzero(places)
-        added = np.bincount(places[wanted] - 1, amounts[wanted], len(self.scopes))
-        return added.astype(np.float64, copy=False)
+        cells = places.ravel()[wanted] - 1 + rows * step[wanted // places.shape[1]]
+        added = np.bincount(cells, amounts[wanted], steps * rows)
+        return added.astype(np.float64, copy=False).reshape(steps, rows)
 
-    def latency(self, cells: NDArray[np.int64], counts: NDArray[np.float64]) -> dict[Measure, Latency]:
+    def latency(self, cells: Ints, counts: NDArray[np.float64]) -> dict[Measure, Latency]:
         """Return the cells of paths and calls as histograms of rows, by measure."""
+        return self.times_of(cells, counts, np.zeros(len(cells), np.int64), 1)[0][0]
+
+    def times_of(self, cells: Ints, counts: NDArray[np.float64], step: Ints, steps: int) -> list[Times]:
+        """Return the cells of paths and calls as histograms of rows, and of parts, by measure, of each step.
+
+        ``step`` (k,) is 0..steps-1 and ascends.
+        """
         owners, bins = layers_of(cells)
+        layers = owners % LAYERS
         places = self._latency_places.reshape(-1, len(_MEASURED))[owners].ravel()
         wanted = np.flatnonzero(places)
         cell = wanted // len(_MEASURED)
-        rows, bins, counts = (places[wanted] - 1).astype(np.int64), bins[cell], counts[cell]
-        measure = _MEASURE_OF_LAYER[owners % LAYERS][cell]
-        apart = {}
-        for number, name in enumerate(LATENCIES):
-            here = np.flatnonzero(measure == number)
-            apart[name] = rows[here], bins[here], counts[here]
-        return apart
-
-    def part_times(self, cells: NDArray[np.int64], counts: NDArray[np.float64]) -> dict[Measure, Latency]:
-        """Return the cells of paths and calls as histograms of parts, by measure."""
-        owners, bins = layers_of(cells)
-        layers = owners % LAYERS
+        whole = (places[wanted] - 1).astype(np.int64), bins[cell], counts[cell], step[cell]
+        measure = _MEASURE_OF_LAYER[layers][cell]
+        latency = [
+            _by_step(whole, np.flatnonzero(measure == number), steps) for number in range(len(LATENCIES))
+        ]
         places = self._part_places[owners // LAYERS, _WHOLE_OF_LAYER[layers]]
-        found = {}
-        for measure, those in _LAYERS_OF_PARTS.items():
-            here = np.flatnonzero(those[layers] & (places > 0))
-            found[measure] = (places[here] - 1).astype(np.int64), bins[here], counts[here]
-        return found
+        part = (places - 1).astype(np.int64), bins, counts, step
+        of_parts = [
+            _by_step(part, np.flatnonzero(those[layers] & (places > 0)), steps)
+            for those in _LAYERS_OF_PARTS.values()
+        ]
+        return [
+            (
+                dict(zip(LATENCIES, of_scopes, strict=True)),
+                dict(zip(_LAYERS_OF_PARTS, mixed, strict=True)),
+            )
+            for of_scopes, mixed in zip(zip(*latency, strict=True), zip(*of_parts, strict=True), strict=True)
+        ]
 
     def tags(self, tags: Mapping[Tag, float]) -> dict[Tag, float]:
         """Add tags of paths and calls, (id, key, text), up per row, (row, key, text)."""
@@ -412,3 +441,14 @@ class FanOut:
             if row >= 0:
                 added[row, key, text] = added.get((row, key, text), 0.0) + count
         return added
+
+
+def _by_step(
+    times: tuple[Ints, Ints, NDArray[np.float64], Ints], here: NDArray[np.intp], steps: int
+) -> list[Latency]:
+    """Return some rows, bins and counts, those of each step apart."""
+    rows, bins, counts = times[0][here], times[1][here], times[2][here]
+    if steps == 1:
+        return [(rows, bins, counts)]
+    bounds = np.searchsorted(times[3][here], np.arange(steps + 1)).tolist()
+    return [(rows[first:end], bins[first:end], counts[first:end]) for first, end in pairwise(bounds)]

@@ -12,7 +12,7 @@ from detectors.model.request_example import RequestExample
 from detectors.model.scope import Edge, Scope, ScopeOrEdge
 from detectors.model.stated import StatedChange
 from streams.measure.level_rows import LevelLimit
-from streams.measure.steps import Step
+from streams.measure.step import Step
 
 Floats = NDArray[np.float64]
 

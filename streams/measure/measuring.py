@@ -23,7 +23,8 @@ from streams.measure.level_rows import LevelLimit, LevelRows, LevelState, with_d
 from streams.measure.measured_step import Fresh, LateStep, MeasuredStep, Named, series_of
 from streams.measure.part_times import PartTimes
 from streams.measure.series_rows import SeriesRows
-from streams.measure.steps import Step, Steps
+from streams.measure.step import Step
+from streams.measure.steps import Steps
 from streams.rollup.block import Block
 
 PULSE_MEMORY = 1 / 60  # weight of the newest step in the running mean of records per step

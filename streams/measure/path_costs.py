@@ -66,6 +66,10 @@ class PathCosts:
         self._era = -1
         self._prices = np.zeros((0, len(_Prices._fields)))
 
+    def era(self, start: int) -> int:
+        """Return a number of the prices that are in force at ``start``, epoch seconds."""
+        return 0 if self._list is None else self._list.era(start)
+
     def of(
         self, start: int, names: Sequence[Path | Call], ids: Ints, sums: Floats, gb_seconds: Floats
     ) -> Floats:

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -13,10 +12,10 @@ from numpy.typing import NDArray
 from config.settings import MoneySettings
 from detectors.explain.examples import MOST, at_most
 from detectors.judge.correction import CORRECTED_SECONDS
-from detectors.model.measures import COLUMN, LATENCIES, SUMMED, Measure
+from detectors.model.measures import SUMMED, Measure
 from detectors.model.request_example import RequestExample
 from detectors.model.scope import ScopeOrEdge
-from detectors.model.stated import LevelName, Levels, StatedChange, StatedLevel, merge_changes, merge_levels
+from detectors.model.stated import LevelName, StatedChange, StatedLevel, merge_changes, merge_levels
 from detectors.state.state import pack, unpack
 from streams.decode.cells import PER_ID, renumbered
 from streams.decode.values import Value
@@ -24,9 +23,11 @@ from streams.measure.fan_out import FanOut, Latency
 from streams.measure.interner import Interner
 from streams.measure.path_costs import PathCosts
 from streams.measure.provisioned_costs import ProvisionedCosts
+from streams.measure.step import OpenStep, Step
+from streams.measure.step_fanning import ClosedStep, StepFanning
 from streams.measure.value_rows import ValueRows
 from streams.rollup.block import Block
-from streams.rollup.counts import Counts, Sums, no_values
+from streams.rollup.counts import Counts
 
 
 class LostBlockError(RuntimeError):
@@ -47,40 +48,6 @@ behind stamps of a clock that was never set would keep a daemon busy for hours.
 """
 WAITED_FOR_SECONDS: Final = 3600
 """While every source is idle, one that has got no further behind the others is waited for."""
-_NOTHING_MEASURED: Latency = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
-
-
-@dataclass(slots=True)
-class Step:
-    """The counts of one step over all sources. Rows are those of ``Steps.scopes``."""
-
-    start: int
-    sums: NDArray[np.float64]  # (scopes, len(SUMMED))
-    values: NDArray[np.float64]  # amounts of ``Steps.values``
-    costs: NDArray[np.float64]  # (scopes,)
-    latency: dict[Measure, Latency]  # (rows, bins, counts), sparse; a pair of row and bin may repeat
-    records: int = 0
-    tags: dict[tuple[int, str, str], float] = field(default_factory=dict)
-    part_times: dict[Measure, Latency] = field(default_factory=dict)  # by part: ``Steps.wholes``
-    completeness: float = 1.0  # share of the sources that passed it or are idle
-    between: bool = False  # after a history and before these sources begin: nothing is known of it
-    late: list["Step"] = field(default_factory=list)  # corrections of steps that had closed
-    levels: Levels = field(default_factory=dict)
-    changes: list[StatedChange] = field(default_factory=list)
-    examples: list[RequestExample] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _Open:
-    """The counts of an open step. Ids are those of ``Interner``."""
-
-    records: int = 0
-    counts: Counts = field(default_factory=Counts)
-    values: Sums = field(default_factory=no_values)
-    billed: Sums = field(default_factory=no_values)
-    levels: Levels = field(default_factory=dict)
-    changes: list[StatedChange] = field(default_factory=list)
-    examples: list[RequestExample] = field(default_factory=list)
 
 
 class _Source(msgspec.Struct, array_like=True):
@@ -144,16 +111,17 @@ class Steps:
         self._most = most
         self.late = 0  # records that arrived after their step had been judged
         self._names = Interner()
-        self._path_costs = PathCosts(money or MoneySettings())
-        self._provisioned = ProvisionedCosts(money or MoneySettings(), width)
+        money = money or MoneySettings()
+        self._costs = PathCosts(money), ProvisionedCosts(money, width)
         self._fan_out: FanOut | None = None  # None before the first block
+        self._fanning: StepFanning | None = None
         self._value_names: dict[Value, int] = {}  # ids, in the order in which they appeared
         self._value_rows: ValueRows | None = None
         self._sources = {source: _Source() for source in sources}
         self._read = frozenset(sources)  # others were read once: nothing waits for them
-        self._open: dict[int, _Open] = {}
+        self._open: dict[int, OpenStep] = {}
         # corrections, by the step that they are reported with, then by the step that they correct
-        self._late: dict[int, dict[int, _Open]] = {}
+        self._late: dict[int, dict[int, OpenStep]] = {}
         self._closed: int | None = None  # end of the newest closed step
         self._handed_over = False  # to sources of which no step has closed yet
         self._begins: int | None = None  # the first step that they have blocks of, as far as is known
@@ -231,31 +199,44 @@ class Steps:
         StrayBlockError
             When a block belongs to another shard than those before it.
         """
+        closed: list[ClosedStep] = []
         for block in blocks:
-            self._check_shard(block)
-            if block.early:  # the block of its bucket follows
-                continue
-            source = self._sources.setdefault(block.source, _Source())
-            if block.idle:  # it repeats the last number: idleness is not a function of the records
-                if block.sequence >= source.sequence:
-                    source.idle, source.waiting = True, block.records
-                    yield from self._close()
-                continue
-            if block.sequence <= source.sequence:
-                continue
-            if block.sequence != source.sequence + 1 and source.sequence >= 0:
-                raise LostBlockError(
-                    f"{block.source}: block {block.sequence} follows block {source.sequence}: blocks lost; "
-                    "replay the requests topic from before that time"
-                )
-            if self._handed_over and block.records:
-                start = block.bucket - block.bucket % self.width
-                self._begins = start if self._begins is None else min(start, self._begins)
-            source.sequence = block.sequence
-            source.watermark = max(block.watermark, source.watermark or block.watermark)
-            source.idle = (source.idle and block.by_clock) or block.source not in self._read
-            self._merge(block)
-            yield from self._close()
+            if block.idle:  # who judges a step asks which sources are idle
+                yield from self._fanned_out(closed)
+                closed = []
+            try:
+                closed += self._take(block)
+            except (LostBlockError, StrayBlockError):
+                yield from self._fanned_out(closed)
+                raise
+        yield from self._fanned_out(closed)
+
+    def _take(self, block: Block) -> Iterator[ClosedStep]:
+        """Merge a block; yield the steps that it completes."""
+        self._check_shard(block)
+        if block.early:  # the block of its bucket follows
+            return
+        source = self._sources.setdefault(block.source, _Source())
+        if block.idle:  # it repeats the last number: idleness is not a function of the records
+            if block.sequence >= source.sequence:
+                source.idle, source.waiting = True, block.records
+                yield from self._close()
+            return
+        if block.sequence <= source.sequence:
+            return
+        if block.sequence != source.sequence + 1 and source.sequence >= 0:
+            raise LostBlockError(
+                f"{block.source}: block {block.sequence} follows block {source.sequence}: blocks lost; "
+                "replay the requests topic from before that time"
+            )
+        if self._handed_over and block.records:
+            start = block.bucket - block.bucket % self.width
+            self._begins = start if self._begins is None else min(start, self._begins)
+        source.sequence = block.sequence
+        source.watermark = max(block.watermark, source.watermark or block.watermark)
+        source.idle = (source.idle and block.by_clock) or block.source not in self._read
+        self._merge(block)
+        yield from self._close()
 
     @property
     def closed(self) -> int | None:
@@ -274,8 +255,11 @@ class Steps:
             counts.append(block.counts[kept])
         if self._fan_out is None:
             return {}, {}
-        every = np.concatenate(cells), np.concatenate(counts)
-        return self._fan_out.latency(*every), self._fan_out.part_times(*every)
+        every = np.concatenate(cells)
+        ((latency, part_times),) = self._fan_out.times_of(
+            every, np.concatenate(counts), np.zeros(len(every), np.int64), 1
+        )
+        return latency, part_times
 
     def nothing(self) -> NDArray[np.float64]:
         """Return zeros for the scopes and edges that have appeared, (scopes, len(SUMMED))."""
@@ -327,6 +311,9 @@ class Steps:
     def _start(self, shard: int, shards: int) -> None:
         self._fan_out = FanOut(shard, shards, self._most)
         self._value_rows = ValueRows(self._fan_out)
+        self._fanning = StepFanning(
+            self._names.known, self._value_names, self._fan_out, self._value_rows, self._costs
+        )
 
     def _merge(self, block: Block) -> None:
         start = block.bucket - block.bucket % self.width
@@ -341,7 +328,7 @@ class Steps:
             steps = self._late.setdefault(reported_with, {})
         into = steps.get(start)
         if into is None:
-            into = steps[start] = _Open()
+            into = steps[start] = OpenStep()
         into.records += block.records
         merge_levels(into.levels, block.levels)
         merge_changes(into.changes, block.changes)
@@ -352,7 +339,7 @@ class Steps:
         if rows:
             self._merge_counts(block, rows, into)
 
-    def _merge_counts(self, block: Block, rows: list[int], into: _Open) -> None:
+    def _merge_counts(self, block: Block, rows: list[int], into: OpenStep) -> None:
         ids = np.array(rows, np.int64)
         into.counts.sums.add(ids, block.sums)
         billed = np.flatnonzero(block.gb_seconds.any(axis=1))
@@ -382,7 +369,7 @@ class Steps:
             return max(passed, self._closed)
         return passed if block.late and start < passed else None
 
-    def _close(self) -> Iterator[Step]:
+    def _close(self) -> Iterator[ClosedStep]:
         watermark = self.watermark
         if watermark is None:
             return
@@ -394,13 +381,10 @@ class Steps:
         while self._closed + self.width <= watermark:
             start = self._closed = self._behind_a_leap(self._closed, watermark)
             self._closed = start + self.width
-            step = self._fanned_out(start, self._open.pop(start, None))
-            step.costs += self._provisioned.at(start, self.scopes)
-            late = self._late.pop(start, {})
-            step.between = self._is_between(start)
-            step.completeness = 0.0 if step.between else self._completeness(self._closed)
-            step.late = [self._fanned_out(at, counted) for at, counted in sorted(late.items())]
-            yield step
+            counted, late = self._open.pop(start, None), sorted(self._late.pop(start, {}).items())
+            between = self._is_between(start)
+            completeness = 0.0 if between else self._completeness(self._closed)
+            yield ClosedStep(start, counted, late, completeness, between)
 
     def _is_between(self, start: int) -> bool:
         """Return whether a step lies between a history and the first block that followed."""
@@ -428,52 +412,8 @@ class Steps:
         ]
         return sum(complete) / len(complete)
 
-    def _fanned_out(self, start: int, counted: _Open | None) -> Step:
-        if counted is None or self._fan_out is None or self._value_rows is None:
-            sums, values = np.zeros((len(self.scopes), len(SUMMED))), np.zeros(len(self.values))
-            costs = np.zeros(len(self.scopes))
-            return Step(start, sums, values, costs, dict.fromkeys(LATENCIES, _NOTHING_MEASURED))
-        ids, sums = counted.counts.sums.listed()
-        value_ids, amounts = counted.values.listed()
-        folded = self._fan_out.folded
-        # of this step alone: what is known of later steps depends on how far each source was read
-        self._fan_out.add(self._names.known, ids, sums[:, COLUMN[Measure.REQUESTS]])
-        self._value_rows.add(list(self._value_names), value_ids)
-        costs = self._costs_of(start, counted)
-        if self._fan_out.folded and not folded:
-            log.warning(
-                "too many series: new names that are used least are now counted as 'other'; raise "
-                "rollup.max_series, or send fewer distinct names",
-                shard=self._fan_out.shard,
-                series=self._fan_out.series,
-            )
-        times = counted.counts.latency.listed()
-        return Step(
-            start,
-            self._fan_out.sums(ids, sums),
-            self._value_rows.amounts(value_ids, amounts),
-            costs,
-            self._fan_out.latency(*times),
-            counted.records,
-            self._fan_out.tags(counted.counts.tags),
-            self._fan_out.part_times(*times),
-            levels=counted.levels,
-            changes=sorted(counted.changes),  # the interleaving of the sources changes nothing
-            examples=counted.examples,
-        )
-
-    def _costs_of(self, start: int, counted: _Open) -> NDArray[np.float64]:
-        """Return the (scopes,) costs of a step without those of provisioned tables."""
-        assert self._fan_out is not None  # noqa: S101 - a block came before
-        ids, sums = counted.counts.sums.merged()
-        billed_ids, billed = counted.billed.merged()
-        gb_seconds = np.zeros(len(ids))
-        order = np.argsort(ids)
-        gb_seconds[order[np.searchsorted(ids, billed_ids, sorter=order)]] = billed.sum(axis=1)
-        costs = self._path_costs.of(start, self._names.known, ids, sums, gb_seconds)
-        priced = np.flatnonzero(costs.any(axis=1))
-        self._fan_out.add_costs(self._names.known, ids[priced])
-        return self._fan_out.costs(ids[priced], costs[priced])
+    def _fanned_out(self, closed: Sequence[ClosedStep]) -> Iterator[Step]:
+        return self._fanning.steps(closed) if self._fanning else iter(())
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the open steps, the names of all rows and the position of each source."""
@@ -499,7 +439,7 @@ class Steps:
         """Continue from a snapshot."""
         meta, arrays = unpack(parts["steps"], "steps", self.VERSION, _Meta)
         self._names.restore(parts)
-        self._fan_out = self._value_rows = None
+        self._fan_out = self._value_rows = self._fanning = None
         self._value_names = {value: number for number, value in enumerate(meta.values)}
         if meta.shard is not None:
             self._start(*meta.shard)
@@ -518,7 +458,7 @@ class Steps:
         }
 
 
-def _packed(steps: Mapping[int, _Open], stem: str, arrays: dict[str, NDArray[Any]]) -> list[_OpenState]:
+def _packed(steps: Mapping[int, OpenStep], stem: str, arrays: dict[str, NDArray[Any]]) -> list[_OpenState]:
     """Add the arrays of open steps to ``arrays``; return the rest of their state."""
     found = []
     for start, counted in sorted(steps.items()):
@@ -539,10 +479,12 @@ def _packed(steps: Mapping[int, _Open], stem: str, arrays: dict[str, NDArray[Any
     return found
 
 
-def _unpacked(states: Iterable[_OpenState], stem: str, arrays: dict[str, NDArray[Any]]) -> dict[int, _Open]:
+def _unpacked(
+    states: Iterable[_OpenState], stem: str, arrays: dict[str, NDArray[Any]]
+) -> dict[int, OpenStep]:
     steps = {}
     for state in states:
-        opened = _Open(state.records, Counts().restore(arrays, f"{stem}{state.start}", state.tags))
+        opened = OpenStep(state.records, Counts().restore(arrays, f"{stem}{state.start}", state.tags))
         opened.values.add(arrays[f"{stem}{state.start}/values"], arrays[f"{stem}{state.start}/amounts"])
         if f"{stem}{state.start}/billed" in arrays:
             billed = arrays[f"{stem}{state.start}/billed"]

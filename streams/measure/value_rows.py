@@ -52,6 +52,11 @@ class ValueRows:
             self.order.append(at)
         self._added[fresh] = True
 
+    def has(self, ids: NDArray[np.int64]) -> bool:
+        """Return whether all of these values were added."""
+        known = self._added
+        return not len(ids) or (int(ids.max()) < len(known) and bool(known[ids].all()))
+
     def amounts(self, ids: NDArray[np.int64], sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """Add (k, COLUMNS) sums of values up to (series,) amounts. Ids may repeat."""
         places = self._places[ids].ravel()

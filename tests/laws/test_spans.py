@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from detectors.explain.examples import at_most
 from detectors.model.measures import SUMMED
-from streams.measure.steps import Step, Steps
+from streams.measure.step import Step
+from streams.measure.steps import Steps
 from streams.rollup.block import Block
 from streams.rollup.counts import MAX_TAGS
 from tests.laws.events import T0, Sent, steady, streams

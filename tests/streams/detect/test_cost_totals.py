@@ -7,7 +7,7 @@ from detectors.model.measures import LATENCIES, SUMMED, Measure
 from detectors.model.scope import Scope
 from detectors.watch.standings import Ranking, Use
 from streams.detect.cost_totals import CostTotals
-from streams.measure.steps import Step
+from streams.measure.step import Step
 
 HOUR, DAY = 3600, 86400
 START = 1_760_054_400  # midnight, UTC

@@ -10,7 +10,7 @@ from detectors.model.measures import COLUMN, SUMMED, Measure, value_of
 from detectors.model.scope import Scope
 from detectors.watch.standings import TOP, Use
 from streams.detect.hourly_totals import HourlyUse
-from streams.measure.steps import Step
+from streams.measure.step import Step
 
 HOUR, DAY = 3600, 86400
 START = 20_000 * DAY

@@ -53,5 +53,5 @@ def fan_out_block(block: Block) -> FannedOut:
         fan_out.latency(block.cells, block.counts),
         fan_out.tags({(row, key, text): count for row, key, text, count in block.tags}),
         dict(zip(values.series, amounts.tolist(), strict=True)),
-        fan_out.costs(priced, costs[priced]),
+        fan_out.costs(priced, costs[priced], np.zeros(len(priced), np.int64), 1)[0],
     )

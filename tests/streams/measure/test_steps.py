@@ -7,7 +7,8 @@ from detectors.model.measures import COLUMN, SUMMED, Measure
 from detectors.model.scope import Edge, Scope
 from streams.decode.cells import PER_ID
 from streams.decode.paths import Call, Path
-from streams.measure.steps import LostBlockError, Step, Steps, StrayBlockError
+from streams.measure.step import Step
+from streams.measure.steps import LostBlockError, Steps, StrayBlockError
 from streams.rollup.block import Block
 
 ITEMS = Scope("table", "aws", "1", "eu-west-1", "items")

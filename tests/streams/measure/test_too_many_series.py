@@ -12,7 +12,8 @@ from detectors.model.measures import COLUMN, SUMMED, Measure
 from detectors.model.scope import Edge, Scope
 from streams.decode.paths import OTHER, Path
 from streams.detect.detect import Detect
-from streams.measure.steps import Step, Steps
+from streams.measure.step import Step
+from streams.measure.steps import Steps
 from streams.rollup.block import Block
 
 MOST = 300

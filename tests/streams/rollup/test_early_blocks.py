@@ -9,7 +9,8 @@ import pytest
 from config.settings import Settings, TimeSettings
 from detectors.model.measures import COLUMN, Measure
 from streams.decode.decoder import Decoder
-from streams.measure.steps import Step, Steps
+from streams.measure.step import Step
+from streams.measure.steps import Steps
 from streams.rollup.block import Block
 from streams.rollup.block_codec import decode_block, encode_block
 from streams.rollup.rollup import SETTLED, Rollup

@@ -10,7 +10,8 @@ from detectors.model.scope import Scope
 from detectors.model.stated import LevelName, StatedChange, StatedLevel
 from streams.decode.rejected import RejectReason
 from streams.decode.touched import shard_of
-from streams.measure.steps import Step, Steps
+from streams.measure.step import Step
+from streams.measure.steps import Steps
 from tests.laws.partition import Partition, fed
 from tests.streams.rollup.rollup_oracle import totals_of
 
