@@ -12,7 +12,7 @@ from config.settings import Settings
 from streams.backfill.kept_lesson import Watch
 from streams.backfill.lesson import Learnt, Lesson, fingerprint
 from streams.cli.backfill_target import target_of
-from streams.engine.warm import compile_ahead
+from streams.engine.warm import warm
 from streams.history.open_history import Between, open_history
 from streams.history.replay_error import ReplayError
 from streams.process.progress import Progress
@@ -55,7 +55,7 @@ def run_backfill(
         latest=now + settings.time.future,
         filling=_filling(settings, target.shards, fingerprint(asked, settings)),
     )
-    compile_ahead()
+    warm()
     with recording_stop() as stop, Progress("backfill", sys.stderr) as progress:
         watch = Watch(progress.show, _resuming, lambda: bool(stop))
         try:

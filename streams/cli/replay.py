@@ -17,7 +17,7 @@ from alerting.evaluation.labels_file import LabelsError, load_labels
 from config.read_limits import read_limits_of
 from config.settings import Settings
 from detectors.state.state import StateError
-from streams.engine.warm import compile_ahead
+from streams.engine.warm import warm
 from streams.history.open_history import Between, open_history
 from streams.history.replay_error import ReplayError
 from streams.history.source import History
@@ -176,7 +176,7 @@ def _read(options: ReplayOptions, history: History) -> list[Replayed] | None:
 
     if filling is not None and before is None:
         save()  # a kill before the next one must not leave hours without a replay that goes on with them
-    compile_ahead()
+    warm()
     with recording_stop() as stop:
         try:
             with Progress("replay", sys.stderr) as progress:

@@ -16,7 +16,7 @@ from alerting.evaluation.labels_file import LabelsError, load_labels
 from config.load import load_settings, read_alone
 from config.settings import Settings
 from detectors.state.state import StateError
-from streams.engine.warm import compile_ahead
+from streams.engine.warm import warm
 from streams.history.open_history import Between, open_history
 from streams.history.replay_error import ReplayError
 from streams.history.source import History
@@ -170,7 +170,7 @@ def _recording(history: History, settings: Settings, options: TuneOptions) -> tu
     if found is not None:
         typer.echo(f"uneri: reusing {found.path}, a recording of the same history", err=True)
     else:
-        compile_ahead()
+        warm()
         with Progress("read", sys.stderr) as progress:
             found = record(history, settings, mark, options.out, progress.show)
     totals = found.totals

@@ -37,7 +37,7 @@ GC_THRESHOLD: Final = 10_000
 
 
 def warm(say: Say = on_standard_error) -> None:
-    """Compile for a daemon, before it starts.
+    """Compile for a daemon before it starts, and for what reads a history.
 
     Later, a compiler would stop the engine for a minute, and the watchdog would take it for stuck.
 
