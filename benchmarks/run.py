@@ -12,6 +12,7 @@ BENCHMARKS = (
     ("benchmarks/workers.py",),
     ("benchmarks/growth.py",),
     ("-m", "benchmarks.replay"),
+    ("-m", "benchmarks.thin"),
     ("benchmarks/incidents.py",),
     ("-m", "benchmarks.history_cost"),
     ("-m", "benchmarks.query_cost"),

@@ -125,7 +125,6 @@ def part(name: str, folder: Path, *, profile: bool) -> dict[str, float]:
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     if profiler:
         pstats.Stats(profiler, stream=sys.stderr).sort_stats("tottime").print_stats(70)
-        profiler.dump_stats(f"{name}.prof")
     return {"records": records, "wall": wall, "cpu": cpu}
 
 

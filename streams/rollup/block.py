@@ -24,6 +24,9 @@ class Block:
     watermark. A block whose ``bucket`` precedes a closed bucket is a correction made of late records; it is
     merged, it replaces nothing.
 
+    Who judges history at once gets one block of a whole step, whose ``bucket`` is the step's first, and the
+    buckets of what is bounded by bucket (``Rollup``, ``at_once``).
+
     Sums are per path and per call; the receiver fans them out to the scopes and edges of its shard
     (docs/adr/0008). A block holds the paths and calls that touch its shard, and the paths of these calls.
     Rows are those of ``paths``, then those of ``calls``. The columns of calls have, at a path, what its
