@@ -1,22 +1,36 @@
 """Lossless compression of the numbers of many series over a few steps.
 
-Most series are zero most of the time, and most others are small whole numbers: these are written as one byte
-each. The four bytes of every other float32 are written in separate planes, since the leading ones hardly
-differ. This puts similar bytes side by side for zstd: a count takes two to four bits.
+Most series are zero most of the time, and most others are counts, which take as many bits as they are random
+(``counts``); so do amounts in halves, such as capacity units. What else there is, zstd compresses: whole
+numbers as a byte each, of every other float32 the four bytes in separate planes, since the leading ones
+hardly differ and similar bytes belong side by side.
 """
 
+import struct
 from typing import Final
 
 import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
+from detectors.state.counts import NO_TABLE, decode, encode
+
 Float32s = NDArray[np.float32]
+Bools = NDArray[np.bool_]
+Bytes = NDArray[np.uint8]
 
 MISSING: Final = 255
 """The byte for NaN; numbers written as bytes are smaller."""
 
 LEVEL: Final = 1  # of zstd: higher ones take three times as long to save a tenth
+
+_HEAD: Final = struct.Struct("<BII")  # the layout, the length of the kinds of rows, and that of counts
+
+_LAYOUT: Final = 1
+"""The first byte. Until 0.2 zstd compressed everything, and began with another."""
+
+_GONE, _ZERO, _OTHER, _WHOLES, _HALVES = 0, 1, 2, 3, 128
+"""Kinds of rows: all missing, all zero, for zstd, and with a table, whose number is added."""
 
 
 def compress(values: Float32s) -> bytes:
@@ -24,15 +38,75 @@ def compress(values: Float32s) -> bytes:
 
     Examples
     --------
-    >>> some = np.array([[0, 2, np.nan], [0.5, 1e9, 3]], np.float32)
-    >>> np.array_equal(decompress(compress(some), (2, 3)), some, equal_nan=True)
+    >>> some = np.array([[0, 2, np.nan], [0.5, 1e9, 3], [4, 2, 3], [0.5, 2, 0]], np.float32)
+    >>> np.array_equal(decompress(compress(some), (4, 3)), some, equal_nan=True)
     True
     >>> compress(np.full((2, 3), np.nan, np.float32))
     b''
     """
-    missing = np.isnan(values)
-    if missing.all():
+    gone = np.isnan(values).all(axis=1)
+    if gone.all():
         return b""
+    kinds = np.full(len(values), _OTHER, np.uint8)
+    kinds[gone] = _GONE
+    small, whole = _counts(values)
+    halves = np.flatnonzero(~whole & ~gone)
+    with np.errstate(over="ignore"):
+        of_halves, fit = _counts(values[halves] * np.float32(2))
+    halves = halves[fit]
+    small[halves] = of_halves[fit]
+    first = np.full(len(values), _WHOLES, np.uint8)
+    first[halves] = _HALVES
+    whole[halves] = True
+    zero = whole & ~small.any(axis=1)
+    kinds[zero] = _ZERO
+    counted = np.flatnonzero(whole & ~zero)
+    table, words = encode(small[counted])
+    kinds[counted] = np.where(table == NO_TABLE, _OTHER, first[counted] + table)
+    code = words.astype("<u2").tobytes()
+    packed = zstandard.ZstdCompressor(level=LEVEL).compress(kinds.tobytes())
+    other = values[kinds == _OTHER]
+    return (
+        _HEAD.pack(_LAYOUT, len(packed), len(code)) + packed + code + (_planes(other) if len(other) else b"")
+    )
+
+
+def decompress(body: bytes | memoryview, shape: tuple[int, int]) -> Float32s:
+    """Return the (rows, steps) numbers that ``compress`` wrote, of this version or an earlier one."""
+    if not len(body):
+        return np.full(shape, np.nan, np.float32)
+    if body[0] != _LAYOUT:
+        return _from_planes(body, shape)
+    view = memoryview(body)
+    _, of_kinds, of_code = _HEAD.unpack_from(view)
+    begin, end = _HEAD.size + of_kinds, _HEAD.size + of_kinds + of_code
+    kinds = np.frombuffer(zstandard.ZstdDecompressor().decompress(view[_HEAD.size : begin]), np.uint8)
+    values = np.zeros(shape, np.float32)
+    values[kinds == _GONE] = np.nan
+    counted = np.flatnonzero(kinds >= _WHOLES)
+    if len(counted):
+        of_halves = kinds[counted] >= _HALVES
+        table = kinds[counted] - np.where(of_halves, np.uint8(_HALVES), np.uint8(_WHOLES))
+        words = np.frombuffer(view[begin:end], "<u2")
+        found = decode(table, words.astype(np.uint16), shape[1]).astype(np.float32)
+        found[of_halves] *= np.float32(0.5)
+        values[counted] = found
+    other = np.flatnonzero(kinds == _OTHER)
+    if len(other):
+        values[other] = _from_planes(view[end:], (len(other), shape[1]))
+    return values
+
+
+def _counts(values: Float32s) -> tuple[Bytes, Bools]:
+    """Return numbers as bytes, and for each row whether they are the same: 255 and negative zero are not."""
+    with np.errstate(invalid="ignore"):
+        small = values.astype(np.uint8, casting="unsafe")
+    same = (small == values) & (small != MISSING) & ~((small == 0) & np.signbit(values))
+    return small, same.all(axis=1)
+
+
+def _planes(values: Float32s) -> bytes:
+    missing = np.isnan(values)
     filled = np.where(missing, np.float32(MISSING), values)
     with np.errstate(invalid="ignore"):
         small = filled.astype(np.uint8, casting="unsafe")
@@ -45,11 +119,8 @@ def compress(values: Float32s) -> bytes:
     return bytes(zstandard.ZstdCompressor(level=LEVEL).compress(body))
 
 
-def decompress(body: bytes | memoryview, shape: tuple[int, int]) -> Float32s:
-    """Return the (rows, steps) numbers that ``compress`` wrote."""
+def _from_planes(body: bytes | memoryview, shape: tuple[int, int]) -> Float32s:
     values = np.full(shape, np.nan, np.float32)
-    if not len(body):
-        return values
     rows, steps = shape
     raw = np.frombuffer(zstandard.ZstdDecompressor().decompress(body), np.uint8)
     head = -(-rows // 8)
