@@ -10,8 +10,8 @@ Floats = NDArray[np.float64]
 VIEWS: Final = 6
 """Last minutes, last weeks; weeks over minutes and over half an hour; level over minutes and half an hour."""
 
-KEPT_DAYS: Final = 5
-"""Days whose rises and falls are kept by time of day."""
+KEPT_DAYS: Final = 3
+"""Days whose rises and falls are kept by time of day: as many as must have had a daily one."""
 
 HALF_HOUR_SLOTS: Final = 3
 """Slots of the day before the present one in which what half an hour shows may have begun."""

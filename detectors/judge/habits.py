@@ -5,14 +5,14 @@ have no habit.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.judge.arrays import HALF_HOUR_SLOTS, KEPT_DAYS
 from detectors.state.compress import compress, decompress
-from detectors.state.state import StateError, pack, unpack
+from detectors.state.state import Arrays, Older, StateError, pack, unpack
 
 Float32s = NDArray[np.float32]
 
@@ -23,6 +23,16 @@ HELD: Final = 8
 """Slots that stay open then: those that half an hour looks back to, and the next."""
 
 _NUMBERS: Final = 2 + 2 * KEPT_DAYS  # per series and slot
+
+_OF_FIVE_DAYS: Final = (0, 1, 2, 3, 4, 7, 8, 9)
+"""Which of the twelve numbers are left of the five days that version 1 kept: nobody read more than three."""
+
+
+def _three_days(meta: Any, arrays: Arrays) -> tuple[Any, Arrays]:
+    if "numbers" in arrays:  # of the whole day
+        return meta, {"numbers": np.ascontiguousarray(arrays["numbers"][list(_OF_FIVE_DAYS)])}
+    numbers = decompress(arrays["body"].data, (meta, 12))[:, list(_OF_FIVE_DAYS)]
+    return meta, {"body": np.frombuffer(compress(np.ascontiguousarray(numbers)), np.uint8)}
 
 
 class Habits:
@@ -35,7 +45,8 @@ class Habits:
     """
 
     KIND: Final = "habits"
-    VERSION: Final = 1
+    VERSION: Final = 2
+    OLDER: Final[Older] = {1: _three_days}
 
     def __init__(self, slots: int) -> None:
         self._slots = slots
@@ -117,7 +128,7 @@ class Habits:
         return pack(self.KIND, self.VERSION, numbers.shape[1], {"body": body})
 
     def _unpacked(self, part: bytes) -> Float32s:
-        rows, arrays = unpack(part, self.KIND, self.VERSION, int)
+        rows, arrays = unpack(part, self.KIND, self.VERSION, int, self.OLDER)
         numbers = np.zeros((_NUMBERS, self._rows), np.float32)  # series added since have none
         numbers[:, :rows] = decompress(arrays["body"].data, (rows, _NUMBERS)).T
         return numbers
@@ -142,7 +153,7 @@ class Habits:
         whole = parts.get(self.KIND)
         self._folded = whole is None
         if whole is not None:
-            slots, arrays = unpack(whole, self.KIND, self.VERSION, int)
+            slots, arrays = unpack(whole, self.KIND, self.VERSION, int, self.OLDER)
             self._open = arrays["numbers"]
             fits = slots == self._slots and self._open.shape == (_NUMBERS, slots, rows)
         else:

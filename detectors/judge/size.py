@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.judge.arrays import HALF_HOUR_SLOTS, Memory, Rows, Scratch
+from detectors.judge.arrays import HALF_HOUR_SLOTS, KEPT_DAYS, Memory, Rows, Scratch
 from detectors.judge.codes import YESTERDAY
 from detectors.judge.expect import Expected
 from detectors.judge.pace import Pace
@@ -28,7 +28,7 @@ VARIES: Final = 2.0
 """Times as far off by chance do values around the same time differ where a job begins: a minute earlier or
 later adds nothing to the sums."""
 
-DAILY: Final = 3
+DAILY: Final = KEPT_DAYS
 """Last days that each had a deviation at this time if it is a daily one: a new nightly job is reported as
 often."""
 

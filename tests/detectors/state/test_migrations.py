@@ -5,6 +5,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from detectors.judge.habits import Habits
+from detectors.state.compress import compress
 from detectors.state.row_state import RowState, field
 from detectors.state.state import Arrays, Older, StateError, pack, tail, unpack
 from detectors.state.state_format import FORMAT, NewerStateError, Writer, refuse_newer
@@ -71,6 +73,27 @@ def test_rows_of_an_earlier_version_are_brought_up() -> None:
     one = Levels()
     one.restore(pack("levels", 2, {}, {"x": np.array([1.0, 2.0])}), 2)
     assert one.x.tolist() == [2, 4]
+
+
+def test_habits_of_five_days_are_read_as_those_of_three() -> None:
+    slots, rows = 2, 3
+    numbers = np.random.default_rng(0).exponential(1, (12, slots, rows)).astype(np.float32)
+    of_day = {"habits": pack("habits", 1, slots, {"numbers": numbers})}
+    by_slot = {
+        f"habits/{slot}": pack(
+            "habits", 1, rows, {"body": np.frombuffer(compress(numbers[:, slot].T.copy()), np.uint8)}
+        )
+        for slot in range(slots)
+    }
+    for parts in (of_day, by_slot):
+        habits = Habits(slots)
+        habits.restore(parts, rows)
+        habits.unfold()
+        found = habits.arrays()
+        assert np.array_equal(found["above"], numbers[0])
+        assert np.array_equal(found["below"], numbers[1])
+        assert np.array_equal(found["rose"], numbers[2:5])
+        assert np.array_equal(found["fell"], numbers[7:10])
 
 
 def test_state_of_a_later_format_is_refused_with_the_version_to_start() -> None:
