@@ -6,10 +6,11 @@ of blocks becomes one part of a snapshot, and values are read from the bytes of 
 change is neither held twice nor written again. With few series nothing is compressed, and a day is one piece.
 """
 
+from array import array
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -38,7 +39,7 @@ MANY: Final = 64
 """Series from which on blocks are compressed."""
 
 KEPT_WHOLE: Final = 12
-"""Blocks that stay decompressed: those that a judge reads now, one for each week."""
+"""Most blocks that stay decompressed: those that a judge reads now, one for each week."""
 
 KEPT_TILES: Final = 256
 """Tiles that stay decompressed: charts of neighbours read the same ones."""
@@ -71,12 +72,17 @@ class _Closed:
     """A compressed block."""
 
     rows: int
-    ends: list[int]  # of the tiles, layer by layer
+    ends: "array[int]"  # of the tiles, layer by layer
     body: memoryview
     part: bytes  # contains the body
 
     def tile(self, number: int) -> memoryview:
         return self.body[self.ends[number - 1] if number else 0 : self.ends[number]]
+
+
+def _ends(lengths: Iterable[int]) -> "array[int]":
+    """Return where pieces of these lengths end; a hundred thousand series have half a million."""
+    return array("I", accumulate(lengths))
 
 
 class Timeline:
@@ -108,6 +114,7 @@ class Timeline:
         self._closed: dict[int, _Closed] = {}
         self._loose: set[int] = set()  # sheets with blocks that are parts of their own
         self._whole: OrderedDict[tuple[int, int], Float32s] = OrderedDict()
+        self._in_use: set[tuple[int, int]] = set()  # those of them that were read since the last write
         self._tiles: OrderedDict[tuple[int, int, int], Float32s] = OrderedDict()
 
     def add(self, count: int) -> None:
@@ -119,6 +126,7 @@ class Timeline:
     def write(self, first: int, *layers: NDArray[Any]) -> None:
         """Write steps from ``first`` on, (steps, rows) each, none before the newest block."""
         last = first + len(layers[0])
+        self._in_use.clear()
         self._advance((last - 1) // BLOCK)
         for begin, end, start, held in self._pieces(first, last, make=True):
             for into, values in zip(held.layers, layers, strict=True):
@@ -184,6 +192,7 @@ class Timeline:
         self._newest, _ = unpack(parts[f"{self._stem}/at"], "timeline-at", self.VERSION, int)
         self._wide, self._open, self._closed, self._loose = {}, {}, {}, set()
         self._whole.clear()
+        self._in_use.clear()
         self._tiles.clear()
         for name, part in parts.items():
             stem, _, kind = name.partition("/")
@@ -217,7 +226,7 @@ class Timeline:
             self._loose.add(meta.places[0].block * BLOCK // SHEET)
         at = 0
         for place in meta.places:
-            ends = np.cumsum(place.lengths).tolist()
+            ends = _ends(place.lengths)
             self._closed[place.block] = _Closed(place.rows, ends, body[at : at + ends[-1]], part)
             at += ends[-1]
 
@@ -304,9 +313,7 @@ class Timeline:
             for values in held.layers
             for at in range(0, held.rows, TILE)
         ]
-        return _Closed(
-            held.rows, np.cumsum([len(body) for body in bodies]).tolist(), memoryview(b"".join(bodies)), b""
-        )
+        return _Closed(held.rows, _ends(map(len, bodies)), memoryview(b"".join(bodies)), b"")
 
     def _pack_blocks(self, blocks: Mapping[int, _Closed]) -> None:
         """Put compressed blocks into one part."""
@@ -330,11 +337,12 @@ class Timeline:
             values[rows[here] - tile * TILE, index % BLOCK] = new[here]
             bodies[number] = compress(values)
         self._drop(block)
-        ends = np.cumsum([len(body) for body in bodies]).tolist()
-        self._pack_blocks({block: _Closed(held.rows, ends, memoryview(b"".join(bodies)), b"")})
+        closed = _Closed(held.rows, _ends(map(len, bodies)), memoryview(b"".join(bodies)), b"")
+        self._pack_blocks({block: closed})
 
     def _unpacked(self, layer: int, block: int) -> Float32s | None:
         """Return a compressed block as (steps, rows), None if nothing was written there."""
+        self._in_use.add((layer, block))
         known = self._whole.get((layer, block))
         if known is not None:
             self._whole.move_to_end((layer, block))
@@ -344,6 +352,8 @@ class Timeline:
         bodies = [held.tile(layer * len(tiles) + tile) for tile in tiles]
         if not any(map(len, bodies)):
             return None
+        for passed in self._whole.keys() - self._in_use:  # all days move on to their next block at once
+            del self._whole[passed]
         values = np.empty((BLOCK, held.rows), np.float32)
         for tile, body in zip(tiles, bodies, strict=True):
             into = values[:, tile * TILE : (tile + 1) * TILE]

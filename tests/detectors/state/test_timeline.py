@@ -81,6 +81,17 @@ def test_what_was_written_is_read_at_any_age(rows: int) -> None:
         assert np.array_equal(picked, -values(first, many, rows)[:, some], equal_nan=True)
 
 
+def test_a_block_that_steps_have_passed_does_not_stay_decompressed() -> None:
+    made = filled(2 * SHEET)
+    first, out = 2 * SHEET, np.empty((1, ROWS))
+    for step in range(first, first + 2 * BLOCK):
+        for lag in (SHEET, SHEET + 7 * BLOCK):
+            assert made.read(0, step - lag, out)
+            assert np.array_equal(out, values(step - lag, 1), equal_nan=True)
+        assert len(made._whole) == 2
+        made.write(step, values(step, 1), values(step, 1))
+
+
 def test_a_series_added_later_has_no_past() -> None:
     made = filled(100)
     made.add(5)
