@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Float32s = NDArray[np.float32]
 
 VIEWS: Final = 6
 """Last minutes, last weeks; weeks over minutes and over half an hour; level over minutes and half an hour."""

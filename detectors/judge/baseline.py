@@ -10,7 +10,7 @@ from detectors.judge.pace import WIDE
 from detectors.model.finding import ComparedWith
 from detectors.state.history import DAY, WEEK, ValueHistory
 
-Floats = NDArray[np.float64]
+Float32s = NDArray[np.float32]
 
 OFTEN: Final = 2
 """Weeks with the same time spoilt from which on what was reported then is usual as well: a weekly job is
@@ -48,7 +48,8 @@ class Baseline:
 
     def forget(self) -> None:
         """Start again, as after a restore."""
-        self.past = np.zeros((0, 0, 0))  # (2 beside + steps, lags, n), a ring; NaN where missing or spoilt
+        # (2 beside + steps, lags, n), a ring; NaN where missing or spoilt
+        self.past = np.zeros((0, 0, 0), np.float32)
         self.often = np.zeros((0, 0), bool)  # (2 beside + steps, n) where what was reported is usual as well
         self.head = 0  # first entry of the ring
         self._index, self._lags = -1, self._plain
@@ -70,19 +71,19 @@ class Baseline:
             self._read(index + self._beside, newest, often)
         else:
             self.head = 0
-            self.past, self.often = np.empty(shape), np.empty((around, shape[2]), bool)
+            self.past, self.often = np.empty(shape, np.float32), np.empty((around, shape[2]), bool)
             self._read(index - self._beside, self.past, self.often)
 
-    def of(self, index: int, rows: NDArray[np.intp], same: SameTimes) -> tuple[Floats, NDArray[np.bool_]]:
+    def of(self, index: int, rows: NDArray[np.intp], same: SameTimes) -> tuple[Float32s, NDArray[np.bool_]]:
         """Return ``past`` and ``often`` as a move to one step would show them for some rows; do not move.
 
         Returns
         -------
-        past : (2 beside + 1, lags, len(rows)) float64
+        past : (2 beside + 1, lags, len(rows)) float32
         often : (2 beside + 1, len(rows)) bool
         """
         around = 2 * self._beside + 1
-        past = np.full((around, self.lags, len(rows)), np.nan)
+        past = np.full((around, self.lags, len(rows)), np.nan, np.float32)
         spoilt = np.zeros((self.lags, around, len(rows)), bool)
         for at, lag in enumerate(self._in_steps(same)):
             if lag > 0:
@@ -106,7 +107,7 @@ class Baseline:
         )
         return lags + (-1,) * (self.lags - len(lags))
 
-    def _read(self, first: int, past: Floats, often: NDArray[np.bool_]) -> None:
+    def _read(self, first: int, past: Float32s, often: NDArray[np.bool_]) -> None:
         """Write into ``past`` (steps, lags, n) what was learnt a lag before the steps from ``first`` on."""
         steps, lags = len(past), self._lags
         spoilt: list[NDArray[np.bool_] | None] = []

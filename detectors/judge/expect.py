@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.judge.arrays import Floats, Memory, Scratch
+from detectors.judge.arrays import Float32s, Floats, Memory, Scratch
 from detectors.judge.codes import MINUTES, NOTHING, WEEKS, YESTERDAY
 from detectors.judge.pace import Pace
 from detectors.judge.scale import from_scale, median, to_scale
@@ -34,13 +34,13 @@ class Expected(NamedTuple):
 
 @inlined
 def _values_around(
-    past: Floats, at: int, lag: int, row: int, beside: int, counted: bool, around: Floats
+    past: Float32s, at: int, lag: int, row: int, beside: int, counted: bool, around: Floats
 ) -> int:
     """Collect the values around the same time in ``around``; return how many, 0 if too few are known."""
     ring = past.shape[0]
     count = 0
     for near in range(2 * beside + 1):
-        was = past[(at + near) % ring, lag, row]
+        was = float(past[(at + near) % ring, lag, row])
         if not np.isnan(was):
             around[count] = was
             count += 1
@@ -123,7 +123,7 @@ def _keep_like(y: float, row: int, used: int, scratch: Scratch) -> int:
 
 @inlined
 def expect(
-    past: Floats,
+    past: Float32s,
     often: NDArray[np.bool_],
     at: int,
     row: int,

@@ -30,7 +30,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.judge.arrays import Floats, Memory, Output, Rows, Scratch
+from detectors.judge.arrays import Float32s, Floats, Memory, Output, Rows, Scratch
 from detectors.judge.codes import DOWN, NOTHING, OF_CALLS, UP, YESTERDAY
 from detectors.judge.cumulative import add_up, adds_up, has_begun, learn_over_hours, size_of_cusum
 from detectors.judge.decide import decide, miss
@@ -70,7 +70,7 @@ def _judge_value(  # noqa: C901, PLR0912, PLR0915  # from the value to its verdi
     slot: int,
     values: Floats,
     factor: float,
-    past: Floats,
+    past: Float32s,
     often: NDArray[np.bool_],
     at: int,
     rows: Rows,
@@ -199,7 +199,7 @@ def advance(
     first: int,
     values: Floats,
     factor: Floats,
-    past: Floats,
+    past: Float32s,
     often: NDArray[np.bool_],
     head: int,
     slots: NDArray[np.int64],
@@ -220,7 +220,7 @@ def advance(
         NaN where nothing was measured.
     factor : (n,) float64
         Planned load in times the usual.
-    past : (steps + 2 beside, lags, n) float64
+    past : (steps + 2 beside, lags, n) float32
         What was learnt around the same times, a ring that starts at ``head``; lag 0 is yesterday. NaN where
         missing or spoilt.
     often : (steps + 2 beside, n) bool

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.judge.arrays import Floats, Memory, Rows, empty_output, empty_scratch
+from detectors.judge.arrays import Float32s, Floats, Memory, Rows, empty_output, empty_scratch
 from detectors.judge.kernel import advance
 from detectors.judge.pace import Pace
 
@@ -70,7 +70,7 @@ def dry_run(
     index: int,
     values: Floats,
     factor: Floats,
-    past: Floats,
+    past: Float32s,
     often: NDArray[np.bool_],
     slots: NDArray[np.int64],
     rows: Rows,

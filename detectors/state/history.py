@@ -55,7 +55,7 @@ class ValueHistory:
             values = np.nan_to_num(self._kept.pick(_VALUES, rows, index, index + 1)[0])
             self._kept.change(_VALUES, index, rows, values + more[rows])
 
-    def learnt_steps(self, first: int, out: NDArray[np.float64]) -> NDArray[np.bool_] | None:
+    def learnt_steps(self, first: int, out: NDArray[np.float32]) -> NDArray[np.bool_] | None:
         """Write the steps from ``first`` on into ``out`` (steps, rows), NaN where missing or spoilt.
 
         Returns
