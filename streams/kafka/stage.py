@@ -25,6 +25,7 @@ from detectors.state.state_format import NewerStateError
 from streams.engine.checkpoint import Checkpoint, Checkpoints
 from streams.lane.chunk import Chunk
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
+from streams.process.heap import HEAP
 
 UNACKNOWLEDGED: Final = 1000  # emissions in flight before a stage waits for them
 UNACKNOWLEDGED_BYTES: Final = 32 * 1024 * 1024  # and their total size
@@ -232,6 +233,7 @@ class StageRunner:
             self._at(CrashPoint.LOADED, self.key)
             if checkpoint is not None:
                 await self._restore(checkpoint)
+                HEAP.give_back(at_once=True)  # the records of which its parts were made
             self._fed_at = self._saved_at = self._clock()
 
     async def _restore(self, checkpoint: Checkpoint) -> None:
@@ -448,3 +450,4 @@ class StageRunner:
         if self.position is not None:
             self._release(self.position)
         self._at(CrashPoint.RELEASED, self.key)
+        HEAP.give_back()

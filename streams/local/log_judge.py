@@ -25,6 +25,7 @@ from streams.local.sqlite_errors import DamagedError
 from streams.local.sqlite_store import SqliteStore
 from streams.local.takeover import Takeover
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
+from streams.process.heap import HEAP
 from streams.process.metrics import Metrics, StageReading
 from streams.process.recurring import Recurring
 from streams.process.stall import STUCK_SECONDS, StallDetector
@@ -186,6 +187,7 @@ class LogJudge:
         self._intake.reached = self.engine.watermark(SOURCE)
         self._counted = self.engine.totals
         self._unjoined = self.engine.unjoined
+        HEAP.give_back(at_once=True)
         log.info("continuing from the last checkpoint", offset=self.offset)
 
     async def run(self, deliver: Deliver) -> None:
@@ -396,6 +398,7 @@ class LogJudge:
         await asyncio.to_thread(self._store.save, STAGE, checkpoint, dead, self.offset, blocks=blocks)
         self._saved = time.monotonic()
         self.changed = False
+        HEAP.give_back()
 
     def _step(self, _: int) -> None:
         self._steps += 1  # a long run of records progresses
