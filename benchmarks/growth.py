@@ -44,6 +44,7 @@ from streams.detect.detect import Detect
 from streams.detect.gather import JudgedStep
 from streams.engine.checkpoint import Checkpoint
 from streams.local.sqlite_store import SqliteStore
+from streams.process.heap import HEAP
 from streams.rollup.block import Block
 from streams.rollup.block_codec import decode_block, encode_block
 from streams.rollup.rollup import Rollup
@@ -273,6 +274,7 @@ def live(series: int, folder: Path, hot: float, *, profile: bool) -> dict[str, f
     detect = aged(backend, Settings())
     traffic = Traffic(backend)
     for step in range(WARM_STEPS):
+        HEAP.give_back(at_once=True)  # as a daemon does once a minute, with a checkpoint
         detect.feed([decode_block(body) for body in traffic.step()])
         if step == WARM_STEPS // 2:
             forget_peak()
@@ -316,6 +318,7 @@ def timed(detect: Detect, traffic: Traffic, profiler: cProfile.Profile | None) -
         if profiler:
             profiler.enable()
         began = clock()
+        HEAP.give_back(at_once=True)
         for body in bodies:
             detect.feed([decode_block(body)])
         each.append(clock() - began)
@@ -359,15 +362,8 @@ def checkpoints(detect: Detect, traffic: Traffic, folder: Path) -> dict[str, flo
     return found
 
 
-def restart(folder: Path, *, profile: bool) -> dict[str, float]:
-    """Restore what ``live`` left, and judge the next step."""
-    began = time.perf_counter()
-    profiler = cProfile.Profile()
-    if profile:
-        profiler.enable()
-    store = SqliteStore(folder / "state.db")
-    checkpoint = store.load(SHARD)
-    loaded = time.perf_counter()
+def judge_next(checkpoint: Checkpoint | None, folder: Path) -> tuple[float, float]:
+    """Restore a checkpoint and judge the next step; return when each was done, by the clock on the wall."""
     detect = Detect(0, [SOURCE], Settings())
     detect.restore(checkpoint.parts if checkpoint else {})
     restored = time.perf_counter()
@@ -378,13 +374,26 @@ def restart(folder: Path, *, profile: bool) -> dict[str, float]:
         body = body[4 + size :]
     if not judged:
         raise RuntimeError("nothing was judged")
+    return restored, time.perf_counter()
+
+
+def restart(folder: Path, *, profile: bool) -> dict[str, float]:
+    """Restore what ``live`` left, and judge the next step."""
+    began = time.perf_counter()
+    profiler = cProfile.Profile()
+    if profile:
+        profiler.enable()
+    store = SqliteStore(folder / "state.db")
+    checkpoint = store.load(SHARD)
+    loaded = time.perf_counter()
+    restored, judged = judge_next(checkpoint, folder)
     if profile:
         profiler.disable()
         write_profile(profiler, folder / "profile-restart")
     return {
         "load_s": loaded - began,
         "restore_s": restored - loaded,
-        "first_s": time.perf_counter() - restored,
+        "first_s": judged - restored,
         "restart_rss": rss(),
     }
 
@@ -422,6 +431,7 @@ def judge_alone(count: int) -> dict[str, float]:
     for step in range(WARM_STEPS + TIMED_STEPS):
         values = rng.poisson(rate).astype(float)
         began = clock()
+        HEAP.give_back(at_once=True)  # as a daemon does once a minute, with a checkpoint
         judge.judge(START + step * STEP, values)
         if step == WARM_STEPS // 2:
             forget_peak()
