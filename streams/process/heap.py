@@ -1,7 +1,7 @@
 """The heap of the process, which steps, checkpoints and restarts leave full of holes.
 
 glibc keeps what is freed: a restart of a hundred thousand series leaves a gigabyte of it, the steps of a day
-a tenth of one. Mapping every large array for itself would avoid that, and cost a step seven hundredths more.
+a tenth of one. Mapping every large array for itself would avoid that, and cost a step a tenth more.
 """
 
 import ctypes
