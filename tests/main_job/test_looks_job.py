@@ -11,7 +11,7 @@ from kafka.admin import NewTopic
 
 from tests.alerting.slack_standin import SlackStandin
 from tests.kafka.topic import create, fill, unique
-from tests.main_job.job import daemon, free_port, judged_until, uneri, wait_until, write_config
+from tests.main_job.job import daemon, free_port, judged_until, pages_of, uneri, wait_until, write_config
 from tests.main_job.live_requests import LiveRequests
 
 HOUR: Final = 3600
@@ -71,10 +71,10 @@ def test_a_table_that_is_hammered_is_in_slack_before_its_minute_is_judged(
     with live, daemon(config):
         wait_until(lambda: time.time() - judged_until(port) < LEVEL, "catching up")
         time.sleep(TOLD)
-        assert not slack.parents
+        assert not pages_of(slack.messages)
         since = time.time()
         rates["orders"] = RATE * TIMES
-        wait_until(lambda: about([page.text for page in slack.parents], "orders"), "the page")
+        wait_until(lambda: about([page.text for page in pages_of(slack.messages)], "orders"), "the page")
         judged = judged_until(port)
     assert judged <= since, "its minute had been judged, which took it no look to report"
-    assert len(slack.parents) == 1
+    assert len(pages_of(slack.messages)) == 1
