@@ -67,11 +67,10 @@ class Recording:
         size = np.sqrt(judgement.score / np.maximum(1 - judgement.score, 1e-9))
         size *= np.where(judgement.observed >= judgement.expected, 1, -1)
         rows = np.flatnonzero((np.abs(size) >= HALF) | judgement.opened).tolist()
-        told = [
-            (places(one.about), str(one.measure), float(size[row]), bool(judgement.opened[row]))
-            for row in rows
-            if (one := shard._series[row]) is not None  # noqa: SLF001
-        ]
+        told = []
+        for row in rows:
+            one = shard._series[row]  # noqa: SLF001
+            told.append((places(one.about), str(one.measure), float(size[row]), bool(judgement.opened[row])))
         self._write({"at": judgement.start, "deviates": told})
 
     def _write(self, told: dict[str, Any]) -> None:
