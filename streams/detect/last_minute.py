@@ -36,6 +36,7 @@ class LastMinute:
         self._closed: Blocks = {}  # the others
         self._levels: dict[str, int] = {}  # by source: where its newest early block ends
         self._whole: dict[int, tuple[Floats, Floats]] = {}  # by bucket: (n,) of scopes and (m,) of edges
+        self._unknown = 0  # until when blocks of whole steps do not tell buckets apart
 
     def feed(self, block: Block) -> None:
         """Take in an early block; one that was told before, as after a crash, changes nothing."""
@@ -47,6 +48,8 @@ class LastMinute:
 
     def note(self, block: Block) -> None:
         """Take in the block of a bucket that has closed; nobody needs it before the first early block."""
+        if block.width > self._bucket and not block.late:
+            self._unknown = max(self._unknown, block.bucket + block.width)
         if self._told and block.records and not block.idle:
             self._closed.setdefault(block.bucket, {}).setdefault(block.source, []).append(block)
 
@@ -57,7 +60,7 @@ class LastMinute:
         if judged is None or not sources or not self._levels:
             return None
         end = min(max(level, self._levels.get(source, 0)) for source, level in sources.items())
-        if end <= judged:
+        if end <= judged or end - self._step < self._unknown:
             return None
         for start in range(end - self._step, end, self._bucket):
             told = self._told.get(start, {})

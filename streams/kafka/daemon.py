@@ -343,7 +343,7 @@ class KafkaDaemon:
                     source=inputs.get(topic),
                     topic=topic,
                     on_run=self._watchdog.heartbeat,
-                    now=time.time if settings.time.early else None,
+                    now=time.time,
                 ),
                 idle_after=float(settings.time.idle),
                 alignment=alignment,

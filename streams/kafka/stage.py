@@ -14,7 +14,7 @@ All stages of the Kafka driver run in this frame, which alone makes them exact:
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 import structlog
@@ -32,6 +32,7 @@ UNACKNOWLEDGED_BYTES: Final = 32 * 1024 * 1024  # and their total size
 MOST_ONCE: Final = 10_000  # emissions that wait for the next checkpoint; beyond it there is one after a chunk
 PENDING: Final = "pending"  # the part with emissions made because time passed
 QUERY_SECONDS: Final = 5.0  # between two queries of a quiet partition, and for an answer
+CLOSED: Final = "closed"  # the part of a last checkpoint: nothing that follows has been emitted
 TOPIC: Final = "topic"  # the part with the id of the topic, if brokers have ids
 
 REMEDY: Final = (
@@ -100,6 +101,25 @@ class Stage(Protocol):
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Continue from a snapshot."""
+
+
+@runtime_checkable
+class Turning(Protocol):
+    """A stage that goes on in one of several ways, between which it changes at checkpoints.
+
+    What it emits depends on the way, so records that were emitted before a crash must go the same way again:
+    it changes where nothing that follows has been emitted, and a checkpoint that says so is durable first
+    (docs/adr/0047).
+    """
+
+    def turns(self, arrived: float) -> bool:
+        """Return whether it would change now; ``arrived``, epoch seconds, is for who has read nothing yet."""
+
+    def turn(self, arrived: float) -> None:
+        """Decide; the next snapshot has it."""
+
+    def turned(self) -> None:
+        """Change: that snapshot is durable."""
 
 
 class Bounds(NamedTuple):
@@ -187,6 +207,8 @@ class StageRunner:
         self._unacknowledged: list[Awaitable[Any]] = []
         self._unacknowledged_bytes = 0
         self._once: list[Emission] = []
+        self._is_first = True  # no record has been fed since it was opened
+        self._turns_from: int | None = None  # below this offset others may have emitted in another way
 
     @property
     def unacknowledged(self) -> int:
@@ -239,6 +261,7 @@ class StageRunner:
     async def _restore(self, checkpoint: Checkpoint) -> None:
         parts = dict(checkpoint.parts)
         position = checkpoint.offsets.get(self.source)
+        is_closed = parts.pop(CLOSED, None) is not None
         if parts.pop(TOPIC, self._topic_id) != self._topic_id:
             raise OtherTopicError(
                 f"{self.source} belongs to a different topic from the one the checkpoint {self.key} was made "
@@ -262,6 +285,8 @@ class StageRunner:
                     f"the checkpoint {self.key} cannot be read: {why(error)}; {REMEDY}"
                 ) from error
         self.position = self.checkpointed = position
+        if not is_closed:
+            self._turns_from = (await self._bounds()).end
         if position is not None:
             self._release(position)
             self._skip_deleted(first)
@@ -292,6 +317,8 @@ class StageRunner:
             if chunk.start > self.position:
                 await self._explain(self.position, chunk.start)
             chunk = chunk.since(self.position)
+            arrived = chunk.timestamp / 1000
+            await self._begin(arrived)
             unfed: UnfedError | None = None
             try:
                 emissions, self.position = self.stage.feed(chunk), chunk.end
@@ -303,8 +330,8 @@ class StageRunner:
             self._at(CrashPoint.FED, self.key)
             await self._emit(emissions)
             self._at(CrashPoint.EMITTED, self.key)
-            if self._clock() - self._saved_at >= self._every or len(self._once) >= MOST_ONCE:
-                await self._checkpoint()
+            if self._is_due(arrived):
+                await self._checkpoint(arrived=arrived)
             if unfed is not None:
                 raise unfed
 
@@ -351,7 +378,7 @@ class StageRunner:
             if self._closed:
                 return
             self._closed = True
-            if self._changed:
+            if self._changed or isinstance(self.stage, Turning):
                 await self._checkpoint()
 
     async def _is_idle(self) -> bool:
@@ -432,17 +459,43 @@ class StageRunner:
         self._unacknowledged_bytes = 0
         await asyncio.gather(*sent)
 
-    async def _checkpoint(self, pending: list[Emission] | None = None) -> None:
+    async def _begin(self, arrived: float) -> None:
+        """Say durably which way a stage begins, and that records behind this checkpoint may be emitted."""
+        is_first, self._is_first = self._is_first, False
+        if is_first and isinstance(self.stage, Turning) and self._turns_from is None:
+            await self._checkpoint(arrived=arrived)
+
+    def _is_due(self, arrived: float) -> bool:
+        turning = self._turning()
+        turns = turning is not None and turning.turns(arrived)
+        return turns or self._clock() - self._saved_at >= self._every or len(self._once) >= MOST_ONCE
+
+    def _turning(self) -> Turning | None:
+        """Return the stage if it may change here: nobody has emitted what follows."""
+        if not isinstance(self.stage, Turning) or self.position is None:
+            return None
+        return self.stage if self.position >= (self._turns_from or 0) else None
+
+    async def _checkpoint(
+        self, pending: list[Emission] | None = None, *, arrived: float | None = None
+    ) -> None:
         await self._acknowledged()
         self._at(CrashPoint.ACKNOWLEDGED, self.key)
+        turning = None if arrived is None else self._turning()
+        if turning is not None and arrived is not None:
+            turning.turn(arrived)
         parts = dict(self.stage.snapshot())
         if pending:
             parts[PENDING] = msgspec.msgpack.encode(pending)
+        if self._closed and isinstance(self.stage, Turning):
+            parts[CLOSED] = b""
         if self._topic_id:
             parts[TOPIC] = self._topic_id
         offsets = {} if self.position is None else {self.source: self.position}
         once, self._once = self._once, []
         await self._checkpoints.save(self.key, Checkpoint(offsets, parts), once)
+        if turning is not None:
+            turning.turned()
         self._at(CrashPoint.DURABLE, self.key)
         self._saved_at = self._clock()
         self._changed = False

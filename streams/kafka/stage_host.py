@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import sys
+import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Final, NamedTuple, NoReturn
@@ -33,6 +34,7 @@ from streams.process.stall import STUCK_SECONDS
 
 FATAL: Final = 1
 TICK_SECONDS: Final = 1.0
+ALIGN_SECONDS: Final = 0.02  # between two alignments, at least
 DROPPED_SECONDS: Final = 3.0  # without a chunk, though the consumer is ahead and none is on its way
 REREADS: Final = 100  # chunks in a row that may ask to be read again: more than wait in any buffer
 
@@ -136,6 +138,7 @@ class StageHost:
         self._gone_back: dict[TP, int] = {}
         self._waiting: dict[TP, asyncio.Event] = {}  # which cannot take in more; set when that is over
         self._closed = False
+        self._aligned = 0.0
         for one in hosted:
             name = f"uneri-{one.role}{one.name and f'-{one.name}'}"
             app.agent(app.chunk_topic(one.topic), name=name)(self._agent(one.topic))
@@ -245,6 +248,7 @@ class StageHost:
                 return
             try:
                 await self._feed(tp, runner, chunk)
+                self._align_soon(tp)
             except LostRecordsError as error:
                 await self._read_again(tp, runner, error)
             else:
@@ -441,8 +445,15 @@ class StageHost:
         except KafkaError:  # no answer, or the partition has just been revoked
             self._gone_back.pop(tp, None)
 
+    def _align_soon(self, tp: TP) -> None:
+        """Align the partitions without waiting for a tick: one that is paused has nothing to do meanwhile."""
+        if self._hosted[tp.topic].alignment is None or time.monotonic() - self._aligned < ALIGN_SECONDS:
+            return
+        self._align()
+
     def _align(self) -> None:
         consumer = self.app.chunk_consumer
+        self._aligned = time.monotonic()
         if not consumer.flow_active:
             return  # a rebalance: Faust pauses and resumes all of them
         aligned: dict[int, list[Hosted]] = {}

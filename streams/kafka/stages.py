@@ -1,6 +1,7 @@
 """The stages of the Kafka driver: classes of the engine between the records of two topics."""
 
 import base64
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
@@ -38,6 +39,11 @@ from streams.rollup.rollup import JUST_NOW, Rollup
 HELD: Final = "held"  # the part with the offsets of records that are held back
 HELD_VERSION: Final = 1
 HELD_NUMBERS: Final = "held_numbers"  # the part with their numbers in payloads of several
+FAR_SECONDS: Final = 600
+"""Behind the clock by more, a partition tells whole steps: nobody waits for its buckets."""
+NEAR_SECONDS: Final = 120
+"""Behind it by less, a partition tells each bucket again."""
+
 QUIET: Final = "quiet"  # the part with how long an input's payloads have held no records
 QUIET_VERSION: Final = 1
 ASKED: Final = "asked"  # the part with the backfill that is to be taken up
@@ -67,7 +73,8 @@ class RollupStage:
         Called whenever some payloads of a chunk are done: what they hold may be many times their size.
     now
         The clock, epoch seconds: while what is read has just happened, the shards are told of buckets before
-        these close. They judge the same without that. None: never.
+        these close, and while it is long over, of whole steps. They judge the same without that. None:
+        neither.
     """
 
     def __init__(
@@ -85,6 +92,8 @@ class RollupStage:
     ) -> None:
         self._topics = topics
         self._now = now
+        self._is_early = settings.time.early
+        self._at_once = False  # of the newest snapshot
         self._topic = topic or topics.requests
         self._name = f"{self._topic}/{partition}"
         self._metrics = metrics or Metrics()
@@ -147,7 +156,7 @@ class RollupStage:
             raise limit_error(passed, f"{self._topic}, partition {self._partition}, offset {offset}")
         before = self._counted()
         blocks = self.rollup.feed(columns)
-        if self._now is not None and self._now() - self.rollup.reached < JUST_NOW:
+        if self._now is not None and self._is_early and self._now() - self.rollup.reached < JUST_NOW:
             blocks += self.rollup.early()
         self.records += len(run)
         self.rejected += len(rejected)
@@ -167,10 +176,29 @@ class RollupStage:
         self._held = {back: self._held[back] for back in self._decoder.held if back in self._held}
         return self._blocks(blocks)
 
+    def turns(self, arrived: float) -> bool:
+        """Return whether it would tell whole steps from now on, or each bucket again."""
+        return self._tells_steps(arrived) != self.rollup.at_once
+
+    def turn(self, arrived: float) -> None:
+        """Decide which; the next snapshot says it."""
+        self._at_once = self._tells_steps(arrived)
+
+    def turned(self) -> None:
+        """Do what the newest snapshot says."""
+        self.rollup.turn(at_once=self._at_once)
+
+    def _tells_steps(self, arrived: float) -> bool:
+        if self._now is None:
+            return self.rollup.at_once
+        reached = self.rollup.reached
+        behind = self._now() - (reached if math.isfinite(reached) else arrived)
+        return behind > (NEAR_SECONDS if self.rollup.at_once else FAR_SECONDS)
+
     def snapshot(self) -> dict[str, bytes]:
         """Return the state of decoder and rollup, the count of bad records, and the offsets held back."""
         held = pack(HELD, HELD_VERSION, {back: place.offset for back, place in self._held.items()}, {})
-        parts = {**self.rollup.snapshot(), **self._limit.snapshot(), HELD: held}
+        parts = {**self.rollup.snapshot(at_once=self._at_once), **self._limit.snapshot(), HELD: held}
         numbers = {back: place.number for back, place in self._held.items() if place.number is not None}
         if numbers:
             parts[HELD_NUMBERS] = pack(HELD_NUMBERS, HELD_VERSION, numbers, {})
@@ -181,6 +209,7 @@ class RollupStage:
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Go on from a snapshot."""
         self.rollup.restore(parts)
+        self._at_once = self.rollup.at_once
         offsets: dict[int, int] = {}  # older checkpoints have none
         numbers: dict[int, int] = {}
         if HELD in parts:

@@ -24,8 +24,8 @@ class Block:
     watermark. A block whose ``bucket`` precedes a closed bucket is a correction made of late records; it is
     merged, it replaces nothing.
 
-    Who judges history at once gets one block of a whole step, whose ``bucket`` is the step's first, and the
-    buckets of what is bounded by bucket (``Rollup``, ``at_once``).
+    Who judges at once what is long over gets one block of a whole step, whose ``bucket`` is the step's first
+    and whose ``width`` is its own, and the buckets of what is bounded by bucket (``Rollup``, ``at_once``).
 
     Sums are per path and per call; the receiver fans them out to the scopes and edges of its shard
     (docs/adr/0008). A block holds the paths and calls that touch its shard, and the paths of these calls.
@@ -44,7 +44,9 @@ class Block:
     records: int = 0
     idle: bool = False  # only reports that the source is idle: it holds no time back until its next block
     by_clock: bool = False  # made because time passed without a record: an idle source stays idle
-    late: int = 0  # of the records, those that arrived after the bucket had closed
+    late: int = (
+        0  # the records of a correction, which arrived after the bucket had closed, at least 1; else 0
+    )
     paths: list[Path] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)  # Call.path is a row of ``paths``
     sums: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, len(SUMMED))))  # (rows, SUMMED)

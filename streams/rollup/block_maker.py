@@ -72,12 +72,15 @@ class BlockMaker:
         self._table_of_call: list[str] = []
         self._units.forget()
 
-    def blocks(self, bucket: int, summary: Summary, watermark: int, *, late: bool = False) -> list[Block]:
-        """Return the blocks of a bucket under the next number."""
+    def blocks(
+        self, bucket: int, summary: Summary, watermark: int, *, width: int | None = None, late: bool = False
+    ) -> list[Block]:
+        """Return the blocks of a bucket, or of a span of this width, under the next number."""
         made = self._named(self.sequence, bucket, summary, watermark)
         self.sequence += 1
         for block in made:
-            block.late = block.records if late else 0
+            block.width = width or self._width
+            block.late = max(block.records, 1) if late else 0  # what is joined late may count no record
         return made
 
     def early(self, bucket: int, summary: Summary, watermark: int) -> list[Block]:

@@ -61,7 +61,7 @@ class OpenBuckets:
         compiled: bool = COMPILES,
     ) -> None:
         self._width = width
-        self._span = span or width
+        self.span = span or width
         self._kind = kind
         self._names = names
         self._compiled = compiled
@@ -98,12 +98,12 @@ class OpenBuckets:
     def _summaries(self, timing: Timing, rows: Ints) -> tuple[Ints, list[Summary]]:
         """Return (n,) the summary of each record, -1 for records not at ``rows``, and the summaries."""
         bucket = timing.bucket[rows]
-        start = bucket - bucket % self._span
+        start = bucket - bucket % self.span
         first = int(start.min())
-        span = (int(start.max()) - first) // self._span + 1
-        late = start + self._span <= timing.watermark[rows]
+        span = (int(start.max()) - first) // self.span + 1
+        late = start + self.span <= timing.watermark[rows]
         turn = np.where(late, timing.level[rows] + 1, 0)  # 0 for a record that is in time
-        codes, place = group(turn * span + (start - first) // self._span, (len(timing.levels) + 1) * span)
+        codes, place = group(turn * span + (start - first) // self.span, (len(timing.levels) + 1) * span)
         slot = np.full(len(timing.bucket), -1, np.int64)
         slot[rows] = place
         newest = np.zeros(len(codes), np.int64)
@@ -111,7 +111,7 @@ class OpenBuckets:
         summaries = []
         for code, reached in zip(codes.tolist(), newest.tolist(), strict=True):
             turn_of, number = divmod(code, span)
-            of = first + number * self._span
+            of = first + number * self.span
             summaries.append(
                 self._summary(of, self._late.setdefault(timing.levels[turn_of - 1], {}) if turn_of else None)
             )
@@ -150,6 +150,15 @@ class OpenBuckets:
         """The number of records in buckets that have not closed."""
         return sum(summary.records for summary in self._open.values())
 
+    def has_due(self, watermark: float) -> bool:
+        """Return whether anything closes at this watermark, or there are corrections."""
+        return bool(self._late) or bool(self._starts and self._starts[0] + self.span <= watermark)
+
+    @property
+    def starts(self) -> set[int]:
+        """Where the open ones start, epoch seconds."""
+        return set(self._open)
+
     def at(self, bucket: int) -> Summary | None:
         """Return what an open bucket has counted so far; None if that is nothing."""
         return self._open.get(bucket)
@@ -166,12 +175,12 @@ class OpenBuckets:
 
     def pop_closed(self, watermark: float = inf) -> Iterator[Closed]:
         """Remove the buckets that end at or before this watermark, in order."""
-        while self._starts and self._starts[0] + self._span <= watermark:
+        while self._starts and self._starts[0] + self.span <= watermark:
             start = heappop(self._starts)
             del self._newest[start]
             closed = self._open.pop(start)
             self._cells = cells_in(closed)
-            yield Closed(start + self._span, start, closed)
+            yield Closed(start + self.span, start, closed)
 
     def snapshot(self, watermark: int) -> dict[str, bytes]:
         """Return each bucket as a part; ``watermark`` is the present one."""
@@ -190,7 +199,7 @@ class OpenBuckets:
         """Continue from a snapshot taken at this watermark."""
         opened, lately = self._stems
         newest = self._restored(parts, opened)
-        self._newest = {bucket - bucket % self._span: bucket for bucket in newest}
+        self._newest = {bucket - bucket % self.span: bucket for bucket in newest}
         self._open = {start: newest[bucket] for start, bucket in self._newest.items()}
         self._starts = sorted(self._open)
         late = self._restored(parts, lately)

@@ -56,6 +56,7 @@ class _Meta(msgspec.Struct, array_like=True):
     idle_reported: bool
     late: int
     duplicates: int
+    at_once: bool = False
 
 
 class Rollup:
@@ -86,7 +87,7 @@ class Rollup:
         Which tables are provisioned; by default none.
     at_once
         Make one block of a whole step, for who judges at once what is long over. What is bounded by bucket
-        (tags and what is stated) has blocks of its own.
+        (tags and what is stated) has blocks of its own. ``turn`` changes that on the way.
     compiled
         Whether compiled code adds to open buckets; the results are the same without it.
     """
@@ -116,12 +117,9 @@ class Rollup:
         self._names = RollupNames(decoder)
         self._joining = Joining(self._names)
         self._buckets = OpenBuckets(time.bucket, self._names, compiled=compiled)
-        self._span = time.step if at_once else time.bucket
-        self._spans = (
-            OpenBuckets(time.bucket, self._names, span=time.step, kind="span-", compiled=compiled)
-            if self._span > time.bucket
-            else None
-        )
+        self._spans = OpenBuckets(time.bucket, self._names, span=time.step, kind="span-", compiled=compiled)
+        self._always_at_once = at_once
+        self.at_once = at_once
         self._maker = BlockMaker(source, shards, time.bucket, self._names, money or MoneySettings())
         self._watermark: int | None = None
         self._idle_reported = False
@@ -136,6 +134,14 @@ class Rollup:
     def watermark(self) -> int:
         """Event time up to which this partition is complete, epoch seconds; 0 before its first record."""
         return self._watermark or 0
+
+    def turn(self, *, at_once: bool) -> None:
+        """Make blocks of whole steps from here on, or of buckets.
+
+        What is open closes as it was begun. Which blocks follow is no function of the records then: the
+        caller makes a state durable that says it, before the next record is fed.
+        """
+        self.at_once = at_once or self._always_at_once
 
     def feed(self, columns: Columns) -> list[Block]:
         """Count the next events; return the blocks of every bucket they closed."""
@@ -153,7 +159,7 @@ class Rollup:
         if joined is not counted:
             counted, timing = joined, timing_of(columns, self._watermark, self._time)
         self.late += int(np.count_nonzero(timing.late & counted & ~columns.again))
-        if self._spans is not None:
+        if self.at_once and self._time.step > self._time.bucket:
             bounded = _bounded(columns)
             self._spans.add(columns, timing, counted & ~bounded)
             counted = counted & bounded
@@ -165,23 +171,34 @@ class Rollup:
         """Move the watermark: emit the corrections, then every bucket that ends at or before it."""
         before, self._watermark = self.watermark, watermark
         self._joining.purge(watermark)
+        by = self._told_by
+        if before // by == watermark // by and not any(each.has_due(watermark) for each in self._opened):
+            return []
         blocks: list[Block] = []
         for each in self._opened:
             for start, summary in each.pop_late(before):
-                blocks += self._maker.blocks(start, summary, before, late=True)
-        told = before - before % self._span
+                blocks += self._maker.blocks(start, summary, before, width=each.span, late=True)
+        spanned = frozenset() if self.at_once else self._spans.starts
+        told = min((before - before % by, *spanned))
         for end, start, summary in merge(*(each.pop_closed(watermark) for each in self._opened), key=_END):
+            step = start - start % self._time.step
             # the block of a bucket comes before that of its span, and must not close the step
-            told = max(told, end if end - start == self._span else start - start % self._span)
-            blocks += self._maker.blocks(start, summary, told)
-        passed = watermark - watermark % self._span
+            is_part = end - start < self._time.step and (self.at_once or step in spanned)
+            told = max(told, step if is_part else end)
+            blocks += self._maker.blocks(start, summary, told, width=end - start)
+        passed = min((watermark - watermark % by, *self._spans.starts))
         if told < passed:
             blocks += self._maker.blocks(passed - self._time.bucket, _NO_RECORDS, passed)
         return blocks
 
     @property
+    def _told_by(self) -> int:
+        """Seconds from one watermark that blocks tell to the next."""
+        return self._time.step if self.at_once else self._time.bucket
+
+    @property
     def _opened(self) -> Sequence[OpenBuckets]:
-        return (self._buckets,) if self._spans is None else (self._buckets, self._spans)
+        return self._buckets, self._spans
 
     def finish(self) -> list[Block]:
         """End a finite source: close everything, and report it idle so that it no longer holds time back."""
@@ -193,8 +210,8 @@ class Rollup:
             end = max(ends)
             blocks += self._advance(max(self.watermark, min(end, self._end_of_time(end))))
             # a step that is not over, and what only wrong clocks have reached
-            for _, start, summary in chain(*(each.pop_closed() for each in self._opened)):
-                blocks += self._maker.blocks(start, summary, self.watermark)
+            for end, start, summary in chain(*(each.pop_closed() for each in self._opened)):
+                blocks += self._maker.blocks(start, summary, self.watermark, width=end - start)
         return blocks + self.idle()
 
     def _end_of_time(self, unknown: int) -> int:
@@ -214,11 +231,12 @@ class Rollup:
         nothing here, and are gone after a restore.
         """
         width = self._time.bucket
-        hurried = self._time.step <= LOOKED_AT_SECONDS
+        hurried = self._time.step <= LOOKED_AT_SECONDS and not self.at_once
         if self._watermark is None or not math.isfinite(self.reached) or not hurried:
             return []
         until = math.floor((self.reached - SETTLED) / width) * width
-        first = max(self._told, self._watermark, until - self._time.step)
+        spans = [start + self._time.step for start in self._spans.starts]  # they have what would be missing
+        first = max(self._told, self._watermark, until - self._time.step, *spans)
         self._told = max(self._told, until)
         return [
             block
@@ -265,9 +283,16 @@ class Rollup:
         reached = self._decoder.time.reached_at(arrival + seconds) - behind
         return max(self.watermark, math.floor(reached / self._time.bucket) * self._time.bucket)
 
-    def snapshot(self) -> dict[str, bytes]:
-        """Return the state of this partition, its decoder included."""
-        meta = _Meta(self._watermark, self._maker.sequence, self._idle_reported, self.late, self.duplicates)
+    def snapshot(self, *, at_once: bool | None = None) -> dict[str, bytes]:
+        """Return the state of this partition, its decoder included; ``at_once`` says how to go on from it."""
+        meta = _Meta(
+            self._watermark,
+            self._maker.sequence,
+            self._idle_reported,
+            self.late,
+            self.duplicates,
+            self.at_once if at_once is None else at_once,
+        )
         return {
             "rollup": pack("rollup", self.VERSION, meta, {}),
             **{name: part for each in self._opened for name, part in each.snapshot(self.watermark).items()},
@@ -289,6 +314,7 @@ class Rollup:
         meta, _ = unpack(parts["rollup"], "rollup", self.VERSION, _Meta)
         self._watermark, self._idle_reported = meta.watermark, meta.idle_reported
         self.late, self.duplicates = meta.late, meta.duplicates
+        self.turn(at_once=meta.at_once)
         for each in self._opened:
             each.restore(parts, self.watermark)
         self._duplicates.restore(parts)

@@ -1,6 +1,7 @@
 """Laws of blocks of whole steps, by which history is judged: they make the steps that buckets make."""
 
 from collections.abc import Iterator, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from streams.measure.step import Step
 from streams.measure.steps import Steps
 from streams.rollup.block import Block
 from streams.rollup.counts import MAX_TAGS
+from tests.laws.arrivals import prompt
 from tests.laws.events import T0, Sent, steady, streams
-from tests.laws.partition import TIME, fed
+from tests.laws.partition import TIME, Partition, fed
 
 cuts = st.lists(st.integers(1, 9), min_size=1, max_size=5)
 
@@ -76,6 +78,30 @@ def test_blocks_of_whole_steps_make_the_same_steps(
     assert spans.rollup.watermark == buckets.rollup.watermark
     for shard in range(shards):
         assert list(steps_of(spans.blocks, shard)) == list(steps_of(buckets.blocks, shard))
+
+
+@settings(steady, max_examples=60)
+@given(streams(), cuts, st.lists(st.booleans(), min_size=1, max_size=6), st.booleans(), st.integers(1, 2))
+@example(LATE, [2], [True, False], True, 1)
+@example(LATE, [1], [False, True, True], True, 2)
+def test_blocks_of_steps_and_of_buckets_in_turn_make_the_same_steps(
+    sent: list[Sent], sizes: Sequence[int], turns: Sequence[bool], restart: bool, shards: int
+) -> None:
+    bodies = [one.body for one in sent]
+    buckets = fed(bodies, shards=shards)
+    both = Partition(shards)
+    at, size, turn = 0, cycle(sizes), cycle(turns)
+    while at < len(bodies):
+        both.rollup.turn(at_once=next(turn))
+        if restart:
+            both.restart()
+        run = bodies[at : at + next(size)]
+        both.feed(run, arrived=prompt(bodies)[at : at + len(run)])
+        at += len(run)
+    both.finish()
+    assert (both.rollup.late, both.rollup.duplicates) == (buckets.rollup.late, buckets.rollup.duplicates)
+    for shard in range(shards):
+        assert list(steps_of(both.blocks, shard)) == list(steps_of(buckets.blocks, shard))
 
 
 def test_the_same_tags_are_too_many_for_a_bucket() -> None:

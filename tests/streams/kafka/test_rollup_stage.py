@@ -8,6 +8,7 @@ from streams.kafka.stage import Emission
 from streams.kafka.stages import RollupStage
 from streams.kafka.topics import Topics
 from streams.lane.chunk import Chunk
+from streams.rollup.block_codec import decode_block
 
 TOPICS = Topics.of(KafkaSettings())
 COUNT = 200
@@ -52,3 +53,31 @@ def test_a_record_that_was_held_back_keeps_its_offset_across_chunks_and_restarts
     # in the order in which it was decided, which is that of the chunks
     assert set(letters(cut=cut, restart=False)) == set(whole)
     assert set(letters(cut=cut, restart=True)) == set(whole)
+
+
+def test_what_is_long_over_is_told_by_the_step_and_what_is_new_by_the_bucket() -> None:
+    now = 1_760_100_000.0
+    stage = RollupStage(0, Settings(), 1, TOPICS, now=lambda: now)
+    every = [json.dumps({"ts": 1_760_000_000 + 5 * at, "service": "shop"}).encode() for at in range(120)]
+
+    def told(first: int, last: int) -> list[int]:
+        arrived = 1_760_000_001.0 + 5 * np.arange(first, last)
+        run = Chunk("requests", 0, first, last, range(first, last), every[first:last], arrived=arrived)
+        return [decode_block(each.value).width for each in stage.feed(run)]
+
+    assert set(told(0, 40)) == {10}
+    assert stage.turns(now)
+    stage.turn(now)
+    assert set(told(40, 60)) == {10}, "not before the checkpoint is durable"
+    parts = stage.snapshot()
+    stage.turned()
+    assert 60 in told(60, 90)
+    stage = RollupStage(0, Settings(), 1, TOPICS, now=lambda: now)
+    stage.restore(parts)  # it crashed, and goes the same way again
+    assert 60 in told(60, 90)
+    now = 1_760_000_000.0 + 5 * 90 + 30
+    assert stage.turns(now)
+    stage.turn(now)
+    stage.turned()
+    assert set(told(90, 100)) == {10, 60}  # what was begun as a step ends as one
+    assert set(told(100, 120)) == {10}

@@ -1,6 +1,7 @@
 """The frame of every stage, on fakes that hold what Kafka would hold."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -116,8 +117,77 @@ class Summing:
         self.count, self.sum = int(parts["count"]), int(parts["sum"])
 
 
+class TwoWays(Summing):
+    """Tells the sum of what came since, numbered: of each record, or in the other way of three at a time."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.world, self.told, self.since = world, 0, 0
+        self.three = self.next = False
+
+    def feed(self, chunk: Chunk) -> Iterable[Emission]:
+        out = []
+        for value in chunk.values:
+            self.sum, self.since = self.sum + int(value), self.since + 1
+            if self.since >= (3 if self.three else 1):
+                out.append(Emission("out", 0, None, b"%d:%d" % (self.told, self.sum)))
+                self.told, self.sum, self.since = self.told + 1, 0, 0
+        return out
+
+    def turns(self, _: float) -> bool:
+        return self.three != (self.world.now % 3 < 2)
+
+    def turn(self, _: float) -> None:
+        self.next = self.world.now % 3 < 2
+
+    def turned(self) -> None:
+        self.three = self.next
+
+    def snapshot(self) -> dict[str, bytes]:
+        return {"all": b"%d %d %d %d" % (self.told, self.sum, self.since, self.next)}
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        self.told, self.sum, self.since, three = map(int, parts["all"].split())
+        self.three = self.next = bool(three)
+
+
 def chunk(start: int, end: int) -> Chunk:
     return Chunk("t", 0, start, end, range(start, end), [b"%d" % n for n in range(start, end)])
+
+
+@settings(max_examples=80)
+@given(
+    st.lists(st.integers(1, 9), min_size=1, max_size=12),
+    st.lists(st.integers(0, 25), max_size=6),
+    st.booleans(),
+)
+def test_wherever_it_crashes_a_stage_goes_the_way_again_that_it_went(
+    sizes: list[int], crashes: list[int], closes: bool
+) -> None:
+    world = World()
+    total = world.end = sum(sizes)
+
+    async def process() -> None:
+        runner = world.runner(TwoWays(world), every=2.0)
+        await runner.open()
+        at = world.committed
+        for size in sizes:
+            end = min(total, at + size)
+            world.now += 1
+            await runner.feed(chunk(at, end))
+            at = end
+        await runner.feed(chunk(at, total))
+        if closes:
+            await runner.close()
+
+    for budget in [*crashes, 10**9]:
+        world.crash_in = budget
+        with contextlib.suppress(CrashError):
+            asyncio.run(process())
+    told = {bytes(one) for one in world.emitted}
+    numbers = [int(one.partition(b":")[0]) for one in told]
+    assert sorted(numbers) == list(range(len(told)))  # each number was told in one way only
+    assert sum(int(one.partition(b":")[2]) for one in told) >= sum(range(total - 2))
 
 
 @settings(max_examples=80)

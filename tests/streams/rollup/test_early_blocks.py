@@ -122,3 +122,17 @@ def test_blocks_and_steps_are_the_same_whether_buckets_are_told_early_or_not(*, 
     for one, other in zip(*steps, strict=True):
         assert (one.start, one.records) == (other.start, other.records)
         assert np.array_equal(one.sums, other.sums)
+
+
+def test_none_is_told_of_a_step_that_is_told_whole() -> None:
+    source = Source()
+    source.feed(per_second(T0 - 60, T0 - 10))
+    source.rollup.turn(at_once=True)
+    source.feed(per_second(T0 - 10, T0 + 20))
+    assert source.rollup.early() == []
+    source.rollup.turn(at_once=False)
+    source.feed(per_second(T0 + 20, T0 + 50))
+    assert source.rollup.early() == [], "a part of this minute is in a block that follows"
+    wide = [block for block in source.feed(per_second(T0 + 50, T0 + 120)) if block.width > 10]
+    assert {block.bucket for block in wide} == {T0}
+    assert [block.bucket for block in source.rollup.early()] == [T0 + 80, T0 + 90, T0 + 100]
