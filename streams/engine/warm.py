@@ -20,6 +20,7 @@ from streams.engine.engine import Engine
 from streams.formats.format import Surroundings
 from streams.formats.otlp.otlp_proto import OtlpProto
 from streams.process.compilation import Say, announced, on_standard_error
+from streams.rollup.block_codec import decode_block, encode_block
 from streams.rollup.rollup import Rollup
 
 _EVENT: Final = (
@@ -98,7 +99,12 @@ def _records() -> tuple[list[bytes], NDArray[np.float64]]:
 
 def _roll_up(records: list[bytes], arrived: NDArray[np.float64]) -> None:
     decoder = Decoder()
-    Rollup("warm/0", 2, Settings().time, decoder).feed(decoder.decode(records, arrived)[0])
+    rollup = Rollup("warm/0", 2, Settings().time, decoder)
+    before = _START - 10
+    crowd = [_EVENT % (before, number, number) for number in range(_ROWS)]  # names that are written once
+    rollup.feed(decoder.decode(crowd, np.full(_ROWS, before, float))[0])
+    for block in rollup.feed(decoder.decode(records, arrived)[0]):
+        decode_block(encode_block(block))
 
 
 def _judge(records: list[bytes], arrived: NDArray[np.float64]) -> None:

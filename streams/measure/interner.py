@@ -7,6 +7,7 @@ from typing import Final
 from detectors.state.state import pack, unpack
 from streams.decode.paths import PER_PART, Call, Path
 from streams.rollup.block import Block
+from streams.rollup.block_names import tuples_of
 
 VERSION: Final = 1
 
@@ -22,11 +23,11 @@ class Interner:
     def ids(self, block: Block) -> list[int]:
         """Return the id of every row of a block."""
         get = self._ids.get
-        found = list(map(get, block.paths, repeat(-1)))
+        found = list(map(get, tuples_of(block.paths), repeat(-1)))
         if -1 in found:
             found = [self._add(path) if at < 0 else at for path, at in zip(block.paths, found, strict=True)]
         # a plain tuple equals its Call, and is cheaper to create
-        pairs = [(found[row], table) for row, table in block.calls]
+        pairs = [(found[row], table) for row, table in tuples_of(block.calls)]
         called = list(map(get, pairs, repeat(-1)))
         if -1 in called:
             called = [
@@ -37,8 +38,8 @@ class Interner:
     def known_ids(self, block: Block) -> list[int]:
         """Return the id of every row of a block, -1 for names that have not appeared; add none."""
         get = self._ids.get
-        found = list(map(get, block.paths, repeat(-1)))
-        pairs = [(found[row], table) for row, table in block.calls]
+        found = list(map(get, tuples_of(block.paths), repeat(-1)))
+        pairs = [(found[row], table) for row, table in tuples_of(block.calls)]
         return found + list(map(get, pairs, repeat(-1)))
 
     def _add(self, name: Path | Call) -> int:

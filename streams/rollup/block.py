@@ -1,5 +1,6 @@
 """A block: what one source partition counted in one bucket, for the scopes and edges of one shard."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -44,11 +45,9 @@ class Block:
     records: int = 0
     idle: bool = False  # only reports that the source is idle: it holds no time back until its next block
     by_clock: bool = False  # made because time passed without a record: an idle source stays idle
-    late: int = (
-        0  # the records of a correction, which arrived after the bucket had closed, at least 1; else 0
-    )
-    paths: list[Path] = field(default_factory=list)
-    calls: list[Call] = field(default_factory=list)  # Call.path is a row of ``paths``
+    late: int = 0  # the records of a correction, which arrived after their bucket had closed; at least 1
+    paths: Sequence[Path] = field(default_factory=list)
+    calls: Sequence[Call] = field(default_factory=list)  # Call.path is a row of ``paths``
     sums: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, len(SUMMED))))  # (rows, SUMMED)
     values: list[Value] = field(default_factory=list)
     amounts: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, COLUMNS)))  # of ``values``

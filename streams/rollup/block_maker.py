@@ -1,42 +1,45 @@
 """Makes the blocks of a bucket: one per shard, numbered without gaps."""
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from itertools import compress
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from config.settings import MoneySettings
 from detectors.model.scope import Scope
-from streams.decode.paths import Call
 from streams.decode.touched import scopes_of_path, shard_of, shards_of, table_of_call
-from streams.decode.values import COLUMNS, scopes_of
+from streams.decode.values import COLUMNS, Value, scopes_of
 from streams.rollup.billed_units import BilledUnits
 from streams.rollup.block import Block
+from streams.rollup.block_names import KnownCalls, KnownPaths, NameBook
+from streams.rollup.block_rows import rows_in, rows_of
 from streams.rollup.counts import Counts
 from streams.rollup.names import RollupNames
 from streams.rollup.placed_cells import placed
 from streams.rollup.summary import Summary
 
 Ints = NDArray[np.int64]
-Cells = tuple[Ints, NDArray[np.float64]]
+Floats = NDArray[np.float64]
+Tag = tuple[int, str, str, float]
+Cells = tuple[Ints, Floats]
 """Cells of ids, ascending, and the count of each."""
 
-_CALL: Final[Callable[[tuple[int, str]], Call]] = partial(tuple.__new__, Call)
-"""Makes a call at a third of the cost of ``Call(…)``."""
 
-
-class _Rows(NamedTuple):
-    """The rows of a bucket, those of paths before those of calls, and the cells of their ids."""
+class _Counted(NamedTuple):
+    """What a bucket has counted: rows are paths, and calls."""
 
     path_ids: Ints
     call_ids: Ints
     callers: Ints  # the row of each call's path
-    tables: Sequence[str]  # of each call
-    path_cells: Cells
+    sums: tuple[Floats, Floats]
+    gb_seconds: tuple[Floats, Floats]
+    path_cells: Cells  # of ids
     call_cells: Cells
+    tags: list[Tag]
+    values: list[Value]
+    amounts: Floats
 
 
 class BlockMaker:
@@ -69,7 +72,8 @@ class BlockMaker:
         self._path_shards = np.zeros((0, self._shards), np.bool_)  # (paths, shards) what touches what
         self._call_shards = np.zeros((0, self._shards), np.bool_)
         self._path_of_call = np.zeros(0, np.int64)
-        self._table_of_call: list[str] = []
+        self._rank = np.zeros(0, np.int64)  # the row of each path that the present bucket has
+        self._book = NameBook(self._names)
         self._units.forget()
 
     def blocks(
@@ -105,35 +109,67 @@ class BlockMaker:
         for example in summary.examples:
             for shard in shards_of(list(example.scopes), self._shards):
                 made[shard].examples.append(example)
+        counted = self._counted(summary)
+        if self._shards > 1:
+            self._learn_shards()
+            homes = [shards_of(scopes_of(value), self._shards) for value in counted.values]
+        for block in made:
+            if self._shards > 1:
+                here = self._path_shards, self._call_shards
+                rows = rows_in(block.shard, *counted[:3], here)
+                valued = [block.shard in home for home in homes]
+                block.values = list(compress(counted.values, valued))
+                block.amounts = counted.amounts[np.array(valued, np.bool_)]
+            else:
+                rows = np.arange(len(counted.path_ids) + len(counted.call_ids))
+                block.values, block.amounts = counted.values, counted.amounts
+            self._give(block, counted, rows)
+        return made
+
+    def _counted(self, summary: Summary) -> _Counted:
         self._learn_calls()
         path_ids, sums = summary.paths.sums.merged()
         call_ids, call_sums = summary.calls.sums.merged()
-        whole = made[0]
-        names = self._names.paths
-        whole.paths = [names[number] for number in path_ids.tolist()]
-        callers = np.searchsorted(path_ids, self._path_of_call[call_ids])
-        tables = [self._table_of_call[number] for number in call_ids.tolist()]
-        whole.gb_seconds = np.zeros((len(path_ids) + len(call_ids), COLUMNS))
-        billed, gb_seconds = summary.billed.merged()
-        whole.gb_seconds[np.searchsorted(path_ids, billed)] = gb_seconds
-        whole.sums = sums
+        if len(self._rank) < len(self._names.paths):
+            self._rank = np.zeros(2 * len(self._names.paths), np.int64)
+        self._rank[path_ids] = np.arange(len(path_ids))
+        callers = self._rank[self._path_of_call[call_ids]]
+        gb_seconds = np.zeros((len(path_ids), COLUMNS))
+        billed, amounts = summary.billed.merged()
+        gb_seconds[self._rank[billed]] = amounts
         if len(call_ids):
             sums = self._units.added(sums, callers, call_ids, call_sums)
-            whole.sums = np.concatenate((sums, call_sums))
-        value_ids, whole.amounts = summary.values.merged()
-        whole.values = [self._names.value_ids.name(number) for number in value_ids.tolist()]
-        whole.tags = [
-            *_tags_of_rows(summary.paths, path_ids, 0),
-            *_tags_of_rows(summary.calls, call_ids, len(path_ids)),
-        ]
-        latencies = summary.paths.latency.merged(), summary.calls.latency.merged()
-        rows = _Rows(path_ids, call_ids, callers, tables, *latencies)
-        if self._shards > 1:
-            self._split(made, rows)
-        else:
-            whole.calls = _calls(callers.tolist(), tables)
-            whole.cells, whole.counts = _cells_of(rows, np.arange(len(path_ids) + len(call_ids)))
-        return made
+        value_ids, amounts = summary.values.merged()
+        return _Counted(
+            path_ids,
+            call_ids,
+            callers,
+            (sums, call_sums),
+            (gb_seconds, np.zeros((len(call_ids), COLUMNS))),
+            summary.paths.latency.merged(),
+            summary.calls.latency.merged(),
+            [
+                *_tags_of_rows(summary.paths, path_ids, 0),
+                *_tags_of_rows(summary.calls, call_ids, len(path_ids)),
+            ],
+            [self._names.value_ids.name(number) for number in value_ids.tolist()],
+            amounts,
+        )
+
+    def _give(self, block: Block, counted: _Counted, rows: Ints) -> None:
+        """Give a block the rows that are its own; ``rows`` are their numbers in it."""
+        path_ids, call_ids = counted[:2]
+        paths, calls = rows[: len(path_ids)], rows[len(path_ids) :]
+        with_call = calls >= 0
+        callers = paths[counted.callers[with_call]]
+        block.paths = KnownPaths(self._names.paths, path_ids[paths >= 0], self._book)
+        block.calls = KnownCalls(self._names.calls, callers, call_ids[with_call], self._book)
+        block.sums, block.gb_seconds = rows_of(rows, counted.sums), rows_of(rows, counted.gb_seconds)
+        block.cells, block.counts = placed(
+            (counted.path_cells, counted.call_cells), (path_ids, call_ids), (paths, calls)
+        )
+        tags = counted.tags
+        block.tags = [(int(rows[at]), key, text, count) for at, key, text, count in tags if rows[at] >= 0]
 
     def idle(self, watermark: int, waiting: int) -> list[Block]:
         """Return blocks that report an idle source, under the number of the last blocks.
@@ -149,32 +185,9 @@ class BlockMaker:
     def _block(self, shard: int, sequence: int, bucket: int, watermark: int) -> Block:
         return Block(self._source, shard, self._shards, sequence, bucket, self._width, watermark)
 
-    def _split(self, made: Sequence[Block], rows: _Rows) -> None:
-        """Give each shard its rows of the first block, which holds all rows but no calls and cells yet."""
-        self._learn_shards()
-        path_ids, call_ids, callers, tables = rows[:4]
-        paths, sums, gb_seconds = made[0].paths, made[0].sums, made[0].gb_seconds
-        tags, values, amounts = made[0].tags, made[0].values, made[0].amounts
-        homes = [shards_of(scopes_of(value), self._shards) for value in values]
-        for block in made:
-            with_call = self._call_shards[call_ids, block.shard]
-            with_path = self._path_shards[path_ids, block.shard]
-            with_path[callers[with_call]] = True
-            kept = np.concatenate((with_path, with_call))
-            row = np.where(kept, np.cumsum(kept) - 1, -1)
-            block.paths = list(compress(paths, with_path.tolist()))
-            block.calls = _calls(row[callers[with_call]].tolist(), compress(tables, with_call.tolist()))
-            block.sums, block.gb_seconds = sums[kept], gb_seconds[kept]
-            here = [block.shard in home for home in homes]
-            block.values, block.amounts = list(compress(values, here)), amounts[np.array(here, np.bool_)]
-            block.cells, block.counts = _cells_of(rows, row)
-            block.tags = [(int(row[at]), key, text, count) for at, key, text, count in tags if kept[at]]
-
     def _learn_calls(self) -> None:
-        known = self._names.calls
-        fresh = known[len(self._table_of_call) :]
+        fresh = self._names.calls[len(self._path_of_call) :]
         if fresh:
-            self._table_of_call += [table for _, table in fresh]
             self._path_of_call = np.concatenate((self._path_of_call, [path for path, _ in fresh]))
 
     def _learn_shards(self) -> None:
@@ -191,20 +204,6 @@ class BlockMaker:
         for at, scopes in enumerate(fresh):  # an edge goes with its target, which is one of the scopes
             more[at, list(shards_of(scopes, self._shards))] = True
         return np.concatenate((known, more))
-
-
-def _calls(paths: Iterable[int], tables: Iterable[str]) -> list[Call]:
-    return list(map(_CALL, zip(paths, tables)))  # noqa: B905 - checking the lengths costs too much here
-
-
-def _cells_of(rows: _Rows, row: Ints) -> Cells:
-    """Return the cells of a block; ``row`` is that of each path and call in it, -1 where it has none."""
-    paths = len(rows.path_ids)
-    cells, counts = placed(*rows.path_cells, rows.path_ids, row[:paths])
-    if not len(rows.call_cells[0]):
-        return cells, counts
-    call_cells, call_counts = placed(*rows.call_cells, rows.call_ids, row[paths:])
-    return np.concatenate((cells, call_cells)), np.concatenate((counts, call_counts))
 
 
 def _tags_of_rows(counts: Counts, ids: NDArray[np.int64], first: int) -> list[tuple[int, str, str, float]]:

@@ -8,28 +8,37 @@ from streams.decode.cells import PER_ID
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Cells = tuple[Ints, Floats]
 
 
-def placed(cells: Ints, counts: Floats, ids: Ints, rows: Ints) -> tuple[Ints, Floats]:
-    """Return the cells of the rows that are kept, with their counts.
+def placed(
+    several: tuple[Cells, Cells], ids: tuple[Ints, Ints], rows: tuple[Ints, Ints]
+) -> tuple[Ints, Floats]:
+    """Return the cells of the rows that are kept, with their counts: those of paths, then those of calls.
 
     Parameters
     ----------
-    cells, counts
-        (k,) cells of ids, ascending; and the count of each.
+    several
+        (k,) cells of the ids of paths, ascending, and the count of each; and those of calls.
     ids
-        (n,) ascending, all that cells belong to.
+        (n,) ascending, all that cells belong to: of paths, and of calls.
     rows
-        (n,) the row of each id, -1 if it is not kept.
+        (n,) the row of each id, -1 if it is not kept; the rows of calls follow those of paths.
 
     Examples
     --------
-    >>> cells, counts = np.array([2, 7, 7 + 1]) * PER_ID + 5, np.array([1.0, 2.0, 3.0])
-    >>> placed(cells, counts, np.array([2, 7, 8]), np.array([0, -1, 1]))[0].tolist() == [5, PER_ID + 5]
+    >>> paths, none = np.array([2, 7, 7 + 1]) * PER_ID + 5, (np.zeros(0, np.int64), np.zeros(0))
+    >>> cells = (paths, np.array([1.0, 2.0, 3.0]))
+    >>> found = placed((cells, none), (np.array([2, 7, 8]), none[0]), (np.array([0, -1, 1]), none[0]))
+    >>> found[0].tolist() == [5, PER_ID + 5]
     True
     """
-    found, times = np.empty(len(cells), np.int64), np.empty(len(cells))
-    kept = _place(cells, counts, ids, rows, found, times)
+    most = sum(len(cells) for cells, _ in several)
+    found, times = np.empty(most, np.int64), np.empty(most)
+    kept = 0
+    for (cells, counts), each, row in zip(several, ids, rows, strict=True):
+        if len(cells):
+            kept += _place(cells, counts, each, row, found[kept:], times[kept:])
     return found[:kept], times[:kept]
 
 

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from detectors.model.measures import SUMMED
-from detectors.state.state import StateError
+from detectors.state.state import StateError, pack
 from streams.decode.cells import PER_ID
 from streams.decode.paths import Call, Path
 from streams.decode.values import Value
 from streams.rollup.block import Block
 from streams.rollup.block_codec import decode_block, encode_block
+from streams.rollup.narrow import narrowed, narrowed_columns
 
 PUT = Path("aws", "1", "eu", "inventory", "PUT /", "put", "ios", "3.2", "game")
 
@@ -46,6 +47,51 @@ def test_a_decoded_block_equals_the_encoded_one() -> None:
     for name in (name for name in Block.__dataclass_fields__ if name not in arrays):
         assert getattr(got, name) == getattr(sent, name)
     assert encode_block(got) == encode_block(sent)
+
+
+def wide_block() -> Block:
+    """A block of so many rows that their names are written once."""
+    wide = block()
+    wide.paths = [PUT._replace(function=f"put-{number % 30}", version=str(number)) for number in range(300)]
+    wide.calls = [Call((7 * number) % 300, f"items-{number % 3}") for number in range(50)]
+    wide.sums = np.arange(350.0 * len(SUMMED)).reshape(350, -1) / 8
+    wide.gb_seconds = np.zeros((350, 2))
+    return wide
+
+
+def test_the_names_of_many_rows_survive() -> None:
+    sent, got = wide_block(), decode_block(encode_block(wide_block()))
+    assert (got.paths, got.calls) == (sent.paths, sent.calls)
+    assert {type(name) for name in got.paths} == {Path}
+    assert {type(name) for name in got.calls} == {Call}
+    assert (got.paths[4], got.calls[:2]) == (sent.paths[4], sent.calls[:2])
+    np.testing.assert_array_equal(got.sums, sent.sums)
+    assert encode_block(got) == encode_block(sent)
+
+
+def test_names_that_many_rows_share_are_written_once() -> None:
+    assert encode_block(wide_block()).count(b"put-7") == 1
+
+
+def encoded_by_version_6(block: Block) -> bytes:
+    """Encode as version 6 did: every row with all of its names."""
+    meta = [
+        block.source, block.shard, block.shards, block.sequence, block.bucket, block.width, block.watermark,
+        block.records, block.idle, block.late, block.paths, block.calls, block.tags, block.values,
+    ]  # fmt: skip
+    arrays = {
+        **narrowed_columns("sums", block.sums),
+        "gb_seconds": block.gb_seconds,
+        "amounts": block.amounts,
+        "cells": narrowed(block.cells),
+        "counts": narrowed(block.counts),
+    }
+    return pack("block", 6, meta, arrays)
+
+
+@pytest.mark.parametrize("sent", [block(), wide_block()])
+def test_a_block_of_version_6_is_still_read(sent: Block) -> None:
+    assert encode_block(decode_block(encoded_by_version_6(sent))) == encode_block(sent)
 
 
 def test_an_empty_block_stays_empty() -> None:

@@ -22,6 +22,10 @@ def test_each_cell_goes_with_its_row_and_what_has_no_row_is_left_out(seed: int, 
         for cell, count in zip(cells.tolist(), counts.tolist(), strict=True)
         if row_of[cell // PER_ID] >= 0
     ]
-    found, times = placed(cells, counts, ids, rows)
+    behind = np.where(kept, rows + int(kept.sum()), -1)  # the same again, as calls
+    both = placed(((cells, counts), (cells, counts)), (ids, ids), (rows, behind))
+    found, times = (each[: len(expected)] for each in both)
     assert list(zip(found.tolist(), times.tolist(), strict=True)) == expected
+    assert (both[0][len(expected) :] == found + int(kept.sum()) * PER_ID).all()
+    assert (both[1][len(expected) :] == times).all()
     assert (np.diff(found) > 0).all()

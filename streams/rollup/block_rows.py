@@ -1,0 +1,68 @@
+"""The rows of a bucket that one shard gets, and their numbers in its block."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.state.compiled import unlocked
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+LEFT_OUT: Final = -1
+
+
+def rows_in(shard: int, path_ids: Ints, call_ids: Ints, callers: Ints, here: tuple[Flags, Flags]) -> Ints:
+    """Return (paths + calls,) the row of each path and call in a block, ``LEFT_OUT`` where it has none.
+
+    Parameters
+    ----------
+    path_ids, call_ids
+        (paths,) and (calls,), ascending.
+    callers
+        (calls,) the path of each call, by its place among these.
+    here
+        (ids, shards) which paths, and which calls, touch which shards. The path of a call goes with it.
+    """
+    rows = np.empty(len(path_ids) + len(call_ids), np.int64)
+    _number(shard, path_ids, call_ids, callers, *here, rows)
+    return rows
+
+
+def rows_of(rows: Ints, several: tuple[Floats, Floats]) -> Floats:
+    """Return the rows of two tables of paths and calls that have a row in a block."""
+    found = np.empty((len(rows), several[0].shape[1]))
+    return found[: _gather(rows, *several, found)]
+
+
+@unlocked
+def _number(
+    shard: int, path_ids: Ints, call_ids: Ints, callers: Ints, paths: Flags, calls: Flags, rows: Ints
+) -> None:
+    first = len(path_ids)
+    for path in range(first):
+        rows[path] = 0 if paths[path_ids[path], shard] else LEFT_OUT
+    for call in range(len(call_ids)):
+        rows[first + call] = LEFT_OUT
+        if calls[call_ids[call], shard]:
+            rows[first + call] = rows[callers[call]] = 0
+    number = 0
+    for each in range(len(rows)):
+        if rows[each] >= 0:
+            rows[each] = number
+            number += 1
+
+
+@unlocked
+def _gather(rows: Ints, paths: Floats, calls: Floats, found: Floats) -> int:
+    number = 0
+    for each in range(len(rows)):
+        if rows[each] >= 0:
+            for column in range(found.shape[1]):
+                found[number, column] = (
+                    paths[each, column] if each < len(paths) else calls[each - len(paths), column]
+                )
+            number += 1
+    return number
