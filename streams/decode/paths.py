@@ -82,6 +82,7 @@ class Interning(dict[Raw, int], Generic[Raw, Name]):
         self.folded = 0  # look-ups whose names were folded
         self.most = most
         self._ids: dict[Name, int] = {}
+        self._packed: dict[int, tuple[int, bytes]] = {}  # by the first name: how many, and their part
 
     def __missing__(self, raw: Raw) -> int:
         """Intern names in a form not seen before."""
@@ -121,17 +122,20 @@ class Interning(dict[Raw, int], Generic[Raw, Name]):
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the names in parts, which no longer change once they are full."""
-        return {
-            f"{self.kind}/{first}": pack(self.kind, VERSION, self.names[first : first + PER_PART], {})
-            for first in range(0, len(self.names), PER_PART)
-        }
+        for first in range(0, len(self.names), PER_PART):
+            names = self.names[first : first + PER_PART]
+            if self._packed.get(first, (0,))[0] != len(names):
+                self._packed[first] = len(names), pack(self.kind, VERSION, names, {})
+        return {f"{self.kind}/{first}": part for first, (_, part) in self._packed.items()}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Replace the names by those of a snapshot."""
         self.clear()
         self.names = []
+        self._packed = {}
         while (part := parts.get(f"{self.kind}/{len(self.names)}")) is not None:
             names, _ = unpack(part, self.kind, VERSION, list[self.type])  # type: ignore[name-defined]
+            self._packed[len(self.names)] = len(names), part
             self.names += names
         self._ids = {name: number for number, name in enumerate(self.names)}
 

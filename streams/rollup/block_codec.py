@@ -54,7 +54,7 @@ class _Meta(msgspec.Struct, array_like=True):
     # of blocks with many rows, in place of ``paths`` and ``calls``: the texts of each field, the last that of
     # tables, which the arrays ``names/…`` number; the array ``callers`` has the path of each call
     texts: list[list[str]] = []
-    sizes: tuple[int, int, int] | None = None  # paths, calls, and cells
+    sizes: tuple[int, int] = (0, 0)  # paths and calls
 
 
 _FIELDS: Final = attrgetter(*_Meta.__struct_fields__[: _Meta.__struct_fields__.index("texts")])
@@ -88,7 +88,7 @@ def encode_block(block: Block) -> bytes:
         arrays["cells"], arrays["counts"] = narrowed(block.cells), narrowed(block.counts)
     elif len(packed):
         arrays["times"] = packed
-    fields += [texts, (paths, calls, len(block.cells))]
+    fields += [texts, (paths, calls)]
     meta = _Meta(*fields)
     return pack(KIND, VERSION, meta, arrays)
 
@@ -123,7 +123,7 @@ def decode_block(body: bytes) -> Block:
     if "cells" in arrays:
         cells, counts = arrays["cells"].astype(np.int64), arrays["counts"].astype(np.float64)
     else:
-        cells, counts = unpacked_cells(arrays.get("times", np.zeros(0, np.uint8)), sizes[2] if sizes else 0)
+        cells, counts = unpacked_cells(arrays.get("times", np.zeros(0, np.uint8)))
     return Block(
         **fields,
         sums=sums,
@@ -135,7 +135,7 @@ def decode_block(body: bytes) -> Block:
 
 
 def _names(
-    texts: list[list[str]], sizes: tuple[int, int, int], arrays: Arrays
+    texts: list[list[str]], sizes: tuple[int, int], arrays: Arrays
 ) -> tuple[Sequence[Path], Sequence[Call]]:
     """Return the paths and calls of a block with many rows."""
     lengths = [sizes[0]] * (len(texts) - 1) + [sizes[1]]

@@ -19,6 +19,8 @@ from streams.decode.paths import OTHER
 from streams.decode.values import COLUMNS
 from streams.rollup.grouping import add_rows, group
 from streams.rollup.narrow import columns_of, narrowed, narrowed_columns
+from streams.rollup.packed_cells import packed_cells, unpacked_cells
+from streams.rollup.packed_table import packed_table, unpacked_table
 
 Ints = NDArray[np.int64]
 
@@ -206,16 +208,32 @@ class Counts:
             f"{stem}/counts": narrowed(counts),
         }
 
+    def packed(self, stem: str) -> dict[str, NDArray[Any]]:
+        """Return the same in fewer bytes."""
+        ids, sums = self.sums.merged()
+        cells, counts = self.latency.merged()
+        arrays: dict[str, NDArray[Any]] = {f"{stem}/ids": narrowed(ids), f"{stem}/table": packed_table(sums)}
+        times = packed_cells(cells, counts)
+        if times is None:
+            return {**arrays, f"{stem}/cells": narrowed(cells), f"{stem}/counts": narrowed(counts)}
+        return {**arrays, f"{stem}/times": times}
+
     def restore(
         self, arrays: dict[str, NDArray[Any]], stem: str, tags: list[tuple[int, str, str, float]]
     ) -> "Counts":
-        """Add, while empty, the counts behind these ``arrays`` and ``listed_tags``; return self."""
+        """Add, while empty, what ``arrays`` or ``packed``, and ``listed_tags`` tell; return self."""
         self.tags = {(number, key, text): count for number, key, text, count in tags}
         ids = arrays[f"{stem}/ids"].astype(np.int64)
-        self.sums.add(ids, columns_of(f"{stem}/sums", arrays, len(ids), len(SUMMED)))
-        self.latency.add(
-            arrays[f"{stem}/cells"].astype(np.int64), arrays[f"{stem}/counts"].astype(np.float64)
-        )
+        if f"{stem}/table" in arrays:
+            sums = unpacked_table(arrays[f"{stem}/table"], len(ids), len(SUMMED))
+        else:
+            sums = columns_of(f"{stem}/sums", arrays, len(ids), len(SUMMED))
+        self.sums.add(ids, sums)
+        if f"{stem}/times" in arrays:
+            self.latency.add(*unpacked_cells(arrays[f"{stem}/times"]))
+        else:
+            cells, counts = arrays[f"{stem}/cells"], arrays[f"{stem}/counts"]
+            self.latency.add(cells.astype(np.int64), counts.astype(np.float64))
         return self
 
     def listed_tags(self) -> list[tuple[int, str, str, float]]:

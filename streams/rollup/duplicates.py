@@ -13,6 +13,7 @@ Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
 
 _ROOM: Final = 4096
+_SPARSE: Final = 16  # slots for every id above which a snapshot makes the table smaller
 _FREE: Final = np.uint64(0)  # no id hashes to 0
 
 
@@ -27,6 +28,9 @@ class Duplicates:
         self._keys = np.zeros(_ROOM, np.uint64)
         self._until = np.zeros(_ROOM, np.int64)
         self._used = 0
+        # by the watermark at which they are forgotten: how many ids, and their part of a snapshot. Ids only
+        # join those that have not expired, so as many are the same ones
+        self._packed: dict[int, tuple[int, bytes]] = {}
 
     def __len__(self) -> int:
         """Return how many ids are stored, expired ones included."""
@@ -70,13 +74,19 @@ class Duplicates:
 
     def snapshot(self, watermark: int) -> dict[str, bytes]:
         """Return the ids, one part for each watermark at which they are forgotten."""
-        self.purge(watermark)
-        here = self._keys != _FREE
+        here = (self._keys != _FREE) & (self._until > watermark)
         keys, until = self._keys[here], self._until[here]
-        return {
-            f"ids/{each}": pack("ids", 1, each, {"keys": np.sort(keys[until == each])})
-            for each in np.unique(until).tolist()
-        }
+        if len(self._keys) > max(_ROOM, _SPARSE * len(keys)):
+            self.purge(watermark)
+        found, counts = np.unique(until, return_counts=True)
+        packed = {}
+        for each, count in zip(found.tolist(), counts.tolist(), strict=True):
+            kept = self._packed.get(each)
+            if kept is None or kept[0] != count:
+                kept = count, pack("ids", 1, each, {"keys": np.sort(keys[until == each])})
+            packed[each] = kept
+        self._packed = packed
+        return {f"ids/{each}": part for each, (_, part) in packed.items()}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Continue from a snapshot."""

@@ -77,6 +77,8 @@ class OpenBuckets:
         if not len(rows):
             return
         slot, summaries = self._summaries(timing, rows)
+        for summary in summaries:
+            summary.packed = None
         slot_of_call, slot_of_value = slot[columns.call_event], slot[columns.value_event]
         bounds = len(self._names.paths), len(self._names.calls)
         n = len(summaries)

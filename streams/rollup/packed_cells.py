@@ -31,11 +31,11 @@ def packed_cells(cells: Ints, counts: Floats) -> Bytes | None:
     return None if size < 0 else into[:size]
 
 
-def unpacked_cells(packed: Bytes, number: int) -> tuple[Ints, Floats]:
-    """Return the ``number`` cells and their counts."""
-    cells, counts = np.empty(number, np.int64), np.empty(number)
-    _read(packed, cells, counts)
-    return cells, counts
+def unpacked_cells(packed: Bytes) -> tuple[Ints, Floats]:
+    """Return the cells and their counts."""
+    cells, counts = np.empty(len(packed), np.int64), np.empty(len(packed))
+    number = _read(packed, cells, counts)
+    return cells[:number], counts[:number]
 
 
 @inlined
@@ -66,9 +66,10 @@ def _write(cells: Ints, counts: Floats, into: Bytes) -> int:
 
 
 @unlocked
-def _read(packed: Bytes, cells: Ints, counts: Floats) -> None:
-    at = before = 0
-    for each in range(len(cells)):
+def _read(packed: Bytes, cells: Ints, counts: Floats) -> int:
+    """Return how many cells were read."""
+    at = before = each = 0
+    while at < len(packed):
         step: Any = np.int64(packed[at])
         shift = 7
         while packed[at] >= _MORE:
@@ -88,3 +89,5 @@ def _read(packed: Bytes, cells: Ints, counts: Floats) -> None:
                 shift += 7
             at += 1
             counts[each] = count
+        each += 1
+    return each

@@ -15,7 +15,8 @@ from streams.decode.values import parts_of
 from streams.rollup.counts import Counts, Sums, no_values
 from streams.rollup.grouping import add_rows, group
 
-_VERSION: Final = 6
+_VERSION: Final = 7
+_OLDER: Final = {6: lambda meta, arrays: (meta, arrays)}  # has wide arrays
 
 
 class _Meta(msgspec.Struct, array_like=True):
@@ -39,6 +40,7 @@ class Summary:
     levels: Levels = field(default_factory=dict)
     changes: list[StatedChange] = field(default_factory=list)
     examples: list[RequestExample] = field(default_factory=list)  # in the order of the records
+    packed: bytes | None = field(default=None, repr=False, compare=False)  # None if it may have changed
 
     def add(
         self, columns: Columns, events: NDArray[np.int64], calls: NDArray[np.int64], bounds: tuple[int, int]
@@ -70,7 +72,12 @@ class Summary:
         return not self.records and not len(self.paths.sums.merged()[0])
 
     def pack(self) -> bytes:
-        """Return the bucket as bytes."""
+        """Return the bucket as bytes: the same object while nothing is added."""
+        if self.packed is None:
+            self.packed = self._pack()
+        return self.packed
+
+    def _pack(self) -> bytes:
         meta = _Meta(
             self.records,
             self.paths.listed_tags(),
@@ -80,7 +87,7 @@ class Summary:
             self.examples,
         )
         ids, sums = self.values.merged()
-        arrays = {**self.paths.arrays("paths"), **self.calls.arrays("calls"), "values": ids, "amounts": sums}
+        arrays = {**self.paths.packed("paths"), **self.calls.packed("calls"), "values": ids, "amounts": sums}
         arrays["billed"], arrays["gb_seconds"] = self.billed.merged()
         return pack("bucket", _VERSION, meta, arrays)
 
@@ -93,7 +100,7 @@ class Summary:
         detectors.state.state.StateError
             When the bytes are damaged or of another version.
         """
-        meta, arrays = unpack(part, "bucket", _VERSION, _Meta)
+        meta, arrays = unpack(part, "bucket", _VERSION, _Meta, _OLDER)
         into = into or Summary()
         into.records = meta.records
         into.levels, into.changes = dict(meta.levels), meta.changes
@@ -103,4 +110,5 @@ class Summary:
         into.values.add(arrays["values"], arrays["amounts"])
         if "billed" in arrays:
             into.billed.add(arrays["billed"], arrays["gb_seconds"])
+        into.packed = part
         return into

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from itertools import cycle
 from random import Random
 
 from hypothesis import example, given, settings
@@ -11,6 +12,7 @@ from config.settings import RollupSettings as Bounds
 from streams.decode.parse import parse
 from streams.rollup.block_codec import encode_block
 from streams.rollup.counts import MAX_TAGS
+from tests.laws.arrivals import prompt
 from tests.laws.events import T0, Sent, record, seeds, steady, streams
 from tests.laws.partition import TIME, Partition, counted, fed
 
@@ -58,6 +60,29 @@ def test_a_snapshot_is_a_function_of_the_records_however_they_were_cut(
     whole = Partition(bounds=bounds).feed(bodies(sent))
     parts = Partition(bounds=bounds).feed(bodies(sent), sizes, restart=restart)
     assert parts.rollup.snapshot() == whole.rollup.snapshot()
+
+
+@settings(steady, max_examples=60)
+@given(streams(), cuts)
+def test_snapshots_on_the_way_leave_no_trace_in_the_last_one(sent: list[Sent], sizes: Sequence[int]) -> None:
+    whole, often, at = Partition().feed(bodies(sent)), Partition(), 0
+    arrived = prompt(bodies(sent))
+    for size in cycle(sizes):
+        run = slice(at, at + size)
+        often.feed(bodies(sent)[run], arrived=arrived[run])
+        often.rollup.snapshot()
+        at += size
+        if at >= len(sent):
+            break
+    assert often.rollup.snapshot() == whole.rollup.snapshot()
+
+
+def test_what_has_not_changed_is_not_packed_again() -> None:
+    partition = Partition(shards=2).feed([record(1, T0 + at, str(at)) for at in range(30)])
+    before = partition.rollup.snapshot()
+    after = partition.feed([record(1, T0 + 30.0, "30")]).rollup.snapshot()
+    same = {name.partition("/")[0] for name, part in after.items() if part is before.get(name)}
+    assert {"open", "ids", "paths"} <= same
 
 
 @settings(steady, max_examples=15)

@@ -38,7 +38,7 @@ def test_cells_and_counts_survive(ahead: list[int], data: st.DataObject) -> None
     packed = packed_cells(cells, counts)
     assert (packed is None) == bool(cells[-1] >= LARGEST)
     if packed is not None:
-        found, times = unpacked_cells(packed, len(ahead))
+        found, times = unpacked_cells(packed)
         assert (found.tolist(), times.tolist()) == (cells.tolist(), counts.tolist())
 
 
