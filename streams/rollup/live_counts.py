@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from detectors.latency.histogram import N_BINS
 from detectors.model.measures import COLUMN, SUMMED, Measure
 from detectors.state.compiled import part, unlocked
-from streams.decode.cells import LAYERS
+from streams.decode.cells import LAYERS, PER_ID
 from streams.decode.columns import BACKEND, FATAL, USER, Columns
 from streams.decode.operations import READS, WRITES
 from streams.rollup.counts import Counts, Tags
@@ -27,11 +27,11 @@ Flags = NDArray[np.bool_]
 
 _ROOM: Final = 64
 _NONE: Final = -1
-_COUNT_BITS: Final = 20  # leaves 43 bits for the cell, more than enough
-_PACKED: Final = (1 << _COUNT_BITS) - 1
-_EMPTY: Final = np.full(_ROOM, _NONE, np.int64)  # copied at a fifth of the time to make it
+_FEW: Final = 1024  # cells that are not worth merging
+_SPARE: Final = 4  # room for so many times the cells that are there
+_SORTED: Final = 32  # cells of one id up to which sorting beats looking at every bin
+_UNSEEN: Final = -1.0
 _NO_ROWS: Final = np.full(_ROOM, _NONE, np.int32)
-_SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)  # 2**64 divided by the golden ratio, odd
 
 _WIDTH: Final = len(SUMMED)
 _REQUESTS, _COLD, _USER, _BACKEND, _FATAL, _THROTTLES, _READS, _WRITES, _RCU, _WCU, _BUSY = (
@@ -92,62 +92,76 @@ class LiveSums:
 
     def merged(self) -> tuple[Ints, NDArray[np.float64]]:
         """Return the distinct ids, ascending, and their sums."""
-        ids = self._ids[: self._used]
-        order = np.argsort(ids)
-        return ids[order], self._sums[order]
+        ids, sums = np.empty(self._used, np.int64), np.empty((self._used, _WIDTH))
+        _in_order(self._row_of, self._sums, ids, sums)
+        return ids, sums
 
 
 class LiveHistograms:
-    """Counts by cell (``streams.decode.cells``)."""
+    """Counts by cell (``streams.decode.cells``).
 
-    __slots__ = ("_cells", "_counts", "_used")
+    They are noted one after the other, and merged by sorting once there are many. Where most events have a
+    bin of their own, that takes half of the time of a hash table, in which every look-up misses the cache.
+    """
+
+    __slots__ = ("_cells", "_counts", "_merged", "_used")
 
     def __init__(self, expected: int = 0) -> None:
-        self._used = 0
-        if 2 * expected <= _ROOM:
-            self._cells = _EMPTY.copy()  # open addressing
-            self._counts = np.zeros(_ROOM)
-        else:
-            self._resize(1 << (2 * expected - 1).bit_length())
+        room = max(_ROOM, _SPARE * expected)
+        self._cells, self._counts = np.empty(room, np.int64), np.empty(room)
+        self._used = 0  # of these
+        self._merged = 0  # of the used, from the first on: ascending, each once
 
     def __len__(self) -> int:
+        """Return the number of distinct cells."""
+        self._merge()
         return self._used
 
     def add(self, cells: Ints, counts: NDArray[np.float64]) -> None:
         """Add counts of k cells."""
-        done = 0
-        while done < len(cells):
-            done, self._used = _add_cells(cells, counts, done, self._cells, self._counts, self._used)
-            if done < len(cells):
-                self._grow()
+        end = self._make_room(len(cells))
+        self._cells[self._used : end], self._counts[self._used : end] = cells, counts
+        self._used = end
 
     def add_bins(self, rows: Ints, ids: Ints, bins: NDArray[np.int16], weight: Floats) -> None:
         """Add the (n, layers) bins of (n,) ids with weights at ``rows``; a bin of -1 was not measured."""
-        done = 0
-        while done < len(rows):
-            done, self._used = _add_bins(rows, ids, bins, weight, done, self._cells, self._counts, self._used)
-            if done < len(rows):
-                self._grow()
+        self._make_room(len(rows) * bins.shape[1])
+        self._used = _add_bins(rows, ids, bins, weight, self._cells, self._counts, self._used)
 
-    def _grow(self) -> None:
-        here = np.flatnonzero(self._cells >= 0)
-        cells, counts = self._cells[here], self._counts[here]
-        self._resize(4 * len(self._cells))
-        self.add(cells, counts)
+    def _make_room(self, more: int) -> int:
+        """Make room for so many, and return where they end."""
+        if self._used + more > len(self._cells):
+            if self._used - self._merged > max(self._merged, _FEW):
+                self._merge()
+            if _SPARE * self._used + more > len(self._cells):
+                self._resize(_SPARE * (self._used + more))
+        return self._used + more
 
     def _resize(self, room: int) -> None:
-        self._cells, self._counts, self._used = np.full(room, _NONE, np.int64), np.zeros(room), 0
+        cells, counts = np.empty(room, np.int64), np.empty(room)
+        cells[: self._used], counts[: self._used] = self._cells[: self._used], self._counts[: self._used]
+        self._cells, self._counts = cells, counts
+
+    def _merge(self) -> None:
+        if self._merged == self._used:
+            return
+        cells, counts = np.empty(len(self._cells), np.int64), np.empty(len(self._cells))
+        low, high = _ids_in(self._cells, self._used)
+        if high - low < _SPARE * self._used + _FEW:
+            starts = np.zeros(high - low + 2, np.int64)
+            _by_id(self._cells, self._counts, self._used, low, starts, cells, counts)
+            used = _merge_bins(cells, counts, starts, low, np.full(PER_ID, _UNSEEN))
+        else:
+            order = np.argsort(self._cells[: self._used])
+            cells[: self._used], counts[: self._used] = self._cells[order], self._counts[order]
+            used = _merge_sorted(cells, counts, 0, self._used, 0)
+        self._cells, self._counts = cells, counts
+        self._used = self._merged = used
 
     def merged(self) -> tuple[Ints, NDArray[np.float64]]:
         """Return the distinct cells, ascending, and their counts."""
-        both = np.empty(self._used, np.int64)
-        if _pack(self._cells, self._counts, both):  # one number sorts several times faster than a pair
-            both.sort()
-            return both >> _COUNT_BITS, (both & _PACKED).astype(np.float64)
-        here = np.flatnonzero(self._cells >= 0)
-        cells, counts = self._cells[here], self._counts[here]
-        order = np.argsort(cells)
-        return cells[order], counts[order]
+        self._merge()
+        return self._cells[: self._used], self._counts[: self._used]
 
 
 def live_summary(expected: tuple[int, int] = (0, 0)) -> Summary:
@@ -173,6 +187,19 @@ def _row(ids: Ints, row_of: Rows, number: int, used: int) -> int:
         row_of[number] = row
         ids[row] = number
     return row
+
+
+@unlocked
+def _in_order(row_of: Rows, sums: Floats, ids: Ints, found: Floats) -> None:
+    """Put the ids that have a row, and their sums, in order of the ids."""
+    at = 0
+    for number in range(len(row_of)):
+        row = row_of[number]
+        if row >= 0:
+            ids[at] = number
+            for column in range(sums.shape[1]):
+                found[at, column] = sums[row, column]
+            at += 1
 
 
 @unlocked
@@ -228,68 +255,84 @@ def _add_calls(
     return used
 
 
-@part
-def _slot_of(cells: Ints, cell: int) -> int:
-    """Return the slot of a cell, or the free slot that it would take."""
-    mask = len(cells) - 1
-    slot = np.int64((np.uint64(cell) * _SPREAD) >> np.uint64(20)) & mask
-    while cells[slot] >= 0 and cells[slot] != cell:
-        slot = (slot + 1) & mask
-    return slot
-
-
-@unlocked
-def _add_cells(
-    new: Ints, added: Floats, begin: int, cells: Ints, counts: Floats, used: int
-) -> tuple[int, int]:
-    """Add from ``begin`` until half of the slots are used; return where that was, and the slots used."""
-    for at in range(begin, len(new)):
-        if 2 * used >= len(cells):
-            return at, used
-        slot = _slot_of(cells, new[at])
-        if cells[slot] < 0:
-            cells[slot] = new[at]
-            used += 1
-        counts[slot] += added[at]
-    return len(new), used
-
-
 @unlocked
 def _add_bins(
-    rows: Ints, ids: Ints, bins: NDArray[np.int16], weight: Floats,
-    begin: int, cells: Ints, counts: Floats, used: int,
-) -> tuple[int, int]:  # fmt: skip
-    """Add the bins of each layer, as ``_add_cells`` adds cells."""
-    layers = bins.shape[1]
-    for at in range(begin, len(rows)):
-        if 2 * (used + layers) > len(cells):
-            return at, used
-        row = rows[at]
+    rows: Ints, ids: Ints, bins: NDArray[np.int16], weight: Floats, cells: Ints, counts: Floats, used: int
+) -> int:
+    """Note the bins of each layer; return how many are noted."""
+    for row in rows:
         first = ids[row] * LAYERS
-        for layer in range(layers):
+        for layer in range(bins.shape[1]):
             found = bins[row, layer]
             if found >= 0:
-                cell = (first + layer) * N_BINS + found
-                slot = _slot_of(cells, cell)
-                if cells[slot] < 0:
-                    cells[slot] = cell
-                    used += 1
-                counts[slot] += weight[row]
-    return len(rows), used
+                cells[used] = (first + layer) * N_BINS + found
+                counts[used] = weight[row]
+                used += 1
+    return used
 
 
 @unlocked
-def _pack(cells: Ints, counts: Floats, both: Ints) -> bool:
-    """Write every used cell and its count as one number each.
+def _ids_in(cells: Ints, used: int) -> tuple[int, int]:
+    """Return the lowest and the highest id that cells belong to."""
+    low = high = cells[0]
+    for at in range(used):
+        low, high = min(low, cells[at]), max(high, cells[at])
+    return low // PER_ID, high // PER_ID
 
-    Return False when a count is too large, or not whole.
-    """
-    at = 0
-    for slot in range(len(cells)):
-        if cells[slot] >= 0:
-            count = np.int64(counts[slot])
-            if count > _PACKED or count != counts[slot]:
-                return False
-            both[at] = (cells[slot] << _COUNT_BITS) | count
-            at += 1
-    return True
+
+@unlocked
+def _by_id(
+    cells: Ints, counts: Floats, used: int, low: int, starts: Ints, found: Ints, times: Floats
+) -> None:
+    """Put cells in order of their ids; ``starts`` is 0 before, and after it has the end of each id."""
+    for at in range(used):
+        starts[cells[at] // PER_ID - low + 1] += 1
+    for each in range(1, len(starts)):
+        starts[each] += starts[each - 1]
+    for at in range(used):
+        each = cells[at] // PER_ID - low
+        found[starts[each]] = cells[at]
+        times[starts[each]] = counts[at]
+        starts[each] += 1
+
+
+@unlocked
+def _merge_bins(cells: Ints, counts: Floats, ends: Ints, low: int, seen: Floats) -> int:
+    """Sort and merge the cells of each id; return how many there are. ``seen`` has room for those of one."""
+    used = begin = 0
+    for each in range(len(ends) - 1):
+        end = ends[each]
+        if end - begin <= _SORTED:
+            for at in range(begin + 1, end):  # few are sorted by moving each to its place
+                cell, count = cells[at], counts[at]
+                place = at
+                while place > begin and cells[place - 1] > cell:
+                    cells[place], counts[place] = cells[place - 1], counts[place - 1]
+                    place -= 1
+                cells[place], counts[place] = cell, count
+            used = _merge_sorted(cells, counts, begin, end, used)
+        else:
+            first = (low + each) * PER_ID
+            for at in range(begin, end):
+                bin_ = cells[at] - first
+                seen[bin_] = counts[at] + (0.0 if seen[bin_] == _UNSEEN else seen[bin_])
+            for bin_ in range(len(seen)):
+                if seen[bin_] != _UNSEEN:
+                    cells[used], counts[used] = first + bin_, seen[bin_]
+                    seen[bin_] = _UNSEEN
+                    used += 1
+        begin = end
+    return used
+
+
+@unlocked
+def _merge_sorted(cells: Ints, counts: Floats, begin: int, end: int, used: int) -> int:
+    """Merge equal cells that follow each other, and put them at ``used``; return where they end."""
+    first = used
+    for at in range(begin, end):
+        if used > first and cells[used - 1] == cells[at]:
+            counts[used - 1] += counts[at]
+        else:
+            cells[used], counts[used] = cells[at], counts[at]
+            used += 1
+    return used
