@@ -1,13 +1,18 @@
 """Events per second and core of this project and its peers: one broker, one run, every answer checked.
 
-    python -m benchmarks.contest [--events N] [--slice N] [--rounds N] [--only NAME …] [--page FILE]
+    python -m benchmarks.contest [--quick] [--events N] [--rounds N] [--only NAME …] [--profile] [--page FILE]
 
 All count, sum and take the maximum of ``ms.total`` by service and function in windows of ten seconds of
 event time, but for the plain Faust agent, which only counts, the lane alone, which looks at nothing, and the
-whole path, which does all that the daemon does in the role rollup. CPU is that of the whole client process
-from its first record to its last, as the kernel accounts it. Contestants take turns, round by round; figures
-are medians over the rounds, and ratios are taken within a round. JVMs stay up between rounds and are measured
-warm. The slow ones read a topic of their own that holds the first part of the same events.
+whole path, which does all that the daemon does in the role rollup. All read the same topic from its
+beginning. The clock starts when a first part of every partition has been read, and stops at the end of the
+topic, or after ``--seconds`` for the slow ones: their answers are compared with the totals of what they have
+read. CPU is that of the whole client process, as the kernel accounts it. Contestants take turns, round by
+round; figures are medians over the rounds, and ratios are taken within a round. JVMs stay up between rounds,
+and read a topic of their own some times before the first.
+
+``--quick`` takes four minutes, on a topic of a tenth the length. ``--profile`` runs the whole path once more
+and says who owns its CPU time.
 
 Exit code 0: all ran and were exact; 1: an answer was wrong; 2: a contestant could not be run.
 """
@@ -19,18 +24,32 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 from kafka.admin import NewTopic
 
-from benchmarks.contest_table import Row, Run, markdown, placed, text
+from benchmarks.contest_table import PROFILE, TABLE, Row, Run, markdown, owners, placed, text
+from benchmarks.long_topic import LongTopic
 from benchmarks.peers_ready import NotReadyError
 from benchmarks.program import SCRATCH, FailedError, Program
-from benchmarks.request_events import PARTITIONS, Answer, answer, events, partitioned
-from benchmarks.roster import CONTESTANTS, Contestant
+from benchmarks.request_events import PARTITIONS, Answer, answer, partitioned
+from benchmarks.roster import CONTESTANTS, PATH, WARM_PASSES, Contestant
 from tests.kafka import topic as topics
 from tests.kafka.broker import Broker, BrokerUnavailableError
 
-EVENTS, SLICE, ROUNDS = 1_000_000, 120_000, 3
+
+class Length(NamedTuple):
+    """How long a contest is."""
+
+    events: int
+    warm: int  # events of each partition that are read before the clock starts
+    passes: int  # events of the topic on which JVMs warm up
+    seconds: float  # for the slow ones
+    rounds: int
+
+
+LONG = Length(20_000_000, 25_000, 2_000_000, 30.0, 2)
+QUICK = Length(2_000_000, 10_000, 500_000, 5.0, 1)
 
 
 def filled(broker: Broker, name: str, made: Sequence[bytes]) -> tuple[str, Answer]:
@@ -41,46 +60,57 @@ def filled(broker: Broker, name: str, made: Sequence[bytes]) -> tuple[str, Answe
     return name, answer(partitions)
 
 
-def contest(
-    asked: Sequence[Contestant],
-    broker: Broker,
-    full: tuple[str, Answer],
-    small: tuple[str, Answer],
-    rounds: int,
-) -> list[Row]:
+def contest(asked: Sequence[Contestant], broker: Broker, made: LongTopic, length: Length) -> list[Row]:
+    """Make the topics, let all take their turns, and return what came out."""
+    name, warm = "bench-requests", "bench-warm-up"
+    made.write(broker.address, name)
+    brief = made.first(length.passes)
+    if any(contestant.kept for contestant in asked):
+        brief.write(broker.address, warm)
+    print(f"{made.records:,} events are in Kafka", file=sys.stderr, flush=True)
     rows = [Row(contestant) for contestant in asked]
     with ExitStack() as stack:
         programs: dict[str, Program] = {}
-        for contestant in asked:
-            name, there = small if contestant.slow else full
+        for row in rows:
+            contestant = row.contestant
             try:
                 prefix = contestant.prefix()
             except NotReadyError as error:
-                rows[asked.index(contestant)].failure = str(error)
+                row.failure = str(error)
                 continue
-            command = [*prefix, broker.address, name, str(there.records), *contestant.suffix]
+            command = [*prefix, broker.address, name, str(made.records), str(length.warm)]
+            if contestant.slow:
+                command.append(str(length.seconds))
+            if contestant.kept:
+                command += [warm, str(brief.records), str(WARM_PASSES)]
             programs[contestant.name] = Program(command, kept=contestant.kept)
             stack.callback(programs[contestant.name].close)
-        for turn in range(rounds):
+        for turn in range(length.rounds):
             for row in rows:
                 if not row.failure:
-                    one_run(
-                        row, turn, programs[row.contestant.name], (small if row.contestant.slow else full)[1]
-                    )
+                    one_run(row, turn, programs[row.contestant.name], made)
     return rows
 
 
-def one_run(row: Row, turn: int, program: Program, there: Answer) -> None:
+def one_run(row: Row, turn: int, program: Program, made: LongTopic) -> None:
     """Run a contestant once and check what it says; a failed one is told and not run again."""
     try:
         told = program.run()
-        run = Run(told["records"], told["cpu"], told["wall"], row.contestant.check(told, there))
+        there = made.answer(told["read"]) if row.contestant.slow else made.whole
+        run = Run(
+            told["records"],
+            told["user"],
+            told["system"],
+            told["wall"],
+            row.contestant.check(told, there),
+            told.get("checkpoints", 0) // PARTITIONS,
+        )
     except FailedError as error:
         row.failure = str(error)
         said = f"failed: {error}"
     else:
         row.runs[turn] = run
-        said = f"{run.rate / 1e3:.1f} k/s/core, exact: {run.verdict}"
+        said = f"{run.rate / 1e3:.1f} k/s/core in {run.wall:.0f} s, exact: {run.verdict}"
     print(f"round {turn + 1}, {row.contestant.label}: {said}", file=sys.stderr, flush=True)
 
 
@@ -94,21 +124,38 @@ def processor() -> str:
     return models[0] if models else "processor unknown"
 
 
+def profiled(broker: Broker, made: LongTopic, length: Length) -> str:
+    """Run the whole path once more; return the table of who owns its CPU time."""
+    path = next(one for one in CONTESTANTS if one.name == PATH)
+    words = [broker.address, "bench-requests", str(made.records), str(length.warm), "profile"]
+    told = Program([*path.prefix(), *words], kept=False).run()
+    rate = told["records"] / (told["user"] + told["system"])
+    return owners(told["owners"], told["absent"], rate, told["system"] / (told["user"] + told["system"]))
+
+
 def options() -> argparse.Namespace:
     asked = argparse.ArgumentParser(description="this project and its peers on the same events")
-    asked.add_argument("--events", type=int, default=EVENTS)
-    asked.add_argument("--slice", type=int, default=SLICE, help="events of the slow ones")
-    asked.add_argument("--rounds", type=int, default=ROUNDS)
+    asked.add_argument("--quick", action="store_true", help="a short topic and one round: four minutes")
+    asked.add_argument("--events", type=int)
+    asked.add_argument("--warm", type=int, help="events of each partition before the clock starts")
+    asked.add_argument("--seconds", type=float, help="after which the slow ones stop")
+    asked.add_argument("--rounds", type=int)
     asked.add_argument("--only", nargs="+", choices=[one.name for one in CONTESTANTS])
-    asked.add_argument("--page", type=Path, help="a page between whose marks the table is written")
+    asked.add_argument("--profile", action="store_true", help="say who owns the CPU time of the whole path")
+    asked.add_argument("--page", type=Path, help="a page between whose marks the tables are written")
     return asked.parse_args()
+
+
+def length_of(given: argparse.Namespace) -> Length:
+    told = {name: getattr(given, name) for name in ("events", "warm", "seconds", "rounds")}
+    return (QUICK if given.quick else LONG)._replace(**{name: one for name, one in told.items() if one})
 
 
 def main() -> int:
     given = options()
+    length = length_of(given)
     asked = [one for one in CONTESTANTS if given.only is None or one.name in given.only]
     SCRATCH.mkdir(parents=True, exist_ok=True)
-    made = events(given.events)
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, SCRATCH, ignore_errors=True)
         try:
@@ -116,20 +163,18 @@ def main() -> int:
         except BrokerUnavailableError as error:
             print(error, file=sys.stderr)
             return 2
-        small = filled(broker, "bench-slice", made[: given.slice])
-        full = filled(broker, "bench-requests", made)
-        size = sum(map(len, made)) / len(made)
-        del made
-        rows = contest(asked, broker, full, small, given.rounds)
+        made = LongTopic(length.events)
+        rows = contest(asked, broker, made, length)
+        profile = profiled(broker, made, length) if given.profile else ""
     where = (
-        f"{given.events:,} events of {size:.0f} bytes (the slow ones: the first "
-        f"{min(given.slice, given.events):,}), {PARTITIONS} partitions, Apache Kafka 4.3.1, "
-        f"{given.rounds} rounds, {os.cpu_count()} cores, {processor()}"
+        f"{made.records:,} events of {made.size:.0f} bytes, of which {length.warm * PARTITIONS:,} before the "
+        f"clock (the slow ones: {length.seconds:.0f} s), {PARTITIONS} partitions, Apache Kafka 4.3.1, "
+        f"{length.rounds} rounds, {os.cpu_count()} cores, {processor()}"
     )
-    print(f"{where}\n\n{text(rows)}")
+    print(f"{where}\n\n{text(rows)}\n\n{profile}".rstrip())
     if given.page:
-        page = given.page.read_text(encoding="utf-8")
-        given.page.write_text(placed(page, f"{where}.\n\n{markdown(rows)}"), encoding="utf-8")
+        page = placed(given.page.read_text(encoding="utf-8"), TABLE, f"{where}.\n\n{markdown(rows)}")
+        given.page.write_text(placed(page, PROFILE, profile) if profile else page, encoding="utf-8")
     if not all(row.exact for row in rows):
         return 1
     return 2 if any(row.failure for row in rows) else 0

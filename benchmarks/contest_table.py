@@ -1,18 +1,21 @@
 """The table of a contest: for a terminal, and for the page of the docs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
 from benchmarks.roster import LANE, PATH, PLAIN_FAUST, PLAIN_UNERI, Contestant
 from benchmarks.totals import Verdict
 
-BEGIN, END = "<!-- table -->", "<!-- /table -->"
+TABLE, PROFILE = "table", "profile"  # the marks of a page: <!-- table --> … <!-- /table -->
+LARGE = 0.005  # share of an owner that has a row of its own
 HEADS = (
     "contestant",
     "k events",
+    "user s",
+    "system s",
+    "wall s",
     "k/s/core",
-    "k/s wall",
     "x Faust",
     "uneri plain is",
     "exact",
@@ -25,17 +28,15 @@ class Run:
     """What a contestant was measured at in one round."""
 
     records: int
-    cpu: float
+    user: float
+    system: float
     wall: float
     verdict: Verdict
+    checkpoints: int = 0  # of each partition
 
     @property
     def rate(self) -> float:
-        return self.records / self.cpu
-
-    @property
-    def wall_rate(self) -> float:
-        return self.records / self.wall
+        return self.records / (self.user + self.system)
 
 
 @dataclass
@@ -72,21 +73,25 @@ def cells(rows: Sequence[Row]) -> list[tuple[str, ...]]:
     for row in rows:
         contestant = row.contestant
         if not row.runs:
-            made.append((contestant.label, "", "", "", "", "", "", f"not run: {row.failure}"))
+            made.append((contestant.label, *[""] * (len(HEADS) - 2), f"not run: {row.failure}"))
             continue
         runs = row.runs.values()
         ours = ratio(plain, row) if plain else None
+        written = max(run.checkpoints for run in runs)
+        checkpoints = f" ({written} of each partition)" if written else ""
         failed = f"; failed later: {row.failure}" if row.failure else ""
         made.append(
             (
                 contestant.label,
                 f"{max(run.records for run in runs) / 1e3:,.0f}",
+                f"{median(run.user for run in runs):,.1f}",
+                f"{median(run.system for run in runs):,.1f}",
+                f"{median(run.wall for run in runs):,.1f}",
                 f"{median(run.rate for run in runs) / 1e3:,.1f}",
-                f"{median(run.wall_rate for run in runs) / 1e3:,.1f}",
                 _times(ratio(row, faust)),
                 _times(ours),
                 str(row.worst()),
-                contestant.note + failed,
+                contestant.note + checkpoints + failed,
             )
         )
     return made
@@ -133,10 +138,26 @@ def bounds(rows: Sequence[Row]) -> str:
     )
 
 
-def placed(page: str, table: str) -> str:
+def owners(shares: Mapping[str, float], absent: Sequence[str], rate: float, system: float) -> str:
+    """Return the table of who owns the CPU time of the whole path, and the share that nobody does."""
+    large = {name: share for name, share in shares.items() if share >= LARGE}
+    small = sum(shares.values()) - sum(large.values())
+    lines = ["| owner | share of the CPU time | µs an event |", "| --- | ---: | ---: |"]
+    rows = {**large, "smaller ones": small, "**no owner**": 1 - sum(shares.values())}
+    lines += [f"| {name} | {share:.1%} | {1e6 / rate * share:.3f} |" for name, share in rows.items()]
+    missed = f" Doors that were not found: {', '.join(absent)}." if absent else ""
+    said = (
+        f"{rate / 1e3:,.1f} k/s/core with the clocks of the profile; {system:.0%} of the CPU time is the "
+        f"kernel's, whoever called it.{missed}"
+    )
+    return "\n".join([*lines, "", said])
+
+
+def placed(page: str, mark: str, table: str) -> str:
     """Return the page with the table between its marks."""
-    head, _, rest = page.partition(BEGIN)
-    _, mark, tail = rest.partition(END)
-    if not mark:
-        raise ValueError(f"the page has no {BEGIN} … {END}")
-    return f"{head}{BEGIN}\n\n{table}\n\n{END}{tail}"
+    begin, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
+    head, _, rest = page.partition(begin)
+    _, found, tail = rest.partition(end)
+    if not found:
+        raise ValueError(f"the page has no {begin} … {end}")
+    return f"{head}{begin}\n\n{table}\n\n{end}{tail}"

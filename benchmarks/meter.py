@@ -1,36 +1,109 @@
-"""CPU and wall time of a process from its first record to its last, as the kernel accounts them."""
+"""CPU and wall time of a process over a stretch of a topic, as the kernel accounts them.
+
+Only the standard library: peers import this in an environment of their own.
+"""
 
 import json
+import math
 import resource
 import sys
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+PARTITIONS = 8
+
+
+class _Spent(NamedTuple):
+    wall: float
+    user: float
+    system: float
+
+    @classmethod
+    def now(cls) -> "_Spent":
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        return cls(time.perf_counter(), usage.ru_utime, usage.ru_stime)
 
 
 class Meter:
-    """Started by the first record, stopped by the last; then tells what it saw as one line of JSON."""
+    """Started when a first part of every partition has been read, stopped by the last record or the time.
 
-    def __init__(self) -> None:
-        self._started: tuple[float, float] | None = None
-        self._wall = self._cpu = 0.0
+    Parameters
+    ----------
+    expected
+        Records of the topic.
+    warm
+        Those of each partition that are read before the clock starts.
+    seconds
+        After which the clock stops, though there is more to read.
+    """
+
+    def __init__(self, expected: int = 0, warm: int = 0, seconds: float = math.inf) -> None:
+        self.over = False
+        self.read = [0] * PARTITIONS
+        self.on_start: Callable[[], None] = lambda: None
+        self.on_stop: Callable[[], None] = lambda: None
+        self._expected = expected
+        self._warm = warm
+        self._seconds = seconds
+        self._until = math.inf
+        self._before = 0
+        self._measured = 0
+        self._started: _Spent | None = None
+        self._spent = _Spent(0.0, 0.0, 0.0)
+
+    @classmethod
+    def of(cls, words: list[str]) -> "Meter":
+        """Return that of a command line: records, those of a partition that warm up, seconds if bounded."""
+        expected, warm, seconds, *_ = [*words, *("0", "0", "inf")[len(words) :]]
+        return cls(int(expected), int(warm), float(seconds))
+
+    @property
+    def started(self) -> bool:
+        """Whether the clock has been started."""
+        return self._started is not None
+
+    def took(self, partition: int, records: int = 1) -> bool:
+        """Count what is where it belongs, and stop when that is enough; return whether it is over."""
+        self.count(partition, records)
+        if not self.over and self.enough:
+            self.stop()
+        return self.over
+
+    def count(self, partition: int, records: int) -> None:
+        """Say that so many more records of a partition are where they belong."""
+        self.read[partition] += records
+        if self._started is None and min(self.read) >= self._warm:
+            self.start()
+
+    @property
+    def enough(self) -> bool:
+        """Whether all was read, or the time is up."""
+        return sum(self.read) >= self._expected or time.perf_counter() >= self._until
 
     def start(self) -> None:
         """Begin, unless begun."""
         if self._started is None:
-            self._started = time.perf_counter(), self._spent()
+            self._before = sum(self.read)
+            self.on_start()
+            self._started = _Spent.now()
+            self._until = self._started.wall + self._seconds
 
     def stop(self) -> None:
         if self._started is None:
-            raise SystemExit("no record came")
-        wall, cpu = self._started
-        self._wall, self._cpu = time.perf_counter() - wall, self._spent() - cpu
+            raise SystemExit("no record came after those that warm up")
+        now = _Spent.now()
+        self.on_stop()
+        self._spent = _Spent(*(end - begin for end, begin in zip(now, self._started, strict=True)))
+        self._measured = sum(self.read) - self._before
+        self.over = True
 
-    def tell(self, records: int, **more: Any) -> None:
-        told = {"records": records, "cpu": self._cpu, "wall": self._wall, **more}
+    def tell(self, records: int | None = None, **more: Any) -> None:
+        told = {
+            "records": self._measured if records is None else records,
+            **self._spent._asdict(),
+            "read": self.read,
+            **more,
+        }
         sys.stdout.write(json.dumps(told) + "\n")
         sys.stdout.flush()
-
-    @staticmethod
-    def _spent() -> float:
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        return usage.ru_utime + usage.ru_stime

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 ROOT = Path(__file__).parent.parent
 SCRATCH = ROOT / ".bench" / "tmp"  # state folders of contestants: gone with the contest
-TIMEOUT = 300.0  # seconds until an answer
+TIMEOUT = 900.0  # seconds until an answer
 LAST_WORDS = 160  # characters
 
 

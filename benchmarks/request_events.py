@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from benchmarks import meter
 from benchmarks.totals import WINDOW, Totals
 
-PARTITIONS = 8
+PARTITIONS = meter.PARTITIONS
 START, RATE = 1_760_000_000, 5_000.0  # events per second of event time
 HEALTHY = 0.98  # share of requests that succeed
 

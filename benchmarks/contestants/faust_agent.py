@@ -1,6 +1,6 @@
 """A plain Faust agent: JSON, one event at a time, counted by service and function.
 
-python -m benchmarks.contestants.faust_agent BROKER TOPIC EVENTS
+python -m benchmarks.contestants.faust_agent BROKER TOPIC EVENTS [WARM [SECONDS]]
 """
 
 import asyncio
@@ -15,10 +15,9 @@ import faust
 from benchmarks.meter import Meter
 
 
-async def main(broker: str, topic: str, expected: int) -> None:
-    meter, done = Meter(), asyncio.Event()
+async def main(broker: str, topic: str, words: list[str]) -> None:
+    meter, done = Meter.of(words), asyncio.Event()
     counts: Counter[tuple[str, str]] = Counter()
-    read = 0
     app = faust.App(
         f"bench-{os.getpid()}",
         broker=f"kafka://{broker}",
@@ -31,21 +30,18 @@ async def main(broker: str, topic: str, expected: int) -> None:
 
     @app.agent(app.topic(topic, value_serializer="json"))
     async def count(stream: Any) -> None:
-        nonlocal read
         async for happened in stream.events():
-            meter.start()
             value = happened.value
             counts[value["service"], value["function"]] += 1
-            read += 1
-            if read == expected:
-                meter.stop()
+            if meter.took(happened.message.partition):
                 done.set()
+                return
 
     await app.start()
     await done.wait()
-    meter.tell(read, counts=[[*name, number] for name, number in counts.items()])
+    meter.tell(counts=[[*name, number] for name, number in counts.items()])
     os._exit(0)  # a stock agent may wait minutes for what it has not acknowledged
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3:]))

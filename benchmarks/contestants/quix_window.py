@@ -1,6 +1,6 @@
 """Quix Streams: a tumbling window in event time, by service and function.
 
-python -m benchmarks.contestants.quix_window BROKER TOPIC EVENTS
+python -m benchmarks.contestants.quix_window BROKER TOPIC EVENTS [WARM [SECONDS]]
 
 It runs in the environment of the peers. Windows go by the key of a record, and the records have none;
 ``group_by`` would send every event through Kafka once more. So the key is set in place, by the way that the
@@ -33,16 +33,12 @@ def fold(cell: list[float], event: dict[str, Any]) -> list[float]:
     return [cell[0] + 1, cell[1] + amount, max(cell[2], amount)]
 
 
-def main(broker: str, topic: str, expected: int) -> None:
-    meter = Meter()
-    read = 0
+def main(broker: str, topic: str, words: list[str]) -> None:
+    meter = Meter.of(words)
     newest: dict[tuple[int, str, int], list[float]] = {}
 
-    def processed(*_: Any) -> None:
-        nonlocal read
-        read += 1
-        if read == expected:
-            meter.stop()
+    def processed(_: str, partition: int, *__: Any) -> None:
+        if meter.took(partition):
             app.stop()
 
     app = Application(
@@ -56,7 +52,6 @@ def main(broker: str, topic: str, expected: int) -> None:
     )
 
     def keyed(value: dict[str, Any], _: Any, timestamp: int, headers: Any) -> tuple[Any, ...]:
-        meter.start()
         return value, f"{value['service']}/{value['function']}", timestamp, headers
 
     def updated(value: dict[str, Any], key: str, *_: Any) -> None:
@@ -72,8 +67,8 @@ def main(broker: str, topic: str, expected: int) -> None:
     for (_, key, start), cell in newest.items():
         service, function = key.split("/")
         totals.add_cell((service, function, start // 1000), *cell)
-    meter.tell(read, totals=totals.rows())
+    meter.tell(totals=totals.rows())
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], sys.argv[3:])

@@ -3,59 +3,72 @@
 import asyncio
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import structlog
 
+from benchmarks.cpu_owners import CpuOwners
 from benchmarks.meter import Meter
 from config.settings import KafkaSettings, Settings
+from streams.engine.checkpoint import Checkpoint
 from streams.engine.warm import warm
 from streams.kafka.app import aiokafka_options, chunk_app
 from streams.kafka.checkpoints.checkpoints import KafkaCheckpoints
 from streams.kafka.checkpoints.fenced_store import FencedStore
-from streams.kafka.stage import Stage
+from streams.kafka.stage import Emission, Stage
 from streams.kafka.stage_host import Hosted, StageHost
 from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
 
-WARM = 0.4
-"""Share of the topic that is read before the clock is started: its names are known by then."""
-
 
 class StageRun:
-    """One run as an app of its own, whose topics are made for it; ``make`` gives a stage for a partition."""
+    """One run as an app of its own, whose topics are made for it; ``make`` gives a stage for a partition.
 
-    def __init__(self, broker: str, topic: str, expected: int) -> None:
+    ``words`` are those of the command line behind broker and topic: records, those of a partition that warm
+    up, and ``profile`` where the owners of the CPU time are asked for.
+    """
+
+    def __init__(self, broker: str, topic: str, words: list[str]) -> None:
         self.kafka = KafkaSettings(brokers=[broker], app=f"bench-{os.getpid()}", requests=topic, shards=2)
-        self.meter = Meter()
-        self._expected = expected
-        self._taken = 0
-        self.measured: int | None = None  # records from where the clock was started on
+        self.owners = CpuOwners() if "profile" in words else None
+        self.meter = Meter.of([word for word in words if word != "profile"])
+        self._saved = 0
         self._done = asyncio.Event()
+        if self.owners is not None:
+            self.meter.on_start, self.meter.on_stop = self.owners.start, self.owners.stop
 
-    def took(self, records: int) -> None:
+    def took(self, partition: int, records: int) -> None:
         """Say that so many records are where they belong."""
-        self._taken += records
-        if self.measured is None and self._taken >= self._expected * WARM:
-            self.measured = self._expected - self._taken
-            self.meter.start()
-        if self._taken >= self._expected:
-            self.meter.stop()
+        if self.meter.took(partition, records):
             self._done.set()
 
-    @property
-    def taken(self) -> int:
-        return self._taken
-
-    async def run(self, make: Callable[[int], Stage]) -> None:
+    async def run(self, make: Callable[[int], Stage], *, at_once: int | None = None) -> None:
         structlog.configure(
             logger_factory=structlog.PrintLoggerFactory(sys.stderr)
         )  # one line of JSON is told
         warm()
         setup_topics(Settings(kafka=self.kafka))
         options = aiokafka_options(self.kafka)
+        run = self
+
+        class Counted(KafkaCheckpoints):
+            async def save(self, key: str, checkpoint: Checkpoint, once: Sequence[Emission] = ()) -> None:
+                await super().save(key, checkpoint, once)
+                run.saved()
+
         records = FencedStore(Topics.of(self.kafka).checkpoints, CHECKPOINTS_PARTITIONS, options)
-        hosted = Hosted(self.kafka.requests, "rollup", make)
-        host = StageHost(chunk_app(self.kafka), [hosted], KafkaCheckpoints(records), options)
+        hosted = Hosted(self.kafka.requests, "rollup", make, at_once=at_once)
+        host = StageHost(chunk_app(self.kafka), [hosted], Counted(records), options)
         await host.start()
         await self._done.wait()
         await host.stop()
+
+    def saved(self) -> None:
+        """Count a checkpoint, while the clock runs."""
+        self._saved += self.meter.started and not self.meter.over
+
+    def tell(self, **more: Any) -> None:
+        """Tell what was measured, and how many checkpoints were written meanwhile."""
+        if self.owners is not None:
+            more |= {"owners": self.owners.told(), "absent": self.owners.absent}
+        self.meter.tell(checkpoints=self._saved, **more)

@@ -1,6 +1,6 @@
 """What this project's lane costs alone: records arrive in a stage, and nobody looks at them.
 
-python -m benchmarks.contestants.uneri_lane BROKER TOPIC EVENTS
+python -m benchmarks.contestants.uneri_lane BROKER TOPIC EVENTS [WARM]
 """
 
 import asyncio
@@ -32,18 +32,18 @@ class Counting:
         self.records = int(parts["records"])
 
 
-async def main(broker: str, topic: str, expected: int) -> None:
-    run = StageRun(broker, topic, expected)
+async def main(broker: str, topic: str, words: list[str]) -> None:
+    run = StageRun(broker, topic, words)
 
     class Measured(Counting):
         def feed(self, chunk: Chunk) -> list[Emission]:
             super().feed(chunk)
-            run.took(len(chunk))
+            run.took(chunk.partition, len(chunk))
             return []
 
     await run.run(lambda _: Measured())
-    run.meter.tell(run.measured, read=run.taken)
+    run.tell()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3:]))

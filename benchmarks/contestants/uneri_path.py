@@ -1,6 +1,6 @@
 """This project's whole path, as the daemon runs it in the role rollup.
 
-python -m benchmarks.contestants.uneri_path BROKER TOPIC EVENTS
+python -m benchmarks.contestants.uneri_path BROKER TOPIC EVENTS [WARM] [profile]
 
 Poll, decode, all scopes and edges, closed buckets as blocks to Kafka, checkpoints, commits. What it tells is
 read back from the blocks: how many events are in each closed bucket of each partition, and how far each
@@ -23,19 +23,19 @@ from streams.lane.chunk import Chunk
 from streams.rollup.block_codec import decode_block
 
 
-async def main(broker: str, topic: str, expected: int) -> None:
-    run = StageRun(broker, topic, expected)
+async def main(broker: str, topic: str, words: list[str]) -> None:
+    run = StageRun(broker, topic, words)
 
     class Measured(RollupStage):
         def feed(self, chunk: Chunk) -> list[Emission]:
             emissions = list(super().feed(chunk))
-            run.took(len(chunk))
+            run.took(chunk.partition, len(chunk))
             return emissions
 
     kafka = run.kafka
     await run.run(lambda number: Measured(number, Settings(kafka=kafka), kafka.shards, Topics.of(kafka)))
     buckets, watermarks = closed(kafka)
-    run.meter.tell(run.measured, read=run.taken, buckets=buckets, watermarks=watermarks)
+    run.tell(buckets=buckets, watermarks=watermarks)
 
 
 def closed(kafka: KafkaSettings) -> tuple[list[list[int]], dict[str, int]]:
@@ -61,4 +61,4 @@ def closed(kafka: KafkaSettings) -> tuple[list[list[int]], dict[str, int]]:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3:]))

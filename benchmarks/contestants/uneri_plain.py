@@ -1,6 +1,6 @@
 """This project's lane restricted to what all peers can do: count, sum and maximum by function and window.
 
-python -m benchmarks.contestants.uneri_plain BROKER TOPIC EVENTS
+python -m benchmarks.contestants.uneri_plain BROKER TOPIC EVENTS [WARM]
 """
 
 import asyncio
@@ -111,14 +111,14 @@ class PlainStage:
         raise NotImplementedError(f"a contest goes on from nothing, not from {sorted(parts)}")
 
 
-async def main(broker: str, topic: str, expected: int) -> None:
-    run = StageRun(broker, topic, expected)
+async def main(broker: str, topic: str, words: list[str]) -> None:
+    run = StageRun(broker, topic, words)
     stages: list[PlainStage] = []
 
     class Measured(PlainStage):
         def feed(self, chunk: Chunk) -> list[Emission]:
             emissions = super().feed(chunk)
-            run.took(len(chunk))
+            run.took(chunk.partition, len(chunk))
             return emissions
 
     def make(_: int) -> PlainStage:
@@ -130,8 +130,8 @@ async def main(broker: str, topic: str, expected: int) -> None:
     for stage in stages:
         for service, function, start, *cell in stage.rows():
             totals.add_cell((service, function, start), *cell)
-    run.meter.tell(run.measured, read=run.taken, totals=totals.rows())
+    run.tell(totals=totals.rows())
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3:]))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from benchmarks import roster
-from benchmarks.contest_table import Row, Run, cells, markdown, placed
+from benchmarks.contest_table import TABLE, Row, Run, cells, markdown, owners, placed
 from benchmarks.request_events import PARTITIONS, START, Answer, answer, events, partitioned
 from benchmarks.totals import WINDOW, Totals, Verdict, compare
 
@@ -103,16 +103,28 @@ def test_the_table_shows_what_is_wrong_and_what_did_not_run() -> None:
     faust, dsl, ours, quix = (
         Row(named[name]) for name in ("faust", "streams-dsl", roster.PLAIN_UNERI, "quix")
     )
-    faust.runs = {turn: Run(100, 10.0, 10.0, Verdict()) for turn in range(3)}
-    ours.runs = {turn: Run(1000, 2.0, 2.0, Verdict()) for turn in range(3)}
-    dsl.runs = {0: Run(1000, 5.0, 4.0, Verdict()), 1: Run(1000, 4.0, 4.0, Verdict(missing=7))}
+    faust.runs = {turn: Run(100, 8.0, 2.0, 10.0, Verdict()) for turn in range(3)}
+    ours.runs = {turn: Run(1000, 2.0, 0.0, 2.0, Verdict(), 7) for turn in range(3)}
+    dsl.runs = {0: Run(1000, 4.0, 1.0, 4.0, Verdict()), 1: Run(1000, 3.0, 1.0, 4.0, Verdict(missing=7))}
     quix.failure = "uv: no network"
     shown = cells([faust, dsl, ours, quix])
-    assert [line[6] for line in shown] == ["yes", "NO: 7 missing", "yes", ""]
-    assert shown[1][4:6] == ("22x", "2.25x")  # medians of the two rounds that it has
+    assert [line[-2] for line in shown] == ["yes", "NO: 7 missing", "yes", ""]
+    assert shown[1][6:8] == ("22x", "2.25x")  # medians of the two rounds that it has
+    assert shown[0][2:6] == ("8.0", "2.0", "10.0", "0.0")
+    assert shown[2][-1].endswith("checkpoints (7 of each partition)")
     assert shown[3][-1] == "not run: uv: no network"
-    page = placed("before\n<!-- table -->\nold\n<!-- /table -->\nafter\n", markdown([faust, dsl, ours, quix]))
+    page = placed(
+        "before\n<!-- table -->\nold\n<!-- /table -->\nafter\n", TABLE, markdown([faust, dsl, ours, quix])
+    )
     assert "old" not in page
     assert page.startswith("before\n")
     assert page.endswith("<!-- /table -->\nafter\n")
     assert "NO: 7 missing" in page
+
+
+def test_owners_of_the_cpu_time_are_told_with_the_share_that_nobody_owns() -> None:
+    told = owners({"decode": 0.6, "send": 0.3, "tiny": 0.001}, ["streams.gone:Gone.feed"], 250_000, 0.1)
+    assert "| decode | 60.0% | 2.400 |" in told
+    assert "| smaller ones | 0.1% |" in told
+    assert "| **no owner** | 9.9% |" in told
+    assert "Doors that were not found: streams.gone:Gone.feed." in told

@@ -30,7 +30,7 @@ final class FlinkByHand implements Contestant {
     private static final class Raw implements KafkaRecordDeserializationSchema<byte[]> {
         @Override
         public void deserialize(ConsumerRecord<byte[], byte[]> record, Collector<byte[]> out) {
-            FlinkRun.meter.begin();
+            FlinkRun.meter.read(record.partition());
             out.collect(record.value());
         }
 
@@ -50,6 +50,7 @@ final class FlinkByHand implements Contestant {
             }
             request.read(record);
             FlinkRun.totals.add(request.key(), request.millis, request.total);
+            FlinkRun.added++;
             FlinkRun.meter.counted(++FlinkRun.counted);
         }
     }

@@ -42,7 +42,7 @@ final class FlinkKeyed implements Contestant {
         @Override
         public void deserialize(ConsumerRecord<byte[], byte[]> record, Collector<Tuple3<String, Long, Double>> out)
                 throws IOException {
-            FlinkRun.meter.begin();
+            FlinkRun.meter.read(record.partition());
             if (request == null) {
                 request = new Request();
             }
@@ -64,6 +64,7 @@ final class FlinkKeyed implements Contestant {
 
         @Override
         public Cell add(Tuple3<String, Long, Double> event, Cell cell) {
+            FlinkRun.added++;
             return cell.add(event.f2);
         }
 

@@ -15,7 +15,8 @@ final class FlinkRun {
     static Meter meter;
 
     static Totals totals;
-    static long counted;
+    static long counted; // what has been told
+    static long added; // what is in its window
 
     private FlinkRun() {}
 
@@ -23,6 +24,8 @@ final class FlinkRun {
         meter = measured;
         totals = new Totals();
         counted = 0;
+        added = 0;
+        measured.progress(() -> added);
         Configuration settings = new Configuration();
         settings.set(PipelineOptions.OBJECT_REUSE, true);
         settings.set(TaskManagerOptions.NETWORK_MEMORY_MIN, MemorySize.ofMebiBytes(64));

@@ -3,29 +3,22 @@ package uneri.peers;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Locale;
 
 /**
- * Runs one contestant several times in one JVM and prints its best warm pass as one line of JSON.
+ * Runs one contestant several times in one JVM and prints what a pass took as one line of JSON.
  *
- * <p>Arguments: which, broker, topic, number of events, passes. With a sixth argument, {@code again}, every line on
- * standard input asks for one more pass and one more line: rounds of a benchmark need not warm a JVM anew.
+ * <p>Arguments: which, broker, topic, number of events, those of each partition that are read before the clock starts,
+ * the topic on which the JVM warms up, its number of events, and how often it is read. Every line on standard input
+ * asks for one more pass and one more line: rounds of a benchmark need not warm a JVM anew.
  */
 public final class Main {
     private final Contestant contestant;
     private final String broker;
-    private final String topic;
-    private final long expected;
-    private final List<String> passes = new ArrayList<>();
-    private Totals told;
 
-    private Main(Contestant contestant, String broker, String topic, long expected) {
+    private Main(Contestant contestant, String broker) {
         this.contestant = contestant;
         this.broker = broker;
-        this.topic = topic;
-        this.expected = expected;
     }
 
     public static void main(String[] arguments) throws Exception {
@@ -36,46 +29,31 @@ public final class Main {
             case "flink-by-hand" -> new FlinkByHand();
             default -> throw new IllegalArgumentException(arguments[0]);
         };
-        Main run = new Main(contestant, arguments[1], arguments[2], Long.parseLong(arguments[3]));
-        run.warm(Integer.parseInt(arguments[4]));
-        if (arguments.length > 5 && arguments[5].equals("again")) {
-            BufferedReader asked = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-            while (asked.readLine() != null) {
-                run.tell(run.pass());
-            }
+        Main run = new Main(contestant, arguments[1]);
+        String topic = arguments[2];
+        long expected = Long.parseLong(arguments[3]);
+        long warm = Long.parseLong(arguments[4]);
+        for (int pass = 0; pass < Integer.parseInt(arguments[7]); pass++) {
+            run.pass(arguments[5], new Meter(Long.parseLong(arguments[6]), 0));
         }
+        BufferedReader asked = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+        do {
+            Meter meter = new Meter(expected, warm);
+            run.tell(meter, run.pass(topic, meter));
+        } while (asked.readLine() != null);
         System.exit(0); // threads of a mini cluster may linger
     }
 
-    private void warm(int count) throws Exception {
-        Meter best = null;
-        for (int pass = 0; pass < count; pass++) {
-            Meter meter = pass();
-            // The first pass is cold, and counts only when it is the only one.
-            if (best == null || pass == 1 || meter.cpuSeconds() < best.cpuSeconds()) {
-                best = meter;
-            }
-        }
-        tell(best);
+    private Totals pass(String topic, Meter meter) throws Exception {
+        return contestant.pass(broker, topic, meter);
     }
 
-    private Meter pass() throws Exception {
-        Meter meter = new Meter(expected);
-        Totals totals = contestant.pass(broker, topic, meter);
-        passes.add(seconds(meter.cpuSeconds()));
-        // A pass that lost events must not hide behind one that did not.
-        if (told == null || totals.count() < told.count()) {
-            told = totals;
-        }
-        return meter;
-    }
-
-    private void tell(Meter meter) {
+    private void tell(Meter meter, Totals totals) {
         System.out.println("{\"records\":" + meter.records()
-                + ",\"cpu\":" + seconds(meter.cpuSeconds())
+                + ",\"user\":" + seconds(meter.cpuSeconds() - meter.system())
+                + ",\"system\":" + seconds(meter.system())
                 + ",\"wall\":" + seconds(meter.wallSeconds())
-                + ",\"passes\":" + passes
-                + ",\"totals\":" + told.json() + "}");
+                + ",\"totals\":" + totals.json() + "}");
     }
 
     private static String seconds(double value) {

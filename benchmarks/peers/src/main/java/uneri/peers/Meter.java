@@ -1,11 +1,15 @@
 package uneri.peers;
 
 import com.sun.management.OperatingSystemMXBean;
+import java.io.IOException;
 import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.function.LongSupplier;
 
 /**
- * CPU of the whole process and wall time of one pass, from its first record to its last.
+ * CPU of the whole process and wall time of one pass, from when a first part of every partition has been read to the
+ * last record.
  *
  * <p>Records are counted by one thread: every contestant runs with one, since the broker needs the other core.
  */
@@ -13,24 +17,50 @@ final class Meter {
     private static final OperatingSystemMXBean SYSTEM =
             (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
     private static final long SILENCE = 5_000_000_000L; // until no more is expected
+    private static final int PARTITIONS = 8;
+    private static final double TICKS = 100; // a second, in /proc
 
     private final long expected;
+    private final long warm;
+    private final long[] read = new long[PARTITIONS];
+    private LongSupplier progress = () -> 0;
+    private int cold = PARTITIONS;
+    private boolean started;
     private long startCpu;
+    private double startSystem;
     private long startWall;
+    private long before;
     private volatile long records;
     private volatile long cpu;
+    private volatile double system;
     private volatile long wall;
     private volatile boolean done;
 
-    Meter(long expected) {
+    /** For so many records, and those of each partition that are read before the clock starts. */
+    Meter(long expected, long warm) {
         this.expected = expected;
+        this.warm = warm;
     }
 
-    /** A record was read; the first one starts the clock. */
-    void begin() {
-        if (startWall == 0) {
+    /** Tells how many records are in their windows now. */
+    void progress(LongSupplier counted) {
+        progress = counted;
+    }
+
+    /** A record of a partition was read; the one that ends the first part of the last partition starts the clock. */
+    void read(int partition) {
+        if (started) {
+            return;
+        }
+        if (++read[partition] == warm) {
+            cold--;
+        }
+        if (cold == 0 || warm == 0) {
+            before = progress.getAsLong();
+            startSystem = systemSeconds();
             startCpu = SYSTEM.getProcessCpuTime();
             startWall = System.nanoTime();
+            started = true;
         }
     }
 
@@ -48,12 +78,13 @@ final class Meter {
         }
         done = now == expected;
         cpu = SYSTEM.getProcessCpuTime() - startCpu;
+        system = systemSeconds() - startSystem;
         wall = System.nanoTime() - startWall;
-        records = now;
+        records = now - before;
     }
 
     /** Waits for the last record, or until none has come for a while; then the last that came stops the clock. */
-    void await(LongSupplier progress) throws InterruptedException {
+    void await() throws InterruptedException {
         long seen = 0;
         long since = System.nanoTime();
         while (!done && (seen == 0 || System.nanoTime() - since < SILENCE)) {
@@ -72,13 +103,27 @@ final class Meter {
         stop(now);
     }
 
-    /** Records that were counted when the clock stopped: fewer than expected, when some were dropped. */
+    /** Records that were counted while the clock ran: fewer than expected, when some were dropped. */
     long records() {
         return records;
     }
 
     double cpuSeconds() {
         return cpu / 1e9;
+    }
+
+    double system() {
+        return system;
+    }
+
+    /** What the kernel has spent on this process; nothing where there is no /proc. */
+    private static double systemSeconds() {
+        try {
+            String said = Files.readString(Path.of("/proc/self/stat"));
+            return Long.parseLong(said.substring(said.lastIndexOf(')') + 2).split(" ")[12]) / TICKS;
+        } catch (IOException error) {
+            return 0;
+        }
     }
 
     double wallSeconds() {

@@ -4,7 +4,9 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.streams.AutoOffsetReset;
 import org.apache.kafka.streams.Topology;
+import org.apache.kafka.streams.processor.TimestampExtractor;
 import org.apache.kafka.streams.processor.api.Processor;
 import org.apache.kafka.streams.processor.api.Record;
 
@@ -16,11 +18,20 @@ final class StreamsByHand implements Contestant {
         AtomicLong counted = new AtomicLong();
         Request request = new Request();
         Topology topology = new Topology();
-        topology.addSource("requests", new ByteArrayDeserializer(), new ByteArrayDeserializer(), topic);
+        TimestampExtractor arrived = (record, before) -> {
+            meter.read(record.partition());
+            return record.timestamp();
+        };
+        topology.addSource(
+                AutoOffsetReset.earliest(),
+                "requests",
+                arrived,
+                new ByteArrayDeserializer(),
+                new ByteArrayDeserializer(),
+                topic);
         topology.addProcessor("totals", () -> new Processor<byte[], byte[], Void, Void>() {
             @Override
             public void process(Record<byte[], byte[]> record) {
-                meter.begin();
                 try {
                     request.read(record.value());
                 } catch (IOException error) {

@@ -48,7 +48,6 @@ final class StreamsDsl implements Contestant {
         AtomicLong counted = new AtomicLong();
         Request request = new Request(); // one thread runs all tasks
         Serde<Measured> events = Serdes.serdeFrom((name, event) -> null, (name, bytes) -> {
-            meter.begin();
             try {
                 request.read(bytes);
             } catch (IOException error) {
@@ -60,7 +59,10 @@ final class StreamsDsl implements Contestant {
         builder.stream(
                         topic,
                         Consumed.with(Serdes.ByteArray(), events)
-                                .withTimestampExtractor((record, before) -> ((Measured) record.value()).millis()))
+                                .withTimestampExtractor((record, before) -> {
+                                    meter.read(record.partition());
+                                    return ((Measured) record.value()).millis();
+                                }))
                 .map((key, event) -> new KeyValue<>(event.key(), event.total()))
                 .groupByKey(Grouped.with(Serdes.String(), Serdes.Double()))
                 .windowedBy(TimeWindows.ofSizeAndGrace(WINDOW, GRACE))

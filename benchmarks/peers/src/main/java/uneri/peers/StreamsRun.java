@@ -14,6 +14,7 @@ final class StreamsRun {
     private StreamsRun() {}
 
     static void run(String broker, Topology topology, Meter meter, LongSupplier progress) throws Exception {
+        meter.progress(progress);
         Properties settings = new Properties();
         settings.put(StreamsConfig.APPLICATION_ID_CONFIG, "peer-" + System.nanoTime());
         settings.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, broker);
@@ -29,7 +30,7 @@ final class StreamsRun {
         settings.put(StreamsConfig.producerPrefix(ProducerConfig.BATCH_SIZE_CONFIG), 512 << 10);
         try (KafkaStreams streams = new KafkaStreams(topology, settings)) {
             streams.start();
-            meter.await(progress);
+            meter.await();
         }
     }
 }

@@ -1,0 +1,45 @@
+"""The whole path from messages of OpenTelemetry spans: a topic of them, as the daemon reads it.
+
+python -m benchmarks.contestants.uneri_spans BROKER TOPIC MESSAGES [WARM] [profile]
+
+It tells what ``uneri_path`` tells; records are messages.
+"""
+
+import asyncio
+import sys
+
+from benchmarks.contestants.stage_run import StageRun
+from benchmarks.contestants.uneri_path import closed
+from config.sections.sources import InputSettings, SourcesSettings
+from config.settings import Settings
+from streams.formats.inputs import Inputs
+from streams.kafka.daemon import AT_ONCE
+from streams.kafka.stage import Emission
+from streams.kafka.stages import RollupStage
+from streams.kafka.topics import Topics
+from streams.lane.chunk import Chunk
+
+
+async def main(broker: str, topic: str, words: list[str]) -> None:
+    run = StageRun(broker, topic, words)
+    sources = SourcesSettings(inputs=[InputSettings(name="spans", topic=topic, format="otlp_proto")])
+    settings = Settings(kafka=run.kafka, sources=sources)
+    source = Inputs(sources).topics[topic]
+
+    class Measured(RollupStage):
+        def feed(self, chunk: Chunk) -> list[Emission]:
+            emissions = list(super().feed(chunk))
+            run.took(chunk.partition, len(chunk))
+            return emissions
+
+    names = Topics.of(run.kafka)
+    await run.run(
+        lambda number: Measured(number, settings, run.kafka.shards, names, source=source, topic=topic),
+        at_once=AT_ONCE,
+    )
+    buckets, watermarks = closed(run.kafka)
+    run.tell(buckets=buckets, watermarks=watermarks)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3:]))

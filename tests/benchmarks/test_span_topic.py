@@ -1,0 +1,60 @@
+"""The messages of a topic of spans are whole, each request is there once, and the answer counts them."""
+
+import json
+from collections import Counter
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from benchmarks.formats import SPANS, START_NS, spans
+from benchmarks.request_events import PARTITIONS
+from benchmarks.span_topic import EVERY_NS, KINDS, REQUESTS, ROW, SpanTopic
+from streams.formats.format import Surroundings
+from streams.formats.formats import FORMATS
+from streams.formats.inputs import Input
+
+
+@pytest.fixture(scope="module")
+def made() -> SpanTopic:
+    return SpanTopic((KINDS + 3) * SPANS)
+
+
+def test_messages_are_dealt_to_the_partitions_in_whole_batches(made: SpanTopic) -> None:
+    assert made.messages == 2 * ROW
+
+
+def test_a_message_is_that_of_its_kind_but_for_traces_requests_and_times(made: SpanTopic) -> None:
+    number = KINDS + 1
+    found = ExportTraceServiceRequest.FromString(made.message(number))
+    drawn = ExportTraceServiceRequest.FromString(spans(2 * SPANS)[0][1])
+    ours, theirs = (each.resource_spans[0].scope_spans[0].spans for each in (found, drawn))
+    assert found.resource_spans[0].resource == drawn.resource_spans[0].resource
+    for index, (one, other) in enumerate(zip(ours, theirs, strict=True)):
+        place = number * REQUESTS + index // 4
+        assert one.trace_id == (place + 1).to_bytes(16, "big")
+        assert one.start_time_unix_nano == START_NS + place * EVERY_NS
+        lasted = other.end_time_unix_nano - other.start_time_unix_nano
+        assert one.end_time_unix_nano - one.start_time_unix_nano == lasted
+        assert (one.name, one.kind, one.span_id) == (other.name, other.kind, other.span_id)
+        said, before = ({each.key: each.value for each in span.attributes} for span in (one, other))
+        for key in ("faas.invocation_id", "aws.request_id"):
+            assert (key in said) == (key in before)
+            if key in said:
+                assert f"{place:012x}" in said.pop(key).string_value.lower()
+                before.pop(key)
+        assert said == before
+
+
+def test_the_answer_is_what_the_format_reads(made: SpanTopic) -> None:
+    source = Input("spans", FORMATS["otlp_proto"], Surroundings(), FORMATS)
+    counted = Counter[tuple[int, int]]()
+    ids = set[str]()
+    for number in range(made.messages):
+        lines = source.lines(made.message(number)).records
+        for line in lines:
+            event = json.loads(line)
+            ids.add(event["id"])
+            counted[number % PARTITIONS, int(event["ts"] // 10 * 10)] += 1
+    assert made.answer.buckets == counted
+    assert made.answer.records == made.messages
+    assert len(ids) == made.messages * REQUESTS
