@@ -146,44 +146,6 @@ def quantile_bins(
 
 
 @compiled
-def slower(
-    which: tuple[int, int],
-    lookback: Lookback,
-    beyond: Ints,
-    runs: Ints,
-    cells: Cells,
-    found: Ints,
-) -> None:
-    """Count the calls of every row, and those above a bin.
-
-    Parameters
-    ----------
-    which
-        The first run, and the one after the last, of the rows to count.
-    lookback
-        As for ``quantile_bins``.
-    beyond
-        (rows,) a bin each.
-    runs, cells
-        As ``append`` left them.
-    found
-        (2, rows) receives the numbers: all calls within the lookback, and the slower ones.
-    """
-    least, oldest = lookback
-    for newest in range(which[0], which[1]):
-        row, run = runs[newest, ROW], newest
-        calls, above = 0, 0
-        while run >= 0 and calls < least and runs[run, STEP] >= oldest:
-            calls += runs[run, CALLS]
-            cell = runs[run, END] - 1
-            while cell >= runs[run, FIRST] and cells[cell, BIN] > beyond[row]:
-                above += cells[cell, COUNT]
-                cell -= 1
-            run = runs[run, BEFORE]
-        found[0, row], found[1, row] = calls, above
-
-
-@compiled
 def needed(newest: Ints, lookback: Lookback, runs: Ints) -> NDArray[np.bool_]:
     """Return (runs,) whether a quantile may still use each run.
 

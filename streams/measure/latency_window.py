@@ -1,25 +1,14 @@
 """The p95 of a layer for every scope, over one step if it has enough calls, else over the last steps."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.latency.histogram import MIDDLES, N_BINS, bins_of
-from detectors.latency.newest_calls import (
-    BEFORE,
-    COLUMNS,
-    END,
-    FIRST,
-    ROW,
-    STEP,
-    Lookback,
-    append,
-    needed,
-    quantile_bins,
-    slower,
-)
+from detectors.latency.histogram import MIDDLES, N_BINS
+from detectors.latency.newest_calls import BEFORE, COLUMNS, END, FIRST, ROW, STEP, needed
+from detectors.latency.running_p95 import QUANTILE, SETTLING, Followed, follow
 from detectors.model.measures import Measure
 from detectors.state.state import pack, unpack
 from streams.measure.fan_out import Latency
@@ -36,27 +25,23 @@ all calls become slow, ten of them raise the p95 however far it looks back, and 
 fewer calls there is no p95.
 """
 
-QUANTILE: Final = 0.95
-SLOW: Final = 1 - QUANTILE
-"""Share of the calls that are slower than the usual p95 in any minute."""
-
 CERTAIN: Final = 5.0
 """A p95 is certainly higher if this many Poisson standard deviations more calls are slow than usual."""
 
 MORE_CERTAIN: Final = 7.0
 """The same for a peek, of which there are several in a step."""
 
-TIMES: Final = 2.0
-"""And if this many times as many are slow: the share of slow kinds of calls varies by more than chance."""
-
-GAIN: Final = 0.003
-"""Gain of the logarithm of the usual p95: an hour of slow calls raises the p95 by a sixth."""
-
-SETTLING: Final = 10
-"""Steps after which its first estimate has lost its weight."""
-
 ROOM: Final = 4096
 """Smallest capacity in cells, so that small windows are not compacted at every step."""
+
+
+class Quantiles(NamedTuple):
+    """What ``LatencyWindow.feed`` finds, of k steps."""
+
+    p95: NDArray[np.float64]  # (k, scopes) milliseconds, NaN where there are too few calls
+    certain: NDArray[np.bool_]  # (k, scopes) whether it is beyond chance
+    usual: NDArray[np.float64]  # (k, scopes) the usual p95 in milliseconds, NaN where it is not known
+    beside: NDArray[np.float64]  # (beside, k, scopes) the further quantiles in milliseconds
 
 
 class LatencyWindow:
@@ -121,76 +106,85 @@ class LatencyWindow:
         scopes
             Number of rows.
         """
-        self._step += 1
-        self.certain = np.ones(scopes, bool)
-        if not len(latency[0]):
-            self.beside = np.full((len(self._beside), scopes), np.nan)
-            return np.full(scopes, np.nan)
-        found = np.full((len(self._quantiles), scopes), -1)
-        self._make_room(len(latency[0]), scopes)
-        before, _ = self._used
-        arrays = self._runs, self._cells
-        self._used = append(latency, self._step, self._newest, *arrays, self._used, self._histogram)
-        which = before, self._used[0]
-        lookback = CALLS, self._step - STEPS + 1
-        quantile_bins(which, lookback, self._quantiles, *arrays, self._histogram, found)
-        self._compare(which, lookback, found[self._p95])
-        self.beside = _milliseconds(found[self._beside])
-        return _milliseconds(found[self._p95])
+        found = self.feed([latency], scopes)
+        self.certain, self.beside = found.certain[0], found.beside[:, 0]
+        p95: NDArray[np.float64] = found.p95[0]
+        return p95
+
+    def feed(self, latencies: Sequence[Latency], scopes: int) -> Quantiles:
+        """Add the histograms of consecutive steps, each as for ``p95``."""
+        found = self._nothing(len(latencies), scopes)
+        latency, ends = together(latencies)
+        number, done = self._step, 0
+        self._widen(scopes)
+        while done < len(latencies):
+            self._make_room(len(latencies[done][0]), number + done + 1)
+            done, *used = self._follow(latency, ends, (done, number, *self._used), CERTAIN, found)
+            self._used = used[0], used[1]
+        self._step += len(latencies)
+        bins = _milliseconds(found.bins)
+        beside = np.moveaxis(bins[:, self._beside], 1, 0)
+        return Quantiles(bins[:, self._p95], found.certain, np.exp(found.usual), beside)
 
     def peek(self, latency: Latency, scopes: int) -> NDArray[np.float64]:
         """Return the p95 that a step of these histograms would have next, as ``p95`` does, and add nothing.
 
         It is NaN where it may be due to chance as well, which is asked more strictly: who peeks peeks often.
         """
-        found = np.full((1, scopes), -1)
-        if not len(latency[0]):
-            return _milliseconds(found[0])
-        self._make_room(len(latency[0]), scopes)
-        arrays, step = (self._runs, self._cells), self._step + 1
-        newest, before = self._newest.copy(), self._used
-        used = append(latency, step, self._newest, *arrays, before, self._histogram)  # behind what is in use
-        which, lookback = (before[0], used[0]), (CALLS, step - STEPS + 1)
-        quantile_bins(which, lookback, np.array([QUANTILE]), *arrays, self._histogram, found)
-        rows = np.flatnonzero((found[0] >= 0) & (self._learnt[:scopes] > 0))
-        chance = np.ones(scopes, bool)
-        calls, slow, usual = self._slow(which, lookback, rows, found[0])
-        chance[rows] = ~_is_certain(calls, slow, MORE_CERTAIN) & ~usual
-        self._newest = newest
-        return np.where(chance, np.nan, _milliseconds(found[0]))
+        found = self._nothing(1, scopes)
+        self._widen(scopes)
+        self._make_room(len(latency[0]), self._step + 1)
+        before = self._newest.copy(), self._usual.copy(), self._learnt.copy()
+        begun = 0, self._step, *self._used  # the step is appended behind what is in use
+        self._follow(latency, np.array([len(latency[0])]), begun, MORE_CERTAIN, found)
+        self._newest, self._usual, self._learnt = before
+        known = found.certain[0] & (self._learnt[:scopes] > 0)
+        return np.where(known, _milliseconds(found.bins[0, self._p95]), np.nan)
 
-    def _compare(self, which: tuple[int, int], lookback: Lookback, found: NDArray[np.int64]) -> None:
-        """Count the calls slower than the usual p95, and update that (Robbins and Monro)."""
-        rows = np.flatnonzero(found >= 0)
-        fresh = rows[self._learnt[rows] == 0]
-        self._usual[fresh] = np.log(MIDDLES[found[fresh]])
-        calls, slow, usual = self._slow(which, lookback, rows, found)
-        self.certain[rows] = _is_certain(calls, slow, CERTAIN) | usual
-        gain = np.maximum(GAIN, 1 / (SETTLING + self._learnt[rows]))
-        self._usual[rows] += gain * (slow / calls - SLOW)
-        self._learnt[rows] += 1
+    def _nothing(self, steps: int, scopes: int) -> Followed:
+        return Followed(
+            np.full((steps, len(self._quantiles), scopes), -1),
+            np.ones((steps, scopes), np.bool_),
+            np.full((steps, scopes), np.nan),
+        )
 
-    def _slow(
-        self, which: tuple[int, int], lookback: Lookback, rows: NDArray[np.intp], found: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-        """Return the calls of rows, those slower than the usual p95, and whether that is as high as found."""
-        usual = np.full(len(found), -1)
-        usual[rows] = bins_of(np.exp(self._usual[rows]))
-        counts = np.zeros((2, len(found)), np.int64)
-        slower(which, lookback, usual, self._runs, self._cells, counts)
-        calls, slow = counts[:, rows].astype(np.float64)
-        return calls, slow, found[rows] <= usual[rows]
+    def _follow(
+        self,
+        latency: Latency,
+        ends: NDArray[np.int64],
+        begun: tuple[int, int, int, int],
+        deviations: float,
+        found: Followed,
+    ) -> tuple[int, int, int]:
+        return follow(
+            latency,
+            ends,
+            begun,
+            (CALLS, STEPS),
+            (self._quantiles, self._p95),
+            deviations,
+            self._newest,
+            self._runs,
+            self._cells,
+            self._histogram,
+            self._usual,
+            self._learnt,
+            found,
+        )
 
-    def _make_room(self, more: int, scopes: int) -> None:
-        """Make room for ``more`` cells and this many scopes."""
+    def _widen(self, scopes: int) -> None:
+        """Make room for this many scopes."""
         if scopes > len(self._newest):
             fresh = np.full(scopes - len(self._newest), -1)
             self._newest = np.concatenate((self._newest, fresh))
             self._usual = np.concatenate((self._usual, np.zeros(len(fresh))))
             self._learnt = np.concatenate((self._learnt, np.zeros(len(fresh))))
+
+    def _make_room(self, more: int, step: int) -> None:
+        """Make room for ``more`` cells in a step."""
         runs, cells = self._used
-        if runs + min(more, scopes) > len(self._runs) or cells + more > len(self._cells):
-            self._take(*self._needed(self._step), more)
+        if runs + min(more, len(self._newest)) > len(self._runs) or cells + more > len(self._cells):
+            self._take(*self._needed(step), more)
 
     def _needed(self, step: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
         """Return the runs within reach of a p95 in ``step`` or later, and their cells, in order."""
@@ -238,13 +232,13 @@ class LatencyWindow:
         self._take(np.pad(runs, ((0, 0), (0, 1))), cells, 0)
 
 
-def _is_certain(
-    calls: NDArray[np.float64], slow: NDArray[np.float64], deviations: float
-) -> NDArray[np.bool_]:
-    """Return whether so many more calls are slow than usual that it is not chance."""
-    chance = SLOW * calls
-    certain: NDArray[np.bool_] = slow >= np.maximum(TIMES * chance, chance + deviations * np.sqrt(chance))
-    return certain
+def together(latencies: Sequence[Latency]) -> tuple[Latency, NDArray[np.int64]]:
+    """Return the histograms of steps, one behind the other, and where each ends."""
+    ends = np.cumsum([len(rows) for rows, _, _ in latencies], dtype=np.int64)
+    if len(latencies) == 1:
+        return latencies[0], ends
+    rows, bins, counts = (np.concatenate(each) for each in zip(*latencies, strict=True))
+    return (rows, bins, counts), ends
 
 
 def _milliseconds(bins: NDArray[np.int64]) -> NDArray[np.float64]:

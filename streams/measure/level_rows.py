@@ -73,6 +73,10 @@ class LevelRows:
                 )
         return list(range(first, len(self.series)))
 
+    def knows(self, levels: Iterable[LevelName]) -> bool:
+        """Return whether all of these have numbers."""
+        return all(_series(name) in self._number for name in levels)
+
     def restate(self, levels: Mapping[LevelName, StatedLevel]) -> list[LevelLimit]:
         """Take over the limits of a step; return those that were others before."""
         lowest: dict[int, float] = {}

@@ -17,13 +17,13 @@ from detectors.model.scope import Edge, ScopeOrEdge
 from detectors.model.series import Series
 from detectors.model.stated import LevelName, in_order
 from detectors.state.state import pack, unpack
-from streams.measure.latency_window import LatencyWindow
+from streams.measure.latency_window import LatencyWindow, Quantiles
 from streams.measure.layers import LayerHistograms
 from streams.measure.level_rows import LevelLimit, LevelRows, LevelState, with_delayed
 from streams.measure.measured_step import Fresh, LateStep, MeasuredStep, Named, series_of
 from streams.measure.part_times import PartTimes
 from streams.measure.series_rows import SeriesRows
-from streams.measure.step import Step
+from streams.measure.step import Step, StepRun
 from streams.measure.steps import Steps
 from streams.rollup.block import Block
 
@@ -40,7 +40,7 @@ MIXED: Final = (Measure.LATENCY, Measure.LATENCY_CODE)
 _COST_OF: Final = 1 << 40
 """Added to the row of a scope or edge, where a list tells its cost from itself."""
 
-_NO_LEVELS: Final = np.zeros(0)
+_LATENCY: Final = LATENCIES.index(Measure.LATENCY)
 
 
 class _Meta(msgspec.Struct, array_like=True):
@@ -97,8 +97,8 @@ class Measuring:
 
     def feed(self, blocks: Iterable[Block]) -> Iterator[MeasuredStep]:
         """Merge blocks; yield every step that they complete."""
-        for step in self.steps.feed(blocks):
-            yield self._measure(step)
+        for run in self.steps.runs(blocks):
+            yield from self._measured(run)
 
     def counted(self, sums: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return what series of scopes, and of edges, count of (scopes, columns) sums; the rest is NaN."""
@@ -126,59 +126,99 @@ class Measuring:
                 mixed[number] = self._parts[measure].peek(of_parts[measure], self.steps.wholes, usual, seen)
         return self._of_scopes.at_latencies(p95), self._of_scopes.at_latencies(mixed)
 
-    def _measure(self, step: Step) -> MeasuredStep:
-        levels = with_delayed(step.start, step.levels, [(one.start, one.levels) for one in step.late])
-        fresh = [*self._new(step), *self._new_levels(levels)]
-        self._add(fresh)
-        late = [self._late(one) for one in step.late]
-        p95 = np.stack(
-            [
-                window.p95(step.latency[measure], len(step.sums))
-                for measure, window in zip(LATENCIES, self._latency, strict=True)
-            ]
-        )
+    def _measured(self, run: StepRun) -> Iterator[MeasuredStep]:
+        """Measure steps: together from one that brings something new to the next."""
+        scopes = run.sums.shape[1]
+        quantiles = [
+            window.feed([step.latency[measure] for step in run.steps], scopes)
+            for measure, window in zip(LATENCIES, self._latency, strict=True)
+        ]
+        p95 = np.stack([each.p95 for each in quantiles], axis=1)
         # what may be due to chance is left out: recent levels would adapt to it before it is certain
-        certain = np.stack([window.certain for window in self._latency])
-        return MeasuredStep(
-            start=step.start,
-            records=step.records,
-            completeness=self._completeness(step),
-            fresh=fresh,
-            values=self._of_scopes.values(
-                step.sums,
-                np.where(certain, p95, np.nan),
-                step.values,
-                step.costs,
-                self._levels.values(levels, self._step),
-            ),
-            of_edges=self._of_edges.values(step.sums, p95, step.values, step.costs, _NO_LEVELS),
-            requests=step.sums[:, COLUMN[Measure.REQUESTS]],
-            scopes=self.steps.scopes,
-            tags=step.tags,
-            late=late,
-            between=step.between,
-            limits=self._levels.restate(levels),
-            hourly=(step, p95[LATENCIES.index(Measure.LATENCY)]),
-            changes=in_order([*step.changes, *(change for one in step.late for change in one.changes)]),
-            examples=at_most([*step.examples, *(each for one in step.late for each in one.examples)]),
-            layers=self._layers.times(step.latency, self.steps.scopes) if self._quantiles else (),
-            quantiles=self._beside() if self._quantiles else None,
-            mixed=self._mixed(step, p95),
-        )
+        certain = np.where(np.stack([each.certain for each in quantiles], axis=1), p95, np.nan)
+        mixed = self._mixed(run.steps, quantiles, p95)
+        amounts = np.stack([step.values for step in run.steps])
+        first = 0
+        while first < len(run.steps):
+            step = run.steps[first]
+            levels = with_delayed(step.start, step.levels, [(one.start, one.levels) for one in step.late])
+            fresh = [*self._new(step), *self._new_levels(levels)]
+            self._add(fresh)
+            late = [self._late(one) for one in step.late]
+            end = self._next_new(run, amounts, first + 1)
+            here, seconds = slice(first, end), self._step
+            stated = [levels, *(one.levels for one in run.steps[first + 1 : end])]
+            of_levels = np.stack([self._levels.values(each, seconds) for each in stated])
+            numbers = run.sums[here], p95[here], amounts[here], run.costs[here], of_levels
+            values = self._of_scopes.values(run.sums[here], certain[here], *numbers[2:])
+            of_edges = self._of_edges.values(*numbers)
+            of_mix = self._of_scopes.at_latencies(mixed[here])
+            beside = self._beside(quantiles, here) if self._quantiles else None
+            for at, step in enumerate(run.steps[here]):
+                yield MeasuredStep(
+                    start=step.start,
+                    records=step.records,
+                    completeness=self._completeness(step),
+                    fresh=() if at else fresh,
+                    values=values[at],
+                    of_edges=of_edges[at],
+                    requests=step.sums[:, COLUMN[Measure.REQUESTS]],
+                    scopes=self.steps.scopes,
+                    tags=step.tags,
+                    late=() if at else late,
+                    between=step.between,
+                    limits=self._levels.restate(stated[at]),
+                    hourly=(step, p95[first + at, _LATENCY]),
+                    changes=in_order(
+                        [*step.changes, *(change for one in step.late for change in one.changes)]
+                    ),
+                    examples=at_most([*step.examples, *(each for one in step.late for each in one.examples)]),
+                    layers=self._layers.times(step.latency, self.steps.scopes) if self._quantiles else (),
+                    quantiles=None if beside is None else (beside[0][at], beside[1][at]),
+                    mixed=of_mix[at],
+                )
+            first = end
 
-    def _mixed(self, step: Step, p95: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the p95 of each series that the present mix has at usual times, if it is another one."""
+    def _next_new(self, run: StepRun, amounts: NDArray[np.float64], first: int) -> int:
+        """Return the first step from ``first`` on that has something without series, or their number."""
+        if first == len(run.steps):
+            return first
+        new = np.zeros(len(run.steps) - first, bool)
+        for has, known in (
+            (run.sums, self._known),
+            (amounts, self._known_values),
+            (run.costs, self._known_costs),
+        ):
+            unknown = np.ones(has.shape[1], bool)
+            unknown[: len(known)] = ~known[: len(unknown)]
+            these = has[first:, unknown] != 0
+            new |= these.reshape(len(new), -1).any(axis=1)
+        for at, step in enumerate(run.steps[first:]):
+            new[at] |= bool(step.levels) and not self._levels.knows(step.levels)
+        found = np.flatnonzero(new)
+        return first + (int(found[0]) if len(found) else len(new))
+
+    def _mixed(
+        self, steps: Sequence[Step], quantiles: Sequence[Quantiles], p95: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the p95 that the present mix of each scope has at usual times, if it is another one."""
         scopes = len(self.steps.scopes)  # late records may bring more than the step has
-        found, seen = np.full((2, len(LATENCIES), scopes), np.nan)
-        seen[:, : p95.shape[1]] = p95
-        for number, (measure, window) in enumerate(zip(LATENCIES, self._latency, strict=True)):
-            if measure in self._parts and (times := step.part_times.get(measure)) is not None:
-                usual = window.usual(scopes)
-                found[number] = self._parts[measure].feed(times, self.steps.wholes, usual, seen[number])
-        return self._of_scopes.at_latencies(found)
+        found = np.full((len(steps), len(LATENCIES), scopes), np.nan)
+        for number, (measure, each) in enumerate(zip(LATENCIES, quantiles, strict=True)):
+            at = [at for at, step in enumerate(steps) if measure in step.part_times]
+            if measure not in self._parts or not at:
+                continue
+            usual, seen = np.full((2, len(at), scopes), np.nan)
+            usual[:, : p95.shape[2]], seen[:, : p95.shape[2]] = each.usual[at], each.p95[at]
+            times = [steps[one].part_times[measure] for one in at]
+            found[at, number] = self._parts[measure].feed(times, self.steps.wholes, usual, seen)
+        return found
 
-    def _beside(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        p50, p99 = np.stack([window.beside for window in self._latency], axis=1)
+    def _beside(
+        self, quantiles: Sequence[Quantiles], here: slice
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the p50 and the p99 of the series that are latencies, of some steps."""
+        p50, p99 = np.stack([each.beside[:, here] for each in quantiles], axis=2)
         return self._of_scopes.latencies(p50), self._of_scopes.latencies(p99)
 
     def _late(self, one: Step) -> LateStep:

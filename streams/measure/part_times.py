@@ -14,11 +14,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.latency.usual_times import COARSE, as_usual, learn, mixed_quantile, rank
+from detectors.latency.running_p95 import QUANTILE
+from detectors.latency.usual_times import COARSE, Parts, follow
 from detectors.model.measures import Measure
 from detectors.state.state import pack, unpack
 from streams.measure.fan_out import Latency
-from streams.measure.latency_window import CALLS, QUANTILE
+from streams.measure.latency_window import CALLS, together
 
 Floats = NDArray[np.float64]
 
@@ -30,10 +31,6 @@ LEAST: Final = 100.0
 what they take cannot be told from a slowdown.
 """
 
-OTHER_MIX: Final = 1.15
-"""A p95 this many times the usual one, or its inverse, is of another mix: histograms are no finer."""
-
-_HEAVIEST: Final = 2.0**20
 _VERSION: Final = 1
 
 
@@ -56,16 +53,23 @@ class PartTimes:
     def _forget(self) -> None:
         self._weight = 1.0  # of a call of the newest step
         self._usual = np.zeros((0, COARSE), np.float32)
-        self._counted = np.zeros((0, COARSE), np.float32)
         self._known = np.zeros(0)
         self._recent = np.zeros(0)  # (parts,) the newest calls, about as many as a p95 rests on
         self._ranks = np.zeros((3, 0))  # (3, wholes) of the same calls: ``rank``
         self._order = np.zeros(0, np.int64)
         self._ends = np.zeros(0, np.int64)
         self._wholes = np.zeros(0, np.int64)
+        # what ``Parts`` needs besides: rooms for a step
+        self._room = (
+            np.zeros(0),
+            np.zeros((0, COARSE), np.float32),
+            self._ends,
+            np.zeros(COARSE),
+            np.zeros((4, 0)),
+        )
 
-    def feed(self, parts: Latency, wholes: Sequence[int], usual: Floats, seen: Floats) -> Floats:
-        """Add a step; return (scopes,) milliseconds, NaN where the mix is about as usual, or not known.
+    def feed(self, parts: Sequence[Latency], wholes: Sequence[int], usual: Floats, seen: Floats) -> Floats:
+        """Add k steps; return (k, scopes) milliseconds, NaN where the mix is about as usual, or not known.
 
         Where calls take what those of their parts usually take, and so few of them may have the p95 that was
         seen by chance, that is what the mix gives.
@@ -73,69 +77,72 @@ class PartTimes:
         Parameters
         ----------
         parts
-            Numbers of parts, bins and counts of the step, sparse.
+            Numbers of parts, bins and counts of each step, sparse.
         wholes
             Row of the scope of which each part is one.
         usual
-            (scopes,) usual p95 in milliseconds, NaN where unknown.
+            (k, scopes) usual p95 in milliseconds, NaN where unknown.
         seen
-            (scopes,) that of the newest calls.
+            (k, scopes) that of the newest calls.
 
         Raises
         ------
         ValueError
             When a whole is none of the scopes: compiled code would write behind the end.
         """
-        numbers, bins, counts = parts
-        calls, self._recent, self._ranks, found = self._present(parts, wholes, usual, seen)
-        self._weight *= self._growth
-        learn(numbers, bins, counts, self._weight, self._counted, self._usual)
-        self._known += calls * self._weight
-        if self._weight > _HEAVIEST:
-            self._usual /= np.float32(self._weight)
-            self._known /= self._weight
-            self._weight = 1.0
+        self._make_room(wholes, usual.shape[1])
+        self._weight, found = self._follow(parts, usual, seen, self._growth)
         return found
 
     def peek(self, parts: Latency, wholes: Sequence[int], usual: Floats, seen: Floats) -> Floats:
-        """Return what ``feed`` would, and add nothing."""
-        return self._present(parts, wholes, usual, seen)[-1]
-
-    def _present(
-        self, parts: Latency, wholes: Sequence[int], usual: Floats, seen: Floats
-    ) -> tuple[Floats, Floats, Floats, Floats]:
-        """Return the calls of each part, the newest with these, their ranks, and what ``feed`` returns."""
+        """Return what ``feed`` would of a step, (scopes,), and add nothing."""
         self._make_room(wholes, len(usual))
-        if len(self._ends) > len(usual):
-            raise ValueError(f"a part of scope {len(self._ends) - 1} of {len(usual)}")
-        numbers, bins, counts = parts
-        calls = np.bincount(numbers, counts, len(self._recent)).astype(np.float64, copy=False)
-        of_wholes = np.bincount(self._wholes, calls, len(usual))
-        kept = np.maximum(1 - of_wholes / CALLS, 0.0)
-        recent = kept[self._wholes] * self._recent + calls
-        ranks, wholes_of = kept * self._ranks, (self._order, self._ends)
-        least, known = LEAST * self._weight, (self._usual, self._known)
-        rank(numbers, bins, counts, calls, least, *wholes_of, *known, self._counted, ranks)
-        found, nearest, farthest = np.full((3, len(usual)), np.nan)
-        mixed_quantile(QUANTILE, least, *wholes_of, recent, *known, found, nearest, farthest)
-        with np.errstate(invalid="ignore"):
-            times = found / usual
-            other = (times >= OTHER_MIX) | (times <= 1 / OTHER_MIX)
-            by_chance = (nearest <= seen) & (seen <= farthest) & as_usual(ranks)
-        return calls, recent, ranks, np.where(by_chance, seen, np.where(other, found, np.nan))
+        before = self._recent, self._ranks
+        self._recent, self._ranks = self._recent.copy(), self._ranks.copy()
+        _, (found,) = self._follow([parts], usual[None], seen[None], growth=0.0)
+        self._recent, self._ranks = before
+        return np.asarray(found)
+
+    def _follow(
+        self, parts: Sequence[Latency], usual: Floats, seen: Floats, growth: float
+    ) -> tuple[float, Floats]:
+        scopes = usual.shape[1]
+        if len(self._ends) > scopes:
+            raise ValueError(f"a part of scope {len(self._ends) - 1} of {scopes}")
+        of = Parts(
+            self._wholes,
+            self._order,
+            self._ends,
+            self._usual,
+            self._known,
+            self._recent,
+            self._ranks,
+            *self._room,
+        )
+        found = np.empty(usual.shape)
+        limits = QUANTILE, LEAST, float(CALLS)
+        weight = follow(*together(parts), (self._weight, growth), limits, of, usual, seen, found)
+        return weight, found
 
     def _make_room(self, wholes: Sequence[int], scopes: int) -> None:
         more = len(wholes) - len(self._wholes)
         if more:
             self._wholes = np.array(wholes, np.int64)
             self._usual = np.concatenate((self._usual, np.zeros((more, COARSE), np.float32)))
-            self._counted = np.zeros_like(self._usual)
             self._known = np.concatenate((self._known, np.zeros(more)))
             self._recent = np.concatenate((self._recent, np.zeros(more)))
             self._order = np.argsort(self._wholes, kind="stable")
         if more or scopes != len(self._ends):
             self._ranks = np.pad(self._ranks, ((0, 0), (0, scopes - self._ranks.shape[1])))
             self._ends = np.cumsum(np.bincount(self._wholes, minlength=scopes))
+            parts = len(self._wholes)
+            self._room = (
+                np.zeros(parts),
+                np.zeros((parts, COARSE), np.float32),
+                np.zeros(parts, np.int64),
+                np.zeros(COARSE),
+                np.zeros((4, len(self._ends))),
+            )
 
     def snapshot(self) -> dict[str, bytes]:
         """Return what is usual, and the newest calls."""

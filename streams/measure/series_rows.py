@@ -55,14 +55,14 @@ class SeriesRows:
         self._layer = np.concatenate((self._layer, np.array(layers, np.intp)))
 
     def latencies(self, by_layer: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return one value per series that is a latency, from (len(LATENCIES), scopes)."""
-        picked: NDArray[np.float64] = by_layer[self._layer, self._scope[self._latency]]
+        """Return one value per series that is a latency, from (..., len(LATENCIES), scopes)."""
+        picked: NDArray[np.float64] = by_layer[..., self._layer, self._scope[self._latency]]
         return picked
 
     def at_latencies(self, by_layer: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return one value per series, NaN where it is no latency, from (len(LATENCIES), scopes)."""
-        spread = np.full(len(self), np.nan)
-        spread[self._latency] = self.latencies(by_layer)
+        """Return one value per series, NaN where it is no latency, from (..., len(LATENCIES), scopes)."""
+        spread = np.full((*by_layer.shape[:-2], len(self)), np.nan)
+        spread[..., self._latency] = self.latencies(by_layer)
         return spread
 
     def values(
@@ -73,26 +73,28 @@ class SeriesRows:
         costs: NDArray[np.float64],
         levels: NDArray[np.float64],
     ) -> NDArray[np.float64]:
-        """Return one value per series.
+        """Return one value per series, of one step or of several, which are the first axis.
 
         Parameters
         ----------
         sums
-            (scopes, columns) of a step.
+            (..., scopes, columns).
         p95
-            (len(LATENCIES), scopes) of it.
+            (..., len(LATENCIES), scopes).
         amounts
-            (values,) of it.
+            (..., values).
         costs
-            (scopes,) of it.
+            (..., scopes).
         levels
-            (levels,) of it, NaN where unknown.
+            (..., levels), NaN where unknown.
         """
         values: NDArray[np.float64] = (
-            sums[self._scope, self._column] if len(sums) else np.zeros(len(self))  # levels need no scope
+            sums[..., self._scope, self._column]
+            if sums.shape[-2]
+            else np.zeros((*sums.shape[:-2], len(self)))  # levels need no scope
         )
-        values[self._latency] = p95[self._layer, self._scope[self._latency]]
-        values[self._value] = amounts[self._number]
-        values[self._cost] = costs[self._scope[self._cost]]
-        values[self._level] = levels[self._level_number]
+        values[..., self._latency] = self.latencies(p95)
+        values[..., self._value] = amounts[..., self._number]
+        values[..., self._cost] = costs[..., self._scope[self._cost]]
+        values[..., self._level] = levels[..., self._level_number]
         return values

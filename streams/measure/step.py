@@ -1,6 +1,8 @@
 """A step: the counts that it collects while it is open, and what it has of every scope once closed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +32,14 @@ class Step:
     levels: Levels = field(default_factory=dict)
     changes: list[StatedChange] = field(default_factory=list)
     examples: list[RequestExample] = field(default_factory=list)
+
+
+class StepRun(NamedTuple):
+    """Closed steps of the same scopes, one behind the other, and what they have together."""
+
+    steps: Sequence[Step]
+    sums: NDArray[np.float64]  # (steps, scopes, len(SUMMED)): those of the steps
+    costs: NDArray[np.float64]  # (steps, scopes)
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from streams.decode.values import COLUMNS, Value
 from streams.measure.fan_out import FanOut, Latency, Times
 from streams.measure.path_costs import PathCosts
 from streams.measure.provisioned_costs import ProvisionedCosts
-from streams.measure.step import OpenStep, Step
+from streams.measure.step import OpenStep, Step, StepRun
 from streams.measure.value_rows import ValueRows
 from streams.rollup.counts import Sums
 from streams.rollup.grouping import add_rows, group
@@ -85,7 +85,7 @@ class StepFanning:
         self._value_rows = value_rows
         self._path_costs, self._provisioned = costs
 
-    def steps(self, closed: Sequence[ClosedStep]) -> Iterator[Step]:
+    def runs(self, closed: Sequence[ClosedStep]) -> Iterator[StepRun]:
         """Yield the steps, in order; names get their rows only when their step comes."""
         run: list[ClosedStep] = []
         for one in closed:
@@ -112,7 +112,7 @@ class StepFanning:
         most = min(MOST_STEPS, MOST_ROWS // max(len(self._fan_out.scopes), 1))
         return len(run) < most and self._path_costs.era(one.start) == self._path_costs.era(run[0].start)
 
-    def _finished(self, run: Sequence[ClosedStep]) -> Iterator[Step]:
+    def _finished(self, run: Sequence[ClosedStep]) -> Iterator[StepRun]:
         if not run:
             return
         counted = [(one.start, one.counted) for one in run]
@@ -122,12 +122,19 @@ class StepFanning:
             yield from self._finished(run[:new])
             yield from self._finished(run[new:])
             return
-        for one, step in zip(run, self._fanned_out(counted, amounts), strict=True):
+        made = self._fanned_out(counted, amounts)
+        for one, step in zip(run, made.steps, strict=True):
             step.costs += self._provisioned.at(one.start, self._fan_out.scopes)
             step.between, step.completeness = one.between, one.completeness
-            for late in one.late:
-                step.late += self._fanned_out([late], self._amounts([late]))
-            yield step
+        if not run[-1].late:
+            yield made
+            return
+        *others, last = made.steps
+        if others:
+            yield StepRun(others, made.sums[:-1], made.costs[:-1])
+        for late in run[-1].late:
+            last.late += self._fanned_out([late], self._amounts([late])).steps
+        yield StepRun([last], made.sums[-1:], made.costs[-1:])
 
     def _amounts(self, run: Sequence[Counted]) -> _Amounts:
         """Return what paths and calls have in each step; the first one's get rows."""
@@ -161,7 +168,7 @@ class StepFanning:
         """Return a number for an id in a step."""
         return ids + step * (len(self._names) + 1)
 
-    def _fanned_out(self, run: Sequence[Counted], amounts: _Amounts) -> list[Step]:
+    def _fanned_out(self, run: Sequence[Counted], amounts: _Amounts) -> StepRun:
         ids, at, sums, costs, folded = amounts
         priced = np.flatnonzero(costs.any(axis=1))
         self._fan_out.add_costs(self._names, ids[priced])
@@ -175,10 +182,11 @@ class StepFanning:
         of_scopes = self._fan_out.sums_of(ids, sums, at, len(run))
         of_costs = self._fan_out.costs(ids[priced], costs[priced], at[priced], len(run))
         times = self._fan_out.times_of(*_times(run), len(run))
-        return [
+        steps = [
             self._step(start, counted, *parts)
             for (start, counted), *parts in zip(run, of_scopes, of_costs, times, strict=True)
         ]
+        return StepRun(steps, of_scopes, of_costs)
 
     def _step(self, start: int, counted: OpenStep | None, sums: Floats, costs: Floats, times: Times) -> Step:
         if counted is None:

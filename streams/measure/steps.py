@@ -23,7 +23,7 @@ from streams.measure.fan_out import FanOut, Latency
 from streams.measure.interner import Interner
 from streams.measure.path_costs import PathCosts
 from streams.measure.provisioned_costs import ProvisionedCosts
-from streams.measure.step import OpenStep, Step
+from streams.measure.step import OpenStep, Step, StepRun
 from streams.measure.step_fanning import ClosedStep, StepFanning
 from streams.measure.value_rows import ValueRows
 from streams.rollup.block import Block
@@ -188,7 +188,12 @@ class Steps:
         return min(kept, default=furthest)
 
     def feed(self, blocks: Iterable[Block]) -> Iterator[Step]:
-        """Merge blocks; yield the steps that they complete, in order.
+        """Merge blocks; yield the steps that they complete, in order; as ``runs`` does."""
+        for run in self.runs(blocks):
+            yield from run.steps
+
+    def runs(self, blocks: Iterable[Block]) -> Iterator[StepRun]:
+        """Merge blocks; yield the steps that they complete, in order, those of the same names together.
 
         A block that was merged before is ignored.
 
@@ -412,8 +417,8 @@ class Steps:
         ]
         return sum(complete) / len(complete)
 
-    def _fanned_out(self, closed: Sequence[ClosedStep]) -> Iterator[Step]:
-        return self._fanning.steps(closed) if self._fanning else iter(())
+    def _fanned_out(self, closed: Sequence[ClosedStep]) -> Iterator[StepRun]:
+        return self._fanning.runs(closed) if self._fanning else iter(())
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the open steps, the names of all rows and the position of each source."""

@@ -71,19 +71,3 @@ def test_a_quantile_is_that_of_the_merged_histogram() -> None:
         alone = np.zeros(N_BINS)
         alone[bins] = 1
         assert quantile(alone, 0.5) == quantile(merged, q)
-
-
-def test_slower_calls_are_counted_over_the_same_runs(uncompiled: Callable[[ModuleType], ModuleType]) -> None:
-    for module in (compiled_module, uncompiled(compiled_module)):
-        newest, histogram = np.full(1, -1), np.zeros(N_BINS, np.int64)
-        runs, cells = np.zeros((3, module.COLUMNS), np.int64), np.zeros((9, 2), np.int32)
-        used = before = (0, 0)
-        for step in range(3):
-            before = used
-            latency = np.zeros(3, np.int64), np.array([1, 5, 9]), np.array([4.0, 2.0, 1.0])
-            used = module.append(latency, step, newest, runs, cells, used, histogram)
-        found = np.zeros((2, 1), np.int64)
-        module.slower((before[0], used[0]), (10, 0), np.array([4]), runs, cells, found)
-        assert found.tolist() == [[14], [6]]  # two steps are enough
-        module.slower((before[0], used[0]), (100, 2), np.array([9]), runs, cells, found)
-        assert found.tolist() == [[7], [0]]

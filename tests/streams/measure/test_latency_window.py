@@ -91,10 +91,32 @@ def test_quantiles_equal_those_of_whole_histograms_whatever_the_restarts(
     for number, (latency, scopes) in enumerate(steps):
         np.testing.assert_array_equal(window.p95(latency, scopes), oracle.p95(latency, scopes))
         np.testing.assert_array_equal(window.beside, oracle.beside)
+        np.testing.assert_array_equal(window.certain, oracle.certain)
+        usual = window.usual(scopes)
+        known = np.flatnonzero(~np.isnan(usual)).tolist()
+        assert oracle.usual == pytest.approx(dict(zip(known, usual[known], strict=True)), rel=1e-12)
         assert window._used[0] <= len(window._runs)
         assert window._used[1] <= len(window._cells)
         if number % every == 0:
             window = restarted(window)
+
+
+@given(days(), st.integers(1, 70))
+@settings(max_examples=20)
+def test_steps_taken_together_are_those_taken_one_by_one(
+    steps: list[tuple[Latency, int]], at_once: int
+) -> None:
+    single, many = LatencyWindow(beside=(0.99, 0.5)), LatencyWindow(beside=(0.99, 0.5))
+    for first in range(0, len(steps), at_once):
+        some = steps[first : first + at_once]
+        scopes = some[-1][1]
+        found = many.feed([latency for latency, _ in some], scopes)
+        for at, (latency, _) in enumerate(some):
+            np.testing.assert_array_equal(found.p95[at], single.p95(latency, scopes))
+            np.testing.assert_array_equal(found.certain[at], single.certain)
+            np.testing.assert_array_equal(found.beside[:, at], single.beside)
+            np.testing.assert_array_equal(found.usual[at], single.usual(scopes))
+        assert many.snapshot() == single.snapshot()
 
 
 @given(days())

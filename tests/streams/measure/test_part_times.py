@@ -7,10 +7,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from detectors.latency.histogram import N_BINS, bins_of
+from detectors.latency.running_p95 import QUANTILE
+from detectors.latency.usual_times import OTHER_MIX
 from detectors.model.measures import Measure
 from streams.measure.fan_out import Latency
-from streams.measure.latency_window import CALLS, QUANTILE
-from streams.measure.part_times import HALF_LIFE_SECONDS, LEAST, OTHER_MIX, PartTimes
+from streams.measure.latency_window import CALLS
+from streams.measure.part_times import HALF_LIFE_SECONDS, LEAST, PartTimes
 
 STEP = 60
 FAST, SLOW = 10.0, 500.0
@@ -27,7 +29,8 @@ def calls(*of_parts: list[float]) -> Latency:
 def fed(
     times: PartTimes, step: Latency, wholes: list[int], usual: list[float], seen: float = np.nan
 ) -> NDArray[np.float64]:
-    return times.feed(step, wholes, np.array(usual), np.full(len(usual), seen))
+    (found,) = times.feed([step], wholes, np.array([usual]), np.full((1, len(usual)), seen))
+    return np.asarray(found)
 
 
 def test_slow_parts_that_are_called_more_often_explain_a_higher_p95_and_their_usual_share_does_not() -> None:
@@ -123,7 +126,7 @@ def test_the_mix_is_that_of_plain_sums_at_any_restart(seed: int, parts: int, who
         counts = draw.integers(0, 3 * CALLS, parts)
         ms = [medians[part] * np.exp(0.4 * draw.standard_normal(counts[part])) for part in range(parts)]
         peeked = times.peek(calls(*map(list, ms)), of, usual, unseen)
-        found = times.feed(calls(*map(list, ms)), of, usual, unseen)
+        found = times.feed([calls(*map(list, ms))], of, usual[None], unseen[None])[0]
         assert np.array_equal(peeked, found, equal_nan=True)
         known = histogram.sum(axis=1)
         share = np.where(known > 1.001 * LEAST, counts / np.maximum(known, 1), 0.0)
@@ -147,8 +150,27 @@ def test_the_mix_is_that_of_plain_sums_at_any_restart(seed: int, parts: int, who
     again = PartTimes(Measure.LATENCY, STEP)
     again.restore(times.snapshot(), of, wholes)
     last = calls(*[[medians[part]] * CALLS for part in range(parts)])
-    one, other = (each.feed(last, of, usual, unseen) for each in (again, times))
+    one, other = (each.feed([last], of, usual[None], unseen[None]) for each in (again, times))
     assert np.array_equal(one, other, equal_nan=True)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 9))
+def test_steps_taken_together_are_those_taken_one_by_one(seed: int, at_once: int) -> None:
+    draw = np.random.default_rng(seed)
+    single, many = (PartTimes(Measure.LATENCY, HALF_LIFE_SECONDS) for _ in range(2))  # often rescaled
+    usual, seen = 10 ** draw.uniform(0, 3, (2, 30, 3))
+    steps = []
+    for _ in range(30):
+        size = int(draw.integers(0, 300))
+        parts, bins = draw.integers([[0], [100]], [[6], [400]], (2, size))
+        steps.append((parts, bins, draw.integers(1, 9, size).astype(np.float64)))
+    for first in range(0, 30, at_once):
+        here = slice(first, first + at_once)
+        found = many.feed(steps[here], [0, 1, 0, 2, 1, 0], usual[here], seen[here])
+        for at, step in enumerate(steps[here]):
+            one = single.feed([step], [0, 1, 0, 2, 1, 0], usual[first + at][None], seen[first + at][None])
+            np.testing.assert_array_equal(found[at], one[0])
+        assert many.snapshot() == single.snapshot()
 
 
 @given(st.integers(0, 2**32 - 1))
