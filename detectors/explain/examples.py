@@ -112,14 +112,15 @@ def at_most(examples: Sequence[RequestExample], most: int = MOST) -> list[Reques
 
 def illustrated(findings: Iterable[Finding], examples: Sequence[RequestExample]) -> list[Illustration]:
     """Return the requests that illustrate findings best, a few each, for the newest findings first."""
-    if not examples:
+    newest = sorted(findings, key=lambda one: (-one.start, one.id))
+    if not examples or not newest:
         return []
     by_scope: dict[Scope, list[RequestExample]] = {}
     for example in examples:
         for scope in dict.fromkeys(example.scopes):
             by_scope.setdefault(scope, []).append(example)
     told: dict[int, Illustration] = {}
-    for finding in sorted(findings, key=lambda one: (-one.start, one.id)):
+    for finding in newest:
         for example in _best(finding, by_scope):
             known = told.get(id(example))
             if known is None:

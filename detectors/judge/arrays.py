@@ -29,6 +29,7 @@ class Rows(NamedTuple):
     place: NDArray[np.int64]  # series of one scope share a place
     floor: Floats  # smallest difference that matters, in the unit of the values
     relative: Floats  # the same as a part of what is expected
+    positive: NDArray[np.bool_]  # counts and times, which are taken as zero where they are less
 
 
 class Memory(NamedTuple):
@@ -96,6 +97,8 @@ class Output(NamedTuple):
     opened: NDArray[np.bool_]
     ended: NDArray[np.bool_]
     spoilt: NDArray[np.bool_]  # excluded from learning
+    tame: Floats  # what growth is told by: the value, at most as far off as is expected
+    score: Floats  # of the size, below 1: 0.5 and more is reported
 
 
 class Scratch(NamedTuple):
@@ -120,9 +123,10 @@ class Scratch(NamedTuple):
 
 def empty_output(shape: tuple[int, int]) -> Output:
     """Return room for the results of a shape of (steps, n)."""
-    expected, lower, upper, size = (np.empty(shape) for _ in range(4))
+    expected, lower, upper, size, tame, score = np.empty((6, *shape))
     opened, ended, spoilt = (np.empty(shape, np.bool_) for _ in range(3))
-    return Output(expected, lower, upper, size, np.empty(shape, np.int8), opened, ended, spoilt)
+    code = np.empty(shape, np.int8)
+    return Output(expected, lower, upper, size, code, opened, ended, spoilt, tame, score)
 
 
 def empty_scratch(beside: int, kept: int, lags: int, n: int) -> Scratch:

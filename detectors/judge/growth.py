@@ -253,6 +253,15 @@ class GrowthWatch(RowState):
             found += self._report_some(waiting, self._day, limit)
         return found
 
+    def adds(self, hour: int, value: Floats) -> bool:
+        """Take in a step as ``learn`` would, (n,) values, if that only adds it up; return whether it did."""
+        if hour > self._hour or self.waits.any():
+            return False
+        known = ~np.isnan(value)
+        self.hour_total += np.where(known, value, 0.0)
+        self.hour_count += known
+        return True
+
     def _over_hours(self, hours: Hours, value: Floats, watched: Bools, limit: Floats) -> list[Growing]:
         found: list[Growing] = []
         edges = np.flatnonzero(np.diff(hours, prepend=self._hour))

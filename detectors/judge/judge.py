@@ -23,7 +23,6 @@ from detectors.judge.learn import close_slots
 from detectors.judge.look import Look, dry_run, lookable, related, suspicious, taken
 from detectors.judge.memory import MemoryState
 from detectors.judge.pace import pace_of
-from detectors.judge.scale import LARGEST
 from detectors.model.finding import Plan
 from detectors.model.measures import COUNTED_BY, GROWS, NATURE, RATIO_OF, RISES, Measure, Nature
 from detectors.model.scope import ScopeOrEdge
@@ -40,9 +39,6 @@ _COUNTING: Final = frozenset((*COUNTED_BY.values(), *RATIO_OF.values(), Measure.
 
 SLOTS: Final = 144
 """Slots of the day for habits, ten minutes each; wider steps have a slot each."""
-
-MOST: Final = 1e4
-"""Larger deviations have no larger score: the score must stay below 1."""
 
 
 @dataclass(slots=True)
@@ -108,7 +104,7 @@ class Judge:
         self._counting: dict[tuple[ScopeOrEdge, Measure], int] = {}  # rows that others refer to
         self._unrelated: list[tuple[int, Series]] = []  # rows whose counterpart is still missing
         ints, none, floats = np.zeros(0, np.int64), np.zeros(0, bool), np.zeros(0)
-        self._rows = Rows(np.zeros(0, np.int8), ints, ints, none, none, ints, floats, floats)
+        self._rows = Rows(np.zeros(0, np.int8), ints, ints, none, none, ints, floats, floats, none)
         self._grows, self._limits, self._sums = none, floats, none
         self._bounds: tuple[Floats, Floats] | None = None  # of the newest step: expected, upper
         self._index(())
@@ -171,14 +167,13 @@ class Judge:
         memory = self._memory
         level, hours = memory.level.copy(), memory.lasting[0].copy()
         out, growth = self.judge_steps(start, value[None])
-        size = np.minimum(np.abs(out.size[0]), MOST)
         return Judgement(
             start=start,
             observed=self._seen[0],
             expected=out.expected[0],
             lower=out.lower[0],
             upper=out.upper[0],
-            score=size**2 / (1 + size**2),
+            score=out.score[0],
             verdict=out.code[0],
             opened=out.opened[0],
             ended=out.ended[0],
@@ -209,9 +204,7 @@ class Judge:
         index, steps = start // self.step, len(values)
         if index <= self._recent.at:
             raise ValueError(f"the step at {start} was judged before: pass each step once, in order")
-        value = np.where(np.isfinite(values), np.clip(values, -LARGEST, LARGEST), np.nan)
-        value[:, self._positive] = np.maximum(value[:, self._positive], 0.0)
-        self._seen = value
+        value = self._seen = np.array(values, np.float64, order="C")
         same = self.baseline.same_times(start)
         self.baseline.move(index, steps, same)
         out = empty_output(value.shape)
@@ -220,7 +213,7 @@ class Judge:
         self._basis = scratch.basis  # of the last step
         factor, slots = self._factor(start), self._slots_of(of_day)
         with np.errstate(all="ignore"):  # without the compiler, numpy would warn of infinities
-            advance(
+            opened = advance(
                 index,
                 value,
                 factor,
@@ -237,10 +230,11 @@ class Judge:
             )
         self._bounds = out.expected[-1], out.upper[-1]
         self._history.extend(index, value, out.spoilt)
-        for at, row in np.argwhere(out.opened).tolist():
-            self._spoil(row, index + at)
+        if opened:
+            for at, row in np.argwhere(out.opened).tolist():
+                self._spoil(row, index + at)
         self._recent.extend(index, out.expected, out.lower, out.upper)
-        return out, self._learn_growth(index, value, out)
+        return out, self._learn_growth(index, out)
 
     @property
     def newly_expected(self) -> Floats | None:
@@ -372,18 +366,17 @@ class Judge:
             [self._calendar.factor(start, one.about) if sums else 1.0 for one, sums in summed], float
         )
 
-    def _learn_growth(self, index: int, value: Floats, out: Output) -> list[Growing]:
-        with np.errstate(invalid="ignore"):
-            tame = np.clip(value, out.lower, out.upper)  # winsorised to the expected interval
-        tame = np.where(np.isnan(tame), value, tame)
-        instead = np.where(out.spoilt & ~np.isnan(value) & ~np.isnan(out.expected), out.expected, tame)
-        old = index - self._memory.first >= self._pace.young
-        starts = (index + np.arange(len(value), dtype=np.int64)) * self.step
+    def _learn_growth(self, index: int, out: Output) -> list[Growing]:
+        starts = (index + np.arange(len(out.tame), dtype=np.int64)) * self.step
         if self._calendar is None:
             hours = starts // 3600
         else:
             hours = np.array([self._calendar.hour(start) for start in starts.tolist()], np.int64)
-        return self._growth.learn(hours, instead, self._grows & (self._memory.first >= 0) & old, self._limits)
+        if len(hours) == 1 and self._growth.adds(int(hours[0]), out.tame[0]):
+            return []
+        old = index - self._memory.first >= self._pace.young
+        watched = self._grows & (self._memory.first >= 0) & old
+        return self._growth.learn(hours, out.tame, watched, self._limits)
 
     def _spoil(self, row: int, index: int) -> None:
         """Exclude the steps between the onset and its report from learning, too."""
@@ -423,13 +416,14 @@ class Judge:
             place=np.array(places, np.int64),
             floor=np.array([one.floor_absolute for one in fresh], float) * per_step,
             relative=np.array([one.floor_relative for one in fresh], float),
+            positive=latency,
         )
         both: list[tuple[NDArray[Any], NDArray[Any]]] = list(zip(self._rows, rows, strict=True))
         self._rows = Rows(*map(np.concatenate, both))
         self._relate(first, fresh)
         is_latency = self.evidence.latency = np.concatenate((self.evidence.latency, latency))
         self._sums = np.concatenate((self._sums, ~(latency | levels)))
-        self._positive = (self._rows.counted > 0) | is_latency
+        self._rows = self._rows._replace(positive=(self._rows.counted > 0) | is_latency)
         judged = np.array([one.judged for one in fresh], bool)  # a level that has a limit may grow towards it
         grows = np.array([one.measure in GROWS for one in fresh], bool) & (judged | levels)
         self._grows = np.concatenate((self._grows, grows))

@@ -37,7 +37,7 @@ from detectors.judge.decide import decide, miss
 from detectors.judge.expect import Expected, expect
 from detectors.judge.learn import close_slot, learn, learn_units
 from detectors.judge.pace import Pace
-from detectors.judge.scale import falling, from_scale, grain_and_offset, to_scale
+from detectors.judge.scale import LARGEST, falling, from_scale, grain_and_offset, to_scale
 from detectors.judge.size import (
     POISSON,
     deviate,
@@ -54,6 +54,9 @@ FEW_CALLS: Final = 5.0
 """An amount of fewer calls is judged as if each were ``HEAVY`` times the usual size at most."""
 
 HEAVY: Final = 4.0
+
+MOST: Final = 1e4
+"""Larger deviations have no larger score: the score must stay below 1."""
 
 LASTING: Final = 0.25
 """Part of the smallest difference that matters from which on one matters that lasts."""
@@ -209,15 +212,15 @@ def advance(
     open_places: NDArray[np.int64],
     scratch: Scratch,
     out: Output,
-) -> None:
-    """Judge steps in order and learn from them.
+) -> int:
+    """Judge steps in order and learn from them; return how many verdicts opened.
 
     Parameters
     ----------
     first : int
         Index of the first step.
     values : (steps, n) float64
-        NaN where nothing was measured.
+        NaN where nothing was measured; updated: values that are not finite are missing.
     factor : (n,) float64
         Planned load in times the usual.
     past : (steps + 2 beside, lags, n) float32
@@ -231,9 +234,10 @@ def advance(
         Number of open verdicts at each place; updated.
     """
     steps, n = values.shape
-    kept = memory.recent.shape[0]
+    kept, opened = memory.recent.shape[0], 0
     for step in range(steps):
         index = first + step
+        _clean(step, values, rows)
         slot, over = slots[step, 0], slots[step, 1]
         for row in range(n):
             if over >= 0:  # a slot of the day has ended: its habit is known
@@ -273,3 +277,36 @@ def advance(
                 of = values[step, whole] if whole >= 0 else np.nan
                 learn(row, value, of, rows, memory, pace, scratch)
                 learn_over_hours(row, memory, pace, scratch)
+        opened += _tell(step, values, out)
+    return opened
+
+
+@inlined
+def _clean(step: int, values: Floats, rows: Rows) -> None:
+    """Bring the values of a step within bounds, NaN where they are not finite."""
+    for row in range(values.shape[1]):
+        value = values[step, row]
+        if np.isfinite(value):
+            least = 0.0 if rows.positive[row] else -LARGEST
+            values[step, row] = min(max(value, least), LARGEST)
+        else:
+            values[step, row] = np.nan
+
+
+@inlined
+def _tell(step: int, values: Floats, out: Output) -> int:
+    """Write what follows from the judgement of a step; return how many verdicts opened."""
+    opened = 0
+    for row in range(values.shape[1]):
+        opened += out.opened[step, row]
+        value, expected = values[step, row], out.expected[step, row]
+        lower, upper = out.lower[step, row], out.upper[step, row]
+        if out.spoilt[step, row] and not np.isnan(value) and not np.isnan(expected):
+            out.tame[step, row] = expected
+        elif np.isnan(value) or np.isnan(lower) or np.isnan(upper):
+            out.tame[step, row] = value
+        else:
+            out.tame[step, row] = min(max(value, lower), upper)
+        size = min(abs(out.size[step, row]), MOST)
+        out.score[step, row] = size * size / (1 + size * size)
+    return opened

@@ -96,7 +96,7 @@ def dry_run(
     with np.errstate(all="ignore"):
         advance(
             index,
-            np.ascontiguousarray(values[None]),
+            np.array(values[None]),
             factor,
             past,
             often,

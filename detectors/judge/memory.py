@@ -1,7 +1,8 @@
 """What the judge remembers of every series between two steps, apart from its history."""
 
 from collections.abc import Mapping
-from typing import Any, Final, Self
+from operator import attrgetter
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,10 @@ from detectors.state.row_state import Field, RowState
 
 UNIT: Final = 0.2
 """Noise that is assumed before any was measured."""
+
+
+_AT: Final = Memory._fields.index("above")
+_OWN: Final = attrgetter(*(name for name in Memory._fields if name not in {"above", "below", "rose", "fell"}))
 
 
 class MemoryState(RowState):
@@ -70,8 +75,9 @@ class MemoryState(RowState):
 
     def arrays(self) -> Memory:
         """Return the arrays themselves; the kernel writes to them."""
-        arrays: dict[str, Any] = {**vars(self), **self.habits.arrays()}
-        return Memory(*(arrays[name] for name in Memory._fields))
+        of_slots, own, at = self.habits.arrays(), _OWN(self), _AT
+        highest, rises = (of_slots["above"], of_slots["below"]), (of_slots["rose"], of_slots["fell"])
+        return Memory._make((*own[:at], *highest, *own[at : at + 2], *rises, *own[at + 2 :]))
 
     def add(self, count: int) -> Self:
         """Append ``count`` empty columns."""
@@ -93,6 +99,10 @@ class MemoryState(RowState):
 
     def move(self, slots: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return (steps, 2): the slot of the day of each step, and the one that ended before it or -1."""
+        if len(slots) == 1:
+            slot, last = int(slots[0]), self.slot
+            self.slot = slot
+            return np.array([[slot, last if last not in {slot, -1} else -1]], np.int64)
         before = np.concatenate(([self.slot], slots[:-1]))
         self.slot = int(slots[-1])
         ended: NDArray[np.int64] = np.where((before != slots) & (before >= 0), before, -1)

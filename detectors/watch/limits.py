@@ -107,6 +107,18 @@ class LimitWatch(RowState):
         count = known.sum(axis=0)
         return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
+    @property
+    def idle(self) -> bool:
+        """Whether no share was more than nothing for days, which is not near."""
+        arrays = self.window, self.peak, np.nan_to_num(self.peaks), self.open
+        return self._near > EASES and not any(array.any() for array in arrays)
+
+    def pass_by(self, start: int, observed: Floats) -> None:
+        """Take in a step while ``idle``: (n,) of what has no limit, NaN where nothing was measured."""
+        if start // DAY != self._day:
+            self._close_day(start // DAY)
+        self.measured[~np.isnan(observed)] = start + self._step
+
     def watch(
         self,
         start: int,

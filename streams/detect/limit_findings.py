@@ -71,6 +71,7 @@ class LimitFindings:
         self._levels = np.zeros(0, bool)  # which are levels that samples state
         self._limits = np.zeros(0)  # per step
         self._open: dict[str, _Open] = {}  # by the id of the finding
+        self._idle: bool | None = None  # whether none of them has a limit, or had one; None: to be found out
 
     def add(self, series: Sequence[Series], first: int) -> None:
         """Add new series; the first is row ``first`` of the judge."""
@@ -89,6 +90,7 @@ class LimitFindings:
         limits = [(one.limit or np.inf) * self._step for one in limited.values()]
         self._limits = np.concatenate((self._limits, np.array(limits, float)))
         self._watch.add(len(limited))
+        self._idle = None
 
     def limit(self, changed: Mapping[int, Series]) -> None:
         """Replace series, by their rows of the judge, that have another limit."""
@@ -96,11 +98,17 @@ class LimitFindings:
             if row in changed:
                 self._series[at] = changed[row]
                 self._limits[at] = (changed[row].limit or np.inf) * self._step
+        self._idle = None
 
     def feed(self, judgement: Judgement, completeness: float, soon: Collection[int]) -> list[Finding]:
         """Add a step; ``soon`` are rows of the judge whose forecast reaches the limit within a day."""
         rows = self._rows
         if not rows.size:
+            return []
+        if self._idle is None:
+            self._idle = self._watch.idle and bool(np.isinf(self._limits).all()) and not self._levels.any()
+        if self._idle and not soon:
+            self._watch.pass_by(judgement.start, judgement.observed[rows])
             return []
         refused = judgement.observed[self._throttles] > 0
         changes = self._watch.watch(
@@ -181,4 +189,5 @@ class LimitFindings:
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Restore a snapshot, after ``add`` of the same series in the same order."""
         self._watch.restore(parts["limits"], len(self._series))
+        self._idle = None
         self._open, _ = unpack(parts["limit-findings"], "limit-findings", self.VERSION, dict[str, _Open])

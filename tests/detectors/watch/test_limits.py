@@ -49,6 +49,21 @@ def test_what_is_near_for_five_minutes_is_reported_once() -> None:
     assert series.see(0.95, 60) == [("open", True)]
 
 
+def test_what_has_no_limit_is_passed_by_as_if_it_was_watched() -> None:
+    watched, passed = LimitWatch(STEP, 0.9), LimitWatch(STEP, 0.9)
+    nothing = np.zeros(3, bool)
+    for each in (watched, passed):
+        each.add(3)
+    assert passed.idle
+    for at in range(0, 4 * 86400, 7 * STEP):
+        observed = np.where(np.arange(3) < at // 86400, np.nan, 5.0)
+        assert watched.watch(at, observed / np.inf, nothing, ~nothing, nothing) == []
+        passed.pass_by(at, observed)
+    assert watched.snapshot() == passed.snapshot()
+    passed.watch(4 * 86400, np.array([0.0, 0.1, 0.0]), nothing, ~nothing, nothing)
+    assert not passed.idle
+
+
 def test_a_burst_is_not_reported() -> None:
     series = Watched()
     series.see(0.3, 30)
