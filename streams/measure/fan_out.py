@@ -24,7 +24,7 @@ from detectors.model.measures import (
     Measure,
 )
 from detectors.model.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, Edge, Scope, ScopeOrEdge
-from streams.decode.cells import IN_AUTH, IN_CODE, IN_FUNCTION, LAYERS, TOTAL, layers_of
+from streams.decode.cells import IN_AUTH, IN_CODE, IN_FUNCTION, LAYERS, TOTAL
 from streams.decode.paths import OTHER, Call, Path
 from streams.decode.touched import (
     COST_SCOPES,
@@ -38,7 +38,7 @@ from streams.decode.touched import (
     touched_by_path,
 )
 from streams.measure.path_costs import AT_FUNCTION, AT_ROUTE, AT_TABLES, COST_PARTS
-from streams.rollup.grouping import add_rows
+from streams.measure.spread import Spread, spread_cells, spread_sums
 
 Ints = NDArray[np.int64]
 
@@ -93,6 +93,10 @@ _LAYERS_OF_PARTS: Final = {
     Measure.LATENCY: np.isin(np.arange(LAYERS), (TOTAL, IN_FUNCTION)),
     Measure.LATENCY_CODE: np.isin(np.arange(LAYERS), (IN_CODE,)),
 }
+# of each layer, the place of its parts behind LATENCIES, -1 for none
+_PARTS_OF_LAYER: Final = np.full(LAYERS, -1)
+for _number, _layers in enumerate(_LAYERS_OF_PARTS.values(), len(LATENCIES)):
+    _PARTS_OF_LAYER[_layers] = _number
 # The tag of a fatal error or a throttle belongs to the deepest known scope.
 _DEEPEST: Final = tuple(PATH_SCOPES.index(kind) for kind in (FUNCTION, SERVICE, ROUTE))
 
@@ -361,12 +365,8 @@ class FanOut:
 
     def sums_of(self, ids: Ints, sums: NDArray[np.float64], step: Ints, steps: int) -> NDArray[np.float64]:
         """Do so for several steps at once, (k,) 0..steps-1: (steps, rows, len(SUMMED))."""
-        rows = len(self.scopes)
-        places = self._places[ids].ravel()
-        wanted = np.flatnonzero(places)
-        of = wanted // _KINDS
-        added = add_rows(places[wanted] - 1 + rows * step[of], sums[of], steps * rows)
-        added = added.reshape(steps, rows, len(SUMMED))
+        added = np.zeros((steps, len(self.scopes), len(SUMMED)))
+        spread_sums(self._places, ids, step, sums, added)
         added *= self._kept
         return added
 
@@ -402,35 +402,31 @@ class FanOut:
 
     def latency(self, cells: Ints, counts: NDArray[np.float64]) -> dict[Measure, Latency]:
         """Return the cells of paths and calls as histograms of rows, by measure."""
-        return self.times_of(cells, counts, np.zeros(len(cells), np.int64), 1)[0][0]
+        return self.times_of(cells, counts, [len(cells)])[0][0]
 
-    def times_of(self, cells: Ints, counts: NDArray[np.float64], step: Ints, steps: int) -> list[Times]:
+    def times_of(self, cells: Ints, counts: NDArray[np.float64], ends: Sequence[int]) -> list[Times]:
         """Return the cells of paths and calls as histograms of rows, and of parts, by measure, of each step.
 
-        ``step`` (k,) is 0..steps-1 and ascends.
+        ``ends`` are where those of each step end.
         """
-        owners, bins = layers_of(cells)
-        layers = owners % LAYERS
-        places = self._latency_places.reshape(-1, len(_MEASURED))[owners].ravel()
-        wanted = np.flatnonzero(places)
-        cell = wanted // len(_MEASURED)
-        whole = (places[wanted] - 1).astype(np.int64), bins[cell], counts[cell], step[cell]
-        measure = _MEASURE_OF_LAYER[layers][cell]
-        latency = [
-            _by_step(whole, np.flatnonzero(measure == number), steps) for number in range(len(LATENCIES))
-        ]
-        places = self._part_places[owners // LAYERS, _WHOLE_OF_LAYER[layers]]
-        part = (places - 1).astype(np.int64), bins, counts, step
-        of_parts = [
-            _by_step(part, np.flatnonzero(those[layers] & (places > 0)), steps)
-            for those in _LAYERS_OF_PARTS.values()
+        to = Spread(
+            self._latency_places, self._part_places, _MEASURE_OF_LAYER, _WHOLE_OF_LAYER, _PARTS_OF_LAYER
+        )
+        groups = len(LATENCIES) + len(_LAYERS_OF_PARTS)
+        rows, bins, amounts, bounds = spread_cells(cells, counts, np.array(ends, np.int64), to, groups)
+        by_step = [
+            [
+                (rows[first:end], bins[first:end], amounts[first:end])
+                for first, end in zip(begun, ended, strict=True)
+            ]
+            for begun, ended in pairwise(bounds.T.tolist())
         ]
         return [
             (
-                dict(zip(LATENCIES, of_scopes, strict=True)),
-                dict(zip(_LAYERS_OF_PARTS, mixed, strict=True)),
+                dict(zip(LATENCIES, histograms[: len(LATENCIES)], strict=True)),
+                dict(zip(_LAYERS_OF_PARTS, histograms[len(LATENCIES) :], strict=True)),
             )
-            for of_scopes, mixed in zip(zip(*latency, strict=True), zip(*of_parts, strict=True), strict=True)
+            for histograms in by_step
         ]
 
     def tags(self, tags: Mapping[Tag, float]) -> dict[Tag, float]:
@@ -441,14 +437,3 @@ class FanOut:
             if row >= 0:
                 added[row, key, text] = added.get((row, key, text), 0.0) + count
         return added
-
-
-def _by_step(
-    times: tuple[Ints, Ints, NDArray[np.float64], Ints], here: NDArray[np.intp], steps: int
-) -> list[Latency]:
-    """Return some rows, bins and counts, those of each step apart."""
-    rows, bins, counts = times[0][here], times[1][here], times[2][here]
-    if steps == 1:
-        return [(rows, bins, counts)]
-    bounds = np.searchsorted(times[3][here], np.arange(steps + 1)).tolist()
-    return [(rows[first:end], bins[first:end], counts[first:end]) for first, end in pairwise(bounds)]

@@ -5,6 +5,7 @@ catches up, replays or learns closes hours at once, and pays that once.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -181,7 +182,7 @@ class StepFanning:
             )
         of_scopes = self._fan_out.sums_of(ids, sums, at, len(run))
         of_costs = self._fan_out.costs(ids[priced], costs[priced], at[priced], len(run))
-        times = self._fan_out.times_of(*_times(run), len(run))
+        times = self._fan_out.times_of(*_times(run))
         steps = [
             self._step(start, counted, *parts)
             for (start, counted), *parts in zip(run, of_scopes, of_costs, times, strict=True)
@@ -208,11 +209,10 @@ class StepFanning:
         )
 
 
-def _times(run: Sequence[Counted]) -> tuple[Ints, Floats, Ints]:
-    """Return the cells of all steps, their counts, and the step of each."""
+def _times(run: Sequence[Counted]) -> tuple[Ints, Floats, list[int]]:
+    """Return the cells of all steps, their counts, and where those of each step end."""
     cells, counts = zip(*(_listed(counted) for _, counted in run), strict=True)
-    step = np.repeat(np.arange(len(run)), [len(each) for each in cells])
-    return np.concatenate(cells), np.concatenate(counts), step
+    return np.concatenate(cells), np.concatenate(counts), list(accumulate(map(len, cells)))
 
 
 def _listed(counted: OpenStep | None) -> tuple[Ints, Floats]:

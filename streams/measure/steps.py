@@ -261,9 +261,7 @@ class Steps:
         if self._fan_out is None:
             return {}, {}
         every = np.concatenate(cells)
-        ((latency, part_times),) = self._fan_out.times_of(
-            every, np.concatenate(counts), np.zeros(len(every), np.int64), 1
-        )
+        ((latency, part_times),) = self._fan_out.times_of(every, np.concatenate(counts), [len(every)])
         return latency, part_times
 
     def nothing(self) -> NDArray[np.float64]:

@@ -59,6 +59,8 @@ class ValueRows:
 
     def amounts(self, ids: NDArray[np.int64], sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """Add (k, COLUMNS) sums of values up to (series,) amounts. Ids may repeat."""
+        if not len(ids):
+            return np.zeros(len(self.series))
         places = self._places[ids].ravel()
         wanted = np.flatnonzero(places)
         added = add_rows(places[wanted] - 1, sums.reshape(-1, COLUMNS)[wanted // _SCOPES], len(self.series))
