@@ -138,17 +138,19 @@ def bounds(rows: Sequence[Row]) -> str:
     )
 
 
-def owners(shares: Mapping[str, float], absent: Sequence[str], rate: float, system: float) -> str:
+def owners(
+    shares: Mapping[str, float], absent: Sequence[str], rate: float, system: float, unit: str = "an event"
+) -> str:
     """Return the table of who owns the CPU time of the whole path, and the share that nobody does."""
     large = {name: share for name, share in shares.items() if share >= LARGE}
     small = sum(shares.values()) - sum(large.values())
-    lines = ["| owner | share of the CPU time | µs an event |", "| --- | ---: | ---: |"]
+    lines = [f"| owner | share of the CPU time | µs {unit} |", "| --- | ---: | ---: |"]
     rows = {**large, "smaller ones": small, "**no owner**": 1 - sum(shares.values())}
     lines += [f"| {name} | {share:.1%} | {1e6 / rate * share:.3f} |" for name, share in rows.items()]
     missed = f" Doors that were not found: {', '.join(absent)}." if absent else ""
     said = (
-        f"{rate / 1e3:,.1f} k/s/core with the clocks of the profile; {system:.0%} of the CPU time is the "
-        f"kernel's, whoever called it.{missed}"
+        f"{rate / 1e3:,.1f} thousand a second and core with the clocks of the profile; {system:.0%} of the "
+        f"CPU time is the kernel's, whoever called it.{missed}"
     )
     return "\n".join([*lines, "", said])
 

@@ -24,6 +24,7 @@ from typing import Any, Final
 LOOP: Final = "event loop"
 WAITING: Final = "event loop: polling the kernel"
 GARBAGE: Final = "garbage collector"
+HOST: Final = "stage host"
 OTHERS: Final = "other coroutines"
 
 DOORS: Final = {
@@ -35,6 +36,7 @@ DOORS: Final = {
     "lane: chunks of what was fetched": (
         "streams.lane.chunk_records:ChunkRecords.__next__",
         "streams.lane.chunk_lane:merged",
+        "streams.kafka.stage_host:pieces",
     ),
     "decode": ("streams.decode.decoder:Decoder.decode",),
     "formats: payloads to records": ("streams.formats.inputs:Input.lines",),
@@ -48,7 +50,8 @@ DOORS: Final = {
         "streams.rollup.open_buckets:OpenBuckets.pop_late",
     ),
     "encode": ("streams.kafka.stages:encode_block",),
-    "stage": ("streams.kafka.stages:RollupStage.feed",),
+    "rollup stage": ("streams.kafka.stages:RollupStage.feed",),
+    HOST: ("streams.kafka.stage:StageRunner.feed", "streams.kafka.stage:StageRunner.tick"),
     "send": ("streams.kafka.stage_host:StageHost.send",),
     "checkpoint": (
         "streams.kafka.stages:RollupStage.snapshot",
@@ -60,8 +63,8 @@ PACKAGES: Final = {
     "aiokafka": "Kafka client (aiokafka)",
     "faust": "Faust",
     "mode": "Faust",
-    "streams": "stage host",
-    "benchmarks": "stage host",
+    "streams": HOST,
+    "benchmarks": HOST,
 }
 
 
@@ -177,7 +180,7 @@ class CpuOwners:
 
     def _wrap_loop(self) -> None:
         """Name what an event loop does: its own work, its polling, and its callbacks."""
-        enter, leave = self._enter, self._leave
+        enter, leave, thread = self._enter, self._leave, self._thread
         run_handle = events.Handle._run  # noqa: SLF001
         run_once = base_events.BaseEventLoop._run_once  # type: ignore[attr-defined]  # noqa: SLF001
 
@@ -189,11 +192,9 @@ class CpuOwners:
                 leave()
 
         def once(self: base_events.BaseEventLoop) -> None:
-            enter(LOOP)
-            try:
-                run_once(self)
-            finally:
-                leave()
+            if not thread.parts:
+                enter(LOOP)  # for good: a loop does nothing else between two turns
+            run_once(self)
 
         owner_of = self._owner_of
         events.Handle._run = handle  # type: ignore[method-assign]  # noqa: SLF001

@@ -67,6 +67,7 @@ class LongTopic:
     def first(self, least: int) -> "LongTopic":
         """Return a topic of the first of these events, at least so many."""
         brief = copy(self)
+        brief.__dict__.pop("whole", None)  # the answer, where it is known
         brief.batches = -(-least // ROW)
         brief.records = brief.batches * ROW
         return brief

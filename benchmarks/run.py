@@ -9,6 +9,7 @@ BENCHMARKS = (
     ("benchmarks/decode_rollup.py",),
     ("-m", "benchmarks.formats"),
     ("-m", "benchmarks.contest"),
+    ("-m", "benchmarks.span_path"),
     ("benchmarks/workers.py",),
     ("benchmarks/growth.py",),
     ("-m", "benchmarks.replay"),

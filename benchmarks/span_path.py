@@ -50,11 +50,10 @@ def table(found: list[dict[str, Any]], profile: dict[str, Any], topic: SpanTopic
         f"{found[0]['records'] * SPANS:,} spans of {topic.size:.0f} bytes, {SPANS} a message, {PARTITIONS} "
         f"partitions: **{middle['rate'] / 1e3:,.0f} k spans/s/core**, {middle['user']:.1f} s user, "
         f"{middle['system']:.1f} s system, {middle['wall']:.1f} s wall; {written} checkpoints of each "
-        f"partition; exact: {worst}; median of {len(found)} rounds. A record is a message in the table:"
+        f"partition; exact: {worst}; median of {len(found)} rounds."
     )
     share = profile["system"] / (profile["user"] + profile["system"])
-    rate = profile["rate"] / SPANS
-    return f"{head}\n\n{owners(profile['owners'], profile['absent'], rate, share)}"
+    return f"{head}\n\n{owners(profile['owners'], profile['absent'], profile['rate'], share, 'a span')}"
 
 
 def main() -> int:

@@ -23,7 +23,7 @@ from streams.lane.chunk import Chunk
 async def main(broker: str, topic: str, words: list[str]) -> None:
     run = StageRun(broker, topic, words)
     sources = SourcesSettings(inputs=[InputSettings(name="spans", topic=topic, format="otlp_proto")])
-    settings = Settings(kafka=run.kafka, sources=sources)
+    settings = Settings(kafka=run.kafka.model_copy(update={"requests": "none"}), sources=sources)
     source = Inputs(sources).topics[topic]
 
     class Measured(RollupStage):
