@@ -125,12 +125,15 @@ def processor() -> str:
 
 
 def profiled(broker: Broker, made: LongTopic, length: Length) -> str:
-    """Run the whole path once more; return the table of who owns its CPU time."""
+    """Run the whole path once more; return the table of who owns its CPU time, or why there is none."""
     path = next(one for one in CONTESTANTS if one.name == PATH)
     words = [broker.address, "bench-requests", str(made.records), str(length.warm), "profile"]
-    told = Program([*path.prefix(), *words], kept=False).run()
-    rate = told["records"] / (told["user"] + told["system"])
-    return owners(told["owners"], told["absent"], rate, told["system"] / (told["user"] + told["system"]))
+    try:
+        told = Program([*path.prefix(), *words], kept=False).run()
+    except FailedError as error:
+        return f"not run: {error}"
+    cpu = told["user"] + told["system"]
+    return owners(told["owners"], told["absent"], told["records"] / cpu, told["system"] / cpu)
 
 
 def options() -> argparse.Namespace:
@@ -154,6 +157,8 @@ def length_of(given: argparse.Namespace) -> Length:
 def main() -> int:
     given = options()
     length = length_of(given)
+    if given.page:  # that it has no place for the tables is known now, not in twenty minutes
+        placed(placed(given.page.read_text(encoding="utf-8"), TABLE, ""), PROFILE, "")
     asked = [one for one in CONTESTANTS if given.only is None or one.name in given.only]
     SCRATCH.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:

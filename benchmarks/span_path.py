@@ -62,6 +62,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--page", type=Path, help="a page between whose marks the table is written")
     given = parser.parse_args()
+    if given.page:  # that it has no place for the table is known now, not in minutes
+        placed(given.page.read_text(encoding="utf-8"), MARK, "")
     SCRATCH.mkdir(parents=True, exist_ok=True)
     try:
         with Broker(heap="1g", options=()) as broker:
