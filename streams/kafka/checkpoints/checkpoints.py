@@ -6,7 +6,7 @@ part. Pieces, marker and tombstones of removed parts are one transaction of ``Fe
 """
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -18,6 +18,10 @@ from streams.kafka.checkpoints.fenced_store import FencedStore
 from streams.kafka.stage import Emission
 
 PIECE_BYTES: Final = 900_000  # below Kafka's default limit of 1 MiB a record batch
+
+
+_Take = Callable[[str, bytes], bytes]
+"""From the name of a record, and what to return without one, to its value."""
 
 
 class _Part(msgspec.Struct, array_like=True):
@@ -56,7 +60,7 @@ class KafkaCheckpoints:
         """
         records = await self._records.take_over(key)
         try:
-            marker, parts = _read(key, records)
+            marker, parts = _read(key, records.pop)  # pieces go as their parts become whole
         except StateError:
             await self._records.give_up(key)
             raise
@@ -108,7 +112,7 @@ def checkpoint_in(key: str, records: Mapping[str, bytes]) -> Checkpoint | None:
     detectors.state.state.StateError
         When pieces are missing or do not match their checksum, or a later version wrote them.
     """
-    marker, parts = _read(key, records)
+    marker, parts = _read(key, records.get)
     return None if marker is None else Checkpoint(marker.offsets, parts)
 
 
@@ -129,11 +133,10 @@ def _pieces(key: str, name: str, part: _Part, body: bytes) -> list[tuple[str, by
     return [(f"{key}|{name}|{i}", body[at : at + PIECE_BYTES]) for i, at in enumerate(cuts)]
 
 
-def _read(key: str, records: Mapping[str, bytes]) -> tuple[_Marker | None, dict[str, bytes]]:
-    marker = _decoded(key, records[key]) if key in records else None
-    return marker, {
-        name: _assembled(key, name, part, records) for name, part in (marker or _NONE).parts.items()
-    }
+def _read(key: str, take: _Take) -> tuple[_Marker | None, dict[str, bytes]]:
+    found = take(key, b"")
+    marker = _decoded(key, found) if found else None
+    return marker, {name: _assembled(key, name, part, take) for name, part in (marker or _NONE).parts.items()}
 
 
 def _decoded(key: str, found: bytes) -> _Marker:
@@ -145,8 +148,8 @@ def _decoded(key: str, found: bytes) -> _Marker:
     return marker
 
 
-def _assembled(key: str, name: str, part: _Part, records: Mapping[str, bytes]) -> bytes:
-    body = b"".join(records.get(f"{key}|{name}|{i}", b"") for i in range(part.pieces))
+def _assembled(key: str, name: str, part: _Part, take: _Take) -> bytes:
+    body = b"".join([take(f"{key}|{name}|{i}", b"") for i in range(part.pieces)])
     if len(body) != part.length or zlib.crc32(body) != part.checksum:
         raise StateError(
             f"the checkpoint {key} is damaged: its part {name!r} ({len(body)} bytes) does not match the "
