@@ -7,7 +7,8 @@ hardly differ and similar bytes belong side by side.
 """
 
 import struct
-from typing import Final
+from itertools import accumulate
+from typing import Final, NamedTuple
 
 import numpy as np
 import zstandard
@@ -18,15 +19,16 @@ from detectors.state.counts import NO_TABLE, decode, encode
 Float32s = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 Bytes = NDArray[np.uint8]
+Places = NDArray[np.intp]
 
 MISSING: Final = 255
 """The byte for NaN; numbers written as bytes are smaller."""
 
 LEVEL: Final = 1  # of zstd: higher ones take three times as long to save a tenth
 
-_HEAD: Final = struct.Struct("<BII")  # the layout, the length of the kinds of rows, and that of counts
+_HEAD: Final = struct.Struct("<BIII")  # the layout, the lengths of the kinds of rows, the tables, the counts
 
-_LAYOUT: Final = 1
+_LAYOUT: Final = 2
 """The first byte. Until 0.2 zstd compressed everything, and began with another."""
 
 _GONE, _ZERO, _OTHER, _WHOLES, _HALVES = 0, 1, 2, 3, 128
@@ -63,38 +65,86 @@ def compress(values: Float32s) -> bytes:
     counted = np.flatnonzero(whole & ~zero)
     table, words = encode(small[counted])
     kinds[counted] = np.where(table == NO_TABLE, _OTHER, first[counted] + table)
-    code = words.astype("<u2").tobytes()
-    packed = zstandard.ZstdCompressor(level=LEVEL).compress(kinds.tobytes())
+    has = kinds >= _WHOLES
+    code = words.astype("<u2").tobytes() if has.any() else b""
+    # bits tell apart what is zero from what is not, so that zstd sees the tables alone, not zeros among them
+    which = _zstd(b"".join(np.packbits(each).tobytes() for each in (has, kinds == _ZERO, kinds == _OTHER)))
+    names = _zstd(kinds[has].tobytes()) if code else b""
     other = values[kinds == _OTHER]
-    return (
-        _HEAD.pack(_LAYOUT, len(packed), len(code)) + packed + code + (_planes(other) if len(other) else b"")
-    )
+    head = _HEAD.pack(_LAYOUT, len(which), len(names), len(code))
+    return b"".join((head, which, names, code, _planes(other) if len(other) else b""))
+
+
+class Opened(NamedTuple):
+    """What was compressed, not yet as float32 where a byte holds it."""
+
+    kinds: Bytes  # (rows,)
+    counts: Bytes  # (counted, steps) counts, and halves as if they were counts
+    rest: Float32s  # (others, steps)
+
+    @property
+    def counted(self) -> Places:
+        """The rows in ``counts``."""
+        return np.flatnonzero(self.kinds >= _WHOLES)
+
+    @property
+    def halves(self) -> Places:
+        """The rows of which a count is half of one."""
+        return np.flatnonzero(self.kinds >= _HALVES)
+
+    @property
+    def gone(self) -> Places:
+        """The rows of which all is missing."""
+        return np.flatnonzero(self.kinds == _GONE)
+
+    @property
+    def others(self) -> Places:
+        """The rows in ``rest``; those that are nowhere are zero."""
+        return np.flatnonzero(self.kinds == _OTHER)
 
 
 def decompress(body: bytes | memoryview, shape: tuple[int, int]) -> Float32s:
     """Return the (rows, steps) numbers that ``compress`` wrote, of this version or an earlier one."""
-    if not len(body):
-        return np.full(shape, np.nan, np.float32)
-    if body[0] != _LAYOUT:
-        return _from_planes(body, shape)
-    view = memoryview(body)
-    _, of_kinds, of_code = _HEAD.unpack_from(view)
-    begin, end = _HEAD.size + of_kinds, _HEAD.size + of_kinds + of_code
-    kinds = np.frombuffer(zstandard.ZstdDecompressor().decompress(view[_HEAD.size : begin]), np.uint8)
+    found = opened(body, shape)
     values = np.zeros(shape, np.float32)
-    values[kinds == _GONE] = np.nan
-    counted = np.flatnonzero(kinds >= _WHOLES)
-    if len(counted):
-        of_halves = kinds[counted] >= _HALVES
-        table = kinds[counted] - np.where(of_halves, np.uint8(_HALVES), np.uint8(_WHOLES))
-        words = np.frombuffer(view[begin:end], "<u2")
-        found = decode(table, words.astype(np.uint16), shape[1]).astype(np.float32)
-        found[of_halves] *= np.float32(0.5)
-        values[counted] = found
-    other = np.flatnonzero(kinds == _OTHER)
-    if len(other):
-        values[other] = _from_planes(view[end:], (len(other), shape[1]))
+    values[found.counted] = found.counts
+    values[found.halves] *= np.float32(0.5)
+    values[found.gone] = np.nan
+    values[found.others] = found.rest
     return values
+
+
+def opened(body: bytes | memoryview, shape: tuple[int, int]) -> Opened:
+    """Return (rows, steps) numbers as ``decompress`` does, in fewer bytes."""
+    rows, steps = shape
+    nothing = np.empty((0, steps), np.uint8)
+    if not len(body):
+        return Opened(np.full(rows, _GONE, np.uint8), nothing, nothing.astype(np.float32))
+    if body[0] != _LAYOUT:
+        return Opened(np.full(rows, _OTHER, np.uint8), nothing, _from_planes(body, shape))
+    view = memoryview(body)
+    _, *lengths = _HEAD.unpack_from(view)
+    which, names, code, end = accumulate(lengths, initial=_HEAD.size)
+    bits = _bytes(view[which:names]).reshape(3, -1)
+    has, zero, other = np.unpackbits(bits, axis=1, count=rows).astype(np.bool_)
+    kinds = np.full(rows, _GONE, np.uint8)
+    kinds[zero], kinds[other] = _ZERO, _OTHER
+    counts, rest = nothing, nothing.astype(np.float32)
+    if code < end:
+        kinds[has] = named = _bytes(view[names:code])
+        table = named - np.where(named >= _HALVES, np.uint8(_HALVES), np.uint8(_WHOLES))
+        counts = decode(table, np.frombuffer(view[code:end], "<u2").astype(np.uint16), steps)
+    if other.any():
+        rest = _from_planes(view[end:], (int(other.sum()), steps))
+    return Opened(kinds, counts, rest)
+
+
+def _zstd(body: bytes) -> bytes:
+    return bytes(zstandard.ZstdCompressor(level=LEVEL).compress(body))
+
+
+def _bytes(body: bytes | memoryview) -> Bytes:
+    return np.frombuffer(zstandard.ZstdDecompressor().decompress(body), np.uint8)
 
 
 def _counts(values: Float32s) -> tuple[Bytes, Bools]:
@@ -116,13 +166,13 @@ def _planes(values: Float32s) -> bytes:
     rest = np.ascontiguousarray(values[~whole])
     planes = rest.view(np.uint8).reshape(-1, 4).T
     body = np.packbits(whole).tobytes() + small[whole].tobytes() + planes.tobytes()
-    return bytes(zstandard.ZstdCompressor(level=LEVEL).compress(body))
+    return _zstd(body)
 
 
 def _from_planes(body: bytes | memoryview, shape: tuple[int, int]) -> Float32s:
     values = np.full(shape, np.nan, np.float32)
     rows, steps = shape
-    raw = np.frombuffer(zstandard.ZstdDecompressor().decompress(body), np.uint8)
+    raw = _bytes(body)
     head = -(-rows // 8)
     whole = np.unpackbits(raw[:head], count=rows).astype(np.bool_)
     end = head + int(whole.sum()) * steps
