@@ -19,8 +19,8 @@ Float32s = NDArray[np.float32]
 MANY: Final = 1024
 """Series from which on most of the day is compressed."""
 
-HELD: Final = 8
-"""Slots that stay open then: those that half an hour looks back to, and the next."""
+HELD: Final = 6
+"""Slots that stay open then: those that half an hour looks back to, and the next. Divides those of a day."""
 
 _NUMBERS: Final = 2 + 2 * KEPT_DAYS  # per series and slot
 
@@ -85,11 +85,15 @@ class Habits:
 
     def fold(self) -> None:
         """Compress what is not needed now, if there are many series."""
-        if self._folded or self._rows < MANY or self._slots % HELD or self._slots <= HELD:
+        if self._folded or self._rows < MANY or not self._folds:
             return
         self._kept = {slot: self._packed(self._open[:, slot]) for slot in range(self._slots)}
         self._open = np.zeros((_NUMBERS, HELD, self._rows), np.float32)
         self._slot_at, self._changed, self._folded = [-1] * HELD, set(), True
+
+    @property
+    def _folds(self) -> bool:
+        return self._slots > HELD and self._slots % HELD == 0
 
     def unfold(self) -> None:
         """Open the whole day, for consecutive steps."""
@@ -167,3 +171,5 @@ class Habits:
                 f"the state part {self.KIND!r} was written with other settings or series: "
                 "start with a new state, or go back to the old settings"
             )
+        if self._folded and not self._folds:  # an earlier version kept another number of slots open
+            self.unfold()

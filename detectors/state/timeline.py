@@ -11,16 +11,17 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Self
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.state.compress import compress, decompress
+from detectors.state.compress import compress, decompress, opened
 from detectors.state.state import pack, tail, unpack
 
 Float32s = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
 Rows = NDArray[np.intp]
 
 BLOCK: Final = 15
@@ -57,14 +58,87 @@ class _Meta(msgspec.Struct, array_like=True):
     places: list[_Place]
 
 
-class _Open(NamedTuple):
-    """Steps that are not compressed: (steps, rows) of each layer."""
+class _Open:
+    """Steps that are not compressed, (steps, rows) of each layer.
 
-    layers: list[Float32s]
+    Layers but the first take no memory as long as nothing is written there: hardly a step is spoilt.
+    """
 
-    @property
-    def rows(self) -> int:
-        return int(self.layers[0].shape[1])
+    def __init__(self, steps: int, rows: int, layers: int) -> None:
+        self.rows = rows
+        self._steps = steps
+        self._layers: list[Float32s | None] = [None] * layers
+        self.made(0)
+
+    @classmethod
+    def holding(cls, layers: Sequence[Float32s]) -> Self:
+        """Return the steps of these layers."""
+        steps, rows = layers[0].shape
+        held = cls(steps, rows, len(layers))
+        for layer, values in enumerate(layers):
+            held.write(layer, slice(None), values)
+        return held
+
+    def of(self, layer: int) -> Float32s | None:
+        """Return a layer, None if nothing was written there."""
+        return self._layers[layer]
+
+    def made(self, layer: int) -> Float32s:
+        """Return a layer to write to."""
+        values = self._layers[layer]
+        if values is None:
+            values = self._layers[layer] = self._missing()
+        return values
+
+    def whole(self) -> list[Float32s]:
+        """Return every layer."""
+        return [self._missing() if values is None else values for values in self._layers]
+
+    def write(self, layer: int, steps: slice, values: NDArray[Any]) -> None:
+        """Write (steps, rows), of the first rows if there are fewer."""
+        if self._layers[layer] is not None or not np.isnan(values).all():
+            self.made(layer)[steps, : values.shape[1]] = values
+
+    def _missing(self) -> Float32s:
+        return np.full((self._steps, self.rows), np.nan, np.float32)
+
+
+@dataclass(slots=True)
+class _Narrow:
+    """A layer of a block that was decompressed: counts stay bytes, a quarter of what they are read as."""
+
+    counts: Bytes  # (BLOCK, rows)
+    halves: Rows
+    gone: Rows
+    others: Rows
+    rest: Float32s  # (BLOCK, others)
+
+    @classmethod
+    def of(cls, bodies: Sequence[memoryview], rows: int) -> Self:
+        """Decompress the tiles of a layer."""
+        counts = np.zeros((BLOCK, rows), np.uint8)
+        halves, gone, others, rest = [], [], [], []
+        for first, body in zip(range(0, rows, TILE), bodies, strict=True):
+            tile = opened(body, (min(TILE, rows - first), BLOCK))
+            counts[:, first + tile.counted] = tile.counts.T
+            halves.append(first + tile.halves)
+            gone.append(first + tile.gone)
+            others.append(first + tile.others)
+            rest.append(tile.rest)
+        return cls(
+            counts,
+            np.concatenate(halves),
+            np.concatenate(gone),
+            np.concatenate(others),
+            np.ascontiguousarray(np.concatenate(rest).T),
+        )
+
+    def read(self, steps: slice, out: NDArray[Any]) -> None:
+        """Copy steps to ``out`` (steps, rows)."""
+        out[:] = self.counts[steps]
+        out[:, self.halves] *= 0.5
+        out[:, self.gone] = np.nan
+        out[:, self.others] = self.rest[steps]
 
 
 @dataclass(slots=True)
@@ -113,7 +187,7 @@ class Timeline:
         self._open: dict[int, _Open] = {}  # by block
         self._closed: dict[int, _Closed] = {}
         self._loose: set[int] = set()  # sheets with blocks that are parts of their own
-        self._whole: OrderedDict[tuple[int, int], Float32s] = OrderedDict()
+        self._whole: OrderedDict[tuple[int, int], _Narrow] = OrderedDict()
         self._in_use: set[tuple[int, int]] = set()  # those of them that were read since the last write
         self._tiles: OrderedDict[tuple[int, int, int], Float32s] = OrderedDict()
 
@@ -129,8 +203,8 @@ class Timeline:
         self._in_use.clear()
         self._advance((last - 1) // BLOCK)
         for begin, end, start, held in self._pieces(first, last, make=True):
-            for into, values in zip(held.layers, layers, strict=True):
-                into[begin - start : end - start] = values[begin - first : end - first]
+            for layer, values in enumerate(layers):
+                held.write(layer, slice(begin - start, end - start), values[begin - first : end - first])
 
     def read(self, layer: int, first: int, out: NDArray[Any]) -> bool:
         """Copy the steps from ``first`` on to ``out`` (steps, rows); return whether there were any.
@@ -139,10 +213,17 @@ class Timeline:
         """
         some = False
         for begin, end, start, held in self._pieces(first, first + len(out)):
-            values = held.layers[layer] if isinstance(held, _Open) else self._unpacked(layer, start // BLOCK)
-            if values is not None:
-                some = True
-                out[begin - first : end - first, : values.shape[1]] = values[begin - start : end - start]
+            steps, into = slice(begin - start, end - start), out[begin - first : end - first, : held.rows]
+            if isinstance(held, _Open):
+                values = held.of(layer)
+                if values is not None:
+                    some = True
+                    into[:] = values[steps]
+            else:
+                narrow = self._unpacked(layer, start // BLOCK)
+                if narrow is not None:
+                    some = True
+                    narrow.read(steps, into)
         return some
 
     def pick(self, layer: int, rows: Sequence[int] | Rows, first: int, last: int) -> NDArray[np.float64]:
@@ -153,7 +234,9 @@ class Timeline:
             into, steps = found[begin - first : end - first], slice(begin - start, end - start)
             known = np.flatnonzero(wanted < held.rows)
             if isinstance(held, _Open):
-                into[:, known] = held.layers[layer][steps][:, wanted[known]]
+                layer_of = held.of(layer)
+                if layer_of is not None:
+                    into[:, known] = layer_of[steps][:, wanted[known]]
                 continue
             tile_of = wanted[known] // TILE
             for tile in np.unique(tile_of).tolist():
@@ -169,7 +252,7 @@ class Timeline:
             known = rows < held.rows
             rows, new = rows[known], np.broadcast_to(np.asarray(values, np.float32), known.shape)[known]
             if isinstance(held, _Open):
-                held.layers[layer][begin - start, rows] = new
+                held.made(layer)[begin - start, rows] = new
             elif rows.size:
                 self._change_tiles(layer, index, rows, new)
 
@@ -209,14 +292,14 @@ class Timeline:
         arrays = {
             f"{number}/{layer}": values
             for number, one in held.items()
-            for layer, values in enumerate(one.layers)
+            for layer, values in enumerate(one.whole())
         }
         return pack("timeline-open", self.VERSION, list(held), arrays)
 
     def _raw(self, part: bytes) -> dict[int, _Open]:
         numbers, arrays = unpack(part, "timeline-open", self.VERSION, list[int])
         return {
-            number: _Open([arrays[f"{number}/{layer}"] for layer in range(self._layers)])
+            number: _Open.holding([arrays[f"{number}/{layer}"] for layer in range(self._layers)])
             for number in numbers
         }
 
@@ -255,9 +338,9 @@ class Timeline:
         """Cut days into blocks once there are many series."""
         for sheet, held in sorted(self._wide.items()):
             for at in range(0, SHEET, BLOCK):
-                cut = [np.ascontiguousarray(values[at : at + BLOCK]) for values in held.layers]
+                cut = [np.ascontiguousarray(values[at : at + BLOCK]) for values in held.whole()]
                 if not all(np.isnan(values).all() for values in cut):
-                    self._open[(sheet * SHEET + at) // BLOCK] = _Open(cut)
+                    self._open[(sheet * SHEET + at) // BLOCK] = _Open.holding(cut)
         self._wide = {}
         newest, self._newest = max(self._open, default=-1), -1
         self._advance(newest)
@@ -282,14 +365,17 @@ class Timeline:
     def _writable(self, number: int, size: int, held: _Open | _Closed | None) -> _Open:
         if isinstance(held, _Closed):
             layers = [self._unpacked(layer, number) for layer in range(self._layers)]
-            nothing = np.full((BLOCK, held.rows), np.nan, np.float32)
-            held = _Open([nothing.copy() if values is None else values.copy() for values in layers])
             self._drop(number)
-        had = [] if held is None else held.layers
+            held = _Open(BLOCK, held.rows, self._layers)
+            for layer, narrow in enumerate(layers):
+                if narrow is not None:
+                    narrow.read(slice(None), held.made(layer))
         if held is None or held.rows < self.rows:
-            held = _Open([np.full((size, self.rows), np.nan, np.float32) for _ in range(self._layers)])
-            for old, new in zip(had, held.layers, strict=False):
-                new[:, : old.shape[1]] = old
+            had, held = held, _Open(size, self.rows, self._layers)
+            for layer in range(self._layers if had is not None else 0):
+                values = None if had is None else had.of(layer)
+                if values is not None:
+                    held.write(layer, slice(None), values)
         (self._wide if size == SHEET else self._open)[number] = held
         return held
 
@@ -309,8 +395,8 @@ class Timeline:
 
     def _compressed(self, held: _Open) -> _Closed:
         bodies = [
-            compress(np.ascontiguousarray(values[:, at : at + TILE].T))
-            for values in held.layers
+            b"" if values is None else compress(np.ascontiguousarray(values[:, at : at + TILE].T))
+            for values in map(held.of, range(self._layers))
             for at in range(0, held.rows, TILE)
         ]
         return _Closed(held.rows, _ends(map(len, bodies)), memoryview(b"".join(bodies)), b"")
@@ -340,28 +426,24 @@ class Timeline:
         closed = _Closed(held.rows, _ends(map(len, bodies)), memoryview(b"".join(bodies)), b"")
         self._pack_blocks({block: closed})
 
-    def _unpacked(self, layer: int, block: int) -> Float32s | None:
-        """Return a compressed block as (steps, rows), None if nothing was written there."""
+    def _unpacked(self, layer: int, block: int) -> _Narrow | None:
+        """Return a layer of a compressed block, None if nothing was written there."""
         self._in_use.add((layer, block))
         known = self._whole.get((layer, block))
         if known is not None:
             self._whole.move_to_end((layer, block))
             return known
         held = self._closed[block]
-        tiles = range(-(-held.rows // TILE))
-        bodies = [held.tile(layer * len(tiles) + tile) for tile in tiles]
+        tiles = -(-held.rows // TILE)
+        bodies = [held.tile(layer * tiles + tile) for tile in range(tiles)]
         if not any(map(len, bodies)):
             return None
         for passed in self._whole.keys() - self._in_use:  # all days move on to their next block at once
             del self._whole[passed]
-        values = np.empty((BLOCK, held.rows), np.float32)
-        for tile, body in zip(tiles, bodies, strict=True):
-            into = values[:, tile * TILE : (tile + 1) * TILE]
-            into[:] = decompress(body, (into.shape[1], BLOCK)).T
-        self._whole[layer, block] = values
+        self._whole[layer, block] = narrow = _Narrow.of(bodies, held.rows)
         if len(self._whole) > KEPT_WHOLE:
             self._whole.popitem(last=False)
-        return values
+        return narrow
 
     def _tile(self, layer: int, block: int, tile: int) -> Float32s | None:
         """Return a tile as (rows, steps), None if nothing was written there."""

@@ -181,3 +181,28 @@ def test_habits_are_the_same_whether_or_not_most_of_the_day_is_compressed() -> N
     folded.unfold()
     for name, array in plain.arrays().items():
         assert np.array_equal(folded.arrays()[name], array)
+
+
+def test_a_day_that_an_earlier_version_cut_otherwise_is_opened_whole() -> None:
+    plain = Habits(32)
+    plain.add(MANY)
+    plain.arrays()["above"][:] = np.random.default_rng(2).exponential(1, (32, MANY))
+    plain.fold()
+    assert not plain.folded, "32 slots are no multiple of those that stay open"
+    parts = {f"habits/{slot}": plain._packed(plain._open[:, slot]) for slot in range(32)}
+    copy = Habits(32)
+    copy.restore(parts, MANY)
+    assert np.array_equal(copy.arrays()["above"], plain.arrays()["above"])
+
+
+def test_nothing_is_held_of_a_layer_as_long_as_nothing_is_written_there() -> None:
+    made = timeline()
+    made.write(0, values(0, 20), np.full((20, ROWS), np.nan))
+    copy = timeline(0)
+    copy.restore(made.snapshot(), ROWS)
+    for one in (made, copy):
+        assert all(held.of(1) is None for held in one._open.values())
+        assert not one.read(1, 0, np.empty((20, ROWS)))
+        one.change(1, 17, np.array([3]), 1.0)
+        picked = one.pick(1, [2, 3], 17, 18)
+        assert np.array_equal(picked, [[np.nan, 1.0]], equal_nan=True)
