@@ -10,6 +10,7 @@ from detectors.state.state import StateError, pack, unpack
 from detectors.state.timeline import Timeline
 
 Floats = NDArray[np.float64]
+Float32s = NDArray[np.float32]
 Rows = Sequence[int] | NDArray[np.intp]
 
 HOUR: Final = 3600
@@ -19,6 +20,16 @@ KEPT_SECONDS: Final = 7 * HOUR
 EXPECTED, LOWER, UPPER = range(3)  # layers of the timeline
 
 _LARGEST: Final = 1e38  # intervals may exceed what a float32 holds
+
+_FINE: Final = np.uint32(0xFF)
+"""Bits of a bound that are not kept: they are noise, which nothing compresses. Bounds are rounded inwards, so
+that no count up to 65,536 changes sides."""
+
+
+def _rounded_down(values: Float32s) -> Float32s:
+    bits = values.view(np.uint32)
+    bits = np.where(np.signbit(values), bits + _FINE, bits) & ~_FINE
+    return bits.view(np.float32)
 
 
 class Recent:
@@ -38,8 +49,10 @@ class Recent:
 
     def extend(self, first: int, expected: Floats, lower: Floats, upper: Floats) -> None:
         """Append steps from ``first`` on, (steps, n) each; skipped steps are missing."""
-        layers = [np.clip(values, -_LARGEST, _LARGEST) for values in (expected, lower, upper)]
-        self._kept.write(first, *layers)
+        middle, low, high = (
+            np.clip(values, -_LARGEST, _LARGEST).astype(np.float32) for values in (expected, lower, upper)
+        )
+        self._kept.write(first, middle, -_rounded_down(-low), _rounded_down(high))
         self.at = first + len(expected) - 1
 
     def span(self, first: int, last: int) -> tuple[int, int]:
