@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Float32s = NDArray[np.float32]
+Int32s = NDArray[np.int32]
 
 VIEWS: Final = 6
 """Last minutes, last weeks; weeks over minutes and over half an hour; level over minutes and half an hour."""
@@ -33,28 +34,28 @@ class Rows(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """The state of the n series."""
+    """The state of the n series: four bytes for what counts steps, which a float32 does up to 16 million."""
 
-    seen: Floats  # steps measured
+    seen: Float32s  # steps measured
     usual: Floats  # slow mean
     recent: Floats  # (Pace.short, n) the last values, a ring
     residual: Floats  # (Pace.short, n) the same on the scale minus the weekly shape, where steps are wide
     unit: Floats  # (VIEWS, n) noise of each view
-    learnt: Floats  # (VIEWS, n) deviations that a unit is based on
+    learnt: Float32s  # (VIEWS, n) deviations that a unit is based on
     lag_level: Floats  # (lags, n) level of each lag relative to now
-    lag_steps: Floats  # (lags, n) steps that this level is based on
+    lag_steps: Float32s  # (lags, n) steps that this level is based on
     level: Floats  # of the difference to the last weeks
     fast: Floats  # (2, n) means of that difference over minutes and half an hour
     base: Floats  # slow mean on the scale
     lasting: Floats  # (2, n) level and base over hours: the reference for half an hour
     previous: Floats  # (2, n) level and lasting level before the last shift, NaN when it cannot be reverted
-    moved: NDArray[np.int64]  # step at which that shift became the level
+    moved: Int32s  # step at which that shift became the level
     near: Floats  # (2, n) means on the scale over minutes and half an hour
     part: Floats  # (2, n) decaying sums of a part and of its whole
     beyond: Floats  # (2, n) means of the difference to the usual part of the whole
     failed: Floats  # (2, n) decaying sums of a part over half an hour, observed and expected
     failed_unit: Floats  # noise of their deviance
-    failed_learnt: Floats  # deviances that this noise is based on
+    failed_learnt: Float32s  # deviances that this noise is based on
     above: NDArray[np.float32]  # (SLOTS, n) largest rise by slot of the day; maybe not all slots (Habits)
     below: NDArray[np.float32]
     above_now: Floats
@@ -63,27 +64,27 @@ class Memory(NamedTuple):
     fell: NDArray[np.float32]
     rose_now: Floats
     fell_now: Floats
-    first: NDArray[np.int64]  # step of the first value, -1
+    first: Int32s  # step of the first value, -1
     code: NDArray[np.int8]  # open verdict
-    since: NDArray[np.int64]  # step at which it began
+    since: Int32s  # step at which it began
     side: NDArray[np.int8]
-    run: NDArray[np.int64]  # consecutive steps of the deviation
-    calm: NDArray[np.int64]
-    unseen: NDArray[np.int64]
-    open: NDArray[np.int64]  # steps it has been open
+    run: Int32s  # consecutive steps of the deviation
+    calm: Int32s
+    unseen: Int32s
+    open: Int32s  # steps it has been open
     peak: Floats  # largest deviation at onset
     hours: Floats  # (2, n) decaying sums over hours: events observed, and as the weeks expect them
     hours_before: Floats  # level of these hours before the last shift, in times the weeks
     cusum: Floats  # (2, n) evidence of a rise and of a fall that has added up
     cusum_unit: Floats  # (2, n) its noise
-    cusum_learnt: Floats  # steps that this noise is based on
+    cusum_learnt: Float32s  # steps that this noise is based on
     cusum_level: Floats  # (2, n) the level of the hours before, in times the weeks
     cusum_place: Floats  # (2, n) the same level as a difference on the scale
     cusum_seen: Floats  # (2, n) events observed since it began to add up
     cusum_usual: Floats  # (2, n) and those expected
-    cusum_since: NDArray[np.int64]  # (2, n) the step that began it
+    cusum_since: Int32s  # (2, n) the step that began it
     daily: Floats  # the daily jump that began what lasts, on the scale; 0 without one
-    daily_at: NDArray[np.int64]  # the newest step that showed it
+    daily_at: Int32s  # the newest step that showed it
 
 
 class Output(NamedTuple):

@@ -138,7 +138,7 @@ def learn_over_hours(row: int, memory: Memory, pace: Pace, scratch: Scratch) -> 
     if np.isnan(scratch.events[row]):
         return
     memory.cusum_learnt[row] += 1
-    gain = 2 * max(GAIN, 3 / (SETTLING + memory.cusum_learnt[row]))
+    gain = 2 * max(GAIN, 3 / (SETTLING + float(memory.cusum_learnt[row])))
     for side in range(2):
         beyond = 1.0 if memory.cusum[side, row] > log(1 / SHARE) * memory.cusum_unit[side, row] else 0.0
         unit = memory.cusum_unit[side, row] * exp(gain * (beyond - SHARE))

@@ -206,8 +206,8 @@ class GrowthWatch(RowState):
         np.nan, lead=(DAYS,)
     )  # (DAYS, n) mean per step, newest day last; NaN if incomplete
     peaks: Floats = field(np.nan, lead=(7,))  # (7, n)
-    since: NDArray[np.int64] = field(-1, np.int64)  # day on which the reported rise started, -1 for none
-    quiet: NDArray[np.int64] = field(0, np.int64)  # consecutive days without sure growth
+    since: NDArray[np.int32] = field(-1, np.int32)  # day on which the reported rise started, -1 for none
+    quiet: NDArray[np.int32] = field(0, np.int32)  # consecutive days without sure growth
     waits: NDArray[np.int8] = field(0, np.int8, later=True)  # whether its forecast is still to be made today
 
     def __init__(self, per_day: float, step: int, start_of: Callable[[int], int] | None = None) -> None:

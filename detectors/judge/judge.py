@@ -177,7 +177,7 @@ class Judge:
             verdict=out.code[0],
             opened=out.opened[0],
             ended=out.ended[0],
-            since=memory.since * self.step,
+            since=memory.since.astype(np.int64) * self.step,
             young=(memory.first < 0) | (start // self.step - memory.first < self._pace.young),
             basis=self._basis,
             level=level,

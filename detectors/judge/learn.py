@@ -36,7 +36,7 @@ def learn_units(row: int, rows: Rows, memory: Memory, pace: Pace, scratch: Scrat
         if distance > LEAST_DEVIATION:
             memory.learnt[view, row] += 1
             least = WIDE_GAIN if pace.wide else GAIN
-            gain = 2 * max(least, 2 / (SETTLING + memory.learnt[view, row]))
+            gain = 2 * max(least, 2 / (SETTLING + float(memory.learnt[view, row])))
             beyond = 1.0 if distance > NORMAL_TAIL * memory.unit[view, row] else 0.0
             unit = memory.unit[view, row] * exp(gain * (beyond - TAIL))
             memory.unit[view, row] = max(unit, LEAST_UNIT)
@@ -49,7 +49,7 @@ def _learn_deviance(row: int, memory: Memory, pace: Pace) -> None:
     """Learn how far failures deviate: in clumps they exceed Poisson noise."""
     distance = deviance(row, memory, pace)
     memory.failed_learnt[row] += 1
-    gain = 2 * max(GAIN, 2 / (SETTLING + memory.failed_learnt[row]))
+    gain = 2 * max(GAIN, 2 / (SETTLING + float(memory.failed_learnt[row])))
     beyond = 1.0 if distance > NORMAL_TAIL * memory.failed_unit[row] else 0.0
     memory.failed_unit[row] = max(memory.failed_unit[row] * exp(gain * (beyond - TAIL)), 1.0)
 
@@ -59,7 +59,7 @@ def learn(
     row: int, value: float, whole: float, rows: Rows, memory: Memory, pace: Pace, scratch: Scratch
 ) -> None:
     """Let the levels follow a value that is not part of an incident."""
-    y, seen = scratch.place[row], memory.seen[row]
+    y, seen = scratch.place[row], float(memory.seen[row])
     unit = memory.unit[1, row]
     if rows.counted[row] > 0:
         unit = max(unit, 1 / sqrt(4 * COUNTS_OF_ROOT))  # Poisson noise, where few are counted
@@ -78,7 +78,7 @@ def learn(
                 apart = y - scratch.lags[lag, row] - memory.lag_level[lag, row]
                 if lag and not np.isnan(memory.previous[0, row]):  # while it may revert
                     continue
-                gain = max(pace.day if lag else pace.slow, 1 / memory.lag_steps[lag, row])
+                gain = max(pace.day if lag else pace.slow, 1 / float(memory.lag_steps[lag, row]))
                 memory.lag_level[lag, row] += gain * min(max(apart, -3 * clip), 3 * clip)
     usual = memory.usual[row]
     most = SETTLING * usual if seen > SETTLING and usual > 0 else LARGEST

@@ -31,35 +31,37 @@ class MemoryState(RowState):
     previous: NDArray[np.float64]
     near: NDArray[np.float64]
     beyond: NDArray[np.float64]
-    first: NDArray[np.int64]
-    since: NDArray[np.int64]
+    first: NDArray[np.int32]
+    since: NDArray[np.int32]
     cusum: NDArray[np.float64]
     code: NDArray[np.int8]
 
     def __init__(self, *, recent: int, residual: int, lags: int, slots: int) -> None:
         self.habits = Habits(slots)
         fields = dict.fromkeys(set(Memory._fields) - self.habits.arrays().keys(), Field())
-        fields |= dict.fromkeys(("moved", "first", "since"), Field(-1, dtype=np.int64))
-        fields |= dict.fromkeys(("run", "calm", "unseen", "open"), Field(dtype=np.int64))
+        fields |= dict.fromkeys(("moved", "first", "since"), Field(-1, dtype=np.int32))
+        fields |= dict.fromkeys(("run", "calm", "unseen", "open"), Field(dtype=np.int32))
+        fields |= dict.fromkeys(("seen", "failed_learnt"), Field(dtype=np.float32))
         fields |= dict.fromkeys(("code", "side"), Field(dtype=np.int8))
         fields |= dict.fromkeys(("fast", "lasting", "near", "part", "beyond", "failed"), Field(lead=(2,)))
         sums = ("hours", "cusum", "cusum_place", "cusum_seen", "cusum_usual")
         fields |= dict.fromkeys(sums, Field(lead=(2,), later=True))
-        fields |= dict.fromkeys(("lag_level", "lag_steps"), Field(lead=(lags,)))
         fields |= {
+            "lag_level": Field(lead=(lags,)),
+            "lag_steps": Field(lead=(lags,), dtype=np.float32),
             "recent": Field(np.nan, (recent,)),
             "residual": Field(np.nan, (residual,)),
             "unit": Field(UNIT, (VIEWS,)),
-            "learnt": Field(lead=(VIEWS,)),
+            "learnt": Field(lead=(VIEWS,), dtype=np.float32),
             "previous": Field(np.nan, (2,)),
             "failed_unit": Field(1.0),
-            "cusum_learnt": Field(later=True),
+            "cusum_learnt": Field(dtype=np.float32, later=True),
             "hours_before": Field(np.nan, later=True),
             "cusum_unit": Field(1.0, (2,), later=True),
             "cusum_level": Field(1.0, (2,), later=True),
-            "cusum_since": Field(-1, (2,), np.int64, later=True),
+            "cusum_since": Field(-1, (2,), np.int32, later=True),
             "daily": Field(later=True),
-            "daily_at": Field(-1, dtype=np.int64, later=True),
+            "daily_at": Field(-1, dtype=np.int32, later=True),
         }
         # in the order of the tuple, so that equal states are equal bytes
         super().__init__({name: fields[name] for name in Memory._fields if name in fields})

@@ -85,6 +85,6 @@ class RowState:
                     f"the state part {self.KIND!r} was written with other settings or series: "
                     "start with a new state, or go back to the old settings"
                 )
-            setattr(self, name, array)
+            setattr(self, name, array.astype(field.dtype, copy=False))  # earlier versions took more bytes
         self.rows = rows
         self.load_meta(meta)
