@@ -312,9 +312,10 @@ class Traffic:
 def timed(detect: Detect, traffic: Traffic, profiler: cProfile.Profile | None) -> dict[str, float]:
     """Feed an hour."""
     each = []
-    events = traffic.events
+    events, told = traffic.events, 0
     for _ in range(TIMED_STEPS):
         bodies = traffic.step()
+        told += sum(map(len, bodies))
         if profiler:
             profiler.enable()
         began = clock()
@@ -328,6 +329,7 @@ def timed(detect: Detect, traffic: Traffic, profiler: cProfile.Profile | None) -
         "detect_us": sum(each) / (traffic.events - events) * 1e6,
         "step_s": sum(each) / TIMED_STEPS,
         "slowest_s": max(each),
+        "blocks_mb": told / TIMED_STEPS / 1e6,
     }
 
 
@@ -418,7 +420,7 @@ def roll_up(series: int, hot: float) -> dict[str, float]:
 
 
 def judge_alone(count: int) -> dict[str, float]:
-    """Measure a judge of nothing but judged series: a third of them busy, the others zero."""
+    """Measure a judge of nothing but judged series, a third of them busy, and checkpoints of it."""
     rng = np.random.default_rng(6)
     scopes = [Scope("function", "aws", "1", "eu", f"f{n}") for n in range(count // 3 + 1)]
     kinds = (Measure.REQUESTS, Measure.ERRORS_BACKEND, Measure.ERRORS_FATAL)
@@ -437,7 +439,29 @@ def judge_alone(count: int) -> dict[str, float]:
             forget_peak()
         if step >= WARM_STEPS:
             spent += clock() - began
-    return {"series": count, "step_s": spent / TIMED_STEPS, "rss": rss()}
+    found = {"series": count, "step_s": spent / TIMED_STEPS, "rss": rss(), "peak": rss("VmHWM")}
+    before: dict[str, bytes] = {}
+    for name in ("first", "again"):
+        began = clock()
+        parts = judge.snapshot()
+        found[f"snapshot_{name}_s"] = clock() - began
+        found["snapshot_mb"] = sum(map(len, parts.values())) / 1e6
+        found[f"changed_{name}_mb"] = sum(len(b) for n, b in parts.items() if before.get(n) is not b) / 1e6
+        before = parts
+        if name == "first":
+            judge.judge(START + (WARM_STEPS + TIMED_STEPS) * STEP, rng.poisson(rate).astype(float))
+    return found | judge_again(before, rows, rng.poisson(rate).astype(float))
+
+
+def judge_again(parts: dict[str, bytes], rows: list[Series], values: NDArray[np.float64]) -> dict[str, float]:
+    """Restore a judge of nothing but judged series, and judge the next step."""
+    judge = Judge(Settings().judge, STEP)
+    began = clock()
+    judge.add(rows)
+    judge.restore(parts)
+    restored = clock()
+    judge.judge(START + (WARM_STEPS + TIMED_STEPS + 1) * STEP, values)
+    return {"restore_s": restored - began, "first_s": clock() - restored}
 
 
 def _run(*arguments: str) -> dict[str, float]:
@@ -476,6 +500,7 @@ COLUMNS: Final = (
     ("series", "series", ",.0f"), ("judged", "of them judged", ",.0f"),
     ("rollup_us", "decode and rollup, µs an event", ".2f"), ("detect_us", "detect, µs an event", ".2f"),
     ("step_s", "detect, s a minute of event time", ".3f"), ("slowest_s", "its slowest minute, s", ".3f"),
+    ("blocks_mb", "blocks of a minute, MB", ",.2f"),
     ("rss", "RSS, MiB", ",.0f"), ("peak", "peak of a step and its checkpoint, MiB", ",.0f"),
     ("snapshot_mb", "state, MB", ",.1f"), ("changed_again_mb", "changed in a minute, MB", ",.1f"),
     ("snapshot_first_s", "first snapshot, s", ".3f"), ("snapshot_again_s", "snapshot after a step, s", ".3f"),
