@@ -46,7 +46,7 @@ class PlainStage:
         self._table = NameTable(2, FUNCTIONS)
         self._numbers, self._work = np.zeros(ROWS, np.int64), np.zeros(WORK_BYTES // 8, np.int64)
         self._ts, self._totals = np.zeros(ROWS), np.zeros(ROWS)
-        self._first = 0
+        self._first = self._used = 0  # the first window, and how many there are
         self._cells = np.zeros((0, FUNCTIONS, 3))
         self._decode = msgspec.json.Decoder(Request).decode
 
@@ -80,13 +80,18 @@ class PlainStage:
         add_up(numbers, windows, totals, self._first, self._cells)
 
     def _make_room(self, low: int, high: int) -> None:
-        if not len(self._cells):
+        """Have cells for these windows; there is room for more, so that not every new window copies all."""
+        if not self._used:
             self._first = low
         before = max(0, self._first - low)
-        behind = max(0, high - self._first + 1 - len(self._cells))
-        if before or behind:
-            self._cells = np.pad(self._cells, ((before, behind), (0, 0), (0, 0)))
+        used = max(before + self._used, high - min(low, self._first) + 1)
+        if before or used > len(self._cells):
+            known = len(self._names)
+            cells = np.zeros((max(16, 2 * used), FUNCTIONS, 3))
+            cells[before : before + self._used, :known] = self._cells[: self._used, :known]
+            self._cells = cells
             self._first -= before
+        self._used = used
 
     def rows(self) -> list[list[Any]]:
         """Return what ``Totals.rows`` returns."""
@@ -103,7 +108,10 @@ class PlainStage:
     def snapshot(self) -> dict[str, bytes]:
         return {
             "cells": pack(
-                "plain", 1, [*self._names, self._first], {"cells": self._cells[:, : len(self._names)]}
+                "plain",
+                1,
+                [*self._names, self._first],
+                {"cells": self._cells[: self._used, : len(self._names)]},
             )
         }
 
