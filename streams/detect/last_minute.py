@@ -48,7 +48,7 @@ class LastMinute:
 
     def note(self, block: Block) -> None:
         """Take in the block of a bucket that has closed; nobody needs it before the first early block."""
-        if block.width > self._bucket and not block.late:
+        if block.width > self._bucket and not block.corrects:
             self._unknown = max(self._unknown, block.bucket + block.width)
         if self._told and block.records and not block.idle:
             self._closed.setdefault(block.bucket, {}).setdefault(block.source, []).append(block)

@@ -370,7 +370,7 @@ class Steps:
         passed = block.watermark - block.watermark % self.width
         if self._closed is not None and start < self._closed:
             return max(passed, self._closed)
-        return passed if block.late and start < passed else None
+        return passed if (block.late or block.corrects) and start < passed else None
 
     def _close(self) -> Iterator[ClosedStep]:
         watermark = self.watermark

@@ -45,7 +45,7 @@ class Block:
     records: int = 0
     idle: bool = False  # only reports that the source is idle: it holds no time back until its next block
     by_clock: bool = False  # made because time passed without a record: an idle source stays idle
-    late: int = 0  # the records of a correction, which arrived after their bucket had closed; at least 1
+    late: int = 0  # of the records, those that arrived after the bucket had closed
     paths: Sequence[Path] = field(default_factory=list)
     calls: Sequence[Call] = field(default_factory=list)  # Call.path is a row of ``paths``
     sums: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, len(SUMMED))))  # (rows, SUMMED)
@@ -63,6 +63,7 @@ class Block:
     # told before the bucket closes, for a look: what it has counted so far. It is no part of the sequence,
     # no function of the records, and has nothing but sums and times; whoever counts leaves it out
     early: bool = False
+    corrects: bool = False  # made of late records; what they join may count no record of its own
 
 
 def emptied(block: Block) -> Block:

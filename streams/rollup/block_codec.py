@@ -55,6 +55,7 @@ class _Meta(msgspec.Struct, array_like=True):
     # tables, which the arrays ``names/…`` number; the array ``callers`` has the path of each call
     texts: list[list[str]] = []
     sizes: tuple[int, int] = (0, 0)  # paths and calls
+    corrects: bool = False
 
 
 _FIELDS: Final = attrgetter(*_Meta.__struct_fields__[: _Meta.__struct_fields__.index("texts")])
@@ -88,7 +89,7 @@ def encode_block(block: Block) -> bytes:
         arrays["cells"], arrays["counts"] = narrowed(block.cells), narrowed(block.counts)
     elif len(packed):
         arrays["times"] = packed
-    fields += [texts, (paths, calls)]
+    fields += [texts, (paths, calls), block.corrects]
     meta = _Meta(*fields)
     return pack(KIND, VERSION, meta, arrays)
 

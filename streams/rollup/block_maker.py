@@ -84,7 +84,7 @@ class BlockMaker:
         self.sequence += 1
         for block in made:
             block.width = width or self._width
-            block.late = max(block.records, 1) if late else 0  # what is joined late may count no record
+            block.late, block.corrects = block.records if late else 0, late
         return made
 
     def early(self, bucket: int, summary: Summary, watermark: int) -> list[Block]:

@@ -25,15 +25,13 @@ from streams.decode.counted import NOTHING, counted, from_only, without
 from streams.decode.hashing import JOINS
 from streams.decode.paths import Path
 from streams.rollup.names import RollupNames
+from streams.rollup.request_parts import Keys, PartsOfRun, RecordPart
 from streams.rollup.retold import left_to_count
 from streams.rollup.waiting_requests import (
     ALONE,
     CROWDED,
     JoinedRequest,
-    Keys,
     Names,
-    PartsOfRun,
-    RecordPart,
     WaitingRequests,
     names_of,
 )

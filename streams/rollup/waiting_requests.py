@@ -7,16 +7,17 @@ their run are kept, and a request is made of them if another record comes.
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from itertools import groupby
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.state.state import pack, unpack
-from streams.decode.columns import Columns
-from streams.decode.paths import Call, Path
+from streams.decode.hashing import JOINS
+from streams.decode.paths import Path
+from streams.rollup.request_parts import Keys, PartsOfRun, RecordPart, packed_parts, unpacked_parts
 
 WAIT_SECONDS: Final = 900
 """Event time for which records of a request find each other: a function that was frozen reports its last
@@ -32,38 +33,9 @@ CROWDED: Final = "crowded"
 _NO_KEY: Final = 0
 _PER_PART: Final = 60  # seconds of event time in one part of a snapshot
 _VERSION: Final = 1
-_OF_RECORD: Final = ("ts", "weight", "error", "cold", "throttled", "busy", "gb_seconds")
-_OF_CALL: Final = ("call_weight", "call_kind", "call_rcu", "call_wcu", "call_throttled")
-
-Ints = NDArray[np.int64]
-Keys = tuple[int, ...]
+_LONE: Final = "lone/"  # the parts with requests of one record each
 Names = tuple[tuple[str, ...] | None, tuple[str, ...] | None, tuple[str, ...] | None]
 """Route, function and client of a request; None for what nobody has named yet."""
-
-
-class CallPart(msgspec.Struct, array_like=True, gc=False):
-    """A table call of a record."""
-
-    table: str
-    weight: float
-    kind: int
-    rcu: float
-    wcu: float
-    throttled: bool
-
-
-class RecordPart(msgspec.Struct, array_like=True, gc=False):
-    """What is counted of a record: everything that an edge into one of its scopes has."""
-
-    path: int
-    ts: float
-    weight: float
-    error: int
-    cold: bool
-    throttled: bool
-    busy: float
-    calls: tuple[CallPart, ...]
-    gb_seconds: float = 0.0
 
 
 class JoinedRequest(msgspec.Struct, array_like=True, gc=False):
@@ -87,73 +59,6 @@ def names_of(path: Path) -> Names:
         (path.function,) if path.function else None,
         client if any(client) else None,
     )
-
-
-class _Lists(NamedTuple):
-    """What records are made of: lists are read much faster than arrays, one by one."""
-
-    amounts: list[list[Any]]  # (k,) each, as in ``RecordPart``
-    calls: list[range]  # (k,)
-    call_amounts: list[list[Any]]  # (m,) each, as in ``CallPart``
-
-
-@dataclass(slots=True)
-class PartsOfRun:
-    """k records of a run, with their m table calls."""
-
-    rows: Ints  # (k,) in the run
-    first_keys: list[int]  # (k,)
-    second_keys: list[int]  # (k,), 0 without one
-    partial: list[bool]  # (k,) whether they count only a part of their requests
-    amounts: list[NDArray[Any]]  # (k,) each, as in ``RecordPart``
-    ends: Ints  # (k + 1,) where the calls of each begin, and where those of the last end
-    places: Ints  # (m,) of the calls in the run
-    call_amounts: list[NDArray[Any]]  # (m,) each, the first is the decoder's id of the call
-    names: Sequence[Call]  # by the decoder's id
-    path: list[int] = field(default_factory=list)  # (k,) once the run is numbered
-    lists: _Lists | None = None
-
-    @classmethod
-    def of(cls, columns: Columns, rows: Ints, paths: Sequence[Path], calls: Sequence[Call]) -> "PartsOfRun":
-        """Take records out of a run with the decoder's ids, by which the names are."""
-        first, last = (np.searchsorted(columns.call_event, rows, side) for side in ("left", "right"))
-        ends = np.concatenate(([0], np.cumsum(last - first)))
-        places = np.repeat(first - ends[:-1], last - first) + np.arange(ends[-1])
-        return cls(
-            rows,
-            columns.joins[rows, 0].tolist(),
-            columns.joins[rows, 1].tolist(),
-            [bool(paths[path].counts) for path in columns.path[rows].tolist()],
-            [getattr(columns, name)[rows] for name in _OF_RECORD],
-            ends,
-            places,
-            [getattr(columns, name)[places] for name in ("call", *_OF_CALL)],
-            calls,
-        )
-
-    def keys(self, at: int) -> Keys:
-        """Return the keys of the record at ``at``."""
-        first, second = self.first_keys[at], self.second_keys[at]
-        return (first, second) if second else (first,)
-
-    def calls(self, at: int) -> Ints:
-        """Return the places in the run of the calls of the record at ``at``."""
-        return self.places[self.ends[at] : self.ends[at + 1]]
-
-    def part(self, at: int, path: int) -> RecordPart:
-        """Return the record at ``at``."""
-        lists = self.lists = self.lists or self._listed()
-        ts, weight, error, cold, throttled, busy, gb_seconds = (amounts[at] for amounts in lists.amounts)
-        calls = [CallPart(*[amounts[each] for amounts in lists.call_amounts]) for each in lists.calls[at]]
-        return RecordPart(path, ts, weight, error, cold, throttled, busy, tuple(calls), gb_seconds)
-
-    def _listed(self) -> _Lists:
-        call, *amounts = (array.tolist() for array in self.call_amounts)
-        tables = [self.names[number].table for number in call]
-        ends = self.ends.tolist()
-        return _Lists(
-            [array.tolist() for array in self.amounts], list(map(range, ends, ends[1:])), [tables, *amounts]
-        )
 
 
 class _Alone(NamedTuple):
@@ -283,18 +188,38 @@ class WaitingRequests:
             self._set_due()
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return the requests in parts, which change little once their minute is over."""
+        """Return the requests in parts, which change little once their minute is over.
+
+        Those with one record are columns, whether an object was made of them or not.
+        """
         by_minute: dict[int, list[JoinedRequest]] = {}
-        for number in self._requests:
-            request = self._made(number)
-            by_minute.setdefault(int(request.since // _PER_PART), []).append(request)
+        lone: dict[int, list[_Alone]] = {}  # ``before`` is the place in the run here
+        order = []
+        for number, found in self._requests.items():
+            if isinstance(found, _Alone):
+                at = number - found.before
+                order.append(found.run.first_keys[at])
+                minute = int(found.run.amounts[0][at] // _PER_PART)
+                lone.setdefault(minute, []).append(_Alone(found.run, at))
+                continue
+            order.append(found.keys[0])
+            if self._is_lone(found):
+                run = PartsOfRun.of_parts([found.keys], found.parts)
+                lone.setdefault(int(found.since // _PER_PART), []).append(_Alone(run, 0))
+            else:
+                by_minute.setdefault(int(found.since // _PER_PART), []).append(found)
         parts = {
             f"joins/{minute}": pack("joins", _VERSION, requests, {}) for minute, requests in by_minute.items()
         }
-        order = [self._made(number).keys[0] for number in self._requests]
+        parts |= {f"{_LONE}{minute}": packed_parts(_runs_of(alone)) for minute, alone in lone.items()}
         if order or self.unjoined:
             parts["joins"] = pack("joining", _VERSION, (dict(sorted(self.unjoined.items())), order), {})
         return parts
+
+    def _is_lone(self, request: JoinedRequest) -> bool:
+        if len(request.parts) != 1 or request.more or len(request.keys) > JOINS:
+            return False
+        return request.names == names_of(self._paths()[request.parts[0].path])
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Continue from a snapshot."""
@@ -303,12 +228,27 @@ class WaitingRequests:
             return
         (counts, order), _ = unpack(parts["joins"], "joining", _VERSION, tuple[dict[str, int], list[int]])
         self.unjoined.update(counts)
-        found: dict[int, JoinedRequest] = {}
+        paths = self._paths()
+        found: dict[int, JoinedRequest | _Alone] = {}
         for name, part in parts.items():
             if name.startswith("joins/"):
                 requests, _ = unpack(part, "joins", _VERSION, list[JoinedRequest])
                 found |= {request.keys[0]: request for request in requests}
+            elif name.startswith(_LONE):
+                run = unpacked_parts(part, lambda path: bool(paths[path].counts))
+                found |= {key: _Alone(run, at) for at, key in enumerate(run.first_keys)}
         for self._next, first in enumerate(order, 1):
-            self._requests[self._next - 1] = found[first]
-            self._of |= dict.fromkeys(found[first].keys, self._next - 1)
+            number, request = self._next - 1, found[first]
+            keys = request.run.keys(request.before) if isinstance(request, _Alone) else request.keys
+            if isinstance(request, _Alone):
+                request = _Alone(request.run, number - request.before)
+            self._requests[number] = request
+            self._of |= dict.fromkeys(keys, number)
         self._set_due()
+
+
+def _runs_of(alone: Sequence[_Alone]) -> list[PartsOfRun]:
+    """Return the records at some places of runs, those that follow each other in one run together."""
+    grouped = groupby(alone, key=lambda one: id(one.run))
+    several = [list(group) for _, group in grouped]
+    return [group[0].run.some([at for _, at in group]) for group in several]
