@@ -75,7 +75,7 @@ def compress(values: Float32s) -> bytes:
     return b"".join((head, which, names, code, _planes(other) if len(other) else b""))
 
 
-class Opened(NamedTuple):
+class NarrowRows(NamedTuple):
     """What was compressed, not yet as float32 where a byte holds it."""
 
     kinds: Bytes  # (rows,)
@@ -114,14 +114,14 @@ def decompress(body: bytes | memoryview, shape: tuple[int, int]) -> Float32s:
     return values
 
 
-def opened(body: bytes | memoryview, shape: tuple[int, int]) -> Opened:
+def opened(body: bytes | memoryview, shape: tuple[int, int]) -> NarrowRows:
     """Return (rows, steps) numbers as ``decompress`` does, in fewer bytes."""
     rows, steps = shape
     nothing = np.empty((0, steps), np.uint8)
     if not len(body):
-        return Opened(np.full(rows, _GONE, np.uint8), nothing, nothing.astype(np.float32))
+        return NarrowRows(np.full(rows, _GONE, np.uint8), nothing, nothing.astype(np.float32))
     if body[0] != _LAYOUT:
-        return Opened(np.full(rows, _OTHER, np.uint8), nothing, _from_planes(body, shape))
+        return NarrowRows(np.full(rows, _OTHER, np.uint8), nothing, _from_planes(body, shape))
     view = memoryview(body)
     _, *lengths = _HEAD.unpack_from(view)
     which, names, code, end = accumulate(lengths, initial=_HEAD.size)
@@ -136,7 +136,7 @@ def opened(body: bytes | memoryview, shape: tuple[int, int]) -> Opened:
         counts = decode(table, np.frombuffer(view[code:end], "<u2").astype(np.uint16), steps)
     if other.any():
         rest = _from_planes(view[end:], (int(other.sum()), steps))
-    return Opened(kinds, counts, rest)
+    return NarrowRows(kinds, counts, rest)
 
 
 def _zstd(body: bytes) -> bytes:
