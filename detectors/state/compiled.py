@@ -18,11 +18,20 @@ try:
     from numba import njit
 except ImportError:  # no wheel for this platform
     njit = None  # type: ignore[assignment]
+try:
+    from detectors.state.part_compiler import PartCompiler
+except ImportError:  # neither is part of numba's promises
+    PartCompiler = None  # type: ignore[assignment, misc]
 
 COMPILES: Final = njit is not None and not numba.config.DISABLE_JIT  # type: ignore[attr-defined]
 """Whether functions are compiled."""
 
 _NO_DOOR: Final = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+_NEWEST: Final = (0, 68)
+"""Of numba, that ``PartCompiler`` is known to work with; newer ones compile parts as all else, for longer."""
+
+_PARTS: Final = COMPILES and PartCompiler is not None and numba.version_info.short <= _NEWEST
 
 
 def compiled(function: Function) -> Function:
@@ -36,7 +45,7 @@ def part(function: Function) -> Function:
     It has no door for Python, which takes as long to compile as the function where arguments are some forty
     arrays. So Python must not call it: a call ends the process.
     """
-    return _compiled(function, _nrt=False, **_NO_DOOR)
+    return _part(function, _nrt=False, **_NO_DOOR)
 
 
 def without_arrays(function: Function) -> Function:
@@ -58,7 +67,15 @@ def inlined(function: Function) -> Function:
     A call hands over some forty arrays, eight numbers for each: more than most parts of the judge calculate.
     Parts that are rarely called stay calls, which compile faster.
     """
-    return _compiled(function, _nrt=False, forceinline=True, **_NO_DOOR)
+    return _part(function, _nrt=False, forceinline=True, **_NO_DOOR)
+
+
+def _part(function: Function, **options: bool) -> Function:
+    if not _PARTS:
+        return _compiled(function, **options)
+    compiler: Callable[..., Callable[[Function], Function]] = njit
+    # not cached: it is in the machine code of its callers
+    return compiler(error_model="numpy", pipeline_class=PartCompiler, **options)(function)
 
 
 def _compiled(function: Function, **options: bool) -> Function:

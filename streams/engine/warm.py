@@ -13,12 +13,20 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from config.settings import Settings
+from detectors.judge.judge import Judge
+from detectors.model.measures import Measure
+from detectors.model.scope import SERVICE, Scope
+from detectors.model.series import Series
 from detectors.score.score import score
 from detectors.state.compress import compress, decompress
+from detectors.watch.absence import AbsenceWatch
 from streams.decode.decoder import Decoder
 from streams.engine.engine import Engine
 from streams.formats.format import Surroundings
 from streams.formats.otlp.otlp_proto import OtlpProto
+from streams.measure.latency_window import LatencyWindow
+from streams.measure.part_times import PartTimes
+from streams.process.compilation import GC_THRESHOLD as COMPILING
 from streams.process.compilation import Say, announced, on_standard_error
 from streams.rollup.block_codec import decode_block, encode_block
 from streams.rollup.rollup import Rollup
@@ -32,7 +40,7 @@ _START: Final = 1_760_000_000
 
 _ROWS: Final = 300  # so that every function of the judge is called
 MINUTES: Final = 10  # so that some are judged before and after a restart
-_BESIDE: Final = "from streams.engine import warm; warm.compile_judge()"  # half of all there is to compile
+_BESIDE: Final = "from streams.engine import warm; warm.compile_half()"
 
 GC_THRESHOLD: Final = 10_000
 """New objects before a garbage collection; Python's default of 700 is reached with one small block."""
@@ -72,13 +80,24 @@ def compile_ahead(say: Say = on_standard_error) -> None:
 def compile_score(say: Say = on_standard_error) -> None:
     """Do the same for what judges plain series."""
     with announced(say):
-        compile_judge()
+        score(np.arange(_ROWS, dtype=np.int64) * 60, np.arange(_ROWS, dtype=np.float64))
 
 
-def compile_judge() -> None:
-    """Judge a series, and keep some values of many, without a word."""
+def compile_half() -> None:
+    """Do half of what ``compile_ahead`` does: what decides about a step."""
+    gc.set_threshold(COMPILING, *gc.get_threshold()[1:])
     decompress(compress(np.ones((2, 2), np.float32)), (2, 2))
-    score(np.arange(_ROWS, dtype=np.int64) * 60, np.arange(_ROWS, dtype=np.float64))
+    judge, one = Judge(Settings().judge, 60), np.ones(1)
+    judge.add([Series(Scope(SERVICE, "s", "", "", ""), Measure.REQUESTS)])
+    judge.judge(_START, one)
+    absences = AbsenceWatch(60, 1, 1)
+    absences.add(1)
+    absences.watch(_START, one, one, one > 0, known=one > 0)
+    rows = np.zeros(1, np.int64)
+    window, parts, calls = LatencyWindow(), PartTimes(Measure.LATENCY, 60), (rows, rows, one)
+    window.p95(calls, 1)
+    window.peek(calls, 1)
+    parts.feed(calls, [0], one, one)
 
 
 def _scan_spans() -> None:

@@ -78,21 +78,24 @@ def announced(say: Say, beside: str = "") -> Iterator[Helper]:
 
     began = time.monotonic()
     paths: list[str | None] = []
+    within = 0
 
     class Compilation(Listener):
         def on_start(self, event: Any) -> None:
-            function = event.data["dispatcher"]
-            if function.py_func.__module__.startswith("numba."):
-                return  # a part of one of ours, compiled into it
-            path = function.stats.cache_path
+            nonlocal within
+            within += 1
+            if within > 1:
+                return  # a part of another, compiled into it
+            path = event.data["dispatcher"].stats.cache_path
             if not paths:
                 say(BEGINS)
                 if path is not None:
                     helper.start()
             paths.append(path)
 
-        def on_end(self, event: Any) -> None:
-            pass
+        def on_end(self, _: Any) -> None:
+            nonlocal within
+            within -= 1
 
     usual = gc.get_threshold()
     gc.set_threshold(GC_THRESHOLD, *usual[1:])
