@@ -34,6 +34,8 @@ from streams.process.stall import STUCK_SECONDS
 
 FATAL: Final = 1
 TICK_SECONDS: Final = 1.0
+TURN_SECONDS: Final = 0.03  # a turn of the event loop that takes less may be twice as large
+MOST_TURNS: Final = 4  # times as large at most
 ALIGN_SECONDS: Final = 0.02  # between two alignments, at least
 DROPPED_SECONDS: Final = 3.0  # without a chunk, though the consumer is ahead and none is on its way
 REREADS: Final = 100  # chunks in a row that may ask to be read again: more than wait in any buffer
@@ -58,8 +60,23 @@ class Hosted(NamedTuple):
     around: Callable[[int], AbstractAsyncContextManager[Send]] | None = None
     alignment: WatermarkAlignment | None = None  # when no partition may run ahead of the others
     name: str = ""  # that of the topic in the names of agent and checkpoints, where several have one role
-    at_once: int | None = None  # bytes that a stage is fed in one turn of the event loop; None: whole chunks
+    at_once: int | None = None  # bytes that a stage is fed in a turn of the event loop, at first; else chunks
     fetch: Callable[[Any], bool] | None = None  # gets what a stage needs, in a thread; False: not now
+
+
+def turn_size(most: int, least: int, seconds: float) -> int:
+    """Return how many bytes to feed in the next turn of the event loop, given what ``most`` took in one.
+
+    A format that is read fast costs mainly what a turn costs; a slow one must not keep others waiting.
+
+    Examples
+    --------
+    >>> [turn_size(512, 256, seconds) for seconds in (0.01, 0.05, 0.2)], turn_size(256, 256, 0.2)
+    ([1024, 512, 256], 256)
+    """
+    if seconds < TURN_SECONDS:
+        return min(2 * most, MOST_TURNS * least)
+    return most if seconds < 4 * TURN_SECONDS else max(most // 2, least)
 
 
 def fatal(error: BaseException, **context: object) -> NoReturn:
@@ -225,16 +242,19 @@ class StageHost:
         return sent
 
     def _agent(self, topic: str) -> Callable[[Any], Coroutine[Any, Any, None]]:
-        most = self._hosted[topic].at_once
+        least = self._hosted[topic].at_once
 
         async def agent(stream: Any) -> None:
             self._streams[topic] = stream
+            most = least
             async for chunk in stream:
-                if most is None:
+                if least is None or most is None:
                     await self._fed(chunk)
                     continue
                 for piece in pieces(chunk, most):
+                    began = time.monotonic()
                     await self._fed(piece)
+                    most = turn_size(most, least, time.monotonic() - began)
                     await asyncio.sleep(0)
 
         return agent
