@@ -71,7 +71,7 @@ def inlined(function: Function) -> Function:
 
 
 def _part(function: Function, **options: bool) -> Function:
-    if not _PARTS:
+    if njit is None or not _PARTS:
         return _compiled(function, **options)
     compiler: Callable[..., Callable[[Function], Function]] = njit
     # not cached: it is in the machine code of its callers
