@@ -97,7 +97,7 @@ def compile_half() -> None:
     window, parts, calls = LatencyWindow(), PartTimes(Measure.LATENCY, 60), (rows, rows, one)
     window.p95(calls, 1)
     window.peek(calls, 1)
-    parts.feed(calls, [0], one, one)
+    parts.feed([calls], [0], one[None], one[None])
 
 
 def _scan_spans() -> None:

@@ -61,7 +61,7 @@ def test_what_is_long_over_is_told_by_the_step_and_what_is_new_by_the_bucket() -
     every = [json.dumps({"ts": 1_760_000_000 + 5 * at, "service": "shop"}).encode() for at in range(120)]
 
     def told(first: int, last: int) -> list[int]:
-        arrived = 1_760_000_001.0 + 5 * np.arange(first, last)
+        arrived = np.array([1_760_000_001.0 + 5 * at for at in range(first, last)])
         run = Chunk("requests", 0, first, last, range(first, last), every[first:last], arrived=arrived)
         return [decode_block(each.value).width for each in stage.feed(run)]
 
