@@ -21,6 +21,7 @@ from detectors.score.score import score
 from detectors.state.compress import compress, decompress
 from detectors.watch.absence import AbsenceWatch
 from streams.decode.decoder import Decoder
+from streams.decode.event_time import EventTime
 from streams.engine.engine import Engine
 from streams.formats.format import Surroundings
 from streams.formats.otlp.otlp_proto import OtlpProto
@@ -84,8 +85,10 @@ def compile_score(say: Say = on_standard_error) -> None:
 
 
 def compile_half() -> None:
-    """Do half of what ``compile_ahead`` does: what decides about a step."""
+    """Do half of what ``compile_ahead`` does: when a record happened, and what decides about a step."""
     gc.set_threshold(COMPILING, *gc.get_threshold()[1:])
+    stamps = _START + np.arange(_ROWS, dtype=float)
+    EventTime(Settings().time.future).admit_all(stamps, stamps)
     decompress(compress(np.ones((2, 2), np.float32)), (2, 2))
     judge, one = Judge(Settings().judge, 60), np.ones(1)
     judge.add([Series(Scope(SERVICE, "s", "", "", ""), Measure.REQUESTS)])
