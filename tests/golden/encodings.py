@@ -157,12 +157,16 @@ def _tables(connection: sqlite3.Connection) -> list[str]:
 
 
 def _joined(found: dict[str, Any]) -> None:
-    """Let two sources report one request: the story of the golden states has one source."""
-    log, report = (
-        json.dumps({"ts": 1_760_000_000, "joins": "a", **fields}).encode()
-        for fields in ({"route": "GET /", "counts": "route"}, {"function": "f", "counts": "function"})
+    """Let two sources report one request, and one another: the story of the golden states has one source."""
+    log, report, lone = (
+        json.dumps({"ts": 1_760_000_000, "joins": joins, **fields}).encode()
+        for joins, fields in (
+            ("a", {"route": "GET /", "counts": "route"}),
+            ("a", {"function": "f", "counts": "function"}),
+            ("b", {"function": "f", "counts": "function", "tables": [{"name": "items"}]}),
+        )
     )
-    partition = Partition().feed([log, report])
+    partition = Partition().feed([log, report, lone])
     parts = partition.rollup.snapshot()
     arrays(parts, found)
     partition.restart()
