@@ -1,7 +1,7 @@
 """What must come out of the records, computed from the records: straight Python, no part of the engine.
 
-Totals of buckets come from ``rollup_oracle``. A finding is what a judge makes of a curve; there, and for the
-final state, the truth is an engine that was fed the same records and that nobody killed.
+Totals of steps come from those of buckets of ``rollup_oracle``. A finding is what a judge makes of a curve;
+there, and for the final state, the truth is an engine that was fed the same records and that nobody killed.
 """
 
 import json
@@ -68,6 +68,7 @@ class Truth:
         for row, reached in zip(admitted.accepted.tolist(), admitted.newest.tolist(), strict=True):
             self.events.feed(records[good[row]], reached)
         self._closed = self.events.watermark()
+        self._step = settings.time.step
 
     def mismatches(self, blocks: Iterable[Block]) -> list[str]:
         """Return a line for every total that is another than it must be; of each block one is given."""
@@ -86,18 +87,26 @@ class Truth:
                 records[block.bucket] += block.records
             wrong += self._compare(
                 f"{self.source} shard {shard} records",
-                self._records(),
-                {k: n for k, n in records.items() if n},
+                self._by_step(self.events.records),
+                self._by_step(records),
             )
             totals = totals_of(own)
             twice = {about for _, about, _ in totals} & {about for _, about, _ in found}
             wrong += [f"{self.source}: {about} is in two shards" for about in twice]
             found |= totals
-        expected = {key: total for key, total in self.events.totals.items() if key[0] < self._closed}
-        return wrong + self._compare(f"{self.source} totals", expected, found)
+        expected, told = self._by_step(self.events.totals), self._by_step(found)
+        return wrong + self._compare(f"{self.source} totals", expected, told)
 
-    def _records(self) -> dict[int, int]:
-        return {bucket: count for bucket, count in self.events.records.items() if bucket < self._closed}
+    def _by_step(self, totals: Mapping[Any, float]) -> dict[Any, float]:
+        """Add up the totals of each step that has closed: a partition that is behind tells no buckets."""
+        width = self._step
+        found: dict[Any, float] = defaultdict(float)
+        for key, total in totals.items():
+            bucket = key[0] if isinstance(key, tuple) else key
+            step = bucket - bucket % width
+            if step + width <= self._closed and total:
+                found[(step, *key[1:]) if isinstance(key, tuple) else step] += total
+        return found
 
     @staticmethod
     def _compare(what: str, expected: Mapping[Any, float], found: Mapping[Any, float]) -> list[str]:

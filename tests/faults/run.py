@@ -38,7 +38,7 @@ Output of `make faults`: daemons of both drivers are killed with SIGKILL at rand
 crash point (`streams/process/crash_points.py`), and restarted until everything is judged. Then the results
 are compared with the truth:
 
-- **every bucket total** of every scope and measure, with totals computed from the records in plain Python;
+- **every total of a step** of every scope and measure, with totals computed from the records in plain Python;
 - **every finding**, in all its fields, with those of an engine that was never killed;
 - **the final state**, byte by byte, with that of fresh stages fed the same topics or log;
 - **every dead letter**, by its offset and reason, and that it is there once;
