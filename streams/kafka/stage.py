@@ -112,6 +112,10 @@ class Turning(Protocol):
     (docs/adr/0047).
     """
 
+    @property
+    def is_usual(self) -> bool:
+        """Whether it goes its usual way, which it may always return to where a change is safe."""
+
     def turns(self, arrived: float) -> bool:
         """Return whether it would change now; ``arrived``, epoch seconds, is for who has read nothing yet."""
 
@@ -285,7 +289,7 @@ class StageRunner:
                     f"the checkpoint {self.key} cannot be read: {why(error)}; {REMEDY}"
                 ) from error
         self.position = self.checkpointed = position
-        if not is_closed:
+        if not is_closed and isinstance(self.stage, Turning):
             self._turns_from = (await self._bounds()).end
         if position is not None:
             self._release(position)
@@ -471,10 +475,16 @@ class StageRunner:
         return turns or self._clock() - self._saved_at >= self._every or len(self._once) >= MOST_ONCE
 
     def _turning(self) -> Turning | None:
-        """Return the stage if it may change here: nobody has emitted what follows."""
+        """Return the stage if it may change here: nobody has emitted what follows.
+
+        After a crash it only returns to its usual way: a process that has been frozen may wake, go on for a
+        moment, and must not be ahead in its numbers.
+        """
         if not isinstance(self.stage, Turning) or self.position is None:
             return None
-        return self.stage if self.position >= (self._turns_from or 0) else None
+        if self._turns_from is not None and (self.position < self._turns_from or self.stage.is_usual):
+            return None
+        return self.stage
 
     async def _checkpoint(
         self, pending: list[Emission] | None = None, *, arrived: float | None = None

@@ -176,6 +176,11 @@ class RollupStage:
         self._held = {back: self._held[back] for back in self._decoder.held if back in self._held}
         return self._blocks(blocks)
 
+    @property
+    def is_usual(self) -> bool:
+        """Whether it tells buckets."""
+        return not self.rollup.at_once
+
     def turns(self, arrived: float) -> bool:
         """Return whether it would tell whole steps from now on, or each bucket again."""
         return self._tells_steps(arrived) != self.rollup.at_once

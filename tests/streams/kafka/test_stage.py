@@ -134,6 +134,10 @@ class TwoWays(Summing):
                 self.told, self.sum, self.since = self.told + 1, 0, 0
         return out
 
+    @property
+    def is_usual(self) -> bool:
+        return not self.three
+
     def turns(self, _: float) -> bool:
         return self.three != (self.world.now % 3 < 2)
 
