@@ -93,8 +93,7 @@ class PartsOfRun:
     def of(cls, columns: Columns, rows: Ints, paths: Sequence[Path], calls: Sequence[Call]) -> "PartsOfRun":
         """Take records out of a run with the decoder's ids, by which the names are."""
         first, last = (np.searchsorted(columns.call_event, rows, side) for side in ("left", "right"))
-        ends = np.concatenate(([0], np.cumsum(last - first)))
-        places = np.repeat(first - ends[:-1], last - first) + np.arange(ends[-1])
+        ends, places = _stretches(first, last)
         return cls(
             rows,
             columns.joins[rows, 0].tolist(),
@@ -159,9 +158,7 @@ class PartsOfRun:
     def some(self, at: Sequence[int]) -> Self:
         """Return some of the records."""
         rows = np.array(at, np.int64)
-        first, last = self.ends[rows], self.ends[rows + 1]
-        ends = np.concatenate(([0], np.cumsum(last - first)))
-        calls = np.repeat(first - ends[:-1], last - first) + np.arange(ends[-1])
+        ends, calls = _stretches(self.ends[rows], self.ends[rows + 1])
         return type(self)(
             self.rows[rows],
             [self.first_keys[each] for each in at],
@@ -174,6 +171,18 @@ class PartsOfRun:
             self.names,
             [self.path[each] for each in at],
         )
+
+
+def _stretches(first: Ints, last: Ints) -> tuple[Ints, Ints]:
+    """Return (k + 1,) where each of k stretches begins and the last ends, and the places in them.
+
+    Examples
+    --------
+    >>> [each.tolist() for each in _stretches(np.array([2, 9]), np.array([4, 10]))]
+    [[0, 2, 3], [2, 3, 9]]
+    """
+    ends = np.concatenate(([0], np.cumsum(last - first)))
+    return ends, np.repeat(first - ends[:-1], last - first) + np.arange(ends[-1])
 
 
 def packed_parts(runs: Sequence[PartsOfRun]) -> bytes:

@@ -159,6 +159,17 @@ def chunk(start: int, end: int) -> Chunk:
     return Chunk("t", 0, start, end, range(start, end), [b"%d" % n for n in range(start, end)])
 
 
+async def feed_all(world: World, runner: StageRunner, sizes: Sequence[int]) -> None:
+    """Feed what follows the committed offset in chunks of these sizes, a second each."""
+    total, at = sum(sizes), world.committed
+    for size in sizes:
+        end = min(total, at + size)
+        world.now += 1
+        await runner.feed(chunk(at, end))
+        at = end
+    await runner.feed(chunk(at, total))
+
+
 @settings(max_examples=80)
 @given(
     st.lists(st.integers(1, 9), min_size=1, max_size=12),
@@ -174,13 +185,7 @@ def test_wherever_it_crashes_a_stage_goes_the_way_again_that_it_went(
     async def process() -> None:
         runner = world.runner(TwoWays(world), every=2.0)
         await runner.open()
-        at = world.committed
-        for size in sizes:
-            end = min(total, at + size)
-            world.now += 1
-            await runner.feed(chunk(at, end))
-            at = end
-        await runner.feed(chunk(at, total))
+        await feed_all(world, runner, sizes)
         if closes:
             await runner.close()
 
@@ -206,13 +211,7 @@ def test_whatever_the_chunks_and_wherever_it_crashes_the_sum_is_exact(
     async def process() -> bool:
         runner = world.runner(Summing(), every=2.0)
         await runner.open()
-        at = world.committed
-        for size in sizes:
-            end = min(total, at + size)
-            world.now += 1
-            await runner.feed(chunk(at, end))
-            at = end
-        await runner.feed(chunk(at, total))
+        await feed_all(world, runner, sizes)
         await runner.close()
         return True
 
