@@ -416,7 +416,7 @@ def test_from_the_door_to_the_rollup_the_totals_are_those_of_the_embedded_doors(
 ) -> None:
     settings = settings_for(kafka, time=TimeSettings(idle=10, lateness=10))  # what is sent again comes before
     setup_topics(settings)
-    begin = time.time() - 600
+    begin = time.time() - 120  # a rollup that is ten minutes behind would tell steps
     lines = [one for number in range(300) for one in request_of(number, begin + number * 0.03)]
     chance = random.Random(4)  # noqa: S311
     chance.shuffle(lines)
