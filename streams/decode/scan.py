@@ -11,17 +11,17 @@ from typing import Final
 
 import numpy as np
 
-from detectors.state.compiled import inlined, part, unlocked
+from detectors.state.compiled import part, unlocked
+from streams.decode import form_notes as form
 from streams.decode import scan_fields as fields
 from streams.decode import scan_memory as memory
-from streams.decode.cells import IN_AUTH, IN_CODE, IN_FUNCTION, LAYERS, TOTAL
-from streams.decode.columns import BACKEND, FATAL, NO_ERROR, USER
+from streams.decode.cells import LAYERS
+from streams.decode.columns import FATAL, NO_ERROR
 from streams.decode.event import MAX_BYTES, MOST_WEIGHT
-from streams.decode.hashing import JOINS, SHORT
-from streams.decode.machine_words import load8, load_float, load_int, store16, store64, store_float
+from streams.decode.hashing import SHORT
+from streams.decode.machine_words import as_bits, load8, load_int, store64, store_float
 from streams.decode.name_table import look_up
-from streams.decode.parse import EARLIEST, LATEST, MILLISECONDS_FROM
-from streams.decode.scan_bins import bin_of
+from streams.decode.scan_form import scan_by_form
 from streams.decode.scan_json import (
     BRACE,
     next_key,
@@ -31,28 +31,25 @@ from streams.decode.scan_json import (
     skip_space,
     skip_value,
 )
-from streams.decode.scan_memory import array_at, keep_text, put, put8, put_float, read_into
+from streams.decode.scan_memory import array_at, keep_text, put8, read_into
 from streams.decode.scan_number import read_number
 from streams.decode.scan_parts import (
     OF_ANOTHER,
     OF_CALLS,
+    OF_REQUEST,
     UNSEEN,
     hash_id,
     kind_of,
-    quantised,
     scan_client,
     scan_error,
-    scan_joins,
     scan_layers,
     scan_status,
     scan_tables,
     scan_values,
-    weigh,
 )
+from streams.decode.scan_row import ABSENT, put_row
 
-_ABSENT: Final = -1  # the event has no error class: it follows from the status
 _SHORTEST: Final = 16  # bytes; a shorter record is not an event
-_CLIENT_ERROR, _TOO_MANY_REQUESTS, _SERVER_ERROR = 400, 429, 500
 _LENGTH_OF_SERVICE, _LENGTH_OF_ROUTE, _LENGTH_OF_FUNCTION = (
     16 * (field - fields.CLOUD) + 8 for field in (fields.SERVICE, fields.ROUTE, fields.FUNCTION)
 )
@@ -76,7 +73,12 @@ def scan(io: int, rows: int) -> None:
     for row in range(rows):
         calls, values = load_int(counts + memory.CALLS), load_int(counts + memory.VALUES)
         texts = load_int(counts + memory.TEXTS)
-        read = _scan_record(io, load_int(starts + 8 * row), load_int(ends + 8 * row), np.int64(row))
+        begin, end = load_int(starts + 8 * row), load_int(ends + 8 * row)
+        read = scan_by_form(io, begin, end, np.int64(row))
+        if not read:
+            store64(counts + memory.CALLS, calls)
+            store64(counts + memory.VALUES, values)
+            read = _scan_record(io, begin, end, np.int64(row))
         put8(io, memory.READ, row, read)
         if not read:
             store64(counts + memory.CALLS, calls)
@@ -95,6 +97,7 @@ def _scan_record(io: int, at: int, end: int, row: int) -> bool:
         return False
     at += 1
     work = array_at(io, memory.WORK)
+    form.begin_notes(array_at(io, memory.FORMS), work)
     for text in range(memory.PATH_TEXTS):
         store64(work + 16 * text + 8, np.int64(-1))
     for layer in range(LAYERS):
@@ -106,7 +109,7 @@ def _scan_record(io: int, at: int, end: int, row: int) -> bool:
     ts = np.nan
     hashed = np.uint64(0)
     status = np.int64(0)
-    error = np.int64(_ABSENT)
+    error = np.int64(ABSENT)
     cold = False
     throttle, throttle_length = np.int64(0), np.int64(0)
     error_type, error_type_length = np.int64(0), np.int64(0)
@@ -119,28 +122,38 @@ def _scan_record(io: int, at: int, end: int, row: int) -> bool:
             break
         first = False
         field = fields.event_field(key, length, word, end)
+        if fields.CLOUD <= field <= fields.CLIENT:
+            form.begin_name(work, key)
+        else:
+            form.end_names(work, value)
         if field == fields.UNKNOWN:
             at = skip_value(value, end, work + memory.STACK)
             if at < 0:
                 return False
+            form.note(work, np.int64(form.SKIPPED), np.int64(0), value, at)
             continue
         if (seen >> field) & 1:
             return False
         seen |= 1 << field
         if field == fields.TS:
             ts, at = read_number(value, end)
+            form.note(work, np.int64(form.TS), np.int64(0), value, at)
         elif field == fields.ID:
             place, length, high, at = read_text(value, end)
             if high or length > SHORT:
                 return False
             if at >= 0:
                 hashed = hash_id(place, length, end)
+            form.note(work, np.int64(form.ID), np.int64(0), value, at)
         elif field <= fields.FUNCTION:  # the texts of the path
             at = read_into(work + 16 * (field - fields.CLOUD), value, end)
+            form.end_name(work, at)
         elif field == fields.CLIENT:
             at = scan_client(value, end, work)
+            form.end_name(work, at)
         elif field == fields.STATUS:
             status, at = scan_status(value, end)
+            form.note(work, np.int64(form.STATUS), np.int64(0), value, at)
         elif field == fields.ERROR:
             error, at = scan_error(value, end)
         elif field == fields.MS:
@@ -171,10 +184,12 @@ def _scan_record(io: int, at: int, end: int, row: int) -> bool:
             _, _, high, at = read_text(value, end)
             if high:
                 return False
+            form.note(work, np.int64(form.TEXT), np.int64(0), value, at)
         elif field == fields.JOINS:
             joins, joins_length, high, at = read_text(value, end)
             if high:
                 return False
+            form.note(work, np.int64(form.JOINED), np.int64(0), value, at)
         elif field == fields.COST:
             return False
         else:
@@ -183,10 +198,7 @@ def _scan_record(io: int, at: int, end: int, row: int) -> bool:
             return False
     if at < 0 or skip_space(at, end) != end:
         return False
-    if ts > MILLISECONDS_FROM:
-        ts /= 1000
-    if not EARLIEST <= ts < LATEST:
-        return False
+    form.end_names(work, at)
     if (
         load_int(work + _LENGTH_OF_SERVICE) <= 0
         and load_int(work + _LENGTH_OF_ROUTE) <= 0
@@ -194,10 +206,8 @@ def _scan_record(io: int, at: int, end: int, row: int) -> bool:
     ):
         return False
     path = look_up(work, np.int64(0), array_at(io, memory.KNOWN_PATHS))
-    if path < 0 or not _name_calls(io, first_call, path, work):
+    if path < 0:
         return False
-    weight = quantised(weight)
-    weigh(io, first_call, first_value, weight)
     kind = kind_of(work + memory.KIND_TEXT, end)
     partial = kind == OF_CALLS or load_int(work + memory.COUNTS_TEXT + 8) > 0
     if kind == OF_ANOTHER or (
@@ -205,64 +215,28 @@ def _scan_record(io: int, at: int, end: int, row: int) -> bool:
     ):
         return False
     if kind == OF_CALLS:  # they have nothing of a request
-        weight, error, cold = 0.0, np.int64(NO_ERROR), False
-        throttle_length = np.int64(0)
+        error, throttle_length = np.int64(NO_ERROR), np.int64(0)
         for layer in range(LAYERS):
             store_float(work + memory.LAYERS_MS + 8 * layer, UNSEEN)
     throttled = throttle_length > 0
-    if error == _ABSENT:
-        error = np.int64(NO_ERROR)
-        if status >= _SERVER_ERROR or (status == _TOO_MANY_REQUESTS and throttled):
-            error = np.int64(BACKEND)
-        elif status >= _CLIENT_ERROR:
-            error = np.int64(USER)
     if error == FATAL and not keep_text(
         io, row, memory.OF_ERROR, error_type - begin, max(error_type_length, 0)
     ):
         return False
     if throttled and not keep_text(io, row, memory.OF_THROTTLE, throttle - begin, throttle_length):
         return False
-    if not scan_joins(joins, joins_length, end, array_at(io, memory.JOINS) + 8 * JOINS * row):
+    if not put_row(
+        io, row, end, work, ts, hashed, joins, joins_length, path, first_call, first_value,
+        weight, status, error, cold, throttled, kind == OF_REQUEST,
+    ):  # fmt: skip
         return False
-    put_float(io, memory.TS, row, ts)
-    put_float(io, memory.WEIGHT, row, weight)
-    store64(array_at(io, memory.KEY) + 8 * row, np.int64(hashed))
-    put(io, memory.PATH, row, path)
-    put8(io, memory.ERROR, row, error)
-    put8(io, memory.COLD, row, cold)
-    put8(io, memory.THROTTLED, row, throttled)
-    _put_layers(io, row, work + memory.LAYERS_MS, weight)
+    if (
+        error != FATAL
+        and throttle_length <= 0
+        and error_type_length <= 0
+        and load_int(work + memory.KIND_TEXT + 8) < 0
+        and load_int(work + memory.COUNTS_TEXT + 8) < 0
+    ):
+        said = error + 1 + (form.COLD if cold else 0)
+        form.learn(array_at(io, memory.FORMS), work, begin, end, path, said, np.int64(as_bits(weight)))
     return True
-
-
-@inlined
-def _name_calls(io: int, first: int, path: int, work: int) -> bool:
-    """Look up the calls from ``first`` on; False when one is not known."""
-    table = work + memory.TABLES
-    for at in range(first, load_int(array_at(io, memory.COUNTS) + memory.CALLS)):
-        call = look_up(table, path, array_at(io, memory.KNOWN_CALLS))
-        if call < 0:
-            return False
-        put(io, memory.CALL, at, call)
-        table += 16
-    return True
-
-
-@inlined
-def _put_layers(io: int, row: int, layers: int, weight: float) -> None:
-    """Put the bin of each layer, and the busy time; total and function stand in for each other."""
-    total = load_float(layers + 8 * TOTAL)
-    if not total >= 0:
-        total = np.nan
-    in_function = load_float(layers + 8 * IN_FUNCTION)
-    if not in_function >= 0:
-        in_function = total
-    if total != total:
-        total = in_function
-    put_float(io, memory.BUSY, row, quantised(quantised(in_function / 1000) * weight))
-    bins = array_at(io, memory.BINS) + 2 * LAYERS * row
-    store16(bins + 2 * TOTAL, bin_of(total))
-    store16(bins + 2 * IN_FUNCTION, bin_of(in_function))
-    for layer in (IN_CODE, IN_AUTH):
-        ms = load_float(layers + 8 * layer)
-        store16(bins + 2 * layer, bin_of(ms) if ms >= 0 else np.int64(-1))

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from detectors.state.compiled import inlined, part
+from streams.decode import form_notes as form
 from streams.decode import scan_fields as fields
 from streams.decode import scan_memory as memory
 from streams.decode.columns import BACKEND, FATAL, NO_ERROR, QUANTUM, USER
@@ -116,8 +117,10 @@ def scan_layers(at: int, end: int, work: int) -> int:
                 return np.int64(-1)
             amount, at = read_amount(value, end)
             store_float(place, amount)
+            form.note(work, np.int64(form.LAYER), np.int64(layer), value, at)
         else:
             at = skip_value(value, end, work + memory.STACK)
+            form.note(work, np.int64(form.SKIPPED), np.int64(0), value, at)
         if at < 0:
             return at
 
@@ -143,6 +146,7 @@ def scan_client(at: int, end: int, work: int) -> int:
             at = read_into(work + 16 * text, value, end)
         else:
             at = skip_value(value, end, work + memory.STACK)
+            form.leave(work)
         if at < 0:
             return at
 
@@ -157,7 +161,7 @@ def scan_tables(io: int, at: int, end: int, begin: int, row: int, work: int) -> 
         return at + 1
     counts = array_at(io, memory.COUNTS)
     table = work + memory.TABLES
-    last = work + memory.WORK_BYTES
+    last = work + memory.NOTES
     while True:
         call = load_int(counts + memory.CALLS)
         if at >= end or load8(at) != BRACE or call >= load_int(counts + memory.ROOM) or table >= last:
@@ -186,6 +190,7 @@ def _scan_call(io: int, at: int, end: int, begin: int, row: int, call: int, tabl
     seen = 0
     kind = np.int64(0)
     throttled = False
+    names, behind_name, run = np.int64(0), np.int64(0), np.int64(-1)
     store64(table + 8, np.int64(-1))
     while True:
         key, length, word, value = next_key(at, end, first)
@@ -194,46 +199,72 @@ def _scan_call(io: int, at: int, end: int, begin: int, row: int, call: int, tabl
             break
         first = False
         field = fields.call_field(key, length, word)
+        if field == fields.CALL_NAME or field == fields.CALL_OP:
+            if names == 0:
+                names = key - 1
+            elif run >= 0:
+                form.leave(work)
+        elif names > 0 and run < 0:
+            run = form.note_run(work, np.int64(form.CALL), names, behind_name, value)
         if field == fields.UNKNOWN:
             at = skip_value(value, end, work + memory.STACK)
             if at < 0:
                 return at
+            form.note(work, np.int64(form.SKIPPED), np.int64(0), value, at)
             continue
         if (seen >> field) & 1:
             return np.int64(-1)
         seen |= 1 << field
         if field == fields.CALL_NAME:
             at = read_into(table, value, end)
+            behind_name = at
         elif field == fields.CALL_OP:
             text = work + memory.ONE_TEXT
             at = read_into(text, value, end)
+            behind_name = at
             if at >= 0 and load_int(text + 8) >= 0:
                 kind = look_up(text, np.int64(0), array_at(io, memory.KNOWN_OPS))
                 if kind < 0:
                     return np.int64(-1)
         elif field == fields.CALL_MS:
             ms, at = read_amount(value, end)
+            form.note(work, np.int64(form.CALL_MS), np.int64(0), value, at)
         elif field == fields.CALL_RCU:
             rcu, at = read_amount(value, end)
+            form.note(work, np.int64(form.CALL_RCU), np.int64(0), value, at)
         elif field == fields.CALL_WCU:
             wcu, at = read_amount(value, end)
+            form.note(work, np.int64(form.CALL_WCU), np.int64(0), value, at)
         else:
             place, length, high, at = read_text(value, end)
             if at >= 0 and length > 0:
                 throttled = True
+                form.leave(work)
                 if high or not keep_text(io, call, memory.OF_CALL, place - begin, length):
                     return np.int64(-1)
         if at < 0:
             return at
     if at < 0 or load_int(table + 8) < 0:
         return np.int64(-1)
+    put_call(io, row, call, kind, ms, rcu, wcu, throttled)
+    if names > 0 and run < 0:
+        run = form.note_run(work, np.int64(form.CALL), names, behind_name, at)
+    form.say_call(work, run, kind, load_int(table) - names, load_int(table + 8))
+    form.note(work, np.int64(form.CALL_END), np.int64(0), at, at)
+    return at
+
+
+@part
+def put_call(
+    io: int, row: int, call: int, kind: int, ms: float, rcu: float, wcu: float, throttled: bool
+) -> None:
+    """Put a table call of the event in this row."""
     put(io, memory.CALL_EVENT, call, row)
     put8(io, memory.CALL_KIND, call, kind)
     store16(array_at(io, memory.CALL_BIN) + 2 * call, bin_of(ms))
     put_float(io, memory.CALL_RCU, call, quantised(rcu))
     put_float(io, memory.CALL_WCU, call, quantised(wcu))
     put8(io, memory.CALL_THROTTLED, call, throttled)
-    return at
 
 
 @part
@@ -268,6 +299,7 @@ def scan_values(io: int, at: int, end: int, row: int, work: int) -> int:
         store64(known + 8 * v, number)
         put_float(io, memory.VALUE, v, amount)
         store64(counts + memory.VALUES, v + 1)
+        form.note(work, np.int64(form.VALUE), number, value, at)
 
 
 @inlined

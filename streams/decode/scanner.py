@@ -9,6 +9,7 @@ from config.settings import RollupSettings
 from streams.decode.cells import LAYERS
 from streams.decode.columns import ERROR_TYPE, THROTTLE, UNNAMED, Columns, Tag
 from streams.decode.event import Event
+from streams.decode.forms import Forms
 from streams.decode.hashing import JOINS
 from streams.decode.name_table import NameTable
 from streams.decode.operations import MOST_NAMES
@@ -43,10 +44,13 @@ class Scanner:
     ----------
     bounds
         How many names are kept apart.
+    forms
+        Where it learns the forms of records; by default of the usual size.
     """
 
-    def __init__(self, bounds: RollupSettings) -> None:
+    def __init__(self, bounds: RollupSettings, forms: Forms | None = None) -> None:
         self._bounds = bounds
+        self.forms = forms or Forms()
         self._arrays: dict[str, NDArray[Any]] = {
             "read": np.zeros(ROWS, np.bool_),
             **{name: np.zeros(ROWS, kind) for name, kind in _EVENT.items()},
@@ -67,8 +71,9 @@ class Scanner:
         self._calls = NameTable(1, 2 * self._bounds.max_calls)
         self._ops = NameTable(1, MOST_NAMES)
         self._keys = NameTable(1, 2 * self._bounds.max_values)
+        self.forms.forget()
         self._io[2 : len(INPUTS)] = [
-            table.address for table in (self._paths, self._calls, self._ops, self._keys)
+            known.address for known in (self._paths, self._calls, self._ops, self._keys, self.forms)
         ]
 
     def scan(self, records: Records) -> NDArray[np.bool_]:
@@ -87,6 +92,7 @@ class Scanner:
             ends[beyond] = records.ends[beyond] - first + tail.ctypes.data
         self._io[0], self._io[1] = starts.ctypes.data, ends.ctypes.data
         scan(self._io.ctypes.data, n)
+        self.forms.tend(n)
         read: NDArray[np.bool_] = self._arrays["read"][:n].copy()
         return read
 

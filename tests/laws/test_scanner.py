@@ -1,9 +1,11 @@
 """Laws of the compiled code: the scanner agrees with the plain decoder, live counts with plain ones."""
 
+import json
 import math
 import struct
 from collections.abc import Sequence
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,6 +28,7 @@ from tests.laws.events import T0, Sent, record, spoilt, steady, streams
 if not COMPILES:
     pytest.skip("nothing is compiled here", allow_module_level=True)
 
+from streams.decode.forms import Forms
 from streams.decode.scan_bins import bin_of
 from streams.decode.scan_number import read_number
 from streams.decode.scanner import Scanner
@@ -69,7 +72,7 @@ def test_the_scanner_reads_every_record_as_the_plain_decoder_does(
 ) -> None:
     fast, plain = both(None if bounds is None else Settings(rollup=bounds))
     bodies = [*START, *(one.body for one in sent)]
-    bodies += bodies  # the second time most names are known, so that the scanner does the work
+    bodies *= 3  # the second time most names are known, so that the scanner does the work; then the forms
     for at in range(0, len(bodies), size):
         run = bodies[at : at + size]
         (columns, rejected), (expected, bad) = fast.decode(run, prompt(run)), plain.decode(run, prompt(run))
@@ -94,6 +97,25 @@ def test_records_that_are_spoilt_in_any_way_are_read_as_the_plain_decoder_reads_
             else mutilated(random, random.choice(good))
             for _ in range(100)
         ]
+        (columns, rejected), (expected, bad) = fast.decode(run, prompt(run)), plain.decode(run, prompt(run))
+        assert_same(columns, expected)
+        assert rejected == bad
+
+
+@pytest.mark.parametrize("first", [b"", PLAIN_EVENT.replace(b'"values"', b'"x":[],"values"')])
+def test_no_byte_of_a_form_can_change_unnoticed(first: bytes) -> None:
+    fast, plain = both()
+    good = PLAIN_EVENT.replace(b'"hot"', b"null") % T0
+    learnt = [*START, good, good, *([first.replace(b'"hot"', b"null") % T0] * 2 if first else [])]
+    changed = [
+        good[:at] + bytes([byte]) + good[at + 1 :]
+        for at in range(len(good))
+        for byte in b'{}[]",: 0123e\\n\xc3'
+    ]
+    shortened = [good[:at] for at in range(len(good))] + [
+        good[:at] + good[at + 1 :] for at in range(len(good))
+    ]
+    for run in (learnt, learnt, changed, shortened, [good + good, good + b" ", b" " + good]):
         (columns, rejected), (expected, bad) = fast.decode(run, prompt(run)), plain.decode(run, prompt(run))
         assert_same(columns, expected)
         assert rejected == bad
@@ -127,6 +149,89 @@ def test_what_services_write_is_read_by_the_scanner_once_its_names_are_known() -
     scanner = decoder._scanner
     assert isinstance(scanner, Scanner)
     assert scanner.scan(Records.of(run)).all()
+
+
+def compact(number: int, **more: Any) -> bytes:
+    """Return an event as a service writes it, whose values all differ from those of other numbers."""
+    call = {"name": f"t{number % 3}", "op": "GetItem", "ms": number / 7, "rcu": number % 5}
+    said = {
+        "ts": T0 + number / 8, "id": f"{number:x}", "service": "s", "function": f"f{number % 7}",
+        "client": {"name": "ios", "version": f"3.{number % 2}"}, "status": 200 + 100 * (number % 4),
+        "ms": {"total": number / 3, "function": number}, "tables": [call] * (number % 3),
+        "values": {"sales": -number / 9}, "trace": f"{number:032x}", "joins": f"{number} {number:o}",
+    }  # fmt: skip
+    return json.dumps(said | more, separators=(",", ":")).encode()
+
+
+def decoder_with(forms: Forms) -> Decoder:
+    decoder = Decoder()
+    decoder._scanner = Scanner(Settings().rollup, forms)
+    return decoder
+
+
+def scanned(forms: Forms, *runs: list[bytes]) -> Columns:
+    """Return the columns of the last run, read by a scanner that learns forms here."""
+    decoder = decoder_with(forms)
+    for run in runs:
+        columns, _ = decoder.decode(run, prompt(run))
+    return columns
+
+
+def test_records_that_differ_in_their_values_have_one_form() -> None:
+    forms = Forms()
+    runs = [[compact(number) for number in range(first, first + 250)] for first in (0, 250, 500, 750)]
+    columns = scanned(forms, *runs)
+    assert forms.read > 500
+    plain = Decoder(compiled=False)
+    for run in runs:
+        expected, _ = plain.decode(run, prompt(run))
+    assert_same(columns, expected)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"throttled": "hot"},
+        {"error": "fatal", "error_type": "Timeout"},
+        {"error": "user", "error_type": "BadInput"},
+        {"kind": "call", "values": None},
+        {"counts": "function", "values": None},
+        {"tables": [{"name": "t0", "op": "GetItem", "throttled": "hot key"}]},
+        {"client": {"name": "ios", "session": "a1"}},
+        {"more": {"route": "x" * 5000}},
+    ],
+)
+def test_a_record_that_says_more_than_names_and_values_has_no_form(more: dict[str, Any]) -> None:
+    forms = Forms()
+    runs = [[compact(number, **more) for number in range(first, first + 100)] for first in (0, 100, 200)]
+    columns = scanned(forms, *runs)
+    assert len(columns) == 100
+    assert forms.read == 0
+
+
+def test_names_in_two_places_have_no_form() -> None:
+    forms = Forms()
+    run = [b'{"ts":%d,"service":"s","status":200,"function":"f"}' % T0] * 100
+    assert len(scanned(forms, run, run, run)) == 100
+    assert forms.read == 0
+
+
+def test_forms_take_bounded_memory_and_are_forgotten_when_they_no_longer_come() -> None:
+    forms = Forms(most=4096, patience=20_000)
+    decoder = decoder_with(forms)
+    for first in range(0, 40_000, 4000):  # no two of them have a form in common
+        run = [compact(number, **{f"x{number}": 1}) for number in range(first, first + 4000)]
+        decoder.decode(run, prompt(run))
+    assert forms.size <= 4096 * 64
+    assert forms.read == 0
+    usual = [compact(number) for number in range(2000)]
+    found = []
+    for _ in range(15):
+        before = forms.read
+        decoder.decode(usual, prompt(usual))
+        found.append(forms.read - before)
+    assert found[0] == 0
+    assert found[-1] == len(usual)
 
 
 def test_of_too_many_tables_in_one_event_both_decoders_fold_the_same() -> None:
