@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.state.compiled import part
+from detectors.state.compiled import inlined, part
 from streams.decode.machine_words import load8, load32, load64, load_int, store8, store32, store64
 
 NODES, TEXTS, USED, ROOM, WRITTEN, MOST_WRITTEN, FULL, READ = (8 * place for place in range(8))
@@ -56,11 +56,17 @@ def follow(forms: int, node: int, at: int, end: int) -> tuple[int, int]:
             at = behind
         if load8(place + WHAT) != BRANCH:
             return place, at
-        first = load8(at)
-        node = load32(place + NEXT)
-        while node >= 0 and load8(nodes + NODE * node + _FIRST) != first:
-            node = load32(nodes + NODE * node + _ASIDE)
+        node = _branch(nodes, place, load8(at))
     return np.int64(NOWHERE), at
+
+
+@inlined
+def _branch(nodes: int, place: int, first: int) -> int:
+    """Return the node that branches off at the end of this one and begins with a byte, -1 for none."""
+    node = load32(place + NEXT)
+    while node >= 0 and load8(nodes + NODE * node + _FIRST) != first:
+        node = load32(nodes + NODE * node + _ASIDE)
+    return node
 
 
 @part
@@ -121,10 +127,7 @@ def place_at(forms: int, root: int, at: int, end: int, what: int, arg: int, numb
             return place if at == end and load8(place + WHAT) == what else np.int64(NOWHERE)
         if at == end:
             return np.int64(NOWHERE)
-        first = load8(at)
-        node = load32(place + NEXT)
-        while node >= 0 and load8(nodes + NODE * node + _FIRST) != first:
-            node = load32(nodes + NODE * node + _ASIDE)
+        node = _branch(nodes, place, load8(at))
         if node < 0:
             node = _new(forms, at, end, what, arg, number)
             store32(nodes + NODE * node + _ASIDE, load32(place + NEXT))

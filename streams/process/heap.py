@@ -1,7 +1,9 @@
-"""The heap of the process, which steps, checkpoints and restarts leave full of holes.
+"""The heap of the process: what is freed is kept for a while, and given back once a minute.
 
-glibc keeps what is freed: a restart of a hundred thousand series leaves a gigabyte of it, the steps of a day
-a tenth of one. Mapping every large array for itself would avoid that, and cost a step a tenth more.
+What Kafka sends comes in pieces of a megabyte. Where each is mapped for itself, or the heap is cut when it is
+freed, the kernel clears every page anew: a third of what the lane costs (benchmarks/contest.py). What is
+kept has its price, too: a restart of a hundred thousand series leaves a gigabyte that is free, the steps of a
+day a tenth of one, between objects that stay. So what is free goes back to the system now and then.
 """
 
 import ctypes
@@ -10,6 +12,19 @@ from collections.abc import Callable
 from typing import Final
 
 SECONDS: Final = 60.0  # between two times; it takes two milliseconds
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # as malloc.h numbers them
+_LARGEST: Final = 32 * 1024 * 1024  # bytes that are not mapped for themselves: the most that glibc comes to
+_KEPT: Final = 2 * _LARGEST  # bytes at the end of a heap: its own rule
+
+
+def keep_freed() -> bool:
+    """Keep what is freed at hand from now on, as glibc does once it has seen a large array freed."""
+    try:
+        set_option = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):  # not glibc
+        return False
+    return bool(set_option(_MMAP_THRESHOLD, _LARGEST) and set_option(_TRIM_THRESHOLD, _KEPT))
 
 
 class Heap:

@@ -26,18 +26,40 @@ give_back()
 print(kept, used() - before)
 """
 
+FETCHES = """
+import resource, sys
+from streams.process.heap import keep_freed
+
+if sys.argv[1] == "kept":
+    assert keep_freed()
+faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(300):
+    pieces = [bytes(2**20 + 4096 * number) for number in range(4)]
+    del pieces
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults)
+"""
+
 needs_glibc = pytest.mark.skipif(sys.platform != "linux" or not give_back(), reason="not glibc")
+
+
+def printed(program: str, *words: str) -> str:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words], capture_output=True, text=True, check=True, env=environment
+    )
+    return done.stdout
 
 
 @needs_glibc
 def test_what_was_freed_between_small_objects_goes_back_to_the_system() -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, env=environment
-    )
-    kept, left = map(float, done.stdout.split())
+    kept, left = map(float, printed(PROGRAM).split())
     assert kept > 50
     assert left < 5
+
+
+@needs_glibc
+def test_pieces_that_come_and_go_are_not_cleared_by_the_kernel_each_time() -> None:
+    assert int(printed(FETCHES, "kept")) < int(printed(FETCHES, "as it is")) / 10
 
 
 @needs_glibc
