@@ -24,11 +24,12 @@ from streams.decode.decoder import Decoder
 from streams.decode.event_time import EventTime
 from streams.engine.engine import Engine
 from streams.formats.format import Surroundings
-from streams.formats.otlp.otlp_proto import OtlpProto
+from streams.formats.otlp.otlp_proto import OtlpProto, is_scanner_kept
 from streams.measure.latency_window import LatencyWindow
 from streams.measure.part_times import PartTimes
 from streams.process.compilation import GC_THRESHOLD as COMPILING
-from streams.process.compilation import Say, announced, on_standard_error
+from streams.process.compilation import SPANS, Say, announced, on_standard_error
+from streams.process.cores import cores
 from streams.process.heap import keep_freed
 from streams.rollup.block_codec import decode_block, encode_block
 from streams.rollup.rollup import Rollup
@@ -43,6 +44,7 @@ _START: Final = 1_760_000_000
 _ROWS: Final = 300  # so that every function of the judge is called
 MINUTES: Final = 10  # so that some are judged before and after a restart
 _BESIDE: Final = "from streams.engine import warm; warm.compile_half()"
+_SPANS: Final = "from streams.engine import warm; warm.compile_spans()"
 
 GC_THRESHOLD: Final = 10_000
 """New objects before a garbage collection; Python's default of 700 is reached with one small block."""
@@ -61,7 +63,7 @@ def warm(say: Say = on_standard_error) -> None:
     say
         Called with a line when the compiler begins and when it has ended; not if all is in the cache.
     """
-    compile_ahead(say)
+    compile_ahead(say, spans_later=True)
     keep_freed()
     gc.collect()
     gc.freeze()
@@ -69,14 +71,27 @@ def warm(say: Say = on_standard_error) -> None:
 
 
 @cache
-def compile_ahead(say: Say = on_standard_error) -> None:
-    """Judge a few minutes: about a minute the first time, half a second from the cache; once in a process."""
+def compile_ahead(say: Say = on_standard_error, *, spans_later: bool = False) -> None:
+    """Judge a few minutes: half a minute the first time, half a second from the cache; once in a process.
+
+    Parameters
+    ----------
+    say
+        As for ``warm``.
+    spans_later
+        Have another process compile what reads OpenTelemetry's spans, and do not wait for it.
+    """
+    spans_later = spans_later and cores() > 1 and is_scanner_kept() is False
     with announced(say, _BESIDE) as helper:
-        _scan_spans()
+        if not spans_later:
+            compile_spans()
         records, arrived = _records()
         _roll_up(records, arrived)
+        _time_calls()
         helper.wait()
         _judge(records, arrived)
+    if spans_later:
+        SPANS.begin(_SPANS)
 
 
 @cache
@@ -98,6 +113,10 @@ def compile_half() -> None:
     absences = AbsenceWatch(60, 1, 1)
     absences.add(1)
     absences.watch(_START, one, one, one > 0, known=one > 0)
+
+
+def _time_calls() -> None:
+    one = np.ones(1)
     rows = np.zeros(1, np.int64)
     window, parts, calls = LatencyWindow(), PartTimes(Measure.LATENCY, 60), (rows, rows, one)
     window.p95(calls, 1)
@@ -105,7 +124,8 @@ def compile_half() -> None:
     parts.feed([calls], [0], one[None], one[None])
 
 
-def _scan_spans() -> None:
+def compile_spans() -> None:
+    """Compile what reads OpenTelemetry's spans."""
     span = trace_pb2.Span(trace_id=b"1" * 16, span_id=b"1" * 8, kind=trace_pb2.Span.SPAN_KIND_SERVER)
     span.start_time_unix_nano = _START * 1_000_000_000
     message = ExportTraceServiceRequest()

@@ -1,5 +1,6 @@
 """Says when machine code is compiled, and has two processes do it: the first start of a version waits."""
 
+import atexit
 import gc
 import os
 import subprocess
@@ -46,6 +47,11 @@ class Helper:
                 stderr=subprocess.DEVNULL,
             )
 
+    @property
+    def runs(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
     def wait(self) -> None:
         """Wait until it has ended. What it could not compile, this process does."""
         if self._process is not None:
@@ -56,6 +62,27 @@ class Helper:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+
+
+class Later:
+    """Machine code that a helper makes for a first start that does not wait for it."""
+
+    def __init__(self) -> None:
+        self._helper: Helper | None = None
+
+    def begin(self, program: str) -> None:
+        """Have it made by a program, which ends with this process."""
+        self._helper = Helper(program)
+        self._helper.start()
+        atexit.register(self._helper.stop)
+
+    def ready(self) -> bool:
+        """Whether it is made, or nobody makes it: then it is this process's turn, at its first call."""
+        return self._helper is None or not self._helper.runs
+
+
+SPANS: Final = Later()
+"""That of the scanner of OpenTelemetry's spans, for which plain code stands in."""
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from opentelemetry.proto.metrics.v1 import metrics_pb2
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from detectors.state.compiled import COMPILES
+from detectors.state.compiled import COMPILES, is_kept
 from streams.decode.rejected import RejectReason
 from streams.formats.format import Lines, Reading, RefusalError, Surroundings, native
 from streams.formats.otlp.attributes import EXCEPTION, RESOURCE, SPAN
@@ -36,8 +36,10 @@ from streams.formats.otlp.span import (
 )
 from streams.formats.otlp.spans import read_spans
 from streams.formats.otlp.strangers import refuse_stranger
+from streams.process.compilation import SPANS
 
 if COMPILES:
+    from streams.formats.otlp.scan_message import scan
     from streams.formats.otlp.span_scanner import SpanScanner
 
 MOST_BYTES: Final = 16 * 1024 * 1024
@@ -46,6 +48,11 @@ MOST_BYTES: Final = 16 * 1024 * 1024
 _FIRST: Final = b"\x0a"  # the only field of a message: a resource with what it sent
 _ERROR: Final = 2
 _MOST_SCANNERS: Final = 16  # sources whose names are remembered apart
+
+
+def is_scanner_kept() -> bool | None:
+    """Return whether the machine code that ``lines`` needs is kept; None if it cannot be, or needs none."""
+    return is_kept(scan, "int64", "boolean") if COMPILES else None
 
 
 class OtlpProto:
@@ -93,7 +100,7 @@ class OtlpProto:
 
     def lines(self, payload: bytes, around: Surroundings) -> Lines | None:
         """Return what ``read`` would, by compiled code; None if it must be read."""
-        if not COMPILES or payload[:1] != _FIRST or len(payload) > MOST_BYTES:
+        if not COMPILES or not SPANS.ready() or payload[:1] != _FIRST or len(payload) > MOST_BYTES:
             return None
         key = msgspec.structs.replace(around, mapping=None, at=None)
         idle = self._scanners.get(key)

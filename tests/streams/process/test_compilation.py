@@ -1,15 +1,19 @@
 """A first start says that it compiles, for how long, and where the result is kept."""
 
 import importlib.util
+import os
 import re
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from detectors.state.compiled import COMPILES
-from streams.process.compilation import BEGINS, announced
+from detectors.state.compiled import COMPILES, is_kept
+from streams.process.compilation import BEGINS, Later, announced
 
 pytestmark = pytest.mark.skipif(not COMPILES, reason="the compiler is off")
 
@@ -95,3 +99,38 @@ def test_a_helper_ends_with_what_needed_it(tmp_path: Path, monkeypatch: pytest.M
     with announced(lambda _: None, "import time; time.sleep(600)") as helper:
         twice_of(tmp_path)(2)
     helper.wait()  # returns: nothing runs
+
+
+def test_who_does_not_wait_for_machine_code_is_told_when_it_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.process.compilation.cores", lambda: 2)
+    made, later = tmp_path / "made", Later()
+    assert later.ready()
+    later.begin(f"import pathlib, time\nwhile not pathlib.Path({str(made)!r}).exists(): time.sleep(0.01)")
+    assert not later.ready()
+    made.touch()
+    deadline = time.monotonic() + 60
+    while not later.ready():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_machine_code_is_made_no_longer_than_it_is_wanted() -> None:
+    program = (
+        "from streams.process import compilation; compilation.cores = lambda: 2\n"
+        "compilation.SPANS.begin('import time; time.sleep(600)')\n"
+        "print(compilation.SPANS._helper._process.pid)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(done.stdout), 0)
+
+
+def test_whether_machine_code_is_kept_can_be_told_before_it_is_needed(tmp_path: Path) -> None:
+    twice = twice_of(tmp_path)
+    assert is_kept(twice, "int64") is False
+    twice(2)
+    assert is_kept(twice, "int64")
+    assert is_kept(twice, "float64") is False
+    assert is_kept(twice_of(tmp_path), "int64"), "in another process, too"

@@ -19,6 +19,7 @@ from streams.formats.formats import FORMATS
 from streams.formats.otlp.otlp_proto import OtlpProto
 from streams.formats.otlp.scan_keys import NAMES
 from streams.formats.otlp.span_scanner import MOST_PIECES, SpanScanner
+from streams.process.compilation import SPANS
 from tests.streams.formats.otlp.test_otlp import as_protobuf, messages
 from tests.streams.formats.test_shapes import mutated
 
@@ -204,6 +205,15 @@ def test_usual_messages_are_not_left_to_the_plain_reader() -> None:
         taken += len(found.lines)
     assert left == 0
     assert taken > 1000
+
+
+def test_while_its_machine_code_is_being_made_messages_are_read_without_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    payload = usual(random.Random(1)).SerializeToString()  # noqa: S311 - the same in every run
+    assert scanned(payload)
+    monkeypatch.setattr(SPANS, "ready", lambda: False)
+    assert scanned(payload) is None
 
 
 def test_spoilt_messages_are_scanned_as_they_are_read() -> None:
