@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import zstandard
 
 from benchmarks.contest import filled
 from benchmarks.growth import PER_CELL, Backend, rss
 from benchmarks.request_events import PARTITIONS, events
 from config.settings import Settings
+from detectors.state import zstd
 from streams.engine.warm import warm
 from streams.history.files import FileHistory
 from streams.replay.replay_pass import ReplayPass
@@ -104,7 +104,7 @@ def written(folder: Path, days: int) -> int:
                 f'{{"ts":{ts:.3f},{pieces[one]}"status":{500 if bad else 200},"ms":{{"total":{ms:.1f}}}}}'
                 for ts, one, ms, bad in zip(stamps, which, total, failed, strict=True)
             ]
-        (folder / f"{day:03}.ndjson.zst").write_bytes(zstandard.compress("\n".join(lines).encode(), 3))
+        (folder / f"{day:03}.ndjson.zst").write_bytes(zstd.compress("\n".join(lines).encode(), 3))
         count += len(lines)
     return count
 

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import zstandard
 
 from config.settings import Settings
+from detectors.state import zstd
 from streams.backfill.into_local import into_local
 from streams.backfill.kept_lesson import Watch
 from streams.backfill.lesson import Lesson
@@ -88,7 +88,7 @@ def written(folder: Path, days: int) -> int:
                 for at, (ts, kind, ms, bad) in enumerate(zip(stamps, kinds, total, failed, strict=True))
             ]
             count += many
-        (folder / f"{day:03}.ndjson.zst").write_bytes(zstandard.compress("".join(lines).encode(), 3))
+        (folder / f"{day:03}.ndjson.zst").write_bytes(zstd.compress("".join(lines).encode(), 3))
     return count
 
 

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
-import zstandard
 
 from config.settings import Settings
+from detectors.state import zstd
 from streams.engine.engine import Engine
 
 SOURCE: Final = "requests/0"
@@ -34,7 +34,7 @@ def lived(source: Path, config: Path | None, since: float) -> list[dict[str, Any
 
 def _runs(source: Path, since: float) -> Iterator[tuple[float, list[bytes], list[float]]]:
     """Yield the records that arrive together, and when each does: they are written as they arrive."""
-    with zstandard.open(source, "rb") as file:
+    with zstd.ZstdFile(source) as file:
         lines = _arrivals(io.BufferedReader(file))
         for at, run in groupby(lines, lambda pair: _begin(pair[0], since)):
             several = list(run)

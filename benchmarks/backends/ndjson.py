@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 
 import numpy as np
-import zstandard
 from backends.arrivals import NOBODY
 from backends.backend import START, Backend
 from backends.requests import BACKEND, FATAL, OK, USER, Log
+
+from detectors.state import zstd
 
 RUN = 20_000
 
@@ -39,7 +40,7 @@ def write(log: Log, backend: Backend, path: Path, seed: int) -> int:
     error, cold = log.error.tolist(), log.cold.tolist()
     types = [log.types[number] for number in log.error_type.tolist()]
     statuses = [_statuses(log, number) for number in range(len(log.names.paths))]
-    with path.open("wb") as raw, zstandard.ZstdCompressor(level=1).stream_writer(raw) as packed:
+    with path.open("wb") as raw, zstd.ZstdFile(raw, "wb", level=1) as packed:
         for begin in range(0, len(order), RUN):
             lines = []
             for row in order[begin : begin + RUN].tolist():

@@ -11,9 +11,9 @@ from itertools import accumulate
 from typing import Final, NamedTuple
 
 import numpy as np
-import zstandard
 from numpy.typing import NDArray
 
+from detectors.state import zstd
 from detectors.state.counts import NO_TABLE, decode, encode
 
 Float32s = NDArray[np.float32]
@@ -140,11 +140,11 @@ def opened(body: bytes | memoryview, shape: tuple[int, int]) -> NarrowRows:
 
 
 def _zstd(body: bytes) -> bytes:
-    return bytes(zstandard.ZstdCompressor(level=LEVEL).compress(body))
+    return zstd.compress(body, LEVEL)
 
 
 def _bytes(body: bytes | memoryview) -> Bytes:
-    return np.frombuffer(zstandard.ZstdDecompressor().decompress(body), np.uint8)
+    return np.frombuffer(zstd.decompress(body), np.uint8)
 
 
 def _counts(values: Float32s) -> tuple[Bytes, Bools]:

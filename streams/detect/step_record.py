@@ -12,13 +12,13 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
-import zstandard
 from numpy.typing import NDArray
 
 from detectors.judge.codes import CODES
 from detectors.model.measures import Measure
 from detectors.model.scope import Edge, Scope
 from detectors.model.series import Series
+from detectors.state import zstd
 from detectors.state.state import StateError, pack, unpack
 
 Singles = NDArray[np.float32]
@@ -122,7 +122,7 @@ _ARRAYS: Final = (
     "edge_values",
 )
 _LATE: Final = ("rows", "values", "edge_rows", "edge_values")
-_COMPRESSOR: Final = zstandard.ZstdCompressor(level=_LEVEL)
+_COMPRESSOR: Final = zstd.ZstdCompressor(level=_LEVEL)  # a new one for each step takes a tenth longer
 
 
 def encode_names(series: Sequence[Series], edges: Sequence[Series]) -> bytes:
@@ -173,7 +173,7 @@ def encode_step(record: StepRecord) -> bytes:
             f"late_{name}": np.concatenate([getattr(one, name) for one in record.late]) for name in _LATE
         }
     head = _HEAD.pack(record.shard, record.start, record.seconds)
-    return head + _COMPRESSOR.compress(pack(KIND, VERSION, meta, arrays))
+    return head + _COMPRESSOR.compress(pack(KIND, VERSION, meta, arrays), zstd.ZstdCompressor.FLUSH_FRAME)
 
 
 def head_of(body: bytes) -> StepHead:
@@ -198,8 +198,8 @@ def part_of(body: bytes) -> bytes:
         When the bytes are damaged.
     """
     try:
-        return zstandard.ZstdDecompressor().decompress(memoryview(body)[_HEAD.size :])
-    except zstandard.ZstdError as error:
+        return zstd.decompress(memoryview(body)[_HEAD.size :])
+    except zstd.ZstdError as error:
         raise StateError(f"a step of the history is damaged: {error}") from error
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
 import msgspec
-import zstandard
 
+from detectors.state import zstd
 from streams.decode.parse import stamp_of
 from streams.formats.inputs import Input
 from streams.history.payload_files import ends_of
@@ -65,7 +65,7 @@ def span_of(file: Path, source: Input | None = None) -> FileSpan:
                 first, last = ends_of(file, raw, source)
             else:
                 first, last = _ends_of_lines(file, raw)
-    except (OSError, EOFError, zstandard.ZstdError, ValueError):
+    except (OSError, EOFError, zstd.ZstdError, ValueError):
         return FileSpan(_UNKNOWN, _UNKNOWN)  # who reads it will say why
     begin = next((at for at in map(time_of, first) if at is not None), _UNKNOWN)
     end = next((at for at in map(time_of, reversed(last)) if at is not None), begin)

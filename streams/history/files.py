@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
 
-import zstandard
-
+from detectors.state import zstd
 from streams.formats.converted import converted
 from streams.formats.inputs import Input
 from streams.history.file_lanes import MOST_LANES, PARQUET, arranged, time_of
@@ -140,7 +139,7 @@ class FileHistory:
                     for piece in self._of_file(name, number, raw, skip):
                         self._done[name] = before + self._sizes[number] * piece.done
                         yield piece._replace(done=self._share)
-            except (OSError, EOFError, zstandard.ZstdError, ValueError, OverflowError) as error:
+            except (OSError, EOFError, zstd.ZstdError, ValueError, OverflowError) as error:
                 reason = str(error).partition("\n")[0]
                 raise ReplayError(
                     f"{file}: {reason}; the file is damaged, or its suffix does not match its content"

@@ -31,7 +31,7 @@ def payloads_of(file: Path, raw: BinaryIO, source: Input, size: int, skip: int =
 
     Raises
     ------
-    ValueError, OSError, EOFError, zstandard.ZstdError
+    ValueError, OSError, EOFError, zstd.ZstdError
         When the file is damaged.
     """
     batch: list[bytes] = []

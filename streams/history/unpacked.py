@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-import zstandard
+from detectors.state import zstd
 
 READ: Final = 1024 * 1024
 
@@ -24,7 +24,7 @@ def unpacked(file: Path, raw: BinaryIO, skip: int = 0) -> Iterator[bytes]:
 
     Raises
     ------
-    OSError, EOFError, zstandard.ZstdError
+    OSError, EOFError, zstd.ZstdError
         When the file is damaged or truncated.
     """
     if file.suffix not in {".gz", ".zst"}:
@@ -49,13 +49,13 @@ def unpacked_zstd(raw: BinaryIO) -> Iterator[bytes]:
 
     Raises
     ------
-    EOFError, zstandard.ZstdError
+    EOFError, zstd.ZstdError
         When the file is truncated or damaged.
     """
-    frame: zstandard.ZstdDecompressionObj | None = None
+    frame: zstd.ZstdDecompressor | None = None
     while data := raw.read(READ // 8):
         while data:
-            frame = frame or zstandard.ZstdDecompressor().decompressobj()
+            frame = frame or zstd.ZstdDecompressor()
             yield frame.decompress(data)
             data = frame.unused_data if frame.eof else b""
             frame = None if frame.eof else frame

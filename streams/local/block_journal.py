@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import msgspec
-import zstandard
 
+from detectors.state import zstd
 from streams.rollup.block import Block
 from streams.rollup.block_codec import decode_block, encode_block
 
@@ -42,7 +42,7 @@ class BlockJournal:
         if not blocks:
             return
         body = msgspec.msgpack.encode([encode_block(block) for block in blocks])
-        body = zstandard.ZstdCompressor(level=_LEVEL).compress(body)
+        body = zstd.compress(body, _LEVEL)
         newest = max(block.bucket for block in blocks)
         db.execute("INSERT INTO blocks (bucket, body) VALUES (?, ?)", (newest, body))
         self._bytes += len(body)
@@ -76,5 +76,5 @@ class BlockJournal:
 
 
 def _blocks(body: bytes) -> list[Block]:
-    several = msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(body), type=list[bytes])
+    several = msgspec.msgpack.decode(zstd.decompress(body), type=list[bytes])
     return [decode_block(each) for each in several]

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import IO, Final
 
 import msgspec
-import zstandard
 
+from detectors.state import zstd
 from detectors.state.state_format import FORMAT, Writer, refuse_newer, this_writer
 
 ABOUT: Final = "about.json"
@@ -22,7 +22,10 @@ SUMS: Final = "SHA256SUMS"
 EMBEDDED: Final = "embedded"
 KAFKA: Final = "kafka"
 _COPIED: Final = 1 << 20  # bytes at a time
-_LEVEL: Final = 6
+_PACKED: Final[dict[int, int]] = {
+    zstd.CompressionParameter.compression_level: 6,
+    zstd.CompressionParameter.checksum_flag: 1,
+}
 _LARGEST_ABOUT: Final = 1 << 20
 
 Member = tuple[str, "Path | bytes"]
@@ -70,10 +73,9 @@ def write_archive(path: Path, about: About, members: Iterable[Member]) -> None:
     """
     path.touch(mode=0o600)
     sums: list[str] = []
-    compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
     with (
         path.open("wb") as file,
-        compressor.stream_writer(file, closefd=False) as packed,
+        zstd.ZstdFile(file, "wb", options=_PACKED) as packed,
         tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
     ):
         for name, content in ((ABOUT, msgspec.json.encode(about)), *members):
@@ -171,7 +173,7 @@ def members_of(path: Path) -> Generator[tuple[str, IO[bytes]], None, None]:
     with (
         _refused_if_damaged(path),
         path.open("rb") as file,
-        zstandard.ZstdDecompressor().stream_reader(file) as unpacked,
+        zstd.ZstdFile(file) as unpacked,
         tarfile.open(fileobj=unpacked, mode="r|") as tar,
     ):
         for info in tar:
@@ -184,7 +186,7 @@ def members_of(path: Path) -> Generator[tuple[str, IO[bytes]], None, None]:
 def _refused_if_damaged(path: Path) -> Iterator[None]:
     try:
         yield
-    except (tarfile.TarError, zstandard.ZstdError, EOFError) as error:
+    except (tarfile.TarError, zstd.ZstdError, EOFError) as error:
         raise _damaged(path, str(error)) from error
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import zstandard
 
+from detectors.state import zstd
 from streams.history.replay_error import ReplayError
 from streams.process.atomic_file import write_atomic
 
@@ -46,8 +46,8 @@ def load_state(out: Path, asked: str) -> ReplayState | None:
     except IsADirectoryError:
         raise _is_folder(path) from None
     try:
-        state = msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(data), type=ReplayState)
-    except (zstandard.ZstdError, msgspec.MsgspecError):
+        state = msgspec.msgpack.decode(zstd.decompress(data), type=ReplayState)
+    except (zstd.ZstdError, msgspec.MsgspecError):
         raise ReplayStateError(
             f"{path}: the state of an unfinished replay is damaged or of another version; "
             "start over with --restart"
@@ -69,7 +69,7 @@ def save_state(out: Path, state: ReplayState) -> None:
         When it cannot be written.
     """
     out.mkdir(parents=True, exist_ok=True)
-    packed = zstandard.ZstdCompressor(level=1).compress(msgspec.msgpack.encode(state))
+    packed = zstd.compress(msgspec.msgpack.encode(state), 1)
     write_atomic(out / NAME, packed)
 
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import zstandard
 from numpy.typing import NDArray
 
+from detectors.state import zstd
 from streams.decode.parse import MILLISECONDS_FROM
 from streams.history.unpacked import unpacked_zstd
 from streams.process.times import LATEST
@@ -132,7 +132,7 @@ def _text_of(path: Path) -> str:
         raise SeriesError(
             f"{path}: not UTF-8 text; give CSV, plain or compressed as .gz, .xz or .zst"
         ) from None
-    except (EOFError, lzma.LZMAError, zstandard.ZstdError, gzip.BadGzipFile) as error:
+    except (EOFError, lzma.LZMAError, zstd.ZstdError, gzip.BadGzipFile) as error:
         raise SeriesError(
             f"{path}: {error}; the file is damaged, or its suffix does not match its content"
         ) from None

@@ -13,8 +13,7 @@ from types import TracebackType
 from typing import IO, Any, Final, Protocol, Self
 from urllib.parse import SplitResult
 
-import zstandard
-
+from detectors.state import zstd
 from streams.process.tokens import own_authorization
 
 HTTP_BATCH: Final = 5_000  # events in one request
@@ -60,7 +59,7 @@ class FileWriter:
             raw = self._open.enter_context(Path(self._path).open("wb"))  # noqa: SIM115 - closed by the exit stack
             return gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=raw, mtime=0)
         if self._path.endswith(".zst"):
-            return zstandard.open(self._path, "wb", cctx=zstandard.ZstdCompressor(level=3))
+            return zstd.ZstdFile(self._path, "wb", level=3)
         return Path(self._path).open("wb")
 
     def write(self, lines: Sequence[bytes], arrivals: Sequence[int]) -> None:  # noqa: ARG002 - a line has its ts

@@ -12,12 +12,12 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 import numpy as np
-import zstandard
 from numpy.typing import NDArray
 
 from config.settings import Settings
 from detectors.model.measures import Measure
 from detectors.model.scope import Edge, Scope, ScopeOrEdge
+from detectors.state import zstd
 from detectors.state.state import StateError, pack, unpack
 from streams.engine.rolling import SECTIONS
 from streams.history.source import History
@@ -80,7 +80,6 @@ class RecordingWriter:
 
     def __init__(self, file: BinaryIO, fingerprint: str) -> None:
         self._file = file
-        self._pack = zstandard.ZstdCompressor(level=_LEVEL)
         self._steps: list[MeasuredStep] = []
         self._scopes = 0  # rows written so far
         self._count = self._first = self._last = self._records = self._series = 0
@@ -140,7 +139,7 @@ class RecordingWriter:
         self._series = len(first.values) + len(first.of_edges)
 
     def _write(self, part: bytes) -> None:
-        body = self._pack.compress(part)
+        body = zstd.compress(part, _LEVEL)
         self._file.write(len(body).to_bytes(_LENGTH, "big") + body)
 
 
@@ -257,8 +256,8 @@ def _read(file: BinaryIO) -> bytes:
         raise StateError("the recording is truncated")
     body = file.read(length)
     try:
-        return zstandard.ZstdDecompressor().decompress(body)
-    except (zstandard.ZstdError, MemoryError) as error:  # a damaged head may claim any size
+        return zstd.decompress(body)
+    except zstd.ZstdError as error:
         raise StateError(f"the recording is damaged ({error})") from error
 
 

@@ -6,11 +6,10 @@ import random
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import zstandard
-
 from alerting.commands.labels import scope_of
 from config.settings import Settings
 from detectors.model.finding import Finding
+from detectors.state import zstd
 
 START: Final = 1_767_571_200  # 2026-01-05, a Monday
 MINUTES: Final = 46 * 60  # until the state is taken
@@ -74,12 +73,12 @@ def _event(at: float, minute: int, number: int, function: str, table: str) -> by
 def write_sent(path: Path, sent: list[Sent]) -> None:
     """Keep records: what follows is the same for every later version."""
     lines = [json.dumps([one.partition, one.arrived, one.record.decode()]) for one in sent]
-    path.write_bytes(zstandard.compress("\n".join(lines).encode(), 19))
+    path.write_bytes(zstd.compress("\n".join(lines).encode(), 19))
 
 
 def read_sent(path: Path) -> list[Sent]:
     """Read what ``write_sent`` wrote."""
-    lines = zstandard.decompress(path.read_bytes()).decode().splitlines()
+    lines = zstd.decompress(path.read_bytes()).decode().splitlines()
     return [Sent(partition, at, record.encode()) for partition, at, record in map(json.loads, lines)]
 
 

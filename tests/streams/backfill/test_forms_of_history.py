@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import zstandard
 
+from detectors.state import zstd
 from streams.backfill.lesson import Lesson
 from streams.history.open_history import open_history
 from streams.local.log_judge import SOURCE
@@ -65,9 +65,7 @@ def two_files_the_later_first(folder: Path) -> list[Path]:
 def packed_in_different_ways(folder: Path) -> list[Path]:
     third = len(some()) // 3
     (folder / "a.ndjson.gz").write_bytes(gzip.compress(b"\n".join(some()[:third])))
-    (folder / "b.ndjson.zst").write_bytes(
-        zstandard.ZstdCompressor().compress(b"\n".join(some()[third : 2 * third]))
-    )
+    (folder / "b.ndjson.zst").write_bytes(zstd.compress(b"\n".join(some()[third : 2 * third])))
     (folder / "c.ndjson").write_bytes(b"\n".join(some()[2 * third :]))
     return [folder]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import zstandard
 
+from detectors.state import zstd
 from streams.doors.request_lines import split_lines
 from streams.history import files as replay_files
 from streams.history import unpacked
@@ -26,7 +26,7 @@ def read(*paths: Path, **between: Any) -> list[bytes]:
     return [line for piece in FileHistory(paths, **between).pieces() for line in piece.records or []]
 
 
-@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress], ids=["", ".gz", ".zst"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd.compress], ids=["", ".gz", ".zst"])
 def test_every_line_is_read_whatever_the_file_is_packed_with(
     tmp_path: Path, pack: Callable[[bytes], bytes], request: pytest.FixtureRequest
 ) -> None:
@@ -38,12 +38,12 @@ def test_every_line_is_read_whatever_the_file_is_packed_with(
 
 def test_several_zstd_frames_are_one_file(tmp_path: Path) -> None:
     file = tmp_path / "events.ndjson.zst"
-    file.write_bytes(zstandard.compress(PLAIN[:7000]) + zstandard.compress(PLAIN[7000:]))
+    file.write_bytes(zstd.compress(PLAIN[:7000]) + zstd.compress(PLAIN[7000:]))
     assert read(file) == LINES
 
 
 @pytest.mark.parametrize(
-    ("suffix", "packed"), [(".gz", gzip.compress(PLAIN)), (".zst", zstandard.compress(PLAIN))]
+    ("suffix", "packed"), [(".gz", gzip.compress(PLAIN)), (".zst", zstd.compress(PLAIN))]
 )
 def test_a_truncated_file_is_reported_as_damaged(tmp_path: Path, suffix: str, packed: bytes) -> None:
     file = tmp_path / f"events.ndjson{suffix}"
@@ -105,7 +105,7 @@ def test_a_missing_path_is_reported_in_one_line(tmp_path: Path) -> None:
         FileHistory([tmp_path])
 
 
-@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress], ids=["", ".gz", ".zst"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd.compress], ids=["", ".gz", ".zst"])
 def test_a_replay_resumes_at_the_byte_where_it_stopped(
     tmp_path: Path, pack: Callable[[bytes], bytes], request: pytest.FixtureRequest
 ) -> None:

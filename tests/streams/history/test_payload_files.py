@@ -5,10 +5,10 @@ import json
 from pathlib import Path
 
 import pytest
-import zstandard
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from config.settings import InputSettings, MappingSettings, Settings, SourcesSettings
+from detectors.state import zstd
 from streams.formats import converted
 from streams.history import payload_files
 from streams.history.open_history import open_history
@@ -40,7 +40,7 @@ def stamps(history: History) -> list[float]:
 
 @pytest.mark.parametrize(
     ("name", "packed"),
-    [("a.log", bytes), ("a.log.gz", gzip.compress), ("a.log.zst", zstandard.ZstdCompressor().compress)],
+    [("a.log", bytes), ("a.log.gz", gzip.compress), ("a.log.zst", zstd.compress)],
 )
 def test_the_lines_of_a_file_are_payloads(tmp_path: Path, name: str, packed: object) -> None:
     content = b"\n".join(line(2 * number) for number in range(50))

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detectors.state import zstd
 from streams.score.csv_series import CsvSeries, SeriesError, read_series, write_verdicts
 
 
@@ -39,7 +39,7 @@ ROWS = "timestamp,value\n1760000000,1.5\n1760000060,2\n"
         (bytes, "cpu.csv"),
         (gzip.compress, "cpu.csv.gz"),
         (lzma.compress, "cpu.csv.xz"),
-        (lambda data: zstandard.compress(data[:20]) + zstandard.compress(data[20:]), "cpu.csv.zst"),
+        (lambda data: zstd.compress(data[:20]) + zstd.compress(data[20:]), "cpu.csv.zst"),
     ],
     ids=["plain", "gzip", "xz", "zstd"],
 )
@@ -160,7 +160,7 @@ def test_a_damaged_file_is_reported(file: Callable[..., Path], name: str, cut: b
     packers: dict[str, Callable[[bytes], bytes]] = {
         ".gz": gzip.compress,
         ".xz": lzma.compress,
-        ".zst": zstandard.compress,
+        ".zst": zstd.compress,
     }
     pack = packers[Path(name).suffix]
     path = file(pack(ROWS.encode())[:-9] if cut else ROWS, name)
