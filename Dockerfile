@@ -28,7 +28,6 @@ COPY --from=build /opt/uneri /opt/uneri
 ENV PATH=/opt/uneri/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
-    MPLCONFIGDIR=/tmp/matplotlib \
     NUMBA_CACHE_DIR=/var/lib/uneri/numba-cache
 USER uneri
 WORKDIR /var/lib/uneri

@@ -14,7 +14,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import matplotlib.image
 import numpy as np
 from PIL import Image
 from rich.console import Console
@@ -71,9 +70,10 @@ def photograph(html: str, path: Path, scale: float = 2.0) -> None:
             capture_output=True,
             timeout=120,
         )
-        image = matplotlib.image.imread(shot)
+        with Image.open(shot) as picture:
+            image = np.asarray(picture.convert("RGB"))
     used = np.flatnonzero((image != image[-1, -1]).any(axis=(1, 2)))
-    matplotlib.image.imsave(path, image[: used[-1] + 40])
+    Image.fromarray(image[: used[-1] + 40]).save(path)
 
 
 def shrink(path: Path, look: Look = "light") -> None:

@@ -25,7 +25,6 @@ NOISY = (
     "aiohttp",
     "slack_sdk",
     "asyncio",
-    "matplotlib",
     "boto3",
     "botocore",
     "urllib3",

@@ -55,7 +55,7 @@ def test_the_wheel_holds_the_four_packages_whole_the_licence_and_nothing_else(wh
         names = set(opened.namelist())
     about = {name for name in names if name.startswith(f"uneri-{VERSION}.dist-info/")}
     licences = {
-        name for name in sources() if name.endswith("/LICENSE") and "/vendor/" in name
+        name for name in sources() if name.endswith("/LICENSE") and ("/vendor/" in name or "/fonts/" in name)
     }  # among others
     assert names - about == sources() - licences
     assert f"uneri-{VERSION}.dist-info/licenses/LICENSE" in about
@@ -63,6 +63,7 @@ def test_the_wheel_holds_the_four_packages_whole_the_licence_and_nothing_else(wh
     assert {
         f"uneri-{VERSION}.dist-info/licenses/streams/board/page/vendor/{one.name}/LICENSE" for one in vendored
     } <= about
+    assert f"uneri-{VERSION}.dist-info/licenses/alerting/sinks/fonts/LICENSE" in about
 
 
 def test_the_source_distribution_holds_what_the_wheel_is_built_from_and_nothing_else(dist: Path) -> None:
@@ -91,7 +92,7 @@ def test_the_wheel_says_what_it_runs_on_and_what_can_be_left_out(wheel: Path) ->
     about = metadata(wheel)
     assert about["Version"] == VERSION
     assert about["Requires-Python"] == ">=3.11"
-    assert about["License-Expression"] == "MIT AND Apache-2.0"
+    assert about["License-Expression"] == "MIT AND Apache-2.0 AND Bitstream-Vera"
     assert about.get_all("Provides-Extra") == sorted(PROJECT["optional-dependencies"])
 
 

@@ -16,6 +16,6 @@ def test_what_only_some_commands_need_is_not_loaded_to_tell_what_there_is() -> N
     )
     *shown, modules = done.stdout.splitlines()
     assert any("Run the daemon." in line for line in shown)
-    heavy = {"numpy", "numba", "scipy", "matplotlib", "pyarrow", "kafka", "aiohttp", "asyncio"}
+    heavy = {"numpy", "numba", "scipy", "resvg_py", "pyarrow", "kafka", "aiohttp", "asyncio"}
     settings = {"pydantic", "ruamel.yaml", "structlog", "rich", "importlib.metadata"}
     assert not (heavy | settings) & set(modules.split())
