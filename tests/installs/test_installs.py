@@ -24,6 +24,7 @@ DIST = Path(__file__).parents[2] / "dist"
 BIN = Path(sys.executable).parent
 PYTHONS = ("3.11", "3.12", "3.13")
 TOOLS = ("uv", "pipx")
+LARGEST = 700.0  # MB without extras, and without byte code
 START = 300.0  # seconds that a first start may take: it compiles, on a busy machine
 
 
@@ -57,6 +58,17 @@ class Installed:
         }[tool]
         done = self.run(command)
         assert done.returncode == 0, done.stderr
+
+    @property
+    def megabytes(self) -> float:
+        """What the packages take on disk, without byte code, which only some tools write at once."""
+        (packages,) = (
+            found
+            for environments in ("tools", "pipx/venvs")
+            for found in (self.home / environments).glob("uneri/lib/python*/site-packages")
+        )
+        files = (path for path in packages.rglob("*") if path.name != "__pycache__" and path.suffix != ".pyc")
+        return sum(path.lstat().st_blocks for path in files) * 512 / 2**20
 
     def run(self, command: Sequence[object]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -154,6 +166,7 @@ def test_the_wheel_installs_into_a_clean_environment_and_its_daemon_takes_an_eve
     installed = Installed(tmp_path, python)
     installed.install(tool, wheel)
     assert installed.run([installed.uneri, "--version"]).stdout.strip() == f"uneri {wheel.name.split('-')[1]}"
+    assert installed.megabytes < LARGEST
     assert installed.run([installed.uneri, "check"]).returncode == 0
 
     tune = [installed.uneri, "tune", "none", "--out", "tuned", "--pages-per-week", "1"]
