@@ -9,12 +9,12 @@ from streams.process.heap import SECONDS, Heap, give_back
 PROGRAM = """
 import os
 import numpy as np
-from streams.process.heap import give_back
+from streams.process.heap import give_back, keep_freed
 
 def used():
     return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
-np.ones(2**21)  # glibc keeps from now on whatever is smaller
+keep_freed()
 before = used()
 arrays, small = [], []
 for _ in range(100):
