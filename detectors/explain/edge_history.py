@@ -101,6 +101,23 @@ class EdgeHistory(RowState):
         self.count += use
         self._at = index
 
+    def append_steps(self, start: int, values: Floats) -> None:
+        """Append consecutive steps as ``append`` does, (steps, n), of which nothing is spoilt."""
+        first, at = start // self._step, 0
+        while at < len(values):
+            index = first + at
+            end = min(len(values), (index // self._per_cell + 1) * self._per_cell - first)
+            if self._at >= 0 and index // self._per_cell != self._at // self._per_cell:
+                self._close_cell(self._at // self._per_cell)
+            here = values[at:end]
+            self._lately.write(index, here)
+            known = ~np.isnan(here)
+            # one behind the other, as single steps add up
+            more = np.where(known, here, 0.0)
+            self.total[:] = np.add.accumulate(np.concatenate((self.total[None], more)))[-1]
+            self.count += known.sum(axis=0)
+            self._at, at = first + end - 1, end
+
     @contextmanager
     def looking(self, values: Floats) -> Iterator[int]:
         """Have the step after the last one hold (n,) ``values`` meanwhile; yield where it starts."""

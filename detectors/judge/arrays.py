@@ -100,6 +100,9 @@ class Output(NamedTuple):
     spoilt: NDArray[np.bool_]  # excluded from learning
     tame: Floats  # what growth is told by: the value, at most as far off as is expected
     score: Floats  # of the size, below 1: 0.5 and more is reported
+    level: Floats  # the level that the expectation contains: that of the memory before the step
+    hours: Floats  # the same of the level over hours
+    basis: NDArray[np.int8]  # what the expectation is based on
 
 
 class Scratch(NamedTuple):
@@ -124,10 +127,10 @@ class Scratch(NamedTuple):
 
 def empty_output(shape: tuple[int, int]) -> Output:
     """Return room for the results of a shape of (steps, n)."""
-    expected, lower, upper, size, tame, score = np.empty((6, *shape))
-    opened, ended, spoilt = (np.empty(shape, np.bool_) for _ in range(3))
-    code = np.empty(shape, np.int8)
-    return Output(expected, lower, upper, size, code, opened, ended, spoilt, tame, score)
+    expected, lower, upper, size, tame, score, level, hours = np.empty((8, *shape))
+    opened, ended, spoilt = np.empty((3, *shape), np.bool_)
+    code, basis = np.empty((2, *shape), np.int8)
+    return Output(expected, lower, upper, size, code, opened, ended, spoilt, tame, score, level, hours, basis)
 
 
 def empty_scratch(beside: int, kept: int, lags: int, n: int) -> Scratch:

@@ -74,6 +74,10 @@ class Baseline:
             self.past, self.often = np.empty(shape, np.float32), np.empty((around, shape[2]), bool)
             self._read(index - self._beside, self.past, self.often)
 
+    def stay(self, index: int) -> None:
+        """Let ``index`` be the last step of the newest move: those behind it were not judged."""
+        self._index = index
+
     def of(self, index: int, rows: NDArray[np.intp], same: SameTimes) -> tuple[Float32s, NDArray[np.bool_]]:
         """Return ``past`` and ``often`` as a move to one step would show them for some rows; do not move.
 

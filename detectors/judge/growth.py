@@ -7,7 +7,7 @@ is not growth: the line must explain the days better than any single step does. 
 forecast (``judge.forecast``) in the first steps of the day.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from typing import Final, Literal, NamedTuple
@@ -261,6 +261,27 @@ class GrowthWatch(RowState):
         self.hour_total += np.where(known, value, 0.0)
         self.hour_count += known
         return True
+
+    def is_of_day(self, hour: int) -> bool:
+        """Return whether a local hour begins no new day."""
+        return hour * 3600 // DAY <= self._day
+
+    def sum_up(self, hours: Sequence[int], value: Floats) -> None:
+        """Take in consecutive steps, (steps, n), as ``learn`` would one by one, of the present day."""
+        begin = 0
+        while begin < len(hours):
+            hour, end = max(hours[begin], self._hour), begin + 1
+            while end < len(hours) and hours[end] <= hour:
+                end += 1
+            if hour > self._hour:
+                self._close_hour()
+                self._hour = hour
+            known = ~np.isnan(value[begin:end])
+            more = np.where(known, value[begin:end], 0.0)
+            # one behind the other, as the steps of a daemon add up
+            self.hour_total[:] = np.add.accumulate(np.concatenate((self.hour_total[None], more)))[-1]
+            self.hour_count += known.sum(axis=0)
+            begin = end
 
     def _over_hours(self, hours: Hours, value: Floats, watched: Bools, limit: Floats) -> list[Growing]:
         found: list[Growing] = []

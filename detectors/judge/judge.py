@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 import config.settings
 from detectors.judge.arrays import Output, Rows, empty_output, empty_scratch
+from detectors.judge.attempt import CELLS, FEWEST, Attempt, Before
 from detectors.judge.baseline import Baseline
 from detectors.judge.calendar import Calendar
 from detectors.judge.codes import OF_CALLS
 from detectors.judge.evidence import Evidence
 from detectors.judge.growth import Growing, GrowthWatch
+from detectors.judge.habits import MANY
 from detectors.judge.kernel import advance
 from detectors.judge.learn import close_slots
 from detectors.judge.look import Look, dry_run, lookable, related, suspicious, taken
@@ -124,10 +126,18 @@ class Judge:
         """The end of the newest step that was judged, epoch seconds; 0 before the first one."""
         return (self._recent.at + 1) * self.step
 
-    def ages(self) -> Floats:
-        """Return (n,) the seconds from the first value of each series to ``until``, NaN without any."""
+    def ages(self, until: int | None = None) -> Floats:
+        """Return (n,) the seconds from the first value of each series to ``until``, NaN without any.
+
+        By default to the end of the newest step; else to the end of one before, epoch seconds.
+        """
         first = self._memory.first
-        return np.where(first < 0, np.nan, self.until - first * float(self.step))
+        begins, began = first * float(self.step), first >= 0
+        if until is None:
+            until = self.until
+        else:
+            began &= begins < until
+        return np.where(began, until - begins, np.nan)
 
     def pass_over(self) -> None:
         """Let nothing grow older in the next step, of which nothing is known."""
@@ -164,26 +174,36 @@ class Judge:
         value = np.array(values, np.float64)
         if completeness < 1:
             value[self._sums] /= max(completeness, 1e-3)
-        memory = self._memory
-        level, hours = memory.level.copy(), memory.lasting[0].copy()
-        out, growth = self.judge_steps(start, value[None])
+        begun = self._begin(start, value[None])
+        self._advance(begun, 1, stops=False)
+        growth = self._take_in(begun)
+        return self.judgement(begun, 0, growth)
+
+    def judgement(self, of: Attempt, at: int, growth: list[Growing] | None = None) -> Judgement:
+        """Return the judgement of a step of an attempt, by its place there; ``since`` is that of the last."""
+        out, index = of.out, of.index + at
         return Judgement(
-            start=start,
-            observed=self._seen[0],
-            expected=out.expected[0],
-            lower=out.lower[0],
-            upper=out.upper[0],
-            score=out.score[0],
-            verdict=out.code[0],
-            opened=out.opened[0],
-            ended=out.ended[0],
-            since=memory.since.astype(np.int64) * self.step,
-            young=(memory.first < 0) | (start // self.step - memory.first < self._pace.young),
-            basis=self._basis,
-            level=level,
-            hours=hours,
-            growth=growth,
+            start=index * self.step,
+            observed=of.values[at],
+            expected=out.expected[at],
+            lower=out.lower[at],
+            upper=out.upper[at],
+            score=out.score[at],
+            verdict=out.code[at],
+            opened=out.opened[at],
+            ended=out.ended[at],
+            since=self._memory.since.astype(np.int64) * self.step,
+            young=self.young(index),
+            basis=out.basis[at],
+            level=out.level[at],
+            hours=out.hours[at],
+            growth=growth or [],
         )
+
+    def young(self, index: int | NDArray[np.int64]) -> Bools:
+        """Return (n,) which series are too young at a step to be reported; (steps, n) of (steps, 1)."""
+        first = self._memory.first
+        return (first < 0) | (index - first < self._pace.young)
 
     def judge_steps(self, start: int, values: Floats) -> tuple[Output, list[Growing]]:
         """Judge consecutive steps at once, with the same results as one by one.
@@ -201,40 +221,116 @@ class Judge:
         growth : list of Growing
             Growth over the days before, when the first step is the first of a day.
         """
+        begun = self._begin(start, values)
+        self._advance(begun, len(values), stops=False)
+        return begun.out, self._take_in(begun)
+
+    @property
+    def most_at_once(self) -> int:
+        """Most steps that are worth an attempt; one if none, since of many series a step costs enough."""
+        most = min(self.most_steps, CELLS // max(len(self.series), 1))
+        return most if most >= FEWEST else 1
+
+    def room(self, start: int, most: int) -> int:
+        """Return how many steps from ``start`` on ``attempt`` may judge, at most ``most``; one if none.
+
+        ``most`` is at most ``most_at_once``.
+
+        While a verdict is open, a step may be decided by more than its values, and so it is where a local day
+        begins, growth is still to be forecast, or an event is planned.
+        """
+        if most <= 1 or self._open_places.any() or self._growth.waits.any() or not self._goes_on(start):
+            return 1
+        same = self.baseline.same_times(start)
+        slot = self._slot(start) if len(self.series) >= MANY else -1
+        for at in range(1, most):
+            then = start + at * self.step
+            if not self._goes_on(then) or (slot >= 0 and self._slot(then) != slot):
+                return at
+            if self.baseline.same_times(then) != same:
+                return at
+        return most
+
+    def _goes_on(self, start: int) -> bool:
+        """Return whether a step starts no local day, and nothing is planned for it."""
+        if self._calendar is not None and self._calendar.planned(start):
+            return False
+        return self._growth.is_of_day(self._hour(start))
+
+    def _slot(self, start: int) -> int:
+        return start % DAY * self._slots // DAY
+
+    def _hour(self, start: int) -> int:
+        return start // 3600 if self._calendar is None else self._calendar.hour(start)
+
+    def attempt(self, start: int, values: Floats) -> Attempt:
+        """Judge consecutive steps, up to the first in which a verdict opens; ``settle`` must follow.
+
+        Parameters
+        ----------
+        start : int
+            Epoch seconds at which the first step starts.
+        values : (steps, n) float64
+            At most as many steps as there is ``room`` for.
+        """
+        begun = self._begin(start, values)
+        begun.before = Before(self._memory.arrays(), self._open_places, begun.slots)
+        self._advance(begun, len(values), stops=True)
+        return begun
+
+    def settle(self, attempt: Attempt, steps: int) -> None:
+        """Take in the first ``steps`` of an attempt, as if the others had not been judged."""
+        if steps < attempt.done and attempt.before is not None:
+            attempt.before.bring_back(self._memory.arrays(), self._open_places)
+            self._advance(attempt, steps, stops=False)
+        self._memory.slot = int(attempt.slots[steps - 1, 0])
+        self.baseline.stay(attempt.index + steps - 1)
+        self._take_in(attempt)
+
+    def _begin(self, start: int, values: Floats) -> Attempt:
+        """Return steps to be judged, with all that it takes."""
         index, steps = start // self.step, len(values)
         if index <= self._recent.at:
             raise ValueError(f"the step at {start} was judged before: pass each step once, in order")
-        value = self._seen = np.array(values, np.float64, order="C")
+        value = np.array(values, np.float64, order="C")
         same = self.baseline.same_times(start)
         self.baseline.move(index, steps, same)
-        out = empty_output(value.shape)
         of_day = (start + self.step * np.arange(steps)) % DAY * self._slots // DAY
-        scratch = empty_scratch(self._pace.beside, self._pace.short, self.baseline.lags, len(self.series))
-        self._basis = scratch.basis  # of the last step
         factor, slots = self._factor(start), self._slots_of(of_day)
+        return Attempt(index, value, same, factor, slots, empty_output(value.shape), 0)
+
+    def _advance(self, begun: Attempt, steps: int, *, stops: bool) -> None:
+        """Judge the first ``steps`` of what has begun, or up to the first in which a verdict opens."""
+        beside, short = self._pace.beside, self._pace.short
         with np.errstate(all="ignore"):  # without the compiler, numpy would warn of infinities
-            opened = advance(
-                index,
-                value,
-                factor,
+            begun.done = advance(
+                begun.index,
+                begun.values[:steps],
+                begun.factor,
                 self.baseline.past,
                 self.baseline.often,
                 self.baseline.head,
-                slots,
+                begun.slots,
                 self._rows,
                 self._memory.arrays(),
-                self._pace._replace(aligned=not same.holiday),
+                self._pace._replace(aligned=not begun.same.holiday),
                 self._open_places,
-                scratch,
-                out,
+                empty_scratch(beside, short, self.baseline.lags, len(self.series)),
+                begun.out,
+                stops,
             )
+
+    def _take_in(self, judged: Attempt) -> list[Growing]:
+        """Remember what was judged; return the growth over the days before, where a day starts."""
+        index, out, values = judged.index, judged.out, judged.values
+        if judged.done < len(values):
+            out, values = Output._make(each[: judged.done] for each in out), values[: judged.done]
         self._bounds = out.expected[-1], out.upper[-1]
-        self._history.extend(index, value, out.spoilt)
-        if opened:
-            for at, row in np.argwhere(out.opened).tolist():
-                self._spoil(row, index + at)
+        self._history.extend(index, values, out.spoilt)
+        for at, row in np.argwhere(out.opened).tolist():
+            self._spoil(row, index + at)
         self._recent.extend(index, out.expected, out.lower, out.upper)
-        return out, self._learn_growth(index, out)
+        return self._learn_growth(index, out.tame)
 
     @property
     def newly_expected(self) -> Floats | None:
@@ -294,7 +390,7 @@ class Judge:
         """Return the slot of each step and the one that ended before it; load the habits they need."""
         slots = self._memory.move(of_day)
         habits = self._memory.habits
-        if len(slots) > 1:
+        if slots[0, 0] != slots[-1, 0]:
             habits.unfold()
             return slots
         habits.fold()
@@ -366,17 +462,16 @@ class Judge:
             [self._calendar.factor(start, one.about) if sums else 1.0 for one, sums in summed], float
         )
 
-    def _learn_growth(self, index: int, out: Output) -> list[Growing]:
-        starts = (index + np.arange(len(out.tame), dtype=np.int64)) * self.step
-        if self._calendar is None:
-            hours = starts // 3600
-        else:
-            hours = np.array([self._calendar.hour(start) for start in starts.tolist()], np.int64)
-        if len(hours) == 1 and self._growth.adds(int(hours[0]), out.tame[0]):
+    def _learn_growth(self, index: int, tame: Floats) -> list[Growing]:
+        hours = [self._hour((index + at) * self.step) for at in range(len(tame))]
+        if len(hours) == 1 and self._growth.adds(hours[0], tame[0]):
+            return []
+        if not self._growth.waits.any() and self._growth.is_of_day(hours[-1]):
+            self._growth.sum_up(hours, tame)
             return []
         old = index - self._memory.first >= self._pace.young
         watched = self._grows & (self._memory.first >= 0) & old
-        return self._growth.learn(hours, out.tame, watched, self._limits)
+        return self._growth.learn(np.array(hours, np.int64), tame, watched, self._limits)
 
     def _spoil(self, row: int, index: int) -> None:
         """Exclude the steps between the onset and its report from learning, too."""

@@ -198,7 +198,7 @@ def _size_over_hours(
 
 
 @without_arrays
-def advance(
+def advance(  # noqa: C901  # judge, learn, tell: step by step
     first: int,
     values: Floats,
     factor: Floats,
@@ -212,8 +212,9 @@ def advance(
     open_places: NDArray[np.int64],
     scratch: Scratch,
     out: Output,
+    stops: bool,
 ) -> int:
-    """Judge steps in order and learn from them; return how many verdicts opened.
+    """Judge steps in order and learn from them; return how many were judged.
 
     Parameters
     ----------
@@ -232,9 +233,11 @@ def advance(
         Slot of the day of each step, and the slot that ended before it, -1 where none did.
     open_places : (places,) int64
         Number of open verdicts at each place; updated.
+    stops : bool
+        Whether the first step in which a verdict opens is the last one that is judged.
     """
-    steps, n = values.shape
-    kept, opened = memory.recent.shape[0], 0
+    steps, n = len(values), values.shape[1]
+    kept = memory.recent.shape[0]
     for step in range(steps):
         index = first + step
         _clean(step, values, rows)
@@ -242,6 +245,7 @@ def advance(
         for row in range(n):
             if over >= 0:  # a slot of the day has ended: its habit is known
                 close_slot(over, row, memory, pace)
+            out.level[step, row], out.hours[step, row] = memory.level[row], memory.lasting[0, row]
             _judge_value(
                 index,
                 step,
@@ -259,6 +263,7 @@ def advance(
                 scratch,
                 out,
             )
+            out.basis[step, row] = scratch.basis[row]
         # learn once all are judged, where no verdict is open at the place
         for row in range(n):
             if np.isnan(scratch.place[row]):
@@ -277,8 +282,9 @@ def advance(
                 of = values[step, whole] if whole >= 0 else np.nan
                 learn(row, value, of, rows, memory, pace, scratch)
                 learn_over_hours(row, memory, pace, scratch)
-        opened += _tell(step, values, out)
-    return opened
+        if _tell(step, values, out) > 0 and stops:
+            return step + 1
+    return steps
 
 
 @inlined

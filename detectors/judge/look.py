@@ -108,6 +108,7 @@ def dry_run(
             open_places.copy(),
             scratch,
             out,
+            False,
         )
     return out.size[0], out.expected[0], out.lower[0], out.upper[0]
 

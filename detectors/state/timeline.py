@@ -199,12 +199,14 @@ class Timeline:
 
     def write(self, first: int, *layers: NDArray[Any]) -> None:
         """Write steps from ``first`` on, (steps, rows) each, none before the newest block."""
-        last = first + len(layers[0])
+        last, to = first + len(layers[0]), first
         self._in_use.clear()
-        self._advance((last - 1) // BLOCK)
-        for begin, end, start, held in self._pieces(first, last, make=True):
-            for layer, values in enumerate(layers):
-                held.write(layer, slice(begin - start, end - start), values[begin - first : end - first])
+        while to < last:  # block by block: each is compressed when the next begins
+            at, to = to, min(last, (to // BLOCK + 1) * BLOCK)
+            self._advance(at // BLOCK)
+            for begin, end, start, held in self._pieces(at, to, make=True):
+                for layer, values in enumerate(layers):
+                    held.write(layer, slice(begin - start, end - start), values[begin - first : end - first])
 
     def read(self, layer: int, first: int, out: NDArray[Any]) -> bool:
         """Copy the steps from ``first`` on to ``out`` (steps, rows); return whether there were any.

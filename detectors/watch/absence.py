@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.state.row_state import RowState, field
-from detectors.watch.gaps import LEAST_GAPS, PRIOR_GAPS, Gaps, GapStep, take_in
+from detectors.watch.gaps import LEAST_GAPS, PRIOR_GAPS, Gaps, GapSteps, take_in
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -117,19 +117,29 @@ class AbsenceWatch(RowState):
             Whether the absence ended with this step: traffic returned, or the scope is retired.
         """
         n = self.rows
-        given = GapStep(
-            observed,
-            expected,
-            may_open,
-            known,
-            np.zeros(n, bool) if evident is None else evident,
-            level if isinstance(level, np.ndarray) else np.full(n, float(level)),
-            hours if isinstance(hours, np.ndarray) else np.full(n, float(hours)),
+        given = GapSteps(
+            observed[None],
+            expected[None],
+            may_open[None],
+            known[None],
+            np.zeros((1, n), bool) if evident is None else evident[None],
+            level[None] if isinstance(level, np.ndarray) else np.full((1, n), float(level)),
+            hours[None] if isinstance(hours, np.ndarray) else np.full((1, n), float(hours)),
         )
         ended = np.zeros(n, bool)
-        state = Gaps(*(getattr(self, name) for name in Gaps._fields))
-        take_in(start, self._step, self._persist, self._recover, self._fades, given, state, ended)
+        self._take_in(start, given, ended)
         return ended
+
+    def watch_steps(self, start: int, given: GapSteps) -> int:
+        """Take in consecutive steps as ``watch`` does, while nothing is absent; return how many.
+
+        The last one that is taken in may open an absence.
+        """
+        return self._take_in(start, given, np.zeros(self.rows, bool))
+
+    def _take_in(self, start: int, given: GapSteps, ended: Bools) -> int:
+        state = Gaps(*(getattr(self, name) for name in Gaps._fields))
+        return take_in(start, self._step, self._persist, self._recover, self._fades, given, state, ended)
 
     def begin_anew(self) -> None:
         """Forget the present gaps that are no absence: a series misses nothing before its next request."""

@@ -132,6 +132,11 @@ class FatalSignatures:
         self._requests += requests
         return [one for one in occurrences if self._is_new(one, start)]
 
+    def knows(self, place: int, text: str) -> bool:
+        """Return whether an occurrence changes nothing, since its signature is known or not told apart."""
+        at = self._scopes.get(place)
+        return at is not None and (len(at.known) >= MOST or text in at.known)
+
     def _is_new(self, one: Occurrence, start: int) -> bool:
         at = self._scopes.get(one.place)
         if at is None:

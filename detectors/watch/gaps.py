@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.judge.scale import COUNTS_OF_ROOT
-from detectors.state.compiled import part, without_arrays
+from detectors.state.compiled import inlined, part, without_arrays
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -52,8 +52,8 @@ class Gaps(NamedTuple):
     back: Ints  # steps since requests returned
 
 
-class GapStep(NamedTuple):
-    """What is known of a step, (n,) each."""
+class GapSteps(NamedTuple):
+    """What is known of consecutive steps, (steps, n) each."""
 
     observed: Floats  # requests, NaN where missing
     expected: Floats  # requests, NaN where no other day is known
@@ -76,14 +76,22 @@ def expected_at(higher: float, expected: float) -> float:
     return float(4 * COUNTS_OF_ROOT * root * root)
 
 
-@without_arrays
-def take_in(  # noqa: C901, PLR0912  # the life of a gap, in order
-    start: int, step: int, persist: int, recover: int, fades: float, given: GapStep, state: Gaps, ended: Bools
-) -> None:
-    """Take in a step of ``step`` seconds from ``start`` on; write which absences ended."""
-    end = start + step
+@inlined
+def _take_in_step(  # noqa: C901, PLR0912  # the life of a gap, in order
+    at: int,
+    start: int,
+    step: int,
+    persist: int,
+    recover: int,
+    fades: float,
+    given: GapSteps,
+    state: Gaps,
+    ended: Bools,
+) -> bool:
+    """Take in a step of ``step`` seconds from ``start`` on; return whether a series is absent."""
+    end, missing = start + step, False
     for row in range(len(ended)):
-        observed, known, last = given.observed[row], given.known[row], state.last[row]
+        observed, known, last = given.observed[at, row], given.known[at, row], state.last[row]
         absent = state.since[row] >= 0
         state.gaps[row] *= fades
         state.squares[row] *= fades
@@ -92,8 +100,8 @@ def take_in(  # noqa: C901, PLR0912  # the life of a gap, in order
         some = observed > 0  # not where it is missing
         none = observed == 0 and known and last >= 0
         if state.gap[row] == 0:
-            state.held[row] = given.hours[row]
-        missed = expected_at(state.held[row] - given.level[row], given.expected[row])
+            state.held[row] = given.hours[at, row]
+        missed = expected_at(state.held[row] - given.level[at, row], given.expected[at, row])
         near = start - last < REACH_SECONDS
         expects = near and not isnan(missed)
         if some and not absent:  # a request ends a gap; one that was not reported is typical of its series
@@ -110,7 +118,7 @@ def take_in(  # noqa: C901, PLR0912  # the life of a gap, in order
             state.gap[row] += 1
             if expects:
                 state.nats[row] += missed * more
-            if given.evident[row]:
+            if given.evident[at, row]:
                 state.nats[row] += state.unseen[row]
                 state.gap[row] += state.unseen_steps[row]
         if some or none:
@@ -122,7 +130,7 @@ def take_in(  # noqa: C901, PLR0912  # the life of a gap, in order
         heavy = state.nats[row] / usual >= LEAST_GAPS and state.gap[row] >= persist
         state.back[row] = state.back[row] + 1 if absent and (some or state.back[row] > 0) and not heavy else 0
         ended[row] = absent and (state.back[row] >= recover or end - state.since[row] >= RETIRED_SECONDS)
-        if heavy and given.may_open[row] and not absent and none:
+        if heavy and given.may_open[at, row] and not absent and none:
             state.since[row] = last
         if some:
             state.last[row] = end
@@ -130,3 +138,28 @@ def take_in(  # noqa: C901, PLR0912  # the life of a gap, in order
             state.since[row], state.back[row] = -1, 0
             if not some and state.gap[row] > recover:  # retired: its next request is its first
                 state.last[row], state.nats[row] = -1, 0.0
+        if state.since[row] >= 0:
+            missing = True
+    return missing
+
+
+@without_arrays
+def take_in(
+    start: int,
+    step: int,
+    persist: int,
+    recover: int,
+    fades: float,
+    given: GapSteps,
+    state: Gaps,
+    ended: Bools,
+) -> int:
+    """Take in steps of ``step`` seconds from ``start`` on, up to the first in which a series is absent.
+
+    Returns how many; writes which absences ended with the last of them.
+    """
+    steps = len(given.observed)
+    for at in range(steps):
+        if _take_in_step(at, start + at * step, step, persist, recover, fades, given, state, ended):
+            return at + 1
+    return steps

@@ -119,6 +119,17 @@ class LimitWatch(RowState):
             self._close_day(start // DAY)
         self.measured[~np.isnan(observed)] = start + self._step
 
+    def pass_by_steps(self, start: int, observed: Floats) -> None:
+        """Take in consecutive steps as ``pass_by`` does, (steps, n)."""
+        steps = len(observed)
+        if (start + (steps - 1) * self._step) // DAY != self._day:
+            for at, each in enumerate(observed):
+                self.pass_by(start + at * self._step, each)
+            return
+        known = ~np.isnan(observed)
+        newest = start + (steps - np.argmax(known[::-1], axis=0)) * self._step
+        self.measured = np.where(known.any(axis=0), newest, self.measured)
+
     def watch(
         self,
         start: int,

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import config.settings
+from detectors.judge.arrays import Output
 from detectors.judge.codes import YESTERDAY
 from detectors.judge.judge import Judgement
 from detectors.model.measures import Measure
@@ -14,7 +15,7 @@ from detectors.model.scope import ACCOUNT, FUNCTION, ROUTE, SERVICE, TABLE
 from detectors.model.series import Series
 from detectors.state.state import pack, unpack
 from detectors.watch.absence import AbsenceWatch
-from detectors.watch.gaps import LEAST_GAPS
+from detectors.watch.gaps import LEAST_GAPS, GapSteps
 
 WATCHED: Final = (ACCOUNT, SERVICE, ROUTE, FUNCTION, TABLE)
 """Kinds of scope whose absence is reported: clients and their versions come and go."""
@@ -95,7 +96,7 @@ class Absences:
         rows = self._rows
         observed = values[rows]
         evident = np.zeros(len(rows), bool)
-        if not known and len(rows) and judgement.start - self._watch.last.max() >= HOLE_SECONDS:
+        if not known and self.hole(judgement.start):
             evident = self._accounts
             observed = np.where(self._accounts, np.nan_to_num(observed), observed)
         # the last minutes only reflect the current burst
@@ -110,6 +111,57 @@ class Absences:
             level=judgement.level[rows],
             hours=judgement.hours[rows],
         )
+
+    def feed_steps(
+        self,
+        start: int,
+        values: NDArray[np.float64],
+        out: Output,
+        young: NDArray[np.bool_],
+        nothing: NDArray[np.bool_],
+    ) -> int:
+        """Add consecutive steps as ``feed`` does, up to the first with an absence; return how many.
+
+        Nothing is absent before, and no step is in a ``hole``.
+
+        Parameters
+        ----------
+        start
+            Epoch seconds at which the first step starts.
+        values : (steps, n)
+            As measured.
+        out : (steps, n)
+            Of the judge.
+        young : (steps, n)
+            Which series are too young to be reported.
+        nothing : (steps,)
+            Whether no record arrived.
+        """
+        rows = self._rows
+        reliable = self._judged & (out.basis.take(rows, axis=1) >= YESTERDAY)
+        given = GapSteps(
+            values.take(rows, axis=1),
+            np.where(reliable, out.expected.take(rows, axis=1), np.nan),
+            ~young.take(rows, axis=1),
+            np.repeat(~nothing[:, None], len(rows), axis=1),
+            np.zeros((len(values), len(rows)), bool),
+            out.level.take(rows, axis=1),
+            out.hours.take(rows, axis=1),
+        )
+        taken = self._watch.watch_steps(start, given)
+        arrived = np.flatnonzero(~nothing[:taken])
+        if len(arrived):
+            self._arrived = start + (int(arrived[-1]) + 1) * self._step
+        return taken
+
+    def hole(self, start: int) -> bool:
+        """Return whether a step from ``start`` on without a record would be evidence that all is down."""
+        return bool(len(self._rows)) and start - int(self._watch.last.max()) >= HOLE_SECONDS
+
+    @property
+    def none(self) -> bool:
+        """Whether nothing is absent."""
+        return not self._watch.absent.any()
 
     def begin_anew(self) -> None:
         """Forget the last request of every scope that is not absent: its next one is its first."""

@@ -11,13 +11,14 @@ from config.capacity import Capacity
 from config.settings import Floor, Settings
 from detectors.explain.edge_history import EdgeHistory
 from detectors.explain.examples import illustrated
+from detectors.judge.arrays import Output
 from detectors.judge.calendar import Calendar
 from detectors.judge.judge import Judge, Judgement
 from detectors.model.finding import Finding
 from detectors.model.measures import COSTS_JUDGED, RATIO_OF, SUPPORTING, Measure
 from detectors.model.scope import Edge, Scope, ScopeOrEdge
 from detectors.model.series import Series
-from detectors.watch.limits import tomorrow
+from detectors.watch.limits import LimitChange, tomorrow
 from streams.decode.paths import OTHER
 from streams.detect.absences import Absences
 from streams.detect.cost_totals import CostTotals
@@ -39,6 +40,7 @@ from streams.measure.measured_step import (
     Fresh,
     MeasuredStep,
     Named,
+    Stretch,
     costs_of,
     scopes_of,
     series_of,
@@ -158,7 +160,18 @@ class Detect:
 
     def feed(self, blocks: Iterable[Block]) -> list[JudgedStep]:
         """Add blocks; return the steps that they complete, with their findings."""
-        return [self.judge(step) for step in self._measuring.feed(self._looks.noted(blocks))]
+        judged: list[JudgedStep] = []
+        for stretch in self._measuring.stretches(self._looks.noted(blocks)):
+            first = 0
+            while first < len(stretch.steps):
+                many = self._quiet(stretch.steps, first)
+                if many > 1:
+                    some = self._judge_many(stretch, first, many)
+                else:
+                    some = [self.judge(stretch.steps[first])]
+                judged += some
+                first += len(some)
+        return judged
 
     def look(self, blocks: Sequence[Block]) -> list[JudgedStep]:
         """Add early blocks; return the look at the minute that they complete, none if they complete none."""
@@ -218,41 +231,122 @@ class Detect:
         # an incident teaches no baseline
         spoilt = self._explainer.leading_to(self._findings.struck(judgement))
         self._edges.append(step.start, of_edges, spoilt)
-        findings = corrections + self._findings.feed(step, judgement)
-        findings += self._fatal.feed(step)
         soon = [growing.row for growing in judgement.growth if tomorrow(growing.growth)]
-        findings += self._limits.feed(judgement, completeness, soon)
+        near = self._limits.watch(judgement, soon)
+        return self._find(step, judgement, near, corrections)
+
+    def _find(
+        self,
+        step: MeasuredStep,
+        judgement: Judgement,
+        near: Sequence[LimitChange],
+        corrections: Sequence[Finding] = (),
+    ) -> JudgedStep:
+        """Return what is found in a step that all who watch series have taken in."""
+        findings = [*corrections, *self._findings.feed(step, judgement), *self._fatal.feed(step)]
+        findings += self._limits.found(near, judgement, step.completeness)
         findings = self._reach.tell(findings)
         findings = self.told.feed(findings if self._held else self._costs.tell(findings, judgement))
-        illustrations = illustrated(self.told.open.values(), step.examples)
-        if self._on_step:
-            self._on_step(step.start)
         if self._on_judgement:
             self._on_judgement(judgement, self._judge.series)
         if self._recorder:
-            self._recorder.feed(
-                step, step.values, judgement, self._findings.reported(judgement), self._judge.ages()
-            )
-        end = step.start + self._settings.time.step
+            ages = self._judge.ages()
+            self._recorder.feed(step, step.values, judgement, self._findings.reported(judgement), ages)
+        return self._told(step, findings)
+
+    def _told(self, step: MeasuredStep, findings: list[Finding]) -> JudgedStep:
+        """Return a judged step, with what is told of hours."""
+        if self._on_step:
+            self._on_step(step.start)
+        end, known = step.start + self._settings.time.step, step.completeness > 0
         judged = JudgedStep(
             self._shard,
             step.start,
             end,
             findings,
-            completeness=completeness,
+            completeness=step.completeness,
             changes=list(step.changes),
-            illustrations=illustrations,
+            illustrations=illustrated(self.told.open.values(), step.examples),
         )
         if step.hourly is None:
             return judged
         counted, p95 = step.hourly
-        loads = self._loads.feed(counted, known=completeness > 0)
-        uses = self._use.feed(counted, p95, known=completeness > 0)
-        uses += self._totals.feed(counted, known=completeness > 0)
+        loads = self._loads.feed(counted, known=known)
+        uses = self._use.feed(counted, p95, known=known)
+        uses += self._totals.feed(counted, known=known)
         maturity = None
         if ends_hour(step.start, self._settings.time.step):
-            maturity = self._maturity.feed(end, self._judge.ages())
+            maturity = self._maturity.feed(end, self._judge.ages(end))
         return msgspec.structs.replace(judged, loads=loads, uses=uses, maturity=maturity)
+
+    def _quiet(self, steps: Sequence[MeasuredStep], first: int) -> int:
+        """Return how many steps from ``first`` on may be judged together, one if it must be judged alone.
+
+        Nothing is open or was late, and nothing but their values tells one from the next.
+        """
+        if self._on_judgement or self.told.waiting or not (self._findings.quiet and self._absences.none):
+            return 1
+        begin, width = steps[first].start, self._settings.time.step
+        most = 0
+        for at, step in enumerate(steps[first : first + self._judge.most_at_once]):
+            if step.start != begin + at * width or not self._is_plain(step):
+                break
+            most += 1
+        return self._judge.room(begin, most) if most > 1 else 1
+
+    def _is_plain(self, step: MeasuredStep) -> bool:
+        """Return whether nothing is known of a step but its values, and these are all there."""
+        return (
+            not (step.fresh or step.late or step.between or step.limits)
+            and step.completeness == 1
+            and (step.records > 0 or not self._absences.hole(step.start))
+            and (self._capacity, self._capacity.era(step.start)) == self._limited
+            and self._prices.at(step.start) == self._held
+            and self._fatal.passes(step)
+        )
+
+    def _judge_many(self, stretch: Stretch, first: int, many: int) -> list[JudgedStep]:
+        """Judge quiet steps together, up to the first with anything to tell; return these."""
+        self._settled = None
+        steps, width = stretch.steps[first : first + many], self._settings.time.step
+        start, here = steps[0].start, slice(first, first + many)
+        values, of_edges = stretch.values[here], stretch.of_edges[here]
+        attempt = self._judge.attempt(start, values)
+        young = self._judge.young(attempt.index + np.arange(attempt.done, dtype=np.int64)[:, None])
+        nothing = np.array([step.records == 0 for step in steps[: attempt.done]], bool)
+        done, near = 0, list[LimitChange]()
+        while done < attempt.done and self._absences.none and not near:
+            to = attempt.done if self._limits.idle else done + 1
+            some = Output._make(each[done:to] for each in attempt.out)
+            at = start + done * width
+            taken = self._absences.feed_steps(at, values[done:to], some, young[done:to], nothing[done:to])
+            if self._limits.idle:
+                self._limits.pass_by(at, attempt.values[done : done + taken])
+            else:
+                near = self._limits.watch(self._judge.judgement(attempt, done))
+            done += taken
+        self._judge.settle(attempt, done)
+        self._looks.learn_all(steps[:done])
+        last = self._judge.judgement(attempt, done - 1)
+        ends_quiet = self._absences.none and not near and not last.opened.any()
+        quiet = done if ends_quiet else done - 1
+        self._edges.append_steps(start, of_edges[:quiet])
+        if quiet:
+            self._findings.pass_by(start + quiet * width)
+        judged = []
+        for at, step in enumerate(steps[:quiet]):
+            self._fatal.pass_by(step)
+            if self._recorder:
+                judgement = self._judge.judgement(attempt, at)
+                ages = self._judge.ages(judgement.start + width)
+                self._recorder.feed(step, step.values, judgement, judgement.verdict, ages)
+            judged.append(self._told(step, []))
+        if not ends_quiet:
+            step = steps[quiet]
+            spoilt = self._explainer.leading_to(self._findings.struck(last))
+            self._edges.append(step.start, of_edges[quiet], spoilt)
+            judged.append(self._find(step, last, near))
+        return judged
 
     def _correct(self, step: MeasuredStep) -> list[Finding]:
         """Merge late records into judged steps, and return the findings that they change.

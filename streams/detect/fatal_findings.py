@@ -15,7 +15,7 @@ from detectors.model.scope import FUNCTION, ROUTE, SERVICE, Scope
 from detectors.model.sentence import of_fatal
 from detectors.model.series import Series
 from detectors.state.state import pack, unpack
-from detectors.watch.fatal import FatalSignatures, Occurrence, occurrences
+from detectors.watch.fatal import FatalSignatures, Occurrence, occurrences, signature
 from streams.decode.columns import ERROR_TYPE
 from streams.decode.paths import OTHER
 from streams.detect.explainer import Explainer
@@ -96,6 +96,20 @@ class FatalFindings:
         told = self._advance(counted_now, seen, completeness)
         new = self._signatures.see(step.start, requests, occurred)
         return told + [self._begin(one, float(requests[one.place]), seen, completeness) for one in new]
+
+    def passes(self, step: MeasuredStep) -> bool:
+        """Return whether a step changes nothing here but how many requests there were."""
+        return not self._open and all(
+            key != ERROR_TYPE
+            or row not in self._place
+            or text == OTHER
+            or self._signatures.knows(self._place[row], signature(text))
+            for row, key, text in step.tags
+        )
+
+    def pass_by(self, step: MeasuredStep) -> None:
+        """Add a step that ``passes``."""
+        self._signatures.see(step.start, step.requests[self._rows], ())
 
     def _begin(self, one: Occurrence, requests: float, seen: int, completeness: float) -> Finding:
         series, start = Series(self._scopes[one.place], Measure.ERRORS_FATAL), seen - self._step

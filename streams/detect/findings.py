@@ -104,6 +104,16 @@ class Findings:
         for row, one in changed.items():
             self._series[row] = one
 
+    @property
+    def quiet(self) -> bool:
+        """Whether a step in which nothing opens, and no growth is judged, changes nothing here."""
+        return not (self._open or self._lost or self._mixes.rows)
+
+    def pass_by(self, seen: int) -> None:
+        """Take in steps while ``quiet``, the last of which ends at epoch second ``seen``."""
+        self._forget(seen)
+        self._mixes.begin()
+
     def struck(self, judgement: Judgement) -> set[Scope]:
         """Return the scopes with an open verdict."""
         rows = {*np.flatnonzero(self.reported(judgement)).tolist(), *self._absences.absent.tolist()}

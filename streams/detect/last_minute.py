@@ -53,6 +53,11 @@ class LastMinute:
         if self._told and block.records and not block.idle:
             self._closed.setdefault(block.bucket, {}).setdefault(block.source, []).append(block)
 
+    @property
+    def told_nothing(self) -> bool:
+        """Whether no bucket was told early: then nothing of a step was, and there is nothing to forget."""
+        return not (self._told or self._closed or self._whole) and bool(self._measuring.steps.levels)
+
     def end(self) -> int | None:
         """Return where the newest buckets end that every source has told; None if a step is not known."""
         steps = self._measuring.steps

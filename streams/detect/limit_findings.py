@@ -1,10 +1,11 @@
 """Findings about limits that are near: how much of the capacity is used, and by whom."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 import config.settings
 from detectors.judge.judge import Judge, Judgement
@@ -102,16 +103,30 @@ class LimitFindings:
 
     def feed(self, judgement: Judgement, completeness: float, soon: Collection[int]) -> list[Finding]:
         """Add a step; ``soon`` are rows of the judge whose forecast reaches the limit within a day."""
+        return self.found(self.watch(judgement, soon), judgement, completeness)
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is no limit to be near to."""
+        if self._idle is None:
+            self._idle = self._watch.idle and bool(np.isinf(self._limits).all()) and not self._levels.any()
+        return self._idle
+
+    def pass_by(self, start: int, observed: NDArray[np.float64]) -> None:
+        """Add consecutive steps while ``idle``: (steps, n) of the judge."""
+        if self._rows.size:
+            self._watch.pass_by_steps(start, np.take(observed, self._rows, axis=1))
+
+    def watch(self, judgement: Judgement, soon: Collection[int] = ()) -> list[LimitChange]:
+        """Take in a step, without saying yet what there is to find."""
         rows = self._rows
         if not rows.size:
             return []
-        if self._idle is None:
-            self._idle = self._watch.idle and bool(np.isinf(self._limits).all()) and not self._levels.any()
-        if self._idle and not soon:
+        if self.idle and not soon:
             self._watch.pass_by(judgement.start, judgement.observed[rows])
             return []
         refused = judgement.observed[self._throttles] > 0
-        changes = self._watch.watch(
+        return self._watch.watch(
             judgement.start,
             judgement.observed[rows] / self._limits,
             refused & (self._throttles >= 0),
@@ -120,6 +135,11 @@ class LimitFindings:
             np.isin(rows, sorted(soon)) if soon else np.zeros(len(rows), bool),
             sparse=self._levels,
         )
+
+    def found(
+        self, changes: Iterable[LimitChange], judgement: Judgement, completeness: float
+    ) -> list[Finding]:
+        """Return the findings about the changes of a step, which the judge has taken in."""
         return [self._finding(close, judgement, completeness) for close in changes]
 
     def _finding(self, close: LimitChange, judgement: Judgement, completeness: float) -> Finding:

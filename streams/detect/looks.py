@@ -127,6 +127,14 @@ class Looks:
             self._compared += 1
         self._minute.forget(step.start)
 
+    def learn_all(self, steps: Sequence[MeasuredStep]) -> None:
+        """Take in what has come of consecutive steps."""
+        if self._minute.told_nothing:
+            self._newest = steps[-1].values
+            return
+        for step in steps:
+            self.learn(step)
+
     def noted(self, blocks: Iterable[Block]) -> Iterator[Block]:
         """Take in blocks of buckets that have closed, and pass them on."""
         for block in blocks:

@@ -76,6 +76,14 @@ class MeasuredStep:
     layers: Sequence[LayerTimes] = ()  # if they were asked for
 
 
+class Stretch(NamedTuple):
+    """Consecutive steps of the same series: only the first may have fresh ones, or late records."""
+
+    steps: Sequence[MeasuredStep]
+    values: Floats  # (steps, n): those of the steps
+    of_edges: Floats  # (steps, m)
+
+
 def series_of(fresh: Iterable[Fresh]) -> tuple[list[Named], list[Named]]:
     """Return the series of scopes, and those of edges, that start with what is fresh, each in order."""
     of_scopes: list[Named] = []

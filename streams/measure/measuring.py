@@ -20,7 +20,7 @@ from detectors.state.state import pack, unpack
 from streams.measure.latency_window import LatencyWindow, Quantiles
 from streams.measure.layers import LayerHistograms
 from streams.measure.level_rows import LevelLimit, LevelRows, LevelState, with_delayed
-from streams.measure.measured_step import Fresh, LateStep, MeasuredStep, Named, series_of
+from streams.measure.measured_step import Fresh, LateStep, MeasuredStep, Named, Stretch, series_of
 from streams.measure.part_times import PartTimes
 from streams.measure.series_rows import SeriesRows
 from streams.measure.step import Step, StepRun
@@ -97,6 +97,11 @@ class Measuring:
 
     def feed(self, blocks: Iterable[Block]) -> Iterator[MeasuredStep]:
         """Merge blocks; yield every step that they complete."""
+        for stretch in self.stretches(blocks):
+            yield from stretch.steps
+
+    def stretches(self, blocks: Iterable[Block]) -> Iterator[Stretch]:
+        """Merge blocks; yield the steps that they complete, those of the same series together."""
         for run in self.steps.runs(blocks):
             yield from self._measured(run)
 
@@ -126,7 +131,7 @@ class Measuring:
                 mixed[number] = self._parts[measure].peek(of_parts[measure], self.steps.wholes, usual, seen)
         return self._of_scopes.at_latencies(p95), self._of_scopes.at_latencies(mixed)
 
-    def _measured(self, run: StepRun) -> Iterator[MeasuredStep]:
+    def _measured(self, run: StepRun) -> Iterator[Stretch]:
         """Measure steps: together from one that brings something new to the next."""
         scopes = run.sums.shape[1]
         quantiles = [
@@ -154,8 +159,8 @@ class Measuring:
             of_edges = self._of_edges.values(*numbers)
             of_mix = self._of_scopes.at_latencies(mixed[here])
             beside = self._beside(quantiles, here) if self._quantiles else None
-            for at, step in enumerate(run.steps[here]):
-                yield MeasuredStep(
+            measured = [
+                MeasuredStep(
                     start=step.start,
                     records=step.records,
                     completeness=self._completeness(step),
@@ -177,6 +182,9 @@ class Measuring:
                     quantiles=None if beside is None else (beside[0][at], beside[1][at]),
                     mixed=of_mix[at],
                 )
+                for at, step in enumerate(run.steps[here])
+            ]
+            yield Stretch(measured, values, of_edges)
             first = end
 
     def _next_new(self, run: StepRun, amounts: NDArray[np.float64], first: int) -> int:
