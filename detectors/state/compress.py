@@ -15,14 +15,12 @@ from numpy.typing import NDArray
 
 from detectors.state import zstd
 from detectors.state.counts import NO_TABLE, decode, encode
+from detectors.state.row_kinds import GONE, HALVES, MISSING, OTHER, WHOLES, ZERO, lay_out, sort_rows
 
 Float32s = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 Bytes = NDArray[np.uint8]
 Places = NDArray[np.intp]
-
-MISSING: Final = 255
-"""The byte for NaN; numbers written as bytes are smaller."""
 
 LEVEL: Final = 1  # of zstd: higher ones take three times as long to save a tenth
 
@@ -30,9 +28,6 @@ _HEAD: Final = struct.Struct("<BIII")  # the layout, the lengths of the kinds of
 
 _LAYOUT: Final = 2
 """The first byte. Until 0.2 zstd compressed everything, and began with another."""
-
-_GONE, _ZERO, _OTHER, _WHOLES, _HALVES = 0, 1, 2, 3, 128
-"""Kinds of rows: all missing, all zero, for zstd, and with a table, whose number is added."""
 
 
 def compress(values: Float32s) -> bytes:
@@ -46,33 +41,25 @@ def compress(values: Float32s) -> bytes:
     >>> compress(np.full((2, 3), np.nan, np.float32))
     b''
     """
-    gone = np.isnan(values).all(axis=1)
-    if gone.all():
+    rows, steps = values.shape
+    kinds, bits = np.empty(rows, np.uint8), values.view(np.uint32)
+    counts = np.empty((rows, steps), np.uint8)
+    counted = sort_rows(values, bits, kinds, counts)
+    if not kinds.any():
         return b""
-    kinds = np.full(len(values), _OTHER, np.uint8)
-    kinds[gone] = _GONE
-    small, whole = _counts(values)
-    halves = np.flatnonzero(~whole & ~gone)
-    with np.errstate(over="ignore"):
-        of_halves, fit = _counts(values[halves] * np.float32(2))
-    halves = halves[fit]
-    small[halves] = of_halves[fit]
-    first = np.full(len(values), _WHOLES, np.uint8)
-    first[halves] = _HALVES
-    whole[halves] = True
-    zero = whole & ~small.any(axis=1)
-    kinds[zero] = _ZERO
-    counted = np.flatnonzero(whole & ~zero)
-    table, words = encode(small[counted])
-    kinds[counted] = np.where(table == NO_TABLE, _OTHER, first[counted] + table)
-    has = kinds >= _WHOLES
-    code = words.astype("<u2").tobytes() if has.any() else b""
+    has = np.flatnonzero(kinds >= WHOLES)
+    table, words = encode(counts[:counted])
+    kinds[has] = np.where(table == NO_TABLE, OTHER, kinds[has] + table)
+    code, names = b"", b""
+    if (table != NO_TABLE).any():
+        code, names = words.astype("<u2").tobytes(), _zstd(kinds[kinds >= WHOLES].tobytes())
     # bits tell apart what is zero from what is not, so that zstd sees the tables alone, not zeros among them
-    which = _zstd(b"".join(np.packbits(each).tobytes() for each in (has, kinds == _ZERO, kinds == _OTHER)))
-    names = _zstd(kinds[has].tobytes()) if code else b""
-    other = values[kinds == _OTHER]
+    flags = np.zeros((3, -(-rows // 8)), np.uint8)
+    body = np.zeros(flags.shape[1] + 4 * values.size, np.uint8)
+    rest = lay_out(values, bits, kinds, flags, body)
+    which = _zstd(flags.tobytes())
     head = _HEAD.pack(_LAYOUT, len(which), len(names), len(code))
-    return b"".join((head, which, names, code, _planes(other) if len(other) else b""))
+    return b"".join((head, which, names, code, _zstd(body[:rest].tobytes()) if rest else b""))
 
 
 class NarrowRows(NamedTuple):
@@ -85,22 +72,22 @@ class NarrowRows(NamedTuple):
     @property
     def counted(self) -> Places:
         """The rows in ``counts``."""
-        return np.flatnonzero(self.kinds >= _WHOLES)
+        return np.flatnonzero(self.kinds >= WHOLES)
 
     @property
     def halves(self) -> Places:
         """The rows of which a count is half of one."""
-        return np.flatnonzero(self.kinds >= _HALVES)
+        return np.flatnonzero(self.kinds >= HALVES)
 
     @property
     def gone(self) -> Places:
         """The rows of which all is missing."""
-        return np.flatnonzero(self.kinds == _GONE)
+        return np.flatnonzero(self.kinds == GONE)
 
     @property
     def others(self) -> Places:
         """The rows in ``rest``; those that are nowhere are zero."""
-        return np.flatnonzero(self.kinds == _OTHER)
+        return np.flatnonzero(self.kinds == OTHER)
 
 
 def decompress(body: bytes | memoryview, shape: tuple[int, int]) -> Float32s:
@@ -119,20 +106,20 @@ def opened(body: bytes | memoryview, shape: tuple[int, int]) -> NarrowRows:
     rows, steps = shape
     nothing = np.empty((0, steps), np.uint8)
     if not len(body):
-        return NarrowRows(np.full(rows, _GONE, np.uint8), nothing, nothing.astype(np.float32))
+        return NarrowRows(np.full(rows, GONE, np.uint8), nothing, nothing.astype(np.float32))
     if body[0] != _LAYOUT:
-        return NarrowRows(np.full(rows, _OTHER, np.uint8), nothing, _from_planes(body, shape))
+        return NarrowRows(np.full(rows, OTHER, np.uint8), nothing, _from_planes(body, shape))
     view = memoryview(body)
     _, *lengths = _HEAD.unpack_from(view)
     which, names, code, end = accumulate(lengths, initial=_HEAD.size)
     bits = _bytes(view[which:names]).reshape(3, -1)
     has, zero, other = np.unpackbits(bits, axis=1, count=rows).astype(np.bool_)
-    kinds = np.full(rows, _GONE, np.uint8)
-    kinds[zero], kinds[other] = _ZERO, _OTHER
+    kinds = np.full(rows, GONE, np.uint8)
+    kinds[zero], kinds[other] = ZERO, OTHER
     counts, rest = nothing, nothing.astype(np.float32)
     if code < end:
         kinds[has] = named = _bytes(view[names:code])
-        table = named - np.where(named >= _HALVES, np.uint8(_HALVES), np.uint8(_WHOLES))
+        table = named - np.where(named >= HALVES, np.uint8(HALVES), np.uint8(WHOLES))
         counts = decode(table, np.frombuffer(view[code:end], "<u2").astype(np.uint16), steps)
     if other.any():
         rest = _from_planes(view[end:], (int(other.sum()), steps))
@@ -145,28 +132,6 @@ def _zstd(body: bytes) -> bytes:
 
 def _bytes(body: bytes | memoryview) -> Bytes:
     return np.frombuffer(zstd.decompress(body), np.uint8)
-
-
-def _counts(values: Float32s) -> tuple[Bytes, Bools]:
-    """Return numbers as bytes, and for each row whether they are the same: 255 and negative zero are not."""
-    with np.errstate(invalid="ignore"):
-        small = values.astype(np.uint8, casting="unsafe")
-    same = (small == values) & (small != MISSING) & ~((small == 0) & np.signbit(values))
-    return small, same.all(axis=1)
-
-
-def _planes(values: Float32s) -> bytes:
-    missing = np.isnan(values)
-    filled = np.where(missing, np.float32(MISSING), values)
-    with np.errstate(invalid="ignore"):
-        small = filled.astype(np.uint8, casting="unsafe")
-    # neither 255 itself nor negative zero is written as a byte
-    fits = (small == filled) & ((small != MISSING) | missing) & ~((small == 0) & np.signbit(filled))
-    whole = fits.all(axis=1)
-    rest = np.ascontiguousarray(values[~whole])
-    planes = rest.view(np.uint8).reshape(-1, 4).T
-    body = np.packbits(whole).tobytes() + small[whole].tobytes() + planes.tobytes()
-    return _zstd(body)
 
 
 def _from_planes(body: bytes | memoryview, shape: tuple[int, int]) -> Float32s:
