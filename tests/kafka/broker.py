@@ -215,7 +215,7 @@ class Broker:
                 )
                 + self._properties
             )
-            subprocess.run(
+            formatted = subprocess.run(
                 [
                     *self._java,
                     "-cp",
@@ -228,9 +228,12 @@ class Broker:
                     settings,
                     *self._format_options,
                 ],
-                check=True,
-                capture_output=True,
+                check=False,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
             )
+            assert formatted.returncode == 0, formatted.stdout
         settings = self._folder / "server.properties"
         words = self._folder / "broker.out"
         with words.open("ab") as out:
