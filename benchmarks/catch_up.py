@@ -22,9 +22,10 @@ from kafka.admin import NewTopic
 from benchmarks.thin import DAYS, START, written
 from detectors.state import zstd
 from tests.alerting.slack_standin import SlackStandin, in_a_thread
+from tests.free_port import free_port
 from tests.kafka import topic as topics
 from tests.kafka.broker import Broker, BrokerUnavailableError
-from tests.main_job.job import daemon, free_port, judged_until, uneri, wait_until, write_config
+from tests.main_job.job import daemon, judged_until, uneri, wait_until, write_config
 
 LEFT: Final = 900  # seconds of event time at the end that only a wait by the clock closes
 PARTITIONS: Final = 4

@@ -23,9 +23,10 @@ import numpy as np
 from kafka.admin import NewTopic
 
 from tests.alerting.slack_standin import SlackStandin, in_a_thread
+from tests.free_port import free_port
 from tests.kafka import topic as topics
 from tests.kafka.broker import Broker, BrokerUnavailableError
-from tests.main_job.job import daemon, free_port, judged_until, uneri, wait_until, write_config
+from tests.main_job.job import daemon, judged_until, uneri, wait_until, write_config
 from tests.main_job.live_requests import LiveRequests
 
 DAY: Final = 86400

@@ -18,6 +18,7 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from streams.kafka.connections.client import open_client
+from tests.free_port import free_port
 
 HERE = Path(__file__).parent
 JARS = HERE.parent.parent / ".kafka" / "libs"
@@ -95,13 +96,6 @@ def jars() -> Path:
                 )
             part.rename(JARS)
     return JARS
-
-
-def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _cluster_id() -> str:

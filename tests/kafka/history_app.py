@@ -16,8 +16,8 @@ from config.settings import Settings
 from streams.kafka.topics import BLOCK_BYTES, Topics, setup_topics
 from streams.store.history_files import HistoryFolder
 from tests.faults.daemons import Daemon, Supervisor, wait_until
+from tests.free_port import free_port
 from tests.kafka import topic as topics
-from tests.kafka.broker import free_port
 
 PATIENCE = 240.0  # a busy machine takes its time
 SHARDS = 2

@@ -19,7 +19,8 @@ from kafka.admin import ACLResourcePatternType as PatternType
 
 from config.settings import KafkaSettings
 from streams.kafka.connections.client import open_client
-from tests.kafka.broker import SHORT_LIVED, Broker, Listener, free_port
+from tests.free_port import free_port
+from tests.kafka.broker import SHORT_LIVED, Broker, Listener
 
 USERS = {"alice": "pass wörd", "guest": "guest-word", "setter": "setter-word"}
 CLIENT_ID, CLIENT_SECRET, AUDIENCE = "uneri-client", "s3cret+/=", "kafka"

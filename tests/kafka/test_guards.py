@@ -23,8 +23,9 @@ from streams.kafka.checkpoints.checkpoints import KafkaCheckpoints
 from streams.kafka.checkpoints.fenced_store import FencedStore
 from streams.kafka.connections.client import open_client
 from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
+from tests.free_port import free_port
 from tests.kafka import topic as topics
-from tests.kafka.broker import Broker, free_port
+from tests.kafka.broker import Broker
 
 ROOT = Path(__file__).parent.parent.parent
 PROGRAM = """

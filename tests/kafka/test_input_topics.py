@@ -21,8 +21,8 @@ from streams.kafka.connections.client import open_client
 from streams.kafka.topics import TopicError, Topics, existing_topics, setup_topics, verified_topics
 from streams.rollup.block import Block
 from streams.rollup.block_codec import decode_block
+from tests.free_port import free_port
 from tests.kafka import topic as topics
-from tests.kafka.broker import free_port
 from tests.kafka.test_guards import get, metric
 from tests.kafka.test_kafka_daemon import daemon, event, records, stop
 

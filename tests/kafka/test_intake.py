@@ -35,8 +35,9 @@ from streams.local.sqlite_store import SqliteStore
 from streams.process.door import door_of
 from streams.process.http_server import HttpServer
 from streams.process.metrics import Metrics
+from tests.free_port import free_port
 from tests.kafka import topic as topics
-from tests.kafka.broker import Broker, free_port
+from tests.kafka.broker import Broker
 from tests.kafka.test_guards import get
 from tests.kafka.test_input_topics import blocks_of, spans, wait_for
 from tests.kafka.test_kafka_daemon import daemon, records, stop

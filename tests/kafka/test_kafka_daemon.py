@@ -19,8 +19,8 @@ from streams.kafka import topics as topics_module
 from streams.kafka.connections.client import open_client
 from streams.kafka.topics import TopicError, Topics, setup_topics, verified_topics
 from streams.rollup.block_codec import decode_block
+from tests.free_port import free_port
 from tests.kafka import topic as topics
-from tests.kafka.broker import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 PROGRAM = """

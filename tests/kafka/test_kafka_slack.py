@@ -17,8 +17,8 @@ from streams.cli.commands import app
 from streams.kafka.topics import setup_topics
 from tests.alerting.slack_app import APP_TOKEN, SECRET, SlackApp
 from tests.alerting.slack_standin import TOKEN, texts
+from tests.free_port import free_port
 from tests.kafka import topic as topics
-from tests.kafka.broker import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 PROGRAM = """

@@ -17,8 +17,8 @@ from config.settings import (
     WebSettings,
 )
 from streams.kafka.topics import setup_topics
+from tests.free_port import free_port
 from tests.kafka import topic as topics
-from tests.kafka.broker import free_port
 from tests.kafka.test_guards import get, metric
 from tests.kafka.test_input_topics import (
     PARTITIONS,

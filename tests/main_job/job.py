@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -29,12 +28,6 @@ UNERI = Path(sys.executable).with_name("uneri")
 SCENARIO = HERE / "backend.yaml"
 PATIENCE = 900.0  # seconds until a daemon must have judged sixteen days
 SPIKE = 1757595600 + 5 * 86400  # 2025-09-16 13:00 UTC, when the hammering begins
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def uneri(*arguments: object, **more: Any) -> subprocess.CompletedProcess[str]:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from tests.alerting.browser import chromium
 from tests.alerting.slack_standin import SlackStandin
+from tests.free_port import free_port
 from tests.main_job.assistant_job import ask
 from tests.main_job.board_job import Loaded, Looked, known_of, write_scenario
 from tests.main_job.dashboard_job import SCRAPED, hold_the_dashboards, hold_the_scrape
-from tests.main_job.job import daemon, free_port, status, uneri, wait_until, write_config
+from tests.main_job.job import daemon, status, uneri, wait_until, write_config
 
 
 def test_every_page_shows_what_the_engine_knows_and_goes_on_after_a_restart(

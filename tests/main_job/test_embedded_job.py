@@ -6,11 +6,11 @@ Slack is a stand-in that refuses what Slack would refuse.
 from pathlib import Path
 
 from tests.alerting.slack_standin import SlackStandin
+from tests.free_port import free_port
 from tests.main_job.job import (
     SCENARIO,
     SPIKE,
     daemon,
-    free_port,
     hold_to_the_main_job,
     status,
     uneri,

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from tests.alerting.slack_standin import SlackStandin
-from tests.main_job.job import daemon, free_port, status, uneri, wait_until, write_config
+from tests.free_port import free_port
+from tests.main_job.job import daemon, status, uneri, wait_until, write_config
 from tests.main_job.newcomer import Newcomer
 
 

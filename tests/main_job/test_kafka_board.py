@@ -7,11 +7,12 @@ from kafka.admin import NewTopic
 
 from tests.alerting.browser import chromium
 from tests.alerting.slack_standin import SlackStandin
+from tests.free_port import free_port
 from tests.kafka.topic import create, unique
 from tests.main_job.assistant_job import ask
 from tests.main_job.board_job import Loaded, Looked, known_of, write_scenario
 from tests.main_job.dashboard_job import SCRAPED, hold_the_dashboards, hold_the_scrape
-from tests.main_job.job import daemon, free_port, judged_until, status, uneri, wait_until, write_config
+from tests.main_job.job import daemon, judged_until, status, uneri, wait_until, write_config
 
 
 def test_every_page_shows_what_the_engine_knows_and_goes_on_after_a_restart(

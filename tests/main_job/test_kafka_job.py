@@ -10,12 +10,12 @@ from pathlib import Path
 from kafka.admin import NewTopic
 
 from tests.alerting.slack_standin import SlackStandin
+from tests.free_port import free_port
 from tests.kafka.topic import create, unique
 from tests.main_job.job import (
     SCENARIO,
     SPIKE,
     daemon,
-    free_port,
     hold_to_the_contract,
     hold_to_the_main_job,
     judged_until,

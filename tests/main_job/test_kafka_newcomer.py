@@ -5,8 +5,9 @@ from pathlib import Path
 from kafka.admin import NewTopic
 
 from tests.alerting.slack_standin import SlackStandin
+from tests.free_port import free_port
 from tests.kafka.topic import create, unique
-from tests.main_job.job import daemon, free_port, status, uneri, wait_until, write_config
+from tests.main_job.job import daemon, status, uneri, wait_until, write_config
 from tests.main_job.newcomer import Newcomer
 
 

@@ -22,8 +22,9 @@ from streams.decode.touched import shard_of
 from streams.kafka.topics import setup_topics
 from streams.limits.reading import save_limits
 from tests.alerting.slack_standin import SlackStandin
+from tests.free_port import free_port
 from tests.kafka.topic import create, fill, unique
-from tests.main_job.job import daemon, free_port, judged_until, status, told, uneri, wait_until, write_config
+from tests.main_job.job import daemon, judged_until, status, told, uneri, wait_until, write_config
 from tests.streams.limits.aws_standin import OWN, REGION, AwsStandin, make_table, no_other_aws
 
 SHARDS = 2

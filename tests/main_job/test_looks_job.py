@@ -10,8 +10,9 @@ import numpy as np
 from kafka.admin import NewTopic
 
 from tests.alerting.slack_standin import SlackStandin
+from tests.free_port import free_port
 from tests.kafka.topic import create, fill, unique
-from tests.main_job.job import daemon, free_port, judged_until, pages_of, uneri, wait_until, write_config
+from tests.main_job.job import daemon, judged_until, pages_of, uneri, wait_until, write_config
 from tests.main_job.live_requests import LiveRequests
 
 HOUR: Final = 3600

@@ -10,10 +10,11 @@ from kafka.admin import ACLOperation, ResourceType
 from config.settings import KafkaSettings, Settings
 from config.yaml_tree import to_yaml
 from streams.kafka.topics import setup_topics
+from tests.free_port import free_port
 from tests.kafka.broker import BrokerUnavailableError
 from tests.kafka.secured import CLIENT_SECRET, USERS, SecuredBroker
 from tests.kafka.topic import committed, unique
-from tests.main_job.job import daemon, free_port, judged_until, uneri, wait_until
+from tests.main_job.job import daemon, judged_until, uneri, wait_until
 
 START = 1_756_652_400  # of the scenario
 HOUR = 3600

@@ -16,8 +16,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from config.yaml_tree import to_yaml
+from tests.free_port import free_port
 from tests.main_job.four_ways.sender import TOKEN, Google
-from tests.main_job.job import UNERI, daemon, free_port, status, wait_until
+from tests.main_job.job import UNERI, daemon, status, wait_until
 
 PAGE: Final = (Path(__file__).parents[2] / "docs" / "sources.md").read_text("utf-8")
 LINE: Final = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)[0]

@@ -16,7 +16,7 @@ from typing import Final, Self
 import pytest
 
 from config.yaml_tree import to_yaml
-from tests.kafka.broker import free_port
+from tests.free_port import free_port
 
 HERE: Final = Path(__file__).parent
 EXAMPLE: Final = HERE.parents[1] / "senders" / "otel" / "collector.yaml"

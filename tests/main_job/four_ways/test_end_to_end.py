@@ -17,6 +17,7 @@ from detectors.model.scope import TABLE
 from streams.decode.event import Event
 from streams.formats.format import native
 from tests.alerting.slack_standin import SlackStandin
+from tests.free_port import free_port
 from tests.kafka.topic import create, unique
 from tests.main_job.four_ways.sender import TOKEN, Google, Sender
 from tests.main_job.four_ways.spans import Sdk
@@ -25,7 +26,6 @@ from tests.main_job.four_ways.ways import opened
 from tests.main_job.hammer import hammer
 from tests.main_job.job import (
     daemon,
-    free_port,
     hold_to_the_page,
     judged_until,
     pages_of,

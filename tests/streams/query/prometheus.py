@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import struct
 import subprocess
 import time
@@ -17,6 +16,8 @@ from typing import Any, Final
 
 import cramjam
 import pytest
+
+from tests.free_port import free_port
 
 STALE: Final = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000002))[0]
 """What Prometheus takes for the end of a series."""
@@ -36,12 +37,6 @@ def program(name: str) -> str:
             pytest.fail(reason)
         pytest.skip(reason)
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Prometheus:
