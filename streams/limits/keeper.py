@@ -106,6 +106,8 @@ class LimitsKeeper:
         self._tried = self._clock()
         try:
             with locked_file(file, f"another process writes {file}"):
+                if self._signed() != self._signature:
+                    return  # another one read while this one made up its mind
                 readings = await _in_thread(lambda: self._read(aws))
                 now = self._clock()
                 before = self._known if self._signed() is None else known_limits(file)

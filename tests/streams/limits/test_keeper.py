@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -148,6 +149,26 @@ def test_processes_that_share_a_file_read_once(file: Path) -> None:
     one.look(60)
     assert (one.cloud.reads, other.cloud.reads) == (0, 1)
     assert one.wcu() == 50
+
+
+def test_a_process_that_reads_while_another_makes_up_its_mind_reads_for_both(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, desk = Desk(file, Cloud()), Desk(file, Cloud())
+
+    @contextmanager
+    def late(path: Path, why: str) -> Iterator[None]:
+        monkeypatch.undo()
+        write(file, 80.0)  # by the other one, which has the lock until now
+        with locked_file(path, why):
+            yield
+
+    monkeypatch.setattr("streams.limits.keeper.locked_file", late)
+    desk.look()
+    assert desk.cloud.reads == 0
+    assert desk.wcu() == 80
+    other.look()
+    assert other.cloud.reads == 0
 
 
 def test_a_process_that_looks_after_another_has_read_takes_that_in(file: Path) -> None:
