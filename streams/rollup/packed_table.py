@@ -98,7 +98,7 @@ def _read(packed: Bytes, table: Floats, bits: Words) -> None:
     rows, columns = table.shape
     at = _HEAD * columns
     for column in range(columns):
-        width, power = packed[_HEAD * column], packed[_HEAD * column + 1]
+        width, power = int(packed[_HEAD * column]), int(packed[_HEAD * column + 1])
         scale = 1.0 / float(1 << power)
         for row in range(rows):
             value = np.uint64(0)
