@@ -70,8 +70,8 @@ def inlined(function: Function) -> Function:
     return _part(function, _nrt=False, forceinline=True, **_NO_DOOR)
 
 
-def is_kept(function: Callable[..., object], *types: str) -> bool | None:
-    """Return whether machine code of a compiled function is kept, for values of these types of numba.
+def is_kept(function: Callable[..., object]) -> bool | None:
+    """Return whether machine code of a compiled function is kept for this processor.
 
     None if it cannot be kept, so that no other process could compile it for this one.
     """
@@ -79,10 +79,9 @@ def is_kept(function: Callable[..., object], *types: str) -> bool | None:
     try:
         if made.stats.cache_path is None:
             return None
-        given = tuple(getattr(numba.types, name) for name in types)
-        key = made._cache._index_key(given, made.targetctx.codegen())  # noqa: SLF001 - numba has no other word
-        return key in made._cache._cache_file._load_index()  # noqa: SLF001
-    except (AttributeError, OSError):  # another numba, or nothing to read
+        processor = made.targetctx.codegen().magic_tuple()
+        return any(kept[1] == processor for kept in made._cache._cache_file._load_index())  # noqa: SLF001 - numba has no other word
+    except (AttributeError, IndexError, OSError):  # another numba, or nothing to read
         return None
 
 

@@ -14,6 +14,7 @@ from streams.decode.decoder import Decoder
 from streams.decode.rejected import Rejected
 from streams.doors.taker import NotTakenError
 from streams.engine.dead_letter_limit import DeadLetterLimit, LimitExceeded, counted
+from streams.process.compilation import JUDGEMENT
 
 PIECE_RECORDS: Final = 4096  # decoded at once: a bad one may be the first excess
 PIECE_BYTES: Final = 4 * 1024 * 1024  # what is decoded takes several times as much
@@ -71,7 +72,7 @@ def checked(lines: Sequence[bytes], limit: DeadLetterLimit, arrived: float, reac
     TooManyBadError
         With the first bad one that exceeds the limit.
     """
-    decoder = Decoder()
+    decoder = Decoder(compiled=JUDGEMENT.ready())
     rejected: list[Rejected] = []
     late = 0
     for start, end in _pieces(lines):

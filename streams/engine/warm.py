@@ -4,8 +4,9 @@ Run ``python -m streams.engine.warm`` ahead of time: at set-up, or while buildin
 """
 
 import gc
+import os
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +15,15 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 from config.settings import Settings
 from detectors.judge.judge import Judge
+from detectors.judge.kernel import advance
 from detectors.model.measures import Measure
 from detectors.model.scope import SERVICE, Scope
 from detectors.model.series import Series
 from detectors.score.score import score
+from detectors.state.compiled import COMPILES, is_kept
 from detectors.state.compress import compress, decompress
 from detectors.watch.absence import AbsenceWatch
+from detectors.watch.gaps import take_in
 from streams.decode.decoder import Decoder
 from streams.decode.event_time import EventTime
 from streams.engine.engine import Engine
@@ -27,12 +31,23 @@ from streams.formats.format import Surroundings
 from streams.formats.otlp.otlp_proto import OtlpProto, is_scanner_kept
 from streams.measure.latency_window import LatencyWindow
 from streams.measure.part_times import PartTimes
+from streams.process.compilation import (
+    BEGINS,
+    JUDGEMENT,
+    SPANS,
+    Say,
+    announced,
+    on_standard_error,
+    wait_until_kept,
+)
 from streams.process.compilation import GC_THRESHOLD as COMPILING
-from streams.process.compilation import SPANS, Say, announced, on_standard_error
 from streams.process.cores import cores
 from streams.process.heap import keep_freed
 from streams.rollup.block_codec import decode_block, encode_block
 from streams.rollup.rollup import Rollup
+
+if COMPILES:
+    from streams.decode.scan import scan
 
 _EVENT: Final = (
     b'{"ts": %d, "id": "%d", "service": "s", "function": "f%d", "status": 500, "error": "fatal",'
@@ -43,14 +58,14 @@ _START: Final = 1_760_000_000
 
 _ROWS: Final = 300  # so that every function of the judge is called
 MINUTES: Final = 10  # so that some are judged before and after a restart
-_BESIDE: Final = "from streams.engine import warm; warm.compile_half()"
-_SPANS: Final = "from streams.engine import warm; warm.compile_spans()"
+_PROGRAM: Final = "from streams.engine import warm; warm.compile_{}()"
+_HALF, _OTHERS, _SPANS = (_PROGRAM.format(part) for part in ("half", "others", "spans"))
 
 GC_THRESHOLD: Final = 10_000
 """New objects before a garbage collection; Python's default of 700 is reached with one small block."""
 
 
-def warm(say: Say = on_standard_error) -> None:
+def warm(say: Say = on_standard_error, *, takes_in: bool = False) -> None:
     """Compile for a daemon before it starts, and for what reads a history.
 
     Later, a compiler would stop the engine for a minute, and the watchdog would take it for stuck.
@@ -62,8 +77,10 @@ def warm(say: Say = on_standard_error) -> None:
     ----------
     say
         Called with a line when the compiler begins and when it has ended; not if all is in the cache.
+    takes_in
+        For who takes events in before it can judge them, which is when ``JUDGEMENT`` is ready.
     """
-    compile_ahead(say, spans_later=True)
+    compile_ahead(say, spans_later=True, judgement_later=takes_in)
     keep_freed()
     gc.collect()
     gc.freeze()
@@ -71,27 +88,32 @@ def warm(say: Say = on_standard_error) -> None:
 
 
 @cache
-def compile_ahead(say: Say = on_standard_error, *, spans_later: bool = False) -> None:
+def compile_ahead(
+    say: Say = on_standard_error, *, spans_later: bool = False, judgement_later: bool = False
+) -> None:
     """Judge a few minutes: half a minute the first time, half a second from the cache; once in a process.
 
     Parameters
     ----------
     say
         As for ``warm``.
-    spans_later
-        Have another process compile what reads OpenTelemetry's spans, and do not wait for it.
+    spans_later, judgement_later
+        Have another process compile what reads OpenTelemetry's spans, or what judges, and do not wait for it.
     """
     spans_later = spans_later and cores() > 1 and is_scanner_kept() is False
-    with announced(say, _BESIDE) as helper:
-        if not spans_later:
-            compile_spans()
-        records, arrived = _records()
-        _roll_up(records, arrived)
-        _time_calls()
-        helper.wait()
-        _judge(records, arrived)
+    if judgement_later and cores() > 1 and COMPILES and is_kept(advance) is False:
+        say(f"{BEGINS}; it is kept in {_kept_in()} for the next start")
+        _tell_time()
+        JUDGEMENT.begin(_HALF, _OTHERS)
+    else:
+        with announced(say, _HALF) as helper:
+            if not spans_later:
+                compile_spans()
+            compile_other_half()
+            helper.wait()
+            _judge()
     if spans_later:
-        SPANS.begin(_SPANS)
+        SPANS.begin_at_need(_SPANS, after=JUDGEMENT)
 
 
 @cache
@@ -104,8 +126,7 @@ def compile_score(say: Say = on_standard_error) -> None:
 def compile_half() -> None:
     """Do half of what ``compile_ahead`` does: when a record happened, and what decides about a step."""
     gc.set_threshold(COMPILING, *gc.get_threshold()[1:])
-    stamps = _START + np.arange(_ROWS, dtype=float)
-    EventTime(Settings().time.future).admit_all(stamps, stamps)
+    _tell_time()
     decompress(compress(np.ones((2, 2), np.float32)), (2, 2))
     judge, one = Judge(Settings().judge, 60), np.ones(1)
     judge.add([Series(Scope(SERVICE, "s", "", "", ""), Measure.REQUESTS)])
@@ -113,6 +134,30 @@ def compile_half() -> None:
     absences = AbsenceWatch(60, 1, 1)
     absences.add(1)
     absences.watch(_START, one, one, one > 0, known=one > 0)
+
+
+def compile_other_half() -> None:
+    """Do the other: the decoder, the rollup, and the p95s of calls."""
+    gc.set_threshold(COMPILING, *gc.get_threshold()[1:])
+    _roll_up()
+    _time_calls()
+
+
+def compile_others() -> None:
+    """Do the other half, and the little that needs both."""
+    compile_other_half()
+    wait_until_kept(take_in)  # which the other process compiles last
+    _judge()
+
+
+def _kept_in() -> str:
+    made: list[Any] = [advance, scan]  # machine code is kept by folder
+    return os.path.commonpath([str(each.stats.cache_path) for each in made])
+
+
+def _tell_time() -> None:
+    stamps = _START + np.arange(_ROWS, dtype=float)
+    EventTime(Settings().time.future).admit_all(stamps, stamps)
 
 
 def _time_calls() -> None:
@@ -141,7 +186,8 @@ def _records() -> tuple[list[bytes], NDArray[np.float64]]:
     )
 
 
-def _roll_up(records: list[bytes], arrived: NDArray[np.float64]) -> None:
+def _roll_up() -> None:
+    records, arrived = _records()
     decoder = Decoder()
     rollup = Rollup("warm/0", 2, Settings().time, decoder)
     before = _START - 10
@@ -151,7 +197,8 @@ def _roll_up(records: list[bytes], arrived: NDArray[np.float64]) -> None:
         decode_block(encode_block(block))
 
 
-def _judge(records: list[bytes], arrived: NDArray[np.float64]) -> None:
+def _judge() -> None:
+    records, arrived = _records()
     parts: dict[str, bytes] = {}
     half = len(records) // 2
     for some in (slice(half), slice(half, None)):  # the second knows the names

@@ -449,7 +449,8 @@ def run_local(settings: Settings, follow: Sequence[Path], stdin: int | None, **o
     def run() -> None:
         door_of(settings)  # a mistake is told at once: to compile takes a minute at the first start
         slack_secrets(settings.slack)
-        warm(log.info)
+        # a file or standard input may end before anything could be judged
+        warm(log.info, takes_in=not follow and stdin is None)
         asyncio.run(main())
 
     return _one_line(run, Path(settings.local.state))

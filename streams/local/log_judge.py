@@ -24,6 +24,7 @@ from streams.local.log_intake import LogIntake
 from streams.local.sqlite_errors import DamagedError
 from streams.local.sqlite_store import SqliteStore
 from streams.local.takeover import Takeover
+from streams.process.compilation import JUDGEMENT
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
 from streams.process.heap import HEAP
 from streams.process.metrics import Metrics, StageReading
@@ -37,6 +38,8 @@ STAGE: Final = "engine"
 HISTORY: Final = "history"  # under which the checkpoint has the steps that are not written yet
 CHECKPOINT_SECONDS: Final = 5.0
 RUN_RECORDS: Final = 50_000
+BEGINS: Final = "judging begins"
+CODE_POLL: Final = 0.25  # seconds between two looks whether the machine code is made
 BACKUP_POLL: Final = 0.25  # seconds between two looks whether the state is still being copied
 CATCH_UP_SECONDS: Final = 15.0  # a stop judges what is in the log for this long; the next start does the rest
 
@@ -93,6 +96,9 @@ class LogJudge:
         When to log that records were bad.
     now
         The clock, epoch seconds.
+    can_judge
+        Whether it can: at a first start, machine code is made while records are taken in. They wait in the
+        log, and so do reports of the clock.
     """
 
     def __init__(
@@ -113,6 +119,7 @@ class LogJudge:
         recorded: Callable[[], None] = lambda: None,
         bad: Recurring | None = None,
         now: Callable[[], float] = time.time,
+        can_judge: Callable[[], bool] = JUDGEMENT.ready,
     ) -> None:
         self.offset = 0  # of the next record to judge
         self.changed = False  # since the newest checkpoint
@@ -130,6 +137,7 @@ class LogJudge:
         self._history = history
         self._recorded = recorded
         self._now = now
+        self._can_judge = can_judge
         self.engine = Engine(
             settings, [SOURCE], on_step=self._step, capacity=capacity, records=history is not None
         )
@@ -195,6 +203,8 @@ class LogJudge:
         if self._pending is not None:
             await deliver(self._pending.notices, self._pending.watermark)
             self.changed = True  # the next checkpoint is without them
+        if not self._can_judge():
+            await self._wait_for_code()
         while not self._closing:
             self._arrived.clear()
             if self._other is not None:
@@ -221,6 +231,16 @@ class LogJudge:
                 self._fed += passed
                 async with self.by_clock:
                     await self._pass_time(deliver)
+
+    async def _wait_for_code(self) -> None:
+        log.info("events are taken in meanwhile, and judged when that is done")
+        began = time.monotonic()
+        while not (self._can_judge() or self._closing):
+            if self._other is not None:
+                await self._judge_by(*self._other)
+            await asyncio.sleep(CODE_POLL)
+        if not self._closing:
+            log.info(BEGINS, compiled_in=f"{time.monotonic() - began:.0f} s")
 
     async def _take_up(self) -> bool:
         """Take a learnt history up a little further; return whether there is more to do at once."""
@@ -284,7 +304,7 @@ class LogJudge:
         self._caught_up.clear()
         self._arrived.set()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(CATCH_UP_SECONDS if not judging.done() else 0):
+            async with asyncio.timeout(CATCH_UP_SECONDS if self._can_judge() and not judging.done() else 0):
                 await self._caught_up.wait()
         self._closing = True  # never cancelled: the engine may be in the middle of a run
         self._arrived.set()
@@ -308,7 +328,7 @@ class LogJudge:
         self._stall.observe(now, position, self._saved if self.changed else position)
         if self._stall.moved_at == now:  # a long run is one piece, and saved at its end
             self._stall.saved_at = now
-        if not self.lag:
+        if not self.lag or not self._can_judge():
             self._stall.reset_progress(now)
         return self._stall.stuck(now, self._stuck)
 

@@ -12,13 +12,18 @@ from typing import Any, Final
 
 import typer
 
-from detectors.state.compiled import COMPILES
+from detectors.state.compiled import COMPILES, is_kept
 from streams.process.cores import cores
 
 BEGINS = "compiling machine code for this processor, once per version; takes up to a minute"
 
 GC_THRESHOLD: Final = 50_000
 """New objects before a garbage collection: a compiler makes many that stay, and little garbage."""
+
+NICE: Final = 10  # of what nobody waits for
+
+PATIENCE: Final = 120.0  # seconds for what another process compiles
+POLL_SECONDS: Final = 0.1
 
 Say = Callable[[str], object]
 
@@ -65,24 +70,50 @@ class Helper:
 
 
 class Later:
-    """Machine code that a helper makes for a first start that does not wait for it."""
+    """Machine code that helpers make beside a process that does without it until then."""
 
     def __init__(self) -> None:
-        self._helper: Helper | None = None
+        self._helpers: list[Helper] = []
+        self._due: tuple[str, Later] | None = None
 
-    def begin(self, program: str) -> None:
-        """Have it made by a program, which ends with this process."""
-        self._helper = Helper(program)
-        self._helper.start()
-        atexit.register(self._helper.stop)
+    def begin(self, *programs: str) -> None:
+        """Have it made by these programs, which leave this process the processors and end with it."""
+        for program in programs:
+            helper = Helper(f"import os; os.nice({NICE})\n{program}")
+            helper.start()
+            atexit.register(helper.stop)
+            self._helpers.append(helper)
+
+    def begin_at_need(self, program: str, after: "Later") -> None:
+        """Have it made by a program when somebody first asks for it and something else is made."""
+        self._due = program, after
 
     def ready(self) -> bool:
         """Whether it is made, or nobody makes it: then it is this process's turn, at its first call."""
-        return self._helper is None or not self._helper.runs
+        if self._due is not None:
+            program, after = self._due
+            if not after.ready():
+                return False
+            self._due = None
+            self.begin(program)
+        return not any(helper.runs for helper in self._helpers)
 
 
 SPANS: Final = Later()
 """That of the scanner of OpenTelemetry's spans, for which plain code stands in."""
+
+JUDGEMENT: Final = Later()
+"""That of the engine, for which the records wait in the log of a daemon that takes them in already.
+
+Plain code checks them meanwhile.
+"""
+
+
+def wait_until_kept(function: Callable[..., object], seconds: float = PATIENCE) -> None:
+    """Wait until another process has compiled a function, if it does so in time."""
+    until = time.monotonic() + seconds
+    while is_kept(function) is False and time.monotonic() < until:
+        time.sleep(POLL_SECONDS)
 
 
 @contextmanager

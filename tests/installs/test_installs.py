@@ -180,8 +180,11 @@ def test_the_wheel_installs_into_a_clean_environment_and_its_daemon_takes_an_eve
 
     event = {"ts": time.time(), "function": "put-item"}
     with installed.daemon(port) as log:
-        first = log.read_text()
         assert post(port, event) == {"accepted": 1}
+        until = time.monotonic() + START
+        while "judging begins" not in (first := log.read_text()):
+            assert time.monotonic() < until, first
+            time.sleep(0.1)
     assert "compiling machine code for this processor, once per version" in first
     assert f"kept in {installed.home}" in first
     with installed.daemon(port) as log:

@@ -52,7 +52,7 @@ _MOST_SCANNERS: Final = 16  # sources whose names are remembered apart
 
 def is_scanner_kept() -> bool | None:
     """Return whether the machine code that ``lines`` needs is kept; None if it cannot be, or needs none."""
-    return is_kept(scan, "int64", "boolean") if COMPILES else None
+    return is_kept(scan) if COMPILES else None
 
 
 class OtlpProto:

@@ -13,7 +13,7 @@ from alerting.messages.examples import SPIKE, incident, notice
 from config.settings import Settings, TimeSettings
 from streams.engine.judging import Emitted
 from streams.local.log_intake import LogIntake
-from streams.local.log_judge import LogJudge
+from streams.local.log_judge import CODE_POLL, LogJudge
 from streams.local.sqlite_store import SqliteStore
 from streams.process.metrics import Metrics
 from streams.process.recurring import Recurring
@@ -118,3 +118,39 @@ async def test_no_look_is_taken_while_the_state_is_copied_or_where_they_are_off(
                 await judge.by_clock.acquire()
             await judge._judge_run(nowhere)
             await judge._look(nowhere)
+
+
+async def test_records_wait_in_the_log_until_the_machine_code_for_them_is_made(tmp_path: Path) -> None:
+    made = False
+    with SqliteStore(tmp_path / "db") as store:
+        arrived = asyncio.Event()
+        intake = LogIntake(store, Settings(), arrived.set)
+        judge = LogJudge(
+            Settings(), store, intake, arrived, Metrics(), stuck=0.0, can_judge=lambda: made, every=0.0
+        )
+        running = asyncio.create_task(judge.run(nowhere))
+        store.append([EVENT], arrived=NOW)
+        arrived.set()
+        await asyncio.sleep(2 * CODE_POLL)
+        assert (judge.lag, judge.stuck()) == (1, None), "it waits for what is being made"
+        made = True
+        async with asyncio.timeout(20):
+            while judge.lag:
+                await asyncio.sleep(0.01)
+        await judge.finish(running)
+
+
+async def test_a_stop_does_not_wait_for_machine_code_and_leaves_the_records_to_the_next_start(
+    tmp_path: Path,
+) -> None:
+    with SqliteStore(tmp_path / "db") as store:
+        arrived = asyncio.Event()
+        intake = LogIntake(store, Settings(), arrived.set)
+        judge = LogJudge(Settings(), store, intake, arrived, Metrics(), can_judge=lambda: False)
+        running = asyncio.create_task(judge.run(nowhere))
+        store.append([EVENT], arrived=NOW)
+        async with asyncio.timeout(5):
+            await judge.finish(running)
+        again = judge_of(store, Settings())
+        again.restore()
+        assert again.lag == 1

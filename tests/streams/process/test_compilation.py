@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from detectors.state.compiled import COMPILES, is_kept
-from streams.process.compilation import BEGINS, Later, announced
+from streams.process.compilation import BEGINS, Later, announced, wait_until_kept
 
 pytestmark = pytest.mark.skipif(not COMPILES, reason="the compiler is off")
 
@@ -116,11 +116,29 @@ def test_who_does_not_wait_for_machine_code_is_told_when_it_is_made(
         time.sleep(0.01)
 
 
+def test_machine_code_that_few_need_is_made_when_it_is_asked_for_after_what_all_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.process.compilation.cores", lambda: 2)
+    begun, first, then = tmp_path / "begun", Later(), Later()
+    first.begin("import time; time.sleep(600)")
+    then.begin_at_need(f"import pathlib; pathlib.Path({str(begun)!r}).touch()", after=first)
+    assert not then.ready()
+    assert not then._helpers, "it would take a processor from the first"
+    first._helpers[0].stop()
+    assert not begun.exists(), "and nobody has asked since"
+    then.ready()
+    deadline = time.monotonic() + 60
+    while not (begun.exists() and then.ready()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def test_machine_code_is_made_no_longer_than_it_is_wanted() -> None:
     program = (
         "from streams.process import compilation; compilation.cores = lambda: 2\n"
         "compilation.SPANS.begin('import time; time.sleep(600)')\n"
-        "print(compilation.SPANS._helper._process.pid)"
+        "print(compilation.SPANS._helpers[0]._process.pid)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     with pytest.raises(ProcessLookupError):
@@ -129,8 +147,23 @@ def test_machine_code_is_made_no_longer_than_it_is_wanted() -> None:
 
 def test_whether_machine_code_is_kept_can_be_told_before_it_is_needed(tmp_path: Path) -> None:
     twice = twice_of(tmp_path)
-    assert is_kept(twice, "int64") is False
+    assert is_kept(twice) is False
     twice(2)
-    assert is_kept(twice, "int64")
-    assert is_kept(twice, "float64") is False
-    assert is_kept(twice_of(tmp_path), "int64"), "in another process, too"
+    assert is_kept(twice)
+    assert is_kept(twice_of(tmp_path)), "in another process, too"
+
+
+def test_who_needs_what_another_process_compiles_waits_for_it_but_not_forever(tmp_path: Path) -> None:
+    twice, began = twice_of(tmp_path), time.monotonic()
+    wait_until_kept(twice, 0.05)
+    assert is_kept(twice) is False
+    twice(2)
+    wait_until_kept(twice, 600)
+    assert time.monotonic() - began < 60
+
+
+def test_machine_code_of_another_processor_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    twice: Any = twice_of(tmp_path)
+    twice(2)
+    monkeypatch.setattr(type(twice.targetctx.codegen()), "magic_tuple", lambda _: ("another",))
+    assert is_kept(twice) is False
