@@ -15,9 +15,10 @@ from detectors.state.state import pack, unpack
 from streams.engine.checkpoint import parts_of, parts_under
 from streams.engine.judging import Judging
 from streams.engine.rolling import Rolling
+from streams.history.reading import Read, reading_of
 from streams.history.replay_error import ReplayError
 from streams.history.save_pace import SavePace
-from streams.history.source import History, OnProgress, Piece
+from streams.history.source import History, OnProgress
 
 if TYPE_CHECKING:
     from streams.store.history_filling import HistoryFilling
@@ -116,14 +117,19 @@ class Lesson:
         streams.history.source.ReplayError
             When the history cannot be read, goes beyond ``latest``, or is not in the order of its times.
         """
-        pace = SavePace(save)
-        for piece in self._history.pieces(self._rolling.watermark):
-            self._take(piece)
-            stops = stopping()
-            pace.turn(last=stops)
+        pace, stops = SavePace(save), False
+        reading = reading_of(self._history, [self._rolling])
+        for read in reading.pieces():
+            self._take(read)
+            stops = stops or stopping()
+            if stops or pace.due():
+                if reading.current:
+                    pace.save()
+                else:
+                    reading.catch_up()
             if progress:
-                progress(piece.done, self._records, self._judging.watermark or 0)
-            if stops:
+                progress(read.done, self._records, self._judging.watermark or 0)
+            if stops and reading.current:
                 return False
         self._check_order()
         if self._filling is not None and self._judging.watermark:
@@ -138,14 +144,10 @@ class Lesson:
                 "file must be in the order of its times; sort them by ts"
             )
 
-    def _take(self, piece: Piece) -> None:
-        if piece.records is None:
-            rolled = self._rolling.finish(piece.partition)
-        else:
-            rolled = self._rolling.feed(piece.partition, piece.records, piece.arrived)
-            rolled = rolled._replace(rejected=piece.placed(rolled.rejected))
-            self._records += piece.parts
-        if (reached := self._rolling.watermark(piece.partition)) > self._latest:
+    def _take(self, read: Read) -> None:
+        (rolled,) = read.rolled
+        self._records += read.parts
+        if (reached := read.watermark) > self._latest:
             raise ReplayError(
                 f"the history goes on to {datetime.fromtimestamp(reached, UTC):%Y-%m-%d %H:%M} UTC, which is "
                 "still to come: no live record would be judged until then; end it with --to, or correct its "
@@ -157,8 +159,8 @@ class Lesson:
         self._bad.update(bad.reason.value for bad in emitted.rejected)
         if emitted.watermark is not None:
             self._pipeline.feed(emitted.notices, emitted.watermark)
-        self._places[piece.partition] = piece.place
-        self.done = piece.done
+        self._places[read.partition] = read.place
+        self.done = read.done
 
     def learnt(self, sources: Sequence[str]) -> Learnt:
         """Return the state in which a daemon begins that reads ``sources``; nothing can be fed any more."""

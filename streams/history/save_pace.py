@@ -21,10 +21,15 @@ class SavePace:
         self._save = save
         self._saved, self._took = time.perf_counter(), 0.0
 
-    def turn(self, *, last: bool) -> None:
-        """Save if it is time to, and in any case when it is the ``last`` turn."""
-        now = time.perf_counter()
-        if self._save and (last or now - self._saved >= max(SAVED_EVERY, 20 * self._took)):
+    def due(self) -> bool:
+        """Return whether it is time to save."""
+        since = time.perf_counter() - self._saved
+        return self._save is not None and since >= max(SAVED_EVERY, 20 * self._took)
+
+    def save(self) -> None:
+        """Save."""
+        if self._save:
+            now = time.perf_counter()
             self._save()
             self._saved = time.perf_counter()
             self._took = self._saved - now

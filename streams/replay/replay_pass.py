@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from config.settings import Settings
 from streams.detect.detect import OnJudgement
 from streams.engine.checkpoint import parts_of, parts_under
-from streams.engine.rolling import SECTIONS, Rolled, Rolling
+from streams.engine.rolling import SECTIONS, Rolling
+from streams.history.reading import Read, reading_of
 from streams.history.save_pace import SavePace
-from streams.history.source import History, OnProgress, Piece
+from streams.history.source import History, OnProgress
 from streams.replay.replay_judge import ReplayJudge, SourceRun
 from streams.replay.replayed import Replayed
 from streams.replay.state import ReplayState
@@ -105,14 +106,19 @@ class ReplayPass:
             When the history cannot be read.
         """
         began = time.perf_counter()
-        pace = SavePace(save)
-        for piece in self._history.pieces(self._level):
-            self._take(piece)
-            stops = stopping()
-            pace.turn(last=stops)
+        pace, stops = SavePace(save), False
+        reading = reading_of(self._history, [group.rolling for group in self._groups])
+        for read in reading.pieces():
+            self._take(read)
+            stops = stops or stopping()
+            if stops or pace.due():
+                if reading.current:
+                    pace.save()
+                else:
+                    reading.catch_up()
             if progress:
-                progress(piece.done, self._begun.total(), self._judges[0].reached)
-            if stops:
+                progress(read.done, self._begun.total(), self._judges[0].reached)
+            if stops and reading.current:
                 raise Stopped
         self._seconds = time.perf_counter() - began
         rolling = {id(judge): group.rolling for group in self._groups for judge in group.judges}
@@ -120,20 +126,15 @@ class ReplayPass:
             judge.result(self._begun.total(), rolling[id(judge)], self._seconds) for judge in self._judges
         ]
 
-    def _level(self, partition: str) -> int:
-        return self._groups[0].rolling.watermark(partition)
-
-    def _take(self, piece: Piece) -> None:
-        count = piece.parts
-        begin = self._begun[piece.partition]
-        run = SourceRun(piece.partition, begin, piece.offsets or range(begin, begin + count))
-        for rolling, judges in self._groups:
-            rolled = _rolled(rolling, piece)
+    def _take(self, read: Read) -> None:
+        begin = self._begun[read.partition]
+        run = SourceRun(read.partition, begin, read.offsets or range(begin, begin + read.parts))
+        for (_, judges), rolled in zip(self._groups, read.rolled, strict=True):
             for judge in judges:
                 judge.feed(run, rolled)
-        self._begun[piece.partition] += count
-        self._places[piece.partition] = piece.place
-        self._done = piece.done
+        self._begun[read.partition] += read.parts
+        self._places[read.partition] = read.place
+        self._done = read.done
 
     def state(self, asked: str, series_parts: int = 0) -> ReplayState:
         """Return the state to resume from."""
@@ -169,10 +170,3 @@ class ReplayPass:
             judge.restore(parts_of(f"judge/{number}", state.parts))
         self._places, self._begun = state.places, Counter(state.begun)
         self._done = state.done
-
-
-def _rolled(rolling: Rolling, piece: Piece) -> Rolled:
-    if piece.records is None:
-        return rolling.finish(piece.partition)
-    rolled = rolling.feed(piece.partition, piece.records, piece.arrived)
-    return rolled._replace(rejected=piece.placed(rolled.rejected))

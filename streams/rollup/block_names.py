@@ -5,14 +5,13 @@ A block has a row for every path and call that had a request: a thousand rows na
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
-from typing import Any, Final, NamedTuple, TypeVar, overload
+from typing import Any, Final, NamedTuple, Protocol, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.state.compiled import unlocked
 from streams.decode.paths import Call, Path
-from streams.rollup.names import RollupNames
 
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
@@ -53,33 +52,39 @@ def texts_of(field: Told) -> Iterable[str]:
     return texts
 
 
+class GrowingNames(Protocol):
+    """Names by id, which only grow; those behind the ids in use may not be settled yet."""
+
+    @property
+    def paths(self) -> list[Path]:
+        """Paths by id."""
+
+    @property
+    def calls(self) -> list[Call]:
+        """Calls by id."""
+
+
 class NameBook:
-    """Every text of the names of a rollup, by field, numbered as they appear.
+    """Every text of the names of a rollup, by field, numbered as they appear."""
 
-    Parameters
-    ----------
-    names
-        The names, which only grow.
-    """
-
-    def __init__(self, names: RollupNames) -> None:
+    def __init__(self, names: GrowingNames) -> None:
         self._names = names
         self._paths = _Field(FIELDS)
         self._tables = _Field(1)
 
     def paths(self, ids: Ints) -> list[Told]:
         """Return every field of some paths."""
-        self._paths.learn(self._names.paths[self._paths.known : _end(ids)])
+        self._paths.learn(self._names.paths[self._paths.known : end_of(ids)])
         return self._paths.told(ids)
 
     def tables(self, ids: Ints) -> Told:
         """Return the tables of some calls."""
-        fresh = self._names.calls[self._tables.known : _end(ids)]
+        fresh = self._names.calls[self._tables.known : end_of(ids)]
         self._tables.learn([(table,) for _, table in fresh])
         return self._tables.told(ids)[0]
 
 
-def _end(ids: Ints) -> int:
+def end_of(ids: Ints) -> int:
     """Return where ascending ids end: the names behind them may not be settled yet."""
     return int(ids[-1]) + 1 if len(ids) else 0
 
@@ -168,39 +173,43 @@ class _Rows(Sequence[Name]):
 class KnownPaths(_Rows[Path]):
     """Paths of a rollup by their ids."""
 
-    __slots__ = ("_book", "_ids", "_names")
+    __slots__ = ("_book", "_names", "ids")
 
     def __init__(self, names: Sequence[Path], ids: Ints, book: NameBook) -> None:
         self._names = names
-        self._ids = ids
+        self.ids = ids
         self._book = book
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self.ids)
 
     def __iter__(self) -> Iterator[Path]:
-        return map(self._names.__getitem__, self._ids.tolist())
+        return map(self._names.__getitem__, self.ids.tolist())
 
     tuples = __iter__
 
     def told(self) -> list[Told]:
         """Return every field."""
-        return self._book.paths(self._ids)
+        return self._book.paths(self.ids)
+
+    def between(self, first: int, end: int) -> Sequence[Path]:
+        """Return the names of some ids."""
+        return self._names[first:end]
 
 
 class KnownCalls(_Rows[Call]):
     """Calls of a rollup by the rows of their paths and their ids."""
 
-    __slots__ = ("_book", "_ids", "_names", "_rows")
+    __slots__ = ("_book", "_names", "ids", "rows")
 
     def __init__(self, names: Sequence[Call], rows: Ints, ids: Ints, book: NameBook) -> None:
         self._names = names
-        self._ids = ids
+        self.ids = ids
         self._book = book
-        self._rows = rows
+        self.rows = rows
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self.ids)
 
     def __iter__(self) -> Iterator[Call]:
         return map(_NEW, repeat(Call), self.tuples())
@@ -208,12 +217,16 @@ class KnownCalls(_Rows[Call]):
     def tuples(self) -> Iterator[tuple[int, str]]:
         """Yield the row of each path, and the table."""
         names = self._names
-        tables = [names[at].table for at in self._ids.tolist()]
-        return zip(self._rows.tolist(), tables, strict=True)
+        tables = [names[at].table for at in self.ids.tolist()]
+        return zip(self.rows.tolist(), tables, strict=True)
 
     def told(self) -> tuple[Ints, Told]:
         """Return the row of each path, and the tables."""
-        return self._rows, self._book.tables(self._ids)
+        return self.rows, self._book.tables(self.ids)
+
+    def between(self, first: int, end: int) -> Sequence[Call]:
+        """Return the names of some ids."""
+        return self._names[first:end]
 
 
 class ToldPaths(_Rows[Path]):

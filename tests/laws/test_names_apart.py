@@ -1,0 +1,51 @@
+"""Laws of blocks whose names are told once: they say what they said before."""
+
+import pickle
+from collections.abc import Sequence
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.rollup.block import Block
+from streams.rollup.block_codec import encode_block
+from streams.rollup.names_apart import ReceivedNames, SentNames
+from tests.laws.events import T0, Sent, steady, streams
+from tests.laws.partition import fed
+from tests.laws.test_joining import told
+
+shares = st.lists(st.integers(1, 9), min_size=1, max_size=20)
+
+
+def through_a_pipe(blocks: Sequence[Block], sizes: Sequence[int]) -> list[bytes]:
+    """Return blocks as they arrive in pieces of these sizes, encoded; all that is left in the last one."""
+    sent, received, found, at = SentNames(), ReceivedNames(), [], 0
+    for size in (*sizes, len(blocks)):
+        piece = blocks[at : at + size]
+        sent.strip(piece)
+        arrived: list[Block] = pickle.loads(pickle.dumps(piece))  # noqa: S301 - our own
+        received.fill(arrived)
+        found += [encode_block(block) for block in arrived]
+        at += size
+    return found
+
+
+@settings(steady, max_examples=60)
+@given(streams(), shares, st.integers(1, 3), st.booleans())
+def test_blocks_go_through_a_pipe_as_they_are(
+    sent: list[Sent], sizes: Sequence[int], shards: int, at_once: bool
+) -> None:
+    blocks = fed([one.body for one in sent], shards=shards, at_once=at_once).blocks
+    expected = [encode_block(block) for block in blocks]
+    assert through_a_pipe(blocks, sizes) == expected
+
+
+@settings(steady, max_examples=30)
+@given(st.integers(1, 8), st.integers(0, 2**32 - 1), shares)
+def test_so_do_those_whose_names_were_put_together(requests: int, seed: int, sizes: Sequence[int]) -> None:
+    random = Random(seed)  # noqa: S311
+    mixed = [one for number in range(requests) for one in told(number, T0 + 9 * number, random)]
+    random.shuffle(mixed)
+    blocks = fed(mixed, [3]).blocks
+    expected = [encode_block(block) for block in blocks]
+    assert through_a_pipe(blocks, sizes) == expected
