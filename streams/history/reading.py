@@ -20,7 +20,7 @@ from streams.history.files import FileHistory
 from streams.history.replay_error import ReplayError
 from streams.history.source import History, Piece
 from streams.process.cores import cores
-from streams.rollup.names_apart import ReceivedNames, SentNames
+from streams.rollup.blocks_apart import Apart, ReceivedBlocks, SentBlocks
 
 _CATCH_UP: Final = b"catch up"
 
@@ -38,6 +38,15 @@ class Read(NamedTuple):
     done: float
     rolled: list[Rolled]  # by each rolling
     watermark: int  # of its partition, after it
+
+
+class _Told(NamedTuple):
+    """What a fork tells."""
+
+    read: Read | None = None  # without its blocks; None at the end
+    apart: Sequence[Apart] = ()  # the blocks of each rolling
+    states: States | None = None  # if they were asked for, and at the end
+    error: Exception | None = None
 
 
 class ReadHere:
@@ -109,10 +118,10 @@ class ReadAhead(ReadHere):
         process = forks.Process(target=self._tell, args=(self._fork, theirs), daemon=True)
         process.start()
         theirs.close()
-        names = [ReceivedNames() for _ in self._rollings]
+        received = [ReceivedBlocks() for _ in self._rollings]
         try:
             while True:
-                read, states, error = self._told()
+                read, apart, states, error = self._told()
                 if error is not None:
                     raise error
                 self.current = states is not None
@@ -122,19 +131,21 @@ class ReadAhead(ReadHere):
                         rolling.restore(state)
                 if read is None:
                     return
-                for known, rolled in zip(names, read.rolled, strict=True):
-                    known.fill(rolled.blocks)
-                yield read
+                rolled = [
+                    one._replace(blocks=known.together(blocks))
+                    for one, known, blocks in zip(read.rolled, received, apart, strict=True)
+                ]
+                yield read._replace(rolled=rolled)
         finally:
             process.kill()
             process.join()
             self._fork.close()
             self._fork = None
 
-    def _told(self) -> tuple[Read | None, States | None, Exception | None]:
+    def _told(self) -> _Told:
         assert self._fork is not None  # noqa: S101 - while it runs
         try:
-            told: tuple[Read | None, States | None, Exception | None] = pickle.loads(self._fork.recv_bytes())  # noqa: S301 - from our fork
+            told: _Told = pickle.loads(self._fork.recv_bytes())  # noqa: S301 - from our fork
         except (EOFError, OSError):
             raise ReplayError(
                 "the process that reads the history was killed, perhaps for want of memory; run the same "
@@ -148,24 +159,24 @@ class ReadAhead(ReadHere):
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         theirs.close()
         gc.freeze()
-        names = [SentNames() for _ in self._rollings]
+        sent = [SentBlocks() for _ in self._rollings]
         try:
             for read in super().pieces():
                 states = None
                 if ours.poll():
                     ours.recv_bytes()
                     states = self._states()
-                for known, rolled in zip(names, read.rolled, strict=True):
-                    known.strip(rolled.blocks)
-                _send(ours, (read, states, None))
-            _send(ours, (None, self._states(), None))
+                apart = [known.take(one.blocks) for one, known in zip(read.rolled, sent, strict=True)]
+                bare = [one._replace(blocks=[]) for one in read.rolled]
+                _send(ours, _Told(read._replace(rolled=bare), apart, states))
+            _send(ours, _Told(states=self._states()))
         except (BrokenPipeError, EOFError, ConnectionResetError):
             return  # nobody wants to know
         except Exception as error:  # noqa: BLE001 - raised again where it is handled
             if not isinstance(error, ReplayError):
                 error.add_note(traceback.format_exc())
             with suppress(OSError):
-                _send(ours, (None, None, error))
+                _send(ours, _Told(error=error))
 
     def _states(self) -> States:
         return [rolling.snapshot() for rolling in self._rollings]
@@ -182,7 +193,7 @@ def reading_of(history: History, rollings: Sequence[Rolling]) -> ReadHere:
     return ReadAhead(history, rollings) if ahead else ReadHere(history, rollings)
 
 
-def _send(to: Connection, told: tuple[Read | None, States | None, Exception | None]) -> None:
+def _send(to: Connection, told: _Told) -> None:
     to.send_bytes(pickle.dumps(told, pickle.HIGHEST_PROTOCOL))
 
 

@@ -1,15 +1,40 @@
 """Interns the names in the blocks of all sources: one shard numbers paths and calls together."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import repeat
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from detectors.state.state import pack, unpack
 from streams.decode.paths import PER_PART, Call, Path
 from streams.rollup.block import Block
-from streams.rollup.block_names import tuples_of
+from streams.rollup.block_names import KnownCalls, KnownPaths, tuples_of
+
+Ints = NDArray[np.int64]
 
 VERSION: Final = 1
+
+
+class _Numbers:
+    """The ids of the names of a list, which only grows."""
+
+    def __init__(self, names: Sequence[Any]) -> None:
+        self.names = names
+        self._ids = np.full(64, -1, np.int64)  # by place in the list, -1 if not known, and room for more
+
+    def of(self, places: Ints) -> Ints:
+        """Return the ids of names, by their places in ascending order."""
+        if len(places) and places[-1] >= len(self._ids):
+            room = np.full(2 * int(places[-1]), -1, np.int64)
+            room[: len(self._ids)] = self._ids
+            self._ids = room
+        return self._ids[places]
+
+    def learn(self, places: Ints, ids: Ints) -> None:
+        """Remember ids."""
+        self._ids[places] = ids
 
 
 class Interner:
@@ -19,9 +44,28 @@ class Interner:
         self.known: list[Path | Call] = []
         self._ids: dict[Path | tuple[int, str], int] = {}
         self._full: dict[str, bytes] = {}  # parts of a snapshot that no longer change
+        self._lists: dict[int, _Numbers] = {}  # of lists of names in this process, by their identity
 
-    def ids(self, block: Block) -> list[int]:
-        """Return the id of every row of a block."""
+    def ids(self, block: Block) -> Ints:
+        """Return (rows,) the id of every row of a block."""
+        paths, calls = block.paths, block.calls
+        if not (isinstance(paths, KnownPaths) and isinstance(calls, KnownCalls)):
+            return np.array(self._looked_up(block), np.int64)
+        path_numbers, call_numbers = self._numbers(paths.names), self._numbers(calls.names)
+        found = np.concatenate((path_numbers.of(paths.ids), call_numbers.of(calls.ids)))
+        if len(found) and found.min() < 0:
+            found[:] = self._looked_up(block)
+            path_numbers.learn(paths.ids, found[: len(paths)])
+            call_numbers.learn(calls.ids, found[len(paths) :])
+        return found
+
+    def _numbers(self, names: Sequence[Any]) -> _Numbers:
+        numbers = self._lists.get(id(names))
+        if numbers is None:
+            numbers = self._lists[id(names)] = _Numbers(names)
+        return numbers
+
+    def _looked_up(self, block: Block) -> list[int]:
         get = self._ids.get
         found = list(map(get, tuples_of(block.paths), repeat(-1)))
         if -1 in found:
@@ -62,7 +106,7 @@ class Interner:
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Replace the names by those of a snapshot."""
-        self.known, self._ids, self._full = [], {}, {}
+        self.known, self._ids, self._full, self._lists = [], {}, {}, {}
         while (part := parts.get(f"names/{len(self.known)}")) is not None:
             written, _ = unpack(part, "names", VERSION, list[tuple[Path | None, Call | None]])
             if len(written) == PER_PART:

@@ -338,12 +338,11 @@ class Steps:
         into.examples += block.examples
         if len(into.examples) > 2 * MOST:
             into.examples = at_most(into.examples)
-        rows = self._names.ids(block)
-        if rows:
-            self._merge_counts(block, rows, into)
+        ids = self._names.ids(block)
+        if len(ids):
+            self._merge_counts(block, ids, into)
 
-    def _merge_counts(self, block: Block, rows: list[int], into: OpenStep) -> None:
-        ids = np.array(rows, np.int64)
+    def _merge_counts(self, block: Block, ids: NDArray[np.int64], into: OpenStep) -> None:
         into.counts.sums.add(ids, block.sums)
         billed = np.flatnonzero(block.gb_seconds.any(axis=1))
         if len(billed):
@@ -356,7 +355,7 @@ class Steps:
             into.values.add(np.array(numbers, np.int64), block.amounts)
         tags = into.counts.tags
         for row, key, text, count in block.tags:
-            place = (rows[row], key, text)
+            place = (int(ids[row]), key, text)
             tags[place] = tags.get(place, 0.0) + count
 
     def _reported_with(self, block: Block, start: int) -> int | None:

@@ -173,10 +173,10 @@ class _Rows(Sequence[Name]):
 class KnownPaths(_Rows[Path]):
     """Paths of a rollup by their ids."""
 
-    __slots__ = ("_book", "_names", "ids")
+    __slots__ = ("_book", "ids", "names")
 
     def __init__(self, names: Sequence[Path], ids: Ints, book: NameBook) -> None:
-        self._names = names
+        self.names = names
         self.ids = ids
         self._book = book
 
@@ -184,7 +184,7 @@ class KnownPaths(_Rows[Path]):
         return len(self.ids)
 
     def __iter__(self) -> Iterator[Path]:
-        return map(self._names.__getitem__, self.ids.tolist())
+        return map(self.names.__getitem__, self.ids.tolist())
 
     tuples = __iter__
 
@@ -194,16 +194,16 @@ class KnownPaths(_Rows[Path]):
 
     def between(self, first: int, end: int) -> Sequence[Path]:
         """Return the names of some ids."""
-        return self._names[first:end]
+        return self.names[first:end]
 
 
 class KnownCalls(_Rows[Call]):
     """Calls of a rollup by the rows of their paths and their ids."""
 
-    __slots__ = ("_book", "_names", "ids", "rows")
+    __slots__ = ("_book", "ids", "names", "rows")
 
     def __init__(self, names: Sequence[Call], rows: Ints, ids: Ints, book: NameBook) -> None:
-        self._names = names
+        self.names = names
         self.ids = ids
         self._book = book
         self.rows = rows
@@ -216,7 +216,7 @@ class KnownCalls(_Rows[Call]):
 
     def tuples(self) -> Iterator[tuple[int, str]]:
         """Yield the row of each path, and the table."""
-        names = self._names
+        names = self.names
         tables = [names[at].table for at in self.ids.tolist()]
         return zip(self.rows.tolist(), tables, strict=True)
 
@@ -226,7 +226,7 @@ class KnownCalls(_Rows[Call]):
 
     def between(self, first: int, end: int) -> Sequence[Call]:
         """Return the names of some ids."""
-        return self._names[first:end]
+        return self.names[first:end]
 
 
 class ToldPaths(_Rows[Path]):

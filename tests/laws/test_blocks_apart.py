@@ -1,4 +1,4 @@
-"""Laws of blocks whose names are told once: they say what they said before."""
+"""Laws of blocks that are taken apart for a pipe: together again they say what they said before."""
 
 import pickle
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from streams.rollup.block import Block
 from streams.rollup.block_codec import encode_block
-from streams.rollup.names_apart import ReceivedNames, SentNames
+from streams.rollup.blocks_apart import Apart, ReceivedBlocks, SentBlocks
 from tests.laws.events import T0, Sent, steady, streams
 from tests.laws.partition import fed
 from tests.laws.test_joining import told
@@ -19,13 +19,11 @@ shares = st.lists(st.integers(1, 9), min_size=1, max_size=20)
 
 def through_a_pipe(blocks: Sequence[Block], sizes: Sequence[int]) -> list[bytes]:
     """Return blocks as they arrive in pieces of these sizes, encoded; all that is left in the last one."""
-    sent, received, found, at = SentNames(), ReceivedNames(), [], 0
+    sent, received, found, at = SentBlocks(), ReceivedBlocks(), list[bytes](), 0
     for size in (*sizes, len(blocks)):
         piece = blocks[at : at + size]
-        sent.strip(piece)
-        arrived: list[Block] = pickle.loads(pickle.dumps(piece))  # noqa: S301 - our own
-        received.fill(arrived)
-        found += [encode_block(block) for block in arrived]
+        apart: Apart = pickle.loads(pickle.dumps(sent.take(piece)))  # noqa: S301 - our own
+        found += [encode_block(block) for block in received.together(apart)]
         at += size
     return found
 
