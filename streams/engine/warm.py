@@ -58,7 +58,9 @@ _START: Final = 1_760_000_000
 
 _ROWS: Final = 300  # so that every function of the judge is called
 MINUTES: Final = 10  # so that some are judged before and after a restart
-_PROGRAM: Final = "from streams.engine import warm; warm.compile_{}()"
+_PROGRAM: Final = (
+    f"import gc; gc.set_threshold({COMPILING}); from streams.engine import warm; warm.compile_{{}}()"
+)
 _HALF, _OTHERS, _SPANS = (_PROGRAM.format(part) for part in ("half", "others", "spans"))
 
 GC_THRESHOLD: Final = 10_000
@@ -125,7 +127,6 @@ def compile_score(say: Say = on_standard_error) -> None:
 
 def compile_half() -> None:
     """Do half of what ``compile_ahead`` does: when a record happened, and what decides about a step."""
-    gc.set_threshold(COMPILING, *gc.get_threshold()[1:])
     _tell_time()
     decompress(compress(np.ones((2, 2), np.float32)), (2, 2))
     judge, one = Judge(Settings().judge, 60), np.ones(1)
@@ -138,7 +139,6 @@ def compile_half() -> None:
 
 def compile_other_half() -> None:
     """Do the other: the decoder, the rollup, and the p95s of calls."""
-    gc.set_threshold(COMPILING, *gc.get_threshold()[1:])
     _roll_up()
     _time_calls()
 
@@ -153,6 +153,13 @@ def compile_others() -> None:
 def _kept_in() -> str:
     made: list[Any] = [advance, scan]  # machine code is kept by folder
     return os.path.commonpath([str(each.stats.cache_path) for each in made])
+
+
+def load_judgement() -> None:
+    """Load what others compiled for a daemon that takes events in, and compile what they did not."""
+    compile_half()
+    compile_other_half()
+    _judge()
 
 
 def _tell_time() -> None:

@@ -19,6 +19,7 @@ from streams.engine.checkpoint import BACKFILL, Checkpoint, parts_of, parts_unde
 from streams.engine.engine import Engine
 from streams.engine.judging import Emitted
 from streams.engine.late_watch import LateWatch
+from streams.engine.warm import load_judgement
 from streams.local.learnt_file import LearntHistory
 from streams.local.log_intake import LogIntake
 from streams.local.sqlite_errors import DamagedError
@@ -138,6 +139,7 @@ class LogJudge:
         self._recorded = recorded
         self._now = now
         self._can_judge = can_judge
+        self._waits = not can_judge()  # for machine code
         self.engine = Engine(
             settings, [SOURCE], on_step=self._step, capacity=capacity, records=history is not None
         )
@@ -203,7 +205,7 @@ class LogJudge:
         if self._pending is not None:
             await deliver(self._pending.notices, self._pending.watermark)
             self.changed = True  # the next checkpoint is without them
-        if not self._can_judge():
+        if self._waits:
             await self._wait_for_code()
         while not self._closing:
             self._arrived.clear()
@@ -240,7 +242,9 @@ class LogJudge:
                 await self._judge_by(*self._other)
             await asyncio.sleep(CODE_POLL)
         if not self._closing:
+            await asyncio.to_thread(load_judgement)
             log.info(BEGINS, compiled_in=f"{time.monotonic() - began:.0f} s")
+        self._waits = False
 
     async def _take_up(self) -> bool:
         """Take a learnt history up a little further; return whether there is more to do at once."""
@@ -304,7 +308,7 @@ class LogJudge:
         self._caught_up.clear()
         self._arrived.set()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(CATCH_UP_SECONDS if self._can_judge() and not judging.done() else 0):
+            async with asyncio.timeout(0 if self._waits or judging.done() else CATCH_UP_SECONDS):
                 await self._caught_up.wait()
         self._closing = True  # never cancelled: the engine may be in the middle of a run
         self._arrived.set()
@@ -328,7 +332,7 @@ class LogJudge:
         self._stall.observe(now, position, self._saved if self.changed else position)
         if self._stall.moved_at == now:  # a long run is one piece, and saved at its end
             self._stall.saved_at = now
-        if not self.lag or not self._can_judge():
+        if not self.lag or self._waits:
             self._stall.reset_progress(now)
         return self._stall.stuck(now, self._stuck)
 
