@@ -217,7 +217,7 @@ def test_names_in_two_places_have_no_form() -> None:
 
 
 def test_forms_take_bounded_memory_and_are_forgotten_when_they_no_longer_come() -> None:
-    forms = Forms(most=4096, patience=20_000)
+    forms = Forms(most=4096, patience=20_000, window=10**9)
     decoder = decoder_with(forms)
     for first in range(0, 40_000, 4000):  # no two of them have a form in common
         run = [compact(number, **{f"x{number}": 1}) for number in range(first, first + 4000)]
@@ -232,6 +232,26 @@ def test_forms_take_bounded_memory_and_are_forgotten_when_they_no_longer_come() 
         found.append(forms.read - before)
     assert found[0] == 0
     assert found[-1] == len(usual)
+
+
+def test_forms_are_not_looked_for_while_they_never_come_again() -> None:
+    forms = Forms(window=500)
+    decoder, plain = decoder_with(forms), Decoder(compiled=False)
+    used = []
+    for first in range(0, 8000, 500):  # no two of them have a form in common
+        run = [compact(number, **{f"x{number}": 1}) for number in range(first, first + 500)]
+        columns, _ = decoder.decode(run, prompt(run))
+        assert_same(columns, plain.decode(run, prompt(run))[0])
+        used.append(forms.used)
+    assert 0 < used[0] == used[-1], "nothing is learnt while it rests"
+    usual = [compact(number) for number in range(500)]
+    found = []
+    for _ in range(30):
+        before = forms.read
+        columns, _ = decoder.decode(usual, prompt(usual))
+        assert_same(columns, plain.decode(usual, prompt(usual))[0])
+        found.append(forms.read - before)
+    assert (found[0], found[-1]) == (0, len(usual))
 
 
 def test_of_too_many_tables_in_one_event_both_decoders_fold_the_same() -> None:
