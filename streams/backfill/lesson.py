@@ -17,7 +17,6 @@ from streams.engine.judging import Judging
 from streams.engine.rolling import Rolling
 from streams.history.reading import Read, reading_of
 from streams.history.replay_error import ReplayError
-from streams.history.save_pace import SavePace
 from streams.history.source import History, OnProgress
 
 if TYPE_CHECKING:
@@ -117,20 +116,13 @@ class Lesson:
         streams.history.source.ReplayError
             When the history cannot be read, goes beyond ``latest``, or is not in the order of its times.
         """
-        pace, stops = SavePace(save), False
-        reading = reading_of(self._history, [self._rolling])
-        for read in reading.pieces():
-            self._take(read)
-            stops = stops or stopping()
-            if stops or pace.due():
-                if reading.current:
-                    pace.save()
-                else:
-                    reading.catch_up()
+
+        def told(read: Read) -> None:
             if progress:
                 progress(read.done, self._records, self._judging.watermark or 0)
-            if stops and reading.current:
-                return False
+
+        if not reading_of(self._history, [self._rolling]).run(self._take, told, save, stopping):
+            return False
         self._check_order()
         if self._filling is not None and self._judging.watermark:
             self._filling.finish()

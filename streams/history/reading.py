@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 from streams.engine.rolling import Rolled, Rolling
 from streams.history.files import FileHistory
 from streams.history.replay_error import ReplayError
+from streams.history.save_pace import SavePace
 from streams.history.source import History, Piece
 from streams.process.cores import cores
 from streams.rollup.blocks_apart import Apart, ReceivedBlocks, SentBlocks
@@ -66,6 +67,40 @@ class ReadHere:
     def __init__(self, history: History, rollings: Sequence[Rolling]) -> None:
         self._history = history
         self._rollings = rollings
+
+    def run(
+        self,
+        take: Callable[[Read], None],
+        told: Callable[[Read], None],
+        save: Callable[[], None] | None,
+        stopping: Callable[[], bool],
+    ) -> bool:
+        """Read to the end; return False if ``stopping`` said so before, after a last ``save``.
+
+        Parameters
+        ----------
+        take
+            Judges what is read.
+        told
+            Called with it when it is judged.
+        save
+            Called now and then, and before a stop, when the rollings are where the judge is.
+        stopping
+            Called after every piece.
+        """
+        pace, stops = SavePace(save), False
+        for read in self.pieces():
+            take(read)
+            stops = stops or stopping()
+            if stops or pace.due():
+                if self.current:
+                    pace.save()
+                else:
+                    self.catch_up()
+            told(read)
+            if stops and self.current:
+                return False
+        return True
 
     def catch_up(self) -> None:
         """Have the rollings be current soon; at the end they are."""

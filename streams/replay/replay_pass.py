@@ -10,7 +10,6 @@ from streams.detect.detect import OnJudgement
 from streams.engine.checkpoint import parts_of, parts_under
 from streams.engine.rolling import SECTIONS, Rolling
 from streams.history.reading import Read, reading_of
-from streams.history.save_pace import SavePace
 from streams.history.source import History, OnProgress
 from streams.replay.replay_judge import ReplayJudge, SourceRun
 from streams.replay.replayed import Replayed
@@ -106,20 +105,14 @@ class ReplayPass:
             When the history cannot be read.
         """
         began = time.perf_counter()
-        pace, stops = SavePace(save), False
         reading = reading_of(self._history, [group.rolling for group in self._groups])
-        for read in reading.pieces():
-            self._take(read)
-            stops = stops or stopping()
-            if stops or pace.due():
-                if reading.current:
-                    pace.save()
-                else:
-                    reading.catch_up()
+
+        def told(read: Read) -> None:
             if progress:
                 progress(read.done, self._begun.total(), self._judges[0].reached)
-            if stops and reading.current:
-                raise Stopped
+
+        if not reading.run(self._take, told, save, stopping):
+            raise Stopped
         self._seconds = time.perf_counter() - began
         rolling = {id(judge): group.rolling for group in self._groups for judge in group.judges}
         return [
