@@ -34,6 +34,7 @@ def test_every_page_shows_what_the_engine_knows_and_goes_on_after_a_restart(
             wait_until(
                 lambda: status(port).get("lag") == 0 and status(port).get("outbox") == 0, "catching up"
             )
+            wait_until(loaded.is_level, "the board")
             loaded.hold()
             ask(loaded)
             hold_the_scrape(loaded)
