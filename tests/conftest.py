@@ -15,6 +15,10 @@ from tests.kafka.shared_broker import SharedBroker
 
 __all__ = ["_canaries", "kafka", "pytest_runtest_makereport"]  # the first and the last look for secrets
 
+# What tests of a folder share says in a failure which values it compared, as the tests themselves do.
+pytest.register_assert_rewrite(
+    "tests.alerting", "tests.faults", "tests.main_job", "tests.otelcol", "tests.streams"
+)
 
 settings.register_profile("house", deadline=None)  # a busy machine is slow, which is not an error
 settings.load_profile("house")
