@@ -8,9 +8,11 @@ from typing import BinaryIO, Final
 from detectors.state import zstd
 
 READ: Final = 1024 * 1024
+MOST: Final = 4 * READ
+"""Bytes that are decompressed at a time: a hundred kilobytes of a file may become gigabytes."""
 
 
-def unpacked(file: Path, raw: BinaryIO, skip: int = 0) -> Iterator[bytes]:
+def unpacked(file: Path, raw: BinaryIO, skip: int = 0, most: int = MOST) -> Iterator[bytes]:
     """Yield the uncompressed content of a file, starting ``skip`` bytes into it.
 
     Parameters
@@ -21,6 +23,8 @@ def unpacked(file: Path, raw: BinaryIO, skip: int = 0) -> Iterator[bytes]:
         The file, opened at its beginning.
     skip
         Uncompressed bytes to leave out; of a compressed file, they are decompressed all the same.
+    most
+        Bytes to yield at a time, at most.
 
     Raises
     ------
@@ -29,23 +33,25 @@ def unpacked(file: Path, raw: BinaryIO, skip: int = 0) -> Iterator[bytes]:
     """
     if file.suffix not in {".gz", ".zst"}:
         raw.seek(skip)
-        while data := raw.read(READ):
+        while data := raw.read(min(READ, most)):
             yield data
         return
-    for data in unpacked_zstd(raw) if file.suffix == ".zst" else _gzip(raw):
+    for data in unpacked_zstd(raw, most) if file.suffix == ".zst" else _gzip(raw, min(READ, most)):
         if skip < len(data):
             yield data[skip:] if skip else data
         skip = max(0, skip - len(data))
 
 
-def _gzip(raw: BinaryIO) -> Iterator[bytes]:
+def _gzip(raw: BinaryIO, most: int) -> Iterator[bytes]:
     stream = gzip.GzipFile(fileobj=raw)
-    while data := stream.read(READ):
+    while data := stream.read(most):
         yield data
 
 
-def unpacked_zstd(raw: BinaryIO) -> Iterator[bytes]:
-    """Decompress frame by frame. A truncated frame is an error, which the reader of the library ignores.
+def unpacked_zstd(raw: BinaryIO, most: int = MOST) -> Iterator[bytes]:
+    """Decompress frame by frame, ``most`` bytes at a time.
+
+    A truncated frame is an error, which the reader of the library ignores.
 
     Raises
     ------
@@ -56,7 +62,9 @@ def unpacked_zstd(raw: BinaryIO) -> Iterator[bytes]:
     while data := raw.read(READ // 8):
         while data:
             frame = frame or zstd.ZstdDecompressor()
-            yield frame.decompress(data)
+            yield frame.decompress(data, most)
+            while not (frame.eof or frame.needs_input):
+                yield frame.decompress(b"", most)
             data = frame.unused_data if frame.eof else b""
             frame = None if frame.eof else frame
     if frame is not None:
