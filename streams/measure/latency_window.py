@@ -34,6 +34,9 @@ MORE_CERTAIN: Final = 7.0
 ROOM: Final = 4096
 """Smallest capacity in cells, so that small windows are not compacted at every step."""
 
+AHEAD: Final = 1 << 15
+"""Most cells that room is made for where several steps are fed: windows are compacted less often."""
+
 
 class Quantiles(NamedTuple):
     """What ``LatencyWindow.feed`` finds, of k steps."""
@@ -118,7 +121,9 @@ class LatencyWindow:
         number, done = self._step, 0
         self._widen(scopes)
         while done < len(latencies):
-            self._make_room(len(latencies[done][0]), number + done + 1)
+            begun = int(ends[done - 1]) if done else 0
+            ahead = min(int(ends[-1]) - begun, AHEAD)
+            self._make_room(int(ends[done]) - begun, number + done + 1, ahead)
             done, *used = self._follow(latency, ends, (done, number, *self._used), CERTAIN, found)
             self._used = used[0], used[1]
         self._step += len(latencies)
@@ -180,11 +185,11 @@ class LatencyWindow:
             self._usual = np.concatenate((self._usual, np.zeros(len(fresh))))
             self._learnt = np.concatenate((self._learnt, np.zeros(len(fresh))))
 
-    def _make_room(self, more: int, step: int) -> None:
-        """Make room for ``more`` cells in a step."""
+    def _make_room(self, more: int, step: int, ahead: int = 0) -> None:
+        """Make room for ``more`` cells in a step; if there is none, for those of the steps ``ahead``, too."""
         runs, cells = self._used
         if runs + min(more, len(self._newest)) > len(self._runs) or cells + more > len(self._cells):
-            self._take(*self._needed(step), more)
+            self._take(*self._needed(step), max(more, ahead))
 
     def _needed(self, step: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
         """Return the runs within reach of a p95 in ``step`` or later, and their cells, in order."""
