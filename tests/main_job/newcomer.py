@@ -86,5 +86,7 @@ def _told(page: Posted) -> str:
 def _backend(start: int) -> Scenario:
     """Return the backend of the main job, without an incident."""
     given = load_scenario(SCENARIO).model_dump(by_alias=True)
-    calm = Scenario.model_validate(given | {"length": HISTORY + GOES_ON, "incidents": []})
-    return calm.moved(start)
+    # whoever begins at the hour of the least traffic waits three times as long until event time is live
+    busiest = given["daily"] | {"peak": time.strftime("%H:%M", time.gmtime(start))}
+    calm = {"length": HISTORY + GOES_ON, "incidents": [], "daily": busiest}
+    return Scenario.model_validate(given | calm).moved(start)
