@@ -37,8 +37,8 @@ from streams.decode.touched import (
     touched_by_call,
     touched_by_path,
 )
-from streams.measure.path_costs import AT_FUNCTION, AT_ROUTE, AT_TABLES, COST_PARTS
-from streams.measure.spread import Spread, spread_cells, spread_sums
+from streams.measure.path_costs import AT_FUNCTION, AT_ROUTE, AT_TABLES
+from streams.measure.spread import Spread, SpreadCosts, spread_cells, spread_costs, spread_sums
 
 Ints = NDArray[np.int64]
 
@@ -71,12 +71,11 @@ _KINDS: Final = len(PATH_SCOPES) + len(PATH_EDGES)
 _CALLED: Final = 1 + len(SOURCES_INTO[TABLE])  # places of a call: its table, and the edges into it
 _PART_AT: Final = {ROUTE: AT_ROUTE, FUNCTION: AT_FUNCTION}
 _PLACES_OF_COSTS: Final = len(COST_SCOPES) + 1  # and the edge from the service to the account
-# (COST_PARTS, _KINDS) 1 where a part of what a path costs counts towards a place: routes and functions, and
+# (_KINDS,) the part of what a path costs that counts towards a place, -1 for none: routes and functions, and
 # the edges into them, have the part that is billed there
-_COUNTED_AT: Final = np.zeros((COST_PARTS, _KINDS))
+_COUNTED_AT: Final = np.full(_KINDS, -1)
 for _place, _kind in enumerate((*PATH_SCOPES, *(target for _, target in PATH_EDGES))):
-    if _kind in _PART_AT:
-        _COUNTED_AT[_PART_AT[_kind], _place] = 1.0
+    _COUNTED_AT[_place] = _PART_AT.get(_kind, -1)
 _MEASURED: Final = tuple(PATH_SCOPES.index(kind) for kind in (ACCOUNT, SERVICE, ROUTE, CLIENT))
 _FUNCTION: Final = PATH_SCOPES.index(FUNCTION)
 _ROUTE: Final = PATH_SCOPES.index(ROUTE)
@@ -366,8 +365,7 @@ class FanOut:
     def sums_of(self, ids: Ints, sums: NDArray[np.float64], step: Ints, steps: int) -> NDArray[np.float64]:
         """Do so for several steps at once, (k,) 0..steps-1: (steps, rows, len(SUMMED))."""
         added = np.zeros((steps, len(self.scopes), len(SUMMED)))
-        spread_sums(self._places, ids, step, sums, added)
-        added *= self._kept
+        spread_sums(self._places, ids, step, sums, self._kept, added)
         return added
 
     def has(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -388,17 +386,10 @@ class FanOut:
         to its account too; a route, a function and a table, and the edges into them, have what is billed
         there. So the sums of each kind are the bill.
         """
-        rows = len(self.scopes)
-        called = self._is_call[ids, None]
-        placed = costs @ _COUNTED_AT
-        placed[:, :_CALLED] = np.where(called, costs[:, AT_TABLES, None], placed[:, :_CALLED])
-        whole = np.repeat(costs.sum(axis=1)[:, None], _PLACES_OF_COSTS, axis=1)
-        places = np.concatenate((self._places[ids], self._cost_places[ids]), axis=1)
-        amounts = np.concatenate((placed, whole), axis=1).ravel()
-        wanted = np.flatnonzero(places)
-        cells = places.ravel()[wanted] - 1 + rows * step[wanted // places.shape[1]]
-        added = np.bincount(cells, amounts[wanted], steps * rows)
-        return added.astype(np.float64, copy=False).reshape(steps, rows)
+        added = np.zeros((steps, len(self.scopes)))
+        to = SpreadCosts(self._places, _COUNTED_AT, self._is_call, AT_TABLES, _CALLED, self._cost_places)
+        spread_costs(to, ids, step, costs, costs.sum(axis=1), added)
+        return added
 
     def latency(self, cells: Ints, counts: NDArray[np.float64]) -> dict[Measure, Latency]:
         """Return the cells of paths and calls as histograms of rows, by measure."""

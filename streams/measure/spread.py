@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 
 @without_arrays
-def spread_sums(places: Places, ids: Ints, step: Ints, sums: Floats, into: Floats) -> None:
+def spread_sums(places: Places, ids: Ints, step: Ints, sums: Floats, kept: Floats, into: Floats) -> None:
     """Add the sums of paths and calls of several steps up by row.
 
     Parameters
@@ -27,6 +27,8 @@ def spread_sums(places: Places, ids: Ints, step: Ints, sums: Floats, into: Float
         (ids, kinds) by id.
     ids, step, sums
         (k,) ids, the step of each, and (k, columns) what it counted.
+    kept
+        (rows, columns) 1 where a row has a column, else 0.
     into
         (steps, rows, columns) receives the sums.
     """
@@ -35,7 +37,44 @@ def spread_sums(places: Places, ids: Ints, step: Ints, sums: Floats, into: Float
             row = places[ids[at], kind] - 1
             if row >= 0:
                 for column in range(sums.shape[1]):
-                    into[step[at], row, column] += sums[at, column]
+                    into[step[at], row, column] += sums[at, column] * kept[row, column]
+
+
+class SpreadCosts(NamedTuple):
+    """Where the costs of paths and calls go."""
+
+    places: Places  # (ids, kinds) of what is billed there
+    part: Ints  # (kinds,) which part of the costs of a path that is, -1 for none
+    called: NDArray[np.bool_]  # (ids,) which are calls
+    at_tables: int  # the part of the costs of a call
+    kinds: int  # the first so many kinds have it
+    whole: Places  # (ids, more) of what has all that a path costs
+
+
+@without_arrays
+def spread_costs(to: SpreadCosts, ids: Ints, step: Ints, costs: Floats, whole: Floats, into: Floats) -> None:
+    """Add the costs of paths and calls of several steps up by row.
+
+    Parameters
+    ----------
+    to
+        Where they go.
+    ids, step, costs, whole
+        (k,) ids, the step of each, (k, parts) what it costs, and (k,) their sum.
+    into
+        (steps, rows) receives the sums.
+    """
+    for at in range(len(ids)):
+        number = ids[at]
+        for kind in range(to.places.shape[1]):
+            part = to.at_tables if to.called[number] and kind < to.kinds else to.part[kind]
+            row = to.places[number, kind] - 1
+            if row >= 0 and part >= 0:
+                into[step[at], row] += costs[at, part]
+        for more in range(to.whole.shape[1]):
+            row = to.whole[number, more] - 1
+            if row >= 0:
+                into[step[at], row] += whole[at]
 
 
 class Spread(NamedTuple):
