@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 
 from tests.alerting.browser import chromium
 from tests.main_job.board_job import asked
+from tests.main_job.job import PATIENCE
 from tests.streams.board.shown import Shown
 
 UNERI = Path(sys.executable).with_name("uneri")
@@ -27,7 +28,7 @@ def test_the_demo_pages_once_about_the_hammered_table_and_shows_it_on_the_board(
         text=True,
     )
     signal.signal(signal.SIGINT, before)
-    patience = threading.Timer(400, demo.kill)
+    patience = threading.Timer(PATIENCE, demo.kill)
     patience.start()
     try:
         assert demo.stdout is not None
@@ -37,6 +38,7 @@ def test_the_demo_pages_once_about_the_hammered_table_and_shows_it_on_the_board(
             if "until you press Ctrl-C" in line:
                 break
         shown = "".join(lines)
+        assert "until you press Ctrl-C" in shown, f"ended, or not there in {PATIENCE:.0f} s: {shown}"
         named = re.search(r"http://127\.0\.0\.1:(\d+)/", shown)
         assert named, shown
         hold_to_the_board(int(named[1]))
