@@ -76,6 +76,7 @@ class FileHistory:
         found = [_stat_of(file) for file in self._files]
         self._sizes = [one.st_size for one in found]
         self._changed = [one.st_mtime_ns for one in found]
+        self._opened = found
         self._bytes = max(sum(self._sizes), 1)
         self._lanes = {f"files/{number}": lane for number, lane in enumerate(lanes)}
         self._places: dict[str, _Place | None] = {
@@ -136,9 +137,11 @@ class FileHistory:
             file = self._files[number]
             try:
                 with _opened(file) as raw:
+                    _check_whole(file, raw, self._opened[number])
                     for piece in self._of_file(name, number, raw, skip):
                         self._done[name] = before + self._sizes[number] * piece.done
                         yield piece._replace(done=self._share)
+                    _check_whole(file, raw, self._opened[number])
             except (OSError, EOFError, zstd.ZstdError, ValueError, OverflowError) as error:
                 reason = str(error).partition("\n")[0]
                 raise ReplayError(
@@ -243,6 +246,15 @@ def _opened(file: Path) -> BinaryIO:
         ) from error
     except OSError as error:
         raise ReplayError(f"{file}: {error.strerror}") from error
+
+
+def _check_whole(file: Path, raw: BinaryIO, before: os.stat_result) -> None:
+    """Raise unless a file is the one that was there ``before``, or that and more: a log may still grow."""
+    now = os.fstat(raw.fileno())
+    if (now.st_dev, now.st_ino) == (before.st_dev, before.st_ino) and now.st_size >= before.st_size:
+        return
+    what = "cut short" if now.st_ino == before.st_ino else "replaced"
+    raise ReplayError(f"{file}: {what} after the replay started; start over with --restart")
 
 
 def _files_of(path: Path) -> list[Path]:

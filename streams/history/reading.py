@@ -9,8 +9,8 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing, suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, Final, NamedTuple
@@ -89,23 +89,24 @@ class ReadHere:
             Called after every piece.
         """
         pace, stops = SavePace(save), False
-        for read in self.pieces():
-            take(read)
-            stops = stops or stopping()
-            if stops or pace.due():
-                if self.current:
-                    pace.save()
-                else:
-                    self.catch_up()
-            told(read)
-            if stops and self.current:
-                return False
+        with closing(self.pieces()) as pieces:  # whatever fails, no fork stays behind
+            for read in pieces:
+                take(read)
+                stops = stops or stopping()
+                if stops or pace.due():
+                    if self.current:
+                        pace.save()
+                    else:
+                        self.catch_up()
+                told(read)
+                if stops and self.current:
+                    return False
         return True
 
     def catch_up(self) -> None:
         """Have the rollings be current soon; at the end they are."""
 
-    def pieces(self) -> Iterator[Read]:
+    def pieces(self) -> Generator[Read]:
         """Yield what is read.
 
         Raises
@@ -140,7 +141,7 @@ class ReadAhead(ReadHere):
             with suppress(OSError):  # it has ended: what it told last says why
                 self._fork.send_bytes(_CATCH_UP)
 
-    def pieces(self) -> Iterator[Read]:
+    def pieces(self) -> Generator[Read]:
         """Yield what is read.
 
         Raises
@@ -190,8 +191,8 @@ class ReadAhead(ReadHere):
 
     def _tell(self, theirs: Connection, ours: Connection) -> None:
         """Read, in the fork, and tell what was read; ``theirs`` is the end of who forked."""
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # for who forked, which ends this
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for stops in (signal.SIGINT, signal.SIGTERM):  # for who forked, even where all processes get it
+            signal.signal(stops, signal.SIG_IGN)
         theirs.close()
         gc.freeze()
         sent = [SentBlocks() for _ in self._rollings]

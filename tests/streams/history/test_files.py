@@ -2,7 +2,7 @@ import gzip
 import json
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from streams.history.file_lanes import MOST_LANES
 from streams.history.files import LINE_BYTES, FileHistory
 from streams.history.lines import lines_of
 from streams.history.replay_error import ReplayError
+from streams.history.source import Piece
 from streams.local import follow
 
 LINES = [b'{"ts": %d, "service": "shop"}' % (1_760_000_000 + n) for n in range(5000)]
@@ -155,6 +156,34 @@ def test_files_removed_or_changed_while_being_read_count_as_on_opening(tmp_path:
     first.write_bytes(PLAIN)
     with pytest.raises(ReplayError, match="changed since the replay started"):
         FileHistory([tmp_path]).resume(began, {})
+
+
+def test_a_file_cut_short_or_replaced_after_the_start_is_reported_and_one_that_grows_is_read(
+    tmp_path: Path,
+) -> None:
+    first, second = tmp_path / "a.ndjson", tmp_path / "b.ndjson"
+
+    def opened() -> Iterator[Piece]:
+        second.write_bytes(PLAIN)
+        first.write_bytes(PLAIN)
+        return FileHistory([tmp_path]).pieces()
+
+    pieces = opened()
+    next(pieces)
+    with first.open("r+b") as file:
+        file.truncate(len(PLAIN) // 2)
+    with pytest.raises(ReplayError, match=r"a.ndjson: cut short after the replay started; start over with"):
+        list(pieces)
+    pieces = opened()
+    next(pieces)
+    (tmp_path / "new").write_bytes(PLAIN + PLAIN)
+    (tmp_path / "new").rename(second)
+    with pytest.raises(ReplayError, match=r"b.ndjson: replaced after the replay started; start over with"):
+        list(pieces)
+    pieces = opened()
+    with second.open("ab") as log:
+        log.write(LINES[0] + b"\n")
+    assert [line for piece in pieces for line in piece.records or ()] == [*LINES, *LINES, LINES[0]]
 
 
 def test_a_file_removed_before_its_turn_is_reported(tmp_path: Path) -> None:

@@ -108,6 +108,20 @@ def test_a_reader_that_is_killed_is_told_with_the_remedy(given: Traffic) -> None
         next(pieces)
 
 
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_that_reaches_all_processes_is_for_the_one_that_judges(
+    given: Traffic, stop: signal.Signals
+) -> None:
+    class Stopped(MemoryHistory):
+        def pieces(self, level: Callable[[str], int] | None = None) -> Iterator[Piece]:
+            for piece in super().pieces(level):
+                os.kill(os.getpid(), stop)
+                yield piece
+
+    stopped = Stopped({"r/0": given.partitions[0][:2000]}, (190,))
+    assert len(list(ReadAhead(stopped, [Rolling(Settings(), stopped.partitions)]).pieces())) > 2
+
+
 FORKING = """
 import os, sys, time
 from config.settings import Settings
