@@ -251,9 +251,11 @@ def _opened(file: Path) -> BinaryIO:
 def _check_whole(file: Path, raw: BinaryIO, before: os.stat_result) -> None:
     """Raise unless a file is the one that was there ``before``, or that and more: a log may still grow."""
     now = os.fstat(raw.fileno())
-    if (now.st_dev, now.st_ino) == (before.st_dev, before.st_ino) and now.st_size >= before.st_size:
+    same = (now.st_dev, now.st_ino) == (before.st_dev, before.st_ino)
+    # some network file systems give a file another number whenever it is opened
+    if (same or now.st_mtime_ns == before.st_mtime_ns) and now.st_size >= before.st_size:
         return
-    what = "cut short" if now.st_ino == before.st_ino else "replaced"
+    what = "cut short" if same else "replaced"
     raise ReplayError(f"{file}: {what} after the replay started; start over with --restart")
 
 
