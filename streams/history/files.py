@@ -73,10 +73,8 @@ class FileHistory:
         self._all = start is None and end is None
         given = [file for path in paths for file in _files_of(path)]
         self._files, lanes, crowded = arranged(given, source)
-        found = [_stat_of(file) for file in self._files]
-        self._sizes = [one.st_size for one in found]
-        self._changed = [one.st_mtime_ns for one in found]
-        self._opened = found
+        self._at_start = [_stat_of(file) for file in self._files]
+        self._sizes = [one.st_size for one in self._at_start]
         self._bytes = max(sum(self._sizes), 1)
         self._lanes = {f"files/{number}": lane for number, lane in enumerate(lanes)}
         self._places: dict[str, _Place | None] = {
@@ -95,8 +93,8 @@ class FileHistory:
     @property
     def bounds(self) -> dict[str, Any]:
         """The files with size and modification time on opening; they may change while being read."""
-        files = zip(self._files, self._sizes, self._changed, strict=True)
-        return {"files": [[str(file), size, changed] for file, size, changed in files]}
+        files = zip(self._files, self._at_start, strict=True)
+        return {"files": [[str(file), one.st_size, one.st_mtime_ns] for file, one in files]}
 
     def resume(self, bounds: Mapping[str, Any], places: Mapping[str, Any]) -> None:
         """Resume an earlier replay.
@@ -137,11 +135,11 @@ class FileHistory:
             file = self._files[number]
             try:
                 with _opened(file) as raw:
-                    _check_whole(file, raw, self._opened[number])
+                    _check_whole(file, raw, self._at_start[number])
                     for piece in self._of_file(name, number, raw, skip):
                         self._done[name] = before + self._sizes[number] * piece.done
                         yield piece._replace(done=self._share)
-                    _check_whole(file, raw, self._opened[number])
+                    _check_whole(file, raw, self._at_start[number])
             except (OSError, EOFError, zstd.ZstdError, ValueError, OverflowError) as error:
                 reason = str(error).partition("\n")[0]
                 raise ReplayError(
