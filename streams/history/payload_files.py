@@ -15,7 +15,6 @@ from streams.formats.payloads import Payload, divided
 from streams.history.unpacked import unpacked_zstd
 
 BATCH_BYTES: Final = 256 * 1024
-_PART_BYTES: Final = 128 * 1024  # decompressed at a time: what is left of them is copied at every read
 _ENDS: Final = 8  # payloads at either end of a file that are asked for the times of its records
 
 
@@ -69,7 +68,7 @@ def _divided(file: Path, raw: BinaryIO, source: Input) -> Iterator[Payload]:
             return source.format.looks_like(content)
         return recognised(content, source.formats) is not None
 
-    content = io.BufferedReader(_Parts(unpacked_zstd(raw, _PART_BYTES))) if file.suffix == ".zst" else raw
+    content = io.BufferedReader(_Parts(unpacked_zstd(raw))) if file.suffix == ".zst" else raw
     return divided(content, claimed).payloads  # type: ignore[arg-type] # both are buffered readers
 
 
@@ -78,7 +77,7 @@ class _Parts(io.RawIOBase):
 
     def __init__(self, parts: Iterator[bytes]) -> None:
         self._parts = parts
-        self._rest = b""
+        self._rest = memoryview(b"")
 
     def readable(self) -> bool:
         return True
@@ -88,7 +87,7 @@ class _Parts(io.RawIOBase):
             part = next(self._parts, None)
             if part is None:
                 return 0
-            self._rest = part
+            self._rest = memoryview(part)
         taken, self._rest = self._rest[: len(into)], self._rest[len(into) :]
         into[: len(taken)] = taken
         return len(taken)
