@@ -205,13 +205,17 @@ class Looked:
         self._browser = browser
         self._loaded = loaded
 
-    def come_back(self, again: Callable[[], None]) -> None:
-        """An open board says that the daemon is gone, and goes on when it is back: what ``again`` does."""
+    def come_back(self, stop: Callable[[], None], start: Callable[[], object]) -> None:
+        """An open board says that the daemon is gone, and goes on when it is back: what these two do."""
         with self.open() as shown:
             expect(shown.page.locator(".desk")).to_be_visible()
-            again()
-            expect(shown.page.get_by_role("alert")).not_to_contain_text("No connection")
-            expect(shown.tile("open")).to_contain_text("acknowledged by mika")
+            stop()
+            banner = shown.page.get_by_role("alert")
+            expect(banner).to_contain_text("No connection", timeout=60_000)
+            start()
+            wait_until(self._loaded.is_level, "the board of the daemon that is back")
+            expect(banner).not_to_contain_text("No connection", timeout=60_000)
+            expect(shown.tile("open")).to_contain_text("acknowledged by mika", timeout=60_000)
             self._loaded.hold()
 
     def open(self, query: str = "") -> Shown:

@@ -42,10 +42,9 @@ def test_every_page_shows_what_the_engine_knows_and_goes_on_after_a_restart(
             looked.every_page()
             looked.act(slack)
 
-            def again() -> None:
+            def stop() -> None:
                 first.terminate()
                 first.wait(90)
-                running.enter_context(daemon(config))
 
             with ExitStack() as running:
-                looked.come_back(again)
+                looked.come_back(stop, lambda: running.enter_context(daemon(config)))
