@@ -12,6 +12,7 @@ from config.settings import Settings
 from streams.backfill.kept_lesson import Watch
 from streams.backfill.lesson import Learnt, Lesson, fingerprint
 from streams.cli.backfill_target import target_of
+from streams.cli.nothing_read import nothing_read
 from streams.engine.warm import warm
 from streams.history.open_history import Between, open_history
 from streams.history.replay_error import ReplayError
@@ -66,13 +67,12 @@ def run_backfill(
         typer.echo("uneri: stopped; run the same command again to go on", err=True)
         return INTERRUPTED
     if not learnt.until:
-        why = "check the source and its times"
+        found = nothing_read(learnt.records, learnt.bad, between=any(between))
         if own is not None and not learnt.records:
-            why = f"the daemon has judged itself since {_time(own)}, and nothing lies before that"
-        raise ReplayError(
-            f"{', '.join(sources)}: nothing to learn from ({learnt.records:,} records, "
-            f"{learnt.bad.total():,} of them bad); {why}"
-        )
+            found = (
+                f"(0 records); the daemon has judged itself since {_time(own)}, and nothing lies before that"
+            )
+        raise ReplayError(f"{', '.join(sources)}: nothing to learn from {found}")
     if learnt.late:
         typer.echo(
             f"uneri: {learnt.late:,} records came after their time and taught nothing: each file must be in "

@@ -17,6 +17,7 @@ from alerting.evaluation.labels_file import LabelsError, load_labels
 from config.read_limits import read_limits_of
 from config.settings import Settings
 from detectors.state.state import StateError
+from streams.cli.nothing_read import nothing_read
 from streams.engine.warm import warm
 from streams.history.open_history import Between, open_history
 from streams.history.replay_error import ReplayError
@@ -208,10 +209,10 @@ def _series(options: ReplayOptions, parts: int) -> "SeriesParquet | None":
 
 def _check_judged(options: ReplayOptions, first: Replayed) -> None:
     if not first.last:
-        between = " between --from and --to" if any(options.between) else ""
+        some = any(options.between)
         raise ReplayError(
-            f"{', '.join(options.sources)}: nothing to judge{between} "
-            f"({first.records:,} records, {first.bad.total():,} of them bad); check the source and its times"
+            f"{', '.join(options.sources)}: nothing to judge{' between --from and --to' * some} "
+            f"{nothing_read(first.records, first.bad, between=some)}"
         )
 
 

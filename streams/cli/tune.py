@@ -16,6 +16,7 @@ from alerting.evaluation.labels_file import LabelsError, load_labels
 from config.load import load_settings, read_alone
 from config.settings import Settings
 from detectors.state.state import StateError
+from streams.cli.nothing_read import CHECK_TIMES, TRY
 from streams.engine.warm import warm
 from streams.history.open_history import Between, open_history
 from streams.history.replay_error import ReplayError
@@ -23,6 +24,7 @@ from streams.history.source import History
 from streams.process.locks import FolderLockedError, locked_output
 from streams.process.progress import Progress
 from streams.process.stop_requests import INTERRUPTED, StopRequested, raising_on_stop
+from streams.replay.text_table import counted
 from streams.tune.labels import check_labels, contradictions
 from streams.tune.periods import periods_of
 from streams.tune.pick import Rule, pick
@@ -175,10 +177,11 @@ def _recording(history: History, settings: Settings, options: TuneOptions) -> tu
             found = record(history, settings, mark, options.out, progress.show)
     totals = found.totals
     if not totals.steps:
-        between = " between --from and --to" if any(options.between) else ""
+        some = any(options.between)
+        remedy = TRY if totals.bad and not some else CHECK_TIMES
         raise ReplayError(
-            f"{', '.join(options.sources)}: nothing to judge{between} ({totals.bad:,} bad records); "
-            "check the source and its times"
+            f"{', '.join(options.sources)}: nothing to judge{' between --from and --to' * some} "
+            f"({counted(totals.bad, 'bad record')}); {remedy}"
         )
     return found, mark
 

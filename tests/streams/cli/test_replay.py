@@ -235,7 +235,7 @@ def test_two_configurations_write_the_findings_of_each(events: Path, tmp_path: P
     ("more", "said"),
     [
         (["--from", "2025-10-10", "--to", "2025-10-09"], "--from must be before --to"),
-        (["--from", "2030-01-01"], "nothing to judge between --from and --to (15 records, 15 of them bad)"),
+        (["--from", "2030-01-01"], "nothing to judge between --from and --to (15 records, all bad: "),
         (["--from", "yesterday"], "Invalid value"),
         (["--against", "/nowhere.yaml"], "/nowhere.yaml"),
     ],
@@ -245,6 +245,16 @@ def test_invalid_options_are_refused(events: Path, tmp_path: Path, more: list[st
     assert refused.exit_code == 2
     assert said in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_a_file_of_something_else_is_refused_with_the_reason_and_what_shows_more(tmp_path: Path) -> None:
+    folder = tmp_path / "events"
+    folder.mkdir()
+    (folder / "uneri.yaml").write_text(CONFIG)
+    (folder / "log.ndjson").write_text('{"level": "info", "msg": "hello"}\n')
+    refused = replay(folder, tmp_path / "out")
+    assert refused.exit_code == 2
+    assert "nothing to judge (1 record, all bad: 1 no_ts); `uneri try` shows" in refused.stderr
 
 
 def test_a_folder_that_cannot_be_written_is_reported_in_one_line(events: Path, tmp_path: Path) -> None:

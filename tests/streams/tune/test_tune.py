@@ -62,6 +62,7 @@ def folder(short: Given, tmp_path_factory: pytest.TempPathFactory) -> Path:
     where = tmp_path_factory.mktemp("files")
     (where / "events.ndjson").write_bytes(b"\n".join(short.lines[:20_000]))
     (where / "empty.ndjson").write_bytes(b"")
+    (where / "log.ndjson").write_text('{"level": "info"}')
     (where / "known.yaml").write_text(labels_to_yaml(short.labels), "utf-8")
     (where / "later.yaml").write_text(labels_to_yaml(short.labels[-1:]), "utf-8")
     (where / "bad.yaml").write_text("- {start: 9, end: 3, kind: spike}\n", "utf-8")
@@ -75,7 +76,8 @@ def folder(short: Given, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["events.ndjson"], "nothing to tune for"),
         (["events.ndjson", "--labels", "bad.yaml"], "bad.yaml:1: end is before start"),
         (["events.ndjson", "--labels", "none.yaml"], "none.yaml:1: cannot be read"),
-        (["empty.ndjson", "--labels", "known.yaml"], "nothing to judge"),
+        (["empty.ndjson", "--labels", "known.yaml"], "nothing to judge (0 bad records); check the source"),
+        (["log.ndjson", "--labels", "known.yaml"], "nothing to judge (1 bad record); `uneri try` shows"),
         (["none.ndjson", "--labels", "known.yaml"], "no such file"),
         (["events.ndjson", "--labels", "known.yaml"], "baselines need 7.0 days"),
     ],
