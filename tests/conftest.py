@@ -10,6 +10,7 @@ import structlog
 from hypothesis import settings
 
 from tests.canary import _canaries, pytest_runtest_makereport
+from tests.free_port import free_port
 from tests.kafka.broker import BrokerUnavailableError
 from tests.kafka.shared_broker import SharedBroker
 
@@ -46,6 +47,12 @@ LONGEST = (
     "tests/laws/",
 )
 """Minutes of waiting in one file, the longest first: what begins last with them ends last."""
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """Return a port on which nobody listens, and which nobody is given meanwhile."""
+    return free_port()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -146,8 +146,8 @@ async def test_what_may_pass_is_never_permanent_and_only_unknown_where_a_repeat_
 
 
 @SINKS
-async def test_a_receiver_that_is_not_there_is_tried_again(sink: Any, unused_tcp_port: int) -> None:
-    async with sink(url=f"http://127.0.0.1:{unused_tcp_port}") as case:
+async def test_a_receiver_that_is_not_there_is_tried_again(sink: Any, closed_port: int) -> None:
+    async with sink(url=f"http://127.0.0.1:{closed_port}") as case:
         found = await case.sink.deliver(row(case, dispatch()))
         assert found.result is Result.RETRY
         assert found.error.startswith("cannot connect")
@@ -195,7 +195,7 @@ async def test_the_same_row_has_the_same_key_however_often_it_is_sent_and_anothe
 
 @SINKS
 async def test_no_secret_is_in_what_a_sink_shows_says_or_logs(
-    sink: Any, caplog: pytest.LogCaptureFixture, unused_tcp_port: int
+    sink: Any, caplog: pytest.LogCaptureFixture, closed_port: int
 ) -> None:
     caplog.set_level(logging.DEBUG)
     shown: list[object] = []
@@ -204,7 +204,7 @@ async def test_no_secret_is_in_what_a_sink_shows_says_or_logs(
             faults = ("429", "503", "hang", "drop before", "drop after", *case.refusals)
             shown += [await outcome(case, fault) for fault in faults]
             shown += [repr(case.sink), str(case.sink), repr(row(case, dispatch()))]
-        async with sink(url=f"http://127.0.0.1:{unused_tcp_port}") as case:
+        async with sink(url=f"http://127.0.0.1:{closed_port}") as case:
             shown.append(await outcome(case))
     said = repr(shown) + repr(logs) + caplog.text
     for secret in (TOKEN, PASSWORD, SECRET, signing_key(SECRET).decode()):

@@ -108,9 +108,9 @@ async def test_somebody_else_there_is_no_board() -> None:
 
 
 async def test_nobody_there_ends_it_with_one_line(
-    unused_tcp_port: int,
+    closed_port: int,
 ) -> None:
-    url = f"http://127.0.0.1:{unused_tcp_port}"
+    url = f"http://127.0.0.1:{closed_port}"
     code, out, err = await run_uneri("mcp", "--url", url)
     assert (code, out) == (1, "")
     assert err == f"uneri: no daemon answers at {url} (Connection refused); is it running? Check --url\n"

@@ -29,6 +29,7 @@ from streams.board.wall.wall_stream import StreamPatience
 from streams.process.access import Access
 from streams.process.http_server import HttpServer
 from streams.process.tokens import Tokens
+from tests.free_port import free_port
 from tests.streams.board.incidents.desk_given import GivenDesk, busy_desk
 from tests.streams.board.scopes.scope_given import page_given, scopes_given
 from tests.streams.board.service_map.map_given import map_given
@@ -146,7 +147,7 @@ class BoardThread:
         self._options = options
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self.port = 0
+        self.port = free_port()
 
     def __enter__(self) -> Self:
         self._thread.start()

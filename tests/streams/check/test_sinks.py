@@ -1,7 +1,5 @@
 """``uneri check`` reaches each receiver, posts nothing to a webhook, and says in one line what is wrong."""
 
-import socket
-
 import pytest
 
 from config.settings import NotifySettings
@@ -16,13 +14,6 @@ PASSWORD = "password-canary-577215664901"  # noqa: S105  made up
 async def checked(**notify: object) -> list[CheckResult]:
     settings = NotifySettings.model_validate(notify)
     return [one async for one in check_sinks(settings, {"HOOK_SECRET": SECRET, "BAD": "whsec_!"})]
-
-
-@pytest.fixture
-def closed_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 async def test_a_webhook_that_answers_is_fine_and_gets_no_post() -> None:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,13 +21,6 @@ def uneri(*arguments: object) -> tuple[int, list[str]]:
     said = done.stderr.decode()
     assert "Traceback" not in said
     return done.returncode, said.splitlines()
-
-
-@pytest.fixture
-def closed_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @pytest.mark.parametrize(

@@ -170,9 +170,9 @@ def test_a_mistake_is_one_line_and_an_exit_code(arguments: list[str], token: str
     assert line.startswith(said)
 
 
-def test_a_slack_that_cannot_be_reached_ends_with_1(tmp_path: Path, unused_tcp_port: int) -> None:
+def test_a_slack_that_cannot_be_reached_ends_with_1(tmp_path: Path, closed_port: int) -> None:
     config = tmp_path / "uneri.yaml"
-    config.write_text(f"slack: {{base_url: 'http://127.0.0.1:{unused_tcp_port}/api/'}}")
+    config.write_text(f"slack: {{base_url: 'http://127.0.0.1:{closed_port}/api/'}}")
     done = run("--config", str(config), token=TOKEN)
     assert done.returncode == 1
     [line] = done.stderr.splitlines()

@@ -30,7 +30,7 @@ def test_it_asks_at_the_default_ports_of_both_drivers() -> None:
 
 
 async def test_the_command_of_the_image_tells_a_healthy_daemon_from_a_stuck_one(
-    tmp_path: Path, unused_tcp_port: int
+    tmp_path: Path, closed_port: int
 ) -> None:
     watchdog = Watchdog()
     settings = Settings(local=LocalSettings(listen="127.0.0.1:0", state=str(tmp_path / "state")))
@@ -39,7 +39,7 @@ async def test_the_command_of_the_image_tells_a_healthy_daemon_from_a_stuck_one(
     while not daemon.port:
         await asyncio.sleep(0.01)
     local, web = (section.listen.rpartition(":")[2] for section in (Settings().local, Settings().web))
-    ports = {local: str(daemon.port), web: str(unused_tcp_port)}  # another daemon may have the default one
+    ports = {local: str(daemon.port), web: str(closed_port)}  # another daemon may have the default one
     ours = [ports.get(word, word) for word in command()]
     healthy = await asyncio.to_thread(subprocess.run, ours, capture_output=True, check=False)
     assert (healthy.returncode, healthy.stderr) == (0, b"")

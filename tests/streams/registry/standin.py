@@ -1,12 +1,13 @@
 """A server that answers as a schema registry does, on a port that stays its own while it is down."""
 
 import json
-import socket
 import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import unquote
+
+from tests.free_port import free_port
 
 _ANSWERS = {
     "page": b"<html>Welcome</html>",
@@ -47,9 +48,7 @@ class RegistryStandin:
         self.calls: list[str] = []
         self.closing = threading.Event()
         self._context = context
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"{'http' if context is None else 'https'}://127.0.0.1:{self.port}"
         self._server: _Server | None = None
 

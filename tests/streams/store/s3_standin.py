@@ -6,6 +6,8 @@ from typing import Final
 import boto3
 from moto.server import ThreadedMotoServer
 
+from tests.free_port import free_port
+
 REGION: Final = "eu-west-1"
 _PLENTY: Final = 1_000_000  # calls that are not asked for a right
 
@@ -14,9 +16,8 @@ class S3Standin:
     """Serves until ``stop``; its buckets are there again after ``start``."""
 
     def __init__(self) -> None:
-        self._server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-        self._server.start()
-        _, self.port = self._server.get_host_and_port()
+        self.port = free_port()
+        self.start()
 
     @property
     def _url(self) -> str:
