@@ -20,20 +20,24 @@ async def standin() -> AsyncIterator[GithubStandin]:
 
 
 async def opened(
-    standin: GithubStandin, incident: str = ID, repository: str = "acme/backend", **more: str
+    standin: GithubStandin,
+    incident: str = ID,
+    repository: str = "acme/backend",
+    patience: float = 30.0,
+    **more: str,
 ) -> OpenedIssue:
     token, body = more.pop("token", TOKEN), more.pop("body", "It *rose*.\n")
     place = SecretPlace("UNERI_GITHUB_TOKEN").name({})
     async with GithubIssues(
-        f"{standin.url}/", token, token_name=place, timeout=0.5, now=lambda: T0
+        f"{standin.url}/", token, token_name=place, timeout=patience, now=lambda: T0
     ) as github:
         assert TOKEN not in repr(github)
         return await github.open(repository, incident, T0, "SPIKE · table items", body)
 
 
-async def refused(standin: GithubStandin, **more: str) -> str:
+async def refused(standin: GithubStandin, patience: float = 30.0, **more: str) -> str:
     with pytest.raises(IssueError) as caught:
-        await opened(standin, **more)
+        await opened(standin, patience=patience, **more)
     said = str(caught.value)
     assert "\n" not in said
     assert TOKEN not in said
@@ -86,7 +90,8 @@ async def test_of_too_many_issues_none_is_opened_twice(standin: GithubStandin) -
 
 async def test_when_the_answer_is_lost_the_next_run_finds_the_issue(standin: GithubStandin) -> None:
     standin.faults.extend(["fine", "hang"])
-    assert await refused(standin) == f"GitHub does not answer at {standin.url} (no answer in time); {WRITES}"
+    said = await refused(standin, patience=0.5)
+    assert said == f"GitHub does not answer at {standin.url} (no answer in time); {WRITES}"
     standin.faults.extend(["fine", "drop after"])
     assert WRITES in await refused(standin, incident="another")
     assert (await opened(standin)).existed

@@ -48,14 +48,23 @@ class Bench(NamedTuple):
 
 
 @pytest.fixture
-async def bench() -> AsyncIterator[Bench]:
+def patience(request: pytest.FixtureRequest) -> float:
+    """Return how many seconds a receiver may take: as long as no machine is too slow."""
+    return float(getattr(request, "param", 30.0))
+
+
+IMPATIENT = pytest.mark.parametrize("patience", [0.4], indirect=True)
+
+
+@pytest.fixture
+async def bench(patience: float) -> AsyncIterator[Bench]:
     clock = JointClock(T0, workers=3)
     async with (
         SlackStandin(now=clock.now) as slack,
         WebhookStandin(clock.now) as hook,
         AlertmanagerStandin(clock.now) as pager,
-        WebhookSink("webhook:pager", f"{hook.url}/hook", KEY, 0.4, clock.now) as webhook,
-        AlertmanagerSink("alertmanager:ops", pager.url, 0.4, clock.now) as alertmanager,
+        WebhookSink("webhook:pager", f"{hook.url}/hook", KEY, patience, clock.now) as webhook,
+        AlertmanagerSink("alertmanager:ops", pager.url, patience, clock.now) as alertmanager,
     ):
         others = {
             "webhook:pager": Receiver(webhook, in_json(LINKS)),
@@ -176,6 +185,7 @@ async def test_half_an_hour_of_429_and_two_hours_of_5xx_lose_nothing_anywhere(
     assert len(hook.calls) < 300
 
 
+@IMPATIENT
 @pytest.mark.parametrize("fault", ["drop after", "hang"])
 async def test_what_was_taken_before_the_connection_died_is_recognised_as_a_repeat(
     bench: Bench, fault: str
@@ -216,6 +226,7 @@ async def test_after_a_restart_of_ours_what_is_open_is_told_again_and_pages_nobo
     await again.kill()
 
 
+@IMPATIENT
 async def test_a_receiver_that_hangs_holds_up_no_other(bench: Bench) -> None:
     desk, hook, _ = bench
     hook.always = "hang"

@@ -60,7 +60,7 @@ def _each(event: dict[str, Any], context: Any) -> Any:  # noqa: C901, PLR0912 - 
             case "raise":
                 raise KeyError("sku")
             case "sleep":
-                time.sleep(1.5)
+                time.sleep(4)
             case "note":
                 note(route="GET /noted", tenant="game-42", values={"sales": 120, "none": float("nan")})
     return event.get("result", {"statusCode": 200})

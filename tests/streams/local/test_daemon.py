@@ -8,7 +8,14 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from config.settings import DeadLetterSettings, LocalSettings, NotifySettings, Settings, TimeSettings
+from config.settings import (
+    DeadLetterSettings,
+    LocalSettings,
+    NotifySettings,
+    Settings,
+    SlackSettings,
+    TimeSettings,
+)
 from detectors.state.state import pack
 from streams.engine.checkpoint import Checkpoint
 from streams.local.daemon import LocalDaemon, StartError
@@ -29,8 +36,11 @@ def settings(state: Path) -> Settings:
 
 
 @asynccontextmanager
-async def running(state: Path, **inputs: object) -> AsyncIterator[LocalDaemon]:
-    daemon = LocalDaemon(settings(state), **inputs)  # type: ignore[arg-type]
+async def running(
+    state: Path, slack: SlackSettings | None = None, **inputs: object
+) -> AsyncIterator[LocalDaemon]:
+    given = settings(state).model_copy(update={} if slack is None else {"slack": slack})
+    daemon = LocalDaemon(given, **inputs)  # type: ignore[arg-type]
     task = asyncio.create_task(daemon.run())
     while not daemon.port and not task.done():
         await asyncio.sleep(0.01)
@@ -204,11 +214,12 @@ def test_state_of_another_version_is_refused_in_one_line_that_says_what_to_do(tm
 
 
 async def test_readiness_shows_why_slack_is_not_ready_and_health_shows_what_is_stuck(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closed_port: int
 ) -> None:
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1-none")
     watchdog = Watchdog()
-    async with running(tmp_path, watchdog=watchdog) as daemon:
+    slack = SlackSettings(base_url=f"http://127.0.0.1:{closed_port}/api/")
+    async with running(tmp_path, watchdog=watchdog, slack=slack) as daemon:
         async with asyncio.timeout(60):  # until it has asked: what it learns would undo what the test says
             while "does not answer" not in (daemon.delivery.probe.not_ready or ""):
                 await asyncio.sleep(0.01)

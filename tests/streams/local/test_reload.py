@@ -39,7 +39,7 @@ class Scene:
         self.config.write_text(text + more)
 
     async def until(self, condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(60):
             while not condition():
                 await asyncio.sleep(0.02)
 
@@ -64,7 +64,7 @@ async def scene(folder: Path, token: str = TOKEN, **written: str) -> AsyncIterat
         there.daemon = LocalDaemon(load_settings(there.config), read=lambda: load_settings(there.config))
         running = asyncio.create_task(there.daemon.run())
         try:
-            async with asyncio.timeout(8):
+            async with asyncio.timeout(60):
                 while not there.daemon.port and not running.done():
                     await asyncio.sleep(0.01)
             yield there

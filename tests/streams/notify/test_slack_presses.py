@@ -360,7 +360,8 @@ async def test_an_answer_about_hundreds_of_incidents_keeps_slacks_limits(scenes:
 
 async def test_presses_work_after_a_reconnect(scenes: Scenes) -> None:
     async with scenes() as there:
-        assert there.daemon.status()["heard_by"] == "Socket Mode, signed HTTP at /slack"
+        await there.until(lambda: there.slack.sockets)
+        await there.until(lambda: there.daemon.status()["heard_by"] == "Socket Mode, signed HTTP at /slack")
         await there.slack.disconnect("refresh_requested")
         await there.until(lambda: there.slack.tickets == 2)
         await there.slack.press(there.page, "acknowledge")

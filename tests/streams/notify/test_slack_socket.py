@@ -40,8 +40,8 @@ async def listening(slack: SlackApp, token: str = APP_TOKEN) -> AsyncIterator[tu
             await task
 
 
-async def until(seconds: float, condition: Any) -> None:
-    async with asyncio.timeout(seconds):
+async def until(condition: Any) -> None:
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.01)
 
@@ -61,7 +61,7 @@ async def test_an_announced_disconnect_opens_the_next_connection_before_the_old_
         await slack.send("interactive", {"n": 1})
         old = slack.sockets[0]
         await slack.disconnect("warning")
-        await until(3, lambda: len(slack.sockets) == 2)
+        await until(lambda: len(slack.sockets) == 2)
         await slack.send("interactive", {"n": 2})
         slack.sockets.remove(old)
         slack.sockets.append(old)  # what Slack still sends over the old one arrives too
@@ -74,7 +74,7 @@ async def test_a_broken_connection_is_reopened() -> None:
         for number in range(3):
             await slack.send("interactive", {"n": number})
             slack.cut()
-            await until(3, lambda: slack.tickets == number + 2 and len(slack.sockets) == 1)  # noqa: B023
+            await until(lambda: slack.tickets == number + 2 and len(slack.sockets) == 1)  # noqa: B023
         await slack.send("interactive", {"n": 3})
         assert [one["n"] for one in recorder.received] == [0, 1, 2, 3]
         assert slack.tickets == 4
@@ -90,11 +90,11 @@ async def test_an_invalid_envelope_costs_at_most_the_connection() -> None:
             ("null", True),
             ("[" * 5000, True),
         ):
-            await until(3, lambda: slack.sockets)
+            await until(lambda: slack.sockets)
             await slack.sockets[-1].send_str(text)
             tickets += closes
-            await until(3, lambda: slack.tickets == tickets)  # noqa: B023
-        await until(3, lambda: slack.sockets)
+            await until(lambda: slack.tickets == tickets)  # noqa: B023
+        await until(lambda: slack.sockets)
         await slack.send("interactive", {"n": 1})
         assert recorder.received == [{"n": 1}]
 
@@ -105,7 +105,7 @@ async def test_a_refused_token_is_logged_once_and_retried_slowly(
     monkeypatch.setattr(slack_socket, "LONGEST_WAIT", 0.2)
     async with SlackApp() as slack, listening(slack, "xapp-wrong-token"):
         start = time.monotonic()
-        await until(10, lambda: len(slack.calls) >= 3)
+        await until(lambda: len(slack.calls) >= 3)
         assert time.monotonic() - start >= 0.35, "it retries at the longest interval"
     logged = capsys.readouterr().out
     assert logged.count("Slack refuses Socket Mode") == 1
@@ -121,10 +121,11 @@ async def test_the_socket_waits_for_a_slack_that_is_down_or_sends_no_hello(
         slack.hello, slack.retry_after = False, 1
         slack.faults.extend(["503", "drop before", "html", "429"])
         async with listening(slack) as (socket, recorder):
-            await until(5, lambda: slack.tickets == 2)
+            await until(lambda: slack.tickets == 2)
             assert not socket.connected
             slack.hello = True
-            await until(5, lambda: socket.connected)
+            monkeypatch.setattr(slack_socket, "TIMEOUT", 10)
+            await until(lambda: socket.connected)
             await slack.send("interactive", {"n": 1})
             assert recorder.received == [{"n": 1}]
     logged = capsys.readouterr().out
@@ -137,6 +138,6 @@ async def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv("HTTP_PROXY", slack.base_url.removesuffix("/api/"))
         slack.base_url = "http://slack.invalid/api/"  # resolvable only through the proxy
         async with listening(slack) as (socket, _), SlackApi(TOKEN, slack.base_url) as calls:
-            await until(3, lambda: socket.connected)
+            await until(lambda: socket.connected)
             assert await calls.answer("http://slack.invalid/response/1", {"text": "hello"})
             assert slack.answers

@@ -46,7 +46,7 @@ def test_the_compiler_is_announced_when_it_begins_and_when_it_has_ended(tmp_path
         assert twice_of(tmp_path)(2) == 4
         assert lines == [BEGINS]
     assert len(lines) == 2
-    assert re.fullmatch(rf"compiled in \d s; kept in {tmp_path}\S* for the next start", lines[1])
+    assert re.fullmatch(rf"compiled in \d+ s; kept in {tmp_path}\S* for the next start", lines[1])
 
 
 def test_what_is_in_the_cache_is_loaded_without_a_word(tmp_path: Path) -> None:

@@ -194,10 +194,13 @@ async def test_a_real_prometheus_has_what_it_scraped_at_the_times_of_the_steps(t
                 while not (found := await query('uneri_observed{kind="table"}')):
                     await asyncio.sleep(0.1)
             exact = scraped.amounts("observed")
-            for one in found:
-                key = "table", one["metric"]["name"], one["metric"]["measure"]
-                if key in exact:
-                    assert float(one["value"][1]) == pytest.approx(exact[key], rel=1e-6)
+            told = {
+                ("table", one["metric"]["name"], one["metric"]["measure"]): float(one["value"][1])
+                for one in found
+            }
+            known = {key: exact[key] for key in told if key in exact}
+            assert known
+            assert {key: told[key] for key in known} == pytest.approx(known, rel=1e-6)
             [stamp] = await query('timestamp(uneri_observed{kind="table",measure="wcu"})')
             assert float(stamp["value"][1]) == scraped.start
             [state] = await query('uneri_state{kind="table",measure="wcu"}')
