@@ -73,6 +73,20 @@ class Supervisor:
         return self._process.stdout.readline().strip()
 
 
+def handles_sigterm(pid: int, seconds: float = 60) -> bool:
+    """Wait until a process handles SIGTERM."""
+
+    def caught() -> bool:
+        try:
+            lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        except OSError:  # no such system, or it has ended
+            return True
+        mask = next((line.split()[1] for line in lines if line.startswith("SigCgt")), "0")
+        return bool(int(mask, 16) >> (signal.SIGTERM - 1) & 1)
+
+    return wait_until(caught, seconds, 0.02)
+
+
 class Daemon:
     """One process that runs a daemon."""
 
@@ -107,7 +121,7 @@ class Daemon:
     def stop(self) -> int | None:
         """Send SIGTERM; return its exit code."""
         self.signal(signal.SIGTERM)
-        return self.wait(30)
+        return self.wait(90)
 
     def output(self) -> str:
         """Return the log, including that of earlier daemons."""
@@ -125,16 +139,7 @@ class Daemon:
 
     def handles_sigterm(self, seconds: float = 60) -> bool:
         """Wait until it handles SIGTERM; before that, the signal itself ends the process."""
-
-        def caught() -> bool:
-            try:
-                lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
-            except OSError:  # no such system, or it has ended
-                return True
-            mask = next((line.split()[1] for line in lines if line.startswith("SigCgt")), "0")
-            return bool(int(mask, 16) >> (signal.SIGTERM - 1) & 1)
-
-        return wait_until(caught, seconds, 0.02)
+        return handles_sigterm(self.pid, seconds)
 
     def kill_at_random(self, draw: random.Random, started: str, longest: float) -> bool:
         """Kill it during its start (one time in four) or at work."""

@@ -51,8 +51,10 @@ def rebalances(run: KafkaRun, draw: random.Random, turns: int, pause: float = 2.
         gone = workers.pop(draw.randrange(len(workers)))
         if draw.random() < 0.5:
             report.kills += gone.kill()
-        elif (code := gone.stop()) != 0:
-            report.wrong.append(f"exit code {code} of a worker that was asked to stop")
+        else:
+            gone.handles_sigterm()
+            if (code := gone.stop()) != 0:
+                report.wrong.append(f"exit code {code} of a worker that was asked to stop")
         workers.append(run.start(worker="", session=6))
     for daemon in workers:
         daemon.logged("started")  # the log is shared: another may have written it

@@ -13,6 +13,7 @@ from tests.faults.daemons import Daemon, Supervisor, wait_until
 from tests.faults.kafka_run import Input, KafkaRun, Report
 from tests.faults.traffic import PARTITIONS, traffic
 from tests.kafka.broker import Broker, Cluster
+from tests.kafka.topic import committed
 
 FROZEN = float(
     os.environ.get("UNERI_FROZEN", "15")
@@ -117,8 +118,7 @@ def test_a_requests_topic_that_is_made_anew_is_never_taken_for_the_old_one(
     given.fill(0, 0.5)
     run = KafkaRun(given, supervisor, tmp_path)
     daemon = run.start()
-    assert daemon.logged("stage opened")
-    daemon.wait(1)
+    assert wait_until(lambda: any(committed(kafka, run.kafka.app, given.requests, PARTITIONS)), 240)
     with open_client(KafkaAdminClient, bootstrap_servers=kafka) as client:
         client.delete_topics([given.requests])
         assert wait_until(lambda: given.requests not in client.list_topics(), 20)

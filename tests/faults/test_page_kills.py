@@ -100,7 +100,7 @@ async def test_a_daemon_that_is_killed_around_its_messages_tells_each_page_once(
                 if lives == 1:
                     async with aiohttp.ClientSession() as session, session.post(url, data=events()) as answer:
                         assert answer.status == 202
-                async with asyncio.timeout(60):
+                async with asyncio.timeout(240):
                     while slack.victim.returncode is None and (
                         slack.deaths or len(slack.parents) < FUNCTIONS or not await judged(url)
                     ):

@@ -41,10 +41,10 @@ def whole(
     folder = tmp_path_factory.mktemp("whole")
     run, file = KafkaRun(given, supervisor, folder), folder / "uneri-state.tar.zst"
     daemon = run.start(never_idle=True)
-    assert run.taken_in(daemon, 60), daemon.output()[-3000:]
+    assert run.taken_in(daemon, 240), daemon.output()[-3000:]
     given.fill(0.6, 1)
     assert export_state(run.settings, file, "") == 0
-    assert run.taken_in(daemon, 60)
+    assert run.taken_in(daemon, 240)
     assert daemon.stop() == 0
     report = run.finish()
     assert not report.wrong, report.wrong

@@ -171,7 +171,7 @@ class Broker:
         """Be a part of a cluster; before the first start."""
         self._node, self._voters, self._replicas, self._cluster = node, voters, replicas, cluster
 
-    def start(self, timeout: float = 60) -> None:
+    def start(self, timeout: float = 180) -> None:
         """Start it and return when it answers an admin request.
 
         Raises
@@ -238,7 +238,7 @@ class Broker:
                 start_new_session=True,  # Ctrl-C in a test run ends the tests first, then the broker
             )
 
-    def wait(self, timeout: float = 60) -> None:
+    def wait(self, timeout: float = 180) -> None:
         """Return when it answers an admin request.
 
         Raises

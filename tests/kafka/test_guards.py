@@ -143,12 +143,21 @@ def test_roles_in_processes_of_their_own_pass_time_on_to_the_one_that_tells(kafk
 
         wait_until(told)
         wait_until(lambda: all(get(one, "/readyz")[0] == 200 for one in ours))
-        pages = [get(one, "/metrics")[1] for one in ours]
+        pages: list[str] = []
+        at: list[float | None] = []
+
+        def still() -> bool:
+            """Read all pages at one moment of event time, which may go on by the clock in between."""
+            before = at.copy()
+            pages[:] = [get(one, "/metrics")[1] for one in ours]
+            at[:] = [
+                metric(page, "uneri_watermark_timestamp_seconds", partition="0", stage=stage)
+                for page, stage in zip(pages, ("detect", "incidents", "notify"), strict=True)
+            ]
+            return None not in at and at == before
+
+        wait_until(still)
         assert all(get(one, "/healthz")[0] == 200 for one in ours)
-    at = [
-        metric(pages[place], "uneri_watermark_timestamp_seconds", partition="0", stage=stage)
-        for place, stage in ((0, "detect"), (1, "incidents"), (2, "notify"))
-    ]
     assert at[1] is not None
     assert at[0] is not None
     assert at[0] >= at[1] >= START + 480

@@ -171,6 +171,15 @@ class Boards:
 
         self.app.until(there)
 
+    def tells(self, process: Settings, change: str) -> None:
+        """Wait until the page of incidents has this change, and no other."""
+
+        def there() -> bool:
+            status, known = self.browser.ask(process, "/board/incidents")
+            return status == 200 and [one["version"] for one in known["changes"]] == [change]
+
+        self.app.until(there)
+
     def wrote(self, end: int) -> None:
         self.app.until(lambda: max((file.end for file in self.app.place().files()), default=0) == end)
 
@@ -214,8 +223,7 @@ def test_two_processes_show_one_board_and_one_goes_on_when_the_other_is_killed(b
         boards.shows(process, expected)
 
     for process in (a, b):
-        known = boards.browser.ask(process, "/board/incidents")[1]
-        assert [one["version"] for one in known["changes"]] == ["42"]
+        boards.tells(process, change="42")
 
     # What is done on one is known to the process that notifies, and seen on the other.
     boards.browser.proof = boards.browser.ask(a, "/board/session")[1]["proof"]

@@ -45,11 +45,14 @@ def records_of(kafka: str, topic: str) -> Iterator[Any]:
         bootstrap_servers=kafka,
         auto_offset_reset="earliest",
         enable_auto_commit=False,
-        consumer_timeout_ms=1500,
         isolation_level="read_committed",
     ) as consumer:
-        consumer.assign([TopicPartition(topic, 0)])
-        yield from consumer
+        place = TopicPartition(topic, 0)
+        consumer.assign([place])
+        [end] = consumer.end_offsets([place]).values()
+        while consumer.position(place) < end:
+            for several in consumer.poll(1000).values():
+                yield from several
 
 
 async def test_what_was_saved_is_loaded_by_the_next_process(kafka: str, topic: str) -> None:

@@ -8,8 +8,10 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from pathlib import Path
 
+import aiohttp
 from typer.testing import CliRunner
 
 from config.settings import KafkaSettings, Settings, SlackSettings, WebSettings
@@ -39,12 +41,17 @@ async def daemon(settings: Settings, slack: SlackApp) -> AsyncIterator[None]:
         stderr=subprocess.PIPE,
     )
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(240), aiohttp.ClientSession() as session:
             await slack.connected.wait()
+            while True:  # what is asked while stages open has to wait for them
+                async with session.get(f"{slack.daemon}/readyz") as answer:
+                    if answer.status == HTTPStatus.OK:
+                        break
+                await asyncio.sleep(0.1)
         yield
     finally:
         process.send_signal(signal.SIGTERM)
-        _, said = await asyncio.wait_for(process.communicate(), 30)
+        _, said = await asyncio.wait_for(process.communicate(), 90)
         print(said.decode())  # noqa: T201  where the check for secrets sees it
     assert process.returncode == 0
     assert b"Traceback" not in said

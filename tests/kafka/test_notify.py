@@ -76,7 +76,7 @@ async def test_a_teller_that_is_killed_tells_each_page_once_and_the_decider_need
         decider = await started(settings, "rollup", "detect", "incidents", SLACK_BOT_TOKEN="")
         slack.victim = await started(settings, "notify", SLACK_BOT_TOKEN=TOKEN)
         try:
-            async with asyncio.timeout(150):
+            async with asyncio.timeout(300):
                 while not slack.killed:
                     await asyncio.sleep(0.1)
                 await slack.victim.wait()
@@ -88,7 +88,7 @@ async def test_a_teller_that_is_killed_tells_each_page_once_and_the_decider_need
             for process in (decider, slack.victim):
                 if process.returncode is None:
                     process.send_signal(signal.SIGTERM)
-                    await asyncio.wait_for(process.wait(), 40)
+                    await asyncio.wait_for(process.wait(), 90)
         assert decider.returncode == slack.victim.returncode == 0
     assert len({one.id for one in slack.messages}) == len(slack.messages)
     told = sorted(one.text.split(" · ")[1] for one in slack.parents if "KeyError" in one.text)

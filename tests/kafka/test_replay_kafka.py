@@ -254,7 +254,7 @@ def fragile(kafka: str) -> Iterator[Broker]:  # noqa: ARG001 - no Kafka, no test
 def test_a_broker_that_dies_while_it_is_read_ends_in_one_line_and_leaves_no_thread(
     fragile: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replay_kafka, "PATIENCE", 2.0)
+    monkeypatch.setattr(replay_kafka, "PATIENCE", 10.0)
     name = written(fragile.address, [long_hour()])
     history = KafkaHistory(kafka_of(fragile.address), name)
     pieces = history.pieces()
@@ -287,7 +287,7 @@ def test_records_deleted_by_retention_while_reading_end_the_replay(kafka: str) -
 def test_a_topic_deleted_or_recreated_while_reading_ends_the_replay(
     kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replay_kafka, "PATIENCE", 2.0)
+    monkeypatch.setattr(replay_kafka, "PATIENCE", 10.0)
     for again in (False, True):
         name = written(kafka, [long_hour()])
         pieces = KafkaHistory(kafka_of(kafka), name).pieces()

@@ -13,6 +13,7 @@ from streams.kafka.app import aiokafka_options
 from streams.kafka.checkpoints.checkpoints import KafkaCheckpoints
 from streams.kafka.checkpoints.fenced_store import FencedStore
 from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics
+from tests.faults.daemons import handles_sigterm
 from tests.kafka import topic as topics
 
 PARTITIONS = 4
@@ -41,6 +42,7 @@ class Workers:
 
     def stop(self) -> list[int]:
         for worker in self.running:
+            handles_sigterm(worker.pid)
             worker.send_signal(signal.SIGTERM)
         codes = []
         for worker in self.running:

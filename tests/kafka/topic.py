@@ -11,6 +11,7 @@ from kafka.admin import KafkaAdminClient, NewTopic
 from numpy.typing import NDArray
 
 from streams.kafka.connections.client import open_client
+from streams.kafka.topics import await_shown
 from tests.laws.arrivals import prompt
 
 BATCH_BYTES = 500_000
@@ -25,6 +26,7 @@ def create(broker: str, *topics: NewTopic) -> None:
     """Create topics and wait until they are known."""
     with open_client(KafkaAdminClient, bootstrap_servers=broker) as admin:
         admin.create_topics(list(topics))
+        await_shown(admin, [one.name for one in topics])
 
 
 def fill(  # noqa: PLR0917

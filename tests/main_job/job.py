@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import pytest
@@ -99,6 +99,9 @@ def told(broker: str, topic: str) -> dict[str, Finding]:
                 for finding in msgspec.msgpack.decode(record.value, type=JudgedStep).findings:
                     newest[finding.id] = msgspec.structs.replace(finding, trace=None)
     return newest
+
+
+CHANNELS: Final = "C0UNERI", "C0DIGEST"
 
 
 def pages_of(messages: list[Posted]) -> list[Posted]:

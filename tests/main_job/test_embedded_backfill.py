@@ -12,6 +12,7 @@ from typing import NamedTuple
 import aiohttp
 
 from config.load import load_settings
+from streams.engine.warm import warm
 from streams.local.daemon import LocalDaemon
 
 UNERI = Path(sys.executable).with_name("uneri")
@@ -67,16 +68,17 @@ class Scene:
             session.post(f"{self.url}/events", data=body) as answer,
         ):
             assert answer.status == 202
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while self.daemon.status()["lag"]:
                 await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
 async def scene(folder: Path) -> AsyncIterator[Scene]:
+    warm()
     there = Scene(folder)
     running = asyncio.create_task(there.daemon.run())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not there.daemon.port:
             await asyncio.sleep(0.01)
     yield there

@@ -27,7 +27,7 @@ def test_every_page_shows_what_the_engine_knows_and_goes_on_after_a_restart(
             slack,
             kafka={"brokers": [kafka], "app": app, "requests": requests, "shards": 1},
             web={"listen": f"127.0.0.1:{port}"},
-            time={"idle": 120},  # else time goes on by the clock past what was sent, on a slow machine
+            time={"idle": 3600},  # else time goes on by the clock past what was sent, on a slow machine
             scrape=SCRAPED,
             history={"place": str(tmp_path / "history")},
         )

@@ -13,6 +13,7 @@ from tests.alerting.slack_standin import SlackStandin
 from tests.free_port import free_port
 from tests.kafka.topic import create, unique
 from tests.main_job.job import (
+    CHANNELS,
     SCENARIO,
     SPIKE,
     daemon,
@@ -47,7 +48,11 @@ def test_the_kafka_driver_pages_once_and_replay_of_the_topic_finds_the_same(
         wait_until(lambda: judged_until(port) >= SPIKE + 1200, "the middle of the incident")
     with daemon(config):  # a clean restart
         wait_until(
-            lambda: judged_until(port) >= SPIKE + 3300 and status(port).get("outbox") == 0,
+            lambda: (
+                judged_until(port) >= SPIKE + 3300
+                and status(port).get("outbox") == 0
+                and all(channel in {one.channel for one in slack.messages} for channel in CHANNELS)
+            ),
             "the end",
         )
     hold_to_the_main_job(slack.messages)

@@ -70,7 +70,7 @@ def split(events: Sequence[Event]) -> tuple[list[bytes], list[Event]]:
 def judged(slack: SlackStandin, port: int, *, until: int = HAMMERED + 600) -> None:
     wait_until(
         lambda: (
-            judged_until(port) >= until and bool(pages_of(slack.messages)) and status(port)["outbox"] == 0
+            judged_until(port) >= until and bool(pages_of(slack.messages)) and status(port).get("outbox") == 0
         ),
         "the page",
     )
