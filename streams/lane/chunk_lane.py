@@ -25,6 +25,7 @@ from streams.process.crash_points import CrashHook, CrashPoint, no_crash
 
 version_guard.check()  # before anything is overridden
 
+from streams.lane import metadata_refresh  # noqa: E402, F401 - overrides aiokafka on import
 from streams.lane.chunk_records import ChunkedTopics  # noqa: E402 - overrides aiokafka on import
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 import faust
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.abc import AbstractTokenProvider
+from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer import fetcher, subscription_state
 from aiokafka.record.memory_records import MemoryRecords
@@ -42,6 +43,8 @@ SHAPES: Final[dict[Any, str]] = {
     driver.AIOKafkaConsumerThread._create_worker_consumer: "self transport",  # noqa: SLF001
     driver.AIOKafkaConsumerThread.seek: "self partition offset",
     driver.AIOKafkaConsumerThread.on_thread_stop: "self",
+    AIOKafkaClient.force_metadata_update: "self",
+    AIOKafkaClient._maybe_wait_metadata: "self",  # noqa: SLF001
     AIOKafkaConnection.authenticator_oauth: "self",
     AIOKafkaConnection.close: "self reason exc",
     AbstractTokenProvider.token: "self",
@@ -57,6 +60,7 @@ ATTRIBUTES: Final[dict[Any, str]] = {
     driver.AIOKafkaConsumerThread: "_consumer consumer thread_loop",
     driver.Transport: "Consumer",
     faust.App: "consumer_generation_id",
+    AIOKafkaClient: "_md_update_fut _md_update_waiter",
     AIOKafkaConnection: "_writer",
     AIOKafkaProducer: "_closed _sender client",
     AIOKafkaConsumer: "_client _subscription _isolation_level _value_deserializer",

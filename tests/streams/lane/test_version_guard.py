@@ -10,6 +10,7 @@ from typing import Any, TypeGuard
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer import fetcher
 from faust.transport import consumer
 from faust.transport.drivers import aiokafka as driver
@@ -18,6 +19,7 @@ from faust.types import TP
 from streams.lane import version_guard
 from streams.lane.chunk_lane import ChunkConsumer
 from streams.lane.chunk_records import ChunkRecords
+from streams.lane.metadata_refresh import _force, _wait
 
 ROOT = Path(__file__).parents[3]
 
@@ -37,6 +39,10 @@ READ = {
     driver.AIOKafkaConsumerThread._create_worker_consumer: "c2701bfc3e6f6cad",
     driver.AIOKafkaConsumerThread.on_thread_stop: "8dfc004e258b6c25",
     AIOKafkaConsumer.stop: "bc5da9c98595299a",
+    AIOKafkaClient._md_synchronizer: "e0421bffa9a7735a",
+    AIOKafkaClient.set_topics: "9f9b55d6d8997834",
+    _wait: "a08917ffb0ba3714",
+    _force: "cb7befef21c8f3f9",
     fetcher.Fetcher.close: "1cd24bc1c442149e",
     ChunkRecords.__mro__[1]._unpack_records: "b803e6d46480732c",
     fetcher.FetchResult.getall: "3e717e30de5068d5",
