@@ -67,11 +67,11 @@ def run_backfill(
         typer.echo("uneri: stopped; run the same command again to go on", err=True)
         return INTERRUPTED
     if not learnt.until:
-        found = nothing_read(learnt.records, learnt.bad, between=any(between))
-        if own is not None and not learnt.records:
-            found = (
-                f"(0 records); the daemon has judged itself since {_time(own)}, and nothing lies before that"
-            )
+        if own is None or learnt.records:
+            found = nothing_read(learnt.records, learnt.bad, between=any(between))
+        else:
+            since = f"the daemon has judged itself since {_time(own)}"
+            found = f"(0 records); {since}, and nothing lies before that"
         raise ReplayError(f"{', '.join(sources)}: nothing to learn from {found}")
     if learnt.late:
         typer.echo(

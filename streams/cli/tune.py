@@ -16,7 +16,7 @@ from alerting.evaluation.labels_file import LabelsError, load_labels
 from config.load import load_settings, read_alone
 from config.settings import Settings
 from detectors.state.state import StateError
-from streams.cli.nothing_read import CHECK_TIMES, TRY
+from streams.cli.nothing_read import remedy
 from streams.engine.warm import warm
 from streams.history.open_history import Between, open_history
 from streams.history.replay_error import ReplayError
@@ -178,10 +178,9 @@ def _recording(history: History, settings: Settings, options: TuneOptions) -> tu
     totals = found.totals
     if not totals.steps:
         some = any(options.between)
-        remedy = TRY if totals.bad and not some else CHECK_TIMES
         raise ReplayError(
             f"{', '.join(options.sources)}: nothing to judge{' between --from and --to' * some} "
-            f"({counted(totals.bad, 'bad record')}); {remedy}"
+            f"({counted(totals.bad, 'bad record')}); {remedy(only_bad=totals.bad > 0, between=some)}"
         )
     return found, mark
 

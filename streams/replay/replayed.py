@@ -18,6 +18,7 @@ from detectors.model.finding import Cause, Finding
 from detectors.model.sentence import with_causes
 from streams.decode.rejected import Rejected
 from streams.process.atomic_file import write_atomic
+from streams.replay.text_table import by_name
 
 DEAD_LETTERS: Final = "dead-letters.jsonl"
 WEEK: Final = 7 * 86400
@@ -119,10 +120,7 @@ def summary(found: Replayed) -> list[str]:
     pace = f"{rate:,.0f} records/s, {faster:,.0f}× real time"
     lines = [f"{found.records:,} records, {days:.1f} days of event time in {found.seconds:.1f} s ({pace})"]
     if found.bad:
-        lines.append(
-            f"{found.bad.total():,} bad records: "
-            + ", ".join(f"{count} {why}" for why, count in found.bad.most_common())
-        )
+        lines.append(f"{found.bad.total():,} bad records: {by_name(found.bad)}")
     if found.late > MANY_LATE * found.records:
         lines.append(
             f"{found.late:,} records arrived late, after their bucket had closed; "

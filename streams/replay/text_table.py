@@ -1,5 +1,6 @@
 """Tables as lines for a terminal or a log, one incident per line."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from io import StringIO
 from typing import Final
@@ -67,6 +68,17 @@ def incident_cells(incident: Incident, zone: ZoneInfo) -> list[str]:
 def subject(incident: Incident) -> str:
     """Return the scope and measure of an incident, without control characters, shortened."""
     return cut(clean(ENGLISH.figures.series(incident.primary)), _SUBJECT)
+
+
+def by_name(counts: Counter[str]) -> str:
+    """Return counts with what they are of, the largest first.
+
+    Examples
+    --------
+    >>> by_name(Counter(no_ts=2, not_json=7))
+    '7 not_json, 2 no_ts'
+    """
+    return ", ".join(f"{count} {name}" for name, count in counts.most_common())
 
 
 def counted(number: int, one: str, many: str = "") -> str:
