@@ -27,9 +27,9 @@ async def _maybe_wait_metadata(self: Any) -> None:
 
 
 def _hasten(client: Any) -> None:
-    """Have a refresh that is under way, or is to begin anew, begin anew at once if it has to."""
-    under_way, waiter = client._md_update_fut is not None, client._md_update_waiter  # noqa: SLF001 - as above
-    if under_way and not waiter.done():
+    """Have the next refresh follow at once where one that is awaited has to begin anew."""
+    waiter = client._md_update_waiter  # noqa: SLF001 - as above
+    if client._md_update_fut is not None and not waiter.done():  # noqa: SLF001 - as above
         waiter.set_result(None)
 
 

@@ -42,6 +42,11 @@ class Slow:
         self.under_way, self.go_on = asyncio.Event(), asyncio.Event()
         self._client._metadata_update = self.update
 
+    def let_go(self) -> None:
+        """Have a refresh that has to begin anew do so: a member that waits for it could not be stopped."""
+        if not self._client._md_update_waiter.done():
+            self._client._md_update_waiter.set_result(None)
+
     async def update(self, *given: Any) -> bool:
         self._client._metadata_max_age_ms = NEVER
         self.under_way.set()
@@ -58,12 +63,16 @@ async def test_who_joins_and_who_leads_get_their_partitions(kafka: str) -> None:
         slow = Slow(leader)
         await slow.under_way.wait()
         generation = leader._coordinator.generation
-        async with asyncio.timeout(60), member(kafka, group, two) as other:
-            while two not in leader._client._topics:  # it assigns, and waits for metadata
-                await asyncio.sleep(0.02)
-            slow.go_on.set()
-            await owns(other, two)
+        try:
+            async with asyncio.timeout(60), member(kafka, group, two) as other:
+                while two not in leader._client._topics:  # it assigns, and waits for metadata
+                    await asyncio.sleep(0.02)
+                slow.go_on.set()
+                await owns(other, two)
+                await owns(leader, one)
+            async with asyncio.timeout(60):
+                while leader._coordinator.generation < generation + 2:  # alone again
+                    await asyncio.sleep(0.05)
             await owns(leader, one)
-        while leader._coordinator.generation < generation + 2:  # alone again
-            await asyncio.sleep(0.05)
-        await owns(leader, one)
+        finally:
+            slow.let_go()
