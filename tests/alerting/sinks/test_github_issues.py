@@ -6,6 +6,7 @@ import pytest
 
 from alerting.sinks.github_issues import LARGEST, PAGES, GithubIssues, IssueError, OpenedIssue, marker
 from config.secret import SecretPlace
+from tests.alerting.desk import IMPATIENT, PATIENT
 from tests.alerting.given import T0
 from tests.alerting.sinks.github_standin import TOKEN, GithubStandin
 
@@ -23,7 +24,7 @@ async def opened(
     standin: GithubStandin,
     incident: str = ID,
     repository: str = "acme/backend",
-    patience: float = 30.0,
+    patience: float = PATIENT,
     **more: str,
 ) -> OpenedIssue:
     token, body = more.pop("token", TOKEN), more.pop("body", "It *rose*.\n")
@@ -35,7 +36,7 @@ async def opened(
         return await github.open(repository, incident, T0, "SPIKE · table items", body)
 
 
-async def refused(standin: GithubStandin, patience: float = 30.0, **more: str) -> str:
+async def refused(standin: GithubStandin, patience: float = PATIENT, **more: str) -> str:
     with pytest.raises(IssueError) as caught:
         await opened(standin, patience=patience, **more)
     said = str(caught.value)
@@ -90,7 +91,7 @@ async def test_of_too_many_issues_none_is_opened_twice(standin: GithubStandin) -
 
 async def test_when_the_answer_is_lost_the_next_run_finds_the_issue(standin: GithubStandin) -> None:
     standin.faults.extend(["fine", "hang"])
-    said = await refused(standin, patience=0.5)
+    said = await refused(standin, patience=IMPATIENT)
     assert said == f"GitHub does not answer at {standin.url} (no answer in time); {WRITES}"
     standin.faults.extend(["fine", "drop after"])
     assert WRITES in await refused(standin, incident="another")

@@ -427,7 +427,7 @@ async def test_on_the_real_clock_a_page_and_its_chart_are_out_within_seconds() -
         await courier.start()
         await courier.put([opened()])
         task = asyncio.create_task(courier.run())
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(10):
             await courier.settled()
         courier.stop()
         await task
