@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 import pytest
@@ -101,11 +101,12 @@ def told(broker: str, topic: str) -> dict[str, Finding]:
     return newest
 
 
-CHANNELS: Final = "C0UNERI", "C0DIGEST"
-
-
 def pages_of(messages: list[Posted]) -> list[Posted]:
     return [message for message in messages if message.channel == "C0UNERI" and not message.thread]
+
+
+def digests_of(messages: list[Posted]) -> list[Posted]:
+    return [message for message in messages if message.channel == "C0DIGEST"]
 
 
 def hold_to_the_page(page: Posted) -> None:
@@ -122,7 +123,7 @@ def hold_to_the_page(page: Posted) -> None:
 
 def hold_to_the_main_job(messages: list[Posted]) -> None:
     """One page that names table, function and client version; a digest with the growing table; no more."""
-    digests = [message for message in messages if message.channel == "C0DIGEST"]
+    digests = digests_of(messages)
     (page,) = pages_of(messages)
     hold_to_the_page(page)
     assert digests
