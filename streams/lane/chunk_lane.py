@@ -40,21 +40,6 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._value_deserializer = self.consumer.chunked  # noqa: SLF001 - Faust has no setting for it
         return consumer
 
-    async def on_thread_stop(self) -> None:
-        """Stop the consumer, also while a fetch waits because its connection was lost.
-
-        aiokafka cancels such a fetch and lets the cancellation through to whoever stops the consumer. This
-        thread would end before it has said so, and the daemon wait for it until it is ended by force.
-        """
-        try:
-            await super().on_thread_stop()
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            is_ours = task is not None and task.cancelling()
-            if is_ours or self._consumer is None:
-                raise
-            await self._consumer._client.close()  # noqa: SLF001 - what is left of stopping it
-
 
 class ChunkConsumer(driver.Consumer):
     """Yields one message per partition and poll of chunked topics, and commits released offsets."""

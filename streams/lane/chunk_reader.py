@@ -154,8 +154,7 @@ async def _stopped(consumer: AIOKafkaConsumer) -> None:
     """Stop a consumer, even if its broker is dead."""
     try:
         await asyncio.wait_for(consumer.stop(), LEAVE_SECONDS)
-    except (KafkaError, OSError, TimeoutError, asyncio.CancelledError):
-        # Its fetcher, cancelled while waiting to retry, raises in ``stop``, which leaves connections open.
+    except (KafkaError, OSError, TimeoutError):
         with contextlib.suppress(KafkaError, OSError, TimeoutError):
             await asyncio.wait_for(consumer._client.close(), LEAVE_SECONDS)  # noqa: SLF001 - stop leaves it open
 

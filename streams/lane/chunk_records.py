@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from streams.decode.event_time import UNKNOWN_ARRIVAL
 from streams.decode.records import Records
+from streams.lane import fetcher_close  # noqa: F401 - overrides aiokafka on import
 from streams.lane.chunk import Chunk
 from streams.lane.record_batches import CONTROL, TRANSACTIONAL, Batch, batches, records_of
 

@@ -42,7 +42,8 @@ SHAPES: Final[dict[Any, str]] = {
     driver.Consumer._new_consumer_thread: "self",  # noqa: SLF001
     driver.AIOKafkaConsumerThread._create_worker_consumer: "self transport",  # noqa: SLF001
     driver.AIOKafkaConsumerThread.seek: "self partition offset",
-    driver.AIOKafkaConsumerThread.on_thread_stop: "self",
+    fetcher.Fetcher.close: "self",
+    fetcher.Fetcher._notify: "self future",  # noqa: SLF001
     AIOKafkaClient.force_metadata_update: "self",
     AIOKafkaClient._maybe_wait_metadata: "self",  # noqa: SLF001
     AIOKafkaConnection.authenticator_oauth: "self",
@@ -68,6 +69,7 @@ ATTRIBUTES: Final[dict[Any, str]] = {
     subscription_state.Subscription: "assignment",
     subscription_state.Assignment: "tps state_value",
     subscription_state.TopicPartitionState: "position has_valid_position",
+    fetcher.Fetcher: "_closed _fetch_task _fetch_waiters _pending_tasks",
     fetcher.PartitionRecords: "_tp _records _check_crcs _isolation_level _value_deserializer "
     "_aborted_producers next_fetch_offset",
     MemoryRecords: "has_next next_batch size_in_bytes",

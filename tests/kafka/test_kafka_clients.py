@@ -1,13 +1,18 @@
 """Clients of a broker that answers leave neither a thread nor a socket."""
 
+import asyncio
 import socket
 
 import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka import TopicPartition as Place
+from aiokafka.conn import CloseReason
 from kafka import KafkaConsumer, TopicPartition
-from kafka.admin import KafkaAdminClient
+from kafka.admin import KafkaAdminClient, NewTopic
 
 from streams.kafka.connections.client import open_client
-from tests.kafka.topic import unique
+from streams.lane import chunk_lane  # noqa: F401 - mends what is held here
+from tests.kafka.topic import create, unique
 from tests.streams.kafka.connections.nothing_left import nothing_left
 
 
@@ -27,3 +32,22 @@ def test_clients_of_a_broker_leave_nothing(kafka: str) -> None:
             assert consumer.committed(TopicPartition("nothing", 0)) is None
         with pytest.raises(ZeroDivisionError), open_client(KafkaConsumer, bootstrap_servers=kafka):
             raise ZeroDivisionError
+
+
+async def test_a_consumer_whose_connection_is_lost_stops_while_it_waits_to_fetch_again(
+    kafka: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    topic = unique("lost")
+    create(kafka, NewTopic(topic, 1, 1))
+    with nothing_left():
+        consumer = AIOKafkaConsumer(bootstrap_servers=kafka, retry_backoff_ms=3_600_000)
+        await consumer.start()
+        consumer.assign([Place(topic, 0)])
+        await consumer.seek_to_beginning()
+        async with asyncio.timeout(60):
+            while "Failed fetch messages" not in caplog.text:
+                for connection in list(consumer._client._conns.values()):
+                    if connection._requests:  # a fetch is under way
+                        connection.close(CloseReason.CONNECTION_BROKEN)
+                await asyncio.sleep(0.01)
+            await consumer.stop()

@@ -19,6 +19,7 @@ from faust.types import TP
 from streams.lane import version_guard
 from streams.lane.chunk_lane import ChunkConsumer
 from streams.lane.chunk_records import ChunkRecords
+from streams.lane.fetcher_close import _close
 from streams.lane.metadata_refresh import _force, _wait
 
 ROOT = Path(__file__).parents[3]
@@ -37,13 +38,14 @@ READ = {
     driver.Consumer.on_partitions_assigned: "29ce96596f05a18c",
     driver.Consumer.on_partitions_revoked: "d04b7ae72c6fc206",
     driver.AIOKafkaConsumerThread._create_worker_consumer: "c2701bfc3e6f6cad",
-    driver.AIOKafkaConsumerThread.on_thread_stop: "8dfc004e258b6c25",
     AIOKafkaConsumer.stop: "bc5da9c98595299a",
     AIOKafkaClient._md_synchronizer: "e0421bffa9a7735a",
     AIOKafkaClient.set_topics: "9f9b55d6d8997834",
     _wait: "a08917ffb0ba3714",
     _force: "cb7befef21c8f3f9",
-    fetcher.Fetcher.close: "1cd24bc1c442149e",
+    _close: "1cd24bc1c442149e",
+    fetcher.Fetcher._fetch_requests_routine: "2a8ec5932644c9b0",
+    fetcher.Fetcher._proc_fetch_request: "59bf948fff47eed5",
     ChunkRecords.__mro__[1]._unpack_records: "b803e6d46480732c",
     fetcher.FetchResult.getall: "3e717e30de5068d5",
     fetcher.Fetcher.fetched_records: "be4348896b9b66af",
