@@ -9,7 +9,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Final, NamedTuple, NoReturn
 
@@ -40,6 +40,11 @@ ALIGN_SECONDS: Final = 0.02  # between two alignments, at least
 DROPPED_SECONDS: Final = 3.0  # without a chunk, though the consumer is ahead and none is on its way
 REREADS: Final = 100  # chunks in a row that may ask to be read again: more than wait in any buffer
 
+GIVEN_UP: Final = (
+    "a client of Kafka gave up, as when its connection was lost; the next start goes on from the last "
+    "checkpoint"
+)
+
 log = structlog.get_logger("uneri.host")
 
 
@@ -62,6 +67,10 @@ class Hosted(NamedTuple):
     name: str = ""  # that of the topic in the names of agent and checkpoints, where several have one role
     at_once: int | None = None  # bytes that a stage is fed in a turn of the event loop, at first; else chunks
     fetch: Callable[[Any], bool] | None = None  # gets what a stage needs, in a thread; False: not now
+
+
+class GivenUpError(RuntimeError):
+    """Something that was waited for was cancelled, though nobody had asked for that."""
 
 
 def turn_size(most: int, least: int, seconds: float) -> int:
@@ -262,7 +271,7 @@ class StageHost:
     async def _fed(self, chunk: Chunk) -> None:
         tp = TP(chunk.topic, chunk.partition)
         self.stalls.received(tp)
-        try:
+        with self._ending(tp, chunk_from=chunk.start):  # Faust would lose the chunk
             runner = await self._runner(tp)
             if runner is None or tp in self._waiting:  # it will be read again
                 return
@@ -273,8 +282,6 @@ class StageHost:
                 await self._read_again(tp, runner, error)
             else:
                 self._reread.pop(tp, None)
-        except Exception as error:  # noqa: BLE001 - the edge of the process: Faust would lose the chunk
-            fatal(error, source=f"{chunk.topic}/{chunk.partition}", chunk_from=chunk.start)
 
     async def _feed(self, tp: TP, runner: StageRunner, chunk: Chunk) -> None:
         while True:
@@ -333,7 +340,7 @@ class StageHost:
         if tp not in self._opening:
             self.stalls.opening(tp)
             self._opening[tp] = asyncio.create_task(self._open(tp))
-        return await self._opening[tp]
+        return await asyncio.shield(self._opening[tp])  # who waits may be cancelled; others wait too
 
     async def _open(self, tp: TP) -> StageRunner:
         hosted = self._hosted[tp.topic]
@@ -378,12 +385,27 @@ class StageHost:
 
     def _in_background(self, work: Coroutine[Any, Any, None], tp: TP) -> None:
         async def guarded() -> None:
-            try:
+            with self._ending(tp):
                 await work
-            except Exception as error:  # noqa: BLE001 - the edge of the process
-                fatal(error, source=f"{tp.topic}/{tp.partition}")
 
         self.app.add_future(guarded())
+
+    @contextlib.contextmanager
+    def _ending(self, tp: TP, **context: object) -> Iterator[None]:
+        """End the process if the block fails: for Faust, an agent that fails is a log line.
+
+        A cancellation that nobody asked for is a failure too: a client of Kafka has given up.
+        """
+        try:
+            yield
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            is_asked_for = task is None or task.cancelling() > 0
+            if is_asked_for or (self._closed and tp not in self._opening):
+                raise
+            fatal(GivenUpError(GIVEN_UP), source=f"{tp.topic}/{tp.partition}", **context)
+        except Exception as error:  # noqa: BLE001 - the edge of the process
+            fatal(error, source=f"{tp.topic}/{tp.partition}", **context)
 
     async def _revoked(self, *args: Any, **_: Any) -> None:
         await self._close(args[1])  # args[0] is the sender
@@ -398,7 +420,7 @@ class StageHost:
         await asyncio.gather(*(self._closing[tp] for tp in tps if tp in self._closing))
 
     async def _close_one(self, tp: TP) -> None:
-        try:
+        with self._ending(tp):
             runner = await self._opening[tp]
             self._at(CrashPoint.REVOKED, runner.key)
             try:
@@ -417,8 +439,6 @@ class StageHost:
                     kept.pop(tp, None)
                 await self._around.pop(tp).aclose()
                 await self._checkpoints.close(runner.key)
-        except Exception as error:  # noqa: BLE001 - the edge of the process
-            fatal(error, source=f"{tp.topic}/{tp.partition}")
 
     async def _tick(self) -> None:
         while True:
@@ -429,10 +449,8 @@ class StageHost:
                 await self._go_back(tp, runner)
 
     async def _tick_one(self, tp: TP, runner: StageRunner) -> None:
-        try:
+        with self._ending(tp):
             await runner.tick()
-        except Exception as error:  # noqa: BLE001 - the edge of the process
-            fatal(error, source=f"{tp.topic}/{tp.partition}")
 
     async def _go_back(self, tp: TP, runner: StageRunner) -> None:
         """Seek back to the position of a stage that the consumer is ahead of while no chunk is on its way.
