@@ -548,15 +548,20 @@ def run_kafka(
         connection_options(settings.kafka)
         slack_secrets(settings.slack)
         warm(log.info)  # before the event loop starts, which must not wait for a compiler
-        return asyncio.run(_main(settings, settings.kafka, roles or ROLES, every=every, at=at, read=read))
+        with Watchdog() as watchdog:  # to the end of all threads: one may hang in a client of Kafka
+            daemon = KafkaDaemon(
+                settings, settings.kafka, roles or ROLES, watchdog, every=every, at=at, read=read
+            )
+            asyncio.run(_main(daemon, watchdog))
     except (ConfigError, DoorError, SecretError) as error:
         log.critical(str(error))
         return 2
     except (TopicError, ListenError) as error:
         log.critical(str(error))
         return 1
-    except Exception as error:  # noqa: BLE001 - the edge of the process: one line, then a restart
+    except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the edge: one line, then a restart
         fatal(error)
+    return 0
 
 
 def _one_line(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -564,23 +569,16 @@ def _one_line(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     log.warning(str(context.get("message")), error=repr(context.get("exception")))
 
 
-async def _main(
-    settings: Settings,
-    kafka: KafkaSettings,
-    roles: Collection[str],
-    *,
-    every: float,
-    at: CrashHook,
-    read: Callable[[], Settings] | None,
-) -> int:
+async def _main(daemon: KafkaDaemon, watchdog: Watchdog) -> None:
     stopping = asyncio.Event()
+
+    def stop() -> None:
+        watchdog.stop_within()  # whatever is under way: it may be a start that hangs
+        stopping.set()
+
     asyncio.get_running_loop().set_exception_handler(_one_line)
-    watchdog = Watchdog()
-    watchdog.start()
+    stop_daemon_on_signals(stop, daemon.reloading.ask)
     try:
-        daemon = KafkaDaemon(settings, kafka, roles, watchdog, every=every, at=at, read=read)
-        stop_daemon_on_signals(stopping.set, daemon.reloading.ask)
         await daemon.run(stopping)
     finally:
-        watchdog.end()
-    return 0
+        watchdog.stop_within()  # what still runs is cancelled, and may wait for something that never comes

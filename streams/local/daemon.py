@@ -303,6 +303,7 @@ class LocalDaemon:
 
     def stop(self) -> None:
         """Request a clean shutdown."""
+        self._watchdog.stop_within(STOP_SECONDS)  # whatever is under way: it may be a start that hangs
         self._stopping.set()
 
     async def _until_stopped(self, tasks: list[asyncio.Task[Any]]) -> None:
@@ -436,22 +437,18 @@ def run_local(settings: Settings, follow: Sequence[Path], stdin: int | None, **o
     """
     configure_logs(settings.log)
 
-    async def main() -> None:
-        watchdog = Watchdog()
+    async def main(watchdog: Watchdog) -> None:
         daemon = LocalDaemon(settings, follow, stdin, watchdog, **options)
         stop_daemon_on_signals(daemon.stop, daemon.reloading.ask)
-        watchdog.start()
-        try:
-            await daemon.run()
-        finally:
-            watchdog.end()
+        await daemon.run()
 
     def run() -> None:
         door_of(settings)  # a mistake is told at once: to compile takes a minute at the first start
         slack_secrets(settings.slack)
         # a file or standard input may end before anything could be judged
         warm(log.info, takes_in=not follow and stdin is None)
-        asyncio.run(main())
+        with Watchdog() as watchdog:  # to the end of all threads
+            asyncio.run(main(watchdog))
 
     return _one_line(run, Path(settings.local.state))
 

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, Self
 
 HEARTBEAT_SECONDS: Final = 50.0  # without a turn of the event loop: a stuck process ends within a minute
 STOP_SECONDS: Final = 25.0  # below the 30 s after which orchestrators kill
@@ -45,6 +45,13 @@ class Watchdog:
         self.heartbeat()
         self._thread.start()
 
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
     def heartbeat(self) -> None:
         """Note that the event loop turns, or that a long task in it progresses."""
         self._beat_at = self._clock()
@@ -54,8 +61,8 @@ class Watchdog:
         self._stuck = reason
 
     def stop_within(self, seconds: float = STOP_SECONDS) -> None:
-        """Set the deadline of a graceful stop."""
-        self._deadline = self._clock() + seconds
+        """Set the deadline of a graceful stop, unless there is one already."""
+        self._deadline = min(self._deadline, self._clock() + seconds)
 
     def end(self) -> None:
         """Stop watching."""

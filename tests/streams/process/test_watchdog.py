@@ -89,6 +89,17 @@ def test_a_stop_has_a_deadline() -> None:
     assert "the stop took too long" in str(dog.reason())
 
 
+def test_a_stop_is_asked_for_again_in_vain() -> None:
+    clock = Clock()
+    dog = Watchdog(50, clock)
+    dog.stop_within(25)
+    clock.now += 20
+    dog.heartbeat()
+    dog.stop_within(25)
+    clock.now += 6
+    assert "the stop took too long" in str(dog.reason())
+
+
 async def test_the_guard_sends_heartbeats_while_a_check_waits_and_reports_its_result() -> None:
     clock = Clock()
     dog = Watchdog(50, clock)
@@ -154,14 +165,45 @@ async def main():
 asyncio.run(main())
 """
 
+KAFKA = """
+import asyncio, os, signal, threading
+from config.settings import Settings
+from streams.kafka import daemon
+from streams.process.watchdog import Watchdog
+
+def client_hangs_here(*_):
+    os.kill(os.getpid(), signal.SIGTERM)
+    threading.Event().wait()
+
+async def answers(*_):
+    return True
+
+async def only_a_thread_is_left(*_):
+    asyncio.get_running_loop().run_in_executor(None, client_hangs_here)
+    await asyncio.sleep(0.5)
+
+Watchdog.stop_within.__defaults__ = (1.0,)
+daemon.warm = lambda *_: None
+daemon.wait_for_kafka = answers
+daemon.KafkaDaemon._verified = client_hangs_here
+%s
+daemon.run_kafka(Settings(kafka={"brokers": ["127.0.0.1:1"]}, web={"listen": "127.0.0.1:0"}))
+"""
+
 
 @pytest.mark.parametrize(
     ("program", "why", "where"),
     [
         (LOOP, "the event loop has not turned for 1 s", "hang_here"),
         (ENGINE, "the engine has read nothing for", "engine_hangs_here"),
+        (KAFKA % "", "the stop took too long", "client_hangs_here"),
+        (
+            KAFKA % "daemon.KafkaDaemon.run = only_a_thread_is_left",
+            "the stop took too long",
+            "client_hangs_here",
+        ),
     ],
-    ids=["its event loop", "its engine"],
+    ids=["its event loop", "its engine", "its start", "its end"],
 )
 def test_a_process_that_hangs_dumps_its_stacks_and_ends(
     program: str, why: str, where: str, tmp_path: Path
