@@ -43,7 +43,7 @@ def daemon(config: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     log = config.with_suffix(".log").open("a")
     process = subprocess.Popen(
         [UNERI, "run", "--config", str(config), *arguments],
-        env={**os.environ, "SLACK_BOT_TOKEN": TOKEN},
+        env={**os.environ, "SLACK_BOT_TOKEN": TOKEN, "PYTHONFAULTHANDLER": "1"},
         stderr=log,
         stdout=log,
         text=True,
@@ -53,10 +53,14 @@ def daemon(config: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-        code = process.wait(90)  # a daemon ends itself within a minute
+        try:
+            code = process.wait(90)  # a daemon ends itself within a minute
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)  # where it hangs is in the log then
+            code = process.wait()
         log.close()
         text = config.with_suffix(".log").read_text()
-        assert code == 0, text[-3000:]
+        assert code == 0, text[-10_000:]
         assert "Traceback" not in text
         assert TOKEN not in text
 
