@@ -97,8 +97,11 @@ def fatal(error: BaseException, **context: object) -> NoReturn:
 
 
 def fatal_when_failed(task: asyncio.Task[None]) -> None:
-    """End the process if a task that it depends on has failed."""
-    if not task.cancelled() and (error := task.exception()) is not None:
+    """End the process if a task that it depends on has failed, or was cancelled though nobody asked."""
+    if task.cancelled():
+        if not task.cancelling():
+            fatal(GivenUpError(GIVEN_UP))
+    elif (error := task.exception()) is not None:
         fatal(error)
 
 

@@ -10,7 +10,7 @@ from faust.types import TP
 from config.settings import KafkaSettings
 from streams.kafka import stage_host
 from streams.kafka.app import aiokafka_options, chunk_app
-from streams.kafka.stage_host import GIVEN_UP, Hosted, StageHost
+from streams.kafka.stage_host import GIVEN_UP, Hosted, StageHost, fatal_when_failed
 from streams.lane.chunk import Chunk
 
 PLACE = TP("requests", 0)
@@ -26,7 +26,7 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     said: list[str] = []
 
     def end(error: BaseException, **context: object) -> NoReturn:
-        said.append(f"{error} ({context['source']})")
+        said.append(f"{error}{' ({source})'.format(**context) if context else ''}")
         raise ProcessEndedError
 
     monkeypatch.setattr(stage_host, "fatal", end)
@@ -81,3 +81,21 @@ async def test_who_stops_waiting_for_a_stage_leaves_it_to_the_others(ended: list
     await second
     assert fed == [CHUNK]
     assert ended == []
+
+
+@pytest.mark.parametrize("asked_for", [False, True])
+async def test_a_task_of_the_process_that_is_cancelled_ends_it_unless_that_was_asked_for(
+    ended: list[str], asked_for: bool
+) -> None:
+    task = asyncio.create_task(gives_up())
+    if asked_for:
+        await asyncio.sleep(0)
+        task.cancel()
+    await asyncio.wait({task})
+    if asked_for:
+        fatal_when_failed(task)
+        assert ended == []
+    else:
+        with pytest.raises(ProcessEndedError):
+            fatal_when_failed(task)
+        assert ended == [GIVEN_UP]
