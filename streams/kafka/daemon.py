@@ -576,6 +576,7 @@ async def _main(daemon: KafkaDaemon, watchdog: Watchdog) -> None:
         watchdog.stop_within()  # whatever is under way: it may be a start that hangs
         stopping.set()
 
+    watchdog.start()
     asyncio.get_running_loop().set_exception_handler(_one_line)
     stop_daemon_on_signals(stop, daemon.reloading.ask)
     try:

@@ -440,6 +440,7 @@ def run_local(settings: Settings, follow: Sequence[Path], stdin: int | None, **o
     async def main(watchdog: Watchdog) -> None:
         daemon = LocalDaemon(settings, follow, stdin, watchdog, **options)
         stop_daemon_on_signals(daemon.stop, daemon.reloading.ask)
+        watchdog.start()  # not before: to check a large log takes its time
         await daemon.run()
 
     def run() -> None:

@@ -19,7 +19,7 @@ class Watchdog:
     """A thread that exits with code 1, after dumping all stacks to standard error, when the process is stuck.
 
     It is stuck when the event loop does not turn, when a graceful stop takes too long, or when
-    ``report_stuck`` was called because nothing progresses although the loop turns.
+    ``report_stuck`` was called because nothing progresses although the loop turns. It ends with its block.
 
     Parameters
     ----------
@@ -46,7 +46,6 @@ class Watchdog:
         self._thread.start()
 
     def __enter__(self) -> Self:
-        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
