@@ -208,7 +208,7 @@ class StageRunner:
         self._changed = False
         self._closed = False
         self._lock = asyncio.Lock()
-        self._unacknowledged: list[Awaitable[Any]] = []
+        self._unacknowledged: list[asyncio.Future[Any]] = []
         self._unacknowledged_bytes = 0
         self._once: list[Emission] = []
         self._is_first = True  # no record has been fed since it was opened
@@ -450,7 +450,7 @@ class StageRunner:
             if isinstance(emission, Emission) and emission.once:
                 self._once.append(emission)
                 continue
-            self._unacknowledged.append(await self._send(emission))
+            self._unacknowledged.append(asyncio.ensure_future(await self._send(emission)))
             self._unacknowledged_bytes += len(emission.value) if isinstance(emission, Emission) else 0
             if (
                 len(self._unacknowledged) >= UNACKNOWLEDGED
@@ -459,9 +459,11 @@ class StageRunner:
                 await self._acknowledged()
 
     async def _acknowledged(self) -> None:
+        if self._unacknowledged:  # who is cancelled here leaves them to the next checkpoint
+            await asyncio.wait(self._unacknowledged, return_when=asyncio.FIRST_EXCEPTION)
         sent, self._unacknowledged = self._unacknowledged, []
         self._unacknowledged_bytes = 0
-        await asyncio.gather(*sent)
+        await asyncio.gather(*sent)  # which are done, or one of them has failed
 
     async def _begin(self, arrived: float) -> None:
         """Say durably which way a stage begins, and that records behind this checkpoint may be emitted."""

@@ -430,6 +430,32 @@ async def test_what_is_on_its_way_is_bounded_by_number_and_by_size() -> None:
         await asyncio.sleep(0.01)
 
 
+async def test_a_checkpoint_waits_for_what_somebody_waited_for_who_was_cancelled() -> None:
+    world = World()
+    on_its_way = asyncio.get_running_loop().create_future()
+
+    async def send(_: Emission) -> Any:
+        return on_its_way
+
+    world.send = send  # type: ignore[method-assign,assignment]
+    runner = world.runner(Summing(), every=0.0)
+    await runner.open()
+    fed = asyncio.create_task(runner.feed(chunk(0, 20)))
+    await asyncio.sleep(0)
+    fed.cancel()
+    await asyncio.wait({fed})
+    assert not on_its_way.cancelled()
+    saves = world.saves
+    closing = asyncio.create_task(runner.close())
+    await asyncio.sleep(0.01)
+    assert world.saves == saves
+    on_its_way.set_result(None)
+    await closing
+    assert world.saves == saves + 1
+    assert world.saved is not None
+    assert world.saved.offsets == {"t/0": 20}
+
+
 async def test_a_checkpoint_that_cannot_be_read_is_named_with_what_to_do() -> None:
     world = World()
     world.saved = Checkpoint({"t/0": 5}, {"count": b"5"})
