@@ -100,7 +100,7 @@ def fatal_when_failed(task: asyncio.Task[None]) -> None:
     """End the process if a task that it depends on has failed, or was cancelled though nobody asked."""
     if task.cancelled():
         if not task.cancelling():
-            fatal(GivenUpError(GIVEN_UP))
+            fatal(GivenUpError(GIVEN_UP), task=getattr(task.get_coro(), "__qualname__", ""))
     elif (error := task.exception()) is not None:
         fatal(error)
 
@@ -167,6 +167,7 @@ class StageHost:
         self._gone_back: dict[TP, int] = {}
         self._waiting: dict[TP, asyncio.Event] = {}  # which cannot take in more; set when that is over
         self._closed = False
+        self._stopping = asyncio.Event()
         self._aligned = 0.0
         for one in hosted:
             name = f"uneri-{one.role}{one.name and f'-{one.name}'}"
@@ -229,15 +230,16 @@ class StageHost:
         for tp, opening in list(self._opening.items()):
             if self.role(tp) in roles:
                 try:
-                    await (await opening).exchange(self._hosted[tp.topic].make(tp.partition))
+                    await (await asyncio.shield(opening)).exchange(self._hosted[tp.topic].make(tp.partition))
                 except FencedError as error:  # another process has it, which reads its own configuration
                     log.warning(str(error), source=self._name(tp))
 
     async def stop(self) -> None:
         """Write the last checkpoints, commit the offsets that they include, and leave the group."""
         self._closed = True
+        self._stopping.set()
         if self._ticking is not None:
-            self._ticking.cancel()
+            await self._ticking  # what a tick emits must be in the last checkpoint, or acknowledged before it
         await self._close(set(self._opening))
         await self.app.chunk_consumer.commit()
         await self.app.stop()
@@ -394,17 +396,18 @@ class StageHost:
         self.app.add_future(guarded())
 
     @contextlib.contextmanager
-    def _ending(self, tp: TP, **context: object) -> Iterator[None]:
+    def _ending(self, tp: TP, *, closes: bool = False, **context: object) -> Iterator[None]:
         """End the process if the block fails: for Faust, an agent that fails is a log line.
 
-        A cancellation that nobody asked for is a failure too: a client of Kafka has given up.
+        A cancellation that nobody asked for is a failure too: a client of Kafka has given up. While the host
+        stops, Faust gives up what others ask of it; only what closes a stage still matters then.
         """
         try:
             yield
         except asyncio.CancelledError:
             task = asyncio.current_task()
             is_asked_for = task is None or task.cancelling() > 0
-            if is_asked_for or (self._closed and tp not in self._opening):
+            if is_asked_for or (self._closed and not closes):
                 raise
             fatal(GivenUpError(GIVEN_UP), source=f"{tp.topic}/{tp.partition}", **context)
         except Exception as error:  # noqa: BLE001 - the edge of the process
@@ -420,11 +423,11 @@ class StageHost:
         for tp in tps:
             if tp in self._opening and tp not in self._closing:
                 self._closing[tp] = asyncio.create_task(self._close_one(tp))
-        await asyncio.gather(*(self._closing[tp] for tp in tps if tp in self._closing))
+        await asyncio.gather(*(asyncio.shield(self._closing[tp]) for tp in tps if tp in self._closing))
 
     async def _close_one(self, tp: TP) -> None:
-        with self._ending(tp):
-            runner = await self._opening[tp]
+        with self._ending(tp, closes=True):
+            runner = await asyncio.shield(self._opening[tp])
             self._at(CrashPoint.REVOKED, runner.key)
             try:
                 await runner.close()
@@ -444,12 +447,16 @@ class StageHost:
                 await self._checkpoints.close(runner.key)
 
     async def _tick(self) -> None:
-        while True:
-            await asyncio.sleep(TICK_SECONDS)
+        while not await self._stops_within(TICK_SECONDS):
             await asyncio.gather(*(self._tick_one(tp, runner) for tp, runner in self.runners.items()))
             self._align()
             for tp, runner in list(self.runners.items()):
                 await self._go_back(tp, runner)
+
+    async def _stops_within(self, seconds: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        return self._stopping.is_set()
 
     async def _tick_one(self, tp: TP, runner: StageRunner) -> None:
         with self._ending(tp):

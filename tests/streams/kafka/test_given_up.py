@@ -1,6 +1,7 @@
 """A client of Kafka that ends what a stage waits for, although nobody has asked for that."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
@@ -26,7 +27,7 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     said: list[str] = []
 
     def end(error: BaseException, **context: object) -> NoReturn:
-        said.append(f"{error}{' ({source})'.format(**context) if context else ''}")
+        said.append(f"{error} ({', '.join(map(str, context.values()))})")
         raise ProcessEndedError
 
     monkeypatch.setattr(stage_host, "fatal", end)
@@ -58,6 +59,25 @@ async def test_a_stage_that_cannot_be_opened_for_it_ends_the_process(
         one._closed = True
     with pytest.raises(ProcessEndedError):
         await (one._close_one(PLACE) if stopping else one._fed(CHUNK))
+    assert ended == [f"{GIVEN_UP} (requests/0)" if stopping else f"{GIVEN_UP} (requests/0, 7)"]
+
+
+@pytest.mark.parametrize("stopping", [False, True], ids=["running", "stopping"])
+async def test_a_stage_that_cannot_be_closed_for_it_ends_the_process(
+    ended: list[str], stopping: bool
+) -> None:
+    async def opens() -> Any:
+        return SimpleNamespace(key="rollup/0", close=gives_up)
+
+    async def close(_: str) -> None:
+        pass
+
+    one = await host(asyncio.create_task(opens()))
+    one._checkpoints.close = close  # type: ignore[method-assign,assignment]
+    one._around[PLACE] = AsyncExitStack()
+    one._closed = stopping
+    with pytest.raises(ProcessEndedError):
+        await one._close({PLACE})
     assert ended == [f"{GIVEN_UP} (requests/0)"]
 
 
@@ -98,4 +118,4 @@ async def test_a_task_of_the_process_that_is_cancelled_ends_it_unless_that_was_a
     else:
         with pytest.raises(ProcessEndedError):
             fatal_when_failed(task)
-        assert ended == [GIVEN_UP]
+        assert ended == [f"{GIVEN_UP} (gives_up)"]
