@@ -44,7 +44,7 @@ from streams.kafka.intake import KafkaIntake
 from streams.kafka.membership import leave
 from streams.kafka.roles import BOARD, INTAKE, ROLES, mistake
 from streams.kafka.stage import Emission, StageRunner
-from streams.kafka.stage_host import Hosted, Send, StageHost, fatal, fatal_when_failed
+from streams.kafka.stage_host import GIVEN_UP, GivenUpError, Hosted, Send, StageHost, fatal, fatal_when_failed
 from streams.kafka.stages import DetectStage, IncidentsStage, RollupStage
 from streams.kafka.status import queues, readings, status_of
 from streams.kafka.topic_watch import TopicWatch
@@ -201,6 +201,9 @@ class KafkaDaemon:
                     keeping.cancel()
                 if self._has_stages:
                     await asyncio.to_thread(leave, self._kafka)
+        except BaseException:
+            self._watchdog.stop_within()  # what cleans up may wait for what has failed
+            raise
         finally:
             if self._intake is not None:
                 await self._intake.refuse()
@@ -273,7 +276,6 @@ class KafkaDaemon:
             self._waits_for = ""
             log.info("started", roles=self._roles)
             await stopping.wait()
-            self._watchdog.stop_within()
             self._waits_for = "the daemon is stopping"
         log.info("stopped cleanly")
 
@@ -292,7 +294,6 @@ class KafkaDaemon:
                 await asyncio.wait_for(stopping.wait(), 1)
             if host.app.should_stop:
                 raise host.app.crash_reason or RuntimeError("Faust has stopped")
-        self._watchdog.stop_within()
         self._waits_for = "the daemon is stopping"
         if not starting.done():
             starting.cancel()
@@ -548,7 +549,7 @@ def run_kafka(
         connection_options(settings.kafka)
         slack_secrets(settings.slack)
         warm(log.info)  # before the event loop starts, which must not wait for a compiler
-        with Watchdog() as watchdog:  # to the end of all threads: one may hang in a client of Kafka
+        with Watchdog() as watchdog:  # to the end of the event loop's threads: a client of Kafka may hang
             daemon = KafkaDaemon(
                 settings, settings.kafka, roles or ROLES, watchdog, every=every, at=at, read=read
             )
@@ -559,7 +560,9 @@ def run_kafka(
     except (TopicError, ListenError) as error:
         log.critical(str(error))
         return 1
-    except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the edge: one line, then a restart
+    except asyncio.CancelledError:
+        fatal(GivenUpError(GIVEN_UP))
+    except Exception as error:  # noqa: BLE001 - the edge of the process: one line, then a restart
         fatal(error)
     return 0
 

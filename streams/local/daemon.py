@@ -448,7 +448,7 @@ def run_local(settings: Settings, follow: Sequence[Path], stdin: int | None, **o
         slack_secrets(settings.slack)
         # a file or standard input may end before anything could be judged
         warm(log.info, takes_in=not follow and stdin is None)
-        with Watchdog() as watchdog:  # to the end of all threads
+        with Watchdog() as watchdog:  # to the end of the event loop's threads
             asyncio.run(main(watchdog))
 
     return _one_line(run, Path(settings.local.state))

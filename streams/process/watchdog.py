@@ -60,7 +60,7 @@ class Watchdog:
         self._stuck = reason
 
     def stop_within(self, seconds: float = STOP_SECONDS) -> None:
-        """Set the deadline of a graceful stop, unless there is one already."""
+        """Set the deadline of a graceful stop, unless an earlier one is set."""
         self._deadline = min(self._deadline, self._clock() + seconds)
 
     def end(self) -> None:
@@ -72,7 +72,7 @@ class Watchdog:
         now = self._clock()
         if now > self._deadline:
             return "the stop took too long; the next start reads what is in no checkpoint again"
-        if now - self._beat_at > self._timeout:
+        if now - self._beat_at > self._timeout and self._deadline == float("inf"):  # nobody beats to the end
             return f"the event loop has not turned for {self._timeout:.0f} s"
         return self._stuck
 

@@ -89,6 +89,14 @@ def test_a_stop_has_a_deadline() -> None:
     assert "the stop took too long" in str(dog.reason())
 
 
+def test_nobody_waits_for_a_heartbeat_of_what_stops() -> None:
+    clock = Clock()
+    dog = Watchdog(50, clock)
+    dog.stop_within(60)
+    clock.now += 59
+    assert dog.reason() is None
+
+
 def test_a_stop_is_asked_for_again_in_vain() -> None:
     clock = Clock()
     dog = Watchdog(50, clock)
@@ -171,9 +179,12 @@ from config.settings import Settings
 from streams.kafka import daemon
 from streams.process.watchdog import Watchdog
 
+def hangs_here(*_):
+    threading.Event().wait()
+
 def client_hangs_here(*_):
     os.kill(os.getpid(), signal.SIGTERM)
-    threading.Event().wait()
+    hangs_here()
 
 async def answers(*_):
     return True
@@ -181,6 +192,12 @@ async def answers(*_):
 async def only_a_thread_is_left(*_):
     asyncio.get_running_loop().run_in_executor(None, client_hangs_here)
     await asyncio.sleep(0.5)
+
+def fails(*_):
+    raise ZeroDivisionError
+
+async def cleans_up_for_ever(*_):
+    await asyncio.to_thread(hangs_here)
 
 Watchdog.stop_within.__defaults__ = (1.0,)
 daemon.warm = lambda *_: None
@@ -202,8 +219,13 @@ daemon.run_kafka(Settings(kafka={"brokers": ["127.0.0.1:1"]}, web={"listen": "12
             "the stop took too long",
             "client_hangs_here",
         ),
+        (
+            KAFKA % "daemon.KafkaDaemon._verified, daemon.HttpServer.stop = fails, cleans_up_for_ever",
+            "the stop took too long",
+            "hangs_here",
+        ),
     ],
-    ids=["its event loop", "its engine", "its start", "its end"],
+    ids=["its event loop", "its engine", "its start", "its end", "its failure"],
 )
 def test_a_process_that_hangs_dumps_its_stacks_and_ends(
     program: str, why: str, where: str, tmp_path: Path
