@@ -234,5 +234,8 @@ class DeliveryHalf:
         return task
 
     def _note(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if task.cancelled():
+            if not task.cancelling():  # nobody asked for that
+                self._failed.put_nowait(RuntimeError("what delivers was cancelled"))
+        elif (error := task.exception()) is not None:
             self._failed.put_nowait(error)
