@@ -33,9 +33,9 @@ async def _ended(tasks: Iterable[asyncio.Task[Any]]) -> None:
         for task in left:
             task.cancel()
         done, left = await asyncio.wait(left, timeout=AGAIN_SECONDS)
-        for task in done - left:
+        for task in done:
             if not task.cancelled():
-                task.exception()  # which aiokafka has logged
+                task.exception()  # of no interest any more
 
 
 Fetcher.close = close
