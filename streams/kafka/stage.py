@@ -459,11 +459,13 @@ class StageRunner:
                 await self._acknowledged()
 
     async def _acknowledged(self) -> None:
-        if self._unacknowledged:  # who is cancelled here leaves them to the next checkpoint
-            await asyncio.wait(self._unacknowledged, return_when=asyncio.FIRST_EXCEPTION)
-        sent, self._unacknowledged = self._unacknowledged, []
-        self._unacknowledged_bytes = 0
-        await asyncio.gather(*sent)  # which are done, or one of them has failed
+        if not self._unacknowledged:
+            return
+        # Who is cancelled here leaves them to the next checkpoint.
+        done, _ = await asyncio.wait(self._unacknowledged, return_when=asyncio.FIRST_EXCEPTION)
+        self._unacknowledged, self._unacknowledged_bytes = [], 0
+        for one in done:
+            one.result()  # raises what has failed
 
     async def _begin(self, arrived: float) -> None:
         """Say durably which way a stage begins, and that records behind this checkpoint may be emitted."""
