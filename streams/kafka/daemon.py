@@ -582,7 +582,4 @@ async def _main(daemon: KafkaDaemon, watchdog: Watchdog) -> None:
     watchdog.start()
     asyncio.get_running_loop().set_exception_handler(_one_line)
     stop_daemon_on_signals(stop, daemon.reloading.ask)
-    try:
-        await daemon.run(stopping)
-    finally:
-        watchdog.stop_within()  # what still runs is cancelled, and may wait for something that never comes
+    await daemon.run(stopping)

@@ -166,7 +166,6 @@ class StageHost:
         self._reread: dict[TP, int] = {}
         self._gone_back: dict[TP, int] = {}
         self._waiting: dict[TP, asyncio.Event] = {}  # which cannot take in more; set when that is over
-        self._closed = False
         self._stopping = asyncio.Event()
         self._aligned = 0.0
         for one in hosted:
@@ -236,7 +235,6 @@ class StageHost:
 
     async def stop(self) -> None:
         """Write the last checkpoints, commit the offsets that they include, and leave the group."""
-        self._closed = True
         self._stopping.set()
         if self._ticking is not None:
             await self._ticking  # what a tick emits must be in the last checkpoint, or acknowledged before it
@@ -340,7 +338,7 @@ class StageHost:
         await self.app.chunk_consumer.seek(tp, position)
 
     async def _runner(self, tp: TP) -> StageRunner | None:
-        if self._closed or tp not in self.app.chunk_consumer.owned:
+        if self._stopping.is_set() or tp not in self.app.chunk_consumer.owned:
             return None  # of an assignment that has ended: its new owner reads it again
         if tp not in self._opening:
             self.stalls.opening(tp)
@@ -407,7 +405,7 @@ class StageHost:
         except asyncio.CancelledError:
             task = asyncio.current_task()
             is_asked_for = task is None or task.cancelling() > 0
-            if is_asked_for or (self._closed and not closes):
+            if is_asked_for or (self._stopping.is_set() and not closes):
                 raise
             fatal(GivenUpError(GIVEN_UP), source=f"{tp.topic}/{tp.partition}", **context)
         except Exception as error:  # noqa: BLE001 - the edge of the process

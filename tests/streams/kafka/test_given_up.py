@@ -56,7 +56,7 @@ async def test_a_stage_that_cannot_be_opened_for_it_ends_the_process(
 ) -> None:
     one = await host(asyncio.create_task(gives_up()))
     if stopping:
-        one._closed = True
+        one._stopping.set()
     with pytest.raises(ProcessEndedError):
         await (one._close_one(PLACE) if stopping else one._fed(CHUNK))
     assert ended == [f"{GIVEN_UP} (requests/0)" if stopping else f"{GIVEN_UP} (requests/0, 7)"]
@@ -75,7 +75,8 @@ async def test_a_stage_that_cannot_be_closed_for_it_ends_the_process(
     one = await host(asyncio.create_task(opens()))
     one._checkpoints.close = close  # type: ignore[method-assign,assignment]
     one._around[PLACE] = AsyncExitStack()
-    one._closed = stopping
+    if stopping:
+        one._stopping.set()
     with pytest.raises(ProcessEndedError):
         await one._close({PLACE})
     assert ended == [f"{GIVEN_UP} (requests/0)"]
