@@ -50,18 +50,18 @@ $(READY): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) cannot create a virtual environment; install its venv package (Debian, Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@$(BIN)/python -m streams.engine.warm
+	@$(BIN)/python -m streams.drivers.compile_ahead
 	@touch $@
 
 demo: $(READY)
 	$(BIN)/uneri demo
 
 test: $(READY)
-	@$(BIN)/python -m streams.engine.warm
+	@$(BIN)/python -m streams.drivers.compile_ahead
 	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder $(addprefix --ignore ,$(END_TO_END) $(BROWSERS) $(TOOLS))
 
 e2e: $(READY)
-	@$(BIN)/python -m streams.engine.warm
+	@$(BIN)/python -m streams.drivers.compile_ahead
 	$(BIN)/pytest --numprocesses $(END_TO_END_TESTERS) --dist loadfile --no-loadscope-reorder --ignore-glob '*_newcomer.py' $(END_TO_END)
 	$(BIN)/pytest --numprocesses 2 --dist loadfile $(NEWCOMERS)
 	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder $(BROWSERS)
@@ -78,7 +78,7 @@ check: $(READY)
 	$(BIN)/deptry .
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(BIN)/python -m config.reference --check docs/configuration.md
-	$(BIN)/python -m streams.openapi.document --check docs/openapi.json
+	$(BIN)/python -m streams.screens.openapi.document --check docs/openapi.json
 
 # What is missing is named, and its tests are skipped; UNERI_REQUIRE_DEPLOY=1 makes that a failure.
 deploy-check: $(READY) .deploy/bin/helm-$(HELM_VERSION)
@@ -102,12 +102,12 @@ scoreboard: $(READY)
 
 docs: $(READY)
 	$(BIN)/python -m config.reference docs/configuration.md
-	$(BIN)/python -m streams.openapi.document docs/openapi.json
+	$(BIN)/python -m streams.screens.openapi.document docs/openapi.json
 	$(BIN)/python -m release.dashboards.make
 
 docs-pictures: $(READY)
 	$(BIN)/python docs/make_pictures.py
-	$(BIN)/python -m tests.streams.board.pictures
+	$(BIN)/python -m tests.streams.screens.board.pictures
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -12,11 +12,11 @@ from functools import partial
 import msgspec
 
 from config.settings import Settings
-from streams.decode.decoder import Decoder
-from streams.decode.parse import parse
-from streams.engine.warm import warm
-from streams.rollup.block_codec import encode_block
-from streams.rollup.rollup import Rollup
+from streams.drivers.compile_ahead import warm
+from streams.engine.decode.decoder import Decoder
+from streams.engine.decode.parse import parse
+from streams.engine.rollup.blocks.block_codec import encode_block
+from streams.engine.rollup.rollup import Rollup
 
 RUN = 10_000  # records handed over at once, about what one Kafka poll gives
 PER_SECOND = 500

@@ -22,15 +22,15 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from benchmarks.collector_rate import spans_per_second
 from config.settings import Settings
-from streams.decode.decoder import Decoder
-from streams.engine.warm import warm
-from streams.formats.format import Format, RefusalError, Surroundings, native
-from streams.formats.formats import FORMATS
-from streams.formats.inputs import Input
-from streams.rollup.block_codec import encode_block
-from streams.rollup.rollup import Rollup
+from streams.drivers.compile_ahead import warm
+from streams.engine.decode.decoder import Decoder
+from streams.engine.rollup.blocks.block_codec import encode_block
+from streams.engine.rollup.rollup import Rollup
+from streams.ingest.formats.format import Format, RefusalError, Surroundings, native
+from streams.ingest.formats.formats import FORMATS
+from streams.ingest.formats.inputs import Input
 
-SHAPES = Path(__file__).parent.parent / "tests" / "streams" / "formats" / "shapes"
+SHAPES = Path(__file__).parent.parent / "tests" / "streams" / "ingest" / "formats" / "shapes"
 TURNS = 3
 SPANS = 256
 RUN = 10_000  # records decoded at once

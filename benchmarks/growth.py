@@ -36,18 +36,18 @@ from detectors.judge.judge import Judge
 from detectors.model.measures import COLUMN, SUMMED, Measure
 from detectors.model.scope import Scope
 from detectors.model.series import Series
-from streams.decode.cells import PER_ID
-from streams.decode.decoder import Decoder
-from streams.decode.paths import Call
-from streams.decode.paths import Path as Way
-from streams.detect.detect import Detect
-from streams.detect.gather import JudgedStep
-from streams.engine.checkpoint import Checkpoint
-from streams.local.sqlite_store import SqliteStore
+from streams.drivers.local.sqlite_store import SqliteStore
+from streams.engine.decode.cells import PER_ID
+from streams.engine.decode.decoder import Decoder
+from streams.engine.decode.paths import Call
+from streams.engine.decode.paths import Path as Way
+from streams.engine.detect.detect import Detect
+from streams.engine.detect.gather import JudgedStep
+from streams.engine.rollup.blocks.block import Block
+from streams.engine.rollup.blocks.block_codec import decode_block, encode_block
+from streams.engine.rollup.rollup import Rollup
+from streams.engine.stages.checkpoint import Checkpoint
 from streams.process.heap import HEAP
-from streams.rollup.block import Block
-from streams.rollup.block_codec import decode_block, encode_block
-from streams.rollup.rollup import Rollup
 
 SIZES: Final = (1_000, 10_000, 100_000)
 SOURCE: Final = "requests/0"

@@ -43,21 +43,21 @@ import pyarrow.parquet as pq
 
 from benchmarks.growth import START, Backend, Traffic, aged, forget_peak, rss
 from config.settings import Settings
-from streams.board.scopes.scope_asked import AskedRange, AskedScope
-from streams.board.scopes.scope_events import BoardPast
-from streams.board.scopes.scope_pages import ScopePages
-from streams.detect.step_record import decode_step, encode_step
-from streams.detect.step_recorder import rounded
-from streams.rollup.block import Block
-from streams.rollup.block_codec import decode_block
-from streams.store.bounds import HistoryBounds
-from streams.store.history_files import MINUTES, TENS, HistoryFile, HistoryFolder
-from streams.store.history_keeper import DAY, WEEK, HistoryKeeper
-from streams.store.history_reader import HistoryReader
-from streams.store.history_rows import HistoryRows, merged
-from streams.store.history_view import HistoryView
-from streams.store.parquet_rows import write_rows
-from streams.store.segments import HOUR, Segments
+from streams.engine.detect.step_record import decode_step, encode_step
+from streams.engine.detect.step_recorder import rounded
+from streams.engine.rollup.blocks.block import Block
+from streams.engine.rollup.blocks.block_codec import decode_block
+from streams.record.history.bounds import HistoryBounds
+from streams.record.history.history_files import MINUTES, TENS, HistoryFile, HistoryFolder
+from streams.record.history.history_keeper import DAY, WEEK, HistoryKeeper
+from streams.record.history.history_reader import HistoryReader
+from streams.record.history.history_rows import HistoryRows, merged
+from streams.record.history.history_view import HistoryView
+from streams.record.history.parquet_rows import write_rows
+from streams.record.history.segments import HOUR, Segments
+from streams.screens.board.scopes.scope_events import BoardPast
+from streams.screens.board.scopes.scope_pages import ScopePages
+from streams.screens.board.scopes.scope_request import AskedRange, AskedScope
 
 SIZES: Final = (1_000, 25_000)
 SETTINGS: Final = Settings.model_validate({"rollup": {"max_series": 1_000_000}})

@@ -15,11 +15,11 @@ import msgspec
 
 from benchmarks.history_cost import HALF, Shard
 from config.settings import Settings
-from streams.board.open_verdicts import OpenVerdicts
-from streams.board.service_map.map_making import service_map
-from streams.board.service_map.map_series import map_series
-from streams.store.history_files import HistoryFolder
-from streams.store.history_view import HistoryView
+from streams.record.history.history_files import HistoryFolder
+from streams.record.history.history_view import HistoryView
+from streams.screens.board.open_verdicts import OpenVerdicts
+from streams.screens.board.service_map.map_making import service_map
+from streams.screens.board.service_map.map_series import map_series
 
 TIMES: Final = 10
 

@@ -24,7 +24,7 @@ from config.settings import Settings
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import LATENCIES
 from detectors.model.scope import Scope
-from streams.engine.engine import Engine
+from streams.engine.stages.engine import Engine
 
 Floats = NDArray[np.float64]
 

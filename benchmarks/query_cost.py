@@ -27,9 +27,9 @@ from typing import Final
 
 from benchmarks.growth import rss
 from benchmarks.history_cost import DAY, MONDAY, TENS_WEEKS, Shard, cost, fill
-from streams.query.query_desk import PATIENCE, QueryDesk
-from streams.query.query_error import QueryError
-from streams.query.query_times import QueryTimes
+from streams.record.query.query_error import QueryError
+from streams.record.query.query_service import PATIENCE, QueryDesk
+from streams.record.query.query_times import QueryTimes
 
 CLIENTS: Final = 20
 HISTORY: Final = 1_000

@@ -28,9 +28,9 @@ from benchmarks.processor_time import processor_time
 from benchmarks.request_events import PARTITIONS, events
 from config.settings import Settings
 from detectors.state import zstd
-from streams.engine.warm import warm
-from streams.history.files import FileHistory
-from streams.replay.replay_pass import ReplayPass
+from streams.drivers.compile_ahead import warm
+from streams.offline.replay.replay_pass import ReplayPass
+from streams.offline.sources.files import FileHistory
 from tests.kafka.broker import Broker
 
 ROOT: Final = Path(__file__).parent.parent

@@ -23,10 +23,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from kafka.admin import NewTopic
 
 from benchmarks.growth import SHARD, judge_next, rss
-from streams.engine.checkpoint import Checkpoint
-from streams.kafka.checkpoints.checkpoints import KafkaCheckpoints
-from streams.kafka.checkpoints.fenced_store import FencedStore
-from streams.local.sqlite_store import SqliteStore
+from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints
+from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
+from streams.drivers.local.sqlite_store import SqliteStore
+from streams.engine.stages.checkpoint import Checkpoint
 from streams.process.heap import HEAP
 from tests.kafka import topic as topics
 from tests.kafka.broker import Broker

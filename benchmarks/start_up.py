@@ -16,7 +16,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from streams.local.log_judge import BEGINS
+from streams.drivers.local.log_judge import BEGINS
 
 UNERI = [sys.executable, "-c", "from streams.cli.main import main; main()"]
 PATIENCE = 600.0

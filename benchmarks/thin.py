@@ -24,15 +24,15 @@ import numpy as np
 from benchmarks.processor_time import processor_time
 from config.settings import Settings
 from detectors.state import zstd
-from streams.backfill.into_local import into_local
-from streams.backfill.kept_lesson import Watch
-from streams.backfill.lesson import Lesson
-from streams.engine.warm import warm
-from streams.history.files import FileHistory
-from streams.process.state_folder import history_place
-from streams.replay.replay_pass import ReplayPass
-from streams.store.bounds import HistoryBounds
-from streams.store.history_filling import HistoryFilling
+from streams.drivers.compile_ahead import warm
+from streams.offline.backfill.into_local import into_local
+from streams.offline.backfill.kept_lesson import Watch
+from streams.offline.backfill.lesson import Lesson
+from streams.offline.replay.replay_pass import ReplayPass
+from streams.offline.sources.files import FileHistory
+from streams.process.files.state_folder import history_place
+from streams.record.history.bounds import HistoryBounds
+from streams.record.history.history_filling import HistoryFilling
 
 DAYS: Final = 21
 DAY: Final = 86400

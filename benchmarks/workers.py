@@ -28,15 +28,15 @@ from benchmarks.contestants.uneri_path import closed  # noqa: E402
 from benchmarks.request_events import PARTITIONS, Answer, events  # noqa: E402
 from benchmarks.roster import check_closed  # noqa: E402
 from config.settings import KafkaSettings, Settings  # noqa: E402
-from streams.engine.warm import warm  # noqa: E402
-from streams.kafka.app import aiokafka_options, chunk_app  # noqa: E402
-from streams.kafka.checkpoints.checkpoints import KafkaCheckpoints  # noqa: E402
-from streams.kafka.checkpoints.fenced_store import FencedStore  # noqa: E402
-from streams.kafka.stage import Emission  # noqa: E402
-from streams.kafka.stage_host import Hosted, StageHost  # noqa: E402
-from streams.kafka.stages import RollupStage  # noqa: E402
-from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics  # noqa: E402
-from streams.lane.chunk import Chunk  # noqa: E402
+from streams.drivers.compile_ahead import warm  # noqa: E402
+from streams.drivers.kafka.app import aiokafka_options, chunk_app  # noqa: E402
+from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints  # noqa: E402
+from streams.drivers.kafka.checkpoints.fenced_store import FencedStore  # noqa: E402
+from streams.drivers.kafka.stage import Emission  # noqa: E402
+from streams.drivers.kafka.stage_host import Hosted, StageHost  # noqa: E402
+from streams.drivers.kafka.stages import RollupStage  # noqa: E402
+from streams.drivers.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics  # noqa: E402
+from streams.ingest.batch_consumer.chunk import Chunk  # noqa: E402
 from tests.kafka.broker import Broker  # noqa: E402
 
 EVENTS = 2_000_000
@@ -124,7 +124,7 @@ def committed(kafka: KafkaSettings) -> int:
     """Return how many records the group has committed."""
     from kafka import KafkaConsumer, TopicPartition  # noqa: PLC0415 - of the parent alone
 
-    from streams.kafka.connections.client import open_client  # noqa: PLC0415
+    from streams.drivers.kafka.connections.client import open_client  # noqa: PLC0415
 
     with open_client(
         KafkaConsumer, bootstrap_servers=kafka.brokers, group_id=kafka.app, enable_auto_commit=False

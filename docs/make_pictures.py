@@ -27,7 +27,7 @@ from alerting.report.preview import Look, fragment, page
 from alerting.words.locales import LANGUAGES
 from config.links import Links
 from config.settings import LinksSettings
-from streams.simulate.demo import Demo
+from streams.offline.simulate.demo import Demo
 
 FOLDER = Path(__file__).parent / "pictures"
 SCALE = 1.25  # of the pictures of messages, which are many

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).parents[1]
-PAGE: Final = Path("streams/board/page/vendor")
-TESTS: Final = Path("tests/streams/board/axe")
+PAGE: Final = Path("streams/screens/board/page/vendor")
+TESTS: Final = Path("tests/streams/screens/board/axe")
 
 
 class Vendored(NamedTuple):

@@ -36,14 +36,14 @@ LONGEST = (
     "tests/faults/",
     "tests/kafka/",
     "tests/alerting/report/test_report_browser.py",
-    "tests/streams/board/",
-    "tests/streams/tune/test_tune.py",
+    "tests/streams/screens/board/",
+    "tests/streams/offline/tune/test_tune.py",
     "tests/streams/notify/test_slack_presses.py",
     "tests/streams/cli/",
     "tests/config/test_mutations.py",
     "tests/detectors/judge/test_judge.py",
-    "tests/streams/engine/",
-    "tests/streams/local/",
+    "tests/streams/engine/stages/",
+    "tests/streams/drivers/local/",
     "tests/laws/",
 )
 """Minutes of waiting in one file, the longest first: what begins last with them ends last."""

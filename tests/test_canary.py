@@ -21,7 +21,7 @@ from config.settings import (
     SlackSettings,
     WebhookSettings,
 )
-from streams.local.daemon import LocalDaemon
+from streams.drivers.local.daemon import LocalDaemon
 from tests.alerting.given import T0, table_finding, told
 from tests.alerting.sinks.webhook_standin import KEY
 from tests.alerting.sinks.webhook_standin import SECRET as WEBHOOK_SECRET

@@ -12,7 +12,7 @@ import numpy as np
 
 from config.settings import Settings
 from detectors.state import zstd
-from streams.engine.engine import Engine
+from streams.engine.stages.engine import Engine
 
 SOURCE: Final = "requests/0"
 COARSE: Final = 600.0  # seconds of records at a time while nobody looks

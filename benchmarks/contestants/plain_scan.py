@@ -4,10 +4,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.state.compiled import unlocked
-from streams.decode.machine_words import load8, load_int, store64, store_float
-from streams.decode.name_table import look_up
-from streams.decode.scan_json import BRACE, next_key, read_amount, read_text, skip_space, skip_value, word_of
-from streams.decode.scan_number import read_number
+from streams.engine.decode.scan.machine_words import load8, load_int, store64, store_float
+from streams.engine.decode.scan.name_table import look_up
+from streams.engine.decode.scan.scan_json import (
+    BRACE,
+    next_key,
+    read_amount,
+    read_text,
+    skip_space,
+    skip_value,
+    word_of,
+)
+from streams.engine.decode.scan.scan_number import read_number
 
 STARTS, ENDS, TABLE, NUMBER, TS, TOTAL, WORK = (8 * place for place in range(7))
 _TEXTS, _STACK = 0, 32  # in the working space

@@ -11,14 +11,14 @@ import structlog
 from benchmarks.cpu_owners import CpuOwners
 from benchmarks.meter import Meter
 from config.settings import KafkaSettings, Settings
-from streams.engine.checkpoint import Checkpoint
-from streams.engine.warm import warm
-from streams.kafka.app import aiokafka_options, chunk_app
-from streams.kafka.checkpoints.checkpoints import KafkaCheckpoints
-from streams.kafka.checkpoints.fenced_store import FencedStore
-from streams.kafka.stage import Emission, Stage
-from streams.kafka.stage_host import Hosted, StageHost
-from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
+from streams.drivers.compile_ahead import warm
+from streams.drivers.kafka.app import aiokafka_options, chunk_app
+from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints
+from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
+from streams.drivers.kafka.stage import Emission, Stage
+from streams.drivers.kafka.stage_host import Hosted, StageHost
+from streams.drivers.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
+from streams.engine.stages.checkpoint import Checkpoint
 
 
 class StageRun:

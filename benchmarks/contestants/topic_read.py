@@ -7,7 +7,7 @@ import sys
 
 from benchmarks.meter import Meter
 from config.settings import KafkaSettings
-from streams.history.topic import KafkaHistory
+from streams.offline.sources.topic import KafkaHistory
 
 
 def main(broker: str, topic: str) -> None:

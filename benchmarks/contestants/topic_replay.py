@@ -7,9 +7,9 @@ import sys
 
 from benchmarks.meter import Meter
 from config.settings import KafkaSettings, Settings
-from streams.engine.warm import warm
-from streams.history.topic import KafkaHistory
-from streams.replay.replay_pass import ReplayPass
+from streams.drivers.compile_ahead import warm
+from streams.offline.replay.replay_pass import ReplayPass
+from streams.offline.sources.topic import KafkaHistory
 
 
 def main(broker: str, topic: str) -> None:

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Mapping
 
 from benchmarks.contestants.stage_run import StageRun
-from streams.kafka.stage import Emission
-from streams.lane.chunk import Chunk
+from streams.drivers.kafka.stage import Emission
+from streams.ingest.batch_consumer.chunk import Chunk
 
 
 class Counting:

@@ -15,12 +15,12 @@ from kafka import KafkaConsumer, TopicPartition
 
 from benchmarks.contestants.stage_run import StageRun
 from config.settings import KafkaSettings, Settings
-from streams.kafka.connections.client import open_client
-from streams.kafka.stage import Emission
-from streams.kafka.stages import RollupStage
-from streams.kafka.topics import Topics
-from streams.lane.chunk import Chunk
-from streams.rollup.block_codec import decode_block
+from streams.drivers.kafka.connections.client import open_client
+from streams.drivers.kafka.stage import Emission
+from streams.drivers.kafka.stages import RollupStage
+from streams.drivers.kafka.topics import Topics
+from streams.engine.rollup.blocks.block_codec import decode_block
+from streams.ingest.batch_consumer.chunk import Chunk
 
 
 async def main(broker: str, topic: str, words: list[str]) -> None:

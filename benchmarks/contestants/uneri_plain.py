@@ -15,10 +15,10 @@ from benchmarks.contestants.plain_scan import WORK_BYTES, add_up, scan_plain
 from benchmarks.contestants.stage_run import StageRun
 from benchmarks.totals import WINDOW, Totals
 from detectors.state.state import pack
-from streams.decode.name_table import NameTable
-from streams.decode.records import Records
-from streams.kafka.stage import Emission
-from streams.lane.chunk import Chunk
+from streams.drivers.kafka.stage import Emission
+from streams.engine.decode.records import Records
+from streams.engine.decode.scan.name_table import NameTable
+from streams.ingest.batch_consumer.chunk import Chunk
 
 FUNCTIONS = 4096
 ROWS = 4096  # records scanned at once

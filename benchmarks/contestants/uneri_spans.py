@@ -12,12 +12,12 @@ from benchmarks.contestants.stage_run import StageRun
 from benchmarks.contestants.uneri_path import closed
 from config.sections.sources import InputSettings, SourcesSettings
 from config.settings import Settings
-from streams.formats.inputs import Inputs
-from streams.kafka.daemon import AT_ONCE
-from streams.kafka.stage import Emission
-from streams.kafka.stages import RollupStage
-from streams.kafka.topics import Topics
-from streams.lane.chunk import Chunk
+from streams.drivers.kafka.daemon import AT_ONCE
+from streams.drivers.kafka.stage import Emission
+from streams.drivers.kafka.stages import RollupStage
+from streams.drivers.kafka.topics import Topics
+from streams.ingest.batch_consumer.chunk import Chunk
+from streams.ingest.formats.inputs import Inputs
 
 
 async def main(broker: str, topic: str, words: list[str]) -> None:

@@ -29,7 +29,7 @@ FORMAT_NAMES = (
     "apigateway", "alb", "clf", "xray", "gcp_log_entry", "pubsub", "firehose", "metric_stream", "cloudevents",
     "changes", "eventbridge", "cloudtrail", "github", "confluent", "avro",
 )  # fmt: skip
-"""Names that a mapping cannot have: those of streams/formats, and ``auto``; a test compares them."""
+"""Names that a mapping cannot have: those of streams/ingest/formats, and ``auto``; a test compares them."""
 
 MOST_FIELDS = 200
 

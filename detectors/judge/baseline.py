@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.judge.calendar import Calendar, SameTimes
-from detectors.judge.pace import WIDE
+from detectors.judge.kernel.pace import WIDE
 from detectors.model.finding import ComparedWith
 from detectors.state.history import DAY, WEEK, ValueHistory
 

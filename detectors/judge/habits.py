@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.judge.arrays import HALF_HOUR_SLOTS, KEPT_DAYS
+from detectors.judge.kernel.arrays import HALF_HOUR_SLOTS, KEPT_DAYS
 from detectors.state.compress import compress, decompress
 from detectors.state.state import Arrays, Older, StateError, pack, unpack
 

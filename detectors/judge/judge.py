@@ -12,19 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 import config.settings
-from detectors.judge.arrays import Output, Rows, empty_output, empty_scratch
-from detectors.judge.attempt import CELLS, FEWEST, Attempt, Before
 from detectors.judge.baseline import Baseline
+from detectors.judge.batch_evaluation import CELLS, FEWEST, Attempt, Before
 from detectors.judge.calendar import Calendar
-from detectors.judge.codes import OF_CALLS
 from detectors.judge.evidence import Evidence
 from detectors.judge.growth import Growing, GrowthWatch
 from detectors.judge.habits import MANY
-from detectors.judge.kernel import advance
-from detectors.judge.learn import close_slots
-from detectors.judge.look import Look, dry_run, lookable, related, suspicious, taken
+from detectors.judge.kernel.arrays import Output, Rows, empty_output, empty_scratch
+from detectors.judge.kernel.codes import OF_CALLS
+from detectors.judge.kernel.evaluate_early import Look, dry_run, lookable, related, suspicious, taken
+from detectors.judge.kernel.kernel import advance
+from detectors.judge.kernel.learn import close_slots
+from detectors.judge.kernel.pace import pace_of
 from detectors.judge.memory import MemoryState
-from detectors.judge.pace import pace_of
 from detectors.model.finding import Plan
 from detectors.model.measures import COUNTED_BY, GROWS, NATURE, RATIO_OF, RISES, Measure, Nature
 from detectors.model.scope import ScopeOrEdge
@@ -53,7 +53,7 @@ class Judgement:
     lower: Floats
     upper: Floats
     score: Floats
-    verdict: NDArray[np.int8]  # open now: index into detectors.judge.codes.CODES
+    verdict: NDArray[np.int8]  # open now: index into detectors.judge.kernel.codes.CODES
     opened: Bools
     ended: Bools
     since: NDArray[np.int64]  # epoch seconds at which the open verdict began

@@ -7,8 +7,8 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.judge.arrays import VIEWS, Memory
 from detectors.judge.habits import Habits
+from detectors.judge.kernel.arrays import VIEWS, Memory
 from detectors.state.row_state import Field, RowState
 
 UNIT: Final = 0.2

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import config.settings
-from detectors.judge.arrays import Output
-from detectors.judge.codes import CODES, SHIFT
 from detectors.judge.growth import Growing
 from detectors.judge.judge import Judge
-from detectors.judge.scale import COUNTS_OF_ROOT, LARGEST
+from detectors.judge.kernel.arrays import Output
+from detectors.judge.kernel.codes import CODES, SHIFT
+from detectors.judge.kernel.scale import COUNTS_OF_ROOT, LARGEST
 from detectors.model.measures import Measure, value_of
 from detectors.model.scope import SERVICE, Scope
 from detectors.model.series import Series

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.judge.scale import COUNTS_OF_ROOT
+from detectors.judge.kernel.scale import COUNTS_OF_ROOT
 from detectors.state.compiled import inlined, part, without_arrays
 
 Floats = NDArray[np.float64]

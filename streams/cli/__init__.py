@@ -1,4 +1,1 @@
-"""The command line: parses, calls, and turns every failure into one line and an exit code.
-
-May import everything; nothing imports it.
-"""
+"""The command line: parses, calls, and turns every failure into one line and an exit code."""

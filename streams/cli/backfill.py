@@ -9,18 +9,18 @@ import typer
 
 from alerting.pipeline.history import since_of
 from config.settings import Settings
-from streams.backfill.kept_lesson import Watch
-from streams.backfill.lesson import Learnt, Lesson, fingerprint
 from streams.cli.backfill_target import target_of
 from streams.cli.nothing_read import nothing_read
-from streams.engine.warm import warm
-from streams.history.open_history import Between, open_history
-from streams.history.replay_error import ReplayError
+from streams.drivers.compile_ahead import warm
+from streams.offline.backfill.kept_lesson import Watch
+from streams.offline.backfill.lesson import Learnt, Lesson, fingerprint
+from streams.offline.sources.open_history import Between, open_history
+from streams.offline.sources.replay_error import ReplayError
+from streams.process.files.state_folder import history_place
 from streams.process.progress import Progress
-from streams.process.state_folder import history_place
 from streams.process.stop_requests import INTERRUPTED, recording_stop
-from streams.store.bounds import HistoryBounds
-from streams.store.history_filling import FillingError, HistoryFilling
+from streams.record.history.bounds import HistoryBounds
+from streams.record.history.history_filling import FillingError, HistoryFilling
 
 
 def run_backfill(
@@ -37,7 +37,7 @@ def run_backfill(
 
     Raises
     ------
-    streams.history.source.ReplayError
+    streams.offline.sources.source.ReplayError
         When the history cannot be read, or whoever is to know it cannot take it.
     """
     target, now = target_of(settings, url), time.time()
@@ -95,7 +95,7 @@ def undo_backfill(settings: Settings, url: str) -> int:
 
     Raises
     ------
-    streams.history.source.ReplayError
+    streams.offline.sources.source.ReplayError
         When none can be reached.
     """
     return target_of(settings, url).forget()

@@ -3,9 +3,9 @@
 import typer
 
 from config.settings import KafkaSettings, Settings
-from streams.backfill.beside_kafka import beside_kafka, find_app, forget_kafka
-from streams.backfill.kept_lesson import Watch
-from streams.backfill.lesson import Learnt, Lesson
+from streams.offline.backfill.beside_kafka import beside_kafka, find_app, forget_kafka
+from streams.offline.backfill.kept_lesson import Watch
+from streams.offline.backfill.lesson import Learnt, Lesson
 
 
 class KafkaTarget:

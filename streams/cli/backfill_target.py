@@ -9,13 +9,13 @@ import msgspec
 import typer
 
 from config.settings import Settings
-from streams.backfill.beside_local import beside_local, forget_local
-from streams.backfill.into_local import into_local
-from streams.backfill.kept_lesson import Watch
-from streams.backfill.lesson import Learnt, Lesson
 from streams.cli.daemon_call import NoDaemonError, RefusedError, ask_daemon
-from streams.history.replay_error import ReplayError
-from streams.local.backfill_routes import TakeoverState
+from streams.drivers.local.backfill_routes import TakeoverState
+from streams.offline.backfill.beside_local import beside_local, forget_local
+from streams.offline.backfill.into_local import into_local
+from streams.offline.backfill.kept_lesson import Watch
+from streams.offline.backfill.lesson import Learnt, Lesson
+from streams.offline.sources.replay_error import ReplayError
 from streams.process.progress import Progress
 from streams.process.stop_requests import INTERRUPTED, recording_stop
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from config.secret import SecretError
-from streams.history.replay_error import ReplayError
+from streams.offline.sources.replay_error import ReplayError
 from streams.process.times import parse_time
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def demo(
 
     After weeks of normal traffic, a client hammers one table while the load on another grows.
     """
-    from streams.simulate.demo import run_demo
+    from streams.offline.simulate.demo import run_demo
 
     on_board = sys.stdout.isatty() if board is None else board
     _exit_with(lambda: run_demo(out, on_board=on_board))
@@ -212,7 +212,7 @@ def run(
 
         need("boto3", "limits.aws.daily")
     if settings.kafka:
-        from streams.kafka.daemon import run_kafka
+        from streams.drivers.kafka.daemon import run_kafka
 
         if follow or stdin or source or form:
             raise fail(
@@ -221,7 +221,7 @@ def run(
             )
         roles = _split(role)
         _exit_with(lambda: run_kafka(settings, roles or None, read=lambda: load_settings(config)))
-    from streams.local.daemon import run_local
+    from streams.drivers.local.daemon import run_local
 
     if follow and stdin:
         raise fail("--follow and --stdin are mutually exclusive; choose one")
@@ -230,7 +230,7 @@ def run(
     if role:
         raise fail("--role applies to the Kafka driver only; add a kafka section, or remove --role")
     if source is not None or form is not None:
-        from streams.formats.inputs import Inputs, UnknownInputError
+        from streams.ingest.formats.inputs import Inputs, UnknownInputError
 
         if not (follow or stdin):
             raise fail("--source and --format say what --follow or --stdin read; add one of them")
@@ -440,8 +440,8 @@ def score(
 
     They are judged as live series are: each row in the light of the rows before it.
     """
-    from streams.score.csv_series import SeriesError
-    from streams.score.score import run_score
+    from streams.offline.score.csv_series import SeriesError
+    from streams.offline.score.score import run_score
 
     settings = settings_of(config)
     try:
@@ -525,7 +525,7 @@ def check(config: Config = None, role: Roles = None) -> None:
     Exits with 1 if Kafka, Slack or another receiver fails its check, or the sample of a mapping does not fit,
     and with 2 if the configuration is invalid.
     """
-    from streams.check.check import check as checks
+    from streams.cli.check.check import check as checks
 
     ok = True
     for result in checks(settings_of(config), _split(role)):
@@ -574,9 +574,9 @@ def try_(
     """
     settings = settings_of(config)
     from streams.cli.try_format import AUTO, said_of_all, try_files
-    from streams.formats.formats import with_mappings
-    from streams.history.patient_schemas import patient_schemas
-    from streams.process.readable_file import unreadable
+    from streams.ingest.formats.formats import with_mappings
+    from streams.offline.sources.patient_schemas import patient_schemas
+    from streams.process.files.readable_file import unreadable
 
     schemas = patient_schemas(settings.sources.registry)
     formats = with_mappings(settings.sources.mappings, schemas)
@@ -623,7 +623,7 @@ def setup(
     ] = False,
 ) -> None:
     """Create missing Kafka topics and verify existing ones."""
-    from streams.kafka.topics import TopicError, setup_topics
+    from streams.drivers.kafka.topics import TopicError, setup_topics
 
     settings = settings_of(config)
     if settings.kafka is None:
@@ -723,7 +723,7 @@ def token(
     It is printed once, with its hash: give the token to the client, and add the hash to the file that
     `tokens.file` names.
     """
-    from streams.process.tokens import AccessScope, hash_of, new_token
+    from streams.process.web.tokens import AccessScope, hash_of, new_token
 
     known = [one.value for one in AccessScope]
     for one in scope:
@@ -991,7 +991,7 @@ def mcp(
     settings, at = settings_of(config), _daemon(config, url)
     need("mcp", "uneri mcp")
     with exiting_on_stop():
-        from streams.assistant.run_mcp import run_mcp
+        from streams.screens.mcp.run_mcp import run_mcp
     _exit_with(lambda: run_mcp(at, settings.log, http=http, names=name or [], replays=replays))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from streams.process.tokens import own_authorization
+from streams.process.web.tokens import own_authorization
 
 
 class RefusedError(Exception):

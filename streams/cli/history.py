@@ -12,14 +12,14 @@ from pyarrow import csv
 from pyarrow import parquet as pq
 
 from config.settings import Settings
-from streams.process.atomic_file import atomic_file
-from streams.process.state_folder import history_place
-from streams.store.history_files import MINUTES, TENS, HistoryFolder
-from streams.store.history_reader import HistoryReader
-from streams.store.history_rows import HistoryRows
-from streams.store.parquet_rows import named_table
-from streams.store.place_trouble import place_trouble
-from streams.store.series_names import SeriesKey
+from streams.process.files.atomic_file import atomic_file
+from streams.process.files.state_folder import history_place
+from streams.record.history.history_files import MINUTES, TENS, HistoryFolder
+from streams.record.history.history_reader import HistoryReader
+from streams.record.history.history_rows import HistoryRows
+from streams.record.history.parquet_rows import named_table
+from streams.record.history.place_trouble import place_trouble
+from streams.record.history.series_names import SeriesKey
 
 MOST_ROWS: Final = 20_000_000
 """Rows that are held in memory: more is refused, with the remedy."""

@@ -9,10 +9,10 @@ import typer
 
 from config.read_limits import NO_LIMITS, ReadLimits, load_read_limits
 from config.settings import AwsSettings, LimitsSettings, Settings
-from streams.limits.lines import age, by_hand, listing, trouble
-from streams.limits.reading import AwsError, known_limits, merged, save_limits
+from streams.ingest.limits.lines import age, by_hand, listing, trouble
+from streams.ingest.limits.reading import AwsError, known_limits, merged, save_limits
 from streams.process.extras import need
-from streams.process.locks import FolderLockedError, locked_file
+from streams.process.files.locks import FolderLockedError, locked_file
 
 OK: Final = 0
 FAILED: Final = 1
@@ -58,7 +58,7 @@ def read_limits(settings: Settings, write: Path | None) -> int:
 
 
 def _read(settings: Settings, before: ReadLimits) -> ReadLimits:
-    from streams.limits.aws import read_aws  # noqa: PLC0415  # boto3 is an extra, and takes long to load
+    from streams.ingest.limits.aws import read_aws  # noqa: PLC0415  # boto3 is an extra, and takes long to load
 
     def progress(account: str, region: str, service: str) -> None:
         if sys.stderr.isatty():

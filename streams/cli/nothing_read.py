@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from streams.replay.text_table import by_name, counted
+from streams.offline.replay.text_table import by_name, counted
 
 
 def nothing_read(records: int, bad: Counter[str], *, between: bool = False) -> str:

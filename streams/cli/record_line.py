@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from streams.decode.event import ChangeRecord, Event, SampleRecord, TableCall
-from streams.decode.parse import stamp_of
-from streams.formats.format import Record
+from streams.engine.decode.event import ChangeRecord, Event, SampleRecord, TableCall
+from streams.engine.decode.parse import stamp_of
+from streams.ingest.formats.format import Record
 
 
 def kind_of(record: Record) -> str:

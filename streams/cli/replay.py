@@ -18,25 +18,25 @@ from config.read_limits import read_limits_of
 from config.settings import Settings
 from detectors.state.state import StateError
 from streams.cli.nothing_read import nothing_read
-from streams.engine.warm import warm
-from streams.history.open_history import Between, open_history
-from streams.history.replay_error import ReplayError
-from streams.history.source import History
-from streams.process.locks import FolderLockedError, locked_output
+from streams.drivers.compile_ahead import warm
+from streams.offline.replay.output import ReplayOutput
+from streams.offline.replay.post import post_replay, token_of
+from streams.offline.replay.replay_pass import ReplayPass, Stopped
+from streams.offline.replay.replayed import Replayed
+from streams.offline.replay.series_parts import drop_parts
+from streams.offline.replay.state import drop_state, load_state, save_state
+from streams.offline.replay.text_table import counted
+from streams.offline.sources.open_history import Between, open_history
+from streams.offline.sources.replay_error import ReplayError
+from streams.offline.sources.source import History
+from streams.process.files.locks import FolderLockedError, locked_output
 from streams.process.progress import Progress
 from streams.process.stop_requests import INTERRUPTED, recording_stop
-from streams.replay.output import ReplayOutput
-from streams.replay.post import post_replay, token_of
-from streams.replay.replay_pass import ReplayPass, Stopped
-from streams.replay.replayed import Replayed
-from streams.replay.series_parts import drop_parts
-from streams.replay.state import drop_state, load_state, save_state
-from streams.replay.text_table import counted
-from streams.store.bounds import HistoryBounds
-from streams.store.history_filling import FillingError, HistoryFilling
+from streams.record.history.bounds import HistoryBounds
+from streams.record.history.history_filling import FillingError, HistoryFilling
 
 if TYPE_CHECKING:
-    from streams.replay.series_parquet import SeriesParquet
+    from streams.offline.replay.series_parquet import SeriesParquet
 
 FAILED: Final = 1
 
@@ -202,7 +202,7 @@ def _finish(rows: "SeriesParquet | None", filling: HistoryFilling | None) -> Non
 def _series(options: ReplayOptions, parts: int) -> "SeriesParquet | None":
     if not options.series:
         return None
-    from streams.replay.series_parquet import SeriesParquet
+    from streams.offline.replay.series_parquet import SeriesParquet
 
     return SeriesParquet(options.out, options.settings.time.step, parts)
 

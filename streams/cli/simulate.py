@@ -4,11 +4,11 @@ import sys
 from pathlib import Path
 
 from config.settings import KafkaSettings
+from streams.offline.simulate.deliver import simulate
+from streams.offline.simulate.event_writer import WriteError
+from streams.offline.simulate.scenario_load import load_scenario
+from streams.offline.simulate.shape import ShapeError
 from streams.process.progress import Progress
-from streams.simulate.deliver import simulate
-from streams.simulate.event_writer import WriteError
-from streams.simulate.scenario_load import load_scenario
-from streams.simulate.shape import ShapeError
 
 
 def run_simulate(

@@ -16,12 +16,12 @@ from alerting.words.mrkdwn import clean
 from config.settings import Settings
 from detectors.state.state import StateError
 from streams.cli.daemon_call import request_to
-from streams.local import state_import
-from streams.local.sqlite_errors import explain
-from streams.process.atomic_file import atomic_file
-from streams.process.locks import FolderLockedError
-from streams.process.state_archive import About, ArchiveError, check_archive
-from streams.process.state_folder import OpenFolderError
+from streams.drivers.local import state_import
+from streams.drivers.local.sqlite_errors import explain
+from streams.process.files.atomic_file import atomic_file
+from streams.process.files.locks import FolderLockedError
+from streams.process.files.state_archive import About, ArchiveError, check_archive
+from streams.process.files.state_folder import OpenFolderError
 
 PATIENCE: Final = 900.0  # seconds without a byte: a large state is copied and packed before it is sent
 
@@ -32,7 +32,7 @@ def export_state(settings: Settings, file: Path, url: str) -> int:
         with atomic_file(file) as part:
             part.touch(mode=0o600)
             if settings.kafka:
-                from streams.kafka.checkpoints.state_export import export_app
+                from streams.drivers.kafka.checkpoints.state_export import export_app
 
                 export_app(settings, part)
             else:
@@ -49,7 +49,7 @@ def import_state(settings: Settings, file: Path) -> int:
     """Restore a backup into the empty state that the settings name; return the exit code."""
     try:
         if settings.kafka:
-            from streams.kafka.checkpoints.state_import import import_app
+            from streams.drivers.kafka.checkpoints.state_import import import_app
 
             about = import_app(settings, file)
             where = f"the topics of {settings.kafka.app}"

@@ -15,10 +15,10 @@ import msgspec
 
 from alerting.words.mrkdwn import clean
 from streams.cli.record_line import kind_of, line_of
-from streams.decode.event import COUNTS
-from streams.decode.rejected import RejectReason
-from streams.formats.envelopes.schemas import Schemas, read_with
-from streams.formats.format import (
+from streams.engine.decode.event import COUNTS
+from streams.engine.decode.rejected import RejectReason
+from streams.ingest.formats.envelopes.schemas import Schemas, read_with
+from streams.ingest.formats.format import (
     Format,
     Formats,
     Reading,
@@ -27,10 +27,10 @@ from streams.formats.format import (
     Surroundings,
     native,
 )
-from streams.formats.formats import recognised
-from streams.formats.judged import judged
-from streams.formats.payloads import Payload, divided
-from streams.formats.remedies import REMEDIES
+from streams.ingest.formats.formats import recognised
+from streams.ingest.formats.payloads import Payload, divided
+from streams.ingest.formats.remedies import REMEDIES
+from streams.ingest.formats.validated import judged
 
 AUTO: Final = "auto"
 STDIN: Final = "-"

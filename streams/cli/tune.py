@@ -17,23 +17,23 @@ from config.load import load_settings, read_alone
 from config.settings import Settings
 from detectors.state.state import StateError
 from streams.cli.nothing_read import remedy
-from streams.engine.warm import warm
-from streams.history.open_history import Between, open_history
-from streams.history.replay_error import ReplayError
-from streams.history.source import History
-from streams.process.locks import FolderLockedError, locked_output
+from streams.drivers.compile_ahead import warm
+from streams.offline.replay.text_table import counted
+from streams.offline.sources.open_history import Between, open_history
+from streams.offline.sources.replay_error import ReplayError
+from streams.offline.sources.source import History
+from streams.offline.tune.labels import check_labels, contradictions
+from streams.offline.tune.periods import periods_of
+from streams.offline.tune.pick import Rule, pick
+from streams.offline.tune.record_history import load_recording, record
+from streams.offline.tune.recording import NAME, Recording, fingerprint
+from streams.offline.tune.result import TuneResult, lines, write_tuned
+from streams.offline.tune.search import search
+from streams.offline.tune.space import Space, space_for_budget, space_for_labels
+from streams.offline.tune.trial import Trials, TrialSetup, searched
+from streams.process.files.locks import FolderLockedError, locked_output
 from streams.process.progress import Progress
 from streams.process.stop_requests import INTERRUPTED, StopRequested, raising_on_stop
-from streams.replay.text_table import counted
-from streams.tune.labels import check_labels, contradictions
-from streams.tune.periods import periods_of
-from streams.tune.pick import Rule, pick
-from streams.tune.record_history import load_recording, record
-from streams.tune.recording import NAME, Recording, fingerprint
-from streams.tune.result import TuneResult, lines, write_tuned
-from streams.tune.search import search
-from streams.tune.space import Space, space_for_budget, space_for_labels
-from streams.tune.trial import Trials, TrialSetup, searched
 
 
 @dataclass(frozen=True, slots=True)

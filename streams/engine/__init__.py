@@ -1,4 +1,1 @@
-"""The stages assembled: fed with records, returning findings and notices; their checkpoints.
-
-May import detect and what is below it; no driver.
-"""
+"""The engine: decode, rollup, measure, detect, and the stages made of them. Pure."""

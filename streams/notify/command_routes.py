@@ -11,8 +11,8 @@ from aiohttp import web
 from alerting.commands.answer import Answer, CommandResult
 from alerting.commands.command import Command
 from alerting.pipeline.pipeline import Pipeline
-from streams.process.access import is_trusted
-from streams.process.request_body import Body, BodyError, read_json
+from streams.process.web.access import is_trusted
+from streams.process.web.request_body import Body, BodyError, read_json
 
 ELSEWHERE: Final = {"error": "this process does not notify; ask the one with the role notify"}
 UNKNOWN: Final = {

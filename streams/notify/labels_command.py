@@ -17,7 +17,7 @@ from aiohttp import web
 from alerting.commands.labels import Label
 from alerting.evaluation.labels_file import labels_to_csv, labels_to_jsonl, labels_to_yaml
 from alerting.words.mrkdwn import clean
-from streams.process.tokens import own_authorization
+from streams.process.web.tokens import own_authorization
 
 _WRITERS: Final = {
     ".yaml": labels_to_yaml,

@@ -13,7 +13,7 @@ from prometheus_client import Counter
 
 from streams.notify.slack_signature import SIGNATURE, TIMESTAMP, SignatureFullError, SlackSignatures
 from streams.process.recurring import Recurring
-from streams.process.request_body import BodyError, read_small
+from streams.process.web.request_body import BodyError, read_small
 
 MAX_BODY: Final = 64 * 1024
 BUSY: Final = "busy"

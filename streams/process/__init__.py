@@ -1,4 +1,1 @@
-"""The process: files and locks, logs and metrics, the web server and its locks, the watchdog.
-
-Knows nothing about events; imports only alerting, detectors and config.
-"""
+"""The process: logs and metrics, stop requests, the watchdog. Knows nothing about events."""

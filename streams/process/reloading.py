@@ -14,9 +14,9 @@ from config.load import ConfigError
 from config.reload import Reload, reload_of
 from config.secret import SecretError
 from config.settings import Settings
-from streams.process.access import is_trusted
-from streams.process.door import DoorError
 from streams.process.logs import configure_logs
+from streams.process.web.access import is_trusted
+from streams.process.web.listen_address import DoorError
 
 log = structlog.get_logger("uneri.config")
 

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 SPEND = """
 import asyncio, json, sys, time
 from benchmarks import cpu_owners
-import streams.kafka.stage_host  # as the daemon has it
+import streams.drivers.kafka.stage_host  # as the daemon has it
 
 def burn(seconds):
     end = time.thread_time() + seconds

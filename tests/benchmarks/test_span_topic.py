@@ -9,9 +9,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from benchmarks.formats import SPANS, START_NS, spans
 from benchmarks.request_events import PARTITIONS
 from benchmarks.span_topic import EVERY_NS, KINDS, REQUESTS, ROW, SpanTopic
-from streams.formats.format import Surroundings
-from streams.formats.formats import FORMATS
-from streams.formats.inputs import Input
+from streams.ingest.formats.format import Surroundings
+from streams.ingest.formats.formats import FORMATS
+from streams.ingest.formats.inputs import Input
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from config.load import load_settings
-from streams.kafka.roles import KNOWN_ROLES
+from streams.drivers.kafka.roles import KNOWN_ROLES
 from tests.deploy.tools import DEPLOY, ROOT, run, tool
 
 CHART = DEPLOY / "helm" / "uneri"

@@ -6,7 +6,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from config.load import load_settings
-from streams.kafka.roles import KNOWN_ROLES
+from streams.drivers.kafka.roles import KNOWN_ROLES
 from tests.deploy.tools import ROOT
 
 COMPOSE: dict[str, Any] = YAML(typ="safe").load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))

@@ -15,9 +15,9 @@ from ruamel.yaml import YAML
 
 from config.settings import Settings
 from release.dashboards.make import FOLDER, MADE, main, text_of
-from streams.query.promql import planned
-from streams.query.query_error import QueryError
-from streams.query.query_routes import COMPATIBLE
+from streams.record.query.promql import planned
+from streams.record.query.query_error import QueryError
+from streams.record.query.query_routes import COMPATIBLE
 from tests.deploy.dashboards import DASHBOARDS, followed, links, queries
 from tests.deploy.tools import run, tool
 

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from config.settings import HistorySettings, LocalSettings, NotifySettings, Settings, SlackSettings
-from streams.local.daemon import LocalDaemon
-from streams.store.bounds import HistoryBounds
-from streams.store.history_files import HistoryFolder
-from streams.store.history_keeper import HistoryKeeper
-from streams.store.segments import Segments
+from streams.drivers.local.daemon import LocalDaemon
+from streams.record.history.bounds import HistoryBounds
+from streams.record.history.history_files import HistoryFolder
+from streams.record.history.history_keeper import HistoryKeeper
+from streams.record.history.segments import Segments
 from tests.alerting.given import T0, table_finding, told
 from tests.alerting.slack_app import APP_TOKEN, SECRET, SlackApp
 from tests.alerting.slack_standin import TOKEN
-from tests.streams.store.backend import Backend, requests
+from tests.streams.record.history.backend import Backend, requests
 
 ROOT = Path(__file__).parents[2]
 HOURS = 3

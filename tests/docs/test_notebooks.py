@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from alerting.evaluation.labels_file import labels_to_yaml, read_labels
-from streams.simulate.scenario import Scenario
-from streams.simulate.scenario_load import load_scenario
-from streams.simulate.simulation import Simulation
-from tests.streams.engine.engine_run import gathered
+from streams.offline.simulate.scenario import Scenario
+from streams.offline.simulate.scenario_load import load_scenario
+from streams.offline.simulate.simulation import Simulation
+from tests.streams.engine.stages.engine_run import gathered
 
 ROOT = Path(__file__).parent.parent.parent
 BACKEND = ROOT / "tests" / "main_job" / "backend.yaml"

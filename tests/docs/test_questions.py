@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from streams.cli.commands import app
-from streams.process.tokens import new_token
-from streams.replay import load_settings, open_history, replay
+from streams.offline.replay import load_settings, open_history, replay
+from streams.process.web.tokens import new_token
 from tests.alerting.slack_app import SlackApp
 from tests.docs.asked import (
     ASSISTANT,
@@ -29,7 +29,7 @@ from tests.docs.asked import (
     examples,
     write_history,
 )
-from tests.streams.assistant.assistant_given import asked_of
+from tests.streams.screens.mcp.assistant_given import asked_of
 
 PAGES = {"": "wall", "incidents": "incidents", "scope": "scope", "map": "map"}
 

@@ -12,10 +12,10 @@ from typing import Final
 
 import pytest
 
-from streams.decode.event import Event
-from streams.decode.parse import parse
-from streams.formats.format import Surroundings
-from streams.formats.formats import FORMATS, recognised
+from streams.engine.decode.event import Event
+from streams.engine.decode.parse import parse
+from streams.ingest.formats.format import Surroundings
+from streams.ingest.formats.formats import FORMATS, recognised
 from tests.senders.conftest import node, node_with_sdk, served, store
 from tests.senders.dynamo import Dynamo
 

@@ -17,19 +17,19 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import NewTopic
 
 from config.settings import JudgeSettings, KafkaSettings, NotifySettings, Settings, TimeSettings, WebSettings
-from streams.detect.gather import JudgedStep
-from streams.engine.checkpoint import Checkpoint
-from streams.kafka.app import aiokafka_options
-from streams.kafka.checkpoints.checkpoints import KafkaCheckpoints
-from streams.kafka.checkpoints.fenced_store import FencedStore
-from streams.kafka.checkpoints.hanging_transactions import HangingTransactions
-from streams.kafka.connections.client import open_client
-from streams.kafka.notices import NoticesPart, NotifyStage
-from streams.kafka.stage import CLOSED, TOPIC
-from streams.kafka.stages import DetectStage, IncidentsStage, RollupStage
-from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
-from streams.lane.chunk import Chunk
-from streams.rollup.block_codec import decode_block
+from streams.drivers.kafka.app import aiokafka_options
+from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints
+from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
+from streams.drivers.kafka.checkpoints.hanging_transactions import HangingTransactions
+from streams.drivers.kafka.connections.client import open_client
+from streams.drivers.kafka.notices import NoticesPart, NotifyStage
+from streams.drivers.kafka.stage import CLOSED, TOPIC
+from streams.drivers.kafka.stages import DetectStage, IncidentsStage, RollupStage
+from streams.drivers.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
+from streams.engine.detect.gather import JudgedStep
+from streams.engine.rollup.blocks.block_codec import decode_block
+from streams.engine.stages.checkpoint import Checkpoint
+from streams.ingest.batch_consumer.chunk import Chunk
 from tests.faults.daemons import Daemon, Supervisor, wait_until
 from tests.faults.oracle import Truth, undisturbed
 from tests.faults.traffic import Traffic

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from config.settings import JudgeSettings, LocalSettings, NotifySettings, Settings, TimeSettings
-from streams.local.log_judge import HISTORY, SOURCE, STAGE
-from streams.local.sqlite_store import SqliteStore
-from streams.rollup.block_codec import decode_block
+from streams.drivers.local.log_judge import HISTORY, SOURCE, STAGE
+from streams.drivers.local.sqlite_store import SqliteStore
+from streams.engine.rollup.blocks.block_codec import decode_block
 from tests.faults.daemons import Daemon, Supervisor, wait_until
 from tests.faults.kafka_run import Report
 from tests.faults.oracle import Truth, undisturbed

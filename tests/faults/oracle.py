@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from config.settings import Settings
 from detectors.model.measures import Measure
 from detectors.model.scope import ScopeOrEdge
-from streams.decode.event_time import EventTime
-from streams.engine.engine import Engine
-from streams.rollup.block import Block
-from tests.streams.rollup.rollup_oracle import Oracle, totals_of
+from streams.engine.decode.event_time import EventTime
+from streams.engine.rollup.blocks.block import Block
+from streams.engine.stages.engine import Engine
+from tests.streams.engine.rollup.rollup_oracle import Oracle, totals_of
 
 QUANTUM = 2.0**-20  # what decode rounds an amount to
 ROUNDED = (Measure.RCU, Measure.WCU, Measure.BUSY)

@@ -20,17 +20,17 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 from config.settings import JudgeSettings, Settings
-from streams.engine.engine import Engine
-from streams.engine.judging import Emitted
-from streams.engine.rolling import Rolled
-from streams.kafka import app as kafka_app
-from streams.kafka import daemon as kafka_daemon
-from streams.kafka.board import steps_reader, steps_stage  # noqa: F401 - a test changes their constants
-from streams.local import daemon as local_daemon
-from streams.local import log_judge
+from streams.drivers.kafka import app as kafka_app
+from streams.drivers.kafka import daemon as kafka_daemon
+from streams.drivers.kafka.board import steps_reader, steps_stage  # noqa: F401 - a test changes their constants
+from streams.drivers.local import daemon as local_daemon
+from streams.drivers.local import log_judge
+from streams.engine.rollup.blocks.block_codec import encode_block
+from streams.engine.stages.detection_engine import Emitted
+from streams.engine.stages.engine import Engine
+from streams.engine.stages.rollup_engine import Rolled
 from streams.process.crash_points import CrashPoint
-from streams.rollup.block_codec import encode_block
-from streams.store import history_writer  # noqa: F401 - here too
+from streams.record.history import history_writer  # noqa: F401 - here too
 from tests.faults.traffic import traffic
 
 FETCH_BYTES = 24 * 1024  # of the small input: a partition takes many chunks

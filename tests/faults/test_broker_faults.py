@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from kafka.admin import KafkaAdminClient, NewPartitions, NewTopic
 
-from streams.kafka.connections.client import open_client
+from streams.drivers.kafka.connections.client import open_client
 from tests.faults.daemons import Daemon, Supervisor, wait_until
 from tests.faults.kafka_run import Input, KafkaRun, Report
 from tests.faults.traffic import PARTITIONS, traffic

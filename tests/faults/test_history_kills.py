@@ -6,7 +6,16 @@ import signal
 import sys
 from pathlib import Path
 
-from tests.streams.local.hours_of_history import END, expected, given, lines, post, same, status, written
+from tests.streams.drivers.local.hours_of_history import (
+    END,
+    expected,
+    given,
+    lines,
+    post,
+    same,
+    status,
+    written,
+)
 
 UNERI = Path(sys.executable).with_name("uneri")
 

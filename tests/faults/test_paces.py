@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config.settings import JudgeSettings, KafkaSettings, Settings
-from streams.engine.engine import Engine
-from streams.kafka.stages import DetectStage, RollupStage
-from streams.kafka.topics import Topics
-from streams.lane.chunk import Chunk
+from streams.drivers.kafka.stages import DetectStage, RollupStage
+from streams.drivers.kafka.topics import Topics
+from streams.engine.stages.engine import Engine
+from streams.ingest.batch_consumer.chunk import Chunk
 from tests.faults.traffic import PARTITIONS, Traffic, traffic
 
 SETTINGS = Settings(judge=JudgeSettings(young=3600))

@@ -9,14 +9,14 @@ import msgspec
 
 from alerting.incidents.notice import Notice
 from detectors.model.finding import Finding
-from streams.detect.gather import JudgedStep
-from streams.history.topic import KafkaHistory
-from streams.kafka.notices import NoticesPart
-from streams.replay import History, Replayed, replay
+from streams.drivers.kafka.notices import NoticesPart
+from streams.engine.detect.gather import JudgedStep
+from streams.offline.replay import History, Replayed, replay
+from streams.offline.sources.topic import KafkaHistory
 from tests.faults.daemons import Supervisor
 from tests.faults.kafka_run import Input, KafkaRun
 from tests.faults.kill_passes import random_kills, rebalances
-from tests.streams.history.memory_history import MemoryHistory
+from tests.streams.offline.sources.memory_history import MemoryHistory
 
 
 class Live(NamedTuple):

@@ -11,14 +11,14 @@ import pytest
 
 from config.settings import KafkaSettings
 from streams.cli.state import export_state, import_state
-from streams.detect.gather import JudgedStep
-from streams.engine.checkpoint import Checkpoint
-from streams.kafka.app import aiokafka_options
-from streams.kafka.checkpoints.checkpoints import KafkaCheckpoints
-from streams.kafka.checkpoints.fenced_store import FencedStore
-from streams.kafka.stage import TOPIC
-from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics
-from streams.process.state_archive import members_of
+from streams.drivers.kafka.app import aiokafka_options
+from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints
+from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
+from streams.drivers.kafka.stage import TOPIC
+from streams.drivers.kafka.topics import CHECKPOINTS_PARTITIONS, Topics
+from streams.engine.detect.gather import JudgedStep
+from streams.engine.stages.checkpoint import Checkpoint
+from streams.process.files.state_archive import members_of
 from tests.faults.daemons import ROOT, Supervisor
 from tests.faults.kafka_run import Input, KafkaRun
 from tests.faults.traffic import traffic
@@ -132,7 +132,7 @@ import os, signal, sys
 from pathlib import Path
 from config.settings import Settings
 from streams.cli.state import import_state
-from streams.kafka.checkpoints import state_import
+from streams.drivers.kafka.checkpoints import state_import
 
 records, left = state_import.records_of, [2]
 

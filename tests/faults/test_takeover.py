@@ -9,17 +9,23 @@ import pytest
 from structlog.testing import capture_logs
 
 from alerting.incidents.notice import Action, Notice
-from streams.engine.checkpoint import parts_of
-from streams.engine.engine import Engine
-from streams.local.learnt_file import LearntFileError, LearntHistory, drop_learnt, read_learnt, write_learnt
-from streams.local.log_intake import LogIntake
-from streams.local.log_judge import SOURCE, STAGE, LogJudge
-from streams.local.sqlite_store import SqliteStore
+from streams.drivers.local.learnt_file import (
+    LearntFileError,
+    LearntHistory,
+    drop_learnt,
+    read_learnt,
+    write_learnt,
+)
+from streams.drivers.local.log_intake import LogIntake
+from streams.drivers.local.log_judge import SOURCE, STAGE, LogJudge
+from streams.drivers.local.sqlite_store import SqliteStore
+from streams.engine.stages.checkpoint import parts_of
+from streams.engine.stages.engine import Engine
 from streams.process.crash_points import CrashPoint
+from streams.process.files.state_folder import BACKFILL_FILE, LOG_FILE
 from streams.process.metrics import Metrics
-from streams.process.state_folder import BACKFILL_FILE, LOG_FILE
 from tests.laws.arrivals import prompt
-from tests.streams.backfill.hammered_history import BEGIN, HAMMERED, SETTINGS, at, learn, records
+from tests.streams.offline.backfill.hammered_history import BEGIN, HAMMERED, SETTINGS, at, learn, records
 
 MOMENT = HAMMERED + 300
 PIECE = 3000  # records that arrive together

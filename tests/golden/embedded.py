@@ -10,9 +10,9 @@ from unittest.mock import patch
 
 from alerting.commands.command import Command, CommandKind, Matcher
 from alerting.outbox.courier import SystemClock
-from streams.engine.judging import Emitted
-from streams.local.daemon import LocalDaemon
-from streams.local.log_judge import LogJudge
+from streams.drivers.local.daemon import LocalDaemon
+from streams.drivers.local.log_judge import LogJudge
+from streams.engine.stages.detection_engine import Emitted
 from tests.alerting.slack_standin import TOKEN, Posted, SlackStandin
 from tests.golden.story import SILENCED, START, Sent, settings, told
 

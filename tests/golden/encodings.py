@@ -27,19 +27,19 @@ from alerting.pipeline.pipeline import Pipeline
 from config.settings import KafkaSettings
 from detectors.state import state
 from detectors.state.state_format import FORMAT, Writer
-from streams.detect.gather import JudgedStep
-from streams.detect.step_record import decode_step, part_of
-from streams.engine.engine import Engine
-from streams.kafka.checkpoints import checkpoints
-from streams.kafka.notices import NoticesPart, NotifyStage
-from streams.kafka.stage import Emission
-from streams.kafka.stages import DetectStage, IncidentsStage, RollupStage
-from streams.kafka.topics import Topics
-from streams.lane.chunk import Chunk
-from streams.local.log_judge import SOURCE, STAGE, _Pending
-from streams.local.sqlite_store import SqliteStore
-from streams.local.state_import import import_state
-from streams.store.segments import Segments
+from streams.drivers.kafka.checkpoints import checkpoints
+from streams.drivers.kafka.notices import NoticesPart, NotifyStage
+from streams.drivers.kafka.stage import Emission
+from streams.drivers.kafka.stages import DetectStage, IncidentsStage, RollupStage
+from streams.drivers.kafka.topics import Topics
+from streams.drivers.local.log_judge import SOURCE, STAGE, _Pending
+from streams.drivers.local.sqlite_store import SqliteStore
+from streams.drivers.local.state_import import import_state
+from streams.engine.detect.gather import JudgedStep
+from streams.engine.detect.step_record import decode_step, part_of
+from streams.engine.stages.engine import Engine
+from streams.ingest.batch_consumer.chunk import Chunk
+from streams.record.history.segments import Segments
 from tests.golden.story import MINUTES, SHARDS, minutes, settings
 from tests.laws.partition import Partition
 

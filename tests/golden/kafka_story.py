@@ -16,12 +16,12 @@ from alerting.commands.command import Command, CommandKind, Matcher
 from alerting.pipeline.pipeline import Pipeline
 from config.settings import Settings
 from streams.cli.state import export_state
-from streams.detect.gather import JudgedStep
-from streams.kafka.app import aiokafka_options
-from streams.kafka.checkpoints.fenced_store import FencedStore
-from streams.kafka.connections.client import open_client
-from streams.kafka.outbox import KafkaOutboxStorage
-from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
+from streams.drivers.kafka.app import aiokafka_options
+from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
+from streams.drivers.kafka.connections.client import open_client
+from streams.drivers.kafka.outbox import KafkaOutboxStorage
+from streams.drivers.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
+from streams.engine.detect.gather import JudgedStep
 from streams.notify.messenger import messenger
 from tests.faults.daemons import Supervisor, wait_until
 from tests.golden.story import (

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from streams.local.state_import import import_state
-from streams.process.state_archive import members_of
+from streams.drivers.local.state_import import import_state
+from streams.process.files.state_archive import members_of
 from tests.alerting.slack_standin import TOKEN, SlackStandin
 from tests.golden.embedded import playing, restore_slack
 from tests.golden.story import MINUTES, SILENCED, START, read_sent

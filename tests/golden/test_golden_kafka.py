@@ -13,14 +13,14 @@ import pytest
 from alerting.outbox.row import State, rows_of
 from alerting.pipeline.pipeline import Pipeline
 from config.settings import KafkaSettings
-from streams.detect.gather import JudgedStep
-from streams.kafka.checkpoints.state_import import _entries
-from streams.kafka.notices import NotifyStage
-from streams.kafka.stage import TOPIC, Emission
-from streams.kafka.stages import DetectStage, IncidentsStage, RollupStage
-from streams.kafka.topics import Topics
-from streams.lane.chunk import Chunk
-from streams.process.state_archive import check_archive, members_of
+from streams.drivers.kafka.checkpoints.state_import import _entries
+from streams.drivers.kafka.notices import NotifyStage
+from streams.drivers.kafka.stage import TOPIC, Emission
+from streams.drivers.kafka.stages import DetectStage, IncidentsStage, RollupStage
+from streams.drivers.kafka.topics import Topics
+from streams.engine.detect.gather import JudgedStep
+from streams.ingest.batch_consumer.chunk import Chunk
+from streams.process.files.state_archive import check_archive, members_of
 from tests.golden.kafka_story import REQUESTS
 from tests.golden.story import PARTITIONS, SHARDS, SILENCED, read_sent, settings, told
 from tests.golden.test_golden_embedded import same

@@ -17,7 +17,7 @@ from typing import NamedTuple, Self
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from streams.kafka.connections.client import open_client
+from streams.drivers.kafka.connections.client import open_client
 from tests.free_port import free_port
 
 HERE = Path(__file__).parent

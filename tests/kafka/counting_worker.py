@@ -13,13 +13,13 @@ from typing import Any
 
 from config.settings import KafkaSettings
 from detectors.state.state import pack, unpack
-from streams.kafka.app import aiokafka_options, chunk_app
-from streams.kafka.checkpoints.checkpoints import KafkaCheckpoints
-from streams.kafka.checkpoints.fenced_store import FencedStore
-from streams.kafka.stage import Emission
-from streams.kafka.stage_host import Hosted, StageHost
-from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics
-from streams.lane.chunk import Chunk
+from streams.drivers.kafka.app import aiokafka_options, chunk_app
+from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints
+from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
+from streams.drivers.kafka.stage import Emission
+from streams.drivers.kafka.stage_host import Hosted, StageHost
+from streams.drivers.kafka.topics import CHECKPOINTS_PARTITIONS, Topics
+from streams.ingest.batch_consumer.chunk import Chunk
 
 
 class Counting:

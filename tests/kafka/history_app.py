@@ -13,8 +13,8 @@ from aiokafka import AIOKafkaProducer
 from kafka.admin import NewTopic
 
 from config.settings import Settings
-from streams.kafka.topics import BLOCK_BYTES, Topics, setup_topics
-from streams.store.history_files import HistoryFolder
+from streams.drivers.kafka.topics import BLOCK_BYTES, Topics, setup_topics
+from streams.record.history.history_files import HistoryFolder
 from tests.faults.daemons import Daemon, Supervisor, wait_until
 from tests.free_port import free_port
 from tests.kafka import topic as topics
@@ -23,8 +23,8 @@ PATIENCE = 240.0  # a busy machine takes its time
 SHARDS = 2
 PARTITIONS = 2
 SOON = [
-    ["streams.store.history_writer", "LOOK_SECONDS", 0.1],
-    ["streams.store.history_writer", "RETRY_SECONDS", 0.1],
+    ["streams.record.history.history_writer", "LOOK_SECONDS", 0.1],
+    ["streams.record.history.history_writer", "RETRY_SECONDS", 0.1],
 ]
 
 

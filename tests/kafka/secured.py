@@ -18,7 +18,7 @@ from kafka.admin import ACL, ACLOperation, ACLPermissionType, KafkaAdminClient, 
 from kafka.admin import ACLResourcePatternType as PatternType
 
 from config.settings import KafkaSettings
-from streams.kafka.connections.client import open_client
+from streams.drivers.kafka.connections.client import open_client
 from tests.free_port import free_port
 from tests.kafka.broker import SHORT_LIVED, Broker, Listener
 

@@ -1,6 +1,6 @@
 from kafka import KafkaAdminClient
 
-from streams.kafka.connections.client import open_client
+from streams.drivers.kafka.connections.client import open_client
 
 
 def test_the_broker_answers_a_request(kafka: str) -> None:

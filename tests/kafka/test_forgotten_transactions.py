@@ -8,11 +8,11 @@ from aiokafka import AIOKafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
 
 from config.settings import KafkaSettings
-from streams.engine.checkpoint import Checkpoint
-from streams.kafka.checkpoints.checkpoints import KafkaCheckpoints
-from streams.kafka.checkpoints.fenced_store import FencedStore
-from streams.kafka.checkpoints.hanging_transactions import HangingTransactions
-from streams.kafka.connections.client import open_client
+from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints
+from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
+from streams.drivers.kafka.checkpoints.hanging_transactions import HangingTransactions
+from streams.drivers.kafka.connections.client import open_client
+from streams.engine.stages.checkpoint import Checkpoint
 from tests.kafka import topic as topics
 
 FIRST, SECOND = Checkpoint({"s/0": 1}, {"p": b"first"}), Checkpoint({"s/0": 2}, {"p": b"second"})

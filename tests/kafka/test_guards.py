@@ -17,12 +17,12 @@ from kafka.admin import NewTopic
 
 from config.settings import DeadLetterSettings, KafkaSettings, Settings, TimeSettings, WebSettings
 from detectors.state.state import pack
-from streams.engine.checkpoint import Checkpoint
-from streams.kafka.app import aiokafka_options
-from streams.kafka.checkpoints.checkpoints import KafkaCheckpoints
-from streams.kafka.checkpoints.fenced_store import FencedStore
-from streams.kafka.connections.client import open_client
-from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
+from streams.drivers.kafka.app import aiokafka_options
+from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints
+from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
+from streams.drivers.kafka.connections.client import open_client
+from streams.drivers.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
+from streams.engine.stages.checkpoint import Checkpoint
 from tests.free_port import free_port
 from tests.kafka import topic as topics
 from tests.kafka.broker import Broker
@@ -31,7 +31,7 @@ ROOT = Path(__file__).parent.parent.parent
 PROGRAM = """
 import sys
 from config.settings import Settings
-from streams.kafka.daemon import run_kafka
+from streams.drivers.kafka.daemon import run_kafka
 sys.exit(run_kafka(Settings.model_validate_json(sys.argv[1]), set(sys.argv[2:]) or None))
 """
 START = 1_760_000_000
@@ -211,11 +211,11 @@ async def test_a_checkpoint_of_another_version_ends_the_daemon_with_one_line(kaf
 WORKER = """
 import asyncio, sys
 from config.settings import KafkaSettings
-from streams.kafka.app import aiokafka_options, chunk_app
-from streams.kafka.checkpoints.checkpoints import KafkaCheckpoints
-from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics
-from streams.kafka.checkpoints.fenced_store import FencedStore
-from streams.kafka.stage_host import Hosted, StageHost
+from streams.drivers.kafka.app import aiokafka_options, chunk_app
+from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints
+from streams.drivers.kafka.topics import CHECKPOINTS_PARTITIONS, Topics
+from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
+from streams.drivers.kafka.stage_host import Hosted, StageHost
 from streams.process.watchdog import Watchdog, guard
 from contextlib import asynccontextmanager
 

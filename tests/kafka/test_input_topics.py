@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from config.settings import InputSettings, KafkaSettings, Settings, SourcesSettings, TimeSettings, WebSettings
-from streams.check.kafka import check_kafka
-from streams.engine.rolling import Rolling
-from streams.history.open_history import open_history
-from streams.kafka.connections.client import open_client
-from streams.kafka.topics import TopicError, Topics, existing_topics, setup_topics, verified_topics
-from streams.rollup.block import Block
-from streams.rollup.block_codec import decode_block
+from streams.cli.check.kafka import check_kafka
+from streams.drivers.kafka.connections.client import open_client
+from streams.drivers.kafka.topics import TopicError, Topics, existing_topics, setup_topics, verified_topics
+from streams.engine.rollup.blocks.block import Block
+from streams.engine.rollup.blocks.block_codec import decode_block
+from streams.engine.stages.rollup_engine import Rolling
+from streams.offline.sources.open_history import open_history
 from tests.free_port import free_port
 from tests.kafka import topic as topics
 from tests.kafka.test_guards import get, metric

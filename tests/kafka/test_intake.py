@@ -21,20 +21,20 @@ from kafka.admin import NewTopic
 from kafka.consumer.fetcher import ConsumerRecord
 
 from config.settings import InputSettings, KafkaSettings, Settings, SourcesSettings, TimeSettings, WebSettings
-from streams.doors.read_payload import as_lines
-from streams.doors.reception import Reception
-from streams.engine.rolling import Rolling
-from streams.history.open_history import open_history
-from streams.kafka import topic_taker
-from streams.kafka.intake import KafkaIntake
-from streams.kafka.topic_taker import BATCH_BYTES, key_of
-from streams.kafka.topics import setup_topics
-from streams.local.log_intake import LogIntake
-from streams.local.log_taker import LogTaker
-from streams.local.sqlite_store import SqliteStore
-from streams.process.door import door_of
-from streams.process.http_server import HttpServer
+from streams.drivers.kafka import topic_sink
+from streams.drivers.kafka.intake import KafkaIntake
+from streams.drivers.kafka.topic_sink import BATCH_BYTES, key_of
+from streams.drivers.kafka.topics import setup_topics
+from streams.drivers.local.log_intake import LogIntake
+from streams.drivers.local.log_sink import LogTaker
+from streams.drivers.local.sqlite_store import SqliteStore
+from streams.engine.stages.rollup_engine import Rolling
+from streams.ingest.receivers.ingest_handler import Reception
+from streams.ingest.receivers.read_payload import as_lines
+from streams.offline.sources.open_history import open_history
 from streams.process.metrics import Metrics
+from streams.process.web.http_server import HttpServer
+from streams.process.web.listen_address import door_of
 from tests.free_port import free_port
 from tests.kafka import topic as topics
 from tests.kafka.broker import Broker
@@ -42,12 +42,12 @@ from tests.kafka.test_guards import get
 from tests.kafka.test_input_topics import blocks_of, spans, wait_for
 from tests.kafka.test_kafka_daemon import daemon, records, stop
 from tests.laws.partition import fed
-from tests.streams.doors.test_changes_door import NATIVE as CHANGE
-from tests.streams.doors.test_firehose_door import LOGGED, headers
-from tests.streams.doors.test_otlp_door import GOOD_SPAN, traces
-from tests.streams.doors.test_pubsub_door import ACCOUNT, AUDIENCE, Google
-from tests.streams.doors.test_pubsub_door import PUSH as PUSHED
-from tests.streams.rollup.rollup_oracle import Totals, totals_of
+from tests.streams.engine.rollup.rollup_oracle import Totals, totals_of
+from tests.streams.ingest.receivers.test_changes_door import NATIVE as CHANGE
+from tests.streams.ingest.receivers.test_firehose_door import LOGGED, headers
+from tests.streams.ingest.receivers.test_otlp_door import GOOD_SPAN, traces
+from tests.streams.ingest.receivers.test_pubsub_door import ACCOUNT, AUDIENCE, Google
+from tests.streams.ingest.receivers.test_pubsub_door import PUSH as PUSHED
 
 SAMPLE = {
     "kind": "sample",
@@ -226,7 +226,7 @@ async def post_until_told(
 async def test_a_broker_in_trouble_is_503_and_what_was_accepted_is_there(
     broker: Broker, trouble: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(topic_taker, "ACK_SECONDS", 3.0)
+    monkeypatch.setattr(topic_sink, "ACK_SECONDS", 3.0)
     settings = settings_for(broker.address)
     await asyncio.to_thread(setup_topics, settings)
     names = [f"r{number}" for number in range(600)]
@@ -295,8 +295,8 @@ async def test_a_topic_that_takes_less_refuses_by_name_and_others_are_not_affect
 
 
 async def test_a_flood_is_bounded_and_told_to_wait(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(topic_taker, "MOST_HELD", 1024 * 1024)
-    monkeypatch.setattr(topic_taker, "ACK_SECONDS", 3.0)
+    monkeypatch.setattr(topic_sink, "MOST_HELD", 1024 * 1024)
+    monkeypatch.setattr(topic_sink, "ACK_SECONDS", 3.0)
     settings = settings_for(broker.address)
     await asyncio.to_thread(setup_topics, settings)
     body = b"\n".join(event(f"e{number}") for number in range(4000))  # 400 KiB
@@ -316,7 +316,7 @@ async def test_a_flood_is_bounded_and_told_to_wait(broker: Broker, monkeypatch: 
         watching.cancel()
         assert {status for status, *_ in answers} == {503}
         assert all("Retry-After" in given for *_, given in answers)
-        assert 0 < most <= topic_taker.MOST_HELD
+        assert 0 < most <= topic_sink.MOST_HELD
         assert open_.intake.taker.held == 0
         broker.thaw()
         await until(lambda: open_.intake.taker.full() is None)

@@ -8,7 +8,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from kafka.admin import NewTopic
 
-from streams.lane import chunk_lane  # noqa: F401 - mends what is held here
+from streams.ingest.batch_consumer import batch_consumer  # noqa: F401 - mends what is held here
 from tests.kafka import topic as topics
 
 OFTEN, NEVER = 200, 3_600_000  # milliseconds between two refreshes

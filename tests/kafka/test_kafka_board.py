@@ -16,27 +16,27 @@ from alerting.pipeline.pipeline import Pipeline
 from config.links import Links
 from config.settings import Settings
 from detectors.model.finding import Verdict
-from streams.board.board_data import BoardIncidents
-from streams.board.live_board import LiveBoard
-from streams.board.step_signal import StepSignal
-from streams.engine.judging import Judging
-from streams.engine.rolling import Rolling
+from streams.engine.stages.detection_engine import Judging
+from streams.engine.stages.rollup_engine import Rolling
 from streams.notify.incidents_route import ongoing_to_json
-from streams.process.tokens import hash_of, new_token
-from streams.store.bounds import HistoryBounds
-from streams.store.history_files import HistoryFolder
-from streams.store.history_keeper import HistoryKeeper
-from streams.store.segments import HOUR, Segments
+from streams.process.web.tokens import hash_of, new_token
+from streams.record.history.bounds import HistoryBounds
+from streams.record.history.history_files import HistoryFolder
+from streams.record.history.history_keeper import HistoryKeeper
+from streams.record.history.segments import HOUR, Segments
+from streams.screens.board.board_data import BoardIncidents
+from streams.screens.board.live_board import LiveBoard
+from streams.screens.board.step_signal import StepSignal
 from tests.faults.daemons import Supervisor
 from tests.kafka import topic as topics
 from tests.kafka.history_app import PARTITIONS, SHARDS, App, elsewhere, given
-from tests.streams.store.backend import START, arrivals, requests
+from tests.streams.record.history.backend import START, arrivals, requests
 
 SPIKE = 60 * 2 + 10  # the minute in which it begins; it goes on
 FIRST = 60 * 2 + 40  # minutes: not on the hour, so that some steps are in no file
 SECOND = 60 * 3 + 20
 THIRD = SECOND + 20
-SOON = [["streams.kafka.board.steps_reader", "LOOK_SECONDS", 0.1]]
+SOON = [["streams.drivers.kafka.board.steps_reader", "LOOK_SECONDS", 0.1]]
 
 
 def spiked(line: bytes) -> bytes:

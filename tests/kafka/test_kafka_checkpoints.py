@@ -12,12 +12,12 @@ from kafka.admin import NewTopic
 from config.settings import KafkaSettings
 from detectors.state.state import StateError
 from detectors.state.state_format import FORMAT, NewerStateError
-from streams.engine.checkpoint import Checkpoint
-from streams.kafka.checkpoints.checkpoints import PIECE_BYTES, KafkaCheckpoints
-from streams.kafka.checkpoints.fenced_store import FencedError, FencedStore
-from streams.kafka.checkpoints.hanging_transactions import HangingTransactions
-from streams.kafka.connections.client import open_client
-from streams.kafka.stage import Emission
+from streams.drivers.kafka.checkpoints.checkpoints import PIECE_BYTES, KafkaCheckpoints
+from streams.drivers.kafka.checkpoints.fenced_store import FencedError, FencedStore
+from streams.drivers.kafka.checkpoints.hanging_transactions import HangingTransactions
+from streams.drivers.kafka.connections.client import open_client
+from streams.drivers.kafka.stage import Emission
+from streams.engine.stages.checkpoint import Checkpoint
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
 from tests.kafka import topic as topics
 

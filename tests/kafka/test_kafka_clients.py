@@ -10,10 +10,10 @@ from aiokafka.conn import CloseReason
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
 
-from streams.kafka.connections.client import open_client
-from streams.lane import chunk_lane  # noqa: F401 - mends what is held here
+from streams.drivers.kafka.connections.client import open_client
+from streams.ingest.batch_consumer import batch_consumer  # noqa: F401 - mends what is held here
 from tests.kafka.topic import create, unique
-from tests.streams.kafka.connections.nothing_left import nothing_left
+from tests.streams.drivers.kafka.connections.nothing_left import nothing_left
 
 
 def test_a_client_with_requests_unsent_leaves_nothing(kafka: str) -> None:

@@ -14,11 +14,11 @@ from kafka.admin import ConfigResource, KafkaAdminClient, NewTopic
 from kafka.consumer.fetcher import ConsumerRecord
 
 from config.settings import KafkaSettings, Settings, TimeSettings, WebSettings
-from streams.detect.gather import JudgedStep
-from streams.kafka import topics as topics_module
-from streams.kafka.connections.client import open_client
-from streams.kafka.topics import TopicError, Topics, setup_topics, verified_topics
-from streams.rollup.block_codec import decode_block
+from streams.drivers.kafka import topics as topics_module
+from streams.drivers.kafka.connections.client import open_client
+from streams.drivers.kafka.topics import TopicError, Topics, setup_topics, verified_topics
+from streams.engine.detect.gather import JudgedStep
+from streams.engine.rollup.blocks.block_codec import decode_block
 from tests.free_port import free_port
 from tests.kafka import topic as topics
 
@@ -26,7 +26,7 @@ ROOT = Path(__file__).parent.parent.parent
 PROGRAM = """
 import sys
 from config.settings import Settings
-from streams.kafka.daemon import run_kafka
+from streams.drivers.kafka.daemon import run_kafka
 sys.exit(run_kafka(Settings.model_validate_json(sys.argv[1]), sys.argv[2:] or None))
 """
 START = 1_760_000_000

@@ -15,26 +15,26 @@ from kafka.admin import KafkaAdminClient
 
 from config.load import load_settings
 from config.settings import HistorySettings, Settings
-from streams.check.kafka import check_kafka
-from streams.detect.step_record import decode_step
-from streams.kafka.checkpoints.state_export import export_app
-from streams.kafka.checkpoints.state_import import import_app
-from streams.kafka.connections.client import open_client
-from streams.kafka.roles import mistake
-from streams.kafka.topics import (
+from streams.cli.check.kafka import check_kafka
+from streams.drivers.kafka.checkpoints.state_export import export_app
+from streams.drivers.kafka.checkpoints.state_import import import_app
+from streams.drivers.kafka.connections.client import open_client
+from streams.drivers.kafka.roles import mistake
+from streams.drivers.kafka.topics import (
     TopicError,
     Topics,
     existing_topics,
     setup_topics,
     verified_topics,
 )
-from streams.store.history_files import MINUTES, NAMES_FILE
-from streams.store.history_reader import HistoryReader
-from streams.store.history_rows import COLUMNS, HistoryRows
-from streams.store.parquet_rows import read_names
-from streams.store.segments import HOUR, Segments
-from streams.store.series_names import SeriesKey, SeriesNames
-from streams.store.step_rows import StepRows
+from streams.engine.detect.step_record import decode_step
+from streams.record.history.history_files import MINUTES, NAMES_FILE
+from streams.record.history.history_reader import HistoryReader
+from streams.record.history.history_rows import COLUMNS, HistoryRows
+from streams.record.history.parquet_rows import read_names
+from streams.record.history.segments import HOUR, Segments
+from streams.record.history.series_names import SeriesKey, SeriesNames
+from streams.record.history.step_rows import StepRows
 from tests.faults.daemons import Supervisor, wait_until
 from tests.kafka import topic as topics
 from tests.kafka.history_app import (
@@ -49,7 +49,7 @@ from tests.kafka.history_app import (
     metric,
     shown,
 )
-from tests.streams.store.backend import START, Backend, requests
+from tests.streams.record.history.backend import START, Backend, requests
 
 UNERI = Path(sys.executable).with_name("uneri")
 HOURS = 4
@@ -184,7 +184,7 @@ def test_while_the_place_is_out_of_reach_steps_wait_in_the_topic_and_none_is_los
     barred = tmp_path / "history"
     barred.write_text("a file where the folder is to be")
     leave(app.settings, expected.records)
-    board = app.board(constants=[*SOON, ["streams.kafka.board.steps_stage", "ROOM", 1]])
+    board = app.board(constants=[*SOON, ["streams.drivers.kafka.board.steps_stage", "ROOM", 1]])
     app.until(lambda: "the history cannot be written" in str(shown(app.settings, "/readyz").get("reason")))
     status = shown(app.settings)
     assert status["lag"]["board/0"] > 0, "the rest stays in the topic"
@@ -192,7 +192,7 @@ def test_while_the_place_is_out_of_reach_steps_wait_in_the_topic_and_none_is_los
     assert metric(app.settings, "uneri_history_failures_total") >= 1
     assert shown(app.settings, "/healthz"), "it lives"
     board.kill()
-    board = app.board(constants=[*SOON, ["streams.kafka.board.steps_stage", "ROOM", 1]])
+    board = app.board(constants=[*SOON, ["streams.drivers.kafka.board.steps_stage", "ROOM", 1]])
     app.until(lambda: "history_trouble" in shown(app.settings))
     barred.unlink()
     app.until(lambda: shown(app.settings).get("history_until") == END)

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from config.settings import KafkaSettings, Settings, SlackSettings, WebSettings
 from streams.cli.commands import app
-from streams.kafka.topics import setup_topics
+from streams.drivers.kafka.topics import setup_topics
 from tests.alerting.slack_app import APP_TOKEN, SECRET, SlackApp
 from tests.alerting.slack_standin import TOKEN, texts
 from tests.free_port import free_port
@@ -26,7 +26,7 @@ ROOT = Path(__file__).parent.parent.parent
 PROGRAM = """
 import sys
 from config.settings import Settings
-from streams.kafka.daemon import run_kafka
+from streams.drivers.kafka.daemon import run_kafka
 sys.exit(run_kafka(Settings.model_validate_json(sys.argv[1])))
 """
 

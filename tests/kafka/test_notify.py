@@ -19,7 +19,7 @@ from config.settings import (
     TimeSettings,
     WebSettings,
 )
-from streams.kafka.topics import setup_topics
+from streams.drivers.kafka.topics import setup_topics
 from tests.alerting.slack_standin import TOKEN, SlackStandin
 from tests.faults.test_page_kills import FUNCTIONS, events
 from tests.kafka import topic as topics
@@ -28,7 +28,7 @@ ROOT = Path(__file__).parent.parent.parent
 PROGRAM = """
 import sys
 from config.settings import Settings
-from streams.kafka.daemon import run_kafka
+from streams.drivers.kafka.daemon import run_kafka
 sys.exit(run_kafka(Settings.model_validate_json(sys.argv[1]), set(sys.argv[2:])))
 """
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from kafka.admin import NewTopic
 
 from config.load import load_settings
-from streams.kafka.topics import setup_topics
+from streams.drivers.kafka.topics import setup_topics
 from tests.alerting.slack_standin import TOKEN, SlackStandin
 from tests.faults.test_page_kills import FUNCTIONS, events
 from tests.kafka import topic as topics

@@ -17,11 +17,11 @@ from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.errors import TopicAlreadyExistsError
 
 from config.settings import KafkaSettings, Settings
-from streams.engine.rolling import Rolling
-from streams.history import topic as replay_kafka
-from streams.history.topic import KafkaHistory
-from streams.kafka.connections.client import open_client
-from streams.replay import ReplayError, replay
+from streams.drivers.kafka.connections.client import open_client
+from streams.engine.stages.rollup_engine import Rolling
+from streams.offline.replay import ReplayError, replay
+from streams.offline.sources import topic as replay_kafka
+from streams.offline.sources.topic import KafkaHistory
 from tests.kafka import topic as topics
 from tests.kafka.broker import Broker
 

@@ -16,7 +16,7 @@ from config.settings import (
     TimeSettings,
     WebSettings,
 )
-from streams.kafka.topics import setup_topics
+from streams.drivers.kafka.topics import setup_topics
 from tests.free_port import free_port
 from tests.kafka import topic as topics
 from tests.kafka.test_guards import get, metric
@@ -31,8 +31,8 @@ from tests.kafka.test_input_topics import (
     wait_for,
 )
 from tests.kafka.test_kafka_daemon import daemon, event, stop
-from tests.streams.registry.standin import RegistryStandin
-from tests.streams.registry.test_registry import REQUEST, avro, framed
+from tests.streams.ingest.registry.standin import RegistryStandin
+from tests.streams.ingest.registry.test_registry import REQUEST, avro, framed
 
 COUNT = 4_000  # records of each topic
 APART = 0.1  # seconds

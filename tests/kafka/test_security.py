@@ -12,17 +12,17 @@ from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 from kafka.admin import ACLOperation, KafkaAdminClient, ResourceType
 
 from config.settings import HistorySettings, KafkaSettings, Settings, SourcesSettings
-from streams.check.kafka import check_kafka
-from streams.check.result import CheckResult
-from streams.history.open_history import open_history
-from streams.kafka.app import chunk_app
-from streams.kafka.connections import client as kafka_client
-from streams.kafka.connections import probe
-from streams.kafka.connections.client import client_options, open_client
-from streams.kafka.connections.connection import connection_options
-from streams.kafka.topics import TopicError, setup_topics, verified_requests, verified_topics
-from streams.simulate.deliver import simulate
-from streams.simulate.scenario_load import load_scenario
+from streams.cli.check.kafka import check_kafka
+from streams.cli.check.result import CheckResult
+from streams.drivers.kafka.app import chunk_app
+from streams.drivers.kafka.connections import client as kafka_client
+from streams.drivers.kafka.connections import probe
+from streams.drivers.kafka.connections.client import client_options, open_client
+from streams.drivers.kafka.connections.connection import connection_options
+from streams.drivers.kafka.topics import TopicError, setup_topics, verified_requests, verified_topics
+from streams.offline.simulate.deliver import simulate
+from streams.offline.simulate.scenario_load import load_scenario
+from streams.offline.sources.open_history import open_history
 from tests.kafka.broker import BrokerUnavailableError
 from tests.kafka.secured import CLIENT_SECRET, USERS, SecuredBroker
 from tests.kafka.test_intake import event, ids, in_topic, opened

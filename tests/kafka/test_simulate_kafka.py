@@ -2,10 +2,10 @@
 
 from kafka import KafkaConsumer, TopicPartition
 
-from streams.kafka.connections.client import open_client
-from streams.simulate.deliver import simulate
-from streams.simulate.scenario_load import load_scenario
-from streams.simulate.simulation import Simulation
+from streams.drivers.kafka.connections.client import open_client
+from streams.offline.simulate.deliver import simulate
+from streams.offline.simulate.scenario_load import load_scenario
+from streams.offline.simulate.simulation import Simulation
 
 START = 1_756_652_400
 

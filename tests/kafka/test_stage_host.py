@@ -9,10 +9,10 @@ from kafka.admin import NewTopic
 
 from config.settings import KafkaSettings
 from detectors.state.state import unpack
-from streams.kafka.app import aiokafka_options
-from streams.kafka.checkpoints.checkpoints import KafkaCheckpoints
-from streams.kafka.checkpoints.fenced_store import FencedStore
-from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics
+from streams.drivers.kafka.app import aiokafka_options
+from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints
+from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
+from streams.drivers.kafka.topics import CHECKPOINTS_PARTITIONS, Topics
 from tests.faults.daemons import handles_sigterm
 from tests.kafka import topic as topics
 

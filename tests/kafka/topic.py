@@ -10,8 +10,8 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
 from numpy.typing import NDArray
 
-from streams.kafka.connections.client import open_client
-from streams.kafka.topics import await_shown
+from streams.drivers.kafka.connections.client import open_client
+from streams.drivers.kafka.topics import await_shown
 from tests.laws.arrivals import prompt
 
 BATCH_BYTES = 500_000

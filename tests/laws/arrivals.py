@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.decode.parse import parse, stamp_of
+from streams.engine.decode.parse import parse, stamp_of
 
 
 def prompt(bodies: Sequence[bytes]) -> NDArray[np.float64]:

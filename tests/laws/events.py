@@ -21,7 +21,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from tests.laws.json_forms import ODD_NUMBERS, Literal, Pairs, written
-from tests.streams.decode.malformed_corpus import CORPUS
+from tests.streams.engine.decode.malformed_corpus import CORPUS
 
 T0: Final = 1_760_000_000
 GRID: Final = 4
@@ -49,7 +49,7 @@ COUNTED: Final = (
 
 SMALL: Final = (0, 1, 2, 0.1, 0.5, 2.5, 41.2, 7.25, 100, 1e-7, 1 / 3, 12345.678)
 LARGE: Final = (1e6, 99_999_999.5, 1e8)
-"""As large as sums stay exact of however many records a test sends (``streams.decode.columns.QUANTUM``)."""
+"""As large as sums stay exact of however many records a test sends (``decode.columns.QUANTUM``)."""
 AMOUNTS: Final = (*SMALL, *LARGE, -0.0, -3, -41.2, 1e9, -1e9, 1e15, -1e300, 5e-324, 2**53 + 1, 2**64, 10**30)
 _ABSENT: Final = object()
 

@@ -12,12 +12,12 @@ from config.settings import MoneySettings, Settings, TimeSettings
 from config.settings import RollupSettings as Bounds
 from detectors.model.measures import SUMMED, Measure
 from detectors.model.scope import ScopeOrEdge
-from streams.decode.decoder import Decoder
-from streams.decode.rejected import Rejected
-from streams.rollup.block import Block
-from streams.rollup.rollup import Rollup
+from streams.engine.decode.decoder import Decoder
+from streams.engine.decode.rejected import Rejected
+from streams.engine.rollup.blocks.block import Block
+from streams.engine.rollup.rollup import Rollup
 from tests.laws.arrivals import prompt
-from tests.streams.measure.fanned_out import FannedOut, fan_out_block
+from tests.streams.engine.measure.fanned_out import FannedOut, fan_out_block
 
 TIME: Final = TimeSettings()
 ALL: Final = (10**9,)

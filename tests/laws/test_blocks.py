@@ -9,9 +9,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from config.settings import RollupSettings as Bounds
-from streams.decode.parse import parse
-from streams.rollup.block_codec import encode_block
-from streams.rollup.counts import MAX_TAGS
+from streams.engine.decode.parse import parse
+from streams.engine.rollup.blocks.block_codec import encode_block
+from streams.engine.rollup.blocks.counts import MAX_TAGS
 from tests.laws.arrivals import prompt
 from tests.laws.events import T0, Sent, record, seeds, steady, streams
 from tests.laws.partition import TIME, Partition, counted, fed

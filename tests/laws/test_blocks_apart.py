@@ -7,9 +7,9 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.rollup.block import Block
-from streams.rollup.block_codec import encode_block
-from streams.rollup.blocks_apart import Apart, ReceivedBlocks, SentBlocks
+from streams.engine.rollup.blocks.block import Block
+from streams.engine.rollup.blocks.block_codec import encode_block
+from streams.engine.rollup.blocks.block_ipc import Apart, ReceivedBlocks, SentBlocks
 from tests.laws.events import T0, Sent, steady, streams
 from tests.laws.partition import fed
 from tests.laws.test_joining import told

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from config.settings import JudgeSettings
-from detectors.judge.codes import CODES
 from detectors.judge.judge import Judge
+from detectors.judge.kernel.codes import CODES
 from detectors.model.measures import Measure
 from detectors.model.scope import Scope
 from detectors.model.series import Series

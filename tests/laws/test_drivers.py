@@ -14,15 +14,15 @@ from alerting.incidents.notice import Action, Notice
 from config.settings import DigestSettings, KafkaSettings
 from detectors.model.finding import Finding
 from detectors.watch.maturity import merged
-from streams.detect.gather import JudgedStep
-from streams.engine.engine import Engine
-from streams.engine.judging import Emitted
-from streams.history.files import FileHistory
-from streams.kafka.notices import NotifyStage
-from streams.kafka.stages import DetectStage, IncidentsStage, RollupStage
-from streams.kafka.topics import Topics
-from streams.lane.chunk import Chunk
-from streams.replay import replay
+from streams.drivers.kafka.notices import NotifyStage
+from streams.drivers.kafka.stages import DetectStage, IncidentsStage, RollupStage
+from streams.drivers.kafka.topics import Topics
+from streams.engine.detect.gather import JudgedStep
+from streams.engine.stages.detection_engine import Emitted
+from streams.engine.stages.engine import Engine
+from streams.ingest.batch_consumer.chunk import Chunk
+from streams.offline.replay import replay
+from streams.offline.sources.files import FileHistory
 from tests.laws import hammered
 from tests.laws.hammered import ARRIVED, DISTURBED
 

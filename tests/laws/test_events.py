@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.decode.decoder import Decoder
-from streams.decode.parse import parse
-from streams.decode.rejected import Rejected, RejectReason
+from streams.engine.decode.decoder import Decoder
+from streams.engine.decode.parse import parse
+from streams.engine.decode.rejected import Rejected, RejectReason
 from tests.laws.arrivals import prompt
 from tests.laws.events import T0, anything, malformed, record, records, spoilt, stamp_of_sent, steady, streams
 

@@ -13,17 +13,17 @@ from alerting.incidents.incident import Incident
 from config.settings import KafkaSettings, RedactRule, RedactSettings, Settings
 from detectors.explain.examples import MOST, Why, at_most
 from detectors.model.request_example import RequestExample
-from streams.engine.engine import Engine
-from streams.engine.judging import Emitted
-from streams.kafka.stages import DetectStage, IncidentsStage, RollupStage
-from streams.kafka.topics import Topics
-from streams.lane.chunk import Chunk
-from streams.measure.steps import Steps
-from streams.rollup.block import Block
-from streams.rollup.block_codec import encode_block
-from streams.rollup.example_choice import RECORDS, SAVED
-from streams.rollup.redaction import MOST as LONGEST
-from streams.rollup.redaction import Redaction
+from streams.drivers.kafka.stages import DetectStage, IncidentsStage, RollupStage
+from streams.drivers.kafka.topics import Topics
+from streams.engine.measure.steps import Steps
+from streams.engine.rollup.blocks.block import Block
+from streams.engine.rollup.blocks.block_codec import encode_block
+from streams.engine.rollup.example_choice import RECORDS, SAVED
+from streams.engine.rollup.redaction import MOST as LONGEST
+from streams.engine.rollup.redaction import Redaction
+from streams.engine.stages.detection_engine import Emitted
+from streams.engine.stages.engine import Engine
+from streams.ingest.batch_consumer.chunk import Chunk
 from tests.laws import hammered
 from tests.laws.arrivals import prompt
 from tests.laws.events import T0, steady

@@ -7,8 +7,8 @@ from random import Random
 import pytest
 
 from detectors.model.finding import Finding, Verdict
-from streams.decode.rejected import RejectReason
-from streams.engine.engine import Engine
+from streams.engine.decode.rejected import RejectReason
+from streams.engine.stages.engine import Engine
 from tests.laws.arrivals import prompt
 from tests.laws.hammered import ARRIVED, DISTURBED, IN_ORDER, SETTINGS, SOURCE
 from tests.laws.partition import Arrivals, fed

@@ -15,7 +15,7 @@ from detectors.model.measures import Measure
 from detectors.model.scope import Edge, Scope, ScopeOrEdge
 from tests.laws.events import T0, steady
 from tests.laws.partition import counted, fed
-from tests.streams.rollup.rollup_oracle import Totals, totals_of
+from tests.streams.engine.rollup.rollup_oracle import Totals, totals_of
 
 AWS = {"cloud": "aws", "account": "1", "region": "eu"}
 ITEMS = Scope("table", "aws", "1", "eu", "items")

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from detectors.latency.histogram import LARGEST_MS, N_BINS, RELATIVE_ERROR, SMALLEST_MS, bins_of, quantile
-from streams.decode.columns import QUANTUM
-from streams.decode.event import LARGEST
-from streams.decode.paths import OTHER
-from streams.decode.values import parts_of
-from streams.rollup.counts import MAX_TAGS, ROOM, Histograms, Sums, Tags, count_tag
-from streams.rollup.grouping import group
-from streams.rollup.summary import Summary
+from streams.engine.decode.columns import QUANTUM
+from streams.engine.decode.event import LARGEST
+from streams.engine.decode.paths import OTHER
+from streams.engine.decode.values import parts_of
+from streams.engine.rollup.blocks.counts import MAX_TAGS, ROOM, Histograms, Sums, Tags, count_tag
+from streams.engine.rollup.blocks.grouping import group
+from streams.engine.rollup.blocks.summary import Summary
 from tests.laws.events import steady
 
 numbers = st.integers(0, 2**16)

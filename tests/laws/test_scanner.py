@@ -16,22 +16,22 @@ from config.settings import RollupSettings as Bounds
 from config.settings import Settings
 from detectors.latency.histogram import EDGES, bins_of
 from detectors.state.compiled import COMPILES
-from streams.decode.columns import Columns
-from streams.decode.decoder import Decoder
-from streams.decode.event import MOST_TABLES
-from streams.decode.records import Records
-from streams.rollup.block_codec import encode_block
-from streams.rollup.rollup import Rollup
+from streams.engine.decode.columns import Columns
+from streams.engine.decode.decoder import Decoder
+from streams.engine.decode.event import MOST_TABLES
+from streams.engine.decode.records import Records
+from streams.engine.rollup.blocks.block_codec import encode_block
+from streams.engine.rollup.rollup import Rollup
 from tests.laws.arrivals import prompt
 from tests.laws.events import T0, Sent, record, spoilt, steady, streams
 
 if not COMPILES:
     pytest.skip("nothing is compiled here", allow_module_level=True)
 
-from streams.decode.forms import Forms
-from streams.decode.scan_bins import bin_of
-from streams.decode.scan_number import read_number
-from streams.decode.scanner import Scanner
+from streams.engine.decode.scan.forms import Forms
+from streams.engine.decode.scan.scan_bins import bin_of
+from streams.engine.decode.scan.scan_number import read_number
+from streams.engine.decode.scan.scanner import Scanner
 
 TIGHT = Bounds(max_paths=4, max_calls=3, max_values=2)
 START = [b'{"ts":%d,"service":"a","id":"start-%d"}' % (T0, number) for number in range(3)]

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.model.measures import SUMMED
-from streams.measure.step import Step
-from streams.measure.steps import Steps
-from streams.rollup.block import Block
+from streams.engine.measure.step import Step
+from streams.engine.measure.steps import Steps
+from streams.engine.rollup.blocks.block import Block
 from tests.laws.events import T0, Sent, record, seeds, steady, streams
 from tests.laws.partition import Partition
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from detectors.explain.examples import at_most
 from detectors.model.measures import SUMMED
-from streams.measure.step import Step
-from streams.measure.steps import Steps
-from streams.rollup.block import Block
-from streams.rollup.counts import MAX_TAGS
+from streams.engine.measure.step import Step
+from streams.engine.measure.steps import Steps
+from streams.engine.rollup.blocks.block import Block
+from streams.engine.rollup.blocks.counts import MAX_TAGS
 from tests.laws.arrivals import prompt
 from tests.laws.events import T0, Sent, steady, streams
 from tests.laws.partition import TIME, Partition, fed

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from detectors.model.measures import COLUMN, Measure
-from streams.decode.event_time import DAY
-from streams.decode.rejected import RejectReason
-from streams.decode.usual_delay import WINDOW, WINDOW_WITHOUT_ARRIVAL
+from streams.engine.decode.event_time import DAY
+from streams.engine.decode.rejected import RejectReason
+from streams.engine.decode.usual_delay import WINDOW, WINDOW_WITHOUT_ARRIVAL
 from tests.laws.events import T0, Sent, steady, streams
 from tests.laws.partition import TIME, Partition, counted, fed
 

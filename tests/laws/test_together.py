@@ -9,10 +9,10 @@ from typing import Final
 import pytest
 
 from config.settings import CalendarSettings, JudgeSettings, LimitsSettings, Settings, TableLimit
-from detectors.judge.attempt import Attempt
+from detectors.judge.batch_evaluation import Attempt
 from detectors.judge.judge import Judge
-from streams.engine.engine import Engine
-from streams.engine.judging import Emitted
+from streams.engine.stages.detection_engine import Emitted
+from streams.engine.stages.engine import Engine
 from tests.laws.hammered import DISTURBED
 
 HOUR: Final = 3600

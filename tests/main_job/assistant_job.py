@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from tests.main_job.board_job import HOUR, Loaded
-from tests.streams.assistant.assistant_given import READING, refusal, stdio_assistant, told
+from tests.streams.screens.mcp.assistant_given import READING, refusal, stdio_assistant, told
 
 
 def ask(loaded: Loaded) -> None:

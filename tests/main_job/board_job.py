@@ -20,11 +20,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from ruamel.yaml import YAML
 
-from streams.process.tokens import own_authorization
+from streams.process.web.tokens import own_authorization
 from tests.alerting.slack_standin import SlackStandin
 from tests.main_job.job import pages_of, uneri, wait_until
 from tests.main_job.query_job import hold_the_queries
-from tests.streams.board.shown import Shown
+from tests.streams.screens.board.shown import Shown
 
 LENGTH = 21 * 86400 + 12 * 3600 + 15 * 60  # three weeks, and a quarter of an hour of the first incident
 HOUR = 3600
@@ -34,7 +34,9 @@ WEEK = 7 * 86400
 def write_scenario(path: Path) -> int:
     """Write the week of incidents so that it ends at the last full minute; return its end."""
     yaml = YAML()
-    known = yaml.load(files("streams.simulate").joinpath("scenarios/week-of-incidents.yaml").read_text())
+    known = yaml.load(
+        files("streams.offline.simulate").joinpath("scenarios/week-of-incidents.yaml").read_text()
+    )
     end = int(time.time()) // 60 * 60
     known["start"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(end - LENGTH))
     known["length"] = f"{LENGTH}s"

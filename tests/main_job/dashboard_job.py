@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams.process.tokens import own_authorization
+from streams.process.web.tokens import own_authorization
 from tests.deploy.dashboards import DASHBOARDS, PanelQuery, filled, queries, variables
 from tests.main_job.board_job import HOUR, Loaded
 

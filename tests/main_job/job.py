@@ -18,9 +18,9 @@ from kafka import KafkaConsumer, TopicPartition
 
 from config.yaml_tree import to_yaml
 from detectors.model.finding import Finding
-from streams.detect.gather import JudgedStep
-from streams.kafka.connections.client import open_client
-from streams.process.tokens import own_authorization
+from streams.drivers.kafka.connections.client import open_client
+from streams.engine.detect.gather import JudgedStep
+from streams.process.web.tokens import own_authorization
 from tests.alerting.slack_standin import TOKEN, Posted, SlackStandin
 
 HERE = Path(__file__).parent

@@ -3,18 +3,18 @@
 As soon as the daemon is ready, one build of its app hammers, and from then on the seconds are counted. A step
 of a minute is judged when event time has passed its end by ``time.lateness``. So what is extraordinary within
 seconds is paged half a minute after the end of the minute in which it began or, if it began in the last of
-them, of the next: after 35 to 95 seconds. ``tests/streams/engine/test_time_to_page.py`` holds the engine to
-that; the rest of two minutes is for the machine.
+them, of the next: after 35 to 95 seconds. ``tests/streams/engine/stages/test_time_to_page.py`` holds the
+engine to that; the rest of two minutes is for the machine.
 """
 
 import time
 from typing import Final
 
-from streams.simulate.deliver import simulate
-from streams.simulate.open_writer import open_writer
-from streams.simulate.scenario import Scenario
-from streams.simulate.scenario_load import load_scenario
-from streams.simulate.simulation import Simulation
+from streams.offline.simulate.deliver import simulate
+from streams.offline.simulate.open_writer import open_writer
+from streams.offline.simulate.scenario import Scenario
+from streams.offline.simulate.scenario_load import load_scenario
+from streams.offline.simulate.simulation import Simulation
 from tests.alerting.slack_standin import Posted, SlackStandin
 from tests.main_job.hammer import hammer
 from tests.main_job.job import PATIENCE, SCENARIO, judged_until, pages_of

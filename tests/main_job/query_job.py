@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from tests.streams.query.prometheus import program
+from tests.streams.record.query.prometheus import program
 
 HOUR = 3600
 ITEMS = 'kind="table",name="items",measure="wcu"'

@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from tests.alerting.browser import chromium
 from tests.main_job.board_job import asked
 from tests.main_job.job import PATIENCE
-from tests.streams.board.shown import Shown
+from tests.streams.screens.board.shown import Shown
 
 UNERI = Path(sys.executable).with_name("uneri")
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import aiohttp
 
 from config.load import load_settings
-from streams.engine.warm import warm
-from streams.local.daemon import LocalDaemon
+from streams.drivers.compile_ahead import warm
+from streams.drivers.local.daemon import LocalDaemon
 
 UNERI = Path(sys.executable).with_name("uneri")
 NOBODY = "http://127.0.0.1:9"

@@ -11,15 +11,15 @@ from kafka.admin import NewTopic
 
 from config.load import load_settings
 from config.settings import KafkaSettings, Settings
-from streams.engine.checkpoint import Checkpoint
-from streams.kafka.checkpoints.checkpoints import KafkaCheckpoints
-from streams.kafka.checkpoints.fenced_store import FencedStore
-from streams.kafka.connections.client import open_client
-from streams.kafka.stage import TOPIC
-from streams.kafka.stages import ASKED
-from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
+from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints
+from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
+from streams.drivers.kafka.connections.client import open_client
+from streams.drivers.kafka.stage import TOPIC
+from streams.drivers.kafka.stages import ASKED
+from streams.drivers.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
+from streams.engine.stages.checkpoint import Checkpoint
 from tests.kafka import topic as topics
-from tests.streams.backfill.hammered_history import BEGIN, HAMMERED, at, records
+from tests.streams.offline.backfill.hammered_history import BEGIN, HAMMERED, at, records
 
 UNERI = Path(sys.executable).with_name("uneri")
 SHARDS = 2

@@ -18,14 +18,14 @@ from config.load import load_settings
 from config.read_limits import ReadLimits, load_read_limits
 from detectors.model.finding import Finding, Verdict
 from detectors.model.scope import TABLE, Scope
-from streams.decode.touched import shard_of
-from streams.kafka.topics import setup_topics
-from streams.limits.reading import save_limits
+from streams.drivers.kafka.topics import setup_topics
+from streams.engine.decode.touched import shard_of
+from streams.ingest.limits.reading import save_limits
 from tests.alerting.slack_standin import SlackStandin
 from tests.free_port import free_port
 from tests.kafka.topic import create, fill, unique
 from tests.main_job.job import daemon, judged_until, status, told, uneri, wait_until, write_config
-from tests.streams.limits.aws_standin import OWN, REGION, AwsStandin, make_table, no_other_aws
+from tests.streams.ingest.limits.aws_standin import OWN, REGION, AwsStandin, make_table, no_other_aws
 
 SHARDS = 2
 EVERY = 10  # seconds between two requests

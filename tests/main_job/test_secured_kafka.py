@@ -9,7 +9,7 @@ from kafka.admin import ACLOperation, ResourceType
 
 from config.settings import KafkaSettings, Settings
 from config.yaml_tree import to_yaml
-from streams.kafka.topics import setup_topics
+from streams.drivers.kafka.topics import setup_topics
 from tests.free_port import free_port
 from tests.kafka.broker import BrokerUnavailableError
 from tests.kafka.secured import CLIENT_SECRET, USERS, SecuredBroker

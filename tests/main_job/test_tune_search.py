@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from config.load import load_settings
-from streams.tune.result import lines, write_tuned
-from streams.tune.space import changed
-from tests.streams.tune.given_history import DULL, LIVELY, Given, judged_by
+from streams.offline.tune.result import lines, write_tuned
+from streams.offline.tune.space import changed
+from tests.streams.offline.tune.given_history import DULL, LIVELY, Given, judged_by
 
 
 @pytest.fixture(scope="module")

@@ -59,9 +59,10 @@ def test_the_wheel_holds_the_four_packages_whole_the_licence_and_nothing_else(wh
     }  # among others
     assert names - about == sources() - licences
     assert f"uneri-{VERSION}.dist-info/licenses/LICENSE" in about
-    vendored = (ROOT / "streams" / "board" / "page" / "vendor").iterdir()
+    vendored = (ROOT / "streams" / "screens" / "board" / "page" / "vendor").iterdir()
     assert {
-        f"uneri-{VERSION}.dist-info/licenses/streams/board/page/vendor/{one.name}/LICENSE" for one in vendored
+        f"uneri-{VERSION}.dist-info/licenses/streams/screens/board/page/vendor/{one.name}/LICENSE"
+        for one in vendored
     } <= about
     assert f"uneri-{VERSION}.dist-info/licenses/alerting/sinks/fonts/LICENSE" in about
 

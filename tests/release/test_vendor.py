@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from release.vendor import PACKAGES, PAGE, ROOT, TESTS, Vendored, VendorError, bring, paths
-from streams.board.board_assets import BoardAssets
+from streams.screens.board.board_assets import BoardAssets
 
 LARGEST_SCRIPT = 100_000  # bytes, gzipped: vendored and our own
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from streams.decode.event import Event
-from streams.decode.parse import parse
+from streams.engine.decode.event import Event
+from streams.engine.decode.parse import parse
 
 HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parents[1]

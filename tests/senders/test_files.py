@@ -13,10 +13,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.nodes import SequenceNode
 
-from streams.decode.event import Event
-from streams.decode.parse import stamp_of
-from streams.formats.format import Surroundings
-from streams.formats.formats import recognised
+from streams.engine.decode.event import Event
+from streams.engine.decode.parse import stamp_of
+from streams.ingest.formats.format import Surroundings
+from streams.ingest.formats.formats import recognised
 from tests.senders.lambda_runtime import SENDERS
 
 AWS: Final = SENDERS / "aws"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from streams.decode.event import Event
+from streams.engine.decode.event import Event
 from tests.senders.dynamo import ACCOUNT, HOT, REGION, Dynamo
 from tests.senders.http_events import ANSWERS, REQUESTS, Answer
 from tests.senders.lambda_runtime import Ran, invoke

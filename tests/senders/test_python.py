@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from streams.decode.event import Event, Layers
-from streams.formats.format import Surroundings
-from streams.formats.formats import recognised
+from streams.engine.decode.event import Event, Layers
+from streams.ingest.formats.format import Surroundings
+from streams.ingest.formats.formats import recognised
 from tests.senders.dynamo import ACCOUNT, HOT, REGION, Dynamo
 from tests.senders.lambda_runtime import PYTHON, SENDERS, Ran, invoke
 

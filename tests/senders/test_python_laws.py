@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.decode.event import MAX_BYTES, Event
-from streams.decode.parse import parse
+from streams.engine.decode.event import MAX_BYTES, Event
+from streams.engine.decode.parse import parse
 from tests.senders.http_events import ANSWERS, REQUESTS, Answer
 from tests.senders.lambda_runtime import SENDERS
 from tests.senders.run_python import Context

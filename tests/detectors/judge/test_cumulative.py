@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from detectors.judge.codes import DROP, SHIFT, SPIKE
-from detectors.judge.cumulative import BOUND
 from detectors.judge.judge import Judge, Judgement
+from detectors.judge.kernel.codes import DROP, SHIFT, SPIKE
+from detectors.judge.kernel.cumulative import BOUND
+from detectors.judge.kernel.pace import CERTAIN
 from detectors.judge.memory import MemoryState
-from detectors.judge.pace import CERTAIN
 from detectors.state.state import pack, unpack
 from tests.detectors.judge.judged_counts import (
     AT,

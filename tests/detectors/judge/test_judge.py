@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from config.settings import CalendarSettings, JudgeSettings
 from detectors.judge.calendar import Calendar
-from detectors.judge.codes import DROP, SPIKE
 from detectors.judge.growth import Growing
 from detectors.judge.judge import Judge, Judgement
+from detectors.judge.kernel.codes import DROP, SPIKE
 from detectors.model.measures import Measure
 from detectors.model.scope import Edge, Scope
 from detectors.model.series import Series

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from config.settings import JudgeSettings
 from detectors.judge import kernel
-from detectors.judge.arrays import Output
-from detectors.judge.codes import DROP, SPIKE
 from detectors.judge.judge import Judge
+from detectors.judge.kernel.arrays import Output
+from detectors.judge.kernel.codes import DROP, SPIKE
 from detectors.model.measures import Measure
 from detectors.model.scope import Scope
 from detectors.model.series import Series

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.judge.scale import COUNTS_OF_ROOT, from_scale, median, to_scale
+from detectors.judge.kernel.scale import COUNTS_OF_ROOT, from_scale, median, to_scale
 
 VALUES = st.floats(0, 1e12, allow_subnormal=False)
 OFFSETS = st.floats(1e-3, 1e6)

@@ -11,10 +11,10 @@ import detectors.latency.running_p95 as p95_module
 import detectors.latency.usual_times as times_module
 from detectors.latency.histogram import N_BINS
 from detectors.model.measures import Measure
-from streams.measure import latency_window, part_times
-from streams.measure.fan_out import Latency
-from streams.measure.latency_window import LatencyWindow
-from streams.measure.part_times import PartTimes
+from streams.engine.measure import latency_window, part_times
+from streams.engine.measure.fan_out import Latency
+from streams.engine.measure.latency_window import LatencyWindow
+from streams.engine.measure.part_times import PartTimes
 
 Floats = NDArray[np.float64]
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.judge.scale import COUNTS_OF_ROOT, from_scale, to_scale
+from detectors.judge.kernel.scale import COUNTS_OF_ROOT, from_scale, to_scale
 from detectors.watch.absence import AbsenceWatch
 from detectors.watch.gaps import LEAST_GAPS, REACH_SECONDS, RETIRED_SECONDS
 

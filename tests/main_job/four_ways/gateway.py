@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from detectors.model.measures import Measure
 from detectors.model.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE, SERVICE, TABLE
-from streams.decode.event import Event, Layers
+from streams.engine.decode.event import Event, Layers
 from tests.main_job.four_ways.request_ids import invocation_of, xray_of
 from tests.main_job.four_ways.spans import Spans
 from tests.main_job.four_ways.subscription import LogLine, delivery, enveloped

@@ -10,7 +10,7 @@ import msgspec
 
 from detectors.model.measures import Measure
 from detectors.model.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE
-from streams.decode.event import Event, EventClient, Layers
+from streams.engine.decode.event import Event, EventClient, Layers
 from tests.main_job.four_ways.request_ids import trace_of
 from tests.main_job.four_ways.way import Carried, Delivery, stamp
 

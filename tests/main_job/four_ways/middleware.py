@@ -17,7 +17,7 @@ import msgspec
 
 from detectors.model.measures import SUMMED
 from detectors.model.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE, SERVICE, TABLE
-from streams.decode.event import Event, Layers
+from streams.engine.decode.event import Event, Layers
 from tests.main_job.four_ways.request_ids import invocation_of, xray_of
 from tests.main_job.four_ways.subscription import LogLine, delivery, enveloped
 from tests.main_job.four_ways.way import Carried, Delivery, stamp

@@ -3,7 +3,7 @@
 import uuid
 from hashlib import sha256
 
-from streams.decode.event import Event
+from streams.engine.decode.event import Event
 from tests.main_job.four_ways.way import stamp
 
 

@@ -14,7 +14,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, set_
 
 from detectors.model.measures import SUMMED
 from detectors.model.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE, SERVICE, TABLE
-from streams.decode.event import Event, Layers, TableCall
+from streams.engine.decode.event import Event, Layers, TableCall
 from tests.main_job.four_ways.request_ids import invocation_of, span_of, trace_of
 from tests.main_job.four_ways.way import Carried, Delivery, stamp
 

@@ -14,8 +14,8 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from detectors.model.scope import TABLE
-from streams.decode.event import Event
-from streams.formats.format import native
+from streams.engine.decode.event import Event
+from streams.ingest.formats.format import native
 from tests.alerting.slack_standin import SlackStandin
 from tests.free_port import free_port
 from tests.kafka.topic import create, unique
@@ -35,7 +35,7 @@ from tests.main_job.job import (
     write_config,
 )
 from tests.otelcol.collector import Collector, require_collector
-from tests.streams.engine.engine_run import DAY, HAMMER, HOUR, START, backend, records
+from tests.streams.engine.stages.engine_run import DAY, HAMMER, HOUR, START, backend, records
 
 JUDGE = {"young": 12 * HOUR}
 HAMMERED = START + DAY + HOUR

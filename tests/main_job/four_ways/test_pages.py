@@ -11,7 +11,7 @@ from detectors.model.scope import TABLE
 from tests.main_job.four_ways.way import events_of, received
 from tests.main_job.four_ways.ways import NAMES, opened
 from tests.main_job.hammer import hammer
-from tests.streams.engine.engine_run import DAY, HAMMER, HOUR, START, EngineRun, backend, records
+from tests.streams.engine.stages.engine_run import DAY, HAMMER, HOUR, START, EngineRun, backend, records
 
 SETTINGS = Settings(judge=JudgeSettings(young=12 * HOUR))
 HAMMERED = START + DAY + HOUR

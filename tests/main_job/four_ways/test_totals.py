@@ -6,15 +6,15 @@ import pytest
 
 from detectors.model.measures import Measure
 from detectors.model.scope import Edge, ScopeOrEdge
-from streams.formats.format import native
-from streams.simulate.scenario import Scenario
-from streams.simulate.scenario_load import load_scenario
+from streams.ingest.formats.format import native
+from streams.offline.simulate.scenario import Scenario
+from streams.offline.simulate.scenario_load import load_scenario
 from tests.laws.partition import Partition, fed
 from tests.main_job.four_ways.way import carries, events_of, received
 from tests.main_job.four_ways.ways import NAMES, opened
 from tests.main_job.job import SCENARIO
-from tests.streams.engine.engine_run import HOUR, records
-from tests.streams.rollup.rollup_oracle import totals_of
+from tests.streams.engine.rollup.rollup_oracle import totals_of
+from tests.streams.engine.stages.engine_run import HOUR, records
 
 HAMMER = {"at": HOUR, "for": "10m", "kind": "hammer", "function": "inventory-put-item", "client": "ios",
           "version": "3.2.1", "table": "items", "times": 15}  # fmt: skip

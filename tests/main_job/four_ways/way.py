@@ -7,10 +7,10 @@ from typing import Any, Final, NamedTuple, Protocol
 from config.settings import Settings
 from detectors.model.measures import Measure
 from detectors.model.scope import Edge, ScopeOrEdge
-from streams.decode.event import Event
-from streams.decode.parse import parse
-from streams.doors.read_payload import delivered
-from streams.formats.inputs import Inputs
+from streams.engine.decode.event import Event
+from streams.engine.decode.parse import parse
+from streams.ingest.formats.inputs import Inputs
+from streams.ingest.receivers.read_payload import delivered
 
 GATHERED: Final = 10
 """Seconds of requests in one delivery: senders gather for a few seconds."""

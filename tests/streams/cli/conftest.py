@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.engine.warm import compile_ahead, compile_score
+from streams.drivers.compile_ahead import compile_ahead, compile_score
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -24,7 +24,7 @@ from pkgutil import iter_modules
 from typing import Any
 
 from streams.cli.main import main
-from streams.engine.warm import compile_ahead
+from streams.drivers.compile_ahead import compile_ahead
 
 ROOT = Path(__file__).parents[3]
 LONGEST = 120
@@ -92,10 +92,10 @@ def _load() -> None:
     for one in iter_modules([str(ROOT / "streams" / "cli")]):
         import_module(f"streams.cli.{one.name}")
     for name in (
-        "streams.local.daemon",
-        "streams.kafka.daemon",
-        "streams.check.check",
-        "streams.score.score",
+        "streams.drivers.local.daemon",
+        "streams.drivers.kafka.daemon",
+        "streams.cli.check.check",
+        "streams.offline.score.score",
     ):
         import_module(name)
     compile_ahead(lambda _: None)

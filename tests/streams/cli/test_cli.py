@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.process.tokens import hash_of
+from streams.process.web.tokens import hash_of
 from tests.streams.cli import forked
 
 UNERI = Path(sys.executable).with_name("uneri")

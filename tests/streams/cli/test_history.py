@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from streams.cli.main import main
-from streams.store.bounds import HistoryBounds
-from streams.store.history_files import HistoryFolder
-from streams.store.history_keeper import HistoryKeeper
-from streams.store.segments import Segments
-from tests.streams.store.backend import START, Backend, requests
+from streams.record.history.bounds import HistoryBounds
+from streams.record.history.history_files import HistoryFolder
+from streams.record.history.history_keeper import HistoryKeeper
+from streams.record.history.segments import Segments
+from tests.streams.record.history.backend import START, Backend, requests
 
 DOCS = Path(__file__).parents[3] / "docs" / "history.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)

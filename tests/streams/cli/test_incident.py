@@ -21,7 +21,7 @@ from config.links import Links
 from config.settings import LinksSettings, Settings
 from streams.cli.commands import app
 from streams.notify.incidents_route import incident_route
-from streams.process.http_server import HttpServer
+from streams.process.web.http_server import HttpServer
 from tests.alerting.given import T0
 from tests.alerting.notices import opened, press, resolved
 from tests.alerting.sinks.github_standin import TOKEN, GithubStandin

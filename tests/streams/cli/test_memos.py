@@ -19,9 +19,9 @@ from config.settings import LinksSettings, Settings, TokensSettings
 from streams.cli.commands import app
 from streams.notify.incidents_route import incidents_route
 from streams.notify.memo_routes import MemoRoutes
-from streams.process.access import Access
-from streams.process.http_server import HttpServer
-from streams.process.tokens import load_tokens, new_token
+from streams.process.web.access import Access
+from streams.process.web.http_server import HttpServer
+from streams.process.web.tokens import load_tokens, new_token
 from tests.alerting.given import T0
 from tests.alerting.notices import opened
 

@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from streams.cli.commands import app
-from streams.history import save_pace, unpacked
-from streams.process.locks import locked_output
+from streams.offline.sources import save_pace, unpacked
+from streams.process.files.locks import locked_output
 from tests.faults.traffic import traffic
 from tests.streams.cli import forked
 
@@ -21,8 +21,8 @@ CONFIG = "judge: {young: 3600}\n"
 
 LIVES = """
 import os, signal, sys
-from streams.replay import replay_pass
-from streams.history import save_pace, unpacked
+from streams.offline.replay import replay_pass
+from streams.offline.sources import save_pace, unpacked
 from streams.cli.main import main
 
 left, name = int(sys.argv[1]), sys.argv[2]
@@ -61,7 +61,7 @@ class Loading(MetaPathFinder):
 sys.meta_path.insert(0, Loading())
 if where in {"reports", "history"}:
     from streams.cli import replay as replay_command
-    from streams.replay import output as replay_output
+    from streams.offline.replay import output as replay_output
     if where == "reports":
         replay_output.write_report = lambda *_, **__: ask()
     else:

@@ -9,14 +9,14 @@ import pytest
 
 from config.settings import Settings
 from streams.cli.main import main
-from streams.history.open_history import open_history
-from streams.replay.replay_pass import ReplayPass, Stopped
-from streams.store.bounds import HistoryBounds
-from streams.store.history_files import MINUTES, TENS, HistoryFolder
-from streams.store.history_filling import HistoryFilling
-from streams.store.history_reader import HistoryReader
-from tests.streams.store.backend import START, Backend, requests
-from tests.streams.store.rows import plain
+from streams.offline.replay.replay_pass import ReplayPass, Stopped
+from streams.offline.sources.open_history import open_history
+from streams.record.history.bounds import HistoryBounds
+from streams.record.history.history_files import MINUTES, TENS, HistoryFolder
+from streams.record.history.history_filling import HistoryFilling
+from streams.record.history.history_reader import HistoryReader
+from tests.streams.record.history.backend import START, Backend, requests
+from tests.streams.record.history.rows import plain
 
 LINES = requests(26 * 60, late=False, within=10)
 PLENTY = HistoryBounds(35, 400, 1 << 40)

@@ -12,7 +12,7 @@ from alerting.messages import examples as made
 from alerting.messages.example_curves import AT
 from config.settings import Settings
 from detectors.model.finding import Verdict
-from streams.check.slack import check_slack
+from streams.cli.check.slack import check_slack
 from streams.cli.send_test import deliver_examples
 from tests.alerting.desk import FakeClock
 from tests.alerting.slack_standin import TOKEN, SlackStandin

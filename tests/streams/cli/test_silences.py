@@ -14,9 +14,9 @@ from alerting.pipeline.pipeline import Pipeline
 from config.settings import Settings, TokensSettings
 from streams.cli.silences import show_silences, silence, unsilence
 from streams.notify.silence_routes import SilenceRoutes
-from streams.process.access import Access
-from streams.process.http_server import HttpServer
-from streams.process.tokens import load_tokens, new_token
+from streams.process.web.access import Access
+from streams.process.web.http_server import HttpServer
+from streams.process.web.tokens import load_tokens, new_token
 from tests.alerting.given import T0
 from tests.alerting.notices import opened
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.streams.cli import forked
-from tests.streams.registry.standin import RegistryStandin
-from tests.streams.registry.test_registry import REQUEST, framed
+from tests.streams.ingest.registry.standin import RegistryStandin
+from tests.streams.ingest.registry.test_registry import REQUEST, framed
 
 UNERI = [sys.executable, "-c", "from streams.cli.main import main; main()"]
 GOOD = '{"ts":1760000000,"service":"inventory","route":"GET /items","status":200,"ms":{"total":41.2}}'

@@ -22,7 +22,7 @@ from config.settings import (
     SlackSettings,
     WebhookSettings,
 )
-from streams.local.daemon import LocalDaemon
+from streams.drivers.local.daemon import LocalDaemon
 from streams.notify import messenger
 from tests.alerting.sinks.webhook_standin import WebhookStandin
 from tests.alerting.slack_app import APP_TOKEN, SECRET, SlackApp

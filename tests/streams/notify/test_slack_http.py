@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from streams.notify import slack_signature
 from streams.notify.slack_http import MAX_BODY, SlackHttp
 from streams.notify.slack_signature import SlackSignatures
-from streams.process.http_server import HttpServer
+from streams.process.web.http_server import HttpServer
 from tests.alerting.slack_app import SECRET, SlackApp, signature_of
 
 

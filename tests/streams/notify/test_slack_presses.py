@@ -18,7 +18,7 @@ from alerting.outbox import pictures
 from alerting.outbox.courier import Courier
 from config.settings import LocalSettings, NotifySettings, Settings, SlackSettings
 from streams.cli.commands import app
-from streams.local.daemon import LocalDaemon
+from streams.drivers.local.daemon import LocalDaemon
 from streams.notify import messenger
 from tests.alerting.given import T0, finding, scope, table_finding, told
 from tests.alerting.slack_app import APP_TOKEN, SECRET, SlackApp

@@ -18,13 +18,13 @@ from ruamel.yaml import YAML
 from config.load import load_settings
 from config.settings import Settings, TlsSettings, TokensSettings
 from streams.cli.status import show_status
-from streams.process.access import Access
-from streams.process.certificates import CertificateError, Certificates
-from streams.process.door import Door, DoorError, door_of
-from streams.process.http_server import HttpServer
-from streams.process.tokens import AccessTokenError, hash_of, load_tokens, new_token
-from streams.simulate.event_writer import WriteError
-from streams.simulate.open_writer import open_writer
+from streams.offline.simulate.event_writer import WriteError
+from streams.offline.simulate.open_writer import open_writer
+from streams.process.web.access import Access
+from streams.process.web.certificates import CertificateError, Certificates
+from streams.process.web.http_server import HttpServer
+from streams.process.web.listen_address import Door, DoorError, door_of
+from streams.process.web.tokens import AccessTokenError, hash_of, load_tokens, new_token
 
 ROOT = Path(__file__).parents[3]
 INTAKE, READ, OPERATE = (new_token() for _ in range(3))

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from streams.process.atomic_file import write_atomic
-from streams.process.locks import locked_output
-from streams.replay.output import drop_leftovers
-from streams.replay.series_parts import PARTS, drop_parts
+from streams.offline.replay.output import drop_leftovers
+from streams.offline.replay.series_parts import PARTS, drop_parts
+from streams.process.files.atomic_file import write_atomic
+from streams.process.files.locks import locked_output
 
 
 def test_a_link_in_place_of_a_temporary_file_is_not_written_through(tmp_path: Path) -> None:

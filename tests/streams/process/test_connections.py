@@ -18,11 +18,11 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from config.settings import TlsSettings
-from streams.process import request_body
-from streams.process.certificates import Certificates
-from streams.process.connections import ConnectionLimits, Connections
-from streams.process.http_server import HttpServer, ListenError
-from streams.process.request_body import SMALL_BODIES, BodyError, Room, read_small
+from streams.process.web import request_body
+from streams.process.web.certificates import Certificates
+from streams.process.web.connections import ConnectionLimits, Connections
+from streams.process.web.http_server import HttpServer, ListenError
+from streams.process.web.request_body import SMALL_BODIES, BodyError, Room, read_small
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]

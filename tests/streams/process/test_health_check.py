@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from config.settings import LocalSettings, Settings
-from streams.local.daemon import LocalDaemon
+from streams.drivers.local.daemon import LocalDaemon
 from streams.process.watchdog import Watchdog
 
 DOCKERFILE = (Path(__file__).parents[3] / "Dockerfile").read_text(encoding="utf-8")

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from config.settings import LocalSettings, Settings
-from streams.local.daemon import run_local
-from streams.process.locks import FolderLockedError, lock_state, locked_output
+from streams.drivers.local.daemon import run_local
+from streams.process.files.locks import FolderLockedError, lock_state, locked_output
 
 OUTPUT_HOLDER = """
 import sys
 from pathlib import Path
-from streams.process.locks import locked_output
+from streams.process.files.locks import locked_output
 with locked_output(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
@@ -25,7 +25,7 @@ with locked_output(Path(sys.argv[1])):
 STATE_HOLDER = """
 import sys
 from pathlib import Path
-from streams.process.locks import lock_state
+from streams.process.files.locks import lock_state
 lock = lock_state(Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()

@@ -8,8 +8,8 @@ from aiohttp.test_utils import make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.process.sessions import SessionKeyError, Sessions, session_key
-from streams.process.tokens import AccessScope, KnownToken, Tokens, digest_of, new_token
+from streams.process.web.sessions import SessionKeyError, Sessions, session_key
+from streams.process.web.tokens import AccessScope, KnownToken, Tokens, digest_of, new_token
 
 KEY = b"k" * 32
 READ, OPERATE, INTAKE = (new_token() for _ in range(3))

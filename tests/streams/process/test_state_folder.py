@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from config.settings import LocalSettings, Settings
-from streams.local.daemon import LocalDaemon, run_local
-from streams.process.locks import lock_state
-from streams.process.state_folder import OpenFolderError, make_private
+from streams.drivers.local.daemon import LocalDaemon, run_local
+from streams.process.files.locks import lock_state
+from streams.process.files.state_folder import OpenFolderError, make_private
 
 NOBODY = 65534
 HOLDER = """

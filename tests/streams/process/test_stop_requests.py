@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.process.atomic_file import atomic_file
+from streams.process.files.atomic_file import atomic_file
 from streams.process.stop_requests import StopRequested, raising_on_stop
 
 # trials that never end: their recording is a pipe without input
@@ -21,9 +21,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from config.settings import Settings
 from streams.cli import tune as tune_command
-from streams.tune.space import space_for_budget
-from streams.tune.periods import Periods
-from streams.tune.trial import TrialSetup, Trials
+from streams.offline.tune.space import space_for_budget
+from streams.offline.tune.periods import Periods
+from streams.offline.tune.trial import TrialSetup, Trials
 
 def tune(*_):
     space = space_for_budget(Settings())

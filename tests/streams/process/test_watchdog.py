@@ -153,9 +153,9 @@ asyncio.run(main())
 
 ENGINE = """
 import asyncio, sys, threading
-from streams.engine.engine import Engine
+from streams.engine.stages.engine import Engine
 from config.settings import Settings
-from streams.local.daemon import LocalDaemon
+from streams.drivers.local.daemon import LocalDaemon
 from streams.process.watchdog import Watchdog
 
 def engine_hangs_here(*_):
@@ -176,7 +176,7 @@ asyncio.run(main())
 KAFKA = """
 import asyncio, os, signal, threading
 from config.settings import Settings
-from streams.kafka import daemon
+from streams.drivers.kafka import daemon
 from streams.process.watchdog import Watchdog
 
 def hangs_here(*_):

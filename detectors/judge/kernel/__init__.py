@@ -1,0 +1,1 @@
+"""The compiled step of the judge: expect, decide, add up, learn."""

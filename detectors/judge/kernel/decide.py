@@ -1,0 +1,176 @@
+"""The life of a verdict: opened, kept open, renamed to a shift, ended."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.judge.kernel import cumulative
+from detectors.judge.kernel.arrays import Memory, Output, Rows, Scratch
+from detectors.judge.kernel.codes import DOWN, DROP, SHIFT, SPIKE, UP, WEEKS
+from detectors.judge.kernel.pace import Pace
+from detectors.judge.kernel.scale import LEAST_DEVIATION
+from detectors.judge.kernel.size import POISSON
+from detectors.state.compiled import inlined, part
+
+CALM_PART: Final = 0.33
+"""Part of the deviation at onset below which a verdict is calm."""
+
+CLEAR_PART: Final = 1.0
+"""Units below which it is calm in any case."""
+
+ONSET_STEPS: Final = 5
+"""Steps in which the deviation at onset is measured."""
+
+UNSEEN: Final = 3
+"""A verdict ends when nothing was measured for this many times the calm steps it needs."""
+
+
+@part
+def _is_return(index: int, row: int, side: int, memory: Memory, pace: Pace, scratch: Scratch) -> bool:
+    """Return whether a deviation is the return from a shift; restore the previous level once complete."""
+    if np.isnan(memory.previous[0, row]):
+        return False
+    summed = not np.isnan(scratch.summed[row])
+    off = scratch.summed[row] if summed else scratch.off[row]
+    if index - memory.moved[row] >= pace.back:
+        memory.previous[0, row] = np.nan
+        return False
+    if not summed and not np.isnan(scratch.before[row]):
+        return cumulative.is_slow_return(side, row, memory, scratch)
+    way = memory.previous[0, row] - memory.level[row]  # what remains of it
+    if way * side <= 0:
+        return False
+    near = CALM_PART * abs(way)
+    if abs(off) > abs(way) + near:  # beyond the previous level
+        return False
+    if abs(off) >= abs(way) - near and memory.run[row] >= pace.persist:
+        memory.level[row], memory.lasting[0, row] = memory.previous[0, row], memory.previous[1, row]
+        memory.base[row] = memory.lasting[1, row] = memory.near[0, row]
+        if not np.isnan(memory.hours_before[row]):
+            cumulative.set_level(memory.hours_before[row], row, memory)
+        _restart_sums(row, memory)
+        scratch.off[row] -= way
+        memory.run[row] = 0
+        memory.previous[0, row] = np.nan
+    return True
+
+
+@part
+def _restart_sums(row: int, memory: Memory) -> None:
+    """Restart the sums: what ended must not look like something new."""
+    memory.fast[0, row], memory.fast[1, row] = memory.level[row], memory.lasting[0, row]
+    memory.near[0, row], memory.near[1, row] = memory.base[row], memory.lasting[1, row]
+    memory.beyond[0, row], memory.beyond[1, row] = 0.0, 0.0
+    memory.failed[0, row] = memory.failed[1, row]
+    cumulative.restart(row, memory)
+
+
+@part
+def _as_before(row: int, side: int, memory: Memory, scratch: Scratch) -> float:
+    """Take a change that took hours to be certain back to where it began; return how far off the value is.
+
+    Meanwhile the level has followed. What the present value is compared with is the level before.
+    """
+    if not np.isnan(scratch.before[row]):
+        memory.since[row] = memory.cusum_since[UP if side > 0 else DOWN, row]
+        scratch.off[row] += memory.level[row] - scratch.before[row]
+        memory.level[row] = memory.lasting[0, row] = scratch.before[row]
+    return float(scratch.off[row])
+
+
+@part
+def _end(row: int, rows: Rows, memory: Memory, open_places: NDArray[np.int64]) -> None:
+    memory.code[row] = 0
+    memory.run[row] = 0
+    open_places[rows.place[row]] -= 1
+
+
+@part
+def _adopt(index: int, row: int, memory: Memory, scratch: Scratch) -> None:
+    """Adopt the level of a shift as the usual one, and keep the previous one."""
+    if scratch.basis[row] == WEEKS and np.isnan(memory.previous[0, row]):
+        memory.previous[0, row], memory.previous[1, row] = memory.level[row], memory.lasting[0, row]
+        memory.moved[row] = index
+    cumulative.adopt(row, memory)
+    memory.level[row] = memory.lasting[0, row] = memory.fast[1, row]
+    memory.base[row] = memory.lasting[1, row] = memory.near[1, row]
+
+
+@inlined
+def decide(
+    index: int,
+    step: int,
+    row: int,
+    poisson: float,
+    planned: bool,
+    rows: Rows,
+    memory: Memory,
+    pace: Pace,
+    open_places: NDArray[np.int64],
+    scratch: Scratch,
+    out: Output,
+) -> None:
+    """Open, continue, rename or end the verdict of a series."""
+    size, off = out.size[step, row], scratch.off[row]
+    side = 1 if size > 0 else -1
+    if abs(size) >= 1:
+        memory.run[row] = memory.run[row] + 1 if memory.side[row] == side else 1
+        memory.side[row] = side
+    else:
+        memory.run[row] = 0
+    out.spoilt[step, row] = memory.code[row] != 0
+    if memory.code[row] == 0:
+        if abs(size) >= 1 and _is_return(index, row, side, memory, pace, scratch):
+            size = out.size[step, row] = 0.0
+        # a single minute without calls is not a drop
+        at_once = abs(size) >= pace.extraordinary and (side > 0 or rows.counted[row] == 0)
+        opens = abs(size) >= 1 and (memory.run[row] >= pace.persist or at_once)
+        if not (opens and rows.judged[row] and index - memory.first[row] >= pace.young):
+            out.code[step, row] = 0
+            return
+        memory.code[row] = SPIKE if side > 0 else DROP
+        memory.since[row] = index + 1 - min(memory.run[row], pace.persist)
+        off = _as_before(row, side, memory, scratch)
+        memory.calm[row] = 0
+        memory.open[row] = 0
+        memory.peak[row] = side * LEAST_DEVIATION  # its sign is the side of the verdict
+        open_places[rows.place[row]] += 1
+        out.opened[step, row] = True
+        out.spoilt[step, row] = True
+    if not planned:  # a planned rise that fails to come is not a new level, however long it lasts
+        memory.open[row] += 1
+    side = 1 if memory.peak[row] > 0 else -1
+    if memory.open[row] <= ONSET_STEPS and off * side > abs(memory.peak[row]):
+        memory.peak[row] = off
+    clear = CLEAR_PART * max(memory.unit[2, row], POISSON[2] * poisson)
+    calm = max(clear, CALM_PART * abs(memory.peak[row]))
+    is_calm = scratch.deviation[2, row] * side < calm and off * side < calm
+    memory.calm[row] = memory.calm[row] + 1 if is_calm else 0
+    if memory.open[row] >= pace.shift and not is_calm:
+        memory.code[row] = SHIFT
+    settled = memory.code[row] == SHIFT and not is_calm and memory.open[row] >= pace.shift + pace.settle
+    if memory.calm[row] >= pace.recover or settled:
+        if settled:  # it was reported; now it is the level
+            _adopt(index, row, memory, scratch)
+            out.spoilt[step, row] = False
+        _restart_sums(row, memory)
+        _end(row, rows, memory, open_places)
+        out.ended[step, row] = True
+    out.code[step, row] = memory.code[row]
+
+
+@inlined
+def miss(
+    step: int, row: int, rows: Rows, memory: Memory, pace: Pace, open_places: NDArray[np.int64], out: Output
+) -> None:
+    """Keep an open verdict for a while when nothing was measured, then end it."""
+    if memory.code[row] != 0:
+        memory.unseen[row] += 1
+        memory.open[row] += 1
+        if memory.unseen[row] >= UNSEEN * pace.recover:
+            _restart_sums(row, memory)  # they are as old as the last value
+            _end(row, rows, memory, open_places)
+            out.ended[step, row] = True
+    out.code[step, row] = memory.code[row]
+    out.spoilt[step, row] = False

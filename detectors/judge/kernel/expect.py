@@ -1,0 +1,176 @@
+"""What is expected at a step: from the same time in earlier weeks, yesterday, or the last minutes."""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.judge.kernel.arrays import Float32s, Floats, Memory, Scratch
+from detectors.judge.kernel.codes import MINUTES, NOTHING, WEEKS, YESTERDAY
+from detectors.judge.kernel.pace import Pace
+from detectors.judge.kernel.scale import from_scale, median, to_scale
+from detectors.state.compiled import inlined
+
+SLIGHT: Final = 0.1
+"""A level that moved by less, about a tenth, is the same: the level of the last hours follows it."""
+
+
+LIKE: Final = 0.33
+"""Part of the largest distance of a week within which another one is like the present."""
+
+
+SEVERAL: Final = 2
+"""Weeks that are like the present if it is what comes every week."""
+
+
+class Expected(NamedTuple):
+    """What is expected of one series, on its scale."""
+
+    shape: float  # of the last weeks, without the present level
+    high: float  # the largest around the same time
+    low: float
+    lately: float  # median of the last minutes
+
+
+@inlined
+def _values_around(
+    past: Float32s, at: int, lag: int, row: int, beside: int, counted: bool, around: Floats
+) -> int:
+    """Collect the values around the same time in ``around``; return how many, 0 if too few are known."""
+    ring = past.shape[0]
+    count = 0
+    for near in range(2 * beside + 1):
+        was = float(past[(at + near) % ring, lag, row])
+        if not np.isnan(was):
+            around[count] = was
+            count += 1
+    if count > beside:
+        return count
+    # a series that is rarely measured, such as a latency, has few neighbours
+    return 0 if counted or np.isnan(past[(at + beside) % ring, lag, row]) else count
+
+
+@inlined
+def _median_of(kept: Floats, row: int, around: Floats) -> float:
+    count = 0
+    for at in range(kept.shape[0]):
+        was = kept[at, row]
+        if not np.isnan(was):
+            around[count] = was
+            count += 1
+    return median(around, count)
+
+
+@inlined
+def _middle_of(around: Floats, count: int, offset: float, counted: bool) -> float:
+    """Return the position of the centre of the values on the scale; sorts them in place."""
+    if not counted:
+        return to_scale(median(around, count), offset, counted)
+    middle = 0.0  # the mean preserves the total when the start of a job varies within the window
+    for at in range(count):
+        middle += to_scale(around[at], offset, counted)
+    median(around, count)
+    return middle / count
+
+
+@inlined
+def _mean_of(around: Floats, count: int, moved: float, offset: float, counted: bool) -> float:
+    """Return the mean value, moved to the present level of the week."""
+    total = 0.0
+    for at in range(count):
+        total += around[at]
+    if abs(moved) < SLIGHT:
+        return total / count
+    return from_scale(to_scale(total / count, offset, counted) + moved, offset, counted)
+
+
+@inlined
+def _is_often(often: NDArray[np.bool_], at: int, row: int, beside: int) -> bool:
+    """Return whether something was reported around this time in several weeks."""
+    ring = often.shape[0]
+    for near in range(2 * beside + 1):  # noqa: SIM110
+        if often[(at + near) % ring, row]:
+            return True
+    return False
+
+
+@inlined
+def _keep_like(y: float, row: int, used: int, scratch: Scratch) -> int:
+    """Keep the weeks that were like the value if several were, and return how many.
+
+    A job comes, or it does not. A single week says nothing: its incident happened to be at this time.
+    """
+    far, alike = 0.0, 0
+    for week in range(used):
+        far = max(far, y - scratch.highs[week], scratch.lows[week] - y)
+    for week in range(used):
+        alike += max(y - scratch.highs[week], scratch.lows[week] - y) <= far * LIKE
+    if alike < SEVERAL:
+        return used
+    week = kept = 0
+    for lag in range(1, scratch.lags.shape[0]):
+        if np.isnan(scratch.lags[lag, row]):
+            continue
+        if max(y - scratch.highs[week], scratch.lows[week] - y) <= far * LIKE:
+            for of in (scratch.weeks, scratch.highs, scratch.lows, scratch.means):
+                of[kept] = of[week]
+            kept += 1
+        else:
+            scratch.lags[lag, row] = np.nan  # its level is not that of the present
+        week += 1
+    return kept
+
+
+@inlined
+def expect(
+    past: Float32s,
+    often: NDArray[np.bool_],
+    at: int,
+    row: int,
+    y: float,
+    offset: float,
+    counted: bool,
+    memory: Memory,
+    pace: Pace,
+    scratch: Scratch,
+) -> Expected:
+    """Return what is expected, NaN where nothing was ever measured; set ``scratch.lags`` and ``basis``."""
+    around, weeks, highs, lows = scratch.around, scratch.weeks, scratch.highs, scratch.lows
+    means = scratch.means
+    used = 0
+    for lag in range(past.shape[1]):
+        scratch.lags[lag, row] = np.nan
+        count = _values_around(past, at, lag, row, pace.beside, counted, around)
+        if count == 0:
+            continue
+        middle = _middle_of(around, count, offset, counted)
+        scratch.lags[lag, row] = middle
+        moved = memory.lag_level[lag, row] if pace.aligned else 0.0
+        # yesterday comes first and is overwritten by the first week
+        to = 0 if lag == 0 else used
+        weeks[to] = middle + moved
+        highs[to] = to_scale(around[count - 1], offset, counted) + moved
+        lows[to] = to_scale(around[0], offset, counted) + moved
+        if lag > 0:
+            means[used] = _mean_of(around, count, moved, offset, counted)
+            used = to + 1
+    if used > 1 and not pace.wide and _is_often(often, at, row, pace.beside):
+        used = _keep_like(y - memory.level[row], row, used, scratch)
+    scratch.known[row] = used
+    if used > 0:
+        shape, high, low = median(weeks, used), median(highs, used), median(lows, used)
+        scratch.by_weeks[row] = median(means, used)
+        scratch.basis[row] = WEEKS
+    elif not np.isnan(scratch.lags[0, row]):  # yesterday is taken at its own level
+        level = memory.level[row]
+        shape, high, low = weeks[0] - level, highs[0] - level, lows[0] - level
+        scratch.basis[row] = YESTERDAY
+    lately = to_scale(_median_of(memory.recent, row, around), offset, counted)
+    if used == 0 and np.isnan(scratch.lags[0, row]):
+        shape, high, low = lately, lately, lately
+        scratch.basis[row] = NOTHING if np.isnan(lately) else MINUTES
+    elif pace.wide:
+        freed = _median_of(memory.residual, row, around)
+        if not np.isnan(freed):
+            lately = shape + freed
+    return Expected(shape, high, low, lately)

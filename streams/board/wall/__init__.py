@@ -1,4 +1,0 @@
-"""The wall: the struct that the page receives, how each part of it is made, and the stream that sends it.
-
-May import what is beside it in ``streams.board``, and what that may.
-"""

@@ -1,0 +1,1 @@
+"""``uneri check``: the configuration, Kafka, the history, Slack and the other sinks."""

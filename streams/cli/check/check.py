@@ -1,0 +1,52 @@
+"""``uneri check``: everything that a daemon needs, checked before it runs."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Collection, Iterator
+
+from config.settings import Settings
+from streams.cli.check.buttons import check_buttons
+from streams.cli.check.expired import check_expired
+from streams.cli.check.history import check_history
+from streams.cli.check.http_address import check_door
+from streams.cli.check.kafka import check_kafka
+from streams.cli.check.limits import check_limits
+from streams.cli.check.mappings import check_mappings
+from streams.cli.check.prices import check_prices
+from streams.cli.check.result import CheckResult
+from streams.cli.check.sinks import check_sinks
+from streams.cli.check.slack import check_slack
+from streams.cli.check.sources import check_sources
+from streams.drivers.kafka.roles import INTAKE
+
+
+def check(settings: Settings, roles: Collection[str] = ()) -> Iterator[CheckResult]:
+    """Check everything that a daemon with these roles needs; ``settings`` have been validated already."""
+    yield CheckResult(True, "configuration: valid")
+    yield from check_expired(settings, time.time())
+    yield from check_door(settings, intake=INTAKE in roles if settings.kafka else None)
+    if settings.kafka:
+        yield from check_kafka(settings.kafka, settings.sources, roles, settings.history)
+    else:
+        scheme = "http" if settings.local.tls is None else "https"
+        yield CheckResult(
+            None, f"kafka: not configured; events are accepted at {scheme}://{settings.local.listen}/events"
+        )
+        if settings.sources.topics:
+            yield CheckResult(
+                False,
+                f"sources: nothing reads the topic {', '.join(settings.sources.topics)} of sources.inputs; "
+                "add a kafka section, or remove it",
+            )
+    yield from check_mappings(settings)
+    yield from asyncio.run(_all(check_sources(settings.sources)))
+    yield from check_limits(settings, time.time())
+    yield from check_prices(settings, time.time())
+    yield from check_history(settings)
+    yield from asyncio.run(_all(check_slack(settings)))
+    yield from asyncio.run(_all(check_buttons(settings)))
+    yield from asyncio.run(_all(check_sinks(settings.notify)))
+
+
+async def _all(checks: AsyncIterator[CheckResult]) -> list[CheckResult]:
+    return [one async for one in checks]

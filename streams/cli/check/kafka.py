@@ -1,0 +1,202 @@
+"""Checks of Kafka: each broker, the credentials, the user's rights and the topics."""
+
+import asyncio
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
+
+from kafka.admin import KafkaAdminClient
+from kafka.errors import (
+    GroupAuthorizationFailedError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailedError,
+)
+
+from config.secret import SecretError
+from config.settings import HistorySettings, KafkaSettings, SourcesSettings
+from streams.cli.check.result import CheckResult
+from streams.drivers.kafka.connections.client import client_options, open_client
+from streams.drivers.kafka.connections.connection_errors import ConnectionFault
+from streams.drivers.kafka.connections.probe import reach, why_unusable
+from streams.drivers.kafka.roles import INTAKE, mistake
+from streams.drivers.kafka.topics import GRANT, Topics, missing_topics
+
+HIDDEN: Final = TopicAuthorizationFailedError.errno
+READ, WRITE = "READ", "WRITE"
+OPEN: Final = ("PLAIN", "OAUTHBEARER")  # SCRAM sends no password
+
+
+def check_kafka(
+    kafka: KafkaSettings,
+    sources: SourcesSettings,
+    roles: Collection[str] = (),
+    history: HistorySettings | None = None,
+) -> Iterator[CheckResult]:
+    """Check the connections to all brokers, then rights and topics, those of inputs among them.
+
+    Parameters
+    ----------
+    kafka, sources
+        What is configured.
+    roles
+        What the process is to do; with ``intake`` alone, nothing but the topic of the requests matters.
+    history
+        Whether the topic of its records is needed too; none when absent.
+    """
+    history = history or HistorySettings()
+    stages, takes = not roles or set(roles) != {INTAKE}, INTAKE in roles
+    topics = Topics.of(kafka, sources)
+    if (no := mistake(roles, kafka, history)) is not None:
+        yield CheckResult(False, f"kafka: {no}")
+        return
+    try:
+        reached, wrong = asyncio.run(_reached(kafka))
+    except SecretError as error:
+        yield CheckResult(False, f"kafka: {error}")
+        return
+    if reached:
+        verb = "answers" if len(reached) == 1 else "answer"
+        yield CheckResult(True, f"kafka: {', '.join(reached)} {verb}{_with(kafka)}")
+    if kafka.security == "sasl_plaintext" and kafka.sasl_mechanism in OPEN:
+        note = "kafka: the credentials cross the network unencrypted; set kafka.security to sasl_ssl"
+        yield CheckResult(None, note)
+    yield from dict.fromkeys(wrong)  # what is wrong with a token is wrong for all brokers
+    if not any(broker in reached for broker in kafka.brokers):
+        return
+    try:
+        with open_client(KafkaAdminClient, **client_options(kafka)) as admin:
+            needed = _needed(topics, stages=stages, takes=takes, history=history.shared)
+            described = {one["name"]: one for one in admin.describe_topics(list(needed))}
+            yield from _check_rights(kafka, needed, described, admin, stages=stages)
+    except KafkaError as error:
+        yield CheckResult(False, f"kafka: {why_unusable(kafka, error)}")
+        return
+    missing = missing_topics(kafka, _present(described), history=history.shared) if stages else []
+    yield from _check_topics(kafka, sources if stages else SourcesSettings(), described, missing)
+    commands = Topics.of(kafka).commands
+    if commands in _visible(described) - _present(described) and not missing:
+        lacks = f"kafka: no topic {commands}: boards show everything and change nothing"
+        yield CheckResult(None, f"{lacks}; create it with `uneri setup`")
+
+
+def _visible(described: Mapping[str, Any]) -> set[str]:
+    return {name for name, one in described.items() if one["error_code"] != HIDDEN}
+
+
+def _present(described: Mapping[str, Any]) -> set[str]:
+    return {name for name in _visible(described) if not described[name]["error_code"]}
+
+
+def _check_topics(
+    kafka: KafkaSettings, sources: SourcesSettings, described: Mapping[str, Any], missing: Collection[str]
+) -> Iterator[CheckResult]:
+    visible, present = _visible(described), _present(described)
+    if kafka.requests in present:
+        yield CheckResult(True, f"kafka: topic {kafka.requests} exists")
+    elif kafka.requests and kafka.requests in visible:
+        yield CheckResult(
+            False,
+            f"kafka: no topic {kafka.requests}; correct kafka.requests, or create it with `uneri setup`",
+        )
+    yield from _check_inputs(sources, described, present)
+    if absent := [name for name in missing if name in visible]:
+        yield CheckResult(False, f"kafka: {', '.join(absent)} missing; create them with `uneri setup`")
+
+
+def _check_inputs(
+    sources: SourcesSettings, described: Mapping[str, Any], present: Collection[str]
+) -> Iterator[CheckResult]:
+    for one in sources.inputs:
+        if not one.topic or described[one.topic]["error_code"] == HIDDEN:
+            continue
+        if one.topic in present:
+            count = len(described[one.topic]["partitions"])
+            of = f"topic {one.topic} of {one.name} ({one.format})"
+            yield CheckResult(True, f"kafka: {of} exists, {count} partition{'s' if count > 1 else ''}")
+        else:
+            yield CheckResult(
+                False,
+                f"kafka: no topic {one.topic}; correct it in sources.inputs, have its sender create it, or "
+                "run `uneri setup --inputs`",
+            )
+
+
+async def _reached(kafka: KafkaSettings) -> tuple[list[str], list[CheckResult]]:
+    """Return the brokers that can be used, and lines about the others: those configured, and advertised."""
+    reached: list[str] = []
+    wrong: list[CheckResult] = []
+    waiting, known = list(kafka.brokers), set[str]()
+    configured = set(waiting)
+    while waiting:
+        known.update(waiting)
+        found = await asyncio.gather(*(reach(kafka, one) for one in waiting), return_exceptions=True)
+        advertised = dict.fromkeys(one for several in found if isinstance(several, list) for one in several)
+        for broker, result in zip(waiting, found, strict=True):
+            if isinstance(result, ConnectionFault):
+                note = "" if broker in configured else f" (the cluster advertises {broker})"
+                wrong.append(CheckResult(False, f"kafka: {result}{note}"))
+            elif isinstance(result, BaseException):
+                raise result
+            else:
+                reached.append(broker)
+        waiting = [one for one in advertised if one not in known]
+    return reached, wrong
+
+
+def _with(kafka: KafkaSettings) -> str:
+    parts = ["TLS"] if kafka.security.endswith("ssl") else []
+    parts += ["client certificate"] if kafka.tls and kafka.tls.cert else []
+    parts += [kafka.sasl_mechanism] if kafka.sasl_mechanism else []
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _needed(topics: Topics, *, stages: bool, takes: bool, history: bool) -> dict[str, tuple[str, ...]]:
+    """Return what a daemon does with each topic: with the roles of all stages, and as one that takes in."""
+    if not stages:
+        return {topics.requests: (WRITE,)}
+    written = {topics.requests: (READ, WRITE)} if takes else {}
+    return {
+        **dict.fromkeys(topics.sources, (READ,)),
+        **written,
+        topics.rollups: (READ, WRITE),
+        topics.findings: (READ, WRITE),
+        topics.notices: (READ, WRITE),
+        topics.dead_letters: (WRITE,),
+        topics.checkpoints: (READ, WRITE),
+        **({topics.steps: (READ, WRITE), topics.commands: (READ, WRITE)} if history else {}),
+    }
+
+
+def _check_rights(
+    kafka: KafkaSettings,
+    needed: Mapping[str, tuple[str, ...]],
+    described: Mapping[str, Any],
+    admin: KafkaAdminClient,
+    *,
+    stages: bool,
+) -> Iterator[CheckResult]:
+    """Find rights that a daemon lacks."""
+    lacking: dict[str, list[str]] = {}
+    for name, rights in needed.items():
+        given = described[name]["authorized_operations"]
+        hidden = described[name]["error_code"] == HIDDEN
+        missing = [one for one in rights if hidden or (given is not None and one not in given)]
+        if missing:
+            lacking.setdefault(" and ".join(missing), []).append(f"topic {name}")
+    if stages and not _allowed(lambda: admin.describe_groups([kafka.app])):
+        lacking.setdefault(READ, []).append(f"group {kafka.app}")
+    if stages and not _allowed(lambda: admin.describe_transactions([f"{Topics.of(kafka).checkpoints}-"])):
+        lacking.setdefault(WRITE, []).append(f"transactional ids {kafka.app}-*")
+    if lacking:
+        listed = "; ".join(f"{rights} on {', '.join(names)}" for rights, names in lacking.items())
+        yield CheckResult(False, f"kafka: authorisation: this user lacks {listed}; {GRANT}")
+
+
+def _allowed(request: Any) -> bool:
+    try:
+        request()
+    except (GroupAuthorizationFailedError, TransactionalIdAuthorizationFailedError):
+        return False
+    except KafkaError:  # the id is unknown, or the cluster has no coordinator yet: it is no matter of rights
+        return True
+    return True

@@ -1,0 +1,69 @@
+"""Checks whether webhooks and Alertmanagers can be reached."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from alerting.sinks.http_sink import host_of
+from alerting.sinks.no_answer import no_answer
+from config.secret import SecretError
+from config.settings import AlertmanagerSettings, NotifySettings, WebhookSettings
+from streams.cli.check.result import CheckResult
+from streams.notify.http_receivers import key_of
+
+TIMEOUT: Final = 10.0
+_OK: Final = 200
+_PORTS: Final = {"http": 80, "https": 443}
+
+
+async def check_sinks(
+    notify: NotifySettings, environment: Mapping[str, str] = os.environ
+) -> AsyncIterator[CheckResult]:
+    """Check each receiver. Nothing is posted to a webhook: it would be taken for an incident."""
+    for webhook in notify.webhooks:
+        yield await _check_webhook(webhook, environment)
+    for one in notify.alertmanagers:
+        yield await _check_alertmanager(one)
+
+
+async def _check_webhook(webhook: WebhookSettings, environment: Mapping[str, str]) -> CheckResult:
+    name, where = f"webhook {webhook.name}", host_of(webhook.url)
+    try:
+        key = key_of(webhook, environment)
+    except SecretError as error:
+        return CheckResult(False, f"{name}: {error}")
+    parts = urlsplit(webhook.url)
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            _, writer = await asyncio.open_connection(parts.hostname, parts.port or _PORTS[parts.scheme])
+    except (OSError, TimeoutError) as error:
+        return CheckResult(False, f"{name}: {where} does not answer ({no_answer(error)}); check its url")
+    writer.close()
+    signed = "signed" if key is not None else "not signed: set secret_env or secret_file"
+    return CheckResult(True, f"{name}: {where} answers; nothing was posted; bodies are {signed}")
+
+
+async def _check_alertmanager(one: AlertmanagerSettings) -> CheckResult:
+    name, where = f"alertmanager {one.name}", host_of(one.url)
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.get(f"{one.url.rstrip('/')}/api/v2/status", allow_redirects=False) as answer,
+        ):
+            if answer.status != _OK:
+                return CheckResult(
+                    False, f"{name}: {where}/api/v2/status answers HTTP {answer.status}; check its url"
+                )
+            version = (await answer.json())["versionInfo"]["version"]
+    except (aiohttp.ClientConnectionError, TimeoutError, OSError) as error:
+        return CheckResult(False, f"{name}: {where} does not answer ({no_answer(error)}); check its url")
+    except (ValueError, KeyError, TypeError, aiohttp.ContentTypeError):
+        return CheckResult(
+            False, f"{name}: the server at {where} is not an Alertmanager with API v2; check its url"
+        )
+    return CheckResult(True, f"{name}: {where} answers, version {version}")

@@ -1,4 +1,0 @@
-"""Raw records of one source partition become columns; a bad record is rejected with a reason.
-
-May import process.
-"""

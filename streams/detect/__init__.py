@@ -1,4 +1,0 @@
-"""Measured steps become findings with evidence and attribution, merged over the shards into one order.
-
-May import measure and what is below it.
-"""

@@ -1,0 +1,1 @@
+"""The Kafka driver: a Faust app owns partitions and feeds the engine's stages."""

@@ -1,0 +1,108 @@
+"""The Faust app of the Kafka driver, with every setting that must not be left to a default."""
+
+import asyncio
+import contextlib
+import tempfile
+from typing import Any, Final
+
+import faust
+import structlog
+from faust.auth import OAuthCredentials
+
+from config.settings import KafkaSettings
+from streams.drivers.kafka.connections.connection import connection_options
+from streams.drivers.kafka.connections.probe import reason_unusable
+from streams.drivers.kafka.membership import name_of_worker
+from streams.ingest.batch_consumer.batch_consumer import ChunkApp
+
+# All timeouts in one place: the broker drops a worker without heartbeats after SESSION, a worker has
+# REBALANCE to write its last checkpoints and rejoin, and no request may time out before a session does.
+SESSION_SECONDS: Final = 10.0
+HEARTBEAT_SECONDS: Final = 2.0
+REBALANCE_SECONDS: Final = 30.0
+REQUEST_SECONDS: Final = 40.0
+COMMIT_SECONDS: Final = 1.0
+RETRY_SECONDS: Final = 5.0
+
+FETCH_BYTES: Final = 1024 * 1024  # of one partition and fetch: about 4,000 events, 20 ms of work
+BUFFERED_CHUNKS: Final = 16  # of one topic: at most 16 MiB (of compressed records) wait for the stage
+
+log = structlog.get_logger("uneri.kafka")
+
+
+def aiokafka_options(kafka: KafkaSettings) -> dict[str, Any]:
+    """Return the keyword arguments that every aiokafka client takes.
+
+    Raises
+    ------
+    config.secret.SecretError
+        When a credential is not given.
+    """
+    return connection_options(kafka) | {"request_timeout_ms": int(REQUEST_SECONDS * 1000)}
+
+
+def chunk_app(kafka: KafkaSettings) -> ChunkApp:
+    """Return the app, without agents. Its state is in checkpoints, not in Faust's tables."""
+    return ChunkApp(
+        kafka.app,
+        broker=";".join(f"kafka://{address}" for address in kafka.brokers),
+        broker_credentials=_credentials(kafka),
+        broker_client_id=kafka.app,
+        broker_session_timeout=SESSION_SECONDS,
+        broker_heartbeat_interval=HEARTBEAT_SECONDS,
+        broker_rebalance_timeout=REBALANCE_SECONDS,
+        broker_request_timeout=REQUEST_SECONDS,
+        broker_commit_interval=COMMIT_SECONDS,
+        broker_check_crcs=True,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=FETCH_BYTES,
+        stream_buffer_maxsize=BUFFERED_CHUNKS,
+        producer_acks=-1,
+        consumer_group_instance_id=name_of_worker(kafka),
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        store="memory://",
+        datadir=tempfile.mkdtemp(prefix="uneri-faust-"),  # Faust requires one; nothing is kept there
+        web_enabled=False,
+        web_tables_enabled=False,
+        autodiscover=False,
+        key_serializer="raw",
+        value_serializer="raw",
+    )
+
+
+def _credentials(kafka: KafkaSettings) -> Any:
+    """Return what Faust makes of the same options as all other clients have."""
+    options = connection_options(kafka)
+    context = options.get("ssl_context")
+    if "sasl_oauth_token_provider" in options:
+        return OAuthCredentials(oauth_cb=options["sasl_oauth_token_provider"], ssl_context=context)
+    if kafka.sasl_mechanism:
+        return faust.SASLCredentials(
+            username=options["sasl_plain_username"],
+            password=options["sasl_plain_password"],
+            mechanism=kafka.sasl_mechanism,
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context else None
+
+
+async def wait_for_kafka(kafka: KafkaSettings, stopping: asyncio.Event) -> bool:
+    """Return True when a broker can be used, False when ``stopping`` is set first.
+
+    Logs in one line why none can, again only when the reason changes, and keeps trying: Faust would print a
+    traceback, and credentials may be corrected meanwhile.
+    """
+    logged = None
+    while not stopping.is_set():
+        reason = await reason_unusable(kafka)
+        if reason is None:
+            if logged:
+                log.info(f"Kafka at {', '.join(kafka.brokers)} answers")  # noqa: G004 - a sentence, not fields
+            return True
+        if reason != logged:
+            log.warning(f"{reason}; retrying every {RETRY_SECONDS:.0f} s")  # noqa: G004 - a sentence
+            logged = reason
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), RETRY_SECONDS)
+    return False

@@ -1,0 +1,1 @@
+"""The role ``board``: keeps and writes steps, follows incidents, sends commands."""

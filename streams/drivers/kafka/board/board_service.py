@@ -1,0 +1,224 @@
+"""The board in a process with the role board: the page, with the steps and incidents that Kafka has."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import web
+from prometheus_client import Counter
+
+from alerting.commands.answer import Answer
+from alerting.commands.command import Command
+from alerting.messages.console_links import LinkMaker
+from alerting.pipeline.pipeline import Pipeline
+from config.settings import KafkaSettings, Settings
+from detectors.model.stated import StatedChange
+from streams.drivers.kafka.board.changes_reader import ChangesReader
+from streams.drivers.kafka.board.commands import CommandSender
+from streams.drivers.kafka.board.pipeline_copy import PipelineCopy
+from streams.drivers.kafka.board.shared_key import shared_session_key
+from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
+from streams.drivers.kafka.stage_host import fatal_when_failed
+from streams.drivers.kafka.topics import Topics
+from streams.notify.command_routes import NoAnswerError
+from streams.process.web.access import Access
+from streams.screens.board.board_data import BoardDataError, BoardIncidents
+from streams.screens.board.board_routes import BoardRoutes
+from streams.screens.board.incidents.board_incidents import incidents_of
+from streams.screens.board.incidents.incident_service import IncidentDesk
+from streams.screens.board.scopes.scope_events import BoardPast
+from streams.screens.board.scrape.scrape_route import ScrapeRoute
+from streams.screens.board.step_signal import StepSignal
+
+if TYPE_CHECKING:
+    from streams.drivers.kafka.board.steps_reader import StepsReader
+
+BEHIND_STEPS: Final = 3
+"""By how many steps incidents may be older than the wall before the board says so."""
+
+
+class KafkaBoard:
+    """Serves the board; every process with the role does so, whether it writes the history or not.
+
+    Parameters
+    ----------
+    settings
+        With a place of the history.
+    kafka
+        Its ``kafka`` section.
+    current
+        Returns the settings in force.
+    links
+        Returns the links to consoles.
+    clock
+        Wall time, epoch seconds.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        kafka: KafkaSettings,
+        current: Callable[[], Settings],
+        links: Callable[[], LinkMaker],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        from streams.record.query.query_routes import QueryRoutes
+        from streams.record.query.query_service import QueryDesk
+        from streams.screens.board.live_board import LiveBoard
+
+        self._settings = settings
+        self._kafka = kafka
+        self._topics = Topics.of(kafka, settings.sources)
+        self._current = current
+        self._links = links
+        self._clock = clock
+        self._steps: StepsReader | None = None
+        self._copy: PipelineCopy | None = None
+        self._commands: CommandSender | None = None
+        self._changes: ChangesReader | None = None
+        self._judged = StepSignal()
+        place = str(settings.history.place)
+        self._board = LiveBoard(
+            self._judged, current, place, self._recent, self._incidents, past=self._past, clock=clock
+        )
+        self._scrape = ScrapeRoute(self._board.queries, current)
+        self._queries = QueryRoutes(
+            QueryDesk(place, self._recent, lambda: self._judged.number, lambda: current().time.step)
+        )
+        self._routes: BoardRoutes | None = None
+        self._coloured: list[tuple[str, int]] = []  # the incidents that the newest wall was to show
+
+    def routes(self, access: Access, desk: IncidentDesk, commands: Counter) -> list[web.RouteDef]:
+        """Return the routes of the board and of the read API.
+
+        ``commands`` counts what people do, as for ``BoardRoutes``.
+        """
+        language = self._settings.notify.locale
+        self._routes = BoardRoutes(self._board, access, desk, language=language, commands=commands)
+        return [*self._routes.routes(), self._scrape.route(), *self._queries.routes()]
+
+    def _past(self) -> BoardPast:
+        return BoardPast.of(self.pipeline, self._links(), self.changes)
+
+    @property
+    def pipeline(self) -> Pipeline | None:
+        """The pipeline of the process that notifies, to read only; None before it is known."""
+        return None if self._copy is None else self._copy.pipeline
+
+    @property
+    def changes(self) -> Sequence[StatedChange]:
+        """What was deployed or configured in the last days."""
+        return () if self._changes is None else self._changes.changes
+
+    async def command(self, command: Command) -> Answer:
+        """Have a command executed by the process that notifies.
+
+        Raises
+        ------
+        NoAnswerError
+            When it does not answer.
+        """
+        if self._commands is None:
+            raise NoAnswerError("Kafka has not answered yet; try again")
+        return await self._commands.submit(command)
+
+    @asynccontextmanager
+    async def run(
+        self,
+        records: FencedStore,
+        partitions: int,
+        options: dict[str, Any],
+        access: Access,
+        *,
+        commands: bool,
+    ) -> AsyncIterator[None]:
+        """Keep the board new while the block runs.
+
+        Parameters
+        ----------
+        records
+            The checkpoints topic, which has ``partitions``.
+        options
+            Keyword arguments of every aiokafka client.
+        access
+            Is told the key of sessions.
+        commands
+            Whether there is a topic for commands.
+        """
+        from streams.drivers.kafka.board.steps_reader import StepsReader
+
+        topics, tell = self._topics, self._judged.tell
+        place, step = str(self._settings.history.place), self._settings.time.step
+        shards = self._kafka.shards
+        self._steps = StepsReader(topics.steps, options, place, shards=shards, step=step, told=tell)
+        self._copy = PipelineCopy(topics.checkpoints, partitions, options, settings=self._current, told=tell)
+        self._commands = CommandSender(topics.commands if commands else None, options)
+
+        async def know_sessions() -> None:
+            access.sessions.use(await shared_session_key(records))
+
+        self._changes = ChangesReader(topics.notices, options)
+        readers = (self._steps, self._copy, self._commands, self._changes)
+        work = (*(one.run() for one in readers), know_sessions())
+        tasks = [asyncio.create_task(one) for one in work]
+        for task in tasks:
+            task.add_done_callback(fatal_when_failed)
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _renewed(self) -> None:
+        """Tell that incidents are others now, which come after their step: a verdict colours numbers too."""
+        now = [(one.id, one.revision) for one in self._incidents().open]
+        if now == self._coloured:
+            self._board.renewed.tell()
+        else:
+            self._coloured = now
+            self._judged.tell()
+
+    def _recent(self) -> list[bytes]:
+        if self._steps is None or not self._steps.ready:  # a wall of some of them would be wrong
+            why = None if self._steps is None else self._steps.trouble
+            raise BoardDataError(why or "Kafka has not answered yet; the board tries again")
+        return self._steps.recent()
+
+    def _incidents(self) -> BoardIncidents:
+        pipeline = self.pipeline
+        until = 0 if pipeline is None else pipeline.watermark
+        return incidents_of(pipeline, self._links())._replace(until=until)
+
+    def _behind(self) -> str | None:
+        """Return what is to be known of incidents that may be older than the steps."""
+        if self._copy is None or self._steps is None or not (until := self._steps.until):
+            return None
+        if self._copy.pipeline is None:
+            return "no process with the role notify has said anything yet: is one running?"
+        late = until - self._copy.pipeline.watermark
+        if late <= BEHIND_STEPS * self._settings.time.step:
+            return None
+        return f"incidents are {late} s behind: is a process with the roles incidents and notify running?"
+
+    def status(self) -> dict[str, object]:
+        """Return what ``uneri status`` shows."""
+        if self._steps is None or self._copy is None or self._routes is None:
+            return {}
+        pipeline = self._copy.pipeline
+        trouble = [one for one in (self._steps.trouble, self._copy.trouble, self._behind()) if one]
+        return {
+            "boards": self._routes.boards,
+            "board_until": self._steps.until or None,
+            "board_lag": self._steps.lag,
+            "incidents_until": None if pipeline is None else pipeline.watermark,
+            **({"board_trouble": "; ".join(trouble)} if trouble else {}),
+        }
+
+    def not_ready(self) -> str | None:
+        """Return why it has nothing to show yet."""
+        if self._steps is None or self._copy is None:
+            return None
+        return next((f"the board: {one}" for one in (self._steps.trouble, self._copy.trouble) if one), None)

@@ -1,0 +1,212 @@
+"""Commands on their way from the board to the process that notifies, and its answers on their way back.
+
+Both are records of one topic. A command is carried out once: whoever takes over from a process that died
+before it answered executes it again, and the pipeline knows it by its id. One that nobody could execute for
+``FRESH_SECONDS`` is left out, because whoever gave it was told so.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import msgspec
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
+from msgspec import structs
+
+from alerting.commands.answer import Answer
+from alerting.commands.command import Command
+from streams.drivers.kafka.reading import reading, some
+from streams.drivers.kafka.topics import LARGE_BYTES
+from streams.notify.command_routes import NoAnswerError
+from streams.process.recurring import Recurring
+
+ANSWER_SECONDS: Final = 15.0  # until whoever gave a command is told that nobody answers
+FRESH_SECONDS: Final = 60.0
+RETRY_SECONDS: Final = 5.0
+
+log = structlog.get_logger("uneri.board")
+
+
+class GivenCommand(msgspec.Struct, frozen=True, tag="given"):
+    """A command that a process with the board passes on."""
+
+    command: Command
+
+
+class GivenAnswer(msgspec.Struct, frozen=True, tag="answer"):
+    """What the pipeline answered."""
+
+    command: str  # its id
+    answer: Answer
+
+
+_decode: Final = msgspec.msgpack.Decoder(GivenCommand | GivenAnswer).decode
+
+
+def said_in(value: bytes | None) -> GivenCommand | GivenAnswer | None:
+    """Return what a record says; None, with a warning, if it is no such record."""
+    try:
+        return None if value is None else _decode(value)
+    except msgspec.DecodeError as error:
+        log.warning("a record of the commands topic cannot be read, and is left out", reason=str(error))
+        return None
+
+
+class CommandSender:
+    """Passes commands on, and waits for their answers.
+
+    Parameters
+    ----------
+    topic
+        The commands topic; None if the app has none.
+    options
+        Keyword arguments of every aiokafka client.
+    patience
+        Seconds until nobody has answered.
+    """
+
+    def __init__(self, topic: str | None, options: dict[str, Any], patience: float = ANSWER_SECONDS) -> None:
+        self._topic = topic
+        self._options = options
+        self._patience = patience
+        self._producer: AIOKafkaProducer | None = None
+        self._waiting: dict[str, asyncio.Future[Answer]] = {}
+
+    async def submit(self, command: Command) -> Answer:
+        """Have a command executed where the pipeline is.
+
+        Raises
+        ------
+        NoAnswerError
+            When nobody answers in time.
+        """
+        if self._topic is None:
+            raise NoAnswerError(
+                "this app has no topic for commands, which an earlier version did not need: run `uneri "
+                "setup`, then restart the processes with the roles notify and board"
+            )
+        if self._producer is None:
+            raise NoAnswerError("Kafka does not answer; try again")
+        waiting = self._waiting.setdefault(command.id, asyncio.get_running_loop().create_future())
+        try:
+            async with asyncio.timeout(self._patience):
+                body = msgspec.msgpack.encode(GivenCommand(command))
+                await self._producer.send_and_wait(self._topic, body, key=command.id.encode(), partition=0)
+                return await asyncio.shield(waiting)
+        except TimeoutError:
+            raise NoAnswerError(
+                f"the process with the role notify has not answered for {self._patience:.0f} s: is one "
+                "running? Look whether it was done before you repeat it"
+            ) from None
+        except KafkaError as error:
+            raise NoAnswerError(f"Kafka does not answer ({type(error).__name__}); try again") from error
+        finally:
+            self._waiting.pop(command.id, None)
+
+    async def run(self) -> None:
+        """Hear answers until cancelled."""
+        if self._topic is None:
+            return
+        place = TopicPartition(self._topic, 0)
+        while True:
+            try:
+                async with (
+                    reading(place, self._options) as consumer,
+                    _producer(self._options) as self._producer,
+                ):
+                    await consumer.seek_to_end(place)
+                    await consumer.position(place)  # what is asked for from now on is answered behind it
+                    while True:
+                        for record in await some(consumer, place):
+                            self._hear(said_in(record.value))
+            except KafkaError as error:
+                log.debug("answers to commands cannot be read", reason=repr(error))
+            finally:
+                self._producer = None
+            await asyncio.sleep(RETRY_SECONDS)
+
+    def _hear(self, said: GivenCommand | GivenAnswer | None) -> None:
+        if isinstance(said, GivenAnswer):
+            waiting = self._waiting.get(said.command)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(said.answer)
+
+
+class CommandTaker:
+    """Executes the commands of boards, in the process that has the pipeline.
+
+    Parameters
+    ----------
+    topic
+        The commands topic.
+    options
+        Keyword arguments of every aiokafka client.
+    execute
+        Makes a command durable and executes it; returns None if the pipeline is elsewhere.
+    """
+
+    def __init__(
+        self,
+        topic: str,
+        options: dict[str, Any],
+        execute: Callable[[Command], Awaitable[Answer | None]],
+        recurring: Recurring | None = None,
+    ) -> None:
+        self._place = TopicPartition(topic, 0)
+        self._options = options
+        self._execute = execute
+        self._recurring = recurring or Recurring()
+
+    async def run(self) -> None:
+        """Execute until cancelled; while Kafka is away, go on trying."""
+        while True:
+            try:
+                async with (
+                    reading(self._place, self._options) as consumer,
+                    _producer(self._options) as producer,
+                ):
+                    await self._take(consumer, producer)
+            except KafkaError as error:
+                if self._recurring.happened() is not None:
+                    log.warning("commands from the board wait for Kafka", reason=repr(error))
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _take(self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer) -> None:
+        for command in await self._left(consumer):
+            await self._answer(command, producer)
+        while True:
+            for record in await some(consumer, self._place):
+                said = said_in(record.value)
+                if isinstance(said, GivenCommand):
+                    await self._answer(said.command, producer)
+
+    async def _left(self, consumer: AIOKafkaConsumer) -> list[Command]:
+        """Return the commands that were given shortly ago and that nobody has answered."""
+        since = int((time.time() - FRESH_SECONDS) * 1000)
+        end = (await consumer.end_offsets([self._place]))[self._place]
+        found = (await consumer.offsets_for_times({self._place: since})).get(self._place)
+        consumer.seek(self._place, end if found is None else found.offset)
+        open_: dict[str, Command] = {}
+        while await consumer.position(self._place) < end:
+            for record in await some(consumer, self._place):
+                said = said_in(record.value)
+                if isinstance(said, GivenCommand):
+                    open_[said.command.id] = said.command
+                elif said is not None:
+                    open_.pop(said.command, None)
+        return list(open_.values())
+
+    async def _answer(self, command: Command, producer: AIOKafkaProducer) -> None:
+        answer = await self._execute(command)
+        if answer is None:
+            return
+        said = GivenAnswer(command.id, structs.replace(answer, dispatches=[]))
+        body, key = msgspec.msgpack.encode(said), command.id.encode()
+        await producer.send_and_wait(self._place.topic, body, key=key, partition=0)
+
+
+def _producer(options: dict[str, Any]) -> AIOKafkaProducer:
+    return AIOKafkaProducer(acks="all", enable_idempotence=True, max_request_size=LARGE_BYTES, **options)

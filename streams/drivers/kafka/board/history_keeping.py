@@ -1,0 +1,110 @@
+"""Writing the history: in the process that owns the one partition of the steps topic."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from config.settings import HistorySettings
+from streams.drivers.kafka.board.steps_stage import StepsStage
+from streams.drivers.kafka.checkpoints.fenced_store import FencedError
+from streams.drivers.kafka.stage import StageRunner
+from streams.drivers.kafka.stage_host import Send, fatal_when_failed
+from streams.process.metrics import Metrics
+from streams.record.history.bounds import HistoryBounds
+
+if TYPE_CHECKING:
+    from streams.record.history.history_writer import HistoryWriter
+
+LOOK_SECONDS: Final = 0.1  # between two looks whether the state of the stage is restored
+
+log = structlog.get_logger("uneri.history")
+
+
+class HistoryKeeping:
+    """The writer of the history beside the stage whose steps it writes.
+
+    Every hour that is written goes out of the checkpoint at once. A process that another one has replaced
+    learns it there and writes no more; what it wrote until then is what the other writes.
+
+    Parameters
+    ----------
+    settings
+        With a place.
+    shards
+        Number of shards.
+    metrics
+        Show how far it has come.
+    runner
+        Returns the runner of the stage, None while it is not open.
+    """
+
+    def __init__(
+        self,
+        settings: HistorySettings,
+        shards: int,
+        metrics: Metrics,
+        runner: Callable[[], StageRunner | None],
+    ) -> None:
+        self._settings = settings
+        self._shards = shards
+        self._metrics = metrics
+        self._runner = runner
+        self._stage: StepsStage | None = None
+        self._writer: HistoryWriter | None = None
+        self._writing: asyncio.Task[None] | None = None
+
+    def new_stage(self) -> StepsStage:
+        """Return the stage of the partition that is being opened."""
+        self._stage = StepsStage(self._shards)
+        return self._stage
+
+    def has_room(self) -> bool:
+        """Return whether the stage takes steps in; another thread may ask."""
+        return self._stage is None or not self._stage.full
+
+    def not_ready(self) -> str | None:
+        """Return why steps wait in the topic, None if they do not or are about to be taken in."""
+        trouble = self._writer and self._writer.trouble
+        return None if self.has_room() or not trouble else f"the history cannot be written: {trouble}"
+
+    def status(self) -> dict[str, object]:
+        """Return what ``uneri status`` shows of it; nothing while another process writes."""
+        return {} if self._writer is None else self._writer.status()
+
+    @contextlib.asynccontextmanager
+    async def run(self, send: Send) -> AsyncIterator[Send]:
+        """Write while the block runs."""
+        writing = self._writing = asyncio.create_task(self._write())
+        writing.add_done_callback(fatal_when_failed)
+        try:
+            yield send
+        finally:
+            if self._writer is not None:
+                self._writer.stop()
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+            if self._writing is writing:  # and the partition has not come back already
+                self._stage = self._writer = self._writing = None
+                self._metrics.history_bytes.set(0)
+
+    async def _write(self) -> None:
+        from streams.record.history.history_writer import HistoryWriter
+
+        while True:
+            runner, stage = self._runner(), self._stage
+            if runner is not None and stage is not None:
+                break
+            await asyncio.sleep(LOOK_SECONDS)
+
+        async def forgotten() -> None:
+            await runner.change(stage.look)
+
+        place, bounds = str(self._settings.place), HistoryBounds.of(self._settings)
+        self._writer = HistoryWriter(stage.segments, place, bounds, self._metrics, forgotten, patient=True)
+        try:
+            await self._writer.run()
+        except FencedError as error:
+            log.warning(str(error), key=runner.key)

@@ -1,0 +1,1 @@
+"""Checkpoints in Kafka: fenced transactions, takeovers by the next owner, export and import of the state."""

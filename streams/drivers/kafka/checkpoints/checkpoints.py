@@ -1,0 +1,158 @@
+"""Checkpoints in one compacted Kafka topic.
+
+A checkpoint of ``key`` is a set of records of one partition: its parts, cut into pieces
+(``key|part|number``), and last a marker (``key``) with the offsets and the count, length and checksum of each
+part. Pieces, marker and tombstones of removed parts are one transaction of ``FencedStore``.
+"""
+
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from detectors.state.state import StateError
+from detectors.state.state_format import FORMAT, Writer, refuse_newer, this_writer
+from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
+from streams.drivers.kafka.stage import Emission
+from streams.engine.stages.checkpoint import Checkpoint
+
+PIECE_BYTES: Final = 900_000  # below Kafka's default limit of 1 MiB a record batch
+
+
+_Take = Callable[[str, bytes], bytes]
+"""From the name of a record, and what to return without one, to its value."""
+
+
+class _Part(msgspec.Struct, array_like=True):
+    pieces: int
+    length: int
+    checksum: int
+
+
+class _Marker(msgspec.Struct, array_like=True):
+    format: int
+    offsets: dict[str, int]
+    parts: dict[str, _Part]
+    version: str = ""  # of uneri that wrote it
+
+
+_NONE: Final = _Marker(FORMAT, {}, {})
+
+
+class KafkaCheckpoints:
+    """Implements ``streams.engine.stages.checkpoint.Checkpoints``; loading a key takes ownership of it."""
+
+    def __init__(self, records: FencedStore) -> None:
+        self._records = records
+        self._markers: dict[str, _Marker] = {}  # of the newest checkpoint of each owned key
+        # The objects of these parts: one that a stage passes again has not changed and need not be compared.
+        # Most of a large state is the same from one checkpoint to the next.
+        self._bodies: dict[str, dict[str, bytes]] = {}
+
+    async def load(self, key: str) -> Checkpoint | None:
+        """Take ownership of ``key`` and return its newest checkpoint, None when there is none.
+
+        Raises
+        ------
+        detectors.state.state.StateError
+            When pieces are missing or do not match their checksum, or a later version wrote them.
+        """
+        records = await self._records.take_over(key)
+        try:
+            marker, parts = _read(key, records.pop)  # pieces go as their parts become whole
+        except StateError:
+            await self._records.give_up(key)
+            raise
+        self._markers[key], self._bodies[key] = marker or _NONE, parts
+        return None if marker is None else Checkpoint(marker.offsets, parts)
+
+    async def look(self, key: str) -> Checkpoint | None:
+        """Return what ``load`` would, and leave ``key`` to its owner."""
+        return checkpoint_in(key, await self._records.look(key))
+
+    async def save(self, key: str, checkpoint: Checkpoint, once: Sequence[Emission] = ()) -> None:
+        """Write ``checkpoint`` under an owned key, and ``once`` to their topics; durable when this returns.
+
+        Raises
+        ------
+        streams.drivers.kafka.checkpoints.fenced_store.FencedError
+            When another process has loaded ``key`` since.
+        """
+        before, bodies = self._markers[key].parts, self._bodies[key]
+        after = {
+            name: before[name] if body is bodies.get(name) else _part(body)
+            for name, body in checkpoint.parts.items()
+        }
+        records: list[tuple[str, bytes | None]] = []
+        for name, part in after.items():
+            if before.get(name) != part:
+                records += _pieces(key, name, part, checkpoint.parts[name])
+        marker = _Marker(FORMAT, checkpoint.offsets, after, this_writer().version)
+        records.append((key, msgspec.msgpack.encode(marker)))
+        for name, part in before.items():
+            kept = after[name].pieces if name in after else 0
+            records += [(f"{key}|{name}|{i}", None) for i in range(kept, part.pieces)]
+        await self._records.write(key, records, once)
+        self._markers[key], self._bodies[key] = marker, dict(checkpoint.parts)
+
+    async def close(self, key: str | None = None) -> None:
+        """Give up ownership of ``key``, or of all keys."""
+        for one in list(self._markers) if key is None else [key]:
+            self._markers.pop(one, None)
+            self._bodies.pop(one, None)
+            await self._records.give_up(one)
+
+
+def checkpoint_in(key: str, records: Mapping[str, bytes]) -> Checkpoint | None:
+    """Return the checkpoint that the newest values of records hold, None when there is none under ``key``.
+
+    Raises
+    ------
+    detectors.state.state.StateError
+        When pieces are missing or do not match their checksum, or a later version wrote them.
+    """
+    marker, parts = _read(key, records.get)
+    return None if marker is None else Checkpoint(marker.offsets, parts)
+
+
+def records_of(key: str, checkpoint: Checkpoint) -> Iterator[tuple[str, bytes]]:
+    """Yield the records of a first checkpoint under ``key``."""
+    parts = {name: _part(body) for name, body in checkpoint.parts.items()}
+    for name, body in checkpoint.parts.items():
+        yield from _pieces(key, name, parts[name], body)
+    yield key, msgspec.msgpack.encode(_Marker(FORMAT, checkpoint.offsets, parts, this_writer().version))
+
+
+def _part(body: bytes) -> _Part:
+    return _Part(max(1, -(-len(body) // PIECE_BYTES)), len(body), zlib.crc32(body))
+
+
+def _pieces(key: str, name: str, part: _Part, body: bytes) -> list[tuple[str, bytes]]:
+    cuts = range(0, part.pieces * PIECE_BYTES, PIECE_BYTES)
+    return [(f"{key}|{name}|{i}", body[at : at + PIECE_BYTES]) for i, at in enumerate(cuts)]
+
+
+def _read(key: str, take: _Take) -> tuple[_Marker | None, dict[str, bytes]]:
+    found = take(key, b"")
+    marker = _decoded(key, found) if found else None
+    return marker, {name: _assembled(key, name, part, take) for name, part in (marker or _NONE).parts.items()}
+
+
+def _decoded(key: str, found: bytes) -> _Marker:
+    try:
+        marker = msgspec.msgpack.decode(found, type=_Marker)
+    except msgspec.DecodeError as error:
+        raise StateError(f"the marker of the checkpoint {key} is damaged: {error}") from error
+    refuse_newer(Writer(marker.format, marker.version), f"the checkpoint {key}")
+    return marker
+
+
+def _assembled(key: str, name: str, part: _Part, take: _Take) -> bytes:
+    body = b"".join([take(f"{key}|{name}|{i}", b"") for i in range(part.pieces)])
+    if len(body) != part.length or zlib.crc32(body) != part.checksum:
+        raise StateError(
+            f"the checkpoint {key} is damaged: its part {name!r} ({len(body)} bytes) does not match the "
+            f"length {part.length} and checksum of its marker"
+        )
+    return body

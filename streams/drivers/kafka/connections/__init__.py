@@ -1,0 +1,1 @@
+"""Connections to brokers: clients, their credentials and TLS, and the line that says why one failed."""

@@ -1,0 +1,110 @@
+"""Clients of kafka-python (for administration, replay and checks): their options and their sockets."""
+
+import contextlib
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from socket import socket
+from typing import Any, Final, TypeVar
+
+from kafka.net.compat import KafkaNetClient
+from kafka.net.inet import KafkaNetSocket
+from kafka.net.selector import NetworkSelector
+
+from config.settings import KafkaSettings
+from streams.drivers.kafka.connections.connection import BlockingTokenProvider, connection_options
+
+Client = TypeVar("Client")
+
+REQUEST_TIMEOUT_MS: Final = 15_000
+BOOTSTRAP_TIMEOUT_MS: Final = 5_000
+
+
+def client_options(kafka: KafkaSettings) -> dict[str, Any]:
+    """Return the keyword arguments that every kafka-python client takes.
+
+    Raises
+    ------
+    SecretError
+        As ``connection_options``.
+    """
+    return connection_options(kafka, BlockingTokenProvider) | {
+        "request_timeout_ms": REQUEST_TIMEOUT_MS,
+        "bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS,
+    }
+
+
+@contextlib.contextmanager
+def open_client(kind: Callable[..., Client], **options: Any) -> Iterator[Client]:
+    """Give a connected client; on leaving, close it with its thread and all its sockets.
+
+    kafka-python leaves the thread of a client whose constructor raises, and drops unclosed the sockets of
+    connections that failed.
+
+    Parameters
+    ----------
+    kind
+        ``KafkaConsumer`` or ``KafkaAdminClient``.
+    options
+        Its keyword arguments; for TLS, those of ``client_options``.
+
+    Raises
+    ------
+    kafka.errors.KafkaError
+        When no broker answers.
+    """
+    with contextlib.ExitStack() as stack:
+
+        def network(**configs: Any) -> KafkaNetClient:
+            loop = _OwningLoop(**configs)
+            stack.callback(loop.close)
+            client = KafkaNetClient(net=loop, **configs)
+            stack.callback(client.close)
+            return client
+
+        client: Any = kind(**options, proxy_url=f"{_ClosedOnFailure.SCHEMES[0]}://", kafka_client=network)
+        yield stack.enter_context(contextlib.closing(client))
+
+
+class _OwningLoop(NetworkSelector):  # type: ignore[misc]
+    """An event loop that closes the sockets it has waited for and that are still open when it closes.
+
+    These are the sockets that were closed while requests waited to be sent. It also ends a TLS handshake that
+    the other side does not answer: kafka-python would wait for it for ever.
+    """
+
+    def __init__(self, **configs: Any) -> None:
+        super().__init__(**configs)
+        self._handshake_seconds = configs["bootstrap_timeout_ms"] / 1000
+        self._sockets: set[socket] = set()
+
+    def wait_read(self, fileobj: socket, timeout_at: float | None = None) -> Any:
+        if timeout_at is None and isinstance(fileobj, ssl.SSLSocket) and fileobj.version() is None:
+            timeout_at = time.monotonic() + self._handshake_seconds
+        return super().wait_read(fileobj, timeout_at)
+
+    def register_event(self, fileobj: socket, event: int, task: Any) -> None:
+        if fileobj not in self._sockets:
+            self._sockets = {fileobj, *(each for each in self._sockets if each.fileno() >= 0)}
+        super().register_event(fileobj, event, task)
+
+    def close(self) -> None:
+        super().close()
+        for each in self._sockets:
+            each.close()
+
+
+class _ClosedOnFailure(KafkaNetSocket):  # type: ignore[misc]
+    """Connects directly, and closes a socket that does not connect. Chosen by the scheme of ``proxy_url``."""
+
+    SCHEMES: Final = ("close-on-failure",)
+
+    async def sock_connect(
+        self, net: Any, sock: socket, sockaddr: Any, timeout_at: float | None = None
+    ) -> socket:
+        try:
+            connected: socket = await super().sock_connect(net, sock, sockaddr, timeout_at=timeout_at)
+        except BaseException:
+            sock.close()
+            raise
+        return connected

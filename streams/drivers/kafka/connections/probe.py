@@ -1,0 +1,162 @@
+"""Connects to a broker step by step, to tell in words which step fails: the address, TLS or the credentials.
+
+The clients say no more than that no broker answers.
+"""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from aiokafka.conn import AIOKafkaConnection
+from aiokafka.errors import KafkaConnectionError, KafkaError, SaslAuthenticationFailed
+from aiokafka.protocol.admin import SaslHandShakeRequest
+from aiokafka.protocol.metadata import MetadataRequest
+
+from config.settings import KafkaSettings
+from streams.drivers.kafka.connections.client_log import silent_client
+from streams.drivers.kafka.connections.connection import connection_options
+from streams.drivers.kafka.connections.connection_errors import (
+    ConnectionFault,
+    Part,
+    address_fault,
+    closed_fault,
+    credentials_fault,
+    mechanism_fault,
+    silent_fault,
+    tls_fault,
+)
+from streams.drivers.kafka.connections.tokens import OauthTokenError
+
+TIMEOUT_MS: Final = 5_000
+CLOSE_SECONDS: Final = 1.0
+
+
+def why_unusable(kafka: KafkaSettings, error: Exception) -> str:
+    """Return in one line why no broker can be used, after a client has failed with ``error``; blocks."""
+    with ThreadPoolExecutor(1) as thread:  # in this one may be an event loop
+        said = thread.submit(lambda: asyncio.run(reason_unusable(kafka))).result()
+    where = ", ".join(kafka.brokers)
+    return said or f"Kafka at {where} does not answer ({type(error).__name__}): is it running?"
+
+
+async def reason_unusable(kafka: KafkaSettings) -> str | None:
+    """Return in one line why no broker can be used, None if one can.
+
+    Raises
+    ------
+    SecretError
+        When a credential or a certificate is missing.
+    """
+    found = await asyncio.gather(*(reach(kafka, one) for one in kafka.brokers), return_exceptions=True)
+    if any(isinstance(one, list) for one in found):
+        return None
+    for one in found:
+        if not isinstance(one, ConnectionFault):
+            raise one  # type: ignore[misc] # an exception: the lists are dealt with
+    faults = [one for one in found if isinstance(one, ConnectionFault)]
+    telling = [one for one in faults if one.part != Part.ADDRESS]
+    if telling:
+        return f"Kafka cannot be used: {telling[0]}"
+    return f"Kafka at {', '.join(kafka.brokers)} {faults[0].text}"
+
+
+async def reach(kafka: KafkaSettings, address: str) -> list[str]:
+    """Connect to a broker as all clients do; return the addresses that it advertises for the cluster.
+
+    Raises
+    ------
+    ConnectionFault
+        With the step that failed, and the remedy.
+    SecretError
+        When a credential or a certificate is missing.
+    """
+    options = connection_options(kafka) | {"request_timeout_ms": TIMEOUT_MS}
+    del options["bootstrap_servers"]
+    host, _, port = address.rpartition(":")
+    unnamed = options | {"security_protocol": "SSL" if kafka.security.endswith("ssl") else "PLAINTEXT"}
+    with silent_client():
+        async with _connected(kafka, address, _Connection(host.strip("[]"), int(port), **unnamed)) as plain:
+            if not kafka.sasl_mechanism:
+                return _advertised(await plain.send(MetadataRequest([])))
+            said = await plain.send(SaslHandShakeRequest(options["sasl_mechanism"]))
+        if said.error_code:
+            raise mechanism_fault(kafka, address, said.enabled_mechanisms)
+        async with _connected(kafka, address, _Connection(host.strip("[]"), int(port), **options)) as named:
+            return _advertised(await named.send(MetadataRequest([])))
+
+
+@contextlib.asynccontextmanager
+async def _connected(
+    kafka: KafkaSettings, address: str, connection: "_Connection"
+) -> AsyncIterator["_Connection"]:
+    """Connect, then close; every error becomes a fault."""
+    try:
+        try:
+            await connection.connect()
+        except OauthTokenError as error:
+            raise ConnectionFault(Part.CREDENTIALS, "", str(error)) from error
+        except SaslAuthenticationFailed as error:
+            raise credentials_fault(kafka, address, str(error.args[0] if error.args else "")) from error
+        except (OSError, KafkaError) as error:
+            raise _not_connected(kafka, address, error) from error
+        try:
+            yield connection
+        except (OSError, KafkaError) as error:
+            raise closed_fault(kafka, address) from error
+    finally:
+        await connection.end()
+
+
+def _not_connected(kafka: KafkaSettings, address: str, error: Exception) -> ConnectionFault:
+    cause = error.__cause__ if isinstance(error, KafkaConnectionError) else error
+    reset = isinstance(error, ConnectionResetError | ConnectionAbortedError)  # in the midst of a handshake
+    if isinstance(cause, ssl.SSLError) or (reset and kafka.security.endswith("ssl")):
+        return tls_fault(kafka, address, cause)
+    return address_fault(address, error) if isinstance(error, OSError) else silent_fault(kafka, address)
+
+
+def _advertised(metadata: Any) -> list[str]:
+    return [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for _, host, port, *_ in metadata.brokers]
+
+
+class _Connection(AIOKafkaConnection):  # type: ignore[misc]
+    """Learns that its token is refused, and ends with its socket closed.
+
+    aiokafka takes the broker's first answer to a token for a welcome. It closes a connection that fails
+    without waiting, and TLS ends only when the broker answers: by then the event loop may be gone.
+    """
+
+    _transport: asyncio.Transport | None = None
+
+    def close(self, reason: Any = None, exc: Exception | None = None) -> Any:
+        if self._writer is not None:
+            self._transport = self._writer.transport
+        return super().close(reason, exc)
+
+    async def end(self) -> None:
+        """Close, and cut off a broker that does not answer in time."""
+        closed = self.close()
+        if self._transport is None:  # it never connected
+            return
+        await asyncio.wait([closed], timeout=CLOSE_SECONDS)
+        self._transport.abort()
+        await closed
+
+    def authenticator_oauth(self) -> Any:
+        return _OauthExchange(super().authenticator_oauth())
+
+
+class _OauthExchange:
+    """Answers a refusal as RFC 7628 says, section 3.2.3; the broker then ends the exchange with its error."""
+
+    def __init__(self, usual: Any) -> None:
+        self._usual = usual
+
+    async def step(self, payload: bytes | None) -> tuple[bytes, bool] | None:
+        if not payload:
+            result: tuple[bytes, bool] | None = await self._usual.step(payload)
+            return result
+        return b"\x01", True

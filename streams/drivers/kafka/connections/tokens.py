@@ -1,0 +1,173 @@
+"""OauthTokens for OAUTHBEARER: from a token endpoint, a file, or signed for Amazon MSK."""
+
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from config.secret import SecretError
+from config.settings import KafkaIamSettings, KafkaOauthSettings, KafkaSettings
+from streams.drivers.kafka.connections.credentials import secret
+from streams.drivers.kafka.connections.token_endpoint import asked
+from streams.process.extras import MissingExtraError, need
+
+USED: Final = 0.8  # of the life of a token, after which a new one is fetched
+
+_MSK: Final = re.compile(r"\.kafka(?:-serverless)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?:\d+$")
+_LONGEST: Final = 1 << 20  # characters of a token
+
+
+class OauthTokenError(OSError):
+    """There is no token at present; one line. Clients of Kafka try again, as after any OSError."""
+
+
+class OauthToken(NamedTuple):
+    """A bearer token, and how long it can be used."""
+
+    text: str
+    seconds: float
+
+
+class OauthTokens:
+    """Keeps a token until it is nearly used up. Threads may share it.
+
+    Parameters
+    ----------
+    fetch
+        Returns a new one; blocks.
+    clock
+        Seconds, for tests.
+    """
+
+    def __init__(self, fetch: Callable[[], OauthToken], clock: Callable[[], float] = time.monotonic) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._token = OauthToken("", 0)
+        self._since = 0.0
+
+    def token(self) -> str:
+        """Return a token that is valid now.
+
+        Raises
+        ------
+        OauthTokenError
+            When there is none. While the previous one is valid, an endpoint that fails does no harm.
+        """
+        with self._lock:
+            age = self._clock() - self._since
+            if age >= USED * self._token.seconds:
+                try:
+                    self._token, self._since = self._fetch(), self._clock()
+                except (OauthTokenError, SecretError) as error:
+                    if age >= self._token.seconds:
+                        raise OauthTokenError(str(error)) from error
+            return self._token.text
+
+
+_shared: Final[dict[str, OauthTokens]] = {}
+_sharing: Final = threading.Lock()
+
+
+def tokens_of(kafka: KafkaSettings, environment: Mapping[str, str] = os.environ) -> OauthTokens | None:
+    """Return the tokens of a configuration, shared by all clients of the process; None if it needs none.
+
+    Raises
+    ------
+    SecretError
+        When the client secret, the region or the package for MSK is missing.
+    """
+    if kafka.sasl_mechanism == "AWS_MSK_IAM":
+        fetch = partial(signed, _region(kafka, environment), kafka.iam)
+        _signer()
+    elif kafka.sasl_mechanism == "OAUTHBEARER" and kafka.oauth is not None:
+        fetch = partial(_from_endpoint, kafka, kafka.oauth)
+        if kafka.oauth.token_file is not None:
+            fetch = partial(_from_file, kafka.oauth.token_file)
+        else:
+            secret(kafka.oauth.client_secret, "kafka.oauth.client_secret")
+    else:
+        return None
+    with _sharing:
+        return _shared.setdefault(kafka.model_dump_json(), OauthTokens(fetch))
+
+
+def _from_endpoint(kafka: KafkaSettings, oauth: KafkaOauthSettings) -> OauthToken:
+    try:
+        return OauthToken(*asked(oauth, kafka.tls))
+    except OSError as error:
+        raise OauthTokenError(str(error)) from None
+
+
+def _from_file(name: str) -> OauthToken:
+    try:
+        with Path(name).open(encoding="ascii") as file:
+            text = file.read(_LONGEST).strip()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise OauthTokenError(
+            f"kafka.oauth.token_file: {name} cannot be read ({reason}); correct it"
+        ) from None
+    if not text or not text.isprintable() or " " in text:
+        raise OauthTokenError(
+            f"kafka.oauth.token_file: {name} does not hold a token and nothing else; write the token alone"
+        )
+    return OauthToken(text, 0)  # whoever renews the file decides
+
+
+def signed(region: str, iam: KafkaIamSettings) -> OauthToken:
+    """Sign a token for Amazon MSK; it is valid for minutes.
+
+    Raises
+    ------
+    OauthTokenError
+        When the process has no AWS identity, or may not assume the role.
+    """
+    signer = _signer()
+    try:
+        text, expiry = (
+            signer.generate_auth_token_from_role_arn(region, iam.role, "uneri")
+            if iam.role
+            else signer.generate_auth_token(region)
+        )
+    except Exception as error:  # noqa: BLE001 - the SDK has dozens, and says nothing when there is no identity
+        said = "no identity was found" if isinstance(error, AttributeError) else " ".join(str(error).split())
+        raise OauthTokenError(
+            f"AWS_MSK_IAM: {said}; give the process an AWS identity (a role of the instance, pod or task, "
+            "AWS_PROFILE, or access keys)"
+        ) from None
+    return OauthToken(text, expiry / 1000 - time.time())
+
+
+def _signer() -> Any:
+    try:
+        need("aws_msk_iam_sasl_signer", "kafka.sasl_mechanism AWS_MSK_IAM")
+    except MissingExtraError as error:
+        raise SecretError(str(error)) from None
+    from aws_msk_iam_sasl_signer import MSKAuthTokenProvider  # noqa: PLC0415 - an extra
+
+    return MSKAuthTokenProvider
+
+
+def _region(kafka: KafkaSettings, environment: Mapping[str, str]) -> str:
+    """Return the region of the cluster.
+
+    Examples
+    --------
+    >>> _region(KafkaSettings(brokers=["b-1.shop.ab12cd.c2.kafka.eu-west-1.amazonaws.com:9098"]), {})
+    'eu-west-1'
+    """
+    named = (found[1] for broker in kafka.brokers if (found := _MSK.search(broker)))
+    region = (
+        kafka.iam.region
+        or next(named, None)
+        or environment.get("AWS_REGION")
+        or environment.get("AWS_DEFAULT_REGION")
+    )
+    if not region:
+        raise SecretError("kafka.iam.region: the region of the cluster is not known; set it")
+    return region

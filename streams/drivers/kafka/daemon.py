@@ -1,0 +1,593 @@
+"""The Kafka driver: a Faust app that owns partitions and feeds the engine's stages whole chunks.
+
+    requests ── rollup ── rollups ── detect ── findings ── incidents ── notices ── notify ── outbox ── Slack
+
+Topics of sources.inputs are rolled up beside that of the requests. A process runs all of these roles or some.
+Roles scale by partitions and processes, except incidents and notify, whose topics have one partition. Two
+roles are apart: intake takes records in over HTTP and TCP and writes them to the requests, and board writes
+the history, of the records that detect leaves of its steps, and serves the page that shows it.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import structlog
+from aiohttp import web
+from faust.types import TP
+
+from config.capacity import Capacity
+from config.load import ConfigError
+from config.read_limits import read_limits_of
+from config.reload import Reload
+from config.secret import SecretError, passphrase_in, text_in
+from config.settings import KafkaSettings, Settings
+from streams.drivers.compile_ahead import warm
+from streams.drivers.kafka.app import aiokafka_options, chunk_app, wait_for_kafka
+from streams.drivers.kafka.board.board_service import KafkaBoard
+from streams.drivers.kafka.board.history_keeping import HistoryKeeping
+from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints
+from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
+from streams.drivers.kafka.checkpoints.hanging_transactions import HangingTransactions
+from streams.drivers.kafka.checkpoints.takeovers import Takeovers
+from streams.drivers.kafka.connections.connection import connection_options
+from streams.drivers.kafka.delivery import Delivery
+from streams.drivers.kafka.intake import KafkaIntake
+from streams.drivers.kafka.membership import leave
+from streams.drivers.kafka.roles import BOARD, INTAKE, ROLES, mistake
+from streams.drivers.kafka.stage import Emission, StageRunner
+from streams.drivers.kafka.stage_host import (
+    GIVEN_UP,
+    GivenUpError,
+    Hosted,
+    Send,
+    StageHost,
+    fatal,
+    fatal_when_failed,
+)
+from streams.drivers.kafka.stages import DetectStage, IncidentsStage, RollupStage
+from streams.drivers.kafka.status import queues, readings, status_of
+from streams.drivers.kafka.topic_watch import TopicWatch
+from streams.drivers.kafka.topics import (
+    Topic,
+    TopicError,
+    Topics,
+    has_commands,
+    verified_requests,
+    verified_topics,
+)
+from streams.drivers.kafka.watermark_alignment import WatermarkAlignment
+from streams.ingest.formats.envelopes.confluent import SchemaId
+from streams.ingest.formats.envelopes.schemas import SchemasAtHand
+from streams.ingest.formats.inputs import Inputs
+from streams.ingest.limits.keeper import LimitsKeeper, limits_status
+from streams.ingest.registry.registry import Registry, registry_status
+from streams.ingest.registry.registry_client import RegistryError
+from streams.notify.slack_secrets import slack_secrets
+from streams.process.crash_points import CrashHook, no_crash
+from streams.process.logs import configure_logs
+from streams.process.metrics import Metrics
+from streams.process.reloading import Reloading
+from streams.process.stop_requests import stop_daemon_on_signals
+from streams.process.watchdog import Watchdog, guard
+from streams.process.web.http_server import HttpServer, ListenError
+from streams.process.web.listen_address import DoorError, door_of
+from streams.screens.openapi.openapi_route import openapi_route
+
+CHECKPOINT_SECONDS: Final = 5.0
+AT_ONCE: Final = 256 * 1024
+"""Bytes of payloads converted in one turn of the event loop: a tenth of a second to a second of work."""
+
+log = structlog.get_logger("uneri.kafka")
+
+
+class KafkaDaemon:
+    """All roles of one process in one event loop.
+
+    Parameters
+    ----------
+    settings
+        With a ``kafka`` section.
+    roles
+        Some of ``KNOWN_ROLES``.
+    watchdog
+        Receives heartbeats of the event loop and reports of stuck stages; the caller starts it.
+    every
+        Seconds between checkpoints.
+    at
+        Called at each crash point, for tests.
+    read
+        Returns the settings of its file now, for a reload.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        kafka: KafkaSettings,
+        roles: Collection[str],
+        watchdog: Watchdog,
+        *,
+        every: float = CHECKPOINT_SECONDS,
+        at: CrashHook = no_crash,
+        read: Callable[[], Settings] | None = None,
+    ) -> None:
+        self._every, self._at = every, at
+        self._settings = settings
+        self._kafka = kafka
+        self._topics = Topics.of(kafka, settings.sources)
+        self._roles = sorted(roles)
+        self._watchdog = watchdog
+        self.metrics = Metrics()
+        reads = {"rollup", INTAKE} & set(roles)
+        given = settings.sources.registry
+        self._registry = Registry(given) if given is not None and reads else None
+        self._door = door_of(settings, intake=INTAKE in roles)
+        self._limits = LimitsKeeper(settings)
+        self._tokens = self._door.tokens  # as the newest reload read them
+        self._github_secret = ""
+        self._host: StageHost | None = None  # once Kafka has answered
+        self._takeovers: Takeovers | None = None
+        self._delivery = Delivery(settings, self.metrics)
+        self._keeping: HistoryKeeping | None = None
+        self._board: KafkaBoard | None = None
+        if BOARD in roles:
+            self._board = KafkaBoard(settings, kafka, lambda: self._settings, lambda: self._delivery.links)
+            self._delivery.elsewhere = self._board
+            steps = TP(self._topics.steps, 0)
+            self._keeping = HistoryKeeping(
+                settings.history, kafka.shards, self.metrics, lambda: self._open_runner(steps)
+            )
+        self._credentials = _credentials(kafka)
+        self.reloading = Reloading(
+            settings,
+            read or (lambda: settings),
+            prepare=self._prepare,
+            apply=self._apply,
+            failed=self.metrics.reload_failed,
+        )
+        self._access = self._door.access(self.metrics.web_refused)
+        if self._board is not None:
+            self._access.sessions.await_key()
+        self._intake: KafkaIntake | None = None
+        if INTAKE in roles:
+            self._intake = KafkaIntake(
+                settings, kafka, self.metrics, self._door, lambda: self._tokens, schemas=self._registry
+            )
+        self._waits_for = f"Kafka at {', '.join(kafka.brokers)} has not answered yet"
+        self._web = HttpServer(
+            settings.web.listen,
+            self.status,
+            self._not_ready,
+            self.metrics.registry,
+            [
+                *(self._intake.routes() if self._intake else ()),
+                *self._delivery.routes(),
+                *self._board_routes(),
+                *self.reloading.routes(),
+                openapi_route(),
+            ],
+            unhealthy=watchdog.reason,
+            refresh=self._refresh,
+            access=self._access,
+            certificates=self._door.certificates,
+        )
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Run until ``stopping`` is set; then write the last checkpoints and leave the group.
+
+        Health is served from the start: a broker that does not answer is waited for.
+        """
+        port = await self._web.start()
+        if self._intake is not None:
+            await self._intake.start()
+        if note := self._door.note():
+            log.warning(note)
+        guarding = asyncio.create_task(guard(self._watchdog, self._stuck, self.metrics.loop_delay.observe))
+        guarding.add_done_callback(fatal_when_failed)
+        reloading = asyncio.create_task(self.reloading.run())
+        reloading.add_done_callback(fatal_when_failed)
+        try:
+            if await wait_for_kafka(self._kafka, stopping):
+                present = await asyncio.to_thread(self._verified)
+                if self._has_stages:
+                    await asyncio.to_thread(leave, self._kafka)
+                watching = asyncio.create_task(TopicWatch(self._kafka, present).run())
+                watching.add_done_callback(fatal_when_failed)
+                keeping = asyncio.create_task(self._keep_limits())
+                keeping.add_done_callback(fatal_when_failed)
+                log.info("starting", roles=self._roles, status_port=port)
+                try:
+                    async with self._showing(present):
+                        await self._run(present, stopping)
+                finally:
+                    watching.cancel()
+                    keeping.cancel()
+                if self._has_stages:
+                    await asyncio.to_thread(leave, self._kafka)
+        except BaseException:
+            self._watchdog.stop_within()  # what cleans up may wait for what has failed
+            raise
+        finally:
+            if self._intake is not None:
+                await self._intake.refuse()
+            await self._web.stop()
+            if self._intake is not None:
+                await self._intake.stop()
+            guarding.cancel()
+            reloading.cancel()
+
+    @property
+    def _has_stages(self) -> bool:
+        return self._roles != [INTAKE]
+
+    def _verified(self) -> dict[str, Topic]:
+        if self._has_stages:
+            history = self._settings.history.shared
+            return verified_topics(self._kafka, self._topics.inputs, history=history)
+        return verified_requests(self._kafka)
+
+    def _prepare(self, settings: Settings) -> tuple[str, ...]:
+        self._tokens = door_of(settings, intake=self._door.intake).tokens
+        if self._intake is not None:
+            self._github_secret = passphrase_in(settings.sources.github.secret)
+        slack_secrets(settings.slack)
+        read_limits_of(settings)
+        return () if _credentials(self._kafka) == self._credentials else ("the credentials for Kafka",)
+
+    async def _apply(self, reload: Reload) -> None:
+        self._settings = reload.settings
+        self._limits.reload(reload.settings)  # as at a start: perhaps only their file has changed
+        if reload.judges_otherwise and self._host is not None:
+            await self._host.exchange(("detect", "incidents"))
+        self._limit(self._limits.capacity)
+        await self._delivery.reload(reload.settings)
+        self._access.take_up(self._tokens)
+        if self._intake is not None:
+            self._intake.take_up(self._github_secret)
+
+    def _board_routes(self) -> list[web.RouteDef]:
+        if self._board is None:
+            return []
+        desk = self._delivery.desk(lambda: self._settings)
+        return self._board.routes(self._access, desk, self.metrics.commands)
+
+    @asynccontextmanager
+    async def _showing(self, present: dict[str, Topic]) -> AsyncIterator[None]:
+        """Serve the board while the block runs, if that is a role of this process."""
+        commands = False
+        if self._has_stages and (self._board is not None or self._settings.history.shared):
+            commands = await asyncio.to_thread(has_commands, self._kafka)
+        options = aiokafka_options(self._kafka)
+        if commands:
+            self._delivery.hear(self._topics.commands, options)
+        if self._board is None:
+            yield
+            return
+        partitions = present[self._topics.checkpoints].partitions
+        records = FencedStore(
+            self._topics.checkpoints, partitions, options, hanging=HangingTransactions(self._kafka)
+        )
+        async with self._board.run(records, partitions, options, self._access, commands=commands):
+            yield
+
+    async def _run(self, present: dict[str, Topic], stopping: asyncio.Event) -> None:
+        if self._intake is not None:
+            self._intake.produce().add_done_callback(fatal_when_failed)
+        if self._has_stages:
+            await self._run_stages(present, stopping)
+        else:
+            self._waits_for = ""
+            log.info("started", roles=self._roles)
+            await stopping.wait()
+            self._waits_for = "the daemon is stopping"
+        log.info("stopped cleanly")
+
+    async def _run_stages(self, present: dict[str, Topic], stopping: asyncio.Event) -> None:
+        self._waits_for = "no partitions yet"
+        self._host = host = self._hosting(present)
+        starting = asyncio.create_task(host.start())
+        waiting = asyncio.create_task(stopping.wait())
+        await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            self._waits_for = ""
+            log.info("started", roles=sorted({one.key.partition("/")[0] for one in host.runners.values()}))
+        while not stopping.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), 1)
+            if host.app.should_stop:
+                raise host.app.crash_reason or RuntimeError("Faust has stopped")
+        self._waits_for = "the daemon is stopping"
+        if not starting.done():
+            starting.cancel()
+        refusing = [] if self._intake is None else [self._intake.refuse()]
+        await asyncio.gather(host.stop(), *refusing)
+
+    async def _keep_limits(self) -> None:
+        if "detect" in self._roles:
+            await self._limits.run(self._limit)
+
+    def _hosting(self, present: dict[str, Topic]) -> StageHost:
+        """Return the host of the stages of this process's roles."""
+        settings, kafka, topics = self._settings, self._kafka, self._topics
+        options = aiokafka_options(kafka)
+        counts = {topic: present[topic].partitions for topic in topics.sources}
+        at_hand = None if self._registry is None else SchemasAtHand(self._registry.get)
+        inputs = Inputs(settings.sources, at_hand).topics
+        records = FencedStore(
+            topics.checkpoints,
+            present[topics.checkpoints].partitions,
+            options,
+            self._at,
+            hanging=HangingTransactions(kafka),
+        )
+        sources = [f"{topic}/{number}" for topic, count in counts.items() for number in range(count)]
+
+        def judging(shard: int, on_step: Callable[[int], None] | None = None) -> DetectStage:
+            limits = self._limits.capacity
+            kept = settings.history.shared
+            return DetectStage(shard, sources, self._settings, topics, on_step, capacity=limits, records=kept)
+
+        checkpoints = KafkaCheckpoints(records)
+        self._takeovers = Takeovers(topics.rollups, checkpoints, options, self._open_runner, judging)
+        alignment = WatermarkAlignment(
+            lambda stage: stage.rollup.watermark, self._elsewhere, settings.time.ahead
+        )
+
+        def rolling_up(topic: str) -> Hosted:
+            return Hosted(
+                topic,
+                "rollup",
+                lambda number: RollupStage(
+                    _known(number, counts[topic], topic),
+                    settings,
+                    kafka.shards,
+                    topics,
+                    self.metrics,
+                    source=inputs.get(topic),
+                    topic=topic,
+                    on_run=self._watchdog.heartbeat,
+                    now=time.time,
+                ),
+                idle_after=float(settings.time.idle),
+                alignment=alignment,
+                name=topic if topic in inputs else "",
+                at_once=AT_ONCE if topic in inputs else None,
+                fetch=self._fetch,
+            )
+
+        stages = [
+            *(rolling_up(topic) for topic in topics.sources),
+            Hosted(
+                topics.rollups,
+                "detect",
+                lambda shard: judging(shard, self._stepped),
+                around=self._taking_up,
+            ),
+            Hosted(
+                topics.findings, "incidents", lambda _: IncidentsStage(kafka.shards, self._settings, topics)
+            ),
+            Hosted(
+                topics.notices,
+                "notify",
+                lambda _: self._delivery.new_stage(),
+                around=lambda _: self._delivery.run(records),
+            ),
+        ]
+        if (keeping := self._keeping) is not None:
+            stages.append(
+                Hosted(
+                    topics.steps,
+                    BOARD,
+                    lambda _: keeping.new_stage(),
+                    around=lambda _: keeping.run(self._send),
+                    fetch=lambda _: keeping.has_room(),
+                )
+            )
+        hosted = [one for one in stages if one.role in self._roles]
+        return StageHost(
+            chunk_app(kafka),
+            hosted,
+            checkpoints,
+            options,
+            self._every,
+            topic_ids={name: topic.id for name, topic in present.items()},
+            metrics=self.metrics,
+            at=self._at,
+        )
+
+    def _fetch(self, schemas: Collection[SchemaId]) -> bool:
+        assert self._registry is not None  # noqa: S101 - without one, no schema is needed
+        try:
+            self._registry.fetch(schemas)
+        except RegistryError:  # which says so itself
+            return False
+        return True
+
+    async def _send(self, emission: Emission) -> asyncio.Future[Any]:
+        assert self._host is not None  # noqa: S101 - it opens stages
+        return await self._host.send(emission)
+
+    def _open_runner(self, tp: TP) -> StageRunner | None:
+        return self._host.runners.get(tp) if self._host else None
+
+    @asynccontextmanager
+    async def _taking_up(self, shard: int) -> AsyncIterator[Send]:
+        assert self._host is not None and self._takeovers is not None  # noqa: S101, PT018 - it opens stages
+        watching = asyncio.create_task(self._takeovers.watch(shard))
+        watching.add_done_callback(fatal_when_failed)
+        try:
+            yield self._host.send
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+    def _limit(self, capacity: Capacity) -> None:
+        """Go on with other limits at every shard of this process; shards that come later begin with them."""
+        for runner in self._host.runners.values() if self._host else ():
+            if isinstance(runner.stage, DetectStage):
+                runner.stage.detect.limit(capacity)
+
+    def _elsewhere(self, ours: Collection[str]) -> list[int]:
+        """Return the watermarks of sources that other processes read, as the shards here know them."""
+        newest: dict[str, int] = {}
+        held: Counter[str] = Counter()
+        shards = [
+            runner.stage.detect.steps.levels
+            for runner in (self._host.runners.values() if self._host else ())
+            if isinstance(runner.stage, DetectStage)
+        ]
+        for levels in shards:
+            for source, watermark in levels.items():
+                held[source] += 1
+                newest[source] = max(newest.get(source, 0), watermark)
+        # idle at one shard means idle: its block may not have reached every shard yet
+        return [at for source, at in newest.items() if source not in ours and held[source] == len(shards)]
+
+    def _stepped(self, _: int) -> None:
+        self._watchdog.heartbeat()  # a chunk of many steps holds the event loop but progresses
+        self.metrics.steps.inc()
+
+    async def _stuck(self) -> str | None:
+        return None if self._host is None else await self._host.stuck()
+
+    def _refresh(self) -> None:
+        waiting = {} if self._intake is None else self._intake.queues()
+        if self._host is not None:
+            self.metrics.update(readings(self._host), queues(self._host) | waiting, time.time())
+        else:
+            self.metrics.update([], waiting, time.time())
+        self.metrics.registry_down.set(bool(self._registry and self._registry.trouble))
+        self.metrics.ready.set(self._not_ready() is None)
+
+    def status(self) -> dict[str, object]:
+        """Return what ``uneri status`` shows."""
+        shown: dict[str, object] = {"driver": "kafka", "roles": ", ".join(self._roles)}
+        shown |= self.reloading.status()
+        if "detect" in self._roles:
+            shown |= limits_status(self._limits)
+        shown |= registry_status(self._registry)
+        if self._intake is not None:
+            shown |= self._intake.status()
+        if self._host is None:
+            return shown | ({"waits_for": self._waits_for} if self._waits_for else {})
+        if self._keeping is not None:
+            shown |= self._keeping.status()
+        if self._board is not None:
+            shown |= self._board.status()
+        takes_up = self._takeovers.status() if self._takeovers else {}
+        return shown | status_of(self._host, self._settings.judge) | self._delivery.status() | takes_up
+
+    def _not_ready(self) -> str | None:
+        if self._waits_for:
+            return self._waits_for
+        opening = [] if self._host is None else self._host.opening
+        waiting = [] if self._host is None else [one for one in self._host.waiting if one != f"{BOARD}/0"]
+        trouble = self._registry and self._registry.trouble
+        reasons = (
+            None if self._intake is None else self._intake.taker.full(),
+            opening and f"the state of {', '.join(opening)} is being restored",
+            waiting and f"{', '.join(waiting)} {'wait' if len(waiting) > 1 else 'waits'}: {trouble}",
+            self._delivery.not_ready(),
+            self._keeping and self._keeping.not_ready(),
+            self._board and self._board.not_ready(),
+        )
+        return "; ".join(reason for reason in reasons if reason) or None
+
+
+def _credentials(kafka: KafkaSettings) -> tuple[str, str]:
+    return text_in(kafka.username), text_in(kafka.password)
+
+
+def _known(partition: int, count: int, topic: str) -> int:
+    if partition >= count:
+        raise TopicError(
+            f"the topic {topic} has more than the {count} partitions it had at the start: "
+            "restart to read all of them"
+        )
+    return partition
+
+
+def run_kafka(
+    settings: Settings,
+    roles: Collection[str] | None = None,
+    *,
+    every: float = CHECKPOINT_SECONDS,
+    at: CrashHook = no_crash,
+    read: Callable[[], Settings] | None = None,
+) -> int:
+    """Run the Kafka daemon until SIGINT or SIGTERM.
+
+    Parameters
+    ----------
+    settings
+        With a ``kafka`` section.
+    roles
+        Some of ``rollup``, ``detect``, ``incidents``, ``notify``, ``intake``, ``board``; all but the last two
+        when absent.
+    every
+        Seconds between checkpoints.
+    at
+        Called at each crash point, for tests.
+    read
+        Returns the settings of its file now, for a reload.
+
+    Returns
+    -------
+    The exit code: 0 after a clean stop, 1 when something failed, 2 when roles or settings are wrong.
+    """
+    configure_logs(settings.log)
+    logging.getLogger("streams.ingest.batch_consumer.batch_consumer").setLevel(
+        logging.WARNING
+    )  # Faust names its loggers after subclasses
+    if settings.kafka is None:
+        log.critical("the configuration has no kafka section")
+        return 2
+    if (wrong := mistake(roles or (), settings.kafka, settings.history)) is not None:
+        log.critical(wrong)
+        return 2
+    try:
+        taking = INTAKE in (roles or ())
+        door_of(settings, intake=taking)  # a mistake is told at once: a first start compiles for a minute
+        connection_options(settings.kafka)
+        slack_secrets(settings.slack)
+        warm(log.info)  # before the event loop starts, which must not wait for a compiler
+        with Watchdog() as watchdog:  # to the end of the event loop's threads: a client of Kafka may hang
+            daemon = KafkaDaemon(
+                settings, settings.kafka, roles or ROLES, watchdog, every=every, at=at, read=read
+            )
+            asyncio.run(_main(daemon, watchdog))
+    except (ConfigError, DoorError, SecretError) as error:
+        log.critical(str(error))
+        return 2
+    except (TopicError, ListenError) as error:
+        log.critical(str(error))
+        return 1
+    except asyncio.CancelledError:
+        fatal(GivenUpError(GIVEN_UP))
+    except Exception as error:  # noqa: BLE001 - the edge of the process: one line, then a restart
+        fatal(error)
+    return 0
+
+
+def _one_line(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log in one line what asyncio would print with a traceback: aiokafka abandons failed futures."""
+    log.warning(str(context.get("message")), error=repr(context.get("exception")))
+
+
+async def _main(daemon: KafkaDaemon, watchdog: Watchdog) -> None:
+    stopping = asyncio.Event()
+
+    def stop() -> None:
+        watchdog.stop_within()  # whatever is under way: it may be a start that hangs
+        stopping.set()
+
+    watchdog.start()
+    asyncio.get_running_loop().set_exception_handler(_one_line)
+    stop_daemon_on_signals(stop, daemon.reloading.ask)
+    await daemon.run(stopping)

@@ -1,0 +1,133 @@
+"""Records of the notices topic: from the incidents stage, which decides, to the notify stage."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from alerting.incidents.notice import Notice
+from alerting.incidents.recent_changes import RecentChanges
+from detectors.model.stated import StatedChange
+from detectors.state.state import pack, unpack
+from detectors.watch.hottest import Hot
+from streams.drivers.kafka.stage import Emission
+from streams.ingest.batch_consumer.chunk import Chunk
+
+PART_BYTES: Final = 1024 * 1024  # of notices per record: a flood of thousands takes several
+PART_CHANGES: Final = 200  # per record: one whose texts are all as long as can be takes about two kilobytes
+
+
+class NoticesPart(msgspec.Struct, array_like=True):
+    """A part of the notices of one step. The last part advances the watermark."""
+
+    watermark: int  # end of the step, epoch seconds
+    part: int  # 0, 1 …
+    last: bool
+    notices: list[Notice]
+    leaders: list[Hot]  # new leaders that no digest has shown yet; in the last part
+    changes: list[StatedChange] = []  # that became known with the step; in any of its parts
+    look: int = 0  # the number of the look that found it, in place of a step; ``watermark`` is where it ends
+
+
+class NoticesOfStep(NamedTuple):
+    """The notices up to an event time, epoch seconds; there may be none."""
+
+    notices: list[Notice]
+    watermark: int
+
+
+def notices_parts(
+    notices: Sequence[Notice],
+    leaders: Iterable[Hot],
+    watermark: int,
+    changes: Sequence[StatedChange] = (),
+    *,
+    look: int = 0,
+) -> Iterator[bytes]:
+    """Yield the records of one step: at least one, which advances the watermark; or those of a look."""
+    parts: list[list[Notice]] = [[]]
+    room = PART_BYTES
+    for notice in notices:
+        size = len(msgspec.msgpack.encode(notice))
+        if size > room and parts[-1]:
+            parts.append([])
+            room = PART_BYTES
+        parts[-1].append(notice)
+        room -= size
+    stated = [list(changes[at : at + PART_CHANGES]) for at in range(0, len(changes), PART_CHANGES)]
+    while len(parts) < len(stated):
+        parts.append([])
+    for number, part in enumerate(parts):
+        last = number + 1 == len(parts)
+        became_known = stated[number] if number < len(stated) else []
+        one = NoticesPart(watermark, number, last, part, list(leaders) if last else [], became_known, look)
+        yield msgspec.msgpack.encode(one)
+
+
+class _Meta(msgspec.Struct, array_like=True):
+    watermark: int
+    held: list[Notice]
+    parts: int
+    leaders: list[Hot]
+    looks: int = 0
+
+
+class NotifyStage:
+    """The one partition of the notices topic: passes complete steps on to delivery.
+
+    Parts that the incidents stage emits again after a crash are recognised by step and number.
+    """
+
+    VERSION = 1
+
+    def __init__(self) -> None:
+        self.watermark = 0
+        self.leaders: tuple[Hot, ...] = ()
+        self._recent = RecentChanges()
+        self._held: list[Notice] = []  # of the step whose last part has not arrived
+        self._parts = 0  # of that step that have arrived
+        self._looks = 0  # the number of the newest look
+        self._decode = msgspec.msgpack.Decoder(NoticesPart).decode
+
+    @property
+    def changes(self) -> tuple[StatedChange, ...]:
+        """The changes of the last days, oldest first."""
+        return self._recent.all
+
+    def feed(self, chunk: Chunk) -> Iterable[NoticesOfStep]:
+        """Assemble parts; return the notices of all complete steps with the newest watermark."""
+        notices: list[Notice] = []
+        before = self.watermark, self._looks
+        reached = 0
+        for one in map(self._decode, chunk.values):
+            known = one.look <= self._looks if one.look else one.watermark <= self.watermark
+            if known or one.part < self._parts:
+                continue
+            self._held += one.notices
+            self._recent.add(one.changes, one.watermark)
+            self._parts = one.part + 1
+            if one.last:
+                notices += self._held
+                self._held, self._parts = [], 0
+                reached = max(reached, one.watermark)
+                if one.look:
+                    self._looks = one.look
+                    continue
+                self.watermark, self.leaders = one.watermark, tuple(one.leaders)
+        return [NoticesOfStep(notices, reached)] if (self.watermark, self._looks) != before else []
+
+    def idle(self, _: float) -> Iterable[Emission]:
+        """Do nothing: steps advance time."""
+        return ()
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the watermark and the parts of an incomplete step."""
+        meta = _Meta(self.watermark, self._held, self._parts, list(self.leaders), self._looks)
+        return {"notify": pack("notify", self.VERSION, meta, {}), **self._recent.snapshot()}
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Go on from a snapshot."""
+        meta, _ = unpack(parts["notify"], "notify", self.VERSION, _Meta)
+        self.watermark, self.leaders = meta.watermark, tuple(meta.leaders)
+        self._held, self._parts, self._looks = meta.held, meta.parts, meta.looks
+        self._recent.restore(parts)

@@ -1,0 +1,520 @@
+"""Runs one stage on one source partition: load its checkpoint, skip, feed, emit, checkpoint, release.
+
+All stages of the Kafka driver run in this frame, which alone makes them exact:
+
+- A record is fed if its offset is at or above that of the checkpoint, and then exactly once.
+- Before a checkpoint is written, Kafka has acknowledged everything emitted up to that point.
+- An offset is released for commit after the checkpoint that includes it is durable.
+- What a stage emits for records is a function of the records: emitted again after a crash, it is recognised
+  and dropped. What people read, who drop nothing, is written with the checkpoint (docs/adr/0020). What it
+  emits because wall time passed is not such a function, so it goes into a checkpoint first and is emitted
+  after that, and again after a crash in between.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
+
+import msgspec
+import structlog
+from aiokafka.errors import KafkaError
+
+from detectors.state.state import StateError, why
+from detectors.state.state_format import NewerStateError
+from streams.engine.stages.checkpoint import Checkpoint, Checkpoints
+from streams.ingest.batch_consumer.chunk import Chunk
+from streams.process.crash_points import CrashHook, CrashPoint, no_crash
+from streams.process.heap import HEAP
+
+UNACKNOWLEDGED: Final = 1000  # emissions in flight before a stage waits for them
+UNACKNOWLEDGED_BYTES: Final = 32 * 1024 * 1024  # and their total size
+MOST_ONCE: Final = 10_000  # emissions that wait for the next checkpoint; beyond it there is one after a chunk
+PENDING: Final = "pending"  # the part with emissions made because time passed
+QUERY_SECONDS: Final = 5.0  # between two queries of a quiet partition, and for an answer
+CLOSED: Final = "closed"  # the part of a last checkpoint: nothing that follows has been emitted
+TOPIC: Final = "topic"  # the part with the id of the topic, if brokers have ids
+
+REMEDY: Final = (
+    "start the version of uneri that wrote it, or start over with another kafka.app (`uneri setup` creates "
+    "its topics; requests are read from their start)"
+)
+
+log = structlog.get_logger("uneri.stage")
+
+
+class Emission(NamedTuple):
+    """One record for another topic; with ``partition`` None its key decides.
+
+    One that is to be there ``once`` is written in the transaction of the next checkpoint: later, but never
+    again after a crash. The others are written at once, and their readers know what they have.
+    """
+
+    topic: str
+    partition: int | None
+    key: bytes | None
+    value: bytes
+    once: bool = False
+
+
+class UnfedError(Exception):
+    """A stage needs something before it can take in more.
+
+    Parameters
+    ----------
+    needs
+        What it needs: schemas.
+    offset
+        That of the record which it was not fed.
+    emissions
+        Of the records before that one.
+    """
+
+    def __init__(self, needs: Any, offset: int, emissions: Sequence[Any]) -> None:
+        super().__init__(f"offset {offset} waits for {needs}")
+        self.needs = needs
+        self.offset = offset
+        self.emissions = emissions
+
+
+class Stage(Protocol):
+    """State that is fed chunks. ``feed`` and ``idle`` return at once: no clock, no network.
+
+    The runner passes what they return to ``send``: an ``Emission``, unless the stage is hosted with a sender
+    of its own. ``idle`` returns ``Emission`` only.
+    """
+
+    def feed(self, chunk: Chunk) -> Iterable[Any]:
+        """Process the records of a chunk.
+
+        Raises
+        ------
+        UnfedError
+            When it cannot take in all of them yet.
+        """
+
+    def idle(self, seconds: float) -> Iterable[Emission]:
+        """Note that nothing has arrived for this long although a broker answered; called again and again."""
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the state in parts."""
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Continue from a snapshot."""
+
+
+@runtime_checkable
+class Turning(Protocol):
+    """A stage that goes on in one of several ways, between which it changes at checkpoints.
+
+    What it emits depends on the way, so records that were emitted before a crash must go the same way again:
+    it changes where nothing that follows has been emitted, and a checkpoint that says so is durable first
+    (docs/adr/0047).
+    """
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether it goes its usual way, which it may always return to where a change is safe."""
+
+    def turns(self, arrived: float) -> bool:
+        """Return whether it would change now; ``arrived``, epoch seconds, is for who has read nothing yet."""
+
+    def turn(self, arrived: float) -> None:
+        """Decide; the next snapshot has it."""
+
+    def turned(self) -> None:
+        """Change: that snapshot is durable."""
+
+
+class Bounds(NamedTuple):
+    """The offsets that a partition has: ``first <= offset < end``."""
+
+    first: int
+    end: int
+
+
+class LostRecordsError(RuntimeError):
+    """Offsets were skipped that exist in Kafka: continuing would count wrong."""
+
+
+class OtherTopicError(RuntimeError):
+    """The topic is not the one that the checkpoint was made of, or ends before it."""
+
+
+class StageRunner:
+    """One stage of one source partition.
+
+    Parameters
+    ----------
+    key
+        The name of its checkpoints: ``rollup/3``.
+    source
+        The source partition: ``requests/3``.
+    stage
+        The stage to feed.
+    checkpoints
+        Store of its state.
+    send
+        Sends an emission to Kafka and returns a future of its acknowledgement.
+    release
+        Receives the offset up to which a durable checkpoint includes the source.
+    bounds
+        Returns the offsets that the source has now.
+    topic_id
+        The id of the source's topic, which tells it from another of the same name; empty if unknown.
+    every
+        Seconds of wall time between checkpoints.
+    idle_after
+        Seconds of wall time without records, while a broker answers, after which and every time after as many
+        the stage is notified; None: never.
+    clock
+        Seconds, monotonic.
+    at
+        Called at each crash point, for tests.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        source: str,
+        stage: Stage,
+        *,
+        checkpoints: Checkpoints,
+        send: Callable[[Any], Awaitable[Awaitable[Any]]],
+        release: Callable[[int], None],
+        bounds: Callable[[], Awaitable[Bounds]],
+        topic_id: str = "",
+        every: float = 5.0,
+        idle_after: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        at: CrashHook = no_crash,
+    ) -> None:
+        self.key = key
+        self.source = source
+        self.stage = stage
+        self.position: int | None = None  # next offset to take in; None before the first record ever
+        self.checkpointed: int | None = None  # the position that the newest durable checkpoint has
+        self._checkpoints = checkpoints
+        self._send = send
+        self._release = release
+        self._bounds = bounds
+        self._topic_id = topic_id.encode()
+        self._every = every
+        self._idle_after = idle_after
+        self._clock = clock
+        self._at = at
+        self._fed_at = self._saved_at = self._queried_at = clock()
+        self._quiet = 0.0  # seconds without records in which a broker answered
+        self._changed = False
+        self._closed = False
+        self._lock = asyncio.Lock()
+        self._unacknowledged: list[asyncio.Future[Any]] = []
+        self._unacknowledged_bytes = 0
+        self._once: list[Emission] = []
+        self._is_first = True  # no record has been fed since it was opened
+        self._turns_from: int | None = None  # below this offset others may have emitted in another way
+
+    @property
+    def unacknowledged(self) -> int:
+        """How many emissions are in flight, or wait for the next checkpoint."""
+        return len(self._unacknowledged) + len(self._once)
+
+    @property
+    def busy(self) -> bool:
+        """Whether it is processing a chunk or writing a checkpoint."""
+        return self._lock.locked()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it takes nothing in any more."""
+        return self._closed
+
+    @property
+    def saved(self) -> int | None:
+        """The position of the newest durable checkpoint, or the current one if nothing has changed since."""
+        return self.checkpointed if self._changed else self.position
+
+    @property
+    def checkpoint_age(self) -> float:
+        """Seconds for which the stage has had state that no checkpoint includes; 0 if it has none."""
+        return self._clock() - self._saved_at if self._changed else 0.0
+
+    async def open(self) -> None:
+        """Load the checkpoint and continue from it.
+
+        Raises
+        ------
+        OtherTopicError
+            When the source is another topic than that of the checkpoint, or ends before it.
+        detectors.state.state.StateError
+            When the checkpoint is damaged or of another version.
+        """
+        async with self._lock:
+            try:
+                checkpoint = await self._checkpoints.load(self.key)
+            except NewerStateError:  # has its own remedy
+                raise
+            except StateError as error:
+                raise StateError(f"{error}; {REMEDY}") from error
+            self._at(CrashPoint.LOADED, self.key)
+            if checkpoint is not None:
+                await self._restore(checkpoint)
+                HEAP.give_back(at_once=True)  # the records of which its parts were made
+            self._fed_at = self._saved_at = self._clock()
+
+    async def _restore(self, checkpoint: Checkpoint) -> None:
+        parts = dict(checkpoint.parts)
+        position = checkpoint.offsets.get(self.source)
+        is_closed = parts.pop(CLOSED, None) is not None
+        if parts.pop(TOPIC, self._topic_id) != self._topic_id:
+            raise OtherTopicError(
+                f"{self.source} belongs to a different topic from the one the checkpoint {self.key} was made "
+                "from: it was deleted and created anew. Choose another kafka.app, or delete this one's topics"
+            )
+        first = 0
+        if position is not None:
+            first, end = await self._bounds()
+            if end < position:
+                raise OtherTopicError(
+                    f"{self.source} ends at offset {end}, but the checkpoint {self.key} includes it to "
+                    f"{position}: was the topic deleted and created anew? Choose another kafka.app, "
+                    "or delete this one's topics"
+                )
+        pending = parts.pop(PENDING, None)
+        if parts:
+            try:
+                self.stage.restore(parts)
+            except (StateError, KeyError, msgspec.MsgspecError) as error:
+                raise StateError(
+                    f"the checkpoint {self.key} cannot be read: {why(error)}; {REMEDY}"
+                ) from error
+        self.position = self.checkpointed = position
+        if not is_closed and isinstance(self.stage, Turning):
+            self._turns_from = (await self._bounds()).end
+        if position is not None:
+            self._release(position)
+            self._skip_deleted(first)
+        if pending is not None:
+            self._at(CrashPoint.RESTORED, self.key)
+            await self._emit(msgspec.msgpack.decode(pending, type=list[Emission]))
+            self._changed = True  # the next checkpoint is without them
+
+    async def feed(self, chunk: Chunk) -> None:
+        """Process what is new in a chunk, and write a checkpoint when one is due.
+
+        Raises
+        ------
+        LostRecordsError
+            When the chunk begins beyond the position although Kafka still has the records between.
+        UnfedError
+            When the stage needs something first; what it could take in was processed.
+        """
+        async with self._lock:
+            if self._closed:
+                return
+            if self.position is None:
+                # Not where the chunk begins: if a rebalance drops what was fetched before the first commit,
+                # the consumer continues after it.
+                self.position = min(chunk.start, (await self._bounds()).first)
+            if chunk.end <= self.position:
+                return
+            if chunk.start > self.position:
+                await self._explain(self.position, chunk.start)
+            chunk = chunk.since(self.position)
+            arrived = chunk.timestamp / 1000
+            await self._begin(arrived)
+            unfed: UnfedError | None = None
+            try:
+                emissions, self.position = self.stage.feed(chunk), chunk.end
+            except UnfedError as error:
+                emissions, self.position, unfed = error.emissions, error.offset, error
+            self._changed = True
+            if len(chunk):
+                self._heard()
+            self._at(CrashPoint.FED, self.key)
+            await self._emit(emissions)
+            self._at(CrashPoint.EMITTED, self.key)
+            if self._is_due(arrived):
+                await self._checkpoint(arrived=arrived)
+            if unfed is not None:
+                raise unfed
+
+    async def tick(self) -> None:
+        """Let wall time pass: note an idle source, write a checkpoint. To be called about once a second."""
+        async with self._lock:
+            if self._closed:
+                return
+            if await self._is_idle():
+                emissions = list(self.stage.idle(self._quiet))
+                if emissions:
+                    self._at(CrashPoint.IDLE, self.key)
+                    await self._checkpoint(emissions)
+                    self._at(CrashPoint.IDLE_SAVED, self.key)
+                    await self._emit(emissions)
+                    await self._acknowledged()
+                    self._at(CrashPoint.IDLE_EMITTED, self.key)
+                    self._changed = True  # the next checkpoint is without them
+            if self._changed and self._clock() - self._saved_at >= self._every:
+                await self._checkpoint()
+
+    async def exchange(self, stage: Stage) -> None:
+        """Continue with another stage from here on, as a restart with it would: after a checkpoint."""
+        async with self._lock:
+            if self._closed:
+                return
+            await self._checkpoint()
+            if self.position is not None:
+                await asyncio.to_thread(stage.restore, self.stage.snapshot())
+            self.stage = stage
+
+    async def change(self, change: Callable[[], None], at: int | None = None) -> bool:
+        """Change the stage and make it durable; not if its position is not ``at``, and not once closed."""
+        async with self._lock:
+            if self._closed or (at is not None and self.position != at):
+                return False
+            change()
+            await self._checkpoint()
+            return True
+
+    async def close(self) -> None:
+        """Write a last checkpoint; chunks fed after this are ignored."""
+        async with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            if self._changed or isinstance(self.stage, Turning):
+                await self._checkpoint()
+
+    async def _is_idle(self) -> bool:
+        """Return whether brokers have answered for long enough that there is nothing to read.
+
+        While no broker answers, nothing can be written either: that does not make the partition idle.
+        """
+        if self._idle_after is None:
+            return False
+        since = max(self._fed_at, self._queried_at)
+        left = self._idle_after - (since - self._fed_at)
+        due = min(QUERY_SECONDS, left) if left > 0 else self._idle_after
+        if self._clock() - since < due:
+            return False
+        try:
+            async with asyncio.timeout(QUERY_SECONDS):  # nothing is fed meanwhile
+                first, end = await self._bounds()
+        except (KafkaError, TimeoutError):
+            self._heard()
+            return False
+        self._queried_at = self._clock()
+        if end <= first:
+            self._skip_deleted(first)
+        if end > (first if self.position is None else self.position):
+            self._heard()  # there is more to read: the stage is slow
+            return False
+        self._quiet += min(
+            self._queried_at - since, 2 * due
+        )  # not the time in which this process stood still
+        return self._queried_at - self._fed_at >= self._idle_after
+
+    def _heard(self) -> None:
+        self._fed_at = self._clock()
+        self._quiet = 0.0
+
+    async def _explain(self, position: int, start: int) -> None:
+        first = (await self._bounds()).first
+        if first <= position:
+            raise LostRecordsError(
+                f"{self.source} continued at offset {start} after {position}, but Kafka has the records "
+                "between; a restart reads them again from the checkpoint"
+            )
+        self._log_deleted(position, start)
+
+    def _skip_deleted(self, first: int) -> None:
+        """Continue where the partition begins now: if nothing is left, no chunk shows the gap.
+
+        Without this the stage would wait for deleted records and delay every stage that waits for it.
+        """
+        if self.position is not None and first > self.position:
+            self._log_deleted(self.position, first)
+            self.position = first
+            self._changed = True
+
+    def _log_deleted(self, position: int, start: int) -> None:
+        log.error(
+            "Kafka deleted records before they were read: raise the topic's retention",
+            source=self.source,
+            first=position,
+            last=start - 1,
+        )
+
+    async def _emit(self, emissions: Iterable[Any]) -> None:
+        for emission in emissions:
+            if isinstance(emission, Emission) and emission.once:
+                self._once.append(emission)
+                continue
+            self._unacknowledged.append(asyncio.ensure_future(await self._send(emission)))
+            self._unacknowledged_bytes += len(emission.value) if isinstance(emission, Emission) else 0
+            if (
+                len(self._unacknowledged) >= UNACKNOWLEDGED
+                or self._unacknowledged_bytes >= UNACKNOWLEDGED_BYTES
+            ):
+                await self._acknowledged()
+
+    async def _acknowledged(self) -> None:
+        if not self._unacknowledged:
+            return
+        # Who is cancelled here leaves them to the next checkpoint.
+        done, _ = await asyncio.wait(self._unacknowledged, return_when=asyncio.FIRST_EXCEPTION)
+        self._unacknowledged, self._unacknowledged_bytes = [], 0
+        for one in done:
+            one.result()  # raises what has failed
+
+    async def _begin(self, arrived: float) -> None:
+        """Say durably which way a stage begins, and that records behind this checkpoint may be emitted."""
+        is_first, self._is_first = self._is_first, False
+        if is_first and isinstance(self.stage, Turning) and self._turns_from is None:
+            await self._checkpoint(arrived=arrived)
+
+    def _is_due(self, arrived: float) -> bool:
+        turning = self._turning()
+        turns = turning is not None and turning.turns(arrived)
+        return turns or self._clock() - self._saved_at >= self._every or len(self._once) >= MOST_ONCE
+
+    def _turning(self) -> Turning | None:
+        """Return the stage if it may change here: nobody has emitted what follows.
+
+        After a crash it only returns to its usual way: a process that has been frozen may wake, go on for a
+        moment, and must not be ahead in its numbers.
+        """
+        if not isinstance(self.stage, Turning) or self.position is None:
+            return None
+        if self._turns_from is not None and (self.position < self._turns_from or self.stage.is_usual):
+            return None
+        return self.stage
+
+    async def _checkpoint(
+        self, pending: list[Emission] | None = None, *, arrived: float | None = None
+    ) -> None:
+        await self._acknowledged()
+        self._at(CrashPoint.ACKNOWLEDGED, self.key)
+        turning = None if arrived is None else self._turning()
+        if turning is not None and arrived is not None:
+            turning.turn(arrived)
+        parts = dict(self.stage.snapshot())
+        if pending:
+            parts[PENDING] = msgspec.msgpack.encode(pending)
+        if self._closed and isinstance(self.stage, Turning):
+            parts[CLOSED] = b""
+        if self._topic_id:
+            parts[TOPIC] = self._topic_id
+        offsets = {} if self.position is None else {self.source: self.position}
+        once, self._once = self._once, []
+        await self._checkpoints.save(self.key, Checkpoint(offsets, parts), once)
+        if turning is not None:
+            turning.turned()
+        self._at(CrashPoint.DURABLE, self.key)
+        self._saved_at = self._clock()
+        self._changed = False
+        self.checkpointed = self.position
+        if self.position is not None:
+            self._release(self.position)
+        self._at(CrashPoint.RELEASED, self.key)
+        HEAP.give_back()

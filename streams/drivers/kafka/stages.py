@@ -1,0 +1,384 @@
+"""The stages of the Kafka driver: classes of the engine between the records of two topics."""
+
+import base64
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+import msgspec
+from msgspec.msgpack import Decoder as MessageDecoder
+from msgspec.msgpack import Encoder as MessageEncoder
+
+from alerting.incidents.incidents import Incidents
+from config.capacity import Capacity
+from config.settings import Settings
+from detectors.state.state import pack, unpack
+from streams.drivers.kafka.checkpoints.takeover_record import asked_for
+from streams.drivers.kafka.notices import notices_parts
+from streams.drivers.kafka.runs import ConvertedRun, NativeRun, Quiet, ReadAt
+from streams.drivers.kafka.stage import Emission, UnfedError
+from streams.drivers.kafka.topics import Topics
+from streams.engine.decode.decoder import Decoder
+from streams.engine.decode.rejected import Rejected
+from streams.engine.detect.detect import Detect
+from streams.engine.detect.gather import Gather, JudgedStep
+from streams.engine.detect.successor import Successor
+from streams.engine.rollup.blocks.block import Block
+from streams.engine.rollup.blocks.block_codec import decode_block, encode_block
+from streams.engine.rollup.redaction import Redaction
+from streams.engine.rollup.rollup import JUST_NOW, Rollup
+from streams.engine.stages.dead_letter_limit import DeadLetterLimit, counted, limit_error
+from streams.engine.stages.late_watch import LateWatch
+from streams.ingest.batch_consumer.chunk import Chunk
+from streams.ingest.formats.converted import converted
+from streams.ingest.formats.envelopes.schemas import SchemasNeededError
+from streams.ingest.formats.inputs import Input
+from streams.process.metrics import Metrics
+
+HELD: Final = "held"  # the part with the offsets of records that are held back
+HELD_VERSION: Final = 1
+HELD_NUMBERS: Final = "held_numbers"  # the part with their numbers in payloads of several
+FAR_SECONDS: Final = 600
+"""Behind the clock by more, a partition tells whole steps: nobody waits for its buckets."""
+NEAR_SECONDS: Final = 120
+"""Behind it by less, a partition tells each bucket again."""
+
+QUIET: Final = "quiet"  # the part with how long an input's payloads have held no records
+QUIET_VERSION: Final = 1
+ASKED: Final = "asked"  # the part with the backfill that is to be taken up
+ASKED_VERSION: Final = 1
+
+
+class RollupStage:
+    """A partition of a source topic: raw records become blocks for the rollups topic, or dead letters.
+
+    Parameters
+    ----------
+    partition
+        Its number.
+    settings
+        Decoding, time, and the dead letter limit.
+    shards
+        Partitions of the rollups topic.
+    topics
+        The names of the daemon's topics.
+    metrics
+        Counts records.
+    source
+        The input whose topic it is; None for that of the requests, whose records need no conversion.
+    topic
+        The topic of the input.
+    on_run
+        Called whenever some payloads of a chunk are done: what they hold may be many times their size.
+    now
+        The clock, epoch seconds: while what is read has just happened, the shards are told of buckets before
+        these close, and while it is long over, of whole steps. They judge the same without that. None:
+        neither.
+    """
+
+    def __init__(
+        self,
+        partition: int,
+        settings: Settings,
+        shards: int,
+        topics: Topics,
+        metrics: Metrics | None = None,
+        *,
+        source: Input | None = None,
+        topic: str | None = None,
+        on_run: Callable[[], None] = lambda: None,
+        now: Callable[[], float] | None = None,
+    ) -> None:
+        self._topics = topics
+        self._now = now
+        self._is_early = settings.time.early
+        self._at_once = False  # of the newest snapshot
+        self._topic = topic or topics.requests
+        self._name = f"{self._topic}/{partition}"
+        self._metrics = metrics or Metrics()
+        self._partition = partition
+        self._source = source
+        self._decoder = Decoder(settings)
+        redaction = Redaction(settings.redact)
+        self.rollup = Rollup(
+            self._name, shards, settings.time, self._decoder, redaction=redaction, money=settings.money
+        )
+        self._held: dict[int, ReadAt] = {}  # places of records held back; 1 is the last record fed
+        self._limit = DeadLetterLimit(settings.dead_letters)
+        self._folded = 0  # as counted so far
+        self._unjoined = Counter[str]()  # as counted so far
+        self._quiet = Quiet(settings.time.idle, settings.time.step)
+        self._on_run = on_run
+        self.lateness = LateWatch(self._name)
+        self.records = 0
+        self.rejected = 0
+
+    def feed(self, chunk: Chunk) -> Iterable[Emission]:
+        """Decode and roll up; return dead letters, then blocks of closed buckets.
+
+        Raises
+        ------
+        streams.engine.stages.dead_letter_limit.DeadLetterLimitError
+            When too many records are bad. Nothing is emitted, and the stage must not be fed again.
+        UnfedError
+            When a payload needs schemas that are not at hand.
+        """
+        if self._source is None:
+            return self._feed(NativeRun(chunk))
+        emissions: list[Emission] = []
+        quiet: float | None = None
+
+        def is_quiet(index: int, records: int) -> bool:
+            nonlocal quiet
+            quiet = None if chunk.arrived is None else self._quiet.feed(float(chunk.arrived[index]), records)
+            return quiet is not None
+
+        done = 0
+        try:
+            for each in converted(self._source, chunk.values, is_quiet):
+                emissions += self._feed(ConvertedRun(each, chunk))
+                if quiet is not None:
+                    emissions += self.idle(quiet)
+                for why, count in each.skipped.items():
+                    self._metrics.skipped.labels(why).inc(count)
+                done = each.payloads
+                self._on_run()
+        except SchemasNeededError as error:
+            raise UnfedError(error.needed, chunk.offsets[done], emissions) from None
+        return emissions
+
+    def _feed(self, run: NativeRun | ConvertedRun) -> list[Emission]:
+        columns, rejected = self._decoder.decode(run.records, run.arrived)
+        rejected = run.placed(rejected)
+        if passed := self._limit.feed(len(run), counted(rejected)):
+            offset = self._place(passed.rejected.index, run).offset
+            raise limit_error(passed, f"{self._topic}, partition {self._partition}, offset {offset}")
+        before = self._counted()
+        blocks = self.rollup.feed(columns)
+        if self._now is not None and self._is_early and self._now() - self.rollup.reached < JUST_NOW:
+            blocks += self.rollup.early()
+        self.records += len(run)
+        self.rejected += len(rejected)
+        self._count(len(run), rejected, before)
+        letters = [self._dead_letter(one, self._place(one.index, run)) for one in rejected]
+        count = len(run.records)
+        self._held = {
+            back: place
+            for back in self._decoder.held
+            if (place := run.place_of(count - back) if back <= count else self._held.get(back - count))
+        }
+        return [*letters, *self._blocks(blocks)]
+
+    def idle(self, seconds: float) -> Iterable[Emission]:
+        """Tell the shards that this partition does not hold event time back, which goes on by the clock."""
+        blocks = self.rollup.idle(seconds)
+        self._held = {back: self._held[back] for back in self._decoder.held if back in self._held}
+        return self._blocks(blocks)
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether it tells buckets."""
+        return not self.rollup.at_once
+
+    def turns(self, arrived: float) -> bool:
+        """Return whether it would tell whole steps from now on, or each bucket again."""
+        return self._tells_steps(arrived) != self.rollup.at_once
+
+    def turn(self, arrived: float) -> None:
+        """Decide which; the next snapshot says it."""
+        self._at_once = self._tells_steps(arrived)
+
+    def turned(self) -> None:
+        """Do what the newest snapshot says."""
+        self.rollup.turn(at_once=self._at_once)
+
+    def _tells_steps(self, arrived: float) -> bool:
+        if self._now is None:
+            return self.rollup.at_once
+        reached = self.rollup.reached
+        behind = self._now() - (reached if math.isfinite(reached) else arrived)
+        return behind > (NEAR_SECONDS if self.rollup.at_once else FAR_SECONDS)
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the state of decoder and rollup, the count of bad records, and the offsets held back."""
+        held = pack(HELD, HELD_VERSION, {back: place.offset for back, place in self._held.items()}, {})
+        parts = {**self.rollup.snapshot(at_once=self._at_once), **self._limit.snapshot(), HELD: held}
+        numbers = {back: place.number for back, place in self._held.items() if place.number is not None}
+        if numbers:
+            parts[HELD_NUMBERS] = pack(HELD_NUMBERS, HELD_VERSION, numbers, {})
+        if (quiet := self._quiet.state()) is not None:
+            parts[QUIET] = pack(QUIET, QUIET_VERSION, quiet, {})
+        return parts
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Go on from a snapshot."""
+        self.rollup.restore(parts)
+        self._at_once = self.rollup.at_once
+        offsets: dict[int, int] = {}  # older checkpoints have none
+        numbers: dict[int, int] = {}
+        if HELD in parts:
+            offsets, _ = unpack(parts[HELD], HELD, HELD_VERSION, dict[int, int])
+        if HELD_NUMBERS in parts:
+            numbers, _ = unpack(parts[HELD_NUMBERS], HELD_NUMBERS, HELD_VERSION, dict[int, int])
+        self._held = {back: ReadAt(offset, numbers.get(back)) for back, offset in offsets.items()}
+        if QUIET in parts:
+            self._quiet.restore(unpack(parts[QUIET], QUIET, QUIET_VERSION, tuple[float, float])[0])
+        self._limit.restore(parts)
+        self._folded = self._decoder.folded
+        self._unjoined = Counter(self.rollup.unjoined)
+
+    def _counted(self) -> tuple[int, int]:
+        return self.rollup.late, self.rollup.duplicates
+
+    def _count(self, records: int, rejected: Sequence[Rejected], before: tuple[int, int]) -> None:
+        metrics = self._metrics
+        metrics.records.inc(records)
+        for one in rejected:
+            metrics.rejected.labels(one.reason.value).inc()
+        late = self.rollup.late - before[0]
+        metrics.late.inc(late)
+        self.lateness.feed(records, late + len(rejected), self.rollup.watermark)
+        metrics.duplicates.inc(self.rollup.duplicates - before[1])
+        metrics.folded.inc(self._decoder.folded - self._folded)
+        self._folded = self._decoder.folded
+        unjoined, self._unjoined = self._unjoined, Counter(self.rollup.unjoined)
+        for reason, count in (self._unjoined - unjoined).items():
+            metrics.unjoined.labels(reason).inc(count)
+
+    def _blocks(self, blocks: Sequence[Block]) -> list[Emission]:
+        self._metrics.blocks.inc(sum(not block.early for block in blocks))
+        key = self._name.encode()
+        return [Emission(self._topics.rollups, block.shard, key, encode_block(block)) for block in blocks]
+
+    def _place(self, index: int, run: NativeRun | ConvertedRun) -> ReadAt:
+        """Return the place of a part by its index in this run or, if negative, of a record before it."""
+        return run.place(index) if index >= 0 else self._held.get(-index, ReadAt(None))
+
+    def _dead_letter(self, rejected: Rejected, place: ReadAt) -> Emission:
+        letter = {
+            "reason": rejected.reason.value,
+            "detail": rejected.detail,
+            "topic": self._topic,
+            "partition": self._partition,
+            "offset": place.offset,
+            "record": base64.b64encode(rejected.sample).decode(),  # its first kilobyte
+        }
+        if place.number is not None:
+            letter["part"] = place.number
+        if self._source is not None:
+            letter["source"] = self._source.name
+        key = f"{self._name}/{place}".encode()
+        return Emission(self._topics.dead_letters, None, key, msgspec.json.encode(letter), once=True)
+
+
+class DetectStage:
+    """A shard: blocks of all source partitions become judged steps for the findings topic.
+
+    ``on_step`` is called with the start of every step that was judged. ``capacity`` holds the known limits;
+    those of the settings when absent. With ``records``, the record of each step goes to the steps topic, for
+    the history. ``asked`` names the backfill that is to be taken up; empty if none is.
+    """
+
+    def __init__(
+        self,
+        shard: int,
+        sources: Sequence[str],
+        settings: Settings,
+        topics: Topics,
+        on_step: Callable[[int], None] | None = None,
+        *,
+        capacity: Capacity | None = None,
+        records: bool = False,
+    ) -> None:
+        self.detect = Detect(shard, sources, settings, on_step, capacity=capacity, records=records)
+        self._topics = topics
+        self._key = str(shard).encode()
+        self._encode = MessageEncoder().encode
+        self.asked = ""
+
+    def feed(self, chunk: Chunk) -> Iterable[Emission]:
+        """Merge blocks and judge what they complete."""
+        blocks = list(self._blocks(chunk))
+        judged = self.detect.feed(block for block in blocks if not block.early)
+        judged += self.detect.look([block for block in blocks if block.early])
+        findings, steps = self._topics.findings, self._topics.steps
+        return [
+            *(Emission(findings, 0, self._key, self._encode(step)) for step in judged),
+            *(Emission(steps, 0, self._key, record) for record in self.detect.take_records()),
+        ]
+
+    def idle(self, _: float) -> Iterable[Emission]:
+        """Do nothing: blocks advance time."""
+        return ()
+
+    def _blocks(self, chunk: Chunk) -> Iterator[Block]:
+        for value in chunk.values:
+            if (asked := asked_for(value)) is None:
+                yield decode_block(value)
+            else:
+                self.asked = asked
+
+    def take_over(self, successor: Successor) -> None:
+        """Go on with a judge that has judged the same blocks and knows what was asked for."""
+        self.detect, self.asked = successor.replace(self.detect), ""
+
+    def forget_asked(self) -> None:
+        """Do not take up what was asked for."""
+        self.asked = ""
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the state of the shard."""
+        asked = {ASKED: pack(ASKED, ASKED_VERSION, self.asked, {})} if self.asked else {}
+        return {**self.detect.snapshot(), **asked}
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Go on from a snapshot."""
+        self.asked = unpack(parts[ASKED], ASKED, ASKED_VERSION, str)[0] if ASKED in parts else ""
+        self.detect.restore(parts)
+
+
+class IncidentsStage:
+    """The one partition of the findings topic: judged steps become notices for the notices topic.
+
+    ``watermark`` is the end of the newest emitted step, for display only.
+    """
+
+    def __init__(self, shards: int, settings: Settings, topics: Topics) -> None:
+        self.incidents = Incidents(settings)
+        self.watermark = 0
+        self.gather = Gather(shards)
+        self._step = settings.time.step
+        self._topic = topics.notices
+        self._decode = MessageDecoder(JudgedStep).decode
+
+    def feed(self, chunk: Chunk) -> Iterable[Emission]:
+        """Group findings step by step; emit the notices of each step, even if there are none."""
+        emissions: list[Emission] = []
+        for one in self.gather.feed(map(self._decode, chunk.values)):
+            notices = one.tell(self.incidents)
+            leaders = self.incidents.took_the_lead
+            look = self.incidents.looks if one.early else 0
+            if one.early and not notices:
+                continue
+            emissions += [
+                Emission(self._topic, 0, None, record)
+                for record in notices_parts(notices, leaders, one.watermark, one.changes, look=look)
+            ]
+            self.watermark = self.watermark if one.early else one.watermark
+        return emissions
+
+    def idle(self, _: float) -> Iterable[Emission]:
+        """Do nothing: steps advance time."""
+        return ()
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the steps that wait for other shards, and the incidents."""
+        return {**self.gather.snapshot(), **self.incidents.snapshot()}
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Go on from a snapshot."""
+        self.gather.restore(parts)
+        self.incidents.restore(parts)
+        if (start := self.gather.complete) is not None:
+            self.watermark = start + self._step

@@ -1,0 +1,111 @@
+"""Stall detection: finds a stage that stands still although there is more to read and a broker answers."""
+
+import time
+from collections.abc import Callable, Collection, Mapping
+
+from faust.types import TP
+
+from streams.drivers.kafka.partition_ends import PartitionEnds
+from streams.drivers.kafka.stage import Bounds, StageRunner
+from streams.process.stall import OPENING_SECONDS, STUCK_SECONDS, StallDetector
+
+
+class StallWatch:
+    """Observes the stages of one process from their opening to their closing.
+
+    Parameters
+    ----------
+    ends
+        Asks a broker what there is to read.
+    limit
+        Seconds without progress after which a stage is stuck.
+    """
+
+    def __init__(self, ends: PartitionEnds, limit: float = STUCK_SECONDS) -> None:
+        self.received_at: dict[TP, float] = {}  # when the newest chunk was, monotonic
+        self.detectors: dict[TP, StallDetector] = {}
+        self._ends = ends
+        self._limit = limit
+        self._opening_since: dict[TP, float] = {}
+
+    def received(self, tp: TP) -> None:
+        """Note that a chunk arrived."""
+        self.received_at[tp] = time.monotonic()
+
+    def opening(self, tp: TP) -> None:
+        """Note that a stage is being opened."""
+        self._opening_since[tp] = time.monotonic()
+
+    def opened(self, tp: TP, key: str) -> None:
+        """Observe a stage from now on."""
+        self.detectors[tp] = StallDetector(key, time.monotonic())
+
+    def closed(self, tp: TP) -> None:
+        """Forget a stage."""
+        for kept in (self.received_at, self.detectors, self._opening_since):
+            kept.pop(tp, None)
+
+    def quiet_seconds(self, tp: TP) -> float:
+        """Return how long an open stage has neither received a chunk nor moved."""
+        return time.monotonic() - max(self.received_at.get(tp, 0.0), self.detectors[tp].moved_at)
+
+    async def check(
+        self,
+        runners: Mapping[TP, StageRunner],
+        opening: Collection[TP],
+        excused: Callable[[TP], bool],
+        name: Callable[[TP], str],
+    ) -> str | None:
+        """Return which stage is stuck and how, None if none is.
+
+        Parameters
+        ----------
+        runners
+            The stages that are open.
+        opening
+            The partitions whose stage is being opened.
+        excused
+            Returns whether a stage cannot progress because it is paused or another one is in its way.
+        name
+            Names the stage of a partition.
+        """
+        now = time.monotonic()
+        suspects: list[TP] = []
+        for tp, runner in runners.items():
+            if (detector := self.detectors.get(tp)) is None:
+                continue
+            detector.observe(now, runner.position, runner.saved)
+            if excused(tp):
+                detector.reset_progress(now)
+            elif detector.age(now) > self._limit / 3:
+                suspects.append(tp)
+        late = [
+            tp for tp, since in self._opening_since.items() if tp in opening and now - since > OPENING_SECONDS
+        ]
+        if not suspects and not late:
+            return None
+        ends = await self._ends.of([*suspects, *late])
+        if ends is None:
+            self._excuse(suspects, late)
+            return None
+        stuck = (self._stuck(tp, runners[tp], ends[tp]) for tp in suspects)
+        if reason := next((one for one in stuck if one), None):
+            return reason
+        return None if not late else f"{name(late[0])} could not be opened"
+
+    def _stuck(self, tp: TP, runner: StageRunner, bounds: Bounds) -> str | None:
+        if (detector := self.detectors.get(tp)) is None:
+            return None  # closed meanwhile
+        now = time.monotonic()
+        if bounds.end <= max(bounds.first, runner.position or 0):  # what was deleted cannot be read
+            detector.reset_progress(now)
+        reason = detector.stuck(now, self._limit)
+        return reason and f"{reason}, and the broker answers"
+
+    def _excuse(self, suspects: list[TP], late: list[TP]) -> None:
+        now = time.monotonic()
+        for tp in suspects:
+            if detector := self.detectors.get(tp):
+                detector.reset(now)
+        for tp in late:
+            self._opening_since[tp] = now

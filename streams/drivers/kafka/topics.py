@@ -1,0 +1,353 @@
+"""The daemon's topics: their names, configuration and creation."""
+
+import contextlib
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from kafka.admin import ConfigResource, KafkaAdminClient, NewTopic
+from kafka.errors import (
+    AuthorizationError,
+    KafkaError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+)
+
+from config.settings import KafkaSettings, Settings, SourcesSettings
+from streams.drivers.kafka.connections.client import client_options, open_client
+from streams.drivers.kafka.connections.probe import why_unusable
+
+FOREVER: Final = "-1"
+WEEK: Final = str(7 * 86_400_000)
+MONTH: Final = str(30 * 86_400_000)
+HIDDEN: Final = TopicAuthorizationFailedError.errno
+LARGE_BYTES: Final = 2 * 1024 * 1024  # an event of 1 MiB and overhead
+LARGE_RECORD: Final = str(LARGE_BYTES)
+DAY: Final = str(86_400_000)
+BLOCK_BYTES: Final = 16 * 1024 * 1024  # a block of a hundred thousand scopes
+REQUESTS_PARTITIONS: Final = 8
+CHECKPOINTS_PARTITIONS: Final = 8
+LEFT_TO_OTHERS: Final = "missing; left to who writes to it, or run `uneri setup --inputs` to create it"
+SHOWN_SECONDS: Final = 15.0  # at most, between the creation of a topic and a broker that shows it
+GRANT: Final = "grant it: docs/kafka.md lists the rights"
+
+
+class TopicError(RuntimeError):
+    """Kafka does not answer, or a topic is unsuitable; one line, with the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """The names, derived from the configuration."""
+
+    requests: str  # empty when only inputs are read
+    rollups: str
+    findings: str
+    notices: str
+    dead_letters: str
+    checkpoints: str
+    steps: str
+    commands: str
+    inputs: tuple[str, ...] = ()
+    """Topics that others write, each in its own format (sources.inputs)."""
+
+    @classmethod
+    def of(cls, kafka: KafkaSettings, sources: SourcesSettings | None = None) -> "Topics":
+        """Return the names for one app.
+
+        Examples
+        --------
+        >>> Topics.of(KafkaSettings(app="uneri")).dead_letters
+        'uneri-dead-letters'
+        """
+        return cls(kafka.requests, *kafka.own_topics, sources.topics if sources else ())
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The topics that are rolled up: that of the requests, if there is one, and those of the inputs."""
+        return (self.requests, *self.inputs) if self.requests else self.inputs
+
+
+class Topic(NamedTuple):
+    """The identity of a topic, which tells it from another of the same name."""
+
+    id: str  # empty if brokers are too old to have one
+    partitions: int
+
+
+def needed(kafka: KafkaSettings) -> dict[str, tuple[int, dict[str, str]]]:
+    """Return partitions and configuration by topic.
+
+    Retention counts wall time from the time stamps of records: of a request, that of arrival. The requests
+    topic, which replay reads, keeps everything unless an operator changes that.
+    """
+    topics = Topics.of(kafka)
+    deleted = {"cleanup.policy": "delete", "max.message.bytes": LARGE_RECORD}
+    compacted = {
+        "cleanup.policy": "compact",
+        "min.cleanable.dirty.ratio": "0.1",
+        "segment.ms": "600000",  # only closed segments are compacted, and a start reads the whole topic
+        "segment.bytes": str(64 * 1024 * 1024),
+        "delete.retention.ms": "86400000",
+        "max.message.bytes": LARGE_RECORD,
+    }
+    requests = {topics.requests: _of_requests()} if topics.requests else {}
+    return {
+        **requests,
+        topics.rollups: (
+            kafka.shards,
+            {**deleted, "retention.ms": WEEK, "max.message.bytes": str(BLOCK_BYTES)},
+        ),
+        topics.findings: (1, {**deleted, "retention.ms": MONTH}),
+        topics.notices: (1, {**deleted, "retention.ms": MONTH, "max.message.bytes": str(BLOCK_BYTES)}),
+        topics.dead_letters: (1, {**deleted, "retention.ms": MONTH, **_once_a_key()}),
+        topics.checkpoints: (CHECKPOINTS_PARTITIONS, compacted),
+        topics.steps: (1, {**deleted, "retention.ms": WEEK, "max.message.bytes": str(BLOCK_BYTES)}),
+        topics.commands: (1, {**deleted, "retention.ms": DAY}),
+    }
+
+
+def _used(kafka: KafkaSettings, *, history: bool) -> list[str]:
+    """Return the topics that a daemon cannot do without: that of the steps only if it keeps a history.
+
+    Without that of the commands, which earlier versions did not make, a board shows everything and changes
+    nothing.
+    """
+    topics = Topics.of(kafka)
+    spared = {topics.commands} if history else {topics.commands, topics.steps}
+    return [name for name in needed(kafka) if name not in spared]
+
+
+def _of_requests() -> tuple[int, dict[str, str]]:
+    return REQUESTS_PARTITIONS, {
+        "cleanup.policy": "delete",
+        "max.message.bytes": LARGE_RECORD,
+        "retention.ms": FOREVER,
+        # no producer's clock decides when a record arrived (streams.engine.decode.event_time)
+        "message.timestamp.type": "LogAppendTime",
+    }
+
+
+def _once_a_key() -> dict[str, str]:
+    """Return the configuration of the dead letters: deleted in time, and until then one for each bad record.
+
+    They are written once, but an earlier version wrote them again after a crash, and so does a daemon that
+    reads the requests from their start.
+    """
+    return {"cleanup.policy": "compact,delete", "min.cleanable.dirty.ratio": "0.1", "segment.ms": "3600000"}
+
+
+def missing_topics(kafka: KafkaSettings, present: Collection[str], *, history: bool = False) -> list[str]:
+    """Return the daemon's own topics that are not in ``present``."""
+    own = _used(kafka, history=history)
+    return [name for name in own if name != kafka.requests and name not in present]
+
+
+def setup_topics(settings: Settings, *, inputs: bool = False) -> list[str]:
+    """Create missing topics and verify existing ones; return a line for each, and for what was changed.
+
+    Parameters
+    ----------
+    settings
+        With a ``kafka`` section.
+    inputs
+        Whether to create missing topics of ``sources.inputs`` too, with the configuration of that of the
+        requests. Otherwise that is left to who writes to them.
+
+    Raises
+    ------
+    TopicError
+        When Kafka does not answer or refuses, or an existing topic has the wrong number of partitions.
+    """
+    if settings.kafka is None:
+        raise TopicError("the configuration has no kafka section: there are no topics to set up")
+    kafka, others = settings.kafka, settings.sources.topics
+    wanted = needed(kafka) | (dict.fromkeys(others, _of_requests()) if inputs else {})
+    with _admin(kafka) as admin:
+        present = _partitions(admin)
+        created = {
+            name: _created(admin, name, partitions, config, kafka)
+            for name, (partitions, config) in wanted.items()
+            if name not in present
+        }
+        await_shown(admin, created.keys())
+        if None in created.values():
+            shown = _partitions(admin)
+            present |= {name: shown[name] for name, line in created.items() if line is None and name in shown}
+        lines = [
+            _verified(name, kafka, present[name])
+            if name in present
+            else created[name] or f"{name}: already exists"
+            for name in wanted
+        ]
+        if not inputs:
+            lines += [
+                _verified(name, kafka, present[name]) if name in present else f"{name}: {LEFT_TO_OTHERS}"
+                for name in others
+            ]
+        name = Topics.of(kafka).dead_letters
+        if name in present and "compact" not in _setting(admin, name, "cleanup.policy", "compact"):
+            lines.append(_compacted(admin, name))
+        for name in Topics.of(kafka, settings.sources).sources:
+            if name in present:
+                lines += _about_stamps(admin, name)
+        return lines
+
+
+def verified_topics(
+    kafka: KafkaSettings, inputs: Collection[str] = (), *, history: bool = False
+) -> dict[str, Topic]:
+    """Return the topics that the daemon needs, those of inputs among them, all of which exist.
+
+    With ``history``, it keeps one.
+
+    Raises
+    ------
+    TopicError
+        When one is missing or has the wrong number of partitions, or Kafka does not answer.
+    """
+    used = _used(kafka, history=history)
+    present = existing_topics(kafka, [*used, *inputs])
+    missing = [name for name in used if name not in present]
+    if missing:
+        raise TopicError(f"Kafka has no topic {', '.join(missing)}: run `uneri setup` to create it")
+    if absent := [name for name in inputs if name not in present]:
+        raise TopicError(
+            f"Kafka has no topic {', '.join(absent)}, which sources.inputs names: correct it, or create "
+            "it, as `uneri setup --inputs` does"
+        )
+    for name in used:
+        _verified(name, kafka, present[name].partitions)
+    return present
+
+
+def verified_requests(kafka: KafkaSettings) -> dict[str, Topic]:
+    """Return the topic of the requests, which exists: a user who only writes to it may not see others.
+
+    Raises
+    ------
+    TopicError
+        When it is missing, or Kafka does not answer.
+    """
+    present = existing_topics(kafka, [kafka.requests])
+    if kafka.requests not in present:
+        raise TopicError(f"Kafka has no topic {kafka.requests}: run `uneri setup` to create it")
+    return present
+
+
+def has_commands(kafka: KafkaSettings) -> bool:
+    """Return whether the app has a topic for commands, and its user may see it.
+
+    Raises
+    ------
+    TopicError
+        When Kafka does not answer.
+    """
+    with _admin(kafka) as admin:
+        described = admin.describe_topics([Topics.of(kafka).commands])
+    return not any(one.get("error_code") for one in described)
+
+
+@contextlib.contextmanager
+def _admin(kafka: KafkaSettings) -> Iterator[Any]:
+    with contextlib.ExitStack() as stack:
+        try:
+            admin = stack.enter_context(open_client(KafkaAdminClient, **client_options(kafka)))
+        except KafkaError as error:
+            raise TopicError(why_unusable(kafka, error)) from error
+        try:
+            yield admin
+        except AuthorizationError as error:
+            what = str(error.args[0]) if error.args else type(error).__name__
+            raise TopicError(f"Kafka does not allow this user {what}; {GRANT}") from error
+        except KafkaError as error:
+            raise TopicError(f"Kafka at {', '.join(kafka.brokers)} refused: {error}") from error
+
+
+def existing_topics(kafka: KafkaSettings, names: Collection[str] | None = None) -> dict[str, Topic]:
+    """Return those of some topics, by default the daemon's, that exist.
+
+    Raises
+    ------
+    TopicError
+        When Kafka does not answer, or does not let this user see one: whether it exists is unknown then.
+    """
+    with _admin(kafka) as admin:
+        return _present(admin, list(needed(kafka) if names is None else names))
+
+
+def _present(admin: Any, names: list[str] | None = None) -> dict[str, Topic]:
+    described = admin.describe_topics(names)
+    if hidden := sorted(one["name"] for one in described if one.get("error_code") == HIDDEN):
+        raise TopicAuthorizationFailedError(f"to see {', '.join(hidden)}")
+    return {
+        one["name"]: Topic(str(one.get("topic_id", "")), len(one["partitions"]))
+        for one in described
+        if not one.get("error_code")
+    }
+
+
+def _partitions(admin: Any) -> dict[str, int]:
+    return {name: topic.partitions for name, topic in _present(admin).items()}
+
+
+def _created(
+    admin: Any, name: str, partitions: int, config: dict[str, str], kafka: KafkaSettings
+) -> str | None:
+    """Create a topic; return None if it exists, which a broker may show a moment after it was created."""
+    try:
+        admin.create_topics([NewTopic(name, partitions, kafka.replication, topic_configs=config)])
+    except TopicAlreadyExistsError:
+        return None
+    except AuthorizationError:
+        raise TopicAuthorizationFailedError(f"to create {name}") from None
+    return f"{name}: created, {partitions} partition{'s' if partitions > 1 else ''}"
+
+
+def await_shown(admin: Any, names: Collection[str]) -> None:
+    """Wait until topics that were just created are shown, too: who comes next would find them missing.
+
+    A user that may create a topic need not be allowed to see it, so this ends after ``SHOWN_SECONDS``.
+    """
+    end = time.monotonic() + SHOWN_SECONDS
+    while set(names) - _partitions(admin).keys() and time.monotonic() < end:
+        time.sleep(0.05)
+
+
+def _setting(admin: Any, name: str, key: str, unknown: str) -> str:
+    """Return a setting of a topic, ``unknown`` if this user may not know it."""
+    found = admin.describe_configs([ConfigResource("TOPIC", name)], config_filter="all")
+    return str(found.get("topic", {}).get(name, {}).get(key, {"value": unknown})["value"])
+
+
+def _about_stamps(admin: Any, name: str) -> list[str]:
+    if _setting(admin, name, "message.timestamp.type", "LogAppendTime") == "LogAppendTime":
+        return []
+    line = (
+        f"{name}: its producers' clocks decide when a record arrived; set its message.timestamp.type to "
+        "LogAppendTime, so that no wrong one can move time (docs/event.md)"
+    )
+    return [line]
+
+
+def _compacted(admin: Any, name: str) -> str:
+    try:
+        admin.alter_configs([ConfigResource("TOPIC", name, configs=_once_a_key())])
+    except KafkaError as error:
+        return f"{name}: may repeat dead letters; set its cleanup.policy to compact,delete ({error})"
+    return f"{name}: changed to keep one dead letter for each bad record (cleanup.policy compact,delete)"
+
+
+def _verified(name: str, kafka: KafkaSettings, found: int) -> str:
+    topics = Topics.of(kafka)
+    if name == topics.rollups and found != kafka.shards:
+        raise TopicError(
+            f"the topic {name} has {found} partitions, kafka.shards is {kafka.shards}: set kafka.shards to "
+            f"{found}, or use another kafka.app (the number of shards of an app cannot be changed)"
+        )
+    if name in (topics.findings, topics.notices, topics.steps, topics.commands) and found != 1:
+        raise TopicError(
+            f"the topic {name} has {found} partitions instead of 1: delete it, then run `uneri setup`"
+        )
+    return f"{name}: exists, {found} partition{'s' if found > 1 else ''}"

@@ -1,0 +1,57 @@
+"""``/backfill``: a backfill asks a running daemon what it has, and hands over what it learnt."""
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+from aiohttp import web
+
+from streams.drivers.local.learnt_file import LearntFileError, read_learnt
+from streams.drivers.local.log_judge import LogJudge
+from streams.process.web.access import is_trusted
+
+
+class TakeoverState(msgspec.Struct):
+    """What a daemon says of the history that it takes up."""
+
+    begins: int | None  # the first bucket that it can judge anew, epoch seconds
+    waits: bool = False  # a history is being taken up
+    progress: float = 0.0  # in [0, 1]
+    refused: str | None = None  # why the last one was not
+
+
+class BackfillRoutes:
+    """Routes for the daemon that has ``folder`` as its state."""
+
+    def __init__(self, folder: Path, judge: LogJudge) -> None:
+        self._folder = folder
+        self._judge = judge
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes for a web server."""
+        return [web.get("/backfill", self._state), web.post("/backfill", self._begin)]
+
+    async def _state(self, _: web.Request) -> web.Response:
+        takeover = self._judge.takeover
+        begins = await asyncio.to_thread(self._judge.first_bucket)
+        state = TakeoverState(begins, takeover.waits, takeover.progress, takeover.refused)
+        return web.json_response(msgspec.to_builtins(state))
+
+    async def _begin(self, request: web.Request) -> web.Response:
+        if not is_trusted(request):
+            said = "without a token, history can be taken up only on this machine, at 127.0.0.1"
+            return web.json_response({"error": said}, status=403)
+        if request.content_type != "application/json":
+            return web.json_response({"error": "send application/json"}, status=415)
+        if self._judge.takeover.waits:
+            said = "another history is being taken up; try again when that is done (`uneri status`)"
+            return web.json_response({"error": said}, status=409)
+        try:
+            learnt = await asyncio.to_thread(read_learnt, self._folder)
+        except LearntFileError as error:
+            return web.json_response({"error": str(error)}, status=409)
+        if learnt is None:
+            said = f"{self._folder} holds nothing that a backfill has finished"
+            return web.json_response({"error": said}, status=409)
+        self._judge.begin_taking_up(learnt)
+        return web.json_response({"taking_up": True}, status=202)

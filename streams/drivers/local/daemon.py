@@ -1,0 +1,494 @@
+"""The local driver: events from HTTP, files or standard input go into a SQLite log, then to the engine."""
+
+import asyncio
+import contextlib
+import sqlite3
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import structlog
+from aiohttp import web
+
+from alerting.commands.answer import Answer
+from alerting.commands.command import Command
+from alerting.outbox.outbox_sqlite import SqliteOutbox
+from alerting.pipeline.pipeline import Pipeline
+from config.load import ConfigError
+from config.read_limits import read_limits_of
+from config.reload import Reload
+from config.secret import SecretError, passphrase_in
+from config.settings import Settings
+from detectors.state.state import StateError, why
+from detectors.state.state_format import NewerStateError
+from streams.drivers.compile_ahead import warm
+from streams.drivers.local.backfill_routes import BackfillRoutes
+from streams.drivers.local.follow import Follow
+from streams.drivers.local.history_service import HistoryHalf
+from streams.drivers.local.learnt_file import LearntFileError, drop_learnt, read_learnt
+from streams.drivers.local.log_intake import LogIntake
+from streams.drivers.local.log_judge import CHECKPOINT_SECONDS, RUN_RECORDS, LogJudge, UnfinishedBackfillError
+from streams.drivers.local.log_sink import LogTaker
+from streams.drivers.local.sqlite_errors import explain
+from streams.drivers.local.sqlite_store import SqliteStore
+from streams.drivers.local.standard_input import StandardInput
+from streams.drivers.local.state_export import StateExport, drop_unfinished
+from streams.drivers.local.state_files import StateFiles, check_whole, lacks_outbox
+from streams.engine.stages.dead_letter_limit import DeadLetterLimitError
+from streams.ingest.formats.inputs import Inputs
+from streams.ingest.limits.keeper import LimitsKeeper, limits_status
+from streams.ingest.receivers.http_receivers import Doors
+from streams.ingest.receivers.ingest_handler import Reception
+from streams.ingest.receivers.line_reading import line_reader
+from streams.ingest.receivers.tcp_receiver import TcpDoor
+from streams.ingest.registry.registry import Registry, registry_status
+from streams.notify.incidents_route import incident_route, incidents_route
+from streams.notify.labels_command import labels_route
+from streams.notify.memo_routes import MemoRoutes
+from streams.notify.notification_service import DeliveryHalf
+from streams.notify.pipeline_status import first_of
+from streams.notify.silence_routes import SilenceRoutes
+from streams.notify.slack_secrets import slack_secrets
+from streams.process.crash_points import CrashHook, no_crash
+from streams.process.files.locks import FolderLockedError, lock_state
+from streams.process.files.state_folder import (
+    LOG_FILE,
+    OUTBOX_FILE,
+    SESSION_KEY_FILE,
+    OpenFolderError,
+    create_private,
+)
+from streams.process.logs import configure_logs
+from streams.process.metrics import Metrics
+from streams.process.reloading import Reloading
+from streams.process.stall import STUCK_SECONDS
+from streams.process.stop_requests import stop_daemon_on_signals
+from streams.process.watchdog import Watchdog, guard
+from streams.process.web.http_server import HttpServer, ListenError
+from streams.process.web.listen_address import DoorError, door_of
+from streams.process.web.sessions import SessionKeyError, session_key
+from streams.screens.openapi.openapi_route import openapi_route
+
+SEND_OUT_SECONDS: Final = 5.0  # a stop waits this long for unsent messages; the next start sends the rest
+STOP_SECONDS: Final = 60.0  # for a complete stop, if something hangs
+
+_File = TypeVar("_File")
+
+log = structlog.get_logger("uneri.local")
+
+
+class StartError(Exception):
+    """The daemon cannot start; the message has the reason and the remedy."""
+
+
+class LocalDaemon:
+    """The local driver: inputs, engine, delivery and web server in one event loop.
+
+    Parameters
+    ----------
+    settings
+        Without a ``kafka`` section.
+    follow
+        Files to follow.
+    stdin
+        A file descriptor to read to its end.
+    watchdog
+        Receives heartbeats of the event loop and reports of a stuck engine; the caller starts it.
+    stuck, every, run_records, at
+        As for ``LogJudge``.
+    clock
+        As for ``LogIntake``.
+    read
+        Returns the settings of its file now, for a reload.
+    source
+        The names of input and format of the lines of files and of standard input; by default, they are native
+        records.
+
+    Raises
+    ------
+    ConfigError
+        When the file of ``limits.file`` is missing, cannot be read or is no such file.
+    StartError
+        When the state cannot be opened or read.
+    DoorError
+        When it would listen in a way that is not safe.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        follow: Sequence[Path] = (),
+        stdin: int | None = None,
+        watchdog: Watchdog | None = None,
+        stuck: float = STUCK_SECONDS,
+        *,
+        every: float = CHECKPOINT_SECONDS,
+        run_records: int = RUN_RECORDS,
+        at: CrashHook = no_crash,
+        clock: Callable[[], float] = time.time,
+        read: Callable[[], Settings] | None = None,
+        source: tuple[str | None, str | None] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self._door = door_of(settings)
+        self._limits = LimitsKeeper(settings, clock)
+        self._tokens = self._door.tokens  # as the newest reload read them
+        self._github_secret = ""
+        self.port = 0
+        self._stopping = asyncio.Event()
+        state = Path(settings.local.state)
+        try:
+            # SQLite alone admits a second daemon until the first one writes.
+            self._lock = lock_state(state)
+        except (FolderLockedError, OpenFolderError) as error:
+            raise StartError(str(error)) from error
+        except OSError as error:
+            raise StartError(explain(error, state)) from error
+        lost_outbox = lacks_outbox(state)
+        try:
+            check_whole(state)
+        except sqlite3.Error as error:
+            raise StartError(explain(error, state, LOG_FILE)) from error
+        drop_unfinished(state)
+        self._store = _opened(state, LOG_FILE, lambda path: SqliteStore(path, at=at))
+        self._rows = _opened(state, OUTBOX_FILE, SqliteOutbox)
+        self._files = StateFiles(state)
+        if lost_outbox and self._store.end:
+            log.warning(
+                "outbox.db is missing beside uneri.db: labels, silences and unsent messages are gone; to "
+                "have them back, stop this daemon and restore a backup of the folder",
+                folder=str(state),
+            )
+        self._watchdog = watchdog or Watchdog()
+        self.delivery = DeliveryHalf(settings, self.metrics, clock)
+        self.reloading = Reloading(
+            settings,
+            read or (lambda: settings),
+            prepare=self._prepare,
+            apply=self._apply,
+            failed=self.metrics.reload_failed,
+        )
+        self._access = self._door.access(self.metrics.web_refused, _session_key(state))
+        arrived = asyncio.Event()
+        try:
+            self._intake = LogIntake(self._store, settings, arrived.set, clock, self._files.check)
+        except StateError as error:
+            raise StartError(self._other_version(f"the log cannot be read: {error}")) from error
+        self._history = HistoryHalf(
+            settings,
+            lambda: self.reloading.settings,
+            self.delivery,
+            self.metrics,
+            lambda: self._judge.mark_changed(),  # noqa: PLW0108 - it is made later
+        )
+        self._judge = LogJudge(
+            settings,
+            self._store,
+            self._intake,
+            arrived,
+            self.metrics,
+            every=every,
+            run_records=run_records,
+            stuck=stuck,
+            at=at,
+            capacity=self._limits.capacity,
+            taken_up=lambda: drop_learnt(state),
+            history=self._history.segments,
+            recorded=self._history.judged.tell,
+            now=clock,
+        )
+        self._registry = Registry(settings.sources.registry) if settings.sources.registry else None
+        self._inputs = Inputs(settings.sources, self._registry)
+        taker = LogTaker(self._intake)
+        self._reception = Reception(taker, self._inputs, self.metrics.intake_refused, self.metrics.skipped)
+        self._doors = Doors(self._reception, settings.sources, clock)
+        self._web = HttpServer(
+            settings.local.listen,
+            self.status,
+            self._not_ready,
+            self.metrics.registry,
+            [
+                *self._doors.routes(),
+                *self.delivery.interactions.routes(),
+                *self._history.routes(self._access),
+                incidents_route(lambda: self.delivery.pipeline, lambda: self.delivery.links),
+                incident_route(lambda: self.delivery.pipeline, lambda: self.delivery.documents),
+                labels_route(lambda: self.pipeline.labels),
+                *SilenceRoutes(lambda: self.delivery.pipeline, self._command).routes(),
+                *MemoRoutes(lambda: self.delivery.pipeline, self._command).routes(),
+                *StateExport(state, self._store, self._rows, self._judge.by_clock).routes(),
+                *BackfillRoutes(state, self._judge).routes(),
+                *self.reloading.routes(),
+                openapi_route(),
+            ],
+            unhealthy=self._watchdog.reason,
+            refresh=self._refresh,
+            access=self._access,
+            certificates=self._door.certificates,
+        )
+        lines = line_reader(source and self._inputs.of(*source))
+        self._sources: list[Coroutine[Any, Any, object]] = [
+            Follow(path, self._store, self._intake, lines=lines).run() for path in follow
+        ]
+        self._input = StandardInput(stdin, self._intake, lines) if stdin is not None else None
+        self._tcp = self._tcp_door(taker)
+        self.tcp_port = 0
+
+    async def run(self) -> None:
+        """Run until ``stop`` or the end of standard input, then shut down cleanly."""
+        try:
+            self._judge.restore()
+        except UnfinishedBackfillError:
+            raise StartError(
+                f"{self.settings.local.state}: holds an unfinished backfill; run the same `uneri backfill` "
+                "again to finish it, or move the folder away to start without history"
+            ) from None
+        except (StateError, KeyError) as error:
+            raise StartError(self._other_version(f"the checkpoint cannot be read: {why(error)}")) from error
+        self._go_on_taking_up()
+        try:
+            await self.delivery.start(
+                self._rows,
+                lambda: self._judge.engine.incidents.took_the_lead,
+                lambda: self._judge.engine.incidents.recent_changes,
+            )
+        except (StateError, KeyError) as error:
+            raise StartError(
+                self._other_version(f"the state of messages cannot be read: {why(error)}")
+            ) from error
+        self.port = await self._web.start()
+        log.info("taking events in", url=f"{self._door.url.rpartition(':')[0]}:{self.port}/events")
+        if self._tcp is not None:
+            self.tcp_port = await self._tcp.start()
+            log.info("taking lines in", address=f"{self.settings.local.tcp}", port=self.tcp_port)
+        if note := self._door.note():
+            log.warning(note)
+        tasks = [
+            asyncio.create_task(work)
+            for work in (
+                self._judge.run(self.delivery.put),
+                guard(self._watchdog, self._stuck, self.metrics.loop_delay.observe),
+                self.delivery.until_failed(),
+                self.reloading.run(),
+                self._limits.run(self._judge.engine.limit),
+                *self._history.work(),
+                *self._sources,
+            )
+        ]
+        if self._input is not None:
+            tasks.append(asyncio.create_task(self._read_input(self._input)))
+        try:
+            await self._until_stopped(tasks)
+        finally:
+            await self._shut_down(tasks)
+
+    def _tcp_door(self, taker: LogTaker) -> TcpDoor | None:
+        """Return what takes lines over TCP, if it is to."""
+        local = self.settings.local
+        if local.tcp is None:
+            return None
+        source = None if local.tcp_source is None else self._inputs.of(local.tcp_source)
+        tls = self._door.certificates
+        return TcpDoor(
+            local.tcp, taker, line_reader(source), lambda: self._tokens, tls.context if tls else None
+        )
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The pipeline of a daemon that runs."""
+        assert self.delivery.pipeline is not None  # noqa: S101 - as it says
+        return self.delivery.pipeline
+
+    def stop(self) -> None:
+        """Request a clean shutdown."""
+        self._watchdog.stop_within(STOP_SECONDS)  # whatever is under way: it may be a start that hangs
+        self._stopping.set()
+
+    async def _until_stopped(self, tasks: list[asyncio.Task[Any]]) -> None:
+        stopping = asyncio.create_task(self._stopping.wait())
+        waiting = {stopping, *tasks}
+        while not stopping.done():
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()  # a task that fails ends the daemon
+
+    async def _read_input(self, source: StandardInput) -> None:
+        count = await source.run()
+        log.info("standard input has ended", records=count)
+        self.stop()
+
+    def _go_on_taking_up(self) -> None:
+        """Take up what was learnt before the daemon was stopped, or say why that cannot be read."""
+        state = Path(self.settings.local.state)
+        try:
+            if (learnt := read_learnt(state)) is not None:
+                self._judge.takeover.begin(learnt)
+        except LearntFileError as error:
+            log.error("learnt history was not taken up", reason=str(error))  # noqa: TRY400 - one line
+
+    def _other_version(self, what: str) -> str:
+        return (
+            f"{what}; start the version of uneri that wrote it, or move {self.settings.local.state} away to "
+            "start over"
+        )
+
+    def _prepare(self, settings: Settings) -> tuple[str, ...]:
+        self._tokens = door_of(settings).tokens
+        self._github_secret = passphrase_in(settings.sources.github.secret)
+        slack_secrets(settings.slack)
+        read_limits_of(settings)
+        return ()
+
+    async def _apply(self, reload: Reload) -> None:
+        self._limits.reload(reload.settings)  # as at a start: perhaps only their file has changed
+        if reload.judges_otherwise:
+            await self._judge.judge_by(reload.settings, self._limits.capacity)
+        self._judge.engine.limit(self._limits.capacity)
+        await self.delivery.reload(reload.settings)
+        self._access.take_up(self._tokens)
+        self._doors.take_up(self._github_secret)
+
+    async def _shut_down(self, tasks: list[asyncio.Task[Any]]) -> None:
+        """Close the inputs, judge what is in the log, write the last checkpoint, send what is on its way."""
+        judging, guarding, *taking = tasks
+        self._watchdog.stop_within(STOP_SECONDS)
+        self._history.stop()
+        await self._web.stop()
+        if self._tcp is not None:
+            await self._tcp.stop()
+        for task in taking:
+            task.cancel()
+        await asyncio.gather(*taking, return_exceptions=True)
+        await self.delivery.deafen()
+        await self._judge.finish(judging)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SEND_OUT_SECONDS):
+                await self.delivery.settled()
+        unsent = self.delivery.unsent
+        await self.delivery.stop()
+        guarding.cancel()
+        await asyncio.gather(guarding, return_exceptions=True)
+        self._rows.close()
+        self._store.close()
+        self._lock.release()
+        log.info("stopped", offset=self._judge.offset, unsent=unsent)
+
+    # -- what the web server shows ----------------------------------------------------------------
+
+    def status(self) -> dict[str, object]:
+        """Return what ``uneri status`` shows."""
+        ongoing = [one.primary.sentence for one in self._judge.engine.incidents.ongoing()]
+        return {
+            "driver": "local",
+            "records": self._judge.offset,
+            "lag": self._judge.lag,
+            "watermark": self._judge.engine.judged_until,
+            "not_judged": f"{self._judge.lateness.share:.0%} of the last records",
+            "series": self._judge.engine.series,
+            "baselines": self._judge.baselines(),
+            **self._judge.takeover.status(),
+            "open_incidents": first_of(ongoing, len(ongoing)),
+            **limits_status(self._limits),
+            **registry_status(self._registry),
+            **self._history.status(),
+            **self.delivery.status(),
+            **self.reloading.status(),
+        }
+
+    async def _command(self, command: Command) -> Answer:
+        answer = await self.delivery.command(command)
+        if answer is None:
+            raise web.HTTPServiceUnavailable
+        return answer
+
+    async def _stuck(self) -> str | None:
+        self._files.check()  # ends the daemon: whatever it writes is lost
+        return self._judge.stuck()
+
+    def _refresh(self) -> None:
+        queues = {
+            "request_bytes": self._reception.held,
+            "log_records": self._judge.lag,
+            "log_bytes": self._store.log_bytes,
+        }
+        self.metrics.update([self._judge.reading()], queues, time.time())
+        self.metrics.ready.set(self._not_ready() is None)
+        for file in (LOG_FILE, OUTBOX_FILE):
+            self.metrics.state.labels(file).set(_bytes_with_journal(Path(self.settings.local.state) / file))
+        self.metrics.state_free.set(self._store.free_bytes)
+        self.metrics.registry_down.set(bool(self._registry and self._registry.trouble))
+
+    def _not_ready(self) -> str | None:
+        full = self._intake.full()
+        reasons = (
+            self._files.moved(),
+            full and f"too far behind: {full}",
+            self.delivery.not_ready(),
+        )
+        return "; ".join(reason for reason in reasons if reason) or None
+
+
+def run_local(settings: Settings, follow: Sequence[Path], stdin: int | None, **options: Any) -> int:
+    """Run the local daemon until a signal or the end of standard input; return the exit code.
+
+    ``options`` are those of ``LocalDaemon``.
+    """
+    configure_logs(settings.log)
+
+    async def main(watchdog: Watchdog) -> None:
+        daemon = LocalDaemon(settings, follow, stdin, watchdog, **options)
+        stop_daemon_on_signals(daemon.stop, daemon.reloading.ask)
+        watchdog.start()  # not before: to check a large log takes its time
+        await daemon.run()
+
+    def run() -> None:
+        door_of(settings)  # a mistake is told at once: to compile takes a minute at the first start
+        slack_secrets(settings.slack)
+        # a file or standard input may end before anything could be judged
+        warm(log.info, takes_in=not follow and stdin is None)
+        with Watchdog() as watchdog:  # to the end of the event loop's threads
+            asyncio.run(main(watchdog))
+
+    return _one_line(run, Path(settings.local.state))
+
+
+def _opened(state: Path, file: str, open_file: Callable[[Path], _File]) -> _File:
+    try:
+        create_private(state / file)
+        return open_file(state / file)
+    except NewerStateError as error:
+        raise StartError(f"the state in {state} cannot be read: {error}") from error
+    except (sqlite3.Error, OSError) as error:
+        raise StartError(explain(error, state, file)) from error
+
+
+def _session_key(state: Path) -> bytes:
+    try:
+        return session_key(state / SESSION_KEY_FILE)
+    except SessionKeyError as error:
+        raise StartError(str(error)) from error
+
+
+def _bytes_with_journal(path: Path) -> int:
+    size = 0
+    for each in (path, path.with_name(f"{path.name}-wal")):
+        with contextlib.suppress(OSError):  # there is no journal before the first write
+            size += each.stat().st_size
+    return size
+
+
+def _one_line(run: Callable[[], None], state: Path) -> int:
+    try:
+        run()
+    except (ConfigError, DoorError, SecretError) as error:
+        log.critical(str(error))
+        return 2
+    except (StartError, ListenError, DeadLetterLimitError) as error:
+        log.critical(str(error))
+        return 1
+    except sqlite3.Error as error:
+        log.critical(explain(error, state))
+        return 1
+    return 0

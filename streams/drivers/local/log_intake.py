@@ -1,0 +1,139 @@
+"""The only entrance to the local log: refuses records before it is full of bad ones, or full.
+
+Records are checked before they enter the log, while their sender still has them.
+"""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from config.settings import Settings
+from streams.drivers.local.sqlite_store import Position, SqliteStore
+from streams.engine.stages.dead_letter_limit import DeadLetterLimit, counted
+from streams.ingest.receivers.checked_lines import Checked, TooManyBadError, UnreadableError, checked
+
+LIMIT: Final = "dead_letters"
+RETRY_SECONDS: Final = 5  # how often a checkpoint drops judged records from the log
+
+
+class LogFullError(Exception):
+    """The engine is too far behind: nothing was stored; send it again."""
+
+
+class LogIntake:
+    """Appends records to the log unless too many are bad or too much of the log is not judged yet.
+
+    One sender's wrong clock must not stop the others: records ahead of their arrival are dead letters that do
+    not count towards the limit.
+
+    Parameters
+    ----------
+    store
+        The log. The count of recent bad records is stored with it, in the same transactions.
+    settings
+        The ``dead_letters`` and ``local`` sections are used.
+    arrived
+        Called when there are records to judge or to drop.
+    clock
+        Epoch seconds, at which records arrive.
+    check
+        Raises ``sqlite3.Error`` when the log is no longer at its path, so that nothing is accepted for it.
+    """
+
+    def __init__(
+        self,
+        store: SqliteStore,
+        settings: Settings,
+        arrived: Callable[[], None],
+        clock: Callable[[], float] = time.time,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._check = check
+        self._clock = clock
+        self.judged = 0  # offset up to which the engine has judged the log
+        self.reached = 0  # event time that it has reached there, epoch seconds
+        self._store = store
+        self._stop = settings.dead_letters.stop
+        self._most = settings.local.backlog
+        self._most_bytes = settings.local.backlog_mib << 20
+        self._arrived = arrived
+        self._limit = DeadLetterLimit(settings.dead_letters)
+        if store.intake_state is not None:
+            self._limit.restore({LIMIT: store.intake_state})
+        self._state = self._limit.snapshot()[LIMIT]
+        self._one_at_a_time = asyncio.Lock()
+
+    def full(self) -> str | None:
+        """Return why no record is accepted now, None if they are."""
+        behind = self._store.end - self.judged
+        if behind >= self._most:
+            return f"{behind:,} records wait to be judged (local.backlog)"
+        if self._store.log_bytes >= self._most_bytes:
+            return f"the log holds {self._store.log_bytes >> 20:,} MiB (local.backlog_mib)"
+        return None
+
+    async def append(
+        self, lines: Sequence[bytes], followed: tuple[str, Position] | None = None, *, sent: bool = False
+    ) -> Checked:
+        """Append records that are durable when this returns; return what becomes of them.
+
+        Parameters
+        ----------
+        lines
+            The records.
+        followed
+            The position of the file they come from, which moves in the same transaction.
+        sent
+            A sender waits for the answer: return the bad and late ones even if no limit needs them, and store
+            nothing if all of them are bad.
+
+        Raises
+        ------
+        TooManyBadError, UnreadableError, LogFullError
+            Nothing was stored.
+        sqlite3.Error
+            When the log cannot be written.
+        """
+        found, arrived = Checked([]), self._clock()
+        if self._stop or sent:
+            found = await asyncio.to_thread(checked, lines, self._limit.copy(), arrived, self.reached)
+        rejected = found.rejected
+        if sent and len(rejected) == len(lines):
+            raise UnreadableError(rejected)
+        async with self._one_at_a_time:
+            if why := self.full():
+                self._arrived()
+                raise LogFullError(why)
+            if passed := self._limit.would_exceed(len(lines), counted(rejected)):
+                raise TooManyBadError(passed, rejected)
+            self._limit.feed(len(lines), counted(rejected))
+            state = self._limit.snapshot()[LIMIT]
+            try:
+                await asyncio.to_thread(
+                    self._append, lines, followed, None if state == self._state else state, arrived
+                )
+            except sqlite3.Error:
+                self._limit.restore({LIMIT: self._state})
+                raise
+            self._state = state
+        self._arrived()
+        return found
+
+    def _append(self, *record: Any) -> None:
+        self._check()
+        self._store.append(*record)
+        self._check()  # nobody is told that records are stored unless they can be found
+
+    async def append_when_there_is_room(
+        self, lines: Sequence[bytes], followed: tuple[str, Position] | None = None, poll: float = 0.25
+    ) -> None:
+        """Append records that can wait at their source, such as lines of a file."""
+        while True:
+            try:
+                await self.append(lines, followed)
+            except LogFullError:
+                await asyncio.sleep(poll)
+            else:
+                return

@@ -1,0 +1,428 @@
+"""Feeds the log to the engine, run by run, and writes its checkpoints."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import msgspec
+import structlog
+
+from alerting.incidents.notice import Notice
+from config.capacity import Capacity
+from config.settings import Settings
+from detectors.state.state import pack, unpack
+from streams.drivers.compile_ahead import load_judgement
+from streams.drivers.local.learnt_file import LearntHistory
+from streams.drivers.local.log_intake import LogIntake
+from streams.drivers.local.sqlite_errors import DamagedError
+from streams.drivers.local.sqlite_store import SqliteStore
+from streams.drivers.local.takeover import Takeover
+from streams.engine.decode.rejected import Rejected
+from streams.engine.detect.baselines import baselines
+from streams.engine.rollup.blocks.block import Block
+from streams.engine.stages.checkpoint import BACKFILL, Checkpoint, parts_of, parts_under
+from streams.engine.stages.detection_engine import Emitted
+from streams.engine.stages.engine import Engine
+from streams.engine.stages.late_watch import LateWatch
+from streams.process.compilation import JUDGEMENT
+from streams.process.crash_points import CrashHook, CrashPoint, no_crash
+from streams.process.heap import HEAP
+from streams.process.metrics import Metrics, StageReading
+from streams.process.recurring import Recurring
+from streams.process.stall import STUCK_SECONDS, StallDetector
+from streams.record.history.segments import Segments
+
+SOURCE: Final = "local/0"
+STAGE: Final = "engine"
+HISTORY: Final = "history"  # under which the checkpoint has the steps that are not written yet
+CHECKPOINT_SECONDS: Final = 5.0
+RUN_RECORDS: Final = 50_000
+BEGINS: Final = "judging begins"
+CODE_POLL: Final = 0.25  # seconds between two looks whether the machine code is made
+BACKUP_POLL: Final = 0.25  # seconds between two looks whether the state is still being copied
+CATCH_UP_SECONDS: Final = 15.0  # a stop judges what is in the log for this long; the next start does the rest
+
+PENDING: Final = "pending"  # the part with notices that were made because time passed
+PENDING_VERSION: Final = 1
+
+Deliver = Callable[[Sequence[Notice], int | None], Awaitable[None]]
+
+log = structlog.get_logger("uneri.local")
+
+
+class UnfinishedBackfillError(Exception):
+    """A backfill was stopped: without its end, a daemon would know half of the past."""
+
+
+class _Pending(msgspec.Struct):
+    notices: list[Notice]
+    watermark: int | None
+
+
+class LogJudge:
+    """The engine of the local driver, in a worker thread that gets one run of records at a time.
+
+    A notice is durable in the outbox before the checkpoint that includes it is written, and its id is a
+    function of the records, so that a crash in between sends nothing twice.
+
+    Parameters
+    ----------
+    settings
+        How to judge.
+    store
+        The log, and where checkpoints are written.
+    intake
+        Is informed how far the log is judged.
+    arrived
+        Set when the log has new records.
+    every
+        Seconds of wall time between checkpoints.
+    run_records
+        About how many records the engine receives at a time.
+    stuck
+        Seconds that the engine may stand still while records wait.
+    at
+        Called at each crash point, for tests.
+    capacity
+        The known limits; those of the settings when absent.
+    taken_up
+        Called when a history that was learnt meanwhile is taken up or refused.
+    history
+        Receives the record of every judged step; part of each checkpoint.
+    recorded
+        Called when it has received some, and notices of the same steps are delivered.
+    bad
+        When to log that records were bad.
+    now
+        The clock, epoch seconds.
+    can_judge
+        Whether it can: at a first start, machine code is made while records are taken in. They wait in the
+        log, and so do reports of the clock.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: SqliteStore,
+        intake: LogIntake,
+        arrived: asyncio.Event,
+        metrics: Metrics,
+        *,
+        every: float = CHECKPOINT_SECONDS,
+        run_records: int = RUN_RECORDS,
+        stuck: float = STUCK_SECONDS,
+        at: CrashHook = no_crash,
+        capacity: Capacity | None = None,
+        taken_up: Callable[[], None] = lambda: None,
+        history: Segments | None = None,
+        recorded: Callable[[], None] = lambda: None,
+        bad: Recurring | None = None,
+        now: Callable[[], float] = time.time,
+        can_judge: Callable[[], bool] = JUDGEMENT.ready,
+    ) -> None:
+        self.offset = 0  # of the next record to judge
+        self.changed = False  # since the newest checkpoint
+        self._settings = settings
+        self.by_clock = asyncio.Lock()  # held while time passes by the clock; who copies the state holds it
+        self._idle_after = float(settings.time.idle)
+        self._store = store
+        self._intake = intake
+        self._arrived = arrived
+        self._metrics = metrics
+        self._every = every
+        self._run_records = run_records
+        self._stuck = stuck
+        self._at = at
+        self._history = history
+        self._recorded = recorded
+        self._now = now
+        self._can_judge = can_judge
+        self._waits = not can_judge()  # for machine code
+        self.engine = Engine(
+            settings, [SOURCE], on_step=self._step, capacity=capacity, records=history is not None
+        )
+        self._steps = 0
+        self._counted = self.engine.totals
+        self._unjoined = self.engine.unjoined
+        self._fed = self._saved = self._fetched = time.monotonic()
+        self._quiet = 0.0  # seconds without a record
+        self._pending: _Pending | None = None  # of the checkpoint restored
+        self._stall = StallDetector("the engine", self._saved)
+        self._dead: list[tuple[str, int, Rejected]] = []
+        self._bad = bad or Recurring()
+        self.lateness = LateWatch(SOURCE)
+        self._caught_up = asyncio.Event()
+        self._closing = False
+        self._other: tuple[Settings, Capacity, asyncio.Future[None]] | None = None  # to judge by
+        self._blocks: list[Block] = []  # since the newest checkpoint
+        self.takeover = Takeover(store, lambda: self.engine, taken_up)
+
+    @property
+    def lag(self) -> int:
+        """How many records of the log are not judged yet."""
+        return self._store.end - self.offset
+
+    def restore(self) -> None:
+        """Continue from the newest checkpoint, if there is one.
+
+        Raises
+        ------
+        detectors.state.state.StateError, KeyError
+            When it cannot be read.
+        streams.drivers.local.sqlite_errors.DamagedError
+            When it includes more than the log ever held: the file is not whole.
+        UnfinishedBackfillError
+            When there is none because a backfill was stopped.
+        """
+        checkpoint = self._store.load(STAGE)
+        self._at(CrashPoint.READ, STAGE)
+        if checkpoint is None:
+            if self._store.load(BACKFILL) is not None:
+                raise UnfinishedBackfillError
+            return
+        if checkpoint.offsets[SOURCE] > self._store.end:
+            raise DamagedError(
+                f"the checkpoint includes the log to offset {checkpoint.offsets[SOURCE]}, but it ends at "
+                f"{self._store.end}"
+            )
+        parts = dict(checkpoint.parts)
+        if (pending := parts.pop(PENDING, None)) is not None:
+            self._pending, _ = unpack(pending, PENDING, PENDING_VERSION, _Pending)
+        if self._history is not None:
+            self._history.restore(parts_of(HISTORY, parts))
+        self.engine.restore(parts)
+        self.offset = self._intake.judged = checkpoint.offsets[SOURCE]
+        self._intake.reached = self.engine.watermark(SOURCE)
+        self._counted = self.engine.totals
+        self._unjoined = self.engine.unjoined
+        HEAP.give_back(at_once=True)
+        log.info("continuing from the last checkpoint", offset=self.offset)
+
+    async def run(self, deliver: Deliver) -> None:
+        """Judge until ``finish``; ``deliver`` receives notices and the watermark, and makes them durable."""
+        if self._pending is not None:
+            await deliver(self._pending.notices, self._pending.watermark)
+            self.changed = True  # the next checkpoint is without them
+        if self._waits:
+            await self._wait_for_code()
+        while not self._closing:
+            self._arrived.clear()
+            if self._other is not None:
+                await self._judge_by(*self._other)
+            if await self._judge_run(deliver):
+                self._fed, self._quiet = time.monotonic(), 0.0
+                await self._look(deliver)
+                await self._take_up()
+                continue
+            if await self._take_up():
+                continue
+            patience = self._fed + self._idle_after - time.monotonic()
+            if self.by_clock.locked():
+                patience = max(patience, BACKUP_POLL)
+            try:
+                # what was judged does not wait for its checkpoint until more arrives
+                async with asyncio.timeout(min(patience, CHECKPOINT_SECONDS) if self.changed else patience):
+                    await self._arrived.wait()
+            except TimeoutError:
+                if (passed := time.monotonic() - self._fed) < self._idle_after or self.by_clock.locked():
+                    continue
+                # not the time in which this process stood still: it does not know what arrived meanwhile
+                self._quiet += min(passed, 2 * self._idle_after)
+                self._fed += passed
+                async with self.by_clock:
+                    await self._pass_time(deliver)
+
+    async def _wait_for_code(self) -> None:
+        log.info("events are taken in meanwhile, and judged when that is done")
+        began = time.monotonic()
+        while not (self._can_judge() or self._closing):
+            if self._other is not None:
+                await self._judge_by(*self._other)
+            await asyncio.sleep(CODE_POLL)
+        if not self._closing:
+            await asyncio.to_thread(load_judgement)
+            log.info(BEGINS, compiled_in=f"{time.monotonic() - began:.0f} s")
+        self._waits = False
+
+    async def _take_up(self) -> bool:
+        """Take a learnt history up a little further; return whether there is more to do at once."""
+        if not self.takeover.waits or self.by_clock.locked():
+            return False
+        if not await self.takeover.advance():
+            return self.takeover.waits
+        if self._blocks:
+            await self._save()  # with them, which the successor must judge, too
+            return True
+        self._at(CrashPoint.JUDGED_ANEW, STAGE)
+        await asyncio.to_thread(self.takeover.take_over)
+        await self._save()
+        self._at(CrashPoint.TAKEN_OVER, STAGE)
+        self.takeover.finish()
+        return False
+
+    async def _look(self, deliver: Deliver) -> None:
+        if not self._settings.time.early or self.by_clock.locked():
+            return
+        async with self.by_clock:
+            emitted = await asyncio.to_thread(self.engine.look, SOURCE, self._now())
+            if not emitted.findings:
+                return
+            # the clock decided that there was a look: after a crash it must not be decided anew
+            pending = _Pending(emitted.notices, None) if emitted.notices else None
+            await self._save(pending)
+            await self._emit(emitted, 0, deliver)
+            self.changed = pending is not None  # the next checkpoint is without it
+
+    async def _pass_time(self, deliver: Deliver) -> None:
+        emitted = await asyncio.to_thread(self.engine.idle, SOURCE, self._quiet)
+        self._blocks += emitted.blocks
+        self._record(emitted)
+        # what the clock decided is no function of the log: after a crash it must not be decided anew
+        pending = _Pending(emitted.notices, emitted.watermark) if emitted.notices else None
+        await self._save(pending)
+        await self._emit(emitted, 0, deliver)
+        self.changed = pending is not None  # the next checkpoint is without it
+
+    def first_bucket(self) -> int | None:
+        """Return the first bucket that can be judged anew, epoch seconds; None if none has closed."""
+        unsaved = next((block.bucket for block in self._blocks), None)
+        kept = self._store.first_bucket()
+        return unsaved if kept is None else kept
+
+    def begin_taking_up(self, learnt: LearntHistory) -> None:
+        """Judge anew what is kept, after a history, and go on with the result."""
+        self.takeover.begin(learnt)
+        self._arrived.set()
+
+    async def judge_by(self, settings: Settings, capacity: Capacity) -> None:
+        """Judge by other settings and limits from here on, as a clean restart with them would."""
+        done = asyncio.get_running_loop().create_future()
+        self._other = settings, capacity, done
+        self._arrived.set()
+        await done
+
+    async def finish(self, judging: asyncio.Task[None]) -> None:
+        """Judge what is in the log, end the task that runs ``run``, and write the last checkpoint."""
+        self._caught_up.clear()
+        self._arrived.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0 if self._waits or judging.done() else CATCH_UP_SECONDS):
+                await self._caught_up.wait()
+        self._closing = True  # never cancelled: the engine may be in the middle of a run
+        self._arrived.set()
+        (failed,) = await asyncio.gather(judging, return_exceptions=True)
+        if self.changed and failed is None:  # the state of an engine that raised must not be kept
+            await self._save()
+
+    def mark_changed(self) -> None:
+        """Have a checkpoint written soon: what it contains has changed without a record."""
+        self.changed = True
+        self._arrived.set()
+
+    def baselines(self) -> dict[str, int]:
+        """Return how many series have how much past."""
+        return baselines(self.engine.ages(), self._settings.judge)
+
+    def stuck(self) -> str | None:
+        """Return how the engine is stuck while records or a checkpoint wait, None if it is not."""
+        now = time.monotonic()
+        position = (self.offset, self._steps)
+        self._stall.observe(now, position, self._saved if self.changed else position)
+        if self._stall.moved_at == now:  # a long run is one piece, and saved at its end
+            self._stall.saved_at = now
+        if not self.lag or self._waits:
+            self._stall.reset_progress(now)
+        return self._stall.stuck(now, self._stuck)
+
+    def reading(self) -> StageReading:
+        """Return what the metrics show of the engine."""
+        now = time.monotonic()
+        return StageReading(
+            STAGE,
+            0,
+            lag=self.lag,
+            watermark=self.engine.judged_until,
+            checkpoint_age=now - self._saved if self.changed else 0.0,
+            fetch_age=now - self._fetched,
+            progress_age=now - self._stall.moved_at,
+            series=self.engine.series,
+        )
+
+    async def _judge_by(self, settings: Settings, capacity: Capacity, done: "asyncio.Future[None]") -> None:
+        await self._save()  # a crash later on must not judge by these what was judged by others
+        await asyncio.to_thread(self.engine.judge_by, settings, capacity)
+        self.takeover.restart()
+        self._other = None
+        if not done.done():
+            done.set_result(None)
+
+    async def _judge_run(self, deliver: Deliver) -> bool:
+        """Judge one run of the log; return False if there was nothing."""
+        run = await asyncio.to_thread(self._store.read, self.offset, self._run_records)
+        if not run.records:
+            self._caught_up.set()
+            if self.changed and time.monotonic() - self._saved >= self._every:
+                await self._save()
+            return False
+        self._fetched = time.monotonic()
+        emitted = await asyncio.to_thread(self.engine.feed, SOURCE, run.records, run.arrived)
+        self._blocks += emitted.blocks
+        self._record(emitted)
+        self._dead += [(SOURCE, self.offset + bad.index, bad) for bad in emitted.rejected]
+        await self._emit(emitted, len(run.records), deliver)
+        if time.monotonic() - self._saved >= self._every:
+            await self._save()
+        return True
+
+    def _record(self, emitted: Emitted) -> None:
+        if self._history is not None:
+            self._history.feed(emitted.records)
+
+    async def _emit(self, emitted: Emitted, records: int, deliver: Deliver) -> None:
+        self._at(CrashPoint.JUDGED, STAGE)
+        await deliver(emitted.notices, emitted.watermark)
+        self._at(CrashPoint.REPORTED, STAGE)
+        if emitted.records:
+            self._recorded()
+        self.offset += records
+        self._intake.judged, self._intake.reached = self.offset, self.engine.watermark(SOURCE)
+        self.changed = True
+        self._count(emitted, records)
+        if emitted.rejected and (count := self._bad.happened(len(emitted.rejected))) is not None:
+            log.warning("bad records were dead-lettered", count=count, detail=emitted.rejected[0].detail)
+
+    def _count(self, emitted: Emitted, records: int) -> None:
+        metrics = self._metrics
+        metrics.records.inc(records)
+        for bad in emitted.rejected:
+            metrics.rejected.labels(bad.reason.value).inc()
+        for notice in emitted.notices:
+            metrics.notices.labels(notice.action.value).inc()
+        before, self._counted = self._counted, self.engine.totals
+        late = self._counted.late - before.late
+        self.lateness.feed(records, late + len(emitted.rejected), self.engine.watermark(SOURCE))
+        counters = (metrics.late, metrics.duplicates, metrics.folded, metrics.blocks, metrics.steps)
+        for counter, now, then in zip(counters, self._counted, before, strict=True):
+            counter.inc(now - then)
+        unjoined, self._unjoined = self._unjoined, self.engine.unjoined
+        for reason, count in (self._unjoined - unjoined).items():
+            metrics.unjoined.labels(reason).inc(count)
+
+    async def _save(self, pending: "_Pending | None" = None) -> None:
+        parts = self.engine.snapshot()
+        if self._history is not None:
+            parts |= parts_under(HISTORY, self._history.snapshot())
+        if pending is not None:
+            parts[PENDING] = pack(PENDING, PENDING_VERSION, pending, {})
+        checkpoint = Checkpoint({SOURCE: self.offset}, parts)
+        dead, self._dead = self._dead, []
+        blocks, self._blocks = self._blocks, []
+        await asyncio.to_thread(self._store.save, STAGE, checkpoint, dead, self.offset, blocks=blocks)
+        self._saved = time.monotonic()
+        self.changed = False
+        HEAP.give_back()
+
+    def _step(self, _: int) -> None:
+        self._steps += 1  # a long run of records progresses

@@ -1,0 +1,273 @@
+"""The disk storage of the local driver: event log, checkpoints, positions and dead letters."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alerting.outbox.sqlite_format import bring_up
+from alerting.outbox.sqlite_transaction import copy_database, transaction
+from streams.drivers.local.block_journal import BlockJournal, JournalRow
+from streams.drivers.local.free_pages import give_back, prepare
+from streams.drivers.local.schema import UPGRADES
+from streams.drivers.local.sqlite_errors import DamagedError
+from streams.engine.decode.event_time import UNKNOWN_ARRIVAL
+from streams.engine.decode.rejected import Rejected
+from streams.engine.rollup.blocks.block import Block
+from streams.engine.stages.checkpoint import Checkpoint
+from streams.process.crash_points import CrashHook, CrashPoint, no_crash
+
+
+class LogRun(NamedTuple):
+    """Consecutive records of the log; ``first`` is the offset of the first."""
+
+    first: int
+    records: list[bytes]
+    arrived: NDArray[np.float64]  # one per record, epoch seconds
+
+
+class Position(NamedTuple):
+    """How far a followed file has been appended to the log."""
+
+    inode: int
+    next: int  # byte offset
+
+
+class SqliteStore:
+    """The log and its checkpoints in one SQLite file, written with ``synchronous=FULL``.
+
+    An appended record is durable when ``append`` returns. Every method may be called from any thread; it
+    blocks for the length of one transaction.
+
+    Raises
+    ------
+    sqlite3.Error
+        When the disk is full or the file cannot be written; nothing of the transaction is kept then.
+    detectors.state.state_format.NewerStateError
+        When a later version wrote the file.
+    """
+
+    def __init__(self, path: Path, patience: float = 5.0, at: CrashHook = no_crash) -> None:
+        self._at = at
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._connection = sqlite3.connect(
+            path, check_same_thread=False, isolation_level=None, timeout=patience
+        )
+        self._lock = threading.Lock()
+        self._connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # before anything else is written
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "locking_mode=EXCLUSIVE"):
+            self._connection.execute(f"PRAGMA {pragma}")
+        bring_up(self._connection, path.name, UPGRADES, lambda: at(CrashPoint.MIGRATING, path.name))
+        self._journal = BlockJournal(self._connection)
+        self.free_bytes = prepare(self._connection)  # of the file, kept for what comes
+        # Remembered so that an unchanged part is not written again.
+        self._written: dict[str, dict[str, bytes]] = {}
+        row = self._connection.execute("SELECT state FROM intake").fetchone()
+        self.intake_state: bytes | None = bytes(row[0]) if row else None  # of the intake
+        # Cached, so that no reader waits for a transaction.
+        self.end = self._number("SELECT next FROM log_end")  # the offset after the last record of the log
+        self.log_bytes = self._number("SELECT SUM(LENGTH(body)) FROM log")  # of records judged or not
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()
+
+    # -- the log ----------------------------------------------------------------------------------
+
+    def append(
+        self,
+        lines: Sequence[bytes],
+        followed: tuple[str, Position] | None = None,
+        intake: bytes | None = None,
+        arrived: float | None = None,
+    ) -> int:
+        """Append records (no newline inside) and return the offset after the last of them.
+
+        ``arrived`` is when, epoch seconds; by default now.
+
+        ``followed`` moves the position of a followed file in the same transaction, so that a crash
+        neither loses nor repeats a line; ``intake`` replaces ``intake_state``.
+        """
+        body = b"\n".join(lines)
+        with transaction(self._connection, self._lock) as db:
+            row = db.execute("SELECT next FROM log_end").fetchone()
+            first = row[0] if row else 0
+            if lines:
+                at = time.time() if arrived is None else arrived
+                db.execute("INSERT INTO log VALUES (?, ?, ?, ?)", (first, len(lines), body, at))
+            end = first + len(lines)
+            db.execute("INSERT OR REPLACE INTO log_end VALUES (1, ?)", (end,))
+            if followed:
+                path, position = followed
+                db.execute("INSERT OR REPLACE INTO positions VALUES (?, ?, ?)", (path, *position))
+            if intake is not None:
+                db.execute("INSERT OR REPLACE INTO intake VALUES (1, ?)", (intake,))
+            self._at(CrashPoint.APPENDING, "log")
+            db.execute("COMMIT")  # before anyone is told of them: the disk may be full
+            self.log_bytes += len(body)
+            self.end = int(end)
+            self.intake_state = self.intake_state if intake is None else intake
+        self._at(CrashPoint.APPENDED, "log")
+        return self.end
+
+    def _number(self, query: str) -> int:
+        row = self._connection.execute(query).fetchone()
+        return int(row[0] or 0) if row else 0
+
+    def read(self, start: int, at_most: int = 50_000, most_bytes: int = 32 * 1024 * 1024) -> LogRun:
+        """Return about ``at_most`` records or ``most_bytes`` from ``start``; an empty run at the end.
+
+        Raises
+        ------
+        streams.drivers.local.sqlite_errors.DamagedError
+            When records are missing.
+        """
+        records: list[bytes] = []
+        arrivals: list[tuple[float, int]] = []
+        size = 0
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT first, records, body, arrived FROM log WHERE first + records > ? ORDER BY first",
+                (start,),
+            )
+            for first, count, body, arrived in rows:
+                if first > start + len(records):
+                    raise DamagedError(f"the log has no records at offset {start + len(records)}")
+                lines = body.split(b"\n")
+                if len(lines) != count:
+                    raise DamagedError(
+                        f"the log row at offset {first} holds {len(lines)} records, not {count}"
+                    )
+                lines = lines[max(0, start - first) :]
+                records += lines
+                arrivals.append((UNKNOWN_ARRIVAL if arrived is None else arrived, len(lines)))
+                size += len(body)
+                if len(records) >= at_most or size >= most_bytes:
+                    break
+        stamps = np.repeat([at for at, _ in arrivals], [count for _, count in arrivals]) if arrivals else ()
+        return LogRun(start, records, np.asarray(stamps, np.float64))
+
+    def position(self, path: str) -> Position | None:
+        """Return how far the followed file ``path`` has been read."""
+        with self._lock:
+            row = self._connection.execute(
+                "SELECT inode, next FROM positions WHERE path = ?", (path,)
+            ).fetchone()
+        return Position(*row) if row else None
+
+    # -- checkpoints ------------------------------------------------------------------------------
+
+    def save(
+        self,
+        stage: str,
+        checkpoint: Checkpoint,
+        dead: Iterable[tuple[str, int, Rejected]] = (),
+        done: int | None = None,
+        *,
+        instead_of: str | None = None,
+        blocks: Sequence[Block] = (),
+    ) -> None:
+        """Write a checkpoint with the dead letters it includes, and drop the log below offset ``done``.
+
+        ``blocks`` are those made since the checkpoint before.
+
+        ``instead_of`` is a stage whose checkpoint is dropped in the same transaction.
+        """
+        before = self._written.get(stage)
+        with transaction(self._connection, self._lock) as db:
+            if before is None:
+                db.execute("DELETE FROM parts WHERE stage = ?", (stage,))
+                before = {}
+            changed = [
+                (stage, name, body) for name, body in checkpoint.parts.items() if before.get(name) != body
+            ]
+            db.executemany("INSERT OR REPLACE INTO parts VALUES (?, ?, ?)", changed)
+            gone = [(stage, name) for name in before.keys() - checkpoint.parts.keys()]
+            db.executemany("DELETE FROM parts WHERE stage = ? AND name = ?", gone)
+            db.execute("DELETE FROM offsets WHERE stage = ?", (stage,))
+            db.executemany(
+                "INSERT INTO offsets VALUES (?, ?, ?)",
+                [(stage, source, offset) for source, offset in checkpoint.offsets.items()],
+            )
+            db.executemany(
+                "INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?, ?)",
+                [(source, offset, bad.reason.value, bad.detail, bad.sample) for source, offset, bad in dead],
+            )
+            if instead_of is not None:
+                db.execute("DELETE FROM parts WHERE stage = ?", (instead_of,))
+            dropped = 0
+            if done is not None:
+                (size,) = db.execute(
+                    "SELECT SUM(LENGTH(body)) FROM log WHERE first + records <= ?", (done,)
+                ).fetchone()
+                dropped = int(size or 0)
+                db.execute("DELETE FROM log WHERE first + records <= ?", (done,))
+            self._journal.append(db, blocks)
+            self._at(CrashPoint.SAVING, stage)
+        self._at(CrashPoint.SAVED, stage)
+        with self._lock:
+            self.log_bytes -= dropped
+            self.free_bytes = give_back(self._connection)
+        self._written[stage] = dict(checkpoint.parts)
+
+    def load(self, stage: str) -> Checkpoint | None:
+        """Return the checkpoint of a stage, None if there is none."""
+        with self._lock:
+            offsets = dict(
+                self._connection.execute("SELECT source, next FROM offsets WHERE stage = ?", (stage,))
+            )
+            parts = dict(self._connection.execute("SELECT name, body FROM parts WHERE stage = ?", (stage,)))
+        if not offsets and not parts:
+            return None
+        self._written[stage] = dict(parts)
+        return Checkpoint(offsets, parts)
+
+    # -- blocks -----------------------------------------------------------------------------------
+
+    def first_bucket(self) -> int | None:
+        """Return the first bucket of which blocks are kept, epoch seconds; None if there are none."""
+        with self._lock:
+            return self._journal.begins(self._connection)
+
+    def kept_blocks(self) -> tuple[int, int]:
+        """Return the numbers of the first and the last row of kept blocks; 0 where there is none."""
+        with self._lock:
+            return self._journal.ends(self._connection)
+
+    def blocks_after(self, number: int, at_most: int) -> list[JournalRow]:
+        """Return the next rows of kept blocks behind the row of that number, in the order of judgement."""
+        with self._lock:
+            return self._journal.after(self._connection, number, at_most)
+
+    def copy_to(self, path: Path) -> None:
+        """Write a consistent copy of the file, a little at a time: others use the file in between.
+
+        Raises
+        ------
+        sqlite3.Error
+            When the copy cannot be written.
+        """
+        copy_database(self._connection, self._lock, path)
+
+    def dead_letters(self, at_most: int = 1000) -> list[tuple[str, int, str, str, bytes]]:
+        """Return (source, offset, reason, detail, first kilobyte) of the newest dead letters."""
+        with self._lock:
+            return self._connection.execute(
+                "SELECT source, offset, reason, detail, sample FROM dead_letters ORDER BY rowid DESC LIMIT ?",
+                (at_most,),
+            ).fetchall()

@@ -1,0 +1,128 @@
+"""``POST /state``: the state of a running embedded daemon as one archive."""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+from aiohttp import web
+
+from alerting.outbox.outbox_sqlite import SqliteOutbox
+from streams.drivers.local.sqlite_errors import explain
+from streams.drivers.local.sqlite_store import SqliteStore
+from streams.drivers.local.state_import import PART
+from streams.process.files.state_archive import EMBEDDED, about_now, write_archive
+from streams.process.files.state_folder import LOG_FILE, OUTBOX_FILE, create_private
+from streams.process.web.access import is_trusted
+
+SUFFIX: Final = ".export"  # of what is written beside the files of the state
+_SENT: Final = 1 << 20  # bytes at a time
+
+log = structlog.get_logger("uneri.local")
+
+
+def drop_unfinished(folder: Path) -> None:
+    """Delete what a killed export or import left."""
+    for suffix in (SUFFIX, PART):
+        for path in folder.glob(f"*{suffix}*"):
+            path.unlink(missing_ok=True)
+
+
+class StateExport:
+    """Copies the files of the state, packs the copies, and sends them.
+
+    First the log with its checkpoint, then the outbox: together they are what a daemon that was killed
+    between the two would have left, which the next one continues without losing or repeating anything.
+
+    Parameters
+    ----------
+    folder
+        The state folder. It needs space for a copy and the archive.
+    store, rows
+        Its open files.
+    still
+        Held while they are copied: what the clock decides is not decided meanwhile.
+    """
+
+    def __init__(self, folder: Path, store: SqliteStore, rows: SqliteOutbox, still: asyncio.Lock) -> None:
+        self._folder = folder
+        self._store = store
+        self._rows = rows
+        self._still = still
+        self._one = asyncio.Lock()
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes for a web server."""
+        return [web.post("/state", self._export)]
+
+    async def _export(self, request: web.Request) -> web.StreamResponse:
+        if not is_trusted(request):
+            said = "without a token, the state can be exported only on this machine, at 127.0.0.1"
+            return web.json_response({"error": said}, status=403)
+        if request.content_type != "application/json":
+            return web.json_response({"error": "send application/json"}, status=415)
+        if self._one.locked():
+            said = "another export of this state is under way; try again when it is done"
+            return web.json_response({"error": said}, status=409)
+        async with self._one:
+            try:
+                archive = await self.make()
+            except (sqlite3.Error, OSError) as error:
+                return web.json_response({"error": explain(error, self._folder, "the copy")}, status=507)
+            try:
+                return await _send(request, archive)
+            finally:
+                archive.unlink(missing_ok=True)
+
+    async def make(self) -> Path:
+        """Write an archive of the state as it is now; return its path."""
+        copies = {name: self._folder / f"{name}{SUFFIX}" for name in (LOG_FILE, OUTBOX_FILE)}
+        archive = self._folder / f"{LOG_FILE}{SUFFIX}.tar.zst"
+        about = about_now(EMBEDDED)
+        try:
+            async with self._still:
+                await _in_thread(_copy, self._store.copy_to, copies[LOG_FILE])
+                await _in_thread(_copy, self._rows.copy_to, copies[OUTBOX_FILE])
+            await _in_thread(write_archive, archive, about, list(copies.items()))
+        except BaseException:
+            archive.unlink(missing_ok=True)
+            raise
+        finally:
+            for copy in copies.values():
+                copy.unlink(missing_ok=True)
+        log.info("exported the state", bytes=archive.stat().st_size)
+        return archive
+
+
+def _copy(copy_to: Callable[[Path], None], path: Path) -> None:
+    path.unlink(missing_ok=True)
+    create_private(path)
+    copy_to(path)
+
+
+async def _in_thread(function: Callable[..., None], *arguments: Any) -> None:
+    """Call a function in a thread, and wait for its end even if the request is cancelled meanwhile."""
+    work = asyncio.create_task(asyncio.to_thread(function, *arguments))
+    try:
+        await asyncio.shield(work)
+    except asyncio.CancelledError:
+        with contextlib.suppress(Exception):
+            await work
+        raise
+
+
+async def _send(request: web.Request, archive: Path) -> web.StreamResponse:
+    size = (await asyncio.to_thread(archive.stat)).st_size
+    response = web.StreamResponse(headers={"Content-Type": "application/zstd", "Content-Length": str(size)})
+    try:
+        await response.prepare(request)
+        with await asyncio.to_thread(archive.open, "rb") as file:
+            while data := await asyncio.to_thread(file.read, _SENT):
+                await response.write(data)
+        await response.write_eof()
+    except ConnectionError:
+        log.warning("whoever asked for the state left before all of it was sent")
+    return response

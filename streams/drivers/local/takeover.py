@@ -1,0 +1,112 @@
+"""A judge that knows a past which was learnt while it ran."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from detectors.state.state import StateError, why
+from streams.drivers.local.learnt_file import LearntHistory
+from streams.drivers.local.sqlite_store import SqliteStore
+from streams.engine.detect.successor import BlocksError, Successor
+from streams.engine.stages.engine import Engine
+
+ROWS: Final = 20  # of kept blocks at a time: what arrives is judged in between
+
+log = structlog.get_logger("uneri.history")
+
+
+class Takeover:
+    """Judges again what the engine has judged, after a history, and has the engine go on with the result.
+
+    Until then the engine judges as before. A daemon that is stopped or killed begins anew.
+
+    Parameters
+    ----------
+    store
+        Has the blocks of the last week.
+    engine
+        Returns the engine that is to take over.
+    done
+        Called when what waited is taken up, durably, or is refused.
+    """
+
+    def __init__(self, store: SqliteStore, engine: Callable[[], Engine], done: Callable[[], None]) -> None:
+        self._store = store
+        self._engine = engine
+        self._done = done
+        self._learnt: LearntHistory | None = None
+        self._successor: Successor | None = None
+        self._first = self._row = self._last = 0  # rows: begun behind, judged, kept
+        self.refused: str | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether a history is to be taken up."""
+        return self._learnt is not None
+
+    @property
+    def progress(self) -> float:
+        """The part that is done, in [0, 1]."""
+        rows = self._last - self._first
+        return (self._row - self._first) / rows if self._successor and rows else 0.0
+
+    def status(self) -> dict[str, object]:
+        """Return what ``uneri status`` shows."""
+        if self.waits:
+            return {"learning": f"{self.progress:.0%} of what was judged is judged anew, after the history"}
+        return {"learning": f"the history was refused: {self.refused}"} if self.refused else {}
+
+    def begin(self, learnt: LearntHistory) -> None:
+        """Take up a history; only when none ``waits``."""
+        self._learnt, self.refused = learnt, None
+        self.restart()
+        log.info("taking up history: what was judged since is judged anew, beside what arrives")
+
+    def restart(self) -> None:
+        """Begin anew, by the present settings."""
+        self._successor = None
+
+    async def advance(self) -> bool:
+        """Judge a little of what is kept; return whether all of it is judged, and ``finish`` may come."""
+        assert self._learnt is not None  # noqa: S101 - the caller asks first
+        if self._successor is None:
+            try:
+                self._successor = await asyncio.to_thread(
+                    self._engine().successor, self._learnt.parts, self._learnt.until
+                )
+            except (StateError, KeyError, ValueError) as error:
+                self._refuse(f"{why(error)}; run the backfill with the configuration of the daemon")
+                return False
+            first, self._last = await asyncio.to_thread(self._store.kept_blocks)
+            self._first = self._row = first - 1
+        rows = await asyncio.to_thread(self._store.blocks_after, self._row, ROWS)
+        if not rows:
+            return True
+        blocks = [block for row in rows for block in row.blocks]
+        try:
+            await asyncio.to_thread(self._successor.feed, blocks)
+        except BlocksError as error:
+            self._refuse(str(error))
+            return False
+        self._row = rows[-1].number
+        self._last = max(self._last, self._row)
+        return False
+
+    def take_over(self) -> None:
+        """Have the engine go on with the successor, which has judged all of its blocks."""
+        assert self._successor is not None  # noqa: S101 - as in ``advance``
+        self._engine().succeed(self._successor)
+
+    def finish(self) -> None:
+        """Forget the history: a checkpoint includes it."""
+        self._learnt = self._successor = None
+        self._done()
+        log.info("the history is taken up")
+
+    def _refuse(self, reason: str) -> None:
+        self.refused = reason
+        self._learnt = self._successor = None
+        self._done()
+        log.error("the history was not taken up, and nothing has changed", reason=reason)

@@ -1,0 +1,199 @@
+"""Columns: the events of a run as numpy arrays. No object per event outlives decoding."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.model.request_example import RequestExample
+from streams.engine.decode.event import ChangeRecord, SampleRecord
+
+NO_ERROR: Final = 0
+USER: Final = 1
+BACKEND: Final = 2
+FATAL: Final = 3
+
+THROTTLE: Final = "throttle"
+ERROR_TYPE: Final = "error_type"
+UNNAMED: Final = "unnamed error"  # the type of a fatal error without one
+
+QUANTUM: Final = 2.0**-20
+"""Amounts (seconds, capacity units) are whole multiples of this.
+
+Sums of such numbers are exact in a float64 up to 2**33, so the order of their terms does not matter: every
+chunking, permutation and merge gives the same bits.
+"""
+
+
+class Tag(NamedTuple):
+    """A text that counts about one row: a throttle reason, or the type of a fatal error."""
+
+    row: int
+    key: str  # THROTTLE or ERROR_TYPE
+    text: str
+
+
+class StatedRow(NamedTuple):
+    """A sample or a change, which is the record of a row."""
+
+    row: int
+    record: SampleRecord | ChangeRecord
+
+
+class ExampleRow(NamedTuple):
+    """What a person may see of the request of a row."""
+
+    row: int
+    example: RequestExample
+
+
+ROW_OF_TAG: Final = attrgetter("row")
+_TEXTS: Final = ("tags", "call_tags", "stated", "examples", "raw")
+
+
+@dataclass(slots=True)
+class Columns:
+    """n events in record order, their m table calls and their v amounts of business values.
+
+    ``path`` and ``call`` are ids of ``streams.engine.decode.paths``; bins are those of
+    ``detectors.latency.histogram``, -1 where nothing was measured.
+    """
+
+    ts: NDArray[np.float64]  # (n,) epoch seconds
+    newest: NDArray[np.float64]  # (n,) the partition's running maximum of ts, this event included
+    weight: NDArray[np.float64]  # (n,) requests that it stands for, a multiple of QUANTUM; 0 if it is none
+    key: NDArray[np.uint64]  # (n,) 64 bit hash of the id, 0 without one
+    joins: NDArray[np.uint64]  # (n, JOINS) hashes of the keys that other sources of the request have, or 0
+    path: NDArray[np.int64]  # (n,)
+    error: NDArray[np.int8]  # (n,) NO_ERROR, USER, BACKEND or FATAL
+    cold: NDArray[np.bool_]  # (n,)
+    throttled: NDArray[np.bool_]  # (n,)
+    bins: NDArray[np.int16]  # (n, LAYERS) total and function stand in for each other
+    busy: NDArray[np.float64]  # (n,) weighted seconds inside the function, a multiple of QUANTUM
+    gb_seconds: NDArray[np.float64]  # (n,) weighted, billed for the function
+    again: NDArray[np.bool_]  # (n,) an earlier record once more, for edges that another source revealed
+    record: NDArray[np.int64]  # (n,) its number among ``raw``; -1 without one
+    call_event: NDArray[np.int64]  # (m,) row of the event that made the call
+    call: NDArray[np.int64]  # (m,)
+    call_weight: NDArray[np.float64]  # (m,) calls that it stands for, a multiple of QUANTUM
+    call_bin: NDArray[np.int16]  # (m,)
+    call_rcu: NDArray[np.float64]  # (m,) weighted, a multiple of QUANTUM
+    call_wcu: NDArray[np.float64]  # (m,) weighted, a multiple of QUANTUM
+    call_kind: NDArray[np.int8]  # (m,) READS, WRITES or UNKNOWN (streams.engine.decode.operations)
+    call_throttled: NDArray[np.bool_]  # (m,)
+    value_event: NDArray[np.int64]  # (v,) row of the event with the amount
+    value_key: NDArray[np.int64]  # (v,) number of its key (streams.engine.decode.values)
+    value: NDArray[np.float64]  # (v,) weighted
+    tags: list[Tag] = field(default_factory=list)  # rows are events
+    call_tags: list[Tag] = field(default_factory=list)  # rows are calls
+    stated: list[StatedRow] = field(default_factory=list)  # samples and changes, ascending
+    examples: list[ExampleRow] = field(default_factory=list)  # chosen by the rollup, ascending
+    raw: list[Sequence[bytes]] = field(default_factory=list)  # the records, in parts
+
+    def body(self, row: int) -> bytes:
+        """Return the record of an event."""
+        number = int(self.record[row])
+        for part in self.raw:
+            if number < len(part):
+                return part[number]
+            number -= len(part)
+        raise IndexError(row)
+
+    def __len__(self) -> int:
+        return len(self.ts)
+
+
+def joined(parts: Sequence[Columns]) -> Columns:
+    """Return the events of consecutive runs as those of one."""
+    events = np.cumsum([0, *(len(part) for part in parts)])
+    calls = np.cumsum([0, *(len(part.call) for part in parts)])
+    arrays = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in Columns.__dataclass_fields__
+        if name not in (*_TEXTS, "call_event", "value_event", "record")
+    }
+    records = np.cumsum([0, *(sum(map(len, part.raw)) for part in parts)])
+    return Columns(
+        **arrays,
+        record=np.concatenate([part.record + at for part, at in zip(parts, records, strict=False)]),
+        call_event=np.concatenate([part.call_event + at for part, at in zip(parts, events, strict=False)]),
+        value_event=np.concatenate([part.value_event + at for part, at in zip(parts, events, strict=False)]),
+        tags=[
+            tag._replace(row=tag.row + int(at))
+            for part, at in zip(parts, events, strict=False)
+            for tag in part.tags
+        ],
+        call_tags=[
+            tag._replace(row=tag.row + int(at))
+            for part, at in zip(parts, calls, strict=False)
+            for tag in part.call_tags
+        ],
+        stated=[
+            one._replace(row=one.row + int(at))
+            for part, at in zip(parts, events, strict=False)
+            for one in part.stated
+        ],
+        examples=[
+            one._replace(row=one.row + int(at))
+            for part, at in zip(parts, events, strict=False)
+            for one in part.examples
+        ],
+        raw=[records for part in parts for records in part.raw],
+    )
+
+
+def inserted(columns: Columns, more: Columns, behind: NDArray[np.int64]) -> Columns:
+    """Return events with k more, each behind the event at its row of ``behind`` (k,), ascending."""
+    n = len(columns)
+    place = np.concatenate((np.arange(n), behind))
+    return _reordered(joined([columns, more]), np.argsort(place, kind="stable"))
+
+
+def merged(scanned: Columns, plain: Columns, rows: NDArray[np.int64], kept: NDArray[np.bool_]) -> Columns:
+    """Return the events of a run that two decoders read in parts.
+
+    Parameters
+    ----------
+    scanned
+        Columns of all n records; undefined at rows that it did not read.
+    plain
+        Columns of the k events at ``rows`` (k,), ascending; ``scanned`` has no calls or values of them.
+    kept
+        (n,) which records are events.
+    """
+    source = np.arange(len(kept))
+    source[rows] = len(kept) + np.arange(len(rows))
+    return _reordered(joined([scanned, plain]), source[kept])
+
+
+def _reordered(columns: Columns, order: NDArray[np.int64]) -> Columns:
+    """Return the events at ``order``, in this order; all others have no calls, values or tags."""
+    place = np.empty(len(columns), np.int64)
+    place[order] = np.arange(len(order))
+    call_event, value_event = place[columns.call_event], place[columns.value_event]
+    by_call, by_value = np.argsort(call_event, kind="stable"), np.argsort(value_event, kind="stable")
+    rows = {"call": by_call, "value": by_value}
+    arrays: dict[str, NDArray[Any]] = {
+        name: getattr(columns, name)[rows.get(name.partition("_")[0], order)]
+        for name in Columns.__dataclass_fields__
+        if name not in (*_TEXTS, "call_event", "value_event")
+    }
+    call_place = np.empty_like(by_call)
+    call_place[by_call] = np.arange(len(by_call))
+    return Columns(
+        **arrays,
+        call_event=call_event[by_call],
+        value_event=value_event[by_value],
+        tags=_moved(columns.tags, place),
+        call_tags=_moved(columns.call_tags, call_place),
+        stated=[one._replace(row=int(place[one.row])) for one in columns.stated],
+        examples=[one._replace(row=int(place[one.row])) for one in columns.examples],
+        raw=columns.raw,
+    )
+
+
+def _moved(tags: Sequence[Tag], place: NDArray[np.int64]) -> list[Tag]:
+    return sorted((tag._replace(row=int(place[tag.row])) for tag in tags), key=ROW_OF_TAG)

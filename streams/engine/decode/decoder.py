@@ -1,0 +1,549 @@
+"""Decode: raw records of one source partition become columns; a bad record never affects its neighbours."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from msgspec import UNSET
+from numpy.typing import NDArray
+
+from config.settings import Settings
+from detectors.latency.histogram import bins_of
+from detectors.state.compiled import COMPILES
+from detectors.state.state import pack, unpack
+from streams.engine.decode.cells import LAYERS
+from streams.engine.decode.columns import (
+    BACKEND,
+    ERROR_TYPE,
+    FATAL,
+    NO_ERROR,
+    QUANTUM,
+    ROW_OF_TAG,
+    THROTTLE,
+    UNNAMED,
+    USER,
+    Columns,
+    StatedRow,
+    Tag,
+    joined,
+    merged,
+)
+from streams.engine.decode.event import MOST_TABLES, Event, Layers, Stated, TableCall
+from streams.engine.decode.event_time import EventTime
+from streams.engine.decode.hashing import hashes_of, joins_of
+from streams.engine.decode.operations import Kinds
+from streams.engine.decode.parse import (
+    EARLIEST,
+    LATEST,
+    MILLISECONDS_FROM,
+    Problem,
+    parse,
+    sample_of,
+    stamp_of,
+)
+from streams.engine.decode.paths import CallIds, PathIds, cut
+from streams.engine.decode.records import Records
+from streams.engine.decode.rejected import Rejected, RejectReason
+from streams.engine.decode.values import GB_SECONDS, ValueIds, ValueKeys
+
+if COMPILES:
+    from streams.engine.decode.scan.scanner import ROWS, Scanner
+
+PIECE: Final = 500
+"""Records decoded at once, few enough for their objects to stay in the processor's cache."""
+
+PIECE_BYTES: Final = 4 * 1024 * 1024
+"""Bytes scanned at once: the objects of a record may take thirty times its size."""
+
+FEW: Final = 256
+"""Records scanned at once while their names are new."""
+
+_REQUESTS: Final = (None, "request")
+_ABSENT: Final = 4
+_ERROR_CODES: Final[dict[object, int]] = {
+    UNSET: _ABSENT,
+    None: NO_ERROR,
+    "user": USER,
+    "backend": BACKEND,
+    "fatal": FATAL,
+}
+_NO_LAYERS: Final = Layers()
+_NO_VALUES: Final[dict[str, float]] = {}
+
+Floats = NDArray[np.float64]
+
+
+class _Meta(msgspec.Struct, array_like=True):
+    newest: float | None
+    held: list[tuple[int, bytes]]
+    folded_paths: int
+    folded_calls: int
+    time: object = None  # versions before 0.2 kept the newest stamp alone
+
+
+class Decoder:
+    """Decodes one source partition and owns the interning of its names.
+
+    Parameters
+    ----------
+    settings
+        How far ahead a stamp may lie, and how many names are kept apart; by default those shipped.
+    compiled
+        Whether the compiled scanner reads what it can; without it the results are the same, several times
+        slower.
+    """
+
+    VERSION = 2
+
+    def __init__(self, settings: Settings | None = None, *, compiled: bool = True) -> None:
+        settings = settings or Settings()
+        self.paths = PathIds(settings.rollup.max_paths)
+        self.calls = CallIds(settings.rollup.max_calls)
+        self.values = ValueKeys(settings.rollup.max_values)
+        self.value_ids = ValueIds(self.paths, self.values)
+        self._kinds = Kinds()
+        self._time = EventTime(settings.time.future)
+        self._held: list[tuple[int, bytes]] = []  # (how many records before the next run, record)
+        self._scanner = Scanner(settings.rollup) if compiled and COMPILES else None
+        self._rows = FEW  # scanned at once
+        self._left = 0  # of the records scanned last, those left to the plain decoder
+
+    @property
+    def folded(self) -> int:
+        """Events and table calls whose names were folded into ``other`` because there were too many."""
+        return self.paths.folded + self.calls.folded
+
+    @property
+    def held(self) -> list[int]:
+        """Which records are held back: 1 is the last one decoded, 2 the one before."""
+        return [back for back, _ in self._held]
+
+    @property
+    def time(self) -> EventTime:
+        """The event time that the records have reached."""
+        return self._time
+
+    def decode(
+        self, records: Sequence[bytes], arrived: Floats | None = None
+    ) -> tuple[Columns, list[Rejected]]:
+        """Decode consecutive records.
+
+        A record that leaps ahead of all others is held back until later records confirm or refute it
+        (``streams.engine.decode.event_time.EventTime``): it is in the columns, or rejected, in a later run.
+
+        Parameters
+        ----------
+        records
+            The records.
+        arrived
+            (n,) when each arrived, epoch seconds; None if that is unknown.
+
+        Returns
+        -------
+        The events of good records in record order, and the bad records in order of their indices.
+        """
+        if self._scanner is None:
+            return self._decode_plain(records, arrived)
+        found = Records.of(records)
+        parts: list[tuple[int, Columns, list[Rejected]]] = []
+        at = 0
+        while at < len(found) or not parts:
+            rows = slice(at, _end_of_piece(found, at, self._rows))
+            parts.append((at, *self._scan(self._scanner, found[rows], _cut(arrived, rows))))
+            at = rows.stop
+            # While names are new, the plain decoder reads most records: learn from a few of them.
+            self._rows = FEW if self._left > FEW // 2 else min(2 * self._rows, ROWS)
+        return _in_one(parts)
+
+    def _decode_plain(
+        self, records: Sequence[bytes], arrived: Floats | None
+    ) -> tuple[Columns, list[Rejected]]:
+        pieces = [slice(at, at + PIECE) for at in range(0, max(len(records), 1), PIECE)]
+        return _in_one(
+            [(rows.start, *self._run(records[rows], _cut(arrived, rows), last=False)) for rows in pieces]
+        )
+
+    def _scan(
+        self, scanner: "Scanner", records: Records, arrived: Floats | None
+    ) -> tuple[Columns, list[Rejected]]:
+        """Decode up to ROWS records: by the scanner, except those that it leaves to the plain decoder."""
+        if self._held or not len(records):
+            return self._decode_plain(list(records), arrived)
+        read = scanner.scan(records)
+        left = np.flatnonzero(~read)
+        self._left = len(left)
+        stamps = scanner.stamps(len(records))
+        plain = None
+        if len(left):
+            raw = [records[row] for row in left.tolist()]
+            events, rows, problems = parse(raw)
+            ts, good = _stamps(events, rows, problems)
+            plain = left[[rows[k] for k in good]]
+            stamps[plain] = ts
+            read[plain] = True
+            stamps = stamps[read]
+        newest = self._time.admit_all(stamps, arrived if arrived is None or read.all() else arrived[read])
+        if newest is None:  # a leap in time: decide record by record
+            return self._decode_plain(list(records), arrived)
+        if plain is None:
+            return self._with_gb_seconds(scanner.columns(records, newest)), []
+        scanned = scanner.columns(records, np.zeros(len(records)))
+        events = [events[k] for k in good]
+        columns = merged(scanned, self._columns(events, ts, np.zeros(len(ts)), records, plain), plain, read)
+        columns.newest = newest
+        self._teach(scanner, events)
+        rejected = [
+            Rejected(reason, int(left[row]), detail, sample_of(raw[row]))
+            for row, (reason, detail) in sorted(problems.items())
+        ]
+        return self._with_gb_seconds(columns), rejected
+
+    def _teach(self, scanner: "Scanner", events: Sequence[Event]) -> None:
+        """Teach the scanner the names of these events; folded names stay unknown to it."""
+        taught: set[object] = set()
+        for event in events:
+            client = event.client
+            raw = (
+                event.cloud, event.account, event.region, event.service, event.route, event.function, client,
+                event.kind, event.counts, False,
+            )  # fmt: skip
+            path = self.paths.get(raw)
+            if path is None:
+                continue
+            if raw not in taught:
+                taught.add(raw)
+                scanner.learn_path(event, path)
+            for call in event.tables or ():
+                if (path, call.name, call.op) in taught:
+                    continue
+                taught.add((path, call.name, call.op))
+                number = self.calls.get((path, call.name))
+                if number is not None:
+                    scanner.learn_call(path, call.name, number)
+                if call.op is not None and call.op in self._kinds:
+                    scanner.learn_op(call.op, self._kinds[call.op])
+            for key in event.values or ():
+                if key in self.values and key not in taught:
+                    taught.add(key)
+                    scanner.learn_key(key, self.values[key])
+
+    def finish(self) -> tuple[Columns, list[Rejected]]:
+        """Accept or reject the records held back: nothing follows."""
+        return self._run([], None if self._time.arrival is None else _NONE, last=True)
+
+    def start(self) -> tuple[Columns, list[Rejected]]:
+        """Accept records held back at the start of a partition: nothing follows for a while."""
+        return self._run([], None if self._time.arrival is None else _NONE, last=False, start=True)
+
+    def _run(
+        self, records: Sequence[bytes], arrived: Floats | None, *, last: bool, start: bool = False
+    ) -> tuple[Columns, list[Rejected]]:
+        indices: Sequence[int] = range(len(records))
+        if self._held:
+            if arrived is not None:  # theirs is not needed again
+                arrived = np.concatenate((np.full(len(self._held), np.nan), arrived))
+            indices = [-back for back, _ in self._held] + list(indices)
+            records = [record for _, record in self._held] + list(records)
+        events, rows, problems = parse(records)
+        ts, good = _stamps(events, rows, problems)
+        if len(good) < len(events):
+            events, rows = [events[k] for k in good], [rows[k] for k in good]
+        arrived = arrived if arrived is None else arrived[rows]
+        admitted = self._time.admit(ts, arrived, last=last, start=start)
+        for row in admitted.refuted:
+            problems[rows[row]] = RejectReason.FAR_FUTURE, self._far_ahead(ts[row], arrived, row)
+        accepted = np.array(rows, np.int64)[admitted.accepted]
+        now = len(records) - len(self._held)
+        self._held = [(now - indices[rows[row]], records[rows[row]]) for row in admitted.held]
+        if len(admitted.accepted) < len(events):
+            events, ts = [events[row] for row in admitted.accepted.tolist()], ts[admitted.accepted]
+        rejected = [
+            Rejected(reason, indices[row], detail, sample_of(records[row]))
+            for row, (reason, detail) in sorted(problems.items())
+        ]
+        return self._columns(events, ts, admitted.newest, records, accepted), rejected
+
+    def _far_ahead(self, ts: float, arrived: Floats | None, row: int) -> str:
+        ahead = np.nan if arrived is None else ts - arrived[row]
+        if ahead > self._time.future:
+            return f"ts {ts} is {ahead:,.0f} s after the record arrived; check the sender's clock"
+        return f"ts {ts} is far ahead of the records around it; check the sender's clock"
+
+    def _columns(
+        self,
+        events: list[Event],
+        ts: Floats,
+        newest: Floats,
+        records: Sequence[bytes],
+        numbers: NDArray[np.int64],
+    ) -> Columns:
+        """Return the columns of events, which are those of the records with these numbers."""
+        n = len(events)
+        weight = _whole(np.array([event.weight or 1.0 for event in events], np.float64))
+        is_request = np.fromiter([event.kind in _REQUESTS for event in events], np.bool_, n)
+        for row in np.flatnonzero(~is_request).tolist():
+            _keep_calls_only(events[row])
+        # A list per field: a tuple per event would trigger the garbage collector, which costs more.
+        raw_paths = zip(
+            [event.cloud for event in events],
+            [event.account for event in events],
+            [event.region for event in events],
+            [event.service for event in events],
+            [event.route for event in events],
+            [event.function for event in events],
+            [event.client for event in events],
+            [event.kind for event in events],
+            [event.counts for event in events],
+            [_is_partial(event) and bool(_values_of(event)) for event in events],
+            strict=True,
+        )
+        path = np.fromiter(map(self.paths.__getitem__, raw_paths), np.int64, n)
+        throttled = [event.throttled for event in events]
+        is_throttled = _has_reason(throttled)
+        classes = _classes(
+            [event.error for event in events], [event.status for event in events], is_throttled
+        )
+        layers = [event.ms or _NO_LAYERS for event in events]
+        total = np.array([each.total for each in layers], np.float64)
+        in_function = np.array([each.function for each in layers], np.float64)
+        busiest = np.where(np.isnan(in_function), total, in_function)
+        calls, call_ms = self._calls(path, [event.tables or () for event in events], weight)
+        ms = np.concatenate(
+            [
+                np.where(np.isnan(total), in_function, total),
+                busiest,
+                np.array([each.code for each in layers], np.float64),
+                np.array([each.auth for each in layers], np.float64),
+                call_ms,
+            ]
+        )
+        bins = bins_of(ms)  # of all layers at once: the cost is in the call
+        columns = Columns(
+            ts=ts,
+            newest=newest,
+            weight=np.where(is_request, weight, 0.0),
+            key=hashes_of([event.id for event in events]),
+            joins=joins_of([event.joins for event in events]),
+            path=path,
+            error=classes,
+            cold=np.array([event.cold_start for event in events], np.bool_),
+            throttled=is_throttled,
+            bins=np.ascontiguousarray(bins[: LAYERS * n].reshape(LAYERS, n).T),
+            busy=_whole(_whole(busiest / 1000) * weight),
+            gb_seconds=np.zeros(n),
+            again=np.zeros(n, np.bool_),
+            record=numbers,
+            raw=[records],
+            call_bin=bins[LAYERS * n :],
+            **calls,
+            **self._values([_values_of(event) for event in events], weight),
+        )
+        fatal = [
+            Tag(row, ERROR_TYPE, cut(events[row].error_type) or UNNAMED)
+            for row in np.flatnonzero(classes == FATAL).tolist()
+        ]
+        # by row: which tags are folded must not depend on how the records are chunked
+        columns.tags = sorted(fatal + _throttles(throttled, is_throttled), key=ROW_OF_TAG)
+        columns.stated = [
+            StatedRow(row, event.record)
+            for row, event in enumerate(events)
+            if isinstance(event, Stated) and event.record is not None
+        ]
+        return self._with_gb_seconds(columns)
+
+    def _with_gb_seconds(self, columns: Columns) -> Columns:
+        """Give each event what its function is billed for: one of its values, and a column of its own.
+
+        Values are summed by service, what a function costs is wanted by function and by caller.
+        """
+        names = self.values.names
+        if len(columns.value) and GB_SECONDS in names:
+            rows = np.flatnonzero((columns.value_key == names.index(GB_SECONDS)) & (columns.value > 0))
+            columns.gb_seconds = np.zeros(len(columns))
+            columns.gb_seconds[columns.value_event[rows]] = columns.value[rows]
+        return columns
+
+    def _calls(
+        self, path: NDArray[np.int64], tables: Sequence[Sequence[TableCall]], weight: Floats
+    ) -> tuple[dict[str, Any], NDArray[np.float64]]:
+        """Return the columns of the table calls, and the milliseconds that each took."""
+        calls = list(chain.from_iterable(tables))
+        m = len(calls)
+        counts = np.fromiter(map(len, tables), np.int64, len(tables))
+        event = np.repeat(np.arange(len(tables)), counts)
+        names = [call.name for call in calls]
+        for row in np.flatnonzero(counts > MOST_TABLES).tolist():
+            rows = slice(int(counts[:row].sum()), int(counts[: row + 1].sum()))
+            names[rows] = self.calls.kept_apart(names[rows])
+        raw_calls = zip(path[event].tolist(), names, strict=True)
+        throttled = [call.throttled for call in calls]
+        is_throttled = _has_reason(throttled)
+        of_calls = weight[event]
+        columns = {
+            "call_event": event,
+            "call_weight": of_calls,
+            "call": np.fromiter(map(self.calls.__getitem__, raw_calls), np.int64, m),
+            "call_rcu": _whole(_whole(np.array([call.rcu for call in calls], np.float64)) * of_calls),
+            "call_wcu": _whole(_whole(np.array([call.wcu for call in calls], np.float64)) * of_calls),
+            "call_kind": np.fromiter(map(self._kinds.__getitem__, [call.op for call in calls]), np.int8, m),
+            "call_throttled": is_throttled,
+            "call_tags": _throttles(throttled, is_throttled),
+        }
+        return columns, np.array([call.ms for call in calls], np.float64)
+
+    def _values(self, values: Sequence[dict[str, float]], weight: Floats) -> dict[str, Any]:
+        """Return the columns of the business values."""
+        event = np.repeat(np.arange(len(values)), np.fromiter(map(len, values), np.int64, len(values)))
+        v = len(event)
+        keys = map(self.values.__getitem__, chain.from_iterable(values))
+        amounts = chain.from_iterable(map(dict.values, values))
+        return {
+            "value_event": event,
+            "value_key": np.fromiter(keys, np.int64, v),
+            "value": np.fromiter(amounts, np.float64, v) * weight[event],
+        }
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the names, the newest stamp and the records held back."""
+        newest = self._time.newest if np.isfinite(self._time.newest) else None
+        time, arrays = self._time.pack()
+        meta = _Meta(newest, self._held, self.paths.folded, self.calls.folded, time)
+        return {
+            "decoder": pack("decoder", self.VERSION, meta, arrays),
+            **self.paths.snapshot(),
+            **self.calls.snapshot(),
+            **self.values.snapshot(),
+        }
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Continue from a snapshot.
+
+        Raises
+        ------
+        detectors.state.state.StateError
+            When a part is damaged or of another version.
+        """
+        meta, arrays = unpack(parts["decoder"], "decoder", self.VERSION, _Meta)
+        self._held = meta.held
+        if meta.time is None:
+            self._time.restart(meta.newest, len(meta.held))
+        else:
+            self._time.restore(meta.time, arrays)
+        self.paths.restore(parts)
+        self.calls.restore(parts)
+        self.values.restore(parts)
+        self.value_ids = ValueIds(self.paths, self.values)
+        self.paths.folded, self.calls.folded = meta.folded_paths, meta.folded_calls
+        if self._scanner is not None:
+            self._scanner.forget()
+
+
+def _end_of_piece(records: Records, start: int, most: int) -> int:
+    """Return where a piece ends that begins at ``start``: after ``most`` records or ``PIECE_BYTES``."""
+    ends = records.ends[start : start + most]
+    if not len(ends):
+        return start + 1
+    return start + max(1, int(np.searchsorted(ends, records.starts[start] + PIECE_BYTES)))
+
+
+_NONE: Final[Floats] = np.zeros(0)
+
+
+def _cut(arrived: Floats | None, rows: slice) -> Floats | None:
+    return None if arrived is None else arrived[rows]
+
+
+def _in_one(parts: list[tuple[int, Columns, list[Rejected]]]) -> tuple[Columns, list[Rejected]]:
+    """Return what pieces of a run were decoded to, each with its place in the run, as one."""
+    if len(parts) == 1:
+        return parts[0][1:]
+    rejected = [replace(bad, index=at + bad.index) for at, _, several in parts for bad in several]
+    return joined([columns for _, columns, _ in parts]), sorted(rejected, key=lambda bad: bad.index)
+
+
+def _stamps(
+    events: list[Event], rows: list[int], problems: dict[int, Problem]
+) -> tuple[NDArray[np.float64], Sequence[int]]:
+    """Return the epoch seconds of the events with a time and a name, and which events these are."""
+    raw = [event.ts for event in events]
+    ts = np.array(raw)
+    if ts.dtype == np.float64 and all([event.service for event in events]):  # noqa: C419 - a list is faster here
+        ts = np.where(ts > MILLISECONDS_FROM, ts / 1000, ts)
+        if not len(ts) or (ts.min() >= EARLIEST and ts.max() < LATEST):
+            return ts, range(len(events))
+    stamps, good = [], []
+    for number, event in enumerate(events):
+        stamp = stamp_of(event.ts)
+        if isinstance(stamp, tuple):
+            problems[rows[number]] = stamp
+        elif not (event.service or event.route or event.function or isinstance(event, Stated)):
+            problems[rows[number]] = RejectReason.NO_NAME, "an event needs one of service, route, function"
+        else:
+            stamps.append(stamp)
+            good.append(number)
+    return np.array(stamps, np.float64), good
+
+
+def _keep_calls_only(event: Event) -> None:
+    """Take from calls alone what only a request has."""
+    event.error, event.status, event.throttled, event.cold_start, event.ms = None, None, None, None, None
+
+
+def _is_partial(event: Event) -> bool:
+    return event.kind is not None or event.counts is not None
+
+
+def _values_of(event: Event) -> dict[str, float]:
+    """Return the business values of an event, and what its memory cost."""
+    values = event.values or _NO_VALUES
+    billed_ms = _billed_ms(event)
+    if event.memory_mb is None or billed_ms is None or GB_SECONDS in values:
+        return values
+    return values | {GB_SECONDS: event.memory_mb / 1024 * billed_ms / 1000}
+
+
+def _billed_ms(event: Event) -> float | None:
+    """Return the milliseconds that were billed: a source that knows none has those in the function, on AWS.
+
+    Google Cloud bills instances, which requests may share.
+    """
+    if event.billed_ms is not None or event.cloud != "aws" or not event.ms or not event.ms.function:
+        return event.billed_ms
+    return float(math.ceil(event.ms.function))
+
+
+def _classes(
+    error: Sequence[object], status: Sequence[int | None], throttled: NDArray[np.bool_]
+) -> NDArray[np.int8]:
+    """Return the error class of each event: the one it states, else the one of its status."""
+    classes = np.fromiter(map(_ERROR_CODES.__getitem__, error), np.int8, len(error))
+    absent = classes == _ABSENT
+    if absent.any():
+        code = np.array(status, np.float64)
+        # A 429 from the service's own limit is a backend error, not a user's.
+        user = (code >= 400) & (code < 500) & ~((code == 429) & throttled)  # noqa: PLR2004 - HTTP
+        follows = np.where(user, USER, np.where(code >= 400, BACKEND, NO_ERROR))  # noqa: PLR2004 - HTTP
+        classes = np.where(absent, follows, classes).astype(np.int8)
+    return classes
+
+
+def _whole(amounts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the amounts as whole multiples of QUANTUM, 0 where nothing was measured."""
+    whole = np.rint(amounts / QUANTUM) * QUANTUM
+    return np.where(np.isnan(whole), 0.0, whole)
+
+
+def _has_reason(reasons: Sequence[str | None]) -> NDArray[np.bool_]:
+    """Return which events have a reason; mostly none has, which ``any`` finds fast."""
+    n = len(reasons)
+    return np.fromiter(map(bool, reasons), np.bool_, n) if any(reasons) else np.zeros(n, np.bool_)
+
+
+def _throttles(reasons: Sequence[str | None], throttled: NDArray[np.bool_]) -> list[Tag]:
+    if not throttled.any():
+        return []
+    return [Tag(row, THROTTLE, cut(reasons[row])) for row in np.flatnonzero(throttled).tolist()]

@@ -1,0 +1,207 @@
+"""Interning: each distinct combination of names of requests, and of table calls, has a small number."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar
+
+from detectors.state.state import pack, unpack
+from streams.engine.decode.counted import EVERYTHING, canonical
+from streams.engine.decode.event import MAX_NAME_BYTES, MOST_TABLES, EventClient
+
+OTHER: Final = "other"
+"""The name that new names are folded into once there are too many."""
+
+PER_PART: Final = 1024
+"""Names in one part of a snapshot; a full part never changes."""
+
+VERSION: Final = 1
+
+
+class Path(NamedTuple):
+    """Where one request went and who sent it; empty where the event does not state it."""
+
+    cloud: str
+    account: str
+    region: str
+    service: str
+    route: str
+    function: str
+    client: str
+    version: str
+    tenant: str
+    counts: str = EVERYTHING  # which kinds of scope its requests count (streams.engine.decode.counted)
+
+
+class Call(NamedTuple):
+    """A table called on a path."""
+
+    path: int
+    table: str
+
+
+RawPath = tuple[
+    str | None, str | None, str | None, str | None, str | None, str | None,
+    EventClient | None, str | None, str | None, bool,
+]  # fmt: skip
+"""Cloud, account, region, service, route, function, client, kind, counts, whether there are values."""
+RawCall = tuple[int, str]
+
+Raw = TypeVar("Raw")
+Name = TypeVar("Name")
+
+
+def cut(name: str | None) -> str:
+    """Return the first ``MAX_NAME_BYTES`` of a name in UTF-8; empty for none.
+
+    Examples
+    --------
+    >>> cut("é" * 200) == "é" * 128
+    True
+    """
+    if not name:
+        return ""
+    if len(name) * 4 <= MAX_NAME_BYTES:
+        return name
+    return name.encode()[:MAX_NAME_BYTES].decode(errors="ignore")
+
+
+class Interning(dict[Raw, int], Generic[Raw, Name]):
+    """Names as they are in an event -> id. Look-up interns.
+
+    Parameters
+    ----------
+    most
+        How many names are kept apart before new ones are folded.
+    """
+
+    kind: ClassVar[str]
+    type: ClassVar[Any]
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.names: list[Name] = []
+        self.folded = 0  # look-ups whose names were folded
+        self.most = most
+        self._ids: dict[Name, int] = {}
+        self._packed: dict[int, tuple[int, bytes]] = {}  # by the first name: how many, and their part
+
+    def __missing__(self, raw: Raw) -> int:
+        """Intern names in a form not seen before."""
+        name = self._name_of(raw)
+        found = self._ids.get(name)
+        if found is None:
+            if len(self.names) >= self.most:
+                self.folded += 1
+                return self._fold(name)
+            found = self.add(name)
+        if len(self) < 2 * self.most:  # a cache: names that differ only beyond the cut must not fill memory
+            self[raw] = found
+        return found
+
+    def _name_of(self, raw: Raw) -> Name:
+        raise NotImplementedError
+
+    def _fold(self, name: Name) -> int:
+        raise NotImplementedError
+
+    def of(self, name: Name) -> int:
+        """Return the id of names that were put together from known ones; interns them."""
+        found = self._ids.get(name)
+        if found is not None:
+            return found
+        if len(self.names) < self.most:
+            return self.add(name)
+        self.folded += 1
+        return self._fold(name)
+
+    def add(self, name: Name) -> int:
+        """Return the id of a name, a new one unless it is known."""
+        found = self._ids.setdefault(name, len(self.names))
+        if found == len(self.names):
+            self.names.append(name)
+        return found
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the names in parts, which no longer change once they are full."""
+        for first in range(0, len(self.names), PER_PART):
+            names = self.names[first : first + PER_PART]
+            if self._packed.get(first, (0,))[0] != len(names):
+                self._packed[first] = len(names), pack(self.kind, VERSION, names, {})
+        return {f"{self.kind}/{first}": part for first, (_, part) in self._packed.items()}
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Replace the names by those of a snapshot."""
+        self.clear()
+        self.names = []
+        self._packed = {}
+        while (part := parts.get(f"{self.kind}/{len(self.names)}")) is not None:
+            names, _ = unpack(part, self.kind, VERSION, list[self.type])  # type: ignore[name-defined]
+            self._packed[len(self.names)] = len(names), part
+            self.names += names
+        self._ids = {name: number for number, name in enumerate(self.names)}
+
+
+class PathIds(Interning[RawPath, Path]):
+    """Names as they are in an event -> path id.
+
+    Beyond ``most`` paths, new paths lose their client and tenant, after another tenth also their route and
+    function, and finally everything but cloud and account.
+    """
+
+    kind = "paths"
+    type = Path
+
+    def _name_of(self, raw: RawPath) -> Path:
+        client = raw[6]
+        cloud, account, region, service, route, function = [cut(name) for name in raw[:6]]
+        return Path(
+            cloud,
+            account,
+            region,
+            service or function,  # a function may stand for its service
+            route,
+            function,
+            client=cut(client.name) if client else "",
+            version=cut(client.version) if client else "",
+            tenant=cut(client.tenant) if client else "",
+            counts=canonical(raw[7], raw[8], values=raw[9]),
+        )
+
+    def _fold(self, name: Path) -> int:
+        room = max(1, self.most // 10)
+        for step in range(3):
+            name = _folded(name, step)
+            if name in self._ids or len(self.names) < self.most + (step + 1) * room:
+                return self.add(name)
+        return self.add(Path("", "", "", OTHER, "", "", "", "", "", name.counts))
+
+
+class CallIds(Interning[RawCall, Call]):
+    """(path id, table as it is in an event) -> call id. Beyond ``most``, a new one is a call of ``OTHER``."""
+
+    kind = "calls"
+    type = Call
+
+    def _name_of(self, raw: RawCall) -> Call:
+        return Call(raw[0], cut(raw[1]))
+
+    def _fold(self, name: Call) -> int:
+        return self.add(Call(name.path, OTHER))  # bounded: one per path
+
+    def kept_apart(self, tables: Sequence[str]) -> list[str]:
+        """Return the tables of one request with those after the first ``MOST_TABLES`` folded."""
+        kept = set(list(dict.fromkeys(tables))[:MOST_TABLES])
+        folded = [table if table in kept else OTHER for table in tables]
+        self.folded += sum(table not in kept for table in tables)
+        return folded
+
+
+def _folded(path: Path, step: int) -> Path:
+    """Replace the names that vary most by ``OTHER``; absent names stay absent."""
+
+    def other(name: str) -> str:
+        return OTHER if name else ""
+
+    path = path._replace(client=other(path.client), version="", tenant=other(path.tenant))
+    if step > 0:
+        path = path._replace(route=other(path.route), function=other(path.function))
+    return path._replace(region="", service=OTHER) if step > 1 else path

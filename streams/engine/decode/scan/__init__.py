@@ -1,0 +1,1 @@
+"""The compiled reader of records, which must agree with the plain one."""

@@ -1,0 +1,370 @@
+"""Scans the parts of an event: layers, client, table calls, values, status, error class, id. Compiled.
+
+Each function is given the address of a value and returns the address behind it, -1 when the record is to be
+left to the plain decoder. A field that comes twice is left to it, since which one counts is its decision.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from detectors.state.compiled import inlined, part
+from streams.engine.decode.columns import BACKEND, FATAL, NO_ERROR, QUANTUM, USER
+from streams.engine.decode.hashing import ODD, SHORT
+from streams.engine.decode.scan import form_notes as form
+from streams.engine.decode.scan import scan_fields as fields
+from streams.engine.decode.scan import scan_memory as memory
+from streams.engine.decode.scan.machine_words import (
+    load8,
+    load_float,
+    load_int,
+    store16,
+    store64,
+    store_float,
+)
+from streams.engine.decode.scan.name_table import look_up
+from streams.engine.decode.scan.scan_bins import bin_of
+from streams.engine.decode.scan.scan_json import (
+    BRACE,
+    BRACKET,
+    BRACKET_END,
+    COMMA,
+    NINE,
+    ZERO,
+    is_null,
+    next_key,
+    read_amount,
+    read_text,
+    skip_space,
+    skip_value,
+    word_at,
+    word_of,
+)
+from streams.engine.decode.scan.scan_memory import array_at, keep_text, put, put8, put_float, read_into
+from streams.engine.decode.scan.scan_number import read_number
+
+UNSEEN: Final = -2.0
+"""Milliseconds of a layer that was not read yet."""
+
+_SPACE: Final = ord(" ")
+_USER, _BACKEND, _FATAL = map(word_of, ("user", "backend", "fatal"))
+_REQUEST, _CALL = map(word_of, ("request", "call"))
+
+OF_REQUEST, OF_CALLS, OF_ANOTHER = range(3)
+"""What a record is: a request, calls alone, or what is left to the plain decoder."""
+
+
+@part
+def _mixed(x: np.uint64) -> np.uint64:
+    x ^= x >> np.uint64(33)
+    x *= np.uint64(0xFF51AFD7ED558CCD)
+    x ^= x >> np.uint64(33)
+    x *= np.uint64(0xC4CEB9FE1A85EC53)
+    x ^= x >> np.uint64(33)
+    return x
+
+
+@part
+def hash_id(at: int, length: int, end: int) -> np.uint64:
+    """Return the hash of a short ASCII id, the same as ``streams.engine.decode.hashing.hashes_of``."""
+    if length <= 0:
+        return np.uint64(0)
+    found = np.uint64(length) * ODD[SHORT // 8]
+    word = 0
+    while 8 * word < length:
+        found += _mixed(word_at(at + 8 * word, min(length - 8 * word, 8), end) * ODD[word])
+        word += 1
+    found = _mixed(found)
+    return found if found != 0 else np.uint64(1)
+
+
+@part
+def scan_joins(at: int, length: int, end: int, hashes: int) -> bool:
+    """Put the hashes of both keys, the same as ``decode.hashing.joins_of``; False if one is long."""
+    stop = at + length
+    while at < stop and load8(at) == _SPACE:
+        at += 1
+    while at < stop and load8(stop - 1) == _SPACE:
+        stop -= 1
+    behind = at
+    while behind < stop and load8(behind) != _SPACE:
+        behind += 1
+    second = behind
+    while second < stop and load8(second) == _SPACE:
+        second += 1
+    if behind - at > SHORT or stop - second > SHORT:
+        return False
+    store64(hashes, np.int64(hash_id(at, behind - at, end)))
+    store64(hashes + 8, np.int64(hash_id(second, stop - second, end)))
+    return True
+
+
+@part
+def quantised(amount: float) -> float:
+    """Return the nearest multiple of QUANTUM, 0 for NaN."""
+    return np.rint(amount / QUANTUM) * QUANTUM if amount == amount else 0.0
+
+
+@part
+def scan_layers(at: int, end: int, work: int) -> int:
+    """Scan the ``ms`` of an event."""
+    if load8(at) != BRACE:
+        return at + 4 if is_null(at, end) else np.int64(-1)
+    at += 1
+    first = True
+    while True:
+        key, length, word, value = next_key(at, end, first)
+        if value < 0:
+            return key
+        first = False
+        layer = fields.layer_of(length, word)
+        if layer >= 0:
+            place = work + memory.LAYERS_MS + 8 * layer
+            if load_float(place) != UNSEEN:
+                return np.int64(-1)
+            amount, at = read_amount(value, end)
+            store_float(place, amount)
+            form.note(work, np.int64(form.LAYER), np.int64(layer), value, at)
+        else:
+            at = skip_value(value, end, work + memory.STACK)
+            form.note(work, np.int64(form.SKIPPED), np.int64(0), value, at)
+        if at < 0:
+            return at
+
+
+@part
+def scan_client(at: int, end: int, work: int) -> int:
+    """Scan the client of an event."""
+    if load8(at) != BRACE:
+        return at + 4 if is_null(at, end) else np.int64(-1)
+    at += 1
+    first = True
+    seen = 0
+    while True:
+        key, length, word, value = next_key(at, end, first)
+        if value < 0:
+            return key
+        first = False
+        text = fields.client_field(length, word)
+        if text != fields.UNKNOWN:
+            if (seen >> text) & 1:
+                return np.int64(-1)
+            seen |= 1 << text
+            at = read_into(work + 16 * text, value, end)
+        else:
+            at = skip_value(value, end, work + memory.STACK)
+            form.leave(work)
+        if at < 0:
+            return at
+
+
+@part
+def scan_tables(io: int, at: int, end: int, begin: int, row: int, work: int) -> int:
+    """Scan the table calls of an event, whose record begins at ``begin``."""
+    if load8(at) != BRACKET:
+        return at + 4 if is_null(at, end) else np.int64(-1)
+    at = skip_space(at + 1, end)
+    if at < end and load8(at) == BRACKET_END:
+        return at + 1
+    counts = array_at(io, memory.COUNTS)
+    table = work + memory.TABLES
+    last = work + memory.NOTES
+    while True:
+        call = load_int(counts + memory.CALLS)
+        if at >= end or load8(at) != BRACE or call >= load_int(counts + memory.ROOM) or table >= last:
+            return np.int64(-1)
+        at = _scan_call(io, at, end, begin, row, call, table, work)
+        if at < 0:
+            return at
+        table += 16
+        store64(counts + memory.CALLS, call + 1)
+        at = skip_space(at, end)
+        if at >= end:
+            return np.int64(-1)
+        if load8(at) == BRACKET_END:
+            return at + 1
+        if load8(at) != COMMA:
+            return np.int64(-1)
+        at = skip_space(at + 1, end)
+
+
+@part
+def _scan_call(io: int, at: int, end: int, begin: int, row: int, call: int, table: int, work: int) -> int:
+    """Scan one table call as number ``call``; its table becomes the text at ``table``."""
+    ms, rcu, wcu = np.nan, np.nan, np.nan
+    at += 1
+    first = True
+    seen = 0
+    kind = np.int64(0)
+    throttled = False
+    names, behind_name, run = np.int64(0), np.int64(0), np.int64(-1)
+    store64(table + 8, np.int64(-1))
+    while True:
+        key, length, word, value = next_key(at, end, first)
+        if value < 0:
+            at = key
+            break
+        first = False
+        field = fields.call_field(key, length, word)
+        if field == fields.CALL_NAME or field == fields.CALL_OP:
+            if names == 0:
+                names = key - 1
+            elif run >= 0:
+                form.leave(work)
+        elif names > 0 and run < 0:
+            run = form.note_run(work, np.int64(form.CALL), names, behind_name, value)
+        if field == fields.UNKNOWN:
+            at = skip_value(value, end, work + memory.STACK)
+            if at < 0:
+                return at
+            form.note(work, np.int64(form.SKIPPED), np.int64(0), value, at)
+            continue
+        if (seen >> field) & 1:
+            return np.int64(-1)
+        seen |= 1 << field
+        if field == fields.CALL_NAME:
+            at = read_into(table, value, end)
+            behind_name = at
+        elif field == fields.CALL_OP:
+            text = work + memory.ONE_TEXT
+            at = read_into(text, value, end)
+            behind_name = at
+            if at >= 0 and load_int(text + 8) >= 0:
+                kind = look_up(text, np.int64(0), array_at(io, memory.KNOWN_OPS))
+                if kind < 0:
+                    return np.int64(-1)
+        elif field == fields.CALL_MS:
+            ms, at = read_amount(value, end)
+            form.note(work, np.int64(form.CALL_MS), np.int64(0), value, at)
+        elif field == fields.CALL_RCU:
+            rcu, at = read_amount(value, end)
+            form.note(work, np.int64(form.CALL_RCU), np.int64(0), value, at)
+        elif field == fields.CALL_WCU:
+            wcu, at = read_amount(value, end)
+            form.note(work, np.int64(form.CALL_WCU), np.int64(0), value, at)
+        else:
+            place, length, high, at = read_text(value, end)
+            if at >= 0 and length > 0:
+                throttled = True
+                form.leave(work)
+                if high or not keep_text(io, call, memory.OF_CALL, place - begin, length):
+                    return np.int64(-1)
+        if at < 0:
+            return at
+    if at < 0 or load_int(table + 8) < 0:
+        return np.int64(-1)
+    put_call(io, row, call, kind, ms, rcu, wcu, throttled)
+    if names > 0 and run < 0:
+        run = form.note_run(work, np.int64(form.CALL), names, behind_name, at)
+    form.say_call(work, run, kind, load_int(table) - names, load_int(table + 8))
+    form.note(work, np.int64(form.CALL_END), np.int64(0), at, at)
+    return at
+
+
+@part
+def put_call(
+    io: int, row: int, call: int, kind: int, ms: float, rcu: float, wcu: float, throttled: bool
+) -> None:
+    """Put a table call of the event in this row."""
+    put(io, memory.CALL_EVENT, call, row)
+    put8(io, memory.CALL_KIND, call, kind)
+    store16(array_at(io, memory.CALL_BIN) + 2 * call, bin_of(ms))
+    put_float(io, memory.CALL_RCU, call, quantised(rcu))
+    put_float(io, memory.CALL_WCU, call, quantised(wcu))
+    put8(io, memory.CALL_THROTTLED, call, throttled)
+
+
+@part
+def scan_values(io: int, at: int, end: int, row: int, work: int) -> int:
+    """Scan the business values of an event."""
+    if load8(at) != BRACE:
+        return at + 4 if is_null(at, end) else np.int64(-1)
+    at += 1
+    first = True
+    counts = array_at(io, memory.COUNTS)
+    before = load_int(counts + memory.VALUES)
+    known = array_at(io, memory.VALUE_KEY)
+    text = work + memory.ONE_TEXT
+    while True:
+        key, length, _, value = next_key(at, end, first)
+        if value < 0:
+            return key
+        first = False
+        store64(text, key)
+        store64(text + 8, length)
+        number = look_up(text, np.int64(0), array_at(io, memory.KNOWN_KEYS))
+        v = load_int(counts + memory.VALUES)
+        if number < 0 or v >= load_int(counts + memory.ROOM):
+            return np.int64(-1)
+        for other in range(before, v):
+            if load_int(known + 8 * other) == number:  # perhaps the same key again
+                return np.int64(-1)
+        amount, at = read_number(value, end)
+        if at < 0:
+            return at
+        put(io, memory.VALUE_EVENT, v, row)
+        store64(known + 8 * v, number)
+        put_float(io, memory.VALUE, v, amount)
+        store64(counts + memory.VALUES, v + 1)
+        form.note(work, np.int64(form.VALUE), number, value, at)
+
+
+@inlined
+def kind_of(text: int, end: int) -> int:
+    """Return what the kind at ``text`` says that a record is."""
+    place, length = load_int(text), load_int(text + 8)
+    if length < 0:
+        return np.int64(OF_REQUEST)
+    if length == 4 and word_at(place, length, end) == _CALL:
+        return np.int64(OF_CALLS)
+    if length == 7 and word_at(place, length, end) == _REQUEST:
+        return np.int64(OF_REQUEST)
+    return np.int64(OF_ANOTHER)
+
+
+@part
+def weigh(io: int, first_call: int, first_value: int, weight: float) -> None:
+    """Let the calls and values of a record, from these on, stand for ``weight`` of them each."""
+    counts = array_at(io, memory.COUNTS)
+    rcu, wcu = array_at(io, memory.CALL_RCU), array_at(io, memory.CALL_WCU)
+    for call in range(first_call, load_int(counts + memory.CALLS)):
+        put_float(io, memory.CALL_WEIGHT, call, weight)
+        if weight != 1.0:
+            store_float(rcu + 8 * call, quantised(load_float(rcu + 8 * call) * weight))
+            store_float(wcu + 8 * call, quantised(load_float(wcu + 8 * call) * weight))
+    if weight != 1.0:
+        value = array_at(io, memory.VALUE)
+        for at in range(first_value, load_int(counts + memory.VALUES)):
+            store_float(value + 8 * at, load_float(value + 8 * at) * weight)
+
+
+@inlined
+def scan_status(at: int, end: int) -> tuple[int, int]:
+    """Scan the status of an event; return it, 0 for null, and the address behind it."""
+    if is_null(at, end):
+        return np.int64(0), at + 4
+    begin = at
+    status = np.int64(0)
+    while at < end and ZERO <= load8(at) <= NINE:
+        status = 10 * status + (load8(at) - ZERO)
+        at += 1
+    if not 1 <= at - begin <= 3 or (at - begin > 1 and load8(begin) == ZERO):
+        return status, np.int64(-1)
+    return status, at
+
+
+@part
+def scan_error(at: int, end: int) -> tuple[int, int]:
+    """Scan the error class of an event; return it and the address behind it."""
+    if is_null(at, end):
+        return np.int64(NO_ERROR), at + 4
+    place, length, _, at = read_text(at, end)
+    if at >= 0 and length <= 8:
+        word = word_at(place, length, end)
+        if word == _USER:
+            return np.int64(USER), at
+        if word == _BACKEND:
+            return np.int64(BACKEND), at
+        if word == _FATAL:
+            return np.int64(FATAL), at
+    return np.int64(NO_ERROR), np.int64(-1)

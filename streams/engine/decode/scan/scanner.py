@@ -1,0 +1,155 @@
+"""The Python side of the compiled scanner: the arrays that it writes, and the names that it knows."""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from config.settings import RollupSettings
+from streams.engine.decode.cells import LAYERS
+from streams.engine.decode.columns import ERROR_TYPE, THROTTLE, UNNAMED, Columns, Tag
+from streams.engine.decode.event import Event
+from streams.engine.decode.hashing import JOINS
+from streams.engine.decode.operations import MOST_NAMES
+from streams.engine.decode.paths import cut
+from streams.engine.decode.records import Records
+from streams.engine.decode.scan.forms import Forms
+from streams.engine.decode.scan.name_table import NameTable
+from streams.engine.decode.scan.scan import scan
+from streams.engine.decode.scan.scan_memory import INPUTS, OF_CALL, OF_ERROR, OUTPUTS, PATH_TEXTS, WORK_BYTES
+
+ROWS: Final = 4096
+"""Records scanned at once, few enough for their columns to stay in the processor's cache."""
+
+_ROOM: Final = 8 * ROWS  # table calls, and values, of these; a record beyond it is left to the plain decoder
+_TEXT_ROOM: Final = 4 * ROWS
+_BEHIND: Final = 8  # bytes behind a record that the scanner may read
+
+_EVENT: Final = {
+    "ts": np.float64, "weight": np.float64, "key": np.uint64, "path": np.int64, "error": np.int8,
+    "cold": np.bool_, "throttled": np.bool_, "busy": np.float64,
+}  # fmt: skip
+_OF_CALL: Final = {
+    "call_event": np.int64, "call": np.int64, "call_weight": np.float64, "call_kind": np.int8,
+    "call_bin": np.int16, "call_rcu": np.float64, "call_wcu": np.float64, "call_throttled": np.bool_,
+}  # fmt: skip
+_OF_VALUE: Final = {"value_event": np.int64, "value_key": np.int64, "value": np.float64}
+_OF_TEXT: Final = {"text_row": np.int64, "text_of": np.int64, "text_at": np.int64, "text_length": np.int64}
+
+
+class Scanner:
+    """Scans the records of one source partition.
+
+    Parameters
+    ----------
+    bounds
+        How many names are kept apart.
+    forms
+        Where it learns the forms of records; by default of the usual size.
+    """
+
+    def __init__(self, bounds: RollupSettings, forms: Forms | None = None) -> None:
+        self._bounds = bounds
+        self.forms = forms or Forms()
+        self._arrays: dict[str, NDArray[Any]] = {
+            "read": np.zeros(ROWS, np.bool_),
+            **{name: np.zeros(ROWS, kind) for name, kind in _EVENT.items()},
+            "bins": np.zeros((ROWS, LAYERS), np.int16),
+            "joins": np.zeros((ROWS, JOINS), np.uint64),
+            **{name: np.zeros(_ROOM, kind) for name, kind in {**_OF_CALL, **_OF_VALUE}.items()},
+            **{name: np.zeros(_TEXT_ROOM, kind) for name, kind in _OF_TEXT.items()},
+            "counts": np.array([0, 0, 0, _ROOM, _TEXT_ROOM]),
+            "work": np.zeros(WORK_BYTES // 8, np.int64),
+        }
+        self._io = np.zeros(len(INPUTS) + len(OUTPUTS), np.int64)
+        self._io[len(INPUTS) :] = [self._arrays[name].ctypes.data for name in OUTPUTS]
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget all names."""
+        self._paths = NameTable(PATH_TEXTS, 2 * self._bounds.max_paths)
+        self._calls = NameTable(1, 2 * self._bounds.max_calls)
+        self._ops = NameTable(1, MOST_NAMES)
+        self._keys = NameTable(1, 2 * self._bounds.max_values)
+        self.forms.forget()
+        self._io[2 : len(INPUTS)] = [
+            known.address for known in (self._paths, self._calls, self._ops, self._keys, self.forms)
+        ]
+
+    def scan(self, records: Records) -> NDArray[np.bool_]:
+        """Scan 1 to ``ROWS`` records; return (n,) which were read, the others being for the plain decoder."""
+        n = len(records)
+        if not records.buffer:
+            return np.zeros(n, np.bool_)
+        buffer = np.frombuffer(records.buffer, np.uint8)
+        starts, ends = records.starts + buffer.ctypes.data, records.ends + buffer.ctypes.data
+        beyond = np.flatnonzero(records.ends + _BEHIND > len(buffer))
+        if len(beyond):  # the scanner would read behind the end of the memory: copy what lies there
+            first = int(records.starts[beyond].min())
+            tail = np.zeros(len(buffer) - first + _BEHIND, np.uint8)
+            tail[: len(buffer) - first] = buffer[first:]
+            starts[beyond] = records.starts[beyond] - first + tail.ctypes.data
+            ends[beyond] = records.ends[beyond] - first + tail.ctypes.data
+        self._io[0], self._io[1] = starts.ctypes.data, ends.ctypes.data
+        scan(self._io.ctypes.data, n)
+        self.forms.tend(n)
+        read: NDArray[np.bool_] = self._arrays["read"][:n].copy()
+        return read
+
+    def stamps(self, n: int) -> NDArray[np.float64]:
+        """Return (n,) the time stamps of the records scanned last, valid where they were read."""
+        found: NDArray[np.float64] = self._arrays["ts"][:n].copy()
+        return found
+
+    def columns(self, records: Records, newest: NDArray[np.float64]) -> Columns:
+        """Return the columns of the records scanned last; rows that were not read are undefined."""
+        n = len(records)
+        calls, values, texts = self._arrays["counts"][:3].tolist()
+        arrays: dict[str, Any] = {
+            **{name: self._arrays[name][:n].copy() for name in ("bins", "joins", *_EVENT)},
+            **{name: self._arrays[name][:calls].copy() for name in _OF_CALL},
+            **{name: self._arrays[name][:values].copy() for name in _OF_VALUE},
+        }
+        columns = Columns(
+            newest=newest,
+            gb_seconds=np.zeros(n),  # the decoder knows which value that is
+            again=np.zeros(n, np.bool_),
+            record=np.arange(n),
+            raw=[records],
+            **arrays,
+        )
+        if texts:
+            self._tag(columns, records, texts)
+        return columns
+
+    def _tag(self, columns: Columns, records: Records, texts: int) -> None:
+        listed = zip(*(self._arrays[name][:texts].tolist() for name in _OF_TEXT), strict=True)
+        for row, what, at, length in listed:
+            event = int(columns.call_event[row]) if what == OF_CALL else row
+            begin = int(records.starts[event]) + at
+            text = cut(records.buffer[begin : begin + length].decode())
+            if what == OF_CALL:
+                columns.call_tags.append(Tag(row, THROTTLE, text))
+            elif what == OF_ERROR:
+                columns.tags.append(Tag(row, ERROR_TYPE, text or UNNAMED))
+            else:
+                columns.tags.append(Tag(row, THROTTLE, text))
+
+    def learn_path(self, event: Event, number: int) -> None:
+        """Learn the number of an event's path."""
+        client = event.client
+        texts = (event.cloud, event.account, event.region, event.service, event.route, event.function)
+        of_client = (client.name, client.version, client.tenant) if client else (None, None, None)
+        self._paths.add([*texts, *of_client, event.kind, event.counts], number)
+
+    def learn_call(self, path: int, table: str, number: int) -> None:
+        """Learn the number of a table called on a path."""
+        self._calls.add([table], number, path)
+
+    def learn_op(self, op: str, kind: int) -> None:
+        """Learn the kind of an operation."""
+        self._ops.add([op], kind)
+
+    def learn_key(self, key: str, number: int) -> None:
+        """Learn the number of a key of business values."""
+        self._keys.add([key], number)

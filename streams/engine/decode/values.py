@@ -1,0 +1,140 @@
+"""Business values: the keys of ``values`` as small numbers, and the scopes that an amount belongs to."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.model.scope import ACCOUNT, SERVICE, Scope
+from detectors.state.state import pack, unpack
+from streams.engine.decode.paths import OTHER, Path, PathIds, cut
+from streams.engine.decode.touched import scope_of
+
+LARGEST: Final = 1e9
+"""The largest amount of one key in one request, positive or negative."""
+
+WHOLE: Final = 2.0**-10
+REST: Final = 2.0**-40
+"""An amount is stored in two parts: a multiple of WHOLE, and the remainder as a multiple of REST.
+
+A sale may be thousands, the cost of a request a millionth. Sums of either part are exact in a float64 (up to
+8.8e12, and over 16 million requests), so they do not depend on the order of their terms.
+"""
+
+COLUMNS: Final = 2
+"""Parts of an amount."""
+
+GB_SECONDS: Final = "gb_s"
+"""The business value that a function's memory and billed time make: what functions are billed by."""
+
+
+class Value(NamedTuple):
+    """One key of the field ``values``, in the requests to one service."""
+
+    cloud: str
+    account: str
+    region: str
+    service: str
+    key: str
+
+
+def scopes_of(value: Value) -> list[Scope]:
+    """Return the scopes with a series of this key: the account and the service."""
+    path = Path(value.cloud, value.account, value.region, value.service, "", "", "", "", "")
+    return [scope for kind in (ACCOUNT, SERVICE) if (scope := scope_of(path, kind)) is not None]
+
+
+def parts_of(amounts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the (v, COLUMNS) parts of (v,) amounts.
+
+    Examples
+    --------
+    >>> parts_of(np.array([120.0, 2e-7])).sum(axis=1).round(9).tolist()
+    [120.0, 2e-07]
+    """
+    amounts = np.clip(amounts, -LARGEST, LARGEST)
+    whole = np.rint(amounts / WHOLE) * WHOLE
+    return np.stack((whole, np.rint((amounts - whole) / REST) * REST), axis=1)
+
+
+class ValueKeys(dict[str, int]):
+    """Key as it is in an event -> number, for one source partition. Look-up interns.
+
+    Parameters
+    ----------
+    most
+        How many keys are kept apart; later ones share the key ``OTHER``. One of them is ``GB_SECONDS``, early
+        or late: without it, functions would cost nothing.
+    """
+
+    VERSION = 1
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.most = most
+
+    def __missing__(self, raw: str) -> int:
+        """Intern a key in a form not seen before."""
+        key = cut(raw) or OTHER
+        if key not in self.names:
+            kept = len(self.names) - (OTHER in self.names)
+            reserved = key != GB_SECONDS and GB_SECONDS not in self.names
+            if kept >= self.most - reserved:
+                key = OTHER
+            if key not in self.names:
+                self.names.append(key)
+        found = self.names.index(key)
+        if len(self) < 2 * self.most:  # a cache: a flood of keys must not fill memory
+            self[raw] = found
+        return found
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the keys."""
+        return {"values": pack("values", self.VERSION, self.names, {})}
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Replace the keys by those of a snapshot."""
+        self.clear()
+        self.names, _ = unpack(parts["values"], "values", self.VERSION, list[str])
+
+
+class ValueIds:
+    """(path, key) -> id of the service's value. Ids depend only on the order of paths and keys."""
+
+    def __init__(self, paths: PathIds, keys: ValueKeys) -> None:
+        self._paths = paths
+        self._keys = keys
+        self._width = keys.most + 1
+        self._services: list[tuple[str, str, str, str]] = []
+        self._number: dict[tuple[str, str, str, str], int] = {}
+        self._service_of = np.zeros(0, np.int64)  # by path id
+
+    @property
+    def bound(self) -> int:
+        """Every id is below this."""
+        return len(self._services) * self._width
+
+    def ids(self, path: NDArray[np.int64], key: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the id of the value of each pair."""
+        self._learn()
+        return self._service_of[path] * self._width + key
+
+    def name(self, number: int) -> Value:
+        """Return the value with this id."""
+        self._learn()
+        service, key = divmod(number, self._width)
+        return Value(*self._services[service], self._keys.names[key])
+
+    def _learn(self) -> None:
+        if len(self._service_of) == len(self._paths.names):
+            return
+        fresh = []
+        for path in self._paths.names[len(self._service_of) :]:
+            service = path[:4]
+            number = self._number.setdefault(service, len(self._number))
+            if number == len(self._services):
+                self._services.append(service)
+            fresh.append(number)
+        self._service_of = np.concatenate((self._service_of, np.array(fresh, np.int64)))

@@ -1,0 +1,212 @@
+"""Detects which scopes of a shard have no traffic, from the series that count requests."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+import config.settings
+from detectors.judge.judge import Judgement
+from detectors.judge.kernel.arrays import Output
+from detectors.judge.kernel.codes import YESTERDAY
+from detectors.model.measures import Measure
+from detectors.model.scope import ACCOUNT, FUNCTION, ROUTE, SERVICE, TABLE
+from detectors.model.series import Series
+from detectors.state.state import pack, unpack
+from detectors.watch.absence import AbsenceWatch
+from detectors.watch.gaps import LEAST_GAPS, GapSteps
+
+WATCHED: Final = (ACCOUNT, SERVICE, ROUTE, FUNCTION, TABLE)
+"""Kinds of scope whose absence is reported: clients and their versions come and go."""
+
+_ARRIVED: Final = "arrived"
+
+HOLE_SECONDS: Final = 600
+"""A shorter gap in the whole input is due to the pipeline: a restart, a rebalance, a late batch."""
+
+
+class Absences:
+    """The absences of one shard, by row of the judge.
+
+    Parameters
+    ----------
+    settings
+        Thresholds.
+    step
+        Seconds of a step.
+    """
+
+    def __init__(self, settings: config.settings.JudgeSettings, step: int) -> None:
+        self._watch = AbsenceWatch(step, settings.persist, settings.recover)
+        self._rows = np.zeros(0, np.intp)  # rows of the judge, by place in the watch
+        self._accounts = np.zeros(0, bool)  # which of them are accounts
+        self._judged = np.zeros(0, bool)  # which of them can be absent
+        self._place: dict[int, int] = {}  # place in the watch, by row
+        self._scopes: dict[object, int] = {}
+        self._scope_of = np.zeros(0, np.intp)  # number of the scope, by row
+        self._arrived = 0  # end of the newest step with a record of any scope, epoch seconds
+        self._step = step
+
+    def add(self, series: Sequence[Series], first: int) -> None:
+        """Add new series; the first is row ``first`` of the judge."""
+        rows = [
+            first + at
+            for at, one in enumerate(series)
+            if one.measure is Measure.REQUESTS and one.about.kind in WATCHED
+        ]
+        self._place |= {row: len(self._rows) + at for at, row in enumerate(rows)}
+        self._rows = np.concatenate((self._rows, np.array(rows, np.intp)))
+        wide = np.array([series[row - first].about.kind == ACCOUNT for row in rows], bool)
+        self._accounts = np.concatenate((self._accounts, wide))
+        judged = np.array([series[row - first].judged for row in rows], bool)
+        self._judged = np.concatenate((self._judged, judged))
+        self._watch.add(len(rows))
+        scopes = [self._scopes.setdefault(one.place, len(self._scopes)) for one in series]
+        self._scope_of = np.concatenate((self._scope_of, np.array(scopes, np.intp)))
+
+    def mask(self, values: NDArray[np.float64], *, nothing: bool) -> None:
+        """Replace the zeros of absent scopes by NaN, in place: an incident teaches no baseline.
+
+        ``nothing`` is True when no record arrived: while an account is absent, all values are masked then.
+        """
+        absent = self._watch.absent
+        if not absent.any():
+            return
+        if nothing and (absent & self._accounts).any():
+            values[:] = np.nan
+            return
+        masked = np.zeros(len(self._scopes), bool)
+        masked[self._scope_of[self._rows[absent]]] = True
+        values[masked[self._scope_of] & (values == 0)] = np.nan
+
+    def feed(
+        self, judgement: Judgement, values: NDArray[np.float64], *, known: bool, nothing: bool = False
+    ) -> None:
+        """Add a step with its measured ``values``.
+
+        ``known`` is True when its data is complete, ``nothing`` when no record arrived.
+
+        A gap in the whole input says nothing about a single scope. But if event time advances by
+        ``HOLE_SECONDS`` without a record, either everything is down or the pipeline loses records: a person
+        must check, so the accounts alone are reported absent.
+        """
+        if not nothing:
+            self._arrived = judgement.start + self._step
+        rows = self._rows
+        observed = values[rows]
+        evident = np.zeros(len(rows), bool)
+        if not known and self.hole(judgement.start):
+            evident = self._accounts
+            observed = np.where(self._accounts, np.nan_to_num(observed), observed)
+        # the last minutes only reflect the current burst
+        reliable = self._judged & (judgement.basis[rows] >= YESTERDAY)
+        self._watch.watch(
+            judgement.start,
+            observed,
+            np.where(reliable, judgement.expected[rows], np.nan),
+            ~judgement.young[rows],
+            known=evident | known,
+            evident=evident,
+            level=judgement.level[rows],
+            hours=judgement.hours[rows],
+        )
+
+    def feed_steps(
+        self,
+        start: int,
+        values: NDArray[np.float64],
+        out: Output,
+        young: NDArray[np.bool_],
+        nothing: NDArray[np.bool_],
+    ) -> int:
+        """Add consecutive steps as ``feed`` does, up to the first with an absence; return how many.
+
+        Nothing is absent before, and no step is in a ``hole``.
+
+        Parameters
+        ----------
+        start
+            Epoch seconds at which the first step starts.
+        values : (steps, n)
+            As measured.
+        out : (steps, n)
+            Of the judge.
+        young : (steps, n)
+            Which series are too young to be reported.
+        nothing : (steps,)
+            Whether no record arrived.
+        """
+        rows = self._rows
+        reliable = self._judged & (out.basis.take(rows, axis=1) >= YESTERDAY)
+        given = GapSteps(
+            values.take(rows, axis=1),
+            np.where(reliable, out.expected.take(rows, axis=1), np.nan),
+            ~young.take(rows, axis=1),
+            np.repeat(~nothing[:, None], len(rows), axis=1),
+            np.zeros((len(values), len(rows)), bool),
+            out.level.take(rows, axis=1),
+            out.hours.take(rows, axis=1),
+        )
+        taken = self._watch.watch_steps(start, given)
+        arrived = np.flatnonzero(~nothing[:taken])
+        if len(arrived):
+            self._arrived = start + (int(arrived[-1]) + 1) * self._step
+        return taken
+
+    def hole(self, start: int) -> bool:
+        """Return whether a step from ``start`` on without a record would be evidence that all is down."""
+        return bool(len(self._rows)) and start - int(self._watch.last.max()) >= HOLE_SECONDS
+
+    @property
+    def none(self) -> bool:
+        """Whether nothing is absent."""
+        return not self._watch.absent.any()
+
+    def begin_anew(self) -> None:
+        """Forget the last request of every scope that is not absent: its next one is its first."""
+        self._watch.begin_anew()
+
+    def correct(self, end: int, now: int, values: NDArray[np.float64]) -> None:
+        """Add late values of the step that ended at ``end``, by row."""
+        self._watch.correct(end, now, values[self._rows])
+
+    @property
+    def absent(self) -> NDArray[np.intp]:
+        """Absent rows, ascending."""
+        return np.sort(self._rows[self._watch.absent])
+
+    def is_absent(self, row: int) -> bool:
+        """Return whether a row is absent."""
+        place = self._place.get(row)
+        return place is not None and bool(self._watch.absent[place])
+
+    def since(self, row: int) -> int:
+        """Return when an absence began: the end of the step with the last request."""
+        return int(self._watch.since[self._place[row]])
+
+    def is_gap(self, row: int, seen: int) -> bool:
+        """Return whether an account is absent because nothing arrives at all, as of watermark ``seen``."""
+        place = self._place[row]
+        if not self._accounts[place] or seen - self._arrived < HOLE_SECONDS:
+            return False
+        return self._arrived - int(self._watch.since[place]) <= HOLE_SECONDS
+
+    def missed(self, row: int) -> float:
+        """Return how many requests were expected since the last one."""
+        return float(self._watch.nats[self._place[row]])
+
+    def score(self, row: int) -> float:
+        """Return the score of an absence: 0.5 at the threshold, always below 1."""
+        weight = float(self._watch.weight[self._place[row]])
+        return weight / (weight + LEAST_GAPS)
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the state as parts."""
+        return {"absence": self._watch.snapshot(), _ARRIVED: pack(_ARRIVED, 1, self._arrived, {})}
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Restore a snapshot, after ``add`` of the same series in the same order."""
+        self._watch.restore(parts["absence"], len(self._rows))
+        if _ARRIVED in parts:  # versions before 0.2 had none
+            self._arrived, _ = unpack(parts[_ARRIVED], _ARRIVED, 1, int)

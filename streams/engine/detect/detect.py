@@ -1,0 +1,508 @@
+"""Judges all series of a shard, one closed step after another."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from config.capacity import Capacity
+from config.settings import Floor, Settings
+from detectors.explain.edge_history import EdgeHistory
+from detectors.explain.examples import illustrated
+from detectors.judge.calendar import Calendar
+from detectors.judge.judge import Judge, Judgement
+from detectors.judge.kernel.arrays import Output
+from detectors.model.finding import Finding
+from detectors.model.measures import COSTS_JUDGED, RATIO_OF, SUPPORTING, Measure
+from detectors.model.scope import Edge, Scope, ScopeOrEdge
+from detectors.model.series import Series
+from detectors.watch.limits import LimitChange, tomorrow
+from streams.engine.decode.paths import OTHER
+from streams.engine.detect.absences import Absences
+from streams.engine.detect.affected_scopes import Reach
+from streams.engine.detect.cost_totals import CostTotals
+from streams.engine.detect.early_detection import Looks
+from streams.engine.detect.excess_costs import ExcessCosts
+from streams.engine.detect.explainer import Explainer
+from streams.engine.detect.fatal_findings import FatalFindings
+from streams.engine.detect.findings import UPDATE_EVERY, Findings
+from streams.engine.detect.gather import JudgedStep
+from streams.engine.detect.hourly_maturity import HourlyMaturity
+from streams.engine.detect.hourly_totals import HourlyLoads, HourlyUse, ends_hour
+from streams.engine.detect.limit_findings import LimitFindings, can_be_limited
+from streams.engine.detect.open_findings import OpenFindings
+from streams.engine.detect.price_hold import PriceHold
+from streams.engine.detect.step_recorder import StepRecorder
+from streams.engine.measure.level_rows import LevelLimit
+from streams.engine.measure.measured_step import (
+    Fresh,
+    MeasuredStep,
+    Named,
+    Stretch,
+    costs_of,
+    scopes_of,
+    series_of,
+    values_of,
+)
+from streams.engine.measure.measuring import Measuring
+from streams.engine.measure.steps import Steps
+from streams.engine.rollup.blocks.block import Block
+
+OnJudgement = Callable[[Judgement, Sequence[Series]], None]
+"""Called with every judgement and the series of its rows."""
+
+
+class Detect:
+    """One shard: merges blocks into steps and judges every series at each step.
+
+    Parameters
+    ----------
+    shard
+        Number of the shard.
+    sources
+        Every source partition that feeds it; a step is judged once all of them have passed it.
+    settings
+        The configuration.
+    on_step
+        Called with the start of every judged step, to show progress.
+    on_judgement
+        Called with every judgement, for a replay that writes the series.
+    capacity
+        The known limits; those of the settings when absent.
+    records
+        Record every step, for the history; ``take_records`` returns them.
+    """
+
+    def __init__(
+        self,
+        shard: int,
+        sources: Sequence[str],
+        settings: Settings,
+        on_step: Callable[[int], None] | None = None,
+        on_judgement: OnJudgement | None = None,
+        *,
+        capacity: Capacity | None = None,
+        records: bool = False,
+    ) -> None:
+        self._shard = shard
+        self._settings = settings
+        self._capacity = capacity or Capacity(settings.limits)
+        self._limited: tuple[Capacity, int] | None = None  # the limits of the series: their era
+        self._stated: dict[tuple[ScopeOrEdge, Measure], float] = {}  # limits of levels, as samples state them
+        self._levels: dict[tuple[ScopeOrEdge, Measure], int] = {}  # their rows of the judge
+        self._floors: dict[str, Floor] = {str(name): floor for name, floor in settings.floors}
+        self._on_step = on_step
+        self._on_judgement = on_judgement
+        self._measuring = Measuring(sources, settings, quantiles=records)
+        self._recorder = StepRecorder(shard, settings.time.step) if records else None
+        calendar = Calendar(settings.calendar, settings.judge.weeks)
+        step = settings.time.step
+        self._judge = Judge(settings.judge, step, calendar)
+        self._edges = EdgeHistory(step, settings.judge.weeks)
+        self._absences = Absences(settings.judge, step)
+        self._explainer = Explainer(self._edges, step)
+        self._findings = Findings(self._judge, self._explainer, self._absences, settings.judge, step)
+        self._limits = LimitFindings(settings.judge, step, self._judge, self._explainer)
+        self._fatal = FatalFindings(settings.judge.young, step, UPDATE_EVERY * step, self._explainer)
+        self._reach = Reach(self._judge, self._explainer, step)
+        self._costs = ExcessCosts(step, self._judge.evidence)
+        self._prices = PriceHold(settings.money)
+        self._held = False  # whether costs are
+        self._loads = HourlyLoads(self._capacity, step)
+        self._use = HourlyUse(step)
+        self._totals = CostTotals(step)
+        self._maturity = HourlyMaturity(settings.judge.young)
+        self.told = OpenFindings()
+        self._looks = Looks(
+            shard,
+            self._measuring,
+            self._judge,
+            absences=self._absences,
+            explainer=self._explainer,
+            edges=self._edges,
+            step=step,
+            bucket=settings.time.bucket,
+        )
+        self._settled: dict[str, bytes] | None = None  # parts that only a judged step changes
+
+    @property
+    def watermark(self) -> int | None:
+        """Event time up to which every source is complete."""
+        return self.steps.watermark
+
+    @property
+    def steps(self) -> Steps:
+        """The steps that wait for their slowest source."""
+        return self._measuring.steps
+
+    @property
+    def series(self) -> int:
+        """Number of series."""
+        return self._measuring.series
+
+    def ages(self) -> NDArray[np.float64]:
+        """Return the seconds since the first value of each judged series, at the newest judged step."""
+        ages = self._judge.ages()
+        # who asks may be another thread, and series may just be added, or the first step be judged
+        judged = np.array([one.judged for one in self._judge.series[: len(ages)]], bool)
+        known: NDArray[np.float64] = ages[: len(judged)][judged]
+        return np.maximum(known[~np.isnan(known)], 0.0)
+
+    def judgeable(self) -> set[Scope]:
+        """Return the scopes that were told to be old enough to be judged."""
+        return self._maturity.told(self._judge.until, self._judge.ages())
+
+    def limit(self, capacity: Capacity) -> None:
+        """Go on with other limits, from the next step on."""
+        self._capacity = capacity
+
+    def feed(self, blocks: Iterable[Block]) -> list[JudgedStep]:
+        """Add blocks; return the steps that they complete, with their findings."""
+        judged: list[JudgedStep] = []
+        for stretch in self._measuring.stretches(self._looks.noted(blocks)):
+            first = 0
+            while first < len(stretch.steps):
+                many = self._quiet(stretch.steps, first)
+                if many > 1:
+                    some = self._judge_many(stretch, first, many)
+                else:
+                    some = [self.judge(stretch.steps[first])]
+                judged += some
+                first += len(some)
+        return judged
+
+    def look(self, blocks: Sequence[Block]) -> list[JudgedStep]:
+        """Add early blocks; return the look at the minute that they complete, none if they complete none."""
+        found = self._looks.feed(blocks)
+        return [] if found is None else [found]
+
+    def take_records(self) -> list[bytes]:
+        """Return the records of the steps judged since the last call; none if they are not asked for."""
+        return self._recorder.take() if self._recorder else []
+
+    def hand_over(self, sources: Sequence[str]) -> None:
+        """Go on with the blocks of other sources: those so far have ended.
+
+        Until they begin, nobody knows whether anything is absent.
+        """
+        self._settled = None
+        self.steps.hand_over(sources)
+        self._absences.begin_anew()
+        if self._recorder is not None:
+            self._recorder.name_anew()  # the history of whoever goes on has no record before its own
+
+    def succeed(self, before: "Detect", ended: Mapping[str, Finding]) -> None:
+        """Go on in the place of ``before``, which judged the same steps knowing another past.
+
+        What only one of the two has found is opened or withdrawn with the next step, and what only this one
+        judges is told with the next hour; ``ended`` are findings of this one that have ended, by id.
+        """
+        self._settled = None
+        if self._recorder:
+            self._recorder.name_anew()
+        self._maturity.succeed(before.judgeable(), self._judge.until, self._judge.ages())
+        self._capacity = before._capacity  # noqa: SLF001 - one of its kind
+        self._on_step, self._on_judgement = before._on_step, before._on_judgement  # noqa: SLF001
+        self.told.succeed(before.told, ended, self.watermark or 0)
+
+    def judge(self, step: MeasuredStep) -> JudgedStep:
+        """Judge one step, which must be later than the one before."""
+        self._settled = None
+        self._limit_anew(step.start)
+        self._state(step.limits)
+        self._add(step.fresh, step.start)
+        self._hold_costs(step)
+        corrections = self._correct(step) if step.late else []
+        if step.between:
+            self._judge.pass_over()
+            self._maturity.pass_over(self._settings.time.step)
+        completeness, values, of_edges = step.completeness, step.values.copy(), step.of_edges
+        if not completeness:  # nothing arrived: a gap in the pipeline is not zero traffic
+            values[:], of_edges = np.nan, np.full(len(of_edges), np.nan)
+        measured = values.copy()
+        self._absences.mask(values, nothing=step.records == 0)
+        judgement = self._judge.judge(step.start, values, completeness)
+        # a step without any record is evidence about the pipeline, even if it may be chance
+        nothing = step.records == 0
+        self._looks.learn(step)
+        self._absences.feed(judgement, measured, known=not nothing and completeness >= 1, nothing=nothing)
+        # an incident teaches no baseline
+        spoilt = self._explainer.leading_to(self._findings.struck(judgement))
+        self._edges.append(step.start, of_edges, spoilt)
+        soon = [growing.row for growing in judgement.growth if tomorrow(growing.growth)]
+        near = self._limits.watch(judgement, soon)
+        return self._find(step, judgement, near, corrections)
+
+    def _find(
+        self,
+        step: MeasuredStep,
+        judgement: Judgement,
+        near: Sequence[LimitChange],
+        corrections: Sequence[Finding] = (),
+    ) -> JudgedStep:
+        """Return what is found in a step that all who watch series have taken in."""
+        findings = [*corrections, *self._findings.feed(step, judgement), *self._fatal.feed(step)]
+        findings += self._limits.found(near, judgement, step.completeness)
+        findings = self._reach.tell(findings)
+        findings = self.told.feed(findings if self._held else self._costs.tell(findings, judgement))
+        if self._on_judgement:
+            self._on_judgement(judgement, self._judge.series)
+        if self._recorder:
+            ages = self._judge.ages()
+            self._recorder.feed(step, step.values, judgement, self._findings.reported(judgement), ages)
+        return self._told(step, findings)
+
+    def _told(self, step: MeasuredStep, findings: list[Finding]) -> JudgedStep:
+        """Return a judged step, with what is told of hours."""
+        if self._on_step:
+            self._on_step(step.start)
+        end, known = step.start + self._settings.time.step, step.completeness > 0
+        judged = JudgedStep(
+            self._shard,
+            step.start,
+            end,
+            findings,
+            completeness=step.completeness,
+            changes=list(step.changes),
+            illustrations=illustrated(self.told.open.values(), step.examples),
+        )
+        if step.hourly is None:
+            return judged
+        counted, p95 = step.hourly
+        loads = self._loads.feed(counted, known=known)
+        uses = self._use.feed(counted, p95, known=known)
+        uses += self._totals.feed(counted, known=known)
+        maturity = None
+        if ends_hour(step.start, self._settings.time.step):
+            maturity = self._maturity.feed(end, self._judge.ages(end))
+        return msgspec.structs.replace(judged, loads=loads, uses=uses, maturity=maturity)
+
+    def _quiet(self, steps: Sequence[MeasuredStep], first: int) -> int:
+        """Return how many steps from ``first`` on may be judged together, one if it must be judged alone.
+
+        Nothing is open or was late, and nothing but their values tells one from the next.
+        """
+        if self._on_judgement or self.told.waiting or not (self._findings.quiet and self._absences.none):
+            return 1
+        begin, width = steps[first].start, self._settings.time.step
+        most = 0
+        for at, step in enumerate(steps[first : first + self._judge.most_at_once]):
+            if step.start != begin + at * width or not self._is_plain(step):
+                break
+            most += 1
+        return self._judge.room(begin, most) if most > 1 else 1
+
+    def _is_plain(self, step: MeasuredStep) -> bool:
+        """Return whether nothing is known of a step but its values, and these are all there."""
+        return (
+            not (step.fresh or step.late or step.between or step.limits)
+            and step.completeness == 1
+            and (step.records > 0 or not self._absences.hole(step.start))
+            and (self._capacity, self._capacity.era(step.start)) == self._limited
+            and self._prices.at(step.start) == self._held
+            and self._fatal.passes(step)
+        )
+
+    def _judge_many(self, stretch: Stretch, first: int, many: int) -> list[JudgedStep]:
+        """Judge quiet steps together, up to the first with anything to tell; return these."""
+        self._settled = None
+        steps, width = stretch.steps[first : first + many], self._settings.time.step
+        start, here = steps[0].start, slice(first, first + many)
+        values, of_edges = stretch.values[here], stretch.of_edges[here]
+        attempt = self._judge.attempt(start, values)
+        young = self._judge.young(attempt.index + np.arange(attempt.done, dtype=np.int64)[:, None])
+        nothing = np.array([step.records == 0 for step in steps[: attempt.done]], bool)
+        done, near = 0, list[LimitChange]()
+        while done < attempt.done and self._absences.none and not near:
+            to = attempt.done if self._limits.idle else done + 1
+            some = Output._make(each[done:to] for each in attempt.out)
+            at = start + done * width
+            taken = self._absences.feed_steps(at, values[done:to], some, young[done:to], nothing[done:to])
+            if self._limits.idle:
+                self._limits.pass_by(at, attempt.values[done : done + taken])
+            else:
+                near = self._limits.watch(self._judge.judgement(attempt, done))
+            done += taken
+        self._judge.settle(attempt, done)
+        self._looks.learn_all(steps[:done])
+        last = self._judge.judgement(attempt, done - 1)
+        ends_quiet = self._absences.none and not near and not last.opened.any()
+        quiet = done if ends_quiet else done - 1
+        self._edges.append_steps(start, of_edges[:quiet])
+        if quiet:
+            self._findings.pass_by(start + quiet * width)
+        judged = []
+        for at, step in enumerate(steps[:quiet]):
+            self._fatal.pass_by(step)
+            if self._recorder:
+                judgement = self._judge.judgement(attempt, at)
+                ages = self._judge.ages(judgement.start + width)
+                self._recorder.feed(step, step.values, judgement, judgement.verdict, ages)
+            judged.append(self._told(step, []))
+        if not ends_quiet:
+            step = steps[quiet]
+            spoilt = self._explainer.leading_to(self._findings.struck(last))
+            self._edges.append(step.start, of_edges[quiet], spoilt)
+            judged.append(self._find(step, last, near))
+        return judged
+
+    def _correct(self, step: MeasuredStep) -> list[Finding]:
+        """Merge late records into judged steps, and return the findings that they change.
+
+        A latency is not corrected: quantiles cannot be added.
+        """
+        seen = step.start + self._settings.time.step
+        for one in step.late:
+            self._judge.correct(one.start, one.values)
+            self._edges.correct(one.start, one.of_edges)
+            self._absences.correct(one.start + self._settings.time.step, step.start, one.values)
+        return self._findings.correct({one.start: one.values for one in step.late}, seen)
+
+    def _limit_anew(self, start: int) -> None:
+        """Take over the limits in force at ``start``, if they are not those of the step before."""
+        capacity = self._capacity  # another thread may set it
+        if (in_force := (capacity, capacity.era(start))) == self._limited:
+            return
+        self._limited = in_force
+        changed = {
+            row: _limited(one, limit)
+            for row, one in enumerate(self._judge.series)
+            if can_be_limited(one.measure)
+            and isinstance(one.about, Scope)
+            and (limit := self._limit_of(one.about, one.measure, start)) != one.limit
+        }
+        self._change_limits(changed)
+        self._loads.limit(capacity, start)
+
+    def _hold_costs(self, step: MeasuredStep) -> None:
+        """Judge no costs where they are not comparable with those before."""
+        held = self._prices.at(step.start)
+        if held != self._held or (held and step.fresh):
+            self._held = held
+            self._judge.hold(self._costs.rows, held=held)
+
+    def _state(self, limits: Iterable[LevelLimit]) -> None:
+        """Take over the limits of levels that samples begin to state."""
+        changed = {}
+        for about, measure, limit in limits:
+            self._stated[about, measure] = limit
+            row = self._levels.get((about, measure))
+            if row is not None:
+                changed[row] = _limited(self._judge.series[row], limit)
+        if changed:
+            self._change_limits(changed)
+
+    def _change_limits(self, changed: Mapping[int, Series]) -> None:
+        self._judge.limit(changed)
+        self._findings.limit(changed)
+        self._limits.limit(changed)
+        if self._recorder:
+            self._recorder.limit(changed)
+
+    def _limit_of(self, scope: Scope, measure: Measure, at: int) -> float | None:
+        stated = self._stated.get((scope, measure)) if measure.level else None
+        if stated is not None:
+            return stated
+        return self._capacity.of(scope.kind, scope.account, scope.name, measure, region=scope.region, at=at)
+
+    def _add(self, fresh: Sequence[Fresh], start: int) -> None:
+        if not fresh:
+            return
+        of_scopes, of_edges = ([self._series(one, start) for one in named] for named in series_of(fresh))
+        first = len(self._judge.series)
+        levels = {
+            (one.about, one.measure): row for row, one in enumerate(of_scopes, first) if one.measure.level
+        }
+        self._levels |= levels
+        if self._recorder:
+            self._recorder.add(of_scopes, of_edges)
+        self._edges.grow(len(of_edges))
+        self._explainer.add(of_edges)
+        self._absences.add(of_scopes, first)
+        self._limits.add(of_scopes, first)
+        self._reach.add(of_scopes, first)
+        self._looks.add(of_scopes, first)
+        self._costs.add(of_scopes, first)
+        self._maturity.add(of_scopes, first)
+        self._judge.add(of_scopes)
+        self._findings.add(of_scopes)
+        scopes = scopes_of(fresh)
+        self._fatal.add(scopes, start)
+        self._loads.add(scopes, start)
+        self._use.add(scopes, values_of(fresh))
+        self._totals.add(costs_of(fresh))
+
+    def _series(self, named: Named, at: int) -> Series:
+        about, measure = named.about, named.measure
+        if isinstance(about, Edge):
+            return Series(about, measure)
+        if measure in SUPPORTING.get(about.kind, ()):
+            return Series(about, measure, judged=False)
+        floor = self._floors.get(measure) or self._settings.floors.values
+        series = Series(
+            about,
+            measure,
+            # What is folded changes, and with it every amount and mixture; the part that fails stays one.
+            judged=(about.name != OTHER or measure in RATIO_OF)
+            and (measure is not Measure.COST or about.kind in COSTS_JUDGED),
+            floor_absolute=floor.absolute,
+            floor_relative=floor.relative,
+        )
+        return _limited(series, self._limit_of(about, measure, at))
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the state of the shard; unchanged parts are the same objects as before."""
+        if self._settled is None:
+            self._settled = self._judged_parts()
+        return {**self._settled, **self.steps.snapshot()}
+
+    def _judged_parts(self) -> dict[str, bytes]:
+        """Return the parts that change only when a step is judged."""
+        parts = self._measuring.settled()
+        parts |= self._findings.snapshot()
+        parts |= self._absences.snapshot() | self._fatal.snapshot() | self._limits.snapshot()
+        parts |= (
+            self._loads.snapshot()
+            | self._use.snapshot()
+            | self._totals.snapshot()
+            | self._maturity.snapshot()
+            | self._prices.snapshot()
+        )
+        parts[OpenFindings.KIND] = self.told.snapshot()
+        if self._recorder:
+            parts |= self._recorder.snapshot()
+        parts |= {f"judge/{name}": body for name, body in self._judge.snapshot().items()}
+        return parts | {f"edges/{name}": body for name, body in self._edges.parts().items()}
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Restore a snapshot; floors and limits are those of the current settings."""
+        self._settled, self._limited, self._held = None, None, False
+        fresh = self._measuring.restore(parts)
+        self._state(self._measuring.limits())
+        self._add(fresh, 0)  # the parts include when each was first seen
+        self._judge.restore(_under("judge/", parts))
+        self._edges.take(_under("edges/", parts), len(series_of(fresh)[1]))
+        self._findings.restore(parts)
+        self._absences.restore(parts)
+        self._fatal.restore(parts)
+        self._limits.restore(parts)
+        self._loads.restore(parts)
+        self._use.restore(parts)
+        self._totals.restore(parts)
+        self._maturity.restore(parts, self._judge.until)
+        self._prices.restore(parts)
+        self.told.restore(parts.get(OpenFindings.KIND))
+        if self._recorder:
+            self._recorder.restore(parts)
+
+
+def _limited(series: Series, limit: float | None) -> Series:
+    """Return a series with a limit. A level is judged against its limit, or else by its own past."""
+    judged = limit is None if series.measure.level else series.judged
+    return dataclasses.replace(series, limit=limit, judged=judged)
+
+
+def _under(stem: str, parts: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {name.removeprefix(stem): body for name, body in parts.items() if name.startswith(stem)}

@@ -1,0 +1,291 @@
+"""Looks between two steps: what is strong is found when a bucket has come, not when its minute is judged.
+
+A look judges the last minute as the judge would judge a step (``judge.kernel.evaluate_early``), learns
+nothing, and finds only rises that are twice as large as a deviation has to be, and absences. What it finds is
+provisional until the step that it belongs to is judged (docs/adr/0045).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.explain.edge_history import EdgeHistory
+from detectors.judge.judge import Judge
+from detectors.judge.kernel.evaluate_early import Look
+from detectors.judge.kernel.pace import EXTRAORDINARY
+from detectors.model.finding import Failures, Finding, Verdict
+from detectors.model.measures import Measure
+from detectors.model.scope import Edge
+from detectors.model.sentence import of_absence, of_change
+from detectors.model.series import Series
+from streams.engine.detect.absences import WATCHED, Absences
+from streams.engine.detect.explainer import Explainer
+from streams.engine.detect.findings import identity
+from streams.engine.detect.gather import JudgedStep
+from streams.engine.detect.partial_step import LastMinute
+from streams.engine.detect.traffic_mix_filter import explained
+from streams.engine.measure.measured_step import MeasuredStep
+from streams.engine.measure.measuring import Measuring
+from streams.engine.rollup.blocks.block import Block
+
+Floats = NDArray[np.float64]
+
+STRONG: Final = 2.0
+"""Size of a rise that is found between two steps; with it, what is extraordinary is found as well. An absence
+need only be extraordinary: that it is certain is known from what is missing."""
+
+CERTAIN_REQUESTS: Final = 20.0
+"""Requests that must be missed before their absence is found: the chance of a Poisson stream is e^-20."""
+
+COMES_EARLY: Final = 0.98
+"""Part of the requests of a scope that has come by the time of a look: of others a look would miss some."""
+
+FADES: Final = 0.9
+"""What remains of that part's memory after a step."""
+
+COMPARED_STEPS: Final = 3
+"""Steps that it must have been measured in."""
+
+PRESENT: Final = 0.5
+"""Part of all expected requests that must be there: if more is missing, it may be what brings them."""
+
+AGAIN_SECONDS: Final = 600
+"""A look finds the same deviation once."""
+
+
+class _Deviation(NamedTuple):
+    """A row of the judge that deviates strongly."""
+
+    row: int
+    rises: bool
+    size: float
+    began: int  # the first bucket of it, epoch seconds
+    observed: float  # per second since then, ms of a latency
+    expected: float  # the same
+    lower: float
+    upper: float
+
+
+class Looks:
+    """The looks of one shard.
+
+    Parameters
+    ----------
+    shard
+        Its number.
+    measuring, judge, absences, explainer, edges
+        Those of the shard; a look changes none of them.
+    step, bucket
+        Their seconds.
+    """
+
+    def __init__(
+        self,
+        shard: int,
+        measuring: Measuring,
+        judge: Judge,
+        *,
+        absences: Absences,
+        explainer: Explainer,
+        edges: EdgeHistory,
+        step: int,
+        bucket: int,
+    ) -> None:
+        self._shard, self._step, self._bucket = shard, step, bucket
+        self._measuring, self._judge, self._absences = measuring, judge, absences
+        self._explainer, self._edges = explainer, edges
+        self._minute = LastMinute(measuring, step, bucket)
+        self._watched = np.zeros(0, np.intp)  # rows of requests whose absence is reported
+        self._came = np.zeros((2, 0))  # of each row: what had come early, and in all; decaying
+        self._compared = 0
+        self._newest = np.zeros(0)  # values of the newest judged step
+        self._looked = 0  # the end of the newest look
+        self._found: dict[tuple[int, bool], int] = {}  # row and whether it rose: when it was found
+
+    def add(self, series: Sequence[Series], first: int) -> None:
+        """Add new series; the first is row ``first`` of the judge."""
+        rows = [
+            first + at
+            for at, one in enumerate(series)
+            if one.measure is Measure.REQUESTS and one.about.kind in WATCHED
+        ]
+        self._watched = np.concatenate((self._watched, np.array(rows, np.intp)))
+        self._came = np.concatenate((self._came, np.zeros((2, len(series)))), axis=1)
+
+    def learn(self, step: MeasuredStep) -> None:
+        """Take in what has come of a step in the end."""
+        self._newest = step.values
+        early = self._minute.early(step.start)
+        if early is not None:
+            n = min(len(early), len(step.values))
+            self._came *= FADES
+            self._came[0, :n] += np.nan_to_num(early[:n])
+            self._came[1, :n] += np.nan_to_num(step.values[:n])
+            self._compared += 1
+        self._minute.forget(step.start)
+
+    def learn_all(self, steps: Sequence[MeasuredStep]) -> None:
+        """Take in what has come of consecutive steps."""
+        if self._minute.told_nothing:
+            self._newest = steps[-1].values
+            return
+        for step in steps:
+            self.learn(step)
+
+    def noted(self, blocks: Iterable[Block]) -> Iterator[Block]:
+        """Take in blocks of buckets that have closed, and pass them on."""
+        for block in blocks:
+            self._minute.note(block)
+            yield block
+
+    def feed(self, blocks: Sequence[Block]) -> JudgedStep | None:
+        """Take in early blocks; return the look at the minute that they complete, None if they complete none.
+
+        Most looks find nothing.
+        """
+        for block in blocks:
+            self._minute.feed(block)
+        end = self._minute.end() if blocks else None
+        if end is None or end <= self._looked:
+            return None
+        self._looked = end
+        return JudgedStep(self._shard, end - self._step, end, self._look(end), early=True)
+
+    def _look(self, end: int) -> list[Finding]:
+        of_scopes, of_edges = self._minute.buckets(end)
+        times, mixed = self._times(end)
+        values = of_scopes.sum(axis=0)
+        n = min(len(values), len(times))
+        values[:n] = np.where(np.isnan(times[:n]), values[:n], times[:n])
+        look = self._judge.look(end, values, self._empty(of_scopes))
+        if look is None:
+            return []
+        strong = [
+            each
+            for each in self._deviations(look, of_scopes, end)
+            if self._is_new(each, end)
+            and not explained(each.observed, each.expected, each.upper, mixed[each.row])
+        ]
+        if not any(each.size >= STRONG or not each.rises for each in strong):
+            return []
+        self._found |= {(each.row, each.rises): end for each in strong}
+        with self._edges.looking(of_edges.sum(axis=0)) as start:
+            return [self._finding(each, start, end, of_scopes) for each in strong]
+
+    def _times(self, end: int) -> tuple[Floats, Floats]:
+        """Return the p95 of latencies with all that has not been judged, and those of the present mix."""
+        closed = self._measuring.steps.closed
+        since = end - self._step if closed is None else max(closed, end - 2 * self._step)
+        return self._measuring.times(self._minute.since(since, end))
+
+    def _empty(self, of_scopes: Floats) -> NDArray[np.intp]:
+        """Return the rows without a request for so long that chance does not explain it."""
+        expected = self._judge.newly_expected
+        rows = self._watched
+        n = min(of_scopes.shape[1], len(self._newest), 0 if expected is None else len(expected))
+        rows = rows[rows < n]
+        if expected is None or not len(rows) or self._compared < COMPARED_STEPS:
+            return np.zeros(0, np.intp)
+        counts = of_scopes[::-1, rows]  # newest first
+        has = counts > 0
+        run = np.where(has.any(axis=0), has.argmax(axis=0), len(counts))
+        usual = expected[rows] * (self._bucket / self._step)
+        came, all_of_it = self._came[:, rows]
+        early = (came >= COMES_EARLY * all_of_it) & (all_of_it > 0)
+        missed = run * usual
+        certain = (missed >= CERTAIN_REQUESTS) & early & (self._newest[rows] > 0)
+        for length in np.unique(run[certain]).tolist():
+            there = float(np.nansum(counts[:length]))
+            if there < PRESENT * length * float(np.nansum(usual)):
+                certain &= run != length
+        found: NDArray[np.intp] = rows[certain]
+        absent = self._absences.absent
+        return found[~np.isin(found, absent)]
+
+    def _is_new(self, each: _Deviation, end: int) -> bool:
+        return end - self._found.get((each.row, each.rises), 0) >= AGAIN_SECONDS
+
+    def _deviations(self, look: Look, of_scopes: Floats, end: int) -> list[_Deviation]:
+        found = []
+        for row, size, observed, *interval in zip(*(each.tolist() for each in look), strict=True):
+            rises = size >= EXTRAORDINARY
+            if not rises and (size > -EXTRAORDINARY or observed > 0):
+                continue
+            if self._judge.evidence.latency[row]:
+                found.append(_Deviation(row, rises, abs(size), end - self._step // 2, observed, *interval))
+                continue
+            buckets = of_scopes[:, row]
+            usual = interval[0] * self._bucket / self._step
+            back = _since(buckets[::-1], usual, rises=rises)
+            rate = float(buckets[len(buckets) - back :].sum()) / (back * self._bucket)
+            per_second = (each / self._step for each in interval)
+            found.append(_Deviation(row, rises, abs(size), end - back * self._bucket, rate, *per_second))
+        return found
+
+    def _finding(self, of: _Deviation, start: int, end: int, of_scopes: Floats) -> Finding:
+        series = self._judge.series[of.row]
+        rises, verdict = of.rises, Verdict.SPIKE if of.rises else Verdict.ABSENCE
+        minute = of.began - of.began % self._step if rises else -(-of.began // self._step) * self._step
+        ratio = of.observed / of.expected if of.expected > 0 else float("inf") if rises else 1.0
+        why = self._explainer.explain(series, start, start + self._step, ratio)
+        used, left_out = self._judge.baseline.weeks(of.row)
+        about, missed = series.about, of.expected * (end - of.began)
+        whole = self._judge.whole(of.row)
+        failures = None
+        if whole is not None and whole < of_scopes.shape[1]:
+            failed = float(of_scopes[:, of.row].sum())
+            requests = max(float(of_scopes[:, whole].sum()), failed)
+            failures = Failures(failed=failed, requests=requests, seconds=self._step)
+        finding = Finding(
+            id=identity(series, verdict, minute),
+            revision=-2,  # what takes it back is newer, and what a step says
+            state="open",
+            verdict=verdict,
+            scope=None if isinstance(about, Edge) else about,
+            edge=about if isinstance(about, Edge) else None,
+            measure=series.measure,
+            start=of.began,
+            seen=end,
+            observed=of.observed,
+            expected=of.expected,
+            lower=of.lower,
+            upper=of.upper,
+            score=of.size**2 / (1 + of.size**2),
+            weeks_used=used,
+            weeks_left_out=left_out,
+            compared_with=self._judge.baseline.compared_with(of.row),
+            planned=self._judge.plan(of.row, end - self._step),
+            limit=series.limit,
+            callers=why.callers,
+            suspects=why.suspects,
+            failures=failures,
+            peak=of.observed,
+            touches=why.touches,
+            calls=why.most_calls,
+            traffic=why.traffic,
+            missed=0.0 if rises else missed,
+            sentence="",
+            trace=self._judge.evidence.trace(of.row, end),
+            early=True,
+        )
+        sentence = of_change(finding) if rises else of_absence(finding, missed)
+        return msgspec.structs.replace(finding, sentence=sentence)
+
+
+def _since(newest_first: Floats, usual: float, *, rises: bool) -> int:
+    """Return how many buckets a deviation has lasted, at least one: a rise since it came to most.
+
+    Examples
+    --------
+    >>> _since(np.array([40.0, 0.0, 60.0, 6.0, 5.0]), 5.0, rises=True)
+    3
+    >>> _since(np.array([0.0, 0.0, 0.0, 5.0]), 5.0, rises=False)
+    3
+    """
+    if rises:
+        return int(np.cumsum(newest_first - 2 * usual).argmax()) + 1
+    has = newest_first > 0
+    return max(int(has.argmax()) if has.any() else len(newest_first), 1)

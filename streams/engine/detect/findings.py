@@ -1,0 +1,503 @@
+"""Turns judgements into findings, with ids, revisions, evidence and attribution."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+import config.settings
+from detectors.judge.correction import CORRECTED_SECONDS, corrected
+from detectors.judge.extent import Extent
+from detectors.judge.growth import Growing
+from detectors.judge.judge import Judge, Judgement
+from detectors.judge.kernel.codes import CODES
+from detectors.model.finding import AddedUp, Finding, State, Verdict
+from detectors.model.measures import NATURE, Nature
+from detectors.model.scope import Edge, Scope, ScopeOrEdge
+from detectors.model.sentence import of_absence, of_change, of_retired
+from detectors.model.series import Series
+from detectors.state.state import pack, unpack
+from detectors.watch.limits import in_sight
+from streams.engine.decode.columns import THROTTLE
+from streams.engine.detect.absences import Absences
+from streams.engine.detect.deviation_extent import Extents
+from streams.engine.detect.explainer import Explainer
+from streams.engine.detect.traffic_mix_filter import Mixes
+from streams.engine.measure.measured_step import MeasuredStep
+
+UPDATE_EVERY: Final = 5  # steps between two updates of an open finding
+LOST_SECONDS: Final = 1800
+"""A deviation of which nothing was measured for this long ends: what became of it is unknown."""
+_LOST: Final = "findings/lost"
+
+
+class _Open(msgspec.Struct):
+    """A finding between two of its revisions."""
+
+    id: str
+    verdict: Verdict
+    start: int
+    reported: int  # watermark of the newest revision
+    revision: int = -1
+    worst: Finding | None = None  # at its highest score, without a trace
+    end: int | None = None  # watermark at which it ended
+    began: int | None = None  # the deviation itself, where few calls made its verdict start later
+    peak: float | None = None  # furthest step of the revisions so far
+    withdrawn: bool = False  # late records removed its cause
+    again: int = 0  # once withdrawn: consecutive steps in which it deviates nevertheless
+    measured: int = 0  # watermark of the newest step in which it was measured
+    rises: bool | None = None  # None of a growth, and in old states
+    opened: int | None = None  # start of the step at which it was first reported; None in old states
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """What all findings of one step share."""
+
+    judgement: Judgement
+    seen: int
+    completeness: float
+    reasons: Mapping[ScopeOrEdge, Mapping[str, float]]  # throttle reasons of this step
+
+
+class Findings:
+    """The findings of one shard, from onset to end.
+
+    The id of a finding is a function of its series, its verdict at onset and its start, so judging the same
+    records again gives the same findings.
+    """
+
+    VERSION = 3
+
+    def __init__(
+        self,
+        judge: Judge,
+        explainer: Explainer,
+        absences: Absences,
+        settings: config.settings.JudgeSettings,
+        step: int,
+    ) -> None:
+        self._horizon = settings.horizon_days
+        self._persist = settings.persist
+        self._extents = Extents(judge, settings.recover, step)
+        self._judge = judge
+        self._explainer = explainer
+        self._absences = absences
+        self._step = step
+        self._series: list[Series] = []
+        self._open: dict[int, _Open] = {}  # spikes, drops and shifts, by row of the judge
+        self._growing: dict[int, _Open] = {}  # growths, by row
+        self._ended: list[tuple[int, _Open]] = []  # of the last hours: late records may still change them
+        self._lost: dict[int, _Open] = {}  # by row: ended, but not seen to end
+        self._mixes = Mixes(settings.persist, step)
+
+    def add(self, series: Sequence[Series]) -> None:
+        """Add new series, in the judge's order."""
+        self._series += series
+
+    def limit(self, changed: Mapping[int, Series]) -> None:
+        """Replace series, by their rows of the judge, that have another limit."""
+        for row, one in changed.items():
+            self._series[row] = one
+
+    @property
+    def quiet(self) -> bool:
+        """Whether a step in which nothing opens, and no growth is judged, changes nothing here."""
+        return not (self._open or self._lost or self._mixes.rows)
+
+    def pass_by(self, seen: int) -> None:
+        """Take in steps while ``quiet``, the last of which ends at epoch second ``seen``."""
+        self._forget(seen)
+        self._mixes.begin()
+
+    def struck(self, judgement: Judgement) -> set[Scope]:
+        """Return the scopes with an open verdict."""
+        rows = {*np.flatnonzero(self.reported(judgement)).tolist(), *self._absences.absent.tolist()}
+        return {about for row in rows if isinstance(about := self._series[row].about, Scope)}
+
+    def reported(self, judgement: Judgement) -> NDArray[np.int8]:
+        """Return (n,) the verdicts of a step without those that the mix of calls explains."""
+        verdicts = judgement.verdict
+        if rows := self._mixes.rows:
+            verdicts = verdicts.copy()
+            verdicts[list(rows)] = 0
+        return verdicts
+
+    def feed(self, step: MeasuredStep, judgement: Judgement) -> list[Finding]:
+        """Return the findings that ``judgement`` of ``step`` opens, updates or ends."""
+        reasons: dict[ScopeOrEdge, dict[str, float]] = {}
+        for (row, key, text), count in step.tags.items():
+            if key == THROTTLE:
+                reasons.setdefault(step.scopes[row], {})[text] = count
+        moment = _Moment(judgement, step.start + self._step, step.completeness, reasons)
+        self._forget(moment.seen)
+        found = [self._grow(growing, moment) for growing in judgement.growth]
+        begun = {*np.flatnonzero(judgement.opened).tolist(), *self._absences.absent.tolist()}
+        self._find_again(judgement, begun)
+        self._mixes.begin()
+        for row in sorted(self._open.keys() | begun | self._mixes.rows):
+            if row not in self._open and self._mixes.explain(row, judgement, step.mixed, moment.seen):
+                continue
+            known = self._open.get(row)
+            if known is not None and known.withdrawn:
+                found += self._reopen(row, known, moment)
+            else:
+                found += self._advance(row, moment)
+        return found
+
+    def _verdict(self, row: int, known: _Open | None, judgement: Judgement) -> tuple[Verdict | None, bool]:
+        """Return the current verdict of a series, and whether it starts a new finding.
+
+        A fall to nothing is an absence, even if the judge detected it first: its drop becomes an absence, and
+        remains one until both have ended.
+        """
+        verdict, opened = CODES[judgement.verdict[row]], bool(judgement.opened[row])
+        worst = None if known is None else known.worst
+        absent = known is not None and known.verdict is Verdict.ABSENCE
+        rose = not absent and worst is not None and worst.observed > worst.expected
+        if self._absences.is_absent(row):
+            return Verdict.ABSENCE, rose
+        if absent and verdict is not None and not opened:
+            return Verdict.ABSENCE, False
+        return verdict, opened
+
+    def _advance(self, row: int, moment: _Moment) -> list[Finding]:  # noqa: C901  an exit for each state
+        """Return what becomes of the verdict of one series: an end, an onset, an update, or nothing."""
+        found: list[Finding] = []
+        judgement = moment.judgement
+        known = self._open.get(row)
+        verdict, is_new = self._verdict(row, known, judgement)
+        if known is not None and (verdict is None or is_new):
+            found.append(self._end(row, known, moment))
+            known = None
+        if verdict is None:
+            return found
+        absent = verdict is Verdict.ABSENCE
+        state: State = "update"
+        if known is None:
+            state, known = "open", self._begin(row, verdict, moment)
+        elif known.end is not None:  # it was lost
+            state, known.end = "open", None
+        elif np.isnan(judgement.observed[row]):  # nothing was measured, so nothing changed
+            return [*found, *self._lose(row, known, moment)]
+        known.measured = moment.seen
+        due = moment.seen - known.reported >= UPDATE_EVERY * self._step
+        renamed = verdict is not known.verdict
+        higher = known.worst is None or judgement.score[row] > known.worst.score
+        if state != "open" and (absent or verdict is Verdict.DROP):  # a rise after a fall is not part of it
+            higher &= bool(judgement.observed[row] < judgement.expected[row])
+        higher |= renamed and absent  # the fall to nothing is the worst of a fall
+        is_reported = state == "open" or due or renamed
+        if not (is_reported or higher):
+            return found
+        known.verdict = verdict
+        if is_reported:
+            known.revision, known.reported = known.revision + 1, moment.seen
+            known.peak = self._extent(row, known, moment.seen, rises=_rises(row, known, judgement)).furthest
+        finding = self._finding(row, known, moment, state)
+        if higher:
+            known.worst = finding
+        if is_reported:
+            found.append(msgspec.structs.replace(finding, trace=self._judge.evidence.trace(row, moment.seen)))
+        return found
+
+    def _begin(self, row: int, verdict: Verdict, moment: _Moment) -> _Open:
+        is_absence, judgement = verdict is Verdict.ABSENCE, moment.judgement
+        start = self._absences.since(row) if is_absence else int(judgement.since[row])
+        start = self._mixes.since(row) or start
+        name = identity(self._series[row], verdict, start)
+        known = self._open[row] = _Open(name, verdict, start, moment.seen)
+        known.rises, known.opened = verdict is Verdict.SPIKE, judgement.start
+        if not is_absence:
+            known.began = self._extents.onset(row, start, moment.seen, rises=known.rises)
+        return known
+
+    def _lose(self, row: int, known: _Open, moment: _Moment) -> list[Finding]:
+        """End a deviation of which nothing has been measured for long; an absence is made of nothing."""
+        measured = known.measured or known.reported
+        if known.verdict is Verdict.ABSENCE or moment.seen - measured < LOST_SECONDS:
+            return []
+        ended = self._end(row, known, moment)
+        known.end = min(measured, ended.end or measured)
+        self._lost[row] = known
+        return [msgspec.structs.replace(ended, end=known.end, lost=True)]
+
+    def _find_again(self, judgement: Judgement, begun: set[int]) -> None:
+        """Reopen what was lost and still deviates; forget what does not, or what deviates anew."""
+        for row, known in list(self._lost.items()):
+            over = not judgement.verdict[row] or row in begun
+            if not over and np.isnan(judgement.observed[row]):
+                continue
+            del self._lost[row]
+            if not over:
+                self._open[row] = known
+                self._ended = [one for one in self._ended if one[1].id != known.id]
+
+    def _reopen(self, row: int, known: _Open, moment: _Moment) -> list[Finding]:
+        """Drop a withdrawn verdict that has ended, or report it again when the deviation persists."""
+        judgement = moment.judgement
+        verdict, _ = self._verdict(row, known, judgement)
+        if verdict is None:
+            del self._open[row]
+            return []
+        observed = judgement.observed[row]
+        if np.isnan(observed):
+            return []
+        below = bool(observed < judgement.lower[row])  # late records only add, so it was a fall
+        known.again = known.again + 1 if below else 0
+        if known.again < self._persist:
+            return []
+        known.withdrawn, known.again, known.verdict = False, 0, verdict
+        known.revision, known.reported = known.revision + 1, moment.seen
+        known.worst = self._finding(row, known, moment, "open")
+        return [msgspec.structs.replace(known.worst, trace=self._judge.evidence.trace(row, moment.seen))]
+
+    def correct(self, late: Mapping[int, NDArray[np.float64]], seen: int) -> list[Finding]:
+        """Return the findings of the last hours that late records change.
+
+        Parameters
+        ----------
+        late
+            Late amounts of each series, by start of their step; NaN or zero where there are none. The judge
+            has already included them.
+        seen
+            Current watermark.
+        """
+        self._forget(seen)
+        found = []
+        for row, known in sorted(
+            [*self._open.items(), *self._ended], key=lambda item: (item[1].start, item[0])
+        ):
+            end = known.end or seen
+            if known.withdrawn or known.worst is None:
+                continue
+            if not any(
+                known.start <= start < end and np.nan_to_num(more[row]) for start, more in late.items()
+            ):
+                continue
+            course = self._judge.evidence.course(row, known.start, end)
+            finding = corrected(known.worst, course, self._persist)
+            if finding is None:
+                continue
+            known.worst, known.reported = finding, seen
+            known.revision += 1
+            known.withdrawn = finding.state == "withdrawn"
+            judged = known.end or seen - self._step  # the step that brought them is not judged yet
+            rises = finding.observed >= finding.expected if known.rises is None else known.rises
+            known.peak = self._extent(row, known, judged, rises=rises).furthest
+            changed = msgspec.structs.replace(
+                finding,
+                revision=known.revision,
+                verdict=known.verdict,
+                state=finding.state if known.withdrawn else "end" if known.end else "update",
+                seen=seen,
+                end=known.end if not known.withdrawn else seen,
+                peak=known.peak,
+                failures=self._extents.failures(row, _began(known), judged, ended=bool(known.end)),
+                added_up=None if finding.added_up is None else self._added_up(row, known, judged),
+                trace=self._judge.evidence.trace(row, seen),
+            )
+            found.append(
+                changed if known.withdrawn else msgspec.structs.replace(changed, sentence=of_change(changed))
+            )
+        return found
+
+    def _forget(self, seen: int) -> None:
+        """Forget findings that ended so long ago that no late record can change them."""
+        self._ended = [one for one in self._ended if seen - (one[1].end or 0) < CORRECTED_SECONDS]
+
+    def _end(self, row: int, known: _Open, moment: _Moment) -> Finding:
+        """End a finding: its values at its worst, attributed over its whole duration.
+
+        It ended where its deviation did, some steps before that is certain.
+        """
+        del self._open[row]
+        worst = known.worst or self._finding(row, known, moment, "end")
+        came_to = self._extent(row, known, moment.seen, rises=_rises(row, known, moment.judgement))
+        retired = known.verdict is Verdict.ABSENCE and moment.judgement.observed[row] == 0
+        known.end = moment.seen if retired else min(known.start + came_to.last * self._step, moment.seen)
+        known.worst, known.peak, known.revision = worst, came_to.furthest, known.revision + 1
+        self._ended.append((row, known))
+        ratio = _ratio(worst.observed, worst.expected)
+        why = self._explainer.explain(self._series[row], known.start, moment.seen, ratio)
+        ended = msgspec.structs.replace(
+            worst,
+            state="end",
+            verdict=known.verdict,
+            revision=known.revision,
+            seen=moment.seen,
+            end=known.end,
+            peak=known.peak,
+            failures=self._extents.failures(row, _began(known), known.end, ended=True),
+            callers=why.callers,
+            suspects=why.suspects,
+            touches=why.touches,
+            calls=why.most_calls,
+            traffic=why.traffic,
+            trace=self._judge.evidence.trace(row, moment.seen),
+        )
+        if retired:
+            return msgspec.structs.replace(ended, sentence=of_retired(worst.about))
+        if worst.added_up is not None:
+            whole = self._added_up(row, known, known.end)
+            ended = msgspec.structs.replace(ended, added_up=whole or worst.added_up)
+        told_anew = ended.failures or ended.added_up
+        return msgspec.structs.replace(ended, sentence=of_change(ended)) if told_anew else ended
+
+    def _added_up(self, row: int, known: _Open, until: int) -> AddedUp | None:
+        """Return what minutes added up to: of counts, of which a minute may show nothing."""
+        measure = self._series[row].measure
+        if NATURE[measure] is Nature.LATENCY or measure.level or known.verdict is Verdict.ABSENCE:
+            return None
+        if known.rises is None or known.opened is None or self._judge.whole(row) is not None:
+            return None  # of parts of the requests, the newest minutes are counted (``failures``)
+        return self._extents.added_up(row, _began(known), until, reported=known.opened, rises=known.rises)
+
+    def _extent(self, row: int, known: _Open, until: int, *, rises: bool) -> Extent:
+        absent = known.verdict is Verdict.ABSENCE
+        return self._extents.of(row, known.start, until, rises=rises, absent=absent, before=known.peak)
+
+    def _finding(
+        self, row: int, known: _Open, moment: _Moment, state: State, *, growth: bool = False
+    ) -> Finding:
+        series, judgement = self._series[row], moment.judgement
+        per = 1.0 if NATURE[series.measure] is Nature.LATENCY else float(self._step)
+        rise = bool(judgement.observed[row] >= judgement.expected[row])
+        ratio = _ratio_of(known, judgement.observed[row], judgement.expected[row])
+        why = self._explainer.explain(series, known.start, moment.seen, ratio, growth=growth)
+        used, left_out = self._judge.baseline.weeks(row)
+        about = series.about
+        finding = Finding(
+            id=known.id,
+            revision=known.revision,
+            state=state,
+            verdict=known.verdict,
+            scope=None if isinstance(about, Edge) else about,
+            edge=about if isinstance(about, Edge) else None,
+            measure=series.measure,
+            start=_began(known),
+            seen=moment.seen,
+            observed=_number(judgement.observed[row] / per),
+            expected=_number(judgement.expected[row] / per),
+            lower=_number(judgement.lower[row] / per),
+            upper=_number(judgement.upper[row] / per),
+            score=self._score(row, known, judgement),
+            completeness=moment.completeness,
+            weeks_used=used,
+            weeks_left_out=left_out,
+            compared_with=self._judge.baseline.compared_with(row),
+            planned=None if growth else self._judge.plan(row, judgement.start),
+            limit=series.limit,
+            callers=why.callers,
+            suspects=why.suspects,
+            throttle_reasons=dict(moment.reasons.get(about, {})) if rise and not series.measure.level else {},
+            failures=None if growth else self._extents.failures(row, _began(known), moment.seen),
+            peak=None if growth else known.peak,
+            touches=why.touches,
+            calls=why.most_calls,
+            traffic=why.traffic,
+            sentence="",
+            added_up=None if growth else self._added_up(row, known, moment.seen),
+        )
+        if known.verdict is Verdict.ABSENCE and self._absences.is_absent(row):
+            missed = self._absences.missed(row)
+            gap = self._absences.is_gap(row, moment.seen)
+            finding = msgspec.structs.replace(finding, missed=missed, gap=gap)
+            return msgspec.structs.replace(finding, sentence=of_absence(finding, missed))
+        return msgspec.structs.replace(finding, sentence=of_change(finding))
+
+    def _score(self, row: int, known: _Open, judgement: Judgement) -> float:
+        score = float(judgement.score[row])
+        return max(score, self._absences.score(row)) if known.verdict is Verdict.ABSENCE else score
+
+    def _grow(self, growing: Growing, moment: _Moment) -> Finding:
+        """Return the finding that a series grows, still grows, or no longer does."""
+        row = growing.row
+        series = self._series[row]
+        known = self._growing.get(row)
+        if known is None:
+            name = identity(series, Verdict.GROWTH, growing.since)
+            known = self._growing[row] = _Open(name, Verdict.GROWTH, growing.since, moment.seen)
+        known.revision += 1
+        if in_sight(growing.growth, self._horizon):  # and stays a limit: a digest must not alternate
+            known.verdict = Verdict.LIMIT
+        state: State = "open" if known.revision == 0 else "end" if growing.state == "end" else "update"
+        finding = msgspec.structs.replace(
+            self._finding(row, known, moment, state, growth=True),
+            growth=growing.growth,
+            end=moment.seen if state == "end" else None,
+            trace=self._judge.evidence.trace(row, moment.seen),
+        )
+        if state == "end":
+            del self._growing[row]
+        return msgspec.structs.replace(finding, sentence=of_change(finding))
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the open findings, and those that late records may still change."""
+        state = self._open, self._growing, self._ended
+        lost = {_LOST: pack(_LOST, 1, self._lost, {})} if self._lost else {}
+        parts = {"findings": pack("findings", self.VERSION, state, {})}
+        return {**parts, **lost, **self._mixes.snapshot()}
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Restore a snapshot, after ``add`` of the same series in the same order."""
+        (self._open, self._growing, self._ended), _ = unpack(
+            parts["findings"],
+            "findings",
+            self.VERSION,
+            tuple[dict[int, _Open], dict[int, _Open], list[tuple[int, _Open]]],
+        )
+        if _LOST in parts:
+            self._lost, _ = unpack(parts[_LOST], _LOST, 1, dict[int, _Open])
+        self._mixes.restore(parts)
+
+
+def identity(series: Series, verdict: Verdict, start: int, *more: str) -> str:
+    """Return the id of a finding: 16 hexadecimal digits, a hash of its series, verdict and start."""
+    about = series.about
+    names = (*about.source, *about.target) if isinstance(about, Edge) else about
+    # Ids outlive names: up to version 0.1 an absence was called silence.
+    kind = "silence" if verdict is Verdict.ABSENCE else verdict
+    text = "\x1f".join((*names, series.measure, kind, str(start), *more))
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def _began(known: _Open) -> int:
+    return known.start if known.began is None else known.began
+
+
+def _rises(row: int, known: _Open, judgement: Judgement) -> bool:
+    """Return whether a deviation is a rise: not the present step tells, which may be on the other side."""
+    if known.rises is not None:
+        return known.rises
+    if known.worst is not None:
+        return known.worst.observed >= known.worst.expected
+    return bool(judgement.observed[row] >= judgement.expected[row])
+
+
+def _ratio_of(known: _Open, observed: float, expected: float) -> float:
+    """Return observed divided by expected, to the side on which the deviation is.
+
+    A spike has minutes without a request: who calls more is not found by dividing what is missing in one.
+    """
+    ratio = _ratio(observed, expected)
+    if known.worst is None:
+        return ratio
+    at_worst = _ratio(known.worst.observed, known.worst.expected)
+    return ratio if (ratio >= 1) == (at_worst >= 1) else at_worst
+
+
+def _ratio(observed: float, expected: float) -> float:
+    """Return observed divided by expected, 1 where either is unknown."""
+    if not (np.isfinite(observed) and np.isfinite(expected)):
+        return 1.0
+    return float(observed / expected) if expected > 0 else float("inf") if observed > 0 else 1.0
+
+
+def _number(value: float) -> float:
+    """Return a number for JSON, which has no NaN."""
+    return float(value) if np.isfinite(value) else 0.0

@@ -1,0 +1,203 @@
+"""Makes the record that a judged step leaves for the history."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.judge.judge import Judgement
+from detectors.model.measures import LATENCIES, Measure
+from detectors.model.scope import ScopeOrEdge
+from detectors.model.series import Series
+from detectors.state.state import pack, unpack
+from streams.engine.decode.columns import THROTTLE
+from streams.engine.detect.step_record import (
+    VERDICTS,
+    Correction,
+    Layer,
+    Singles,
+    StepRecord,
+    encode_names,
+    encode_step,
+)
+from streams.engine.measure.measured_step import LateStep, MeasuredStep
+
+NAMED_EVERY: Final = 3600
+"""Seconds of event time after which a record names all series again."""
+
+KIND: Final = "recorder"
+VERSION: Final = 1
+
+_BITS: Final = 12
+_DROPPED: Final = 23 - _BITS
+_HALF: Final = np.uint32(1 << (_DROPPED - 1))
+_KEPT: Final = np.uint32(0xFFFFFFFF << _DROPPED & 0xFFFFFFFF)
+
+
+class _Named(msgspec.Struct, array_like=True):
+    hour: int | None
+    count: tuple[int, int]
+
+
+class StepRecorder:
+    """The series of a shard in the order in which they began, and the records of its steps.
+
+    Parameters
+    ----------
+    shard
+        Its number.
+    seconds
+        Of a step.
+    """
+
+    def __init__(self, shard: int, seconds: int) -> None:
+        self._shard = shard
+        self._seconds = seconds
+        self._series: list[Series] = []
+        self._edges: list[Series] = []
+        self._throttles: dict[ScopeOrEdge, int] = {}
+        self._latencies = 0
+        self._limits: dict[int, float] = {}
+        self._named = 0, 0
+        self._hour: int | None = None  # of the newest record
+        self._all_names: bytes | None = None
+        self._records: list[bytes] = []
+
+    def add(self, series: Sequence[Series], edges: Sequence[Series]) -> None:
+        """Add series that begin."""
+        first = len(self._series)
+        self._throttles |= {
+            one.about: row for row, one in enumerate(series, first) if one.measure is Measure.THROTTLES
+        }
+        self._limits |= {row: one.limit for row, one in enumerate(series, first) if one.limit is not None}
+        self._all_names = None
+        self._series += series
+        self._edges += edges
+        self._latencies += sum(one.measure in LATENCIES for one in series)
+
+    def limit(self, changed: Mapping[int, Series]) -> None:
+        """Take over series whose limits have changed."""
+        for row, one in changed.items():
+            if one.limit is None:
+                self._limits.pop(row, None)
+            else:
+                self._limits[row] = one.limit
+
+    def feed(
+        self,
+        step: MeasuredStep,
+        observed: NDArray[np.float64],
+        judgement: Judgement,
+        verdicts: NDArray[np.int8],
+        ages: NDArray[np.float64],
+    ) -> None:
+        """Record a step.
+
+        ``observed`` (series,) is what was measured, also where the judge was to see nothing; ``verdicts``
+        are those that are reported, and ``ages`` the seconds since the first value of each.
+        """
+        hour = step.start // NAMED_EVERY
+        first = self._named if hour == self._hour else (0, 0)
+        self._hour, self._named = hour, (len(self._series), len(self._edges))
+        names = b""
+        if first != self._named:
+            names = self._names(first)
+        edge_rows = np.flatnonzero(step.of_edges)
+        p50, p99 = step.quantiles or (np.full(self._latencies, np.nan),) * 2
+        record = StepRecord(
+            self._shard,
+            step.start,
+            self._seconds,
+            step.completeness,
+            first,
+            names,
+            observed.astype(np.float32),
+            rounded(judgement.expected),
+            rounded(judgement.lower),
+            rounded(judgement.upper),
+            verdicts.astype(np.uint8),
+            VERDICTS,
+            p50.astype(np.float32),
+            p99.astype(np.float32),
+            edge_rows.astype(np.uint32),
+            step.of_edges[edge_rows].astype(np.float32),
+            self._reasons(step),
+            [_correction(one) for one in step.late],
+            sorted(self._limits.items()),
+            [_layer(*one) for one in step.layers],
+            float(np.fmax.reduce(ages, initial=0.0)),
+        )
+        self._records.append(encode_step(record))
+
+    def _names(self, first: tuple[int, int]) -> bytes:
+        """Return the names from ``first`` on; those of all are mostly the same as an hour before."""
+        if first != (0, 0):
+            return encode_names(self._series[first[0] :], self._edges[first[1] :])
+        if self._all_names is None:
+            self._all_names = encode_names(self._series, self._edges)
+        return self._all_names
+
+    def name_anew(self) -> None:
+        """Name all series with the next record: those before it are of a judge with another order."""
+        self._hour = None
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return which series have been named."""
+        return {KIND: pack(KIND, VERSION, _Named(self._hour, self._named), {})}
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Go on from a snapshot, once all its series are added; without one, with all names."""
+        if KIND in parts:
+            named, _ = unpack(parts[KIND], KIND, VERSION, _Named)
+            self._hour, self._named = named.hour, named.count
+
+    def take(self) -> list[bytes]:
+        """Return the records since the last call."""
+        taken, self._records = self._records, []
+        return taken
+
+    def _reasons(self, step: MeasuredStep) -> list[tuple[int, str, float]]:
+        throttles = self._throttles
+        return sorted(
+            (throttles[step.scopes[row]], text, count)
+            for (row, key, text), count in step.tags.items()
+            if key == THROTTLE and step.scopes[row] in throttles
+        )
+
+
+def _layer(kind: str, measure: Measure, histogram: NDArray[np.int64]) -> Layer:
+    bins = np.flatnonzero(histogram)
+    return Layer(kind, measure.value, bins.tolist(), histogram[bins].tolist())
+
+
+def rounded(values: NDArray[np.float64]) -> Singles:
+    """Return values with thirteen significant bits, within 0.013 %: an expectation is no better known.
+
+    Examples
+    --------
+    >>> rounded(np.array([0.0, 1.0, 1234.5678, np.nan])).tolist()
+    [0.0, 1.0, 1234.5, nan]
+    """
+    single = values.astype(np.float32)
+    bits = single.view(np.uint32)
+    bits += _HALF  # what is not a number stays none
+    bits &= _KEPT
+    return single
+
+
+def _correction(one: LateStep) -> Correction:
+    rows, edge_rows = (_that_arrived(values) for values in (one.values, one.of_edges))
+    return Correction(
+        one.start,
+        rows.astype(np.uint32),
+        one.values[rows].astype(np.float32),
+        edge_rows.astype(np.uint32),
+        one.of_edges[edge_rows].astype(np.float32),
+    )
+
+
+def _that_arrived(values: NDArray[np.float64]) -> NDArray[np.intp]:
+    found: NDArray[np.intp] = np.flatnonzero(np.nan_to_num(values) != 0)
+    return found

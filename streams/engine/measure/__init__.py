@@ -1,0 +1,1 @@
+"""Blocks of all source partitions become closed steps with one value per series."""

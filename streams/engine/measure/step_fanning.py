@@ -1,0 +1,219 @@
+"""Fans the counts of closed steps out to scopes and edges: of as many steps at once as have the same names.
+
+A step of thin traffic has hundreds of numbers, and what numpy takes to begin is most of what it costs. Who
+catches up, replays or learns closes hours at once, and pays that once.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from detectors.model.measures import COLUMN, LATENCIES, SUMMED, Measure
+from streams.engine.decode.paths import Call, Path
+from streams.engine.decode.values import COLUMNS, Value
+from streams.engine.measure.fan_out import FanOut, Latency, Times
+from streams.engine.measure.path_costs import PathCosts
+from streams.engine.measure.provisioned_costs import ProvisionedCosts
+from streams.engine.measure.step import OpenStep, Step, StepRun
+from streams.engine.measure.value_rows import ValueRows
+from streams.engine.rollup.blocks.counts import Sums
+from streams.engine.rollup.blocks.grouping import add_rows, group
+
+log = structlog.get_logger("uneri.steps")
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Counted = tuple[int, OpenStep | None]
+"""The start of a step, and what was counted in it."""
+
+MOST_STEPS: Final = 64
+"""Steps that are fanned out at once."""
+
+MOST_ROWS: Final = 1 << 15
+"""Scopes and edges, times steps, that are fanned out at once: three megabytes."""
+
+_NOTHING: Final[Latency] = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+
+
+class ClosedStep(NamedTuple):
+    """A step that every source has passed."""
+
+    start: int
+    counted: OpenStep | None
+    late: Sequence[tuple[int, OpenStep]]  # corrections of steps that had closed, by their start
+    completeness: float
+    between: bool
+
+
+class _Amounts(NamedTuple):
+    """What k paths and calls have in some steps, in order of the steps."""
+
+    ids: Ints
+    step: Ints  # 0 for the first
+    sums: Floats  # (k, len(SUMMED))
+    costs: Floats  # (k, COST_PARTS)
+    folded: int  # names that were, before these came
+
+
+class StepFanning:
+    """Makes steps of what was counted.
+
+    Parameters
+    ----------
+    names, values
+        Names of paths and calls by id, and ids of business values, which grow.
+    fan_out, value_rows
+        The scopes and edges of the shard, and their business values.
+    costs
+        Of requests, and of what is provisioned.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[Path | Call],
+        values: Mapping[Value, int],
+        fan_out: FanOut,
+        value_rows: ValueRows,
+        costs: tuple[PathCosts, ProvisionedCosts],
+    ) -> None:
+        self._names = names
+        self._values = values
+        self._fan_out = fan_out
+        self._value_rows = value_rows
+        self._path_costs, self._provisioned = costs
+
+    def runs(self, closed: Sequence[ClosedStep]) -> Iterator[StepRun]:
+        """Yield the steps, in order; names get their rows only when their step comes."""
+        run: list[ClosedStep] = []
+        for one in closed:
+            known = self._is_known(one.counted)
+            if run and not (known and self._goes_with(run, one)):
+                yield from self._finished(run)
+                run = []
+            run.append(one)
+            if one.late or not known:
+                yield from self._finished(run)
+                run = []
+        yield from self._finished(run)
+
+    def _is_known(self, counted: OpenStep | None) -> bool:
+        """Return whether everything in a step has rows."""
+        if counted is None:
+            return True
+        ids, _ = counted.counts.sums.listed()
+        values, _ = counted.values.listed()
+        return bool(self._fan_out.has(ids).all()) and self._value_rows.has(values)
+
+    def _goes_with(self, run: Sequence[ClosedStep], one: ClosedStep) -> bool:
+        """Return whether a step is fanned out with those before it."""
+        most = min(MOST_STEPS, MOST_ROWS // max(len(self._fan_out.scopes), 1))
+        return len(run) < most and self._path_costs.era(one.start) == self._path_costs.era(run[0].start)
+
+    def _finished(self, run: Sequence[ClosedStep]) -> Iterator[StepRun]:
+        if not run:
+            return
+        counted = [(one.start, one.counted) for one in run]
+        amounts = self._amounts(counted)
+        priced = np.flatnonzero(amounts.costs.any(axis=1))
+        if new := self._fan_out.first_new_costs(amounts.ids[priced], amounts.step[priced]):
+            yield from self._finished(run[:new])
+            yield from self._finished(run[new:])
+            return
+        made = self._fanned_out(counted, amounts)
+        for one, step in zip(run, made.steps, strict=True):
+            step.costs += self._provisioned.at(one.start, self._fan_out.scopes)
+            step.between, step.completeness = one.between, one.completeness
+        if not run[-1].late:
+            yield made
+            return
+        *others, last = made.steps
+        if others:
+            yield StepRun(others, made.sums[:-1], made.costs[:-1])
+        for late in run[-1].late:
+            last.late += self._fanned_out([late], self._amounts([late])).steps
+        yield StepRun([last], made.sums[-1:], made.costs[-1:])
+
+    def _amounts(self, run: Sequence[Counted]) -> _Amounts:
+        """Return what paths and calls have in each step; the first one's get rows."""
+        folded = self._fan_out.folded
+        start, first = run[0]
+        if first is not None:
+            ids, sums = first.counts.sums.listed()
+            # of this step alone: what is known of later steps depends on how far each source was read
+            self._fan_out.add(self._names, ids, sums[:, COLUMN[Measure.REQUESTS]])
+            self._value_rows.add(list(self._values), first.values.listed()[0])
+        opened = [(at, one) for at, (_, one) in enumerate(run) if one is not None]
+        ids, step, sums = self._merged([(at, one.counts.sums) for at, one in opened], len(SUMMED))
+        billed_ids, of, billed = self._merged([(at, one.billed) for at, one in opened], COLUMNS)
+        gb_seconds = np.zeros(len(ids))
+        gb_seconds[np.searchsorted(self._key(ids, step), self._key(billed_ids, of))] = billed.sum(axis=1)
+        costs = self._path_costs.of(start, self._names, ids, sums, gb_seconds)
+        return _Amounts(ids, step, sums, costs, folded)
+
+    def _merged(self, pieces: Sequence[tuple[int, Sums]], columns: int) -> tuple[Ints, Ints, Floats]:
+        """Return the distinct ids of each step, ascending, the step of each, and their sums."""
+        listed = [(at, *sums.listed()) for at, sums in pieces]
+        if not listed:
+            return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, columns))
+        keys, place = group(
+            np.concatenate([self._key(ids, at) for at, ids, _ in listed]), self._key(0, listed[-1][0] + 1)
+        )
+        step, ids = np.divmod(keys, self._key(0, 1))
+        return ids, step, add_rows(place, np.concatenate([sums for *_, sums in listed]), len(keys))
+
+    def _key(self, ids: Any, step: Any) -> Any:
+        """Return a number for an id in a step."""
+        return ids + step * (len(self._names) + 1)
+
+    def _fanned_out(self, run: Sequence[Counted], amounts: _Amounts) -> StepRun:
+        ids, at, sums, costs, folded = amounts
+        priced = np.flatnonzero(costs.any(axis=1))
+        self._fan_out.add_costs(self._names, ids[priced])
+        if self._fan_out.folded and not folded:
+            log.warning(
+                "too many series: new names that are used least are now counted as 'other'; raise "
+                "rollup.max_series, or send fewer distinct names",
+                shard=self._fan_out.shard,
+                series=self._fan_out.series,
+            )
+        of_scopes = self._fan_out.sums_of(ids, sums, at, len(run))
+        of_costs = self._fan_out.costs(ids[priced], costs[priced], at[priced], len(run))
+        times = self._fan_out.times_of(*_times(run))
+        steps = [
+            self._step(start, counted, *parts)
+            for (start, counted), *parts in zip(run, of_scopes, of_costs, times, strict=True)
+        ]
+        return StepRun(steps, of_scopes, of_costs)
+
+    def _step(self, start: int, counted: OpenStep | None, sums: Floats, costs: Floats, times: Times) -> Step:
+        if counted is None:
+            nothing = dict.fromkeys(LATENCIES, _NOTHING)
+            return Step(start, sums, np.zeros(len(self._value_rows.series)), costs, nothing)
+        latency, part_times = times
+        return Step(
+            start,
+            sums,
+            self._value_rows.amounts(*counted.values.listed()),
+            costs,
+            latency,
+            counted.records,
+            self._fan_out.tags(counted.counts.tags),
+            part_times,
+            levels=counted.levels,
+            changes=sorted(counted.changes),  # the interleaving of the sources changes nothing
+            examples=counted.examples,
+        )
+
+
+def _times(run: Sequence[Counted]) -> tuple[Ints, Floats, list[int]]:
+    """Return the cells of all steps, their counts, and where those of each step end."""
+    cells, counts = zip(*(_listed(counted) for _, counted in run), strict=True)
+    return np.concatenate(cells), np.concatenate(counts), list(accumulate(map(len, cells)))
+
+
+def _listed(counted: OpenStep | None) -> tuple[Ints, Floats]:
+    return (np.zeros(0, np.int64), np.zeros(0)) if counted is None else counted.counts.latency.listed()

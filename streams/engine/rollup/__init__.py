@@ -1,0 +1,1 @@
+"""Columns become buckets of ten seconds, with the watermark of their partition."""

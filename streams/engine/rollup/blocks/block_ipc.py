@@ -1,0 +1,123 @@
+"""Blocks for another process of this computer: each name once, then its number, and arrays in one piece.
+
+What is written for other computers has its names in full (``block_codec``): who reads it may
+have missed what was written before. Two ends of a pipe miss nothing.
+"""
+
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.engine.decode.paths import Call, Path
+from streams.engine.rollup.blocks.block import Block
+from streams.engine.rollup.blocks.block_names import KnownCalls, KnownPaths, NameBook, end_of
+
+Names = tuple[Sequence[Path], Sequence[Call]]
+
+_ARRAYS: Final = ("sums", "gb_seconds", "amounts", "cells", "counts")
+_REST: Final = tuple(name for name in Block.__slots__ if name not in ("paths", "calls", *_ARRAYS))
+_HEAD: Final = attrgetter(*_REST)
+_NO_IDS: Final = np.zeros(0, np.int64)
+
+
+class Apart(NamedTuple):
+    """Blocks, taken apart."""
+
+    heads: list[tuple[Any, ...]]  # of each block: what is neither name nor array
+    names: list[Names | None]  # of each: those that are new; None if it has names without numbers
+    given: list[Names]  # those names
+    sizes: list[tuple[int, int, int, int]]  # of each: its paths, calls, values and cells
+    arrays: list[NDArray[Any]]  # of all, one behind the other
+
+
+class SentBlocks:
+    """Takes blocks apart; ``ReceivedBlocks``, given the same in order, puts them together again."""
+
+    def __init__(self) -> None:
+        self._sent: dict[str, tuple[int, int]] = {}  # how many paths and calls of each source
+
+    def take(self, blocks: Sequence[Block]) -> Apart:
+        """Return blocks that a rollup of this process has made, apart."""
+        apart = Apart([], [], [], [], [])
+        path_ids, call_ids, callers = [_NO_IDS], [_NO_IDS], [_NO_IDS]
+        for block in blocks:
+            paths, calls = block.paths, block.calls
+            apart.heads.append(_HEAD(block))
+            apart.sizes.append((len(paths), len(calls), len(block.values), len(block.cells)))
+            if not (isinstance(paths, KnownPaths) and isinstance(calls, KnownCalls)):
+                apart.names.append(None)
+                apart.given.append((list(paths), list(calls)))
+                continue
+            before = self._sent.get(block.source, (0, 0))
+            after = max(before[0], end_of(paths.ids)), max(before[1], end_of(calls.ids))
+            self._sent[block.source] = after
+            apart.names.append((paths.names[before[0] : after[0]], calls.names[before[1] : after[1]]))
+            path_ids.append(paths.ids)
+            call_ids.append(calls.ids)
+            callers.append(calls.rows)
+        if blocks:
+            apart.arrays.extend(map(np.concatenate, (path_ids, call_ids, callers)))
+            for name in _ARRAYS:
+                apart.arrays.append(np.concatenate([getattr(block, name) for block in blocks]))
+        return apart
+
+
+class ReceivedBlocks:
+    """Puts blocks together again."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, _Names] = {}
+
+    def together(self, apart: Apart) -> list[Block]:
+        """Return the blocks."""
+        if not apart.heads:
+            return []
+        path_ids, call_ids, callers, sums, gb_seconds, amounts, cells, counts = apart.arrays
+        given, blocks = iter(apart.given), []
+        path = call = row = value = cell = 0
+        for head, names, (some_paths, some_calls, values, some_cells) in zip(
+            apart.heads, apart.names, apart.sizes, strict=True
+        ):
+            fields = dict(zip(_REST, head, strict=True))
+            if names is None:
+                fields["paths"], fields["calls"] = next(given)
+            else:
+                known = self._learn(fields["source"], *names)
+                called = slice(call, call + some_calls)
+                fields["paths"] = KnownPaths(known.paths, path_ids[path : path + some_paths], known.book)
+                fields["calls"] = KnownCalls(known.calls, callers[called], call_ids[called], known.book)
+                path, call = path + some_paths, call + some_calls
+            rows = slice(row, row + some_paths + some_calls)
+            timed = slice(cell, cell + some_cells)
+            blocks.append(
+                Block(
+                    **fields,
+                    sums=sums[rows],
+                    gb_seconds=gb_seconds[rows],
+                    amounts=amounts[value : value + values],
+                    cells=cells[timed],
+                    counts=counts[timed],
+                )
+            )
+            row, value, cell = rows.stop, value + values, timed.stop
+        return blocks
+
+    def _learn(self, source: str, paths: Sequence[Path], calls: Sequence[Call]) -> "_Names":
+        known = self._known.get(source)
+        if known is None:
+            known = self._known[source] = _Names()
+        known.paths += paths
+        known.calls += calls
+        return known
+
+
+class _Names:
+    """What one source has named so far."""
+
+    def __init__(self) -> None:
+        self.paths: list[Path] = []
+        self.calls: list[Call] = []
+        self.book = NameBook(self)

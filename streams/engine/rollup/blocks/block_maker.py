@@ -1,0 +1,213 @@
+"""Makes the blocks of a bucket: one per shard, numbered without gaps."""
+
+from collections.abc import Sequence
+from itertools import compress
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from config.settings import MoneySettings
+from detectors.model.scope import Scope
+from streams.engine.decode.touched import scopes_of_path, shard_of, shards_of, table_of_call
+from streams.engine.decode.values import COLUMNS, Value, scopes_of
+from streams.engine.rollup.blocks.billed_units import BilledUnits
+from streams.engine.rollup.blocks.block import Block
+from streams.engine.rollup.blocks.block_names import KnownCalls, KnownPaths, NameBook
+from streams.engine.rollup.blocks.block_rows import rows_in, rows_of
+from streams.engine.rollup.blocks.counts import Counts
+from streams.engine.rollup.blocks.names import RollupNames
+from streams.engine.rollup.blocks.placed_cells import placed
+from streams.engine.rollup.blocks.summary import Summary
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Tag = tuple[int, str, str, float]
+Cells = tuple[Ints, Floats]
+"""Cells of ids, ascending, and the count of each."""
+
+
+class _Counted(NamedTuple):
+    """What a bucket has counted: rows are paths, and calls."""
+
+    path_ids: Ints
+    call_ids: Ints
+    callers: Ints  # the row of each call's path
+    sums: tuple[Floats, Floats]
+    gb_seconds: tuple[Floats, Floats]
+    path_cells: Cells  # of ids
+    call_cells: Cells
+    tags: list[Tag]
+    values: list[Value]
+    amounts: Floats
+
+
+class BlockMaker:
+    """Replaces ids by names, and splits the counts of a bucket by shard.
+
+    Parameters
+    ----------
+    source, shards, width
+        As in ``Block``.
+    names
+        Whose ids the counts are kept under.
+    money
+        Which tables are provisioned.
+    """
+
+    def __init__(
+        self, source: str, shards: int, width: int, names: RollupNames, money: MoneySettings
+    ) -> None:
+        self.sequence = 0  # of the next blocks; the same for every shard
+        self._source = source
+        self._shards = shards
+        self._width = width
+        self._names = names
+        self._units = BilledUnits(money, names)
+        self.restart(0)
+
+    def restart(self, sequence: int) -> None:
+        """Continue with this number after the names were restored."""
+        self.sequence = sequence
+        self._path_shards = np.zeros((0, self._shards), np.bool_)  # (paths, shards) what touches what
+        self._call_shards = np.zeros((0, self._shards), np.bool_)
+        self._path_of_call = np.zeros(0, np.int64)
+        self._rank = np.zeros(0, np.int64)  # the row of each path that the present bucket has
+        self._book = NameBook(self._names)
+        self._units.forget()
+
+    def blocks(
+        self, bucket: int, summary: Summary, watermark: int, *, width: int | None = None, late: bool = False
+    ) -> list[Block]:
+        """Return the blocks of a bucket, or of a span of this width, under the next number."""
+        made = self._named(self.sequence, bucket, summary, watermark)
+        self.sequence += 1
+        for block in made:
+            block.width = width or self._width
+            block.late, block.corrects = block.records if late else 0, late
+        return made
+
+    def early(self, bucket: int, summary: Summary, watermark: int) -> list[Block]:
+        """Return what a bucket has counted so far, under the number of the last blocks: sums and times."""
+        paths, calls = (Counts(each.sums, each.latency) for each in (summary.paths, summary.calls))
+        counted = Summary(summary.records, paths, calls)
+        made = self._named(self.sequence - 1, bucket, counted, watermark)
+        for block in made:
+            block.early = True
+        return made
+
+    def _named(self, sequence: int, bucket: int, summary: Summary, watermark: int) -> list[Block]:
+        made = [self._block(shard, sequence, bucket, watermark) for shard in range(self._shards)]
+        if summary.empty:
+            return made
+        for block in made:
+            block.records = summary.records
+        for name, level in summary.levels.items():
+            made[shard_of(name.about, self._shards)].levels.append((name, level))
+        for change in summary.changes:
+            made[shard_of(change.about, self._shards)].changes.append(change)
+        for example in summary.examples:
+            for shard in shards_of(list(example.scopes), self._shards):
+                made[shard].examples.append(example)
+        counted = self._counted(summary)
+        if self._shards > 1:
+            self._learn_shards()
+            homes = [shards_of(scopes_of(value), self._shards) for value in counted.values]
+        for block in made:
+            if self._shards > 1:
+                here = self._path_shards, self._call_shards
+                rows = rows_in(block.shard, *counted[:3], here)
+                valued = [block.shard in home for home in homes]
+                block.values = list(compress(counted.values, valued))
+                block.amounts = counted.amounts[np.array(valued, np.bool_)]
+            else:
+                rows = np.arange(len(counted.path_ids) + len(counted.call_ids))
+                block.values, block.amounts = counted.values, counted.amounts
+            self._give(block, counted, rows)
+        return made
+
+    def _counted(self, summary: Summary) -> _Counted:
+        self._learn_calls()
+        path_ids, sums = summary.paths.sums.merged()
+        call_ids, call_sums = summary.calls.sums.merged()
+        if len(self._rank) < len(self._names.paths):
+            self._rank = np.zeros(2 * len(self._names.paths), np.int64)
+        self._rank[path_ids] = np.arange(len(path_ids))
+        callers = self._rank[self._path_of_call[call_ids]]
+        gb_seconds = np.zeros((len(path_ids), COLUMNS))
+        billed, amounts = summary.billed.merged()
+        gb_seconds[self._rank[billed]] = amounts
+        if len(call_ids):
+            sums = self._units.added(sums, callers, call_ids, call_sums)
+        value_ids, amounts = summary.values.merged()
+        return _Counted(
+            path_ids,
+            call_ids,
+            callers,
+            (sums, call_sums),
+            (gb_seconds, np.zeros((len(call_ids), COLUMNS))),
+            summary.paths.latency.merged(),
+            summary.calls.latency.merged(),
+            [
+                *_tags_of_rows(summary.paths, path_ids, 0),
+                *_tags_of_rows(summary.calls, call_ids, len(path_ids)),
+            ],
+            [self._names.value_ids.name(number) for number in value_ids.tolist()],
+            amounts,
+        )
+
+    def _give(self, block: Block, counted: _Counted, rows: Ints) -> None:
+        """Give a block the rows that are its own; ``rows`` are their numbers in it."""
+        path_ids, call_ids = counted[:2]
+        paths, calls = rows[: len(path_ids)], rows[len(path_ids) :]
+        with_call = calls >= 0
+        callers = paths[counted.callers[with_call]]
+        block.paths = KnownPaths(self._names.paths, path_ids[paths >= 0], self._book)
+        block.calls = KnownCalls(self._names.calls, callers, call_ids[with_call], self._book)
+        block.sums, block.gb_seconds = rows_of(rows, counted.sums), rows_of(rows, counted.gb_seconds)
+        block.cells, block.counts = placed(
+            (counted.path_cells, counted.call_cells), (path_ids, call_ids), (paths, calls)
+        )
+        tags = counted.tags
+        block.tags = [(int(rows[at]), key, text, count) for at, key, text, count in tags if rows[at] >= 0]
+
+    def idle(self, watermark: int, waiting: int) -> list[Block]:
+        """Return blocks that report an idle source, under the number of the last blocks.
+
+        ``waiting`` is the number of records in buckets that have not closed.
+        """
+        bucket = max(0, watermark - self._width)
+        made = [self._block(shard, self.sequence - 1, bucket, watermark) for shard in range(self._shards)]
+        for block in made:
+            block.idle, block.records = True, waiting
+        return made
+
+    def _block(self, shard: int, sequence: int, bucket: int, watermark: int) -> Block:
+        return Block(self._source, shard, self._shards, sequence, bucket, self._width, watermark)
+
+    def _learn_calls(self) -> None:
+        fresh = self._names.calls[len(self._path_of_call) :]
+        if fresh:
+            self._path_of_call = np.concatenate((self._path_of_call, [path for path, _ in fresh]))
+
+    def _learn_shards(self) -> None:
+        paths, calls = self._names.paths, self._names.calls
+        fresh = [scopes_of_path(path) for path in paths[len(self._path_shards) :]]
+        self._path_shards = self._more(self._path_shards, fresh)
+        fresh = [[table_of_call(paths[path], table)] for path, table in calls[len(self._call_shards) :]]
+        self._call_shards = self._more(self._call_shards, fresh)
+
+    def _more(self, known: NDArray[np.bool_], fresh: Sequence[Sequence[Scope | None]]) -> NDArray[np.bool_]:
+        if not fresh:
+            return known
+        more = np.zeros((len(fresh), self._shards), np.bool_)
+        for at, scopes in enumerate(fresh):  # an edge goes with its target, which is one of the scopes
+            more[at, list(shards_of(scopes, self._shards))] = True
+        return np.concatenate((known, more))
+
+
+def _tags_of_rows(counts: Counts, ids: NDArray[np.int64], first: int) -> list[tuple[int, str, str, float]]:
+    return [
+        (int(np.searchsorted(ids, number)) + first, key, text, counts.tags[number, key, text])
+        for number, key, text in sorted(counts.tags)
+    ]

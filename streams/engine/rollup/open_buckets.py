@@ -1,0 +1,234 @@
+"""The buckets of one source partition that records are still added to."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from heapq import heappop, heappush
+from itertools import pairwise
+from math import inf
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.state.compiled import COMPILES
+from streams.engine.decode.columns import Columns
+from streams.engine.decode.values import parts_of
+from streams.engine.rollup.blocks.counts import count_tag
+from streams.engine.rollup.blocks.grouping import add_rows, group
+from streams.engine.rollup.blocks.names import RollupNames
+from streams.engine.rollup.blocks.summary import Summary
+from streams.engine.rollup.live_counts import cells_in, live_summary
+from streams.engine.rollup.stated_records import add_stated
+from streams.engine.rollup.timing import Timing
+
+Ints = NDArray[np.int64]
+Buckets = dict[int, Summary]
+
+
+class Closed(NamedTuple):
+    """A bucket or span that has closed."""
+
+    end: int
+    start: int
+    summary: Summary
+
+
+class OpenBuckets:
+    """Buckets that have not closed, and corrections of buckets that have.
+
+    Spans of several buckets may be counted together: below, a bucket is then such a span, but for ``end``.
+
+    Parameters
+    ----------
+    width
+        Seconds of a bucket.
+    names
+        Which the columns refer to.
+    span
+        Seconds that are counted together, a multiple of ``width``; a bucket when absent.
+    kind
+        What the parts of a snapshot are named after.
+    compiled
+        Whether compiled code adds to the buckets; the results are the same without it.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        names: RollupNames,
+        *,
+        span: int | None = None,
+        kind: str = "",
+        compiled: bool = COMPILES,
+    ) -> None:
+        self._width = width
+        self.span = span or width
+        self._kind = kind
+        self._names = names
+        self._compiled = compiled
+        self._cells = 0, 0  # in the newest that closed: the next ones hold about as many
+        self._open: Buckets = {}
+        self._starts: list[int] = []  # of the open buckets, a heap: a long run opens hundreds at once
+        self._newest: dict[int, int] = {}  # of each open span, the start of its newest bucket with a record
+        self._late: dict[int, Buckets] = {}  # corrections by the watermark at which their records arrived
+
+    def add(self, columns: Columns, timing: Timing, counted: NDArray[np.bool_]) -> None:
+        """Add the ``counted`` (n,) records of a run to open buckets, and late ones to corrections."""
+        rows = np.flatnonzero(counted)
+        if not len(rows):
+            return
+        slot, summaries = self._summaries(timing, rows)
+        for summary in summaries:
+            summary.packed = None
+        slot_of_call, slot_of_value = slot[columns.call_event], slot[columns.value_event]
+        bounds = len(self._names.paths), len(self._names.calls)
+        n = len(summaries)
+        for summary, events, calls in zip(
+            summaries, _by_slot(slot, n), _by_slot(slot_of_call, n), strict=True
+        ):
+            summary.add(columns, events, calls, bounds)
+        self._add_values(columns, slot_of_value, summaries)
+        _add_told(columns, slot, summaries)
+        for row, key, text in columns.tags:
+            if slot[row] >= 0:
+                weight = float(columns.weight[row])
+                count_tag(summaries[slot[row]].paths.tags, int(columns.path[row]), key, text, weight)
+        for row, key, text in columns.call_tags:
+            if slot_of_call[row] >= 0:
+                weight = float(columns.call_weight[row])
+                count_tag(summaries[slot_of_call[row]].calls.tags, int(columns.call[row]), key, text, weight)
+
+    def _summaries(self, timing: Timing, rows: Ints) -> tuple[Ints, list[Summary]]:
+        """Return (n,) the summary of each record, -1 for records not at ``rows``, and the summaries."""
+        bucket = timing.bucket[rows]
+        start = bucket - bucket % self.span
+        first = int(start.min())
+        span = (int(start.max()) - first) // self.span + 1
+        late = start + self.span <= timing.watermark[rows]
+        turn = np.where(late, timing.level[rows] + 1, 0)  # 0 for a record that is in time
+        codes, place = group(turn * span + (start - first) // self.span, (len(timing.levels) + 1) * span)
+        slot = np.full(len(timing.bucket), -1, np.int64)
+        slot[rows] = place
+        newest = np.zeros(len(codes), np.int64)
+        np.maximum.at(newest, place, bucket)
+        summaries = []
+        for code, reached in zip(codes.tolist(), newest.tolist(), strict=True):
+            turn_of, number = divmod(code, span)
+            of = first + number * self.span
+            summaries.append(
+                self._summary(of, self._late.setdefault(timing.levels[turn_of - 1], {}) if turn_of else None)
+            )
+            if not turn_of:
+                self._newest[of] = max(reached, self._newest.get(of, reached))
+        return slot, summaries
+
+    def _summary(self, start: int, late: Buckets | None) -> Summary:
+        buckets = self._open if late is None else late
+        summary = buckets.get(start)
+        if summary is None:
+            summary = buckets[start] = self._new(self._cells if late is None else (0, 0))
+            if late is None:
+                heappush(self._starts, start)
+        return summary
+
+    def _new(self, cells: tuple[int, int]) -> Summary:
+        return live_summary(cells) if self._compiled else Summary()
+
+    def _add_values(self, columns: Columns, slot: Ints, summaries: Sequence[Summary]) -> None:
+        rows = np.flatnonzero(slot >= 0)
+        if not len(rows):
+            return
+        value_ids = self._names.value_ids
+        ids = value_ids.ids(columns.path[columns.value_event[rows]], columns.value_key[rows])
+        keys, place = group(slot[rows] * value_ids.bound + ids, len(summaries) * value_ids.bound)
+        sums = add_rows(place, parts_of(columns.value[rows]), len(keys))
+        of, ids = np.divmod(keys, value_ids.bound)
+        bounds = np.searchsorted(of, np.arange(len(summaries) + 1)).tolist()
+        for summary, (begin, end) in zip(summaries, pairwise(bounds), strict=True):
+            if begin < end:
+                summary.values.add(ids[begin:end], sums[begin:end])
+
+    @property
+    def waiting(self) -> int:
+        """The number of records in buckets that have not closed."""
+        return sum(summary.records for summary in self._open.values())
+
+    def has_due(self, watermark: float) -> bool:
+        """Return whether anything closes at this watermark, or there are corrections."""
+        return bool(self._late) or bool(self._starts and self._starts[0] + self.span <= watermark)
+
+    @property
+    def starts(self) -> set[int]:
+        """Where the open ones start, epoch seconds."""
+        return set(self._open)
+
+    def at(self, bucket: int) -> Summary | None:
+        """Return what an open bucket has counted so far; None if that is nothing."""
+        return self._open.get(bucket)
+
+    def end(self, watermark: int) -> int | None:
+        """Return the watermark that closes everything, at least ``watermark``; None when nothing is left."""
+        if not self._open and not self._late:
+            return None
+        return max(watermark, max(self._newest.values(), default=watermark - self._width) + self._width)
+
+    def pop_late(self, watermark: int) -> list[tuple[int, Summary]]:
+        """Remove the corrections that arrived at this watermark; return them in order of their buckets."""
+        return sorted(self._late.pop(watermark, {}).items())
+
+    def pop_closed(self, watermark: float = inf) -> Iterator[Closed]:
+        """Remove the buckets that end at or before this watermark, in order."""
+        while self._starts and self._starts[0] + self.span <= watermark:
+            start = heappop(self._starts)
+            del self._newest[start]
+            closed = self._open.pop(start)
+            self._cells = cells_in(closed)
+            yield Closed(start + self.span, start, closed)
+
+    def snapshot(self, watermark: int) -> dict[str, bytes]:
+        """Return each bucket as a part; ``watermark`` is the present one."""
+        late = self._late.get(watermark, {})
+        opened, lately = self._stems
+        return {
+            **{f"{opened}{self._newest[start]}": self._open[start].pack() for start in sorted(self._open)},
+            **{f"{lately}{start}": late[start].pack() for start in sorted(late)},
+        }
+
+    @property
+    def _stems(self) -> tuple[str, str]:
+        return f"{self._kind}open/", f"{self._kind}late/"
+
+    def restore(self, parts: Mapping[str, bytes], watermark: int) -> None:
+        """Continue from a snapshot taken at this watermark."""
+        opened, lately = self._stems
+        newest = self._restored(parts, opened)
+        self._newest = {bucket - bucket % self.span: bucket for bucket in newest}
+        self._open = {start: newest[bucket] for start, bucket in self._newest.items()}
+        self._starts = sorted(self._open)
+        late = self._restored(parts, lately)
+        self._late = {watermark: late} if late else {}
+
+    def _restored(self, parts: Mapping[str, bytes], stem: str) -> Buckets:
+        return {
+            int(name.removeprefix(stem)): Summary.unpack(part, self._new((0, 0)))
+            for name, part in parts.items()
+            if name.startswith(stem)
+        }
+
+
+def _add_told(columns: Columns, slot: Ints, summaries: Sequence[Summary]) -> None:
+    """Add samples, changes and examples."""
+    for row, record in columns.stated:
+        if slot[row] >= 0:
+            add_stated(summaries[slot[row]], record, float(columns.ts[row]))
+    for row, example in columns.examples:
+        if slot[row] >= 0:
+            summaries[slot[row]].examples.append(example)
+
+
+def _by_slot(slot: Ints, slots: int) -> list[Ints]:
+    """Return the rows of each slot, in order; a run of sparse traffic has hundreds of slots."""
+    if slots == 1:
+        return [np.flatnonzero(slot == 0)]
+    order = np.argsort(slot, kind="stable")
+    bounds = np.searchsorted(slot[order], np.arange(slots + 1)).tolist()
+    return [order[first:last] for first, last in pairwise(bounds)]

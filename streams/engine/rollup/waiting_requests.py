@@ -1,0 +1,254 @@
+"""The requests of a source partition whose other records may still come, by their keys.
+
+Most have one record and get no other. Of these nothing is made but an entry for each key: the columns of
+their run are kept, and a request is made of them if another record comes.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.state.state import pack, unpack
+from streams.engine.decode.hashing import JOINS
+from streams.engine.decode.paths import Path
+from streams.engine.rollup.request_parts import Keys, PartsOfRun, RecordPart, packed_parts, unpacked_parts
+
+WAIT_SECONDS: Final = 900
+"""Event time for which records of a request find each other: a function that was frozen reports its last
+spans with its next request.
+"""
+
+MOST: Final = 50_000
+"""Requests of one source partition that are remembered; beyond it the oldest is forgotten."""
+
+ALONE: Final = "alone"
+CROWDED: Final = "crowded"
+
+_NO_KEY: Final = 0
+_PER_PART: Final = 60  # seconds of event time in one part of a snapshot
+_VERSION: Final = 1
+_LONE: Final = "lone/"  # the parts with requests of one record each
+Names = tuple[tuple[str, ...] | None, tuple[str, ...] | None, tuple[str, ...] | None]
+"""Route, function and client of a request; None for what nobody has named yet."""
+
+
+class JoinedRequest(msgspec.Struct, array_like=True, gc=False):
+    """A request and the records of it that have come."""
+
+    keys: Keys
+    since: float  # stamp of its first record
+    names: Names
+    parts: tuple[RecordPart, ...]
+    more: int = 0  # records of it beyond the first
+
+
+NOBODY: Final[Names] = (None, None, None)
+
+
+def names_of(path: Path) -> Names:
+    """Return what a path names."""
+    client = path.client, path.version, path.tenant
+    return (
+        (path.route,) if path.route else None,
+        (path.function,) if path.function else None,
+        client if any(client) else None,
+    )
+
+
+class _Alone(NamedTuple):
+    """Requests with one record each, of one run."""
+
+    run: PartsOfRun
+    before: int  # the number of a request less its place in the run
+
+
+class WaitingRequests:
+    """Requests in the order of their first records, and by their keys.
+
+    Parameters
+    ----------
+    paths
+        Names by id.
+    """
+
+    def __init__(self, paths: Callable[[], Sequence[Path]]) -> None:
+        self._paths = paths
+        self._forget_all()
+
+    def _forget_all(self) -> None:
+        self._requests: dict[int, JoinedRequest | _Alone] = {}  # by number, ascending
+        self._oldest = self._next = 0  # numbers
+        self._of: dict[int, int] = {}  # key -> number of its request
+        self._due = math.inf  # watermark beyond which the oldest is forgotten
+        self.unjoined = Counter[str]()  # records that count only a part and found no other, by reason
+
+    def strange(self, joins: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Return which records have keys that no request has and no other record of the run.
+
+        Parameters
+        ----------
+        joins
+            (k, JOINS) keys of the records of a run.
+        """
+        _, place, often = np.unique(joins, return_inverse=True, return_counts=True)
+        flat = joins.ravel().tolist()
+        known = np.fromiter(map(self._of.__contains__, flat), np.bool_, len(flat)).reshape(joins.shape)
+        known |= (often[place].reshape(joins.shape) > 1) & (joins != _NO_KEY)
+        found: NDArray[np.bool_] = np.logical_not(known.any(axis=1))
+        return found
+
+    def keep(self, run: PartsOfRun, begin: int, end: int) -> None:
+        """Add a request for each of the records from ``begin`` to ``end``, whose keys are strange."""
+        numbers = range(self._next, self._next + end - begin)
+        self._requests.update(dict.fromkeys(numbers, _Alone(run, self._next - begin)))
+        self._next = numbers.stop
+        self._of.update(zip(run.first_keys[begin:end], numbers, strict=True))
+        self._of.update(zip(run.second_keys[begin:end], numbers, strict=True))
+        self._of.pop(_NO_KEY, None)
+        self._make_room()
+
+    def find(self, keys: Keys, since: float) -> tuple[JoinedRequest, JoinedRequest | None]:
+        """Return the request of these keys, a new one if none has them; and another that turns out to be it.
+
+        Both keys lead to the first from now on.
+        """
+        numbers = [number for key in keys if (number := self._of.get(key)) is not None]
+        other = None
+        if numbers:
+            number = numbers[0]
+            request = self._made(number)
+            request.more += 1
+            if numbers[-1] != number:
+                other = self._made(numbers[-1])
+                del self._requests[numbers[-1]]
+                request.keys += other.keys
+                request.more += other.more + 1
+                self._of.update(dict.fromkeys(other.keys, number))
+                self._set_due()
+        else:
+            number, self._next = self._next, self._next + 1
+            request = self._requests[number] = JoinedRequest(keys, since, NOBODY, ())
+            self._make_room()
+        for key in keys:
+            if key not in request.keys:
+                request.keys = *request.keys, key
+            self._of[key] = number
+        return request, other
+
+    def _made(self, number: int) -> JoinedRequest:
+        """Return a request as one that records can be added to."""
+        found = self._requests[number]
+        if isinstance(found, _Alone):
+            at = number - found.before
+            part = found.run.part(at, found.run.path[at])
+            names = names_of(self._paths()[part.path])
+            found = self._requests[number] = JoinedRequest(found.run.keys(at), part.ts, names, (part,))
+        return found
+
+    def _make_room(self) -> None:
+        for _ in range(len(self._requests) - MOST):
+            self._forget_oldest(CROWDED)
+        self._set_due()
+
+    def _forget_oldest(self, reason: str) -> None:
+        while (found := self._requests.pop(self._oldest, None)) is None:  # that it has is another's
+            self._oldest += 1
+        if isinstance(found, _Alone):
+            at = self._oldest - found.before
+            keys, partial = found.run.keys(at), found.run.partial[at]
+        else:
+            names = self._paths()
+            keys = found.keys
+            partial = not found.more and any(names[part.path].counts for part in found.parts)
+        self._oldest += 1
+        for key in keys:
+            self._of.pop(key, None)
+        if partial:
+            self.unjoined[reason] += 1
+
+    def _set_due(self) -> None:
+        while self._oldest < self._next and self._oldest not in self._requests:
+            self._oldest += 1
+        oldest = self._requests.get(self._oldest)
+        if isinstance(oldest, _Alone):
+            self._due = float(oldest.run.amounts[0][self._oldest - oldest.before]) + WAIT_SECONDS
+        else:
+            self._due = math.inf if oldest is None else oldest.since + WAIT_SECONDS
+
+    def purge(self, watermark: int) -> None:
+        """Forget requests whose other records would come too late."""
+        while watermark > self._due:
+            self._forget_oldest(ALONE)
+            self._set_due()
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the requests in parts, which change little once their minute is over.
+
+        Those with one record are columns, whether an object was made of them or not.
+        """
+        by_minute: dict[int, list[JoinedRequest]] = {}
+        lone: dict[int, list[_Alone]] = {}  # ``before`` is the place in the run here
+        order = []
+        for number, found in self._requests.items():
+            if isinstance(found, _Alone):
+                at = number - found.before
+                order.append(found.run.first_keys[at])
+                minute = int(found.run.amounts[0][at] // _PER_PART)
+                lone.setdefault(minute, []).append(_Alone(found.run, at))
+                continue
+            order.append(found.keys[0])
+            if self._is_lone(found):
+                run = PartsOfRun.of_parts([found.keys], found.parts)
+                lone.setdefault(int(found.since // _PER_PART), []).append(_Alone(run, 0))
+            else:
+                by_minute.setdefault(int(found.since // _PER_PART), []).append(found)
+        parts = {
+            f"joins/{minute}": pack("joins", _VERSION, requests, {}) for minute, requests in by_minute.items()
+        }
+        parts |= {f"{_LONE}{minute}": packed_parts(_runs_of(alone)) for minute, alone in lone.items()}
+        if order or self.unjoined:
+            parts["joins"] = pack("joining", _VERSION, (dict(sorted(self.unjoined.items())), order), {})
+        return parts
+
+    def _is_lone(self, request: JoinedRequest) -> bool:
+        if len(request.parts) != 1 or request.more or len(request.keys) > JOINS:
+            return False
+        return request.names == names_of(self._paths()[request.parts[0].path])
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Continue from a snapshot."""
+        self._forget_all()
+        if "joins" not in parts:
+            return
+        (counts, order), _ = unpack(parts["joins"], "joining", _VERSION, tuple[dict[str, int], list[int]])
+        self.unjoined.update(counts)
+        paths = self._paths()
+        found: dict[int, JoinedRequest | _Alone] = {}
+        for name, part in parts.items():
+            if name.startswith("joins/"):
+                requests, _ = unpack(part, "joins", _VERSION, list[JoinedRequest])
+                found |= {request.keys[0]: request for request in requests}
+            elif name.startswith(_LONE):
+                run = unpacked_parts(part, lambda path: bool(paths[path].counts))
+                found |= {key: _Alone(run, at) for at, key in enumerate(run.first_keys)}
+        for self._next, first in enumerate(order, 1):
+            number, request = self._next - 1, found[first]
+            keys = request.run.keys(request.before) if isinstance(request, _Alone) else request.keys
+            if isinstance(request, _Alone):
+                request = _Alone(request.run, number - request.before)
+            self._requests[number] = request
+            self._of |= dict.fromkeys(keys, number)
+        self._set_due()
+
+
+def _runs_of(alone: Sequence[_Alone]) -> list[PartsOfRun]:
+    """Return the records at some places of runs, those that follow each other in one run together."""
+    grouped = groupby(alone, key=lambda one: id(one.run))
+    several = [list(group) for _, group in grouped]
+    return [group[0].run.some([at for _, at in group]) for group in several]

@@ -1,0 +1,1 @@
+"""The stages assembled: fed with records, returning findings and notices; their checkpoints."""

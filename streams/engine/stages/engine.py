@@ -1,0 +1,156 @@
+"""The whole path in one process: decode → rollup → detect → incidents.
+
+The local driver feeds it. Replay feeds its two halves (``rolling.py``, ``judging.py``), possibly several of
+each, and the Kafka driver feeds the same stages one by one.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from alerting.incidents.incidents import Incidents
+from config.capacity import Capacity
+from config.settings import Settings
+from streams.engine.detect.successor import Successor
+from streams.engine.stages.detection_engine import Emitted, Judging
+from streams.engine.stages.rollup_engine import Floats, Rolled, Rolling
+
+
+class RecordTotals(NamedTuple):
+    """Running totals over all sources."""
+
+    late: int  # records that arrived after their bucket had closed
+    duplicates: int  # records dropped because their id was known
+    folded: int  # names counted as ``other``
+    blocks: int  # since the process started
+    steps: int  # judged since the process started
+
+
+class Engine:
+    """All stages for a fixed set of sources.
+
+    Parameters
+    ----------
+    settings
+        The configuration.
+    sources
+        The source partitions to feed: ``local/0``, ``requests/3``, a file's name.
+    shards
+        Number of shards; it does not change the findings.
+    on_step
+        Called with the start of every judged step of shard 0, to show progress.
+    remember_all
+        Keep every incident, for the results of a replay; a daemon forgets old ones.
+    capacity
+        The known limits; those of the settings when absent.
+    records
+        Record every judged step, for the history.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        sources: Sequence[str],
+        shards: int = 1,
+        on_step: Callable[[int], None] | None = None,
+        *,
+        remember_all: bool = False,
+        capacity: Capacity | None = None,
+        records: bool = False,
+    ) -> None:
+        self._rolling = Rolling(settings, sources, shards)
+        self._judging_by: Callable[[Settings, Capacity | None], Judging] = lambda given, limits: Judging(
+            given, sources, shards, on_step, remember_all=remember_all, capacity=limits, records=records
+        )
+        self._judging = self._judging_by(settings, capacity)
+
+    def limit(self, capacity: Capacity) -> None:
+        """Go on with other limits, from the next step on; any thread may call this."""
+        self._judging.limit(capacity)
+
+    def feed(self, source: str, records: Sequence[bytes], arrived: Floats | None = None) -> Emitted:
+        """Feed consecutive records of one source partition, with the time of their arrival if known."""
+        return self._judge(self._rolling.feed(source, records, arrived))
+
+    def idle(self, source: str, seconds: float = 0.0) -> Emitted:
+        """Mark the source as idle for ``seconds``: time goes on by the clock."""
+        return self._judge(self._rolling.idle(source, seconds))
+
+    def look(self, source: str, now: float) -> Emitted:
+        """Look at the last minute of a source whose records have just happened; ``now`` in epoch seconds.
+
+        What it finds is no function of the records: make it durable before it is reported.
+        """
+        blocks = self._rolling.early(source, now)
+        return self._judging.look(blocks) if blocks else Emitted()
+
+    def finish(self, source: str) -> Emitted:
+        """Mark the source as ended, and close everything it holds."""
+        return self._judge(self._rolling.finish(source))
+
+    def judge_by(self, settings: Settings, capacity: Capacity | None = None) -> None:
+        """Judge by other settings from here on, exactly as an engine restored with them would.
+
+        What ``config.reload.RESTART`` names must be the same. ``capacity`` are the known limits, those of the
+        settings when absent.
+        """
+        other = self._judging_by(settings, capacity)
+        other.restore(self._judging.snapshot())
+        other.blocks, other.steps = self._judging.blocks, self._judging.steps
+        self._judging = other
+
+    def successor(self, history: Mapping[str, bytes] | None, until: int, shard: int = 0) -> Successor:
+        """Return who judges anew what this engine has judged of a shard, knowing another past."""
+        return self._judging.successor(shard, history, until)
+
+    def succeed(self, by: Successor, shard: int = 0) -> None:
+        """Go on with a successor that has judged the same blocks as this engine."""
+        self._judging.succeed(shard, by)
+
+    def watermark(self, source: str) -> int:
+        """Return the event time up to which this source is complete."""
+        return self._rolling.watermark(source)
+
+    @property
+    def incidents(self) -> Incidents:
+        """Incidents made of the findings."""
+        return self._judging.incidents
+
+    @property
+    def judged_until(self) -> int | None:
+        """Event time up to which everything was judged, epoch seconds."""
+        return self._judging.watermark
+
+    @property
+    def series(self) -> int:
+        """Number of series."""
+        return self._judging.series
+
+    def ages(self) -> list[Floats]:
+        """Return the seconds since the first value of each judged series, by shard."""
+        return self._judging.ages()
+
+    @property
+    def totals(self) -> RecordTotals:
+        """Running totals."""
+        rolling, judging = self._rolling, self._judging
+        return RecordTotals(rolling.late, rolling.duplicates, rolling.folded, judging.blocks, judging.steps)
+
+    @property
+    def unjoined(self) -> Counter[str]:
+        """Records that count a part of their request and were not joined with another source's, by reason."""
+        return self._rolling.unjoined
+
+    def _judge(self, rolled: Rolled) -> Emitted:
+        emitted = self._judging.feed(rolled.blocks, rolled.rejected)
+        emitted.blocks = rolled.blocks
+        return emitted
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the state of every stage, with parts named ``stage|part``."""
+        return self._rolling.snapshot() | self._judging.snapshot()
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Restore a snapshot of an engine with the same sources and shards."""
+        self._rolling.restore(parts)
+        self._judging.restore(parts)

@@ -1,0 +1,1 @@
+"""From senders to records: receivers, formats, schemas, and whole batches from Kafka."""

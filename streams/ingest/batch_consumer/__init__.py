@@ -1,0 +1,1 @@
+"""Faust and aiokafka carry whole batches of raw records as one value."""

@@ -1,0 +1,310 @@
+"""The format ``apigateway``: access logs of REST, HTTP and WebSocket APIs of Amazon API Gateway.
+
+Three ways to write them are read: JSON with keys of the owner's choice (``apigateway_keys``), the common log
+format as the console offers it, and ``key: value, key: value`` as the Serverless Framework has it.
+
+- All values are texts, and ``-`` or an empty one is absent, never zero.
+- A route is the ``routeKey``, or the method and ``resourcePath``. A path is asked only where they say nothing
+  (``$default``, ``/{proxy+}``), or where a given template fits it. What no route took is ``{unmatched}``.
+- A service is, where neither the record nor the configuration names it, ``apiId/stage``.
+- ``THROTTLED`` is the gateway's own limit: a throttle, and an error of the backend. ``QUOTA_EXCEEDED`` is a
+  throttle too, but of a plan that a customer has used up: the caller's error.
+- A client is the id of the API key, else the client that a claim names, else a product token of the agent
+  (``user_agents``). Never the key itself, nor an address, a user or a principal: those are people.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from streams.engine.decode.event import ErrorClass, Event, EventClient, Layers
+from streams.engine.decode.rejected import RejectReason
+from streams.ingest.formats.access_logs.apigateway_keys import VALUES, meanings
+from streams.ingest.formats.access_logs.clf_line import ClfLine, clf_line
+from streams.ingest.formats.access_logs.log_lines import first_line, read_lines
+from streams.ingest.formats.access_logs.log_values import clf_time, milliseconds, number, said, status_of
+from streams.ingest.formats.access_logs.path_templates import PathTemplates, path_templates
+from streams.ingest.formats.access_logs.routes import UNMATCHED, RequestLine, method_of, route_of
+from streams.ingest.formats.access_logs.user_agents import client_of
+from streams.ingest.formats.envelopes.concatenated import split
+from streams.ingest.formats.format import Reading, RefusalError, Surroundings, settled
+from streams.ingest.formats.json_refusal import JSON_ERRORS
+from streams.ingest.formats.trace_ids import x_ray_key, x_ray_trace
+
+_JSON: Final = msgspec.json.Decoder(dict[str, object])
+_ROUTES: Final = (b'"routeKey"', b'"resourcePath"', b'"httpMethod"')
+_GATEWAY: Final = (b'"requestId"', b'"extendedRequestId"', b'"requestTime"', b'"requestTimeEpoch"')
+_TEXT: Final = "requestId: "
+_PAIR: Final = re.compile(r"(?:^|, )([A-Za-z][A-Za-z0-9_.$]{0,60}): ?")
+_GATEWAY_ID: Final = re.compile(
+    r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[A-Za-z0-9_-]{11,22}={1,2}", re.ASCII
+)
+_ROUTE_KEY: Final = re.compile(r"([A-Z]+) (/\S*)")
+_CATCH_ALL: Final = re.compile(r"(?:[A-Z]+ )?/\{[^/{}]+\+\}")
+_DEFAULT: Final = "$default"
+_REGION: Final = re.compile(r"\.execute-api\.([a-z0-9-]{1,32})\.amazonaws\.com")
+_FUNCTION_ERROR: Final = re.compile(
+    r"returned the following error: ([A-Za-z]\w{0,60}(?:\.\w{1,60})?)", re.ASCII
+)
+_CRASHED: Final = "customer function error"
+_TIMED_OUT: Final = "Task timed out"
+_THROTTLES: Final = ("THROTTLED", "QUOTA_EXCEEDED")
+_TOO_MANY: Final = 429
+_SERVER_ERROR: Final = 500
+_REMEDY: Final = "; quote every variable of the log's format, and use error.messageString without quotes"
+
+
+class _ApiGateway:
+    name: Final = "apigateway"
+
+    def looks_like(self, payload: bytes) -> bool:
+        line = first_line(payload)
+        if line.startswith("{"):
+            head = payload[:65536] if payload.lstrip().startswith(b"{") else line.encode()
+            return (
+                b'"status"' in head
+                and any(each in head for each in _ROUTES)
+                and any(each in head for each in _GATEWAY)
+            )
+        if line.startswith(_TEXT):
+            return ", status: " in line
+        found = clf_line(line)
+        return found is not None and _is_gateways(found)
+
+    def read(self, payload: bytes, around: Surroundings) -> Reading:
+        paths = path_templates(tuple(around.templates))
+        whole = _on_several_lines(payload)
+        if whole is not None:
+            payload = whole
+        elif b"}{" in payload:
+            payload = b"\n".join(split(payload))
+        return read_lines(payload, lambda line: _record(_said(line, around.mapping), around, paths))
+
+
+def _on_several_lines(payload: bytes) -> bytes | None:
+    """Return a single object on several lines as one line, None if the payload is something else."""
+    if not payload.lstrip().startswith(b"{") or b"\n" not in payload.strip():
+        return None
+    try:
+        return msgspec.json.encode(_JSON.decode(payload))
+    except JSON_ERRORS:
+        return None
+
+
+def _said(line: str, mapping: Mapping[str, str] | None) -> dict[str, str]:
+    if line.startswith("{"):
+        try:
+            return meanings(_JSON.decode(line), mapping)
+        except JSON_ERRORS as error:
+            reason = RejectReason.TOO_DEEP if isinstance(error, RecursionError) else RejectReason.NOT_JSON
+            raise RefusalError(reason, f"not JSON: {error}{_REMEDY}") from None
+    if _PAIR.match(line):
+        words = _PAIR.split(line)
+        return meanings(dict(zip(words[1::2], words[2::2], strict=False)), mapping)
+    found = clf_line(line)
+    if found is None:
+        raise RefusalError(
+            RejectReason.UNKNOWN_FORMAT,
+            "no line of an access log of API Gateway: JSON, CLF, or 'key: value, …'",
+        )
+    return _said_in_clf(found)
+
+
+def _is_gateways(line: ClfLine) -> bool:
+    return any(not each.quoted and _GATEWAY_ID.fullmatch(each.text) for each in line.fields[:2])
+
+
+def _said_in_clf(line: ClfLine) -> dict[str, str]:
+    """Return what a line of the console's common log format says.
+
+    That of HTTP APIs has the method twice: ``"GET GET /pets HTTP/1.1"``, for the route's key holds it too.
+    """
+    words = (
+        line.request.rsplit(" ", 1)[0].split(" ", 1)
+        if " HTTP/" in line.request
+        else line.request.split(" ", 1)
+    )
+    method, target = words[0], words[1] if len(words) > 1 else "-"
+    is_key = target == _DEFAULT or _ROUTE_KEY.fullmatch(target) is not None
+    ids = [each.text for each in line.fields if not each.quoted][:2]
+    return {
+        "time": line.time,
+        "method": method,
+        "route_key" if is_key else "resource": target,
+        "status": line.status,
+        "request_id": ids[0] if ids else "-",
+        "extended_id": ids[1] if len(ids) > 1 else "-",
+    }
+
+
+def _record(found: Mapping[str, str], around: Surroundings, paths: PathTemplates) -> Event:
+    texts = {meaning: word for meaning, text in found.items() if (word := said(text)) is not None}
+    status = status_of(texts.get("status"))
+    trace = x_ray_trace(texts.get("trace")) or texts.get("trace")
+    record = Event(
+        ts=_ts(texts),
+        id=_id(texts),
+        cloud="aws",
+        account=texts.get("account"),
+        region=texts.get("region") or _region(texts.get("domain")),
+        service=texts.get("service"),
+        route=texts.get("route") or _route(found, texts, paths, status),
+        function=texts.get("function"),
+        client=_client(texts),
+        status=status,
+        error_type=_error_type(texts, status),
+        ms=_layers(texts),
+        throttled=_throttled(found, texts, status),
+        values=_values(texts),
+        joins=_joins(texts, trace),
+        trace=trace,
+    )
+    error = _error(texts, record)
+    if error is not None:
+        record.error = error
+    settled(record, around)
+    if record.service is None:
+        record.service = _api(texts)
+    return record
+
+
+def _ts(texts: Mapping[str, str]) -> float | str | None:
+    exact = texts.get("ts") or texts.get("epoch")
+    if exact is None:
+        time = texts.get("time")
+        return None if time is None else clf_time(time) or _stamp(time)
+    return _stamp(exact)
+
+
+def _stamp(text: str) -> float | str:
+    try:
+        found = number(text, "the time")
+    except RefusalError:
+        return clf_time(text) or text
+    return text if found is None else found
+
+
+def _id(texts: Mapping[str, str]) -> str | None:
+    """Return a unique id. A client can choose the request id, so the extended one comes first."""
+    if "id" in texts:
+        return texts["id"]
+    found = texts.get("extended_id") or texts.get("request_id")
+    return f"apigw:{found}" if found else None
+
+
+def _region(domain: str | None) -> str | None:
+    found = _REGION.search(domain) if domain else None
+    return found[1] if found else None
+
+
+def _api(texts: Mapping[str, str]) -> str | None:
+    api, stage = texts.get("api"), texts.get("stage")
+    if api is None:
+        return texts.get("domain")
+    return api if stage is None or stage == _DEFAULT else f"{api}/{stage}"
+
+
+def _route(
+    found: Mapping[str, str], texts: Mapping[str, str], paths: PathTemplates, status: int | None
+) -> str | None:
+    method = texts.get("method")
+    key, resource, path = texts.get("route_key"), texts.get("resource"), _path(texts)
+    given = paths.given(path or resource or "")
+    if given is not None:
+        return f"{method_of(method)} {given}" if method else given
+    name = key or (f"{method_of(method)} {resource}" if method and resource else resource)
+    if name is not None and (path is None or not (name == _DEFAULT or _CATCH_ALL.fullmatch(name))):
+        return _bounded(name)
+    if name is None and ("route_key" in found or "resource" in found):
+        return f"{method_of(method)} {UNMATCHED}" if method else UNMATCHED
+    return route_of(RequestLine(method, path), paths, status) if method and path else name
+
+
+def _path(texts: Mapping[str, str]) -> str | None:
+    """Return the path as routes are written: ``$context.path`` begins with the stage."""
+    path, stage = texts.get("path"), texts.get("stage")
+    if path is None or stage is None or stage == _DEFAULT:
+        return path
+    below = path.removeprefix(f"/{stage}")
+    return path if below == path or not below.startswith("/") else below
+
+
+def _bounded(name: str) -> str:
+    """Return the name of a route, by rules where a log has a raw path in its place."""
+    found = _ROUTE_KEY.fullmatch(name)
+    if found is None:
+        return name
+    ruled = PathTemplates().of(found[2])
+    return name if ruled == found[2].rstrip("/").lower() or "{" in found[2] else f"{found[1]} {ruled}"
+
+
+def _client(texts: Mapping[str, str]) -> EventClient | None:
+    agent = client_of(texts.get("agent"))
+    name = texts.get("api_key_id") or texts.get("client.name")
+    version, tenant = texts.get("client.version"), texts.get("client.tenant")
+    if name is None and agent is not None:
+        name, version = agent.name, version or agent.version
+    return EventClient(name, version, tenant) if name or version or tenant else None
+
+
+def _layers(texts: Mapping[str, str]) -> Layers | None:
+    found = [milliseconds(texts.get(f"ms.{each}"), each) for each in ("total", "function", "code", "auth")]
+    return None if found == [None] * 4 else Layers(*found)
+
+
+def _values(texts: Mapping[str, str]) -> dict[str, float] | None:
+    found = {
+        meaning.removeprefix(VALUES): amount
+        for meaning, text in texts.items()
+        if meaning.startswith(VALUES) and (amount := number(text, meaning)) is not None
+    }
+    return found or None
+
+
+def _throttled(found: Mapping[str, str], texts: Mapping[str, str], status: int | None) -> str | None:
+    """Return why the gateway throttled.
+
+    A 429 is the gateway's own if the log tells of integrations and there was none; its reason is not known.
+    """
+    kind = texts.get("response_type")
+    if "throttled" in texts or kind in _THROTTLES:
+        return texts.get("throttled") or kind
+    if status != _TOO_MANY or kind is not None:
+        return None
+    told = [each for each in ("ms.function", "integration_status", "integration_request") if each in found]
+    return "unknown" if told and not any(each in texts for each in told) else None
+
+
+def _error_type(texts: Mapping[str, str], status: int | None) -> str | None:
+    kind = texts.get("error_type") or texts.get("response_type")
+    message = texts.get("integration_error")
+    if kind is not None or message is None:
+        refused = "authorizer_error" in texts and status is not None and status >= _SERVER_ERROR
+        return kind or ("AUTHORIZER_FAILURE" if refused else None)
+    if _TIMED_OUT in message:
+        return "timeout"
+    named = _FUNCTION_ERROR.search(message)
+    return named[1] if named else ("Unhandled" if _CRASHED in message else None)
+
+
+def _error(texts: Mapping[str, str], record: Event) -> ErrorClass | None:
+    """Return the class of an error where the status does not tell it."""
+    if record.throttled is not None and record.throttled != "QUOTA_EXCEEDED":
+        return "backend"
+    message = texts.get("integration_error", "")
+    if record.status is None or record.status < _SERVER_ERROR or record.error_type == "timeout":
+        return None
+    return "fatal" if _CRASHED in message or record.error_type == "Unhandled" else None
+
+
+def _joins(texts: Mapping[str, str], trace: str | None) -> str | None:
+    request = texts.get("integration_request")
+    keys = [x_ray_key(trace)] if trace is not None and x_ray_trace(trace) else []
+    if request is not None and len(request.split()) == 1:
+        keys.append(request)
+    return " ".join(keys) or None
+
+
+APIGATEWAY: Final = _ApiGateway()

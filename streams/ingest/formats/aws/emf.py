@@ -1,0 +1,244 @@
+"""The format ``emf``: the embedded metric format of CloudWatch, JSON objects with ``_aws`` in them.
+
+The duration of a layer makes it a request: ``Latency`` is ``ms.total``, ``Duration`` is ``ms.function``
+(``metric_names``). Other amounts are ``values`` under their names, an array as its sum, in a
+record of the kind ``call``, which counts no request: libraries write an object for each set of dimensions,
+and one more at a cold start, so that a request has any number of them. Objects that name one request id are
+one request; the first one with a duration counts it. Shares and rates do not add up: they are samples.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from streams.engine.decode.event import LARGEST, Event, EventClient, Layers, SampleRecord, ScopeName
+from streams.engine.decode.parse import problem_of, stamp_of
+from streams.engine.decode.rejected import RejectReason
+from streams.ingest.formats.aws.lambda_names import function_of_arn, function_of_log
+from streams.ingest.formats.aws.metric_names import is_level, layer_of, milliseconds_per, plain
+from streams.ingest.formats.envelopes.concatenated import split
+from streams.ingest.formats.format import Reading, RefusalError, Surroundings, settled
+from streams.ingest.formats.json_refusal import JSON_ERRORS
+from streams.ingest.formats.trace_ids import joins, trace_of
+from streams.ingest.formats.validated import judged
+
+_HEAD: Final = 64 * 1024
+_COLD_START: Final = "coldstart"
+_NOTHING: Final = (None, "", "-")
+_LARGEST_STATUS: Final = 599
+_MOST_METRICS: Final = 1000  # of one object; CloudWatch takes 100 of each directive
+
+# Members of the object by what they say, spelt as metric_names.plain does; the first one that is there wins.
+_FUNCTION: Final = ("functionname", "lambdafunctionname", "functionarn", "function", "faasname")
+_SERVICE: Final = ("service", "servicename")
+_ROUTE: Final = ("route", "httproute")
+_TENANT: Final = ("tenant", "tenantid")
+_REQUEST: Final = ("functionrequestid", "awsrequestid", "requestid")
+_TRACE: Final = ("xraytraceid", "traceid")
+_MEMORY: Final = ("functionmemorysize", "memorysize")
+_STATUS: Final = ("statuscode", "httpstatus", "httpstatuscode", "status")
+
+
+class _Metric(msgspec.Struct):
+    name: Annotated[str, msgspec.Meta(min_length=1)] = msgspec.field(name="Name")
+    unit: str | None = msgspec.field(name="Unit", default=None)
+
+
+class _Directive(msgspec.Struct):  # its dimensions are members of the object, and read as such
+    metrics: list[_Metric] = msgspec.field(name="Metrics", default_factory=list)
+    namespace: str | None = msgspec.field(name="Namespace", default=None)
+
+
+class _Aws(msgspec.Struct):
+    directives: list[_Directive] = msgspec.field(name="CloudWatchMetrics")
+    timestamp: float | None = msgspec.field(name="Timestamp", default=None)
+
+
+class _Emf(msgspec.Struct):
+    aws: _Aws | None = msgspec.field(name="_aws", default=None)
+
+
+_EMF: Final = msgspec.json.Decoder(_Emf, strict=False)
+_ROOT: Final = msgspec.json.Decoder(dict[str, Any])
+_Observed = list[float] | float
+
+
+class _EmfFormat:
+    name: Final = "emf"
+
+    def looks_like(self, payload: bytes) -> bool:
+        head = payload[:_HEAD].lstrip()
+        if not head.startswith(b"{"):
+            return False
+        tail = payload[-_HEAD:] if len(payload) > _HEAD else b""
+        return any(b'"_aws"' in part and b'"CloudWatchMetrics"' in part for part in (head, tail))
+
+    def read(self, payload: bytes, around: Surroundings) -> Reading:
+        if not payload.strip():
+            raise RefusalError(RejectReason.EMPTY, "the payload is empty")
+        reading = Reading()
+        for piece in split(payload):
+            try:
+                found = _read(piece, around)
+            except RefusalError as error:
+                reading.refused.append(error.of(piece))
+            else:
+                reading.add(found)
+        return reading
+
+
+@dataclass(slots=True)
+class _Amounts:
+    """The metrics of one object, each as what it is."""
+
+    layers: dict[str, float] = field(default_factory=dict)
+    values: dict[str, float] = field(default_factory=dict)
+    levels: list[tuple[str, str | None, float]] = field(default_factory=list)
+    cold_start: bool = False
+
+
+def _read(piece: bytes, around: Surroundings) -> Reading:
+    try:
+        aws = _EMF.decode(piece).aws
+        root = _ROOT.decode(piece)
+    except JSON_ERRORS as error:
+        raise RefusalError(*problem_of(piece, error)) from None
+    if aws is None:
+        raise RefusalError(RejectReason.UNKNOWN_FORMAT, "no _aws: not the embedded metric format")
+    stamp = stamp_of(around.at if aws.timestamp is None else aws.timestamp)
+    if isinstance(stamp, tuple):
+        raise RefusalError(*stamp)
+    reading, amounts = Reading(), _Amounts()
+    for metric, path in _metrics(aws).values():
+        try:
+            _sort(metric, path, root, amounts, reading)
+        except RefusalError as error:
+            reading.refused.append(error.of(piece))
+    if amounts.cold_start and not amounts.layers:
+        reading.skipped["cold start"] += 1
+    reading.records += map(judged, _records(root, amounts, stamp, around))
+    if not (reading.records or reading.refused or reading.skipped):
+        reading.skipped["no metrics"] += 1
+    return reading
+
+
+def _metrics(aws: _Aws) -> dict[str, tuple[_Metric, str]]:
+    """Return each metric once, whichever directives name it, with its full name."""
+    found = {
+        metric.name: (metric, f"{each.namespace}.{metric.name}" if each.namespace else metric.name)
+        for each in aws.directives
+        for metric in each.metrics
+    }
+    if len(found) > _MOST_METRICS:
+        raise RefusalError(RejectReason.TOO_LARGE, f"more than {_MOST_METRICS:,} metrics in one object")
+    return found
+
+
+def _sort(metric: _Metric, path: str, root: dict[str, Any], amounts: _Amounts, reading: Reading) -> None:
+    """Put what was observed of a metric where it belongs."""
+    name = metric.name
+    if root.get(name) is None or root[name] == []:
+        reading.skipped["metric without a value"] += 1
+        return
+    try:
+        observed = msgspec.convert(root[name], type=_Observed, strict=False)
+    except ValueError as error:
+        raise RefusalError(RejectReason.BAD_TYPE, f"{name[:80]}: {error}") from None
+    several = observed if isinstance(observed, list) else [observed]
+    per = milliseconds_per(metric.unit, name)
+    amount = sum(several) * (per or 1.0)
+    if not math.isfinite(amount):
+        raise RefusalError(RejectReason.NOT_FINITE, f"{name[:80]} is too large")
+    layer = layer_of(name) if per is not None else None
+    if plain(name) == _COLD_START:
+        amounts.cold_start = amount > 0
+    elif per is not None and len(several) > 1:
+        reading.skipped["several durations"] += 1  # no layer took their sum
+    elif layer is not None and layer not in amounts.layers:
+        if not 0 <= amount <= LARGEST:
+            raise RefusalError(RejectReason.OUT_OF_RANGE, f"{name[:80]}: no duration takes {amount:g} ms")
+        amounts.layers[layer] = amount
+    elif is_level(metric.unit):
+        amounts.levels.append((path, metric.unit, amount / len(several)))
+    else:
+        amounts.values[name] = amount
+
+
+def _records(
+    root: dict[str, Any], amounts: _Amounts, stamp: float, around: Surroundings
+) -> Iterator[Event | SampleRecord]:
+    said = {plain(name): value for name, value in root.items() if isinstance(value, str | int | float)}
+    if amounts.layers:
+        event = _names(said)
+        event.ts = stamp
+        request = _text(said, _REQUEST)
+        event.id = request and f"emf:{request}"
+        status = _number(said, _STATUS, _LARGEST_STATUS)
+        event.status = None if status is None else int(status)
+        event.ms = Layers(**amounts.layers)
+        event.cold_start = amounts.cold_start or None
+        event.memory_mb = _number(said, _MEMORY, LARGEST)
+        yield settled(event, around)
+    if amounts.values:
+        event = _names(said)
+        event.ts, event.kind, event.values = stamp, "call", amounts.values
+        yield settled(event, around)
+    for path, unit, level in amounts.levels:
+        of = settled(_names(said), around)
+        yield SampleRecord(
+            ts=stamp,
+            cloud="aws",
+            account=of.account,
+            region=of.region,
+            of=_scope(of),
+            name=path,
+            value=level,
+            unit=unit,
+        )
+
+
+def _scope(of: Event) -> ScopeName | None:
+    if of.function:
+        return ScopeName("function", of.function)
+    return ScopeName("service", of.service) if of.service else None
+
+
+def _names(said: dict[str, str | int | float]) -> Event:
+    """Return a record with what an object says about whose it is."""
+    event = Event(cloud="aws", service=_text(said, _SERVICE), route=_text(said, _ROUTE))
+    function = _text(said, _FUNCTION)
+    arn = function_of_arn(function)
+    if arn:
+        event.account, event.region, event.function = arn
+    elif function is None and said.get("servicetype") == "AWS::Lambda::Function":
+        group = _text(said, ("loggroup",))  # there, the libraries of AWS put the bare name
+        event.function = function_of_log(group, None) or group
+    else:
+        event.function = function
+    tenant = _text(said, _TENANT)
+    event.client = EventClient(tenant=tenant) if tenant else None
+    event.trace = trace_of(_text(said, _TRACE))
+    event.joins = joins(event.trace, _text(said, _REQUEST))
+    return event
+
+
+def _text(said: dict[str, str | int | float], names: tuple[str, ...]) -> str | None:
+    return next((str(said[name]) for name in names if said.get(name) not in _NOTHING), None)
+
+
+def _number(said: dict[str, str | int | float], names: tuple[str, ...], most: float) -> float | None:
+    """Return the first member that is a number within bounds: an HTTP status, but not the status ``ok``."""
+    for name in names:
+        try:
+            found = float(said[name])
+        except (KeyError, ValueError, OverflowError):
+            continue
+        if 0 < found <= most:
+            return found
+    return None
+
+
+EMF: Final = _EmfFormat()

@@ -1,0 +1,106 @@
+"""The format ``changes``: what tells of deployments and of other changes becomes ``ChangeRecord``.
+
+Read are calls that CloudTrail recorded (a record alone, a file with ``Records``, or EventBridge's "AWS API
+Call via CloudTrail"), and the webhooks ``deployment`` and ``deployment_status`` of GitHub as JSON. A call
+that failed or only read changed nothing; a deployment is told when it begins,
+and when it has succeeded or failed.
+
+A webhook names a repository. What it deploys is what its payload says (``{"service": …}`` or ``{"function":
+…}``), else what the configuration of the source says, else the service of the repository's name.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from streams.engine.decode.event import ChangeRecord
+from streams.engine.decode.rejected import RejectReason
+from streams.ingest.formats.changes.cloudtrail import CloudTrailRecord, change_of_call
+from streams.ingest.formats.changes.github_deployment import GitHubDeployment, change_of_deployment
+from streams.ingest.formats.format import Reading, RefusalError, Surroundings, settled
+from streams.ingest.formats.json_refusal import JSON_ERRORS, json_refusal
+from streams.ingest.formats.json_values import values
+from streams.ingest.formats.skipped import SkippedError
+from streams.ingest.formats.validated import judged
+
+_HEAD: Final = 256 * 1024
+
+
+class _Event(msgspec.Struct):
+    """An event of EventBridge, the keys by which the others are told apart, and CloudTrail's file."""
+
+    detail_type: str | None = msgspec.field(default=None, name="detail-type")
+    detail: msgspec.Raw = msgspec.Raw()
+    records: list[msgspec.Raw] | None = msgspec.field(default=None, name="Records")
+    event_name: str | None = msgspec.field(default=None, name="eventName")
+    deployment: msgspec.Raw = msgspec.Raw()
+    zen: str | None = None
+
+
+_EVENT: Final = msgspec.json.Decoder(_Event)
+_CALL: Final = msgspec.json.Decoder(CloudTrailRecord)
+_DEPLOYMENT: Final = msgspec.json.Decoder(GitHubDeployment)
+_VIA_CLOUDTRAIL: Final = "via CloudTrail"
+
+
+class _Changes:
+    name: Final = "changes"
+
+    def looks_like(self, payload: bytes) -> bool:
+        head = payload[:_HEAD]
+        return head.lstrip()[:1] in {b"{", b"["} and (
+            b'"detail-type"' in head
+            or (b'"eventSource"' in head and b'"eventName"' in head)
+            or (b'"deployment"' in head and b'"repository"' in head)
+            or (b'"zen"' in head and b'"hook_id"' in head)
+        )
+
+    def read(self, payload: bytes, around: Surroundings) -> Reading:
+        reading = Reading()
+        for event in values(payload, "an array of events"):
+            for found in _read(event, around):
+                reading.add(found)
+        return reading
+
+
+def _read(payload: bytes, around: Surroundings) -> Iterator[Reading]:
+    """Yield what each part of an event was read as."""
+    try:
+        event = _EVENT.decode(payload)
+    except JSON_ERRORS as error:
+        yield Reading(refused=[json_refusal(payload, error, "an event that tells of a change").of(payload)])
+        return
+    for part in event.records if event.records is not None else [payload]:
+        data = bytes(part)
+        try:
+            yield Reading([judged(settled(_change(data, event, around), around))])
+        except SkippedError as skipped:
+            yield Reading(skipped=Counter({skipped.why: 1}))
+        except RefusalError as error:
+            yield Reading(refused=[error.of(data)])
+
+
+def _change(payload: bytes, event: _Event, around: Surroundings) -> ChangeRecord:
+    try:
+        if event.records is not None or event.event_name is not None:
+            return change_of_call(_CALL.decode(payload))
+        if event.detail_type is not None:
+            if not event.detail_type.endswith(_VIA_CLOUDTRAIL):
+                raise SkippedError("another event")
+            if not event.detail:
+                raise RefusalError(
+                    RejectReason.UNKNOWN_FORMAT, f"an event {_VIA_CLOUDTRAIL!r} has a detail; this has none"
+                )
+            return change_of_call(_CALL.decode(event.detail))
+        if event.deployment:
+            return change_of_deployment(_DEPLOYMENT.decode(payload), around)
+    except JSON_ERRORS as error:
+        raise json_refusal(payload, error, "an event that tells of a change") from None
+    if event.zen is not None:
+        raise SkippedError("ping")
+    raise RefusalError(RejectReason.UNKNOWN_FORMAT, "neither a call of CloudTrail nor a deployment of GitHub")
+
+
+CHANGES: Final = _Changes()

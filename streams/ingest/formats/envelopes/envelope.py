@@ -1,0 +1,230 @@
+"""Envelopes: payloads that hold other payloads, each of which is read by the format that it looks like.
+
+An envelope only opens: it says which parts it holds and what it knows of them. ``Enveloped`` makes a format
+of it, which reads the parts, whatever they are and however deep they lie. So no envelope imports another
+format; ``formats.py`` hands ``recognised`` to all of them.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, Protocol
+
+from streams.engine.decode.rejected import RejectReason
+from streams.ingest.formats.envelopes.concatenated import split
+from streams.ingest.formats.envelopes.gzipped import MAGIC, MOST_PACKED, unzipped
+from streams.ingest.formats.format import (
+    MOST_RECORDS,
+    MOST_UNPACKED,
+    Format,
+    Reading,
+    RefusalError,
+    Refused,
+    Surroundings,
+)
+
+MOST_DEEP: Final = 4
+"""Envelopes that may lie in each other: a push of a delivery of a subscription of events, and one more."""
+
+
+MOST_PIECES: Final = 2 * MOST_RECORDS
+"""Pieces of a payload at all depths: as many as records, and what they lie in."""
+
+
+class Enclosed(NamedTuple):
+    """What one part of an envelope holds: bytes, perhaps of several records, perhaps packed by gzip."""
+
+    payload: bytes
+    around: Surroundings
+    id: str | None = None
+    """What the envelope calls the part, for records in it that have no id; None if it has no name for it."""
+
+
+@dataclass(slots=True)
+class Opened:
+    """What an envelope holds, in its order."""
+
+    parts: list[Enclosed] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+
+
+class Envelope(Protocol):
+    """Opens payloads of one kind. It has no state."""
+
+    @property
+    def name(self) -> str:
+        """What configurations call it: ``pubsub``."""
+        ...
+
+    def looks_like(self, payload: bytes) -> bool:
+        """Return whether ``auto`` should open a payload with this envelope; cheap, and never an error."""
+        ...
+
+    def opened(self, payload: bytes, around: Surroundings) -> Opened:
+        """Open one envelope, which is not packed.
+
+        Raises
+        ------
+        RefusalError
+            When it is none. No other error, whatever the bytes are.
+        """
+        ...
+
+
+class Enveloped:
+    """The format of an envelope: opens it and reads what it holds.
+
+    Parameters
+    ----------
+    envelope
+        Opens.
+    recognised
+        Returns the format that a part looks like, None if it looks like none.
+    """
+
+    def __init__(self, envelope: Envelope, recognised: Callable[[bytes], Format | None]) -> None:
+        self.envelope: Final = envelope
+        self._recognised: Final = recognised
+
+    @property
+    def name(self) -> str:
+        """What configurations call it."""
+        return self.envelope.name
+
+    def looks_like(self, payload: bytes) -> bool:
+        """Return whether the envelope would open a payload."""
+        return self.envelope.looks_like(payload)
+
+    def read(self, payload: bytes, around: Surroundings) -> Reading:
+        """Read what a payload holds.
+
+        Several envelopes in a row are opened one by one, and so are those in a gzip file. What all of them
+        hold, unpacked and counted at each depth, is bounded by ``MOST_UNPACKED``.
+
+        Raises
+        ------
+        RefusalError
+            When it is no such envelope, or holds too much.
+        """
+        opening = _Opening(self._recognised)
+        whole = opening.unpacked(Enclosed(payload, around))
+        for each in whole:
+            try:
+                opening.open(self.envelope, each, depth=1)
+            except _TooMuchError:
+                raise
+            except RefusalError as error:
+                if len(whole) == 1:
+                    raise
+                opening.reading.refused.append(error.of(each.payload))
+        return opening.reading
+
+
+class _TooMuchError(RefusalError):
+    """The bound of the whole payload is reached: no part of it can go on."""
+
+
+class _Opening:
+    """The reading of one payload, with what is left of its bounds."""
+
+    def __init__(self, recognised: Callable[[bytes], Format | None]) -> None:
+        self.reading: Final = Reading()
+        self._recognised: Final = recognised
+        self._left = MOST_UNPACKED
+        self._pieces = 0
+
+    def open(self, envelope: Envelope, part: Enclosed, depth: int) -> None:
+        opened = envelope.opened(part.payload, part.around)
+        self._add(Reading([], opened.refused, opened.skipped))
+        for each in opened.parts:
+            try:
+                self._read(each, depth)
+            except _TooMuchError:
+                raise
+            except RefusalError as error:
+                self.reading.refused.append(error.of(each.payload))
+
+    def _read(self, part: Enclosed, depth: int) -> None:
+        pieces = self.unpacked(part)
+        before = len(self.reading.records)
+        for piece in pieces:
+            try:
+                self._read_piece(piece, depth)
+            except _TooMuchError:
+                raise
+            except RefusalError as error:
+                self.reading.refused.append(error.of(piece.payload))
+        self._name(part.id, before)
+
+    def _read_piece(self, piece: Enclosed, depth: int) -> None:
+        found = self._recognised(piece.payload)
+        if found is None:
+            raise RefusalError(
+                RejectReason.EMPTY if not piece.payload.strip() else RejectReason.UNKNOWN_FORMAT,
+                "what the envelope holds looks like no format",
+            )
+        if isinstance(found, Enveloped):
+            if depth == MOST_DEEP:
+                raise RefusalError(RejectReason.TOO_DEEP, f"more than {MOST_DEEP} envelopes in each other")
+            self.open(found.envelope, piece, depth + 1)
+            return
+        self._add(found.read(piece.payload, piece.around))
+
+    def _add(self, reading: Reading) -> None:
+        try:
+            self.reading.add(reading)
+        except RefusalError as error:
+            raise _TooMuchError(error.reason, error.detail) from None
+
+    def _name(self, name: str | None, since: int) -> None:
+        """Give an id to the records that have none, from the part in which they came."""
+        if name is None:
+            return
+        records = self.reading.records[since:]
+        for at, record in enumerate(records):
+            if record.id is None:
+                record.id = name if len(records) == 1 else f"{name}/{at}"
+
+    def unpacked(self, part: Enclosed) -> list[Enclosed]:
+        """Return the pieces of a part: unzipped, and objects in a row apart.
+
+        Raises
+        ------
+        RefusalError
+            When it is damaged, or the payload has become too large.
+        """
+        payload = part.payload
+        if payload.startswith(MAGIC):
+            payload = self._unzipped(payload)
+        else:
+            self._spent(payload)
+        try:
+            pieces = split(payload)
+        except RefusalError as error:
+            raise _TooMuchError(error.reason, error.detail) from None
+        self._pieces += len(pieces)
+        if self._pieces > MOST_PIECES:
+            raise _TooMuchError(RejectReason.TOO_LARGE, f"more than {MOST_PIECES:,} parts; send less at once")
+        return [part._replace(payload=each) for each in pieces]
+
+    def _unzipped(self, payload: bytes) -> bytes:
+        try:
+            found = unzipped(payload, self._left)
+        except RefusalError as error:
+            if error.reason is RejectReason.TOO_LARGE:
+                raise _TooMuchError(error.reason, error.detail) from None
+            self._left -= min(self._left, len(payload) * MOST_PACKED)  # how far it came, at most
+            raise
+        if found.damaged is not None:
+            self._add(Reading(refused=[found.damaged]))
+        self._left -= found.size - len(found.content)
+        return self._spent(found.content)
+
+    def _spent(self, content: bytes) -> bytes:
+        self._left -= len(content)
+        if self._left < 0:
+            raise _TooMuchError(
+                RejectReason.TOO_LARGE, f"more than {MOST_UNPACKED:,} bytes unpacked; send less at once"
+            )
+        return content

@@ -1,0 +1,81 @@
+"""Gzip, as subscriptions and delivery streams pack what they send: perhaps several members in a row."""
+
+import re
+import zlib
+from typing import Final, NamedTuple
+
+from streams.engine.decode.rejected import RejectReason
+from streams.ingest.formats.format import RefusalError, Refused
+
+MAGIC: Final = b"\x1f\x8b"
+MOST_MEMBERS: Final = 1000
+MOST_PACKED: Final = 1032
+"""Bytes that one packed byte can become."""
+
+_FED: Final = 256 * 1024  # packed bytes at a time: zlib copies what it leaves
+_PADDING: Final = re.compile(rb"[\0\s]*")
+_GZIP: Final = 31  # zlib's number for gzip and nothing else
+
+
+class Unzipped(NamedTuple):
+    """What was packed."""
+
+    content: bytes  # of the members before the first that is damaged: their checksums are right
+    size: int  # bytes that were unpacked for it, those of a damaged member among them
+    damaged: Refused | None = None  # the rest, if a member is
+
+
+def unzipped(payload: bytes, most: int) -> Unzipped:
+    """Return the content of all members, or of those before the first that is damaged.
+
+    Parameters
+    ----------
+    payload
+        Begins with ``MAGIC``.
+    most
+        Bytes that the content may have.
+
+    Raises
+    ------
+    RefusalError
+        When its first member is damaged or cut off, or it unpacks to more than ``most``.
+
+    Examples
+    --------
+    >>> import gzip
+    >>> unzipped(gzip.compress(b"one ") + gzip.compress(b"two"), 100).content
+    b'one two'
+    """
+    found, size, at = list[bytes](), 0, 0
+    for number in range(MOST_MEMBERS):
+        member, begin, whole = zlib.decompressobj(_GZIP), at, len(found)
+        try:
+            while not member.eof:
+                fed = payload[at : at + _FED]
+                found.append(_decompressed(member, fed, most - size + 1))
+                at += len(fed) - len(member.unconsumed_tail) - len(member.unused_data)
+                size += len(found[-1])
+                if size > most:
+                    raise _too_much("the gzip data unpacks to too much; send less at once")
+        except RefusalError as error:
+            if number == 0 or error.reason is RejectReason.TOO_LARGE:
+                raise
+            return Unzipped(b"".join(found[:whole]), size, error.of(payload[begin:]))
+        padding = _PADDING.match(payload, at)
+        at = padding.end() if padding else at
+        if at >= len(payload):
+            return Unzipped(b"".join(found), size)
+    raise _too_much(f"more than {MOST_MEMBERS:,} gzip members; send fewer at once")
+
+
+def _decompressed(member: "zlib._Decompress", fed: bytes, most: int) -> bytes:
+    if not fed:
+        raise RefusalError(RejectReason.DAMAGED, "the gzip data is cut off")
+    try:
+        return member.decompress(fed, most)
+    except zlib.error as error:
+        raise RefusalError(RejectReason.DAMAGED, f"the gzip data is damaged: {error}") from None
+
+
+def _too_much(why: str) -> RefusalError:
+    return RefusalError(RejectReason.TOO_LARGE, why)

@@ -1,0 +1,260 @@
+"""The format of a mapping: JSON of one's own becomes records, as ``sources.mappings`` says.
+
+A mapping is compiled once: its paths are read, its units looked up, and its values converted.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from config.json_path import ABSENT, JsonPath, json_path
+from config.native_fields import CALL_FIELDS, UNITS, FieldType, Ratio, converted, field_type, text_of
+from config.sections.sources import CallsSettings, ConditionSettings, FieldSettings, MappingSettings
+from streams.engine.decode.event import ChangeRecord, Event, SampleRecord
+from streams.engine.decode.parse import problem_of_value
+from streams.engine.decode.rejected import SAMPLE_BYTES, RejectReason
+from streams.ingest.formats.format import (
+    MOST_RECORDS,
+    Format,
+    Reading,
+    Record,
+    RefusalError,
+    Surroundings,
+    settled,
+)
+from streams.ingest.formats.json_documents import documents
+from streams.ingest.formats.validated import judged
+
+_HEAD: Final = 64 * 1024
+_TYPES: Final = {"request": Event, "call": Event, "sample": SampleRecord, "change": ChangeRecord}
+_NOTHING: Final = (None, "", "-")
+"""What says that there is no value, as the logs of many say it."""
+
+
+class _Around(NamedTuple):
+    """What a path begins at."""
+
+    inner: Any  # $
+    outer: Any  # $$
+
+    def find(self, path: JsonPath) -> Any:
+        return path.find(self.outer if path.outer else self.inner)
+
+
+class _Field:
+    """One field: how its value is found."""
+
+    def __init__(self, name: str, settings: FieldSettings, to: FieldType) -> None:
+        self._name: Final = name
+        self._to: Final = to
+        self._path: Final = None if settings.path is None else json_path(settings.path)
+        self._unit: Final[Ratio | None] = UNITS.get(to, {}).get(settings.unit or "")
+        self._const: Final = None if settings.const is None else converted(settings.const, to)
+        self._map: Final = {key: _given(value, to) for key, value in settings.map.items()}
+        has_default = "default" in settings.model_fields_set
+        self._default: Final = _given(settings.default, to) if has_default else ABSENT
+        group, _, key = name.partition(".")
+        self._into: Final = (group, key) if key else (None, name)
+
+    def put(self, around: _Around, into: dict[str, Any]) -> None:
+        """Put the value into a record, if there is one.
+
+        Raises
+        ------
+        RefusalError
+            When it is not what the field holds.
+        """
+        value = self._const if self._path is None else self._found(around.find(self._path))
+        if value is ABSENT or (value is None and self._name != "error"):  # where null says: no error
+            return
+        group, key = self._into
+        if group is not None:
+            into = into.setdefault(group, {})
+        into[key] = value
+
+    def _found(self, value: Any) -> Any:
+        if self._map:
+            key = text_of(value)
+            if key in self._map:
+                return self._map[key]
+        if value is ABSENT or value in _NOTHING:
+            return self._default
+        if self._map:
+            if self._default is ABSENT:
+                shown = text_of(value)
+                what = "a list or an object" if shown is None else repr(shown[:40])
+                raise RefusalError(
+                    RejectReason.BAD_TYPE, f"{self._name}: {what} is not in its map; add it, or a default"
+                )
+            return self._default
+        try:
+            return converted(value, self._to, self._unit)
+        except OverflowError as error:
+            raise RefusalError(RejectReason.NOT_FINITE, f"{self._name}: {error}") from None
+        except ValueError as error:
+            raise RefusalError(RejectReason.BAD_TYPE, f"{self._name}: {error}") from None
+
+
+def _given(value: Any, to: FieldType) -> Any:
+    return None if value is None else converted(value, to)
+
+
+class _Condition:
+    """One condition, and what it is called where records are counted that are not read because of it."""
+
+    def __init__(self, settings: ConditionSettings) -> None:
+        self._path: Final = json_path(settings.path)
+        self._keeps: Final = settings.then == "keep"
+        self._exists: Final = settings.exists
+        values = [settings.equals] if settings.equals is not None else settings.one_of or []
+        self._values: Final = frozenset(text_of(value) for value in values)
+        if settings.exists is not None:
+            said = "is there" if settings.exists else "is not there"
+        else:
+            said = f"is {' or '.join(sorted(map(str, self._values))) or 'one of none'}"
+        said = said[:80]
+        self.why: Final = f"not {settings.path} {said}" if self._keeps else f"{settings.path} {said}"
+
+    def skips(self, around: _Around) -> bool:
+        value = around.find(self._path)
+        if self._exists is not None:
+            holds = (value is not ABSENT and value is not None) == self._exists
+        else:
+            holds = text_of(value) in self._values
+        return holds is not self._keeps
+
+
+class _Calls:
+    """Table calls of a record."""
+
+    def __init__(self, settings: CallsSettings) -> None:
+        self._each: Final = None if settings.each is None else json_path(settings.each, every=True)
+        self._written: Final = settings.each
+        self._when: Final = [_Condition(one) for one in settings.when]
+        self._fields: Final = [
+            _Field(name, field, CALL_FIELDS[name]) for name, field in settings.fields.items()
+        ]
+
+    def of(self, around: _Around) -> Iterator[dict[str, Any]]:
+        for each in self._calls(around):
+            if any(condition.skips(each) for condition in self._when):
+                continue
+            call: dict[str, Any] = {}
+            for field in self._fields:
+                field.put(each, call)
+            if call.get("name") is not None:
+                yield call
+            elif self._each is not None:  # one alone is there only if its table is
+                raise RefusalError(RejectReason.BAD_TYPE, f"tables: a call of {self._written} has no name")
+
+    def _calls(self, around: _Around) -> Iterator[_Around]:
+        if self._each is None:
+            yield around
+            return
+        try:
+            found = self._each.items(around.inner)
+        except KeyError:
+            return  # a request without table calls
+        except LookupError:
+            raise RefusalError(
+                RejectReason.BAD_TYPE, f"tables: each {self._written} finds no list; correct it"
+            ) from None
+        yield from (_Around(each, around.inner) for each in found)
+
+
+class _Mapped:
+    def __init__(self, settings: MappingSettings) -> None:
+        self.name: Final = settings.name
+        self._kind: Final = settings.kind
+        self._each: Final = None if settings.each is None else json_path(settings.each, every=True)
+        self._written: Final = settings.each
+        self._when: Final = [_Condition(one) for one in settings.when]
+        self._fields: Final = [
+            _Field(name, field, to)
+            for name, field in settings.fields.items()
+            if (to := field_type(settings.kind, name)) is not None
+        ]
+        self._tables: Final = [_Calls(one) for one in settings.tables]
+        self._marks: Final = _marks(settings)
+
+    def looks_like(self, payload: bytes) -> bool:
+        head = payload[:_HEAD].lstrip()
+        return head.startswith((b"{", b"[")) and all(mark in head for mark in self._marks)
+
+    def read(self, payload: bytes, around: Surroundings) -> Reading:
+        reading = Reading()
+        for document in documents(payload):
+            if document.refusal is not None:
+                reading.add(Reading(refused=[document.refusal.of(document.sent)]))
+                continue
+            reading.add(self._document(document.content, document.sent, around))
+        return reading
+
+    def _document(self, content: Any, sent: bytes, around: Surroundings) -> Reading:
+        reading = Reading()
+        if self._each is None:
+            self._read(_Around(content, content), around, reading)
+            return reading
+        try:
+            for count, each in enumerate(self._each.items(content)):
+                if count == MOST_RECORDS:
+                    raise RefusalError(
+                        RejectReason.TOO_LARGE,
+                        f"the payload has more than {MOST_RECORDS:,} records; send less at once",
+                    )
+                self._read(_Around(each, content), around, reading)
+        except LookupError:
+            refusal = RefusalError(RejectReason.BAD_TYPE, f"each {self._written} finds no list; correct it")
+            reading.refused.append(refusal.of(sent))
+        if not (reading.records or reading.refused or reading.skipped):
+            reading.skipped["no records"] += 1
+        return reading
+
+    def _read(self, found: _Around, around: Surroundings, reading: Reading) -> None:
+        """Read one record into ``reading``."""
+        try:
+            why = self._why_skipped(found)
+            if why is None:
+                reading.records.append(judged(settled(self._record(found), around)))
+            else:
+                reading.skipped[why] += 1
+        except RefusalError as error:
+            reading.refused.append(error.of(_sample(found.inner)))
+
+    def _why_skipped(self, found: _Around) -> str | None:
+        if not isinstance(found.inner, dict | list):
+            raise RefusalError(RejectReason.NOT_OBJECT, "a record is neither an object nor a list")
+        return next((condition.why for condition in self._when if condition.skips(found)), None)
+
+    def _record(self, found: _Around) -> Record:
+        built: dict[str, Any] = {} if self._kind == "request" else {"kind": self._kind}
+        for field in self._fields:
+            field.put(found, built)
+        if self._tables:
+            calls = [call for each in self._tables for call in each.of(found)]
+            if calls:
+                built["tables"] = calls
+        try:
+            record: Record = msgspec.convert(built, _TYPES[self._kind])
+        except msgspec.ValidationError as error:
+            raise RefusalError(*problem_of_value(str(error), b"{}")) from None
+        return record
+
+
+def _sample(content: Any) -> bytes:
+    return msgspec.json.encode(content)[:SAMPLE_BYTES]
+
+
+def _marks(settings: MappingSettings) -> list[bytes]:
+    """Return the names, in quotes, that are in every payload of a mapping: those on the way to its times."""
+    paths = [json_path(settings.each, every=True)] if settings.each is not None else []
+    time = settings.fields["ts"]
+    if time.path is not None:
+        paths.append(json_path(time.path))
+    return [msgspec.json.encode(step) for path in paths for step in path.steps if isinstance(step, str)]
+
+
+def mapped(settings: MappingSettings) -> Format:
+    """Return the format of a mapping."""
+    return _Mapped(settings)

@@ -1,0 +1,85 @@
+"""The format ``uneri``: records of docs/event.md, one JSON object a line, or one on several lines."""
+
+from collections.abc import Iterator
+from io import BytesIO
+from itertools import islice
+from typing import Final
+
+import msgspec
+
+from streams.engine.decode.event import MAX_BYTES, Stated
+from streams.engine.decode.parse import parse
+from streams.engine.decode.rejected import RejectReason
+from streams.ingest.formats.format import Reading, RefusalError, Surroundings, settled
+from streams.ingest.formats.validated import judged
+
+_MARKS: Final = (b'"service"', b'"route"', b'"function"', b'"kind"')
+_GZIP: Final = b"\x1f\x8b"
+_LINES: Final = 1000  # parsed at once
+_FAILURES: Final = (ValueError, RecursionError, TypeError)
+
+
+class _Native:
+    name: Final = "uneri"
+
+    def looks_like(self, payload: bytes) -> bool:
+        head = payload[:MAX_BYTES].lstrip()
+        return head.startswith(b"{") and b'"ts"' in head and any(mark in head for mark in _MARKS)
+
+    def read(self, payload: bytes, around: Surroundings) -> Reading:
+        if payload.startswith(_GZIP):
+            raise RefusalError(RejectReason.BINARY, "gzip; send one JSON object per record, uncompressed")
+        reading = Reading()
+        for lines in _batches(payload):
+            reading.add(_read(lines, around))
+        if not reading.records and not reading.refused:
+            raise RefusalError(RejectReason.EMPTY, "the payload is empty")
+        return reading
+
+
+def _batches(payload: bytes) -> Iterator[list[bytes]]:
+    if whole := _on_several_lines(payload):
+        yield [whole]
+        return
+    lines = (line for raw in BytesIO(payload) if (line := raw.strip()))
+    while batch := list(islice(lines, _LINES)):
+        yield batch
+
+
+def _on_several_lines(payload: bytes) -> bytes | None:
+    """Return the payload if it is one object on several lines."""
+    whole = payload.strip()
+    if len(whole) > MAX_BYTES or not (whole.startswith(b"{") and b"\n" in whole):
+        return None
+    if _is_json(whole[: whole.index(b"\n")]) or not _is_json(whole):
+        return None
+    return whole
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        msgspec.json.decode(text)
+    except _FAILURES:
+        return False
+    return True
+
+
+def _read(lines: list[bytes], around: Surroundings) -> Reading:
+    """Read some lines, in their order."""
+    reading = Reading()
+    events, rows, problems = parse(lines)
+    found = dict(zip(rows, events, strict=True))
+    for row, line in enumerate(lines):
+        if row in problems:
+            reading.refused.append(RefusalError(*problems[row]).of(line))
+            continue
+        event = found[row]
+        record = event.record if isinstance(event, Stated) and event.record else event
+        try:
+            reading.records.append(judged(settled(record, around)))
+        except RefusalError as error:
+            reading.refused.append(error.of(line))
+    return reading
+
+
+NATIVE: Final = _Native()

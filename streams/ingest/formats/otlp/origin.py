@@ -1,0 +1,77 @@
+"""Where spans come from: the names that a resource has."""
+
+import re
+from typing import Final, NamedTuple
+
+from streams.ingest.formats.aws.lambda_names import function_of_arn
+from streams.ingest.formats.otlp.attributes import Attributes, number, text
+
+_GOOGLE: Final = re.compile(
+    r"//[a-z]+\.googleapis\.com/projects/([^/\s]+)/locations/([^/\s]+)/(?:services|functions|jobs)/([^/\s]+)"
+)
+_AZURE: Final = re.compile(
+    r"/subscriptions/([^/\s]+)/.*/sites/([^/\s]+)(?:/functions/([^/\s]+))?", re.IGNORECASE
+)
+_UNNAMED: Final = re.compile(r"unknown_service(?:$|:)")  # what SDKs write that were given no name
+_BYTES_FROM: Final = 100_000.0
+"""A larger memory is in bytes: there is no function of 100 GB. Senders before 2022 wrote megabytes."""
+
+
+class Origin(NamedTuple):
+    """The names of a resource; None where it says nothing."""
+
+    cloud: str | None = None
+    account: str | None = None
+    region: str | None = None
+    service: str | None = None
+    function: str | None = None
+    memory_mb: float | None = None
+
+
+_NOWHERE: Final = Origin()
+
+
+def origin_of(resource: Attributes, span: Attributes | None = None) -> Origin:
+    """Return the names of a resource, and what one of its spans adds.
+
+    Examples
+    --------
+    >>> arn = "arn:aws:lambda:eu-west-1:123456789012:function:put-item:live"
+    >>> origin_of({}, {"aws.lambda.invoked_arn": arn})[:5]
+    ('aws', '123456789012', 'eu-west-1', None, 'put-item')
+    """
+    told = _NOWHERE
+    for attributes in (resource, span or {}):
+        for key in ("aws.lambda.invoked_arn", "cloud.resource_id", "faas.id"):
+            if told.function is None and key in attributes:
+                told = _of_identifier(text(attributes, key) or "")
+    service = text(resource, "service.name")
+    return Origin(
+        text(resource, "cloud.provider") or told.cloud,
+        text(resource, "cloud.account.id")
+        or told.account
+        or (text(span, "cloud.account.id") if span else None),
+        text(resource, "cloud.region") or told.region,
+        None if service and _UNNAMED.match(service) else service,
+        text(resource, "faas.name") or told.function or (text(span, "faas.name") if span else None),
+        _megabytes(number(resource, "faas.max_memory")),
+    )
+
+
+def _of_identifier(said: str) -> Origin:
+    if arn := function_of_arn(said):
+        return Origin("aws", arn.account, arn.region, None, arn.function)
+    if found := _GOOGLE.match(said):
+        project, region, function = found.groups()
+        return Origin("gcp", project, region, None, function)
+    if found := _AZURE.match(said):
+        subscription, app, function = found.groups()
+        return Origin("azure", subscription, None, None, f"{app}/{function}" if function else app)
+    return _NOWHERE
+
+
+def _megabytes(memory: float | None) -> float | None:
+    if memory is None or memory <= 0:
+        return None
+    found = memory / (1 << 20) if memory > _BYTES_FROM else memory
+    return found if found <= _BYTES_FROM else None

@@ -1,0 +1,343 @@
+"""The format ``otlp_json``: what OpenTelemetry exports, as JSON, one message or one on each line."""
+
+import binascii
+import math
+import re
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from streams.engine.decode.rejected import SAMPLE_BYTES, RejectReason
+from streams.ingest.formats.format import Reading, RefusalError, Refused, Surroundings
+from streams.ingest.formats.json_refusal import JSON_ERRORS, json_refusal
+from streams.ingest.formats.otlp.attributes import (
+    EXCEPTION,
+    MOST_DIGITS,
+    MOST_TEXTS,
+    RESOURCE,
+    SPAN,
+    Attributes,
+    Value,
+)
+from streams.ingest.formats.otlp.ids import SPAN_BYTES, TRACE_BYTES, of_text
+from streams.ingest.formats.otlp.json_message import (
+    JsonAttribute,
+    JsonEvent,
+    JsonMessage,
+    JsonResource,
+    JsonResourceMetrics,
+    JsonResourceSpans,
+    JsonScopeSpans,
+    JsonSpan,
+    JsonValue,
+    LooseMessage,
+    Whole,
+)
+from streams.ingest.formats.otlp.logs import Recognised
+from streams.ingest.formats.otlp.message import bounded, read_message
+from streams.ingest.formats.otlp.span import (
+    CLIENT,
+    CONSUMER,
+    INTERNAL,
+    NO_ATTRIBUTES,
+    PRODUCER,
+    SERVER,
+    OtlpMessage,
+    OtlpSpan,
+    Point,
+    Raised,
+    ResourceLogs,
+    ResourceMetrics,
+    ResourceSpans,
+)
+from streams.ingest.formats.otlp.unsupported_encodings import refuse_stranger
+
+MOST_BYTES: Final = 16 * 1024 * 1024
+"""Bytes of a payload. Its empty parts become many times their size."""
+
+MOST_OBJECTS: Final = 2_000_000
+"""JSON objects of a payload: twenty and more a span."""
+
+_MARK: Final = re.compile(rb'\s*\{\s*"resource(?:Spans|Logs|Metrics)"\s*:')
+_DIGITS: Final = re.compile(r"\s*[-+]?[0-9]+\s*", re.ASCII)
+_LEAST: Final = -(1 << 63)
+_MOST: Final = (1 << 64) - 1
+_KINDS: Final = {
+    "SPAN_KIND_INTERNAL": INTERNAL,
+    "SPAN_KIND_SERVER": SERVER,
+    "SPAN_KIND_CLIENT": CLIENT,
+    "SPAN_KIND_PRODUCER": PRODUCER,
+    "SPAN_KIND_CONSUMER": CONSUMER,
+}
+_ERRORS: Final = frozenset({2, "2", "STATUS_CODE_ERROR"})
+
+_MESSAGE: Final = msgspec.json.Decoder(JsonMessage)
+_LOOSE: Final = msgspec.json.Decoder(LooseMessage)
+_ONE: Final = msgspec.json.Decoder(JsonSpan)
+_WHAT: Final = "a message of OpenTelemetry"
+
+
+class OtlpJson:
+    """Reads the messages of traces, logs and metrics.
+
+    Parameters
+    ----------
+    recognised
+        Returns the format that the body of a log record looks like.
+    """
+
+    name: Final = "otlp_json"
+
+    def __init__(self, recognised: Recognised) -> None:
+        self._recognised: Final = recognised
+
+    def looks_like(self, payload: bytes) -> bool:
+        """Return whether it begins as a message of OpenTelemetry."""
+        return _MARK.match(payload) is not None
+
+    def read(self, payload: bytes, around: Surroundings) -> Reading:
+        """Read one message, or one on each line.
+
+        Raises
+        ------
+        RefusalError
+            When it is none.
+        """
+        if not payload.strip():
+            raise RefusalError(RejectReason.EMPTY, "the payload is empty")
+        if len(payload) > MOST_BYTES or payload.count(b"{") > MOST_OBJECTS:
+            raise RefusalError(
+                RejectReason.TOO_LARGE, f"more than {MOST_BYTES:,} bytes or {MOST_OBJECTS:,} JSON objects"
+            )
+        try:
+            return read_message(_message(payload), around, self._recognised)
+        except RefusalError as error:
+            lines = [line for line in payload.split(b"\n") if line.strip()]
+            if error.reason is not RejectReason.NOT_JSON or not self._is_in_lines(lines):
+                raise
+        reading = Reading()
+        for line in lines:
+            try:
+                found = read_message(_message(line), around, self._recognised)
+            except RefusalError as error:
+                reading.refused.append(error.of(line))
+            else:
+                reading.add(found)
+        return reading
+
+    def _is_in_lines(self, lines: list[bytes]) -> bool:
+        return len(lines) > 1 and any(map(self.looks_like, lines[1:]))
+
+
+def _message(payload: bytes) -> OtlpMessage:
+    try:
+        found = _MESSAGE.decode(payload)
+    except msgspec.ValidationError as error:
+        return _loose(payload, error)
+    except JSON_ERRORS as error:
+        refuse_stranger(payload)
+        raise json_refusal(payload, error, _WHAT) from None
+    if found.resource_spans is None and found.resource_logs is None and found.resource_metrics is None:
+        refuse_stranger(payload)
+        raise RefusalError(
+            RejectReason.UNKNOWN_FORMAT,
+            "neither resourceSpans nor resourceLogs nor resourceMetrics in the message",
+        )
+    _bound(found)
+    message = OtlpMessage()
+    message.spans = [_resource_spans(each, message.refused) for each in found.resource_spans or ()]
+    message.logs = [
+        ResourceLogs(
+            _of_resource(each.resource),
+            [_body(record.body) for scope in each.scope_logs or () for record in scope.log_records or ()],
+        )
+        for each in found.resource_logs or ()
+    ]
+    message.metrics = [_resource_metrics(each) for each in found.resource_metrics or ()]
+    return message
+
+
+def _loose(payload: bytes, problem: msgspec.ValidationError) -> OtlpMessage:
+    """Read the spans one by one, since one of them is not as it must be."""
+    try:
+        found = _LOOSE.decode(payload)
+    except JSON_ERRORS:
+        found = None
+    if found is None or found.resource_spans is None:
+        refuse_stranger(payload)
+        raise json_refusal(payload, problem, _WHAT)
+    message = OtlpMessage()
+    resources = []
+    bounded(len(found.resource_spans))
+    scopes = [scope for resource in found.resource_spans for scope in resource.scope_spans or ()]
+    bounded(len(scopes))
+    bounded(sum(len(scope.spans or ()) for scope in scopes))
+    for resource in found.resource_spans:
+        spans: list[JsonSpan] = []
+        for scope in resource.scope_spans or ():
+            for raw in scope.spans or ():
+                try:
+                    spans.append(_ONE.decode(raw))
+                except JSON_ERRORS as error:
+                    message.refused.append(
+                        Refused(RejectReason.BAD_TYPE, str(error), bytes(raw)[:SAMPLE_BYTES])
+                    )
+        resources.append(JsonResourceSpans(resource.resource, [JsonScopeSpans(spans)]))
+    message.spans = [_resource_spans(each, message.refused) for each in resources]
+    return message
+
+
+def _bound(message: JsonMessage) -> None:
+    """Refuse a message of more resources, scopes or parts than a payload may have."""
+    spans, logs = message.resource_spans or (), message.resource_logs or ()
+    metrics = message.resource_metrics or ()
+    bounded(len(spans) + len(logs) + len(metrics))
+    span_scopes = [scope for each in spans for scope in each.scope_spans or ()]
+    log_scopes = [scope for each in logs for scope in each.scope_logs or ()]
+    metric_scopes = [scope for each in metrics for scope in each.scope_metrics or ()]
+    bounded(len(span_scopes) + len(log_scopes) + len(metric_scopes))
+    bounded(sum(len(scope.spans or ()) for scope in span_scopes))
+    bounded(sum(len(scope.log_records or ()) for scope in log_scopes))
+    bounded(sum(len(scope.metrics or ()) for scope in metric_scopes))
+
+
+def _resource_spans(resource: JsonResourceSpans, refused: list[Refused]) -> ResourceSpans:
+    spans = []
+    for scope in resource.scope_spans or ():
+        for span in scope.spans or ():
+            try:
+                spans.append(_span(span))
+            except RefusalError as error:
+                refused.append(error.of(msgspec.json.encode(span)))
+    return ResourceSpans(_of_resource(resource.resource), spans)
+
+
+def _span(span: JsonSpan) -> OtlpSpan:
+    status = span.status
+    return OtlpSpan(
+        of_text(span.trace_id, TRACE_BYTES) if span.trace_id else "",
+        of_text(span.span_id, SPAN_BYTES) if span.span_id else "",
+        of_text(span.parent_span_id, SPAN_BYTES) if span.parent_span_id else "",
+        span.trace_state or "",
+        span.name or "",
+        span.kind if isinstance(span.kind, int) else _kind(span.kind),
+        _whole(span.start_time_unix_nano),
+        _whole(span.end_time_unix_nano),
+        status is not None and status.code in _ERRORS,
+        (status.message or "") if status else "",
+        _attributes(span.attributes, SPAN) if span.attributes else NO_ATTRIBUTES,
+        _raised(span.events) if span.events else None,
+    )
+
+
+def _kind(said: str | None) -> int:
+    if not said:
+        return 0
+    return _KINDS.get(said, 0) if not said.isdecimal() else int(said[:MOST_DIGITS])
+
+
+def _whole(value: Whole) -> int:
+    """Return a whole number, which plain protobuf JSON writes as a text; 0 if there is none.
+
+    Raises
+    ------
+    RefusalError
+        When it is something else.
+    """
+    if not value:
+        return 0
+    if isinstance(value, str):
+        found = int(value) if len(value) <= MOST_DIGITS and value.isdecimal() else _signed(value)
+    elif isinstance(value, int) or (math.isfinite(value) and value.is_integer()):
+        found = int(value)
+    else:
+        found = None
+    if found is not None and _LEAST <= found <= _MOST:
+        return found
+    raise RefusalError(RejectReason.BAD_TYPE, "a time or a number that has more than 64 bits, or is none")
+
+
+def _signed(value: str) -> int | None:
+    return int(value) if len(value) <= MOST_DIGITS and _DIGITS.fullmatch(value) else None
+
+
+def _number(value: Whole) -> float | None:
+    if value is None:
+        return None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _raised(events: Iterable[JsonEvent]) -> Raised | None:
+    found = None
+    for event in events:
+        if event.name == "exception":
+            said = _attributes(event.attributes or (), EXCEPTION)
+            found = Raised(str(said.get("exception.type", "")), str(said.get("exception.message", "")))
+    return found
+
+
+def _of_resource(resource: JsonResource | None) -> Attributes:
+    return _attributes(resource.attributes or (), RESOURCE) if resource else NO_ATTRIBUTES
+
+
+def _attributes(attributes: Iterable[JsonAttribute], wanted: frozenset[str]) -> Attributes:
+    found: dict[str, Value] = {}
+    for each in attributes:
+        key = each.key
+        if key in wanted and each.value is not None:
+            value = _value(each.value)
+            if value is not None:
+                found[key] = value
+    return found or NO_ATTRIBUTES
+
+
+def _value(value: JsonValue) -> Value | None:
+    if value.string_value is not None:
+        return value.string_value
+    if value.int_value is not None:
+        return _whole(value.int_value)
+    if value.bool_value is not None:
+        return value.bool_value
+    if value.array_value is not None:
+        return [
+            each.string_value
+            for each in (value.array_value.values or ())[:MOST_TEXTS]
+            if each is not None and each.string_value is not None
+        ]
+    return _number(value.double_value)
+
+
+def _body(body: JsonValue | None) -> bytes | None:
+    if body is None:
+        return None
+    if body.string_value is not None:
+        return body.string_value.encode(errors="replace")
+    try:
+        return None if body.bytes_value is None else binascii.a2b_base64(body.bytes_value)
+    except ValueError:
+        return None
+
+
+def _resource_metrics(resource: JsonResourceMetrics) -> ResourceMetrics:
+    points, others = [], 0
+    for scope in resource.scope_metrics or ():
+        for metric in scope.metrics or ():
+            kind = metric.gauge or metric.sum
+            if kind is None:
+                others += 1
+                continue
+            points += [
+                Point(
+                    metric.name or "",
+                    metric.unit or "",
+                    _whole(point.time_unix_nano),
+                    _number(point.as_double if point.as_int is None else point.as_int),
+                )
+                for point in kind.data_points or ()
+            ]
+            bounded(len(points))
+    return ResourceMetrics(_of_resource(resource.resource), points, others)

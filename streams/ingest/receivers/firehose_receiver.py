@@ -1,0 +1,93 @@
+"""``POST /firehose``: Amazon Data Firehose delivers to an HTTP endpoint.
+
+Its access key is an intake token (``process.web.access``). ``?source=NAME`` or the common attribute
+``source`` names an input of the configuration. Firehose repeats a whole delivery until it is answered with
+200, and then puts it into the bucket for failed ones: what is refused in part is a dead letter, and 200.
+"""
+
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from streams.ingest.receivers.answers import retry_after
+from streams.ingest.receivers.ingest_handler import Reception
+from streams.ingest.receivers.read_payload import ReadPayload, reader_of
+from streams.ingest.receivers.record_sink import NotTakenError
+from streams.process.web.firehose_answer import PATH, REQUEST_ID, firehose_answer
+from streams.process.web.request_body import BodyError
+
+_ATTRIBUTES: Final = "X-Amz-Firehose-Common-Attributes"
+
+
+class _Named(msgspec.Struct, rename="camel"):
+    """What a delivery calls itself."""
+
+    request_id: str | None = None
+    timestamp: int | None = None
+
+
+class _Common(msgspec.Struct, rename="camel"):
+    common_attributes: dict[str, str] = {}
+
+
+_NAMED: Final = msgspec.json.Decoder(_Named)
+_COMMON: Final = msgspec.json.Decoder(_Common)
+
+
+class FirehoseDoor:
+    """The route that Firehose delivers to."""
+
+    def __init__(self, reception: Reception) -> None:
+        self._reception = reception
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return what the web server adds."""
+        return [web.post(PATH, self._post)]
+
+    async def _post(self, request: web.Request) -> web.Response:
+        named = _Named()
+        expected = request.headers.get(REQUEST_ID)
+        try:
+            read = reader_of(self._reception.source(_source(request), "firehose"))
+
+            def read_named(payload: bytes) -> ReadPayload:
+                nonlocal named
+                try:
+                    named = _NAMED.decode(payload)
+                except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+                    return read(payload)  # which says what is wrong
+                if expected is not None and named.request_id not in (None, expected):
+                    said = f"the body is of another request than the header {REQUEST_ID} says; send it again"
+                    raise NotTakenError(said, HTTPStatus.BAD_REQUEST)
+                return read(payload)
+
+            await self._reception.take(request, read_named)
+        except BodyError as error:
+            self._reception.count(error)
+            return firehose_answer(
+                request,
+                error.status,
+                str(error),
+                named=named.request_id,
+                timestamp=named.timestamp,
+                headers=retry_after(error),
+            )
+        return firehose_answer(request, named=named.request_id, timestamp=named.timestamp)
+
+
+def _source(request: web.Request) -> str | None:
+    """Return the source that a delivery names."""
+    if (name := request.query.get("source")) is not None:
+        return name
+    attributes = request.headers.get(_ATTRIBUTES)
+    if not attributes:
+        return None
+    try:
+        return _COMMON.decode(attributes.encode(errors="surrogateescape")).common_attributes.get("source")
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        raise NotTakenError(
+            f'{_ATTRIBUTES} is not {{"commonAttributes": {{…}}}} with texts; send it as Firehose does',
+            HTTPStatus.BAD_REQUEST,
+        ) from None

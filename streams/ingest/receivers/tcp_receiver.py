@@ -1,0 +1,219 @@
+"""``local.tcp``, ``web.tcp``: connect, and send records, one a line, for as long as you like.
+
+Lines are stored in their order; nothing is read while they are, or while the driver is full, so that a sender
+waits. Who closes its sending side is answered with one line of JSON: how many lines are stored. So is who is
+refused. With tokens, the first line is ``Bearer TOKEN``, of one that allows ``intake``.
+"""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from streams.engine.decode.event import MAX_BYTES
+from streams.ingest.receivers.line_reading import LineReader, lines_of
+from streams.ingest.receivers.record_sink import NotTakenError, Taker
+from streams.process.recurring import Recurring
+from streams.process.web.http_server import ListenError
+from streams.process.web.tokens import AccessScope, Tokens
+
+READ: Final = 256 * 1024
+MOST_CONNECTIONS: Final = 50
+"""Beyond them, the one that has been idle the longest makes room."""
+
+_POLL: Final = 0.25  # seconds between two tries while the driver is full
+_STOP_SECONDS: Final = 10.0
+_ANSWER_SECONDS: Final = 5.0
+_HANDSHAKE_SECONDS: Final = 5.0
+_TOKEN_SECONDS: Final = 20.0
+
+log = structlog.get_logger("uneri.intake")
+
+
+class _Connection:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, now: float) -> None:
+        self.reader = reader
+        self.writer = writer
+        self.active = now
+        self.accepted = self.refused = 0
+
+    def end(self) -> None:
+        """Have what was received be the last."""
+        self.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        self.reader.feed_eof()
+
+
+class TcpDoor:
+    """Listens for connections.
+
+    Parameters
+    ----------
+    listen
+        ``host:port``.
+    taker
+        Stores.
+    lines
+        Makes native records of whole lines.
+    tokens
+        Returns those that are accepted now.
+    tls
+        For TLS.
+    setting
+        What says where it listens.
+    """
+
+    def __init__(
+        self,
+        listen: str,
+        taker: Taker,
+        lines: LineReader,
+        tokens: Callable[[], Tokens] = Tokens,
+        tls: ssl.SSLContext | None = None,
+        *,
+        setting: str = "local.tcp",
+    ) -> None:
+        host, _, port = listen.rpartition(":")
+        self._host = host.removeprefix("[").removesuffix("]")
+        self._port = int(port)
+        self._taker = taker
+        self._lines = lines
+        self._tokens = tokens
+        self._tls = tls
+        self._setting = setting
+        self._server: asyncio.Server | None = None
+        self._open: dict[asyncio.Task[None], _Connection] = {}
+        self._stopping = False
+        self._trouble = Recurring()
+
+    async def start(self) -> int:
+        """Listen; return the port, which the system chooses if the settings say 0.
+
+        Raises
+        ------
+        ListenError
+            When it cannot.
+        """
+        handshake = None if self._tls is None else _HANDSHAKE_SECONDS
+        try:
+            self._server = await asyncio.start_server(
+                self._serve,
+                self._host,
+                self._port,
+                limit=READ,
+                ssl=self._tls,
+                ssl_handshake_timeout=handshake,
+            )
+        except OSError as error:
+            raise ListenError(
+                f"cannot listen on {self._host}:{self._port} ({error.strerror}); stop the process that uses "
+                f"this address, or set {self._setting} to another one"
+            ) from error
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    async def stop(self) -> None:
+        """Store the lines that were read, answer, and close all connections."""
+        if self._server is None:
+            return
+        self._stopping = True
+        self._server.close()
+        for connection in self._open.values():
+            connection.end()
+        if tasks := list(self._open):
+            _, late = await asyncio.wait(tasks, timeout=_STOP_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - the server makes one for each
+        connection = _Connection(reader, writer, _now())
+        self._make_room()
+        self._open[task] = connection
+        try:
+            await self._receive(connection)
+            answer: dict[str, Any] = {"accepted": connection.accepted}
+            if connection.refused:
+                answer["refused"] = connection.refused
+            await _answer(writer, answer)
+        except NotTakenError as error:
+            if (count := self._trouble.happened()) is not None:
+                log.warning("a connection was refused", reason=str(error), connections=count)
+            stored = {"accepted": connection.accepted} if connection.accepted else {}
+            await _answer(writer, {"error": str(error), **stored})
+        except (OSError, asyncio.IncompleteReadError):  # the sender is gone: what it sent is stored
+            pass
+        finally:
+            del self._open[task]
+            writer.close()
+
+    def _make_room(self) -> None:
+        if len(self._open) >= MOST_CONNECTIONS:
+            oldest = min(self._open.values(), key=lambda one: one.active)
+            oldest.writer.transport.abort()
+
+    async def _receive(self, connection: _Connection) -> None:
+        """Store lines until the sender has sent all."""
+        rest, too_long = b"", False
+        if self._tokens().count:
+            await self._check_token(connection.reader)
+        # once it stops, no more is read: what a sender has no answer for, it sends again
+        while not self._stopping and (data := await connection.reader.read(READ)):
+            connection.active = _now()
+            if too_long:  # its beginning is stored, as a dead letter
+                _, line_end, data = data.partition(b"\n")
+                if not line_end:
+                    continue
+                too_long = False
+            whole, line_end, rest = (rest + data).rpartition(b"\n")
+            if line_end:
+                await self._store(connection, whole)
+            if len(rest) > MAX_BYTES:
+                await self._store(connection, rest)
+                rest, too_long = b"", True
+        if rest and not self._stopping:
+            await self._store(connection, rest)
+
+    async def _check_token(self, reader: asyncio.StreamReader) -> None:
+        try:
+            async with asyncio.timeout(_TOKEN_SECONDS):
+                line = await reader.readline()
+        except (ValueError, TimeoutError):
+            line = b""
+        kind, _, token = line.decode(errors="replace").strip().partition(" ")
+        allowed = self._tokens().allowed(token.strip()) if kind.lower() == "bearer" else frozenset()
+        if AccessScope.INTAKE not in allowed:
+            said = "the first line must be: Bearer TOKEN, with a token that allows intake"
+            raise NotTakenError(said, HTTPStatus.UNAUTHORIZED, "token")
+
+    async def _store(self, connection: _Connection, block: bytes) -> None:
+        lines = await lines_of(self._lines, block)
+        while lines:
+            try:
+                taken = await self._taker.take(lines, sent=False)
+            except NotTakenError as error:
+                if error.status != HTTPStatus.SERVICE_UNAVAILABLE or self._stopping:
+                    raise
+                connection.active = _now()  # it is not the sender that waits
+                await asyncio.sleep(_POLL)
+            else:
+                connection.refused += len(taken.rejected)
+                connection.accepted += len(lines) - len(taken.rejected)
+                return
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def _answer(writer: asyncio.StreamWriter, answer: dict[str, Any]) -> None:
+    with contextlib.suppress(OSError, TimeoutError):
+        writer.write(msgspec.json.encode(answer) + b"\n")
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            await writer.drain()

@@ -1,0 +1,151 @@
+"""The schemas of a registry, kept once they are known, and what is said while it cannot be asked."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+import structlog
+
+from config.settings import RegistrySettings
+from streams.ingest.formats.envelopes.confluent import Schema, SchemaId, UnreadSchema
+from streams.ingest.registry.registry_client import TIMEOUT, RegistryClient, RegistryError
+from streams.process.extras import need
+
+MOST_KEPT: Final = 1000
+"""Schemas kept for longer than a minute; those that were got first make room for others."""
+
+MINUTE: Final = 60.0
+"""Seconds for which every schema is kept, so that what is being read finds all that it needs, and one that
+the registry does not have is not asked for again and again.
+"""
+
+AGAIN_SECONDS: Final = 5.0
+"""Time between two tries while the registry cannot be asked."""
+
+LONGEST: Final = 30.0
+"""Seconds that one try takes at most: less than after which a stage is taken for stuck."""
+
+log = structlog.get_logger("uneri.registry")
+
+
+def _say(line: str) -> None:
+    log.warning(line)
+
+
+class Registry:
+    """Schemas by their ids, which never mean another schema. May be used by several threads.
+
+    Parameters
+    ----------
+    settings
+        Where the registry is.
+    say
+        Receives one line when the registry cannot be asked, when the reason changes, and when it can again.
+    clock
+        Seconds, monotonic.
+
+    Raises
+    ------
+    SecretError
+        When a credential is missing or cannot be used.
+    MissingExtraError
+        When fastavro is not installed.
+    """
+
+    def __init__(
+        self,
+        settings: RegistrySettings,
+        say: Callable[[str], object] = _say,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        need("fastavro", "sources.registry")
+        self._client = RegistryClient(settings)
+        self._say = say
+        self._clock = clock
+        self._kept: dict[SchemaId, tuple[Schema, float]] = {}  # in the order of when they were got
+        self._error: str | None = None
+        self._failed_at = float("-inf")
+        self._one = threading.Lock()
+        self._longest = min(
+            TIMEOUT * len(settings.urls) + 1, LONGEST
+        )  # each answer has a limit that says more
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the registry cannot be asked; None if it can, or nobody needed it of late."""
+        late = self._clock() - self._failed_at < MINUTE
+        return self._error if late else None
+
+    def get(self, schema: SchemaId) -> Schema | None:
+        """Return a schema, None if it is not at hand."""
+        found, at = self._kept.get(schema, (None, 0.0))
+        if isinstance(found, UnreadSchema) and self._clock() - at >= MINUTE:
+            return None
+        return found
+
+    def fetch(self, needed: Collection[SchemaId]) -> None:
+        """Have these at hand; blocks for seconds at most.
+
+        Raises
+        ------
+        RegistryError
+            When some are not, since the registry cannot be asked.
+        """
+        # while there is trouble, one thread tries, and no other waits for it
+        error = self._error
+        if not self._one.acquire(blocking=error is None):
+            raise RegistryError(error)
+        try:
+            self._fetch_wanted(needed)
+        finally:
+            self._one.release()
+
+    def _fetch_wanted(self, needed: Collection[SchemaId]) -> None:
+        wanted = [one for one in needed if self.get(one) is None]
+        if not wanted:
+            return
+        if self._error is not None and self._clock() - self._failed_at < AGAIN_SECONDS:
+            raise RegistryError(self._error)
+        try:
+            self._make_room()
+            with ThreadPoolExecutor(1) as pool:  # the caller may be in an event loop of its own
+                pool.submit(asyncio.run, self._fetch(wanted)).result()
+        except RegistryError as error:
+            self._note(str(error))
+            raise
+        self._note(None)
+
+    async def _fetch(self, wanted: Collection[SchemaId]) -> None:
+        try:
+            async with asyncio.timeout(self._longest):
+                for one in wanted:
+                    found = await self._client.schema(one)
+                    self._kept.pop(one, None)
+                    self._kept[one] = found, self._clock()
+        except TimeoutError:  # those that came are kept
+            raise RegistryError("the schema registry is slow; look at its load") from None
+
+    def _make_room(self) -> None:
+        before = self._clock() - MINUTE
+        older = [one for one, (_, at) in self._kept.items() if at <= before]
+        many = len(self._kept) - MOST_KEPT
+        for number, one in enumerate(older):
+            if number < many or isinstance(self._kept[one][0], UnreadSchema):
+                del self._kept[one]
+
+    def _note(self, error: str | None) -> None:
+        before, self._error = self._error, error
+        if error is not None:
+            self._failed_at = self._clock()
+            if error != before:
+                self._say(f"{error}; records of schemas that are not known yet wait")
+        elif before is not None:
+            self._say("the schema registry can be asked again")
+
+
+def registry_status(registry: Registry | None) -> dict[str, object]:
+    """Return what ``uneri status`` shows of a registry: nothing without one."""
+    return {} if registry is None else {"registry": registry.trouble or "no trouble"}

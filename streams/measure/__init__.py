@@ -1,4 +1,0 @@
-"""Blocks of all source partitions become closed steps with one value per series.
-
-May import rollup, decode and process.
-"""

@@ -1,0 +1,1 @@
+"""Recorded history, read again: sources, backfill, replay, tuning, scoring, and generated traffic."""

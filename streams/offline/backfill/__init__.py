@@ -1,0 +1,1 @@
+"""Has a daemon learn from recorded history, before its first start or beside it."""

@@ -1,0 +1,168 @@
+"""Learns from history for the daemons of a Kafka app, which take the result up shard by shard."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, NamedTuple
+
+import aiokafka.errors
+from kafka import KafkaConsumer, KafkaProducer
+from kafka.errors import KafkaError
+
+from config.settings import KafkaSettings, Settings, SourcesSettings
+from detectors.state.state import StateError
+from streams.drivers.kafka.checkpoints.blocking_checkpoints import BlockingCheckpoints
+from streams.drivers.kafka.checkpoints.fenced_store import FencedError
+from streams.drivers.kafka.checkpoints.state_topics import Tail
+from streams.drivers.kafka.checkpoints.takeover_record import (
+    LearntShard,
+    asked_for,
+    learnt_key,
+    takeover_record,
+)
+from streams.drivers.kafka.connections.client import client_options, open_client
+from streams.drivers.kafka.topics import Topic, TopicError, Topics, verified_topics
+from streams.engine.detect.detect import Detect
+from streams.engine.rollup.blocks.block_codec import decode_block
+from streams.engine.stages.checkpoint import BACKFILL, Checkpoint, parts_of
+from streams.offline.backfill.kept_lesson import Watch, run_kept
+from streams.offline.backfill.lesson import Learnt, Lesson
+from streams.offline.sources.replay_error import ReplayError
+
+_ENOUGH: Final = 100  # blocks in a row without another source
+_SENT_SECONDS: Final = 30.0
+
+
+class KafkaApp(NamedTuple):
+    """An app as a backfill finds it."""
+
+    kafka: KafkaSettings
+    topics: Topics
+    present: dict[str, Topic]
+    begins: int | None  # the first bucket that its shards can judge anew, epoch seconds
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The partitions of its requests topic, and of those of its inputs."""
+        return tuple(
+            f"{name}/{number}"
+            for name in self.topics.sources
+            for number in range(self.present[name].partitions)
+        )
+
+
+def find_app(kafka: KafkaSettings, sources: SourcesSettings) -> KafkaApp:
+    """Return what there is of an app, given what it reads besides the requests.
+
+    Raises
+    ------
+    streams.offline.sources.source.ReplayError
+        When Kafka does not answer, or a topic is missing; the text has the remedy.
+    """
+    topics = Topics.of(kafka, sources)
+    with _one_line(kafka):
+        return KafkaApp(
+            kafka, topics, verified_topics(kafka, topics.inputs), _first_bucket(kafka, topics.rollups)
+        )
+
+
+def beside_kafka(
+    app: KafkaApp, settings: Settings, lesson: Lesson, watch: Watch, *, restart: bool = False
+) -> Learnt | None:
+    """Learn, and ask every shard to take it up; return None if asked to stop before the end, to go on later.
+
+    The state is kept in the app's checkpoints topic, so that the call goes on from any machine.
+
+    Raises
+    ------
+    streams.offline.sources.source.ReplayError
+        When the history cannot be read, or Kafka does not take the result; the text has the remedy.
+    """
+    with _one_line(app.kafka), _store(app) as store:
+        _check_settings(app, store, settings)
+        if not run_kept(store, f"kafka.app {app.kafka.app}", lesson, watch, restart=restart):
+            return None
+        learnt = lesson.learnt(app.sources)
+        if learnt.until:
+            shards = [parts_of(f"detect/{shard}", learnt.engine) for shard in range(app.kafka.shards)]
+            _ask(app, store, shards, learnt.until)
+            store.save(BACKFILL, Checkpoint())
+        return learnt
+
+
+def forget_kafka(app: KafkaApp) -> None:
+    """Have every shard go on as if no backfill had ever been: with the blocks that Kafka keeps.
+
+    Raises
+    ------
+    streams.offline.sources.source.ReplayError
+        When Kafka does not take it.
+    """
+    with _one_line(app.kafka), _store(app) as store:
+        _ask(app, store, [{}] * app.kafka.shards, 0)
+
+
+def _check_settings(app: KafkaApp, store: BlockingCheckpoints, settings: Settings) -> None:
+    """Refuse settings by which the shards could not go on, before hours of reading."""
+    if (present := store.look("detect/0")) is None:
+        return
+    try:
+        Detect(0, app.sources, settings).restore(present.parts)
+    except StateError as error:
+        raise ReplayError(
+            f"the daemons of kafka.app {app.kafka.app} judge by other settings than this command ({error}): "
+            "run it with their configuration"
+        ) from error
+
+
+def _ask(app: KafkaApp, store: BlockingCheckpoints, shards: list[dict[str, bytes]], until: int) -> None:
+    name = secrets.token_hex(8)
+    for shard, parts in enumerate(shards):
+        store.save(learnt_key(shard), LearntShard(name, parts, until).to_checkpoint())
+    with open_client(KafkaProducer, **client_options(app.kafka), acks="all") as producer:
+        sent = [
+            producer.send(app.topics.rollups, takeover_record(name), partition=shard)
+            for shard in range(len(shards))
+        ]
+        for each in sent:
+            each.get(timeout=_SENT_SECONDS)
+
+
+def _store(app: KafkaApp) -> BlockingCheckpoints:
+    topic = app.topics.checkpoints
+    return BlockingCheckpoints(app.kafka, topic, app.present[topic].partitions)
+
+
+@contextmanager
+def _one_line(kafka: KafkaSettings) -> Iterator[None]:
+    try:
+        yield
+    except (TopicError, FencedError, StateError) as error:
+        raise ReplayError(str(error)) from error
+    except (KafkaError, aiokafka.errors.KafkaError) as error:
+        brokers = ", ".join(kafka.brokers)
+        raise ReplayError(
+            f"Kafka at {brokers} did not answer ({error!r}); run the same command again to go on"
+        ) from error
+
+
+def _first_bucket(kafka: KafkaSettings, rollups: str) -> int | None:
+    """Return the newest of the first buckets of all sources: every shard gets every bucket."""
+    first: dict[str, int] = {}
+    known = 0  # blocks in a row of sources that are known
+    with open_client(
+        KafkaConsumer,
+        **client_options(kafka),
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        group_id=None,
+    ) as consumer:
+        for record in Tail(consumer, rollups).read_on():
+            if asked_for(record.value) is not None:
+                continue
+            block = decode_block(record.value)
+            known = known + 1 if block.source in first else 0
+            first.setdefault(block.source, block.bucket)
+            if known == _ENOUGH:
+                break
+    return max(first.values(), default=None)

@@ -1,0 +1,165 @@
+"""One pass over history, judged with any number of configurations."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from config.settings import Settings
+from streams.engine.detect.detect import OnJudgement
+from streams.engine.stages.checkpoint import parts_of, parts_under
+from streams.engine.stages.rollup_engine import SECTIONS, Rolling
+from streams.offline.replay.replay_judge import ReplayJudge, SourceRun
+from streams.offline.replay.replayed import Replayed
+from streams.offline.replay.state import ReplayState
+from streams.offline.sources.reading import Read, reading_of
+from streams.offline.sources.source import History, OnProgress
+
+if TYPE_CHECKING:
+    from streams.record.history.history_filling import HistoryFilling
+
+
+class Stopped(Exception):  # noqa: N818 - requested, not an error
+    """A replay has stopped between two pieces, on request."""
+
+
+class _Group(NamedTuple):
+    """Configurations with equal rollup, which share decoding and rollup."""
+
+    rolling: Rolling
+    judges: list[ReplayJudge]
+
+
+class ReplayPass:
+    """Reads a history once and judges it with every configuration.
+
+    Parameters
+    ----------
+    history
+        The history to read.
+    configs
+        Configurations; those with equal ``time`` and ``rollup`` sections share decoding and rollup.
+    watch
+        Called with every judgement of the first configuration.
+    filling
+        Gets the record of each step of the first configuration, for a history.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        configs: Sequence[Settings],
+        watch: OnJudgement | None = None,
+        filling: "HistoryFilling | None" = None,
+    ) -> None:
+        self._history = history
+        self._judges: list[ReplayJudge] = []
+        self._groups: list[_Group] = []
+        known: dict[str, _Group] = {}
+        for number, settings in enumerate(configs):
+            first = number == 0
+            judge = ReplayJudge(
+                settings, history.partitions, watch if first else None, filling if first else None
+            )
+            self._judges.append(judge)
+            key = settings.model_dump_json(include=set(SECTIONS))
+            if key not in known:
+                known[key] = _Group(Rolling(settings, history.partitions, at_once=True), [])
+                self._groups.append(known[key])
+            known[key].judges.append(judge)
+        self._places: dict[str, object] = {}
+        self._begun: Counter[str] = Counter()
+        self._done = 0.0
+        self._seconds = 0.0
+
+    @property
+    def done(self) -> float:
+        """The fraction of the history that has been read."""
+        return self._done
+
+    @property
+    def series(self) -> int:
+        """Number of series of the first configuration."""
+        return self._judges[0].series
+
+    def run(
+        self,
+        progress: OnProgress | None = None,
+        save: Callable[[], None] | None = None,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> list[Replayed]:
+        """Read to the end; return one result per configuration, in order.
+
+        Parameters
+        ----------
+        save
+            Called now and then between two pieces, to save ``state``.
+        stopping
+            Called between two pieces; when it returns true, the replay stops.
+
+        Raises
+        ------
+        Stopped
+            When ``stopping`` returned true; ``save`` has been called.
+        streams.offline.sources.source.ReplayError
+            When the history cannot be read.
+        """
+        began = time.perf_counter()
+        reading = reading_of(self._history, [group.rolling for group in self._groups])
+
+        def told(read: Read) -> None:
+            if progress:
+                progress(read.done, self._begun.total(), self._judges[0].reached)
+
+        if not reading.run(self._take, told, save, stopping):
+            raise Stopped
+        self._seconds = time.perf_counter() - began
+        rolling = {id(judge): group.rolling for group in self._groups for judge in group.judges}
+        return [
+            judge.result(self._begun.total(), rolling[id(judge)], self._seconds) for judge in self._judges
+        ]
+
+    def _take(self, read: Read) -> None:
+        begin = self._begun[read.partition]
+        run = SourceRun(read.partition, begin, read.offsets or range(begin, begin + read.parts))
+        for (_, judges), rolled in zip(self._groups, read.rolled, strict=True):
+            for judge in judges:
+                judge.feed(run, rolled)
+        self._begun[read.partition] += read.parts
+        self._places[read.partition] = read.place
+        self._done = read.done
+
+    def state(self, asked: str, series_parts: int = 0) -> ReplayState:
+        """Return the state to resume from."""
+        parts: dict[str, bytes] = {}
+        for number, group in enumerate(self._groups):
+            parts |= parts_under(f"rolling/{number}", group.rolling.snapshot())
+        for number, judge in enumerate(self._judges):
+            parts |= parts_under(f"judge/{number}", judge.snapshot())
+        return ReplayState(
+            asked=asked,
+            bounds=dict(self._history.bounds),
+            places=self._places,
+            begun=self._begun,
+            done=self._done,
+            series_parts=series_parts,
+            parts=parts,
+        )
+
+    def resume(self, state: ReplayState) -> None:
+        """Resume from a state of the same history and configurations.
+
+        Raises
+        ------
+        streams.offline.sources.source.ReplayError
+            When the history has changed.
+        detectors.state.state.StateError
+            When another version wrote the state.
+        """
+        self._history.resume(state.bounds, state.places)
+        for number, group in enumerate(self._groups):
+            group.rolling.restore(parts_of(f"rolling/{number}", state.parts))
+        for number, judge in enumerate(self._judges):
+            judge.restore(parts_of(f"judge/{number}", state.parts))
+        self._places, self._begun = state.places, Counter(state.begun)
+        self._done = state.done

@@ -1,0 +1,93 @@
+"""The saved state of an unfinished replay: a file in its output folder from which it resumes."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from detectors.state import zstd
+from streams.offline.sources.replay_error import ReplayError
+from streams.process.files.atomic_file import write_atomic
+
+NAME: Final = ".replay-state"
+
+
+class ReplayStateError(ReplayError):
+    """An unfinished replay cannot be resumed; the text says why, and what helps."""
+
+
+class ReplayState(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """How far a replay has got."""
+
+    asked: str  # fingerprint of the request: sources as written, time range, configurations
+    bounds: dict[str, Any]  # bounds of the history
+    places: dict[str, Any]  # where each partition continues
+    begun: dict[str, int]  # records read so far of each partition
+    done: float
+    series_parts: int  # completed parts of series.parquet
+    parts: dict[str, bytes]
+
+
+def load_state(out: Path, asked: str) -> ReplayState | None:
+    """Return the state of the unfinished replay in a folder; None when there is none.
+
+    Raises
+    ------
+    ReplayStateError
+        When it belongs to another replay, or the file is damaged.
+    OSError
+        When it cannot be read.
+    """
+    path = out / NAME
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except IsADirectoryError:
+        raise _is_folder(path) from None
+    try:
+        state = msgspec.msgpack.decode(zstd.decompress(data), type=ReplayState)
+    except (zstd.ZstdError, msgspec.MsgspecError):
+        raise ReplayStateError(
+            f"{path}: the state of an unfinished replay is damaged or of another version; "
+            "start over with --restart"
+        ) from None
+    if state.asked != asked:
+        raise ReplayStateError(
+            f"{out}: contains an unfinished replay of another source, time range or configuration; "
+            "choose another --out, or start over with --restart"
+        )
+    return state
+
+
+def save_state(out: Path, state: ReplayState) -> None:
+    """Write the state atomically.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    packed = zstd.compress(msgspec.msgpack.encode(state), 1)
+    write_atomic(out / NAME, packed)
+
+
+def drop_state(out: Path) -> None:
+    """Delete the state of an unfinished replay.
+
+    Raises
+    ------
+    ReplayStateError
+        When its path is a folder.
+    OSError
+        When it cannot be deleted.
+    """
+    path = out / NAME
+    if path.is_dir():
+        raise _is_folder(path)
+    path.unlink(missing_ok=True)
+
+
+def _is_folder(path: Path) -> ReplayStateError:
+    return ReplayStateError(f"{path}: is a folder, but must be the state file of a replay; move it away")

@@ -1,0 +1,1 @@
+"""Judges plain timestamp,value files with the detector of live buckets."""

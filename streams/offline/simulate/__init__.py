@@ -1,0 +1,1 @@
+"""Generates traffic with incidents in it, and makes the demo of it."""

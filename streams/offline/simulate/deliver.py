@@ -1,0 +1,139 @@
+"""Generates the events of a scenario and delivers them to a target, at a given speed."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from alerting.evaluation.labels_file import labels_to_csv, labels_to_yaml, read_labels
+from config.settings import KafkaSettings
+from streams.offline.simulate.event_writer import WriteError
+from streams.offline.simulate.open_writer import open_writer
+from streams.offline.simulate.scenario import Scenario
+from streams.offline.simulate.scenario_incidents import CELL
+from streams.offline.simulate.shape import read_shape
+from streams.offline.simulate.simulation import ArrivingLines, Simulation
+
+SLICE = 0.25  # seconds of wall time between deliveries at a given speed
+
+
+def paced(
+    deliveries: Iterable[ArrivingLines],
+    first: float,
+    speed: float,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[ArrivingLines]:
+    """Split deliveries into slices and yield each when it is due.
+
+    Parameters
+    ----------
+    deliveries : iterable of ArrivingLines
+    first : float
+        Time in the scenario that corresponds to now, epoch seconds.
+    speed : float
+        Seconds of the scenario per second of wall time.
+    clock, sleep : callable
+        Wall time in seconds, and waiting.
+    """
+    began = clock()
+    span = max(round(SLICE * speed * 1000), 1)
+    for delivery in deliveries:
+        low = 0
+        while low < len(delivery.lines):
+            due = int(delivery.arrivals[low]) // span * span + span
+            high = int(np.searchsorted(delivery.arrivals, due))
+            wait = began + (due / 1000 - first) / speed - clock()
+            if wait > 0:
+                sleep(wait)
+            yield ArrivingLines(delivery.start, delivery.arrivals[low:high], delivery.lines[low:high])
+            low = high
+
+
+def truth(simulation: Simulation, to: Path) -> str:
+    """Return the ground truth of a simulation in the format of a file, by its suffix."""
+    lines = "".join(json.dumps(label) + "\n" for label in simulation.labels())
+    form = {".csv": labels_to_csv, ".yaml": labels_to_yaml, ".yml": labels_to_yaml}.get(to.suffix.lower())
+    return lines if form is None else form(read_labels(lines, "truth.jsonl"))
+
+
+def simulate(
+    scenario: Scenario,
+    to: str,
+    *,
+    shape: Path | None = None,
+    from_: float | None = None,
+    until: float | None = None,
+    speed: float = 0.0,
+    progress: Callable[[float, int, int], None] | None = None,
+    now: Literal["start", "end"] | None = None,
+    labels: Path | None = None,
+    wall: Callable[[], float] = time.time,
+    kafka: KafkaSettings | None = None,
+) -> int:
+    """Generate a scenario and deliver it; return the number of events.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    to : str
+        A target, as in ``open_writer``.
+    shape : Path, optional
+        A series that traffic follows, instead of the scenario's own.
+    from_, until : float, optional
+        Epoch seconds: deliver only events that arrive between them.
+    speed : float
+        Seconds of the scenario per second; 0 is as fast as possible.
+    progress : callable, optional
+        Called with the fraction done, the number of events and the event time reached (epoch seconds).
+    now : {"start", "end"}, optional
+        Move the scenario in time so that it starts or ends now.
+    labels : Path, optional
+        File for the ground truth: labels for replay if its name ends with .yaml, .yml or .csv, else one line
+        of JSON per incident and growth, with more detail.
+    wall : callable
+        The current time, epoch seconds.
+    kafka : KafkaSettings, optional
+        How to connect to Kafka, apart from the address.
+
+    Raises
+    ------
+    WriteError
+        The target cannot be reached or refuses, or the labels cannot be written.
+    ShapeError
+        The shape is not a usable series.
+    """
+    moment = wall()
+    if now is not None:
+        start = moment if now == "start" else moment - scenario.length
+        scenario = scenario.moved(start // CELL * CELL)
+    chosen = shape or (Path(scenario.shape) if scenario.shape else None)
+    simulation = Simulation(scenario, shape=read_shape(chosen) if chosen else None, now=moment)
+    if labels is not None:
+        try:
+            labels.parent.mkdir(parents=True, exist_ok=True)
+            labels.write_text(truth(simulation, labels), "utf-8")
+        except OSError as error:
+            raise WriteError(
+                f"{labels}: cannot be written: {error.strerror or error}; choose another file"
+            ) from None
+    begin = max(simulation.start, from_ if from_ is not None else simulation.start)
+    finish = min(simulation.end, until if until is not None else simulation.end)
+    deliveries = simulation.deliveries(from_, until)
+    if speed > 0:
+        deliveries = paced(deliveries, begin, speed)
+    written = 0
+    with open_writer(to, kafka) as writer:
+        for delivery in deliveries:
+            if not delivery.lines:
+                continue
+            writer.write(delivery.lines, delivery.arrivals.tolist())
+            written += len(delivery.lines)
+            if progress is not None:
+                reached = int(delivery.arrivals[-1]) // 1000
+                progress(min((reached - begin) / max(finish - begin, 1), 1.0), written, reached)
+    return written

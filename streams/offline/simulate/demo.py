@@ -1,0 +1,237 @@
+"""``uneri demo``: detection on generated traffic, in a terminal, in under a minute."""
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from alerting.incidents.incident import Incident
+from alerting.incidents.notice import Action, Notice
+from alerting.messages.render import Renderer
+from alerting.pipeline.pipeline import Pipeline
+from alerting.report.report import ReportHead, write_report
+from alerting.sinks.chart import draw
+from alerting.sinks.terminal import Terminal
+from config.links import Links
+from config.settings import DigestSettings, LimitsSettings, Settings, TableLimit
+from streams.drivers.compile_ahead import compile_ahead
+from streams.engine.stages.detection_engine import Emitted
+from streams.engine.stages.engine import Engine
+from streams.offline.replay.replay_judge import with_fate
+from streams.offline.replay.replayed import Replayed, write
+from streams.offline.simulate.demo_board import DemoBoard
+from streams.offline.simulate.scenario_load import load_scenario
+from streams.offline.simulate.simulation import Simulation
+from streams.process.web.http_server import ListenError
+
+SOURCE = "demo/0"
+LIVE_HOUR = 8  # of the last day, from which the demo goes hour by hour
+HOUR = 3600
+ZONE = "Asia/Tokyo"
+SETTINGS = Settings(
+    limits=LimitsSettings(tables={"items": TableLimit(wcu=10), "ledger": TableLimit(wcu=3)}),
+    digest=DigestSettings(at="09:00", timezone=ZONE),
+)
+
+
+class Demo:
+    """Runs one scenario through the engine; shows its messages, and all of it on a board if there is one."""
+
+    def __init__(self, console: Console, pause: float, board: DemoBoard | None = None) -> None:
+        self._console = console
+        self._board = board
+        self._pause = pause  # seconds of wall time per hour of the last day
+        self.zone = ZoneInfo(ZONE)
+        self._settings = SETTINGS
+        self._simulation = Simulation(load_scenario("demo"))
+        self._engine = Engine(self._settings, [SOURCE], remember_all=True, records=board is not None)
+        self._pipeline = Pipeline(self._settings, keep=True)
+        self.renderer = Renderer(Links(self._settings.links), self.zone)
+        self._terminal = Terminal(console, self.zone)
+        self._found = Replayed()
+
+    def run(self) -> Replayed:
+        """Run the whole scenario; return the results."""
+        began = time.perf_counter()
+        last = datetime.fromtimestamp(self._simulation.end - 1, self.zone)
+        live = int(last.replace(hour=LIVE_HOUR, minute=0, second=0).timestamp())
+        self._weeks(live)
+        for start in range(live, self._simulation.end, HOUR):
+            self._hour(start)
+        self._show(self._engine.finish(SOURCE))
+        self._found.incidents = [
+            with_fate(incident, self._pipeline) for incident in self._engine.incidents.all()
+        ]
+        self._found.seconds = time.perf_counter() - began
+        return self._found
+
+    def _weeks(self, until: int) -> None:
+        """Feed the weeks before the last day."""
+        begin = self._simulation.start
+        days = (until - begin) / 86400
+        self._console.print(
+            f"[bold]{days:.0f} days[/] of traffic of a game backend: "
+            f"{self._simulation.expected(begin, until):,} requests, 13 functions, 6 tables, two clouds.\n"
+        )
+        bar = Progress(
+            TextColumn("{task.fields[day]}"),
+            BarColumn(bar_width=40),
+            TextColumn("{task.percentage:>3.0f} %  {task.fields[detail]}"),
+            console=self._console,
+        )
+        with bar:
+            task = bar.add_task("weeks", total=until - begin, day="", detail="")
+            clock = time.perf_counter()
+            for start, lines in self._simulation.lines(begin, until):
+                self._feed(lines)
+                rate = self._found.records / (time.perf_counter() - clock)
+                bar.update(
+                    task,
+                    completed=start - begin,
+                    day=f"{datetime.fromtimestamp(start, self.zone):%a %d %b}",
+                    detail=f"{self._found.records:,} requests, {rate:,.0f}/s",
+                )
+            bar.update(task, completed=until - begin)
+        pages = sum(notice.action is Action.OPEN for notice in self._found.notices)
+        self._console.print(f"\n{self._engine.series:,} series known; {_pages(pages)} in that time.\n")
+
+    def _hour(self, start: int) -> None:
+        before, notices = self._found.records, len(self._found.notices)
+        for _, lines in self._simulation.lines(start, start + HOUR):
+            self._feed(lines)
+        quiet = "" if len(self._found.notices) > notices else "  nothing to report"
+        clock = f"{datetime.fromtimestamp(start + HOUR, self.zone):%H:%M}"
+        self._console.print(f"[dim]{clock}  {self._found.records - before:,} requests{quiet}[/]")
+        time.sleep(self._pause)
+
+    def _feed(self, lines: list[bytes]) -> None:
+        for some in _pieces(lines):
+            emitted = self._engine.feed(SOURCE, some)
+            self._found.records += len(some)
+            self._found.findings += emitted.findings
+            self._show(emitted)
+
+    def _show(self, emitted: Emitted) -> None:
+        """Show the messages of the last day as they are sent."""
+        if self._board is not None:
+            self._board.take(emitted)
+        self._found.notices += emitted.notices
+        if emitted.watermark is not None:
+            self._pipeline.feed(emitted.notices, emitted.watermark)
+        for notice in emitted.notices:
+            if notice.action is not Action.DIGEST and self._is_held(notice):
+                continue
+            if notice.at >= self._simulation.end - 12 * HOUR and notice.action is not Action.UPDATE:
+                incident = None if notice.action is Action.DIGEST else notice.incident
+                self._terminal.show(self.renderer(notice), at=notice.at, incident=incident)
+                if self._board is not None and notice.action is Action.OPEN:
+                    self._look_at(self._board.url)
+
+    def _look_at(self, url: str) -> None:
+        """Give people time to see the incident where they would look for it."""
+        self._console.print(f"\n[bold]The wall is red now: {url}[/]")
+        if sys.stdin.isatty() and self._console.is_terminal:
+            self._console.input("Press Enter to go on. ")
+
+    def _is_held(self, notice: Notice) -> bool:
+        fate = self._pipeline.fate(notice.incident.id)
+        return fate is not None and fate.alerted is None
+
+    def write_results(self, out: Path) -> list[Path]:
+        """Write the charts, the report and the findings to ``out``; return the files."""
+        out.mkdir(parents=True, exist_ok=True)
+        newest = {finding.id: finding for finding in self._found.findings}
+        self._found.findings = sorted(newest.values(), key=lambda finding: (finding.start, finding.id))
+        write(self._found, out)
+        files = [out / "report.html", out / "incidents.jsonl", out / "findings.jsonl"]
+        write_report(
+            files[0],
+            self._found.incidents,
+            self._found.notices,
+            self.renderer,
+            self.zone,
+            title="Uneri demo",
+            about=ReportHead(
+                source="generated traffic of a game backend",
+                first=self._simulation.start,
+                last=self._simulation.end,
+                records=self._found.records,
+                seconds=self._found.seconds,
+            ),
+            settings=self._settings,
+        )
+        for incident in _charted(self._found.notices):
+            chart = out / f"{incident.verdict}-{incident.primary.about.to_json().get('name', 'edge')}.png"
+            chart.write_bytes(draw(incident, self.zone))
+            files.insert(0, chart)
+        return files
+
+
+def _charted(notices: list[Notice]) -> list[Incident]:
+    """Return each paged incident as it was when its message was last edited."""
+    shown: dict[str, Incident] = {}
+    for notice in notices:
+        if (
+            notice.action is not Action.DIGEST
+            and notice.incident.sent == "page"
+            and notice.incident.primary.trace
+        ):
+            shown[notice.incident.id] = notice.incident
+    return list(shown.values())
+
+
+def _pieces(lines: list[bytes], size: int = 20_000) -> Iterator[list[bytes]]:
+    for first in range(0, len(lines), size):
+        yield lines[first : first + size]
+
+
+def _pages(count: int) -> str:
+    return {0: "no pages", 1: "1 page"}.get(count, f"{count} pages")
+
+
+def run_demo(out: Path, *, on_board: bool) -> int:
+    """Show the demo in the terminal and on the board, until interrupted; write its files to ``out``."""
+    compile_ahead()
+    console = Console(highlight=False)
+    if not on_board:
+        code = _run(console, out, None)
+        console.print("\nuneri demo --board shows the same on the board, in a browser.")
+        return code
+    try:
+        with DemoBoard(SETTINGS) as board:
+            console.print(f"The board, which fills as you watch: [bold]{board.url}[/]\n")
+            if (code := _run(console, out, board)) == 0:
+                console.print(f"\nThe board stays at {board.url} until you press Ctrl-C.")
+                never = threading.Event()
+                while not never.wait(0.5):  # an interrupt in another thread wakes no wait without an end
+                    pass
+    except ListenError as error:
+        typer.echo(f"uneri: {error}", err=True)
+        return 2
+    except KeyboardInterrupt:
+        console.print()
+        return 0
+    return code
+
+
+def _run(console: Console, out: Path, board: DemoBoard | None) -> int:
+    demo = Demo(console, pause=0.4 if sys.stdout.isatty() else 0.0, board=board)
+    found = demo.run()
+    try:
+        files = demo.write_results(out)
+    except OSError as error:
+        typer.echo(
+            f"uneri: {error.filename or out}: {error.strerror}; choose another folder with --out", err=True
+        )
+        return 2
+    console.print(f"\n{found.records:,} requests in {found.seconds:.0f} s. Results:")
+    for file in files:
+        console.print(f"  {file}", soft_wrap=True)
+    return 0

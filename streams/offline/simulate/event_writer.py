@@ -1,0 +1,143 @@
+"""Writers of generated events: to a file, standard output, or a daemon over HTTP."""
+
+import gzip
+import http.client
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from http import HTTPStatus
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Final, Protocol, Self
+from urllib.parse import SplitResult
+
+from detectors.state import zstd
+from streams.process.web.tokens import own_authorization
+
+HTTP_BATCH: Final = 5_000  # events in one request
+HTTP_TRIES: Final = 6
+HTTP_TIMEOUT: Final = 30.0  # seconds
+
+
+class WriteError(RuntimeError):
+    """Events that cannot be delivered; one line, with the remedy."""
+
+
+class EventWriter(AbstractContextManager["EventWriter"], Protocol):
+    """Takes events in order of arrival. They are delivered once the context exits without an error."""
+
+    def write(self, lines: Sequence[bytes], arrivals: Sequence[int]) -> None:
+        """Deliver events, with the arrival of each in epoch milliseconds."""
+
+
+class FileWriter:
+    """NDJSON to a file, which is replaced, or to standard output."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._open = ExitStack()
+        self._file: IO[bytes]
+
+    def __enter__(self) -> Self:
+        if self._path == "-":
+            self._file = sys.stdout.buffer
+            return self
+        try:
+            Path(self._path).parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._open.enter_context(self._opened())
+        except OSError as error:
+            raise WriteError(
+                f"{self._path}: cannot be written: {error.strerror or error}; choose another file"
+            ) from None
+        return self
+
+    def _opened(self) -> Any:
+        if self._path.endswith(".gz"):
+            # no time in the header: the same events give the same file
+            raw = self._open.enter_context(Path(self._path).open("wb"))  # noqa: SIM115 - closed by the exit stack
+            return gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=raw, mtime=0)
+        if self._path.endswith(".zst"):
+            return zstd.ZstdFile(self._path, "wb", level=3)
+        return Path(self._path).open("wb")
+
+    def write(self, lines: Sequence[bytes], arrivals: Sequence[int]) -> None:  # noqa: ARG002 - a line has its ts
+        """Append the lines."""
+        if lines:
+            try:
+                self._file.write(b"\n".join(lines) + b"\n")
+                if self._path == "-":
+                    self._file.flush()
+            except BrokenPipeError:
+                raise
+            except OSError as error:
+                raise WriteError(
+                    f"{self._path}: cannot be written: {error.strerror or error}; choose another file"
+                ) from None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+
+class HttpWriter:
+    """NDJSON batches to a daemon's intake; retries while the daemon is busy or absent."""
+
+    def __init__(self, parts: SplitResult, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._url = parts.geturl()
+        self._path = (parts.path or "/events") + (f"?{parts.query}" if parts.query else "")
+        self._headers = {"Content-Type": "application/x-ndjson"} | own_authorization()
+        self._sleep = sleep
+        connection = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self._connection = connection(parts.hostname or "", parts.port, timeout=HTTP_TIMEOUT)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def write(self, lines: Sequence[bytes], arrivals: Sequence[int]) -> None:  # noqa: ARG002 - a line has its ts
+        """Post the lines; returns when the daemon has accepted all of them."""
+        for first in range(0, len(lines), HTTP_BATCH):
+            self._post(b"\n".join(lines[first : first + HTTP_BATCH]) + b"\n")
+
+    def _post(self, body: bytes) -> None:
+        reason, attempt = "", -1
+        while (attempt := attempt + 1) < HTTP_TRIES:
+            if attempt:
+                self._sleep(min(0.25 * 2**attempt, 10.0))
+            try:
+                self._connection.request("POST", self._path, body, self._headers)
+                answer = self._connection.getresponse()
+                text = answer.read()
+            except (OSError, http.client.HTTPException) as error:
+                self._connection.close()
+                reason = str(error) or type(error).__name__
+                if not attempt:
+                    sys.stderr.write(f"uneri: {self._url} does not answer ({reason}); retrying\n")
+                continue
+            if answer.status < 300:  # noqa: PLR2004 - HTTP's own classes
+                return
+            reason = f"{answer.status} {_reason(text) or answer.reason}"
+            wait = answer.headers.get("Retry-After", "")
+            if answer.status == HTTPStatus.SERVICE_UNAVAILABLE and wait.isdigit():
+                self._sleep(float(wait))  # the daemon is busy, which is not a failed attempt
+                attempt = -1
+                continue
+            if answer.status != 429 and answer.status < 500:  # noqa: PLR2004
+                raise WriteError(f"{self._url}: refused the events: {reason}; check the address")
+        raise WriteError(
+            f"{self._url}: did not accept the events ({reason}); check that `uneri run` listens there"
+        )
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+
+def _reason(text: bytes) -> str:
+    try:
+        return str(json.loads(text)["error"])
+    except (ValueError, KeyError, TypeError):
+        return ""

@@ -1,0 +1,85 @@
+"""Load a scenario, or report what is wrong with it by line and column."""
+
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from config.load import ConfigError
+from config.yaml_tree import Place, Problem, Tree, read_tree
+from streams.offline.simulate.scenario import Scenario
+
+_REMEDY: Final = "see docs/simulate.md"
+
+
+def load_scenario(path_or_name: str | Path) -> Scenario:
+    """Load and check a scenario: a file, or a shipped one by its name.
+
+    Raises
+    ------
+    ConfigError
+        With everything that is wrong, as ``FILE:LINE:COLUMN: message; remedy``.
+    """
+    try:
+        text, name = _text_of(str(path_or_name))
+    except FileNotFoundError as error:
+        raise ConfigError(str(path_or_name), [Problem(Place(1, 1), "not found", str(error))]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        problem = Problem(Place(1, 1), f"cannot be read: {error}", "check the path, and save it as UTF-8")
+        raise ConfigError(str(path_or_name), [problem]) from None
+    tree = read_tree(text)
+    if tree.problems:
+        raise ConfigError(name, tree.problems)
+    try:
+        scenario = Scenario.model_validate(tree.data)
+    except ValidationError as error:
+        raise ConfigError(
+            name,
+            [
+                _problem(tree, details["type"], details["loc"], details["msg"])
+                for details in error.errors(include_url=False, include_context=False)
+            ],
+        ) from None
+    wrong = [_problem(tree, "name", loc, message) for loc, message in scenario.wrong_names()]
+    if wrong:
+        raise ConfigError(name, wrong)
+    if scenario.shape is not None:
+        scenario = scenario.model_copy(update={"shape": str(Path(name).parent / scenario.shape)})
+    return scenario
+
+
+def shipped() -> list[str]:
+    """Return the names of the shipped scenarios."""
+    folder = resources.files("streams.offline.simulate") / "scenarios"
+    return sorted(
+        entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")
+    )
+
+
+def _text_of(path_or_name: str) -> tuple[str, str]:
+    """Return the YAML of a file or shipped scenario, and its name for messages."""
+    path = Path(path_or_name)
+    if path.is_file():
+        return path.read_text("utf-8"), str(path)
+    if path_or_name in shipped():
+        entry = resources.files("streams.offline.simulate") / "scenarios" / f"{path_or_name}.yaml"
+        return entry.read_text("utf-8"), str(entry)
+    raise FileNotFoundError(f"name a YAML file, or a shipped scenario: {', '.join(shipped())}")
+
+
+def _problem(tree: Tree, kind: str, loc: tuple[str | int, ...], message: str) -> Problem:
+    path: tuple[str | int, ...] = ()
+    for part in loc:
+        # pydantic's path also holds the kind of an incident and "[key]", which the file does not
+        if (*path, part) in tree.values or (*path, part) in tree.keys:
+            path = (*path, part)
+    message = message.removeprefix("Value error, ")
+    if kind == "extra_forbidden":
+        return Problem(tree.keys[path], f"unknown key {loc[-1]!r}", _REMEDY)
+    if kind == "missing":
+        place = tree.keys.get(path) or tree.values.get(path) or Place(1, 1)
+        return Problem(place, f"{loc[-1]!r} is missing", _REMEDY)
+    where = ".".join(str(part) for part in path) or "the file"
+    place = tree.values.get(path) or tree.keys.get(path) or Place(1, 1)
+    return Problem(place, f"{where}: {message}", _REMEDY)

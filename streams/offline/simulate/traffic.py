@@ -1,0 +1,148 @@
+"""The rate at which each client version calls each route of a scenario over time."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.offline.simulate.scenario import Scenario, ScenarioGrowth
+from streams.offline.simulate.scenario_incidents import CELL, Absence, Drop, Spike, Target
+from streams.offline.simulate.shape import Shape
+
+DAY = 86400
+_HOUR = 3600
+_ZONE_STEP = 900  # every UTC offset in use today, and every change of one, falls on a quarter of an hour
+
+
+class Flow(NamedTuple):
+    """One client version on one route; its requests are statistically alike."""
+
+    service: str
+    route: str
+    function: str
+    client: str
+    version: str
+
+
+def concerns(target: Target, flow: Flow) -> bool:
+    """Return whether a growth or an incident affects a flow."""
+    return all(
+        wanted is None or wanted == getattr(flow, field)
+        for field, wanted in (
+            ("service", target.service),
+            ("route", target.route),
+            ("function", target.function),
+            ("client", target.client),
+            ("version", target.version),
+        )
+    )
+
+
+def grown(growth: ScenarioGrowth, seconds: Any) -> Any:
+    """Return the factor of a growth at ``seconds`` after the start of the scenario."""
+    passed = np.clip(seconds - growth.at, 0, growth.for_ if growth.for_ is not None else np.inf)
+    return (1 + growth.per_day) ** (passed / DAY)
+
+
+class RequestRates:
+    """The rates of a scenario.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    start : int
+        Epoch seconds at which the scenario begins.
+    shape : Shape or None
+        Replaces the daily and weekly shape and the drift: rates then follow it exactly.
+    """
+
+    def __init__(self, scenario: Scenario, start: int, shape: Shape | None) -> None:
+        self._scenario = scenario
+        self._start = start
+        self._shape = shape
+        self._zone = ZoneInfo(scenario.time_zone)
+        self.flows: list[Flow] = []
+        base: list[float] = []
+        for name, service in scenario.services.items():
+            clients = service.clients or list(scenario.clients)
+            everyone = sum(scenario.clients[client].share for client in clients)
+            for path, route in service.routes.items():
+                for client in clients:
+                    versions = scenario.clients[client].versions
+                    builds = sum(versions.values())
+                    for version, weight in versions.items():
+                        self.flows.append(Flow(name, path, route.function, client, version))
+                        base.append(route.rate * scenario.clients[client].share / everyone * weight / builds)
+        self._base = np.array(base)
+        services = list(scenario.services)
+        self._service_of = np.array([services.index(flow.service) for flow in self.flows])
+        self._drift = self._drifts(len(services))
+
+    def _drifts(self, services: int) -> NDArray[np.float64]:
+        """Return the logarithm of each service's drift at every full hour: a first-order autoregression."""
+        noise = self._scenario.noise
+        hours = self._scenario.length // _HOUR + 2
+        random = np.random.Generator(np.random.PCG64([self._scenario.seed, 1]))
+        steps = random.standard_normal((hours, services))
+        keep = np.exp(-1 / noise.hours)
+        drift = np.empty_like(steps)
+        drift[0] = steps[0]
+        for hour in range(1, hours):
+            drift[hour] = keep * drift[hour - 1] + np.sqrt(1 - keep**2) * steps[hour]
+        # minus half the variance: the lognormal then has mean 1, so mean rates stay as configured
+        drift *= noise.drift
+        return drift - noise.drift**2 / 2
+
+    def _shaped(self, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the factor of time of day and day of week, with mean 1 over a week."""
+        if self._shape is not None:
+            return self._shape.at(seconds)
+        steps, place = np.unique((self._start + seconds) // _ZONE_STEP, return_inverse=True)
+        local = self._start + seconds + np.array([self._offset(step * _ZONE_STEP) for step in steps])[place]
+        hours, minutes = self._scenario.daily.peak.split(":")
+        angle = 2 * np.pi * (local / DAY - (int(hours) + int(minutes) / 60) / 24)
+        weekend = self._scenario.weekly.weekend
+        weekday = (local // DAY + 3) % 7  # 1 January 1970 was a Thursday; Monday is 0
+        week: NDArray[np.float64] = np.where(weekday >= 5, weekend, 1.0) * 7 / (5 + 2 * weekend)  # noqa: PLR2004
+        day: NDArray[np.float64] = 1 + self._scenario.daily.depth * np.cos(angle)
+        return week * day
+
+    def _offset(self, epoch: float) -> float:
+        offset = datetime.fromtimestamp(epoch, self._zone).utcoffset()
+        return offset.total_seconds() if offset is not None else 0.0
+
+    def rates(self, since: int, cells: int) -> NDArray[np.float64]:
+        """Return the mean rates of a time range, with incidents and growth.
+
+        Parameters
+        ----------
+        since : int
+            Seconds after the start of the scenario, a multiple of ``CELL``.
+        cells : int
+            Length of the range in cells of ``CELL`` seconds.
+
+        Returns
+        -------
+        float64[cells, flows]
+            Requests per second.
+        """
+        seconds = since + CELL * np.arange(cells, dtype=np.float64)
+        rates: NDArray[np.float64] = self._shaped(seconds)[:, None] * self._base
+        if self._shape is None and self._scenario.noise.drift:
+            hour, part = np.divmod(seconds / _HOUR, 1)
+            at = hour.astype(np.int64)
+            drift = self._drift[at] * (1 - part[:, None]) + self._drift[at + 1] * part[:, None]
+            rates *= np.exp(drift)[:, self._service_of]
+        for growth in self._scenario.growth:
+            if growth.table is None and growth.by == "calls":
+                rates[:, self._about(growth)] *= grown(growth, seconds)[:, None]
+        for incident in self._scenario.incidents:
+            if isinstance(incident, Spike | Drop | Absence) and incident.touches(seconds[0], seconds[-1]):
+                times = 0.0 if isinstance(incident, Absence) else incident.times
+                rates[np.ix_(incident.during(seconds), self._about(incident))] *= times
+        return rates
+
+    def _about(self, target: Target) -> NDArray[np.intp]:
+        return np.flatnonzero([concerns(target, flow) for flow in self.flows])

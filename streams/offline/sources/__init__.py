@@ -1,0 +1,1 @@
+"""Files and Kafka topics, read in pieces of named source partitions."""

@@ -1,0 +1,343 @@
+"""History in a Kafka topic, between two timestamps; no consumer group is involved."""
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from aiokafka.errors import CorruptRecordException
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from config.secret import SecretError
+from config.settings import KafkaSettings
+from streams.drivers.kafka.app import aiokafka_options
+from streams.drivers.kafka.connections.client import client_options, open_client
+from streams.drivers.kafka.connections.client_log import silent_client
+from streams.drivers.kafka.connections.probe import why_unusable
+from streams.drivers.kafka.topics import Topic, TopicError, existing_topics
+from streams.ingest.batch_consumer.chunk import Chunk, merged, pieces
+from streams.ingest.batch_consumer.chunk_reader import ChunkReader, ReadingError
+from streams.ingest.formats.converted import converted
+from streams.ingest.formats.inputs import Input
+from streams.offline.sources.replay_error import ReplayError
+from streams.offline.sources.source import Piece
+
+PATIENCE: Final = 30.0  # seconds without a record before reading fails
+AHEAD: Final = 60  # seconds of event time a partition may be ahead of the slowest
+RECORDS: Final = 4_000  # of a piece at most
+FEWEST: Final = 500  # of a piece, even if they span more than AHEAD: smaller pieces cost too much
+END: Final = "end"  # the place of a partition whose end was yielded
+PAYLOAD_BYTES: Final = 256 * 1024  # of a source with a format, converted at once
+NAMED: Final = 4  # partitions named in a note
+GAP: Final = 60_000  # milliseconds between --from and the first record that need no note
+
+
+@dataclass(slots=True)
+class _Partition:
+    """What is left to read of one partition."""
+
+    name: str
+    number: int
+    first: int  # next offset
+    last: int  # offset to stop before
+    ended: bool = False  # its end was yielded
+    reached: float = 0.0  # record time, epoch seconds
+    rest: Chunk | None = None  # fetched, but not yielded yet
+    size: int = FEWEST  # records of the next piece: in a quiet topic, a chunk spans hours
+
+
+class KafkaHistory:
+    """All partitions of a topic, each in offset order, merged by event time.
+
+    Parameters
+    ----------
+    kafka
+        Brokers and credentials.
+    topic
+        The topic, with one event per record, or one payload of ``source``.
+    start, end
+        Record timestamps (epoch seconds): from the first record at or after ``start`` up to the first at or
+        after ``end``. None means the start or end of the topic, fixed on opening.
+    source
+        What its payloads are converted by; None for native records.
+
+    Raises
+    ------
+    ReplayError
+        When the broker does not answer, or the topic does not exist. An empty range is reported only on
+        reading, since a resumed replay has a more precise explanation.
+    """
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        topic: str,
+        start: float | None = None,
+        end: float | None = None,
+        source: Input | None = None,
+    ) -> None:
+        self._kafka = kafka
+        self._source = source
+        self._topic = topic
+        self.notes: list[str] = []
+        with _consumer(kafka) as consumer:
+            there = _found(kafka, topic)
+            if there is None:
+                raise ReplayError(
+                    f"Kafka at {', '.join(kafka.brokers)} has no topic {topic!r}; check its spelling"
+                )
+            tps = [TopicPartition(topic, number) for number in range(there.partitions)]
+            begin, finish = consumer.beginning_offsets(tps), consumer.end_offsets(tps)
+            first = self._offsets_at(consumer, start, begin, finish)
+            last = finish if end is None else self._offsets_at(consumer, end, finish, finish)
+            if start is not None:
+                self._note_deleted(consumer, start, first, begin)
+        self._id = there.id
+        self._partitions = [
+            _Partition(f"{topic}/{tp.partition}", tp.partition, first[tp], max(first[tp], last[tp]))
+            for tp in tps
+        ]
+        empty = [one.name for one in self._partitions if one.last <= one.first]
+        self._nothing = f"topic {topic!r} has no records" + (
+            " between --from and --to, going by record timestamps" if start or end else ""
+        )
+        if 0 < len(empty) < len(self._partitions):
+            self.notes.append(f"no records in {_named(empty)}")
+        self._total = sum(one.last - one.first for one in self._partitions)
+        self._done = 0
+        self.partitions = tuple(one.name for one in self._partitions)
+        self._fixed = {one.name: [one.first, one.last] for one in self._partitions}
+
+    @staticmethod
+    def _offsets_at(
+        consumer: KafkaConsumer,
+        time: float | None,
+        default: Mapping[TopicPartition, int],
+        ends: Mapping[TopicPartition, int],
+    ) -> dict[TopicPartition, int]:
+        if time is None:
+            return dict(default)
+        found = consumer.offsets_for_times(dict.fromkeys(default, math.ceil(time * 1000)))
+        return {
+            tp: found[tp].offset if found.get(tp) else ends[tp] for tp in default
+        }  # None: all records are older
+
+    def _note_deleted(
+        self,
+        consumer: KafkaConsumer,
+        start: float,
+        first: Mapping[TopicPartition, int],
+        begin: Mapping[TopicPartition, int],
+    ) -> None:
+        found = consumer.offsets_for_times(dict.fromkeys(first, math.ceil(start * 1000)))
+        for tp in first:
+            if not begin[tp] or first[tp] != begin[tp] or not found.get(tp):
+                continue
+            earliest = found[tp].timestamp
+            if earliest > start * 1000 + GAP:
+                self.notes.append(
+                    f"{tp.topic}/{tp.partition} starts at {_when(earliest / 1000)}, after --from: Kafka has "
+                    "deleted earlier records, which shortens the baselines"
+                )
+
+    @property
+    def bounds(self) -> dict[str, Any]:
+        """The topic, its id, and the offsets of each partition."""
+        return {"topic": self._topic, "id": self._id, "offsets": self._fixed}
+
+    def resume(self, bounds: Mapping[str, Any], places: Mapping[str, Any]) -> None:
+        """Resume an earlier replay.
+
+        Raises
+        ------
+        ReplayError
+            When the topic has been recreated, or the next records have been deleted.
+        """
+        if (bounds["topic"], bounds["id"]) != (self._topic, self._id) or set(bounds["offsets"]) != set(
+            self.partitions
+        ):
+            raise ReplayError(
+                f"topic {self._topic!r} was recreated or changed since the replay started; "
+                "start over with --restart"
+            )
+        self._fixed = dict(bounds["offsets"])
+        self._total = sum(last - first for first, last in self._fixed.values())
+        for one in self._partitions:
+            first, one.last = self._fixed[one.name]
+            place = places.get(one.name, first)
+            one.ended = place == END
+            one.first = one.last if place == END else place
+            self._done += one.first - first
+        self._check_remaining()
+
+    def _check_remaining(self) -> None:
+        """Raise if the next records no longer exist."""
+        there = _found(self._kafka, self._topic)
+        if there is None or there.id != self._id:
+            raise ReplayError(
+                f"topic {self._topic!r} was {'recreated' if there else 'deleted'} since the replay started; "
+                "start over with --restart"
+            )
+        tps = {one.name: TopicPartition(self._topic, one.number) for one in self._partitions}
+        with _consumer(self._kafka) as consumer:
+            held = consumer.beginning_offsets(list(tps.values()))
+        for one in self._partitions:
+            begin = held[tps[one.name]]
+            if one.first < one.last and begin > one.first:
+                raise ReplayError(
+                    f"{one.name} now starts at offset {begin:,}, but the replay would resume at "
+                    f"{one.first:,}: Kafka has deleted the records in between; start over with --restart"
+                )
+
+    def pieces(self, level: Callable[[str], int] | None = None) -> Iterator[Piece]:
+        """Yield consecutive records; a partition ahead of the slowest waits for it.
+
+        Raises
+        ------
+        ReplayError
+            When there are no records, or reading fails.
+        """
+        if not self._total:
+            raise ReplayError(self._nothing)
+        left = [one for one in self._partitions if not one.ended]
+        bounds = {one.number: (one.first, one.last) for one in left}
+        with silent_client():
+            reader = ChunkReader(self._topic, bounds, aiokafka_options(self._kafka), PATIENCE)
+            try:
+                while left:
+                    one = self._next(left, reader, level)
+                    if one.first < one.last:
+                        before = level(one.name) if level else one.reached
+                        yield from self._pieces_of(one, reader, RECORDS if len(left) == 1 else one.size)
+                        one.size = _size(one.size, (level(one.name) if level else one.reached) - before)
+                        continue
+                    left.remove(one)
+                    one.ended = True
+                    if not left:
+                        self._check_not_recreated()
+                    yield Piece(one.name, None, self._share, END)
+            except ReadingError as error:
+                where = f"{self._topic} at {', '.join(self._kafka.brokers)}"
+                if isinstance(error.__cause__, CorruptRecordException):
+                    raise ReplayError(f"{where}: {error}; use --from and --to to read around it") from error
+                self._check_remaining()  # the more precise error, if the next records are gone
+                raise ReplayError(f"{where}: {error}; run the same command again to resume") from error
+            finally:
+                reader.close()
+
+    def _check_not_recreated(self) -> None:
+        """Raise if the topic was recreated while it was read, since the records are then of two topics."""
+        try:
+            there = _found(self._kafka, self._topic)
+        except ReplayError:
+            return  # the broker is gone, but all records have been read
+        if there is not None and there.id != self._id:
+            raise ReplayError(
+                f"topic {self._topic!r} was recreated while it was read; start over with --restart"
+            )
+
+    @property
+    def _share(self) -> float:
+        return self._done / max(self._total, 1)
+
+    def _next(
+        self, left: list[_Partition], reader: ChunkReader, level: Callable[[str], int] | None
+    ) -> _Partition:
+        """Return the partition to read next: of those not ahead, preferably one with fetched records."""
+        levels = {one.name: level(one.name) if level else one.reached for one in left}
+        order = sorted(left, key=lambda one: (levels[one.name], one.number))
+        slowest = levels[order[0].name]
+        for one in order:
+            if levels[one.name] > slowest + AHEAD:
+                break
+            if one.first >= one.last or one.rest is not None or reader.ready(one.number):
+                return one
+        return order[0]
+
+    def _pieces_of(self, one: _Partition, reader: ChunkReader, most: int) -> Iterator[Piece]:
+        chunk = one.rest if one.rest is not None else reader.take(one.number)
+        one.rest = None
+        if len(chunk) > most:
+            cut = chunk.offsets[most]
+            one.rest, chunk = chunk.since(cut), chunk.until(cut)
+        if self._source is not None:
+            small = next(pieces(chunk, PAYLOAD_BYTES))
+            if small.end < chunk.end:
+                rest = chunk.since(small.end)
+                one.rest = rest if one.rest is None else merged([rest, one.rest])
+                chunk = small
+        self._done += chunk.end - one.first
+        one.first = chunk.end
+        one.reached = max(one.reached, chunk.timestamp / 1000)
+        if self._source is None:
+            yield Piece(one.name, chunk.values, self._share, chunk.end, chunk.offsets, chunk.arrived)
+            return
+        for run in converted(self._source, chunk.values):
+            last = run.payloads == len(chunk)
+            yield Piece(
+                one.name,
+                run.records,
+                self._share,
+                chunk.end if last else chunk.offsets[run.payloads],
+                [chunk.offsets[payload] for payload in run.of],
+                run.arrived(chunk.arrived),
+                run,
+            )
+
+
+def _size(now: int, span: float) -> int:
+    """Return the size of the next piece, given that ``now`` records spanned ``span`` seconds.
+
+    Examples
+    --------
+    >>> _size(1000, 120), _size(1000, 0), _size(3000, 10), _size(1000, 36000)
+    (500, 2000, 4000, 500)
+    """
+    fitting = 2 * now if span <= AHEAD / 2 else int(now * AHEAD / span)
+    return min(max(fitting, FEWEST), RECORDS)
+
+
+def _named(partitions: Sequence[str]) -> str:
+    """Return the first few names, and the number of others.
+
+    Examples
+    --------
+    >>> _named(["r/0", "r/2"]), _named([f"r/{n}" for n in range(1, 63)])
+    ('r/0, r/2', 'r/1, r/2, r/3, r/4 and 58 more')
+    """
+    more = len(partitions) - NAMED
+    if more <= 1:
+        return ", ".join(partitions)
+    return f"{', '.join(partitions[:NAMED])} and {more} more"
+
+
+@contextlib.contextmanager
+def _consumer(kafka: KafkaSettings) -> Iterator[KafkaConsumer]:
+    """Open a client for offsets, of committed records only."""
+    try:
+        with open_client(
+            KafkaConsumer,
+            **client_options(kafka),
+            group_id=None,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+        ) as consumer:
+            yield consumer
+    except SecretError as error:
+        raise ReplayError(str(error)) from error
+    except KafkaError as error:
+        raise ReplayError(why_unusable(kafka, error)) from error
+
+
+def _found(kafka: KafkaSettings, topic: str) -> Topic | None:
+    try:
+        return existing_topics(kafka, [topic]).get(topic)
+    except TopicError as error:
+        raise ReplayError(str(error)) from error
+
+
+def _when(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"

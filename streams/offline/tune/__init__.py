@@ -1,0 +1,1 @@
+"""Searches for settings: a recording of measured steps, trials, the pick and its proposal."""

@@ -1,0 +1,133 @@
+"""The periods of a search: warm-up, search, validation."""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from alerting.commands.labels import Label
+from alerting.commands.local_time import shown
+from alerting.evaluation.label_fit import TOLERANCE
+from config.settings import Settings
+from detectors.model.finding import Verdict
+from streams.offline.sources.replay_error import ReplayError
+from streams.offline.tune.labels import check_labels, described, incident_labels
+from streams.offline.tune.recording import Totals
+
+_DAY: Final = 86400
+LONGEST: Final = _DAY
+"""Seconds: longer incidents do not move the split. Little history is left before a growth of weeks."""
+
+_SHARES: Final = (0.3, 0.25, 0.2, 0.15, 0.1, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+"""Validation shares to suggest, the most usual first."""
+
+
+class Periods(NamedTuple):
+    """Epoch seconds: warm-up from ``begin``, search from ``first`` to ``split``, validation to ``last``."""
+
+    begin: int
+    first: int
+    split: int
+    last: int
+
+
+def periods_of(totals: Totals, settings: Settings, labels: Sequence[Label] | None, share: float) -> Periods:
+    """Divide a recording into periods.
+
+    If a label spans the split, or starts right after it, the split moves before that label, so that an
+    incident is reported in the period in which it starts. Growth, and labels longer than a day, do not move
+    the split and count where they start. A label without an end lasts until the end of the history.
+
+    Parameters
+    ----------
+    labels
+        None: nothing is known about the history, and the periods only need some length.
+    share
+        The share of the time after the warm-up that is used for validation.
+
+    Raises
+    ------
+    ReplayError
+        When the history or the labels do not suffice; the text says what is missing.
+    """
+    young, length = settings.judge.young, totals.last - totals.first
+    if not totals.steps or length <= young:
+        raise ReplayError(
+            f"the history covers {_days(length)}, but baselines need {_days(young)} before anything is "
+            "reported (judge.young); provide more history"
+        )
+    incidents = incident_labels(labels or ())
+    found, moved = _split(totals, settings, incidents, share)
+    if labels is not None:
+        _check(incidents, found)
+        if not _labels_to_search(incidents, found) or found.split <= found.first:
+            raise ReplayError(_nothing_to_search(totals, settings, incidents, found, moved))
+    if not found.first < found.split < found.last:
+        raise ReplayError(
+            "the search or the validation period is empty; provide more history, or change --validate-share"
+        )
+    return found
+
+
+def _split(
+    totals: Totals, settings: Settings, incidents: Sequence[Label], share: float
+) -> tuple[Periods, Label | None]:
+    """Return the periods, and the label that moved the split, if any."""
+    step, first, last = settings.time.step, totals.first + settings.judge.young, totals.last
+    split = last - round(share * (last - first) / step) * step
+    moved = None
+    # the latest first: no label that starts later can span the split once it has moved back
+    for one in sorted(incidents, key=lambda one: one.start, reverse=True):
+        if _moves(one, last) and one.start - TOLERANCE <= split < _end(one, last) + 2 * TOLERANCE:
+            split = (one.start - TOLERANCE) // step * step
+            moved = one
+    return Periods(totals.first, first, split, last), moved
+
+
+def _moves(label: Label, last: int) -> bool:
+    return label.verdict != Verdict.GROWTH and _end(label, last) - label.start <= LONGEST
+
+
+def _end(label: Label, last: int) -> int:
+    return last if label.end is None else label.end
+
+
+def _labels_to_search(incidents: Sequence[Label], at: Periods) -> bool:
+    return any(at.first <= one.start < at.split for one in incidents)
+
+
+def _check(incidents: Sequence[Label], found: Periods) -> None:
+    check_labels(incidents)
+    inside = [one for one in incidents if found.begin <= one.start < found.last]
+    if not inside:
+        raise ReplayError("no label lies within the history; compare the times of both")
+    if all(one.start < found.first for one in inside):
+        raise ReplayError(
+            "all labels lie in the warm-up, which only trains baselines (judge.young); "
+            "provide earlier history or later labels"
+        )
+
+
+def _nothing_to_search(
+    totals: Totals, settings: Settings, incidents: Sequence[Label], found: Periods, moved: Label | None
+) -> str:
+    """Explain why the search period has no label, and how to get one into it."""
+    zone = ZoneInfo(settings.digest.timezone)
+    if moved is not None:
+        why = (
+            f"the label{described(moved, zone)} spans the start of the validation period, which therefore "
+            "starts before it and leaves no label to search by"
+        )
+    else:
+        first = min(one.start for one in incidents if found.first <= one.start < found.last)
+        why = f"all labels, the first at {shown(first, zone)}, lie in the validation period"
+    for share in _SHARES:
+        other, _ = _split(totals, settings, incidents, share)
+        if _labels_to_search(incidents, other) and any(
+            other.split <= one.start < other.last for one in incidents
+        ):
+            return f"{why}; use --validate-share {share:g}, or provide earlier labels"
+    return f"{why}; provide earlier history and labels"
+
+
+def _days(seconds: int) -> str:
+    return f"{seconds / _DAY:.1f} days"

@@ -1,0 +1,248 @@
+"""Trials: configurations judged over the recording and measured, several at a time in own processes."""
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self, TypeVar
+
+from alerting.commands.labels import Label
+from alerting.evaluation.evaluation import Evaluation, evaluate
+from alerting.incidents.incident import Incident
+from alerting.incidents.incidents import Incidents
+from alerting.pipeline.pipeline import Pipeline
+from config.capacity import Capacity
+from config.read_limits import read_limits_of
+from config.settings import Settings
+from streams.engine.detect.detect import Detect
+from streams.engine.detect.gather import Gather
+from streams.offline.replay.replay_judge import with_fate
+from streams.offline.tune.periods import Periods
+from streams.offline.tune.recording import Recording
+from streams.offline.tune.space import Choice, Number, Space, changed
+from streams.process.parent_watch import end_with_parent
+
+T = TypeVar("T")
+
+
+class JudgedRecording(NamedTuple):
+    """What a configuration finds in a recording. Times are epoch seconds."""
+
+    incidents: list[Incident]  # each in its last state, ordered by start
+    first: int  # start of the first judged step; 0 without steps
+    last: int  # end of the last one
+
+
+def judge_recording(recording: Recording, settings: Settings, until: int | None = None) -> JudgedRecording:
+    """Judge the steps of a recording as the daemon would have.
+
+    Parameters
+    ----------
+    until
+        Epoch seconds; later steps are left out.
+    """
+    capacity = Capacity(settings.limits, read_limits_of(settings))
+    detect, gather = Detect(0, (), settings, capacity=capacity), Gather(1)
+    incidents = Incidents(settings, remember_all=True)
+    pipeline = Pipeline(settings, keep=True)
+    first = last = 0
+    for step in recording.steps(until):
+        for one in gather.feed([detect.judge(step)]):
+            pipeline.feed(incidents.feed(one.findings, one.watermark), one.watermark)
+            first, last = first or step.start, one.watermark
+    return JudgedRecording([with_fate(one, pipeline) for one in incidents.all()], first, last)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialOutcome:
+    """How a configuration did in one period."""
+
+    missed: tuple[Label, ...]  # labels of incidents that were not found
+    labels: int  # labels of incidents
+    pages: int
+    false_pages: int
+    weeks: float
+    delay: float | None  # median seconds from the start of a found label to its page
+    fitting: int = 0  # labels that some incident matches, reported or not
+
+    @classmethod
+    def of(cls, evaluation: Evaluation) -> "TrialOutcome":
+        """Take the figures that a search compares from an evaluation."""
+        total = evaluation.total
+        missed = tuple(one.label for one in evaluation.missed)
+        delay = total.delay.median if total.delay else None
+        fitting = len(evaluation.found) + sum(bool(one.seen) for one in evaluation.missed)
+        return cls(missed, total.labels, total.pages, total.false_pages, total.weeks, delay, fitting)
+
+    @property
+    def found(self) -> int:
+        """How many labels were found."""
+        return self.labels - len(self.missed)
+
+    @property
+    def recall(self) -> float:
+        """The share of labels that were found; 0 without labels."""
+        return self.found / self.labels if self.labels else 0.0
+
+    @property
+    def pages_per_week(self) -> float:
+        """Pages per week."""
+        return self.pages / self.weeks
+
+    @property
+    def false_pages_per_week(self) -> float:
+        """False pages per week."""
+        return self.false_pages / self.weeks
+
+    @property
+    def f1(self) -> float:
+        """The harmonic mean of recall and precision: ``2 found / (2 found + missed + false pages)``."""
+        total = 2 * self.found + len(self.missed) + self.false_pages
+        return 2 * self.found / total if total else 0.0
+
+    def to_json(self, *, labelled: bool) -> dict[str, object]:
+        """Return the content for ``tune.json``; without labels, what they would tell is None."""
+        known = {
+            "labels": self.labels,
+            "found": self.found,
+            "recall": round(self.recall, 4),
+            "false_pages": self.false_pages,
+            "false_pages_per_week": round(self.false_pages_per_week, 4),
+            "f1": round(self.f1, 4),
+            "delay": self.delay,
+        }
+        pages = {"pages": self.pages, "pages_per_week": round(self.pages_per_week, 4)}
+        return {**pages, **(known if labelled else dict.fromkeys(known))}
+
+
+class TrialSetup(NamedTuple):
+    """What all trials of a search share."""
+
+    path: Path  # of the recording
+    fingerprint: str  # of the recording
+    settings: Settings
+    labels: tuple[Label, ...]
+    periods: Periods
+
+
+class OutcomePair(NamedTuple):
+    """One configuration in both periods."""
+
+    searched: TrialOutcome
+    unseen: TrialOutcome
+
+
+def searched(setup: TrialSetup, changes: Mapping[str, Number]) -> tuple[JudgedRecording, Evaluation]:
+    """Judge up to the split, and not a step further; measure the search period."""
+    at = setup.periods
+    settings = changed(setup.settings, changes)
+    judged = judge_recording(Recording(setup.path, setup.fingerprint), settings, at.split)
+    return judged, evaluate(judged.incidents, setup.labels, at.first, at.split)
+
+
+def in_both_periods(setup: TrialSetup, changes: Mapping[str, Number]) -> OutcomePair:
+    """Judge the whole recording in one pass; measure each period on its own."""
+    at = setup.periods
+    settings = changed(setup.settings, changes)
+    judged = judge_recording(Recording(setup.path, setup.fingerprint), settings)
+    first, second = (
+        TrialOutcome.of(evaluate(judged.incidents, setup.labels, *between))
+        for between in ((at.first, at.split), (at.split, at.last))
+    )
+    return OutcomePair(first, second)
+
+
+class Trials:
+    """Runs trials, each configuration once. The number of processes does not change any outcome.
+
+    Parameters
+    ----------
+    jobs
+        Number of processes; with 1, trials run in this one.
+    done
+        Called for each requested configuration once its outcome is known.
+    """
+
+    def __init__(
+        self, setup: TrialSetup, space: Space, jobs: int, done: Callable[[], None] = lambda: None
+    ) -> None:
+        self._setup, self._space, self._done = setup, space, done
+        self.known: dict[Choice, TrialOutcome] = {}
+        self._others = {process.name for process in multiprocessing.active_children()}
+        self._pool = (
+            ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _initialize, (setup,))
+            if jobs > 1
+            else None
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool is None:
+            return
+        if kind is not None:  # no one needs the trials still running
+            for process in multiprocessing.active_children():
+                if process.name not in self._others:
+                    process.kill()
+        self._pool.shutdown(cancel_futures=True)
+
+    def outcomes(self, choices: Sequence[Choice]) -> list[TrialOutcome]:
+        """Return the outcome of each configuration in the search period, in order."""
+        fresh = list(dict.fromkeys(one for one in choices if one not in self.known))
+        for choice, outcome in zip(fresh, self._run(fresh), strict=True):
+            self.known[choice] = outcome
+            self._done()
+        for _ in range(len(choices) - len(fresh)):
+            self._done()
+        return [self.known[one] for one in choices]
+
+    def _run(self, choices: Sequence[Choice]) -> Iterator[TrialOutcome]:
+        changes = [self._space.changes(one) for one in choices]
+        if self._pool is None:
+            return (TrialOutcome.of(searched(self._setup, one)[1]) for one in changes)
+        return self._mapped(self._pool, _trial, changes)
+
+    def both(self, choices: Iterable[Choice]) -> list[OutcomePair]:
+        """Return the outcomes of configurations in both periods."""
+        changes = [self._space.changes(one) for one in choices]
+        if self._pool is None:
+            return [in_both_periods(self._setup, one) for one in changes]
+        return list(self._mapped(self._pool, _both, changes))
+
+    @staticmethod
+    def _mapped(
+        pool: ProcessPoolExecutor,
+        of: Callable[[Mapping[str, Number]], T],
+        changes: Sequence[dict[str, Number]],
+    ) -> Iterator[T]:
+        """Start trials. The first call starts the worker processes, which inherit the blocked SIGINT."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return iter(pool.map(of, changes))
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+_setup: TrialSetup | None = None  # of a worker process
+
+
+def _initialize(setup: TrialSetup) -> None:
+    global _setup  # noqa: PLW0603  # the initializer of a pool has no other place to put it
+    end_with_parent()
+    _setup = setup
+
+
+def _trial(changes: Mapping[str, Number]) -> TrialOutcome:
+    assert _setup is not None  # noqa: S101  # set by the initializer of the pool
+    return TrialOutcome.of(searched(_setup, changes)[1])
+
+
+def _both(changes: Mapping[str, Number]) -> OutcomePair:
+    assert _setup is not None  # noqa: S101  # set by the initializer of the pool
+    return in_both_periods(_setup, changes)

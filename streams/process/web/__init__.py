@@ -1,0 +1,1 @@
+"""The web server: connections, TLS, access, sessions and request bodies."""

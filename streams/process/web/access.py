@@ -1,0 +1,312 @@
+"""Who may ask the daemon's web server for what: Host, Origin, bearer token."""
+
+import hmac
+import ipaddress
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+from prometheus_client import Counter
+
+from config.sections.validators import meant
+from streams.process.web.firehose_answer import ACCESS_KEY, firehose_answer
+from streams.process.web.firehose_answer import PATH as FIREHOSE
+from streams.process.web.prometheus_answer import PATHS as QUERIES
+from streams.process.web.prometheus_answer import in_prometheus_form
+from streams.process.web.sessions import SESSION_PATH, Sessions
+from streams.process.web.tokens import OWN_VARIABLE, AccessScope, Tokens
+
+HEALTH: Final = ("/healthz", "/readyz")
+"""Anyone may ask for these."""
+
+OPEN: Final = ("/", "/board/assets/{digest}/{name}", "/board/session")
+"""The page of the board without any data, and where it shows a token: anyone may ask for these."""
+
+SESSIONS_LATER: Final = "Kafka has not answered yet, and has the key of sessions; the board tries again"
+
+AUTHORISED: Final = web.RequestKey("authorised", bool)
+"""Set on a request that came with a token for what it asks, or in a session that began with one."""
+
+PROOF: Final = "X-Uneri-Proof"
+"""The header in which a page of the board shows that it is one."""
+
+_EVERYBODY: Final = frozenset({AccessScope.READ})
+_SLACK: Final = "/slack/"
+_PUSHES: Final = "/pubsub"
+_CHANGES: Final = "/changes"
+_SIGNATURE: Final = "X-Hub-Signature-256"
+_INTAKE: Final = frozenset({"/events", "/v1/traces", "/v1/logs", "/v1/metrics", FIREHOSE, _CHANGES})
+_READING: Final = ("GET", "HEAD")
+_LOOPBACK: Final = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
+_SAME: Final = (None, "same-origin", "none")
+
+
+def host_in(address: str) -> str:
+    """Return the host of ``host:port`` or of a Host header.
+
+    Examples
+    --------
+    >>> host_in("[::1]:8765"), host_in("Localhost"), host_in("10.0.0.1:80")
+    ('::1', 'localhost', '10.0.0.1')
+    """
+    if address.startswith("["):
+        return address[1:].partition("]")[0].lower()
+    host = address.rpartition(":")[0] if ":" in address else address
+    return host.rstrip(".").lower()
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach an address.
+
+    Examples
+    --------
+    >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0"), is_loopback("uneri")
+    (True, True, False, False)
+    """
+    address = _address(host)
+    return host == "localhost" if address is None else address.is_loopback
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def is_trusted(request: web.Request) -> bool:
+    """Return whether a request may change or take what is not for everybody: with a token, or from here.
+
+    From here means on the loopback interface and addressed to it by name. A page in a browser on this machine
+    could do that, too: so take nothing from it but JSON, which a page of another origin cannot send.
+    """
+    here = request.remote in _LOOPBACK and is_loopback(host_in(request.host))
+    return here or bool(request.get(AUTHORISED))
+
+
+class Access:
+    """Decides on each request, before its route and its body are looked at.
+
+    - **Host**: a page of another site, whose name was made to point here (DNS rebinding), is refused: the
+      name must be a loopback name, the one listened on, or configured. A server that can be reached from
+      other machines and has no configured names takes any.
+    - **Origin**: a browser names the page that asks. Only pages of this server may.
+    - **Token**: if there is any token, every request needs one for its scope, except for health, for the
+      page that asks for one, and for what is signed otherwise: by Slack, by Google for Pub/Sub, by GitHub.
+    - **Session**: below ``/board/``, the cookie of a session is as good as its token, if the browser says
+      that a page of this server asks. Who changes something must say so: no header is not enough.
+    - **Route**: who has any token is told that a path does not exist, or takes other methods. Others are not.
+
+    Parameters
+    ----------
+    listen
+        ``host:port`` that the server listens on.
+    hosts
+        Configured names.
+    tokens
+        Those that are accepted.
+    refused
+        Counts by reason.
+    session_key
+        As for ``Sessions``.
+
+    Attributes
+    ----------
+    sessions
+        Of browsers, under the tokens that are accepted now.
+    """
+
+    def __init__(
+        self,
+        listen: str,
+        hosts: Sequence[str] = (),
+        tokens: Tokens | None = None,
+        refused: Counter | None = None,
+        session_key: bytes | None = None,
+    ) -> None:
+        here = host_in(listen)
+        self._local = is_loopback(here)
+        self._names = {"localhost", here, *(host_in(host) for host in hosts)}
+        self._any_host = not self._local and not hosts
+        self._tokens = tokens or Tokens()
+        self._refused = refused
+        self.sessions = Sessions(self._tokens, session_key)
+
+    def take_up(self, tokens: Tokens) -> None:
+        """Accept these tokens, and no others, from now on."""
+        self._tokens = tokens
+        self.sessions.take_up(tokens)
+
+    def middleware(self) -> Middleware:
+        """Return what aiohttp calls for each request."""
+
+        @web.middleware
+        async def decide(request: web.Request, handler: Handler) -> web.StreamResponse:
+            refused = self._refusal(request)
+            return await handler(request) if refused is None else as_expected(request, refused)
+
+        return decide
+
+    def _refusal(self, request: web.Request) -> web.Response | None:
+        resource = request.match_info.route.resource
+        path = "" if resource is None else resource.canonical
+        if path in HEALTH or _is_signed(request, path):
+            return None
+        if not self._is_here(request.headers.get("Host")):
+            return self.refuse(
+                "host", 403, "this name is not one of the daemon's; add it to the hosts of its configuration"
+            )
+        if _is_foreign(request):
+            return self.refuse("origin", 403, "a page of another origin may not ask this daemon")
+        unrouted = request.match_info.http_exception
+        if self._tokens.count and path not in OPEN:
+            if self.sessions.waiting and _may_have_session(request):
+                return self.refuse("session", 503, SESSIONS_LATER)  # and not 401: the browser would sign out
+            refused = self._without_token(request, _scope_of(path, request.method), routed=unrouted is None)
+            if refused is not None:
+                return refused
+        return None if unrouted is None else self._without_route(request, unrouted)
+
+    def _is_here(self, header: str | None) -> bool:
+        if header is None or self._any_host:  # browsers send it
+            return True
+        host = host_in(header)
+        address = _address(host)
+        if address is not None and (address.is_loopback or not self._local):
+            return True  # no name, so nobody made it point here
+        return host in self._names
+
+    def _without_token(
+        self, request: web.Request, scope: AccessScope, *, routed: bool
+    ) -> web.Response | None:
+        token = _token_of(request)
+        allowed = self._allowed(request, token)
+        if allowed and token is None and not _is_from_our_page(request):
+            return self.refuse("origin", 403, "a session is for the pages of this daemon only")
+        if allowed and not routed:
+            return None
+        if scope in allowed:
+            request[AUTHORISED] = True
+            return None
+        if allowed:
+            return self.refuse("scope", 403, f"this token does not allow {scope}; use one that does")
+        known = "is not known" if token is not None else "is needed"
+        remedy = f"send Authorization: Bearer …; Uneri's own commands take it from {OWN_VARIABLE}"
+        if request.path == FIREHOSE:
+            remedy = f"set the access key of the delivery stream to a token of scope {scope}"
+        return self.refuse("token", 401, f"a token that allows {scope} {known}: {remedy}")
+
+    def still_allows(self, request: web.Request) -> bool:
+        """Return whether who was let in to read would be now: tokens may have been removed since."""
+        return not self._tokens.count or AccessScope.READ in self._allowed(request, _token_of(request))
+
+    def may(self, request: web.Request) -> frozenset[AccessScope]:
+        """Return what a page that asks may do; without any token, only this machine may change something."""
+        if not self._tokens.count:
+            return _EVERYBODY | ({AccessScope.OPERATE} if is_trusted(request) else set())
+        token = _token_of(request)
+        if token is None and not _is_from_our_page(request):
+            return frozenset()
+        return self._allowed(request, token)
+
+    def name_of(self, request: web.Request) -> str:
+        """Return whose token or session a request came with; empty if nothing says so."""
+        token = _token_of(request)
+        return self.sessions.name(request) if token is None else self._tokens.name(token)
+
+    def proves(self, request: web.Request) -> bool:
+        """Return whether a request to change something comes from who can read our answers.
+
+        A cookie goes with every request of its browser, and a browser on this machine reaches what listens
+        there; so both show in a header what ``GET /board/session`` gave them. No token comes by itself.
+        """
+        if request.get(AUTHORISED) and _token_of(request) is not None:
+            return True
+        shown = request.headers.get(PROOF, "").encode("utf-8", "surrogateescape")
+        return hmac.compare_digest(shown, self.sessions.proof(request).encode())
+
+    def _allowed(self, request: web.Request, token: str | None) -> frozenset[AccessScope]:
+        if token:
+            return self._tokens.allowed(token)
+        if token is None and request.path.startswith(f"{SESSION_PATH}/"):
+            return self.sessions.allowed(request)
+        return frozenset()
+
+    def _without_route(self, request: web.Request, error: web.HTTPException) -> web.Response:
+        if isinstance(error, web.HTTPMethodNotAllowed):
+            allow = ", ".join(sorted(error.allowed_methods))
+            refused = self.refuse("method", 405, f"this path does not take this method; use {allow}")
+            refused.headers["Allow"] = allow
+            return refused
+        known = {resource.canonical for resource in request.app.router.resources()}
+        remedy = meant(request.path, sorted(known), "docs/sources.md lists where to send what")
+        return self.refuse("path", 404, f"there is no such path; {remedy}")
+
+    def refuse(self, reason: str, status: int, said: str) -> web.Response:
+        """Count a request that is refused and return the answer."""
+        if self._refused is not None:
+            self._refused.labels(reason).inc()
+        headers = {"WWW-Authenticate": 'Bearer realm="uneri"'} if reason == "token" else {}
+        return web.json_response({"error": said}, status=status, headers=headers)
+
+
+def _may_have_session(request: web.Request) -> bool:
+    return request.path.startswith(f"{SESSION_PATH}/") and "Authorization" not in request.headers
+
+
+def _is_signed(request: web.Request, path: str) -> bool:
+    """Return whether a request proves who sends it otherwise, which its route verifies."""
+    return path.startswith(_SLACK) or path == _PUSHES or (path == _CHANGES and _SIGNATURE in request.headers)
+
+
+def _token_of(request: web.Request) -> str | None:
+    """Return the token that came with a request; empty for one in a form that is not known."""
+    if request.path == FIREHOSE and ACCESS_KEY in request.headers:
+        return request.headers[ACCESS_KEY].strip()
+    if "Authorization" not in request.headers:
+        return None
+    kind, _, token = request.headers["Authorization"].partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
+
+
+def as_expected(request: web.BaseRequest, refused: web.Response) -> web.Response:
+    """Return a refusal in the form that the sender reads."""
+    if request.path.startswith(QUERIES):
+        return in_prometheus_form(refused)
+    if request.path != FIREHOSE:
+        return refused
+    said = msgspec.json.decode(refused.text or "", type=dict[str, str])["error"]
+    allow = {"Allow": refused.headers["Allow"]} if "Allow" in refused.headers else None
+    return firehose_answer(request, refused.status, said, headers=allow)
+
+
+def _is_foreign(request: web.Request) -> bool:
+    origin = request.headers.get("Origin")
+    if origin is not None and _host_and_port(origin) != request.headers.get("Host", "").lower():
+        return True
+    return request.method not in _READING and request.headers.get("Sec-Fetch-Site") not in _SAME
+
+
+def _is_from_our_page(request: web.Request) -> bool:
+    """Return whether a browser says so. Pages of other ports are foreign, though they get the cookie sent."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if request.method in _READING:
+        return site in _SAME
+    return site == "same-origin" or (site is None and "Origin" in request.headers)  # which is not foreign
+
+
+def _host_and_port(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
+
+
+def _scope_of(path: str, method: str) -> AccessScope:
+    if path in _INTAKE:
+        return AccessScope.INTAKE
+    reads = method in _READING or path.startswith(QUERIES)  # long queries are posted
+    return AccessScope.READ if reads else AccessScope.OPERATE

@@ -1,0 +1,196 @@
+"""The daemon's web server: health, readiness, metrics, status, and additional routes."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Final, cast
+
+import msgspec
+from aiohttp import web
+from aiohttp.http import HttpVersion11
+from aiohttp.http_exceptions import HttpProcessingError
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+from streams.process.web.access import HEALTH, Access, as_expected
+from streams.process.web.certificates import Certificates
+from streams.process.web.connections import ConnectionLimits, Connections
+from streams.process.web.request_body import SMALL_BODIES, room_for_small_bodies
+
+STOP_SECONDS: Final = 10.0  # for the requests that are under way at a stop
+LINGER_SECONDS: Final = 5.0  # a sender that is refused may go on sending, so that it reads the answer
+RETRY_SECONDS: Final = 1
+
+
+STOPPING: Final = web.AppKey("stopping", asyncio.Event)
+"""Set when the server begins to stop: what answers for as long as it is asked must end."""
+
+_Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+class HttpServer:
+    """Serves ``/healthz``, ``/readyz``, ``/metrics``, ``/status`` and additional routes.
+
+    Parameters
+    ----------
+    listen
+        ``host:port``.
+    status
+        Returns the content of ``/status``, as plain JSON values.
+    not_ready
+        Returns why the daemon is not ready, None if it is.
+    registry
+        The metrics of ``/metrics``.
+    routes
+        Additional routes.
+    unhealthy
+        Returns why only a restart helps, None if the daemon is healthy.
+    refresh
+        Called before metrics are rendered.
+    access
+        Decides on each request; by default, whoever reaches ``listen`` may ask, except for foreign web pages.
+    certificates
+        TLS, if any.
+    limits
+        Beyond them, the connection that has been idle the longest makes room for a new one, and requests
+        other than for health are answered with 503.
+
+    Raises
+    ------
+    ListenError
+        From ``start``, when it cannot listen on the address.
+    """
+
+    def __init__(
+        self,
+        listen: str,
+        status: Callable[[], Mapping[str, object]],
+        not_ready: Callable[[], str | None],
+        registry: CollectorRegistry,
+        routes: Iterable[web.RouteDef] = (),
+        *,
+        unhealthy: Callable[[], str | None] = lambda: None,
+        refresh: Callable[[], None] = lambda: None,
+        access: Access | None = None,
+        certificates: Certificates | None = None,
+        limits: ConnectionLimits | None = None,
+    ) -> None:
+        host, _, port = listen.rpartition(":")
+        self._host = host.removeprefix("[").removesuffix("]")
+        self._port = int(port)
+        self._limits = limits or ConnectionLimits()
+        self._certificates = certificates
+        self._connections: Connections | None = None
+        self._following: asyncio.Task[None] | None = None
+        self._status = status
+        self._not_ready = not_ready
+        self._registry = registry
+        self._unhealthy = unhealthy
+        self._refresh = refresh
+        self._access = access or Access(listen)
+        app = web.Application(middlewares=[self._access.middleware()])
+        app[SMALL_BODIES] = room_for_small_bodies()
+        app[STOPPING] = self._stopping = asyncio.Event()
+        app.add_routes(
+            [
+                web.get("/healthz", self._healthz),
+                web.get("/readyz", self._readyz),
+                web.get("/metrics", self._metrics),
+                web.get("/status", self._show),
+                *routes,
+            ]
+        )
+        self._runner = web.AppRunner(
+            app,
+            logger=_logger(),
+            access_log=None,
+            auto_decompress=False,  # the intake does: a damaged body is the sender's error, not a traceback
+            keepalive_timeout=self._limits.idle,  # it counts from the start of a connection, too
+            lingering_time=LINGER_SECONDS,
+            shutdown_timeout=STOP_SECONDS,
+        )
+
+    async def start(self) -> int:
+        """Start listening; return the port, which the system chooses if the settings say 0."""
+        await self._runner.setup()
+        server = cast("web.Server", self._runner.server)
+        self._connections = Connections(
+            self._limits, server, None if self._certificates is None else self._certificates.context
+        )
+        server.request_handler = self._bounded(server.request_handler, self._connections)
+        try:
+            port = await self._connections.listen(self._host, self._port)
+        except OSError as error:
+            await self.stop()
+            raise ListenError(
+                f"cannot listen on {self._host}:{self._port} ({error.strerror}); "
+                "stop the process that uses this address, or configure another one"
+            ) from error
+        if self._certificates is not None:
+            self._following = asyncio.create_task(self._certificates.follow())
+        return port
+
+    async def stop(self) -> None:
+        """Finish pending requests and stop listening."""
+        self._stopping.set()
+        if self._following is not None:
+            self._following.cancel()
+        if self._connections is not None:
+            await self._connections.stop()
+        await self._runner.cleanup()
+
+    def _bounded(self, handle: _Handle, connections: Connections) -> _Handle:
+        """Return what handles a request if there is a place for it."""
+
+        async def bounded(request: web.BaseRequest) -> web.StreamResponse:
+            if request.path not in HEALTH and connections.full:
+                said = "too many requests at the same time, send again"
+                refused = self._access.refuse("busy", 503, said)
+                refused = as_expected(request, refused)
+                refused.headers["Retry-After"] = str(RETRY_SECONDS)
+                return refused
+            if _expects_the_unknown(request):  # aiohttp would repeat the value, and fails if it is no text
+                refused = self._access.refuse("expect", 417, "Expect: 100-continue is the only one known")
+                return as_expected(request, refused)
+            with connections.request(request.protocol):
+                return await handle(request)
+
+        return bounded
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        reason = self._unhealthy()  # answering at all proves that the event loop turns
+        return web.json_response({"ok": reason is None, "reason": reason}, status=503 if reason else 200)
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        reason = self._not_ready()
+        return web.json_response(
+            {"ready": reason is None, "reason": reason}, status=200 if reason is None else 503
+        )
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        self._refresh()
+        return web.Response(
+            body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )
+
+    async def _show(self, _: web.Request) -> web.Response:
+        return web.Response(body=msgspec.json.encode(self._status()), content_type="application/json")
+
+
+def _expects_the_unknown(request: web.BaseRequest) -> bool:
+    expected = request.headers.get("Expect", "")
+    return request.version >= HttpVersion11 and expected.lower() not in ("", "100-continue")
+
+
+def _logger() -> logging.Logger:
+    """Return aiohttp's logger, without what is not HTTP: its sender is told, and may be anyone."""
+    logger = logging.getLogger("aiohttp.server")
+    logger.addFilter(_is_our_fault)  # the same function is added once
+    return logger
+
+
+def _is_our_fault(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+class ListenError(Exception):
+    """The server cannot listen on its address."""

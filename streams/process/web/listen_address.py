@@ -1,0 +1,108 @@
+"""How the web server of a daemon is reached: its address, its locks, and whether that is safe."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from prometheus_client import Counter
+
+from config.settings import Settings
+from streams.process.web.access import Access, host_in, is_loopback
+from streams.process.web.certificates import CertificateError, Certificates
+from streams.process.web.tokens import AccessScope, AccessTokenError, Tokens, load_tokens
+
+
+class DoorError(Exception):
+    """The web server must not be opened like this; the message has the remedy."""
+
+
+@dataclass(frozen=True)
+class Door:
+    """An address and its locks."""
+
+    section: str  # local or web
+    listen: str
+    hosts: tuple[str, ...]
+    tokens: Tokens
+    certificates: Certificates | None
+    intake: bool  # records come in here
+
+    @property
+    def url(self) -> str:
+        """Return the address with its scheme."""
+        return f"{'http' if self.certificates is None else 'https'}://{self.listen}"
+
+    def access(self, refused: Counter | None = None, session_key: bytes | None = None) -> Access:
+        """Return what decides on requests; ``refused`` counts them, ``session_key`` is for ``Sessions``."""
+        return Access(self.listen, self.hosts, self.tokens, refused, session_key)
+
+    def note(self) -> str | None:
+        """Return what an operator should know about a network that reaches it."""
+        where = f"{self.section}.listen {self.listen}"
+        if is_loopback(host_in(self.listen)):
+            return None
+        if not self.tokens.count:
+            insisted = f"as {self.section}.insecure insists; make sure that only friends reach it"
+            return f"{where}: open to the network without a token, {insisted}"
+        if self.certificates is None:
+            remedy = f"set {self.section}.tls, or put a proxy with TLS in front"
+            return f"{where}: tokens cross the network unencrypted; {remedy}"
+        return None
+
+    def unused(self) -> list[AccessScope]:
+        """Return the scopes that no token has, so that nobody can ask for them."""
+        if not self.tokens.count:
+            return []
+        needed = [scope for scope in AccessScope if self.intake or scope != AccessScope.INTAKE]
+        return [scope for scope in needed if scope not in self.tokens.scopes]
+
+
+def door_of(
+    settings: Settings, environment: Mapping[str, str] = os.environ, *, intake: bool | None = None
+) -> Door:
+    """Return the door of a daemon with these settings.
+
+    Parameters
+    ----------
+    settings
+        With a ``kafka`` section, those of a worker.
+    environment
+        Has tokens.
+    intake
+        Whether records come in here; by default, if there is no ``kafka`` section.
+
+    Raises
+    ------
+    DoorError
+        When it would be open to a network without a lock and the configuration does not insist on that, or
+        when a token or certificate cannot be used.
+    """
+    section = "web" if settings.kafka else "local"
+    given = settings.web if settings.kafka else settings.local
+    takes = not settings.kafka if intake is None else intake
+    try:
+        tokens = load_tokens(settings.tokens, environment)
+        certificates = None if given.tls is None else Certificates(given.tls)
+    except AccessTokenError as error:
+        raise DoorError(str(error)) from None
+    except CertificateError as error:
+        raise DoorError(f"{section}.{error}") from None
+    addresses = [("listen", given.listen), *([("tcp", given.tcp)] if takes and given.tcp else [])]
+    for name, address in addresses:
+        if tokens.count or given.insecure or is_loopback(host_in(address)):
+            continue
+        variables = ", ".join(
+            variable
+            for scope, variable in {
+                AccessScope.INTAKE: settings.tokens.intake_env,
+                AccessScope.READ: settings.tokens.read_env,
+                AccessScope.OPERATE: settings.tokens.operate_env,
+            }.items()
+            if scope is not AccessScope.INTAKE or takes
+        )
+        raise DoorError(
+            f"{section}.{name} {address}: open to the network without a lock; set tokens ({variables}, "
+            f"or tokens.file; `uneri token` makes them), listen on 127.0.0.1, or insist with "
+            f"{section}.insecure: true"
+        )
+    return Door(section, given.listen, tuple(given.hosts), tokens, certificates, takes)

@@ -1,0 +1,1 @@
+"""The history: values, expectations and findings of every judged step, in Parquet files."""

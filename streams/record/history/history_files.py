@@ -1,0 +1,232 @@
+"""The files of a history: their names, and a folder on a disk or in a bucket."""
+
+import contextlib
+import functools
+import os
+import re
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import fs
+
+from streams.process.files.atomic_file import atomic_file
+
+MINUTES: Final = "minutes"
+"""Rows of judged steps; files of an hour, then of a day."""
+
+TENS: Final = "tens"
+"""Rows of ten minutes; files of a day, then of a week."""
+
+NAMES_FILE: Final = "series.parquet"
+
+_LEFT_SECONDS: Final = 86400.0
+"""From then on, a part of a file was left by a process that was killed."""
+
+_PROBE: Final = "probe.parquet"
+_COPIED: Final = 1 << 20  # bytes at a time
+_NAME: Final = re.compile(r"(?P<first>\d{8}T\d{6})-(?P<end>\d{8}T\d{6})\.parquet")
+_STAMP: Final = "%Y%m%dT%H%M%S"
+
+
+class HistoryFile(NamedTuple):
+    """One file of rows: of the steps that were judged with ``first <= start < end``, epoch seconds.
+
+    Rows that correct earlier steps are in the file of the step with which they came.
+    """
+
+    resolution: str  # MINUTES or TENS
+    first: int
+    end: int
+    size: int = 0  # bytes
+
+    @property
+    def path(self) -> str:
+        """Where it is in the folder."""
+        return f"{self.resolution}/{_stamp(self.first)}-{_stamp(self.end)}.parquet"
+
+    def within(self, other: "HistoryFile") -> bool:
+        """Return whether another, longer file holds the same steps."""
+        longer = other.end - other.first > self.end - self.first
+        return (
+            longer
+            and self.resolution == other.resolution
+            and other.first <= self.first
+            and self.end <= other.end
+        )
+
+
+def _stamp(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime(_STAMP)
+
+
+@functools.lru_cache(4096)  # every listing parses the same names
+def _seconds(stamp: str) -> int:
+    return int(datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC).timestamp())
+
+
+class HistoryFolder:
+    """A folder of history files.
+
+    Parameters
+    ----------
+    place
+        A folder, or ``s3://bucket/prefix``; endpoint and region as query parameters
+        (``?endpoint_override=http://127.0.0.1:5000``), credentials as AWS's clients find them.
+
+    Raises
+    ------
+    OSError
+        When it cannot be made.
+    """
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+        self._local = "://" not in place
+        if self._local:
+            self._fs: fs.FileSystem = fs.LocalFileSystem()
+            self._root = str(Path(place).absolute())
+        else:
+            self._fs, self._root = fs.FileSystem.from_uri(place)
+        # while a partition moves, two processes may write the same file
+        self._by = f"{os.getpid()}-{secrets.token_hex(4)}"
+        if self._local:
+            self._make()
+            self._clear()
+        else:
+            for resolution in (MINUTES, TENS):
+                self._fs.create_dir(f"{self._root}/{resolution}", recursive=True)
+
+    def _make(self) -> None:
+        """Make the folders, but none above them.
+
+        What is above may have been moved, as a state while its daemon runs: what was put back would then end
+        up in a new folder of its name. A disk may not be mounted, too.
+        """
+        root = Path(self._root)
+        try:
+            root.mkdir(exist_ok=True)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f"the folder {root.parent} is missing; create it, or mount its disk"
+            ) from error
+        for resolution in (MINUTES, TENS):
+            (root / resolution).mkdir(exist_ok=True)
+
+    def _clear(self) -> None:
+        for part in Path(self._root).rglob(".*.parquet.*part"):
+            with contextlib.suppress(OSError):  # somebody else has deleted it
+                if part.stat().st_mtime < time.time() - _LEFT_SECONDS:
+                    part.unlink()
+
+    def files(self) -> list[HistoryFile]:
+        """Return the files of rows, oldest first; those that a longer one holds are left out.
+
+        Raises
+        ------
+        OSError
+            When they cannot be listed.
+        """
+        return [file for file, held in self._listed() if not held]
+
+    def superseded(self) -> list[HistoryFile]:
+        """Return the files whose steps are in a longer one: leftovers of a crash."""
+        return [file for file, held in self._listed() if held]
+
+    def _listed(self) -> list[tuple[HistoryFile, bool]]:
+        """Return all files, oldest first, and of each whether a longer one holds its steps."""
+        found = []
+        for resolution in (MINUTES, TENS):
+            selector = fs.FileSelector(f"{self._root}/{resolution}", allow_not_found=True)
+            for info in self._fs.get_file_info(selector):
+                if name := _NAME.fullmatch(info.base_name):
+                    span = _seconds(name["first"]), _seconds(name["end"])
+                    found.append(HistoryFile(resolution, *span, info.size))
+        longest: dict[str, HistoryFile] = {}
+        listed = []
+        for file in sorted(found, key=lambda one: (one.first, -one.end, one.resolution)):
+            # of spans that are hours, days and weeks, none overlaps another in part
+            before = longest.get(file.resolution)
+            held = before is not None and file.within(before)
+            listed.append((file, held))
+            if not held:
+                longest[file.resolution] = file
+        return listed
+
+    def write(self, path: str, write: Callable[[Any], None]) -> int:
+        """Write a file that appears whole or not at all; return its size.
+
+        Raises
+        ------
+        OSError
+            When it cannot be written; the error names it.
+        """
+        whole = f"{self._root}/{path}"
+        if self._local:
+            with atomic_file(Path(whole), self._by) as part:
+                write(str(part))
+        else:
+            self._upload(whole, write)
+        return int(self._fs.get_file_info(whole).size)
+
+    def _upload(self, whole: str, write: Callable[[Any], None]) -> None:
+        """Upload what is whole: a stream into a bucket can only be closed, and then what it has appears."""
+        with tempfile.TemporaryFile() as part:
+            write(part)
+            part.seek(0)
+            with self._fs.open_output_stream(whole) as stream:
+                shutil.copyfileobj(part, stream, _COPIED)
+
+    def probe(self) -> None:
+        """Write a file and delete it.
+
+        Raises
+        ------
+        OSError
+            When that cannot be done.
+        """
+        self.write(_PROBE, lambda into: pq.write_table(pa.table({}), into))
+        self.delete(_PROBE)
+
+    def open(self, path: str) -> pa.NativeFile:
+        """Open a file for reading.
+
+        Raises
+        ------
+        OSError
+            When it is not there or cannot be read.
+        """
+        return self._fs.open_input_file(f"{self._root}/{path}")
+
+    def has(self, path: str) -> bool:
+        """Return whether a file is there."""
+        return self._fs.get_file_info(f"{self._root}/{path}").type is fs.FileType.File
+
+    def below(self, name: str) -> "HistoryFolder":
+        """Return a folder of history files below this one."""
+        path, mark, query = self.place.partition("?")
+        if self._local:
+            (Path(self._root) / name).parent.mkdir(exist_ok=True)
+        return HistoryFolder(f"{path.rstrip('/')}/{name}{mark}{query}")
+
+    def folders(self, name: str) -> list[str]:
+        """Return the names of the folders in a folder below this one, sorted; none if there is none."""
+        selector = fs.FileSelector(f"{self._root}/{name}", allow_not_found=True)
+        found = self._fs.get_file_info(selector)
+        return sorted(one.base_name for one in found if one.type is fs.FileType.Directory)
+
+    def delete_folder(self, name: str) -> None:
+        """Delete a folder below this one, with all that is in it."""
+        self._fs.delete_dir(f"{self._root}/{name}")
+
+    def delete(self, path: str) -> None:
+        """Delete a file; one that is gone is no mistake."""
+        if self.has(path):
+            self._fs.delete_file(f"{self._root}/{path}")

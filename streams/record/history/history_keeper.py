@@ -1,0 +1,197 @@
+"""Writes complete hours, merges files that got old, and keeps the history within its bounds."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.record.history.bounds import HistoryBounds
+from streams.record.history.coarser import coarser
+from streams.record.history.history_files import MINUTES, NAMES_FILE, TENS, HistoryFile, HistoryFolder
+from streams.record.history.parquet_rows import RowWriter, read_names, write_names, write_rows
+from streams.record.history.row_files import RowFile, merged_ranges, write_merged
+from streams.record.history.segments import Segment
+from streams.record.history.series_names import SeriesKey, SeriesNames
+from streams.record.history.step_rows import StepRows
+
+DAY: Final = 86400
+WEEK: Final = 7 * DAY
+_MONDAY: Final = 4 * DAY
+"""Of the first week of the epoch that begins in it."""
+
+
+class Gone(NamedTuple):
+    """Files that were deleted, because they were too old or for want of room."""
+
+    files: Sequence[HistoryFile]
+    for_room: bool
+
+
+class HistoryKeeper:
+    """The one writer of a history.
+
+    Parameters
+    ----------
+    folder
+        Where the files are.
+    bounds
+        How much is kept.
+
+    Raises
+    ------
+    OSError, pyarrow.ArrowInvalid
+        When the names of its series cannot be read.
+    """
+
+    def __init__(self, folder: HistoryFolder, bounds: HistoryBounds) -> None:
+        self.folder = folder
+        self.bounds = bounds
+        self._names = SeriesNames()
+        self._read_names()
+        self._rows = StepRows(self._names)
+        self._named = len(self._names)  # in the file
+
+    def write(self, segment: Segment) -> HistoryFile:
+        """Write an hour; written again, it is the same.
+
+        Raises
+        ------
+        OSError
+            When it cannot be written; nothing of it is then.
+        detectors.state.state.StateError
+            When its steps cannot be read.
+        """
+        rows = self._rows.rows(segment.records())
+        self._write_names()
+        file = HistoryFile(MINUTES, segment.first, segment.end)
+        size = self.folder.write(file.path, lambda into: write_rows(rows, into))
+        return file._replace(size=size)
+
+    def learn(self, names: Iterable[SeriesKey]) -> None:
+        """Know series by their names, of which rows come from elsewhere.
+
+        Raises
+        ------
+        OSError
+            When they cannot be written.
+        """
+        self._names.add(names)
+        self._write_names()
+
+    def _write_names(self) -> None:
+        if len(self._names) > self._named:
+            self._read_names()  # while a partition moves, another process may have added some
+            self.folder.write(NAMES_FILE, lambda into: write_names(self._names, into))
+            self._named = len(self._names)
+
+    def _read_names(self) -> None:
+        if self.folder.has(NAMES_FILE):
+            with self.folder.open(NAMES_FILE) as file:
+                self._names.add(key for _, key in read_names(file))
+
+    def tidy(self, until: int, stop: Callable[[], bool] = lambda: False) -> Gone:
+        """Merge what is complete, and delete what is too much.
+
+        Parameters
+        ----------
+        until
+            Event time up to which everything is written, epoch seconds.
+        stop
+            Asked between two files: who stops goes on the next time.
+
+        Raises
+        ------
+        OSError, pyarrow.ArrowInvalid
+            When a file cannot be read or written. What was merged until then stays.
+        """
+        for file in self.folder.superseded():
+            self.folder.delete(file.path)
+        for day, hours in self._complete(MINUTES, DAY, 0, until):
+            if stop():
+                break
+            self._merge_hours(day, hours)
+        for week, days in self._complete(TENS, WEEK, _MONDAY, until):
+            if stop():
+                break
+            self._merge_days(week, days)
+        return self.delete_beyond(until)
+
+    def _complete(
+        self, resolution: str, length: int, offset: int, until: int
+    ) -> list[tuple[HistoryFile, list[HistoryFile]]]:
+        """Return the merged files that could be made, each with the shorter ones that it is made of."""
+        found: dict[int, list[HistoryFile]] = {}
+        for file in self.folder.files():
+            if file.resolution == resolution and file.end - file.first < length:
+                first = (file.first - offset) // length * length + offset
+                found.setdefault(first, []).append(file)
+        return [
+            (HistoryFile(resolution, first, first + length), files)
+            for first, files in sorted(found.items())
+            if first + length <= until
+        ]
+
+    def _merge_hours(self, day: HistoryFile, hours: Sequence[HistoryFile]) -> None:
+        files = [RowFile(self.folder, hour) for hour in hours]
+        tens = day._replace(resolution=TENS)
+        merged_already = any(tens.within(file) for file in self.folder.files())  # with its week
+        try:
+            if merged_already:
+                self.folder.write(day.path, lambda into: write_merged(files, into))
+            else:
+                self.folder.write(day.path, lambda into: self._write_both(files, into, tens))
+        finally:
+            for file in files:
+                file.close()
+        for hour in hours:
+            self.folder.delete(hour.path)
+
+    def _write_both(self, files: Sequence[RowFile], into: object, tens: HistoryFile) -> None:
+        """Write a day, and its ten minutes at the same reading: they are whole before its hours can go."""
+        latencies = self.latencies()
+
+        def write(beside: object) -> None:
+            with RowWriter(into) as minutes, RowWriter(beside) as coarse:
+                for rows in merged_ranges(files):
+                    minutes.write(rows)
+                    coarse.write(coarser(rows, latencies))
+
+        self.folder.write(tens.path, write)
+
+    def latencies(self) -> NDArray[np.int64]:
+        """Return the numbers of the series that are latencies."""
+        return np.array(
+            [number for number, key in self._names if key.measure.startswith("latency")], np.int64
+        )
+
+    def _merge_days(self, week: HistoryFile, days: Sequence[HistoryFile]) -> None:
+        files = [RowFile(self.folder, day) for day in days]
+        try:
+            self.folder.write(week.path, lambda into: write_merged(files, into))
+        finally:
+            for file in files:
+                file.close()
+        for day in days:
+            self.folder.delete(day.path)
+
+    def delete_beyond(self, until: int) -> Gone:
+        """Delete what is older than it is kept, and the oldest of what is too much."""
+        files = self.folder.files()
+        days = {MINUTES: self.bounds.minutes_days, TENS: self.bounds.tens_days}
+        old = [file for file in files if file.end <= until - days[file.resolution] * DAY]
+        gone = Gone(old, for_room=False)
+        kept = [file for file in files if file not in old]
+        size = sum(file.size for file in kept)
+        for file in sorted(kept, key=lambda one: one.end):
+            if size <= self.bounds.most_bytes:
+                break
+            gone = Gone([*gone.files, file], for_room=True)
+            size -= file.size
+        for file in gone.files:
+            self.folder.delete(file.path)
+        return gone
+
+    def size(self) -> int:
+        """Return the bytes of all files of rows."""
+        return sum(file.size for file in self.folder.files())

@@ -1,0 +1,133 @@
+"""Questions to the history that somebody waits for: few at a time, each for some seconds."""
+
+import asyncio
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+import pyarrow as pa
+
+from detectors.state.state import StateError
+from streams.record.history.history_files import HistoryFolder
+from streams.record.history.history_reader import READERS
+from streams.record.history.history_view import HistoryView
+from streams.record.history.place_trouble import place_trouble
+
+_T = TypeVar("_T")
+
+
+class HistoryPatience(NamedTuple):
+    """How much is asked of the history at the same time; the judge needs the rest of the machine."""
+
+    at_once: int = 2  # threads that read
+    waiting: int = 8  # questions beside these
+    seconds: float = 10.0  # that a question may take, its turn and its answer
+    readers: int = READERS  # files that a question reads at a time
+
+
+class HistoryQueryError(Exception):
+    """A question to the history has no answer now; one line, with the remedy."""
+
+
+class CrowdedHistoryError(HistoryQueryError):
+    """Too many ask."""
+
+
+class SlowHistoryError(HistoryQueryError):
+    """The answer takes too long."""
+
+
+class _Reading:
+    """A view of the history, for one thread at a time."""
+
+    def __init__(self, readers: int) -> None:
+        self._readers = readers
+        self._view: HistoryView | None = None
+        self._seen: int | None = None
+
+    def current(self, place: str, number: int, steps: list[bytes]) -> HistoryView:
+        """Return the view as of now; what it holds is read again only when there is more."""
+        try:
+            if self._view is None:
+                self._view = HistoryView(HistoryFolder(place), self._readers)
+            if number != self._seen:
+                self._view.take(steps)
+                self._seen = number
+        except BaseException:
+            self._view = self._seen = None
+            raise
+        return self._view
+
+
+class HistoryQueries:
+    """Runs questions in worker threads.
+
+    Parameters
+    ----------
+    place
+        Of the history, for ``HistoryFolder``; None if none is kept.
+    steps
+        Returns the steps that are not in a file yet, or only just: ``Segments.recent``.
+    number
+        Returns a number that is another one as soon as there are more of them.
+    patience
+        How much may be asked at the same time.
+    """
+
+    def __init__(
+        self,
+        place: str | None,
+        steps: Callable[[], list[bytes]],
+        number: Callable[[], int],
+        patience: HistoryPatience | None = None,
+    ) -> None:
+        self._place = place
+        self._steps = steps
+        self._number = number
+        self._patience = patience = patience or HistoryPatience()
+        self._free = [_Reading(patience.readers) for _ in range(patience.at_once)]
+        self._turns = asyncio.Semaphore(patience.at_once)
+        self._asked = 0
+
+    async def ask(self, question: Callable[[HistoryView], _T]) -> _T:
+        """Return the answer of a question, which is asked in a thread.
+
+        Raises
+        ------
+        HistoryQueryError
+            When the history cannot be read.
+        CrowdedHistoryError
+            When too many ask.
+        SlowHistoryError
+            When it takes too long.
+        """
+        if self._place is None:
+            raise HistoryQueryError("there is no history to read: set history.keep to true")
+        if self._asked >= self._patience.at_once + self._patience.waiting:
+            raise CrowdedHistoryError(
+                "too many read the history at the same time; try again in a few seconds"
+            )
+        self._asked += 1
+        try:
+            async with asyncio.timeout(self._patience.seconds):
+                await self._turns.acquire()
+                # A thread cannot be stopped: it keeps its turn. The task has no name here: with one, an error
+                # leads to this frame and back, and all that was read stays until garbage is looked for.
+                return await asyncio.shield(asyncio.ensure_future(self._answer(self._place, question)))
+        except TimeoutError as error:
+            raise SlowHistoryError(
+                f"reading the history took longer than {self._patience.seconds:g} seconds; "
+                "choose a shorter range"
+            ) from error
+        finally:
+            self._asked -= 1
+
+    async def _answer(self, place: str, question: Callable[[HistoryView], _T]) -> _T:
+        reading = self._free.pop()
+        try:
+            steps, number = self._steps(), self._number()  # raises while Kafka has not answered yet
+            return await asyncio.to_thread(lambda: question(reading.current(place, number, steps)))
+        except (OSError, StateError, pa.ArrowException) as error:
+            raise HistoryQueryError(f"the history cannot be read: {place_trouble(error)}") from error
+        finally:
+            self._free.append(reading)
+            self._turns.release()

@@ -1,0 +1,192 @@
+"""Writes the history beside a daemon, and goes on trying when that fails."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import pyarrow as pa
+import structlog
+
+from detectors.state.state import StateError
+from streams.process.metrics import Metrics
+from streams.process.recurring import Recurring
+from streams.record.history.bounds import HistoryBounds
+from streams.record.history.history_files import HistoryFolder
+from streams.record.history.history_keeper import Gone, HistoryKeeper
+from streams.record.history.learnt_steps import LearntSteps
+from streams.record.history.place_trouble import place_trouble
+from streams.record.history.segments import Segment, Segments
+from streams.record.history.series_names import SharedIdError
+
+LOOK_SECONDS: Final = 5.0
+RETRY_SECONDS: Final = 30.0
+LEARN_SECONDS: Final = 60.0  # between two looks whether a backfill has left something
+WARN_SHARE: Final = 0.9
+"""Of the room: from here on it is said that the oldest will be deleted."""
+
+log = structlog.get_logger("uneri.history")
+
+
+class HistoryWriter:
+    """Takes complete hours out of what is held, and writes them in a worker thread.
+
+    Parameters
+    ----------
+    segments
+        What is held; used in the event loop only.
+    place
+        Of the files, for ``HistoryFolder``.
+    bounds
+        How much is kept.
+    metrics
+        Show how far it has come.
+    forgotten
+        Called when an hour is written and no longer held: the next checkpoint is without it. What it raises
+        ends the writer.
+    patient
+        Whether what fills ``segments`` waits while they are full, so that nothing has to be given up.
+    recurring
+        When to log that writing fails.
+    """
+
+    def __init__(
+        self,
+        segments: Segments,
+        place: str,
+        bounds: HistoryBounds,
+        metrics: Metrics,
+        forgotten: Callable[[], Awaitable[None] | None],
+        *,
+        patient: bool = False,
+        recurring: Recurring | None = None,
+    ) -> None:
+        self._segments = segments
+        self._place = place
+        self._bounds = bounds
+        self._metrics = metrics
+        self._forgotten = forgotten
+        self._patient = patient
+        self._recurring = recurring or Recurring()
+        self._keeper: HistoryKeeper | None = None
+        self._until = self._tidied = 0  # event time
+        self._learnt = -LEARN_SECONDS  # when it was looked for last, by the clock of the event loop
+        self._bytes = 0
+        self._warned = False
+        self._stopping = False
+        self.trouble: str | None = None
+        """Why it cannot be written now."""
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        while True:
+            done = await self.advance()
+            await asyncio.sleep(LOOK_SECONDS if done else RETRY_SECONDS)
+
+    async def advance(self) -> bool:
+        """Write what is complete; return False when that failed, and is to be tried again later."""
+        try:
+            if self._keeper is None:
+                self._keeper = await asyncio.to_thread(self._opened)
+            for segment in self._segments.complete():
+                await asyncio.to_thread(self._write, self._keeper, segment)
+                self._goes_well()
+                self._segments.forget(segment)
+                self._until = segment.end
+                await self._forget()
+            await self._learn(self._keeper)
+            await self._tidy(self._keeper)
+        except (OSError, pa.ArrowException) as error:
+            await self._failed(place_trouble(error))
+            return False
+        self._goes_well()
+        return True
+
+    def _goes_well(self) -> None:
+        if self.trouble:
+            log.info("the history is written again")
+        self.trouble = None
+
+    async def _learn(self, keeper: HistoryKeeper) -> None:
+        """Take in what backfills left, a day at a time."""
+        now = asyncio.get_running_loop().time()
+        if not (before := self._segments.settled) or now < self._learnt + LEARN_SECONDS:
+            return
+        steps = LearntSteps(keeper)
+        changed = await asyncio.to_thread(steps.take, before, lambda: self._stopping)
+        self._learnt = asyncio.get_running_loop().time()
+        if changed:
+            self._until, self._tidied = max(self._until, changed), -1
+            log.info("the steps of a backfill are in the history", until=changed)
+
+    async def _forget(self) -> None:
+        if (saved := self._forgotten()) is not None:
+            await saved
+
+    def _opened(self) -> HistoryKeeper:
+        keeper = HistoryKeeper(HistoryFolder(self._place), self._bounds)
+        files = keeper.folder.files()
+        self._bytes = sum(file.size for file in files)
+        self._until = max((file.end for file in files), default=0)
+        self._metrics.history_bytes.set(self._bytes)
+        return keeper
+
+    def _write(self, keeper: HistoryKeeper, segment: Segment) -> None:
+        try:
+            self._bytes += keeper.write(segment).size
+        except (StateError, SharedIdError) as error:
+            log.error("an hour of the history cannot be read, and is left out", reason=str(error))  # noqa: TRY400 - one line
+        self._metrics.history_bytes.set(self._bytes)
+
+    async def _tidy(self, keeper: HistoryKeeper) -> None:
+        until = self._until
+        if until == self._tidied:
+            return
+        gone = await asyncio.to_thread(keeper.tidy, until, lambda: self._stopping)
+        self._tidied = until
+        self._bytes = await asyncio.to_thread(keeper.size)
+        self._metrics.history_bytes.set(self._bytes)
+        self._say(gone)
+
+    def _say(self, gone: Gone) -> None:
+        """Tell what was deleted for want of room, and that something will be, before it is."""
+        most = self._bounds.most_bytes
+        if gone.for_room:
+            log.warning(
+                "the history is full, and its oldest files were deleted; raise history.max_gib to keep more",
+                files=len(gone.files),
+                max_gib=most / (1 << 30),
+            )
+        near = self._bytes >= WARN_SHARE * most
+        if near and not self._warned and not gone.for_room:
+            log.warning(
+                "the history is nearly full: its oldest files will be deleted; raise history.max_gib to keep "
+                "more",
+                share=f"{self._bytes / most:.0%}",
+                max_gib=most / (1 << 30),
+            )
+        self._warned = near
+
+    async def _failed(self, reason: str) -> None:
+        self.trouble = reason
+        self._metrics.history_failed.inc()
+        if not self._patient and (lost := self._segments.give_up()) > 0:
+            await self._forget()
+            log.error("steps could not be written to the history for too long, and are lost", steps=lost)
+        if self._recurring.happened() is not None:
+            log.warning(
+                "the history cannot be written; it is held, and tried again",
+                place=self._place,
+                reason=reason,
+                held_bytes=self._segments.held_bytes,
+            )
+
+    def stop(self) -> None:
+        """Have what runs end after the file that it is at."""
+        self._stopping = True
+
+    def status(self) -> dict[str, object]:
+        """Return what ``/status`` shows."""
+        told: dict[str, object] = {"history_until": self._until, "history_bytes": self._bytes}
+        if self.trouble:
+            told["history_trouble"] = self.trouble
+        return told

@@ -1,0 +1,216 @@
+"""Records of judged steps become rows of the history."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.model.measures import LATENCIES, Measure
+from detectors.state.state import StateError
+from streams.engine.detect.step_record import VERDICTS, Correction, StepRecord, decode_names
+from streams.record.history.history_rows import AMOUNTS, HistoryRows, Singles, bare, joined
+from streams.record.history.series_names import SeriesKey, SeriesNames, key_of
+
+P50: Final = "_p50"
+P99: Final = "_p99"
+"""What is appended to the measure of a latency, which is a p95, for other quantiles of the same calls."""
+
+Ids = NDArray[np.int64]
+_Column = TypeVar("_Column", np.float32, np.uint8)
+
+
+class UnnamedSeriesError(StateError):
+    """A record refers to series that no record before it has named."""
+
+
+class _Ids(NamedTuple):
+    """The numbers of the series that records of one shard refer to."""
+
+    keys: list[SeriesKey]
+    series: Ids
+    p50: Ids  # of the latencies among them
+    p99: Ids
+    edges: Ids
+    ordered: Ids  # all of these, sorted
+    places: Sequence[NDArray[np.intp]]  # of series, p50, p99 and edges among them
+
+
+class StepRows:
+    """Makes rows of records; knows the series by name.
+
+    Parameters
+    ----------
+    names
+        Receives the names of the series.
+    """
+
+    def __init__(self, names: SeriesNames) -> None:
+        self.names = names
+        self._newest: dict[int, _Ids] = {}  # by shard
+        self._named: dict[int, tuple[bytes, _Ids]] = {}  # by shard: mostly the same names, hour after hour
+
+    def rows(self, records: Iterable[StepRecord]) -> HistoryRows:
+        """Return the rows of records, which are in order for each shard.
+
+        Raises
+        ------
+        UnnamedSeriesError
+            When the records do not begin with one that names all series.
+        """
+        return joined([self._rows_of_run(run) for run in _runs_by_shard(records)])
+
+    def learn(self, records: Iterable[StepRecord]) -> None:
+        """Learn the names of series from records, as ``rows`` does."""
+        for run in _runs_by_shard(records):
+            self._newest[run[0].shard] = self._ids(run)
+
+    def ids_of(self, shard: int) -> list[int]:
+        """Return the numbers of the series of scopes that the newest record of a shard refers to."""
+        ids = self._newest.get(shard)
+        return [] if ids is None else ids.series.tolist()
+
+    def _rows_of_run(self, run: Sequence[StepRecord]) -> HistoryRows:
+        ids = self._newest[run[0].shard] = self._ids(run)
+        late = [(record.seconds, one) for record in run for one in record.late]
+        return joined(
+            [
+                _measured(run, ids),
+                self._of_reasons(run, ids.keys),
+                *(_corrected(seconds, one, ids) for seconds, one in late),
+            ]
+        )
+
+    def _ids(self, run: Sequence[StepRecord]) -> _Ids:
+        first, *others = run
+        known = self._named.get(first.shard)
+        if known is None or known[0] != first.names:
+            known = first.names, self._added(None, first.names)
+            self._named[first.shard] = known
+        ids = known[1]
+        for record in others:
+            if record.names:
+                ids = self._added(ids, record.names)
+        return ids
+
+    def _added(self, before: _Ids | None, names: bytes) -> _Ids:
+        series, edges = decode_names(names)
+        keys = [key_of(one) for one in series]
+        latencies = [key for key, one in zip(keys, series, strict=True) if one.measure in LATENCIES]
+        add = self.names.add
+        p50, p99 = (
+            np.array(add(key._replace(measure=key.measure + suffix) for key in latencies), np.int64)
+            for suffix in (P50, P99)
+        )
+        fresh = (
+            np.array(add(keys), np.int64),
+            p50,
+            p99,
+            np.array(add(key_of(one) for one in edges), np.int64),
+        )
+        if before is None:
+            return _sorted(keys, *fresh)
+        known = before.series, before.p50, before.p99, before.edges
+        return _sorted(before.keys + keys, *(np.concatenate(both) for both in zip(known, fresh, strict=True)))
+
+    def _of_reasons(self, run: Sequence[StepRecord], keys: Sequence[SeriesKey]) -> HistoryRows:
+        """Return how often each reason was given for throttles: in the measure, ``throttles:reason``."""
+        told = [(record, *reason) for record in run for reason in record.reasons]
+        ids = self.names.add(
+            keys[row]._replace(measure=f"{Measure.THROTTLES}:{reason}") for _, row, reason, _ in told
+        )
+        return bare(
+            np.array(ids, np.int64),
+            np.array([record.start for record, *_ in told], np.int64),
+            np.array([record.seconds for record, *_ in told], np.int32),
+            np.array([count for *_, count in told], np.float32),
+        )
+
+
+def _runs_by_shard(records: Iterable[StepRecord]) -> list[list[StepRecord]]:
+    by_shard: dict[int, list[StepRecord]] = {}
+    for record in records:
+        by_shard.setdefault(record.shard, []).append(record)
+    return [run for of_shard in by_shard.values() for run in _runs(of_shard)]
+
+
+def _runs(records: Sequence[StepRecord]) -> list[list[StepRecord]]:
+    """Divide records so that each list names its series once, in its first record and in later ones."""
+    runs: list[list[StepRecord]] = []
+    named: tuple[int, int] | None = None
+    for record in records:
+        count = len(record.observed)
+        if record.first == (0, 0):
+            runs.append([])
+        elif named is None or named[0] > count or (record.first[0] != named[0]):
+            raise UnnamedSeriesError(
+                f"the step of {record.start} names its series from number {record.first[0]} on, and "
+                f"{named[0] if named else 'none'} are known"
+            )
+        runs[-1].append(record)
+        named = count, record.first[1]
+    return runs
+
+
+def _sorted(keys: list[SeriesKey], series: Ids, p50: Ids, p99: Ids, edges: Ids) -> _Ids:
+    parts = series, p50, p99, edges
+    numbers = np.concatenate(parts)
+    order = np.argsort(numbers)
+    place = np.empty(len(order), np.intp)
+    place[order] = np.arange(len(order))
+    return _Ids(keys, *parts, numbers[order], np.split(place, np.cumsum([len(part) for part in parts[:-1]])))
+
+
+def _measured(run: Sequence[StepRecord], ids: _Ids) -> HistoryRows:
+    """Return what was measured and expected: laid out in the order of the rows, which saves sorting them."""
+    of_series, of_p50, of_p99, of_edges = ids.places
+    observed = np.full((len(ids.ordered), len(run)), np.nan, np.float32)
+    expected, lower, upper = (np.full((len(ids.series), len(run)), np.nan, np.float32) for _ in AMOUNTS[1:])
+    verdict = np.zeros(expected.shape, np.uint8)
+    for step, record in enumerate(run):
+        observed[of_p50[: len(record.p50)], step] = record.p50
+        observed[of_p99[: len(record.p99)], step] = record.p99
+        observed[of_edges[record.edge_rows], step] = record.edge_values
+        if record.completeness > 0:  # else nothing is known of scopes
+            count = len(record.observed)
+            observed[of_series[:count], step], expected[:count, step] = record.observed, record.expected
+            lower[:count, step], upper[:count, step] = record.lower, record.upper
+            verdict[:count, step] = _translated(record)[record.verdict]
+    there = ~np.isnan(observed)
+    there[of_series] |= ~np.isnan(expected)
+    row, which = np.nonzero(there)
+    judged = np.full(len(ids.ordered), -1, np.intp)
+    judged[of_series] = np.arange(len(ids.series))
+    of_scopes = np.flatnonzero(judged[row] >= 0)
+    source = judged[row[of_scopes]], which[of_scopes]
+    start = np.array([record.start for record in run], np.int64)
+    seconds = np.array([record.seconds for record in run], np.int32)
+    return HistoryRows(
+        ids.ordered[row],
+        start[which],
+        seconds[which],
+        observed[there],
+        _spread(expected[source], of_scopes, len(row)),
+        _spread(lower[source], of_scopes, len(row)),
+        _spread(upper[source], of_scopes, len(row)),
+        _spread(verdict[source], of_scopes, len(row)),
+    )
+
+
+def _spread(values: NDArray[_Column], places: NDArray[np.intp], count: int) -> NDArray[_Column]:
+    """Return ``values`` at their places among ``count``; the others are not known, or none."""
+    column = np.full(count, np.nan if values.dtype == np.float32 else 0, values.dtype)
+    column[places] = values
+    return column
+
+
+def _translated(record: StepRecord) -> NDArray[np.uint8]:
+    """Return the places in ``VERDICTS`` of the record's verdicts; an unknown one is none."""
+    return np.array([VERDICTS.index(one) if one in VERDICTS else 0 for one in record.verdicts], np.uint8)
+
+
+def _corrected(seconds: int, one: Correction, ids: _Ids) -> HistoryRows:
+    series = np.concatenate((ids.series[one.rows], ids.edges[one.edge_rows]))
+    values: Singles = np.concatenate((one.values, one.edge_values))
+    count = len(series)
+    return bare(series, np.full(count, one.start, np.int64), np.full(count, seconds, np.int32), values)

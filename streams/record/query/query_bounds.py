@@ -1,0 +1,104 @@
+"""What a query may cost."""
+
+import time
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from streams.record.query.query_error import QueryError, QueryTrouble, execution
+
+MOST_CHARACTERS: Final = 20_000
+"""Of a query: a dashboard puts every chosen name into one pattern."""
+
+MOST_TOKENS: Final = 500
+"""Of a query: the parser descends, and takes the square of the time."""
+
+MOST_POINTS: Final = 11_000
+"""Steps of a range, as Prometheus has it."""
+
+MOST_ROWS: Final = 2_000_000
+"""Rows of the history that are kept for one query."""
+
+MOST_CELLS: Final = 4_000_000
+"""Series times steps, of every part of a query."""
+
+MOST_HELD: Final = 12_000_000
+"""Series times steps of all selectors of a query: all of them are held until it is answered, 9 bytes each."""
+
+MOST_VALUES: Final = 1_000_000
+"""Values of an answer, about 25 bytes each."""
+
+MOST_SERIES: Final = 20_000
+"""Series of an answer."""
+
+PART_ROWS: Final = 524_288
+"""Rows that are decoded at a time: between two of them the clock is looked at."""
+
+
+class QueryBounds(NamedTuple):
+    """The bounds of one query."""
+
+    until: float = float("inf")  # by the clock
+    seconds: float = 10.0  # that were given to it
+    rows: int = MOST_ROWS
+    cells: int = MOST_CELLS
+    held: int = MOST_HELD
+    values: int = MOST_VALUES
+    series: int = MOST_SERIES
+    clock: Callable[[], float] = time.monotonic
+
+    def look(self) -> None:
+        """Look at the clock.
+
+        Raises
+        ------
+        QueryError
+            When the time is over.
+        """
+        if self.clock() > self.until:
+            raise QueryError(
+                QueryTrouble.TIMEOUT,
+                f"the query took longer than {self.seconds:g} seconds; choose fewer series, a shorter "
+                "range or a longer step",
+            )
+
+    def allow_cells(self, series: int, points: int) -> None:
+        """Refuse a result that is too large.
+
+        Raises
+        ------
+        QueryError
+            When it is.
+        """
+        if series * points > self.cells:
+            raise execution(
+                f"a part of the query has {series:,} series of {points:,} steps, and {self.cells:,} values "
+                "are the most; choose fewer series, a shorter range or a longer step"
+            )
+
+    def allow_held(self, values: int) -> None:
+        """Refuse a query whose selectors take too much memory together.
+
+        Raises
+        ------
+        QueryError
+            When they do.
+        """
+        if values > self.held:
+            raise execution(
+                f"the selectors of the query have more than {self.held:,} values together; ask for fewer of "
+                "them at a time, for fewer series, a shorter range or a longer step"
+            )
+
+    def allow_rows(self, rows: int) -> None:
+        """Refuse a query that needs too much of the history.
+
+        Raises
+        ------
+        QueryError
+            When it does.
+        """
+        if rows > self.rows:
+            raise execution(
+                f"the query needs more than {self.rows:,} rows of the history; choose fewer series, a "
+                "shorter range, or a step of ten minutes or more"
+            )

@@ -1,0 +1,143 @@
+"""Answers queries over the history of a daemon, in worker threads."""
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import Final, TypeVar
+from weakref import WeakKeyDictionary
+
+from streams.record.history.history_queries import (
+    CrowdedHistoryError,
+    HistoryPatience,
+    HistoryQueries,
+    HistoryQueryError,
+    SlowHistoryError,
+)
+from streams.record.history.history_view import HistoryView
+from streams.record.query import prometheus_json
+from streams.record.query.evaluation import QueryEvaluation
+from streams.record.query.promql import TOP, planned
+from streams.record.query.query_bounds import QueryBounds
+from streams.record.query.query_error import QueryError, QueryTrouble
+from streams.record.query.query_plan import Aggregated
+from streams.record.query.query_times import QueryTimes
+from streams.record.query.series_index import SeriesIndex
+from streams.record.query.series_listing import SeriesListing
+
+PATIENCE: Final = HistoryPatience(at_once=1, waiting=127, seconds=30.0, readers=1)
+"""One query at a time, which reads one file at a time: the rest of the machine is the judge's.
+
+A dashboard asks 20 to 40 at once, most of which take a few hundredths of a second.
+"""
+
+SECONDS: Final = 10.0
+"""That a query may take once it is its turn."""
+
+_T = TypeVar("_T")
+
+
+class QueryDesk:
+    """Answers queries.
+
+    Parameters
+    ----------
+    place, steps, number
+        As for ``HistoryQueries``.
+    step
+        Returns the length of a step of the judge, seconds.
+    bounds
+        Of each query.
+    patience
+        How many may ask at the same time.
+    """
+
+    def __init__(
+        self,
+        place: str | None,
+        steps: Callable[[], list[bytes]],
+        number: Callable[[], int],
+        step: Callable[[], int],
+        *,
+        bounds: QueryBounds | None = None,
+        patience: HistoryPatience = PATIENCE,
+    ) -> None:
+        self._queries = HistoryQueries(place, steps, number, patience)
+        self._step = step
+        self._bounds = bounds or QueryBounds()
+        self._indices = WeakKeyDictionary[HistoryView, SeriesIndex]()
+
+    async def instant(self, query: str, times: QueryTimes, seconds: float = SECONDS) -> bytes:
+        """Return the answer to a query at one time.
+
+        Raises
+        ------
+        QueryError
+            When there is none.
+        """
+        plan = planned(query)
+        ordered = isinstance(plan, Aggregated) and plan.op in TOP
+
+        def ask(view: HistoryView, bounds: QueryBounds) -> bytes:
+            found = QueryEvaluation(view, self._index(view), times, self._step(), bounds).answer(plan)
+            return prometheus_json.instant(found, times, bounds, ordered=ordered)
+
+        return await self._ask(ask, seconds)
+
+    async def over(self, query: str, times: QueryTimes, seconds: float = SECONDS) -> bytes:
+        """Return the answer to a query over a range of time.
+
+        Raises
+        ------
+        QueryError
+            When there is none.
+        """
+        plan = planned(query)
+
+        def ask(view: HistoryView, bounds: QueryBounds) -> bytes:
+            found = QueryEvaluation(view, self._index(view), times, self._step(), bounds).answer(plan)
+            return prometheus_json.matrix(found, times, bounds)
+
+        return await self._ask(ask, seconds)
+
+    async def listing(self, listed: Callable[[SeriesListing], list[_T]], most: int | None) -> bytes:
+        """Return what the names of series say, and no more than ``most`` of it.
+
+        Raises
+        ------
+        QueryError
+            When there is no answer.
+        """
+
+        def ask(view: HistoryView, bounds: QueryBounds) -> bytes:
+            found = listed(SeriesListing(self._index(view), bounds))
+            if most and len(found) > most:
+                return prometheus_json.told(found[:most], ["results truncated due to limit"])
+            return prometheus_json.told(found)
+
+        return await self._ask(ask, SECONDS)
+
+    async def _ask(self, question: Callable[[HistoryView, QueryBounds], bytes], seconds: float) -> bytes:
+        bounds, given_up = self._bounds, False
+
+        def clock() -> float:
+            return math.inf if given_up else bounds.clock()
+
+        def ask(view: HistoryView) -> bytes:
+            return question(view, bounds._replace(until=clock() + seconds, seconds=seconds, clock=clock))
+
+        try:
+            return await self._queries.ask(ask)
+        except asyncio.CancelledError:
+            given_up = True  # a thread cannot be stopped, but it looks at the clock
+            raise
+        except (CrowdedHistoryError, SlowHistoryError) as error:
+            raise QueryError(QueryTrouble.TIMEOUT, str(error)) from error
+        except HistoryQueryError as error:
+            raise QueryError(QueryTrouble.UNAVAILABLE, str(error)) from error
+
+    def _index(self, view: HistoryView) -> SeriesIndex:
+        found = self._indices.get(view)
+        if found is None:
+            found = self._indices[view] = SeriesIndex(view.names)
+        found.grow()
+        return found

@@ -1,0 +1,121 @@
+"""Reads what a query needs of the history, and no more than that."""
+
+from collections.abc import Collection
+
+import numpy as np
+
+from streams.record.history.coarser import TEN_MINUTES, coarser
+from streams.record.history.history_files import MINUTES, TENS
+from streams.record.history.history_rows import VALUES, HistoryRows, merged
+from streams.record.history.history_view import HistoryView
+from streams.record.history.row_files import RowReading
+from streams.record.query.query_bounds import PART_ROWS, QueryBounds
+from streams.record.query.query_times import QueryTimes
+from streams.record.query.sample_rows import RowTiming, SampleRows, in_order, longest, samples_of
+from streams.record.query.series_index import Ids, SeriesIndex
+
+
+class SampleReader:
+    """Reads samples of series.
+
+    Parameters
+    ----------
+    view
+        What the history holds now.
+    index
+        Its series.
+    step
+        Of the judge, seconds.
+    bounds
+        Of the query.
+    """
+
+    def __init__(self, view: HistoryView, index: SeriesIndex, step: int, bounds: QueryBounds) -> None:
+        self._view = view
+        self._index = index
+        self._step = step
+        self._bounds = bounds
+        self._reaches = {each: view.reach(each) for each in (MINUTES, TENS)}
+        self._kept = 0
+        self._values: tuple[str, ...] = VALUES
+
+    def read(self, series: Ids, times: QueryTimes, columns: Collection[str]) -> SampleRows | None:
+        """Return the samples of series at the steps of a query; None if there are none.
+
+        Only what the ``columns`` of metrics say is read. What was observed is, too: how long it is known
+        within ten minutes tells what was expected of them.
+
+        A query with steps of ten minutes or more is answered from rows of ten minutes, and so is what is
+        older than the rows of steps.
+
+        Raises
+        ------
+        QueryError
+            When it takes too long, or needs too much.
+        """
+        self._values = tuple(name for name in VALUES if name in {"observed", *columns})
+        newest, tens = self._view.end, self._reaches[TENS]
+        if newest is None and tens is not None:  # its steps are too old to be kept
+            newest = tens.end
+        if newest is None or not len(series):
+            return None
+        timing = RowTiming(times, newest)
+        coarse = times.points > 1 and times.step >= TEN_MINUTES * 1000
+        first, end = times.first // 1000, min(times.last // 1000, newest) + 1
+        early = (first - longest(TEN_MINUTES)) // TEN_MINUTES * TEN_MINUTES
+        if coarse:
+            end = (end // TEN_MINUTES + 1) * TEN_MINUTES
+            since = self._coarse_until(early, end)
+        else:
+            since = self._fine_since(first - longest(self._step), end)
+        parts = []
+        if early < since and (coarse or self._is_old(first)):
+            parts.append((self._rows(TENS, early, since, series, timing), True))
+        if since < end:
+            fine = self._rows(MINUTES, since, end, series, timing, tens=coarse)
+            parts.append((self._coarser(fine) if coarse else fine, coarse))
+        samples = [samples_of(rows, self._index, timing, tens=tens) for rows, tens in parts if len(rows)]
+        return in_order(samples) if samples else None
+
+    def _fine_since(self, first: int, end: int) -> int:
+        """Return since when rows of steps are there; before, those of ten minutes are read."""
+        minutes, tens = self._reaches[MINUTES], self._reaches[TENS]
+        if tens is None:
+            return first
+        kept = tens.end if minutes is None else minutes.first
+        return min(max(first, kept), end)
+
+    def _is_old(self, first: int) -> bool:
+        minutes = self._reaches[MINUTES]
+        return minutes is None or first - longest(self._step) < minutes.first
+
+    def _coarse_until(self, first: int, end: int) -> int:
+        """Return until when rows of ten minutes are there; what came since is of steps."""
+        tens = self._reaches[TENS]
+        return first if tens is None else min(max(first, tens.end), end)
+
+    def _rows(
+        self,
+        resolution: str,
+        first: int,
+        end: int,
+        series: Ids,
+        timing: RowTiming,
+        *,
+        tens: bool = False,
+    ) -> HistoryRows:
+        as_tens = tens or resolution == TENS
+
+        def use(rows: HistoryRows) -> HistoryRows:
+            self._bounds.look()
+            needed = timing.needed(rows, tens=as_tens, become=tens)
+            self._kept += len(needed)
+            self._bounds.allow_rows(self._kept)
+            return needed
+
+        how = RowReading(PART_ROWS, self._values)
+        return merged(self._view.each(resolution, first, end, series, use, how=how))
+
+    def _coarser(self, rows: HistoryRows) -> HistoryRows:
+        latencies = self._index.ids[self._index.is_latency(np.arange(len(self._index.ids)))]
+        return coarser(rows, latencies)

@@ -1,0 +1,1 @@
+"""What people and programs look at: the board, its API, and tools for assistants."""

@@ -1,0 +1,93 @@
+"""The files of the page, under an address that changes with them."""
+
+import gzip
+import hashlib
+import html
+import re
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from aiohttp import web
+
+from streams.screens.board.board_headers import HEADERS, UNKEPT
+
+FOLDER: Final = Path(__file__).parent / "page"
+_TYPES: Final = {
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+}
+_COMMENT: Final = re.compile(rb"^[ ]*//.*$", re.MULTILINE)
+_FOR_EVER: Final = HEADERS | {"Cache-Control": "public, max-age=31536000, immutable"}
+
+
+class _File(NamedTuple):
+    kind: str
+    plain: bytes
+    packed: bytes  # gzip
+
+    def answer(self, request: web.Request) -> web.Response:
+        """Return the file in the form that the browser takes."""
+        headers = _FOR_EVER | {"Vary": "Accept-Encoding"}
+        body = self.plain
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            body, headers = self.packed, headers | {"Content-Encoding": "gzip"}
+        return web.Response(body=body, content_type=self.kind, charset="utf-8", headers=headers)
+
+
+def _sent(path: Path) -> bytes:
+    """Return what browsers are sent of a file: of our scripts, no comments; lines keep their numbers."""
+    contents = path.read_bytes()
+    ours = path.suffix == ".js" and path.parent == FOLDER
+    return _COMMENT.sub(b"", contents) if ours else contents
+
+
+class BoardAssets:
+    """Serves the page and its files.
+
+    The page is asked for anew each time; its files are kept by browsers, because their address holds a hash
+    of all of them. Each file is known by its name alone, so that modules find those beside them.
+
+    Parameters
+    ----------
+    language
+        Of the page until its data say otherwise, and of a sign-in.
+    """
+
+    def __init__(self, language: str) -> None:
+        self._files = {
+            path.name: _File(_TYPES[path.suffix], contents, gzip.compress(contents, mtime=0))
+            for path in sorted(FOLDER.rglob("*"))
+            if path.suffix in _TYPES
+            for contents in (_sent(path),)
+        }
+        page = (FOLDER / "index.html").read_bytes()
+        parts = (page, *(part for name, file in self._files.items() for part in (name.encode(), file.plain)))
+        self.build = hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+        self._page = (
+            page.decode()
+            .replace("{assets}", f"/board/assets/{self.build}")
+            .replace("{build}", self.build)
+            .replace("{language}", html.escape(language))
+        )
+
+    @property
+    def script_bytes(self) -> int:
+        """Return how much script a browser loads, in bytes as sent."""
+        return sum(len(file.packed) for file in self._files.values() if file.kind == "text/javascript")
+
+    async def page(self, _: web.Request) -> web.Response:
+        """Answer ``/``: the page without any data."""
+        return web.Response(text=self._page, content_type="text/html", headers=UNKEPT)
+
+    async def file(self, request: web.Request) -> web.Response:
+        """Answer ``/board/assets/{digest}/{name}``: 404 for files of another version."""
+        file = self._files.get(request.match_info["name"])
+        if file is None or request.match_info["digest"] != self.build:
+            return web.json_response(
+                {"error": "this version of the board has no such file; load the page again"},
+                status=404,
+                headers=UNKEPT,
+            )
+        return file.answer(request)

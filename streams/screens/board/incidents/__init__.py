@@ -1,0 +1,1 @@
+"""Incidents on the board: the list, one whole, its story, and what people do about it."""

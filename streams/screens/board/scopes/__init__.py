@@ -1,0 +1,1 @@
+"""The pages of scopes: values over a range, callers, and events."""

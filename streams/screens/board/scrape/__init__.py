@@ -1,0 +1,1 @@
+"""What Prometheus may scrape: the newest step of chosen series."""

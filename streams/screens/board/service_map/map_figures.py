@@ -1,0 +1,231 @@
+"""The figures of the service map, from the newest steps of the history."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from config.settings import Settings
+from detectors.model.measures import Measure
+from detectors.model.scope import CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, Edge, Scope
+from streams.record.history.history_files import MINUTES
+from streams.record.history.history_view import HistoryView
+from streams.screens.board.open_verdicts import OpenVerdicts
+from streams.screens.board.service_map.map_series import COLUMN_OF, MEASURES, MapSeries
+from streams.screens.board.service_map.map_states import MapStates
+from streams.screens.board.service_map.service_map import MapAmounts, MapEdge, MapKind, MapNode
+from streams.screens.board.step_grid import Floats
+
+MAP_SECONDS: Final = 300
+
+_KINDS: Final[dict[str, MapKind]] = {
+    CLIENT: "client",
+    ROUTE: "route",
+    FUNCTION: "function",
+    TABLE: "table",
+    SERVICE: "service",
+}
+_NEAREST: Final = {ROUTE: (CLIENT,), FUNCTION: (ROUTE, CLIENT), TABLE: (FUNCTION, ROUTE, CLIENT)}
+"""Who is drawn as the caller of a kind: the first of these that calls it at all."""
+
+_UNMEASURED: Final = -1
+_LATENCY: Final = MEASURES.index(Measure.LATENCY)
+
+
+class MapFigures(NamedTuple):
+    """Nodes, and edges between them by their places; what is not well has a verdict or a threshold."""
+
+    nodes: list[MapNode]
+    edges: list[MapEdge]
+
+
+class _Sums(NamedTuple):
+    """What was counted in the last five minutes, by the place of ``MapSeries.about``."""
+
+    amounts: Floats  # (places, measures) a second; NaN where there is none
+    latency: Floats  # (places,) the newest; NaN where unknown
+    seconds: int
+
+
+def map_figures(
+    view: HistoryView, series: MapSeries, at: int, verdicts: OpenVerdicts, settings: Settings
+) -> MapFigures:
+    """Return every node that was called in the last five minutes or has an open finding, and the edges.
+
+    Parameters
+    ----------
+    view, series
+        What the history holds now, and which of its series are on the map.
+    at
+        The end of the newest step, epoch seconds.
+    verdicts
+        Those of open findings.
+    settings
+        The thresholds, and the length of a step.
+    """
+    step = settings.time.step
+    sums = _sums(view, series, at - max(1, MAP_SECONDS // step) * step, at)
+    states = MapStates(settings.board, step, sums.seconds)
+    return _Making(series, sums, states, verdicts).figures(_shares(view, step))
+
+
+def _sums(view: HistoryView, series: MapSeries, first: int, at: int) -> _Sums:
+    rows = view.rows(MINUTES, first, at, series.numbers)
+    starts, begins = np.unique(rows.start, return_index=True)
+    seconds = int(rows.seconds[begins].sum()) if len(starts) else at - first
+    place = np.searchsorted(series.numbers, rows.series)
+    owner, column, value = series.owner[place], series.column[place], rows.observed.astype(np.float64)
+    known = ~np.isnan(value)
+    owner, column, value = owner[known], column[known], value[known]
+    shape = len(series.about), len(MEASURES)
+    cells = owner * len(MEASURES) + column
+    there = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape) > 0
+    amounts = np.bincount(cells, value, shape[0] * shape[1]).reshape(shape) / seconds
+    newest = column == _LATENCY  # rows of a series are in order: the last one stays
+    latency = np.full(shape[0], np.nan)
+    latency[owner[newest]] = value[newest]
+    return _Sums(np.where(there, amounts, np.nan), latency, seconds)
+
+
+def _shares(view: HistoryView, step: int) -> dict[Scope, float]:
+    """Return what the newest step used of the limit that each scope is nearest to."""
+    shares: dict[Scope, float] = {}
+    for one in view.limited():
+        if not np.isnan(one.observed):
+            scope, share = one.key.scope, one.observed / step / one.limit
+            shares[scope] = max(share, shares.get(scope, 0.0))
+    return shares
+
+
+def _amount(sums: Floats, measure: Measure) -> float | None:
+    value = sums[COLUMN_OF[measure]]
+    return None if np.isnan(value) else float(value)
+
+
+def _amounts(kind: str, sums: Floats) -> MapAmounts:
+    backend, fatal = (_amount(sums, one) for one in (Measure.ERRORS_BACKEND, Measure.ERRORS_FATAL))
+    table = kind == TABLE
+    return MapAmounts(
+        requests=_amount(sums, Measure.REQUESTS) or 0.0,
+        failed=None if table else (backend or 0.0) + (fatal or 0.0),
+        user_errors=None if table else _amount(sums, Measure.ERRORS_USER) or 0.0,
+        throttles=_amount(sums, Measure.THROTTLES),
+        rcu=_amount(sums, Measure.RCU) if table else None,
+        wcu=_amount(sums, Measure.WCU) if table else None,
+        cost=_amount(sums, Measure.COST),
+    )
+
+
+def _fields(amounts: MapAmounts) -> dict[str, float | None]:
+    return {name: getattr(amounts, name) for name in MapAmounts.__struct_fields__}
+
+
+class _Making:
+    """What ``map_figures`` does, step by step."""
+
+    def __init__(
+        self,
+        series: MapSeries,
+        sums: _Sums,
+        states: MapStates,
+        verdicts: OpenVerdicts,
+    ) -> None:
+        self._sums = sums.amounts
+        self._latency = sums.latency
+        self._states = states
+        self._of_scope = verdicts.by_scope()
+        self._of_edge = verdicts.by_caller()
+        requests = np.nan_to_num(sums.amounts[:, COLUMN_OF[Measure.REQUESTS]])
+        called = requests > 0
+        self._scopes = {
+            one: row
+            for row, one in enumerate(series.about)
+            if isinstance(one, Scope) and (called[row] or one in self._of_scope)
+        }
+        for one in self._of_scope:  # also if it was never measured
+            if one.kind in _KINDS:
+                self._scopes.setdefault(one, _UNMEASURED)
+        self._edges = {
+            one: row for row, one in enumerate(series.about) if isinstance(one, Edge) and called[row]
+        }
+        self._requests = requests
+
+    def figures(self, shares: dict[Scope, float]) -> MapFigures:
+        drawn = self._drawn()
+        for edge in drawn:  # a client of a build has no series before it has requests of its own
+            for end in edge:
+                self._scopes.setdefault(end, _UNMEASURED)
+        order = sorted(self._scopes, key=lambda one: (tuple(_KINDS).index(one.kind), one))
+        places = {scope: place for place, scope in enumerate(order)}
+        services = self._services(drawn)
+        of_service = {one: places[service] for one, service in services.items()}
+        nodes = [self._node(one, of_service.get(one), shares.get(one)) for one in order]
+        return MapFigures(nodes, [self._edge(one, places) for one in drawn])
+
+    def _drawn(self) -> list[Edge]:
+        """Return the edges from the nearest kind of callers of each target."""
+        into: dict[Scope, set[str]] = defaultdict(set)
+        for source, target in self._edges:
+            into[target].add(source.kind)
+        nearest = {
+            target: next((kind for kind in _NEAREST[target.kind] if kind in kinds), None)
+            for target, kinds in into.items()
+            if target.kind in _NEAREST
+        }
+        return sorted(edge for edge in self._edges if edge.source.kind == nearest.get(edge.target))
+
+    def _services(self, drawn: Iterable[Edge]) -> dict[Scope, Scope]:
+        """Return the service of each function, and of the routes and tables that belong to one alone."""
+        most: dict[Scope, tuple[float, Scope]] = {}
+        for edge, row in sorted(self._edges.items()):
+            if edge.target.kind == SERVICE and edge.target in self._scopes:
+                requests = float(self._requests[row])
+                if requests > most.get(edge.source, (0.0, edge.target))[0]:
+                    most[edge.source] = requests, edge.target
+        found = {function: service for function, (_, service) in most.items()}
+        around: dict[Scope, set[Scope | None]] = defaultdict(set)
+        for source, target in drawn:
+            if target.kind == TABLE and source.kind == FUNCTION:
+                around[target].add(found.get(source))
+            elif target.kind == FUNCTION and source.kind == ROUTE:
+                around[source].add(found.get(target))
+        for scope, services in around.items():
+            [service, *others] = services
+            if service is not None and not others:
+                found[scope] = service
+        return found
+
+    def _node(self, scope: Scope, service: int | None, share: float | None) -> MapNode:
+        row = self._scopes[scope]
+        if row == _UNMEASURED:
+            sums, latency = np.full(len(MEASURES), np.nan), None
+        else:
+            sums = self._sums[row]
+            latency = None if np.isnan(self._latency[row]) else float(self._latency[row])
+        amounts = _amounts(scope.kind, sums)
+        return MapNode(
+            **_fields(amounts),  # type: ignore[arg-type]
+            kind=_KINDS[scope.kind],
+            cloud=scope.cloud,
+            account=scope.account,
+            scope=scope.to_json(),
+            label=scope.label,
+            service=service,
+            latency=latency,
+            share=share,
+            verdict=self._of_scope.get(scope),
+            threshold=self._states.of_node(scope.kind, amounts, latency, share),
+        )
+
+    def _edge(self, edge: Edge, places: dict[Scope, int]) -> MapEdge:
+        amounts = _amounts(edge.target.kind, self._sums[self._edges[edge]])
+        verdict, excess = self._of_edge.get(edge, (None, None))
+        return MapEdge(
+            **_fields(amounts),  # type: ignore[arg-type]
+            source=places[edge.source],
+            target=places[edge.target],
+            excess=excess,
+            verdict=verdict,
+            threshold=self._states.of_amounts(amounts),
+        )

@@ -1,0 +1,174 @@
+"""What the wall shows of weeks and months: made every ten minutes, because it reads much."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Final, Literal, NamedTuple
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.model.measures import Measure
+from detectors.model.scope import ACCOUNT, ROUTE
+from streams.record.history.history_files import MINUTES, TENS
+from streams.record.history.history_rows import HistoryRows, merged
+from streams.record.history.history_view import HistoryView
+from streams.record.history.series_names import SeriesKey
+from streams.screens.board.step_grid import StepGrid, listed
+from streams.screens.board.wall.wall import WallMonth, WallRanked, WallRankings, WallValue
+
+HOUR: Final = 3600
+DAY: Final = 86400
+WEEK: Final = 7 * DAY
+PLACES: Final = 8
+"""Of a ranking."""
+
+_VALUE: Final = "value:"
+
+
+class Months(NamedTuple):
+    """All of it."""
+
+    month: WallMonth
+    rankings: WallRankings
+    values: list[WallValue]
+
+
+def month_start(at: float, zone: ZoneInfo, back: int = 0) -> int:
+    """Return the first moment of the month of ``at``, or of one ``back`` months before; epoch seconds.
+
+    Examples
+    --------
+    >>> day = datetime(2026, 3, 5, tzinfo=ZoneInfo("Asia/Tokyo")).timestamp()
+    >>> [month_start(day, ZoneInfo("Asia/Tokyo"), back) for back in (0, 1)]
+    [1772290800, 1769871600]
+    """
+    first = datetime.fromtimestamp(at, zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    for _ in range(back):
+        first = (first - timedelta(days=1)).replace(day=1)
+    return int(first.timestamp())
+
+
+class WallMonths:
+    """Makes them from a view of the history.
+
+    Parameters
+    ----------
+    view
+        What the history holds now.
+    at
+        The end of the newest step, epoch seconds.
+    zone
+        In which a month begins.
+    """
+
+    def __init__(self, view: HistoryView, at: int, zone: ZoneInfo) -> None:
+        self._view = view
+        self._at = at
+        self._zone = zone
+
+    def make(self) -> Months:
+        """Return all of it."""
+        return Months(self._month(), self._rankings(), self._values())
+
+    def _rows(self, series: NDArray[np.int64], first: int) -> HistoryRows:
+        """Return rows from ``first`` on: of ten minutes where there are, of steps since then."""
+        reach = self._view.reach(TENS)
+        since = first if reach is None else max(first, min(reach.end, self._at))
+        parts = [self._view.rows(MINUTES, since, self._at, series)]
+        if since > first:
+            parts.append(self._view.rows(TENS, first, since, series))
+        return merged(parts)
+
+    def _series(self, wanted: Callable[[SeriesKey], bool]) -> NDArray[np.int64]:
+        return self._view.series(lambda key: not key.source.kind and wanted(key))
+
+    def _month(self) -> WallMonth:
+        start, before = (month_start(self._at - 1, self._zone, back) for back in (0, 1))
+        series = self._series(lambda key: key.scope.kind == ACCOUNT and key.measure == Measure.REQUESTS)
+        rows = self._rows(series, before)
+        return WallMonth(
+            start=start,
+            step=HOUR,
+            observed=_rates(rows, StepGrid(start, HOUR, -(-(self._at - start) // HOUR))),
+            before=_rates(rows, StepGrid(before, HOUR, (start - before) // HOUR)),
+        )
+
+    def _rankings(self) -> WallRankings:
+        series = self._series(
+            lambda key: key.scope.kind == ROUTE and key.measure in (Measure.REQUESTS, Measure.LATENCY)
+        )
+        week = self._rows(series, self._at - WEEK)
+        hours = self._view.rows(MINUTES, self._at - 4 * HOUR, self._at, series)
+        return WallRankings(
+            used_4h=self._ranked(hours, Measure.REQUESTS, 4 * HOUR),
+            used_week=self._ranked(week, Measure.REQUESTS, WEEK),
+            slowest_4h=self._ranked(hours, Measure.LATENCY),
+            slowest_week=self._ranked(week, Measure.LATENCY),
+        )
+
+    def _ranked(self, rows: HistoryRows, measure: Measure, seconds: int | None = None) -> list[WallRanked]:
+        """Return the scopes with the most: the rate over the seconds that are known, or the worst time."""
+        known_rows = rows.taken(~np.isnan(rows.observed))
+        if not len(known_rows):
+            return []
+        numbers, place = np.unique(known_rows.series, return_inverse=True)
+        if seconds is None:
+            found = np.zeros(len(numbers))
+            np.maximum.at(found, place, known_rows.observed)
+        else:
+            lasted = min(seconds, self._at - int(known_rows.start.min()))
+            found = np.bincount(place, known_rows.observed) / lasted
+        unit: Literal["1/s", "ms"] = "ms" if seconds is None else "1/s"
+        ranked = []
+        for at in np.argsort(-found, kind="stable").tolist():
+            key = self._view.names[int(numbers[at])]
+            if key.measure == measure and found[at] > 0:
+                ranked.append(
+                    WallRanked(
+                        scope=key.scope.to_json(), label=key.scope.label, value=float(found[at]), unit=unit
+                    )
+                )
+        return ranked[:PLACES]
+
+    def _values(self) -> list[WallValue]:
+        series = self._series(lambda key: key.scope.kind == ACCOUNT and _is_value(key.measure))
+        if not len(series):  # told by services, if not by accounts
+            series = self._series(lambda key: _is_value(key.measure))
+        start, before = (month_start(self._at - 1, self._zone, back) for back in (0, 1))
+        rows = self._rows(series, min(before, self._at - 2 * DAY))
+        keys = sorted({self._view.names[number].measure for number in series.tolist()})
+        return [self._value(measure, rows, series.tolist(), start, before) for measure in keys]
+
+    def _value(
+        self, measure: str, rows: HistoryRows, series: Iterable[int], start: int, before: int
+    ) -> WallValue:
+        mine = [number for number in series if self._view.names[number].measure == measure]
+        rows = rows.taken(np.isin(rows.series, mine) & ~np.isnan(rows.observed))
+
+        def between(first: int, end: int) -> float | None:
+            within = rows.between(first, end)
+            return float(within.observed.sum()) if len(within) else None
+
+        grid = StepGrid(self._at - DAY, HOUR, DAY // HOUR)
+        within = rows.between(grid.first, grid.end)
+        return WallValue(
+            key=measure.removeprefix(_VALUE),
+            day=between(self._at - DAY, self._at),
+            day_before=between(self._at - 2 * DAY, self._at - DAY),
+            month=between(start, self._at),
+            month_before=between(before, min(before + self._at - start, start)),
+            trend=listed(grid.total(within)),
+        )
+
+
+def _is_value(measure: str) -> bool:
+    return measure.startswith(_VALUE) or measure == Measure.COST
+
+
+def _rates(rows: HistoryRows, grid: StepGrid) -> list[float | None]:
+    within = rows.between(grid.first, grid.end)
+    starts, at = np.unique(within.start, return_index=True)  # accounts have rows of the same steps
+    places = (starts - grid.first) // grid.step
+    seconds = np.bincount(places, within.seconds[at], grid.steps)
+    return listed(np.where(seconds > 0, grid.total(within) / np.maximum(seconds, 1), np.nan))

@@ -1,0 +1,186 @@
+"""The big numbers of the wall, the calls of four hours, and the times of the layers."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+
+from config.settings import BoardSettings, ThresholdSettings
+from detectors.latency.histogram import N_BINS, quantile
+from detectors.model.measures import LATENCIES, Measure
+from detectors.model.scope import ACCOUNT, FUNCTION, ROUTE, SERVICE, TABLE, Scope
+from streams.record.history.history_files import MINUTES
+from streams.record.history.history_rows import HistoryRows
+from streams.record.history.history_view import HistoryView
+from streams.screens.board.open_verdicts import OpenVerdicts
+from streams.screens.board.step_grid import Floats, StepGrid, known, listed
+from streams.screens.board.wall.wall import (
+    WallCalls,
+    WallLayer,
+    WallLayerId,
+    WallNumber,
+    WallNumberId,
+    WallThreshold,
+    WallUnit,
+)
+
+WEEK: Final = 7 * 86400
+TREND_SECONDS: Final = 4 * 3600
+LAYER_SECONDS: Final = 300
+
+_Shown = tuple[WallNumberId, Measure, str, WallUnit]
+
+_NUMBERS: Final[tuple[_Shown, ...]] = (
+    ("requests", Measure.REQUESTS, ACCOUNT, "1/s"),
+    ("errors_user", Measure.ERRORS_USER, SERVICE, "share"),  # accounts have no series of these
+    ("errors_backend", Measure.ERRORS_BACKEND, ACCOUNT, "share"),
+    ("errors_fatal", Measure.ERRORS_FATAL, ACCOUNT, "1"),
+    ("throttles", Measure.THROTTLES, ACCOUNT, "1"),
+)
+_LAYERS: Final[tuple[tuple[WallLayerId, str, Measure, tuple[str, ...]], ...]] = (
+    ("api", SERVICE, Measure.LATENCY, (SERVICE, ROUTE)),
+    ("function", FUNCTION, Measure.LATENCY, (FUNCTION,)),
+    ("code", FUNCTION, Measure.LATENCY_CODE, (FUNCTION,)),
+    ("auth", ROUTE, Measure.LATENCY_AUTH, (ROUTE,)),
+    ("table", TABLE, Measure.LATENCY, (TABLE,)),
+)
+
+
+def threshold_of(value: float | None, settings: ThresholdSettings) -> WallThreshold:
+    """Return which threshold a value has reached.
+
+    Examples
+    --------
+    >>> settings = ThresholdSettings(warning=1, critical=10)
+    >>> [threshold_of(value, settings) for value in (None, 0.5, 1, 10)]
+    [None, None, 'warning', 'critical']
+    """
+    if value is None:
+        return None
+    if settings.critical is not None and value >= settings.critical:
+        return "critical"
+    return "warning" if settings.warning is not None and value >= settings.warning else None
+
+
+class WallNumbers:
+    """Makes them from a view of the history.
+
+    Parameters
+    ----------
+    view
+        What the history holds now.
+    at
+        The end of the newest step, epoch seconds.
+    step
+        Its length.
+    """
+
+    def __init__(self, view: HistoryView, at: int, step: int) -> None:
+        self._view = view
+        self._grid = StepGrid.before(at, step, TREND_SECONDS)
+        self._before = StepGrid.before(at - WEEK, step, TREND_SECONDS)
+        self._rows: dict[tuple[str, Measure, int], HistoryRows] = {}
+
+    def _of(self, kind: str, measure: Measure, grid: StepGrid) -> HistoryRows:
+        """Return the rows of a measure of all scopes of a kind."""
+        key = kind, measure, grid.first
+        if key not in self._rows:
+            series = self._view.series(
+                lambda one: one.scope.kind == kind and one.measure == measure and not one.source.kind
+            )
+            self._rows[key] = self._view.rows(MINUTES, grid.first, grid.end, series)
+        return self._rows[key]
+
+    def numbers(
+        self, verdicts: OpenVerdicts, settings: BoardSettings, accounts: Mapping[str, str]
+    ) -> list[WallNumber]:
+        """Return the numbers of the newest step; ``accounts`` has the name of each account by its id."""
+        return [self._number(one, verdicts, settings, accounts) for one in _NUMBERS]
+
+    def _number(
+        self, one: _Shown, verdicts: OpenVerdicts, settings: BoardSettings, accounts: Mapping[str, str]
+    ) -> WallNumber:
+        name, measure, kind, unit = one
+        rows, grid = self._of(kind, measure, self._grid), self._grid
+        per, per_before, per_expected = self._per(unit, kind)
+        trend = grid.total(rows) / per
+        before = self._before.total(self._of(kind, measure, self._before)) / per_before
+        expected = grid.total(rows, "expected")
+        lower, upper = expected - grid.spread(rows, "lower"), expected + grid.spread(rows, "upper")
+        value = known(trend[-1])
+
+        def about(scope: Scope, of: Measure) -> bool:
+            return of == measure and (kind == scope.kind or measure is not Measure.REQUESTS)
+
+        verdict = verdicts.worst(about)
+        of = verdicts.of_accounts(about, verdict) if verdict and len(accounts) > 1 else []
+        return WallNumber(
+            id=name,
+            unit=unit,
+            value=value,
+            expected=known((expected / per_expected)[-1]),
+            lower=known((np.maximum(lower, 0) / per_expected)[-1]),
+            upper=known((upper / per_expected)[-1]),
+            week_before=known(before[-1]),
+            verdict=verdict,
+            verdict_of=", ".join(accounts.get(each, each) for each in of) or None,
+            threshold=None if name == "requests" else threshold_of(value, getattr(settings, name)),
+            trend=listed(trend),
+            trend_week_before=listed(before),
+        )
+
+    def _per(self, unit: WallUnit, kind: str) -> tuple[Floats, Floats, Floats]:
+        """Return (steps,) what values are divided by: now, a week before, and what is expected."""
+        if unit != "share":
+            per = np.full(self._grid.steps, float(self._grid.step if unit == "1/s" else 1))
+            return per, per, per
+        requests = self._of(kind, Measure.REQUESTS, self._grid)
+        found = (
+            self._grid.total(requests),
+            self._before.total(self._of(kind, Measure.REQUESTS, self._before)),
+            self._grid.total(requests, "expected"),
+        )
+        now, before, expected = (np.where(each > 0, each, np.nan) for each in found)
+        return now, before, expected
+
+    def calls(self) -> WallCalls:
+        """Return the requests of four hours."""
+        rows, grid = self._of(ACCOUNT, Measure.REQUESTS, self._grid), self._grid
+        before = self._before.total(self._of(ACCOUNT, Measure.REQUESTS, self._before))
+        expected = grid.total(rows, "expected")
+        return WallCalls(
+            start=grid.first,
+            step=grid.step,
+            observed=listed(grid.total(rows) / grid.step),
+            week_before=listed(before / grid.step),
+            lower=listed(np.maximum(expected - grid.spread(rows, "lower"), 0) / grid.step),
+            upper=listed((expected + grid.spread(rows, "upper")) / grid.step),
+        )
+
+    def layers(self, verdicts: OpenVerdicts, settings: BoardSettings) -> list[WallLayer]:
+        """Return the times of the layers over the last five minutes."""
+        since = self._grid.end - LAYER_SECONDS
+        found = []
+        for name, kind, measure, kinds in _LAYERS:
+            counts = np.zeros(N_BINS)
+            for record in self._view.recent(since):
+                for layer in record.layers:
+                    if (layer.kind, layer.measure) == (kind, measure):
+                        counts[layer.bins] += layer.counts
+            p50, p95, p99 = (known(float(quantile(counts, q))) for q in (0.5, 0.95, 0.99))
+            worst = verdicts.worst(
+                lambda scope, of, kinds=kinds, measure=measure: (  # type: ignore[misc]
+                    scope.kind in kinds and of == measure and of in LATENCIES
+                )
+            )
+            found.append(
+                WallLayer(
+                    id=name,
+                    p50=p50,
+                    p95=p95,
+                    p99=p99,
+                    verdict=worst,
+                    threshold=threshold_of(p95, getattr(settings, f"{name}_ms")),
+                )
+            )
+        return found

@@ -1,0 +1,136 @@
+"""The tools that change something: what the buttons of the board do, in the name of the person who asked."""
+
+from typing import Annotated, Final, Literal
+
+from mcp.server.mcpserver import MCPServer
+from mcp.types import CallToolResult, ToolAnnotations
+from pydantic import Field
+
+from alerting.commands.local_time import moment
+from streams.screens.mcp.board_client import BoardAnswerError, BoardClient, in_path
+from streams.screens.mcp.current_client import ASKING
+from streams.screens.mcp.reading_tools import IncidentName
+from streams.screens.mcp.tool_answer import ToolData, answered
+from streams.screens.mcp.tool_failures import or_refused
+from streams.screens.mcp.untrusted_text import quoted, shown
+
+ADDS: Final = ToolAnnotations(
+    read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False
+)
+SILENCES: Final = ToolAnnotations(
+    read_only_hint=False, destructive_hint=True, idempotent_hint=False, open_world_hint=False
+)
+
+Person = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=60,
+        description="name of the person who asked for this, never a guess: everybody sees it",
+    ),
+]
+
+
+class DoneData(ToolData):
+    """What became of an action."""
+
+    said: str = Field(description="done, or repeated where it had been done before")
+    until: str | None = Field(None, description="when a snooze ends; absent: with the incident")
+    silence: str | None = Field(None, description="id of the silence that it made")
+    fits: int | None = Field(None, description="how many known incidents a snooze of all like it matches")
+    memo: str | None = Field(None, description="id of the memo that it made")
+
+
+def add_acting_tools(server: MCPServer) -> None:
+    """Give a server the tools that change something; only for those whose token allows operate."""
+    server.add_tool(acknowledge_incident, annotations=ADDS)
+    server.add_tool(snooze_incident, annotations=SILENCES)
+    server.add_tool(label_incident, annotations=SILENCES)
+    server.add_tool(write_memo, annotations=ADDS)
+
+
+async def acknowledge_incident(incident: IncidentName, by: Person) -> Annotated[CallToolResult, DoneData]:
+    """Acknowledge an incident: a person deals with it. Everybody is told who. Ask that person first."""
+    path = f"/board/incidents/{in_path(incident)}/acknowledge"
+    return await or_refused(_done(ASKING.get(), path, {"by": by}, f"Acknowledged by {quoted(by)}"))
+
+
+async def snooze_incident(
+    incident: IncidentName,
+    by: Person,
+    span: Annotated[
+        Literal["1h", "tomorrow", "pattern"],
+        Field(description="an hour, until tomorrow morning, or all incidents like it until a day"),
+    ] = "1h",
+    until: Annotated[str, Field(description="with pattern: the day, 2026-11-30")] = "",
+    why: Annotated[str, Field(max_length=200, description="the reason, shown in the list of silences")] = "",
+) -> Annotated[CallToolResult, DoneData]:
+    """Snooze an incident: nobody is notified of it for a while. Ask the person first."""
+    body: dict[str, object] = {"by": by, "for": span, "why": why}
+    if until:
+        body["until"] = until
+    path = f"/board/incidents/{in_path(incident)}/snooze"
+    return await or_refused(_done(ASKING.get(), path, body, f"Snoozed by {quoted(by)}"))
+
+
+async def label_incident(
+    incident: IncidentName,
+    by: Person,
+    label: Annotated[
+        Literal["expected", "not_an_anomaly", "take_back"],
+        Field(
+            description="expected: real and known before; not_an_anomaly: a false alarm; "
+            "take_back: neither after all"
+        ),
+    ],
+) -> Annotated[CallToolResult, DoneData]:
+    """Say what an incident is: it is silent while it lasts, and the next one like it must show more.
+
+    Ask the person first.
+    """
+    path = f"/board/incidents/{in_path(incident)}/{label}"
+    return await or_refused(_done(ASKING.get(), path, {"by": by}, f"Labelled {label} by {quoted(by)}"))
+
+
+async def write_memo(
+    text: Annotated[str, Field(min_length=1, max_length=2000, description="what the next one should know")],
+    by: Person,
+    incident: Annotated[str, Field(description="id of the incident; empty for a memo on the timeline")] = "",
+    at: Annotated[
+        str, Field(description="of the timeline: the moment, 2026-11-27T09:00; needed without an incident")
+    ] = "",
+    scope: Annotated[str, Field(description="of the timeline: what it is about, table:items")] = "",
+) -> Annotated[CallToolResult, DoneData]:
+    """Note what was learnt: the next message about the same thing shows it."""
+    body: dict[str, object] = {"by": by, "text": text}
+    if incident:
+        body["incident"] = incident
+    if scope:
+        body["scope"] = scope
+    return await or_refused(_noted(ASKING.get(), body, at, f"Noted by {quoted(by)}"))
+
+
+async def _noted(board: BoardClient, body: dict[str, object], at: str, what: str) -> CallToolResult:
+    if at:
+        try:
+            body["at"] = moment(at, (await board.times()).zone)
+        except ValueError:
+            raise BoardAnswerError(f"at is no time: {shown(at, 40)}; write 2026-11-27T09:00") from None
+    return await _done(board, "/board/memos", body, what)
+
+
+async def _done(board: BoardClient, path: str, body: dict[str, object], what: str) -> CallToolResult:
+    found = await board.act(path, body)
+    times, until = await board.times(), found.get("until")
+    memo = found.get("memo") or {}
+    data = DoneData(
+        said=str(found["said"]),
+        until=None if until is None else times.data(until),
+        silence=shown(found.get("silence"), 80) or None,
+        fits=found.get("fits"),
+        memo=shown(memo.get("id"), 80) or None,
+    )
+    ending = "" if until is None else f", until {times.words(until)}"
+    fits = "" if data.fits is None else f"; {data.fits} known incidents are like it"
+    repeated = " That had been done before." if data.said == "repeated" else ""
+    return answered(data, [f"{what}{ending}{fits}.{repeated}"])

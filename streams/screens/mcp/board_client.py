@@ -1,0 +1,218 @@
+"""What a daemon's board answers, asked over HTTP with the token of whoever asks."""
+
+import os
+import ssl
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+
+from streams.process.web.tokens import OWN_VARIABLE, AccessScope
+from streams.screens.mcp.tool_remedies import in_tool_words
+from streams.screens.mcp.tool_times import ToldTimes
+from streams.screens.mcp.untrusted_text import shown
+
+SECONDS: Final = 30.0  # a page may wait ten for its turn, a command fifteen for Kafka
+MOST_BYTES: Final = 16 << 20
+AT_ONCE: Final = 8
+ZONE_SECONDS: Final = 600.0
+_NO_BOARD: Final = "has no board there; check --url (with Kafka, name a process with the role board)"
+
+
+class BoardAnswerError(Exception):
+    """The daemon does not answer, or refuses; the message has the remedy, in one line."""
+
+
+class Permission(msgspec.Struct, frozen=True):
+    """What a token allows: the answer of ``GET /board/session``.
+
+    ``needed`` is whether the daemon has tokens at all.
+    """
+
+    needed: bool
+    may: list[str] = []
+
+    def allows(self, scope: AccessScope) -> bool:
+        """Return whether it allows this."""
+        return scope.value in self.may
+
+    @property
+    def may_act(self) -> bool:
+        """Return whether a token allows to change something, and not just that nobody needs one."""
+        return self.needed and self.allows(AccessScope.OPERATE)
+
+
+class _KeptTimes:
+    """What writes times as a daemon does, and until when that is believed (monotonic seconds)."""
+
+    def __init__(self) -> None:
+        self.times: ToldTimes | None = None
+        self.until = 0.0
+
+
+class BoardClient:
+    """Asks one daemon. Requests of one client share its connections.
+
+    Parameters
+    ----------
+    url
+        Address of the daemon, without a slash at its end.
+    session
+        Its connections (``connections``).
+    authorization
+        The header with a token; empty without one.
+    """
+
+    def __init__(self, url: str, session: aiohttp.ClientSession, authorization: Mapping[str, str]) -> None:
+        self.url = url
+        self._session = session
+        self._authorization = dict(authorization)
+        self._kept = _KeptTimes()
+
+    @property
+    def has_token(self) -> bool:
+        """Return whether a token is sent."""
+        return bool(self._authorization)
+
+    def with_token(self, authorization: Mapping[str, str]) -> "BoardClient":
+        """Return a client that asks as somebody else."""
+        other = BoardClient(self.url, self._session, authorization)
+        other._kept = self._kept
+        return other
+
+    async def times(self) -> ToldTimes:
+        """Return what writes times in the zone of the daemon, which is asked for it once in ten minutes.
+
+        Raises
+        ------
+        BoardAnswerError
+            When the daemon does not answer.
+        """
+        kept = self._kept
+        if kept.times is None or time.monotonic() > kept.until:
+            wall = await self.ask("/board/wall")
+            kept.times = ToldTimes(str(wall.get("zone", "UTC")))
+            kept.until = time.monotonic() + ZONE_SECONDS
+        return kept.times
+
+    async def permission(self) -> Permission:
+        """Return what the token allows.
+
+        Raises
+        ------
+        BoardAnswerError
+            When the daemon does not say.
+        """
+        answer = await self.ask("/board/session")
+        try:
+            return msgspec.convert(answer, Permission)
+        except msgspec.ValidationError:
+            raise BoardAnswerError(f"{self.url} {_NO_BOARD}") from None
+
+    async def reading_permission(self) -> Permission:
+        """Return what the token allows, if that is reading at least.
+
+        Raises
+        ------
+        BoardAnswerError
+            When it is not, or the daemon does not say.
+        """
+        found = await self.permission()
+        if found.allows(AccessScope.READ):
+            return found
+        if self.has_token:
+            raise BoardAnswerError(
+                f"{self.url}: the token in {OWN_VARIABLE} does not allow read; use one that does"
+            )
+        raise BoardAnswerError(f"{self.url} asks for a token that allows read: put it into {OWN_VARIABLE}")
+
+    async def ask(self, path: str, **query: str) -> Any:
+        """Return the decoded JSON of ``GET``; parts of the query that are empty are left out.
+
+        Raises
+        ------
+        BoardAnswerError
+            When there is none.
+        """
+        return await self._send("GET", path, {name: value for name, value in query.items() if value}, None)
+
+    async def act(self, path: str, body: Mapping[str, object]) -> Any:
+        """Return the decoded JSON of ``POST``, which takes JSON.
+
+        Raises
+        ------
+        BoardAnswerError
+            When it is refused.
+        """
+        return await self._send("POST", path, {}, msgspec.json.encode(body))
+
+    async def _send(self, method: str, path: str, query: Mapping[str, str], body: bytes | None) -> Any:
+        headers = {**self._authorization, "Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        try:
+            async with self._session.request(
+                method, f"{self.url}{path}", params=query, data=body, headers=headers, allow_redirects=False
+            ) as response:
+                return self._decoded(response.status, await _read(response))
+        except (aiohttp.InvalidURL, ValueError) as error:
+            raise BoardAnswerError(f"{self.url}: not a valid address ({error}); check --url") from error
+        except (aiohttp.ClientError, OSError) as error:
+            said = "no answer in time" if isinstance(error, TimeoutError) else shown(_reason(error), 200)
+            raise BoardAnswerError(
+                f"no daemon answers at {self.url} ({said}); is it running? Check --url"
+            ) from error
+
+    def _decoded(self, status: int, body: bytes) -> Any:
+        try:
+            found = msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise BoardAnswerError(f"{self.url} answers HTTP {status} and {_NO_BOARD}") from None
+        if status < 300:  # noqa: PLR2004 - success
+            return found
+        said = found.get("error") if isinstance(found, dict) else None
+        if not said or str(said).startswith("there is no such path"):
+            raise BoardAnswerError(f"{self.url} answers HTTP {status} and {_NO_BOARD}")
+        raise BoardAnswerError(in_tool_words(shown(said)))
+
+
+def connections() -> aiohttp.ClientSession:
+    """Return what clients share; authorities of ``SSL_CERT_FILE`` and proxies of the environment count."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=AT_ONCE, ssl=ssl.create_default_context()),
+        timeout=aiohttp.ClientTimeout(total=SECONDS),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=True,
+    )
+
+
+def in_path(name: str) -> str:
+    """Return a name as one part of a path.
+
+    Examples
+    --------
+    >>> in_path("3f2a"), in_path("../status")
+    ('3f2a', '..%2Fstatus')
+    """
+    return quote(name, safe="")
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    parts, size = [], 0
+    async for part in response.content.iter_chunked(1 << 16):
+        parts.append(part)
+        size += len(part)
+        if size > MOST_BYTES:
+            raise BoardAnswerError(
+                f"{response.url.path} answers with more than {MOST_BYTES >> 20} MiB; ask for less"
+            )
+    return b"".join(parts)
+
+
+def _reason(error: BaseException) -> str:
+    inner = getattr(error, "os_error", None) or error
+    number = getattr(inner, "errno", None)
+    return os.strerror(number) if number and number > 0 else str(inner) or type(error).__name__

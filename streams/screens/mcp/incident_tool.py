@@ -1,0 +1,324 @@
+"""One incident whole: its figures, its callers, its story, changes before it, memos, requests, links."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from detectors.explain.examples import Why
+from streams.screens.mcp.board_client import BoardClient, in_path
+from streams.screens.mcp.changes_tool import ChangeTold, change_line
+from streams.screens.mcp.incidents_tool import IncidentLine, incident_line
+from streams.screens.mcp.named_scope import BoardPlaces, NamedScope
+from streams.screens.mcp.tool_answer import ToolData, ToolPart, answered
+from streams.screens.mcp.tool_figures import amount, measure_in_words, share_in_words
+from streams.screens.mcp.tool_times import ToldTimes
+from streams.screens.mcp.untrusted_text import TEXT, quoted, shown, shown_url
+
+CALLERS: Final = 10
+MEMBERS: Final = 15
+STORY: Final = 40
+MEMOS: Final = 10
+EXAMPLES: Final = 5
+LINKS: Final = 6
+LONGEST_LINK: Final = 400  # characters; longer ones are on the page
+LITTLE: Final = 0.005  # of an excess: less is not told
+
+_HAPPENED: Final = {
+    "change": "changed",
+    "began": "began",
+    "joined": "joined",
+    "alerted": "message sent",
+    "acknowledge": "acknowledged",
+    "snooze": "snoozed",
+    "expected": "marked as expected",
+    "not_an_anomaly": "marked as not an anomaly",
+    "take_back": "mark taken back",
+    "silence": "silenced",
+    "unsilence": "snooze ended",
+    "memo": "memo",
+    "resolved": "resolved",
+    "withdrawn": "withdrawn",
+}
+
+
+_WHY: Final = frozenset(one.value for one in Why)
+
+
+class ExcessShare(ToolPart):
+    """Who causes an excess: its share, split into more calls and more per call (of a fall: fewer, less)."""
+
+    kind: str
+    name: str
+    version: str | None = None
+    share: float
+    more_calls: float
+    more_per_call: float
+
+
+class MemberLine(ToolPart):
+    """Another series that the incident took in."""
+
+    about: NamedScope
+    measure: str
+    verdict: str
+    start: str | None = None
+    end: str | None = None
+
+
+class StoryMoment(ToolPart):
+    """What happened at a time; ``text`` is of people or of a source."""
+
+    at: str
+    what: str
+    by: str | None = None
+    until: str | None = None
+    text: str | None = None
+
+
+class MemoLine(ToolPart):
+    """What somebody noted; ``text`` is data, and may be about an earlier incident of the same thing."""
+
+    id: str
+    at: str
+    by: str
+    text: str
+    incident: str | None = None
+    scope: str | None = None
+
+
+class RequestTold(ToolPart):
+    """A request that illustrates the incident; all of it but ``why`` and ``at`` is data from events."""
+
+    why: str
+    at: str
+    id: str | None = None
+    route: str | None = None
+    function: str | None = None
+    client: str | None = None
+    status: int | None = None
+    error: str | None = None
+    milliseconds: float | None = None
+    sample: str | None = None
+
+
+class IncidentData(ToolData):
+    """One incident whole."""
+
+    incident: IncidentLine
+    title: str
+    at: str = Field(description="up to when this is known")
+    lower: float | None = Field(None, description="of what was expected")
+    upper: float | None = None
+    peak: float | None = None
+    score: float | None = None
+    completeness: float | None = Field(None, description="share of the data that was there, 0 to 1")
+    limit: float | None = None
+    requests_affected: float | None = None
+    routes_affected: list[str] = Field([])
+    throttle_reasons: list[str] = Field([])
+    callers: list[ExcessShare] = Field([])
+    suspects: list[ExcessShare] = Field([], description="clients and tenants that stand out")
+    causes: list[str] = Field([], description="the deepest findings that explain it")
+    members: list[MemberLine] = Field([])
+    changes: list[ChangeTold] = Field([], description="what was deployed or configured before it")
+    story: list[StoryMoment] = Field([])
+    memos: list[MemoLine] = Field([])
+    requests: list[RequestTold] = Field([])
+    runbook: str | None = None
+    links: dict[str, str] = Field({}, description="consoles, logs and metrics over its time")
+
+
+async def tell_incident(board: BoardClient, name: str) -> CallToolResult:
+    """Return one incident by its id, or the first characters of it.
+
+    Raises
+    ------
+    BoardAnswerError
+        When there is no such incident, or the daemon does not answer.
+    """
+    whole = await board.ask(f"/board/incidents/{in_path(name)}")
+    times, places = await board.times(), BoardPlaces(board.url)
+    one = whole["incident"]
+    links = {
+        shown(kind, 40): url
+        for kind, url in whole.get("links", {}).items()
+        if shown_url(url) is not None and len(url) <= LONGEST_LINK
+    }
+    callers, suspects = _shares(one.get("callers", [])), _shares(one.get("suspects", []))
+    data = IncidentData(
+        incident=incident_line(one, times, places, at=whole["at"]),
+        title=shown(whole.get("title"), 200),
+        at=times.data(whole["at"]),
+        **{each: one.get(each) for each in ("lower", "upper", "peak", "score", "completeness", "limit")},
+        requests_affected=(one.get("affected") or {}).get("requests"),
+        routes_affected=[
+            shown(each, 120) for each in (one.get("affected") or {}).get("routes", [])[:CALLERS]
+        ],
+        throttle_reasons=[
+            f"{shown(reason, 80)}: {count:g}" for reason, count in (one.get("throttle_reasons") or {}).items()
+        ],
+        callers=callers[:CALLERS],
+        suspects=suspects[:CALLERS],
+        causes=[
+            f"{NamedScope.of(each).scope} ({shown(each.get('measure'), 60)})"
+            for each in one.get("causes", [])
+        ],
+        members=[_member(each, times) for each in one.get("members", [])[:MEMBERS]],
+        changes=[change_line(each, times) for each in one.get("changes", [])[:CALLERS]],
+        story=[_moment(each, times) for each in whole.get("story", [])[-STORY:]],
+        memos=[memo_line(each, times) for each in one.get("memos", [])[-MEMOS:]],
+        requests=[_request(each, times) for each in one.get("examples", [])[:EXAMPLES]],
+        runbook=shown_url(whole.get("runbook")),
+        links=dict(list(links.items())[:LINKS]),
+    )
+    for field, given, kept in (
+        ("callers", callers, data.callers),
+        ("suspects", suspects, data.suspects),
+        ("members", one.get("members", []), data.members),
+        ("story", whole.get("story", []), data.story),
+        ("memos", one.get("memos", []), data.memos),
+        ("links", whole.get("links", {}), data.links),
+    ):
+        if len(given) > len(kept):
+            data.left_out[field] = len(given) - len(kept)
+    return answered(data, _lines(data, times.words(whole["at"])))
+
+
+def memo_line(one: Mapping[str, Any], times: ToldTimes) -> MemoLine:
+    """Return a memo."""
+    return MemoLine(
+        id=shown(one["id"], 80),
+        at=times.data(one["at"]),
+        by=shown(one.get("name") or one.get("by"), 60),
+        text=shown(one["text"], TEXT),
+        incident=shown(one.get("incident"), 80) or None,
+        scope=shown(one.get("scope"), 120) or None,
+    )
+
+
+def _shares(given: Sequence[Mapping[str, Any]]) -> list[ExcessShare]:
+    return [
+        ExcessShare(
+            kind=shown(one["kind"], 40),
+            name=shown(one["name"], 120),
+            version=shown(one.get("version"), 60) or None,
+            share=one["share"],
+            more_calls=one["more_calls"],
+            more_per_call=one["more_per_call"],
+        )
+        for one in given
+    ]
+
+
+def _member(one: Mapping[str, Any], times: ToldTimes) -> MemberLine:
+    start, end = one.get("start"), one.get("end")
+    return MemberLine(
+        about=NamedScope.of(one["scope"]),
+        measure=shown(one["measure"], 80),
+        verdict=str(one["verdict"]),
+        start=None if start is None else times.data(start),
+        end=None if end is None else times.data(end),
+    )
+
+
+def _moment(one: Mapping[str, Any], times: ToldTimes) -> StoryMoment:
+    what, until = str(one["what"]), one.get("until")
+    about = NamedScope.of(one["scope"]).scope if isinstance(one.get("scope"), dict) else ""
+    if isinstance(one.get("of"), dict):
+        about = NamedScope.of(one["of"]).scope
+    told = (about, one.get("measure"), one.get("did"), one.get("version"), one.get("why"), one.get("text"))
+    return StoryMoment(
+        at=times.data(one["at"]),
+        what=_HAPPENED.get(what, shown(what, 40)),
+        by=shown(one.get("by"), 60) or None,
+        until=None if until is None else times.data(until),
+        text=shown(" ".join(str(each) for each in told if each), TEXT) or None,
+    )
+
+
+def _request(one: Mapping[str, Any], times: ToldTimes) -> RequestTold:
+    client, taken = one.get("client") or {}, one.get("ms") or {}
+    failed = " ".join(
+        str(each) for each in (one.get("error"), one.get("error_type"), one.get("throttled")) if each
+    )
+    named = " ".join(str(each) for each in (client.get("name"), client.get("version")) if each)
+    return RequestTold(
+        why=shown(one["why"], 40),
+        at=times.data(one["ts"]),
+        id=shown(one.get("id"), 120) or None,
+        route=shown(one.get("route"), 120) or None,
+        function=shown(one.get("function"), 120) or None,
+        client=shown(named, 120) or None,
+        status=one.get("status"),
+        error=shown(failed, 160) or None,
+        milliseconds=taken.get("total"),
+        sample=shown(one.get("sample"), 240) or None,
+    )
+
+
+def _lines(data: IncidentData, at: str) -> Iterator[str]:
+    line, kind = data.incident, data.incident.about.kind
+    yield f"{line.words} (as of {at})"
+    if line.sentence:
+        yield f"Why: {quoted(line.sentence, TEXT)}"
+    lower, upper, furthest = (
+        amount(each, line.measure, kind) for each in (data.lower, data.upper, data.peak)
+    )
+    yield f"Expected between {lower} and {upper}; furthest {furthest}."
+    if data.limit is not None:
+        yield f"Limit: {amount(data.limit, line.measure, kind)}."
+    if data.requests_affected is not None:
+        yield f"Requests affected: {data.requests_affected:,.0f}."
+    yield from _causes(data)
+    yield from _events(data)
+    if data.runbook:
+        yield f"Runbook: {data.runbook}"
+    yield from (f"{name}: {url}" for name, url in data.links.items())
+    yield f"Its page: {line.link}"
+
+
+def _causes(data: IncidentData) -> Iterator[str]:
+    fall = (data.incident.observed or 0.0) < (data.incident.expected or 0.0)
+    for title, shares in (("Caused by", data.callers), ("Stands out", data.suspects)):
+        for each in (one for one in shares if one.share > LITTLE):
+            name = quoted(f"{each.name} {each.version}" if each.version else each.name)
+            yield f"{title}: {each.kind} {name}, {share_in_words(each.share)} of it{_split(each, fall=fall)}"
+    yield from (f"Throttled because of {quoted(each)}" for each in data.throttle_reasons)
+    yield from (f"Deepest cause: {quoted(each, 160)}" for each in data.causes)
+    also = [
+        f"{each.about.words} ({each.verdict} of {measure_in_words(each.measure, each.about.kind)})"
+        for each in data.members
+    ]
+    if also:
+        yield f"Also affected: {', '.join(also)}."
+
+
+def _events(data: IncidentData) -> Iterator[str]:
+    yield from (f"Changed before it: {each.words}" for each in data.changes)
+    yield "What happened:"
+    for moment in data.story:
+        by = f" by {quoted(moment.by)}" if moment.by else ""
+        text = f": {quoted(moment.text, 200)}" if moment.text else ""
+        what = moment.what if moment.what in _HAPPENED.values() else quoted(moment.what)
+        yield f"- {moment.at} {what}{by}{f' until {moment.until}' if moment.until else ''}{text}"
+    for memo in data.memos:
+        earlier = " on an earlier incident of the same thing" if memo.incident != data.incident.id else ""
+        yield f"Memo{earlier}, {quoted(memo.by)}, {memo.at}: {quoted(memo.text, TEXT)}"
+    for request in data.requests:
+        told = (request.route, request.function, request.client, request.status, request.error, request.id)
+        what = " · ".join(str(each) for each in told if each)
+        why = request.why if request.why in _WHY else quoted(request.why)
+        sample = f" {quoted(request.sample, 240)}" if request.sample else ""
+        yield f"Request ({why}, {request.at}): {quoted(what, 240)}{sample}"
+
+
+def _split(each: ExcessShare, *, fall: bool) -> str:
+    more, calls = ("less", "fewer") if fall else ("more", "more")
+    parts = [
+        f"{share_in_words(each.more_calls)} {calls} calls" if each.more_calls > LITTLE else "",
+        f"{share_in_words(each.more_per_call)} {more} per call" if each.more_per_call > LITTLE else "",
+    ]
+    found = [part for part in parts if part]
+    return f" ({', '.join(found)})" if found else ""

@@ -1,0 +1,185 @@
+"""Incidents in a line each: those that are open, and the recent ones."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from mcp.types import CallToolResult
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
+
+from alerting.words.en import figures
+from streams.screens.mcp.board_client import BoardClient
+from streams.screens.mcp.named_scope import BoardPlaces, NamedScope
+from streams.screens.mcp.tool_answer import ToolData, ToolPart, answered
+from streams.screens.mcp.tool_figures import amount, measure_in_words, share_in_words
+from streams.screens.mcp.tool_times import ToldTimes, duration
+from streams.screens.mcp.untrusted_text import TEXT, quoted, shown
+
+MOST: Final = 50
+A_CENT: Final = 0.01  # an hour: less is not told
+
+
+class IncidentLine(ToolPart):
+    """One incident in a line. Values are per second, milliseconds of a latency."""
+
+    id: str = Field(description="as show_incident takes it")
+    verdict: str
+    state: str
+    sent: str = Field(description="page: people are called; digest; none: held back")
+    about: NamedScope
+    measure: str
+    observed: float | None = None
+    expected: float | None = None
+    mean_seconds: int | None = Field(
+        None, description="that observed and expected are means of; else they are of the newest minute"
+    )
+    start: str
+    end: str | None = None
+    severity: str | None = None
+    harm: str | None = Field(None, description="what makes it as severe as it is")
+    error_type: str | None = None
+    acknowledged_by: str | None = None
+    labelled: str | None = Field(None, description="expected or not_an_anomaly, as people said")
+    memos: int = 0
+    costs: float | None = Field(None, description="US dollars an hour more than what was expected")
+    sentence: str | None = Field(None, description="why it is one, in the judge's words")
+    link: str
+    words: SkipJsonSchema[str] = Field("", exclude=True)
+
+
+class IncidentsData(ToolData):
+    """Incidents of a range, the newest first."""
+
+    at: str = Field(description="up to when incidents are known")
+    since: str
+    incidents: list[IncidentLine]
+    older: int = Field(0, description="that the daemon left out itself")
+    link: str
+
+
+async def tell_incidents(
+    board: BoardClient, asked: Mapping[str, str], about: str, most: int
+) -> CallToolResult:
+    """Return the incidents of a range.
+
+    Parameters
+    ----------
+    board
+        The daemon.
+    asked
+        ``range``, ``state``, ``verdict``, ``kind`` and ``account``, as ``GET /board/incidents`` has them.
+    about
+        A part of the name that they are about.
+    most
+        How many.
+
+    Raises
+    ------
+    BoardAnswerError
+        When the daemon does not answer.
+    """
+    found = await board.ask("/board/incidents", **asked)
+    times, places = await board.times(), BoardPlaces(board.url)
+    lines = [incident_line(one, times, places, at=found["at"]) for one in found["incidents"]]
+    wanted = [one for one in lines if about.lower() in one.about.scope.lower()]
+    data = IncidentsData(
+        at=times.data(found["at"]),
+        since=times.data(found["since"]),
+        incidents=wanted[:most],
+        older=found["left_out"],
+        link=places.incidents(**asked),
+    )
+    if len(wanted) > most:
+        data.left_out["incidents"] = len(wanted) - most
+    return answered(data, _lines(data, asked, len(wanted), times.words(found["at"])))
+
+
+def incident_line(
+    one: Mapping[str, Any], times: ToldTimes, places: BoardPlaces, *, at: int | None = None
+) -> IncidentLine:
+    """Return one incident, from what ``GET /incidents`` or ``/board/incidents`` has of it.
+
+    ``at`` is the watermark, epoch seconds: open ones have lasted until then.
+    """
+    severity, done = one.get("severity") or {}, one.get("acknowledged") or {}
+    label = one.get("labelled") or {}
+    memos = one.get("memos", 0)
+    mean = one.get("added_up")
+    told = mean or one
+    made = IncidentLine(
+        id=str(one["id"]),
+        verdict=str(one["verdict"]),
+        state=str(one["state"]),
+        sent=str(one["sent"]),
+        about=NamedScope.of(one["scope"]),
+        measure=shown(one["measure"], 80),
+        observed=told.get("observed"),
+        expected=told.get("expected"),
+        mean_seconds=mean["seconds"] if mean else None,
+        start=times.data(one["start"]),
+        end=None if one.get("end") is None else times.data(one["end"]),
+        severity=severity.get("level"),
+        harm=severity.get("harm"),
+        error_type=shown(one.get("error_type"), 120) or None,
+        acknowledged_by=shown(done["by"], 60) if done else None,
+        labelled=label.get("as"),
+        memos=memos if isinstance(memos, int) else len(memos),
+        costs=one.get("costs"),
+        sentence=shown(one.get("sentence"), TEXT) or None,
+        link=places.incident(str(one["id"])),
+    )
+    made.words = " ".join(_words(one, made, times, at))
+    return made
+
+
+def _words(one: Mapping[str, Any], made: IncidentLine, times: ToldTimes, at: int | None) -> Iterator[str]:
+    kind = made.about.kind
+    where = f" ({made.about.where})" if made.about.where else ""
+    yield f"{made.verdict} of {measure_in_words(made.measure, kind)} at {made.about.words}{where}:"
+    if made.error_type:
+        yield f"{quoted(made.error_type)},"
+    failures = one.get("failures")
+    if failures:
+        share = failures["failed"] / failures["requests"] if failures["requests"] else None
+        yield f"{failures['failed']:,.0f} of {failures['requests']:,.0f} failed ({share_in_words(share)}),"
+    observed, expected = (amount(each, made.measure, kind) for each in (made.observed, made.expected))
+    over = "" if made.mean_seconds is None else f" over {duration(made.mean_seconds)}"
+    yield f"{observed}{over}, expected {expected};"
+    if made.end is not None:
+        yield f"{times.span(one['start'], one['end'])} ({duration(one['end'] - one['start'])}), {made.state};"
+    else:
+        lasted = "" if at is None else f", for {duration(at - one['start'])}"
+        yield f"since {times.words(one['start'])}{lasted}, {made.state};"
+    said = [made.severity and f"severity {made.severity}", _sent(made.sent)]
+    if made.costs is not None and abs(made.costs) >= A_CENT:
+        said.append(f"costs {figures.costs(made.costs)}")
+    if made.acknowledged_by is not None:
+        said.append(f"acknowledged by {quoted(made.acknowledged_by)}")
+    if made.labelled:
+        said.append(f"labelled {made.labelled}")
+    if made.memos:
+        said.append("1 memo" if made.memos == 1 else f"{made.memos} memos")
+    yield ", ".join(each for each in said if each) + ";"
+    yield f"id {made.id}"
+
+
+def _sent(sent: str) -> str:
+    return {"page": "people are called", "digest": "in the digest"}.get(sent, "held back")
+
+
+def _lines(data: IncidentsData, asked: Mapping[str, str], count: int, at: str) -> Iterator[str]:
+    state = asked.get("state", "")
+    what = f"{state} incident" if state else "incident"
+    span = f"in the last {asked.get('range') or '1w'} up to {at}"
+    yield (
+        f"No {what} {span}."
+        if not count
+        else f"{count} {what}{'' if count == 1 else 's'} {span}, the newest first:"
+    )
+    for one in data.incidents:
+        yield f"- {one.words}"
+    if count > len(data.incidents):
+        yield f"{count - len(data.incidents)} older ones are left out: ask for more, or with a filter."
+    if data.older:
+        yield f"The daemon left out {data.older} that are older still: ask for a shorter range."
+    yield f"The list: {data.link}"

@@ -1,0 +1,57 @@
+"""The MCP server, with the tools that whoever asks may use."""
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.mcpserver import MCPServer
+
+from streams.screens.mcp.acting_tools import add_acting_tools
+from streams.screens.mcp.board_client import BoardClient
+from streams.screens.mcp.current_client import ASKING
+from streams.screens.mcp.guides import INSTRUCTIONS, add_guides
+from streams.screens.mcp.reading_tools import add_reading_tools
+from streams.screens.mcp.replay_tools import add_replay_tools
+
+CALLER = "uneri.caller"
+"""The key of an HTTP request's scope under which its ``BoardClient`` is."""
+
+
+def assistant_server(board: BoardClient, *, may_act: bool, replays: Path | None) -> MCPServer:
+    """Return a server.
+
+    Parameters
+    ----------
+    board
+        The daemon, asked for requests that say nothing else.
+    may_act
+        Whether it has the tools that change something.
+    replays
+        The folder with results of replays; None: it has no tools for them.
+    """
+
+    async def asked_as(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        caller = None if ctx.request is None else ctx.request.scope.get(CALLER)
+        token = ASKING.set(caller or board)
+        try:
+            return await call_next(ctx)
+        finally:
+            ASKING.reset(token)
+
+    server = MCPServer(
+        "uneri",
+        title="Uneri",
+        instructions=INSTRUCTIONS,
+        version=version("uneri"),
+        log_level="WARNING",
+        subscriptions=False,
+        middleware=[asked_as],
+    )
+    add_reading_tools(server)
+    if replays is not None:
+        add_replay_tools(server, replays)
+    if may_act:
+        add_acting_tools(server)
+    add_guides(server)
+    return server

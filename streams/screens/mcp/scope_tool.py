@@ -1,0 +1,235 @@
+"""One scope at a glance, and the names of scopes."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from streams.screens.board.scopes.scope_page import FoundScopes, ScopeIncident, ScopePage
+from streams.screens.mcp.board_client import BoardClient
+from streams.screens.mcp.changes_tool import ChangeTold, change_line
+from streams.screens.mcp.incident_tool import MemoLine, memo_line
+from streams.screens.mcp.named_scope import BoardPlaces, NamedScope
+from streams.screens.mcp.page_request import AskedPage, scope_page
+from streams.screens.mcp.tool_answer import ToolData, ToolPart, answered
+from streams.screens.mcp.tool_figures import (
+    amount,
+    change_in_words,
+    measure_in_words,
+    reached_in,
+    share_in_words,
+)
+from streams.screens.mcp.tool_times import ToldTimes
+from streams.screens.mcp.untrusted_text import TEXT, quoted, shown
+
+INCIDENTS: Final = 10
+EVENTS: Final = 8
+
+
+class MeasureNow(ToolPart):
+    """A measure in the newest step of the range: per second, milliseconds of a latency."""
+
+    measure: str
+    value: float | None = None
+    expected: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    week_before: float | None = None
+    mean: float | None = None
+    mean_before: float | None = None
+    highest: float | None = None
+    verdict: str | None = None
+    threshold: str | None = None
+    incident: str | None = None
+
+
+class LimitNow(ToolPart):
+    """What is used of a limit of the scope."""
+
+    measure: str
+    used: float | None = None
+    limit: float
+    share: float | None = None
+    days_left: float | None = None
+    days_left_early: float | None = None
+    days_left_late: float | None = None
+    verdict: str | None = None
+
+
+class ScopeIncidentLine(ToolPart):
+    """An incident that involves the scope."""
+
+    id: str
+    verdict: str
+    state: str
+    sent: str
+    start: str
+    end: str | None = None
+    share: float | None = Field(None, description="of an excess elsewhere that is due to this scope")
+    sentence: str
+
+
+class ScopeData(ToolData):
+    """One scope over a range."""
+
+    about: NamedScope
+    account_name: str
+    at: str
+    first: str
+    end: str
+    verdict: str | None = Field(None, description="the worst that is open about it")
+    limits: list[LimitNow] = Field([])
+    measures: list[MeasureNow] = Field([])
+    incidents: list[ScopeIncidentLine] = Field([])
+    changes: list[ChangeTold] = Field([])
+    memos: list[MemoLine] = Field([])
+    callers: list[str] = Field([], description="kinds that call it, for who_calls")
+    link: str
+
+
+class FoundNames(ToolData):
+    """Scopes that have such a name, the nearest first."""
+
+    scopes: list[NamedScope]
+    more: int = Field(0, description="that are not listed; give more of the name")
+
+
+async def tell_scope(board: BoardClient, asked: AskedPage) -> CallToolResult:
+    """Return one scope at a glance.
+
+    Raises
+    ------
+    BoardAnswerError
+        When there is no such scope, or the daemon does not answer.
+    """
+    page = await scope_page(board, asked)
+    times, about = await board.times(), NamedScope.of(page.scope)
+    data = ScopeData(
+        about=about,
+        account_name=shown(page.account, 80),
+        at=times.data(page.at),
+        first=times.data(page.first),
+        end=times.data(page.end),
+        verdict=page.verdict,
+        limits=[
+            LimitNow(
+                measure=one.measure,
+                used=one.used,
+                limit=one.limit,
+                share=one.share,
+                days_left=one.days_left,
+                days_left_early=one.days_left_early,
+                days_left_late=one.days_left_late,
+                verdict=one.verdict,
+            )
+            for one in page.limits
+        ],
+        measures=list(_measures(page)),
+        incidents=[_incident(one, times) for one in page.incidents[:INCIDENTS]],
+        changes=[change_line(one, times) for one in page.changes[:EVENTS]],
+        memos=[memo_line(one, times) for one in page.memos[:EVENTS]],
+        callers=[one.kind for one in page.callers],
+        link=BoardPlaces(board.url).scope(about, **asked.times),
+    )
+    for field, given, most in (
+        ("incidents", len(page.incidents), INCIDENTS),
+        ("changes", len(page.changes), EVENTS),
+        ("memos", len(page.memos), EVENTS),
+    ):
+        if given > most:
+            data.left_out[field] = given - most
+    return answered(data, _lines(data, times.span(page.first, page.end)))
+
+
+async def tell_names(board: BoardClient, like: str) -> CallToolResult:
+    """Return the scopes that have every word of a text in kind, name, version, account or region.
+
+    Raises
+    ------
+    BoardAnswerError
+        When the daemon does not answer.
+    """
+    found = msgspec.convert(await board.ask("/board/scopes", like=like), FoundScopes)
+    data = FoundNames(scopes=[NamedScope.of(one.scope) for one in found.scopes], more=found.more)
+    return answered(data, _name_lines(data))
+
+
+def _measures(page: ScopePage) -> Iterator[MeasureNow]:
+    for one in page.measures:
+        yield MeasureNow(
+            measure=one.measure,
+            value=one.value,
+            expected=one.expected,
+            lower=one.lower,
+            upper=one.upper,
+            week_before=one.week_before,
+            mean=one.mean,
+            mean_before=one.mean_before,
+            highest=one.most,
+            verdict=one.verdict,
+            threshold=one.threshold,
+            incident=one.incident,
+        )
+
+
+def _incident(one: ScopeIncident, times: ToldTimes) -> ScopeIncidentLine:
+    return ScopeIncidentLine(
+        id=one.id,
+        verdict=one.verdict,
+        state=one.state,
+        sent=one.sent,
+        start=times.data(one.start),
+        end=None if one.end is None else times.data(one.end),
+        share=one.share,
+        sentence=shown(one.sentence, TEXT),
+    )
+
+
+def _lines(data: ScopeData, span: str) -> Iterator[str]:
+    kind = data.about.kind
+    state = f"NOT WELL ({data.verdict})" if data.verdict else "no finding about it is open"
+    yield f"{data.about.words} of account {quoted(data.account_name)}: {state}. {span}."
+    for one in data.limits:
+        left = reached_in(one.days_left, one.days_left_early, one.days_left_late)
+        yield (
+            f"Limit of {measure_in_words(one.measure, kind)}: {share_in_words(one.share)} used, "
+            f"{amount(one.used, one.measure, kind)} of {amount(one.limit, one.measure, kind)}{left}"
+        )
+    for measure in data.measures:
+        name = measure.measure
+        expected = (
+            "no baseline"
+            if measure.expected is None
+            else f"expected {amount(measure.expected, name, kind)} "
+            f"({amount(measure.lower, name, kind)} to {amount(measure.upper, name, kind)})"
+        )
+        week = change_in_words(measure.value, measure.week_before)
+        marks = ", ".join(each for each in (measure.verdict, measure.threshold) if each)
+        yield (
+            f"{measure_in_words(name, kind)}: {amount(measure.value, name, kind)}, {expected}, "
+            f"{week} on the week before{f' [{marks}]' if marks else ''}"
+        )
+    for incident in data.incidents:
+        part = (
+            ""
+            if incident.share is None
+            else f", causes {share_in_words(incident.share)} of an excess elsewhere"
+        )
+        said = f"{incident.verdict}, {incident.state}, since {incident.start}{part}"
+        yield f"Incident {incident.id}, {said}: {quoted(incident.sentence, 200)}"
+    yield from (f"Changed: {one.words}" for one in data.changes)
+    yield from (f"Memo, {quoted(one.by)}, {one.at}: {quoted(one.text, 200)}" for one in data.memos)
+    if data.callers:
+        yield f"Called by: {', '.join(data.callers)} (who_calls says which, and how much)"
+    yield f"Its page: {data.link}"
+
+
+def _name_lines(data: FoundNames) -> Iterator[str]:
+    if not data.scopes:
+        yield "No scope has such a name."
+    for one in data.scopes:
+        yield f"- {one.words}{f', {one.where}' if one.where else ''}"
+    if data.more:
+        yield f"{data.more} more are not listed; give more of the name."

@@ -1,0 +1,189 @@
+"""A series against its baseline: observed, expected, the band and the verdict, over a range."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from streams.screens.board.scopes.scope_page import Points, ScopeMeasure, ScopePage
+from streams.screens.mcp.board_client import BoardAnswerError, BoardClient
+from streams.screens.mcp.named_scope import BoardPlaces, NamedScope
+from streams.screens.mcp.page_request import AskedPage, scope_page
+from streams.screens.mcp.tool_answer import ToolData, ToolPart, answered
+from streams.screens.mcp.tool_figures import (
+    amount,
+    change_in_words,
+    in_words_unit,
+    is_latency,
+    measure_in_words,
+    measures_in_words,
+    unit_in_words,
+    unit_of_data,
+)
+from streams.screens.mcp.tool_times import ToldTimes, duration
+from streams.screens.mcp.untrusted_text import shown
+
+MOST_POINTS: Final = 60
+
+
+class SeriesPoint(ToolPart):
+    """The mean of one point of a curve; ``lowest`` and ``highest`` are the extremes within it."""
+
+    at: str
+    observed: float | None = None
+    lowest: float | None = None
+    highest: float | None = None
+    expected: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    week_before: float | None = None
+
+
+class VerdictSpan(ToolPart):
+    """A verdict of the judge, from a time to a time."""
+
+    verdict: str
+    start: str
+    end: str
+
+
+class SeriesData(ToolData):
+    """One measure of one scope over a range."""
+
+    about: NamedScope
+    measure: str
+    unit: str = Field(description="of all values")
+    first: str
+    end: str
+    step_seconds: int = Field(description="between two points")
+    value: float | None = Field(None, description="of the newest step within the range")
+    expected: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    week_before: float | None = None
+    mean: float | None = Field(None, description="over the range")
+    mean_before: float | None = Field(None, description="over the same range a week before")
+    highest: float | None = None
+    highest_at: str | None = None
+    p50: float | None = None
+    p99: float | None = None
+    verdict: str | None = Field(None, description="of the finding that is open now")
+    incident: str | None = Field(None, description="id of the open incident about it")
+    verdicts: list[VerdictSpan] = Field([])
+    points: list[SeriesPoint] = Field([])
+    link: str
+
+
+async def tell_series(board: BoardClient, asked: AskedPage, measure: str, points: int) -> CallToolResult:
+    """Return one measure of a scope over a range, in at most some points.
+
+    Raises
+    ------
+    BoardAnswerError
+        When there is no such scope or measure, or the daemon does not answer.
+    """
+    page = await scope_page(board, asked, points)
+    times, about = await board.times(), NamedScope.of(page.scope)
+    found = next((one for one in page.measures if one.measure == measure), None)
+    if found is None:
+        known = measures_in_words(one.measure for one in page.measures)
+        raise BoardAnswerError(f"{shown(asked.scope)} has no measure {shown(measure)}; it has {known}")
+    link = BoardPlaces(board.url).scope(about, **asked.times)
+    return answered(*_told(page, found, about, times, link))
+
+
+def _told(
+    page: ScopePage, one: ScopeMeasure, about: NamedScope, times: ToldTimes, link: str
+) -> tuple[SeriesData, Iterator[str]]:
+    data = SeriesData(
+        about=about,
+        measure=one.measure,
+        unit=unit_of_data(one.measure, about.kind),
+        first=times.data(page.first),
+        end=times.data(page.end),
+        step_seconds=page.step,
+        value=one.value,
+        expected=one.expected,
+        lower=one.lower,
+        upper=one.upper,
+        week_before=one.week_before,
+        mean=one.mean,
+        mean_before=one.mean_before,
+        highest=one.most,
+        highest_at=None if one.most_at is None else times.data(one.most_at),
+        p50=one.p50,
+        p99=one.p99,
+        verdict=one.verdict,
+        incident=one.incident,
+        verdicts=[
+            VerdictSpan(verdict=each.verdict, start=times.data(each.start), end=times.data(each.end))
+            for each in one.curve.verdicts
+        ],
+        points=list(_points(page, one, times)),
+        link=link,
+    )
+    return data, _lines(page, data, times)
+
+
+def _points(page: ScopePage, one: ScopeMeasure, times: ToldTimes) -> Iterator[SeriesPoint]:
+    curve = one.curve
+
+    def value(of: Points, place: int) -> float | None:
+        return of[place] if place < len(of) else None
+
+    for place in range(page.points):
+        yield SeriesPoint(
+            at=times.data(page.start + place * page.step),
+            observed=value(curve.observed, place),
+            lowest=value(curve.least, place),
+            highest=value(curve.most, place),
+            expected=value(curve.expected, place),
+            lower=value(curve.lower, place),
+            upper=value(curve.upper, place),
+            week_before=value(curve.before, place),
+        )
+
+
+def _lines(page: ScopePage, data: SeriesData, times: ToldTimes) -> Iterator[str]:
+    kind, measure = data.about.kind, data.measure
+
+    def said(value: float | None) -> str:
+        return amount(value, measure, kind)
+
+    what = measure_in_words(measure, kind)
+    span, unit = times.span(page.first, page.end), unit_in_words(measure, kind)
+    yield f"{what} of {data.about.words}, {span}, in {unit}:"
+    now = f"At its end {said(data.value)}"
+    if data.expected is not None:
+        now += f", expected {said(data.expected)} ({said(data.lower)} to {said(data.upper)})"
+    yield f"{now}; a week before {said(data.week_before)}."
+    if data.expected is None:
+        yield "Nothing was expected: there is no baseline for it yet, or none at that step."
+    change = change_in_words(data.mean, data.mean_before)
+    mean, highest = said(data.mean), said(data.highest)
+    yield f"Mean {mean} ({change} on the same range a week before); highest {highest} at {data.highest_at}."
+    if is_latency(measure):
+        yield f"It is a p95; at the end p50 {said(data.p50)}, p99 {said(data.p99)}."
+    yield (
+        f"Open now: {data.verdict}, incident {data.incident}."
+        if data.verdict
+        else "No finding about it is open."
+    )
+    for each in data.verdicts:
+        yield f"{each.verdict} from {each.start} to {each.end}"
+    yield f"Points of {duration(data.step_seconds)}: observed (lowest to highest), expected (lower to upper)"
+    for point in data.points:
+        if point.observed is not None:
+            yield _point(point, measure)
+    yield f"Its page: {data.link}"
+
+
+def _point(one: SeriesPoint, measure: str) -> str:
+    def said(value: float | None) -> str:
+        return "–" if value is None else in_words_unit(value, measure)
+
+    extremes = "" if one.lowest is None else f" ({said(one.lowest)} to {said(one.highest)})"
+    band = "" if one.lower is None else f" ({said(one.lower)} to {said(one.upper)})"
+    expected = "" if one.expected is None else f", {said(one.expected)}{band}"
+    return f"{one.at[:16]} {said(one.observed)}{extremes}{expected}"

@@ -1,0 +1,122 @@
+"""The answer of a tool: a few lines of words, and the same as data, both small enough for an assistant.
+
+An assistant reads all that it is given, and has room for little. Lists that do not fit lose their ends, and
+the answer says how many entries are left out and how to ask for less.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from mcp.types import CallToolResult, TextContent
+from pydantic import BaseModel, ConfigDict, Field
+
+from streams.screens.mcp.untrusted_text import MARKED
+
+MOST_TEXT: Final = 6_000  # characters
+MOST_DATA: Final = 20_000  # bytes of JSON
+NARROWER: Final = "ask for a shorter range, fewer entries, or with a filter"
+
+
+def _slim(schema: dict[str, Any]) -> None:
+    """Leave out of a schema what says nothing: titles, and null, which no answer holds."""
+    schema.pop("title", None)
+    for each in schema.get("properties", {}).values():
+        each.pop("title", None)
+        kinds = [kind for kind in each.get("anyOf", ()) if kind != {"type": "null"}]
+        if len(kinds) == 1:
+            del each["anyOf"]
+            each.update(kinds[0])
+        if each.get("default", ...) is None:
+            del each["default"]
+
+
+class ToolPart(BaseModel):
+    """A part of an answer's data."""
+
+    model_config = ConfigDict(json_schema_extra=_slim)
+
+
+class ToolData(ToolPart):
+    """The data of an answer: times in ISO 8601, in the zone of the daemon; what is absent is not known."""
+
+    left_out: dict[str, int] = Field(
+        default_factory=dict, description=f"How many entries of a list did not fit; {NARROWER}."
+    )
+
+
+def answered(data: ToolData, lines: Iterable[str]) -> CallToolResult:
+    """Return an answer; ``lines`` say the same as the data."""
+    found: dict[str, Any] = data.model_dump(mode="json", exclude_none=True)
+    fit(found, MOST_DATA)
+    return CallToolResult(content=[TextContent(text=in_words(lines))], structured_content=found)
+
+
+def refused(said: str) -> CallToolResult:
+    """Return that there is no answer, with the reason and the remedy in a line."""
+    return CallToolResult(content=[TextContent(text=in_words([said]))], is_error=True)
+
+
+def in_words(lines: Iterable[str], most: int = MOST_TEXT) -> str:
+    """Return lines as one text, as many as fit.
+
+    Examples
+    --------
+    >>> print(in_words(["All is well.", "Nothing is open."]))
+    All is well.
+    Nothing is open.
+    >>> print(in_words(["a" * 12, "b" * 12, "c"], 20))
+    aaaaaaaaaaaa
+    (2 more lines do not fit; ask for a shorter range, fewer entries, or with a filter.)
+    """
+    given = list(lines)
+    taken: list[str] = []
+    room = most
+    for line in given:
+        room -= len(line) + 1
+        if room < 0:
+            taken.append(f"({len(given) - len(taken)} more lines do not fit; {NARROWER}.)")
+            break
+        taken.append(line)
+    text = "\n".join(taken)
+    return f"{text}\n{MARKED}" if "«" in text else text
+
+
+def fit(data: dict[str, Any], most: int) -> None:
+    """Shorten the lists of some data, the longest first, until its JSON has at most ``most`` bytes.
+
+    Examples
+    --------
+    >>> data = {"incidents": ["x" * 40] * 8, "memos": ["y"]}
+    >>> fit(data, 300)
+    >>> len(data["incidents"]), data["memos"], data["left_out"]
+    (4, ['y'], {'incidents': 4})
+    """
+    while size(data) > most:
+        _, path, longest = max(
+            ((size(each), path, each) for path, each in _lists(data, "") if each),
+            key=lambda one: one[0],
+            default=(0, "", None),
+        )
+        if longest is None:
+            return
+        kept = len(longest) // 2
+        left_out = data.setdefault("left_out", {})
+        left_out[path] = left_out.get(path, 0) + len(longest) - kept
+        del longest[kept:]
+
+
+def size(data: object) -> int:
+    """Return how many bytes the JSON of some data has."""
+    return len(json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
+
+
+def _lists(data: object, path: str) -> Iterator[tuple[str, list[Any]]]:
+    if isinstance(data, list):
+        yield path, data
+        for each in data:
+            yield from _lists(each, path)
+    elif isinstance(data, dict):
+        for name, value in data.items():
+            if name != "left_out":
+                yield from _lists(value, f"{path}.{name}" if path else name)

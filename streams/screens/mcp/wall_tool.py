@@ -1,0 +1,278 @@
+"""Is all well now? The wall in words."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from alerting.words import numbers
+from streams.screens.board.wall.wall import Wall, WallNumber
+from streams.screens.mcp.board_client import BoardClient
+from streams.screens.mcp.incidents_tool import IncidentLine, incident_line
+from streams.screens.mcp.named_scope import BoardPlaces, NamedScope
+from streams.screens.mcp.tool_answer import ToolData, ToolPart, answered
+from streams.screens.mcp.tool_figures import (
+    amount,
+    change_in_words,
+    measure_in_words,
+    reached_in,
+    share_in_words,
+)
+from streams.screens.mcp.tool_times import ToldTimes, duration
+from streams.screens.mcp.untrusted_text import quoted, shown
+
+MOST_ACCOUNTS: Final = 12
+MOST_QUOTAS: Final = 10
+_NUMBERS: Final = {
+    "requests": "requests",
+    "errors_user": "user errors",
+    "errors_backend": "backend errors",
+    "errors_fatal": "fatal errors",
+    "throttles": "throttles",
+}
+_LAYERS: Final = {
+    "api": "API",
+    "function": "functions",
+    "code": "code of functions",
+    "auth": "authorizer",
+    "table": "tables",
+}
+
+
+class WallFigure(ToolPart):
+    """One of the big numbers over all accounts: per second, a share of requests, or a count in a step."""
+
+    name: str
+    unit: str = Field(description="1/s per second; share of requests, 0 to 1; 1 a count in the newest step")
+    value: float | None = None
+    expected: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    week_before: float | None = Field(None, description="the same step a week before")
+    verdict: str | None = None
+    threshold: str | None = Field(
+        None, description="warning or critical: the configured one that is exceeded"
+    )
+
+
+class LayerTold(ToolPart):
+    """Times of one layer over five minutes, milliseconds."""
+
+    name: str
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    expected_p95: float | None = None
+    verdict: str | None = None
+    threshold: str | None = None
+
+
+class UsedLimit(ToolPart):
+    """What is used of a limit: capacity units a second of a table, concurrent executions of an account."""
+
+    of: str
+    account: str | None = None
+    measure: str
+    used: float | None = None
+    limit: float | None = None
+    share: float | None = None
+    days_left: float | None = Field(None, description="forecast of the days until the limit is reached")
+    days_left_early: float | None = Field(None, description="four in five times not before")
+    days_left_late: float | None = Field(None, description="nor after")
+    verdict: str | None = None
+    threshold: str | None = None
+
+
+class WallData(ToolData):
+    """The newest step of the wall."""
+
+    state: str = Field(description="well, attention, learning or stale")
+    at: str | None = Field(None, description="the end of the newest step that is judged")
+    age_seconds: int | None = Field(None, description="how old that is")
+    people_called: int = Field(0, description="open incidents for which people are called")
+    acknowledged: int = 0
+    quiet: int = Field(0, description="open incidents that are in the digest or held back")
+    open: list[IncidentLine] = Field([])
+    last_ended: IncidentLine | None = None
+    numbers: list[WallFigure] = Field([])
+    times: list[LayerTold] = Field([])
+    limits: list[UsedLimit] = Field([])
+    accounts: list[str] = Field([])
+    link: str
+
+
+async def tell_wall(board: BoardClient) -> CallToolResult:
+    """Return the wall in words.
+
+    Raises
+    ------
+    BoardAnswerError
+        When the daemon does not answer.
+    """
+    wall = msgspec.convert(await board.ask("/board/wall"), Wall)
+    times, places = ToldTimes(wall.zone), BoardPlaces(board.url)
+    open_ = [incident_line(one, times, places) for one in wall.incidents]
+    paged = [one for one in open_ if one.sent == "page"]
+    data = WallData(
+        state=wall.state,
+        at=None if wall.at is None else times.data(wall.at),
+        age_seconds=None if wall.at is None else max(0, wall.now - wall.at),
+        people_called=len(paged),
+        acknowledged=sum(one.acknowledged_by is not None for one in paged),
+        quiet=len(open_) - len(paged),
+        open=sorted(open_, key=lambda one: one.sent != "page")[:20],
+        last_ended=None if wall.last is None else incident_line(wall.last, times, places),
+        numbers=[_figure(one) for one in wall.numbers],
+        times=[
+            LayerTold(
+                name=_LAYERS.get(one.id, one.id),
+                p50=one.p50,
+                p95=one.p95,
+                p99=one.p99,
+                expected_p95=one.expected,
+                verdict=one.verdict,
+                threshold=one.threshold,
+            )
+            for one in wall.layers
+        ],
+        limits=list(_limits(wall)),
+        accounts=[shown(one.name, 80) for one in wall.accounts[:MOST_ACCOUNTS]],
+        link=places.wall(),
+    )
+    if len(open_) > len(data.open):
+        data.left_out["open"] = len(open_) - len(data.open)
+    return answered(data, _lines(wall, data, times))
+
+
+def _figure(one: WallNumber) -> WallFigure:
+    return WallFigure(
+        name=_NUMBERS.get(one.id, one.id),
+        unit=one.unit,
+        value=one.value,
+        expected=one.expected,
+        lower=one.lower,
+        upper=one.upper,
+        week_before=one.week_before,
+        verdict=one.verdict,
+        threshold=one.threshold,
+    )
+
+
+def _limits(wall: Wall) -> Iterator[UsedLimit]:
+    for table in wall.tables[:MOST_ACCOUNTS]:
+        yield UsedLimit(
+            of=NamedScope.of(table.scope).scope,
+            account=shown(table.account, 80),
+            measure=table.measure,
+            used=table.used,
+            limit=table.limit,
+            share=table.share,
+            days_left=table.days_left,
+            days_left_early=table.days_left_early,
+            days_left_late=table.days_left_late,
+            verdict=table.verdict,
+            threshold=table.threshold,
+        )
+    for one in wall.concurrency[:MOST_ACCOUNTS]:
+        yield UsedLimit(
+            of="concurrency",
+            account=shown(one.account, 80),
+            measure="busy",
+            used=one.used,
+            limit=one.limit,
+            share=one.share,
+            threshold=one.threshold,
+        )
+    for quota in wall.quotas[:MOST_QUOTAS]:
+        yield UsedLimit(
+            of=shown(quota.label, 120),
+            account=shown(quota.account, 80),
+            measure="level",
+            used=quota.used,
+            limit=quota.limit,
+            share=quota.share,
+            threshold=quota.threshold,
+        )
+
+
+def _lines(wall: Wall, data: WallData, times: ToldTimes) -> Iterator[str]:
+    yield _headline(wall, data)
+    if wall.at is not None:
+        yield f"Newest data: {times.words(wall.at)}, {duration(wall.now - wall.at)} old."
+    if (
+        wall.incidents_until is not None
+        and wall.at is not None
+        and wall.at - wall.incidents_until > wall.stale_after
+    ):
+        yield "The incidents are older than the figures: does a process with the role notify run?"
+    yield from (f"- {one.words}" for one in data.open)
+    if data.last_ended is not None:
+        yield f"The page that ended last: {data.last_ended.words}"
+    yield from (f"{one.name}: {_number(one)}" for one in data.numbers if one.value is not None)
+    for layer in data.times:
+        if layer.p95 is not None:
+            usual = (
+                "" if layer.expected_p95 is None else f", expected {amount(layer.expected_p95, 'latency')}"
+            )
+            yield f"p95 of the {layer.name}: {amount(layer.p95, 'latency')}{usual}{_marks(layer)}"
+    for limit in data.limits:
+        if limit.share is not None:
+            yield _limit(limit)
+    yield f"The wall: {data.link}"
+
+
+def _headline(wall: Wall, data: WallData) -> str:
+    if wall.state == "learning":
+        days = "" if wall.learning is None else f" ({wall.learning.days:g} of {wall.learning.of} days)"
+        return f"Nothing can be judged yet: the baselines are being learnt{days}."
+    if wall.state == "stale":
+        open_ = f" Open incidents that call people: {data.people_called}." if data.people_called else ""
+        return f"NOT KNOWN: no new data have been judged for a while. Look at the pipeline first.{open_}"
+    quiet = f" {data.quiet} more are in the digest or held back." if data.quiet else ""
+    if data.people_called:
+        taken = f", {data.acknowledged} of them acknowledged" if data.acknowledged else ""
+        many = "incident is" if data.people_called == 1 else "incidents are"
+        return f"NOT WELL: {data.people_called} {many} open for which people are called{taken}.{quiet}"
+    if wall.state == "attention":
+        return f"ATTENTION: no incident calls people, but a configured threshold is exceeded.{quiet}"
+    return f"All is well: no incident is open for which people are called.{quiet}"
+
+
+def _number(one: WallFigure) -> str:
+    def written(value: float | None) -> str:
+        if one.unit == "share":
+            return share_in_words(value)
+        unit = "/s" if one.unit == "1/s" else " in the newest step"
+        return "unknown" if value is None else f"{numbers.number(value)}{unit}"
+
+    parts = [written(one.value)]
+    if one.expected is not None and one.unit != "share":
+        parts.append(f"expected {written(one.expected)}")
+    if one.week_before is not None:
+        parts.append(f"{change_in_words(one.value, one.week_before)} on the week before")
+    return ", ".join(parts) + _marks(one)
+
+
+def _limit(one: UsedLimit) -> str:
+    of = (
+        f"{quoted(one.of)}"
+        if one.measure == "level"
+        else one.of
+        if one.of == "concurrency"
+        else quoted(one.of)
+    )
+    left = reached_in(one.days_left, one.days_left_early, one.days_left_late)
+    name = "" if one.measure in ("level", "busy") else f" {measure_in_words(one.measure)}"
+    used = numbers.number(one.used or 0.0)
+    whole = "unknown" if one.limit is None else numbers.number(one.limit)
+    return (
+        f"{of}{name} of account {quoted(one.account)}: {share_in_words(one.share)} of the limit "
+        f"({used} of {whole}){left}{_marks(one)}"
+    )
+
+
+def _marks(one: Any) -> str:
+    found = [each for each in (one.verdict, one.threshold and f"{one.threshold} threshold exceeded") if each]
+    return f" [{', '.join(found)}]" if found else ""

@@ -1,0 +1,1 @@
+"""Every route of the web server, its parameters and answers, as OpenAPI."""

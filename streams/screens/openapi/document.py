@@ -1,0 +1,194 @@
+"""``docs/openapi.json`` and ``GET /openapi.json``: the description, made of the routes and their types.
+
+``python -m streams.screens.openapi.document docs/openapi.json`` writes it, ``--check``
+compares it with the file.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from http import HTTPStatus
+from importlib.metadata import version
+from inspect import cleandoc
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from streams.screens.openapi.answers import RefusalAnswer
+from streams.screens.openapi.board_operations import BOARD
+from streams.screens.openapi.daemon_operations import DAEMON
+from streams.screens.openapi.incident_answers import ChangeAnswer, IncidentAnswer, MemoAnswer, ScopeAnswer
+from streams.screens.openapi.notify_operations import NOTIFY
+from streams.screens.openapi.operation import JSON, OneOf, Operation, OperationGroup, OtherBody
+from streams.screens.openapi.query_operations import QUERIES
+from streams.screens.openapi.sender_operations import SENDERS
+
+GROUPS: Final[tuple[OperationGroup, ...]] = (BOARD, QUERIES, NOTIFY, DAEMON, SENDERS)
+
+_ABOUT: Final = (
+    "What a daemon of Uneri answers. With Kafka, a process serves the routes of its roles. As soon as the "
+    "daemon has a token, every request needs one for its scope (docs/access.md). A refusal is one line with "
+    "the remedy."
+)
+_BEARER: Final = "bearer"
+_SESSION: Final = "session"
+_WRITTEN: Final[dict[str, Any]] = {
+    "incidents": list[IncidentAnswer],
+    "last": IncidentAnswer,
+    "memos": list[MemoAnswer],
+    "changes": list[ChangeAnswer],
+    "scope": ScopeAnswer,
+    "of": ScopeAnswer,
+}
+"""Fields that hold what ``to_json`` writes, wherever their type says no more than that it is JSON."""
+
+
+def document() -> dict[str, Any]:
+    """Return the description as OpenAPI 3.1."""
+    operations = [(group, each) for group in GROUPS for each in group.operations]
+    kinds = list(_kinds([each for _, each in operations]))
+    schemas, components = msgspec.json.schema_components(
+        [*kinds, *_WRITTEN.values()], ref_template="#/components/schemas/{name}", schema_hook=_any
+    )
+    written = dict(zip(_WRITTEN, schemas[len(kinds) :], strict=True))
+    of = {repr(kind): schema for kind, schema in zip(kinds, schemas, strict=False)}
+    for component in components.values():
+        component["description"] = cleandoc(component.get("description", ""))
+        _told_more(component, written)
+    paths: dict[str, dict[str, Any]] = {}
+    for group, each in operations:
+        paths.setdefault(each.path, {})[each.method] = _operation(group, each, of)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Uneri",
+            "version": version("uneri"),
+            "description": _ABOUT,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/", "description": "`local.listen`, or with Kafka `web.listen`"}],
+        "tags": [{"name": group.name, "description": group.about} for group in GROUPS],
+        "security": [{_BEARER: []}],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                _BEARER: {"type": "http", "scheme": "bearer", "description": "as `uneri token` makes it"},
+                _SESSION: {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "uneri_board_8765",
+                    "description": "with the port",
+                },
+            },
+        },
+    }
+
+
+def encoded_document() -> bytes:
+    """Return it as it is kept and served."""
+    return json.dumps(document(), indent=1, ensure_ascii=False).encode() + b"\n"
+
+
+def _kinds(operations: list[Operation]) -> Iterator[Any]:
+    """Yield all types, each once."""
+    seen: set[str] = set()
+    for each in operations:
+        given = (*each.answers.values(), each.body, *(one.kind for one in each.parameters), RefusalAnswer)
+        for kind in chain.from_iterable(one.kinds if isinstance(one, OneOf) else (one,) for one in given):
+            if kind is not None and not isinstance(kind, OtherBody) and repr(kind) not in seen:
+                seen.add(repr(kind))
+                yield kind
+
+
+def _any(kind: type) -> dict[str, Any]:
+    """Return the schema of a type that says no more than that it is JSON."""
+    if kind is object:
+        return {"description": "JSON"}
+    raise NotImplementedError
+
+
+def _told_more(component: dict[str, Any], written: dict[str, Any]) -> None:
+    """Say what is in fields whose type is plain JSON."""
+    for name, field in component.get("properties", {}).items():
+        if name not in written:
+            continue
+        if _is_plain(field) or _is_plain(field.get("items", {})):
+            component["properties"][name] = written[name]
+        elif any(_is_plain(one) for one in field.get("anyOf", ())):
+            component["properties"][name] = {"anyOf": [written[name], {"type": "null"}]}
+
+
+def _is_plain(schema: dict[str, Any]) -> bool:
+    return schema.get("type") == "object" and "properties" not in schema and not schema.get("title")
+
+
+def _operation(group: OperationGroup, each: Operation, of: dict[str, Any]) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "tags": [group.name],
+        "operationId": _id(each),
+        "summary": each.about.partition(". ")[0].removesuffix("."),
+    }
+    needs = f"Needs a token that allows `{each.needs}`." if each.needs else "Needs no token."
+    told["description"] = f"{each.about} {needs}"
+    if not each.needs:
+        told["security"] = []
+    elif group is BOARD:
+        told["security"] = [{_BEARER: []}, {_SESSION: []}]
+    if each.parameters:
+        told["parameters"] = [
+            {
+                "name": one.name,
+                "in": one.where,
+                "required": one.required,
+                "description": one.about,
+                "schema": of[repr(one.kind)],
+            }
+            for one in each.parameters
+        ]
+    if each.body is not None:
+        told["requestBody"] = {"required": True, **_body(each.body, of)}
+    told["responses"] = {
+        str(status): {"description": HTTPStatus(status).phrase, **_body(kind, of)}
+        for status, kind in sorted(each.answers.items())
+    }
+    told["responses"]["default"] = {"description": "Refused", **_body(group.refusal, of)}
+    return told
+
+
+def _body(kind: Any, of: dict[str, Any]) -> dict[str, Any]:
+    if kind is None:
+        return {}
+    if isinstance(kind, OtherBody):
+        schema: dict[str, Any] = {} if kind.media == JSON else {"type": "string"}
+        return {"description": kind.about, "content": {kind.media: {"schema": schema}}}
+    several = isinstance(kind, OneOf)
+    schema = {"anyOf": [of[repr(one)] for one in kind.kinds]} if several else of[repr(kind)]
+    return {"content": {JSON: {"schema": schema}}}
+
+
+def _id(each: Operation) -> str:
+    words = [word.strip("{}") for word in each.path.replace(".", "/").split("/") if word]
+    return "_".join([each.method, *words])
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the description, or with ``--check`` compare it; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--check", action="store_true")
+    given = parser.parse_args(arguments)
+    if not given.check:
+        given.file.write_bytes(encoded_document())
+        return 0
+    if given.file.exists() and given.file.read_bytes() == encoded_document():
+        return 0
+    sys.stderr.write(f"{given.file} is not what the routes say; run `make docs`\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,69 @@
+"""``uneri check`` reaches each receiver, posts nothing to a webhook, and says in one line what is wrong."""
+
+import pytest
+
+from config.settings import NotifySettings
+from streams.cli.check.result import CheckResult
+from streams.cli.check.sinks import check_sinks
+from tests.alerting.sinks.alertmanager_standin import AlertmanagerStandin
+from tests.alerting.sinks.webhook_standin import SECRET, WebhookStandin
+
+PASSWORD = "password-canary-577215664901"  # noqa: S105  made up
+
+
+async def checked(**notify: object) -> list[CheckResult]:
+    settings = NotifySettings.model_validate(notify)
+    return [one async for one in check_sinks(settings, {"HOOK_SECRET": SECRET, "BAD": "whsec_!"})]
+
+
+async def test_a_webhook_that_answers_is_fine_and_gets_no_post() -> None:
+    async with WebhookStandin() as hook:
+        url = f"{hook.url}/hook/{PASSWORD}?key={PASSWORD}"
+        one, two = await checked(
+            webhooks=[{"name": "a", "url": url, "secret_env": "HOOK_SECRET"}, {"name": "b", "url": url}]
+        )
+        assert hook.calls == []
+    assert one.ok
+    assert two.ok
+    assert one.text.endswith("bodies are signed")
+    assert "not signed" in two.text
+    assert PASSWORD not in one.text + two.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"secret_env": "UNSET"}, "UNSET is not set"),
+        ({"secret_env": "BAD"}, "the secret in BAD is invalid"),
+        ({}, "does not answer (cannot connect, connection refused)"),
+        (
+            {"url": "http://nobody.invalid/"},
+            "(cannot connect, the name of its host is unknown)",
+        ),
+    ],
+)
+async def test_a_problem_with_a_webhook_is_reported(
+    changes: dict[str, str], said: str, closed_port: int
+) -> None:
+    [found] = await checked(
+        webhooks=[{"name": "a", "url": f"http://127.0.0.1:{closed_port}/{PASSWORD}", **changes}]
+    )
+    assert found.ok is False
+    assert said in found.text
+    assert PASSWORD not in found.text
+    assert "\n" not in found.text
+
+
+async def test_the_status_of_an_alertmanager_is_read() -> None:
+    async with AlertmanagerStandin() as pager:
+        [found] = await checked(alertmanagers=[{"name": "ops", "url": pager.url}])
+        assert [path for _, path in pager.calls] == ["/api/v2/status"]
+        assert (found.ok, found.text.endswith("answers, version 0.27.0")) == (True, True)
+        pager.always = "404"
+        [found] = await checked(alertmanagers=[{"name": "ops", "url": pager.url}])
+        assert (found.ok, found.text.endswith("answers HTTP 404; check its url")) == (False, True)
+
+
+async def test_an_alertmanager_that_does_not_answer_is_reported(closed_port: int) -> None:
+    [found] = await checked(alertmanagers=[{"name": "ops", "url": f"http://127.0.0.1:{closed_port}"}])
+    assert (found.ok, "does not answer" in found.text) == (False, True)

@@ -1,0 +1,83 @@
+import json
+
+import numpy as np
+import pytest
+
+from config.settings import KafkaSettings, Settings
+from streams.drivers.kafka.stage import Emission
+from streams.drivers.kafka.stages import RollupStage
+from streams.drivers.kafka.topics import Topics
+from streams.engine.rollup.blocks.block_codec import decode_block
+from streams.ingest.batch_consumer.chunk import Chunk
+
+TOPICS = Topics.of(KafkaSettings())
+COUNT = 200
+WILD = 100  # the offset of a record of a clock that runs ahead: what surrounds it says so
+ARRIVED = np.full(COUNT + 1, 1_760_100_000.0)  # all were posted a day later
+
+
+def records() -> list[bytes]:
+    stamps = [1_760_000_000 + second for second in range(COUNT)]
+    stamps[WILD] += 40_000
+    return [json.dumps({"ts": ts, "service": "shop"}).encode() for ts in stamps] + [b"no event"]
+
+
+def letters(*, cut: int, restart: bool) -> list[Emission]:
+    stage = RollupStage(0, Settings(), 1, TOPICS)
+    told: list[Emission] = []
+    every = records()
+    for first, last in ((0, cut), (cut, cut + 1), (cut + 1, len(every))):
+        offsets = range(100 + first, 100 + last)
+        told += stage.feed(
+            Chunk(
+                "requests",
+                0,
+                offsets.start,
+                offsets.stop,
+                offsets,
+                every[first:last],
+                arrived=ARRIVED[first:last],
+            )
+        )
+        if restart:
+            parts = stage.snapshot()
+            stage = RollupStage(0, Settings(), 1, TOPICS)
+            stage.restore(parts)
+    return [each for each in told if each.topic == TOPICS.dead_letters]
+
+
+@pytest.mark.parametrize("cut", [1, 40, WILD, WILD + 1, WILD + 2, WILD + 64, WILD + 65, COUNT - 1])
+def test_a_record_that_was_held_back_keeps_its_offset_across_chunks_and_restarts(cut: int) -> None:
+    whole = letters(cut=COUNT, restart=False)
+    assert {json.loads(each.value)["offset"] for each in whole} == {100 + WILD, 100 + COUNT}
+    # in the order in which it was decided, which is that of the chunks
+    assert set(letters(cut=cut, restart=False)) == set(whole)
+    assert set(letters(cut=cut, restart=True)) == set(whole)
+
+
+def test_what_is_long_over_is_told_by_the_step_and_what_is_new_by_the_bucket() -> None:
+    now = 1_760_100_000.0
+    stage = RollupStage(0, Settings(), 1, TOPICS, now=lambda: now)
+    every = [json.dumps({"ts": 1_760_000_000 + 5 * at, "service": "shop"}).encode() for at in range(120)]
+
+    def told(first: int, last: int) -> list[int]:
+        arrived = np.array([1_760_000_001.0 + 5 * at for at in range(first, last)])
+        run = Chunk("requests", 0, first, last, range(first, last), every[first:last], arrived=arrived)
+        return [decode_block(each.value).width for each in stage.feed(run)]
+
+    assert set(told(0, 40)) == {10}
+    assert stage.turns(now)
+    stage.turn(now)
+    assert set(told(40, 60)) == {10}, "not before the checkpoint is durable"
+    parts = stage.snapshot()
+    stage.turned()
+    assert 60 in told(60, 90)
+    stage = RollupStage(0, Settings(), 1, TOPICS, now=lambda: now)
+    stage.restore(parts)  # it crashed, and goes the same way again
+    assert 60 in told(60, 90)
+    now = 1_760_000_000.0 + 5 * 90 + 30
+    assert stage.turns(now)
+    stage.turn(now)
+    stage.turned()
+    assert set(told(90, 100)) == {10, 60}  # what was begun as a step ends as one
+    assert set(told(100, 120)) == {10}

@@ -1,0 +1,107 @@
+"""A stage that waits for another one is not stuck; one that nothing comes for reads again, then is."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from faust.types import TP
+
+from config.settings import KafkaSettings
+from streams.drivers.kafka import stage_host
+from streams.drivers.kafka.app import aiokafka_options, chunk_app
+from streams.drivers.kafka.stage import Bounds
+from streams.drivers.kafka.stage_host import Hosted, StageHost
+
+FIRST, SECOND = TP("requests", 0), TP("requests", 1)
+SHARD = TP("rollups", 0)
+ROLLUP: Any = Hosted("requests", "rollup", lambda _: SimpleNamespace())
+DETECT: Any = Hosted("rollups", "detect", lambda _: SimpleNamespace())
+STUCK = 0.03
+
+
+class Ends:
+    """There is more to read everywhere."""
+
+    async def of(self, places: list[TP]) -> dict[TP, Bounds]:
+        return dict.fromkeys(places, Bounds(0, 100))
+
+
+def hosting(*hosted: Any) -> StageHost:
+    kafka = KafkaSettings(brokers=["127.0.0.1:1"])
+    nothing: Any = SimpleNamespace()
+    return StageHost(chunk_app(kafka), list(hosted), nothing, aiokafka_options(kafka), stuck=STUCK)
+
+
+async def looked(host: StageHost) -> list[str | None]:
+    said = []
+    for _ in range(10):
+        said.append(await host.stuck())
+        await asyncio.sleep(STUCK / 3)
+    return said
+
+
+async def test_a_stage_waits_for_another_that_is_opened_and_is_stuck_when_it_still_stands_after() -> None:
+    host = hosting(ROLLUP)
+    host.stalls._ends = Ends()  # type: ignore[assignment]
+    opened: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    opened.set_result(SimpleNamespace(position=50, saved=50))
+    opening: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    host._opening |= {FIRST: opened, SECOND: opening}  # type: ignore[dict-item]
+    host.stalls.opened(FIRST, "rollup/0")
+    assert await looked(host) == [None] * 10
+    opening.cancel()
+    said = [one for one in await looked(host) if one]
+    assert said
+    assert said[0].startswith("rollup/0 has read nothing for")
+
+
+async def test_a_stage_that_gets_nothing_while_the_fetcher_waits_for_another_is_not_stuck() -> None:
+    host = hosting(ROLLUP, DETECT)
+    consumer = SimpleNamespace(owned=set(), flow_active=True, offered=SHARD)
+    host.app = SimpleNamespace(chunk_consumer=consumer)  # type: ignore[assignment]
+    host.stalls._ends = Ends()  # type: ignore[assignment]
+    opened: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    opened.set_result(SimpleNamespace(position=50, saved=50))
+    host._opening |= {FIRST: opened}  # type: ignore[dict-item]
+    host.stalls.opened(FIRST, "rollup/0")
+    assert await looked(host) == [None] * 10
+    host._opening |= {SHARD: opened}  # type: ignore[dict-item]
+    host.stalls.opened(SHARD, "detect/0")
+    said = [one for one in await looked(host) if one]
+    assert said
+    assert said[0].startswith("detect/0 has read nothing for"), "whose queue is full"
+
+
+async def test_what_was_fetched_and_dropped_is_read_again_though_nothing_tells_of_the_gap(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stage_host, "DROPPED_SECONDS", 600)
+    sought: list[tuple[TP, int]] = []
+
+    async def seek(tp: TP, offset: int) -> None:
+        sought.append((tp, offset))
+
+    async def bounds(_: TP) -> Bounds:
+        return Bounds(20, 100)
+
+    consumer = SimpleNamespace(
+        owned={FIRST}, flow_active=True, seek=seek, offered=None, next_offset=lambda _: 100
+    )
+    waiting: asyncio.Queue[int] = asyncio.Queue()
+    host = hosting(ROLLUP)
+    host.app = SimpleNamespace(chunk_consumer=consumer)  # type: ignore[assignment]
+    host._bounds = bounds  # type: ignore[method-assign, assignment]
+    host._streams["requests"] = SimpleNamespace(channel=SimpleNamespace(queue=waiting))
+    runner: Any = SimpleNamespace(position=None, busy=False, key="rollup/0")
+    host.stalls.opened(FIRST, "rollup/0")
+    await host._go_back(FIRST, runner)
+    assert not sought, "a chunk may be on its way"
+    monkeypatch.setattr(stage_host, "DROPPED_SECONDS", 0)
+    await waiting.put(1)
+    await host._go_back(FIRST, runner)
+    assert not sought, "one waits in the queue"
+    waiting.get_nowait()
+    for runner.position in (None, None, 80, 80, 100):
+        await host._go_back(FIRST, runner)
+    assert sought == [(FIRST, 20), (FIRST, 80)], "once a position, from where the partition begins"

@@ -1,0 +1,46 @@
+"""Limits that were read, in a running embedded daemon."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from config.read_limits import NO_LIMITS
+from config.settings import LimitsSettings, LocalSettings, Settings
+from streams.drivers.local.daemon import LocalDaemon, run_local
+from streams.ingest.limits.reading import FoundLimit, PartReading, merged, save_limits
+
+
+def settings(folder: Path) -> Settings:
+    local = LocalSettings(listen="127.0.0.1:0", state=str(folder / "state"))
+    return Settings(local=local, limits=LimitsSettings(file=str(folder / "limits.json")))
+
+
+async def test_the_status_shows_how_many_limits_there_are_and_their_age(tmp_path: Path) -> None:
+    found = (FoundLimit("table", "items", "wcu", 50.0), FoundLimit("table", "items", "rcu", 90.0))
+    parts = [
+        PartReading("1", "eu-west-1", "dynamodb", found),
+        PartReading("1", "eu-west-1", "lambda", error="access denied: lambda:GetAccountSettings"),
+    ]
+    save_limits(tmp_path / "limits.json", merged(NO_LIMITS, parts, 1_790_000_000.0))
+    daemon = LocalDaemon(settings(tmp_path), clock=lambda: 1_790_010_800.0)
+    task = asyncio.create_task(daemon.run())
+    while not daemon.port and not task.done():
+        await asyncio.sleep(0.01)
+    shown = daemon.status()["limits"]
+    daemon.stop()
+    await task
+    assert shown == [
+        "2 read from AWS, 3 h ago",
+        "1 eu-west-1 lambda: access denied: lambda:GetAccountSettings; never read",
+    ]
+
+
+def test_a_daemon_with_a_damaged_file_of_limits_does_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("streams.drivers.local.daemon.warm", lambda *_, **__: None)
+    (tmp_path / "limits.json").write_text("{")
+    assert run_local(settings(tmp_path), [], None) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{tmp_path}/limits.json:1:1: is not a file of limits" in line

@@ -1,0 +1,186 @@
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from config.sections.sources import InputSettings
+from config.settings import DeadLetterSettings, LocalSettings, Settings, SourcesSettings
+from streams.drivers.local.follow import Follow
+from streams.drivers.local.log_intake import LogIntake
+from streams.drivers.local.sqlite_store import SqliteStore
+from streams.engine.stages.dead_letter_limit import DeadLetterLimitError
+from streams.ingest.formats.inputs import Inputs
+from streams.ingest.receivers.line_reading import line_reader
+
+
+@asynccontextmanager
+async def following(path: Path, store: SqliteStore) -> AsyncIterator[None]:
+    task = asyncio.create_task(
+        Follow(path, store, LogIntake(store, Settings(), lambda: None), poll=0.01).run()
+    )
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def taken(store: SqliteStore, count: int) -> list[bytes]:
+    async with asyncio.timeout(10):
+        while store.end < count:
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)  # and no more than that
+    return store.read(0).records
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    with SqliteStore(tmp_path / "state" / "db") as opened:
+        yield opened
+
+
+async def test_lines_are_taken_in_as_they_are_written_and_an_unfinished_one_waits(
+    tmp_path: Path, store: SqliteStore
+) -> None:
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b"a\nb\nhal")
+    async with following(file, store):
+        assert await taken(store, 2) == [b"a", b"b"]
+        with file.open("ab") as more:
+            more.write(b"f\n")
+        assert await taken(store, 3) == [b"a", b"b", b"half"]
+
+
+async def test_a_restart_goes_on_where_it_was(tmp_path: Path, store: SqliteStore) -> None:
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b"a\nb\n")
+    async with following(file, store):
+        await taken(store, 2)
+    with file.open("ab") as more:
+        more.write(b"c\n")
+    async with following(file, store):
+        assert await taken(store, 3) == [b"a", b"b", b"c"]
+
+
+async def test_a_rotated_file_is_read_to_its_end_and_its_successor_from_its_start(
+    tmp_path: Path, store: SqliteStore
+) -> None:
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b"a\n")
+    async with following(file, store):
+        await taken(store, 1)
+        with file.open("ab") as last:
+            last.write(b"b\n")
+        file.rename(tmp_path / "events.1")
+        file.write_bytes(b"c\n")
+        assert await taken(store, 3) == [b"a", b"b", b"c"]
+
+
+async def test_a_line_that_is_written_just_before_the_file_is_replaced_is_read(
+    tmp_path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, asked = tmp_path / "events.ndjson", Follow._replaced
+    file.write_bytes(b"a\n")
+    looks = iter(range(10**6))
+
+    def rotated_at_this_moment(self: Follow, inode: int) -> bool:
+        if store.end == 1 and file.stat().st_ino == inode and next(looks) == 1:
+            with file.open("ab") as last:
+                last.write(b"b\n")
+            file.rename(tmp_path / "events.1")
+            file.write_bytes(b"c\n")
+        return asked(self, inode)
+
+    monkeypatch.setattr(Follow, "_replaced", rotated_at_this_moment)
+    async with following(file, store):
+        assert await taken(store, 3) == [b"a", b"b", b"c"]
+
+
+async def test_a_file_that_became_shorter_is_read_again_from_its_start(
+    tmp_path: Path, store: SqliteStore
+) -> None:
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b"first line\n")
+    async with following(file, store):
+        await taken(store, 1)
+        file.write_bytes(b"x\n")
+        assert await taken(store, 2) == [b"first line", b"x"]
+
+
+async def test_a_file_that_is_not_there_yet_is_waited_for(tmp_path: Path, store: SqliteStore) -> None:
+    file = tmp_path / "later.ndjson"
+    async with following(file, store):
+        await asyncio.sleep(0.05)
+        file.write_bytes(b"a\n")
+        assert await taken(store, 1) == [b"a"]
+
+
+async def test_a_file_of_garbage_ends_the_following_before_it_and_so_does_a_restart(
+    tmp_path: Path, store: SqliteStore
+) -> None:
+    file = tmp_path / "events.ndjson"
+    good = b'{"ts": 1760000000, "service": "shop"}'
+    settings = Settings(dead_letters=DeadLetterSettings(in_a_row=5))
+    file.write_bytes(good + b"\n" + b"nope\n" * 5)
+
+    async def follow(settings: Settings) -> None:
+        await Follow(file, store, LogIntake(store, settings, lambda: None), poll=0.01).run()
+
+    task = asyncio.create_task(follow(settings))
+    await taken(store, 6)
+    with file.open("ab") as more:
+        more.write(b"nope\n" + good + b"\n")
+    for _ in range(2):
+        with pytest.raises(DeadLetterLimitError, match=r"events.ndjson, line 1 from byte 63: 6 bad"):
+            await task
+        assert store.end == 6
+        task = asyncio.create_task(follow(settings))
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    passing = asyncio.create_task(follow(Settings(dead_letters=DeadLetterSettings(stop=False))))
+    assert len(await taken(store, 8)) == 8, "nothing was lost"
+    passing.cancel()
+    await asyncio.gather(passing, return_exceptions=True)
+
+
+async def test_a_followed_file_waits_while_the_log_is_full(tmp_path: Path, store: SqliteStore) -> None:
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b"a\n" * 1000)
+    settings = Settings(local=LocalSettings(backlog=1000), dead_letters=DeadLetterSettings(stop=False))
+    intake = LogIntake(store, settings, lambda: None)
+    task = asyncio.create_task(Follow(file, store, intake, poll=0.01).run())
+    await taken(store, 1000)
+    with file.open("ab") as more:
+        more.write(b"b\n")
+    await asyncio.sleep(0.05)
+    assert store.end == 1000
+    intake.judged = 1
+    assert (await taken(store, 1001))[-1] == b"b"
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_lines_of_another_format_become_native_and_those_that_are_none_move_the_position_too(
+    tmp_path: Path, store: SqliteStore
+) -> None:
+    file = tmp_path / "function.log"
+    start = b'{"time":"2026-01-01T00:00:00Z","type":"platform.start","record":{"requestId":"bf5f58db"}}\n'
+    report = (
+        b'{"time":"2026-01-01T00:00:01Z","type":"platform.report","record":{"requestId":"bf5f58db",'
+        b'"metrics":{"durationMs":395.99,"billedDurationMs":396,"memorySizeMB":512,"maxMemoryUsedMB":301}}}\n'
+    )
+    file.write_bytes(start * 3)
+    settings = SourcesSettings(inputs=[InputSettings(name="f", format="lambda_report", function="f")])
+    lines = line_reader(Inputs(settings).of("f"))
+    following = Follow(path=file, store=store, intake=LogIntake(store, Settings(), lambda: None), lines=lines)
+    task = asyncio.create_task(following.run())
+    async with asyncio.timeout(10):
+        while store.position(str(file.resolve())) is None:
+            await asyncio.sleep(0.01)
+    with file.open("ab") as more:
+        more.write(report)
+    assert b'"id":"lambda:bf5f58db/' in (await taken(store, 1))[0]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

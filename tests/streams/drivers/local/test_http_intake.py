@@ -1,0 +1,235 @@
+import gzip
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from structlog.testing import capture_logs
+
+from config.settings import DeadLetterSettings, LocalSettings, Settings
+from streams.drivers.local.log_intake import LogIntake
+from streams.drivers.local.log_sink import LogTaker
+from streams.drivers.local.sqlite_store import SqliteStore
+from streams.engine.stages.checkpoint import Checkpoint
+from streams.ingest.receivers.events_receiver import EventsDoor
+from streams.ingest.receivers.ingest_handler import Reception
+from streams.ingest.receivers.record_sink import NotTakenError
+from streams.ingest.receivers.request_lines import split_lines
+from streams.process.recurring import Recurring
+
+GOOD = b'{"ts": 1760000000, "service": "shop"}'
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    with SqliteStore(tmp_path / "db") as opened:
+        yield opened
+
+
+async def post(
+    store: SqliteStore, body: bytes, settings: Settings | None = None, *, encoding: str = ""
+) -> tuple[int, dict[str, Any], int]:
+    wakes: list[int] = []
+    headers = {"Content-Encoding": encoding} if encoding else {}
+    app = web.Application()
+    app.add_routes(
+        EventsDoor(
+            Reception(LogTaker(LogIntake(store, settings or Settings(), lambda: wakes.append(1))))
+        ).routes()
+    )
+    server = TestServer(app)
+    await server.start_server(auto_decompress=False)  # as streams/process/web/http_server.py does
+    async with TestClient(server) as client:
+        answer = await client.post("/events", data=body, headers=headers)
+        return answer.status, await answer.json(), len(wakes)
+
+
+async def test_events_are_in_the_log_when_the_sender_is_answered(store: SqliteStore) -> None:
+    status, answer, wakes = await post(store, GOOD + b"\n" + GOOD + b"\n")
+    assert (status, answer, wakes) == (202, {"accepted": 2}, 1)
+    assert store.read(0).records == [GOOD, GOOD]
+
+
+async def test_the_sender_of_a_first_event_is_told_what_is_wrong_with_it(store: SqliteStore) -> None:
+    status, answer, _ = await post(store, GOOD + b'\n{"service": "shop"}\nnope')
+    assert status == 202
+    assert answer["accepted"] == 1
+    assert [(bad["line"], bad["reason"]) for bad in answer["refused"]] == [(2, "no_ts"), (3, "not_json")]
+    assert len(store.read(0).records) == 3, "bad records are kept too: the engine dead-letters them"
+
+
+async def test_a_body_without_events_is_a_bad_request(store: SqliteStore) -> None:
+    status, answer, wakes = await post(store, b"\n\r\n")
+    assert status == 400
+    assert "one JSON object per line" in str(answer["error"])
+    assert wakes == 0
+
+
+async def test_a_compressed_body_is_unpacked(store: SqliteStore) -> None:
+    status, answer, _ = await post(store, gzip.compress(GOOD), encoding="gzip")
+    assert (status, answer) == (202, {"accepted": 1})
+
+
+async def test_an_event_that_cannot_be_stored_is_refused_so_that_it_is_sent_again(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "db")
+    store.close()
+    status, answer, wakes = await post(store, GOOD)
+    assert (status, wakes) == (503, 0)
+    assert "send again" in str(answer["error"])
+
+
+async def test_a_log_that_cannot_be_written_is_said_at_once_and_then_once_a_minute(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    taker = LogTaker(LogIntake(store, Settings(), lambda: None), Recurring(lambda: now))
+    append = store.append
+
+    def full(*_: object) -> int:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    async def status() -> int:
+        try:
+            await taker.take([GOOD])
+        except NotTakenError as error:
+            return error.status
+        return 202
+
+    async def statuses(requests: int) -> set[int]:
+        return {await status() for _ in range(requests)}
+
+    with capture_logs() as logs:
+        monkeypatch.setattr(store, "append", full)
+        assert await statuses(41) == {503}
+        assert [line["requests"] for line in logs] == [1]
+        now += 60
+        assert await statuses(41) == {503}
+        assert [line["requests"] for line in logs] == [1, 41]
+        assert {(line["reason"], line["log_level"]) for line in logs} == {
+            ("database or disk is full", "error")
+        }
+        monkeypatch.setattr(store, "append", append)
+        assert await statuses(1) == {202}
+        assert len(logs) == 2, "it may come and go"
+        now += 60
+        assert await statuses(2) == {202}
+        assert [line.get("refused_requests") for line in logs[2:]] == [82]
+        monkeypatch.setattr(store, "append", full)
+        assert await statuses(1) == {503}
+        assert logs[3]["requests"] == 1, "and when it happens again, that is said at once"
+
+
+def test_line_ends_of_other_systems_are_no_part_of_a_record() -> None:
+    assert split_lines(b"a\r\nb\n\nc") == [b"a", b"b", b"c"]
+
+
+async def test_one_event_written_over_several_lines_is_one_event(store: SqliteStore) -> None:
+    status, answer, _ = await post(store, b'{"ts": 1760000000,\n "service": "shop",\n "status": 200}\n')
+    assert (status, answer) == (202, {"accepted": 1})
+    assert store.end == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "status", "said"),
+    [
+        (GOOD, "gzip", 400, "damaged"),
+        (gzip.compress(GOOD)[:25], "gzip", 400, "truncated"),
+        (GOOD, "zstd", 415, "not supported"),
+        (gzip.compress(b" " * (33 << 20)), "gzip", 413, "larger than 32 MiB"),
+    ],
+    ids=["damaged", "truncated", "zstd", "a bomb"],
+)
+async def test_a_body_that_cannot_be_unpacked_is_refused_with_the_reason(
+    store: SqliteStore, body: bytes, encoding: str, status: int, said: str
+) -> None:
+    code, answer, wakes = await post(store, body, encoding=encoding)
+    assert (code, wakes, store.end) == (status, 0, 0)
+    assert said in str(answer["error"])
+
+
+STRICT = Settings(dead_letters=DeadLetterSettings(in_a_row=5))
+
+
+async def test_a_sender_of_garbage_is_refused_whole_and_good_senders_notice_nothing(
+    store: SqliteStore,
+) -> None:
+    garbage = b"\n".join([GOOD, *[b"nope"] * 6])
+    for _ in range(3):
+        status, answer, _ = await post(store, garbage, STRICT)
+        assert status == 422
+        assert "nothing was stored: with this request there are 6 bad records in a row" in str(
+            answer["error"]
+        )
+        assert [bad["line"] for bad in answer["refused"]] == [2, 3, 4, 5, 6, 7]
+        assert (await post(store, GOOD, STRICT))[0] == 202
+    assert store.read(0).records == [GOOD] * 3
+
+
+async def test_garbage_by_the_piece_meets_the_same_limit_and_a_restart_remembers_it(
+    store: SqliteStore,
+) -> None:
+    bad = b"nope\n"  # each request has an intake of its own
+    assert (await post(store, GOOD + b"\n" + bad * 3, STRICT))[0] == 202
+    assert (await post(store, bad * 3 + GOOD, STRICT))[0] == 422
+    assert (await post(store, bad * 2 + GOOD, STRICT))[0] == 202
+    assert (await post(store, bad * 5 + GOOD, STRICT))[0] == 202, "the row has ended"
+
+
+async def test_a_tenth_of_all_that_is_sent_may_be_bad(store: SqliteStore) -> None:
+    mixed = b"\n".join([GOOD, b"nope"] * 60)
+    assert (await post(store, mixed))[0] == 202
+    assert (await post(store, mixed))[0] == 422
+    assert (await post(store, b"\n".join([GOOD] * 1000)))[0] == 202
+    assert (await post(store, mixed))[0] == 202
+
+
+async def test_while_the_engine_is_too_far_behind_senders_are_told_when_to_come_again(
+    store: SqliteStore,
+) -> None:
+    settings = Settings(local=LocalSettings(listen="127.0.0.1:0", backlog=1000))
+    assert (await post(store, b"\n".join([GOOD] * 1000), settings))[0] == 202
+    wakes: list[int] = []
+    intake = LogIntake(store, settings, lambda: wakes.append(1))
+    app = web.Application()
+    app.add_routes(EventsDoor(Reception(LogTaker(intake))).routes())
+    async with TestClient(TestServer(app)) as client:
+        refused = await client.post("/events", data=GOOD)
+        assert (refused.status, refused.headers["Retry-After"]) == (503, "5")
+        assert "1,000 records wait to be judged" in (await refused.json())["error"]
+        assert store.end == 1000
+        intake.judged = 1
+        assert (await client.post("/events", data=GOOD)).status == 202
+
+
+async def test_a_log_that_is_too_large_takes_nothing_until_a_checkpoint_drops_some(
+    store: SqliteStore,
+) -> None:
+    intake = LogIntake(store, Settings(local=LocalSettings(backlog_mib=64)), lambda: None)
+    store.append([b"x" * (64 << 20)])
+    assert intake.full() == "the log holds 64 MiB (local.backlog_mib)"
+    store.save("engine", Checkpoint(), done=1)
+    assert (intake.full(), store.log_bytes) == (None, 0)
+
+
+@pytest.mark.parametrize("settings", [Settings(), Settings(dead_letters=DeadLetterSettings(stop=False))])
+@pytest.mark.parametrize("lines", [[b"nope"], [b"nope", b'{"service": "shop"}', b"[]"]])
+async def test_a_request_of_which_nothing_can_be_read_is_a_bad_request_and_leaves_nothing(
+    store: SqliteStore, lines: list[bytes], settings: Settings
+) -> None:
+    status, answer, wakes = await post(store, b"\n".join(lines), settings)
+    assert (status, wakes, store.end) == (400, 0, 0)
+    assert answer["error"] == (
+        "nothing was stored: no line of the body can be accepted as an event; correct it and send it again"
+    )
+    assert [bad["line"] for bad in answer["refused"]] == list(range(1, len(lines) + 1))
+
+
+async def test_the_status_does_not_depend_on_how_much_is_sent(store: SqliteStore) -> None:
+    settings = Settings(dead_letters=DeadLetterSettings(stop=False))
+    status, answer, _ = await post(store, b"\n".join([b"nope"] * 3000), settings)
+    assert (status, store.end, len(answer["refused"])) == (400, 0, 1000)
+    status, answer, _ = await post(store, b"\n".join([b"nope"] * 3000 + [GOOD]), settings)
+    assert (status, store.end, answer["accepted"], len(answer["refused"])) == (202, 3001, 1, 1000)

@@ -1,0 +1,122 @@
+"""Records that come too late to be judged: who hears of it."""
+
+import asyncio
+import io
+import json
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import numpy as np
+import pytest
+from structlog.testing import capture_logs
+
+from config.settings import LocalSettings, NotifySettings, Settings
+from detectors.state.state import pack
+from streams.drivers.local.daemon import LocalDaemon
+from streams.drivers.local.sqlite_store import SqliteStore
+from streams.engine.decode.decoder import Decoder
+from streams.engine.decode.event_time import UNKNOWN_ARRIVAL
+from streams.engine.stages.late_watch import LateWatch
+
+NOW = 1_760_000_000.0
+
+
+def events(first: float, count: int, pace: float = 1.0) -> list[bytes]:
+    return [json.dumps({"ts": first + pace * n, "service": "shop"}).encode() for n in range(count)]
+
+
+async def post(port: int, lines: Sequence[bytes]) -> tuple[int, dict[str, Any]]:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"http://127.0.0.1:{port}/events", data=io.BytesIO(b"\n".join(lines))) as answer,
+    ):
+        return answer.status, await answer.json()
+
+
+async def test_a_sender_of_old_records_is_told_that_they_are_late(tmp_path: Path) -> None:
+    local = LocalSettings(listen="127.0.0.1:0", state=str(tmp_path / "state"))
+    settings = Settings(local=local, notify=NotifySettings(since="2020-01-01"))
+    daemon = LocalDaemon(settings, clock=lambda: NOW)
+    running = asyncio.create_task(daemon.run())
+    async with asyncio.timeout(60):
+        while not daemon.port:
+            await asyncio.sleep(0.01)
+
+        async def judged() -> None:
+            while daemon.status()["lag"]:
+                await asyncio.sleep(0.01)
+
+        assert await post(daemon.port, events(NOW - 60, 60)) == (202, {"accepted": 60})
+        await judged()
+        reached = daemon._judge.engine.watermark("local/0")
+        assert NOW - 120 < reached <= NOW
+        with capture_logs() as logs:
+            status, answer = await post(daemon.port, events(NOW - 7 * 86400, 2000))
+            await judged()
+        assert status == 202
+        assert (answer["accepted"], answer["late"]) == (2000, 2000)
+        assert "Replay history with `uneri replay`" in answer["warning"]
+        assert any("most records are not judged" in entry["event"] for entry in logs)
+        assert daemon.status()["not_judged"] == "100% of the last records"
+        # live records go on
+        assert await post(daemon.port, events(NOW - 5, 5)) == (202, {"accepted": 5})
+        # and a request of the future is refused as a whole, while its sender still has it
+        status, answer = await post(daemon.port, events(NOW + 3 * 365 * 86400, 32))
+        assert status == 400
+        assert {one["reason"] for one in answer["refused"]} == {"far_future"}
+        assert daemon._judge.engine.watermark("local/0") <= NOW
+    daemon.stop()
+    await running
+
+
+def test_that_most_records_are_late_is_logged_once_and_once_that_it_is_over() -> None:
+    watch = LateWatch("requests/0")
+    with capture_logs() as logs:
+        for late in (0, 1, 900, 1000, 1000, 400, 0, 0, 0, 0):
+            watch.feed(1000, late, 0)
+    assert [entry["event"].split(":")[0] for entry in logs] == [
+        "most records are not judged",
+        "records are judged again",
+    ]
+
+
+@pytest.mark.parametrize("records", [1, 40])
+def test_a_handful_of_late_records_is_not_most_of_them(records: int) -> None:
+    watch = LateWatch("requests/0")
+    with capture_logs() as logs:
+        watch.feed(records, records, 0)
+    assert logs == []
+
+
+def test_a_log_of_an_earlier_version_is_read_though_it_does_not_know_when_records_arrived(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "db"
+    with sqlite3.connect(path) as old:
+        old.execute(
+            "CREATE TABLE log (first INTEGER PRIMARY KEY, records INTEGER NOT NULL, body BLOB NOT NULL)"
+        )
+        old.execute("INSERT INTO log VALUES (0, 2, ?)", (b"a\nb",))
+        old.execute("CREATE TABLE log_end (only INTEGER PRIMARY KEY CHECK (only = 1), next INTEGER NOT NULL)")
+        old.execute("INSERT INTO log_end VALUES (1, 2)")
+    with SqliteStore(path) as store:
+        store.append([b"c"], arrived=NOW)
+        run = store.read(0)
+    assert run.records == [b"a", b"b", b"c"]
+    assert run.arrived.tolist() == [UNKNOWN_ARRIVAL, UNKNOWN_ARRIVAL, NOW]
+
+
+def test_event_time_of_an_earlier_version_is_continued() -> None:
+    before = Decoder()
+    before.decode(events(NOW, 50), NOW + np.arange(50.0))
+    parts = dict(before.snapshot())
+    parts["decoder"] = pack("decoder", Decoder.VERSION, (before.time.newest, [], 0, 0), {})
+    after = Decoder()
+    after.restore(parts)
+    assert after.time.newest == before.time.newest
+    columns, rejected = after.decode(events(NOW + 50, 5), NOW + 50 + np.arange(5.0))
+    assert rejected == []
+    assert columns.newest.tolist() == [NOW + 50 + n for n in range(5)]

@@ -1,0 +1,156 @@
+"""The judge of the local log: what it says of bad records, and when what a look found is durable."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from alerting.incidents.notice import Notice
+from alerting.messages.examples import SPIKE, incident, notice
+from config.settings import Settings, TimeSettings
+from streams.drivers.local.log_intake import LogIntake
+from streams.drivers.local.log_judge import CODE_POLL, LogJudge
+from streams.drivers.local.sqlite_store import SqliteStore
+from streams.engine.stages.detection_engine import Emitted
+from streams.process.metrics import Metrics
+from streams.process.recurring import Recurring
+
+BAD = [b"no event", b"[]"]
+NOW = 1_760_000_000.0
+EVENT = json.dumps({"ts": NOW, "service": "shop"}).encode()
+
+
+async def nowhere(_: Sequence[Notice], __: int | None) -> None:
+    """Deliver nothing."""
+
+
+async def test_a_flood_of_bad_records_is_said_at_once_and_then_once_a_minute(tmp_path: Path) -> None:
+    settings, arrived, now = Settings(), asyncio.Event(), 1000.0
+    with SqliteStore(tmp_path / "db") as store:
+        intake = LogIntake(store, settings, arrived.set)
+        judge = LogJudge(
+            settings, store, intake, arrived, Metrics(), every=float("inf"), bad=Recurring(lambda: now)
+        )
+
+        async def counts(runs: int) -> list[int]:
+            """Judge runs of bad records; return what was logged of them."""
+            with capture_logs() as logs:
+                for _ in range(runs):
+                    store.append(BAD)
+                    assert await judge._judge_run(nowhere)
+            return [line["count"] for line in logs if line["event"] == "bad records were dead-lettered"]
+
+        assert await counts(20) == [2]
+        now += 60
+        assert await counts(20) == [40]
+        assert [len(judge._dead), judge.offset] == [80, 80], "each of them is a dead letter"
+
+
+def judge_of(store: SqliteStore, settings: Settings) -> LogJudge:
+    arrived = asyncio.Event()
+    return LogJudge(settings, store, LogIntake(store, settings, arrived.set), arrived, Metrics())
+
+
+async def delivered_after_a_crash(
+    path: Path, settings: Settings, records: Sequence[bytes], *, of: str, decided: Emitted
+) -> list[tuple[list[str], int | None]]:
+    """Return what is delivered after a death in the delivery of what the engine's ``of`` decided."""
+
+    async def dies(notices: Sequence[Notice], watermark: int | None) -> None:
+        if notices:
+            raise ConnectionError(f"{len(notices)} {watermark}")
+
+    with SqliteStore(path) as store:
+        if records:
+            store.append(records, arrived=NOW)
+        first = judge_of(store, settings)
+        setattr(first.engine, of, lambda *_: decided)
+        with pytest.raises(ConnectionError, match=f"1 {decided.watermark}"):
+            await first.run(dies)
+    delivered: list[tuple[list[str], int | None]] = []
+    with SqliteStore(path) as store:
+        again = judge_of(store, settings)
+        again.restore()
+        assert again.offset == len(records)
+
+        async def keeps(notices: Sequence[Notice], watermark: int | None) -> None:
+            delivered.append(([one.id for one in notices], watermark))
+
+        running = asyncio.create_task(again.run(keeps))
+        async with asyncio.timeout(20):
+            while not delivered:
+                await asyncio.sleep(0.01)
+        await again.finish(running)
+    with SqliteStore(path) as store:
+        third = judge_of(store, settings)
+        third.restore()
+        assert third._pending is None
+    return delivered
+
+
+async def test_what_the_clock_decided_is_delivered_once_more_after_a_crash_and_not_decided_anew(
+    tmp_path: Path,
+) -> None:
+    decided = Emitted(notices=[notice(incident(SPIKE))], watermark=7)
+    settings = Settings(time=TimeSettings(idle=1))
+    delivered = await delivered_after_a_crash(tmp_path / "db", settings, [], of="idle", decided=decided)
+    assert delivered[0] == ([decided.notices[0].id], 7)
+
+
+async def test_what_a_look_found_is_delivered_once_more_after_a_crash_and_not_found_anew(
+    tmp_path: Path,
+) -> None:
+    found = Emitted(findings=[SPIKE], notices=[notice(incident(SPIKE))])
+    delivered = await delivered_after_a_crash(tmp_path / "db", Settings(), [EVENT], of="look", decided=found)
+    assert delivered == [([found.notices[0].id], None)]
+
+
+async def test_no_look_is_taken_while_the_state_is_copied_or_where_they_are_off(tmp_path: Path) -> None:
+    for settings, copied in ((Settings(), True), (Settings(time=TimeSettings(early=False)), False)):
+        with SqliteStore(tmp_path / f"db{copied}") as store:
+            store.append([EVENT], arrived=NOW)
+            judge = judge_of(store, settings)
+            judge.engine.look = lambda *_: pytest.fail("looked")  # type: ignore[method-assign]
+            if copied:
+                await judge.by_clock.acquire()
+            await judge._judge_run(nowhere)
+            await judge._look(nowhere)
+
+
+async def test_records_wait_in_the_log_until_the_machine_code_for_them_is_made(tmp_path: Path) -> None:
+    made = False
+    with SqliteStore(tmp_path / "db") as store:
+        arrived = asyncio.Event()
+        intake = LogIntake(store, Settings(), arrived.set)
+        judge = LogJudge(
+            Settings(), store, intake, arrived, Metrics(), stuck=0.0, can_judge=lambda: made, every=0.0
+        )
+        running = asyncio.create_task(judge.run(nowhere))
+        store.append([EVENT], arrived=NOW)
+        arrived.set()
+        await asyncio.sleep(2 * CODE_POLL)
+        assert (judge.lag, judge.stuck()) == (1, None), "it waits for what is being made"
+        made = True
+        async with asyncio.timeout(20):
+            while judge.lag:
+                await asyncio.sleep(0.01)
+        await judge.finish(running)
+
+
+async def test_a_stop_does_not_wait_for_machine_code_and_leaves_the_records_to_the_next_start(
+    tmp_path: Path,
+) -> None:
+    with SqliteStore(tmp_path / "db") as store:
+        arrived = asyncio.Event()
+        intake = LogIntake(store, Settings(), arrived.set)
+        judge = LogJudge(Settings(), store, intake, arrived, Metrics(), can_judge=lambda: False)
+        running = asyncio.create_task(judge.run(nowhere))
+        store.append([EVENT], arrived=NOW)
+        async with asyncio.timeout(5):
+            await judge.finish(running)
+        again = judge_of(store, Settings())
+        again.restore()
+        assert again.lag == 1

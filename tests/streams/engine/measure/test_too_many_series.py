@@ -1,0 +1,152 @@
+"""More names than a shard keeps series of."""
+
+import random
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import structlog.testing
+
+from config.settings import RollupSettings, Settings
+from detectors.model.measures import COLUMN, SUMMED, Measure
+from detectors.model.scope import Edge, Scope
+from streams.engine.decode.paths import OTHER, Path
+from streams.engine.detect.detect import Detect
+from streams.engine.measure.step import Step
+from streams.engine.measure.steps import Steps
+from streams.engine.rollup.blocks.block import Block
+
+MOST = 300
+STEP = 60
+SOURCES = ("requests/0", "requests/1")
+
+
+def path(number: int) -> Path:
+    return Path("aws", "1", "eu", f"service-{number}", "", f"function-{number}", "", "", "")
+
+
+def block(source: str, sequence: int, bucket: int, used: dict[int, int]) -> Block:
+    sums = np.zeros((len(used), len(SUMMED)))
+    sums[:, COLUMN[Measure.REQUESTS]] = list(used.values())
+    paths = [path(number) for number in used]
+    records = sum(used.values())
+    return Block(source, 0, 1, sequence, bucket, 10, bucket + 10, records, paths=paths, sums=sums)
+
+
+def traffic(steps: int = 12) -> dict[str, list[Block]]:
+    """Two sources; every step brings new functions, each with another number of requests."""
+    blocks: dict[str, list[Block]] = {source: [] for source in SOURCES}
+    for step in range(steps):
+        for at, source in enumerate(SOURCES):
+            used = {step * 8 + n: 1 + (5 * n + 3 * at) % 17 for n in range(at, 8)}
+            for bucket in range(0, STEP, 10):
+                number = len(blocks[source])
+                blocks[source].append(block(source, number, step * STEP + bucket, used if not bucket else {}))
+    return blocks
+
+
+def interleaved(blocks: dict[str, list[Block]], seed: int) -> list[Block]:
+    """The blocks of each source in their order, sources interleaved at random."""
+    draw = random.Random(seed)  # noqa: S311 - an order
+    waiting = {source: list(reversed(some)) for source, some in blocks.items()}
+    order = []
+    while any(waiting.values()):
+        source = draw.choice([source for source, some in waiting.items() if some])
+        order.append(waiting[source].pop())
+    return order
+
+
+def counted(steps: Steps, fed: Sequence[Block], restart: int | None = None) -> list[dict[object, float]]:
+    """Requests of every scope and edge, step by step."""
+    found = []
+    for number, one in enumerate(fed):
+        if number == restart:
+            parts = steps.snapshot()
+            steps = Steps(SOURCES, STEP, MOST)
+            steps.restore(parts)
+        found += [requests(steps, step) for step in steps.feed([one])]
+    return found
+
+
+def requests(steps: Steps, step: Step) -> dict[object, float]:
+    column = step.sums[:, COLUMN[Measure.REQUESTS]].tolist()
+    return {about: count for about, count in zip(steps.scopes, column, strict=True) if count}
+
+
+def functions(found: dict[object, float]) -> dict[str, float]:
+    return {
+        about.name: count
+        for about, count in found.items()
+        if isinstance(about, Scope) and about.kind == "function"
+    }
+
+
+def test_the_number_of_series_is_bounded_over_all_sources_and_no_request_is_lost() -> None:
+    steps = Steps(SOURCES, STEP, MOST)
+    told = counted(steps, interleaved(traffic(40), 0))
+    detect = Detect(0, SOURCES, Settings(rollup=RollupSettings(max_series=MOST)))
+    detect.feed(interleaved(traffic(40), 0))
+    most_of_a_name = 40
+    edges_of_known_targets = 11 * sum(isinstance(about, Scope) for about in steps.scopes)
+    assert detect.series < MOST + most_of_a_name + edges_of_known_targets
+    grown = Detect(0, SOURCES, Settings(rollup=RollupSettings(max_series=MOST)))
+    grown.feed(interleaved(traffic(80), 0))
+    assert grown.series == detect.series, "twice as many names are no more series"
+    for step, found in enumerate(told):
+        came = sum(1 + (5 * n + 3 * at) % 17 for at in range(2) for n in range(at, 8))
+        assert sum(functions(found).values()) == came, f"in step {step}"
+        assert found[Scope("account", "aws", "1", "", "1")] == came
+
+
+def test_those_used_least_are_folded_and_what_was_known_before_stays_apart() -> None:
+    told = [functions(found) for found in counted(Steps(SOURCES, STEP, MOST), interleaved(traffic(), 0))]
+    first = next(step for step, found in enumerate(told) if OTHER in found)
+    assert not any(OTHER in found for found in told[:first])
+    used = {
+        f"function-{first * 8 + n}": sum(1 + (5 * n + 3 * at) % 17 for at in range(min(n, 1) + 1))
+        for n in range(8)
+    }
+    apart = {name: count for name, count in told[first].items() if name != OTHER}
+    assert apart
+    folded = {name: count for name, count in used.items() if name not in apart}
+    assert min(apart.values()) >= max(folded.values())
+    assert told[first][OTHER] == sum(folded.values())
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_what_is_folded_does_not_depend_on_who_reports_first(seed: int) -> None:
+    assert counted(Steps(SOURCES, STEP, MOST), interleaved(traffic(), seed)) == counted(
+        Steps(SOURCES, STEP, MOST), interleaved(traffic(), 0)
+    )
+
+
+@pytest.mark.parametrize("restart", [1, 33, 60, 77, 130])
+def test_a_restart_changes_nothing_of_what_is_folded(restart: int) -> None:
+    fed = interleaved(traffic(), 3)
+    assert counted(Steps(SOURCES, STEP, MOST), fed, restart) == counted(Steps(SOURCES, STEP, MOST), fed)
+
+
+def test_what_was_folded_stays_so_when_the_setting_allows_more() -> None:
+    fed = interleaved(traffic(24), 3)
+    steps = Steps(SOURCES, STEP, MOST)
+    list(steps.feed(fed[:140]))
+    scopes, folded = list(steps.scopes), steps.folded
+    roomy = Steps(SOURCES, STEP, 100 * MOST)
+    roomy.restore(steps.snapshot())
+    assert (roomy.scopes, roomy.folded) == (scopes, folded)
+    list(roomy.feed(fed[140:]))
+    assert roomy.folded == folded, "new names are kept apart again"
+    assert len(roomy.scopes) > len(scopes)
+
+
+def test_folding_is_logged_once() -> None:
+    with structlog.testing.capture_logs() as logged:
+        counted(Steps(SOURCES, STEP, MOST), interleaved(traffic(), 0), restart=100)
+    assert [(one["log_level"], one["shard"]) for one in logged] == [("warning", 0)]
+
+
+def test_an_edge_from_a_folded_source_still_leads_to_its_target() -> None:
+    steps = Steps(SOURCES, STEP, MOST)
+    counted(steps, interleaved(traffic(), 0))
+    into = [about for about in steps.scopes if isinstance(about, Edge) and about.target.name == "1"]
+    assert Edge(Scope("service", "aws", "1", "", OTHER), Scope("account", "aws", "1", "", "1")) in into

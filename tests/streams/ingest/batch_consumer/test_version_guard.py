@@ -1,0 +1,171 @@
+import ast
+import hashlib
+import importlib
+import inspect
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, TypeGuard
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.client import AIOKafkaClient
+from aiokafka.consumer import fetcher
+from faust.transport import consumer
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from streams.ingest.batch_consumer import version_guard
+from streams.ingest.batch_consumer.batch_consumer import ChunkConsumer
+from streams.ingest.batch_consumer.chunk_records import ChunkRecords
+from streams.ingest.batch_consumer.fetcher_close import _close
+from streams.ingest.batch_consumer.metadata_refresh import _force, _wait
+
+ROOT = Path(__file__).parents[4]
+
+# What the lane was read against. When one of these differs, read the new source, run the kill test, and
+# only then write the new sum here.
+READ = {
+    driver.Consumer.getmany: "4b168d84882a70d6",
+    driver.Consumer._wait_next_records: "6218e1969a636b3f",
+    driver.Consumer._commit_tps: "a20e230b05ae8b15",
+    driver.Consumer._filter_committable_offsets: "dc5e9baf5d994485",
+    driver.Consumer._filter_tps_with_pending_acks: "f6f9239774234e7e",
+    driver.Consumer._should_commit: "5ce941793947ad42",
+    driver.Consumer._drain_messages: "44a2500309e83c63",
+    driver.Consumer.perform_seek: "0e8c130ff4b0afd8",
+    driver.Consumer.on_partitions_assigned: "29ce96596f05a18c",
+    driver.Consumer.on_partitions_revoked: "d04b7ae72c6fc206",
+    driver.AIOKafkaConsumerThread._create_worker_consumer: "c2701bfc3e6f6cad",
+    AIOKafkaConsumer.stop: "bc5da9c98595299a",
+    AIOKafkaClient._md_synchronizer: "e0421bffa9a7735a",
+    AIOKafkaClient.set_topics: "9f9b55d6d8997834",
+    _wait: "a08917ffb0ba3714",
+    _force: "cb7befef21c8f3f9",
+    _close: "1cd24bc1c442149e",
+    fetcher.Fetcher._fetch_requests_routine: "2a8ec5932644c9b0",
+    fetcher.Fetcher._proc_fetch_request: "59bf948fff47eed5",
+    ChunkRecords.__mro__[1]._unpack_records: "b803e6d46480732c",
+    fetcher.FetchResult.getall: "3e717e30de5068d5",
+    fetcher.Fetcher.fetched_records: "be4348896b9b66af",
+}
+
+
+@pytest.mark.parametrize("function", READ, ids=lambda function: function.__qualname__)
+def test_the_source_that_the_lane_relies_on_has_not_changed(function: Callable[..., Any]) -> None:
+    assert hashlib.sha256(inspect.getsource(function).encode()).hexdigest()[:16] == READ[function]
+
+
+async def test_the_next_offset_is_the_position_that_aiokafka_fetches_from() -> None:
+    tp, other = TP("requests", 0), TP("requests", 1)
+    client = AIOKafkaConsumer()
+    lane: Any = SimpleNamespace(_thread=SimpleNamespace(_consumer=client))
+    assert ChunkConsumer.next_offset(lane, tp) is None, "not assigned"
+    client.assign([TopicPartition(*tp)])
+    assert ChunkConsumer.next_offset(lane, tp) is None, "no position yet"
+    state = client._subscription.subscription.assignment.state_value(TopicPartition(*tp))
+    state.seek(42)
+    assert ChunkConsumer.next_offset(lane, tp) == await client.position(TopicPartition(*tp)) == 42
+    state.consumed_to(50)
+    assert ChunkConsumer.next_offset(lane, tp) == await client.position(TopicPartition(*tp)) == 50
+    assert ChunkConsumer.next_offset(lane, other) is None, "another's"
+    assert "_consumer" in driver.AIOKafkaConsumerThread.__annotations__
+    await client.stop()
+
+
+def test_the_lane_is_what_aiokafka_uses() -> None:
+    assert fetcher.PartitionRecords is ChunkRecords
+    assert issubclass(ChunkConsumer, consumer.Consumer)
+
+
+def test_another_version_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(version_guard.VERSIONS, "aiokafka", "0.1.0")
+    with pytest.raises(
+        version_guard.UnknownVersionError, match=r"aiokafka .* is installed.* requires 0\.1\.0"
+    ):
+        version_guard.check()
+
+
+def test_another_signature_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(version_guard.SHAPES, driver.Consumer._new_offset, "self tp generation")
+    with pytest.raises(version_guard.UnknownVersionError, match=r"_new_offset\(self tp\) has changed"):
+        version_guard.check()
+
+
+def test_another_attribute_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(version_guard.ATTRIBUTES, driver.Consumer, "_acked _acknowledged")
+    with pytest.raises(version_guard.UnknownVersionError, match="Consumer has no _acknowledged any more"):
+        version_guard.check()
+
+
+LIBRARIES = ("faust", "aiokafka", "mode")
+LANE = ROOT / "streams" / "ingest" / "batch_consumer"
+KAFKA = ROOT / "streams" / "drivers" / "kafka"
+MODULES = [path for folder in (LANE, KAFKA) for path in sorted(folder.rglob("*.py"))]
+
+
+def private_names(path: Path) -> set[str]:
+    """Return the private names that a module uses and does not define: of other objects, or inherited."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    ours: set[ast.AST] = set()
+    for one in ast.walk(tree):
+        if isinstance(one, ast.ClassDef):
+            of_self = [each for each in ast.walk(one) if is_of_self(each)]
+            defined = {each.attr for each in of_self if isinstance(each.ctx, ast.Store)}
+            defined |= {
+                each.name for each in one.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)
+            }
+            ours |= {each for each in of_self if each.attr in defined}
+    return {
+        one.attr
+        for one in ast.walk(tree)
+        if isinstance(one, ast.Attribute) and re.match("_[^_]", one.attr) and one not in ours
+    } - {"_exit", "_replace"}  # of the standard library
+
+
+def is_of_self(node: ast.AST) -> TypeGuard[ast.Attribute]:
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
+
+
+def overridden(path: Path) -> set[tuple[type, str]]:
+    """Return what the classes of a module replace in classes of Faust and aiokafka."""
+    module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    found = set()
+    for one in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(one, ast.ClassDef) and (ours := getattr(module, one.name, None)):
+            named = {getattr(each, "name", "") for each in one.body}
+            named |= {ast.unparse(target) for each in one.body for target in getattr(each, "targets", ())}
+            found |= {
+                (base, name)
+                for base in ours.__mro__
+                if base.__module__.partition(".")[0] in LIBRARIES
+                for name in named & vars(base).keys()
+                if not name.startswith("__")
+            }
+    return found
+
+
+def test_the_guard_knows_every_private_name_that_is_used() -> None:
+    known = {function.__name__ for function in version_guard.SHAPES}
+    known |= {name for names in version_guard.ATTRIBUTES.values() for name in names.split()}
+    known.add("_proc_fetch_request")  # looked into by the guard itself
+    used = {path.name: private_names(path) - known for path in MODULES}
+    assert {name: names for name, names in used.items() if names} == {}
+    assert "_acked" in private_names(ROOT / "streams" / "ingest" / "batch_consumer" / "batch_consumer.py"), (
+        "the search finds them"
+    )
+
+
+def test_the_guard_knows_everything_that_is_overridden() -> None:
+    found = {each for path in MODULES for each in overridden(path)}
+    assert (ChunkRecords.__mro__[1], "_unpack_records") in found, "the search finds them"
+    shapes = {function.__name__ for function in version_guard.SHAPES}
+    attributes = version_guard.ATTRIBUTES.items()
+    unknown = {
+        (base.__qualname__, name)
+        for base, name in found
+        if name not in shapes
+        and not any(issubclass(owner, base) and name in names.split() for owner, names in attributes)
+    }
+    assert unknown == set()

@@ -1,0 +1,88 @@
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from config.settings import InputSettings, MappingSettings, SourcesSettings
+from streams.engine.decode.rejected import Rejected, RejectReason
+from streams.ingest.formats import converted as module
+from streams.ingest.formats.converted import Converted, converted
+from streams.ingest.formats.inputs import Inputs
+
+ORDERS = MappingSettings.model_validate(
+    {
+        "name": "orders",
+        "each": "$.orders[*]",
+        "when": [{"path": "$.test", "exists": False}],
+        "fields": {"ts": "$.at", "id": "$.id", "function": {"const": "put"}},
+    }
+)
+INPUT = InputSettings(name="orders", format="orders", topic="orders")
+SOURCE = Inputs(SourcesSettings(mappings=[ORDERS], inputs=[INPUT])).topics["orders"]
+
+
+def order(number: int) -> dict[str, Any]:
+    return {"at": 1_760_000_000 + number, "id": f"r{number}"}
+
+
+def payload(*orders: object) -> bytes:
+    return json.dumps({"orders": orders}).encode()
+
+
+TEST, NEVER = {"test": True}, {"id": "r9"}
+PAYLOADS = [
+    payload(order(0)),
+    b"\xffgarbage",
+    payload(order(1), TEST, NEVER, order(2)),
+    payload(TEST),
+    payload(order(3)),
+]
+
+
+def whole(ends: Callable[[int, int], bool] = lambda _, __: False) -> list[Converted]:
+    return list(converted(SOURCE, PAYLOADS, ends))
+
+
+def test_every_part_knows_its_payload_and_its_number_in_it() -> None:
+    (run,) = whole()
+    assert [json.loads(one)["id"] for one in run.records] == [f"r{n}" for n in range(4)]
+    assert run.of == [0, 1, 2, 2, 2, 4]
+    assert run.numbers == [None, None, 0, 1, 2, None]
+    assert run.rows == [0, 2, 3, 5]
+    assert [one.index for one in run.refused] == [1, 4]
+    assert run.skipped.total() == 2
+
+
+def test_records_arrive_with_their_payload() -> None:
+    (run,) = whole()
+    arrived = run.arrived(np.arange(5.0))
+    assert arrived is not None
+    assert arrived.tolist() == [0, 2, 2, 4]
+    assert run.arrived(None) is None
+
+
+def test_what_the_decoder_rejects_takes_its_place_among_the_refusals() -> None:
+    (run,) = whole()
+    rejected = [
+        Rejected(RejectReason.FAR_FUTURE, -3, "held before", b""),
+        Rejected(RejectReason.FAR_FUTURE, 2, "the third record", b""),
+    ]
+    assert [one.index for one in run.placed(rejected)] == [-3, 1, 3, 4]
+
+
+def test_runs_end_where_asked_and_where_they_are_long_and_hold_the_same(monkeypatch: Any) -> None:
+    (one,) = whole()
+    asked = whole(lambda index, records: index == 3 and not records)
+    assert [len(run) for run in asked] == [5, 1]
+    monkeypatch.setattr(module, "PARTS", 1)
+    several = whole()
+    assert [len(run) for run in several] == [1, 1, 3, 1]
+    assert [record for run in several for record in run.records] == one.records
+    assert [of for run in several for of in run.of] == one.of
+
+
+def test_no_payloads_are_one_run_of_nothing() -> None:
+    (run,) = converted(SOURCE, [])
+    assert not len(run)
+    assert run.placed([]) == []

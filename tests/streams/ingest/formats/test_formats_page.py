@@ -1,0 +1,34 @@
+"""The page docs/formats.md names every format, and its example is true."""
+
+import json
+import re
+from pathlib import Path
+
+from config.load import load_settings
+from streams.ingest.formats.format import Surroundings, native
+from streams.ingest.formats.formats import FORMATS, with_mappings
+
+PAGE = (Path(__file__).parents[4] / "docs" / "formats.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+
+
+def test_every_format_stands_in_the_table() -> None:
+    first = {line.split("|")[1] for line in PAGE.splitlines() if line.startswith("| `")}
+    assert set(re.findall(r"`([a-z_]+)`", " ".join(first))) == set(FORMATS)
+
+
+def test_the_example_becomes_what_the_page_says() -> None:
+    (config, _), (payload, record) = blocks("yaml"), blocks("json")
+    orders = with_mappings(load_settings(None, config).sources.mappings)["orders"]
+    reading = orders.read(payload.encode(), Surroundings())
+    assert [json.loads(native(one)) for one in reading.records] == [json.loads(record)]
+    assert (reading.refused, reading.skipped.total()) == ([], 1)
+
+
+def test_the_example_of_a_registry_is_a_configuration() -> None:
+    sources = load_settings(None, blocks("yaml")[1]).sources
+    assert sources.registry is not None
+    assert sources.topics == ("orders",)

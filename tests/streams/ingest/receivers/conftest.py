@@ -1,0 +1,75 @@
+"""Doors of a real web server before a real log."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import msgspec
+import pytest
+
+from config.settings import Settings
+from streams.drivers.local.log_intake import LogIntake
+from streams.drivers.local.log_sink import LogTaker
+from streams.drivers.local.sqlite_store import SqliteStore
+from streams.ingest.formats.inputs import Inputs
+from streams.ingest.receivers.http_receivers import Doors
+from streams.ingest.receivers.ingest_handler import Reception
+from streams.ingest.registry.registry import Registry
+from streams.process.metrics import Metrics
+from streams.process.web.access import Access
+from streams.process.web.http_server import HttpServer
+from streams.process.web.tokens import load_tokens
+
+
+@dataclass
+class Serving:
+    """A server, a client of it, and what it has stored."""
+
+    url: str
+    http: aiohttp.ClientSession
+    store: SqliteStore
+    intake: LogIntake
+    metrics: Metrics
+
+    @property
+    def stored(self) -> list[dict[str, object]]:
+        return [msgspec.json.decode(bytes(line)) for line in self.store.read(0).records]
+
+    def counted(self, name: str, reason: str) -> float | None:
+        return self.metrics.registry.get_sample_value(name, {"reason": reason})
+
+
+Serve = Callable[..., AbstractAsyncContextManager[Serving]]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    with SqliteStore(tmp_path / "db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def serve(store: SqliteStore) -> Serve:
+    @asynccontextmanager
+    async def serving(
+        settings: Settings | None = None, environment: dict[str, str] | None = None
+    ) -> AsyncIterator[Serving]:
+        given, metrics = settings or Settings(), Metrics()
+        intake = LogIntake(store, given, lambda: None)
+        registry = Registry(given.sources.registry) if given.sources.registry else None
+        inputs = Inputs(given.sources, registry)
+        reception = Reception(LogTaker(intake), inputs, metrics.intake_refused, metrics.skipped)
+        tokens = load_tokens(given.tokens, environment or {})
+        access = Access("127.0.0.1:0", (), tokens, metrics.web_refused)
+        routes = Doors(reception, given.sources).routes()
+        server = HttpServer("127.0.0.1:0", dict, lambda: None, metrics.registry, routes, access=access)
+        port = await server.start()
+        try:
+            async with aiohttp.ClientSession() as http:
+                yield Serving(f"http://127.0.0.1:{port}", http, store, intake, metrics)
+        finally:
+            await server.stop()
+
+    return serving

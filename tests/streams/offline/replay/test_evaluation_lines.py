@@ -1,0 +1,128 @@
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from alerting.commands.labels import Label, LabelKind
+from alerting.evaluation.evaluation import Evaluation, evaluate
+from alerting.evaluation.pressed_marks import PressedMarks
+from alerting.incidents.incident import Incident
+from detectors.model.finding import Verdict
+from streams.offline.replay.evaluation_lines import evaluation_lines, mark_lines
+from tests.alerting.given import PUT, SERVICE, T0, TABLE, finding
+from tests.alerting.made import LEDGER, made
+
+TOKYO = ZoneInfo("Asia/Tokyo")
+
+
+def known(scope: str, start: int = 0, kind: LabelKind = LabelKind.INCIDENT, **fields: Any) -> Label:
+    return Label(kind=kind, start=T0 + start, end=T0 + start + 600, scope=scope, **fields)
+
+
+def evaluated(incidents: list[Incident], *labels: Label) -> Evaluation:
+    return evaluate(incidents, labels, T0 - 3600, T0 - 3600 + 7 * 86400)
+
+
+def test_figures_come_first_and_then_missed_labels_and_false_pages() -> None:
+    incidents = [
+        made("items-aaaa", members=[finding(SERVICE)]),
+        made("puts-bbbb", PUT, start=7200, verdict=Verdict.SHIFT, after=180),
+        made("ledger-cccc", LEDGER),
+        made("growth-dddd", TABLE, start=9000, sent="digest", verdict=Verdict.GROWTH, after=86400),
+        made("held-eeee", LEDGER, start=90_000, sent="none"),
+    ]
+    labels = [
+        known("table:items", verdict="spike"),
+        known("function:inventory-put-item", 7200, verdict="spike"),
+        known("table:items", 9000, verdict="growth"),
+        known("table:ledger", 90_000, note="a load test that went wrong"),
+        known("table:orders", 95_000, verdict="drop"),
+        known("table:ledger", kind=LabelKind.EXPECTED, by="U1", note="a sale"),
+        known("table:items", -90_000),
+        known("table:items", 8 * 86400),
+    ]
+    lines = evaluation_lines(evaluated(incidents, *labels), TOKYO)
+    assert lines[:4] == [
+        "3 of 5 labels found (60 %), 1 only in the digest, 1 with a different verdict",
+        "3 pages, 1 false, precision 67 %, 1.0 false pages a week",
+        "paged after 2 min (median), 3 min (p90), 3 min (max)",
+        "in the digest after 1 d (median), 1 d (p90), 1 d (max)",
+    ]
+    table = {line[:18].strip(): line[18:].split() for line in lines[5:11]}
+    assert table["total"][:4] == ["5", "3", "60", "%"]
+    assert table["verdict growth"] == ["1", "1", "100", "%", "0", "0", "–", "0.0", *["1", "d"] * 3]
+    assert table["verdict drop"] == ["1", "0", "0", "%", "0", "0", "–", "0.0", "–", "–", "–"]
+    rest = lines[lines.index("2 missed labels") :]
+    assert rest == [
+        "2 missed labels",
+        (
+            "  2025-10-10 19:00 JST  incident  table:ledger  "
+            "a load test that went wrong  held-eee not sent: quiet_hours"
+        ),
+        "  2025-10-10 20:23 JST  drop      table:orders                               no matching incident",
+        "1 false page",
+        "  2025-10-09 18:00 JST  spike  table ledger (wcu)  ledger-c  expected by U1: a sale",
+        "1 found with a different verdict",
+        "  2025-10-09 20:00 JST  shift  function inventory-put-item (requests)  puts-bbb  labelled spike",
+        "not counted: 1 label before 2025-10-09 17:00 JST, during the warm-up of baselines",
+        "not counted: 1 label after 2025-10-16 17:00 JST, the end of the replay",
+    ]
+
+
+def test_the_reason_why_an_incident_did_not_count_is_shown() -> None:
+    growing = known("table:items", verdict="growth")
+    spiking = known("table:items", verdict="spike")
+    press = known("table:items", kind=LabelKind.NOT_AN_ANOMALY, incident="a")
+    for one, labels, why in (
+        (made("a", verdict=Verdict.SHIFT), [growing], "a a page, but growth belongs in the digest"),
+        (made("a", start=-9000, lasts=None), [spiking], "a sent before the label starts"),
+        (made("a"), [spiking, press], "a labelled as no incident"),
+        (made("a", after=7 * 86400), [spiking], "a sent outside the evaluated period"),
+    ):
+        lines = evaluation_lines(evaluated([one], *labels), TOKYO)
+        assert lines[lines.index("1 missed label") + 1].endswith(why), why
+
+
+def test_nothing_to_measure_is_shown_without_ratios() -> None:
+    lines = evaluation_lines(evaluate([], [], 0, 0), TOKYO)
+    assert lines[:2] == ["no labels of incidents in the evaluated period", "0 pages, 0 false"]
+    assert lines[-1].split() == ["total", "0", "0", "–", "0", "0", "–", "–", "–", "–", "–"]
+
+
+def test_an_incident_sent_before_its_label_has_a_negative_delay() -> None:
+    lines = evaluation_lines(evaluated([made("a", start=-300)], known("table:items")), TOKYO)
+    assert lines[2] == "paged after −4 min (median), −4 min (p90), −4 min (max)"
+
+
+def test_long_sections_are_cut_and_names_from_events_are_harmless() -> None:
+    hostile = TABLE._replace(name="items\x1b[2J\n")
+    pages = [made(str(n), hostile, start=n * 3600) for n in range(9)]
+    lines = evaluation_lines(evaluated(pages), TOKYO, most=4)
+    assert lines[-1] == "  and 5 more in evaluation.json"
+    assert all(line.isprintable() for line in lines)
+
+
+def test_the_json_has_labels_and_incidents_by_name_and_id() -> None:
+    written = msgspec.json.decode(
+        msgspec.json.encode(
+            evaluated(
+                [made("a"), made("b", LEDGER)], known("table:items"), known("table:orders", 7200)
+            ).to_json()
+        )
+    )
+    assert written["total"]["recall"] == 0.5
+    assert [one["incident"]["id"] for one in written["found"]] == ["a"]
+    assert [one["label"]["scope"] for one in written["missed"]] == ["table:orders"]
+    assert [(one["incident"]["id"], one["label"]) for one in written["false_pages"]] == [("b", None)]
+    assert written["total"]["delay"] == {"median": 60.0, "p90": 60, "max": 60}
+
+
+def test_what_marks_would_have_held_is_counted_and_listed() -> None:
+    held = [made("puts-bbbb", PUT, start=7200)]
+    first, *rest = mark_lines(PressedMarks(1, held, 3), TOKYO)
+    assert first == "1 mark pressed when the labels say so would have held 1 page of 3"
+    assert rest[0] == "held, since they show less than one like them that was marked"
+    assert "puts-bbb" in rest[1]
+    assert mark_lines(PressedMarks(0, [], 3), TOKYO) == [
+        "0 marks pressed when the labels say so would have held 0 pages of 3"
+    ]

@@ -1,0 +1,50 @@
+"""Questions to the history take turns, and give them back."""
+
+import asyncio
+import gc
+import weakref
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from streams.record.history.history_queries import HistoryPatience, HistoryQueries, HistoryQueryError
+from streams.record.history.history_view import HistoryView
+
+
+async def test_who_asks_before_there_are_steps_keeps_nobody_from_asking_later(tmp_path: Path) -> None:
+    ready: list[bytes] | None = None
+
+    def steps() -> list[bytes]:
+        if ready is None:
+            raise HistoryQueryError("not yet")
+        return ready
+
+    patience = HistoryPatience(at_once=2, seconds=5.0)
+    queries = HistoryQueries(str(tmp_path), steps, lambda: 1, patience)
+    for _ in range(2 * patience.at_once):
+        with pytest.raises(HistoryQueryError, match="not yet"):
+            await queries.ask(lambda view: view.end)
+    ready = []
+    assert await queries.ask(lambda view: view.end is None)
+
+
+async def test_nothing_of_a_question_that_fails_stays_until_garbage_is_looked_for(tmp_path: Path) -> None:
+    read: list[weakref.ref[np.ndarray[tuple[int], np.dtype[np.float64]]]] = []
+
+    def question(_: HistoryView) -> None:
+        much = np.zeros(1000)
+        read.append(weakref.ref(much))
+        raise ZeroDivisionError
+
+    queries = HistoryQueries(str(tmp_path), list, lambda: 1)
+    gc.disable()
+    try:
+        with suppress(ZeroDivisionError):
+            await queries.ask(question)
+        async with asyncio.timeout(5):
+            while read[0]() is not None:  # the thread may still be at its end
+                await asyncio.sleep(0)
+    finally:
+        gc.enable()

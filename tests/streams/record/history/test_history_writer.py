@@ -1,0 +1,120 @@
+"""The writer beside a stage that waits for it, and two writers that meet while a partition moves."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams.process.metrics import Metrics
+from streams.record.history import segments as segments_module
+from streams.record.history.bounds import HistoryBounds
+from streams.record.history.history_files import MINUTES, NAMES_FILE, HistoryFile, HistoryFolder
+from streams.record.history.history_keeper import HistoryKeeper
+from streams.record.history.history_writer import HistoryWriter
+from streams.record.history.parquet_rows import read_names
+from streams.record.history.segments import HOUR, Segment, Segments
+from tests.streams.record.history.backend import START, Backend, requests
+
+PLENTY = HistoryBounds(35, 400, 1 << 40)
+
+
+def hours(lines: Sequence[bytes]) -> list[Segment]:
+    held, backend = Segments(1), Backend()
+    held.feed(backend.feed(lines))
+    held.feed(backend.finish())
+    return held.complete()
+
+
+@pytest.fixture(scope="module")
+def two() -> list[Segment]:
+    return hours(requests(125, late=False))
+
+
+async def test_an_hour_is_forgotten_in_a_checkpoint_before_the_next_is_written(
+    tmp_path: Path, two: list[Segment]
+) -> None:
+    held, seen = Segments(1), []
+    held.feed([body for hour in two for body in hour.bodies])
+
+    async def forgotten() -> None:
+        files = [(one.first, one.end) for one in HistoryFolder(str(tmp_path)).files()]
+        seen.append((len(held.complete()), files))
+
+    writer = HistoryWriter(held, str(tmp_path), PLENTY, Metrics(), forgotten)
+    held.feed(Backend().feed(requests(5, start=START + 2 * HOUR)))
+    count = len(held.complete())
+    assert await writer.advance()
+    assert [left for left, _ in seen] == list(range(count))[::-1]
+    assert seen[0][1] == [(START, START + HOUR)]
+
+
+class ReplacedError(RuntimeError):
+    pass
+
+
+async def test_a_writer_that_was_replaced_ends_where_it_learns_it(tmp_path: Path, two: list[Segment]) -> None:
+    held = Segments(1)
+    held.feed([body for hour in two for body in hour.bodies])
+
+    async def forgotten() -> None:
+        raise ReplacedError
+
+    writer = HistoryWriter(held, str(tmp_path), PLENTY, Metrics(), forgotten)
+    with pytest.raises(ReplacedError):
+        await writer.run()
+    assert len(HistoryFolder(str(tmp_path)).files()) == 1
+
+
+@pytest.mark.parametrize("patient", [True, False])
+async def test_who_is_waited_for_gives_nothing_up(
+    tmp_path: Path, two: list[Segment], monkeypatch: pytest.MonkeyPatch, patient: bool
+) -> None:
+    monkeypatch.setattr(segments_module, "MOST_HELD", 1)
+    (tmp_path / "place").touch()
+    held = Segments(1)
+    held.feed([body for hour in two for body in hour.bodies])
+    before = held.held_bytes
+    writer = HistoryWriter(held, str(tmp_path / "place"), PLENTY, Metrics(), lambda: None, patient=patient)
+    assert not await writer.advance()
+    assert writer.trouble
+    assert (held.held_bytes == before, held.given_up == 0) == (patient, patient)
+
+
+def test_names_that_another_process_has_added_meanwhile_stay(tmp_path: Path, two: list[Segment]) -> None:
+    (other,) = hours([line.replace(b"shop", b"mill") for line in requests(65, late=False)])[:1]
+    asleep, awake = (HistoryKeeper(HistoryFolder(str(tmp_path)), PLENTY) for _ in range(2))
+    awake.write(other)
+    asleep.write(two[0])
+    with HistoryFolder(str(tmp_path)).open(NAMES_FILE) as file:
+        services = {key.scope.name for _, key in read_names(file) if key.scope.kind == "service"}
+    assert services == {"shop", "mill"}
+
+
+def test_two_processes_that_write_the_same_file_leave_it_whole(tmp_path: Path) -> None:
+    file = HistoryFile(MINUTES, START, START + HOUR)
+    one, other = HistoryFolder(str(tmp_path)), HistoryFolder(str(tmp_path))
+
+    def whole(part: Any) -> None:
+        Path(part).write_bytes(b"whole")
+
+    def slowly(part: Any) -> None:
+        Path(part).write_bytes(b"half")
+        other.write(file.path, whole)
+        with Path(part).open("ab") as rest:
+            rest.write(b" and half")
+
+    one.write(file.path, slowly)
+    assert (tmp_path / file.path).read_bytes() == b"half and half"
+    assert [each.name for each in (tmp_path / MINUTES).iterdir()] == [Path(file.path).name]
+
+
+def test_what_a_killed_process_left_of_a_file_goes_after_a_day(tmp_path: Path) -> None:
+    HistoryFolder(str(tmp_path))
+    old, new = (tmp_path / MINUTES / f".x.parquet.{number}.part" for number in range(2))
+    for part in (old, new):
+        part.touch()
+    os.utime(old, (START, START))
+    HistoryFolder(str(tmp_path))
+    assert (old.exists(), new.exists()) == (False, True)

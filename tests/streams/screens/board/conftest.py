@@ -1,0 +1,10 @@
+"""What several tests of the board share."""
+
+import pytest
+
+from tests.streams.screens.board.judged_week import Judged, judged_once
+
+
+@pytest.fixture(scope="session")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
+    return judged_once(tmp_path_factory)

@@ -1,0 +1,210 @@
+"""The wall of a daemon shows the figures of its engine."""
+
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+
+from alerting.messages import examples
+from detectors.latency.histogram import bins_of, quantile
+from detectors.model.finding import Trace, Verdict
+from detectors.model.measures import Measure
+from detectors.model.scope import Scope
+from streams.engine.detect.step_record import head_of
+from streams.record.history.bounds import HistoryBounds
+from streams.record.history.history_files import MINUTES, HistoryFolder
+from streams.record.history.history_keeper import HistoryKeeper
+from streams.record.history.history_view import HistoryView
+from streams.record.history.segments import Segments
+from streams.screens.board.board_data import BoardDataError
+from streams.screens.board.open_verdicts import OpenVerdicts
+from streams.screens.board.wall.wall import Wall
+from streams.screens.board.wall.wall_months import WallMonths
+from tests.streams.record.history.backend import START, Backend, requests
+from tests.streams.screens.board.judged_week import AT, PER_MINUTE, STEP, STEPS, Judged, board_of
+
+ITEMS = Scope("table", "aws", "1", "eu-west-1", "items")
+TRACE = Trace(start=0, step=60, now=[1.0], last_week=[1.0], lower=[0.0], upper=[2.0])
+TABLE = {"kind": "table", "cloud": "aws", "account": "1", "region": "eu-west-1", "name": "items"}
+
+
+@pytest.fixture
+async def wall(judged: Judged) -> Wall:
+    return await board_of(judged.place, judged.held).wall()
+
+
+def test_the_big_numbers_are_those_of_the_engine(judged: Judged, wall: Wall) -> None:
+    assert wall.at == judged.judgement.start + STEP == AT
+    found = {number.id: number for number in wall.numbers}
+    [row] = judged.of("account", "requests")
+    requests_ = found["requests"]
+    assert requests_.value == judged.judgement.observed[row] / STEP == PER_MINUTE / 60
+    assert requests_.expected == pytest.approx(judged.judgement.expected[row] / STEP, rel=2e-4)
+    assert requests_.lower == pytest.approx(max(judged.judgement.lower[row], 0) / STEP, rel=2e-3, abs=1e-3)
+    assert requests_.upper == pytest.approx(judged.judgement.upper[row] / STEP, rel=2e-3)
+    assert requests_.week_before == PER_MINUTE / 60
+    assert len(requests_.trend) == len(requests_.trend_week_before) == STEPS
+    assert requests_.trend[-1] == requests_.trend_week_before[-1] == PER_MINUTE / 60
+    assert (found["errors_user"].value, found["errors_user"].unit) == (0.0, "share")
+    throttled = judged.judgement.observed[judged.of("account", "throttles")[0]]
+    assert found["throttles"].value == throttled
+
+
+def test_four_hours_of_calls_lie_over_the_same_hours_of_last_week(wall: Wall) -> None:
+    assert wall.calls is not None
+    assert (wall.calls.start, wall.calls.step) == (AT - 4 * 3600, STEP)
+    assert wall.calls.observed == wall.calls.week_before == [PER_MINUTE / 60] * STEPS
+    assert all(
+        low is not None and high is not None and low <= PER_MINUTE / 60 <= high
+        for low, high in zip(wall.calls.lower, wall.calls.upper, strict=True)
+    )
+
+
+def test_the_layers_have_the_quantiles_of_all_calls_of_five_minutes(wall: Wall) -> None:
+    found = {layer.id: layer for layer in wall.layers}
+    api = np.bincount(bins_of([20.0 + number for number in range(PER_MINUTE)] * 5))
+    for q, value in ((0.5, found["api"].p50), (0.95, found["api"].p95), (0.99, found["api"].p99)):
+        assert value == quantile(np.pad(api, (0, 2000))[: len(api) + 1], q)
+    assert found["table"].p95 == pytest.approx(4, rel=0.04)
+    assert found["auth"].p95 is None
+
+
+def test_the_hottest_table_has_its_share_of_the_limit(judged: Judged, wall: Wall) -> None:
+    [table] = wall.tables
+    [row] = judged.of("table", "wcu")
+    assert (table.scope, table.account, table.measure, table.limit) == (TABLE, "game-prod", "wcu", 1.0)
+    assert table.used == table.share == judged.judgement.observed[row] / STEP
+    assert table.threshold is None
+    assert table.trend[-1] == pytest.approx(table.used, rel=1e-3)
+
+
+def test_concurrency_says_who_holds_it(judged: Judged, wall: Wall) -> None:
+    [one] = wall.concurrency
+    [row] = judged.of("account", "busy")
+    assert one.used == pytest.approx(judged.judgement.observed[row] / STEP)
+    assert one.limit == 0.01
+    assert [holder.label for holder in one.holders] == ["put-1", "put-0"]
+    assert sum(holder.share for holder in one.holders) == pytest.approx(1)
+
+
+def test_rankings_are_of_four_hours_and_of_a_week(wall: Wall) -> None:
+    for ranking in (wall.rankings.used_4h, wall.rankings.used_week):
+        [route] = ranking
+        assert (route.label, route.unit) == ("POST /items", "1/s")
+        assert route.value == pytest.approx(PER_MINUTE / 60)
+    assert all(one.unit == "ms" for one in wall.rankings.slowest_4h)
+
+
+def test_the_month_begins_in_the_configured_zone(wall: Wall) -> None:
+    assert wall.month is not None
+    first = 1_764_514_800  # 2025-12-01T00:00+09:00
+    assert (wall.month.start, wall.month.step) == (first, 3600)
+    assert wall.month.observed == [PER_MINUTE / 60] * -(-(AT - first) // 3600)
+    before = wall.month.before
+    assert len(before) == 30 * 24
+    assert before[-1] == PER_MINUTE / 60
+    assert before[0] is None
+
+
+async def test_boards_that_begin_at_different_steps_of_ten_minutes_show_the_same_months(
+    judged: Judged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+
+    class Noted(WallMonths):
+        def __init__(self, view: HistoryView, at: int, zone: ZoneInfo) -> None:
+            made.append(at)
+            super().__init__(view, at, zone)
+
+    monkeypatch.setattr("streams.screens.board.live_board.WallMonths", Noted)
+    for ago in (2 * STEP, STEP):
+        shorter = Segments(1)
+        shorter.feed([body for body in judged.held.recent() if head_of(body).start < AT - ago])
+        wall = await board_of(judged.place, shorter).wall()
+        assert wall.at == AT - ago
+    assert made == [AT - 2 * STEP] * 2
+
+
+async def test_a_board_whose_steps_have_stopped_is_stale(judged: Judged) -> None:
+    assert (await board_of(judged.place, judged.held, now=AT + STEP).wall()).state == "well"
+    assert (await board_of(judged.place, judged.held, now=AT + 4 * STEP).wall()).state == "stale"
+
+
+async def test_a_step_in_a_file_and_held_is_counted_once(judged: Judged) -> None:
+    board = board_of(judged.place, judged.held)
+    before = await board.wall()
+    keeper = HistoryKeeper(HistoryFolder(str(judged.place)), HistoryBounds(35, 400, 1 << 40))
+    held = judged.held.rest()
+    keeper.write(held[-1])  # and not forgotten yet
+    try:
+        assert (await board.wall()).calls == before.calls
+    finally:
+        HistoryFolder(str(judged.place)).delete(keeper.write(held[-1]).path)
+
+
+def test_an_hour_that_is_written_while_a_page_is_made_is_counted_once(judged: Judged) -> None:
+    folder = HistoryFolder(str(judged.place))
+    view = HistoryView(folder)
+    view.take(judged.held.recent())
+    counted = view.series(lambda key: key.measure == Measure.REQUESTS)
+
+    def amounts() -> list[float]:
+        return [float(one) for one in view.rows(MINUTES, AT - 3 * 3600, AT, counted).observed]
+
+    before = amounts()
+    hour = judged.held.rest()[-1]
+    written = HistoryKeeper(folder, HistoryBounds(35, 400, 1 << 40)).write(hour)
+    try:
+        assert amounts() == before
+    finally:
+        folder.delete(written.path)
+
+
+async def test_a_board_without_a_past_says_that_it_learns(tmp_path: Path) -> None:
+    held = Segments(1)
+    wall = await board_of(tmp_path, held).wall()
+    assert (wall.state, wall.at) == ("learning", None)
+    backend = Backend()
+    held.feed(backend.feed(requests(10)))
+    wall = await board_of(tmp_path, held, now=START + 600).wall()
+    assert wall.state == "learning"
+    assert wall.learning is not None
+    assert wall.numbers[0].value == PER_MINUTE / 60
+
+
+async def test_without_a_history_the_board_says_what_to_set() -> None:
+    with pytest.raises(BoardDataError, match=r"set history\.keep to true"):
+        await board_of(None, Segments(1)).wall()
+
+
+async def test_a_damaged_file_is_said_and_the_board_goes_on_when_it_is_gone(
+    judged: Judged, tmp_path: Path
+) -> None:
+    bad = tmp_path / "minutes" / "20251127T000000-20251127T010000.parquet"
+    board = board_of(tmp_path, judged.held)
+    bad.parent.mkdir(parents=True)
+    bad.write_bytes(b"no parquet")
+    with pytest.raises(BoardDataError, match=f"cannot be read: minutes/{bad.name} is damaged .*; move it"):
+        await board.wall()
+    bad.unlink()
+    assert (await board.wall()).at == AT
+
+
+def test_open_findings_colour_what_they_are_about() -> None:
+    incident = examples.incident(examples.finding(Verdict.SPIKE, ITEMS, Measure.WCU, TRACE))
+    verdicts = OpenVerdicts([incident])
+    assert verdicts.worst(lambda scope, measure: (scope, measure) == (ITEMS, Measure.WCU)) == "spike"
+    assert verdicts.worst(lambda scope, _: scope.kind == "function") is None
+
+
+def test_a_verdict_about_a_sum_names_the_accounts_that_it_is_of() -> None:
+    other = ITEMS._replace(account="2")
+    found = [
+        examples.incident(examples.finding(verdict, scope, Measure.WCU, TRACE))
+        for verdict, scope in ((Verdict.ABSENCE, other), (Verdict.SPIKE, ITEMS))
+    ]
+    verdicts = OpenVerdicts(found)
+    assert verdicts.worst(lambda _, measure: measure == Measure.WCU) == "absence"
+    assert verdicts.of_accounts(lambda _, measure: measure == Measure.WCU, "absence") == ["2"]
+    assert verdicts.of_accounts(lambda _, measure: measure == Measure.WCU, "spike") == ["1"]
