@@ -28,7 +28,7 @@ from typing import Final
 from benchmarks.growth import rss
 from benchmarks.history_cost import DAY, MONDAY, TENS_WEEKS, Shard, cost, fill
 from streams.record.query.query_error import QueryError
-from streams.record.query.query_service import PATIENCE, QueryDesk
+from streams.record.query.query_service import PATIENCE, QueryService
 from streams.record.query.query_times import QueryTimes
 
 CLIENTS: Final = 20
@@ -69,7 +69,7 @@ class Clients:
     """Twenty clients in an event loop of their own, as that of a daemon is beside its judge."""
 
     def __init__(self, place: Path) -> None:
-        self._desk = QueryDesk(
+        self._desk = QueryService(
             str(place), list, lambda: 1, lambda: 60, patience=PATIENCE._replace(seconds=600)
         )
         self._asking = threading.Event()

@@ -99,7 +99,7 @@ class TlsSettings(Section):
     key: PathName = Field(description="file with its private key, without a passphrase")
 
 
-class DoorSettings(Section):
+class HttpSettings(Section):
     """Where a daemon listens, and how that is locked."""
 
     listen: Address
@@ -122,7 +122,7 @@ class DoorSettings(Section):
     )
 
 
-class LocalSettings(DoorSettings):
+class LocalSettings(HttpSettings):
     """The embedded driver, which needs no broker."""
 
     listen: Address = Field("127.0.0.1:8765", description="host:port of the intake")
@@ -139,7 +139,7 @@ class LocalSettings(DoorSettings):
     )
 
 
-class WebSettings(DoorSettings):
+class WebSettings(HttpSettings):
     """Health, metrics and status of the Kafka daemon, and the intake of the role ``intake``."""
 
     listen: Address = Field("127.0.0.1:8766", description="host:port")

@@ -22,7 +22,7 @@ FEWEST: Final = 16
 
 
 @dataclass(slots=True)
-class Attempt:
+class BatchEvaluation:
     """Consecutive steps that were judged, and what the judge remembered before the first of them.
 
     Attributes

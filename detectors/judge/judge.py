@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import config.settings
 from detectors.judge.baseline import Baseline
-from detectors.judge.batch_evaluation import CELLS, FEWEST, Attempt, Before
+from detectors.judge.batch_evaluation import CELLS, FEWEST, BatchEvaluation, Before
 from detectors.judge.calendar import Calendar
 from detectors.judge.evidence import Evidence
 from detectors.judge.growth import Growing, GrowthWatch
@@ -179,7 +179,7 @@ class Judge:
         growth = self._take_in(begun)
         return self.judgement(begun, 0, growth)
 
-    def judgement(self, of: Attempt, at: int, growth: list[Growing] | None = None) -> Judgement:
+    def judgement(self, of: BatchEvaluation, at: int, growth: list[Growing] | None = None) -> Judgement:
         """Return the judgement of a step of an attempt, by its place there; ``since`` is that of the last."""
         out, index = of.out, of.index + at
         return Judgement(
@@ -263,7 +263,7 @@ class Judge:
     def _hour(self, start: int) -> int:
         return start // 3600 if self._calendar is None else self._calendar.hour(start)
 
-    def attempt(self, start: int, values: Floats) -> Attempt:
+    def attempt(self, start: int, values: Floats) -> BatchEvaluation:
         """Judge consecutive steps, up to the first in which a verdict opens; ``settle`` must follow.
 
         Parameters
@@ -278,7 +278,7 @@ class Judge:
         self._advance(begun, len(values), stops=True)
         return begun
 
-    def settle(self, attempt: Attempt, steps: int) -> None:
+    def settle(self, attempt: BatchEvaluation, steps: int) -> None:
         """Take in the first ``steps`` of an attempt, as if the others had not been judged."""
         if steps < attempt.done and attempt.before is not None:
             attempt.before.bring_back(self._memory.arrays(), self._open_places)
@@ -287,7 +287,7 @@ class Judge:
         self.baseline.stay(attempt.index + steps - 1)
         self._take_in(attempt)
 
-    def _begin(self, start: int, values: Floats) -> Attempt:
+    def _begin(self, start: int, values: Floats) -> BatchEvaluation:
         """Return steps to be judged, with all that it takes."""
         index, steps = start // self.step, len(values)
         if index <= self._recent.at:
@@ -297,9 +297,9 @@ class Judge:
         self.baseline.move(index, steps, same)
         of_day = (start + self.step * np.arange(steps)) % DAY * self._slots // DAY
         factor, slots = self._factor(start), self._slots_of(of_day)
-        return Attempt(index, value, same, factor, slots, empty_output(value.shape), 0)
+        return BatchEvaluation(index, value, same, factor, slots, empty_output(value.shape), 0)
 
-    def _advance(self, begun: Attempt, steps: int, *, stops: bool) -> None:
+    def _advance(self, begun: BatchEvaluation, steps: int, *, stops: bool) -> None:
         """Judge the first ``steps`` of what has begun, or up to the first in which a verdict opens."""
         beside, short = self._pace.beside, self._pace.short
         with np.errstate(all="ignore"):  # without the compiler, numpy would warn of infinities
@@ -320,7 +320,7 @@ class Judge:
                 stops,
             )
 
-    def _take_in(self, judged: Attempt) -> list[Growing]:
+    def _take_in(self, judged: BatchEvaluation) -> list[Growing]:
         """Remember what was judged; return the growth over the days before, where a day starts."""
         index, out, values = judged.index, judged.out, judged.values
         if judged.done < len(values):

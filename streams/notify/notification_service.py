@@ -38,7 +38,7 @@ class _Running(NamedTuple):
     handling: asyncio.Task[None]
 
 
-class DeliveryHalf:
+class NotificationService:
     """Decides who is notified, keeps messages until they are sent, and hears buttons and commands.
 
     Everything it knows is in the storage of the outbox, so a reload is a restart of this half alone: what was

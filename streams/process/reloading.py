@@ -16,7 +16,7 @@ from config.secret import SecretError
 from config.settings import Settings
 from streams.process.logs import configure_logs
 from streams.process.web.access import is_trusted
-from streams.process.web.listen_address import DoorError
+from streams.process.web.listen_address import AddressError
 
 log = structlog.get_logger("uneri.config")
 
@@ -40,7 +40,7 @@ class Reloading:
         Returns those of its file now; raises ``ConfigError``.
     prepare
         Reads what the settings refer to (secrets, tokens, certificates); returns what else waits for a
-        restart. Raises ``SecretError`` or ``DoorError``, and must change nothing.
+        restart. Raises ``SecretError`` or ``AddressError``, and must change nothing.
     apply
         Takes the settings up. What it raises ends the daemon: a restart reads the same file.
     failed
@@ -114,7 +114,7 @@ class Reloading:
             read = await asyncio.to_thread(self._read)
             found = reload_of(self._settings, read)
             others = await asyncio.to_thread(self._prepare, found.settings)
-        except (ConfigError, SecretError, DoorError) as error:
+        except (ConfigError, SecretError, AddressError) as error:
             self._last = self._last._replace(problems=tuple(str(error).splitlines()))
             self._failed.set(1)
             log.error("configuration not reloaded: nothing was changed", problems=list(self._last.problems))  # noqa: TRY400

@@ -28,7 +28,7 @@ from streams.drivers.local import log_judge
 from streams.engine.rollup.blocks.block_codec import encode_block
 from streams.engine.stages.detection_engine import Emitted
 from streams.engine.stages.engine import Engine
-from streams.engine.stages.rollup_engine import Rolled
+from streams.engine.stages.rollup_engine import RollupOutput
 from streams.process.crash_points import CrashPoint
 from streams.record.history import history_writer  # noqa: F401 - here too
 from tests.faults.traffic import traffic
@@ -54,7 +54,7 @@ class CrashAt:
 class RecordingEngine(Engine):
     """An engine that records every block and finding; the local driver does not store them."""
 
-    def _judge(self, rolled: Rolled) -> Emitted:
+    def _judge(self, rolled: RollupOutput) -> Emitted:
         request = super()._judge(rolled)
         lines: list[list[Any]] = [["block", encode_block(block).hex()] for block in rolled.blocks]
         lines += [["finding", one.id, one.revision, repr(one)] for one in request.findings]

@@ -19,7 +19,7 @@ from streams.drivers.kafka.connections.client import open_client
 from streams.drivers.kafka.topics import TopicError, Topics, existing_topics, setup_topics, verified_topics
 from streams.engine.rollup.blocks.block import Block
 from streams.engine.rollup.blocks.block_codec import decode_block
-from streams.engine.stages.rollup_engine import Rolling
+from streams.engine.stages.rollup_engine import RollupEngine
 from streams.offline.sources.open_history import open_history
 from tests.free_port import free_port
 from tests.kafka import topic as topics
@@ -131,7 +131,7 @@ def dead_letters(kafka: str, settings: Settings) -> list[tuple[str, dict[str, An
 def replayed(kafka: str, settings: Settings, topic: str) -> list[Block]:
     """The blocks of a replay of a topic, which knows its format by the configuration."""
     history = open_history(f"kafka://{kafka}/{topic}", settings)
-    rolling = Rolling(settings, history.partitions, shards=2)
+    rolling = RollupEngine(settings, history.partitions, shards=2)
     blocks: list[Block] = []
     bad = []
     for piece in history.pieces(rolling.watermark):

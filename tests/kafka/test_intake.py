@@ -26,10 +26,10 @@ from streams.drivers.kafka.intake import KafkaIntake
 from streams.drivers.kafka.topic_sink import BATCH_BYTES, key_of
 from streams.drivers.kafka.topics import setup_topics
 from streams.drivers.local.log_intake import LogIntake
-from streams.drivers.local.log_sink import LogTaker
+from streams.drivers.local.log_sink import LogSink
 from streams.drivers.local.sqlite_store import SqliteStore
-from streams.engine.stages.rollup_engine import Rolling
-from streams.ingest.receivers.ingest_handler import Reception
+from streams.engine.stages.rollup_engine import RollupEngine
+from streams.ingest.receivers.ingest_handler import IngestHandler
 from streams.ingest.receivers.read_payload import as_lines
 from streams.offline.sources.open_history import open_history
 from streams.process.metrics import Metrics
@@ -259,7 +259,7 @@ async def test_a_broker_in_trouble_is_503_and_what_was_accepted_is_there(
 def records_counted(settings: Settings) -> int:
     assert settings.kafka is not None
     history = open_history(f"kafka://{settings.kafka.brokers[0]}/{settings.kafka.requests}", settings)
-    rolling = Rolling(settings, history.partitions)
+    rolling = RollupEngine(settings, history.partitions)
     blocks = []
     for piece in history.pieces(rolling.watermark):
         if piece.records is None:
@@ -407,7 +407,7 @@ def request_of(number: int, ts: float) -> list[bytes]:
 async def through_the_log(bodies: Sequence[bytes], folder: Path) -> Totals:
     """The totals of what the embedded driver's doors store."""
     with SqliteStore(folder / "db") as store:
-        reception = Reception(LogTaker(LogIntake(store, Settings(), lambda: None)))
+        reception = IngestHandler(LogSink(LogIntake(store, Settings(), lambda: None)))
         for body in bodies:
             await reception.store(as_lines(body))
         lines = [bytes(one) for one in store.read(0).records]

@@ -16,8 +16,8 @@ from alerting.pipeline.pipeline import Pipeline
 from config.links import Links
 from config.settings import Settings
 from detectors.model.finding import Verdict
-from streams.engine.stages.detection_engine import Judging
-from streams.engine.stages.rollup_engine import Rolling
+from streams.engine.stages.detection_engine import DetectionEngine
+from streams.engine.stages.rollup_engine import RollupEngine
 from streams.notify.incidents_route import ongoing_to_json
 from streams.process.web.tokens import hash_of, new_token
 from streams.record.history.bounds import HistoryBounds
@@ -50,8 +50,8 @@ class OneEngine:
     """What an embedded daemon would show: the engine, the history and the pipeline in one process."""
 
     def __init__(self, place: Path, settings: Settings) -> None:
-        self._rolling = Rolling(settings, ["one/0"], SHARDS)
-        self._judging = Judging(settings, ["one/0"], SHARDS, records=True)
+        self._rolling = RollupEngine(settings, ["one/0"], SHARDS)
+        self._judging = DetectionEngine(settings, ["one/0"], SHARDS, records=True)
         self._held = Segments(SHARDS)
         self._keeper = HistoryKeeper(HistoryFolder(str(place)), HistoryBounds(35, 400, 1 << 40))
         self._pipeline = Pipeline(settings)

@@ -18,7 +18,7 @@ from kafka.errors import TopicAlreadyExistsError
 
 from config.settings import KafkaSettings, Settings
 from streams.drivers.kafka.connections.client import open_client
-from streams.engine.stages.rollup_engine import Rolling
+from streams.engine.stages.rollup_engine import RollupEngine
 from streams.offline.replay import ReplayError, replay
 from streams.offline.sources import topic as replay_kafka
 from streams.offline.sources.topic import KafkaHistory
@@ -110,7 +110,7 @@ def test_partitions_come_merged_in_event_time_whatever_the_record_timestamps_say
     given = [hour(0, 20_000), hour(1, 20_000), hour(2, 300)]
     name = written(kafka, given, batch_bytes=8_000)
     history = KafkaHistory(kafka_of(kafka), name)
-    rolling = Rolling(Settings(), history.partitions)
+    rolling = RollupEngine(Settings(), history.partitions)
     left = set(history.partitions)
     turns = []
     for piece in history.pieces(rolling.watermark):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from streams.engine.rollup.blocks.block import Block
 from streams.engine.rollup.blocks.block_codec import encode_block
-from streams.engine.rollup.blocks.block_ipc import Apart, ReceivedBlocks, SentBlocks
+from streams.engine.rollup.blocks.block_ipc import BlockBatch, BlockDecoder, BlockEncoder
 from tests.laws.events import T0, Sent, steady, streams
 from tests.laws.partition import fed
 from tests.laws.test_joining import told
@@ -19,10 +19,10 @@ shares = st.lists(st.integers(1, 9), min_size=1, max_size=20)
 
 def through_a_pipe(blocks: Sequence[Block], sizes: Sequence[int]) -> list[bytes]:
     """Return blocks as they arrive in pieces of these sizes, encoded; all that is left in the last one."""
-    sent, received, found, at = SentBlocks(), ReceivedBlocks(), list[bytes](), 0
+    sent, received, found, at = BlockEncoder(), BlockDecoder(), list[bytes](), 0
     for size in (*sizes, len(blocks)):
         piece = blocks[at : at + size]
-        apart: Apart = pickle.loads(pickle.dumps(sent.take(piece)))  # noqa: S301 - our own
+        apart: BlockBatch = pickle.loads(pickle.dumps(sent.take(piece)))  # noqa: S301 - our own
         found += [encode_block(block) for block in received.together(apart)]
         at += size
     return found

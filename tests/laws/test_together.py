@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from config.settings import CalendarSettings, JudgeSettings, LimitsSettings, Settings, TableLimit
-from detectors.judge.batch_evaluation import Attempt
+from detectors.judge.batch_evaluation import BatchEvaluation
 from detectors.judge.judge import Judge
 from streams.engine.stages.detection_engine import Emitted
 from streams.engine.stages.engine import Engine
@@ -67,7 +67,7 @@ class Seen:
         self.parts: list[dict[str, bytes]] = []
         settle = Judge.settle
 
-        def counted(judge: Judge, attempt: Attempt, steps: int) -> None:
+        def counted(judge: Judge, attempt: BatchEvaluation, steps: int) -> None:
             self.how["attempts"] += 1
             self.how["steps"] += steps
             self.how["opened"] += bool(attempt.out.opened[: attempt.done].any())

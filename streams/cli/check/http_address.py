@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from config.settings import Settings
 from streams.cli.check.result import CheckResult
-from streams.process.web.listen_address import DoorError, door_of
+from streams.process.web.listen_address import AddressError, door_of
 
 
 def check_door(
@@ -14,7 +14,7 @@ def check_door(
     """Check the tokens and the certificate, and say who can ask for what; ``intake`` as for ``door_of``."""
     try:
         door = door_of(settings, environment, intake=intake)
-    except DoorError as error:
+    except AddressError as error:
         yield CheckResult(False, str(error))
         return
     if note := door.note():

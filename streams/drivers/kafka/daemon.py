@@ -76,7 +76,7 @@ from streams.process.reloading import Reloading
 from streams.process.stop_requests import stop_daemon_on_signals
 from streams.process.watchdog import Watchdog, guard
 from streams.process.web.http_server import HttpServer, ListenError
-from streams.process.web.listen_address import DoorError, door_of
+from streams.process.web.listen_address import AddressError, door_of
 from streams.screens.openapi.openapi_route import openapi_route
 
 CHECKPOINT_SECONDS: Final = 5.0
@@ -562,7 +562,7 @@ def run_kafka(
                 settings, settings.kafka, roles or ROLES, watchdog, every=every, at=at, read=read
             )
             asyncio.run(_main(daemon, watchdog))
-    except (ConfigError, DoorError, SecretError) as error:
+    except (ConfigError, AddressError, SecretError) as error:
         log.critical(str(error))
         return 2
     except (TopicError, ListenError) as error:

@@ -16,7 +16,7 @@ from detectors.model.stated import StatedChange
 from detectors.state.state import StateError, why
 from detectors.state.state_format import NewerStateError
 from detectors.watch.hottest import Hot
-from streams.drivers.kafka.board.commands import CommandTaker
+from streams.drivers.kafka.board.commands import CommandReceiver
 from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
 from streams.drivers.kafka.notices import NoticesOfStep, NotifyStage
 from streams.drivers.kafka.outbox import KafkaOutboxStorage
@@ -26,12 +26,12 @@ from streams.notify.command_routes import NoAnswerError
 from streams.notify.incidents_route import incident_route, incidents_route
 from streams.notify.labels_command import labels_route
 from streams.notify.memo_routes import MemoRoutes
-from streams.notify.notification_service import DeliveryHalf
+from streams.notify.notification_service import NotificationService
 from streams.notify.silence_routes import SilenceRoutes
 from streams.process.metrics import Metrics
 from streams.screens.board.board_data import BoardDataError
-from streams.screens.board.incidents.incident_service import IncidentDesk
-from streams.screens.board.incidents.pipeline_incidents import PipelineDesk
+from streams.screens.board.incidents.incident_service import IncidentService
+from streams.screens.board.incidents.pipeline_incidents import PipelineIncidents
 
 
 class Elsewhere(Protocol):
@@ -63,9 +63,9 @@ class Delivery:
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._half = DeliveryHalf(settings, metrics)
+        self._half = NotificationService(settings, metrics)
         self._stage: NotifyStage | None = None
-        self._taker: CommandTaker | None = None
+        self._taker: CommandReceiver | None = None
         self.elsewhere: Elsewhere | None = None
 
     @property
@@ -79,7 +79,7 @@ class Delivery:
         """The links to consoles, as configured now."""
         return self._half.links
 
-    def desk(self, settings: Callable[[], Settings]) -> IncidentDesk:
+    def desk(self, settings: Callable[[], Settings]) -> IncidentService:
         """Return the incidents for a board; ``settings`` returns the configuration in force."""
         half = self._half
 
@@ -87,11 +87,13 @@ class Delivery:
             there = self.elsewhere if half.pipeline is None else None
             return half.changes if there is None else there.changes
 
-        return PipelineDesk(lambda: self.pipeline, self._passed, lambda: half.documents, changes, settings)
+        return PipelineIncidents(
+            lambda: self.pipeline, self._passed, lambda: half.documents, changes, settings
+        )
 
     def hear(self, topic: str, options: dict[str, Any]) -> None:
         """Execute the commands of boards, which come by a topic, while this process delivers."""
-        self._taker = CommandTaker(topic, options, self._half.command)
+        self._taker = CommandReceiver(topic, options, self._half.command)
 
     def routes(self) -> list[web.RouteDef]:
         """Return what the web server adds."""

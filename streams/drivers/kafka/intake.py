@@ -11,15 +11,15 @@ from aiohttp import web
 from config.settings import KafkaSettings, Settings
 from streams.drivers.kafka.connections.connection import connection_options
 from streams.drivers.kafka.connections.probe import reason_unusable
-from streams.drivers.kafka.topic_sink import DroppedProducer, TopicTaker
+from streams.drivers.kafka.topic_sink import DroppedProducer, TopicSink
 from streams.ingest.formats.envelopes.schemas import Schemas
 from streams.ingest.formats.inputs import Inputs
-from streams.ingest.receivers.http_receivers import Doors
-from streams.ingest.receivers.ingest_handler import Reception
+from streams.ingest.receivers.http_receivers import HttpReceivers
+from streams.ingest.receivers.ingest_handler import IngestHandler
 from streams.ingest.receivers.line_reading import line_reader
-from streams.ingest.receivers.tcp_receiver import TcpDoor
+from streams.ingest.receivers.tcp_receiver import TcpReceiver
 from streams.process.metrics import Metrics
-from streams.process.web.listen_address import Door
+from streams.process.web.listen_address import ListenAddress
 from streams.process.web.tokens import Tokens
 
 AT_ONCE: Final = 16
@@ -59,30 +59,30 @@ class KafkaIntake:
         settings: Settings,
         kafka: KafkaSettings,
         metrics: Metrics,
-        door: Door,
+        door: ListenAddress,
         tokens: Callable[[], Tokens],
         *,
         schemas: Schemas | None = None,
     ) -> None:
         options = connection_options(kafka)
-        self.taker = TopicTaker(
+        self.taker = TopicSink(
             kafka.requests,
             lambda: DroppedProducer(options),
             lambda: reason_unusable(kafka),
             settings.dead_letters,
         )
         inputs = Inputs(settings.sources, schemas)
-        self._reception = Reception(
+        self._reception = IngestHandler(
             self.taker, inputs, metrics.intake_refused, metrics.skipped, at_once=AT_ONCE
         )
-        self._doors = Doors(self._reception, settings.sources)
+        self._doors = HttpReceivers(self._reception, settings.sources)
         self._url = door.url
-        self._tcp: TcpDoor | None = None
+        self._tcp: TcpReceiver | None = None
         self._producing: asyncio.Task[None] | None = None
         if (listen := settings.web.tcp) is not None:
             named = settings.web.tcp_source
             tls = door.certificates
-            self._tcp = TcpDoor(
+            self._tcp = TcpReceiver(
                 listen,
                 self.taker,
                 line_reader(None if named is None else inputs.of(named)),

@@ -104,7 +104,7 @@ class Stage(Protocol):
 
 
 @runtime_checkable
-class Turning(Protocol):
+class EmissionMode(Protocol):
     """A stage that goes on in one of several ways, between which it changes at checkpoints.
 
     What it emits depends on the way, so records that were emitted before a crash must go the same way again:
@@ -289,7 +289,7 @@ class StageRunner:
                     f"the checkpoint {self.key} cannot be read: {why(error)}; {REMEDY}"
                 ) from error
         self.position = self.checkpointed = position
-        if not is_closed and isinstance(self.stage, Turning):
+        if not is_closed and isinstance(self.stage, EmissionMode):
             self._turns_from = (await self._bounds()).end
         if position is not None:
             self._release(position)
@@ -382,7 +382,7 @@ class StageRunner:
             if self._closed:
                 return
             self._closed = True
-            if self._changed or isinstance(self.stage, Turning):
+            if self._changed or isinstance(self.stage, EmissionMode):
                 await self._checkpoint()
 
     async def _is_idle(self) -> bool:
@@ -470,7 +470,7 @@ class StageRunner:
     async def _begin(self, arrived: float) -> None:
         """Say durably which way a stage begins, and that records behind this checkpoint may be emitted."""
         is_first, self._is_first = self._is_first, False
-        if is_first and isinstance(self.stage, Turning) and self._turns_from is None:
+        if is_first and isinstance(self.stage, EmissionMode) and self._turns_from is None:
             await self._checkpoint(arrived=arrived)
 
     def _is_due(self, arrived: float) -> bool:
@@ -478,13 +478,13 @@ class StageRunner:
         turns = turning is not None and turning.turns(arrived)
         return turns or self._clock() - self._saved_at >= self._every or len(self._once) >= MOST_ONCE
 
-    def _turning(self) -> Turning | None:
+    def _turning(self) -> EmissionMode | None:
         """Return the stage if it may change here: nobody has emitted what follows.
 
         After a crash it only returns to its usual way: a process that has been frozen may wake, go on for a
         moment, and must not be ahead in its numbers.
         """
-        if not isinstance(self.stage, Turning) or self.position is None:
+        if not isinstance(self.stage, EmissionMode) or self.position is None:
             return None
         if self._turns_from is not None and (self.position < self._turns_from or self.stage.is_usual):
             return None
@@ -501,7 +501,7 @@ class StageRunner:
         parts = dict(self.stage.snapshot())
         if pending:
             parts[PENDING] = msgspec.msgpack.encode(pending)
-        if self._closed and isinstance(self.stage, Turning):
+        if self._closed and isinstance(self.stage, EmissionMode):
             parts[CLOSED] = b""
         if self._topic_id:
             parts[TOPIC] = self._topic_id

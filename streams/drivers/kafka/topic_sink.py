@@ -35,7 +35,7 @@ from streams.ingest.receivers.checked_lines import (
     checked,
     not_taken,
 )
-from streams.ingest.receivers.record_sink import NotTakenError, Taken
+from streams.ingest.receivers.record_sink import AppendResult, NotTakenError
 from streams.process.recurring import Recurring
 
 ACK_SECONDS: Final = 8.0  # below those that a stop waits for requests
@@ -147,7 +147,7 @@ class _Open(NamedTuple):
     lost: asyncio.Future[None]  # done when it is given up
 
 
-class TopicTaker:
+class TopicSink:
     """Writes lines to a topic; ``run`` keeps a producer open.
 
     Parameters
@@ -239,7 +239,7 @@ class TopicTaker:
             return f"{self.held >> 20} MiB wait for Kafka to take them"
         return self.not_ready()
 
-    async def take(self, lines: Sequence[bytes], *, sent: bool = True) -> Taken:
+    async def take(self, lines: Sequence[bytes], *, sent: bool = True) -> AppendResult:
         """Write lines, which the brokers have acknowledged when this returns.
 
         Raises
@@ -274,7 +274,7 @@ class TopicTaker:
         finally:
             writing.cancel()
             self.held -= size
-        return Taken(found.rejected)
+        return AppendResult(found.rejected)
 
     def _checked(self, lines: Sequence[bytes], sent: bool) -> tuple[Checked, list[_Record]]:
         """Return what becomes of lines, and what is written of them."""

@@ -25,11 +25,11 @@ from detectors.state.state_format import NewerStateError
 from streams.drivers.compile_ahead import warm
 from streams.drivers.local.backfill_routes import BackfillRoutes
 from streams.drivers.local.follow import Follow
-from streams.drivers.local.history_service import HistoryHalf
+from streams.drivers.local.history_service import HistoryService
 from streams.drivers.local.learnt_file import LearntFileError, drop_learnt, read_learnt
 from streams.drivers.local.log_intake import LogIntake
 from streams.drivers.local.log_judge import CHECKPOINT_SECONDS, RUN_RECORDS, LogJudge, UnfinishedBackfillError
-from streams.drivers.local.log_sink import LogTaker
+from streams.drivers.local.log_sink import LogSink
 from streams.drivers.local.sqlite_errors import explain
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.drivers.local.standard_input import StandardInput
@@ -38,15 +38,15 @@ from streams.drivers.local.state_files import StateFiles, check_whole, lacks_out
 from streams.engine.stages.dead_letter_limit import DeadLetterLimitError
 from streams.ingest.formats.inputs import Inputs
 from streams.ingest.limits.keeper import LimitsKeeper, limits_status
-from streams.ingest.receivers.http_receivers import Doors
-from streams.ingest.receivers.ingest_handler import Reception
+from streams.ingest.receivers.http_receivers import HttpReceivers
+from streams.ingest.receivers.ingest_handler import IngestHandler
 from streams.ingest.receivers.line_reading import line_reader
-from streams.ingest.receivers.tcp_receiver import TcpDoor
+from streams.ingest.receivers.tcp_receiver import TcpReceiver
 from streams.ingest.registry.registry import Registry, registry_status
 from streams.notify.incidents_route import incident_route, incidents_route
 from streams.notify.labels_command import labels_route
 from streams.notify.memo_routes import MemoRoutes
-from streams.notify.notification_service import DeliveryHalf
+from streams.notify.notification_service import NotificationService
 from streams.notify.pipeline_status import first_of
 from streams.notify.silence_routes import SilenceRoutes
 from streams.notify.slack_secrets import slack_secrets
@@ -66,7 +66,7 @@ from streams.process.stall import STUCK_SECONDS
 from streams.process.stop_requests import stop_daemon_on_signals
 from streams.process.watchdog import Watchdog, guard
 from streams.process.web.http_server import HttpServer, ListenError
-from streams.process.web.listen_address import DoorError, door_of
+from streams.process.web.listen_address import AddressError, door_of
 from streams.process.web.sessions import SessionKeyError, session_key
 from streams.screens.openapi.openapi_route import openapi_route
 
@@ -111,7 +111,7 @@ class LocalDaemon:
         When the file of ``limits.file`` is missing, cannot be read or is no such file.
     StartError
         When the state cannot be opened or read.
-    DoorError
+    AddressError
         When it would listen in a way that is not safe.
     """
 
@@ -162,7 +162,7 @@ class LocalDaemon:
                 folder=str(state),
             )
         self._watchdog = watchdog or Watchdog()
-        self.delivery = DeliveryHalf(settings, self.metrics, clock)
+        self.delivery = NotificationService(settings, self.metrics, clock)
         self.reloading = Reloading(
             settings,
             read or (lambda: settings),
@@ -176,7 +176,7 @@ class LocalDaemon:
             self._intake = LogIntake(self._store, settings, arrived.set, clock, self._files.check)
         except StateError as error:
             raise StartError(self._other_version(f"the log cannot be read: {error}")) from error
-        self._history = HistoryHalf(
+        self._history = HistoryService(
             settings,
             lambda: self.reloading.settings,
             self.delivery,
@@ -201,9 +201,11 @@ class LocalDaemon:
         )
         self._registry = Registry(settings.sources.registry) if settings.sources.registry else None
         self._inputs = Inputs(settings.sources, self._registry)
-        taker = LogTaker(self._intake)
-        self._reception = Reception(taker, self._inputs, self.metrics.intake_refused, self.metrics.skipped)
-        self._doors = Doors(self._reception, settings.sources, clock)
+        taker = LogSink(self._intake)
+        self._reception = IngestHandler(
+            taker, self._inputs, self.metrics.intake_refused, self.metrics.skipped
+        )
+        self._doors = HttpReceivers(self._reception, settings.sources, clock)
         self._web = HttpServer(
             settings.local.listen,
             self.status,
@@ -284,14 +286,14 @@ class LocalDaemon:
         finally:
             await self._shut_down(tasks)
 
-    def _tcp_door(self, taker: LogTaker) -> TcpDoor | None:
+    def _tcp_door(self, taker: LogSink) -> TcpReceiver | None:
         """Return what takes lines over TCP, if it is to."""
         local = self.settings.local
         if local.tcp is None:
             return None
         source = None if local.tcp_source is None else self._inputs.of(local.tcp_source)
         tls = self._door.certificates
-        return TcpDoor(
+        return TcpReceiver(
             local.tcp, taker, line_reader(source), lambda: self._tokens, tls.context if tls else None
         )
 
@@ -482,7 +484,7 @@ def _bytes_with_journal(path: Path) -> int:
 def _one_line(run: Callable[[], None], state: Path) -> int:
     try:
         run()
-    except (ConfigError, DoorError, SecretError) as error:
+    except (ConfigError, AddressError, SecretError) as error:
         log.critical(str(error))
         return 2
     except (StartError, ListenError, DeadLetterLimitError) as error:

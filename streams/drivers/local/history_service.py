@@ -6,7 +6,7 @@ from typing import Any
 from aiohttp import web
 
 from config.settings import Settings
-from streams.notify.notification_service import DeliveryHalf
+from streams.notify.notification_service import NotificationService
 from streams.process.files.state_folder import history_place
 from streams.process.metrics import Metrics
 from streams.process.web.access import Access
@@ -15,13 +15,13 @@ from streams.record.history.segments import Segments
 from streams.screens.board.board_data import BoardIncidents
 from streams.screens.board.board_routes import BoardRoutes
 from streams.screens.board.incidents.board_incidents import incidents_of
-from streams.screens.board.incidents.pipeline_incidents import PipelineDesk
+from streams.screens.board.incidents.pipeline_incidents import PipelineIncidents
 from streams.screens.board.scopes.scope_events import BoardPast
 from streams.screens.board.scrape.scrape_route import ScrapeRoute
 from streams.screens.board.step_signal import StepSignal
 
 
-class HistoryHalf:
+class HistoryService:
     """The history and the board of the embedded daemon.
 
     Parameters
@@ -42,13 +42,13 @@ class HistoryHalf:
         self,
         settings: Settings,
         current: Callable[[], Settings],
-        delivery: DeliveryHalf,
+        delivery: NotificationService,
         metrics: Metrics,
         changed: Callable[[], None],
     ) -> None:
         from streams.record.history.history_writer import HistoryWriter
         from streams.record.query.query_routes import QueryRoutes
-        from streams.record.query.query_service import QueryDesk
+        from streams.record.query.query_service import QueryService
         from streams.screens.board.live_board import LiveBoard
 
         self.judged = StepSignal()
@@ -64,11 +64,11 @@ class HistoryHalf:
         steps: Callable[[], list[bytes]] = self.segments.recent if self.segments else recent
         self._board = LiveBoard(self.judged, current, place, steps, self._incidents, past=self._past)
         self._queries = QueryRoutes(
-            QueryDesk(place, steps, lambda: self.judged.number, lambda: current().time.step)
+            QueryService(place, steps, lambda: self.judged.number, lambda: current().time.step)
         )
         self._commands = metrics.commands
         self._scrape = ScrapeRoute(self._board.queries, current)
-        self._desk = PipelineDesk(
+        self._desk = PipelineIncidents(
             lambda: delivery.pipeline,
             delivery.command,
             lambda: delivery.documents,

@@ -8,13 +8,13 @@ import structlog
 
 from streams.drivers.local.log_intake import RETRY_SECONDS, LogFullError, LogIntake
 from streams.ingest.receivers.checked_lines import TooManyBadError, UnreadableError, not_taken
-from streams.ingest.receivers.record_sink import NotTakenError, Taken
+from streams.ingest.receivers.record_sink import AppendResult, NotTakenError
 from streams.process.recurring import Recurring
 
 log = structlog.get_logger("uneri.intake")
 
 
-class LogTaker:
+class LogSink:
     """Appends lines to the log.
 
     Parameters
@@ -34,7 +34,7 @@ class LogTaker:
         why = self._intake.full()
         return why and f"too far behind: {why}"
 
-    async def take(self, lines: Sequence[bytes], *, sent: bool = True) -> Taken:
+    async def take(self, lines: Sequence[bytes], *, sent: bool = True) -> AppendResult:
         """Append lines that are durable when this returns.
 
         Raises
@@ -62,4 +62,4 @@ class LogTaker:
             raise NotTakenError(said, HTTPStatus.SERVICE_UNAVAILABLE, "not_stored") from None
         if refused := self._unwritable.ended():
             log.info("the event log can be written again", refused_requests=refused)
-        return Taken(appended.rejected, appended.late)
+        return AppendResult(appended.rejected, appended.late)

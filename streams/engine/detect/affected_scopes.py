@@ -17,7 +17,7 @@ MOST_ROUTES: Final = 10
 """Routes that are named; the others are counted."""
 
 
-class Reach:
+class AffectedScopes:
     """The requests and routes of the scopes of one shard.
 
     Parameters

@@ -21,9 +21,9 @@ from detectors.model.series import Series
 from detectors.watch.limits import LimitChange, tomorrow
 from streams.engine.decode.paths import OTHER
 from streams.engine.detect.absences import Absences
-from streams.engine.detect.affected_scopes import Reach
+from streams.engine.detect.affected_scopes import AffectedScopes
 from streams.engine.detect.cost_totals import CostTotals
-from streams.engine.detect.early_detection import Looks
+from streams.engine.detect.early_detection import EarlyDetection
 from streams.engine.detect.excess_costs import ExcessCosts
 from streams.engine.detect.explainer import Explainer
 from streams.engine.detect.fatal_findings import FatalFindings
@@ -106,7 +106,7 @@ class Detect:
         self._findings = Findings(self._judge, self._explainer, self._absences, settings.judge, step)
         self._limits = LimitFindings(settings.judge, step, self._judge, self._explainer)
         self._fatal = FatalFindings(settings.judge.young, step, UPDATE_EVERY * step, self._explainer)
-        self._reach = Reach(self._judge, self._explainer, step)
+        self._reach = AffectedScopes(self._judge, self._explainer, step)
         self._costs = ExcessCosts(step, self._judge.evidence)
         self._prices = PriceHold(settings.money)
         self._held = False  # whether costs are
@@ -115,7 +115,7 @@ class Detect:
         self._totals = CostTotals(step)
         self._maturity = HourlyMaturity(settings.judge.young)
         self.told = OpenFindings()
-        self._looks = Looks(
+        self._looks = EarlyDetection(
             shard,
             self._measuring,
             self._judge,

@@ -13,7 +13,7 @@ _FADES: Final = 0.75 * CALLS
 """Normal calls after which a p95 of the newest calls is about normal again."""
 
 
-class Extents:
+class DeviationExtent:
     """Measures deviations by the courses of their series.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Looks between two steps: what is strong is found when a bucket has come, not when its minute is judged.
+"""Detection between two steps: what is strong is found when a bucket has come, not when its minute is judged.
 
 A look judges the last minute as the judge would judge a step (``judge.kernel.evaluate_early``), learns
 nothing, and finds only rises that are twice as large as a deviation has to be, and absences. What it finds is
@@ -25,7 +25,7 @@ from streams.engine.detect.absences import WATCHED, Absences
 from streams.engine.detect.explainer import Explainer
 from streams.engine.detect.findings import identity
 from streams.engine.detect.gather import JudgedStep
-from streams.engine.detect.partial_step import LastMinute
+from streams.engine.detect.partial_step import PartialStep
 from streams.engine.detect.traffic_mix_filter import explained
 from streams.engine.measure.measured_step import MeasuredStep
 from streams.engine.measure.measuring import Measuring
@@ -69,7 +69,7 @@ class _Deviation(NamedTuple):
     upper: float
 
 
-class Looks:
+class EarlyDetection:
     """The looks of one shard.
 
     Parameters
@@ -97,7 +97,7 @@ class Looks:
         self._shard, self._step, self._bucket = shard, step, bucket
         self._measuring, self._judge, self._absences = measuring, judge, absences
         self._explainer, self._edges = explainer, edges
-        self._minute = LastMinute(measuring, step, bucket)
+        self._minute = PartialStep(measuring, step, bucket)
         self._watched = np.zeros(0, np.intp)  # rows of requests whose absence is reported
         self._came = np.zeros((2, 0))  # of each row: what had come early, and in all; decaying
         self._compared = 0

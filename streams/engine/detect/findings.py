@@ -24,9 +24,9 @@ from detectors.state.state import pack, unpack
 from detectors.watch.limits import in_sight
 from streams.engine.decode.columns import THROTTLE
 from streams.engine.detect.absences import Absences
-from streams.engine.detect.deviation_extent import Extents
+from streams.engine.detect.deviation_extent import DeviationExtent
 from streams.engine.detect.explainer import Explainer
-from streams.engine.detect.traffic_mix_filter import Mixes
+from streams.engine.detect.traffic_mix_filter import TrafficMixFilter
 from streams.engine.measure.measured_step import MeasuredStep
 
 UPDATE_EVERY: Final = 5  # steps between two updates of an open finding
@@ -83,7 +83,7 @@ class Findings:
     ) -> None:
         self._horizon = settings.horizon_days
         self._persist = settings.persist
-        self._extents = Extents(judge, settings.recover, step)
+        self._extents = DeviationExtent(judge, settings.recover, step)
         self._judge = judge
         self._explainer = explainer
         self._absences = absences
@@ -93,7 +93,7 @@ class Findings:
         self._growing: dict[int, _Open] = {}  # growths, by row
         self._ended: list[tuple[int, _Open]] = []  # of the last hours: late records may still change them
         self._lost: dict[int, _Open] = {}  # by row: ended, but not seen to end
-        self._mixes = Mixes(settings.persist, step)
+        self._mixes = TrafficMixFilter(settings.persist, step)
 
     def add(self, series: Sequence[Series]) -> None:
         """Add new series, in the judge's order."""

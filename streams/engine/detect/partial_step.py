@@ -17,7 +17,7 @@ KEPT_STEPS: Final = 5
 """Steps whose buckets are kept: until they are judged, which shows how much had come early."""
 
 
-class LastMinute:
+class PartialStep:
     """The counts of the last buckets of one shard, once every source has told them.
 
     A source has told a bucket with its early block, or with a watermark beyond it.

@@ -13,7 +13,7 @@ _KIND: Final = "findings/mixes"
 _VERSION: Final = 1
 
 
-class Mixes:
+class TrafficMixFilter:
     """The verdicts that the present mix of calls explains, until they end or it explains them no longer.
 
     Parameters

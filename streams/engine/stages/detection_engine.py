@@ -31,7 +31,7 @@ class Emitted:
     records: list[bytes] = field(default_factory=list)  # of judged steps, if they are asked for
 
 
-class Judging:
+class DetectionEngine:
     """Judges the blocks of a fixed set of sources.
 
     Several instances may share the same blocks, which are not modified.

@@ -12,8 +12,8 @@ from alerting.incidents.incidents import Incidents
 from config.capacity import Capacity
 from config.settings import Settings
 from streams.engine.detect.successor import Successor
-from streams.engine.stages.detection_engine import Emitted, Judging
-from streams.engine.stages.rollup_engine import Floats, Rolled, Rolling
+from streams.engine.stages.detection_engine import DetectionEngine, Emitted
+from streams.engine.stages.rollup_engine import Floats, RollupEngine, RollupOutput
 
 
 class RecordTotals(NamedTuple):
@@ -58,9 +58,11 @@ class Engine:
         capacity: Capacity | None = None,
         records: bool = False,
     ) -> None:
-        self._rolling = Rolling(settings, sources, shards)
-        self._judging_by: Callable[[Settings, Capacity | None], Judging] = lambda given, limits: Judging(
-            given, sources, shards, on_step, remember_all=remember_all, capacity=limits, records=records
+        self._rolling = RollupEngine(settings, sources, shards)
+        self._judging_by: Callable[[Settings, Capacity | None], DetectionEngine] = lambda given, limits: (
+            DetectionEngine(
+                given, sources, shards, on_step, remember_all=remember_all, capacity=limits, records=records
+            )
         )
         self._judging = self._judging_by(settings, capacity)
 
@@ -141,7 +143,7 @@ class Engine:
         """Records that count a part of their request and were not joined with another source's, by reason."""
         return self._rolling.unjoined
 
-    def _judge(self, rolled: Rolled) -> Emitted:
+    def _judge(self, rolled: RollupOutput) -> Emitted:
         emitted = self._judging.feed(rolled.blocks, rolled.rejected)
         emitted.blocks = rolled.blocks
         return emitted

@@ -22,14 +22,14 @@ SECTIONS: Final = ("time", "rollup", "redact", "money")
 """Sections of the settings that this half depends on: if they are equal, so are the blocks."""
 
 
-class Rolled(NamedTuple):
+class RollupOutput(NamedTuple):
     """What one feed produced."""
 
     blocks: list[Block]
     rejected: list[Rejected]
 
 
-class Rolling:
+class RollupEngine:
     """Decodes and rolls up a fixed set of sources.
 
     Parameters
@@ -62,25 +62,25 @@ class Rolling:
             for source, decoder in self._decoders.items()
         }
 
-    def feed(self, source: str, records: Sequence[bytes], arrived: Floats | None = None) -> Rolled:
+    def feed(self, source: str, records: Sequence[bytes], arrived: Floats | None = None) -> RollupOutput:
         """Feed consecutive records of one source partition, with the time of their arrival if known."""
         columns, rejected = self._decoders[source].decode(records, arrived)
-        return Rolled(self._rollups[source].feed(columns), rejected)
+        return RollupOutput(self._rollups[source].feed(columns), rejected)
 
     def early(self, source: str, now: float) -> list[Block]:
         """Return early blocks of a source whose records have just happened; ``now`` in epoch seconds."""
         rollup = self._rollups[source]
         return rollup.early() if now - rollup.reached < JUST_NOW else []
 
-    def idle(self, source: str, seconds: float = 0.0) -> Rolled:
+    def idle(self, source: str, seconds: float = 0.0) -> RollupOutput:
         """Mark the source as idle for ``seconds``: time goes on by the clock."""
-        return Rolled(self._rollups[source].idle(seconds), [])
+        return RollupOutput(self._rollups[source].idle(seconds), [])
 
-    def finish(self, source: str) -> Rolled:
+    def finish(self, source: str) -> RollupOutput:
         """Mark the source as ended, and close everything it holds."""
         rollup = self._rollups[source]
         blocks = rollup.finish()
-        return Rolled(blocks, rollup.rejected)
+        return RollupOutput(blocks, rollup.rejected)
 
     def watermark(self, source: str) -> int:
         """Return the event time up to which this source is complete."""

@@ -17,7 +17,7 @@ from streams.ingest.formats.format import Reading, RefusalError, native
 from streams.ingest.receivers.answers import body_error
 from streams.ingest.receivers.events_receiver import taken
 from streams.ingest.receivers.github_signature import HEADER, GithubSignature
-from streams.ingest.receivers.ingest_handler import Reception
+from streams.ingest.receivers.ingest_handler import IngestHandler
 from streams.ingest.receivers.read_payload import Reader, ReadPayload, delivered
 from streams.ingest.receivers.record_sink import NotTakenError
 from streams.process.web.request_body import BodyError
@@ -28,7 +28,7 @@ MOST: Final = 1024 * 1024
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
-class ChangesDoor:
+class ChangesReceiver:
     """The route that is told of changes; ``?source=NAME`` and ``?format=F`` as at ``/events``.
 
     Parameters
@@ -39,7 +39,7 @@ class ChangesDoor:
         Verifies those of GitHub.
     """
 
-    def __init__(self, reception: Reception, signature: GithubSignature) -> None:
+    def __init__(self, reception: IngestHandler, signature: GithubSignature) -> None:
         self._reception = reception
         self._signature = signature
 

@@ -5,13 +5,13 @@ from http import HTTPStatus
 from aiohttp import web
 
 from streams.ingest.receivers.answers import body_error
-from streams.ingest.receivers.ingest_handler import Reception
+from streams.ingest.receivers.ingest_handler import IngestHandler
 from streams.ingest.receivers.read_payload import Receipt, as_lines, reader_of
 from streams.ingest.receivers.record_sink import NotTakenError
 from streams.process.web.request_body import BodyError
 
 
-class EventsDoor:
+class EventsReceiver:
     """The route that accepts events.
 
     ``?source=NAME`` names an input of the configuration, ``?format=F`` a format (``auto`` recognises it);
@@ -33,7 +33,7 @@ class EventsDoor:
     Except with 202, nothing was stored. A sender should send again what was answered with 408 or 503.
     """
 
-    def __init__(self, reception: Reception) -> None:
+    def __init__(self, reception: IngestHandler) -> None:
         self._reception = reception
 
     def routes(self) -> list[web.RouteDef]:

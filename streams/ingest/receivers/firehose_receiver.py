@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import web
 
 from streams.ingest.receivers.answers import retry_after
-from streams.ingest.receivers.ingest_handler import Reception
+from streams.ingest.receivers.ingest_handler import IngestHandler
 from streams.ingest.receivers.read_payload import ReadPayload, reader_of
 from streams.ingest.receivers.record_sink import NotTakenError
 from streams.process.web.firehose_answer import PATH, REQUEST_ID, firehose_answer
@@ -36,10 +36,10 @@ _NAMED: Final = msgspec.json.Decoder(_Named)
 _COMMON: Final = msgspec.json.Decoder(_Common)
 
 
-class FirehoseDoor:
+class FirehoseReceiver:
     """The route that Firehose delivers to."""
 
-    def __init__(self, reception: Reception) -> None:
+    def __init__(self, reception: IngestHandler) -> None:
         self._reception = reception
 
     def routes(self) -> list[web.RouteDef]:

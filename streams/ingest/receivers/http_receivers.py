@@ -7,19 +7,19 @@ from aiohttp import web
 
 from config.secret import passphrase_in
 from config.settings import SourcesSettings
-from streams.ingest.receivers.changes_receiver import ChangesDoor
-from streams.ingest.receivers.events_receiver import EventsDoor
-from streams.ingest.receivers.firehose_receiver import FirehoseDoor
+from streams.ingest.receivers.changes_receiver import ChangesReceiver
+from streams.ingest.receivers.events_receiver import EventsReceiver
+from streams.ingest.receivers.firehose_receiver import FirehoseReceiver
 from streams.ingest.receivers.github_signature import GithubSignature
-from streams.ingest.receivers.ingest_handler import Reception
-from streams.ingest.receivers.otlp_receiver import OtlpDoor
-from streams.ingest.receivers.pubsub_receiver import PubsubDoor
+from streams.ingest.receivers.ingest_handler import IngestHandler
+from streams.ingest.receivers.otlp_receiver import OtlpReceiver
+from streams.ingest.receivers.pubsub_receiver import PubsubReceiver
 from streams.ingest.receivers.push_tokens import PushTokens
 from streams.ingest.receivers.signing_keys import SigningKeys
 from streams.process.extras import need
 
 
-class Doors:
+class HttpReceivers:
     """The doors, which share one reception.
 
     Parameters
@@ -40,7 +40,7 @@ class Doors:
     """
 
     def __init__(
-        self, reception: Reception, settings: SourcesSettings, clock: Callable[[], float] = time.time
+        self, reception: IngestHandler, settings: SourcesSettings, clock: Callable[[], float] = time.time
     ) -> None:
         place = settings.github.secret
         self._signature = GithubSignature(passphrase_in(place), place.name())
@@ -49,11 +49,11 @@ class Doors:
             need("joserfc", "sources.pubsub")
             tokens = PushTokens(settings.pubsub, SigningKeys(settings.pubsub.keys), clock)
         self._doors = (
-            EventsDoor(reception),
-            OtlpDoor(reception),
-            FirehoseDoor(reception),
-            PubsubDoor(reception, tokens),
-            ChangesDoor(reception, self._signature),
+            EventsReceiver(reception),
+            OtlpReceiver(reception),
+            FirehoseReceiver(reception),
+            PubsubReceiver(reception, tokens),
+            ChangesReceiver(reception, self._signature),
         )
 
     def routes(self) -> list[web.RouteDef]:

@@ -12,7 +12,7 @@ from config.settings import SourcesSettings
 from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.inputs import Input, Inputs, UnknownInputError
 from streams.ingest.receivers.read_payload import Reader, ReadPayload, Receipt, explained
-from streams.ingest.receivers.record_sink import NotTakenError, Taken, Taker
+from streams.ingest.receivers.record_sink import AppendResult, NotTakenError, RecordSink
 from streams.ingest.receivers.request_lines import MAX_BODY, LargerError, unpacked
 from streams.ingest.registry.registry import AGAIN_SECONDS
 from streams.ingest.registry.registry_client import RegistryError
@@ -27,7 +27,7 @@ MOST_LABELS: Final = 100
 """Reasons for which parts are skipped that have a label of their own."""
 
 
-class Reception:
+class IngestHandler:
     """Receives bodies for the doors of one daemon.
 
     Memory and work are bounded: bodies that arrive share ``Room``, and a few at a time are unpacked, read
@@ -53,7 +53,7 @@ class Reception:
 
     def __init__(
         self,
-        taker: Taker,
+        taker: RecordSink,
         inputs: Inputs | None = None,
         refused: Counter | None = None,
         skipped: Counter | None = None,
@@ -166,7 +166,7 @@ class Reception:
             )
             error.refused = explained(delivery)
             raise error
-        taken = await self._taken(delivery) if delivery.lines else Taken()
+        taken = await self._taken(delivery) if delivery.lines else AppendResult()
         self._count_skipped(delivery.skipped)
         # the lines of refusals are dead letters, and told in the words of their format
         rejected = [one for one in taken.rejected if one.index < delivery.records]
@@ -179,7 +179,7 @@ class Reception:
             delivery.skipped,
         )
 
-    async def _taken(self, delivery: ReadPayload) -> Taken:
+    async def _taken(self, delivery: ReadPayload) -> AppendResult:
         try:
             return await self._taker.take(delivery.lines)
         except NotTakenError as error:

@@ -19,7 +19,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from streams.ingest.receivers.answers import retry_after
-from streams.ingest.receivers.ingest_handler import Reception
+from streams.ingest.receivers.ingest_handler import IngestHandler
 from streams.ingest.receivers.read_payload import Reader, ReadPayload, Receipt, reader_of
 from streams.ingest.receivers.record_sink import NotTakenError
 from streams.process.web.request_body import BodyError
@@ -46,10 +46,10 @@ _SIGNALS: Final = {
 }
 
 
-class OtlpDoor:
+class OtlpReceiver:
     """The routes that exporters and collectors send to; ``?source=NAME`` as at ``/events``."""
 
-    def __init__(self, reception: Reception) -> None:
+    def __init__(self, reception: IngestHandler) -> None:
         self._reception = reception
 
     def routes(self) -> list[web.RouteDef]:

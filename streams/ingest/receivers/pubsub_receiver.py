@@ -10,14 +10,14 @@ from aiohttp import web
 
 from streams.ingest.receivers.answers import body_error
 from streams.ingest.receivers.events_receiver import taken
-from streams.ingest.receivers.ingest_handler import Reception
+from streams.ingest.receivers.ingest_handler import IngestHandler
 from streams.ingest.receivers.push_tokens import PushTokens
 from streams.ingest.receivers.read_payload import reader_of
 from streams.ingest.receivers.record_sink import NotTakenError
 from streams.process.web.request_body import BodyError
 
 
-class PubsubDoor:
+class PubsubReceiver:
     """The route that subscriptions push to; ``?source=NAME`` as at ``/events``.
 
     Parameters
@@ -28,7 +28,7 @@ class PubsubDoor:
         Verifies whose push it is; None refuses all.
     """
 
-    def __init__(self, reception: Reception, tokens: PushTokens | None) -> None:
+    def __init__(self, reception: IngestHandler, tokens: PushTokens | None) -> None:
         self._reception = reception
         self._tokens = tokens
 

@@ -7,7 +7,7 @@ from streams.engine.decode.rejected import Rejected
 from streams.process.web.request_body import BodyError
 
 
-class Taken(NamedTuple):
+class AppendResult(NamedTuple):
     """What becomes of lines that are durable."""
 
     rejected: Sequence[Rejected] = ()  # dead letters among them
@@ -42,14 +42,14 @@ class NotTakenError(BodyError):
         self.seconds = seconds
 
 
-class Taker(Protocol):
+class RecordSink(Protocol):
     """Stores native records."""
 
     def full(self) -> str | None:
         """Return why nothing is taken now, None if it is."""
         ...
 
-    async def take(self, lines: Sequence[bytes], *, sent: bool = True) -> Taken:
+    async def take(self, lines: Sequence[bytes], *, sent: bool = True) -> AppendResult:
         """Store lines, which are durable when this returns.
 
         Parameters

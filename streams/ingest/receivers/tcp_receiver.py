@@ -17,7 +17,7 @@ import structlog
 
 from streams.engine.decode.event import MAX_BYTES
 from streams.ingest.receivers.line_reading import LineReader, lines_of
-from streams.ingest.receivers.record_sink import NotTakenError, Taker
+from streams.ingest.receivers.record_sink import NotTakenError, RecordSink
 from streams.process.recurring import Recurring
 from streams.process.web.http_server import ListenError
 from streams.process.web.tokens import AccessScope, Tokens
@@ -48,7 +48,7 @@ class _Connection:
         self.reader.feed_eof()
 
 
-class TcpDoor:
+class TcpReceiver:
     """Listens for connections.
 
     Parameters
@@ -70,7 +70,7 @@ class TcpDoor:
     def __init__(
         self,
         listen: str,
-        taker: Taker,
+        taker: RecordSink,
         lines: LineReader,
         tokens: Callable[[], Tokens] = Tokens,
         tls: ssl.SSLContext | None = None,

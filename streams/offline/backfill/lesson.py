@@ -13,8 +13,8 @@ from alerting.pipeline.pipeline import Pipeline
 from config.settings import Settings
 from detectors.state.state import pack, unpack
 from streams.engine.stages.checkpoint import parts_of, parts_under
-from streams.engine.stages.detection_engine import Judging
-from streams.engine.stages.rollup_engine import Rolling
+from streams.engine.stages.detection_engine import DetectionEngine
+from streams.engine.stages.rollup_engine import RollupEngine
 from streams.offline.sources.reading import Read, reading_of
 from streams.offline.sources.replay_error import ReplayError
 from streams.offline.sources.source import History, OnProgress
@@ -94,9 +94,9 @@ class Lesson:
         self._asked = fingerprint(asked, settings)
         self._shards = shards
         self._latest = latest
-        self._rolling = Rolling(settings, history.partitions, shards, at_once=True)
+        self._rolling = RollupEngine(settings, history.partitions, shards, at_once=True)
         self._filling = filling
-        self._judging = Judging(settings, history.partitions, shards, records=filling is not None)
+        self._judging = DetectionEngine(settings, history.partitions, shards, records=filling is not None)
         self._pipeline = Pipeline(settings, since=since)
         self._places: dict[str, Any] = {}
         self._records = 0
@@ -158,7 +158,7 @@ class Lesson:
         """Return the state in which a daemon begins that reads ``sources``; nothing can be fed any more."""
         until = self._judging.watermark or 0
         self._judging.hand_over(sources)
-        engine = Rolling(self._settings, sources, self._shards).snapshot() | self._judging.snapshot()
+        engine = RollupEngine(self._settings, sources, self._shards).snapshot() | self._judging.snapshot()
         late = self._rolling.late
         return Learnt(engine, self._pipeline.snapshot(), self._records, self._bad, late, until)
 

@@ -18,8 +18,8 @@ from streams.engine.decode.rejected import Rejected
 from streams.engine.detect.detect import OnJudgement
 from streams.engine.stages.checkpoint import parts_of, parts_under
 from streams.engine.stages.dead_letter_limit import DeadLetterLimit, counted
-from streams.engine.stages.detection_engine import Judging
-from streams.engine.stages.rollup_engine import Rolled, Rolling
+from streams.engine.stages.detection_engine import DetectionEngine
+from streams.engine.stages.rollup_engine import RollupEngine, RollupOutput
 from streams.offline.replay.replayed import Replayed
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class ReplayJudge:
         self._dead: dict[str, list[tuple[int, Rejected]]] = {partition: [] for partition in partitions}
         self._stopped: dict[str, str] = {}  # by partition
         self._curves: dict[str, int] = {}  # incident → index of the notice with its newest curve
-        self._judging = Judging(
+        self._judging = DetectionEngine(
             settings,
             partitions,
             on_step=self._step,
@@ -122,7 +122,7 @@ class ReplayJudge:
         self._found.first = self._found.first or start
         self._found.last = start + self._settings.time.step
 
-    def feed(self, run: SourceRun, rolled: Rolled) -> None:
+    def feed(self, run: SourceRun, rolled: RollupOutput) -> None:
         """Judge the blocks of a run of records."""
         emitted = self._judging.feed(rolled.blocks, rolled.rejected)
         if self._filling is not None:
@@ -158,7 +158,7 @@ class ReplayJudge:
             self._curves[notice.incident.id] = len(notices)
         notices.append(notice)
 
-    def result(self, records: int, rolling: Rolling, seconds: float) -> Replayed:
+    def result(self, records: int, rolling: RollupEngine, seconds: float) -> Replayed:
         """Return the result, given the number of records, their rollup, and the wall time in seconds."""
         found = self._found
         found.findings = sorted(self._newest.values(), key=lambda finding: (finding.start, finding.id))

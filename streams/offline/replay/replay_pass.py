@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from config.settings import Settings
 from streams.engine.detect.detect import OnJudgement
 from streams.engine.stages.checkpoint import parts_of, parts_under
-from streams.engine.stages.rollup_engine import SECTIONS, Rolling
+from streams.engine.stages.rollup_engine import SECTIONS, RollupEngine
 from streams.offline.replay.replay_judge import ReplayJudge, SourceRun
 from streams.offline.replay.replayed import Replayed
 from streams.offline.replay.state import ReplayState
@@ -26,7 +26,7 @@ class Stopped(Exception):  # noqa: N818 - requested, not an error
 class _Group(NamedTuple):
     """Configurations with equal rollup, which share decoding and rollup."""
 
-    rolling: Rolling
+    rolling: RollupEngine
     judges: list[ReplayJudge]
 
 
@@ -64,7 +64,7 @@ class ReplayPass:
             self._judges.append(judge)
             key = settings.model_dump_json(include=set(SECTIONS))
             if key not in known:
-                known[key] = _Group(Rolling(settings, history.partitions, at_once=True), [])
+                known[key] = _Group(RollupEngine(settings, history.partitions, at_once=True), [])
                 self._groups.append(known[key])
             known[key].judges.append(judge)
         self._places: dict[str, object] = {}

@@ -27,7 +27,7 @@ from streams.record.history.segments import Segments
 from streams.screens.board.board_data import BoardIncidents
 from streams.screens.board.board_routes import BoardRoutes
 from streams.screens.board.incidents.board_incidents import incidents_of
-from streams.screens.board.incidents.pipeline_incidents import PipelineDesk
+from streams.screens.board.incidents.pipeline_incidents import PipelineIncidents
 from streams.screens.board.live_board import LiveBoard
 from streams.screens.board.scopes.scope_events import BoardPast
 from streams.screens.board.step_signal import StepSignal
@@ -112,7 +112,7 @@ class DemoBoard:
     async def _listen(self, port: int) -> None:
         listen = f"{HOST}:{port}"
         access = Access(listen)
-        desk = PipelineDesk(
+        desk = PipelineIncidents(
             lambda: self._pipeline, self._execute, lambda: self._documents, tuple, lambda: self._settings
         )
         board = BoardRoutes(self._board, access, desk, now=lambda: self._at)

@@ -15,8 +15,8 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, Final, NamedTuple
 
-from streams.engine.rollup.blocks.block_ipc import Apart, ReceivedBlocks, SentBlocks
-from streams.engine.stages.rollup_engine import Rolled, Rolling
+from streams.engine.rollup.blocks.block_ipc import BlockBatch, BlockDecoder, BlockEncoder
+from streams.engine.stages.rollup_engine import RollupEngine, RollupOutput
 from streams.offline.sources.files import FileHistory
 from streams.offline.sources.replay_error import ReplayError
 from streams.offline.sources.save_pace import SavePace
@@ -37,7 +37,7 @@ class Read(NamedTuple):
     offsets: Sequence[int]
     place: Any
     done: float
-    rolled: list[Rolled]  # by each rolling
+    rolled: list[RollupOutput]  # by each rolling
     watermark: int  # of its partition, after it
 
 
@@ -45,7 +45,7 @@ class _Told(NamedTuple):
     """What a fork tells."""
 
     read: Read | None = None  # without its blocks; None at the end
-    apart: Sequence[Apart] = ()  # the blocks of each rolling
+    apart: Sequence[BlockBatch] = ()  # the blocks of each rolling
     states: States | None = None  # if they were asked for, and at the end
     error: Exception | None = None
 
@@ -64,7 +64,7 @@ class ReadHere:
     current: bool = True
     """Whether the rollings are where the piece is that was yielded last."""
 
-    def __init__(self, history: History, rollings: Sequence[Rolling]) -> None:
+    def __init__(self, history: History, rollings: Sequence[RollupEngine]) -> None:
         self._history = history
         self._rollings = rollings
 
@@ -128,7 +128,7 @@ class ReadAhead(ReadHere):
     The fork ends with this process: it has nobody to tell what it reads.
     """
 
-    def __init__(self, history: History, rollings: Sequence[Rolling]) -> None:
+    def __init__(self, history: History, rollings: Sequence[RollupEngine]) -> None:
         super().__init__(history, rollings)
         self.current = False
         self._asked = False
@@ -154,7 +154,7 @@ class ReadAhead(ReadHere):
         process = forks.Process(target=self._tell, args=(self._fork, theirs), daemon=True)
         process.start()
         theirs.close()
-        received = [ReceivedBlocks() for _ in self._rollings]
+        received = [BlockDecoder() for _ in self._rollings]
         try:
             while True:
                 read, apart, states, error = self._told()
@@ -195,7 +195,7 @@ class ReadAhead(ReadHere):
             signal.signal(stops, signal.SIG_IGN)
         theirs.close()
         gc.freeze()
-        sent = [SentBlocks() for _ in self._rollings]
+        sent = [BlockEncoder() for _ in self._rollings]
         try:
             for read in super().pieces():
                 states = None
@@ -218,7 +218,7 @@ class ReadAhead(ReadHere):
         return [rolling.snapshot() for rolling in self._rollings]
 
 
-def reading_of(history: History, rollings: Sequence[Rolling]) -> ReadHere:
+def reading_of(history: History, rollings: Sequence[RollupEngine]) -> ReadHere:
     """Return what reads a history with rollings, which are fed by nobody else meanwhile.
 
     Files are read ahead where a second processor has time for it and a fork is safe: beside no other thread,
@@ -233,7 +233,7 @@ def _send(to: Connection, told: _Told) -> None:
     to.send_bytes(pickle.dumps(told, pickle.HIGHEST_PROTOCOL))
 
 
-def _rolled(rolling: Rolling, piece: Piece) -> Rolled:
+def _rolled(rolling: RollupEngine, piece: Piece) -> RollupOutput:
     if piece.records is None:
         return rolling.finish(piece.partition)
     rolled = rolling.feed(piece.partition, piece.records, piece.arrived)

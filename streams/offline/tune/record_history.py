@@ -6,7 +6,7 @@ from pathlib import Path
 from config.settings import Settings
 from detectors.state.state import StateError
 from streams.engine.measure.measuring import Measuring
-from streams.engine.stages.rollup_engine import Rolling
+from streams.engine.stages.rollup_engine import RollupEngine
 from streams.offline.sources.source import History, OnProgress
 from streams.offline.tune.recording import NAME, Recording, RecordingWriter
 from streams.process.files.atomic_file import atomic_file
@@ -42,7 +42,7 @@ def record(
         When the file cannot be written; it names the file.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    rolling = Rolling(settings, history.partitions, at_once=True)
+    rolling = RollupEngine(settings, history.partitions, at_once=True)
     measuring = Measuring(history.partitions, settings)
     read: Counter[str] = Counter()
     bad = reached = 0

@@ -12,12 +12,12 @@ from streams.process.web.certificates import CertificateError, Certificates
 from streams.process.web.tokens import AccessScope, AccessTokenError, Tokens, load_tokens
 
 
-class DoorError(Exception):
+class AddressError(Exception):
     """The web server must not be opened like this; the message has the remedy."""
 
 
 @dataclass(frozen=True)
-class Door:
+class ListenAddress:
     """An address and its locks."""
 
     section: str  # local or web
@@ -59,7 +59,7 @@ class Door:
 
 def door_of(
     settings: Settings, environment: Mapping[str, str] = os.environ, *, intake: bool | None = None
-) -> Door:
+) -> ListenAddress:
     """Return the door of a daemon with these settings.
 
     Parameters
@@ -73,7 +73,7 @@ def door_of(
 
     Raises
     ------
-    DoorError
+    AddressError
         When it would be open to a network without a lock and the configuration does not insist on that, or
         when a token or certificate cannot be used.
     """
@@ -84,9 +84,9 @@ def door_of(
         tokens = load_tokens(settings.tokens, environment)
         certificates = None if given.tls is None else Certificates(given.tls)
     except AccessTokenError as error:
-        raise DoorError(str(error)) from None
+        raise AddressError(str(error)) from None
     except CertificateError as error:
-        raise DoorError(f"{section}.{error}") from None
+        raise AddressError(f"{section}.{error}") from None
     addresses = [("listen", given.listen), *([("tcp", given.tcp)] if takes and given.tcp else [])]
     for name, address in addresses:
         if tokens.count or given.insecure or is_loopback(host_in(address)):
@@ -100,9 +100,9 @@ def door_of(
             }.items()
             if scope is not AccessScope.INTAKE or takes
         )
-        raise DoorError(
+        raise AddressError(
             f"{section}.{name} {address}: open to the network without a lock; set tokens ({variables}, "
             f"or tokens.file; `uneri token` makes them), listen on 127.0.0.1, or insist with "
             f"{section}.insecure: true"
         )
-    return Door(section, given.listen, tuple(given.hosts), tokens, certificates, takes)
+    return ListenAddress(section, given.listen, tuple(given.hosts), tokens, certificates, takes)

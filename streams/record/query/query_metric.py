@@ -3,7 +3,7 @@
 from typing import Final, NamedTuple
 
 
-class ToldMetric(NamedTuple):
+class QueryMetric(NamedTuple):
     """One metric. ``column`` is that of the rows which it shows."""
 
     name: str
@@ -12,15 +12,15 @@ class ToldMetric(NamedTuple):
 
 
 _UNIT: Final = "Per second for sums, milliseconds for latencies, its own unit for a level."
-OBSERVED: Final = ToldMetric("uneri_observed", "observed", f"What was measured. {_UNIT}")
-STATE: Final = ToldMetric(
+OBSERVED: Final = QueryMetric("uneri_observed", "observed", f"What was measured. {_UNIT}")
+STATE: Final = QueryMetric(
     "uneri_state", "verdict", "1 while a finding is open about the series; the label verdict says which."
 )
 METRICS: Final = (
     OBSERVED,
-    ToldMetric("uneri_expected", "expected", f"What was expected. {_UNIT}"),
-    ToldMetric("uneri_lower", "lower", f"The lower end of what was expected. {_UNIT}"),
-    ToldMetric("uneri_upper", "upper", f"The upper end of what was expected. {_UNIT}"),
+    QueryMetric("uneri_expected", "expected", f"What was expected. {_UNIT}"),
+    QueryMetric("uneri_lower", "lower", f"The lower end of what was expected. {_UNIT}"),
+    QueryMetric("uneri_upper", "upper", f"The upper end of what was expected. {_UNIT}"),
     STATE,
 )
 """All of them. All are gauges, and only the first one is known of edges."""

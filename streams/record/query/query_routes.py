@@ -17,7 +17,7 @@ from streams.record.query.large_answers import LargeAnswers
 from streams.record.query.promql import matchers_of
 from streams.record.query.query_error import STATUS, QueryError, QueryTrouble, bad_data
 from streams.record.query.query_metric import METRICS
-from streams.record.query.query_service import SECONDS, QueryDesk
+from streams.record.query.query_service import SECONDS, QueryService
 from streams.record.query.query_times import QueryTimes, duration, moment
 from streams.record.query.series_listing import Conditions
 
@@ -88,7 +88,7 @@ class QueryRoutes:
     """
 
     def __init__(
-        self, desk: QueryDesk, now: Callable[[], float] = time.time, large: LargeAnswers | None = None
+        self, desk: QueryService, now: Callable[[], float] = time.time, large: LargeAnswers | None = None
     ) -> None:
         self._desk = desk
         self._now = now

@@ -36,7 +36,7 @@ SECONDS: Final = 10.0
 _T = TypeVar("_T")
 
 
-class QueryDesk:
+class QueryService:
     """Answers queries.
 
     Parameters

@@ -9,7 +9,7 @@ from streams.engine.detect.step_record import VERDICTS
 from streams.record.query.label_matcher import NAME, Flags, LabelMatcher
 from streams.record.query.label_table import LabelTable, beneath
 from streams.record.query.query_bounds import QueryBounds
-from streams.record.query.query_metric import METRICS, NAMES, OBSERVED, STATE, ToldMetric
+from streams.record.query.query_metric import METRICS, NAMES, OBSERVED, STATE, QueryMetric
 from streams.record.query.sample_rows import SampleRows
 from streams.record.query.sample_table import Floats, SampleTable
 from streams.record.query.series_index import VERDICT, Ids, SeriesIndex
@@ -19,7 +19,7 @@ _NO_VERDICT: Final = 0
 
 def metrics_of(
     matchers: tuple[LabelMatcher, ...], index: SeriesIndex, bounds: QueryBounds
-) -> list[ToldMetric]:
+) -> list[QueryMetric]:
     """Return the metrics that matchers leave."""
     left = np.ones(len(NAMES), np.bool_)
     unjudged = np.bool_(True)

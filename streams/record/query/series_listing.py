@@ -10,7 +10,7 @@ from streams.record.query.label_matcher import NAME, Flags, LabelMatcher
 from streams.record.query.label_table import LabelTable
 from streams.record.query.query_bounds import QueryBounds
 from streams.record.query.query_error import execution
-from streams.record.query.query_metric import METRICS, NAMES, OBSERVED, STATE, ToldMetric
+from streams.record.query.query_metric import METRICS, NAMES, OBSERVED, STATE, QueryMetric
 from streams.record.query.selection import metrics_of
 from streams.record.query.series_index import LABELS, VERDICT, SeriesIndex
 
@@ -28,7 +28,7 @@ class SeriesListing:
         self._index = index
         self._bounds = bounds
 
-    def _matched(self, conditions: Conditions) -> dict[ToldMetric, Flags]:
+    def _matched(self, conditions: Conditions) -> dict[QueryMetric, Flags]:
         found = {metric: np.zeros(len(self._index.ids), np.bool_) for metric in METRICS}
         expected = self._index.is_expected(np.arange(len(self._index.ids)))
         for matchers in conditions or ((),):
@@ -88,7 +88,7 @@ class SeriesListing:
             left |= mine
         return sorted(text for text, there in zip(VERDICTS, left, strict=True) if there and text)
 
-    def _any(self, matched: dict[ToldMetric, Flags]) -> Flags:
+    def _any(self, matched: dict[QueryMetric, Flags]) -> Flags:
         none = np.zeros(len(self._index.ids), np.bool_)
         found: Flags = np.logical_or.reduce([none, *matched.values()])
         return found

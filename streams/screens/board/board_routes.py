@@ -11,7 +11,7 @@ from streams.screens.board.board_assets import BoardAssets
 from streams.screens.board.board_data import BoardData, BoardDataError
 from streams.screens.board.incidents.incident_actions import IncidentActions
 from streams.screens.board.incidents.incident_routes import IncidentRoutes
-from streams.screens.board.incidents.incident_service import IncidentDesk
+from streams.screens.board.incidents.incident_service import IncidentService
 from streams.screens.board.json_answer import in_json, refused
 from streams.screens.board.scopes.scope_routes import ScopeRoutes
 from streams.screens.board.service_map.map_json import MapJson
@@ -43,7 +43,7 @@ class BoardRoutes:
         self,
         data: BoardData,
         access: Access,
-        desk: IncidentDesk,
+        desk: IncidentService,
         *,
         language: str = "en",
         patience: StreamPatience | None = None,

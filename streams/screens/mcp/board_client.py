@@ -12,7 +12,7 @@ import msgspec
 
 from streams.process.web.tokens import OWN_VARIABLE, AccessScope
 from streams.screens.mcp.tool_remedies import in_tool_words
-from streams.screens.mcp.tool_times import ToldTimes
+from streams.screens.mcp.tool_times import ToolTimes
 from streams.screens.mcp.untrusted_text import shown
 
 SECONDS: Final = 30.0  # a page may wait ten for its turn, a command fifteen for Kafka
@@ -49,7 +49,7 @@ class _KeptTimes:
     """What writes times as a daemon does, and until when that is believed (monotonic seconds)."""
 
     def __init__(self) -> None:
-        self.times: ToldTimes | None = None
+        self.times: ToolTimes | None = None
         self.until = 0.0
 
 
@@ -83,7 +83,7 @@ class BoardClient:
         other._kept = self._kept
         return other
 
-    async def times(self) -> ToldTimes:
+    async def times(self) -> ToolTimes:
         """Return what writes times in the zone of the daemon, which is asked for it once in ten minutes.
 
         Raises
@@ -94,7 +94,7 @@ class BoardClient:
         kept = self._kept
         if kept.times is None or time.monotonic() > kept.until:
             wall = await self.ask("/board/wall")
-            kept.times = ToldTimes(str(wall.get("zone", "UTC")))
+            kept.times = ToolTimes(str(wall.get("zone", "UTC")))
             kept.until = time.monotonic() + ZONE_SECONDS
         return kept.times
 

@@ -11,7 +11,7 @@ from streams.screens.board.incidents.incident_rows import MOST as NEWEST
 from streams.screens.mcp.board_client import BoardClient
 from streams.screens.mcp.named_scope import BoardPlaces, NamedScope
 from streams.screens.mcp.tool_answer import ToolData, ToolPart, answered
-from streams.screens.mcp.tool_times import ToldTimes
+from streams.screens.mcp.tool_times import ToolTimes
 from streams.screens.mcp.untrusted_text import quoted, shown, shown_url
 
 
@@ -61,7 +61,7 @@ async def tell_changes(board: BoardClient, asked: Mapping[str, str], about: str,
     return answered(data, _lines(data, len(wanted), times.span(found["since"], found["at"])))
 
 
-def change_line(one: Mapping[str, Any], times: ToldTimes) -> ChangeTold:
+def change_line(one: Mapping[str, Any], times: ToolTimes) -> ChangeTold:
     """Return a change, from what ``GET /board/incidents`` or an incident has of it."""
     made = ChangeTold(
         at=times.data(one["ts"]),

@@ -13,7 +13,7 @@ from streams.screens.mcp.incidents_tool import IncidentLine, incident_line
 from streams.screens.mcp.named_scope import BoardPlaces, NamedScope
 from streams.screens.mcp.tool_answer import ToolData, ToolPart, answered
 from streams.screens.mcp.tool_figures import amount, measure_in_words, share_in_words
-from streams.screens.mcp.tool_times import ToldTimes
+from streams.screens.mcp.tool_times import ToolTimes
 from streams.screens.mcp.untrusted_text import TEXT, quoted, shown, shown_url
 
 CALLERS: Final = 10
@@ -186,7 +186,7 @@ async def tell_incident(board: BoardClient, name: str) -> CallToolResult:
     return answered(data, _lines(data, times.words(whole["at"])))
 
 
-def memo_line(one: Mapping[str, Any], times: ToldTimes) -> MemoLine:
+def memo_line(one: Mapping[str, Any], times: ToolTimes) -> MemoLine:
     """Return a memo."""
     return MemoLine(
         id=shown(one["id"], 80),
@@ -212,7 +212,7 @@ def _shares(given: Sequence[Mapping[str, Any]]) -> list[ExcessShare]:
     ]
 
 
-def _member(one: Mapping[str, Any], times: ToldTimes) -> MemberLine:
+def _member(one: Mapping[str, Any], times: ToolTimes) -> MemberLine:
     start, end = one.get("start"), one.get("end")
     return MemberLine(
         about=NamedScope.of(one["scope"]),
@@ -223,7 +223,7 @@ def _member(one: Mapping[str, Any], times: ToldTimes) -> MemberLine:
     )
 
 
-def _moment(one: Mapping[str, Any], times: ToldTimes) -> StoryMoment:
+def _moment(one: Mapping[str, Any], times: ToolTimes) -> StoryMoment:
     what, until = str(one["what"]), one.get("until")
     about = NamedScope.of(one["scope"]).scope if isinstance(one.get("scope"), dict) else ""
     if isinstance(one.get("of"), dict):
@@ -238,7 +238,7 @@ def _moment(one: Mapping[str, Any], times: ToldTimes) -> StoryMoment:
     )
 
 
-def _request(one: Mapping[str, Any], times: ToldTimes) -> RequestTold:
+def _request(one: Mapping[str, Any], times: ToolTimes) -> RequestTold:
     client, taken = one.get("client") or {}, one.get("ms") or {}
     failed = " ".join(
         str(each) for each in (one.get("error"), one.get("error_type"), one.get("throttled")) if each

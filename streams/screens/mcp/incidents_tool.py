@@ -12,7 +12,7 @@ from streams.screens.mcp.board_client import BoardClient
 from streams.screens.mcp.named_scope import BoardPlaces, NamedScope
 from streams.screens.mcp.tool_answer import ToolData, ToolPart, answered
 from streams.screens.mcp.tool_figures import amount, measure_in_words, share_in_words
-from streams.screens.mcp.tool_times import ToldTimes, duration
+from streams.screens.mcp.tool_times import ToolTimes, duration
 from streams.screens.mcp.untrusted_text import TEXT, quoted, shown
 
 MOST: Final = 50
@@ -95,7 +95,7 @@ async def tell_incidents(
 
 
 def incident_line(
-    one: Mapping[str, Any], times: ToldTimes, places: BoardPlaces, *, at: int | None = None
+    one: Mapping[str, Any], times: ToolTimes, places: BoardPlaces, *, at: int | None = None
 ) -> IncidentLine:
     """Return one incident, from what ``GET /incidents`` or ``/board/incidents`` has of it.
 
@@ -132,7 +132,7 @@ def incident_line(
     return made
 
 
-def _words(one: Mapping[str, Any], made: IncidentLine, times: ToldTimes, at: int | None) -> Iterator[str]:
+def _words(one: Mapping[str, Any], made: IncidentLine, times: ToolTimes, at: int | None) -> Iterator[str]:
     kind = made.about.kind
     where = f" ({made.about.where})" if made.about.where else ""
     yield f"{made.verdict} of {measure_in_words(made.measure, kind)} at {made.about.words}{where}:"

@@ -12,7 +12,7 @@ from streams.screens.mcp.named_scope import NamedScope
 from streams.screens.mcp.replay_folders import COMPARISON, EVALUATION, ReplayFolder, ReplayFolders
 from streams.screens.mcp.tool_answer import ToolData, ToolPart, answered
 from streams.screens.mcp.tool_figures import amount, measure_in_words
-from streams.screens.mcp.tool_times import ToldTimes
+from streams.screens.mcp.tool_times import ToolTimes
 from streams.screens.mcp.untrusted_text import TEXT, quoted, shown
 
 MOST: Final = 50
@@ -133,7 +133,7 @@ def tell_replay(
     BoardAnswerError
         When there is no such replay, or it cannot be read.
     """
-    replay, times = folders.named(name), ToldTimes("UTC")
+    replay, times = folders.named(name), ToolTimes("UTC")
     every = replay.incidents(against=against)
     counted = Counter(str(one["sent"]) for one in every)
     wanted = [
@@ -158,7 +158,7 @@ def tell_replay(
     return answered(data, _lines(data, len(wanted)))
 
 
-def _incident(one: Mapping[str, Any], times: ToldTimes) -> ReplayedIncident:
+def _incident(one: Mapping[str, Any], times: ToolTimes) -> ReplayedIncident:
     alerted, end = one.get("alerted"), one.get("end")
     callers: Sequence[Mapping[str, Any]] = one.get("callers") or []
     first = callers[0] if callers else None

@@ -21,7 +21,7 @@ from streams.screens.mcp.tool_figures import (
     reached_in,
     share_in_words,
 )
-from streams.screens.mcp.tool_times import ToldTimes
+from streams.screens.mcp.tool_times import ToolTimes
 from streams.screens.mcp.untrusted_text import TEXT, quoted, shown
 
 INCIDENTS: Final = 10
@@ -174,7 +174,7 @@ def _measures(page: ScopePage) -> Iterator[MeasureNow]:
         )
 
 
-def _incident(one: ScopeIncident, times: ToldTimes) -> ScopeIncidentLine:
+def _incident(one: ScopeIncident, times: ToolTimes) -> ScopeIncidentLine:
     return ScopeIncidentLine(
         id=one.id,
         verdict=one.verdict,

@@ -21,7 +21,7 @@ from streams.screens.mcp.tool_figures import (
     unit_in_words,
     unit_of_data,
 )
-from streams.screens.mcp.tool_times import ToldTimes, duration
+from streams.screens.mcp.tool_times import ToolTimes, duration
 from streams.screens.mcp.untrusted_text import shown
 
 MOST_POINTS: Final = 60
@@ -94,7 +94,7 @@ async def tell_series(board: BoardClient, asked: AskedPage, measure: str, points
 
 
 def _told(
-    page: ScopePage, one: ScopeMeasure, about: NamedScope, times: ToldTimes, link: str
+    page: ScopePage, one: ScopeMeasure, about: NamedScope, times: ToolTimes, link: str
 ) -> tuple[SeriesData, Iterator[str]]:
     data = SeriesData(
         about=about,
@@ -126,7 +126,7 @@ def _told(
     return data, _lines(page, data, times)
 
 
-def _points(page: ScopePage, one: ScopeMeasure, times: ToldTimes) -> Iterator[SeriesPoint]:
+def _points(page: ScopePage, one: ScopeMeasure, times: ToolTimes) -> Iterator[SeriesPoint]:
     curve = one.curve
 
     def value(of: Points, place: int) -> float | None:
@@ -145,7 +145,7 @@ def _points(page: ScopePage, one: ScopeMeasure, times: ToldTimes) -> Iterator[Se
         )
 
 
-def _lines(page: ScopePage, data: SeriesData, times: ToldTimes) -> Iterator[str]:
+def _lines(page: ScopePage, data: SeriesData, times: ToolTimes) -> Iterator[str]:
     kind, measure = data.about.kind, data.measure
 
     def said(value: float | None) -> str:

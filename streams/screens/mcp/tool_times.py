@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from alerting.words.en import figures
 
 
-class ToldTimes:
+class ToolTimes:
     """Writes times in the zone of a daemon.
 
     Parameters
@@ -26,7 +26,7 @@ class ToldTimes:
 
         Examples
         --------
-        >>> ToldTimes("Asia/Tokyo").data(1760000000)
+        >>> ToolTimes("Asia/Tokyo").data(1760000000)
         '2025-10-09T17:53:20+09:00'
         """
         return datetime.fromtimestamp(int(epoch), self.zone).isoformat()
@@ -36,7 +36,7 @@ class ToldTimes:
 
         Examples
         --------
-        >>> ToldTimes("Asia/Tokyo").words(1760000000)
+        >>> ToolTimes("Asia/Tokyo").words(1760000000)
         '2025-10-09 17:53 JST'
         """
         return figures.clock(int(epoch), self.zone)
@@ -46,7 +46,7 @@ class ToldTimes:
 
         Examples
         --------
-        >>> ToldTimes("Asia/Tokyo").span(1760000000, 1760014400)
+        >>> ToolTimes("Asia/Tokyo").span(1760000000, 1760014400)
         '2025-10-09 17:53 to 21:53 JST'
         """
         begin, stop = (datetime.fromtimestamp(int(each), self.zone) for each in (first, end))

@@ -20,7 +20,7 @@ from streams.screens.mcp.tool_figures import (
     reached_in,
     share_in_words,
 )
-from streams.screens.mcp.tool_times import ToldTimes, duration
+from streams.screens.mcp.tool_times import ToolTimes, duration
 from streams.screens.mcp.untrusted_text import quoted, shown
 
 MOST_ACCOUNTS: Final = 12
@@ -112,7 +112,7 @@ async def tell_wall(board: BoardClient) -> CallToolResult:
         When the daemon does not answer.
     """
     wall = msgspec.convert(await board.ask("/board/wall"), Wall)
-    times, places = ToldTimes(wall.zone), BoardPlaces(board.url)
+    times, places = ToolTimes(wall.zone), BoardPlaces(board.url)
     open_ = [incident_line(one, times, places) for one in wall.incidents]
     paged = [one for one in open_ if one.sent == "page"]
     data = WallData(
@@ -197,7 +197,7 @@ def _limits(wall: Wall) -> Iterator[UsedLimit]:
         )
 
 
-def _lines(wall: Wall, data: WallData, times: ToldTimes) -> Iterator[str]:
+def _lines(wall: Wall, data: WallData, times: ToolTimes) -> Iterator[str]:
     yield _headline(wall, data)
     if wall.at is not None:
         yield f"Newest data: {times.words(wall.at)}, {duration(wall.now - wall.at)} old."

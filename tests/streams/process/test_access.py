@@ -23,7 +23,7 @@ from streams.offline.simulate.open_writer import open_writer
 from streams.process.web.access import Access
 from streams.process.web.certificates import CertificateError, Certificates
 from streams.process.web.http_server import HttpServer
-from streams.process.web.listen_address import Door, DoorError, door_of
+from streams.process.web.listen_address import AddressError, ListenAddress, door_of
 from streams.process.web.tokens import AccessTokenError, hash_of, load_tokens, new_token
 
 ROOT = Path(__file__).parents[3]
@@ -285,13 +285,13 @@ def test_a_token_that_could_be_guessed_or_sent_wrongly_is_refused(token: str) ->
     assert token not in str(refused.value)
 
 
-def door(environment: dict[str, str], **local: Any) -> Door:
+def door(environment: dict[str, str], **local: Any) -> ListenAddress:
     return door_of(Settings.model_validate({"local": local}), environment)
 
 
 def test_a_door_to_a_network_without_a_lock_is_refused_unless_the_configuration_insists() -> None:
     for listen in ("0.0.0.0:8765", "[::]:8765", "10.1.2.3:8765", "uneri.internal:8765"):
-        with pytest.raises(DoorError, match="open to the network without a lock; set tokens") as refused:
+        with pytest.raises(AddressError, match="open to the network without a lock; set tokens") as refused:
             door({}, listen=listen)
         assert "local.insecure: true" in str(refused.value)
         assert "without a token" in str(door({}, listen=listen, insecure=True).note())
@@ -302,7 +302,7 @@ def test_a_door_to_a_network_without_a_lock_is_refused_unless_the_configuration_
 
 def test_with_kafka_the_door_is_that_of_the_status_page() -> None:
     settings = Settings.model_validate({"kafka": {}, "web": {"listen": "0.0.0.0:8766"}})
-    with pytest.raises(DoorError, match=r"web\.listen 0\.0\.0\.0:8766.*\(UNERI_READ_TOKEN, UNERI_OPERATE"):
+    with pytest.raises(AddressError, match=r"web\.listen 0\.0\.0\.0:8766.*\(UNERI_READ_TOKEN, UNERI_OPERATE"):
         door_of(settings, {})
     assert door_of(settings, {"UNERI_READ_TOKEN": READ}).unused() == ["operate"]
 
@@ -311,7 +311,7 @@ def test_with_kafka_only_who_takes_records_in_needs_tokens_for_that() -> None:
     web = {"listen": "127.0.0.1:8766", "tcp": "0.0.0.0:8767"}
     settings = Settings.model_validate({"kafka": {}, "web": web})
     assert door_of(settings, {}).note() is None, "nothing listens there"
-    with pytest.raises(DoorError, match=r"web\.tcp 0\.0\.0\.0:8767.*\(UNERI_INTAKE_TOKEN, UNERI_READ"):
+    with pytest.raises(AddressError, match=r"web\.tcp 0\.0\.0\.0:8767.*\(UNERI_INTAKE_TOKEN, UNERI_READ"):
         door_of(settings, {}, intake=True)
     assert door_of(settings, {"UNERI_READ_TOKEN": READ}, intake=True).unused() == ["intake", "operate"]
 
@@ -413,7 +413,7 @@ def test_a_certificate_that_cannot_be_used_is_refused_in_one_line(tmp_path: Path
         with pytest.raises(CertificateError, match=r"^tls: .* cannot be (used|read)") as refused:
             Certificates(tls)
         assert "\n" not in str(refused.value)
-        with pytest.raises(DoorError, match=r"^local\.tls: "):
+        with pytest.raises(AddressError, match=r"^local\.tls: "):
             door({}, listen="127.0.0.1:0", tls=tls.model_dump())
 
 

@@ -27,7 +27,7 @@ from streams.process.web.access import Access
 from streams.screens.board.board_data import BoardDataError, BoardIncidents
 from streams.screens.board.board_routes import BoardRoutes
 from streams.screens.board.incidents.board_incidents import incidents_of
-from streams.screens.board.incidents.incident_service import IncidentDesk
+from streams.screens.board.incidents.incident_service import IncidentService
 from streams.screens.board.scopes.scope_events import BoardPast
 from streams.screens.board.scrape.scrape_route import ScrapeRoute
 from streams.screens.board.step_signal import StepSignal
@@ -65,7 +65,7 @@ class KafkaBoard:
         clock: Callable[[], float] = time.time,
     ) -> None:
         from streams.record.query.query_routes import QueryRoutes
-        from streams.record.query.query_service import QueryDesk
+        from streams.record.query.query_service import QueryService
         from streams.screens.board.live_board import LiveBoard
 
         self._settings = settings
@@ -85,12 +85,12 @@ class KafkaBoard:
         )
         self._scrape = ScrapeRoute(self._board.queries, current)
         self._queries = QueryRoutes(
-            QueryDesk(place, self._recent, lambda: self._judged.number, lambda: current().time.step)
+            QueryService(place, self._recent, lambda: self._judged.number, lambda: current().time.step)
         )
         self._routes: BoardRoutes | None = None
         self._coloured: list[tuple[str, int]] = []  # the incidents that the newest wall was to show
 
-    def routes(self, access: Access, desk: IncidentDesk, commands: Counter) -> list[web.RouteDef]:
+    def routes(self, access: Access, desk: IncidentService, commands: Counter) -> list[web.RouteDef]:
         """Return the routes of the board and of the read API.
 
         ``commands`` counts what people do, as for ``BoardRoutes``.

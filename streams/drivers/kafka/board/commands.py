@@ -135,7 +135,7 @@ class CommandSender:
                 waiting.set_result(said.answer)
 
 
-class CommandTaker:
+class CommandReceiver:
     """Executes the commands of boards, in the process that has the pipeline.
 
     Parameters

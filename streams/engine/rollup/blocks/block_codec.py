@@ -15,7 +15,7 @@ from detectors.state.state import pack, unpack
 from streams.engine.decode.paths import Call, Path
 from streams.engine.decode.values import COLUMNS, Value
 from streams.engine.rollup.blocks.block import Block
-from streams.engine.rollup.blocks.block_names import Told, ToldCalls, ToldPaths, told_calls, told_paths
+from streams.engine.rollup.blocks.block_names import CallColumn, PathColumn, Told, told_calls, told_paths
 from streams.engine.rollup.blocks.narrow import columns_of, narrowed
 from streams.engine.rollup.blocks.packed_cells import packed_cells, unpacked_cells
 from streams.engine.rollup.blocks.packed_table import packed_table, unpacked_table
@@ -144,4 +144,4 @@ def _names(
         Told(each, arrays[f"names/{number}"] if len(each) > 1 else np.broadcast_to(0, length))
         for number, (each, length) in enumerate(zip(texts, lengths, strict=True))
     ]
-    return ToldPaths(fields[:-1]), ToldCalls(arrays["callers"], fields[-1])
+    return PathColumn(fields[:-1]), CallColumn(arrays["callers"], fields[-1])

@@ -23,7 +23,7 @@ _HEAD: Final = attrgetter(*_REST)
 _NO_IDS: Final = np.zeros(0, np.int64)
 
 
-class Apart(NamedTuple):
+class BlockBatch(NamedTuple):
     """Blocks, taken apart."""
 
     heads: list[tuple[Any, ...]]  # of each block: what is neither name nor array
@@ -33,15 +33,15 @@ class Apart(NamedTuple):
     arrays: list[NDArray[Any]]  # of all, one behind the other
 
 
-class SentBlocks:
-    """Takes blocks apart; ``ReceivedBlocks``, given the same in order, puts them together again."""
+class BlockEncoder:
+    """Takes blocks apart; ``BlockDecoder``, given the same in order, puts them together again."""
 
     def __init__(self) -> None:
         self._sent: dict[str, tuple[int, int]] = {}  # how many paths and calls of each source
 
-    def take(self, blocks: Sequence[Block]) -> Apart:
+    def take(self, blocks: Sequence[Block]) -> BlockBatch:
         """Return blocks that a rollup of this process has made, apart."""
-        apart = Apart([], [], [], [], [])
+        apart = BlockBatch([], [], [], [], [])
         path_ids, call_ids, callers = [_NO_IDS], [_NO_IDS], [_NO_IDS]
         for block in blocks:
             paths, calls = block.paths, block.calls
@@ -65,13 +65,13 @@ class SentBlocks:
         return apart
 
 
-class ReceivedBlocks:
+class BlockDecoder:
     """Puts blocks together again."""
 
     def __init__(self) -> None:
         self._known: dict[str, _Names] = {}
 
-    def together(self, apart: Apart) -> list[Block]:
+    def together(self, apart: BlockBatch) -> list[Block]:
         """Return the blocks."""
         if not apart.heads:
             return []

@@ -229,7 +229,7 @@ class KnownCalls(_Rows[Call]):
         return self.names[first:end]
 
 
-class ToldPaths(_Rows[Path]):
+class PathColumn(_Rows[Path]):
     """Paths whose fields are known."""
 
     __slots__ = ("_fields",)
@@ -252,7 +252,7 @@ class ToldPaths(_Rows[Path]):
         return list(self._fields)
 
 
-class ToldCalls(_Rows[Call]):
+class CallColumn(_Rows[Call]):
     """Calls by the rows of their paths, and their tables."""
 
     __slots__ = ("_rows", "_tables")
@@ -283,13 +283,13 @@ def tuples_of(names: Sequence[Name]) -> Iterable[tuple[Any, ...]]:
 
 def told_paths(paths: Sequence[Path]) -> list[Told]:
     """Return every field of some paths, of at least one."""
-    if isinstance(paths, KnownPaths | ToldPaths):
+    if isinstance(paths, KnownPaths | PathColumn):
         return paths.told()
     return [told(field) for field in zip(*paths, strict=True)]
 
 
 def told_calls(calls: Sequence[Call]) -> tuple[NDArray[Any], Told]:
     """Return the row of the path of each call, and their tables."""
-    if isinstance(calls, KnownCalls | ToldCalls):
+    if isinstance(calls, KnownCalls | CallColumn):
         return calls.told()
     return np.array([call.path for call in calls], np.int64), told(call.table for call in calls)

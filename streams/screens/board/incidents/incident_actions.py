@@ -30,7 +30,7 @@ from streams.process.web.access import PROOF, Access
 from streams.process.web.request_body import BodyError, read_json
 from streams.process.web.tokens import AccessScope
 from streams.screens.board.incidents.incident_routes import answering
-from streams.screens.board.incidents.incident_service import IncidentDesk
+from streams.screens.board.incidents.incident_service import IncidentService
 from streams.screens.board.json_answer import encoded, refused
 
 SOMEBODY: Final = "somebody at the board"
@@ -105,7 +105,7 @@ class IncidentActions:
 
     def __init__(
         self,
-        desk: IncidentDesk,
+        desk: IncidentService,
         access: Access,
         counter: Counter | None = None,
         now: Callable[[], float] = time.time,

@@ -13,7 +13,7 @@ from streams.screens.board.incidents.incident_rows import (
     ListedIncidents,
     rows_of,
 )
-from streams.screens.board.incidents.incident_service import IncidentDesk
+from streams.screens.board.incidents.incident_service import IncidentService
 from streams.screens.board.json_answer import encoded, in_json, refused
 from streams.screens.board.shared_answers import SharedAnswers
 
@@ -29,7 +29,7 @@ class IncidentRoutes:
         As for ``SharedAnswers``.
     """
 
-    def __init__(self, desk: IncidentDesk, seen: Callable[[], Hashable]) -> None:
+    def __init__(self, desk: IncidentService, seen: Callable[[], Hashable]) -> None:
         self._desk = desk
         self._shared = SharedAnswers(seen)
 

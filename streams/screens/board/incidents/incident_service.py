@@ -21,7 +21,7 @@ class KnownIncidents(NamedTuple):
     changes: Sequence[StatedChange]  # of the last days
 
 
-class IncidentDesk(Protocol):
+class IncidentService(Protocol):
     """Answers what people ask about incidents, and carries out what they say.
 
     Each method raises ``BoardDataError`` when another process has the incidents and

@@ -22,8 +22,8 @@ from streams.screens.board.incidents.incident_service import KnownIncidents
 from streams.screens.board.incidents.incident_story import story
 
 
-class PipelineDesk:
-    """An ``IncidentDesk`` beside its pipeline.
+class PipelineIncidents:
+    """An ``IncidentService`` beside its pipeline.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from aiokafka.errors import (
 
 from config.settings import DeadLetterSettings
 from streams.drivers.kafka import topic_sink
-from streams.drivers.kafka.topic_sink import BATCH_BYTES, TopicTaker, key_of
+from streams.drivers.kafka.topic_sink import BATCH_BYTES, TopicSink, key_of
 from streams.engine.decode.event import MAX_BYTES
 from streams.ingest.receivers.record_sink import NotTakenError
 
@@ -74,8 +74,8 @@ class World:
     @asynccontextmanager
     async def taking(
         self, settings: DeadLetterSettings | None = None, patience: float = 8.0
-    ) -> AsyncIterator[TopicTaker]:
-        taker = TopicTaker(
+    ) -> AsyncIterator[TopicSink]:
+        taker = TopicSink(
             "requests",
             self.open,
             self.unusable,
@@ -96,7 +96,7 @@ def line(number: int, **more: object) -> bytes:
     return json.dumps({"ts": NOW - 1, "id": f"r{number}", "service": "shop", **more}).encode()
 
 
-async def refused(taker: TopicTaker, lines: Sequence[bytes], *, sent: bool = True) -> NotTakenError:
+async def refused(taker: TopicSink, lines: Sequence[bytes], *, sent: bool = True) -> NotTakenError:
     with pytest.raises(NotTakenError) as error:
         await taker.take(lines, sent=sent)
     return error.value
@@ -127,7 +127,7 @@ def test_a_long_key_is_one_of_fixed_length() -> None:
 
 async def test_before_the_first_answer_nothing_is_taken() -> None:
     world = World()
-    taker = TopicTaker("requests", world.open, world.unusable, DeadLetterSettings())
+    taker = TopicSink("requests", world.open, world.unusable, DeadLetterSettings())
     assert taker.full() == taker.not_ready() == "Kafka has not answered yet"
     error = await refused(taker, [line(1)])
     assert (error.status, error.reason, error.seconds) == (503, "not_stored", 5)

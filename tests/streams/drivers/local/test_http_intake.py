@@ -11,11 +11,11 @@ from structlog.testing import capture_logs
 
 from config.settings import DeadLetterSettings, LocalSettings, Settings
 from streams.drivers.local.log_intake import LogIntake
-from streams.drivers.local.log_sink import LogTaker
+from streams.drivers.local.log_sink import LogSink
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.engine.stages.checkpoint import Checkpoint
-from streams.ingest.receivers.events_receiver import EventsDoor
-from streams.ingest.receivers.ingest_handler import Reception
+from streams.ingest.receivers.events_receiver import EventsReceiver
+from streams.ingest.receivers.ingest_handler import IngestHandler
 from streams.ingest.receivers.record_sink import NotTakenError
 from streams.ingest.receivers.request_lines import split_lines
 from streams.process.recurring import Recurring
@@ -36,8 +36,8 @@ async def post(
     headers = {"Content-Encoding": encoding} if encoding else {}
     app = web.Application()
     app.add_routes(
-        EventsDoor(
-            Reception(LogTaker(LogIntake(store, settings or Settings(), lambda: wakes.append(1))))
+        EventsReceiver(
+            IngestHandler(LogSink(LogIntake(store, settings or Settings(), lambda: wakes.append(1))))
         ).routes()
     )
     server = TestServer(app)
@@ -85,7 +85,7 @@ async def test_a_log_that_cannot_be_written_is_said_at_once_and_then_once_a_minu
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
-    taker = LogTaker(LogIntake(store, Settings(), lambda: None), Recurring(lambda: now))
+    taker = LogSink(LogIntake(store, Settings(), lambda: None), Recurring(lambda: now))
     append = store.append
 
     def full(*_: object) -> int:
@@ -194,7 +194,7 @@ async def test_while_the_engine_is_too_far_behind_senders_are_told_when_to_come_
     wakes: list[int] = []
     intake = LogIntake(store, settings, lambda: wakes.append(1))
     app = web.Application()
-    app.add_routes(EventsDoor(Reception(LogTaker(intake))).routes())
+    app.add_routes(EventsReceiver(IngestHandler(LogSink(intake))).routes())
     async with TestClient(TestServer(app)) as client:
         refused = await client.post("/events", data=GOOD)
         assert (refused.status, refused.headers["Retry-After"]) == (503, "5")

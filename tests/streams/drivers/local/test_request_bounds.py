@@ -19,15 +19,15 @@ from prometheus_client import CollectorRegistry
 
 from config.settings import DeadLetterSettings, Settings
 from streams.drivers.local.log_intake import LogIntake
-from streams.drivers.local.log_sink import LogTaker
+from streams.drivers.local.log_sink import LogSink
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.engine.decode.columns import Columns
 from streams.engine.decode.decoder import Decoder
 from streams.engine.decode.rejected import Rejected
 from streams.ingest.receivers import checked_lines
 from streams.ingest.receivers.checked_lines import Checked
-from streams.ingest.receivers.events_receiver import EventsDoor
-from streams.ingest.receivers.ingest_handler import Reception
+from streams.ingest.receivers.events_receiver import EventsReceiver
+from streams.ingest.receivers.ingest_handler import IngestHandler
 from streams.ingest.receivers.request_lines import MAX_LINES, MAX_MEMBERS, unpacked
 from streams.process.web.connections import ConnectionLimits
 from streams.process.web.http_server import HttpServer
@@ -51,8 +51,8 @@ async def serving(
     limits: ConnectionLimits | None = None,
     **options: Any,
 ) -> AsyncIterator[int]:
-    routes = EventsDoor(
-        Reception(LogTaker(LogIntake(store, settings or Settings(), lambda: None)), **options)
+    routes = EventsReceiver(
+        IngestHandler(LogSink(LogIntake(store, settings or Settings(), lambda: None)), **options)
     ).routes()
     server = HttpServer("127.0.0.1:0", dict, lambda: None, CollectorRegistry(), routes, limits=limits)
     try:

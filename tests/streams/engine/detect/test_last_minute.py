@@ -1,7 +1,7 @@
 from types import SimpleNamespace
 from typing import Any
 
-from streams.engine.detect.partial_step import LastMinute
+from streams.engine.detect.partial_step import PartialStep
 from streams.engine.rollup.blocks.block import Block
 
 T0 = 1_760_000_040
@@ -11,10 +11,10 @@ def block(bucket: int, *, width: int = 10, early: bool = False) -> Block:
     return Block("requests/0", 0, 1, 0, bucket, width, bucket + width, records=1, early=early)
 
 
-def last_minute(watermark: int) -> LastMinute:
+def last_minute(watermark: int) -> PartialStep:
     steps = SimpleNamespace(levels={"requests/0": watermark}, watermark=watermark)
     measuring: Any = SimpleNamespace(steps=steps)
-    return LastMinute(measuring, 60, 10)
+    return PartialStep(measuring, 60, 10)
 
 
 def test_a_minute_is_known_when_its_buckets_are_told() -> None:

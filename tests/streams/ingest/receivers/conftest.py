@@ -1,4 +1,4 @@
-"""Doors of a real web server before a real log."""
+"""Receivers of a real web server before a real log."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -11,11 +11,11 @@ import pytest
 
 from config.settings import Settings
 from streams.drivers.local.log_intake import LogIntake
-from streams.drivers.local.log_sink import LogTaker
+from streams.drivers.local.log_sink import LogSink
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.ingest.formats.inputs import Inputs
-from streams.ingest.receivers.http_receivers import Doors
-from streams.ingest.receivers.ingest_handler import Reception
+from streams.ingest.receivers.http_receivers import HttpReceivers
+from streams.ingest.receivers.ingest_handler import IngestHandler
 from streams.ingest.registry.registry import Registry
 from streams.process.metrics import Metrics
 from streams.process.web.access import Access
@@ -60,10 +60,10 @@ def serve(store: SqliteStore) -> Serve:
         intake = LogIntake(store, given, lambda: None)
         registry = Registry(given.sources.registry) if given.sources.registry else None
         inputs = Inputs(given.sources, registry)
-        reception = Reception(LogTaker(intake), inputs, metrics.intake_refused, metrics.skipped)
+        reception = IngestHandler(LogSink(intake), inputs, metrics.intake_refused, metrics.skipped)
         tokens = load_tokens(given.tokens, environment or {})
         access = Access("127.0.0.1:0", (), tokens, metrics.web_refused)
-        routes = Doors(reception, given.sources).routes()
+        routes = HttpReceivers(reception, given.sources).routes()
         server = HttpServer("127.0.0.1:0", dict, lambda: None, metrics.registry, routes, access=access)
         port = await server.start()
         try:

@@ -11,11 +11,11 @@ import pytest
 from config.settings import RegistrySettings, Settings, SourcesSettings
 from streams.drivers.local.follow import Follow
 from streams.drivers.local.log_intake import LogIntake
-from streams.drivers.local.log_sink import LogTaker
+from streams.drivers.local.log_sink import LogSink
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.ingest.formats.inputs import Inputs
 from streams.ingest.receivers.line_reading import line_reader
-from streams.ingest.receivers.tcp_receiver import TcpDoor
+from streams.ingest.receivers.tcp_receiver import TcpReceiver
 from streams.ingest.registry import registry as registry_module
 from streams.ingest.registry.registry import AGAIN_SECONDS, Registry
 from streams.process.web.firehose_answer import REQUEST_ID
@@ -99,7 +99,7 @@ async def test_lines_wait_for_the_registry_and_are_stored_once(
     intake = LogIntake(store, Settings(), lambda: None)
     file = tmp_path / "pushes.ndjson"
     file.write_bytes(b"".join(push(number) + b"\n" for number in range(3)))
-    door = TcpDoor("127.0.0.1:0", LogTaker(intake), lines)
+    door = TcpReceiver("127.0.0.1:0", LogSink(intake), lines)
     reader, writer = await asyncio.open_connection("127.0.0.1", await door.start())
     following = asyncio.create_task(Follow(file, store, intake, 0.01, lines).run())
     try:

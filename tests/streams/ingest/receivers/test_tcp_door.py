@@ -22,14 +22,14 @@ from config.settings import (
 )
 from streams.drivers.local.daemon import LocalDaemon
 from streams.drivers.local.log_intake import LogIntake
-from streams.drivers.local.log_sink import LogTaker
+from streams.drivers.local.log_sink import LogSink
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.ingest.formats.inputs import Inputs
 from streams.ingest.receivers import tcp_receiver
 from streams.ingest.receivers.line_reading import line_reader
-from streams.ingest.receivers.tcp_receiver import TcpDoor
+from streams.ingest.receivers.tcp_receiver import TcpReceiver
 from streams.process.web.certificates import Certificates
-from streams.process.web.listen_address import DoorError, door_of
+from streams.process.web.listen_address import AddressError, door_of
 from streams.process.web.tokens import Tokens, load_tokens
 from tests.streams.process.test_access import certificate, needs_openssl
 
@@ -47,12 +47,12 @@ async def listening(
     form: str | None = None,
     tokens: Tokens | None = None,
     tls: TlsSettings | None = None,
-) -> AsyncIterator[tuple[int, LogIntake, TcpDoor]]:
+) -> AsyncIterator[tuple[int, LogIntake, TcpReceiver]]:
     intake = LogIntake(store, settings or Settings(), lambda: None)
     source = None if form is None else Inputs(SourcesSettings()).of(None, form)
     known = tokens or Tokens()
     context = None if tls is None else Certificates(tls).context
-    door = TcpDoor("127.0.0.1:0", LogTaker(intake), line_reader(source), lambda: known, context)
+    door = TcpReceiver("127.0.0.1:0", LogSink(intake), line_reader(source), lambda: known, context)
     port = await door.start()
     try:
         yield port, intake, door
@@ -198,7 +198,7 @@ async def test_beyond_its_bound_the_connection_that_is_idle_the_longest_makes_ro
 
 def test_a_network_reaches_it_only_with_a_lock() -> None:
     open_wide = Settings(local=LocalSettings(tcp="0.0.0.0:8764"))
-    with pytest.raises(DoorError, match=r"local\.tcp 0\.0\.0\.0:8764: open to the network without a lock"):
+    with pytest.raises(AddressError, match=r"local\.tcp 0\.0\.0\.0:8764: open to the network without a lock"):
         door_of(open_wide, {})
     door_of(open_wide, {"UNERI_INTAKE_TOKEN": TOKEN})
 

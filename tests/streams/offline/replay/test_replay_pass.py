@@ -13,7 +13,7 @@ import pytest
 from config.settings import JudgeSettings, RollupSettings, Settings, TimeSettings
 from detectors.model.measures import Measure
 from detectors.model.scope import TABLE, Scope
-from streams.engine.stages.rollup_engine import Rolling
+from streams.engine.stages.rollup_engine import RollupEngine
 from streams.offline.replay import (
     Replayed,
     replay,
@@ -88,11 +88,11 @@ def test_equal_sections_of_the_rollup_are_decoded_once(
 ) -> None:
     made: list[Settings] = []
 
-    def counted(settings: Settings, *rest: Any, **more: Any) -> Rolling:
+    def counted(settings: Settings, *rest: Any, **more: Any) -> RollupEngine:
         made.append(settings)
-        return Rolling(settings, *rest, **more)
+        return RollupEngine(settings, *rest, **more)
 
-    monkeypatch.setattr(replay_pass, "Rolling", counted)
+    monkeypatch.setattr(replay_pass, "RollupEngine", counted)
     ReplayPass(history(given), [SETTINGS, DULL])
     ReplayPass(history(given), [SETTINGS, Settings(time=TimeSettings(lateness=60))])
     assert len(made) == 3

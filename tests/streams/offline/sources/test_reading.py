@@ -13,7 +13,7 @@ import pytest
 
 from config.settings import RollupSettings, Settings
 from streams.engine.rollup.blocks.block_codec import encode_block
-from streams.engine.stages.rollup_engine import Rolling
+from streams.engine.stages.rollup_engine import RollupEngine
 from streams.offline.sources import reading
 from streams.offline.sources.files import FileHistory
 from streams.offline.sources.reading import Read, ReadAhead, ReadHere, reading_of
@@ -35,8 +35,8 @@ def history(given: Traffic) -> MemoryHistory:
     return MemoryHistory({**records, "r/bad": [b"none"]}, (190, 33, 401))
 
 
-def rollings(given: Traffic) -> list[Rolling]:
-    return [Rolling(one, history(given).partitions, at_once=True) for one in CONFIGS]
+def rollings(given: Traffic) -> list[RollupEngine]:
+    return [RollupEngine(one, history(given).partitions, at_once=True) for one in CONFIGS]
 
 
 def told(read: Read) -> object:
@@ -45,7 +45,7 @@ def told(read: Read) -> object:
     return read._replace(rolled=[]), rolled
 
 
-def states(of: list[Rolling]) -> list[dict[str, bytes]]:
+def states(of: list[RollupEngine]) -> list[dict[str, bytes]]:
     return [one.snapshot() for one in of]
 
 
@@ -88,7 +88,7 @@ def test_what_fails_there_is_raised_here(
 ) -> None:
     monkeypatch.setattr(Failing, "error", error)
     failing = Failing({"r/0": given.partitions[0][:2000]}, (190,))
-    reader = ReadAhead(failing, [Rolling(Settings(), failing.partitions)])
+    reader = ReadAhead(failing, [RollupEngine(Settings(), failing.partitions)])
     with pytest.raises(type(error), match=str(error)) as raised:
         list(reader.pieces())
     notes = getattr(raised.value, "__notes__", [])
@@ -102,7 +102,7 @@ def test_a_reader_that_is_killed_is_told_with_the_remedy(given: Traffic) -> None
             os.kill(os.getpid(), signal.SIGKILL)
 
     dying = Dying({"r/0": given.partitions[0][:2000]}, (190,))
-    pieces = ReadAhead(dying, [Rolling(Settings(), dying.partitions)]).pieces()
+    pieces = ReadAhead(dying, [RollupEngine(Settings(), dying.partitions)]).pieces()
     next(pieces)
     with pytest.raises(ReplayError, match=r"was killed, perhaps for want of memory; run the same command"):
         next(pieces)
@@ -119,13 +119,13 @@ def test_a_stop_that_reaches_all_processes_is_for_the_one_that_judges(
                 yield piece
 
     stopped = Stopped({"r/0": given.partitions[0][:2000]}, (190,))
-    assert len(list(ReadAhead(stopped, [Rolling(Settings(), stopped.partitions)]).pieces())) > 2
+    assert len(list(ReadAhead(stopped, [RollupEngine(Settings(), stopped.partitions)]).pieces())) > 2
 
 
 FORKING = """
 import os, sys, time
 from config.settings import Settings
-from streams.engine.stages.rollup_engine import Rolling
+from streams.engine.stages.rollup_engine import RollupEngine
 from streams.offline.sources.reading import ReadAhead
 from streams.offline.sources.source import Piece
 
@@ -135,7 +135,7 @@ class Endless:
         while True:
             yield Piece("r/0", [str(os.getpid()).encode()] * 5000, 0.5)
 
-for read in ReadAhead(Endless(), [Rolling(Settings(), Endless.partitions)]).pieces():
+for read in ReadAhead(Endless(), [RollupEngine(Settings(), Endless.partitions)]).pieces():
     print(read.rolled[0].rejected[0].sample.decode(), flush=True)
     time.sleep(600)
 """
@@ -166,7 +166,7 @@ def test_files_are_read_ahead_where_there_are_two_processors_and_no_other_thread
 ) -> None:
     (tmp_path / "events.ndjson").write_bytes(b"\n".join(given.partitions[0][:10]))
     files = FileHistory([tmp_path])
-    of = [Rolling(Settings(), files.partitions)]
+    of = [RollupEngine(Settings(), files.partitions)]
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(threading, "active_count", lambda: 1)
     monkeypatch.setattr(reading, "cores", lambda: 2)

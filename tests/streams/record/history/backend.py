@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config.settings import Settings
-from streams.engine.stages.detection_engine import Judging
-from streams.engine.stages.rollup_engine import Rolling
+from streams.engine.stages.detection_engine import DetectionEngine
+from streams.engine.stages.rollup_engine import RollupEngine
 
 START: Final = 1_764_201_600  # 2025-11-27T00:00:00Z
 SOURCE: Final = "local/0"
@@ -60,8 +60,8 @@ class Backend:
 
     def __init__(self, shards: int = 1, settings: Settings = SETTINGS) -> None:
         self.judgements: list[Any] = []
-        self._rolling = Rolling(settings, [SOURCE], shards)
-        self.judging = Judging(
+        self._rolling = RollupEngine(settings, [SOURCE], shards)
+        self.judging = DetectionEngine(
             settings,
             [SOURCE],
             shards,

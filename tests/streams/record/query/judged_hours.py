@@ -20,7 +20,7 @@ from streams.record.history.history_queries import HistoryPatience
 from streams.record.history.segments import Segments
 from streams.record.query.query_bounds import QueryBounds
 from streams.record.query.query_routes import QueryRoutes
-from streams.record.query.query_service import QueryDesk
+from streams.record.query.query_service import QueryService
 from streams.record.query.query_times import QueryTimes
 from tests.streams.record.history.backend import START, Backend, requests
 
@@ -61,10 +61,10 @@ class JudgedHours:
 
     def desk(
         self, *, bounds: QueryBounds | None = None, patience: HistoryPatience | None = None
-    ) -> QueryDesk:
+    ) -> QueryService:
         """Return what answers queries over it."""
         more = {} if patience is None else {"patience": patience}
-        return QueryDesk(str(self.place), self.held.recent, lambda: 1, lambda: STEP, bounds=bounds, **more)
+        return QueryService(str(self.place), self.held.recent, lambda: 1, lambda: STEP, bounds=bounds, **more)
 
 
 def labels_of(one: Series) -> Labels:
@@ -79,7 +79,7 @@ def labels_of(one: Series) -> Labels:
     return frozenset((name, value) for name, value in told.items() if value)
 
 
-async def asked_at(desk: QueryDesk, query: str, at: float) -> dict[Labels, float]:
+async def asked_at(desk: QueryService, query: str, at: float) -> dict[Labels, float]:
     """Return the values of a query at a time, by labels without the name of the metric."""
     data = json.loads(await desk.instant(query, QueryTimes(round(at * 1000))))["data"]
     assert data["resultType"] == "vector"
@@ -87,7 +87,7 @@ async def asked_at(desk: QueryDesk, query: str, at: float) -> dict[Labels, float
 
 
 async def asked_over(
-    desk: QueryDesk, query: str, first: int, end: int, step: int
+    desk: QueryService, query: str, first: int, end: int, step: int
 ) -> dict[Labels, dict[float, float]]:
     """Return the values of a query over a range, by labels without the name of the metric, and by time."""
     times = QueryTimes.over(first * 1000, end * 1000, step * 1000)
@@ -102,7 +102,7 @@ def _unnamed(metric: dict[str, str]) -> Labels:
 
 
 @asynccontextmanager
-async def served(desk: QueryDesk, access: Access | None = None, now: Any = None) -> AsyncIterator[str]:
+async def served(desk: QueryService, access: Access | None = None, now: Any = None) -> AsyncIterator[str]:
     """Serve the read API; yield the address of the server."""
     routes = QueryRoutes(desk, *([now] if now else [])).routes()
     server = HttpServer("127.0.0.1:0", dict, lambda: None, CollectorRegistry(), routes, access=access)

@@ -10,7 +10,7 @@ from streams.record.history.history_queries import HistoryPatience
 from streams.record.query.label_matcher import LabelMatcher
 from streams.record.query.query_bounds import QueryBounds
 from streams.record.query.query_error import QueryError, QueryTrouble
-from streams.record.query.query_service import QueryDesk
+from streams.record.query.query_service import QueryService
 from streams.record.query.query_times import QueryTimes
 from tests.streams.record.history.backend import START
 from tests.streams.record.query.judged_hours import END, STEP, JudgedHours, asked_at, asked_over
@@ -187,7 +187,7 @@ async def test_a_damaged_file_is_said_and_queries_go_on_when_it_is_gone(
     bad = tmp_path / "minutes" / "20251127T000000-20251127T010000.parquet"
     bad.parent.mkdir(parents=True)
     bad.write_bytes(b"no parquet")
-    desk = QueryDesk(str(tmp_path), judged.held.recent, lambda: 1, lambda: STEP)
+    desk = QueryService(str(tmp_path), judged.held.recent, lambda: 1, lambda: STEP)
     times = QueryTimes.over(START * 1000, END * 1000, 60_000)
     with pytest.raises(
         QueryError, match=f"cannot be read: minutes/{bad.name} is damaged .*; move"

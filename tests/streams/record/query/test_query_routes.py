@@ -12,7 +12,7 @@ from streams.process.web.access import Access
 from streams.process.web.tokens import load_tokens
 from streams.record.history.history_queries import HistoryPatience
 from streams.record.query.query_bounds import QueryBounds
-from streams.record.query.query_service import QueryDesk
+from streams.record.query.query_service import QueryService
 from tests.streams.record.query.judged_hours import END, STEP, JudgedHours, served
 
 NEWEST = END - STEP
@@ -259,7 +259,7 @@ async def test_who_leaves_gives_up_the_turn_and_the_place_in_the_queue(judged: J
 
 
 async def test_without_a_history_the_answer_says_what_to_set() -> None:
-    desk = QueryDesk(None, list, lambda: 1, lambda: STEP)
+    desk = QueryService(None, list, lambda: 1, lambda: STEP)
     async with served(desk) as url:
         found = await got(url, "query", answered=503, query=TABLE)
         assert (found["errorType"], found["error"]) == (

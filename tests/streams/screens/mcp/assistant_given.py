@@ -17,7 +17,7 @@ from streams.process.web.access import Access
 from streams.process.web.http_server import HttpServer
 from streams.process.web.tokens import own_authorization
 from streams.record.query.query_routes import QueryRoutes
-from streams.record.query.query_service import QueryDesk
+from streams.record.query.query_service import QueryService
 from streams.screens.board.board_data import BoardData
 from streams.screens.board.board_routes import BoardRoutes
 from streams.screens.mcp.board_client import BoardClient, connections
@@ -53,7 +53,7 @@ async def board_over(
     desk: GivenDesk,
     access: Access | None = None,
     port: int = 0,
-    queries: QueryDesk | None = None,
+    queries: QueryService | None = None,
 ) -> AsyncIterator[str]:
     """Serve a board; yield its address."""
     known = access or Access("127.0.0.1:0", session_key=KEY)

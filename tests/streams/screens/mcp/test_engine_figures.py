@@ -12,7 +12,7 @@ from alerting.words.numbers import of_measure
 from detectors.model.measures import Measure
 from detectors.model.scope import FUNCTION, Scope
 from detectors.model.stated import StatedChange
-from streams.record.query.query_service import QueryDesk
+from streams.record.query.query_service import QueryService
 from streams.screens.board.scopes.scope_events import BoardPast
 from tests.streams.screens.board.incidents.desk_given import GivenDesk
 from tests.streams.screens.board.judged_week import AT as LATER
@@ -34,7 +34,7 @@ PAST = BoardPast(
 @pytest.fixture
 async def asked(judged: Judged) -> AsyncIterator[Asked]:
     data = board_of(judged.place, judged.held, now=AT, past=PAST)
-    desk = QueryDesk(str(judged.place), judged.held.recent, lambda: 1, lambda: STEP)
+    desk = QueryService(str(judged.place), judged.held.recent, lambda: 1, lambda: STEP)
     async with board_over(data, GivenDesk([], AT), queries=desk) as url, asked_of(url) as made:
         yield made
 

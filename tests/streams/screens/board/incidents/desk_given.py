@@ -18,14 +18,14 @@ from config.settings import LinksSettings, Settings
 from detectors.model.scope import Scope
 from detectors.model.stated import StatedChange
 from streams.notify.incidents_route import ongoing_to_json
-from streams.screens.board.incidents.pipeline_incidents import PipelineDesk
+from streams.screens.board.incidents.pipeline_incidents import PipelineIncidents
 from tests.streams.screens.board.wall_given import ZONE
 
 DAY = 86_400
 PUT = Scope("function", "aws", "123456789012", "ap-northeast-1", "inventory-put-item")
 
 
-class GivenDesk(PipelineDesk):
+class GivenDesk(PipelineIncidents):
     """A desk whose pipeline a test feeds; ``told`` is called when its incidents have changed."""
 
     def __init__(self, notices: list[Notice], at: int, *, settings: Settings | None = None) -> None:

@@ -14,7 +14,7 @@ from prometheus_client.samples import Sample
 from ruamel.yaml import YAML
 
 from config.settings import Settings
-from streams.record.query.query_service import QueryDesk
+from streams.record.query.query_service import QueryService
 from streams.record.query.query_times import QueryTimes
 from tests.deploy.tools import run
 from tests.streams.record.history.backend import START
@@ -109,7 +109,7 @@ async def test_what_is_scraped_is_what_the_read_api_answers_at_that_time(
         if family != "uneri_scrape_left_out"
         for one in some
     }
-    desk = QueryDesk(str(tmp_path), scraped.held.recent, lambda: 1, lambda: STEP)
+    desk = QueryService(str(tmp_path), scraped.held.recent, lambda: 1, lambda: STEP)
     answer = json.loads(await desk.instant('{__name__=~"uneri_.+"}', QueryTimes(scraped.start * 1000)))
     answered = {
         tuple(sorted(one["metric"].items())): float(one["value"][1]) for one in answer["data"]["result"]
