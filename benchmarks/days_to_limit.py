@@ -18,7 +18,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+
+from detectors.model.array_types import Floats
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -28,8 +29,6 @@ from forecasts.models import MODELS, Model
 
 from detectors.judge.forecast import AHEAD, EARLY, LATE, MIDDLE, chances
 from detectors.judge.growth import LEAST_LEVEL, Growing, GrowthWatch
-
-Floats = NDArray[np.float64]
 
 DAY_0: Final = 20_000
 HOURS: Final = 24

@@ -197,7 +197,7 @@ def stock_protobuf(given: Given) -> int:
         for resource in ExportTraceServiceRequest.FromString(payload).resource_spans:
             for scope in resource.scope_spans:
                 for span in scope.spans:
-                    done += len({one.key: one.value for one in span.attributes}) > 0
+                    done += len({attribute.key: attribute.value for attribute in span.attributes}) > 0
     return done
 
 
@@ -215,7 +215,9 @@ def of_spans(least: int) -> Given:
     """Return messages of spans."""
     messages, count = spans(least)
     nothing = Surroundings()
-    return Given("otlp_proto, spans", FORMATS["otlp_proto"], [(each, nothing) for each in messages], count)
+    return Given(
+        "otlp_proto, spans", FORMATS["otlp_proto"], [(message, nothing) for message in messages], count
+    )
 
 
 def print_spans(given: Given) -> None:
@@ -225,8 +227,8 @@ def print_spans(given: Given) -> None:
     sources costs far more than reading them, so there is a row for each.
     """
     lines = [line for some in plainly(given) for line in some]
-    bare = [json.dumps({k: v for k, v in json.loads(each).items() if k not in {"joins", "trace"}},
-                       separators=(",", ":")).encode() for each in lines]  # fmt: skip
+    bare = [json.dumps({k: v for k, v in json.loads(line).items() if k not in {"joins", "trace"}},
+                       separators=(",", ":")).encode() for line in lines]  # fmt: skip
     native_format = FORMATS["uneri"]
     works: list[tuple[str, Given, Read]] = [("otlp_proto, spans, scanned", given, as_driven)]
     for title, some in (("native, with joins", lines), ("native, without", bare)):

@@ -27,7 +27,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
+
+from detectors.model.array_types import Bools, Float32s, Floats
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -183,17 +184,17 @@ def forget_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
-def scout(backend: Backend) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def scout(backend: Backend) -> tuple[Floats, Floats]:
     """Return what judged series and edges bring in some steps of noon, (steps, n) each."""
     seen, of_edges = [], []
     detect: Any = Detect(0, [SOURCE], Settings())
     judge, append = detect._judge.judge, detect._edges.append
 
-    def watch(start: int, values: NDArray[np.float64], completeness: float = 1.0) -> Any:
+    def watch(start: int, values: Floats, completeness: float = 1.0) -> Any:
         seen.append(values.copy())
         return judge(start, values, completeness)
 
-    def listen(start: int, values: NDArray[np.float64], spoilt: NDArray[np.bool_]) -> None:
+    def listen(start: int, values: Floats, spoilt: Bools) -> None:
         of_edges.append(values.copy())
         append(start, values, spoilt)
 
@@ -209,7 +210,7 @@ def scout(backend: Backend) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     )
 
 
-def drawn(seen: NDArray[np.float64], steps: int, rng: np.random.Generator) -> NDArray[np.float32]:
+def drawn(seen: Floats, steps: int, rng: np.random.Generator) -> Float32s:
     """Return (steps, n) values such as were seen: counts with their noise and the shape of a day."""
     shape = 1.0 + 0.5 * np.sin(2 * np.pi * np.arange(steps) / steps)[:, None]
     found = np.empty((steps, seen.shape[1]), np.float32)
@@ -223,7 +224,7 @@ def drawn(seen: NDArray[np.float64], steps: int, rng: np.random.Generator) -> ND
     return found
 
 
-def age(judge: Judge, seen: NDArray[np.float64], weeks: int) -> None:
+def age(judge: Judge, seen: Floats, weeks: int) -> None:
     """Give the series of a judge the weeks before ``START``."""
     rng = np.random.default_rng(2)
     inside: Any = judge
@@ -425,7 +426,7 @@ def judge_alone(count: int) -> dict[str, float]:
     scopes = [Scope("function", "aws", "1", "eu", f"f{n}") for n in range(count // 3 + 1)]
     kinds = (Measure.REQUESTS, Measure.ERRORS_BACKEND, Measure.ERRORS_FATAL)
     rows = [Series(scope, measure) for scope in scopes for measure in kinds][:count]
-    rate = np.where([one.measure is Measure.REQUESTS for one in rows], rng.lognormal(1.5, 1.2, count), 0.0)
+    rate = np.where([row.measure is Measure.REQUESTS for row in rows], rng.lognormal(1.5, 1.2, count), 0.0)
     judge = Judge(Settings().judge, STEP)
     judge.add(rows)
     age(judge, rng.poisson(rate, (SCOUTED, count)).astype(float), Settings().judge.weeks)
@@ -453,7 +454,7 @@ def judge_alone(count: int) -> dict[str, float]:
     return found | judge_again(before, rows, rng.poisson(rate).astype(float))
 
 
-def judge_again(parts: dict[str, bytes], rows: list[Series], values: NDArray[np.float64]) -> dict[str, float]:
+def judge_again(parts: dict[str, bytes], rows: list[Series], values: Floats) -> dict[str, float]:
     """Restore a judge of nothing but judged series, and judge the next step."""
     judge = Judge(Settings().judge, STEP)
     began = clock()

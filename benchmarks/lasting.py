@@ -14,15 +14,14 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from config.settings import JudgeSettings
 from detectors.judge.judge import Judge
+from detectors.model.array_types import Floats
 from detectors.model.measures import Measure
 from detectors.model.scope import Scope
 from detectors.model.series import Series
 
-Floats = NDArray[np.float64]
 Draw = Callable[[np.random.Generator], Floats]
 
 BEGIN = 1_759_708_800  # a Monday, 00:00 UTC

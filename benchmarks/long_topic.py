@@ -14,13 +14,11 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from aiokafka.record.util import calc_crc32c
-from numpy.typing import NDArray
 
 from benchmarks.batch_writer import built, write
 from benchmarks.request_events import PARTITIONS, RATE, START, Answer, events, said
 from benchmarks.totals import WINDOW, Totals
-
-Ints = NDArray[np.int64]
+from detectors.model.array_types import Floats, Ints
 
 BATCH: Final = 1_400  # events: half a megabyte
 CYCLE: Final = 8  # batches of a partition, before their bodies come again
@@ -46,7 +44,7 @@ class _Pattern(NamedTuple):
     places: Ints  # where each event begins
     numbers: Ints  # of its events, those of the first batch of the partition being the first
     name: Ints  # of each: service and function
-    amount: NDArray[np.float64]
+    amount: Floats
 
 
 class LongTopic:
@@ -92,7 +90,9 @@ class LongTopic:
     def size(self) -> float:
         """Bytes of an event, on average."""
         patterns = [one for some in self._patterns for one in some]
-        return sum(len(one.body) - int(one.places[0]) for one in patterns) / (len(patterns) * BATCH)
+        return sum(len(pattern.body) - int(pattern.places[0]) for pattern in patterns) / (
+            len(patterns) * BATCH
+        )
 
     def batch(self, partition: int, number: int) -> bytes:
         """Return a batch as Kafka keeps it."""
@@ -136,8 +136,8 @@ class LongTopic:
             patterns = self._patterns[partition]
             index = np.arange(count)
             row = index % (CYCLE * BATCH)
-            name = np.concatenate([one.name for one in patterns])[row]
-            amount = np.concatenate([one.amount for one in patterns])[row]
+            name = np.concatenate([pattern.name for pattern in patterns])[row]
+            amount = np.concatenate([pattern.amount for pattern in patterns])[row]
             of_window = (index * PARTITIONS + partition) // PER_WINDOW
             place = of_window * len(keys) + name
             found += np.bincount(place, minlength=cells)
@@ -154,7 +154,7 @@ class LongTopic:
         return Answer(sum(counts), totals, buckets)
 
 
-def _pattern(partition: int, bodies: Sequence[bytes], name: Ints, amount: NDArray[np.float64]) -> _Pattern:
+def _pattern(partition: int, bodies: Sequence[bytes], name: Ints, amount: Floats) -> _Pattern:
     numbers = np.arange(BATCH) * PARTITIONS + partition
     stamps = START * 1000 + np.rint(numbers * TICKS / 10).astype(np.int64)
     batch = built(list(bodies), stamps.tolist())

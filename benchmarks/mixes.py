@@ -18,15 +18,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from config.settings import Settings
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import LATENCIES
 from detectors.model.scope import Scope
 from streams.engine.stages.engine import Engine
-
-Floats = NDArray[np.float64]
 
 MINUTE, HOUR, DAY, WEEK = 60, 3600, 86_400, 604_800
 ORIGIN = 1_767_571_200 // WEEK * WEEK
@@ -114,7 +111,7 @@ def told(rate: float, weeks: int, made: list[Change], seed: int) -> list[Finding
     found: dict[str, Finding] = {}
 
     def keep(findings: list[Finding]) -> None:
-        found.update((one.id, one) for one in findings)
+        found.update((finding.id, finding) for finding in findings)
 
     waiting: list[bytes] = []
     for minute in lines(rate, weeks, made, np.random.default_rng(seed)):
@@ -144,11 +141,14 @@ def score(findings: list[Finding], made: list[Change]) -> Score:
         end = (one.end or one.seen) - ORIGIN
         return one.start - ORIGIN < change.end + after and end > change.start
 
-    false = [one for one in findings if not any(within(one, change, APART) for change in slow)]
+    false = [finding for finding in findings if not any(within(finding, change, APART) for change in slow)]
     count = {kind: sum(change.kind == kind for change in slow) for kind in ("all", "route")}
     hits = {
         kind: sum(
-            any(change.start - 5 * MINUTE <= one.start - ORIGIN < change.end + AFTER for one in findings)
+            any(
+                change.start - 5 * MINUTE <= finding.start - ORIGIN < change.end + AFTER
+                for finding in findings
+            )
             for change in slow
             if change.kind == kind
         )

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+
+from detectors.model.array_types import Bools, Floats, Ints
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "boards"))
@@ -31,8 +32,6 @@ from nab import PROFILES, sweep, weigh_rows  # noqa: E402 - a program of its own
 from config.settings import JudgeSettings  # noqa: E402
 from detectors.score import novelty as shipped  # noqa: E402
 from detectors.score import score as scoring  # noqa: E402
-
-Floats = NDArray[np.float64]
 
 DATA = HERE / "boards" / "data" / "nab"
 WHOLE = ("SHORT", "LEVEL", "RECENT", "SAMPLE", "STRIDE", "WARM_UP", "BLOCK", "REST", "CALM_ROWS")
@@ -52,9 +51,9 @@ class Curve(NamedTuple):
     group: str
     values: Floats
     deviation: Floats
-    window: NDArray[np.int64]
+    window: Ints
     weight: Floats
-    live: NDArray[np.bool_]
+    live: Bools
 
 
 def curves() -> list[Curve]:

@@ -92,9 +92,9 @@ def delay_of(number: int, begin: float, standin: SlackStandin) -> float:
     names = [f"{kind}-{number:02}" for kind in ("service", "function", "table", "things")]
     return next(
         (
-            one.at - begin
-            for one in standin.parents
-            if one.at >= begin and any(name in one.text for name in names)
+            parent.at - begin
+            for parent in standin.parents
+            if parent.at >= begin and any(name in parent.text for name in names)
         ),
         float("nan"),
     )
@@ -156,7 +156,7 @@ def told(found: Sequence[tuple[Trouble, float]]) -> str:
     ]
     lines = [f"{'trouble':28}{'paged':>9}{'p50':>8}{'p95':>8}{'longest':>9}   seconds"]
     for name, delays in groups:
-        known = [one for one in delays if one > 0]
+        known = [delay for delay in delays if delay > 0]
         middle, late = np.percentile(known, (50, 95)) if known else (np.nan, np.nan)
         longest = max(known, default=np.nan)
         lines.append(f"{name:28}{f'{len(known)} of {len(delays)}':>9}{middle:8.0f}{late:8.0f}{longest:9.0f}")

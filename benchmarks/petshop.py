@@ -18,14 +18,14 @@ import time
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.explain.graph_walk import Ranked, walk
 from detectors.explain.node_excess import Behaviour, Signal
+from detectors.model.array_types import Floats
 
 SHOWN = 3
 Column = tuple[str, str, str]  # node, metric, statistic
-Metrics = dict[Column, NDArray[np.float64]]
+Metrics = dict[Column, Floats]
 
 
 def read_metrics(folder: Path) -> Metrics:

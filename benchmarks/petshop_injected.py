@@ -16,13 +16,12 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from petshop import SHOWN, behaviours, read_graph, read_metrics
 
 from detectors.explain.graph_walk import walk
 from detectors.explain.node_excess import Behaviour, Signal, excess, stands_out
+from detectors.model.array_types import Floats
 
-Floats = NDArray[np.float64]
 WINDOWS = 5
 BUSY = 30.0
 MOVED = 0.1
@@ -59,9 +58,9 @@ class Scenario:
             added[at] = added.get(at, np.zeros(WINDOWS)) + more
             callers = [one for one in self.callers[at] if one not in way]
             whole = sum(min(self.calls[one], self.calls[at]) for one in callers)
-            for one in callers:
-                part = min(self.calls[one], self.calls[at]) / whole if whole else 0.0
-                hand(one, more * part * draw.uniform(lost, 1.05), way | {one})
+            for caller in callers:
+                part = min(self.calls[caller], self.calls[at]) / whole if whole else 0.0
+                hand(caller, more * part * draw.uniform(lost, 1.05), way | {caller})
 
         hand(node, amount, frozenset({node}))
         return added

@@ -176,7 +176,7 @@ def main() -> None:
             wall, own = sorted(one for one, _ in each), [one for _, one in each]
             p95, middle = wall[int(0.95 * (len(wall) - 1))], statistics.median(wall)
             figures = middle, p95, statistics.fmean(wall), statistics.median(own)
-            print(f"| {name} | {' | '.join(f'{one:.2f} ms' for one in figures)} |")
+            print(f"| {name} | {' | '.join(f'{figure:.2f} ms' for figure in figures)} |")
         print(f"answered            {sum(clients.answered.values()):,}, refused {dict(clients.refused)}")
         print(f"memory              {before:,.0f} MiB before the twenty, {rss('VmHWM'):,.0f} MiB at its most")
         print("| alone | ms | kB |\n| --- | ---: | ---: |")

@@ -21,16 +21,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from config.settings import Floors, JudgeSettings
 from detectors.judge.judge import Judge
+from detectors.model.array_types import Bools, Floats, Ints
 from detectors.model.measures import Measure
 from detectors.model.scope import Scope
 from detectors.model.series import Series
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 DATA = Path(__file__).parent / "boards" / "data" / "kpi"
 MINUTE, WEEK, WEEKS = 60, 604_800, 5
@@ -80,7 +77,7 @@ def curves() -> Iterator[Curve]:
             yield Curve(name, at, value, [(int(first), int(last)) for first, last in meta["windows"]])
 
 
-def runs(mask: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+def runs(mask: Bools) -> Iterator[tuple[int, int]]:
     """Yield the first and the one after the last of every run that is true."""
     edges = np.flatnonzero(np.diff(np.concatenate(([0], mask.astype(int), [0]))))
     yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
@@ -152,7 +149,7 @@ def score(drawn: list[Traffic], found: list[list[int]]) -> Score:
                 hits.setdefault(one.name, []).append(bool(within))
                 delays += [min(within)] if within else []
     return Score(
-        float(np.mean([np.mean(each) for each in hits.values()])),
+        float(np.mean([np.mean(hit) for hit in hits.values()])),
         false / len(drawn) / (WEEKS - 1),
         float(np.median(delays)),
         float(np.percentile(delays, 75)),

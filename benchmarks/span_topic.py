@@ -8,15 +8,13 @@ from collections import Counter
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.batch_writer import built, write
 from benchmarks.formats import SPANS, START_NS, spans
 from benchmarks.meter import PARTITIONS
 from benchmarks.request_events import Answer
 from benchmarks.totals import WINDOW, Totals
-
-Ints = NDArray[np.int64]
+from detectors.model.array_types import Bytes, Ints
 
 KINDS: Final = 30  # of messages
 REQUESTS: Final = SPANS // 4  # of a message
@@ -94,13 +92,13 @@ class SpanTopic:
         return Answer(self.messages, Totals(), buckets)
 
 
-def _digits(numbers: Ints, digits: int, letters: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _digits(numbers: Ints, digits: int, letters: Bytes) -> Bytes:
     """Return (n, digits) of hexadecimal."""
     shifts = 4 * np.arange(digits - 1, -1, -1)
     return letters[(numbers[:, None] >> shifts) & 15]
 
 
-def _over(view: NDArray[np.uint8], places: Ints, written: NDArray[np.uint8]) -> None:
+def _over(view: Bytes, places: Ints, written: Bytes) -> None:
     """Write (n, w) bytes at (n, k) places, each row at all of its places."""
     width = np.arange(written.shape[1])
     view[places[:, :, None] + width] = written[:, None, :]

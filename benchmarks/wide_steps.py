@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Bools, Floats, Ints
 from detectors.score.score import score
 
 DATA: Final = Path(__file__).parent / "boards" / "data" / "kpi"
@@ -28,9 +28,6 @@ STEPS: Final = (1, 2, 4, 8)
 AFTER: Final = 6  # steps after a change in which a report is not false
 Z: Final = (3.0, 4.0, 5.0)
 GAUSSIAN: Final = 1.4826  # median deviations of a normal distribution in a standard deviation
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 
 class Change(NamedTuple):
@@ -49,7 +46,7 @@ class Tally(NamedTuple):
     weeks: float
 
 
-def curves(step: int) -> Iterator[tuple[NDArray[np.int64], Floats]]:
+def curves(step: int) -> Iterator[tuple[Ints, Floats]]:
     """Yield times and means without what is labelled; NaN where nothing is known."""
     labels = json.loads((DATA / "labels.json").read_text(encoding="utf-8"))["series"]
     for key, meta in sorted(labels.items()):
@@ -107,8 +104,8 @@ def plain(values: Floats, step: int) -> Floats:
 def tally(reported: Bools, changes: list[Change], step: int) -> Tally:
     """Compare what was reported with what was changed; reports within three steps are one."""
     near = np.zeros(len(reported), bool)
-    for one in changes:
-        near[max(0, one.first - 1) : one.end + AFTER] = True
+    for change in changes:
+        near[max(0, change.first - 1) : change.end + AFTER] = True
     begin = FIRST * DAY // step
     false = np.flatnonzero(reported & ~near)
     false = false[false >= begin]

@@ -25,11 +25,13 @@ class Capacity:
     def __init__(self, limits: settings.LimitsSettings, read: ReadLimits = NO_LIMITS) -> None:
         self._limits = limits
         self._read: dict[tuple[str, str], list[KnownLimit]] = {}  # by table and measure
-        for one in read.limits:
-            if one.kind == "table":
-                self._read.setdefault((one.name, one.measure), []).append(one)
+        for limit in read.limits:
+            if limit.kind == "table":
+                self._read.setdefault((limit.name, limit.measure), []).append(limit)
         # the first value also holds before its time
-        moments = {since for ones in self._read.values() for one in ones for since, _ in one.values[1:]}
+        moments = {
+            since for limits in self._read.values() for limit in limits for since, _ in limit.values[1:]
+        }
         self._changes = sorted(moments)
 
     def era(self, at: int) -> int:

@@ -126,7 +126,7 @@ def _placed(tree: Tree, file: str) -> Tree:
     for places in (tree.keys, tree.values):
         for path, place in places.items():
             places[path] = place._replace(file=file)
-    tree.problems = [one._replace(place=one.place._replace(file=file)) for one in tree.problems]
+    tree.problems = [problem._replace(place=problem.place._replace(file=file)) for problem in tree.problems]
     return tree
 
 

@@ -91,8 +91,8 @@ def _items(values: list[Any], steps: tuple[str | int | None, ...]) -> Iterator[A
         return
     first = steps.index(None)
     inner = JsonPath(False, steps[:first])
-    for each in values:
-        found = inner.find(each)
+    for value in values:
+        found = inner.find(value)
         if isinstance(found, list):
             yield from _items(found, steps[first + 1 :])
         elif found is not None and found is not ABSENT:

@@ -30,7 +30,9 @@ class PriceList:
         self._money = money
         # the last that fits counts: those for all first, yours behind the shipped, in the order of days
         self._prices: dict[str, list[settings.PriceSettings]] = {}
-        ranked = [(False, one) for one in shipped_prices()] + [(True, one) for one in money.prices]
+        ranked = [(False, shipped_price) for shipped_price in shipped_prices()] + [
+            (True, one) for one in money.prices
+        ]
         for _, one in sorted(ranked, key=lambda each: (*_precedence(*each), _begin(each[1]))):
             self._prices.setdefault(one.item, []).append(one)
         self._changes = sorted({_begin(one) for ones in self._prices.values() for one in ones} - {0})

@@ -83,12 +83,12 @@ class ReadLimits(msgspec.Struct, kw_only=True, frozen=True):
     @property
     def oldest(self) -> int | None:
         """When the part that was read longest ago was read; None without one."""
-        return min((one.read for one in self.parts if one.read is not None), default=None)
+        return min((part.read for part in self.parts if part.read is not None), default=None)
 
     @property
     def tried(self) -> int:
         """When the newest attempt was made; 0 without one."""
-        return max((one.tried for one in self.parts), default=0)
+        return max((part.tried for part in self.parts), default=0)
 
 
 NO_LIMITS: Final = ReadLimits()
@@ -139,10 +139,10 @@ def load_read_limits(path: Path) -> ReadLimits:
             f"is a file of limits of format {found.format}; this version reads format {FORMAT}",
             f"use the version of uneri that wrote it, or move it away, then {again}",
         )
-    for one in found.limits:
-        values = [value for _, value in one.values if value is not None]
-        if not one.values or not all(math.isfinite(value) and value >= 0 for value in values):
-            raise _error(path, f"has no usable value of {'/'.join(one.key)}", f"correct it, or {again}")
+    for limit in found.limits:
+        values = [value for _, value in limit.values if value is not None]
+        if not limit.values or not all(math.isfinite(value) and value >= 0 for value in values):
+            raise _error(path, f"has no usable value of {'/'.join(limit.key)}", f"correct it, or {again}")
     return found
 
 

@@ -67,7 +67,7 @@ def test_everything_optional_is_in_one_extra_that_a_command_can_name_and_in_the_
     page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
     assert sorted(re.findall(r"^\| `(\w+)` \| .* MB", page, re.MULTILINE)) == sorted(extras)
     for name, packages in extras.items():
-        assert name == "all" or not {re.split("[<>=]", each)[0] for each in packages} & needed
+        assert name == "all" or not {re.split("[<>=]", package)[0] for package in packages} & needed
 
 
 def test_the_version_is_written_in_one_place_and_pages_and_charts_agree_with_it() -> None:

@@ -75,5 +75,7 @@ def standing(commands: Iterable[Command]) -> frozenset[CommandKind]:
 
 def mark_of(commands: Sequence[Command]) -> Command | None:
     """Return what says that an incident needs no action, if nobody took it back."""
-    newest = next((one for one in reversed(commands) if one.kind in {*MARKS, CommandKind.TAKE_BACK}), None)
+    newest = next(
+        (command for command in reversed(commands) if command.kind in {*MARKS, CommandKind.TAKE_BACK}), None
+    )
     return newest if newest is not None and newest.kind in MARKS else None

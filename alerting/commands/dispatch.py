@@ -85,4 +85,4 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def acknowledged(self) -> Command | None:
         """The first acknowledgement: its sender deals with the incident."""
-        return next((one for one in self.commands if one.kind is CommandKind.ACKNOWLEDGE), None)
+        return next((command for command in self.commands if command.kind is CommandKind.ACKNOWLEDGE), None)

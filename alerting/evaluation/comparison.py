@@ -57,7 +57,7 @@ class Pair:
     def to_json(self) -> dict[str, object]:
         """Return the JSON of ``comparison.json``."""
         return {
-            "differs": [each.value for each in self.differs],
+            "differs": [differ.value for differ in self.differs],
             "later": self.later,
             "a": outline(self.a),
             "b": outline(self.b),
@@ -98,8 +98,8 @@ class Comparison:
             "weeks": self.weeks,
             "a": tally(self.a, self.weeks),
             "b": tally(self.b, self.weeks),
-            "new_pages": [one.id for one in self.new_pages],
-            "lost_pages": [one.id for one in self.lost_pages],
+            "new_pages": [new_page.id for new_page in self.new_pages],
+            "lost_pages": [lost_page.id for lost_page in self.lost_pages],
             "alike": len(self.pairs) - len(self.changed),
             "changed": [two.to_json() for two in self.changed],
             "only_a": [outline(one) for one in self.only_a],
@@ -139,7 +139,7 @@ def compare(
 
 def tally(incidents: Sequence[Incident], weeks: float | None) -> dict[str, int | float | None]:
     """Count incidents by where they were sent; pages per week are None if the weeks are unknown."""
-    sent: Counter[Sent] = Counter(one.sent for one in incidents)
+    sent: Counter[Sent] = Counter(incident.sent for incident in incidents)
     return {
         "pages": sent["page"],
         "digest": sent["digest"],

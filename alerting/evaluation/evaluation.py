@@ -42,7 +42,7 @@ class Found:
             "sent": self.incident.sent,
             "other_verdict": self.other_verdict,
             "incident": outline(self.incident),
-            "others": [one.id for one in self.others],
+            "others": [other.id for other in self.others],
         }
 
 
@@ -100,7 +100,7 @@ class Evaluation:
             "by_service": {name: one.to_json() for name, one in self.by_service.items()},
             "found": [one.to_json() for one in self.found],
             "missed": [one.to_json() for one in self.missed],
-            "false_pages": [one.to_json() for one in self.false_pages],
+            "false_pages": [false_page.to_json() for false_page in self.false_pages],
             "repeated": [outline(one) for one in self.repeated],
             "outside": [{"label": _of_label(label), "why": why} for label, why in self.outside],
         }

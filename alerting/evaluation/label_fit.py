@@ -28,8 +28,8 @@ def about(
     An incident named by id is the only one. If none has that id, because another configuration may report the
     same under another id, all that the label ``concerns`` are.
     """
-    named = [one for one in incidents if label.incident and one.id == label.incident]
-    return named or [one for one in incidents if concerns(label, one, last, tolerance)]
+    named = [incident for incident in incidents if label.incident and incident.id == label.incident]
+    return named or [incident for incident in incidents if concerns(label, incident, last, tolerance)]
 
 
 def concerns(label: Label, incident: Incident, last: int, tolerance: int = TOLERANCE) -> bool:

@@ -49,7 +49,7 @@ def pressed_marks(notices: Sequence[Notice], labels: Sequence[Label], settings: 
         for pipeline in (without, pressing):
             pipeline.feed([notice], notice.at)
     pages = [one.incident for one in without.tracked() if one.sent == "page"]
-    held = [one for one in pages if (fate := pressing.fate(one.id)) is not None and fate.sent == "none"]
+    held = [page for page in pages if (fate := pressing.fate(page.id)) is not None and fate.sent == "none"]
     return PressedMarks(pressed, held, len(pages))
 
 

@@ -99,7 +99,11 @@ def wider_fall(absence: Finding, findings: Iterable[Finding]) -> Finding | None:
     """
     if absence.verdict is not Verdict.ABSENCE or not isinstance(absence.about, Scope):
         return None
-    wider = [each for each in findings if _includes(each, absence.about) and not _is_most_of(absence, each)]
+    wider = [
+        finding
+        for finding in findings
+        if _includes(finding, absence.about) and not _is_most_of(absence, finding)
+    ]
     return max(wider, key=lambda each: (depth(each), each.expected - each.observed, each.id), default=None)
 
 

@@ -65,4 +65,4 @@ def growth_groups(incidents: Sequence[Incident]) -> list[list[Incident]]:
 def _largest(finding: Finding, about: dict[Scope, list[int]]) -> list[int]:
     """Return the place of an incident about what carries most of a finding; empty if there is none."""
     shares = sorted(finding.callers, key=lambda share: -share.share)
-    return [about[each.scope][0] for each in shares if each.share > 0 and each.scope in about][:1]
+    return [about[share.scope][0] for share in shares if share.share > 0 and share.scope in about][:1]

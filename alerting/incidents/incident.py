@@ -83,7 +83,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
         """
         primary = self.primary
         series = (primary.about, primary.measure)
-        same = [primary, *(each for each in self.members if (each.about, each.measure) == series)]
+        same = [primary, *(member for member in self.members if (member.about, member.measure) == series)]
         ends = [each.end for each in same if each.end is not None]
         return min(each.start for each in same), None if self.end is None else max(ends, default=self.end)
 
@@ -111,8 +111,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
             "fingerprint": self.fingerprint,
             "follows": self.follows,
             "finding": self.primary.id,
-            "changes": [one.to_json() for one in self.changes],
-            "examples": [one.to_json() for one in self.examples],
+            "changes": [change.to_json() for change in self.changes],
+            "examples": [example.to_json() for example in self.examples],
         }
 
 

@@ -336,9 +336,9 @@ def _is_open(finding: Finding) -> bool:
 def _best(findings: list[Finding]) -> Finding:
     """Return the finding that explains most, an open one if there is any."""
     best = findings[0]
-    for each in findings[1:]:
-        if (_is_open(each), explains_more(each, best)) > (_is_open(best), False):
-            best = each
+    for finding in findings[1:]:
+        if (_is_open(finding), explains_more(finding, best)) > (_is_open(best), False):
+            best = finding
     return best
 
 

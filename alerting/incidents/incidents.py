@@ -264,7 +264,9 @@ class Incidents:
         step = self._settings.time.step
         for record in records:
             findings = record.findings.values()
-            if not record.preceding and not any(may_precede(one, self._recent, step) for one in findings):
+            if not record.preceding and not any(
+                may_precede(finding, self._recent, step) for finding in findings
+            ):
                 continue
             before = {one.change for one in record.preceding}
             found_causes = causes(record.worst.values())

@@ -72,7 +72,9 @@ class Provisional(msgspec.Struct):
             record = store.of_finding(name)
             if record is None:
                 continue
-            real = any(not each.early and each.state != "withdrawn" for each in record.findings.values())
+            real = any(
+                not finding.early and finding.state != "withdrawn" for finding in record.findings.values()
+            )
             found.append(
                 msgspec.structs.replace(
                     record.findings[name],

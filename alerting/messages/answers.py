@@ -206,7 +206,7 @@ class Answers:
         listed = listed_changes(changes.stated[:LISTED], words, self._zone)
         lists_of = [
             (labels.deployed, listed, len(changes.stated)),
-            (labels.memos, [self._memo(one) for one in changes.memos[:LISTED]], len(changes.memos)),
+            (labels.memos, [self._memo(memo) for memo in changes.memos[:LISTED]], len(changes.memos)),
         ]
         lists_of += [(name, self._rows(of[:_EACH], at), len(of)) for name, of in lists]
         lists_of.append(
@@ -234,9 +234,9 @@ class Answers:
 
     def _rows(self, incidents: Sequence[Incident], at: int) -> list[str]:
         rows = []
-        for one in incidents:
-            console = ConsoleLinks.of(one, self._links, self._words, at=at)
-            rows.append(f"{incident_row(one, console, self._words)} · {self._when(one.start)}")
+        for incident in incidents:
+            console = ConsoleLinks.of(incident, self._links, self._words, at=at)
+            rows.append(f"{incident_row(incident, console, self._words)} · {self._when(incident.start)}")
         return rows
 
     def _list(self, title: str, incidents: Sequence[Incident], at: int, most: int = LISTED) -> list[Block]:

@@ -14,18 +14,20 @@ def evidence_lists(incident: Incident, words: Phrases) -> list[tuple[str, list[s
     primary, labels = incident.primary, words.labels
     callers, suspects = notable(primary)
     return [
-        (labels.callers, [_share(each, primary, words) for each in callers]),
-        (labels.suspects, [_share(each, primary, words) for each in suspects]),
+        (labels.callers, [_share(caller, primary, words) for caller in callers]),
+        (labels.suspects, [_share(suspect, primary, words) for suspect in suspects]),
         (labels.reasons, [f"{escape(reason, NAME)} · {count}" for reason, count in reason_counts(primary)]),
         (
             labels.causes,
             [
-                escape(f"{words.figures.about(one.scope)} · {words.figures.measure(one.measure)}", 2 * NAME)
-                + f" · {words.figures.percent(one.score)}"
-                for one in primary.causes
+                escape(
+                    f"{words.figures.about(cause.scope)} · {words.figures.measure(cause.measure)}", 2 * NAME
+                )
+                + f" · {words.figures.percent(cause.score)}"
+                for cause in primary.causes
             ],
         ),
-        (labels.members, [_member(each, words) for each in incident.members]),
+        (labels.members, [_member(member, words) for member in incident.members]),
     ]
 
 

@@ -123,7 +123,7 @@ def incident(of: Finding, members: tuple[Finding, ...] = (), **changes: Any) -> 
         "alerted": of.start + 90,
         "end": None,
         "primary": of,
-        "members": [replace(one, trace=None) for one in members],
+        "members": [replace(member, trace=None) for member in members],
         "sent": "page",
         "reason": "",
         "peak": of.observed,
@@ -313,7 +313,9 @@ def memo(number: int, at: int, text: str, of: str) -> Memo:
 def examples(at: int = AT) -> list[Example]:
     """Return the examples as of ``at`` (epoch seconds), in the order of docs/messages.md."""
     by = at - AT
-    return [one._replace(dispatch=_moved(one.dispatch, by)) if by else one for one in _examples()]
+    return [
+        example._replace(dispatch=_moved(example.dispatch, by)) if by else example for example in _examples()
+    ]
 
 
 def _moved(of: Dispatch, by: int) -> Dispatch:

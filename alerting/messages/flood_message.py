@@ -28,12 +28,12 @@ def flood_message(
 ) -> Message:
     """Render a flood in its present state; it is edited as it grows and as its incidents resolve."""
     labels = words.labels
-    still = [one for one in incidents if not one.ended]
+    still = [incident for incident in incidents if not incident.ended]
     called = mention(calls)
     title = words.lists.flood_title(len(incidents), len(still))
     sentence = words.lists.flood_sentence(len(incidents), len(still))
-    verdicts = Counter(words.figures.verdict(one.verdict) for one in incidents)
-    accounts = Counter(words.place(one.primary.about) for one in incidents)
+    verdicts = Counter(words.figures.verdict(incident.verdict) for incident in incidents)
+    accounts = Counter(words.place(incident.primary.about) for incident in incidents)
     blocks = [
         header(title),
         section(f"{called} {sentence}".strip()),

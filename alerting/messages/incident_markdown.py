@@ -87,7 +87,9 @@ class IncidentMarkdown:
         yield others[-1][0], self._listed(others[-1][1])
         yield labels.links, self._listed(console.lines(incident))
         said = {*page_fields(incident, self._zone, words), labelled(labels.weeks_left_out, "")}
-        basis = [each for each in basis_fields(incident.primary, words) if each not in said]
+        basis = [
+            basis_field for basis_field in basis_fields(incident.primary, words) if basis_field not in said
+        ]
         yield labels.basis, [f"- {self._field(each)}" for each in basis]
 
     def _memos(self, known: KnownIncident) -> Iterator[str]:

@@ -41,7 +41,9 @@ class ExampleText(NamedTuple):
 
 def incident_to_json(incident: Incident, links: LinkMaker, memos: Sequence[Memo] = ()) -> dict[str, object]:
     """Return an incident as programs receive it: its examples with their links, and the memos of its kind."""
-    examples = [{**one.to_json(), "links": request_links(one.request, links)} for one in incident.examples]
+    examples = [
+        {**example.to_json(), "links": request_links(example.request, links)} for example in incident.examples
+    ]
     return {**incident.to_json(), "examples": examples, "memos": [memo.to_json() for memo in memos]}
 
 
@@ -78,13 +80,13 @@ def example_texts(incident: Incident, words: Phrases, links: LinkMaker | None) -
         Why.SLOWEST: words.labels.slowest,
         Why.COSTLIEST: words.labels.costliest,
     }
-    for one in incident.examples:
-        urls = {} if links is None else request_links(one.request, links)
+    for example in incident.examples:
+        urls = {} if links is None else request_links(example.request, links)
         yield ExampleText(
-            whys[one.why],
-            " · ".join(_parts(one, words)),
-            one.request.id or "",
-            one.request.sample or "",
+            whys[example.why],
+            " · ".join(_parts(example, words)),
+            example.request.id or "",
+            example.request.sample or "",
             urls.get(LOGS),
             urls.get(TRACE),
         )

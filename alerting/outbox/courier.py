@@ -171,7 +171,9 @@ class Courier:
     # -- putting ----------------------------------------------------------------------------------
 
     async def _keep(self, dispatches: list[Dispatch]) -> None:
-        items = [(each, content) for each in dispatches if (content := self._content(each)) is not None]
+        items = [
+            (dispatch, content) for dispatch in dispatches if (content := self._content(dispatch)) is not None
+        ]
         parts = self._stages.snapshot()
         changed: dict[str, bytes | None] = {
             name: part for name, part in parts.items() if self._parts.get(name) != part

@@ -58,7 +58,9 @@ def take(store: RowStore, dispatch: Dispatch, content: Content, now: float) -> l
             return _take_line(store, row, thread, by_person=bool(by))
         case Form.FILE:
             older = [
-                one for one in thread.queues[ATTACHMENTS] if one.send is Send.FILE and _unsent(store, one)
+                queue
+                for queue in thread.queues[ATTACHMENTS]
+                if queue.send is Send.FILE and _unsent(store, queue)
             ]
             merged = [store.finish(one, State.MERGED, thread) for one in older]
             return [*merged, store.enqueue(row, thread)]
@@ -100,7 +102,7 @@ def _take_line(store: RowStore, row: OutboxRow, thread: Thread, *, by_person: bo
     """Enqueue a line, unless its unsent message covers it. Actions by people are always kept."""
     if thread.place is None and not by_person:
         sent = any(one.state is State.SENT for one in thread.done)
-        if not sent and all(_unsent(store, one) for one in thread.queues[MESSAGE]):
+        if not sent and all(_unsent(store, queue) for queue in thread.queues[MESSAGE]):
             return [store.finish(row, State.MERGED, thread)]
     last = thread.queues[LINES][-1] if thread.queues[LINES] else None
     if last is not None and _unsent(store, last):
@@ -114,10 +116,10 @@ def _take_line(store: RowStore, row: OutboxRow, thread: Thread, *, by_person: bo
 def _older_digests(store: RowStore, row: OutboxRow) -> list[OutboxRow]:
     """Merge unsent digests of one destination into the new one, which shows the present state."""
     return [
-        store.finish(one, State.MERGED, thread)
+        store.finish(queue, State.MERGED, thread)
         for thread in store.threads()
-        for one in list(thread.queues[MESSAGE])
-        if one.urgency == DIGEST and one.destination == row.destination and _unsent(store, one)
+        for queue in list(thread.queues[MESSAGE])
+        if queue.urgency == DIGEST and queue.destination == row.destination and _unsent(store, queue)
     ]
 
 

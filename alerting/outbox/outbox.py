@@ -250,7 +250,7 @@ class Outbox:
 
     def _add(self, rows: Iterable[OutboxRow], thread: Thread) -> list[OutboxRow]:
         """Enqueue those rows that are new."""
-        new = [one for one in rows if one.id not in self._store.ids]
+        new = [row for row in rows if row.id not in self._store.ids]
         self._store.ids.update(one.id for one in new)
         return [self._store.enqueue(one, thread) for one in new]
 

@@ -91,13 +91,15 @@ class CommandHandler:
             if tracked.ended_at is None and self._silences.hold(tracked, at) is None:
                 yield from dispatches.edits(tracked, cause, at)
                 own = tracked.incident.id
-                if any(one.id == silence.id and one.incident == own for one in tracked.commands):
+                if any(command.id == silence.id and command.incident == own for command in tracked.commands):
                     yield from dispatches.snooze_expired(tracked, cause, at)
 
     def relabel(self, tracked: TrackedIncident) -> None:
         """Update the label of an incident that ended."""
         label = self._labels.get(tracked.incident.id)
-        judgement = next((one for one in reversed(tracked.commands) if Label.of(one, tracked.incident)), None)
+        judgement = next(
+            (command for command in reversed(tracked.commands) if Label.of(command, tracked.incident)), None
+        )
         if label is not None and judgement is not None:
             self._label(judgement, tracked)
             if any(one.fingerprint for one in self._silences.find(tracked.incident.id)):

@@ -100,7 +100,7 @@ class Floods:
 
     def due(self) -> int | None:
         """Return when the next file of a flood may be made whose newest one lacks members."""
-        waiting = (one.next_file for one in self._floods.values() if one.filed < len(one.members))
+        waiting = (flood.next_file for flood in self._floods.values() if flood.filed < len(flood.members))
         return min(waiting, default=None)
 
     def forget(self, subject: str) -> None:
@@ -119,8 +119,8 @@ class Floods:
     def restore(self, state: FloodState) -> None:
         """Restore what ``state`` returned."""
         self._recent = state.recent
-        self._floods = {one.subject: one for one in state.floods}
+        self._floods = {flood.subject: flood for flood in state.floods}
         self._changed = {}
 
     def _of(self, destination: str) -> Iterator[Flood]:
-        return (one for one in self._floods.values() if one.destination == destination)
+        return (flood for flood in self._floods.values() if flood.destination == destination)

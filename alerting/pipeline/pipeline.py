@@ -302,7 +302,7 @@ class Pipeline:
             self._silences.forget(incident)
         for flood in self._floods.every:
             members = (self._registry.get(member) for member in flood.members)
-            if at >= flood.until and all(one is None or one.ended_at is not None for one in members):
+            if at >= flood.until and all(member is None or member.ended_at is not None for member in members):
                 self._floods.forget(flood.subject)
 
     # -- state ------------------------------------------------------------------------------------

@@ -150,14 +150,16 @@ class Silences:
 
     def expire(self, at: int) -> list[Silence]:
         """Remove and return the commands' silences that have expired by ``at``, in order of expiry."""
-        found = [one for one in self._by_commands() if not one.is_active(at)]
+        found = [silence for silence in self._by_commands() if not silence.is_active(at)]
         for one in found:
             self.remove(one)
         return sorted(found, key=lambda one: (one.until or 0, one.id))
 
     def due(self) -> int | None:
         """Return when the next silence made by a command expires."""
-        return min((one.until for one in self._by_commands() if one.until is not None), default=None)
+        return min(
+            (silence.until for silence in self._by_commands() if silence.until is not None), default=None
+        )
 
     def forget(self, incident: str) -> None:
         """Remove the silences of an incident that is forgotten."""

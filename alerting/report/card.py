@@ -222,7 +222,7 @@ class Cards:
             examples=self._examples(incident),
             examples_title=words.labels.examples,
             trace_word=words.labels.trace,
-            members=[self._member(each) for each in incident.members[:MEMBERS]],
+            members=[self._member(member) for member in incident.members[:MEMBERS]],
             more_members=max(0, len(incident.members) - MEMBERS),
             message=self._message(incident),
         )
@@ -385,7 +385,7 @@ class Cards:
         if incident.state == "withdrawn":
             return []
         said = self._words.after_changes(incident)
-        urls = (stated_url(one.change) or "" for one in incident.changes)
+        urls = (stated_url(change.change) or "" for change in incident.changes)
         return [ChangeLine(clean(text), url) for text, url in zip(said, urls, strict=False)]
 
     def _examples(self, incident: Incident) -> list[ExampleLine]:

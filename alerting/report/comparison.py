@@ -73,14 +73,14 @@ def comparison_section(
 
 
 def _sent_elsewhere(incidents: Sequence[Incident], counted: Collection[str]) -> list[Incident]:
-    return [each for each in incidents if each.sent != "none" and each.id not in counted]
+    return [incident for incident in incidents if incident.sent != "none" and incident.id not in counted]
 
 
 def _sum(name: str, incidents: Sequence[Incident], weeks: float | None) -> list[Cell]:
     counts = tally(incidents, weeks)
     week = counts["pages_per_week"]
     figures = (counts["pages"], "–" if week is None else f"{week:.1f}", counts["digest"], counts["none"])
-    return [Cell(name), *(Cell(str(each)) for each in figures)]
+    return [Cell(name), *(Cell(str(figure)) for figure in figures)]
 
 
 def _many(count: int, what: str) -> str:
@@ -101,7 +101,7 @@ class _Rows:
             *self._which(pair.a),
             Cell(self._how(pair.a)),
             Cell(self._how(pair.b)),
-            Cell(", ".join(self._difference(pair, each) for each in pair.differs)),
+            Cell(", ".join(self._difference(pair, differ) for differ in pair.differs)),
         ]
 
     def _which(self, incident: Incident) -> list[Cell]:

@@ -70,7 +70,7 @@ def evaluation_section(
             *table(
                 "False pages",
                 ("Start", "Page", "Why it is false"),
-                [rows.false(each) for each in made.false_pages],
+                [rows.false(false_page) for false_page in made.false_pages],
             ),
         ],
     )

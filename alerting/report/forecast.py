@@ -34,9 +34,9 @@ def forecast(finding: Finding, growth: Growth, zone: ZoneInfo, words: Phrases) -
 
     def points(days: list[float], per_day: float) -> str:
         return "L".join(
-            f"{SIDE * times.place(finding.seen + each * _DAY) / 100:.1f} "
-            f"{SIDE * heights.down(level(each, per_day)) / 100:.1f}"
-            for each in days
+            f"{SIDE * times.place(finding.seen + day * _DAY) / 100:.1f} "
+            f"{SIDE * heights.down(level(day, per_day)) / 100:.1f}"
+            for day in days
         )
 
     cone = f"M{points(future, growth.per_day_upper)}L{points(future[::-1], growth.per_day_lower)}Z"

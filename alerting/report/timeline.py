@@ -90,12 +90,12 @@ def timeline(
     if len(rest) == 1:  # its own lane takes no more room than a shared one
         own, rest = ranked, []
     # In order of time, so that a cause and its effects are close together.
-    own.sort(key=lambda about: min(each.start for each in scopes[about]))
+    own.sort(key=lambda about: min(scope.start for scope in scopes[about]))
     lanes: list[Lane] = []
     top = 0
     groups = [(words.figures.kind(about.kind), name_of(about, words), scopes[about]) for about in own]
     if rest:
-        groups.append(("", f"{len(rest)} other scopes", [each for about in rest for each in scopes[about]]))
+        groups.append(("", f"{len(rest)} other scopes", [scope for about in rest for scope in scopes[about]]))
     for kind, name, held in groups:
         bars, rows = _bars(held, times, words, top, anchors=anchors, services=services)
         height = rows * ROW + 2 * PADDING

@@ -124,10 +124,10 @@ def _labels(dispatch: Dispatch) -> dict[str, str]:
     scope = about.target if isinstance(about, Edge) else about
     services = sorted(
         {
-            one.name
+            touch.name
             for finding in (incident.primary, *incident.members)
-            for one in finding.touches
-            if one.kind == SERVICE
+            for touch in finding.touches
+            if touch.kind == SERVICE
         }
     )
     labels = {
@@ -169,7 +169,7 @@ def _alert(dispatch: Dispatch, links: LinkMaker, words: Phrases) -> dict[str, ob
         "acknowledged_by": "" if dispatch.acknowledged is None else dispatch.acknowledged.by,
         "account_name": words.accounts.get(incident.primary.about.account, ""),
         "runbook_url": console.runbook(incident) or "",
-        "link_change": next(filter(None, (stated_url(one.change) for one in incident.changes)), ""),
+        "link_change": next(filter(None, (stated_url(change.change) for change in incident.changes)), ""),
         **{f"link_{kind}": url for kind, url in urls.items()},
     }
     alert: dict[str, object] = {
@@ -185,14 +185,14 @@ def _alert(dispatch: Dispatch, links: LinkMaker, words: Phrases) -> dict[str, ob
 
 def _flood(dispatch: Dispatch) -> dict[str, object]:
     incidents, at = dispatch.of_flood, dispatch.at or dispatch.notice.at
-    still = [one for one in incidents if one.state not in _OVER]
-    start = min(one.start for one in incidents)
+    still = [incident for incident in incidents if incident.state not in _OVER]
+    start = min(incident.start for incident in incidents)
     alert: dict[str, object] = {
         "annotations": {"summary": f"{len(incidents)} incidents at once, {len(still)} open"},
         "startsAt": rfc3339(start),
     }
     if not still:
-        alert["endsAt"] = rfc3339(max(_end(one, at) for one in incidents))
+        alert["endsAt"] = rfc3339(max(_end(incident, at) for incident in incidents))
     return alert
 
 

@@ -126,9 +126,9 @@ class GithubIssues(Connected):
             query = f"state=all&sort=created&direction=desc&per_page={_EACH}&page={page}"
             path = f"/repos/{repository}/issues?{query}"
             issues = await self._call("GET", path, repository, list[_Issue])
-            for one in issues:
-                if one.pull_request is None and mark in (one.body or ""):
-                    return one
+            for issue in issues:
+                if issue.pull_request is None and mark in (issue.body or ""):
+                    return issue
             if len(issues) < _EACH or issues[-1].created_at < oldest:
                 return None
         raise IssueError(

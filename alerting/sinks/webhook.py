@@ -155,7 +155,8 @@ def incident_data(
         "runbook": console.runbook(incident),
         "account_name": words.accounts.get(incident.primary.about.account),
         "commands": [
-            {"ask": one.kind.value, "by": one.by, "at": rfc3339(one.at), "why": one.why} for one in commands
+            {"ask": command.kind.value, "by": command.by, "at": rfc3339(command.at), "why": command.why}
+            for command in commands
         ],
     }
 

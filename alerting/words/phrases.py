@@ -357,9 +357,9 @@ class Phrases(NamedTuple):
     def after_changes(self, incident: Incident, most: int = NAMED_CHANGES) -> list[str]:
         """Return after which changes an incident began, the nearest first, as plain text."""
         said = []
-        for one in incident.changes[:most]:
-            what, version, of, by = stated_texts(one.change)
-            said.append(self.incident.after_change(one.after, self.incident.change(what, version), of, by))
+        for change in incident.changes[:most]:
+            what, version, of, by = stated_texts(change.change)
+            said.append(self.incident.after_change(change.after, self.incident.change(what, version), of, by))
         return said
 
     def named(self, incident: Incident) -> Incident:

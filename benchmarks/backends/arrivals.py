@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from backends.backend import DAY, Backend, Clock, Floats, Path, Source
-from numpy.typing import NDArray
+
+from detectors.model.array_types import Bools, Ints, Places
 
 MINUTE = 60
 NOBODY = -1
@@ -27,14 +28,14 @@ class Arrivals:
     """One entry a request; not sorted. ``ts`` in seconds since the start."""
 
     ts: Floats
-    path: NDArray[np.int64]
-    client: NDArray[np.int64]
-    tenant: NDArray[np.int64]
+    path: Ints
+    client: Ints
+    tenant: Ints
 
     def __len__(self) -> int:
         return len(self.ts)
 
-    def at(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> "Arrivals":
+    def at(self, rows: Places | Bools) -> "Arrivals":
         """Return some of them."""
         return Arrivals(self.ts[rows], self.path[rows], self.client[rows], self.tenant[rows])
 
@@ -112,9 +113,7 @@ def _of_source(source: Source, backend: Backend, names: Names, draw: np.random.G
     return Arrivals(ts, _paths(source, names, ts, minutes, draw), client, tenant)
 
 
-def _paths(
-    source: Source, names: Names, ts: Floats, minutes: int, draw: np.random.Generator
-) -> NDArray[np.int64]:
+def _paths(source: Source, names: Names, ts: Floats, minutes: int, draw: np.random.Generator) -> Ints:
     mixed = np.array([path.weight for path in source.paths])[None, :] * np.stack(
         [wander(draw, minutes, 0.08, 90) for _ in source.paths], axis=1
     )
@@ -122,11 +121,11 @@ def _paths(
     minute = (ts // MINUTE).astype(np.intp)
     chosen = (upto[minute] < (draw.random(len(ts)) * upto[minute, -1])[:, None]).sum(axis=1)
     numbers = np.array([names.paths.index(path) for path in source.paths])
-    found: NDArray[np.int64] = numbers[chosen]
+    found: Ints = numbers[chosen]
     return found
 
 
-def _clients(source: Source, names: Names, begin: Floats, draw: np.random.Generator) -> NDArray[np.int64]:
+def _clients(source: Source, names: Names, begin: Floats, draw: np.random.Generator) -> Ints:
     found = np.full(len(begin), NOBODY, np.int64)
     if not source.clients:
         return found
@@ -145,7 +144,7 @@ def _clients(source: Source, names: Names, begin: Floats, draw: np.random.Genera
     return found
 
 
-def _tenants(backend: Backend, begin: Floats, draw: np.random.Generator) -> NDArray[np.int64]:
+def _tenants(backend: Backend, begin: Floats, draw: np.random.Generator) -> Ints:
     if not backend.tenants:
         return np.full(len(begin), NOBODY, np.int64)
     weights = 1 / np.arange(1, backend.tenants + 1) ** 1.1

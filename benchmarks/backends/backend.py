@@ -3,10 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
+from detectors.model.array_types import Floats
 
-Floats = NDArray[np.float64]
 Shape = Callable[[Floats], Floats]
 """Seconds since the start (a Monday, 00:00 UTC) -> factor on the mean rate."""
 

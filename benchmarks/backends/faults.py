@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from backends.arrivals import Arrivals, Names, joined
 from backends.backend import DAY, Floats
-from numpy.typing import NDArray
 
-Bools = NDArray[np.bool_]
+from detectors.model.array_types import Bools
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from backends.backend import Backend, Floats
 from backends.faults import Fault, Incident, struck_traffic
 from numpy.typing import NDArray
 
+from detectors.model.array_types import Bools, Places
+
 OK, USER, BACKEND, FATAL = range(4)
 ENDS_IN = {"fail": BACKEND, "refuse": USER, "crash": FATAL}
 
@@ -24,16 +26,16 @@ class Log:
     names: Names
     events: Arrivals
     error: NDArray[np.int8]
-    error_type: NDArray[np.intp]  # index into ``types``
+    error_type: Places  # index into ``types``
     code: Floats  # milliseconds of the function's own code
     auth: Floats
-    cold: NDArray[np.bool_]
-    event: NDArray[np.intp]  # of each call
-    call: NDArray[np.intp]  # number of the call within its path
+    cold: Bools
+    event: Places  # of each call
+    call: Places  # number of the call within its path
     rcu: Floats
     wcu: Floats
     ms: Floats
-    throttle: NDArray[np.intp]  # index into ``reasons``
+    throttle: Places  # index into ``reasons``
     types: list[str] = field(default_factory=lambda: [""])
     reasons: list[str] = field(default_factory=lambda: [""])
 
@@ -104,7 +106,7 @@ def _requests(events: Arrivals, names: Names, faults: list[Fault], draw: np.rand
     return log
 
 
-def _calls(events: Arrivals, names: Names, faults: list[Fault]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _calls(events: Arrivals, names: Names, faults: list[Fault]) -> tuple[Places, Places]:
     """Return the request of every table call, and which of the calls of its path it is."""
     count = np.array([len(path.calls) for path in names.paths])[events.path]
     many = count.copy()
@@ -134,14 +136,14 @@ def _units(mean: Floats, draw: np.random.Generator) -> Floats:
     return found
 
 
-def _fail(log: Log, hit: NDArray[np.bool_], fault: Fault) -> None:
+def _fail(log: Log, hit: Bools, fault: Fault) -> None:
     log.error[hit] = ENDS_IN[fault.effect]
     if fault.text:
         log.types.append(fault.text)
         log.error_type[hit] = len(log.types) - 1
 
 
-def _strike_table(log: Log, struck: NDArray[np.bool_], fault: Fault, draw: np.random.Generator) -> None:
+def _strike_table(log: Log, struck: Bools, fault: Fault, draw: np.random.Generator) -> None:
     most = max(1, *(len(path.calls) for path in log.names.paths))
     there = np.zeros((len(log.names.paths), most), bool)
     for at, path in enumerate(log.names.paths):

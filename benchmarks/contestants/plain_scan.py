@@ -1,8 +1,8 @@
 """The four fields of the plain aggregation, read by the scanner's own tokens and added up. Compiled."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Floats, Ints
 from detectors.state.compiled import unlocked
 from streams.engine.decode.scan.machine_words import load8, load_int, store64, store_float
 from streams.engine.decode.scan.name_table import look_up
@@ -100,11 +100,11 @@ def scan_plain(io: int, rows: int) -> None:
 
 @unlocked
 def add_up(
-    numbers: NDArray[np.int64],
-    windows: NDArray[np.int64],
-    totals: NDArray[np.float64],
+    numbers: Ints,
+    windows: Ints,
+    totals: Floats,
     first: int,
-    cells: NDArray[np.float64],
+    cells: Floats,
 ) -> None:
     """Add count, sum and maximum into cells (windows, functions, 3)."""
     for row in range(len(numbers)):

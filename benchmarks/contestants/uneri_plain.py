@@ -66,7 +66,7 @@ class PlainStage:
         buffer = np.frombuffer(padded, np.uint8)
         starts, ends = records.starts + buffer.ctypes.data, records.ends + buffer.ctypes.data
         places = starts, ends, None, self._numbers, self._ts, self._totals, self._work
-        io = np.array([self._table.address if each is None else each.ctypes.data for each in places])
+        io = np.array([self._table.address if place is None else place.ctypes.data for place in places])
         scan_plain(io.ctypes.data, n)
         numbers, ts, totals = self._numbers[:n], self._ts[:n], self._totals[:n]
         for row in np.flatnonzero(numbers < 0).tolist():

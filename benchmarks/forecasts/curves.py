@@ -8,9 +8,8 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from detectors.model.array_types import Floats
 
 PAST: Final = 56
 FUTURE: Final = 180

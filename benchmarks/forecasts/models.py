@@ -11,7 +11,6 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 import statsmodels.api as sm
-from numpy.typing import NDArray
 from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 from statsmodels.tsa.seasonal import STL
 from statsmodels.tsa.statespace.sarimax import SARIMAX
@@ -19,8 +18,8 @@ from statsmodels.tsa.statespace.structural import UnobservedComponents
 
 from detectors.judge.forecast import AHEAD, WEEK, Forecast, forecasts
 from detectors.judge.growth import slope, without_weekdays
+from detectors.model.array_types import Floats
 
-Floats = NDArray[np.float64]
 Model = Callable[[Floats, int], list[Forecast]]
 
 STEPS: Final = np.arange(1, AHEAD + 1)

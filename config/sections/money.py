@@ -113,7 +113,7 @@ class MoneySettings(Section):
                 yield ("prices", number, "item"), one.item, wrong
 
     def _not_provisioned(self) -> Iterator[Mistake]:
-        by_region = any(one.region and one.item in _CAPACITY for one in self.prices)
+        by_region = any(price.region and price.item in _CAPACITY for price in self.prices)
         for name, table in self.tables.items():
             account, _, rest = name.partition("/")
             if not account or not rest or "/" in rest:

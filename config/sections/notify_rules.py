@@ -73,8 +73,8 @@ def _length(work: "MaintenanceSettings") -> timedelta:
 
 def _named_twice(notify: "NotifySettings") -> Iterator[Mistake]:
     named = {
-        "webhooks": [one.name for one in notify.webhooks],
-        "alertmanagers": [one.name for one in notify.alertmanagers],
+        "webhooks": [webhook.name for webhook in notify.webhooks],
+        "alertmanagers": [alertmanager.name for alertmanager in notify.alertmanagers],
     }
     for section, names in named.items():
         for number, name in enumerate(names):
@@ -87,8 +87,8 @@ def _named_twice(notify: "NotifySettings") -> Iterator[Mistake]:
 
 
 def _routes(notify: "NotifySettings") -> Iterator[Mistake]:
-    known = {f"webhook:{one.name}" for one in notify.webhooks}
-    known |= {f"alertmanager:{one.name}" for one in notify.alertmanagers}
+    known = {f"webhook:{webhook.name}" for webhook in notify.webhooks}
+    known |= {f"alertmanager:{alertmanager.name}" for alertmanager in notify.alertmanagers}
     before: int | None = None
     for number, route in enumerate(notify.routes):
         if before is not None:

@@ -329,7 +329,7 @@ class SourcesSettings(Section):
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
         for what, names in (
-            ("mappings", [one.name for one in self.mappings]),
+            ("mappings", [mapping.name for mapping in self.mappings]),
             ("inputs", [one.name for one in self.inputs]),
         ):
             refuse(
@@ -370,7 +370,7 @@ class SourcesSettings(Section):
 
     @model_validator(mode="after")
     def _formats_are_known(self) -> Self:
-        known = [*FORMAT_NAMES, *(one.name for one in self.mappings)]
+        known = [*FORMAT_NAMES, *(mapping.name for mapping in self.mappings)]
         refuse(
             self,
             [

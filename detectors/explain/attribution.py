@@ -12,12 +12,11 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from detectors.model.array_types import Floats
 from detectors.model.finding import Share
 from detectors.model.scope import CLIENT, TENANT, Scope
-
-Floats = NDArray[np.float64]
 
 LEAST_SUSPECT_SHARE: Final = 0.5
 """Part of the excess that a client version or tenant must carry to be named."""

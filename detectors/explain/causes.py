@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.explain.graph_walk import settle
+from detectors.model.array_types import Floats
 from detectors.model.finding import Cause, Finding
 from detectors.model.measures import Measure
 from detectors.model.scope import ACCOUNT, FUNCTION, SERVICE, TABLE, Scope
@@ -50,9 +50,9 @@ def causes(findings: Iterable[Finding]) -> dict[str, list[Cause]]:
         The causes of each finding that others explain, by its id, largest part first. The order of
         ``findings`` does not matter.
     """
-    rises = [one for one in findings if is_walked(one)]
-    slow = [one for one in rises if one.measure in _SLOW]
-    return _walk(slow) | _walk([one for one in rises if one.measure in _FAILURES])
+    rises = [finding for finding in findings if is_walked(finding)]
+    slow = [rise for rise in rises if rise.measure in _SLOW]
+    return _walk(slow) | _walk([rise for rise in rises if rise.measure in _FAILURES])
 
 
 def is_walked(finding: Finding) -> bool:
@@ -81,10 +81,10 @@ def _walk(findings: list[Finding]) -> dict[str, list[Cause]]:
     return found
 
 
-def _explained(nodes: list[Finding]) -> NDArray[np.float64]:
+def _explained(nodes: list[Finding]) -> Floats:
     """Return the part of the excess of each finding (row) that each other one (column) explains."""
     seen_calls = _seen_calls(nodes)
-    whole = np.array([_amount(one, seen_calls) for one in nodes])
+    whole = np.array([_amount(node, seen_calls) for node in nodes])
     parts = np.zeros((len(nodes), len(nodes)))
     for above, below, amount in _flows(nodes, whole):
         parts[above, below] += amount
@@ -93,11 +93,11 @@ def _explained(nodes: list[Finding]) -> NDArray[np.float64]:
     # explained by that one, and counted once.
     between = np.minimum(parts[:, :, None], parts[None, :, :]).sum(axis=1)
     parts = np.maximum(parts - between, 0.0)
-    explained: NDArray[np.float64] = parts / np.maximum(np.maximum(whole, parts.sum(axis=1)), 1e-300)[:, None]
+    explained: Floats = parts / np.maximum(np.maximum(whole, parts.sum(axis=1)), 1e-300)[:, None]
     return explained
 
 
-def _flows(nodes: list[Finding], whole: NDArray[np.float64]) -> Iterator[tuple[int, int, float]]:
+def _flows(nodes: list[Finding], whole: Floats) -> Iterator[tuple[int, int, float]]:
     """Yield (row, row below, amount): the excess that a finding owes to another one."""
     rows: dict[Scope, list[int]] = {}
     belongs: dict[Scope, list[int]] = {}  # functions by service
@@ -131,9 +131,9 @@ def _seen_calls(findings: Iterable[Finding]) -> dict[Scope, float]:
     The nearest callee counts: a request may call a table many times.
     """
     seen: dict[Scope, dict[bool, float]] = {}
-    for one in findings:
-        far = _scope(one).kind == TABLE
-        for traffic in one.traffic:
+    for finding in findings:
+        far = _scope(finding).kind == TABLE
+        for traffic in finding.traffic:
             by = seen.setdefault(traffic.scope, {})
             by[far] = max(by.get(far, 0.0), traffic.calls)
     return {scope: by[min(by)] for scope, by in seen.items()}

@@ -9,16 +9,13 @@ from contextlib import contextmanager
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Bools, Floats, Places
 from detectors.state.history import DAY, WEEK, ValueHistory
 from detectors.state.recent import HOUR, KEPT_SECONDS
 from detectors.state.row_state import RowState, field
 from detectors.state.state import StateError
 from detectors.state.timeline import Timeline
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 CELL_SECONDS: Final = 600
 """Resolution of earlier weeks: the callers of a table change slowly."""
@@ -215,7 +212,7 @@ class EdgeHistory(RowState):
         whole = float(mean.sum())
         return mean / whole if whole > 0 else np.zeros(len(mean))
 
-    def _mean(self, at: NDArray[np.intp], since: int, until: int) -> Floats:
+    def _mean(self, at: Places, since: int, until: int) -> Floats:
         values = self._cells.measured(at, since // self._cell, -(-until // self._cell)) / self._per_cell
         known = ~np.isnan(values)
         mean: Floats = np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
@@ -225,14 +222,14 @@ class EdgeHistory(RowState):
         last = min(last, self._at + 1 + (self._now is not None))
         return max(first, last - max(KEPT_SECONDS // self._step, 24)), last
 
-    def _measured(self, at: NDArray[np.intp], first: int, last: int) -> Floats:
+    def _measured(self, at: Places, first: int, last: int) -> Floats:
         first = max(first, self._at + 1 - self._steps)
         if self._now is None or last <= self._at + 1:
             return self._lately.pick(0, at, first, last)
         known = self._lately.pick(0, at, first, self._at + 1) if first <= self._at else np.zeros((0, len(at)))
         return np.concatenate((known, self._now[at][None]))
 
-    def _past(self, at: NDArray[np.intp], first: int, last: int, lag: int) -> Floats:
+    def _past(self, at: Places, first: int, last: int, lag: int) -> Floats:
         """Return the mean per step of each row at the same steps ``lag`` seconds ago, NaN where unknown."""
         begin = (first * self._step - lag) // self._cell
         end = -(-(last * self._step - lag) // self._cell)

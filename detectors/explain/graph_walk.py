@@ -19,11 +19,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.explain.node_excess import Behaviour, Excess, Signal, excess, slope, stands_out, usual_calls
-
-Floats = NDArray[np.float64]
+from detectors.model.array_types import Floats
 
 CERTAIN: Final = 1.0
 """Standard errors by which the excess of a node is reduced before it explains anything."""
@@ -240,12 +238,12 @@ def _behind(row: int, callees: Sequence[Sequence[int]], measured: Sequence[bool]
     """Return the first measured nodes on every path down from an unmeasured one."""
     found, seen, ahead = set(), {row}, [row]
     while ahead:
-        for one in callees[ahead.pop()]:
-            if measured[one]:
-                found.add(one)
-            elif one not in seen:
-                seen.add(one)
-                ahead.append(one)
+        for callee in callees[ahead.pop()]:
+            if measured[callee]:
+                found.add(callee)
+            elif callee not in seen:
+                seen.add(callee)
+                ahead.append(callee)
     return sorted(found)
 
 

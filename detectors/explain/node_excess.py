@@ -22,9 +22,8 @@ from enum import StrEnum
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from detectors.model.array_types import Floats
 
 DRIFT: Final = 1.5
 """Usual deviations by which the level of a node may be off for reasons other than the incident."""

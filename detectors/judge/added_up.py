@@ -3,12 +3,10 @@
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.judge.evidence import Course
+from detectors.model.array_types import Floats
 from detectors.model.finding import AddedUp
-
-Floats = NDArray[np.float64]
 
 MINUTES_TELL: Final = 2 / 3
 """Part of a deviation in steps beyond their own interval from which on these steps tell it themselves."""

@@ -3,14 +3,12 @@
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.judge.calendar import Calendar, SameTimes
 from detectors.judge.kernel.pace import WIDE
+from detectors.model.array_types import Bools, Float32s, Places
 from detectors.model.finding import ComparedWith
 from detectors.state.history import DAY, WEEK, ValueHistory
-
-Float32s = NDArray[np.float32]
 
 OFTEN: Final = 2
 """Weeks with the same time spoilt from which on what was reported then is usual as well: a weekly job is
@@ -78,7 +76,7 @@ class Baseline:
         """Let ``index`` be the last step of the newest move: those behind it were not judged."""
         self._index = index
 
-    def of(self, index: int, rows: NDArray[np.intp], same: SameTimes) -> tuple[Float32s, NDArray[np.bool_]]:
+    def of(self, index: int, rows: Places, same: SameTimes) -> tuple[Float32s, Bools]:
         """Return ``past`` and ``often`` as a move to one step would show them for some rows; do not move.
 
         Returns
@@ -96,7 +94,7 @@ class Baseline:
                 spoilt[at] = self._history.spoilt(rows, first, first + around)
         measured = past.copy()
         past[spoilt.swapaxes(0, 1)] = np.nan
-        often: NDArray[np.bool_] = spoilt[1:].sum(axis=0) >= OFTEN
+        often: Bools = spoilt[1:].sum(axis=0) >= OFTEN
         if self._step >= WIDE:
             often &= np.isnan(past[:, 1:]).all(axis=1)
         for at in range(1, self.lags):
@@ -111,10 +109,10 @@ class Baseline:
         )
         return lags + (-1,) * (self.lags - len(lags))
 
-    def _read(self, first: int, past: Float32s, often: NDArray[np.bool_]) -> None:
+    def _read(self, first: int, past: Float32s, often: Bools) -> None:
         """Write into ``past`` (steps, lags, n) what was learnt a lag before the steps from ``first`` on."""
         steps, lags = len(past), self._lags
-        spoilt: list[NDArray[np.bool_] | None] = []
+        spoilt: list[Bools | None] = []
         for at, lag in enumerate(lags):
             if lag > 0:
                 spoilt.append(self._history.learnt_steps(first - lag, past[:, at]))

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from detectors.judge.calendar import SameTimes
 from detectors.judge.kernel.arrays import Memory, Output
-
-Floats = NDArray[np.float64]
+from detectors.model.array_types import Floats, Ints
 
 OF_SLOTS: Final = {"above", "below", "rose", "fell"}
 """Arrays of the memory of which a step changes nothing but the slot that ended before it."""
@@ -47,7 +46,7 @@ class BatchEvaluation:
     values: Floats
     same: SameTimes
     factor: Floats
-    slots: NDArray[np.int64]
+    slots: Ints
     out: Output
     done: int
     before: "Before | None" = None
@@ -66,7 +65,7 @@ class Before:
         Of the attempt.
     """
 
-    def __init__(self, memory: Memory, open_places: NDArray[np.int64], slots: NDArray[np.int64]) -> None:
+    def __init__(self, memory: Memory, open_places: Ints, slots: Ints) -> None:
         ended = slots[slots[:, 1] >= 0, 1]
         self._ended = np.unique(ended % memory.above.shape[0])
         self._memory = [
@@ -74,7 +73,7 @@ class Before:
         ]
         self._open_places = open_places.copy()
 
-    def bring_back(self, memory: Memory, open_places: NDArray[np.int64]) -> None:
+    def bring_back(self, memory: Memory, open_places: Ints) -> None:
         """Write what was there before into the same arrays."""
         for (name, each), was in zip(_named(memory), self._memory, strict=True):
             if name in OF_SLOTS:

@@ -3,13 +3,11 @@
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Floats
 from detectors.model.finding import Trace
 from detectors.state.history import WEEK, ValueHistory
 from detectors.state.recent import EXPECTED, LOWER, UPPER, Recent
-
-Floats = NDArray[np.float64]
 
 CHART_SECONDS: Final = 4 * 3600
 """What a chart shows."""

@@ -3,12 +3,10 @@
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.judge.evidence import Course
+from detectors.model.array_types import Bools, Floats
 from detectors.model.finding import Failures
-
-Floats = NDArray[np.float64]
 
 PART: Final = 1 / 3
 """Part of its usual size from which on a step belongs to the deviation: less is the noise around it."""
@@ -93,11 +91,11 @@ def lag(requests: Course, last: int, step: int, window: float) -> int:
     return min(int(np.searchsorted(calls, window)), max(last - 1, 0))
 
 
-def _beyond(course: Course, *, rises: bool) -> NDArray[np.bool_]:
+def _beyond(course: Course, *, rises: bool) -> Bools:
     """Return which steps deviate: beyond the interval, by at least a part of the usual deviation."""
     observed = course.observed
     by = observed - course.expected if rises else course.expected - observed
-    beyond: NDArray[np.bool_] = (observed > course.upper if rises else observed < course.lower) & (by > 0)
+    beyond: Bools = (observed > course.upper if rises else observed < course.lower) & (by > 0)
     if not beyond.any():
         beyond = by > 0
     if beyond.any():
@@ -105,7 +103,7 @@ def _beyond(course: Course, *, rises: bool) -> NDArray[np.bool_]:
     return beyond
 
 
-def _in_gaps(observed: Floats, least: int) -> NDArray[np.bool_]:
+def _in_gaps(observed: Floats, least: int) -> Bools:
     """Return which steps belong to ``least`` consecutive ones without a request."""
     gap = np.zeros(len(observed), bool)
     run = 0

@@ -12,9 +12,8 @@ from statistics import NormalDist
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from detectors.model.array_types import Floats
 
 AHEAD: Final = 90
 """Days ahead that are looked at."""
@@ -119,11 +118,11 @@ def chances(models: list[Forecast], room: float, spread: float) -> Floats:
     from scipy.special import log_ndtr
 
     total = np.zeros(AHEAD)
-    for each in models:
+    for model in models:
         # one error of the mean for all days, another noise on every one
-        noise = float(np.hypot(each.noise, spread))
-        left = (room - each.mean[:, None] - each.doubt[:, None] * _NODES) / noise
-        total += each.weight * (1.0 - np.exp(np.cumsum(log_ndtr(left), axis=0)).mean(axis=1))
+        noise = float(np.hypot(model.noise, spread))
+        left = (room - model.mean[:, None] - model.doubt[:, None] * _NODES) / noise
+        total += model.weight * (1.0 - np.exp(np.cumsum(log_ndtr(left), axis=0)).mean(axis=1))
     return total
 
 

@@ -17,13 +17,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from detectors.judge.forecast import NEVER, REACHED, LimitDays, reach
+from detectors.model.array_types import Bools, Floats, Int32s, Ints, Places
 from detectors.model.finding import Growth
 from detectors.state.history import DAY
 from detectors.state.row_state import RowState, field
-
-Floats = NDArray[np.float64]
-Hours = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 DAYS: Final = 35
 """Daily levels that are kept."""
@@ -108,7 +105,7 @@ def without_weekdays(levels: Floats) -> Floats:
 
 
 @cache
-def _pairs(days: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _pairs(days: int) -> tuple[Places, Places]:
     early, late = np.triu_indices(days, 1)
     return early, late
 
@@ -206,8 +203,8 @@ class GrowthWatch(RowState):
         np.nan, lead=(DAYS,)
     )  # (DAYS, n) mean per step, newest day last; NaN if incomplete
     peaks: Floats = field(np.nan, lead=(7,))  # (7, n)
-    since: NDArray[np.int32] = field(-1, np.int32)  # day on which the reported rise started, -1 for none
-    quiet: NDArray[np.int32] = field(0, np.int32)  # consecutive days without sure growth
+    since: Int32s = field(-1, np.int32)  # day on which the reported rise started, -1 for none
+    quiet: Int32s = field(0, np.int32)  # consecutive days without sure growth
     waits: NDArray[np.int8] = field(0, np.int8, later=True)  # whether its forecast is still to be made today
 
     def __init__(self, per_day: float, step: int, start_of: Callable[[int], int] | None = None) -> None:
@@ -225,7 +222,7 @@ class GrowthWatch(RowState):
         """Restore the present day and hour."""
         self._day, self._hour = meta["day"], meta["hour"]
 
-    def learn(self, hours: Hours, value: Floats, watched: Bools, limit: Floats) -> list[Growing]:
+    def learn(self, hours: Ints, value: Floats, watched: Bools, limit: Floats) -> list[Growing]:
         """Take in consecutive steps; judge the days before when one of them starts a day.
 
         Parameters
@@ -283,7 +280,7 @@ class GrowthWatch(RowState):
             self.hour_count += known.sum(axis=0)
             begin = end
 
-    def _over_hours(self, hours: Hours, value: Floats, watched: Bools, limit: Floats) -> list[Growing]:
+    def _over_hours(self, hours: Ints, value: Floats, watched: Bools, limit: Floats) -> list[Growing]:
         found: list[Growing] = []
         edges = np.flatnonzero(np.diff(hours, prepend=self._hour))
         if edges[0]:
@@ -328,7 +325,7 @@ class GrowthWatch(RowState):
         pieces = [rows[first : first + AT_ONCE] for first in range(0, len(rows), AT_ONCE)]
         return [growing for piece in pieces for growing in self._report_some(piece, day, limit)]
 
-    def _report_some(self, rows: NDArray[np.intp], day: int, limit: Floats) -> list[Growing]:
+    def _report_some(self, rows: Places, day: int, limit: Floats) -> list[Growing]:
         levels = self.levels[:, rows]
         known = ~np.isnan(levels)
         usual = np.where(known, levels, 0.0).sum(axis=0) / known.sum(axis=0)

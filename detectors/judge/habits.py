@@ -8,13 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.judge.kernel.arrays import HALF_HOUR_SLOTS, KEPT_DAYS
+from detectors.model.array_types import Float32s
 from detectors.state.compress import compress, decompress
 from detectors.state.state import Arrays, Older, StateError, pack, unpack
-
-Float32s = NDArray[np.float32]
 
 MANY: Final = 1024
 """Series from which on most of the day is compressed."""

@@ -25,6 +25,7 @@ from detectors.judge.kernel.kernel import advance
 from detectors.judge.kernel.learn import close_slots
 from detectors.judge.kernel.pace import pace_of
 from detectors.judge.memory import MemoryState
+from detectors.model.array_types import Bools, Floats, Ints, Places
 from detectors.model.finding import Plan
 from detectors.model.measures import COUNTED_BY, GROWS, NATURE, RATIO_OF, RISES, Measure, Nature
 from detectors.model.scope import ScopeOrEdge
@@ -32,9 +33,6 @@ from detectors.model.series import Series
 from detectors.state.history import DAY, ValueHistory
 from detectors.state.recent import Recent
 from detectors.state.row_state import RowState
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 _COUNTING: Final = frozenset((*COUNTED_BY.values(), *RATIO_OF.values(), Measure.REQUESTS))
 """The measures that others are made of or a part of."""
@@ -56,7 +54,7 @@ class Judgement:
     verdict: NDArray[np.int8]  # open now: index into detectors.judge.kernel.codes.CODES
     opened: Bools
     ended: Bools
-    since: NDArray[np.int64]  # epoch seconds at which the open verdict began
+    since: Ints  # epoch seconds at which the open verdict began
     young: Bools
     basis: NDArray[np.int8]  # of ``expected``: NOTHING, MINUTES, YESTERDAY or WEEKS of ``codes``
     level: Floats  # the present level that ``expected`` contains, on the scale of the kernel
@@ -200,7 +198,7 @@ class Judge:
             growth=growth or [],
         )
 
-    def young(self, index: int | NDArray[np.int64]) -> Bools:
+    def young(self, index: int | Ints) -> Bools:
         """Return (n,) which series are too young at a step to be reported; (steps, n) of (steps, 1)."""
         first = self._memory.first
         return (first < 0) | (index - first < self._pace.young)
@@ -337,7 +335,7 @@ class Judge:
         """What was expected of each series at the newest step, (n,); None after a restore."""
         return None if self._bounds is None else self._bounds[0]
 
-    def look(self, end: int, values: Floats, empty: NDArray[np.intp]) -> Look | None:
+    def look(self, end: int, values: Floats, empty: Places) -> Look | None:
         """Judge the step before ``end`` as far as it is told, without learning from it.
 
         Parameters
@@ -386,7 +384,7 @@ class Judge:
         asked = np.flatnonzero(np.isin(at, rises) | np.isin(at, falls))
         return Look(at[asked], sizes[asked], seen[asked], *(each[asked] for each in interval))
 
-    def _slots_of(self, of_day: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _slots_of(self, of_day: Ints) -> Ints:
         """Return the slot of each step and the one that ended before it; load the habits they need."""
         slots = self._memory.move(of_day)
         habits = self._memory.habits

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from detectors.judge.habits import Habits
 from detectors.judge.kernel.arrays import VIEWS, Memory
+from detectors.model.array_types import Bools, Floats, Int32s, Ints
 from detectors.state.row_state import Field, RowState
 
 UNIT: Final = 0.2
@@ -24,16 +25,16 @@ class MemoryState(RowState):
 
     KIND = "memory"
     VERSION = 4
-    level: NDArray[np.float64]
-    fast: NDArray[np.float64]
-    base: NDArray[np.float64]
-    lasting: NDArray[np.float64]
-    previous: NDArray[np.float64]
-    near: NDArray[np.float64]
-    beyond: NDArray[np.float64]
-    first: NDArray[np.int32]
-    since: NDArray[np.int32]
-    cusum: NDArray[np.float64]
+    level: Floats
+    fast: Floats
+    base: Floats
+    lasting: Floats
+    previous: Floats
+    near: Floats
+    beyond: Floats
+    first: Int32s
+    since: Int32s
+    cusum: Floats
     code: NDArray[np.int8]
 
     def __init__(self, *, recent: int, residual: int, lags: int, slots: int) -> None:
@@ -86,20 +87,20 @@ class MemoryState(RowState):
         self.habits.add(count)
         return super().add(count)
 
-    def restart_sums(self, rows: NDArray[np.bool_]) -> None:
+    def restart_sums(self, rows: Bools) -> None:
         """Restart the sums over minutes of ``rows``: late data made them wrong."""
         self.fast[0, rows], self.fast[1, rows] = self.level[rows], self.lasting[0, rows]
         self.near[0, rows], self.near[1, rows] = self.base[rows], self.lasting[1, rows]
         self.beyond[:, rows] = 0.0
         self.cusum[:, rows] = 0.0
 
-    def slots_at(self, slot: int) -> NDArray[np.int64]:
+    def slots_at(self, slot: int) -> Ints:
         """Return what ``move`` would for one step in this slot; hold the habits around it."""
         if self.habits.folded:
             self.habits.hold_around(slot)
         return np.array([[slot, self.slot if self.slot not in {slot, -1} else -1]], np.int64)
 
-    def move(self, slots: NDArray[np.int64]) -> NDArray[np.int64]:
+    def move(self, slots: Ints) -> Ints:
         """Return (steps, 2): the slot of the day of each step, and the one that ended before it or -1."""
         if len(slots) == 1:
             slot, last = int(slots[0]), self.slot
@@ -107,5 +108,5 @@ class MemoryState(RowState):
             return np.array([[slot, last if last not in {slot, -1} else -1]], np.int64)
         before = np.concatenate(([self.slot], slots[:-1]))
         self.slot = int(slots[-1])
-        ended: NDArray[np.int64] = np.where((before != slots) & (before >= 0), before, -1)
+        ended: Ints = np.where((before != slots) & (before >= 0), before, -1)
         return np.stack((slots, ended), axis=1)

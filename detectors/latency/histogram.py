@@ -12,6 +12,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from detectors.model.array_types import Floats
+
 RELATIVE_ERROR: Final = 0.02
 GAMMA: Final = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
 SMALLEST_MS: Final = 0.01
@@ -51,7 +53,7 @@ def bins_of(ms: ArrayLike) -> NDArray[np.int16]:
     return np.where(np.isnan(values), -1, bins).astype(np.int16)
 
 
-def quantile(counts: NDArray[Any], q: float) -> NDArray[np.float64]:
+def quantile(counts: NDArray[Any], q: float) -> Floats:
     """Return the quantile of each histogram, milliseconds, within ``RELATIVE_ERROR``.
 
     Parameters

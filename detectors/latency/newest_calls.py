@@ -9,12 +9,10 @@ shorten the way: the memory of a row is bounded by the calls required and one st
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Bools, Floats, Int32s, Ints
 from detectors.state.compiled import compiled
 
-Ints = NDArray[np.int64]
-Cells = NDArray[np.int32]
 Lookback = tuple[int, int]
 """Least calls of a quantile, and the oldest step that it may use."""
 
@@ -37,11 +35,11 @@ COUNT: Final = 1
 
 @compiled
 def append(
-    latency: tuple[Ints, Ints, NDArray[np.float64]],
+    latency: tuple[Ints, Ints, Floats],
     step: int,
     newest: Ints,
     runs: Ints,
-    cells: Cells,
+    cells: Int32s,
     used: tuple[int, int],
     histogram: Ints,
 ) -> tuple[int, int]:
@@ -100,9 +98,9 @@ def append(
 def quantile_bins(
     which: tuple[int, int],
     lookback: Lookback,
-    quantiles: NDArray[np.float64],
+    quantiles: Floats,
     runs: Ints,
-    cells: Cells,
+    cells: Int32s,
     histogram: Ints,
     found: Ints,
 ) -> None:
@@ -146,7 +144,7 @@ def quantile_bins(
 
 
 @compiled
-def needed(newest: Ints, lookback: Lookback, runs: Ints) -> NDArray[np.bool_]:
+def needed(newest: Ints, lookback: Lookback, runs: Ints) -> Bools:
     """Return (runs,) whether a quantile may still use each run.
 
     Parameters

@@ -7,7 +7,6 @@ costs.
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.latency.histogram import EDGES, MIDDLES
 from detectors.latency.newest_calls import (
@@ -19,14 +18,11 @@ from detectors.latency.newest_calls import (
     FIRST,
     ROW,
     STEP,
-    Cells,
-    Ints,
     append,
     quantile_bins,
 )
+from detectors.model.array_types import Bools, Floats, Int32s, Ints
 from detectors.state.compiled import compiled, part
-
-Floats = NDArray[np.float64]
 
 QUANTILE: Final = 0.95
 SLOW: Final = 1 - QUANTILE
@@ -49,8 +45,8 @@ _LOG_MIDDLES: Final = np.log(MIDDLES)
 class Followed(NamedTuple):
     """Receives what is found, of k steps."""
 
-    bins: NDArray[np.int64]  # (k, quantiles, rows) as of ``quantile_bins``: -1 at first
-    certain: NDArray[np.bool_]  # (k, rows) whether the p95 is beyond chance: true at first
+    bins: Ints  # (k, quantiles, rows) as of ``quantile_bins``: -1 at first
+    certain: Bools  # (k, rows) whether the p95 is beyond chance: true at first
     usual: Floats  # (k, rows) logarithm of the usual p95 in milliseconds behind the step: NaN at first
 
 
@@ -64,7 +60,7 @@ def follow(
     deviations: float,
     newest: Ints,
     runs: Ints,
-    cells: Cells,
+    cells: Int32s,
     histogram: Ints,
     usual: Floats,
     learnt: Floats,
@@ -136,7 +132,7 @@ def follow(
 
 @part
 def _slower(
-    newest: int, lookback: tuple[int, int], beyond: int, runs: Ints, cells: Cells
+    newest: int, lookback: tuple[int, int], beyond: int, runs: Ints, cells: Int32s
 ) -> tuple[float, float]:
     """Return the number of calls within reach of a row, and of those above a bin."""
     least, oldest = lookback

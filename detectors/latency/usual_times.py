@@ -3,14 +3,10 @@
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.latency.histogram import GAMMA, N_BINS, SMALLEST_MS
+from detectors.model.array_types import Float32s, Floats, Ints
 from detectors.state.compiled import compiled, part
-
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
-Ints = NDArray[np.int64]
 
 WIDTH: Final = 4
 """Bins of a latency histogram in one of these: a sixth of a time is fine enough to tell a mix by."""
@@ -42,12 +38,12 @@ class Parts(NamedTuple):
     whole: Ints  # (n,) of each
     order: Ints  # (n,) the parts, those of a whole together
     ends: Ints  # (wholes,) where those of each whole end in it
-    usual: Singles  # (n, COARSE) weights of the times that were seen; updated
+    usual: Float32s  # (n, COARSE) weights of the times that were seen; updated
     known: Floats  # (n,) their sums over all bins; updated
     recent: Floats  # (n,) the newest calls, about ``enough`` of a whole; updated
     ranks: Floats  # (3, wholes) of the same calls, as of ``_rank``; updated
     calls: Floats  # (n,) those of a step
-    counted: Singles  # (n, COARSE) the same by bin; zeros, and zeros again at the end
+    counted: Float32s  # (n, COARSE) the same by bin; zeros, and zeros again at the end
     last: Ints  # (n,) the highest bin of a step
     together: Floats  # (COARSE,)
     of_whole: Floats  # (4, wholes) earlier calls that are kept; the quantile, and what is near it by chance

@@ -21,12 +21,9 @@ import math
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Floats, Ints
 from detectors.state.compiled import compiled
-
-Floats = NDArray[np.float64]
-Counts = NDArray[np.int64]
 
 SHORT: Final = 6
 """Rows whose median is the second view: a burst, without single outliers."""
@@ -127,10 +124,10 @@ class Sample(NamedTuple):
     """The past of all views. Numbers are arrays of one element, here and below, to be changed in place."""
 
     views: Floats  # (VIEWS, SAMPLE) in order of time while growing, then a ring
-    filled: Counts  # (1,) rows in it
-    oldest: Counts  # (1,) where the ring starts
-    stride: Counts  # (1,) every such row enters
-    skipped: Counts  # (1,) rows since the last one that did
+    filled: Ints  # (1,) rows in it
+    oldest: Ints  # (1,) where the ring starts
+    stride: Ints  # (1,) every such row enters
+    skipped: Ints  # (1,) rows since the last one that did
 
 
 class Tails(NamedTuple):
@@ -150,20 +147,20 @@ class Usual(NamedTuple):
     spread: Floats  # mean deviation
     blocks: Floats  # that these are based on
     largest: Floats  # of the present block
-    rows: Counts  # of that block
+    rows: Ints  # of that block
 
 
 class Onset(NamedTuple):
     """The last onset; (1,) each."""
 
-    until: Counts  # row up to which it continues
+    until: Ints  # row up to which it continues
     peak: Floats  # novelty then
 
 
 class Past(NamedTuple):
     """The past of one series, 9 kB."""
 
-    rows: Counts  # (1,) rows measured
+    rows: Ints  # (1,) rows measured
     recent: Floats  # (RECENT,) the last values, a ring
     sample: Sample
     tails: Tails
@@ -174,7 +171,7 @@ class Past(NamedTuple):
 def fresh() -> Past:
     """Return an empty past."""
 
-    def count(value: int) -> Counts:
+    def count(value: int) -> Ints:
         return np.full(1, value, np.int64)
 
     def number(value: float) -> Floats:

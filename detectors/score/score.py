@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 import config.settings
 from detectors.judge.growth import Growing
@@ -17,13 +16,12 @@ from detectors.judge.judge import Judge
 from detectors.judge.kernel.arrays import Output
 from detectors.judge.kernel.codes import CODES, SHIFT
 from detectors.judge.kernel.scale import COUNTS_OF_ROOT, LARGEST
+from detectors.model.array_types import Bools, Floats, Ints, Places
 from detectors.model.measures import Measure, value_of
 from detectors.model.scope import SERVICE, Scope
 from detectors.model.series import Series
 from detectors.score.novelty import novelty
 from detectors.state.history import DAY
-
-Floats = NDArray[np.float64]
 
 LEARNING: Final = 10
 """Rows from which the interval is learnt, the median of their differences. They are not judged."""
@@ -64,13 +62,11 @@ class Scored(NamedTuple):
     lower: Floats
     upper: Floats
     score: Floats
-    alert: NDArray[np.bool_]
+    alert: Bools
     kind: list[str]
 
 
-def score(
-    timestamps: NDArray[np.int64], values: Floats, settings: config.settings.JudgeSettings | None = None
-) -> Scored:
+def score(timestamps: Ints, values: Floats, settings: config.settings.JudgeSettings | None = None) -> Scored:
     """Judge a series; row i depends only on rows up to i.
 
     Parameters
@@ -109,7 +105,7 @@ def score(
 
 
 def _judge(
-    timestamps: NDArray[np.int64],
+    timestamps: Ints,
     values: Floats,
     known: "SeriesTraits",
     settings: config.settings.JudgeSettings,
@@ -137,7 +133,7 @@ class SeriesTraits(NamedTuple):
     counts: bool
 
 
-def _stretches(timestamps: NDArray[np.int64], values: Floats) -> list[tuple[int, SeriesTraits]]:
+def _stretches(timestamps: Ints, values: Floats) -> list[tuple[int, SeriesTraits]]:
     """Return the rows from which on the traits of a series change, and the traits, learnt from earlier rows.
 
     They are learnt again each time the rows have doubled, so that judging all rows again at most doubles the
@@ -153,7 +149,7 @@ def _stretches(timestamps: NDArray[np.int64], values: Floats) -> list[tuple[int,
     return found
 
 
-def interval(timestamps: NDArray[np.int64]) -> int:
+def interval(timestamps: Ints) -> int:
     """Return the width of a step in seconds: the usual difference, rounded to a common interval.
 
     Equal timestamps do not count; if all are equal it is a minute.
@@ -193,8 +189,8 @@ def counts(values: Floats) -> bool:
 
 
 def _pieces(
-    timestamps: NDArray[np.int64], values: Floats, step: int, most: int
-) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], int, Floats]]:
+    timestamps: Ints, values: Floats, step: int, most: int
+) -> Iterator[tuple[Places, Places, int, Floats]]:
     """Yield pieces to judge at once: rows, the step of each within the piece, its start, values by step.
 
     Steps are a grid that starts at the first row, so that timestamps may be off by half a step. Of several
@@ -222,9 +218,7 @@ class _Writer:
         self._pending = False  # growth that started while another verdict was open
         self._last = -1  # step of the row before
 
-    def write(
-        self, rows: NDArray[np.intp], at: NDArray[np.intp], first: int, out: Output, growth: list[Growing]
-    ) -> None:
+    def write(self, rows: Places, at: Places, first: int, out: Output, growth: list[Growing]) -> None:
         scored = self._scored
         new = np.diff(at, prepend=self._last - first) > 0  # the first row of its step
         self._last = first + int(at[-1])

@@ -11,16 +11,11 @@ from itertools import accumulate
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Bytes, Float32s, Places
 from detectors.state import zstd
 from detectors.state.counts import NO_TABLE, decode, encode
 from detectors.state.row_kinds import GONE, HALVES, MISSING, OTHER, WHOLES, ZERO, lay_out, sort_rows
-
-Float32s = NDArray[np.float32]
-Bools = NDArray[np.bool_]
-Bytes = NDArray[np.uint8]
-Places = NDArray[np.intp]
 
 LEVEL: Final = 1  # of zstd: higher ones take three times as long to save a tenth
 

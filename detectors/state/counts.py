@@ -12,10 +12,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.model.array_types import Bytes, Int32s
 from detectors.state.compiled import without_arrays
 
-Bytes = NDArray[np.uint8]
-Int32s = NDArray[np.int32]
 Words = NDArray[np.uint16]
 
 NO_TABLE: Final = 255

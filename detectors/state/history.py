@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Bools, Float32s, Floats, Places
 from detectors.state.timeline import SHEET, Timeline
 
 DAY = 86400
@@ -40,22 +40,22 @@ class ValueHistory:
         """Append ``count`` series without a past."""
         self._kept.add(count)
 
-    def extend(self, first: int, values: NDArray[np.float64], spoilt: NDArray[np.bool_]) -> None:
+    def extend(self, first: int, values: Floats, spoilt: Bools) -> None:
         """Append steps from ``first`` on, (steps, rows) each: NaN is missing, spoilt is not learnt."""
         self._kept.write(first, values, np.where(spoilt, np.float32(1), np.float32(np.nan)))
 
-    def spoil(self, index: int, rows: NDArray[np.intp]) -> None:
+    def spoil(self, index: int, rows: Places) -> None:
         """Mark values as spoilt by an incident afterwards."""
         self._kept.change(_SPOILT, index, rows, 1.0)
 
-    def correct(self, index: int, more: NDArray[np.float64]) -> None:
+    def correct(self, index: int, more: Floats) -> None:
         """Add late data to the values of a step, (rows,): NaN or zero where none arrived."""
         rows = np.flatnonzero(np.nan_to_num(more) != 0)
         if rows.size:
             values = np.nan_to_num(self._kept.pick(_VALUES, rows, index, index + 1)[0])
             self._kept.change(_VALUES, index, rows, values + more[rows])
 
-    def learnt_steps(self, first: int, out: NDArray[np.float32]) -> NDArray[np.bool_] | None:
+    def learnt_steps(self, first: int, out: Float32s) -> Bools | None:
         """Write the steps from ``first`` on into ``out`` (steps, rows), NaN where missing or spoilt.
 
         Returns
@@ -71,19 +71,19 @@ class ValueHistory:
             out[spoilt] = np.nan
         return spoilt
 
-    def _spoilt_steps(self, first: int, steps: int) -> NDArray[np.bool_] | None:
+    def _spoilt_steps(self, first: int, steps: int) -> Bools | None:
         found = np.full((steps, self.rows), np.nan, np.float32)
         if not self._kept.read(_SPOILT, first, found):
             return None
-        spoilt: NDArray[np.bool_] = ~np.isnan(found)
+        spoilt: Bools = ~np.isnan(found)
         return spoilt if spoilt.any() else None
 
-    def spoilt(self, rows: Sequence[int] | NDArray[np.intp], first: int, last: int) -> NDArray[np.bool_]:
+    def spoilt(self, rows: Sequence[int] | Places, first: int, last: int) -> Bools:
         """Return which values must not be learnt, shape (last - first, len(rows))."""
-        spoilt: NDArray[np.bool_] = ~np.isnan(self._kept.pick(_SPOILT, rows, first, last))
+        spoilt: Bools = ~np.isnan(self._kept.pick(_SPOILT, rows, first, last))
         return spoilt
 
-    def measured(self, rows: Sequence[int] | NDArray[np.intp], first: int, last: int) -> NDArray[np.float64]:
+    def measured(self, rows: Sequence[int] | Places, first: int, last: int) -> Floats:
         """Return the values as measured, shape (last - first, len(rows)), NaN where missing."""
         return self._kept.pick(_VALUES, rows, first, last)
 

@@ -4,14 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Float32s, Floats, Places
 from detectors.state.state import StateError, pack, unpack
 from detectors.state.timeline import Timeline
 
-Floats = NDArray[np.float64]
-Float32s = NDArray[np.float32]
-Rows = Sequence[int] | NDArray[np.intp]
+Rows = Sequence[int] | Places
 
 HOUR: Final = 3600
 KEPT_SECONDS: Final = 7 * HOUR

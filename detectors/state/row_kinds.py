@@ -5,10 +5,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.model.array_types import Bytes, Float32s
 from detectors.state.compiled import inlined, without_arrays
 
-Bytes = NDArray[np.uint8]
-Float32s = NDArray[np.float32]
 Words = NDArray[np.uint32]
 
 MISSING: Final = 255

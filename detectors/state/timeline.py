@@ -17,12 +17,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.model.array_types import Bytes, Float32s, Floats, Places
 from detectors.state.compress import compress, decompress, opened
 from detectors.state.state import pack, tail, unpack
-
-Float32s = NDArray[np.float32]
-Bytes = NDArray[np.uint8]
-Rows = NDArray[np.intp]
 
 BLOCK: Final = 15
 """Steps that are compressed together."""
@@ -108,9 +105,9 @@ class _Narrow:
     """A layer of a block that was decompressed: counts stay bytes, a quarter of what they are read as."""
 
     counts: Bytes  # (BLOCK, rows)
-    halves: Rows
-    gone: Rows
-    others: Rows
+    halves: Places
+    gone: Places
+    others: Places
     rest: Float32s  # (BLOCK, others)
 
     @classmethod
@@ -228,7 +225,7 @@ class Timeline:
                     narrow.read(steps, into)
         return some
 
-    def pick(self, layer: int, rows: Sequence[int] | Rows, first: int, last: int) -> NDArray[np.float64]:
+    def pick(self, layer: int, rows: Sequence[int] | Places, first: int, last: int) -> Floats:
         """Return (last - first, len(rows)) of some series."""
         wanted = np.asarray(rows, np.intp)
         found = np.full((max(last - first, 0), len(wanted)), np.nan)
@@ -248,7 +245,7 @@ class Timeline:
                     into[:, here] = values[wanted[here] - tile * TILE][:, steps].T
         return found
 
-    def change(self, layer: int, index: int, rows: Rows, values: NDArray[Any] | float) -> None:
+    def change(self, layer: int, index: int, rows: Places, values: NDArray[Any] | float) -> None:
         """Change values of some series at a step that was written; series added later are skipped."""
         for begin, _, start, held in self._pieces(index, index + 1):
             known = rows < held.rows
@@ -412,7 +409,7 @@ class Timeline:
         data = np.frombuffer(b"".join([held.body for held in blocks.values()]), np.uint8)
         self._take(pack("timeline", self.VERSION, _Meta(places), {"data": data}))
 
-    def _change_tiles(self, layer: int, index: int, rows: Rows, new: Float32s) -> None:
+    def _change_tiles(self, layer: int, index: int, rows: Places, new: Float32s) -> None:
         block = index // BLOCK
         held = self._closed[block]
         tiles = -(-held.rows // TILE)

@@ -11,13 +11,10 @@ gap is compared with the mean gap of its series. One random gap in e^20 is as he
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Bools, Floats, Ints
 from detectors.state.row_state import RowState, field
 from detectors.watch.gaps import LEAST_GAPS, PRIOR_GAPS, Gaps, GapSteps, take_in
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 FORGETS_SECONDS: Final = 14 * 86400
 """Half-life of the sums of gaps and requests."""
@@ -38,18 +35,18 @@ class AbsenceWatch(RowState):
 
     KIND = "absence"
     VERSION = 2
-    last: NDArray[np.int64] = field(-1, np.int64)  # end of the newest step with a request, epoch seconds
+    last: Ints = field(-1, np.int64)  # end of the newest step with a request, epoch seconds
     nats: Floats = field()  # requests missed since then
-    gap: NDArray[np.int64] = field(0, np.int64)  # steps without a request since then
+    gap: Ints = field(0, np.int64)  # steps without a request since then
     unseen: Floats = field(later=True)  # the same in steps since then whose data was not known
-    unseen_steps: NDArray[np.int64] = field(0, np.int64, later=True)
+    unseen_steps: Ints = field(0, np.int64, later=True)
     held: Floats = field()  # level over hours when the gap began, on the scale of counts
     gaps: Floats = field()  # decaying sum of the weights of gaps
     squares: Floats = field()  # the same of their squares
     came: Floats = field()  # decaying sum of all requests
     foreseen: Floats = field()  # the same of those expected
-    since: NDArray[np.int64] = field(-1, np.int64)  # start of the open absence, epoch seconds; -1 for none
-    back: NDArray[np.int64] = field(0, np.int64)  # steps since requests returned
+    since: Ints = field(-1, np.int64)  # start of the open absence, epoch seconds; -1 for none
+    back: Ints = field(0, np.int64)  # steps since requests returned
 
     def __init__(self, step: int, persist: int, recover: int) -> None:
         self._step, self._persist, self._recover = step, persist, recover

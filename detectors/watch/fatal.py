@@ -11,12 +11,10 @@ from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Floats
 from detectors.model.scope import Scope
 from detectors.state.state import pack, unpack
-
-Floats = NDArray[np.float64]
 
 MOST: Final = 64
 """Signatures remembered per scope; a scope with more makes new ones by nature, which count as known."""
@@ -130,7 +128,7 @@ class FatalSignatures:
         if self._first < 0:
             self._first = start
         self._requests += requests
-        return [one for one in occurrences if self._is_new(one, start)]
+        return [occurrence for occurrence in occurrences if self._is_new(occurrence, start)]
 
     def knows(self, place: int, text: str) -> bool:
         """Return whether an occurrence changes nothing, since its signature is known or not told apart."""

@@ -3,15 +3,9 @@
 from math import asinh, isnan, sinh, sqrt
 from typing import Final, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from detectors.judge.kernel.scale import COUNTS_OF_ROOT
+from detectors.model.array_types import Bools, Floats, Ints
 from detectors.state.compiled import inlined, part, without_arrays
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 LEAST_GAPS: Final = 20.0
 """Usual gaps that a gap must weigh to be reported. Among a hundred thousand series with a thousand gaps a day

@@ -11,12 +11,10 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.model.array_types import Bools, Floats, Ints
 from detectors.model.finding import Growth
 from detectors.state.history import DAY
 from detectors.state.row_state import Field, RowState, field
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 SUSTAINED_SECONDS: Final = 300
 """Use that lasts this long is not a burst."""
@@ -81,9 +79,9 @@ class LimitWatch(RowState):
     peak: Floats = field()  # (n,) largest sustained share of the day so far
     peaks: Floats = field(np.nan, lead=(DAYS,))  # (DAYS, n) of earlier days, newest last, NaN if none
     open: NDArray[np.int8] = field(0, np.int8)  # LEVEL or NEAR while reported, else 0
-    since: NDArray[np.int64] = field(-1, np.int64)  # epoch seconds
-    close: NDArray[np.int64] = field(-1, np.int64)  # end of the newest step that was close, epoch seconds
-    measured: NDArray[np.int64] = field(-1, np.int64, later=True)  # the same of the newest that was measured
+    since: Ints = field(-1, np.int64)  # epoch seconds
+    close: Ints = field(-1, np.int64)  # end of the newest step that was close, epoch seconds
+    measured: Ints = field(-1, np.int64, later=True)  # the same of the newest that was measured
 
     def __init__(self, step: int, near: float) -> None:
         self._step, self._near = step, near

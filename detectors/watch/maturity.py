@@ -76,18 +76,18 @@ class Maturing:
         """Take in one hour, of all shards; without any, nothing changes."""
         of_shards = list(given)
         if of_shards:
-            before = [msgspec.structs.replace(one, learning=[]) for one in self._hours if one.judgeable]
+            before = [msgspec.structs.replace(hour, learning=[]) for hour in self._hours if hour.judgeable]
             self._hours = [*before, merged(of_shards)]
 
     @property
     def changed(self) -> bool:
         """Whether anything became judgeable since the last report."""
-        return any(one.judgeable for one in self._hours)
+        return any(hour.judgeable for hour in self._hours)
 
     def report(self) -> list[Maturity]:
         """Return the hours, the newest last; what became judgeable is returned once."""
         hours = self._hours
-        self._hours = [one.past() for one in hours[-1:]]
+        self._hours = [hour.past() for hour in hours[-1:]]
         return hours
 
     def snapshot(self) -> dict[str, bytes]:

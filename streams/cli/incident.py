@@ -78,7 +78,7 @@ def exporter(settings: Settings, to: str, environment: Mapping[str, str] = os.en
         except ValueError as error:
             raise ExportUsageError(f"--to {to}: {error}") from None
     if kind == WEBHOOK:
-        known = {one.name: one for one in settings.notify.webhooks}
+        known = {webhook.name: webhook for webhook in settings.notify.webhooks}
         if name not in known:
             has = f"notify.webhooks has {', '.join(known) or 'none'}; add it there, or write its address"
             raise ExportUsageError(f"--to {to}: no such webhook; {meant(name, known, has)}")

@@ -81,7 +81,7 @@ def _show(limits: LimitsSettings, read: ReadLimits, path: str) -> int:
             "no limits are known; write them under limits, or read them: uneri limits --aws --write FILE"
         )
     if read.oldest is not None:
-        count = sum(one.value is not None for one in read.limits)
+        count = sum(limit.value is not None for limit in read.limits)
         typer.echo(f"{count:,} read from AWS, {age(now - read.oldest)}" + (f" ({path})" if path else ""))
     problems = trouble(read, now)
     for line in problems:

@@ -9,13 +9,13 @@ from functools import cache
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from config.settings import Settings
 from detectors.judge.judge import Judge
 from detectors.judge.kernel.kernel import advance
+from detectors.model.array_types import Floats
 from detectors.model.measures import Measure
 from detectors.model.scope import SERVICE, Scope
 from detectors.model.series import Series
@@ -185,7 +185,7 @@ def compile_spans() -> None:
     OtlpProto(lambda _: None).lines(message.SerializeToString(), Surroundings(function="f"))
 
 
-def _records() -> tuple[list[bytes], NDArray[np.float64]]:
+def _records() -> tuple[list[bytes], Floats]:
     seconds = range(0, MINUTES * 60, 10)
     # so many names that tables grow
     return [_EVENT % (_START + second, second, second) for second in seconds], _START + np.array(

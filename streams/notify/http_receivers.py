@@ -45,11 +45,11 @@ def http_receivers(
             continue
         sinks.append(sink)
         receivers[destination] = Receiver(sink, in_json(links, words))
-    for one in notify.alertmanagers:
-        destination = str(Destination(ALERTMANAGER, one.name))
-        pager = AlertmanagerSink(destination, one.url)
+    for alertmanager in notify.alertmanagers:
+        destination = str(Destination(ALERTMANAGER, alertmanager.name))
+        pager = AlertmanagerSink(destination, alertmanager.url)
         sinks.append(pager)
-        receivers[destination] = Receiver(pager, in_alerts(links, one.labels, words))
+        receivers[destination] = Receiver(pager, in_alerts(links, alertmanager.labels, words))
     return receivers, sinks
 
 

@@ -85,7 +85,7 @@ def done_to_json(tracked: TrackedIncident) -> dict[str, object]:
     """Return what people did about an incident: who deals with it, and what they said that it is."""
     found: dict[str, object] = {}
     commands = tracked.commands
-    first = next((one for one in commands if one.kind is CommandKind.ACKNOWLEDGE), None)
+    first = next((command for command in commands if command.kind is CommandKind.ACKNOWLEDGE), None)
     label = mark_of(commands)
     if first is not None:
         found["acknowledged"] = _who(first)

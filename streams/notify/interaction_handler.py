@@ -342,7 +342,10 @@ class InteractionHandler:
             return self._answers.open_incidents(ongoing, at=at)
         if request is Query.SILENCES:
             return self._answers.silences(
-                [Mute(one.id, one.what, one.until, one.by, one.why) for one in pipeline.silences()]
+                [
+                    Mute(silence.id, silence.what, silence.until, silence.by, silence.why)
+                    for silence in pipeline.silences()
+                ]
             )
         held: dict[str, int] = {}
         for tracked in pipeline.held():

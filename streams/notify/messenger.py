@@ -69,8 +69,8 @@ async def messenger(
             log.info("no Slack token: messages are printed here", variables=[slack.token_env])
             sink = TerminalSink(zone, words=words)
         receivers, others = http_receivers(settings, links)
-        for each in others:
-            await stack.enter_async_context(each)
+        for other in others:
+            await stack.enter_async_context(other)
         receivers[SLACK] = Receiver(sink, content)
         counted = metrics or Metrics()
         counted.outbox.set_function(lambda: len(outbox.waiting()))

@@ -88,10 +88,10 @@ class PipelineStatus:
         held = self._pipeline.held()
         by_stage = Counter(tracked.held.stage for tracked in held if tracked.held is not None)
         silences = [
-            f"{one.id}  {clean(one.what)}  "
-            f"{'while it lasts' if one.until is None else f'until {shown(one.until, self._zone)}'}"
-            f"  by {clean(one.by)}{f': {clean(one.why)}' if one.why else ''}"
-            for one in self._pipeline.silences()
+            f"{silence.id}  {clean(silence.what)}  "
+            f"{'while it lasts' if silence.until is None else f'until {shown(silence.until, self._zone)}'}"
+            f"  by {clean(silence.by)}{f': {clean(silence.why)}' if silence.why else ''}"
+            for silence in self._pipeline.silences()
         ]
         return {
             **({"learning": self._learning.progress} if self._learning.progress else {}),

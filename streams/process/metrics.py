@@ -135,7 +135,9 @@ class Metrics:
         )
         for gauge in (*gauges, self.watermark_age):
             gauge.clear()  # another process may have taken over a partition
-        for stage, partition, *values in (one._replace(watermark=one.watermark or None) for one in readings):
+        for stage, partition, *values in (
+            reading._replace(watermark=reading.watermark or None) for reading in readings
+        ):
             for gauge, value in zip(gauges, values, strict=True):
                 if value is not None:
                     gauge.labels(stage, str(partition)).set(value)

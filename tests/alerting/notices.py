@@ -98,16 +98,16 @@ def pipeline(**notify: Any) -> Pipeline:
 
 def said(dispatches: list[Dispatch]) -> list[str]:
     """Return dispatches as short words: form, subject, state or what the line says."""
-    return [f"{one.form} {one.subject} {_state(one)}" for one in dispatches]
+    return [f"{dispatch.form} {dispatch.subject} {_state(dispatch)}" for dispatch in dispatches]
 
 
 def quieted(of: Dispatch) -> Command | None:
     """Return the newest snooze, silence or label that still holds, None without one."""
-    for one in reversed(of.commands):
-        if one.kind is CommandKind.UNSILENCE:
+    for command in reversed(of.commands):
+        if command.kind is CommandKind.UNSILENCE:
             return None
-        if one.kind is not CommandKind.ACKNOWLEDGE and (one.until is None or one.until > of.at):
-            return one
+        if command.kind is not CommandKind.ACKNOWLEDGE and (command.until is None or command.until > of.at):
+            return command
     return None
 
 

@@ -215,7 +215,7 @@ def full_report(path: Path) -> str:
     other = replace(told[1], id="b1", verdict=Verdict.SPIKE)
     held = replace(told[2], sent="none", alerted=None, reason="it ended before it was reported")
     new = replace(of(spike(T0 - 12 * DAY)), id="new")
-    others = [*(each for each in incidents if each not in told[:3]), later, other, held, new]
+    others = [*(incident for incident in incidents if incident not in told[:3]), later, other, held, new]
     labels = [
         Label(
             kind=LabelKind.INCIDENT,
@@ -285,7 +285,7 @@ def hostile_report(path: Path, name: str = "", other: str = "") -> str:
         of(growing, sent="digest"),
         of(replace(first, id="n"), sent="none"),
     ]
-    incidents = [replace(each, reason=bad) for each in incidents]
+    incidents = [replace(incident, reason=bad) for incident in incidents]
     shown = replace(incidents[0], primary=first)
     label = Label(
         kind=LabelKind.INCIDENT, start=T0 - 3600, end=T0, scope=bad, verdict=worse, note=bad, by=worse

@@ -202,22 +202,26 @@ class SlackStandin:
         return None
 
     def _message(self, channel: str, ts: Any) -> Posted | None:
-        return next((one for one in self.messages if (one.channel, one.ts) == (channel, ts)), None)
+        return next(
+            (message for message in self.messages if (message.channel, message.ts) == (channel, ts)), None
+        )
 
     def thread(self, of: Posted) -> list[Posted]:
         """Return what was replied to a message, oldest first."""
-        return [one for one in self.messages if (one.channel, one.thread) == (of.channel, of.ts)]
+        return [
+            message for message in self.messages if (message.channel, message.thread) == (of.channel, of.ts)
+        ]
 
     @property
     def parents(self) -> list[Posted]:
         """What is in the channels themselves, oldest first."""
-        return [one for one in self.messages if one.thread is None]
+        return [message for message in self.messages if message.thread is None]
 
     def _history(self, given: dict[str, Any]) -> dict[str, Any] | str:
         if "channels:history" not in self.scopes:
             return "missing_scope"
         return self._found(
-            [one for one in reversed(self.parents) if one.channel == given.get("channel")], given
+            [parent for parent in reversed(self.parents) if parent.channel == given.get("channel")], given
         )
 
     def _replies(self, given: dict[str, Any]) -> dict[str, Any] | str:
@@ -238,7 +242,9 @@ class SlackStandin:
 
     @staticmethod
     def _found(messages: list[Posted], given: dict[str, Any]) -> dict[str, Any]:
-        found = [{"ts": one.ts, "text": one.text, "metadata": one.metadata} for one in messages]
+        found = [
+            {"ts": message.ts, "text": message.text, "metadata": message.metadata} for message in messages
+        ]
         return {"ok": True, "messages": found[: int(given.get("limit", 100))], "has_more": False}
 
     def _permalink(self, given: dict[str, Any]) -> dict[str, Any] | str:
@@ -351,11 +357,11 @@ def _bad_block(block: dict[str, Any]) -> bool:  # noqa: PLR0911  one return for 
         case "context":
             elements = block.get("elements", [])
             return not 0 < len(elements) <= 10 or any(
-                _bad_text(each, 3000, {"mrkdwn", "plain_text"}) for each in elements
+                _bad_text(element, 3000, {"mrkdwn", "plain_text"}) for element in elements
             )
         case "actions":
             elements = block.get("elements", [])
-            ids = [each.get("action_id") for each in elements]
+            ids = [element.get("action_id") for element in elements]
             return (
                 not 0 < len(elements) <= 25 or len(set(ids)) != len(ids) or any(map(_bad_element, elements))
             )
@@ -423,7 +429,7 @@ def view_error(view: dict[str, Any]) -> str | None:
     if len(view.get("private_metadata", "")) > 3000 or len(view.get("callback_id", "")) > 255:
         return "invalid_arguments"
     named = [block["block_id"] for block in blocks if "block_id" in block]
-    bad = any(map(_bad_input, inputs)) or any(_bad_block(one) for one in blocks if one not in inputs)
+    bad = any(map(_bad_input, inputs)) or any(_bad_block(block) for block in blocks if block not in inputs)
     return "invalid_arguments" if bad or len(set(named)) != len(named) else None
 
 

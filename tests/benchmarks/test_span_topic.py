@@ -36,7 +36,9 @@ def test_a_message_is_that_of_its_kind_but_for_traces_requests_and_times(made: S
         lasted = other.end_time_unix_nano - other.start_time_unix_nano
         assert one.end_time_unix_nano - one.start_time_unix_nano == lasted
         assert (one.name, one.kind, one.span_id) == (other.name, other.kind, other.span_id)
-        said, before = ({each.key: each.value for each in span.attributes} for span in (one, other))
+        said, before = (
+            {attribute.key: attribute.value for attribute in span.attributes} for span in (one, other)
+        )
         for key in ("faas.invocation_id", "aws.request_id"):
             assert (key in said) == (key in before)
             if key in said:

@@ -44,8 +44,8 @@ def pods(example: str) -> Iterator[Manifest]:
 
 def refused(*settings: str) -> str:
     command = [tool("helm"), "template", "test", str(CHART)]
-    for each in settings:
-        command += ["--set-json", each]
+    for setting in settings:
+        command += ["--set-json", setting]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     return done.stderr
@@ -146,11 +146,11 @@ def test_workers_with_several_pods_have_a_disruption_budget_that_pods_not_ready_
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_services_find_the_pods_ready_or_not(example: str) -> None:
     labels = [
-        each["spec"]["template"]["metadata"]["labels"] for each in kinds(example, "StatefulSet").values()
+        kind["spec"]["template"]["metadata"]["labels"] for kind in kinds(example, "StatefulSet").values()
     ]
     for service in kinds(example, "Service").values():
         assert service["spec"]["publishNotReadyAddresses"] is True
-        found = [each for each in labels if service["spec"]["selector"].items() <= each.items()]
+        found = [label for label in labels if service["spec"]["selector"].items() <= label.items()]
         if service["spec"].get("clusterIP") == "None" or example == "embedded":
             assert found == labels
         else:

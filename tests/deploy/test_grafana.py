@@ -156,8 +156,8 @@ def test_prometheus_parses_every_query(tmp_path: Path) -> None:
 
 
 def test_the_daemon_understands_every_query_and_refuses_others_by_name() -> None:
-    for one in queries(GIVEN):
-        planned(one.text)
+    for query in queries(GIVEN):
+        planned(query.text)
     with pytest.raises(QueryError, match=r"rate\(\) is not supported: values are per second already"):
         planned('rate(uneri_observed{kind="table"}[5m])')
 

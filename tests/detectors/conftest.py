@@ -36,5 +36,5 @@ def uncompiled() -> Callable[[ModuleType], ModuleType]:
 def _compiles(module: ModuleType) -> bool:
     """Return whether a module of the detectors compiles functions of its own."""
     makers = (compiled.compiled, compiled.inlined, compiled.part, compiled.without_arrays)
-    uses = any(each is maker for each in vars(module).values() for maker in makers)
+    uses = any(var is maker for var in vars(module).values() for maker in makers)
     return uses and module is not compiled and module.__name__.startswith("detectors.")

@@ -98,7 +98,7 @@ def needs_no_daemon(one: Example) -> bool:
 
 
 async def test_the_terminal_answers_its_questions(folder: Path) -> None:
-    asked = [one for one in examples(TERMINAL) if not needs_no_daemon(one)]
+    asked = [example for example in examples(TERMINAL) if not needs_no_daemon(example)]
     assert len(asked) >= 4
     async with daemon(folder) as running:
         for one in asked:
@@ -108,7 +108,7 @@ async def test_the_terminal_answers_its_questions(folder: Path) -> None:
 
 
 def test_the_terminal_answers_without_a_daemon(folder: Path) -> None:
-    asked = [one for one in examples(TERMINAL) if needs_no_daemon(one)]
+    asked = [example for example in examples(TERMINAL) if needs_no_daemon(example)]
     assert len(asked) >= 2
     for one in asked:
         done = CliRunner().invoke(app, [*words_of(one.text), "--config", "uneri.yaml"])
@@ -149,7 +149,7 @@ async def test_an_assistant_answers_its_questions(replayed: Path, monkeypatch: p
             "show_replay": {"replay": "january"},
             "snooze_incident": {"incident": running.incident, "by": "mika"},
         }
-        asked = {one.text for one in examples(ASSISTANT)}
+        asked = {example.text for example in examples(ASSISTANT)}
         assert given.keys() < asked
         async with asked_of(running.url, token, replayed) as assistant:
             for name in asked:

@@ -86,7 +86,12 @@ def test_the_files_of_one_request_join() -> None:
         if file != "entry.json":
             records = FORMATS[name].read(FILES[file].encode(), Surroundings(function="f")).records
             keys.append(
-                {key for each in records if isinstance(each, Event) for key in (each.joins or "").split()}
+                {
+                    key
+                    for record in records
+                    if isinstance(record, Event)
+                    for key in (record.joins or "").split()
+                }
             )
     assert set.intersection(*keys) == {"8f5c1f4e-5d3a-4c52-9d4e-1f2f5f3c9a10"}
 
@@ -143,7 +148,7 @@ def test_every_link_leads_somewhere(target: str) -> None:
     assert page.exists()
     if anchor:
         headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
-        assert anchor in {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
+        assert anchor in {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_of_two_sources_one_counts_each_kind_of_scope() -> None:

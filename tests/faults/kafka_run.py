@@ -82,7 +82,9 @@ class Input:
 
     def fill(self, first: float = 0, last: float = 1) -> None:
         """Write a stretch of the records, by share of each partition."""
-        runs = [slice(int(len(each) * first), int(len(each) * last)) for each in self.partitions]
+        runs = [
+            slice(int(len(partition) * first), int(len(partition) * last)) for partition in self.partitions
+        ]
         parts = [each[run] for each, run in zip(self.partitions, runs, strict=True)]
         arrived = [each[run] for each, run in zip(self.arrived, runs, strict=True)]
         topics.fill(self.broker, self.requests, parts, batch_bytes=PRODUCED_BYTES, arrived=arrived)
@@ -238,7 +240,7 @@ class KafkaRun:
             end = consumer.end_offsets(places)
             while any(consumer.position(place) < end[place] for place in places):
                 for place, records in consumer.poll(500).items():
-                    found[place.topic][place.partition] += [(each.key, each.value) for each in records]
+                    found[place.topic][place.partition] += [(record.key, record.value) for record in records]
         return found
 
     def _judge_blocks(self, report: Report, topic: dict[int, list[tuple[bytes, bytes]]]) -> None:

@@ -79,7 +79,7 @@ class LocalRun:
         """Return whether everything is judged and the source is idle: the tap ends with idle blocks."""
         if not self._tap.exists():
             return False
-        blocks = [one for one in self._lines(self._tap.read_bytes()[-200_000:]) if one[0] == "block"]
+        blocks = [line for line in self._lines(self._tap.read_bytes()[-200_000:]) if line[0] == "block"]
         return bool(blocks) and decode_block(bytes.fromhex(blocks[-1][1])).idle
 
     def finish(self, seconds: float = 60, daemon: Daemon | None = None) -> Report:

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from config.settings import Settings
+from detectors.model.array_types import Floats
 from detectors.model.measures import Measure
 from detectors.model.scope import ScopeOrEdge
 from streams.engine.decode.event_time import EventTime
@@ -49,9 +49,7 @@ def bad_record(record: bytes) -> str | None:
 class Truth:
     """What one source partition must come to. Event time has laws of its own (tests/laws/test_time.py)."""
 
-    def __init__(
-        self, source: str, records: Sequence[bytes], arrived: NDArray[np.float64], settings: Settings
-    ) -> None:
+    def __init__(self, source: str, records: Sequence[bytes], arrived: Floats, settings: Settings) -> None:
         self.source = source
         self.bad: list[BadRecord] = []
         self.events = Oracle(settings.time)
@@ -123,7 +121,7 @@ class Truth:
 def undisturbed(
     settings: Settings,
     partitions: Mapping[str, Sequence[bytes]],
-    arrived: Mapping[str, NDArray[np.float64]],
+    arrived: Mapping[str, Floats],
     shards: int,
     *,
     recorded: bool = False,

@@ -57,7 +57,7 @@ class RecordingEngine(Engine):
     def _judge(self, rolled: RollupOutput) -> Emitted:
         request = super()._judge(rolled)
         lines: list[list[Any]] = [["block", encode_block(block).hex()] for block in rolled.blocks]
-        lines += [["finding", one.id, one.revision, repr(one)] for one in request.findings]
+        lines += [["finding", finding.id, finding.revision, repr(finding)] for finding in request.findings]
         with open(os.environ["UNERI_TEST_TAP"], "ab", buffering=0) as tap:  # noqa: PTH123 - one write, whole
             tap.write(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
         return request

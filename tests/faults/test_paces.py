@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from config.settings import JudgeSettings, KafkaSettings, Settings
+from detectors.model.array_types import Floats
 from streams.drivers.kafka.stages import DetectStage, RollupStage
 from streams.drivers.kafka.topics import Topics
 from streams.engine.stages.engine import Engine
@@ -15,7 +13,7 @@ from tests.faults.traffic import PARTITIONS, Traffic, traffic
 SETTINGS = Settings(judge=JudgeSettings(young=3600))
 
 
-Turn = tuple[int, list[bytes], NDArray[np.float64]]
+Turn = tuple[int, list[bytes], Floats]
 
 
 def in_turns(records: Traffic, run: int) -> Iterator[Turn]:
@@ -73,5 +71,5 @@ def test_a_shard_that_is_restored_again_and_again_comes_to_the_same_state() -> N
         assert again.snapshot() == whole.snapshot()
 
 
-def chunk_of(records: Sequence[bytes], arrived: NDArray[np.float64] | None = None) -> Chunk:
+def chunk_of(records: Sequence[bytes], arrived: Floats | None = None) -> Chunk:
     return Chunk("topic", 0, 0, len(records), range(len(records)), records, arrived=arrived)

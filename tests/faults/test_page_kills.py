@@ -113,8 +113,8 @@ async def test_a_daemon_that_is_killed_around_its_messages_tells_each_page_once(
                 if not slack.deaths and slack.victim.returncode == 0:
                     break
         assert lives == 4
-        assert len({one.id for one in slack.messages}) == len(slack.messages)
-        told = sorted(one.text.split(" · ")[1] for one in slack.parents if "KeyError" in one.text)
+        assert len({message.id for message in slack.messages}) == len(slack.messages)
+        told = sorted(parent.text.split(" · ")[1] for parent in slack.parents if "KeyError" in parent.text)
         assert told == [f"function put-{number}" for number in range(FUNCTIONS)]
 
 

@@ -59,7 +59,7 @@ def equal(live: Live, found: Replayed) -> None:
         ]
     replayed = {finding.id: finding for finding in found.findings}
     assert live.findings.keys() == {
-        one.id for one in found.findings if one.revision or one.seen <= live.watermark
+        finding.id for finding in found.findings if finding.revision or finding.seen <= live.watermark
     }
     final = [one for one in replayed.values() if one.seen <= live.watermark]
     assert final

@@ -76,7 +76,7 @@ class Daemon:
 
         async def deliver(notices: object, _: int | None) -> None:
             assert isinstance(notices, list)
-            self.told |= {one.id: one for one in notices}
+            self.told |= {notice.id: notice for notice in notices}
 
         try:
             judge.restore()
@@ -154,7 +154,7 @@ async def test_the_judge_goes_on_as_if_the_history_had_come_first(folder: Path) 
     assert parts.keys() == expected.keys()
     differs = {name for name, part in parts.items() if part != expected[name]}
     assert differs == {"judgeable"}, "the digest is told with the next hour what this one judges by now"
-    assert [one["event"] for one in logs if one["log_level"] == "info"][-2:] == [
+    assert [log["event"] for log in logs if log["log_level"] == "info"][-2:] == [
         "taking up history: what was judged since is judged anew, beside what arrives",
         "the history is taken up",
     ]
@@ -198,7 +198,7 @@ async def test_a_history_of_other_settings_is_refused_and_nothing_changes(folder
     with capture_logs() as logs:
         await daemon.run(look)
     assert refused[-1]
-    assert "the history was not taken up, and nothing has changed" in [one["event"] for one in logs]
+    assert "the history was not taken up, and nothing has changed" in [log["event"] for log in logs]
     assert not (folder / BACKFILL_FILE).exists()
 
 

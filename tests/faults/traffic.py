@@ -9,7 +9,8 @@ import random
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+
+from detectors.model.array_types import Floats
 
 START: Final = 1_760_000_400
 LENGTH: Final = 3 * 3600
@@ -24,7 +25,7 @@ class Traffic(NamedTuple):
     """Records by partition, in the order in which they are read, and when each arrived, epoch seconds."""
 
     partitions: list[list[bytes]]
-    arrived: list[NDArray[np.float64]]
+    arrived: list[Floats]
 
 
 def traffic(seed: int, count: int = PARTITIONS, tail: int = 2) -> Traffic:

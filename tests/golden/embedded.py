@@ -77,9 +77,9 @@ class Player:
         pipeline = self.daemon.pipeline
         return {
             "findings": self.findings,
-            "messages": [[one.channel, one.ts, one.text] for one in self.slack.parents],
+            "messages": [[parent.channel, parent.ts, parent.text] for parent in self.slack.parents],
             "silences": sorted(one.what for one in pipeline.silences()),
-            "labels": sorted([one.scope, one.kind.value] for one in pipeline.labels),
+            "labels": sorted([label.scope, label.kind.value] for label in pipeline.labels),
         }
 
 
@@ -90,7 +90,7 @@ async def playing(state: Path, slack: SlackStandin, start: float) -> AsyncIterat
     player: Player
 
     async def noting(self: LogJudge, emitted: Emitted, *rest: Any) -> None:
-        player.findings += [told(one) for one in emitted.findings]
+        player.findings += [told(finding) for finding in emitted.findings]
         await emit(self, emitted, *rest)
 
     async def wait(_: SystemClock, event: asyncio.Event, seconds: float | None) -> None:
@@ -119,7 +119,7 @@ async def playing(state: Path, slack: SlackStandin, start: float) -> AsyncIterat
 
 def keep_slack(slack: SlackStandin, path: Path) -> None:
     """Write what Slack has when the state is taken."""
-    posted = [vars(one) for one in slack.messages]
+    posted = [vars(message) for message in slack.messages]
     path.write_text(json.dumps({"messages": posted, "shared": slack._shared}, indent=1) + "\n")
 
 

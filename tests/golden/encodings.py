@@ -82,8 +82,8 @@ def _fields(info: Any, types: Types) -> str:
         types[name] = {}  # it may contain itself
         by_place = getattr(info, "array_like", isinstance(info, inspect.NamedTupleType))
         fields = [
-            [one.encode_name, shape(one.type, types), "required" if one.required else "default"]
-            for one in info.fields
+            [field.encode_name, shape(field.type, types), "required" if field.required else "default"]
+            for field in info.fields
         ]
         types[name] = {"by": "place" if by_place else "name", "fields": fields}
     return name

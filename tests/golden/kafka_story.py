@@ -95,8 +95,8 @@ def findings(broker: str, app: str, start: int = 0) -> list[dict[str, Any]]:
         end = consumer.end_offsets([place])[place]
         while consumer.position(place) < end:
             for record in consumer.poll(500).get(place, []):
-                for one in msgspec.msgpack.decode(record.value, type=JudgedStep).findings:
-                    found[one.id, one.revision] = told(one)
+                for finding in msgspec.msgpack.decode(record.value, type=JudgedStep).findings:
+                    found[finding.id, finding.revision] = told(finding)
     return [found[key] for key in sorted(found)]
 
 

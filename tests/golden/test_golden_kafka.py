@@ -72,12 +72,12 @@ def test_the_state_of_a_release_in_kafka_is_read_and_goes_on_as_that_release_did
         )
         judged = judged + [one.value for one in emitted]
     steps = [msgspec.msgpack.decode(value, type=JudgedStep) for value in judged]
-    found = {(one.id, one.revision): told(one) for step in steps for one in step.findings}
+    found = {(finding.id, finding.revision): told(finding) for step in steps for finding in step.findings}
     expected = json.loads((release / "kafka.json").read_text())
     assert same([found[key] for key in sorted(found)], expected["findings"])
 
     notices = kept.run("incidents/0", IncidentsStage(SHARDS, given, TOPICS), judged)
-    values = kept.between["notices/0"] + [one.value for one in notices]
+    values = kept.between["notices/0"] + [notice.value for notice in notices]
     (step,) = kept.run("notify/0", NotifyStage(), values)
     stem = "outbox|part/"
     pipeline = Pipeline(given)
@@ -86,11 +86,15 @@ def test_the_state_of_a_release_in_kafka_is_read_and_goes_on_as_that_release_did
     )
     rows = rows_of(body for name, body in kept.outbox.items() if "|" in name and not name.startswith(stem))
     assert any(row.state is State.DUE for row in rows)
-    assert SILENCED in {one.what for one in pipeline.silences()}
-    assert [(one.scope, one.kind.value) for one in pipeline.labels] == [("table:ledger", "not_an_anomaly")]
+    assert SILENCED in {silence.what for silence in pipeline.silences()}
+    assert [(label.scope, label.kind.value) for label in pipeline.labels] == [
+        ("table:ledger", "not_an_anomaly")
+    ]
     dispatches = pipeline.feed(step.notices, step.watermark)
     assert dispatches, "the open incident is resolved"
-    assert {one.subject for one in dispatches} <= {row.subject for row in rows}, "in its own message"
+    assert {dispatch.subject for dispatch in dispatches} <= {row.subject for row in rows}, (
+        "in its own message"
+    )
     assert not [one for one in pipeline._registry if one.ended_at is None]
 
 

@@ -204,8 +204,12 @@ class Broker:
                     voters=self._voters,
                     replicas=self._replicas,
                     in_sync=min(2, self._replicas),
-                    listeners="".join(f",{one.name}://127.0.0.1:{one.port}" for one in self._listeners),
-                    protocols="".join(f",{one.name}:{one.protocol}" for one in self._listeners),
+                    listeners="".join(
+                        f",{listener.name}://127.0.0.1:{listener.port}" for listener in self._listeners
+                    ),
+                    protocols="".join(
+                        f",{listener.name}:{listener.protocol}" for listener in self._listeners
+                    ),
                 )
                 + self._properties
             )

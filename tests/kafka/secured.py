@@ -158,7 +158,9 @@ class SecuredBroker:
     ) -> None:
         """Give a user rights on one resource, or on all with a prefix."""
         pattern = ResourcePattern(kind, name, PatternType.PREFIXED if prefix else PatternType.LITERAL)
-        rights = [ACL(f"User:{user}", "*", one, ACLPermissionType.ALLOW, pattern) for one in operations]
+        rights = [
+            ACL(f"User:{user}", "*", operation, ACLPermissionType.ALLOW, pattern) for operation in operations
+        ]
         with open_client(KafkaAdminClient, bootstrap_servers=self.broker.address) as admin:
             admin.create_acls(rights)
 

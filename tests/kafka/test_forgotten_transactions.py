@@ -25,7 +25,9 @@ def credulous(kafka: str) -> Iterator[str]:
     with open_client(KafkaAdminClient, bootstrap_servers=kafka) as admin:
         brokers = [str(broker["broker_id"]) for broker in admin.describe_cluster()["brokers"]]
         for value in ("false", "true"):
-            given = [ConfigResource(ConfigResourceType.BROKER, one, configs={name: value}) for one in brokers]
+            given = [
+                ConfigResource(ConfigResourceType.BROKER, broker, configs={name: value}) for broker in brokers
+            ]
             admin.alter_configs(given)
             if value == "false":
                 yield kafka

@@ -126,7 +126,7 @@ def test_a_partition_of_garbage_ends_the_daemon_every_time_until_it_is_let_pass(
             )
         )
     letters = records(kafka, Topics.of(settings.kafka).dead_letters)
-    assert {one["offset"] for one in letters} == set(range(100, 130)), "nothing was lost"
+    assert {letter["offset"] for letter in letters} == set(range(100, 130)), "nothing was lost"
 
 
 def test_roles_in_processes_of_their_own_pass_time_on_to_the_one_that_tells(kafka: str) -> None:
@@ -142,14 +142,14 @@ def test_roles_in_processes_of_their_own_pass_time_on_to_the_one_that_tells(kafk
             return bool(metric(page, "uneri_watermark_timestamp_seconds", partition="0", stage="notify"))
 
         wait_until(told)
-        wait_until(lambda: all(get(one, "/readyz")[0] == 200 for one in ours))
+        wait_until(lambda: all(get(worker, "/readyz")[0] == 200 for worker in ours))
         pages: list[str] = []
         at: list[float | None] = []
 
         def still() -> bool:
             """Read all pages at one moment of event time, which may go on by the clock in between."""
             before = at.copy()
-            pages[:] = [get(one, "/metrics")[1] for one in ours]
+            pages[:] = [get(worker, "/metrics")[1] for worker in ours]
             at[:] = [
                 metric(page, "uneri_watermark_timestamp_seconds", partition="0", stage=stage)
                 for page, stage in zip(pages, ("detect", "incidents", "notify"), strict=True)
@@ -157,7 +157,7 @@ def test_roles_in_processes_of_their_own_pass_time_on_to_the_one_that_tells(kafk
             return None not in at and at == before
 
         wait_until(still)
-        assert all(get(one, "/healthz")[0] == 200 for one in ours)
+        assert all(get(worker, "/healthz")[0] == 200 for worker in ours)
     assert at[1] is not None
     assert at[0] is not None
     assert at[0] >= at[1] >= START + 480

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import NewTopic
-from numpy.typing import NDArray
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from config.settings import InputSettings, KafkaSettings, Settings, SourcesSettings, TimeSettings, WebSettings
+from detectors.model.array_types import Floats
 from streams.cli.check.kafka import check_kafka
 from streams.drivers.kafka.connections.client import open_client
 from streams.drivers.kafka.topics import TopicError, Topics, existing_topics, setup_topics, verified_topics
@@ -57,7 +57,7 @@ def spans(first: int) -> bytes:
     return written
 
 
-def stamps(count: int, seconds: float) -> NDArray[np.float64]:
+def stamps(count: int, seconds: float) -> Floats:
     return np.array([START + number * seconds + 3 for number in range(count)])
 
 
@@ -147,9 +147,14 @@ def replayed(kafka: str, settings: Settings, topic: str) -> list[Block]:
 
 def in_steps(blocks: list[Block], topic: str, before: int) -> Counter[tuple[str, int, int]]:
     found = Counter[tuple[str, int, int]]()
-    for one in blocks:
-        if one.source.startswith(f"{topic}/") and one.bucket < before and one.records and not one.idle:
-            found[one.source, one.shard, one.bucket - one.bucket % STEP] += one.records
+    for block in blocks:
+        if (
+            block.source.startswith(f"{topic}/")
+            and block.bucket < before
+            and block.records
+            and not block.idle
+        ):
+            found[block.source, block.shard, block.bucket - block.bucket % STEP] += block.records
     return found
 
 
@@ -198,7 +203,7 @@ def test_spans_and_events_are_counted_once_each_through_a_kill(kafka: str, setti
 
     blocks = blocks_of(kafka, settings)
     for topic, count, seconds in ((requests, EVENTS, 0.05), (otlp, REQUESTS, 0.1)):
-        of_topic = [one for one in blocks if one.source.startswith(f"{topic}/")]
+        of_topic = [block for block in blocks if block.source.startswith(f"{topic}/")]
         passed = [
             max(one.watermark for one in of_topic if one.source == f"{topic}/{number}")
             for number in range(PARTITIONS)

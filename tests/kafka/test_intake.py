@@ -266,7 +266,7 @@ def records_counted(settings: Settings) -> int:
             blocks += rolling.finish(piece.partition).blocks
         else:
             blocks += rolling.feed(piece.partition, piece.records, piece.arrived).blocks
-    return sum(one.records for one in blocks if not one.idle)
+    return sum(block.records for block in blocks if not block.idle)
 
 
 async def test_a_topic_that_takes_less_refuses_by_name_and_others_are_not_affected(kafka: str) -> None:
@@ -410,7 +410,7 @@ async def through_the_log(bodies: Sequence[bytes], folder: Path) -> Totals:
         reception = IngestHandler(LogSink(LogIntake(store, Settings(), lambda: None)))
         for body in bodies:
             await reception.store(as_lines(body))
-        lines = [bytes(one) for one in store.read(0).records]
+        lines = [bytes(record) for record in store.read(0).records]
     blocks = fed(lines, arrived=np.full(len(lines), time.time())).blocks
     return {key: value for key, value in totals_of(blocks).items() if value}
 

@@ -230,7 +230,7 @@ async def test_what_goes_with_a_checkpoint_is_there_once_wherever_its_writer_die
         found = await one.load("rollup/3")
     assert found is not None
     assert found.offsets == {"requests/3": 3}
-    assert [record.key for record in records_of(kafka, other)] == [each.key for each in letters]
+    assert [record.key for record in records_of(kafka, other)] == [letter.key for letter in letters]
 
 
 async def test_a_writer_that_is_cancelled_at_any_moment_can_write_again(kafka: str, topic: str) -> None:

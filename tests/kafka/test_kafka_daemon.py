@@ -150,7 +150,7 @@ def test_events_become_blocks_and_judged_steps_and_a_kill_changes_none_of_them(
         assert sum(one.records for one in closed if one.shard == shard and one.bucket < last) == expected
 
     letters = {record.key: json.loads(record.value) for record in records(kafka, names.dead_letters)}
-    assert {(one["reason"], one["partition"], one["offset"]) for one in letters.values()} == {
+    assert {(letter["reason"], letter["partition"], letter["offset"]) for letter in letters.values()} == {
         ("not_json", 3, 7),
         ("not_finite", 3, 8),
     }

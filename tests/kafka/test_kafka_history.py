@@ -86,7 +86,7 @@ def expected(lines: list[bytes]) -> Expected:
     held, names = Segments(SHARDS), SeriesNames()
     held.feed(records)
     assert held.until >= END
-    rows = StepRows(names).rows([one for hour in held.complete() for one in hour.records()])
+    rows = StepRows(names).rows([record for hour in held.complete() for record in hour.records()])
     rows = rows.taken(rows.start < END)
     assert (rows.verdict > 0).any(), "the spike is found"
     assert not np.isnan(rows.expected).all()

@@ -90,6 +90,6 @@ async def test_a_teller_that_is_killed_tells_each_page_once_and_the_decider_need
                     process.send_signal(signal.SIGTERM)
                     await asyncio.wait_for(process.wait(), 90)
         assert decider.returncode == slack.victim.returncode == 0
-    assert len({one.id for one in slack.messages}) == len(slack.messages)
-    told = sorted(one.text.split(" · ")[1] for one in slack.parents if "KeyError" in one.text)
+    assert len({message.id for message in slack.messages}) == len(slack.messages)
+    told = sorted(parent.text.split(" · ")[1] for parent in slack.parents if "KeyError" in parent.text)
     assert told == [f"function put-{number}" for number in range(FUNCTIONS)]

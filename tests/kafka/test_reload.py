@@ -83,7 +83,7 @@ async def test_what_came_before_a_reload_goes_on_under_the_new_settings(kafka: s
                 await asyncio.wait_for(daemon.wait(), 40)
         assert daemon.returncode == 0
         await asyncio.gather(reading, return_exceptions=True)
-    assert len({one.id for one in slack.messages}) == len(slack.messages)
+    assert len({message.id for message in slack.messages}) == len(slack.messages)
     assert len(slack.parents) == FUNCTIONS
-    assert {one.channel for one in slack.parents} <= {"C0UNERI", "C0SPARE"}
+    assert {parent.channel for parent in slack.parents} <= {"C0UNERI", "C0SPARE"}
     assert slack.parents[-1].channel == "C0SPARE"

@@ -90,11 +90,13 @@ def test_every_partition_is_read_in_order_and_an_empty_one_is_noted(kafka: str) 
     pieces = read(history)
     for number, partition in enumerate(history.partitions):
         assert records(pieces, partition) == given[number]
-        offsets = [at for one in pieces if one.partition == partition and one.records for at in one.offsets]
+        offsets = [
+            at for piece in pieces if piece.partition == partition and piece.records for at in piece.offsets
+        ]
         assert offsets == list(range(len(given[number])))
-        assert [one.records is None for one in pieces if one.partition == partition].count(True) == 1
+        assert [piece.records is None for piece in pieces if piece.partition == partition].count(True) == 1
     assert pieces[-1].done == 1.0
-    assert [one.done for one in pieces] == sorted(one.done for one in pieces)
+    assert [piece.done for piece in pieces] == sorted(piece.done for piece in pieces)
 
 
 def test_of_many_empty_partitions_the_first_few_are_named(kafka: str) -> None:
@@ -361,7 +363,7 @@ def test_the_command_leaves_no_group_and_no_commit_behind_and_fails_in_one_line(
 
 def groups(broker: str) -> set[str]:
     with open_client(KafkaAdminClient, bootstrap_servers=broker) as admin:
-        return {one["group_id"] for one in admin.list_groups()}
+        return {group["group_id"] for group in admin.list_groups()}
 
 
 def test_a_replay_of_a_topic_is_the_replay_of_its_records(kafka: str) -> None:

@@ -153,7 +153,7 @@ def assert_counted_once(kafka: str, settings: Settings) -> None:
     (orders,), requests = names_of(settings).inputs, names_of(settings).requests
     blocks = blocks_of(kafka, settings)
     for topic, seconds in ((requests, 0.05), (orders, APART)):
-        of_topic = [one for one in blocks if one.source.startswith(f"{topic}/")]
+        of_topic = [block for block in blocks if block.source.startswith(f"{topic}/")]
         passed = Counter[str]()
         for one in of_topic:
             passed[one.source] = max(passed[one.source], one.watermark)

@@ -8,8 +8,8 @@ import numpy as np
 from aiokafka import AIOKafkaProducer
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Floats
 from streams.drivers.kafka.connections.client import open_client
 from streams.drivers.kafka.topics import await_shown
 from tests.laws.arrivals import prompt
@@ -26,7 +26,7 @@ def create(broker: str, *topics: NewTopic) -> None:
     """Create topics and wait until they are known."""
     with open_client(KafkaAdminClient, bootstrap_servers=broker) as admin:
         admin.create_topics(list(topics))
-        await_shown(admin, [one.name for one in topics])
+        await_shown(admin, [topic.name for topic in topics])
 
 
 def fill(  # noqa: PLR0917
@@ -35,7 +35,7 @@ def fill(  # noqa: PLR0917
     partitions: Sequence[Iterable[bytes]],
     timestamp: int | None = None,
     batch_bytes: int = BATCH_BYTES,
-    arrived: Sequence[NDArray[np.float64]] | None = None,
+    arrived: Sequence[Floats] | None = None,
 ) -> None:
     """Write records to partition 0, 1 … in batches of half a megabyte.
 

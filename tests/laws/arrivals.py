@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Floats
 from streams.engine.decode.parse import parse, stamp_of
 
 
-def prompt(bodies: Sequence[bytes]) -> NDArray[np.float64]:
+def prompt(bodies: Sequence[bytes]) -> Floats:
     """Return when each record arrives, epoch seconds: no earlier than any stamp up to it."""
     stamps = np.full(len(bodies), -np.inf)
     events, rows, _ = parse(bodies)
@@ -16,6 +16,6 @@ def prompt(bodies: Sequence[bytes]) -> NDArray[np.float64]:
         stamp = stamp_of(event.ts)
         if isinstance(stamp, float):
             stamps[row] = stamp
-    arrived: NDArray[np.float64] = np.maximum.accumulate(stamps)
+    arrived: Floats = np.maximum.accumulate(stamps)
     known = arrived[np.isfinite(arrived)]
     return np.where(np.isfinite(arrived), arrived, known[0] if len(known) else 0.0)

@@ -5,11 +5,9 @@ from collections.abc import Iterable, Sequence
 from itertools import cycle
 from typing import Final, NamedTuple, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from config.settings import MoneySettings, Settings, TimeSettings
 from config.settings import RollupSettings as Bounds
+from detectors.model.array_types import Floats
 from detectors.model.measures import SUMMED, Measure
 from detectors.model.scope import ScopeOrEdge
 from streams.engine.decode.decoder import Decoder
@@ -21,7 +19,6 @@ from tests.streams.engine.measure.fanned_out import FannedOut, fan_out_block
 
 TIME: Final = TimeSettings()
 ALL: Final = (10**9,)
-Arrivals = NDArray[np.float64]
 
 Place = tuple[int, ScopeOrEdge]
 """A bucket, and a scope or edge."""
@@ -58,7 +55,7 @@ class Partition:
         sizes: Sequence[int] = ALL,
         *,
         restart: bool = False,
-        arrived: Arrivals | None = None,
+        arrived: Floats | None = None,
         file: bool = False,
     ) -> Self:
         """Feed the records in runs of these sizes, repeated; ``restart`` after each run.
@@ -102,7 +99,7 @@ def fed(
     restart: bool = False,
     shards: int = 1,
     bounds: Bounds | None = None,
-    arrived: Arrivals | None = None,
+    arrived: Floats | None = None,
     file: bool = False,
     money: MoneySettings | None = None,
     at_once: bool = False,

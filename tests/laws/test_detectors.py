@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from config.settings import JudgeSettings
 from detectors.judge.judge import Judge
 from detectors.judge.kernel.codes import CODES
+from detectors.model.array_types import Bools, Floats
 from detectors.model.measures import Measure
 from detectors.model.scope import Scope
 from detectors.model.series import Series
 from detectors.score.score import score
-
-Floats = NDArray[np.float64]
 
 BEGIN: Final = 1_759_708_800  # a Monday, 00:00 UTC
 HOUR, DAY, WEEK = 3600, 86400, 604800
@@ -37,7 +36,7 @@ class Report(NamedTuple):
     lower: Floats
     upper: Floats
     kind: NDArray[np.str_]  # the open verdict
-    onset: NDArray[np.bool_]  # where something is reported
+    onset: Bools  # where something is reported
 
     def equals(self, other: "Report") -> bool:
         """Return whether everything is the same, bit by bit."""

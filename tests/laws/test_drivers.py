@@ -6,12 +6,11 @@ from random import Random
 from typing import Any, Final
 
 import msgspec
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from alerting.incidents.notice import Action, Notice
 from config.settings import DigestSettings, KafkaSettings
+from detectors.model.array_types import Floats
 from detectors.model.finding import Finding
 from detectors.watch.maturity import merged
 from streams.drivers.kafka.notices import NotifyStage
@@ -35,7 +34,7 @@ SETTINGS: Final = hammered.SETTINGS.model_copy(update={"digest": DigestSettings(
 class Topic(list[bytes]):
     """A partition of a topic: what was emitted to it, in order."""
 
-    arrived: NDArray[np.float64] | None = None
+    arrived: Floats | None = None
 
     def chunk(self, start: int, end: int) -> Chunk:
         values = self[start:end]
@@ -88,7 +87,9 @@ def test_the_stages_of_the_kafka_driver_find_what_the_engine_finds_even_when_eac
     by_step = {(step.shard, step.start): step.findings for step in steps}
     assert len(by_step) < len(steps), "some were emitted twice"
     assert all(by_step[step.shard, step.start] == step.findings for step in steps), "and both times alike"
-    every = [msgspec.msgpack.decode(msgspec.msgpack.encode(one), type=Finding) for one in direct.findings]
+    every = [
+        msgspec.msgpack.decode(msgspec.msgpack.encode(finding), type=Finding) for finding in direct.findings
+    ]
 
     def order(finding: Finding) -> tuple[str, int]:
         return finding.id, finding.revision
@@ -111,15 +112,16 @@ def test_the_stages_of_the_kafka_driver_find_what_the_engine_finds_even_when_eac
 
 def test_a_replayed_file_gives_the_findings_of_the_engine(tmp_path: Path) -> None:
     engine = Engine(SETTINGS, ["files/0"], SHARDS)
-    newest = {one.id: one for one in engine.feed("files/0", DISTURBED).findings}
-    newest |= {one.id: one for one in engine.finish("files/0").findings}
+    newest = {finding.id: finding for finding in engine.feed("files/0", DISTURBED).findings}
+    newest |= {finding.id: finding for finding in engine.finish("files/0").findings}
     file = tmp_path / "events.ndjson"
     file.write_bytes(b"\n".join(DISTURBED))
     found = replay(FileHistory([file]), SETTINGS)
     assert found.records == len(DISTURBED)
-    assert {one.id: (one.verdict, one.start, one.end, one.score, one.observed) for one in found.findings} == {
-        one.id: (one.verdict, one.start, one.end, one.score, one.observed) for one in newest.values()
-    }
+    assert {
+        finding.id: (finding.verdict, finding.start, finding.end, finding.score, finding.observed)
+        for finding in found.findings
+    } == {one.id: (one.verdict, one.start, one.end, one.score, one.observed) for one in newest.values()}
 
 
 def test_with_looks_the_steps_are_the_same_and_each_look_is_confirmed_or_taken_back(direct: Emitted) -> None:
@@ -142,19 +144,23 @@ def test_with_looks_the_steps_are_the_same_and_each_look_is_confirmed_or_taken_b
     steps = {(one.shard, one.start): one.findings for one in every if not one.early}
     looked = [one for one in every if one.early]
     assert looked
-    expected = [msgspec.msgpack.decode(msgspec.msgpack.encode(one), type=Finding) for one in direct.findings]
+    expected = [
+        msgspec.msgpack.decode(msgspec.msgpack.encode(finding), type=Finding) for finding in direct.findings
+    ]
 
     def order(finding: Finding) -> tuple[str, int]:
         return finding.id, finding.revision
 
-    judged = sorted((one for each in steps.values() for one in each), key=order)
+    judged = sorted((one for step in steps.values() for one in step), key=order)
     assert judged == sorted(expected, key=order)
     found = [finding for one in looked for finding in one.findings]
     assert found, "a hammer is found by a look"
     notices = Topic()
     crashing(lambda: IncidentsStage(SHARDS, SETTINGS, TOPICS), findings, random, [notices])
     told = NotifyStage().feed(notices.chunk(0, len(notices)))
-    assert {each.id for step in told for each in step.notices}
+    assert {notice.id for step in told for notice in step.notices}
     stage = IncidentsStage(SHARDS, SETTINGS, TOPICS)
     list(stage.feed(findings.chunk(0, len(findings))))
-    assert not [each for each in stage.incidents.all() if each.primary.early and each.end is None]
+    assert not [
+        incident for incident in stage.incidents.all() if incident.primary.early and incident.end is None
+    ]

@@ -67,17 +67,17 @@ def incidents(emitted: Emitted) -> list[Incident]:
 
 
 def test_an_incident_has_requests_of_its_scope_that_show_what_is_wrong(emitted: Emitted) -> None:
-    hammering = next(one for one in incidents(emitted) if one.primary.about.kind == "table")
+    hammering = next(incident for incident in incidents(emitted) if incident.primary.about.kind == "table")
     assert hammering.examples
     for one in hammering.examples:
         assert one.request.sample is not None
         assert one.request.sample.endswith("pin=[pin] bearer [token] [email]")
         assert one.request.trace == TRACE
-    costly = [one.request for one in hammering.examples if one.why is Why.COSTLIEST]
+    costly = [example.request for example in hammering.examples if example.why is Why.COSTLIEST]
     assert costly
     assert all(call.name == "items" for one in costly for call in one.tables or ())
     last = incidents(emitted)[-1]
-    failed = [one.request for one in last.examples if one.why is Why.FAILED]
+    failed = [example.request for example in last.examples if example.why is Why.FAILED]
     assert [one.error for one in failed] == ["fatal"] * 3, "rather than requests that were throttled"
     assert {one.function for one in failed} == {"put-item"}
 
@@ -109,7 +109,7 @@ def stages(sizes: Sequence[int]) -> Iterator[bytes]:
     ]
     yield from notices
     yield from last.snapshot().values()
-    yield json.dumps([one.to_json() for one in last.incidents.all()]).encode()
+    yield json.dumps([incident.to_json() for incident in last.incidents.all()]).encode()
 
 
 def chunk_of(values: Sequence[bytes], start: int, end: int) -> Chunk:
@@ -140,8 +140,8 @@ def test_any_chunking_and_restart_give_the_same_incidents(emitted: Emitted, size
             parts = engine.snapshot()
             engine = Engine(SETTINGS, ["requests/0"], 2)
             engine.restore(parts)
-    assert [one.incidents[0].examples for one in notices if one.incidents] == [
-        one.examples for one in incidents(emitted)
+    assert [notice.incidents[0].examples for notice in notices if notice.incidents] == [
+        incident.examples for incident in incidents(emitted)
     ]
 
 

@@ -6,12 +6,13 @@ from random import Random
 
 import pytest
 
+from detectors.model.array_types import Floats
 from detectors.model.finding import Finding, Verdict
 from streams.engine.decode.rejected import RejectReason
 from streams.engine.stages.engine import Engine
 from tests.laws.arrivals import prompt
 from tests.laws.hammered import ARRIVED, DISTURBED, IN_ORDER, SETTINGS, SOURCE
-from tests.laws.partition import Arrivals, fed
+from tests.laws.partition import fed
 
 
 def findings_of(
@@ -19,7 +20,7 @@ def findings_of(
     sizes: Iterable[int] = (10**9,),
     shards: int = 1,
     restarts: Sequence[int] = (),
-    arrived: Arrivals | None = ARRIVED,
+    arrived: Floats | None = ARRIVED,
 ) -> list[Finding]:
     """Return all findings of the records, fed in runs of these sizes; without ``arrived``, as of a file."""
     engine, found, at, sizes = Engine(SETTINGS, [SOURCE], shards), list[Finding](), 0, cycle(sizes)

@@ -79,7 +79,7 @@ def test_any_interleaving_of_the_sources_gives_the_totals_of_sources_that_know_a
 ) -> None:
     random = Random(seed)  # noqa: S311
     parts = [told(number, T0 + random.choice((0, 3, 12)), random) for number in range(requests)]
-    mixed = [one for each in parts for one in each]
+    mixed = [one for part in parts for one in part]
     random.shuffle(mixed)
     mixed += random.sample(mixed, random.randrange(len(mixed)))  # repeats
     assert totals(mixed, sizes) == edges_once(parts)
@@ -130,10 +130,10 @@ def test_any_interleaving_costs_what_sources_cost_that_know_all_names(
 ) -> None:
     random = Random(seed)  # noqa: S311
     parts = [told(number, T0 + random.choice((0, 3, 12)), random) for number in range(requests)]
-    mixed = [one for each in parts for one in each]
+    mixed = [one for part in parts for one in part]
     random.shuffle(mixed)
     found = costs(mixed, sizes)
-    assert found == pytest.approx(costs([one for each in parts for one in whole(each)]), rel=1e-6)
+    assert found == pytest.approx(costs([one for part in parts for one in whole(part)]), rel=1e-6)
     (account,) = (cost for about, cost in found.items() if about == Scope("account", "aws", "1", "", "1"))
     for kinds in (("route", "function", "table"), ("client",)):
         bill = sum(cost for about, cost in found.items() if isinstance(about, Scope) and about.kind in kinds)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from detectors.latency.histogram import LARGEST_MS, N_BINS, RELATIVE_ERROR, SMALLEST_MS, bins_of, quantile
+from detectors.model.array_types import Floats, Ints
 from streams.engine.decode.columns import QUANTUM
 from streams.engine.decode.event import LARGEST
 from streams.engine.decode.paths import OTHER
@@ -107,7 +107,7 @@ def test_a_summary_that_was_packed_merges_as_the_one_it_was(parts: list[Summary]
 @example(pieces=3, width=ROOM, seed=1)
 def test_pieces_give_the_same_sums_whenever_they_are_merged(pieces: int, width: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    sums, lazy = Sums(1), list[tuple[NDArray[np.int64], NDArray[np.float64]]]()
+    sums, lazy = Sums(1), list[tuple[Ints, Floats]]()
     histograms = Histograms()
     for _ in range(pieces):
         ids = np.sort(rng.choice(2 * width, width, replace=False))

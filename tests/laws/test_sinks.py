@@ -53,7 +53,7 @@ async def slack(url: str | None = None) -> AsyncIterator[Case]:
             sink,
             standin,
             in_messages(render),
-            lambda: [one.id for one in standin.messages],
+            lambda: [message.id for message in standin.messages],
             False,
             ("invalid_auth", "is_archived", "never_heard_of"),
         )

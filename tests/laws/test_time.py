@@ -10,16 +10,14 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Bools, Floats
 from detectors.model.measures import COLUMN, Measure
 from streams.engine.decode.event_time import DAY
 from streams.engine.decode.rejected import RejectReason
 from streams.engine.decode.usual_delay import WINDOW, WINDOW_WITHOUT_ARRIVAL
 from tests.laws.events import T0, Sent, steady, streams
 from tests.laws.partition import TIME, Partition, counted, fed
-
-Arrivals = NDArray[np.float64]
 
 cuts = st.lists(st.integers(1, 400), min_size=1, max_size=5)
 worlds = st.integers(0, 2**31)
@@ -35,8 +33,8 @@ class World(NamedTuple):
     """Records in order of their arrival."""
 
     bodies: list[bytes]
-    arrived: Arrivals
-    wild: NDArray[np.bool_]  # whether a sender's clock was wrong
+    arrived: Floats
+    wild: Bools  # whether a sender's clock was wrong
 
     def of_good(self) -> "World":
         kept = ~self.wild

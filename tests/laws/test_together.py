@@ -123,7 +123,7 @@ def test_steps_that_are_judged_together_are_judged_as_one_by_one() -> None:
     assert together.how["steps"] > 8 * together.how["attempts"] > 0
     assert together.how["opened"]
     assert together.how["taken back"]
-    verdicts = {one.verdict.value for one in together.emitted.findings}
+    verdicts = {finding.verdict.value for finding in together.emitted.findings}
     assert verdicts >= {"spike", "absence", "limit"}
 
 

@@ -19,7 +19,7 @@ def ask(loaded: Loaded) -> None:
 async def _ask(loaded: Loaded) -> None:
     counted, first, end = loaded.counted, loaded.end - HOUR, loaded.end - 2 * 60
     async with stdio_assistant(loaded.url.rstrip("/")) as client:
-        assert {one.name for one in (await client.list_tools()).tools} == READING
+        assert {tool.name for tool in (await client.list_tools()).tools} == READING
         wall, _ = await told(client, "is_all_well")
         at = int(datetime.fromisoformat(wall["at"]).timestamp())
         numbers = {one["name"]: one["value"] for one in wall["numbers"]}
@@ -32,12 +32,14 @@ async def _ask(loaded: Loaded) -> None:
         assert "Caused by: function «inventory-put-item»" in words
         given = {"scope": "table:items", "since": str(first), "until": str(end)}
         callers, _ = await told(client, "who_calls", **given, measure="wcu")
-        [functions] = [one for one in callers["kinds"] if one["kind"] == "function"]
+        [functions] = [caller for caller in callers["kinds"] if caller["kind"] == "function"]
         units = counted.by_function("items", "wcu", first, end)
-        assert {one["about"]["scope"]: one["share"] for one in functions["neighbours"]} == pytest.approx(
+        assert {
+            function["about"]["scope"]: function["share"] for function in functions["neighbours"]
+        } == pytest.approx(
             {f"function:{name}": each / sum(units.values()) for name, each in units.items()}, abs=1e-3
         )
-        assert {one["because"] for one in functions["neighbours"]} & {"more calls", "more per call"}
+        assert {function["because"] for function in functions["neighbours"]} & {"more calls", "more per call"}
         series, _ = await told(client, "show_series", **given, measure="wcu", points=60)
         assert series["step_seconds"] == 60
         known = [counted.units("items", "wcu", at, at + 60) for at in range(first, end, 60)]

@@ -195,9 +195,9 @@ class Loaded:
             assert [value * 60 for value in shown] == pytest.approx(known, rel=0.01, abs=0.06)
         functions = next(one for one in answer["callers"] if one["kind"] == "function")
         units = counted.by_function("items", "wcu", first, end)
-        assert {one["label"]: one["amounts"]["wcu"]["share"] for one in functions["neighbours"]} == (
-            pytest.approx({name: each / sum(units.values()) for name, each in units.items()}, abs=1e-3)
-        )
+        assert {
+            function["label"]: function["amounts"]["wcu"]["share"] for function in functions["neighbours"]
+        } == (pytest.approx({name: each / sum(units.values()) for name, each in units.items()}, abs=1e-3))
 
 
 class Looked:
@@ -254,7 +254,7 @@ class Looked:
         functions = next(one for one in answer["callers"] if one["kind"] == "function")
         first = page.locator('[data-neighbours="function"] li').first
         expect(first.locator(".what")).to_have_text("inventory-put-item")
-        share = max(one["amounts"]["wcu"]["share"] for one in functions["neighbours"])
+        share = max(function["amounts"]["wcu"]["share"] for function in functions["neighbours"])
         [part] = written(page, [(share, "share")])
         expect(first.locator(".part").first).to_contain_text(part)
         for name in ("1 week", "5 weeks", "4 hours"):

@@ -45,8 +45,8 @@ def hold_the_scrape(loaded: Loaded) -> None:
     request = urllib.request.Request(f"{loaded.url}scrape", headers=own_authorization())  # noqa: S310
     with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - a URL of ours
         families = text_string_to_metric_families(answer.read().decode())
-    samples = [one for family in families for one in family.samples]
-    found = {(one.name, one.labels.get("name", "")): one for one in samples}
+    samples = [sample for family in families for sample in family.samples]
+    found = {(sample.name, sample.labels.get("name", "")): sample for sample in samples}
     written = found["uneri_observed", "items"]
     at = int(float(str(written.timestamp)))
     assert written.value == pytest.approx(loaded.counted.units("items", "wcu", at, at + 60) / 60)

@@ -53,7 +53,7 @@ def test_the_demo_pages_once_about_the_hammered_table_and_shows_it_on_the_board(
     assert (tmp_path / "out" / "spike-items.png").read_bytes().startswith(b"\x89PNG")
     assert "table items" in (tmp_path / "out" / "report.html").read_text()
     incidents = [json.loads(line) for line in (tmp_path / "out" / "incidents.jsonl").read_text().splitlines()]
-    assert [one["scope"]["name"] for one in incidents if one["sent"] == "page"] == ["items"]
+    assert [incident["scope"]["name"] for incident in incidents if incident["sent"] == "page"] == ["items"]
 
 
 def hold_to_the_terminal(shown: str) -> None:

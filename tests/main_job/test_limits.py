@@ -79,12 +79,12 @@ def earlier(limits: ReadLimits, seconds: int) -> ReadLimits:
     return msgspec.structs.replace(
         limits,
         parts=tuple(
-            msgspec.structs.replace(one, read=(one.read or 0) - seconds, tried=one.tried - seconds)
-            for one in limits.parts
+            msgspec.structs.replace(part, read=(part.read or 0) - seconds, tried=part.tried - seconds)
+            for part in limits.parts
         ),
         limits=tuple(
-            msgspec.structs.replace(one, values=tuple((at - seconds, value) for at, value in one.values))
-            for one in limits.limits
+            msgspec.structs.replace(limit, values=tuple((at - seconds, value) for at, value in limit.values))
+            for limit in limits.limits
         ),
     )
 
@@ -137,7 +137,7 @@ class Workers:
             return all(answers)
 
         wait_until(both, "an answer of both")
-        return [str(one.get(what, "")) for one in answers]
+        return [str(answer.get(what, "")) for answer in answers]
 
     def judge(self, begin: int, end: int) -> None:
         """Send the requests of a time, and wait until they are judged, except for the last ten minutes."""
@@ -179,10 +179,12 @@ def test_a_limit_that_falls_while_two_workers_run_is_near_in_both_unless_one_by_
             assert "limits were read again" in workers.command("reload", worker=worker)
         ages = workers.told("limits")
         known = load_read_limits(workers.file)
-        in_force = next(one.values[-1][0] for one in known.limits if one.name == READ[0] and one.value == LOW)
+        in_force = next(
+            limit.values[-1][0] for limit in known.limits if limit.name == READ[0] and limit.value == LOW
+        )
         workers.judge(now, in_force + 1200)
         incidents = str(workers.told("open_incidents"))
-    assert all(f"{len(HAND)} by hand" in one and "25 h ago" not in one for one in ages)
+    assert all(f"{len(HAND)} by hand" in age and "25 h ago" not in age for age in ages)
     assert [(name_of(one), one.limit) for one in workers.near()] == [(name, LOW) for name in sorted(READ)]
     assert all(in_force <= one.start <= in_force + 300 for one in workers.near())
     assert all(name in incidents for name in READ)

@@ -31,7 +31,7 @@ def test_a_table_hammered_on_a_real_curve_is_paged_with_the_function_and_the_cli
     assert page.primary.callers[0].share >= 0.8
     assert [suspect.scope.label for suspect in page.primary.suspects] == ["ios 3.2.1"]
     # The curve has incidents of its own: that it is quiet otherwise is not asked of it here.
-    grown = [one for one in engine.incidents.all() if one.sent == "digest"]
+    grown = [incident for incident in engine.incidents.all() if incident.sent == "digest"]
     assert {one.primary.about.to_json()["name"] for one in grown if one.primary.measure == "wcu"} == {
         "ledger"
     }

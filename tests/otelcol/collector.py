@@ -71,7 +71,7 @@ def _is_new_enough(go: str) -> bool:
         [go, "env", "GOVERSION"], cwd="/", capture_output=True, text=True, check=False, timeout=60
     ).stdout.strip()
     numbers = told.removeprefix("go").split(".")[:2]
-    return all(each.isdigit() for each in numbers) and tuple(map(int, numbers)) >= _GO
+    return all(number.isdigit() for number in numbers) and tuple(map(int, numbers)) >= _GO
 
 
 def require_collector() -> None:

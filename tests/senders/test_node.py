@@ -48,7 +48,7 @@ def test_a_line_says_who_was_invoked_and_how_it_ended(run_plain: Any) -> None:
     assert first.ms.function == first.ms.code is not None
     assert first.memory_mb == 256
     assert first.billed_ms
-    assert [each.cold_start for each in done.events] == [True, None, None, None]
+    assert [event.cold_start for event in done.events] == [True, None, None, None]
 
 
 def test_provisioned_environments_do_not_start_cold(run_plain: Any) -> None:
@@ -74,7 +74,7 @@ def test_a_call_is_told_with_its_table_operation_and_capacity(
     table = store.table(f"node-one-{step.replace(' ', '-')}")
     done = run_tables({"steps": [step], "table": table})
     assert done.errors == [None]
-    assert [each[:2] for each in calls(done.events[0])] == [(table, op)]
+    assert [call[:2] for call in calls(done.events[0])] == [(table, op)]
     _, _, rcu, wcu, throttled = calls(done.events[0])[0]
     assert (rcu is not None, wcu is not None, throttled) == (reads is True, reads is False, None)
 
@@ -94,7 +94,7 @@ def test_capacity_is_asked_for_where_the_caller_did_not_say_and_only_where_it_ca
 ) -> None:
     table = store.table("node-asked")
     done = run_tables({"steps": ["get", "without capacity", "describe"], "table": table})
-    assert [each[1] for each in calls(done.events[0])] == ["GetItem", "GetItem"]  # managing a table uses none
+    assert [call[1] for call in calls(done.events[0])] == ["GetItem", "GetItem"]  # managing a table uses none
     assert [(op, given.get("ReturnConsumedCapacity")) for op, given in store.asked] == [
         ("GetItem", "TOTAL"), ("GetItem", "NONE"), ("DescribeTable", None),
     ]  # fmt: skip
@@ -120,35 +120,35 @@ def test_who_gives_up_is_told_as_an_error_of_the_backend_and_gets_the_exception_
     assert done.errors == ["ProvisionedThroughputExceededException"]
     event = done.events[0]
     assert (event.error, event.error_type) == ("backend", "ProvisionedThroughputExceededException")
-    assert [each[4] for each in calls(event)] == ["unknown"] * 3
+    assert [call[4] for call in calls(event)] == ["unknown"] * 3
 
 
 def test_what_nobody_caught_is_fatal(run_tables: Any, store: Dynamo) -> None:
     table = store.table("node-fails")
     done = run_tables({"steps": ["raise"]}, {"steps": ["get", "condition fails"], "table": table})
     assert done.errors == ["RangeError", "ConditionalCheckFailedException"]
-    assert [(each.error, each.error_type) for each in done.events] == [
+    assert [(event.error, event.error_type) for event in done.events] == [
         ("fatal", "RangeError"), ("fatal", "ConditionalCheckFailedException"),
     ]  # fmt: skip
-    assert [each[1] for each in calls(done.events[1])] == ["GetItem", "PutItem"]
+    assert [call[1] for call in calls(done.events[1])] == ["GetItem", "PutItem"]
 
 
 def test_fifty_invocations_at_once_keep_their_calls_apart(run_tables: Any, store: Dynamo) -> None:
     tables = [store.table(f"node-at-once-{number}") for number in range(50)]
     done = run_tables(
-        *({"steps": ["get", "update"], "table": each, "result": each} for each in tables), how="tasks"
+        *({"steps": ["get", "update"], "table": table, "result": table} for table in tables), how="tasks"
     )
     assert done.results == tables
-    named = [{call.name for call in each.tables or ()} for each in done.events]
+    named = [{call.name for call in event.tables or ()} for event in done.events]
     assert sorted(map(sorted, named)) == sorted([table] for table in tables)
-    assert sum(each.cold_start or False for each in done.events) == 1
+    assert sum(event.cold_start or False for event in done.events) == 1
 
 
 def test_shortly_before_lambda_would_kill_the_function_the_line_is_written_once(
     run_tables: Any,
 ) -> None:
     done = run_tables({"steps": ["sleep"]}, remaining_ms=250, environment={"UNERI_TIMEOUT_MARGIN_MS": "50"})
-    assert [(each.error, each.error_type) for each in done.events] == [("backend", "timeout")]
+    assert [(event.error, event.error_type) for event in done.events] == [("backend", "timeout")]
 
 
 def test_a_handler_may_say_more(run_tables: Any) -> None:
@@ -183,15 +183,15 @@ def test_handlers_with_a_callback_are_told_when_they_call_it(run_plain: Any) -> 
     done = run_plain("called", {"a": 1}, {"fails": True})
     assert done.results == [{"a": 1}, None]
     assert done.errors == [None, "TypeError"]
-    assert [each.error_type for each in done.events] == [None, "TypeError"]
-    assert all(each.ms.function > 4 for each in done.events)
+    assert [event.error_type for event in done.events] == [None, "TypeError"]
+    assert all(event.ms.function > 4 for event in done.events)
 
 
 def test_whatever_is_thrown_is_thrown_on(run_plain: Any) -> None:
     assert run_plain("thrown", {}).errors == ["string"]
     throttled = run_plain("rejected", {})
     assert throttled.errors == ["ThrottlingException"]
-    assert [(each.error, each.error_type) for each in throttled.events] == [
+    assert [(event.error, event.error_type) for event in throttled.events] == [
         ("backend", "ThrottlingException")
     ]
 
@@ -231,7 +231,7 @@ def test_traces_join_with_other_sources(run_plain: Any) -> None:
     w3c = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     http = {"requestContext": {"http": {"method": "GET", "path": "/"}}, "headers": {"Traceparent": w3c}}
     done = run_plain("returned", {}, http, environment=xray)
-    assert [each.joins.split()[0] for each in done.events] == [
+    assert [event.joins.split()[0] for event in done.events] == [
         "5759e988bd862e3fe1be46a994272793", "0af7651916cd43dd8448eb211c80319c",
     ]  # fmt: skip
 

@@ -89,7 +89,7 @@ def test_calls_of_several_tables_are_divided_by_what_the_store_says_of_each(stor
 def test_capacity_is_asked_for_where_the_caller_did_not_say_and_only_where_it_can_be(store: Dynamo) -> None:
     table = store.table("asked")
     done = ran(store, {"steps": ["get", "without capacity", "describe"], "table": table})
-    assert [each[1] for each in calls(done.events[0])] == ["GetItem", "GetItem"]  # managing a table uses none
+    assert [call[1] for call in calls(done.events[0])] == ["GetItem", "GetItem"]  # managing a table uses none
     assert [(op, given.get("ReturnConsumedCapacity")) for op, given in store.asked] == [
         ("GetItem", "TOTAL"), ("GetItem", "NONE"), ("DescribeTable", None),
     ]  # fmt: skip
@@ -118,7 +118,7 @@ def test_who_gives_up_is_told_as_an_error_of_the_backend_and_gets_the_exception_
     assert done.errors == ["ProvisionedThroughputExceededException"]
     event = done.events[0]
     assert (event.error, event.error_type) == ("backend", "ProvisionedThroughputExceededException")
-    assert {each[4] for each in calls(event)} == {"unknown"}  # refused without reasons, as of old
+    assert {call[4] for call in calls(event)} == {"unknown"}  # refused without reasons, as of old
     assert len(calls(event)) == 3  # the first and two more
 
 
@@ -126,16 +126,16 @@ def test_what_nobody_caught_is_fatal_and_what_was_refused_is_named_by_its_code(s
     table = store.table("fails")
     done = ran(store, {"steps": ["raise"]}, {"steps": ["get", "condition fails"], "table": table})
     assert done.errors == ["KeyError", "ConditionalCheckFailedException"]
-    assert [(each.error, each.error_type) for each in done.events] == [
+    assert [(event.error, event.error_type) for event in done.events] == [
         ("fatal", "KeyError"), ("fatal", "ConditionalCheckFailedException"),
     ]  # fmt: skip
-    assert [each[1] for each in calls(done.events[1])] == ["GetItem", "PutItem"]
+    assert [call[1] for call in calls(done.events[1])] == ["GetItem", "PutItem"]
 
 
 def test_calls_in_threads_of_the_handler_are_its_own(store: Dynamo) -> None:
     table = store.table("threads")
     done = ran(store, {"steps": ["threads"], "table": table}, {"steps": []})
-    assert [len(calls(each)) for each in done.events] == [3, 0]
+    assert [len(calls(event)) for event in done.events] == [3, 0]
 
 
 @pytest.mark.parametrize(("function", "how"), [("tables.handler", "threads"), ("tables.awaited", "tasks")])
@@ -144,17 +144,17 @@ def test_fifty_invocations_at_once_keep_their_calls_apart(store: Dynamo, functio
     events = [{"steps": ["get", "update"], "table": table, "result": table} for table in tables]
     done = ran(store, *events, function=function, how=how)
     assert done.results == tables
-    named = [{call.name for call in each.tables or ()} for each in done.events]
+    named = [{call.name for call in event.tables or ()} for event in done.events]
     assert sorted(map(sorted, named)) == sorted([table] for table in tables)
-    assert len({each.id for each in done.events}) == 50
-    assert sum(each.cold_start or False for each in done.events) == 1
+    assert len({event.id for event in done.events}) == 50
+    assert sum(event.cold_start or False for event in done.events) == 1
 
 
 def test_boto3_may_be_loaded_by_the_first_request(store: Dynamo) -> None:
     table = store.table("late")
     done = ran(store, {"table": table}, {"table": table}, function="late.handler")
     assert done.results == [{"id": {"S": "a"}}] * 2
-    assert [[each[:2] for each in calls(event)] for event in done.events] == [[(table, "GetItem")]] * 2
+    assert [[call[:2] for call in calls(event)] for event in done.events] == [[(table, "GetItem")]] * 2
 
 
 def test_calls_while_the_function_is_loaded_are_told_with_its_first_request(store: Dynamo) -> None:
@@ -186,7 +186,7 @@ def test_shortly_before_lambda_would_kill_the_function_the_line_is_written_once(
     assert event.ms is not None
     assert event.ms.function is not None
     assert 1900 < event.ms.function < 3900
-    assert [each[1] for each in calls(event)] == ["GetItem"]
+    assert [call[1] for call in calls(event)] == ["GetItem"]
 
 
 def test_a_handler_may_say_more(store: Dynamo) -> None:

@@ -5,9 +5,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Float32s = NDArray[np.float32]
-Int32s = NDArray[np.int32]
+from detectors.model.array_types import Bools, Float32s, Floats, Int32s, Ints
 
 VIEWS: Final = 6
 """Last minutes, last weeks; weeks over minutes and over half an hour; level over minutes and half an hour."""
@@ -23,14 +21,14 @@ class Rows(NamedTuple):
     """What is known of the n series; (n,) each."""
 
     counted: NDArray[np.int8]  # 0: on a logarithmic scale, 1: counts, 2: made of calls
-    calls: NDArray[np.int64]  # row that counts the calls of an amount, -1
-    whole: NDArray[np.int64]  # row of which this is a part (errors of requests), -1
-    rises: NDArray[np.bool_]  # only rises are reported
-    judged: NDArray[np.bool_]
-    place: NDArray[np.int64]  # series of one scope share a place
+    calls: Ints  # row that counts the calls of an amount, -1
+    whole: Ints  # row of which this is a part (errors of requests), -1
+    rises: Bools  # only rises are reported
+    judged: Bools
+    place: Ints  # series of one scope share a place
     floor: Floats  # smallest difference that matters, in the unit of the values
     relative: Floats  # the same as a part of what is expected
-    positive: NDArray[np.bool_]  # counts and times, which are taken as zero where they are less
+    positive: Bools  # counts and times, which are taken as zero where they are less
 
 
 class Memory(NamedTuple):
@@ -56,12 +54,12 @@ class Memory(NamedTuple):
     failed: Floats  # (2, n) decaying sums of a part over half an hour, observed and expected
     failed_unit: Floats  # noise of their deviance
     failed_learnt: Float32s  # deviances that this noise is based on
-    above: NDArray[np.float32]  # (SLOTS, n) largest rise by slot of the day; maybe not all slots (Habits)
-    below: NDArray[np.float32]
+    above: Float32s  # (SLOTS, n) largest rise by slot of the day; maybe not all slots (Habits)
+    below: Float32s
     above_now: Floats
     below_now: Floats
-    rose: NDArray[np.float32]  # (KEPT_DAYS, SLOTS, n) largest rise by time of day, newest day first
-    fell: NDArray[np.float32]
+    rose: Float32s  # (KEPT_DAYS, SLOTS, n) largest rise by time of day, newest day first
+    fell: Float32s
     rose_now: Floats
     fell_now: Floats
     first: Int32s  # step of the first value, -1
@@ -95,9 +93,9 @@ class Output(NamedTuple):
     upper: Floats
     size: Floats  # signed; a size of 1 is reported when it persists
     code: NDArray[np.int8]
-    opened: NDArray[np.bool_]
-    ended: NDArray[np.bool_]
-    spoilt: NDArray[np.bool_]  # excluded from learning
+    opened: Bools
+    ended: Bools
+    spoilt: Bools  # excluded from learning
     tame: Floats  # what growth is told by: the value, at most as far off as is expected
     score: Floats  # of the size, below 1: 0.5 and more is reported
     level: Floats  # the level that the expectation contains: that of the memory before the step
@@ -118,7 +116,7 @@ class Scratch(NamedTuple):
     deviation: Floats  # (VIEWS, n)
     lags: Floats  # (lags, n) positions of the same times
     basis: NDArray[np.int8]  # (n,) what the expectation is based on
-    known: NDArray[np.int64]  # (n,) weeks that it is based on
+    known: Ints  # (n,) weeks that it is based on
     events: Floats  # (n,) of the step, NaN where they do not add up
     by_weeks: Floats  # (n,) the same in the last weeks, around the same time
     summed: Floats  # (n,) what sums over minutes show of it, where they are what is reported; else NaN

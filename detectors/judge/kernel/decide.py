@@ -3,7 +3,6 @@
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.judge.kernel import cumulative
 from detectors.judge.kernel.arrays import Memory, Output, Rows, Scratch
@@ -11,6 +10,7 @@ from detectors.judge.kernel.codes import DOWN, DROP, SHIFT, SPIKE, UP, WEEKS
 from detectors.judge.kernel.pace import Pace
 from detectors.judge.kernel.scale import LEAST_DEVIATION
 from detectors.judge.kernel.size import POISSON
+from detectors.model.array_types import Ints
 from detectors.state.compiled import inlined, part
 
 CALM_PART: Final = 0.33
@@ -80,7 +80,7 @@ def _as_before(row: int, side: int, memory: Memory, scratch: Scratch) -> float:
 
 
 @part
-def _end(row: int, rows: Rows, memory: Memory, open_places: NDArray[np.int64]) -> None:
+def _end(row: int, rows: Rows, memory: Memory, open_places: Ints) -> None:
     memory.code[row] = 0
     memory.run[row] = 0
     open_places[rows.place[row]] -= 1
@@ -107,7 +107,7 @@ def decide(
     rows: Rows,
     memory: Memory,
     pace: Pace,
-    open_places: NDArray[np.int64],
+    open_places: Ints,
     scratch: Scratch,
     out: Output,
 ) -> None:
@@ -161,9 +161,7 @@ def decide(
 
 
 @inlined
-def miss(
-    step: int, row: int, rows: Rows, memory: Memory, pace: Pace, open_places: NDArray[np.int64], out: Output
-) -> None:
+def miss(step: int, row: int, rows: Rows, memory: Memory, pace: Pace, open_places: Ints, out: Output) -> None:
     """Keep an open verdict for a while when nothing was measured, then end it."""
     if memory.code[row] != 0:
         memory.unseen[row] += 1

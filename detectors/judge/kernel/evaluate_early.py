@@ -7,17 +7,17 @@ and the step that follows comes out as if there had been none.
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from detectors.judge.kernel.arrays import Float32s, Floats, Memory, Rows, empty_output, empty_scratch
+from detectors.judge.kernel.arrays import Memory, Rows, empty_output, empty_scratch
 from detectors.judge.kernel.kernel import advance
 from detectors.judge.kernel.pace import Pace
+from detectors.model.array_types import Bools, Float32s, Floats, Ints, Places
 
 
 class Look(NamedTuple):
     """What a look shows of some series, (k,) each."""
 
-    rows: NDArray[np.intp]  # of the judge
+    rows: Places  # of the judge
     size: Floats  # as in ``Output``; of a step, more than ``Pace.extraordinary`` is reported at once
     observed: Floats  # sums over a step, ms of latencies
     expected: Floats
@@ -25,9 +25,7 @@ class Look(NamedTuple):
     upper: Floats
 
 
-def suspicious(
-    values: Floats, expected: Floats, upper: Floats, rows: Rows, ready: NDArray[np.bool_]
-) -> NDArray[np.intp]:
+def suspicious(values: Floats, expected: Floats, upper: Floats, rows: Rows, ready: Bools) -> Places:
     """Return the rows that may deviate upwards: only these need a look.
 
     Parameters
@@ -46,23 +44,21 @@ def suspicious(
     return np.flatnonzero(rises & ready[:n])
 
 
-def lookable(
-    rows: Rows, memory: Memory, latency: NDArray[np.bool_], index: int, pace: Pace
-) -> NDArray[np.bool_]:
+def lookable(rows: Rows, memory: Memory, latency: Bools, index: int, pace: Pace) -> Bools:
     """Return (n,) which series count or are a ``latency``, are judged, old enough, and have no open verdict.
 
     ``index`` is that of the step that a look takes the last minute for.
     """
     old = (memory.first >= 0) & (index - memory.first >= pace.young)
     measured = (rows.counted > 0) | latency
-    found: NDArray[np.bool_] = measured & rows.judged & old & (memory.code == 0)
+    found: Bools = measured & rows.judged & old & (memory.code == 0)
     return found
 
 
-def related(rows: NDArray[np.intp], all_rows: Rows) -> NDArray[np.intp]:
+def related(rows: Places, all_rows: Rows) -> Places:
     """Return these rows, ascending, with those that they are made of or a part of."""
     others = np.concatenate((all_rows.calls[rows], all_rows.whole[rows]))
-    found: NDArray[np.intp] = np.unique(np.concatenate((rows, others[others >= 0]))).astype(np.intp)
+    found: Places = np.unique(np.concatenate((rows, others[others >= 0]))).astype(np.intp)
     return found
 
 
@@ -71,12 +67,12 @@ def dry_run(
     values: Floats,
     factor: Floats,
     past: Float32s,
-    often: NDArray[np.bool_],
-    slots: NDArray[np.int64],
+    often: Bools,
+    slots: Ints,
     rows: Rows,
     memory: Memory,
     pace: Pace,
-    open_places: NDArray[np.int64],
+    open_places: Ints,
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Judge one step of k series, on copies; return the size, and what is expected within which interval.
 
@@ -113,9 +109,9 @@ def dry_run(
     return out.size[0], out.expected[0], out.lower[0], out.upper[0]
 
 
-def taken(at: NDArray[np.intp], rows: Rows, memory: Memory) -> tuple[Rows, Memory]:
+def taken(at: Places, rows: Rows, memory: Memory) -> tuple[Rows, Memory]:
     """Return copies of what is known of the series at these rows, which are ``related``."""
-    picked = Rows(*(np.ascontiguousarray(np.take(each, at, axis=-1)) for each in rows))
+    picked = Rows(*(np.ascontiguousarray(np.take(row, at, axis=-1)) for row in rows))
     place = np.full(len(rows.counted) + 1, -1, np.int64)
     place[at] = np.arange(len(at))
     picked = picked._replace(calls=place[picked.calls], whole=place[picked.whole])

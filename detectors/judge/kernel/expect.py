@@ -3,12 +3,12 @@
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from detectors.judge.kernel.arrays import Float32s, Floats, Memory, Scratch
+from detectors.judge.kernel.arrays import Memory, Scratch
 from detectors.judge.kernel.codes import MINUTES, NOTHING, WEEKS, YESTERDAY
 from detectors.judge.kernel.pace import Pace
 from detectors.judge.kernel.scale import from_scale, median, to_scale
+from detectors.model.array_types import Bools, Float32s, Floats
 from detectors.state.compiled import inlined
 
 SLIGHT: Final = 0.1
@@ -85,7 +85,7 @@ def _mean_of(around: Floats, count: int, moved: float, offset: float, counted: b
 
 
 @inlined
-def _is_often(often: NDArray[np.bool_], at: int, row: int, beside: int) -> bool:
+def _is_often(often: Bools, at: int, row: int, beside: int) -> bool:
     """Return whether something was reported around this time in several weeks."""
     ring = often.shape[0]
     for near in range(2 * beside + 1):  # noqa: SIM110
@@ -124,7 +124,7 @@ def _keep_like(y: float, row: int, used: int, scratch: Scratch) -> int:
 @inlined
 def expect(
     past: Float32s,
-    often: NDArray[np.bool_],
+    often: Bools,
     at: int,
     row: int,
     y: float,

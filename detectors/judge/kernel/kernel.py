@@ -28,9 +28,8 @@ from math import copysign, sqrt
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from detectors.judge.kernel.arrays import Float32s, Floats, Memory, Output, Rows, Scratch
+from detectors.judge.kernel.arrays import Memory, Output, Rows, Scratch
 from detectors.judge.kernel.codes import DOWN, NOTHING, OF_CALLS, UP, YESTERDAY
 from detectors.judge.kernel.cumulative import add_up, adds_up, has_begun, learn_over_hours, size_of_cusum
 from detectors.judge.kernel.decide import decide, miss
@@ -48,6 +47,7 @@ from detectors.judge.kernel.size import (
     without_daily,
     without_jump,
 )
+from detectors.model.array_types import Bools, Float32s, Floats, Ints
 from detectors.state.compiled import inlined, part, without_arrays
 
 FEW_CALLS: Final = 5.0
@@ -74,12 +74,12 @@ def _judge_value(  # noqa: C901, PLR0912, PLR0915  # from the value to its verdi
     values: Floats,
     factor: float,
     past: Float32s,
-    often: NDArray[np.bool_],
+    often: Bools,
     at: int,
     rows: Rows,
     memory: Memory,
     pace: Pace,
-    open_places: NDArray[np.int64],
+    open_places: Ints,
     scratch: Scratch,
     out: Output,
 ) -> None:
@@ -203,13 +203,13 @@ def advance(  # noqa: C901  # judge, learn, tell: step by step
     values: Floats,
     factor: Floats,
     past: Float32s,
-    often: NDArray[np.bool_],
+    often: Bools,
     head: int,
-    slots: NDArray[np.int64],
+    slots: Ints,
     rows: Rows,
     memory: Memory,
     pace: Pace,
-    open_places: NDArray[np.int64],
+    open_places: Ints,
     scratch: Scratch,
     out: Output,
     stops: bool,

@@ -8,8 +8,9 @@ from typing import Final
 
 import numpy as np
 
-from detectors.judge.kernel.arrays import Floats, Memory, Rows
+from detectors.judge.kernel.arrays import Memory, Rows
 from detectors.judge.kernel.codes import COUNT, OF_CALLS
+from detectors.model.array_types import Floats
 from detectors.state.compiled import inlined, without_arrays
 
 OFFSET: Final = 0.1

@@ -66,7 +66,7 @@ def check_kafka(
     try:
         with open_client(KafkaAdminClient, **client_options(kafka)) as admin:
             needed = _needed(topics, stages=stages, takes=takes, history=history.shared)
-            described = {one["name"]: one for one in admin.describe_topics(list(needed))}
+            described = {topic["name"]: topic for topic in admin.describe_topics(list(needed))}
             yield from _check_rights(kafka, needed, described, admin, stages=stages)
     except KafkaError as error:
         yield CheckResult(False, f"kafka: {why_unusable(kafka, error)}")
@@ -180,7 +180,7 @@ def _check_rights(
     for name, rights in needed.items():
         given = described[name]["authorized_operations"]
         hidden = described[name]["error_code"] == HIDDEN
-        missing = [one for one in rights if hidden or (given is not None and one not in given)]
+        missing = [right for right in rights if hidden or (given is not None and right not in given)]
         if missing:
             lacking.setdefault(" and ".join(missing), []).append(f"topic {name}")
     if stages and not _allowed(lambda: admin.describe_groups([kafka.app])):

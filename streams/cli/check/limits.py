@@ -35,8 +35,10 @@ def check_limits(settings: Settings, now: float) -> Iterator[CheckResult]:
     except (AwsError, MissingExtraError) as error:
         yield CheckResult(False, f"limits: {error}")
         return
-    for one in accounts:
-        if one.error:
-            yield CheckResult(False, f"limits: {one.error}")
+    for account in accounts:
+        if account.error:
+            yield CheckResult(False, f"limits: {account.error}")
         else:
-            yield CheckResult(True, f"limits: AWS account {one.account} can be read ({', '.join(regions)})")
+            yield CheckResult(
+                True, f"limits: AWS account {account.account} can be read ({', '.join(regions)})"
+            )

@@ -21,13 +21,13 @@ _MOST_TOLD: Final = 3  # refusals of a sample
 
 def check_mappings(settings: Settings) -> Iterator[CheckResult]:
     """Read the sample of each mapping, and say what does not fit."""
-    for one in settings.sources.mappings:
-        if one.sample is None:
+    for mapping in settings.sources.mappings:
+        if mapping.sample is None:
             yield CheckResult(
-                None, f"mapping {one.name}: has no sample; name a file of payloads, and it is checked"
+                None, f"mapping {mapping.name}: has no sample; name a file of payloads, and it is checked"
             )
         else:
-            yield from _check(one, Path(one.sample))
+            yield from _check(mapping, Path(mapping.sample))
 
 
 def _check(mapping: MappingSettings, sample: Path) -> Iterator[CheckResult]:

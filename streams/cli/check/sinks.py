@@ -26,8 +26,8 @@ async def check_sinks(
     """Check each receiver. Nothing is posted to a webhook: it would be taken for an incident."""
     for webhook in notify.webhooks:
         yield await _check_webhook(webhook, environment)
-    for one in notify.alertmanagers:
-        yield await _check_alertmanager(one)
+    for alertmanager in notify.alertmanagers:
+        yield await _check_alertmanager(alertmanager)
 
 
 async def _check_webhook(webhook: WebhookSettings, environment: Mapping[str, str]) -> CheckResult:

@@ -50,8 +50,8 @@ async def check_slack(settings: Settings) -> AsyncIterator[CheckResult]:
             return
         yield CheckResult(True, f"slack: the token in {slack.token.name()} belongs to {user} in {team}")
         if scopes is not None:
-            for one in _check_scopes(scopes):
-                yield one
+            for scope in _check_scopes(scopes):
+                yield scope
         channels = _channels(settings)
         for channel in channels:
             if _ID.fullmatch(channel):

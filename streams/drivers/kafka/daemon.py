@@ -296,7 +296,9 @@ class KafkaDaemon:
         if starting.done():
             starting.result()
             self._waits_for = ""
-            log.info("started", roles=sorted({one.key.partition("/")[0] for one in host.runners.values()}))
+            log.info(
+                "started", roles=sorted({runner.key.partition("/")[0] for runner in host.runners.values()})
+            )
         while not stopping.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), 1)
@@ -389,7 +391,7 @@ class KafkaDaemon:
                     fetch=lambda _: keeping.has_room(),
                 )
             )
-        hosted = [one for one in stages if one.role in self._roles]
+        hosted = [stage for stage in stages if stage.role in self._roles]
         return StageHost(
             chunk_app(kafka),
             hosted,

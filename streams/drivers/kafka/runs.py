@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
+from detectors.model.array_types import Floats
 from streams.engine.decode.event_time import UNKNOWN_ARRIVAL
 from streams.engine.decode.rejected import Rejected
 from streams.ingest.batch_consumer.chunk import Chunk
@@ -57,7 +55,7 @@ class ConvertedRun:
 
     def __init__(self, found: Converted, chunk: Chunk) -> None:
         self.records: Sequence[bytes] = found.records
-        self.arrived: NDArray[np.float64] | None = found.arrived(chunk.arrived)
+        self.arrived: Floats | None = found.arrived(chunk.arrived)
         self._found = found
         self._offsets = chunk.offsets
 

@@ -132,7 +132,7 @@ def key_of(line: bytes) -> bytes | None:
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return None
     joins = (found.joins or "").split()[:2]
-    first = next((one for one in joins if trace_of(one)), joins[0] if joins else found.id or "")
+    first = next((join for join in joins if trace_of(join)), joins[0] if joins else found.id or "")
     key = first.encode(errors="replace")
     return (key if len(key) <= _LONGEST_KEY else hashlib.sha256(key).hexdigest().encode()) or None
 
@@ -252,7 +252,7 @@ class TopicSink:
             raise not_taken(UnreadableError(found.rejected))
         if passed := self._limit.would_exceed(len(lines), counted(found.rejected)):
             raise not_taken(TooManyBadError(passed, found.rejected))
-        size = sum(len(one.value) for one in records)
+        size = sum(len(record.value) for record in records)
         if self.held and self.held + size > MOST_HELD:
             raise _again(f"{self.held >> 20} MiB wait for Kafka to take them", "backlog")
         if (opened := self._opened) is None:

@@ -9,10 +9,10 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from alerting.outbox.sqlite_format import bring_up
 from alerting.outbox.sqlite_transaction import copy_database, transaction
+from detectors.model.array_types import Floats
 from streams.drivers.local.block_journal import BlockJournal, JournalRow
 from streams.drivers.local.free_pages import give_back, prepare
 from streams.drivers.local.schema import UPGRADES
@@ -29,7 +29,7 @@ class LogRun(NamedTuple):
 
     first: int
     records: list[bytes]
-    arrived: NDArray[np.float64]  # one per record, epoch seconds
+    arrived: Floats  # one per record, epoch seconds
 
 
 class Position(NamedTuple):

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.latency.histogram import N_BINS
+from detectors.model.array_types import Ints
 
 TOTAL: Final = 0
 IN_FUNCTION: Final = 1
@@ -19,8 +20,6 @@ A call has only the first.
 
 PER_ID: Final = LAYERS * N_BINS
 """Cells that belong to one id."""
-
-Ints = NDArray[np.int64]
 
 
 def cells_of(ids: Ints, layer: int | Ints, bins: NDArray[np.int16]) -> Ints:

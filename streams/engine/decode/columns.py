@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.model.array_types import Bools, Floats, Ints, Words
 from detectors.model.request_example import RequestExample
 from streams.engine.decode.event import ChangeRecord, SampleRecord
 
@@ -62,31 +63,31 @@ class Columns:
     ``detectors.latency.histogram``, -1 where nothing was measured.
     """
 
-    ts: NDArray[np.float64]  # (n,) epoch seconds
-    newest: NDArray[np.float64]  # (n,) the partition's running maximum of ts, this event included
-    weight: NDArray[np.float64]  # (n,) requests that it stands for, a multiple of QUANTUM; 0 if it is none
-    key: NDArray[np.uint64]  # (n,) 64 bit hash of the id, 0 without one
-    joins: NDArray[np.uint64]  # (n, JOINS) hashes of the keys that other sources of the request have, or 0
-    path: NDArray[np.int64]  # (n,)
+    ts: Floats  # (n,) epoch seconds
+    newest: Floats  # (n,) the partition's running maximum of ts, this event included
+    weight: Floats  # (n,) requests that it stands for, a multiple of QUANTUM; 0 if it is none
+    key: Words  # (n,) 64 bit hash of the id, 0 without one
+    joins: Words  # (n, JOINS) hashes of the keys that other sources of the request have, or 0
+    path: Ints  # (n,)
     error: NDArray[np.int8]  # (n,) NO_ERROR, USER, BACKEND or FATAL
-    cold: NDArray[np.bool_]  # (n,)
-    throttled: NDArray[np.bool_]  # (n,)
+    cold: Bools  # (n,)
+    throttled: Bools  # (n,)
     bins: NDArray[np.int16]  # (n, LAYERS) total and function stand in for each other
-    busy: NDArray[np.float64]  # (n,) weighted seconds inside the function, a multiple of QUANTUM
-    gb_seconds: NDArray[np.float64]  # (n,) weighted, billed for the function
-    again: NDArray[np.bool_]  # (n,) an earlier record once more, for edges that another source revealed
-    record: NDArray[np.int64]  # (n,) its number among ``raw``; -1 without one
-    call_event: NDArray[np.int64]  # (m,) row of the event that made the call
-    call: NDArray[np.int64]  # (m,)
-    call_weight: NDArray[np.float64]  # (m,) calls that it stands for, a multiple of QUANTUM
+    busy: Floats  # (n,) weighted seconds inside the function, a multiple of QUANTUM
+    gb_seconds: Floats  # (n,) weighted, billed for the function
+    again: Bools  # (n,) an earlier record once more, for edges that another source revealed
+    record: Ints  # (n,) its number among ``raw``; -1 without one
+    call_event: Ints  # (m,) row of the event that made the call
+    call: Ints  # (m,)
+    call_weight: Floats  # (m,) calls that it stands for, a multiple of QUANTUM
     call_bin: NDArray[np.int16]  # (m,)
-    call_rcu: NDArray[np.float64]  # (m,) weighted, a multiple of QUANTUM
-    call_wcu: NDArray[np.float64]  # (m,) weighted, a multiple of QUANTUM
+    call_rcu: Floats  # (m,) weighted, a multiple of QUANTUM
+    call_wcu: Floats  # (m,) weighted, a multiple of QUANTUM
     call_kind: NDArray[np.int8]  # (m,) READS, WRITES or UNKNOWN (streams.engine.decode.operations)
-    call_throttled: NDArray[np.bool_]  # (m,)
-    value_event: NDArray[np.int64]  # (v,) row of the event with the amount
-    value_key: NDArray[np.int64]  # (v,) number of its key (streams.engine.decode.values)
-    value: NDArray[np.float64]  # (v,) weighted
+    call_throttled: Bools  # (m,)
+    value_event: Ints  # (v,) row of the event with the amount
+    value_key: Ints  # (v,) number of its key (streams.engine.decode.values)
+    value: Floats  # (v,) weighted
     tags: list[Tag] = field(default_factory=list)  # rows are events
     call_tags: list[Tag] = field(default_factory=list)  # rows are calls
     stated: list[StatedRow] = field(default_factory=list)  # samples and changes, ascending
@@ -137,22 +138,22 @@ def joined(parts: Sequence[Columns]) -> Columns:
             for one in part.stated
         ],
         examples=[
-            one._replace(row=one.row + int(at))
+            example._replace(row=example.row + int(at))
             for part, at in zip(parts, events, strict=False)
-            for one in part.examples
+            for example in part.examples
         ],
         raw=[records for part in parts for records in part.raw],
     )
 
 
-def inserted(columns: Columns, more: Columns, behind: NDArray[np.int64]) -> Columns:
+def inserted(columns: Columns, more: Columns, behind: Ints) -> Columns:
     """Return events with k more, each behind the event at its row of ``behind`` (k,), ascending."""
     n = len(columns)
     place = np.concatenate((np.arange(n), behind))
     return _reordered(joined([columns, more]), np.argsort(place, kind="stable"))
 
 
-def merged(scanned: Columns, plain: Columns, rows: NDArray[np.int64], kept: NDArray[np.bool_]) -> Columns:
+def merged(scanned: Columns, plain: Columns, rows: Ints, kept: Bools) -> Columns:
     """Return the events of a run that two decoders read in parts.
 
     Parameters
@@ -169,7 +170,7 @@ def merged(scanned: Columns, plain: Columns, rows: NDArray[np.int64], kept: NDAr
     return _reordered(joined([scanned, plain]), source[kept])
 
 
-def _reordered(columns: Columns, order: NDArray[np.int64]) -> Columns:
+def _reordered(columns: Columns, order: Ints) -> Columns:
     """Return the events at ``order``, in this order; all others have no calls, values or tags."""
     place = np.empty(len(columns), np.int64)
     place[order] = np.arange(len(order))
@@ -190,10 +191,10 @@ def _reordered(columns: Columns, order: NDArray[np.int64]) -> Columns:
         tags=_moved(columns.tags, place),
         call_tags=_moved(columns.call_tags, call_place),
         stated=[one._replace(row=int(place[one.row])) for one in columns.stated],
-        examples=[one._replace(row=int(place[one.row])) for one in columns.examples],
+        examples=[example._replace(row=int(place[example.row])) for example in columns.examples],
         raw=columns.raw,
     )
 
 
-def _moved(tags: Sequence[Tag], place: NDArray[np.int64]) -> list[Tag]:
+def _moved(tags: Sequence[Tag], place: Ints) -> list[Tag]:
     return sorted((tag._replace(row=int(place[tag.row])) for tag in tags), key=ROW_OF_TAG)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from config.settings import Settings
 from detectors.latency.histogram import bins_of
+from detectors.model.array_types import Bools, Floats, Ints
 from detectors.state.compiled import COMPILES
 from detectors.state.state import pack, unpack
 from streams.engine.decode.cells import LAYERS
@@ -73,8 +74,6 @@ _ERROR_CODES: Final[dict[object, int]] = {
 }
 _NO_LAYERS: Final = Layers()
 _NO_VALUES: Final[dict[str, float]] = {}
-
-Floats = NDArray[np.float64]
 
 
 class _Meta(msgspec.Struct, array_like=True):
@@ -279,7 +278,7 @@ class Decoder:
         ts: Floats,
         newest: Floats,
         records: Sequence[bytes],
-        numbers: NDArray[np.int64],
+        numbers: Ints,
     ) -> Columns:
         """Return the columns of events, which are those of the records with these numbers."""
         n = len(events)
@@ -308,16 +307,16 @@ class Decoder:
             [event.error for event in events], [event.status for event in events], is_throttled
         )
         layers = [event.ms or _NO_LAYERS for event in events]
-        total = np.array([each.total for each in layers], np.float64)
-        in_function = np.array([each.function for each in layers], np.float64)
+        total = np.array([layer.total for layer in layers], np.float64)
+        in_function = np.array([layer.function for layer in layers], np.float64)
         busiest = np.where(np.isnan(in_function), total, in_function)
         calls, call_ms = self._calls(path, [event.tables or () for event in events], weight)
         ms = np.concatenate(
             [
                 np.where(np.isnan(total), in_function, total),
                 busiest,
-                np.array([each.code for each in layers], np.float64),
-                np.array([each.auth for each in layers], np.float64),
+                np.array([layer.code for layer in layers], np.float64),
+                np.array([layer.auth for layer in layers], np.float64),
                 call_ms,
             ]
         )
@@ -368,8 +367,8 @@ class Decoder:
         return columns
 
     def _calls(
-        self, path: NDArray[np.int64], tables: Sequence[Sequence[TableCall]], weight: Floats
-    ) -> tuple[dict[str, Any], NDArray[np.float64]]:
+        self, path: Ints, tables: Sequence[Sequence[TableCall]], weight: Floats
+    ) -> tuple[dict[str, Any], Floats]:
         """Return the columns of the table calls, and the milliseconds that each took."""
         calls = list(chain.from_iterable(tables))
         m = len(calls)
@@ -467,7 +466,7 @@ def _in_one(parts: list[tuple[int, Columns, list[Rejected]]]) -> tuple[Columns, 
 
 def _stamps(
     events: list[Event], rows: list[int], problems: dict[int, Problem]
-) -> tuple[NDArray[np.float64], Sequence[int]]:
+) -> tuple[Floats, Sequence[int]]:
     """Return the epoch seconds of the events with a time and a name, and which events these are."""
     raw = [event.ts for event in events]
     ts = np.array(raw)
@@ -516,9 +515,7 @@ def _billed_ms(event: Event) -> float | None:
     return float(math.ceil(event.ms.function))
 
 
-def _classes(
-    error: Sequence[object], status: Sequence[int | None], throttled: NDArray[np.bool_]
-) -> NDArray[np.int8]:
+def _classes(error: Sequence[object], status: Sequence[int | None], throttled: Bools) -> NDArray[np.int8]:
     """Return the error class of each event: the one it states, else the one of its status."""
     classes = np.fromiter(map(_ERROR_CODES.__getitem__, error), np.int8, len(error))
     absent = classes == _ABSENT
@@ -531,19 +528,19 @@ def _classes(
     return classes
 
 
-def _whole(amounts: NDArray[np.float64]) -> NDArray[np.float64]:
+def _whole(amounts: Floats) -> Floats:
     """Return the amounts as whole multiples of QUANTUM, 0 where nothing was measured."""
     whole = np.rint(amounts / QUANTUM) * QUANTUM
     return np.where(np.isnan(whole), 0.0, whole)
 
 
-def _has_reason(reasons: Sequence[str | None]) -> NDArray[np.bool_]:
+def _has_reason(reasons: Sequence[str | None]) -> Bools:
     """Return which events have a reason; mostly none has, which ``any`` finds fast."""
     n = len(reasons)
     return np.fromiter(map(bool, reasons), np.bool_, n) if any(reasons) else np.zeros(n, np.bool_)
 
 
-def _throttles(reasons: Sequence[str | None], throttled: NDArray[np.bool_]) -> list[Tag]:
+def _throttles(reasons: Sequence[str | None], throttled: Bools) -> list[Tag]:
     if not throttled.any():
         return []
     return [Tag(row, THROTTLE, cut(reasons[row])) for row in np.flatnonzero(throttled).tolist()]

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.model.array_types import Floats, Ints
 from detectors.state.compiled import unlocked
 from streams.engine.decode.usual_delay import (
     ARRIVAL,
@@ -30,9 +31,6 @@ from streams.engine.decode.usual_delay import (
     new_slots,
     refresh,
 )
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 DAY: Final = 86400.0
 EARLY: Final = 16

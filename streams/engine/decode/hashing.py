@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+
+from detectors.model.array_types import Words
 
 SHORT: Final = 64
 """ASCII ids up to this length are hashed in bulk; others one by one."""
@@ -20,7 +21,7 @@ ODD: Final = np.array(
 )
 
 
-def hashes_of(ids: Sequence[str | None]) -> NDArray[np.uint64]:
+def hashes_of(ids: Sequence[str | None]) -> Words:
     """Return the hash of each id, 0 for none.
 
     The hash of an id is the same in every process. Two ids collide with probability 2**-64, so some pair
@@ -68,7 +69,7 @@ JOINS: Final = 2
 """Keys of a record that other sources of its request have too."""
 
 
-def joins_of(keys: Sequence[str | None]) -> NDArray[np.uint64]:
+def joins_of(keys: Sequence[str | None]) -> Words:
     """Return (n, JOINS) the hash of each key in n texts, which a space separates; 0 where there is none.
 
     Examples
@@ -77,13 +78,13 @@ def joins_of(keys: Sequence[str | None]) -> NDArray[np.uint64]:
     >>> both[1] == second[0] != 0 == second[1] == none[0]
     True
     """
-    pairs = [each.strip().partition(" ") if each else ("", "", "") for each in keys]
+    pairs = [key.strip().partition(" ") if key else ("", "", "") for key in keys]
     return hashes_of([key for first, _, second in pairs for key in (first, second.strip())]).reshape(
         -1, JOINS
     )
 
 
-def _mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def _mixed(x: Words) -> Words:
     """Mix all bits (the finaliser of MurmurHash3, public domain); 0 stays 0."""
     x = x ^ (x >> np.uint64(33))
     x *= np.uint64(0xFF51AFD7ED558CCD)

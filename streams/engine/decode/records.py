@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import overload
 
 import numpy as np
-from numpy.typing import NDArray
+
+from detectors.model.array_types import Ints
 
 
 class Records(Sequence[bytes]):
@@ -26,7 +27,7 @@ class Records(Sequence[bytes]):
 
     __slots__ = ("buffer", "ends", "starts")
 
-    def __init__(self, buffer: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> None:
+    def __init__(self, buffer: bytes, starts: Ints, ends: Ints) -> None:
         self.buffer = buffer
         self.starts = starts
         self.ends = ends

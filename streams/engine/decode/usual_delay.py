@@ -9,12 +9,9 @@ import math
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Floats, Ints
 from detectors.state.compiled import part
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 WINDOW: Final = 64
 """Records whose median delay is the usual one. With a fifth of them wrong, more than half of such a window is

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Floats, Ints
 from detectors.model.scope import ACCOUNT, SERVICE, Scope
 from detectors.state.state import pack, unpack
 from streams.engine.decode.paths import OTHER, Path, PathIds, cut
@@ -45,7 +45,7 @@ def scopes_of(value: Value) -> list[Scope]:
     return [scope for kind in (ACCOUNT, SERVICE) if (scope := scope_of(path, kind)) is not None]
 
 
-def parts_of(amounts: NDArray[np.float64]) -> NDArray[np.float64]:
+def parts_of(amounts: Floats) -> Floats:
     """Return the (v, COLUMNS) parts of (v,) amounts.
 
     Examples
@@ -116,7 +116,7 @@ class ValueIds:
         """Every id is below this."""
         return len(self._services) * self._width
 
-    def ids(self, path: NDArray[np.int64], key: NDArray[np.int64]) -> NDArray[np.int64]:
+    def ids(self, path: Ints, key: Ints) -> Ints:
         """Return the id of the value of each pair."""
         self._learn()
         return self._service_of[path] * self._width + key

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 import config.settings
 from detectors.judge.judge import Judgement
 from detectors.judge.kernel.arrays import Output
 from detectors.judge.kernel.codes import YESTERDAY
+from detectors.model.array_types import Bools, Floats, Places
 from detectors.model.measures import Measure
 from detectors.model.scope import ACCOUNT, FUNCTION, ROUTE, SERVICE, TABLE
 from detectors.model.series import Series
@@ -65,7 +65,7 @@ class Absences:
         scopes = [self._scopes.setdefault(one.place, len(self._scopes)) for one in series]
         self._scope_of = np.concatenate((self._scope_of, np.array(scopes, np.intp)))
 
-    def mask(self, values: NDArray[np.float64], *, nothing: bool) -> None:
+    def mask(self, values: Floats, *, nothing: bool) -> None:
         """Replace the zeros of absent scopes by NaN, in place: an incident teaches no baseline.
 
         ``nothing`` is True when no record arrived: while an account is absent, all values are masked then.
@@ -80,9 +80,7 @@ class Absences:
         masked[self._scope_of[self._rows[absent]]] = True
         values[masked[self._scope_of] & (values == 0)] = np.nan
 
-    def feed(
-        self, judgement: Judgement, values: NDArray[np.float64], *, known: bool, nothing: bool = False
-    ) -> None:
+    def feed(self, judgement: Judgement, values: Floats, *, known: bool, nothing: bool = False) -> None:
         """Add a step with its measured ``values``.
 
         ``known`` is True when its data is complete, ``nothing`` when no record arrived.
@@ -115,10 +113,10 @@ class Absences:
     def feed_steps(
         self,
         start: int,
-        values: NDArray[np.float64],
+        values: Floats,
         out: Output,
-        young: NDArray[np.bool_],
-        nothing: NDArray[np.bool_],
+        young: Bools,
+        nothing: Bools,
     ) -> int:
         """Add consecutive steps as ``feed`` does, up to the first with an absence; return how many.
 
@@ -167,12 +165,12 @@ class Absences:
         """Forget the last request of every scope that is not absent: its next one is its first."""
         self._watch.begin_anew()
 
-    def correct(self, end: int, now: int, values: NDArray[np.float64]) -> None:
+    def correct(self, end: int, now: int, values: Floats) -> None:
         """Add late values of the step that ended at ``end``, by row."""
         self._watch.correct(end, now, values[self._rows])
 
     @property
-    def absent(self) -> NDArray[np.intp]:
+    def absent(self) -> Places:
         """Absent rows, ascending."""
         return np.sort(self._rows[self._watch.absent])
 

@@ -4,15 +4,15 @@ from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from config.settings import JudgeSettings
+from detectors.model.array_types import Floats
 
 DAY = 86400
 WEEK = 7 * DAY
 
 
-def baselines(ages: Iterable[NDArray[np.float64]], judge: JudgeSettings) -> dict[str, int]:
+def baselines(ages: Iterable[Floats], judge: JudgeSettings) -> dict[str, int]:
     """Return how many series there are by what is known of them, the least known first.
 
     Parameters
@@ -36,7 +36,7 @@ def baselines(ages: Iterable[NDArray[np.float64]], judge: JudgeSettings) -> dict
     return {_name(*each, days): found[each] for each in sorted(found) if found[each]}
 
 
-def learning(ages: NDArray[np.float64], young: int) -> list[int]:
+def learning(ages: Floats, young: int) -> list[int]:
     """Return how many of these are still learnt on each of the days that it takes; empty if none is.
 
     Parameters

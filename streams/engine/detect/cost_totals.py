@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.model.array_types import Float32s
 from detectors.model.measures import Measure
 from detectors.model.scope import ACCOUNT, FUNCTION, TABLE, Scope
 from detectors.state.state import pack, unpack
@@ -87,7 +88,7 @@ class CostTotals:
             self._days[:, days].sum(axis=1) if self._known_days[days].all() else None for days in months
         )
 
-        def of(row: int, totals: NDArray[np.float32] | None) -> float | None:
+        def of(row: int, totals: Float32s | None) -> float | None:
             return None if totals is None or not totals[row] > 0 else float(totals[row])
 
         for row in leaders(now, [(scope, Measure.COST) for scope in self._scopes], TOP):

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from config.capacity import Capacity
 from config.settings import Floor, Settings
@@ -14,6 +13,7 @@ from detectors.explain.examples import illustrated
 from detectors.judge.calendar import Calendar
 from detectors.judge.judge import Judge, Judgement
 from detectors.judge.kernel.arrays import Output
+from detectors.model.array_types import Floats
 from detectors.model.finding import Finding
 from detectors.model.measures import COSTS_JUDGED, RATIO_OF, SUPPORTING, Measure
 from detectors.model.scope import Edge, Scope, ScopeOrEdge
@@ -142,12 +142,12 @@ class Detect:
         """Number of series."""
         return self._measuring.series
 
-    def ages(self) -> NDArray[np.float64]:
+    def ages(self) -> Floats:
         """Return the seconds since the first value of each judged series, at the newest judged step."""
         ages = self._judge.ages()
         # who asks may be another thread, and series may just be added, or the first step be judged
         judged = np.array([one.judged for one in self._judge.series[: len(ages)]], bool)
-        known: NDArray[np.float64] = ages[: len(judged)][judged]
+        known: Floats = ages[: len(judged)][judged]
         return np.maximum(known[~np.isnan(known)], 0.0)
 
     def judgeable(self) -> set[Scope]:

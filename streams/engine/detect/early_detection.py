@@ -10,12 +10,12 @@ from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.explain.edge_history import EdgeHistory
 from detectors.judge.judge import Judge
 from detectors.judge.kernel.evaluate_early import Look
 from detectors.judge.kernel.pace import EXTRAORDINARY
+from detectors.model.array_types import Floats, Places
 from detectors.model.finding import Failures, Finding, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import Edge
@@ -30,8 +30,6 @@ from streams.engine.detect.traffic_mix_filter import explained
 from streams.engine.measure.measured_step import MeasuredStep
 from streams.engine.measure.measuring import Measuring
 from streams.engine.rollup.blocks.block import Block
-
-Floats = NDArray[np.float64]
 
 STRONG: Final = 2.0
 """Size of a rise that is found between two steps; with it, what is extraordinary is found as well. An absence
@@ -164,10 +162,10 @@ class EarlyDetection:
         if look is None:
             return []
         strong = [
-            each
-            for each in self._deviations(look, of_scopes, end)
-            if self._is_new(each, end)
-            and not explained(each.observed, each.expected, each.upper, mixed[each.row])
+            deviation
+            for deviation in self._deviations(look, of_scopes, end)
+            if self._is_new(deviation, end)
+            and not explained(deviation.observed, deviation.expected, deviation.upper, mixed[deviation.row])
         ]
         if not any(each.size >= STRONG or not each.rises for each in strong):
             return []
@@ -181,7 +179,7 @@ class EarlyDetection:
         since = end - self._step if closed is None else max(closed, end - 2 * self._step)
         return self._measuring.times(self._minute.since(since, end))
 
-    def _empty(self, of_scopes: Floats) -> NDArray[np.intp]:
+    def _empty(self, of_scopes: Floats) -> Places:
         """Return the rows without a request for so long that chance does not explain it."""
         expected = self._judge.newly_expected
         rows = self._watched
@@ -201,7 +199,7 @@ class EarlyDetection:
             there = float(np.nansum(counts[:length]))
             if there < PRESENT * length * float(np.nansum(usual)):
                 certain &= run != length
-        found: NDArray[np.intp] = rows[certain]
+        found: Places = rows[certain]
         absent = self._absences.absent
         return found[~np.isin(found, absent)]
 

@@ -4,10 +4,10 @@ from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.explain.attribution import attribute, level_for, suspects
 from detectors.explain.edge_history import EdgeHistory
+from detectors.model.array_types import Bools, Floats
 from detectors.model.finding import CallRate, Share
 from detectors.model.measures import COUNTED_BY, KEPT_ON_EDGES, RATIO_OF, SOURCES_INTO, Measure
 from detectors.model.scope import CLIENT, ROUTE, TENANT, Edge, Scope
@@ -17,7 +17,7 @@ from detectors.state.history import DAY
 MEMBER_SHARE: Final = 0.05  # a source with at least this share of the excess belongs to the incident
 MAX_SHARES: Final = 20  # of each kind of source; the rest is too small to act on
 
-Amounts = tuple[NDArray[np.float64], NDArray[np.float64]]
+Amounts = tuple[Floats, Floats]
 """Observed and expected, by source."""
 
 
@@ -41,7 +41,7 @@ class _Excess(NamedTuple):
 
     amount: Amounts
     calls: Amounts
-    usual: NDArray[np.float64]  # usual share of each source
+    usual: Floats  # usual share of each source
     events: float  # calls or errors behind the amounts
 
 
@@ -81,7 +81,7 @@ class Explainer:
                 self._rows += 1
         self._target = np.concatenate((self._target, np.array(numbers, np.intp)))
 
-    def leading_to(self, scopes: Collection[Scope]) -> NDArray[np.bool_]:
+    def leading_to(self, scopes: Collection[Scope]) -> Bools:
         """Return which edge series lead to one of these scopes."""
         chosen = np.zeros(len(self._number), bool)
         chosen[[self._number[scope] for scope in scopes if scope in self._number]] = True
@@ -220,12 +220,12 @@ def _itself(about: Scope) -> Share:
     return Share(scope=about, share=1.0, more_calls=0.0, more_per_call=1.0, observed=0.0, expected=0.0)
 
 
-def _spread(amounts: Amounts, shares: NDArray[np.float64]) -> Amounts:
+def _spread(amounts: Amounts, shares: Floats) -> Amounts:
     """Divide the expected total by ``shares``, where these are known."""
     observed, expected = amounts
     return observed, expected.sum() * shares if shares.any() else expected
 
 
-def _shares(amounts: NDArray[np.float64]) -> NDArray[np.float64]:
+def _shares(amounts: Floats) -> Floats:
     total = float(amounts.sum())
     return amounts / total if total > 0 else np.zeros(len(amounts))

@@ -6,9 +6,9 @@ from typing import Final, Literal
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.explain.attribution import STANDS_OUT
+from detectors.model.array_types import Floats
 from detectors.model.finding import Failures, Finding, Share, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import FUNCTION, ROUTE, SERVICE, Scope
@@ -88,7 +88,7 @@ class FatalFindings:
             if key == ERROR_TYPE and row in self._place
         }
         occurred = occurrences(counted, self._scopes, skip=OTHER)
-        requests: NDArray[np.float64] = step.requests[self._rows]
+        requests: Floats = step.requests[self._rows]
         seen, completeness = step.start + self._step, step.completeness
         counted_now = {(one.place, one.signature): one.times for one in occurred}
         for (place, _), known in self._open.items():

@@ -15,6 +15,7 @@ from detectors.judge.extent import Extent
 from detectors.judge.growth import Growing
 from detectors.judge.judge import Judge, Judgement
 from detectors.judge.kernel.codes import CODES
+from detectors.model.array_types import Floats
 from detectors.model.finding import AddedUp, Finding, State, Verdict
 from detectors.model.measures import NATURE, Nature
 from detectors.model.scope import Edge, Scope, ScopeOrEdge
@@ -256,7 +257,7 @@ class Findings:
         known.worst = self._finding(row, known, moment, "open")
         return [msgspec.structs.replace(known.worst, trace=self._judge.evidence.trace(row, moment.seen))]
 
-    def correct(self, late: Mapping[int, NDArray[np.float64]], seen: int) -> list[Finding]:
+    def correct(self, late: Mapping[int, Floats], seen: int) -> list[Finding]:
         """Return the findings of the last hours that late records change.
 
         Parameters

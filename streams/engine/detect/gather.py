@@ -115,7 +115,7 @@ class Gather:
                 maturity = [each.maturity for each in of_step if each.maturity is not None]
                 changes = in_order(change for each in of_step for change in each.changes)
                 illustrations = sorted(
-                    (one for each in of_step for one in each.illustrations),
+                    (illustration for each in of_step for illustration in each.illustrations),
                     key=lambda one: (one.example.order, one.findings),
                 )
                 yield GatheredStep(

@@ -6,8 +6,8 @@ from typing import Final
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Bools, Floats
 from detectors.model.measures import JUDGED
 from detectors.model.scope import Scope
 from detectors.model.series import Series
@@ -58,7 +58,7 @@ class HourlyMaturity:
                 self._scopes.append(about)
                 self._rows.append(row)
 
-    def feed(self, at: int, ages: NDArray[np.float64]) -> Maturity:
+    def feed(self, at: int, ages: Floats) -> Maturity:
         """Return what became judgeable since the last call.
 
         Parameters
@@ -78,20 +78,20 @@ class HourlyMaturity:
         """Let these seconds pass, in which nothing grew older."""
         self._told.at += seconds
 
-    def told(self, at: int, ages: NDArray[np.float64]) -> set[Scope]:
+    def told(self, at: int, ages: Floats) -> set[Scope]:
         """Return what was told to be judgeable; ``at`` and ``ages`` are as in ``feed``, at any time."""
         return set(self._those(self._old(at, ages))) - set(self._told.waiting)
 
-    def succeed(self, told: set[Scope], at: int, ages: NDArray[np.float64]) -> None:
+    def succeed(self, told: set[Scope], at: int, ages: Floats) -> None:
         """Go on in the place of a judge that knew another past and has ``told`` what it judges."""
         self._told.waiting = sorted(set(self._those(self._old(at, ages))) - told)
 
-    def _old(self, at: int, ages: NDArray[np.float64]) -> NDArray[np.bool_]:
+    def _old(self, at: int, ages: Floats) -> Bools:
         """Return which scopes were judgeable at the end of the last hour."""
-        old: NDArray[np.bool_] = ages[self._rows] - (at - self._told.at) >= self._told.young
+        old: Bools = ages[self._rows] - (at - self._told.at) >= self._told.young
         return old
 
-    def _those(self, which: NDArray[np.bool_]) -> list[Scope]:
+    def _those(self, which: Bools) -> list[Scope]:
         return [self._scopes[index] for index in np.flatnonzero(which)]
 
     def snapshot(self) -> dict[str, bytes]:

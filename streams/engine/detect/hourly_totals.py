@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config.capacity import Capacity
+from detectors.model.array_types import Float32s, Floats, Places
 from detectors.model.measures import COLUMN, Measure
 from detectors.model.scope import ACCOUNT, FUNCTION, ROUTE, TABLE, Scope
 from detectors.state.state import pack, unpack
@@ -76,7 +77,7 @@ class HourlyLoads:
         ``known`` is False when the pipeline had a gap: the step does not count.
         """
         if known:
-            amounts: NDArray[np.float64] = step.sums[self._row, self._column]
+            amounts: Floats = step.sums[self._row, self._column]
             self._amount += amounts
             self._seconds += self._step
         if not ends_hour(step.start, self._step):
@@ -138,7 +139,7 @@ class HourlyUse:
         for name, more in (("requests", apis), ("worst", apis), ("amounts", of_accounts)):
             self._hours[name] = np.concatenate((self._hours[name], np.zeros((len(more), KEPT), np.float32)))
 
-    def feed(self, step: Step, p95: NDArray[np.float64], *, known: bool) -> list[Use]:
+    def feed(self, step: Step, p95: Floats, *, known: bool) -> list[Use]:
         """Add a step; if it ends an hour, return the uses that can appear in a ranking.
 
         Parameters
@@ -211,7 +212,7 @@ class HourlyUse:
             self._seconds[slots] = arrays["seconds"]
 
 
-def _extended(rows: NDArray[np.intp], more: list[int]) -> NDArray[np.intp]:
+def _extended(rows: Places, more: list[int]) -> Places:
     return np.concatenate((rows, np.array(more, np.intp)))
 
 
@@ -224,7 +225,7 @@ def ends_hour(start: int, step: int) -> bool:
     return (start + step) // HOUR > start // HOUR
 
 
-def leaders(amount: NDArray[np.float64], of: list[tuple[Scope, Measure]], most: int) -> Iterator[int]:
+def leaders(amount: Floats, of: list[tuple[Scope, Measure]], most: int) -> Iterator[int]:
     """Yield the rows of the largest amounts, ``most`` per account and kind: all that a ranking may show."""
     counts: dict[tuple[str, str, str], int] = {}
     for row in sorted(np.flatnonzero(amount > 0).tolist(), key=lambda row: (-amount[row], of[row])):
@@ -235,6 +236,6 @@ def leaders(amount: NDArray[np.float64], of: list[tuple[Scope, Measure]], most: 
             yield row
 
 
-def _used(hours: NDArray[np.float32]) -> NDArray[np.float32]:
+def _used(hours: Float32s) -> Float32s:
     """Drop the rows that were added later, so that the part of a past day does not change."""
     return hours[: int(np.flatnonzero(hours.any(axis=1)).max(initial=-1)) + 1]

@@ -5,10 +5,10 @@ from typing import Final
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 import config.settings
 from detectors.judge.judge import Judge, Judgement
+from detectors.model.array_types import Floats
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import Scope, ScopeOrEdge
@@ -112,7 +112,7 @@ class LimitFindings:
             self._idle = self._watch.idle and bool(np.isinf(self._limits).all()) and not self._levels.any()
         return self._idle
 
-    def pass_by(self, start: int, observed: NDArray[np.float64]) -> None:
+    def pass_by(self, start: int, observed: Floats) -> None:
         """Add consecutive steps while ``idle``: (steps, n) of the judge."""
         if self._rows.size:
             self._watch.pass_by_steps(start, np.take(observed, self._rows, axis=1))

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Floats
 from streams.engine.measure.measuring import Measuring
 from streams.engine.rollup.blocks.block import Block
 
-Floats = NDArray[np.float64]
 Blocks = dict[int, dict[str, list[Block]]]
 """By bucket and source."""
 

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.judge.kernel.codes import CODES
+from detectors.model.array_types import Bytes, Float32s
 from detectors.model.measures import Measure
 from detectors.model.scope import Edge, Scope
 from detectors.model.series import Series
 from detectors.state import zstd
 from detectors.state.state import StateError, pack, unpack
 
-Singles = NDArray[np.float32]
 Rows = NDArray[np.uint32]
 
 VERDICTS: Final = tuple("" if code is None else str(code) for code in CODES)
@@ -38,9 +38,9 @@ class Correction(NamedTuple):
 
     start: int
     rows: Rows  # of series
-    values: Singles
+    values: Float32s
     edge_rows: Rows
-    edge_values: Singles
+    edge_values: Float32s
 
 
 class Layer(NamedTuple):
@@ -64,16 +64,16 @@ class StepRecord(NamedTuple):
     completeness: float  # share of the sources with data; 0: nothing is known of the step
     first: tuple[int, int]  # how many series, and series of edges, records before this one have named
     names: bytes  # of those that this one names: of ``encode_names``
-    observed: Singles  # (series,) NaN where there is none
-    expected: Singles  # (series,)
-    lower: Singles
-    upper: Singles
-    verdict: NDArray[np.uint8]  # (series,) places in ``verdicts``
+    observed: Float32s  # (series,) NaN where there is none
+    expected: Float32s  # (series,)
+    lower: Float32s
+    upper: Float32s
+    verdict: Bytes  # (series,) places in ``verdicts``
     verdicts: tuple[str, ...]  # the first is empty: none
-    p50: Singles  # (series that are latencies,) beside ``observed``, which is their p95
-    p99: Singles
+    p50: Float32s  # (series that are latencies,) beside ``observed``, which is their p95
+    p99: Float32s
     edge_rows: Rows  # of series of edges that are not zero
-    edge_values: Singles
+    edge_values: Float32s
     reasons: list[tuple[int, str, float]]  # series of throttles, reason, how often
     late: list[Correction]
     limits: Sequence[tuple[int, float]] = ()  # series and their limits in force, per second
@@ -134,9 +134,9 @@ def encode_names(series: Sequence[Series], edges: Sequence[Series]) -> bytes:
 
     of_series = [(place(one.place), one.measure.value) for one in series]
     of_edges = [
-        (place(one.about.source), place(one.about.target), one.measure.value)
-        for one in edges
-        if isinstance(one.about, Edge)
+        (place(edge.about.source), place(edge.about.target), edge.measure.value)
+        for edge in edges
+        if isinstance(edge.about, Edge)
     ]
     return msgspec.msgpack.encode(_Names(list(scopes), of_series, of_edges))
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.judge.judge import Judgement
+from detectors.model.array_types import Float32s, Floats, Ints, Places
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import ScopeOrEdge
 from detectors.model.series import Series
@@ -17,7 +18,6 @@ from streams.engine.detect.step_record import (
     VERDICTS,
     Correction,
     Layer,
-    Singles,
     StepRecord,
     encode_names,
     encode_step,
@@ -88,10 +88,10 @@ class StepRecorder:
     def feed(
         self,
         step: MeasuredStep,
-        observed: NDArray[np.float64],
+        observed: Floats,
         judgement: Judgement,
         verdicts: NDArray[np.int8],
-        ages: NDArray[np.float64],
+        ages: Floats,
     ) -> None:
         """Record a step.
 
@@ -126,7 +126,7 @@ class StepRecorder:
             self._reasons(step),
             [_correction(one) for one in step.late],
             sorted(self._limits.items()),
-            [_layer(*one) for one in step.layers],
+            [_layer(*layer) for layer in step.layers],
             float(np.fmax.reduce(ages, initial=0.0)),
         )
         self._records.append(encode_step(record))
@@ -167,12 +167,12 @@ class StepRecorder:
         )
 
 
-def _layer(kind: str, measure: Measure, histogram: NDArray[np.int64]) -> Layer:
+def _layer(kind: str, measure: Measure, histogram: Ints) -> Layer:
     bins = np.flatnonzero(histogram)
     return Layer(kind, measure.value, bins.tolist(), histogram[bins].tolist())
 
 
-def rounded(values: NDArray[np.float64]) -> Singles:
+def rounded(values: Floats) -> Float32s:
     """Return values with thirteen significant bits, within 0.013 %: an expectation is no better known.
 
     Examples
@@ -198,6 +198,6 @@ def _correction(one: LateStep) -> Correction:
     )
 
 
-def _that_arrived(values: NDArray[np.float64]) -> NDArray[np.intp]:
-    found: NDArray[np.intp] = np.flatnonzero(np.nan_to_num(values) != 0)
+def _that_arrived(values: Floats) -> Places:
+    found: Places = np.flatnonzero(np.nan_to_num(values) != 0)
     return found

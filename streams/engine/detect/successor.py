@@ -59,7 +59,7 @@ class Successor:
         """
         try:
             for step in self.detect.feed(self._since_the_history(blocks)):
-                self._ended |= {one.id: one for one in step.findings if one.state == "end"}
+                self._ended |= {finding.id: finding for finding in step.findings if finding.state == "end"}
             self.detect.take_records()  # the present judge has recorded these steps
         except (LostBlockError, StrayBlockError) as error:
             raise BlocksError(str(error)) from error

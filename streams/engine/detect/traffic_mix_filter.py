@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.judge.judge import Judgement
+from detectors.model.array_types import Floats
 from detectors.state.state import pack, unpack
 
 _KIND: Final = "findings/mixes"
@@ -42,7 +42,7 @@ class TrafficMixFilter:
         """Begin a step."""
         self._since.clear()
 
-    def explain(self, row: int, judgement: Judgement, mixed: NDArray[np.float64] | None, end: int) -> bool:
+    def explain(self, row: int, judgement: Judgement, mixed: Floats | None, end: int) -> bool:
         """Return whether a verdict of which there is no finding needs none.
 
         Parameters
@@ -97,7 +97,7 @@ def explained(observed: float, expected: float, upper: float, by_mix: float) -> 
     return bool(by_mix > expected and observed * expected <= by_mix * upper)
 
 
-def _explains(row: int, judgement: Judgement, mixed: NDArray[np.float64] | None) -> bool:
+def _explains(row: int, judgement: Judgement, mixed: Floats | None) -> bool:
     """Return whether the present calls, at their usual times, would be as slow or fast as what was seen."""
     if mixed is None or np.isnan(mixed[row]):
         return False

@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.model.array_types import Bools, Floats, Ints
 from detectors.model.measures import (
     COLUMN,
     JUDGED,
@@ -40,9 +41,7 @@ from streams.engine.decode.touched import (
 from streams.engine.measure.path_costs import AT_FUNCTION, AT_ROUTE, AT_TABLES
 from streams.engine.measure.spread import Spread, SpreadCosts, spread_cells, spread_costs, spread_sums
 
-Ints = NDArray[np.int64]
-
-Latency = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
+Latency = tuple[Ints, Ints, Floats]
 """Rows, bins and counts of sparse histograms; a pair of row and bin may repeat."""
 
 Times = tuple[dict[Measure, Latency], dict[Measure, Latency]]
@@ -117,9 +116,7 @@ def _longer(array: NDArray[Any], more: int) -> NDArray[Any]:
     return longer
 
 
-def _by_use(
-    ids: NDArray[np.int64], used: NDArray[np.float64], names: Sequence[Path | Call]
-) -> NDArray[np.int64]:
+def _by_use(ids: Ints, used: Floats, names: Sequence[Path | Call]) -> Ints:
     """Return each id once, the most used first, independent of the order of sources."""
     distinct, place = np.unique(ids, return_inverse=True)
     times = np.bincount(place, used).tolist()
@@ -189,8 +186,8 @@ class FanOut:
     def add(
         self,
         names: Sequence[Path | Call],
-        ids: NDArray[np.int64],
-        used: NDArray[np.float64] | None = None,
+        ids: Ints,
+        used: Floats | None = None,
     ) -> None:
         """Give rows to the new names of a step.
 
@@ -217,11 +214,11 @@ class FanOut:
             self._add(number, names)
         self._keep(known)
 
-    def order(self) -> tuple[NDArray[np.int64], list[int]]:
+    def order(self) -> tuple[Ints, list[int]]:
         """Return the arguments of ``restore``, which with the names determine the rows."""
         return np.array(self._order, np.int64), self._turns
 
-    def restore(self, names: Sequence[Path | Call], order: NDArray[np.int64], turns: Sequence[int]) -> None:
+    def restore(self, names: Sequence[Path | Call], order: Ints, turns: Sequence[int]) -> None:
         """Restore the rows, in a fan-out that has none."""
         self._make_room(len(names))
         for at, number in enumerate(order.tolist()):
@@ -251,7 +248,7 @@ class FanOut:
             self._full = not self._full
             self._turns.append(len(self._order))
 
-    def add_costs(self, names: Sequence[Path | Call], ids: NDArray[np.int64]) -> None:
+    def add_costs(self, names: Sequence[Path | Call], ids: Ints) -> None:
         """Give rows to what the costs of these paths and calls, which are known, count towards."""
         known = len(self.scopes)
         for number in np.unique(ids[~self._costs[ids]]).tolist():
@@ -354,23 +351,23 @@ class FanOut:
         assert isinstance(target, Scope)  # noqa: S101 - a scope is folded into a scope
         return Edge(Scope(about.source.kind, target.cloud, target.account, "", OTHER), target)
 
-    def sums(self, ids: Ints, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    def sums(self, ids: Ints, sums: Floats) -> Floats:
         """Add the sums of paths and calls, (k, len(SUMMED)), up per row: (rows, len(SUMMED)).
 
         Ids may repeat.
         """
-        added: NDArray[np.float64] = self.sums_of(ids, sums, np.zeros(len(ids), np.int64), 1)[0]
+        added: Floats = self.sums_of(ids, sums, np.zeros(len(ids), np.int64), 1)[0]
         return added
 
-    def sums_of(self, ids: Ints, sums: NDArray[np.float64], step: Ints, steps: int) -> NDArray[np.float64]:
+    def sums_of(self, ids: Ints, sums: Floats, step: Ints, steps: int) -> Floats:
         """Do so for several steps at once, (k,) 0..steps-1: (steps, rows, len(SUMMED))."""
         added = np.zeros((steps, len(self.scopes), len(SUMMED)))
         spread_sums(self._places, ids, step, sums, self._kept, added)
         return added
 
-    def has(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def has(self, ids: Ints) -> Bools:
         """Return which paths and calls have rows."""
-        known: NDArray[np.bool_] = (ids >= 0) & (ids < len(self._added))
+        known: Bools = (ids >= 0) & (ids < len(self._added))
         known[known] = self._added[ids[known]]
         return known
 
@@ -379,7 +376,7 @@ class FanOut:
         fresh = np.flatnonzero(~self._costs[ids])
         return int(step[fresh[0]]) if len(fresh) else 0
 
-    def costs(self, ids: Ints, costs: NDArray[np.float64], step: Ints, steps: int) -> NDArray[np.float64]:
+    def costs(self, ids: Ints, costs: Floats, step: Ints, steps: int) -> Floats:
         """Add the costs of paths and calls, (k, COST_PARTS), of (k,) steps up per row: (steps, rows).
 
         An account, a service and a client have all that their requests cost, and the edge from a service
@@ -391,11 +388,11 @@ class FanOut:
         spread_costs(to, ids, step, costs, costs.sum(axis=1), added)
         return added
 
-    def latency(self, cells: Ints, counts: NDArray[np.float64]) -> dict[Measure, Latency]:
+    def latency(self, cells: Ints, counts: Floats) -> dict[Measure, Latency]:
         """Return the cells of paths and calls as histograms of rows, by measure."""
         return self.times_of(cells, counts, [len(cells)])[0][0]
 
-    def times_of(self, cells: Ints, counts: NDArray[np.float64], ends: Sequence[int]) -> list[Times]:
+    def times_of(self, cells: Ints, counts: Floats, ends: Sequence[int]) -> list[Times]:
         """Return the cells of paths and calls as histograms of rows, and of parts, by measure, of each step.
 
         ``ends`` are where those of each step end.

@@ -5,14 +5,12 @@ from itertools import repeat
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Ints
 from detectors.state.state import pack, unpack
 from streams.engine.decode.paths import PER_PART, Call, Path
 from streams.engine.rollup.blocks.block import Block
 from streams.engine.rollup.blocks.block_names import KnownCalls, KnownPaths, tuples_of
-
-Ints = NDArray[np.int64]
 
 VERSION: Final = 1
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from detectors.latency.histogram import MIDDLES, N_BINS
 from detectors.latency.newest_calls import BEFORE, COLUMNS, END, FIRST, ROW, STEP, needed
 from detectors.latency.running_p95 import QUANTILE, SETTLING, Followed, follow
+from detectors.model.array_types import Bools, Floats, Int32s, Ints
 from detectors.model.measures import Measure
 from detectors.state.state import pack, unpack
 from streams.engine.measure.fan_out import Latency
@@ -41,10 +42,10 @@ AHEAD: Final = 1 << 15
 class Quantiles(NamedTuple):
     """What ``LatencyWindow.feed`` finds, of k steps."""
 
-    p95: NDArray[np.float64]  # (k, scopes) milliseconds, NaN where there are too few calls
-    certain: NDArray[np.bool_]  # (k, scopes) whether it is beyond chance
-    usual: NDArray[np.float64]  # (k, scopes) the usual p95 in milliseconds, NaN where it is not known
-    beside: NDArray[np.float64]  # (beside, k, scopes) the further quantiles in milliseconds
+    p95: Floats  # (k, scopes) milliseconds, NaN where there are too few calls
+    certain: Bools  # (k, scopes) whether it is beyond chance
+    usual: Floats  # (k, scopes) the usual p95 in milliseconds, NaN where it is not known
+    beside: Floats  # (beside, k, scopes) the further quantiles in milliseconds
 
 
 class LatencyWindow:
@@ -92,14 +93,14 @@ class LatencyWindow:
         self.certain = np.zeros(0, bool)
         self.beside = np.zeros((len(self._beside), 0))
 
-    def usual(self, scopes: int) -> NDArray[np.float64]:
+    def usual(self, scopes: int) -> Floats:
         """Return (scopes,) the usual p95 in milliseconds, NaN where it is not known."""
         usual = np.full(scopes, np.nan)
         known = np.flatnonzero(self._learnt > SETTLING)
         usual[known] = np.exp(self._usual[known])
         return usual
 
-    def p95(self, latency: Latency, scopes: int) -> NDArray[np.float64]:
+    def p95(self, latency: Latency, scopes: int) -> Floats:
         """Add the histograms of a step; return (scopes,) milliseconds, NaN where there are too few calls.
 
         Parameters
@@ -111,7 +112,7 @@ class LatencyWindow:
         """
         found = self.feed([latency], scopes)
         self.certain, self.beside = found.certain[0], found.beside[:, 0]
-        p95: NDArray[np.float64] = found.p95[0]
+        p95: Floats = found.p95[0]
         return p95
 
     def feed(self, latencies: Sequence[Latency], scopes: int) -> Quantiles:
@@ -131,7 +132,7 @@ class LatencyWindow:
         beside = np.moveaxis(bins[:, self._beside], 1, 0)
         return Quantiles(bins[:, self._p95], found.certain, np.exp(found.usual), beside)
 
-    def peek(self, latency: Latency, scopes: int) -> NDArray[np.float64]:
+    def peek(self, latency: Latency, scopes: int) -> Floats:
         """Return the p95 that a step of these histograms would have next, as ``p95`` does, and add nothing.
 
         It is NaN where it may be due to chance as well, which is asked more strictly: who peeks peeks often.
@@ -156,7 +157,7 @@ class LatencyWindow:
     def _follow(
         self,
         latency: Latency,
-        ends: NDArray[np.int64],
+        ends: Ints,
         begun: tuple[int, int, int, int],
         deviations: float,
         found: Followed,
@@ -191,7 +192,7 @@ class LatencyWindow:
         if runs + min(more, len(self._newest)) > len(self._runs) or cells + more > len(self._cells):
             self._take(*self._needed(step), max(more, ahead))
 
-    def _needed(self, step: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    def _needed(self, step: int) -> tuple[Ints, Int32s]:
         """Return the runs within reach of a p95 in ``step`` or later, and their cells, in order."""
         runs = self._runs[: self._used[0]]
         kept = runs[needed(self._newest, (CALLS, step - STEPS + 1), runs)]
@@ -201,7 +202,7 @@ class LatencyWindow:
         kept[:, FIRST], kept[:, END] = ends - sizes, ends
         return kept, cells
 
-    def _take(self, runs: NDArray[np.int64], cells: NDArray[np.int32], more: int) -> None:
+    def _take(self, runs: Ints, cells: Int32s, more: int) -> None:
         """Keep only these, with room for twice as much and for ``more``."""
         self._used = len(runs), len(cells)
         self._runs = np.zeros((max(ROOM, 2 * len(runs) + more), COLUMNS), np.int64)
@@ -237,7 +238,7 @@ class LatencyWindow:
         self._take(np.pad(runs, ((0, 0), (0, 1))), cells, 0)
 
 
-def together(latencies: Sequence[Latency]) -> tuple[Latency, NDArray[np.int64]]:
+def together(latencies: Sequence[Latency]) -> tuple[Latency, Ints]:
     """Return the histograms of steps, one behind the other, and where each ends."""
     ends = np.cumsum([len(rows) for rows, _, _ in latencies], dtype=np.int64)
     if len(latencies) == 1:
@@ -246,5 +247,5 @@ def together(latencies: Sequence[Latency]) -> tuple[Latency, NDArray[np.int64]]:
     return (rows, bins, counts), ends
 
 
-def _milliseconds(bins: NDArray[np.int64]) -> NDArray[np.float64]:
+def _milliseconds(bins: Ints) -> Floats:
     return np.where(bins >= 0, MIDDLES[bins], np.nan)

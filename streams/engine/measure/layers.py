@@ -31,7 +31,7 @@ class LayerHistograms:
     def times(self, latency: dict[Measure, Latency], scopes: Sequence[ScopeOrEdge]) -> list[LayerTimes]:
         """Return the layers of a step that were called at all."""
         if len(scopes) > len(self._rows):
-            fresh = [self._kinds.get(one.kind, -1) for one in scopes[len(self._rows) :]]
+            fresh = [self._kinds.get(scope.kind, -1) for scope in scopes[len(self._rows) :]]
             self._rows = np.concatenate((self._rows, np.array(fresh, np.int8)))
         found = []
         for kind, measure in LAYERS:

@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 import msgspec
 import numpy as np
 import structlog
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Floats
 from detectors.model.measures import Measure, text_of_level
 from detectors.model.scope import Scope
 from detectors.model.stated import LevelName, Levels, StatedLevel
@@ -92,7 +92,7 @@ class LevelRows:
         """Return all limits that are in force."""
         return [LevelLimit(*self.series[number], limit) for number, limit in sorted(self._limits.items())]
 
-    def values(self, levels: Mapping[LevelName, StatedLevel], seconds: int) -> NDArray[np.float64]:
+    def values(self, levels: Mapping[LevelName, StatedLevel], seconds: int) -> Floats:
         """Return (levels,) the levels of a step times its ``seconds``, NaN where no sample states one."""
         values = np.full(len(self.series), np.nan)
         for name, level in levels.items():

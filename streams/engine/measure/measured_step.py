@@ -4,17 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
+from detectors.model.array_types import Floats, Ints
 from detectors.model.measures import JUDGED, KEPT_ON_EDGES, SUPPORTING, Measure
 from detectors.model.request_example import RequestExample
 from detectors.model.scope import Edge, Scope, ScopeOrEdge
 from detectors.model.stated import StatedChange
 from streams.engine.measure.level_rows import LevelLimit
 from streams.engine.measure.step import Step
-
-Floats = NDArray[np.float64]
 
 
 class Fresh(NamedTuple):
@@ -38,7 +34,7 @@ class LayerTimes(NamedTuple):
 
     kind: str
     measure: Measure
-    counts: NDArray[np.int64]  # (N_BINS,) of ``detectors.latency.histogram``
+    counts: Ints  # (N_BINS,) of ``detectors.latency.histogram``
 
 
 class LateStep(NamedTuple):

@@ -8,10 +8,10 @@ from typing import Final
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from config.settings import Settings
 from detectors.explain.examples import at_most
+from detectors.model.array_types import Bools, Floats
 from detectors.model.measures import COLUMN, LATENCIES, Measure
 from detectors.model.scope import Edge, ScopeOrEdge
 from detectors.model.series import Series
@@ -105,7 +105,7 @@ class Measuring:
         for run in self.steps.runs(blocks):
             yield from self._measured(run)
 
-    def counted(self, sums: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def counted(self, sums: Floats) -> tuple[Floats, Floats]:
         """Return what series of scopes, and of edges, count of (scopes, columns) sums; the rest is NaN."""
         scopes = len(sums)
         unknown = [np.full(n, np.nan) for n in (len(self.steps.values), scopes, len(self._levels))]
@@ -115,7 +115,7 @@ class Measuring:
         )
         return of_scopes, of_edges
 
-    def times(self, blocks: Iterable[Block]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def times(self, blocks: Iterable[Block]) -> tuple[Floats, Floats]:
         """Return the p95 of each series if these blocks were the next step, and that of its mix, (n,) each.
 
         NaN where it is no latency, may be due to chance, or the mix is as usual: as in ``MeasuredStep``.
@@ -138,9 +138,9 @@ class Measuring:
             window.feed([step.latency[measure] for step in run.steps], scopes)
             for measure, window in zip(LATENCIES, self._latency, strict=True)
         ]
-        p95 = np.stack([each.p95 for each in quantiles], axis=1)
+        p95 = np.stack([quantile.p95 for quantile in quantiles], axis=1)
         # what may be due to chance is left out: recent levels would adapt to it before it is certain
-        certain = np.where(np.stack([each.certain for each in quantiles], axis=1), p95, np.nan)
+        certain = np.where(np.stack([quantile.certain for quantile in quantiles], axis=1), p95, np.nan)
         mixed = self._mixed(run.steps, quantiles, p95)
         amounts = np.stack([step.values for step in run.steps])
         first = 0
@@ -177,7 +177,9 @@ class Measuring:
                     changes=in_order(
                         [*step.changes, *(change for one in step.late for change in one.changes)]
                     ),
-                    examples=at_most([*step.examples, *(each for one in step.late for each in one.examples)]),
+                    examples=at_most(
+                        [*step.examples, *(example for one in step.late for example in one.examples)]
+                    ),
                     layers=self._layers.times(step.latency, self.steps.scopes) if self._quantiles else (),
                     quantiles=None if beside is None else (beside[0][at], beside[1][at]),
                     mixed=of_mix[at],
@@ -187,7 +189,7 @@ class Measuring:
             yield Stretch(measured, values, of_edges)
             first = end
 
-    def _next_new(self, run: StepRun, amounts: NDArray[np.float64], first: int) -> int:
+    def _next_new(self, run: StepRun, amounts: Floats, first: int) -> int:
         """Return the first step from ``first`` on that has something without series, or their number."""
         if first == len(run.steps):
             return first
@@ -206,9 +208,7 @@ class Measuring:
         found = np.flatnonzero(new)
         return first + (int(found[0]) if len(found) else len(new))
 
-    def _mixed(
-        self, steps: Sequence[Step], quantiles: Sequence[Quantiles], p95: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def _mixed(self, steps: Sequence[Step], quantiles: Sequence[Quantiles], p95: Floats) -> Floats:
         """Return the p95 that the present mix of each scope has at usual times, if it is another one."""
         scopes = len(self.steps.scopes)  # late records may bring more than the step has
         found = np.full((len(steps), len(LATENCIES), scopes), np.nan)
@@ -222,11 +222,9 @@ class Measuring:
             found[at, number] = self._parts[measure].feed(times, self.steps.wholes, usual, seen)
         return found
 
-    def _beside(
-        self, quantiles: Sequence[Quantiles], here: slice
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _beside(self, quantiles: Sequence[Quantiles], here: slice) -> tuple[Floats, Floats]:
         """Return the p50 and the p99 of the series that are latencies, of some steps."""
-        p50, p99 = np.stack([each.beside[:, here] for each in quantiles], axis=2)
+        p50, p99 = np.stack([quantile.beside[:, here] for quantile in quantiles], axis=2)
         return self._of_scopes.latencies(p50), self._of_scopes.latencies(p99)
 
     def _late(self, one: Step) -> LateStep:
@@ -250,21 +248,21 @@ class Measuring:
 
     def _new(self, step: Step) -> list[Fresh]:
         """Return what first appears in this step, in an order independent of the order of sources."""
-        active: NDArray[np.bool_] = np.any(step.sums != 0, axis=1)
+        active: Bools = np.any(step.sums != 0, axis=1)
         active[: len(self._known)] &= ~self._known[: len(active)]
         scopes = self.steps.scopes
         rows = sorted(np.flatnonzero(active).tolist(), key=lambda row: _sortable(scopes[row]))
         return self._fresh([*rows, *self._new_values(step), *self._new_costs(step)])
 
     def _new_costs(self, step: Step) -> list[int]:
-        active: NDArray[np.bool_] = step.costs != 0
+        active: Bools = step.costs != 0
         active[: len(self._known_costs)] &= ~self._known_costs[: len(active)]
         scopes = self.steps.scopes
         rows = sorted(np.flatnonzero(active).tolist(), key=lambda row: _sortable(scopes[row]))
         return [_COST_OF + row for row in rows]
 
     def _new_values(self, step: Step) -> list[int]:
-        active: NDArray[np.bool_] = step.values != 0
+        active: Bools = step.values != 0
         active[: len(self._known_values)] &= ~self._known_values[: len(active)]
 
         def name(number: int) -> tuple[tuple[str, ...], Measure]:

@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 
 from detectors.latency.running_p95 import QUANTILE
 from detectors.latency.usual_times import COARSE, Parts, follow
+from detectors.model.array_types import Floats
 from detectors.model.measures import Measure
 from detectors.state.state import pack, unpack
 from streams.engine.measure.fan_out import Latency
 from streams.engine.measure.latency_window import CALLS, together
-
-Floats = NDArray[np.float64]
 
 HALF_LIFE_SECONDS: Final = 2 * 86400
 """Calls so long ago count half: an incident hardly changes what is usual, a new release does within days."""

@@ -4,17 +4,14 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from config.price_list import PriceList
 from config.settings import MoneySettings
+from detectors.model.array_types import Floats, Ints
 from detectors.model.measures import COLUMN, Measure
 from detectors.model.scope import FUNCTION, ROUTE, TABLE
 from streams.engine.decode.counted import counted
 from streams.engine.decode.paths import Call, Path
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 AT_ROUTE, AT_FUNCTION, AT_TABLES = range(3)
 COST_PARTS: Final = 3

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from config.price_list import PriceList
 from config.settings import MoneySettings, ProvisionedTable
+from detectors.model.array_types import Floats
 from detectors.model.scope import ACCOUNT, TABLE, Scope, ScopeOrEdge
 from streams.engine.measure.path_costs import AWS, whole_costs
 
@@ -34,7 +34,7 @@ class ProvisionedCosts:
         self._seen = 0
         self._rows: list[tuple[int, str, ProvisionedTable]] = []  # row, account, and a table that it pays for
 
-    def at(self, start: int, scopes: Sequence[ScopeOrEdge]) -> NDArray[np.float64]:
+    def at(self, start: int, scopes: Sequence[ScopeOrEdge]) -> Floats:
         """Return the (scopes,) costs of a step that starts at ``start``, by row of those known so far."""
         costs = np.zeros(len(scopes))
         if not self._tables:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Floats
 from detectors.model.measures import COLUMN, LATENCIES, Measure
 from detectors.model.series import Series
 
@@ -54,12 +54,12 @@ class SeriesRows:
         self._latency = np.concatenate((self._latency, np.array(latencies, np.intp)))
         self._layer = np.concatenate((self._layer, np.array(layers, np.intp)))
 
-    def latencies(self, by_layer: NDArray[np.float64]) -> NDArray[np.float64]:
+    def latencies(self, by_layer: Floats) -> Floats:
         """Return one value per series that is a latency, from (..., len(LATENCIES), scopes)."""
-        picked: NDArray[np.float64] = by_layer[..., self._layer, self._scope[self._latency]]
+        picked: Floats = by_layer[..., self._layer, self._scope[self._latency]]
         return picked
 
-    def at_latencies(self, by_layer: NDArray[np.float64]) -> NDArray[np.float64]:
+    def at_latencies(self, by_layer: Floats) -> Floats:
         """Return one value per series, NaN where it is no latency, from (..., len(LATENCIES), scopes)."""
         spread = np.full((*by_layer.shape[:-2], len(self)), np.nan)
         spread[..., self._latency] = self.latencies(by_layer)
@@ -67,12 +67,12 @@ class SeriesRows:
 
     def values(
         self,
-        sums: NDArray[np.float64],
-        p95: NDArray[np.float64],
-        amounts: NDArray[np.float64],
-        costs: NDArray[np.float64],
-        levels: NDArray[np.float64],
-    ) -> NDArray[np.float64]:
+        sums: Floats,
+        p95: Floats,
+        amounts: Floats,
+        costs: Floats,
+        levels: Floats,
+    ) -> Floats:
         """Return one value per series, of one step or of several, which are the first axis.
 
         Parameters
@@ -88,7 +88,7 @@ class SeriesRows:
         levels
             (..., levels), NaN where unknown.
         """
-        values: NDArray[np.float64] = (
+        values: Floats = (
             sums[..., self._scope, self._column]
             if sums.shape[-2]
             else np.zeros((*sums.shape[:-2], len(self)))  # levels need no scope

@@ -1,24 +1,20 @@
 """Spreads what paths and calls counted over the scopes, edges and parts that they count towards; compiled.
 
-Places are rows counted from 1; 0 stands for nothing, or for what belongs to another shard.
+Int32s are rows counted from 1; 0 stands for nothing, or for what belongs to another shard.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.latency.histogram import N_BINS
+from detectors.model.array_types import Bools, Floats, Int32s, Ints
 from detectors.state.compiled import compiled, part, without_arrays
 from streams.engine.decode.cells import LAYERS
 
-Ints = NDArray[np.int64]
-Places = NDArray[np.int32]
-Floats = NDArray[np.float64]
-
 
 @without_arrays
-def spread_sums(places: Places, ids: Ints, step: Ints, sums: Floats, kept: Floats, into: Floats) -> None:
+def spread_sums(places: Int32s, ids: Ints, step: Ints, sums: Floats, kept: Floats, into: Floats) -> None:
     """Add the sums of paths and calls of several steps up by row.
 
     Parameters
@@ -43,12 +39,12 @@ def spread_sums(places: Places, ids: Ints, step: Ints, sums: Floats, kept: Float
 class SpreadCosts(NamedTuple):
     """Where the costs of paths and calls go."""
 
-    places: Places  # (ids, kinds) of what is billed there
+    places: Int32s  # (ids, kinds) of what is billed there
     part: Ints  # (kinds,) which part of the costs of a path that is, -1 for none
-    called: NDArray[np.bool_]  # (ids,) which are calls
+    called: Bools  # (ids,) which are calls
     at_tables: int  # the part of the costs of a call
     kinds: int  # the first so many kinds have it
-    whole: Places  # (ids, more) of what has all that a path costs
+    whole: Int32s  # (ids, more) of what has all that a path costs
 
 
 @without_arrays
@@ -80,8 +76,8 @@ def spread_costs(to: SpreadCosts, ids: Ints, step: Ints, costs: Floats, whole: F
 class Spread(NamedTuple):
     """Where the cells of paths and calls go: to groups, each a measure of rows or of parts."""
 
-    whole: Places  # (ids, LAYERS, most) places of each layer of an id
-    part: Places  # (ids, wholes) parts
+    whole: Int32s  # (ids, LAYERS, most) places of each layer of an id
+    part: Int32s  # (ids, wholes) parts
     group: Ints  # (LAYERS,) of the places
     whole_of: Ints  # (LAYERS,) of which of ``wholes`` a layer is a part
     group_of_part: Ints  # (LAYERS,) -1 for a layer of which no parts are known

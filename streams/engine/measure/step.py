@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
+from detectors.model.array_types import Floats
 from detectors.model.measures import Measure
 from detectors.model.request_example import RequestExample
 from detectors.model.stated import Levels, StatedChange
@@ -19,9 +17,9 @@ class Step:
     """The counts of one step over all sources. Rows are those of ``Steps.scopes``."""
 
     start: int
-    sums: NDArray[np.float64]  # (scopes, len(SUMMED))
-    values: NDArray[np.float64]  # amounts of ``Steps.values``
-    costs: NDArray[np.float64]  # (scopes,)
+    sums: Floats  # (scopes, len(SUMMED))
+    values: Floats  # amounts of ``Steps.values``
+    costs: Floats  # (scopes,)
     latency: dict[Measure, Latency]  # (rows, bins, counts), sparse; a pair of row and bin may repeat
     records: int = 0
     tags: dict[tuple[int, str, str], float] = field(default_factory=dict)
@@ -38,8 +36,8 @@ class StepRun(NamedTuple):
     """Closed steps of the same scopes, one behind the other, and what they have together."""
 
     steps: Sequence[Step]
-    sums: NDArray[np.float64]  # (steps, scopes, len(SUMMED)): those of the steps
-    costs: NDArray[np.float64]  # (steps, scopes)
+    sums: Floats  # (steps, scopes, len(SUMMED)): those of the steps
+    costs: Floats  # (steps, scopes)
 
 
 @dataclass(slots=True)

@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import structlog
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Floats, Ints
 from detectors.model.measures import COLUMN, LATENCIES, SUMMED, Measure
 from streams.engine.decode.paths import Call, Path
 from streams.engine.decode.values import COLUMNS, Value
@@ -25,8 +25,6 @@ from streams.engine.rollup.blocks.grouping import add_rows, group
 
 log = structlog.get_logger("uneri.steps")
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 Counted = tuple[int, OpenStep | None]
 """The start of a step, and what was counted in it."""
 

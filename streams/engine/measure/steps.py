@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from config.settings import MoneySettings
 from detectors.explain.examples import MOST, at_most
 from detectors.judge.correction import CORRECTED_SECONDS
+from detectors.model.array_types import Floats, Ints
 from detectors.model.measures import SUMMED, Measure
 from detectors.model.request_example import RequestExample
 from detectors.model.scope import ScopeOrEdge
@@ -264,11 +265,11 @@ class Steps:
         ((latency, part_times),) = self._fan_out.times_of(every, np.concatenate(counts), [len(every)])
         return latency, part_times
 
-    def nothing(self) -> NDArray[np.float64]:
+    def nothing(self) -> Floats:
         """Return zeros for the scopes and edges that have appeared, (scopes, len(SUMMED))."""
         return np.zeros((len(self.scopes), len(SUMMED)))
 
-    def early(self, block: Block) -> NDArray[np.float64]:
+    def early(self, block: Block) -> Floats:
         """Return what a block counts of the scopes and edges that have appeared, (scopes, len(SUMMED))."""
         ids = np.array(self._names.known_ids(block), np.int64)
         if self._fan_out is None or not len(ids):
@@ -342,7 +343,7 @@ class Steps:
         if len(ids):
             self._merge_counts(block, ids, into)
 
-    def _merge_counts(self, block: Block, ids: NDArray[np.int64], into: OpenStep) -> None:
+    def _merge_counts(self, block: Block, ids: Ints, into: OpenStep) -> None:
         into.counts.sums.add(ids, block.sums)
         billed = np.flatnonzero(block.gb_seconds.any(axis=1))
         if len(billed):

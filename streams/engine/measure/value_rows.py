@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Floats, Ints
 from detectors.model.measures import Measure, value_of
 from streams.engine.decode.values import COLUMNS, Value, scopes_of
 from streams.engine.measure.fan_out import FanOut
@@ -31,7 +31,7 @@ class ValueRows:
         self._number: dict[tuple[int, Measure], int] = {}
         self._places = np.zeros((0, _SCOPES), np.int64)  # series counted from 1; 0 for another shard
 
-    def add(self, names: Sequence[Value], ids: NDArray[np.int64]) -> None:
+    def add(self, names: Sequence[Value], ids: Ints) -> None:
         """Add the values of a step, by id; known ones stay as they are."""
         more = len(names) - len(self._places)
         if more > 0:
@@ -52,17 +52,17 @@ class ValueRows:
             self.order.append(at)
         self._added[fresh] = True
 
-    def has(self, ids: NDArray[np.int64]) -> bool:
+    def has(self, ids: Ints) -> bool:
         """Return whether all of these values were added."""
         known = self._added
         return not len(ids) or (int(ids.max()) < len(known) and bool(known[ids].all()))
 
-    def amounts(self, ids: NDArray[np.int64], sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    def amounts(self, ids: Ints, sums: Floats) -> Floats:
         """Add (k, COLUMNS) sums of values up to (series,) amounts. Ids may repeat."""
         if not len(ids):
             return np.zeros(len(self.series))
         places = self._places[ids].ravel()
         wanted = np.flatnonzero(places)
         added = add_rows(places[wanted] - 1, sums.reshape(-1, COLUMNS)[wanted // _SCOPES], len(self.series))
-        whole: NDArray[np.float64] = added.sum(axis=1)
+        whole: Floats = added.sum(axis=1)
         return whole

@@ -4,13 +4,10 @@ from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Bools, Ints, Words
 from detectors.state.compiled import unlocked
 from detectors.state.state import pack, unpack
-
-Ints = NDArray[np.int64]
-Words = NDArray[np.uint64]
 
 _ROOM: Final = 4096
 _SPARSE: Final = 16  # slots for every id above which a snapshot makes the table smaller
@@ -36,9 +33,7 @@ class Duplicates:
         """Return how many ids are stored, expired ones included."""
         return self._used
 
-    def first_seen(
-        self, keys: NDArray[np.uint64], until: NDArray[np.int64], watermark: NDArray[np.int64]
-    ) -> NDArray[np.bool_]:
+    def first_seen(self, keys: Words, until: Ints, watermark: Ints) -> Bools:
         """Return which records are not duplicates, (n,), and remember their ids.
 
         Parameters
@@ -67,7 +62,7 @@ class Duplicates:
         self._used = 0
         self._store(keys, until)
 
-    def _store(self, keys: NDArray[np.uint64], until: NDArray[np.int64]) -> None:
+    def _store(self, keys: Words, until: Ints) -> None:
         none_expired = np.full(len(keys), np.iinfo(np.int64).min)
         new = np.ones(len(keys), np.bool_)
         self._used = _first_seen(keys, until, none_expired, new, self._keys, self._until, self._used)
@@ -105,7 +100,7 @@ def _first_seen(
     keys: Words,
     until: Ints,
     watermark: Ints,
-    counted: NDArray[np.bool_],
+    counted: Bools,
     known: Words,
     forgotten: Ints,
     used: int,

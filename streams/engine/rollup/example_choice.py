@@ -14,13 +14,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.model.array_types import Bools, Floats, Ints
 from detectors.state.compiled import inlined, unlocked
 from detectors.state.state import pack, unpack
 from streams.engine.decode.columns import NO_ERROR, Columns
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 RECORDS: Final = 4096
 """Records for one example of each reason."""
@@ -46,7 +43,7 @@ class ExampleChoice:
         self._slowest = np.zeros(0, np.int64)  # by the decoder's path: a bin in steps of 1 / PER_BIN
         self._costliest = np.zeros(0)  # by the decoder's call
 
-    def choose(self, columns: Columns, counted: Flags, bucket: Ints) -> list[int]:
+    def choose(self, columns: Columns, counted: Bools, bucket: Ints) -> list[int]:
         """Return the rows that are examples; those of ``counted`` (n,) are asked.
 
         Parameters
@@ -114,14 +111,14 @@ def _choose(
     path: Ints,
     bins: NDArray[np.int16],
     error: NDArray[np.int8],
-    throttled: Flags,
-    counted: Flags,
+    throttled: Bools,
+    counted: Bools,
     bucket: Ints,
     call_event: Ints,
     call: Ints,
     rcu: Floats,
     wcu: Floats,
-    call_throttled: Flags,
+    call_throttled: Bools,
     slowest: Ints,
     costliest: Floats,
     turns: Ints,

@@ -16,8 +16,8 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Bools, Floats, Ints
 from detectors.model.scope import CLIENT, FUNCTION, ROUTE
 from streams.engine.decode.cells import LAYERS
 from streams.engine.decode.columns import Columns, inserted
@@ -91,9 +91,7 @@ class Joining:
         """Records that count only a part and were not joined, by reason."""
         return self._waiting.unjoined
 
-    def feed(
-        self, columns: Columns, counts: NDArray[np.bool_], watermark: NDArray[np.int64]
-    ) -> tuple[Columns, NDArray[np.bool_]]:
+    def feed(self, columns: Columns, counts: Bools, watermark: Ints) -> tuple[Columns, Bools]:
         """Join the records of a run.
 
         Parameters
@@ -146,7 +144,7 @@ class Joining:
         counts = np.insert(counts, behind + 1, np.ones(len(behind), np.bool_))
         return inserted(columns, extra, behind), counts
 
-    def _count_without_key(self, columns: Columns, counts: NDArray[np.bool_]) -> None:
+    def _count_without_key(self, columns: Columns, counts: Bools) -> None:
         fresh = self._names.decoded_paths[len(self._partial) :]
         self._partial = np.append(
             self._partial, np.array([_is_partial(path.counts) for path in fresh], np.bool_)
@@ -231,7 +229,7 @@ class Joining:
         self._waiting.restore(parts)
 
 
-def _columns(again: list[Again], newest: NDArray[np.float64]) -> Columns:
+def _columns(again: list[Again], newest: Floats) -> Columns:
     n = len(again)
     parts = [part for _, part, _, _ in again]
     rows = np.repeat(np.arange(n), [len(part.calls) for part in parts])

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.latency.histogram import N_BINS
+from detectors.model.array_types import Bools, Floats, Int32s, Ints
 from detectors.model.measures import COLUMN, SUMMED, Measure
 from detectors.state.compiled import part, unlocked
 from streams.engine.decode.cells import LAYERS, PER_ID
@@ -19,11 +20,7 @@ from streams.engine.decode.operations import READS, WRITES
 from streams.engine.rollup.blocks.counts import Counts, Tags
 from streams.engine.rollup.blocks.summary import Summary
 
-Ints = NDArray[np.int64]
-Rows = NDArray[np.int32]
-Floats = NDArray[np.float64]
 Codes = NDArray[np.int8]
-Flags = NDArray[np.bool_]
 
 _ROOM: Final = 64
 _NONE: Final = -1
@@ -68,7 +65,7 @@ class LiveSums:
             ids[: self._used], sums[: self._used] = self._ids[: self._used], self._sums[: self._used]
             self._ids, self._sums = ids, sums
 
-    def add(self, ids: Ints, values: NDArray[np.float64]) -> None:
+    def add(self, ids: Ints, values: Floats) -> None:
         """Add (k, columns) sums of k ids."""
         self._make_room(int(ids.max(initial=-1)) + 1, len(ids))
         self._used = _add_rows(ids, values, self._row_of, self._ids, self._sums, self._used)
@@ -90,7 +87,7 @@ class LiveSums:
             self._row_of, self._ids, self._sums, self._used,
         )  # fmt: skip
 
-    def merged(self) -> tuple[Ints, NDArray[np.float64]]:
+    def merged(self) -> tuple[Ints, Floats]:
         """Return the distinct ids, ascending, and their sums."""
         ids, sums = np.empty(self._used, np.int64), np.empty((self._used, _WIDTH))
         _in_order(self._row_of, self._sums, ids, sums)
@@ -117,7 +114,7 @@ class LiveHistograms:
         self._merge()
         return self._used
 
-    def add(self, cells: Ints, counts: NDArray[np.float64]) -> None:
+    def add(self, cells: Ints, counts: Floats) -> None:
         """Add counts of k cells."""
         end = self._make_room(len(cells))
         self._cells[self._used : end], self._counts[self._used : end] = cells, counts
@@ -158,7 +155,7 @@ class LiveHistograms:
         self._cells, self._counts = cells, counts
         self._used = self._merged = used
 
-    def merged(self) -> tuple[Ints, NDArray[np.float64]]:
+    def merged(self) -> tuple[Ints, Floats]:
         """Return the distinct cells, ascending, and their counts."""
         self._merge()
         return self._cells[: self._used], self._counts[: self._used]
@@ -180,7 +177,7 @@ def cells_in(summary: Summary) -> tuple[int, int]:
 
 
 @part
-def _row(ids: Ints, row_of: Rows, number: int, used: int) -> int:
+def _row(ids: Ints, row_of: Int32s, number: int, used: int) -> int:
     row = row_of[number]
     if row < 0:
         row = used
@@ -190,7 +187,7 @@ def _row(ids: Ints, row_of: Rows, number: int, used: int) -> int:
 
 
 @unlocked
-def _in_order(row_of: Rows, sums: Floats, ids: Ints, found: Floats) -> None:
+def _in_order(row_of: Int32s, sums: Floats, ids: Ints, found: Floats) -> None:
     """Put the ids that have a row, and their sums, in order of the ids."""
     at = 0
     for number in range(len(row_of)):
@@ -203,7 +200,7 @@ def _in_order(row_of: Rows, sums: Floats, ids: Ints, found: Floats) -> None:
 
 
 @unlocked
-def _add_rows(numbers: Ints, values: Floats, row_of: Rows, ids: Ints, sums: Floats, used: int) -> int:
+def _add_rows(numbers: Ints, values: Floats, row_of: Int32s, ids: Ints, sums: Floats, used: int) -> int:
     for at in range(len(numbers)):
         row = _row(ids, row_of, numbers[at], used)
         used = max(used, row + 1)
@@ -214,8 +211,8 @@ def _add_rows(numbers: Ints, values: Floats, row_of: Rows, ids: Ints, sums: Floa
 
 @unlocked
 def _add_events(
-    rows: Ints, path: Ints, weight: Floats, error: Codes, cold: Flags, throttled: Flags, busy: Floats,
-    row_of: Rows, ids: Ints, sums: Floats, used: int,
+    rows: Ints, path: Ints, weight: Floats, error: Codes, cold: Bools, throttled: Bools, busy: Floats,
+    row_of: Int32s, ids: Ints, sums: Floats, used: int,
 ) -> int:  # fmt: skip
     for at in rows:
         row = _row(ids, row_of, path[at], used)
@@ -237,8 +234,8 @@ def _add_events(
 
 @unlocked
 def _add_calls(
-    rows: Ints, call: Ints, weight: Floats, kind: Codes, throttled: Flags, rcu: Floats, wcu: Floats,
-    row_of: Rows, ids: Ints, sums: Floats, used: int,
+    rows: Ints, call: Ints, weight: Floats, kind: Codes, throttled: Bools, rcu: Floats, wcu: Floats,
+    row_of: Int32s, ids: Ints, sums: Floats, used: int,
 ) -> int:  # fmt: skip
     for at in rows:
         row = _row(ids, row_of, call[at], used)

@@ -7,8 +7,8 @@ from math import inf
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Bools, Ints
 from detectors.state.compiled import COMPILES
 from streams.engine.decode.columns import Columns
 from streams.engine.decode.values import parts_of
@@ -20,7 +20,6 @@ from streams.engine.rollup.live_counts import cells_in, live_summary
 from streams.engine.rollup.stated_records import add_stated
 from streams.engine.rollup.timing import Timing
 
-Ints = NDArray[np.int64]
 Buckets = dict[int, Summary]
 
 
@@ -71,7 +70,7 @@ class OpenBuckets:
         self._newest: dict[int, int] = {}  # of each open span, the start of its newest bucket with a record
         self._late: dict[int, Buckets] = {}  # corrections by the watermark at which their records arrived
 
-    def add(self, columns: Columns, timing: Timing, counted: NDArray[np.bool_]) -> None:
+    def add(self, columns: Columns, timing: Timing, counted: Bools) -> None:
         """Add the ``counted`` (n,) records of a run to open buckets, and late ones to corrections."""
         rows = np.flatnonzero(counted)
         if not len(rows):

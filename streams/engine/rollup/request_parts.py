@@ -12,12 +12,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.model.array_types import Ints
 from detectors.state.state import pack, unpack
 from streams.engine.decode.columns import Columns
 from streams.engine.decode.paths import Call, Path
 from streams.engine.rollup.blocks.narrow import narrowed
 
-Ints = NDArray[np.int64]
 Keys = tuple[int, ...]
 
 _KIND: Final = "lone"
@@ -119,7 +119,7 @@ class PartsOfRun:
         """Return the record at ``at``."""
         lists = self.lists = self.lists or self._listed()
         ts, weight, error, cold, throttled, busy, gb_seconds = (amounts[at] for amounts in lists.amounts)
-        calls = [CallPart(*[amounts[each] for amounts in lists.call_amounts]) for each in lists.calls[at]]
+        calls = [CallPart(*[amounts[call] for amounts in lists.call_amounts]) for call in lists.calls[at]]
         return RecordPart(path, ts, weight, error, cold, throttled, busy, tuple(calls), gb_seconds)
 
     def _listed(self) -> _Lists:
@@ -138,8 +138,8 @@ class PartsOfRun:
         numbers = [places.setdefault(call.table, len(places)) for call in calls]
         return cls(
             np.arange(len(parts)),
-            [each[0] for each in keys],
-            [each[1] if len(each) > 1 else 0 for each in keys],
+            [key[0] for key in keys],
+            [key[1] if len(key) > 1 else 0 for key in keys],
             [False] * len(parts),
             [np.array([getattr(part, name) for part in parts], kind) for name, kind in _OF_RECORD.items()],
             np.cumsum([0, *(len(part.calls) for part in parts)]),

@@ -16,9 +16,9 @@ from typing import Final
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from config.settings import MoneySettings, TimeSettings
+from detectors.model.array_types import Bools
 from detectors.state.compiled import COMPILES
 from detectors.state.state import pack, unpack
 from streams.engine.decode.columns import Columns
@@ -325,7 +325,7 @@ class Rollup:
         self._maker.restart(meta.sequence)
 
 
-def _bounded(columns: Columns) -> NDArray[np.bool_]:
+def _bounded(columns: Columns) -> Bools:
     """Return (n,) which records have something of which a bucket keeps a bounded number of kinds."""
     bounded = np.zeros(len(columns), np.bool_)
     bounded[[row for row, *_ in columns.tags]] = True

@@ -3,12 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from config.settings import TimeSettings
+from detectors.model.array_types import Bools, Floats, Ints
 from streams.engine.decode.columns import Columns
-
-Ints = NDArray[np.int64]
 
 
 class Timing(NamedTuple):
@@ -18,7 +16,7 @@ class Timing(NamedTuple):
     watermark: Ints  # (n,) after each record
     level: Ints  # (n,) index into ``levels``: of the watermark after each record
     levels: list[int]  # the watermark before the run, then each value that it advanced to
-    late: NDArray[np.bool_]  # (n,) whose bucket had closed
+    late: Bools  # (n,) whose bucket had closed
     known_until: Ints  # (n,) watermark from which on the record's id is forgotten
 
 
@@ -52,7 +50,7 @@ def timing_of(columns: Columns, watermark: int | None, time: TimeSettings) -> Ti
     )
 
 
-def bucket_of(ts: NDArray[np.float64], width: int) -> Ints:
+def bucket_of(ts: Floats, width: int) -> Ints:
     """Return the start of the bucket of each stamp, epoch seconds.
 
     Examples

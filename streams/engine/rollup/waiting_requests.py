@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Bools, Words
 from detectors.state.state import pack, unpack
 from streams.engine.decode.hashing import JOINS
 from streams.engine.decode.paths import Path
@@ -88,7 +88,7 @@ class WaitingRequests:
         self._due = math.inf  # watermark beyond which the oldest is forgotten
         self.unjoined = Counter[str]()  # records that count only a part and found no other, by reason
 
-    def strange(self, joins: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    def strange(self, joins: Words) -> Bools:
         """Return which records have keys that no request has and no other record of the run.
 
         Parameters
@@ -100,7 +100,7 @@ class WaitingRequests:
         flat = joins.ravel().tolist()
         known = np.fromiter(map(self._of.__contains__, flat), np.bool_, len(flat)).reshape(joins.shape)
         known |= (often[place].reshape(joins.shape) > 1) & (joins != _NO_KEY)
-        found: NDArray[np.bool_] = np.logical_not(known.any(axis=1))
+        found: Bools = np.logical_not(known.any(axis=1))
         return found
 
     def keep(self, run: PartsOfRun, begin: int, end: int) -> None:

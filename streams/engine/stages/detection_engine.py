@@ -3,13 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
 from alerting.incidents.incidents import Incidents
 from alerting.incidents.notice import Notice
 from config.capacity import Capacity
 from config.settings import Settings
+from detectors.model.array_types import Floats
 from detectors.model.finding import Finding
 from streams.engine.decode.rejected import Rejected
 from streams.engine.detect.detect import Detect, OnJudgement
@@ -141,7 +139,7 @@ class DetectionEngine:
         """Number of series."""
         return sum(detect.series for detect in self.detect)
 
-    def ages(self) -> list[NDArray[np.float64]]:
+    def ages(self) -> list[Floats]:
         """Return the seconds since the first value of each judged series, by shard."""
         return [detect.ages() for detect in self.detect]
 

@@ -11,9 +11,10 @@ from typing import NamedTuple
 from alerting.incidents.incidents import Incidents
 from config.capacity import Capacity
 from config.settings import Settings
+from detectors.model.array_types import Floats
 from streams.engine.detect.successor import Successor
 from streams.engine.stages.detection_engine import DetectionEngine, Emitted
-from streams.engine.stages.rollup_engine import Floats, RollupEngine, RollupOutput
+from streams.engine.stages.rollup_engine import RollupEngine, RollupOutput
 
 
 class RecordTotals(NamedTuple):

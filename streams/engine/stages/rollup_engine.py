@@ -4,10 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from config.settings import Settings
+from detectors.model.array_types import Floats
 from detectors.model.scope import FUNCTION, ROUTE, TABLE
 from streams.engine.decode.decoder import Decoder
 from streams.engine.decode.rejected import Rejected
@@ -15,8 +13,6 @@ from streams.engine.rollup.blocks.block import Block
 from streams.engine.rollup.redaction import Redaction
 from streams.engine.rollup.rollup import JUST_NOW, Rollup
 from streams.engine.stages.checkpoint import parts_of, parts_under
-
-Floats = NDArray[np.float64]
 
 SECTIONS: Final = ("time", "rollup", "redact", "money")
 """Sections of the settings that this half depends on: if they are equal, so are the blocks."""

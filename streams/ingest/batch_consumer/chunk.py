@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Floats
 from streams.engine.decode import records
 from streams.engine.decode.records import Records
 
@@ -29,7 +29,7 @@ class Chunk:
     offsets: Sequence[int]  # one per record, ascending; a range unless records are missing in between
     values: Sequence[bytes]  # an absent value (a tombstone) is empty
     timestamp: int = -1  # epoch milliseconds, the newest of the record batches; -1 when unknown
-    arrived: NDArray[np.float64] | None = None  # one per record, epoch seconds: its time stamp
+    arrived: Floats | None = None  # one per record, epoch seconds: its time stamp
 
     def __len__(self) -> int:
         return len(self.values)

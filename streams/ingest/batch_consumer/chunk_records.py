@@ -13,8 +13,8 @@ import numpy as np
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.memory_records import MemoryRecords
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Ints
 from streams.engine.decode.event_time import UNKNOWN_ARRIVAL
 from streams.engine.decode.records import Records
 from streams.ingest.batch_consumer import fetcher_close  # noqa: F401 - overrides aiokafka on import
@@ -98,12 +98,10 @@ class ChunkRecords(fetcher.PartitionRecords):  # type: ignore[misc] # aiokafka i
         return control
 
 
-_NONE: Final[NDArray[np.int64]] = np.zeros(0, np.int64)
+_NONE: Final[Ints] = np.zeros(0, np.int64)
 
 
-def _readable(
-    raw: bytes, shown: list[Batch]
-) -> tuple[Records, NDArray[np.int64], NDArray[np.int64], tuple[Exception, Batch] | None]:
+def _readable(raw: bytes, shown: list[Batch]) -> tuple[Records, Ints, Ints, tuple[Exception, Batch] | None]:
     """Return the records before the first unreadable batch, offsets and stamps, and the error with it."""
     damaged = None
     while shown:
@@ -114,7 +112,7 @@ def _readable(
     return Records(b"", _NONE, _NONE), _NONE, _NONE, damaged
 
 
-def _numbered(offsets: NDArray[np.int64]) -> Sequence[int]:
+def _numbered(offsets: Ints) -> Sequence[int]:
     """Return offsets as a range if none is missing."""
     if not len(offsets):
         return range(0)

@@ -12,13 +12,10 @@ import numpy as np
 from aiokafka import codec
 from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
 from crc32c import crc32c
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Bytes, Ints
 from detectors.state.compiled import part, unlocked
 from streams.engine.decode.records import Records
-
-Ints = NDArray[np.int64]
-Bytes = NDArray[np.uint8]
 
 BROKER_STAMPS: Final = 0x08
 CONTROL: Final = 0x20
@@ -81,7 +78,7 @@ def batches(raw: bytes, *, check: bool) -> Iterator[Batch]:
         at = end
 
 
-def records_of(raw: bytes, several: list[Batch]) -> tuple[Records, NDArray[np.int64], NDArray[np.int64]]:
+def records_of(raw: bytes, several: list[Batch]) -> tuple[Records, Ints, Ints]:
     """Return the records of batches, and the offset and time stamp (epoch milliseconds) of each.
 
     Raises

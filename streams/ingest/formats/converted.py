@@ -9,9 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
+from detectors.model.array_types import Floats
 from streams.engine.decode.rejected import Rejected
 from streams.ingest.formats.envelopes.schemas import SchemasNeededError
 from streams.ingest.formats.inputs import Input
@@ -40,7 +38,7 @@ class Converted:
     def __len__(self) -> int:
         return len(self.of)
 
-    def arrived(self, arrived: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+    def arrived(self, arrived: Floats | None) -> Floats | None:
         """Return when each record arrived, given when each payload did."""
         return None if arrived is None else arrived[[self.of[row] for row in self.rows]]
 

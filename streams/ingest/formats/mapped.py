@@ -175,7 +175,7 @@ class _Mapped:
             for name, field in settings.fields.items()
             if (to := field_type(settings.kind, name)) is not None
         ]
-        self._tables: Final = [_Calls(one) for one in settings.tables]
+        self._tables: Final = [_Calls(table) for table in settings.tables]
         self._marks: Final = _marks(settings)
 
     def looks_like(self, payload: bytes) -> bool:
@@ -232,7 +232,7 @@ class _Mapped:
         for field in self._fields:
             field.put(found, built)
         if self._tables:
-            calls = [call for each in self._tables for call in each.of(found)]
+            calls = [call for table in self._tables for call in table.of(found)]
             if calls:
                 built["tables"] = calls
         try:

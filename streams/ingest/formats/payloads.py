@@ -151,16 +151,16 @@ def _lines(first: bytes, file: File, number: int) -> Iterator[Payload]:
 
 def _items_of(payloads: Iterator[Payload], claimed: Callable[[bytes], bool]) -> Iterator[Payload]:
     """Yield the items of JSON arrays that no format reads as a whole, and other payloads as they are."""
-    for one in payloads:
-        if one.refusal or not one.content.lstrip().startswith(b"[") or claimed(one.content):
-            yield one
+    for payload in payloads:
+        if payload.refusal or not payload.content.lstrip().startswith(b"[") or claimed(payload.content):
+            yield payload
             continue
         try:
-            items = msgspec.json.decode(one.content, type=list[msgspec.Raw])
+            items = msgspec.json.decode(payload.content, type=list[msgspec.Raw])
         except JSON_ERRORS:
-            yield one
+            yield payload
             continue
-        where = "" if one.place == "the whole" else f"{one.place}, "
+        where = "" if payload.place == "the whole" else f"{payload.place}, "
         for number, item in enumerate(items, 1):
             yield Payload(f"{where}item {number}", bytes(item))
 

@@ -52,8 +52,8 @@ def read_aws(
     """
     accounts, regions = accounts_of(aws)
     return [
-        _read_part(one, region, service, progress)
-        for one in accounts
+        _read_part(account, region, service, progress)
+        for account in accounts
         for region in regions
         for service in SERVICES
     ]

@@ -98,7 +98,7 @@ class LimitsKeeper:
         return lines + [one for one in (self._failure, self._fault) if one]
 
     def _due(self) -> bool:
-        failed = self._failure or any(one.error for one in self._known.parts)
+        failed = self._failure or any(part.error for part in self._known.parts)
         since = self._clock() - max(self._tried, self._known.tried)
         return since >= (RETRY_EVERY if failed or self._signature is None else READ_EVERY)
 
@@ -121,7 +121,9 @@ class LimitsKeeper:
             self._failure = f"{error.filename or file}: {error.strerror or error}; check limits.file"
         else:
             self._failure = ""
-            log.info("limits were read from AWS", limits=sum(one.value is not None for one in found.limits))
+            log.info(
+                "limits were read from AWS", limits=sum(limit.value is not None for limit in found.limits)
+            )
             for line in trouble(found, now):
                 log.warning("limits that could not be read keep their last values", of=line)
         if self._failure:

@@ -28,7 +28,7 @@ def age(seconds: float) -> str:
 
 def by_hand(limits: LimitsSettings) -> int:
     """Return how many limits are written in the configuration."""
-    tables = sum((one.rcu is not None) + (one.wcu is not None) for one in limits.tables.values())
+    tables = sum((table.rcu is not None) + (table.wcu is not None) for table in limits.tables.values())
     return tables + len(limits.functions) + len(limits.accounts) + len(limits.levels)
 
 
@@ -37,7 +37,7 @@ def summary(limits: LimitsSettings, read: ReadLimits, now: float) -> list[str]:
     lines = []
     if count := by_hand(limits):
         lines.append(f"{count} by hand")
-    present = sum(one.value is not None for one in read.limits)
+    present = sum(limit.value is not None for limit in read.limits)
     if read.oldest is not None:
         lines.append(f"{present:,} read from AWS, {age(now - read.oldest)}")
     elif limits.file is not None:
@@ -48,9 +48,9 @@ def summary(limits: LimitsSettings, read: ReadLimits, now: float) -> list[str]:
 def trouble(read: ReadLimits, now: float) -> list[str]:
     """Return what could not be read at the newest attempt: a line for each account and reason."""
     reasons: dict[tuple[str, str], list[ReadPart]] = {}
-    for one in read.parts:
-        if one.error:
-            reasons.setdefault((one.account, one.error), []).append(one)
+    for part in read.parts:
+        if part.error:
+            reasons.setdefault((part.account, part.error), []).append(part)
     lines = []
     for (account, error), parts in reasons.items():
         regions = ", ".join(sorted({one.region for one in parts}))

@@ -57,8 +57,8 @@ def merged(before: ReadLimits, readings: Iterable[PartReading], now: float) -> R
     minutes after ``now``; one that is gone becomes None then. Parts that were not attempted are dropped:
     the configuration no longer names them.
     """
-    attempts = {one.key: one for one in readings}
-    parts = {one.key: one for one in before.parts}
+    attempts = {reading.key: reading for reading in readings}
+    parts = {part.key: part for part in before.parts}
     in_force = math.ceil((now + IN_FORCE_AFTER) / _MINUTE) * _MINUTE
     of_parts = _by_part(before)
     limits: list[KnownLimit] = []
@@ -95,9 +95,9 @@ def service_of(kind: str, measure: str) -> str:
 
 def _by_part(before: ReadLimits) -> dict[tuple[str, str, str], dict[tuple[str, ...], KnownLimit]]:
     found: dict[tuple[str, str, str], dict[tuple[str, ...], KnownLimit]] = {}
-    for one in before.limits:
-        key = (one.account, one.region, service_of(one.kind, one.measure))
-        found.setdefault(key, {})[one.key] = one
+    for limit in before.limits:
+        key = (limit.account, limit.region, service_of(limit.kind, limit.measure))
+        found.setdefault(key, {})[limit.key] = limit
     return found
 
 

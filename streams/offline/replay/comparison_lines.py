@@ -54,10 +54,14 @@ def _side(which: str, name: str, incidents: Sequence[Incident], comparison: Comp
 
 def _sections(comparison: Comparison, zone: ZoneInfo) -> list[tuple[str, list[list[str]]]]:
     other_of = {two.b.id: two.a for two in comparison.pairs}
-    new = [[*incident_cells(one, zone), _instead(other_of.get(one.id), "A")] for one in comparison.new_pages]
+    new = [
+        [*incident_cells(new_page, zone), _instead(other_of.get(new_page.id), "A")]
+        for new_page in comparison.new_pages
+    ]
     other_of = {two.a.id: two.b for two in comparison.pairs}
     lost = [
-        [*incident_cells(one, zone), _instead(other_of.get(one.id), "B")] for one in comparison.lost_pages
+        [*incident_cells(lost_page, zone), _instead(other_of.get(lost_page.id), "B")]
+        for lost_page in comparison.lost_pages
     ]
     rest = [two for two in comparison.changed if (two.a.sent == "page") == (two.b.sent == "page")]
     verdict = [two for two in rest if Difference.VERDICT in two.differs]
@@ -66,10 +70,10 @@ def _sections(comparison: Comparison, zone: ZoneInfo) -> list[tuple[str, list[li
         for each in (Difference.LATER, Difference.EARLIER, Difference.SENT, Difference.ABOUT)
     )
     alone = [
-        (one, which)
+        (incident, which)
         for which, incidents in (("A", comparison.only_a), ("B", comparison.only_b))
-        for one in incidents
-        if one.sent == "digest"
+        for incident in incidents
+        if incident.sent == "digest"
     ]
     entries = [[*incident_cells(one, zone), f"only in {which}"] for one, which in alone]
     entries += [[*incident_cells(two.b, zone), f"{_sent(two.a, 'A')}, {_sent(two.b, 'B')}"] for two in entry]

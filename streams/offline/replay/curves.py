@@ -4,14 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.judge.judge import Judgement
+from detectors.model.array_types import Floats, Ints
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import ScopeOrEdge
 from detectors.model.series import Series
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +21,7 @@ class Curve:
 
     about: ScopeOrEdge
     measure: Measure
-    start: NDArray[np.int64]  # epoch seconds
+    start: Ints  # epoch seconds
     observed: Floats
     expected: Floats
     lower: Floats

@@ -48,7 +48,7 @@ def evaluation_lines(evaluation: Evaluation, zone: ZoneInfo, *, most: int = MOST
             _missed(one, zone, evaluation) for one in evaluation.missed
         ],
         counted(len(evaluation.false_pages), "false page"): [
-            _false(one, zone) for one in evaluation.false_pages
+            _false(false_page, zone) for false_page in evaluation.false_pages
         ],
         f"{evaluation.total.other_verdict:,} found with a different verdict": [
             _other(one, zone) for one in evaluation.found if one.other_verdict

@@ -38,7 +38,8 @@ def messages(found: Replayed) -> list[Message]:
     words = phrases_of(found.settings.notify.locale, found.settings.account_names)
     renderer = Renderer(Links(found.settings.links), zone, words, pressable=False)
     pages = sorted(
-        (one for one in found.incidents if one.sent == "page"), key=lambda one: (one.alerted or 0, one.id)
+        (incident for incident in found.incidents if incident.sent == "page"),
+        key=lambda one: (one.alerted or 0, one.id),
     )
     first, last = (words.figures.clock(at, zone) for at in (found.first, found.last))
     text = (
@@ -49,11 +50,11 @@ def messages(found: Replayed) -> list[Message]:
         text += f" The first {MOST} follow."
     heading = {"type": "section", "text": {"type": "mrkdwn", "text": escape(text, SECTION)}}
     posts = [Message(text=text, blocks=[heading])]
-    for one in pages[:MOST]:
-        action = Action.OPEN if one.end is None else Action.RESOLVE
-        at = one.alerted or one.start
+    for page in pages[:MOST]:
+        action = Action.OPEN if page.end is None else Action.RESOLVE
+        at = page.alerted or page.start
         posts.append(
-            renderer(Notice(id=one.id, action=action, at=at, reason=NoticeReason.ENDED, incidents=[one]))
+            renderer(Notice(id=page.id, action=action, at=at, reason=NoticeReason.ENDED, incidents=[page]))
         )
     return posts
 

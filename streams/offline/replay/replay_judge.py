@@ -162,7 +162,7 @@ class ReplayJudge:
         """Return the result, given the number of records, their rollup, and the wall time in seconds."""
         found = self._found
         found.findings = sorted(self._newest.values(), key=lambda finding: (finding.start, finding.id))
-        found.incidents = [with_fate(one, self._pipeline) for one in self._judging.incidents.all()]
+        found.incidents = [with_fate(incident, self._pipeline) for incident in self._judging.incidents.all()]
         found.counts = self._pipeline.counts
         found.dead = [
             (partition, offset, bad)
@@ -231,7 +231,7 @@ def with_fate(incident: Incident, pipeline: Pipeline) -> Incident:
 
 def _without_curves(notice: Notice) -> Notice:
     bare = [
-        msgspec.structs.replace(one, primary=msgspec.structs.replace(one.primary, trace=None))
-        for one in notice.incidents
+        msgspec.structs.replace(incident, primary=msgspec.structs.replace(incident.primary, trace=None))
+        for incident in notice.incidents
     ]
     return msgspec.structs.replace(notice, incidents=bare)

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Bools, Floats, Ints
 from detectors.state import zstd
 from streams.engine.decode.parse import MILLISECONDS_FROM
 from streams.offline.sources.unpacked import unpacked_zstd
@@ -41,17 +41,17 @@ class CsvSeries:
 
     stamps: list[str]  # as in the file
     texts: list[str]
-    times: NDArray[np.int64]  # epoch seconds
-    values: NDArray[np.float64]  # NaN for a gap
+    times: Ints  # epoch seconds
+    values: Floats  # NaN for a gap
 
-    def rising(self) -> NDArray[np.bool_]:
+    def rising(self) -> Bools:
         """Return which rows are later than all rows before them: shape (n,).
 
         A series is judged in the order of the file, since a row must not depend on later ones. A timestamp
         that repeats, or precedes one already judged, is too late.
         """
         before = np.maximum.accumulate(self.times[:-1]) if len(self.times) else self.times
-        rising: NDArray[np.bool_] = np.ones(len(self.times), bool)
+        rising: Bools = np.ones(len(self.times), bool)
         rising[1:] = self.times[1:] > before
         return rising
 
@@ -79,17 +79,17 @@ def read_series(path: Path) -> CsvSeries:
 def write_verdicts(
     path: Path,
     series: CsvSeries,
-    bounds: Sequence[NDArray[np.float64]],
+    bounds: Sequence[Floats],
     *,
-    score: NDArray[np.float64],
-    alert: NDArray[np.bool_],
+    score: Floats,
+    alert: Bools,
     kind: Iterable[str],
 ) -> None:
     """Write one line per row: ``bounds`` are expected, lower and upper, NaN where nothing is expected.
 
     The file is replaced atomically. Scores are written with full precision.
     """
-    expected, lower, upper = ((each + 0.0).tolist() for each in bounds)  # -0.0 is 0
+    expected, lower, upper = ((bound + 0.0).tolist() for bound in bounds)  # -0.0 is 0
     middle = [f"{e:.7g},{low:.7g},{up:.7g}" for e, low, up in zip(expected, lower, upper, strict=True)]
     for row in np.flatnonzero(np.isnan(bounds).any(axis=0)).tolist():
         middle[row] = middle[row].replace("nan", "")
@@ -177,12 +177,12 @@ def _is_row(fields: list[str]) -> bool:
 
 
 def _each(
-    fast: Callable[[list[str]], NDArray[np.float64]],
+    fast: Callable[[list[str]], Floats],
     slow: Callable[[str], float],
     texts: list[str],
     path: Path,
     first: int,
-) -> NDArray[np.float64]:
+) -> Floats:
     """Read a column at once or, if that fails, row by row, to name the row that is not valid."""
     with contextlib.suppress(ValueError, OverflowError):
         return fast(texts)
@@ -195,7 +195,7 @@ def _each(
     return found
 
 
-def _fast_times(texts: list[str]) -> NDArray[np.float64]:
+def _fast_times(texts: list[str]) -> Floats:
     times = np.array([int(text) for text in texts], np.int64)
     outside = (times < 0) | (times >= LATEST)
     if outside.any() or any("_" in text for text in texts):
@@ -203,7 +203,7 @@ def _fast_times(texts: list[str]) -> NDArray[np.float64]:
     return times.astype(np.float64)
 
 
-def _fast_values(texts: list[str]) -> NDArray[np.float64]:
+def _fast_values(texts: list[str]) -> Floats:
     if any("_" in text for text in texts):  # only Python allows it in numbers
         raise ValueError
     return np.array([float(text) if text else math.nan for text in texts])

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.offline.simulate.requests import THROTTLED, Ints, RequestOutcome, Requests
+from detectors.model.array_types import Ints
+from streams.offline.simulate.requests import THROTTLED, RequestOutcome, Requests
 from streams.offline.simulate.scenario import Scenario, ScenarioCall
 from streams.offline.simulate.traffic import Flow
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from streams.offline.simulate.requests import OUTCOMES, Ints, RequestOutcome, Requests
+from detectors.model.array_types import Bools, Floats, Ints
+from streams.offline.simulate.requests import OUTCOMES, RequestOutcome, Requests
 from streams.offline.simulate.scenario import Scenario, ScenarioCall, ScenarioGrowth
 from streams.offline.simulate.scenario_incidents import (
     BadClient,
@@ -22,8 +22,6 @@ from streams.offline.simulate.scenario_incidents import (
 )
 from streams.offline.simulate.traffic import Flow, concerns, grown
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 Kind = TypeVar("Kind", bound=Timed)
 
 _GATEWAY_MS = 5.0  # median of what a gateway adds around the function

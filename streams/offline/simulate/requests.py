@@ -2,10 +2,7 @@
 
 from typing import Final, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-Ints = NDArray[np.int64]
+from detectors.model.array_types import Ints, Words
 
 
 class RequestOutcome(NamedTuple):
@@ -35,7 +32,7 @@ class Requests(NamedTuple):
     """n requests with their m table calls."""
 
     ts: Ints  # [n] epoch milliseconds, ascending
-    ids: NDArray[np.uint64]  # [n] unique
+    ids: Words  # [n] unique
     flow: Ints  # [n] index of the flow
     tenant: Ints  # [n] index of the tenant
     outcome: Ints  # [n] index of the outcome

@@ -3,11 +3,10 @@
 import re
 from typing import Annotated, Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
 from config.settings import Section
+from detectors.model.array_types import Bools, Floats
 
 CELL = 10  # seconds, the width of a bucket: rates and incidents change only at multiples of it
 
@@ -51,7 +50,7 @@ class Timed(Target):
         """Return whether it overlaps first to last (seconds after the start of the scenario)."""
         return self.at <= last and first < self.at + self.for_
 
-    def during(self, seconds: NDArray[np.float64]) -> NDArray[np.bool_]:
+    def during(self, seconds: Floats) -> Bools:
         """Return which moments (seconds after the start of the scenario) it covers."""
         return (seconds >= self.at) & (seconds < self.at + self.for_)
 

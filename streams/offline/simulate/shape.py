@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from detectors.model.array_types import Floats, Ints
 
 WEEK = 7 * 86400
 
@@ -32,7 +33,7 @@ class Shape:
         Not negative, not all zero.
     """
 
-    def __init__(self, times: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+    def __init__(self, times: Floats, values: Floats) -> None:
         gaps = np.diff(times)
         if len(times) < 2 or (gaps <= 0).any():  # noqa: PLR2004 - an interval needs two rows
             raise ShapeError("needs at least two rows with ascending timestamps")
@@ -45,9 +46,9 @@ class Shape:
         self.values = filled[: whole or len(filled)]
         self.values = self.values / self.values.mean()
 
-    def at(self, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+    def at(self, seconds: Floats) -> Floats:
         """Return the traffic factor at ``seconds`` after the start of the scenario."""
-        rows: NDArray[np.int64] = np.floor(seconds / self.interval).astype(np.int64) % len(self.values)
+        rows: Ints = np.floor(seconds / self.interval).astype(np.int64) % len(self.values)
         return self.values[rows]
 
 

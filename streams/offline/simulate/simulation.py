@@ -10,17 +10,15 @@ from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Bools, Floats, Ints, Words
 from streams.offline.simulate.event_lines import LineWriter
 from streams.offline.simulate.request_generator import RequestGenerator
-from streams.offline.simulate.requests import Ints
 from streams.offline.simulate.scenario import Scenario
 from streams.offline.simulate.scenario_incidents import CELL, EXPECTED, DuplicateRecords, LateRecords, Target
 from streams.offline.simulate.shape import Shape
 from streams.offline.simulate.traffic import DAY, RequestRates, concerns
 
-Floats = NDArray[np.float64]
 Delaying = TypeVar("Delaying", LateRecords, DuplicateRecords)
 
 _AGAIN = 5.0  # seconds within which a duplicate follows
@@ -161,7 +159,7 @@ class Simulation:
 
     def _struck(
         self, kind: type[Delaying], number: int, flow: Ints, at: Floats
-    ) -> Iterator[tuple[np.random.Generator, NDArray[np.bool_], Delaying]]:
+    ) -> Iterator[tuple[np.random.Generator, Bools, Delaying]]:
         for index, incident in enumerate(self.scenario.incidents):
             if isinstance(incident, kind) and len(at) and incident.touches(float(at[0]), float(at[-1])):
                 about = np.array([concerns(incident, one) for one in self._flows])[flow]
@@ -224,7 +222,7 @@ def _start(scenario: Scenario, now: float | None) -> int:
     return int((midnight + timedelta(days=scenario.start)).timestamp())
 
 
-def _ids(seed: int, block: int, n: int) -> NDArray[np.uint64]:
+def _ids(seed: int, block: int, n: int) -> Words:
     """Return identifiers that look random and cannot collide within a scenario.
 
     The finaliser of SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators",

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Floats, Places
 from streams.offline.simulate.scenario import Scenario, ScenarioGrowth
 from streams.offline.simulate.scenario_incidents import CELL, Absence, Drop, Spike, Target
 from streams.offline.simulate.shape import Shape
@@ -80,7 +80,7 @@ class RequestRates:
         self._service_of = np.array([services.index(flow.service) for flow in self.flows])
         self._drift = self._drifts(len(services))
 
-    def _drifts(self, services: int) -> NDArray[np.float64]:
+    def _drifts(self, services: int) -> Floats:
         """Return the logarithm of each service's drift at every full hour: a first-order autoregression."""
         noise = self._scenario.noise
         hours = self._scenario.length // _HOUR + 2
@@ -95,7 +95,7 @@ class RequestRates:
         drift *= noise.drift
         return drift - noise.drift**2 / 2
 
-    def _shaped(self, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _shaped(self, seconds: Floats) -> Floats:
         """Return the factor of time of day and day of week, with mean 1 over a week."""
         if self._shape is not None:
             return self._shape.at(seconds)
@@ -105,15 +105,15 @@ class RequestRates:
         angle = 2 * np.pi * (local / DAY - (int(hours) + int(minutes) / 60) / 24)
         weekend = self._scenario.weekly.weekend
         weekday = (local // DAY + 3) % 7  # 1 January 1970 was a Thursday; Monday is 0
-        week: NDArray[np.float64] = np.where(weekday >= 5, weekend, 1.0) * 7 / (5 + 2 * weekend)  # noqa: PLR2004
-        day: NDArray[np.float64] = 1 + self._scenario.daily.depth * np.cos(angle)
+        week: Floats = np.where(weekday >= 5, weekend, 1.0) * 7 / (5 + 2 * weekend)  # noqa: PLR2004
+        day: Floats = 1 + self._scenario.daily.depth * np.cos(angle)
         return week * day
 
     def _offset(self, epoch: float) -> float:
         offset = datetime.fromtimestamp(epoch, self._zone).utcoffset()
         return offset.total_seconds() if offset is not None else 0.0
 
-    def rates(self, since: int, cells: int) -> NDArray[np.float64]:
+    def rates(self, since: int, cells: int) -> Floats:
         """Return the mean rates of a time range, with incidents and growth.
 
         Parameters
@@ -129,7 +129,7 @@ class RequestRates:
             Requests per second.
         """
         seconds = since + CELL * np.arange(cells, dtype=np.float64)
-        rates: NDArray[np.float64] = self._shaped(seconds)[:, None] * self._base
+        rates: Floats = self._shaped(seconds)[:, None] * self._base
         if self._shape is None and self._scenario.noise.drift:
             hour, part = np.divmod(seconds / _HOUR, 1)
             at = hour.astype(np.int64)
@@ -144,5 +144,5 @@ class RequestRates:
                 rates[np.ix_(incident.during(seconds), self._about(incident))] *= times
         return rates
 
-    def _about(self, target: Target) -> NDArray[np.intp]:
+    def _about(self, target: Target) -> Places:
         return np.flatnonzero([concerns(target, flow) for flow in self.flows])

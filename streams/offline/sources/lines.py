@@ -3,8 +3,8 @@
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Bytes, Ints
 from streams.engine.decode.records import Records
 
 _LINE_END: Final = ord("\n")
@@ -27,9 +27,7 @@ def lines_of(data: bytes) -> Records:
     return Records(data, starts[kept], ends[kept])
 
 
-def _stripped(
-    held: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def _stripped(held: Bytes, starts: Ints, ends: Ints) -> Ints:
     """Return the ends moved before trailing carriage returns."""
     while True:
         returned = ends > starts

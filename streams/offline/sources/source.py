@@ -3,9 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from detectors.model.array_types import Floats
 from streams.engine.decode.rejected import Rejected
 from streams.ingest.formats.converted import Converted
 
@@ -21,7 +19,7 @@ class Piece(NamedTuple):
     done: float  # fraction of the whole history read so far
     place: Any = None  # where this partition continues; must survive JSON
     offsets: Sequence[int] = ()  # one per part; empty if records are simply counted from 0
-    arrived: NDArray[np.float64] | None = None  # when each record arrived, epoch seconds; None if unknown
+    arrived: Floats | None = None  # when each record arrived, epoch seconds; None if unknown
     converted: Converted | None = None  # of a source with a format: what ``records`` are of
 
     @property

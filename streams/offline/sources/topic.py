@@ -100,16 +100,16 @@ class KafkaHistory:
             _Partition(f"{topic}/{tp.partition}", tp.partition, first[tp], max(first[tp], last[tp]))
             for tp in tps
         ]
-        empty = [one.name for one in self._partitions if one.last <= one.first]
+        empty = [partition.name for partition in self._partitions if partition.last <= partition.first]
         self._nothing = f"topic {topic!r} has no records" + (
             " between --from and --to, going by record timestamps" if start or end else ""
         )
         if 0 < len(empty) < len(self._partitions):
             self.notes.append(f"no records in {_named(empty)}")
-        self._total = sum(one.last - one.first for one in self._partitions)
+        self._total = sum(partition.last - partition.first for partition in self._partitions)
         self._done = 0
-        self.partitions = tuple(one.name for one in self._partitions)
-        self._fixed = {one.name: [one.first, one.last] for one in self._partitions}
+        self.partitions = tuple(partition.name for partition in self._partitions)
+        self._fixed = {partition.name: [partition.first, partition.last] for partition in self._partitions}
 
     @staticmethod
     def _offsets_at(
@@ -165,12 +165,12 @@ class KafkaHistory:
             )
         self._fixed = dict(bounds["offsets"])
         self._total = sum(last - first for first, last in self._fixed.values())
-        for one in self._partitions:
-            first, one.last = self._fixed[one.name]
-            place = places.get(one.name, first)
-            one.ended = place == END
-            one.first = one.last if place == END else place
-            self._done += one.first - first
+        for partition in self._partitions:
+            first, partition.last = self._fixed[partition.name]
+            place = places.get(partition.name, first)
+            partition.ended = place == END
+            partition.first = partition.last if place == END else place
+            self._done += partition.first - first
         self._check_remaining()
 
     def _check_remaining(self) -> None:
@@ -181,7 +181,9 @@ class KafkaHistory:
                 f"topic {self._topic!r} was {'recreated' if there else 'deleted'} since the replay started; "
                 "start over with --restart"
             )
-        tps = {one.name: TopicPartition(self._topic, one.number) for one in self._partitions}
+        tps = {
+            partition.name: TopicPartition(self._topic, partition.number) for partition in self._partitions
+        }
         with _consumer(self._kafka) as consumer:
             held = consumer.beginning_offsets(list(tps.values()))
         for one in self._partitions:
@@ -202,7 +204,7 @@ class KafkaHistory:
         """
         if not self._total:
             raise ReplayError(self._nothing)
-        left = [one for one in self._partitions if not one.ended]
+        left = [partition for partition in self._partitions if not partition.ended]
         bounds = {one.number: (one.first, one.last) for one in left}
         with silent_client():
             reader = ChunkReader(self._topic, bounds, aiokafka_options(self._kafka), PATIENCE)

@@ -76,10 +76,13 @@ def _split(
     split = last - round(share * (last - first) / step) * step
     moved = None
     # the latest first: no label that starts later can span the split once it has moved back
-    for one in sorted(incidents, key=lambda one: one.start, reverse=True):
-        if _moves(one, last) and one.start - TOLERANCE <= split < _end(one, last) + 2 * TOLERANCE:
-            split = (one.start - TOLERANCE) // step * step
-            moved = one
+    for incident in sorted(incidents, key=lambda one: one.start, reverse=True):
+        if (
+            _moves(incident, last)
+            and incident.start - TOLERANCE <= split < _end(incident, last) + 2 * TOLERANCE
+        ):
+            split = (incident.start - TOLERANCE) // step * step
+            moved = incident
     return Periods(totals.first, first, split, last), moved
 
 
@@ -92,12 +95,12 @@ def _end(label: Label, last: int) -> int:
 
 
 def _labels_to_search(incidents: Sequence[Label], at: Periods) -> bool:
-    return any(at.first <= one.start < at.split for one in incidents)
+    return any(at.first <= incident.start < at.split for incident in incidents)
 
 
 def _check(incidents: Sequence[Label], found: Periods) -> None:
     check_labels(incidents)
-    inside = [one for one in incidents if found.begin <= one.start < found.last]
+    inside = [incident for incident in incidents if found.begin <= incident.start < found.last]
     if not inside:
         raise ReplayError("no label lies within the history; compare the times of both")
     if all(one.start < found.first for one in inside):
@@ -118,12 +121,12 @@ def _nothing_to_search(
             "starts before it and leaves no label to search by"
         )
     else:
-        first = min(one.start for one in incidents if found.first <= one.start < found.last)
+        first = min(incident.start for incident in incidents if found.first <= incident.start < found.last)
         why = f"all labels, the first at {shown(first, zone)}, lie in the validation period"
     for share in _SHARES:
         other, _ = _split(totals, settings, incidents, share)
         if _labels_to_search(incidents, other) and any(
-            other.split <= one.start < other.last for one in incidents
+            other.split <= incident.start < other.last for incident in incidents
         ):
             return f"{why}; use --validate-share {share:g}, or provide earlier labels"
     return f"{why}; provide earlier history and labels"

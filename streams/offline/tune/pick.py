@@ -197,7 +197,7 @@ def _as_good(
 ) -> Choice | None:
     """Return the best of the others if its rank is at least that of ``best``, whatever its delay."""
     least = _rank(space, rule, trials, best)
-    good = {one: trials.known[one] for one in others if _rank(space, rule, trials, one) >= least}
+    good = {other: trials.known[other] for other in others if _rank(space, rule, trials, other) >= least}
     return _best(space, rule, good) if good else None
 
 

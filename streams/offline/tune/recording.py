@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config.settings import Settings
+from detectors.model.array_types import Floats
 from detectors.model.measures import Measure
 from detectors.model.scope import Edge, Scope, ScopeOrEdge
 from detectors.state import zstd
@@ -242,7 +243,7 @@ def _steps_of(part: bytes, scopes: list[ScopeOrEdge]) -> Iterator[MeasuredStep]:
         )
 
 
-def _mixed(known: NDArray[np.float64] | None, series: int) -> NDArray[np.float64] | None:
+def _mixed(known: Floats | None, series: int) -> Floats | None:
     if known is None:
         return None
     mixed = np.full(series, np.nan)

@@ -182,5 +182,5 @@ def _measures(evaluation: Evaluation) -> list[str]:
 
 def _grows(labels: Iterable[Label], incidents: Iterable[Incident]) -> bool:
     return any(label.verdict in _OF_GROWTH for label in labels) or any(
-        one.verdict in _OF_GROWTH and one.sent != "none" for one in incidents
+        incident.verdict in _OF_GROWTH and incident.sent != "none" for incident in incidents
     )

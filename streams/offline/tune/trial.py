@@ -53,7 +53,7 @@ def judge_recording(recording: Recording, settings: Settings, until: int | None 
         for one in gather.feed([detect.judge(step)]):
             pipeline.feed(incidents.feed(one.findings, one.watermark), one.watermark)
             first, last = first or step.start, one.watermark
-    return JudgedRecording([with_fate(one, pipeline) for one in incidents.all()], first, last)
+    return JudgedRecording([with_fate(incident, pipeline) for incident in incidents.all()], first, last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,16 +203,16 @@ class Trials:
         return [self.known[one] for one in choices]
 
     def _run(self, choices: Sequence[Choice]) -> Iterator[TrialOutcome]:
-        changes = [self._space.changes(one) for one in choices]
+        changes = [self._space.changes(choice) for choice in choices]
         if self._pool is None:
-            return (TrialOutcome.of(searched(self._setup, one)[1]) for one in changes)
+            return (TrialOutcome.of(searched(self._setup, change)[1]) for change in changes)
         return self._mapped(self._pool, _trial, changes)
 
     def both(self, choices: Iterable[Choice]) -> list[OutcomePair]:
         """Return the outcomes of configurations in both periods."""
-        changes = [self._space.changes(one) for one in choices]
+        changes = [self._space.changes(choice) for choice in choices]
         if self._pool is None:
-            return [in_both_periods(self._setup, one) for one in changes]
+            return [in_both_periods(self._setup, change) for change in changes]
         return list(self._mapped(self._pool, _both, changes))
 
     @staticmethod

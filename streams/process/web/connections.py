@@ -214,7 +214,7 @@ class Connections:
 
 def _descriptors(wanted: int) -> int:
     """Return how many file descriptors the process may have; raise a lower limit as far as it is allowed."""
-    soft, hard = (sys.maxsize if one == resource.RLIM_INFINITY else one for one in _limits())
+    soft, hard = (sys.maxsize if limit == resource.RLIM_INFINITY else limit for limit in _limits())
     if soft >= wanted or soft >= hard:
         return soft
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), _limits()[1]))

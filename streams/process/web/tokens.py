@@ -86,12 +86,12 @@ class Tokens:
 
 def scopes_of(tokens: Iterable[KnownToken]) -> frozenset[AccessScope]:
     """Return what any of some tokens allows."""
-    return frozenset(scope for one in tokens for scope in one.scopes)
+    return frozenset(scope for token in tokens for scope in token.scopes)
 
 
 def name_of(tokens: Iterable[KnownToken]) -> str:
     """Return the first name that some tokens have; empty if none has one."""
-    return next((one.name for one in tokens if one.name), "")
+    return next((token.name for token in tokens if token.name), "")
 
 
 def digest_of(token: str) -> bytes:

@@ -3,14 +3,11 @@
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from streams.record.history.history_rows import HistoryRows, Singles
+from detectors.model.array_types import Float32s, Floats, Ints, Places
+from streams.record.history.history_rows import HistoryRows
 
 TEN_MINUTES: Final = 600
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 def coarser(rows: HistoryRows, latencies: Ints, seconds: int = TEN_MINUTES) -> HistoryRows:
@@ -67,9 +64,7 @@ def coarser(rows: HistoryRows, latencies: Ints, seconds: int = TEN_MINUTES) -> H
     )
 
 
-def _expected(
-    values: Singles, rows: HistoryRows, first: NDArray[np.intp], covered: NDArray[np.int64]
-) -> Floats:
+def _expected(values: Float32s, rows: HistoryRows, first: Places, covered: Ints) -> Floats:
     """Return what was expected for as many seconds as the amount is known of, at the mean rate."""
     known = ~np.isnan(values)
     seconds = np.add.reduceat(np.where(known, rows.seconds, 0), first)
@@ -79,10 +74,10 @@ def _expected(
     return np.where(seconds > 0, rate * np.where(covered > 0, covered, seconds), np.nan)
 
 
-def _worst(rows: HistoryRows, group: NDArray[np.intp], first: NDArray[np.intp]) -> NDArray[np.intp]:
+def _worst(rows: HistoryRows, group: Places, first: Places) -> Places:
     """Return the place of the largest value of each group."""
     values = np.nan_to_num(rows.observed, nan=-np.inf)
     largest = np.maximum.reduceat(values, first)
     place = np.where(values == largest[group], np.arange(len(rows)), len(rows))
-    found: NDArray[np.intp] = np.minimum.reduceat(place, first)
+    found: Places = np.minimum.reduceat(place, first)
     return found

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Ints
 from streams.record.history.bounds import HistoryBounds
 from streams.record.history.coarser import coarser
 from streams.record.history.history_files import MINUTES, NAMES_FILE, TENS, HistoryFile, HistoryFolder
@@ -159,7 +159,7 @@ class HistoryKeeper:
 
         self.folder.write(tens.path, write)
 
-    def latencies(self) -> NDArray[np.int64]:
+    def latencies(self) -> Ints:
         """Return the numbers of the series that are latencies."""
         return np.array(
             [number for number, key in self._names if key.measure.startswith("latency")], np.int64

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.judge.correction import CORRECTED_SECONDS
+from detectors.model.array_types import Ints
 from streams.record.history.history_files import NAMES_FILE, HistoryFile, HistoryFolder
 from streams.record.history.history_rows import HistoryRows, merged
 from streams.record.history.parquet_rows import read_names
@@ -62,7 +62,7 @@ class HistoryReader:
             with self._folder.open(NAMES_FILE) as file:
                 self.names = read_names(file)
 
-    def series(self, wanted: Callable[[SeriesKey], bool]) -> NDArray[np.int64]:
+    def series(self, wanted: Callable[[SeriesKey], bool]) -> Ints:
         """Return the numbers of series, sorted."""
         return np.array([number for number, key in self.names if wanted(key)], np.int64)
 
@@ -73,9 +73,7 @@ class HistoryReader:
             return None
         return HistoryReach(min(file.first for file in files), max(file.end for file in files))
 
-    def rows(
-        self, resolution: str, first: int, end: int, series: NDArray[np.int64] | None = None
-    ) -> HistoryRows:
+    def rows(self, resolution: str, first: int, end: int, series: Ints | None = None) -> HistoryRows:
         """Return the rows with ``first <= start < end``, of all series or of some, sorted (n,).
 
         What corrects a step is in a file of up to six hours later.
@@ -87,7 +85,7 @@ class HistoryReader:
         resolution: str,
         first: int,
         end: int,
-        series: NDArray[np.int64] | None,
+        series: Ints | None,
         use: Callable[[HistoryRows], _T],
         *,
         how: RowReading = EVERYTHING,
@@ -107,7 +105,7 @@ class HistoryReader:
         self,
         resolution: str,
         span: tuple[int, int],
-        series: NDArray[np.int64] | None,
+        series: Ints | None,
         use: Callable[[HistoryRows], _T],
         how: RowReading,
     ) -> tuple[list[_T], int]:
@@ -127,9 +125,7 @@ class HistoryReader:
         with ThreadPoolExecutor(min(self._readers, len(files))) as readers:
             return list(itertools.chain.from_iterable(readers.map(used, files, inside))), written
 
-    def _parts(
-        self, file: HistoryFile, series: NDArray[np.int64] | None, how: RowReading
-    ) -> Iterator[HistoryRows]:
+    def _parts(self, file: HistoryFile, series: Ints | None, how: RowReading) -> Iterator[HistoryRows]:
         opened = RowFile(self._folder, file, how.values)
         try:
             if series is None:

@@ -5,23 +5,22 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Singles = NDArray[np.float32]
+from detectors.model.array_types import Bools, Bytes, Float32s, Int32s, Ints, Places
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryRows:
     """Rows sorted by series and start, (n,) each. No two rows of a series have the same start."""
 
-    series: NDArray[np.int64]  # of ``series_id``
-    start: NDArray[np.int64]  # epoch seconds
-    seconds: NDArray[np.int32]  # that the row sums up
-    observed: Singles  # a sum over these seconds; milliseconds of a latency; NaN where unknown
-    expected: Singles
-    lower: Singles
-    upper: Singles
-    verdict: NDArray[np.uint8]  # places in ``VERDICTS``
+    series: Ints  # of ``series_id``
+    start: Ints  # epoch seconds
+    seconds: Int32s  # that the row sums up
+    observed: Float32s  # a sum over these seconds; milliseconds of a latency; NaN where unknown
+    expected: Float32s
+    lower: Float32s
+    upper: Float32s
+    verdict: Bytes  # places in ``VERDICTS``
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -48,9 +47,7 @@ def nothing() -> HistoryRows:
     return bare(longs, longs, np.zeros(0, np.int32), np.zeros(0, np.float32))
 
 
-def bare(
-    series: NDArray[np.int64], start: NDArray[np.int64], seconds: NDArray[np.int32], observed: Singles
-) -> HistoryRows:
+def bare(series: Ints, start: Ints, seconds: Int32s, observed: Float32s) -> HistoryRows:
     """Return rows of which nothing was expected."""
     unknown = np.full(len(series), np.nan, np.float32)
     return HistoryRows(
@@ -83,7 +80,7 @@ def joined(parts: Sequence[HistoryRows]) -> HistoryRows:
     return parts[0] if len(parts) == 1 else merged(parts)
 
 
-def _order(series: NDArray[np.int64], start: NDArray[np.int64]) -> NDArray[np.intp]:
+def _order(series: Ints, start: Ints) -> Places:
     """Return the places of rows, sorted by series and start; equal ones stay as they are.
 
     Rows of a series mostly stand together and in order: sorting these runs is sorting far fewer.
@@ -92,7 +89,7 @@ def _order(series: NDArray[np.int64], start: NDArray[np.int64]) -> NDArray[np.in
     lengths = np.diff(begins, append=len(series))
     runs = np.lexsort((start[begins], series[begins]))
     moved = begins[runs] - np.cumsum(lengths[runs]) + lengths[runs]
-    order: NDArray[np.intp] = np.repeat(moved, lengths[runs]) + np.arange(len(series))
+    order: Places = np.repeat(moved, lengths[runs]) + np.arange(len(series))
     moved_series, moved_start = series[order], start[order]
     same = moved_series[1:] == moved_series[:-1]
     mixed = same & (moved_start[1:] <= moved_start[:-1])  # the runs of a series overlap
@@ -106,7 +103,7 @@ def _order(series: NDArray[np.int64], start: NDArray[np.int64]) -> NDArray[np.in
     return order
 
 
-def _added_up(rows: HistoryRows, again: NDArray[np.bool_]) -> HistoryRows:
+def _added_up(rows: HistoryRows, again: Bools) -> HistoryRows:
     """Add up rows of the same series and start: those that come again, (n - 1,)."""
     fresh = np.concatenate(([True], ~again))
     group = np.cumsum(fresh) - 1

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Ints
 from streams.engine.detect.step_record import StepRecord, decode_step
 from streams.record.history.history_files import MINUTES, HistoryFolder
 from streams.record.history.history_reader import READERS, HistoryReach, HistoryReader
@@ -71,7 +71,7 @@ class HistoryView:
         self._reader.refresh()
         self._learn()
 
-    def series(self, wanted: Callable[[SeriesKey], bool]) -> NDArray[np.int64]:
+    def series(self, wanted: Callable[[SeriesKey], bool]) -> Ints:
         """Return the numbers of series, sorted."""
         return np.array([number for number, key in self.names if wanted(key)], np.int64)
 
@@ -114,7 +114,7 @@ class HistoryView:
             for row, limit in record.limits
         ]
 
-    def rows(self, resolution: str, first: int, end: int, series: NDArray[np.int64]) -> HistoryRows:
+    def rows(self, resolution: str, first: int, end: int, series: Ints) -> HistoryRows:
         """Return the rows of some series with ``first <= start < end``, sorted (n,)."""
         return merged(self.each(resolution, first, end, series, lambda rows: rows))
 
@@ -123,7 +123,7 @@ class HistoryView:
         resolution: str,
         first: int,
         end: int,
-        series: NDArray[np.int64],
+        series: Ints,
         use: Callable[[HistoryRows], _T],
         *,
         how: RowReading = EVERYTHING,

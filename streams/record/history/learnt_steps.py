@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Ints
 from streams.record.history.coarser import coarser
 from streams.record.history.history_files import MINUTES, NAMES_FILE, TENS, HistoryFile, HistoryFolder
 from streams.record.history.history_filling import LEARNT, READY
@@ -20,7 +20,6 @@ from streams.record.history.history_rows import HistoryRows
 from streams.record.history.parquet_rows import read_names
 from streams.record.history.row_files import RowFile, merged_ranges, write_merged
 
-Starts = NDArray[np.int64]
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
@@ -108,7 +107,7 @@ class LearntSteps:
             for file in (own, *missing):
                 file.close()
 
-    def _starts(self, file: HistoryFile | None) -> Starts:
+    def _starts(self, file: HistoryFile | None) -> Ints:
         if file is None:
             return np.zeros(0, np.int64)
         opened = RowFile(self._keeper.folder, file)
@@ -121,7 +120,7 @@ class LearntSteps:
 class _Missing(RowFile):
     """The rows of an hour of learnt steps without those that the daemon has: ``known`` are their starts."""
 
-    def __init__(self, folder: HistoryFolder, hour: HistoryFile, known: Starts) -> None:
+    def __init__(self, folder: HistoryFolder, hour: HistoryFile, known: Ints) -> None:
         super().__init__(folder, hour)
         self._known = known
         # an hour that the daemon began with corrects no steps but its own
@@ -137,7 +136,7 @@ class _MissingTens(_Missing):
     """The same ten minutes at a time, without those in ``tens``."""
 
     def __init__(
-        self, folder: HistoryFolder, hour: HistoryFile, known: Starts, latencies: Starts, tens: Starts
+        self, folder: HistoryFolder, hour: HistoryFile, known: Ints, latencies: Ints, tens: Ints
     ) -> None:
         super().__init__(folder, hour, known)
         self._latencies = latencies
@@ -149,7 +148,7 @@ class _MissingTens(_Missing):
         return rows.taken(~np.isin(rows.start, self._tens))
 
 
-def _starts_in(file: RowFile) -> Starts:
+def _starts_in(file: RowFile) -> Ints:
     found = [np.unique(rows.start) for rows in merged_ranges([file])]
     return np.unique(np.concatenate(found)) if found else np.zeros(0, np.int64)
 

@@ -7,8 +7,8 @@ from typing import Any, Final, Self
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Bytes
 from detectors.model.scope import Scope
 from streams.engine.detect.step_record import VERDICTS
 from streams.record.history.history_rows import AMOUNTS, HistoryRows
@@ -137,13 +137,13 @@ def rows_in(table: pa.Table) -> HistoryRows:
     )
 
 
-def _verdict_codes(table: pa.Table) -> NDArray[np.uint8]:
+def _verdict_codes(table: pa.Table) -> Bytes:
     verdicts = table.column("verdict").unify_dictionaries().combine_chunks()
     if isinstance(verdicts, pa.ChunkedArray):
         verdicts = verdicts.chunk(0)
     places = [VERDICTS.index(text) if text in VERDICTS else 0 for text in verdicts.dictionary.to_pylist()]
     codes = np.array([*places, 0], np.uint8)
-    found: NDArray[np.uint8] = codes[verdicts.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+    found: Bytes = codes[verdicts.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
     return found
 
 

@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Ints, Places
 from streams.record.history.history_files import HistoryFile, HistoryFolder
 from streams.record.history.history_rows import COLUMNS, VALUES, HistoryRows, merged, nothing
 from streams.record.history.parquet_rows import GROUP_ROWS, RowWriter, rows_in
@@ -71,7 +71,7 @@ class RowFile:
         rows = self._groups(groups)
         return rows.taken((rows.series >= least) & (rows.series < below))
 
-    def parts(self, series: NDArray[np.int64], most: int | None = None) -> Iterator[HistoryRows]:
+    def parts(self, series: Ints, most: int | None = None) -> Iterator[HistoryRows]:
         """Yield the rows of series, about ``most`` of those that are decoded at a time; all at once without.
 
         ``series`` (n,) is sorted.
@@ -83,7 +83,7 @@ class RowFile:
             yield self._of(self._groups(groups[begin : begin + some]), series)
 
     @staticmethod
-    def _of(rows: HistoryRows, series: NDArray[np.int64]) -> HistoryRows:
+    def _of(rows: HistoryRows, series: Ints) -> HistoryRows:
         begins, ends = (np.searchsorted(rows.series, series, side) for side in ("left", "right"))
         if len(series) and (begins[1:] == ends[:-1]).all():  # neighbours, such as those of one scope
             return rows.taken(slice(begins[0], ends[-1]))
@@ -92,7 +92,7 @@ class RowFile:
         there[ends[begins < ends]] -= 1
         return rows.taken(np.cumsum(there[:-1]) > 0)
 
-    def _groups(self, groups: NDArray[np.intp]) -> HistoryRows:
+    def _groups(self, groups: Places) -> HistoryRows:
         if not len(groups):
             return nothing()
         with self._intact():

@@ -6,17 +6,17 @@ from typing import Final, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.model.array_types import Bytes, Float32s, Ints, Places
 from detectors.model.measures import LATENCIES, Measure
 from detectors.state.state import StateError
 from streams.engine.detect.step_record import VERDICTS, Correction, StepRecord, decode_names
-from streams.record.history.history_rows import AMOUNTS, HistoryRows, Singles, bare, joined
+from streams.record.history.history_rows import AMOUNTS, HistoryRows, bare, joined
 from streams.record.history.series_names import SeriesKey, SeriesNames, key_of
 
 P50: Final = "_p50"
 P99: Final = "_p99"
 """What is appended to the measure of a latency, which is a p95, for other quantiles of the same calls."""
 
-Ids = NDArray[np.int64]
 _Column = TypeVar("_Column", np.float32, np.uint8)
 
 
@@ -28,12 +28,12 @@ class _Ids(NamedTuple):
     """The numbers of the series that records of one shard refer to."""
 
     keys: list[SeriesKey]
-    series: Ids
-    p50: Ids  # of the latencies among them
-    p99: Ids
-    edges: Ids
-    ordered: Ids  # all of these, sorted
-    places: Sequence[NDArray[np.intp]]  # of series, p50, p99 and edges among them
+    series: Ints
+    p50: Ints  # of the latencies among them
+    p99: Ints
+    edges: Ints
+    ordered: Ints  # all of these, sorted
+    places: Sequence[Places]  # of series, p50, p99 and edges among them
 
 
 class StepRows:
@@ -106,7 +106,7 @@ class StepRows:
             np.array(add(keys), np.int64),
             p50,
             p99,
-            np.array(add(key_of(one) for one in edges), np.int64),
+            np.array(add(key_of(edge) for edge in edges), np.int64),
         )
         if before is None:
             return _sorted(keys, *fresh)
@@ -152,7 +152,7 @@ def _runs(records: Sequence[StepRecord]) -> list[list[StepRecord]]:
     return runs
 
 
-def _sorted(keys: list[SeriesKey], series: Ids, p50: Ids, p99: Ids, edges: Ids) -> _Ids:
+def _sorted(keys: list[SeriesKey], series: Ints, p50: Ints, p99: Ints, edges: Ints) -> _Ids:
     parts = series, p50, p99, edges
     numbers = np.concatenate(parts)
     order = np.argsort(numbers)
@@ -197,20 +197,22 @@ def _measured(run: Sequence[StepRecord], ids: _Ids) -> HistoryRows:
     )
 
 
-def _spread(values: NDArray[_Column], places: NDArray[np.intp], count: int) -> NDArray[_Column]:
+def _spread(values: NDArray[_Column], places: Places, count: int) -> NDArray[_Column]:
     """Return ``values`` at their places among ``count``; the others are not known, or none."""
     column = np.full(count, np.nan if values.dtype == np.float32 else 0, values.dtype)
     column[places] = values
     return column
 
 
-def _translated(record: StepRecord) -> NDArray[np.uint8]:
+def _translated(record: StepRecord) -> Bytes:
     """Return the places in ``VERDICTS`` of the record's verdicts; an unknown one is none."""
-    return np.array([VERDICTS.index(one) if one in VERDICTS else 0 for one in record.verdicts], np.uint8)
+    return np.array(
+        [VERDICTS.index(verdict) if verdict in VERDICTS else 0 for verdict in record.verdicts], np.uint8
+    )
 
 
 def _corrected(seconds: int, one: Correction, ids: _Ids) -> HistoryRows:
     series = np.concatenate((ids.series[one.rows], ids.edges[one.edge_rows]))
-    values: Singles = np.concatenate((one.values, one.edge_values))
+    values: Float32s = np.concatenate((one.values, one.edge_values))
     count = len(series)
     return bare(series, np.full(count, one.start, np.int64), np.full(count, seconds, np.int32), values)

@@ -4,20 +4,20 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from streams.record.query.label_table import Groups, LabelTable
+from detectors.model.array_types import Floats, Places
+from streams.record.query.label_table import LabelTable
 from streams.record.query.query_error import execution
-from streams.record.query.sample_table import Floats, SampleTable
+from streams.record.query.sample_table import SampleTable
 
 _MOST: Final = float(1 << 62)
 
 
-def _added(values: Floats, begins: Groups) -> Floats:
+def _added(values: Floats, begins: Places) -> Floats:
     return np.add.reduceat(values, begins, axis=0)
 
 
-_REDUCED: Final[dict[str, tuple[float, Callable[[Floats, Groups], Floats]]]] = {
+_REDUCED: Final[dict[str, tuple[float, Callable[[Floats, Places], Floats]]]] = {
     "sum": (0.0, _added),
     "avg": (0.0, _added),
     "min": (np.nan, lambda values, begins: np.fmin.reduceat(values, begins, axis=0)),
@@ -61,7 +61,7 @@ def highest(table: SampleTable, labels: LabelTable, most: float, *, lowest: bool
     key = table.values if lowest else -table.values
     key = np.where(table.there, np.where(np.isnan(key), np.inf, key), np.inf)
     which = np.broadcast_to(groups[:, None], key.shape)
-    order: NDArray[np.intp] = np.lexsort((key, ~table.there, which), axis=0)
+    order: Places = np.lexsort((key, ~table.there, which), axis=0)
     grouped = np.sort(groups)
     rank = np.arange(len(groups)) - np.searchsorted(grouped, grouped)
     kept = np.zeros(key.shape, np.bool_)

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from streams.record.query.label_matcher import NAME, Flags
-from streams.record.query.label_table import Groups, LabelTable, beneath
+from detectors.model.array_types import Bools, Floats, Places
+from streams.record.query.label_matcher import NAME
+from streams.record.query.label_table import LabelTable, beneath
 from streams.record.query.query_error import execution
 from streams.record.query.query_plan import Combined
-from streams.record.query.sample_table import Floats, SampleTable
+from streams.record.query.sample_table import SampleTable
 
 _Amount = Any  # a number, or an array of them
 
@@ -55,7 +55,7 @@ def with_number(how: Combined, table: SampleTable, number: float, *, turned: boo
     return SampleTable(labels, values, table.there & there).united().known()
 
 
-def _worked(how: Combined, left: _Amount, right: _Amount, shown: Floats) -> tuple[Floats, Flags | bool]:
+def _worked(how: Combined, left: _Amount, right: _Amount, shown: Floats) -> tuple[Floats, Bools | bool]:
     """Return values, and where they are; a comparison keeps what is ``shown``."""
     with np.errstate(all="ignore"):
         if how.op in ARITHMETIC:
@@ -101,7 +101,7 @@ def of_tables(how: Combined, left: SampleTable, right: SampleTable) -> SampleTab
     return SampleTable(labels, found, kept).united().known()
 
 
-def _groups(how: Combined, left: LabelTable, right: LabelTable) -> tuple[Groups, Groups, int]:
+def _groups(how: Combined, left: LabelTable, right: LabelTable) -> tuple[Places, Places, int]:
     """Return to which group each series belongs, and how many there are."""
     both = beneath(left, right)
     compared = both.without((NAME, *how.labels)) if how.ignoring else both.only(how.labels)
@@ -109,7 +109,7 @@ def _groups(how: Combined, left: LabelTable, right: LabelTable) -> tuple[Groups,
     return groups[: left.size], groups[left.size :], len(first)
 
 
-def _counts(there: Flags, groups: Groups, count: int) -> NDArray[np.intp]:
+def _counts(there: Bools, groups: Places, count: int) -> Places:
     """Return (count, points) how many series of a group have a value."""
     row, step = np.nonzero(there)
     places = groups[row] * there.shape[1] + step
@@ -117,7 +117,7 @@ def _counts(there: Flags, groups: Groups, count: int) -> NDArray[np.intp]:
 
 
 def _of_sets(
-    op: str, left: SampleTable, right: SampleTable, grouped: tuple[Groups, Groups, int]
+    op: str, left: SampleTable, right: SampleTable, grouped: tuple[Places, Places, int]
 ) -> SampleTable:
     left_groups, right_groups, count = grouped
     if op == "or":

@@ -5,8 +5,8 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Bools
 from streams.record.query.query_bounds import QueryBounds
 from streams.record.query.query_error import bad_data
 
@@ -20,8 +20,6 @@ _NO_TEXT: Final = pa.array([""], pa.string())
 
 MatcherOp = Literal["=", "!=", "=~", "!~"]
 
-Flags = NDArray[np.bool_]
-
 
 class LabelMatcher(NamedTuple):
     """A condition on one label; a series without it has an empty one."""
@@ -30,7 +28,7 @@ class LabelMatcher(NamedTuple):
     op: MatcherOp
     value: str
 
-    def matches(self, texts: pa.Array, bounds: QueryBounds) -> Flags:
+    def matches(self, texts: pa.Array, bounds: QueryBounds) -> Bools:
         """Return (n,) which of the texts match.
 
         Patterns are RE2's and match as a whole. What they take grows with the text, and never with the square
@@ -42,7 +40,7 @@ class LabelMatcher(NamedTuple):
             When the pattern is none or too large, or when the time is over.
         """
         if self.op in ("=", "!="):
-            flags: Flags = pc.equal(texts, self.value).to_numpy(zero_copy_only=False)
+            flags: Bools = pc.equal(texts, self.value).to_numpy(zero_copy_only=False)
         else:
             self._found(_NO_TEXT, self.value, bounds)  # it may close a bracket that is ours
             whole = f"^(?s:{self.value})$"
@@ -52,11 +50,11 @@ class LabelMatcher(NamedTuple):
             )
         return ~flags if self.op in ("!=", "!~") else flags
 
-    def _found(self, texts: pa.Array, pattern: str, bounds: QueryBounds) -> Flags:
+    def _found(self, texts: pa.Array, pattern: str, bounds: QueryBounds) -> Bools:
         bounds.look()
         try:
             found = pc.match_substring_regex(texts, pattern)
         except pa.ArrowInvalid as error:
             raise bad_data(f"the pattern of {self.label} cannot be used: {error}") from error
-        flags: Flags = found.to_numpy(zero_copy_only=False)
+        flags: Bools = found.to_numpy(zero_copy_only=False)
         return flags

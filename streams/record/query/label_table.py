@@ -7,10 +7,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from detectors.model.array_types import Int32s, Places
 from streams.record.query.label_matcher import NAME
-
-Codes = NDArray[np.int32]
-Groups = NDArray[np.intp]
 
 
 class LabelTable(NamedTuple):
@@ -20,7 +18,7 @@ class LabelTable(NamedTuple):
     """
 
     size: int
-    columns: Mapping[str, Codes]
+    columns: Mapping[str, Int32s]
     texts: Callable[[str], pa.Array]
 
     def only(self, labels: Iterable[str]) -> "LabelTable":
@@ -44,7 +42,7 @@ class LabelTable(NamedTuple):
         size = int(np.count_nonzero(rows)) if rows.dtype == np.bool_ else len(rows)
         return self._replace(size=size, columns=columns)
 
-    def groups(self) -> tuple[Groups, Groups]:
+    def groups(self) -> tuple[Places, Places]:
         """Return (n,) the group of each series, alike in all labels, and (g,) the first series of each."""
         told = [codes for codes in self.columns.values() if codes.any()]
         if not told or not self.size:

@@ -7,10 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from detectors.model.array_types import Floats
 from streams.record.query.query_bounds import QueryBounds
 from streams.record.query.query_error import execution
 from streams.record.query.query_times import QueryTimes
-from streams.record.query.sample_table import Floats, SampleTable
+from streams.record.query.sample_table import SampleTable
 
 _NOT_FINITE: Final = (("nan", "NaN"), ("inf", "+Inf"), ("-inf", "-Inf"))
 

@@ -110,7 +110,7 @@ def _selected(part: promql.VectorSelector) -> Selected:
         raise bad_data("@ is not supported: give the time of the query, or use offset")
     if part.matchers.or_matchers:
         raise bad_data('"or" in a selector is not supported: use =~"a|b"')
-    found = [LabelMatcher(one.name, _op(one.op), one.value) for one in part.matchers.matchers]
+    found = [LabelMatcher(matcher.name, _op(matcher.op), matcher.value) for matcher in part.matchers.matchers]
     if part.name is not None:
         found.append(LabelMatcher(NAME, "=", part.name))
     offset = 0 if part.offset is None else round(part.offset.total_seconds() * 1000)

@@ -7,8 +7,8 @@ from typing import Final, NamedTuple, Self
 
 import numpy as np
 import promql_parser as promql
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Ints
 from streams.record.query.query_bounds import MOST_POINTS
 from streams.record.query.query_error import QueryError, bad_data
 
@@ -21,8 +21,6 @@ _RFC3339: Final = re.compile(
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _DURATION: Final = re.compile(r"(?:\d+(?:ms|[ywdhms]))+", re.ASCII)
 _BEYOND: Final = re.compile(r"-|\d{5}|0000-", re.ASCII)  # what some clients say for no bound at all
-
-Milliseconds = NDArray[np.int64]
 
 
 def moment(name: str, text: str) -> int:
@@ -134,7 +132,7 @@ class QueryTimes(NamedTuple):
         """Return the same, ``offset`` earlier."""
         return self._replace(first=self.first - offset)
 
-    def places(self, times: Milliseconds) -> Milliseconds:
+    def places(self, times: Ints) -> Ints:
         """Return (n,) the first point at each time or after it; ``points`` if there is none.
 
         Examples
@@ -142,5 +140,5 @@ class QueryTimes(NamedTuple):
         >>> QueryTimes(1000, 500, 3).places(np.array([0, 1000, 1001, 1500, 2001])).tolist()
         [0, 0, 1, 1, 3]
         """
-        found: Milliseconds = np.clip(-((self.first - times) // self.step), 0, self.points)
+        found: Ints = np.clip(-((self.first - times) // self.step), 0, self.points)
         return found

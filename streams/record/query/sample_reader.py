@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 import numpy as np
 
+from detectors.model.array_types import Ints
 from streams.record.history.coarser import TEN_MINUTES, coarser
 from streams.record.history.history_files import MINUTES, TENS
 from streams.record.history.history_rows import VALUES, HistoryRows, merged
@@ -12,7 +13,7 @@ from streams.record.history.row_files import RowReading
 from streams.record.query.query_bounds import PART_ROWS, QueryBounds
 from streams.record.query.query_times import QueryTimes
 from streams.record.query.sample_rows import RowTiming, SampleRows, in_order, longest, samples_of
-from streams.record.query.series_index import Ids, SeriesIndex
+from streams.record.query.series_index import SeriesIndex
 
 
 class SampleReader:
@@ -39,7 +40,7 @@ class SampleReader:
         self._kept = 0
         self._values: tuple[str, ...] = VALUES
 
-    def read(self, series: Ids, times: QueryTimes, columns: Collection[str]) -> SampleRows | None:
+    def read(self, series: Ints, times: QueryTimes, columns: Collection[str]) -> SampleRows | None:
         """Return the samples of series at the steps of a query; None if there are none.
 
         Only what the ``columns`` of metrics say is read. What was observed is, too: how long it is known
@@ -99,7 +100,7 @@ class SampleReader:
         resolution: str,
         first: int,
         end: int,
-        series: Ids,
+        series: Ints,
         timing: RowTiming,
         *,
         tens: bool = False,

@@ -3,18 +3,15 @@
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Bools, Bytes, Floats, Ints
 from streams.record.history.coarser import TEN_MINUTES
 from streams.record.history.history_rows import AMOUNTS, HistoryRows
-from streams.record.query.label_matcher import Flags
 from streams.record.query.query_times import QueryTimes
-from streams.record.query.series_index import Ids, SeriesIndex
+from streams.record.query.series_index import SeriesIndex
 
 LOOKBACK: Final = 300
 """Seconds for which a value holds while no newer one is known, as in Prometheus."""
-
-Floats = NDArray[np.float64]
 
 
 def longest(seconds: int) -> int:
@@ -25,11 +22,11 @@ def longest(seconds: int) -> int:
 class SampleRows(NamedTuple):
     """Samples, sorted by series and time, (n,) each."""
 
-    series: Ids
-    since: Ids  # the first step of the query at which it holds
-    until: Ids  # the step after the last one
+    series: Ints
+    since: Ints  # the first step of the query at which it holds
+    until: Ints  # the step after the last one
     amounts: dict[str, Floats]  # ``observed`` …, per second; milliseconds of a latency; NaN where unknown
-    verdict: NDArray[np.uint8]  # places in ``VERDICTS``
+    verdict: Bytes  # places in ``VERDICTS``
 
 
 class RowTiming(NamedTuple):
@@ -43,7 +40,7 @@ class RowTiming(NamedTuple):
     times: QueryTimes
     newest: int  # the end of the newest step, epoch seconds
 
-    def points(self, rows: HistoryRows, sparse: Flags | bool, *, tens: bool) -> tuple[Ids, Ids]:
+    def points(self, rows: HistoryRows, sparse: Bools | bool, *, tens: bool) -> tuple[Ints, Ints]:
         """Return (n,) the first step at which rows hold, and the step after the last one."""
         start, length = rows.start, rows.seconds.astype(np.int64)
         if tens:  # perhaps still those of steps, which become one

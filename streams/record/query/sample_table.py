@@ -5,11 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.record.query.label_matcher import Flags
+from detectors.model.array_types import Bools, Floats
 from streams.record.query.label_table import LabelTable
 from streams.record.query.query_error import execution
-
-Floats = NDArray[np.float64]
 
 
 class SampleTable(NamedTuple):
@@ -17,7 +15,7 @@ class SampleTable(NamedTuple):
 
     labels: LabelTable
     values: Floats
-    there: Flags
+    there: Bools
 
     @property
     def points(self) -> int:
@@ -30,7 +28,7 @@ class SampleTable(NamedTuple):
 
     def known(self) -> "SampleTable":
         """Return the series that have any value."""
-        some: Flags = np.logical_or.reduce(self.there, axis=1)
+        some: Bools = np.logical_or.reduce(self.there, axis=1)
         return self if some.all() else self.taken(some)
 
     def united(self) -> "SampleTable":

@@ -5,14 +5,15 @@ from typing import Final
 
 import numpy as np
 
+from detectors.model.array_types import Bools, Floats, Ints
 from streams.engine.detect.step_record import VERDICTS
-from streams.record.query.label_matcher import NAME, Flags, LabelMatcher
+from streams.record.query.label_matcher import NAME, LabelMatcher
 from streams.record.query.label_table import LabelTable, beneath
 from streams.record.query.query_bounds import QueryBounds
 from streams.record.query.query_metric import METRICS, NAMES, OBSERVED, STATE, QueryMetric
 from streams.record.query.sample_rows import SampleRows
-from streams.record.query.sample_table import Floats, SampleTable
-from streams.record.query.series_index import VERDICT, Ids, SeriesIndex
+from streams.record.query.sample_table import SampleTable
+from streams.record.query.series_index import VERDICT, SeriesIndex
 
 _NO_VERDICT: Final = 0
 
@@ -23,11 +24,11 @@ def metrics_of(
     """Return the metrics that matchers leave."""
     left = np.ones(len(NAMES), np.bool_)
     unjudged = np.bool_(True)
-    for one in matchers:
-        if one.label == NAME:
-            left &= one.matches(index.texts(NAME), bounds)
-        if one.label == VERDICT:
-            unjudged &= one.matches(index.texts(VERDICT), bounds)[_NO_VERDICT]
+    for matcher in matchers:
+        if matcher.label == NAME:
+            left &= matcher.matches(index.texts(NAME), bounds)
+        if matcher.label == VERDICT:
+            unjudged &= matcher.matches(index.texts(VERDICT), bounds)[_NO_VERDICT]
     return [
         metric
         for metric, there in zip(METRICS, left[1:], strict=True)
@@ -58,13 +59,13 @@ class Selection:
         self._bounds = bounds
         self._metrics = metrics_of(matchers, index, bounds)
         self._verdicts = np.ones(len(VERDICTS), np.bool_)
-        for one in matchers:
-            if one.label == VERDICT:
-                self._verdicts &= one.matches(index.texts(VERDICT), bounds)
+        for matcher in matchers:
+            if matcher.label == VERDICT:
+                self._verdicts &= matcher.matches(index.texts(VERDICT), bounds)
         mask = index.mask(matchers, bounds) if self._metrics else np.zeros(len(index.ids), np.bool_)
         if OBSERVED not in self._metrics:
             mask &= index.is_expected(np.arange(len(mask)))
-        self.series: Ids = np.sort(index.ids[mask])
+        self.series: Ints = np.sort(index.ids[mask])
 
     @property
     def columns(self) -> list[str]:
@@ -102,7 +103,7 @@ class Selection:
                     yield self._table(samples, mine & (samples.verdict == code), ones, labels)
 
     def _table(
-        self, samples: SampleRows, rows: Flags, amounts: Floats, labels: Mapping[str, int]
+        self, samples: SampleRows, rows: Bools, amounts: Floats, labels: Mapping[str, int]
     ) -> SampleTable:
         """Spread some samples over the steps at which they hold."""
         which = np.flatnonzero(rows & (samples.since < samples.until))

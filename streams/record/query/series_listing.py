@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from detectors.model.array_types import Bools
 from streams.engine.detect.step_record import VERDICTS
-from streams.record.query.label_matcher import NAME, Flags, LabelMatcher
+from streams.record.query.label_matcher import NAME, LabelMatcher
 from streams.record.query.label_table import LabelTable
 from streams.record.query.query_bounds import QueryBounds
 from streams.record.query.query_error import execution
@@ -28,7 +29,7 @@ class SeriesListing:
         self._index = index
         self._bounds = bounds
 
-    def _matched(self, conditions: Conditions) -> dict[QueryMetric, Flags]:
+    def _matched(self, conditions: Conditions) -> dict[QueryMetric, Bools]:
         found = {metric: np.zeros(len(self._index.ids), np.bool_) for metric in METRICS}
         expected = self._index.is_expected(np.arange(len(self._index.ids)))
         for matchers in conditions or ((),):
@@ -82,13 +83,13 @@ class SeriesListing:
         left = np.zeros(len(VERDICTS), np.bool_)
         for matchers in conditions or ((),):
             mine = np.ones(len(VERDICTS), np.bool_)
-            for one in matchers:
-                if one.label == VERDICT:
-                    mine &= one.matches(texts, self._bounds)
+            for matcher in matchers:
+                if matcher.label == VERDICT:
+                    mine &= matcher.matches(texts, self._bounds)
             left |= mine
         return sorted(text for text, there in zip(VERDICTS, left, strict=True) if there and text)
 
-    def _any(self, matched: dict[QueryMetric, Flags]) -> Flags:
+    def _any(self, matched: dict[QueryMetric, Bools]) -> Bools:
         none = np.zeros(len(self._index.ids), np.bool_)
-        found: Flags = np.logical_or.reduce([none, *matched.values()])
+        found: Bools = np.logical_or.reduce([none, *matched.values()])
         return found

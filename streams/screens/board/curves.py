@@ -5,16 +5,14 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.record.history.history_rows import HistoryRows, Singles
-from streams.screens.board.step_grid import Floats, StepGrid
+from detectors.model.array_types import Bools, Bytes, Float32s, Floats, Ints
+from streams.record.history.history_rows import HistoryRows
+from streams.screens.board.step_grid import StepGrid
 
 MOST_ROWS: Final = 600_000
 """Rows of minutes that are read for one answer; of more, those of ten minutes are."""
 
 _NEVER: Final = np.int64(1 << 62)
-
-Ids = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 
 class SeriesCurves(NamedTuple):
@@ -33,8 +31,8 @@ class SeriesCurves(NamedTuple):
     lower: Floats
     upper: Floats
     weight: Floats
-    most_at: NDArray[np.int64]
-    verdict: NDArray[np.uint8]
+    most_at: Ints
+    verdict: Bytes
 
     def whole(self, row: int) -> tuple[float, float, int | None]:
         """Return the mean of a series over the grid, its highest row, and when that began."""
@@ -47,7 +45,7 @@ class SeriesCurves(NamedTuple):
         return mean, float(most[highest]), int(self.most_at[row, highest])
 
 
-def curves(rows: HistoryRows, series: Ids, levels: Flags, grid: StepGrid) -> SeriesCurves:
+def curves(rows: HistoryRows, series: Ints, levels: Bools, grid: StepGrid) -> SeriesCurves:
     """Return rows as curves.
 
     Parameters
@@ -82,10 +80,10 @@ def curves(rows: HistoryRows, series: Ids, levels: Flags, grid: StepGrid) -> Ser
         whole[at] = found
         return whole.reshape(shape)
 
-    def added(values: Singles) -> Floats:
+    def added(values: Float32s) -> Floats:
         return np.add.reduceat(values, begins, dtype=np.float64)
 
-    def mean(values: Singles) -> tuple[Floats, Floats]:
+    def mean(values: Float32s) -> tuple[Floats, Floats]:
         known = ~np.isnan(values)
         total, weights = added(np.where(known, values, np.float32(0))), added(np.where(known, weight, 0))
         with np.errstate(invalid="ignore", divide="ignore"):

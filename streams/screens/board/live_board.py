@@ -188,7 +188,7 @@ class LiveBoard:
             step=step,
             stale_after=STALE_STEPS * step,
             accounts=accounts,
-            numbers=numbers.numbers(verdicts, board, {one.account: one.name for one in accounts}),
+            numbers=numbers.numbers(verdicts, board, {account.account: account.name for account in accounts}),
             layers=numbers.layers(verdicts, board),
             tables=limits.tables(verdicts, board),
             concurrency=limits.concurrency(board),
@@ -225,13 +225,13 @@ def _learning(view: HistoryView, settings: Settings) -> WallLearning | None:
 
 
 def _with_state(wall: Wall, now: float, learning: WallLearning | None) -> Wall:
-    thresholds = [one.threshold for one in wall.numbers] + [one.threshold for one in wall.layers]
-    thresholds += [one.threshold for one in wall.tables] + [one.threshold for one in wall.concurrency]
-    thresholds += [one.threshold for one in wall.quotas]
+    thresholds = [number.threshold for number in wall.numbers] + [layer.threshold for layer in wall.layers]
+    thresholds += [table.threshold for table in wall.tables] + [one.threshold for one in wall.concurrency]
+    thresholds += [quota.threshold for quota in wall.quotas]
     state: WallState = "well"
     if wall.at is not None and now - wall.at > wall.stale_after:
         state = "stale"
-    elif "critical" in thresholds or any(one.get("sent") == "page" for one in wall.incidents):
+    elif "critical" in thresholds or any(incident.get("sent") == "page" for incident in wall.incidents):
         state = "attention"
     elif learning is not None:
         state = "learning"

@@ -93,4 +93,8 @@ class OpenVerdicts:
         return found
 
     def _about(self, about: Callable[[Scope, Measure], bool]) -> list[Finding]:
-        return [one for one in self._findings if one.scope is not None and about(one.scope, one.measure)]
+        return [
+            finding
+            for finding in self._findings
+            if finding.scope is not None and about(finding.scope, finding.measure)
+        ]

@@ -3,11 +3,9 @@
 from typing import NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Floats, Ints
 from streams.record.history.history_rows import HistoryRows
-
-Floats = NDArray[np.float64]
 
 
 class StepGrid(NamedTuple):
@@ -28,7 +26,7 @@ class StepGrid(NamedTuple):
         """The end of the last step, epoch seconds."""
         return self.first + self.step * self.steps
 
-    def places(self, rows: HistoryRows) -> NDArray[np.int64]:
+    def places(self, rows: HistoryRows) -> Ints:
         """Return the step of each row."""
         return (rows.start - self.first) // self.step
 

@@ -194,9 +194,10 @@ def _lines(data: CallersData, span: str) -> Iterator[str]:
         )
     for kind in data.kinds:
         yield f"By {kind.kind}, {measure_in_words(kind.measure)}:"
-        for one in kind.neighbours:
-            value, share = amount(one.value, kind.measure), share_in_words(one.share)
-            yield f"- {one.about.words}: {value}, {share}; {_change(one, counts=kind.measure == REQUESTS)}"
+        for neighbour in kind.neighbours:
+            value, share = amount(neighbour.value, kind.measure), share_in_words(neighbour.share)
+            change = _change(neighbour, counts=kind.measure == REQUESTS)
+            yield f"- {neighbour.about.words}: {value}, {share}; {change}"
         if kind.more:
             yield f"- {kind.more} more with fewer calls"
     yield f"Its page: {data.link}"

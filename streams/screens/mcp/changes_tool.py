@@ -48,7 +48,7 @@ async def tell_changes(board: BoardClient, asked: Mapping[str, str], about: str,
     found = await board.ask("/board/incidents", **asked)
     times = await board.times()
     lines = [change_line(one, times) for one in found["changes"]]
-    wanted = [one for one in lines if about.lower() in one.of.scope.lower()]
+    wanted = [line for line in lines if about.lower() in line.of.scope.lower()]
     data = ChangesData(
         since=times.data(found["since"]),
         until=times.data(found["at"]),
@@ -83,7 +83,7 @@ def _lines(data: ChangesData, count: int, span: str) -> Iterator[str]:
         yield f"Nothing is known to have been deployed or configured, {span}. (A source has to send changes.)"
     else:
         yield f"{count} change{'' if count == 1 else 's'}, {span}, the newest first:"
-    yield from (f"- {one.words}" for one in data.changes)
+    yield from (f"- {change.words}" for change in data.changes)
     if count > len(data.changes):
         yield f"{count - len(data.changes)} older ones are left out: ask for more, or with a filter."
     if data.newest_only:

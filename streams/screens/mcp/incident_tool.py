@@ -282,21 +282,23 @@ def _lines(data: IncidentData, at: str) -> Iterator[str]:
 def _causes(data: IncidentData) -> Iterator[str]:
     fall = (data.incident.observed or 0.0) < (data.incident.expected or 0.0)
     for title, shares in (("Caused by", data.callers), ("Stands out", data.suspects)):
-        for each in (one for one in shares if one.share > LITTLE):
+        for each in (share for share in shares if share.share > LITTLE):
             name = quoted(f"{each.name} {each.version}" if each.version else each.name)
             yield f"{title}: {each.kind} {name}, {share_in_words(each.share)} of it{_split(each, fall=fall)}"
-    yield from (f"Throttled because of {quoted(each)}" for each in data.throttle_reasons)
-    yield from (f"Deepest cause: {quoted(each, 160)}" for each in data.causes)
+    yield from (
+        f"Throttled because of {quoted(throttle_reason)}" for throttle_reason in data.throttle_reasons
+    )
+    yield from (f"Deepest cause: {quoted(cause, 160)}" for cause in data.causes)
     also = [
-        f"{each.about.words} ({each.verdict} of {measure_in_words(each.measure, each.about.kind)})"
-        for each in data.members
+        f"{member.about.words} ({member.verdict} of {measure_in_words(member.measure, member.about.kind)})"
+        for member in data.members
     ]
     if also:
         yield f"Also affected: {', '.join(also)}."
 
 
 def _events(data: IncidentData) -> Iterator[str]:
-    yield from (f"Changed before it: {each.words}" for each in data.changes)
+    yield from (f"Changed before it: {change.words}" for change in data.changes)
     yield "What happened:"
     for moment in data.story:
         by = f" by {quoted(moment.by)}" if moment.by else ""

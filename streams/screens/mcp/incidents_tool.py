@@ -81,7 +81,7 @@ async def tell_incidents(
     found = await board.ask("/board/incidents", **asked)
     times, places = await board.times(), BoardPlaces(board.url)
     lines = [incident_line(one, times, places, at=found["at"]) for one in found["incidents"]]
-    wanted = [one for one in lines if about.lower() in one.about.scope.lower()]
+    wanted = [line for line in lines if about.lower() in line.about.scope.lower()]
     data = IncidentsData(
         at=times.data(found["at"]),
         since=times.data(found["since"]),
@@ -176,8 +176,8 @@ def _lines(data: IncidentsData, asked: Mapping[str, str], count: int, at: str) -
         if not count
         else f"{count} {what}{'' if count == 1 else 's'} {span}, the newest first:"
     )
-    for one in data.incidents:
-        yield f"- {one.words}"
+    for incident in data.incidents:
+        yield f"- {incident.words}"
     if count > len(data.incidents):
         yield f"{count - len(data.incidents)} older ones are left out: ask for more, or with a filter."
     if data.older:

@@ -210,11 +210,11 @@ def _evaluation(replay: ReplayFolder) -> ReplayEvaluation | None:
 def _replay_lines(data: ReplaysData) -> Iterator[str]:
     if not data.replays:
         yield "There is no replay in the folder; `uneri replay SOURCE --out DIR` writes one."
-    for one in data.replays:
+    for replay in data.replays:
         more = ", ".join(
-            each for each, there in (("compared", one.compared), ("evaluated", one.labelled)) if there
+            each for each, there in (("compared", replay.compared), ("evaluated", replay.labelled)) if there
         )
-        yield f"- {quoted(one.name)}, of {one.written}{f' ({more})' if more else ''}"
+        yield f"- {quoted(replay.name)}, of {replay.written}{f' ({more})' if more else ''}"
 
 
 def _lines(data: ReplayData, count: int) -> Iterator[str]:
@@ -232,15 +232,17 @@ def _lines(data: ReplayData, count: int) -> Iterator[str]:
             f"{data.evaluation.false_pages} of {data.evaluation.pages} pages were false."
         )
     yield f"{count} incident{'' if count == 1 else 's'} fit, times are UTC:"
-    for one in data.incidents:
-        what = {"page": "would have called people", "digest": "in the digest"}.get(one.sent, "not sent")
-        at = f" at {one.alerted}" if one.alerted and one.sent == "page" else ""
-        kind = one.about.kind
-        caller = f"; caused by {quoted(one.caller)}" if one.caller else ""
+    for incident in data.incidents:
+        what = {"page": "would have called people", "digest": "in the digest"}.get(incident.sent, "not sent")
+        at = f" at {incident.alerted}" if incident.alerted and incident.sent == "page" else ""
+        kind = incident.about.kind
+        caller = f"; caused by {quoted(incident.caller)}" if incident.caller else ""
+        measure = incident.measure
         yield (
-            f"- {one.start}: {one.verdict} of {measure_in_words(one.measure, kind)} at {one.about.words}, "
-            f"{amount(one.observed, one.measure, kind)}, expected {amount(one.expected, one.measure, kind)}; "
-            f"{what}{at}{caller}; id {quoted(one.id)}"
+            f"- {incident.start}: {incident.verdict} of {measure_in_words(measure, kind)} "
+            f"at {incident.about.words}, {amount(incident.observed, measure, kind)}, "
+            f"expected {amount(incident.expected, measure, kind)}; "
+            f"{what}{at}{caller}; id {quoted(incident.id)}"
         )
     if count > len(data.incidents):
         yield f"{count - len(data.incidents)} later ones are left out: ask for more, or with a filter."

@@ -115,22 +115,22 @@ async def tell_scope(board: BoardClient, asked: AskedPage) -> CallToolResult:
         verdict=page.verdict,
         limits=[
             LimitNow(
-                measure=one.measure,
-                used=one.used,
-                limit=one.limit,
-                share=one.share,
-                days_left=one.days_left,
-                days_left_early=one.days_left_early,
-                days_left_late=one.days_left_late,
-                verdict=one.verdict,
+                measure=limit.measure,
+                used=limit.used,
+                limit=limit.limit,
+                share=limit.share,
+                days_left=limit.days_left,
+                days_left_early=limit.days_left_early,
+                days_left_late=limit.days_left_late,
+                verdict=limit.verdict,
             )
-            for one in page.limits
+            for limit in page.limits
         ],
         measures=list(_measures(page)),
-        incidents=[_incident(one, times) for one in page.incidents[:INCIDENTS]],
-        changes=[change_line(one, times) for one in page.changes[:EVENTS]],
-        memos=[memo_line(one, times) for one in page.memos[:EVENTS]],
-        callers=[one.kind for one in page.callers],
+        incidents=[_incident(incident, times) for incident in page.incidents[:INCIDENTS]],
+        changes=[change_line(change, times) for change in page.changes[:EVENTS]],
+        memos=[memo_line(memo, times) for memo in page.memos[:EVENTS]],
+        callers=[caller.kind for caller in page.callers],
         link=BoardPlaces(board.url).scope(about, **asked.times),
     )
     for field, given, most in (
@@ -152,25 +152,25 @@ async def tell_names(board: BoardClient, like: str) -> CallToolResult:
         When the daemon does not answer.
     """
     found = msgspec.convert(await board.ask("/board/scopes", like=like), FoundScopes)
-    data = FoundNames(scopes=[NamedScope.of(one.scope) for one in found.scopes], more=found.more)
+    data = FoundNames(scopes=[NamedScope.of(scope.scope) for scope in found.scopes], more=found.more)
     return answered(data, _name_lines(data))
 
 
 def _measures(page: ScopePage) -> Iterator[MeasureNow]:
-    for one in page.measures:
+    for measure in page.measures:
         yield MeasureNow(
-            measure=one.measure,
-            value=one.value,
-            expected=one.expected,
-            lower=one.lower,
-            upper=one.upper,
-            week_before=one.week_before,
-            mean=one.mean,
-            mean_before=one.mean_before,
-            highest=one.most,
-            verdict=one.verdict,
-            threshold=one.threshold,
-            incident=one.incident,
+            measure=measure.measure,
+            value=measure.value,
+            expected=measure.expected,
+            lower=measure.lower,
+            upper=measure.upper,
+            week_before=measure.week_before,
+            mean=measure.mean,
+            mean_before=measure.mean_before,
+            highest=measure.most,
+            verdict=measure.verdict,
+            threshold=measure.threshold,
+            incident=measure.incident,
         )
 
 
@@ -191,11 +191,11 @@ def _lines(data: ScopeData, span: str) -> Iterator[str]:
     kind = data.about.kind
     state = f"NOT WELL ({data.verdict})" if data.verdict else "no finding about it is open"
     yield f"{data.about.words} of account {quoted(data.account_name)}: {state}. {span}."
-    for one in data.limits:
-        left = reached_in(one.days_left, one.days_left_early, one.days_left_late)
+    for limit in data.limits:
+        left = reached_in(limit.days_left, limit.days_left_early, limit.days_left_late)
         yield (
-            f"Limit of {measure_in_words(one.measure, kind)}: {share_in_words(one.share)} used, "
-            f"{amount(one.used, one.measure, kind)} of {amount(one.limit, one.measure, kind)}{left}"
+            f"Limit of {measure_in_words(limit.measure, kind)}: {share_in_words(limit.share)} used, "
+            f"{amount(limit.used, limit.measure, kind)} of {amount(limit.limit, limit.measure, kind)}{left}"
         )
     for measure in data.measures:
         name = measure.measure
@@ -219,8 +219,8 @@ def _lines(data: ScopeData, span: str) -> Iterator[str]:
         )
         said = f"{incident.verdict}, {incident.state}, since {incident.start}{part}"
         yield f"Incident {incident.id}, {said}: {quoted(incident.sentence, 200)}"
-    yield from (f"Changed: {one.words}" for one in data.changes)
-    yield from (f"Memo, {quoted(one.by)}, {one.at}: {quoted(one.text, 200)}" for one in data.memos)
+    yield from (f"Changed: {change.words}" for change in data.changes)
+    yield from (f"Memo, {quoted(memo.by)}, {memo.at}: {quoted(memo.text, 200)}" for memo in data.memos)
     if data.callers:
         yield f"Called by: {', '.join(data.callers)} (who_calls says which, and how much)"
     yield f"Its page: {data.link}"
@@ -229,7 +229,7 @@ def _lines(data: ScopeData, span: str) -> Iterator[str]:
 def _name_lines(data: FoundNames) -> Iterator[str]:
     if not data.scopes:
         yield "No scope has such a name."
-    for one in data.scopes:
-        yield f"- {one.words}{f', {one.where}' if one.where else ''}"
+    for scope in data.scopes:
+        yield f"- {scope.words}{f', {scope.where}' if scope.where else ''}"
     if data.more:
         yield f"{data.more} more are not listed; give more of the name."

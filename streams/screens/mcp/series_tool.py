@@ -117,8 +117,8 @@ def _told(
         verdict=one.verdict,
         incident=one.incident,
         verdicts=[
-            VerdictSpan(verdict=each.verdict, start=times.data(each.start), end=times.data(each.end))
-            for each in one.curve.verdicts
+            VerdictSpan(verdict=verdict.verdict, start=times.data(verdict.start), end=times.data(verdict.end))
+            for verdict in one.curve.verdicts
         ],
         points=list(_points(page, one, times)),
         link=link,
@@ -170,8 +170,8 @@ def _lines(page: ScopePage, data: SeriesData, times: ToolTimes) -> Iterator[str]
         if data.verdict
         else "No finding about it is open."
     )
-    for each in data.verdicts:
-        yield f"{each.verdict} from {each.start} to {each.end}"
+    for verdict in data.verdicts:
+        yield f"{verdict.verdict} from {verdict.start} to {verdict.end}"
     yield f"Points of {duration(data.step_seconds)}: observed (lowest to highest), expected (lower to upper)"
     for point in data.points:
         if point.observed is not None:

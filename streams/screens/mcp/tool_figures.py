@@ -38,7 +38,7 @@ def measures_in_words(measures: Iterable[str]) -> str:
     >>> measures_in_words(["wcu", "value:sales"]), measures_in_words([])
     ('wcu, «value:sales»', 'no measure')
     """
-    told = (each if each in _NAMED else quoted(each) for each in measures)
+    told = (measure if measure in _NAMED else quoted(measure) for measure in measures)
     return ", ".join(told) or "no measure"
 
 

@@ -113,7 +113,7 @@ async def tell_wall(board: BoardClient) -> CallToolResult:
     """
     wall = msgspec.convert(await board.ask("/board/wall"), Wall)
     times, places = ToolTimes(wall.zone), BoardPlaces(board.url)
-    open_ = [incident_line(one, times, places) for one in wall.incidents]
+    open_ = [incident_line(incident, times, places) for incident in wall.incidents]
     paged = [one for one in open_ if one.sent == "page"]
     data = WallData(
         state=wall.state,
@@ -124,21 +124,21 @@ async def tell_wall(board: BoardClient) -> CallToolResult:
         quiet=len(open_) - len(paged),
         open=sorted(open_, key=lambda one: one.sent != "page")[:20],
         last_ended=None if wall.last is None else incident_line(wall.last, times, places),
-        numbers=[_figure(one) for one in wall.numbers],
+        numbers=[_figure(number) for number in wall.numbers],
         times=[
             LayerTold(
-                name=_LAYERS.get(one.id, one.id),
-                p50=one.p50,
-                p95=one.p95,
-                p99=one.p99,
-                expected_p95=one.expected,
-                verdict=one.verdict,
-                threshold=one.threshold,
+                name=_LAYERS.get(layer.id, layer.id),
+                p50=layer.p50,
+                p95=layer.p95,
+                p99=layer.p99,
+                expected_p95=layer.expected,
+                verdict=layer.verdict,
+                threshold=layer.threshold,
             )
-            for one in wall.layers
+            for layer in wall.layers
         ],
         limits=list(_limits(wall)),
-        accounts=[shown(one.name, 80) for one in wall.accounts[:MOST_ACCOUNTS]],
+        accounts=[shown(account.name, 80) for account in wall.accounts[:MOST_ACCOUNTS]],
         link=places.wall(),
     )
     if len(open_) > len(data.open):
@@ -210,7 +210,7 @@ def _lines(wall: Wall, data: WallData, times: ToolTimes) -> Iterator[str]:
     yield from (f"- {one.words}" for one in data.open)
     if data.last_ended is not None:
         yield f"The page that ended last: {data.last_ended.words}"
-    yield from (f"{one.name}: {_number(one)}" for one in data.numbers if one.value is not None)
+    yield from (f"{number.name}: {_number(number)}" for number in data.numbers if number.value is not None)
     for layer in data.times:
         if layer.p95 is not None:
             usual = (

@@ -48,7 +48,7 @@ _WRITTEN: Final[dict[str, Any]] = {
 
 def document() -> dict[str, Any]:
     """Return the description as OpenAPI 3.1."""
-    operations = [(group, each) for group in GROUPS for each in group.operations]
+    operations = [(group, operation) for group in GROUPS for operation in group.operations]
     kinds = list(_kinds([each for _, each in operations]))
     schemas, components = msgspec.json.schema_components(
         [*kinds, *_WRITTEN.values()], ref_template="#/components/schemas/{name}", schema_hook=_any
@@ -96,8 +96,13 @@ def encoded_document() -> bytes:
 def _kinds(operations: list[Operation]) -> Iterator[Any]:
     """Yield all types, each once."""
     seen: set[str] = set()
-    for each in operations:
-        given = (*each.answers.values(), each.body, *(one.kind for one in each.parameters), RefusalAnswer)
+    for operation in operations:
+        given = (
+            *operation.answers.values(),
+            operation.body,
+            *(parameter.kind for parameter in operation.parameters),
+            RefusalAnswer,
+        )
         for kind in chain.from_iterable(one.kinds if isinstance(one, OneOf) else (one,) for one in given):
             if kind is not None and not isinstance(kind, OtherBody) and repr(kind) not in seen:
                 seen.add(repr(kind))
@@ -141,13 +146,13 @@ def _operation(group: OperationGroup, each: Operation, of: dict[str, Any]) -> di
     if each.parameters:
         told["parameters"] = [
             {
-                "name": one.name,
-                "in": one.where,
-                "required": one.required,
-                "description": one.about,
-                "schema": of[repr(one.kind)],
+                "name": parameter.name,
+                "in": parameter.where,
+                "required": parameter.required,
+                "description": parameter.about,
+                "schema": of[repr(parameter.kind)],
             }
-            for one in each.parameters
+            for parameter in each.parameters
         ]
     if each.body is not None:
         told["requestBody"] = {"required": True, **_body(each.body, of)}

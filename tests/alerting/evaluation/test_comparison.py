@@ -105,11 +105,13 @@ def test_new_pages_are_those_that_page_nobody_in_the_other() -> None:
         made("entry", PUT, sent="digest"),
     ]
     found = compare(a, b)
-    assert [one.id for one in found.new_pages] == ["fresh", "held"]
-    assert [one.id for one in found.lost_pages] == ["lost"]
+    assert [new_page.id for new_page in found.new_pages] == ["fresh", "held"]
+    assert [lost_page.id for lost_page in found.lost_pages] == ["lost"]
     assert [one.id for one in found.only_b] == ["entry", "fresh"], "and what is no page is shown"
     split = compare([made("a", lasts=3600)], [made("b", lasts=600), made("c", start=1200, lasts=900)])
-    assert [one.id for one in split.new_pages] == ["b"], "two messages in the place of one are one more"
+    assert [new_page.id for new_page in split.new_pages] == ["b"], (
+        "two messages in the place of one are one more"
+    )
 
 
 def test_pages_a_week_are_over_judged_time() -> None:
@@ -142,7 +144,7 @@ def test_exchanging_the_two_exchanges_everything(a: list[Incident], b: list[Inci
         (
             two.a,
             two.b,
-            tuple(_MIRROR.get(each, each) for each in two.differs),
+            tuple(_MIRROR.get(differ, differ) for differ in two.differs),
             None if two.later is None else -two.later,
         )
         for two in back.pairs

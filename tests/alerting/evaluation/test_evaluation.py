@@ -65,7 +65,7 @@ def test_a_page_from_long_before_does_not_tell_of_what_began_while_it_was_open()
     open_for_days = made("a", start=-7200, lasts=None)
     found = measured([open_for_days], label())
     assert [one.seen for one in found.missed] == [(open_for_days,)]
-    assert [one.incident.id for one in found.false_pages] == ["a"]
+    assert [false_page.incident.id for false_page in found.false_pages] == ["a"]
     late = made("b", start=-7200, lasts=None, after=7500)
     assert measured([late], label()).found[0].delay == 300, "it was told when the label had begun"
 
@@ -123,7 +123,7 @@ def test_growth_is_found_in_the_digest_and_no_page_tells_of_it() -> None:
     assert (found.total.delay, found.total.digest_delay) == (None, Delay(3 * 86400, 3 * 86400, 3 * 86400))
     paged = measured([made("p", verdict=Verdict.SHIFT)], growing)
     assert [(one.label, one.seen[0].id) for one in paged.missed] == [(growing, "p")]
-    assert [one.incident.id for one in paged.false_pages] == ["p"]
+    assert [false_page.incident.id for false_page in paged.false_pages] == ["p"]
     limit = measured([made("l", verdict=Verdict.LIMIT, near=True)], growing)
     assert (len(limit.missed), limit.false_pages, limit.repeated) == (1, (), ()), "what it grows to is near"
 
@@ -144,7 +144,7 @@ def test_a_limit_is_found_by_a_page_or_an_entry() -> None:
 def test_a_page_comes_before_an_entry_and_the_first_before_the_others() -> None:
     incidents = [made("entry", sent="digest"), made("late", after=300), made("early", PUT, after=120)]
     found = measured(incidents, label())
-    assert (found.found[0].incident.id, [one.id for one in found.found[0].others]) == (
+    assert (found.found[0].incident.id, [other.id for other in found.found[0].others]) == (
         "early",
         ["late", "entry"],
     )
@@ -160,7 +160,7 @@ def test_what_was_seen_and_not_sent_is_missed_and_shown() -> None:
 
 def test_a_page_about_nothing_that_is_labelled_is_false() -> None:
     found = measured([made("a"), made("b", LEDGER)], label(scope="table:items"))
-    assert [(one.incident.id, one.label) for one in found.false_pages] == [("b", None)]
+    assert [(false_page.incident.id, false_page.label) for false_page in found.false_pages] == [("b", None)]
     assert (found.total.precision, found.total.false_pages_per_week) == (0.5, 1.0)
 
 
@@ -168,7 +168,7 @@ def test_a_page_about_nothing_that_is_labelled_is_false() -> None:
 def test_a_page_that_people_said_was_none_names_the_label(kind: LabelKind) -> None:
     said = label(kind=kind, scope="table:items")
     found = measured([made("a")], said)
-    assert [(one.incident.id, one.label) for one in found.false_pages] == [("a", said)]
+    assert [(false_page.incident.id, false_page.label) for false_page in found.false_pages] == [("a", said)]
     assert (found.total.labels, found.total.recall) == (0, None), "there is nothing to find"
     both = measured([made("a")], said, label())
     assert (both.false_pages, len(both.found)) == ((), 1), "something else happened meanwhile"
@@ -177,7 +177,7 @@ def test_a_page_that_people_said_was_none_names_the_label(kind: LabelKind) -> No
 def test_what_people_said_of_the_very_incident_is_so() -> None:
     press = label(start=-50_000, kind=LabelKind.NOT_AN_ANOMALY, incident="a", by="U1")
     found = measured([made("a")], press, label())
-    assert [one.label for one in found.false_pages] == [press]
+    assert [false_page.label for false_page in found.false_pages] == [press]
     assert len(found.missed) == 1
 
 
@@ -185,9 +185,12 @@ def test_a_label_that_names_an_incident_is_about_that_one_alone() -> None:
     both = [made("a"), made("b", start=300)]
     found = measured(both, label(incident="b"))
     assert [(one.incident.id, one.others) for one in found.found] == [("b", ())]
-    assert [one.incident.id for one in found.false_pages] == ["a"]
+    assert [false_page.incident.id for false_page in found.false_pages] == ["a"]
     said = measured(both, label(kind=LabelKind.EXPECTED, incident="b"))
-    assert [one.label and one.label.kind for one in said.false_pages] == [None, LabelKind.EXPECTED]
+    assert [false_page.label and false_page.label.kind for false_page in said.false_pages] == [
+        None,
+        LabelKind.EXPECTED,
+    ]
 
 
 def test_a_label_that_names_what_this_replay_has_not_is_met_as_any_other() -> None:
@@ -291,7 +294,7 @@ def test_every_label_is_found_or_missed_and_every_page_right_or_false(
     total = found.total
     wanted = [one for one in labels if one.kind is LabelKind.INCIDENT]
     assert len(found.found) + len(found.missed) == total.labels == len(wanted)
-    assert total.pages == sum(one.sent == "page" for one in incidents)
+    assert total.pages == sum(incident.sent == "page" for incident in incidents)
     assert len(found.false_pages) == total.false_pages
     assert total.false_pages + total.repeated <= total.pages
     assert all(ratio is None or 0 <= ratio <= 1 for ratio in (total.recall, total.precision))
@@ -299,7 +302,7 @@ def test_every_label_is_found_or_missed_and_every_page_right_or_false(
     for rows in (found.by_verdict, found.by_service):
         assert sum(row.labels for row in rows.values()) == total.labels
         assert sum(row.pages for row in rows.values()) >= total.pages
-    assert {one.incident.id for one in found.false_pages}.isdisjoint(
+    assert {false_page.incident.id for false_page in found.false_pages}.isdisjoint(
         each.id for one in found.found for each in (one.incident, *one.others)
     )
 
@@ -318,4 +321,4 @@ def test_the_order_of_incidents_and_labels_changes_nothing(
     incidents: list[Incident], labels: list[Label]
 ) -> None:
     written = measured(incidents, *labels).to_json()
-    assert measured([replace(one) for one in incidents[::-1]], *labels[::-1]).to_json() == written
+    assert measured([replace(incident) for incident in incidents[::-1]], *labels[::-1]).to_json() == written

@@ -33,7 +33,7 @@ def test_alone_every_label_must_be_found() -> None:
 
 def test_against_another_what_only_the_other_misses_fails() -> None:
     both, one = evaluation(made("a"), made("b", LEDGER)), evaluation(made("a"))
-    assert [each.label.scope for each in lost_labels(both, one)] == ["table:ledger"]
+    assert [lost_label.label.scope for lost_label in lost_labels(both, one)] == ["table:ledger"]
     assert failures([FailOn.MISSED_LABELS], evaluation=both, against=one) == [
         "missed-labels: 1 found by A and missed by B"
     ]

@@ -210,7 +210,7 @@ def test_a_suspect_that_more_calls_clear_is_dropped_and_one_of_what_ended_stays(
     again = table_finding(state="update", revision=2, seen=T0 + 2 * STEP)
     over = ended(table_finding(revision=3, suspects=[]), T0 + 3 * STEP)
     incidents.feed([again, over], T0 + 3 * STEP)
-    assert [each.scope for each in incidents.all()[0].primary.suspects] == [IOS]
+    assert [suspect.scope for suspect in incidents.all()[0].primary.suspects] == [IOS]
 
 
 def test_what_begins_hours_later_at_the_same_table_is_another_page_and_the_same_series_is_not() -> None:

@@ -131,7 +131,7 @@ def test_the_nearest_is_first_and_of_very_many_only_the_nearest_are_named() -> N
 def test_growth_names_nothing_for_it_begins_at_no_minute() -> None:
     incidents = Incidents(Settings())
     incidents.feed([growth_finding(PUT)], T0, changes=[change()])
-    assert [one.changes for one in incidents.all()] == [[]]
+    assert [incident.changes for incident in incidents.all()] == [[]]
 
 
 def test_the_change_is_in_every_form_of_json() -> None:
@@ -221,9 +221,9 @@ def test_the_change_stays_when_shares_move_and_goes_with_a_finding_that_is_withd
         revision=1, state="update", seen=T0 + 300, callers=[share(GET, 0.9), share(PUT, 0.1)]
     )
     told.feed(T0 + 300, moved)
-    assert [named(one) for one in told.incidents.all()] == [[("42", 120)]]
+    assert [named(incident) for incident in told.incidents.all()] == [[("42", 120)]]
     told.feed(T0 + 600, replace(moved, revision=2, state="withdrawn", seen=T0 + 600, end=T0 + 600))
-    assert [named(one) for one in told.incidents.all()] == [[]]
+    assert [named(incident) for incident in told.incidents.all()] == [[]]
 
 
 def test_who_carries_what_little_is_left_is_not_named() -> None:
@@ -231,7 +231,7 @@ def test_who_carries_what_little_is_left_is_not_named() -> None:
     told.feed(T0, table_finding(), changes=[change(), change(GET, version="7")])
     left = table_finding(revision=1, state="update", seen=T0 + 300, observed=9.0, callers=[share(GET, 1.8)])
     told.feed(T0 + 300, left)
-    assert [named(one) for one in told.incidents.all()] == [[("42", 120)]]
+    assert [named(incident) for incident in told.incidents.all()] == [[("42", 120)]]
 
 
 def test_a_change_that_becomes_known_while_it_eases_is_held_against_its_worst() -> None:
@@ -240,7 +240,7 @@ def test_a_change_that_becomes_known_while_it_eases_is_held_against_its_worst() 
     left = table_finding(revision=1, state="update", seen=T0 + 300, observed=9.0, callers=[share(GET, 1.8)])
     told.feed(T0 + 300, left)
     told.feed(T0 + 360, changes=[change(), change(GET, version="7")])
-    assert [named(one) for one in told.incidents.all()] == [[("42", 120)]]
+    assert [named(incident) for incident in told.incidents.all()] == [[("42", 120)]]
 
 
 def test_a_deploy_in_the_middle_of_an_incident_is_not_said_to_precede_it() -> None:
@@ -248,7 +248,7 @@ def test_a_deploy_in_the_middle_of_an_incident_is_not_said_to_precede_it() -> No
     told.feed(T0, table_finding())
     knock_on = finding(PUT, "later", start=T0 + 3600, seen=T0 + 3660)
     told.feed(T0 + 3660, knock_on, changes=[change(ts=T0 + 3500)])
-    assert [(len(one.members), named(one)) for one in told.incidents.all()] == [(1, [])]
+    assert [(len(incident.members), named(incident)) for incident in told.incidents.all()] == [(1, [])]
 
 
 def test_a_step_fed_apart_from_its_findings_changes_nothing() -> None:

@@ -170,8 +170,8 @@ async def test_what_an_archived_channel_refuses_goes_to_the_second_channel_which
         await desk.put(*known.ends(600))
         await desk.put(*new.ends(600))
         await desk.settle()
-    assert [one.channel for one in desk.slack.parents] == ["C0UNERI", "C0SPARE", "C0SPARE"]
-    assert all(one.text.startswith("RESOLVED") for one in desk.slack.parents[1:])
+    assert [parent.channel for parent in desk.slack.parents] == ["C0UNERI", "C0SPARE", "C0SPARE"]
+    assert all(parent.text.startswith("RESOLVED") for parent in desk.slack.parents[1:])
     assert [line["instead"] for line in logs if line["log_level"] == "error"] == ["slack:#spare"]
     assert [what for what, _ in desk.told].count("moved") == 1
     assert desk.courier.not_ready() is None
@@ -190,7 +190,10 @@ async def test_after_a_restart_the_channel_is_asked_again_and_what_was_moved_sta
     await again.put(*moved.ends(600))
     await again.settle()
     await again.kill()
-    assert [(one.channel, one.edits) for one in desk.slack.parents] == [("C0SPARE", 1), ("C0UNERI", 0)]
+    assert [(parent.channel, parent.edits) for parent in desk.slack.parents] == [
+        ("C0SPARE", 1),
+        ("C0UNERI", 0),
+    ]
 
 
 async def test_where_the_second_channel_refuses_too_everything_is_kept_until_one_takes_it(

@@ -61,8 +61,8 @@ def hostile(name: str, other: str, verdict: Verdict, *, edge: bool, key: bool) -
         error_type=name,
         times=3,
         missed=9.0,
-        callers=[share(each, 0.3) for each in scopes],
-        suspects=[share(each, 0.9) for each in scopes[3:5]],
+        callers=[share(scope, 0.3) for scope in scopes],
+        suspects=[share(scope, 0.9) for scope in scopes[3:5]],
         throttle_reasons={name: 3.0, other: 1.0},
         touches=scopes,
         causes=[Cause(scope=scopes[1], measure=Measure.ERRORS_BACKEND, score=0.9)],
@@ -77,7 +77,7 @@ def hostile(name: str, other: str, verdict: Verdict, *, edge: bool, key: bool) -
         alerted=T0,
         end=None,
         primary=of,
-        members=[replace(of, scope=each, edge=None) for each in scopes[1:]],
+        members=[replace(of, scope=scope, edge=None) for scope in scopes[1:]],
         sent="page",
         reason="",
         peak=50.0,
@@ -153,7 +153,7 @@ def messages(one: Incident, name: str, other: str, words: Phrases) -> Iterator[M
     yield answers.open_incidents([one] * 30, at=T0)
     yield answers.silences([Mute(name, other, T0, name, other)] * 30)
     yield answers.standing([one] * 30, at=T0, held={name: 3}, last=one)
-    stated = [each.change for each in one.changes] * 9
+    stated = [change.change for change in one.changes] * 9
     changed = Changes(T0, [one] * 12, [one], [one], [one], [Hot(scope, 0.4, former=scope)], stated)
     kept = memos(one, name, other)
     changed = changed._replace(memos=[*kept, replace(kept[0], scope=name)])

@@ -43,7 +43,7 @@ COMMONMARK: Any = MarkdownIt("gfm-like", {"linkify": False, "html": True})
 
 
 def known(name: str, **changes: Any) -> KnownIncident:
-    (sent,) = (one.dispatch for one in made.examples() if one.name == name)
+    (sent,) = (example.dispatch for example in made.examples() if example.name == name)
     return KnownIncident(replace(sent.notice.incident, **changes), sent.at, sent.commands, sent.memos)
 
 
@@ -92,7 +92,9 @@ def test_it_has_its_requests_with_their_links() -> None:
 
 
 @pytest.mark.parametrize("words", LANGUAGES, ids=lambda words: words.locale)
-@pytest.mark.parametrize("name", [one.name for one in made.examples() if one.name not in ("flood", "growth")])
+@pytest.mark.parametrize(
+    "name", [example.name for example in made.examples() if example.name not in ("flood", "growth")]
+)
 def test_every_verdict_and_state_is_a_document_without_what_only_slack_reads(
     name: str, words: Phrases
 ) -> None:
@@ -136,12 +138,12 @@ def test_nothing_that_events_or_people_wrote_is_markup(
 def test_a_text_as_markdown_reads_as_that_text(text: str) -> None:
     shown = markdown_line(markdown_text(text))
     (_, part, _), kept = (COMMONMARK.parse(shown) or [None] * 3), memo_text(text).replace("\n", " ")
-    read = "" if part is None else "".join(each.content for each in part.children)
+    read = "" if part is None else "".join(child.content for child in part.children)
     assert read.split() == " ".join(kept.split()).split()
 
 
 @given(st.text(max_size=30))
 def test_a_link_leads_where_it_is_told_and_nowhere_else(tail: str) -> None:
     _, part, _ = COMMONMARK.parse(markdown_link(f"https://example.com/{tail}", "items"))
-    links = [each for each in part.children if each.type == "link_open"]
-    assert [each.attrs["href"].startswith("https://example.com/") for each in links] == [True]
+    links = [child for child in part.children if child.type == "link_open"]
+    assert [link.attrs["href"].startswith("https://example.com/") for link in links] == [True]

@@ -80,10 +80,10 @@ def test_details_show_all_of_them_in_full_the_newest_first(words: Phrases) -> No
     long = [memo(n, "first", f"{n} {'x' * (LONGEST - 4)}") for n in range(10, 20)]
     view = details(OPEN, words, ZONE, at=T0, memos=[*MEMOS, *long])
     assert view_error(view) is None
-    shown = "\n".join(each["text"] for each in texts(view["blocks"]))
+    shown = "\n".join(text["text"] for text in texts(view["blocks"]))
     assert f"*{words.labels.memos}*" in shown
     assert shown.index("x" * (LONGEST - 4)) > shown.index("19 x")
-    few = "\n".join(each["text"] for each in texts(details(OPEN, words, ZONE, at=T0, memos=MEMOS)["blocks"]))
+    few = "\n".join(text["text"] for text in texts(details(OPEN, words, ZONE, at=T0, memos=MEMOS)["blocks"]))
     assert few.index("the same build") < few.index("ios 3.2.1 retried") < few.index("the nightly import")
 
 

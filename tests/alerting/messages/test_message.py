@@ -212,13 +212,14 @@ def test_no_string_of_an_event_survives_as_markup_mention_or_link_and_the_limits
         verdict=verdict,
         sentence=sentence * 20,
         limit=1e9,
-        callers=[share(each, 0.3) for each in functions],
+        callers=[share(function, 0.3) for function in functions],
         suspects=[share(Scope("client", name, other, name, other, name), 0.9)],
         throttle_reasons={name: 3.0, other: 1.0, sentence: 2.0},
         growth=growth_finding(table).growth,
     )
     members = [
-        replace(finding(each), scope=Scope("route", name, other, name, each.name)) for each in functions
+        replace(finding(function), scope=Scope("route", name, other, name, function.name))
+        for function in functions
     ]
     shown = replace(incident(), primary=hostile, members=members)
     for message in (
@@ -239,7 +240,9 @@ def test_no_string_of_an_event_survives_as_markup_mention_or_link_and_the_limits
             *(each["text"] for each in texts(message.blocks) if each["type"] == "mrkdwn"),
         ]:
             ours = re.findall(r"<([^>]*)>", marked)
-            assert all(each.startswith(("!date^1", *OUR_HOSTS)) or ".console.aws." in each for each in ours)
+            assert all(
+                worker.startswith(("!date^1", *OUR_HOSTS)) or ".console.aws." in worker for worker in ours
+            )
             theirs = re.sub(r"<[^>]*>", "", marked)
             assert not re.search(r"[`~]|://|(?<!\w)[@#]\w|:[a-z]+:", theirs)
 

@@ -112,7 +112,10 @@ async def dead(desk: Desk) -> None:
 
 def seen(slack: SlackStandin) -> list[tuple[str, bool, str, int]]:
     """Return what people see, in the end: channel, whether in a thread, words, how many blocks."""
-    return sorted((one.channel, one.thread is not None, one.text, len(one.blocks)) for one in slack.messages)
+    return sorted(
+        (message.channel, message.thread is not None, message.text, len(message.blocks))
+        for message in slack.messages
+    )
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +144,7 @@ async def test_a_death_at_a_point_changes_nothing_of_what_people_see(
         fate = Fate(point, turn)
         slack, disk = await lives(fate, story())
         assert fate.died
-        assert len({one.id for one in slack.messages}) == len(slack.messages)
+        assert len({message.id for message in slack.messages}) == len(slack.messages)
         assert seen(slack) == told, f"{point.value}, turn {turn}"
         assert not [row for row in disk.rows.values() if row.state.value == "due"]
 
@@ -149,7 +152,7 @@ async def test_a_death_at_a_point_changes_nothing_of_what_people_see(
 async def test_the_first_message_ever_may_be_doubled_where_the_id_of_its_channel_is_not_known() -> None:
     settings = Settings.model_validate({"slack": {"channel": "#uneri"}})
     slack, _ = await lives(Fate(DeliveryCrashPoint.SENT, 1), story()[:3], settings)
-    assert [one.id for one in slack.parents][:2] == [slack.parents[0].id] * 2
+    assert [parent.id for parent in slack.parents][:2] == [slack.parents[0].id] * 2
     assert len(slack.parents) == 3
 
 
@@ -165,7 +168,7 @@ async def test_ten_restarts_in_five_minutes_repeat_no_message() -> None:
             await settled(desk)
             await dead(desk)
             clock.time = T0 + 30.0 * (number + 1)
-        ids = [one.id for one in slack.messages]
+        ids = [message.id for message in slack.messages]
         assert len(ids) == len(set(ids))
         assert len(slack.parents) == 2
 

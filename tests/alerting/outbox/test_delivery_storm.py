@@ -55,10 +55,12 @@ async def test_whatever_slack_does_each_incident_is_one_message_in_its_last_stat
         await desk.settle()
         await desk.kill()
         assert not desk.outbox.parked()
-        seen = Counter(one.id for one in slack.messages)
+        seen = Counter(message.id for message in slack.messages)
         assert max(seen.values()) == 1
-        titles = [one.blocks[0]["text"]["text"] for one in slack.parents]
+        titles = [parent.blocks[0]["text"]["text"] for parent in slack.parents]
         assert len(titles) == INCIDENTS
         assert all(title.startswith("RESOLVED") for title in titles)
-        assert sum("U1" in one.text for one in slack.messages if one.thread is not None) == INCIDENTS
+        assert (
+            sum("U1" in message.text for message in slack.messages if message.thread is not None) == INCIDENTS
+        )
         assert all(later.at - earlier.at >= 1 for earlier, later in pairwise(slack.messages))

@@ -91,7 +91,7 @@ class Watched(Pipeline):
         return answer
 
     def _keep(self, dispatches: list[Dispatch]) -> list[Dispatch]:
-        self._seen.update((identify(each.id, each.destination), each) for each in dispatches)
+        self._seen.update((identify(dispatch.id, dispatch.destination), dispatch) for dispatch in dispatches)
         return dispatches
 
 
@@ -388,13 +388,13 @@ class Stage:
             raise self._failed(statement, f"none of these matches:\n  {listed}")
 
     def _nothing_else(self, statement: Statement) -> None:
-        surprises = [each for each in self._effects if not each.expected and each.kind != "edit"]
+        surprises = [effect for effect in self._effects if not effect.expected and effect.kind != "edit"]
         if surprises:
-            listed = "\n  ".join(str(each) for each in surprises)
+            listed = "\n  ".join(str(surprise) for surprise in surprises)
             raise self._failed(statement, f"unexpected:\n  {listed}")
 
     def _failed(self, statement: Statement, problem: str) -> ScenarioFailed:
-        seen = "\n  ".join(str(each) for each in self._effects) or "nothing"
+        seen = "\n  ".join(str(effect) for effect in self._effects) or "nothing"
         where = f"{self._scenario.place}:{statement.line}: at {statement.at} s: {statement.text}"
         return ScenarioFailed(f"{where}\n{problem}\nseen until then:\n  {seen}")
 

@@ -327,7 +327,7 @@ def test_no_dispatch_has_the_id_of_another_and_only_posted_messages_get_lines(
 def test_everything_repeated_changes_nothing(story: tuple[list[Notice], list[Command], int]) -> None:
     notices, commands, end = story
     _, one = _run(_fresh(), notices, commands, end, set(), restart=False)
-    taken = [each for each in commands if one.command(each).result is CommandResult.REPEATED]
+    taken = [command for command in commands if one.command(command).result is CommandResult.REPEATED]
     before = one.snapshot()
     assert one.feed(notices, end) == []
     assert all(one.command(each).dispatches == [] for each in taken)

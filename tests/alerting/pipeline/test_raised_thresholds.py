@@ -110,7 +110,7 @@ def test_a_mark_that_is_taken_back_leaves_nothing(kind: CommandKind) -> None:
 
 def test_it_is_listed_with_the_silences_and_ends_like_one() -> None:
     one = marked(4.0)
-    raised = next(each for each in one.silences() if each.fingerprint)
+    raised = next(silence for silence in one.silences() if silence.fingerprint)
     assert raised.what.endswith("below 5.0 times the threshold, less every week")
     assert one.feed([of_size(2.0, "b", T0 + DAY)], T0 + DAY) == []
     answer = one.command(press(CommandKind.UNSILENCE, raised.id, T0 + DAY + 60))
@@ -123,7 +123,9 @@ def test_a_second_mark_asks_for_what_is_larger() -> None:
     second = of_size(5.1, "b", T0 + DAY)
     one.feed([second], T0 + DAY)
     one.command(press(CommandKind.NOT_AN_ANOMALY, "b", T0 + DAY + 60))
-    assert [each.asked for each in one.silences() if each.fingerprint] == [pytest.approx(MARGIN * 5.1)]
+    assert [silence.asked for silence in one.silences() if silence.fingerprint] == [
+        pytest.approx(MARGIN * 5.1)
+    ]
 
 
 def test_what_became_worse_after_it_was_marked_asks_for_as_much() -> None:
@@ -133,7 +135,7 @@ def test_what_became_worse_after_it_was_marked_asks_for_as_much() -> None:
     one.command(press(CommandKind.NOT_AN_ANOMALY))
     worse = later(first, T0 + 300, primary=of_size(6.0).incident.primary)
     one.feed([worse, resolved(worse, T0 + 3600)], T0 + 3600)
-    assert [each.asked for each in one.silences() if each.fingerprint] == [pytest.approx(7.5)]
+    assert [silence.asked for silence in one.silences() if silence.fingerprint] == [pytest.approx(7.5)]
 
 
 def test_what_was_ended_by_hand_is_not_asked_for_again_when_the_incident_ends() -> None:
@@ -141,10 +143,10 @@ def test_what_was_ended_by_hand_is_not_asked_for_again_when_the_incident_ends() 
     first = of_size(4.0)
     one.feed([first], T0)
     one.command(press(CommandKind.NOT_AN_ANOMALY))
-    [raised] = [each for each in one.silences() if each.fingerprint]
+    [raised] = [silence for silence in one.silences() if silence.fingerprint]
     one.command(press(CommandKind.UNSILENCE, raised.id, T0 + 120))
     one.feed([resolved(first, T0 + 3600)], T0 + 3600)
-    assert [each for each in one.silences() if each.fingerprint] == []
+    assert [silence for silence in one.silences() if silence.fingerprint] == []
 
 
 def test_nobody_can_ask_for_more_than_ten_times_the_threshold() -> None:

@@ -48,11 +48,11 @@ def texts(shown: Incident, words: Phrases = ENGLISH, zone: ZoneInfo = ZONE) -> I
 
 
 def title(shown: Incident, words: Phrases = ENGLISH) -> str:
-    return "".join(each.text or "" for each in texts(shown, words) if each.get("font-weight") == "700")
+    return "".join(text.text or "" for text in texts(shown, words) if text.get("font-weight") == "700")
 
 
 def anchored(shown: Incident, anchor: str, zone: ZoneInfo = ZONE) -> list[str | None]:
-    return [each.text for each in texts(shown, zone=zone) if each.get("text-anchor") == anchor]
+    return [text.text for text in texts(shown, zone=zone) if text.get("text-anchor") == anchor]
 
 
 def times(curve: Trace, factor: float) -> Trace:
@@ -126,7 +126,7 @@ def test_a_title_of_wide_letters_fits_too() -> None:
 def test_a_long_zone_does_not_run_into_the_legend() -> None:
     near = incident(table_finding(limit=50.0))
     zone = ZoneInfo("America/Argentina/ComodRivadavia")
-    row = [each for each in texts(near, zone=zone) if each.get("y") == "107.00"]
+    row = [text for text in texts(near, zone=zone) if text.get("y") == "107.00"]
     (under, first) = row[0], row[1]
     assert (under.text or "").endswith("…")
     assert 27 + width(under.text or "", 21) < float(first.attrib["x"]) - 46 - 13  # what shows its line

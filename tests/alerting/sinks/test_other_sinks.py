@@ -275,7 +275,7 @@ async def test_a_flood_is_one_body_that_lists_all_and_an_alert_each_for_a_pager_
     assert len(pager.paged) == 40
     assert desk.clock.now() - T0 < 60
     [flood] = [body for body in hook.arrived.values() if body["type"] == "flood"]
-    assert {one["id"] for one in flood["data"]["incidents"]} == {one.incident.id for one in notices}
+    assert {one["id"] for one in flood["data"]["incidents"]} == {notice.incident.id for notice in notices}
 
 
 def test_a_webhook_whose_secret_is_missing_sends_nothing_unsigned() -> None:

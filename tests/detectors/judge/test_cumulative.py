@@ -97,21 +97,21 @@ def test_a_quiet_day_that_the_weeks_do_not_know_is_no_fall_of_what_never_rose() 
     mean = usual(30, amplitude=0.6)
     day = slice(3 * WEEK + DAY, 3 * WEEK + 2 * DAY)
     mean[day] = 12 + (mean[day] - 12) * 0.5  # nights as ever, half of the morning's rise
-    assert [one for one in openings(a_judge(), counts(mean, seed=5)) if one[0] < AT] == []
+    assert [opening for opening in openings(a_judge(), counts(mean, seed=5)) if opening[0] < AT] == []
 
 
 def test_no_minute_speaks_for_an_hour() -> None:
     mean = usual(5)
     values = counts(mean, seed=6)
     values[AT, :] += 60  # one minute has the surplus of twelve
-    found = [one for one in openings(a_judge(), values) if one[0] > AT + 2]
+    found = [opening for opening in openings(a_judge(), values) if opening[0] > AT + 2]
     assert found == []
 
 
 def test_the_return_from_a_small_shift_is_not_reported_again() -> None:
     mean = usual(20)
     mean[AT : AT + 6 * 60] *= 1.6
-    found = [one for one in openings(a_judge(), counts(mean, seed=7)) if one[0] >= AT]
+    found = [opening for opening in openings(a_judge(), counts(mean, seed=7)) if opening[0] >= AT]
     per_row = np.bincount([row for _, row, _ in found], minlength=ROWS)
     assert (per_row >= 1).all()
     assert per_row.mean() <= 1.5

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from detectors.judge.forecast import AHEAD, NEVER, reach
 from detectors.judge.growth import FORECASTS, Growing, GrowthWatch
+from detectors.model.array_types import Floats
 from detectors.state.history import DAY
 
-Floats = NDArray[np.float64]
 Trend = Callable[[Floats, float], Floats]
 
 PAST = 28
@@ -83,7 +82,7 @@ def test_the_range_is_ordered_within_the_days_ahead_and_does_not_depend_on_the_u
     past[list(missing)] = np.nan
     limit = float(np.nanmax(past) * np.exp(far))
     days = reach(past, past[-7:], limit)
-    known = [each for each in days if each is not None]
+    known = [day for day in days if day is not None]
     assert known == sorted(known)
     assert days[len(known) :] == (None,) * (
         3 - len(known)

@@ -121,8 +121,8 @@ def test_days_are_local_days(zone: str, first: str) -> None:
         reported += [(at, growing) for growing in results]
     midnights = [datetime.fromtimestamp(at, ZoneInfo(zone)) for at, _ in reported]
     midnights.append(datetime.fromtimestamp(reported[0][1].since, ZoneInfo(zone)))
-    assert {each.strftime("%H:%M") for each in midnights} == {"00:00"}
-    assert len({each.date() for each in midnights[:-1]}) == len(reported) >= 42 - 9
+    assert {midnight.strftime("%H:%M") for midnight in midnights} == {"00:00"}
+    assert len({midnight.date() for midnight in midnights[:-1]}) == len(reported) >= 42 - 9
     assert {round(growing.growth.per_day, 9) for _, growing in reported} == {0.03}  # no day mixes two levels
 
 

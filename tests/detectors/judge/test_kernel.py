@@ -9,8 +9,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from config.settings import JudgeSettings
-from detectors.judge import kernel
 from detectors.judge.judge import Judge
+from detectors.judge.kernel import kernel
 from detectors.judge.kernel.arrays import Output
 from detectors.judge.kernel.codes import DROP, SPIKE
 from detectors.model.measures import Measure

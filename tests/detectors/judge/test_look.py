@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from config.settings import JudgeSettings
 from detectors.judge.judge import Judge
+from detectors.model.array_types import Floats
 from detectors.model.measures import Measure
 from detectors.model.scope import Scope
 from detectors.model.series import Series
@@ -34,7 +34,7 @@ SERIES: Final = [
 REQUESTS, OTHER, ERRORS, LATENCY = range(4)
 
 
-def step(draw: np.random.Generator) -> NDArray[np.float64]:
+def step(draw: np.random.Generator) -> Floats:
     return np.array([*draw.poisson((40, 25, 0.2)).astype(float), 80.0 * np.exp(0.1 * draw.normal())])
 
 
@@ -48,7 +48,7 @@ def judged(hours: float, seed: int = 1) -> tuple[Judge, int]:
     return judge, end
 
 
-def changed(**values: float) -> NDArray[np.float64]:
+def changed(**values: float) -> Floats:
     usual = {"requests": 40.0, "other": 25.0, "errors": 0.0, "latency": 80.0}
     return np.array(list((usual | values).values()))
 
@@ -58,7 +58,7 @@ def quiet() -> tuple[Judge, int]:
     return judged(8)
 
 
-def sizes(judge: Judge, end: int, values: NDArray[np.float64], empty: Any = NOBODY) -> dict[int, float]:
+def sizes(judge: Judge, end: int, values: Floats, empty: Any = NOBODY) -> dict[int, float]:
     look = judge.look(end + STEP, values, np.array(empty, np.intp))
     return {} if look is None else dict(zip(look.rows.tolist(), look.size.tolist(), strict=True))
 

@@ -5,18 +5,16 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 import detectors.latency.running_p95 as p95_module
 import detectors.latency.usual_times as times_module
 from detectors.latency.histogram import N_BINS
+from detectors.model.array_types import Floats
 from detectors.model.measures import Measure
 from streams.engine.measure import latency_window, part_times
 from streams.engine.measure.fan_out import Latency
 from streams.engine.measure.latency_window import LatencyWindow
 from streams.engine.measure.part_times import PartTimes
-
-Floats = NDArray[np.float64]
 
 WHOLES = [0, 1, 0, 0, 1]
 

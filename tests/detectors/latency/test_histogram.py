@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from detectors.latency.histogram import (
     LARGEST_MS,
@@ -14,12 +13,13 @@ from detectors.latency.histogram import (
     bins_of,
     quantile,
 )
+from detectors.model.array_types import Ints
 
 durations = st.lists(st.floats(SMALLEST_MS, LARGEST_MS), min_size=1, max_size=50)
 quantiles = st.floats(0, 1)
 
 
-def histogram(ms: list[float]) -> NDArray[np.int64]:
+def histogram(ms: list[float]) -> Ints:
     return np.bincount(bins_of(ms), minlength=N_BINS)
 
 

@@ -5,15 +5,15 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 import detectors.latency.newest_calls as compiled_module
 from detectors.latency.histogram import N_BINS, quantile
+from detectors.model.array_types import Ints
 
 STEPS, ROWS, LEAST = 12, 4, 40
 
 
-def looked_back(module: ModuleType, quantiles: list[float]) -> list[NDArray[np.int64]]:
+def looked_back(module: ModuleType, quantiles: list[float]) -> list[Ints]:
     """Return the bins of quantiles at some random steps, from one kernel."""
     random = np.random.default_rng(1)
     newest, histogram = np.full(ROWS, -1), np.zeros(N_BINS, np.int64)

@@ -23,7 +23,7 @@ def attributed(draw: st.DrawFn) -> list[Share]:
     found: list[Share] = []
     for kind in (FUNCTION, ROUTE, CLIENT, TENANT):
         amounts = draw(_AMOUNTS)
-        now, then = ([each[which] for each in amounts] for which in (0, 1))
+        now, then = ([amount[which] for amount in amounts] for which in (0, 1))
         scopes = [scope(kind, f"{kind}-{number}") for number in range(len(amounts))]
         found += attribute(now, then, now, then, scopes)
     return found
@@ -37,7 +37,7 @@ def total(shares: list[Share], kind: str) -> float:
 def test_shares_of_one_kind_never_exceed_the_whole(shares: list[Share], data: st.DataObject) -> None:
     callers = [each for each in shares if each.scope.kind not in (CLIENT, TENANT)]
     clients = [each for each in shares if each.scope.kind in (CLIENT, TENANT)]
-    suspects = [each for each in clients if each.share >= 0.5]
+    suspects = [client for client in clients if client.share >= 0.5]
     stale = data.draw(st.booleans())  # suspects of an earlier revision, whose callers are of a later one
     of = finding(scope("table", "items"), callers=callers + ([] if stale else clients), suspects=suspects)
     for told in (of_whole(of), notable(of)):

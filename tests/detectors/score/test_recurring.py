@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Floats
 from detectors.score.score import score
 
 BEGIN = 1_759_708_800  # a Monday, 00:00 UTC
@@ -15,7 +15,7 @@ def reported(minutes: int, *, more: float = 300.0, last: float = 1.0) -> list[in
     """Return the onsets, in days, on a curve with a new job; the last time it is ``last`` times as large."""
     day = np.arange(52 * MINUTES_A_DAY) / MINUTES_A_DAY
     shape = (1 + 0.5 * np.sin(2 * np.pi * (day - 0.3))) * np.where(day % 7 >= 5, 0.7, 1.0)
-    values: NDArray[np.float64] = 100 * shape * (1 + 0.03 * np.random.default_rng(1).normal(size=len(day)))
+    values: Floats = 100 * shape * (1 + 0.03 * np.random.default_rng(1).normal(size=len(day)))
     starts = list(range(FIRST, len(day), MINUTES_A_DAY))
     for at in starts:
         values[at : at + minutes] += more * (last if at == starts[-1] else 1.0)

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Floats
 from detectors.score.score import Scored, score
 
 BEGIN = 1_759_708_800  # a Monday, 00:00 UTC
@@ -11,11 +11,11 @@ MINUTES_A_DAY = 1440
 AT = 25 * MINUTES_A_DAY + 600
 
 
-def judged(values: NDArray[np.float64]) -> Scored:
+def judged(values: Floats) -> Scored:
     return score(BEGIN + 60 * np.arange(len(values), dtype=np.int64), values)
 
 
-def calm(seed: int, days: int = 29) -> NDArray[np.float64]:
+def calm(seed: int, days: int = 29) -> Floats:
     day = np.arange(days * MINUTES_A_DAY) / MINUTES_A_DAY
     shape = (1 + 0.5 * np.sin(2 * np.pi * (day - 0.3))) * np.where(day % 7 >= 5, 0.7, 1.0)
     return 100 * shape * (1 + 0.03 * np.random.default_rng(seed).normal(size=len(day)))

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Floats
 from detectors.score.score import LEARNING, counts, interval, score
 
 BEGIN = 1_759_708_800  # a Monday, 00:00 UTC
@@ -11,12 +11,12 @@ MINUTES_A_DAY = 1440
 AT = 25 * MINUTES_A_DAY + 600
 
 
-def shape(minutes: int) -> NDArray[np.float64]:
+def shape(minutes: int) -> Floats:
     day = np.arange(minutes) / MINUTES_A_DAY
     return (1 + 0.5 * np.sin(2 * np.pi * (day - 0.3))) * np.where(day % 7 >= 5, 0.7, 1.0)
 
 
-def orders(mean: float, factor: float, seed: int) -> NDArray[np.float64]:
+def orders(mean: float, factor: float, seed: int) -> Floats:
     expected = mean * shape(27 * MINUTES_A_DAY)
     expected[AT : AT + 30] *= factor
     return np.random.default_rng(seed).poisson(expected).astype(float)

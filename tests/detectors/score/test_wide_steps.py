@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Floats, Ints
 from detectors.score.score import score
 
 BEGIN = 1_759_708_800  # a Monday, 00:00 UTC
@@ -11,13 +11,13 @@ HOUR, DAY = 3600, 86400
 STEPS = {900: 35, HOUR: 70, DAY: 320}  # days of a curve by width of a step
 
 
-def weekly(step: int, seed: int, *, noise: float = 0.02) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def weekly(step: int, seed: int, *, noise: float = 0.02) -> tuple[Ints, Floats]:
     at = np.arange(STEPS[step] * DAY // step, dtype=np.int64) * step
     shape = (1 + 0.5 * np.sin(2 * np.pi * (at / DAY - 0.3))) * np.where(at // DAY % 7 >= 5, 0.7, 1.0)
     return BEGIN + at, 100 * shape * (1 + noise * np.random.default_rng(seed).normal(size=len(at)))
 
 
-def onset(times: NDArray[np.int64], seed: int) -> int:
+def onset(times: Ints, seed: int) -> int:
     return len(times) * 6 // 7 + seed % 7
 
 

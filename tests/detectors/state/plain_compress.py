@@ -3,13 +3,11 @@
 import struct
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Bools, Bytes, Float32s
 from detectors.state.compress import _zstd
 from detectors.state.counts import NO_TABLE, encode
 from detectors.state.row_kinds import GONE, HALVES, MISSING, OTHER, WHOLES, ZERO
-
-Float32s = NDArray[np.float32]
 
 
 def plain_compress(values: Float32s) -> bytes:
@@ -42,7 +40,7 @@ def plain_compress(values: Float32s) -> bytes:
     return b"".join((head, which, names, code, _planes(other) if len(other) else b""))
 
 
-def _counts(values: Float32s) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+def _counts(values: Float32s) -> tuple[Bytes, Bools]:
     """Return numbers as bytes, and for each row whether they are the same: 255 and negative zero are not."""
     with np.errstate(invalid="ignore"):
         small = values.astype(np.uint8, casting="unsafe")

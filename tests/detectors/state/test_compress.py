@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Float32s, Floats
 from detectors.state import row_kinds
 from detectors.state.compress import compress, decompress
 from tests.detectors.state.plain_compress import plain_compress
@@ -32,7 +32,7 @@ ODD: Final = (
     256.0,
     1e38,
 )
-MAKERS: Final[tuple[Callable[[np.random.Generator], NDArray[np.float64]], ...]] = (
+MAKERS: Final[tuple[Callable[[np.random.Generator], Floats], ...]] = (
     lambda _: np.full(STEPS, np.nan),
     lambda _: np.zeros(STEPS),
     lambda _: -np.zeros(STEPS),
@@ -47,7 +47,7 @@ MAKERS: Final[tuple[Callable[[np.random.Generator], NDArray[np.float64]], ...]] 
 )
 
 
-def rows(seed: int, kinds: list[int]) -> NDArray[np.float32]:
+def rows(seed: int, kinds: list[int]) -> Float32s:
     """Return a row of each kind, (rows, STEPS)."""
     draw = np.random.default_rng(seed)
     made = [MAKERS[kind](draw) for kind in kinds]
@@ -60,7 +60,7 @@ ROWS: Final = st.builds(
 
 
 @given(ROWS)
-def test_what_is_compressed_comes_back(values: NDArray[np.float32]) -> None:
+def test_what_is_compressed_comes_back(values: Float32s) -> None:
     back = decompress(compress(values), values.shape)
     known = ~np.isnan(values)
     assert np.array_equal(np.isnan(back), ~known)
@@ -68,13 +68,13 @@ def test_what_is_compressed_comes_back(values: NDArray[np.float32]) -> None:
 
 
 @given(ROWS)
-def test_it_is_the_bytes_that_whole_arrays_make(values: NDArray[np.float32]) -> None:
+def test_it_is_the_bytes_that_whole_arrays_make(values: Float32s) -> None:
     assert compress(values) == plain_compress(values)
 
 
 @given(ROWS)
 def test_plain_code_sorts_and_lays_out_as_the_compiled_does(
-    uncompiled: Callable[[ModuleType], ModuleType], values: NDArray[np.float32]
+    uncompiled: Callable[[ModuleType], ModuleType], values: Float32s
 ) -> None:
     plain = uncompiled(row_kinds)
     assert not hasattr(plain.sort_rows, "py_func")

@@ -10,7 +10,7 @@ BOUND = st.floats(-1e5, 1e5, width=32)
 def kept(*numbers: float) -> list[float]:
     recent = Recent(60)
     recent.add(1)
-    recent.extend(0, *(np.full((1, 1), one) for one in numbers))
+    recent.extend(0, *(np.full((1, 1), number) for number in numbers))
     return [float(recent.of(layer, [0], 0, 1)[0, 0]) for layer in (EXPECTED, LOWER, UPPER)]
 
 

@@ -199,4 +199,4 @@ def test_a_daily_peak_of_a_sampled_level_is_lost_after_a_day_without_samples() -
     opened = level.see(0.85, 3 * 24 * 60 + 10)
     assert [(one.state, one.near) for one in opened] == [("open", False)]
     changes = level.see(np.nan, 2 * 24 * 60)
-    assert [(one.state, one.lost) for one in changes] == [("update", False), ("end", True)]
+    assert [(change.state, change.lost) for change in changes] == [("update", False), ("end", True)]

@@ -40,7 +40,7 @@ def test_a_ranking_is_short_and_equal_ones_are_ordered_by_name() -> None:
 def test_business_values_are_reported_beside_the_apis() -> None:
     ranking = Ranking()
     ranking.feed([use("account", "1", 120.5, value_of("sales"))])
-    assert [one.measure.key for one in ranking.report().values] == ["sales"]
+    assert [value.measure.key for value in ranking.report().values] == ["sales"]
 
 
 def test_a_step_within_an_hour_and_a_restart_change_nothing() -> None:

@@ -95,9 +95,9 @@ class Sender:
 
     def send(self, deliveries: Iterable[Delivery]) -> None:
         """Post deliveries, one after the other; each must be taken as a whole."""
-        for one in deliveries:
-            headers = {"Content-Type": one.type} | self._authorization.get(one.form, {})
-            answer = self.post(one.path, one.body, headers)
+        for delivery in deliveries:
+            headers = {"Content-Type": delivery.type} | self._authorization.get(delivery.form, {})
+            answer = self.post(delivery.path, delivery.body, headers)
             assert b"refused" not in answer, answer
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:

@@ -43,6 +43,6 @@ def delivery(records: Iterable[bytes], at: float, source: str | None = None) -> 
     told = {
         "requestId": f"ed4acda5-034f-9f42-bba1-{next(_NUMBERS) % 10**12:012d}",
         "timestamp": int(at * 1000),
-        "records": [{"data": base64.b64encode(one).decode()} for one in records],
+        "records": [{"data": base64.b64encode(record).decode()} for record in records],
     }
     return Delivery(json.dumps(told).encode(), "firehose", source)

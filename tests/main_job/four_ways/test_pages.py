@@ -30,7 +30,7 @@ def paged(lines: Sequence[bytes]) -> Incident:
     """Return the only incident that is paged, in its last state."""
     run = EngineRun(lines, SETTINGS)
     (page,) = run.pages
-    return next(each for each in run.incidents if each.id == page.incident.id)
+    return next(incident for incident in run.incidents if incident.id == page.incident.id)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -50,4 +50,4 @@ def test_a_hammer_gives_one_page_that_names_who_did_it(name: str) -> None:
         assert first.share >= 0.8
     else:
         assert named in {("function", "inventory-put-item"), ("route", "POST /items/{id}")}
-    assert [(one.scope.name, one.scope.version) for one in found.suspects] == [("ios", "3.2.1")]
+    assert [(suspect.scope.name, suspect.scope.version) for suspect in found.suspects] == [("ios", "3.2.1")]

@@ -89,8 +89,8 @@ def _exactly(server: socket.socket, size: int) -> bytes:
 
 
 def _load() -> None:
-    for one in iter_modules([str(ROOT / "streams" / "cli")]):
-        import_module(f"streams.cli.{one.name}")
+    for module in iter_modules([str(ROOT / "streams" / "cli")]):
+        import_module(f"streams.cli.{module.name}")
     for name in (
         "streams.drivers.local.daemon",
         "streams.drivers.kafka.daemon",

@@ -47,7 +47,9 @@ async def test_a_channel_gets_a_message_of_every_verdict_and_state_marked_as_a_t
             assert message.blocks[0]["text"]["text"].startswith(mark)
             assert "send-test" in message.blocks[-1]["elements"][0]["text"]
             assert "<!here>" not in str(message.blocks)
-        charted = [one for one in slack.parents if "image" in [block["type"] for block in one.blocks]]
+        charted = [
+            parent for parent in slack.parents if "image" in [block["type"] for block in parent.blocks]
+        ]
         assert len(charted) == len(slack.files) == len(NAMES) - 2  # the flood and the digest have no curve
 
 

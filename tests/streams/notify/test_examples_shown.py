@@ -113,7 +113,7 @@ async def test_people_see_requests_that_failed(tmp_path: Path, monkeypatch: pyte
         hold_to_examples(bodies[0]["incident"]["examples"])
         open_ = {one["id"]: one for one in shown}
         hold_to_examples(open_[bodies[0]["incident"]["id"]]["examples"])
-        told = json.dumps([one.blocks for one in slack.messages]) + json.dumps(
+        told = json.dumps([message.blocks for message in slack.messages]) + json.dumps(
             [slack.views, hooks.arrived, shown]
         )
     assert PLANTED not in told
@@ -130,7 +130,7 @@ async def post(address: str, lines: list[bytes]) -> None:
 
 
 def hold_to_examples(examples: list[dict[str, Any]]) -> None:
-    failed = [one for one in examples if one["why"] == "failed"]
+    failed = [example for example in examples if example["why"] == "failed"]
     assert failed
     for one in failed:
         number = (int(one["ts"]) - T0) // 2

@@ -43,7 +43,12 @@ class Scene:
 
     def thread(self) -> list[str]:
         """Return the lines of the timeline; those that waited together are in one message."""
-        return [line for one in self.slack.messages[1:] for line in shown(one).splitlines() if "<@" in line]
+        return [
+            line
+            for message in self.slack.messages[1:]
+            for line in shown(message).splitlines()
+            if "<@" in line
+        ]
 
     async def until(self, condition: Callable[[], object], seconds: float = 60) -> None:
         async with asyncio.timeout(seconds):
@@ -56,11 +61,11 @@ class Scene:
         answer = self.slack.answers.pop(0)
         assert answer["response_type"] == "ephemeral"
         assert answer["replace_original"] is False, "the page must stay"
-        return "\n".join([answer["text"], *(each["text"] for each in texts(answer["blocks"]))])
+        return "\n".join([answer["text"], *(text["text"] for text in texts(answer["blocks"]))])
 
 
 def shown(message: Posted) -> str:
-    return "\n".join(each["text"] for each in texts(message.blocks))
+    return "\n".join(text["text"] for text in texts(message.blocks))
 
 
 Scenes = Callable[..., AbstractAsyncContextManager[Scene]]
@@ -450,4 +455,4 @@ async def test_a_memo_of_the_board_is_in_the_message_and_every_open_board_is_tol
 
 
 def lines(there: Scene) -> list[str]:
-    return [line for one in there.slack.messages[1:] for line in shown(one).splitlines()]
+    return [line for message in there.slack.messages[1:] for line in shown(message).splitlines()]

@@ -320,7 +320,9 @@ async def test_the_compose_file_starts_without_tokens_and_is_reached_from_this_m
     settings = load_settings(ROOT / "examples" / "compose.yaml")
     services = YAML(typ="safe").load(ROOT / "docker-compose.yml")["services"]
     assert services["alerts"]["ports"] == ["127.0.0.1:8766:8766"]
-    assert all(port.startswith("127.0.0.1:") for one in services.values() for port in one.get("ports", ()))
+    assert all(
+        port.startswith("127.0.0.1:") for service in services.values() for port in service.get("ports", ())
+    )
     async with serving(door_of(settings, {}).access()) as port:
         for host, status in (("localhost:8766", 200), ("alerts:8766", 200), ("rebound.example:8766", 403)):
             assert await ask(port, "GET", "/status", Host=host) == status

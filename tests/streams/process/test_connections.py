@@ -229,7 +229,7 @@ async def test_without_a_file_descriptor_connections_wait_until_there_is_one() -
             streams = await asyncio.open_connection(sock=client)
             assert await status(streams) == 200
             close(streams)
-    assert [one["log_level"] for one in logs] == ["error"]
+    assert [log["log_level"] for log in logs] == ["error"]
     assert "ulimit -n" in logs[0]["event"]
 
 

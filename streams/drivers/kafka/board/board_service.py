@@ -161,7 +161,7 @@ class KafkaBoard:
 
         self._changes = ChangesReader(topics.notices, options)
         readers = (self._steps, self._copy, self._commands, self._changes)
-        work = (*(one.run() for one in readers), know_sessions())
+        work = (*(reader.run() for reader in readers), know_sessions())
         tasks = [asyncio.create_task(one) for one in work]
         for task in tasks:
             task.add_done_callback(fatal_when_failed)

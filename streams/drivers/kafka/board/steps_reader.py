@@ -148,7 +148,7 @@ class StepsReader:
         return first
 
     async def _take(self, records: Iterable[ConsumerRecord[Any, Any]]) -> None:
-        self._segments.feed(self._readable([one.value for one in records]))
+        self._segments.feed(self._readable([record.value for record in records]))
         now = asyncio.get_running_loop().time()
         complete = self._segments.complete()
         if not complete or now < self._looked + LOOK_SECONDS:

@@ -103,13 +103,13 @@ def _open(admin: KafkaAdminClient, topic: str, partition: int) -> set[OpenTransa
     place = TopicPartition(topic, partition)
     return {
         OpenTransaction(
-            one.producer_id,
-            one.producer_epoch,
-            one.current_transaction_start_offset,
-            one.coordinator_epoch,
+            active_producer.producer_id,
+            active_producer.producer_epoch,
+            active_producer.current_transaction_start_offset,
+            active_producer.coordinator_epoch,
         )
-        for one in admin.describe_producers([place])[place].active_producers
-        if one.current_transaction_start_offset >= 0
+        for active_producer in admin.describe_producers([place])[place].active_producers
+        if active_producer.current_transaction_start_offset >= 0
     }
 
 

@@ -135,7 +135,7 @@ class Takeovers:
         at: int = await consumer.position(place)
         if at > end:
             consumer.seek(place, at := end)
-        blocks = [decode_block(one.value) for one in records if not asked_for(one.value)]
+        blocks = [decode_block(record.value) for record in records if not asked_for(record.value)]
         try:
             await asyncio.to_thread(successor.feed, blocks)
         except BlocksError as error:

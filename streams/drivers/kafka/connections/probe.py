@@ -50,14 +50,14 @@ async def reason_unusable(kafka: KafkaSettings) -> str | None:
     SecretError
         When a credential or a certificate is missing.
     """
-    found = await asyncio.gather(*(reach(kafka, one) for one in kafka.brokers), return_exceptions=True)
+    found = await asyncio.gather(*(reach(kafka, broker) for broker in kafka.brokers), return_exceptions=True)
     if any(isinstance(one, list) for one in found):
         return None
     for one in found:
         if not isinstance(one, ConnectionFault):
             raise one  # type: ignore[misc] # an exception: the lists are dealt with
     faults = [one for one in found if isinstance(one, ConnectionFault)]
-    telling = [one for one in faults if one.part != Part.ADDRESS]
+    telling = [fault for fault in faults if fault.part != Part.ADDRESS]
     if telling:
         return f"Kafka cannot be used: {telling[0]}"
     return f"Kafka at {', '.join(kafka.brokers)} {faults[0].text}"

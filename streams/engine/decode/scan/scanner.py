@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config.settings import RollupSettings
+from detectors.model.array_types import Bools, Floats
 from streams.engine.decode.cells import LAYERS
 from streams.engine.decode.columns import ERROR_TYPE, THROTTLE, UNNAMED, Columns, Tag
 from streams.engine.decode.event import Event
@@ -76,7 +77,7 @@ class Scanner:
             known.address for known in (self._paths, self._calls, self._ops, self._keys, self.forms)
         ]
 
-    def scan(self, records: Records) -> NDArray[np.bool_]:
+    def scan(self, records: Records) -> Bools:
         """Scan 1 to ``ROWS`` records; return (n,) which were read, the others being for the plain decoder."""
         n = len(records)
         if not records.buffer:
@@ -93,15 +94,15 @@ class Scanner:
         self._io[0], self._io[1] = starts.ctypes.data, ends.ctypes.data
         scan(self._io.ctypes.data, n)
         self.forms.tend(n)
-        read: NDArray[np.bool_] = self._arrays["read"][:n].copy()
+        read: Bools = self._arrays["read"][:n].copy()
         return read
 
-    def stamps(self, n: int) -> NDArray[np.float64]:
+    def stamps(self, n: int) -> Floats:
         """Return (n,) the time stamps of the records scanned last, valid where they were read."""
-        found: NDArray[np.float64] = self._arrays["ts"][:n].copy()
+        found: Floats = self._arrays["ts"][:n].copy()
         return found
 
-    def columns(self, records: Records, newest: NDArray[np.float64]) -> Columns:
+    def columns(self, records: Records, newest: Floats) -> Columns:
         """Return the columns of the records scanned last; rows that were not read are undefined."""
         n = len(records)
         calls, values, texts = self._arrays["counts"][:3].tolist()

@@ -6,18 +6,15 @@ The account of a path may belong to another shard than the tables, and has to kn
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from config.price_list import PriceList
 from config.settings import MoneySettings
+from detectors.model.array_types import Floats, Ints
 from detectors.model.measures import COLUMN, Measure
 from detectors.model.scope import TABLE
 from streams.engine.decode.counted import counted
 from streams.engine.rollup.blocks.grouping import add_rows
 from streams.engine.rollup.blocks.names import RollupNames
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 _COLUMNS: Final = [COLUMN[one] for one in (Measure.READS, Measure.WRITES, Measure.RCU, Measure.WCU)]
 

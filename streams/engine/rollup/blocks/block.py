@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Floats, Ints
 from detectors.model.measures import SUMMED
 from detectors.model.request_example import RequestExample
 from detectors.model.stated import LevelName, StatedChange, StatedLevel
@@ -48,13 +48,13 @@ class Block:
     late: int = 0  # of the records, those that arrived after the bucket had closed
     paths: Sequence[Path] = field(default_factory=list)
     calls: Sequence[Call] = field(default_factory=list)  # Call.path is a row of ``paths``
-    sums: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, len(SUMMED))))  # (rows, SUMMED)
+    sums: Floats = field(default_factory=lambda: np.zeros((0, len(SUMMED))))  # (rows, SUMMED)
     values: list[Value] = field(default_factory=list)
-    amounts: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, COLUMNS)))  # of ``values``
-    gb_seconds: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, COLUMNS)))  # of rows
+    amounts: Floats = field(default_factory=lambda: np.zeros((0, COLUMNS)))  # of ``values``
+    gb_seconds: Floats = field(default_factory=lambda: np.zeros((0, COLUMNS)))  # of rows
     # sparse latency histograms: cells of rows (streams.engine.decode.cells), ascending, and the count of each
-    cells: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    counts: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    cells: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    counts: Floats = field(default_factory=lambda: np.zeros(0))
     levels: list[tuple[LevelName, StatedLevel]] = field(default_factory=list)
     changes: list[StatedChange] = field(default_factory=list)
     examples: list[RequestExample] = field(default_factory=list)  # that went through scopes of this shard

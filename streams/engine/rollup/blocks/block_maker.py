@@ -5,9 +5,9 @@ from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from config.settings import MoneySettings
+from detectors.model.array_types import Bools, Floats, Ints
 from detectors.model.scope import Scope
 from streams.engine.decode.touched import scopes_of_path, shard_of, shards_of, table_of_call
 from streams.engine.decode.values import COLUMNS, Value, scopes_of
@@ -20,8 +20,6 @@ from streams.engine.rollup.blocks.names import RollupNames
 from streams.engine.rollup.blocks.placed_cells import placed
 from streams.engine.rollup.blocks.summary import Summary
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 Tag = tuple[int, str, str, float]
 Cells = tuple[Ints, Floats]
 """Cells of ids, ascending, and the count of each."""
@@ -197,7 +195,7 @@ class BlockMaker:
         fresh = [[table_of_call(paths[path], table)] for path, table in calls[len(self._call_shards) :]]
         self._call_shards = self._more(self._call_shards, fresh)
 
-    def _more(self, known: NDArray[np.bool_], fresh: Sequence[Sequence[Scope | None]]) -> NDArray[np.bool_]:
+    def _more(self, known: Bools, fresh: Sequence[Sequence[Scope | None]]) -> Bools:
         if not fresh:
             return known
         more = np.zeros((len(fresh), self._shards), np.bool_)
@@ -206,7 +204,7 @@ class BlockMaker:
         return np.concatenate((known, more))
 
 
-def _tags_of_rows(counts: Counts, ids: NDArray[np.int64], first: int) -> list[tuple[int, str, str, float]]:
+def _tags_of_rows(counts: Counts, ids: Ints, first: int) -> list[tuple[int, str, str, float]]:
     return [
         (int(np.searchsorted(ids, number)) + first, key, text, counts.tags[number, key, text])
         for number, key, text in sorted(counts.tags)

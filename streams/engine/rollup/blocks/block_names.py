@@ -10,11 +10,10 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.model.array_types import Int32s, Ints
 from detectors.state.compiled import unlocked
 from streams.engine.decode.paths import Call, Path
 
-Ints = NDArray[np.int64]
-Codes = NDArray[np.int32]
 Name = TypeVar("Name")
 
 FIELDS: Final = len(Path._fields)
@@ -133,7 +132,7 @@ class _Field:
 
 
 @unlocked
-def _renumber(known: Codes, ids: Ints, local: Codes, codes: Codes, order: Codes, sizes: Ints) -> None:
+def _renumber(known: Int32s, ids: Ints, local: Int32s, codes: Int32s, order: Int32s, sizes: Ints) -> None:
     """Give the texts that some names have numbers, in their order; ``local`` is -1 before and after."""
     for field in range(len(codes)):
         size = 0

@@ -3,18 +3,14 @@
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Bools, Floats, Ints
 from detectors.state.compiled import unlocked
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 LEFT_OUT: Final = -1
 
 
-def rows_in(shard: int, path_ids: Ints, call_ids: Ints, callers: Ints, here: tuple[Flags, Flags]) -> Ints:
+def rows_in(shard: int, path_ids: Ints, call_ids: Ints, callers: Ints, here: tuple[Bools, Bools]) -> Ints:
     """Return (paths + calls,) the row of each path and call in a block, ``LEFT_OUT`` where it has none.
 
     Parameters
@@ -39,7 +35,7 @@ def rows_of(rows: Ints, several: tuple[Floats, Floats]) -> Floats:
 
 @unlocked
 def _number(
-    shard: int, path_ids: Ints, call_ids: Ints, callers: Ints, paths: Flags, calls: Flags, rows: Ints
+    shard: int, path_ids: Ints, call_ids: Ints, callers: Ints, paths: Bools, calls: Bools, rows: Ints
 ) -> None:
     first = len(path_ids)
     for path in range(first):

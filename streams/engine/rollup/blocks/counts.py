@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.model.array_types import Bools, Floats, Ints
 from detectors.model.measures import COLUMN, SUMMED, Measure
 from streams.engine.decode.cells import cells_of
 from streams.engine.decode.columns import BACKEND, FATAL, USER, Columns
@@ -21,8 +22,6 @@ from streams.engine.rollup.blocks.grouping import add_rows, group
 from streams.engine.rollup.blocks.narrow import columns_of, narrowed, narrowed_columns
 from streams.engine.rollup.blocks.packed_cells import packed_cells, unpacked_cells
 from streams.engine.rollup.blocks.packed_table import packed_table, unpacked_table
-
-Ints = NDArray[np.int64]
 
 ROOM: Final = 1024
 """Pieces are merged once they hold this many rows more than twice the rows of the last merge."""
@@ -42,10 +41,10 @@ class Sums:
     def __init__(self, columns: int = len(SUMMED)) -> None:
         self._columns = columns
         self._ids: list[Ints] = []
-        self._values: list[NDArray[np.float64]] = []
+        self._values: list[Floats] = []
         self._room = ROOM  # rows until the next merge, so that each row is merged a bounded number of times
 
-    def add(self, ids: Ints, values: NDArray[np.float64]) -> None:
+    def add(self, ids: Ints, values: Floats) -> None:
         """Add (k, columns) sums of k distinct ids."""
         self._ids.append(ids)
         self._values.append(values)
@@ -86,14 +85,14 @@ class Sums:
             },
         )
 
-    def _add_counted(self, ids: Ints, size: int, amounts: dict[Measure, NDArray[np.float64]]) -> None:
+    def _add_counted(self, ids: Ints, size: int, amounts: dict[Measure, Floats]) -> None:
         distinct, place = group(ids, size)
         sums = np.zeros((len(distinct), self._columns))
         for measure, amount in amounts.items():
             sums[:, COLUMN[measure]] = np.bincount(place, amount, len(distinct))
         self.add(distinct, sums)
 
-    def merged(self) -> tuple[Ints, NDArray[np.float64]]:
+    def merged(self) -> tuple[Ints, Floats]:
         """Return the distinct ids, ascending if those of every piece are, and their sums."""
         if not self._ids:
             return np.zeros(0, np.int64), np.zeros((0, self._columns))
@@ -104,7 +103,7 @@ class Sums:
             self._ids = [ids]
         return self._ids[0], self._values[0]
 
-    def listed(self) -> tuple[Ints, NDArray[np.float64]]:
+    def listed(self) -> tuple[Ints, Floats]:
         """Return the same sums as ``merged``, faster while there are few; ids may then repeat."""
         if len(self._ids) <= 1 or sum(map(len, self._ids)) > ROOM:
             return self.merged()
@@ -123,10 +122,10 @@ class Histograms:
 
     def __init__(self) -> None:
         self._cells: list[Ints] = []
-        self._counts: list[NDArray[np.float64]] = []
+        self._counts: list[Floats] = []
         self._room = ROOM
 
-    def add(self, cells: Ints, counts: NDArray[np.float64]) -> None:
+    def add(self, cells: Ints, counts: Floats) -> None:
         """Add counts of k distinct cells."""
         self._cells.append(cells)
         self._counts.append(counts)
@@ -134,7 +133,7 @@ class Histograms:
         if self._room < 0:
             self._room = ROOM + len(self.merged()[0])
 
-    def add_bins(self, rows: Ints, ids: Ints, bins: NDArray[np.int16], weight: NDArray[np.float64]) -> None:
+    def add_bins(self, rows: Ints, ids: Ints, bins: NDArray[np.int16], weight: Floats) -> None:
         """Add the (n, layers) bins of (n,) ids with weights at ``rows``; a bin of -1 was not measured."""
         found = bins[rows]
         cells = cells_of(ids[rows, None], np.arange(bins.shape[1]), found)[found >= 0]
@@ -144,7 +143,7 @@ class Histograms:
         distinct, place = np.unique(cells, return_inverse=True)
         self.add(distinct.astype(np.int64), np.bincount(place, amounts, len(distinct)).astype(np.float64))
 
-    def merged(self) -> tuple[Ints, NDArray[np.float64]]:
+    def merged(self) -> tuple[Ints, Floats]:
         """Return the distinct cells, ascending, and their counts."""
         if not self._cells:
             return np.zeros(0, np.int64), np.zeros(0)
@@ -154,26 +153,26 @@ class Histograms:
             self._cells = [cells]
         return self._cells[0], self._counts[0]
 
-    def listed(self) -> tuple[Ints, NDArray[np.float64]]:
+    def listed(self) -> tuple[Ints, Floats]:
         """Return the same counts as ``merged``, faster while there are few; cells may then repeat."""
         if len(self._cells) <= 1 or sum(map(len, self._cells)) > ROOM:
             return self.merged()
         return np.concatenate(self._cells), np.concatenate(self._counts)
 
 
-def did_read(columns: Columns) -> NDArray[np.bool_]:
+def did_read(columns: Columns) -> Bools:
     """Return which calls read: those that consumed read units, or whose operation is named after a read.
 
     The name matters for calls that were billed nothing: they were throttled, or their store does not report
     units.
     """
-    read: NDArray[np.bool_] = (columns.call_rcu > 0) | (columns.call_kind == READS)
+    read: Bools = (columns.call_rcu > 0) | (columns.call_kind == READS)
     return read
 
 
-def did_write(columns: Columns) -> NDArray[np.bool_]:
+def did_write(columns: Columns) -> Bools:
     """Return which calls wrote, by the same rule as for reads."""
-    wrote: NDArray[np.bool_] = (columns.call_wcu > 0) | (columns.call_kind == WRITES)
+    wrote: Bools = (columns.call_wcu > 0) | (columns.call_kind == WRITES)
     return wrote
 
 

@@ -5,11 +5,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.model.array_types import Floats, Ints
+
 DENSE: Final = 4
 """Counting beats sorting up to this many possible values per key."""
 
 
-def group(keys: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def group(keys: Ints, size: int) -> tuple[Ints, Ints]:
     """Return the distinct keys, ascending, and (n,) the place of each key among them.
 
     Parameters
@@ -35,7 +37,7 @@ def group(keys: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], NDArra
     return distinct, place_of[keys]
 
 
-def add_rows(place: NDArray[np.integer[Any]], rows: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+def add_rows(place: NDArray[np.integer[Any]], rows: Floats, n: int) -> Floats:
     """Return (n, c) sums of the (k, c) rows that share a place 0..n-1.
 
     One count over all columns is several times faster than ``np.add.at`` on whole rows.

@@ -8,15 +8,12 @@ from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.state.state import pack, unpack
 from streams.engine.decode.columns import Columns
 from streams.engine.decode.decoder import Decoder
 from streams.engine.decode.paths import Call, CallIds, Path, PathIds
 from streams.engine.decode.values import ValueIds
-
-Ints = NDArray[np.int64]
 
 _VERSION: Final = 1
 _OWN: Final = "own/"

@@ -5,6 +5,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.model.array_types import Floats
+
 FEW: Final = 64
 """Shorter arrays stay as they are: inspecting them costs more than their bytes."""
 
@@ -29,7 +31,7 @@ def narrowed(values: NDArray[Any]) -> NDArray[Any]:
     return whole if values.dtype.kind in "iu" or np.array_equal(whole, values) else values
 
 
-def narrowed_columns(stem: str, table: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+def narrowed_columns(stem: str, table: Floats) -> dict[str, NDArray[Any]]:
     """Return the columns of a table that are not all 0, each narrowed, as arrays ``stem/column``.
 
     A short table is one array ``stem``.
@@ -47,7 +49,7 @@ def narrowed_columns(stem: str, table: NDArray[np.float64]) -> dict[str, NDArray
     }
 
 
-def columns_of(stem: str, arrays: dict[str, NDArray[Any]], rows: int, columns: int) -> NDArray[np.float64]:
+def columns_of(stem: str, arrays: dict[str, NDArray[Any]], rows: int, columns: int) -> Floats:
     """Return the (rows, columns) table that ``narrowed_columns`` was given."""
     if stem in arrays:
         return arrays[stem]

@@ -3,13 +3,9 @@
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Bytes, Floats, Ints
 from detectors.state.compiled import inlined, unlocked
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Bytes = NDArray[np.uint8]
 
 LARGEST: Final = 1 << 48
 """What cells and counts have to stay below; a number takes up to seven bytes then."""

@@ -6,14 +6,9 @@ Sums are whole multiples of a power of two; a column says which, so halves and q
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Bytes, Floats, Words
 from detectors.state.compiled import inlined, unlocked
-
-Ints = NDArray[np.int64]
-Words = NDArray[np.uint64]
-Floats = NDArray[np.float64]
-Bytes = NDArray[np.uint8]
 
 FINEST: Final = 20
 """Columns of multiples of 2**-FINEST become whole; what is finer, negative or too large stays as it is.

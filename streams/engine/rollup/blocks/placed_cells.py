@@ -1,13 +1,11 @@
 """The cells of a bucket as a block has them: of the rows that it holds, in place of ids."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Floats, Ints
 from detectors.state.compiled import unlocked
 from streams.engine.decode.cells import PER_ID
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 Cells = tuple[Ints, Floats]
 
 

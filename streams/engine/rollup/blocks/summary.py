@@ -5,8 +5,8 @@ from typing import Final
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Ints
 from detectors.model.request_example import RequestExample
 from detectors.model.stated import LevelName, Levels, StatedChange, StatedLevel
 from detectors.state.state import pack, unpack
@@ -42,9 +42,7 @@ class Summary:
     examples: list[RequestExample] = field(default_factory=list)  # in the order of the records
     packed: bytes | None = field(default=None, repr=False, compare=False)  # None if it may have changed
 
-    def add(
-        self, columns: Columns, events: NDArray[np.int64], calls: NDArray[np.int64], bounds: tuple[int, int]
-    ) -> None:
+    def add(self, columns: Columns, events: Ints, calls: Ints, bounds: tuple[int, int]) -> None:
         """Add the sums and latencies of some rows.
 
         Parameters

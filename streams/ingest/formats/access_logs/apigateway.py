@@ -113,7 +113,7 @@ def _said(line: str, mapping: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def _is_gateways(line: ClfLine) -> bool:
-    return any(not each.quoted and _GATEWAY_ID.fullmatch(each.text) for each in line.fields[:2])
+    return any(not field.quoted and _GATEWAY_ID.fullmatch(field.text) for field in line.fields[:2])
 
 
 def _said_in_clf(line: ClfLine) -> dict[str, str]:
@@ -128,7 +128,7 @@ def _said_in_clf(line: ClfLine) -> dict[str, str]:
     )
     method, target = words[0], words[1] if len(words) > 1 else "-"
     is_key = target == _DEFAULT or _ROUTE_KEY.fullmatch(target) is not None
-    ids = [each.text for each in line.fields if not each.quoted][:2]
+    ids = [field.text for field in line.fields if not field.quoted][:2]
     return {
         "time": line.time,
         "method": method,

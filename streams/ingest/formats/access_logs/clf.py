@@ -67,7 +67,7 @@ def _record(line: str, around: Surroundings, paths: PathTemplates) -> Event:
 
 
 def _milliseconds(line: ClfLine) -> float | None:
-    numbers = [each.text for each in line.fields if not each.quoted and _SECONDS.fullmatch(each.text)]
+    numbers = [field.text for field in line.fields if not field.quoted and _SECONDS.fullmatch(field.text)]
     last = line.fields[-1] if line.fields else None
     if last is None or last.quoted or numbers != [last.text]:
         return None

@@ -94,7 +94,7 @@ class PathTemplates:
         """Return the given template that fits, None if none does."""
         if self._root.empty:
             return None
-        segments = [_readable(each).lower() for each in _segments(target)]
+        segments = [_readable(segment).lower() for segment in _segments(target)]
         return self._root.find(segments, 0) if len(segments) <= _MOST_MATCHED else None
 
 
@@ -125,7 +125,7 @@ def by_rules(target: str) -> str:
     ('/assets/{id}.js', '/getuser/名', '/a/c')
     """
     segments = _segments(target)
-    named = [_named(each) for each in segments[:MOST_SEGMENTS]]
+    named = [_named(segment) for segment in segments[:MOST_SEGMENTS]]
     return "/" + "/".join([*named, MORE] if len(segments) > MOST_SEGMENTS else named)
 
 

@@ -201,12 +201,12 @@ def _doubtful(piece: bytes, reading: Reading) -> tuple[_Head, list[_LogEvent] | 
     if whole.log_events is None:
         return whole, None
     events = []
-    for each in whole.log_events:
+    for log_event in whole.log_events:
         try:
-            events.append(_LOG_EVENT.decode(each))
+            events.append(_LOG_EVENT.decode(log_event))
         except JSON_ERRORS as error:
-            reason, detail = problem_of(bytes(each), error)
-            reading.refused.append(RefusalError(reason, detail).of(bytes(each)))
+            reason, detail = problem_of(bytes(log_event), error)
+            reading.refused.append(RefusalError(reason, detail).of(bytes(log_event)))
     return whole, events
 
 

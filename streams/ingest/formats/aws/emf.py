@@ -128,9 +128,9 @@ def _read(piece: bytes, around: Surroundings) -> Reading:
 def _metrics(aws: _Aws) -> dict[str, tuple[_Metric, str]]:
     """Return each metric once, whichever directives name it, with its full name."""
     found = {
-        metric.name: (metric, f"{each.namespace}.{metric.name}" if each.namespace else metric.name)
-        for each in aws.directives
-        for metric in each.metrics
+        metric.name: (metric, f"{directive.namespace}.{metric.name}" if directive.namespace else metric.name)
+        for directive in aws.directives
+        for metric in directive.metrics
     }
     if len(found) > _MOST_METRICS:
         raise RefusalError(RejectReason.TOO_LARGE, f"more than {_MOST_METRICS:,} metrics in one object")

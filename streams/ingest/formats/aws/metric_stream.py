@@ -184,9 +184,14 @@ def _metric(told: Mapping[str, str], name: str, unit: str, point: SummaryDataPoi
         )
     attributes = _texts(point.attributes)
     dimensions = next(
-        (each.value.kvlist_value.values for each in point.attributes if each.key == "Dimensions"), ()
+        (
+            attribute.value.kvlist_value.values
+            for attribute in point.attributes
+            if attribute.key == "Dimensions"
+        ),
+        (),
     )
-    extremes = {each.quantile: each.value for each in point.quantile_values}
+    extremes = {quantile_value.quantile: quantile_value.value for quantile_value in point.quantile_values}
     stamp = point.start_time_unix_nano or point.time_unix_nano
     return _Metric(
         told.get("cloud.account.id"),
@@ -201,7 +206,11 @@ def _metric(told: Mapping[str, str], name: str, unit: str, point: SummaryDataPoi
 
 
 def _texts(attributes: Iterable[KeyValue]) -> dict[str, str]:
-    return {each.key: each.value.string_value for each in attributes if each.value.HasField("string_value")}
+    return {
+        attribute.key: attribute.value.string_value
+        for attribute in attributes
+        if attribute.value.HasField("string_value")
+    }
 
 
 def _kept(metric: _Metric, data: bytes, around: Surroundings) -> Reading:

@@ -47,8 +47,8 @@ class AvroSchema:
         named: dict[str, Any] = {}
         checked = _Checked()
         try:
-            for one in references:
-                plain = msgspec.json.decode(one)
+            for reference in references:
+                plain = msgspec.json.decode(reference)
                 fastavro.parse_schema(plain, named_schemas=named)
                 checked.takes_bytes(plain)
             plain = msgspec.json.decode(text)

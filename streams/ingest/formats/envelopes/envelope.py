@@ -206,7 +206,7 @@ class _Opening:
         self._pieces += len(pieces)
         if self._pieces > MOST_PIECES:
             raise _TooMuchError(RejectReason.TOO_LARGE, f"more than {MOST_PIECES:,} parts; send less at once")
-        return [part._replace(payload=each) for each in pieces]
+        return [part._replace(payload=piece) for piece in pieces]
 
     def _unzipped(self, payload: bytes) -> bytes:
         try:

@@ -25,9 +25,9 @@ def read_logs(resources: Iterable[ResourceLogs], around: Surroundings, recognise
         When they hold more than a payload may.
     """
     reading = Reading()
-    for each in resources:
-        inside = _inside(each, around)
-        for body in each.bodies:
+    for resource in resources:
+        inside = _inside(resource, around)
+        for body in resource.bodies:
             if body is None:
                 reading.skipped[NO_TEXT] += 1
                 continue

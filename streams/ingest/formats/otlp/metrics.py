@@ -27,11 +27,11 @@ def read_metrics(resources: Iterable[ResourceMetrics], around: Surroundings) -> 
         When there are more than a payload may hold.
     """
     reading = Reading()
-    for each in resources:
-        origin = origin_of(each.attributes)
-        if each.others:
-            reading.skipped[NO_LIMIT] += each.others
-        for point in each.points:
+    for resource in resources:
+        origin = origin_of(resource.attributes)
+        if resource.others:
+            reading.skipped[NO_LIMIT] += resource.others
+        for point in resource.points:
             if point.value is None or not _LEVEL.search(point.name):
                 reading.skipped[NO_LIMIT] += 1
                 continue

@@ -193,9 +193,9 @@ def _bound(message: JsonMessage) -> None:
     spans, logs = message.resource_spans or (), message.resource_logs or ()
     metrics = message.resource_metrics or ()
     bounded(len(spans) + len(logs) + len(metrics))
-    span_scopes = [scope for each in spans for scope in each.scope_spans or ()]
-    log_scopes = [scope for each in logs for scope in each.scope_logs or ()]
-    metric_scopes = [scope for each in metrics for scope in each.scope_metrics or ()]
+    span_scopes = [scope for span in spans for scope in span.scope_spans or ()]
+    log_scopes = [scope for log in logs for scope in log.scope_logs or ()]
+    metric_scopes = [scope for metric in metrics for scope in metric.scope_metrics or ()]
     bounded(len(span_scopes) + len(log_scopes) + len(metric_scopes))
     bounded(sum(len(scope.spans or ()) for scope in span_scopes))
     bounded(sum(len(scope.log_records or ()) for scope in log_scopes))
@@ -286,10 +286,10 @@ def _of_resource(resource: JsonResource | None) -> Attributes:
 
 def _attributes(attributes: Iterable[JsonAttribute], wanted: frozenset[str]) -> Attributes:
     found: dict[str, Value] = {}
-    for each in attributes:
-        key = each.key
-        if key in wanted and each.value is not None:
-            value = _value(each.value)
+    for attribute in attributes:
+        key = attribute.key
+        if key in wanted and attribute.value is not None:
+            value = _value(attribute.value)
             if value is not None:
                 found[key] = value
     return found or NO_ATTRIBUTES

@@ -203,7 +203,7 @@ def _completed(found: Scanned, around: Surroundings) -> Lines | None:
         for row, span in zip(left.rows, resource.spans, strict=True):
             rows.setdefault(id_of(span), row)  # of one sent twice, the first counts
     lines = [*zip(found.rows, found.lines, strict=True)]
-    lines += [(rows[each.id or ""], native(each)) for each in reading.records]
+    lines += [(rows[record.id or ""], native(record)) for record in reading.records]
     spans = (span for resource in resources for span in resource.spans)
     if not lines and not any(span.kind or span.start for span in spans):
         return None
@@ -217,7 +217,7 @@ def _left(found: LeftSpans) -> ResourceSpans:
         identified = attributes_of(trace_pb2.Span.FromString(found.identified).attributes, SPAN)
     return ResourceSpans(
         attributes_of(Resource.FromString(found.resource).attributes, RESOURCE),
-        [_span(trace_pb2.Span.FromString(each)) for each in found.spans],
+        [_span(trace_pb2.Span.FromString(span)) for span in found.spans],
         identified=identified,
     )
 

@@ -11,10 +11,10 @@ from streams.ingest.formats.otlp.span import NO_ATTRIBUTES
 def attributes_of(attributes: Iterable[KeyValue], wanted: frozenset[str]) -> Attributes:
     """Return those that are read."""
     found: dict[str, Value] = {}
-    for each in attributes:
-        key = each.key
+    for attribute in attributes:
+        key = attribute.key
         if key in wanted:
-            value = each.value
+            value = attribute.value
             said = value.string_value  # most are texts; only an empty one may be something else
             if said:
                 found[key] = said

@@ -63,8 +63,8 @@ _NOTHING_ABOVE: Final = _Above()
 def read_spans(resources: Iterable[ResourceSpans], around: Surroundings) -> Reading:
     """Return the records of the spans of a message, in the order of the spans."""
     reading = _SpanReading(around)
-    for each in resources:
-        reading.take(each)
+    for resource in resources:
+        reading.take(resource)
     return reading.finished()
 
 

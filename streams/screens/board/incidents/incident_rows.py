@@ -165,11 +165,11 @@ def _timeline(known: KnownIncidents, asked: IncidentFilter) -> Iterator[Memo]:
 def _changes(known: KnownIncidents, asked: IncidentFilter) -> Iterator[dict[str, object]]:
     since = known.at - asked.seconds
     fitting = (
-        one
-        for one in known.changes
-        if one.ts >= since
-        and (not asked.account or asked.account == one.about.account)
-        and (not asked.kind or asked.kind == one.about.kind)
+        change
+        for change in known.changes
+        if change.ts >= since
+        and (not asked.account or asked.account == change.about.account)
+        and (not asked.kind or asked.kind == change.about.kind)
     )
     for one in heapq.nlargest(MOST, fitting, key=lambda change: change.ts):
         said = {"what": one.what, "version": one.version, "by": one.by, "url": one.url}

@@ -85,7 +85,7 @@ class PipelineIncidents:
     @property
     def exports(self) -> list[str]:
         """Where an incident can be sent: the webhooks of the configuration, and no address that is given."""
-        return [str(Destination(WEBHOOK, one.name)) for one in self._settings().notify.webhooks]
+        return [str(Destination(WEBHOOK, webhook.name)) for webhook in self._settings().notify.webhooks]
 
     async def export(self, name: str, to: str) -> str | None:
         """Send one incident to a webhook."""
@@ -93,7 +93,9 @@ class PipelineIncidents:
         tracked = pipeline.named(name)
         if tracked is None:
             return None
-        webhooks = {str(Destination(WEBHOOK, one.name)): one for one in self._settings().notify.webhooks}
+        webhooks = {
+            str(Destination(WEBHOOK, webhook.name)): webhook for webhook in self._settings().notify.webhooks
+        }
         try:
             key = key_of(webhooks[to], os.environ)
         except SecretError as error:
@@ -120,12 +122,13 @@ def _silences(pipeline: Pipeline, tracked: TrackedIncident) -> list[dict[str, ob
     names = {command.id: command.who for command in tracked.commands}
     return [
         {
-            "id": one.id,
-            "ask": "raised" if one.fingerprint else one.kind.value,
-            "by": names.get(one.id, one.by),
-            "until": one.until,
-            "why": one.why,
+            "id": silence.id,
+            "ask": "raised" if silence.fingerprint else silence.kind.value,
+            "by": names.get(silence.id, silence.by),
+            "until": silence.until,
+            "why": silence.why,
         }
-        for one in pipeline.silences()
-        if (one.incident == tracked.incident.id or one.matches(tracked)) and not one.id.startswith("config/")
+        for silence in pipeline.silences()
+        if (silence.incident == tracked.incident.id or silence.matches(tracked))
+        and not silence.id.startswith("config/")
     ]

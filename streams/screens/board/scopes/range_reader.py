@@ -4,27 +4,25 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Floats, Ints
 from streams.record.history.coarser import TEN_MINUTES
 from streams.record.history.history_files import MINUTES, TENS
 from streams.record.history.history_rows import HistoryRows, merged, nothing
 from streams.record.history.history_view import HistoryView
 from streams.screens.board.scopes.scope_range import WEEK
-from streams.screens.board.step_grid import Floats, StepGrid
+from streams.screens.board.step_grid import StepGrid
 
 MOST_ROWS: Final = 600_000
 """Rows of minutes that are read for one page; of more, those of ten minutes are."""
 
 _T = TypeVar("_T")
 
-Ids = NDArray[np.int64]
-
 
 class SeriesSums(NamedTuple):
     """What series add up to over a time: (n,) each."""
 
-    series: Ids  # sorted
+    series: Ints  # sorted
     total: Floats  # of all that is known; no row is zero
     seconds: Floats  # of which rows tell
 
@@ -72,7 +70,7 @@ class RangeReader:
         self._at = at
         self._reaches = {each: view.reach(each) for each in (MINUTES, TENS)}
 
-    def read(self, shown: Ids, others: Ids, grid: StepGrid, end: int) -> RangeRead:
+    def read(self, shown: Ints, others: Ints, grid: StepGrid, end: int) -> RangeRead:
         """Read rows of the series that are shown, and sums of these and of others.
 
         Each file is read once, and only what is shown of it is kept.
@@ -105,14 +103,14 @@ class RangeReader:
             self._known(first - WEEK, last - WEEK),
         )
 
-    def totals(self, series: Ids, first: int, end: int) -> SeriesSums:
+    def totals(self, series: Ints, first: int, end: int) -> SeriesSums:
         """Return the sums of series over a short time."""
         reach = self._reaches[MINUTES]
         fine = reach is None or reach.first <= first
         found = self._each(series, first, end, lambda rows: _sums(rows, series, first, end), fine=fine)
         return _added(series, found)
 
-    def newest(self, series: Ids, end: int, step: int) -> HistoryRows:
+    def newest(self, series: Ints, end: int, step: int) -> HistoryRows:
         """Return the rows of the step before a time."""
         return self._view.rows(MINUTES, end - step, end, series)
 
@@ -128,7 +126,7 @@ class RangeReader:
         begin = min((one.first for one in self._reaches.values() if one is not None), default=self._at)
         return max(0, min(end, self._at) - max(first, begin))
 
-    def _weeks(self, series: Ids, shown: Ids, span: tuple[int, int, int], *, fine: bool) -> list[_Part]:
+    def _weeks(self, series: Ints, shown: Ints, span: tuple[int, int, int], *, fine: bool) -> list[_Part]:
         """Read the range and the week before: at once, or only them where there is time between.
 
         ``span`` is the beginning of both, the end of sums, and the end of what is shown.
@@ -147,7 +145,7 @@ class RangeReader:
         return [each for begin, stop in spans for each in self._each(series, begin, stop, part, fine=fine)]
 
     def _each(
-        self, series: Ids, first: int, end: int, use: Callable[[HistoryRows], _T], *, fine: bool
+        self, series: Ints, first: int, end: int, use: Callable[[HistoryRows], _T], *, fine: bool
     ) -> list[_T]:
         """Use the rows of each file.
 
@@ -159,14 +157,14 @@ class RangeReader:
         return found + (self._view.each(MINUTES, since, end, series, use) if since < end else [])
 
 
-def _of(rows: HistoryRows, series: Ids) -> HistoryRows:
+def _of(rows: HistoryRows, series: Ints) -> HistoryRows:
     """Return the rows of some series, all of which are sorted."""
     begins, ends = (np.searchsorted(rows.series, series, side).tolist() for side in ("left", "right"))
     runs = [np.arange(begin, end) for begin, end in zip(begins, ends, strict=True) if begin < end]
     return rows.taken(np.concatenate(runs)) if runs else nothing()
 
 
-def _sums(rows: HistoryRows, series: Ids, first: int, end: int) -> tuple[Floats, Floats]:
+def _sums(rows: HistoryRows, series: Ints, first: int, end: int) -> tuple[Floats, Floats]:
     """Return total and seconds of series within a time, (n,) each."""
     found = np.zeros(len(series)), np.zeros(len(series))
     if not len(rows):
@@ -181,7 +179,7 @@ def _sums(rows: HistoryRows, series: Ids, first: int, end: int) -> tuple[Floats,
     return found
 
 
-def _added(series: Ids, parts: Sequence[tuple[Floats, Floats]]) -> SeriesSums:
+def _added(series: Ints, parts: Sequence[tuple[Floats, Floats]]) -> SeriesSums:
     total, seconds = np.zeros(len(series)), np.zeros(len(series))
     for each, of_seconds in parts:
         total += each

@@ -71,9 +71,10 @@ class ScopeEvents:
         self._scope = scope
         self._first, self._end = first, end
         involved = (
-            (self._involved(one), one.incident)
-            for one in past.incidents
-            if one.incident.start < end and (one.incident.end is None or one.incident.end >= first)
+            (self._involved(incident), incident.incident)
+            for incident in past.incidents
+            if incident.incident.start < end
+            and (incident.incident.end is None or incident.incident.end >= first)
         )
         found = [(shown, incident) for shown, incident in involved if shown is not None]
         found.sort(key=lambda one: (one[0].end is not None, -one[0].start))
@@ -94,7 +95,7 @@ class ScopeEvents:
 
     def changes(self) -> list[dict[str, object]]:
         """Return what was deployed or configured, the newest first."""
-        told = [one.change for _, incident in self._found for one in incident.changes]
+        told = [change.change for _, incident in self._found for change in incident.changes]
         found = {
             change
             for change in (*self._past.changes, *told)
@@ -129,13 +130,13 @@ class ScopeEvents:
         links = self._past.links
         found: list[dict[str, object]] = [
             {
-                **one.to_json(),
-                "links": {} if links is None else request_links(one.request, links),
+                **example.to_json(),
+                "links": {} if links is None else request_links(example.request, links),
                 "incident": shown.id,
             }
             for shown, incident in self._found
             if shown.measures
-            for one in incident.examples
+            for example in incident.examples
         ]
         return found[:MOST_EXAMPLES]
 
@@ -187,7 +188,7 @@ class ScopeEvents:
 
     def _share(self, finding: Finding) -> float | None:
         shares = (*finding.callers, *finding.suspects)
-        return next((one.share for one in shares if one.scope == self._scope), None)
+        return next((share.share for share in shares if share.scope == self._scope), None)
 
 
 def _scopes(finding: Finding) -> Iterator[Any]:

@@ -5,9 +5,9 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from config.settings import BoardSettings
+from detectors.model.array_types import Bytes, Floats
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import FUNCTION, ROUTE, SERVICE, TABLE, Scope
 from streams.engine.detect.step_record import VERDICTS
@@ -20,7 +20,7 @@ from streams.screens.board.open_verdicts import OpenVerdicts
 from streams.screens.board.scopes.range_reader import RangeRead, RangeReader, SeriesSums
 from streams.screens.board.scopes.scope_page import Points, ScopeCurve, ScopeLimit, ScopeMeasure, ScopeVerdict
 from streams.screens.board.scopes.scope_range import DAY, WEEK
-from streams.screens.board.step_grid import Floats, StepGrid, known
+from streams.screens.board.step_grid import StepGrid, known
 from streams.screens.board.wall.wall import WallThreshold, WallVerdict
 from streams.screens.board.wall.wall_numbers import threshold_of
 
@@ -270,7 +270,7 @@ class _Shown(NamedTuple):
         )
 
 
-def runs(codes: NDArray[np.uint8], grid: StepGrid) -> list[ScopeVerdict]:
+def runs(codes: Bytes, grid: StepGrid) -> list[ScopeVerdict]:
     """Return the verdicts of points, (points,) places in ``VERDICTS``; points with the same one are one run.
 
     Examples

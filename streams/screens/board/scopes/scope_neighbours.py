@@ -140,7 +140,7 @@ def _neighbours(
         )
 
     found = [
-        ScopeNeighbour(scope.to_json(), scope.label, {each: amount(of, each) for each in measures})
+        ScopeNeighbour(scope.to_json(), scope.label, {measure: amount(of, measure) for measure in measures})
         for scope, of in edges.items()
     ]
     found = [one for one in found if any(each.value or each.before for each in one.amounts.values())]

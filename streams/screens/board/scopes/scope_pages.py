@@ -79,7 +79,7 @@ class ScopePages:
         series = index.scopes[scope]
         events = ScopeEvents(past, scope, shown.first, shown.end)
         newest = shown.end >= at  # what is open, and what is left of a limit, is of now
-        open_ = [one.incident for one in past.incidents if one.incident.end is None and newest]
+        open_ = [incident.incident for incident in past.incidents if incident.incident.end is None and newest]
         verdicts, board = OpenVerdicts(open_), settings.board
         measures = ScopeMeasures(view, reader, step, scope, series.own)
         neighbours = Neighbourhood(view.names, reader, series, shown.end)

@@ -3,10 +3,10 @@
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from alerting.commands.matching import fits, names_of
 from config.settings import ScrapedSettings, ScrapeSettings
+from detectors.model.array_types import Ints
 from detectors.model.scope import Scope
 from streams.record.history.series_names import SeriesKey, SeriesNames
 
@@ -26,7 +26,7 @@ class ScrapedSeries:
         self._known = 0
         self._found = np.zeros(0, np.int64)
 
-    def among(self, names: SeriesNames) -> NDArray[np.int64]:
+    def among(self, names: SeriesNames) -> Ints:
         """Return the numbers of those that are known by now, sorted."""
         fresh = list(names.since(self._known))
         self._known += len(fresh)
@@ -41,7 +41,7 @@ class _Wanted:
 
     def __init__(self, settings: ScrapedSettings) -> None:
         self._callers = settings.callers
-        self._kinds = {one.partition(":")[0] for one in settings.scopes}
+        self._kinds = {scope.partition(":")[0] for scope in settings.scopes}
 
         @cache
         def is_scope(scope: Scope) -> bool:

@@ -62,7 +62,7 @@ def _fields(scope: Scope) -> Iterator[tuple[str, str]]:
 
 
 def _amounts(rows: HistoryRows, labels: list[dict[str, str]]) -> Iterator[Metric]:
-    is_latency = np.array([one["measure"].startswith(_LATENCY) for one in labels], np.bool_)
+    is_latency = np.array([label["measure"].startswith(_LATENCY) for label in labels], np.bool_)
     per = np.where(is_latency, 1.0, rows.seconds)
     for name in AMOUNTS:
         metric = Metric(f"uneri_{name}", _ABOUT[name], "gauge")

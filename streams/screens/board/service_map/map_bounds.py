@@ -25,9 +25,9 @@ def sums_of(things: Iterable[MapAmounts]) -> dict[str, float | None]:
     """
     added: dict[str, float | None] = dict.fromkeys(_AMOUNTS)
     added["requests"] = 0.0
-    for one in things:
+    for thing in things:
         for name in _AMOUNTS:
-            value = getattr(one, name)
+            value = getattr(thing, name)
             if value is not None:
                 added[name] = value + (added[name] or 0.0)
     return added

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from config.settings import Settings
+from detectors.model.array_types import Floats
 from detectors.model.measures import Measure
 from detectors.model.scope import CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, Edge, Scope
 from streams.record.history.history_files import MINUTES
@@ -15,7 +16,6 @@ from streams.screens.board.open_verdicts import OpenVerdicts
 from streams.screens.board.service_map.map_series import COLUMN_OF, MEASURES, MapSeries
 from streams.screens.board.service_map.map_states import MapStates
 from streams.screens.board.service_map.service_map import MapAmounts, MapEdge, MapKind, MapNode
-from streams.screens.board.step_grid import Floats
 
 MAP_SECONDS: Final = 300
 

@@ -3,8 +3,8 @@
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Ints
 from detectors.model.measures import Measure
 from detectors.model.scope import CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, Edge, ScopeOrEdge
 from streams.record.history.series_names import SeriesNames
@@ -44,9 +44,9 @@ class MapSeries(NamedTuple):
     """
 
     known: int  # names that there were
-    numbers: NDArray[np.int64]
-    owner: NDArray[np.int64]
-    column: NDArray[np.int64]
+    numbers: Ints
+    owner: Ints
+    column: Ints
     about: list[ScopeOrEdge]
 
 

@@ -6,8 +6,8 @@ from typing import Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Ints
 from detectors.model.measures import Measure
 from detectors.model.scope import ACCOUNT, ROUTE
 from streams.record.history.history_files import MINUTES, TENS
@@ -71,7 +71,7 @@ class WallMonths:
         """Return all of it."""
         return Months(self._month(), self._rankings(), self._values())
 
-    def _rows(self, series: NDArray[np.int64], first: int) -> HistoryRows:
+    def _rows(self, series: Ints, first: int) -> HistoryRows:
         """Return rows from ``first`` on: of ten minutes where there are, of steps since then."""
         reach = self._view.reach(TENS)
         since = first if reach is None else max(first, min(reach.end, self._at))
@@ -80,7 +80,7 @@ class WallMonths:
             parts.append(self._view.rows(TENS, first, since, series))
         return merged(parts)
 
-    def _series(self, wanted: Callable[[SeriesKey], bool]) -> NDArray[np.int64]:
+    def _series(self, wanted: Callable[[SeriesKey], bool]) -> Ints:
         return self._view.series(lambda key: not key.source.kind and wanted(key))
 
     def _month(self) -> WallMonth:

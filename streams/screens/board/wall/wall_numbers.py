@@ -7,13 +7,14 @@ import numpy as np
 
 from config.settings import BoardSettings, ThresholdSettings
 from detectors.latency.histogram import N_BINS, quantile
+from detectors.model.array_types import Floats
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import ACCOUNT, FUNCTION, ROUTE, SERVICE, TABLE, Scope
 from streams.record.history.history_files import MINUTES
 from streams.record.history.history_rows import HistoryRows
 from streams.record.history.history_view import HistoryView
 from streams.screens.board.open_verdicts import OpenVerdicts
-from streams.screens.board.step_grid import Floats, StepGrid, known, listed
+from streams.screens.board.step_grid import StepGrid, known, listed
 from streams.screens.board.wall.wall import (
     WallCalls,
     WallLayer,

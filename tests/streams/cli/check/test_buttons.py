@@ -18,7 +18,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def checked(slack: SlackApp, **changes: Any) -> list[CheckResult]:
     settings = Settings(slack=SlackSettings(base_url=slack.base_url, **changes))
-    return [one async for one in check_buttons(settings)]
+    return [button async for button in check_buttons(settings)]
 
 
 async def test_both_transports_and_the_operators_are_checked() -> None:

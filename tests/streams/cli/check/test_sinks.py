@@ -13,7 +13,7 @@ PASSWORD = "password-canary-577215664901"  # noqa: S105  made up
 
 async def checked(**notify: object) -> list[CheckResult]:
     settings = NotifySettings.model_validate(notify)
-    return [one async for one in check_sinks(settings, {"HOOK_SECRET": SECRET, "BAD": "whsec_!"})]
+    return [sink async for sink in check_sinks(settings, {"HOOK_SECRET": SECRET, "BAD": "whsec_!"})]
 
 
 async def test_a_webhook_that_answers_is_fine_and_gets_no_post() -> None:

@@ -19,7 +19,7 @@ PASSWORD = "password-canary-141421356237"  # noqa: S105 - made up
 
 
 async def checked(**sources: Any) -> list[CheckResult]:
-    return [one async for one in check_sources(SourcesSettings.model_validate(sources))]
+    return [source async for source in check_sources(SourcesSettings.model_validate(sources))]
 
 
 def of_registry(**registry: Any) -> CheckResult:

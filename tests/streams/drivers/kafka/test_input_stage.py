@@ -110,9 +110,9 @@ def test_chunks_and_restarts_change_no_emission(seed: int) -> None:
 
 def test_a_dead_letter_names_topic_offset_and_part_and_no_two_have_one_key() -> None:
     letters = [one for one in fed(None) if one.topic == TOPICS.dead_letters]
-    assert all(one.once for one in letters)
-    assert len({one.key for one in letters}) == len(letters)
-    told = {(one.key or b"").decode(): json.loads(one.value) for one in letters}
+    assert all(letter.once for letter in letters)
+    assert len({letter.key for letter in letters}) == len(letters)
+    told = {(letter.key or b"").decode(): json.loads(letter.value) for letter in letters}
     ahead = told.pop("orders-topic/2/1244.1")  # number 122: two records, of which the second leaps a day
     assert (ahead["reason"], ahead["offset"], ahead["part"]) == ("far_future", 1244, 1)
     garbage = {key for key, one in told.items() if "part" not in one}
@@ -123,11 +123,11 @@ def test_a_dead_letter_names_topic_offset_and_part_and_no_two_have_one_key() -> 
 
 def test_time_goes_on_while_payloads_hold_no_records() -> None:
     blocks = [decode_block(one.value) for one in fed(None) if one.topic == TOPICS.rollups]
-    assert {one.source for one in blocks} == {"orders-topic/2"}
-    idle = [one for one in blocks if one.idle]
+    assert {block.source for block in blocks} == {"orders-topic/2"}
+    idle = [block for block in blocks if block.idle]
     assert idle, "the shards are told not to wait"
     quiet = START + 5 * 200
-    passed = max(one.watermark for one in blocks if one.by_clock)
+    passed = max(block.watermark for block in blocks if block.by_clock)
     assert quiet + 300 < passed < quiet + 500, "a hundred payloads, five seconds each"
 
 

@@ -139,7 +139,7 @@ async def test_a_broker_that_is_away_is_tried_until_it_is_back() -> None:
     async with world.taking() as taker:
         await world.until(lambda: world.starts > 2)
         assert "Kafka does not take records (KafkaConnectionError)" in str(taker.full())
-        assert all(one.dropped for one in world.producers[:2])
+        assert all(producer.dropped for producer in world.producers[:2])
         world.silenced = True
         await world.until(lambda: taker.full() == "Kafka at b:9 does not answer")
         world.silenced = world.unreachable = False
@@ -158,7 +158,7 @@ async def test_silence_ends_in_503_and_a_new_producer_for_what_is_sent_again() -
         assert "send it again later: Kafka does not answer in time" in str(error)
         world.silent = False
         await world.until(lambda: taker.full() is None)
-        assert [one.dropped for one in world.producers] == [True, False]
+        assert [producer.dropped for producer in world.producers] == [True, False]
         await taker.take([line(1), line(2)])
         assert [key for _, key, _ in world.topic] == [b"r1", b"r2"]
         assert taker.held == 0

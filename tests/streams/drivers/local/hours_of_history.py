@@ -42,7 +42,9 @@ def expected() -> HistoryRows:
     """Return the rows of the whole hours, as an engine leaves them that is never stopped."""
     held = Segments(1)
     held.feed(Backend(settings=given(Path("unused"))).feed(lines()))
-    rows = StepRows(SeriesNames()).rows([one for segment in held.complete() for one in segment.records()])
+    rows = StepRows(SeriesNames()).rows(
+        [record for segment in held.complete() for record in segment.records()]
+    )
     return rows.taken(rows.start < END)
 
 

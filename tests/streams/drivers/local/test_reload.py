@@ -97,7 +97,7 @@ async def test_the_next_page_goes_where_the_file_says_now_and_the_one_before_sta
         )
         await there.daemon.delivery.put(told(finding(scope("table", "users"), "other")), T0 + 1200)
         await there.until(lambda: len(there.slack.parents) == 2)
-        assert [one.channel for one in there.slack.parents] == ["C0UNERI", "C0SPARE"]
+        assert [parent.channel for parent in there.slack.parents] == ["C0UNERI", "C0SPARE"]
 
 
 async def test_a_mute_that_was_removed_lets_go_of_what_it_held(tmp_path: Path) -> None:
@@ -216,4 +216,4 @@ async def test_notices_and_reloads_at_the_same_time_lose_and_repeat_nothing(tmp_
         await asyncio.gather(reloads(), notices())
         await there.until(lambda: len(there.slack.parents) == len(several))
         await there.daemon.delivery.settled()
-        assert len({one.id for one in there.slack.messages}) == len(there.slack.messages)
+        assert len({message.id for message in there.slack.messages}) == len(there.slack.messages)

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
 
 from config.settings import DeadLetterSettings, Settings
+from detectors.model.array_types import Floats
 from streams.drivers.local.log_intake import LogIntake
 from streams.drivers.local.log_sink import LogSink
 from streams.drivers.local.sqlite_store import SqliteStore
@@ -77,7 +76,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     decode = Decoder.decode
 
     def counting(
-        self: Decoder, records: Sequence[bytes], arrived: NDArray[np.float64] | None = None
+        self: Decoder, records: Sequence[bytes], arrived: Floats | None = None
     ) -> tuple[Columns, list[Rejected]]:
         counts.append(len(records))
         return decode(self, records, arrived)

@@ -260,12 +260,14 @@ async def test_whoever_leaves_before_the_state_is_sent_leaves_one_line_and_no_tr
         await begun.wait()
         writer.transport.abort()
         server = daemon._web._runner.server
-        while server is not None and any(one.transport is not None for one in server.connections):
+        while server is not None and any(
+            connection.transport is not None for connection in server.connections
+        ):
             await asyncio.sleep(0.01)
         left.set()
         while exports_in(tmp_path):
             await asyncio.sleep(0.01)
-    assert [one for one in caplog.records if one.exc_info or one.levelno >= logging.ERROR] == []
+    assert [record for record in caplog.records if record.exc_info or record.levelno >= logging.ERROR] == []
 
 
 def test_a_daemon_that_does_not_run_is_said_in_one_line(

@@ -59,4 +59,4 @@ async def test_no_route_fails_at_a_body_that_is_not_utf_8(
         "POST /memos",
         "POST /silences",
     }
-    assert [one.getMessage() for one in caplog.records if one.levelno >= logging.ERROR] == []
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []

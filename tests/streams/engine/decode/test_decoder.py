@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from config.settings import RollupSettings, Settings
+from detectors.model.array_types import Floats
 from streams.engine.decode.cells import IN_AUTH, IN_CODE, IN_FUNCTION, LAYERS, TOTAL
 from streams.engine.decode.columns import BACKEND, FATAL, NO_ERROR, USER, Columns, joined
 from streams.engine.decode.decoder import PIECE_BYTES, Decoder
@@ -31,7 +31,7 @@ def event(**fields: object) -> bytes:
 
 
 def decoded(
-    decoder: Decoder, records: Sequence[bytes], arrived: NDArray[np.float64] | None = None
+    decoder: Decoder, records: Sequence[bytes], arrived: Floats | None = None
 ) -> tuple[Columns, list[Rejected]]:
     """Decode records of prompt senders."""
     return decoder.decode(records, prompt(records) if arrived is None else arrived)

@@ -72,9 +72,9 @@ def findings_of(blocks: Iterable[Block], *, restart: int | None = None) -> list[
 
 def of_route(findings: Iterable[Finding]) -> list[Finding]:
     return [
-        one
-        for one in findings
-        if one.about.kind == "route" and one.measure is Measure.REQUESTS and one.start >= 0
+        finding
+        for finding in findings
+        if finding.about.kind == "route" and finding.measure is Measure.REQUESTS and finding.start >= 0
     ]
 
 
@@ -91,7 +91,7 @@ def test_a_fall_that_late_records_fill_is_withdrawn(delay: int) -> None:
     assert (findings[0].state, findings[0].verdict) == ("open", Verdict.DROP)
     assert findings[-1].state == "withdrawn"
     assert findings[-1].id == findings[0].id
-    assert [one.revision for one in findings] == list(range(len(findings)))
+    assert [finding.revision for finding in findings] == list(range(len(findings)))
     assert findings[-1].trace is not None
     with_them = [value for value in findings[-1].trace.now if value is not None]
     assert min(with_them) > 8  # the chart shows what there really was
@@ -124,7 +124,7 @@ def test_an_absence_that_late_records_fill_is_withdrawn() -> None:
                     sequence += 1
 
     findings = [one for one in of_route(findings_of(gone())) if named(one.about) == "route PUT /"]
-    assert [(one.verdict, one.state) for one in findings] == [
+    assert [(finding.verdict, finding.state) for finding in findings] == [
         (Verdict.ABSENCE, "open"),
         (Verdict.ABSENCE, "withdrawn"),
     ]

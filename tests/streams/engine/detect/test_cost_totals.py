@@ -81,6 +81,6 @@ def test_the_ranking_of_a_digest_has_accounts_and_what_costs_most_apart() -> Non
     uses += [Use(scope("route", "GET /"), Measure.REQUESTS, 10.0)]
     ranking.feed(uses)
     found = ranking.report()
-    assert [one.scope.name for one in found.costs] == ["1"]
+    assert [cost.scope.name for cost in found.costs] == ["1"]
     assert [one.day for one in found.costliest] == [float(number) for number in range(12, 2, -1)]
     assert [one.scope.name for one in found.most_used] == ["GET /"]

@@ -57,7 +57,7 @@ def minute(
 
 
 def found(blocks: Iterable[Block]) -> list[Finding]:
-    return [one for judged in Detect(0, ["one/0"], SETTINGS).feed(blocks) for one in judged.findings]
+    return [finding for judged in Detect(0, ["one/0"], SETTINGS).feed(blocks) for finding in judged.findings]
 
 
 def calls(reads: float, writes: float, wcu: float) -> Sums:
@@ -178,7 +178,7 @@ def test_a_drop_of_a_business_value_is_reported_for_its_service_and_its_account(
         detect.restore(parts)
     findings = [finding for one in judged for finding in one.findings]
     assert findings == found(blocks)
-    opened = [one for one in findings if one.state == "open" and one.verdict is Verdict.DROP]
+    opened = [finding for finding in findings if finding.state == "open" and finding.verdict is Verdict.DROP]
     assert {(one.about.kind, str(one.measure)) for one in opened} == {
         ("service", "value:sales"),
         ("account", "value:sales"),

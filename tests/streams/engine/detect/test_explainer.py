@@ -27,4 +27,6 @@ def test_an_edge_that_costs_something_before_a_request_goes_along_it_is_attribut
     history.append(T0 + STEP, values, explainer.leading_to([]))
     for measure, amount in ((Measure.COST, 0.75), (Measure.REQUESTS, 10.0), (Measure.ERRORS_USER, 11.0)):
         found = explainer.consumption(Series(OWNER, measure), T0, T0 + 2 * STEP)
-        assert [(one.scope, one.observed) for one in found.callers] == [(SHOP, amount / (2 * STEP))], measure
+        assert [(caller.scope, caller.observed) for caller in found.callers] == [
+            (SHOP, amount / (2 * STEP))
+        ], measure

@@ -5,10 +5,10 @@ from functools import cache
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from config.settings import JudgeSettings, Settings
 from detectors.latency.histogram import N_BINS, bins_of
+from detectors.model.array_types import Floats, Ints
 from detectors.model.finding import Finding
 from detectors.model.measures import LATENCIES, SUMMED, Measure
 from detectors.model.scope import FUNCTION, SERVICE, TABLE, Scope
@@ -35,7 +35,7 @@ OTHER_MIX: Shape = (MORE, 1.0, 0.0)
 
 
 @cache
-def times(minute: int, shape: Shape) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def times(minute: int, shape: Shape) -> tuple[Ints, Floats]:
     """Return ids of paths, and the bins that their calls are in, as (2, N_BINS) counts."""
     draw = np.random.default_rng(minute)
     share, slower, among_fast = shape
@@ -95,9 +95,11 @@ def findings_of(blocks: Iterator[Block], restart: Callable[[int], bool] = lambda
 def slower(findings: list[Finding]) -> dict[tuple[str, str], int]:
     """Return when each scope became slower, in minutes."""
     return {
-        (one.about.kind, str(one.measure)): one.start // 60
-        for one in findings
-        if one.state == "open" and one.measure.startswith("latency") and isinstance(one.about, Scope)
+        (finding.about.kind, str(finding.measure)): finding.start // 60
+        for finding in findings
+        if finding.state == "open"
+        and finding.measure.startswith("latency")
+        and isinstance(finding.about, Scope)
     }
 
 
@@ -131,7 +133,9 @@ def test_what_becomes_slower_while_the_mix_is_another_is_found_from_then_on() ->
 
 def test_a_slowdown_that_was_found_stays_open_when_the_mix_changes_too() -> None:
     findings = findings_of(usual_times_then((USUAL, 4.0, 0.0), (MORE, 4.0, 0.0)))
-    ended = [one for one in findings if one.state == "end" and one.measure.startswith("latency")]
+    ended = [
+        finding for finding in findings if finding.state == "end" and finding.measure.startswith("latency")
+    ]
     assert ended
     assert all((one.end or 0) >= (LEARNT + 2 * LASTS - 2) * 60 for one in ended)
 

@@ -31,14 +31,14 @@ def three_routes(number: int, wcu: float) -> Block:
 
 def of_table(minutes: int) -> list[Finding]:
     blocks = [three_routes(number, 600.0 if number < DAY else 6000.0) for number in range(DAY + minutes)]
-    found = [one for judged in Detect(0, ["one/0"], SETTINGS).feed(blocks) for one in judged.findings]
+    found = [finding for judged in Detect(0, ["one/0"], SETTINGS).feed(blocks) for finding in judged.findings]
     return [one for one in found if one.measure is Measure.WCU and one.about.kind == "table"]
 
 
 def test_failing_requests_are_critical_and_counted_from_the_events_on() -> None:
     quiet, broken = {Measure.REQUESTS: 60.0}, {Measure.REQUESTS: 60.0, Measure.ERRORS_BACKEND: 24.0}
     blocks = [minute(n, quiet if n < DAY else broken, calls(30, 6, 60)) for n in range(DAY + 12)]
-    found = [one for judged in Detect(0, ["one/0"], SETTINGS).feed(blocks) for one in judged.findings]
+    found = [finding for judged in Detect(0, ["one/0"], SETTINGS).feed(blocks) for finding in judged.findings]
     failing = [one for one in found if one.measure is Measure.ERRORS_BACKEND]
     assert {one.about.kind for one in failing} >= {"route", "function", "service"}
     assert severity(failing).level is Grade.CRITICAL

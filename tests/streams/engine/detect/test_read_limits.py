@@ -83,7 +83,7 @@ def test_a_raised_limit_ends_what_was_near_it() -> None:
 
 def test_the_loads_of_the_digest_have_the_limit_of_their_hour() -> None:
     loads = Run(NEW).loads
-    limits = [[one.limit for one in loads[at] if one.measure is Measure.WCU] for at in (3540, 7140)]
+    limits = [[load.limit for load in loads[at] if load.measure is Measure.WCU] for at in (3540, 7140)]
     assert limits == [[1000.0], [10.0]]
 
 

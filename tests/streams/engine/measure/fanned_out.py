@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from config.settings import MoneySettings
+from detectors.model.array_types import Floats
 from detectors.model.measures import Measure
 from detectors.model.scope import ScopeOrEdge
 from streams.engine.decode.paths import Call, Path
@@ -22,11 +22,11 @@ class FannedOut:
     """One block per scope and edge of its shard."""
 
     scopes: list[ScopeOrEdge]
-    sums: NDArray[np.float64]  # (scopes, len(SUMMED))
+    sums: Floats  # (scopes, len(SUMMED))
     latency: dict[Measure, Latency]
     tags: dict[Tag, float]
     values: dict[tuple[int, Measure], float]  # by row
-    costs: NDArray[np.float64]  # (scopes,)
+    costs: Floats  # (scopes,)
 
 
 @cache

@@ -3,10 +3,10 @@
 from collections import deque
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.latency.histogram import MIDDLES, N_BINS, bins_of, quantile
 from detectors.latency.running_p95 import GAIN, SETTLING, SLOW, TIMES
+from detectors.model.array_types import Floats
 from streams.engine.measure.fan_out import Latency
 from streams.engine.measure.latency_window import CALLS, CERTAIN, STEPS
 
@@ -19,9 +19,9 @@ class Oracle:
         self.certain = np.zeros(0, bool)
         self._usual: dict[int, float] = {}  # logarithm of the usual p95, by row
         self._learnt: dict[int, int] = {}
-        self._steps: deque[NDArray[np.float64]] = deque(maxlen=STEPS)
+        self._steps: deque[Floats] = deque(maxlen=STEPS)
 
-    def p95(self, latency: Latency, scopes: int) -> NDArray[np.float64]:
+    def p95(self, latency: Latency, scopes: int) -> Floats:
         """Take in a step; return (scopes,) milliseconds. ``beside`` are then p99 and p50."""
         rows, bins, counts = latency
         step = np.zeros((scopes, N_BINS))
@@ -56,7 +56,7 @@ class Oracle:
         certain = slow >= max(TIMES * chance, chance + CERTAIN * np.sqrt(chance))
         return bool(certain or p95 <= MIDDLES[beyond])
 
-    def _merged(self, row: int) -> NDArray[np.float64] | None:
+    def _merged(self, row: int) -> Floats | None:
         """Return the newest calls, None where they are too few."""
         merged = np.zeros(N_BINS)
         if not self._steps[0][row].any():

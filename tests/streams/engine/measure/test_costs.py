@@ -31,7 +31,7 @@ def costs_of(
 ) -> dict[ScopeOrEdge, float]:
     """Return what requests cost in all, by scope and edge."""
     money = money or MoneySettings()
-    end = {"ts": max(one["ts"] for one in requests) + 600, "service": "clock"}
+    end = {"ts": max(request["ts"] for request in requests) + 600, "service": "clock"}
     bodies = [json.dumps(one).encode() for one in (*requests, end)]
     blocks = fed(bodies, shards=shards, money=money).blocks
     found = defaultdict[ScopeOrEdge, float](float)
@@ -228,8 +228,8 @@ def test_a_function_costs_the_same_beside_any_number_of_business_values() -> Non
 
 
 def test_every_price_shipped_names_its_source_and_its_date_and_is_plausible() -> None:
-    for one in shipped_prices():
-        assert re.match(r"https://\S+, as of 20\d\d(-\d\d)?: ", one.source), one.item
-        assert 0 < Decimal(str(one.price)) < Decimal("0.001"), one.item
+    for shipped_price in shipped_prices():
+        assert re.match(r"https://\S+, as of 20\d\d(-\d\d)?: ", shipped_price.source), shipped_price.item
+        assert 0 < Decimal(str(shipped_price.price)) < Decimal("0.001"), shipped_price.item
     items = {one.item for one in shipped_prices()}
     assert items == set(PriceSettings.model_fields["item"].annotation.__args__)  # type: ignore[union-attr]

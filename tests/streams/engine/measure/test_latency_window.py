@@ -24,8 +24,8 @@ def _short_of_room() -> Iterator[None]:
 
 def calls(*of_scopes: list[float]) -> Latency:
     """One step in which each scope had calls of so many milliseconds."""
-    rows = np.repeat(np.arange(len(of_scopes)), [len(each) for each in of_scopes])
-    bins = bins_of(np.concatenate([np.array(each, float) for each in of_scopes])).astype(np.int64)
+    rows = np.repeat(np.arange(len(of_scopes)), [len(values) for values in of_scopes])
+    bins = bins_of(np.concatenate([np.array(values, float) for values in of_scopes])).astype(np.int64)
     return rows, bins, np.ones(len(rows))
 
 

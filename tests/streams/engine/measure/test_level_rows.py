@@ -45,7 +45,7 @@ def test_a_limit_holds_until_another_is_stated() -> None:
     assert levels.restate({USED: StatedLevel(1.0)}) == []
     assert levels.restate({USED: StatedLevel(1.0, 0.0)}) == []  # nothing may be used: no limit to come near
     assert [one.limit for one in levels.restate({USED: StatedLevel(1.0, 20.0)})] == [20.0]
-    assert [one.limit for one in levels.limits()] == [20.0]
+    assert [limit.limit for limit in levels.limits()] == [20.0]
 
 
 def test_what_there_is_no_room_for_is_left_out() -> None:

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from detectors.latency.histogram import N_BINS, bins_of
 from detectors.latency.running_p95 import QUANTILE
 from detectors.latency.usual_times import OTHER_MIX
+from detectors.model.array_types import Floats
 from detectors.model.measures import Measure
 from streams.engine.measure.fan_out import Latency
 from streams.engine.measure.latency_window import CALLS
@@ -21,14 +21,14 @@ ENOUGH = int(LEAST) + 1
 
 def calls(*of_parts: list[float]) -> Latency:
     """One step in which each part had calls of so many milliseconds."""
-    parts = np.repeat(np.arange(len(of_parts)), [len(each) for each in of_parts])
-    bins = bins_of(np.concatenate([np.array(each, float) for each in of_parts])).astype(np.int64)
+    parts = np.repeat(np.arange(len(of_parts)), [len(values) for values in of_parts])
+    bins = bins_of(np.concatenate([np.array(values, float) for values in of_parts])).astype(np.int64)
     return parts, bins, np.ones(len(parts))
 
 
 def fed(
     times: PartTimes, step: Latency, wholes: list[int], usual: list[float], seen: float = np.nan
-) -> NDArray[np.float64]:
+) -> Floats:
     (found,) = times.feed([step], wholes, np.array([usual]), np.full((1, len(usual)), seen))
     return np.asarray(found)
 

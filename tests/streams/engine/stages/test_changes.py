@@ -69,7 +69,7 @@ def hammered(run: EngineRun) -> list[Notice]:
 
 
 def versions(incident: Incident) -> list[str]:
-    return [one.change.version for one in incident.changes]
+    return [change.change.version for change in incident.changes]
 
 
 def first_line(message: Message) -> str:

@@ -161,7 +161,7 @@ def test_no_number_of_records_with_wrong_clocks_stops_the_records_of_others() ->
         run = replace(chunk(values, 100 + 6 * number), arrived=np.full(6, now + 1.0))
         letters += [one for one in feeding.feed(run) if one.topic == Topics.of(KAFKA).dead_letters]
     assert len(letters) == 300
-    assert all(b"far_future" in one.value for one in letters)
+    assert all(b"far_future" in letter.value for letter in letters)
 
 
 def test_replay_reads_on_and_reports_where_the_daemon_would_have_stopped(

@@ -41,7 +41,7 @@ def lines() -> list[bytes]:
 
 def test_it_names_who_calls_more_though_nobody_does_at_that_minute() -> None:
     run = EngineRun(gathered(lines()), Settings.model_validate({"judge": {"young": 12 * HOUR}}))
-    told = [one for one in run.findings if label_of(one) == "items" and one.measure == "wcu"]
+    told = [finding for finding in run.findings if label_of(finding) == "items" and finding.measure == "wcu"]
     [update] = [one for one in told if one.state == "update" and one.seen == DIP + 60]
     assert update.observed < update.expected, "it is a dip"
-    assert [(one.scope.name, one.share > 0.9) for one in update.callers[:1]] == [("put-item", True)]
+    assert [(caller.scope.name, caller.share > 0.9) for caller in update.callers[:1]] == [("put-item", True)]

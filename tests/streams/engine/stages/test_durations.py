@@ -75,9 +75,9 @@ def page_of(run: EngineRun, number: int) -> Incident:
     """Return the page about what began at a time."""
     began = START + CASES[number].at(number)
     [page] = [
-        each
-        for each in run.incidents
-        if each.sent == "page" and began - 300 <= each.start < began + CASES[number].minutes * 60
+        incident
+        for incident in run.incidents
+        if incident.sent == "page" and began - 300 <= incident.start < began + CASES[number].minutes * 60
     ]
     return page
 
@@ -97,7 +97,7 @@ def test_start_and_end_are_those_of_the_deviation(run: EngineRun, number: int) -
 def test_resolved_comes_when_it_was_quiet_for_as_long_as_is_asked(run: EngineRun, number: int) -> None:
     page = page_of(run, number)
     [resolved] = [
-        each for each in run.notices if each.action is Action.RESOLVE and each.incident.id == page.id
+        notice for notice in run.notices if notice.action is Action.RESOLVE and notice.incident.id == page.id
     ]
     assert resolved.incident.end is not None
     certain = max(each.seen for each in (resolved.incident.primary, *resolved.incident.members))
@@ -106,9 +106,9 @@ def test_resolved_comes_when_it_was_quiet_for_as_long_as_is_asked(run: EngineRun
 
 
 def charted(run: EngineRun) -> Iterator[Finding]:
-    for each in run.findings:
-        if each.state == "end" and each.verdict not in (Verdict.FATAL, Verdict.LIMIT, Verdict.GROWTH):
-            yield each
+    for finding in run.findings:
+        if finding.state == "end" and finding.verdict not in (Verdict.FATAL, Verdict.LIMIT, Verdict.GROWTH):
+            yield finding
 
 
 def test_the_peak_is_the_furthest_step_of_the_chart_while_it_lasted(run: EngineRun) -> None:
@@ -151,7 +151,9 @@ def test_errors_are_counted_among_the_requests_of_the_same_time(run: EngineRun) 
     assert "% of requests of function shop-buy failed with backend errors: " in page.primary.sentence
     assert ", normally 0, based on " in page.primary.sentence
     [opened] = [
-        each for each in run.findings if each.id == page.primary.id and each.state == "open" and each.failures
+        finding
+        for finding in run.findings
+        if finding.id == page.primary.id and finding.state == "open" and finding.failures
     ]
     assert opened.failures is not None
     assert opened.failures.share > 0.2

@@ -109,11 +109,11 @@ def run_of(records: list[bytes], *, step: int = MINUTE, **changes: Any) -> Engin
 
 
 def told(run: EngineRun) -> list[Incident]:
-    return [one for one in run.incidents if one.primary.measure.level]
+    return [incident for incident in run.incidents if incident.primary.measure.level]
 
 
 def of_levels(run: EngineRun) -> list[Finding]:
-    return [one for one in run.findings if one.measure.level]
+    return [finding for finding in run.findings if finding.measure.level]
 
 
 @pytest.mark.parametrize("quota", QUOTAS, ids=lambda quota: quota.fields["name"])
@@ -163,9 +163,9 @@ def test_a_replay_and_a_trial_of_its_recording_find_what_was_found_live(tmp_path
         MemoryHistory({SOURCE: records}, (97,), {SOURCE: prompt(records)}), settings, "levels", tmp_path
     )
     tried = judge_recording(recording, settings)
-    assert [one.verdict for one in found.incidents] == [Verdict.LIMIT]
-    assert [one.to_json() for one in found.incidents] == [one.to_json() for one in live]
-    assert [one.to_json() for one in tried.incidents] == [one.to_json() for one in live]
+    assert [incident.verdict for incident in found.incidents] == [Verdict.LIMIT]
+    assert [incident.to_json() for incident in found.incidents] == [one.to_json() for one in live]
+    assert [incident.to_json() for incident in tried.incidents] == [one.to_json() for one in live]
 
 
 def test_a_restart_anywhere_changes_nothing() -> None:
@@ -224,7 +224,7 @@ def test_a_level_whose_samples_stop_is_unknown_and_no_longer_reported_a_day_late
     assert page.incident.id == incident.id
     assert (incident.state, ended.lost) == ("resolved", True)
     assert ended.observed == pytest.approx(950)  # it never came down to nothing
-    assert {each.verdict for each in of_levels(run)} == {Verdict.LIMIT}
+    assert {incident.verdict for incident in of_levels(run)} == {Verdict.LIMIT}
 
 
 def test_a_limit_that_is_raised_is_taken_over() -> None:
@@ -314,7 +314,7 @@ def test_a_restart_changes_nothing_of_a_level_without_a_limit() -> None:
     records = lines(leaps, LAMBDA, hours=DAYS * 24, every=600, limited=False)
     whole = run_of(records, step=600, young=2 * DAY, keep=[0.79])
     assert whole.restarted(0.79).findings == whole.findings
-    assert Verdict.SPIKE in {each.verdict for each in whole.findings}
+    assert Verdict.SPIKE in {finding.verdict for finding in whole.findings}
 
 
 def test_what_is_not_stated_is_no_fall() -> None:
@@ -343,8 +343,8 @@ def test_levels_beyond_the_series_of_a_shard_are_left_out() -> None:
             for number in range(150)
         ]
     lines_of = [json.dumps(one).encode() for one in records]
-    found = {each.measure for each in of_levels(run_of(lines_of, most=100))}
+    found = {incident.measure for incident in of_levels(run_of(lines_of, most=100))}
     assert 50 < len(found) < 100
     assert Measure("level:level 000") in found
     again = run_of(lines_of, most=100, restart=0.5)
-    assert {each.measure for each in of_levels(again)} == found
+    assert {incident.measure for incident in of_levels(again)} == found

@@ -47,7 +47,7 @@ def shop_run(
 
 
 def limits(run: EngineRun) -> list[Incident]:
-    return [one for one in run.incidents if one.verdict is Verdict.LIMIT]
+    return [incident for incident in run.incidents if incident.verdict is Verdict.LIMIT]
 
 
 def test_a_table_near_its_limit_pages_once_and_names_its_callers() -> None:
@@ -86,10 +86,10 @@ def test_a_limit_that_growth_will_reach_is_in_the_digest_and_does_not_page() -> 
 def test_a_growth_whose_limit_is_far_stays_growth() -> None:
     run = shop_run(wcu=50 * PEAK, days=11, rises=True, step=1200)
     assert not limits(run)
-    assert Verdict.GROWTH in {one.verdict for one in run.incidents}
+    assert Verdict.GROWTH in {incident.verdict for incident in run.incidents}
 
 
 def test_a_restart_changes_nothing() -> None:
     whole = shop_run(wcu=1.5 * PEAK, days=11, rises=True, step=1200, keep=[0.8])
     assert whole.restarted(0.8).incidents == whole.incidents
-    assert any(one.sent == "page" for one in limits(whole))
+    assert any(limit.sent == "page" for limit in limits(whole))

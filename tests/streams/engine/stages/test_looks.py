@@ -48,9 +48,9 @@ class Live:
             arrived = change(self.lines[since:until], now)
             emitted = engine.feed(SOURCE, arrived, np.full(len(arrived), now + delay))
             found += emitted.findings
-            notices += [(now, each) for each in emitted.notices]
+            notices += [(now, notice) for notice in emitted.notices]
             if looks:
-                notices += [(now, each) for each in engine.look(SOURCE, now + delay).notices]
+                notices += [(now, notice) for notice in engine.look(SOURCE, now + delay).notices]
         return notices, found, engine
 
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from alerting.incidents.notice import Action, Notice
 from config.settings import JudgeSettings, Settings
+from detectors.model.array_types import Floats
 from detectors.model.finding import Verdict
 from detectors.model.measures import Measure
 from streams.engine.stages.engine import Engine
@@ -36,7 +36,7 @@ def requests(
     return sorted(found)
 
 
-def stamps(given: Sequence[tuple[float, bytes]]) -> NDArray[np.float64]:
+def stamps(given: Sequence[tuple[float, bytes]]) -> Floats:
     return np.array([at for at, _ in given])
 
 
@@ -59,8 +59,8 @@ def live(
         since, until = np.searchsorted(times, [now - 1, now])
         run = arriving[since:until]
         emitted = engine.feed(SOURCE, [line for _, line in run], times[since:until])
-        yield from ((now, each) for each in emitted.notices)
-        yield from ((now, each) for each in engine.look(SOURCE, float(now)).notices)
+        yield from ((now, notice) for notice in emitted.notices)
+        yield from ((now, notice) for notice in engine.look(SOURCE, float(now)).notices)
 
 
 QUIET = 5 * STEP  # before one of them has none any more

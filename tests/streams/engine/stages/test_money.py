@@ -65,9 +65,12 @@ def short() -> list[bytes]:
 
 def opened(run: EngineRun, kind: str, measure: Measure) -> Finding:
     [found] = [
-        one
-        for one in run.findings
-        if one.state == "open" and one.scope and one.scope.kind == kind and one.measure is measure
+        finding
+        for finding in run.findings
+        if finding.state == "open"
+        and finding.scope
+        and finding.scope.kind == kind
+        and finding.measure is measure
     ]
     return found
 
@@ -79,12 +82,14 @@ def test_a_build_that_hammers_a_table_pages_as_its_money_with_the_function_and_t
     assert table.scope is not None
     assert table.scope.name == "items"
     assert table.costs == pytest.approx((table.observed - table.expected) * 3600)
-    assert [(one.scope.label, one.share > 0.9) for one in table.callers[:1]] == [("inventory-put-item", True)]
-    assert [(one.scope.label, one.share > 0.8) for one in table.suspects] == [("ios 3.2.1", True)]
+    assert [(caller.scope.label, caller.share > 0.9) for caller in table.callers[:1]] == [
+        ("inventory-put-item", True)
+    ]
+    assert [(suspect.scope.label, suspect.share > 0.8) for suspect in table.suspects] == [("ios 3.2.1", True)]
     assert table.sentence.startswith("Cost of table items is at ")
     assert " USD an hour" in table.sentence
     account = opened(run, "account", Measure.COST)
-    assert [one.scope.label for one in account.callers if one.share > 0.9] == ["inventory"]
+    assert [caller.scope.label for caller in account.callers if caller.share > 0.9] == ["inventory"]
 
 
 def test_the_page_says_what_the_excess_costs_an_hour_in_both_languages(run: EngineRun) -> None:
@@ -101,7 +106,11 @@ def test_the_page_says_what_the_excess_costs_an_hour_in_both_languages(run: Engi
 
 def test_an_incident_that_has_ended_keeps_what_it_cost_an_hour_on_average(run: EngineRun) -> None:
     (incident,) = run.incidents
-    judged = [one for one in run.findings if one.scope == incident.primary.scope and one.costs is not None]
+    judged = [
+        finding
+        for finding in run.findings
+        if finding.scope == incident.primary.scope and finding.costs is not None
+    ]
     (at_end,) = {one.costs for one in judged if one.state == "end" and one.measure is Measure.COST}
     going_on = [one.costs for one in judged if one.state != "end" and one.costs is not None]
     assert at_end is not None
@@ -112,7 +121,7 @@ def test_an_incident_that_has_ended_keeps_what_it_cost_an_hour_on_average(run: E
 
 
 def test_the_next_digest_ranks_the_table_first_with_what_the_build_made_it_cost(run: EngineRun) -> None:
-    before, after = (one.standings for one in run.notices if one.action is Action.DIGEST)
+    before, after = (notice.standings for notice in run.notices if notice.action is Action.DIGEST)
     (first,), (account,) = before.costs, after.costs
     items = after.costliest[0]
     assert items.scope.label == "items"
@@ -127,10 +136,13 @@ def test_the_next_digest_ranks_the_table_first_with_what_the_build_made_it_cost(
 
 def test_no_finding_of_a_cost_depends_on_shards_or_restarts(short: list[bytes]) -> None:
     def told(run: EngineRun) -> list[tuple[object, ...]]:
-        return sorted((one.id, one.revision, one.seen, one.observed, str(one.costs)) for one in run.findings)
+        return sorted(
+            (finding.id, finding.revision, finding.seen, finding.observed, str(finding.costs))
+            for finding in run.findings
+        )
 
     run = EngineRun(short, SOON, chunk=len(short) // 20, keep=[0.6])
-    assert {one.measure for one in run.findings} >= {Measure.COST}
+    assert {finding.measure for finding in run.findings} >= {Measure.COST}
     assert told(run.restarted(0.6)) == told(run)
     assert told(EngineRun(short, SOON, shards=3)) == told(run)
 
@@ -150,10 +162,10 @@ def test_a_price_that_changes_is_no_reason_to_wake_anyone(price: float) -> None:
 def test_nobody_is_woken_by_prices_that_were_corrected_and_no_excess_is_told_by_them(
     short: list[bytes],
 ) -> None:
-    ten_times = [one.model_copy(update={"price": 10 * one.price}) for one in DEAR.prices]
+    ten_times = [price.model_copy(update={"price": 10 * price.price}) for price in DEAR.prices]
     then = SOON.model_copy(update={"money": DEAR.model_copy(update={"prices": ten_times})})
     run = EngineRun(short, SOON, chunk=100, restart=0.72, then=then, in_place=True)
-    assert [one for one in run.findings if one.measure is Measure.COST] == []
+    assert [finding for finding in run.findings if finding.measure is Measure.COST] == []
     assert opened(run, "table", Measure.WCU).costs is None
 
 

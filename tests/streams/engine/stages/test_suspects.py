@@ -42,7 +42,7 @@ def findings() -> list[Finding]:
 
 
 def at(findings: list[Finding], first: float, last: float) -> list[Finding]:
-    return [one for one in findings if first * HOUR <= one.start - START - DAY < last * HOUR]
+    return [finding for finding in findings if first * HOUR <= finding.start - START - DAY < last * HOUR]
 
 
 @pytest.mark.parametrize("hour", [1, 2, 3, 4])
@@ -58,7 +58,9 @@ def test_the_build_that_hammers_a_table_is_the_suspect(findings: list[Finding]) 
         for one in at(findings, 5.9, 6.5)
         if one.state == "open" and one.scope and one.scope.name == "items" and one.measure is Measure.WCU
     ]
-    assert [(one.scope.label, one.share > 0.8) for one in opened.suspects] == [("ios 3.2.1", True)]
+    assert [(suspect.scope.label, suspect.share > 0.8) for suspect in opened.suspects] == [
+        ("ios 3.2.1", True)
+    ]
 
 
 def test_a_planned_rise_that_does_not_happen_has_no_suspect(findings: list[Finding]) -> None:
@@ -73,7 +75,9 @@ def test_a_planned_rise_that_does_not_happen_has_no_suspect(findings: list[Findi
 def test_each_share_is_the_sum_of_two_parts_of_its_sign_and_counts_have_no_cost_per_call(
     findings: list[Finding],
 ) -> None:
-    shares = [(one.measure, share) for one in findings for share in (*one.callers, *one.suspects)]
+    shares = [
+        (finding.measure, share) for finding in findings for share in (*finding.callers, *finding.suspects)
+    ]
     assert len(shares) > 100
     for measure, share in shares:
         assert share.more_calls + share.more_per_call == pytest.approx(share.share, abs=1e-6)

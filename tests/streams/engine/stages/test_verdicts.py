@@ -23,9 +23,9 @@ RESTARTS = {"in the absence": 0.947, "in the exceptions": 0.983}
 
 def summary(run: EngineRun) -> list[tuple[str, str, int | None, int | None]]:
     return [
-        (label_of(one.primary), one.verdict, one.alerted, one.end)
-        for one in run.incidents
-        if one.sent == "page"
+        (label_of(incident.primary), incident.verdict, incident.alerted, incident.end)
+        for incident in run.incidents
+        if incident.sent == "page"
     ]
 
 
@@ -64,14 +64,14 @@ def test_an_absence_is_reported_within_minutes_with_all_absent_scopes(run: Engin
     began = START + DAY + HOUR
     assert absence.alerted is not None
     assert began <= absence.alerted <= began + 10 * 60
-    known = next(one for one in run.incidents if one.id == absence.id)
+    known = next(incident for incident in run.incidents if incident.id == absence.id)
     assert "POST /items/{id}" in {label_of(member) for member in known.members}
     assert absence.primary.sentence.startswith("Function inventory-put-item has had no requests for ")
     assert " were expected in that time, based on the same time yesterday." in absence.primary.sentence
 
 
 def test_an_absence_ends_when_traffic_returns(run: EngineRun) -> None:
-    known = next(one for one in run.incidents if one.verdict is Verdict.ABSENCE)
+    known = next(incident for incident in run.incidents if incident.verdict is Verdict.ABSENCE)
     back = START + DAY + HOUR + 40 * 60
     assert known.end is not None
     assert abs(known.end - back) <= 2 * SETTINGS.time.step

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Notice
 from config.settings import JudgeSettings, Settings
+from detectors.model.array_types import Floats
 from detectors.model.finding import Finding, Verdict
 from streams.engine.stages.engine import Engine
 from tests.streams.engine.stages.engine_run import (
@@ -31,12 +31,10 @@ HAMMERED = {
     "version": "3.2.1", "table": "items", "times": 15,
 }  # fmt: skip
 
-Arrivals = NDArray[np.float64]
-
 
 class Sent(NamedTuple):
     lines: list[bytes]
-    arrived: Arrivals
+    arrived: Floats
 
 
 def prompt(lines: list[bytes]) -> Sent:
@@ -73,7 +71,7 @@ def fast(sent: Sent, seconds: float, share: float = 0.01) -> list[bytes]:
 
 
 class Run:
-    def __init__(self, lines: Sequence[bytes], arrived: Arrivals | None) -> None:
+    def __init__(self, lines: Sequence[bytes], arrived: Floats | None) -> None:
         self.engine = Engine(SETTINGS, [SOURCE])
         self.findings: list[Finding] = []
         self.notices: list[Notice] = []
@@ -117,7 +115,7 @@ def test_one_record_in_a_hundred_from_a_clock_five_minutes_ahead_changes_no_page
         (page.verdict, page.primary.about) for page in right.pages
     ]
     assert {page.primary.scope.label for page in wrong.pages if page.primary.scope} == {"items"}
-    assert not [one for one in wrong.findings if one.verdict is Verdict.ABSENCE]
+    assert not [finding for finding in wrong.findings if finding.verdict is Verdict.ABSENCE]
     assert wrong.late == 0
     assert wrong.rejected == 0
 
@@ -137,7 +135,7 @@ def test_records_of_the_future_in_one_post_blind_nothing(
     run = Run(lines, arrived).finish()
     assert run.rejected == records_ahead
     assert run.late == 0
-    assert [one.id for one in run.findings] == [one.id for one in right.findings]
+    assert [finding.id for finding in run.findings] == [finding.id for finding in right.findings]
     assert run.engine.judged_until == right.engine.judged_until
 
 
@@ -178,7 +176,7 @@ def test_an_incident_that_was_open_when_everything_fell_silent_does_not_stay_ope
     assert spike.verdict is Verdict.SPIKE
     run.idle(2 * 3600)
     assert spike.id not in {one.id for one in run.engine.incidents.ongoing()}
-    ended = next(one for one in run.engine.incidents.all() if one.id == spike.id)
+    ended = next(incident for incident in run.engine.incidents.all() if incident.id == spike.id)
     assert ended.end is not None
     assert ended.end <= START + LEARNT + HOUR + 960
 
@@ -202,4 +200,4 @@ def test_years_between_two_records_are_not_judged_minute_by_minute(sent: Sent, r
     run = Run([*never_set, *sent.lines], arrived).finish()
     assert run.engine.judged_until == right.engine.judged_until
     assert run.engine.totals.steps - right.engine.totals.steps < 50
-    assert [one.id for one in run.pages] == [one.id for one in right.pages]
+    assert [page.id for page in run.pages] == [page.id for page in right.pages]

@@ -46,7 +46,7 @@ def whole(ends: Callable[[int, int], bool] = lambda _, __: False) -> list[Conver
 
 def test_every_part_knows_its_payload_and_its_number_in_it() -> None:
     (run,) = whole()
-    assert [json.loads(one)["id"] for one in run.records] == [f"r{n}" for n in range(4)]
+    assert [json.loads(record)["id"] for record in run.records] == [f"r{n}" for n in range(4)]
     assert run.of == [0, 1, 2, 2, 2, 4]
     assert run.numbers == [None, None, 0, 1, 2, None]
     assert run.rows == [0, 2, 3, 5]

@@ -31,7 +31,7 @@ def read(text: str, payload: Any, **around: Any) -> Reading:
 def records(text: str, payload: Any, **around: Any) -> list[dict[str, Any]]:
     found = read(text, payload, **around)
     assert not found.refused
-    return [json.loads(native(each)) for each in found.records]
+    return [json.loads(native(record)) for record in found.records]
 
 
 NUMBERS = (FieldType.NUMBER, FieldType.WHOLE, FieldType.DURATION, FieldType.MEMORY)
@@ -78,7 +78,7 @@ def test_a_list_at_the_top_and_lists_in_lists_hold_records() -> None:
     assert len(records(each, [{"t": T, "s": "a"}, {"t": T, "s": "b"}])) == 2
     deep = "each: '$.groups[*].entries[*]'\n" + SIMPLE
     groups = [{"entries": [{"t": T, "s": "a"}]}, {"entries": None}, {"entries": [{"t": T, "s": "b"}] * 2}]
-    assert [one["service"] for one in records(deep, {"groups": groups})] == ["a", "b", "b"]
+    assert [record["service"] for record in records(deep, {"groups": groups})] == ["a", "b", "b"]
     found = read(deep, {"groups": [{"entries": {"t": T}}, {}, *groups]})
     assert [one.reason.value for one in found.refused] == ["not_object"]
     assert len(found.records) == 3, "what is no list costs none of the others"
@@ -219,7 +219,7 @@ def test_an_envelope_may_hold_what_a_mapping_reads() -> None:
     data = base64.b64encode(b'{"moment": 1760000000, "s": "a"}').decode()
     push = json.dumps({"message": {"data": data, "messageId": "1"}, "subscription": "s"}).encode()
     found = formats["pubsub"].read(push, Surroundings())
-    assert [json.loads(native(each)) for each in found.records] == [
+    assert [json.loads(native(record)) for record in found.records] == [
         {"ts": T, "id": "pubsub:1", "service": "a"}
     ]
 

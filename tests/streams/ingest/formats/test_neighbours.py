@@ -67,7 +67,7 @@ def test_lines_of_several_formats_are_each_read_as_what_they_are(lines: list[byt
 def test_how_lines_are_put_together_changes_no_record(lines: list[bytes], data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.sets(st.integers(1, max(1, len(lines) - 1)))))
     parts = [lines[a:b] for a, b in itertools.pairwise([0, *cuts, len(lines)])]
-    apart = [one for part in parts if part for one in read(b"\n".join(part)).records]
+    apart = [record for part in parts if part for record in read(b"\n".join(part)).records]
     assert read(b"\n".join(lines)).records == apart or not lines
 
 

@@ -70,7 +70,7 @@ def test_a_shape_becomes_what_it_must(name: str) -> None:
             assert found == shape["refusal"], what
             continue
         assert isinstance(found, Reading), (what, found)
-        assert [json.loads(native(each)) for each in found.records] == shape.get("records", []), what
+        assert [json.loads(native(record)) for record in found.records] == shape.get("records", []), what
         assert [each.reason.value for each in found.refused] == shape.get("refused", []), what
         assert dict(found.skipped) == shape.get("skipped", {}), what
 
@@ -120,8 +120,8 @@ def test_mutations_end_in_records_or_a_named_refusal(name: str) -> None:
         if isinstance(found, str):
             continue
         assert len(found.records) <= MOST_RECORDS
-        for each in found.records:
-            assert json.loads(native(each))
+        for record in found.records:
+            assert json.loads(native(record))
 
 
 @pytest.mark.parametrize("name", HELD)
@@ -131,7 +131,7 @@ def test_what_a_format_gives_can_be_counted(name: str) -> None:
         if name == "uneri" or isinstance(found, str):
             continue  # the decoder refuses what a sender of the native form got wrong
         requests = [each for each in found.records if isinstance(each, Event)]
-        events, rows, problems = parse([native(each) for each in requests])
+        events, rows, problems = parse([native(request) for request in requests])
         assert problems == {}, shape["is"]
         assert len(rows) == len(events) == len(requests), shape["is"]
         for record in found.records:

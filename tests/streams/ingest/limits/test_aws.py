@@ -31,12 +31,12 @@ def read(*services: str, **settings: Any) -> list[PartReading]:
 
 
 def limits_of(parts: list[PartReading], service: str, account: str = OWN, region: str = REGION) -> Limits:
-    (found,) = (one.found for one in parts if one.key == (account, region, service))
+    (found,) = (part.found for part in parts if part.key == (account, region, service))
     return {(one.kind, one.name, one.measure): (one.value, one.source) for one in found}
 
 
 def errors_of(parts: list[PartReading]) -> dict[tuple[str, str, str], str]:
-    return {one.key: one.error for one in parts if one.error}
+    return {part.key: part.error for part in parts if part.error}
 
 
 def test_a_table_has_its_provisioned_capacity_and_so_have_its_indexes(aws: AwsStandin) -> None:
@@ -174,7 +174,7 @@ def test_a_denied_action_is_named_and_the_other_services_are_read(aws: AwsStandi
     assert sorted(errors_of(parts).values()) == sorted(
         f"access denied: {action}; add it to the policy of the role (docs/limits.md)" for action in denied
     )
-    assert [one.service for one in parts if one.found] == ["servicequotas"]
+    assert [part.service for part in parts if part.found] == ["servicequotas"]
 
 
 def test_a_role_that_may_not_be_assumed_is_named_and_the_other_accounts_are_read(aws: AwsStandin) -> None:
@@ -182,8 +182,8 @@ def test_a_role_that_may_not_be_assumed_is_named_and_the_other_accounts_are_read
     parts = read("lambda", roles=[ROLE, "self"])
     said = f"{ROLE}: access denied: sts:AssumeRole; allow it, and let the role trust this account"
     assert set(errors_of(parts).values()) == {f"{said} (docs/limits.md)"}
-    assert {one.account for one in parts if one.error} == {OTHER}
-    assert {one.account for one in parts if one.found} == {OWN}
+    assert {part.account for part in parts if part.error} == {OTHER}
+    assert {part.account for part in parts if part.found} == {OWN}
 
 
 @pytest.mark.parametrize(

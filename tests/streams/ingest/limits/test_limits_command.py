@@ -136,7 +136,7 @@ def test_check_says_which_accounts_can_be_read_and_how_old_the_limits_are(
 ) -> None:
     shell.configure(f"file: {shell.file}", f"aws: {{daily: true, roles: [self, '{ROLE}']}}")
     settings = load_settings(shell.config)
-    assert [(one.ok, one.text) for one in check_limits(settings, 0.0)] == [
+    assert [(limit.ok, limit.text) for limit in check_limits(settings, 0.0)] == [
         (None, "limits: none read from AWS yet"),
         (True, f"limits: AWS account {OWN} can be read ({REGION})"),
         (True, f"limits: AWS account {OTHER} can be read ({REGION})"),

@@ -20,7 +20,7 @@ FIRST = merged(NO_LIMITS, [reading(wcu(50.0))], NOW)
 
 
 def values(known: ReadLimits) -> dict[str, tuple[tuple[int, float | None], ...]]:
-    return {one.name: one.values for one in known.limits}
+    return {limit.name: limit.values for limit in known.limits}
 
 
 def test_what_is_read_first_is_in_force_at_once() -> None:

@@ -83,7 +83,7 @@ def send_by_tls(port: int, tls: TlsSettings, body: bytes) -> None:
 
 
 def stored(store: SqliteStore) -> list[bytes]:
-    return [bytes(each) for each in store.read(0).records]
+    return [bytes(record) for record in store.read(0).records]
 
 
 async def test_lines_are_stored_in_their_order_wherever_they_are_cut(store: SqliteStore) -> None:

@@ -50,8 +50,8 @@ JSON_BODY = b'{"ts":1764000000,"service":"shop"}'
 def avro(value: object, *schemas: dict[str, Any]) -> bytes:
     """Encode by the last schema, which may name types of those before."""
     named: dict[str, Any] = {}
-    for one in schemas:
-        parsed = fastavro.parse_schema(one, named_schemas=named)
+    for schema in schemas:
+        parsed = fastavro.parse_schema(schema, named_schemas=named)
     stream = BytesIO()
     fastavro.schemaless_writer(stream, parsed, value)
     return stream.getvalue()
@@ -101,7 +101,7 @@ class Asking:
 
 def services(reading: Reading) -> list[str | None]:
     assert not reading.refused
-    return [one.service for one in reading.records if isinstance(one, Event)]
+    return [record.service for record in reading.records if isinstance(record, Event)]
 
 
 def refusal(reading: Reading) -> str:

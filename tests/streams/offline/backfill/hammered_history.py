@@ -72,7 +72,7 @@ def judge(engine: Engine, first: float, last: float, chunk: int = 2000) -> Judge
 
 def told(notices: Sequence[Notice], since: float = 0) -> list[tuple[str, str, int]]:
     return [
-        (one.incident.id, one.action, one.at)
-        for one in notices
-        if one.action is not Action.DIGEST and one.incident.start >= since
+        (notice.incident.id, notice.action, notice.at)
+        for notice in notices
+        if notice.action is not Action.DIGEST and notice.incident.start >= since
     ]

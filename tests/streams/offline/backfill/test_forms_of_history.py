@@ -89,7 +89,9 @@ def in_tokyo_time(folder: Path) -> list[Path]:
 
 
 def in_milliseconds(folder: Path) -> list[Path]:
-    (folder / "ms.ndjson").write_bytes(lines([one | {"ts": round(one["ts"] * 1000)} for one in events()]))
+    (folder / "ms.ndjson").write_bytes(
+        lines([event | {"ts": round(event["ts"] * 1000)} for event in events()])
+    )
     return [folder / "ms.ndjson"]
 
 

@@ -33,7 +33,7 @@ async def test_a_heading_and_every_page_arrive_in_order_a_second_apart_through_r
         slack.faults = deque(["429", "500"])
         async with SlackSink(TOKEN, slack.base_url, ZoneInfo("UTC")) as sink:
             assert await post(messages(found), "#spare", sink, wait=waits) == 1 + found.pages
-    assert [one.channel for one in slack.messages] == ["C0SPARE"] * (1 + found.pages)
+    assert [message.channel for message in slack.messages] == ["C0SPARE"] * (1 + found.pages)
     assert slack.messages[0].text.startswith("Replay of ")
     assert "None of this is happening now." in slack.messages[0].text
     assert "items" in slack.messages[1].text
@@ -56,7 +56,7 @@ def test_without_a_token_nothing_is_posted_and_the_error_names_it(
 
 
 def test_of_very_many_pages_only_the_first_are_posted_and_the_heading_says_so(found: Replayed) -> None:
-    page = next(one for one in found.incidents if one.sent == "page")
+    page = next(incident for incident in found.incidents if incident.sent == "page")
     many = Replayed(found.settings, incidents=[page] * (MOST + 5), first=found.first, last=found.last)
     posts = messages(many)
     assert len(posts) == 1 + MOST

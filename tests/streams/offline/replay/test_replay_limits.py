@@ -32,4 +32,4 @@ def test_a_replay_judges_by_the_file_of_limits(tmp_path: Path) -> None:
     save_limits(file, merged(NO_LIMITS, [PartReading("1", "eu-west-1", "dynamodb", found)], START))
     assert CliRunner().invoke(app, command).exit_code == 0
     findings = [json.loads(line) for line in (out / "findings.jsonl").read_text().splitlines()]
-    assert [(one["verdict"], one["limit"]) for one in findings] == [("limit", 10.0)]
+    assert [(finding["verdict"], finding["limit"]) for finding in findings] == [("limit", 10.0)]

@@ -204,7 +204,7 @@ def test_series_and_curves_are_the_figures_of_findings(
     assert curve.start[0] >= found.first
     assert curve.start[-1] == found.last - SETTINGS.time.step
     assert set(np.diff(curve.start)) == {SETTINGS.time.step}
-    page = next(one for one in found.incidents if one.sent == "page")
+    page = next(incident for incident in found.incidents if incident.sent == "page")
     at = curve.start.searchsorted(page.start)
     assert curve.observed[at : at + 20].max() > curve.upper[at : at + 20].max()
     rows = [

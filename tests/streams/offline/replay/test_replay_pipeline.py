@@ -80,7 +80,7 @@ def test_an_incident_held_by_a_silence_is_not_sent_and_says_so(found: Replayed, 
 
 
 def test_what_outlasts_planned_work_is_a_page_at_its_end(found: Replayed) -> None:
-    fatal = next(one for one in found.incidents if one.verdict == "fatal")
+    fatal = next(incident for incident in found.incidents if incident.verdict == "fatal")
     assert (fatal.sent, fatal.alerted) == ("page", END_OF_WORK)
     assert fatal.reason == "still open after it was held: maintenance upgrade until 2025-09-02 04:00 UTC"
 
@@ -101,4 +101,4 @@ def test_replay_equals_a_daemon_fed_in_pieces_and_restarted(lines: list[bytes], 
         pipeline.restore(parts)
     emitted = engine.finish("shop/0")
     pipeline.feed(emitted.notices, emitted.watermark or 0)
-    assert [with_fate(one, pipeline) for one in engine.incidents.all()] == found.incidents
+    assert [with_fate(incident, pipeline) for incident in engine.incidents.all()] == found.incidents

@@ -124,7 +124,7 @@ def test_the_decoder_takes_every_line_of_every_kind_of_incident() -> None:
 
 
 def test_lines_arrive_in_the_order_of_their_ts() -> None:
-    stamps = [one["ts"] for one in events(simulation())]
+    stamps = [event["ts"] for event in events(simulation())]
     assert stamps == sorted(stamps)
 
 
@@ -143,7 +143,7 @@ def test_means_are_those_of_the_scenario() -> None:
     assert len(buys) == pytest.approx(0.5 * 12 * 3600, rel=0.03)
     assert len(calls(buys, "ledger")) / len(buys) == pytest.approx(1.5, rel=0.02)
     assert np.mean([call["wcu"] for call in calls(found, "ledger")]) == pytest.approx(3, rel=0.01)
-    assert np.mean([one["values"]["sales"] for one in buys]) == pytest.approx(480, rel=0.02)
+    assert np.mean([buy["values"]["sales"] for buy in buys]) == pytest.approx(480, rel=0.02)
     by_build = Counter((one["client"]["name"], one["client"]["version"]) for one in found)
     assert by_build["ios", "3.2.1"] / len(found) == pytest.approx(0.5, rel=0.03)
     refused = [one for one in found if one["function"] == "put" and one["error"] == "user"]

@@ -4,9 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from detectors.model.array_types import Floats
 from streams.offline.sources.replay_error import ReplayError
 from streams.offline.sources.source import Piece
 
@@ -18,7 +16,7 @@ class MemoryHistory:
         self,
         partitions: Mapping[str, Sequence[bytes]],
         sizes: Sequence[int] = (),
-        arrived: Mapping[str, NDArray[np.float64]] | None = None,
+        arrived: Mapping[str, Floats] | None = None,
     ) -> None:
         self._arrived = arrived
         self._records = partitions

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from config.settings import Settings
+from detectors.model.array_types import Floats
 from streams.engine.stages.detection_engine import DetectionEngine
 from streams.engine.stages.rollup_engine import RollupEngine
 
@@ -49,7 +49,7 @@ def requests(
     return [json.dumps(line).encode() for line in lines]
 
 
-def arrivals(lines: Sequence[bytes]) -> NDArray[np.float64]:
+def arrivals(lines: Sequence[bytes]) -> Floats:
     """Return when records arrive: at once, or, if they are late, with the one before."""
     stamps = np.array([json.loads(line)["ts"] for line in lines])
     return np.maximum.accumulate(stamps)

@@ -78,7 +78,7 @@ def test_a_history_in_a_bucket_is_that_on_a_disk(
     assert minutes(place) == expected
     again = HistoryKeeper(HistoryFolder(place), PLENTY)  # as after a restart
     again.tidy(START + DAY)
-    assert [one[:3] for one in again.folder.files()] == [
+    assert [file[:3] for file in again.folder.files()] == [
         (MINUTES, START, START + DAY),
         (TENS, START, START + DAY),
     ]
@@ -139,7 +139,7 @@ async def test_a_server_that_goes_away_delays_what_is_written_and_loses_nothing(
     told = str(writing.status()["history_trouble"])
     assert told.startswith("the endpoint of bucket away cannot be reached (Failed to connect to 127.0.0.1")
     assert told.endswith("; check the network and endpoint_override")
-    assert [(one["event"], one["reason"]) for one in logs] == [
+    assert [(log["event"], log["reason"]) for log in logs] == [
         ("the history cannot be written; it is held, and tried again", told)
     ]
     assert len(segments.complete()) == HOURS - 1

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from config.settings import Settings
+from detectors.model.array_types import Places
 from streams.record.history.bounds import HistoryBounds
 from streams.record.history.coarser import coarser
 from streams.record.history.history_files import MINUTES, NAMES_FILE, TENS, HistoryFile, HistoryFolder
@@ -43,7 +43,7 @@ def days() -> list[Segment]:
 
 
 def names(folder: HistoryFolder, resolution: str = MINUTES) -> list[tuple[int, int]]:
-    return [(one.first, one.end) for one in folder.files() if one.resolution == resolution]
+    return [(file.first, file.end) for file in folder.files() if file.resolution == resolution]
 
 
 def kept(folder: HistoryFolder, resolution: str = MINUTES) -> list[tuple[object, ...]]:
@@ -141,11 +141,11 @@ def test_what_is_too_old_or_too_much_goes_oldest_first(tmp_path: Path, days: lis
     HistoryKeeper(folder, PLENTY).tidy(until)
     gone = HistoryKeeper(folder, HistoryBounds(1, 400, 1 << 40)).tidy(until)
     assert not gone.for_room
-    assert [(one.resolution, one.first) for one in gone.files] == [(MINUTES, START)]
-    size = sum(one.size for one in folder.files())
+    assert [(file.resolution, file.first) for file in gone.files] == [(MINUTES, START)]
+    size = sum(file.size for file in folder.files())
     gone = HistoryKeeper(folder, HistoryBounds(35, 400, size - 1)).tidy(until)
     assert gone.for_room
-    assert [(one.resolution, one.first) for one in gone.files] == [(TENS, START)]
+    assert [(file.resolution, file.first) for file in gone.files] == [(TENS, START)]
 
 
 def test_a_day_that_was_not_merged_to_its_end_is_merged_the_next_time(
@@ -191,7 +191,7 @@ def test_a_series_of_five_weeks_is_read_from_the_groups_that_hold_it(
     read: list[int] = []
     before = RowFile._groups
 
-    def noted(self: RowFile, which: NDArray[np.intp]) -> HistoryRows:
+    def noted(self: RowFile, which: Places) -> HistoryRows:
         read.append(len(which))
         return before(self, which)
 

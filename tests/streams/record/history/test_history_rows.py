@@ -28,7 +28,7 @@ def test_parts_merge_into_one_row_a_series_and_start_and_amounts_add_up(
     keys = list(zip(rows.series.tolist(), rows.start.tolist(), strict=True))
     assert keys == sorted(totals)
     for key, amount in zip(keys, rows.observed.tolist(), strict=True):
-        known = [one for one in totals[key] if not math.isnan(one)]
+        known = [total for total in totals[key] if not math.isnan(total)]
         assert amount == sum(known) if known else math.isnan(amount)
 
 

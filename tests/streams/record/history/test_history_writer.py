@@ -39,7 +39,7 @@ async def test_an_hour_is_forgotten_in_a_checkpoint_before_the_next_is_written(
     held.feed([body for hour in two for body in hour.bodies])
 
     async def forgotten() -> None:
-        files = [(one.first, one.end) for one in HistoryFolder(str(tmp_path)).files()]
+        files = [(file.first, file.end) for file in HistoryFolder(str(tmp_path)).files()]
         seen.append((len(held.complete()), files))
 
     writer = HistoryWriter(held, str(tmp_path), PLENTY, Metrics(), forgotten)

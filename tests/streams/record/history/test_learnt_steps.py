@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from config.settings import Settings
+from detectors.model.array_types import Ints
 from streams.engine.detect.step_record import head_of
 from streams.record.history.bounds import HistoryBounds
 from streams.record.history.coarser import coarser
@@ -83,7 +83,7 @@ def same(found: HistoryRows, expected: HistoryRows) -> None:
     assert plain(found) == plain(expected)
 
 
-def latencies(place: Path) -> NDArray[np.int64]:
+def latencies(place: Path) -> Ints:
     return keeper_of(place).latencies()
 
 

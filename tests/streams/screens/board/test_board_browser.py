@@ -170,9 +170,11 @@ def test_the_numbers_are_those_of_the_data(browser: Browser, board: BoardThread)
 
 def test_what_is_not_known_is_a_dash_and_never_a_zero(browser: Browser, board: BoardThread) -> None:
     wall = given()
-    unknown = [replace(one, value=None, expected=None, week_before=None, trend=[]) for one in wall.numbers]
+    unknown = [
+        replace(number, value=None, expected=None, week_before=None, trend=[]) for number in wall.numbers
+    ]
     with Shown(browser, board.url) as shown:
-        board.show(replace(wall, numbers=unknown, layers=[replace(one, p95=None) for one in wall.layers]))
+        board.show(replace(wall, numbers=unknown, layers=[replace(layer, p95=None) for layer in wall.layers]))
         expect(shown.tile("requests").locator(".value")).to_have_text("–")
         assert set(shown.page.locator(".numbers .value, .layer .value").all_inner_texts()) == {"–"}
         assert shown.wrong == []

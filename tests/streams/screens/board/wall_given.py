@@ -83,7 +83,9 @@ def number(identity: Any, unit: Any, curve: Curve, at: int, **changes: Any) -> W
 
 def incidents(at: int, *names: str) -> list[dict[str, object]]:
     """Return incidents of these kinds as they are at ``at``."""
-    found = {one.name: one.dispatch.notice for one in examples.examples(at) if one.dispatch.notice}
+    found = {
+        example.name: example.dispatch.notice for example in examples.examples(at) if example.dispatch.notice
+    }
     return [
         incident_to_json(found[name].incidents[0], Links(LinksSettings()))
         | {"id": name, "sent": "page", "reason": ""}
@@ -355,7 +357,7 @@ def _learning(at: int, now: int, language: Literal["en", "ja"]) -> Wall:
         calm,
         state="learning",
         numbers=young,
-        layers=[replace(one, expected=None) for one in calm.layers],
+        layers=[replace(layer, expected=None) for layer in calm.layers],
         tables=[replace(calm.tables[0], limit=None, share=None, days_left=None)],
         concurrency=[],
         quotas=[],
@@ -402,15 +404,15 @@ def hostile_wall(now: int) -> Wall:
     return replace(
         made,
         accounts=[WallAccount(HOSTILE, HOSTILE, HOSTILE)],
-        tables=[replace(one, scope=scope, label=HOSTILE, account=HOSTILE) for one in made.tables],
+        tables=[replace(table, scope=scope, label=HOSTILE, account=HOSTILE) for table in made.tables],
         concurrency=[
             replace(one, account=HOSTILE, holders=[WallHolder(HOSTILE, 0.5)]) for one in made.concurrency
         ],
-        quotas=[replace(one, label=HOSTILE, account=HOSTILE) for one in made.quotas],
+        quotas=[replace(quota, label=HOSTILE, account=HOSTILE) for quota in made.quotas],
         rankings=WallRankings(
             used_4h=ranked("route", "1/s", (HOSTILE, 1.0)), slowest_week=ranked("route", "ms", (HOSTILE, 1.0))
         ),
-        values=[replace(one, key=HOSTILE) for one in made.values],
+        values=[replace(value, key=HOSTILE) for value in made.values],
         incidents=[incident, incident | {"id": HOSTILE, "verdict": "fatal"}],
         last=incident,
     )

@@ -20,7 +20,7 @@ from tests.streams.screens.mcp.assistant_given import (
 
 
 async def tools_of(asked: Asked) -> dict[str, object]:
-    return {one.name: one.annotations for one in (await asked.client.list_tools()).tools}
+    return {tool.name: tool.annotations for tool in (await asked.client.list_tools()).tools}
 
 
 async def forged(client: Client, tool: str) -> str:

@@ -97,13 +97,13 @@ async def test_a_range_of_one_s_own_is_in_the_zone_of_the_daemon(asked: Asked) -
 async def test_callers_have_their_parts_of_what_the_engine_counted(judged: Judged, asked: Asked) -> None:
     data, words = await asked.told("who_calls", scope="table:items", range="1d", measure="wcu")
     [functions] = [one for one in data["kinds"] if one["kind"] == "function"]
-    assert sum(one["share"] for one in functions["neighbours"]) == pytest.approx(1)
+    assert sum(function["share"] for function in functions["neighbours"]) == pytest.approx(1)
     [row] = judged.of("table", "wcu")
     day = [one.observed[row] for one, _ in judged.judgements if AT - 24 * HOUR <= one.start < AT]
-    assert sum(one["value"] for one in functions["neighbours"]) == pytest.approx(
+    assert sum(function["value"] for function in functions["neighbours"]) == pytest.approx(
         sum(day) / (24 * HOUR), rel=1e-4
     )
-    assert {one["because"] for one in functions["neighbours"]} == {"unknown"}
+    assert {function["because"] for function in functions["neighbours"]} == {"unknown"}
     assert "the week before is not known" in words
     assert "By function, wcu:" in words
 
@@ -116,7 +116,7 @@ async def test_callers_of_a_range_that_is_no_whole_ten_minutes_are_summed_up_to_
     [functions] = [one for one in data["kinds"] if one["kind"] == "function"]
     [row] = judged.of("table", "wcu")
     within = [one.observed[row] for one, _ in judged.judgements if AT - 3300 <= one.start < AT - 600]
-    total = sum(one["value"] for one in functions["neighbours"])
+    total = sum(function["value"] for function in functions["neighbours"])
     assert total == pytest.approx(sum(within) / 2700, rel=1e-4)
 
 
@@ -152,7 +152,7 @@ async def test_a_scope_at_a_glance_has_each_measure_its_limit_and_what_happened(
     assert [one["text"] for one in data["memos"]] == ["a load test"]
     assert "no finding about it is open" in words
     changes, _ = await asked.told("show_scope", scope="function:put-0", range="1d")
-    assert [one["version"] for one in changes["changes"]] == ["42"]
+    assert [change["version"] for change in changes["changes"]] == ["42"]
 
 
 async def test_a_ranking_has_the_newest_step_of_the_engine_and_what_was_expected(

@@ -69,7 +69,7 @@ async def http_client(url: str, token: str = "") -> AsyncIterator[Client]:
 
 
 async def tools_of(client: Client) -> set[str]:
-    return {one.name for one in (await client.list_tools()).tools}
+    return {tool.name for tool in (await client.list_tools()).tools}
 
 
 async def post(url: str, body: object = LIST, **headers: str) -> tuple[int, str]:

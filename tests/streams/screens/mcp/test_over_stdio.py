@@ -43,7 +43,7 @@ async def test_the_official_client_reads_and_acts_through_a_process_of_its_own(t
         board_over(data, data.desk, locked()) as url,
         stdio_assistant(url, OPERATE, "--replays", str(tmp_path)) as client,
     ):
-        tools = {one.name for one in (await client.list_tools()).tools}
+        tools = {tool.name for tool in (await client.list_tools()).tools}
         assert tools == READING | ACTING | {"list_replays", "show_replay"}
         _, words = await told(client, "is_all_well")
         assert words.startswith("NOT WELL: 3 incidents are open")
@@ -72,7 +72,7 @@ async def test_garbage_is_answered_with_an_error_and_ends_nothing() -> None:
         code, out, err = await run_uneri("mcp", "--url", url, given=b"\n".join(lines) + b"\n")
     assert code == 0
     answers = [json.loads(line) for line in out.splitlines()]  # nothing else on standard output
-    [hello] = [one for one in answers if one.get("id") == 1]
+    [hello] = [answer for answer in answers if answer.get("id") == 1]
     assert hello["result"]["serverInfo"]["name"] == "uneri"
     assert "«…»" in hello["result"]["instructions"]
     assert "Traceback" not in err

@@ -63,7 +63,7 @@ async def test_a_replay_says_what_would_have_been_reported_and_when(replays: Pat
     assert (data["pages"], data["digest"], data["not_sent"]) == (1, 1, 1)
     lines = [json.loads(line) for line in (replays / "january" / "incidents.jsonl").read_text().splitlines()]
     assert [(one["id"], one["observed"], one["expected"], one["sent"]) for one in data["incidents"]] == [
-        (one["id"], one["observed"], one["expected"], one["sent"]) for one in lines
+        (line["id"], line["observed"], line["expected"], line["sent"]) for line in lines
     ]
     assert data["report"] == str(replays / "january" / "report.html")
     assert data["incidents"][0]["caller"] == "function inventory-put-item"

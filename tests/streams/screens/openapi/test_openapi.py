@@ -141,7 +141,9 @@ def invalid(found: object, told: dict[str, Any]) -> list[str]:
     from jsonschema import Draft202012Validator
 
     schema = {**told["content"][JSON]["schema"], "components": CLOSED["components"]}
-    return [f"{one.json_path}: {one.message}" for one in Draft202012Validator(schema).iter_errors(found)]
+    return [
+        f"{error.json_path}: {error.message}" for error in Draft202012Validator(schema).iter_errors(found)
+    ]
 
 
 def routes_of(server: HttpServer) -> set[tuple[str, str]]:

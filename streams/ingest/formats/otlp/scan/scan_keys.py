@@ -6,8 +6,8 @@ A key is found by one product, in a table without collisions.
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.model.array_types import Words
 from detectors.state.compiled import inlined
 from streams.engine.decode.scan.machine_words import load64, load_int
 from streams.ingest.formats.otlp.attributes import SPAN
@@ -92,7 +92,7 @@ def _last_word(name: bytes) -> int:
     return int.from_bytes(name[-8:], "little")
 
 
-def key_table() -> tuple[NDArray[np.uint64], int]:
+def key_table() -> tuple[Words, int]:
     """Return the table that ``key_number`` reads, and its factor."""
     names = {each.encode(): place for place, each in enumerate(NAMES)}
     names |= {each.encode(): CAPACITY_FROM + place for place, each in enumerate(OF_CAPACITY)}

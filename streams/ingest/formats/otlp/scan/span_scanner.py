@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.model.array_types import Bytes
 from streams.engine.decode.scan.name_table import NameTable
 from streams.ingest.formats.format import MOST_RECORDS, Surroundings
 from streams.ingest.formats.otlp.scan import span_memory as memory
@@ -96,7 +97,7 @@ class SpanScanner:
         for place, kind in _TABLES.items():
             self._set(place, self._tables[kind].address)
         self._count = 0
-        self._texts: list[NDArray[np.uint8]] = []
+        self._texts: list[Bytes] = []
         self._hold(memory.PIECES, np.zeros((64, memory.PIECE_WORDS), np.int64))
 
     def scan(self, payload: bytes) -> Scanned | None:

@@ -30,7 +30,7 @@ def test_a_log_may_be_split_between_any_lines(one: list[bytes], other: list[byte
             found = FORMATS["clf"].read(gzip.compress(payload) if packed else payload, Surroundings())
         except RefusalError:  # only empty lines
             return [], []
-        records = [each for each in found.records if isinstance(each, Event)]
+        records = [record for record in found.records if isinstance(record, Event)]
         return records, [each.reason for each in found.refused]
 
     (records, refused), (more, also) = read(one), read(other)

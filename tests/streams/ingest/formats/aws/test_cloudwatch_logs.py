@@ -67,7 +67,7 @@ def told(payload: bytes, around: Surroundings | None = None) -> list[bytes]:
     assert found is not None
     reading = found.read(payload, around or Surroundings())
     assert reading.refused == []
-    return [native(each) for each in reading.records]
+    return [native(record) for record in reading.records]
 
 
 ONCE = told(envelope(EVENTS))
@@ -146,10 +146,10 @@ def test_a_report_that_does_not_begin_a_message_is_the_applications(text: str) -
 def test_what_is_known_of_the_source_reaches_every_record() -> None:
     around = Surroundings(region="eu-west-1", account="210987654321", counts="function")
     records = [json.loads(each) for each in told(envelope(EVENTS), around)]
-    assert {(each["account"], each["region"], each["function"]) for each in records} == {
+    assert {(record["account"], record["region"], record["function"]) for record in records} == {
         ("123456789012", "eu-west-1", "put-item")
     }
-    assert {each["counts"] for each in records} == {"function"}
+    assert {record["counts"] for record in records} == {"function"}
 
 
 @pytest.mark.parametrize("name", ["gzip", "base64", "invocation"])

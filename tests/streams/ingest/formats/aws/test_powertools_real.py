@@ -57,7 +57,7 @@ def read(name: str, text: str) -> Reading:
 
 def told(reading: Reading) -> list[dict[str, Any]]:
     assert not reading.refused
-    return [json.loads(native(each)) for each in reading.records]
+    return [json.loads(native(record)) for record in reading.records]
 
 
 def invoked(logger: Logger, handle: Callable[[dict[str, Any], Context], None]) -> None:
@@ -133,11 +133,11 @@ def test_an_invocation_with_many_metrics_is_one_request(capsys: pytest.CaptureFi
     found = read("emf", capsys.readouterr().out)
     records = told(found)
     assert found.skipped == {"cold start": 1}
-    requests = [each for each in records if each.get("kind") != "call"]
-    assert [(each["id"], each["ms"]) for each in requests] == [(f"emf:{REQUEST}", {"total": 250.0})]
-    amounts = [each["values"] for each in records if "values" in each]
+    requests = [record for record in records if record.get("kind") != "call"]
+    assert [(request["id"], request["ms"]) for request in requests] == [(f"emf:{REQUEST}", {"total": 250.0})]
+    amounts = [record["values"] for record in records if "values" in record]
     assert sorted(amounts, key=str) == [{"Refunds": 1.0}, {"Sales": 7.0}]
-    assert {each["service"] for each in records} == {"inventory"}
+    assert {record["service"] for record in records} == {"inventory"}
 
 
 def test_a_log_with_all_of_it_counts_one_request(
@@ -172,9 +172,9 @@ def test_a_log_with_all_of_it_counts_one_request(
     packed = base64.b64encode(gzip.compress(json.dumps(envelope).encode()))
     found = FORMATS["cloudwatch_logs"].read(packed, Surroundings(region="eu-west-1"))
     assert not found.refused
-    requests = [each for each in found.records if isinstance(each, Event) and each.kind is None]
-    assert {each.function for each in requests} == {"put-item"}
-    counting = [each for each in requests if each.counts is None or "function" in each.counts]
+    requests = [record for record in found.records if isinstance(record, Event) and record.kind is None]
+    assert {request.function for request in requests} == {"put-item"}
+    counting = [request for request in requests if request.counts is None or "function" in request.counts]
     assert [each.id for each in counting] == [f"lambda:{REQUEST}/{ENDED_MS}"]
-    values = [each.values for each in found.records if isinstance(each, Event) and each.values]
+    values = [record.values for record in found.records if isinstance(record, Event) and record.values]
     assert values == [{"Sales": 3.0}]

@@ -33,7 +33,7 @@ def read(payload: bytes) -> Reading:
 
 
 def ids(payload: bytes) -> list[str | None]:
-    return [each.id for each in read(payload).records]
+    return [record.id for record in read(payload).records]
 
 
 def test_what_lies_in_an_envelope_has_its_id() -> None:
@@ -54,7 +54,7 @@ def test_what_lies_in_an_envelope_may_be_packed() -> None:
 
 def test_envelopes_in_a_row_are_opened_one_by_one() -> None:
     found = read(push(EVENT, "1") + b'{"message":{}}' + b"\n{]}\n" + push(EVENT, "2"))
-    assert [each.id for each in found.records] == ["pubsub:1", "pubsub:2"]
+    assert [record.id for record in found.records] == ["pubsub:1", "pubsub:2"]
     assert [each.reason for each in found.refused] == [RejectReason.NOT_JSON]
 
 

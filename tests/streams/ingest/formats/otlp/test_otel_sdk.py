@@ -99,9 +99,9 @@ def records_of(receiver: Receiver) -> list[Event]:
         if COMPILES:
             assert scanned is not None
             decoded = [json.loads(line) for line in scanned.records]
-            assert decoded == [json.loads(native(each)) for each in reading.records]
+            assert decoded == [json.loads(native(record)) for record in reading.records]
             assert scanned.skipped == reading.skipped
-        found += [each for each in reading.records if isinstance(each, Event)]
+        found += [record for record in reading.records if isinstance(record, Event)]
     return found
 
 

@@ -28,7 +28,7 @@ values = st.one_of(
     st.integers(-(2**63), 2**63 - 1).map(lambda value: {"intValue": str(value)}),
     st.floats(allow_nan=False, allow_infinity=False).map(lambda value: {"doubleValue": value}),
     st.lists(texts, max_size=3).map(
-        lambda items: {"arrayValue": {"values": [{"stringValue": each} for each in items]}}
+        lambda items: {"arrayValue": {"values": [{"stringValue": item} for item in items]}}
     ),
 )
 keys = st.sampled_from(
@@ -128,7 +128,7 @@ def read(name: str, payload: bytes) -> Reading:
 
 def told_of(reading: Reading) -> tuple[list[bytes], list[tuple[str, str]], Counter[str]]:
     return (
-        [native(each) for each in reading.records],
+        [native(record) for record in reading.records],
         [(each.reason.value, each.detail) for each in reading.refused],
         reading.skipped,
     )
@@ -175,11 +175,11 @@ def totals(readings: list[Reading]) -> Counter[str]:
     found: Counter[str] = Counter()
     for reading in readings:
         assert not reading.refused
-        for each in reading.records:
-            assert isinstance(each, Event)
-            found[f"requests of {each.function}"] += each.kind is None
-            for call in each.tables or ():
-                found[f"{each.function} calls {call.name}"] += 1
+        for record in reading.records:
+            assert isinstance(record, Event)
+            found[f"requests of {record.function}"] += record.kind is None
+            for call in record.tables or ():
+                found[f"{record.function} calls {call.name}"] += 1
     return found
 
 
@@ -196,7 +196,7 @@ def test_how_spans_are_divided_into_messages_changes_no_total(data: st.DataObjec
     whole = read("otlp_json", json.dumps(message_of(made)).encode())
     parts = [read("otlp_json", json.dumps(message_of(part)).encode()) for part in (made[:at], made[at:])]
     assert totals(parts) == totals([whole]) == {"requests of quest-end": 1, "quest-end calls quests": 5}
-    ids = [each.id for reading in parts for each in reading.records]
+    ids = [record.id for reading in parts for record in reading.records]
     assert len(set(ids)) == len(ids)
 
 

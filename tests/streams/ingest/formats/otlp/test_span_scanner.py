@@ -60,7 +60,7 @@ def read(payload: bytes, around: Surroundings = NOWHERE) -> Told | None:
         reading = PROTO.read(payload, around)
     except RefusalError:
         return None
-    records = [EVENT.decode(native(each)) for each in reading.records if isinstance(each, Event)]
+    records = [EVENT.decode(native(record)) for record in reading.records if isinstance(record, Event)]
     return records, reading.refused, reading.skipped
 
 
@@ -79,8 +79,8 @@ def agrees(payload: bytes, around: Surroundings = NOWHERE) -> bool:
 
 def shapes() -> list[tuple[str, bytes, Surroundings]]:
     return [
-        (each["is"], base64.b64decode(each["base64"]), msgspec.convert(each.get("around", {}), Surroundings))
-        for each in json.loads(SHAPES.read_text())
+        (load["is"], base64.b64decode(load["base64"]), msgspec.convert(load.get("around", {}), Surroundings))
+        for load in json.loads(SHAPES.read_text())
     ]
 
 

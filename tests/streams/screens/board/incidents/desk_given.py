@@ -58,7 +58,7 @@ class GivenDesk(PipelineIncidents):
 
 def notice_of(name: str, at: int, identity: str = "", **changes: Any) -> Notice:
     """Return the notice of an invented incident of this kind at ``at``, epoch seconds."""
-    [found] = [one.dispatch.notice for one in examples.examples(at) if one.name == name]
+    [found] = [example.dispatch.notice for example in examples.examples(at) if example.name == name]
     incident: Incident = replace(
         found.incidents[0], id=identity or name, sent="page", fingerprint=name, **changes
     )

@@ -301,12 +301,16 @@ def without_names(dispatches: list[Dispatch], by: str) -> list[Dispatch]:
     """Return dispatches without the ids and names that differ between two ways to press."""
     return [
         replace(
-            one,
+            dispatch,
             id="",
-            line=None if one.line is None else replace(one.line, by=one.line.by.replace(by, "")),
-            commands=[replace(each, id="", by=each.by.replace(by, "")) for each in one.commands],
+            line=None
+            if dispatch.line is None
+            else replace(dispatch.line, by=dispatch.line.by.replace(by, "")),
+            commands=[
+                replace(command, id="", by=command.by.replace(by, "")) for command in dispatch.commands
+            ],
         )
-        for one in dispatches
+        for dispatch in dispatches
     ]
 
 
@@ -319,8 +323,8 @@ async def test_a_mark_is_taken_back_at_the_board() -> None:
         ]
     assert statuses == [404, 200, 200]
     pipeline = page.desk.pipeline
-    assert [one for one in pipeline.silences() if one.kind is CommandKind.NOT_AN_ANOMALY] == []
-    assert [one for one in pipeline.labels if one.incident == "spike"] == []
+    assert [silence for silence in pipeline.silences() if silence.kind is CommandKind.NOT_AN_ANOMALY] == []
+    assert [label for label in pipeline.labels if label.incident == "spike"] == []
 
 
 @pytest.mark.parametrize(
@@ -356,7 +360,7 @@ async def test_the_pipeline_does_what_it_does_for_a_button_of_slack(
     assert said["said"] == expected.result
     again = page.desk.pipeline
     assert [one.kind for one in again.find("spike").commands] == [command.kind]  # type: ignore[union-attr]
-    assert again.labels == [replace(one, by="mika") for one in slack.pipeline.labels]
+    assert again.labels == [replace(label, by="mika") for label in slack.pipeline.labels]
     assert without_names(busy_desk(NOW).pipeline.command(given_).dispatches, "mika") == without_names(
         expected.dispatches, "U0MIKA"
     )
@@ -388,20 +392,20 @@ async def test_every_open_board_sees_an_action_at_once_without_a_new_query_of_th
         session.get(f"{board.url}/board/events") as two,
     ):
         streams = [Events(one), Events(two)]
-        for each in streams:
-            await each.next("step")
+        for stream in streams:
+            await stream.next("step")
         assert data.asked == 1
         await act(session, board, "POST", "incidents/spike/acknowledge", {"by": "mika"})
-        for each in streams:
-            assert '"acknowledged":{"by":"mika"' in await each.next("incidents")
+        for stream in streams:
+            assert '"acknowledged":{"by":"mika"' in await stream.next("incidents")
         async with session.get(f"{board.url}/board/wall") as answer:
             wall = await answer.json()
         assert data.asked == 1
         [spike] = [each for each in wall["incidents"] if each["id"] == "spike"]
         assert spike["acknowledged"]["by"] == "mika"
         data.show(replace(data.given, at=60))
-        for each in streams:
-            assert '"acknowledged":{"by":"mika"' in await each.next("step")
+        for stream in streams:
+            assert '"acknowledged":{"by":"mika"' in await stream.next("step")
 
 
 async def test_a_board_that_missed_a_step_gets_the_whole_wall_when_incidents_change() -> None:

@@ -187,8 +187,8 @@ def test_the_timeline_is_walked_by_the_keyboard_and_says_what_each_bar_and_mark_
         expect(page.locator("a.bar[tabindex='0']")).to_have_count(1)
         names = [bar.get_attribute("aria-label") or "" for bar in bars.all()]
         assert all(
-            re.match(r"(spike|new error|absence), .*, since .*, (still open|lasted .*)", each)
-            for each in names
+            re.match(r"(spike|new error|absence), .*, since .*, (still open|lasted .*)", name)
+            for name in names
         )
         page.locator("a.bar[tabindex='0']").focus()
         for _ in range(len(names)):
@@ -326,7 +326,7 @@ def test_names_of_256_characters_fit_every_screen(browser: Browser) -> None:
     primary = replace(notice.incident.primary, scope=Scope("table", "aws", long, long, long))
     desk = GivenDesk([replace(notice, incidents=[replace(notice.incident, primary=primary)])], now)
     wall = replace(wall, accounts=[WallAccount(long, "aws", long), *wall.accounts])
-    shown_map = replace(shown_map, nodes=[replace(one, label=long) for one in shown_map.nodes])
+    shown_map = replace(shown_map, nodes=[replace(node, label=long) for node in shown_map.nodes])
     with BoardThread(wall, shown=shown_map, desk=desk) as board:
         for path in ("map", "map&as=list", "incidents", "incident=long"):
             with Shown(browser, f"{board.url}/?{path}") as shown:

@@ -76,7 +76,7 @@ def page_given(asked: AskedScope, wall: Wall, *more: Scope) -> ScopePage | Found
         _measure(scope, measure, grid, shown, busy=busy)
         for measure in (*JUDGED[scope.kind], *(["requests"] if scope.kind == "client" else []))
     ]
-    open_ = [_incident(one) for one in wall.incidents] if busy else []
+    open_ = [_incident(incident) for incident in wall.incidents] if busy else []
     links = ScopeEvents(BoardPast(links=Links(LinksSettings())), scope, shown.first, shown.end).links()
     return ScopePage(
         scope=scope.to_json(),
@@ -144,7 +144,9 @@ def _neighbours(scope: Scope, kinds: Sequence[str]) -> list[ScopeNeighbours]:
                 measures=measures,
                 neighbours=[
                     ScopeNeighbour(
-                        one.to_json(), one.label, {each: _amount(each, share, place) for each in measures}
+                        one.to_json(),
+                        one.label,
+                        {measure: _amount(measure, share, place) for measure in measures},
                     )
                     for place, (one, share) in enumerate(zip(scopes, shares, strict=True))
                 ],

@@ -55,12 +55,12 @@ def over(name: str, about: str = "table:items") -> AskedScope:
 
 
 def measured(page: ScopePage, name: str) -> ScopeMeasure:
-    [found] = [one for one in page.measures if one.measure == name]
+    [found] = [measure for measure in page.measures if measure.measure == name]
     return found
 
 
 def kinds(neighbours: Sequence[ScopeNeighbours]) -> dict[str, ScopeNeighbours]:
-    return {one.kind: one for one in neighbours}
+    return {neighbour.kind: neighbour for neighbour in neighbours}
 
 
 @pytest.mark.parametrize("measure", ["requests", "wcu", "throttles", "latency"])
@@ -114,13 +114,13 @@ async def test_the_shares_of_callers_add_up_to_the_whole(judged: Judged) -> None
         page = await page_of(judged, over(name))
         callers = kinds(page.callers)
         assert list(callers) == ["function", "route", "client"]
-        for one in callers.values():
+        for caller in callers.values():
             for measure in ("wcu", "requests"):
-                shares = [each.amounts[measure].share for each in one.neighbours]
-                assert sum(filter(None, shares)) == pytest.approx(1), (name, one.kind, measure)
-        wcu = [one.amounts["wcu"] for one in callers["function"].neighbours]
+                shares = [neighbour.amounts[measure].share for neighbour in caller.neighbours]
+                assert sum(filter(None, shares)) == pytest.approx(1), (name, caller.kind, measure)
+        wcu = [neighbour.amounts["wcu"] for neighbour in callers["function"].neighbours]
         assert sum(one.value for one in wcu) == pytest.approx(measured(page, "wcu").mean, rel=1e-3)
-        assert [one.label for one in callers["function"].neighbours] == ["put-1", "put-0"]
+        assert [neighbour.label for neighbour in callers["function"].neighbours] == ["put-1", "put-0"]
         assert wcu[0].calls == pytest.approx(PER_MINUTE / 120, rel=1e-6)
 
 
@@ -131,7 +131,7 @@ async def test_whom_a_scope_calls_is_seen_from_the_other_side(judged: Judged) ->
     back = kinds((await page_of(judged, over("1d"))).callers)["function"].neighbours[1]
     assert (back.label, back.amounts["wcu"].value) == ("put-0", table.amounts["wcu"].value)
     client = await page_of(judged, over("1d", "client:ios"))
-    assert [one.kind for one in client.callees] == ["table", "function", "route", "service"]
+    assert [callee.kind for callee in client.callees] == ["table", "function", "route", "service"]
 
 
 async def test_the_limit_of_a_table_stands_with_what_is_used_of_it(judged: Judged) -> None:
@@ -189,7 +189,7 @@ async def test_a_range_that_has_passed_has_no_verdicts_and_limits_of_now(judged:
 
     past = await page_of(judged, until(AT - 600), past=told())
     assert (past.verdict, measured(past, "wcu").verdict, past.limits) == (None, None, [])
-    assert [one.id for one in past.incidents] == ["open"], "it began before the range ended"
+    assert [incident.id for incident in past.incidents] == ["open"], "it began before the range ended"
     assert (await page_of(judged, until(AT), past=told())).verdict == "spike"
 
 
@@ -210,7 +210,7 @@ async def test_scopes_are_found_by_what_people_remember_of_them(judged: Judged) 
     board = board_of(judged.place, judged.held)
 
     async def found(text: str) -> list[tuple[Any, str]]:
-        return [(one.scope["kind"], one.label) for one in (await board.scopes(text)).scopes]
+        return [(scope.scope["kind"], scope.label) for scope in (await board.scopes(text)).scopes]
 
     assert await found("items") == [(TABLE, "items"), ("route", "POST /items")]
     assert await found("ITEMS table") == [(TABLE, "items")]
@@ -221,11 +221,11 @@ async def test_scopes_are_found_by_what_people_remember_of_them(judged: Judged) 
 
 async def test_a_name_of_several_scopes_is_a_choice(tmp_path: Path) -> None:
     orders = [Scope(TABLE, "aws", account, "eu-west-1", "orders") for account in ("1", "2")]
-    made_history(tmp_path, {SeriesKey(one, NOBODY, "requests"): [60.0] for one in orders})
+    made_history(tmp_path, {SeriesKey(order, NOBODY, "requests"): [60.0] for order in orders})
     board = board_of(tmp_path, Segments(1))
     found = await board.scope(AskedScope("table:orders"))
     assert isinstance(found, FoundScopes)
-    assert [one.scope["account"] for one in found.scopes] == ["1", "2"]
+    assert [scope.scope["account"] for scope in found.scopes] == ["1", "2"]
     assert isinstance(await board.scope(AskedScope("table:orders", (("account", "2"),))), ScopePage)
 
 
@@ -270,7 +270,9 @@ async def test_more_calls_and_more_per_call_are_told_apart(tmp_path: Path) -> No
     page = await board_of(tmp_path, Segments(1)).scope(over("1w"))
     assert isinstance(page, ScopePage)
     assert page.since == AT // WEEK * WEEK
-    functions = {one.label: one.amounts["wcu"] for one in kinds(page.callers)["function"].neighbours}
+    functions = {
+        neighbour.label: neighbour.amounts["wcu"] for neighbour in kinds(page.callers)["function"].neighbours
+    }
     calls, each = functions["more-calls"], functions["more-each"]
     assert (calls.value, calls.before, calls.calls, calls.calls_before) == (1.0, 0.5, 1.0, 0.5)
     assert (each.value, each.before, each.calls, each.calls_before) == (1.5, 0.5, 0.5, 0.5)
@@ -290,7 +292,9 @@ async def test_of_very_many_callers_those_with_the_most_are_shown_and_the_others
     page = await board.scope(over("1d"))
     assert isinstance(page, ScopePage)
     [found] = page.callers
-    assert [one.label for one in found.neighbours] == [f"game-{number:03}" for number in range(89, 49, -1)]
+    assert [neighbour.label for neighbour in found.neighbours] == [
+        f"game-{number:03}" for number in range(89, 49, -1)
+    ]
     assert found.more == 50
     tenant = await board.scope(over("1d", "tenant:game-089"))
     assert isinstance(tenant, ScopePage)

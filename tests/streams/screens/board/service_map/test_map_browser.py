@@ -360,7 +360,7 @@ def test_the_sums_of_a_group_are_those_of_its_members(
     box_of = {key: box["id"] for box in made["boxes"] for key in box["keys"]}
     assert sum(len(box["keys"]) for box in made["boxes"]) == len(nodes)
     for name in ("requests", "failed", "wcu", "cost"):
-        assert sum(box[name] or 0 for box in made["boxes"]) == sum(getattr(one, name) or 0 for one in nodes)
+        assert sum(box[name] or 0 for box in made["boxes"]) == sum(getattr(node, name) or 0 for node in nodes)
     keys = [
         "\x1f".join((one.kind, one.cloud, one.account, "", str((one.scope or {})["name"]), str(at)))
         for at, one in enumerate(named)

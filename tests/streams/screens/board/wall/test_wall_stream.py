@@ -80,13 +80,13 @@ async def test_fifty_boards_have_one_wall_made_and_encoded() -> None:
     async with served(data) as board, browser() as session:
         answers = [await session.get(f"{board.url}/board/events") for _ in range(50)]
         events = [Events(answer) for answer in answers]
-        for each in events:
-            await each.next("step")
+        for event in events:
+            await event.next("step")
         assert board.board.boards == 50
         assert data.asked == 1
         data.show(replace(WALL, at=60))
-        for each in events:
-            assert '"at":60' in await each.next("step")
+        for event in events:
+            assert '"at":60' in await event.next("step")
         assert data.asked == 2
         for answer in answers:
             answer.close()
