@@ -89,7 +89,7 @@ class LongTopic:
     @property
     def size(self) -> float:
         """Bytes of an event, on average."""
-        patterns = [one for some in self._patterns for one in some]
+        patterns = [pattern for some in self._patterns for pattern in some]
         return sum(len(pattern.body) - int(pattern.places[0]) for pattern in patterns) / (
             len(patterns) * BATCH
         )

@@ -78,13 +78,13 @@ class Comparison:
     @property
     def new_pages(self) -> list[Incident]:
         """The pages of B that are not pages in A."""
-        alone = [one for one in self.only_b if one.sent == "page"]
+        alone = [incident for incident in self.only_b if incident.sent == "page"]
         return _by_start([*alone, *(two.b for two in self.pairs if _raised(two.a, two.b))])
 
     @property
     def lost_pages(self) -> list[Incident]:
         """The pages of A that are not pages in B."""
-        alone = [one for one in self.only_a if one.sent == "page"]
+        alone = [incident for incident in self.only_a if incident.sent == "page"]
         return _by_start([*alone, *(two.a for two in self.pairs if _raised(two.b, two.a))])
 
     @property
@@ -102,8 +102,8 @@ class Comparison:
             "lost_pages": [lost_page.id for lost_page in self.lost_pages],
             "alike": len(self.pairs) - len(self.changed),
             "changed": [two.to_json() for two in self.changed],
-            "only_a": [outline(one) for one in self.only_a],
-            "only_b": [outline(one) for one in self.only_b],
+            "only_a": [outline(incident) for incident in self.only_a],
+            "only_b": [outline(incident) for incident in self.only_b],
         }
 
 
@@ -131,8 +131,8 @@ def compare(
         a=tuple(_by_start(a)),
         b=tuple(_by_start(b)),
         pairs=made,
-        only_a=tuple(_by_start(one for one in a if one.id not in paired_a)),
-        only_b=tuple(_by_start(one for one in b if one.id not in paired_b)),
+        only_a=tuple(_by_start(incident for incident in a if incident.id not in paired_a)),
+        only_b=tuple(_by_start(incident for incident in b if incident.id not in paired_b)),
         weeks=judged,
     )
 

@@ -55,7 +55,7 @@ class Missed:
 
     def to_json(self) -> dict[str, object]:
         """Return the JSON of ``evaluation.json``."""
-        return {"label": _of_label(self.label), "seen": [outline(one) for one in self.seen]}
+        return {"label": _of_label(self.label), "seen": [outline(incident) for incident in self.seen]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Evaluation:
             "found": [one.to_json() for one in self.found],
             "missed": [one.to_json() for one in self.missed],
             "false_pages": [false_page.to_json() for false_page in self.false_pages],
-            "repeated": [outline(one) for one in self.repeated],
+            "repeated": [outline(incident) for incident in self.repeated],
             "outside": [{"label": _of_label(label), "why": why} for label, why in self.outside],
         }
 
@@ -141,9 +141,9 @@ def evaluate(
     outside = [(label, _why(label, first)) for label in labelled.wanted if not first <= label.start < last]
     met = [labelled.met(label, first, last) for label in counted]
     found = tuple(one for one in met if isinstance(one, Found))
-    pages = [one for one in ordered if one.sent == "page" and _within(one, first, last)]
+    pages = [incident for incident in ordered if incident.sent == "page" and _within(incident, first, last)]
     false = tuple(labelled.false_page(page) for page in pages if not labelled.right(page))
-    wrong = {one.incident.id for one in false}
+    wrong = {page.incident.id for page in false}
     again = [page for page in pages if page.id not in wrong and labelled.reported_before(page)]
     counts = _Counts(max(0, last - first) / WEEK, met, pages, wrong, {page.id for page in again})
     return Evaluation(
@@ -175,8 +175,8 @@ class _Labelled:
         self._about = {id(label): about(label, incidents, last, tolerance) for label in labels}
         self._labels: dict[str, list[Label]] = defaultdict(list)
         for label in labels:
-            for one in self._about[id(label)]:
-                self._labels[one.id].append(label)
+            for incident in self._about[id(label)]:
+                self._labels[incident.id].append(label)
         self._reports_of = {id(label): self._reporting(label) for label in self.wanted}
         self._first_reports = {reporting[0].id for reporting in self._reports_of.values() if reporting}
 
@@ -184,18 +184,24 @@ class _Labelled:
         """Return the incidents that report a label, pages first, each in order of time."""
         seen = self._about[id(label)]
         reporting = [
-            one for one in seen if reports(label, one, self._tolerance) and self._denied(one) is None
+            incident
+            for incident in seen
+            if reports(label, incident, self._tolerance) and self._denied(incident) is None
         ]
         return sorted(reporting, key=lambda one: (one.sent != "page", one.alerted or 0, one.id))
 
     def met(self, label: Label, first: int, last: int) -> Found | Missed:
-        reporting = [one for one in self._reports_of[id(label)] if _within(one, first, last)]
+        reporting = [incident for incident in self._reports_of[id(label)] if _within(incident, first, last)]
         if not reporting:
             return Missed(label, tuple(self._about[id(label)]))
         best, *others = reporting
         delay = (best.alerted or 0) - label.start
         return Found(
-            label, best, tuple(others), delay, not any(has_right_verdict(label, one) for one in reporting)
+            label,
+            best,
+            tuple(others),
+            delay,
+            not any(has_right_verdict(label, incident) for incident in reporting),
         )
 
     def right(self, page: Incident) -> bool:

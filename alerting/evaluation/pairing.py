@@ -35,7 +35,7 @@ def pairs(a: Sequence[Incident], b: Sequence[Incident]) -> list[Two]:
     []
     """
     # Ties are resolved by order, so the orientation must always be the same.
-    if sorted(one.id for one in b) < sorted(one.id for one in a):
+    if sorted(incident.id for incident in b) < sorted(incident.id for incident in a):
         made = [(one, other) for other, one in _pairs(b, a)]
     else:
         made = _pairs(a, b)
@@ -43,13 +43,13 @@ def pairs(a: Sequence[Incident], b: Sequence[Incident]) -> list[Two]:
 
 
 def _order(two: Two) -> tuple[int, list[str]]:
-    return min(one.start for one in two), sorted(one.id for one in two)
+    return min(incident.start for incident in two), sorted(incident.id for incident in two)
 
 
 def _pairs(a: Sequence[Incident], b: Sequence[Incident]) -> list[Two]:
-    left = {one.id: one for one in sorted(a, key=lambda one: (one.start, one.id))}
-    right = {one.id: one for one in sorted(b, key=lambda one: (one.start, one.id))}
-    until = max((_last(one) for one in (*a, *b)), default=0)
+    left = {incident.id: incident for incident in sorted(a, key=lambda one: (one.start, one.id))}
+    right = {incident.id: incident for incident in sorted(b, key=lambda one: (one.start, one.id))}
+    until = max((_last(incident) for incident in (*a, *b)), default=0)
     made = [(one, right[which]) for which, one in left.items() if which in right]
     for level in _LEVELS:
         for one, other in made:
@@ -77,11 +77,11 @@ class _Level(NamedTuple):
             heads[self.head(other)][other.id] = other
             for key in self.all(other):
                 wholes[key][other.id] = other
-        for one in left:
-            found = dict(wholes.get(self.head(one), {}))
-            for key in self.all(one):
+        for incident in left:
+            found = dict(wholes.get(self.head(incident), {}))
+            for key in self.all(incident):
                 found |= heads.get(key, {})
-            yield from ((one, other) for other in found.values())
+            yield from ((incident, other) for other in found.values())
 
 
 def _series(finding: Finding) -> Hashable:
@@ -118,7 +118,7 @@ def _last(incident: Incident) -> int:
 
 def _overlap(one: Incident, other: Incident, until: int) -> int:
     """Return the seconds of overlap: 1 for two that only touch, 0 or less for disjoint ones."""
-    ends = (until if each.end is None else each.end for each in (one, other))
+    ends = (until if incident.end is None else incident.end for incident in (one, other))
     return min(ends) - max(one.start, other.start) + 1
 
 

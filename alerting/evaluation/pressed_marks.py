@@ -48,7 +48,7 @@ def pressed_marks(notices: Sequence[Notice], labels: Sequence[Label], settings: 
             pressed += _press(label, number, moment, pressing)
         for pipeline in (without, pressing):
             pipeline.feed([notice], notice.at)
-    pages = [one.incident for one in without.tracked() if one.sent == "page"]
+    pages = [incident.incident for incident in without.tracked() if incident.sent == "page"]
     held = [page for page in pages if (fate := pressing.fate(page.id)) is not None and fate.sent == "none"]
     return PressedMarks(pressed, held, len(pages))
 

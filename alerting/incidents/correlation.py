@@ -82,9 +82,9 @@ def common_absence(findings: Iterable[Finding]) -> Finding | None:
     service, or the whole account.
     """
     absent = [finding for finding in findings if finding.verdict is Verdict.ABSENCE]
-    several = any(sum(each.about.kind == kind for each in absent) > 1 for kind in (FUNCTION, ROUTE))
-    services = [each for each in absent if each.about.kind == SERVICE]
-    accounts = [each for each in absent if each.about.kind == ACCOUNT]
+    several = any(sum(finding.about.kind == kind for finding in absent) > 1 for kind in (FUNCTION, ROUTE))
+    services = [finding for finding in absent if finding.about.kind == SERVICE]
+    accounts = [finding for finding in absent if finding.about.kind == ACCOUNT]
     if not (several or len(services) > 1):
         return None
     widest = accounts or services[:2]

@@ -69,9 +69,9 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
         if self.primary.scope is None or self.primary.scope.kind not in _BILLED:
             return self.primary.costs
         known = {
-            one.scope: one.costs
-            for one in (*sorted(self.members, key=lambda member: member.seen), self.primary)
-            if one.costs is not None and one.scope is not None and one.scope.kind in _BILLED
+            finding.scope: finding.costs
+            for finding in (*sorted(self.members, key=lambda member: member.seen), self.primary)
+            if finding.costs is not None and finding.scope is not None and finding.scope.kind in _BILLED
         }
         return sum(known.values()) if known else None
 
@@ -84,8 +84,10 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
         primary = self.primary
         series = (primary.about, primary.measure)
         same = [primary, *(member for member in self.members if (member.about, member.measure) == series)]
-        ends = [each.end for each in same if each.end is not None]
-        return min(each.start for each in same), None if self.end is None else max(ends, default=self.end)
+        ends = [finding.end for finding in same if finding.end is not None]
+        return min(finding.start for finding in same), None if self.end is None else max(
+            ends, default=self.end
+        )
 
     def to_json(self) -> dict[str, object]:
         """Return the line of ``incidents.jsonl`` (DESIGN section 8), with additional fields."""
@@ -138,9 +140,9 @@ def finding_to_json(finding: Finding, incident: Incident | None = None) -> dict[
         "revision": finding.revision,
         "incident": None if incident is None else incident.id,
         "changes": [
-            one.after_start(finding).to_json()
-            for one in (() if incident is None else incident.changes)
-            if finding.id in one.findings
+            change.after_start(finding).to_json()
+            for change in (() if incident is None else incident.changes)
+            if finding.id in change.findings
         ],
     }
 

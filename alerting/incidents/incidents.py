@@ -268,7 +268,7 @@ class Incidents:
                 may_precede(finding, self._recent, step) for finding in findings
             ):
                 continue
-            before = {one.change for one in record.preceding}
+            before = {change.change for change in record.preceding}
             found_causes = causes(record.worst.values())
             record.preceding = preceding(
                 findings,
@@ -279,7 +279,7 @@ class Incidents:
                 causes=found_causes,
                 step=step,
             )
-            if record.sent == "page" and any(one.change not in before for one in record.preceding):
+            if record.sent == "page" and any(change.change not in before for change in record.preceding):
                 record.pending = record.pending or NoticeReason.PRECEDED
                 record.reported.add_line(Milestone.PRECEDED)
                 self._touched.add(record.id)
@@ -287,11 +287,11 @@ class Incidents:
     def _illustrate(self, shown: Iterable[Illustration]) -> None:
         """Keep the worst requests of incidents that are open; of a flood, of those that began first."""
         touched = False
-        for one in shown:
-            for finding in map(self._provisional.name, one.findings):
+        for illustration in shown:
+            for finding in map(self._provisional.name, illustration.findings):
                 record = self._store.of_finding(finding)
                 if record is not None and record.resolved_at is None and record.direction != GROWTH:
-                    record.illustrate(finding, one.example)
+                    record.illustrate(finding, illustration.example)
                     touched = True
         if touched:
             having = [record for record in self._store if record.examples]

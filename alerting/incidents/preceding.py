@@ -133,5 +133,5 @@ def _large_parts(finding: Finding) -> Iterator[Scope]:
     # a latency has no shares: who makes a large part of the calls may be the reason, others hardly
     yield from (share.scope for share in finding.suspects if share.share >= CARRIES)
     most = CARRIES * finding.calls
-    calling = (each for each in finding.traffic if each.calls >= most)
-    yield from (each.scope for each in calling if each.scope.kind not in (CLIENT, TENANT))
+    calling = (rate for rate in finding.traffic if rate.calls >= most)
+    yield from (rate.scope for rate in calling if rate.scope.kind not in (CLIENT, TENANT))

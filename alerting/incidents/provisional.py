@@ -65,7 +65,11 @@ class Provisional(msgspec.Struct):
 
         Beside others that are confirmed it only ends, unless the message is about it.
         """
-        over = {each.id: self.dues[each.id] for each in self._found(store) if self.dues[each.id] <= until}
+        over = {
+            finding.id: self.dues[finding.id]
+            for finding in self._found(store)
+            if self.dues[finding.id] <= until
+        }
         self.dues = {name: due for name, due in self.dues.items() if due > until}
         found = []
         for name, due in over.items():

@@ -78,24 +78,26 @@ class Changes(NamedTuple):
         One that opened and was resolved is listed twice. New levels and new errors are listed apart from
         everything else that opened. Only what matches is listed.
         """
-        matching = (each for each in tracked if matches(matcher, each.incident))
+        matching = (incident for incident in tracked if matches(matcher, incident.incident))
         known = sorted(matching, key=lambda each: (-each.incident.start, each.incident.id))
-        recent = (one for one in stated if one.ts >= since and matches_scope(matcher, one.about))
-        ids = {each.incident.id for each in known}
+        recent = (change for change in stated if change.ts >= since and matches_scope(matcher, change.about))
+        ids = {incident.incident.id for incident in known}
         noted = [
             memo
             for memo in memos
             if memo.at >= since and (memo.incident in ids or matches_name(matcher, memo.scope))
         ]
-        began = [each.incident for each in known if each.started >= since]
+        began = [incident.incident for incident in known if incident.started >= since]
         return cls(
             since=since,
-            opened=[one for one in began if one.verdict not in (Verdict.SHIFT, Verdict.FATAL)],
+            opened=[incident for incident in began if incident.verdict not in (Verdict.SHIFT, Verdict.FATAL)],
             resolved=[
-                each.incident for each in known if each.ended_at is not None and each.ended_at >= since
+                incident.incident
+                for incident in known
+                if incident.ended_at is not None and incident.ended_at >= since
             ],
-            shifts=[one for one in began if one.verdict is Verdict.SHIFT],
-            fatal=[one for one in began if one.verdict is Verdict.FATAL],
+            shifts=[incident for incident in began if incident.verdict is Verdict.SHIFT],
+            fatal=[incident for incident in began if incident.verdict is Verdict.FATAL],
             leaders=[hot for hot in leaders if matches_scope(matcher, hot.scope)],
             stated=sorted(recent, reverse=True),
             memos=sorted(noted, key=lambda memo: (-memo.at, -memo.number)),
@@ -180,13 +182,13 @@ class Answers:
         words = self._words
         lines = [
             words.answers.silence(
-                escape(one.id, NAME),
-                escape(one.what, 2 * NAME),
-                self._until(one.until),
-                person(one.by),
-                escape(one.why, 2 * NAME),
+                escape(mute.id, NAME),
+                escape(mute.what, 2 * NAME),
+                self._until(mute.until),
+                person(mute.by),
+                escape(mute.why, 2 * NAME),
             )
-            for one in quiet[:LISTED]
+            for mute in quiet[:LISTED]
         ]
         blocks = listing(
             words.labels.silences, lines, words.lists.and_more, budget=3 * SECTION, total=len(quiet)

@@ -142,7 +142,10 @@ def snoozes(day: Day) -> list[Block]:
     """Return the snoozes and silences that end before the next digest."""
     ending = sorted(day.dispatch.expiring, key=lambda one: (one.until, one.id)) if day.dispatch else []
     phrase = day.words.digest.expiring
-    lines = [phrase(escape(one.what, 2 * NAME), day.when(one.until), person(one.by)) for one in ending]
+    lines = [
+        phrase(escape(expiring.what, 2 * NAME), day.when(expiring.until), person(expiring.by))
+        for expiring in ending
+    ]
     return listing(day.words.labels.digest_snoozes, lines, day.words.lists.and_more, most=LINES)
 
 
@@ -194,7 +197,7 @@ def _row(group: list[Incident], day: Day) -> str:
     lines += change_lines(group[0], words)[:1]
     text = "\n".join(lines)
     text = text if len(text) <= SECTION else "\n".join(lines[1:])
-    others = [_beside(each.primary, words) for each in group[1:]]
+    others = [_beside(incident.primary, words) for incident in group[1:]]
     together = words.digest.together(others[:BESIDE], max(0, len(others) - BESIDE))
     return f"{text}\n{together}" if others and len(text) + len(together) < SECTION else text
 

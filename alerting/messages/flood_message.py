@@ -45,7 +45,9 @@ def flood_message(
         ),
     ]
     severe = sorted(incidents, key=_severity)[:MOST_SEVERE]
-    rows = [incident_row(one, ConsoleLinks.of(one, links, words, at=at), words) for one in severe]
+    rows = [
+        incident_row(incident, ConsoleLinks.of(incident, links, words, at=at), words) for incident in severe
+    ]
     budget = _BUDGET - length(blocks)
     more = words.lists.more_in_file
     blocks += listing(labels.most_severe, rows, more, budget=budget, total=len(incidents))

@@ -128,7 +128,7 @@ class Courier:
             Event time reached, epoch seconds; that of the newest notice if absent.
         """
         given = list(notices)
-        passed = watermark if watermark is not None else max((one.at for one in given), default=None)
+        passed = watermark if watermark is not None else max((notice.at for notice in given), default=None)
         if passed is None:
             return
         async with self._putting:

@@ -251,8 +251,8 @@ class Outbox:
     def _add(self, rows: Iterable[OutboxRow], thread: Thread) -> list[OutboxRow]:
         """Enqueue those rows that are new."""
         new = [row for row in rows if row.id not in self._store.ids]
-        self._store.ids.update(one.id for one in new)
-        return [self._store.enqueue(one, thread) for one in new]
+        self._store.ids.update(row.id for row in new)
+        return [self._store.enqueue(row, thread) for row in new]
 
     def _failed(
         self, row: OutboxRow, outcome: DeliveryOutcome, thread: Thread, now: float

@@ -72,7 +72,7 @@ def refused(row: OutboxRow, thread: Thread, now: float) -> list[OutboxRow]:
 def drop(thread: Thread) -> list[OutboxRow]:
     """Forget the picture of a thread; return the rows that changed."""
     thread.picture = None
-    charts = [one for one in thread.done if one.send is Send.CHART and one.picture is not None]
+    charts = [row for row in thread.done if row.send is Send.CHART and row.picture is not None]
     for chart in charts:
         chart.picture = None
     return charts

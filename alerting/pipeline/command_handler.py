@@ -102,7 +102,7 @@ class CommandHandler:
         )
         if label is not None and judgement is not None:
             self._label(judgement, tracked)
-            if any(one.fingerprint for one in self._silences.find(tracked.incident.id)):
+            if any(silence.fingerprint for silence in self._silences.find(tracked.incident.id)):
                 self._raise(judgement, tracked)  # it may have become worse since
 
     def _note(self, command: Command, now: int) -> Answer:
@@ -138,27 +138,27 @@ class CommandHandler:
         self._dedupe.remember(command.id)
         self._memos.remove(memo)
         sent: list[Dispatch] = []
-        for one in self._showing(memo, self._registry.get(memo.incident, now)):
-            sent += dispatches.edits(one, command.id, command.at)
+        for incident in self._showing(memo, self._registry.get(memo.incident, now)):
+            sent += dispatches.edits(incident, command.id, command.at)
         return Answer(result=CommandResult.DONE, dispatches=sent, memo=memo)
 
     def _showing(self, memo: Memo, tracked: TrackedIncident | None) -> Iterator[TrackedIncident]:
         """Yield the incident of a memo, and the open ones of its kind, whose messages show it too."""
         if tracked is not None:
             yield tracked
-        for one in self._registry if memo.fingerprint else ():
-            same = one.incident.fingerprint == memo.fingerprint
-            if same and one is not tracked and one.ended_at is None:
-                yield one
+        for incident in self._registry if memo.fingerprint else ():
+            same = incident.incident.fingerprint == memo.fingerprint
+            if same and incident is not tracked and incident.ended_at is None:
+                yield incident
 
     def _done(self, command: Command, tracked: TrackedIncident | None) -> Iterator[Dispatch]:
         meant = [] if tracked is None else [tracked]
         if command.kind is not CommandKind.ACKNOWLEDGE:
             silence = self._silences.add(command)
             meant += [
-                one
-                for one in (self._registry if silence.matcher is not None else ())
-                if one is not tracked and one.ended_at is None and silence.matches(one)
+                incident
+                for incident in (self._registry if silence.matcher is not None else ())
+                if incident is not tracked and incident.ended_at is None and silence.matches(incident)
             ]
         for one in meant:
             one.commands = [*one.commands, command][-COMMANDS:]
@@ -211,7 +211,7 @@ class CommandHandler:
         incident = self._registry.get(found[0].incident or "", now)
         return Answer(
             result=CommandResult.DONE,
-            dispatches=list({one.id: one for one in sent}.values()),
+            dispatches=list({dispatch.id: dispatch for dispatch in sent}.values()),
             incident=None if incident is None else incident.incident,
             silence=found[0].id,
         )
@@ -219,7 +219,7 @@ class CommandHandler:
     def _take_back(self, command: Command, now: int) -> Answer:
         """Undo a mark: the label, the silence of its incident, and what is asked of the next one."""
         tracked = self._registry.get(command.incident or "", now)
-        marks = [one for one in self._silences.find(command.incident or "") if one.kind in MARKS]
+        marks = [silence for silence in self._silences.find(command.incident or "") if silence.kind in MARKS]
         if tracked is None or (not marks and tracked.incident.id not in self._labels):
             return Answer(result=CommandResult.UNKNOWN)
         self._dedupe.remember(command.id)
@@ -242,9 +242,9 @@ class CommandHandler:
             found = [] if tracked is None else [tracked]
         else:
             found = [one for one in self._registry if one.ended_at is None]
-        for one in found:
-            if any(command.id == silence.id for command in one.commands):
-                yield one
+        for incident in found:
+            if any(command.id == silence.id for command in incident.commands):
+                yield incident
 
     def _label(self, command: Command, tracked: TrackedIncident) -> None:
         label = Label.of(command, tracked.incident)

@@ -40,9 +40,9 @@ class DailyDigest:
 
     def learn(self, notice: Notice, since: int) -> Notice:
         """Count what became judgeable up to ``since``, which is history; return the notice without it."""
-        past = [one for one in notice.maturity if one.at <= since]
+        past = [maturity for maturity in notice.maturity if maturity.at <= since]
         self.learnt = merged([Maturity(since, self.learnt), *past]).judgeable
-        lived = [one.past() if one.at <= since else one for one in notice.maturity]
+        lived = [maturity.past() if maturity.at <= since else maturity for maturity in notice.maturity]
         return structs.replace(notice, maturity=lived)
 
     def digest(
@@ -105,9 +105,9 @@ class DailyDigest:
     def _expiring(self, silences: Silences, at: int) -> list[Expiring]:
         next_one = next_digest(at, self._settings, self._zone)
         return [
-            Expiring(id=one.id, what=one.what, until=one.until, by=one.by)
-            for one in silences.active(at)
-            if one.until is not None and one.until <= next_one and not one.fingerprint
+            Expiring(id=silence.id, what=silence.what, until=silence.until, by=silence.by)
+            for silence in silences.active(at)
+            if silence.until is not None and silence.until <= next_one and not silence.fingerprint
         ]
 
 
@@ -125,7 +125,11 @@ def _dispatch(notice: Notice, destination: str) -> Dispatch:
 
 def _precision(known: Iterable[TrackedIncident], at: int) -> Precision | None:
     since = at - WEEKS * 7 * 86400
-    pages = [one for one in known if one.sent == "page" and one.alerted is not None and one.alerted > since]
+    pages = [
+        incident
+        for incident in known
+        if incident.sent == "page" and incident.alerted is not None and incident.alerted > since
+    ]
     if not pages:
         return None
     asked = [standing(tracked.commands) for tracked in pages]

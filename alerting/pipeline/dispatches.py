@@ -77,7 +77,7 @@ def snooze_expired(tracked: TrackedIncident, cause: str, at: int) -> Iterator[Di
 def flood(of: Flood, members: Iterable[TrackedIncident], at: int) -> Dispatch:
     """Return the message of a flood in its newest state."""
     tracked = list(members)
-    ended = all(one.ended_at is not None for one in tracked)
+    ended = all(incident.ended_at is not None for incident in tracked)
     action = Action.RESOLVE if ended else Action.UPDATE if of.made else Action.OPEN
     return _of_flood(of, Form.FLOOD, tracked, action, at)
 
@@ -89,7 +89,7 @@ def file(of: Flood, members: Iterable[TrackedIncident], at: int) -> Dispatch:
 
 def _of_flood(of: Flood, form: Form, tracked: list[TrackedIncident], action: Action, at: int) -> Dispatch:
     number = of.made if form is Form.FLOOD else of.files
-    incidents = [without_trace(one.incident) for one in tracked]
+    incidents = [without_trace(incident.incident) for incident in tracked]
     return Dispatch(
         id=identify(of.subject, form, number),
         destination=of.destination,

@@ -68,7 +68,7 @@ class FirstDelivery:
     def _sent(self, tracked: TrackedIncident, floods: Mapping[str, Flood | None], at: int) -> None:
         """Record what an incident was sent as: a flood is one page, that of its first incident."""
         taken = [floods[message.destination] for message in tracked.messages if message.form is Form.FLOOD]
-        first = any(one is not None and one.members[0] == tracked.incident.id for one in taken)
+        first = any(flood is not None and flood.members[0] == tracked.incident.id for flood in taken)
         if len(taken) < len(tracked.messages) or first:
             tracked.sent = "page"
         if taken:

@@ -52,7 +52,11 @@ class Gate:
     def held(self, stage: str | None = None) -> list[TrackedIncident]:
         """Return the incidents held by a stage, or by any, in order of arrival."""
         every = self._held.values()
-        return [one for one in every if one.held is not None and stage in (None, one.held.stage)]
+        return [
+            incident
+            for incident in every
+            if incident.held is not None and stage in (None, incident.held.stage)
+        ]
 
     def due(self) -> int | None:
         """Return when the next hold ends by the clock."""

@@ -30,7 +30,7 @@ class Inhibition:
         if tracked.incident.verdict in _OF_ITS_OWN:
             return None
         wide = min(
-            (one for one in self._wide.values() if _inside(tracked, one)),
+            (incident for incident in self._wide.values() if _inside(tracked, incident)),
             key=lambda one: one.sequence,
             default=None,
         )

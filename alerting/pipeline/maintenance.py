@@ -16,7 +16,10 @@ class PlannedWork:
 
     def __init__(self, planned: list[MaintenanceSettings], zone: ZoneInfo) -> None:
         self._zone = zone
-        self._planned = [(one, Window(one.start, one.end, one.every, zone)) for one in planned]
+        self._planned = [
+            (maintenance, Window(maintenance.start, maintenance.end, maintenance.every, zone))
+            for maintenance in planned
+        ]
 
     def hold(self, tracked: TrackedIncident, at: int) -> Hold | None:
         """Return why the incident is held: of the windows that it began in, the one that ends last."""

@@ -233,7 +233,9 @@ class Pipeline:
     @property
     def last_alert(self) -> int | None:
         """When the newest remembered page left, epoch seconds; None without one."""
-        return max((one.alerted for one in self._registry if one.alerted is not None), default=None)
+        return max(
+            (incident.alerted for incident in self._registry if incident.alerted is not None), default=None
+        )
 
     def stage_actions(self) -> list[StageAction]:
         """Return what the stages did since the last call, for a log."""
@@ -287,10 +289,11 @@ class Pipeline:
     def _with_memos(self, sent: list[Dispatch]) -> list[Dispatch]:
         """Add to what is sent about one incident what people noted about its kind."""
         return [
-            structs.replace(one, memos=memos)
-            if one.form in (Form.PARENT, Form.LINE) and (memos := self._memos.of(one.notice.incident))
-            else one
-            for one in sent
+            structs.replace(dispatch, memos=memos)
+            if dispatch.form in (Form.PARENT, Form.LINE)
+            and (memos := self._memos.of(dispatch.notice.incident))
+            else dispatch
+            for dispatch in sent
         ]
 
     def _sweep(self, at: int) -> None:

@@ -16,7 +16,7 @@ class QuietHoursStage:
 
     def __init__(self, quiet: list[settings.QuietHoursSettings], zone: ZoneInfo) -> None:
         self._zone = zone
-        self._quiet = [(one, Hours(one.start, one.end, list(one.days), zone)) for one in quiet]
+        self._quiet = [(hours, Hours(hours.start, hours.end, list(hours.days), zone)) for hours in quiet]
 
     def hold(self, tracked: TrackedIncident, at: int) -> Hold | None:
         """Return why the incident is held: the first hours that include the time and match it."""

@@ -88,9 +88,9 @@ class Silences:
     def hold(self, tracked: TrackedIncident, at: int) -> Hold | None:
         """Return why the incident is held: of its silences, the one that ends last."""
         found = [
-            (one.ends_for(tracked), one)
-            for one in self._covering(tracked)
-            if one.is_active(at) and one.covers(tracked, at)
+            (silence.ends_for(tracked), silence)
+            for silence in self._covering(tracked)
+            if silence.is_active(at) and silence.covers(tracked, at)
         ]
         if not found:
             return None
@@ -130,11 +130,13 @@ class Silences:
     def find(self, name: str) -> list[Silence]:
         """Return the silence with this id or prefix of an id, or those of the incident with this id."""
         of_incident = [*self._snoozed.get(name, {}).values()]
-        of_incident += [one for one in self._raised.values() if one.incident == name]
+        of_incident += [silence for silence in self._raised.values() if silence.incident == name]
         if of_incident:
             return of_incident
-        found = [one for one in self.active() if one.id == name]
-        return found or [one for one in self.active() if len(name) >= _SHORTEST and one.id.startswith(name)]
+        found = [silence for silence in self.active() if silence.id == name]
+        return found or [
+            silence for silence in self.active() if len(name) >= _SHORTEST and silence.id.startswith(name)
+        ]
 
     def remove(self, silence: Silence) -> None:
         """Remove a silence."""
@@ -163,13 +165,13 @@ class Silences:
 
     def forget(self, incident: str) -> None:
         """Remove the silences of an incident that is forgotten."""
-        for one in list(self._snoozed.get(incident, {}).values()):
-            self.remove(one)
+        for silence in list(self._snoozed.get(incident, {}).values()):
+            self.remove(silence)
 
     def active(self, at: int | None = None) -> list[Silence]:
         """Return all silences, or those active at a time, in order of expiry."""
         every = [*self._configured, *self._by_commands()]
-        found = [one for one in every if at is None or one.is_active(at)]
+        found = [silence for silence in every if at is None or silence.is_active(at)]
         return sorted(found, key=lambda one: (one.until is None, one.until or 0, one.id))
 
     @property
@@ -179,9 +181,9 @@ class Silences:
 
     def _covering(self, tracked: TrackedIncident) -> Iterator[Silence]:
         yield from self._snoozed.get(tracked.incident.id, {}).values()
-        for one in (*self._configured, *self._made.values()):
-            if one.matches(tracked):
-                yield one
+        for silence in (*self._configured, *self._made.values()):
+            if silence.matches(tracked):
+                yield silence
         if tracked.incident.fingerprint in self._raised:
             yield self._raised[tracked.incident.fingerprint]
 
@@ -191,10 +193,10 @@ class Silences:
         So whoever presses a button again and again has one silence to end, not many.
         """
         return [
-            one
-            for one in self._snoozed.get(made.incident or "", {}).values()
-            if (one.kind, one.by) == (made.kind, made.by)
-            and (made.until is None or (one.until is not None and one.until <= made.until))
+            silence
+            for silence in self._snoozed.get(made.incident or "", {}).values()
+            if (silence.kind, silence.by) == (made.kind, made.by)
+            and (made.until is None or (silence.until is not None and silence.until <= made.until))
         ]
 
     def _by_commands(self) -> Iterator[Silence]:

@@ -38,7 +38,7 @@ def comparison_section(
     rows = _Rows(zone, words, anchors)
     a, b = map(clean, names)
     new, lost = made.new_pages, made.lost_pages
-    counted = {one.id for one in (*new, *lost)}
+    counted = {incident.id for incident in (*new, *lost)}
     only_a, only_b = (_sent_elsewhere(each, counted) for each in (made.only_a, made.only_b))
     changed = [pair for pair in made.changed if not {pair.a.id, pair.b.id} & counted]
     alike = len(made.pairs) - len(made.changed)
@@ -59,15 +59,15 @@ def comparison_section(
                 [_sum(a, made.a, made.weeks), _sum(b, made.b, made.weeks)],
                 (1, 2, 3, 4),
             ),
-            *table(f"Pages in {b} but not in {a}", head, [rows.one(each) for each in new]),
-            *table(f"Pages in {a} but not in {b}", head, [rows.one(each) for each in lost]),
+            *table(f"Pages in {b} but not in {a}", head, [rows.one(incident) for incident in new]),
+            *table(f"Pages in {a} but not in {b}", head, [rows.one(incident) for incident in lost]),
             *table(
                 "In both, reported differently",
                 ("Start", "What", a, b, "Difference"),
                 [rows.two(pair) for pair in changed],
             ),
-            *table(f"In the digest of {a} only", head, [rows.one(each) for each in only_a]),
-            *table(f"In the digest of {b} only", head, [rows.one(each) for each in only_b]),
+            *table(f"In the digest of {a} only", head, [rows.one(incident) for incident in only_a]),
+            *table(f"In the digest of {b} only", head, [rows.one(incident) for incident in only_b]),
         ],
     )
 

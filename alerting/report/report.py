@@ -182,7 +182,7 @@ class _Shown:
     @property
     def anchors(self) -> set[str]:
         """The ids of the incidents that can be linked to."""
-        return {each.id for each in (*self.pages, *self.digest)} | {row.id for row in self.rows}
+        return {card.id for card in (*self.pages, *self.digest)} | {row.id for row in self.rows}
 
 
 def _most(row: tuple[str, int]) -> tuple[int, str]:

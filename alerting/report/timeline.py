@@ -113,7 +113,7 @@ def name_of(about: ScopeOrEdge, words: Phrases) -> str:
 
 
 def _rank(held: list[Incident]) -> tuple[int, int, str]:
-    return -sum(_WEIGHT[each.sent] for each in held), held[0].start, held[0].id
+    return -sum(_WEIGHT[incident.sent] for incident in held), held[0].start, held[0].id
 
 
 def _bars(

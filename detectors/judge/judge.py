@@ -494,21 +494,21 @@ class Judge:
         """Append what the kernel needs to know about new rows."""
         first = len(self.series)
         self.series.extend(fresh)
-        natures = [NATURE[one.measure] for one in fresh]
+        natures = [NATURE[series.measure] for series in fresh]
         latency = np.array([nature is Nature.LATENCY for nature in natures], bool)
-        levels = np.array([bool(one.measure.level) for one in fresh], bool)
+        levels = np.array([bool(series.measure.level) for series in fresh], bool)
         per_step = np.where(latency, 1.0, float(self.step))
         counted = np.array([nature is Nature.COUNT for nature in natures], np.int8)
-        places = [self._places.setdefault(one.place, len(self._places)) for one in fresh]
+        places = [self._places.setdefault(series.place, len(self._places)) for series in fresh]
         rows = Rows(
             counted=counted,
             calls=np.full(len(fresh), -1, np.int64),
             whole=np.full(len(fresh), -1, np.int64),
-            rises=np.array([one.measure in RISES for one in fresh], bool),
-            judged=np.array([one.judged for one in fresh], bool),
+            rises=np.array([series.measure in RISES for series in fresh], bool),
+            judged=np.array([series.judged for series in fresh], bool),
             place=np.array(places, np.int64),
-            floor=np.array([one.floor_absolute for one in fresh], float) * per_step,
-            relative=np.array([one.floor_relative for one in fresh], float),
+            floor=np.array([series.floor_absolute for series in fresh], float) * per_step,
+            relative=np.array([series.floor_relative for series in fresh], float),
             positive=latency,
         )
         both: list[tuple[NDArray[Any], NDArray[Any]]] = list(zip(self._rows, rows, strict=True))
@@ -517,11 +517,13 @@ class Judge:
         is_latency = self.evidence.latency = np.concatenate((self.evidence.latency, latency))
         self._sums = np.concatenate((self._sums, ~(latency | levels)))
         self._rows = self._rows._replace(positive=(self._rows.counted > 0) | is_latency)
-        judged = np.array([one.judged for one in fresh], bool)  # a level that has a limit may grow towards it
-        grows = np.array([one.measure in GROWS for one in fresh], bool) & (judged | levels)
+        judged = np.array(
+            [series.judged for series in fresh], bool
+        )  # a level that has a limit may grow towards it
+        grows = np.array([series.measure in GROWS for series in fresh], bool) & (judged | levels)
         self._grows = np.concatenate((self._grows, grows))
         self._one = np.ones(len(self.series))
-        limits = np.array([np.nan if one.limit is None else one.limit for one in fresh], float)
+        limits = np.array([np.nan if series.limit is None else series.limit for series in fresh], float)
         self._limits = np.concatenate((self._limits, limits * per_step))
         self._count_open()
 

@@ -54,7 +54,7 @@ def of_whole(finding: Finding) -> Shares:
 def notable(finding: Finding) -> Shares:
     """Return the shares of ``of_whole`` that are more than noise."""
     callers, suspects = of_whole(finding)
-    return Shares(*([each for each in held if each.share >= NOTABLE] for held in (callers, suspects)))
+    return Shares(*([share for share in held if share.share >= NOTABLE] for held in (callers, suspects)))
 
 
 def _divided(share: Share, by: float) -> Share:

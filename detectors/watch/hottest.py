@@ -108,9 +108,9 @@ class Hottest:
                 found.append(msgspec.structs.replace(hot, former=account.before))
             account.before = None
         self.took_the_lead = ()
-        busy = [one for one in self._series.values() if one.measure is Measure.BUSY and one.limit]
+        busy = [series for series in self._series.values() if series.measure is Measure.BUSY and series.limit]
         busy.sort(key=lambda one: (-one.share_of_limit(), one.scope))
-        return found + [Hot(one.scope, one.share_of_limit(), one.measure) for one in busy]
+        return found + [Hot(series.scope, series.share_of_limit(), series.measure) for series in busy]
 
     def _note(self, every: Mapping[tuple[str, str], Mapping[Scope, Hot]]) -> None:
         """Publish the changes of leader: readers ask between digests, also from another thread."""
@@ -130,7 +130,11 @@ class Hottest:
     def _ranked(self) -> dict[tuple[str, str], dict[Scope, Hot]]:
         """Return the tables of each account, hottest first."""
         tables = sorted(
-            (one for one in self._series.values() if one.scope.kind == TABLE and one.measure in _UNITS),
+            (
+                series
+                for series in self._series.values()
+                if series.scope.kind == TABLE and series.measure in _UNITS
+            ),
             key=lambda one: (one.scope.cloud_account, one.scope, one.measure),
         )
         return {

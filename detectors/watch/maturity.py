@@ -51,8 +51,8 @@ def merged(given: Iterable[Maturity]) -> Maturity:
     """
     several = list(given)
     counts = Counter[str]()
-    for one in several:
-        counts.update(one.judgeable)
+    for maturity in several:
+        counts.update(maturity.judgeable)
     return Maturity(
         at=max((one.at for one in several), default=0),
         judgeable={kind: counts[kind] for kind in KINDS if counts[kind]},

@@ -33,14 +33,18 @@ def incidents_route(pipeline: Callable[[], Pipeline | None], links: Callable[[],
 def ongoing_to_json(pipeline: Pipeline, links: LinkMaker) -> list[dict[str, object]]:
     """Return the incidents that have not ended, and what became of their messages, oldest first."""
     return [
-        _sent(one, incident_to_json(one.incident, links, pipeline.memos_of(one.incident)))
-        for one in pipeline.ongoing()
+        _sent(incident, incident_to_json(incident.incident, links, pipeline.memos_of(incident.incident)))
+        for incident in pipeline.ongoing()
     ]
 
 
 def last_to_json(pipeline: Pipeline, links: LinkMaker) -> dict[str, object] | None:
     """Return the page that ended last, as ``ongoing_to_json`` has those that have not; None without one."""
-    ended = [one for one in pipeline.tracked() if one.ended_at is not None and one.sent == "page"]
+    ended = [
+        incident
+        for incident in pipeline.tracked()
+        if incident.ended_at is not None and incident.sent == "page"
+    ]
     last = max(ended, key=lambda one: (one.ended_at, one.sequence), default=None)
     if last is None:
         return None

@@ -43,8 +43,8 @@ def stop_daemon_on_signals(stop: Callable[[], None], reload: Callable[[], object
             os._exit(128 + number)
         stop()
 
-    for each in SIGNALS:
-        loop.add_signal_handler(each, request, each)
+    for signals in SIGNALS:
+        loop.add_signal_handler(signals, request, signals)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         has_terminal = any(os.isatty(number) for number in range(3))
         loop.add_signal_handler(signal.SIGHUP, stop if has_terminal else reload)

@@ -98,8 +98,8 @@ class Memory:
                 self.parts.pop(name, None)
             else:
                 self.parts[name] = part
-        for each in gone:
-            self.rows.pop(each, None)
+        for text in gone:
+            self.rows.pop(text, None)
 
 
 class Desk:

@@ -159,8 +159,8 @@ def month(more: int = 0) -> tuple[list[Incident], list[Notice]]:
     """Return the incidents and what was told of them; ``more`` pages and as many that were not sent."""
     made = pages()
     made += [
-        spike(T0 - 8 * DAY + 977 * each, id=f"m{each}", scope=scope("table", f"t{each % 30}"))
-        for each in range(more)
+        spike(T0 - 8 * DAY + 977 * number, id=f"m{number}", scope=scope("table", f"t{number % 30}"))
+        for number in range(more)
     ]
     member = finding(PUT, "member", start=made[0].start + 60)
     told = [of(each, member) for each in made]
@@ -169,8 +169,8 @@ def month(more: int = 0) -> tuple[list[Incident], list[Notice]]:
         of(growth_finding(ROUTE, days=None, start=T0 - 6 * DAY), sent="digest", lasted=None),
     ]
     unsent = [
-        of(finding(GET, f"n{each}", start=T0 - 5 * DAY + 3600 * each), sent="none")
-        for each in range(3 + more)
+        of(finding(GET, f"n{number}", start=T0 - 5 * DAY + 3600 * number), sent="none")
+        for number in range(3 + more)
     ]
     notices = []
     for incident, primary in zip(told, made, strict=True):
@@ -219,12 +219,12 @@ def full_report(path: Path) -> str:
     labels = [
         Label(
             kind=LabelKind.INCIDENT,
-            start=each.start,
-            end=each.end,
-            scope=scope_of(each.primary),
-            verdict=each.verdict.value,
+            start=incident.start,
+            end=incident.end,
+            scope=scope_of(incident.primary),
+            verdict=incident.verdict.value,
         )
-        for each in told[:4]
+        for incident in told[:4]
     ]
     labels.append(
         Label(

@@ -99,7 +99,7 @@ def test_closed_buckets_are_compared_and_open_ones_are_not_asked_for() -> None:
 
 
 def test_the_table_shows_what_is_wrong_and_what_did_not_run() -> None:
-    named = {one.name: one for one in roster.CONTESTANTS}
+    named = {contestant.name: contestant for contestant in roster.CONTESTANTS}
     faust, dsl, ours, quix = (
         Row(named[name]) for name in ("faust", "streams-dsl", roster.PLAIN_UNERI, "quix")
     )

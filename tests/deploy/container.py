@@ -84,10 +84,10 @@ class Container:
         self._name = buildah("from", "--pull-never", IMAGE)
         # At random, buildah 1.28 mounts a volume that the image declares over the one that is given here.
         buildah("config", "--volume", "/var/lib/uneri-", self._name)
-        self.state, temporary, configs = (folder / each for each in ("state", "tmp", "etc"))
-        for each in (self.state, temporary, configs):
-            each.mkdir()
-            os.chown(each, USER, USER)
+        self.state, temporary, configs = (folder / text for text in ("state", "tmp", "etc"))
+        for path in (self.state, temporary, configs):
+            path.mkdir()
+            os.chown(path, USER, USER)
         (configs / "uneri.yaml").write_text(config, encoding="utf-8")
         self._options = [
             "run", "--isolation", "chroot",
@@ -122,7 +122,7 @@ class Container:
         """Return the files outside its volumes that are newer than a file."""
         root = Path(buildah("mount", self._name))
         newer = run("find", root, "-xdev", "-newer", since, "-type", "f").splitlines()
-        return [str(Path(each).relative_to(root)) for each in newer]
+        return [str(Path(text).relative_to(root)) for text in newer]
 
     def remove(self) -> None:
         """Remove it; the image stays."""
@@ -138,7 +138,7 @@ def _stop_what_runs_below(ancestor: int) -> None:
         except FileNotFoundError:
             return 0
 
-    for pid in (int(each.name) for each in Path("/proc").iterdir() if each.name.isdigit()):
+    for pid in (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()):
         above = pid
         while above not in (0, ancestor):
             above = parent(above)

@@ -34,7 +34,7 @@ def rendered(example: str) -> tuple[Manifest, ...]:
 
 
 def kinds(example: str, kind: str) -> dict[str, Manifest]:
-    return {each["metadata"]["name"]: each for each in rendered(example) if each["kind"] == kind}
+    return {entry["metadata"]["name"]: entry for entry in rendered(example) if entry["kind"] == kind}
 
 
 def pods(example: str) -> Iterator[Manifest]:
@@ -59,7 +59,7 @@ def test_helm_finds_nothing_to_complain_about(example: str) -> None:
 @pytest.mark.parametrize("version", [OLDEST, NEWEST])
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_kubernetes_knows_every_field_of_the_manifests(example: str, version: str) -> None:
-    own = [each for each in rendered(example) if each["apiVersion"] != OPERATOR]
+    own = [entry for entry in rendered(example) if entry["apiVersion"] != OPERATOR]
     assert own
     for manifest in own:
         assert kubernetes_validate.validate(manifest, version, strict=True) == version
@@ -167,7 +167,7 @@ def test_the_topics_are_set_up_before_a_worker_starts_unless_somebody_else_does(
     (pod,) = pods("kafka")
     (setup,) = pod["initContainers"]
     assert setup["args"][0] == "setup"
-    assert not any("initContainers" in each for each in [*pods("roles"), *pods("embedded")])
+    assert not any("initContainers" in entry for entry in [*pods("roles"), *pods("embedded")])
 
 
 def test_the_operator_gets_the_same_alerts_as_the_file() -> None:

@@ -33,7 +33,7 @@ def plain(value: Any) -> Any:
 def untyped(value: Any, at: str = "$") -> list[str]:
     """Return where something is not of the type that Grafana gives it."""
     if isinstance(value, list):
-        return [each for place, one in enumerate(value) for each in untyped(one, f"{at}[{place}]")]
+        return [text for place, one in enumerate(value) for text in untyped(one, f"{at}[{place}]")]
     if not type(value).__module__.startswith("grafana_foundation_sdk") or isinstance(value, Enum):
         return []
     hints = get_type_hints(type(value))
@@ -63,15 +63,15 @@ def lost(kept: Any, read: Any, at: str = "$") -> list[str]:
     if isinstance(kept, dict) and isinstance(read, dict):
         gone = [f"{at}.{name}" for name in kept.keys() - read.keys()]
         return gone + [
-            each
+            text
             for name in kept.keys() & read.keys()
-            for each in lost(kept[name], read[name], f"{at}.{name}")
+            for text in lost(kept[name], read[name], f"{at}.{name}")
         ]
     if isinstance(kept, list) and isinstance(read, list) and len(kept) == len(read):
         return [
-            each
+            text
             for place, pair in enumerate(zip(kept, read, strict=True))
-            for each in lost(*pair, f"{at}[{place}]")
+            for text in lost(*pair, f"{at}[{place}]")
         ]
     return [] if kept == read else [f"{at}: {read}"]
 
@@ -105,7 +105,7 @@ def test_the_dashboard_of_the_daemon_has_the_types_of_grafana() -> None:
 def test_what_is_kept_is_what_is_made(name: str, tmp_path: Path) -> None:
     assert (FOLDER / name).read_text(encoding="utf-8") == text_of(MADE[name])
     main(tmp_path)
-    assert {one.name for one in tmp_path.iterdir()} == set(MADE)
+    assert {path.name for path in tmp_path.iterdir()} == set(MADE)
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -136,9 +136,9 @@ def test_a_link_leads_to_what_it_names_whatever_its_name_is(dashboard: str, name
     kind = dashboard.removeprefix("uneri-").removesuffix(".json")
     kinds = {"table", "route"} if kind == "wall" else {kind}
     found = [followed(address, given) for address in links(DASHBOARDS[dashboard])]
-    assert {one.get("scope") for one in found} - {None} == {f"{kind}:{name}" for kind in kinds}
-    assert all(one["account"] == "1&2" for one in found if "scope" in one)
-    assert all(one.keys() <= {"scope", "account", "from", "to"} for one in found)
+    assert {entry.get("scope") for entry in found} - {None} == {f"{kind}:{name}" for kind in kinds}
+    assert all(entry["account"] == "1&2" for entry in found if "scope" in entry)
+    assert all(entry.keys() <= {"scope", "account", "from", "to"} for entry in found)
 
 
 def test_all_accounts_are_those_without_one_too() -> None:

@@ -23,10 +23,10 @@ def uncompiled() -> Callable[[ModuleType], ModuleType]:
         if name not in loaded:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(compiled, "njit", None)
-                for each in [name for name, known in sys.modules.items() if _compiles(known)]:
-                    parent, _, child = each.rpartition(".")
-                    patch.setattr(sys.modules[parent], child, sys.modules[each])  # undone at exit
-                    patch.delitem(sys.modules, each)
+                for text in [name for name, known in sys.modules.items() if _compiles(known)]:
+                    parent, _, child = text.rpartition(".")
+                    patch.setattr(sys.modules[parent], child, sys.modules[text])  # undone at exit
+                    patch.delitem(sys.modules, text)
                 loaded[name] = importlib.import_module(name)
         return loaded[name]
 

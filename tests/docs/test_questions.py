@@ -62,11 +62,11 @@ async def test_the_board_answers_its_questions(folder: Path) -> None:
     asked = examples(BOARD)
     assert len(asked) >= 5
     async with daemon(folder) as running, aiohttp.ClientSession() as session:
-        for one in asked:
-            address = one.text.replace("ID", running.incident)
+        for example in asked:
+            address = example.text.replace("ID", running.incident)
             for path in (address, behind(address)):
                 async with session.get(running.url + path) as answer:
-                    assert answer.status == 200, (one, await answer.text())
+                    assert answer.status == 200, (example, await answer.text())
 
 
 async def test_slack_answers_its_questions(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,15 +76,15 @@ async def test_slack_answers_its_questions(folder: Path, monkeypatch: pytest.Mon
     asked = examples(SLACK)
     assert len(asked) >= 4
     async with SlackApp() as slack, daemon(folder, slack):
-        for one in asked:
-            command, _, text = one.text.partition(" ")
+        for example in asked:
+            command, _, text = example.text.partition(" ")
             assert command == "/uneri"
             await slack.slash(text)
             async with asyncio.timeout(30):
                 while not slack.answers:
                     await asyncio.sleep(0.01)
             said = str(slack.answers.pop(0))
-            assert "items" in said or "Done, until" in said, (one, said)
+            assert "items" in said or "Done, until" in said, (example, said)
 
 
 def words_of(text: str) -> list[str]:
@@ -121,12 +121,12 @@ async def test_grafana_answers_its_questions(folder: Path) -> None:
     asked = examples(GRAFANA)
     assert len(asked) >= 5
     async with daemon(folder) as running, aiohttp.ClientSession() as session:
-        for one in asked:
-            query = {"query": one.text, "time": str(END - 60)}
+        for example in asked:
+            query = {"query": example.text, "time": str(END - 60)}
             async with session.get(f"{running.url}/api/v1/query", params=query) as answer:
                 found = await answer.json()
-            assert found["status"] == "success", (one, found)
-            assert found["data"]["result"], one
+            assert found["status"] == "success", (example, found)
+            assert found["data"]["result"], example
 
 
 @pytest.fixture

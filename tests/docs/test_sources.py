@@ -157,6 +157,6 @@ def test_of_two_sources_one_counts_each_kind_of_scope() -> None:
     for row in table:
         _, pair, first, second, _ = row.split("|")
         said = re.search(r"UNERI_COUNTS=([a-z,]+)", second)
-        kinds = [set(re.findall(r"[a-z]+", each.partition("(")[0])) for each in (first, second)]
+        kinds = [set(re.findall(r"[a-z]+", text.partition("(")[0])) for text in (first, second)]
         assert not kinds[0] & kinds[1], pair
         assert said is None or set(said[1].split(",")) == kinds[1], pair

@@ -93,7 +93,7 @@ class Input:
     def truths(self) -> list[Truth]:
         """The expected results of each partition."""
         given = zip(self.sources, self.partitions, self.arrived, strict=True)
-        return [Truth(*each, self.settings) for each in given]
+        return [Truth(*row, self.settings) for row in given]
 
     @functools.cached_property
     def findings(self) -> dict[tuple[str, int], str]:

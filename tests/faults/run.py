@@ -66,7 +66,7 @@ class Row(NamedTuple):
     def cells(self) -> str:
         """Return the line of the table."""
         kills, again, wrong = (
-            sum(each) for each in zip(*((r.kills, r.again, len(r.wrong)) for r in self.reports), strict=True)
+            sum(row) for row in zip(*((r.kills, r.again, len(r.wrong)) for r in self.reports), strict=True)
         )
         return f"| {self.driver} | {self.what} | {len(self.reports)} | {kills} | {again} | {wrong} |"
 

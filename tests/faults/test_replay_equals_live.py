@@ -61,9 +61,11 @@ def equal(live: Live, found: Replayed) -> None:
     assert live.findings.keys() == {
         finding.id for finding in found.findings if finding.revision or finding.seen <= live.watermark
     }
-    final = [one for one in replayed.values() if one.seen <= live.watermark]
+    final = [finding for finding in replayed.values() if finding.seen <= live.watermark]
     assert final
-    assert {one.id: bare(live.findings[one.id]) for one in final} == {one.id: bare(one) for one in final}
+    assert {finding.id: bare(live.findings[finding.id]) for finding in final} == {
+        finding.id: bare(finding) for finding in final
+    }
 
 
 def bare(finding: Finding) -> Finding:

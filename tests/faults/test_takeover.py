@@ -159,7 +159,7 @@ async def test_the_judge_goes_on_as_if_the_history_had_come_first(folder: Path) 
         "the history is taken up",
     ]
     assert not (folder / BACKFILL_FILE).exists()
-    assert [one.action for one in daemon.told.values()].count(Action.OPEN) == 1
+    assert [notice.action for notice in daemon.told.values()].count(Action.OPEN) == 1
 
 
 async def test_wherever_it_dies_it_is_taken_up_once(

@@ -64,7 +64,7 @@ def shape(info: Any, types: Types) -> str:
         case inspect.StructType() | inspect.NamedTupleType() | inspect.DataclassType():
             return _fields(info, types)
         case inspect.EnumType():
-            types[_name(info)] = sorted(str(one.value) for one in info.cls)
+            types[_name(info)] = sorted(str(enum.value) for enum in info.cls)
             return _name(info)
         case inspect.UnionType():
             return " | ".join(sorted(shape(one, types) for one in info.types))

@@ -109,8 +109,8 @@ async def by_people(given: Settings) -> None:
     storage, pipeline = KafkaOutboxStorage(records), Pipeline(given)
     async with messenger(given, storage, pipeline) as (courier, outbox):
         await courier.start()
-        (ended,) = [one.incident.id for one in pipeline._registry if one.ended_at is not None]
-        assert [one for one in pipeline._registry if one.ended_at is None], "one is open"
+        (ended,) = [incident.incident.id for incident in pipeline._registry if incident.ended_at is not None]
+        assert [incident for incident in pipeline._registry if incident.ended_at is None], "one is open"
         at, matching = START + 60 * MINUTES, Matcher(scopes=[SILENCED])
         for name, kind, more in (
             ("label", CommandKind.NOT_AN_ANOMALY, {"incident": ended}),

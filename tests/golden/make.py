@@ -28,13 +28,15 @@ async def make_embedded(folder: Path, state: Path) -> None:
     async with SlackStandin() as slack, playing(state, slack, START) as player:
         await player.play(minutes(0, MINUTES - 60))
         await player.delivered()
-        (resolved,) = [one for one in player.daemon.pipeline._registry if one.ended_at is not None]
+        (resolved,) = [
+            incident for incident in player.daemon.pipeline._registry if incident.ended_at is not None
+        ]
         await player.command(CommandKind.NOT_AN_ANOMALY, incident=resolved.incident.id)
         await player.silence()
         await player.delivered()
         await player.play(minutes(MINUTES - 60, MINUTES - TROUBLE))
         await player.delivered()
-        (open_,) = [one for one in player.daemon.pipeline._registry if one.ended_at is None]
+        (open_,) = [incident for incident in player.daemon.pipeline._registry if incident.ended_at is None]
         slack.always = "503"
         await player.play(minutes(MINUTES - TROUBLE, MINUTES))
         await player.command(CommandKind.ACKNOWLEDGE, incident=open_.incident.id)

@@ -70,7 +70,7 @@ def test_the_state_of_a_release_in_kafka_is_read_and_goes_on_as_that_release_did
         emitted: list[Emission] = kept.run(
             f"detect/{shard}", DetectStage(shard, sources, given, TOPICS), blocks
         )
-        judged = judged + [one.value for one in emitted]
+        judged = judged + [emission.value for emission in emitted]
     steps = [msgspec.msgpack.decode(value, type=JudgedStep) for value in judged]
     found = {(finding.id, finding.revision): told(finding) for step in steps for finding in step.findings}
     expected = json.loads((release / "kafka.json").read_text())
@@ -95,7 +95,7 @@ def test_the_state_of_a_release_in_kafka_is_read_and_goes_on_as_that_release_did
     assert {dispatch.subject for dispatch in dispatches} <= {row.subject for row in rows}, (
         "in its own message"
     )
-    assert not [one for one in pipeline._registry if one.ended_at is None]
+    assert not [incident for incident in pipeline._registry if incident.ended_at is None]
 
 
 def test_there_is_a_state_of_a_release_in_kafka() -> None:

@@ -114,14 +114,14 @@ def interpreter(version: str) -> Path | None:
         *sorted(pyenv.glob(f"{version}.*/bin/python")),
         *sorted(uv.glob(f"cpython-{version}.*/bin/python")),
     ]
-    for each in found:
-        if not each.is_file():
+    for path in found:
+        if not path.is_file():
             continue
         done = subprocess.run(
-            [each, "-c", "import ensurepip, venv; print('starts')"], capture_output=True, check=False
+            [path, "-c", "import ensurepip, venv; print('starts')"], capture_output=True, check=False
         )
         if done.stdout.strip() == b"starts":
-            return each
+            return path
     return None
 
 

@@ -241,7 +241,7 @@ class TokenServer:
 
     def _answer(self, client: str, asked: Mapping[str, Sequence[str]]) -> tuple[int, dict[str, object]]:
         given = base64.b64decode(client.removeprefix("Basic ")).decode().split(":")
-        if [unquote_plus(one) for one in given] != [CLIENT_ID, CLIENT_SECRET]:
+        if [unquote_plus(text) for text in given] != [CLIENT_ID, CLIENT_SECRET]:
             return 401, {"error": "invalid_client", "error_description": "canary"}
         if asked["grant_type"] != ["client_credentials"] or asked.get("scope") != ["uneri"]:
             return 400, {"error": "invalid_scope"}

@@ -74,7 +74,7 @@ class SharedBroker:
 
     def _forget(self, user: int) -> None:
         state = self._read()
-        state["users"] = [one for one in state["users"] if one != user]
+        state["users"] = [number for number in state["users"] if number != user]
         self._file.write_text(json.dumps(state))
 
 

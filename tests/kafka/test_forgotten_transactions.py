@@ -78,8 +78,8 @@ async def test_a_checkpoint_that_was_said_to_be_durable_is_there_though_kafka_fo
     assert (seen.name, seen.state, seen.forgotten) == (f"{topic}-k", "CompleteCommit", True)
     assert await second.load("k") == SECOND
     assert second.hanging.open(topic, 0) == []
-    for one in (first, second):
-        await one.checkpoints.close()
+    for process in (first, second):
+        await process.checkpoints.close()
 
 
 async def test_what_nobody_can_say_any_more_how_it_ended_leaves_the_checkpoint_before(
@@ -91,8 +91,8 @@ async def test_what_nobody_can_say_any_more_how_it_ended_leaves_the_checkpoint_b
         pass  # somebody took it over, and died
     assert await second.load("k") == FIRST
     await second.checkpoints.save("k", SECOND)
-    for one in (first, second):
-        await one.checkpoints.close()
+    for process in (first, second):
+        await process.checkpoints.close()
 
 
 async def test_a_forgotten_transaction_of_a_dead_process_hides_nothing_from_other_stages(
@@ -104,8 +104,8 @@ async def test_a_forgotten_transaction_of_a_dead_process_hides_nothing_from_othe
     await other.checkpoints.save("k", FIRST)
     assert await other.load("dead") == SECOND
     assert await other.load("k") == FIRST
-    for one in (dead, other):
-        await one.checkpoints.close()
+    for process in (dead, other):
+        await process.checkpoints.close()
 
 
 async def test_a_forgotten_transaction_of_a_stage_of_the_same_process_costs_it_nothing(

@@ -179,7 +179,7 @@ def test_spans_and_events_are_counted_once_each_through_a_kill(kafka: str, setti
             )
 
     def taken(last: float) -> bool:
-        counts = [sum(committed(kafka, settings, one)) for one in (requests, otlp)]
+        counts = [sum(committed(kafka, settings, text)) for text in (requests, otlp)]
         return counts == [int(EVENTS * last), int(len(payloads) * last)]
 
     running = daemon(settings)
@@ -194,7 +194,7 @@ def test_spans_and_events_are_counted_once_each_through_a_kill(kafka: str, setti
         fill(0.5, 1, of=[otlp])
         running = daemon(settings)
         wait_for(lambda: taken(1))
-        wait_for(lambda: len({one.source for one in blocks_of(kafka, settings)}) == 2 * PARTITIONS)
+        wait_for(lambda: len({block.source for block in blocks_of(kafka, settings)}) == 2 * PARTITIONS)
         wait_for(lambda: get(settings, "/readyz")[0] == 200)
     finally:
         code, said = stop(running)
@@ -205,13 +205,15 @@ def test_spans_and_events_are_counted_once_each_through_a_kill(kafka: str, setti
     for topic, count, seconds in ((requests, EVENTS, 0.05), (otlp, REQUESTS, 0.1)):
         of_topic = [block for block in blocks if block.source.startswith(f"{topic}/")]
         passed = [
-            max(one.watermark for one in of_topic if one.source == f"{topic}/{number}")
+            max(block.watermark for block in of_topic if block.source == f"{topic}/{number}")
             for number in range(PARTITIONS)
         ]
         before = min(passed) - min(passed) % STEP
         assert before > START + 300, "most of it is closed"
         for shard in range(2):
-            counted = sum(one.records for one in of_topic if one.shard == shard and one.bucket < before)
+            counted = sum(
+                block.records for block in of_topic if block.shard == shard and block.bucket < before
+            )
             assert counted == sum(START + number * seconds < before for number in range(count))
 
         if topic == otlp:
@@ -240,14 +242,14 @@ def test_setup_leaves_topics_of_inputs_to_their_senders_unless_asked(kafka: str)
     wait_for(lambda: len(existing_topics(ours)) == 7)  # a broker shows what it made a moment later
     with pytest.raises(TopicError, match=f"no topic {topic}, which sources.inputs names.*setup --inputs"):
         verified_topics(ours, [topic])
-    said = [one.text for one in check_kafka(ours, settings.sources) if one.ok is False]
+    said = [result.text for result in check_kafka(ours, settings.sources) if result.ok is False]
     assert len(said) == 1
     assert said[0].startswith(f"kafka: no topic {topic}; correct it in sources.inputs, have its sender")
     assert f"{topic}: created, 8 partitions" in setup_topics(settings, inputs=True)
     wait_for(lambda: len(existing_topics(ours, [topic])) == 1)
     assert f"{topic}: exists, 8 partitions" in setup_topics(settings)
     assert verified_topics(ours, [topic])[topic].partitions == 8
-    said = [one.text for one in check_kafka(ours, settings.sources)]
+    said = [result.text for result in check_kafka(ours, settings.sources)]
     assert f"kafka: topic {topic} of spans (otlp_proto) exists, 8 partitions" in said
 
 

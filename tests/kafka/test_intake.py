@@ -357,7 +357,7 @@ def test_a_stop_while_senders_post_loses_nothing_that_was_accepted(kafka: str) -
         shown = json.loads(get(settings, "/status")[1])
         assert shown["roles"] == "intake"
         assert shown["intake"].startswith("takes records")
-        senders = [threading.Thread(target=send, args=(one,)) for one in range(4)]
+        senders = [threading.Thread(target=send, args=(number,)) for number in range(4)]
         for one in senders:
             one.start()
         wait_for(lambda: len(accepted) > 200)
@@ -401,7 +401,7 @@ def request_of(number: int, ts: float) -> list[bytes]:
         "tables": [{"name": "items", "op": "UpdateItem", "wcu": 2.5}],
         "joins": trace,
     }
-    return [json.dumps(shared | one).encode() for one in (log, report, call)]
+    return [json.dumps(shared | entry).encode() for entry in (log, report, call)]
 
 
 async def through_the_log(bodies: Sequence[bytes], folder: Path) -> Totals:
@@ -421,7 +421,7 @@ def test_from_the_door_to_the_rollup_the_totals_are_those_of_the_embedded_doors(
     settings = settings_for(kafka, time=TimeSettings(idle=10, lateness=10))  # what is sent again comes before
     setup_topics(settings)
     begin = time.time() - 120  # a rollup that is ten minutes behind would tell steps
-    lines = [one for number in range(300) for one in request_of(number, begin + number * 0.03)]
+    lines = [raw for number in range(300) for raw in request_of(number, begin + number * 0.03)]
     chance = random.Random(4)  # noqa: S311
     chance.shuffle(lines)
     bodies = [b"\n".join(lines[at : at + 25]) for at in range(0, len(lines), 25)]

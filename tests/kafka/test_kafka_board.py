@@ -69,7 +69,7 @@ class OneEngine:
 
     def _incidents(self) -> BoardIncidents:
         shown = ongoing_to_json(self._pipeline, self._links)
-        return BoardIncidents([one.incident for one in self._pipeline.ongoing()], shown)
+        return BoardIncidents([incident.incident for incident in self._pipeline.ongoing()], shown)
 
     def wall(self) -> dict[str, Any]:
         return judged(json.loads(msgspec.json.encode(asyncio.run(self.board.wall()))))

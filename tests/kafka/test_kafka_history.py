@@ -244,7 +244,7 @@ def test_an_app_of_an_earlier_version_is_told_to_set_up_the_topic_when_it_is_to_
 
     def wrong() -> list[str]:
         found = check_kafka(ours, settings.sources, history=settings.history)
-        return [one.text for one in found if one.ok is False]
+        return [result.text for result in found if result.ok is False]
 
     assert wrong() == [f"kafka: {name} missing; create them with `uneri setup`"]
     assert f"{name}: created, 1 partition" in setup_topics(settings)

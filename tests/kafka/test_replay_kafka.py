@@ -119,7 +119,7 @@ def test_partitions_come_merged_in_event_time_whatever_the_record_timestamps_say
         if piece.records is None:
             left.discard(piece.partition)
             continue
-        levels = [rolling.watermark(one) for one in left]
+        levels = [rolling.watermark(text) for text in left]
         assert rolling.watermark(piece.partition) <= min(levels) + replay_kafka.AHEAD
         turns.append(piece.partition)
         rolling.feed(piece.partition, piece.records)

@@ -107,7 +107,7 @@ def test_a_registry_that_is_down_is_waited_for_and_the_totals_are_right(
         return code == 503 and f"rollup/{orders}/0, rollup/{orders}/1 wait: the schema registry" in reasons
 
     def taken(last: float) -> bool:
-        counts = [sum(committed(kafka, settings, one)) for one in (requests, orders)]
+        counts = [sum(committed(kafka, settings, text)) for text in (requests, orders)]
         return counts == [int(COUNT * last), int(len(payloads) * last)]
 
     running = daemon(settings)
@@ -160,5 +160,5 @@ def assert_counted_once(kafka: str, settings: Settings) -> None:
         assert len(passed) == PARTITIONS
         before = min(passed.values())
         assert before > START + 100, "most of it is closed"
-        counted = sum(one.records for one in of_topic if one.bucket < before)
+        counted = sum(block.records for block in of_topic if block.bucket < before)
         assert counted == sum(START + number * seconds < before for number in range(COUNT))

@@ -125,7 +125,7 @@ def test_a_check_names_the_rights_that_a_user_lacks(
     )
     kept = HistorySettings(place="s3://acme-uneri/history")
     with_history = check_kafka(kafka, SourcesSettings(), history=kept)
-    assert any(f"{app}-steps, topic {app}-commands; WRITE" in one.text for one in with_history)
+    assert any(f"{app}-steps, topic {app}-commands; WRITE" in result.text for result in with_history)
     with pytest.raises(TopicError, match=rf"does not allow this user to see .*, {app}-rollups; grant it"):
         verified_topics(kafka)
     with pytest.raises(TopicError, match=rf"does not allow this user to create {app}-requests.*grant it"):

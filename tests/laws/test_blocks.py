@@ -158,7 +158,7 @@ def test_a_repeated_id_within_the_lateness_changes_nothing(
     again: list[tuple[float, int, Sent]] = []  # until when, and a record whose copy is on its way
     for at, one in enumerate(sent):
         newest = max(newest, one.ts)
-        for due in [each for each in again if random.random() < 0.3 or each[0] < newest]:
+        for due in [row for row in again if random.random() < 0.3 or row[0] < newest]:
             again.remove(due)
             if due[0] >= newest:
                 doubled.append((due[1], due[2]))

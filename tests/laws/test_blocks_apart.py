@@ -42,7 +42,7 @@ def test_blocks_go_through_a_pipe_as_they_are(
 @given(st.integers(1, 8), st.integers(0, 2**32 - 1), shares)
 def test_so_do_those_whose_names_were_put_together(requests: int, seed: int, sizes: Sequence[int]) -> None:
     random = Random(seed)  # noqa: S311
-    mixed = [one for number in range(requests) for one in told(number, T0 + 9 * number, random)]
+    mixed = [raw for number in range(requests) for raw in told(number, T0 + 9 * number, random)]
     random.shuffle(mixed)
     blocks = fed(mixed, [3]).blocks
     expected = [encode_block(block) for block in blocks]

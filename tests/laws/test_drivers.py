@@ -94,13 +94,15 @@ def test_the_stages_of_the_kafka_driver_find_what_the_engine_finds_even_when_eac
     def order(finding: Finding) -> tuple[str, int]:
         return finding.id, finding.revision
 
-    assert sorted((one for each in by_step.values() for one in each), key=order) == sorted(every, key=order)
+    assert sorted((finding for each in by_step.values() for finding in each), key=order) == sorted(
+        every, key=order
+    )
     notices = Topic()
     crashing(lambda: IncidentsStage(SHARDS, SETTINGS, TOPICS), findings, random, [notices])
     told = [notice for step in NotifyStage().feed(notices.chunk(0, len(notices))) for notice in step.notices]
     expected = msgspec.msgpack.decode(msgspec.msgpack.encode(direct.notices), type=list[Notice])
     assert sorted(told, key=lambda one: one.id) == sorted(expected, key=lambda one: one.id)
-    [digest] = [one for one in told if one.action is Action.DIGEST]
+    [digest] = [notice for notice in told if notice.action is Action.DIGEST]
     assert merged(digest.maturity).judgeable == {
         "service": 2,
         "table": 2,
@@ -121,7 +123,10 @@ def test_a_replayed_file_gives_the_findings_of_the_engine(tmp_path: Path) -> Non
     assert {
         finding.id: (finding.verdict, finding.start, finding.end, finding.score, finding.observed)
         for finding in found.findings
-    } == {one.id: (one.verdict, one.start, one.end, one.score, one.observed) for one in newest.values()}
+    } == {
+        finding.id: (finding.verdict, finding.start, finding.end, finding.score, finding.observed)
+        for finding in newest.values()
+    }
 
 
 def test_with_looks_the_steps_are_the_same_and_each_look_is_confirmed_or_taken_back(direct: Emitted) -> None:
@@ -141,8 +146,8 @@ def test_with_looks_the_steps_are_the_same_and_each_look_is_confirmed_or_taken_b
 
         crashing(make, topic, random, [findings], LIVE)
     every = [msgspec.msgpack.decode(value, type=JudgedStep) for value in findings]
-    steps = {(one.shard, one.start): one.findings for one in every if not one.early}
-    looked = [one for one in every if one.early]
+    steps = {(step.shard, step.start): step.findings for step in every if not step.early}
+    looked = [step for step in every if step.early]
     assert looked
     expected = [
         msgspec.msgpack.decode(msgspec.msgpack.encode(finding), type=Finding) for finding in direct.findings
@@ -151,9 +156,9 @@ def test_with_looks_the_steps_are_the_same_and_each_look_is_confirmed_or_taken_b
     def order(finding: Finding) -> tuple[str, int]:
         return finding.id, finding.revision
 
-    judged = sorted((one for step in steps.values() for one in step), key=order)
+    judged = sorted((finding for step in steps.values() for finding in step), key=order)
     assert judged == sorted(expected, key=order)
-    found = [finding for one in looked for finding in one.findings]
+    found = [finding for step in looked for finding in step.findings]
     assert found, "a hammer is found by a look"
     notices = Topic()
     crashing(lambda: IncidentsStage(SHARDS, SETTINGS, TOPICS), findings, random, [notices])

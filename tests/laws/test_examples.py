@@ -75,11 +75,11 @@ def test_an_incident_has_requests_of_its_scope_that_show_what_is_wrong(emitted: 
         assert one.request.trace == TRACE
     costly = [example.request for example in hammering.examples if example.why is Why.COSTLIEST]
     assert costly
-    assert all(call.name == "items" for one in costly for call in one.tables or ())
+    assert all(call.name == "items" for example in costly for call in example.tables or ())
     last = incidents(emitted)[-1]
     failed = [example.request for example in last.examples if example.why is Why.FAILED]
-    assert [one.error for one in failed] == ["fatal"] * 3, "rather than requests that were throttled"
-    assert {one.function for one in failed} == {"put-item"}
+    assert [example.error for example in failed] == ["fatal"] * 3, "rather than requests that were throttled"
+    assert {example.function for example in failed} == {"put-item"}
 
 
 def stages(sizes: Sequence[int]) -> Iterator[bytes]:
@@ -122,10 +122,10 @@ def test_no_secret_reaches_state_a_topic_a_notice_or_a_line_of_results(emitted: 
     written = [*stages([997, 2000]), msgspec.json.encode(emitted.notices)]
     written += [encode_block(block) for block in emitted.blocks]
     assert sum(b"[pin]" in each for each in written) > 10, "what is shown is there, as text"
-    for each in written:
-        assert SECRET.encode() not in each
-        assert b"eyJzdWI" not in each
-        assert b"@example.com" not in each
+    for raw in written:
+        assert SECRET.encode() not in raw
+        assert b"eyJzdWI" not in raw
+        assert b"@example.com" not in raw
 
 
 @pytest.mark.parametrize("sizes", [[1, 7], [5000]])
@@ -203,7 +203,9 @@ def test_a_repeat_changes_no_example() -> None:
     sent = failing(300)
     twice = [body for body in sent for _ in (1, 2)]
     first, second = Partition().feed(sent), Partition().feed(twice)
-    examples = [[e.id for b in one.finish().blocks for e in b.examples] for one in (first, second)]
+    examples = [
+        [e.id for b in partition.finish().blocks for e in b.examples] for partition in (first, second)
+    ]
     assert examples[0] == examples[1]
 
 

@@ -69,7 +69,7 @@ def edges_once(bodies: Sequence[Sequence[bytes]]) -> Totals:
 
     A record with all names counts the edges into the scopes that it counts, from every name.
     """
-    return totals([one for parts in bodies for one in whole(parts)])
+    return totals([raw for parts in bodies for raw in whole(parts)])
 
 
 @settings(steady, max_examples=60)
@@ -79,7 +79,7 @@ def test_any_interleaving_of_the_sources_gives_the_totals_of_sources_that_know_a
 ) -> None:
     random = Random(seed)  # noqa: S311
     parts = [told(number, T0 + random.choice((0, 3, 12)), random) for number in range(requests)]
-    mixed = [one for part in parts for one in part]
+    mixed = [raw for part in parts for raw in part]
     random.shuffle(mixed)
     mixed += random.sample(mixed, random.randrange(len(mixed)))  # repeats
     assert totals(mixed, sizes) == edges_once(parts)
@@ -103,7 +103,7 @@ def test_chunks_and_restarts_change_no_byte_of_what_is_joined(
     requests: int, seed: int, sizes: Sequence[int], restart: bool
 ) -> None:
     random = Random(seed)  # noqa: S311
-    mixed = [one for number in range(requests) for one in told(number, T0 + 9 * number, random)]
+    mixed = [raw for number in range(requests) for raw in told(number, T0 + 9 * number, random)]
     mixed.sort(key=lambda one: json.loads(one)["ts"] + random.random() * 20)
     one, other = fed(mixed), fed(mixed, sizes, restart=restart)
     assert counted(one.blocks) == counted(other.blocks)
@@ -130,10 +130,10 @@ def test_any_interleaving_costs_what_sources_cost_that_know_all_names(
 ) -> None:
     random = Random(seed)  # noqa: S311
     parts = [told(number, T0 + random.choice((0, 3, 12)), random) for number in range(requests)]
-    mixed = [one for part in parts for one in part]
+    mixed = [raw for part in parts for raw in part]
     random.shuffle(mixed)
     found = costs(mixed, sizes)
-    assert found == pytest.approx(costs([one for part in parts for one in whole(part)]), rel=1e-6)
+    assert found == pytest.approx(costs([raw for part in parts for raw in whole(part)]), rel=1e-6)
     (account,) = (cost for about, cost in found.items() if about == Scope("account", "aws", "1", "", "1"))
     for kinds in (("route", "function", "table"), ("client",)):
         bill = sum(cost for about, cost in found.items() if isinstance(about, Scope) and about.kind in kinds)
@@ -173,7 +173,7 @@ def test_two_sources_that_each_count_all_they_name_count_a_request_once() -> Non
         "tables": [{"name": "items", "op": "UpdateItem", "wcu": 2.5}], "joins": "r t",
     }  # fmt: skip
     for order in itertools.permutations([report, line]):
-        mixed = [json.dumps({"ts": T0} | AWS | one).encode() for one in order]
+        mixed = [json.dumps({"ts": T0} | AWS | entry).encode() for entry in order]
         counts = {
             about: value for (_, about, measure), value in totals(mixed).items() if measure == "requests"
         }
@@ -186,7 +186,7 @@ def test_spans_and_the_middleware_count_a_request_and_its_tables_once_as_documen
     names |= {"tables": [{"name": "items", "op": "UpdateItem", "wcu": 2.5}], "status": 500}
     told_by = [names | {"counts": "account,service,route,client"}, names | {"counts": "function,table"}]
     for order in itertools.permutations(told_by):
-        found = totals([json.dumps({"ts": T0} | AWS | one).encode() for one in order])
+        found = totals([json.dumps({"ts": T0} | AWS | entry).encode() for entry in order])
         for measure, amount in (("requests", 1.0), ("wcu", 2.5)):
             seen = {v for (_, about, m), v in found.items() if m == measure and isinstance(about, Scope)}
             assert seen == {amount}

@@ -51,7 +51,7 @@ def summaries(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Summary:
 def add_sums(sums: Sums, drawn: dict[int, int]) -> None:
     width = Sums()._columns
     if drawn:
-        whole = np.array([[each >> (shift % 9) for shift in range(width)] for each in drawn.values()])
+        whole = np.array([[number >> (shift % 9) for shift in range(width)] for number in drawn.values()])
         sums.add(np.array(list(drawn), np.int64), whole * QUANTUM)
 
 
@@ -63,13 +63,13 @@ def add_cells(histograms: Histograms, drawn: dict[int, int]) -> None:
 def merged(one: Summary, other: Summary) -> Summary:
     """Return the sum of both, as an open step merges blocks; neither is changed."""
     found = Summary(one.records + other.records)
-    for each in (one, other):
-        for mine, its in ((found.paths, each.paths), (found.calls, each.calls)):
+    for summary in (one, other):
+        for mine, its in ((found.paths, summary.paths), (found.calls, summary.calls)):
             mine.sums.add(*deepcopy(its.sums.merged()))
             mine.latency.add(*deepcopy(its.latency.merged()))
             for tag, count in its.tags.items():
                 mine.tags[tag] = mine.tags.get(tag, 0.0) + count
-        found.values.add(*deepcopy(each.values.merged()))
+        found.values.add(*deepcopy(summary.values.merged()))
     return found
 
 

@@ -32,7 +32,7 @@ class Newcomer:
         self.begun = time.time()
         self._scenario = _backend(int(self.begun) // 60 * 60 - HISTORY)
         found = Simulation(self._scenario).deliveries(self.begun)
-        live = [one for each in found for one in zip(each.arrivals.tolist(), each.lines, strict=True)]
+        live = [row for lines in found for row in zip(lines.arrivals.tolist(), lines.lines, strict=True)]
         self._live = [(at / 1000, line) for at, line in live]
         self._sent = self.begun  # what happened until then was sent
 

@@ -107,9 +107,9 @@ class App:
             await KafkaCheckpoints(store).look(f"detect/{shard}") for shard in range(SHARDS)
         ]
         return [
-            {name: body for name, body in one.parts.items() if name != TOPIC}
-            for one in found
-            if one is not None
+            {name: body for name, body in checkpoint.parts.items() if name != TOPIC}
+            for checkpoint in found
+            if checkpoint is not None
         ]
 
 

@@ -119,7 +119,7 @@ class Workers:
             for config in self.configs:
                 daemons.enter_context(daemon(config))
             wait_until(
-                lambda: all(one.count("detect/") == 1 for one in self.told("partitions")), "two shards"
+                lambda: all(text.count("detect/") == 1 for text in self.told("partitions")), "two shards"
             )
             yield
 
@@ -147,7 +147,7 @@ class Workers:
     def near(self) -> list[Finding]:
         """Return the findings of limits that are near, by the name of the table."""
         found = told(self._broker, f"{self._app}-findings").values()
-        return sorted((one for one in found if one.verdict is Verdict.LIMIT), key=name_of)
+        return sorted((finding for finding in found if finding.verdict is Verdict.LIMIT), key=name_of)
 
 
 def name_of(finding: Finding) -> str:
@@ -168,7 +168,9 @@ def test_a_limit_that_falls_while_two_workers_run_is_near_in_both_unless_one_by_
     setup_topics(load_settings(workers.configs[0]))
     now = int(time.time()) // 60 * 60
     with workers.running():
-        wait_until(lambda: any("25 h ago" not in one for one in workers.told("limits")), "the daily reading")
+        wait_until(
+            lambda: any("25 h ago" not in text for text in workers.told("limits")), "the daily reading"
+        )
         workers.judge(now - 3600, now)
         assert not workers.near()
         for name in (*READ, *HAND):
@@ -185,8 +187,10 @@ def test_a_limit_that_falls_while_two_workers_run_is_near_in_both_unless_one_by_
         workers.judge(now, in_force + 1200)
         incidents = str(workers.told("open_incidents"))
     assert all(f"{len(HAND)} by hand" in age and "25 h ago" not in age for age in ages)
-    assert [(name_of(one), one.limit) for one in workers.near()] == [(name, LOW) for name in sorted(READ)]
-    assert all(in_force <= one.start <= in_force + 300 for one in workers.near())
+    assert [(name_of(finding), finding.limit) for finding in workers.near()] == [
+        (name, LOW) for name in sorted(READ)
+    ]
+    assert all(in_force <= finding.start <= in_force + 300 for finding in workers.near())
     assert all(name in incidents for name in READ)
     # by the first command, by one worker for both, and by the second command
     assert aws.asked.count("dynamodb:ListTables") == 3

@@ -23,7 +23,9 @@ def test_a_table_hammered_on_a_real_curve_is_paged_with_the_function_and_the_cli
         told = engine.feed("curve/0", lines)
         paged += [notice.incident for notice in told.notices if notice.action is Action.OPEN]
     start, end = int(str(hammer["start"])), int(str(hammer["end"]))
-    (page,) = [one for one in paged if one.alerted is not None and start <= one.alerted <= end]
+    (page,) = [
+        incident for incident in paged if incident.alerted is not None and start <= incident.alerted <= end
+    ]
     assert page.alerted is not None
     assert page.alerted <= start + 180
     assert page.primary.about.to_json()["name"] == "items"
@@ -32,6 +34,6 @@ def test_a_table_hammered_on_a_real_curve_is_paged_with_the_function_and_the_cli
     assert [suspect.scope.label for suspect in page.primary.suspects] == ["ios 3.2.1"]
     # The curve has incidents of its own: that it is quiet otherwise is not asked of it here.
     grown = [incident for incident in engine.incidents.all() if incident.sent == "digest"]
-    assert {one.primary.about.to_json()["name"] for one in grown if one.primary.measure == "wcu"} == {
-        "ledger"
-    }
+    assert {
+        incident.primary.about.to_json()["name"] for incident in grown if incident.primary.measure == "wcu"
+    } == {"ledger"}

@@ -61,8 +61,8 @@ def test_the_wheel_holds_the_four_packages_whole_the_licence_and_nothing_else(wh
     assert f"uneri-{VERSION}.dist-info/licenses/LICENSE" in about
     vendored = (ROOT / "streams" / "screens" / "board" / "page" / "vendor").iterdir()
     assert {
-        f"uneri-{VERSION}.dist-info/licenses/streams/screens/board/page/vendor/{one.name}/LICENSE"
-        for one in vendored
+        f"uneri-{VERSION}.dist-info/licenses/streams/screens/board/page/vendor/{path.name}/LICENSE"
+        for path in vendored
     } <= about
     assert f"uneri-{VERSION}.dist-info/licenses/alerting/sinks/fonts/LICENSE" in about
 

@@ -86,7 +86,7 @@ def test_a_template_refers_only_to_what_it_has_and_uses_all_its_parameters(name:
     whole = template(name)
     known = {*whole["Parameters"], *whole["Resources"]}
     used = references([whole["Resources"], whole.get("Outputs", {})])
-    assert {each for each in used if not each.startswith("AWS::")} <= known
+    assert {text for text in used if not text.startswith("AWS::")} <= known
     assert set(whole["Parameters"]) <= used
 
 
@@ -97,7 +97,7 @@ def test_what_one_template_exports_the_others_import() -> None:
     }
     imported = set(
         re.findall(
-            r'"Fn::ImportValue": !Sub "([^"]+)"', "".join((AWS / each).read_text() for each in TEMPLATES)
+            r'"Fn::ImportValue": !Sub "([^"]+)"', "".join((AWS / text).read_text() for text in TEMPLATES)
         )
     )
     assert exported == imported

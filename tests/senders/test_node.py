@@ -238,7 +238,7 @@ def test_traces_join_with_other_sources(run_plain: Any) -> None:
 
 def test_what_the_lines_count_can_be_said_and_nonsense_is_not_sent(run_plain: Any) -> None:
     counts = [
-        run_plain("returned", {}, environment={"UNERI_COUNTS": each}).events[0].counts
-        for each in ("function,table", "functions")
+        run_plain("returned", {}, environment={"UNERI_COUNTS": text}).events[0].counts
+        for text in ("function,table", "functions")
     ]
     assert counts == ["function,table", None]

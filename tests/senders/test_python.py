@@ -74,7 +74,7 @@ def test_a_call_is_told_with_its_table_operation_and_capacity(
         assert found == []
     else:
         assert [(name, op, throttled) for name, op, *_, throttled in found] == [(table, op, None)]
-        assert [(each[2] is None, each[3] is None) for each in found] == [(rcu is None, wcu is None)]
+        assert [(row[2] is None, row[3] is None) for row in found] == [(rcu is None, wcu is None)]
 
 
 def test_calls_of_several_tables_are_divided_by_what_the_store_says_of_each(store: Dynamo) -> None:

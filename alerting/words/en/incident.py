@@ -394,7 +394,7 @@ def snooze_expired() -> str:
 
 def _absent(of: Incident) -> str:
     """Return what is absent: where nothing arrives, perhaps several accounts."""
-    accounts = sum(each.gap for each in (of.primary, *of.members))
+    accounts = sum(finding.gap for finding in (of.primary, *of.members))
     return f"{accounts} accounts" if accounts > 1 else figures.about(of.primary.about)
 
 

@@ -99,21 +99,21 @@ class NotifyStage:
         notices: list[Notice] = []
         before = self.watermark, self._looks
         reached = 0
-        for one in map(self._decode, chunk.values):
-            known = one.look <= self._looks if one.look else one.watermark <= self.watermark
-            if known or one.part < self._parts:
+        for part in map(self._decode, chunk.values):
+            known = part.look <= self._looks if part.look else part.watermark <= self.watermark
+            if known or part.part < self._parts:
                 continue
-            self._held += one.notices
-            self._recent.add(one.changes, one.watermark)
-            self._parts = one.part + 1
-            if one.last:
+            self._held += part.notices
+            self._recent.add(part.changes, part.watermark)
+            self._parts = part.part + 1
+            if part.last:
                 notices += self._held
                 self._held, self._parts = [], 0
-                reached = max(reached, one.watermark)
-                if one.look:
-                    self._looks = one.look
+                reached = max(reached, part.watermark)
+                if part.look:
+                    self._looks = part.look
                     continue
-                self.watermark, self.leaders = one.watermark, tuple(one.leaders)
+                self.watermark, self.leaders = part.watermark, tuple(part.leaders)
         return [NoticesOfStep(notices, reached)] if (self.watermark, self._looks) != before else []
 
     def idle(self, _: float) -> Iterable[Emission]:

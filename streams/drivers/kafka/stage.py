@@ -464,8 +464,8 @@ class StageRunner:
         # Who is cancelled here leaves them to the next checkpoint.
         done, _ = await asyncio.wait(self._unacknowledged, return_when=asyncio.FIRST_EXCEPTION)
         self._unacknowledged, self._unacknowledged_bytes = [], 0
-        for one in done:
-            one.result()  # raises what has failed
+        for future in done:
+            future.result()  # raises what has failed
 
     async def _begin(self, arrived: float) -> None:
         """Say durably which way a stage begins, and that records behind this checkpoint may be emitted."""

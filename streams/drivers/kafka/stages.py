@@ -355,17 +355,17 @@ class IncidentsStage:
     def feed(self, chunk: Chunk) -> Iterable[Emission]:
         """Group findings step by step; emit the notices of each step, even if there are none."""
         emissions: list[Emission] = []
-        for one in self.gather.feed(map(self._decode, chunk.values)):
-            notices = one.tell(self.incidents)
+        for step in self.gather.feed(map(self._decode, chunk.values)):
+            notices = step.tell(self.incidents)
             leaders = self.incidents.took_the_lead
-            look = self.incidents.looks if one.early else 0
-            if one.early and not notices:
+            look = self.incidents.looks if step.early else 0
+            if step.early and not notices:
                 continue
             emissions += [
                 Emission(self._topic, 0, None, record)
-                for record in notices_parts(notices, leaders, one.watermark, one.changes, look=look)
+                for record in notices_parts(notices, leaders, step.watermark, step.changes, look=look)
             ]
-            self.watermark = self.watermark if one.early else one.watermark
+            self.watermark = self.watermark if step.early else step.watermark
         return emissions
 
     def idle(self, _: float) -> Iterable[Emission]:

@@ -35,7 +35,7 @@ def status_of(host: StageHost, judge: JudgeSettings) -> dict[str, object]:
     for stage in stages:
         if isinstance(stage, IncidentsStage):
             shown["watermark"] = stage.watermark
-            ongoing = [one.primary.sentence for one in stage.incidents.ongoing()]
+            ongoing = [incident.primary.sentence for incident in stage.incidents.ongoing()]
             shown["open_incidents"] = first_of(ongoing, len(ongoing))
         if isinstance(stage, NotifyStage):
             shown.setdefault("watermark", stage.watermark)

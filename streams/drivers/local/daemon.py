@@ -381,7 +381,7 @@ class LocalDaemon:
 
     def status(self) -> dict[str, object]:
         """Return what ``uneri status`` shows."""
-        ongoing = [one.primary.sentence for one in self._judge.engine.incidents.ongoing()]
+        ongoing = [incident.primary.sentence for incident in self._judge.engine.incidents.ongoing()]
         return {
             "driver": "local",
             "records": self._judge.offset,

@@ -133,9 +133,9 @@ def joined(parts: Sequence[Columns]) -> Columns:
             for tag in part.call_tags
         ],
         stated=[
-            one._replace(row=one.row + int(at))
+            row._replace(row=row.row + int(at))
             for part, at in zip(parts, events, strict=False)
-            for one in part.stated
+            for row in part.stated
         ],
         examples=[
             example._replace(row=example.row + int(at))
@@ -190,7 +190,7 @@ def _reordered(columns: Columns, order: Ints) -> Columns:
         value_event=value_event[by_value],
         tags=_moved(columns.tags, place),
         call_tags=_moved(columns.call_tags, call_place),
-        stated=[one._replace(row=int(place[one.row])) for one in columns.stated],
+        stated=[row._replace(row=int(place[row.row])) for row in columns.stated],
         examples=[example._replace(row=int(place[example.row])) for example in columns.examples],
         raw=columns.raw,
     )

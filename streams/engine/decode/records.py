@@ -81,9 +81,9 @@ def joined(several: Sequence[Records]) -> Records:
     >>> list(joined([Records.of([b"a"]), Records.of([b"b", b"c"])]))
     [b'a', b'b', b'c']
     """
-    firsts = np.cumsum([0, *(len(each.buffer) for each in several)])
+    firsts = np.cumsum([0, *(len(records.buffer) for records in several)])
     return Records(
-        b"".join(each.buffer for each in several),
+        b"".join(records.buffer for records in several),
         np.concatenate([each.starts + at for each, at in zip(several, firsts, strict=False)]),
         np.concatenate([each.ends + at for each, at in zip(several, firsts, strict=False)]),
     )

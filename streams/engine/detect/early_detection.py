@@ -167,11 +167,11 @@ class EarlyDetection:
             if self._is_new(deviation, end)
             and not explained(deviation.observed, deviation.expected, deviation.upper, mixed[deviation.row])
         ]
-        if not any(each.size >= STRONG or not each.rises for each in strong):
+        if not any(deviation.size >= STRONG or not deviation.rises for deviation in strong):
             return []
-        self._found |= {(each.row, each.rises): end for each in strong}
+        self._found |= {(deviation.row, deviation.rises): end for deviation in strong}
         with self._edges.looking(of_edges.sum(axis=0)) as start:
-            return [self._finding(each, start, end, of_scopes) for each in strong]
+            return [self._finding(deviation, start, end, of_scopes) for deviation in strong]
 
     def _times(self, end: int) -> tuple[Floats, Floats]:
         """Return the p95 of latencies with all that has not been judged, and those of the present mix."""

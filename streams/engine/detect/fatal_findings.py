@@ -90,12 +90,15 @@ class FatalFindings:
         occurred = occurrences(counted, self._scopes, skip=OTHER)
         requests: Floats = step.requests[self._rows]
         seen, completeness = step.start + self._step, step.completeness
-        counted_now = {(one.place, one.signature): one.times for one in occurred}
+        counted_now = {(occurrence.place, occurrence.signature): occurrence.times for occurrence in occurred}
         for (place, _), known in self._open.items():
             known.requests += float(requests[place]) if known.requests else 0.0
         told = self._advance(counted_now, seen, completeness)
         new = self._signatures.see(step.start, requests, occurred)
-        return told + [self._begin(one, float(requests[one.place]), seen, completeness) for one in new]
+        return told + [
+            self._begin(occurrence, float(requests[occurrence.place]), seen, completeness)
+            for occurrence in new
+        ]
 
     def passes(self, step: MeasuredStep) -> bool:
         """Return whether a step changes nothing here but how many requests there were."""

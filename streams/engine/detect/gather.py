@@ -108,14 +108,14 @@ class Gather:
             complete = min(self._newest.values())
             for start in sorted(start for start in self._waiting if start <= complete):
                 of_step = self._waiting.pop(start)
-                findings = [finding for each in of_step for finding in each.findings]
+                findings = [finding for step in of_step for finding in step.findings]
                 findings.sort(key=lambda finding: (finding.start, finding.id, finding.revision))
-                loads = [load for each in of_step for load in each.loads]
-                uses = [use for each in of_step for use in each.uses]
-                maturity = [each.maturity for each in of_step if each.maturity is not None]
-                changes = in_order(change for each in of_step for change in each.changes)
+                loads = [load for step in of_step for load in step.loads]
+                uses = [use for step in of_step for use in step.uses]
+                maturity = [step.maturity for step in of_step if step.maturity is not None]
+                changes = in_order(change for step in of_step for change in step.changes)
                 illustrations = sorted(
-                    (illustration for each in of_step for illustration in each.illustrations),
+                    (illustration for step in of_step for illustration in step.illustrations),
                     key=lambda one: (one.example.order, one.findings),
                 )
                 yield GatheredStep(
@@ -131,13 +131,13 @@ class Gather:
             self._found.setdefault(one.watermark, []).append(one)
         complete, newest = min(self._looked.values()), max(self._looked.values())
         for end in sorted(end for end in self._found if end <= complete or end < newest):
-            findings = [finding for each in self._found.pop(end) for finding in each.findings]
+            findings = [finding for step in self._found.pop(end) for finding in step.findings]
             yield GatheredStep(end, findings, [], [], [], [], [], early=True)
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the waiting steps and the newest step of each shard."""
-        waiting = [one for start in sorted(self._waiting) for one in self._waiting[start]]
-        found = [one for end in sorted(self._found) for one in self._found[end]]
+        waiting = [step for start in sorted(self._waiting) for step in self._waiting[start]]
+        found = [step for end in sorted(self._found) for step in self._found[end]]
         meta = _Meta(self._newest, waiting, self._looked, found)
         return {"gather": pack("gather", self.VERSION, meta, {})}
 
@@ -147,7 +147,7 @@ class Gather:
         self._newest = meta.newest
         self._looked = {**dict.fromkeys(meta.newest, -1), **meta.looked}
         self._waiting, self._found = {}, {}
-        for one in meta.found:
-            self._found.setdefault(one.watermark, []).append(one)
-        for one in meta.waiting:
-            self._waiting.setdefault(one.start, []).append(one)
+        for step in meta.found:
+            self._found.setdefault(step.watermark, []).append(step)
+        for step in meta.waiting:
+            self._waiting.setdefault(step.start, []).append(step)

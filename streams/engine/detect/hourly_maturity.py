@@ -71,7 +71,7 @@ class HourlyMaturity:
         age = ages[self._rows]
         fresh = self._told.waiting + self._those((age >= self._young) & ~self._old(at, ages))
         self._told = _Told(at, self._young)
-        counts = dict(Counter(one.kind for one in fresh))
+        counts = dict(Counter(scope.kind for scope in fresh))
         return Maturity(at, counts, first_named(fresh), learning(age, self._young))
 
     def pass_over(self, seconds: int) -> None:

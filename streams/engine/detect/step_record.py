@@ -162,7 +162,7 @@ def encode_step(record: StepRecord) -> bytes:
         record.names,
         record.verdicts,
         record.reasons,
-        [(one.start, len(one.rows), len(one.edge_rows)) for one in record.late],
+        [(correction.start, len(correction.rows), len(correction.edge_rows)) for correction in record.late],
         list(record.limits),
         list(record.layers),
         record.past,
@@ -170,7 +170,8 @@ def encode_step(record: StepRecord) -> bytes:
     arrays: dict[str, NDArray[Any]] = {name: getattr(record, name) for name in _ARRAYS}
     if record.late:
         arrays |= {
-            f"late_{name}": np.concatenate([getattr(one, name) for one in record.late]) for name in _LATE
+            f"late_{name}": np.concatenate([getattr(correction, name) for correction in record.late])
+            for name in _LATE
         }
     head = _HEAD.pack(record.shard, record.start, record.seconds)
     return head + _COMPRESSOR.compress(pack(KIND, VERSION, meta, arrays), zstd.ZstdCompressor.FLUSH_FRAME)

@@ -87,13 +87,13 @@ class StepFanning:
     def runs(self, closed: Sequence[ClosedStep]) -> Iterator[StepRun]:
         """Yield the steps, in order; names get their rows only when their step comes."""
         run: list[ClosedStep] = []
-        for one in closed:
-            known = self._is_known(one.counted)
-            if run and not (known and self._goes_with(run, one)):
+        for step in closed:
+            known = self._is_known(step.counted)
+            if run and not (known and self._goes_with(run, step)):
                 yield from self._finished(run)
                 run = []
-            run.append(one)
-            if one.late or not known:
+            run.append(step)
+            if step.late or not known:
                 yield from self._finished(run)
                 run = []
         yield from self._finished(run)

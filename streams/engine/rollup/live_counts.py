@@ -170,8 +170,8 @@ def live_summary(expected: tuple[int, int] = (0, 0)) -> Summary:
 def cells_in(summary: Summary) -> tuple[int, int]:
     """Return how many cells of paths and of calls a summary holds."""
     paths, calls = (
-        len(each) if isinstance(each, LiveHistograms) else 0
-        for each in (summary.paths.latency, summary.calls.latency)
+        len(histograms) if isinstance(histograms, LiveHistograms) else 0
+        for histograms in (summary.paths.latency, summary.calls.latency)
     )
     return paths, calls
 

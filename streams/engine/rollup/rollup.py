@@ -172,7 +172,9 @@ class Rollup:
         before, self._watermark = self.watermark, watermark
         self._joining.purge(watermark)
         by = self._told_by
-        if before // by == watermark // by and not any(each.has_due(watermark) for each in self._opened):
+        if before // by == watermark // by and not any(
+            buckets.has_due(watermark) for buckets in self._opened
+        ):
             return []
         blocks: list[Block] = []
         for each in self._opened:
@@ -180,7 +182,9 @@ class Rollup:
                 blocks += self._maker.blocks(start, summary, before, width=each.span, late=True)
         spanned = frozenset() if self.at_once else self._spans.starts
         told = min((before - before % by, *spanned))
-        for end, start, summary in merge(*(each.pop_closed(watermark) for each in self._opened), key=_END):
+        for end, start, summary in merge(
+            *(buckets.pop_closed(watermark) for buckets in self._opened), key=_END
+        ):
             step = start - start % self._time.step
             # the block of a bucket comes before that of its span, and must not close the step
             is_part = end - start < self._time.step and (self.at_once or step in spanned)
@@ -205,12 +209,12 @@ class Rollup:
         columns, rejected = self._decoder.finish()
         self.rejected += rejected
         blocks = self.feed(columns)
-        ends = [end for each in self._opened if (end := each.end(self.watermark)) is not None]
+        ends = [end for buckets in self._opened if (end := buckets.end(self.watermark)) is not None]
         if ends:
             end = max(ends)
             blocks += self._advance(max(self.watermark, min(end, self._end_of_time(end))))
             # a step that is not over, and what only wrong clocks have reached
-            for end, start, summary in chain(*(each.pop_closed() for each in self._opened)):
+            for end, start, summary in chain(*(buckets.pop_closed() for buckets in self._opened)):
                 blocks += self._maker.blocks(start, summary, self.watermark, width=end - start)
         return blocks + self.idle()
 
@@ -269,7 +273,7 @@ class Rollup:
             for block in closed:
                 block.by_clock = True
             blocks += closed
-        return blocks + self._maker.idle(self.watermark, sum(each.waiting for each in self._opened))
+        return blocks + self._maker.idle(self.watermark, sum(buckets.waiting for buckets in self._opened))
 
     def _by_the_clock(self, seconds: float) -> int:
         """Return the watermark after ``seconds`` without a record.
@@ -295,7 +299,11 @@ class Rollup:
         )
         return {
             "rollup": pack("rollup", self.VERSION, meta, {}),
-            **{name: part for each in self._opened for name, part in each.snapshot(self.watermark).items()},
+            **{
+                name: part
+                for buckets in self._opened
+                for name, part in buckets.snapshot(self.watermark).items()
+            },
             **self._duplicates.snapshot(self.watermark),
             **self._names.snapshot(),
             **self._joining.snapshot(),
@@ -315,8 +323,8 @@ class Rollup:
         self._watermark, self._idle_reported = meta.watermark, meta.idle_reported
         self.late, self.duplicates = meta.late, meta.duplicates
         self.turn(at_once=meta.at_once)
-        for each in self._opened:
-            each.restore(parts, self.watermark)
+        for buckets in self._opened:
+            buckets.restore(parts, self.watermark)
         self._duplicates.restore(parts)
         self._decoder.restore(parts)
         self._names.restore(parts)

@@ -99,10 +99,10 @@ class DetectionEngine:
             judged = detect.feed(block for block in blocks if block.shard == shard)
             self.steps += len(judged)
             emitted.records += detect.take_records()
-            for one in self._gather.feed(judged):
-                emitted.watermark = one.watermark
-                emitted.findings += one.findings
-                emitted.notices += one.tell(self.incidents)
+            for step in self._gather.feed(judged):
+                emitted.watermark = step.watermark
+                emitted.findings += step.findings
+                emitted.notices += step.tell(self.incidents)
         return emitted
 
     def look(self, blocks: Sequence[Block]) -> Emitted:
@@ -110,9 +110,9 @@ class DetectionEngine:
         emitted = Emitted()
         for shard, detect in enumerate(self.detect):
             found = detect.look([block for block in blocks if block.shard == shard])
-            for one in self._gather.feed(found):
-                emitted.findings += one.findings
-                emitted.notices += one.tell(self.incidents)
+            for step in self._gather.feed(found):
+                emitted.findings += step.findings
+                emitted.notices += step.tell(self.incidents)
         return emitted
 
     def successor(self, shard: int, history: Mapping[str, bytes] | None, until: int) -> Successor:

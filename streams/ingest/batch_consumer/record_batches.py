@@ -86,24 +86,24 @@ def records_of(raw: bytes, several: list[Batch]) -> tuple[Records, Ints, Ints]:
     aiokafka.errors.CorruptRecordException
         When a batch does not match its header.
     """
-    begins = np.array([one.begin + _HEADER.size for one in several])
-    ends = np.array([one.end for one in several])
+    begins = np.array([batch.begin + _HEADER.size for batch in several])
+    ends = np.array([batch.end for batch in several])
     buffer = raw
-    if any(one.attributes & _CODEC for one in several):
-        payloads = [_payload(raw, one) for one in several]
+    if any(batch.attributes & _CODEC for batch in several):
+        payloads = [_payload(raw, batch) for batch in several]
         buffer = b"".join(payloads)
         ends = np.cumsum([len(payload) for payload in payloads])
         begins = ends - [len(payload) for payload in payloads]
-    counts = np.array([one.records for one in several])
-    bases = np.array([one.base for one in several])
+    counts = np.array([batch.records for batch in several])
+    bases = np.array([batch.base for batch in several])
     total = int(counts.sum())
     if counts.min() < 0 or total > len(buffer):  # no record is shorter than a byte
         raise CorruptRecordException("a record batch claims more records than it has bytes")
     found = np.empty((4, total), np.int64)
     if not _index(np.frombuffer(buffer, np.uint8), begins, ends, counts, bases, found):
         raise CorruptRecordException("a record batch does not match its header")
-    by_broker = np.array([bool(one.attributes & BROKER_STAMPS) for one in several])
-    stamps = np.where(by_broker, [one.timestamp for one in several], [one.oldest for one in several])
+    by_broker = np.array([bool(batch.attributes & BROKER_STAMPS) for batch in several])
+    stamps = np.where(by_broker, [batch.timestamp for batch in several], [batch.oldest for batch in several])
     after = np.where(np.repeat(by_broker, counts), 0, found[3])
     return Records(buffer, found[0], found[1]), found[2], np.repeat(stamps, counts) + after
 

@@ -38,7 +38,7 @@ def values(payload: bytes, what: str) -> list[bytes]:
     if head != b"[":
         return split(payload)
     try:
-        found = [bytes(each) for each in _LIST.decode(payload)]
+        found = [bytes(raw) for raw in _LIST.decode(payload)]
     except JSON_ERRORS as error:
         raise json_refusal(payload, error, what) from None
     if len(found) > MOST_RECORDS:

@@ -131,7 +131,7 @@ class _Calls:
     def __init__(self, settings: CallsSettings) -> None:
         self._each: Final = None if settings.each is None else json_path(settings.each, every=True)
         self._written: Final = settings.each
-        self._when: Final = [_Condition(one) for one in settings.when]
+        self._when: Final = [_Condition(condition) for condition in settings.when]
         self._fields: Final = [
             _Field(name, field, CALL_FIELDS[name]) for name, field in settings.fields.items()
         ]
@@ -169,7 +169,7 @@ class _Mapped:
         self._kind: Final = settings.kind
         self._each: Final = None if settings.each is None else json_path(settings.each, every=True)
         self._written: Final = settings.each
-        self._when: Final = [_Condition(one) for one in settings.when]
+        self._when: Final = [_Condition(condition) for condition in settings.when]
         self._fields: Final = [
             _Field(name, field, to)
             for name, field in settings.fields.items()

@@ -125,8 +125,8 @@ def _read_part(
 def _unique(found: Iterable[FoundLimit]) -> Iterator[FoundLimit]:
     """Leave out repeats: AWS may list what changes meanwhile on two pages."""
     seen = set()
-    for one in found:
-        key = one.kind, one.name, one.measure
+    for limit in found:
+        key = limit.kind, limit.name, limit.measure
         if key not in seen:
             seen.add(key)
-            yield one
+            yield limit

@@ -81,13 +81,13 @@ def _place(one: KnownLimit) -> tuple[str, str, int, str, str]:
 
 def _values(limits: LimitsSettings, several: Iterable[KnownLimit]) -> str:
     shown = []
-    for one in several:
-        if one.value is None:
+    for limit in several:
+        if limit.value is None:
             continue
-        unit = _UNITS.get(one.measure, one.measure)
-        source = f" ({clean(one.source)})" if one.source and one.source != "None" else ""
-        hand = " overridden by hand" if _overridden(limits, one) else ""
-        shown.append(f"{one.value:,.10g} {unit}".rstrip() + source + hand)
+        unit = _UNITS.get(limit.measure, limit.measure)
+        source = f" ({clean(limit.source)})" if limit.source and limit.source != "None" else ""
+        hand = " overridden by hand" if _overridden(limits, limit) else ""
+        shown.append(f"{limit.value:,.10g} {unit}".rstrip() + source + hand)
     return ", ".join(shown)
 
 

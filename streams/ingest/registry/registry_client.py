@@ -146,7 +146,9 @@ class RegistryClient:
         if any(settings.token):
             headers["Authorization"] = f"Bearer {_given(settings.token, token_in)}"
         elif any(settings.username):
-            name, password = (_given(one, passphrase_in) for one in (settings.username, settings.password))
+            name, password = (
+                _given(place, passphrase_in) for place in (settings.username, settings.password)
+            )
             headers["Authorization"] = f"Basic {b64encode(f'{name}:{password}'.encode()).decode()}"
         return headers
 
@@ -178,15 +180,15 @@ async def _references(kept: _Kept, session: aiohttp.ClientSession, url: str) -> 
     seen = set[tuple[str, int]]()
 
     async def add(of: _Kept) -> None:
-        for one in of.references or ():
-            place = one.subject, one.version
+        for reference in of.references or ():
+            place = reference.subject, reference.version
             if place in seen:
                 continue
             seen.add(place)
             if len(seen) > MOST_REFERENCES:
                 raise _UnusableError(f"the schema refers to more than {MOST_REFERENCES} others")
-            path = f"subjects/{quote(one.subject, safe='')}/versions/{one.version}"
-            named = f"the schema {one.subject} in version {one.version}, to which another refers,"
+            path = f"subjects/{quote(reference.subject, safe='')}/versions/{reference.version}"
+            named = f"the schema {reference.subject} in version {reference.version}, to which another refers,"
             found = await _asked(session, url, path, missing=named)
             await add(found)
             ready.append(found.schema)

@@ -66,8 +66,8 @@ def _sections(comparison: Comparison, zone: ZoneInfo) -> list[tuple[str, list[li
     rest = [two for two in comparison.changed if (two.a.sent == "page") == (two.b.sent == "page")]
     verdict = [two for two in rest if Difference.VERDICT in two.differs]
     later, earlier, entry, about = (
-        [two for two in rest if two not in verdict and _foremost(two) is each]
-        for each in (Difference.LATER, Difference.EARLIER, Difference.SENT, Difference.ABOUT)
+        [two for two in rest if two not in verdict and _foremost(two) is difference]
+        for difference in (Difference.LATER, Difference.EARLIER, Difference.SENT, Difference.ABOUT)
     )
     alone = [
         (incident, which)

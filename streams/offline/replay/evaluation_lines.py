@@ -63,7 +63,7 @@ def mark_lines(marks: PressedMarks, zone: ZoneInfo, *, most: int = MOST) -> list
     """Return which pages the marks of the labels would have held."""
     pressed, held = counted(marks.pressed, "mark"), counted(len(marks.held), "page")
     line = f"{pressed} pressed when the labels say so would have held {held} of {marks.pages:,}"
-    rows = [incident_cells(one, zone) for one in marks.held]
+    rows = [incident_cells(incident, zone) for incident in marks.held]
     return [
         line,
         *section(

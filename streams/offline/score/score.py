@@ -146,7 +146,7 @@ def _all_done(
     # spawned: a process with threads and compiled code cannot be forked safely
     pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_exit_on_interrupt)
     try:
-        for future in as_completed([pool.submit(score_file, each, tasks[each], settings) for each in order]):
+        for future in as_completed([pool.submit(score_file, path, tasks[path], settings) for path in order]):
             yield future.result()
     except BrokenProcessPool:
         raise SeriesError(

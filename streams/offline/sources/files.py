@@ -74,7 +74,7 @@ class FileHistory:
         given = [file for path in paths for file in _files_of(path)]
         self._files, lanes, crowded = arranged(given, source)
         self._at_start = [_stat_of(file) for file in self._files]
-        self._sizes = [one.st_size for one in self._at_start]
+        self._sizes = [result.st_size for result in self._at_start]
         self._bytes = max(sum(self._sizes), 1)
         self._lanes = {f"files/{number}": lane for number, lane in enumerate(lanes)}
         self._places: dict[str, _Place | None] = {

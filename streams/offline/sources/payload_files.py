@@ -36,12 +36,12 @@ def payloads_of(file: Path, raw: BinaryIO, source: Input, size: int, skip: int =
     """
     batch: list[bytes] = []
     held, number = 0, skip
-    for one in islice(_divided(file, raw, source), skip, None):
-        if one.refusal is not None and one.refusal.reason is RejectReason.DAMAGED:
-            raise ValueError(one.refusal.detail)
+    for payload in islice(_divided(file, raw, source), skip, None):
+        if payload.refusal is not None and payload.refusal.reason is RejectReason.DAMAGED:
+            raise ValueError(payload.refusal.detail)
         number += 1
-        batch.append(one.content)
-        held += len(one.content)
+        batch.append(payload.content)
+        held += len(payload.content)
         if held >= BATCH_BYTES:
             yield PayloadRun(batch, number, min(raw.tell() / max(size, 1), 1.0))
             batch, held = [], 0
@@ -56,7 +56,7 @@ def ends_of(file: Path, raw: BinaryIO, source: Input) -> tuple[list[bytes], list
     last = deque(first, maxlen=_ENDS)
     last.extend(payloads)
     head, tail = (
-        [record for run in converted(source, [one.content for one in some]) for record in run.records]
+        [record for run in converted(source, [payload.content for payload in some]) for record in run.records]
         for some in (first, last)
     )
     return head, tail

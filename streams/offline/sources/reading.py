@@ -203,7 +203,7 @@ class ReadAhead(ReadHere):
                     ours.recv_bytes()
                     states = self._states()
                 apart = [known.take(one.blocks) for one, known in zip(read.rolled, sent, strict=True)]
-                bare = [one._replace(blocks=[]) for one in read.rolled]
+                bare = [output._replace(blocks=[]) for output in read.rolled]
                 _send(ours, _Told(read._replace(rolled=bare), apart, states))
             _send(ours, _Told(states=self._states()))
         except (BrokenPipeError, EOFError, ConnectionResetError):

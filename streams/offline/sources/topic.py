@@ -205,7 +205,7 @@ class KafkaHistory:
         if not self._total:
             raise ReplayError(self._nothing)
         left = [partition for partition in self._partitions if not partition.ended]
-        bounds = {one.number: (one.first, one.last) for one in left}
+        bounds = {partition.number: (partition.first, partition.last) for partition in left}
         with silent_client():
             reader = ChunkReader(self._topic, bounds, aiokafka_options(self._kafka), PATIENCE)
             try:
@@ -252,11 +252,15 @@ class KafkaHistory:
         levels = {one.name: level(one.name) if level else one.reached for one in left}
         order = sorted(left, key=lambda one: (levels[one.name], one.number))
         slowest = levels[order[0].name]
-        for one in order:
-            if levels[one.name] > slowest + AHEAD:
+        for partition in order:
+            if levels[partition.name] > slowest + AHEAD:
                 break
-            if one.first >= one.last or one.rest is not None or reader.ready(one.number):
-                return one
+            if (
+                partition.first >= partition.last
+                or partition.rest is not None
+                or reader.ready(partition.number)
+            ):
+                return partition
         return order[0]
 
     def _pieces_of(self, one: _Partition, reader: ChunkReader, most: int) -> Iterator[Piece]:

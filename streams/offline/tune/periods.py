@@ -103,7 +103,7 @@ def _check(incidents: Sequence[Label], found: Periods) -> None:
     inside = [incident for incident in incidents if found.begin <= incident.start < found.last]
     if not inside:
         raise ReplayError("no label lies within the history; compare the times of both")
-    if all(one.start < found.first for one in inside):
+    if all(label.start < found.first for label in inside):
         raise ReplayError(
             "all labels lie in the warm-up, which only trains baselines (judge.young); "
             "provide earlier history or later labels"

@@ -105,12 +105,12 @@ class Connections:
     @property
     def count(self) -> int:
         """Return how many connections are open, those in their handshake included."""
-        return sum(one.is_open for one in self._open.values())
+        return sum(connection.is_open for connection in self._open.values())
 
     @property
     def full(self) -> bool:
         """Return whether only the spare places are without a request in progress."""
-        busy = sum(one.busy for one in self._open.values() if one.is_open)
+        busy = sum(connection.busy for connection in self._open.values() if connection.is_open)
         return busy >= self._limits.most - self._limits.spare
 
     async def listen(self, host: str, port: int) -> int:
@@ -206,7 +206,11 @@ class Connections:
 
     def _evict(self) -> bool:
         """Close the connection that has been idle the longest; return whether there is one."""
-        idle = [one for one in self._open.values() if one.is_open and not (one.busy or one.leaving)]
+        idle = [
+            connection
+            for connection in self._open.values()
+            if connection.is_open and not (connection.busy or connection.leaving)
+        ]
         if idle:
             min(idle, key=lambda one: one.since).leave()
         return bool(idle)

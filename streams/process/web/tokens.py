@@ -69,7 +69,7 @@ class Tokens:
     @property
     def scopes(self) -> list[AccessScope]:
         """Return the scopes that some token has."""
-        return [scope for scope in AccessScope if any(scope in one.scopes for one in self._known)]
+        return [scope for scope in AccessScope if any(scope in token.scopes for token in self._known)]
 
     def allowed(self, token: str) -> frozenset[AccessScope]:
         """Return what a token allows: nothing if it is not known."""

@@ -72,7 +72,7 @@ class StepRows:
 
     def _rows_of_run(self, run: Sequence[StepRecord]) -> HistoryRows:
         ids = self._newest[run[0].shard] = self._ids(run)
-        late = [(record.seconds, one) for record in run for one in record.late]
+        late = [(record.seconds, correction) for record in run for correction in record.late]
         return joined(
             [
                 _measured(run, ids),

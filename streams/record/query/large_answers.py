@@ -44,7 +44,7 @@ class LargeAnswers:
     @property
     def held(self) -> int:
         """Return the bytes of answers that are being sent."""
-        return sum(one.size for one in self._sending)
+        return sum(sending.size for sending in self._sending)
 
     async def send(self, request: web.Request, response: web.Response) -> web.StreamResponse:
         """Send a response with a body of bytes, or give it up; return what was sent."""

@@ -25,5 +25,5 @@ METRICS: Final = (
 )
 """All of them. All are gauges, and only the first one is known of edges."""
 
-NAMES: Final = ("", *(one.name for one in METRICS))
+NAMES: Final = ("", *(metric.name for metric in METRICS))
 """The values of the label ``__name__``, by code; the first is none."""

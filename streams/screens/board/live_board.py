@@ -226,7 +226,9 @@ def _learning(view: HistoryView, settings: Settings) -> WallLearning | None:
 
 def _with_state(wall: Wall, now: float, learning: WallLearning | None) -> Wall:
     thresholds = [number.threshold for number in wall.numbers] + [layer.threshold for layer in wall.layers]
-    thresholds += [table.threshold for table in wall.tables] + [one.threshold for one in wall.concurrency]
+    thresholds += [table.threshold for table in wall.tables] + [
+        concurrency.threshold for concurrency in wall.concurrency
+    ]
     thresholds += [quota.threshold for quota in wall.quotas]
     state: WallState = "well"
     if wall.at is not None and now - wall.at > wall.stale_after:

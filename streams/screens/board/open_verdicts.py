@@ -54,8 +54,14 @@ class OpenVerdicts:
     def of_accounts(self, about: Callable[[Scope, Measure], bool], verdict: WallVerdict) -> list[str]:
         """Return the ids of the accounts of which findings about these series have this verdict, sorted."""
         shown = dict(_WORST_FIRST)
-        found = (one for one in self._about(about) if shown[one.verdict] == verdict)
-        return sorted({one.scope.account for one in found if one.scope is not None and one.scope.account})
+        found = (finding for finding in self._about(about) if shown[finding.verdict] == verdict)
+        return sorted(
+            {
+                finding.scope.account
+                for finding in found
+                if finding.scope is not None and finding.scope.account
+            }
+        )
 
     def days_left(self, about: Callable[[Scope, Measure], bool]) -> DaysLeft:
         """Return the fewest days until a limit is reached, as far as a finding forecasts it."""

@@ -122,9 +122,9 @@ async def tell_callers(
         measures=known,
         link=BoardPlaces(board.url).scope(about, by=measure, **asked.times),
     )
-    for one in given:
-        if len(one.neighbours) > most:
-            data.left_out[f"kinds.{one.kind}"] = len(one.neighbours) - most
+    for neighbours in given:
+        if len(neighbours.neighbours) > most:
+            data.left_out[f"kinds.{neighbours.kind}"] = len(neighbours.neighbours) - most
     return answered(data, _lines(data, times.span(page.first, page.end)))
 
 
@@ -165,7 +165,7 @@ def _kind(given: ScopeNeighbours, measure: str, most: int) -> CallersOfKind:
         kind=into,
         measure=measure,
         unit=unit_of_data(measure),
-        neighbours=[_line(one, measure) for one in ordered[:most]],
+        neighbours=[_line(neighbour, measure) for neighbour in ordered[:most]],
         more=given.more,
     )
 

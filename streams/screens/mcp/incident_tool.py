@@ -43,7 +43,7 @@ _HAPPENED: Final = {
 }
 
 
-_WHY: Final = frozenset(one.value for one in Why)
+_WHY: Final = frozenset(why.value for why in Why)
 
 
 class ExcessShare(ToolPart):

@@ -108,9 +108,9 @@ class ReplayFolders:
             When there is none of this name.
         """
         known = self.all()
-        for one in known:
-            if one.name == name or (not name and len(known) == 1):
-                return one
+        for folder in known:
+            if folder.name == name or (not name and len(known) == 1):
+                return folder
         names = ", ".join(one.name for one in known[:20]) or "none"
         raise BoardAnswerError(f"there is no replay {shown(name, 80)}; there are: {names}")
 

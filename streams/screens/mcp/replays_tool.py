@@ -95,12 +95,12 @@ def tell_replays(folders: ReplayFolders) -> CallToolResult:
     data = ReplaysData(
         replays=[
             ReplayLine(
-                name=one.name,
-                written=datetime.fromtimestamp(int(one.path.stat().st_mtime), UTC).isoformat(),
-                compared=(one.path / COMPARISON).exists(),
-                labelled=(one.path / EVALUATION).exists(),
+                name=folder.name,
+                written=datetime.fromtimestamp(int(folder.path.stat().st_mtime), UTC).isoformat(),
+                compared=(folder.path / COMPARISON).exists(),
+                labelled=(folder.path / EVALUATION).exists(),
             )
-            for one in found[:MOST_LISTED]
+            for folder in found[:MOST_LISTED]
         ]
     )
     if len(found) > MOST_LISTED:

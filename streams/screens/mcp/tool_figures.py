@@ -11,7 +11,7 @@ from detectors.model.sentence import an_hour, in_days
 from streams.screens.mcp.untrusted_text import quoted
 
 UNKNOWN: Final = "unknown"
-_NAMED: Final[Mapping[str, Measure]] = {one.value: one for one in Measure}
+_NAMED: Final[Mapping[str, Measure]] = {measure.value: measure for measure in Measure}
 _OF_EVENTS: Final = ("value:", "level:")
 _TABLE: Final = Scope(TABLE, "", "", "", "")
 

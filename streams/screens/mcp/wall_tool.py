@@ -114,13 +114,13 @@ async def tell_wall(board: BoardClient) -> CallToolResult:
     wall = msgspec.convert(await board.ask("/board/wall"), Wall)
     times, places = ToolTimes(wall.zone), BoardPlaces(board.url)
     open_ = [incident_line(incident, times, places) for incident in wall.incidents]
-    paged = [one for one in open_ if one.sent == "page"]
+    paged = [line for line in open_ if line.sent == "page"]
     data = WallData(
         state=wall.state,
         at=None if wall.at is None else times.data(wall.at),
         age_seconds=None if wall.at is None else max(0, wall.now - wall.at),
         people_called=len(paged),
-        acknowledged=sum(one.acknowledged_by is not None for one in paged),
+        acknowledged=sum(line.acknowledged_by is not None for line in paged),
         quiet=len(open_) - len(paged),
         open=sorted(open_, key=lambda one: one.sent != "page")[:20],
         last_ended=None if wall.last is None else incident_line(wall.last, times, places),
@@ -175,15 +175,15 @@ def _limits(wall: Wall) -> Iterator[UsedLimit]:
             verdict=table.verdict,
             threshold=table.threshold,
         )
-    for one in wall.concurrency[:MOST_ACCOUNTS]:
+    for concurrency in wall.concurrency[:MOST_ACCOUNTS]:
         yield UsedLimit(
             of="concurrency",
-            account=shown(one.account, 80),
+            account=shown(concurrency.account, 80),
             measure="busy",
-            used=one.used,
-            limit=one.limit,
-            share=one.share,
-            threshold=one.threshold,
+            used=concurrency.used,
+            limit=concurrency.limit,
+            share=concurrency.share,
+            threshold=concurrency.threshold,
         )
     for quota in wall.quotas[:MOST_QUOTAS]:
         yield UsedLimit(
@@ -207,7 +207,7 @@ def _lines(wall: Wall, data: WallData, times: ToolTimes) -> Iterator[str]:
         and wall.at - wall.incidents_until > wall.stale_after
     ):
         yield "The incidents are older than the figures: does a process with the role notify run?"
-    yield from (f"- {one.words}" for one in data.open)
+    yield from (f"- {line.words}" for line in data.open)
     if data.last_ended is not None:
         yield f"The page that ended last: {data.last_ended.words}"
     yield from (f"{number.name}: {_number(number)}" for number in data.numbers if number.value is not None)

@@ -107,7 +107,7 @@ def test_new_pages_are_those_that_page_nobody_in_the_other() -> None:
     found = compare(a, b)
     assert [new_page.id for new_page in found.new_pages] == ["fresh", "held"]
     assert [lost_page.id for lost_page in found.lost_pages] == ["lost"]
-    assert [one.id for one in found.only_b] == ["entry", "fresh"], "and what is no page is shown"
+    assert [incident.id for incident in found.only_b] == ["entry", "fresh"], "and what is no page is shown"
     split = compare([made("a", lasts=3600)], [made("b", lasts=600), made("c", start=1200, lasts=900)])
     assert [new_page.id for new_page in split.new_pages] == ["b"], (
         "two messages in the place of one are one more"
@@ -127,7 +127,7 @@ def test_pages_a_week_are_over_judged_time() -> None:
 def test_two_empty_histories_are_alike() -> None:
     nothing = compare([], [])
     assert (nothing.pairs, nothing.new_pages, nothing.lost_pages, nothing.changed) == ((), [], [], [])
-    assert [one.id for one in compare([], [made("a")]).only_b] == ["a"]
+    assert [incident.id for incident in compare([], [made("a")]).only_b] == ["a"]
 
 
 _TIED = (  # either of the one overlaps with either of the other as long
@@ -165,18 +165,18 @@ def test_the_order_of_the_lists_changes_nothing(a: list[Incident], b: list[Incid
 @having(several("a"), several("b"))
 def test_each_has_at_most_one_counterpart_and_none_is_lost(a: list[Incident], b: list[Incident]) -> None:
     found = compare(a, b)
-    assert sorted([two.a.id for two in found.pairs] + [one.id for one in found.only_a]) == sorted(
-        one.id for one in a
+    assert sorted([two.a.id for two in found.pairs] + [incident.id for incident in found.only_a]) == sorted(
+        incident.id for incident in a
     )
-    assert sorted([two.b.id for two in found.pairs] + [one.id for one in found.only_b]) == sorted(
-        one.id for one in b
+    assert sorted([two.b.id for two in found.pairs] + [incident.id for incident in found.only_b]) == sorted(
+        incident.id for incident in b
     )
 
 
 @having(several("a"))
 @example([made("a"), made("b", start=0), made("c", lasts=None)])
 def test_a_history_compared_with_itself_is_alike(a: list[Incident]) -> None:
-    found = compare(a, [replace(one) for one in a])
+    found = compare(a, [replace(incident) for incident in a])
     assert all(two.a == two.b for two in found.pairs)
     assert (len(found.pairs), found.changed, found.new_pages, found.lost_pages) == (len(a), [], [], [])
 
@@ -190,14 +190,17 @@ def test_no_other_pairing_of_the_same_series_overlaps_more(a: list[Incident], b:
 
 def _related(one: Incident, other: Incident) -> bool:
     grows = {one.verdict is Verdict.GROWTH, other.verdict is Verdict.GROWTH}
-    falls = {each.verdict is Verdict.DROP for each in (one, other)}
-    about = {(each.primary.about, each.primary.measure) for each in (one, other)}
+    falls = {incident.verdict is Verdict.DROP for incident in (one, other)}
+    about = {(incident.primary.about, incident.primary.measure) for incident in (one, other)}
     return len(grows) == len(falls) == len(about) == 1
 
 
 def _overlap(one: Incident, other: Incident, every: list[Incident]) -> int:
-    until = max(max(each.start, each.end or 0, each.alerted or 0, each.primary.seen) for each in every)
-    ends = (until if each.end is None else each.end for each in (one, other))
+    until = max(
+        max(incident.start, incident.end or 0, incident.alerted or 0, incident.primary.seen)
+        for incident in every
+    )
+    ends = (until if incident.end is None else incident.end for incident in (one, other))
     return max(0, min(ends) - max(one.start, other.start) + 1)
 
 

@@ -149,13 +149,13 @@ def test_a_page_comes_before_an_entry_and_the_first_before_the_others() -> None:
         ["late", "entry"],
     )
     assert found.found[0].delay == 120
-    assert [one.id for one in found.repeated] == ["late"]
+    assert [incident.id for incident in found.repeated] == ["late"]
     assert found.total.precision == 1.0, "a second page about the same is not false"
 
 
 def test_what_was_seen_and_not_sent_is_missed_and_shown() -> None:
     [missed] = measured([made("a", sent="none")], label()).missed
-    assert [one.reason for one in missed.seen] == ["quiet_hours"]
+    assert [incident.reason for incident in missed.seen] == ["quiet_hours"]
 
 
 def test_a_page_about_nothing_that_is_labelled_is_false() -> None:
@@ -209,9 +209,11 @@ def test_labels_outside_what_was_judged_are_not_counted_and_excuse_their_pages()
 def test_the_first_page_about_a_label_is_no_second_one_where_the_label_is_not_counted() -> None:
     before = label(start=-90_000, lasts=100_000)
     assert measured([made("a")], before).repeated == ()
-    assert [one.id for one in measured([made("a"), made("b", start=900)], before).repeated] == ["b"]
+    assert [incident.id for incident in measured([made("a"), made("b", start=900)], before).repeated] == ["b"]
     earlier = made("earlier", start=-88_000)
-    assert [one.id for one in measured([earlier, made("a")], before).repeated] == ["a"], "told before FIRST"
+    assert [incident.id for incident in measured([earlier, made("a")], before).repeated] == ["a"], (
+        "told before FIRST"
+    )
 
 
 @pytest.mark.parametrize("sent", ["page", "digest"])
@@ -303,7 +305,7 @@ def test_every_label_is_found_or_missed_and_every_page_right_or_false(
         assert sum(row.labels for row in rows.values()) == total.labels
         assert sum(row.pages for row in rows.values()) >= total.pages
     assert {false_page.incident.id for false_page in found.false_pages}.isdisjoint(
-        each.id for one in found.found for each in (one.incident, *one.others)
+        incident.id for one in found.found for incident in (one.incident, *one.others)
     )
 
 

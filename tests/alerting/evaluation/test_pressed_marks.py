@@ -22,7 +22,7 @@ def history() -> list[Notice]:
 
 def test_the_smaller_page_would_have_been_held_and_the_larger_not() -> None:
     found = pressed_marks(history(), [LABEL], Settings())
-    assert (found.pressed, [one.id for one in found.held], found.pages) == (1, ["b"], 3)
+    assert (found.pressed, [incident.id for incident in found.held], found.pages) == (1, ["b"], 3)
 
 
 def test_a_mark_works_from_the_press_on() -> None:

@@ -22,7 +22,10 @@ def listed(*findings: Finding) -> list[Incident]:
 
 
 def labels(groups: list[list[Incident]]) -> list[set[str]]:
-    return [{f"{each.primary.about.kind} {each.primary.measure}" for each in group} for group in groups]
+    return [
+        {f"{incident.primary.about.kind} {incident.primary.measure}" for incident in group}
+        for group in groups
+    ]
 
 
 FIVE = (
@@ -37,7 +40,7 @@ FIVE = (
 def test_a_table_its_function_route_service_and_account_that_grow_together_are_one_entry() -> None:
     [group] = growth_groups(listed(*FIVE))
     assert group[0].primary.about == TABLE, "its limit is reached first"
-    assert {each.primary.about for each in group} == {TABLE, PUT, ROUTE, SERVICE, WHOLE}
+    assert {incident.primary.about for incident in group} == {TABLE, PUT, ROUTE, SERVICE, WHOLE}
 
 
 def test_the_entry_names_what_grows_with_it() -> None:
@@ -60,7 +63,7 @@ def test_a_service_and_an_account_do_not_connect_what_grows_in_them() -> None:
     ledger = growth_finding(LEDGER, days=80.0, callers=[share(GET, 1.0)])
     reader = growth_finding(GET, days=None, callers=[], limit=None)
     groups = growth_groups(listed(*FIVE, ledger, reader))
-    assert [{each.primary.about for each in group} for group in groups] == [
+    assert [{incident.primary.about for incident in group} for group in groups] == [
         {TABLE, PUT, ROUTE, SERVICE, WHOLE},
         {LEDGER, GET},
     ]

@@ -201,7 +201,7 @@ def test_a_resolved_incident_is_edited_until_it_is_closed() -> None:
     told = Told()
     told.feed(T0, table_finding())
     told.feed(T0 + 300, ended(table_finding(), T0 + 300))
-    assert [one.action for one in told.feed(T0 + 900)] == [Action.RESOLVE]
+    assert [notice.action for notice in told.feed(T0 + 900)] == [Action.RESOLVE]
     [edit] = told.feed(T0 + 960, changes=[change()])
     assert (edit.incident.state, named(edit.incident)) == ("resolved", [("42", 120)])
 

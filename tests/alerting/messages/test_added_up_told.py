@@ -62,8 +62,8 @@ def lasting(**changes: Any) -> Finding:
 def test_a_page_tells_what_minutes_added_up_to_and_over_how_long(words: Phrases, told: list[str]) -> None:
     message = page(incident(lasting()), at=T0, words=words)
     shown = said(message) + "\n"
-    for each in told:
-        assert each in shown
+    for text in told:
+        assert text in shown
     assert "0.23" not in shown + message.text
     assert "0.45" not in shown + message.text, "nor the largest minute: that is chance"
     assert content_error({"text": message.text, "blocks": message.blocks}) is None

@@ -94,7 +94,7 @@ def test_a_finding_of_a_state_that_knew_no_requests_says_absolute_numbers() -> N
 
 _TINY = st.floats(1e-6, LEAST_USUAL * 0.99)
 # What costs 1/60 of a dollar a second is not nearly nothing.
-_MEASURES = st.sampled_from([one for one in Measure if one is not Measure.COST])
+_MEASURES = st.sampled_from([measure for measure in Measure if measure is not Measure.COST])
 
 
 @given(

@@ -68,7 +68,7 @@ def every_message(words: Phrases) -> Iterator[Message]:
     for grows in ([], [incident(of) for of in (near(), table_finding())]):
         yield digest(grows, words=words, hottest=[Hot(scope("table", "items"), 0.4)], **_OF_DIGEST)
     answers = Answers(LINKS, ZONE, words)
-    yield from (answers.command(Answer(result=one, until=UNTIL)) for one in CommandResult)
+    yield from (answers.command(Answer(result=result, until=UNTIL)) for result in CommandResult)
     yield answers.refused()
     yield from (answers.help(Help(fault, "<!here>")) for fault in (None, *Fault))
     yield answers.standing([OPEN], at=T0, behind=95, held={"quiet_hours": 2}, last=RESOLVED)
@@ -252,6 +252,6 @@ def test_a_digest_notice_is_rendered_without_a_pipeline_too() -> None:
 
 @pytest.mark.parametrize("words", LANGUAGES, ids=lambda words: words.locale)
 def test_every_command_in_the_help_is_understood(words: Phrases) -> None:
-    shown = [each.removeprefix("/uneri ") for each in words.labels.help.split(" · ")]
+    shown = [text.removeprefix("/uneri ") for text in words.labels.help.split(" · ")]
     assert len(shown) >= 5
-    assert not [each for each in shown if isinstance(parse(each), Help)]
+    assert not [text for text in shown if isinstance(parse(text), Help)]

@@ -45,7 +45,7 @@ def lines(words: Phrases, memos: list[Memo]) -> list[str]:
     message = Renderer(LINKS, ZONE, words)(dispatch(notice(OPEN), memos=memos))
     assert content_error({"text": message.text, "blocks": message.blocks}) is None
     begin = tuple(
-        f"*{each}*" for each in (words.labels.noted, words.labels.last_time, words.labels.earlier_time)
+        f"*{text}*" for text in (words.labels.noted, words.labels.last_time, words.labels.earlier_time)
     )
     return [line for line in said(message).splitlines() if line.startswith(begin) or "memo" in line]
 

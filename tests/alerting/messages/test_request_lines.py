@@ -174,6 +174,8 @@ def test_an_incident_keeps_the_worst_of_each_kind_in_any_order() -> None:
         for number in range(9)
     ]
     kept = worst(many)
-    assert [(one.why, one.weight) for one in kept] == [(why, each) for why in Why for each in (8.0, 7.0, 6.0)]
+    assert [(one.why, one.weight) for one in kept] == [
+        (why, number) for why in Why for number in (8.0, 7.0, 6.0)
+    ]
     assert worst(many[::-1]) == kept
     assert worst([*worst(many[:11]), *many[11:]]) == kept

@@ -135,7 +135,9 @@ def test_the_story_passes_every_point_but_those_of_a_later_start(
     assert any(in_thread for _, in_thread, *_ in told)
 
 
-@pytest.mark.parametrize("point", [one for one in DeliveryCrashPoint if one is not DeliveryCrashPoint.PRUNED])
+@pytest.mark.parametrize(
+    "point", [point for point in DeliveryCrashPoint if point is not DeliveryCrashPoint.PRUNED]
+)
 async def test_a_death_at_a_point_changes_nothing_of_what_people_see(
     point: DeliveryCrashPoint, whole: tuple[list[tuple[str, bool, str, int]], Counter[DeliveryCrashPoint]]
 ) -> None:

@@ -383,7 +383,7 @@ class Stage:
             effect.expected = True
 
     def _one_of(self, found: list[str], words: list[str], statement: Statement) -> None:
-        if not any(_has(each, words) for each in found):
+        if not any(_has(text, words) for text in found):
             listed = "\n  ".join(found) or "none"
             raise self._failed(statement, f"none of these matches:\n  {listed}")
 

@@ -15,7 +15,7 @@ def _many(count: int, at: int = T0, stem: str = "i") -> list[Notice]:
 
 def test_up_to_the_limit_each_has_its_own_message() -> None:
     told = pipeline(flood=5).feed(_many(5), T0)
-    assert [each.form for each in told] == [Form.PARENT] * 5
+    assert [dispatch.form for dispatch in told] == [Form.PARENT] * 5
 
 
 def test_more_at_once_are_one_message_and_a_file() -> None:
@@ -32,14 +32,14 @@ def test_what_comes_within_a_minute_of_those_with_their_own_joins_no_message_of_
     one = pipeline(flood=5)
     assert len(one.feed(_many(4), T0)) == 4
     told = one.feed(_many(3, T0 + 59, "j"), T0 + 59)
-    assert [each.form for each in told] == [Form.FLOOD, Form.FILE]
+    assert [dispatch.form for dispatch in told] == [Form.FLOOD, Form.FILE]
     assert [of.id for of in told[0].of_flood] == ["j0", "j1", "j2"]
 
 
 def test_a_minute_later_it_is_counted_anew() -> None:
     one = pipeline(flood=5)
     one.feed(_many(4), T0)
-    assert [each.form for each in one.feed(_many(4, T0 + 60, "j"), T0 + 60)] == [Form.PARENT] * 4
+    assert [dispatch.form for dispatch in one.feed(_many(4, T0 + 60, "j"), T0 + 60)] == [Form.PARENT] * 4
 
 
 def test_a_flood_takes_what_follows_within_five_minutes_and_then_no_more() -> None:
@@ -76,16 +76,16 @@ def test_the_second_file_waits_a_minute_and_each_later_one_longer() -> None:
     files = []
     for minute in range(0, 600, 10):
         told = one.feed(_many(3, T0 + minute, f"m{minute}-"), T0 + minute)
-        files += [minute for each in told if each.form is Form.FILE]
+        files += [minute for dispatch in told if dispatch.form is Form.FILE]
     told = one.feed([], T0 + 3600)
     assert files == [0, 60, 180, 420]
-    assert [(each.form, len(each.of_flood)) for each in told] == [(Form.FILE, 180)]
+    assert [(dispatch.form, len(dispatch.of_flood)) for dispatch in told] == [(Form.FILE, 180)]
 
 
 def test_whom_a_route_calls_is_called_once_for_all() -> None:
     one = pipeline(flood=2, routes=[{"to": ["#a"], "mention": "here"}])
     told = one.feed(_many(3), T0)
-    assert [each.mention for each in told] == ["here", ""]
+    assert [dispatch.mention for dispatch in told] == ["here", ""]
 
 
 def test_each_destination_has_its_own_floods_and_an_alertmanager_none() -> None:
@@ -95,7 +95,7 @@ def test_each_destination_has_its_own_floods_and_an_alertmanager_none() -> None:
         alertmanagers=[{"name": "p", "url": "http://127.0.0.1"}],
     )
     told = one.feed(_many(4), T0)
-    assert sorted((each.form.value, each.destination) for each in told) == [
+    assert sorted((dispatch.form.value, dispatch.destination) for dispatch in told) == [
         ("file", "slack:#a"),
         ("flood", "slack:#a"),
         *[("parent", "alertmanager:p")] * 3,
@@ -131,5 +131,5 @@ def test_ten_thousand_at_once_are_a_handful_of_dispatches_in_seconds() -> None:
         told += one.feed(_many(1, T0 + 60 * minute, f"m{minute}-"), T0 + 60 * minute)
         one.snapshot()
     assert len(told) <= 20
-    assert max(len(each.of_flood) for each in told if each.form is Form.FILE) == 10_004
+    assert max(len(dispatch.of_flood) for dispatch in told if dispatch.form is Form.FILE) == 10_004
     assert time.perf_counter() - began < 20

@@ -82,7 +82,7 @@ def test_an_open_incident_of_the_same_kind_shows_at_once_what_is_noted_on_an_ear
     first = opened(**KIND)
     one.feed([first, resolved(first, T0 + 900), opened("b", at=T0 + 960, **KIND)], T0 + 960)
     sent = one.command(note("a", at=T0 + 1000)).dispatches
-    assert [(each.form, each.subject) for each in sent] == [
+    assert [(dispatch.form, dispatch.subject) for dispatch in sent] == [
         (Form.PARENT, "a"),
         (Form.PARENT, "b"),
         (Form.LINE, "a"),
@@ -207,12 +207,12 @@ def test_a_restart_at_any_time_changes_nothing(steps: list[tuple[str, str]]) -> 
             assert dying.snapshot() == parts
         elif step == "move":
             kinds[name] = "abcd"[number % 4]
-            for each in (kept, dying):
-                each.move(replace(of, fingerprint=kinds[name]), of)
+            for memos in (kept, dying):
+                memos.move(replace(of, fingerprint=kinds[name]), of)
         else:
-            for each in (kept, dying):
-                made = memo(each.next_number, kinds[name], f"{number}")
-                each.add(replace(made, incident=name))
+            for memos in (kept, dying):
+                made = memo(memos.next_number, kinds[name], f"{number}")
+                memos.add(replace(made, incident=name))
         assert list(kept) == list(dying)
         for key in "abcd":
             of = incident("x", fingerprint=key)

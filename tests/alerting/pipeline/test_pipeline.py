@@ -198,7 +198,7 @@ def test_a_message_keeps_its_places_when_routes_change() -> None:
     one.feed([opened()], T0)
     other.restore(one.snapshot())
     told = other.feed([later(opened(), T0 + 60), opened("b", at=T0 + 60)], T0 + 60)
-    assert [each.destination for each in told] == ["slack:#uneri", "slack:#new"]
+    assert [dispatch.destination for dispatch in told] == ["slack:#uneri", "slack:#new"]
 
 
 # -- laws ---------------------------------------------------------------------------------------------------
@@ -316,10 +316,10 @@ def test_no_dispatch_has_the_id_of_another_and_only_posted_messages_get_lines(
     told, _ = _run(_fresh(), *story, set(), restart=False)
     assert len({each.id for each in told}) == len(told)
     posted: set[tuple[str, str]] = set()
-    for each in told:
-        if each.form in (Form.LINE, Form.FILE):
-            assert (each.destination, each.subject) in posted
-        posted.add((each.destination, each.subject))
+    for dispatch in told:
+        if dispatch.form in (Form.LINE, Form.FILE):
+            assert (dispatch.destination, dispatch.subject) in posted
+        posted.add((dispatch.destination, dispatch.subject))
 
 
 @settings(max_examples=25)
@@ -330,7 +330,7 @@ def test_everything_repeated_changes_nothing(story: tuple[list[Notice], list[Com
     taken = [command for command in commands if one.command(command).result is CommandResult.REPEATED]
     before = one.snapshot()
     assert one.feed(notices, end) == []
-    assert all(one.command(each).dispatches == [] for each in taken)
+    assert all(one.command(command).dispatches == [] for command in taken)
     after = one.snapshot()
     assert {key: part for key, part in after.items() if key != "pipeline"} == {
         key: part for key, part in before.items() if key != "pipeline"
@@ -342,7 +342,7 @@ def test_everything_repeated_changes_nothing(story: tuple[list[Notice], list[Com
 def test_what_is_not_reported_has_a_reason(story: tuple[list[Notice], list[Command], int]) -> None:
     notices, commands, end = story
     told, one = _run(_fresh(), notices, commands, end, set(), restart=False)
-    pages = {each.notice.incident.id for each in told if each.form is Form.PARENT}
+    pages = {dispatch.notice.incident.id for dispatch in told if dispatch.form is Form.PARENT}
     for each in notices:
         if each.action is Action.DIGEST:
             continue

@@ -84,16 +84,16 @@ def test_each_channel_gets_the_part_of_the_digest_that_its_route_leads_there() -
     ]
     new = Maturity(T0, {"table": 1}, [TABLE])
     told = one.feed([digest(T0, *growing, maturity=[new])], T0)
-    assert {each.destination: [of.id for of in each.notice.incidents] for each in told} == {
+    assert {dispatch.destination: [of.id for of in dispatch.notice.incidents] for dispatch in told} == {
         "slack:#items": ["a"],
         "slack:#daily": ["b", "c"],
     }
-    assert {each.destination: each.notice.maturity for each in told} == {
+    assert {dispatch.destination: dispatch.notice.maturity for dispatch in told} == {
         "slack:#items": [],
         "slack:#daily": [new],
     }
-    assert {each.mention for each in told} == {""}
-    assert len({each.id for each in told}) == 2
+    assert {dispatch.mention for dispatch in told} == {""}
+    assert len({dispatch.id for dispatch in told}) == 2
 
 
 def test_a_digest_with_nothing_in_it_is_not_sent() -> None:

@@ -191,7 +191,12 @@ def test_of_many_held_incidents_only_the_first_keep_the_trace_of_their_chart(
     one = pipeline(silences=[KNOWN], flood=100)
     one.feed([opened(name, primary=table_finding()) for name in "abcd"], T0)
     told = one.feed([], UNTIL)
-    assert [each.notice.incident.primary.trace is not None for each in told] == [True, True, False, False]
+    assert [dispatch.notice.incident.primary.trace is not None for dispatch in told] == [
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_the_same_ask_of_the_same_person_again_is_one_silence_not_many() -> None:
@@ -202,7 +207,7 @@ def test_the_same_ask_of_the_same_person_again_is_one_silence_not_many() -> None
         one.command(press(CommandKind.SNOOZE, "a", at, until=at + 3600))
         one.command(press(CommandKind.EXPECTED, "a", at))
     held = [silence for silence in one.silences() if silence.incident == "a"]
-    assert [(each.kind, each.until) for each in held] == [
+    assert [(silence.kind, silence.until) for silence in held] == [
         (CommandKind.SNOOZE, T0 + 5 + 3600),
         (CommandKind.EXPECTED, None),
     ]

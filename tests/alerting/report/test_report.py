@@ -267,9 +267,9 @@ def test_no_secret_of_an_address_is_in_the_report(tmp_path: Path) -> None:
 def test_a_gap_in_a_curve_is_a_gap_in_its_chart() -> None:
     whole, broken = spike(T0), spike(T0, trace=curve(T0, gap=True))
     paths = [
-        chart(of(each), each, each.trace, ZONE, ENGLISH).now
-        for each in (whole, broken)
-        if each.trace is not None
+        chart(of(finding), finding, finding.trace, ZONE, ENGLISH).now
+        for finding in (whole, broken)
+        if finding.trace is not None
     ]
     assert [path.count("M") for path in paths] == [1, 2]
 

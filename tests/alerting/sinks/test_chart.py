@@ -40,7 +40,7 @@ def coloured(picture: np.ndarray, colour: str, opacity: float = 1.0) -> int:
 def paths(shown: Incident, style: str) -> list[str]:
     """Return the outlines that are drawn in a colour, without those of the legend."""
     root = ET.fromstring(composed(shown, ZONE))  # noqa: S314  our own
-    return [each.attrib["d"] for each in root.findall(f"{SVG}path") if style in each.attrib.values()]
+    return [element.attrib["d"] for element in root.findall(f"{SVG}path") if style in element.attrib.values()]
 
 
 def texts(shown: Incident, words: Phrases = ENGLISH, zone: ZoneInfo = ZONE) -> Iterator[ET.Element]:
@@ -205,8 +205,8 @@ def test_whatever_was_measured_lies_within_the_plot(
     last, lower, upper = beside
     shown = Trace(start=T0 - step * len(now), step=step, now=now, last_week=last, lower=lower, upper=upper)
     root = ET.fromstring(composed(replace(incident(table_finding(trace=shown)), start=T0 + start), ZONE))  # noqa: S314
-    for each in root.findall(f"{SVG}path")[1:]:  # the first is the paper
-        for x, y in re.findall(r"[ML](\S+?) ([^MLHVhz]+)", each.attrib["d"]):
+    for element in root.findall(f"{SVG}path")[1:]:  # the first is the paper
+        for x, y in re.findall(r"[ML](\S+?) ([^MLHVhz]+)", element.attrib["d"]):
             assert 91 <= float(x) <= 1304
             assert 144 <= float(y) <= 549
 

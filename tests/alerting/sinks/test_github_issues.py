@@ -79,7 +79,7 @@ async def test_it_is_found_behind_hundreds_of_newer_ones_and_older_pages_are_not
     assert len(standin.asked) == 3
     standin.asked.clear()
     assert not (await opened(standin, incident="another")).existed
-    assert [each[:3] for each in standin.asked] == ["GET", "GET", "GET", "POS"]
+    assert [text[:3] for text in standin.asked] == ["GET", "GET", "GET", "POS"]
 
 
 async def test_of_too_many_issues_none_is_opened_twice(standin: GithubStandin) -> None:

@@ -36,7 +36,7 @@ class WebhookStandin(HttpStandin):
             signed = b".".join([identity.encode(), timestamp.encode(), body])
             good = base64.b64encode(hmac.new(self.key, signed, hashlib.sha256).digest()).decode()
             given = request.headers.get("webhook-signature", "").split(" ")
-            if not any(hmac.compare_digest(one, f"v1,{good}") for one in given):
+            if not any(hmac.compare_digest(text, f"v1,{good}") for text in given):
                 return web.Response(status=401)
         self.repeats += identity in self.arrived
         self.arrived.setdefault(identity, json.loads(body))

@@ -88,7 +88,7 @@ def test_a_function_with_its_own_fault_keeps_it() -> None:
     found = causes(
         [slow(ROUTE, 350, 50, 10, {}), slow(GET, 340, 40, 10, {ROUTE: 10}), slow(ITEMS, 6, 5, 10, {GET: 10})]
     )
-    assert [one.scope for one in found["GET /items latency"]] == [GET]
+    assert [cause.scope for cause in found["GET /items latency"]] == [GET]
     assert "get latency" not in found
 
 
@@ -127,7 +127,7 @@ def test_slow_code_is_explained_by_the_table_it_waits_for_and_explains_nothing_i
     )
     found = causes([SLOW[0], code, SLOW[2]])
     assert found[code.id][0].scope == ITEMS
-    assert [one.scope for one in found[SLOW[0].id]] == [ITEMS]
+    assert [cause.scope for cause in found[SLOW[0].id]] == [ITEMS]
 
 
 def test_errors_lead_to_the_table_that_throttles() -> None:
@@ -154,7 +154,7 @@ def test_the_sentence_names_the_cause_of_most_of_it() -> None:
     found = causes(SLOW)
     reported = with_causes(SLOW[0], found[SLOW[0].id])
     assert reported.sentence == "It is so; the time is spent in table items."
-    half = [one for one in found[SLOW[0].id] if one.scope == ITEMS]
+    half = [cause for cause in found[SLOW[0].id] if cause.scope == ITEMS]
     assert (
         with_causes(SLOW[0], [type(half[0])(scope=ITEMS, measure=Measure.LATENCY, score=0.3)]).sentence
         == "It is so."

@@ -41,7 +41,7 @@ def test_one_minute_or_what_came_to_nothing_adds_nothing_up() -> None:
 
 @pytest.mark.parametrize("side", [1, -1], ids=["a rise", "a fall"])
 def test_what_the_level_followed_before_it_was_reported_is_not_what_was_expected(side: int) -> None:
-    followed = [10 + side * each for each in (0.0, 1.0, 2.0, 3.0)]
+    followed = [10 + side * number for number in (0.0, 1.0, 2.0, 3.0)]
     values = [10 + 5 * side] * 7
     found = added_up(course(*values, expected=[*followed, 10.0, 10.0, 10.0]), 4, STEP, rises=side > 0)
     assert found is not None
@@ -51,6 +51,6 @@ def test_what_the_level_followed_before_it_was_reported_is_not_what_was_expected
 
 def test_a_shape_that_rises_and_falls_by_itself_is_expected_as_it_was() -> None:
     usual = [10.0, 11.0, 12.0, 13.0, 12.5]
-    found = added_up(course(*(each + 5 for each in usual), expected=usual), -1, STEP, rises=True)
+    found = added_up(course(*(number + 5 for number in usual), expected=usual), -1, STEP, rises=True)
     assert found is not None
     assert found.expected == pytest.approx(np.mean(usual))

@@ -35,7 +35,7 @@ def test_a_small_change_that_lasts_is_reported_within_the_hour_and_never_before_
     mean = usual(level)
     mean[AT:] *= times
     found = openings(a_judge(), counts(mean, seed=1))
-    assert [one for one in found if one[0] < AT] == []
+    assert [row for row in found if row[0] < AT] == []
     late = delays(found, verdict)
     assert len(late) == ROWS
     assert late[-1] <= within

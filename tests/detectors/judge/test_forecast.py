@@ -87,7 +87,7 @@ def test_the_range_is_ordered_within_the_days_ahead_and_does_not_depend_on_the_u
     assert days[len(known) :] == (None,) * (
         3 - len(known)
     )  # what comes later is not known before what is earlier
-    assert all(1 <= each <= AHEAD for each in known)
+    assert all(1 <= number <= AHEAD for number in known)
     assert reach(unit * past, unit * past[-7:], unit * limit) == days
     nearer = reach(past, past[-7:], float(np.nanmax(past) * np.exp(0.5 * far)))
     assert (nearer.middle or np.inf) <= (days.middle or np.inf)
@@ -150,7 +150,7 @@ def test_growth_that_is_no_longer_certain_names_no_day() -> None:
         for day, level in enumerate(levels)
         for growing in watch.learn(np.array([24 * day]), level[None], np.ones(1, bool), np.array([200.0]))
     ]
-    unsure = [each for each in found if each.per_day_lower <= 0]
+    unsure = [growth for growth in found if growth.per_day_lower <= 0]
     assert found[0].days_to_limit is not None
     assert unsure
-    assert all(each.days_to_limit is None for each in unsure)
+    assert all(growth.days_to_limit is None for growth in unsure)

@@ -297,7 +297,7 @@ def test_a_judge_restored_anywhere_continues_byte_for_byte_as_if_it_had_never_st
     second = a_judge(series, 1800)
     second.restore(first.snapshot())
     rest = one_by_one(second, values[cut:], cut, step=1800)
-    assert [content(one) for one in rest] == [content(one) for one in whole[cut:]]
+    assert [content(judgement) for judgement in rest] == [content(judgement) for judgement in whole[cut:]]
 
 
 def test_series_added_later_do_not_disturb_those_that_were_there() -> None:
@@ -334,7 +334,9 @@ def test_growth_alone_never_opens_a_spike_and_is_reported_as_growth() -> None:
     series = [Series(table(i), MEASURES[i % 3], floor_relative=0.2) for i in range(42)]
     judgements = judged(a_judge(series), values)
     assert sum(judgement.opened.sum() for judgement in judgements) == 0
-    reported = {one.row for judgement in judgements for one in judgement.growth if one.state == "open"}
+    reported = {
+        growing.row for judgement in judgements for growing in judgement.growth if growing.state == "open"
+    }
     assert reported == set(range(42))
 
 
@@ -347,7 +349,7 @@ def test_noise_around_a_weekly_curve_is_hardly_ever_reported_at_any_rate() -> No
     pages = np.sum([judgement.opened for judgement in judgements], axis=0)
     # 100 judged series-weeks per rate, without a floor: at most one page per series and ten weeks
     assert [int(pages[levels == level].sum()) <= 10 for level in (0.5, 20.0, 3000.0)] == [True] * 3
-    assert sum(one.state == "open" for judgement in judgements for one in judgement.growth) <= 2
+    assert sum(growing.state == "open" for judgement in judgements for growing in judgement.growth) <= 2
 
 
 def test_a_series_that_is_zero_except_for_bursts_is_reported_less_and_less() -> None:

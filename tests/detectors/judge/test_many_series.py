@@ -70,7 +70,7 @@ def test_a_series_is_judged_alike_among_few_and_among_many(values: np.ndarray) -
     for row in range(FEW):
         assert one.evidence.trace(row, end) == other.evidence.trace(row, end)
         assert one.baseline.weeks(row) == other.baseline.weeks(row)
-        ours, theirs = (each.evidence.course(row, end - 9000, end) for each in (one, other))
+        ours, theirs = (judge.evidence.course(row, end - 9000, end) for judge in (one, other))
         assert np.array_equal(ours, theirs, equal_nan=True)
 
 

@@ -14,7 +14,7 @@ def test_twice_as_many_for_six_minutes_are_reported_while_they_last(level: float
     mean = usual(level)
     mean[AT : AT + LASTS] *= 2
     found = openings(a_judge(), counts(mean, seed=1))
-    assert [one for one in found if one[0] < AT] == []
+    assert [row for row in found if row[0] < AT] == []
     late = [at for at in delays(found, SPIKE) if at <= LASTS + 1]
     assert len(late) >= least * ROWS
 

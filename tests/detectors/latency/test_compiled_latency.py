@@ -34,7 +34,7 @@ def results() -> tuple[list[Floats], list[bytes]]:
     found = window.feed(some[:70], 5)
     mixed = parts.feed(some[:70], WHOLES, found.usual[:, :2], found.p95[:, :2])
     usual = window.usual(5)[:2]
-    peeked = [window.peek(one, 5) for one in some[70:]]
+    peeked = [window.peek(row, 5) for row in some[70:]]
     mixes = [parts.peek(one, WHOLES, usual, seen[:2]) for one, seen in zip(some[70:], peeked, strict=True)]
     assert np.isfinite(mixed).any()
     arrays = [found.p95, found.certain.astype(np.float64), found.usual, found.beside]

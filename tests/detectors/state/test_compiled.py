@@ -25,7 +25,7 @@ def test_python_calls_no_part_of_compiled_code_since_it_has_no_door() -> None:
     }
     assert len(parts) > 100, "the decorators have other names now"
     named = {f"{name}: {used}" for name, module in modules.items() for used in _in_python(name, module)}
-    assert not {each for each in named if each.partition(": ")[2] in parts}
+    assert not {text for text in named if text.partition(": ")[2] in parts}
 
 
 def _in_python(name: str, module: ast.Module) -> Iterator[str]:
@@ -49,4 +49,4 @@ def _in_python(name: str, module: ast.Module) -> Iterator[str]:
 
 
 def _decorated(function: ast.FunctionDef, makers: set[str]) -> bool:
-    return any(isinstance(each, ast.Name) and each.id in makers for each in function.decorator_list)
+    return any(isinstance(expr, ast.Name) and expr.id in makers for expr in function.decorator_list)

@@ -26,7 +26,7 @@ def saw(
 ) -> list[str]:
     requests = np.zeros(len(signatures._requests))
     new = signatures.see(start, requests, [Occurrence(place, text, count) for text in types])
-    return [one.signature for one in new]
+    return [occurrence.signature for occurrence in new]
 
 
 def test_while_the_backend_is_young_signatures_are_learnt_and_not_reported() -> None:

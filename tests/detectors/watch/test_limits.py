@@ -52,8 +52,8 @@ def test_what_is_near_for_five_minutes_is_reported_once() -> None:
 def test_what_has_no_limit_is_passed_by_as_if_it_was_watched() -> None:
     watched, passed = LimitWatch(STEP, 0.9), LimitWatch(STEP, 0.9)
     nothing = np.zeros(3, bool)
-    for each in (watched, passed):
-        each.add(3)
+    for watch in (watched, passed):
+        watch.add(3)
     assert passed.idle
     for at in range(0, 4 * 86400, 7 * STEP):
         observed = np.where(np.arange(3) < at // 86400, np.nan, 5.0)
@@ -171,13 +171,13 @@ class Sampled:
 def test_the_mean_of_a_sampled_level_is_over_its_samples() -> None:
     level = Sampled()
     level.see(0.2, 20, every=5)
-    assert [one.state for one in level.see(0.95, 20, every=5)] == ["open"]
+    assert [change.state for change in level.see(0.95, 20, every=5)] == ["open"]
 
 
 def test_a_sampled_level_is_known_for_five_minutes_before_it_is_near() -> None:
     level = Sampled()
     assert level.see(1.0, 4) == []
-    assert [one.state for one in level.see(1.0, 1)] == ["open"]
+    assert [change.state for change in level.see(1.0, 1)] == ["open"]
 
 
 def test_a_sampled_level_that_was_near_is_lost_when_it_is_not_sampled_for_a_day() -> None:
@@ -197,6 +197,6 @@ def test_a_sampled_level_that_eased_is_not_lost() -> None:
 def test_a_daily_peak_of_a_sampled_level_is_lost_after_a_day_without_samples() -> None:
     level = Sampled()
     opened = level.see(0.85, 3 * 24 * 60 + 10)
-    assert [(one.state, one.near) for one in opened] == [("open", False)]
+    assert [(change.state, change.near) for change in opened] == [("open", False)]
     changes = level.see(np.nan, 2 * 24 * 60)
     assert [(change.state, change.lost) for change in changes] == [("update", False), ("end", True)]

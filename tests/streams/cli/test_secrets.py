@@ -171,7 +171,7 @@ def test_every_secret_of_the_settings_may_be_in_a_file(tmp_path: Path) -> None:
     assert key_of(webhook, {}) == b"s" * 40
     sender, other = new_token(), new_token()
     tokens = load_tokens(TokensSettings(intake_file=kept("intake", f"{sender}\n{hash_of(other)}")), {})
-    assert all(tokens.allowed(one) == {AccessScope.INTAKE} for one in (sender, other))
+    assert all(tokens.allowed(text) == {AccessScope.INTAKE} for text in (sender, other))
     assert own_authorization({"UNERI_TOKEN_FILE": kept("own", sender)})["Authorization"].endswith(sender)
 
 

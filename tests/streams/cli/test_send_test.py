@@ -57,7 +57,7 @@ def test_examples_of_another_time_differ_in_their_times_only() -> None:
     later = made.examples(AT + 3600)
     for one, other in zip(made.examples(), later, strict=True):
         assert other.dispatch.at == one.dispatch.at + 3600
-        first, second = (each.dispatch.notice.incidents[0] for each in (one, other))
+        first, second = (example.dispatch.notice.incidents[0] for example in (one, other))
         assert second.start == first.start + 3600
         assert second.primary.observed == first.primary.observed
         assert (second.primary.trace is None) == (first.primary.trace is None)
@@ -132,7 +132,7 @@ async def test_what_slack_answers_is_said_in_plain_words_and_no_redirect_is_foll
     try:
         settings = Settings.model_validate({"slack": {"base_url": str(server.make_url("/api/"))}})
         problem = await deliver_examples(settings, "#uneri", clock=FakeClock(), say=lambda _: None)
-        [checked] = [one async for one in check_slack(settings)]
+        [checked] = [result async for result in check_slack(settings)]
     finally:
         await server.close()
     assert said in str(problem)

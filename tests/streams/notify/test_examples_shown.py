@@ -109,7 +109,7 @@ async def test_people_see_requests_that_failed(tmp_path: Path, monkeypatch: pyte
             daemon.stop()
             await running
         hold_to_details(slack.views[0])
-        bodies = [one["data"] for one in hooks.arrived.values() if "incident" in one["data"]]
+        bodies = [entry["data"] for entry in hooks.arrived.values() if "incident" in entry["data"]]
         hold_to_examples(bodies[0]["incident"]["examples"])
         open_ = {one["id"]: one for one in shown}
         hold_to_examples(open_[bodies[0]["incident"]["id"]]["examples"])
@@ -132,15 +132,17 @@ async def post(address: str, lines: list[bytes]) -> None:
 def hold_to_examples(examples: list[dict[str, Any]]) -> None:
     failed = [example for example in examples if example["why"] == "failed"]
     assert failed
-    for one in failed:
-        number = (int(one["ts"]) - T0) // 2
-        assert one["ts"] >= JUMP - 60
-        assert (one["status"], one["error"], one["error_type"]) == (504, "backend", "Timeout")
-        assert (one["function"], one["route"]) == ("put-item", "POST /items/{id}")
-        assert (one["id"], one["trace"]) == (f"lambda:{id_of(number)}/1", trace_of(number))
-        assert one["sample"] == f"item {number} of [email]"
-        assert id_of(number) in one["links"]["request"]
-        assert one["links"]["trace"].endswith(f"#xray:traces/1-{trace_of(number)[:8]}-{trace_of(number)[8:]}")
+    for entry in failed:
+        number = (int(entry["ts"]) - T0) // 2
+        assert entry["ts"] >= JUMP - 60
+        assert (entry["status"], entry["error"], entry["error_type"]) == (504, "backend", "Timeout")
+        assert (entry["function"], entry["route"]) == ("put-item", "POST /items/{id}")
+        assert (entry["id"], entry["trace"]) == (f"lambda:{id_of(number)}/1", trace_of(number))
+        assert entry["sample"] == f"item {number} of [email]"
+        assert id_of(number) in entry["links"]["request"]
+        assert entry["links"]["trace"].endswith(
+            f"#xray:traces/1-{trace_of(number)[:8]}-{trace_of(number)[8:]}"
+        )
 
 
 def hold_to_details(view: dict[str, Any]) -> None:

@@ -255,7 +255,7 @@ def test_several_tokens_of_a_scope_are_accepted_so_that_one_can_be_replaced(tmp_
     file = tmp_path / "tokens"
     file.write_text(f"# shippers\nintake {hash_of(filed)}  # eu\n\nread,intake {hash_of(both)}\n")
     tokens = load_tokens(TokensSettings(file=str(file)), {"UNERI_INTAKE_TOKEN": f"{INTAKE}, {hash_of(new)}"})
-    assert [tokens.allowed(one) for one in (INTAKE, new, filed)] == [{"intake"}] * 3
+    assert [tokens.allowed(text) for text in (INTAKE, new, filed)] == [{"intake"}] * 3
     assert tokens.allowed(both) == {"intake", "read"}
     assert tokens.allowed("") == tokens.allowed(hash_of(new)) == frozenset()
 
@@ -424,4 +424,4 @@ def test_the_comment_beside_a_hash_names_the_token_and_nothing_else_does(tmp_pat
     file = tmp_path / "tokens"
     file.write_text(f"operate  {hash_of(named)}   #  on-call   desk\noperate {hash_of(bare)}\n")
     tokens = load_tokens(TokensSettings(file=str(file)), TOKENS)
-    assert [tokens.name(each) for each in (named, bare, OPERATE, "unknown")] == ["on-call desk", "", "", ""]
+    assert [tokens.name(text) for text in (named, bare, OPERATE, "unknown")] == ["on-call desk", "", "", ""]

@@ -124,7 +124,7 @@ async def test_of_too_many_connections_the_one_that_was_idle_the_longest_makes_r
             newer.append(await asyncio.open_connection("127.0.0.1", served.port))
             assert await status(newer[-1]) == 200
         assert await status(sender, b"ngth: 3\r\n\r\nabc") == 200, "it is younger than those that idled"
-        assert [await status(one) for one in idle] == [0, 0, 200]
+        assert [await status(row) for row in idle] == [0, 0, 200]
         close(sender, *idle, *newer)
 
 

@@ -53,7 +53,7 @@ def test_a_traceback_in_the_log_shows_no_values_which_may_be_secrets(form: str) 
 
 def test_every_line_for_programs_is_one_object_even_of_a_library_and_of_what_nobody_caught() -> None:
     found = objects("json")
-    assert [(one["level"], one["logger"], one["event"]) for one in found] == [
+    assert [(entry["level"], entry["logger"], entry["event"]) for entry in found] == [
         ("info", "uneri.test", "incident opened"),
         ("warning", "uneri.test", "two\nlines"),
         ("warning", "aiokafka", "a library says so"),

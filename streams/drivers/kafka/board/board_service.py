@@ -174,7 +174,7 @@ class KafkaBoard:
 
     def _renewed(self) -> None:
         """Tell that incidents are others now, which come after their step: a verdict colours numbers too."""
-        now = [(one.id, one.revision) for one in self._incidents().open]
+        now = [(incident.id, incident.revision) for incident in self._incidents().open]
         if now == self._coloured:
             self._board.renewed.tell()
         else:

@@ -105,7 +105,7 @@ class FencedStore:
         await self.give_up(key)
         # Before it is fenced: after that, the outcome of its last transaction is unknown.
         seen = await self._check(key) or []
-        forgotten = next((one for one in seen if self._key_of(one) == key), None)
+        forgotten = next((status for status in seen if self._key_of(status) == key), None)
         producer = self._producer(key)
         self._producers[key] = producer, asyncio.Lock()
         await producer.start()
@@ -160,8 +160,10 @@ class FencedStore:
                     for name, value in records
                 ]
                 sent += [
-                    await producer.send(one.topic, one.value, key=one.key, partition=one.partition)
-                    for one in elsewhere
+                    await producer.send(
+                        emission.topic, emission.value, key=emission.key, partition=emission.partition
+                    )
+                    for emission in elsewhere
                 ]
                 await asyncio.gather(*sent)
                 self._at(CrashPoint.WRITING, key)
@@ -247,7 +249,7 @@ class FencedStore:
                 continue
             self._hiding[key] = seen
             now = time.monotonic()
-            since = {one.transaction: since.get(one.transaction, now) for one in seen}
+            since = {status.transaction: since.get(status.transaction, now) for status in seen}
             for one in seen:
                 age, owner = now - since[one.transaction], self._key_of(one)
                 if owner is not None and (owner == key or age >= self._forgotten):

@@ -70,13 +70,15 @@ class HangingTransactions:
                 before = _open(admin, topic, partition)
                 if not before:
                     return []
-                known = _described(admin, {one.producer for one in before})
+                known = _described(admin, {transaction.producer for transaction in before})
                 # Still open after its coordinator counted it as ended: not one that has just ended.
                 after = _open(admin, topic, partition)
         except KafkaError as error:
             log.debug("open transactions cannot be listed", reason=repr(error))
             return None
-        return [_status(one, known.get(one.producer)) for one in sorted(before & after)]
+        return [
+            _status(transaction, known.get(transaction.producer)) for transaction in sorted(before & after)
+        ]
 
     def abort(self, topic: str, partition: int, hanging: OpenTransaction) -> None:
         """Abort one by an administrator's command; its outcome was never reported."""

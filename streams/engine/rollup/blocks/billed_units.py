@@ -16,7 +16,7 @@ from streams.engine.decode.counted import counted
 from streams.engine.rollup.blocks.grouping import add_rows
 from streams.engine.rollup.blocks.names import RollupNames
 
-_COLUMNS: Final = [COLUMN[one] for one in (Measure.READS, Measure.WRITES, Measure.RCU, Measure.WCU)]
+_COLUMNS: Final = [COLUMN[measure] for measure in (Measure.READS, Measure.WRITES, Measure.RCU, Measure.WCU)]
 
 
 class BilledUnits:

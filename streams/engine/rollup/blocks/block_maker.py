@@ -87,7 +87,7 @@ class BlockMaker:
 
     def early(self, bucket: int, summary: Summary, watermark: int) -> list[Block]:
         """Return what a bucket has counted so far, under the number of the last blocks: sums and times."""
-        paths, calls = (Counts(each.sums, each.latency) for each in (summary.paths, summary.calls))
+        paths, calls = (Counts(counts.sums, counts.latency) for counts in (summary.paths, summary.calls))
         counted = Summary(summary.records, paths, calls)
         made = self._named(self.sequence - 1, bucket, counted, watermark)
         for block in made:

@@ -40,8 +40,8 @@ def clf_line(line: str) -> ClfLine | None:
     if found is None:
         return None
     fields = []
-    for each in _FIELD.finditer(found[6] or ""):
-        fields.append(LogField(each[2] or each[1], each[2] is None))
+    for match in _FIELD.finditer(found[6] or ""):
+        fields.append(LogField(match[2] or match[1], match[2] is None))
         if len(fields) == _MOST_FIELDS:
             break
     return ClfLine(found[1].split(), found[2], found[3], found[4], fields)

@@ -116,7 +116,7 @@ def _parts(payload: bytes) -> list[bytes]:
     """Return records and lines."""
     if payload.lstrip()[:1] == b"[":  # a delivery of the Telemetry API, or "[INFO] ..."
         try:
-            return [bytes(each) for each in _LIST.decode(payload)]
+            return [bytes(raw) for raw in _LIST.decode(payload)]
         except JSON_ERRORS as error:
             if b'"platform.' in payload:
                 raise RefusalError(*problem_of(payload, error)) from None

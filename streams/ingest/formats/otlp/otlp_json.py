@@ -146,15 +146,15 @@ def _message(payload: bytes) -> OtlpMessage:
         )
     _bound(found)
     message = OtlpMessage()
-    message.spans = [_resource_spans(each, message.refused) for each in found.resource_spans or ()]
+    message.spans = [_resource_spans(spans, message.refused) for spans in found.resource_spans or ()]
     message.logs = [
         ResourceLogs(
-            _of_resource(each.resource),
-            [_body(record.body) for scope in each.scope_logs or () for record in scope.log_records or ()],
+            _of_resource(logs.resource),
+            [_body(record.body) for scope in logs.scope_logs or () for record in scope.log_records or ()],
         )
-        for each in found.resource_logs or ()
+        for logs in found.resource_logs or ()
     ]
-    message.metrics = [_resource_metrics(each) for each in found.resource_metrics or ()]
+    message.metrics = [_resource_metrics(metrics) for metrics in found.resource_metrics or ()]
     return message
 
 

@@ -288,8 +288,8 @@ def _call_of(seen: _Seen) -> Event:
 
 def _same_call(outer: Sequence[TableCall], inner: Sequence[TableCall]) -> bool:
     """Return whether two spans, one in the other, tell of one call: an SDK's and its driver's."""
-    names = {each.name for each in outer}
-    return kind_of(outer[0].op) == kind_of(inner[0].op) and any(each.name in names for each in inner)
+    names = {call.name for call in outer}
+    return kind_of(outer[0].op) == kind_of(inner[0].op) and any(call.name in names for call in inner)
 
 
 def _complete(outer: Sequence[TableCall], inner: Sequence[TableCall]) -> None:

@@ -10,5 +10,5 @@ def incidents_of(pipeline: Pipeline | None, links: LinkMaker) -> BoardIncidents:
     """Return the incidents that a board shows; none while nobody has them."""
     if pipeline is None:
         return BoardIncidents((), [])
-    open_ = [one.incident for one in pipeline.ongoing()]
+    open_ = [incident.incident for incident in pipeline.ongoing()]
     return BoardIncidents(open_, ongoing_to_json(pipeline, links), last_to_json(pipeline, links))

@@ -38,8 +38,8 @@ _LARGEST: Final = 16 * 1024  # of a body, bytes
 _WHY: Final = 200  # characters kept of a reason
 _OF_SLACK: Final = re.compile(r"[UWS][A-Z0-9]{2,20}")  # an id, which a message would turn into a mention
 _AT_ONCE: Final = {
-    one.value: one
-    for one in (
+    kind.value: kind
+    for kind in (
         CommandKind.ACKNOWLEDGE,
         CommandKind.EXPECTED,
         CommandKind.NOT_AN_ANOMALY,

@@ -113,13 +113,13 @@ class ListedIncidents(msgspec.Struct, frozen=True, kw_only=True):
 def rows_of(known: KnownIncidents, asked: IncidentFilter) -> ListedIncidents:
     """Return the rows that a filter asks for."""
     since = known.at - asked.seconds
-    found = [one for one in known.tracked if asked.takes(one, since)]
+    found = [incident for incident in known.tracked if asked.takes(incident, since)]
     newest = heapq.nlargest(MOST, found, key=lambda one: (one.incident.start, one.sequence))
     noted = Counter(memo.incident for memo in known.memos)
     return ListedIncidents(
         at=known.at,
         since=since,
-        incidents=[_row(one, noted[one.incident.id]) for one in newest],
+        incidents=[_row(incident, noted[incident.incident.id]) for incident in newest],
         left_out=len(found) - len(newest),
         memos=[memo.to_json() for memo in heapq.nlargest(MOST, _timeline(known, asked), key=_moment)],
         changes=list(_changes(known, asked)),

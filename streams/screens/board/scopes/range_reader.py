@@ -123,7 +123,7 @@ class RangeReader:
         return kept and series * (grid.end - grid.first) <= MOST_ROWS * 60
 
     def _known(self, first: int, end: int) -> int:
-        begin = min((one.first for one in self._reaches.values() if one is not None), default=self._at)
+        begin = min((reach.first for reach in self._reaches.values() if reach is not None), default=self._at)
         return max(0, min(end, self._at) - max(first, begin))
 
     def _weeks(self, series: Ints, shown: Ints, span: tuple[int, int, int], *, fine: bool) -> list[_Part]:

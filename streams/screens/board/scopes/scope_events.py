@@ -47,8 +47,8 @@ class BoardPast(NamedTuple):
         if pipeline is None:
             return cls(links=links)
         incidents = [
-            PastIncident(one.incident, one.sent, done_to_json(one).get("acknowledged"))
-            for one in pipeline.tracked()
+            PastIncident(incident.incident, incident.sent, done_to_json(incident).get("acknowledged"))
+            for incident in pipeline.tracked()
         ]
         return cls(incidents, pipeline.memos, changes, links)
 
@@ -164,9 +164,9 @@ class ScopeEvents:
     def _involved(self, one: PastIncident) -> ScopeIncident | None:
         incident = one.incident
         mine = [
-            each.measure.value
-            for each in (incident.primary, *incident.members)
-            if self._scope in _scopes(each)
+            finding.measure.value
+            for finding in (incident.primary, *incident.members)
+            if self._scope in _scopes(finding)
         ]
         share = None if mine else self._share(incident.primary)
         if not mine and (share is None or share < _MATTERS):

@@ -24,8 +24,8 @@ from streams.screens.board.step_grid import StepGrid, known
 from streams.screens.board.wall.wall import WallThreshold, WallVerdict
 from streams.screens.board.wall.wall_numbers import threshold_of
 
-_BESIDE: Final = {one.value + each for one in LATENCIES for each in (P50, P99)}
-_LATENCIES: Final = {*(one.value for one in LATENCIES), *_BESIDE}
+_BESIDE: Final = {measure.value + each for measure in LATENCIES for each in (P50, P99)}
+_LATENCIES: Final = {*(measure.value for measure in LATENCIES), *_BESIDE}
 _REASON: Final = f"{Measure.THROTTLES}:"
 _ORDER: Final[dict[str, int]] = {
     measure: place
@@ -178,18 +178,18 @@ class ScopeMeasures:
     def limits(self, verdicts: OpenVerdicts, settings: BoardSettings) -> list[ScopeLimit]:
         """Return what is used of its limits in the newest step, the nearest to its limit first."""
         found = []
-        for one in self._view.limited():
-            if one.key.scope != self._scope or one.key.source != NOBODY:
+        for series in self._view.limited():
+            if series.key.scope != self._scope or series.key.source != NOBODY:
                 continue
-            used = known(np.float64(one.observed) / self._step)
-            share = None if used is None else used / one.limit
-            about = self._about(one.key.measure)
+            used = known(np.float64(series.observed) / self._step)
+            share = None if used is None else used / series.limit
+            about = self._about(series.key.measure)
             left = verdicts.days_left(about)
             found.append(
                 ScopeLimit(
-                    measure=one.key.measure,
+                    measure=series.key.measure,
                     used=used,
-                    limit=one.limit,
+                    limit=series.limit,
                     share=share,
                     days_left=left.middle,
                     days_left_early=left.early,

@@ -112,7 +112,7 @@ class Neighbourhood:
         # the history may have begun in that week
         then = _Rates(read.sums_before, before) if before >= seconds / 2 else None
         found = (_neighbours(kind, chosen[kind], own, now, then) for kind in kinds if kind in chosen)
-        return [one for one in found if one.neighbours]
+        return [neighbours for neighbours in found if neighbours.neighbours]
 
 
 def _neighbours(
@@ -143,7 +143,11 @@ def _neighbours(
         ScopeNeighbour(scope.to_json(), scope.label, {measure: amount(of, measure) for measure in measures})
         for scope, of in edges.items()
     ]
-    found = [one for one in found if any(each.value or each.before for each in one.amounts.values())]
+    found = [
+        neighbour
+        for neighbour in found
+        if any(each.value or each.before for each in neighbour.amounts.values())
+    ]
     if measures:
         found.sort(key=lambda one: (-one.amounts[measures[0]].value, one.label))
     return ScopeNeighbours(kind=kind, measures=measures, neighbours=found, more=chosen.more)

@@ -91,9 +91,9 @@ def _sums(view: HistoryView, series: MapSeries, first: int, at: int) -> _Sums:
 def _shares(view: HistoryView, step: int) -> dict[Scope, float]:
     """Return what the newest step used of the limit that each scope is nearest to."""
     shares: dict[Scope, float] = {}
-    for one in view.limited():
-        if not np.isnan(one.observed):
-            scope, share = one.key.scope, one.observed / step / one.limit
+    for series in view.limited():
+        if not np.isnan(series.observed):
+            scope, share = series.key.scope, series.observed / step / series.limit
             shares[scope] = max(share, shares.get(scope, 0.0))
     return shares
 
@@ -104,7 +104,7 @@ def _amount(sums: Floats, measure: Measure) -> float | None:
 
 
 def _amounts(kind: str, sums: Floats) -> MapAmounts:
-    backend, fatal = (_amount(sums, one) for one in (Measure.ERRORS_BACKEND, Measure.ERRORS_FATAL))
+    backend, fatal = (_amount(sums, measure) for measure in (Measure.ERRORS_BACKEND, Measure.ERRORS_FATAL))
     table = kind == TABLE
     return MapAmounts(
         requests=_amount(sums, Measure.REQUESTS) or 0.0,
@@ -143,9 +143,9 @@ class _Making:
             for row, one in enumerate(series.about)
             if isinstance(one, Scope) and (called[row] or one in self._of_scope)
         }
-        for one in self._of_scope:  # also if it was never measured
-            if one.kind in _KINDS:
-                self._scopes.setdefault(one, _UNMEASURED)
+        for scope in self._of_scope:  # also if it was never measured
+            if scope.kind in _KINDS:
+                self._scopes.setdefault(scope, _UNMEASURED)
         self._edges = {
             one: row for row, one in enumerate(series.about) if isinstance(one, Edge) and called[row]
         }
@@ -160,7 +160,7 @@ class _Making:
         places = {scope: place for place, scope in enumerate(order)}
         services = self._services(drawn)
         of_service = {one: places[service] for one, service in services.items()}
-        nodes = [self._node(one, of_service.get(one), shares.get(one)) for one in order]
+        nodes = [self._node(scope, of_service.get(scope), shares.get(scope)) for scope in order]
         return MapFigures(nodes, [self._edge(one, places) for one in drawn])
 
     def _drawn(self) -> list[Edge]:

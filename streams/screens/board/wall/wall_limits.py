@@ -47,7 +47,7 @@ class WallLimits:
         self._view = view
         self._grid = StepGrid.before(at, step, TREND_SECONDS)
         self._name = account_name
-        self._used = [self._of(one) for one in view.limited()]
+        self._used = [self._of(series) for series in view.limited()]
 
     def _of(self, one: LimitedSeries) -> _Used:
         used = None if np.isnan(one.observed) else one.observed / self._grid.step

@@ -113,8 +113,8 @@ class WallStream:
                     )
                     waited = not any(each.done() for each in news)
                 finally:
-                    for each in news:
-                        each.cancel()
+                    for task in news:
+                        task.cancel()
                 if waited:
                     yield self._beat()
         finally:

@@ -24,7 +24,7 @@ async def checked(slack: SlackApp, **changes: Any) -> list[CheckResult]:
 async def test_both_transports_and_the_operators_are_checked() -> None:
     async with SlackApp(groups={"S0CALL": ["U1", "U2"]}) as slack:
         found = await checked(slack, operators=["U0OWNER", "S0CALL"])
-        assert [one.ok for one in found] == [True, None, True]
+        assert [result.ok for result in found] == [True, None, True]
         assert "opens Socket Mode" in found[0].text
         assert "/slack/actions" in found[1].text
         assert "2 members of S0CALL" in found[2].text

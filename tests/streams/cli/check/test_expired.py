@@ -21,8 +21,8 @@ def notes(start: str, end: str, every: str | None = None) -> list[str]:
         }
     )
     found = list(check_expired(settings, NOW))
-    assert all(one.ok is None for one in found), "notes, not problems"
-    return [one.text for one in found]
+    assert all(result.ok is None for result in found), "notes, not problems"
+    return [result.text for result in found]
 
 
 def test_an_expired_part_is_noted_with_its_place_and_end() -> None:

@@ -19,7 +19,7 @@ def checked(tmp_path: Path, content: object, more: str = "") -> list[CheckResult
         f"status: $.code, values.sales: $.order.total}}{more}}}]}}"
     )
     found = list(check_mappings(load_settings(None, text)))
-    return [one._replace(text=one.text.replace(f"mapping orders: {sample}: ", "")) for one in found]
+    return [result._replace(text=result.text.replace(f"mapping orders: {sample}: ", "")) for result in found]
 
 
 def test_a_sample_that_fits_is_counted(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ NOW = 1_795_780_800
 def notes(price: float) -> list[str]:
     money = MoneySettings(prices=[PriceSettings(item="lambda_request", price=price)])
     found = list(check_prices(Settings(money=money), NOW))
-    assert all(one.ok is None for one in found), "notes, not problems"
-    return [one.text for one in found]
+    assert all(result.ok is None for result in found), "notes, not problems"
+    return [result.text for result in found]
 
 
 def test_a_price_of_a_million_requests_is_noted() -> None:

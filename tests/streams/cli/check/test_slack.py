@@ -22,7 +22,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 async def checked(slack: SlackStandin, to: list[str] | None = None, **changes: Any) -> list[CheckResult]:
     notify = {"routes": [{"to": to}]} if to else {}
     settings = Settings.model_validate({"slack": {"base_url": slack.base_url, **changes}, "notify": notify})
-    return [one async for one in check_slack(settings)]
+    return [result async for result in check_slack(settings)]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ async def test_channels_are_looked_up_by_id_and_a_note_names_the_others() -> Non
             digest_channel="C0DIGEST",
             fallback_channel="C0SPARE",
         )
-    assert [one.ok for one in found] == [True, True, False, False, False, None]
+    assert [result.ok for result in found] == [True, True, False, False, False, None]
     assert "channel C0UNERI (#uneri) exists" in found[1].text
     assert "the app is not in channel C0DIGEST" in found[2].text
     assert "C0SPARE (#spare) is archived" in found[3].text
@@ -84,7 +84,7 @@ async def test_channels_are_looked_up_by_id_and_a_note_names_the_others() -> Non
 async def test_missing_scopes_are_reported() -> None:
     async with SlackStandin(scopes={"commands"}) as slack:
         _, *found = await checked(slack, channel="C0UNERI")
-    assert [one.ok for one in found] == [False, False, None, None]
+    assert [result.ok for result in found] == [False, False, None, None]
     for one, scope in zip(
         found, ("chat:write", "files:write", "channels:history", "channels:read"), strict=True
     ):

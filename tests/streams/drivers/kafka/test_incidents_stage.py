@@ -36,8 +36,8 @@ def _stage(shards: int) -> IncidentsStage:
 
 def _passed(emissions: Iterable[Emission], notify: NotifyStage | None = None) -> list[NoticesOfStep]:
     sent = list(emissions)
-    assert {(one.topic, one.partition) for one in sent} <= {("app-notices", 0)}
-    return list((notify or NotifyStage()).feed(_chunk([one.value for one in sent])))
+    assert {(emission.topic, emission.partition) for emission in sent} <= {("app-notices", 0)}
+    return list((notify or NotifyStage()).feed(_chunk([emission.value for emission in sent])))
 
 
 def test_time_passes_without_findings() -> None:
@@ -103,7 +103,7 @@ def test_what_is_told_again_after_a_crash_changes_nothing(cuts: list[int], resta
         fresh = NotifyStage()
         fresh.restore(notify.snapshot())
         notify = fresh
-    expected = [one for step in range(12) for one in every[step % 4 : step % 4 + step % 3]]
+    expected = [notice for step in range(12) for notice in every[step % 4 : step % 4 + step % 3]]
     assert notices == expected
     assert (notify.watermark, notify.leaders) == (T0 + 660, (LEADER,))
 

@@ -105,11 +105,13 @@ def fed(random: Random | None) -> Iterator[Emission]:
 def test_chunks_and_restarts_change_no_emission(seed: int) -> None:
     whole, cut = list(fed(None)), list(fed(Random(seed)))  # noqa: S311
     for name in (TOPICS.dead_letters, TOPICS.rollups):
-        assert [one for one in cut if one.topic == name] == [one for one in whole if one.topic == name]
+        assert [emission for emission in cut if emission.topic == name] == [
+            emission for emission in whole if emission.topic == name
+        ]
 
 
 def test_a_dead_letter_names_topic_offset_and_part_and_no_two_have_one_key() -> None:
-    letters = [one for one in fed(None) if one.topic == TOPICS.dead_letters]
+    letters = [emission for emission in fed(None) if emission.topic == TOPICS.dead_letters]
     assert all(letter.once for letter in letters)
     assert len({letter.key for letter in letters}) == len(letters)
     told = {(letter.key or b"").decode(): json.loads(letter.value) for letter in letters}
@@ -122,7 +124,7 @@ def test_a_dead_letter_names_topic_offset_and_part_and_no_two_have_one_key() -> 
 
 
 def test_time_goes_on_while_payloads_hold_no_records() -> None:
-    blocks = [decode_block(one.value) for one in fed(None) if one.topic == TOPICS.rollups]
+    blocks = [decode_block(emission.value) for emission in fed(None) if emission.topic == TOPICS.rollups]
     assert {block.source for block in blocks} == {"orders-topic/2"}
     idle = [block for block in blocks if block.idle]
     assert idle, "the shards are told not to wait"
@@ -184,7 +186,8 @@ def test_to_wait_for_schemas_changes_no_emission(already: int) -> None:
                 rest = rest.since(error.offset)
                 known[error.needs[0]] = JsonSchema()
         by_topic = [
-            [each for each in found if each.topic == name] for name in (TOPICS.dead_letters, TOPICS.rollups)
+            [emission for emission in found if emission.topic == name]
+            for name in (TOPICS.dead_letters, TOPICS.rollups)
         ]
         return by_topic, waited, metrics.registry.get_sample_value("uneri_records_total")
 

@@ -43,13 +43,13 @@ def letters(*, cut: int, restart: bool) -> list[Emission]:
             parts = stage.snapshot()
             stage = RollupStage(0, Settings(), 1, TOPICS)
             stage.restore(parts)
-    return [each for each in told if each.topic == TOPICS.dead_letters]
+    return [emission for emission in told if emission.topic == TOPICS.dead_letters]
 
 
 @pytest.mark.parametrize("cut", [1, 40, WILD, WILD + 1, WILD + 2, WILD + 64, WILD + 65, COUNT - 1])
 def test_a_record_that_was_held_back_keeps_its_offset_across_chunks_and_restarts(cut: int) -> None:
     whole = letters(cut=COUNT, restart=False)
-    assert {json.loads(each.value)["offset"] for each in whole} == {100 + WILD, 100 + COUNT}
+    assert {json.loads(emission.value)["offset"] for emission in whole} == {100 + WILD, 100 + COUNT}
     # in the order in which it was decided, which is that of the chunks
     assert set(letters(cut=cut, restart=False)) == set(whole)
     assert set(letters(cut=cut, restart=True)) == set(whole)
@@ -63,7 +63,7 @@ def test_what_is_long_over_is_told_by_the_step_and_what_is_new_by_the_bucket() -
     def told(first: int, last: int) -> list[int]:
         arrived = np.array([1_760_000_001.0 + 5 * at for at in range(first, last)])
         run = Chunk("requests", 0, first, last, range(first, last), every[first:last], arrived=arrived)
-        return [decode_block(each.value).width for each in stage.feed(run)]
+        return [decode_block(emission.value).width for emission in stage.feed(run)]
 
     assert set(told(0, 40)) == {10}
     assert stage.turns(now)

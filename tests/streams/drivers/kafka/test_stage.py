@@ -54,7 +54,7 @@ class World:
         self.operation()
         self.saved = checkpoint
         self.saves += 1
-        self.with_checkpoints += [each.value for each in once]
+        self.with_checkpoints += [emission.value for emission in once]
 
     async def send(self, emission: Emission) -> Any:
         self.operation()
@@ -193,10 +193,10 @@ def test_wherever_it_crashes_a_stage_goes_the_way_again_that_it_went(
         world.crash_in = budget
         with contextlib.suppress(CrashError):
             asyncio.run(process())
-    told = {bytes(one) for one in world.emitted}
-    numbers = [int(one.partition(b":")[0]) for one in told]
+    told = {bytes(raw) for raw in world.emitted}
+    numbers = [int(raw.partition(b":")[0]) for raw in told]
     assert sorted(numbers) == list(range(len(told)))  # each number was told in one way only
-    assert sum(int(one.partition(b":")[2]) for one in told) >= sum(range(total - 2))
+    assert sum(int(raw.partition(b":")[2]) for raw in told) >= sum(range(total - 2))
 
 
 @settings(max_examples=80)

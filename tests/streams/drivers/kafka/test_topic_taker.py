@@ -174,7 +174,7 @@ async def test_one_failure_tells_all_who_wait_at_once() -> None:
         world.fails = lambda _: NotEnoughReplicasError()
         assert "NotEnoughReplicasError" in str(await refused(taker, [line(9)]))
         async with asyncio.timeout(5):
-            assert {one.status for one in await asyncio.gather(*others)} == {503}
+            assert {error.status for error in await asyncio.gather(*others)} == {503}
         assert not world.topic
 
 

@@ -51,7 +51,7 @@ async def test_a_stage_waits_for_another_that_is_opened_and_is_stuck_when_it_sti
     host.stalls.opened(FIRST, "rollup/0")
     assert await looked(host) == [None] * 10
     opening.cancel()
-    said = [one for one in await looked(host) if one]
+    said = [text for text in await looked(host) if text]
     assert said
     assert said[0].startswith("rollup/0 has read nothing for")
 
@@ -68,7 +68,7 @@ async def test_a_stage_that_gets_nothing_while_the_fetcher_waits_for_another_is_
     assert await looked(host) == [None] * 10
     host._opening |= {SHARD: opened}  # type: ignore[dict-item]
     host.stalls.opened(SHARD, "detect/0")
-    said = [one for one in await looked(host) if one]
+    said = [text for text in await looked(host) if text]
     assert said
     assert said[0].startswith("detect/0 has read nothing for"), "whose queue is full"
 

@@ -21,7 +21,9 @@ def test_somebody_can_always_go_on(levels: list[Level], elsewhere: list[int], mo
     named = dict(enumerate(levels))
     waiting = ahead(named, elsewhere, most)
     behind = [number for number, level in named.items() if level.behind and level.watermark]
-    if behind and (not elsewhere or min(levels[one].watermark for one in behind) <= min(elsewhere) + most):
+    if behind and (
+        not elsewhere or min(levels[number].watermark for number in behind) <= min(elsewhere) + most
+    ):
         assert set(behind) - waiting, "the slowest of them"
     if not behind and not elsewhere:
         assert not waiting

@@ -29,7 +29,7 @@ def idle(source: str, sequence: int, watermark: int) -> Block:
 
 
 def completeness(judged: list[JudgedStep]) -> dict[int, float]:
-    return {one.start // 60: one.completeness for one in judged}
+    return {step.start // 60: step.completeness for step in judged}
 
 
 def test_a_lagging_source_holds_a_step_back_and_an_idle_one_does_not() -> None:

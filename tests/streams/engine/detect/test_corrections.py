@@ -79,7 +79,7 @@ def of_route(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def test_a_fall_is_kept_when_no_record_is_late() -> None:
-    states = [one.state for one in of_route(findings_of(stream(0.0)))]
+    states = [finding.state for finding in of_route(findings_of(stream(0.0)))]
     assert states[0] == "open"
     assert states[-1] == "end"
     assert "withdrawn" not in states
@@ -123,7 +123,7 @@ def test_an_absence_that_late_records_fill_is_withdrawn() -> None:
                     yield block(sequence, missed, usual()[missed], at + 1)
                     sequence += 1
 
-    findings = [one for one in of_route(findings_of(gone())) if named(one.about) == "route PUT /"]
+    findings = [finding for finding in of_route(findings_of(gone())) if named(finding.about) == "route PUT /"]
     assert [(finding.verdict, finding.state) for finding in findings] == [
         (Verdict.ABSENCE, "open"),
         (Verdict.ABSENCE, "withdrawn"),

@@ -82,5 +82,5 @@ def test_the_ranking_of_a_digest_has_accounts_and_what_costs_most_apart() -> Non
     ranking.feed(uses)
     found = ranking.report()
     assert [cost.scope.name for cost in found.costs] == ["1"]
-    assert [one.day for one in found.costliest] == [float(number) for number in range(12, 2, -1)]
-    assert [one.scope.name for one in found.most_used] == ["GET /"]
+    assert [use.day for use in found.costliest] == [float(number) for number in range(12, 2, -1)]
+    assert [use.scope.name for use in found.most_used] == ["GET /"]

@@ -85,9 +85,13 @@ def test_what_is_folded_into_other_is_judged_by_its_parts_alone(table: str, fall
     blocks += [at(number, 0.0) for number in range(end + 120, end + 180)]
     blocks += [at(number, 600.0) for number in range(end + 180, end + 240)]
     blocks += [at(number, 600.0, throttled=300.0) for number in range(end + 240, end + 255)]
-    of_table = [one for one in found(blocks) if one.about.kind == TABLE and one.state == "open"]
-    assert {one.verdict for one in of_table if one.measure is not Measure.THROTTLES} == falls
-    assert [one.verdict for one in of_table if one.measure is Measure.THROTTLES] == [Verdict.SPIKE]
+    of_table = [
+        finding for finding in found(blocks) if finding.about.kind == TABLE and finding.state == "open"
+    ]
+    assert {finding.verdict for finding in of_table if finding.measure is not Measure.THROTTLES} == falls
+    assert [finding.verdict for finding in of_table if finding.measure is Measure.THROTTLES] == [
+        Verdict.SPIKE
+    ]
 
 
 @pytest.mark.parametrize(
@@ -106,9 +110,9 @@ def test_an_excess_of_wcu_is_explained_by_writes_however_many_reads_there_are(
     ]
     blocks += [minute(at, {Measure.REQUESTS: 600.0}, then) for at in range(LEARNT, LEARNT + 15)]
     [opened] = [
-        one
-        for one in found(blocks)
-        if one.state == "open" and one.measure is Measure.WCU and one.verdict is Verdict.SPIKE
+        finding
+        for finding in found(blocks)
+        if finding.state == "open" and finding.measure is Measure.WCU and finding.verdict is Verdict.SPIKE
     ]
     assert opened.callers[0].scope.name == "put"
     assert opened.callers[0].more_calls == pytest.approx(more_calls, abs=0.05)
@@ -119,7 +123,7 @@ def test_reads_and_writes_of_a_table_are_never_reported_themselves() -> None:
     blocks += [
         minute(at, {Measure.REQUESTS: 600.0}, calls(60, 600, 150)) for at in range(LEARNT, LEARNT + 15)
     ]
-    assert not [one for one in found(blocks) if one.measure in (Measure.READS, Measure.WRITES)]
+    assert not [finding for finding in found(blocks) if finding.measure in (Measure.READS, Measure.WRITES)]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +143,9 @@ def test_a_slow_layer_is_reported_for_the_scope_it_belongs_to(
     blocks = [minute(at, *counted, about(usual)) for at in range(LEARNT)]
     slow = usual | {layer: 700.0}
     blocks += [minute(at, *counted, about(slow)) for at in range(LEARNT, LEARNT + 15)]
-    [opened] = [one for one in found(blocks) if one.state == "open" and one.verdict is Verdict.SPIKE]
+    [opened] = [
+        finding for finding in found(blocks) if finding.state == "open" and finding.verdict is Verdict.SPIKE
+    ]
     assert (opened.about.kind, opened.measure) == (kind, measure)
     assert opened.observed == pytest.approx(700, rel=0.2)
     assert " ms" in opened.sentence
@@ -154,7 +160,7 @@ def test_the_consumption_of_a_table_is_emitted_hourly_even_across_a_restart() ->
         if at == 40:
             parts, detect = detect.snapshot(), Detect(0, ["one/0"], settings)
             detect.restore(parts)
-    loads = {one.watermark: {load.measure: load for load in one.loads} for one in judged if one.loads}
+    loads = {step.watermark: {load.measure: load for load in step.loads} for step in judged if step.loads}
     assert list(loads) == [3600, 7200]
     assert loads[3600][Measure.WCU].rate == pytest.approx((120 + 29.5) / 60)
     assert (loads[3600][Measure.WCU].limit, loads[3600][Measure.RCU].limit) == (10.0, None)
@@ -176,10 +182,10 @@ def test_a_drop_of_a_business_value_is_reported_for_its_service_and_its_account(
         judged += detect.feed(blocks[:at])  # repeated blocks are ignored
         parts, detect = detect.snapshot(), Detect(0, ["one/0"], SETTINGS)
         detect.restore(parts)
-    findings = [finding for one in judged for finding in one.findings]
+    findings = [finding for step in judged for finding in step.findings]
     assert findings == found(blocks)
     opened = [finding for finding in findings if finding.state == "open" and finding.verdict is Verdict.DROP]
-    assert {(one.about.kind, str(one.measure)) for one in opened} == {
+    assert {(finding.about.kind, str(finding.measure)) for finding in opened} == {
         ("service", "value:sales"),
         ("account", "value:sales"),
     }
@@ -199,7 +205,11 @@ def test_few_calls_more_are_told_by_what_they_added_up_to_until_they_end() -> No
     draw, begins, lasts = np.random.default_rng(1), 5 * DAY, 60
     drawn = draw.poisson([13.0 * (1.7 if begins <= at < begins + lasts else 1) for at in range(begins + 120)])
     blocks = [minute(at, {Measure.REQUESTS: each}, calls(each, each, each)) for at, each in enumerate(drawn)]
-    told = [one for one in found(blocks) if one.about.kind == TABLE and one.measure is Measure.REQUESTS]
+    told = [
+        finding
+        for finding in found(blocks)
+        if finding.about.kind == TABLE and finding.measure is Measure.REQUESTS
+    ]
     assert [told[0].state, told[-1].state] == ["open", "end"]
     assert told[0].verdict is Verdict.SPIKE
     for one in told:
@@ -214,9 +224,13 @@ def test_ten_times_the_calls_are_told_by_the_newest_minute() -> None:
     draw, begins = np.random.default_rng(1), DAY
     drawn = draw.poisson([13.0 * (10 if begins <= at < begins + 20 else 1) for at in range(begins + 60)])
     blocks = [minute(at, {Measure.REQUESTS: each}, calls(each, each, each)) for at, each in enumerate(drawn)]
-    told = [one for one in found(blocks) if one.about.kind == TABLE and one.measure is Measure.REQUESTS]
+    told = [
+        finding
+        for finding in found(blocks)
+        if finding.about.kind == TABLE and finding.measure is Measure.REQUESTS
+    ]
     assert told
-    assert {one.added_up for one in told} == {None}
+    assert {finding.added_up for finding in told} == {None}
 
 
 def test_failures_that_are_reported_in_a_minute_without_one_are_measured_as_a_rise() -> None:
@@ -227,9 +241,11 @@ def test_failures_that_are_reported_in_a_minute_without_one_are_measured_as_a_ri
         counted = {Measure.REQUESTS: 30.0, Measure.ERRORS_BACKEND: float(failed)}
         blocks.append(minute(at, counted, calls(30, 30, 30)))
     opened, ended = [
-        one
-        for one in found(blocks)
-        if one.about.kind == "route" and one.measure is Measure.ERRORS_BACKEND and one.seen > begins * 60
+        finding
+        for finding in found(blocks)
+        if finding.about.kind == "route"
+        and finding.measure is Measure.ERRORS_BACKEND
+        and finding.seen > begins * 60
     ]
     assert (opened.verdict, opened.observed) == (Verdict.SPIKE, 0.0)
     assert (opened.seen - opened.start) // 60 == 4, "it began with the first of many failures"

@@ -77,7 +77,7 @@ def block(minute: int, shape: Shape) -> Block:
 def usual_times_then(*shapes: Shape) -> Iterator[Block]:
     """Hours as usual, an hour of each shape, and an hour as usual."""
     after = (AS_USUAL,) * (LEARNT // LASTS), shapes, (AS_USUAL,)
-    for hour, shape in enumerate(each for part in after for each in part):
+    for hour, shape in enumerate(row for part in after for row in part):
         for minute in range(hour * LASTS, (hour + 1) * LASTS):
             yield block(minute, shape)
 
@@ -137,7 +137,7 @@ def test_a_slowdown_that_was_found_stays_open_when_the_mix_changes_too() -> None
         finding for finding in findings if finding.state == "end" and finding.measure.startswith("latency")
     ]
     assert ended
-    assert all((one.end or 0) >= (LEARNT + 2 * LASTS - 2) * 60 for one in ended)
+    assert all((finding.end or 0) >= (LEARNT + 2 * LASTS - 2) * 60 for finding in ended)
 
 
 @pytest.mark.parametrize("at", [LEARNT - 30, LEARNT + 1, LEARNT + 20, LEARNT + LASTS + 1])

@@ -32,15 +32,15 @@ def three_routes(number: int, wcu: float) -> Block:
 def of_table(minutes: int) -> list[Finding]:
     blocks = [three_routes(number, 600.0 if number < DAY else 6000.0) for number in range(DAY + minutes)]
     found = [finding for judged in Detect(0, ["one/0"], SETTINGS).feed(blocks) for finding in judged.findings]
-    return [one for one in found if one.measure is Measure.WCU and one.about.kind == "table"]
+    return [finding for finding in found if finding.measure is Measure.WCU and finding.about.kind == "table"]
 
 
 def test_failing_requests_are_critical_and_counted_from_the_events_on() -> None:
     quiet, broken = {Measure.REQUESTS: 60.0}, {Measure.REQUESTS: 60.0, Measure.ERRORS_BACKEND: 24.0}
     blocks = [minute(n, quiet if n < DAY else broken, calls(30, 6, 60)) for n in range(DAY + 12)]
     found = [finding for judged in Detect(0, ["one/0"], SETTINGS).feed(blocks) for finding in judged.findings]
-    failing = [one for one in found if one.measure is Measure.ERRORS_BACKEND]
-    assert {one.about.kind for one in failing} >= {"route", "function", "service"}
+    failing = [finding for finding in found if finding.measure is Measure.ERRORS_BACKEND]
+    assert {finding.about.kind for finding in failing} >= {"route", "function", "service"}
     assert severity(failing).level is Grade.CRITICAL
     assert severity(failing).share == pytest.approx(0.4, abs=0.05)
     assert [route.name for route in reached(failing).routes] == ["PUT /"]

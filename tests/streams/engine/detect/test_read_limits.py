@@ -58,7 +58,7 @@ class Run:
 
 def test_a_limit_is_near_from_the_moment_on_from_which_it_is_in_force() -> None:
     found = Run(NEW).findings
-    assert [(one.verdict, one.measure, one.limit, one.state) for one in found] == [
+    assert [(finding.verdict, finding.measure, finding.limit, finding.state) for finding in found] == [
         (Verdict.LIMIT, Measure.WCU, 10.0, "open")
     ]
     assert CHANGE * 60 <= found[0].start <= (CHANGE + 5) * 60
@@ -78,7 +78,7 @@ def test_who_hears_of_a_limit_while_it_runs_finds_what_a_replay_with_the_file_fi
 def test_a_raised_limit_ends_what_was_near_it() -> None:
     low = Capacity(BY_HAND, read((0, 10.0), (CHANGE * 60, 1000.0)))
     found = Run(low, minutes=CHANGE + DAY + 10).findings
-    assert [one.state for one in found] == ["open", "update", "end"]
+    assert [finding.state for finding in found] == ["open", "update", "end"]
 
 
 def test_the_loads_of_the_digest_have_the_limit_of_their_hour() -> None:

@@ -40,11 +40,11 @@ def test_a_mere_number_is_the_same_level_with_and_without_its_unit() -> None:
 def test_a_limit_holds_until_another_is_stated() -> None:
     levels = rows(USED)
     assert levels.restate({USED: StatedLevel(1.0)}) == []
-    assert [one.limit for one in levels.restate({USED: StatedLevel(1.0, 10.0)})] == [10.0]
+    assert [limit.limit for limit in levels.restate({USED: StatedLevel(1.0, 10.0)})] == [10.0]
     assert levels.restate({USED: StatedLevel(1.0, 10.0)}) == []
     assert levels.restate({USED: StatedLevel(1.0)}) == []
     assert levels.restate({USED: StatedLevel(1.0, 0.0)}) == []  # nothing may be used: no limit to come near
-    assert [one.limit for one in levels.restate({USED: StatedLevel(1.0, 20.0)})] == [20.0]
+    assert [limit.limit for limit in levels.restate({USED: StatedLevel(1.0, 20.0)})] == [20.0]
     assert [limit.limit for limit in levels.limits()] == [20.0]
 
 
@@ -68,7 +68,7 @@ def test_a_restored_level_goes_on_with_its_limit() -> None:
     again = LevelRows()
     again.restore(levels.state([3, 5]))
     assert (again.series, again.limits()) == (levels.series, levels.limits())
-    assert [one.after for one in again.state([3, 5])] == [3, 5]
+    assert [state.after for state in again.state([3, 5])] == [3, 5]
 
 
 def test_what_came_a_little_late_stands_in_where_nothing_newer_is_known() -> None:

@@ -107,7 +107,7 @@ def test_blocks_and_steps_are_the_same_whether_buckets_are_told_early_or_not(*, 
     count = 0
     for second in range(T0, T0 + 400):
         expected, blocks = plain.feed([float(second)]), early.feed([float(second)])
-        assert [encode_block(block) for block in blocks] == [encode_block(each) for each in expected]
+        assert [encode_block(block) for block in blocks] == [encode_block(block) for block in expected]
         hints = early.rollup.early()
         count += len(hints)
         blocks += [decode_block(encode_block(hint)) for hint in hints]

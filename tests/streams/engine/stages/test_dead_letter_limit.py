@@ -159,7 +159,9 @@ def test_no_number_of_records_with_wrong_clocks_stops_the_records_of_others() ->
         now = 1_760_000_000 + number
         values = [GOOD % now, *[GOOD % (1_860_000_000 - number * 4000)] * 5]
         run = replace(chunk(values, 100 + 6 * number), arrived=np.full(6, now + 1.0))
-        letters += [one for one in feeding.feed(run) if one.topic == Topics.of(KAFKA).dead_letters]
+        letters += [
+            emission for emission in feeding.feed(run) if emission.topic == Topics.of(KAFKA).dead_letters
+        ]
     assert len(letters) == 300
     assert all(b"far_future" in letter.value for letter in letters)
 

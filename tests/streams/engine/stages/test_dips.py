@@ -16,9 +16,10 @@ def times() -> Iterator[tuple[float, str]]:
     for minute in range(START, AT + 600, 60):
         hammers = minute >= AT and minute != DIP
         yield from (
-            (minute + 7 + each, "put-item") for each in range(40 if hammers else 0 if minute == DIP else 2)
+            (minute + 7 + number, "put-item")
+            for number in range(40 if hammers else 0 if minute == DIP else 2)
         )
-        yield from ((minute + 30 + each, "get-items") for each in range(2))
+        yield from ((minute + 30 + number, "get-items") for number in range(2))
 
 
 def lines() -> list[bytes]:
@@ -42,6 +43,6 @@ def lines() -> list[bytes]:
 def test_it_names_who_calls_more_though_nobody_does_at_that_minute() -> None:
     run = EngineRun(gathered(lines()), Settings.model_validate({"judge": {"young": 12 * HOUR}}))
     told = [finding for finding in run.findings if label_of(finding) == "items" and finding.measure == "wcu"]
-    [update] = [one for one in told if one.state == "update" and one.seen == DIP + 60]
+    [update] = [finding for finding in told if finding.state == "update" and finding.seen == DIP + 60]
     assert update.observed < update.expected, "it is a dip"
     assert [(caller.scope.name, caller.share > 0.9) for caller in update.callers[:1]] == [("put-item", True)]

@@ -100,7 +100,7 @@ def test_resolved_comes_when_it_was_quiet_for_as_long_as_is_asked(run: EngineRun
         notice for notice in run.notices if notice.action is Action.RESOLVE and notice.incident.id == page.id
     ]
     assert resolved.incident.end is not None
-    certain = max(each.seen for each in (resolved.incident.primary, *resolved.incident.members))
+    certain = max(finding.seen for finding in (resolved.incident.primary, *resolved.incident.members))
     assert resolved.at == max(certain, resolved.incident.end + SETTINGS.incidents.quiet)
     assert resolved.at - (START + CASES[number].at(number) + 60 * CASES[number].minutes) <= HYSTERESIS + 300
 
@@ -113,27 +113,27 @@ def charted(run: EngineRun) -> Iterator[Finding]:
 
 def test_the_peak_is_the_furthest_step_of_the_chart_while_it_lasted(run: EngineRun) -> None:
     checked = 0
-    for each in charted(run):
-        trace = each.trace
+    for finding in charted(run):
+        trace = finding.trace
         assert trace is not None
-        assert each.end is not None
+        assert finding.end is not None
         steps = [
             value
             for place, value in enumerate(trace.now)
-            if value is not None and each.start <= trace.start + place * trace.step < each.end
+            if value is not None and finding.start <= trace.start + place * trace.step < finding.end
         ]
-        furthest = max(steps) if each.observed >= each.expected else min(steps, default=0.0)
-        if each.measure in LATENCIES:  # a p95 of the newest calls goes on for as long as it needs
-            assert each.peak is not None
-            assert each.peak >= furthest
+        furthest = max(steps) if finding.observed >= finding.expected else min(steps, default=0.0)
+        if finding.measure in LATENCIES:  # a p95 of the newest calls goes on for as long as it needs
+            assert finding.peak is not None
+            assert finding.peak >= furthest
             continue
-        assert each.peak == pytest.approx(furthest)
+        assert finding.peak == pytest.approx(furthest)
         checked += 1
     assert checked > len(CASES)
 
 
 def test_the_peak_of_an_incident_is_that_of_its_main_finding(run: EngineRun) -> None:
-    peaks = {each.id: each.peak for each in charted(run)}
+    peaks = {finding.id: finding.peak for finding in charted(run)}
     for number in range(len(CASES)):
         page = page_of(run, number)
         assert page.peak == pytest.approx(peaks[page.primary.id])

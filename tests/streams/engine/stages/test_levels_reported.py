@@ -96,7 +96,7 @@ def lines(
             found.append(
                 {"kind": "sample", "ts": ts + 1, "value": used * quota.limit, **quota.fields} | limit
             )
-    return [json.dumps(one).encode() for one in found]
+    return [json.dumps(entry).encode() for entry in found]
 
 
 def run_of(records: list[bytes], *, step: int = MINUTE, **changes: Any) -> EngineRun:
@@ -164,8 +164,8 @@ def test_a_replay_and_a_trial_of_its_recording_find_what_was_found_live(tmp_path
     )
     tried = judge_recording(recording, settings)
     assert [incident.verdict for incident in found.incidents] == [Verdict.LIMIT]
-    assert [incident.to_json() for incident in found.incidents] == [one.to_json() for one in live]
-    assert [incident.to_json() for incident in tried.incidents] == [one.to_json() for one in live]
+    assert [incident.to_json() for incident in found.incidents] == [incident.to_json() for incident in live]
+    assert [incident.to_json() for incident in tried.incidents] == [incident.to_json() for incident in live]
 
 
 def test_a_restart_anywhere_changes_nothing() -> None:
@@ -187,7 +187,7 @@ def test_any_number_of_shards_gives_the_same_findings(shards: int) -> None:
     assert sorted(one, key=lambda each: (each.id, each.revision)) == sorted(
         other, key=lambda each: (each.id, each.revision)
     )
-    assert len({each.id for each in one}) == len(QUOTAS)
+    assert len({finding.id for finding in one}) == len(QUOTAS)
 
 
 @pytest.mark.parametrize("size", [1, 7])
@@ -273,8 +273,8 @@ def test_growth_that_will_reach_the_limit_is_in_the_digest() -> None:
         return 0.2 * math.pow(1.06, seconds / DAY) * (1 + 0.1 * math.sin(seconds * 2 * math.pi / DAY))
 
     run = run_of(lines(rises, LAMBDA, hours=15 * 24, every=1200), step=1200)
-    reported = [one for one in told(run) if one.verdict is Verdict.LIMIT]
-    assert [one.sent for one in reported] == ["digest"]
+    reported = [incident for incident in told(run) if incident.verdict is Verdict.LIMIT]
+    assert [incident.sent for incident in reported] == ["digest"]
     growth = reported[0].primary.growth
     assert growth is not None
     assert growth.days_to_limit is not None
@@ -304,7 +304,7 @@ def test_a_level_without_a_limit_may_fall() -> None:
         return daily(seconds) * (0.1 if KNOWN <= seconds < KNOWN + HOUR else 1)
 
     run = run_of(lines(falls, LAMBDA, hours=DAYS * 24, every=600, limited=False), step=600, young=2 * DAY)
-    assert [one.verdict for one in told(run)] == [Verdict.DROP]
+    assert [incident.verdict for incident in told(run)] == [Verdict.DROP]
 
 
 def test_a_restart_changes_nothing_of_a_level_without_a_limit() -> None:

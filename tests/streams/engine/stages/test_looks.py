@@ -105,8 +105,10 @@ def test_nothing_is_found_on_a_quiet_hour(live: Live) -> None:
 def test_a_burst_that_is_over_is_told_as_it_was_and_ends(live: Live) -> None:
     notices, _, engine = live.run(hammering(live, MINUTE + 20, 15), 15 * STEP)
     told = [each for _, each in notices]
-    assert sum(each.action is Action.OPEN for each in told) <= 1
-    assert all(not finding.early for each in engine.incidents.ongoing() for finding in (each.primary,))
+    assert sum(notice.action is Action.OPEN for notice in told) <= 1
+    assert all(
+        not finding.early for incident in engine.incidents.ongoing() for finding in (incident.primary,)
+    )
 
 
 def test_no_look_is_taken_of_what_happened_long_ago(live: Live) -> None:
@@ -124,7 +126,7 @@ def test_no_look_is_taken_of_what_happened_long_ago(live: Live) -> None:
 def test_a_finding_of_a_look_is_older_than_anything_a_step_says(live: Live) -> None:
     notices, found, _ = live.run(hammering(live, MINUTE + 10), 5 * STEP)
     early = pages(notices)[0][1].incident.primary
-    same = [each for each in found if (each.scope, each.measure) == (early.scope, early.measure)]
+    same = [finding for finding in found if (finding.scope, finding.measure) == (early.scope, early.measure)]
     assert same
-    assert all(each.revision > early.revision for each in same)
+    assert all(finding.revision > early.revision for finding in same)
     assert replace(early, early=False) != early

@@ -85,8 +85,8 @@ def test_a_function_without_requests_is_paged_within_a_minute(parts: dict[str, b
 
 def test_it_is_the_same_incident_once_the_minutes_are_judged(parts: dict[str, bytes]) -> None:
     told = [each for _, each in live(parts, falling("get"), 3 * QUIET)]
-    assert {each.action for each in told} <= {Action.OPEN, Action.UPDATE}
-    assert len({each.incident.id for each in told}) == 1
+    assert {notice.action for notice in told} <= {Action.OPEN, Action.UPDATE}
+    assert len({notice.incident.id for notice in told}) == 1
     assert not told[-1].incident.primary.early or len(told) == 1
 
 

@@ -34,7 +34,7 @@ def test_a_first_digest_says_how_much_is_learnt_and_a_later_one_what_became_judg
     assert (before.judgeable, after.learning) == ({}, [])
     assert sum(after.judgeable.values()) == sum(before.learning) > 0
     assert len(before.learning) == 1  # the first day of one
-    assert [one.kind for one in after.named][:1] == ["service"]
+    assert [scope.kind for scope in after.named][:1] == ["service"]
 
 
 def test_neither_shards_nor_chunks_nor_a_restart_change_what_it_says(

@@ -111,8 +111,10 @@ def test_an_incident_that_has_ended_keeps_what_it_cost_an_hour_on_average(run: E
         for finding in run.findings
         if finding.scope == incident.primary.scope and finding.costs is not None
     ]
-    (at_end,) = {one.costs for one in judged if one.state == "end" and one.measure is Measure.COST}
-    going_on = [one.costs for one in judged if one.state != "end" and one.costs is not None]
+    (at_end,) = {
+        finding.costs for finding in judged if finding.state == "end" and finding.measure is Measure.COST
+    }
+    going_on = [finding.costs for finding in judged if finding.state != "end" and finding.costs is not None]
     assert at_end is not None
     assert incident.ended
     assert min(going_on) < at_end < max(going_on)
@@ -156,7 +158,7 @@ def test_a_price_that_changes_is_no_reason_to_wake_anyone(price: float) -> None:
         records(backend(before=LEARNT, hours=2, noise={"drift": 0}, start=f"{begins:%Y-%m-%dT%H:%M:%SZ}"))
     )
     found = EngineRun(lines, SOON.model_copy(update={"money": money})).findings
-    assert [one for one in found if one.measure is Measure.COST] == []
+    assert [finding for finding in found if finding.measure is Measure.COST] == []
 
 
 def test_nobody_is_woken_by_prices_that_were_corrected_and_no_excess_is_told_by_them(

@@ -48,15 +48,20 @@ def at(findings: list[Finding], first: float, last: float) -> list[Finding]:
 @pytest.mark.parametrize("hour", [1, 2, 3, 4])
 def test_an_incident_that_affects_all_alike_has_no_suspect(findings: list[Finding], hour: int) -> None:
     struck = at(findings, hour - 0.1, hour + 0.9)
-    assert {one.verdict for one in struck} & {Verdict.SPIKE, Verdict.DROP, Verdict.ABSENCE}
-    assert [(one.about, one.measure, one.suspects) for one in struck if one.suspects] == []
+    assert {finding.verdict for finding in struck} & {Verdict.SPIKE, Verdict.DROP, Verdict.ABSENCE}
+    assert [
+        (finding.about, finding.measure, finding.suspects) for finding in struck if finding.suspects
+    ] == []
 
 
 def test_the_build_that_hammers_a_table_is_the_suspect(findings: list[Finding]) -> None:
     [opened] = [
-        one
-        for one in at(findings, 5.9, 6.5)
-        if one.state == "open" and one.scope and one.scope.name == "items" and one.measure is Measure.WCU
+        finding
+        for finding in at(findings, 5.9, 6.5)
+        if finding.state == "open"
+        and finding.scope
+        and finding.scope.name == "items"
+        and finding.measure is Measure.WCU
     ]
     assert [(suspect.scope.label, suspect.share > 0.8) for suspect in opened.suspects] == [
         ("ios 3.2.1", True)
@@ -65,11 +70,11 @@ def test_the_build_that_hammers_a_table_is_the_suspect(findings: list[Finding]) 
 
 def test_a_planned_rise_that_does_not_happen_has_no_suspect(findings: list[Finding]) -> None:
     missing = at(findings, 7.9, 9)
-    assert {one.verdict for one in missing} == {Verdict.DROP}
-    assert not any(one.suspects for one in missing)
-    assert {one.planned for one in missing} == {Plan(name="Sale", factor=4.0)}
+    assert {finding.verdict for finding in missing} == {Verdict.DROP}
+    assert not any(finding.suspects for finding in missing)
+    assert {finding.planned for finding in missing} == {Plan(name="Sale", factor=4.0)}
     assert all("planned for “Sale”, 4 times the " in one.sentence for one in missing)
-    assert not any(one.planned for one in at(findings, 0, 7.9))
+    assert not any(finding.planned for finding in at(findings, 0, 7.9))
 
 
 def test_each_share_is_the_sum_of_two_parts_of_its_sign_and_counts_have_no_cost_per_call(

@@ -46,7 +46,7 @@ class Before:
                 arrived += hammer(self.lines, now - 1, now)
             emitted = engine.feed(SOURCE, arrived, np.full(len(arrived), float(now)))
             sent = pipeline.feed(emitted.notices, emitted.watermark) if emitted.watermark else []
-            if any(one.form is Form.PARENT for one in sent):
+            if any(dispatch.form is Form.PARENT for dispatch in sent):
                 return now - begins
         raise AssertionError("no page")
 

@@ -163,8 +163,8 @@ def test_a_gap_of_several_accounts_is_one_page_that_says_that_nothing_arrives(qu
     run.idle(40 * 60)
     assert len(run.pages) == before + 1
     assert run.pages[-1].primary.gap
-    (ongoing,) = [one for one in run.engine.incidents.ongoing() if one.primary.gap]
-    assert sum(one.gap for one in (ongoing.primary, *ongoing.members)) == 3
+    (ongoing,) = [incident for incident in run.engine.incidents.ongoing() if incident.primary.gap]
+    assert sum(finding.gap for finding in (ongoing.primary, *ongoing.members)) == 3
 
 
 def test_an_incident_that_was_open_when_everything_fell_silent_does_not_stay_open_for_ever(
@@ -175,7 +175,7 @@ def test_an_incident_that_was_open_when_everything_fell_silent_does_not_stay_ope
     (spike,) = run.engine.incidents.ongoing()
     assert spike.verdict is Verdict.SPIKE
     run.idle(2 * 3600)
-    assert spike.id not in {one.id for one in run.engine.incidents.ongoing()}
+    assert spike.id not in {incident.id for incident in run.engine.incidents.ongoing()}
     ended = next(incident for incident in run.engine.incidents.all() if incident.id == spike.id)
     assert ended.end is not None
     assert ended.end <= START + LEARNT + HOUR + 960
@@ -189,9 +189,9 @@ def test_a_spike_that_goes_on_behind_a_gap_is_reported_again(sent: Sent) -> None
         for event in map(json.loads, sent.lines[begin:end])
     ]
     run = Run(sent.lines[:end], sent.arrived[:end]).idle(2 * 3600)
-    assert not [one for one in run.engine.incidents.ongoing() if one.verdict is Verdict.SPIKE]
+    assert not [incident for incident in run.engine.incidents.ongoing() if incident.verdict is Verdict.SPIKE]
     run._add(run.engine.feed(SOURCE, lines, sent.arrived[begin:end] + shifted))
-    assert [one for one in run.engine.incidents.ongoing() if one.verdict is Verdict.SPIKE]
+    assert [incident for incident in run.engine.incidents.ongoing() if incident.verdict is Verdict.SPIKE]
 
 
 def test_years_between_two_records_are_not_judged_minute_by_minute(sent: Sent, right: Run) -> None:

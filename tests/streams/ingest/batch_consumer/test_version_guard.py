@@ -112,11 +112,11 @@ def private_names(path: Path) -> set[str]:
     for one in ast.walk(tree):
         if isinstance(one, ast.ClassDef):
             of_self = [each for each in ast.walk(one) if is_of_self(each)]
-            defined = {each.attr for each in of_self if isinstance(each.ctx, ast.Store)}
+            defined = {attribute.attr for attribute in of_self if isinstance(attribute.ctx, ast.Store)}
             defined |= {
-                each.name for each in one.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)
+                stmt.name for stmt in one.body if isinstance(stmt, ast.FunctionDef | ast.AsyncFunctionDef)
             }
-            ours |= {each for each in of_self if each.attr in defined}
+            ours |= {attribute for attribute in of_self if attribute.attr in defined}
     return {
         one.attr
         for one in ast.walk(tree)
@@ -134,8 +134,8 @@ def overridden(path: Path) -> set[tuple[type, str]]:
     found = set()
     for one in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(one, ast.ClassDef) and (ours := getattr(module, one.name, None)):
-            named = {getattr(each, "name", "") for each in one.body}
-            named |= {ast.unparse(target) for each in one.body for target in getattr(each, "targets", ())}
+            named = {getattr(stmt, "name", "") for stmt in one.body}
+            named |= {ast.unparse(target) for stmt in one.body for target in getattr(stmt, "targets", ())}
             found |= {
                 (base, name)
                 for base in ours.__mro__
@@ -158,7 +158,7 @@ def test_the_guard_knows_every_private_name_that_is_used() -> None:
 
 
 def test_the_guard_knows_everything_that_is_overridden() -> None:
-    found = {each for path in MODULES for each in overridden(path)}
+    found = {row for path in MODULES for row in overridden(path)}
     assert (ChunkRecords.__mro__[1], "_unpack_records") in found, "the search finds them"
     shapes = {function.__name__ for function in version_guard.SHAPES}
     attributes = version_guard.ATTRIBUTES.items()

@@ -57,13 +57,13 @@ def test_a_bad_line_costs_its_neighbours_nothing(form: str, bad: bytes, auto: bo
         assert found.refused or found.skipped
 
 
-@given(st.lists(st.sampled_from([line(one) for one in GOOD.values()]), min_size=1, max_size=8))
+@given(st.lists(st.sampled_from([line(entry) for entry in GOOD.values()]), min_size=1, max_size=8))
 def test_lines_of_several_formats_are_each_read_as_what_they_are(lines: list[bytes]) -> None:
     found = read(b"\n".join(lines))
     assert (len(found.records), found.refused) == (len(lines), [])
 
 
-@given(st.lists(st.sampled_from([line(one) for one in GOOD.values()] + list(BAD)), max_size=8), st.data())
+@given(st.lists(st.sampled_from([line(entry) for entry in GOOD.values()] + list(BAD)), max_size=8), st.data())
 def test_how_lines_are_put_together_changes_no_record(lines: list[bytes], data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.sets(st.integers(1, max(1, len(lines) - 1)))))
     parts = [lines[a:b] for a, b in itertools.pairwise([0, *cuts, len(lines)])]

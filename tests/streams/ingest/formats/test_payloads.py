@@ -36,8 +36,8 @@ def of(
 ) -> tuple[str, list[tuple[str, bytes]]]:
     how, found = divided(io.BufferedReader(Dribble(content, most)), claimed)
     return how, [
-        (one.place, one.content if one.refusal is None else one.refusal.reason.value.encode())
-        for one in found
+        (payload.place, payload.content if payload.refusal is None else payload.refusal.reason.value.encode())
+        for payload in found
     ]
 
 

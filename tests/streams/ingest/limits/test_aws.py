@@ -32,7 +32,7 @@ def read(*services: str, **settings: Any) -> list[PartReading]:
 
 def limits_of(parts: list[PartReading], service: str, account: str = OWN, region: str = REGION) -> Limits:
     (found,) = (part.found for part in parts if part.key == (account, region, service))
-    return {(one.kind, one.name, one.measure): (one.value, one.source) for one in found}
+    return {(limit.kind, limit.name, limit.measure): (limit.value, limit.source) for limit in found}
 
 
 def errors_of(parts: list[PartReading]) -> dict[tuple[str, str, str], str]:

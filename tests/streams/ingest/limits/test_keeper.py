@@ -136,7 +136,7 @@ def test_the_file_of_another_process_is_taken_in_without_a_restart(file: Path) -
     write(file, 80.0)
     desk.look()
     desk.now += 660
-    assert [one.of("table", "1", "items", "wcu", at=desk.now) for one in desk.applied] == [80]
+    assert [capacity.of("table", "1", "items", "wcu", at=desk.now) for capacity in desk.applied] == [80]
     assert desk.cloud.reads == 0
 
 
@@ -212,7 +212,7 @@ def test_a_file_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> No
     (tmp_path / "folder").write_text("not a folder")
     desk = Desk(tmp_path / "folder" / "limits.json", Cloud())
     desk.look()
-    (line,) = (one for one in desk.keeper.status() if "check limits.file" in one)
+    (line,) = (text for text in desk.keeper.status() if "check limits.file" in text)
     assert line.startswith(str(tmp_path / "folder"))
 
 

@@ -75,7 +75,7 @@ async def test_native_changes_are_taken_one_a_line(serve: Serve) -> None:
     async with serve() as served:
         line = json.dumps(NATIVE).encode()
         assert await post(served, line + b"\n" + line) == (202, {"accepted": 2})
-        assert [(one["kind"], one["what"]) for one in served.stored] == [("change", "deploy")] * 2
+        assert [(entry["kind"], entry["what"]) for entry in served.stored] == [("change", "deploy")] * 2
 
 
 async def test_a_call_that_cloudtrail_recorded_is_a_change(serve: Serve) -> None:

@@ -90,7 +90,7 @@ async def test_a_common_attribute_names_the_source(serve: Serve) -> None:
         logs = headers(**{name: '{"commonAttributes":{"source":"logs"}}'})
         assert (await post(served, LOGGED, logs))[0] == 200
         assert (await post(served, LOGGED, path="/firehose?source=logs"))[0] == 200
-        assert [one["region"] for one in served.stored] == ["eu-west-1"] * 2
+        assert [entry["region"] for entry in served.stored] == ["eu-west-1"] * 2
         other = headers(**{name: '{"commonAttributes":{"source":"nope"}}'})
         status, answer = await post(served, LOGGED, other)
         assert (status, answer["errorMessage"]) == (404, "no source 'nope' in sources.inputs: logs")
@@ -104,7 +104,7 @@ async def test_what_is_refused_in_part_is_confirmed_and_what_is_refused_as_a_who
     async with serve() as served:
         native = b'{"ts": 1760000000, "service": "shop"}'
         assert (await post(served, delivery(native, b"nonsense")))[0] == 200
-        assert [one.get("kind") for one in served.stored] == [None, "refused"]
+        assert [entry.get("kind") for entry in served.stored] == [None, "refused"]
         status, answer = await post(served, delivery(b"nonsense"))
         assert (status, answer["requestId"], answer["timestamp"]) == (400, ID, 1578090901599)
         assert "nothing was stored" in answer["errorMessage"]
@@ -116,8 +116,8 @@ async def test_records_that_are_none_are_refused_alone(serve: Serve) -> None:
         good = base64.b64encode(b'{"ts": 1760000000, "service": "shop"}').decode()
         records = [{"data": good}, {}, 7, None, {"data": 5}, {"data": None}, {"data": good}]
         assert (await post(served, json.dumps({"requestId": ID, "records": records}).encode()))[0] == 200
-        assert [one.get("kind") for one in served.stored] == [None, None, *["refused"] * 5]
-        assert all("not a record of Firehose" in str(one["detail"]) for one in served.stored[2:])
+        assert [entry.get("kind") for entry in served.stored] == [None, None, *["refused"] * 5]
+        assert all("not a record of Firehose" in str(entry["detail"]) for entry in served.stored[2:])
 
 
 async def test_what_is_no_delivery_is_answered_in_the_form_that_firehose_reads(serve: Serve) -> None:

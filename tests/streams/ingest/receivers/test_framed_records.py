@@ -63,7 +63,7 @@ async def test_a_body_is_answered_with_503_until_its_schema_is_there(
         for _ in range(3):
             async with serving.http.post(url, data=framed(7)) as answer:
                 assert answer.status == 202
-        assert [one["service"] for one in serving.stored] == ["shop", "注文", "注文", "注文"]
+        assert [entry["service"] for entry in serving.stored] == ["shop", "注文", "注文", "注文"]
         assert standin.calls == ["/schemas/ids/7"]
         async with serving.http.post(url, data=framed(99)) as answer:
             assert answer.status == 400, "what the registry does not have is never read"
@@ -73,7 +73,7 @@ async def test_a_body_is_answered_with_503_until_its_schema_is_there(
 async def test_a_delivery_of_a_topic_with_frames_is_repeated_by_firehose(
     serve: Serve, standin: RegistryStandin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    frames = [{"data": b64encode(each).decode()} for each in (framed(7), framed(8, JSON_BODY))]
+    frames = [{"data": b64encode(raw).decode()} for raw in (framed(7), framed(8, JSON_BODY))]
     delivery = {"requestId": "r1", "timestamp": 1_760_000_000_000, "records": frames}
     async with serve(Settings(sources=sources(standin))) as serving:
         standin.fault = 500
@@ -84,7 +84,7 @@ async def test_a_delivery_of_a_topic_with_frames_is_repeated_by_firehose(
                 assert answer.status == status
             standin.fault = None
             monkeypatch.setattr(registry_module, "AGAIN_SECONDS", 0.0)
-        assert [one["service"] for one in serving.stored] == ["注文", "shop"]
+        assert [entry["service"] for entry in serving.stored] == ["注文", "shop"]
 
 
 async def test_lines_wait_for_the_registry_and_are_stored_once(

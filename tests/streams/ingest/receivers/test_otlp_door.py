@@ -51,8 +51,8 @@ async def test_the_sdks_own_exporter_is_told_that_all_was_taken(
     async with serve() as served:
         exporter = OTLPSpanExporter(f"{served.url}/v1/traces", compression=compression)
         assert await asyncio.to_thread(exporter.export, spans(3)) is SpanExportResult.SUCCESS
-        assert [one["route"] for one in served.stored] == ["PUT /items/{id}"] * 3
-        assert {one["function"] for one in served.stored} == {"put-item"}
+        assert [entry["route"] for entry in served.stored] == ["PUT /items/{id}"] * 3
+        assert {entry["function"] for entry in served.stored} == {"put-item"}
 
 
 async def test_the_sdks_exporter_is_locked_out_without_a_token_and_let_in_with_one(serve: Serve) -> None:
@@ -92,7 +92,7 @@ async def test_metrics_of_the_sdk_are_taken(serve: Serve) -> None:
             provider.shutdown()  # which exports
 
         await asyncio.to_thread(export)
-        assert [one["value"] for one in served.stored] == [7.0]
+        assert [entry["value"] for entry in served.stored] == [7.0]
 
 
 GOOD_SPAN = {

@@ -122,7 +122,7 @@ async def test_a_push_with_a_token_of_the_account_is_stored_and_the_keys_are_fet
     async with serve(settings(google), locked) as served:
         for _ in range(3):
             assert await push(served, google.token()) == (202, {"accepted": 1})
-        assert {one["function"] for one in served.stored} == {"shop"}
+        assert {entry["function"] for entry in served.stored} == {"shop"}
         assert google.fetched == 1
 
 

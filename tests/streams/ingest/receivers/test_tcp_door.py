@@ -115,7 +115,7 @@ async def test_bad_lines_are_dead_letters_and_a_line_of_megabytes_is_one(store: 
         answer = await send(port, line(0) + b"\nnope\n", b"x" * (3 << 20), b"\n" + line(1) + b"\n")
         assert answer == {"accepted": 2, "refused": 2}
         assert store.end == 4
-        assert all(len(each) < 2 << 20 for each in stored(store))
+        assert all(len(raw) < 2 << 20 for raw in stored(store))
 
 
 async def test_a_sender_of_garbage_is_told_in_one_line_and_others_go_on(store: SqliteStore) -> None:

@@ -32,7 +32,7 @@ def events() -> Events:
 
 
 def lines(given: Events) -> bytes:
-    return b"\n".join(json.dumps(one).encode() for one in given)
+    return b"\n".join(json.dumps(entry).encode() for entry in given)
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +82,8 @@ def cut_by_host_and_hour(folder: Path) -> list[Path]:
 
 def in_tokyo_time(folder: Path) -> list[Path]:
     given = events()
-    for one in given:
-        one["ts"] = datetime.fromtimestamp(one["ts"], TOKYO).isoformat(timespec="milliseconds")
+    for entry in given:
+        entry["ts"] = datetime.fromtimestamp(entry["ts"], TOKYO).isoformat(timespec="milliseconds")
     (folder / "tokyo.ndjson").write_bytes(lines(given))
     return [folder / "tokyo.ndjson"]
 
@@ -97,8 +97,8 @@ def in_milliseconds(folder: Path) -> list[Path]:
 
 def in_parquet(folder: Path) -> list[Path]:
     given = events()
-    names = sorted({name for one in given for name in one})
-    columns = {name: [one.get(name) for one in given] for name in names}
+    names = sorted({name for entry in given for name in entry})
+    columns = {name: [entry.get(name) for entry in given] for name in names}
     pq.write_table(pa.table(columns), folder / "all.parquet")
     return [folder / "all.parquet"]
 

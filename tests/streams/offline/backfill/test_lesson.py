@@ -56,7 +56,7 @@ def test_the_first_digest_says_in_one_line_what_became_judgeable_in_history() ->
     engine.restore(learnt.engine)
     pipeline.restore(learnt.pipeline)
     notices = judge(engine, BEGIN, END).notices
-    [digest] = [one for one in pipeline.feed(notices, END) if one.form is Form.DIGEST]
+    [digest] = [dispatch for dispatch in pipeline.feed(notices, END) if dispatch.form is Form.DIGEST]
     assert digest.learnt == {"service": 2, "table": 2, "function": 4, "route": 4, "client": 3}
     assert not merged(digest.notice.maturity).judgeable
 

@@ -87,7 +87,7 @@ def test_what_the_history_has_of_the_daemons_own_time_is_counted_once(seconds: i
     steps = (BEGIN // 60 - 60, int(moment) // 60 - 2)
     rows = range(len(mine._judge.series))
     assert mine._judge.series == theirs._judge.series
-    measured, expected = (one._judge._history.measured(list(rows), *steps) for one in (mine, theirs))
+    measured, expected = (detect._judge._history.measured(list(rows), *steps) for detect in (mine, theirs))
     counts = [row for row, one in enumerate(mine._judge.series) if not str(one.measure).startswith("latency")]
     assert (measured[:, counts] == expected[:, counts]).all()
 
@@ -123,7 +123,7 @@ def test_what_is_open_only_because_the_past_was_not_known_is_withdrawn() -> None
     successor.feed(judged.blocks)
     live.succeed(successor)
     after = judge(live, moment, moment + 5 * MINUTE).notices
-    assert [(one.incident.id, one.incident.state) for one in after] == [(opened.id, "withdrawn")]
+    assert [(notice.incident.id, notice.incident.state) for notice in after] == [(opened.id, "withdrawn")]
     assert not live.incidents.ongoing()
     young = live.ages()[0].max()
     assert young < LEARNT

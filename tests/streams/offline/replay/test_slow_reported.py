@@ -44,11 +44,13 @@ def lines_of(found: Replayed, out: Path, name: str) -> list[dict[str, Any]]:
 
 def test_every_finding_of_a_caller_names_the_table_as_the_cause(found: Replayed, tmp_path: Path) -> None:
     slow = [
-        one for one in lines_of(found, tmp_path, "findings.jsonl") if one["measure"].startswith("latency")
+        entry
+        for entry in lines_of(found, tmp_path, "findings.jsonl")
+        if entry["measure"].startswith("latency")
     ]
-    by_scope = {(one["scope"]["kind"], one["scope"]["name"]): one for one in slow}
-    front = [one for one in slow if one["scope"]["kind"] != "table"]
-    assert {one["scope"]["kind"] for one in front} >= {"route", "function", "service"}
+    by_scope = {(entry["scope"]["kind"], entry["scope"]["name"]): entry for entry in slow}
+    front = [entry for entry in slow if entry["scope"]["kind"] != "table"]
+    assert {entry["scope"]["kind"] for entry in front} >= {"route", "function", "service"}
     for one in front:
         first = one["causes"][0]
         assert (first["kind"], first["name"], first["measure"]) == ("table", "items", "latency"), one

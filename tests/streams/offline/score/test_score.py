@@ -114,7 +114,7 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(
     good = written(tmp_path / "good.csv", curve(3, seed=5))
     bad = [written(tmp_path / f"bad{at}.csv", ["timestamp,value", "60,many"]) for at in range(2)]
     assert run_score([bad[0], good, bad[1]], tmp_path / "out", JudgeSettings(), 1) == 2
-    assert [each.name for each in (tmp_path / "out").iterdir()] == ["good.csv"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.csv"]
     assert without_progress(capsys.readouterr().err) == [
         f"uneri: {path}:2: value 'many' is not a number; write a number, or nothing for a gap" for path in bad
     ]
@@ -127,7 +127,7 @@ def test_a_path_that_is_not_a_file_does_not_stop_the_others(
     pipe, none = tmp_path / "pipe.csv", tmp_path / "none.csv"
     os.mkfifo(pipe)
     assert run_score([none, good, tmp_path, pipe], tmp_path / "out", JudgeSettings(), 1) == 2
-    assert [each.name for each in (tmp_path / "out").iterdir()] == ["good.csv"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.csv"]
     captured = capsys.readouterr()
     assert captured.out.startswith(f"{tmp_path / 'out'}: 1 of 4 files, ")
     assert without_progress(captured.err) == sorted(

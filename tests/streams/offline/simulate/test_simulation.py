@@ -59,12 +59,12 @@ def during_and_before(incident: dict[str, Any]) -> tuple[list[dict[str, Any]], l
     """Return what an incident from 2 h to 3 h did, and the hour before it."""
     made = simulation(incidents=[{"at": "2h", "for": "1h", **incident}])
     found = events(made, START + 3600, START + 3 * 3600)
-    hour = [[one for one in found if h * 3600 <= one["ts"] - START < (h + 1) * 3600] for h in (1, 2)]
+    hour = [[entry for entry in found if h * 3600 <= entry["ts"] - START < (h + 1) * 3600] for h in (1, 2)]
     return hour[1], hour[0]
 
 
 def calls(of: list[dict[str, Any]], table: str) -> list[dict[str, Any]]:
-    return [call for one in of for call in one["tables"] if call["name"] == table]
+    return [call for entry in of for call in entry["tables"] if call["name"] == table]
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not() -> None:
@@ -97,7 +97,7 @@ def test_a_stretch_drawn_alone_gives_the_lines_it_has_in_the_whole(a: int, b: in
 
 def test_every_line_is_an_event_in_the_form_of_the_contract() -> None:
     found = events(simulation())
-    assert len({one["id"] for one in found}) == len(found)
+    assert len({entry["id"] for entry in found}) == len(found)
     for one in found:
         assert list(one)[:8] == ["ts", "id", "cloud", "account", "region", "service", "route", "function"]
         assert list(one)[8:15] == ["client", "status", "error", "error_type", "ms", "cold_start", "throttled"]
@@ -110,7 +110,7 @@ def test_every_line_is_an_event_in_the_form_of_the_contract() -> None:
         for call in one["tables"]:
             assert set(call) == {"name", "op", "ms", "rcu", "wcu", "throttled"}
         assert ("values" in one) == (one["service"] == "shop")
-    assert {one["client"]["tenant"] for one in found} == {'a "b" ü', "game-42"}
+    assert {entry["client"]["tenant"] for entry in found} == {'a "b" ü', "game-42"}
 
 
 def test_the_decoder_takes_every_line_of_every_kind_of_incident() -> None:
@@ -130,23 +130,23 @@ def test_lines_arrive_in_the_order_of_their_ts() -> None:
 
 def test_disorder_delays_records_without_losing_any() -> None:
     ordered, mixed = (events(simulation(noise={"drift": 0, "disorder": d})) for d in (0, 0.3))
-    stamps = [one["ts"] for one in mixed]
+    stamps = [entry["ts"] for entry in mixed]
     assert stamps != sorted(stamps)
     assert max(np.maximum.accumulate(stamps) - stamps) <= 3.0
-    assert sorted(one["id"] for one in mixed) == sorted(one["id"] for one in ordered)
+    assert sorted(entry["id"] for entry in mixed) == sorted(entry["id"] for entry in ordered)
 
 
 def test_means_are_those_of_the_scenario() -> None:
     found = events(simulation(length="12h"))
-    buys = [one for one in found if one["function"] == "buy"]
+    buys = [entry for entry in found if entry["function"] == "buy"]
     assert len(found) == pytest.approx(1.5 * 12 * 3600, rel=0.02)
     assert len(buys) == pytest.approx(0.5 * 12 * 3600, rel=0.03)
     assert len(calls(buys, "ledger")) / len(buys) == pytest.approx(1.5, rel=0.02)
     assert np.mean([call["wcu"] for call in calls(found, "ledger")]) == pytest.approx(3, rel=0.01)
     assert np.mean([buy["values"]["sales"] for buy in buys]) == pytest.approx(480, rel=0.02)
-    by_build = Counter((one["client"]["name"], one["client"]["version"]) for one in found)
+    by_build = Counter((entry["client"]["name"], entry["client"]["version"]) for entry in found)
     assert by_build["ios", "3.2.1"] / len(found) == pytest.approx(0.5, rel=0.03)
-    refused = [one for one in found if one["function"] == "put" and one["error"] == "user"]
+    refused = [entry for entry in found if entry["function"] == "put" and entry["error"] == "user"]
     assert len(refused) / (len(found) - len(buys)) == pytest.approx(0.02, rel=0.15)
 
 
@@ -188,7 +188,7 @@ def test_growth_compounds_from_day_to_day_and_leaves_the_rest_alone(
     made = simulation(length="8d", growth=[{**growth, "per_day": 0.1}])
     first, last = (events(made, START + day, START + day + 6 * 3600) for day in (0, 7 * 86400))
     assert count(last) / count(first) == pytest.approx(1.1**7, rel=0.07)
-    puts = [sum(one["function"] == "put" for one in day) for day in (first, last)]
+    puts = [sum(entry["function"] == "put" for entry in day) for day in (first, last)]
     assert puts[1] == pytest.approx(puts[0], rel=0.04)
 
 
@@ -207,8 +207,8 @@ def test_a_hammer_is_more_calls_of_one_client_version_and_nothing_else() -> None
     others: list[dict[str, Any]] = []
     for one in hit:
         (mine if one["function"] == "put" and one["client"]["version"] == "3.2.1" else others).append(one)
-    served = [one for one in mine if one["error"] != "user"]
-    assert {len(one["tables"]) for one in served} == {10}
+    served = [entry for entry in mine if entry["error"] != "user"]
+    assert {len(entry["tables"]) for entry in served} == {10}
     assert len(calls(others, "items")) == pytest.approx(2 / 3 * len(calls(before, "items")), rel=0.1)
     assert len(hit) == pytest.approx(len(before), rel=0.1)
     assert len(calls(hit, "items")) > 3 * len(calls(before, "items"))
@@ -225,8 +225,8 @@ def test_heavier_calls_consume_more_each_and_are_not_more() -> None:
 def test_traffic_changes_only_where_the_incident_is(kind: str, times: float) -> None:
     incident: dict[str, Any] = {"kind": kind, "service": "shop"} | ({"times": times} if times else {})
     hit, before = during_and_before(incident)
-    shop = [sum(one["service"] == "shop" for one in hour) for hour in (before, hit)]
-    other = [sum(one["service"] == "inventory" for one in hour) for hour in (before, hit)]
+    shop = [sum(entry["service"] == "shop" for entry in hour) for hour in (before, hit)]
+    other = [sum(entry["service"] == "inventory" for entry in hour) for hour in (before, hit)]
     assert shop[1] == pytest.approx(times * shop[0], rel=0.15)
     assert other[1] == pytest.approx(other[0], rel=0.1)
 
@@ -243,11 +243,11 @@ def test_requests_fail_in_the_class_and_share_of_the_incident(
     incident: Any, error: str, share: float
 ) -> None:
     hit, before = during_and_before(incident)
-    shop = [[one for one in hour if one["service"] == "shop"] for hour in (before, hit)]
-    failed = [sum(one["error"] == error for one in hour) / len(hour) for hour in shop]
+    shop = [[entry for entry in hour if entry["service"] == "shop"] for hour in (before, hit)]
+    failed = [sum(entry["error"] == error for entry in hour) / len(hour) for hour in shop]
     assert failed[1] - failed[0] == pytest.approx(share, abs=0.04)
     if error == "fatal":
-        assert {one["error_type"] for one in shop[1] if one["error"] == "fatal"} == {"Runtime.Odd"}
+        assert {entry["error_type"] for entry in shop[1] if entry["error"] == "fatal"} == {"Runtime.Odd"}
 
 
 def test_a_hot_key_throttles_calls_which_then_consume_nothing() -> None:
@@ -267,7 +267,8 @@ def test_a_slow_table_slows_the_requests_that_call_it() -> None:
     hit, before = during_and_before({"kind": "slow", "table": "ledger", "times": 20})
     latency = [np.median([call["ms"] for call in calls(hour, "ledger")]) for hour in (before, hit)]
     total = [
-        np.median([one["ms"]["total"] for one in hour if one["function"] == "buy"]) for hour in (before, hit)
+        np.median([entry["ms"]["total"] for entry in hour if entry["function"] == "buy"])
+        for hour in (before, hit)
     ]
     assert latency[1] / latency[0] == pytest.approx(20, rel=0.1)
     assert total[1] > 3 * total[0]

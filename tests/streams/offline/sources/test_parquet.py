@@ -188,9 +188,9 @@ def test_duplicate_columns_and_unknown_zones_are_reported_in_one_line(tmp_path: 
 )
 def test_whole_records_with_nulls_are_read_from_any_row_on(tmp_path: Path, kind: pa.DataType) -> None:
     given = ["{}", None, "[]", "{}", None] * 2000
-    values = pa.array([one if one is None or kind != pa.binary() else one.encode() for one in given])
+    values = pa.array([text if text is None or kind != pa.binary() else text.encode() for text in given])
     pq.write_table(pa.table({"record": values.cast(kind)}), tmp_path / "topic.parquet")
-    expected = [(one or "").encode() for one in given]
+    expected = [(text or "").encode() for text in given]
     for skip in (0, 1, 4000, 5003):
         history = FileHistory([tmp_path])
         history.resume(history.bounds, {"files/0": [0, skip]})

@@ -31,7 +31,7 @@ SETTINGS = Settings(
 
 
 def line(first: int, count: int = 2) -> bytes:
-    return json.dumps({"orders": [{"at": START + first + one} for one in range(count)]}).encode()
+    return json.dumps({"orders": [{"at": START + first + number} for number in range(count)]}).encode()
 
 
 def stamps(history: History) -> list[float]:

@@ -41,12 +41,12 @@ def rollings(given: Traffic) -> list[RollupEngine]:
 
 def told(read: Read) -> object:
     """Return what a piece says, so that it can be compared."""
-    rolled = [([encode_block(block) for block in one.blocks], one.rejected) for one in read.rolled]
+    rolled = [([encode_block(block) for block in output.blocks], output.rejected) for output in read.rolled]
     return read._replace(rolled=[]), rolled
 
 
 def states(of: list[RollupEngine]) -> list[dict[str, bytes]]:
-    return [one.snapshot() for one in of]
+    return [engine.snapshot() for engine in of]
 
 
 def test_what_is_read_ahead_is_what_is_read_here(given: Traffic) -> None:

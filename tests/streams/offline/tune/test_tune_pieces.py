@@ -232,8 +232,8 @@ def test_the_chart_contains_every_point_and_is_well_formed() -> None:
     written = draw_tradeoff(chart)
     root = ET.fromstring(written)  # noqa: S314  # our own
     by_class: dict[str, int] = {}
-    for one in root.iter():
-        by_class[one.get("class", "")] = by_class.get(one.get("class", ""), 0) + 1
+    for element in root.iter():
+        by_class[element.get("class", "")] = by_class.get(element.get("class", ""), 0) + 1
     legend = 1
     assert by_class["tried"] == 3 + legend
     assert by_class["on"] == 3 + legend

@@ -107,7 +107,7 @@ def test_two_processes_that_write_the_same_file_leave_it_whole(tmp_path: Path) -
 
     one.write(file.path, slowly)
     assert (tmp_path / file.path).read_bytes() == b"half and half"
-    assert [each.name for each in (tmp_path / MINUTES).iterdir()] == [Path(file.path).name]
+    assert [path.name for path in (tmp_path / MINUTES).iterdir()] == [Path(file.path).name]
 
 
 def test_what_a_killed_process_left_of_a_file_goes_after_a_day(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ LEARNT_END = LIVE + 3 * HOUR  # the past goes on into the daemon's own time
 def judged(start: int, end: int, per_minute: int = 6) -> list[bytes]:
     backend = Backend(settings=IN_TWOS)
     lines = requests((end - start) // 60, start=start, per_minute=per_minute, within=10)
-    records = [one for at in range(0, len(lines), 5000) for one in backend.feed(lines[at : at + 5000])]
+    records = [raw for at in range(0, len(lines), 5000) for raw in backend.feed(lines[at : at + 5000])]
     return records + backend.finish()
 
 
@@ -92,7 +92,7 @@ def expected(past: Past, tmp_path_factory: pytest.TempPathFactory) -> HistoryRow
     """Return the rows of learnt steps before the daemon's first, and then all of its own."""
     hour = LIVE // HOUR * HOUR + HOUR  # the daemon corrects no step before its own
     learnt = alone(
-        tmp_path_factory.mktemp("learnt"), [one for one in past.learnt if head_of(one).start < hour]
+        tmp_path_factory.mktemp("learnt"), [raw for raw in past.learnt if head_of(raw).start < hour]
     )
     live = alone(tmp_path_factory.mktemp("live"), past.live)
     return merged([learnt.taken(learnt.start < LIVE), live])
@@ -119,7 +119,7 @@ def test_every_step_is_there_once_and_a_daemon_s_own_stay(
     if tidied:  # of the ten minutes in which the daemon began, its own part stays
         late = MONDAY + DAY - 3600  # and what came late on the next day is in the minutes only
         left = [LIVE // 600 * 600, *range(late, MONDAY + DAY, 600)]
-        tens, wanted = (one.taken(~np.isin(one.start, left)) for one in (tens, wanted))
+        tens, wanted = (rows.taken(~np.isin(rows.start, left)) for rows in (tens, wanted))
     same(tens, wanted)
 
 

@@ -85,7 +85,7 @@ def test_throttles_are_also_kept_by_reason(judged: tuple[Backend, list[bytes]]) 
 
 def test_late_records_add_to_the_row_that_they_belong_to(judged: tuple[Backend, list[bytes]]) -> None:
     records = [decode_step(record) for record in judged[1]]
-    late = [one for record in records for one in record.late]
+    late = [correction for record in records for correction in record.late]
     assert len(late) == 4
     rows, names = rows_and_names(records)
     [number] = [
@@ -94,7 +94,9 @@ def test_late_records_add_to_the_row_that_they_belong_to(judged: tuple[Backend, 
         if (key.scope.kind, key.measure, key.source.kind) == ("service", "requests", "")
     ]
     mine = rows.taken(rows.series == number)
-    assert sorted(np.flatnonzero(mine.observed == 7)) == sorted((one.start - START) // 60 for one in late)
+    assert sorted(np.flatnonzero(mine.observed == 7)) == sorted(
+        (correction.start - START) // 60 for correction in late
+    )
     assert not np.isnan(mine.expected[np.flatnonzero(mine.observed == 7)[-1]])
 
 
@@ -142,7 +144,7 @@ def test_a_verdict_is_in_the_rows_while_it_is_open() -> None:
     backend = Backend()
     lines = requests(240, late=False)
     lines += requests(30, start=START + 240 * 60, per_minute=120, late=False)
-    rows, names = rows_and_names([decode_step(one) for one in backend.feed(lines) + backend.finish()])
+    rows, names = rows_and_names([decode_step(raw) for raw in backend.feed(lines) + backend.finish()])
     [number] = [
         number
         for number, key in names

@@ -113,7 +113,7 @@ def _wait(running: subprocess.Popen[bytes], url: str, log: Path, seconds: float 
 def _series(labels: Mapping[str, str], samples: Sequence[Sample]) -> bytes:
     named = (_field(1, name.encode()) + _field(2, value.encode()) for name, value in sorted(labels.items()))
     values = (b"\x09" + struct.pack("<d", value) + b"\x10" + _varint(at) for at, value in samples)
-    return b"".join([*(_field(1, one) for one in named), *(_field(2, value) for value in values)])
+    return b"".join([*(_field(1, raw) for raw in named), *(_field(2, value) for value in values)])
 
 
 def _field(number: int, body: bytes) -> bytes:

@@ -82,7 +82,7 @@ async def test_more_answers_than_are_held_end_the_oldest() -> None:
             assert await answer.read() == BODY
         assert first.transport.is_closing()
         assert list(large._sending) == [second]
-        for one in asking:
-            one.close()
+        for writer in asking:
+            writer.close()
         while large.held:
             await asyncio.sleep(0.01)

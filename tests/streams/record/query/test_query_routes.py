@@ -99,12 +99,12 @@ async def test_without_a_time_a_query_is_of_now(judged: JudgedHours) -> None:
             for step in ("x", "NaN", "Inf", "-5m", "5m5m", "9" * 30 + "y")
         ),
         *(
-            ("query", {"query": f"x offset {each}"}, BAD, "this is no PromQL: ")
-            for each in ("NaN", "Inf", "-Inf", "1e19", "-18446744073709551616", "1e400")
+            ("query", {"query": f"x offset {text}"}, BAD, "this is no PromQL: ")
+            for text in ("NaN", "Inf", "-Inf", "1e19", "-18446744073709551616", "1e400")
         ),
         *(
-            ("query", {"query": "1", "time": f"2026-{each}Z"}, BAD, "is no time; give epoch seconds")
-            for each in ("02-30T00:00:00", "11-27T25:00:00", "11-27T12:00:60")
+            ("query", {"query": "1", "time": f"2026-{text}Z"}, BAD, "is no time; give epoch seconds")
+            for text in ("02-30T00:00:00", "11-27T25:00:00", "11-27T12:00:60")
         ),
         (
             "query_range",

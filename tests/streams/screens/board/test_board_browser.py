@@ -95,8 +95,8 @@ def test_a_wall_is_read_from_five_metres_and_nothing_is_cut_off(
         )
         main = page.locator("main").bounding_box()
         assert main is not None
-        for each in page.locator(".tile").all():
-            box = each.bounding_box()
+        for locator in page.locator(".tile").all():
+            box = locator.bounding_box()
             assert box is not None
             assert box["y"] + box["height"] <= main["y"] + main["height"] + 1
         assert page.evaluate("getComputedStyle(document.body).cursor") == "none"
@@ -109,12 +109,12 @@ def test_what_is_well_is_quiet_and_what_is_not_is_filled_marked_and_named(browse
         well, critical, warning = (
             shown.tile(name) for name in ("errors_user", "errors_backend", "throttles")
         )
-        assert len({each.evaluate(ground) for each in (well, critical, warning)}) == 3
+        assert len({locator.evaluate(ground) for locator in (well, critical, warning)}) == 3
         assert well.locator(".mark").count() == 0
         for each, word in ((critical, "spike"), (warning, "high")):
             assert each.locator(".mark svg path").count() == 1
             assert each.locator(".mark").inner_text().lower() == word
-        shapes = {each.locator(".mark path").get_attribute("d") for each in (critical, warning)}
+        shapes = {locator.locator(".mark path").get_attribute("d") for locator in (critical, warning)}
         assert len(shapes) == 2, "the shape says what it is, not only the colour"
 
 
@@ -226,10 +226,10 @@ def test_an_address_with_words_of_the_language_of_scripts_is_an_address_like_oth
 ) -> None:
     asked = ("lang", "look", "map&as", "incidents&verdict", "incidents&state", "incident", "wall", "every")
     with Shown(browser, board.url) as shown:
-        for path in (*(f"{each}={name}" for each in asked), f"scope={name}:{name}", f"{name}=1"):
+        for path in (*(f"{text}={name}" for text in asked), f"scope={name}:{name}", f"{name}=1"):
             shown.page.goto(f"{board.url}/?{path}")
             expect(shown.page.locator("#main h1, #main .tile, #main .wrong").first).to_be_visible()
-        assert [each for each in shown.wrong if "Failed to load resource" not in each] == []
+        assert [text for text in shown.wrong if "Failed to load resource" not in text] == []
 
 
 def test_names_that_nobody_sees_or_that_turn_what_stands_around_them_can_be_read(

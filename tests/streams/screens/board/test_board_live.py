@@ -292,8 +292,8 @@ def test_a_wall_moves_a_little_so_that_nothing_burns_in_and_loses_nothing_by_it(
         for _ in range(9):
             page.clock.fast_forward("01:30")
             places.add(page.evaluate("getComputedStyle(document.querySelector('.around')).transform"))
-            for each in (page.locator(".tile").all()[0], page.locator(".tile").all()[-1]):
-                box = each.bounding_box()
+            for locator in (page.locator(".tile").all()[0], page.locator(".tile").all()[-1]):
+                box = locator.bounding_box()
                 assert box is not None
                 assert box["x"] >= 0
                 assert box["y"] >= 0

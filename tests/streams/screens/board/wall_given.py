@@ -406,7 +406,8 @@ def hostile_wall(now: int) -> Wall:
         accounts=[WallAccount(HOSTILE, HOSTILE, HOSTILE)],
         tables=[replace(table, scope=scope, label=HOSTILE, account=HOSTILE) for table in made.tables],
         concurrency=[
-            replace(one, account=HOSTILE, holders=[WallHolder(HOSTILE, 0.5)]) for one in made.concurrency
+            replace(concurrency, account=HOSTILE, holders=[WallHolder(HOSTILE, 0.5)])
+            for concurrency in made.concurrency
         ],
         quotas=[replace(quota, label=HOSTILE, account=HOSTILE) for quota in made.quotas],
         rankings=WallRankings(

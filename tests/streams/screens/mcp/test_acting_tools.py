@@ -74,7 +74,7 @@ async def test_a_token_that_operates_acts_in_the_name_of_the_person() -> None:
         assert whole["incident"]["acknowledged_by"] == "mika"
         assert [one["text"] for one in whole["memos"]][-1] == "ios 3.2.1 retries"
     assert data.desk.given[-1].moment == NOW // 60 * 60 - 60
-    assert [(one.kind.value, one.by) for one in data.desk.given] == [
+    assert [(command.kind.value, command.by) for command in data.desk.given] == [
         ("acknowledge", "mika"),
         ("snooze", "jun"),
         ("snooze", "jun"),
@@ -98,13 +98,13 @@ async def test_nobody_acts_without_a_name_or_on_what_there_is_not() -> None:
         assert "U0123ABCD" not in await asked.refused(
             "acknowledge_incident", incident="spike", by="U0123ABCD"
         )
-    assert all(one.incident != "spike" for one in data.desk.given)
+    assert all(command.incident != "spike" for command in data.desk.given)
 
 
 async def test_a_token_that_is_withdrawn_meanwhile_acts_no_more() -> None:
     data, access = busy_board(), locked()
     async with board_over(data, data.desk, access) as url, asked_of(url, OPERATE) as asked:
-        access.take_up(Tokens(one for one in TOKENS.known if one.digest != digest_of(OPERATE)))
+        access.take_up(Tokens(token for token in TOKENS.known if token.digest != digest_of(OPERATE)))
         said = await asked.refused("acknowledge_incident", incident="spike", by="mika")
         assert said.startswith("a token that allows operate is not known")
         assert (await asked.refused("is_all_well")).startswith("a token that allows read is not known")

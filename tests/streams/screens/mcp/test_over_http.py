@@ -95,7 +95,7 @@ async def test_each_caller_may_do_what_the_token_allows() -> None:
             assert await tools_of(client) == READING | ACTING
             await told(client, "acknowledge_incident", incident="spike", by="mika")
             assert (await client.read_resource("uneri://wall")).contents
-        assert [(one.kind.value, one.by) for one in data.desk.given] == [("acknowledge", "mika")]
+        assert [(command.kind.value, command.by) for command in data.desk.given] == [("acknowledge", "mika")]
         assert (await post(url))[0] == 401
         for shown in (f"Bearer {INTAKE}", "Bearer x", "Bearer ", READ, f"Basic {READ}"):
             status, said = await post(url, Authorization=shown)

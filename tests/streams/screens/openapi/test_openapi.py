@@ -134,7 +134,7 @@ def wrong_in(call: Call, status: int, found: object) -> list[str]:
         wrong += invalid(call.body, operation["requestBody"])
     taken = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"}
     wrong += [f"{name} is no parameter" for name in dict(parse_qsl(call.query)).keys() - taken]
-    return [f"{call.method} {call.route}: {one}" for one in wrong]
+    return [f"{call.method} {call.route}: {text}" for text in wrong]
 
 
 def invalid(found: object, told: dict[str, Any]) -> list[str]:

@@ -36,7 +36,7 @@ def steps() -> list[bytes]:
 def blocks_of(lines: list[bytes]) -> list[bytes]:
     given = chunk(lines)
     given.arrived = arrivals(lines)
-    return [one.value for one in RollupStage(0, SETTINGS, 1, TOPICS).feed(given)]
+    return [emission.value for emission in RollupStage(0, SETTINGS, 1, TOPICS).feed(given)]
 
 
 def test_a_shard_leaves_the_record_of_each_step_in_a_topic_of_its_own_and_again_the_same(
@@ -50,12 +50,16 @@ def test_a_shard_leaves_the_record_of_each_step_in_a_topic_of_its_own_and_again_
         again = DetectStage(0, ["requests/0"], SETTINGS, TOPICS, records=records)
         again.restore(stage.snapshot())
         return [
-            one for one in first + list(again.feed(chunk(blocks[cut:], cut))) if one.topic == TOPICS.steps
+            emission
+            for emission in first + list(again.feed(chunk(blocks[cut:], cut)))
+            if emission.topic == TOPICS.steps
         ]
 
     found = left(records=True, cut=len(blocks) // 3)
-    assert {(one.topic, one.partition, one.key, one.once) for one in found} == {("app-steps", 0, b"0", False)}
-    assert [one.value for one in found] == steps
+    assert {(emission.topic, emission.partition, emission.key, emission.once) for emission in found} == {
+        ("app-steps", 0, b"0", False)
+    }
+    assert [emission.value for emission in found] == steps
     assert left(records=True, cut=len(blocks) // 2) == found
     assert left(records=False, cut=len(blocks) // 2) == []
 
@@ -69,12 +73,14 @@ def test_a_judge_that_takes_over_goes_on_with_records_that_can_be_read(steps: li
     successor.feed(map(decode_block, blocks[:cut]))
     stage.take_over(successor)
     left = [
-        one.value for one in before + list(stage.feed(chunk(blocks[cut:], cut))) if one.topic == TOPICS.steps
+        emission.value
+        for emission in before + list(stage.feed(chunk(blocks[cut:], cut)))
+        if emission.topic == TOPICS.steps
     ]
     rows = [StepRows(SeriesNames()).rows(map(decode_step, several)) for several in (left, steps)]
     for name in COLUMNS:
         np.testing.assert_array_equal(getattr(rows[0], name), getattr(rows[1], name), name)
-    named = [one.start for one in map(decode_step, left) if one.first == (0, 0)]
+    named = [record.start for record in map(decode_step, left) if record.first == (0, 0)]
     assert len(named) == len({start // HOUR for start in named}) + 1, "all are named once an hour, and anew"
 
 

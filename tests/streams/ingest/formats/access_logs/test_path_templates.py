@@ -100,13 +100,13 @@ def test_a_name_is_bounded_and_printable(target: str) -> None:
 
 @given(st.lists(WORDS, min_size=1, max_size=3), IDS, IDS)
 def test_ids_do_not_change_a_name(words: list[str], one: str, other: str) -> None:
-    names = {by_rules(f"/{'/'.join(words)}/{each}/tail?q={each}") for each in (one, other)}
+    names = {by_rules(f"/{'/'.join(words)}/{text}/tail?q={text}") for text in (one, other)}
     assert names == {f"/{'/'.join(words)}/{{id}}/tail"}
 
 
 @given(WORDS, WORDS, st.text(max_size=20))
 def test_case_slashes_query_and_encoding_do_not_change_a_name(one: str, other: str, query: str) -> None:
-    encoded = "".join(f"%{ord(each):02x}" for each in other)
+    encoded = "".join(f"%{ord(text):02x}" for text in other)
     assert by_rules(f"//{one.upper()}/{encoded}/?{query}") == by_rules(f"/{one}/{other}")
 
 

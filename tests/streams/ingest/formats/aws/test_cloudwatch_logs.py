@@ -58,7 +58,7 @@ def envelope(events: Sequence[dict[str, Any]], owner: str = "123456789012") -> b
 
 
 def firehose(*data: bytes) -> bytes:
-    records = [{"data": base64.b64encode(each).decode()} for each in data]
+    records = [{"data": base64.b64encode(raw).decode()} for raw in data]
     return json.dumps({"requestId": "r", "timestamp": 1767225611000, "records": records}).encode()
 
 
@@ -102,7 +102,7 @@ def test_payloads_in_a_row_are_the_same_records() -> None:
 
 
 def test_what_is_delivered_again_has_the_same_ids() -> None:
-    ids = [json.loads(each).get("id") for each in ONCE]
+    ids = [json.loads(raw).get("id") for raw in ONCE]
     assert None not in ids
     assert len(set(ids)) == len(ids)
     assert told(envelope([*EVENTS, *EVENTS])) == ONCE
@@ -145,7 +145,7 @@ def test_a_report_that_does_not_begin_a_message_is_the_applications(text: str) -
 
 def test_what_is_known_of_the_source_reaches_every_record() -> None:
     around = Surroundings(region="eu-west-1", account="210987654321", counts="function")
-    records = [json.loads(each) for each in told(envelope(EVENTS), around)]
+    records = [json.loads(raw) for raw in told(envelope(EVENTS), around)]
     assert {(record["account"], record["region"], record["function"]) for record in records} == {
         ("123456789012", "eu-west-1", "put-item")
     }

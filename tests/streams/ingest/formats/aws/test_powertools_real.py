@@ -175,6 +175,6 @@ def test_a_log_with_all_of_it_counts_one_request(
     requests = [record for record in found.records if isinstance(record, Event) and record.kind is None]
     assert {request.function for request in requests} == {"put-item"}
     counting = [request for request in requests if request.counts is None or "function" in request.counts]
-    assert [each.id for each in counting] == [f"lambda:{REQUEST}/{ENDED_MS}"]
+    assert [event.id for event in counting] == [f"lambda:{REQUEST}/{ENDED_MS}"]
     values = [record.values for record in found.records if isinstance(record, Event) and record.values]
     assert values == [{"Sales": 3.0}]

@@ -201,7 +201,7 @@ def test_usual_messages_are_not_left_to_the_plain_reader() -> None:
         assert agrees(payload)
         found = scanner.scan(payload)
         assert found is not None
-        left += sum(len(each.spans) for each in found.left)
+        left += sum(len(spans.spans) for spans in found.left)
         taken += len(found.lines)
     assert left == 0
     assert taken > 1000
@@ -243,7 +243,7 @@ def test_an_unusual_trace_is_left_alone_and_its_neighbours_are_not() -> None:
     found = SpanScanner(NOWHERE).scan(payload)
     assert found is not None
     assert found.left
-    assert all(odd.trace_id in span for each in found.left for span in each.spans)
+    assert all(odd.trace_id in span for spans in found.left for span in spans.spans)
     assert len(found.lines) > 10
 
 

@@ -205,7 +205,7 @@ async def test_a_program_with_a_token_needs_no_proof_because_its_token_comes_by_
         headers = {"Authorization": f"Bearer {OPERATE}"}
         async with session.post(url, json={"by": "script"}, headers=headers) as answer:
             assert answer.status == 200
-    assert [one.by for one in data.desk.given] == ["script"]
+    assert [command.by for command in data.desk.given] == ["script"]
 
 
 async def test_who_acts_is_the_name_that_was_typed_and_that_of_the_token() -> None:
@@ -226,7 +226,7 @@ async def test_who_acts_is_the_name_that_was_typed_and_that_of_the_token() -> No
             other, board, "POST", "memos", {"incident": "spike", "text": "x", "by": "U0MIKA"}
         )
         assert (status, "id of Slack" in said["error"]) == (400, True)
-    assert [one.by for one in data.desk.given] == [
+    assert [command.by for command in data.desk.given] == [
         "mika m (on-call desk)",
         "on-call desk",
         "jun",

@@ -143,7 +143,9 @@ async def test_without_a_pipeline_the_page_is_told_whom_to_ask() -> None:
 def test_the_wall_names_the_page_that_ended_last_with_what_was_noted() -> None:
     shown = incidents_of(busy_desk(NOW).pipeline, Links(LinksSettings()))
     assert (
-        [one["id"] for one in shown.shown] == [one.id for one in shown.open] == ["spike", "fatal", "absence"]
+        [entry["id"] for entry in shown.shown]
+        == [incident.id for incident in shown.open]
+        == ["spike", "fatal", "absence"]
     )
     assert shown.last is not None
     assert (shown.last["id"], shown.last["state"]) == ("fatal-ended", "resolved")

@@ -78,15 +78,15 @@ def test_an_action_is_seen_at_once_on_every_open_board_with_who_did_it(browser: 
         acknowledge.click()
         expect(page.locator(".acts .done")).to_have_text("Acknowledged.")
         expect(acknowledge).to_have_count(0)
-        for each in (mine, theirs):
-            expect(each.page.locator(".ack")).to_have_text("acknowledged by mika")
-            expect(each.page.locator(".story")).to_contain_text(re.compile(r"acknowledged\s+by mika"))
+        for shown in (mine, theirs):
+            expect(shown.page.locator(".ack")).to_have_text("acknowledged by mika")
+            expect(shown.page.locator(".story")).to_contain_text(re.compile(r"acknowledged\s+by mika"))
         expect(wall.tile("open")).to_contain_text("acknowledged by mika")
         wall.tile("open").get_by_role("link", name="spike").click()
         expect(wall.page.locator(".ack")).to_have_text("acknowledged by mika")
         page.get_by_role("button", name="1 hour").click()
-        for each in (mine, theirs):
-            expect(each.page.locator(".held")).to_have_text(re.compile(r"Snoozed until .+, by mika"))
+        for shown in (mine, theirs):
+            expect(shown.page.locator(".held")).to_have_text(re.compile(r"Snoozed until .+, by mika"))
         theirs.page.get_by_role("button", name="End the snooze").click()
         expect(theirs.page.locator(".acts .wrong")).to_contain_text("Write your name first")
         call_me(theirs.page, "jun")
@@ -109,7 +109,7 @@ def test_an_action_is_seen_at_once_on_every_open_board_with_who_did_it(browser: 
         expect(page.locator(".acts .wrong")).to_have_text(
             "Not done: this time has passed already; choose a later one"
         )
-        assert [one.by for one in board.data.desk.given[:3]] == ["mika", "mika", "jun"]
+        assert [command.by for command in board.data.desk.given[:3]] == ["mika", "mika", "jun"]
         assert mine.wrong == [wrong for wrong in mine.wrong if "400" in wrong]
         assert theirs.wrong == wall.wrong == []
 
@@ -311,7 +311,7 @@ def test_names_of_events_and_people_are_text_on_the_pages_of_incidents(browser: 
                     shown.page.set_viewport_size({"width": width, "height": 900})
                     assert shown.page.evaluate(OVER) == 0, (path, width)
                 unknown = "404"  # this scope is in no history
-                assert [each for each in shown.wrong if unknown not in each] == []
+                assert [text for text in shown.wrong if unknown not in text] == []
 
 
 def test_the_days_of_the_timeline_leave_each_other_room_on_a_phone(browser: Browser) -> None:

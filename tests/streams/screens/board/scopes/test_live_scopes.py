@@ -104,7 +104,7 @@ async def test_every_range_has_the_rate_of_the_backend(judged: Judged, name: str
         assert requests.mean_before is None or name in ("5w", "13mo")
     assert page.start + page.points * page.step >= page.end
     throttles = measured(page, "throttles")
-    assert throttles.curve.most == [] or max(one or 0 for one in throttles.curve.most) == pytest.approx(
+    assert throttles.curve.most == [] or max(number or 0 for number in throttles.curve.most) == pytest.approx(
         throttles.most, rel=1e-4
     )
 
@@ -119,7 +119,7 @@ async def test_the_shares_of_callers_add_up_to_the_whole(judged: Judged) -> None
                 shares = [neighbour.amounts[measure].share for neighbour in caller.neighbours]
                 assert sum(filter(None, shares)) == pytest.approx(1), (name, caller.kind, measure)
         wcu = [neighbour.amounts["wcu"] for neighbour in callers["function"].neighbours]
-        assert sum(one.value for one in wcu) == pytest.approx(measured(page, "wcu").mean, rel=1e-3)
+        assert sum(amount.value for amount in wcu) == pytest.approx(measured(page, "wcu").mean, rel=1e-3)
         assert [neighbour.label for neighbour in callers["function"].neighbours] == ["put-1", "put-0"]
         assert wcu[0].calls == pytest.approx(PER_MINUTE / 120, rel=1e-6)
 

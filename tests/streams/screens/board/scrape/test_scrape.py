@@ -52,11 +52,14 @@ async def samples(scraped: Scraped, place: Path) -> dict[str, list[Sample]]:
 
 
 def amounts(found: list[Sample]) -> dict[tuple[str, str, str], float]:
-    return {(one.labels["kind"], one.labels["name"], one.labels["measure"]): one.value for one in found}
+    return {
+        (sample.labels["kind"], sample.labels["name"], sample.labels["measure"]): sample.value
+        for sample in found
+    }
 
 
 def of_judged(found: list[Sample]) -> list[Sample]:
-    return [one for one in found if not one.labels["measure"].endswith(("_p50", "_p99"))]
+    return [sample for sample in found if not sample.labels["measure"].endswith(("_p50", "_p99"))]
 
 
 async def test_every_number_is_that_of_the_engine_at_the_time_of_its_step(
@@ -71,7 +74,10 @@ async def test_every_number_is_that_of_the_engine_at_the_time_of_its_step(
         assert told.keys() == exact.keys()
         assert told == pytest.approx(exact, rel=2e-3, abs=1e-3)
     times = {
-        float(str(one.timestamp)) for name, each in found.items() if name.count("_") == 1 for one in each
+        float(str(sample.timestamp))
+        for name, each in found.items()
+        if name.count("_") == 1
+        for sample in each
     }
     assert times == {float(scraped.start)}
 
@@ -93,9 +99,10 @@ async def test_labels_are_the_columns_of_the_history_and_empty_ones_are_absent(
     ios = {"source_kind": "client", "source_cloud": "aws", "source_account": "1", "source_name": "ios"}
     assert found[1].labels == {**table, **ios, "source_version": "3.2.1"}
     by_kind = {
-        kind: [one for one in found if one.labels.get("source_kind") == kind] for kind in ("function", None)
+        kind: [sample for sample in found if sample.labels.get("source_kind") == kind]
+        for kind in ("function", None)
     }
-    assert sum(one.value for one in by_kind["function"]) == by_kind[None][0].value
+    assert sum(sample.value for sample in by_kind["function"]) == by_kind[None][0].value
 
 
 async def test_what_is_scraped_is_what_the_read_api_answers_at_that_time(
@@ -104,10 +111,10 @@ async def test_what_is_scraped_is_what_the_read_api_answers_at_that_time(
     scraped.choose({**EVERYTHING, "callers": True})
     found = await samples(scraped, tmp_path)
     exported = {
-        (("__name__", one.name), *sorted(one.labels.items())): one.value
+        (("__name__", sample.name), *sorted(sample.labels.items())): sample.value
         for family, some in found.items()
         if family != "uneri_scrape_left_out"
-        for one in some
+        for sample in some
     }
     desk = QueryService(str(tmp_path), scraped.held.recent, lambda: 1, lambda: STEP)
     answer = json.loads(await desk.instant('{__name__=~"uneri_.+"}', QueryTimes(scraped.start * 1000)))
@@ -119,8 +126,10 @@ async def test_what_is_scraped_is_what_the_read_api_answers_at_that_time(
 
 async def test_an_open_finding_is_a_state_with_its_verdict(scraped: Scraped, tmp_path: Path) -> None:
     found = (await samples(scraped, tmp_path))["uneri_state"]
-    assert all(one.value == 1 for one in found)
-    verdicts = {(one.labels["kind"], one.labels["measure"]): one.labels["verdict"] for one in found}
+    assert all(sample.value == 1 for sample in found)
+    verdicts = {
+        (sample.labels["kind"], sample.labels["measure"]): sample.labels["verdict"] for sample in found
+    }
     assert verdicts["table", "wcu"] == "spike"
     assert ("table", "latency") not in verdicts
 
@@ -195,8 +204,8 @@ async def test_a_real_prometheus_has_what_it_scraped_at_the_times_of_the_steps(t
                     await asyncio.sleep(0.1)
             exact = scraped.amounts("observed")
             told = {
-                ("table", one["metric"]["name"], one["metric"]["measure"]): float(one["value"][1])
-                for one in found
+                ("table", entry["metric"]["name"], entry["metric"]["measure"]): float(entry["value"][1])
+                for entry in found
             }
             known = {key: exact[key] for key in told if key in exact}
             assert known

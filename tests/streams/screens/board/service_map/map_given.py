@@ -90,7 +90,7 @@ class MapGiven:
             )
             for (source, target), requests in sorted(self._calls.items())
         ]
-        accounts = [one for one in ACCOUNTS if any((node.cloud, node.account) == one[:2] for node in nodes)]
+        accounts = [row for row in ACCOUNTS if any((node.cloud, node.account) == row[:2] for node in nodes)]
         return ServiceMap(at=at, nodes=nodes, edges=edges, accounts=accounts)
 
 

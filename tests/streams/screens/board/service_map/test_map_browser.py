@@ -242,7 +242,7 @@ def test_it_reads_as_a_list_fits_every_screen_and_axe_finds_nothing_serious(
             expect(page.get_by_role("button", name="list")).to_have_attribute("aria-pressed", "true")
             headings = page.get_by_role("heading", level=2)
             expect(headings).to_have_text(
-                [re.compile(one) for one in ("Clients", "Routes", "Functions", "Tables")]
+                [re.compile(text) for text in ("Clients", "Routes", "Functions", "Tables")]
             )
             put = page.get_by_role("listitem").filter(has=page.get_by_role("link", name="inventory-put-item"))
             expect(put.filter(has_text="4.1 % errors").first).to_contain_text("items")
