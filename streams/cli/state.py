@@ -16,8 +16,8 @@ from alerting.words.mrkdwn import clean
 from config.settings import Settings
 from detectors.state.state import StateError
 from streams.cli.daemon_call import request_to
-from streams.drivers.local import state_import
-from streams.drivers.local.sqlite_errors import explain
+from streams.drivers.local import state_transfer
+from streams.drivers.local.state_files import explain
 from streams.process.files.atomic_file import atomic_file
 from streams.process.files.locks import FolderLockedError
 from streams.process.files.state_archive import About, ArchiveError, check_archive
@@ -32,7 +32,7 @@ def export_state(settings: Settings, file: Path, url: str) -> int:
         with atomic_file(file) as part:
             part.touch(mode=0o600)
             if settings.kafka:
-                from streams.drivers.kafka.checkpoints.state_export import export_app
+                from streams.drivers.kafka.checkpoints.state_transfer import export_app
 
                 export_app(settings, part)
             else:
@@ -49,14 +49,14 @@ def import_state(settings: Settings, file: Path) -> int:
     """Restore a backup into the empty state that the settings name; return the exit code."""
     try:
         if settings.kafka:
-            from streams.drivers.kafka.checkpoints.state_import import import_app
+            from streams.drivers.kafka.checkpoints.state_transfer import import_app
 
             about = import_app(settings, file)
             where = f"the topics of {settings.kafka.app}"
         else:
             folder = Path(settings.local.state)
             try:
-                about = state_import.import_state(file, folder)
+                about = state_transfer.import_state(file, folder)
             except sqlite3.Error as error:
                 raise ArchiveError(explain(error, folder)) from error
             where = settings.local.state

@@ -43,8 +43,7 @@ from streams.process.compilation import (
     wait_until_kept,
 )
 from streams.process.compilation import GC_THRESHOLD as COMPILING
-from streams.process.cores import cores
-from streams.process.heap import keep_freed
+from streams.process.heap import cores, keep_freed
 
 if COMPILES:
     from streams.engine.decode.scan.scan import scan

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 from config.settings import JudgeSettings, Settings
 from streams.drivers.kafka import app as kafka_app
 from streams.drivers.kafka import daemon as kafka_daemon
-from streams.drivers.kafka.board import steps_reader, steps_stage  # noqa: F401 - a test changes their constants
+from streams.drivers.kafka.board import history_keeping, steps_reader  # noqa: F401 - a test changes their constants
 from streams.drivers.local import daemon as local_daemon
 from streams.drivers.local import log_judge
 from streams.engine.rollup.blocks.block_codec import encode_block

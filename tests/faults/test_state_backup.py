@@ -132,9 +132,9 @@ import os, signal, sys
 from pathlib import Path
 from config.settings import Settings
 from streams.cli.state import import_state
-from streams.drivers.kafka.checkpoints import state_import
+from streams.drivers.kafka.checkpoints import state_transfer
 
-records, left = state_import.records_of, [2]
+records, left = state_transfer.records_of, [2]
 
 def dying(key, checkpoint):
     left[0] -= 1
@@ -142,7 +142,7 @@ def dying(key, checkpoint):
         os.kill(os.getpid(), signal.SIGKILL)
     yield from records(key, checkpoint)
 
-state_import.records_of = dying
+state_transfer.records_of = dying
 import_state(Settings.model_validate_json(sys.argv[1]), Path(sys.argv[2]))
 """
 

@@ -34,7 +34,7 @@ from streams.drivers.kafka.stages import DetectStage, IncidentsStage, RollupStag
 from streams.drivers.kafka.topics import Topics
 from streams.drivers.local.log_judge import SOURCE, STAGE, _Pending
 from streams.drivers.local.sqlite_store import SqliteStore
-from streams.drivers.local.state_import import import_state
+from streams.drivers.local.state_transfer import import_state
 from streams.engine.detect.gather import JudgedStep
 from streams.engine.detect.step_record import decode_step, part_of
 from streams.engine.stages.engine import Engine

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from alerting.commands.command import CommandKind
 from streams.drivers.compile_ahead import warm
-from streams.drivers.local.state_export import StateExport
+from streams.drivers.local.state_transfer import StateExport
 from tests.alerting.slack_standin import SlackStandin
 from tests.golden.embedded import keep_slack, playing
 from tests.golden.kafka_story import make_kafka

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from streams.drivers.local.state_import import import_state
+from streams.drivers.local.state_transfer import import_state
 from streams.process.files.state_archive import members_of
 from tests.alerting.slack_standin import TOKEN, SlackStandin
 from tests.golden.embedded import playing, restore_slack

@@ -13,7 +13,7 @@ import pytest
 from alerting.outbox.row import State, rows_of
 from alerting.pipeline.pipeline import Pipeline
 from config.settings import KafkaSettings
-from streams.drivers.kafka.checkpoints.state_import import _entries
+from streams.drivers.kafka.checkpoints.state_transfer import _entries
 from streams.drivers.kafka.notices import NotifyStage
 from streams.drivers.kafka.stage import TOPIC, Emission
 from streams.drivers.kafka.stages import DetectStage, IncidentsStage, RollupStage

@@ -20,7 +20,7 @@ from streams.drivers.kafka.topics import TopicError, Topics, existing_topics, se
 from streams.engine.rollup.blocks.block import Block
 from streams.engine.rollup.blocks.block_codec import decode_block
 from streams.engine.stages.rollup_engine import RollupEngine
-from streams.offline.sources.open_history import open_history
+from streams.offline.sources.open_source import open_history
 from tests.free_port import free_port
 from tests.kafka import topic as topics
 from tests.kafka.test_guards import get, metric

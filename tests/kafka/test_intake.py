@@ -25,13 +25,12 @@ from streams.drivers.kafka import topic_sink
 from streams.drivers.kafka.intake import KafkaIntake
 from streams.drivers.kafka.topic_sink import BATCH_BYTES, key_of
 from streams.drivers.kafka.topics import setup_topics
-from streams.drivers.local.log_intake import LogIntake
-from streams.drivers.local.log_sink import LogSink
+from streams.drivers.local.log_intake import LogIntake, LogSink
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.engine.stages.rollup_engine import RollupEngine
 from streams.ingest.receivers.ingest_handler import IngestHandler
-from streams.ingest.receivers.read_payload import as_lines
-from streams.offline.sources.open_history import open_history
+from streams.ingest.receivers.payload_lines import as_lines
+from streams.offline.sources.open_source import open_history
 from streams.process.metrics import Metrics
 from streams.process.web.http_server import HttpServer
 from streams.process.web.listen_address import door_of

@@ -8,7 +8,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from kafka.admin import NewTopic
 
-from streams.ingest.batch_consumer import batch_consumer  # noqa: F401 - mends what is held here
+from streams.ingest.batch_consumer import aiokafka_patches
 from tests.kafka import topic as topics
 
 OFTEN, NEVER = 200, 3_600_000  # milliseconds between two refreshes
@@ -56,6 +56,7 @@ class Slow:
 
 
 async def test_who_joins_and_who_leads_get_their_partitions(kafka: str) -> None:
+    aiokafka_patches.install()
     group, one, two = (topics.unique(name) for name in ("group", "one", "two"))
     await asyncio.to_thread(topics.create, kafka, NewTopic(one, 1, 1), NewTopic(two, 1, 1))
     async with member(kafka, group, one) as leader:

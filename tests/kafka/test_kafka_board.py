@@ -20,9 +20,8 @@ from streams.engine.stages.detection_engine import DetectionEngine
 from streams.engine.stages.rollup_engine import RollupEngine
 from streams.notify.incidents_route import ongoing_to_json
 from streams.process.web.tokens import hash_of, new_token
-from streams.record.history.bounds import HistoryBounds
 from streams.record.history.history_files import HistoryFolder
-from streams.record.history.history_keeper import HistoryKeeper
+from streams.record.history.history_keeper import HistoryBounds, HistoryKeeper
 from streams.record.history.segments import HOUR, Segments
 from streams.screens.board.board_data import BoardIncidents
 from streams.screens.board.live_board import LiveBoard

@@ -11,7 +11,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
 
 from streams.drivers.kafka.connections.client import open_client
-from streams.ingest.batch_consumer import batch_consumer  # noqa: F401 - mends what is held here
+from streams.ingest.batch_consumer import aiokafka_patches
 from tests.kafka.topic import create, unique
 from tests.streams.drivers.kafka.connections.nothing_left import nothing_left
 
@@ -39,15 +39,21 @@ async def test_a_consumer_whose_connection_is_lost_stops_while_it_waits_to_fetch
 ) -> None:
     topic = unique("lost")
     create(kafka, NewTopic(topic, 1, 1))
+    aiokafka_patches.install()
     with nothing_left():
-        consumer = AIOKafkaConsumer(bootstrap_servers=kafka, retry_backoff_ms=3_600_000)
+        consumer = AIOKafkaConsumer(bootstrap_servers=kafka)
         await consumer.start()
-        consumer.assign([Place(topic, 0)])
-        await consumer.seek_to_beginning()
-        async with asyncio.timeout(60):
-            while "Failed fetch messages" not in caplog.text:
-                for connection in list(consumer._client._conns.values()):
-                    if connection._requests:  # a fetch is under way
-                        connection.close(CloseReason.CONNECTION_BROKEN)
-                await asyncio.sleep(0.01)
-            await consumer.stop()
+        try:
+            consumer.assign([Place(topic, 0)])
+            await consumer.seek_to_beginning()
+            async with asyncio.timeout(60):
+                await consumer.position(Place(topic, 0))  # which a broker that is busy answers at a later try
+                consumer._fetcher._retry_backoff = 3600.0  # of fetches alone
+                while "Failed fetch messages" not in caplog.text:
+                    for connection in list(consumer._client._conns.values()):
+                        if connection._requests:  # a fetch is under way
+                            connection.close(CloseReason.CONNECTION_BROKEN)
+                    await asyncio.sleep(0.01)
+        finally:
+            async with asyncio.timeout(60):
+                await consumer.stop()

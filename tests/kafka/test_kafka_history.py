@@ -16,8 +16,7 @@ from kafka.admin import KafkaAdminClient
 from config.load import load_settings
 from config.settings import HistorySettings, Settings
 from streams.cli.check.kafka import check_kafka
-from streams.drivers.kafka.checkpoints.state_export import export_app
-from streams.drivers.kafka.checkpoints.state_import import import_app
+from streams.drivers.kafka.checkpoints.state_transfer import export_app, import_app
 from streams.drivers.kafka.connections.client import open_client
 from streams.drivers.kafka.roles import mistake
 from streams.drivers.kafka.topics import (
@@ -184,7 +183,7 @@ def test_while_the_place_is_out_of_reach_steps_wait_in_the_topic_and_none_is_los
     barred = tmp_path / "history"
     barred.write_text("a file where the folder is to be")
     leave(app.settings, expected.records)
-    board = app.board(constants=[*SOON, ["streams.drivers.kafka.board.steps_stage", "ROOM", 1]])
+    board = app.board(constants=[*SOON, ["streams.drivers.kafka.board.history_keeping", "ROOM", 1]])
     app.until(lambda: "the history cannot be written" in str(shown(app.settings, "/readyz").get("reason")))
     status = shown(app.settings)
     assert status["lag"]["board/0"] > 0, "the rest stays in the topic"
@@ -192,7 +191,7 @@ def test_while_the_place_is_out_of_reach_steps_wait_in_the_topic_and_none_is_los
     assert metric(app.settings, "uneri_history_failures_total") >= 1
     assert shown(app.settings, "/healthz"), "it lives"
     board.kill()
-    board = app.board(constants=[*SOON, ["streams.drivers.kafka.board.steps_stage", "ROOM", 1]])
+    board = app.board(constants=[*SOON, ["streams.drivers.kafka.board.history_keeping", "ROOM", 1]])
     app.until(lambda: "history_trouble" in shown(app.settings))
     barred.unlink()
     app.until(lambda: shown(app.settings).get("history_until") == END)

@@ -13,7 +13,7 @@ from kafka.admin import ACLOperation, KafkaAdminClient, ResourceType
 
 from config.settings import HistorySettings, KafkaSettings, Settings, SourcesSettings
 from streams.cli.check.kafka import check_kafka
-from streams.cli.check.result import CheckResult
+from streams.cli.check.settings_checks import CheckResult
 from streams.drivers.kafka.app import chunk_app
 from streams.drivers.kafka.connections import client as kafka_client
 from streams.drivers.kafka.connections import probe
@@ -22,7 +22,7 @@ from streams.drivers.kafka.connections.connection import connection_options
 from streams.drivers.kafka.topics import TopicError, setup_topics, verified_requests, verified_topics
 from streams.offline.simulate.deliver import simulate
 from streams.offline.simulate.scenario_load import load_scenario
-from streams.offline.sources.open_history import open_history
+from streams.offline.sources.open_source import open_history
 from tests.kafka.broker import BrokerUnavailableError
 from tests.kafka.secured import CLIENT_SECRET, USERS, SecuredBroker
 from tests.kafka.test_intake import event, ids, in_topic, opened

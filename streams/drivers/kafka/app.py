@@ -1,18 +1,27 @@
-"""The Faust app of the Kafka driver, with every setting that must not be left to a default."""
+"""The Faust app of the Kafka driver, with every setting that must not be left to a default.
+
+A static member keeps its partitions until its session ends. After a crash its successor must not wait for
+that, nor simply inherit the old assignment, which lacks partitions added since. So a starting worker removes
+the previous member of its name, and a stopping one removes itself.
+"""
 
 import asyncio
 import contextlib
+import os
 import tempfile
 from typing import Any, Final
 
 import faust
 import structlog
 from faust.auth import OAuthCredentials
+from kafka.admin import KafkaAdminClient, MemberToRemove
+from kafka.errors import KafkaError
 
 from config.settings import KafkaSettings
+from streams.drivers.kafka.connections.client import client_options, open_client
 from streams.drivers.kafka.connections.connection import connection_options
 from streams.drivers.kafka.connections.probe import reason_unusable
-from streams.drivers.kafka.membership import name_of_worker
+from streams.ingest.batch_consumer import aiokafka_patches
 from streams.ingest.batch_consumer.batch_consumer import ChunkApp
 
 # All timeouts in one place: the broker drops a worker without heartbeats after SESSION, a worker has
@@ -43,6 +52,7 @@ def aiokafka_options(kafka: KafkaSettings) -> dict[str, Any]:
 
 def chunk_app(kafka: KafkaSettings) -> ChunkApp:
     """Return the app, without agents. Its state is in checkpoints, not in Faust's tables."""
+    aiokafka_patches.install()
     return ChunkApp(
         kafka.app,
         broker=";".join(f"kafka://{address}" for address in kafka.brokers),
@@ -106,3 +116,20 @@ async def wait_for_kafka(kafka: KafkaSettings, stopping: asyncio.Event) -> bool:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), RETRY_SECONDS)
     return False
+
+
+def name_of_worker(kafka: KafkaSettings) -> str | None:
+    """Return the name that the environment gives this worker, None if it gives none."""
+    return os.environ.get(kafka.worker_env) or None
+
+
+def leave(kafka: KafkaSettings) -> None:
+    """Remove the member of this worker's name from the group, if there is one."""
+    name = name_of_worker(kafka)
+    if name is None:
+        return
+    try:
+        with open_client(KafkaAdminClient, **client_options(kafka)) as admin:
+            admin.remove_group_members(kafka.app, [MemberToRemove(group_instance_id=name)])
+    except KafkaError as error:  # not a member, or brokers without static members: its session ends
+        log.debug("the member of this worker's name was not removed", reason=repr(error))

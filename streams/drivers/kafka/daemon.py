@@ -21,14 +21,13 @@ import structlog
 from aiohttp import web
 from faust.types import TP
 
-from config.capacity import Capacity
+from config.capacity import Capacity, read_limits_of
 from config.load import ConfigError
-from config.read_limits import read_limits_of
 from config.reload import Reload
 from config.secret import SecretError, passphrase_in, text_in
 from config.settings import KafkaSettings, Settings
 from streams.drivers.compile_ahead import warm
-from streams.drivers.kafka.app import aiokafka_options, chunk_app, wait_for_kafka
+from streams.drivers.kafka.app import aiokafka_options, chunk_app, leave, wait_for_kafka
 from streams.drivers.kafka.board.board_service import KafkaBoard
 from streams.drivers.kafka.board.history_keeping import HistoryKeeping
 from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints
@@ -38,7 +37,6 @@ from streams.drivers.kafka.checkpoints.takeovers import Takeovers
 from streams.drivers.kafka.connections.connection import connection_options
 from streams.drivers.kafka.delivery import Delivery
 from streams.drivers.kafka.intake import KafkaIntake
-from streams.drivers.kafka.membership import leave
 from streams.drivers.kafka.roles import BOARD, INTAKE, ROLES, mistake
 from streams.drivers.kafka.stage import Emission, StageRunner
 from streams.drivers.kafka.stage_host import (
@@ -52,23 +50,22 @@ from streams.drivers.kafka.stage_host import (
 )
 from streams.drivers.kafka.stages import DetectStage, IncidentsStage, RollupStage
 from streams.drivers.kafka.status import queues, readings, status_of
-from streams.drivers.kafka.topic_watch import TopicWatch
 from streams.drivers.kafka.topics import (
     Topic,
     TopicError,
     Topics,
+    TopicWatch,
     has_commands,
     verified_requests,
     verified_topics,
 )
 from streams.drivers.kafka.watermark_alignment import WatermarkAlignment
-from streams.ingest.formats.envelopes.confluent import SchemaId
-from streams.ingest.formats.envelopes.schemas import SchemasAtHand
+from streams.ingest.formats.envelopes.confluent import SchemaId, SchemasAtHand
 from streams.ingest.formats.inputs import Inputs
 from streams.ingest.limits.keeper import LimitsKeeper, limits_status
 from streams.ingest.registry.registry import Registry, registry_status
 from streams.ingest.registry.registry_client import RegistryError
-from streams.notify.slack_secrets import slack_secrets
+from streams.notify.interactions import slack_secrets
 from streams.process.crash_points import CrashHook, no_crash
 from streams.process.logs import configure_logs
 from streams.process.metrics import Metrics
@@ -77,7 +74,7 @@ from streams.process.stop_requests import stop_daemon_on_signals
 from streams.process.watchdog import Watchdog, guard
 from streams.process.web.http_server import HttpServer, ListenError
 from streams.process.web.listen_address import AddressError, door_of
-from streams.screens.openapi.openapi_route import openapi_route
+from streams.screens.openapi.document import openapi_route
 
 CHECKPOINT_SECONDS: Final = 5.0
 AT_ONCE: Final = 256 * 1024

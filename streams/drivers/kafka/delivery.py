@@ -7,10 +7,10 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from alerting.commands.answer import Answer
 from alerting.commands.command import Command
-from alerting.messages.console_links import LinkMaker
+from alerting.commands.dispatch import Answer
 from alerting.pipeline.pipeline import Pipeline
+from config.links import Links
 from config.settings import Settings
 from detectors.model.stated import StatedChange
 from detectors.state.state import StateError, why
@@ -22,12 +22,10 @@ from streams.drivers.kafka.notices import NoticesOfStep, NotifyStage
 from streams.drivers.kafka.outbox import KafkaOutboxStorage
 from streams.drivers.kafka.stage import REMEDY
 from streams.drivers.kafka.stage_host import Send, fatal_when_failed
-from streams.notify.command_routes import NoAnswerError
+from streams.notify.command_routes import MemoRoutes, NoAnswerError, SilenceRoutes
 from streams.notify.incidents_route import incident_route, incidents_route
 from streams.notify.labels_command import labels_route
-from streams.notify.memo_routes import MemoRoutes
 from streams.notify.notification_service import NotificationService
-from streams.notify.silence_routes import SilenceRoutes
 from streams.process.metrics import Metrics
 from streams.screens.board.board_data import BoardDataError
 from streams.screens.board.incidents.incident_service import IncidentService
@@ -75,7 +73,7 @@ class Delivery:
         return here if here is not None or self.elsewhere is None else self.elsewhere.pipeline
 
     @property
-    def links(self) -> LinkMaker:
+    def links(self) -> Links:
         """The links to consoles, as configured now."""
         return self._half.links
 

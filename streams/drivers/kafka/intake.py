@@ -12,11 +12,11 @@ from config.settings import KafkaSettings, Settings
 from streams.drivers.kafka.connections.connection import connection_options
 from streams.drivers.kafka.connections.probe import reason_unusable
 from streams.drivers.kafka.topic_sink import DroppedProducer, TopicSink
-from streams.ingest.formats.envelopes.schemas import Schemas
+from streams.ingest.formats.envelopes.confluent import Schemas
 from streams.ingest.formats.inputs import Inputs
 from streams.ingest.receivers.http_receivers import HttpReceivers
 from streams.ingest.receivers.ingest_handler import IngestHandler
-from streams.ingest.receivers.line_reading import line_reader
+from streams.ingest.receivers.payload_lines import line_reader
 from streams.ingest.receivers.tcp_receiver import TcpReceiver
 from streams.process.metrics import Metrics
 from streams.process.web.listen_address import ListenAddress

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from alerting.incidents.notice import Notice
-from alerting.incidents.recent_changes import RecentChanges
+from alerting.incidents.preceding import RecentChanges
 from detectors.model.stated import StatedChange
 from detectors.state.state import pack, unpack
 from detectors.watch.hottest import Hot

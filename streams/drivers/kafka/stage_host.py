@@ -21,16 +21,15 @@ from faust.types import TP
 
 from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints
 from streams.drivers.kafka.checkpoints.fenced_store import FencedError
-from streams.drivers.kafka.partition_ends import PartitionEnds
 from streams.drivers.kafka.stage import Bounds, Emission, LostRecordsError, Stage, StageRunner, UnfedError
-from streams.drivers.kafka.stall_watch import StallWatch
+from streams.drivers.kafka.stall_watch import PartitionEnds, StallWatch
 from streams.drivers.kafka.topics import BLOCK_BYTES
 from streams.drivers.kafka.watermark_alignment import WatermarkAlignment
 from streams.ingest.batch_consumer.batch_consumer import ChunkApp
 from streams.ingest.batch_consumer.chunk import Chunk, pieces
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
 from streams.process.metrics import Metrics
-from streams.process.stall import STUCK_SECONDS
+from streams.process.watchdog import STUCK_SECONDS
 
 FATAL: Final = 1
 TICK_SECONDS: Final = 1.0

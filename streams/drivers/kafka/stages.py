@@ -16,7 +16,7 @@ from config.settings import Settings
 from detectors.state.state import pack, unpack
 from streams.drivers.kafka.checkpoints.takeover_record import asked_for
 from streams.drivers.kafka.notices import notices_parts
-from streams.drivers.kafka.runs import ConvertedRun, NativeRun, Quiet, ReadAt
+from streams.drivers.kafka.record_batches import ConvertedRun, NativeRun, Quiet, ReadAt
 from streams.drivers.kafka.stage import Emission, UnfedError
 from streams.drivers.kafka.topics import Topics
 from streams.engine.decode.decoder import Decoder
@@ -32,7 +32,7 @@ from streams.engine.stages.dead_letter_limit import DeadLetterLimit, counted, li
 from streams.engine.stages.late_watch import LateWatch
 from streams.ingest.batch_consumer.chunk import Chunk
 from streams.ingest.formats.converted import converted
-from streams.ingest.formats.envelopes.schemas import SchemasNeededError
+from streams.ingest.formats.envelopes.confluent import SchemasNeededError
 from streams.ingest.formats.inputs import Input
 from streams.process.metrics import Metrics
 

@@ -3,7 +3,7 @@
 import time
 
 from config.settings import JudgeSettings
-from streams.drivers.kafka.board.steps_stage import StepsStage
+from streams.drivers.kafka.board.history_keeping import StepsStage
 from streams.drivers.kafka.notices import NotifyStage
 from streams.drivers.kafka.stage import Stage
 from streams.drivers.kafka.stage_host import StageHost

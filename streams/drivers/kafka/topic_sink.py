@@ -36,7 +36,7 @@ from streams.ingest.receivers.checked_lines import (
     not_taken,
 )
 from streams.ingest.receivers.record_sink import AppendResult, NotTakenError
-from streams.process.recurring import Recurring
+from streams.process.logs import Recurring
 
 ACK_SECONDS: Final = 8.0  # below those that a stop waits for requests
 SLOWEST: Final = 512 * 1024  # bytes a second, for what is large

@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 from aiohttp import web
 
-from streams.drivers.local.learnt_file import LearntFileError, read_learnt
 from streams.drivers.local.log_judge import LogJudge
+from streams.drivers.local.takeover import LearntFileError, read_learnt
 from streams.process.web.access import is_trusted
 
 

@@ -11,12 +11,12 @@ from typing import Any, Final, TypeVar
 import structlog
 from aiohttp import web
 
-from alerting.commands.answer import Answer
 from alerting.commands.command import Command
+from alerting.commands.dispatch import Answer
 from alerting.outbox.outbox_sqlite import SqliteOutbox
 from alerting.pipeline.pipeline import Pipeline
+from config.capacity import read_limits_of
 from config.load import ConfigError
-from config.read_limits import read_limits_of
 from config.reload import Reload
 from config.secret import SecretError, passphrase_in
 from config.settings import Settings
@@ -26,30 +26,27 @@ from streams.drivers.compile_ahead import warm
 from streams.drivers.local.backfill_routes import BackfillRoutes
 from streams.drivers.local.follow import Follow
 from streams.drivers.local.history_service import HistoryService
-from streams.drivers.local.learnt_file import LearntFileError, drop_learnt, read_learnt
-from streams.drivers.local.log_intake import LogIntake
+from streams.drivers.local.log_intake import LogIntake, LogSink
 from streams.drivers.local.log_judge import CHECKPOINT_SECONDS, RUN_RECORDS, LogJudge, UnfinishedBackfillError
-from streams.drivers.local.log_sink import LogSink
-from streams.drivers.local.sqlite_errors import explain
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.drivers.local.standard_input import StandardInput
-from streams.drivers.local.state_export import StateExport, drop_unfinished
-from streams.drivers.local.state_files import StateFiles, check_whole, lacks_outbox
+from streams.drivers.local.state_files import StateFiles, check_whole, explain, lacks_outbox
+from streams.drivers.local.state_transfer import StateExport, drop_unfinished
+from streams.drivers.local.takeover import LearntFileError, drop_learnt, read_learnt
 from streams.engine.stages.dead_letter_limit import DeadLetterLimitError
 from streams.ingest.formats.inputs import Inputs
 from streams.ingest.limits.keeper import LimitsKeeper, limits_status
 from streams.ingest.receivers.http_receivers import HttpReceivers
 from streams.ingest.receivers.ingest_handler import IngestHandler
-from streams.ingest.receivers.line_reading import line_reader
+from streams.ingest.receivers.payload_lines import line_reader
 from streams.ingest.receivers.tcp_receiver import TcpReceiver
 from streams.ingest.registry.registry import Registry, registry_status
+from streams.notify.command_routes import MemoRoutes, SilenceRoutes
 from streams.notify.incidents_route import incident_route, incidents_route
+from streams.notify.interactions import slack_secrets
 from streams.notify.labels_command import labels_route
-from streams.notify.memo_routes import MemoRoutes
 from streams.notify.notification_service import NotificationService
 from streams.notify.pipeline_status import first_of
-from streams.notify.silence_routes import SilenceRoutes
-from streams.notify.slack_secrets import slack_secrets
 from streams.process.crash_points import CrashHook, no_crash
 from streams.process.files.locks import FolderLockedError, lock_state
 from streams.process.files.state_folder import (
@@ -62,13 +59,12 @@ from streams.process.files.state_folder import (
 from streams.process.logs import configure_logs
 from streams.process.metrics import Metrics
 from streams.process.reloading import Reloading
-from streams.process.stall import STUCK_SECONDS
 from streams.process.stop_requests import stop_daemon_on_signals
-from streams.process.watchdog import Watchdog, guard
+from streams.process.watchdog import STUCK_SECONDS, Watchdog, guard
 from streams.process.web.http_server import HttpServer, ListenError
 from streams.process.web.listen_address import AddressError, door_of
 from streams.process.web.sessions import SessionKeyError, session_key
-from streams.screens.openapi.openapi_route import openapi_route
+from streams.screens.openapi.document import openapi_route
 
 SEND_OUT_SECONDS: Final = 5.0  # a stop waits this long for unsent messages; the next start sends the rest
 STOP_SECONDS: Final = 60.0  # for a complete stop, if something hangs

@@ -11,8 +11,7 @@ from streams.drivers.local.log_intake import LogIntake
 from streams.drivers.local.sqlite_store import Position, SqliteStore
 from streams.engine.stages.dead_letter_limit import limit_error
 from streams.ingest.receivers.checked_lines import TooManyBadError
-from streams.ingest.receivers.line_reading import LineReader, lines_of
-from streams.ingest.receivers.request_lines import split_lines
+from streams.ingest.receivers.payload_lines import LineReader, lines_of, split_lines
 
 log = structlog.get_logger("uneri.follow")
 

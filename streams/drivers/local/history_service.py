@@ -10,7 +10,7 @@ from streams.notify.notification_service import NotificationService
 from streams.process.files.state_folder import history_place
 from streams.process.metrics import Metrics
 from streams.process.web.access import Access
-from streams.record.history.bounds import HistoryBounds
+from streams.record.history.history_keeper import HistoryBounds
 from streams.record.history.segments import Segments
 from streams.screens.board.board_data import BoardIncidents
 from streams.screens.board.board_routes import BoardRoutes

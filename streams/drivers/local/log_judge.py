@@ -14,11 +14,10 @@ from config.capacity import Capacity
 from config.settings import Settings
 from detectors.state.state import pack, unpack
 from streams.drivers.compile_ahead import load_judgement
-from streams.drivers.local.learnt_file import LearntHistory
 from streams.drivers.local.log_intake import LogIntake
-from streams.drivers.local.sqlite_errors import DamagedError
 from streams.drivers.local.sqlite_store import SqliteStore
-from streams.drivers.local.takeover import Takeover
+from streams.drivers.local.state_files import DamagedError
+from streams.drivers.local.takeover import LearntHistory, Takeover
 from streams.engine.decode.rejected import Rejected
 from streams.engine.detect.baselines import baselines
 from streams.engine.rollup.blocks.block import Block
@@ -29,9 +28,9 @@ from streams.engine.stages.late_watch import LateWatch
 from streams.process.compilation import JUDGEMENT
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
 from streams.process.heap import HEAP
+from streams.process.logs import Recurring
 from streams.process.metrics import Metrics, StageReading
-from streams.process.recurring import Recurring
-from streams.process.stall import STUCK_SECONDS, StallDetector
+from streams.process.watchdog import STUCK_SECONDS, StallDetector
 from streams.record.history.segments import Segments
 
 SOURCE: Final = "local/0"
@@ -171,7 +170,7 @@ class LogJudge:
         ------
         detectors.state.state.StateError, KeyError
             When it cannot be read.
-        streams.drivers.local.sqlite_errors.DamagedError
+        streams.drivers.local.state_files.DamagedError
             When it includes more than the log ever held: the file is not whole.
         UnfinishedBackfillError
             When there is none because a backfill was stopped.

@@ -1,27 +1,131 @@
-"""The disk storage of the local driver: event log, checkpoints, positions and dead letters."""
+"""The disk storage of the local driver: event log, checkpoints, positions and dead letters.
 
+SQLite keeps the pages of deleted rows for new ones: a log that held a backfill once would keep its size.
+"""
+
+import contextlib
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
+import msgspec
 import numpy as np
 
-from alerting.outbox.sqlite_format import bring_up
-from alerting.outbox.sqlite_transaction import copy_database, transaction
+from alerting.outbox.sqlite_format import Upgrade, bring_up, copy_database, transaction
 from detectors.model.array_types import Floats
-from streams.drivers.local.block_journal import BlockJournal, JournalRow
-from streams.drivers.local.free_pages import give_back, prepare
-from streams.drivers.local.schema import UPGRADES
-from streams.drivers.local.sqlite_errors import DamagedError
+from detectors.state import zstd
+from streams.drivers.local.state_files import DamagedError
 from streams.engine.decode.event_time import UNKNOWN_ARRIVAL
 from streams.engine.decode.rejected import Rejected
 from streams.engine.rollup.blocks.block import Block
+from streams.engine.rollup.blocks.block_codec import decode_block, encode_block
 from streams.engine.stages.checkpoint import Checkpoint
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
+
+KEPT_SECONDS: Final = 7 * 86400
+KEPT_BYTES: Final = 256 * 1024 * 1024
+"""What is older, or more, is dropped, the oldest first."""
+
+_LEVEL: Final = 1  # of zstd
+_TABLE: Final = (
+    "CREATE TABLE IF NOT EXISTS blocks (n INTEGER PRIMARY KEY, bucket INTEGER NOT NULL, body BLOB NOT NULL)"
+)
+
+
+class JournalRow(NamedTuple):
+    """What one checkpoint added."""
+
+    number: int
+    blocks: list[Block]
+
+
+class BlockJournal:
+    """A table beside the log, written with each checkpoint; whoever calls holds the lock of the file.
+
+    It is no part of the format of the file: an older version leaves it alone.
+    """
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        db.execute(_TABLE)
+        self._bytes = int(db.execute("SELECT COALESCE(SUM(LENGTH(body)), 0) FROM blocks").fetchone()[0])
+
+    def append(self, db: sqlite3.Connection, blocks: Sequence[Block]) -> None:
+        """Add the blocks since the checkpoint before, in their order."""
+        if not blocks:
+            return
+        body = msgspec.msgpack.encode([encode_block(block) for block in blocks])
+        body = zstd.compress(body, _LEVEL)
+        newest = max(block.bucket for block in blocks)
+        db.execute("INSERT INTO blocks (bucket, body) VALUES (?, ?)", (newest, body))
+        self._bytes += len(body)
+        self._drop(db, newest - KEPT_SECONDS)
+
+    def _drop(self, db: sqlite3.Connection, before: int) -> None:
+        rows = db.execute("SELECT n, bucket, LENGTH(body) FROM blocks ORDER BY n")
+        dropped = []
+        for number, bucket, size in rows:
+            if bucket >= before and self._bytes <= KEPT_BYTES:
+                break
+            dropped.append((number,))
+            self._bytes -= size
+        rows.close()
+        db.executemany("DELETE FROM blocks WHERE n = ?", dropped)
+
+    def begins(self, db: sqlite3.Connection) -> int | None:
+        """Return the bucket of the first block that is kept, epoch seconds."""
+        row = db.execute("SELECT body FROM blocks ORDER BY n LIMIT 1").fetchone()
+        return None if row is None else _blocks(row[0])[0].bucket
+
+    def ends(self, db: sqlite3.Connection) -> tuple[int, int]:
+        """Return the numbers of the first and the last row; 0 where there is none."""
+        first, last = db.execute("SELECT COALESCE(MIN(n), 0), COALESCE(MAX(n), 0) FROM blocks").fetchone()
+        return int(first), int(last)
+
+    def after(self, db: sqlite3.Connection, number: int, at_most: int) -> list[JournalRow]:
+        """Return the next rows behind one."""
+        rows = db.execute("SELECT n, body FROM blocks WHERE n > ? ORDER BY n LIMIT ?", (number, at_most))
+        return [JournalRow(number, _blocks(body)) for number, body in rows]
+
+
+def _blocks(body: bytes) -> list[Block]:
+    several = msgspec.msgpack.decode(zstd.decompress(body), type=list[bytes])
+    return [decode_block(each) for each in several]
+
+
+TABLES: Final = (
+    """CREATE TABLE IF NOT EXISTS log (
+  first INTEGER PRIMARY KEY, records INTEGER NOT NULL, body BLOB NOT NULL, arrived REAL
+)""",
+    "CREATE TABLE IF NOT EXISTS log_end (only INTEGER PRIMARY KEY CHECK (only = 1), next INTEGER NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS intake (only INTEGER PRIMARY KEY CHECK (only = 1), state BLOB NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS parts (stage TEXT, name TEXT, body BLOB NOT NULL, PRIMARY KEY (stage, name))",
+    """CREATE TABLE IF NOT EXISTS offsets (
+  stage TEXT, source TEXT, next INTEGER NOT NULL, PRIMARY KEY (stage, source)
+)""",
+    """CREATE TABLE IF NOT EXISTS positions (
+  path TEXT PRIMARY KEY, inode INTEGER NOT NULL, next INTEGER NOT NULL
+)""",
+    """CREATE TABLE IF NOT EXISTS dead_letters (
+  source TEXT, offset INTEGER, reason TEXT NOT NULL, detail TEXT NOT NULL, sample BLOB NOT NULL,
+  PRIMARY KEY (source, offset)
+)""",
+)
+
+
+def _create(db: sqlite3.Connection) -> None:
+    """Make a new file, or complete one of a version before 0.2."""
+    for table in TABLES:
+        db.execute(table)
+    if "arrived" not in [row[1] for row in db.execute("PRAGMA table_info(log)")]:
+        db.execute("ALTER TABLE log ADD COLUMN arrived REAL")
+
+
+UPGRADES: Final[Mapping[int, Upgrade]] = {0: _create}
+"""By the format that a file starts from. What is changed here goes into a new step, not into an old one."""
 
 
 class LogRun(NamedTuple):
@@ -134,7 +238,7 @@ class SqliteStore:
 
         Raises
         ------
-        streams.drivers.local.sqlite_errors.DamagedError
+        streams.drivers.local.state_files.DamagedError
             When records are missing.
         """
         records: list[bytes] = []
@@ -271,3 +375,60 @@ class SqliteStore:
                 "SELECT source, offset, reason, detail, sample FROM dead_letters ORDER BY rowid DESC LIMIT ?",
                 (at_most,),
             ).fetchall()
+
+
+KEPT_FREE_BYTES: Final = (
+    64 << 20
+)  # of free pages: what the log of a busy daemon grows by between two checkpoints
+STEP_BYTES: Final = 8 << 20  # given back per checkpoint: tens of milliseconds
+JOURNAL_BYTES: Final = 64 << 20  # to which SQLite cuts its journal after a large transaction
+_INCREMENTAL: Final = 2
+
+
+def _prepare_free_pages(connection: sqlite3.Connection) -> int:
+    """Make a file ready to give space back; return its free bytes.
+
+    A file that an earlier version made needs to be rewritten once. That is done when more than half of it is
+    free, so that less is written than is gained; at a later start if there is no space for a copy, here or in
+    the folder of temporary files.
+    """
+    connection.execute(f"PRAGMA journal_size_limit={JOURNAL_BYTES}")
+    free = _free_bytes(connection)
+    if _pragma(connection, "auto_vacuum") == _INCREMENTAL:
+        return free
+    if (
+        2 * free < _pragma(connection, "page_count") * _pragma(connection, "page_size")
+        or free <= KEPT_FREE_BYTES
+    ):
+        return free
+    connection.execute(f"PRAGMA auto_vacuum={_INCREMENTAL}")
+    with contextlib.suppress(sqlite3.OperationalError):
+        connection.execute("VACUUM")
+    return _free_bytes(connection)
+
+
+def _give_back(connection: sqlite3.Connection) -> int:
+    """Cut free pages off the end of the file, at most ``STEP_BYTES``; return the free bytes that are left.
+
+    Call it outside of a transaction. A file that was not made for it keeps its pages.
+    """
+    free = _free_bytes(connection)
+    pages = min(STEP_BYTES, free - KEPT_FREE_BYTES) // _pragma(connection, "page_size")
+    if pages <= 0:
+        return free
+    try:
+        # as a script, because ``execute`` stops after the first page
+        connection.executescript(f"PRAGMA incremental_vacuum({pages})")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_FULL:  # there is a checkpoint, and the next one will tell
+            raise
+    return _free_bytes(connection)
+
+
+def _free_bytes(connection: sqlite3.Connection) -> int:
+    return _pragma(connection, "freelist_count") * _pragma(connection, "page_size")
+
+
+def _pragma(connection: sqlite3.Connection, pragma: str) -> int:
+    (value,) = connection.execute(f"PRAGMA {pragma}").fetchone()
+    return int(value)

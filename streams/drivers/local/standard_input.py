@@ -8,8 +8,7 @@ from streams.drivers.local.log_intake import LogIntake
 from streams.engine.decode.event import MAX_BYTES
 from streams.engine.stages.dead_letter_limit import limit_error
 from streams.ingest.receivers.checked_lines import TooManyBadError
-from streams.ingest.receivers.line_reading import LineReader, lines_of
-from streams.ingest.receivers.request_lines import split_lines
+from streams.ingest.receivers.payload_lines import LineReader, lines_of, split_lines
 
 READ = 1024 * 1024
 

@@ -1,10 +1,130 @@
-"""The files of the state belong together, and are those at their path for as long as a daemon uses them."""
+"""What is wrong with the files of the state, in one line with the remedy: damaged, full or not writable."""
 
+import errno
+import shutil
+import sqlite3
 from os.path import samestat
 from pathlib import Path
+from typing import Final, NamedTuple
 
-from streams.drivers.local.sqlite_errors import DamagedError, MovedError
 from streams.process.files.state_folder import LOG_FILE, OUTBOX_FILE, STATE_LOCK
+
+FULL_BYTES: Final = 1 << 20  # free, or less
+
+
+class DamagedError(sqlite3.DatabaseError):
+    """A file of the state holds what cannot be true."""
+
+
+class MovedError(sqlite3.OperationalError):
+    """A file of the state is no longer the one at its path."""
+
+
+class _Trouble(NamedTuple):
+    what: str
+    remedy: str
+
+
+DAMAGED: Final = _Trouble(
+    "is damaged", "restore a backup of the folder, or move it away to start over without what was learnt"
+)
+_FULL: Final = _Trouble(
+    "cannot be written, because the disk is full",
+    "free some space and start again; nothing that was accepted is lost",
+)
+_MOVED: Final = _Trouble(
+    "was deleted, moved or replaced while uneri was running",
+    "put it back if it was moved, or restore a backup of the folder, then start again; without either, uneri "
+    "starts over, and what was accepted is lost",
+)
+_FAILS: Final = _Trouble(
+    "cannot be read or written",
+    "check the disk, its quota and the system's log, then start again; if it still fails, restore a backup "
+    "of the folder",
+)
+_FORBIDDEN: Final = _Trouble(
+    "cannot be written",
+    "check that its files belong to this user and that its file system is writable, or set local.state",
+)
+_IN_USE: Final = _Trouble(
+    "is in use", "is another uneri using it? stop that one, or set local.state to another folder"
+)
+_NO_FOLDER: Final = _Trouble(
+    "cannot be used", "no folder can be made there: set local.state to another path, such as uneri-state"
+)
+_OTHER: Final = _Trouble(
+    "cannot be used", "check the disk that it is on, or set local.state to a folder on another one"
+)
+
+_BY_CODE: Final = {
+    sqlite3.SQLITE_CORRUPT: DAMAGED,
+    sqlite3.SQLITE_NOTADB: DAMAGED,
+    sqlite3.SQLITE_FORMAT: DAMAGED,
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_IOERR: _FAILS,
+    sqlite3.SQLITE_PROTOCOL: _FAILS,
+    sqlite3.SQLITE_READONLY: _FORBIDDEN,
+    sqlite3.SQLITE_PERM: _FORBIDDEN,
+    sqlite3.SQLITE_CANTOPEN: _FORBIDDEN,
+    sqlite3.SQLITE_BUSY: _IN_USE,
+    sqlite3.SQLITE_LOCKED: _IN_USE,
+}
+_BY_ERRNO: Final = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EIO: _FAILS,
+    errno.EACCES: _FORBIDDEN,
+    errno.EPERM: _FORBIDDEN,
+    errno.EROFS: _FORBIDDEN,
+    errno.EEXIST: _NO_FOLDER,  # as a file
+    errno.ENOENT: _NO_FOLDER,  # as in /proc
+    errno.ENOTDIR: _NO_FOLDER,
+    errno.ELOOP: _NO_FOLDER,
+    errno.ENAMETOOLONG: _NO_FOLDER,
+}
+
+
+def explain(error: sqlite3.Error | OSError, state: Path, file: str | None = None) -> str:
+    """Return one line: what is wrong with the state in a folder, SQLite's or the system's words, the remedy.
+
+    Parameters
+    ----------
+    error
+        What SQLite or the system raised.
+    state
+        The folder.
+    file
+        The file in it, if known.
+
+    Examples
+    --------
+    >>> explain(OSError(errno.ENOSPC, "No space left on device"), Path("uneri-state"))[:68]
+    'the state in uneri-state cannot be written, because the disk is full'
+    """
+    trouble = _trouble(error, state)
+    words = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    found = f"{file}: {words}" if file else words
+    return f"the state in {state} {trouble.what} ({found}); {trouble.remedy}"
+
+
+def _trouble(error: sqlite3.Error | OSError, state: Path) -> _Trouble:
+    if isinstance(error, DamagedError):
+        return DAMAGED
+    if isinstance(error, MovedError):
+        return _MOVED
+    if isinstance(error, OSError):
+        return _BY_ERRNO.get(error.errno or 0, _OTHER)
+    code = getattr(error, "sqlite_errorcode", None)  # absent where Python raises it
+    found = _OTHER if code is None else _BY_CODE.get(code & 0xFF, _OTHER)  # the rest tells where in SQLite
+    return _FULL if found is _FAILS and _is_full(state) else found
+
+
+def _is_full(folder: Path) -> bool:
+    """Return whether the disk is full: of files other than the database, SQLite says only that they fail."""
+    try:
+        return shutil.disk_usage(folder).free < FULL_BYTES
+    except OSError:
+        return False
 
 
 class StateFiles:
@@ -46,7 +166,7 @@ def check_whole(folder: Path) -> None:
 
     Raises
     ------
-    streams.drivers.local.sqlite_errors.DamagedError
+    streams.drivers.local.state_files.DamagedError
         When it is missing or empty, so that a daemon would silently start over.
     """
     if _size(folder / OUTBOX_FILE) and not _size(folder / LOG_FILE):

@@ -19,14 +19,9 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
-from streams.ingest.batch_consumer import version_guard
 from streams.ingest.batch_consumer.chunk import Chunk, merged
+from streams.ingest.batch_consumer.chunk_records import ChunkedTopics
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
-
-version_guard.check()  # before anything is overridden
-
-from streams.ingest.batch_consumer import metadata_refresh  # noqa: E402, F401 - overrides aiokafka on import
-from streams.ingest.batch_consumer.chunk_records import ChunkedTopics  # noqa: E402 - overrides aiokafka on import
 
 
 class ChunkConsumerThread(driver.AIOKafkaConsumerThread):

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streams.engine.decode.records import Records
+from streams.ingest.batch_consumer import aiokafka_patches
 from streams.ingest.batch_consumer.chunk import Chunk
 from streams.ingest.batch_consumer.chunk_records import ChunkedTopics
 
@@ -42,6 +43,7 @@ class ChunkReader:
     def __init__(
         self, topic: str, bounds: Mapping[int, tuple[int, int]], options: dict[str, Any], patience: float
     ) -> None:
+        aiokafka_patches.install()
         self._topic = topic
         self._bounds = {number: both for number, both in bounds.items() if both[1] > both[0]}
         self._options = options

@@ -4,22 +4,27 @@ aiokafka creates a ``ConsumerRecord`` per record and steps a generator for each,
 decoding the event. ``PartitionRecords._unpack_records`` is the last place where batches are whole, so the
 chunk lane branches off there. It does so only for consumers that were given ``ChunkedTopics``, and for
 these topics.
+
+The layout is Kafka's message format v2 (KIP-98): a header of 61 bytes, then records made of variable-length
+integers, optionally compressed as a whole.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final
+import struct
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
+from aiokafka import codec
 from aiokafka.consumer import fetcher
-from aiokafka.errors import CorruptRecordException
+from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
 from aiokafka.record.memory_records import MemoryRecords
+from crc32c import crc32c
 
-from detectors.model.array_types import Ints
+from detectors.model.array_types import Bytes, Ints
+from detectors.state.compiled import part, unlocked
 from streams.engine.decode.event_time import UNKNOWN_ARRIVAL
 from streams.engine.decode.records import Records
-from streams.ingest.batch_consumer import fetcher_close  # noqa: F401 - overrides aiokafka on import
 from streams.ingest.batch_consumer.chunk import Chunk
-from streams.ingest.batch_consumer.record_batches import CONTROL, TRANSACTIONAL, Batch, batches, records_of
 
 
 class ChunkedTopics:
@@ -123,5 +128,150 @@ def _numbered(offsets: Ints) -> Sequence[int]:
     return listed
 
 
-fetcher.MemoryRecords = FetchedRecords
-fetcher.PartitionRecords = ChunkRecords
+BROKER_STAMPS: Final = 0x08
+CONTROL: Final = 0x20
+TRANSACTIONAL: Final = 0x10
+_CODEC: Final = 0x07
+
+_HEADER: Final = struct.Struct(">qiibIhiqqqhii")
+_OVERHEAD: Final = 12  # bytes of a batch that its length does not include
+_CHECKED_FROM: Final = 21  # the checksum covers what follows it
+_MAGIC_AT: Final = 16
+_MAGIC: Final = 2
+
+_DECODERS: Final[dict[int, tuple[str, Callable[[], bool], Callable[[bytes], bytes]]]] = {
+    1: ("gzip", codec.has_gzip, codec.gzip_decode),
+    2: ("snappy", codec.has_snappy, codec.snappy_decode),
+    3: ("lz4", codec.has_lz4, codec.lz4_decode),
+    4: ("zstd", codec.has_zstd, codec.zstd_decode),
+}
+
+
+class Batch(NamedTuple):
+    """The header of one batch and where it lies: bytes ``begin`` up to ``end`` of those fetched."""
+
+    begin: int
+    end: int
+    base: int  # offset of its first record
+    next: int  # the offset behind the batch, even if its last records were compacted away
+    attributes: int
+    producer: int
+    oldest: int  # of its time stamps, epoch milliseconds
+    timestamp: int  # the newest
+    records: int
+
+
+def batches(raw: bytes, *, check: bool) -> Iterator[Batch]:
+    """Yield the batches of a fetch, without the last one if the broker cut it off.
+
+    Raises
+    ------
+    aiokafka.errors.CorruptRecordException
+        When a batch has another format, or when ``check`` is set and a checksum does not match.
+    """
+    at, view = 0, memoryview(raw)
+    while at + _MAGIC_AT < len(raw):
+        end = at + _OVERHEAD + int.from_bytes(view[at + 8 : at + 12], "big")
+        if end > len(raw):
+            return
+        if raw[at + _MAGIC_AT] != _MAGIC:
+            raise CorruptRecordException(
+                f"a record batch has format {raw[at + _MAGIC_AT]}, which Kafka has not written since 0.11"
+            )
+        if end - at < _HEADER.size:
+            raise CorruptRecordException("a record batch is shorter than its header")
+        base, _, _, _, checksum, attributes, last, oldest, newest, producer, _, _, count = (
+            _HEADER.unpack_from(raw, at)
+        )
+        if check and crc32c(view[at + _CHECKED_FROM : end]) != checksum:
+            raise CorruptRecordException("the checksum of a record batch does not match")
+        yield Batch(at, end, base, base + last + 1, attributes, producer, oldest, newest, count)
+        at = end
+
+
+def records_of(raw: bytes, several: list[Batch]) -> tuple[Records, Ints, Ints]:
+    """Return the records of batches, and the offset and time stamp (epoch milliseconds) of each.
+
+    Raises
+    ------
+    aiokafka.errors.CorruptRecordException
+        When a batch does not match its header.
+    """
+    begins = np.array([batch.begin + _HEADER.size for batch in several])
+    ends = np.array([batch.end for batch in several])
+    buffer = raw
+    if any(batch.attributes & _CODEC for batch in several):
+        payloads = [_payload(raw, batch) for batch in several]
+        buffer = b"".join(payloads)
+        ends = np.cumsum([len(payload) for payload in payloads])
+        begins = ends - [len(payload) for payload in payloads]
+    counts = np.array([batch.records for batch in several])
+    bases = np.array([batch.base for batch in several])
+    total = int(counts.sum())
+    if counts.min() < 0 or total > len(buffer):  # no record is shorter than a byte
+        raise CorruptRecordException("a record batch claims more records than it has bytes")
+    found = np.empty((4, total), np.int64)
+    if not _index(np.frombuffer(buffer, np.uint8), begins, ends, counts, bases, found):
+        raise CorruptRecordException("a record batch does not match its header")
+    by_broker = np.array([bool(batch.attributes & BROKER_STAMPS) for batch in several])
+    stamps = np.where(by_broker, [batch.timestamp for batch in several], [batch.oldest for batch in several])
+    after = np.where(np.repeat(by_broker, counts), 0, found[3])
+    return Records(buffer, found[0], found[1]), found[2], np.repeat(stamps, counts) + after
+
+
+def _payload(raw: bytes, batch: Batch) -> bytes:
+    packed = raw[batch.begin + _HEADER.size : batch.end]
+    number = batch.attributes & _CODEC
+    if not number:
+        return packed
+    if number not in _DECODERS or not _DECODERS[number][1]():
+        name = _DECODERS[number][0] if number in _DECODERS else f"number {number}"
+        raise UnsupportedCodecError(f"no library for {name} compression is installed")
+    return bytes(_DECODERS[number][2](packed))
+
+
+@unlocked
+def _index(buffer: Bytes, begins: Ints, ends: Ints, counts: Ints, bases: Ints, found: Ints) -> bool:
+    """Write the begin and end of each value, and its offset; False when a batch is malformed."""
+    row = 0
+    for batch in range(len(begins)):
+        at, end = begins[batch], ends[batch]
+        for _ in range(counts[batch]):
+            length, at = _varint(buffer, at, end)
+            if at < 0 or not 0 <= length <= end - at:  # written so that no sum can overflow
+                return False
+            behind = at + length
+            after, at = _varint(buffer, at + 1, behind)  # behind the attributes: the time stamp
+            if at < 0:
+                return False
+            offset, at = _varint(buffer, at, behind)
+            if at < 0:
+                return False
+            key, at = _varint(buffer, at, behind)
+            if at < 0 or key > behind - at:
+                return False
+            size, at = _varint(buffer, at + max(key, 0), behind)
+            if at < 0 or size > behind - at:
+                return False
+            found[0, row] = at
+            found[1, row] = at + max(size, 0)
+            found[2, row] = bases[batch] + offset
+            found[3, row] = after
+            row += 1
+            at = behind
+    return True
+
+
+@part
+def _varint(buffer: Bytes, at: int, end: int) -> tuple[int, int]:
+    """Return a zigzag variable-length integer and the place behind it, -1 when it does not end."""
+    found = 0
+    shift = 0
+    while at < end and shift < 64:
+        byte = np.int64(buffer[at])
+        at += 1
+        found |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return ((found >> 1) & 0x7FFFFFFFFFFFFFFF) ^ -(found & 1), at
+        shift += 7
+    return 0, -1

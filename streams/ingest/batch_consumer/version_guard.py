@@ -1,12 +1,8 @@
-"""Refuses to run the chunk lane on versions of Faust and aiokafka other than those it was written for.
+"""The versions of Faust and aiokafka that were read, and their names that are overridden or used privately.
 
-The lane overrides and uses private names of both. An upgrade that changes one of them must fail on import
-instead of losing records: versions are pinned, the parameters of everything overridden or called are
-compared, and attributes must be there. A test finds the names that are used but not listed here.
+A test finds the names that are used but not listed here.
 """
 
-import inspect
-from importlib.metadata import version
 from typing import Any, Final
 
 import faust
@@ -17,6 +13,8 @@ from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer import fetcher, subscription_state
 from aiokafka.record.memory_records import MemoryRecords
 from faust.transport.drivers import aiokafka as driver
+
+from streams.process.library_guard import LibraryGuard, UnknownVersionError
 
 VERSIONS: Final = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0"}
 
@@ -76,47 +74,21 @@ ATTRIBUTES: Final[dict[Any, str]] = {
 }
 
 
-class UnknownVersionError(ImportError):
-    """Faust or aiokafka is not a version that the chunk lane was written for."""
+GUARD: Final = LibraryGuard(VERSIONS, SHAPES, ATTRIBUTES)
 
 
 def check() -> None:
-    """Compare the installed versions with those that the lane relies on.
+    """Compare the installed versions with those that were read.
 
     Raises
     ------
     UnknownVersionError
-        When a version or a signature differs.
+        When a version, a signature or an attribute differs.
     """
-    for name, pinned in VERSIONS.items():
-        found = version(name)
-        if found != pinned:
-            raise UnknownVersionError(
-                f"{name} {found} is installed, but the chunk lane requires {pinned}: "
-                "install the versions in requirements.lock"
-            )
-    for function, expected in SHAPES.items():
-        found = " ".join(inspect.signature(function).parameters)
-        if found != expected:
-            raise UnknownVersionError(
-                f"{function.__qualname__}({found}) has changed; the chunk lane expects ({expected})"
-            )
-    for owner, names in ATTRIBUTES.items():
-        if missing := [name for name in names.split() if not _has(owner, name)]:
-            raise UnknownVersionError(
-                f"{owner.__qualname__} has no {', '.join(missing)} any more, which the chunk lane relies on"
-            )
+    GUARD.check()
     named = fetcher.Fetcher._proc_fetch_request.__code__.co_names  # noqa: SLF001
     if not {"MemoryRecords", "PartitionRecords"} <= set(named):
-        raise UnknownVersionError("aiokafka's fetcher no longer creates the records that the lane replaces")
+        raise UnknownVersionError("aiokafka's fetcher no longer creates the records that Uneri replaces")
     for name in ("isolation_level", "value_deserializer"):
         if f"_{name}" not in AIOKafkaConsumer.start.__code__.co_names:
             raise UnknownVersionError(f"AIOKafkaConsumer no longer takes {name} when it starts")
-
-
-def _has(owner: type[Any], name: str) -> bool:
-    """Return whether a class or its instances have an attribute: in the class, or set when one is made."""
-    made_by = (vars(one).get("__init__") for one in owner.__mro__)
-    return hasattr(owner, name) or any(
-        name in function.__code__.co_names for function in made_by if inspect.isfunction(function)
-    )

@@ -10,9 +10,8 @@ from typing import Final
 
 import structlog
 
-from config.capacity import Capacity
+from config.capacity import Capacity, ReadLimits, read_limits_of
 from config.load import ConfigError
-from config.read_limits import ReadLimits, read_limits_of
 from config.settings import AwsSettings, Settings
 from config.yaml_tree import Place, Problem
 from streams.ingest.limits.lines import summary, trouble

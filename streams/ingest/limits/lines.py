@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import Final
 
 from alerting.words.mrkdwn import clean
-from config.read_limits import KnownLimit, ReadLimits, ReadPart
+from config.capacity import KnownLimit, ReadLimits, ReadPart
 from config.settings import LimitsSettings
 
 _ORDER: Final = ("account", "table", "index", "function", "api", "quota")

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from config.read_limits import NO_LIMITS, KnownLimit, ReadLimits, ReadPart, load_read_limits
+from config.capacity import NO_LIMITS, KnownLimit, ReadLimits, ReadPart, load_read_limits
 from streams.process.files.atomic_file import write_atomic
 
 IN_FORCE_AFTER: Final = 600

@@ -4,6 +4,8 @@ Native change records, one a line; events of EventBridge and records of CloudTra
 webhooks ``deployment`` and ``deployment_status``, which bring a signature in the place of a token.
 """
 
+import hashlib
+import hmac
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import parse_qs
@@ -14,11 +16,9 @@ from streams.engine.decode.event import ChangeRecord
 from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.changes.change_events import CHANGES
 from streams.ingest.formats.format import Reading, RefusalError, native
-from streams.ingest.receivers.answers import body_error
 from streams.ingest.receivers.events_receiver import taken
-from streams.ingest.receivers.github_signature import HEADER, GithubSignature
-from streams.ingest.receivers.ingest_handler import IngestHandler
-from streams.ingest.receivers.read_payload import Reader, ReadPayload, delivered
+from streams.ingest.receivers.ingest_handler import IngestHandler, body_error
+from streams.ingest.receivers.payload_lines import Reader, ReadPayload, delivered
 from streams.ingest.receivers.record_sink import NotTakenError
 from streams.process.web.request_body import BodyError
 
@@ -98,3 +98,51 @@ def _of_form(body: bytes) -> bytes:
         said = "not a form with a payload; set the content type of the webhook to application/json"
         raise NotTakenError(said, HTTPStatus.BAD_REQUEST) from None
     return found[0].encode()
+
+
+HEADER: Final = "X-Hub-Signature-256"
+
+
+class GithubSignature:
+    """Verifies bodies.
+
+    Parameters
+    ----------
+    secret
+        Empty if there is none: then no signature is accepted.
+    variable
+        Where the secret is to be set, for messages.
+    """
+
+    def __init__(self, secret: str = "", variable: str = "UNERI_GITHUB_SECRET") -> None:
+        self.secret = secret  # as the newest reload read it
+        self._variable = variable
+
+    def __repr__(self) -> str:
+        return "GithubSignature(…)"
+
+    def needed(self) -> None:
+        """Refuse signed bodies if there is no secret, before they are received.
+
+        Raises
+        ------
+        NotTakenError
+            With what to set.
+        """
+        if not self.secret:
+            said = f"signed, but the secret is not known here; set {self._variable} to that of the webhook"
+            raise NotTakenError(said, HTTPStatus.FORBIDDEN, "signature")
+
+    def verify(self, body: bytes, signed: str) -> None:
+        """Check the signature of a body.
+
+        Raises
+        ------
+        NotTakenError
+            When it is not that of the body.
+        """
+        wanted = f"sha256={hmac.new(self.secret.encode(), body, hashlib.sha256).hexdigest()}"
+        same = hmac.compare_digest(wanted.encode(), signed.encode(errors="replace"))
+        if not (self.secret and same):
+            said = f"{HEADER} is not that of the body; give the webhook the secret that {self._variable} has"
+            raise NotTakenError(said, HTTPStatus.UNAUTHORIZED, "signature")

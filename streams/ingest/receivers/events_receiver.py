@@ -4,9 +4,8 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from streams.ingest.receivers.answers import body_error
-from streams.ingest.receivers.ingest_handler import IngestHandler
-from streams.ingest.receivers.read_payload import Receipt, as_lines, reader_of
+from streams.ingest.receivers.ingest_handler import IngestHandler, body_error
+from streams.ingest.receivers.payload_lines import Receipt, as_lines, reader_of
 from streams.ingest.receivers.record_sink import NotTakenError
 from streams.process.web.request_body import BodyError
 

@@ -11,9 +11,8 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from streams.ingest.receivers.answers import retry_after
-from streams.ingest.receivers.ingest_handler import IngestHandler
-from streams.ingest.receivers.read_payload import ReadPayload, reader_of
+from streams.ingest.receivers.ingest_handler import IngestHandler, retry_after
+from streams.ingest.receivers.payload_lines import ReadPayload, reader_of
 from streams.ingest.receivers.record_sink import NotTakenError
 from streams.process.web.firehose_answer import PATH, REQUEST_ID, firehose_answer
 from streams.process.web.request_body import BodyError

@@ -7,15 +7,13 @@ from aiohttp import web
 
 from config.secret import passphrase_in
 from config.settings import SourcesSettings
-from streams.ingest.receivers.changes_receiver import ChangesReceiver
+from streams.ingest.receivers.changes_receiver import ChangesReceiver, GithubSignature
 from streams.ingest.receivers.events_receiver import EventsReceiver
 from streams.ingest.receivers.firehose_receiver import FirehoseReceiver
-from streams.ingest.receivers.github_signature import GithubSignature
 from streams.ingest.receivers.ingest_handler import IngestHandler
 from streams.ingest.receivers.otlp_receiver import OtlpReceiver
 from streams.ingest.receivers.pubsub_receiver import PubsubReceiver
-from streams.ingest.receivers.push_tokens import PushTokens
-from streams.ingest.receivers.signing_keys import SigningKeys
+from streams.ingest.receivers.push_tokens import PushTokens, SigningKeys
 from streams.process.extras import need
 
 

@@ -11,9 +11,16 @@ from prometheus_client import Counter
 from config.settings import SourcesSettings
 from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.inputs import Input, Inputs, UnknownInputError
-from streams.ingest.receivers.read_payload import Reader, ReadPayload, Receipt, explained
+from streams.ingest.receivers.payload_lines import (
+    MAX_BODY,
+    LargerError,
+    Reader,
+    ReadPayload,
+    Receipt,
+    explained,
+    unpacked,
+)
 from streams.ingest.receivers.record_sink import AppendResult, NotTakenError, RecordSink
-from streams.ingest.receivers.request_lines import MAX_BODY, LargerError, unpacked
 from streams.ingest.registry.registry import AGAIN_SECONDS
 from streams.ingest.registry.registry_client import RegistryError
 from streams.process.web.request_body import SMALL, BodyError, Patience, Room, Stay
@@ -211,3 +218,22 @@ def _read(body: bytes, encoding: str, read: Reader, most: int, of_lines: bool) -
             "registry",
             seconds=int(AGAIN_SECONDS),
         ) from None
+
+
+_AGAIN: Final = (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS)
+
+
+def body_error(error: BodyError) -> web.Response:
+    """Return the answer in Uneri's own words."""
+    answer: dict[str, object] = {"error": str(error)}
+    if isinstance(error, NotTakenError) and error.refused:
+        answer["refused"] = error.refused
+    return web.json_response(answer, status=error.status, headers=retry_after(error))
+
+
+def retry_after(error: BodyError) -> dict[str, str]:
+    """Return the header that says when to send again."""
+    if error.status not in _AGAIN:
+        return {}
+    seconds = error.seconds if isinstance(error, NotTakenError) else BUSY_SECONDS
+    return {} if seconds is None else {"Retry-After": str(seconds)}

@@ -18,9 +18,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from streams.ingest.receivers.answers import retry_after
-from streams.ingest.receivers.ingest_handler import IngestHandler
-from streams.ingest.receivers.read_payload import Reader, ReadPayload, Receipt, reader_of
+from streams.ingest.receivers.ingest_handler import IngestHandler, retry_after
+from streams.ingest.receivers.payload_lines import Reader, ReadPayload, Receipt, reader_of
 from streams.ingest.receivers.record_sink import NotTakenError
 from streams.process.web.request_body import BodyError
 

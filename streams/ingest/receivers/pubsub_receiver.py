@@ -8,11 +8,10 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from streams.ingest.receivers.answers import body_error
 from streams.ingest.receivers.events_receiver import taken
-from streams.ingest.receivers.ingest_handler import IngestHandler
+from streams.ingest.receivers.ingest_handler import IngestHandler, body_error
+from streams.ingest.receivers.payload_lines import reader_of
 from streams.ingest.receivers.push_tokens import PushTokens
-from streams.ingest.receivers.read_payload import reader_of
 from streams.ingest.receivers.record_sink import NotTakenError
 from streams.process.web.request_body import BodyError
 

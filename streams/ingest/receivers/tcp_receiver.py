@@ -16,9 +16,9 @@ import msgspec
 import structlog
 
 from streams.engine.decode.event import MAX_BYTES
-from streams.ingest.receivers.line_reading import LineReader, lines_of
+from streams.ingest.receivers.payload_lines import LineReader, lines_of
 from streams.ingest.receivers.record_sink import NotTakenError, RecordSink
-from streams.process.recurring import Recurring
+from streams.process.logs import Recurring
 from streams.process.web.http_server import ListenError
 from streams.process.web.tokens import AccessScope, Tokens
 

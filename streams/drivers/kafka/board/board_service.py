@@ -6,24 +6,31 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+import structlog
 from aiohttp import web
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
 from prometheus_client import Counter
 
-from alerting.commands.answer import Answer
 from alerting.commands.command import Command
-from alerting.messages.console_links import LinkMaker
+from alerting.commands.dispatch import Answer
+from alerting.incidents.preceding import KEPT_SECONDS, RecentChanges
 from alerting.pipeline.pipeline import Pipeline
+from config.links import Links
 from config.settings import KafkaSettings, Settings
 from detectors.model.stated import StatedChange
-from streams.drivers.kafka.board.changes_reader import ChangesReader
+from detectors.state.state import StateError
 from streams.drivers.kafka.board.commands import CommandSender
 from streams.drivers.kafka.board.pipeline_copy import PipelineCopy
-from streams.drivers.kafka.board.shared_key import shared_session_key
-from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
+from streams.drivers.kafka.checkpoints.fenced_store import FencedError, FencedStore
+from streams.drivers.kafka.notices import NoticesPart
+from streams.drivers.kafka.partition_consumer import reading, some
 from streams.drivers.kafka.stage_host import fatal_when_failed
 from streams.drivers.kafka.topics import Topics
 from streams.notify.command_routes import NoAnswerError
 from streams.process.web.access import Access
+from streams.process.web.sessions import KEY_BYTES, new_session_key
 from streams.screens.board.board_data import BoardDataError, BoardIncidents
 from streams.screens.board.board_routes import BoardRoutes
 from streams.screens.board.incidents.board_incidents import incidents_of
@@ -61,7 +68,7 @@ class KafkaBoard:
         settings: Settings,
         kafka: KafkaSettings,
         current: Callable[[], Settings],
-        links: Callable[[], LinkMaker],
+        links: Callable[[], Links],
         clock: Callable[[], float] = time.time,
     ) -> None:
         from streams.record.query.query_routes import QueryRoutes
@@ -222,3 +229,88 @@ class KafkaBoard:
         if self._steps is None or self._copy is None:
             return None
         return next((f"the board: {one}" for one in (self._steps.trouble, self._copy.trouble) if one), None)
+
+
+RETRY_SECONDS: Final = 5.0
+
+log = structlog.get_logger("uneri.board")
+
+
+class ChangesReader:
+    """Reads the changes that came with the notices of the last days.
+
+    Parameters
+    ----------
+    topic
+        The notices topic, of one partition.
+    options
+        Keyword arguments of every aiokafka client.
+    """
+
+    def __init__(self, topic: str, options: dict[str, Any]) -> None:
+        self._place = TopicPartition(topic, 0)
+        self._options = options
+        self._recent = RecentChanges()
+        self._decode = msgspec.msgpack.Decoder(NoticesPart).decode
+
+    @property
+    def changes(self) -> Sequence[StatedChange]:
+        """The changes of the last days, oldest first."""
+        return self._recent.all
+
+    async def run(self) -> None:
+        """Read until cancelled; while Kafka is away, go on trying."""
+        while True:
+            try:
+                async with reading(self._place, self._options) as consumer:
+                    consumer.seek(self._place, await self._begin(consumer))
+                    while True:
+                        for record in await some(consumer, self._place):
+                            part = self._decode(record.value)
+                            self._recent.add(part.changes, part.watermark)
+            except KafkaError as error:
+                log.debug("changes cannot be read", reason=repr(error))
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _begin(self, consumer: AIOKafkaConsumer) -> int:
+        """Return the offset of the first record of the last days, by the clock of the brokers."""
+        since = int((time.time() - KEPT_SECONDS) * 1000)
+        found = (await consumer.offsets_for_times({self._place: since})).get(self._place)
+        if found is not None:
+            return int(found.offset)
+        return int((await consumer.end_offsets([self._place]))[self._place])
+
+
+SESSIONS_KEY: Final = "sessions"
+KEY_RETRY_SECONDS: Final = 2.0
+
+
+async def shared_session_key(records: FencedStore) -> bytes:
+    """Return the key that all processes use; the first one to ask makes it. Tries until Kafka answers."""
+    logged = False
+    while True:
+        try:
+            key = (await records.look(SESSIONS_KEY)).get(SESSIONS_KEY) or await _made(records)
+        except FencedError:
+            continue  # another process makes it at this moment
+        except (KafkaError, StateError) as error:
+            if not logged:
+                log.warning("sessions of browsers must wait for Kafka", reason=str(error))
+                logged = True
+            await asyncio.sleep(KEY_RETRY_SECONDS)
+            continue
+        if len(key) == KEY_BYTES:
+            return key
+        raise StateError("the key of sessions in the checkpoints topic is damaged")
+
+
+async def _made(records: FencedStore) -> bytes:
+    try:
+        found = await records.take_over(SESSIONS_KEY)
+        if SESSIONS_KEY in found:  # it was made after the look
+            return found[SESSIONS_KEY]
+        key = new_session_key()
+        await records.write(SESSIONS_KEY, [(SESSIONS_KEY, key)])
+        return key
+    finally:
+        await records.give_up(SESSIONS_KEY)

@@ -16,12 +16,12 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from msgspec import structs
 
-from alerting.commands.answer import Answer
 from alerting.commands.command import Command
-from streams.drivers.kafka.reading import reading, some
+from alerting.commands.dispatch import Answer
+from streams.drivers.kafka.partition_consumer import reading, some
 from streams.drivers.kafka.topics import LARGE_BYTES
 from streams.notify.command_routes import NoAnswerError
-from streams.process.recurring import Recurring
+from streams.process.logs import Recurring
 
 ANSWER_SECONDS: Final = 15.0  # until whoever gave a command is told that nobody answers
 FRESH_SECONDS: Final = 60.0

@@ -19,8 +19,8 @@ from detectors.state.state import StateError
 from detectors.state.state_format import Writer, refuse_newer
 from streams.drivers.kafka.checkpoints.fenced_store import partition_of
 from streams.drivers.kafka.outbox import KEY, part_named
-from streams.drivers.kafka.reading import reading, some
-from streams.process.recurring import Recurring
+from streams.drivers.kafka.partition_consumer import reading, some
+from streams.process.logs import Recurring
 
 RETRY_SECONDS: Final = 5.0
 

@@ -14,11 +14,10 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from detectors.state.state import StateError
-from streams.drivers.kafka.reading import reading, some
+from streams.drivers.kafka.partition_consumer import reading, some
 from streams.engine.detect.step_record import decode_step, head_of
-from streams.process.recurring import Recurring
-from streams.record.history.history_files import MINUTES, HistoryFolder
-from streams.record.history.place_trouble import place_trouble
+from streams.process.logs import Recurring
+from streams.record.history.history_files import MINUTES, HistoryFolder, place_trouble
 from streams.record.history.segments import HOUR, Segments
 
 AT_ONCE: Final = 200  # records of one answer

@@ -14,7 +14,7 @@ from detectors.state.state import StateError, why
 from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints
 from streams.drivers.kafka.checkpoints.fenced_store import FencedError
 from streams.drivers.kafka.checkpoints.takeover_record import LearntShard, asked_for, learnt_key
-from streams.drivers.kafka.reading import reading
+from streams.drivers.kafka.partition_consumer import reading
 from streams.drivers.kafka.stage import StageRunner
 from streams.drivers.kafka.stages import DetectStage
 from streams.engine.detect.successor import BlocksError, Successor

@@ -7,14 +7,33 @@ from collections.abc import Callable, Iterator
 from socket import socket
 from typing import Any, Final, TypeVar
 
+from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.net.compat import KafkaNetClient
 from kafka.net.inet import KafkaNetSocket
+from kafka.net.sasl.oauth import AbstractTokenProvider
 from kafka.net.selector import NetworkSelector
 
 from config.settings import KafkaSettings
 from streams.drivers.kafka.connections.connection import BlockingTokenProvider, connection_options
+from streams.process.library_guard import LibraryGuard
 
 Client = TypeVar("Client")
+
+GUARD: Final = LibraryGuard(
+    {"kafka-python": "3.0.12"},
+    {
+        KafkaNetClient.__init__: "self net manager configs",
+        NetworkSelector.__init__: "self configs",
+        NetworkSelector.wait_read: "self fileobj timeout_at",
+        NetworkSelector.register_event: "self fileobj event task",
+        NetworkSelector.close: "self",
+        KafkaNetSocket.sock_connect: "self net sock sockaddr timeout_at",
+        AbstractTokenProvider.token: "self",
+        AbstractTokenProvider.extensions: "self",
+    },
+    {KafkaNetSocket: "register_class", KafkaAdminClient: "close", KafkaConsumer: "close"},
+)
+"""What kafka-python had when its ``kafka.net`` was read, which is not part of its documented interface."""
 
 REQUEST_TIMEOUT_MS: Final = 15_000
 BOOTSTRAP_TIMEOUT_MS: Final = 5_000
@@ -52,7 +71,10 @@ def open_client(kind: Callable[..., Client], **options: Any) -> Iterator[Client]
     ------
     kafka.errors.KafkaError
         When no broker answers.
+    UnknownVersionError
+        When kafka-python is not the version that was read.
     """
+    GUARD.check()
     with contextlib.ExitStack() as stack:
 
         def network(**configs: Any) -> KafkaNetClient:

@@ -8,8 +8,7 @@ from aiokafka import abc as aiokafka_abc
 from kafka.net.sasl import oauth as kafka_python_oauth
 
 from config.settings import KafkaSettings
-from streams.drivers.kafka.connections.credentials import secret
-from streams.drivers.kafka.connections.tls import tls_context
+from streams.drivers.kafka.connections.tls import secret, tls_context
 from streams.drivers.kafka.connections.tokens import OauthTokens, tokens_of
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
 
-from alerting.sinks.no_answer import no_answer
+from alerting.sinks.http_sink import no_answer
 from alerting.words.mrkdwn import clean
 from config.settings import KafkaSettings
 

@@ -5,8 +5,9 @@ The clients say no more than that no broker answers.
 
 import asyncio
 import contextlib
+import logging
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -16,7 +17,6 @@ from aiokafka.protocol.admin import SaslHandShakeRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
 from config.settings import KafkaSettings
-from streams.drivers.kafka.connections.client_log import silent_client
 from streams.drivers.kafka.connections.connection import connection_options
 from streams.drivers.kafka.connections.connection_errors import (
     ConnectionFault,
@@ -160,3 +160,15 @@ class _OauthExchange:
             result: tuple[bytes, bool] | None = await self._usual.step(payload)
             return result
         return b"\x01", True
+
+
+@contextlib.contextmanager
+def silent_client() -> Iterator[None]:
+    """Silence the log of the client: its errors are raised in one line."""
+    library = logging.getLogger("aiokafka")
+    before = library.level
+    library.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        library.setLevel(before)

@@ -6,10 +6,9 @@ from typing import Any, Final, Self
 
 import structlog
 
-from config.secret import SecretError
+from config.secret import SecretError, SecretPlace, passphrase_in
 from config.settings import KafkaSettings, KafkaTlsSettings
-from streams.drivers.kafka.connections.credentials import secret
-from streams.process.authorities import forgive, trust
+from streams.process.web.certificates import forgive, trust
 
 CA: Final = "kafka.tls.ca"
 
@@ -117,3 +116,21 @@ def _times(tls: KafkaTlsSettings) -> list[int]:
         except OSError:
             times.append(0)
     return times
+
+
+def secret(place: SecretPlace, setting: str) -> str:
+    """Read a credential; an error names the setting, which has ``_env`` or ``_file`` behind ``setting``.
+
+    Raises
+    ------
+    SecretError
+        When there is none, or it is no usable text.
+    """
+    stated = f"{setting}_env" if place.file is None else f"{setting}_file"
+    try:
+        value = passphrase_in(place)
+    except SecretError as error:
+        raise SecretError(f"{stated}: {error}") from None
+    if not value:
+        raise SecretError(f"{stated}: the environment variable {place.variable or '(none named)'} is not set")
+    return value

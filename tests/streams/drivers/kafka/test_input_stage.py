@@ -23,8 +23,7 @@ from streams.drivers.kafka.topics import Topics
 from streams.engine.rollup.blocks.block_codec import decode_block
 from streams.engine.stages.dead_letter_limit import DeadLetterLimitError
 from streams.ingest.batch_consumer.chunk import Chunk
-from streams.ingest.formats.envelopes.confluent import JsonSchema, Schema, SchemaId
-from streams.ingest.formats.envelopes.schemas import SchemasAtHand
+from streams.ingest.formats.envelopes.confluent import JsonSchema, Schema, SchemaId, SchemasAtHand
 from streams.ingest.formats.inputs import Inputs
 from streams.process.metrics import Metrics
 

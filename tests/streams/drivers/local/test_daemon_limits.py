@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from config.read_limits import NO_LIMITS
+from config.capacity import NO_LIMITS
 from config.settings import LimitsSettings, LocalSettings, Settings
 from streams.drivers.local.daemon import LocalDaemon, run_local
 from streams.ingest.limits.reading import FoundLimit, PartReading, merged, save_limits

@@ -12,7 +12,7 @@ from streams.drivers.local.log_intake import LogIntake
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.engine.stages.dead_letter_limit import DeadLetterLimitError
 from streams.ingest.formats.inputs import Inputs
-from streams.ingest.receivers.line_reading import line_reader
+from streams.ingest.receivers.payload_lines import line_reader
 
 
 @asynccontextmanager

@@ -12,8 +12,7 @@ from alerting.outbox.outbox_sqlite import SqliteOutbox
 from config.settings import LocalSettings, Settings
 from detectors.state.state_format import FORMAT, NewerStateError, this_writer
 from streams.drivers.local.daemon import run_local
-from streams.drivers.local.schema import TABLES
-from streams.drivers.local.sqlite_store import SqliteStore
+from streams.drivers.local.sqlite_store import TABLES, SqliteStore
 
 
 def columns(path: Path) -> list[str]:

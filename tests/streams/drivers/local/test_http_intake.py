@@ -10,15 +10,14 @@ from aiohttp.test_utils import TestClient, TestServer
 from structlog.testing import capture_logs
 
 from config.settings import DeadLetterSettings, LocalSettings, Settings
-from streams.drivers.local.log_intake import LogIntake
-from streams.drivers.local.log_sink import LogSink
+from streams.drivers.local.log_intake import LogIntake, LogSink
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.engine.stages.checkpoint import Checkpoint
 from streams.ingest.receivers.events_receiver import EventsReceiver
 from streams.ingest.receivers.ingest_handler import IngestHandler
+from streams.ingest.receivers.payload_lines import split_lines
 from streams.ingest.receivers.record_sink import NotTakenError
-from streams.ingest.receivers.request_lines import split_lines
-from streams.process.recurring import Recurring
+from streams.process.logs import Recurring
 
 GOOD = b'{"ts": 1760000000, "service": "shop"}'
 

@@ -15,8 +15,8 @@ from streams.drivers.local.log_intake import LogIntake
 from streams.drivers.local.log_judge import CODE_POLL, LogJudge
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.engine.stages.detection_engine import Emitted
+from streams.process.logs import Recurring
 from streams.process.metrics import Metrics
-from streams.process.recurring import Recurring
 
 BAD = [b"no event", b"[]"]
 NOW = 1_760_000_000.0

@@ -17,8 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from config.settings import DeadLetterSettings, Settings
 from detectors.model.array_types import Floats
-from streams.drivers.local.log_intake import LogIntake
-from streams.drivers.local.log_sink import LogSink
+from streams.drivers.local.log_intake import LogIntake, LogSink
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.engine.decode.columns import Columns
 from streams.engine.decode.decoder import Decoder
@@ -27,7 +26,7 @@ from streams.ingest.receivers import checked_lines
 from streams.ingest.receivers.checked_lines import Checked
 from streams.ingest.receivers.events_receiver import EventsReceiver
 from streams.ingest.receivers.ingest_handler import IngestHandler
-from streams.ingest.receivers.request_lines import MAX_LINES, MAX_MEMBERS, unpacked
+from streams.ingest.receivers.payload_lines import MAX_LINES, MAX_MEMBERS, unpacked
 from streams.process.web.connections import ConnectionLimits
 from streams.process.web.http_server import HttpServer
 from streams.process.web.request_body import BodyError, Patience, Room

@@ -4,10 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.drivers.local.free_pages import KEPT_BYTES, STEP_BYTES
-from streams.drivers.local.schema import TABLES
-from streams.drivers.local.sqlite_errors import DamagedError
-from streams.drivers.local.sqlite_store import Position, SqliteStore
+from streams.drivers.local.sqlite_store import KEPT_BYTES, STEP_BYTES, TABLES, Position, SqliteStore
+from streams.drivers.local.state_files import DamagedError
 from streams.engine.decode.rejected import Rejected, RejectReason
 from streams.engine.stages.checkpoint import Checkpoint
 

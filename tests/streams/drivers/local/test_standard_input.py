@@ -9,7 +9,7 @@ from streams.drivers.local.sqlite_store import SqliteStore
 from streams.drivers.local.standard_input import StandardInput
 from streams.engine.stages.dead_letter_limit import DeadLetterLimitError
 from streams.ingest.formats.inputs import Inputs
-from streams.ingest.receivers.line_reading import line_reader
+from streams.ingest.receivers.payload_lines import line_reader
 
 
 async def test_every_line_is_taken_in_to_the_end_of_input_also_the_last_without_a_line_end(

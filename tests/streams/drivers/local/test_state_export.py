@@ -15,7 +15,7 @@ from config.settings import KafkaSettings, LocalSettings, Settings, TimeSettings
 from streams.cli.state import export_state, import_state
 from streams.drivers.local.daemon import LocalDaemon
 from streams.drivers.local.sqlite_store import SqliteStore
-from streams.drivers.local.state_export import StateExport
+from streams.drivers.local.state_transfer import StateExport
 from streams.engine.stages.checkpoint import Checkpoint
 from streams.offline.simulate.scenario_load import load_scenario
 from streams.offline.simulate.simulation import Simulation

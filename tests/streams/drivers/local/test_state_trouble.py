@@ -16,8 +16,8 @@ import pytest
 from config.settings import LocalSettings, Settings
 from streams.drivers.local import daemon
 from streams.drivers.local.daemon import LocalDaemon, run_local
-from streams.drivers.local.sqlite_errors import explain
 from streams.drivers.local.sqlite_store import SqliteStore
+from streams.drivers.local.state_files import explain
 from streams.engine.stages.checkpoint import Checkpoint
 
 EVENT = b'{"ts": %d, "service": "shop"}'

@@ -10,8 +10,13 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.structs import TopicPartition
 
 from streams.ingest.batch_consumer.chunk import Chunk
-from streams.ingest.batch_consumer.chunk_records import ChunkedTopics, ChunkRecords, FetchedRecords
-from streams.ingest.batch_consumer.record_batches import batches, records_of
+from streams.ingest.batch_consumer.chunk_records import (
+    ChunkedTopics,
+    ChunkRecords,
+    FetchedRecords,
+    batches,
+    records_of,
+)
 
 TOPIC = "chunk-records-test"
 CHUNKED = ChunkedTopics({TOPIC})

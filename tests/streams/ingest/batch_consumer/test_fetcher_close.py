@@ -9,8 +9,9 @@ import pytest
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.errors import KafkaConnectionError
 
-from streams.ingest.batch_consumer import batch_consumer  # noqa: F401 - replaces what is called here
-from streams.ingest.batch_consumer.fetcher_close import _close
+from streams.ingest.batch_consumer.aiokafka_patches import _close, install
+
+install()
 
 Close = Callable[[Any], Coroutine[Any, Any, None]]
 

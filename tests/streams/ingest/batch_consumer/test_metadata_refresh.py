@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from aiokafka.client import AIOKafkaClient
 
-from streams.ingest.batch_consumer import batch_consumer  # noqa: F401 - replaces what is called here
-from streams.ingest.batch_consumer.metadata_refresh import _force, _wait
+from streams.ingest.batch_consumer.aiokafka_patches import _force, _wait, install
+
+install()
 
 LONG = 3_600_000  # milliseconds
 Wait = Callable[[AIOKafkaClient], Awaitable[Any]]

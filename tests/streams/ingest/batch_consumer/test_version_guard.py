@@ -3,6 +3,8 @@ import hashlib
 import importlib
 import inspect
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,10 +19,10 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from streams.ingest.batch_consumer import version_guard
+from streams.ingest.batch_consumer.aiokafka_patches import _close, _force, _wait, install
 from streams.ingest.batch_consumer.batch_consumer import ChunkConsumer
 from streams.ingest.batch_consumer.chunk_records import ChunkRecords
-from streams.ingest.batch_consumer.fetcher_close import _close
-from streams.ingest.batch_consumer.metadata_refresh import _force, _wait
+from streams.process.library_guard import UnknownVersionError
 
 ROOT = Path(__file__).parents[4]
 
@@ -74,28 +76,38 @@ async def test_the_next_offset_is_the_position_that_aiokafka_fetches_from() -> N
     await client.stop()
 
 
-def test_the_lane_is_what_aiokafka_uses() -> None:
+def test_the_lane_is_what_aiokafka_uses_once_it_is_installed_and_not_by_an_import() -> None:
+    loaded = "from aiokafka.consumer import fetcher; print(fetcher.PartitionRecords.__name__)"
+    imports = "import streams.drivers.kafka.daemon, streams.ingest.batch_consumer.aiokafka_patches as patches"
+    for before, name in (("", "PartitionRecords"), ("patches.install();", "ChunkRecords")):
+        shown = subprocess.run(
+            [sys.executable, "-c", f"{imports}; {before} {loaded}"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert shown.stdout.strip() == name
+    install()
     assert fetcher.PartitionRecords is ChunkRecords
     assert issubclass(ChunkConsumer, consumer.Consumer)
 
 
 def test_another_version_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(version_guard.VERSIONS, "aiokafka", "0.1.0")
-    with pytest.raises(
-        version_guard.UnknownVersionError, match=r"aiokafka .* is installed.* requires 0\.1\.0"
-    ):
+    with pytest.raises(UnknownVersionError, match=r"aiokafka .* is installed.* requires 0\.1\.0"):
         version_guard.check()
 
 
 def test_another_signature_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(version_guard.SHAPES, driver.Consumer._new_offset, "self tp generation")
-    with pytest.raises(version_guard.UnknownVersionError, match=r"_new_offset\(self tp\) has changed"):
+    with pytest.raises(UnknownVersionError, match=r"_new_offset\(self tp\) has changed"):
         version_guard.check()
 
 
 def test_another_attribute_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(version_guard.ATTRIBUTES, driver.Consumer, "_acked _acknowledged")
-    with pytest.raises(version_guard.UnknownVersionError, match="Consumer has no _acknowledged any more"):
+    with pytest.raises(UnknownVersionError, match="Consumer has no _acknowledged any more"):
         version_guard.check()
 
 

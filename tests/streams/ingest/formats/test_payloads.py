@@ -11,9 +11,8 @@ import pytest
 
 from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats import payloads
-from streams.ingest.formats.format import MOST_UNPACKED
+from streams.ingest.formats.format import MOST_UNPACKED, REMEDIES
 from streams.ingest.formats.payloads import divided
-from streams.ingest.formats.remedies import REMEDIES
 
 
 class Dribble(io.RawIOBase):

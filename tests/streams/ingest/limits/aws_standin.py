@@ -18,7 +18,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
-from streams.ingest.limits.aws_errors import action_of
+from streams.ingest.limits.aws import action_of
 
 OWN: Final = "123456789012"
 OTHER: Final = "210987654321"

@@ -6,8 +6,7 @@ import pytest
 
 from config.settings import AwsSettings
 from streams.ingest.limits import aws as aws_module
-from streams.ingest.limits.aws import read_aws
-from streams.ingest.limits.aws_services import SERVICES
+from streams.ingest.limits.aws import SERVICES, read_aws
 from streams.ingest.limits.reading import AwsError, PartReading
 from tests.streams.ingest.limits.aws_standin import (
     OTHER,

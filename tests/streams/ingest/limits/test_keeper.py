@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from config.capacity import Capacity
+from config.capacity import Capacity, load_read_limits
 from config.load import ConfigError
-from config.read_limits import load_read_limits
 from config.settings import AwsSettings, LimitsSettings, Settings, TableLimit
 from streams.ingest.limits.keeper import READ_EVERY, RETRY_EVERY, LimitsKeeper, limits_status
 from streams.ingest.limits.reading import AwsError, FoundLimit, PartReading, known_limits, merged, save_limits

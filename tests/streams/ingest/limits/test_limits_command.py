@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from config.capacity import load_read_limits
 from config.load import load_settings
-from config.read_limits import load_read_limits
-from streams.cli.check.limits import check_limits
+from streams.cli.check.sources import check_limits
 from streams.cli.commands import app
 from streams.process.files.locks import locked_file
 from tests.streams.ingest.limits.aws_standin import (

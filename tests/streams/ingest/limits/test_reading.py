@@ -1,6 +1,6 @@
 """What a reading adds to what was known."""
 
-from config.read_limits import NO_LIMITS, ReadLimits, ReadPart
+from config.capacity import NO_LIMITS, ReadLimits, ReadPart
 from streams.ingest.limits.reading import IN_FORCE_AFTER, MOST_VALUES, FoundLimit, PartReading, merged
 
 NOW = 1_790_000_040.0  # a whole minute

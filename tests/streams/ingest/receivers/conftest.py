@@ -10,8 +10,7 @@ import msgspec
 import pytest
 
 from config.settings import Settings
-from streams.drivers.local.log_intake import LogIntake
-from streams.drivers.local.log_sink import LogSink
+from streams.drivers.local.log_intake import LogIntake, LogSink
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.ingest.formats.inputs import Inputs
 from streams.ingest.receivers.http_receivers import HttpReceivers

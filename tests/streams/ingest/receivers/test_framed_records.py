@@ -10,11 +10,10 @@ import pytest
 
 from config.settings import RegistrySettings, Settings, SourcesSettings
 from streams.drivers.local.follow import Follow
-from streams.drivers.local.log_intake import LogIntake
-from streams.drivers.local.log_sink import LogSink
+from streams.drivers.local.log_intake import LogIntake, LogSink
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.ingest.formats.inputs import Inputs
-from streams.ingest.receivers.line_reading import line_reader
+from streams.ingest.receivers.payload_lines import line_reader
 from streams.ingest.receivers.tcp_receiver import TcpReceiver
 from streams.ingest.registry import registry as registry_module
 from streams.ingest.registry.registry import AGAIN_SECONDS, Registry

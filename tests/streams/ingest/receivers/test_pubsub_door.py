@@ -14,9 +14,9 @@ from joserfc.jwk import KeySet, OctKey, RSAKey
 from structlog.testing import capture_logs
 
 from config.settings import Settings
+from streams.ingest.receivers.push_tokens import AGAIN_SECONDS, WITHOUT_SECONDS, SigningKeys
 from streams.ingest.receivers.record_sink import NotTakenError
-from streams.ingest.receivers.signing_keys import AGAIN_SECONDS, WITHOUT_SECONDS, SigningKeys
-from streams.process.recurring import EVERY_SECONDS
+from streams.process.logs import EVERY_SECONDS
 from tests.streams.ingest.receivers.conftest import Serve, Serving
 
 AUDIENCE = "https://uneri.example.com/pubsub"

@@ -21,12 +21,11 @@ from config.settings import (
     TlsSettings,
 )
 from streams.drivers.local.daemon import LocalDaemon
-from streams.drivers.local.log_intake import LogIntake
-from streams.drivers.local.log_sink import LogSink
+from streams.drivers.local.log_intake import LogIntake, LogSink
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.ingest.formats.inputs import Inputs
 from streams.ingest.receivers import tcp_receiver
-from streams.ingest.receivers.line_reading import line_reader
+from streams.ingest.receivers.payload_lines import line_reader
 from streams.ingest.receivers.tcp_receiver import TcpReceiver
 from streams.process.web.certificates import Certificates
 from streams.process.web.listen_address import AddressError, door_of

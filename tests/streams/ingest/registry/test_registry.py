@@ -13,10 +13,10 @@ import pytest
 from config.secret import SecretError
 from config.settings import InputSettings, RegistrySettings, Settings, SourcesSettings
 from streams.engine.decode.event import Event
-from streams.ingest.formats.envelopes.confluent import SchemaId
-from streams.ingest.formats.envelopes.schemas import (
+from streams.ingest.formats.envelopes.confluent import (
     MOST_AT_ONCE,
     MOST_READINGS,
+    SchemaId,
     SchemasAtHand,
     SchemasNeededError,
 )
@@ -26,7 +26,7 @@ from streams.ingest.registry import registry as registry_module
 from streams.ingest.registry import registry_client
 from streams.ingest.registry.registry import AGAIN_SECONDS, MINUTE, Registry
 from streams.ingest.registry.registry_client import RegistryError
-from streams.offline.sources.open_history import open_history
+from streams.offline.sources.open_source import open_history
 from streams.offline.sources.patient_schemas import PatientSchemas
 from streams.offline.sources.replay_error import ReplayError
 from streams.process.web.certificates import Certificates

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streams.ingest.formats.access_logs.path_templates import (
+from streams.ingest.formats.access_logs.routes import (
     MOST_CHARACTERS,
     MOST_SEGMENTS,
     PathTemplates,

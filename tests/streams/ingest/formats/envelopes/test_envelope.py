@@ -7,12 +7,12 @@ import json
 import pytest
 
 from streams.engine.decode.rejected import RejectReason
-from streams.ingest.formats.envelopes.concatenated import split
 from streams.ingest.formats.envelopes.envelope import MOST_DEEP, Enveloped
 from streams.ingest.formats.envelopes.firehose import FIREHOSE
 from streams.ingest.formats.envelopes.pubsub import PUBSUB
 from streams.ingest.formats.format import MOST_RECORDS, Format, Reading, RefusalError, Surroundings
 from streams.ingest.formats.formats import recognised
+from streams.ingest.formats.json_payload import split
 
 
 def inside(payload: bytes) -> Format | None:

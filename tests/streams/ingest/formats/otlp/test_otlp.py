@@ -15,7 +15,7 @@ from streams.engine.decode.event import Event
 from streams.ingest.formats.format import MOST_RECORDS, Reading, RefusalError, Surroundings, native
 from streams.ingest.formats.formats import FORMATS, recognised, recognised_record
 from streams.ingest.formats.otlp.otlp_json import MOST_BYTES
-from streams.ingest.formats.otlp.parts import SMALL
+from streams.ingest.formats.otlp.proto_message import SMALL
 from streams.ingest.formats.otlp.spans import MOST_CALLS
 
 START = 1760000000_000000000

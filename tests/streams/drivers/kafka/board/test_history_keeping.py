@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from config.settings import KafkaSettings, Settings
-from streams.drivers.kafka.board import steps_stage
-from streams.drivers.kafka.board.steps_stage import StepsStage
+from streams.drivers.kafka.board import history_keeping
+from streams.drivers.kafka.board.history_keeping import StepsStage
 from streams.drivers.kafka.stage import Emission, UnfedError
 from streams.drivers.kafka.stages import DetectStage, RollupStage
 from streams.drivers.kafka.topics import Topics
@@ -97,7 +97,7 @@ def test_a_step_that_comes_again_is_held_once_also_after_a_restart(steps: list[b
 def test_a_full_stage_takes_nothing_in_until_an_hour_is_written(
     steps: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(steps_stage, "ROOM", 1)
+    monkeypatch.setattr(history_keeping, "ROOM", 1)
     stage = StepsStage(1)
     stage.feed(chunk(steps[:30]))
     stage.feed(chunk(steps[30:70], 30))
@@ -116,7 +116,7 @@ def test_a_full_stage_takes_nothing_in_until_an_hour_is_written(
 def test_an_hour_that_is_larger_than_the_room_is_taken_in_whole(
     steps: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(steps_stage, "ROOM", 1)
+    monkeypatch.setattr(history_keeping, "ROOM", 1)
     stage = StepsStage(1)
     for number, step in enumerate(steps[:60]):
         stage.feed(chunk([step], number))

@@ -1,16 +1,22 @@
-"""``uneri state import`` of the Kafka driver: an archive becomes the topics of an app that has no state.
+"""``uneri state export`` of the Kafka driver: checkpoints, outbox, and what is between the stages.
+
+Nothing waits for it. The checkpoints are read from the last stage to the first, the topic again to its end
+for each, so that no stage is older than what a later one knows of it. What the earlier stages have sent since
+is in the topics between them, which are read last: a stage that reads them finds either what it lacks, or
+what it knows already and drops, as after a crash. The outbox comes after the stage that fills it.
 
 All of it is one transaction: after a kill there is nothing, and the import is repeated.
 """
 
 import asyncio
 import contextlib
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, Final
-from urllib.parse import unquote
+from typing import IO, Any, Final, NamedTuple
+from urllib.parse import quote, unquote
 
 import msgspec
 from aiokafka import AIOKafkaProducer
@@ -20,10 +26,10 @@ from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from config.settings import KafkaSettings, Settings
+from detectors.state.state import StateError
 from streams.drivers.kafka.app import aiokafka_options
-from streams.drivers.kafka.checkpoints.checkpoints import records_of
+from streams.drivers.kafka.checkpoints.checkpoints import checkpoint_in, records_of
 from streams.drivers.kafka.checkpoints.fenced_store import partition_of
-from streams.drivers.kafka.checkpoints.state_topics import StageTopic, Tail, flows
 from streams.drivers.kafka.connections.client import client_options, open_client
 from streams.drivers.kafka.outbox import KEY
 from streams.drivers.kafka.roles import BOARD
@@ -34,10 +40,216 @@ from streams.process.files.state_archive import (
     KAFKA,
     About,
     ArchiveError,
+    InputTopic,
+    Member,
+    about_now,
     check_archive,
     check_driver,
     members_of,
+    write_archive,
 )
+
+LATEST_FIRST: Final = (BOARD, "notify", KEY, "incidents", "detect", "rollup")
+SETTLE_SECONDS: Final = 30.0  # until the records of a checkpoint that is being written are all there
+
+Entry = tuple[bytes | None, bytes]
+"""Key and value of a record."""
+
+
+def export_app(settings: Settings, path: Path) -> None:
+    """Write the state of the app of a ``kafka`` section to an archive, whether its daemons run or not.
+
+    Raises
+    ------
+    ArchiveError
+        When there is no state, or Kafka does not answer.
+    detectors.state.state.StateError
+        When the state is damaged, or cannot be read in time.
+    config.secret.SecretError
+        As ``client_options``.
+    OSError
+        When the file cannot be written.
+    """
+    assert settings.kafka is not None  # noqa: S101 - the caller knows
+    kafka, inputs = settings.kafka, settings.sources.topics
+    try:
+        present = verified_topics(kafka, inputs, history=settings.history.shared)
+        with (
+            open_client(
+                KafkaConsumer,
+                **client_options(kafka),
+                isolation_level="read_committed",
+                auto_offset_reset="earliest",
+                enable_auto_commit=False,
+                group_id=None,
+            ) as consumer,
+            tempfile.TemporaryDirectory(prefix="uneri-export-") as folder,
+        ):
+            about = _about(kafka, inputs, present)
+            members = _all_members(kafka, consumer, Path(folder), history=settings.history.shared)
+            write_archive(path, about, members)
+    except TopicError as error:
+        raise ArchiveError(str(error)) from error
+    except KafkaError as error:
+        raise ArchiveError(
+            f"Kafka at {', '.join(kafka.brokers)} does not answer ({type(error).__name__}): is it running?"
+        ) from error
+
+
+def _about(kafka: KafkaSettings, inputs: Sequence[str], present: Mapping[str, Topic]) -> About:
+    about = about_now(KAFKA)
+    about.requests, about.shards = kafka.requests, kafka.shards
+    if kafka.requests:
+        about.partitions, about.topic_id = present[kafka.requests].partitions, present[kafka.requests].id
+    about.inputs = {name: InputTopic(present[name].partitions, present[name].id) for name in inputs}
+    return about
+
+
+def _all_members(
+    kafka: KafkaSettings, consumer: KafkaConsumer, folder: Path, *, history: bool
+) -> list[Member]:
+    topics = Topics.of(kafka)
+    roles = [one for one in LATEST_FIRST if history or one != BOARD]
+    checkpoints, outbox = _checkpoints(consumer, topics.checkpoints, roles)
+    if not checkpoints:
+        raise ArchiveError(
+            f"kafka.app {kafka.app} has no state to export: its daemons have written no checkpoint yet"
+        )
+    between = [
+        member
+        for flow in flows(topics, history=f"{BOARD}/0" in checkpoints)  # else nobody has begun to read them
+        for member in _between(consumer, flow, checkpoints, folder)
+    ]
+    return [*_members(checkpoints), ("outbox", msgspec.msgpack.encode(outbox)), *between]
+
+
+def _checkpoints(
+    consumer: KafkaConsumer, topic: str, roles: Sequence[str]
+) -> tuple[dict[str, Checkpoint], Newest]:
+    tail, newest = Tail(consumer, topic), Newest()
+    found: dict[str, Checkpoint] = {}
+    outbox = Newest()
+    for role in roles:
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while True:
+            take_in(newest, tail.read_on())
+            if role == KEY:
+                outbox = {name: value for name, value in newest.items() if name.partition("|")[0] == KEY}
+                break
+            try:
+                found |= _of_role(role, newest)
+                break
+            except StateError:  # its newest records were behind what was committed when reading began
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+    return found, outbox
+
+
+def _of_role(role: str, newest: Newest) -> dict[str, Checkpoint]:
+    keys = [name for name in newest if name.startswith(f"{role}/") and "|" not in name]
+    read = {key: checkpoint_in(key, newest) for key in keys}
+    return {key: checkpoint for key, checkpoint in read.items() if checkpoint is not None}
+
+
+def _members(checkpoints: Mapping[str, Checkpoint]) -> Iterator[Member]:
+    for key, checkpoint in checkpoints.items():
+        stem = f"checkpoints/{quote(key, safe='')}"
+        yield f"{stem}/offsets.json", msgspec.json.encode(checkpoint.offsets)
+        for name, body in checkpoint.parts.items():
+            yield f"{stem}/parts/{quote(name, safe='')}", body
+
+
+def _between(
+    consumer: KafkaConsumer, flow: StageTopic, checkpoints: Mapping[str, Checkpoint], folder: Path
+) -> Iterator[Member]:
+    """Yield what a stage has not read of each partition, as a file of entries."""
+    starts = {}
+    for key, checkpoint in checkpoints.items():
+        role, _, partition = key.partition("/")
+        if role == flow.role and (at := checkpoint.offsets.get(f"{flow.topic}/{partition}")) is not None:
+            starts[int(partition)] = at
+    tail = Tail(consumer, flow.topic, starts)
+    encoder = msgspec.msgpack.Encoder()
+    files = {place.partition: (folder / f"{flow.name}-{place.partition}").open("wb") for place in tail.places}
+    try:
+        for record in tail.read_on():
+            entry = encoder.encode((record.key, record.value))
+            files[record.partition].write(len(entry).to_bytes(4, "big") + entry)
+    finally:
+        for file in files.values():
+            file.close()
+    for number in files:
+        yield f"{flow.name}/{number}", folder / f"{flow.name}-{number}"
+
+
+PATIENCE: Final = 120.0  # seconds until a topic must be read to its end
+
+Newest = dict[str, bytes]
+"""The newest values of the records of the checkpoints topic, by key."""
+
+
+class StageTopic(NamedTuple):
+    """A topic between two stages: its records from the reader's checkpoint on belong to the state."""
+
+    name: str  # in an archive, whatever the app is called
+    topic: str
+    role: str  # that reads it
+
+
+def flows(topics: Topics, *, history: bool) -> tuple[StageTopic, ...]:
+    """Return the topics between the stages, that of the steps among them if a history is kept."""
+    return (
+        *((StageTopic("steps", topics.steps, BOARD),) if history else ()),
+        StageTopic("rollups", topics.rollups, "detect"),
+        StageTopic("findings", topics.findings, "incidents"),
+        StageTopic("notices", topics.notices, "notify"),
+    )
+
+
+class Tail:
+    """Reads all partitions of a topic from their start, and reads on whenever it is asked to."""
+
+    def __init__(self, consumer: KafkaConsumer, topic: str, starts: dict[int, int] | None = None) -> None:
+        self._consumer = consumer
+        known = sorted(consumer.partitions_for_topic(topic) or ())
+        self.places = [TopicPartition(topic, one) for one in known]
+        consumer.assign(self.places)
+        consumer.seek_to_beginning(*self.places)
+        begin = consumer.beginning_offsets(self.places)
+        for number, start in (starts or {}).items():
+            place = TopicPartition(topic, number)
+            consumer.seek(place, max(start, begin[place]))
+
+    def read_on(self) -> Iterator[Any]:
+        """Yield the records up to what is committed now.
+
+        Raises
+        ------
+        detectors.state.state.StateError
+            When that takes too long.
+        """
+        end = self._consumer.end_offsets(self.places)
+        deadline = time.monotonic() + PATIENCE
+        while any(self._consumer.position(place) < end[place] for place in self.places):
+            if time.monotonic() > deadline:
+                raise StateError(
+                    f"the topic {self.places[0].topic} could not be read to its end in {PATIENCE:.0f} s: is "
+                    "a broker overloaded, or a transaction open? Try again"
+                )
+            for several in self._consumer.poll(500).values():
+                yield from several
+
+
+def take_in(newest: Newest, records: Iterator[Any]) -> None:
+    """Keep the newest value of each key."""
+    for record in records:
+        key = record.key.decode()
+        if record.value is None:
+            newest.pop(key, None)
+        else:
+            newest[key] = record.value
+
 
 TRANSACTION_MS: Final = 600_000
 READY_SECONDS: Final = 30.0
