@@ -1,16 +1,20 @@
 """Receivers for the webhooks and Alertmanagers of the settings."""
 
+import json
 import os
+import time
 from collections.abc import Mapping
+from typing import Any
 
-from alerting.commands.destination import ALERTMANAGER, WEBHOOK, Destination
-from alerting.messages.console_links import LinkMaker
+from alerting.commands.dispatch import ALERTMANAGER, WEBHOOK, Destination
+from alerting.incidents.notice import identify
 from alerting.outbox.ports import DeliveryOutcome, Receiver, Result
-from alerting.outbox.row import OutboxRow
+from alerting.outbox.row import OutboxRow, Send
 from alerting.sinks.alertmanager import AlertmanagerSink, in_alerts
-from alerting.sinks.http_sink import HttpSink
+from alerting.sinks.http_sink import HttpSink, rfc3339
 from alerting.sinks.webhook import WebhookSink, in_json, signing_key
 from alerting.words.locales import phrases_of
+from config.links import Links
 from config.secret import SecretError, passphrase_in
 from config.settings import Settings, WebhookSettings
 
@@ -30,7 +34,7 @@ class Unsigned:
 
 
 def http_receivers(
-    settings: Settings, links: LinkMaker, environment: Mapping[str, str] = os.environ
+    settings: Settings, links: Links, environment: Mapping[str, str] = os.environ
 ) -> tuple[dict[str, Receiver], list[HttpSink]]:
     """Return receivers by destination, and the sinks to close."""
     notify, words = settings.notify, phrases_of("en", settings.account_names)  # programs read English
@@ -71,3 +75,46 @@ def key_of(webhook: WebhookSettings, environment: Mapping[str, str]) -> bytes | 
         return signing_key(secret)
     except ValueError as error:
         raise SecretError(f"the secret in {place.name(environment)} is invalid: {error}") from None
+
+
+class ExportError(Exception):
+    """The destination refuses or does not answer; the message is one line with the remedy."""
+
+
+async def export_to_webhook(destination: str, url: str, key: bytes | None, answer: dict[str, Any]) -> str:
+    """Post the answer of ``GET /incidents/ID``; return what to tell the person.
+
+    The same incident has the same ``webhook-id`` until something is new about it.
+
+    Parameters
+    ----------
+    destination
+        ``webhook:`` and its name, or the host of an address.
+    url, key
+        As for ``WebhookSink``.
+    answer
+        What is sent.
+
+    Raises
+    ------
+    ExportError
+        When it is not taken.
+    """
+    now = time.time()
+    body = {"type": "incident.export", "timestamp": rfc3339(now), "data": answer}
+    row = OutboxRow(
+        id=identify("export", json.dumps(answer, sort_keys=True)),
+        destination=str(Destination(WEBHOOK, destination)),
+        subject=str(answer["incident"]["id"]),
+        send=Send.POST,
+        urgency=0,
+        sequence=0,
+        created=now,
+        body=json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(),
+    )
+    async with WebhookSink(destination, url, key) as sink:
+        outcome = await sink.deliver(row)
+    if outcome.result is Result.SENT:
+        return f"sent to {destination}"
+    remedy = "try again later" if outcome.result is Result.RETRY else "check its address and its secret"
+    raise ExportError(f"{destination} did not take it ({outcome.error}); {remedy}")

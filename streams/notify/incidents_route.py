@@ -6,16 +6,16 @@ from aiohttp import web
 
 from alerting.commands.command import Command, CommandKind, mark_of
 from alerting.commands.labels import OF_ASK
-from alerting.messages.console_links import LinkMaker
 from alerting.messages.incident_markdown import IncidentMarkdown, KnownIncident
 from alerting.messages.request_lines import incident_to_json
+from alerting.pipeline.incident_registry import TrackedIncident
 from alerting.pipeline.pipeline import Pipeline
-from alerting.pipeline.tracked_incident import TrackedIncident
 from alerting.sinks.webhook import incident_data
+from config.links import Links
 from streams.notify.command_routes import ELSEWHERE, UNKNOWN, json_answer
 
 
-def incidents_route(pipeline: Callable[[], Pipeline | None], links: Callable[[], LinkMaker]) -> web.RouteDef:
+def incidents_route(pipeline: Callable[[], Pipeline | None], links: Callable[[], Links]) -> web.RouteDef:
     """Return the route of a daemon: what is reported or held, oldest first.
 
     503 if there is no pipeline, because another process notifies.
@@ -30,7 +30,7 @@ def incidents_route(pipeline: Callable[[], Pipeline | None], links: Callable[[],
     return web.get("/incidents", show)
 
 
-def ongoing_to_json(pipeline: Pipeline, links: LinkMaker) -> list[dict[str, object]]:
+def ongoing_to_json(pipeline: Pipeline, links: Links) -> list[dict[str, object]]:
     """Return the incidents that have not ended, and what became of their messages, oldest first."""
     return [
         _sent(incident, incident_to_json(incident.incident, links, pipeline.memos_of(incident.incident)))
@@ -38,7 +38,7 @@ def ongoing_to_json(pipeline: Pipeline, links: LinkMaker) -> list[dict[str, obje
     ]
 
 
-def last_to_json(pipeline: Pipeline, links: LinkMaker) -> dict[str, object] | None:
+def last_to_json(pipeline: Pipeline, links: Links) -> dict[str, object] | None:
     """Return the page that ended last, as ``ongoing_to_json`` has those that have not; None without one."""
     ended = [
         incident

@@ -12,9 +12,8 @@ import structlog
 from msgspec.structs import replace
 from prometheus_client import Counter
 
-from alerting.commands.answer import Answer, CommandResult
 from alerting.commands.command import Command, CommandKind
-from alerting.commands.silence_end import tomorrow
+from alerting.commands.dispatch import Answer, CommandResult
 from alerting.commands.slack_interactions import (
     DETAILS,
     NOTE,
@@ -37,14 +36,15 @@ from alerting.commands.slash import (
     UnsilenceRequest,
     WhatChanged,
     parse,
+    tomorrow,
 )
 from alerting.incidents.notice import identify
 from alerting.messages.answers import Answers, Changes, Mute
-from alerting.messages.console_links import LinkMaker
 from alerting.messages.message import Message
 from alerting.messages.modals import NOTE_BLOCK, UNTIL_BLOCK, details, note, pattern
 from alerting.pipeline.pipeline import Pipeline
 from alerting.words.phrases import Phrases
+from config.links import Links
 from config.settings import DigestSettings
 from detectors.model.stated import StatedChange
 from detectors.watch.hottest import Hot
@@ -73,7 +73,7 @@ class AnswerStyle(NamedTuple):
     words: Phrases
     zone: ZoneInfo
     digest: DigestSettings
-    links: LinkMaker
+    links: Links
 
 
 class InteractionHandler:

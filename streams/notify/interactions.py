@@ -1,32 +1,55 @@
 """Receives interactions from Slack, by Socket Mode or signed HTTP, while this process notifies."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from aiohttp import web
 
-from alerting.commands.answer import Answer
 from alerting.commands.command import Command
-from alerting.incidents.digest_time import zone_of
+from alerting.commands.dispatch import Answer
+from alerting.incidents.digest_reporter import zone_of
 from alerting.messages.answers import Answers
 from alerting.pipeline.pipeline import Pipeline
 from alerting.words.locales import phrases_of
 from config.links import Links
-from config.settings import Settings
+from config.secret import token_in
+from config.settings import Settings, SlackSettings
 from detectors.model.stated import StatedChange
 from detectors.watch.hottest import Hot
 from streams.notify.interaction_handler import AnswerStyle, InteractionHandler
 from streams.notify.operators import Operators
 from streams.notify.slack_api import SlackApi
-from streams.notify.slack_http import SlackHttp
-from streams.notify.slack_secrets import SlackSecrets, slack_secrets
-from streams.notify.slack_signature import SlackSignatures
+from streams.notify.slack_http import SlackHttp, SlackSignatures
 from streams.notify.slack_socket import SlackSocket
 from streams.process.metrics import Metrics
 
 log = structlog.get_logger("uneri.slack")
+
+
+class SlackSecrets(NamedTuple):
+    """Each is empty where it is not given."""
+
+    token: str
+    app_token: str
+    signing_secret: str
+
+    def __repr__(self) -> str:
+        return "SlackSecrets(…)"
+
+
+def slack_secrets(slack: SlackSettings, environment: Mapping[str, str] = os.environ) -> SlackSecrets:
+    """Return the secrets.
+
+    Raises
+    ------
+    config.secret.SecretError
+        When one cannot be read, or sent in a header.
+    """
+    places = (slack.token, slack.app_token, slack.signing_secret)
+    return SlackSecrets(*(token_in(place, environment) for place in places))
 
 
 def transports(secrets: SlackSecrets) -> list[str]:

@@ -5,29 +5,30 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import structlog
 
-from alerting.commands.destination import SLACK, Destination
+from alerting.commands.dispatch import SLACK, Destination
 from alerting.messages.render import Renderer
 from alerting.outbox.courier import Courier
 from alerting.outbox.outbox import PACE, Outbox
-from alerting.outbox.ports import OutboxStorage, Receiver, Sink
+from alerting.outbox.ports import OutboxStorage, Receiver, Result, Sink
 from alerting.pipeline.pipeline import Pipeline
 from alerting.sinks.receivers import in_messages
 from alerting.sinks.slack import SlackSink
+from alerting.sinks.slack_errors import trouble
 from alerting.sinks.terminal import TerminalSink
 from alerting.words.locales import phrases_of
 from config.links import Links
 from config.settings import Settings, SlackSettings
 from streams.notify.http_receivers import http_receivers
-from streams.notify.interactions import transports
-from streams.notify.slack_probe import SlackProbe
-from streams.notify.slack_secrets import SlackSecrets, slack_secrets
+from streams.notify.interactions import SlackSecrets, slack_secrets, transports
 from streams.process.metrics import Metrics
 
 log = structlog.get_logger("uneri.messenger")
+RETRY_SECONDS: Final = 15.0
 
 
 @asynccontextmanager
@@ -36,7 +37,7 @@ async def messenger(
     storage: OutboxStorage,
     pipeline: Pipeline | None = None,
     metrics: Metrics | None = None,
-    probe: SlackProbe | None = None,
+    probe: "SlackProbe | None" = None,
     *,
     secrets: SlackSecrets | None = None,
 ) -> AsyncIterator[tuple[Courier, Outbox]]:
@@ -88,3 +89,37 @@ def _fallback(slack: SlackSettings, destination: str) -> str | None:
     if slack.fallback_channel is None or Destination.of(destination).sink != SLACK:
         return None
     return str(Destination(SLACK, slack.fallback_channel))
+
+
+class SlackProbe:
+    """Whether Slack has accepted the token."""
+
+    def __init__(self) -> None:
+        self.not_ready: str | None = None  # why not
+
+    async def run(self, sink: SlackSink, slack: SlackSettings) -> None:
+        """Check the token until Slack accepts it; log the first failure and the success."""
+        self.not_ready = "Slack has not answered yet"
+        warned, kept = False, slack.token.name()
+        while True:
+            outcome = await sink.authorise()
+            if outcome.result is Result.SENT:
+                self.not_ready = None
+                log.info("Slack accepted the token", channel=slack.channel)
+                return
+            unreachable = outcome.result in (Result.RETRY, Result.UNKNOWN)
+            self.not_ready = (
+                f"Slack {trouble(outcome)}"
+                if unreachable
+                else f"Slack refuses the token in {kept} ({outcome.error})"
+            )
+            if not warned:
+                warned = True
+                log.warning(
+                    f"Slack {trouble(outcome, '')}; messages are kept, retrying"
+                    if unreachable
+                    else f"Slack refuses the token in {kept}; messages are kept until it is valid",
+                    url=slack.base_url,
+                    reason=outcome.error,
+                )
+            await asyncio.sleep(RETRY_SECONDS)

@@ -6,15 +6,15 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, NamedTuple
 
-from alerting.commands.answer import Answer, CommandResult
 from alerting.commands.command import Command
-from alerting.incidents.digest_time import zone_of
+from alerting.commands.dispatch import Answer, CommandResult
+from alerting.incidents.digest_reporter import zone_of
 from alerting.incidents.notice import Notice
 from alerting.messages.incident_markdown import IncidentMarkdown
 from alerting.outbox.courier import Courier
 from alerting.outbox.outbox import Outbox
 from alerting.outbox.ports import OutboxStorage
-from alerting.pipeline.history import since_of
+from alerting.pipeline.gate import since_of
 from alerting.pipeline.pipeline import Pipeline
 from alerting.words.locales import phrases_of
 from config.links import Links
@@ -22,9 +22,8 @@ from config.settings import Settings
 from detectors.model.stated import StatedChange
 from detectors.watch.hottest import Hot
 from streams.notify.interactions import Interactions
-from streams.notify.messenger import messenger
+from streams.notify.messenger import SlackProbe, messenger
 from streams.notify.pipeline_status import PipelineStatus, delivery_status
-from streams.notify.slack_probe import SlackProbe
 from streams.process.metrics import Metrics
 
 

@@ -1,7 +1,9 @@
 """The state of the pipeline and the outbox, in logs, metrics and ``uneri status``."""
 
+import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
 from itertools import islice
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -11,11 +13,10 @@ import structlog
 from alerting.commands.local_time import shown
 from alerting.incidents.notice import Action, Notice
 from alerting.outbox.outbox import Outbox
+from alerting.pipeline.incident_registry import TrackedIncident
 from alerting.pipeline.pipeline import Pipeline
-from alerting.pipeline.tracked_incident import TrackedIncident
 from alerting.words.mrkdwn import clean
 from config.settings import Settings
-from streams.notify.learning import Learning
 from streams.process.metrics import Metrics
 
 SHOWN: Final = 20  # lines of a list in the status, and of one kind in the log at a time
@@ -39,6 +40,11 @@ _NOTICED: Final = {
 """What a log says of the notices about one incident, before the stages decide whether people are told."""
 
 log = structlog.get_logger("uneri.pipeline")
+
+LEAST_SECONDS: Final = 900
+"""What is no older when a daemon starts is no history: it is behind for other reasons."""
+LOGGED_EVERY: Final = 30.0
+history_log = structlog.get_logger("uneri.history")
 
 
 class PipelineStatus:
@@ -130,3 +136,50 @@ def first_of(lines: Iterable[str], count: int) -> list[str]:
 def _held(tracked: TrackedIncident) -> str:
     reason = "" if tracked.held is None else tracked.held.reason
     return f"{tracked.incident.id}  {clean(reason)}  {clean(tracked.incident.primary.sentence)}"
+
+
+class Learning:
+    """Logs and shows the progress of event time towards the moment from which people are notified.
+
+    Parameters
+    ----------
+    zone
+        Of the times shown.
+    clock
+        Seconds, monotonic.
+    """
+
+    def __init__(self, zone: ZoneInfo, clock: Callable[[], float] = time.monotonic) -> None:
+        self._zone = zone
+        self._clock = clock
+        self._first: tuple[int, float] | None = None  # event time and clock when it began
+        self._logged = 0.0
+        self.progress: str | None = None
+
+    def observe(self, watermark: int, since: int) -> None:
+        """Note that all up to ``watermark`` is judged; learning ends at ``since`` (both epoch seconds)."""
+        now = self._clock()
+        if self._first is None:
+            if not 0 < watermark <= since - LEAST_SECONDS:
+                return
+            self._first = watermark, now
+            history_log.info(
+                "learning from history: nobody is notified of what ended before this daemon was there; "
+                "notify.since changes that",
+                begins=shown(watermark, self._zone),
+                ends=shown(since, self._zone),
+            )
+            self._logged = now
+        first, began = self._first
+        if watermark >= since:
+            history_log.info(
+                "the history is learnt: from now on people are notified", seconds=round(now - began)
+            )
+            self._first = self.progress = None
+            return
+        done = (watermark - first) / (since - first)
+        left = f", {timedelta(seconds=round((now - began) * (1 - done) / done))} left" if done else ""
+        self.progress = f"{done:.0%} of the history, at {shown(watermark, self._zone)}{left}"
+        if now - self._logged >= LOGGED_EVERY:
+            self._logged = now
+            history_log.info("learning from history", progress=self.progress)

@@ -9,7 +9,7 @@ import structlog
 from slack_sdk.proxy_env_variable_loader import load_http_proxy_from_env
 from slack_sdk.web.async_client import AsyncWebClient
 
-from alerting.sinks.no_answer import no_redirects
+from alerting.sinks.http_sink import no_redirects
 from alerting.sinks.slack_errors import sendable
 from alerting.words.mrkdwn import clean
 from streams.notify.slack_socket import reason_of

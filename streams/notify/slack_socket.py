@@ -11,7 +11,7 @@ from slack_sdk.proxy_env_variable_loader import load_http_proxy_from_env
 from slack_sdk.web.async_client import AsyncWebClient
 
 from alerting.outbox.ports import Result
-from alerting.sinks.no_answer import no_redirects
+from alerting.sinks.http_sink import no_redirects
 from alerting.sinks.slack_errors import outcome_of, sendable
 from streams.notify.slack_http import InteractionReceiver
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import typer
 
 from detectors.state.compiled import COMPILES, is_kept
-from streams.process.cores import cores
+from streams.process.machine import cores
 
 BEGINS = "compiling machine code for this processor, once per version; takes up to a minute"
 

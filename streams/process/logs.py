@@ -9,6 +9,8 @@ import json
 import logging
 import re
 import sys
+import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, TextIO
 
@@ -34,6 +36,7 @@ _FIRST: Final = ("timestamp", "level", "logger", "event")
 
 # What a terminal obeys instead of showing it (C0, DEL, C1), and what turns or breaks a line.
 _UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+EVERY_SECONDS: Final = 60.0
 
 
 def configure_logs(settings: LogSettings | None = None, *, level: str | None = None) -> None:
@@ -128,3 +131,40 @@ def _json(value: object, **options: Any) -> str:
     """Return JSON that says the same, without a character that a terminal obeys."""
     written = json.dumps(value, ensure_ascii=False, **options)
     return _UNSEEN.sub(lambda found: f"\\u{ord(found.group()):04x}", written)
+
+
+class Recurring:
+    """Tells when to log what happens again and again.
+
+    Parameters
+    ----------
+    clock
+        Seconds, monotonic.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._logged = float("-inf")
+        self._unsaid = self._total = 0
+
+    def happened(self, times: int = 1) -> int | None:
+        """Count some; return how many have happened since the last log line, None while it is too early."""
+        self._unsaid += times
+        self._total += times
+        if self._clock() - self._logged < EVERY_SECONDS:
+            return None
+        self._logged = self._clock()
+        count, self._unsaid = self._unsaid, 0
+        return count
+
+    def ended(self) -> int:
+        """Return how many there were, when it is time to log that it no longer happens; else 0.
+
+        What comes and goes, such as on a disk with room for small requests, is not logged each time.
+        """
+        if not self._total or self._clock() - self._logged < EVERY_SECONDS:
+            return 0
+        count = self._total
+        self._unsaid = self._total = 0
+        self._logged = float("-inf")
+        return count

@@ -15,7 +15,7 @@ from typing import IO, Final
 import msgspec
 
 from detectors.state import zstd
-from detectors.state.state_format import FORMAT, Writer, refuse_newer, this_writer
+from detectors.state.state import FORMAT, Writer, refuse_newer, this_writer
 
 ABOUT: Final = "about.json"
 SUMS: Final = "SHA256SUMS"
@@ -114,7 +114,7 @@ def check_archive(path: Path) -> About:
     ------
     ArchiveError
         When it is damaged, cut off, or no archive at all.
-    detectors.state.state_format.NewerStateError
+    detectors.state.state.NewerStateError
         When a later version made it.
     OSError
         When it cannot be read.

@@ -6,16 +6,12 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
-import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import Counter
 
-from config.sections.validators import meant
-from streams.process.web.firehose_answer import ACCESS_KEY, firehose_answer
-from streams.process.web.firehose_answer import PATH as FIREHOSE
-from streams.process.web.prometheus_answer import PATHS as QUERIES
-from streams.process.web.prometheus_answer import in_prometheus_form
+from config.sections.values import meant
+from streams.process.web.answer_forms import ACCESS_KEY, FIREHOSE, QUERIES, as_expected
 from streams.process.web.sessions import SESSION_PATH, Sessions
 from streams.process.web.tokens import OWN_VARIABLE, AccessScope, Tokens
 
@@ -270,17 +266,6 @@ def _token_of(request: web.Request) -> str | None:
         return None
     kind, _, token = request.headers["Authorization"].partition(" ")
     return token.strip() if kind.lower() == "bearer" else ""
-
-
-def as_expected(request: web.BaseRequest, refused: web.Response) -> web.Response:
-    """Return a refusal in the form that the sender reads."""
-    if request.path.startswith(QUERIES):
-        return in_prometheus_form(refused)
-    if request.path != FIREHOSE:
-        return refused
-    said = msgspec.json.decode(refused.text or "", type=dict[str, str])["error"]
-    allow = {"Allow": refused.headers["Allow"]} if "Allow" in refused.headers else None
-    return firehose_answer(request, refused.status, said, headers=allow)
 
 
 def _is_foreign(request: web.Request) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import structlog
 from aiohttp import web
 
-from streams.process.recurring import Recurring
+from streams.process.logs import Recurring
 
 BACKLOG: Final = 128  # connections that the system keeps for us
 TURN: Final = 16  # connections taken in one turn of the event loop, so that a flood leaves turns to others

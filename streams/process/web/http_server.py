@@ -11,7 +11,8 @@ from aiohttp.http import HttpVersion11
 from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from streams.process.web.access import HEALTH, Access, as_expected
+from streams.process.web.access import HEALTH, Access
+from streams.process.web.answer_forms import as_expected
 from streams.process.web.certificates import Certificates
 from streams.process.web.connections import ConnectionLimits, Connections
 from streams.process.web.request_body import SMALL_BODIES, room_for_small_bodies

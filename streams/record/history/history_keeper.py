@@ -1,24 +1,45 @@
 """Writes complete hours, merges files that got old, and keeps the history within its bounds."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 
+from config.settings import HistorySettings
 from detectors.model.array_types import Ints
-from streams.record.history.bounds import HistoryBounds
-from streams.record.history.coarser import coarser
 from streams.record.history.history_files import MINUTES, NAMES_FILE, TENS, HistoryFile, HistoryFolder
-from streams.record.history.parquet_rows import RowWriter, read_names, write_names, write_rows
-from streams.record.history.row_files import RowFile, merged_ranges, write_merged
+from streams.record.history.history_rows import coarser
+from streams.record.history.parquet_rows import (
+    RowFile,
+    RowWriter,
+    merged_ranges,
+    read_names,
+    write_merged,
+    write_names,
+    write_rows,
+)
 from streams.record.history.segments import Segment
 from streams.record.history.series_names import SeriesKey, SeriesNames
 from streams.record.history.step_rows import StepRows
 
 DAY: Final = 86400
 WEEK: Final = 7 * DAY
+
 _MONDAY: Final = 4 * DAY
 """Of the first week of the epoch that begins in it."""
+
+
+class HistoryBounds(NamedTuple):
+    """How much is kept."""
+
+    minutes_days: int
+    tens_days: int
+    most_bytes: int
+
+    @classmethod
+    def of(cls, settings: HistorySettings) -> Self:
+        """Return those of the configuration."""
+        return cls(settings.minutes_days, settings.tens_days, int(settings.max_gib * (1 << 30)))
 
 
 class Gone(NamedTuple):

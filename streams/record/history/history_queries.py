@@ -7,10 +7,8 @@ from typing import NamedTuple, TypeVar
 import pyarrow as pa
 
 from detectors.state.state import StateError
-from streams.record.history.history_files import HistoryFolder
-from streams.record.history.history_reader import READERS
-from streams.record.history.history_view import HistoryView
-from streams.record.history.place_trouble import place_trouble
+from streams.record.history.history_files import HistoryFolder, place_trouble
+from streams.record.history.history_reader import READERS, HistoryView
 
 _T = TypeVar("_T")
 

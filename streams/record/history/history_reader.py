@@ -1,20 +1,21 @@
-"""Reads the history: the rows of series within a range of time."""
+"""The history up to now: the files, and the steps that are not in one yet."""
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 
-from detectors.judge.correction import CORRECTED_SECONDS
+from detectors.judge.evidence import CORRECTED_SECONDS
 from detectors.model.array_types import Ints
-from streams.record.history.history_files import NAMES_FILE, HistoryFile, HistoryFolder
-from streams.record.history.history_rows import HistoryRows, merged
-from streams.record.history.parquet_rows import read_names
-from streams.record.history.row_files import EVERYTHING, RowFile, RowReading
+from streams.engine.detect.step_record import StepRecord, decode_step
+from streams.record.history.history_files import MINUTES, NAMES_FILE, HistoryFile, HistoryFolder
+from streams.record.history.history_rows import HistoryRows, merged, nothing
+from streams.record.history.parquet_rows import EVERYTHING, RowFile, RowReading, read_names
 from streams.record.history.series_names import SeriesKey, SeriesNames
+from streams.record.history.step_rows import StepRows
 
 READERS: Final = 4
 """Files that are read at a time: reading waits for a disk or a bucket, and decoding lets others go on."""
@@ -23,7 +24,7 @@ MERGED_MEANWHILE: Final = 3
 """How often files may be gone that were listed: they were merged into a longer one."""
 
 _ALL: Final = 1 << 63
-
+_UNKNOWN: Final = -1
 _T = TypeVar("_T")
 
 
@@ -134,3 +135,130 @@ class HistoryReader:
                 yield from opened.parts(series, how.most)
         finally:
             opened.close()
+
+
+class LimitedSeries(NamedTuple):
+    """A series with a limit in force, at the newest step."""
+
+    series: int
+    key: SeriesKey
+    observed: float  # a sum over the step; NaN where unknown
+    limit: float  # per second
+
+
+class HistoryView:
+    """What a history holds at one moment.
+
+    Not to be shared by threads. Its methods read files.
+
+    Parameters
+    ----------
+    folder
+        Where the files are.
+    readers
+        As for ``HistoryReader``.
+
+    Raises
+    ------
+    OSError, pyarrow.ArrowInvalid
+        When they cannot be read, here and in all methods.
+    """
+
+    def __init__(self, folder: HistoryFolder, readers: int = READERS) -> None:
+        self.names = SeriesNames()
+        self._reader = HistoryReader(folder, readers)
+        self._rows = StepRows(self.names)
+        self._learn()
+        self._recent: list[StepRecord] = []
+        self._tail, self._written = nothing(), _UNKNOWN
+        self._newest: list[tuple[StepRecord, list[int]]] = []  # of each shard, with its series
+
+    def _learn(self) -> None:
+        self.names.add(key for _, key in self._reader.names)
+
+    def take(self, bodies: Sequence[bytes]) -> None:
+        """Look at the steps of ``Segments.recent``."""
+        self._recent = [decode_step(body) for body in bodies]
+        self._rows.learn(self._recent)
+        self._written = _UNKNOWN
+        newest = {record.shard: record for record in self._recent}
+        self._newest = [(record, self._rows.ids_of(shard)) for shard, record in newest.items()]
+
+    def refresh(self) -> None:
+        """Read the names of series anew: somebody else writes them."""
+        self._reader.refresh()
+        self._learn()
+
+    def series(self, wanted: Callable[[SeriesKey], bool]) -> Ints:
+        """Return the numbers of series, sorted."""
+        return np.array([number for number, key in self.names if wanted(key)], np.int64)
+
+    @property
+    def past(self) -> float | None:
+        """Seconds of the past of the oldest series, at the newest step; None if there is no recent one."""
+        return max((record.past for record, _ in self._newest), default=None)
+
+    @property
+    def end(self) -> int | None:
+        """The end of the newest step of every shard, epoch seconds; None if there is none."""
+        ends = [record.start + record.seconds for record, _ in self._newest]
+        if ends:
+            return min(ends)
+        reach = self._reader.reach(MINUTES)
+        return None if reach is None else reach.end
+
+    def reach(self, resolution: str) -> HistoryReach | None:
+        """Return what the files of a resolution hold; None if there are none."""
+        return self._reader.reach(resolution)
+
+    def recent(self, since: int) -> list[StepRecord]:
+        """Return the steps that start at ``since`` or later, of the last hour."""
+        return [record for record in self._recent if record.start >= since]
+
+    def newest(self, wanted: Callable[[SeriesKey], bool]) -> list[tuple[SeriesKey, float]]:
+        """Return the amounts of some series of scopes in the newest step; NaN where unknown."""
+        found = []
+        for record, ids in self._newest:
+            for number, amount in zip(ids, record.observed.tolist(), strict=True):
+                if wanted(key := self.names[number]):
+                    found.append((key, amount))
+        return found
+
+    def limited(self) -> list[LimitedSeries]:
+        """Return the series that have a limit, at the newest step."""
+        return [
+            LimitedSeries(ids[row], self.names[ids[row]], float(record.observed[row]), limit)
+            for record, ids in self._newest
+            for row, limit in record.limits
+        ]
+
+    def rows(self, resolution: str, first: int, end: int, series: Ints) -> HistoryRows:
+        """Return the rows of some series with ``first <= start < end``, sorted (n,)."""
+        return merged(self.each(resolution, first, end, series, lambda rows: rows))
+
+    def each(
+        self,
+        resolution: str,
+        first: int,
+        end: int,
+        series: Ints,
+        use: Callable[[HistoryRows], _T],
+        *,
+        how: RowReading = EVERYTHING,
+    ) -> list[_T]:
+        """Return what ``use`` makes of parts of the same rows, each sorted; amounts in several add up."""
+        found, written = self._reader.each(resolution, first, end, series, use, how=how)
+        if resolution != MINUTES:
+            return found
+        tail = self._beyond(written)
+        if not len(tail):
+            return found
+        tail = tail.between(first, end)
+        return [*found, use(tail.taken(np.isin(tail.series, series)))]
+
+    def _beyond(self, written: int) -> HistoryRows:
+        """Return the steps that are in no file up to ``written``: hours are written while this is asked."""
+        if written != self._written:
+            self._tail = self._rows.rows(record for record in self._recent if record.start >= written)
+            self._written = written
+        return self._tail

@@ -8,13 +8,11 @@ import pyarrow as pa
 import structlog
 
 from detectors.state.state import StateError
+from streams.process.logs import Recurring
 from streams.process.metrics import Metrics
-from streams.process.recurring import Recurring
-from streams.record.history.bounds import HistoryBounds
-from streams.record.history.history_files import HistoryFolder
-from streams.record.history.history_keeper import Gone, HistoryKeeper
-from streams.record.history.learnt_steps import LearntSteps
-from streams.record.history.place_trouble import place_trouble
+from streams.record.history.history_files import HistoryFolder, place_trouble
+from streams.record.history.history_filling import LearntSteps
+from streams.record.history.history_keeper import Gone, HistoryBounds, HistoryKeeper
 from streams.record.history.segments import Segment, Segments
 from streams.record.history.series_names import SharedIdError
 

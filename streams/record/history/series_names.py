@@ -5,8 +5,8 @@ import itertools
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
+from detectors.model.measures import Series
 from detectors.model.scope import Edge, Scope
-from detectors.model.series import Series
 
 NOBODY: Final = Scope("", "", "", "", "")
 

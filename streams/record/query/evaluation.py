@@ -1,26 +1,50 @@
 """A plan becomes an answer: a number, or series at the steps of a query."""
 
+from collections.abc import Callable
+from typing import Any, Final
+
 import numpy as np
 
-from streams.record.history.history_view import HistoryView
-from streams.record.query.aggregations import aggregated, highest
-from streams.record.query.combinations import of_numbers, of_tables, with_number
+from detectors.model.array_types import Bools, Floats, Places
+from streams.record.history.history_reader import HistoryView
 from streams.record.query.promql import TOP
-from streams.record.query.query_bounds import QueryBounds
+from streams.record.query.query_bounds import QueryBounds, execution
 from streams.record.query.query_plan import (
+    NAME,
     Aggregated,
     Combined,
-    Literal,
     Negated,
+    Number,
     QueryPlan,
     Selected,
     selected_in,
 )
 from streams.record.query.query_times import QueryTimes
 from streams.record.query.sample_reader import SampleReader
-from streams.record.query.sample_table import SampleTable
+from streams.record.query.sample_table import LabelTable, SampleTable, beneath
 from streams.record.query.selection import Selection
 from streams.record.query.series_index import SeriesIndex
+
+_MOST: Final = float(1 << 62)
+_Amount = Any  # a number, or an array of them
+
+ARITHMETIC: Final[dict[str, Callable[[_Amount, _Amount], _Amount]]] = {
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": np.divide,
+    "%": np.fmod,
+    "^": np.power,
+}
+
+COMPARED: Final[dict[str, Callable[[_Amount, _Amount], _Amount]]] = {
+    "==": np.equal,
+    "!=": np.not_equal,
+    "<": np.less,
+    "<=": np.less_equal,
+    ">": np.greater,
+    ">=": np.greater_equal,
+}
 
 
 class QueryEvaluation:
@@ -81,12 +105,12 @@ class QueryEvaluation:
     def _answer(self, plan: QueryPlan) -> float | SampleTable:
         self._bounds.look()
         match plan:
-            case Literal(value):
+            case Number(value):
                 return value
             case Selected():
                 return self._tables[plan]
             case Negated(of):
-                return self._answer(Combined("*", Literal(-1.0), of))
+                return self._answer(Combined("*", Number(-1.0), of))
             case Aggregated():
                 return self._aggregated(plan)
             case Combined():
@@ -99,7 +123,7 @@ class QueryEvaluation:
         labels = labels.unnamed().without(plan.labels) if plan.without else labels.only(plan.labels)
         if plan.op not in TOP:
             return aggregated(plan.op, table, labels)
-        most = self._answer(plan.most or Literal(0.0))
+        most = self._answer(plan.most or Number(0.0))
         assert isinstance(most, float)  # noqa: S101 - the parser sees to it
         return highest(table, labels, most, lowest=plan.op == "bottomk")
 
@@ -113,3 +137,157 @@ class QueryEvaluation:
         if isinstance(right, SampleTable):
             return with_number(plan, right, left, turned=True)
         return of_numbers(plan.op, left, right)
+
+
+def _added(values: Floats, begins: Places) -> Floats:
+    return np.add.reduceat(values, begins, axis=0)
+
+
+_REDUCED: Final[dict[str, tuple[float, Callable[[Floats, Places], Floats]]]] = {
+    "sum": (0.0, _added),
+    "avg": (0.0, _added),
+    "min": (np.nan, lambda values, begins: np.fmin.reduceat(values, begins, axis=0)),
+    "max": (np.nan, lambda values, begins: np.fmax.reduceat(values, begins, axis=0)),
+}
+
+
+def aggregated(op: str, table: SampleTable, labels: LabelTable) -> SampleTable:
+    """Return one series for each group, alike in ``labels`` (n,).
+
+    ``op`` is ``sum``, ``avg``, ``min``, ``max`` or ``count``.
+    """
+    if not table.labels.size:
+        return table
+    groups, first = labels.groups()
+    order = np.argsort(groups, kind="stable")
+    begins = np.searchsorted(groups[order], np.arange(len(first)))
+    there = table.there[order]
+    counts = np.add.reduceat(there, begins, axis=0, dtype=np.float64)
+    if op == "count":
+        values = counts
+    else:
+        nothing, reduced = _REDUCED[op]
+        values = reduced(np.where(there, table.values[order], nothing), begins)
+        if op == "avg":
+            values = values / np.maximum(counts, 1)
+    return SampleTable(labels.taken(first), values, counts > 0)
+
+
+def highest(table: SampleTable, labels: LabelTable, most: float, *, lowest: bool = False) -> SampleTable:
+    """Return at each step the ``most`` highest values of each group, alike in ``labels`` (n,), or the lowest.
+
+    Raises
+    ------
+    QueryError
+        When ``most`` is no number of series.
+    """
+    if not abs(most) <= _MOST:
+        raise execution(f"Scalar value {most:g} overflows int64; topk and bottomk take a number such as 5")
+    groups, _ = labels.groups()
+    key = table.values if lowest else -table.values
+    key = np.where(table.there, np.where(np.isnan(key), np.inf, key), np.inf)
+    which = np.broadcast_to(groups[:, None], key.shape)
+    order: Places = np.lexsort((key, ~table.there, which), axis=0)
+    grouped = np.sort(groups)
+    rank = np.arange(len(groups)) - np.searchsorted(grouped, grouped)
+    kept = np.zeros(key.shape, np.bool_)
+    whole = max(int(most), 0)
+    np.put_along_axis(kept, order, np.broadcast_to((rank < whole)[:, None], key.shape), axis=0)
+    return table._replace(there=table.there & kept).known()
+
+
+def of_numbers(op: str, left: float, right: float) -> float:
+    """Return a number; of a comparison, 0 or 1."""
+    function = ARITHMETIC.get(op) or COMPARED[op]
+    with np.errstate(all="ignore"):
+        return float(function(np.float64(left), np.float64(right)))
+
+
+def with_number(how: Combined, table: SampleTable, number: float, *, turned: bool) -> SampleTable:
+    """Return each value combined with a number, which with ``turned`` is on the left side.
+
+    Raises
+    ------
+    QueryError
+        When two series are alike without the name of their metric.
+    """
+    left, right = (number, table.values) if turned else (table.values, number)
+    values, there = _worked(how, left, right, table.values)
+    labels = table.labels
+    if how.op in ARITHMETIC or how.as_bool:
+        labels = labels.unnamed()
+    return SampleTable(labels, values, table.there & there).united().known()
+
+
+def _worked(how: Combined, left: _Amount, right: _Amount, shown: Floats) -> tuple[Floats, Bools | bool]:
+    """Return values, and where they are; a comparison keeps what is ``shown``."""
+    with np.errstate(all="ignore"):
+        if how.op in ARITHMETIC:
+            return ARITHMETIC[how.op](left, right), True
+        true = COMPARED[how.op](left, right)
+    return (true.astype(np.float64), True) if how.as_bool else (shown, true)
+
+
+def of_tables(how: Combined, left: SampleTable, right: SampleTable) -> SampleTable:
+    """Return series of both sides combined.
+
+    Raises
+    ------
+    QueryError
+        When several series of one side belong to one of the other.
+    """
+    left_groups, right_groups, count = _groups(how, left.labels, right.labels)
+    if how.op in ("and", "or", "unless"):
+        return _of_sets(how.op, left, right, (left_groups, right_groups, count))
+    if not left.labels.size or not right.labels.size:
+        return left.taken(np.zeros(0, np.intp))
+    both = left.there.any(axis=0) & right.there.any(axis=0)
+    if (_counts(right.there & both, right_groups, count) > 1).any():
+        raise execution(
+            "found duplicate series for the match group on the right hand-side of the operation; many-to-"
+            "many matching not allowed: matching labels must be unique on one side"
+        )
+    values, there = np.zeros((count, right.points)), np.zeros((count, right.points), np.bool_)
+    row, step = np.nonzero(right.there)
+    values[right_groups[row], step] = right.values[row, step]
+    there[right_groups[row], step] = True
+    found, kept = _worked(how, left.values, values[left_groups], left.values)
+    kept = left.there & there[left_groups] & kept
+    if (_counts(kept, left_groups, count) > 1).any():
+        raise execution(
+            "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right), "
+            "which is not supported: aggregate the left side first"
+        )
+    labels = left.labels
+    if how.op in ARITHMETIC or how.as_bool:
+        labels = labels.unnamed()
+    labels = labels.without(how.labels) if how.ignoring else labels.only(how.labels)
+    return SampleTable(labels, found, kept).united().known()
+
+
+def _groups(how: Combined, left: LabelTable, right: LabelTable) -> tuple[Places, Places, int]:
+    """Return to which group each series belongs, and how many there are."""
+    both = beneath(left, right)
+    compared = both.without((NAME, *how.labels)) if how.ignoring else both.only(how.labels)
+    groups, first = compared.groups()
+    return groups[: left.size], groups[left.size :], len(first)
+
+
+def _counts(there: Bools, groups: Places, count: int) -> Places:
+    """Return (count, points) how many series of a group have a value."""
+    row, step = np.nonzero(there)
+    places = groups[row] * there.shape[1] + step
+    return np.bincount(places, minlength=count * there.shape[1]).reshape(count, there.shape[1])
+
+
+def _of_sets(
+    op: str, left: SampleTable, right: SampleTable, grouped: tuple[Places, Places, int]
+) -> SampleTable:
+    left_groups, right_groups, count = grouped
+    if op == "or":
+        more = right.there & (_counts(left.there, left_groups, count) == 0)[right_groups]
+        labels = beneath(left.labels, right.labels)
+        values = np.concatenate((left.values, right.values))
+        return SampleTable(labels, values, np.concatenate((left.there, more))).united().known()
+    among = (_counts(right.there, right_groups, count) > 0)[left_groups]
+    return left._replace(there=left.there & (among if op == "and" else ~among)).known()

@@ -8,8 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from detectors.model.array_types import Floats
-from streams.record.query.query_bounds import QueryBounds
-from streams.record.query.query_error import execution
+from streams.record.query.query_bounds import QueryBounds, execution
 from streams.record.query.query_times import QueryTimes
 from streams.record.query.sample_table import SampleTable
 

@@ -5,10 +5,18 @@ from typing import Final, cast
 
 import promql_parser as promql
 
-from streams.record.query.label_matcher import NAME, LabelMatcher, MatcherOp
-from streams.record.query.query_bounds import MOST_CHARACTERS, MOST_TOKENS
-from streams.record.query.query_error import QueryError, bad_data
-from streams.record.query.query_plan import Aggregated, Combined, Literal, Negated, QueryPlan, Selected
+from streams.record.query.query_bounds import MOST_CHARACTERS, MOST_TOKENS, QueryError, bad_data
+from streams.record.query.query_plan import (
+    NAME,
+    Aggregated,
+    Combined,
+    LabelMatcher,
+    MatcherOp,
+    Negated,
+    Number,
+    QueryPlan,
+    Selected,
+)
 
 TOP: Final = ("topk", "bottomk")
 AGGREGATIONS: Final = ("sum", "avg", "min", "max", "count", *TOP)
@@ -72,7 +80,7 @@ def _parsed(text: str) -> promql.Expr:
 def _planned(part: promql.Expr) -> QueryPlan:
     match part:
         case promql.NumberLiteral():
-            return Literal(part.val)
+            return Number(part.val)
         case promql.ParenExpr():
             return _planned(part.expr)
         case promql.VectorSelector():

@@ -1,10 +1,14 @@
-"""The routes of the read API, for the web server of a daemon."""
+"""The routes of the read API, for the web server of a daemon.
 
+An answer stays in memory until it is read. Whoever asks for many and reads none would take all there is.
+"""
+
+import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -12,14 +16,11 @@ from aiohttp import web
 
 from streams.process.web.request_body import BodyError, read_small
 from streams.record.query import prometheus_json
-from streams.record.query.cancel_on_disconnect import while_asked
-from streams.record.query.large_answers import LargeAnswers
 from streams.record.query.promql import matchers_of
-from streams.record.query.query_error import STATUS, QueryError, QueryTrouble, bad_data
-from streams.record.query.query_metric import METRICS
+from streams.record.query.query_bounds import STATUS, QueryError, QueryTrouble, bad_data
 from streams.record.query.query_service import SECONDS, QueryService
 from streams.record.query.query_times import QueryTimes, duration, moment
-from streams.record.query.series_listing import Conditions
+from streams.record.query.series_index import METRICS, Conditions
 
 COMPATIBLE: Final = "2.45.0"
 """The version of Prometheus whose language is understood; Grafana asks for it to know what it may ask."""
@@ -32,6 +33,18 @@ _UNKEPT: Final = {"Cache-Control": "no-store"}
 
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+LOOK_SECONDS: Final = 0.25
+"""How often is looked whether somebody is still there: the web server tells no handler."""
+
+LARGE: Final = 262_144
+"""Bytes from which an answer is sent part by part."""
+
+MOST_HELD: Final = 128 << 20
+"""Bytes of such answers; for more, those that have been sent for the longest are given up."""
+
+STALLED_SECONDS: Final = 20.0
+"""How long a part may take."""
 
 
 class _Asked:
@@ -88,7 +101,7 @@ class QueryRoutes:
     """
 
     def __init__(
-        self, desk: QueryService, now: Callable[[], float] = time.time, large: LargeAnswers | None = None
+        self, desk: QueryService, now: Callable[[], float] = time.time, large: "LargeAnswers | None" = None
     ) -> None:
         self._desk = desk
         self._now = now
@@ -191,3 +204,79 @@ def _refused(trouble: QueryTrouble, said: str, status: int) -> web.Response:
 
 def _json(body: bytes, status: int = 200) -> web.Response:
     return web.Response(body=body, status=status, content_type="application/json", headers=_UNKEPT)
+
+
+async def while_asked(request: web.Request, answer: Coroutine[Any, Any, bytes]) -> bytes:
+    """Return an answer, unless the one who asks for it leaves; a dashboard does so at each refresh.
+
+    Raises
+    ------
+    BodyError
+        When nobody is there any more, who could read it.
+    """
+    working = asyncio.ensure_future(answer)
+    try:
+        while not (await asyncio.wait({working}, timeout=LOOK_SECONDS))[0]:
+            if request.transport is None or request.transport.is_closing():
+                raise BodyError("the sender is gone", 400, "gone")
+        return working.result()
+    finally:
+        working.cancel()
+
+
+class _Sending(NamedTuple):
+    """One answer on its way."""
+
+    transport: asyncio.Transport
+    size: int
+
+
+class LargeAnswers:
+    """Sends answers.
+
+    Parameters
+    ----------
+    most
+        Bytes that are held at the same time.
+    seconds
+        How long a part of ``LARGE`` bytes may take.
+    """
+
+    def __init__(self, most: int = MOST_HELD, seconds: float = STALLED_SECONDS) -> None:
+        self._most = most
+        self._seconds = seconds
+        self._sending: list[_Sending] = []  # the oldest first
+
+    @property
+    def held(self) -> int:
+        """Return the bytes of answers that are being sent."""
+        return sum(sending.size for sending in self._sending)
+
+    async def send(self, request: web.Request, response: web.Response) -> web.StreamResponse:
+        """Send a response with a body of bytes, or give it up; return what was sent."""
+        body, transport = response.body, request.transport
+        if request.method == "HEAD" or not isinstance(body, bytes) or len(body) <= LARGE or transport is None:
+            return response
+        sent = web.StreamResponse(status=response.status, headers=response.headers)
+        sent.content_length = len(body)
+        sending = _Sending(transport, len(body))
+        self._make_room(sending.size)
+        self._sending.append(sending)
+        try:
+            await self._send(request, sent, body)
+        except (TimeoutError, ConnectionError):
+            transport.abort()
+        finally:
+            if sending in self._sending:
+                self._sending.remove(sending)
+        return sent
+
+    async def _send(self, request: web.Request, sent: web.StreamResponse, body: bytes) -> None:
+        await sent.prepare(request)
+        for begin in range(0, len(body), LARGE):
+            async with asyncio.timeout(self._seconds):
+                await sent.write(body[begin : begin + LARGE])
+
+    def _make_room(self, size: int) -> None:
+        while self._sending and self.held + size > self._most:
+            self._sending.pop(0).transport.abort()

@@ -13,16 +13,14 @@ from streams.record.history.history_queries import (
     HistoryQueryError,
     SlowHistoryError,
 )
-from streams.record.history.history_view import HistoryView
+from streams.record.history.history_reader import HistoryView
 from streams.record.query import prometheus_json
 from streams.record.query.evaluation import QueryEvaluation
 from streams.record.query.promql import TOP, planned
-from streams.record.query.query_bounds import QueryBounds
-from streams.record.query.query_error import QueryError, QueryTrouble
+from streams.record.query.query_bounds import QueryBounds, QueryError, QueryTrouble
 from streams.record.query.query_plan import Aggregated
 from streams.record.query.query_times import QueryTimes
-from streams.record.query.series_index import SeriesIndex
-from streams.record.query.series_listing import SeriesListing
+from streams.record.query.series_index import SeriesIndex, SeriesListing
 
 PATIENCE: Final = HistoryPatience(at_once=1, waiting=127, seconds=30.0, readers=1)
 """One query at a time, which reads one file at a time: the rest of the machine is the judge's.

@@ -9,8 +9,7 @@ import numpy as np
 import promql_parser as promql
 
 from detectors.model.array_types import Ints
-from streams.record.query.query_bounds import MOST_POINTS
-from streams.record.query.query_error import QueryError, bad_data
+from streams.record.query.query_bounds import MOST_POINTS, QueryError, bad_data
 
 LATEST: Final = 253_402_300_799.0
 """The last second of the year 9999: later times have no form that people read."""

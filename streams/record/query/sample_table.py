@@ -1,13 +1,80 @@
 """Series with their values at the steps of a query."""
 
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from detectors.model.array_types import Bools, Floats
-from streams.record.query.label_table import LabelTable
-from streams.record.query.query_error import execution
+from detectors.model.array_types import Bools, Floats, Int32s, Places
+from streams.record.query.query_bounds import execution
+from streams.record.query.query_plan import NAME
+
+
+class LabelTable(NamedTuple):
+    """The labels of series: a code each, of which 0 is an absent label.
+
+    ``texts`` returns what the codes of a label stand for; it is the same for all tables of a query.
+    """
+
+    size: int
+    columns: Mapping[str, Int32s]
+    texts: Callable[[str], pa.Array]
+
+    def only(self, labels: Iterable[str]) -> "LabelTable":
+        """Return the table with these labels."""
+        kept = {label: self.columns[label] for label in labels if label in self.columns}
+        return self._replace(columns=kept)
+
+    def without(self, labels: Iterable[str]) -> "LabelTable":
+        """Return the table without these labels."""
+        gone = set(labels)
+        kept = {label: codes for label, codes in self.columns.items() if label not in gone}
+        return self._replace(columns=kept)
+
+    def unnamed(self) -> "LabelTable":
+        """Return the table without the names of metrics."""
+        return self.without((NAME,))
+
+    def taken(self, rows: NDArray[np.generic]) -> "LabelTable":
+        """Return the labels of some series: indices or a mask."""
+        columns = {label: codes[rows] for label, codes in self.columns.items()}
+        size = int(np.count_nonzero(rows)) if rows.dtype == np.bool_ else len(rows)
+        return self._replace(size=size, columns=columns)
+
+    def groups(self) -> tuple[Places, Places]:
+        """Return (n,) the group of each series, alike in all labels, and (g,) the first series of each."""
+        told = [codes for codes in self.columns.values() if codes.any()]
+        if not told or not self.size:
+            return np.zeros(self.size, np.intp), np.zeros(min(self.size, 1), np.intp)
+        order = np.lexsort(told)
+        fresh = np.ones(self.size, np.bool_)
+        fresh[1:] = np.logical_or.reduce([np.diff(codes[order]) != 0 for codes in told])
+        groups = np.empty(self.size, np.intp)
+        groups[order] = np.cumsum(fresh) - 1
+        return groups, order[fresh]
+
+    def told(self) -> list[dict[str, str]]:
+        """Return the labels of each series."""
+        found: list[dict[str, str]] = [{} for _ in range(self.size)]
+        for label in sorted(self.columns):
+            codes = self.columns[label]
+            there = np.flatnonzero(codes)
+            texts = self.texts(label).take(pa.array(codes[there])).to_pylist()
+            for row, text in zip(there.tolist(), texts, strict=True):
+                found[row][label] = text
+        return found
+
+
+def beneath(upper: LabelTable, lower: LabelTable) -> LabelTable:
+    """Return the series of one table and, after them, those of another."""
+    nothing = np.zeros(upper.size, np.int32), np.zeros(lower.size, np.int32)
+    columns = {
+        label: np.concatenate((upper.columns.get(label, nothing[0]), lower.columns.get(label, nothing[1])))
+        for label in {**upper.columns, **lower.columns}
+    }
+    return LabelTable(upper.size + lower.size, columns, upper.texts)
 
 
 class SampleTable(NamedTuple):

@@ -1,39 +1,24 @@
 """What a selector selects: samples become series with their values at the steps of a query."""
 
 from collections.abc import Iterator, Mapping
-from typing import Final
 
 import numpy as np
 
 from detectors.model.array_types import Bools, Floats, Ints
 from streams.engine.detect.step_record import VERDICTS
-from streams.record.query.label_matcher import NAME, LabelMatcher
-from streams.record.query.label_table import LabelTable, beneath
 from streams.record.query.query_bounds import QueryBounds
-from streams.record.query.query_metric import METRICS, NAMES, OBSERVED, STATE, QueryMetric
-from streams.record.query.sample_rows import SampleRows
-from streams.record.query.sample_table import SampleTable
-from streams.record.query.series_index import VERDICT, SeriesIndex
-
-_NO_VERDICT: Final = 0
-
-
-def metrics_of(
-    matchers: tuple[LabelMatcher, ...], index: SeriesIndex, bounds: QueryBounds
-) -> list[QueryMetric]:
-    """Return the metrics that matchers leave."""
-    left = np.ones(len(NAMES), np.bool_)
-    unjudged = np.bool_(True)
-    for matcher in matchers:
-        if matcher.label == NAME:
-            left &= matcher.matches(index.texts(NAME), bounds)
-        if matcher.label == VERDICT:
-            unjudged &= matcher.matches(index.texts(VERDICT), bounds)[_NO_VERDICT]
-    return [
-        metric
-        for metric, there in zip(METRICS, left[1:], strict=True)
-        if there and (unjudged or metric == STATE)
-    ]
+from streams.record.query.query_plan import NAME, LabelMatcher
+from streams.record.query.sample_reader import SampleRows
+from streams.record.query.sample_table import LabelTable, SampleTable, beneath
+from streams.record.query.series_index import (
+    NAMES,
+    NO_VERDICT,
+    OBSERVED,
+    STATE,
+    VERDICT,
+    SeriesIndex,
+    metrics_of,
+)
 
 
 class Selection:
@@ -98,7 +83,7 @@ class Selection:
                 continue
             ones = np.ones(len(place))
             for code in np.unique(samples.verdict[mine]).tolist():
-                if code != _NO_VERDICT and self._verdicts[code]:
+                if code != NO_VERDICT and self._verdicts[code]:
                     labels = {NAME: NAMES.index(STATE.name), VERDICT: code}
                     yield self._table(samples, mine & (samples.verdict == code), ones, labels)
 

@@ -1,7 +1,7 @@
-"""The series of a history by their labels: a column a label, so that a million values are matched at once."""
+"""Which series, labels and values of labels there are."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -10,10 +10,11 @@ from detectors.model.array_types import Bools, Int32s, Ints, Places
 from streams.engine.detect.step_record import VERDICTS
 from streams.record.history.series_names import SeriesNames
 from streams.record.history.step_rows import P50, P99
-from streams.record.query.label_matcher import NAME, LabelMatcher
-from streams.record.query.query_bounds import QueryBounds
-from streams.record.query.query_metric import NAMES
+from streams.record.query.query_bounds import QueryBounds, execution
+from streams.record.query.query_plan import NAME, LabelMatcher
+from streams.record.query.sample_table import LabelTable
 
+_UNIT: Final = "Per second for sums, milliseconds for latencies, its own unit for a level."
 _SCOPE: Final = ("kind", "cloud", "account", "region", "name", "version")
 SOURCE: Final = "source_kind"
 MEASURE: Final = "measure"
@@ -21,6 +22,36 @@ VERDICT: Final = "verdict"
 
 LABELS: Final = (*_SCOPE, *(f"source_{each}" for each in _SCOPE), MEASURE)
 """The labels of a series, as the columns of ``series.parquet`` are called."""
+NO_VERDICT: Final = 0
+_NOTHING: Final = pa.array([""], pa.string())
+
+Conditions = Sequence[tuple[LabelMatcher, ...]]
+"""Of several selectors, of which a series matches any; all there is without one."""
+
+
+class QueryMetric(NamedTuple):
+    """One metric. ``column`` is that of the rows which it shows."""
+
+    name: str
+    column: str
+    help: str
+
+
+OBSERVED: Final = QueryMetric("uneri_observed", "observed", f"What was measured. {_UNIT}")
+STATE: Final = QueryMetric(
+    "uneri_state", "verdict", "1 while a finding is open about the series; the label verdict says which."
+)
+METRICS: Final = (
+    OBSERVED,
+    QueryMetric("uneri_expected", "expected", f"What was expected. {_UNIT}"),
+    QueryMetric("uneri_lower", "lower", f"The lower end of what was expected. {_UNIT}"),
+    QueryMetric("uneri_upper", "upper", f"The upper end of what was expected. {_UNIT}"),
+    STATE,
+)
+"""All of them. All are gauges, and only the first one is known of edges."""
+
+NAMES: Final = ("", *(metric.name for metric in METRICS))
+"""The values of the label ``__name__``, by code; the first is none."""
 
 
 class SeriesIndex:
@@ -108,4 +139,95 @@ class SeriesIndex:
         return np.array([is_so(text) for text in self._places[MEASURE]], np.bool_)
 
 
-_NOTHING: Final = pa.array([""], pa.string())
+def metrics_of(
+    matchers: tuple[LabelMatcher, ...], index: SeriesIndex, bounds: QueryBounds
+) -> list[QueryMetric]:
+    """Return the metrics that matchers leave."""
+    left = np.ones(len(NAMES), np.bool_)
+    unjudged = np.bool_(True)
+    for matcher in matchers:
+        if matcher.label == NAME:
+            left &= matcher.matches(index.texts(NAME), bounds)
+        if matcher.label == VERDICT:
+            unjudged &= matcher.matches(index.texts(VERDICT), bounds)[NO_VERDICT]
+    return [
+        metric
+        for metric, there in zip(METRICS, left[1:], strict=True)
+        if there and (unjudged or metric == STATE)
+    ]
+
+
+class SeriesListing:
+    """Lists what the names of series say, whatever was measured of them when.
+
+    Of ``uneri_state``, which verdicts a series has had is not known: each that there is may be asked for.
+    """
+
+    def __init__(self, index: SeriesIndex, bounds: QueryBounds) -> None:
+        self._index = index
+        self._bounds = bounds
+
+    def _matched(self, conditions: Conditions) -> dict[QueryMetric, Bools]:
+        found = {metric: np.zeros(len(self._index.ids), np.bool_) for metric in METRICS}
+        expected = self._index.is_expected(np.arange(len(self._index.ids)))
+        for matchers in conditions or ((),):
+            mask = self._index.mask(matchers, self._bounds)
+            for metric in metrics_of(matchers, self._index, self._bounds):
+                found[metric] |= mask if metric == OBSERVED else mask & expected
+        return {metric: mask for metric, mask in found.items() if mask.any()}
+
+    def series(self, conditions: Conditions) -> list[dict[str, str]]:
+        """Return the labels of series.
+
+        Raises
+        ------
+        QueryError
+            When there are too many.
+        """
+        matched = self._matched(conditions)
+        count = sum(int(np.count_nonzero(mask)) for mask in matched.values())
+        if count > self._bounds.series:
+            raise execution(f"{count:,} series match, and {self._bounds.series:,} are the most; choose fewer")
+        listed = []
+        for metric, mask in matched.items():
+            places = np.flatnonzero(mask)
+            columns = {label: codes[places] for label, codes in self._index.codes.items()}
+            columns[NAME] = np.full(len(places), NAMES.index(metric.name), np.int32)
+            listed += LabelTable(len(places), columns, self._index.texts).told()
+        return listed
+
+    def labels(self, conditions: Conditions) -> list[str]:
+        """Return the names of labels, sorted."""
+        matched = self._matched(conditions)
+        any_ = self._any(matched)
+        found = [label for label in LABELS if self._index.codes[label][any_].any()]
+        return sorted([*found, *([NAME] if any_.any() else []), *([VERDICT] if STATE in matched else [])])
+
+    def values(self, label: str, conditions: Conditions) -> list[str]:
+        """Return the values of a label, sorted."""
+        matched = self._matched(conditions)
+        if label == NAME:
+            return sorted(metric.name for metric in matched)
+        if label == VERDICT:
+            return self._verdicts(conditions) if STATE in matched else []
+        if label not in self._index.codes:
+            return []
+        codes = np.unique(self._index.codes[label][self._any(matched)])
+        texts: list[str] = self._index.texts(label).take(pa.array(codes[codes > 0])).to_pylist()
+        return sorted(texts)
+
+    def _verdicts(self, conditions: Conditions) -> list[str]:
+        texts = self._index.texts(VERDICT)
+        left = np.zeros(len(VERDICTS), np.bool_)
+        for matchers in conditions or ((),):
+            mine = np.ones(len(VERDICTS), np.bool_)
+            for matcher in matchers:
+                if matcher.label == VERDICT:
+                    mine &= matcher.matches(texts, self._bounds)
+            left |= mine
+        return sorted(text for text, there in zip(VERDICTS, left, strict=True) if there and text)
+
+    def _any(self, matched: dict[QueryMetric, Bools]) -> Bools:
+        none = np.zeros(len(self._index.ids), np.bool_)
+        found: Bools = np.logical_or.reduce([none, *matched.values()])
+        return found

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from structlog.testing import capture_logs
 
-from streams.notify.learning import Learning
+from streams.notify.pipeline_status import Learning
 
 NOW = 1_764_158_400
 WEEK = 7 * 86400

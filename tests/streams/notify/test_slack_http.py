@@ -10,9 +10,8 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 from structlog.testing import capture_logs
 
-from streams.notify import slack_signature
-from streams.notify.slack_http import MAX_BODY, SlackHttp
-from streams.notify.slack_signature import SlackSignatures
+from streams.notify import slack_http
+from streams.notify.slack_http import MAX_BODY, SlackHttp, SlackSignatures
 from streams.process.web.http_server import HttpServer
 from tests.alerting.slack_app import SECRET, SlackApp, signature_of
 
@@ -181,7 +180,7 @@ async def test_a_signed_request_that_cannot_be_parsed_is_refused_without_a_trace
 async def test_the_memory_of_signatures_is_bounded_and_fails_closed(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slack_signature, "MOST_REMEMBERED", 3)
+    monkeypatch.setattr(slack_http, "MOST_REMEMBERED", 3)
     answers = [await receiver.slack.signed("/slack/actions", BODY + b"&n=%d" % n) for n in range(4)]
     assert answers == [200, 200, 200, 429]
     receiver.ahead = 601

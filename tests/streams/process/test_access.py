@@ -17,9 +17,8 @@ from ruamel.yaml import YAML
 
 from config.load import load_settings
 from config.settings import Settings, TlsSettings, TokensSettings
-from streams.cli.status import show_status
-from streams.offline.simulate.event_writer import WriteError
-from streams.offline.simulate.open_writer import open_writer
+from streams.cli.daemon_call import show_status
+from streams.offline.simulate.event_writer import WriteError, open_writer
 from streams.process.web.access import Access
 from streams.process.web.certificates import CertificateError, Certificates
 from streams.process.web.http_server import HttpServer

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from streams.offline.replay.output import drop_leftovers
-from streams.offline.replay.series_parts import PARTS, drop_parts
+from streams.offline.replay.state import PARTS, drop_parts
 from streams.process.files.atomic_file import write_atomic
 from streams.process.files.locks import locked_output
 

@@ -32,7 +32,7 @@ def tune(*_):
         trials.outcomes([space.present, (0, 0, 0)])
 
 tune_command.tune = tune
-tune_command.open_history = lambda *_: SimpleNamespace(notes=())
+tune_command.open_source = lambda *_: SimpleNamespace(notes=())
 out = Path(sys.argv[1]).with_name("out")
 sys.exit(tune_command.run_tune(tune_command.TuneOptions(["x"], out, pages_per_week=1)))
 """

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.process.stall import UNOBSERVED_SECONDS, StallDetector
-from streams.process.watchdog import Watchdog, guard
+from streams.process.watchdog import UNOBSERVED_SECONDS, StallDetector, Watchdog, guard
 
 ROOT = Path(__file__).parents[3]
 

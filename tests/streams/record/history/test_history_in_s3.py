@@ -8,12 +8,10 @@ import pytest
 import structlog
 
 from config.settings import Settings
-from streams.cli.check.history import check_history
-from streams.cli.check.result import CheckResult
+from streams.cli.check.settings_checks import CheckResult, check_history
 from streams.process.metrics import Metrics
-from streams.record.history.bounds import HistoryBounds
 from streams.record.history.history_files import MINUTES, TENS, HistoryFile, HistoryFolder
-from streams.record.history.history_keeper import DAY, HistoryKeeper
+from streams.record.history.history_keeper import DAY, HistoryBounds, HistoryKeeper
 from streams.record.history.history_reader import HistoryReader
 from streams.record.history.history_writer import HistoryWriter
 from streams.record.history.segments import HOUR, Segments

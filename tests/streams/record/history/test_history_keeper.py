@@ -9,13 +9,11 @@ import pytest
 
 from config.settings import Settings
 from detectors.model.array_types import Places
-from streams.record.history.bounds import HistoryBounds
-from streams.record.history.coarser import coarser
 from streams.record.history.history_files import MINUTES, NAMES_FILE, TENS, HistoryFile, HistoryFolder
-from streams.record.history.history_keeper import DAY, WEEK, HistoryKeeper
+from streams.record.history.history_keeper import DAY, WEEK, HistoryBounds, HistoryKeeper
 from streams.record.history.history_reader import HistoryReader
-from streams.record.history.history_rows import HistoryRows, merged
-from streams.record.history.row_files import RowFile, RowReading
+from streams.record.history.history_rows import HistoryRows, coarser, merged
+from streams.record.history.parquet_rows import RowFile, RowReading
 from streams.record.history.segments import HOUR, Segment, Segments
 from tests.streams.record.history.backend import START, Backend, requests
 from tests.streams.record.history.rows import plain
@@ -119,14 +117,14 @@ def test_merging_holds_few_rows_at_a_time_and_loses_none(
     for segment in days[:24]:
         keeper.write(segment)
     before = kept(folder)
-    monkeypatch.setattr("streams.record.history.row_files.MOST_ROWS", 2500)
+    monkeypatch.setattr("streams.record.history.parquet_rows.MOST_ROWS", 2500)
     most: list[int] = []
 
     def noted(parts: Sequence[HistoryRows]) -> HistoryRows:
         most.append(sum(map(len, parts)))
         return merged(parts)
 
-    monkeypatch.setattr("streams.record.history.row_files.merged", noted)
+    monkeypatch.setattr("streams.record.history.parquet_rows.merged", noted)
     keeper.tidy(START + DAY)
     assert kept(folder) == before
     assert len(most) > 8

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from streams.record.history.history_queries import HistoryPatience, HistoryQueries, HistoryQueryError
-from streams.record.history.history_view import HistoryView
+from streams.record.history.history_reader import HistoryView
 
 
 async def test_who_asks_before_there_are_steps_keeps_nobody_from_asking_later(tmp_path: Path) -> None:

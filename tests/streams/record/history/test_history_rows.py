@@ -7,8 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.record.history.coarser import coarser
-from streams.record.history.history_rows import HistoryRows, merged, nothing
+from streams.record.history.history_rows import HistoryRows, coarser, merged, nothing
 from tests.streams.record.history.rows import plain, rows_of
 
 AMOUNT = st.one_of(st.integers(0, 1000).map(float), st.just(math.nan))

@@ -9,9 +9,8 @@ import pytest
 
 from streams.process.metrics import Metrics
 from streams.record.history import segments as segments_module
-from streams.record.history.bounds import HistoryBounds
 from streams.record.history.history_files import MINUTES, NAMES_FILE, HistoryFile, HistoryFolder
-from streams.record.history.history_keeper import HistoryKeeper
+from streams.record.history.history_keeper import HistoryBounds, HistoryKeeper
 from streams.record.history.history_writer import HistoryWriter
 from streams.record.history.parquet_rows import read_names
 from streams.record.history.segments import HOUR, Segment, Segments

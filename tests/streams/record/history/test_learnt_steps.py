@@ -9,14 +9,11 @@ import pytest
 from config.settings import Settings
 from detectors.model.array_types import Ints
 from streams.engine.detect.step_record import head_of
-from streams.record.history.bounds import HistoryBounds
-from streams.record.history.coarser import coarser
 from streams.record.history.history_files import MINUTES, TENS, HistoryFolder
-from streams.record.history.history_filling import LEARNT, HistoryFilling
-from streams.record.history.history_keeper import DAY, WEEK, HistoryKeeper
+from streams.record.history.history_filling import LEARNT, HistoryFilling, LearntSteps
+from streams.record.history.history_keeper import DAY, WEEK, HistoryBounds, HistoryKeeper
 from streams.record.history.history_reader import HistoryReader
-from streams.record.history.history_rows import HistoryRows, merged
-from streams.record.history.learnt_steps import LearntSteps
+from streams.record.history.history_rows import HistoryRows, coarser, merged
 from streams.record.history.segments import HOUR, Segments
 from tests.streams.record.history.backend import Backend, requests
 from tests.streams.record.history.rows import plain

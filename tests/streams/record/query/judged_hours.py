@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from prometheus_client import CollectorRegistry
 
+from detectors.model.measures import Series
 from detectors.model.scope import Edge
-from detectors.model.series import Series
 from streams.process.web.access import Access
 from streams.process.web.http_server import HttpServer
-from streams.record.history.bounds import HistoryBounds
 from streams.record.history.history_files import HistoryFolder
-from streams.record.history.history_keeper import HistoryKeeper
+from streams.record.history.history_keeper import HistoryBounds, HistoryKeeper
 from streams.record.history.history_queries import HistoryPatience
 from streams.record.history.segments import Segments
 from streams.record.query.query_bounds import QueryBounds

@@ -11,15 +11,14 @@ import numpy as np
 from detectors.model.scope import Scope
 from streams.engine.detect.step_record import VERDICTS
 from streams.record.history.history_files import MINUTES, NAMES_FILE, HistoryFile, HistoryFolder
+from streams.record.history.history_reader import HistoryView
 from streams.record.history.history_rows import HistoryRows, merged
-from streams.record.history.history_view import HistoryView
 from streams.record.history.parquet_rows import write_names, write_rows
 from streams.record.history.series_names import NOBODY, SeriesKey, SeriesNames
 from streams.record.query import prometheus_json
 from streams.record.query.evaluation import QueryEvaluation
 from streams.record.query.promql import planned
-from streams.record.query.query_bounds import QueryBounds
-from streams.record.query.query_error import QueryError
+from streams.record.query.query_bounds import QueryBounds, QueryError
 from streams.record.query.query_times import QueryTimes
 from streams.record.query.series_index import SeriesIndex
 from tests.streams.record.query.prometheus import STALE, Sample

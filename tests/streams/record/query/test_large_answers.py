@@ -10,7 +10,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from streams.process.web.http_server import HttpServer
-from streams.record.query.large_answers import LARGE, LargeAnswers
+from streams.record.query.query_routes import LARGE, LargeAnswers
 
 BODY: Final = bytes(range(256)) * (64 * LARGE // 256)  # more than the sockets of a system take up
 

@@ -9,8 +9,8 @@ import pytest
 
 from detectors.model.scope import Scope
 from streams.record.history.history_files import MINUTES, NAMES_FILE, TENS, HistoryFile, HistoryFolder
+from streams.record.history.history_reader import HistoryView
 from streams.record.history.history_rows import bare
-from streams.record.history.history_view import HistoryView
 from streams.record.history.parquet_rows import write_names, write_rows
 from streams.record.history.series_names import NOBODY, SeriesKey, SeriesNames
 from streams.record.query import prometheus_json

@@ -7,6 +7,7 @@ day a tenth of one, between objects that stay. So what is free goes back to the 
 """
 
 import ctypes
+import os
 import time
 from collections.abc import Callable
 from typing import Final
@@ -60,3 +61,11 @@ def give_back() -> bool:
 
 HEAP: Final = Heap()
 """That of this process, whatever runs in it."""
+
+
+def cores() -> int:
+    """Return their number: fewer than the machine has where it is bound to some."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # only Linux has it
+        return os.cpu_count() or 1

@@ -4,12 +4,12 @@ import sys
 
 import pytest
 
-from streams.process.heap import SECONDS, Heap, give_back
+from streams.process.machine import SECONDS, Heap, give_back
 
 PROGRAM = """
 import os
 import numpy as np
-from streams.process.heap import give_back, keep_freed
+from streams.process.machine import give_back, keep_freed
 
 def used():
     return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
@@ -26,7 +26,7 @@ print(kept, used() - before)
 
 FETCHES = """
 import resource, sys
-from streams.process.heap import keep_freed
+from streams.process.machine import keep_freed
 
 if sys.argv[1] == "kept":
     assert keep_freed()

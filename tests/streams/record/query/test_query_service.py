@@ -7,9 +7,8 @@ import pyarrow as pa
 import pytest
 
 from streams.record.history.history_queries import HistoryPatience
-from streams.record.query.label_matcher import LabelMatcher
-from streams.record.query.query_bounds import QueryBounds
-from streams.record.query.query_error import QueryError, QueryTrouble
+from streams.record.query.query_bounds import QueryBounds, QueryError, QueryTrouble
+from streams.record.query.query_plan import LabelMatcher
 from streams.record.query.query_service import QueryService
 from streams.record.query.query_times import QueryTimes
 from tests.streams.record.history.backend import START

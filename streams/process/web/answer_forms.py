@@ -1,5 +1,6 @@
-"""What Amazon Data Firehose expects of an HTTP endpoint, whatever it is answered.
+"""Refusals in the form that their sender reads: Firehose's, Prometheus', or plain JSON.
 
+Clients of Prometheus show no text of another form.
 https://docs.aws.amazon.com/firehose/latest/dev/httpdeliveryrequestresponse.html
 """
 
@@ -7,12 +8,36 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
+import msgspec
 from aiohttp import web
 
-PATH: Final = "/firehose"
+QUERIES: Final = "/api/v1/"
+"""Prefix of the read API's paths."""
+
+_TYPES: Final = {401: "unauthorized", 403: "forbidden", 404: "not_found", 503: "unavailable"}
+FIREHOSE: Final = "/firehose"
 ACCESS_KEY: Final = "X-Amz-Firehose-Access-Key"
 REQUEST_ID: Final = "X-Amz-Firehose-Request-Id"
 _LONGEST: Final = 4000  # characters of a message; 8 KiB are read
+
+
+def as_expected(request: web.BaseRequest, refused: web.Response) -> web.Response:
+    """Return a refusal in the form that the sender reads."""
+    if request.path.startswith(QUERIES):
+        return _in_prometheus_form(refused)
+    if request.path != FIREHOSE:
+        return refused
+    said = msgspec.json.decode(refused.text or "", type=dict[str, str])["error"]
+    allow = {"Allow": refused.headers["Allow"]} if "Allow" in refused.headers else None
+    return firehose_answer(request, refused.status, said, headers=allow)
+
+
+def _in_prometheus_form(refused: web.Response) -> web.Response:
+    """Return a refusal, whose body is ``{"error": …}``, in the form of Prometheus; its headers stay."""
+    said = msgspec.json.decode(refused.text or "", type=dict[str, str])["error"]
+    trouble = _TYPES.get(refused.status, "bad_data")
+    refused.body = msgspec.json.encode({"status": "error", "errorType": trouble, "error": said})
+    return refused
 
 
 def firehose_answer(
