@@ -72,7 +72,9 @@ def test_everything_optional_is_in_one_extra_that_a_command_can_name_and_in_the_
 
 def test_the_version_is_written_in_one_place_and_pages_and_charts_agree_with_it() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    named = re.findall(r"uneri-(\d+\.\d+\.\d+)", (ROOT / "docs" / "install.md").read_text(encoding="utf-8"))
+    named = re.findall(
+        r"uneri-(\d+\.\d+\.\d+(?:\.dev\d+)?)", (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    )
     for chart in (ROOT / "deploy").rglob("Chart.yaml"):
         named += re.findall(r'^appVersion: "?([^"\s]+)', chart.read_text(encoding="utf-8"), re.MULTILINE)
     assert set(named) == {version}
