@@ -16,14 +16,12 @@ from config.settings import Settings
 from detectors.judge.judge import Judge
 from detectors.judge.kernel.kernel import advance
 from detectors.model.array_types import Floats
-from detectors.model.measures import Measure
+from detectors.model.measures import Measure, Series
 from detectors.model.scope import SERVICE, Scope
-from detectors.model.series import Series
 from detectors.score.score import score
 from detectors.state.compiled import COMPILES, is_kept
 from detectors.state.compress import compress, decompress
-from detectors.watch.absence import AbsenceWatch
-from detectors.watch.gaps import take_in
+from detectors.watch.absence import AbsenceWatch, take_in
 from streams.engine.decode.decoder import Decoder
 from streams.engine.decode.event_time import EventTime
 from streams.engine.measure.latency_window import LatencyWindow
@@ -43,7 +41,7 @@ from streams.process.compilation import (
     wait_until_kept,
 )
 from streams.process.compilation import GC_THRESHOLD as COMPILING
-from streams.process.heap import cores, keep_freed
+from streams.process.machine import cores, keep_freed
 
 if COMPILES:
     from streams.engine.decode.scan.scan import scan

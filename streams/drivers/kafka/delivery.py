@@ -13,8 +13,7 @@ from alerting.pipeline.pipeline import Pipeline
 from config.links import Links
 from config.settings import Settings
 from detectors.model.stated import StatedChange
-from detectors.state.state import StateError, why
-from detectors.state.state_format import NewerStateError
+from detectors.state.state import NewerStateError, StateError, why
 from detectors.watch.hottest import Hot
 from streams.drivers.kafka.board.commands import CommandReceiver
 from streams.drivers.kafka.checkpoints.fenced_store import FencedStore

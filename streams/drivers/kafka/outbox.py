@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from alerting.outbox.row import OutboxRow, rows_of
-from detectors.state.state_format import Writer, refuse_newer, this_writer
+from detectors.state.state import Writer, refuse_newer, this_writer
 from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
 
 KEY: Final = "outbox"

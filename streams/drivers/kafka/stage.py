@@ -20,12 +20,11 @@ import msgspec
 import structlog
 from aiokafka.errors import KafkaError
 
-from detectors.state.state import StateError, why
-from detectors.state.state_format import NewerStateError
+from detectors.state.state import NewerStateError, StateError, why
 from streams.engine.stages.checkpoint import Checkpoint, Checkpoints
 from streams.ingest.batch_consumer.chunk import Chunk
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
-from streams.process.heap import HEAP
+from streams.process.machine import HEAP
 
 UNACKNOWLEDGED: Final = 1000  # emissions in flight before a stage waits for them
 UNACKNOWLEDGED_BYTES: Final = 32 * 1024 * 1024  # and their total size

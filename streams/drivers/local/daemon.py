@@ -20,8 +20,7 @@ from config.load import ConfigError
 from config.reload import Reload
 from config.secret import SecretError, passphrase_in
 from config.settings import Settings
-from detectors.state.state import StateError, why
-from detectors.state.state_format import NewerStateError
+from detectors.state.state import NewerStateError, StateError, why
 from streams.drivers.compile_ahead import warm
 from streams.drivers.local.backfill_routes import BackfillRoutes
 from streams.drivers.local.follow import Follow

@@ -12,13 +12,11 @@ from streams.process.metrics import Metrics
 from streams.process.web.access import Access
 from streams.record.history.history_keeper import HistoryBounds
 from streams.record.history.segments import Segments
-from streams.screens.board.board_data import BoardIncidents
+from streams.screens.board.board_data import BoardIncidents, StepSignal, incidents_of
 from streams.screens.board.board_routes import BoardRoutes
-from streams.screens.board.incidents.board_incidents import incidents_of
 from streams.screens.board.incidents.pipeline_incidents import PipelineIncidents
-from streams.screens.board.scopes.scope_events import BoardPast
-from streams.screens.board.scrape.scrape_route import ScrapeRoute
-from streams.screens.board.step_signal import StepSignal
+from streams.screens.board.scope_pages.scope_events import BoardPast
+from streams.screens.board.scrape_route import ScrapeRoute
 
 
 class HistoryService:

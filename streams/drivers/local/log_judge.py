@@ -27,8 +27,8 @@ from streams.engine.stages.engine import Engine
 from streams.engine.stages.late_watch import LateWatch
 from streams.process.compilation import JUDGEMENT
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
-from streams.process.heap import HEAP
 from streams.process.logs import Recurring
+from streams.process.machine import HEAP
 from streams.process.metrics import Metrics, StageReading
 from streams.process.watchdog import STUCK_SECONDS, StallDetector
 from streams.record.history.segments import Segments

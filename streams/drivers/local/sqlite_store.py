@@ -153,7 +153,7 @@ class SqliteStore:
     ------
     sqlite3.Error
         When the disk is full or the file cannot be written; nothing of the transaction is kept then.
-    detectors.state.state_format.NewerStateError
+    detectors.state.state.NewerStateError
         When a later version wrote the file.
     """
 
@@ -169,7 +169,7 @@ class SqliteStore:
             self._connection.execute(f"PRAGMA {pragma}")
         bring_up(self._connection, path.name, UPGRADES, lambda: at(CrashPoint.MIGRATING, path.name))
         self._journal = BlockJournal(self._connection)
-        self.free_bytes = prepare(self._connection)  # of the file, kept for what comes
+        self.free_bytes = _prepare_free_pages(self._connection)  # of the file, kept for what comes
         # Remembered so that an unchanged part is not written again.
         self._written: dict[str, dict[str, bytes]] = {}
         row = self._connection.execute("SELECT state FROM intake").fetchone()
@@ -326,7 +326,7 @@ class SqliteStore:
         self._at(CrashPoint.SAVED, stage)
         with self._lock:
             self.log_bytes -= dropped
-            self.free_bytes = give_back(self._connection)
+            self.free_bytes = _give_back(self._connection)
         self._written[stage] = dict(checkpoint.parts)
 
     def load(self, stage: str) -> Checkpoint | None:

@@ -149,7 +149,7 @@ def import_state(archive: Path, folder: Path) -> About:
     ------
     ArchiveError
         When the archive is damaged or of the other driver, or the folder has a state.
-    detectors.state.state_format.NewerStateError
+    detectors.state.state.NewerStateError
         When a later version made it.
     streams.process.files.locks.FolderLockedError, streams.process.files.state_folder.OpenFolderError
         When a daemon uses the folder, or others have access to it.

@@ -26,6 +26,43 @@ from streams.engine.decode.event_time import UNKNOWN_ARRIVAL
 from streams.engine.decode.records import Records
 from streams.ingest.batch_consumer.chunk import Chunk
 
+BROKER_STAMPS: Final = 0x08
+
+
+CONTROL: Final = 0x20
+
+
+TRANSACTIONAL: Final = 0x10
+
+
+_CODEC: Final = 0x07
+
+
+_HEADER: Final = struct.Struct(">qiibIhiqqqhii")
+
+
+_OVERHEAD: Final = 12  # bytes of a batch that its length does not include
+
+
+_CHECKED_FROM: Final = 21  # the checksum covers what follows it
+
+
+_MAGIC_AT: Final = 16
+
+
+_MAGIC: Final = 2
+
+
+_DECODERS: Final[dict[int, tuple[str, Callable[[], bool], Callable[[bytes], bytes]]]] = {
+    1: ("gzip", codec.has_gzip, codec.gzip_decode),
+    2: ("snappy", codec.has_snappy, codec.snappy_decode),
+    3: ("lz4", codec.has_lz4, codec.lz4_decode),
+    4: ("zstd", codec.has_zstd, codec.zstd_decode),
+}
+
+
+_NONE: Final[Ints] = np.zeros(0, np.int64)
+
 
 class ChunkedTopics:
     """The topics that one consumer gets as chunks, given to it as its ``value_deserializer``.
@@ -50,6 +87,20 @@ class FetchedRecords:
         self.has_next = self._stock.has_next
         self.next_batch = self._stock.next_batch
         self.size_in_bytes = self._stock.size_in_bytes
+
+
+class Batch(NamedTuple):
+    """The header of one batch and where it lies: bytes ``begin`` up to ``end`` of those fetched."""
+
+    begin: int
+    end: int
+    base: int  # offset of its first record
+    next: int  # the offset behind the batch, even if its last records were compacted away
+    attributes: int
+    producer: int
+    oldest: int  # of its time stamps, epoch milliseconds
+    timestamp: int  # the newest
+    records: int
 
 
 class ChunkRecords(fetcher.PartitionRecords):  # type: ignore[misc] # aiokafka is not typed
@@ -103,9 +154,6 @@ class ChunkRecords(fetcher.PartitionRecords):  # type: ignore[misc] # aiokafka i
         return control
 
 
-_NONE: Final[Ints] = np.zeros(0, np.int64)
-
-
 def _readable(raw: bytes, shown: list[Batch]) -> tuple[Records, Ints, Ints, tuple[Exception, Batch] | None]:
     """Return the records before the first unreadable batch, offsets and stamps, and the error with it."""
     damaged = None
@@ -126,39 +174,6 @@ def _numbered(offsets: Ints) -> Sequence[int]:
         return range(first, last + 1)
     listed: list[int] = offsets.tolist()
     return listed
-
-
-BROKER_STAMPS: Final = 0x08
-CONTROL: Final = 0x20
-TRANSACTIONAL: Final = 0x10
-_CODEC: Final = 0x07
-
-_HEADER: Final = struct.Struct(">qiibIhiqqqhii")
-_OVERHEAD: Final = 12  # bytes of a batch that its length does not include
-_CHECKED_FROM: Final = 21  # the checksum covers what follows it
-_MAGIC_AT: Final = 16
-_MAGIC: Final = 2
-
-_DECODERS: Final[dict[int, tuple[str, Callable[[], bool], Callable[[bytes], bytes]]]] = {
-    1: ("gzip", codec.has_gzip, codec.gzip_decode),
-    2: ("snappy", codec.has_snappy, codec.snappy_decode),
-    3: ("lz4", codec.has_lz4, codec.lz4_decode),
-    4: ("zstd", codec.has_zstd, codec.zstd_decode),
-}
-
-
-class Batch(NamedTuple):
-    """The header of one batch and where it lies: bytes ``begin`` up to ``end`` of those fetched."""
-
-    begin: int
-    end: int
-    base: int  # offset of its first record
-    next: int  # the offset behind the batch, even if its last records were compacted away
-    attributes: int
-    producer: int
-    oldest: int  # of its time stamps, epoch milliseconds
-    timestamp: int  # the newest
-    records: int
 
 
 def batches(raw: bytes, *, check: bool) -> Iterator[Batch]:

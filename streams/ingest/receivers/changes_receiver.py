@@ -15,7 +15,7 @@ from aiohttp import web
 from streams.engine.decode.event import ChangeRecord
 from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.changes.change_events import CHANGES
-from streams.ingest.formats.format import Reading, RefusalError, native
+from streams.ingest.formats.format import Reading, RefusalError, to_json_line
 from streams.ingest.receivers.events_receiver import taken
 from streams.ingest.receivers.ingest_handler import IngestHandler, body_error
 from streams.ingest.receivers.payload_lines import Reader, ReadPayload, delivered
@@ -26,6 +26,54 @@ MOST: Final = 1024 * 1024
 """Bytes of a signed body, which is received before anything proves who sent it."""
 
 _FORM: Final = "application/x-www-form-urlencoded"
+
+
+HEADER: Final = "X-Hub-Signature-256"
+
+
+class GithubSignature:
+    """Verifies bodies.
+
+    Parameters
+    ----------
+    secret
+        Empty if there is none: then no signature is accepted.
+    variable
+        Where the secret is to be set, for messages.
+    """
+
+    def __init__(self, secret: str = "", variable: str = "UNERI_GITHUB_SECRET") -> None:
+        self.secret = secret  # as the newest reload read it
+        self._variable = variable
+
+    def __repr__(self) -> str:
+        return "GithubSignature(…)"
+
+    def needed(self) -> None:
+        """Refuse signed bodies if there is no secret, before they are received.
+
+        Raises
+        ------
+        NotTakenError
+            With what to set.
+        """
+        if not self.secret:
+            said = f"signed, but the secret is not known here; set {self._variable} to that of the webhook"
+            raise NotTakenError(said, HTTPStatus.FORBIDDEN, "signature")
+
+    def verify(self, body: bytes, signed: str) -> None:
+        """Check the signature of a body.
+
+        Raises
+        ------
+        NotTakenError
+            When it is not that of the body.
+        """
+        wanted = f"sha256={hmac.new(self.secret.encode(), body, hashlib.sha256).hexdigest()}"
+        same = hmac.compare_digest(wanted.encode(), signed.encode(errors="replace"))
+        if not (self.secret and same):
+            said = f"{HEADER} is not that of the body; give the webhook the secret that {self._variable} has"
+            raise NotTakenError(said, HTTPStatus.UNAUTHORIZED, "signature")
 
 
 class ChangesReceiver:
@@ -86,7 +134,7 @@ def _changes(reading: Reading) -> Reading:
             only.records.append(record)
         else:
             error = RefusalError(RejectReason.UNKNOWN_KIND, "not a change; send other records to /events")
-            only.refused.append(error.of(native(record)))
+            only.refused.append(error.of(to_json_line(record)))
     return only
 
 
@@ -98,51 +146,3 @@ def _of_form(body: bytes) -> bytes:
         said = "not a form with a payload; set the content type of the webhook to application/json"
         raise NotTakenError(said, HTTPStatus.BAD_REQUEST) from None
     return found[0].encode()
-
-
-HEADER: Final = "X-Hub-Signature-256"
-
-
-class GithubSignature:
-    """Verifies bodies.
-
-    Parameters
-    ----------
-    secret
-        Empty if there is none: then no signature is accepted.
-    variable
-        Where the secret is to be set, for messages.
-    """
-
-    def __init__(self, secret: str = "", variable: str = "UNERI_GITHUB_SECRET") -> None:
-        self.secret = secret  # as the newest reload read it
-        self._variable = variable
-
-    def __repr__(self) -> str:
-        return "GithubSignature(…)"
-
-    def needed(self) -> None:
-        """Refuse signed bodies if there is no secret, before they are received.
-
-        Raises
-        ------
-        NotTakenError
-            With what to set.
-        """
-        if not self.secret:
-            said = f"signed, but the secret is not known here; set {self._variable} to that of the webhook"
-            raise NotTakenError(said, HTTPStatus.FORBIDDEN, "signature")
-
-    def verify(self, body: bytes, signed: str) -> None:
-        """Check the signature of a body.
-
-        Raises
-        ------
-        NotTakenError
-            When it is not that of the body.
-        """
-        wanted = f"sha256={hmac.new(self.secret.encode(), body, hashlib.sha256).hexdigest()}"
-        same = hmac.compare_digest(wanted.encode(), signed.encode(errors="replace"))
-        if not (self.secret and same):
-            said = f"{HEADER} is not that of the body; give the webhook the secret that {self._variable} has"
-            raise NotTakenError(said, HTTPStatus.UNAUTHORIZED, "signature")

@@ -14,7 +14,7 @@ from aiohttp import web
 from streams.ingest.receivers.ingest_handler import IngestHandler, retry_after
 from streams.ingest.receivers.payload_lines import ReadPayload, reader_of
 from streams.ingest.receivers.record_sink import NotTakenError
-from streams.process.web.firehose_answer import PATH, REQUEST_ID, firehose_answer
+from streams.process.web.answer_forms import FIREHOSE, REQUEST_ID, firehose_answer
 from streams.process.web.request_body import BodyError
 
 _ATTRIBUTES: Final = "X-Amz-Firehose-Common-Attributes"
@@ -43,7 +43,7 @@ class FirehoseReceiver:
 
     def routes(self) -> list[web.RouteDef]:
         """Return what the web server adds."""
-        return [web.post(PATH, self._post)]
+        return [web.post(FIREHOSE, self._post)]
 
     async def _post(self, request: web.Request) -> web.Response:
         named = _Named()

@@ -11,7 +11,7 @@ import msgspec
 
 from streams.engine.decode.event import MAX_BYTES
 from streams.engine.decode.rejected import Rejected
-from streams.ingest.formats.format import Reading, Refused, native, refused_record
+from streams.ingest.formats.format import Reading, Refused, refused_record, to_json_line
 from streams.ingest.formats.inputs import Input
 from streams.ingest.registry.registry_client import RegistryError
 from streams.process.web.request_body import BodyError
@@ -149,7 +149,7 @@ Reader = Callable[[bytes], ReadPayload]
 
 def delivered(reading: Reading) -> ReadPayload:
     """Return what a format has read."""
-    lines = [*map(native, reading.records), *map(refused_record, reading.refused)]
+    lines = [*map(to_json_line, reading.records), *map(refused_record, reading.refused)]
     return ReadPayload(lines, len(reading.records), reading.refused, Counter(reading.skipped))
 
 

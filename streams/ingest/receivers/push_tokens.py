@@ -40,6 +40,111 @@ class _Header(msgspec.Struct):
 _HEADER: Final = msgspec.json.Decoder(_Header)
 
 
+class SigningKeysError(Exception):
+    """The keys cannot be fetched, or are none."""
+
+
+class SigningKeys:
+    """The keys behind a URL of a JSON Web Key Set.
+
+    Parameters
+    ----------
+    url
+        Where they are.
+    clock
+        Seconds, monotonic.
+    """
+
+    def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._url = url
+        self._clock = clock
+        self._keys: KeySet | None = None
+        self._until = self._tried = float("-inf")
+        self._one = asyncio.Lock()
+        self._failures = Recurring(clock)
+
+    async def get(self) -> "KeySet":
+        """Return the keys.
+
+        Raises
+        ------
+        NotTakenError
+            When there are none and they cannot be fetched now.
+        """
+        async with self._one:
+            if self._clock() >= self._until and self._may_try():
+                await self._fetch()
+            return self._known()
+
+    async def newer(self) -> "KeySet":
+        """Return the keys, fetched anew unless they just were: one is not among them."""
+        async with self._one:
+            if self._may_try():
+                await self._fetch()
+            return self._known()
+
+    def _may_try(self) -> bool:
+        return self._clock() - self._tried >= (WITHOUT_SECONDS if self._keys is None else AGAIN_SECONDS)
+
+    def _known(self) -> "KeySet":
+        if self._keys is None:
+            said = f"the keys that verify the token cannot be fetched from {self._url}; send it again"
+            raise NotTakenError(said, HTTPStatus.SERVICE_UNAVAILABLE, "no_keys", seconds=int(WITHOUT_SECONDS))
+        return self._keys
+
+    async def _fetch(self) -> None:
+        self._tried = self._clock()
+        try:
+            self._keys, kept = await fetched_keys(self._url)
+        except SigningKeysError as error:
+            self._tried = self._clock()  # it may have taken long
+            if (count := self._failures.happened()) is not None:
+                log.warning(
+                    "the keys that verify tokens cannot be fetched",
+                    url=self._url,
+                    reason=str(error),
+                    times=count,
+                )
+        else:
+            self._until = self._tried + kept
+            if failed := self._failures.ended():
+                log.info("the keys that verify tokens can be fetched again", url=self._url, failed=failed)
+
+
+async def fetched_keys(url: str) -> tuple["KeySet", float]:
+    """Return the keys behind a URL, and the seconds for which they may be kept.
+
+    Raises
+    ------
+    SigningKeysError
+        When there are none.
+    """
+    from joserfc.errors import JoseError
+    from joserfc.jwk import KeySet
+
+    try:
+        body, kept = await _downloaded(url)
+        return KeySet.import_key_set(json.loads(body)), kept
+    except (aiohttp.ClientError, TimeoutError, OSError, JoseError, ValueError, TypeError, KeyError) as error:
+        raise SigningKeysError(str(error) or type(error).__name__) from error
+
+
+async def _downloaded(url: str) -> tuple[bytes, float]:
+    timeout = aiohttp.ClientTimeout(total=_FETCH_SECONDS)
+    async with (
+        aiohttp.ClientSession(timeout=timeout, trust_env=True) as session,
+        session.get(url, raise_for_status=True) as answer,
+    ):
+        body = bytearray()
+        async for part in answer.content.iter_any():
+            body += part
+            if len(body) > _MOST:
+                raise ValueError("more than a set of keys")
+        found = _MAX_AGE.search(answer.headers.get("Cache-Control", ""))
+        kept = float(found[1]) if found else USUAL_SECONDS
+        return bytes(body), min(max(kept, SHORTEST), LONGEST)
+
+
 class PushTokens:
     """Verifies the tokens of pushes.
 
@@ -144,108 +249,3 @@ _MOST: Final = 1024 * 1024  # bytes
 _MAX_AGE: Final = re.compile(r"max-age=(\d{1,9})")
 
 log = structlog.get_logger("uneri.intake")
-
-
-class SigningKeysError(Exception):
-    """The keys cannot be fetched, or are none."""
-
-
-class SigningKeys:
-    """The keys behind a URL of a JSON Web Key Set.
-
-    Parameters
-    ----------
-    url
-        Where they are.
-    clock
-        Seconds, monotonic.
-    """
-
-    def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._url = url
-        self._clock = clock
-        self._keys: KeySet | None = None
-        self._until = self._tried = float("-inf")
-        self._one = asyncio.Lock()
-        self._failures = Recurring(clock)
-
-    async def get(self) -> "KeySet":
-        """Return the keys.
-
-        Raises
-        ------
-        NotTakenError
-            When there are none and they cannot be fetched now.
-        """
-        async with self._one:
-            if self._clock() >= self._until and self._may_try():
-                await self._fetch()
-            return self._known()
-
-    async def newer(self) -> "KeySet":
-        """Return the keys, fetched anew unless they just were: one is not among them."""
-        async with self._one:
-            if self._may_try():
-                await self._fetch()
-            return self._known()
-
-    def _may_try(self) -> bool:
-        return self._clock() - self._tried >= (WITHOUT_SECONDS if self._keys is None else AGAIN_SECONDS)
-
-    def _known(self) -> "KeySet":
-        if self._keys is None:
-            said = f"the keys that verify the token cannot be fetched from {self._url}; send it again"
-            raise NotTakenError(said, HTTPStatus.SERVICE_UNAVAILABLE, "no_keys", seconds=int(WITHOUT_SECONDS))
-        return self._keys
-
-    async def _fetch(self) -> None:
-        self._tried = self._clock()
-        try:
-            self._keys, kept = await fetched_keys(self._url)
-        except SigningKeysError as error:
-            self._tried = self._clock()  # it may have taken long
-            if (count := self._failures.happened()) is not None:
-                log.warning(
-                    "the keys that verify tokens cannot be fetched",
-                    url=self._url,
-                    reason=str(error),
-                    times=count,
-                )
-        else:
-            self._until = self._tried + kept
-            if failed := self._failures.ended():
-                log.info("the keys that verify tokens can be fetched again", url=self._url, failed=failed)
-
-
-async def fetched_keys(url: str) -> tuple["KeySet", float]:
-    """Return the keys behind a URL, and the seconds for which they may be kept.
-
-    Raises
-    ------
-    SigningKeysError
-        When there are none.
-    """
-    from joserfc.errors import JoseError
-    from joserfc.jwk import KeySet
-
-    try:
-        body, kept = await _downloaded(url)
-        return KeySet.import_key_set(json.loads(body)), kept
-    except (aiohttp.ClientError, TimeoutError, OSError, JoseError, ValueError, TypeError, KeyError) as error:
-        raise SigningKeysError(str(error) or type(error).__name__) from error
-
-
-async def _downloaded(url: str) -> tuple[bytes, float]:
-    timeout = aiohttp.ClientTimeout(total=_FETCH_SECONDS)
-    async with (
-        aiohttp.ClientSession(timeout=timeout, trust_env=True) as session,
-        session.get(url, raise_for_status=True) as answer,
-    ):
-        body = bytearray()
-        async for part in answer.content.iter_any():
-            body += part
-            if len(body) > _MOST:
-                raise ValueError("more than a set of keys")
-        found = _MAX_AGE.search(answer.headers.get("Cache-Control", ""))
-        kept = float(found[1]) if found else USUAL_SECONDS
-        return bytes(body), min(max(kept, SHORTEST), LONGEST)

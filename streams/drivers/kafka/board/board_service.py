@@ -31,13 +31,11 @@ from streams.drivers.kafka.topics import Topics
 from streams.notify.command_routes import NoAnswerError
 from streams.process.web.access import Access
 from streams.process.web.sessions import KEY_BYTES, new_session_key
-from streams.screens.board.board_data import BoardDataError, BoardIncidents
+from streams.screens.board.board_data import BoardDataError, BoardIncidents, StepSignal, incidents_of
 from streams.screens.board.board_routes import BoardRoutes
-from streams.screens.board.incidents.board_incidents import incidents_of
 from streams.screens.board.incidents.incident_service import IncidentService
-from streams.screens.board.scopes.scope_events import BoardPast
-from streams.screens.board.scrape.scrape_route import ScrapeRoute
-from streams.screens.board.step_signal import StepSignal
+from streams.screens.board.scope_pages.scope_events import BoardPast
+from streams.screens.board.scrape_route import ScrapeRoute
 
 if TYPE_CHECKING:
     from streams.drivers.kafka.board.steps_reader import StepsReader

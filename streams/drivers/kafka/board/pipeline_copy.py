@@ -15,8 +15,7 @@ from aiokafka.errors import KafkaError
 
 from alerting.pipeline.pipeline import Pipeline
 from config.settings import Settings
-from detectors.state.state import StateError
-from detectors.state.state_format import Writer, refuse_newer
+from detectors.state.state import StateError, Writer, refuse_newer
 from streams.drivers.kafka.checkpoints.fenced_store import partition_of
 from streams.drivers.kafka.outbox import KEY, part_named
 from streams.drivers.kafka.partition_consumer import reading, some

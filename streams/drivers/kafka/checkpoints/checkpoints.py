@@ -15,8 +15,7 @@ from typing import Any, Final, Self, TypeVar
 import msgspec
 
 from config.settings import KafkaSettings
-from detectors.state.state import StateError
-from detectors.state.state_format import FORMAT, Writer, refuse_newer, this_writer
+from detectors.state.state import FORMAT, StateError, Writer, refuse_newer, this_writer
 from streams.drivers.kafka.app import aiokafka_options
 from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
 from streams.drivers.kafka.checkpoints.hanging_transactions import HangingTransactions
