@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from aiohttp import web
 
-from streams.screens.board.board_headers import HEADERS, UNKEPT
+from streams.screens.board.board_answers import HEADERS, UNKEPT
 
 FOLDER: Final = Path(__file__).parent / "page"
 _TYPES: Final = {

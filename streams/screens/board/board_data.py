@@ -1,15 +1,14 @@
-"""Where the board has its data from: what a driver gives it."""
+"""What a driver gives the board: its open incidents, and a signal when there is something new."""
 
+import asyncio
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from alerting.incidents.incident import Incident
+from alerting.pipeline.pipeline import Pipeline
+from config.links import Links
+from streams.notify.incidents_route import last_to_json, ongoing_to_json
 from streams.record.history.history_queries import HistoryQueryError
-from streams.screens.board.scopes.scope_page import FoundScopes, ScopePage
-from streams.screens.board.scopes.scope_request import AskedScope
-from streams.screens.board.service_map.service_map import ServiceMap
-from streams.screens.board.step_signal import StepSignal
-from streams.screens.board.wall.wall import Wall
 
 
 class BoardDataError(HistoryQueryError):
@@ -22,65 +21,35 @@ class BoardIncidents(NamedTuple):
     open: Sequence[Incident]
     shown: list[dict[str, object]]  # the same, as ``GET /incidents`` has them
     last: dict[str, object] | None = None  # the newest page that has ended, in the same form
-    until: int | None = None  # event time up to which another process has told of them; 0 if of none yet
+    until: int | None = None  # event time up to which another process has sent them; 0 if none yet
 
 
-class BoardData(Protocol):
-    """The data behind the page. Its methods are called in the event loop."""
+def incidents_of(pipeline: Pipeline | None, links: Links) -> BoardIncidents:
+    """Return the incidents that a board shows; none while nobody has them."""
+    if pipeline is None:
+        return BoardIncidents((), [])
+    open_ = [incident.incident for incident in pipeline.ongoing()]
+    return BoardIncidents(open_, ongoing_to_json(pipeline, links), last_to_json(pipeline, links))
 
-    @property
-    def judged(self) -> StepSignal:
-        """What tells that a step was judged; ``wall`` is asked once for each, for all boards."""
 
-    @property
-    def renewed(self) -> StepSignal:
-        """What tells that incidents changed between two steps, because of a person or of time."""
+class StepSignal:
+    """Counts changes; a slow reader learns of the newest only.
 
-    async def wall(self) -> Wall:
-        """Return what the wall shows now.
+    It belongs to one event loop, and keeps nothing for any reader.
+    """
 
-        Raises
-        ------
-        BoardDataError
-            When the history cannot be read.
-        """
+    def __init__(self) -> None:
+        self.number = 0
+        self._changed = asyncio.Event()
 
-    async def map(self) -> ServiceMap:
-        """Return who calls whom now; asked once for each step, while somebody looks at it.
+    def notify(self) -> None:
+        """Wake all readers: a step was judged, or something else on the board has changed."""
+        self.number += 1
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
 
-        Raises
-        ------
-        BoardDataError
-            When the history cannot be read.
-        """
-
-    async def incidents(self) -> list[dict[str, object]]:
-        """Return the incidents that have not ended, oldest first, as ``GET /incidents`` does.
-
-        Raises
-        ------
-        BoardDataError
-            When another process has them and does not answer.
-        """
-
-    async def scope(self, asked: AskedScope) -> ScopePage | FoundScopes:
-        """Return the page of a scope, or the scopes that the address may mean.
-
-        Raises
-        ------
-        BoardDataError
-            When the history cannot be read, or takes too long.
-        streams.screens.board.scopes.scope_finder.UnknownScopeError
-            When there is no such scope.
-        streams.screens.board.scopes.scope_range.BadRangeError
-            When the range is none.
-        """
-
-    async def scopes(self, like: str) -> FoundScopes:
-        """Return the scopes with a name like this.
-
-        Raises
-        ------
-        BoardDataError
-            When the history cannot be read.
-        """
+    async def after(self, number: int) -> int:
+        """Return the newest number, once it is greater than ``number``."""
+        while self.number <= number:
+            await self._changed.wait()
+        return self.number

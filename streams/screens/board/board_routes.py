@@ -1,23 +1,28 @@
 """The routes of the board, for the web server of a daemon."""
 
+import asyncio
+import gzip
 import time
 from collections.abc import Callable
+from typing import Final
 
+import msgspec
 from aiohttp import web
 from prometheus_client import Counter
 
 from streams.process.web.access import Access
+from streams.screens.board.board_answers import in_json, refused
 from streams.screens.board.board_assets import BoardAssets
-from streams.screens.board.board_data import BoardData, BoardDataError
+from streams.screens.board.board_data import BoardDataError
 from streams.screens.board.incidents.incident_actions import IncidentActions
 from streams.screens.board.incidents.incident_routes import IncidentRoutes
 from streams.screens.board.incidents.incident_service import IncidentService
-from streams.screens.board.json_answer import in_json, refused
-from streams.screens.board.scopes.scope_routes import ScopeRoutes
-from streams.screens.board.service_map.map_json import MapJson
+from streams.screens.board.live_board import LiveBoard
+from streams.screens.board.scope_pages.scope_routes import ScopeRoutes
 from streams.screens.board.sign_in import SignIn
-from streams.screens.board.wall.wall_json import WallJson
-from streams.screens.board.wall.wall_stream import StreamPatience, WallStream
+from streams.screens.board.wall.wall_stream import StreamPatience, WallJson, WallStream
+
+_LEVEL: Final = 5  # of gzip: a fifteenth of the size
 
 
 class BoardRoutes:
@@ -25,25 +30,21 @@ class BoardRoutes:
 
     Parameters
     ----------
-    data
-        What the page shows.
     access
         That of the web server, which decides on each request before it comes here.
-    desk
-        Has the incidents, and takes what people do about them.
     language
         Of the page before it has data: ``en`` or ``ja``.
-    patience, now
-        As for ``WallStream``.
+    now
+        Wall time, epoch seconds.
     commands
         Counts what people do, with the labels ``ask`` and ``said``.
     """
 
     def __init__(
         self,
-        data: BoardData,
+        board: LiveBoard,
         access: Access,
-        desk: IncidentService,
+        incidents: IncidentService,
         *,
         language: str = "en",
         patience: StreamPatience | None = None,
@@ -52,17 +53,17 @@ class BoardRoutes:
     ) -> None:
         self._access = access
         self._assets = BoardAssets(language)
-        self._walls = WallJson(data)
-        self._map = MapJson(data)
-        self._scopes = ScopeRoutes(data)
+        self._walls = WallJson(board)
+        self._map = MapJson(board)
+        self._scopes = ScopeRoutes(board)
         self._sign_in = SignIn(access)
-        self._incidents = IncidentRoutes(desk, lambda: (data.judged.number, data.renewed.number))
-        self._actions = IncidentActions(desk, access, commands, now)
-        self._stream = WallStream(data, self._walls, access, self._assets.build, patience=patience, now=now)
+        self._incidents = IncidentRoutes(incidents, lambda: (board.judged.number, board.renewed.number))
+        self._actions = IncidentActions(incidents, access, commands, now)
+        self._stream = WallStream(board, self._walls, access, self._assets.build, patience=patience, now=now)
 
     @property
     def boards(self) -> int:
-        """Return how many boards are open."""
+        """The number of open boards."""
         return self._stream.boards
 
     def routes(self) -> list[web.RouteDef]:
@@ -90,3 +91,34 @@ class BoardRoutes:
         if (session := self._access.sessions.of(request)) is not None:
             session.put(request, answer)  # a wall never logs out
         return answer
+
+
+class MapJson:
+    """Makes and packs the service map once a step for all who look at it, and not before."""
+
+    def __init__(self, board: LiveBoard) -> None:
+        self._board = board
+        self._making = asyncio.Lock()
+        self._number = -1
+        self._plain = self._packed = b""
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """Answer ``GET /board/map``, packed for browsers that accept it."""
+        try:
+            await self._renew()
+        except BoardDataError as error:
+            return refused(str(error), 503)
+        packed = "gzip" in request.headers.get("Accept-Encoding", "")
+        answer = in_json(self._packed if packed else self._plain)
+        answer.headers["Vary"] = "Accept-Encoding"
+        if packed:
+            answer.headers["Content-Encoding"] = "gzip"
+        return answer
+
+    async def _renew(self) -> None:
+        async with self._making:
+            number = self._board.judged.number
+            if number != self._number:
+                self._plain = msgspec.json.encode(await self._board.map())
+                self._packed = await asyncio.to_thread(gzip.compress, self._plain, _LEVEL, mtime=0)
+                self._number = number

@@ -1,4 +1,4 @@
-"""The board's data, from the history and the incidents of a daemon."""
+"""Makes the board's data from the history and the incidents of a daemon."""
 
 import asyncio
 import time
@@ -9,25 +9,23 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 from msgspec.structs import replace
 
-from alerting.incidents.digest_time import zone_of
+from alerting.incidents.digest_reporter import zone_of
 from config.settings import Settings
 from detectors.model.scope import ACCOUNT
 from detectors.state.state import StateError
-from streams.record.history.coarser import TEN_MINUTES
-from streams.record.history.history_files import HistoryFolder
-from streams.record.history.history_queries import HistoryQueries
-from streams.record.history.history_view import HistoryView
-from streams.record.history.place_trouble import place_trouble
-from streams.screens.board.board_data import BoardDataError, BoardIncidents
+from streams.record.history.history_files import HistoryFolder, place_trouble
+from streams.record.history.history_queries import HistoryQueries, HistoryQueryError
+from streams.record.history.history_reader import HistoryView
+from streams.record.history.history_rows import TEN_MINUTES
+from streams.screens.board.board_data import BoardDataError, BoardIncidents, StepSignal
 from streams.screens.board.open_verdicts import OpenVerdicts
-from streams.screens.board.scopes.live_scopes import LiveScopes
-from streams.screens.board.scopes.scope_events import BoardPast
-from streams.screens.board.scopes.scope_page import FoundScopes, ScopePage
-from streams.screens.board.scopes.scope_request import AskedScope
+from streams.screens.board.scope_pages.scope_events import BoardPast
+from streams.screens.board.scope_pages.scope_page import FoundScopes, ScopePage
+from streams.screens.board.scope_pages.scope_page_maker import ScopePageMaker
+from streams.screens.board.scope_pages.scope_range import AskedScope
+from streams.screens.board.service_map.map_figures import MapSeries, map_series
 from streams.screens.board.service_map.map_making import service_map
-from streams.screens.board.service_map.map_series import MapSeries, map_series
 from streams.screens.board.service_map.service_map import ServiceMap
-from streams.screens.board.step_signal import StepSignal
 from streams.screens.board.wall.wall import Wall, WallAccount, WallLearning, WallState
 from streams.screens.board.wall.wall_limits import WallLimits
 from streams.screens.board.wall.wall_months import DAY, HOUR, Months, WallMonths
@@ -41,22 +39,20 @@ _LANGUAGES: Final[dict[str, Literal["en", "ja"]]] = {"en": "en", "ja": "ja"}
 
 
 class LiveBoard:
-    """Makes a wall of every step, in a worker thread.
+    """Makes the wall, the map and the pages of scopes, in worker threads.
+
+    Its methods are called in the event loop; ``wall`` and ``map`` once a step, for all boards.
 
     Parameters
     ----------
     judged
-        What tells that a step was judged.
+        Notifies when a step was judged.
     settings
         Returns the configuration in force.
     place
         Of the history, for ``HistoryFolder``; None if none is kept.
     steps
         Returns the steps that are not in a file yet, or only just: ``Segments.recent``.
-    incidents
-        Returns those that have not ended.
-    past
-        Returns what is remembered besides what was measured.
     clock
         Wall time, epoch seconds.
     """
@@ -72,9 +68,9 @@ class LiveBoard:
         past: Callable[[], BoardPast] = BoardPast,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._judged = judged
+        self.judged = judged
         self.renewed = StepSignal()
-        """What tells that incidents changed between two steps."""
+        """Notifies when a person or time changes incidents between two steps."""
         self._settings = settings
         self._place = place
         self._steps = steps
@@ -85,35 +81,31 @@ class LiveBoard:
         self._months: tuple[int, Months] | None = None  # with the moment of which they are
         self._making = asyncio.Lock()
         self.queries = HistoryQueries(place, steps, lambda: judged.number)
-        """Reads the history for who waits for an answer."""
-        self._scopes = LiveScopes(self.queries, settings, past)
-
-    @property
-    def judged(self) -> StepSignal:
-        """What tells that a step was judged."""
-        return self._judged
+        """Reads the history for callers that wait for an answer."""
+        self._past = past
+        self._pages = ScopePageMaker(settings)
 
     async def wall(self) -> Wall:
-        """Return what the wall shows now.
+        """Return the wall of the newest step.
 
         Raises
         ------
         BoardDataError
             When the history cannot be read.
         """
-        return await self._made(self._wall)
+        return await self._read(self._wall)
 
     async def map(self) -> ServiceMap:
-        """Return who calls whom now.
+        """Return the service map of the newest step.
 
         Raises
         ------
         BoardDataError
             When the history cannot be read.
         """
-        return await self._made(self._map)
+        return await self._read(self._map)
 
-    async def _made(self, make: Callable[[HistoryView, BoardIncidents], _T]) -> _T:
+    async def _read(self, make: Callable[[HistoryView, BoardIncidents], _T]) -> _T:
         """Make something of the history up to now, in a worker thread, one after the other."""
         if self._place is None:
             raise BoardDataError("the board shows the history: set history.keep to true")
@@ -121,25 +113,48 @@ class LiveBoard:
             steps, incidents = self._steps(), self._incidents()
             try:
                 return await asyncio.to_thread(
-                    lambda place: make(self._looked(place, steps), incidents), self._place
+                    lambda place: make(self._newest_view(place, steps), incidents), self._place
                 )
             except (OSError, StateError, pa.ArrowException) as error:
                 self._view = self._on_map = None
                 raise BoardDataError(f"the history cannot be read: {place_trouble(error)}") from error
 
     async def incidents(self) -> list[dict[str, object]]:
-        """Return the incidents that have not ended, oldest first."""
+        """Return the incidents that have not ended, oldest first, as ``GET /incidents`` does."""
         return self._incidents().shown
 
     async def scope(self, asked: AskedScope) -> ScopePage | FoundScopes:
-        """Return the page of a scope; see ``BoardData``."""
-        return await self._scopes.scope(asked)
+        """Return the page of a scope, or the scopes that the address may mean.
+
+        Raises
+        ------
+        BoardDataError
+            When the history cannot be read, or takes too long.
+        streams.screens.board.scope_pages.scope_finder.UnknownScopeError
+            When there is no such scope.
+        streams.screens.board.scope_pages.scope_range.BadRangeError
+            When the range is invalid.
+        """
+        past = self._past()
+        return await self._query(lambda view: self._pages.page(view, asked, past))
 
     async def scopes(self, like: str) -> FoundScopes:
-        """Return the scopes with a name like this; see ``BoardData``."""
-        return await self._scopes.scopes(like)
+        """Return the scopes with a name like this.
 
-    def _looked(self, place: str, steps: Sequence[bytes]) -> HistoryView:
+        Raises
+        ------
+        BoardDataError
+            When the history cannot be read.
+        """
+        return await self._query(lambda view: self._pages.like(view, like))
+
+    async def _query(self, question: Callable[[HistoryView], _T]) -> _T:
+        try:
+            return await self.queries.ask(question)
+        except HistoryQueryError as error:
+            raise BoardDataError(str(error)) from error
+
+    def _newest_view(self, place: str, steps: Sequence[bytes]) -> HistoryView:
         view = self._view = self._view or HistoryView(HistoryFolder(place))
         view.take(steps)
         return view
@@ -166,7 +181,7 @@ class LiveBoard:
                 last=incidents.last,
                 learning=WallLearning(0, _days(settings)),
             )
-        names = {one: account.name for one, account in settings.accounts.items() if account.name}
+        names = {key: account.name for key, account in settings.accounts.items() if account.name}
         numbers, limits = (
             WallNumbers(view, at, step),
             WallLimits(view, at, step, lambda account: names.get(account, account)),
@@ -204,7 +219,7 @@ class LiveBoard:
         return _with_state(wall, now, _learning(view, settings))
 
     def _months_of(self, view: HistoryView, at: int, zone: ZoneInfo) -> Months:
-        """Return what is made of full ten minutes, alike on all boards; of a young past, of all there is."""
+        """Return the months of full ten minutes, alike on all boards; of a young history, of all there is."""
         until = at if (view.past or 0) < HOUR else at // TEN_MINUTES * TEN_MINUTES
         if self._months is None or self._months[0] != until:
             view.refresh()
@@ -217,7 +232,7 @@ def _days(settings: Settings) -> int:
 
 
 def _learning(view: HistoryView, settings: Settings) -> WallLearning | None:
-    """Return how far a daemon is that cannot judge anything yet."""
+    """Return the progress of a daemon that cannot judge anything yet; None for any other."""
     past = view.past
     if past is None or past >= settings.judge.young:
         return None

@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 from alerting.incidents.incident import Incident
-from detectors.model.finding import Finding, Verdict
+from detectors.model.finding import Finding, Verdict, notable
 from detectors.model.measures import Measure
 from detectors.model.scope import Edge, Scope
-from detectors.model.shares import notable
 from streams.screens.board.wall.wall import WallVerdict
 
 _WORST_FIRST: Final[tuple[tuple[Verdict, WallVerdict], ...]] = (

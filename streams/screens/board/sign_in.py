@@ -7,8 +7,7 @@ from aiohttp import web
 
 from streams.process.web.access import SESSIONS_LATER, Access
 from streams.process.web.request_body import NOT_UNDERSTOOD, BodyError, read_json
-from streams.screens.board.board_headers import UNKEPT
-from streams.screens.board.json_answer import encoded, refused
+from streams.screens.board.board_answers import UNKEPT, encoded, refused
 
 _LARGEST: Final = 4096  # of a body, bytes
 

@@ -7,11 +7,9 @@ from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
 from alerting.commands.local_time import moment
-from streams.screens.mcp.board_client import BoardAnswerError, BoardClient, in_path
-from streams.screens.mcp.current_client import ASKING
+from streams.screens.mcp.board_client import ASKING, BoardAnswerError, BoardClient, in_path
 from streams.screens.mcp.reading_tools import IncidentName
-from streams.screens.mcp.tool_answer import ToolData, answered
-from streams.screens.mcp.tool_failures import or_refused
+from streams.screens.mcp.tool_answer import ToolData, answered, or_refused
 from streams.screens.mcp.untrusted_text import quoted, shown
 
 ADDS: Final = ToolAnnotations(

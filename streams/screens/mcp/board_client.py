@@ -4,6 +4,7 @@ import os
 import ssl
 import time
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -11,8 +12,7 @@ import aiohttp
 import msgspec
 
 from streams.process.web.tokens import OWN_VARIABLE, AccessScope
-from streams.screens.mcp.tool_remedies import in_tool_words
-from streams.screens.mcp.tool_times import ToolTimes
+from streams.screens.mcp.tool_figures import ToolTimes
 from streams.screens.mcp.untrusted_text import shown
 
 SECONDS: Final = 30.0  # a page may wait ten for its turn, a command fifteen for Kafka
@@ -216,3 +216,29 @@ def _reason(error: BaseException) -> str:
     inner = getattr(error, "os_error", None) or error
     number = getattr(inner, "errno", None)
     return os.strerror(number) if number and number > 0 else str(inner) or type(error).__name__
+
+
+_REMEDIES: Final = (
+    ("/board/scopes?like= finds names", "find_names finds names"),
+    ("/incidents lists those that have not ended", "list_incidents lists them"),
+    ("to needs from, ", "until needs since, "),
+    ("from is no time: ", "since is no time: "),
+    ("to is no time: ", "until is no time: "),
+)
+
+
+def in_tool_words(said: str) -> str:
+    """Return why the board refuses, with the tools and arguments that help.
+
+    Examples
+    --------
+    >>> in_tool_words("no table nope is known here: /board/scopes?like= finds names")
+    'no table nope is known here: find_names finds names'
+    """
+    for board, tool in _REMEDIES:
+        said = said.replace(board, tool)
+    return said
+
+
+ASKING: Final[ContextVar[BoardClient]] = ContextVar("asking")
+"""The daemon, asked as whoever sent the request that is answered."""

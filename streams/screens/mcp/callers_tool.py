@@ -8,10 +8,9 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from detectors.model.measures import Measure
-from streams.screens.board.scopes.scope_page import ScopeAmount, ScopeNeighbour, ScopeNeighbours
+from streams.screens.board.scope_pages.scope_page import ScopeAmount, ScopeNeighbour, ScopeNeighbours
 from streams.screens.mcp.board_client import BoardAnswerError, BoardClient
-from streams.screens.mcp.named_scope import BoardPlaces, NamedScope
-from streams.screens.mcp.page_request import AskedPage, scope_page
+from streams.screens.mcp.named_scope import AskedPage, BoardPlaces, NamedScope, scope_page
 from streams.screens.mcp.tool_answer import ToolData, ToolPart, answered
 from streams.screens.mcp.tool_figures import (
     amount,

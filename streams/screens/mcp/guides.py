@@ -7,8 +7,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError
 from mcp.types import CallToolResult, TextContent
 
-from streams.screens.mcp.board_client import BoardAnswerError, in_path
-from streams.screens.mcp.current_client import ASKING
+from streams.screens.mcp.board_client import ASKING, BoardAnswerError, in_path
 from streams.screens.mcp.incidents_tool import tell_incidents
 from streams.screens.mcp.tool_answer import MOST_DATA
 from streams.screens.mcp.untrusted_text import MARKED, quoted

@@ -8,12 +8,10 @@ from pydantic import Field
 
 from detectors.explain.examples import Why
 from streams.screens.mcp.board_client import BoardClient, in_path
-from streams.screens.mcp.changes_tool import ChangeTold, change_line
-from streams.screens.mcp.incidents_tool import IncidentLine, incident_line
+from streams.screens.mcp.incidents_tool import ChangeTold, IncidentLine, change_line, incident_line
 from streams.screens.mcp.named_scope import BoardPlaces, NamedScope
 from streams.screens.mcp.tool_answer import ToolData, ToolPart, answered
-from streams.screens.mcp.tool_figures import amount, measure_in_words, share_in_words
-from streams.screens.mcp.tool_times import ToolTimes
+from streams.screens.mcp.tool_figures import ToolTimes, amount, measure_in_words, share_in_words
 from streams.screens.mcp.untrusted_text import TEXT, quoted, shown, shown_url
 
 CALLERS: Final = 10

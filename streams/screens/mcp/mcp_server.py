@@ -8,8 +8,7 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import MCPServer
 
 from streams.screens.mcp.acting_tools import add_acting_tools
-from streams.screens.mcp.board_client import BoardClient
-from streams.screens.mcp.current_client import ASKING
+from streams.screens.mcp.board_client import ASKING, BoardClient
 from streams.screens.mcp.guides import INSTRUCTIONS, add_guides
 from streams.screens.mcp.reading_tools import add_reading_tools
 from streams.screens.mcp.replay_tools import add_replay_tools

@@ -1,20 +1,21 @@
 """The MCP server over streamable HTTP, for assistants elsewhere."""
 
+import asyncio
+import json
 import socket
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, MutableMapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import typer
 import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
 
 from streams.process.web.access import host_in, is_loopback
-from streams.process.web.tokens import own_authorization
-from streams.screens.mcp.board_client import BoardAnswerError, BoardClient, connections
-from streams.screens.mcp.http_guard import PATH, AsgiApp, HttpGuard
-from streams.screens.mcp.mcp_server import assistant_server
+from streams.process.web.tokens import AccessScope, own_authorization
+from streams.screens.mcp.board_client import BoardAnswerError, BoardClient, Permission, connections
+from streams.screens.mcp.mcp_server import CALLER, assistant_server
 
 REQUESTS: Final = 32
 """Requests in progress and open connections; beyond, they are answered with 503."""
@@ -116,3 +117,143 @@ def _security(host: str, names: Sequence[str]) -> TransportSecuritySettings:
         allowed_hosts=[each for name in known for each in (name, f"{name}:*")],
         allowed_origins=[],
     )
+
+
+PATH: Final = "/mcp"
+SECONDS: Final = 60.0  # for a request, from its headers to its answer
+
+_Message = MutableMapping[str, Any]
+_Receive = Callable[[], Awaitable[_Message]]
+_Send = Callable[[_Message], Awaitable[None]]
+AsgiApp = Callable[[MutableMapping[str, Any], _Receive, _Send], Awaitable[None]]
+
+
+class _RefusedRequestError(Exception):
+    """A request is not let in."""
+
+    def __init__(self, status: int, said: str, **headers: str) -> None:
+        super().__init__(said)
+        self.status = status
+        self.headers = headers
+
+
+class HttpGuard:
+    """Lets requests in to one of two servers: one that reads, and one that acts, too.
+
+    Each caller shows a token of the daemon, which is asked with it and decides what the caller may do.
+    On loopback, a caller without one reads as whoever started the server: with that one's token, or without
+    any where the daemon has none.
+
+    Parameters
+    ----------
+    board
+        The daemon, as whoever started the server.
+    reading, acting
+        The servers.
+    hosts
+        Names that requests may call this server by, as in ``TransportSecuritySettings.allowed_hosts``.
+    local
+        Whether only this machine can reach it.
+    """
+
+    def __init__(
+        self, board: BoardClient, reading: AsgiApp, acting: AsgiApp, *, hosts: Collection[str], local: bool
+    ) -> None:
+        self._board = board
+        self._reading = reading
+        self._acting = acting
+        self._hosts = frozenset(hosts)
+        self._local = local
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: _Receive, send: _Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        begun = False
+
+        async def watched(message: _Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            async with asyncio.timeout(SECONDS):
+                app = await self._let_in(scope)
+                await app(scope, receive, watched)
+        except _RefusedRequestError as refusal:
+            await _refuse(send, refusal)
+        except TimeoutError:
+            if not begun:
+                await _refuse(send, _RefusedRequestError(408, "the request took too long; ask for less"))
+
+    async def _let_in(self, scope: MutableMapping[str, Any]) -> AsgiApp:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        self._check_address(scope, headers)
+        header = headers.get("authorization")
+        if header is None:
+            caller, app = self._board, self._reading
+            await self._admit_nobody()
+        else:
+            kind, _, token = header.partition(" ")
+            if kind.lower() != "bearer" or not token.strip():
+                raise _needed("send Authorization: Bearer …")
+            caller = self._board.with_token({"Authorization": f"Bearer {token.strip()}"})
+            app = await self._admitted(caller)
+        scope[CALLER] = caller
+        return app
+
+    def _check_address(self, scope: MutableMapping[str, Any], headers: dict[str, str]) -> None:
+        host = headers.get("host", "")
+        name = host if host.endswith("]") else host.rpartition(":")[0] or host
+        if host not in self._hosts and f"{name}:*" not in self._hosts:
+            raise _RefusedRequestError(421, "this name is not one of the server's; start it with --name NAME")
+        if "origin" in headers:
+            raise _RefusedRequestError(403, "a web page may not ask this server")
+        if scope["path"] != PATH:
+            raise _RefusedRequestError(404, f"there is no such path; the server is at {PATH}")
+        if scope["method"] != "POST":
+            raise _RefusedRequestError(
+                405, "this server keeps no sessions and no streams; use POST", Allow="POST"
+            )
+
+    async def _admit_nobody(self) -> None:
+        """Let a request without a token read, on loopback."""
+        if not self._local:
+            raise _needed("a token that allows read is needed: send Authorization: Bearer …")
+        found = await _answer(self._board)
+        if not found.allows(AccessScope.READ):
+            raise _needed("a token that allows read is needed: send Authorization: Bearer …")
+
+    async def _admitted(self, caller: BoardClient) -> AsgiApp:
+        found = await _answer(caller)
+        if not found.needed and not self._local:  # they were removed while this runs
+            raise _RefusedRequestError(
+                403, "the daemon asks nobody for a token, so nobody is let in from a network"
+            )
+        if not found.allows(AccessScope.READ):
+            raise _needed("this token does not allow read; use one that does")
+        return self._acting if found.may_act else self._reading
+
+
+async def _answer(caller: BoardClient) -> Permission:
+    try:
+        return await caller.permission()
+    except BoardAnswerError as error:
+        raise _RefusedRequestError(503, str(error)) from None
+
+
+def _needed(said: str) -> _RefusedRequestError:
+    return _RefusedRequestError(401, said, **{"WWW-Authenticate": 'Bearer realm="uneri"'})
+
+
+async def _refuse(send: _Send, refusal: _RefusedRequestError) -> None:
+    headers = {"content-type": "application/json", **refusal.headers}
+    await send(
+        {
+            "type": "http.response.start",
+            "status": refusal.status,
+            "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+        }
+    )
+    await send({"type": "http.response.body", "body": json.dumps({"error": str(refusal)}).encode()})

@@ -6,14 +6,13 @@ from mcp.server.mcpserver import MCPServer
 from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
-from streams.screens.board.scopes.scope_request import FEWEST_POINTS
+from streams.screens.board.scope_pages.scope_range import FEWEST_POINTS
 from streams.screens.mcp import callers_tool, incidents_tool, ranking_tool
+from streams.screens.mcp.board_client import ASKING
 from streams.screens.mcp.callers_tool import CallersData, tell_callers
-from streams.screens.mcp.changes_tool import ChangesData, tell_changes
-from streams.screens.mcp.current_client import ASKING
 from streams.screens.mcp.incident_tool import IncidentData, tell_incident
-from streams.screens.mcp.incidents_tool import IncidentsData, tell_incidents
-from streams.screens.mcp.page_request import (
+from streams.screens.mcp.incidents_tool import ChangesData, IncidentsData, tell_changes, tell_incidents
+from streams.screens.mcp.named_scope import (
     AskedPage,
     PlaceArgument,
     RangeArgument,
@@ -24,7 +23,7 @@ from streams.screens.mcp.page_request import (
 from streams.screens.mcp.ranking_tool import RankingData, tell_ranking
 from streams.screens.mcp.scope_tool import FoundNames, ScopeData, tell_names, tell_scope
 from streams.screens.mcp.series_tool import MOST_POINTS, SeriesData, tell_series
-from streams.screens.mcp.tool_failures import or_refused
+from streams.screens.mcp.tool_answer import or_refused
 from streams.screens.mcp.wall_tool import WallData, tell_wall
 
 READS: Final = ToolAnnotations(

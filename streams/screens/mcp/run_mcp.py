@@ -12,9 +12,10 @@ import typer
 from config.settings import LogSettings
 from streams.process.logs import configure_logs
 from streams.process.stop_requests import exit_now
-from streams.screens.mcp.board_client import BoardAnswerError
+from streams.process.web.tokens import own_authorization
+from streams.screens.mcp.board_client import BoardAnswerError, BoardClient, connections
+from streams.screens.mcp.mcp_server import assistant_server
 from streams.screens.mcp.over_http import serve_http
-from streams.screens.mcp.over_stdio import serve_stdio
 
 _REFUSED: Final = 1
 
@@ -67,3 +68,22 @@ def _serve_stdio(url: str, replays: Path | None) -> None:
         asyncio.run(serve_stdio(url, replays))
     except* BrokenPipeError:  # the assistant is gone
         pass
+
+
+async def serve_stdio(url: str, replays: Path | None) -> None:
+    """Answer until standard input ends.
+
+    Standard output belongs to the protocol: while this runs, whatever else is written there goes to standard
+    error.
+
+    Raises
+    ------
+    BoardAnswerError
+        When the daemon does not answer at the start, or the token does not allow to read.
+    config.secret.SecretError
+        When the token cannot be sent.
+    """
+    async with connections() as session:
+        board = BoardClient(url, session, own_authorization())
+        permission = await board.reading_permission()
+        await assistant_server(board, may_act=permission.may_act, replays=replays).run_stdio_async()

@@ -7,21 +7,20 @@ import msgspec
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from streams.screens.board.scopes.scope_page import FoundScopes, ScopeIncident, ScopePage
+from streams.screens.board.scope_pages.scope_page import FoundScopes, ScopeIncident, ScopePage
 from streams.screens.mcp.board_client import BoardClient
-from streams.screens.mcp.changes_tool import ChangeTold, change_line
 from streams.screens.mcp.incident_tool import MemoLine, memo_line
-from streams.screens.mcp.named_scope import BoardPlaces, NamedScope
-from streams.screens.mcp.page_request import AskedPage, scope_page
+from streams.screens.mcp.incidents_tool import ChangeTold, change_line
+from streams.screens.mcp.named_scope import AskedPage, BoardPlaces, NamedScope, scope_page
 from streams.screens.mcp.tool_answer import ToolData, ToolPart, answered
 from streams.screens.mcp.tool_figures import (
+    ToolTimes,
     amount,
     change_in_words,
     measure_in_words,
     reached_in,
     share_in_words,
 )
-from streams.screens.mcp.tool_times import ToolTimes
 from streams.screens.mcp.untrusted_text import TEXT, quoted, shown
 
 INCIDENTS: Final = 10

@@ -6,14 +6,15 @@ from typing import Final
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from streams.screens.board.scopes.scope_page import Points, ScopeMeasure, ScopePage
+from streams.screens.board.scope_pages.scope_page import Points, ScopeMeasure, ScopePage
 from streams.screens.mcp.board_client import BoardAnswerError, BoardClient
-from streams.screens.mcp.named_scope import BoardPlaces, NamedScope
-from streams.screens.mcp.page_request import AskedPage, scope_page
+from streams.screens.mcp.named_scope import AskedPage, BoardPlaces, NamedScope, scope_page
 from streams.screens.mcp.tool_answer import ToolData, ToolPart, answered
 from streams.screens.mcp.tool_figures import (
+    ToolTimes,
     amount,
     change_in_words,
+    duration,
     in_words_unit,
     is_latency,
     measure_in_words,
@@ -21,7 +22,6 @@ from streams.screens.mcp.tool_figures import (
     unit_in_words,
     unit_of_data,
 )
-from streams.screens.mcp.tool_times import ToolTimes, duration
 from streams.screens.mcp.untrusted_text import shown
 
 MOST_POINTS: Final = 60

@@ -5,12 +5,15 @@ the answer says how many entries are left out and how to ask for less.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Iterable, Iterator
 from typing import Any, Final
 
+import msgspec
+import structlog
 from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel, ConfigDict, Field
 
+from streams.screens.mcp.board_client import BoardAnswerError
 from streams.screens.mcp.untrusted_text import MARKED
 
 MOST_TEXT: Final = 6_000  # characters
@@ -120,3 +123,26 @@ def _lists(data: object, path: str) -> Iterator[tuple[str, list[Any]]]:
         for name, value in data.items():
             if name != "left_out":
                 yield from _lists(value, f"{path}.{name}" if path else name)
+
+
+log = structlog.get_logger("uneri.assistant")
+
+OTHER_VERSION = (
+    "the daemon answers what this version of uneri mcp does not understand; use the same version of both"
+)
+
+
+async def or_refused(
+    answer: Awaitable[CallToolResult], not_understood: str = OTHER_VERSION
+) -> CallToolResult:
+    """Return the answer of a tool, or why there is none.
+
+    ``not_understood`` is what to say of data that are not in the form that they should have.
+    """
+    try:
+        return await answer
+    except BoardAnswerError as error:
+        return refused(str(error))
+    except (KeyError, TypeError, ValueError, AttributeError, msgspec.ValidationError) as error:
+        log.warning("not understood", error=repr(error)[:200])
+        return refused(not_understood)

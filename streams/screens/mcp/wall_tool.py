@@ -14,13 +14,14 @@ from streams.screens.mcp.incidents_tool import IncidentLine, incident_line
 from streams.screens.mcp.named_scope import BoardPlaces, NamedScope
 from streams.screens.mcp.tool_answer import ToolData, ToolPart, answered
 from streams.screens.mcp.tool_figures import (
+    ToolTimes,
     amount,
     change_in_words,
+    duration,
     measure_in_words,
     reached_in,
     share_in_words,
 )
-from streams.screens.mcp.tool_times import ToolTimes, duration
 from streams.screens.mcp.untrusted_text import quoted, shown
 
 MOST_ACCOUNTS: Final = 12

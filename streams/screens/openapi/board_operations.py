@@ -2,17 +2,26 @@
 
 from typing import Final, Literal
 
+from alerting.commands.labels import Label
+from alerting.pipeline.silences import Silence
 from detectors.model.finding import Verdict
 from detectors.model.scope import KINDS
-from streams.notify.memo_routes import MemoBody
+from streams.notify.command_routes import MemoBody, SilenceBody
 from streams.screens.board.incidents.incident_actions import ExportBody, SnoozeBody, WhoBody
-from streams.screens.board.incidents.incident_rows import RANGES, STATES, ListedIncidents
-from streams.screens.board.scopes.scope_page import FoundScopes, ScopePage
+from streams.screens.board.incidents.incident_routes import RANGES, STATES, ListedIncidents
+from streams.screens.board.scope_pages.scope_page import FoundScopes, ScopePage
 from streams.screens.board.service_map.service_map import ServiceMap
 from streams.screens.board.sign_in import SignInBody
 from streams.screens.board.wall.wall import Wall
-from streams.screens.openapi.answers import ActedAnswer, RefusalAnswer, SessionAnswer
-from streams.screens.openapi.incident_answers import BoardIncidentAnswer
+from streams.screens.openapi.answers import (
+    ActedAnswer,
+    MemosAnswer,
+    NotedAnswer,
+    RefusalAnswer,
+    SessionAnswer,
+    SilencedAnswer,
+)
+from streams.screens.openapi.incident_answers import BoardIncidentAnswer, IncidentsAnswer, WholeIncidentAnswer
 from streams.screens.openapi.operation import OneOf, Operation, OperationGroup, OtherBody, Parameter, named
 
 _INCIDENT: Final = named("the id of an incident, or its first characters")
@@ -176,5 +185,79 @@ BOARD: Final = OperationGroup(
             SignInBody,
         ),
         Operation("delete", "/board/session", "Have the browser forget its session.", "", {204: None}),
+    ),
+)
+
+
+_BY: Final = Parameter("by", "the name of who does it")
+_SILENCED: Final = {200: SilencedAnswer, 404: SilencedAnswer, 409: SilencedAnswer}
+_NOTED: Final = {200: NotedAnswer, 404: NotedAnswer, 409: NotedAnswer}
+
+NOTIFY: Final = OperationGroup(
+    "incidents",
+    "Incidents and what people say about them (docs/alerts.md). With Kafka, processes with the role `notify` "
+    "or `board` answer.",
+    (
+        Operation(
+            "get",
+            "/incidents",
+            "The incidents that have not ended, oldest first.",
+            "read",
+            {200: IncidentsAnswer},
+        ),
+        Operation(
+            "get",
+            "/incidents/{id}",
+            "One incident, as a webhook has it, and as Markdown.",
+            "read",
+            {200: WholeIncidentAnswer, 404: ActedAnswer},
+            (named("the id of an incident, or its first characters"),),
+        ),
+        Operation(
+            "get", "/labels", "What people said of incidents, oldest first.", "read", {200: list[Label]}
+        ),
+        Operation("get", "/silences", "The silences that hold messages.", "read", {200: list[Silence]}),
+        Operation(
+            "post",
+            "/silences",
+            "Hold messages about all that match.",
+            "operate",
+            _SILENCED | {400: RefusalAnswer},
+            (),
+            SilenceBody,
+        ),
+        Operation(
+            "delete",
+            "/silences/{id}",
+            "End a silence. Comes as `application/json`, without a body.",
+            "operate",
+            _SILENCED,
+            (named("the id of a silence"), _BY),
+        ),
+        Operation(
+            "get",
+            "/memos",
+            "What people noted, oldest first.",
+            "read",
+            {200: MemosAnswer, 404: ActedAnswer},
+            (Parameter("incident", "only those about the same thing as this one"),),
+        ),
+        Operation(
+            "post",
+            "/memos",
+            "Note a memo, of an incident or of a moment.",
+            "operate",
+            _NOTED | {400: RefusalAnswer},
+            (),
+            MemoBody,
+        ),
+        Operation(
+            "delete",
+            "/memos/{id}",
+            "Remove a memo. Comes as `application/json`, without a body.",
+            "operate",
+            _NOTED,
+            (named("the id of a memo, or its first characters"), _BY),
+        ),
     ),
 )

@@ -8,6 +8,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from functools import cache
 from http import HTTPStatus
 from importlib.metadata import version
 from inspect import cleandoc
@@ -16,15 +17,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from aiohttp import web
 
 from streams.screens.openapi.answers import RefusalAnswer
-from streams.screens.openapi.board_operations import BOARD
-from streams.screens.openapi.daemon_operations import DAEMON
+from streams.screens.openapi.board_operations import BOARD, NOTIFY
+from streams.screens.openapi.daemon_operations import DAEMON, QUERIES, SENDERS
 from streams.screens.openapi.incident_answers import ChangeAnswer, IncidentAnswer, MemoAnswer, ScopeAnswer
-from streams.screens.openapi.notify_operations import NOTIFY
 from streams.screens.openapi.operation import JSON, OneOf, Operation, OperationGroup, OtherBody
-from streams.screens.openapi.query_operations import QUERIES
-from streams.screens.openapi.sender_operations import SENDERS
 
 GROUPS: Final[tuple[OperationGroup, ...]] = (BOARD, QUERIES, NOTIFY, DAEMON, SENDERS)
 
@@ -197,3 +196,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 if __name__ == "__main__":
     sys.exit(main())
+
+
+def openapi_route() -> web.RouteDef:
+    """Return the route of a daemon."""
+    return web.get("/openapi.json", _show)
+
+
+async def _show(_: web.Request) -> web.Response:
+    return web.Response(body=_document(), content_type="application/json")
+
+
+@cache
+def _document() -> bytes:
+    return encoded_document()

@@ -1,7 +1,7 @@
-"""What people do about incidents on the page: the same commands that Slack's buttons give.
+"""The actions of people on the page: the same commands that Slack's buttons give.
 
-Each request passes five doors: the scope ``operate``, the origin of the page, JSON (which no form sends), the
-proof that ``GET /board/session`` gave this browser, and a body that is understood.
+Each request passes five checks: the scope ``operate``, the origin of the page, JSON (which no form sends),
+the proof that ``GET /board/session`` gave this browser, and a body that is understood.
 """
 
 import re
@@ -9,35 +9,34 @@ import time
 from collections.abc import Callable
 from datetime import date
 from http import HTTPStatus
-from typing import Final, Literal, Protocol, TypeVar
+from typing import Final, Literal, TypeVar
 
 import msgspec
 import structlog
 from aiohttp import web
 from prometheus_client import Counter
 
-from alerting.commands.answer import Answer, CommandResult
 from alerting.commands.command import Command, CommandKind
+from alerting.commands.dispatch import Answer, CommandResult
 from alerting.commands.memo import memo_text
-from alerting.commands.silence_end import LONGEST, morning_of, tomorrow
 from alerting.commands.slack_interactions import HOUR, pattern_of
-from alerting.incidents.digest_time import zone_of
+from alerting.commands.slash import LONGEST, morning_of, tomorrow
+from alerting.incidents.digest_reporter import zone_of
 from alerting.incidents.notice import identify
-from streams.notify.command_routes import BY, Handler, RouteError, refusing
-from streams.notify.incident_export import ExportError
-from streams.notify.memo_routes import MemoBody, wrong_in
+from streams.notify.command_routes import BY, Handler, MemoBody, RouteError, refusing, wrong_in
+from streams.notify.http_receivers import ExportError
 from streams.process.web.access import PROOF, Access
 from streams.process.web.request_body import BodyError, read_json
 from streams.process.web.tokens import AccessScope
+from streams.screens.board.board_answers import encoded, refused
 from streams.screens.board.incidents.incident_routes import answering
 from streams.screens.board.incidents.incident_service import IncidentService
-from streams.screens.board.json_answer import encoded, refused
 
 SOMEBODY: Final = "somebody at the board"
 _LARGEST: Final = 16 * 1024  # of a body, bytes
 _WHY: Final = 200  # characters kept of a reason
 _OF_SLACK: Final = re.compile(r"[UWS][A-Z0-9]{2,20}")  # an id, which a message would turn into a mention
-_AT_ONCE: Final = {
+_PRESSED: Final = {
     kind.value: kind
     for kind in (
         CommandKind.ACKNOWLEDGE,
@@ -46,7 +45,7 @@ _AT_ONCE: Final = {
         CommandKind.TAKE_BACK,
     )
 }
-_SAID: Final = {
+_ERRORS: Final = {
     CommandResult.UNKNOWN: (
         404,
         "there is no such incident, memo or silence, or it is forgotten; load again",
@@ -57,15 +56,6 @@ _SAID: Final = {
 }
 
 log = structlog.get_logger("uneri.board")
-
-
-class Signed(Protocol):
-    """A body that says who acts."""
-
-    by: str
-
-
-_Body = TypeVar("_Body", bound=Signed)
 
 
 class WhoBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -88,15 +78,14 @@ class ExportBody(WhoBody, kw_only=True, forbid_unknown_fields=True):
     to: str
 
 
+_Body = TypeVar("_Body", bound=WhoBody | MemoBody)
+
+
 class IncidentActions:
     """Carries out what people press.
 
     Parameters
     ----------
-    desk
-        Has the incidents.
-    access
-        Says who asks, and whether a page of ours does.
     counter
         Counts commands, with the labels ``ask`` and ``said``.
     now
@@ -105,12 +94,12 @@ class IncidentActions:
 
     def __init__(
         self,
-        desk: IncidentService,
+        incidents: IncidentService,
         access: Access,
         counter: Counter | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._desk = desk
+        self._incidents = incidents
         self._access = access
         self._counter = counter
         self._now = now
@@ -132,22 +121,22 @@ class IncidentActions:
 
     async def _press(self, request: web.Request) -> web.Response:
         asked = await self._asked(request, WhoBody)
-        kind = _AT_ONCE.get(request.match_info["ask"])
+        kind = _PRESSED.get(request.match_info["ask"])
         if kind is None:
-            return refused(f"an incident takes {', '.join((*_AT_ONCE, 'snooze'))}", 404)
+            return refused(f"an incident takes {', '.join((*_PRESSED, 'snooze'))}", 404)
         return await self._give(request, asked, kind, incident=request.match_info["id"])
 
     async def _snooze(self, request: web.Request) -> web.Response:
         asked = await self._asked(request, SnoozeBody)
         now, name, why = int(self._now()), request.match_info["id"], asked.why[:_WHY]
-        digest = self._desk.digest
+        digest = self._incidents.digest
         zone = zone_of(digest)
         if asked.span != "pattern":
             until = now + HOUR if asked.span == "1h" else tomorrow(now, digest, zone)
             return await self._give(request, asked, CommandKind.SNOOZE, incident=name, until=until, why=why)
         if asked.until is None:
             return refused("say until which day all like it are snoozed: YYYY-MM-DD", 400)
-        incident = await self._desk.find(name)
+        incident = await self._incidents.find(name)
         if incident is None:
             return _answered(Answer(result=CommandResult.UNKNOWN))
         try:
@@ -166,11 +155,11 @@ class IncidentActions:
 
     async def _export(self, request: web.Request) -> web.Response:
         asked = await self._asked(request, ExportBody)
-        name, by, known = request.match_info["id"], self._who(request, asked), self._desk.exports
+        name, by, known = request.match_info["id"], self._who(request, asked), self._incidents.exports
         if asked.to not in known:
             return refused(f"notify.webhooks has {', '.join(known) or 'none'}; add it there", 400)
         try:
-            sent = await self._desk.export(name, asked.to)
+            sent = await self._incidents.export(name, asked.to)
         except ExportError as error:
             return refused(str(error), 502)
         if sent is None:
@@ -210,13 +199,13 @@ class IncidentActions:
             When it may not, or its body is something else.
         """
         if AccessScope.OPERATE not in self._access.may(request):
-            said = "without a token, incidents can be changed only from this machine, at 127.0.0.1"
-            raise RouteError(self._access.refuse("scope", 403, said))
+            error = "without a token, incidents can be changed only from this machine, at 127.0.0.1"
+            raise RouteError(self._access.refuse("scope", 403, error))
         if request.content_type != "application/json":
             raise RouteError(refused("send application/json", 415))
         if not self._access.proves(request):
-            said = f"{PROOF} is missing, or not that of this session; load the page again"
-            raise RouteError(self._access.refuse("proof", 403, said))
+            error = f"{PROOF} is missing, or not that of this session; load the page again"
+            raise RouteError(self._access.refuse("proof", 403, error))
         try:
             asked = await read_json(request, _LARGEST, kind)
         except BodyError as error:
@@ -225,17 +214,17 @@ class IncidentActions:
                 answer.headers["Retry-After"] = "1"
             raise RouteError(answer) from None
         if _OF_SLACK.fullmatch(asked.by.strip()):
-            said = "this name looks like an id of Slack, which would name somebody else; write a name"
-            raise RouteError(refused(said, 400))
+            error = "this name looks like an id of Slack, which would name somebody else; write a name"
+            raise RouteError(refused(error, 400))
         return asked
 
     async def _give(
-        self, request: web.Request, asked: Signed, kind: CommandKind, **about: object
+        self, request: web.Request, asked: WhoBody | MemoBody, kind: CommandKind, **about: object
     ) -> web.Response:
         at, by = int(self._now()), self._who(request, asked)
         key = identify("board", at, kind, by, *about.values())
         command = msgspec.convert({"id": key, "kind": kind, "at": at, "by": by, **about}, Command)
-        answer = await self._desk.act(command)
+        answer = await self._incidents.act(command)
         if self._counter is not None:
             self._counter.labels(kind.value, answer.result.value).inc()
         log.info(
@@ -243,8 +232,8 @@ class IncidentActions:
         )
         return _answered(answer)
 
-    def _who(self, request: web.Request, asked: Signed) -> str:
-        """Return who acts: the name that was typed, and the name of the token that allows it."""
+    def _who(self, request: web.Request, asked: WhoBody | MemoBody) -> str:
+        """Return the name that was typed, and the name of the token that allows the action."""
         typed, token = " ".join(memo_text(asked.by).split()), self._access.name_of(request)
         if typed and token:
             return f"{typed[: BY - len(token) - 3]} ({token})"
@@ -258,5 +247,5 @@ def _answered(answer: Answer) -> web.Response:
     for name in ("silence", "until", "fits"):
         if (value := getattr(answer, name)) is not None:
             found[name] = value
-    status, error = _SAID.get(answer.result, (200, ""))
+    status, error = _ERRORS.get(answer.result, (200, ""))
     return encoded(found | ({"error": error} if error else {}), status)

@@ -1,36 +1,125 @@
 """``GET /board/incidents`` and ``/board/incidents/ID``: the list with its timeline; one incident whole."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+import heapq
+from collections import Counter
+from collections.abc import Awaitable, Callable, Hashable, Iterator
+from typing import Final, NamedTuple
 
+import msgspec
 from aiohttp import web
 
+from alerting.commands.memo import Memo
+from alerting.pipeline.incident_registry import TrackedIncident
+from detectors.model.finding import AddedUp, Failures, Verdict
 from streams.notify.command_routes import UNKNOWN
+from streams.notify.incidents_route import done_to_json
+from streams.screens.board.board_answers import SharedAnswers, encoded, in_json, refused
 from streams.screens.board.board_data import BoardDataError
-from streams.screens.board.incidents.incident_rows import (
-    FilterError,
-    IncidentFilter,
-    ListedIncidents,
-    rows_of,
-)
-from streams.screens.board.incidents.incident_service import IncidentService
-from streams.screens.board.json_answer import encoded, in_json, refused
-from streams.screens.board.shared_answers import SharedAnswers
+from streams.screens.board.incidents.incident_service import IncidentService, KnownIncidents
+
+MOST: Final = 500
+"""Incidents, memos and changes in one answer, the newest of each."""
+
+DAY: Final = 86400
+RANGES: Final = {"1d": DAY, "1w": 7 * DAY, "5w": 35 * DAY}
+STATES: Final = ("open", "ended")
+
+
+class FilterError(ValueError):
+    """A filter is not understood; the message lists the known ones."""
+
+
+class IncidentFilter(NamedTuple):
+    """A choice of incidents; an empty string leaves a part out."""
+
+    seconds: int = RANGES["1w"]
+    state: str = ""
+    verdict: str = ""
+    account: str = ""
+    kind: str = ""
+
+    @classmethod
+    def of(cls, asked: dict[str, str]) -> "IncidentFilter":
+        """Return the filter that the parameters of a request ask for.
+
+        Raises
+        ------
+        FilterError
+            When one of them is unknown.
+
+        Examples
+        --------
+        >>> IncidentFilter.of({"range": "1d", "verdict": "spike"})
+        IncidentFilter(seconds=86400, state='', verdict='spike', account='', kind='')
+        """
+        span, state, verdict = (asked.get(name, "") for name in ("range", "state", "verdict"))
+        for name, given, allowed in (
+            ("range", span, tuple(RANGES)),
+            ("state", state, STATES),
+            ("verdict", verdict, tuple(known.value for known in Verdict)),
+        ):
+            if given and given not in allowed:
+                raise FilterError(f"{name} must be one of {', '.join(allowed)}")
+        seconds = RANGES[span or "1w"]
+        return cls(seconds, state, verdict, asked.get("account", ""), asked.get("kind", ""))
+
+    def fits(self, tracked: TrackedIncident, since: int) -> bool:
+        """Return whether an incident is asked for that lasted beyond ``since``, epoch seconds."""
+        ended = tracked.ended_at
+        if ended is not None and ended < since:
+            return False
+        about, verdict = tracked.incident.primary.about, tracked.incident.verdict.value
+        return (
+            (not self.state or (self.state == "ended") == (ended is not None))
+            and (not self.verdict or self.verdict == verdict)
+            and (not self.account or self.account == about.account)
+            and (not self.kind or self.kind == about.kind)
+        )
+
+
+class ListedIncident(msgspec.Struct, frozen=True, kw_only=True):
+    """One incident in a line; the fields are those of ``GET /incidents``. ``memos`` counts its own."""
+
+    id: str
+    verdict: str
+    state: str
+    sent: str
+    start: int
+    end: int | None
+    scope: dict[str, object]
+    measure: str
+    observed: float
+    expected: float | None
+    severity: dict[str, object]
+    reopened: int
+    error_type: str | None
+    failures: Failures | None
+    added_up: AddedUp | None
+    memos: int
+    acknowledged: object = None
+    labelled: object = None
+
+
+class ListedIncidents(msgspec.Struct, frozen=True, kw_only=True):
+    """What a range has, from ``since`` to ``at``, epoch seconds; of everything the newest first.
+
+    ``memos`` are those that belong to no incident. ``left_out`` counts older incidents that did not fit.
+    """
+
+    at: int
+    since: int
+    incidents: list[ListedIncident]
+    left_out: int
+    memos: list[dict[str, object]]
+    changes: list[dict[str, object]]
 
 
 class IncidentRoutes:
-    """Shows the incidents of a desk.
+    """Serves the list, and one incident whole; ``seen`` is as for ``SharedAnswers``."""
 
-    Parameters
-    ----------
-    desk
-        Has the incidents.
-    seen
-        As for ``SharedAnswers``.
-    """
-
-    def __init__(self, desk: IncidentService, seen: Callable[[], Hashable]) -> None:
-        self._desk = desk
+    def __init__(self, incidents: IncidentService, seen: Callable[[], Hashable]) -> None:
+        self._incidents = incidents
         self._shared = SharedAnswers(seen)
 
     def routes(self) -> list[web.RouteDef]:
@@ -48,12 +137,12 @@ class IncidentRoutes:
         return in_json(await self._shared.answer(asked, lambda: self._rows(asked)))
 
     async def _rows(self, asked: IncidentFilter) -> ListedIncidents:
-        known = await self._desk.known()
-        # Beside the event loop, which may change incidents meanwhile: then all are told, and ask again.
-        return await asyncio.to_thread(rows_of, known, asked)
+        known = await self._incidents.known()
+        # Beside the event loop, which may change incidents meanwhile: then all boards ask again.
+        return await asyncio.to_thread(listed_incidents, known, asked)
 
     async def _show(self, request: web.Request) -> web.Response:
-        whole = await self._desk.whole(request.match_info["id"])
+        whole = await self._incidents.whole(request.match_info["id"])
         return encoded(UNKNOWN, 404) if whole is None else encoded(whole)
 
 
@@ -61,7 +150,7 @@ Answering = Callable[[web.Request], Awaitable[web.Response]]
 
 
 def answering(handler: Answering) -> Answering:
-    """Return a handler that answers 503 with the reason when there are no data."""
+    """Wrap a handler to answer 503, with the reason, when there are no data."""
 
     async def answered(request: web.Request) -> web.Response:
         try:
@@ -70,3 +159,69 @@ def answering(handler: Answering) -> Answering:
             return refused(str(error), 503)
 
     return answered
+
+
+def listed_incidents(known: KnownIncidents, asked: IncidentFilter) -> ListedIncidents:
+    """Return the incidents that a filter asks for."""
+    since = known.at - asked.seconds
+    found = [incident for incident in known.tracked if asked.fits(incident, since)]
+    newest = heapq.nlargest(MOST, found, key=lambda tracked: (tracked.incident.start, tracked.sequence))
+    noted = Counter(memo.incident for memo in known.memos)
+    return ListedIncidents(
+        at=known.at,
+        since=since,
+        incidents=[_row(incident, noted[incident.incident.id]) for incident in newest],
+        left_out=len(found) - len(newest),
+        memos=[memo.to_json() for memo in heapq.nlargest(MOST, _timeline(known, asked), key=_moment)],
+        changes=list(_changes(known, asked)),
+    )
+
+
+def _row(tracked: TrackedIncident, memos: int) -> ListedIncident:
+    incident = tracked.incident
+    primary = incident.primary
+    return ListedIncident(
+        id=incident.id,
+        verdict=incident.verdict.value,
+        state=incident.state,
+        sent=tracked.sent,
+        start=incident.start,
+        end=incident.end,
+        scope=primary.about.to_json(),
+        measure=primary.measure.value,
+        observed=primary.observed,
+        expected=primary.expected,
+        severity=incident.severity.to_json(),
+        reopened=incident.reopened,
+        error_type=primary.error_type or None,
+        failures=primary.failures,
+        added_up=primary.added_up,
+        memos=memos,
+        **done_to_json(tracked),
+    )
+
+
+def _moment(memo: Memo) -> tuple[int, int]:
+    return memo.at, memo.number
+
+
+def _timeline(known: KnownIncidents, asked: IncidentFilter) -> Iterator[Memo]:
+    since = known.at - asked.seconds
+    for memo in known.memos:
+        kind = memo.scope.partition(":")[0]
+        if not memo.incident and memo.at >= since and (not asked.kind or not kind or asked.kind == kind):
+            yield memo
+
+
+def _changes(known: KnownIncidents, asked: IncidentFilter) -> Iterator[dict[str, object]]:
+    since = known.at - asked.seconds
+    fitting = (
+        change
+        for change in known.changes
+        if change.ts >= since
+        and (not asked.account or asked.account == change.about.account)
+        and (not asked.kind or asked.kind == change.about.kind)
+    )
+    for change in heapq.nlargest(MOST, fitting, key=lambda change: change.ts):
+        details = {"what": change.what, "version": change.version, "by": change.by, "url": change.url}
+        yield {"ts": change.ts, "of": change.about.to_json(), **details}

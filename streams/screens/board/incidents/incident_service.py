@@ -1,13 +1,13 @@
-"""The incidents that people look at and act on: what a driver gives the board."""
+"""The incidents that people look at and act on; a driver gives them to the board."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from alerting.commands.answer import Answer
 from alerting.commands.command import Command
+from alerting.commands.dispatch import Answer
 from alerting.commands.memo import Memo
 from alerting.incidents.incident import Incident
-from alerting.pipeline.tracked_incident import TrackedIncident
+from alerting.pipeline.incident_registry import TrackedIncident
 from config.settings import DigestSettings
 from detectors.model.stated import StatedChange
 
@@ -22,7 +22,7 @@ class KnownIncidents(NamedTuple):
 
 
 class IncidentService(Protocol):
-    """Answers what people ask about incidents, and carries out what they say.
+    """Answers questions about incidents, and carries out commands.
 
     Each method raises ``BoardDataError`` when another process has the incidents and
     does not answer.
@@ -30,10 +30,10 @@ class IncidentService(Protocol):
 
     @property
     def digest(self) -> DigestSettings:
-        """When a snooze *until tomorrow* ends."""
+        """The time at which a snooze *until tomorrow* ends."""
 
     async def known(self) -> KnownIncidents:
-        """Return all incidents that are remembered, open and ended, and what else is on their timeline."""
+        """Return all remembered incidents, open and ended, with the memos and changes of their timeline."""
 
     async def whole(self, name: str) -> dict[str, object] | None:
         """Return all that is known of one incident, by its id or the first characters of it.
@@ -47,15 +47,15 @@ class IncidentService(Protocol):
 
     @property
     def exports(self) -> list[str]:
-        """Where an incident can be sent, as ``webhook:NAME``."""
+        """The places that an incident can be sent to, as ``webhook:NAME``."""
 
     async def export(self, name: str, to: str) -> str | None:
-        """Send one incident to a place of ``exports``; return what to tell the person, None as in ``whole``.
+        """Send one incident to a place of ``exports``; return a line for the person, None as in ``whole``.
 
         Raises
         ------
-        streams.notify.incident_export.ExportError
-            When it is not taken there.
+        streams.notify.http_receivers.ExportError
+            When the place does not accept it.
         """
 
     async def act(self, command: Command) -> Answer:

@@ -1,25 +1,27 @@
-"""The incidents of a pipeline in this process."""
+"""The incidents of a pipeline in this process, and the story of each."""
 
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Final
 
-from alerting.commands.answer import Answer
-from alerting.commands.command import Command
-from alerting.commands.destination import WEBHOOK, Destination
+from alerting.commands.command import Command, CommandKind
+from alerting.commands.dispatch import WEBHOOK, Answer, Destination
+from alerting.commands.memo import Memo
 from alerting.incidents.incident import Incident
 from alerting.messages.incident_markdown import IncidentMarkdown
+from alerting.pipeline.incident_registry import TrackedIncident
 from alerting.pipeline.pipeline import Pipeline
-from alerting.pipeline.tracked_incident import TrackedIncident
 from config.secret import SecretError
 from config.settings import DigestSettings, Settings
 from detectors.model.stated import StatedChange
 from streams.notify.command_routes import ELSEWHERE
-from streams.notify.http_receivers import key_of
-from streams.notify.incident_export import ExportError, export_to_webhook
+from streams.notify.http_receivers import ExportError, export_to_webhook, key_of
 from streams.notify.incidents_route import whole_to_json
 from streams.screens.board.board_data import BoardDataError
 from streams.screens.board.incidents.incident_service import KnownIncidents
-from streams.screens.board.incidents.incident_story import story
+
+JOINED: Final = 30
+"""Series that the story shows to have joined; the others are members, and listed there."""
 
 
 class PipelineIncidents:
@@ -31,12 +33,8 @@ class PipelineIncidents:
         Returns the pipeline, None while another process has it.
     execute
         Makes a command durable and executes it; None if nothing delivers here.
-    documents
-        Returns what writes an incident as a document.
     changes
-        Returns what was deployed in the last days.
-    settings
-        Returns the configuration in force.
+        Returns the deployments of the last days.
     """
 
     def __init__(
@@ -55,11 +53,11 @@ class PipelineIncidents:
 
     @property
     def digest(self) -> DigestSettings:
-        """When a snooze *until tomorrow* ends."""
+        """The time at which a snooze *until tomorrow* ends."""
         return self._settings().digest
 
     async def known(self) -> KnownIncidents:
-        """Return all incidents that are remembered, open and ended, and what else is on their timeline."""
+        """Return all remembered incidents, with the memos and changes of their timeline."""
         pipeline = self._present()
         return KnownIncidents(pipeline.watermark, pipeline.tracked(), pipeline.memos, self._changes())
 
@@ -84,7 +82,7 @@ class PipelineIncidents:
 
     @property
     def exports(self) -> list[str]:
-        """Where an incident can be sent: the webhooks of the configuration, and no address that is given."""
+        """The webhooks of the configuration: an incident is sent to no other address."""
         return [str(Destination(WEBHOOK, webhook.name)) for webhook in self._settings().notify.webhooks]
 
     async def export(self, name: str, to: str) -> str | None:
@@ -118,7 +116,7 @@ class PipelineIncidents:
 
 
 def _silences(pipeline: Pipeline, tracked: TrackedIncident) -> list[dict[str, object]]:
-    """Return what people did that holds an incident, and until when; the configuration's are not theirs."""
+    """Return the silences of people that hold an incident; those of the configuration are not theirs."""
     names = {command.id: command.who for command in tracked.commands}
     return [
         {
@@ -132,3 +130,46 @@ def _silences(pipeline: Pipeline, tracked: TrackedIncident) -> list[dict[str, ob
         if (silence.incident == tracked.incident.id or silence.matches(tracked))
         and not silence.id.startswith("config/")
     ]
+
+
+def story(tracked: TrackedIncident, memos: Sequence[Memo]) -> list[dict[str, object]]:
+    """Return the moments of an incident, the oldest first: ``at`` in epoch seconds, and ``what``.
+
+    ``what`` is ``change`` (before it), ``began``, ``joined`` (another series), ``alerted`` (``sent`` says as
+    what), a kind of ``alerting.commands.command.CommandKind`` with ``by``, ``until`` and ``why``, ``memo``,
+    ``resolved`` or ``withdrawn``.
+    """
+    return sorted(_moments(tracked, memos), key=lambda moment: float(str(moment["at"])))
+
+
+def _moments(tracked: TrackedIncident, memos: Sequence[Memo]) -> Iterator[dict[str, object]]:
+    incident = tracked.incident
+    for change in incident.changes:
+        written = change.to_json()
+        yield {**written, "at": written["ts"], "what": "change", "did": written.get("what", "")}
+    yield {
+        "at": incident.start,
+        "what": "began",
+        "scope": incident.primary.about.to_json(),
+        "measure": incident.primary.measure.value,
+    }
+    later = [member for member in incident.members if member.start > incident.start]
+    for member in sorted(later, key=lambda member: member.start)[:JOINED]:
+        about, measure = member.about.to_json(), member.measure.value
+        yield {"at": member.start, "what": "joined", "scope": about, "measure": measure}
+    if tracked.alerted is not None:
+        yield {"at": tracked.alerted, "what": "alerted", "sent": tracked.sent}
+    for command in tracked.commands:
+        if command.kind not in (CommandKind.NOTE, CommandKind.FORGET):
+            yield {
+                "at": command.at,
+                "what": command.kind.value,
+                "by": command.who,
+                "until": command.until,
+                "why": command.why,
+            }
+    for memo in memos:
+        if memo.incident == incident.id:
+            yield {"at": memo.written, "what": "memo", "id": memo.id, "by": memo.who, "text": memo.text}
+    if tracked.ended_at is not None:
+        yield {"at": tracked.ended_at, "what": incident.state}

@@ -1,4 +1,4 @@
-"""The figures of the service map, from the newest steps of the history."""
+"""The figures and states of the service map, from the newest steps of the history."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -6,18 +6,46 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from config.settings import Settings
-from detectors.model.array_types import Floats
+from config.settings import BoardSettings, Settings, ThresholdSettings
+from detectors.model.array_types import Floats, Ints
 from detectors.model.measures import Measure
-from detectors.model.scope import CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, Edge, Scope
+from detectors.model.scope import CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, Edge, Scope, ScopeOrEdge
 from streams.record.history.history_files import MINUTES
-from streams.record.history.history_view import HistoryView
+from streams.record.history.history_reader import HistoryView
+from streams.record.history.series_names import SeriesNames
 from streams.screens.board.open_verdicts import OpenVerdicts
-from streams.screens.board.service_map.map_series import COLUMN_OF, MEASURES, MapSeries
-from streams.screens.board.service_map.map_states import MapStates
 from streams.screens.board.service_map.service_map import MapAmounts, MapEdge, MapKind, MapNode
+from streams.screens.board.wall.wall import WallThreshold
+from streams.screens.board.wall.wall_numbers import threshold_of
 
+MEASURES: Final = (
+    Measure.REQUESTS,
+    Measure.ERRORS_USER,
+    Measure.ERRORS_BACKEND,
+    Measure.ERRORS_FATAL,
+    Measure.THROTTLES,
+    Measure.RCU,
+    Measure.WCU,
+    Measure.COST,
+    Measure.LATENCY,
+)
+"""The columns of amounts."""
+
+COLUMN_OF: Final = {measure.value: column for column, measure in enumerate(MEASURES)}
+
+_EDGES: Final = {
+    (CLIENT, ROUTE),
+    (CLIENT, FUNCTION),
+    (CLIENT, TABLE),
+    (ROUTE, FUNCTION),
+    (ROUTE, TABLE),
+    (FUNCTION, TABLE),
+    (FUNCTION, SERVICE),
+}
 MAP_SECONDS: Final = 300
+
+FEWEST: Final = 5
+"""Failed requests that a share rests on: one of two is chance, and no reason to colour anything."""
 
 _KINDS: Final[dict[str, MapKind]] = {
     CLIENT: "client",
@@ -31,6 +59,39 @@ _NEAREST: Final = {ROUTE: (CLIENT,), FUNCTION: (ROUTE, CLIENT), TABLE: (FUNCTION
 
 _UNMEASURED: Final = -1
 _LATENCY: Final = MEASURES.index(Measure.LATENCY)
+
+
+class MapSeries(NamedTuple):
+    """The series of nodes and edges, sorted by their numbers.
+
+    ``owner`` is the place in ``about`` of what a series belongs to, ``column`` the place of its measure in
+    ``MEASURES``.
+    """
+
+    known: int  # names that there were
+    numbers: Ints
+    owner: Ints
+    column: Ints
+    about: list[ScopeOrEdge]
+
+
+def map_series(names: SeriesNames) -> MapSeries:
+    """Return the series of the map among all that are known."""
+    about: dict[ScopeOrEdge, int] = {}
+    found: list[tuple[int, int, int]] = []
+    for number, (target, source, measure) in names:
+        column = COLUMN_OF.get(measure)
+        if column is None or target.kind not in _KINDS:
+            continue
+        if not source.kind:
+            owner: ScopeOrEdge = target
+        elif (source.kind, target.kind) in _EDGES:
+            owner = Edge(source, target)
+        else:
+            continue
+        found.append((number, about.setdefault(owner, len(about)), column))
+    numbers, owners, columns = np.array(found, np.int64).reshape(-1, 3).T
+    return MapSeries(len(names), numbers, owners, columns, list(about))
 
 
 class MapFigures(NamedTuple):
@@ -119,6 +180,64 @@ def _amounts(kind: str, sums: Floats) -> MapAmounts:
 
 def _fields(amounts: MapAmounts) -> dict[str, float | None]:
     return {name: getattr(amounts, name) for name in MapAmounts.__struct_fields__}
+
+
+def worst_of(thresholds: Iterable[WallThreshold]) -> WallThreshold:
+    """Return the worst of some thresholds.
+
+    Examples
+    --------
+    >>> worst_of([None, "warning", None]), worst_of(["warning", "critical"]), worst_of([])
+    ('warning', 'critical', None)
+    """
+    found = set(thresholds)
+    return "critical" if "critical" in found else "warning" if "warning" in found else None
+
+
+class MapStates:
+    """Tells which thresholds are reached.
+
+    Parameters
+    ----------
+    settings
+        The thresholds of the wall, which hold for every node.
+    step, seconds
+        The length of a step, and of what the amounts are of.
+    """
+
+    def __init__(self, settings: BoardSettings, step: int, seconds: int) -> None:
+        self._settings = settings
+        self._step = step
+        self._seconds = seconds
+        self._times: dict[str, ThresholdSettings] = {
+            SERVICE: settings.api_ms,
+            ROUTE: settings.api_ms,
+            FUNCTION: settings.function_ms,
+            TABLE: settings.table_ms,
+        }
+
+    def of_amounts(self, amounts: MapAmounts) -> WallThreshold:
+        """Return the worst threshold that amounts a second reach."""
+        found: list[WallThreshold] = []
+        failed = amounts.failed or 0.0
+        if amounts.requests > 0 and failed * self._seconds >= FEWEST:
+            found.append(threshold_of(failed / amounts.requests, self._settings.errors_backend))
+        if amounts.throttles:
+            found.append(threshold_of(amounts.throttles * self._step, self._settings.throttles))
+        return worst_of(found)
+
+    def of_node(
+        self, kind: str, amounts: MapAmounts, latency: float | None, share: float | None
+    ) -> WallThreshold:
+        """Return the worst threshold that a node has reached."""
+        times = self._times.get(kind)
+        return worst_of(
+            (
+                self.of_amounts(amounts),
+                None if times is None else threshold_of(latency, times),
+                threshold_of(share, self._settings.share),
+            )
+        )
 
 
 class _Making:

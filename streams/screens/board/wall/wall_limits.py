@@ -9,7 +9,7 @@ from config.settings import BoardSettings
 from detectors.model.measures import Measure
 from detectors.model.scope import ACCOUNT, FUNCTION, TABLE, Scope
 from streams.record.history.history_files import MINUTES
-from streams.record.history.history_view import HistoryView, LimitedSeries
+from streams.record.history.history_reader import HistoryView, LimitedSeries
 from streams.screens.board.open_verdicts import OpenVerdicts
 from streams.screens.board.step_grid import StepGrid, listed
 from streams.screens.board.wall.wall import WallConcurrency, WallHolder, WallQuota, WallTable

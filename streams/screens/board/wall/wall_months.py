@@ -11,8 +11,8 @@ from detectors.model.array_types import Ints
 from detectors.model.measures import Measure
 from detectors.model.scope import ACCOUNT, ROUTE
 from streams.record.history.history_files import MINUTES, TENS
+from streams.record.history.history_reader import HistoryView
 from streams.record.history.history_rows import HistoryRows, merged
-from streams.record.history.history_view import HistoryView
 from streams.record.history.series_names import SeriesKey
 from streams.screens.board.step_grid import StepGrid, listed
 from streams.screens.board.wall.wall import WallMonth, WallRanked, WallRankings, WallValue

@@ -11,8 +11,8 @@ from detectors.model.array_types import Floats
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import ACCOUNT, FUNCTION, ROUTE, SERVICE, TABLE, Scope
 from streams.record.history.history_files import MINUTES
+from streams.record.history.history_reader import HistoryView
 from streams.record.history.history_rows import HistoryRows
-from streams.record.history.history_view import HistoryView
 from streams.screens.board.open_verdicts import OpenVerdicts
 from streams.screens.board.step_grid import StepGrid, known, listed
 from streams.screens.board.wall.wall import (

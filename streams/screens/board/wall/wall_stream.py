@@ -8,23 +8,77 @@ from typing import Final, NamedTuple
 
 import msgspec
 from aiohttp import web
+from msgspec.structs import replace
 
 from streams.process.web.access import Access
 from streams.process.web.http_server import STOPPING
-from streams.screens.board.board_data import BoardData, BoardDataError
-from streams.screens.board.board_headers import UNKEPT
-from streams.screens.board.wall.wall_json import WallJson, WallTime
+from streams.screens.board.board_answers import UNKEPT
+from streams.screens.board.board_data import BoardDataError
+from streams.screens.board.live_board import LiveBoard
+from streams.screens.board.wall.wall import Wall
 
 _TROUBLE: Final = b"event: trouble"
 
 
 class StreamPatience(NamedTuple):
-    """How often a board hears something, and how long it may take to read it, seconds."""
+    """The pace of events, and how long a board may take to read them; seconds."""
 
     beat: float = 15.0
     slow: float = 20.0  # then a reader is dropped: what it did not read is all that it costs
     longest: float = 6 * 3600.0  # then it connects again, and its cookie lives on
     boards: int = 200  # at the same time; the server has places for others
+
+
+class WallTime(NamedTuple):
+    """The age of a wall: the number of its step, and of the changes of incidents."""
+
+    step: int = -1
+    change: int = -1
+
+
+class NewestWall(NamedTuple):
+    """The newest wall and its incidents alone, encoded."""
+
+    time: WallTime
+    wall: bytes
+    incidents: bytes
+
+
+class WallJson:
+    """Keeps the newest wall, encoded. Incidents that change between two steps renew their part of it."""
+
+    def __init__(self, board: LiveBoard) -> None:
+        self._board = board
+        self._making = asyncio.Lock()
+        self._wall: Wall | None = None
+        self._newest = NewestWall(WallTime(), b"", b"")
+
+    @property
+    def time(self) -> WallTime:
+        """The age of a wall that is made now."""
+        return WallTime(self._board.judged.number, self._board.renewed.number)
+
+    async def newest(self) -> NewestWall:
+        """Return the newest wall.
+
+        Raises
+        ------
+        streams.screens.board.board_data.BoardDataError
+            When the history cannot be read.
+        """
+        async with self._making:
+            time = self.time
+            if time == self._newest.time:
+                return self._newest
+            if self._wall is None or time.step != self._newest.time.step:
+                wall = await self._board.wall()
+            else:
+                wall = replace(self._wall, incidents=await self._board.incidents())
+            self._wall = wall
+            self._newest = NewestWall(
+                time, msgspec.json.encode(wall), msgspec.json.encode({"incidents": wall.incidents})
+            )
+            return self._newest
 
 
 class WallStream:
@@ -36,21 +90,17 @@ class WallStream:
 
     Parameters
     ----------
-    data
-        Tells of steps.
     walls
-        Encodes them, once for all.
-    access
-        Says whose token is gone.
+        Encodes walls, once for all boards.
     build
         The version of the page: an older one loads itself again.
-    patience, now
-        As named; ``now`` returns wall time, epoch seconds.
+    now
+        Wall time, epoch seconds.
     """
 
     def __init__(
         self,
-        data: BoardData,
+        board: LiveBoard,
         walls: WallJson,
         access: Access,
         build: str,
@@ -58,7 +108,7 @@ class WallStream:
         patience: StreamPatience | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._data = data
+        self._board = board
         self._walls = walls
         self._access = access
         self._build = build
@@ -71,8 +121,8 @@ class WallStream:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Send events for as long as somebody reads them."""
         if self.boards >= self._patience.boards:
-            said = f"{self.boards} boards are open, which is the most; close one"
-            return web.json_response({"error": said}, status=503, headers=UNKEPT | {"Retry-After": "30"})
+            error = f"{self.boards} boards are open, which is the most; close one"
+            return web.json_response({"error": error}, status=503, headers=UNKEPT | {"Retry-After": "30"})
         answer = web.StreamResponse(headers=UNKEPT | {"X-Accel-Buffering": "no"})
         answer.content_type = "text/event-stream"
         if (session := self._access.sessions.of(request)) is not None:
@@ -92,7 +142,7 @@ class WallStream:
         clock = asyncio.get_running_loop().time
         until = clock() + self._patience.longest
         stopping = asyncio.create_task(request.app[STOPPING].wait())
-        seen, shown = WallTime(), -1  # what it was told of, and the step whose wall it has
+        seen, shown = WallTime(), -1  # the newest event, and the step whose wall the board has
         yield b"retry: 2000\n\n" + self._beat()
         try:
             while not stopping.done() and clock() < until:
@@ -104,14 +154,14 @@ class WallStream:
                     yield event
                     shown = shown if event.startswith(_TROUBLE) else seen.step
                 news = {
-                    asyncio.create_task(self._data.judged.after(seen.step)),
-                    asyncio.create_task(self._data.renewed.after(seen.change)),
+                    asyncio.create_task(self._board.judged.after(seen.step)),
+                    asyncio.create_task(self._board.renewed.after(seen.change)),
                 }
                 try:
                     await asyncio.wait(
                         {*news, stopping}, timeout=self._patience.beat, return_when="FIRST_COMPLETED"
                     )
-                    waited = not any(each.done() for each in news)
+                    waited = not any(task.done() for task in news)
                 finally:
                     for task in news:
                         task.cancel()
@@ -121,15 +171,15 @@ class WallStream:
             stopping.cancel()
 
     async def _newest(self, shown: int) -> tuple[WallTime, bytes]:
-        """Return the newest wall as an event; only its incidents for who has the wall of this step."""
+        """Return the newest wall as an event: only the incidents, if the board already has this step."""
         time = self._walls.time
         try:
             newest = await self._walls.newest()
         except BoardDataError as error:
             return time, _event("trouble", msgspec.json.encode({"error": str(error)}))
-        name, said = ("incidents", newest.incidents) if newest.time.step == shown else ("step", newest.wall)
+        name, body = ("incidents", newest.incidents) if newest.time.step == shown else ("step", newest.wall)
         if name not in self._sent or self._sent[name][0] != newest.time:
-            self._sent[name] = newest.time, _event(name, said)
+            self._sent[name] = newest.time, _event(name, body)
         return self._sent[name]
 
     def _beat(self) -> bytes:

@@ -17,21 +17,22 @@ from typing import Any, Self, TypeVar
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
+from config.settings import Settings
 from detectors.model.scope import Scope
 from streams.process.web.access import Access
 from streams.process.web.http_server import HttpServer
 from streams.process.web.tokens import Tokens
-from streams.screens.board.board_data import BoardDataError
+from streams.screens.board.board_data import BoardDataError, BoardIncidents, StepSignal
 from streams.screens.board.board_routes import BoardRoutes
-from streams.screens.board.scopes.scope_page import FoundScopes, ScopePage
-from streams.screens.board.scopes.scope_request import AskedScope
+from streams.screens.board.live_board import LiveBoard
+from streams.screens.board.scope_pages.scope_page import FoundScopes, ScopePage
+from streams.screens.board.scope_pages.scope_range import AskedScope
 from streams.screens.board.service_map.service_map import ServiceMap
-from streams.screens.board.step_signal import StepSignal
 from streams.screens.board.wall.wall import Wall
 from streams.screens.board.wall.wall_stream import StreamPatience
 from tests.free_port import free_port
-from tests.streams.screens.board.incidents.desk_given import GivenDesk, busy_desk
-from tests.streams.screens.board.scopes.scope_given import page_given, scopes_given
+from tests.streams.screens.board.incidents.incidents_given import GivenDesk, busy_desk
+from tests.streams.screens.board.scope_pages.scope_given import page_given, scopes_given
 from tests.streams.screens.board.service_map.map_given import map_given
 from tests.streams.screens.board.wall_given import KINDS, wall_given
 
@@ -40,12 +41,11 @@ KEY = b"k" * 32
 PORT = int(os.environ.get("UNERI_BOARD_PORT", "8700"))
 
 
-class GivenBoard:
+class GivenBoard(LiveBoard):
     """Data that a test changes; ``asked`` counts how often the wall was made."""
 
     def __init__(self, wall: Wall, shown: ServiceMap | None = None, desk: GivenDesk | None = None) -> None:
-        self.judged = StepSignal()
-        self.renewed = StepSignal()
+        super().__init__(StepSignal(), Settings, None, list, lambda: BoardIncidents((), []))
         self.desk = desk or GivenDesk([], wall.at or wall.now)
         self.desk.told = self.renew
         self.given_map = shown or map_given("busy" if wall.incidents else "calm", wall.at or wall.now)
@@ -80,12 +80,12 @@ class GivenBoard:
 
     def show(self, wall: Wall) -> None:
         self.given = wall
-        self.judged.tell()
+        self.judged.notify()
 
     def renew(self) -> None:
         """Have the incidents of the desk on the wall, between two steps."""
         self.given = replace(self.given, incidents=self.desk.shown())
-        self.renewed.tell()
+        self.renewed.notify()
 
 
 class ServedBoard:

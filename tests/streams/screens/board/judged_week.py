@@ -10,15 +10,13 @@ import pytest
 from filelock import FileLock
 
 from config.settings import Settings
-from detectors.model.series import Series
-from streams.record.history.bounds import HistoryBounds
+from detectors.model.measures import Series
 from streams.record.history.history_files import HistoryFolder
-from streams.record.history.history_keeper import HistoryKeeper
+from streams.record.history.history_keeper import HistoryBounds, HistoryKeeper
 from streams.record.history.segments import Segments
-from streams.screens.board.board_data import BoardIncidents
+from streams.screens.board.board_data import BoardIncidents, StepSignal
 from streams.screens.board.live_board import LiveBoard
-from streams.screens.board.scopes.scope_events import BoardPast
-from streams.screens.board.step_signal import StepSignal
+from streams.screens.board.scope_pages.scope_events import BoardPast
 from tests.streams.engine.stages.engine_run import gathered
 from tests.streams.record.history.backend import START, Backend, requests
 

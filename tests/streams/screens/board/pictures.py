@@ -9,7 +9,7 @@ from PIL import Image
 
 from tests.alerting.browser import chromium
 from tests.streams.screens.board.board_server import BoardThread
-from tests.streams.screens.board.incidents.desk_given import GivenDesk, busy_desk
+from tests.streams.screens.board.incidents.incidents_given import GivenDesk, busy_desk
 from tests.streams.screens.board.shown import Shown
 from tests.streams.screens.board.wall_given import wall_given
 

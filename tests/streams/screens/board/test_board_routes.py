@@ -3,8 +3,8 @@
 import re
 from typing import Any
 
+from streams.screens.board.board_answers import POLICY
 from streams.screens.board.board_assets import FOLDER, BoardAssets
-from streams.screens.board.board_headers import POLICY
 from streams.screens.board.service_map.service_map import ServiceMap
 from tests.streams.screens.board.board_client import browser, given, status
 from tests.streams.screens.board.board_server import GivenBoard, served
@@ -95,6 +95,6 @@ async def test_the_map_is_made_once_for_all_who_look_at_it_and_again_with_the_ne
         async with session.get(f"{board.url}/board/map", headers={"Accept-Encoding": "identity"}) as answer:
             assert await answer.json() == found
             assert "Content-Encoding" not in answer.headers
-        data.judged.tell()
+        data.judged.notify()
         async with session.get(f"{board.url}/board/map"):
             assert len(made) == 2

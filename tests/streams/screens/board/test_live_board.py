@@ -12,10 +12,9 @@ from detectors.model.finding import Trace, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import Scope
 from streams.engine.detect.step_record import head_of
-from streams.record.history.bounds import HistoryBounds
 from streams.record.history.history_files import MINUTES, HistoryFolder
-from streams.record.history.history_keeper import HistoryKeeper
-from streams.record.history.history_view import HistoryView
+from streams.record.history.history_keeper import HistoryBounds, HistoryKeeper
+from streams.record.history.history_reader import HistoryView
 from streams.record.history.segments import Segments
 from streams.screens.board.board_data import BoardDataError
 from streams.screens.board.open_verdicts import OpenVerdicts

@@ -18,12 +18,12 @@ from streams.process.web.http_server import HttpServer
 from streams.process.web.tokens import own_authorization
 from streams.record.query.query_routes import QueryRoutes
 from streams.record.query.query_service import QueryService
-from streams.screens.board.board_data import BoardData
 from streams.screens.board.board_routes import BoardRoutes
+from streams.screens.board.live_board import LiveBoard
 from streams.screens.mcp.board_client import BoardClient, connections
 from streams.screens.mcp.mcp_server import assistant_server
 from tests.streams.screens.board.board_server import KEY, GivenBoard
-from tests.streams.screens.board.incidents.desk_given import GivenDesk, busy_desk
+from tests.streams.screens.board.incidents.incidents_given import GivenDesk, busy_desk
 from tests.streams.screens.board.wall_given import wall_given
 
 NOW = 1_764_200_012
@@ -49,7 +49,7 @@ def busy_board() -> GivenBoard:
 
 @asynccontextmanager
 async def board_over(
-    data: BoardData,
+    data: LiveBoard,
     desk: GivenDesk,
     access: Access | None = None,
     port: int = 0,

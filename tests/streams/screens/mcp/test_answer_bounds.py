@@ -12,7 +12,7 @@ from streams.screens.mcp.board_client import BoardClient
 from streams.screens.mcp.incident_tool import tell_incident
 from streams.screens.mcp.tool_answer import MOST_DATA, MOST_TEXT, fit, in_words, size
 from streams.screens.mcp.untrusted_text import MARKED, quoted, shown
-from tests.streams.screens.board.incidents.desk_given import busy_desk
+from tests.streams.screens.board.incidents.incidents_given import busy_desk
 from tests.streams.screens.board.wall_given import wall_given
 from tests.streams.screens.mcp.assistant_given import NOW, words_of
 

@@ -13,8 +13,8 @@ from detectors.model.measures import Measure
 from detectors.model.scope import FUNCTION, Scope
 from detectors.model.stated import StatedChange
 from streams.record.query.query_service import QueryService
-from streams.screens.board.scopes.scope_events import BoardPast
-from tests.streams.screens.board.incidents.desk_given import GivenDesk
+from streams.screens.board.scope_pages.scope_events import BoardPast
+from tests.streams.screens.board.incidents.incidents_given import GivenDesk
 from tests.streams.screens.board.judged_week import AT as LATER
 from tests.streams.screens.board.judged_week import DAYS, STEP, Judged, board_of
 from tests.streams.screens.mcp.assistant_given import Asked, asked_of, board_over

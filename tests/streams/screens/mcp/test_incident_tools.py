@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from alerting.commands.command import Command, CommandKind
 from streams.screens.mcp.untrusted_text import MARKED
 from tests.streams.screens.board.board_server import GivenBoard
-from tests.streams.screens.board.incidents.desk_given import notice_of
+from tests.streams.screens.board.incidents.incidents_given import notice_of
 from tests.streams.screens.mcp.assistant_given import NOW, Asked, asked_of, board_over, busy_board
 
 
@@ -165,17 +165,17 @@ async def test_prompts_and_resources_help_to_begin(asked: Asked) -> None:
 
 async def test_while_nothing_is_known_nothing_is_said_to_be_well(data: GivenBoard, asked: Asked) -> None:
     data.given = replace(data.given, state="stale", incidents=[])
-    data.judged.tell()
+    data.judged.notify()
     _, words = await asked.told("is_all_well")
     assert words.startswith("NOT KNOWN: no new data have been judged for a while.")
     data.trouble = "the history cannot be read: the disk is gone"
-    data.judged.tell()
+    data.judged.notify()
     assert await asked.refused("is_all_well") == "the history cannot be read: the disk is gone"
 
 
 async def test_a_quiet_board_is_well(data: GivenBoard, asked: Asked) -> None:
     data.given = replace(data.given, state="well", incidents=[])
-    data.judged.tell()
+    data.judged.notify()
     _, words = await asked.told("is_all_well")
     assert words.startswith("All is well: no incident is open for which people are called.")
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from streams.cli.commands import app
 from streams.screens.mcp.board_client import BoardAnswerError
-from streams.screens.mcp.over_stdio import serve_stdio
+from streams.screens.mcp.run_mcp import serve_stdio
 from tests.streams.screens.board.board_client import INTAKE, OPERATE, READ, locked
 from tests.streams.screens.mcp.assistant_given import (
     ACTING,

@@ -11,7 +11,7 @@ from alerting.commands.labels import Label, LabelKind
 from alerting.incidents.incident import Incident
 from streams.offline.replay.output import ReplayOutput
 from streams.offline.replay.replayed import Replayed
-from tests.streams.screens.board.incidents.desk_given import notice_of
+from tests.streams.screens.board.incidents.incidents_given import notice_of
 from tests.streams.screens.mcp.assistant_given import NOW, Asked, asked_of, board_over, busy_board
 
 FIRST, LAST = NOW - 14 * 86_400, NOW

@@ -26,22 +26,21 @@ from config.settings import (
 from streams.drivers.kafka.daemon import KafkaDaemon
 from streams.drivers.kafka.roles import KNOWN_ROLES
 from streams.drivers.local.daemon import LocalDaemon
+from streams.notify.command_routes import MemoRoutes, SilenceRoutes
 from streams.notify.incidents_route import incident_route, incidents_route
 from streams.notify.labels_command import labels_route
-from streams.notify.memo_routes import MemoRoutes
-from streams.notify.silence_routes import SilenceRoutes
 from streams.process.watchdog import Watchdog
 from streams.process.web.access import Access
 from streams.process.web.http_server import HttpServer
 from streams.record.history.segments import Segments
+from streams.screens.board.board_data import incidents_of
 from streams.screens.board.board_routes import BoardRoutes
-from streams.screens.board.incidents.board_incidents import incidents_of
-from streams.screens.board.scopes.scope_events import BoardPast
+from streams.screens.board.scope_pages.scope_events import BoardPast
 from streams.screens.openapi.document import document, encoded_document, main
 from streams.screens.openapi.operation import JSON
 from tests.alerting.sinks.webhook_standin import WebhookStandin
 from tests.streams.record.history.backend import START, Backend, requests
-from tests.streams.screens.board.incidents.desk_given import GivenDesk, busy_desk
+from tests.streams.screens.board.incidents.incidents_given import GivenDesk, busy_desk
 from tests.streams.screens.board.judged_week import PER_MINUTE, SETTINGS, board_of
 
 DOCUMENT: Final = document()

@@ -18,7 +18,7 @@ from streams.process.web.tokens import AccessScope, KnownToken, Tokens, digest_o
 from tests.alerting.sinks.webhook_standin import SECRET, WebhookStandin
 from tests.streams.screens.board.board_client import OPERATE, READ, TOKENS, browser, locked, sign_in
 from tests.streams.screens.board.board_server import KEY, GivenBoard, ServedBoard, served
-from tests.streams.screens.board.incidents.desk_given import busy_desk
+from tests.streams.screens.board.incidents.incidents_given import busy_desk
 from tests.streams.screens.board.wall.test_wall_stream import Events
 from tests.streams.screens.board.wall_given import wall_given
 

@@ -9,14 +9,14 @@ from alerting.commands.command import Command, CommandKind
 from alerting.pipeline.pipeline import Pipeline
 from config.links import Links
 from config.settings import LinksSettings, Settings
-from streams.screens.board.incidents.board_incidents import incidents_of
-from streams.screens.board.incidents.incident_rows import MOST, IncidentFilter, rows_of
+from streams.screens.board.board_data import incidents_of
+from streams.screens.board.incidents.incident_routes import MOST, IncidentFilter, listed_incidents
 from streams.screens.board.incidents.incident_service import KnownIncidents
 from tests.alerting.given import T0
 from tests.alerting.notices import opened
 from tests.streams.screens.board.board_client import browser
 from tests.streams.screens.board.board_server import GivenBoard, ServedBoard, served
-from tests.streams.screens.board.incidents.desk_given import DAY, busy_desk
+from tests.streams.screens.board.incidents.incidents_given import DAY, busy_desk
 from tests.streams.screens.board.wall_given import wall_given
 
 NOW = 1_764_200_012
@@ -78,7 +78,7 @@ async def test_a_filter_that_is_not_known_is_refused_with_what_is() -> None:
 def test_the_list_is_bounded_keeps_the_newest_and_counts_the_others() -> None:
     pipeline = _flooded(MOST + 7)
     known = KnownIncidents(T0, pipeline.tracked(), pipeline.memos, [])
-    rows = rows_of(known, IncidentFilter())
+    rows = listed_incidents(known, IncidentFilter())
     assert (len(rows.incidents), rows.left_out) == (MOST, 7)
     assert rows.incidents[0].id == f"i{MOST + 6}"
 

@@ -16,7 +16,7 @@ from streams.screens.board.wall.wall import WallAccount
 from tests.alerting.browser import chromium
 from tests.streams.screens.board.board_client import OPERATE, READ, TOKENS
 from tests.streams.screens.board.board_server import BoardThread
-from tests.streams.screens.board.incidents.desk_given import GivenDesk, busy_desk, notice_of
+from tests.streams.screens.board.incidents.incidents_given import GivenDesk, busy_desk, notice_of
 from tests.streams.screens.board.service_map.map_given import map_given
 from tests.streams.screens.board.shown import Shown
 from tests.streams.screens.board.test_board_browser import AXE, CONTRASTS, SERIOUS, WIDTHS

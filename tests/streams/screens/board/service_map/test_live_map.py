@@ -12,14 +12,12 @@ from msgspec.structs import replace
 from alerting.messages import examples
 from config.settings import Settings
 from detectors.model.finding import Share, Trace, Verdict
-from detectors.model.measures import Measure
+from detectors.model.measures import Measure, Series
 from detectors.model.scope import CLIENT, FUNCTION, ROUTE, TABLE, Scope
-from detectors.model.series import Series
 from streams.record.history.segments import Segments
-from streams.screens.board.board_data import BoardDataError, BoardIncidents
+from streams.screens.board.board_data import BoardDataError, BoardIncidents, StepSignal
 from streams.screens.board.live_board import LiveBoard
 from streams.screens.board.service_map.service_map import MapEdge, MapNode, ServiceMap
-from streams.screens.board.step_signal import StepSignal
 from tests.streams.record.history.backend import START, Backend, requests
 
 MINUTES = 90  # the first hour could be in a file; the newest five minutes are not

@@ -68,10 +68,10 @@ async def test_a_quiet_board_hears_a_beat_and_a_trouble_is_said() -> None:
         for _ in range(3):
             await events.next("beat")
         data.trouble = "the history cannot be read; look at the disk"
-        data.judged.tell()
+        data.judged.notify()
         assert "look at the disk" in await events.next("trouble")
         data.trouble = None
-        data.judged.tell()
+        data.judged.notify()
         await events.next("step")
 
 
@@ -100,7 +100,7 @@ async def test_a_removed_token_signs_its_boards_out_at_the_next_step() -> None:
             events = Events(answer)
             await events.next("step")
             board.access.take_up(Tokens([known(OPERATE, AccessScope.OPERATE)]))
-            data.judged.tell()
+            data.judged.notify()
             await events.next("signed-out")
             assert await answer.content.read() == b"\n"
         assert await status(session, f"{board.url}/board/events") == 401
@@ -117,7 +117,7 @@ async def test_a_board_that_does_not_read_is_dropped_and_holds_up_nobody() -> No
             await Events(answer).next("beat")
             async with asyncio.timeout(60):
                 while board.board.boards > 1:
-                    data.judged.tell()
+                    data.judged.notify()
                     async with session.get(f"{board.url}/board/wall") as other:
                         assert other.status == 200
                     await asyncio.sleep(0.02)

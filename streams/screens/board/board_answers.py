@@ -1,0 +1,83 @@
+"""The board's answers: their headers, their JSON, and one answer for all who ask the same.
+
+Answers are true now only, so browsers never keep them. They run only scripts
+from here, and show the page in no other one.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+"""No script or style inside the page, and no text becomes markup: names come from events."""
+
+HEADERS: Final = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+UNKEPT: Final = HEADERS | {"Cache-Control": "no-store"}
+"""For what is true now only."""
+
+
+MOST_KEPT: Final = 16
+"""Answers that are kept, some hundred kilobytes each; of more, the oldest are made again."""
+
+
+def encoded(value: object, status: int = 200) -> web.Response:
+    """Return a value as JSON."""
+    return in_json(msgspec.json.encode(value), status)
+
+
+def in_json(body: bytes, status: int = 200) -> web.Response:
+    """Return a body that is JSON already."""
+    return web.Response(body=body, status=status, content_type="application/json", headers=UNKEPT)
+
+
+def refused(error: str, status: int) -> web.Response:
+    """Return a refusal: one line with the remedy."""
+    return encoded({"error": error}, status)
+
+
+class SharedAnswers:
+    """Keeps answers until there is something new to see; equal questions wait for the same answer.
+
+    Parameters
+    ----------
+    seen
+        Returns another value as soon as there is something new.
+    """
+
+    def __init__(self, seen: Callable[[], Hashable]) -> None:
+        self._seen = seen
+        self._of: Hashable = None
+        self._answers: dict[Hashable, asyncio.Task[bytes]] = {}
+
+    async def answer(self, question: Hashable, make: Callable[[], Awaitable[object]]) -> bytes:
+        """Return the value of ``make`` as JSON; an error is raised, and not kept."""
+        if (seen := self._seen()) != self._of:
+            self._of, self._answers = seen, {}
+        making = self._answers.get(question)
+        if making is None:
+            if len(self._answers) >= MOST_KEPT:
+                del self._answers[next(iter(self._answers))]
+            making = self._answers[question] = asyncio.create_task(_encoded(make))
+        try:
+            return await asyncio.shield(making)
+        except Exception:
+            if self._answers.get(question) is making:
+                del self._answers[question]
+            raise
+
+
+async def _encoded(make: Callable[[], Awaitable[object]]) -> bytes:
+    return msgspec.json.encode(await make())

@@ -1,0 +1,202 @@
+"""What happened to a scope in a range: incidents, changes, memos, examples of its requests, and links."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+from alerting.commands.memo import Memo
+from alerting.incidents.incident import Incident
+from alerting.messages.request_lines import request_links
+from alerting.pipeline.pipeline import Pipeline
+from config.links import Links
+from detectors.model.finding import Finding
+from detectors.model.scope import Edge, Scope
+from detectors.model.stated import StatedChange
+from streams.notify.incidents_route import done_to_json
+from streams.screens.board.scope_pages.scope_page import ScopeIncident, ScopeLink
+
+MOST_INCIDENTS: Final = 50
+MOST_CHANGES: Final = 50
+MOST_MEMOS: Final = 50
+MOST_EXAMPLES: Final = 8
+
+_MATTERS: Final = 0.1
+"""Share of an excess elsewhere from which on a caller is told of it."""
+
+
+class PastIncident(NamedTuple):
+    """An incident, and what became of it."""
+
+    incident: Incident
+    sent: str
+    acknowledged: object = None  # ``{"by", "at"}``
+
+
+class BoardPast(NamedTuple):
+    """What is remembered besides what was measured."""
+
+    incidents: Sequence[PastIncident] = ()  # open and ended
+    memos: Sequence[Memo] = ()
+    changes: Sequence[StatedChange] = ()  # of the last days
+    links: Links | None = None
+
+    @classmethod
+    def of(cls, pipeline: Pipeline | None, links: Links, changes: Sequence[StatedChange] = ()) -> "BoardPast":
+        """Return what a pipeline remembers; only where links lead before there is one."""
+        if pipeline is None:
+            return cls(links=links)
+        incidents = [
+            PastIncident(incident.incident, incident.sent, done_to_json(incident).get("acknowledged"))
+            for incident in pipeline.tracked()
+        ]
+        return cls(incidents, pipeline.memos, changes, links)
+
+
+class ScopeEvents:
+    """Finds what concerns one scope.
+
+    Parameters
+    ----------
+    past
+        What is remembered.
+    scope
+        The scope.
+    first, end
+        The range, epoch seconds.
+    """
+
+    def __init__(self, past: BoardPast, scope: Scope, first: int, end: int) -> None:
+        self._past = past
+        self._scope = scope
+        self._first, self._end = first, end
+        involved = (
+            (self._involved(incident), incident.incident)
+            for incident in past.incidents
+            if incident.incident.start < end
+            and (incident.incident.end is None or incident.incident.end >= first)
+        )
+        found = [(shown, incident) for shown, incident in involved if shown is not None]
+        found.sort(key=lambda one: (one[0].end is not None, -one[0].start))
+        self._found = found[:MOST_INCIDENTS]
+
+    def incidents(self) -> list[ScopeIncident]:
+        """Return those that involve it, open ones first, then the newest."""
+        return [shown for shown, _ in self._found]
+
+    def named(self) -> dict[str, str]:
+        """Return the ids of open incidents, by the measure of the scope that they name."""
+        return {
+            measure: shown.id
+            for shown, _ in reversed(self._found)
+            if shown.end is None
+            for measure in shown.measures
+        }
+
+    def changes(self) -> list[dict[str, object]]:
+        """Return what was deployed or configured, the newest first."""
+        told = [change.change for _, incident in self._found for change in incident.changes]
+        found = {
+            change
+            for change in (*self._past.changes, *told)
+            if self._first <= change.ts < self._end and _fits(change.about, self._scope)
+        }
+        newest = sorted(found, key=lambda change: -change.ts)[:MOST_CHANGES]
+        return [
+            {
+                "ts": change.ts,
+                "of": change.about.to_json(),
+                "what": change.what,
+                "version": change.version,
+                "by": change.by,
+                "url": change.url,
+            }
+            for change in newest
+        ]
+
+    def memos(self) -> list[dict[str, object]]:
+        """Return the memos of its incidents, and those of the timeline about it, the newest first."""
+        ids = {shown.id for shown, _ in self._found}
+        name = f"{self._scope.kind}:{self._scope.name}"
+        found = [
+            memo
+            for memo in self._past.memos
+            if memo.incident in ids or (memo.scope == name and self._first <= memo.at < self._end)
+        ]
+        return [memo.to_json() for memo in sorted(found, key=lambda memo: -memo.at)[:MOST_MEMOS]]
+
+    def examples(self) -> list[dict[str, object]]:
+        """Return requests of the incidents about it, each with its links and its incident."""
+        links = self._past.links
+        found: list[dict[str, object]] = [
+            {
+                **example.to_json(),
+                "links": {} if links is None else request_links(example.request, links),
+                "incident": shown.id,
+            }
+            for shown, incident in self._found
+            if shown.measures
+            for example in incident.examples
+        ]
+        return found[:MOST_EXAMPLES]
+
+    def links(self) -> list[ScopeLink]:
+        """Return where else it can be looked at, over the range."""
+        links, scope = self._past.links, self._scope
+        if links is None:
+            return []
+        found = []
+        for kind in links.kinds(scope.kind, cloud=scope.cloud):
+            url = links.url(
+                kind,
+                cloud=scope.cloud,
+                account=scope.account,
+                region=scope.region,
+                name=scope.name,
+                start=self._first,
+                end=self._end,
+                version=scope.version,
+            )
+            if url is not None:
+                found.append(ScopeLink(kind, url))
+        return found
+
+    def _involved(self, one: PastIncident) -> ScopeIncident | None:
+        incident = one.incident
+        mine = [
+            finding.measure.value
+            for finding in (incident.primary, *incident.members)
+            if self._scope in _scopes(finding)
+        ]
+        share = None if mine else self._share(incident.primary)
+        if not mine and (share is None or share < _MATTERS):
+            return None
+        return ScopeIncident(
+            id=incident.id,
+            verdict=incident.verdict.value,
+            state=incident.state,
+            sent=one.sent,
+            start=incident.start,
+            end=incident.end,
+            sentence=incident.primary.sentence,
+            of=incident.primary.about.to_json(),
+            measures=list(dict.fromkeys(mine)),
+            share=share,
+            falls=incident.primary.observed < incident.primary.expected,
+            acknowledged=one.acknowledged,
+        )
+
+    def _share(self, finding: Finding) -> float | None:
+        shares = (*finding.callers, *finding.suspects)
+        return next((share.share for share in shares if share.scope == self._scope), None)
+
+
+def _scopes(finding: Finding) -> Iterator[Any]:
+    about = finding.about
+    yield from (about.source, about.target) if isinstance(about, Edge) else (about,)
+
+
+def _fits(about: Scope, scope: Scope) -> bool:
+    """Return whether a change is one of the scope: who deploys often knows no account or region."""
+    return (about.kind, about.name) == (scope.kind, scope.name) and all(
+        not one or not other or one == other
+        for one, other in zip(about[1:4] + about[5:], scope[1:4] + scope[5:], strict=True)
+    )

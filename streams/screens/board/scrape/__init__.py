@@ -1,1 +1,0 @@
-"""What Prometheus may scrape: the newest step of chosen series."""
