@@ -28,13 +28,6 @@ class Counted(NamedTuple):
 def canonical(kind: str | None, counts: str | None, *, values: bool = False) -> str:
     """Return what a record counts as one text for each meaning.
 
-    Parameters
-    ----------
-    kind, counts
-        As in the record, and valid.
-    values
-        Whether it has business values.
-
     Examples
     --------
     >>> canonical(None, None), canonical("call", None), canonical(None, "function,account")

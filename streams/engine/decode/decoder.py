@@ -136,8 +136,6 @@ class Decoder:
 
         Parameters
         ----------
-        records
-            The records.
         arrived
             (n,) when each arrived, epoch seconds; None if that is unknown.
 

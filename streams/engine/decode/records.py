@@ -13,8 +13,6 @@ class Records(Sequence[bytes]):
 
     Parameters
     ----------
-    buffer
-        The memory.
     starts, ends
         (n,) int64: where each record begins and ends. An absent value (a tombstone) is empty.
 

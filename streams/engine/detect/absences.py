@@ -7,15 +7,12 @@ import numpy as np
 
 import config.settings
 from detectors.judge.judge import Judgement
-from detectors.judge.kernel.arrays import Output
-from detectors.judge.kernel.codes import YESTERDAY
+from detectors.judge.kernel.arrays import YESTERDAY, Output
 from detectors.model.array_types import Bools, Floats, Places
-from detectors.model.measures import Measure
+from detectors.model.measures import Measure, Series
 from detectors.model.scope import ACCOUNT, FUNCTION, ROUTE, SERVICE, TABLE
-from detectors.model.series import Series
 from detectors.state.state import pack, unpack
-from detectors.watch.absence import AbsenceWatch
-from detectors.watch.gaps import LEAST_GAPS, GapSteps
+from detectors.watch.absence import LEAST_GAPS, AbsenceWatch, GapSteps
 
 WATCHED: Final = (ACCOUNT, SERVICE, ROUTE, FUNCTION, TABLE)
 """Kinds of scope whose absence is reported: clients and their versions come and go."""
@@ -27,15 +24,7 @@ HOLE_SECONDS: Final = 600
 
 
 class Absences:
-    """The absences of one shard, by row of the judge.
-
-    Parameters
-    ----------
-    settings
-        Thresholds.
-    step
-        Seconds of a step.
-    """
+    """The absences of one shard, by row of the judge."""
 
     def __init__(self, settings: config.settings.JudgeSettings, step: int) -> None:
         self._watch = AbsenceWatch(step, settings.persist, settings.recover)

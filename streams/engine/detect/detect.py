@@ -15,28 +15,25 @@ from detectors.judge.judge import Judge, Judgement
 from detectors.judge.kernel.arrays import Output
 from detectors.model.array_types import Floats
 from detectors.model.finding import Finding
-from detectors.model.measures import COSTS_JUDGED, RATIO_OF, SUPPORTING, Measure
+from detectors.model.measures import COSTS_JUDGED, RATIO_OF, SUPPORTING, Measure, Series
 from detectors.model.scope import Edge, Scope, ScopeOrEdge
-from detectors.model.series import Series
 from detectors.watch.limits import LimitChange, tomorrow
 from streams.engine.decode.paths import OTHER
 from streams.engine.detect.absences import Absences
-from streams.engine.detect.affected_scopes import AffectedScopes
-from streams.engine.detect.cost_totals import CostTotals
+from streams.engine.detect.baselines import HourlyMaturity
+from streams.engine.detect.digest_totals import CostTotals, HourlyLoads, HourlyUse, ends_hour
 from streams.engine.detect.early_detection import EarlyDetection
-from streams.engine.detect.excess_costs import ExcessCosts
-from streams.engine.detect.explainer import Explainer
+from streams.engine.detect.excess_costs import ExcessCosts, PriceHold
+from streams.engine.detect.explainer import AffectedScopes, Explainer
 from streams.engine.detect.fatal_findings import FatalFindings
 from streams.engine.detect.findings import UPDATE_EVERY, Findings
 from streams.engine.detect.gather import JudgedStep
-from streams.engine.detect.hourly_maturity import HourlyMaturity
-from streams.engine.detect.hourly_totals import HourlyLoads, HourlyUse, ends_hour
 from streams.engine.detect.limit_findings import LimitFindings, can_be_limited
 from streams.engine.detect.open_findings import OpenFindings
-from streams.engine.detect.price_hold import PriceHold
 from streams.engine.detect.step_recorder import StepRecorder
 from streams.engine.measure.level_rows import LevelLimit
-from streams.engine.measure.measured_step import (
+from streams.engine.measure.measuring import Measuring
+from streams.engine.measure.step import (
     Fresh,
     MeasuredStep,
     Named,
@@ -46,7 +43,6 @@ from streams.engine.measure.measured_step import (
     series_of,
     values_of,
 )
-from streams.engine.measure.measuring import Measuring
 from streams.engine.measure.steps import Steps
 from streams.engine.rollup.blocks.block import Block
 
@@ -59,12 +55,8 @@ class Detect:
 
     Parameters
     ----------
-    shard
-        Number of the shard.
     sources
         Every source partition that feeds it; a step is judged once all of them have passed it.
-    settings
-        The configuration.
     on_step
         Called with the start of every judged step, to show progress.
     on_judgement

@@ -2,8 +2,7 @@
 
 from typing import Final
 
-from detectors.judge.added_up import added_up
-from detectors.judge.extent import REACH_SECONDS, Extent, extent, failures, lag, onset
+from detectors.judge.evidence import REACH_SECONDS, Extent, added_up, extent, failures, lag, onset
 from detectors.judge.judge import Judge
 from detectors.model.finding import AddedUp, Failures
 from detectors.model.measures import LATENCIES
@@ -18,8 +17,6 @@ class DeviationExtent:
 
     Parameters
     ----------
-    judge
-        Has the courses.
     recover
         Consecutive steps without a request that still belong to an absence.
     step
@@ -69,8 +66,6 @@ class DeviationExtent:
             Of its series, and its time in epoch seconds.
         reported
             Start of the step at which it was reported.
-        rises
-            Whether it is a rise.
         """
         course = self._judge.evidence.course(row, start, until)
         at = len(course.observed) - (until - reported) // self._step

@@ -1,17 +1,18 @@
 """Attributes a finding to the functions, routes, clients and tenants that call its scope."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final, NamedTuple
 
+import msgspec
 import numpy as np
 
 from detectors.explain.attribution import attribute, level_for, suspects
 from detectors.explain.edge_history import EdgeHistory
+from detectors.judge.judge import Judge
 from detectors.model.array_types import Bools, Floats
-from detectors.model.finding import CallRate, Share
-from detectors.model.measures import COUNTED_BY, KEPT_ON_EDGES, RATIO_OF, SOURCES_INTO, Measure
+from detectors.model.finding import Affected, CallRate, Finding, Share
+from detectors.model.measures import COUNTED_BY, KEPT_ON_EDGES, RATIO_OF, SOURCES_INTO, Measure, Series
 from detectors.model.scope import CLIENT, ROUTE, TENANT, Edge, Scope
-from detectors.model.series import Series
 from detectors.state.history import DAY
 
 MEMBER_SHARE: Final = 0.05  # a source with at least this share of the excess belongs to the incident
@@ -229,3 +230,45 @@ def _spread(amounts: Amounts, shares: Floats) -> Amounts:
 def _shares(amounts: Floats) -> Floats:
     total = float(amounts.sum())
     return amounts / total if total > 0 else np.zeros(len(amounts))
+
+
+MOST_ROUTES: Final = 10
+"""Routes that are named; the others are counted."""
+
+
+class AffectedScopes:
+    """The requests and routes of the scopes of one shard."""
+
+    def __init__(self, judge: Judge, explainer: Explainer, step: int) -> None:
+        self._judge, self._explainer, self._step = judge, explainer, step
+        self._rows: dict[Scope, int] = {}  # of the requests of a scope
+
+    def add(self, series: Sequence[Series], first: int) -> None:
+        """Add new series; the first is row ``first`` of the judge."""
+        for row, one in enumerate(series, first):
+            if one.measure is Measure.REQUESTS and isinstance(one.about, Scope):
+                self._rows[one.about] = row
+
+    def tell(self, findings: Iterable[Finding]) -> list[Finding]:
+        """Return findings with who they hurt; growth, which takes weeks, hurts nobody yet."""
+        return [
+            finding
+            if finding.growth is not None or finding.scope is None
+            else msgspec.structs.replace(finding, affected=self._affected(finding, finding.scope))
+            for finding in findings
+        ]
+
+    def _affected(self, finding: Finding, scope: Scope) -> Affected:
+        until = finding.seen if finding.end is None else finding.end
+        row = self._rows.get(scope)
+        requests, seconds = 0.0, 0
+        if row is not None:
+            observed = self._judge.evidence.course(row, finding.start, until).observed
+            requests, seconds = float(np.nansum(observed)) * self._step, len(observed) * self._step
+        routes = [scope] if scope.kind == ROUTE else self._explainer.routes_into(scope, finding.start, until)
+        return Affected(
+            requests=requests,
+            seconds=seconds,
+            routes=routes[:MOST_ROUTES],
+            more_routes=max(0, len(routes) - MOST_ROUTES),
+        )

@@ -10,17 +10,16 @@ import numpy as np
 from detectors.explain.attribution import STANDS_OUT
 from detectors.model.array_types import Floats
 from detectors.model.finding import Failures, Finding, Share, Verdict
-from detectors.model.measures import Measure
+from detectors.model.measures import Measure, Series
 from detectors.model.scope import FUNCTION, ROUTE, SERVICE, Scope
 from detectors.model.sentence import of_fatal
-from detectors.model.series import Series
 from detectors.state.state import pack, unpack
 from detectors.watch.fatal import FatalSignatures, Occurrence, occurrences, signature
 from streams.engine.decode.columns import ERROR_TYPE
 from streams.engine.decode.paths import OTHER
 from streams.engine.detect.explainer import Explainer
 from streams.engine.detect.findings import identity
-from streams.engine.measure.measured_step import MeasuredStep
+from streams.engine.measure.step import MeasuredStep
 
 CEASES_SECONDS: Final = 600
 """A finding ends when its signature has not occurred for this long; the signature is known from then on."""
@@ -56,8 +55,6 @@ class FatalFindings:
         Seconds of a step.
     update_every
         Seconds between two updates of an open finding.
-    explainer
-        Attributes errors to routes, clients and tenants.
     """
 
     VERSION: Final = 2

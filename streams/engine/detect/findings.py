@@ -10,17 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 import config.settings
-from detectors.judge.correction import CORRECTED_SECONDS, corrected
-from detectors.judge.extent import Extent
+from detectors.judge.evidence import CORRECTED_SECONDS, Extent, corrected
 from detectors.judge.growth import Growing
 from detectors.judge.judge import Judge, Judgement
-from detectors.judge.kernel.codes import CODES
+from detectors.judge.kernel.arrays import CODES
 from detectors.model.array_types import Floats
 from detectors.model.finding import AddedUp, Finding, State, Verdict
-from detectors.model.measures import NATURE, Nature
+from detectors.model.measures import NATURE, Nature, Series
 from detectors.model.scope import Edge, Scope, ScopeOrEdge
 from detectors.model.sentence import of_absence, of_change, of_retired
-from detectors.model.series import Series
 from detectors.state.state import pack, unpack
 from detectors.watch.limits import in_sight
 from streams.engine.decode.columns import THROTTLE
@@ -28,7 +26,7 @@ from streams.engine.detect.absences import Absences
 from streams.engine.detect.deviation_extent import DeviationExtent
 from streams.engine.detect.explainer import Explainer
 from streams.engine.detect.traffic_mix_filter import TrafficMixFilter
-from streams.engine.measure.measured_step import MeasuredStep
+from streams.engine.measure.step import MeasuredStep
 
 UPDATE_EVERY: Final = 5  # steps between two updates of an open finding
 LOST_SECONDS: Final = 1800

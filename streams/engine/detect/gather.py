@@ -11,9 +11,8 @@ from detectors.explain.examples import Illustration
 from detectors.model.finding import Finding
 from detectors.model.stated import StatedChange, in_order
 from detectors.state.state import pack, unpack
-from detectors.watch.hottest import Load
+from detectors.watch.hottest import Load, Use
 from detectors.watch.maturity import Maturity
-from detectors.watch.standings import Use
 
 
 class JudgedStep(msgspec.Struct, frozen=True):

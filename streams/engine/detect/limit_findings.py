@@ -10,10 +10,9 @@ import config.settings
 from detectors.judge.judge import Judge, Judgement
 from detectors.model.array_types import Floats
 from detectors.model.finding import Finding, Verdict
-from detectors.model.measures import Measure
+from detectors.model.measures import Measure, Series
 from detectors.model.scope import Scope, ScopeOrEdge
 from detectors.model.sentence import of_limit
-from detectors.model.series import Series
 from detectors.state.state import pack, unpack
 from detectors.watch.limits import SUSTAINED_SECONDS, LimitChange, LimitWatch
 from streams.engine.detect.explainer import Explainer
@@ -42,19 +41,7 @@ class _Open(msgspec.Struct, array_like=True):
 
 
 class LimitFindings:
-    """The limits of one shard that are near, until they no longer are.
-
-    Parameters
-    ----------
-    settings
-        Thresholds.
-    step
-        Seconds of a step.
-    judge
-        Provides traces and baseline weeks.
-    explainer
-        Attributes the consumption.
-    """
+    """The limits of one shard that are near, until they no longer are."""
 
     VERSION: Final = 2
 

@@ -14,11 +14,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.judge.kernel.codes import CODES
+from detectors.judge.kernel.arrays import CODES
 from detectors.model.array_types import Bytes, Float32s
-from detectors.model.measures import Measure
+from detectors.model.measures import Measure, Series
 from detectors.model.scope import Edge, Scope
-from detectors.model.series import Series
 from detectors.state import zstd
 from detectors.state.state import StateError, pack, unpack
 

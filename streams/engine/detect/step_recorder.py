@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from detectors.judge.judge import Judgement
 from detectors.model.array_types import Float32s, Floats, Ints, Places
-from detectors.model.measures import LATENCIES, Measure
+from detectors.model.measures import LATENCIES, Measure, Series
 from detectors.model.scope import ScopeOrEdge
-from detectors.model.series import Series
 from detectors.state.state import pack, unpack
 from streams.engine.decode.columns import THROTTLE
 from streams.engine.detect.step_record import (
@@ -22,7 +21,7 @@ from streams.engine.detect.step_record import (
     encode_names,
     encode_step,
 )
-from streams.engine.measure.measured_step import LateStep, MeasuredStep
+from streams.engine.measure.step import LateStep, MeasuredStep
 
 NAMED_EVERY: Final = 3600
 """Seconds of event time after which a record names all series again."""
@@ -42,15 +41,7 @@ class _Named(msgspec.Struct, array_like=True):
 
 
 class StepRecorder:
-    """The series of a shard in the order in which they began, and the records of its steps.
-
-    Parameters
-    ----------
-    shard
-        Its number.
-    seconds
-        Of a step.
-    """
+    """The series of a shard in the order in which they began, and the records of its steps."""
 
     def __init__(self, shard: int, seconds: int) -> None:
         self._shard = shard

@@ -49,8 +49,6 @@ class TrafficMixFilter:
         ----------
         row
             Of the judge; asked once a step, if its verdict opens or is among ``rows``.
-        judgement
-            Of the step.
         mixed
             (n,) what the present mix of calls takes at usual times: ``MeasuredStep.mixed``.
         end

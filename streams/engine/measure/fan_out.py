@@ -150,8 +150,6 @@ class FanOut:
         functions that call a table, by their routes.
     series
         The number of series, without business values.
-    folded
-        Number of scopes and edges that were folded.
     """
 
     def __init__(self, shard: int, shards: int, most: int = sys.maxsize) -> None:

@@ -7,8 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.latency.histogram import MIDDLES, N_BINS
-from detectors.latency.newest_calls import BEFORE, COLUMNS, END, FIRST, ROW, STEP, needed
-from detectors.latency.running_p95 import QUANTILE, SETTLING, Followed, follow
+from detectors.latency.running_p95 import (
+    BEFORE,
+    COLUMNS,
+    END,
+    FIRST,
+    QUANTILE,
+    ROW,
+    SETTLING,
+    STEP,
+    Followed,
+    follow,
+    needed,
+)
 from detectors.model.array_types import Bools, Floats, Int32s, Ints
 from detectors.model.measures import Measure
 from detectors.state.state import pack, unpack
@@ -56,8 +67,6 @@ class LatencyWindow:
 
     Parameters
     ----------
-    measure
-        Whose histograms these are.
     beside
         Further quantiles to find, of the same calls.
 
@@ -107,8 +116,6 @@ class LatencyWindow:
         ----------
         latency
             Rows, bins and counts of the step, sparse. Counts are whole numbers.
-        scopes
-            Number of rows.
         """
         found = self.feed([latency], scopes)
         self.certain, self.beside = found.certain[0], found.beside[:, 0]

@@ -42,11 +42,6 @@ class LevelRows:
 
     A level is the highest of its samples in a step, and unknown in a step without any. Its series has no
     scope in the steps: whoever states a level need not send a request.
-
-    Attributes
-    ----------
-    series
-        By number.
     """
 
     def __init__(self) -> None:

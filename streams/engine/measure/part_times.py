@@ -34,15 +34,7 @@ _VERSION: Final = 1
 
 
 class PartTimes:
-    """The usual times of the parts of every whole, and how often each is called at present.
-
-    Parameters
-    ----------
-    measure
-        Whose times these are.
-    step
-        Seconds of a step.
-    """
+    """The usual times of the parts of every whole, and how often each is called at present."""
 
     def __init__(self, measure: Measure, step: int) -> None:
         self._name = f"{measure}-parts"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from config.settings import MoneySettings
 from detectors.explain.examples import MOST, at_most
-from detectors.judge.correction import CORRECTED_SECONDS
+from detectors.judge.evidence import CORRECTED_SECONDS
 from detectors.model.array_types import Floats, Ints
 from detectors.model.measures import SUMMED, Measure
 from detectors.model.request_example import RequestExample
@@ -22,11 +22,9 @@ from streams.engine.decode.cells import PER_ID, renumbered
 from streams.engine.decode.values import Value
 from streams.engine.measure.fan_out import FanOut, Latency
 from streams.engine.measure.interner import Interner
-from streams.engine.measure.path_costs import PathCosts
-from streams.engine.measure.provisioned_costs import ProvisionedCosts
+from streams.engine.measure.path_costs import PathCosts, ProvisionedCosts
 from streams.engine.measure.step import OpenStep, Step, StepRun
-from streams.engine.measure.step_fanning import ClosedStep, StepFanning
-from streams.engine.measure.value_rows import ValueRows
+from streams.engine.measure.step_fanning import ClosedStep, StepFanning, ValueRows
 from streams.engine.rollup.blocks.block import Block
 from streams.engine.rollup.blocks.counts import Counts
 

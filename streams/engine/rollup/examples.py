@@ -1,11 +1,22 @@
-"""The records that were chosen become examples: redacted, and no longer than they may be."""
+"""The records that were chosen become examples: redacted, and no longer than they may be.
 
-from collections.abc import Iterable, Sequence
+A request is an example if it failed, if it was slower than others on its path lately, or if a table call of
+it consumed more than others lately. "Lately" is a peak for each path and call, which every record lowers a
+little, so that even of equal requests one in two thousand is an example. Each of the three reasons may
+spend what it has saved: a turn for every ``RECORDS`` records and for every bucket, at most ``SAVED``. So
+whoever floods us with errors gets a few dozen examples and then one in four thousand. The choice is a
+function of the records in their order, however they are chunked.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from heapq import nlargest
 from typing import Final
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
+from detectors.model.array_types import Bools, Floats, Ints
 from detectors.model.request_example import (
     MOST_CALLS,
     ExampleCall,
@@ -13,10 +24,163 @@ from detectors.model.request_example import (
     ExampleLayers,
     RequestExample,
 )
+from detectors.state.compiled import inlined, unlocked
+from detectors.state.state import pack, unpack
 from streams.engine.decode.columns import BACKEND, FATAL, NO_ERROR, USER, Columns, ExampleRow
 from streams.engine.decode.event import Event, TableCall
 from streams.engine.decode.paths import cut
 from streams.engine.rollup.redaction import Redaction
+
+RECORDS: Final = 4096
+"""Records for one example of each reason."""
+
+SAVED: Final = 32
+"""Examples of each reason that may come at once."""
+
+PER_BIN: Final = 2048  # records that lower the peak of a path by one bin of latency
+ABOVE: Final = 1.05  # a call is above a peak that is lowered by as much in ``PER_BIN`` calls
+_FALL: Final = 1.0 - (1.0 - 1.0 / ABOVE) / PER_BIN
+
+_FAILED, _SLOW, _COSTLY, _NEWEST, _EARNED = range(5)  # places in ``_turns``: spent, spent, spent, …
+_MOST_TURNS: Final = SAVED * RECORDS
+_PART: Final = "examples"
+_VERSION: Final = 1
+
+
+class ExampleChoice:
+    """Chooses the examples of one source partition."""
+
+    def __init__(self) -> None:
+        self._turns = np.array([-_MOST_TURNS, -_MOST_TURNS, -_MOST_TURNS, 0, 0], np.int64)
+        self._slowest = np.zeros(0, np.int64)  # by the decoder's path: a bin in steps of 1 / PER_BIN
+        self._costliest = np.zeros(0)  # by the decoder's call
+
+    def choose(self, columns: Columns, counted: Bools, bucket: Ints) -> list[int]:
+        """Return the rows that are examples; those of ``counted`` (n,) are asked.
+
+        Parameters
+        ----------
+        columns
+            The run, with the decoder's ids.
+        bucket
+            (n,) to which each record belongs.
+        """
+        self._slowest = _room(self._slowest, int(columns.path.max(initial=-1)) + 1)
+        self._costliest = _room(self._costliest, int(columns.call.max(initial=-1)) + 1)
+        chosen = np.empty(len(columns), np.int64)
+        found = _choose(
+            columns.path, columns.bins, columns.error, columns.throttled, counted, bucket,
+            columns.call_event, columns.call, columns.call_rcu, columns.call_wcu, columns.call_throttled,
+            self._slowest, self._costliest, self._turns, chosen,
+        )  # fmt: skip
+        rows: list[int] = chosen[:found].tolist()
+        return rows
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the state as one part."""
+        arrays = {
+            "turns": self._turns,
+            "slowest": _used(self._slowest),
+            "costliest": _used(self._costliest),
+        }
+        return {_PART: pack(_PART, _VERSION, (), arrays)}
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Continue from a snapshot; before version 0.3 there was none."""
+        self.__init__()  # type: ignore[misc]
+        if _PART in parts:
+            _, arrays = unpack(parts[_PART], _PART, _VERSION, tuple[()])
+            self._turns, self._slowest = arrays["turns"].copy(), arrays["slowest"].copy()
+            self._costliest = arrays["costliest"].copy()
+
+
+def _room(known: NDArray, most: int) -> NDArray:  # type: ignore[type-arg]
+    if most <= len(known):
+        return known
+    more = np.zeros(most + most // 4, known.dtype)
+    more[: len(known)] = known
+    return more
+
+
+def _used(known: NDArray) -> NDArray:  # type: ignore[type-arg]
+    """Return the part before the zeros at the end, which depends on no chunk."""
+    used = np.flatnonzero(known)
+    return known[: int(used[-1]) + 1] if len(used) else known[:0]
+
+
+@inlined
+def _spend(turns: Ints, reason: int, earned: int) -> bool:
+    """Spend a turn of a reason if it has one; what is beyond ``SAVED`` is lost."""
+    spent = max(turns[reason], earned - _MOST_TURNS)
+    if earned - spent < RECORDS:
+        return False
+    turns[reason] = spent + RECORDS
+    return True
+
+
+@unlocked
+def _choose(
+    path: Ints,
+    bins: NDArray[np.int16],
+    error: NDArray[np.int8],
+    throttled: Bools,
+    counted: Bools,
+    bucket: Ints,
+    call_event: Ints,
+    call: Ints,
+    rcu: Floats,
+    wcu: Floats,
+    call_throttled: Bools,
+    slowest: Ints,
+    costliest: Floats,
+    turns: Ints,
+    chosen: Ints,
+) -> int:
+    """Put the rows that are examples into ``chosen``; return how many there are."""
+    found = 0
+    at = 0  # among the calls, which are in the order of their events
+    newest, earned = turns[_NEWEST], turns[_EARNED]
+    for row in range(len(path)):
+        begin = at
+        while at < len(call_event) and call_event[at] == row:
+            at += 1
+        if not counted[row]:
+            continue
+        earned += 1
+        if bucket[row] > newest:
+            newest = bucket[row]
+            earned += RECORDS
+        is_failed = error[row] != NO_ERROR or throttled[row]
+        is_slow = False
+        is_costly = False
+        level = np.int64(bins[row, 0]) * PER_BIN
+        if level >= 0:
+            if level > slowest[path[row]]:
+                slowest[path[row]] = level + PER_BIN - 1
+                is_slow = True
+            else:
+                slowest[path[row]] -= 1
+        for each in range(begin, at):
+            units = rcu[each] + wcu[each]
+            if units > costliest[call[each]]:
+                costliest[call[each]] = units * ABOVE
+                is_costly = True
+            else:
+                costliest[call[each]] *= _FALL
+            is_failed = is_failed or call_throttled[each]
+        is_example = False
+        if is_failed:
+            is_example = _spend(turns, _FAILED, earned)
+        if is_slow:
+            is_example = _spend(turns, _SLOW, earned) or is_example
+        if is_costly:
+            is_example = _spend(turns, _COSTLY, earned) or is_example
+        if is_example:
+            chosen[found] = row
+            found += 1
+    turns[_NEWEST], turns[_EARNED] = newest, earned
+    return found
+
 
 _ERRORS: Final = {NO_ERROR: None, USER: "user", BACKEND: "backend", FATAL: "fatal"}
 _SHORT: Final = 256  # bytes of an id

@@ -11,27 +11,29 @@ counts then.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from detectors.model.array_types import Bools, Floats, Ints
-from detectors.model.scope import CLIENT, FUNCTION, ROUTE
+from detectors.model.scope import CLIENT, FUNCTION, ROUTE, TABLE
 from streams.engine.decode.cells import LAYERS
 from streams.engine.decode.columns import Columns, inserted
 from streams.engine.decode.counted import NOTHING, counted, from_only, without
 from streams.engine.decode.hashing import JOINS
 from streams.engine.decode.paths import Path
+from streams.engine.decode.touched import PATH_SCOPES, scope_of
 from streams.engine.rollup.blocks.names import RollupNames
-from streams.engine.rollup.request_parts import Keys, PartsOfRun, RecordPart
-from streams.engine.rollup.source_overlap import left_to_count
 from streams.engine.rollup.waiting_requests import (
     ALONE,
     CROWDED,
     JoinedRequest,
+    Keys,
     Names,
+    PartsOfRun,
+    RecordPart,
     WaitingRequests,
     names_of,
 )
@@ -72,13 +74,7 @@ class _Found(NamedTuple):
 
 
 class Joining:
-    """Joins the records of one source partition.
-
-    Parameters
-    ----------
-    names
-        Of the rollup.
-    """
+    """Joins the records of one source partition."""
 
     def __init__(self, names: RollupNames) -> None:
         self._names = names
@@ -294,3 +290,38 @@ def _for_edges(path: Path, known: Names, new: Names) -> Path | None:
     filled = _filled(path, _both(known, new))
     counts = from_only(filled.counts, kinds)
     return None if counts == NOTHING else filled._replace(counts=counts)
+
+
+def left_to_count(path: Path, earlier: Iterable[Path]) -> Path:
+    """Return the path of a request without the scopes that another source of it has counted.
+
+    It is the same request if both know the key and name the same function. A source that reports twice under
+    one key, as for an invocation that was retried, uses the same names each time: that counts twice.
+
+    Parameters
+    ----------
+    path
+        Of the record, as it came.
+    earlier
+        Of the requests with the same key before it, as they counted.
+
+    Examples
+    --------
+    >>> report = Path("aws", "1", "eu", "put", "", "put", "", "", "")
+    >>> line = Path("aws", "1", "eu", "inventory", "POST /items", "put", "ios", "", "")
+    >>> left_to_count(line, [report]).counts, left_to_count(report, [report]).counts
+    ('service,route,table,client', '')
+    """
+    for other in earlier:
+        if not path.function or other.function != path.function or _names(other) == _names(path):
+            continue
+        both = counted(path.counts).kinds & counted(other.counts).kinds - {TABLE}
+        again = [
+            kind for kind in PATH_SCOPES if kind in both and scope_of(path, kind) == scope_of(other, kind)
+        ]
+        path = path._replace(counts=without(path.counts, again))
+    return path
+
+
+def _names(path: Path) -> Path:
+    return path._replace(counts="")

@@ -17,8 +17,7 @@ from detectors.state.compiled import part, unlocked
 from streams.engine.decode.cells import LAYERS, PER_ID
 from streams.engine.decode.columns import BACKEND, FATAL, USER, Columns
 from streams.engine.decode.operations import READS, WRITES
-from streams.engine.rollup.blocks.counts import Counts, Tags
-from streams.engine.rollup.blocks.summary import Summary
+from streams.engine.rollup.blocks.counts import Counts, Summary, Tags
 
 Codes = NDArray[np.int8]
 

@@ -8,17 +8,73 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detectors.model.array_types import Bools, Ints
+from config.settings import TimeSettings
+from detectors.model.array_types import Bools, Floats, Ints
+from detectors.model.stated import (
+    LevelName,
+    StatedChange,
+    StatedLevel,
+    merge_changes,
+    merge_levels,
+    scope_named,
+)
 from detectors.state.compiled import COMPILES
 from streams.engine.decode.columns import Columns
+from streams.engine.decode.event import ChangeRecord, SampleRecord
+from streams.engine.decode.paths import cut
 from streams.engine.decode.values import parts_of
-from streams.engine.rollup.blocks.counts import count_tag
-from streams.engine.rollup.blocks.grouping import add_rows, group
+from streams.engine.rollup.blocks.counts import Summary, add_rows, count_tag, group
 from streams.engine.rollup.blocks.names import RollupNames
-from streams.engine.rollup.blocks.summary import Summary
 from streams.engine.rollup.live_counts import cells_in, live_summary
-from streams.engine.rollup.stated_records import add_stated
-from streams.engine.rollup.timing import Timing
+
+
+class Timing(NamedTuple):
+    """The n records of a run in event time, which moves on from level to level of the watermark."""
+
+    bucket: Ints  # (n,) start of the bucket that a record belongs to
+    watermark: Ints  # (n,) after each record
+    level: Ints  # (n,) index into ``levels``: of the watermark after each record
+    levels: list[int]  # the watermark before the run, then each value that it advanced to
+    late: Bools  # (n,) whose bucket had closed
+    known_until: Ints  # (n,) watermark from which on the record's id is forgotten
+
+
+def timing_of(columns: Columns, watermark: int | None, time: TimeSettings) -> Timing:
+    """Return the timing of a run of at least one record.
+
+    The watermark follows the event time reached (``streams.engine.decode.event_time``), less the lateness.
+
+    Parameters
+    ----------
+    watermark
+        Before it; None at the start of a partition.
+    """
+    bucket = bucket_of(columns.ts, time.bucket)
+    reached = bucket_of(columns.newest - time.lateness, time.bucket)
+    start = int(reached[0]) if watermark is None else watermark
+    reached = np.maximum(reached, start)
+    advances = reached > np.concatenate(([start], reached[:-1]))
+    return Timing(
+        bucket,
+        reached,
+        np.cumsum(advances),
+        [start, *reached[advances].tolist()],
+        bucket < reached,
+        # An id is known until its bucket has closed, and for the lateness after a late record.
+        np.maximum(bucket_of(columns.newest, time.bucket), bucket) + time.bucket,
+    )
+
+
+def bucket_of(ts: Floats, width: int) -> Ints:
+    """Return the start of the bucket of each stamp, epoch seconds.
+
+    Examples
+    --------
+    >>> bucket_of(np.array([1015.5]), 10).tolist()
+    [1010]
+    """
+    return np.floor(ts / width).astype(np.int64) * width
+
 
 Buckets = dict[int, Summary]
 
@@ -40,8 +96,6 @@ class OpenBuckets:
     ----------
     width
         Seconds of a bucket.
-    names
-        Which the columns refer to.
     span
         Seconds that are counted together, a multiple of ``width``; a bucket when absent.
     kind
@@ -231,3 +285,17 @@ def _by_slot(slot: Ints, slots: int) -> list[Ints]:
     order = np.argsort(slot, kind="stable")
     bounds = np.searchsorted(slot[order], np.arange(slots + 1)).tolist()
     return [order[first:last] for first, last in pairwise(bounds)]
+
+
+def add_stated(summary: Summary, record: SampleRecord | ChangeRecord, ts: float) -> None:
+    """Add a record to a bucket; ``ts`` is its time in epoch seconds."""
+    of = record.of
+    assert of is not None  # noqa: S101 - the decoder has refused it otherwise
+    about = scope_named(of.kind, cut(record.cloud), cut(record.account), cut(record.region), cut(of.name))
+    if isinstance(record, SampleRecord):
+        assert record.value is not None  # noqa: S101
+        name = LevelName(about, cut(record.name), cut(record.unit))
+        merge_levels(summary.levels, [(name, StatedLevel(record.value, record.limit))])
+    else:
+        texts = (record.what, record.version, record.by, record.url)
+        merge_changes(summary.changes, [StatedChange(ts, about, *map(cut, texts))])

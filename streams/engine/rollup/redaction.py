@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
-from config.redaction_rules import SHIPPED, WINDOW
-from config.sections.redact import RedactSettings
+from config.sections.intake import SHIPPED, WINDOW, RedactSettings
 from streams.engine.decode.columns import Tag
 from streams.engine.decode.event import MAX_NAME_BYTES
 

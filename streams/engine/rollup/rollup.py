@@ -26,15 +26,13 @@ from streams.engine.decode.decoder import Decoder
 from streams.engine.decode.rejected import Rejected
 from streams.engine.rollup.blocks.block import Block
 from streams.engine.rollup.blocks.block_maker import BlockMaker
+from streams.engine.rollup.blocks.counts import Summary
 from streams.engine.rollup.blocks.names import RollupNames
-from streams.engine.rollup.blocks.summary import Summary
 from streams.engine.rollup.duplicates import Duplicates
-from streams.engine.rollup.example_choice import ExampleChoice
-from streams.engine.rollup.examples import examples_of
+from streams.engine.rollup.examples import ExampleChoice, examples_of
 from streams.engine.rollup.joining import Joining
-from streams.engine.rollup.open_buckets import OpenBuckets
+from streams.engine.rollup.open_buckets import OpenBuckets, timing_of
 from streams.engine.rollup.redaction import Redaction
-from streams.engine.rollup.timing import timing_of
 
 _NO_RECORDS: Final = Summary()
 _END: Final = attrgetter("end")
@@ -75,10 +73,6 @@ class Rollup:
     ----------
     source
         Name of the partition, ``requests/3``.
-    shards
-        Shards that scopes are spread over.
-    time
-        Width of a bucket and lateness.
     decoder
         The decoder of this partition, whose names the columns refer to. It is part of the snapshot.
     redaction

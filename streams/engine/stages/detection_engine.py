@@ -36,12 +36,6 @@ class DetectionEngine:
 
     Parameters
     ----------
-    settings
-        The configuration.
-    sources
-        The source partitions whose blocks are fed.
-    shards
-        Number of shards of the blocks.
     on_step
         Called with the start of every judged step of shard 0, to show progress.
     remember_all

@@ -32,20 +32,10 @@ class Engine:
 
     Parameters
     ----------
-    settings
-        The configuration.
     sources
         The source partitions to feed: ``local/0``, ``requests/3``, a file's name.
     shards
         Number of shards; it does not change the findings.
-    on_step
-        Called with the start of every judged step of shard 0, to show progress.
-    remember_all
-        Keep every incident, for the results of a replay; a daemon forgets old ones.
-    capacity
-        The known limits; those of the settings when absent.
-    records
-        Record every judged step, for the history.
     """
 
     def __init__(

@@ -32,10 +32,6 @@ class RollupEngine:
     ----------
     settings
         Only ``SECTIONS`` matter.
-    sources
-        The source partitions to feed.
-    shards
-        Number of shards.
     at_once
         Make one block of a whole step, for who judges at once what is long over.
     """

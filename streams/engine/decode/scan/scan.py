@@ -16,7 +16,7 @@ from streams.engine.decode.cells import LAYERS
 from streams.engine.decode.columns import FATAL, NO_ERROR
 from streams.engine.decode.event import MAX_BYTES, MOST_WEIGHT
 from streams.engine.decode.hashing import SHORT
-from streams.engine.decode.scan import form_notes as form
+from streams.engine.decode.scan import forms as form
 from streams.engine.decode.scan import scan_fields as fields
 from streams.engine.decode.scan import scan_memory as memory
 from streams.engine.decode.scan.machine_words import as_bits, load8, load_int, store64, store_float

@@ -10,9 +10,9 @@ from detectors.state.compiled import part
 from streams.engine.decode.cells import LAYERS
 from streams.engine.decode.event import MAX_BYTES
 from streams.engine.decode.hashing import SHORT
-from streams.engine.decode.scan import form_notes as form
+from streams.engine.decode.scan import forms as form
 from streams.engine.decode.scan import scan_memory as memory
-from streams.engine.decode.scan.form_tree import (
+from streams.engine.decode.scan.forms import (
     ARG,
     NEXT,
     NUMBER,

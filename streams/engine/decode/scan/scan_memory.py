@@ -49,7 +49,7 @@ STACK: Final = LAYERS_MS + 8 * LAYERS  # brackets that ``skip_value`` has entere
 TABLES: Final = STACK + MOST_NESTED  # the table of each call, as texts
 MOST_CALLS: Final = MOST_TABLES
 """Table calls of one request that are scanned; one with more may have tables that the plain decoder folds."""
-NOTES: Final = TABLES + 16 * MOST_CALLS  # where the values of the record lie (decode/form_notes.py)
+NOTES: Final = TABLES + 16 * MOST_CALLS  # where the values of the record lie (decode/scan/forms.py)
 MOST_NOTES: Final = 100
 WORK_BYTES: Final = NOTES + 24 + 40 * MOST_NOTES
 

@@ -8,13 +8,15 @@ from typing import Final
 
 import numpy as np
 
-from detectors.state.compiled import inlined, part
+from detectors.latency.histogram import EDGES, N_BINS
+from detectors.state.compiled import inlined, part, unlocked
 from streams.engine.decode.columns import BACKEND, FATAL, NO_ERROR, QUANTUM, USER
 from streams.engine.decode.hashing import ODD, SHORT
-from streams.engine.decode.scan import form_notes as form
+from streams.engine.decode.scan import forms as form
 from streams.engine.decode.scan import scan_fields as fields
 from streams.engine.decode.scan import scan_memory as memory
 from streams.engine.decode.scan.machine_words import (
+    as_bits,
     load8,
     load_float,
     load_int,
@@ -23,7 +25,6 @@ from streams.engine.decode.scan.machine_words import (
     store_float,
 )
 from streams.engine.decode.scan.name_table import look_up
-from streams.engine.decode.scan.scan_bins import bin_of
 from streams.engine.decode.scan.scan_json import (
     BRACE,
     BRACKET,
@@ -42,6 +43,32 @@ from streams.engine.decode.scan.scan_json import (
 )
 from streams.engine.decode.scan.scan_memory import array_at, keep_text, put, put8, put_float, read_into
 from streams.engine.decode.scan.scan_number import read_number
+
+_SHIFT: Final = 45
+"""Bits below a table cell. There are 128 cells per power of two, so at most one edge lies in each."""
+
+
+def _cells() -> tuple[int, np.ndarray]:
+    low, high = (EDGES[[0, -1]].view(np.uint64) >> np.uint64(_SHIFT)).tolist()
+    begins = (np.arange(low, high + 1, dtype=np.uint64) << np.uint64(_SHIFT)).view(np.float64)
+    return low, np.searchsorted(EDGES, begins).astype(np.int16)
+
+
+_LOW, _FIRST = _cells()
+
+
+@unlocked
+def bin_of(ms: float) -> int:
+    """Return the bin of a duration in milliseconds, -1 for NaN."""
+    if ms <= EDGES[0]:
+        return np.int64(0)
+    if ms > EDGES[N_BINS - 2]:
+        return np.int64(N_BINS - 1)
+    if not ms == ms:
+        return np.int64(-1)
+    found = np.int64(_FIRST[np.int64(as_bits(ms) >> np.uint64(_SHIFT)) - _LOW])
+    return found + (ms > EDGES[found])
+
 
 UNSEEN: Final = -2.0
 """Milliseconds of a layer that was not read yet."""

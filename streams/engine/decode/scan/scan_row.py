@@ -12,9 +12,8 @@ from streams.engine.decode.parse import EARLIEST, LATEST, MILLISECONDS_FROM
 from streams.engine.decode.scan import scan_memory as memory
 from streams.engine.decode.scan.machine_words import load_float, load_int, store16, store64
 from streams.engine.decode.scan.name_table import look_up
-from streams.engine.decode.scan.scan_bins import bin_of
 from streams.engine.decode.scan.scan_memory import array_at, put, put8, put_float
-from streams.engine.decode.scan.scan_parts import quantised, scan_joins, weigh
+from streams.engine.decode.scan.scan_parts import bin_of, quantised, scan_joins, weigh
 
 ABSENT: Final = -1
 """The event has no error class: it follows from the status."""

@@ -43,8 +43,6 @@ class Scanner:
 
     Parameters
     ----------
-    bounds
-        How many names are kept apart.
     forms
         Where it learns the forms of records; by default of the usual size.
     """

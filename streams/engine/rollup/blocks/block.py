@@ -31,7 +31,7 @@ class Block:
     Sums are per path and per call; the receiver fans them out to the scopes and edges of its shard
     (docs/adr/0008). A block holds the paths and calls that touch its shard, and the paths of these calls.
     Rows are those of ``paths``, then those of ``calls``. The columns of calls have, at a path, what its
-    requests are billed for at tables (``streams.engine.rollup.blocks.billed_units``).
+    requests are billed for at tables (``streams.engine.rollup.blocks.block_maker``).
     """
 
     source: str  # "topic/partition"; "local/0"

@@ -16,9 +16,14 @@ from streams.engine.decode.paths import Call, Path
 from streams.engine.decode.values import COLUMNS, Value
 from streams.engine.rollup.blocks.block import Block
 from streams.engine.rollup.blocks.block_names import CallColumn, PathColumn, Told, told_calls, told_paths
-from streams.engine.rollup.blocks.narrow import columns_of, narrowed
-from streams.engine.rollup.blocks.packed_cells import packed_cells, unpacked_cells
-from streams.engine.rollup.blocks.packed_table import packed_table, unpacked_table
+from streams.engine.rollup.blocks.packing import (
+    columns_of,
+    narrowed,
+    packed_cells,
+    packed_table,
+    unpacked_cells,
+    unpacked_table,
+)
 
 KIND = "block"
 VERSION = 7

@@ -1,24 +1,70 @@
-"""Makes the blocks of a bucket: one per shard, numbered without gaps."""
+"""Makes the blocks of a bucket: one per shard, numbered without gaps.
+
+The account of a path may belong to another shard than the tables, and has to know what its requests cost.
+"""
 
 from collections.abc import Sequence
 from itertools import compress
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
+from config.sections.money import PriceList
 from config.settings import MoneySettings
 from detectors.model.array_types import Bools, Floats, Ints
-from detectors.model.scope import Scope
+from detectors.model.measures import COLUMN, Measure
+from detectors.model.scope import TABLE, Scope
+from streams.engine.decode.counted import counted
 from streams.engine.decode.touched import scopes_of_path, shard_of, shards_of, table_of_call
 from streams.engine.decode.values import COLUMNS, Value, scopes_of
-from streams.engine.rollup.blocks.billed_units import BilledUnits
 from streams.engine.rollup.blocks.block import Block
 from streams.engine.rollup.blocks.block_names import KnownCalls, KnownPaths, NameBook
-from streams.engine.rollup.blocks.block_rows import rows_in, rows_of
-from streams.engine.rollup.blocks.counts import Counts
+from streams.engine.rollup.blocks.block_rows import placed, rows_in, rows_of
+from streams.engine.rollup.blocks.counts import Counts, Summary, add_rows
 from streams.engine.rollup.blocks.names import RollupNames
-from streams.engine.rollup.blocks.placed_cells import placed
-from streams.engine.rollup.blocks.summary import Summary
+
+_COLUMNS: Final = [COLUMN[measure] for measure in (Measure.READS, Measure.WRITES, Measure.RCU, Measure.WCU)]
+
+
+class BilledUnits:
+    """Adds the calls of each path up, without those of provisioned tables: these cost the same anyway."""
+
+    def __init__(self, money: MoneySettings, names: RollupNames) -> None:
+        self._prices = PriceList(money)
+        self._count = money.count
+        self._names = names
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget the names, after they were restored."""
+        self._billed = np.zeros(0, np.bool_)  # by call
+
+    def added(self, sums: Floats, callers: Ints, call_ids: Ints, call_sums: Floats) -> Floats:
+        """Return the (paths, len(SUMMED)) sums of paths with what their calls are billed for.
+
+        Parameters
+        ----------
+        sums
+            Of paths, which have nothing in the columns of calls.
+        callers, call_ids, call_sums
+            (m,) the row of each call's path, (m,) its id, and (m, len(SUMMED)) its sums.
+        """
+        if not self._count:
+            return sums
+        calls, paths = self._names.calls, self._names.paths
+        fresh = []
+        for call in calls[len(self._billed) :]:
+            path = paths[call.path]
+            provisioned = self._prices.provisioned(path.account, path.region, call.table) is not None
+            fresh.append(TABLE in counted(path.counts).targets and not provisioned)
+        if fresh:
+            self._billed = np.concatenate((self._billed, fresh))
+        billed = self._billed[call_ids]
+        with_units = sums.copy()
+        units = call_sums[:, _COLUMNS][billed]
+        with_units[:, _COLUMNS] += add_rows(callers[billed], units, len(sums))
+        return with_units
+
 
 Tag = tuple[int, str, str, float]
 Cells = tuple[Ints, Floats]
@@ -41,17 +87,7 @@ class _Counted(NamedTuple):
 
 
 class BlockMaker:
-    """Replaces ids by names, and splits the counts of a bucket by shard.
-
-    Parameters
-    ----------
-    source, shards, width
-        As in ``Block``.
-    names
-        Whose ids the counts are kept under.
-    money
-        Which tables are provisioned.
-    """
+    """Replaces ids by names, and splits the counts of a bucket by shard."""
 
     def __init__(
         self, source: str, shards: int, width: int, names: RollupNames, money: MoneySettings

@@ -8,20 +8,74 @@ them in open buckets wherever code can be compiled.
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.model.array_types import Bools, Floats, Ints
 from detectors.model.measures import COLUMN, SUMMED, Measure
+from detectors.model.request_example import RequestExample
+from detectors.model.stated import LevelName, Levels, StatedChange, StatedLevel
+from detectors.state.state import pack, unpack
 from streams.engine.decode.cells import cells_of
 from streams.engine.decode.columns import BACKEND, FATAL, USER, Columns
 from streams.engine.decode.operations import READS, WRITES
 from streams.engine.decode.paths import OTHER
-from streams.engine.decode.values import COLUMNS
-from streams.engine.rollup.blocks.grouping import add_rows, group
-from streams.engine.rollup.blocks.narrow import columns_of, narrowed, narrowed_columns
-from streams.engine.rollup.blocks.packed_cells import packed_cells, unpacked_cells
-from streams.engine.rollup.blocks.packed_table import packed_table, unpacked_table
+from streams.engine.decode.values import COLUMNS, parts_of
+from streams.engine.rollup.blocks.packing import (
+    columns_of,
+    narrowed,
+    narrowed_columns,
+    packed_cells,
+    packed_table,
+    unpacked_cells,
+    unpacked_table,
+)
+
+DENSE: Final = 4
+"""Counting beats sorting up to this many possible values per key."""
+
+
+def group(keys: Ints, size: int) -> tuple[Ints, Ints]:
+    """Return the distinct keys, ascending, and (n,) the place of each key among them.
+
+    Parameters
+    ----------
+    keys
+        (n,) numbers in 0..size-1.
+    size
+        Bound of the keys; the smaller, the faster.
+
+    Examples
+    --------
+    >>> [part.tolist() for part in group(np.array([7, 2, 7]), 10)]
+    [[2, 7], [1, 0, 1]]
+    """
+    if size > DENSE * len(keys) + 1024:
+        distinct, place = np.unique(keys, return_inverse=True)
+        return distinct, place
+    present = np.zeros(size, np.bool_)
+    present[keys] = True
+    distinct = np.flatnonzero(present)
+    place_of = np.empty(size, np.int64)
+    place_of[distinct] = np.arange(len(distinct))
+    return distinct, place_of[keys]
+
+
+def add_rows(place: NDArray[np.integer[Any]], rows: Floats, n: int) -> Floats:
+    """Return (n, c) sums of the (k, c) rows that share a place 0..n-1.
+
+    One count over all columns is several times faster than ``np.add.at`` on whole rows.
+
+    Examples
+    --------
+    >>> add_rows(np.array([1, 0, 1]), np.array([[1.0, 0.0], [2.0, 5.0], [3.0, 1.0]]), 2).tolist()
+    [[2.0, 5.0], [4.0, 1.0]]
+    """
+    width = rows.shape[1]
+    cells = (place[:, None] * width + np.arange(width)).ravel()
+    return np.bincount(cells, rows.ravel(), n * width).astype(np.float64, copy=False).reshape(n, width)
+
 
 ROOM: Final = 1024
 """Pieces are merged once they hold this many rows more than twice the rows of the last merge."""
@@ -238,3 +292,100 @@ class Counts:
     def listed_tags(self) -> list[tuple[int, str, str, float]]:
         """Return the tags as a list."""
         return [(*key, count) for key, count in self.tags.items()]
+
+
+_VERSION: Final = 7
+_OLDER: Final = {6: lambda meta, arrays: (meta, arrays)}  # has wide arrays
+
+
+class _Meta(msgspec.Struct, array_like=True):
+    records: int
+    path_tags: list[tuple[int, str, str, float]]
+    call_tags: list[tuple[int, str, str, float]]
+    levels: list[tuple[LevelName, StatedLevel]] = []
+    changes: list[StatedChange] = []
+    examples: list[RequestExample] = []
+
+
+@dataclass(slots=True)
+class Summary:
+    """Counts of paths, of calls and of business values, what is stated, and the records behind them."""
+
+    records: int = 0
+    paths: Counts = field(default_factory=Counts)
+    calls: Counts = field(default_factory=Counts)
+    values: Sums = field(default_factory=no_values)
+    billed: Sums = field(default_factory=no_values)  # gigabyte seconds by path
+    levels: Levels = field(default_factory=dict)
+    changes: list[StatedChange] = field(default_factory=list)
+    examples: list[RequestExample] = field(default_factory=list)  # in the order of the records
+    packed: bytes | None = field(default=None, repr=False, compare=False)  # None if it may have changed
+
+    def add(self, columns: Columns, events: Ints, calls: Ints, bounds: tuple[int, int]) -> None:
+        """Add the sums and latencies of some rows.
+
+        Parameters
+        ----------
+        events, calls
+            Which rows of the columns: of events, and of table calls.
+        bounds
+            Every path id, and every call id, is below these.
+        """
+        self.records += len(events) - int(np.count_nonzero(columns.again[events]))
+        self.paths.sums.add_events(columns, events, bounds[0])
+        self.paths.latency.add_bins(events, columns.path, columns.bins, columns.weight)
+        billed = events[columns.gb_seconds[events] > 0]
+        if len(billed):
+            ids, place = group(columns.path[billed], bounds[0])
+            self.billed.add(ids, add_rows(place, parts_of(columns.gb_seconds[billed]), len(ids)))
+        if len(calls):
+            self.calls.sums.add_calls(columns, calls, bounds[1])
+            bins = columns.call_bin.reshape(-1, 1)
+            self.calls.latency.add_bins(calls, columns.call, bins, columns.call_weight)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was counted; edges that were revealed later count without a record."""
+        return not self.records and not len(self.paths.sums.merged()[0])
+
+    def pack(self) -> bytes:
+        """Return the bucket as bytes: the same object while nothing is added."""
+        if self.packed is None:
+            self.packed = self._pack()
+        return self.packed
+
+    def _pack(self) -> bytes:
+        meta = _Meta(
+            self.records,
+            self.paths.listed_tags(),
+            self.calls.listed_tags(),
+            list(self.levels.items()),
+            self.changes,
+            self.examples,
+        )
+        ids, sums = self.values.merged()
+        arrays = {**self.paths.packed("paths"), **self.calls.packed("calls"), "values": ids, "amounts": sums}
+        arrays["billed"], arrays["gb_seconds"] = self.billed.merged()
+        return pack("bucket", _VERSION, meta, arrays)
+
+    @staticmethod
+    def unpack(part: bytes, into: "Summary | None" = None) -> "Summary":
+        """Return the bucket that ``pack`` wrote, in the given empty one if there is one.
+
+        Raises
+        ------
+        detectors.state.state.StateError
+            When the bytes are damaged or of another version.
+        """
+        meta, arrays = unpack(part, "bucket", _VERSION, _Meta, _OLDER)
+        into = into or Summary()
+        into.records = meta.records
+        into.levels, into.changes = dict(meta.levels), meta.changes
+        into.examples = meta.examples
+        into.paths.restore(arrays, "paths", meta.path_tags)
+        into.calls.restore(arrays, "calls", meta.call_tags)
+        into.values.add(arrays["values"], arrays["amounts"])
+        if "billed" in arrays:
+            into.billed.add(arrays["billed"], arrays["gb_seconds"])
+        into.packed = part
+        return into

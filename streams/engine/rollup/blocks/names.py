@@ -20,13 +20,7 @@ _OWN: Final = "own/"
 
 
 class RollupNames:
-    """The paths, calls and values that a rollup counts under.
-
-    Parameters
-    ----------
-    decoder
-        Whose names the columns refer to.
-    """
+    """The paths, calls and values that a rollup counts under."""
 
     def __init__(self, decoder: Decoder) -> None:
         self._decoder = decoder

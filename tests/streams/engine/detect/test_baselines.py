@@ -1,7 +1,7 @@
 """The state of a daemon says how much past stands behind its baselines."""
 
 from config.settings import JudgeSettings, Settings
-from streams.cli.status import status_lines
+from streams.cli.daemon_call import status_lines
 from streams.engine.detect.baselines import baselines
 from streams.engine.stages.engine import Engine
 from tests.streams.engine.stages.engine_run import SOURCE, backend, records

@@ -5,8 +5,8 @@ import pytest
 
 from detectors.model.measures import LATENCIES, SUMMED, Measure
 from detectors.model.scope import Scope
-from detectors.watch.standings import Ranking, Use
-from streams.engine.detect.cost_totals import CostTotals
+from detectors.watch.hottest import Ranking, Use
+from streams.engine.detect.digest_totals import CostTotals
 from streams.engine.measure.step import Step
 
 HOUR, DAY = 3600, 86400

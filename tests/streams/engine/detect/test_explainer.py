@@ -3,9 +3,8 @@
 import numpy as np
 
 from detectors.explain.edge_history import EdgeHistory
-from detectors.model.measures import KEPT_ON_EDGES, Measure
+from detectors.model.measures import KEPT_ON_EDGES, Measure, Series
 from detectors.model.scope import ACCOUNT, Edge, Scope
-from detectors.model.series import Series
 from streams.engine.detect.explainer import Explainer
 
 STEP, T0 = 60, 1_760_000_400

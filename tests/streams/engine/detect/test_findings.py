@@ -7,9 +7,8 @@ from config.settings import Settings
 from detectors.explain.edge_history import EdgeHistory
 from detectors.judge.judge import Judge
 from detectors.model.finding import Finding, Verdict
-from detectors.model.measures import Measure
+from detectors.model.measures import Measure, Series
 from detectors.model.scope import Scope
-from detectors.model.series import Series
 from detectors.state.state import pack
 from streams.engine.detect.absences import Absences
 from streams.engine.detect.explainer import Explainer

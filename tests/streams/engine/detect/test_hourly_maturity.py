@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
-from detectors.model.measures import JUDGED, Measure, value_of
+from detectors.model.measures import JUDGED, Measure, Series, value_of
 from detectors.model.scope import Scope
-from detectors.model.series import Series
 from detectors.watch.maturity import Maturity
 from streams.engine.decode.paths import OTHER
-from streams.engine.detect.hourly_maturity import HourlyMaturity
+from streams.engine.detect.baselines import HourlyMaturity
 
 HOUR, DAY = 3600, 86400
 START = 20_000 * DAY

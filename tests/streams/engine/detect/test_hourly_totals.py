@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from detectors.model.measures import COLUMN, SUMMED, Measure, value_of
 from detectors.model.scope import Scope
-from detectors.watch.standings import TOP, Use
-from streams.engine.detect.hourly_totals import HourlyUse
+from detectors.watch.hottest import TOP, Use
+from streams.engine.detect.digest_totals import HourlyUse
 from streams.engine.measure.step import Step
 
 HOUR, DAY = 3600, 86400

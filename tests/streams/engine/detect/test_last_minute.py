@@ -1,7 +1,7 @@
 from types import SimpleNamespace
 from typing import Any
 
-from streams.engine.detect.partial_step import PartialStep
+from streams.engine.detect.early_detection import PartialStep
 from streams.engine.rollup.blocks.block import Block
 
 T0 = 1_760_000_040

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from config.settings import FunctionCost, MoneySettings, PriceSettings, ProvisionedTable
-from streams.engine.detect.price_hold import PriceHold
+from streams.engine.detect.excess_costs import PriceHold
 
 DAY = 86400
 T0 = int(datetime(2026, 11, 2, tzinfo=UTC).timestamp())

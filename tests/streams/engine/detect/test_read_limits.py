@@ -2,8 +2,7 @@
 
 import pytest
 
-from config.capacity import Capacity
-from config.read_limits import KnownLimit, ReadLimits
+from config.capacity import Capacity, KnownLimit, ReadLimits
 from config.settings import LimitsSettings, TableLimit
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure

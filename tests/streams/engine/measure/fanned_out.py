@@ -13,7 +13,7 @@ from detectors.model.scope import ScopeOrEdge
 from streams.engine.decode.paths import Call, Path
 from streams.engine.measure.fan_out import FanOut, Latency, Tag
 from streams.engine.measure.path_costs import PathCosts
-from streams.engine.measure.value_rows import ValueRows
+from streams.engine.measure.step_fanning import ValueRows
 from streams.engine.rollup.blocks.block import Block
 
 

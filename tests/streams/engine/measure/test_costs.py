@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from config.price_list import PriceList, shipped_prices
+from config.sections.money import PriceList, shipped_prices
 from config.settings import FunctionCost, GatewayCost, MoneySettings, PriceSettings, ProvisionedTable
 from detectors.model.scope import Edge, Scope, ScopeOrEdge
 from streams.engine.measure.steps import Steps

@@ -10,7 +10,7 @@ from streams.engine.decode.paths import Call, Path
 from streams.engine.decode.values import Value
 from streams.engine.rollup.blocks.block import Block
 from streams.engine.rollup.blocks.block_codec import decode_block, encode_block
-from streams.engine.rollup.blocks.narrow import narrowed, narrowed_columns
+from streams.engine.rollup.blocks.packing import narrowed, narrowed_columns
 
 PUT = Path("aws", "1", "eu", "inventory", "PUT /", "put", "ios", "3.2", "game")
 

@@ -5,8 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from streams.engine.rollup.blocks.packed_cells import LARGEST, packed_cells, unpacked_cells
-from streams.engine.rollup.blocks.packed_table import packed_table, unpacked_table
+from streams.engine.rollup.blocks.packing import (
+    LARGEST,
+    packed_cells,
+    packed_table,
+    unpacked_cells,
+    unpacked_table,
+)
 
 units = st.sampled_from([1.0, 0.5, 0.125, 2.0**-20, 2.0**-21, 1 / 3, -1.0, 2.0**40])
 steps = st.lists(st.integers(0, 300) | st.integers(0, 2**40), min_size=1, max_size=30)

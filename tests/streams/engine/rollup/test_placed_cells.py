@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.engine.decode.cells import PER_ID
-from streams.engine.rollup.blocks.placed_cells import placed
+from streams.engine.rollup.blocks.block_rows import placed
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9))

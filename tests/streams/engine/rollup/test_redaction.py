@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from config.redaction_rules import SHIPPED, checked_pattern
+from config.sections.intake import SHIPPED, checked_pattern
 from config.settings import RedactRule, RedactSettings, Settings
 from streams.engine.decode.columns import ERROR_TYPE, THROTTLE, Tag
 from streams.engine.decode.decoder import Decoder

@@ -19,7 +19,7 @@ from streams.engine.decode.rejected import Rejected, RejectReason
 from streams.engine.stages.dead_letter_limit import DeadLetterLimit, DeadLetterLimitError, LimitExceeded
 from streams.ingest.batch_consumer.chunk import Chunk
 from streams.offline.replay import replay, summary
-from streams.offline.sources.files import FileHistory
+from streams.offline.sources.files import FileSource
 
 
 def rejected(index: int) -> Rejected:
@@ -173,7 +173,7 @@ def test_replay_reads_on_and_reports_where_the_daemon_would_have_stopped(
     lines = [GOOD % (1_760_000_000 + number) for number in range(600)]
     lines[100:160] = [b"nope"] * 60
     file.write_bytes(b"\n".join(lines))
-    found = replay(FileHistory([file]), Settings())
+    found = replay(FileSource([file]), Settings())
     assert found.records == 600
     assert len(found.dead) == 60
     assert found.stopped.startswith("51 bad records in a row at files/0, offset 150 (not_json")

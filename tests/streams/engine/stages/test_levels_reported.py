@@ -13,11 +13,11 @@ from config.settings import JudgeSettings, LimitsSettings, RollupSettings, Setti
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure
 from streams.offline.replay import replay
-from streams.offline.tune.record_history import record
+from streams.offline.tune.recording import record
 from streams.offline.tune.trial import judge_recording
 from tests.laws.arrivals import prompt
 from tests.streams.engine.stages.engine_run import DAY, HOUR, SOURCE, START, EngineRun, label_of
-from tests.streams.offline.sources.memory_history import MemoryHistory
+from tests.streams.offline.sources.memory_source import MemorySource
 
 MINUTE: Final = 60
 KNOWN: Final = 4 * DAY  # for how long a level was there that has no limit, when something happens
@@ -156,11 +156,11 @@ def test_a_replay_and_a_trial_of_its_recording_find_what_was_found_live(tmp_path
     raised = LAMBDA._replace(limit=1500.0)
     records = lines(hill, LAMBDA, hours=6) + lines(hill, raised, hours=8)[6 * 60 * 2 :]
     settings = Settings(judge=JudgeSettings(young=5 * DAY))
-    history = MemoryHistory({SOURCE: records}, (97,), {SOURCE: prompt(records)})
+    history = MemorySource({SOURCE: records}, (97,), {SOURCE: prompt(records)})
     live = EngineRun(records, settings, chunk=100).incidents
     found = replay(history, settings)
     recording = record(
-        MemoryHistory({SOURCE: records}, (97,), {SOURCE: prompt(records)}), settings, "levels", tmp_path
+        MemorySource({SOURCE: records}, (97,), {SOURCE: prompt(records)}), settings, "levels", tmp_path
     )
     tried = judge_recording(recording, settings)
     assert [incident.verdict for incident in found.incidents] == [Verdict.LIMIT]
