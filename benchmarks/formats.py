@@ -22,11 +22,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from benchmarks.collector_rate import spans_per_second
 from config.settings import Settings
-from streams.drivers.compile_ahead import warm
+from streams.drivers.compile_ahead import prepare_process
 from streams.engine.decode.decoder import Decoder
 from streams.engine.rollup.blocks.block_codec import encode_block
 from streams.engine.rollup.rollup import Rollup
-from streams.ingest.formats.format import Format, RefusalError, Surroundings, native
+from streams.ingest.formats.format import Format, RefusalError, Surroundings, to_json_line
 from streams.ingest.formats.formats import FORMATS
 from streams.ingest.formats.inputs import Input
 
@@ -130,7 +130,7 @@ Read = Callable[[Given], Iterator[list[bytes]]]
 def plainly(given: Given) -> Iterator[list[bytes]]:
     """Yield the records of every payload, as objects made into lines."""
     for payload, around in given.payloads:
-        yield list(map(native, given.format.read(payload, around).records))
+        yield list(map(to_json_line, given.format.read(payload, around).records))
 
 
 def as_driven(given: Given) -> Iterator[list[bytes]]:
@@ -269,7 +269,7 @@ def rows(records: int) -> Iterator[tuple[Given, Callable[[Given], int], int]]:
 def main() -> None:
     """Print a row a format."""
     records = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
-    warm()
+    prepare_process()
     if "spans" not in sys.argv:
         print(f"{'records/s of one core':24}{'read':>12}{'to blocks':>12}{'parsing alone':>16}")
         for given, beside, units in rows(records):

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from io import BufferedReader
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -14,23 +15,24 @@ from typing import Final, NamedTuple
 import msgspec
 
 from alerting.words.mrkdwn import clean
-from streams.cli.record_line import kind_of, line_of
-from streams.engine.decode.event import COUNTS
+from streams.engine.decode.event import COUNTS, ChangeRecord, Event, SampleRecord, TableCall
+from streams.engine.decode.parse import stamp_of
 from streams.engine.decode.rejected import RejectReason
-from streams.ingest.formats.envelopes.schemas import Schemas, read_with
+from streams.ingest.formats.envelopes.confluent import Schemas, read_with
 from streams.ingest.formats.format import (
+    REMEDIES,
     Format,
     Formats,
     Reading,
+    Record,
     RefusalError,
     Refused,
     Surroundings,
-    native,
+    to_json_line,
+    validated,
 )
 from streams.ingest.formats.formats import recognised
 from streams.ingest.formats.payloads import Payload, divided
-from streams.ingest.formats.remedies import REMEDIES
-from streams.ingest.formats.validated import judged
 
 AUTO: Final = "auto"
 STDIN: Final = "-"
@@ -77,9 +79,9 @@ def _counted(reading: Reading) -> Reading:
     result = Reading(refused=reading.refused, skipped=reading.skipped)
     for record in reading.records:
         try:
-            result.records.append(judged(record))
+            result.records.append(validated(record))
         except RefusalError as error:
-            result.refused.append(error.of(native(record)))
+            result.refused.append(error.of(to_json_line(record)))
     return result
 
 
@@ -172,7 +174,7 @@ class _AsJson:
 
     def payload(self, path: str, one: Tried) -> None:
         for record in one.reading.records:
-            sys.stdout.write(native(record).decode() + "\n")
+            sys.stdout.write(to_json_line(record).decode() + "\n")
         for refused in one.reading.refused:
             self.refused += 1
             said = {
@@ -246,3 +248,83 @@ def _refusal(refused: Refused) -> Iterator[tuple[str, str]]:
 def _say(line: str, label: str = "") -> None:
     indent = f"  {label:<8} " if label else ""
     sys.stdout.write(f"{indent}{clean(line)}\n")
+
+
+def kind_of(record: Record) -> str:
+    """Return the kind of a record, as docs/event.md calls it."""
+    if isinstance(record, Event):
+        return record.kind or "request"
+    return "sample" if isinstance(record, SampleRecord) else "change"
+
+
+def line_of(record: Record) -> str:
+    """Return what a record says in one short line.
+
+    Examples
+    --------
+    >>> line_of(Event(ts=1760000000.0, service="inventory", route="GET /items", status=200))
+    '2025-10-09 08:53:20.000Z · inventory · GET /items · status 200'
+    """
+    parts = [_time(record)]
+    if isinstance(record, Event):
+        parts += _event(record)
+    else:
+        of = record.of
+        parts += [f"{of.kind} {of.name}"] if of else []
+        if isinstance(record, SampleRecord):
+            limit = "" if record.limit is None else f" of {record.limit:g}"
+            parts.append(
+                f"{record.name} {record.value or 0:g}{limit}{f' {record.unit}' if record.unit else ''}"
+            )
+        else:
+            parts += _change(record)
+    return " · ".join(part for part in parts if part)
+
+
+def _time(record: Record) -> str:
+    stamp = stamp_of(record.ts)
+    if isinstance(stamp, tuple):
+        return str(record.ts)
+    return f"{datetime.fromtimestamp(stamp, UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3] + "Z"
+
+
+def _change(record: ChangeRecord) -> Iterator[str]:
+    yield f"{record.what or 'change'} {record.version or ''}".strip()
+    if record.by:
+        yield f"by {record.by}"
+
+
+def _event(event: Event) -> Iterator[str]:
+    yield from (name or "" for name in (event.service, event.route, event.function))
+    client = event.client
+    if client:
+        yield _words(client.name, client.version, client.tenant)
+    if event.status is not None:
+        yield f"status {event.status}"
+    yield _words(event.error if isinstance(event.error, str) else None, event.error_type)
+    for layer in ("total", "function", "code", "auth"):
+        measured = getattr(event.ms, layer, None)
+        if measured is not None:
+            yield f"{layer} {measured:g} ms"
+    yield "cold start" if event.cold_start else ""
+    yield f"throttled {event.throttled}" if event.throttled else ""
+    yield from map(_call, event.tables or ())
+    yield from (f"{key} {value:g}" for key, value in (event.values or {}).items())
+    yield from _about_counting(event)
+
+
+def _call(call: TableCall) -> str:
+    used = {"rcu": call.rcu, "wcu": call.wcu, "ms": call.ms}
+    parts = (f"{name} {value:g}" for name, value in used.items() if value is not None)
+    return _words("table", call.name, call.op, *parts, call.throttled and f"throttled {call.throttled}")
+
+
+def _about_counting(event: Event) -> Iterator[str]:
+    if event.weight is not None:
+        yield f"stands for {event.weight:g}"
+    if event.counts is not None:
+        yield f"counts {event.counts}"
+
+
+def _words(*parts: str | None) -> str:
+    return " ".join(part for part in parts if part)

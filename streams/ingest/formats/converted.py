@@ -11,7 +11,7 @@ from typing import Final
 
 from detectors.model.array_types import Floats
 from streams.engine.decode.rejected import Rejected
-from streams.ingest.formats.envelopes.schemas import SchemasNeededError
+from streams.ingest.formats.envelopes.confluent import SchemasNeededError
 from streams.ingest.formats.inputs import Input
 
 PARTS: Final = 4_000

@@ -1,17 +1,19 @@
 """The contract of a format: the bytes of one payload become records, or a refusal with its reason.
 
-A payload is what one message, line, body or file holds. Whatever its bytes are, a format ends in bounded work
-and says of every part what became of it: a record, a refusal, or nothing by design.
+A payload is the content of one message, line, body or file. Whatever its bytes are, a format ends in bounded
+work and accounts for every part: a record, a refusal, or skipped by design.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 from streams.engine.decode.event import ChangeRecord, Event, RefusedRecord, SampleRecord
+from streams.engine.decode.parse import lacks, stamp_of
 from streams.engine.decode.rejected import SAMPLE_BYTES, RejectReason
 
 Record = Event | SampleRecord | ChangeRecord
@@ -24,10 +26,7 @@ MOST_RECORDS: Final = 100_000
 
 
 class Surroundings(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What an envelope or the configuration of a source says of all that a payload holds.
-
-    A record's own words win.
-    """
+    """Fields that an envelope or the configuration of a source gives to all records; their own values win."""
 
     cloud: str | None = None
     account: str | None = None
@@ -35,13 +34,13 @@ class Surroundings(msgspec.Struct, frozen=True, omit_defaults=True):
     service: str | None = None
     function: str | None = None
     counts: str | None = None
-    """Which kinds of scope the source counts (``Event.counts``); None for the default of its format."""
+    """The kinds of scope that the source counts (``Event.counts``); None for the default of its format."""
     templates: tuple[str, ...] = ()
     """Paths as the backend names its routes, ``/items/{id}``, for sources that only know raw ones."""
     mapping: dict[str, str] | None = None
-    """What the keys of a log mean whose keys its owner chose."""
+    """The meaning of keys, for logs whose keys their owner chose."""
     at: float | None = None
-    """When an envelope's record was written, epoch seconds, for what does not say so itself."""
+    """The time of an envelope's record in epoch seconds, for payloads without a time."""
 
 
 class Refused(NamedTuple):
@@ -51,7 +50,7 @@ class Refused(NamedTuple):
     detail: str
     sample: bytes  # its first kilobyte
     needs: int | str | None = None
-    """The schema that it could be read by, if whoever reads the source can get it."""
+    """The schema that would make it readable, for the reader of the source to get."""
 
 
 class RefusalError(Exception):
@@ -67,17 +66,52 @@ class RefusalError(Exception):
         return Refused(self.reason, self.detail, payload[:SAMPLE_BYTES])
 
 
+class SkippedError(Exception):
+    """A part of a payload is no record by design. It never leaves a format.
+
+    ``why`` is counted in ``Reading.skipped``: one of few, never a text of the payload.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+REMEDIES: Final[Mapping[RejectReason, str]] = MappingProxyType(
+    {
+        RejectReason.EMPTY: "send at least one record, or nothing at all",
+        RejectReason.TOO_LARGE: "send fewer records at once, and leave out what docs/event.md does not name",
+        RejectReason.BINARY: "send text in UTF-8, or name the format that these bytes have",
+        RejectReason.NOT_JSON: "check where the line is cut, and that quotes inside texts are escaped",
+        RejectReason.NOT_FINITE: "leave the field out where there is no number",
+        RejectReason.NOT_OBJECT: "send one JSON object per record",
+        RejectReason.TOO_DEEP: "send fields, not whole objects of the program",
+        RejectReason.BAD_TYPE: "compare the field with its type in docs/event.md",
+        RejectReason.OUT_OF_RANGE: "check the unit: durations are milliseconds, never negative",
+        RejectReason.UNKNOWN_KIND: "write request, call, sample or change as kind",
+        RejectReason.UNKNOWN_ERROR: "write one of the words that docs/event.md has for the field",
+        RejectReason.NO_TS: "add the time at which the request started",
+        RejectReason.BAD_TS: "send epoch seconds, epoch milliseconds, or RFC 3339 with an offset",
+        RejectReason.NO_NAME: "name what was called, in each record or for all (--source function=…)",
+        RejectReason.UNKNOWN_FORMAT: "name the format with --format, or write a mapping (docs/formats.md)",
+        RejectReason.DAMAGED: "send it again as the source made it",
+        RejectReason.FAR_FUTURE: "set the sender's clock",
+    }
+)
+"""How to mend a refusal, where its detail does not say so."""
+
+
 @dataclass(slots=True)
 class Reading:
-    """What a payload was read as, its records in the order of their parts."""
+    """The records and refusals of a payload, in the order of its parts."""
 
     records: list[Record] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
-    """What is no record by design, such as a log's START line: why, and how often."""
+    """Counts, by reason, of parts that are no record by design, such as a log's START line."""
 
     def add(self, other: "Reading") -> None:
-        """Add what a later part was read as.
+        """Add the reading of a later part.
 
         Raises
         ------
@@ -95,7 +129,7 @@ class Reading:
 
 
 class Lines(NamedTuple):
-    """What a payload was read as, its records as lines of docs/event.md."""
+    """A reading whose records are lines of docs/event.md."""
 
     records: list[bytes]
     refused: list[Refused]
@@ -107,7 +141,7 @@ class Format(Protocol):
 
     @property
     def name(self) -> str:
-        """What configurations call it: ``lambda_report``."""
+        """The name in configurations: ``lambda_report``."""
         ...
 
     def looks_like(self, payload: bytes) -> bool:
@@ -120,20 +154,20 @@ class Format(Protocol):
         Raises
         ------
         RefusalError
-            When nothing of it can be read. No other error, whatever the bytes are.
+            When nothing of it can be read. Never another error, whatever the bytes are.
         """
         ...
 
 
-Settled = TypeVar("Settled", bound=Record)
+R = TypeVar("R", bound=Record)
 
 
-def settled(record: Settled, around: Surroundings) -> Settled:
-    """Fill in what a record leaves open from its surroundings; return the same record.
+def with_defaults(record: R, around: Surroundings) -> R:
+    """Fill in the fields that a record leaves open from its surroundings; return the same record.
 
     Examples
     --------
-    >>> settled(Event(function="f", account="1"), Surroundings(account="2", region="eu-west-1")).region
+    >>> with_defaults(Event(function="f", account="1"), Surroundings(account="2", region="eu-west-1")).region
     'eu-west-1'
     """
     for name in ("cloud", "account", "region", "service", "function"):
@@ -144,15 +178,69 @@ def settled(record: Settled, around: Surroundings) -> Settled:
     return record
 
 
-_ENCODER: Final = msgspec.json.Encoder()
+def validated(record: Record) -> Record:
+    """Return a record that can be counted, by the decoder's own rules: it has a stamp and a name.
 
-
-def native(record: Record) -> bytes:
-    """Return a record as one JSON object of docs/event.md, without the fields that say nothing.
+    Raises
+    ------
+    RefusalError
+        When it has no readable stamp, or names nothing.
 
     Examples
     --------
-    >>> native(Event(ts=1760000000.0, function="put-item", status=200))
+    >>> validated(Event(ts=1760000000.0, function="put-item")).ts
+    1760000000.0
+    >>> validated(Event(ts=1760000000.0))
+    Traceback (most recent call last):
+    streams.ingest.formats.format.RefusalError: an event needs one of service, route, function
+    """
+    stamp = stamp_of(record.ts)
+    if isinstance(stamp, tuple):
+        raise RefusalError(*stamp)
+    if isinstance(record, Event):
+        if not (record.service or record.route or record.function):
+            raise RefusalError(RejectReason.NO_NAME, "an event needs one of service, route, function")
+        return record
+    lacking = lacks(record)
+    if lacking is not None:
+        raise RefusalError(*lacking)
+    return record
+
+
+def read_part(part: bytes, read: Callable[[bytes], Record]) -> Reading:
+    """Return one part of a payload as its record, its refusal, or the reason why it was skipped."""
+    try:
+        return Reading([read(part)])
+    except SkippedError as skipped:
+        return Reading(skipped=Counter({skipped.why: 1}))
+    except RefusalError as error:
+        return Reading(refused=[error.of(part)])
+
+
+def read_parts(parts: Iterable[bytes], read: Callable[[bytes], Reading]) -> Reading:
+    """Return the parts of a payload, each read by itself: one that is refused costs the others nothing."""
+    reading = Reading()
+    for part in parts:
+        try:
+            found = read(part)
+        except SkippedError as skipped:
+            reading.skipped[skipped.why] += 1
+        except RefusalError as error:
+            reading.refused.append(error.of(part))
+        else:
+            reading.add(found)
+    return reading
+
+
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+def to_json_line(record: Record) -> bytes:
+    """Return a record as one JSON object of docs/event.md, without its empty fields.
+
+    Examples
+    --------
+    >>> to_json_line(Event(ts=1760000000.0, function="put-item", status=200))
     b'{"ts":1760000000.0,"function":"put-item","status":200}'
     """
     return _ENCODER.encode(record)

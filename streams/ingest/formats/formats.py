@@ -16,11 +16,10 @@ from streams.ingest.formats.aws.powertools import POWERTOOLS
 from streams.ingest.formats.aws.xray import XRAY
 from streams.ingest.formats.changes.change_events import CHANGES
 from streams.ingest.formats.envelopes.cloudevents import CLOUDEVENTS
-from streams.ingest.formats.envelopes.confluent import Confluent
+from streams.ingest.formats.envelopes.confluent import Confluent, Schemas
 from streams.ingest.formats.envelopes.envelope import Enveloped
 from streams.ingest.formats.envelopes.firehose import FIREHOSE
 from streams.ingest.formats.envelopes.pubsub import PUBSUB
-from streams.ingest.formats.envelopes.schemas import Schemas
 from streams.ingest.formats.format import Format, Formats
 from streams.ingest.formats.mapped import mapped
 from streams.ingest.formats.native import NATIVE

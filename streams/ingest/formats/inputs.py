@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 
 from config.sections.sources import InputSettings, SourcesSettings
 from streams.engine.decode.rejected import RejectReason
+from streams.ingest.formats.envelopes.confluent import Schemas, read_with
 from streams.ingest.formats.envelopes.gzipped import MAGIC
-from streams.ingest.formats.envelopes.schemas import Schemas, read_with
 from streams.ingest.formats.format import (
     MOST_RECORDS,
     MOST_UNPACKED,
@@ -17,12 +17,12 @@ from streams.ingest.formats.format import (
     Reading,
     RefusalError,
     Surroundings,
-    native,
+    to_json_line,
+    validated,
 )
 from streams.ingest.formats.formats import recognised, with_mappings
 from streams.ingest.formats.otlp.otlp_proto import OtlpProto
 from streams.ingest.formats.payloads import divided
-from streams.ingest.formats.validated import judged
 
 AUTO: Final = "auto"
 OTLP_PROTO: Final = "otlp_proto"
@@ -96,7 +96,7 @@ class Input(NamedTuple):
         result = Reading(refused=reading.refused, skipped=reading.skipped)
         for record in reading.records:
             try:
-                result.records.append(judged(record))
+                result.records.append(validated(record))
             except RefusalError as error:
                 result.refused.append(error.of(payload))
         return result
@@ -107,7 +107,7 @@ class Input(NamedTuple):
         if isinstance(scans, OtlpProto) and (found := scans.lines(payload, self.around)) is not None:
             return found
         reading = self.read(payload)
-        return Lines(list(map(native, reading.records)), reading.refused, reading.skipped)
+        return Lines(list(map(to_json_line, reading.records)), reading.refused, reading.skipped)
 
 
 def _may_be_several(payload: bytes) -> bool:

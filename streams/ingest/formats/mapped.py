@@ -21,10 +21,10 @@ from streams.ingest.formats.format import (
     Record,
     RefusalError,
     Surroundings,
-    settled,
+    validated,
+    with_defaults,
 )
-from streams.ingest.formats.json_documents import documents
-from streams.ingest.formats.validated import judged
+from streams.ingest.formats.json_payload import documents
 
 _HEAD: Final = 64 * 1024
 _TYPES: Final = {"request": Event, "call": Event, "sample": SampleRecord, "change": ChangeRecord}
@@ -216,7 +216,7 @@ class _Mapped:
         try:
             why = self._why_skipped(found)
             if why is None:
-                reading.records.append(judged(settled(self._record(found), around)))
+                reading.records.append(validated(with_defaults(self._record(found), around)))
             else:
                 reading.skipped[why] += 1
         except RefusalError as error:

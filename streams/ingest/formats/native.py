@@ -5,18 +5,15 @@ from io import BytesIO
 from itertools import islice
 from typing import Final
 
-import msgspec
-
 from streams.engine.decode.event import MAX_BYTES, Stated
 from streams.engine.decode.parse import parse
 from streams.engine.decode.rejected import RejectReason
-from streams.ingest.formats.format import Reading, RefusalError, Surroundings, settled
-from streams.ingest.formats.validated import judged
+from streams.ingest.formats.envelopes.gzipped import MAGIC
+from streams.ingest.formats.format import Reading, RefusalError, Surroundings, validated, with_defaults
+from streams.ingest.formats.json_payload import is_json
 
 _MARKS: Final = (b'"service"', b'"route"', b'"function"', b'"kind"')
-_GZIP: Final = b"\x1f\x8b"
-_LINES: Final = 1000  # parsed at once
-_FAILURES: Final = (ValueError, RecursionError, TypeError)
+_BATCH: Final = 1000  # lines that are parsed at once
 
 
 class _Native:
@@ -27,7 +24,7 @@ class _Native:
         return head.startswith(b"{") and b'"ts"' in head and any(mark in head for mark in _MARKS)
 
     def read(self, payload: bytes, around: Surroundings) -> Reading:
-        if payload.startswith(_GZIP):
+        if payload.startswith(MAGIC):
             raise RefusalError(RejectReason.BINARY, "gzip; send one JSON object per record, uncompressed")
         reading = Reading()
         for lines in _batches(payload):
@@ -42,7 +39,7 @@ def _batches(payload: bytes) -> Iterator[list[bytes]]:
         yield [whole]
         return
     lines = (line for raw in BytesIO(payload) if (line := raw.strip()))
-    while batch := list(islice(lines, _LINES)):
+    while batch := list(islice(lines, _BATCH)):
         yield batch
 
 
@@ -51,21 +48,12 @@ def _on_several_lines(payload: bytes) -> bytes | None:
     whole = payload.strip()
     if len(whole) > MAX_BYTES or not (whole.startswith(b"{") and b"\n" in whole):
         return None
-    if _is_json(whole[: whole.index(b"\n")]) or not _is_json(whole):
+    if is_json(whole[: whole.index(b"\n")]) or not is_json(whole):
         return None
     return whole
 
 
-def _is_json(text: bytes) -> bool:
-    try:
-        msgspec.json.decode(text)
-    except _FAILURES:
-        return False
-    return True
-
-
 def _read(lines: list[bytes], around: Surroundings) -> Reading:
-    """Read some lines, in their order."""
     reading = Reading()
     events, rows, problems = parse(lines)
     found = dict(zip(rows, events, strict=True))
@@ -76,7 +64,7 @@ def _read(lines: list[bytes], around: Surroundings) -> Reading:
         event = found[row]
         record = event.record if isinstance(event, Stated) and event.record else event
         try:
-            reading.records.append(judged(settled(record, around)))
+            reading.records.append(validated(with_defaults(record, around)))
         except RefusalError as error:
             reading.refused.append(error.of(line))
     return reading

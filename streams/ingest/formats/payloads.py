@@ -9,24 +9,22 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import msgspec
 
 from streams.engine.decode.rejected import RejectReason
-from streams.ingest.formats.envelopes.concatenated import split
 from streams.ingest.formats.envelopes.gzipped import MAGIC
 from streams.ingest.formats.format import MOST_UNPACKED, RefusalError
-from streams.ingest.formats.json_refusal import JSON_ERRORS
+from streams.ingest.formats.json_payload import JSON_ERRORS, is_document, is_json, split
 
 _MARK: Final = b"\xef\xbb\xbf"  # of UTF-8, as editors write it
 _TEXT: Final = bytes(range(0x20, 0x100)) + b"\t\n\r\v\f\x1b"
 _ODD, _ODD_SHARE = 2, 0.005  # control characters that a text may have, one of both
-_LOOKED_AT: Final = 100  # lines
+_LINES_PEEKED: Final = 100
 _OPEN_ENDS: Final = (b"{", b"[", b",", b":")
 _GZIP_ERRORS: Final = (OSError, EOFError, zlib.error)
-
 
 File: TypeAlias = "io.BufferedReader[Any]"
 
 
 class Payload(NamedTuple):
-    """One payload: where it is in its file, and why it cannot be read, if it cannot."""
+    """A payload, its place in the file, and why it cannot be read, if it cannot."""
 
     place: str
     content: bytes
@@ -53,13 +51,13 @@ def divided(file: File, claimed: Callable[[bytes], bool], *, text: bool = False)
     claimed
         Whether a format reads these bytes as they are: gzip, or a JSON array as a whole.
     text
-        Whether it is no binary, whatever it looks like.
+        Never treats the file as binary.
 
     Examples
     --------
     >>> def of(content: bytes) -> list[str]:
     ...     how, found = divided(io.BufferedReader(io.BytesIO(content)), lambda _: False)
-    ...     return [how, *(f"{one.place}: {one.content.decode()}" for one in found)]
+    ...     return [how, *(f"{payload.place}: {payload.content.decode()}" for payload in found)]
     >>> of(b'[{"a": 1}, {"a": 2}]')
     ['a JSON document on each line', 'line 1, item 1: {"a": 1}', 'line 1, item 2: {"a": 2}']
     >>> of(b"one\n\ntwo")
@@ -115,18 +113,18 @@ def _of_text(file: File, claimed: Callable[[bytes], bool]) -> Division:
         blank += 1
     if not first.lstrip().startswith((b"{", b"[")):
         return Division("lines of text", _lines(first, file, blank))
-    if _is_json(first):
+    if is_json(first):
         lines = _lines(first, file, blank)
         return Division("a JSON document on each line", _items_of(lines, claimed))
     content = first + _read(file, MOST_UNPACKED + 1 - len(first))
     if len(content) <= MOST_UNPACKED:
-        if _is_json(content):
+        if is_json(content):
             whole = iter([Payload("the whole", content)])
             is_list = content.lstrip().startswith(b"[") and not claimed(content)
             return Division("a JSON array" if is_list else "one JSON document", _items_of(whole, claimed))
-        if not any(map(_is_document, content.split(b"\n", _LOOKED_AT + 1)[1 : _LOOKED_AT + 1])):
+        if not any(map(is_document, content.split(b"\n", _LINES_PEEKED + 1)[1 : _LINES_PEEKED + 1])):
             if len(pieces := split(content)) > 1:
-                found = (Payload(f"document {number}", one) for number, one in enumerate(pieces, 1))
+                found = (Payload(f"document {number}", piece) for number, piece in enumerate(pieces, 1))
                 return Division("JSON documents in a row", found)
             if first.rstrip().endswith(_OPEN_ENDS) or b"\n" not in content.strip():
                 return Division("one damaged JSON document", iter([Payload("the whole", content)]))
@@ -169,18 +167,6 @@ def _too_large() -> RefusalError:
     return RefusalError(
         RejectReason.TOO_LARGE, f"more than {MOST_UNPACKED:,} bytes in one payload; send less at once"
     )
-
-
-def _is_document(line: bytes) -> bool:
-    return line.lstrip().startswith((b"{", b"[")) and _is_json(line)
-
-
-def _is_json(text: bytes) -> bool:
-    try:
-        msgspec.json.decode(text)
-    except JSON_ERRORS:
-        return False
-    return True
 
 
 def _read(file: File, most: int) -> bytes:

@@ -1,4 +1,7 @@
-"""The records of a request body: unpacked and counted before anything is built from them."""
+"""Turns payloads into the native records that a driver stores, one a line.
+
+A request body is unpacked and its lines are counted before anything is built from them.
+"""
 
 import asyncio
 import zlib
@@ -34,7 +37,7 @@ def split_lines(body: bytes) -> list[bytes]:
     return [line for line in (raw.rstrip(b"\r") for raw in body.split(b"\n")) if line]
 
 
-def records_of(body: bytes) -> list[bytes]:
+def split_records(body: bytes) -> list[bytes]:
     r"""Return the records of a request body: NDJSON, or one object on several lines.
 
     Raises
@@ -44,9 +47,9 @@ def records_of(body: bytes) -> list[bytes]:
 
     Examples
     --------
-    >>> records_of(b'{"ts": 1,\n "service": "a"}')
+    >>> split_records(b'{"ts": 1,\n "service": "a"}')
     [b'{"ts":1,"service":"a"}']
-    >>> records_of(b'{"ts": 1}\nnope')
+    >>> split_records(b'{"ts": 1}\nnope')
     [b'{"ts": 1}', b'nope']
     """
     _check(len(body), body.count(b"\n"), MAX_BODY)
@@ -67,7 +70,11 @@ def _is_json(line: bytes) -> bool:
     return True
 
 
-def unpacked(body: bytes, encoding: str, most: int = MAX_BODY, *, of_lines: bool = True) -> bytes:
+class LargerError(Exception):
+    """A body is larger than the caller allows."""
+
+
+def unpack(body: bytes, encoding: str, most: int = MAX_BODY, *, of_lines: bool = True) -> bytes:
     """Undo the content encoding, up to the first excess; lines are counted if the body is ``of_lines``.
 
     Raises
@@ -113,10 +120,6 @@ def _gunzipped(body: bytes, most: int, *, of_lines: bool) -> bytes:
     return bytes(plain)
 
 
-class LargerError(Exception):
-    """A body is larger than it was taken for."""
-
-
 def _check(size: int, lines: int, most: int) -> None:
     if lines > MAX_LINES:
         raise BodyError(f"the body has more than {MAX_LINES:,} lines; send it in parts", 413, "too_large")
@@ -129,7 +132,7 @@ def _check(size: int, lines: int, most: int) -> None:
 
 
 EXPLAINED: Final = 1000
-"""Bad parts of a payload that are answered with their reason."""
+"""Bad parts of a payload that are listed with their reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,21 +143,21 @@ class ReadPayload:
     records: int
     refused: Sequence[Refused] = ()
     skipped: Mapping[str, int] = field(default_factory=dict)
-    as_sent: bool = False  # the lines are those of the sender, who knows them by their numbers
+    as_sent: bool = False  # the lines are those of the sender, which knows them by number
 
 
 Reader = Callable[[bytes], ReadPayload]
 """Reads an unpacked body, in a thread."""
 
 
-def delivered(reading: Reading) -> ReadPayload:
-    """Return what a format has read."""
+def from_reading(reading: Reading) -> ReadPayload:
+    """Return the payload that a format has read."""
     lines = [*map(to_json_line, reading.records), *map(refused_record, reading.refused)]
     return ReadPayload(lines, len(reading.records), reading.refused, Counter(reading.skipped))
 
 
-def reader_of(source: Input) -> Reader:
-    """Return what reads the payloads of a source."""
+def payload_reader(source: Input) -> Reader:
+    """Return the reader for the payloads of a source."""
 
     def read(payload: bytes) -> ReadPayload:
         found = source.lines(payload)
@@ -164,48 +167,48 @@ def reader_of(source: Input) -> Reader:
     return read
 
 
-def as_lines(body: bytes) -> ReadPayload:
-    """Return native records as they were sent; the driver's decoder says which are bad."""
-    lines = records_of(body)
+def read_native(body: bytes) -> ReadPayload:
+    """Return native records as they were sent; the decoder of the driver finds the bad ones."""
+    lines = split_records(body)
     return ReadPayload(lines, len(lines), as_sent=True)
 
 
 class Receipt(NamedTuple):
-    """What became of a delivery that was taken."""
+    """The outcome for a payload that is stored."""
 
     accepted: int
     refused: Sequence[dict[str, Any]] = ()
-    refusals: int = 0  # of which ``refused`` lists the first
+    refusals: int = 0  # ``refused`` lists the first of them
     late: int = 0
     skipped: Mapping[str, int] = {}
 
 
-def explained(delivery: ReadPayload, rejected: Sequence[Rejected] = ()) -> list[dict[str, Any]]:
-    """Return the first parts that are no records, with the reason; ``rejected`` are lines of it."""
-    what = "line" if delivery.as_sent else "record"
+def explain_refusals(payload: ReadPayload, rejected: Sequence[Rejected] = ()) -> list[dict[str, Any]]:
+    """List the first parts that are no records, with the reason; ``rejected`` are lines of the payload."""
+    what = "line" if payload.as_sent else "record"
     bad: list[dict[str, Any]] = [
-        {what: one.index + 1, "reason": one.reason.value, "detail": one.detail}
-        for one in rejected[:EXPLAINED]
-        if one.index < delivery.records
+        {what: line.index + 1, "reason": line.reason.value, "detail": line.detail}
+        for line in rejected[:EXPLAINED]
+        if line.index < payload.records
     ]
-    bad += [{"reason": one.reason.value, "detail": one.detail} for one in delivery.refused[:EXPLAINED]]
+    bad += [{"reason": part.reason.value, "detail": part.detail} for part in payload.refused[:EXPLAINED]]
     return bad[:EXPLAINED]
 
 
 AT_ONCE: Final = 10_000
-"""Lines that a format reads at once: it bounds what one payload may hold."""
+"""Lines that a format reads at once: it bounds the size of a payload."""
 
 _POLL: Final = 0.5  # seconds
 
 LineReader = Callable[[bytes], list[bytes]]
-"""Makes native records, or what becomes a dead letter, of whole lines."""
+"""Makes native records, or dead letters, of whole lines."""
 
 
 def line_reader(source: Input | None) -> LineReader:
-    """Return what reads the lines of a source; None for native records, whose lines stay as they are."""
+    """Return the reader for the lines of a source; None: native records, whose lines stay as they are."""
     if source is None:
         return split_lines
-    read = reader_of(source)
+    read = payload_reader(source)
 
     def read_lines(block: bytes) -> list[bytes]:
         lines, records = split_lines(block), list[bytes]()
@@ -216,10 +219,10 @@ def line_reader(source: Input | None) -> LineReader:
     return read_lines
 
 
-async def lines_of(read: LineReader, block: bytes) -> list[bytes]:
-    """Return what whole lines become, read in a thread; waits while a schema registry is down."""
+async def read_lines(read: LineReader, block: bytes) -> list[bytes]:
+    """Read whole lines in a thread; wait while a schema registry is down."""
     while True:
         try:
             return await asyncio.to_thread(read, block)
-        except RegistryError:  # which says so itself
+        except RegistryError:  # it logs that itself
             await asyncio.sleep(_POLL)

@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 
 from detectors.model.scope import TABLE
 from streams.engine.decode.event import Event
-from streams.ingest.formats.format import native
+from streams.ingest.formats.format import to_json_line
 from tests.alerting.slack_standin import SlackStandin
 from tests.free_port import free_port
 from tests.kafka.topic import create, unique
@@ -63,7 +63,7 @@ def traffic(*, tables: bool = True) -> list[Event]:
 
 def split(events: Sequence[Event]) -> tuple[list[bytes], list[Event]]:
     """Return what comes as native records, and what comes by the way."""
-    before = [native(event) for event in events if stamp(event) < BY_THE_WAY]
+    before = [to_json_line(event) for event in events if stamp(event) < BY_THE_WAY]
     return before, [event for event in events if stamp(event) >= BY_THE_WAY]
 
 

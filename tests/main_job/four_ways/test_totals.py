@@ -6,7 +6,7 @@ import pytest
 
 from detectors.model.measures import Measure
 from detectors.model.scope import Edge, ScopeOrEdge
-from streams.ingest.formats.format import native
+from streams.ingest.formats.format import to_json_line
 from streams.offline.simulate.scenario import Scenario
 from streams.offline.simulate.scenario_load import load_scenario
 from tests.laws.partition import Partition, fed
@@ -53,7 +53,7 @@ def test_a_way_gives_the_totals_of_the_native_events(name: str) -> None:
     with opened(name) as way:
         events = [way.native(event) for event in events_of(LINES)]
         lines = received(way, events)
-    known = totals(fed([native(event) for event in events]))
+    known = totals(fed([to_json_line(event) for event in events]))
     told = totals(fed(lines))
     expected = {key: value for key, value in known.items() if carries(way, key[1], key[2])}
     found = {key: value for key, value in told.items() if carries(way, key[1], key[2])}

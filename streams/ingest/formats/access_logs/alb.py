@@ -19,12 +19,17 @@ from typing import Final
 from streams.engine.decode.event import ErrorClass, Event, Layers
 from streams.engine.decode.parse import stamp_of
 from streams.engine.decode.rejected import RejectReason
-from streams.ingest.formats.access_logs.log_lines import first_line, read_lines
-from streams.ingest.formats.access_logs.log_values import milliseconds, said, status_of, unescaped
-from streams.ingest.formats.access_logs.path_templates import PathTemplates, path_templates
-from streams.ingest.formats.access_logs.routes import request_line, route_of
+from streams.ingest.formats.access_logs.log_lines import (
+    first_line,
+    milliseconds,
+    present,
+    read_lines,
+    status_of,
+    unescaped,
+)
+from streams.ingest.formats.access_logs.routes import PathTemplates, path_templates, request_line, route_of
 from streams.ingest.formats.access_logs.user_agents import client_of
-from streams.ingest.formats.format import Reading, RefusalError, Surroundings, settled
+from streams.ingest.formats.format import Reading, RefusalError, Surroundings, with_defaults
 from streams.ingest.formats.trace_ids import x_ray_key, x_ray_trace
 
 _TYPES: Final = frozenset({"http", "https", "h2", "grpcs", "ws", "wss"})
@@ -87,7 +92,7 @@ def _record(line: str, around: Surroundings, paths: PathTemplates) -> Event | No
     error = _error(reason)
     if error is not None:
         record.error = error
-    settled(record, around)
+    with_defaults(record, around)
     if record.service is None:
         record.service = group[3] if group else _balancer(fields[_BALANCER])
     return record
@@ -106,7 +111,7 @@ def _fields(line: str) -> list[str]:
 
 
 def _at(fields: Sequence[str], place: int) -> str | None:
-    return said(fields[place]) if place < len(fields) else None
+    return present(fields[place]) if place < len(fields) else None
 
 
 def _layers(times: Sequence[str]) -> Layers | None:
@@ -144,7 +149,7 @@ def _id(trace: str | None, root: str | None) -> str | None:
 def _balancer(name: str) -> str | None:
     """Return the name in ``app/my-balancer/50dc6c495c0c9188``."""
     words = name.split("/")
-    return said(words[1] if len(words) > 1 else name)
+    return present(words[1] if len(words) > 1 else name)
 
 
 def _error(reason: str | None) -> ErrorClass | None:

@@ -22,15 +22,27 @@ import msgspec
 from streams.engine.decode.event import ErrorClass, Event, EventClient, Layers
 from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.access_logs.apigateway_keys import VALUES, meanings
-from streams.ingest.formats.access_logs.clf_line import ClfLine, clf_line
-from streams.ingest.formats.access_logs.log_lines import first_line, read_lines
-from streams.ingest.formats.access_logs.log_values import clf_time, milliseconds, number, said, status_of
-from streams.ingest.formats.access_logs.path_templates import PathTemplates, path_templates
-from streams.ingest.formats.access_logs.routes import UNMATCHED, RequestLine, method_of, route_of
+from streams.ingest.formats.access_logs.clf import ClfLine, clf_line
+from streams.ingest.formats.access_logs.log_lines import (
+    clf_time,
+    first_line,
+    milliseconds,
+    number,
+    present,
+    read_lines,
+    status_of,
+)
+from streams.ingest.formats.access_logs.routes import (
+    UNMATCHED,
+    PathTemplates,
+    RequestLine,
+    method_of,
+    path_templates,
+    route_of,
+)
 from streams.ingest.formats.access_logs.user_agents import client_of
-from streams.ingest.formats.envelopes.concatenated import split
-from streams.ingest.formats.format import Reading, RefusalError, Surroundings, settled
-from streams.ingest.formats.json_refusal import JSON_ERRORS
+from streams.ingest.formats.format import Reading, RefusalError, Surroundings, with_defaults
+from streams.ingest.formats.json_payload import JSON_ERRORS, split
 from streams.ingest.formats.trace_ids import x_ray_key, x_ray_trace
 
 _JSON: Final = msgspec.json.Decoder(dict[str, object])
@@ -140,7 +152,7 @@ def _said_in_clf(line: ClfLine) -> dict[str, str]:
 
 
 def _record(found: Mapping[str, str], around: Surroundings, paths: PathTemplates) -> Event:
-    texts = {meaning: word for meaning, text in found.items() if (word := said(text)) is not None}
+    texts = {meaning: word for meaning, text in found.items() if (word := present(text)) is not None}
     status = status_of(texts.get("status"))
     trace = x_ray_trace(texts.get("trace")) or texts.get("trace")
     record = Event(
@@ -164,7 +176,7 @@ def _record(found: Mapping[str, str], around: Surroundings, paths: PathTemplates
     error = _error(texts, record)
     if error is not None:
         record.error = error
-    settled(record, around)
+    with_defaults(record, around)
     if record.service is None:
         record.service = _api(texts)
     return record

@@ -1,10 +1,10 @@
 """The format ``clf``: the common and the combined log format of nginx and Apache.
 
 ``host ident user [time] "request" status bytes``, then perhaps ``"referer" "user agent"``, then whatever the
-server was told to add, of which one thing is understood: a single last number with three decimals is nginx's
-``$request_time``, in seconds. Its line carries the time at which the response was done, so the request began
-that much earlier. Apache writes when the request came; without a duration, the time is taken as it stands.
-Apache's variant that begins with ``name:port`` of the virtual host names the service.
+server is configured to add. Of that, one thing is understood: a single last number with three decimals is
+nginx's ``$request_time``, in seconds. Its line carries the time of the response, so the request began that
+much earlier. Apache writes when the request came; without a duration, the time is used as it stands. Apache's
+variant that begins with ``name:port`` of the virtual host names the service.
 
 Nothing else is guessed: microseconds cannot be told from a size. Two equal lines are two requests, for the
 log names none; so records have no id. A client is a product token of the user agent (``user_agents``). The
@@ -12,22 +12,50 @@ address and the authenticated user are people, and no clients.
 """
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 from streams.engine.decode.event import Event, EventClient, Layers
 from streams.engine.decode.rejected import RejectReason
-from streams.ingest.formats.access_logs.clf_line import ClfLine, clf_line
-from streams.ingest.formats.access_logs.log_lines import first_line, read_lines
-from streams.ingest.formats.access_logs.log_values import clf_time, milliseconds, said, status_of, unescaped
-from streams.ingest.formats.access_logs.path_templates import PathTemplates, path_templates
-from streams.ingest.formats.access_logs.routes import request_line, route_of
+from streams.ingest.formats.access_logs.log_lines import (
+    clf_time,
+    first_line,
+    milliseconds,
+    present,
+    read_lines,
+    status_of,
+    unescaped,
+)
+from streams.ingest.formats.access_logs.routes import PathTemplates, path_templates, request_line, route_of
 from streams.ingest.formats.access_logs.user_agents import client_of
-from streams.ingest.formats.format import Reading, RefusalError, Surroundings, settled
+from streams.ingest.formats.format import Reading, RefusalError, Surroundings, with_defaults
 
+_QUOTED: Final = r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"'
+_LINE: Final = re.compile(
+    r'([^\["]{1,600}?) ?\[([^\]"]{1,60})\] ?' + _QUOTED + r" (\S{1,10})(?: (\S{1,20}))?(?: (.*))?"
+)
+_FIELD: Final = re.compile(_QUOTED + r"|(\S+)")
+_MOST_FIELDS: Final = 64
 _SECONDS: Final = re.compile(r"\d{1,9}\.\d{3}", re.ASCII)
 _HOST: Final = re.compile(r"([A-Za-z0-9_.-]{1,253}):\d{1,5}", re.ASCII)
 _FIELDS_BEFORE: Final = 3  # host, ident, user
 _AGENT: Final = 1
+
+
+class LogField(NamedTuple):
+    """A field after the common ones."""
+
+    text: str
+    quoted: bool
+
+
+class ClfLine(NamedTuple):
+    """``host ident user [time] "request" status bytes``, and the fields after them."""
+
+    before: list[str]
+    time: str
+    request: str
+    status: str
+    fields: list[LogField]
 
 
 class _Clf:
@@ -60,7 +88,7 @@ def _record(line: str, around: Surroundings, paths: PathTemplates) -> Event:
         status=status,
         ms=None if took is None else Layers(total=took),
     )
-    settled(record, around)
+    with_defaults(record, around)
     if record.service is None:
         record.service = _virtual_host(found)
     return record
@@ -78,13 +106,32 @@ def _client(line: ClfLine) -> EventClient | None:
     """Return the client of the combined format, whose referer and agent are quoted."""
     if len(line.fields) <= _AGENT or not (line.fields[0].quoted and line.fields[_AGENT].quoted):
         return None
-    agent = said(line.fields[_AGENT].text)
+    agent = present(line.fields[_AGENT].text)
     return None if agent is None else client_of(unescaped(agent))
 
 
 def _virtual_host(line: ClfLine) -> str | None:
     found = _HOST.fullmatch(line.before[0]) if len(line.before) > _FIELDS_BEFORE else None
     return found[1].lower() if found else None
+
+
+def clf_line(line: str) -> ClfLine | None:
+    r"""Return the parts of a line, None if it is none.
+
+    Examples
+    --------
+    >>> clf_line('::1 - - [10/Oct/2025:13:55:36 +0000] "GET / HTTP/1.1" 200 5 "-" "a\\"b" 0.005').fields[2]
+    LogField(text='0.005', quoted=False)
+    """
+    found = _LINE.fullmatch(line)
+    if found is None:
+        return None
+    fields = []
+    for match in _FIELD.finditer(found[6] or ""):
+        fields.append(LogField(match[2] or match[1], match[2] is None))
+        if len(fields) == _MOST_FIELDS:
+            break
+    return ClfLine(found[1].split(), found[2], found[3], found[4], fields)
 
 
 CLF: Final = _Clf()

@@ -17,15 +17,18 @@ import msgspec
 
 from streams.engine.decode.event import LARGEST, Event, Layers
 from streams.engine.decode.parse import stamp_of
-from streams.ingest.formats.access_logs.path_templates import PathTemplates, path_templates
-from streams.ingest.formats.access_logs.routes import RequestLine, route_of
+from streams.ingest.formats.access_logs.routes import PathTemplates, RequestLine, path_templates, route_of
 from streams.ingest.formats.access_logs.user_agents import client_of
-from streams.ingest.formats.format import Reading, RefusalError, Surroundings, settled
-from streams.ingest.formats.json_refusal import JSON_ERRORS, json_refusal
-from streams.ingest.formats.json_values import values
+from streams.ingest.formats.format import (
+    Reading,
+    RefusalError,
+    SkippedError,
+    Surroundings,
+    validated,
+    with_defaults,
+)
+from streams.ingest.formats.json_payload import JSON_ERRORS, json_refusal, values
 from streams.ingest.formats.native import NATIVE
-from streams.ingest.formats.skipped import SkippedError
-from streams.ingest.formats.validated import judged
 
 _HEAD: Final = 64 * 1024
 _MARKS: Final = (b'"insertId"', b'"logName"', b'"receiveTimestamp"', b'"httpRequest"')
@@ -130,7 +133,7 @@ def _read(data: bytes, around: Surroundings) -> Reading:
     around = _surroundings(entry, around)
     if NATIVE.looks_like(bytes(entry.json_payload)):
         return _native(entry, around)
-    return Reading([judged(settled(_request(entry, path_templates(around.templates)), around))])
+    return Reading([validated(with_defaults(_request(entry, path_templates(around.templates)), around))])
 
 
 def _surroundings(entry: _Entry, around: Surroundings) -> Surroundings:

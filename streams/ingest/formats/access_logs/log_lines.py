@@ -1,30 +1,42 @@
-"""Logs of one record a line, perhaps packed: every line becomes a record, a refusal, or nothing."""
+"""Logs of one record a line, perhaps packed: every line becomes a record, a refusal, or nothing.
 
+Values of logs are texts: absent ones, numbers, times of the common log format, escapes.
+"""
+
+import re
 import zlib
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from io import BytesIO
+from math import isfinite
 from typing import Final
 
-from streams.engine.decode.event import MAX_BYTES, Event
+from streams.engine.decode.event import LARGEST, MAX_BYTES, Event
 from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.envelopes.gzipped import MAGIC, unzipped
-from streams.ingest.formats.format import MOST_RECORDS, MOST_UNPACKED, Reading, RefusalError
-from streams.ingest.formats.validated import judged
+from streams.ingest.formats.format import MOST_RECORDS, MOST_UNPACKED, Reading, RefusalError, validated
 
 _HEAD: Final = 8192
 _GZIP: Final = 31  # zlib's number for gzip and nothing else
 
+_NUMBER: Final = re.compile(r"[+-]?\d{1,30}(?:\.\d{1,30})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_STATUS: Final = re.compile(r"\d{3}", re.ASCII)
+_TIME: Final = re.compile(
+    r"(\d{1,2})/([A-Z][a-z]{2})/(\d{4}):(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))? ([+-])(\d\d)(\d\d)", re.ASCII
+)
+_LONGEST_TIME: Final = 60
+_FARTHEST: Final = timedelta(hours=14)  # from UTC is no place
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_ESCAPED: Final = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
+_LETTERS: Final = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"b": b"\b", b"v": b"\v", b"f": b"\f"}
+
 
 def read_lines(payload: bytes, read: Callable[[str], Event | None]) -> Reading:
-    """Read a log.
+    """Read the lines of a log; empty ones and those that begin with ``#`` are no records.
 
-    Parameters
-    ----------
-    payload
-        Lines, perhaps packed. Empty ones and those that begin with ``#`` are no records.
-    read
-        Returns the record of a line, which has no line end; None if it is none by design. May raise
-        ``RefusalError``.
+    ``read`` returns the record of a line without its end, None if it is none by design, or raises
+    ``RefusalError``.
 
     Raises
     ------
@@ -66,7 +78,7 @@ def _read(line: bytes, read: Callable[[str], Event | None]) -> Event | None:
         return None
     record = read(line.decode(errors="replace"))
     if record is not None:
-        judged(record)
+        validated(record)
     return record
 
 
@@ -86,3 +98,136 @@ def first_line(payload: bytes) -> str:
             return ""
     lines = (line.strip() for line in head.split(b"\n"))
     return next((line.decode(errors="replace") for line in lines if line and not line.startswith(b"#")), "")
+
+
+def present(text: str | None) -> str | None:
+    """Return a value, None if it is absent: ``-`` or empty, which is not zero.
+
+    Examples
+    --------
+    >>> present(" 84 "), present("-"), present("")
+    ('84', None, None)
+    """
+    word = text.strip() if text else ""
+    return word if word and word != "-" else None
+
+
+def number(text: str | None, what: str) -> float | None:
+    """Return the number that a text is, None if it is absent; ``what`` names it in a refusal.
+
+    Raises
+    ------
+    RefusalError
+        When it is none, or infinite.
+
+    Examples
+    --------
+    >>> number("84.5", "responseLatency"), number("-", "responseLatency")
+    (84.5, None)
+    """
+    word = present(text)
+    if word is None:
+        return None
+    if not _NUMBER.fullmatch(word):
+        raise RefusalError(RejectReason.BAD_TYPE, f"{what} is no number: {word[:40]!r}")
+    found = float(word)
+    if not isfinite(found):
+        raise RefusalError(RejectReason.NOT_FINITE, f"{what} is too large: {word[:40]!r}")
+    return found
+
+
+def milliseconds(text: str | None, what: str, *, per: float = 1.0) -> float | None:
+    """Return a duration, of which one unit is ``per`` milliseconds.
+
+    Raises
+    ------
+    RefusalError
+        When it is no number, negative, or absurd.
+
+    Examples
+    --------
+    >>> milliseconds("0.084", "request_time", per=1000)
+    84.0
+    """
+    found = number(text, what)
+    if found is None:
+        return None
+    if not 0 <= found * per <= LARGEST:
+        raise RefusalError(RejectReason.OUT_OF_RANGE, f"{what} is no duration: {found:g}")
+    return round(found * per, 3)
+
+
+def status_of(text: str | None) -> int | None:
+    """Return an HTTP status; None where the request ended before one was sent, which servers note as ``000``.
+
+    Raises
+    ------
+    RefusalError
+        When it is no status.
+
+    Examples
+    --------
+    >>> status_of("200"), status_of("000"), status_of("-")
+    (200, None, None)
+    """
+    word = present(text)
+    if word is None:
+        return None
+    if not _STATUS.fullmatch(word):
+        if word == "0":
+            return None
+        raise RefusalError(RejectReason.BAD_TYPE, f"no HTTP status: {word[:40]!r}")
+    return int(word) or None
+
+
+def clf_time(text: str) -> float | None:
+    """Return the epoch seconds of a time as the common log format writes it, None if it is none.
+
+    Examples
+    --------
+    >>> clf_time("10/Oct/2025:13:55:36 -0700")
+    1760129736.0
+    """
+    return _clf_time(text.strip()) if len(text) <= _LONGEST_TIME else None
+
+
+@lru_cache(maxsize=1024)  # many lines have the same second
+def _clf_time(text: str) -> float | None:
+    found = _TIME.fullmatch(text)
+    if found is None or found[2] not in _MONTHS:
+        return None
+    offset = timedelta(hours=int(found[9]), minutes=int(found[10]))
+    if offset > _FARTHEST or int(found[10]) >= 60:  # noqa: PLR2004 - minutes of an hour
+        return None
+    try:
+        at = datetime(
+            int(found[3]),
+            _MONTHS.index(found[2]) + 1,
+            int(found[1]),
+            int(found[4]),
+            int(found[5]),
+            tzinfo=UTC,
+        )
+    except ValueError:
+        return None
+    seconds = at.timestamp() + min(int(found[6]), 60) + float(f"0.{found[7] or 0}")
+    return seconds - offset.total_seconds() * (-1 if found[8] == "-" else 1)
+
+
+def unescaped(text: str) -> str:
+    r"""Return a quoted value without its escapes: nginx writes ``\x22`` where Apache writes ``\"``.
+
+    Examples
+    --------
+    >>> unescaped(r"a\x22b\"c\\")
+    'a"b"c\\'
+    """
+    if "\\" not in text:
+        return text
+    return _ESCAPED.sub(_character, text.encode()).decode(errors="replace")
+
+
+def _character(found: re.Match[bytes]) -> bytes:
+    if found[1]:
+        return bytes([int(found[1], 16)])
+    return _LETTERS.get(found[2], found[2])

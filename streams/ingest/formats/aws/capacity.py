@@ -9,7 +9,10 @@ import msgspec
 
 from streams.engine.decode.event import LARGEST
 from streams.engine.decode.operations import READS, WRITES, kind_of
-from streams.ingest.formats.aws.table_names import table_name
+
+_SHORT: Final = 256
+"""Characters of an item that is remembered: most calls of a table consume what others did."""
+_MOST_REMEMBERED: Final = 4096
 
 
 class ConsumedPart(msgspec.Struct, gc=False, rename="pascal"):
@@ -45,9 +48,6 @@ class Consumed(NamedTuple):
 
 NOTHING: Final = Consumed()
 
-_SHORT: Final = 256
-"""Characters of an item that is remembered: most calls of a table consume what others did."""
-_MOST_REMEMBERED: Final = 4096
 
 _ITEM: Final = msgspec.json.Decoder(ConsumedCapacity | list[ConsumedCapacity] | None)
 
@@ -136,3 +136,17 @@ def _units(value: float | str | None) -> float | None:
 def _sum(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return min(sum(known), LARGEST) if known else None
+
+
+def table_name(text: str) -> str:
+    """Return the name of a table from its name or its ARN; an index belongs to its table.
+
+    Examples
+    --------
+    >>> table_name("items"), table_name("arn:aws:dynamodb:eu-west-1:123456789012:table/items/index/by-guild")
+    ('items', 'items')
+    """
+    name = text.strip()
+    if name.startswith("arn:"):
+        return name.partition(":table/")[2].partition("/")[0] or name
+    return name

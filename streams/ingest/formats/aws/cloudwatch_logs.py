@@ -9,6 +9,9 @@ envelope is not opened. Messages are told apart by the ids of their log events.
 
 In the log of a function Lambda reports each invocation. A request that is told by ``emf`` beside it counts
 what the report does not: its route, its client, and its service if that has a name of its own.
+
+A message may hold what somebody sent to the application. So less is recognised here than in a payload that
+is of a format as a whole.
 """
 
 import base64
@@ -17,7 +20,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -28,20 +31,110 @@ from streams.ingest.formats.access_logs.apigateway import APIGATEWAY
 from streams.ingest.formats.access_logs.clf import CLF
 from streams.ingest.formats.aws.emf import EMF
 from streams.ingest.formats.aws.lambda_names import function_of_log
-from streams.ingest.formats.aws.lambda_report import APPLICATION
-from streams.ingest.formats.aws.logged import LOGGED_EVENT, LOGGED_REPORT, unwrapped
+from streams.ingest.formats.aws.lambda_report import APPLICATION, LAMBDA_REPORT
 from streams.ingest.formats.aws.powertools import POWERTOOLS
-from streams.ingest.formats.envelopes.base64_text import unpacked
-from streams.ingest.formats.envelopes.concatenated import split
-from streams.ingest.formats.envelopes.gzipped import MAGIC, MOST_PACKED, Unzipped, unzipped
+from streams.ingest.formats.envelopes.gzipped import MAGIC, MOST_PACKED, Unzipped, unpacked, unzipped
 from streams.ingest.formats.format import MOST_UNPACKED, Format, Reading, RefusalError, Surroundings
-from streams.ingest.formats.json_refusal import JSON_ERRORS
+from streams.ingest.formats.json_payload import JSON_ERRORS, split
+from streams.ingest.formats.native import NATIVE
+
+_OF_LAMBDA: Final = re.compile(
+    rb"(?:START|END|REPORT) RequestId: |(?:INIT|RESTORE)_(?:START|REPORT)\b|(?:EXTENSION|TELEMETRY|LOGS)\t"
+)
+_LOGGERS_PREFIX: Final = re.compile(
+    rb"(?:\[[A-Z]+\]\t)?\d{4}-\d\d-\d\dT[\d:.]{8,16}Z\t[\w-]{1,64}\t(?:[A-Z]{1,8}\t)?(?=\{)"
+)
+
+_TEXT: Final = msgspec.json.Decoder(str)
 
 _INVOKED: Final = re.compile(rb'\s*\{\s*"awslogs"\s*:')
 _MAGIC_IN_BASE64: Final = b"H4sI"
 _HEAD: Final = 4096
 _GZIP: Final = 31  # zlib's number for gzip and nothing else
 _BESIDE_REPORTS: Final = "route,table,client"
+
+
+class _LineOfLogger(msgspec.Struct):
+    """Members that lines of loggers have, and requests have not."""
+
+    level: Any = msgspec.UNSET
+    severity: Any = msgspec.UNSET
+    msg: Any = msgspec.UNSET
+    message: Any = msgspec.UNSET
+
+
+class _Wrapped(msgspec.Struct, forbid_unknown_fields=True, rename={"request_id": "requestId"}):
+    """What the JSON log format of Lambda makes of a line that was logged, not printed."""
+
+    timestamp: str
+    level: str
+    request_id: str
+    message: msgspec.Raw
+    logger: str | None = None
+
+
+_LINE_OF_LOGGER: Final = msgspec.json.Decoder(_LineOfLogger)
+_WRAPPED: Final = msgspec.json.Decoder(_Wrapped)
+
+
+class _LoggedReport:
+    """A message that begins as one of Lambda does: none that has a report on a later line."""
+
+    name: Final = LAMBDA_REPORT.name
+
+    def looks_like(self, payload: bytes) -> bool:
+        if payload.startswith(b"{"):
+            return LAMBDA_REPORT.looks_like(payload)
+        return _OF_LAMBDA.match(payload) is not None
+
+    def read(self, payload: bytes, around: Surroundings) -> Reading:
+        return LAMBDA_REPORT.read(payload, around)
+
+
+class _LoggedEvent:
+    """An object of docs/event.md: no line of a logger that has ``ts`` and ``service`` too."""
+
+    name: Final = NATIVE.name
+
+    def looks_like(self, payload: bytes) -> bool:
+        if not NATIVE.looks_like(payload):
+            return False
+        try:
+            line = _LINE_OF_LOGGER.decode(payload)
+        except JSON_ERRORS:
+            return True  # several lines, or damaged: the format says so
+        return all(getattr(line, each) is msgspec.UNSET for each in line.__struct_fields__)
+
+    def read(self, payload: bytes, around: Surroundings) -> Reading:
+        return NATIVE.read(payload, around)
+
+
+def unwrapped(message: bytes) -> bytes:
+    r"""Return the object that was logged in a message, without what the loggers of Lambda put around it.
+
+    Examples
+    --------
+    >>> unwrapped(b'2026-01-01T00:00:00.250Z\tc6af9ac6\tINFO\t{"ts": 1}')
+    b'{"ts": 1}'
+    >>> unwrapped(b'{"timestamp":"2026-01-01T00:00:00Z","level":"INFO","requestId":"c6","message":{"ts": 1}}')
+    b'{"ts": 1}'
+    """
+    prefix = _LOGGERS_PREFIX.match(message)
+    if prefix:
+        return message[prefix.end() :]
+    if not message.startswith(b'{"timestamp"'):
+        return message
+    try:
+        inner = bytes(_WRAPPED.decode(message).message)
+        if inner.startswith(b'"'):
+            inner = _TEXT.decode(inner).encode()
+    except JSON_ERRORS:
+        return message
+    return inner if inner.startswith(b"{") else message
+
+
+LOGGED_REPORT: Final = _LoggedReport()
+LOGGED_EVENT: Final = _LoggedEvent()
 
 
 class _LogEvent(msgspec.Struct, gc=False):

@@ -8,6 +8,7 @@ one request; the first one with a duration counts it. Shares and rates do not ad
 """
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
@@ -18,12 +19,9 @@ from streams.engine.decode.event import LARGEST, Event, EventClient, Layers, Sam
 from streams.engine.decode.parse import problem_of, stamp_of
 from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.aws.lambda_names import function_of_arn, function_of_log
-from streams.ingest.formats.aws.metric_names import is_level, layer_of, milliseconds_per, plain
-from streams.ingest.formats.envelopes.concatenated import split
-from streams.ingest.formats.format import Reading, RefusalError, Surroundings, settled
-from streams.ingest.formats.json_refusal import JSON_ERRORS
+from streams.ingest.formats.format import Reading, RefusalError, Surroundings, validated, with_defaults
+from streams.ingest.formats.json_payload import JSON_ERRORS, split
 from streams.ingest.formats.trace_ids import joins, trace_of
-from streams.ingest.formats.validated import judged
 
 _HEAD: Final = 64 * 1024
 _COLD_START: Final = "coldstart"
@@ -40,6 +38,24 @@ _REQUEST: Final = ("functionrequestid", "awsrequestid", "requestid")
 _TRACE: Final = ("xraytraceid", "traceid")
 _MEMORY: Final = ("functionmemorysize", "memorysize")
 _STATUS: Final = ("statuscode", "httpstatus", "httpstatuscode", "status")
+
+_ROOT: Final = msgspec.json.Decoder(dict[str, Any])
+_Observed = list[float] | float
+
+_UNSPOKEN: Final = re.compile(r"[^a-z0-9]")
+_IN_MILLISECONDS: Final = {"Seconds": 1000.0, "Milliseconds": 1.0, "Microseconds": 0.001}
+_UNIT_IN_NAME: Final = re.compile(r"(?:[_.\s-]ms|Ms|MS|[_.\s-]?[Mm]illis(?:econds)?)$")
+
+_LAYER_NAMES: Final = {
+    "total": ("total", "latency", "responselatency", "responsetime", "requestlatency", "requestduration",
+              "requesttime", "totalduration", "totallatency", "totaltime"),
+    "function": ("time", "duration", "functionduration", "functiontime", "handlerduration", "handlertime",
+                 "invocationduration", "executiontime", "executionduration", "processingtime",
+                 "processinglatency", "processingduration", "elapsed", "elapsedtime"),
+    "code": ("code", "codeduration", "codetime", "businesslogic", "businesslogicduration"),
+    "auth": ("auth", "authduration", "authlatency", "authtime", "authorizerlatency", "authorizerduration"),
+}  # fmt: skip
+_LAYER_OF: Final = {name: layer for layer, names in _LAYER_NAMES.items() for name in names}
 
 
 class _Metric(msgspec.Struct):
@@ -62,8 +78,6 @@ class _Emf(msgspec.Struct):
 
 
 _EMF: Final = msgspec.json.Decoder(_Emf, strict=False)
-_ROOT: Final = msgspec.json.Decoder(dict[str, Any])
-_Observed = list[float] | float
 
 
 class _EmfFormat:
@@ -119,7 +133,7 @@ def _read(piece: bytes, around: Surroundings) -> Reading:
             reading.refused.append(error.of(piece))
     if amounts.cold_start and not amounts.layers:
         reading.skipped["cold start"] += 1
-    reading.records += map(judged, _records(root, amounts, stamp, around))
+    reading.records += map(validated, _records(root, amounts, stamp, around))
     if not (reading.records or reading.refused or reading.skipped):
         reading.skipped["no metrics"] += 1
     return reading
@@ -181,13 +195,13 @@ def _records(
         event.ms = Layers(**amounts.layers)
         event.cold_start = amounts.cold_start or None
         event.memory_mb = _number(said, _MEMORY, LARGEST)
-        yield settled(event, around)
+        yield with_defaults(event, around)
     if amounts.values:
         event = _names(said)
         event.ts, event.kind, event.values = stamp, "call", amounts.values
-        yield settled(event, around)
+        yield with_defaults(event, around)
     for path, unit, level in amounts.levels:
-        of = settled(_names(said), around)
+        of = with_defaults(_names(said), around)
         yield SampleRecord(
             ts=stamp,
             cloud="aws",
@@ -242,3 +256,51 @@ def _number(said: dict[str, str | int | float], names: tuple[str, ...], most: fl
 
 
 EMF: Final = _EmfFormat()
+
+
+def milliseconds_per(unit: str | None, name: str) -> float | None:
+    """Return how many milliseconds one of a metric's unit is, None if it is no time.
+
+    A metric without a unit may have it in its name.
+
+    Examples
+    --------
+    >>> milliseconds_per("Seconds", "latency"), milliseconds_per(None, "latency_ms")
+    (1000.0, 1.0)
+    """
+    if unit in {None, "", "None"}:
+        return 1.0 if _UNIT_IN_NAME.search(name) else None
+    return _IN_MILLISECONDS.get(unit or "")
+
+
+def layer_of(name: str) -> str | None:
+    """Return the layer (``Layers``) whose duration a metric of time is, None if it is another time.
+
+    Examples
+    --------
+    >>> layer_of("ProcessingLatency"), layer_of("response_latency_ms"), layer_of("QueryTime")
+    ('function', 'total', None)
+    """
+    return _LAYER_OF.get(plain(_UNIT_IN_NAME.sub("", name)))
+
+
+def is_level(unit: str | None) -> bool:
+    """Return whether amounts of a unit do not add up: a share, or a rate.
+
+    Examples
+    --------
+    >>> is_level("Percent"), is_level("Bytes/Second"), is_level("Bytes"), is_level(None)
+    (True, True, False, False)
+    """
+    return unit is not None and (unit == "Percent" or unit.endswith("/Second"))
+
+
+def plain(name: str) -> str:
+    """Return a name without what senders spell differently.
+
+    Examples
+    --------
+    >>> plain("Function_Name")
+    'functionname'
+    """
+    return _UNSPOKEN.sub("", name.lower())

@@ -17,12 +17,9 @@ import msgspec
 from streams.engine.decode.event import Amount, Event, Layers, Milliseconds
 from streams.engine.decode.parse import problem_of, stamp_of
 from streams.engine.decode.rejected import RejectReason
-from streams.ingest.formats.aws.start_time import start_time
-from streams.ingest.formats.envelopes.concatenated import split
-from streams.ingest.formats.format import Reading, RefusalError, Surroundings, settled
-from streams.ingest.formats.json_refusal import JSON_ERRORS
+from streams.ingest.formats.format import Reading, RefusalError, Surroundings, validated, with_defaults
+from streams.ingest.formats.json_payload import JSON_ERRORS, split
 from streams.ingest.formats.trace_ids import joins, x_ray_trace
-from streams.ingest.formats.validated import judged
 
 PLATFORM: Final = "platform line"
 APPLICATION: Final = "application line"
@@ -47,6 +44,8 @@ _FIELD: Final = re.compile(
     r"(RequestId|Billed Restore Duration|Restore Duration|Init Duration|Billed Duration|Duration"
     r"|Memory Size|Max Memory Used|XRAY TraceId|Status|Error Type): (\S+)"
 )
+
+_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class _Metrics(msgspec.Struct, rename="camel"):
@@ -85,7 +84,6 @@ _Timed = tuple[_Report, str | float | None]
 
 _TOLD: Final = msgspec.json.Decoder(_Told)
 _TOLD_REPORT: Final = msgspec.json.Decoder(_ToldReport, strict=False)
-_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class _LambdaReport:
@@ -140,7 +138,7 @@ def _read_part(part: bytes, around: Surroundings, reading: Reading) -> None:
         told = of(part, around, reading)
         if told is None:
             return
-        record = judged(_event(*told, around))
+        record = validated(_event(*told, around))
     except RefusalError as error:
         reading.refused.append(error.of(part))
         return
@@ -226,7 +224,18 @@ def _event(report: _Report, time: str | float | None, around: Surroundings) -> E
         event.error, event.error_type = "backend", "timeout"
     elif failed:
         event.error, event.error_type = "fatal", report.error_type
-    return settled(event, around)
+    return with_defaults(event, around)
 
 
 LAMBDA_REPORT: Final = _LambdaReport()
+
+
+def start_time(ended: float, ms: float | None) -> float:
+    """Return the epoch seconds of the start, to the microsecond; the end if the duration is not known.
+
+    Examples
+    --------
+    >>> start_time(1764000000.25, 395.99)
+    1763999999.85401
+    """
+    return round(ended - (ms or 0.0) / 1000, 6)

@@ -28,12 +28,10 @@ from streams.engine.decode.event import (
 from streams.engine.decode.parse import problem_of, stamp_of
 from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.aws.lambda_names import function_of_arn
-from streams.ingest.formats.aws.start_time import start_time
-from streams.ingest.formats.envelopes.concatenated import split
-from streams.ingest.formats.format import Reading, RefusalError, Surroundings, settled
-from streams.ingest.formats.json_refusal import JSON_ERRORS
+from streams.ingest.formats.aws.lambda_report import start_time
+from streams.ingest.formats.format import Reading, RefusalError, Surroundings, validated, with_defaults
+from streams.ingest.formats.json_payload import JSON_ERRORS, split
 from streams.ingest.formats.trace_ids import joins, trace_of
-from streams.ingest.formats.validated import judged
 
 LOG_LINE: Final = "log line"
 """Why a line is skipped: it tells of no request."""
@@ -121,8 +119,8 @@ def _read(piece: bytes, around: Surroundings) -> Event | None:
         told = _REQUEST.decode(piece)
     except JSON_ERRORS as error:
         raise RefusalError(*problem_of(piece, error)) from None
-    event = settled(_event(told, around), around)
-    judged(event)
+    event = with_defaults(_event(told, around), around)
+    validated(event)
     return event
 
 

@@ -18,20 +18,25 @@ from typing import Final
 import msgspec
 
 from streams.engine.decode.event import LARGEST, Event, TableCall
-from streams.ingest.formats.aws.capacity import NOTHING, consumed_by
+from streams.ingest.formats.aws.capacity import NOTHING, consumed_by, table_name
 from streams.ingest.formats.aws.lambda_names import FunctionName, function_of_arn
-from streams.ingest.formats.aws.table_names import table_name
-from streams.ingest.formats.format import Reading, RefusalError, Surroundings, settled
-from streams.ingest.formats.json_refusal import JSON_ERRORS, json_refusal
-from streams.ingest.formats.json_values import values
-from streams.ingest.formats.skipped import SkippedError
+from streams.ingest.formats.format import (
+    Reading,
+    RefusalError,
+    SkippedError,
+    Surroundings,
+    validated,
+    with_defaults,
+)
+from streams.ingest.formats.json_payload import JSON_ERRORS, json_refusal, values
 from streams.ingest.formats.trace_ids import joins
-from streams.ingest.formats.validated import judged
 
 _HEAD: Final = 256 * 1024
 _TRACE: Final = re.compile(rb'\\?"(?:trace_id|Id)\\?"\s*:\s*\\?"1-[0-9a-f]{8}-[0-9a-f]{24}', re.IGNORECASE)
 _START: Final = re.compile(rb'\\?"start_time\\?"')
 _COUNTED: Final = "table<function"
+
+_NAMES: Final = msgspec.json.Decoder(list[str])
 
 
 class _Aws(msgspec.Struct):
@@ -83,7 +88,6 @@ class _Holder(msgspec.Struct):
 
 _HOLDER: Final = msgspec.json.Decoder(_Holder)
 _SEGMENT: Final = msgspec.json.Decoder(_Segment)
-_NAMES: Final = msgspec.json.Decoder(list[str])
 
 
 class _XRay:
@@ -155,8 +159,8 @@ def _calls(document: bytes, around: Surroundings) -> Event:
         joins=joins(segment.trace_id, None if segment.namespace == "aws" else aws.request_id),
         trace=segment.trace_id,
     )
-    settled(event, around).counts = _COUNTED
-    judged(event)
+    with_defaults(event, around).counts = _COUNTED
+    validated(event)
     return event
 
 

@@ -19,13 +19,21 @@ from streams.engine.decode.event import ChangeRecord
 from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.changes.cloudtrail import CloudTrailRecord, change_of_call
 from streams.ingest.formats.changes.github_deployment import GitHubDeployment, change_of_deployment
-from streams.ingest.formats.format import Reading, RefusalError, Surroundings, settled
-from streams.ingest.formats.json_refusal import JSON_ERRORS, json_refusal
-from streams.ingest.formats.json_values import values
-from streams.ingest.formats.skipped import SkippedError
-from streams.ingest.formats.validated import judged
+from streams.ingest.formats.format import (
+    Reading,
+    RefusalError,
+    SkippedError,
+    Surroundings,
+    validated,
+    with_defaults,
+)
+from streams.ingest.formats.json_payload import JSON_ERRORS, json_refusal, values
 
 _HEAD: Final = 256 * 1024
+
+_CALL: Final = msgspec.json.Decoder(CloudTrailRecord)
+_DEPLOYMENT: Final = msgspec.json.Decoder(GitHubDeployment)
+_VIA_CLOUDTRAIL: Final = "via CloudTrail"
 
 
 class _Event(msgspec.Struct):
@@ -40,9 +48,6 @@ class _Event(msgspec.Struct):
 
 
 _EVENT: Final = msgspec.json.Decoder(_Event)
-_CALL: Final = msgspec.json.Decoder(CloudTrailRecord)
-_DEPLOYMENT: Final = msgspec.json.Decoder(GitHubDeployment)
-_VIA_CLOUDTRAIL: Final = "via CloudTrail"
 
 
 class _Changes:
@@ -75,7 +80,7 @@ def _read(payload: bytes, around: Surroundings) -> Iterator[Reading]:
     for part in event.records if event.records is not None else [payload]:
         data = bytes(part)
         try:
-            yield Reading([judged(settled(_change(data, event, around), around))])
+            yield Reading([validated(with_defaults(_change(data, event, around), around))])
         except SkippedError as skipped:
             yield Reading(skipped=Counter({skipped.why: 1}))
         except RefusalError as error:

@@ -8,8 +8,43 @@ import msgspec
 from streams.engine.decode.event import ChangeRecord, ScopeKind, ScopeName
 from streams.engine.decode.parse import stamp_of
 from streams.engine.decode.rejected import RejectReason
-from streams.ingest.formats.format import RefusalError
-from streams.ingest.formats.skipped import SkippedError
+from streams.ingest.formats.format import RefusalError, SkippedError
+
+_CHANGES: Final[dict[str, dict[str, str]]] = {
+    "lambda": {
+        "CreateFunction": "create",
+        "UpdateFunctionCode": "deploy",
+        "PublishVersion": "publish",
+        "UpdateAlias": "deploy",
+        "DeleteFunction": "delete",
+        "UpdateFunctionConfiguration": "config",
+        "PutFunctionConcurrency": "concurrency",
+        "DeleteFunctionConcurrency": "concurrency",
+        "PutProvisionedConcurrencyConfig": "concurrency",
+        "DeleteProvisionedConcurrencyConfig": "concurrency",
+        "UpdateEventSourceMapping": "config",
+    },
+    "dynamodb": {
+        "CreateTable": "create",
+        "UpdateTable": "config",
+        "DeleteTable": "delete",
+        "UpdateTimeToLive": "config",
+        "UpdateTableReplicaAutoScaling": "config",
+        "RestoreTableFromBackup": "restore",
+        "RestoreTableToPointInTime": "restore",
+    },
+    "application-autoscaling": {
+        "RegisterScalableTarget": "capacity",
+        "DeregisterScalableTarget": "capacity",
+        "PutScalingPolicy": "capacity",
+        "DeleteScalingPolicy": "capacity",
+    },
+    "ecs": {"CreateService": "create", "UpdateService": "deploy", "DeleteService": "delete"},
+}
+"""What a call changes, by the first word of its service's host and by its name."""
+
+_DATED: Final = re.compile(r"\d{8}(?:v\d+)?$", re.ASCII)  # UpdateFunctionCode20150331v2
+_LATEST: Final = "$LATEST"
 
 
 class _Issuer(msgspec.Struct, rename="camel"):
@@ -60,41 +95,6 @@ class CloudTrailRecord(msgspec.Struct, rename="camel"):
     response_elements: msgspec.Raw = msgspec.Raw()
 
 
-_CHANGES: Final[dict[str, dict[str, str]]] = {
-    "lambda": {
-        "CreateFunction": "create",
-        "UpdateFunctionCode": "deploy",
-        "PublishVersion": "publish",
-        "UpdateAlias": "deploy",
-        "DeleteFunction": "delete",
-        "UpdateFunctionConfiguration": "config",
-        "PutFunctionConcurrency": "concurrency",
-        "DeleteFunctionConcurrency": "concurrency",
-        "PutProvisionedConcurrencyConfig": "concurrency",
-        "DeleteProvisionedConcurrencyConfig": "concurrency",
-        "UpdateEventSourceMapping": "config",
-    },
-    "dynamodb": {
-        "CreateTable": "create",
-        "UpdateTable": "config",
-        "DeleteTable": "delete",
-        "UpdateTimeToLive": "config",
-        "UpdateTableReplicaAutoScaling": "config",
-        "RestoreTableFromBackup": "restore",
-        "RestoreTableToPointInTime": "restore",
-    },
-    "application-autoscaling": {
-        "RegisterScalableTarget": "capacity",
-        "DeregisterScalableTarget": "capacity",
-        "PutScalingPolicy": "capacity",
-        "DeleteScalingPolicy": "capacity",
-    },
-    "ecs": {"CreateService": "create", "UpdateService": "deploy", "DeleteService": "delete"},
-}
-"""What a call changes, by the first word of its service's host and by its name."""
-
-_DATED: Final = re.compile(r"\d{8}(?:v\d+)?$", re.ASCII)  # UpdateFunctionCode20150331v2
-_LATEST: Final = "$LATEST"
 _PARAMETERS: Final = msgspec.json.Decoder(_Parameters | None)
 _ELEMENTS: Final = msgspec.json.Decoder(_Elements | None)
 

@@ -7,8 +7,16 @@ import msgspec
 
 from streams.engine.decode.event import ChangeRecord, ScopeName
 from streams.engine.decode.parse import stamp_of
-from streams.ingest.formats.format import RefusalError, Surroundings
-from streams.ingest.formats.skipped import SkippedError
+from streams.ingest.formats.format import RefusalError, SkippedError, Surroundings
+
+_TEXT: Final = msgspec.json.Decoder(str)
+_ENDS: Final = {"success": "deployed", "failure": "deploy failed", "error": "deploy failed"}
+"""What a status means; others are on the way, or say that a newer deployment took the place."""
+_TAG: Final = re.compile(r"(?:refs/tags/)?(v?\d[\w.+-]*)", re.ASCII)
+_SHA: Final = re.compile(r"[0-9a-f]{7,64}", re.ASCII)
+_SHORT: Final = 7
+_PRODUCTION: Final = frozenset({None, "", "production"})
+_LONGEST_URL: Final = 1024
 
 
 class _Login(msgspec.Struct):
@@ -55,14 +63,6 @@ class _Deploys(msgspec.Struct):
 
 
 _DEPLOYS: Final = msgspec.json.Decoder(_Deploys)
-_TEXT: Final = msgspec.json.Decoder(str)
-_ENDS: Final = {"success": "deployed", "failure": "deploy failed", "error": "deploy failed"}
-"""What a status means; others are on the way, or say that a newer deployment took the place."""
-_TAG: Final = re.compile(r"(?:refs/tags/)?(v?\d[\w.+-]*)", re.ASCII)
-_SHA: Final = re.compile(r"[0-9a-f]{7,64}", re.ASCII)
-_SHORT: Final = 7
-_PRODUCTION: Final = frozenset({None, "", "production"})
-_LONGEST_URL: Final = 1024
 
 
 def change_of_deployment(event: GitHubDeployment, around: Surroundings) -> ChangeRecord:

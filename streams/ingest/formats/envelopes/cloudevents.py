@@ -10,14 +10,15 @@ from typing import Final
 import msgspec
 
 from streams.engine.decode.rejected import RejectReason
-from streams.ingest.formats.envelopes.base64_text import unpacked
 from streams.ingest.formats.envelopes.envelope import Enclosed, Opened
+from streams.ingest.formats.envelopes.gzipped import unpacked
 from streams.ingest.formats.format import RefusalError, Surroundings
-from streams.ingest.formats.json_refusal import JSON_ERRORS, json_refusal
-from streams.ingest.formats.json_values import values
+from streams.ingest.formats.json_payload import JSON_ERRORS, json_refusal, values
 
 _HEAD: Final = 4096
 _VERSIONS: Final = ("1.", "0.3")
+
+_TEXT: Final = msgspec.json.Decoder(str)
 
 
 class _Event(msgspec.Struct):
@@ -29,7 +30,6 @@ class _Event(msgspec.Struct):
 
 
 _ONE: Final = msgspec.json.Decoder(_Event)
-_TEXT: Final = msgspec.json.Decoder(str)
 
 
 class _CloudEvents:

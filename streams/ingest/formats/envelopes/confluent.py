@@ -8,12 +8,12 @@ Nothing here asks a registry. A record whose schema is not at hand is a refusal 
 (``Refused.needs``); who reads the source gets it, waits where the registry is down, and reads again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final, NamedTuple, Protocol
 
 from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.envelopes.envelope import Enclosed, Opened
-from streams.ingest.formats.format import RefusalError, Refused, Surroundings
+from streams.ingest.formats.format import Reading, RefusalError, Refused, Surroundings
 
 SchemaId = int | str
 """The number of a schema in its registry, or its GUID as 32 hex digits."""
@@ -22,6 +22,12 @@ _NUMBERED: Final = 0
 _NUMBERED_BYTES: Final = 5
 _BY_GUID: Final = 1
 _BY_GUID_BYTES: Final = 17
+
+MOST_AT_ONCE: Final = 100
+"""Schemas that one payload may need: beyond them, what needs another is refused."""
+
+MOST_READINGS: Final = 10
+"""Times that one payload is read again: one is enough, unless what it needs was given up meanwhile."""
 
 
 class Frame(NamedTuple):
@@ -140,3 +146,54 @@ class Confluent:
                 f"of the schema {framed}, and not JSON; set sources.registry to have it read by its schema",
             )
         return Opened([Enclosed(body, around)])
+
+
+class Schemas(Protocol):
+    """The schemas that are at hand, and the way to others."""
+
+    def get(self, schema: SchemaId) -> Schema | None:
+        """Return a schema, None if it is not at hand."""
+        ...
+
+    def fetch(self, needed: Collection[SchemaId]) -> None:
+        """Have these at hand; else, raise what ends the reading."""
+        ...
+
+
+class SchemasNeededError(Exception):
+    """A payload cannot be read before these schemas are at hand."""
+
+    def __init__(self, needed: Collection[SchemaId]) -> None:
+        super().__init__(f"schemas are needed: {', '.join(map(str, needed))}")
+        self.needed = needed
+
+
+class SchemasAtHand:
+    """Those that are at hand, for whoever gets others elsewhere than within a reading.
+
+    Parameters
+    ----------
+    get
+        Returns them.
+    """
+
+    def __init__(self, get: Callable[[SchemaId], Schema | None]) -> None:
+        self.get = get
+
+    def fetch(self, needed: Collection[SchemaId]) -> None:
+        """Raise ``SchemasNeededError``."""
+        raise SchemasNeededError(needed)
+
+
+def read_with(schemas: Schemas | None, read: Callable[[], Reading]) -> Reading:
+    """Return what ``read`` does, with all the schemas that it needs at hand."""
+    reading = read()
+    if schemas is None:
+        return reading
+    for _ in range(MOST_READINGS):
+        needed = dict.fromkeys(one.needs for one in reading.refused if one.needs is not None)
+        if not needed or len(needed) > MOST_AT_ONCE:
+            break
+        schemas.fetch(list(needed))
+        reading = read()
+    return reading

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
 from streams.engine.decode.rejected import RejectReason
-from streams.ingest.formats.envelopes.concatenated import split
 from streams.ingest.formats.envelopes.gzipped import MAGIC, MOST_PACKED, unzipped
 from streams.ingest.formats.format import (
     MOST_RECORDS,
@@ -22,6 +21,7 @@ from streams.ingest.formats.format import (
     Refused,
     Surroundings,
 )
+from streams.ingest.formats.json_payload import split
 
 MOST_DEEP: Final = 4
 """Envelopes that may lie in each other: a push of a delivery of a subscription of events, and one more."""

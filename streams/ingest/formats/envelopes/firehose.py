@@ -9,10 +9,10 @@ from typing import Final
 import msgspec
 
 from streams.engine.decode.rejected import RejectReason
-from streams.ingest.formats.envelopes.base64_text import unpacked
 from streams.ingest.formats.envelopes.envelope import Enclosed, Opened
+from streams.ingest.formats.envelopes.gzipped import unpacked
 from streams.ingest.formats.format import RefusalError, Surroundings
-from streams.ingest.formats.json_refusal import JSON_ERRORS, json_refusal
+from streams.ingest.formats.json_payload import JSON_ERRORS, json_refusal
 
 _HEAD: Final = 4096
 

@@ -2,6 +2,7 @@
 
 import re
 import zlib
+from base64 import b64decode
 from typing import Final, NamedTuple
 
 from streams.engine.decode.rejected import RejectReason
@@ -79,3 +80,22 @@ def _decompressed(member: "zlib._Decompress", fed: bytes, most: int) -> bytes:
 
 def _too_much(why: str) -> RefusalError:
     return RefusalError(RejectReason.TOO_LARGE, why)
+
+
+def unpacked(text: str) -> bytes:
+    """Return the bytes of a base64 text.
+
+    Raises
+    ------
+    RefusalError
+        When it is none.
+
+    Examples
+    --------
+    >>> unpacked("c2Vh")
+    b'sea'
+    """
+    try:
+        return b64decode(text, validate=True)
+    except ValueError as error:
+        raise RefusalError(RejectReason.DAMAGED, f"not base64: {error}") from None

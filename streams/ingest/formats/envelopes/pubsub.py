@@ -12,7 +12,7 @@ import msgspec
 from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.envelopes.envelope import Enclosed, Opened
 from streams.ingest.formats.format import RefusalError, Surroundings
-from streams.ingest.formats.json_refusal import JSON_ERRORS, json_refusal
+from streams.ingest.formats.json_payload import JSON_ERRORS, json_refusal
 
 _HEAD: Final = 4096
 

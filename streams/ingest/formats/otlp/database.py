@@ -7,12 +7,10 @@ from typing import Final
 from streams.engine.decode.event import LARGEST, MOST_TABLES, TableCall
 from streams.engine.decode.operations import READS, WRITES, kind_of
 from streams.engine.decode.rejected import RejectReason
-from streams.ingest.formats.aws.capacity import NOTHING, Consumed, consumed_by
-from streams.ingest.formats.aws.table_names import table_name
+from streams.ingest.formats.aws.capacity import NOTHING, Consumed, consumed_by, table_name
 from streams.ingest.formats.format import RefusalError
 from streams.ingest.formats.otlp.attributes import LONGEST, number, text, texts
-from streams.ingest.formats.otlp.span import OtlpSpan
-from streams.ingest.formats.otlp.times import milliseconds
+from streams.ingest.formats.otlp.span import OtlpSpan, milliseconds
 
 UNKNOWN_THROTTLE: Final = "unknown"
 """The reason of a throttled call whose store gave none."""

@@ -1,16 +1,47 @@
 """One message, whichever way it was written, becomes records."""
 
+import re
 from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import Final
 
+from msgspec.structs import replace
+
+from streams.engine.decode.event import SampleRecord, ScopeName
 from streams.engine.decode.rejected import RejectReason
-from streams.ingest.formats.format import MOST_RECORDS, Reading, RefusalError, Surroundings
-from streams.ingest.formats.otlp.logs import Recognised, read_logs
-from streams.ingest.formats.otlp.metrics import read_metrics
-from streams.ingest.formats.otlp.span import OtlpMessage
+from streams.ingest.formats.format import MOST_RECORDS, Format, Reading, RefusalError, Surroundings, validated
+from streams.ingest.formats.otlp.attributes import LONGEST
+from streams.ingest.formats.otlp.origin import Origin, origin_of
+from streams.ingest.formats.otlp.span import OtlpMessage, Point, ResourceLogs, ResourceMetrics, seconds
 from streams.ingest.formats.otlp.spans import read_spans
 
 NOTHING: Final = "a message without spans, log records and data points"
+
+Recognised = Callable[[bytes], Format | None]
+"""Returns the format that the body of a log record looks like, None if it looks like none."""
+
+NO_FORMAT: Final = "a log record of no known format"
+NO_TEXT: Final = "a log record without a text"
+
+NO_LIMIT: Final = "a metric of no limit or quota"
+
+_LEVEL: Final = re.compile(r"limit|quota|concurren", re.IGNORECASE)
+
+_HEAD: Final = 65_536
+_IDS: Final = rb"\x0a(?:\x10.{16}|\x08.{8})"
+_ENCODINGS: Final = (
+    ("jaeger_proto", re.compile(rb"\x0a\x10.{16}\x12\x08.{8}[\x1a\x22\x28\x32]", re.DOTALL)),
+    (
+        "zipkin_proto",
+        re.compile(rb"\x0a(?:[\x80-\xff]{0,4}[\x00-\x7f])" + _IDS + rb"(?:\x12\x08.{8})?\x1a\x08", re.DOTALL),
+    ),
+    ("zipkin_thrift", re.compile(rb"\x0c[\x00-\x7f].{3}\x0a\x00\x01", re.DOTALL)),
+    ("jaeger_json", re.compile(rb'\s*\{(?=.*"trace(?:ID|Id)")(?=.*"operationName")', re.DOTALL)),
+    (
+        "zipkin_json",
+        re.compile(rb'\s*\[\s*\{(?=.*"traceId")(?=.*"(?:localEndpoint|timestamp|duration|name)")', re.DOTALL),
+    ),
+)
 
 
 def read_message(message: OtlpMessage, around: Surroundings, recognised: Recognised) -> Reading:
@@ -45,3 +76,112 @@ def bounded(parts: int) -> None:
         raise RefusalError(
             RejectReason.TOO_LARGE, f"the message has more than {MOST_RECORDS:,} parts; send less at once"
         )
+
+
+def read_logs(resources: Iterable[ResourceLogs], around: Surroundings, recognised: Recognised) -> Reading:
+    """Return what the bodies of log records are read as.
+
+    Raises
+    ------
+    RefusalError
+        When they hold more than a payload may.
+    """
+    reading = Reading()
+    for resource in resources:
+        inside = _inside(resource, around)
+        for body in resource.bodies:
+            if body is None:
+                reading.skipped[NO_TEXT] += 1
+                continue
+            found = recognised(body)
+            if found is None:
+                reading.skipped[NO_FORMAT] += 1
+                continue
+            try:
+                held = found.read(body, inside)
+            except RefusalError as error:
+                reading.refused.append(error.of(body))
+            else:
+                reading.add(held)
+    return reading
+
+
+def _inside(resource: ResourceLogs, around: Surroundings) -> Surroundings:
+    origin = origin_of(resource.attributes)
+    return replace(
+        around,
+        cloud=origin.cloud or around.cloud,
+        account=origin.account or around.account,
+        region=origin.region or around.region,
+        service=origin.service or around.service,
+        function=origin.function or around.function,
+    )
+
+
+def read_metrics(resources: Iterable[ResourceMetrics], around: Surroundings) -> Reading:
+    """Return the samples that the data points are.
+
+    Raises
+    ------
+    RefusalError
+        When there are more than a payload may hold.
+    """
+    reading = Reading()
+    for resource in resources:
+        origin = origin_of(resource.attributes)
+        if resource.others:
+            reading.skipped[NO_LIMIT] += resource.others
+        for point in resource.points:
+            if point.value is None or not _LEVEL.search(point.name):
+                reading.skipped[NO_LIMIT] += 1
+                continue
+            try:
+                reading.records.append(_sample(point, origin, around))
+            except RefusalError as error:
+                reading.refused.append(error.of(point.name[:LONGEST].encode(errors="replace")))
+    return reading
+
+
+def _sample(point: Point, origin: Origin, around: Surroundings) -> SampleRecord:
+    account = origin.account or around.account
+    record = SampleRecord(
+        ts=seconds(point.time, "the data point"),
+        cloud=origin.cloud or around.cloud,
+        account=account,
+        region=origin.region or around.region,
+        of=_scope(origin, account, around),
+        name=point.name[:LONGEST],
+        value=point.value,
+        unit=point.unit[:LONGEST] or None,
+    )
+    validated(record)
+    return record
+
+
+def _scope(origin: Origin, account: str | None, around: Surroundings) -> ScopeName:
+    if function := origin.function or around.function:
+        return ScopeName("function", function)
+    if service := origin.service or around.service:
+        return ScopeName("service", service)
+    if account:
+        return ScopeName("account", account)
+    raise RefusalError(
+        RejectReason.NO_NAME, "the resource of the metric names no function, service or account"
+    )
+
+
+def refuse_unsupported_encoding(payload: bytes) -> None:
+    """Refuse spans of Jaeger and Zipkin, with the remedy; what is neither passes.
+
+    Raises
+    ------
+    RefusalError
+        When the payload is in an encoding of theirs.
+    """
+    head = payload[:_HEAD]
+    for name, encoding in _ENCODINGS:
+        if encoding.match(head):
+            raise RefusalError(
+                RejectReason.UNKNOWN_FORMAT,
+                f"this looks like {name}; let the collector's exporter write otlp_proto or otlp_json",
+            )

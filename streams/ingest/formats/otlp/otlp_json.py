@@ -10,7 +10,7 @@ import msgspec
 
 from streams.engine.decode.rejected import SAMPLE_BYTES, RejectReason
 from streams.ingest.formats.format import Reading, RefusalError, Refused, Surroundings
-from streams.ingest.formats.json_refusal import JSON_ERRORS, json_refusal
+from streams.ingest.formats.json_payload import JSON_ERRORS, json_refusal
 from streams.ingest.formats.otlp.attributes import (
     EXCEPTION,
     MOST_DIGITS,
@@ -20,7 +20,6 @@ from streams.ingest.formats.otlp.attributes import (
     Attributes,
     Value,
 )
-from streams.ingest.formats.otlp.ids import SPAN_BYTES, TRACE_BYTES, of_text
 from streams.ingest.formats.otlp.json_message import (
     JsonAttribute,
     JsonEvent,
@@ -34,8 +33,7 @@ from streams.ingest.formats.otlp.json_message import (
     LooseMessage,
     Whole,
 )
-from streams.ingest.formats.otlp.logs import Recognised
-from streams.ingest.formats.otlp.message import bounded, read_message
+from streams.ingest.formats.otlp.message import Recognised, bounded, read_message, refuse_unsupported_encoding
 from streams.ingest.formats.otlp.span import (
     CLIENT,
     CONSUMER,
@@ -43,6 +41,8 @@ from streams.ingest.formats.otlp.span import (
     NO_ATTRIBUTES,
     PRODUCER,
     SERVER,
+    SPAN_BYTES,
+    TRACE_BYTES,
     OtlpMessage,
     OtlpSpan,
     Point,
@@ -50,8 +50,8 @@ from streams.ingest.formats.otlp.span import (
     ResourceLogs,
     ResourceMetrics,
     ResourceSpans,
+    of_text,
 )
-from streams.ingest.formats.otlp.unsupported_encodings import refuse_stranger
 
 MOST_BYTES: Final = 16 * 1024 * 1024
 """Bytes of a payload. Its empty parts become many times their size."""
@@ -136,10 +136,10 @@ def _message(payload: bytes) -> OtlpMessage:
     except msgspec.ValidationError as error:
         return _loose(payload, error)
     except JSON_ERRORS as error:
-        refuse_stranger(payload)
+        refuse_unsupported_encoding(payload)
         raise json_refusal(payload, error, _WHAT) from None
     if found.resource_spans is None and found.resource_logs is None and found.resource_metrics is None:
-        refuse_stranger(payload)
+        refuse_unsupported_encoding(payload)
         raise RefusalError(
             RejectReason.UNKNOWN_FORMAT,
             "neither resourceSpans nor resourceLogs nor resourceMetrics in the message",
@@ -165,7 +165,7 @@ def _loose(payload: bytes, problem: msgspec.ValidationError) -> OtlpMessage:
     except JSON_ERRORS:
         found = None
     if found is None or found.resource_spans is None:
-        refuse_stranger(payload)
+        refuse_unsupported_encoding(payload)
         raise json_refusal(payload, problem, _WHAT)
     message = OtlpMessage()
     resources = []

@@ -16,16 +16,15 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 from detectors.state.compiled import COMPILES, is_kept
 from streams.engine.decode.rejected import RejectReason
-from streams.ingest.formats.format import Lines, Reading, RefusalError, Surroundings, native
+from streams.ingest.formats.format import Lines, Reading, RefusalError, Surroundings, to_json_line
 from streams.ingest.formats.otlp.attributes import EXCEPTION, RESOURCE, SPAN
-from streams.ingest.formats.otlp.ids import SPAN_BYTES, TRACE_BYTES, of_bytes
-from streams.ingest.formats.otlp.logs import Recognised
-from streams.ingest.formats.otlp.message import bounded, read_message
-from streams.ingest.formats.otlp.parts import bound_parts
-from streams.ingest.formats.otlp.proto_attributes import attributes_of
+from streams.ingest.formats.otlp.message import Recognised, bounded, read_message, refuse_unsupported_encoding
+from streams.ingest.formats.otlp.proto_message import attributes_of, bound_parts
 from streams.ingest.formats.otlp.request import id_of
-from streams.ingest.formats.otlp.scan.scanned import LeftSpans, Scanned
+from streams.ingest.formats.otlp.scan.span_scanner import LeftSpans, Scanned
 from streams.ingest.formats.otlp.span import (
+    SPAN_BYTES,
+    TRACE_BYTES,
     OtlpMessage,
     OtlpSpan,
     Point,
@@ -33,9 +32,9 @@ from streams.ingest.formats.otlp.span import (
     ResourceLogs,
     ResourceMetrics,
     ResourceSpans,
+    of_bytes,
 )
 from streams.ingest.formats.otlp.spans import read_spans
-from streams.ingest.formats.otlp.unsupported_encodings import refuse_stranger
 from streams.process.compilation import SPANS
 
 if COMPILES:
@@ -48,6 +47,8 @@ MOST_BYTES: Final = 16 * 1024 * 1024
 _FIRST: Final = b"\x0a"  # the only field of a message: a resource with what it sent
 _ERROR: Final = 2
 _MOST_SCANNERS: Final = 16  # sources whose names are remembered apart
+
+_Signal = ExportTraceServiceRequest | ExportLogsServiceRequest | ExportMetricsServiceRequest
 
 
 def is_scanner_kept() -> bool | None:
@@ -124,9 +125,6 @@ class OtlpProto:
             return None  # the message says why
 
 
-_Signal = ExportTraceServiceRequest | ExportLogsServiceRequest | ExportMetricsServiceRequest
-
-
 def _message(payload: bytes) -> OtlpMessage:
     found = _signal(payload)
     if isinstance(found, ExportTraceServiceRequest):
@@ -135,7 +133,7 @@ def _message(payload: bytes) -> OtlpMessage:
         return OtlpMessage(logs=_logs(found))
     if isinstance(found, ExportMetricsServiceRequest):
         return OtlpMessage(metrics=_metrics(found))
-    refuse_stranger(payload)
+    refuse_unsupported_encoding(payload)
     traces = ExportTraceServiceRequest()
     if not _parsed(traces, payload):
         raise RefusalError(RejectReason.DAMAGED, "not the protobuf of an OpenTelemetry message")
@@ -203,7 +201,7 @@ def _completed(found: Scanned, around: Surroundings) -> Lines | None:
         for row, span in zip(left.rows, resource.spans, strict=True):
             rows.setdefault(id_of(span), row)  # of one sent twice, the first counts
     lines = [*zip(found.rows, found.lines, strict=True)]
-    lines += [(rows[record.id or ""], native(record)) for record in reading.records]
+    lines += [(rows[record.id or ""], to_json_line(record)) for record in reading.records]
     spans = (span for resource in resources for span in resource.spans)
     if not lines and not any(span.kind or span.start for span in spans):
         return None

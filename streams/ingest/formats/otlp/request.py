@@ -6,13 +6,11 @@ from typing import Final
 from msgspec import UNSET, UnsetType
 
 from streams.engine.decode.event import ErrorClass, Event, EventClient, Layers
-from streams.ingest.formats.access_logs.path_templates import PathTemplates
-from streams.ingest.formats.access_logs.routes import RequestLine, route_of
+from streams.ingest.formats.access_logs.routes import PathTemplates, RequestLine, route_of
 from streams.ingest.formats.access_logs.user_agents import client_of
 from streams.ingest.formats.otlp.attributes import LONGEST, flag, number, text
 from streams.ingest.formats.otlp.origin import Origin
-from streams.ingest.formats.otlp.span import OtlpSpan
-from streams.ingest.formats.otlp.times import milliseconds, seconds
+from streams.ingest.formats.otlp.span import OtlpSpan, milliseconds, seconds
 
 _USER_FROM: Final = 400
 _BACKEND_FROM: Final = 500

@@ -12,14 +12,21 @@ from typing import Final, NamedTuple
 from streams.engine.decode.event import Event, TableCall
 from streams.engine.decode.operations import kind_of
 from streams.engine.decode.rejected import RejectReason
-from streams.ingest.formats.access_logs.path_templates import path_templates
-from streams.ingest.formats.format import Reading, Record, RefusalError, Refused, Surroundings, settled
+from streams.ingest.formats.access_logs.routes import path_templates
+from streams.ingest.formats.format import Reading, Record, RefusalError, Refused, Surroundings, with_defaults
 from streams.ingest.formats.otlp.database import is_database, table_calls
 from streams.ingest.formats.otlp.origin import Origin, origin_of
 from streams.ingest.formats.otlp.request import absorb, id_of, request_of
-from streams.ingest.formats.otlp.sampling import weight_of
-from streams.ingest.formats.otlp.span import CLIENT, CONSUMER, PRODUCER, SERVER, OtlpSpan, ResourceSpans
-from streams.ingest.formats.otlp.times import seconds
+from streams.ingest.formats.otlp.span import (
+    CLIENT,
+    CONSUMER,
+    PRODUCER,
+    SERVER,
+    OtlpSpan,
+    ResourceSpans,
+    seconds,
+    weight_of,
+)
 
 MOST_CALLS: Final = 1000
 """Table calls that are kept with their request, so that its record stays small; further ones are alone."""
@@ -82,7 +89,7 @@ class _SpanReading:
     def take(self, resource: ResourceSpans) -> None:
         """Take in the spans of one resource."""
         self._refused.extend(resource.refused)
-        origin = settled_origin(_completed(resource), self._around)
+        origin = origin_with_defaults(_completed(resource), self._around)
         for span in resource.spans:
             try:
                 self._take(span, origin)
@@ -113,7 +120,7 @@ class _SpanReading:
         self._seen[key] = seen
 
     def _named(self, record: Event) -> Event:
-        settled(record, self._around)
+        with_defaults(record, self._around)
         if record.service is None and record.route is None and record.function is None:
             raise RefusalError(
                 RejectReason.NO_NAME,
@@ -256,7 +263,7 @@ def _completed(resource: ResourceSpans) -> Origin:
     return origin
 
 
-def settled_origin(origin: Origin, around: Surroundings) -> Origin:
+def origin_with_defaults(origin: Origin, around: Surroundings) -> Origin:
     """Return an origin with what the configuration says of its source."""
     return Origin(
         origin.cloud or around.cloud,

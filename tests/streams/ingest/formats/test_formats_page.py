@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from config.load import load_settings
-from streams.ingest.formats.format import Surroundings, native
+from streams.ingest.formats.format import Surroundings, to_json_line
 from streams.ingest.formats.formats import FORMATS, with_mappings
 
 PAGE = (Path(__file__).parents[4] / "docs" / "formats.md").read_text(encoding="utf-8")
@@ -24,7 +24,7 @@ def test_the_example_becomes_what_the_page_says() -> None:
     (config, _), (payload, record) = blocks("yaml"), blocks("json")
     orders = with_mappings(load_settings(None, config).sources.mappings)["orders"]
     reading = orders.read(payload.encode(), Surroundings())
-    assert [json.loads(native(one)) for one in reading.records] == [json.loads(record)]
+    assert [json.loads(to_json_line(one)) for one in reading.records] == [json.loads(record)]
     assert (reading.refused, reading.skipped.total()) == ([], 1)
 
 

@@ -13,7 +13,7 @@ from config.load import ConfigError, load_settings
 from config.native_fields import CALL_FIELDS, FIELDS, LIMITS, NEEDED, VALUES, FieldType, field_type
 from config.sections.sources import FORMAT_NAMES, MappingSettings
 from streams.engine.decode.event import ChangeRecord, Event, SampleRecord, TableCall
-from streams.ingest.formats.format import MOST_RECORDS, Reading, RefusalError, Surroundings, native
+from streams.ingest.formats.format import MOST_RECORDS, Reading, RefusalError, Surroundings, to_json_line
 from streams.ingest.formats.formats import FORMATS, recognised, with_mappings
 from streams.ingest.formats.mapped import mapped
 
@@ -31,7 +31,7 @@ def read(text: str, payload: Any, **around: Any) -> Reading:
 def records(text: str, payload: Any, **around: Any) -> list[dict[str, Any]]:
     found = read(text, payload, **around)
     assert not found.refused
-    return [json.loads(native(record)) for record in found.records]
+    return [json.loads(to_json_line(record)) for record in found.records]
 
 
 NUMBERS = (FieldType.NUMBER, FieldType.WHOLE, FieldType.DURATION, FieldType.MEMORY)
@@ -219,7 +219,7 @@ def test_an_envelope_may_hold_what_a_mapping_reads() -> None:
     data = base64.b64encode(b'{"moment": 1760000000, "s": "a"}').decode()
     push = json.dumps({"message": {"data": data, "messageId": "1"}, "subscription": "s"}).encode()
     found = formats["pubsub"].read(push, Surroundings())
-    assert [json.loads(native(record)) for record in found.records] == [
+    assert [json.loads(to_json_line(record)) for record in found.records] == [
         {"ts": T, "id": "pubsub:1", "service": "a"}
     ]
 

@@ -14,7 +14,7 @@ import pytest
 from config.load import load_settings
 from streams.engine.decode.event import Event
 from streams.engine.decode.parse import parse, stamp_of
-from streams.ingest.formats.format import MOST_RECORDS, Reading, RefusalError, Surroundings, native
+from streams.ingest.formats.format import MOST_RECORDS, Reading, RefusalError, Surroundings, to_json_line
 from streams.ingest.formats.formats import recognised, with_mappings
 from streams.ingest.formats.payloads import divided
 
@@ -70,7 +70,9 @@ def test_a_shape_becomes_what_it_must(name: str) -> None:
             assert found == shape["refusal"], what
             continue
         assert isinstance(found, Reading), (what, found)
-        assert [json.loads(native(record)) for record in found.records] == shape.get("records", []), what
+        assert [json.loads(to_json_line(record)) for record in found.records] == shape.get("records", []), (
+            what
+        )
         assert [each.reason.value for each in found.refused] == shape.get("refused", []), what
         assert dict(found.skipped) == shape.get("skipped", {}), what
 
@@ -121,7 +123,7 @@ def test_mutations_end_in_records_or_a_named_refusal(name: str) -> None:
             continue
         assert len(found.records) <= MOST_RECORDS
         for record in found.records:
-            assert json.loads(native(record))
+            assert json.loads(to_json_line(record))
 
 
 @pytest.mark.parametrize("name", HELD)
@@ -131,7 +133,7 @@ def test_what_a_format_gives_can_be_counted(name: str) -> None:
         if name == "uneri" or isinstance(found, str):
             continue  # the decoder refuses what a sender of the native form got wrong
         requests = [each for each in found.records if isinstance(each, Event)]
-        events, rows, problems = parse([native(request) for request in requests])
+        events, rows, problems = parse([to_json_line(request) for request in requests])
         assert problems == {}, shape["is"]
         assert len(rows) == len(events) == len(requests), shape["is"]
         for record in found.records:
@@ -148,4 +150,4 @@ def test_a_file_that_is_divided_gives_the_same_records(name: str) -> None:
         parts = [read(name, part.content, around(shape)) for part in divisions.payloads]
         assert [part for part in parts if isinstance(part, str)] == [], what
         found = [record for part in parts if isinstance(part, Reading) for record in part.records]
-        assert [json.loads(native(each)) for each in found] == shape.get("records", []), what
+        assert [json.loads(to_json_line(each)) for each in found] == shape.get("records", []), what

@@ -56,8 +56,15 @@ from streams.ingest.formats.otlp.scan.scan_wire import (
     read_value,
     skip_number,
 )
-from streams.ingest.formats.otlp.span import CLIENT, CONSUMER, PRODUCER, SERVER
-from streams.ingest.formats.otlp.times import EARLIEST_NS, LATEST_NS, LONGEST_NS
+from streams.ingest.formats.otlp.span import (
+    CLIENT,
+    CONSUMER,
+    EARLIEST_NS,
+    LATEST_NS,
+    LONGEST_NS,
+    PRODUCER,
+    SERVER,
+)
 
 CALL_MEANS_NOTHING, CALL_MEANS_NO_TABLE, CALL_MEANS_ONE = range(3)
 """What the piece of a client's span means."""

@@ -13,12 +13,12 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from streams.engine.decode.event import Event, TableCall
 from streams.engine.decode.operations import READS, WRITES, kind_of
-from streams.ingest.formats.access_logs.path_templates import path_templates
-from streams.ingest.formats.format import RefusalError, Surroundings, native, settled
+from streams.ingest.formats.access_logs.routes import path_templates
+from streams.ingest.formats.format import RefusalError, Surroundings, to_json_line, with_defaults
 from streams.ingest.formats.otlp.attributes import LONGEST, RESOURCE, Attributes, Value
 from streams.ingest.formats.otlp.database import is_database, table_calls
 from streams.ingest.formats.otlp.origin import Origin, origin_of
-from streams.ingest.formats.otlp.proto_attributes import attributes_of
+from streams.ingest.formats.otlp.proto_message import attributes_of
 from streams.ingest.formats.otlp.request import request_of
 from streams.ingest.formats.otlp.scan import span_memory as memory
 from streams.ingest.formats.otlp.scan.scan_keys import (
@@ -37,9 +37,8 @@ from streams.ingest.formats.otlp.scan.scan_keys import (
 )
 from streams.ingest.formats.otlp.scan.scan_message import COMPLETE, IDENTIFIED_BITS, INCOMPLETE
 from streams.ingest.formats.otlp.scan.scan_span import CALL_MEANS_NO_TABLE, CALL_MEANS_NOTHING, CALL_MEANS_ONE
-from streams.ingest.formats.otlp.span import CLIENT, SERVER, OtlpSpan, Raised
-from streams.ingest.formats.otlp.spans import settled_origin
-from streams.ingest.formats.otlp.times import EARLIEST_NS
+from streams.ingest.formats.otlp.span import CLIENT, EARLIEST_NS, SERVER, OtlpSpan, Raised
+from streams.ingest.formats.otlp.spans import origin_with_defaults
 
 _WORD: Final = 8
 _CAPACITY: Final = "aws.dynamodb.consumed_capacity"
@@ -104,12 +103,12 @@ class SpanNames:
         return self._piece_of(origin_of(self._resources[owner >> IDENTIFIED_BITS], said), COMPLETE)
 
     def _piece_of(self, found: Origin, means: int) -> NamePiece:
-        origin = settled_origin(found, self._around)
+        origin = origin_with_defaults(found, self._around)
         names = {
             name: getattr(origin, name) for name in ("cloud", "account", "region", "service", "function")
         }
-        short = _members(native(settled(Event(**names), self._around)))
-        whole = short + _members(native(Event(memory_mb=origin.memory_mb)))
+        short = _members(to_json_line(with_defaults(Event(**names), self._around)))
+        whole = short + _members(to_json_line(Event(memory_mb=origin.memory_mb)))
         number = self._origins.setdefault(origin, len(self._origins))
         named = origin.function is not None or origin.service is not None
         return NamePiece(whole, means, number, origin.function is not None, named, len(short))
@@ -143,14 +142,14 @@ class SpanNames:
             return UNUSUAL
         found = request_of(span, Origin(), None, self._paths)
         found.ts = found.id = found.joins = found.trace = None
-        return NamePiece(_members(native(found)), COMPLETE, found.route is not None)
+        return NamePiece(_members(to_json_line(found)), COMPLETE, found.route is not None)
 
     def _client(self, _: int, owner: int, name: bytes) -> NamePiece:
         span = _span(SERVER, owner, name)
         if span is None:
             return UNUSUAL
         client = request_of(span, Origin(), None, self._paths).client
-        return NamePiece(_members(native(Event(client=client))), COMPLETE)
+        return NamePiece(_members(to_json_line(Event(client=client))), COMPLETE)
 
 
 def _members(record: bytes) -> bytes:
@@ -166,7 +165,7 @@ def _members(record: bytes) -> bytes:
 
 def _without_brace(call: TableCall) -> bytes:
     known = TableCall(name=call.name, op=call.op, throttled=call.throttled)
-    return _members(native(Event(tables=(known,))))[len(',"tables":[') : -len("}]")]
+    return _members(to_json_line(Event(tables=(known,))))[len(',"tables":[') : -len("}]")]
 
 
 def _has_capacity(span: OtlpSpan, call: TableCall, kind: int) -> bool:

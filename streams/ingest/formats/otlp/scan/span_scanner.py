@@ -2,7 +2,8 @@
 
 import os
 from collections import Counter
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,27 @@ from streams.ingest.formats.format import MOST_RECORDS, Surroundings
 from streams.ingest.formats.otlp.scan import span_memory as memory
 from streams.ingest.formats.otlp.scan.scan_keys import key_table
 from streams.ingest.formats.otlp.scan.scan_message import RESOURCE_TEXTS, scan
-from streams.ingest.formats.otlp.scan.scanned import LeftSpans, Scanned
 from streams.ingest.formats.otlp.scan.span_names import SpanNames
 from streams.ingest.formats.otlp.spans import INSIDE, NO_DATABASE, NO_TABLE, PRODUCED
+
+
+class LeftSpans(NamedTuple):
+    """Spans of one resource that are left to the plain reader."""
+
+    resource: bytes
+    rows: Sequence[int]  # of each span, its number in the message
+    spans: Sequence[bytes]
+    identified: bytes | None  # the first span that names the function, wherever it was
+
+
+class Scanned(NamedTuple):
+    """What the scanner made of a message."""
+
+    lines: list[bytes]
+    skipped: Counter[str]
+    left: list[LeftSpans]
+    rows: list[int]  # of each line, its span in the message; not told if nothing is left
+
 
 _TEXTS: Final = {memory.OF_RESOURCE: RESOURCE_TEXTS}  # others have one
 _TABLES: Final = {

@@ -12,7 +12,7 @@ import pytest
 
 from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.aws.cloudwatch_logs import CLOUDWATCH_LOGS
-from streams.ingest.formats.format import MOST_UNPACKED, RefusalError, Surroundings, native
+from streams.ingest.formats.format import MOST_UNPACKED, RefusalError, Surroundings, to_json_line
 from streams.ingest.formats.formats import FORMATS, recognised
 
 REPORT = "REPORT RequestId: {}\tDuration: 100.00 ms\tBilled Duration: 100 ms\tMemory Size: 512 MB\t\n"
@@ -67,7 +67,7 @@ def told(payload: bytes, around: Surroundings | None = None) -> list[bytes]:
     assert found is not None
     reading = found.read(payload, around or Surroundings())
     assert reading.refused == []
-    return [native(record) for record in reading.records]
+    return [to_json_line(record) for record in reading.records]
 
 
 ONCE = told(envelope(EVENTS))

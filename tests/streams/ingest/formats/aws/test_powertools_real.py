@@ -15,7 +15,7 @@ from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from streams.engine.decode.event import Event
 from streams.engine.decode.parse import stamp_of
-from streams.ingest.formats.format import Reading, Surroundings, native
+from streams.ingest.formats.format import Reading, Surroundings, to_json_line
 from streams.ingest.formats.formats import FORMATS, recognised
 
 REQUEST = "52fdfc07-2182-154f-163f-5f0f9a621d72"
@@ -57,7 +57,7 @@ def read(name: str, text: str) -> Reading:
 
 def told(reading: Reading) -> list[dict[str, Any]]:
     assert not reading.refused
-    return [json.loads(native(record)) for record in reading.records]
+    return [json.loads(to_json_line(record)) for record in reading.records]
 
 
 def invoked(logger: Logger, handle: Callable[[dict[str, Any], Context], None]) -> None:

@@ -20,7 +20,7 @@ from opentelemetry.trace import SpanKind, Tracer
 
 from detectors.state.compiled import COMPILES
 from streams.engine.decode.event import Event
-from streams.ingest.formats.format import Surroundings, native
+from streams.ingest.formats.format import Surroundings, to_json_line
 from streams.ingest.formats.formats import FORMATS, recognised
 from streams.ingest.formats.otlp.otlp_proto import OtlpProto
 from streams.ingest.formats.otlp.scan.span_scanner import SpanScanner
@@ -99,7 +99,7 @@ def records_of(receiver: Receiver) -> list[Event]:
         if COMPILES:
             assert scanned is not None
             decoded = [json.loads(line) for line in scanned.records]
-            assert decoded == [json.loads(native(record)) for record in reading.records]
+            assert decoded == [json.loads(to_json_line(record)) for record in reading.records]
             assert scanned.skipped == reading.skipped
         found += [record for record in reading.records if isinstance(record, Event)]
     return found

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from streams.engine.decode.event import Event
-from streams.ingest.formats.format import MOST_RECORDS, Reading, RefusalError, Surroundings, native
+from streams.ingest.formats.format import MOST_RECORDS, Reading, RefusalError, Surroundings, to_json_line
 from streams.ingest.formats.formats import FORMATS, recognised, recognised_record
 from streams.ingest.formats.otlp.otlp_json import MOST_BYTES
 from streams.ingest.formats.otlp.proto_message import SMALL
@@ -128,7 +128,7 @@ def read(name: str, payload: bytes) -> Reading:
 
 def told_of(reading: Reading) -> tuple[list[bytes], list[tuple[str, str]], Counter[str]]:
     return (
-        [native(record) for record in reading.records],
+        [to_json_line(record) for record in reading.records],
         [(each.reason.value, each.detail) for each in reading.refused],
         reading.skipped,
     )

@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from detectors.state.compiled import COMPILES
 from streams.engine.decode.event import Event
-from streams.ingest.formats.format import RefusalError, Refused, Surroundings, native
+from streams.ingest.formats.format import RefusalError, Refused, Surroundings, to_json_line
 from streams.ingest.formats.formats import FORMATS
 from streams.ingest.formats.otlp.otlp_proto import OtlpProto
 from streams.ingest.formats.otlp.scan.scan_keys import NAMES
@@ -60,7 +60,7 @@ def read(payload: bytes, around: Surroundings = NOWHERE) -> Told | None:
         reading = PROTO.read(payload, around)
     except RefusalError:
         return None
-    records = [EVENT.decode(native(record)) for record in reading.records if isinstance(record, Event)]
+    records = [EVENT.decode(to_json_line(record)) for record in reading.records if isinstance(record, Event)]
     return records, reading.refused, reading.skipped
 
 

@@ -1,19 +1,58 @@
-"""How many parts a message of protobuf has, before they are made.
+"""Attributes as protobuf has them.
 
 Two bytes on the wire can become hundreds in memory: an empty span, or an empty resource. Whatever its signal,
 a message has resources in its field 1, a resource scopes in its field 2, and a scope spans, log records or
 metrics in its field 2.
 """
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
+from streams.ingest.formats.otlp.attributes import MOST_TEXTS, Attributes, Value
 from streams.ingest.formats.otlp.message import bounded
+from streams.ingest.formats.otlp.span import NO_ATTRIBUTES
 
 SMALL: Final = 1024 * 1024
 """Bytes of a message that may hold nothing but empty parts."""
+
+
+def attributes_of(attributes: Iterable[KeyValue], wanted: frozenset[str]) -> Attributes:
+    """Return those that are read."""
+    found: dict[str, Value] = {}
+    for attribute in attributes:
+        key = attribute.key
+        if key in wanted:
+            value = attribute.value
+            said = value.string_value  # most are texts; only an empty one may be something else
+            if said:
+                found[key] = said
+            elif (other := _value(value)) is not None:
+                found[key] = other
+    return found or NO_ATTRIBUTES
+
+
+def _value(value: AnyValue) -> Value | None:
+    match value.WhichOneof("value"):
+        case "string_value":
+            return value.string_value
+        case "int_value":
+            return value.int_value
+        case "bool_value":
+            return value.bool_value
+        case "double_value":
+            return value.double_value
+        case "array_value":
+            return [
+                each.string_value
+                for each in value.array_value.values[:MOST_TEXTS]
+                if each.string_value or each.HasField("string_value")
+            ]
+        case _:
+            return None
 
 
 def _shallow() -> Any:
