@@ -56,7 +56,7 @@ DOORS: Final = {
     "checkpoint": (
         "streams.drivers.kafka.stages:RollupStage.snapshot",
         "streams.drivers.kafka.checkpoints.checkpoints:KafkaCheckpoints.save",
-        "streams.process.heap:Heap.give_back",
+        "streams.process.machine:Heap.give_back",
     ),
 }
 PACKAGES: Final = {

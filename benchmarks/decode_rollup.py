@@ -12,7 +12,7 @@ from functools import partial
 import msgspec
 
 from config.settings import Settings
-from streams.drivers.compile_ahead import warm
+from streams.drivers.compile_ahead import prepare_process
 from streams.engine.decode.decoder import Decoder
 from streams.engine.decode.parse import parse
 from streams.engine.rollup.blocks.block_codec import encode_block
@@ -105,7 +105,7 @@ def main() -> None:
         ("decode and rollup, compiled", partial(counted, compiled=True)),
         ("decode, rollup and blocks as bytes, compiled", partial(counted, compiled=True, written=True)),
     ]
-    warm()
+    prepare_process()
     for name, way in ways:
         best = float("inf")
         for _ in range(TURNS):

@@ -34,9 +34,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from config.settings import Settings
 from detectors.judge.judge import Judge
-from detectors.model.measures import COLUMN, SUMMED, Measure
+from detectors.model.measures import COLUMN, SUMMED, Measure, Series
 from detectors.model.scope import Scope
-from detectors.model.series import Series
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.engine.decode.cells import PER_ID
 from streams.engine.decode.decoder import Decoder
@@ -48,7 +47,7 @@ from streams.engine.rollup.blocks.block import Block
 from streams.engine.rollup.blocks.block_codec import decode_block, encode_block
 from streams.engine.rollup.rollup import Rollup
 from streams.engine.stages.checkpoint import Checkpoint
-from streams.process.heap import HEAP
+from streams.process.machine import HEAP
 
 SIZES: Final = (1_000, 10_000, 100_000)
 SOURCE: Final = "requests/0"

@@ -47,17 +47,15 @@ from streams.engine.detect.step_record import decode_step, encode_step
 from streams.engine.detect.step_recorder import rounded
 from streams.engine.rollup.blocks.block import Block
 from streams.engine.rollup.blocks.block_codec import decode_block
-from streams.record.history.bounds import HistoryBounds
 from streams.record.history.history_files import MINUTES, TENS, HistoryFile, HistoryFolder
-from streams.record.history.history_keeper import DAY, WEEK, HistoryKeeper
-from streams.record.history.history_reader import HistoryReader
+from streams.record.history.history_keeper import DAY, WEEK, HistoryBounds, HistoryKeeper
+from streams.record.history.history_reader import HistoryReader, HistoryView
 from streams.record.history.history_rows import HistoryRows, merged
-from streams.record.history.history_view import HistoryView
 from streams.record.history.parquet_rows import write_rows
 from streams.record.history.segments import HOUR, Segments
-from streams.screens.board.scopes.scope_events import BoardPast
-from streams.screens.board.scopes.scope_pages import ScopePages
-from streams.screens.board.scopes.scope_request import AskedRange, AskedScope
+from streams.screens.board.scope_pages.scope_events import BoardPast
+from streams.screens.board.scope_pages.scope_page_maker import ScopePages
+from streams.screens.board.scope_pages.scope_range import AskedRange, AskedScope
 
 SIZES: Final = (1_000, 25_000)
 SETTINGS: Final = Settings.model_validate({"rollup": {"max_series": 1_000_000}})

@@ -18,9 +18,8 @@ import numpy as np
 from config.settings import JudgeSettings
 from detectors.judge.judge import Judge
 from detectors.model.array_types import Floats
-from detectors.model.measures import Measure
+from detectors.model.measures import Measure, Series
 from detectors.model.scope import Scope
-from detectors.model.series import Series
 
 Draw = Callable[[np.random.Generator], Floats]
 

@@ -16,10 +16,10 @@ import msgspec
 from benchmarks.history_cost import HALF, Shard
 from config.settings import Settings
 from streams.record.history.history_files import HistoryFolder
-from streams.record.history.history_view import HistoryView
+from streams.record.history.history_reader import HistoryView
 from streams.screens.board.open_verdicts import OpenVerdicts
+from streams.screens.board.service_map.map_figures import map_series
 from streams.screens.board.service_map.map_making import service_map
-from streams.screens.board.service_map.map_series import map_series
 
 TIMES: Final = 10
 
@@ -33,7 +33,7 @@ def main() -> None:
     bodies = shard.detect.take_records()
     with tempfile.TemporaryDirectory() as folder:
         view = HistoryView(HistoryFolder(folder))
-        view.take(bodies)
+        view.set_recent(bodies)
         began = clock()
         series = map_series(view.names)
         finding, making = clock() - began, list[float]()

@@ -26,7 +26,7 @@ from detectors.model.scope import Edge, ScopeOrEdge
 from streams.cli.main import main as uneri
 from streams.engine.detect.explainer import Explainer
 from streams.engine.detect.findings import Findings
-from streams.engine.measure.measured_step import MeasuredStep
+from streams.engine.measure.step import MeasuredStep
 
 HALF: Final = 0.5  # of what is reported
 WEAK: Final = 1.35  # below it, a deviation is reported in its second minute

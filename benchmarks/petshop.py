@@ -19,8 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from detectors.explain.graph_walk import Ranked, walk
-from detectors.explain.node_excess import Behaviour, Signal
+from detectors.explain.graph_walk import Behaviour, Ranked, Signal, walk
 from detectors.model.array_types import Floats
 
 SHOWN = 3

@@ -18,8 +18,7 @@ from pathlib import Path
 import numpy as np
 from petshop import SHOWN, behaviours, read_graph, read_metrics
 
-from detectors.explain.graph_walk import walk
-from detectors.explain.node_excess import Behaviour, Signal, excess, stands_out
+from detectors.explain.graph_walk import Behaviour, Signal, excess, stands_out, walk
 from detectors.model.array_types import Floats
 
 WINDOWS = 5

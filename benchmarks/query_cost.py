@@ -27,7 +27,7 @@ from typing import Final
 
 from benchmarks.growth import rss
 from benchmarks.history_cost import DAY, MONDAY, TENS_WEEKS, Shard, cost, fill
-from streams.record.query.query_error import QueryError
+from streams.record.query.query_bounds import QueryError
 from streams.record.query.query_service import PATIENCE, QueryService
 from streams.record.query.query_times import QueryTimes
 

@@ -25,9 +25,8 @@ import numpy as np
 from config.settings import Floors, JudgeSettings
 from detectors.judge.judge import Judge
 from detectors.model.array_types import Bools, Floats, Ints
-from detectors.model.measures import Measure
+from detectors.model.measures import Measure, Series
 from detectors.model.scope import Scope
-from detectors.model.series import Series
 
 DATA = Path(__file__).parent / "boards" / "data" / "kpi"
 MINUTE, WEEK, WEEKS = 60, 604_800, 5

@@ -28,9 +28,9 @@ from benchmarks.processor_time import processor_time
 from benchmarks.request_events import PARTITIONS, events
 from config.settings import Settings
 from detectors.state import zstd
-from streams.drivers.compile_ahead import warm
+from streams.drivers.compile_ahead import prepare_process
 from streams.offline.replay.replay_pass import ReplayPass
-from streams.offline.sources.files import FileHistory
+from streams.offline.sources.files import FileSource
 from tests.kafka.broker import Broker
 
 ROOT: Final = Path(__file__).parent.parent
@@ -115,14 +115,14 @@ def month(days: int) -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         count = written(folder, days)
-        warm()
+        prepare_process()
         memory: list[tuple[float, float]] = []
 
         def progress(done: float, _: int, __: int) -> None:
             if not memory or done >= memory[-1][0] + 0.1:
                 memory.append((done, rss()))
 
-        reading = ReplayPass(FileHistory([folder]), [Settings()])
+        reading = ReplayPass(FileSource([folder]), [Settings()])
         wall, cpu = time.perf_counter(), processor_time()
         (found,) = reading.run(progress)
         wall, cpu = time.perf_counter() - wall, processor_time() - cpu

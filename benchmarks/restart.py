@@ -27,7 +27,7 @@ from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints
 from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.engine.stages.checkpoint import Checkpoint
-from streams.process.heap import HEAP
+from streams.process.machine import HEAP
 from tests.kafka import topic as topics
 from tests.kafka.broker import Broker
 

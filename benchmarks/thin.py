@@ -24,15 +24,14 @@ import numpy as np
 from benchmarks.processor_time import processor_time
 from config.settings import Settings
 from detectors.state import zstd
-from streams.drivers.compile_ahead import warm
-from streams.offline.backfill.into_local import into_local
-from streams.offline.backfill.kept_lesson import Watch
-from streams.offline.backfill.lesson import Lesson
+from streams.drivers.compile_ahead import prepare_process
+from streams.offline.backfill.lesson import Lesson, Watch
+from streams.offline.backfill.local_backfill import into_local
 from streams.offline.replay.replay_pass import ReplayPass
-from streams.offline.sources.files import FileHistory
+from streams.offline.sources.files import FileSource
 from streams.process.files.state_folder import history_place
-from streams.record.history.bounds import HistoryBounds
 from streams.record.history.history_filling import HistoryFilling
+from streams.record.history.history_keeper import HistoryBounds
 
 DAYS: Final = 21
 DAY: Final = 86400
@@ -95,7 +94,7 @@ def written(folder: Path, days: int) -> int:
 
 def replayed(folder: Path, _: Path) -> int:
     """Replay, and return the number of records."""
-    (found,) = ReplayPass(FileHistory([folder]), [Settings()]).run()
+    (found,) = ReplayPass(FileSource([folder]), [Settings()]).run()
     print(f"{found.last - found.first:,} s, {found.pages} pages", file=sys.stderr)
     return found.records
 
@@ -104,7 +103,7 @@ def learnt(folder: Path, state: Path) -> int:
     """Learn into a new state, and return the number of records."""
     settings = Settings.model_validate({"local": {"state": str(state)}})
     filling = HistoryFilling(history_place(settings), HistoryBounds.of(settings.history), learnt="thin")
-    lesson = Lesson(settings, FileHistory([folder]), 0, filling=filling)
+    lesson = Lesson(settings, FileSource([folder]), 0, filling=filling)
     found = into_local(state, lesson, Watch())
     return 0 if found is None else found.records
 
@@ -114,7 +113,7 @@ READERS: Final = {"replay": replayed, "backfill": learnt}
 
 def part(name: str, folder: Path, *, profile: bool) -> dict[str, float]:
     """Measure one part in this process."""
-    warm()
+    prepare_process()
     profiler = cProfile.Profile() if profile else None
     with tempfile.TemporaryDirectory() as state:
         wall, cpu = time.perf_counter(), processor_time()

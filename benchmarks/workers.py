@@ -28,7 +28,7 @@ from benchmarks.contestants.uneri_path import closed  # noqa: E402
 from benchmarks.request_events import PARTITIONS, Answer, events  # noqa: E402
 from benchmarks.roster import check_closed  # noqa: E402
 from config.settings import KafkaSettings, Settings  # noqa: E402
-from streams.drivers.compile_ahead import warm  # noqa: E402
+from streams.drivers.compile_ahead import prepare_process  # noqa: E402
 from streams.drivers.kafka.app import aiokafka_options, chunk_app  # noqa: E402
 from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints  # noqa: E402
 from streams.drivers.kafka.checkpoints.fenced_store import FencedStore  # noqa: E402
@@ -59,7 +59,7 @@ class Samples:
 async def work(kafka: KafkaSettings) -> None:
     """Take in what comes until standard input ends; tell the samples."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # one line of JSON is told
-    warm()
+    prepare_process()
     samples = Samples()
 
     class Measured(RollupStage):

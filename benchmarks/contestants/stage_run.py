@@ -11,7 +11,7 @@ import structlog
 from benchmarks.cpu_owners import CpuOwners
 from benchmarks.meter import Meter
 from config.settings import KafkaSettings, Settings
-from streams.drivers.compile_ahead import warm
+from streams.drivers.compile_ahead import prepare_process
 from streams.drivers.kafka.app import aiokafka_options, chunk_app
 from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints
 from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
@@ -46,7 +46,7 @@ class StageRun:
         structlog.configure(
             logger_factory=structlog.PrintLoggerFactory(sys.stderr)
         )  # one line of JSON is told
-        warm()
+        prepare_process()
         setup_topics(Settings(kafka=self.kafka))
         options = aiokafka_options(self.kafka)
         run = self

@@ -7,12 +7,12 @@ import sys
 
 from benchmarks.meter import Meter
 from config.settings import KafkaSettings
-from streams.offline.sources.topic import KafkaHistory
+from streams.offline.sources.topic import TopicSource
 
 
 def main(broker: str, topic: str) -> None:
     meter, records = Meter(), 0
-    for piece in KafkaHistory(KafkaSettings(brokers=[broker]), topic).pieces():
+    for piece in TopicSource(KafkaSettings(brokers=[broker]), topic).pieces():
         meter.start()
         records += len(piece.records or ())
     meter.stop()

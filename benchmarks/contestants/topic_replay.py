@@ -7,15 +7,15 @@ import sys
 
 from benchmarks.meter import Meter
 from config.settings import KafkaSettings, Settings
-from streams.drivers.compile_ahead import warm
+from streams.drivers.compile_ahead import prepare_process
 from streams.offline.replay.replay_pass import ReplayPass
-from streams.offline.sources.topic import KafkaHistory
+from streams.offline.sources.topic import TopicSource
 
 
 def main(broker: str, topic: str) -> None:
-    warm()
+    prepare_process()
     meter = Meter()
-    history = KafkaHistory(KafkaSettings(brokers=[broker]), topic)
+    history = TopicSource(KafkaSettings(brokers=[broker]), topic)
     (found,) = ReplayPass(history, [Settings()]).run(lambda *_: meter.start())
     meter.stop()
     meter.tell(found.records, first=found.first, last=found.last)

@@ -1,26 +1,32 @@
-"""``uneri backfill``: history for a daemon, before its first start or while it runs."""
+"""``uneri backfill``: recorded events for a daemon, before its first start or while it runs."""
 
 import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Protocol
 
+import msgspec
 import typer
 
-from alerting.pipeline.history import since_of
-from config.settings import Settings
-from streams.cli.backfill_target import target_of
-from streams.cli.nothing_read import nothing_read
-from streams.drivers.compile_ahead import warm
-from streams.offline.backfill.kept_lesson import Watch
-from streams.offline.backfill.lesson import Learnt, Lesson, fingerprint
-from streams.offline.sources.open_history import Between, open_history
+from alerting.pipeline.hold_stages import since_of
+from config.settings import KafkaSettings, Settings
+from streams.cli.daemon_call import NoDaemonError, RefusedError, ask_daemon
+from streams.drivers.compile_ahead import prepare_process
+from streams.drivers.local.backfill_routes import TakeoverState
+from streams.offline.backfill.lesson import Learnt, Lesson, Watch, fingerprint
+from streams.offline.backfill.local_backfill import beside_local, forget_local, into_local
+from streams.offline.replay.text_table import nothing_read
+from streams.offline.sources.open_source import Between, open_source
 from streams.offline.sources.replay_error import ReplayError
 from streams.process.files.state_folder import history_place
 from streams.process.progress import Progress
 from streams.process.stop_requests import INTERRUPTED, recording_stop
-from streams.record.history.bounds import HistoryBounds
 from streams.record.history.history_filling import FillingError, HistoryFilling
+from streams.record.history.history_keeper import HistoryBounds
+
+ASK_SECONDS: Final = 0.5  # between two requests for the progress of the daemon
 
 
 def run_backfill(
@@ -33,30 +39,30 @@ def run_backfill(
     source: str | None = None,
     form: str | None = None,
 ) -> int:
-    """Learn, say what was learnt, and return the exit code; ``url`` is where an embedded daemon would answer.
+    """Learn, print a summary, and return the exit code; ``url`` is that of an embedded daemon.
 
     Raises
     ------
-    streams.offline.sources.source.ReplayError
-        When the history cannot be read, or whoever is to know it cannot take it.
+    ReplayError
+        When the sources cannot be read, or their target refuses the result.
     """
     target, now = target_of(settings, url), time.time()
     start, end = between
     own = None if target.begins is None else _whole(target.begins, settings.time.step)
-    history = open_history(list(sources), settings, (start, _earlier(end, own)), source=source, form=form)
-    for note in history.notes:
+    recorded = open_source(list(sources), settings, (start, _earlier(end, own)), source=source, form=form)
+    for note in recorded.notes:
         typer.echo(f"uneri: {note}", err=True)
-    asked = "\x1f".join([*sources, str(between), *([f"{source} {form}"] if source or form else [])])
+    request = "\x1f".join([*sources, str(between), *([f"{source} {form}"] if source or form else [])])
     lesson = Lesson(
         settings,
-        history,
+        recorded,
         since_of(settings, now),
-        asked,
+        request,
         shards=target.shards,
         latest=now + settings.time.future,
-        filling=_filling(settings, target.shards, fingerprint(asked, settings)),
+        filling=_filling(settings, target.shards, fingerprint(request, settings)),
     )
-    warm()
+    prepare_process()
     with recording_stop() as stop, Progress("backfill", sys.stderr) as progress:
         watch = Watch(progress.show, _resuming, lambda: bool(stop))
         try:
@@ -79,11 +85,11 @@ def run_backfill(
             "the order of its times",
             err=True,
         )
-    return target.finish(_said(learnt))
+    return target.finish(_summary(learnt))
 
 
 def _filling(settings: Settings, shards: int, name: str) -> HistoryFilling | None:
-    """Return what writes the steps for the history of the daemon; None if it keeps none."""
+    """Return the writer of steps for the history of the daemon; None if it keeps none."""
     kept = settings.history
     if not (kept.keep if settings.kafka is None else kept.shared):
         return None
@@ -95,8 +101,8 @@ def undo_backfill(settings: Settings, url: str) -> int:
 
     Raises
     ------
-    streams.offline.sources.source.ReplayError
-        When none can be reached.
+    ReplayError
+        When no daemon can be reached.
     """
     return target_of(settings, url).forget()
 
@@ -118,6 +124,144 @@ def _resuming(done: float) -> None:
     typer.echo(f"uneri: resuming at {done:.0%} (--restart starts over)", err=True)
 
 
-def _said(learnt: Learnt) -> str:
+def _summary(learnt: Learnt) -> str:
     bad = f", {learnt.bad.total():,} of them bad" if learnt.bad else ""
     return f"learnt from {learnt.records:,} records{bad}, up to {_time(learnt.until)}"
+
+
+class BackfillTarget(Protocol):
+    """A state that no daemon has yet, a daemon that runs, or an app in Kafka.
+
+    Every method raises ``ReplayError``, with the remedy.
+    """
+
+    begins: int | None  # the first bucket of its own that it can judge anew, epoch seconds
+    shards: int
+
+    def learn(self, lesson: Lesson, watch: Watch, *, restart: bool) -> Learnt | None:
+        """Run a lesson; return None if asked to stop before the end, to go on later."""
+
+    def finish(self, summary: str) -> int:
+        """Hand the result over, print how, and return the exit code."""
+
+    def forget(self) -> int:
+        """Undo earlier backfills, print how, and return the exit code."""
+
+
+def target_of(settings: Settings, url: str) -> BackfillTarget:
+    """Return the target of the settings; ``url`` is that of an embedded daemon."""
+    if settings.kafka is not None:
+        return _KafkaTarget(settings.kafka, settings)
+    folder, state = Path(settings.local.state), _takeover_state(url)
+    return _NewState(folder, url) if state is None else _RunningDaemon(folder, url, state)
+
+
+class _NewState:
+    begins: int | None = None
+    shards = 1
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self._folder = folder
+        self._url = url
+
+    def learn(self, lesson: Lesson, watch: Watch, *, restart: bool) -> Learnt | None:
+        return into_local(self._folder, lesson, watch, restart=restart)
+
+    def finish(self, summary: str) -> int:
+        typer.echo(f"{self._folder}: {summary}; start the daemon with `uneri run`")
+        return 0
+
+    def forget(self) -> int:
+        raise ReplayError(
+            f"no daemon answers at {self._url}: start it, or check --url; before its first start, delete "
+            f"{self._folder} to take a backfill back"
+        )
+
+
+class _RunningDaemon:
+    shards = 1
+
+    def __init__(self, folder: Path, url: str, state: TakeoverState) -> None:
+        if state.waits:  # and will delete the file that holds it
+            raise ReplayError(
+                f"the daemon at {url} is taking up another history: try again when that is done "
+                "(`uneri status` shows it)"
+            )
+        self.begins: int | None = state.begins
+        self._folder = folder
+        self._url = url
+
+    def learn(self, lesson: Lesson, watch: Watch, *, restart: bool) -> Learnt | None:
+        return beside_local(self._folder, lesson, watch, restart=restart)
+
+    def finish(self, summary: str) -> int:
+        return self._hand_over(f"{summary}; the daemon judges by it from now on")
+
+    def forget(self) -> int:
+        forget_local(self._folder)
+        return self._hand_over("what backfills taught is forgotten")
+
+    def _hand_over(self, done: str) -> int:
+        """Have the daemon take the result over, wait for it, and print ``done``."""
+        try:
+            ask_daemon("POST", f"{self._url}/backfill", b"{}")
+            state = self._wait()
+        except RefusedError as error:
+            raise ReplayError(str(error)) from error
+        except NoDaemonError:
+            state = None
+        if state is None:
+            typer.echo("uneri: the daemon has stopped; it takes this up at its next start", err=True)
+            return 1
+        if state.refused:
+            raise ReplayError(f"the daemon did not take it up: {state.refused}")
+        if state.waits:
+            typer.echo("uneri: the daemon goes on without this command; `uneri status` shows it", err=True)
+            return INTERRUPTED
+        typer.echo(done)
+        return 0
+
+    def _wait(self) -> TakeoverState | None:
+        with recording_stop() as stop, Progress("taking it up", sys.stderr, unit="steps") as progress:
+            while (state := _takeover_state(self._url)) is not None and state.waits and not stop:
+                progress.show(state.progress, 0, 0)
+                time.sleep(ASK_SECONDS)
+        return state
+
+
+class _KafkaTarget:
+    def __init__(self, kafka: KafkaSettings, settings: Settings) -> None:
+        from streams.offline.backfill.kafka_backfill import find_app
+
+        self._settings = settings
+        self._app = find_app(kafka, settings.sources)
+        self.begins = self._app.begins
+        self.shards = kafka.shards
+
+    def learn(self, lesson: Lesson, watch: Watch, *, restart: bool) -> Learnt | None:
+        return self._app.learn(self._settings, lesson, watch, restart=restart)
+
+    def finish(self, summary: str) -> int:
+        typer.echo(f"{summary}; {self._takeover()}")
+        return 0
+
+    def forget(self) -> int:
+        self._app.forget()
+        typer.echo(f"what backfills taught is to be forgotten; {self._takeover()}")
+        return 0
+
+    def _takeover(self) -> str:
+        several = f"each of the {self.shards} shards takes" if self.shards > 1 else "the shard takes"
+        return (
+            f"{several} this up by itself, or when its daemon is started; `uneri status` shows how far it is"
+        )
+
+
+def _takeover_state(url: str) -> TakeoverState | None:
+    """Return the answer of the daemon at ``url``, None if none answers."""
+    try:
+        return msgspec.convert(ask_daemon("GET", f"{url}/backfill"), TakeoverState)
+    except NoDaemonError:
+        return None
+    except (RefusedError, msgspec.ValidationError) as error:
+        raise ReplayError(f"who answers at {url} takes up no history: {error}") from error

@@ -507,7 +507,7 @@ def simulate(
 
     Traffic has a daily and a weekly pattern, growth, and incidents of every kind.
     """
-    from streams.cli.simulate import run_simulate
+    from streams.offline.simulate.deliver import run_simulate
 
     between = (_time(from_), _time(to_time))
     kafka = settings_of(config).kafka
@@ -576,7 +576,7 @@ def try_(
     from streams.cli.try_format import AUTO, said_of_all, try_files
     from streams.ingest.formats.formats import with_mappings
     from streams.offline.sources.patient_schemas import patient_schemas
-    from streams.process.files.readable_file import unreadable
+    from streams.process.files.atomic_file import unreadable
 
     schemas = patient_schemas(settings.sources.registry)
     formats = with_mappings(settings.sources.mappings, schemas)
@@ -646,7 +646,7 @@ def status(
 
     Its state includes its roles, lag, watermark, open incidents and last message.
     """
-    from streams.cli.status import show_status
+    from streams.cli.daemon_call import show_status
 
     _exit_with(lambda: show_status(_daemon(config, url)))
 
@@ -686,7 +686,7 @@ def reload(
     It takes up what can change while it runs, and names what needs a restart: then this exits with 1. A file
     with a mistake changes nothing.
     """
-    from streams.cli.reload import reload_daemon
+    from streams.cli.daemon_call import reload_daemon
 
     _exit_with(lambda: reload_daemon(_daemon(None if url else config, url)))
 
@@ -975,7 +975,7 @@ def mcp(
 
     It reads only, unless the token in UNERI_TOKEN allows operate.
     """
-    from config.sections.validators import host_and_port
+    from config.sections.values import host_and_port
     from streams.process.extras import need
     from streams.process.stop_requests import exiting_on_stop
 

@@ -4,7 +4,8 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
 
 import typer
 
@@ -92,3 +93,73 @@ def _refusal(error: urllib.error.HTTPError, messages: Mapping[str, str]) -> str:
     except ValueError:
         return status
     return messages.get(answer.get("said"), str(answer.get("error") or status))
+
+
+_WIDTH: Final = 18
+
+_NAMES: Final = {
+    "watermark": "data until",
+    "last_alert": "last message",
+    "held_now": "held back now",
+    "held_incidents": "which and why",
+    "stages": "held back so far",
+    "outbox": "messages to send",
+}
+"""Names that are clearer than the keys."""
+
+_TIMES: Final = ("watermark", "last_alert", "history_until", "board_until", "incidents_until")
+_NONE: Final = {"held_now": "nothing", "stages": "nothing", "last_alert": "none yet"}
+"""What an empty value is shown as, other than ``none``."""
+
+
+def show_status(url: str) -> int:
+    """Print the status of the daemon at ``url``; return the exit code."""
+    return call_daemon("GET", f"{url}/status", None, status_lines)
+
+
+def status_lines(status: dict[str, Any]) -> list[str]:
+    """Render the answer of ``/status``, one fact per line.
+
+    Examples
+    --------
+    >>> status_lines({"watermark": 1760000000, "open_incidents": []})
+    ['data until        2025-10-09 08:53:20 UTC', 'open incidents    none']
+    >>> status_lines({"held_now": {}, "stages": {"quiet_hours": 2, "silences": 1}})
+    ['held back now     nothing', 'held back so far  2 by quiet hours, 1 by silences']
+    """
+    lines = []
+    for key, value in status.items():
+        if key == "held_incidents" and not value:
+            continue
+        name = _NAMES.get(key, key.replace("_", " "))
+        none = _NONE.get(key, "none")
+        if key in _TIMES and isinstance(value, int | float):
+            shown = f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        elif key in ("held_now", "stages"):
+            shown = ", ".join(f"{v} by {k.replace('_', ' ')}" for k, v in value.items()) or none
+        elif key == "baselines":
+            shown = ", ".join(f"{count} {past}" for past, count in value.items()) or none
+        elif isinstance(value, dict):
+            shown = ", ".join(f"{k} {v}" for k, v in value.items()) or none
+        elif isinstance(value, list):
+            shown = f"\n{'':{_WIDTH}}".join(map(str, value)) or none
+        else:
+            shown = none if value is None else str(value)
+        lines.append(f"{name:<{_WIDTH}}{shown}")
+    return lines
+
+
+_SECONDS: Final = 120.0  # the engine ends the run it is in, and deliveries under way end
+
+
+def reload_daemon(url: str) -> int:
+    """Reload the daemon at ``url``; return the exit code, which is 1 if something waits for a restart."""
+    waits: list[str] = []
+
+    def lines(answer: dict[str, Any]) -> list[str]:
+        waits.extend(answer["restart"])
+        changed = f"changed: {', '.join(answer['changed'])}" if answer["changed"] else "nothing has changed"
+        told = [f"{changed}; secrets and limits were read again"]
+        return [*told, f"restart the daemon for: {', '.join(waits)}"] if waits else told
+
+    return call_daemon("POST", f"{url}/reload", b"{}", lines, seconds=_SECONDS) or bool(waits)

@@ -14,11 +14,10 @@ from pyarrow import parquet as pq
 from config.settings import Settings
 from streams.process.files.atomic_file import atomic_file
 from streams.process.files.state_folder import history_place
-from streams.record.history.history_files import MINUTES, TENS, HistoryFolder
+from streams.record.history.history_files import MINUTES, TENS, HistoryFolder, place_trouble
 from streams.record.history.history_reader import HistoryReader
 from streams.record.history.history_rows import HistoryRows
 from streams.record.history.parquet_rows import named_table
-from streams.record.history.place_trouble import place_trouble
 from streams.record.history.series_names import SeriesKey
 
 MOST_ROWS: Final = 20_000_000

@@ -9,16 +9,14 @@ from urllib.parse import quote
 
 import typer
 
-from alerting.commands.answer import CommandResult
-from alerting.commands.destination import WEBHOOK
+from alerting.commands.dispatch import WEBHOOK, CommandResult
 from alerting.sinks.github_issues import REPOSITORY, GithubIssues, IssueError
 from alerting.sinks.http_sink import host_of
 from config.secret import SecretError, token_in
-from config.sections.validators import meant, web_address
+from config.sections.values import meant, web_address
 from config.settings import Settings
 from streams.cli.daemon_call import NoDaemonError, RefusedError, ask_daemon
-from streams.notify.http_receivers import key_of
-from streams.notify.incident_export import ExportError, export_to_webhook
+from streams.notify.http_receivers import ExportError, export_to_webhook, key_of
 
 GITHUB: Final = "github"
 _REFUSALS: Final = {

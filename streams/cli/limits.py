@@ -7,7 +7,7 @@ from typing import Final
 
 import typer
 
-from config.read_limits import NO_LIMITS, ReadLimits, load_read_limits
+from config.capacity import NO_LIMITS, ReadLimits, load_read_limits
 from config.settings import AwsSettings, LimitsSettings, Settings
 from streams.ingest.limits.lines import age, by_hand, listing, trouble
 from streams.ingest.limits.reading import AwsError, known_limits, merged, save_limits

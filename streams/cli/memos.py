@@ -10,12 +10,12 @@ from urllib.parse import quote
 import msgspec
 import typer
 
-from alerting.commands.answer import CommandResult
+from alerting.commands.dispatch import CommandResult
 from alerting.commands.memo import LONGEST, memo_text
 from alerting.words.mrkdwn import clean
-from config.sections.validators import scope_name
+from config.sections.values import scope_name
 from streams.cli.daemon_call import call_daemon
-from streams.notify.memo_routes import MemoBody
+from streams.notify.command_routes import MemoBody
 from streams.process.times import parse_time
 
 _REFUSALS: Final = {

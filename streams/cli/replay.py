@@ -12,28 +12,26 @@ import msgspec
 import typer
 
 from alerting.commands.labels import Label, LabelKind
-from alerting.evaluation.fail_on import FailOn, failures, unanswerable
+from alerting.evaluation.evaluation import FailOn, failures, unanswerable
 from alerting.evaluation.labels_file import LabelsError, load_labels
-from config.read_limits import read_limits_of
+from config.capacity import read_limits_of
 from config.settings import Settings
 from detectors.state.state import StateError
-from streams.cli.nothing_read import nothing_read
-from streams.drivers.compile_ahead import warm
+from streams.drivers.compile_ahead import prepare_process
 from streams.offline.replay.output import ReplayOutput
 from streams.offline.replay.post import post_replay, token_of
 from streams.offline.replay.replay_pass import ReplayPass, Stopped
 from streams.offline.replay.replayed import Replayed
-from streams.offline.replay.series_parts import drop_parts
-from streams.offline.replay.state import drop_state, load_state, save_state
-from streams.offline.replay.text_table import counted
-from streams.offline.sources.open_history import Between, open_history
+from streams.offline.replay.state import drop_parts, drop_state, load_state, save_state
+from streams.offline.replay.text_table import counted, nothing_read
+from streams.offline.sources.open_source import Between, open_source
 from streams.offline.sources.replay_error import ReplayError
-from streams.offline.sources.source import History
+from streams.offline.sources.source import RecordSource
 from streams.process.files.locks import FolderLockedError, locked_output
 from streams.process.progress import Progress
 from streams.process.stop_requests import INTERRUPTED, recording_stop
-from streams.record.history.bounds import HistoryBounds
 from streams.record.history.history_filling import FillingError, HistoryFilling
+from streams.record.history.history_keeper import HistoryBounds
 
 if TYPE_CHECKING:
     from streams.offline.replay.series_parquet import SeriesParquet
@@ -94,7 +92,7 @@ def run_replay(options: ReplayOptions) -> int:
     gates = _gates(options, labels)
     if options.post is not None:
         token_of(options.settings)  # fails now, not after hours of reading
-    history = open_history(
+    history = open_source(
         options.sources, options.settings, options.between, source=options.source, form=options.form
     )
     for note in history.notes:
@@ -156,7 +154,7 @@ def _labels(path: Path | None) -> list[Label] | None:
         raise ReplayError(str(error)) from error
 
 
-def _read(options: ReplayOptions, history: History) -> list[Replayed] | None:
+def _read(options: ReplayOptions, history: RecordSource) -> list[Replayed] | None:
     """Read the whole history; None if asked to stop, with the state saved."""
     if options.restart:
         drop_state(options.out)
@@ -177,7 +175,7 @@ def _read(options: ReplayOptions, history: History) -> list[Replayed] | None:
 
     if filling is not None and before is None:
         save()  # a kill before the next one must not leave hours without a replay that goes on with them
-    warm()
+    prepare_process()
     with recording_stop() as stop:
         try:
             with Progress("replay", sys.stderr) as progress:

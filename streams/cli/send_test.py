@@ -11,10 +11,8 @@ from zoneinfo import ZoneInfo
 import typer
 from msgspec import structs
 
-from alerting.commands.answer import Answer
 from alerting.commands.command import Command
-from alerting.commands.destination import SLACK, Destination
-from alerting.commands.dispatch import Dispatch
+from alerting.commands.dispatch import SLACK, Answer, Destination, Dispatch
 from alerting.incidents.notice import Notice
 from alerting.messages.examples import Example, examples
 from alerting.messages.message import Message, marked_as_test
@@ -29,10 +27,9 @@ from alerting.sinks.slack_errors import trouble
 from alerting.sinks.terminal import TerminalSink
 from alerting.words.locales import phrases_of
 from config.links import Links
-from config.sections.validators import slack_channel
+from config.sections.values import slack_channel
 from config.settings import Settings
-from streams.notify.interactions import transports
-from streams.notify.slack_secrets import slack_secrets
+from streams.notify.interactions import slack_secrets, transports
 from streams.process.logs import configure_logs
 
 TIMEOUT: Final = 300.0  # seconds for all messages: Slack takes one a second, and edits more slowly

@@ -9,12 +9,12 @@ from urllib.parse import quote
 import msgspec
 import typer
 
-from alerting.commands.answer import CommandResult
+from alerting.commands.dispatch import CommandResult
 from alerting.commands.slash import LONGEST_TEXT, Fault, Help, SilenceRequest, parse
 from alerting.pipeline.silences import Silence
 from alerting.words.mrkdwn import clean
 from streams.cli.daemon_call import call_daemon
-from streams.notify.silence_routes import SilenceBody
+from streams.notify.command_routes import SilenceBody
 
 _HELP: Final = {
     Fault.WHOM: "name what to silence, such as table:items, function:put-*, account:123456789012, "

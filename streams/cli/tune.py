@@ -16,17 +16,14 @@ from alerting.evaluation.labels_file import LabelsError, load_labels
 from config.load import load_settings, read_alone
 from config.settings import Settings
 from detectors.state.state import StateError
-from streams.cli.nothing_read import remedy
-from streams.drivers.compile_ahead import warm
-from streams.offline.replay.text_table import counted
-from streams.offline.sources.open_history import Between, open_history
+from streams.drivers.compile_ahead import prepare_process
+from streams.offline.replay.text_table import counted, remedy
+from streams.offline.sources.open_source import Between, open_source
 from streams.offline.sources.replay_error import ReplayError
-from streams.offline.sources.source import History
-from streams.offline.tune.labels import check_labels, contradictions
-from streams.offline.tune.periods import periods_of
+from streams.offline.sources.source import RecordSource
+from streams.offline.tune.periods import check_labels, contradictions, periods_of
 from streams.offline.tune.pick import Rule, pick
-from streams.offline.tune.record_history import load_recording, record
-from streams.offline.tune.recording import NAME, Recording, fingerprint
+from streams.offline.tune.recording import NAME, Recording, fingerprint, load_recording, record
 from streams.offline.tune.result import TuneResult, lines, write_tuned
 from streams.offline.tune.search import search
 from streams.offline.tune.space import Space, space_for_budget, space_for_labels
@@ -76,7 +73,7 @@ def _run(options: TuneOptions) -> int:
     labels = _labels(options)
     for note in contradictions(labels or (), ZoneInfo(settings.digest.timezone)):
         typer.echo(f"uneri: {options.labels}: {note}", err=True)
-    history = open_history(options.sources, settings, options.between)
+    history = open_source(options.sources, settings, options.between)
     for note in history.notes:
         typer.echo(f"uneri: {note}", err=True)
     try:
@@ -104,7 +101,7 @@ def _run(options: TuneOptions) -> int:
 
 
 def tune(
-    history: History, settings: Settings, labels: Sequence[Label] | None, options: TuneOptions
+    history: RecordSource, settings: Settings, labels: Sequence[Label] | None, options: TuneOptions
 ) -> TuneResult:
     """Search the settings that matter over a history.
 
@@ -166,13 +163,13 @@ def _labels(options: TuneOptions) -> list[Label] | None:
     return labels
 
 
-def _recording(history: History, settings: Settings, options: TuneOptions) -> tuple[Recording, str]:
+def _recording(history: RecordSource, settings: Settings, options: TuneOptions) -> tuple[Recording, str]:
     mark = fingerprint(history, settings, options.between)
     found = load_recording(mark, options.out)
     if found is not None:
         typer.echo(f"uneri: reusing {found.path}, a recording of the same history", err=True)
     else:
-        warm()
+        prepare_process()
         with Progress("read", sys.stderr) as progress:
             found = record(history, settings, mark, options.out, progress.show)
     totals = found.totals

@@ -12,11 +12,11 @@ from detectors.model.finding import Finding
 from streams.drivers.kafka.notices import NoticesPart
 from streams.engine.detect.gather import JudgedStep
 from streams.offline.replay import History, Replayed, replay
-from streams.offline.sources.topic import KafkaHistory
+from streams.offline.sources.topic import TopicSource
 from tests.faults.daemons import Supervisor
 from tests.faults.kafka_run import Input, KafkaRun
 from tests.faults.kill_passes import random_kills, rebalances
-from tests.streams.offline.sources.memory_history import MemoryHistory
+from tests.streams.offline.sources.memory_source import MemorySource
 
 
 class Live(NamedTuple):
@@ -73,12 +73,12 @@ def bare(finding: Finding) -> Finding:
 
 
 def replayed(given: Input, run: KafkaRun) -> Replayed:
-    return replay(KafkaHistory(run.kafka, given.requests), run.settings)
+    return replay(TopicSource(run.kafka, given.requests), run.settings)
 
 
 def in_memory(given: Input, sizes: Sequence[int]) -> History:
     records = dict(zip(given.sources, given.partitions, strict=True))
-    return MemoryHistory(records, sizes, dict(zip(given.sources, given.arrived, strict=True)))
+    return MemorySource(records, sizes, dict(zip(given.sources, given.arrived, strict=True)))
 
 
 def test_the_replay_of_a_topic_finds_what_one_worker_told_that_was_killed_again_and_again(

@@ -20,7 +20,7 @@ from streams.drivers.kafka.topics import TopicError, Topics, existing_topics, se
 from streams.engine.rollup.blocks.block import Block
 from streams.engine.rollup.blocks.block_codec import decode_block
 from streams.engine.stages.rollup_engine import RollupEngine
-from streams.offline.sources.open_source import open_history
+from streams.offline.sources.open_source import open_source
 from tests.free_port import free_port
 from tests.kafka import topic as topics
 from tests.kafka.test_guards import get, metric
@@ -130,7 +130,7 @@ def dead_letters(kafka: str, settings: Settings) -> list[tuple[str, dict[str, An
 
 def replayed(kafka: str, settings: Settings, topic: str) -> list[Block]:
     """The blocks of a replay of a topic, which knows its format by the configuration."""
-    history = open_history(f"kafka://{kafka}/{topic}", settings)
+    history = open_source(f"kafka://{kafka}/{topic}", settings)
     rolling = RollupEngine(settings, history.partitions, shards=2)
     blocks: list[Block] = []
     bad = []

@@ -29,8 +29,8 @@ from streams.drivers.local.log_intake import LogIntake, LogSink
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.engine.stages.rollup_engine import RollupEngine
 from streams.ingest.receivers.ingest_handler import IngestHandler
-from streams.ingest.receivers.payload_lines import as_lines
-from streams.offline.sources.open_source import open_history
+from streams.ingest.receivers.payload_lines import read_native
+from streams.offline.sources.open_source import open_source
 from streams.process.metrics import Metrics
 from streams.process.web.http_server import HttpServer
 from streams.process.web.listen_address import door_of
@@ -106,12 +106,12 @@ async def opened(settings: Settings) -> AsyncIterator[Opened]:
     assert settings.kafka is not None
     metrics, door = Metrics(), door_of(settings, {}, intake=True)
     intake = KafkaIntake(settings, settings.kafka, metrics, door, lambda: door.tokens)
-    server = HttpServer("127.0.0.1:0", intake.status, intake.taker.full, metrics.registry, intake.routes())
+    server = HttpServer("127.0.0.1:0", intake.status, intake.sink.why_full, metrics.registry, intake.routes())
     port = await server.start()
     await intake.start()
     intake.produce()
     try:
-        await until(lambda: intake.taker.full() is None)
+        await until(lambda: intake.sink.why_full() is None)
         async with aiohttp.ClientSession() as http:
             yield Opened(f"http://127.0.0.1:{port}", http, intake, metrics)
     finally:
@@ -245,7 +245,7 @@ async def test_a_broker_in_trouble_is_503_and_what_was_accepted_is_there(
             await asyncio.to_thread(broker.start)
         else:
             broker.thaw()
-        await until(lambda: open_.intake.taker.full() is None)
+        await until(lambda: open_.intake.sink.why_full() is None)
         before = await asyncio.to_thread(in_topic, settings)
         assert set(accepted) <= set(ids(before))
         await post_until_told(open_, [name for name, status in told.items() if status == 503], told, bodies)
@@ -257,7 +257,7 @@ async def test_a_broker_in_trouble_is_503_and_what_was_accepted_is_there(
 
 def records_counted(settings: Settings) -> int:
     assert settings.kafka is not None
-    history = open_history(f"kafka://{settings.kafka.brokers[0]}/{settings.kafka.requests}", settings)
+    history = open_source(f"kafka://{settings.kafka.brokers[0]}/{settings.kafka.requests}", settings)
     rolling = RollupEngine(settings, history.partitions)
     blocks = []
     for piece in history.pieces(rolling.watermark):
@@ -281,7 +281,7 @@ async def test_a_topic_that_takes_less_refuses_by_name_and_others_are_not_affect
         status, answer, given = await open_.post("/events", large)
         assert (status, given["Retry-After"]) == (503, "5"), answer
         assert "raise its max.message.bytes" in answer["error"]
-        await until(lambda: open_.intake.taker.full() is None)
+        await until(lambda: open_.intake.sink.why_full() is None)
         status, answer, _ = await open_.post("/events", b"\n".join([event("a"), large, event("b")]))
         assert (status, answer["accepted"]) == (202, 2)
         assert [(one["line"], one["reason"]) for one in answer["refused"]] == [(2, "too_large")]
@@ -307,7 +307,7 @@ async def test_a_flood_is_bounded_and_told_to_wait(broker: Broker, monkeypatch: 
         async def watch() -> None:
             nonlocal most
             while True:
-                most = max(most, open_.intake.taker.held)
+                most = max(most, open_.intake.sink.held)
                 await asyncio.sleep(0.01)
 
         watching = asyncio.create_task(watch())
@@ -316,9 +316,9 @@ async def test_a_flood_is_bounded_and_told_to_wait(broker: Broker, monkeypatch: 
         assert {status for status, *_ in answers} == {503}
         assert all("Retry-After" in given for *_, given in answers)
         assert 0 < most <= topic_sink.MOST_HELD
-        assert open_.intake.taker.held == 0
+        assert open_.intake.sink.held == 0
         broker.thaw()
-        await until(lambda: open_.intake.taker.full() is None)
+        await until(lambda: open_.intake.sink.why_full() is None)
         assert (await open_.post("/events", body))[0] == 202
 
 
@@ -406,9 +406,9 @@ def request_of(number: int, ts: float) -> list[bytes]:
 async def through_the_log(bodies: Sequence[bytes], folder: Path) -> Totals:
     """The totals of what the embedded driver's doors store."""
     with SqliteStore(folder / "db") as store:
-        reception = IngestHandler(LogSink(LogIntake(store, Settings(), lambda: None)))
+        handler = IngestHandler(LogSink(LogIntake(store, Settings(), lambda: None)))
         for body in bodies:
-            await reception.store(as_lines(body))
+            await handler.store(read_native(body))
         lines = [bytes(record) for record in store.read(0).records]
     blocks = fed(lines, arrived=np.full(len(lines), time.time())).blocks
     return {key: value for key, value in totals_of(blocks).items() if value}

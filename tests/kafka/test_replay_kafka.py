@@ -21,7 +21,7 @@ from streams.drivers.kafka.connections.client import open_client
 from streams.engine.stages.rollup_engine import RollupEngine
 from streams.offline.replay import ReplayError, replay
 from streams.offline.sources import topic as replay_kafka
-from streams.offline.sources.topic import KafkaHistory
+from streams.offline.sources.topic import TopicSource
 from tests.kafka import topic as topics
 from tests.kafka.broker import Broker
 
@@ -64,7 +64,7 @@ def reading() -> bool:
     return any(thread.name == "chunk-reader" for thread in threading.enumerate())
 
 
-def read(history: KafkaHistory, *, count: int | None = None) -> list[Any]:
+def read(history: TopicSource, *, count: int | None = None) -> list[Any]:
     pieces = history.pieces()
     try:
         return [piece for piece, _ in zip(pieces, range(count or 10**9), strict=False)]
@@ -84,7 +84,7 @@ def records(pieces: list[Any], partition: str) -> list[bytes]:
 def test_every_partition_is_read_in_order_and_an_empty_one_is_noted(kafka: str) -> None:
     given = [hour(0), hour(1, 500), []]
     name = written(kafka, given, batch_bytes=20_000)
-    history = KafkaHistory(kafka_of(kafka), name)
+    history = TopicSource(kafka_of(kafka), name)
     assert history.partitions == tuple(f"{name}/{n}" for n in range(3))
     assert history.notes == [f"no records in {name}/2"]
     pieces = read(history)
@@ -103,7 +103,7 @@ def test_of_many_empty_partitions_the_first_few_are_named(kafka: str) -> None:
     name = topics.unique("history")
     topics.create(kafka, NewTopic(name, 10, 1, topic_configs={"retention.ms": "-1"}))
     topics.fill(kafka, name, [hour(0, 5)])
-    (note,) = KafkaHistory(kafka_of(kafka), name).notes
+    (note,) = TopicSource(kafka_of(kafka), name).notes
     assert note == f"no records in {name}/1, {name}/2, {name}/3, {name}/4 and 5 more"
 
 
@@ -111,7 +111,7 @@ def test_partitions_come_merged_in_event_time_whatever_the_record_timestamps_say
     # Written one after the other with one timestamp, as a topic that was filled afterwards.
     given = [hour(0, 20_000), hour(1, 20_000), hour(2, 300)]
     name = written(kafka, given, batch_bytes=8_000)
-    history = KafkaHistory(kafka_of(kafka), name)
+    history = TopicSource(kafka_of(kafka), name)
     rolling = RollupEngine(Settings(), history.partitions)
     left = set(history.partitions)
     turns = []
@@ -132,7 +132,7 @@ def test_without_an_engine_the_record_timestamps_decide_who_is_next(kafka: str) 
     big = [event(START, pad="x" * 1000)] * 1000  # a fetch of a partition holds one of these
     for minute in (0, 10, 20):
         topics.fill(kafka, name, [big, big], timestamp=(START + 60 * minute) * 1000)
-    turns = [piece.partition for piece in KafkaHistory(kafka_of(kafka), name).pieces() if piece.records]
+    turns = [piece.partition for piece in TopicSource(kafka_of(kafka), name).pieces() if piece.records]
     for partition in (f"{name}/0", f"{name}/1"):
         assert turns.index(partition) < 5, "neither waits for the end of the other"
 
@@ -142,22 +142,22 @@ def test_only_what_was_written_between_two_timestamps_is_read(kafka: str) -> Non
     topics.create(kafka, NewTopic(name, 1, 1, topic_configs={"retention.ms": "-1"}))
     for minute in range(5):
         topics.fill(kafka, name, [[event(START + 60 * minute)]], timestamp=(START + 60 * minute) * 1000)
-    history = KafkaHistory(kafka_of(kafka), name, START + 60, START + 180)
+    history = TopicSource(kafka_of(kafka), name, START + 60, START + 180)
     assert records(read(history), f"{name}/0") == [event(START + 60), event(START + 120)]
     with pytest.raises(ReplayError, match="has no records between --from and --to"):
-        read(KafkaHistory(kafka_of(kafka), name, START + 1000, START + 2000))
+        read(TopicSource(kafka_of(kafka), name, START + 1000, START + 2000))
 
 
 def test_a_missing_topic_or_broker_is_reported_in_one_line(kafka: str) -> None:
     with pytest.raises(ReplayError, match="has no topic 'nothing'"):
-        KafkaHistory(kafka_of(kafka), "nothing")
+        TopicSource(kafka_of(kafka), "nothing")
     name = written(kafka, [[event(START)], []])
     with pytest.raises(ReplayError, match="does not answer"):
-        KafkaHistory(kafka_of("127.0.0.1:1"), name)
+        TopicSource(kafka_of("127.0.0.1:1"), name)
     empty = topics.unique("empty")
     topics.create(kafka, NewTopic(empty, 2, 1))
     with pytest.raises(ReplayError, match=f"topic '{empty}' has no records"):
-        read(KafkaHistory(kafka_of(kafka), empty))
+        read(TopicSource(kafka_of(kafka), empty))
 
 
 def delete_before(broker: str, name: str, offset: int) -> None:
@@ -190,22 +190,22 @@ def test_records_deleted_by_retention_are_noted_with_the_time_of_the_first_one_l
     for minute in range(0, 60, 10):
         topics.fill(kafka, name, [[event(START + 60 * minute)]], timestamp=(START + 60 * minute) * 1000)
     delete_before(kafka, name, 3)
-    history = KafkaHistory(kafka_of(kafka), name, START)
+    history = TopicSource(kafka_of(kafka), name, START)
     (note,) = history.notes
     assert note.startswith(f"{name}/0 starts at 2025-10-09T09:23:20Z, after --from: Kafka has")
     assert len(records(read(history), f"{name}/0")) == 3
-    assert KafkaHistory(kafka_of(kafka), name, START + 1800).notes == []
+    assert TopicSource(kafka_of(kafka), name, START + 1800).notes == []
 
 
 def test_a_replay_resumes_at_its_offsets_and_ends_where_it_would_have(kafka: str) -> None:
     given = [hour(0, 9000), hour(1, 100)]
     name = written(kafka, given, batch_bytes=20_000)
     for count in (1, 2, 3, 4):
-        first = KafkaHistory(kafka_of(kafka), name)
+        first = TopicSource(kafka_of(kafka), name)
         taken = read(first, count=count)
         places = {piece.partition: piece.place for piece in taken}
         topics.fill(kafka, name, [[event(START + 9000)]])  # after the replay began: not of it
-        again = KafkaHistory(kafka_of(kafka), name)
+        again = TopicSource(kafka_of(kafka), name)
         again.resume(json.loads(json.dumps(first.bounds)), json.loads(json.dumps(places)))
         rest = read(again)
         for number, partition in enumerate(first.partitions):
@@ -218,10 +218,10 @@ def test_a_replay_resumes_at_its_offsets_and_ends_where_it_would_have(kafka: str
 
 def test_a_replay_does_not_resume_if_the_next_records_are_deleted(kafka: str) -> None:
     name = written(kafka, [hour(0), []])
-    first = KafkaHistory(kafka_of(kafka), name)
+    first = TopicSource(kafka_of(kafka), name)
     for left in (700, 2000):  # some of it, nothing
         delete_before(kafka, name, left)
-        again = KafkaHistory(kafka_of(kafka), name)
+        again = TopicSource(kafka_of(kafka), name)
         with pytest.raises(
             ReplayError, match=rf"now starts at offset {left:,}, .* would resume at 5: .* --restart"
         ):
@@ -239,7 +239,7 @@ async def test_aborted_transactions_markers_and_holes_are_no_records(kafka: str)
         await (producer.abort_transaction() if number % 2 else producer.commit_transaction())
     await producer.begin_transaction()  # open: nobody knows yet what becomes of it
     await producer.send_and_wait(name, event(START + 99), partition=0)
-    history = KafkaHistory(kafka_of(kafka), name)
+    history = TopicSource(kafka_of(kafka), name)
     pieces = read(history)
     await producer.abort_transaction()
     await producer.stop()
@@ -258,7 +258,7 @@ def test_a_broker_that_dies_while_it_is_read_ends_in_one_line_and_leaves_no_thre
 ) -> None:
     monkeypatch.setattr(replay_kafka, "PATIENCE", 10.0)
     name = written(fragile.address, [long_hour()])
-    history = KafkaHistory(kafka_of(fragile.address), name)
+    history = TopicSource(kafka_of(fragile.address), name)
     pieces = history.pieces()
     next(pieces)
     fragile.kill()
@@ -269,7 +269,7 @@ def test_a_broker_that_dies_while_it_is_read_ends_in_one_line_and_leaves_no_thre
 
 
 def test_a_replay_that_is_left_in_the_middle_leaves_no_thread(kafka: str) -> None:
-    pieces = KafkaHistory(kafka_of(kafka), written(kafka, [long_hour()])).pieces()
+    pieces = TopicSource(kafka_of(kafka), written(kafka, [long_hour()])).pieces()
     next(pieces)
     assert reading()
     pieces.close()  # type: ignore[attr-defined]
@@ -278,7 +278,7 @@ def test_a_replay_that_is_left_in_the_middle_leaves_no_thread(kafka: str) -> Non
 
 def test_records_deleted_by_retention_while_reading_end_the_replay(kafka: str) -> None:
     name = written(kafka, [long_hour()])
-    pieces = KafkaHistory(kafka_of(kafka), name).pieces()
+    pieces = TopicSource(kafka_of(kafka), name).pieces()
     next(pieces)
     delete_before(kafka, name, LONG - 1)
     with pytest.raises(ReplayError, match=rf"now starts at offset {LONG - 1:,}, .* resume at .* --restart"):
@@ -292,7 +292,7 @@ def test_a_topic_deleted_or_recreated_while_reading_ends_the_replay(
     monkeypatch.setattr(replay_kafka, "PATIENCE", 10.0)
     for again in (False, True):
         name = written(kafka, [long_hour()])
-        pieces = KafkaHistory(kafka_of(kafka), name).pieces()
+        pieces = TopicSource(kafka_of(kafka), name).pieces()
         next(pieces)
         delete_topic(kafka, name)
         if again:
@@ -303,13 +303,13 @@ def test_a_topic_deleted_or_recreated_while_reading_ends_the_replay(
 
 def test_a_replay_does_not_resume_on_a_recreated_topic(kafka: str) -> None:
     name = written(kafka, [hour(0)])
-    bounds = KafkaHistory(kafka_of(kafka), name).bounds
+    bounds = TopicSource(kafka_of(kafka), name).bounds
     delete_topic(kafka, name)
     recreated(kafka, name)
     for given in ([], hour(0)):
         topics.fill(kafka, name, [given])
         with pytest.raises(ReplayError, match=r"was recreated or changed since .* --restart"):
-            KafkaHistory(kafka_of(kafka), name).resume(bounds, {})
+            TopicSource(kafka_of(kafka), name).resume(bounds, {})
 
 
 def test_a_missing_credential_is_reported_in_one_line() -> None:
@@ -321,7 +321,7 @@ def test_a_missing_credential_is_reported_in_one_line() -> None:
         password_env="NO_SUCH_NAME",  # noqa: S106 - a variable's name
     )
     with pytest.raises(ReplayError, match=r"kafka.username_env: .* NO_SUCH_NAME is not set"):
-        KafkaHistory(kafka, "requests")
+        TopicSource(kafka, "requests")
 
 
 @pytest.fixture
@@ -368,6 +368,6 @@ def groups(broker: str) -> set[str]:
 
 def test_a_replay_of_a_topic_is_the_replay_of_its_records(kafka: str) -> None:
     name = written(kafka, [hour(0), hour(1)], batch_bytes=9_000)
-    found = replay(KafkaHistory(kafka_of(kafka), name), Settings())
+    found = replay(TopicSource(kafka_of(kafka), name), Settings())
     assert found.records == 4000
     assert found.last - found.first >= HOUR

@@ -22,7 +22,7 @@ from streams.drivers.kafka.connections.connection import connection_options
 from streams.drivers.kafka.topics import TopicError, setup_topics, verified_requests, verified_topics
 from streams.offline.simulate.deliver import simulate
 from streams.offline.simulate.scenario_load import load_scenario
-from streams.offline.sources.open_source import open_history
+from streams.offline.sources.open_source import open_source
 from tests.kafka.broker import BrokerUnavailableError
 from tests.kafka.secured import CLIENT_SECRET, USERS, SecuredBroker
 from tests.kafka.test_intake import event, ids, in_topic, opened
@@ -82,7 +82,7 @@ def test_events_are_written_to_and_replayed_from_a_secured_topic(broker: Secured
     kafka = settings_of(broker, kind)
     where = f"kafka://{kafka.brokers[0]}/{unique('simulated')}"
     count = simulate(load_scenario("quiet"), where + "?partitions=2", until=START + 120, kafka=kafka)
-    history = open_history([where], Settings(kafka=kafka))
+    history = open_source([where], Settings(kafka=kafka))
     assert sum(len(piece.records or ()) for piece in history.pieces()) == count > 0
 
 

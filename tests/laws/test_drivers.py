@@ -21,7 +21,7 @@ from streams.engine.stages.detection_engine import Emitted
 from streams.engine.stages.engine import Engine
 from streams.ingest.batch_consumer.chunk import Chunk
 from streams.offline.replay import replay
-from streams.offline.sources.files import FileHistory
+from streams.offline.sources.files import FileSource
 from tests.laws import hammered
 from tests.laws.hammered import ARRIVED, DISTURBED
 
@@ -118,7 +118,7 @@ def test_a_replayed_file_gives_the_findings_of_the_engine(tmp_path: Path) -> Non
     newest |= {finding.id: finding for finding in engine.finish("files/0").findings}
     file = tmp_path / "events.ndjson"
     file.write_bytes(b"\n".join(DISTURBED))
-    found = replay(FileHistory([file]), SETTINGS)
+    found = replay(FileSource([file]), SETTINGS)
     assert found.records == len(DISTURBED)
     assert {
         finding.id: (finding.verdict, finding.start, finding.end, finding.score, finding.observed)

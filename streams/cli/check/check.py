@@ -5,18 +5,17 @@ import time
 from collections.abc import AsyncIterator, Collection, Iterator
 
 from config.settings import Settings
-from streams.cli.check.buttons import check_buttons
-from streams.cli.check.expired import check_expired
-from streams.cli.check.history import check_history
-from streams.cli.check.http_address import check_door
 from streams.cli.check.kafka import check_kafka
-from streams.cli.check.limits import check_limits
-from streams.cli.check.mappings import check_mappings
-from streams.cli.check.prices import check_prices
-from streams.cli.check.result import CheckResult
+from streams.cli.check.settings_checks import (
+    CheckResult,
+    check_door,
+    check_expired,
+    check_history,
+    check_prices,
+)
 from streams.cli.check.sinks import check_sinks
-from streams.cli.check.slack import check_slack
-from streams.cli.check.sources import check_sources
+from streams.cli.check.slack import check_buttons, check_slack
+from streams.cli.check.sources import check_limits, check_mappings, check_sources
 from streams.drivers.kafka.roles import INTAKE
 
 

@@ -14,7 +14,7 @@ from kafka.errors import (
 
 from config.secret import SecretError
 from config.settings import HistorySettings, KafkaSettings, SourcesSettings
-from streams.cli.check.result import CheckResult
+from streams.cli.check.settings_checks import CheckResult
 from streams.drivers.kafka.connections.client import client_options, open_client
 from streams.drivers.kafka.connections.connection_errors import ConnectionFault
 from streams.drivers.kafka.connections.probe import reach, why_unusable

@@ -8,11 +8,10 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from alerting.sinks.http_sink import host_of
-from alerting.sinks.no_answer import no_answer
+from alerting.sinks.http_sink import host_of, no_answer
 from config.secret import SecretError
 from config.settings import AlertmanagerSettings, NotifySettings, WebhookSettings
-from streams.cli.check.result import CheckResult
+from streams.cli.check.settings_checks import CheckResult
 from streams.notify.http_receivers import key_of
 
 TIMEOUT: Final = 10.0

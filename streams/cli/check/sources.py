@@ -1,14 +1,27 @@
 """Checks of what doors and topics need from others: a schema registry, secrets, the keys behind tokens."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
+from msgspec import UNSET
+
+from alerting.words.mrkdwn import clean
+from config.capacity import read_limits_of
+from config.load import ConfigError
 from config.secret import SecretError, passphrase_in
-from config.settings import GithubSettings, PubsubSettings, RegistrySettings, SourcesSettings
-from streams.cli.check.result import CheckResult
-from streams.ingest.receivers.signing_keys import SigningKeysError, fetched_keys
+from config.sections.sources import MappingSettings
+from config.settings import GithubSettings, PubsubSettings, RegistrySettings, Settings, SourcesSettings
+from streams.cli.check.settings_checks import CheckResult
+from streams.ingest.formats.format import Format, Reading, Record, RefusalError, Surroundings
+from streams.ingest.formats.mapped import mapped
+from streams.ingest.formats.payloads import divided
+from streams.ingest.limits.lines import summary, trouble
+from streams.ingest.limits.reading import AwsError
+from streams.ingest.receivers.pubsub_receiver import SigningKeysError, fetch_keys
 from streams.ingest.registry.registry_client import RegistryClient, RegistryError
 from streams.process.extras import MissingExtraError, need
+from streams.process.files.atomic_file import unreadable
 
 _UNCOUNTED: Final = frozenset(
     {"metric_stream", "changes", "eventbridge", "cloudtrail", "github", "xray"}
@@ -72,7 +85,7 @@ def _check_github(github: GithubSettings) -> CheckResult | None:
 async def _check_pubsub(pubsub: PubsubSettings) -> CheckResult:
     try:
         need("joserfc", "sources.pubsub")
-        await fetched_keys(pubsub.keys)
+        await fetch_keys(pubsub.keys)
     except MissingExtraError as error:
         return CheckResult(False, str(error))
     except SigningKeysError as error:
@@ -81,3 +94,117 @@ async def _check_pubsub(pubsub: PubsubSettings) -> CheckResult:
             False, f"sources.pubsub: {said}; check the network, or correct sources.pubsub.keys"
         )
     return CheckResult(True, f"sources.pubsub: {pubsub.keys} has the keys that verify tokens")
+
+
+_OF_THE_SOURCE: Final = "(of the source)"  # what a source may say of all its records
+_MOST_TOLD: Final = 3  # refusals of a sample
+
+
+def check_mappings(settings: Settings) -> Iterator[CheckResult]:
+    """Read the sample of each mapping, and say what does not fit."""
+    for mapping in settings.sources.mappings:
+        if mapping.sample is None:
+            yield CheckResult(
+                None, f"mapping {mapping.name}: has no sample; name a file of payloads, and it is checked"
+            )
+        else:
+            yield from _check_mapping(mapping, Path(mapping.sample))
+
+
+def _check_mapping(mapping: MappingSettings, sample: Path) -> Iterator[CheckResult]:
+    where = f"mapping {mapping.name}: {sample}"
+    if why := unreadable(sample):  # a pipe would be waited for
+        yield CheckResult(False, f"mapping {mapping.name}: {why}; correct sample")
+        return
+    try:
+        if not sample.stat().st_size:
+            yield CheckResult(False, f"{where}: there is nothing in it")
+            return
+        reading = _read_sample(mapped(mapping), sample)
+    except OSError as error:
+        yield CheckResult(False, f"{where}: cannot be read: {error.strerror or error}")
+        return
+    for refused in reading.refused[:_MOST_TOLD]:
+        yield CheckResult(False, f"{where}: {refused.reason.value}: {clean(refused.detail)}")
+    if len(reading.refused) > _MOST_TOLD:
+        yield CheckResult(False, f"{where}: {len(reading.refused) - _MOST_TOLD:,} more are refused")
+    if reading.records:
+        yield from (CheckResult(None, f"{where}: {one}") for one in _missing_fields(mapping, reading.records))
+    skipped = "".join(f", {count:,} skipped ({why})" for why, count in reading.skipped.items())
+    if reading.records:
+        yield CheckResult(True, f"{where}: records: {len(reading.records):,}{clean(skipped)}")
+    elif not reading.refused:
+        yield CheckResult(False, f"{where}: holds no record{clean(skipped)}")
+
+
+def _read_sample(form: Format, sample: Path) -> Reading:
+    reading = Reading()
+    with sample.open("rb") as file:
+        for payload in divided(file, form.looks_like).payloads:
+            try:
+                if payload.refusal is None:
+                    found = form.read(payload.content, Surroundings(service=_OF_THE_SOURCE))
+                else:
+                    found = Reading(refused=[payload.refusal.of(payload.content)])
+            except RefusalError as error:
+                found = Reading(refused=[error.of(payload.content)])
+            try:
+                reading.add(found)
+            except RefusalError:  # so many say enough
+                break
+    return reading
+
+
+def _missing_fields(mapping: MappingSettings, records: Sequence[Record]) -> Iterator[str]:
+    """Yield what no record has although the mapping has a path to it."""
+    for name, one in mapping.fields.items():
+        if one.path is not None and not any(_has_field(record, name) for record in records):
+            yield f"no record has {name}: nothing is at {one.path}"
+    names = ("service", "route", "function")
+    if mapping.kind in ("request", "call") and not any(
+        _has_field(record, name) for record in records for name in names
+    ):
+        yield "no record names its service, route or function: its source must"
+    if mapping.tables and not any(getattr(record, "tables", None) for record in records):
+        yield "no record has a table call"
+
+
+def _has_field(record: Record, name: str) -> bool:
+    group, _, key = name.partition(".")
+    value = getattr(record, group)
+    if key and value is not None:
+        value = value.get(key) if isinstance(value, dict) else getattr(value, key)
+    return value not in (None, UNSET, _OF_THE_SOURCE)
+
+
+def check_limits(settings: Settings, now: float) -> Iterator[CheckResult]:
+    """Check what limits are known at ``now`` (epoch seconds), and whether AWS lets them be read."""
+    limits = settings.limits
+    try:
+        read = read_limits_of(settings)
+    except ConfigError as error:
+        yield CheckResult(False, f"limits: {error}")
+        return
+    if limits.file is not None:
+        problems = trouble(read, now)
+        known = [line for line in summary(limits, read, now) if line not in problems]
+        yield CheckResult(None, f"limits: {', '.join(known)}")
+        for line in problems:
+            yield CheckResult(False, f"limits: {line}")
+    if limits.aws is None:
+        return
+    try:
+        need("boto3", "limits.aws")
+        from streams.ingest.limits.aws import accounts_of  # noqa: PLC0415  # boto3 is an extra
+
+        accounts, regions = accounts_of(limits.aws)
+    except (AwsError, MissingExtraError) as error:
+        yield CheckResult(False, f"limits: {error}")
+        return
+    for account in accounts:
+        if account.error:
+            yield CheckResult(False, f"limits: {account.error}")
+        else:
+            yield CheckResult(
+                True, f"limits: AWS account {account.account} can be read ({', '.join(regions)})"
+            )

@@ -1,1 +1,1 @@
-"""Has a daemon learn from recorded history, before its first start or beside it."""
+"""Teaches a daemon recorded events, before its first start or while it runs."""

@@ -1,23 +1,26 @@
-"""History on its way into a daemon: judged as it would have been live, with nobody notified."""
+"""Recorded events on their way into a daemon: judged as if live, without notifications.
+
+The state of a lesson is kept, so that the same call goes on after a stop or a crash.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 from math import inf
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import msgspec
 
 from alerting.pipeline.pipeline import Pipeline
 from config.settings import Settings
-from detectors.state.state import pack, unpack
-from streams.engine.stages.checkpoint import parts_of, parts_under
+from detectors.state.state import StateError, pack, unpack, why
+from streams.engine.stages.checkpoint import BACKFILL, Checkpoint, parts_of, parts_under
 from streams.engine.stages.detection_engine import DetectionEngine
 from streams.engine.stages.rollup_engine import RollupEngine
-from streams.offline.sources.reading import Read, reading_of
+from streams.offline.sources.reading import Read, reader_of
 from streams.offline.sources.replay_error import ReplayError
-from streams.offline.sources.source import History, OnProgress
+from streams.offline.sources.source import OnProgress, RecordSource
 
 if TYPE_CHECKING:
     from streams.record.history.history_filling import HistoryFilling
@@ -27,7 +30,7 @@ _VERSION: Final = 1
 
 
 class _Place(msgspec.Struct, kw_only=True):
-    """Where the reading of the history continues."""
+    """The point at which reading continues."""
 
     asked: str
     bounds: dict[str, Any]
@@ -37,43 +40,41 @@ class _Place(msgspec.Struct, kw_only=True):
     done: float
 
 
-def fingerprint(asked: str, settings: Settings) -> str:
-    """Return what identifies a backfill: what was asked for, and the configuration."""
-    return blake2b(f"{asked}\x1f{settings.model_dump_json()}".encode(), digest_size=16).hexdigest()
+def fingerprint(request: str, settings: Settings) -> str:
+    """Return the identity of a backfill: its request and the configuration."""
+    return blake2b(f"{request}\x1f{settings.model_dump_json()}".encode(), digest_size=16).hexdigest()
 
 
 class Learnt(NamedTuple):
-    """What a daemon starts from."""
+    """The state that a daemon starts from."""
 
     engine: dict[str, bytes]  # parts of ``streams.engine.stages.engine.Engine``
     pipeline: dict[str, bytes]
     records: int
     bad: Counter[str]  # by reason
-    late: int  # records that came after their time, and taught nothing
+    late: int  # records that came after their time, and were left out
     until: int  # event time up to which it is judged, epoch seconds; 0 if nothing was
 
 
 class OtherHistoryError(ValueError):
-    """The saved state belongs to another history or configuration."""
+    """The saved state belongs to another source or configuration."""
 
 
 class Lesson:
-    """Reads a history once and judges it.
+    """Reads a source once and judges it.
 
     Parameters
     ----------
     settings
         The configuration of the daemon.
-    history
-        What it learns from.
     since
         The event time from which the daemon notifies, epoch seconds.
-    asked
-        What was asked for: only the same, with the same configuration, goes on from a saved state.
+    request
+        Only the same request, with the same configuration, goes on from a saved state.
     shards
         Those of the daemon.
     latest
-        The event time that a history may reach, epoch seconds.
+        The event time that the source may reach, epoch seconds.
     filling
         Gets the record of each step, for the history of the daemon.
     """
@@ -81,22 +82,22 @@ class Lesson:
     def __init__(
         self,
         settings: Settings,
-        history: History,
+        source: RecordSource,
         since: int,
-        asked: str = "",
+        request: str = "",
         *,
         shards: int = 1,
         latest: float = inf,
         filling: "HistoryFilling | None" = None,
     ) -> None:
         self._settings = settings
-        self._history = history
-        self._asked = fingerprint(asked, settings)
+        self._source = source
+        self._fingerprint = fingerprint(request, settings)
         self._shards = shards
         self._latest = latest
-        self._rolling = RollupEngine(settings, history.partitions, shards, at_once=True)
+        self._rollup = RollupEngine(settings, source.partitions, shards, at_once=True)
         self._filling = filling
-        self._judging = DetectionEngine(settings, history.partitions, shards, records=filling is not None)
+        self._detection = DetectionEngine(settings, source.partitions, shards, records=filling is not None)
         self._pipeline = Pipeline(settings, since=since)
         self._places: dict[str, Any] = {}
         self._records = 0
@@ -109,34 +110,34 @@ class Lesson:
         save: Callable[[], None] | None = None,
         stopping: Callable[[], bool] = lambda: False,
     ) -> bool:
-        """Read to the end; return False if ``stopping`` said so before, after a last ``save``.
+        """Read to the end; return False if ``stopping`` ended it before, after a last ``save``.
 
         Raises
         ------
-        streams.offline.sources.source.ReplayError
-            When the history cannot be read, goes beyond ``latest``, or is not in the order of its times.
+        ReplayError
+            When the source cannot be read, goes beyond ``latest``, or is not in the order of its times.
         """
 
-        def told(read: Read) -> None:
+        def show(read: Read) -> None:
             if progress:
-                progress(read.done, self._records, self._judging.watermark or 0)
+                progress(read.done, self._records, self._detection.watermark or 0)
 
-        if not reading_of(self._history, [self._rolling]).run(self._take, told, save, stopping):
+        if not reader_of(self._source, [self._rollup]).run(self._judge, show, save, stopping):
             return False
         self._check_order()
-        if self._filling is not None and self._judging.watermark:
+        if self._filling is not None and self._detection.watermark:
             self._filling.finish()
         return True
 
     def _check_order(self) -> None:
-        late = self._rolling.late
+        late = self._rollup.late
         if 2 * late > self._records:
             raise ReplayError(
                 f"{late:,} of {self._records:,} records came after their time and would teach nothing: each "
                 "file must be in the order of its times; sort them by ts"
             )
 
-    def _take(self, read: Read) -> None:
+    def _judge(self, read: Read) -> None:
         (rolled,) = read.rolled
         self._records += read.parts
         if (reached := read.watermark) > self._latest:
@@ -145,7 +146,7 @@ class Lesson:
                 "still to come: no live record would be judged until then; end it with --to, or correct its "
                 "times"
             )
-        emitted = self._judging.feed(rolled.blocks, rolled.rejected)
+        emitted = self._detection.feed(rolled.blocks, rolled.rejected)
         if self._filling is not None:
             self._filling.feed(emitted.records)
         self._bad.update(bad.reason.value for bad in emitted.rejected)
@@ -155,18 +156,18 @@ class Lesson:
         self.done = read.done
 
     def learnt(self, sources: Sequence[str]) -> Learnt:
-        """Return the state in which a daemon begins that reads ``sources``; nothing can be fed any more."""
-        until = self._judging.watermark or 0
-        self._judging.hand_over(sources)
-        engine = RollupEngine(self._settings, sources, self._shards).snapshot() | self._judging.snapshot()
-        late = self._rolling.late
+        """Return the initial state of a daemon that reads ``sources``; the lesson is over."""
+        until = self._detection.watermark or 0
+        self._detection.hand_over(sources)
+        engine = RollupEngine(self._settings, sources, self._shards).snapshot() | self._detection.snapshot()
+        late = self._rollup.late
         return Learnt(engine, self._pipeline.snapshot(), self._records, self._bad, late, until)
 
     def state(self) -> dict[str, bytes]:
         """Return the state to go on from, as parts."""
         place = _Place(
-            asked=self._asked,
-            bounds=dict(self._history.bounds),
+            asked=self._fingerprint,
+            bounds=dict(self._source.bounds),
             places=self._places,
             records=self._records,
             bad=dict(self._bad),
@@ -174,8 +175,8 @@ class Lesson:
         )
         return {
             _PLACE: pack(_PLACE, _VERSION, place, {}),
-            **parts_under("rolling", self._rolling.snapshot()),
-            **parts_under("judging", self._judging.snapshot()),
+            **parts_under("rolling", self._rollup.snapshot()),
+            **parts_under("judging", self._detection.snapshot()),
             **parts_under("pipeline", self._pipeline.snapshot()),
             **({} if self._filling is None else parts_under("history", self._filling.snapshot())),
         }
@@ -186,20 +187,68 @@ class Lesson:
         Raises
         ------
         OtherHistoryError
-            When it is that of another history or configuration.
-        streams.offline.sources.source.ReplayError
-            When the history has changed.
-        detectors.state.state.StateError
+            When it is that of another source or configuration.
+        ReplayError
+            When the source has changed.
+        StateError
             When it is damaged or another version wrote it.
         """
         place, _ = unpack(parts[_PLACE], _PLACE, _VERSION, _Place)
-        if place.asked != self._asked:
+        if place.asked != self._fingerprint:
             raise OtherHistoryError
-        self._history.resume(place.bounds, place.places)
-        self._rolling.restore(parts_of("rolling", parts))
-        self._judging.restore(parts_of("judging", parts))
+        self._source.resume(place.bounds, place.places)
+        self._rollup.restore(parts_of("rolling", parts))
+        self._detection.restore(parts_of("judging", parts))
         self._pipeline.restore(parts_of("pipeline", parts))
         if self._filling is not None:
             self._filling.restore(parts_of("history", parts))
         self._places, self._records, self._bad = place.places, place.records, Counter(place.bad)
         self.done = place.done
+
+
+class LessonStore(Protocol):
+    """Keeps the state of a lesson."""
+
+    def load(self, stage: str) -> Checkpoint | None:
+        """Return the checkpoint of a key, None if there is none."""
+
+    def save(self, stage: str, checkpoint: Checkpoint) -> None:
+        """Save a checkpoint, all or nothing."""
+
+
+class Watch(NamedTuple):
+    """The callbacks of a lesson."""
+
+    progress: OnProgress | None = None
+    resuming: Callable[[float], None] = lambda _: None  # with the fraction that an earlier call has read
+    stopping: Callable[[], bool] = lambda: False  # returns whether to stop
+
+
+def run_kept(store: LessonStore, place: object, lesson: Lesson, watch: Watch, *, restart: bool) -> bool:
+    """Run a lesson from where an earlier call left it; return False if asked to stop before the end.
+
+    Raises
+    ------
+    ReplayError
+        When the state of an earlier call in ``place`` is of another lesson or cannot be read, or the source
+        cannot be read.
+    """
+    before = store.load(BACKFILL)
+    if before is not None and before.parts and not restart:
+        try:
+            lesson.resume(before.parts)
+        except OtherHistoryError:
+            raise ReplayError(
+                f"{place}: holds an unfinished backfill of another source, time range or configuration; run "
+                "that one again, or start over with --restart"
+            ) from None
+        except (StateError, KeyError) as error:
+            raise ReplayError(
+                f"{place}: the unfinished backfill cannot be read: {why(error)}; start over with --restart"
+            ) from error
+        watch.resuming(lesson.done)
+
+    def save() -> None:
+        store.save(BACKFILL, Checkpoint({}, lesson.state()))
+
+    return lesson.run(watch.progress, save, watch.stopping)

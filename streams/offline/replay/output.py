@@ -17,9 +17,8 @@ from alerting.messages.render import Renderer
 from alerting.report.report import ReportHead, write_report
 from alerting.words.locales import phrases_of
 from config.links import Links
-from streams.offline.replay.comparison_lines import comparison_lines
-from streams.offline.replay.evaluation_lines import evaluation_lines, mark_lines
 from streams.offline.replay.replayed import DEAD_LETTERS, Replayed, evaluated, summary, write
+from streams.offline.replay.result_lines import comparison_lines, evaluation_lines, mark_lines
 from streams.process.files.atomic_file import atomic_file, refuse_link, write_atomic
 
 AGAINST: Final = "against"
@@ -73,14 +72,12 @@ class ReplayOutput:
 
         Parameters
         ----------
-        out
-            The folder.
         source
             The sources, as the user named them.
         names
             Names of the two configurations.
         notes
-            Notes of the history.
+            Notes of the source.
         series
             Whether this replay has written ``series.parquet``.
 
@@ -165,14 +162,7 @@ def _json(content: Any) -> bytes:
 
 
 def drop_leftovers(out: Path, kept: Collection[str]) -> None:
-    """Delete the files of an earlier replay that this one does not write; other files are not touched.
-
-    Parameters
-    ----------
-    out
-        The folder.
-    kept
-        Files that this replay writes, by name in the folder.
+    """Delete the files of an earlier replay except ``kept``, which this one writes; leave other files alone.
 
     Raises
     ------

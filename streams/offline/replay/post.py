@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from alerting.commands.destination import SLACK, Destination
+from alerting.commands.dispatch import SLACK, Destination
 from alerting.incidents.notice import Action, Notice, NoticeReason
 from alerting.messages.message import SECTION, Message
 from alerting.messages.render import Renderer
@@ -29,7 +29,7 @@ TRIES: Final = 5
 
 
 class PostError(ReplayError):
-    """A message could not be posted; the text says which, why, and what helps."""
+    """A message could not be posted; the text names it, the cause and the remedy."""
 
 
 def messages(found: Replayed) -> list[Message]:
@@ -39,7 +39,7 @@ def messages(found: Replayed) -> list[Message]:
     renderer = Renderer(Links(found.settings.links), zone, words, pressable=False)
     pages = sorted(
         (incident for incident in found.incidents if incident.sent == "page"),
-        key=lambda one: (one.alerted or 0, one.id),
+        key=lambda page: (page.alerted or 0, page.id),
     )
     first, last = (words.figures.clock(at, zone) for at in (found.first, found.last))
     text = (
@@ -71,12 +71,8 @@ async def post(
 
     Parameters
     ----------
-    posts
-        The messages.
     channel
         ``#name`` or the id of the channel.
-    sink
-        Slack.
     wait, wall
         Sleep for seconds; return epoch seconds.
 

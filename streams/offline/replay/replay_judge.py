@@ -1,4 +1,4 @@
-"""One configuration on its way through history: judge, incidents, pipeline, and everything they produce."""
+"""One configuration on its way through a source: judge, incidents, pipeline, and all that they produce."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,8 +9,7 @@ import msgspec
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Notice
 from alerting.pipeline.pipeline import Pipeline
-from config.capacity import Capacity
-from config.read_limits import read_limits_of
+from config.capacity import Capacity, read_limits_of
 from config.settings import Settings
 from detectors.model.finding import Finding
 from detectors.state.state import pack, unpack
@@ -43,7 +42,7 @@ class _Found(msgspec.Struct, kw_only=True):
 
 
 class SourceRun:
-    """The records that were fed: their partition and offsets."""
+    """The partition and the offsets of records that are judged."""
 
     __slots__ = ("begin", "offsets", "partition")
 
@@ -67,8 +66,6 @@ class ReplayJudge:
 
     Parameters
     ----------
-    settings
-        The configuration.
     partitions
         The source partitions of the replay.
     watch
@@ -96,7 +93,7 @@ class ReplayJudge:
         self._dead: dict[str, list[tuple[int, Rejected]]] = {partition: [] for partition in partitions}
         self._stopped: dict[str, str] = {}  # by partition
         self._curves: dict[str, int] = {}  # incident → index of the notice with its newest curve
-        self._judging = DetectionEngine(
+        self._detection = DetectionEngine(
             settings,
             partitions,
             on_step=self._step,
@@ -116,15 +113,15 @@ class ReplayJudge:
     @property
     def series(self) -> int:
         """Number of series."""
-        return self._judging.series
+        return self._detection.series
 
     def _step(self, start: int) -> None:
         self._found.first = self._found.first or start
         self._found.last = start + self._settings.time.step
 
-    def feed(self, run: SourceRun, rolled: RollupOutput) -> None:
+    def judge(self, run: SourceRun, rolled: RollupOutput) -> None:
         """Judge the blocks of a run of records."""
-        emitted = self._judging.feed(rolled.blocks, rolled.rejected)
+        emitted = self._detection.feed(rolled.blocks, rolled.rejected)
         if self._filling is not None:
             self._filling.feed(emitted.records)
         self._keep_rejected(run, emitted.rejected)
@@ -158,24 +155,26 @@ class ReplayJudge:
             self._curves[notice.incident.id] = len(notices)
         notices.append(notice)
 
-    def result(self, records: int, rolling: RollupEngine, seconds: float) -> Replayed:
+    def result(self, records: int, rollup: RollupEngine, seconds: float) -> Replayed:
         """Return the result, given the number of records, their rollup, and the wall time in seconds."""
         found = self._found
         found.findings = sorted(self._newest.values(), key=lambda finding: (finding.start, finding.id))
-        found.incidents = [with_fate(incident, self._pipeline) for incident in self._judging.incidents.all()]
+        found.incidents = [
+            with_fate(incident, self._pipeline) for incident in self._detection.incidents.all()
+        ]
         found.counts = self._pipeline.counts
         found.dead = [
             (partition, offset, bad)
             for partition, dead in self._dead.items()
-            for offset, bad in sorted(dead, key=lambda one: one[0])
+            for offset, bad in sorted(dead, key=lambda letter: letter[0])
         ]
-        found.stopped = next((self._stopped[one] for one in self._dead if one in self._stopped), "")
-        found.records, found.late, found.seconds = records, rolling.late, seconds
-        found.services = rolling.services()
+        found.stopped = next((self._stopped[name] for name in self._dead if name in self._stopped), "")
+        found.records, found.late, found.seconds = records, rollup.late, seconds
+        found.services = rollup.services()
         return found
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return the state, including everything found."""
+        """Return the state, including all results."""
         found = _Found(
             findings=list(self._newest.values()),
             notices=self._found.notices,
@@ -186,7 +185,7 @@ class ReplayJudge:
             last=self._found.last,
         )
         parts = {_FOUND: pack(_FOUND, _VERSION, found, {})}
-        parts |= parts_under("judging", self._judging.snapshot())
+        parts |= parts_under("judging", self._detection.snapshot())
         parts |= parts_under("pipeline", self._pipeline.snapshot())
         for partition, limit in self._limits.items():
             parts |= parts_under(f"limit/{partition}", limit.snapshot())
@@ -199,7 +198,7 @@ class ReplayJudge:
 
         Raises
         ------
-        detectors.state.state.StateError
+        StateError
             When a part is damaged or of another version.
         """
         held, _ = unpack(parts[_FOUND], _FOUND, _VERSION, _Found)
@@ -213,7 +212,7 @@ class ReplayJudge:
             for number, notice in enumerate(found.notices)
             if notice.action is not Action.DIGEST and notice.incident.primary.trace is not None
         }
-        self._judging.restore(parts_of("judging", parts))
+        self._detection.restore(parts_of("judging", parts))
         self._pipeline.restore(parts_of("pipeline", parts))
         if self._filling is not None:
             self._filling.restore(parts_of("history", parts))

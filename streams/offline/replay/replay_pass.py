@@ -1,4 +1,4 @@
-"""One pass over history, judged with any number of configurations."""
+"""One pass over a source, judged with any number of configurations."""
 
 import time
 from collections import Counter
@@ -12,8 +12,8 @@ from streams.engine.stages.rollup_engine import SECTIONS, RollupEngine
 from streams.offline.replay.replay_judge import ReplayJudge, SourceRun
 from streams.offline.replay.replayed import Replayed
 from streams.offline.replay.state import ReplayState
-from streams.offline.sources.reading import Read, reading_of
-from streams.offline.sources.source import History, OnProgress
+from streams.offline.sources.reading import Read, reader_of
+from streams.offline.sources.source import OnProgress, RecordSource
 
 if TYPE_CHECKING:
     from streams.record.history.history_filling import HistoryFilling
@@ -26,17 +26,15 @@ class Stopped(Exception):  # noqa: N818 - requested, not an error
 class _Group(NamedTuple):
     """Configurations with equal rollup, which share decoding and rollup."""
 
-    rolling: RollupEngine
+    rollup: RollupEngine
     judges: list[ReplayJudge]
 
 
 class ReplayPass:
-    """Reads a history once and judges it with every configuration.
+    """Reads a source once and judges it with every configuration.
 
     Parameters
     ----------
-    history
-        The history to read.
     configs
         Configurations; those with equal ``time`` and ``rollup`` sections share decoding and rollup.
     watch
@@ -47,24 +45,24 @@ class ReplayPass:
 
     def __init__(
         self,
-        history: History,
+        source: RecordSource,
         configs: Sequence[Settings],
         watch: OnJudgement | None = None,
         filling: "HistoryFilling | None" = None,
     ) -> None:
-        self._history = history
+        self._source = source
         self._judges: list[ReplayJudge] = []
         self._groups: list[_Group] = []
         known: dict[str, _Group] = {}
         for number, settings in enumerate(configs):
             first = number == 0
             judge = ReplayJudge(
-                settings, history.partitions, watch if first else None, filling if first else None
+                settings, source.partitions, watch if first else None, filling if first else None
             )
             self._judges.append(judge)
             key = settings.model_dump_json(include=set(SECTIONS))
             if key not in known:
-                known[key] = _Group(RollupEngine(settings, history.partitions, at_once=True), [])
+                known[key] = _Group(RollupEngine(settings, source.partitions, at_once=True), [])
                 self._groups.append(known[key])
             known[key].judges.append(judge)
         self._places: dict[str, object] = {}
@@ -74,7 +72,7 @@ class ReplayPass:
 
     @property
     def done(self) -> float:
-        """The fraction of the history that has been read."""
+        """The fraction of the source that has been read."""
         return self._done
 
     @property
@@ -95,36 +93,36 @@ class ReplayPass:
         save
             Called now and then between two pieces, to save ``state``.
         stopping
-            Called between two pieces; when it returns true, the replay stops.
+            Called between two pieces; returns whether to stop.
 
         Raises
         ------
         Stopped
             When ``stopping`` returned true; ``save`` has been called.
-        streams.offline.sources.source.ReplayError
-            When the history cannot be read.
+        ReplayError
+            When the source cannot be read.
         """
         began = time.perf_counter()
-        reading = reading_of(self._history, [group.rolling for group in self._groups])
+        reader = reader_of(self._source, [group.rollup for group in self._groups])
 
-        def told(read: Read) -> None:
+        def show(read: Read) -> None:
             if progress:
                 progress(read.done, self._begun.total(), self._judges[0].reached)
 
-        if not reading.run(self._take, told, save, stopping):
+        if not reader.run(self._judge, show, save, stopping):
             raise Stopped
         self._seconds = time.perf_counter() - began
-        rolling = {id(judge): group.rolling for group in self._groups for judge in group.judges}
+        rollups = {id(judge): group.rollup for group in self._groups for judge in group.judges}
         return [
-            judge.result(self._begun.total(), rolling[id(judge)], self._seconds) for judge in self._judges
+            judge.result(self._begun.total(), rollups[id(judge)], self._seconds) for judge in self._judges
         ]
 
-    def _take(self, read: Read) -> None:
+    def _judge(self, read: Read) -> None:
         begin = self._begun[read.partition]
         run = SourceRun(read.partition, begin, read.offsets or range(begin, begin + read.parts))
         for (_, judges), rolled in zip(self._groups, read.rolled, strict=True):
             for judge in judges:
-                judge.feed(run, rolled)
+                judge.judge(run, rolled)
         self._begun[read.partition] += read.parts
         self._places[read.partition] = read.place
         self._done = read.done
@@ -133,12 +131,12 @@ class ReplayPass:
         """Return the state to resume from."""
         parts: dict[str, bytes] = {}
         for number, group in enumerate(self._groups):
-            parts |= parts_under(f"rolling/{number}", group.rolling.snapshot())
+            parts |= parts_under(f"rolling/{number}", group.rollup.snapshot())
         for number, judge in enumerate(self._judges):
             parts |= parts_under(f"judge/{number}", judge.snapshot())
         return ReplayState(
             asked=asked,
-            bounds=dict(self._history.bounds),
+            bounds=dict(self._source.bounds),
             places=self._places,
             begun=self._begun,
             done=self._done,
@@ -147,18 +145,18 @@ class ReplayPass:
         )
 
     def resume(self, state: ReplayState) -> None:
-        """Resume from a state of the same history and configurations.
+        """Resume from a state of the same source and configurations.
 
         Raises
         ------
-        streams.offline.sources.source.ReplayError
-            When the history has changed.
-        detectors.state.state.StateError
+        ReplayError
+            When the source has changed.
+        StateError
             When another version wrote the state.
         """
-        self._history.resume(state.bounds, state.places)
+        self._source.resume(state.bounds, state.places)
         for number, group in enumerate(self._groups):
-            group.rolling.restore(parts_of(f"rolling/{number}", state.parts))
+            group.rollup.restore(parts_of(f"rolling/{number}", state.parts))
         for number, judge in enumerate(self._judges):
             judge.restore(parts_of(f"judge/{number}", state.parts))
         self._places, self._begun = state.places, Counter(state.begun)

@@ -1,4 +1,4 @@
-"""What a replay found with one configuration: its files, its summary, and its evaluation against labels."""
+"""The results of a replay with one configuration: files, summary, and evaluation against labels."""
 
 import base64
 from collections import Counter
@@ -28,20 +28,16 @@ MANY_LATE: Final = 0.01
 
 @dataclass(slots=True)
 class Replayed:
-    """What a replay found with one configuration. Times are epoch seconds of event time."""
+    """The results of a replay with one configuration. Times are epoch seconds of event time."""
 
     settings: Settings = field(default_factory=Settings)
     findings: list[Finding] = field(default_factory=list)  # each in its last state, ordered by start
     incidents: list[Incident] = field(default_factory=list)  # each in its last state, ordered by start
     notices: list[Notice] = field(default_factory=list)  # notices of incidents, in order
-    services: dict[str, set[str]] = field(
-        default_factory=dict
-    )  # services by scope, written as in labels (table:items)
+    services: dict[str, set[str]] = field(default_factory=dict)  # by scope, as in labels (table:items)
     counts: dict[str, int] = field(default_factory=dict)  # incidents that each pipeline stage held or changed
     bad: Counter[str] = field(default_factory=Counter)  # bad records by reason
-    dead: list[tuple[str, int, Rejected]] = field(
-        default_factory=list
-    )  # partition, offset, reason; the first of each partition
+    dead: list[tuple[str, int, Rejected]] = field(default_factory=list)  # by partition and offset; the first
     stopped: str = ""  # where and why the daemon would have stopped: too many bad records
     records: int = 0
     late: int = 0  # records that arrived after their bucket had closed
@@ -56,7 +52,7 @@ class Replayed:
 
     @property
     def weeks(self) -> float:
-        """JudgedStep event time in weeks."""
+        """Judged event time in weeks."""
         return (self.last - self.first) / WEEK
 
     @property
@@ -84,8 +80,8 @@ def write(found: Replayed, out: Path) -> None:
     _write_lines(
         out / "findings.jsonl",
         [
-            finding_to_json(with_causes(one, causes.get(one.id, [])), incident_of.get(one.id))
-            for one in found.findings
+            finding_to_json(with_causes(finding, causes.get(finding.id, [])), incident_of.get(finding.id))
+            for finding in found.findings
         ],
     )
     _write_lines(out / "incidents.jsonl", [incident.to_json() for incident in found.incidents])
@@ -143,6 +139,6 @@ def summary(found: Replayed) -> list[str]:
 
 
 def evaluated(found: Replayed, labels: Sequence[Label]) -> Evaluation:
-    """Measure what was found against labels, from the time at which series were old enough to be judged."""
+    """Measure the results against labels, from the time at which series were old enough to be judged."""
     first = min(found.first + found.settings.judge.young, found.last)
     return evaluate(found.incidents, labels, first, found.last, services=found.services)

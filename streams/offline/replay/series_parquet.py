@@ -9,11 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from detectors.judge.judge import Judgement
-from detectors.judge.kernel.codes import CODES
-from detectors.model.measures import LATENCIES
-from detectors.model.series import Series
-from streams.offline.replay.series_parts import PARTS, drop_parts
-from streams.offline.replay.state import ReplayStateError
+from detectors.judge.kernel.arrays import CODES
+from detectors.model.measures import LATENCIES, Series
+from streams.offline.replay.state import PARTS, ReplayStateError, drop_parts
 from streams.process.files.atomic_file import atomic_file
 
 ROWS: Final = 500_000
@@ -55,18 +53,18 @@ class _Facts:
         self.latency = np.zeros(0, np.bool_)
         self.columns: dict[str, pa.DictionaryArray] = {}
 
-    def learn(self, series: Sequence[Series]) -> None:
+    def add(self, series: Sequence[Series]) -> None:
         """Add the series that are new since the last step."""
         if self._known == len(series):
             return
-        for one in series[self._known :]:
-            about = one.place
-            facts = (*about[:5], about.version, one.measure.value)
+        for new in series[self._known :]:
+            about = new.place
+            facts = (*about[:5], about.version, new.measure.value)
             for name, fact in zip(_FACTS, facts, strict=True):
                 seen = self._seen[name]
                 self._codes[name].append(seen.setdefault(fact, len(seen)))
         self._known = len(series)
-        self.latency = np.array([one.measure in LATENCIES for one in series], np.bool_)
+        self.latency = np.array([known.measure in LATENCIES for known in series], np.bool_)
         self.columns = {
             name: pa.DictionaryArray.from_arrays(
                 pa.array(self._codes[name], pa.int32()), pa.array(list(self._seen[name]), pa.string())
@@ -84,10 +82,8 @@ class SeriesParquet:
 
     Parameters
     ----------
-    out
-        The folder.
     step
-        Seconds of a step.
+        Seconds.
     parts
         Number of parts an earlier run had completed when it saved its state; later ones are deleted.
 
@@ -118,7 +114,7 @@ class SeriesParquet:
     def __call__(self, judgement: Judgement, series: Sequence[Series]) -> None:
         """Add a judged step."""
         facts = self._facts.setdefault(id(series), _Facts())
-        facts.learn(series)
+        facts.add(series)
         per = np.where(facts.latency, 1.0, float(self._step))
         count = len(series)
         columns: dict[str, Any] = {"start": pa.array(np.full(count, judgement.start, np.int64))}
@@ -189,8 +185,8 @@ def _canonical(rows: pa.Table) -> pa.Table:
     rows = rows.unify_dictionaries().combine_chunks()
     columns = []
     for column in rows.columns:
-        one = column.chunk(0)
-        columns.append(_in_order(one) if pa.types.is_dictionary(one.type) else one)
+        chunk = column.chunk(0)
+        columns.append(_in_order(chunk) if pa.types.is_dictionary(chunk.type) else chunk)
     return pa.Table.from_arrays(columns, schema=SCHEMA)
 
 

@@ -1,4 +1,4 @@
-"""The saved state of an unfinished replay: a file in its output folder from which it resumes."""
+"""The saved state of an unfinished replay: a file in its output folder, and parts of its series."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -7,20 +7,20 @@ import msgspec
 
 from detectors.state import zstd
 from streams.offline.sources.replay_error import ReplayError
-from streams.process.files.atomic_file import write_atomic
+from streams.process.files.atomic_file import refuse_link, write_atomic
 
 NAME: Final = ".replay-state"
 
 
 class ReplayStateError(ReplayError):
-    """An unfinished replay cannot be resumed; the text says why, and what helps."""
+    """An unfinished replay cannot be resumed; the text gives the cause and the remedy."""
 
 
 class ReplayState(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """How far a replay has got."""
+    """The point that a replay has reached."""
 
     asked: str  # fingerprint of the request: sources as written, time range, configurations
-    bounds: dict[str, Any]  # bounds of the history
+    bounds: dict[str, Any]  # bounds of the source
     places: dict[str, Any]  # where each partition continues
     begun: dict[str, int]  # records read so far of each partition
     done: float
@@ -91,3 +91,27 @@ def drop_state(out: Path) -> None:
 
 def _is_folder(path: Path) -> ReplayStateError:
     return ReplayStateError(f"{path}: is a folder, but must be the state file of a replay; move it away")
+
+
+PARTS: Final = ".series"
+"""Subfolder for the rows of an unfinished replay."""
+
+
+def drop_parts(out: Path, first: int = 0) -> None:
+    """Delete the parts from number ``first`` on, and their folder if none is left.
+
+    Raises
+    ------
+    OSError
+        When a part cannot be deleted, or their folder is a link.
+    """
+    folder = out / PARTS
+    refuse_link(folder)
+    if not folder.is_dir():
+        return
+    for part in folder.iterdir():
+        number = part.name.removeprefix(".").removesuffix(".part").removesuffix(".parquet")
+        if number.isdigit() and (part.name.startswith(".") or int(number) >= first):
+            part.unlink()
+    if not first and not any(folder.iterdir()):
+        folder.rmdir()

@@ -1,4 +1,4 @@
-"""Tables as lines for a terminal or a log, one incident per line."""
+"""Tables and counts as lines for a terminal or a log."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -20,14 +20,7 @@ _WIDE: Final = 10_000  # characters: the terminal wraps, not the table
 
 
 def table_lines(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:
-    """Return one line per row, with aligned columns.
-
-    Parameters
-    ----------
-    rows
-        All of the same length.
-    right
-        Columns to align to the right, such as numbers.
+    """Return one line per row, all of one length, with aligned columns; those of ``right`` to the right.
 
     Examples
     --------
@@ -71,7 +64,7 @@ def subject(incident: Incident) -> str:
 
 
 def by_name(counts: Counter[str]) -> str:
-    """Return counts with what they are of, the largest first.
+    """Return counts with their names, the largest first.
 
     Examples
     --------
@@ -81,7 +74,7 @@ def by_name(counts: Counter[str]) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts.most_common())
 
 
-def counted(number: int, one: str, many: str = "") -> str:
+def counted(number: int, noun: str, plural: str = "") -> str:
     """Return a number with its noun.
 
     Examples
@@ -89,4 +82,39 @@ def counted(number: int, one: str, many: str = "") -> str:
     >>> counted(1, "new page"), counted(0, "entry", "entries")
     ('1 new page', '0 entries')
     """
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def nothing_read(records: int, bad: Counter[str], *, between: bool = False) -> str:
+    """Return the records read and the remedy: the rest of a line about a source with nothing to judge.
+
+    Parameters
+    ----------
+    records
+        How many were read, the bad ones included.
+    bad
+        Bad records by reason.
+    between
+        Whether a part of the time was asked for: bad records have no time, and are read all the same.
+
+    Examples
+    --------
+    >>> nothing_read(0, Counter())
+    '(0 records); check the source and its times'
+    >>> nothing_read(72, Counter(no_ts=70, not_json=2))
+    '(72 records, all bad: 70 no_ts, 2 not_json); `uneri try` shows what is wrong with a record'
+    >>> nothing_read(9, Counter(no_ts=2))
+    '(9 records, 2 bad: 2 no_ts); check the source and its times'
+    """
+    count = bad.total()
+    only_bad = 0 < count == records
+    how_many = "all" if only_bad else f"{count:,}"
+    reasons = f", {how_many} bad: {by_name(bad)}" if bad else ""
+    return f"({counted(records, 'record')}{reasons}); {remedy(only_bad=only_bad, between=between)}"
+
+
+def remedy(*, only_bad: bool, between: bool) -> str:
+    """Return the remedy for a source, or a part of it, with no records or only bad ones."""
+    if only_bad and not between:
+        return "`uneri try` shows what is wrong with a record"
+    return "check the source and its times"

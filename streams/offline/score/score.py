@@ -19,8 +19,8 @@ from config.settings import JudgeSettings
 from detectors.score.score import score
 from streams.drivers.compile_ahead import compile_score
 from streams.offline.score.csv_series import SeriesError, read_series, unpacked_name, write_verdicts
-from streams.process.cores import cores
-from streams.process.files.readable_file import unreadable
+from streams.process.files.atomic_file import unreadable
+from streams.process.machine import cores
 from streams.process.progress import Progress
 
 _NO_FOLDER: Final = (FileExistsError, NotADirectoryError)

@@ -1,6 +1,7 @@
 """Generates the events of a scenario and delivers them to a target, at a given speed."""
 
 import json
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -10,12 +11,13 @@ import numpy as np
 
 from alerting.evaluation.labels_file import labels_to_csv, labels_to_yaml, read_labels
 from config.settings import KafkaSettings
-from streams.offline.simulate.event_writer import WriteError
-from streams.offline.simulate.open_writer import open_writer
+from streams.offline.simulate.event_writer import WriteError, open_writer
 from streams.offline.simulate.scenario import Scenario
 from streams.offline.simulate.scenario_incidents import CELL
-from streams.offline.simulate.shape import read_shape
+from streams.offline.simulate.scenario_load import load_scenario
 from streams.offline.simulate.simulation import ArrivingLines, Simulation
+from streams.offline.simulate.traffic import ShapeError, read_shape
+from streams.process.progress import Progress
 
 SLICE = 0.25  # seconds of wall time between deliveries at a given speed
 
@@ -137,3 +139,47 @@ def simulate(
                 reached = int(delivery.arrivals[-1]) // 1000
                 progress(min((reached - begin) / max(finish - begin, 1), 1.0), written, reached)
     return written
+
+
+def run_simulate(
+    scenario: str,
+    to: str,
+    *,
+    shape: Path | None,
+    labels: Path | None,
+    between: tuple[float | None, float | None],
+    speed: float,
+    now: bool,
+    kafka: KafkaSettings | None = None,
+) -> int:
+    """Generate and deliver events, print their number, and return the exit code.
+
+    Raises
+    ------
+    config.load.ConfigError
+        The scenario is invalid; one line per problem.
+    """
+    start, end = between
+    if start is not None and end is not None and start >= end:
+        sys.stderr.write("uneri: --from must be before --until; swap them?\n")
+        return 2
+    read = load_scenario(scenario)
+    try:
+        with Progress("simulate", sys.stderr) as progress:
+            count = simulate(
+                read,
+                to,
+                shape=shape,
+                from_=between[0],
+                until=between[1],
+                speed=speed,
+                progress=progress.show,
+                now=("start" if speed else "end") if now else None,
+                labels=labels,
+                kafka=kafka,
+            )
+    except (ShapeError, WriteError) as error:
+        sys.stderr.write(f"uneri: {error}\n")
+        return 2 if isinstance(error, ShapeError) else 1
+    sys.stderr.write(f"simulate: {count:,} events to {to}\n")
+    return 0

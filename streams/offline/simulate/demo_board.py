@@ -9,9 +9,9 @@ from typing import Any, Final, Self
 
 from prometheus_client import CollectorRegistry
 
-from alerting.commands.answer import Answer
 from alerting.commands.command import Command
-from alerting.incidents.digest_time import zone_of
+from alerting.commands.dispatch import Answer
+from alerting.incidents.digest_reporter import zone_of
 from alerting.messages.incident_markdown import IncidentMarkdown
 from alerting.pipeline.pipeline import Pipeline
 from alerting.words.locales import phrases_of
@@ -20,17 +20,14 @@ from config.settings import Settings
 from streams.engine.stages.detection_engine import Emitted
 from streams.process.web.access import Access
 from streams.process.web.http_server import HttpServer, ListenError
-from streams.record.history.bounds import HistoryBounds
 from streams.record.history.history_files import HistoryFolder
-from streams.record.history.history_keeper import HistoryKeeper
+from streams.record.history.history_keeper import HistoryBounds, HistoryKeeper
 from streams.record.history.segments import Segments
-from streams.screens.board.board_data import BoardIncidents
+from streams.screens.board.board_data import BoardIncidents, StepSignal, incidents_of
 from streams.screens.board.board_routes import BoardRoutes
-from streams.screens.board.incidents.board_incidents import incidents_of
 from streams.screens.board.incidents.pipeline_incidents import PipelineIncidents
 from streams.screens.board.live_board import LiveBoard
-from streams.screens.board.scopes.scope_events import BoardPast
-from streams.screens.board.step_signal import StepSignal
+from streams.screens.board.scope_pages.scope_events import BoardPast
 
 HOST: Final = "127.0.0.1"
 PORT: Final = 8765  # that of a daemon
@@ -136,11 +133,11 @@ class DemoBoard:
                 self._segments.forget(hour)
             self._keeper.tidy(hours[-1].end)
         if emitted.records:
-            self._judged.tell()
+            self._judged.notify()
 
     async def _execute(self, command: Command) -> Answer:
         answer = self._pipeline.command(command)
-        self._board.renewed.tell()
+        self._board.renewed.notify()
         return answer
 
     def _incidents(self) -> BoardIncidents:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.model.array_types import Ints
-from streams.offline.simulate.requests import THROTTLED, RequestOutcome, Requests
+from streams.offline.simulate.request_generator import THROTTLED, RequestOutcome, Requests
 from streams.offline.simulate.scenario import Scenario, ScenarioCall
 from streams.offline.simulate.traffic import Flow
 

@@ -16,8 +16,7 @@ from streams.offline.simulate.event_lines import LineWriter
 from streams.offline.simulate.request_generator import RequestGenerator
 from streams.offline.simulate.scenario import Scenario
 from streams.offline.simulate.scenario_incidents import CELL, EXPECTED, DuplicateRecords, LateRecords, Target
-from streams.offline.simulate.shape import Shape
-from streams.offline.simulate.traffic import DAY, RequestRates, concerns
+from streams.offline.simulate.traffic import DAY, RequestRates, Shape, concerns
 
 Delaying = TypeVar("Delaying", LateRecords, DuplicateRecords)
 

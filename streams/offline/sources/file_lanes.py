@@ -14,9 +14,8 @@ import msgspec
 from detectors.state import zstd
 from streams.engine.decode.parse import stamp_of
 from streams.ingest.formats.inputs import Input
-from streams.offline.sources.payload_files import ends_of
-from streams.offline.sources.unpacked import unpacked
-from streams.process.cores import cores
+from streams.offline.sources.file_content import decompress, end_records
+from streams.process.machine import cores
 
 PARQUET: Final = ".parquet"
 TOGETHER_SECONDS: Final = 10.0
@@ -57,18 +56,18 @@ def time_of(record: bytes) -> float | None:
     return found if isinstance(found, float) else None
 
 
-def span_of(file: Path, source: Input | None = None) -> FileSpan:
-    """Return the span of a file; of a compressed one, or one in a format, all of it is read for that."""
+def span_of(file: Path, input_: Input | None = None) -> FileSpan:
+    """Return the span of a file; a compressed one, or one in a format, is read whole."""
     try:
         with file.open("rb") as raw:
             if file.suffix == PARQUET:
                 first, last = _ends_of_rows(raw)
-            elif source is not None:
-                first, last = ends_of(file, raw, source)
+            elif input_ is not None:
+                first, last = end_records(file, raw, input_)
             else:
                 first, last = _ends_of_lines(file, raw)
     except (OSError, EOFError, zstd.ZstdError, ValueError):
-        return FileSpan(_UNKNOWN, _UNKNOWN)  # who reads it will say why
+        return FileSpan(_UNKNOWN, _UNKNOWN)  # reading it will raise the reason
     begin = next((at for at in map(time_of, first) if at is not None), _UNKNOWN)
     end = next((at for at in map(time_of, reversed(last)) if at is not None), begin)
     return FileSpan(begin, max(begin, end))
@@ -82,7 +81,7 @@ def _ends_of_lines(file: Path, raw: BinaryIO) -> tuple[list[bytes], list[bytes]]
         tail = raw.read()
     else:
         # as much as stays in the processor's cache: twice as fast as whole megabytes
-        for data in unpacked(file, raw, most=2 * _LOOKED_AT):
+        for data in decompress(file, raw, most=2 * _LOOKED_AT):
             head = head or data[:_LOOKED_AT]
             tail = data if len(data) >= _LOOKED_AT else tail + data
             tail = tail[-_LOOKED_AT:]
@@ -100,22 +99,22 @@ def _ends_of_rows(raw: BinaryIO) -> tuple[Sequence[bytes], Sequence[bytes]]:
     return some.records[:_ROWS], last.records
 
 
-class Lanes(NamedTuple):
-    """Files, and how they are read."""
+class FileLanes(NamedTuple):
+    """Files, and the order in which they are read."""
 
     files: list[Path]  # by the time of their first record
     lanes: list[list[int]]  # indexes of files that are read one after the other
     crowded: bool  # more files overlap than there are lanes: some records will be late
 
 
-def arranged(files: Sequence[Path], source: Input | None = None) -> Lanes:
+def arrange_files(files: Sequence[Path], input_: Input | None = None) -> FileLanes:
     """Arrange files; those without readable times keep their order, at the beginning."""
     if len(files) == 1:
-        return Lanes(list(files), [[0]], crowded=False)
+        return FileLanes(list(files), [[0]], crowded=False)
     # lines take as long as their decompression, which threads do at once; formats are converted in Python
-    with ThreadPoolExecutor(cores() if source is None else 1) as at_once:
-        found = at_once.map(lambda file: span_of(file, source), files)
-        spans = sorted(zip(found, range(len(files)), strict=True), key=lambda one: one[0].first)
+    with ThreadPoolExecutor(cores() if input_ is None else 1) as pool:
+        found = pool.map(lambda file: span_of(file, input_), files)
+        spans = sorted(zip(found, range(len(files)), strict=True), key=lambda pair: pair[0].first)
     lanes: list[list[int]] = []
     ends: list[float] = []
     crowded = False
@@ -130,4 +129,4 @@ def arranged(files: Sequence[Path], source: Input | None = None) -> Lanes:
         lane = max(free, key=ends.__getitem__) if free else min(range(len(lanes)), key=ends.__getitem__)
         lanes[lane].append(index)
         ends[lane] = max(ends[lane], span.last)
-    return Lanes([files[number] for _, number in spans], lanes, crowded)
+    return FileLanes([files[number] for _, number in spans], lanes, crowded)

@@ -1,4 +1,4 @@
-"""History in files and folders: NDJSON (plain, gzip or zstd) and Parquet."""
+"""Recorded events in files and folders: NDJSON (plain, gzip or zstd) and Parquet."""
 
 import math
 import os
@@ -9,17 +9,15 @@ from typing import Any, BinaryIO, Final, NamedTuple
 from detectors.state import zstd
 from streams.ingest.formats.converted import converted
 from streams.ingest.formats.inputs import Input
-from streams.offline.sources.file_lanes import MOST_LANES, PARQUET, arranged, time_of
-from streams.offline.sources.lines import lines_of
-from streams.offline.sources.payload_files import PayloadRun, payloads_of
+from streams.offline.sources.file_content import PayloadRun, decompress, line_records, read_payloads
+from streams.offline.sources.file_lanes import MOST_LANES, PARQUET, arrange_files, time_of
 from streams.offline.sources.replay_error import ReplayError
 from streams.offline.sources.source import Piece
-from streams.offline.sources.unpacked import unpacked
 
 SUFFIXES: Final = (".ndjson", ".jsonl", ".json", ".log")
 PACKED: Final = ("", ".gz", ".zst")
 LINE_BYTES: Final = 4 * 1024 * 1024
-"""As in ``streams.drivers.local.follow``: a longer line is cut, and all its parts become dead letters."""
+"""As in ``streams.drivers.local.line_inputs``: a longer line is cut, and its parts become dead letters."""
 
 END: Final = "end"  # the place after the last file, once the end has been yielded
 
@@ -39,7 +37,7 @@ class _Read(NamedTuple):
     part: float  # fraction of the file read
 
 
-class FileHistory:
+class FileSource:
     """Files read in the order of their first records; those that overlap in time form source partitions.
 
     What is read one after the other is one partition, as if it had been followed.
@@ -51,8 +49,8 @@ class FileHistory:
     start, end
         Epoch seconds: only events from ``start`` (inclusive) to ``end`` (exclusive). A record without a
         readable time is kept, so that it is dead-lettered with its reason.
-    source
-        What the payloads of the files are converted by; None for files of native records.
+    input_
+        Converts the payloads of the files; None for files of native records.
 
     Raises
     ------
@@ -65,14 +63,14 @@ class FileHistory:
         paths: Sequence[Path],
         start: float | None = None,
         end: float | None = None,
-        source: Input | None = None,
+        input_: Input | None = None,
     ) -> None:
-        self._source = source
+        self._input = input_
         self._start = -math.inf if start is None else start
         self._end = math.inf if end is None else end
         self._all = start is None and end is None
         given = [file for path in paths for file in _files_of(path)]
-        self._files, lanes, crowded = arranged(given, source)
+        self._files, lanes, crowded = arrange_files(given, input_)
         self._at_start = [_stat_of(file) for file in self._files]
         self._sizes = [result.st_size for result in self._at_start]
         self._bytes = max(sum(self._sizes), 1)
@@ -94,7 +92,7 @@ class FileHistory:
     def bounds(self) -> dict[str, Any]:
         """The files with size and modification time on opening; they may change while being read."""
         files = zip(self._files, self._at_start, strict=True)
-        return {"files": [[str(file), one.st_size, one.st_mtime_ns] for file, one in files]}
+        return {"files": [[str(file), stat.st_size, stat.st_mtime_ns] for file, stat in files]}
 
     def resume(self, bounds: Mapping[str, Any], places: Mapping[str, Any]) -> None:
         """Resume an earlier replay.
@@ -136,7 +134,7 @@ class FileHistory:
             try:
                 with _opened(file) as raw:
                     _check_whole(file, raw, self._at_start[number])
-                    for piece in self._of_file(name, number, raw, skip):
+                    for piece in self._file_pieces(name, number, raw, skip):
                         self._done[name] = before + self._sizes[number] * piece.done
                         yield piece._replace(done=self._share)
                     _check_whole(file, raw, self._at_start[number])
@@ -150,27 +148,27 @@ class FileHistory:
         self._done[name] = before
         yield Piece(name, None, self._share, END)
 
-    def _of_file(self, name: str, number: int, raw: BinaryIO, skip: int) -> Iterator[Piece]:
-        """Yield the pieces of a file, with what of it is done."""
+    def _file_pieces(self, name: str, number: int, raw: BinaryIO, skip: int) -> Iterator[Piece]:
+        """Yield the pieces of a file; their ``done`` is the part of this file."""
         file = self._files[number]
-        if self._source is not None:
-            yield from self._of_payloads(name, number, raw, skip, self._source)
+        if self._input is not None:
+            yield from self._payload_pieces(name, number, raw, skip, self._input)
             return
         read = self._rows if file.suffix == PARQUET else self._lines
         for records, at, part in read(file, raw, skip):
             yield Piece(name, self._wanted(records), part, [number, at])
 
-    def _of_payloads(
-        self, name: str, number: int, raw: BinaryIO, skip: int, source: Input
+    def _payload_pieces(
+        self, name: str, number: int, raw: BinaryIO, skip: int, input_: Input
     ) -> Iterator[Piece]:
         file = self._files[number]
-        batches: Iterator[PayloadRun] = payloads_of(file, raw, source, self._sizes[number], skip)
+        batches: Iterator[PayloadRun] = read_payloads(file, raw, input_, self._sizes[number], skip)
         if file.suffix == PARQUET:
             batches = (
                 PayloadRun(list(records), at, part) for records, at, part in self._rows(file, raw, skip)
             )
         for batch in batches:
-            for run in converted(source, batch.payloads, wanted=self._is_wanted):
+            for run in converted(input_, batch.payloads, wanted=self._is_wanted):
                 at = batch.read - len(batch.payloads) + run.payloads
                 yield Piece(name, run.records, batch.part, [number, at], converted=run)
 
@@ -182,7 +180,7 @@ class FileHistory:
     @staticmethod
     def _lines(file: Path, raw: BinaryIO, skip: int) -> Iterator[_Read]:
         rest, at, size = b"", skip, max(os.fstat(raw.fileno()).st_size, 1)
-        for data in unpacked(file, raw, skip):
+        for data in decompress(file, raw, skip):
             held, done = rest + data, 0
             while done < len(held):
                 records, length = _next_lines(held, done)
@@ -193,7 +191,7 @@ class FileHistory:
                 yield _Read(records, at, raw.tell() / size)
             rest = held[done:]
         if rest:
-            yield _Read(lines_of(rest), at + len(rest), 1.0)
+            yield _Read(line_records(rest), at + len(rest), 1.0)
 
     @staticmethod
     def _rows(_: Path, raw: BinaryIO, skip: int) -> Iterator[_Read]:
@@ -222,7 +220,7 @@ def _next_lines(held: bytes, begin: int) -> tuple[Sequence[bytes], int]:
     within = min(begin + LINE_BYTES, len(held))
     end = held.rfind(b"\n", begin, within) + 1
     if end:
-        return lines_of(held[begin : end - 1]), end - begin
+        return line_records(held[begin : end - 1]), end - begin
     if within - begin == LINE_BYTES:
         return [held[begin:within]], LINE_BYTES
     return [], 0

@@ -53,12 +53,7 @@ def parquet_rows(raw: BinaryIO, skip: int = 0) -> Iterator[ParquetRows]:
     Columns named like the fields of an event (docs/event.md) are read, nested as structs and lists or with
     dots (``ms.total``). Nulls are left out. Arrow timestamps become epoch seconds.
 
-    Parameters
-    ----------
-    raw
-        The file.
-    skip
-        Rows to leave out.
+    The first ``skip`` rows are left out.
 
     Raises
     ------
@@ -88,7 +83,7 @@ def _rows(raw: BinaryIO, skip: int) -> Iterator[ParquetRows]:
 
 
 def _form(schema: pa.Schema) -> tuple[bool, list[str]]:
-    """Return whether a column holds whole events, and which columns to read."""
+    """Return whether a column holds whole events, and the columns to read."""
     names = schema.names
     twice = [
         name
@@ -178,14 +173,14 @@ def _plain(value: Any) -> Any:
     """Return a value in the form used in events."""
     if isinstance(value, dict):
         return {
-            key: each if type(each) in _SIMPLE else _plain(each)
-            for key, each in value.items()
-            if each is not None
+            key: member if type(member) in _SIMPLE else _plain(member)
+            for key, member in value.items()
+            if member is not None
         }
     if isinstance(value, list):
-        if value and all(isinstance(each, tuple) for each in value):  # an Arrow map
-            return _plain({_name(key): each for key, each in value})
-        return [_plain(each) for each in value if each is not None]
+        if value and all(isinstance(item, tuple) for item in value):  # an Arrow map
+            return _plain({_name(key): member for key, member in value})
+        return [_plain(item) for item in value if item is not None]
     if isinstance(value, bytes):  # text whose writer did not declare it as such
         return value.decode(errors="replace")
     if isinstance(value, date):

@@ -1,4 +1,4 @@
-"""The schemas of a registry for a command, which waits for a while if the registry cannot be asked."""
+"""The schemas of a registry for a command, which waits for a while when the registry does not answer."""
 
 import sys
 import time
@@ -24,8 +24,6 @@ class PatientSchemas:
 
     Parameters
     ----------
-    settings
-        Where it is.
     patience
         Seconds to wait for it.
     say
@@ -44,16 +42,16 @@ class PatientSchemas:
         self._registry: Registry | None = None
 
     def get(self, schema: SchemaId) -> Schema | None:
-        """Return a schema, None if it is not at hand."""
+        """Return a schema, None if it was not fetched."""
         return None if self._registry is None else self._registry.get(schema)
 
     def fetch(self, needed: Collection[SchemaId]) -> None:
-        """Have these at hand.
+        """Fetch schemas.
 
         Raises
         ------
         ReplayError
-            When the registry cannot be asked for too long.
+            When the registry does not answer for too long.
         SecretError, MissingExtraError
             As ``Registry`` does.
         """
@@ -70,5 +68,5 @@ class PatientSchemas:
 
 
 def patient_schemas(settings: RegistrySettings | None) -> PatientSchemas | None:
-    """Return those of a configuration; None if it has no registry."""
+    """Return the schemas of a configuration; None if it has no registry."""
     return None if settings is None else PatientSchemas(settings)

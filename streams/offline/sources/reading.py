@@ -1,4 +1,4 @@
-"""Reads a history and rolls it up, piece by piece: here, or ahead of what judges it, in a process beside.
+"""Reads a source and rolls it up, piece by piece: in this process, or in a fork, ahead of the judge.
 
 Where there are two processors, half of the work of a replay is done on the other.
 """
@@ -8,6 +8,7 @@ import pickle
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, suppress
@@ -17,16 +18,18 @@ from typing import Any, Final, NamedTuple
 
 from streams.engine.rollup.blocks.block_ipc import BlockBatch, BlockDecoder, BlockEncoder
 from streams.engine.stages.rollup_engine import RollupEngine, RollupOutput
-from streams.offline.sources.files import FileHistory
+from streams.offline.sources.files import FileSource
 from streams.offline.sources.replay_error import ReplayError
-from streams.offline.sources.save_pace import SavePace
-from streams.offline.sources.source import History, Piece
-from streams.process.cores import cores
+from streams.offline.sources.source import Piece, RecordSource
+from streams.process.machine import cores
+
+SAVED_EVERY: Final = 30.0
+"""Minimum seconds between two saved states, extended to twenty times what saving one takes."""
 
 _CATCH_UP: Final = b"catch up"
 
 States = list[Mapping[str, bytes]]
-"""The snapshot of each rolling."""
+"""The snapshot of each rollup."""
 
 
 class Read(NamedTuple):
@@ -37,16 +40,16 @@ class Read(NamedTuple):
     offsets: Sequence[int]
     place: Any
     done: float
-    rolled: list[RollupOutput]  # by each rolling
+    rolled: list[RollupOutput]  # by each rollup
     watermark: int  # of its partition, after it
 
 
-class _Told(NamedTuple):
-    """What a fork tells."""
+class _Message(NamedTuple):
+    """A message of the fork."""
 
     read: Read | None = None  # without its blocks; None at the end
-    apart: Sequence[BlockBatch] = ()  # the blocks of each rolling
-    states: States | None = None  # if they were asked for, and at the end
+    batches: Sequence[BlockBatch] = ()  # the blocks of each rollup
+    states: States | None = None  # on request, and at the end
     error: Exception | None = None
 
 
@@ -55,68 +58,64 @@ class ReadHere:
 
     Parameters
     ----------
-    history
-        The history.
-    rollings
-        What to roll it up with; the first one tells how far each partition is.
+    rollups
+        The first one's watermarks decide which partition is read next.
     """
 
     current: bool = True
-    """Whether the rollings are where the piece is that was yielded last."""
+    """Whether the rollups are where the piece is that was yielded last."""
 
-    def __init__(self, history: History, rollings: Sequence[RollupEngine]) -> None:
-        self._history = history
-        self._rollings = rollings
+    def __init__(self, source: RecordSource, rollups: Sequence[RollupEngine]) -> None:
+        self._source = source
+        self._rollups = rollups
 
     def run(
         self,
-        take: Callable[[Read], None],
-        told: Callable[[Read], None],
+        judge: Callable[[Read], None],
+        on_judged: Callable[[Read], None],
         save: Callable[[], None] | None,
         stopping: Callable[[], bool],
     ) -> bool:
-        """Read to the end; return False if ``stopping`` said so before, after a last ``save``.
+        """Read to the end; return False if ``stopping`` ended it before, after a last ``save``.
 
         Parameters
         ----------
-        take
-            Judges what is read.
-        told
-            Called with it when it is judged.
+        judge, on_judged
+            Called with each piece, one after the other.
         save
-            Called now and then, and before a stop, when the rollings are where the judge is.
+            Called now and then, and before a stop, when the rollups are where the judge is.
         stopping
-            Called after every piece.
+            Called after every piece; returns whether to stop.
         """
-        pace, stops = SavePace(save), False
+        pace, stops = _SavePace(save), False
         with closing(self.pieces()) as pieces:  # whatever fails, no fork stays behind
             for read in pieces:
-                take(read)
+                judge(read)
                 stops = stops or stopping()
                 if stops or pace.due():
                     if self.current:
                         pace.save()
                     else:
                         self.catch_up()
-                told(read)
+                on_judged(read)
                 if stops and self.current:
                     return False
         return True
 
     def catch_up(self) -> None:
-        """Have the rollings be current soon; at the end they are."""
+        """Have the rollups be current soon; at the end they are."""
 
     def pieces(self) -> Generator[Read]:
-        """Yield what is read.
+        """Yield pieces, each rolled up.
 
         Raises
         ------
-        streams.offline.sources.source.ReplayError
-            When the history cannot be read.
+        ReplayError
+            When the source cannot be read.
         """
-        for piece in self._history.pieces(self._rollings[0].watermark):
-            rolled = [_rolled(rolling, piece) for rolling in self._rollings]
-            watermark = self._rollings[0].watermark(piece.partition)
+        for piece in self._source.pieces(self._rollups[0].watermark):
+            rolled = [_rolled(rollup, piece) for rollup in self._rollups]
+            watermark = self._rollups[0].watermark(piece.partition)
             yield Read(
                 piece.partition, piece.parts, piece.offsets, piece.place, piece.done, rolled, watermark
             )
@@ -125,51 +124,51 @@ class ReadHere:
 class ReadAhead(ReadHere):
     """Reads in a fork of this process, one piece ahead.
 
-    The fork ends with this process: it has nobody to tell what it reads.
+    The fork ends with this process: it can no longer send its pieces.
     """
 
-    def __init__(self, history: History, rollings: Sequence[RollupEngine]) -> None:
-        super().__init__(history, rollings)
+    def __init__(self, source: RecordSource, rollups: Sequence[RollupEngine]) -> None:
+        super().__init__(source, rollups)
         self.current = False
         self._asked = False
         self._fork: Connection | None = None
 
     def catch_up(self) -> None:
-        """Have the rollings be current soon; at the end they are."""
+        """Have the rollups be current soon; at the end they are."""
         if self._fork is not None and not self._asked:
             self._asked = True
-            with suppress(OSError):  # it has ended: what it told last says why
+            with suppress(OSError):  # it has ended: its last message has the reason
                 self._fork.send_bytes(_CATCH_UP)
 
     def pieces(self) -> Generator[Read]:
-        """Yield what is read.
+        """Yield pieces, each rolled up.
 
         Raises
         ------
-        streams.offline.sources.source.ReplayError
-            When the history cannot be read, or the fork was killed.
+        ReplayError
+            When the source cannot be read, or the fork was killed.
         """
         forks = get_context("fork")
         self._fork, theirs = forks.Pipe()
-        process = forks.Process(target=self._tell, args=(self._fork, theirs), daemon=True)
+        process = forks.Process(target=self._read_in_fork, args=(self._fork, theirs), daemon=True)
         process.start()
         theirs.close()
-        received = [BlockDecoder() for _ in self._rollings]
+        decoders = [BlockDecoder() for _ in self._rollups]
         try:
             while True:
-                read, apart, states, error = self._told()
+                read, batches, states, error = self._receive()
                 if error is not None:
                     raise error
                 self.current = states is not None
                 if states is not None:
                     self._asked = False
-                    for rolling, state in zip(self._rollings, states, strict=True):
-                        rolling.restore(state)
+                    for rollup, state in zip(self._rollups, states, strict=True):
+                        rollup.restore(state)
                 if read is None:
                     return
                 rolled = [
-                    one._replace(blocks=known.together(blocks))
-                    for one, known, blocks in zip(read.rolled, received, apart, strict=True)
+                    output._replace(blocks=decoder.together(batch))
+                    for output, decoder, batch in zip(read.rolled, decoders, batches, strict=True)
                 ]
                 yield read._replace(rolled=rolled)
         finally:
@@ -178,63 +177,84 @@ class ReadAhead(ReadHere):
             self._fork.close()
             self._fork = None
 
-    def _told(self) -> _Told:
+    def _receive(self) -> _Message:
         assert self._fork is not None  # noqa: S101 - while it runs
         try:
-            told: _Told = pickle.loads(self._fork.recv_bytes())  # noqa: S301 - from our fork
+            message: _Message = pickle.loads(self._fork.recv_bytes())  # noqa: S301 - from our fork
         except (EOFError, OSError):
             raise ReplayError(
                 "the process that reads the history was killed, perhaps for want of memory; run the same "
                 "command again to go on"
             ) from None
-        return told
+        return message
 
-    def _tell(self, theirs: Connection, ours: Connection) -> None:
-        """Read, in the fork, and tell what was read; ``theirs`` is the end of who forked."""
-        for stops in (signal.SIGINT, signal.SIGTERM):  # for who forked, even where all processes get it
+    def _read_in_fork(self, theirs: Connection, ours: Connection) -> None:
+        """Read and send, in the fork; ``theirs`` is the parent's end of the pipe."""
+        for stops in (signal.SIGINT, signal.SIGTERM):  # for the parent, even where all processes get it
             signal.signal(stops, signal.SIG_IGN)
         theirs.close()
         gc.freeze()
-        sent = [BlockEncoder() for _ in self._rollings]
+        encoders = [BlockEncoder() for _ in self._rollups]
         try:
             for read in super().pieces():
                 states = None
                 if ours.poll():
                     ours.recv_bytes()
                     states = self._states()
-                apart = [known.take(one.blocks) for one, known in zip(read.rolled, sent, strict=True)]
+                batches = [
+                    encoder.take(output.blocks) for output, encoder in zip(read.rolled, encoders, strict=True)
+                ]
                 bare = [output._replace(blocks=[]) for output in read.rolled]
-                _send(ours, _Told(read._replace(rolled=bare), apart, states))
-            _send(ours, _Told(states=self._states()))
+                _send(ours, _Message(read._replace(rolled=bare), batches, states))
+            _send(ours, _Message(states=self._states()))
         except (BrokenPipeError, EOFError, ConnectionResetError):
-            return  # nobody wants to know
+            return  # the parent has ended
         except Exception as error:  # noqa: BLE001 - raised again where it is handled
             if not isinstance(error, ReplayError):
                 error.add_note(traceback.format_exc())
             with suppress(OSError):
-                _send(ours, _Told(error=error))
+                _send(ours, _Message(error=error))
 
     def _states(self) -> States:
-        return [rolling.snapshot() for rolling in self._rollings]
+        return [rollup.snapshot() for rollup in self._rollups]
 
 
-def reading_of(history: History, rollings: Sequence[RollupEngine]) -> ReadHere:
-    """Return what reads a history with rollings, which are fed by nobody else meanwhile.
+def reader_of(source: RecordSource, rollups: Sequence[RollupEngine]) -> ReadHere:
+    """Return the reader of a source; nothing else feeds the rollups meanwhile.
 
     Files are read ahead where a second processor has time for it and a fork is safe: beside no other thread,
     and on Linux. Topics are not: a fork would share the connections of their clients.
     """
     alone = sys.platform == "linux" and threading.active_count() == 1
-    ahead = alone and cores() > 1 and isinstance(history, FileHistory)
-    return ReadAhead(history, rollings) if ahead else ReadHere(history, rollings)
+    ahead = alone and cores() > 1 and isinstance(source, FileSource)
+    return ReadAhead(source, rollups) if ahead else ReadHere(source, rollups)
 
 
-def _send(to: Connection, told: _Told) -> None:
-    to.send_bytes(pickle.dumps(told, pickle.HIGHEST_PROTOCOL))
+def _send(to: Connection, message: _Message) -> None:
+    to.send_bytes(pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
 
 
-def _rolled(rolling: RollupEngine, piece: Piece) -> RollupOutput:
+def _rolled(rollup: RollupEngine, piece: Piece) -> RollupOutput:
     if piece.records is None:
-        return rolling.finish(piece.partition)
-    rolled = rolling.feed(piece.partition, piece.records, piece.arrived)
+        return rollup.finish(piece.partition)
+    rolled = rollup.feed(piece.partition, piece.records, piece.arrived)
     return rolled._replace(rejected=piece.placed(rolled.rejected))
+
+
+class _SavePace:
+    """Saves now and then, so that a crash costs little and saving costs less."""
+
+    def __init__(self, save: Callable[[], None] | None) -> None:
+        self._save = save
+        self._saved, self._took = time.perf_counter(), 0.0
+
+    def due(self) -> bool:
+        since = time.perf_counter() - self._saved
+        return self._save is not None and since >= max(SAVED_EVERY, 20 * self._took)
+
+    def save(self) -> None:
+        if self._save:
+            now = time.perf_counter()
+            self._save()
+            self._saved = time.perf_counter()
+            self._took = self._saved - now

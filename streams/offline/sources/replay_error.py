@@ -1,5 +1,5 @@
-"""The error of whoever reads a history, where a command can name it without loading the readers."""
+"""The error of all readers of sources, where a command can name it without loading them."""
 
 
 class ReplayError(Exception):
-    """History cannot be used; the text says what is wrong, and what helps."""
+    """A source cannot be used; the text names the cause and the remedy."""

@@ -1,4 +1,4 @@
-"""The interface of a history: raw records of named source partitions, in pieces."""
+"""The interface of a source of recorded events: raw records of named source partitions, in pieces."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -16,7 +16,7 @@ class Piece(NamedTuple):
 
     partition: str
     records: Sequence[bytes] | None  # None marks the end of the partition
-    done: float  # fraction of the whole history read so far
+    done: float  # fraction of the whole source read so far
     place: Any = None  # where this partition continues; must survive JSON
     offsets: Sequence[int] = ()  # one per part; empty if records are simply counted from 0
     arrived: Floats | None = None  # when each record arrived, epoch seconds; None if unknown
@@ -30,11 +30,11 @@ class Piece(NamedTuple):
         return 0 if self.records is None else len(self.records)
 
     def placed(self, rejected: list[Rejected]) -> list[Rejected]:
-        """Return all that is refused, given what the decoder rejected of the records."""
+        """Return all refusals, given those of the decoder."""
         return rejected if self.converted is None else self.converted.placed(rejected)
 
 
-class History(Protocol):
+class RecordSource(Protocol):
     """A finite stretch of recorded events."""
 
     @property
@@ -43,7 +43,7 @@ class History(Protocol):
 
     @property
     def notes(self) -> Sequence[str]:
-        """Lines for the user: what is missing or empty."""
+        """Lines for the user about missing or empty parts."""
 
     @property
     def bounds(self) -> Mapping[str, Any]:
@@ -55,7 +55,7 @@ class History(Protocol):
         Raises
         ------
         ReplayError
-            When the history has changed, or the next records no longer exist.
+            When the source has changed, or the next records no longer exist.
         """
 
     def pieces(self, level: Callable[[str], int] | None = None) -> Iterator[Piece]:

@@ -1,4 +1,4 @@
-"""History in a Kafka topic, between two timestamps; no consumer group is involved."""
+"""Recorded events in a Kafka topic, between two timestamps; no consumer group is involved."""
 
 import contextlib
 import math
@@ -15,8 +15,7 @@ from config.secret import SecretError
 from config.settings import KafkaSettings
 from streams.drivers.kafka.app import aiokafka_options
 from streams.drivers.kafka.connections.client import client_options, open_client
-from streams.drivers.kafka.connections.client_log import silent_client
-from streams.drivers.kafka.connections.probe import why_unusable
+from streams.drivers.kafka.connections.probe import silent_client, why_unusable
 from streams.drivers.kafka.topics import Topic, TopicError, existing_topics
 from streams.ingest.batch_consumer.chunk import Chunk, merged, pieces
 from streams.ingest.batch_consumer.chunk_reader import ChunkReader, ReadingError
@@ -30,14 +29,14 @@ AHEAD: Final = 60  # seconds of event time a partition may be ahead of the slowe
 RECORDS: Final = 4_000  # of a piece at most
 FEWEST: Final = 500  # of a piece, even if they span more than AHEAD: smaller pieces cost too much
 END: Final = "end"  # the place of a partition whose end was yielded
-PAYLOAD_BYTES: Final = 256 * 1024  # of a source with a format, converted at once
+PAYLOAD_BYTES: Final = 256 * 1024  # of an input, converted together
 NAMED: Final = 4  # partitions named in a note
 GAP: Final = 60_000  # milliseconds between --from and the first record that need no note
 
 
 @dataclass(slots=True)
 class _Partition:
-    """What is left to read of one partition."""
+    """The unread rest of one partition."""
 
     name: str
     number: int
@@ -49,7 +48,7 @@ class _Partition:
     size: int = FEWEST  # records of the next piece: in a quiet topic, a chunk spans hours
 
 
-class KafkaHistory:
+class TopicSource:
     """All partitions of a topic, each in offset order, merged by event time.
 
     Parameters
@@ -57,12 +56,12 @@ class KafkaHistory:
     kafka
         Brokers and credentials.
     topic
-        The topic, with one event per record, or one payload of ``source``.
+        The topic, with one event per record, or one payload of ``input_``.
     start, end
         Record timestamps (epoch seconds): from the first record at or after ``start`` up to the first at or
         after ``end``. None means the start or end of the topic, fixed on opening.
-    source
-        What its payloads are converted by; None for native records.
+    input_
+        Converts its payloads; None for native records.
 
     Raises
     ------
@@ -77,10 +76,10 @@ class KafkaHistory:
         topic: str,
         start: float | None = None,
         end: float | None = None,
-        source: Input | None = None,
+        input_: Input | None = None,
     ) -> None:
         self._kafka = kafka
-        self._source = source
+        self._input = input_
         self._topic = topic
         self.notes: list[str] = []
         with _consumer(kafka) as consumer:
@@ -186,12 +185,13 @@ class KafkaHistory:
         }
         with _consumer(self._kafka) as consumer:
             held = consumer.beginning_offsets(list(tps.values()))
-        for one in self._partitions:
-            begin = held[tps[one.name]]
-            if one.first < one.last and begin > one.first:
+        for partition in self._partitions:
+            begin = held[tps[partition.name]]
+            if partition.first < partition.last and begin > partition.first:
                 raise ReplayError(
-                    f"{one.name} now starts at offset {begin:,}, but the replay would resume at "
-                    f"{one.first:,}: Kafka has deleted the records in between; start over with --restart"
+                    f"{partition.name} now starts at offset {begin:,}, but the replay would resume at "
+                    f"{partition.first:,}: Kafka has deleted the records in between; start over with "
+                    "--restart"
                 )
 
     def pieces(self, level: Callable[[str], int] | None = None) -> Iterator[Piece]:
@@ -210,17 +210,18 @@ class KafkaHistory:
             reader = ChunkReader(self._topic, bounds, aiokafka_options(self._kafka), PATIENCE)
             try:
                 while left:
-                    one = self._next(left, reader, level)
-                    if one.first < one.last:
-                        before = level(one.name) if level else one.reached
-                        yield from self._pieces_of(one, reader, RECORDS if len(left) == 1 else one.size)
-                        one.size = _size(one.size, (level(one.name) if level else one.reached) - before)
+                    partition = self._next(left, reader, level)
+                    if partition.first < partition.last:
+                        before = _level(partition, level)
+                        most = RECORDS if len(left) == 1 else partition.size
+                        yield from self._pieces_of(partition, reader, most)
+                        partition.size = _size(partition.size, _level(partition, level) - before)
                         continue
-                    left.remove(one)
-                    one.ended = True
+                    left.remove(partition)
+                    partition.ended = True
                     if not left:
                         self._check_not_recreated()
-                    yield Piece(one.name, None, self._share, END)
+                    yield Piece(partition.name, None, self._share, END)
             except ReadingError as error:
                 where = f"{self._topic} at {', '.join(self._kafka.brokers)}"
                 if isinstance(error.__cause__, CorruptRecordException):
@@ -249,8 +250,8 @@ class KafkaHistory:
         self, left: list[_Partition], reader: ChunkReader, level: Callable[[str], int] | None
     ) -> _Partition:
         """Return the partition to read next: of those not ahead, preferably one with fetched records."""
-        levels = {one.name: level(one.name) if level else one.reached for one in left}
-        order = sorted(left, key=lambda one: (levels[one.name], one.number))
+        levels = {partition.name: _level(partition, level) for partition in left}
+        order = sorted(left, key=lambda partition: (levels[partition.name], partition.number))
         slowest = levels[order[0].name]
         for partition in order:
             if levels[partition.name] > slowest + AHEAD:
@@ -263,28 +264,28 @@ class KafkaHistory:
                 return partition
         return order[0]
 
-    def _pieces_of(self, one: _Partition, reader: ChunkReader, most: int) -> Iterator[Piece]:
-        chunk = one.rest if one.rest is not None else reader.take(one.number)
-        one.rest = None
+    def _pieces_of(self, partition: _Partition, reader: ChunkReader, most: int) -> Iterator[Piece]:
+        chunk = partition.rest if partition.rest is not None else reader.take(partition.number)
+        partition.rest = None
         if len(chunk) > most:
             cut = chunk.offsets[most]
-            one.rest, chunk = chunk.since(cut), chunk.until(cut)
-        if self._source is not None:
+            partition.rest, chunk = chunk.since(cut), chunk.until(cut)
+        if self._input is not None:
             small = next(pieces(chunk, PAYLOAD_BYTES))
             if small.end < chunk.end:
                 rest = chunk.since(small.end)
-                one.rest = rest if one.rest is None else merged([rest, one.rest])
+                partition.rest = rest if partition.rest is None else merged([rest, partition.rest])
                 chunk = small
-        self._done += chunk.end - one.first
-        one.first = chunk.end
-        one.reached = max(one.reached, chunk.timestamp / 1000)
-        if self._source is None:
-            yield Piece(one.name, chunk.values, self._share, chunk.end, chunk.offsets, chunk.arrived)
+        self._done += chunk.end - partition.first
+        partition.first = chunk.end
+        partition.reached = max(partition.reached, chunk.timestamp / 1000)
+        if self._input is None:
+            yield Piece(partition.name, chunk.values, self._share, chunk.end, chunk.offsets, chunk.arrived)
             return
-        for run in converted(self._source, chunk.values):
+        for run in converted(self._input, chunk.values):
             last = run.payloads == len(chunk)
             yield Piece(
-                one.name,
+                partition.name,
                 run.records,
                 self._share,
                 chunk.end if last else chunk.offsets[run.payloads],
@@ -292,6 +293,10 @@ class KafkaHistory:
                 run.arrived(chunk.arrived),
                 run,
             )
+
+
+def _level(partition: _Partition, level: Callable[[str], int] | None) -> float:
+    return level(partition.name) if level else partition.reached
 
 
 def _size(now: int, span: float) -> int:

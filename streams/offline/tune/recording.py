@@ -5,6 +5,7 @@ length. New series start only at the first step of a frame. The file appears com
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -21,9 +22,11 @@ from detectors.model.scope import Edge, Scope, ScopeOrEdge
 from detectors.state import zstd
 from detectors.state.state import StateError, pack, unpack
 from streams.engine.measure.level_rows import LevelLimit
-from streams.engine.measure.measured_step import Fresh, LateStep, MeasuredStep
-from streams.engine.stages.rollup_engine import SECTIONS
-from streams.offline.sources.source import History
+from streams.engine.measure.measuring import Measuring
+from streams.engine.measure.step import Fresh, LateStep, MeasuredStep
+from streams.engine.stages.rollup_engine import SECTIONS, RollupEngine
+from streams.offline.sources.source import OnProgress, RecordSource
+from streams.process.files.atomic_file import atomic_file
 
 NAME: Final = "recording.zst"
 MOST_STEPS: Final = 256
@@ -62,7 +65,7 @@ class _Frame(msgspec.Struct, array_like=True):
     limits: dict[int, list[LevelLimit]] = {}  # by step, of levels, where they change
 
 
-def fingerprint(history: History, settings: Settings, asked: object = "") -> str:
+def fingerprint(history: RecordSource, settings: Settings, asked: object = "") -> str:
     """Return a hash that is equal exactly for recordings of equal steps: the same history, rolled up alike.
 
     ``asked`` is the requested time range, which the bounds of a history of files do not contain.
@@ -157,7 +160,7 @@ class Recording:
 
     Raises
     ------
-    detectors.state.state.StateError
+    StateError
         When the file is not a recording, is damaged, or belongs to another history, rollup or version.
     OSError
         When it cannot be read.
@@ -184,7 +187,7 @@ class Recording:
 
         Raises
         ------
-        detectors.state.state.StateError
+        StateError
             When any part is damaged.
         """
         with self.path.open("rb") as file:
@@ -269,3 +272,60 @@ def _flat(about: ScopeOrEdge) -> tuple[str, ...]:
 def _about(flat: tuple[str, ...]) -> ScopeOrEdge:
     size = len(Scope._fields)
     return Edge(Scope(*flat[:size]), Scope(*flat[size:])) if len(flat) > size else Scope(*flat)
+
+
+def load_recording(fingerprint: str, folder: Path) -> Recording | None:
+    """Return the intact recording with this fingerprint in a folder; None when there is none."""
+    try:
+        found = Recording(folder / NAME, fingerprint)
+        found.check()
+    except (FileNotFoundError, StateError):
+        return None
+    return found
+
+
+def record(
+    history: RecordSource,
+    settings: Settings,
+    fingerprint: str,
+    folder: Path,
+    progress: OnProgress | None = None,
+) -> Recording:
+    """Read a whole history and record its measured steps in a folder.
+
+    Parameters
+    ----------
+    settings
+        Only the ``time`` and ``rollup`` sections matter here.
+    fingerprint
+        Identifies history and settings.
+
+    Raises
+    ------
+    ReplayError
+        When the history cannot be read.
+    OSError
+        When the file cannot be written; it names the file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    rolling = RollupEngine(settings, history.partitions, at_once=True)
+    measuring = Measuring(history.partitions, settings)
+    read: Counter[str] = Counter()
+    bad = reached = 0
+    with atomic_file(folder / NAME) as part, part.open("wb") as file:
+        writer = RecordingWriter(file, fingerprint)
+        for piece in history.pieces(rolling.watermark):
+            if piece.records is None:
+                rolled = rolling.finish(piece.partition)
+            else:
+                read[piece.partition] += piece.parts
+                rolled = rolling.feed(piece.partition, piece.records, piece.arrived)
+                rolled = rolled._replace(rejected=piece.placed(rolled.rejected))
+            bad += len(rolled.rejected)
+            for step in measuring.feed(rolled.blocks):
+                writer.add(step)
+                reached = step.start
+            if progress:
+                progress(piece.done, read.total(), reached)
+        writer.close(settings.time.step, bad)
+    return Recording(folder / NAME, fingerprint)

@@ -14,8 +14,7 @@ from alerting.evaluation.evaluation import Evaluation, evaluate
 from alerting.incidents.incident import Incident
 from alerting.incidents.incidents import Incidents
 from alerting.pipeline.pipeline import Pipeline
-from config.capacity import Capacity
-from config.read_limits import read_limits_of
+from config.capacity import Capacity, read_limits_of
 from config.settings import Settings
 from streams.engine.detect.detect import Detect
 from streams.engine.detect.gather import Gather
@@ -23,7 +22,7 @@ from streams.offline.replay.replay_judge import with_fate
 from streams.offline.tune.periods import Periods
 from streams.offline.tune.recording import Recording
 from streams.offline.tune.space import Choice, Number, Space, changed
-from streams.process.parent_watch import end_with_parent
+from streams.process.watchdog import end_with_parent
 
 T = TypeVar("T")
 

@@ -11,9 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from streams.cli.main import main
-from streams.record.history.bounds import HistoryBounds
 from streams.record.history.history_files import HistoryFolder
-from streams.record.history.history_keeper import HistoryKeeper
+from streams.record.history.history_keeper import HistoryBounds, HistoryKeeper
 from streams.record.history.segments import Segments
 from tests.streams.record.history.backend import START, Backend, requests
 

@@ -11,14 +11,14 @@ from aiohttp import ClientSession
 from prometheus_client import CollectorRegistry
 from typer.testing import CliRunner
 
-from alerting.commands.answer import Answer
 from alerting.commands.command import Command
+from alerting.commands.dispatch import Answer
 from alerting.pipeline.pipeline import Pipeline
 from config.links import Links
 from config.settings import LinksSettings, Settings, TokensSettings
 from streams.cli.commands import app
+from streams.notify.command_routes import MemoRoutes
 from streams.notify.incidents_route import incidents_route
-from streams.notify.memo_routes import MemoRoutes
 from streams.process.web.access import Access
 from streams.process.web.http_server import HttpServer
 from streams.process.web.tokens import load_tokens, new_token

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from streams.cli.commands import app
-from streams.offline.sources import save_pace, unpacked
+from streams.offline.sources import file_content, reading
 from streams.process.files.locks import locked_output
 from tests.faults.traffic import traffic
 from tests.streams.cli import forked
@@ -22,23 +22,23 @@ CONFIG = "judge: {young: 3600}\n"
 LIVES = """
 import os, signal, sys
 from streams.offline.replay import replay_pass
-from streams.offline.sources import save_pace, unpacked
+from streams.offline.sources import file_content, reading
 from streams.cli.main import main
 
 left, name = int(sys.argv[1]), sys.argv[2]
 del sys.argv[1:3]
-save_pace.SAVED_EVERY = 0  # after every piece
-unpacked.READ = 20_000
-take = replay_pass.ReplayPass._take
+reading.SAVED_EVERY = 0  # after every piece
+file_content.READ = 20_000
+judge = replay_pass.ReplayPass._judge
 
 def dying(self, piece):
     global left
-    take(self, piece)
+    judge(self, piece)
     left -= 1
     if not left:
         os.kill(os.getpid(), getattr(signal, name))
 
-replay_pass.ReplayPass._take = dying
+replay_pass.ReplayPass._judge = dying
 main()
 """
 
@@ -65,7 +65,7 @@ if where in {"reports", "history"}:
     if where == "reports":
         replay_output.write_report = lambda *_, **__: ask()
     else:
-        replay_command.open_history = lambda *_, **__: ask()
+        replay_command.open_source = lambda *_, **__: ask()
 main()
 """
 
@@ -174,8 +174,8 @@ def test_it_stops_alike_whenever_it_is_asked_to(events: Path, tmp_path: Path, wh
 def test_a_failure_while_writing_the_results_is_resumed_with_the_same_command(
     events: Path, tmp_path: Path, uninterrupted: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(save_pace, "SAVED_EVERY", 0)
-    monkeypatch.setattr(unpacked, "READ", 100_000)
+    monkeypatch.setattr(reading, "SAVED_EVERY", 0)
+    monkeypatch.setattr(file_content, "READ", 100_000)
     out = tmp_path / "out"
     (out / "report.html").mkdir(parents=True)
     failed = replay(events, out, "--series")

@@ -10,10 +10,10 @@ import pytest
 from config.settings import Settings
 from streams.cli.main import main
 from streams.offline.replay.replay_pass import ReplayPass, Stopped
-from streams.offline.sources.open_history import open_history
-from streams.record.history.bounds import HistoryBounds
+from streams.offline.sources.open_source import open_source
 from streams.record.history.history_files import MINUTES, TENS, HistoryFolder
 from streams.record.history.history_filling import HistoryFilling
+from streams.record.history.history_keeper import HistoryBounds
 from streams.record.history.history_reader import HistoryReader
 from tests.streams.record.history.backend import START, Backend, requests
 from tests.streams.record.history.rows import plain
@@ -83,7 +83,7 @@ def test_a_replay_that_is_stopped_and_goes_on_writes_the_same(events: Path, expe
     place = events / "history"
     state = None
     for pieces in (5, 3, 10**9):
-        history = open_history([str(events / "events.ndjson")], SETTINGS, (None, None))
+        history = open_source([str(events / "events.ndjson")], SETTINGS, (None, None))
         reading = ReplayPass(history, [SETTINGS], filling=(filling := HistoryFilling(str(place), PLENTY)))
         if state is not None:
             reading.resume(state)

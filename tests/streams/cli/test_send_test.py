@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from alerting.messages import examples as made
-from alerting.messages.example_curves import AT
+from alerting.messages.examples import AT
 from config.settings import Settings
 from detectors.model.finding import Verdict
 from streams.cli.check.slack import check_slack

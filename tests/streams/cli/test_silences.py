@@ -8,12 +8,12 @@ import pytest
 from aiohttp import ClientSession
 from prometheus_client import CollectorRegistry
 
-from alerting.commands.answer import Answer
 from alerting.commands.command import Command
+from alerting.commands.dispatch import Answer
 from alerting.pipeline.pipeline import Pipeline
 from config.settings import Settings, TokensSettings
 from streams.cli.silences import show_silences, silence, unsilence
-from streams.notify.silence_routes import SilenceRoutes
+from streams.notify.command_routes import SilenceRoutes
 from streams.process.web.access import Access
 from streams.process.web.http_server import HttpServer
 from streams.process.web.tokens import load_tokens, new_token

@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 from config.settings import Settings, SlackSettings
-from streams.cli.check.buttons import check_buttons
-from streams.cli.check.result import CheckResult
+from streams.cli.check.settings_checks import CheckResult
+from streams.cli.check.slack import check_buttons
 from tests.alerting.slack_app import APP_TOKEN, SECRET, SlackApp
 from tests.alerting.slack_standin import TOKEN
 

@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 from alerting.commands.local_time import moment
 from config.settings import Settings
-from streams.cli.check.expired import check_expired
+from streams.cli.check.settings_checks import check_expired
 
 NOW = moment("2026-11-27T12:00", ZoneInfo("UTC"))
 

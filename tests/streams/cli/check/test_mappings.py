@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from config.load import load_settings
-from streams.cli.check.mappings import check_mappings
-from streams.cli.check.result import CheckResult
+from streams.cli.check.settings_checks import CheckResult
+from streams.cli.check.sources import check_mappings
 
 RECORD = {"at": 1760000000, "route": "GET /items", "code": 200, "order": {"total": 3}}
 

@@ -3,7 +3,7 @@
 import pytest
 
 from config.settings import MoneySettings, PriceSettings, Settings
-from streams.cli.check.prices import check_prices
+from streams.cli.check.settings_checks import check_prices
 
 NOW = 1_795_780_800
 

@@ -3,7 +3,7 @@
 import pytest
 
 from config.settings import NotifySettings
-from streams.cli.check.result import CheckResult
+from streams.cli.check.settings_checks import CheckResult
 from streams.cli.check.sinks import check_sinks
 from tests.alerting.sinks.alertmanager_standin import AlertmanagerStandin
 from tests.alerting.sinks.webhook_standin import SECRET, WebhookStandin

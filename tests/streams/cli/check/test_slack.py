@@ -6,7 +6,7 @@ import pytest
 from alerting.outbox.ports import Result
 from alerting.sinks.slack import SlackSink
 from config.settings import Settings
-from streams.cli.check.result import CheckResult
+from streams.cli.check.settings_checks import CheckResult
 from streams.cli.check.slack import check_slack
 from tests.alerting.slack_app import SlackApp
 from tests.alerting.slack_standin import TOKEN, SlackStandin

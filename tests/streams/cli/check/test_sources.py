@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from config.settings import SourcesSettings
-from streams.cli.check.result import CheckResult
+from streams.cli.check.settings_checks import CheckResult
 from streams.cli.check.sources import check_sources
 from tests.streams.ingest.receivers.test_pubsub_door import Google
 from tests.streams.ingest.registry.standin import RegistryStandin

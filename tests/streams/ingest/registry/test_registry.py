@@ -26,7 +26,7 @@ from streams.ingest.registry import registry as registry_module
 from streams.ingest.registry import registry_client
 from streams.ingest.registry.registry import AGAIN_SECONDS, MINUTE, Registry
 from streams.ingest.registry.registry_client import RegistryError
-from streams.offline.sources.open_source import open_history
+from streams.offline.sources.open_source import open_source
 from streams.offline.sources.patient_schemas import PatientSchemas
 from streams.offline.sources.replay_error import ReplayError
 from streams.process.web.certificates import Certificates
@@ -469,7 +469,7 @@ def test_a_registry_is_not_asked_by_a_replay_that_needs_none(tmp_path: Path) -> 
     sources = SourcesSettings(
         registry=RegistrySettings.model_validate({"urls": ["http://127.0.0.1:1"], "token_env": "NOT_SET"})
     )
-    history = open_history(file, Settings(sources=sources))
+    history = open_source(file, Settings(sources=sources))
     assert sum(piece.parts for piece in history.pieces()) == 1
 
 
@@ -482,6 +482,6 @@ def test_a_file_of_a_frame_is_replayed(standin: RegistryStandin, tmp_path: Path)
             registry=RegistrySettings(urls=[standin.url]),
         )
     )
-    history = open_history(file, settings, source="avro")
+    history = open_source(file, settings, source="avro")
     records = [record for piece in history.pieces() for record in piece.records or ()]
     assert [b'"service"' in record for record in records] == [True]

@@ -15,7 +15,7 @@ from streams.offline.backfill.lesson import Learnt, Lesson
 from tests.laws.arrivals import prompt
 from tests.streams.engine.stages.engine_run import HOUR, LEARNT, START, backend, gathered
 from tests.streams.engine.stages.engine_run import records as records_of
-from tests.streams.offline.sources.memory_history import MemoryHistory
+from tests.streams.offline.sources.memory_source import MemorySource
 
 SETTINGS: Final = Settings(judge=JudgeSettings(young=6 * HOUR))
 HAMMER: Final = {
@@ -48,7 +48,7 @@ def at(moment: float) -> int:
 def learn(until: float, parts: int = 1, sources: tuple[str, ...] = (SOURCE,)) -> Learnt:
     before = records()[: at(until)]
     history = {f"part/{part}": before[part::parts] for part in range(parts)}
-    lesson = Lesson(SETTINGS, MemoryHistory(history, (5000,)), int(until))
+    lesson = Lesson(SETTINGS, MemorySource(history, (5000,)), int(until))
     assert lesson.run()
     return lesson.learnt(sources)
 

@@ -15,7 +15,7 @@ import pytest
 from detectors.state import zstd
 from streams.drivers.local.log_judge import SOURCE
 from streams.offline.backfill.lesson import Lesson
-from streams.offline.sources.open_history import open_history
+from streams.offline.sources.open_source import open_source
 from tests.streams.offline.backfill.hammered_history import SETTINGS, records
 
 Events = list[dict[str, Any]]
@@ -43,7 +43,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 def learnt_from(*paths: Path) -> dict[str, bytes]:
     """Return the state of the shard."""
-    lesson = Lesson(SETTINGS, open_history(list(paths)), 0)
+    lesson = Lesson(SETTINGS, open_source(list(paths)), 0)
     assert lesson.run()
     found = lesson.learnt([SOURCE])
     assert (found.records, found.bad.total()) == (len(some()), 0)

@@ -12,11 +12,10 @@ from config.settings import LocalSettings, Settings
 from streams.cli.main import main
 from streams.drivers.local.daemon import LocalDaemon, StartError
 from streams.drivers.local.sqlite_store import SqliteStore
-from streams.offline.backfill.into_local import into_local
-from streams.offline.backfill.kept_lesson import Watch
-from streams.offline.backfill.lesson import Learnt, Lesson
+from streams.offline.backfill.lesson import Learnt, Lesson, Watch
+from streams.offline.backfill.local_backfill import into_local
 from streams.offline.sources.replay_error import ReplayError
-from tests.streams.offline.sources.memory_history import MemoryHistory
+from tests.streams.offline.sources.memory_source import MemorySource
 
 BEGIN = 1_756_684_800
 LINES = [
@@ -30,7 +29,7 @@ def settings(state: Path) -> Settings:
 
 
 def lesson(asked: str = "") -> Lesson:
-    return Lesson(Settings(), MemoryHistory({"a/0": LINES}, (1000,)), BEGIN + 10**6, asked)
+    return Lesson(Settings(), MemorySource({"a/0": LINES}, (1000,)), BEGIN + 10**6, asked)
 
 
 def learn(state: Path, asked: str = "", turns: int | None = None, **more: Any) -> Learnt | None:
@@ -75,10 +74,11 @@ def test_a_stopped_backfill_goes_on_and_no_daemon_starts_from_its_half(tmp_path:
 
 
 def test_the_command_says_what_was_learnt_and_when_kafka_does_not_answer(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, closed_port: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "events.ndjson").write_bytes(b"\n".join(LINES))
-    (tmp_path / "local.yaml").write_text(f"local: {{state: '{tmp_path / 'state'}'}}")
+    local = f"{{state: '{tmp_path / 'state'}', listen: '127.0.0.1:{closed_port}'}}"
+    (tmp_path / "local.yaml").write_text(f"local: {local}")
     (tmp_path / "kafka.yaml").write_text("kafka: {brokers: ['127.0.0.1:1']}")
     events = str(tmp_path / "events.ndjson")
     with pytest.raises(SystemExit) as ended:
@@ -104,10 +104,11 @@ def test_the_command_says_what_was_learnt_and_when_kafka_does_not_answer(
     ids=["the wrong way round", "of the year 2096"],
 )
 def test_what_teaches_nothing_is_refused_with_the_reason(
-    tmp_path: Path, lines: list[bytes], why: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, closed_port: int, lines: list[bytes], why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "events.ndjson").write_bytes(b"\n".join(lines))
-    (tmp_path / "uneri.yaml").write_text(f"local: {{state: '{tmp_path / 'state'}'}}")
+    local = f"{{state: '{tmp_path / 'state'}', listen: '127.0.0.1:{closed_port}'}}"
+    (tmp_path / "uneri.yaml").write_text(f"local: {local}")
     with pytest.raises(SystemExit) as ended:
         main(["backfill", str(tmp_path / "events.ndjson"), "--config", str(tmp_path / "uneri.yaml")])
     assert ended.value.code == 2
@@ -115,6 +116,6 @@ def test_what_teaches_nothing_is_refused_with_the_reason(
 
 
 def test_a_history_that_goes_on_beyond_now_is_refused() -> None:
-    ahead = Lesson(Settings(), MemoryHistory({"a/0": LINES}, (1000,)), 0, latest=BEGIN + 4_000)
+    ahead = Lesson(Settings(), MemorySource({"a/0": LINES}, (1000,)), 0, latest=BEGIN + 4_000)
     with pytest.raises(ReplayError, match=r"goes on to 2025-09-01 \d\d:\d\d UTC, which is still to come"):
         ahead.run()

@@ -10,18 +10,16 @@ import pytest
 
 from config.settings import Settings
 from streams.drivers.local.daemon import LocalDaemon
-from streams.offline.backfill.into_local import into_local
-from streams.offline.backfill.kept_lesson import Watch
-from streams.offline.backfill.lesson import Lesson
+from streams.offline.backfill.lesson import Lesson, Watch
+from streams.offline.backfill.local_backfill import into_local
 from streams.record.history import history_writer
-from streams.record.history.bounds import HistoryBounds
 from streams.record.history.history_files import MINUTES, HistoryFolder
 from streams.record.history.history_filling import HistoryFilling
+from streams.record.history.history_keeper import HistoryBounds
 from streams.record.history.history_reader import HistoryReader
-from streams.screens.board.board_data import BoardIncidents
+from streams.screens.board.board_data import BoardIncidents, StepSignal
 from streams.screens.board.live_board import LiveBoard
-from streams.screens.board.step_signal import StepSignal
-from tests.streams.offline.sources.memory_history import MemoryHistory
+from tests.streams.offline.sources.memory_source import MemorySource
 from tests.streams.record.history.backend import START, requests
 from tests.streams.record.history.rows import plain
 
@@ -46,7 +44,7 @@ def learn(folder: Path, turns: int | None = None, step: int = 60) -> bool:
     """Learn, or stop after some pieces; return whether all was learnt."""
     place = str(folder / "history")
     filling = HistoryFilling(place, HistoryBounds(35, 400, 1 << 40), learnt="a")
-    history = MemoryHistory({"a/0": LINES}, (300,))
+    history = MemorySource({"a/0": LINES}, (300,))
     lesson = Lesson(settings(folder, step), history, START + 10**6, filling=filling)
     left = iter(range(10**6 if turns is None else turns))
     return into_local(folder, lesson, Watch(stopping=lambda: next(left, None) is None)) is not None
@@ -77,7 +75,7 @@ def test_a_backfill_that_is_stopped_and_goes_on_leaves_the_same_rows(tmp_path: P
 async def test_a_new_daemon_has_the_past_with_its_first_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history_writer, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(history_writer, "WRITE_SECONDS", 0.05)
     monkeypatch.setattr(history_writer, "LEARN_SECONDS", 0.0)
     folder = tmp_path / "state"
     assert await asyncio.to_thread(learn, folder, step=STEP)

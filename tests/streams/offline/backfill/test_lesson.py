@@ -14,7 +14,7 @@ from streams.engine.stages.engine import Engine
 from streams.offline.backfill.lesson import Lesson, OtherHistoryError
 from tests.streams.engine.stages.engine_run import DAY, HOUR, START
 from tests.streams.offline.backfill.hammered_history import BEGIN, SETTINGS, at, judge, learn, records, told
-from tests.streams.offline.sources.memory_history import MemoryHistory
+from tests.streams.offline.sources.memory_source import MemorySource
 
 END = START + 2 * DAY
 
@@ -49,7 +49,7 @@ def test_a_daemon_knows_how_old_its_baselines_are_before_the_first_live_record()
 
 def test_the_first_digest_says_in_one_line_what_became_judgeable_in_history() -> None:
     settings = SETTINGS.model_copy(update={"digest": DigestSettings(at="11:00")})  # an hour after its start
-    lesson = Lesson(settings, MemoryHistory({"part/0": records()[: at(BEGIN)]}, (5000,)), BEGIN)
+    lesson = Lesson(settings, MemorySource({"part/0": records()[: at(BEGIN)]}, (5000,)), BEGIN)
     assert lesson.run()
     learnt = lesson.learnt([SOURCE])
     engine, pipeline = Engine(settings, [SOURCE]), Pipeline(settings)
@@ -63,7 +63,7 @@ def test_the_first_digest_says_in_one_line_what_became_judgeable_in_history() ->
 
 def test_a_stop_anywhere_changes_nothing_and_only_the_same_history_goes_on() -> None:
     def lesson(asked: str = "a") -> Lesson:
-        return Lesson(SETTINGS, MemoryHistory({"part/0": records()[: at(BEGIN)]}, (3000,)), 0, asked)
+        return Lesson(SETTINGS, MemorySource({"part/0": records()[: at(BEGIN)]}, (3000,)), 0, asked)
 
     whole = lesson()
     whole.run()

@@ -2,7 +2,7 @@ from zoneinfo import ZoneInfo
 
 from alerting.evaluation.comparison import compare
 from detectors.model.finding import Verdict
-from streams.offline.replay.comparison_lines import comparison_lines
+from streams.offline.replay.result_lines import comparison_lines
 from tests.alerting.given import PUT, ROUTE, SERVICE, T0, TABLE, finding
 from tests.alerting.made import LEDGER, made
 

@@ -8,7 +8,7 @@ from alerting.evaluation.evaluation import Evaluation, evaluate
 from alerting.evaluation.pressed_marks import PressedMarks
 from alerting.incidents.incident import Incident
 from detectors.model.finding import Verdict
-from streams.offline.replay.evaluation_lines import evaluation_lines, mark_lines
+from streams.offline.replay.result_lines import evaluation_lines, mark_lines
 from tests.alerting.given import PUT, SERVICE, T0, TABLE, finding
 from tests.alerting.made import LEDGER, made
 

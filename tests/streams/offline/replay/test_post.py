@@ -11,13 +11,13 @@ from streams.offline.replay import Replayed, replay
 from streams.offline.replay.post import MOST, PostError, messages, post, post_replay
 from tests.alerting.slack_standin import TOKEN, SlackStandin
 from tests.faults.traffic import traffic
-from tests.streams.offline.sources.memory_history import MemoryHistory
+from tests.streams.offline.sources.memory_source import MemorySource
 
 
 @pytest.fixture(scope="module")
 def found() -> Replayed:
     given = {f"r/{n}": records for n, records in enumerate(traffic(3).partitions)}
-    return replay(MemoryHistory(given), Settings(judge=JudgeSettings(young=3600)))
+    return replay(MemorySource(given), Settings(judge=JudgeSettings(young=3600)))
 
 
 class Waits(list[float]):

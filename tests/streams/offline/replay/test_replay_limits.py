@@ -5,7 +5,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from config.read_limits import NO_LIMITS
+from config.capacity import NO_LIMITS
 from streams.cli.commands import app
 from streams.ingest.limits.reading import FoundLimit, PartReading, merged, save_limits
 

@@ -25,11 +25,10 @@ from streams.offline.replay import (
 )
 from streams.offline.replay.replay_pass import ReplayPass, Stopped
 from streams.offline.replay.series_parquet import SeriesParquet
-from streams.offline.replay.series_parts import drop_parts
-from streams.offline.replay.state import ReplayStateError, drop_state, load_state, save_state
+from streams.offline.replay.state import ReplayStateError, drop_parts, drop_state, load_state, save_state
 from streams.offline.sources.replay_error import ReplayError
 from tests.faults.traffic import Traffic, traffic
-from tests.streams.offline.sources.memory_history import MemoryHistory
+from tests.streams.offline.sources.memory_source import MemorySource
 
 SETTINGS = Settings(judge=JudgeSettings(young=3600))
 DULL = Settings(judge=JudgeSettings(young=3600, sensitivity=0.2))
@@ -42,8 +41,8 @@ def given() -> Traffic:
     return traffic(3)
 
 
-def history(given: Traffic, sizes: tuple[int, ...] = SIZES) -> MemoryHistory:
-    return MemoryHistory({f"r/{n}": records for n, records in enumerate(given.partitions)}, sizes)
+def history(given: Traffic, sizes: tuple[int, ...] = SIZES) -> MemorySource:
+    return MemorySource({f"r/{n}": records for n, records in enumerate(given.partitions)}, sizes)
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +185,7 @@ def test_a_state_of_another_replay_or_a_damaged_one_is_refused_with_the_remedy(
 
 def test_a_changed_history_is_not_resumed(given: Traffic) -> None:
     state = ReplayPass(history(given), [SETTINGS]).state("asked")
-    other = ReplayPass(MemoryHistory({"r/0": []}), [SETTINGS])
+    other = ReplayPass(MemorySource({"r/0": []}), [SETTINGS])
     with pytest.raises(ReplayError, match="has changed"):
         other.resume(state)
 

@@ -14,7 +14,7 @@ from streams.offline.replay.replay_judge import with_fate
 from streams.offline.simulate.scenario import Scenario
 from streams.offline.simulate.scenario_load import load_scenario
 from streams.offline.simulate.simulation import Simulation
-from tests.streams.offline.sources.memory_history import MemoryHistory
+from tests.streams.offline.sources.memory_source import MemorySource
 
 BACKEND = Path(__file__).parents[3] / "main_job" / "backend.yaml"
 DAY, HOUR = 86400, 3600
@@ -65,7 +65,7 @@ def lines() -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def found(lines: list[bytes]) -> Replayed:
-    return replay(MemoryHistory({"shop/0": lines}), SETTINGS)
+    return replay(MemorySource({"shop/0": lines}), SETTINGS)
 
 
 def test_an_incident_held_by_a_silence_is_not_sent_and_says_so(found: Replayed, tmp_path: Path) -> None:

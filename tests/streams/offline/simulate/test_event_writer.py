@@ -12,8 +12,7 @@ from alerting.commands.labels import LabelKind
 from alerting.evaluation.labels_file import load_labels
 from detectors.state import zstd
 from streams.offline.simulate.deliver import paced, simulate
-from streams.offline.simulate.event_writer import HttpWriter, WriteError
-from streams.offline.simulate.open_writer import open_writer
+from streams.offline.simulate.event_writer import HttpWriter, WriteError, open_writer
 from streams.offline.simulate.scenario_load import load_scenario
 from streams.offline.simulate.simulation import Simulation
 

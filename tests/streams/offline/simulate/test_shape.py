@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from streams.offline.simulate.scenario import Scenario
-from streams.offline.simulate.shape import ShapeError, read_shape
 from streams.offline.simulate.simulation import Simulation
+from streams.offline.simulate.traffic import ShapeError, read_shape
 
 KPI = Path(__file__).parents[3] / "data" / "kpi" / "431a8542-c468-3988-a508-3afd06a218da.csv.xz"
 START = 1_756_652_400

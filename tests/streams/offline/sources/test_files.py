@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from detectors.state import zstd
-from streams.drivers.local import follow
-from streams.ingest.receivers.request_lines import split_lines
+from streams.drivers.local import line_inputs
+from streams.ingest.receivers.payload_lines import split_lines
+from streams.offline.sources import file_content
 from streams.offline.sources import files as replay_files
-from streams.offline.sources import unpacked
+from streams.offline.sources.file_content import line_records
 from streams.offline.sources.file_lanes import MOST_LANES
-from streams.offline.sources.files import LINE_BYTES, FileHistory
-from streams.offline.sources.lines import lines_of
+from streams.offline.sources.files import LINE_BYTES, FileSource
 from streams.offline.sources.replay_error import ReplayError
 from streams.offline.sources.source import Piece
 
@@ -25,7 +25,7 @@ PLAIN = b"\n".join(LINES) + b"\n"
 
 
 def read(*paths: Path, **between: Any) -> list[bytes]:
-    return [line for piece in FileHistory(paths, **between).pieces() for line in piece.records or []]
+    return [line for piece in FileSource(paths, **between).pieces() for line in piece.records or []]
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd.compress], ids=["", ".gz", ".zst"])
@@ -63,10 +63,10 @@ def test_the_files_of_a_folder_are_read_by_time_and_those_without_times_by_name(
     assert read(tmp_path) == [b"none either", b"no times", *LINES[:2]]
 
 
-def overlapping(folder: Path, files: int) -> FileHistory:
+def overlapping(folder: Path, files: int) -> FileSource:
     for number in range(files):
         (folder / f"{number:02}.ndjson").write_bytes(b"\n".join(LINES[number::files]))
-    return FileHistory([folder])
+    return FileSource([folder])
 
 
 def test_files_that_overlap_in_time_are_read_beside_each_other_and_go_on_where_they_stopped(
@@ -81,7 +81,7 @@ def test_files_that_overlap_in_time_are_read_beside_each_other_and_go_on_where_t
         levels[piece.partition] += 1
         if len(got) > len(LINES) // 2:
             break
-    again = FileHistory([tmp_path])
+    again = FileSource([tmp_path])
     again.resume(history.bounds, places)
     rest = list(again.pieces())
     got += [line for piece in rest for line in piece.records or []]
@@ -102,9 +102,9 @@ def test_only_events_between_two_times_are_read_and_bad_ones_stay_to_be_dead_let
 
 def test_a_missing_path_is_reported_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(ReplayError, match="no such file or folder"):
-        FileHistory([tmp_path / "nothing"])
+        FileSource([tmp_path / "nothing"])
     with pytest.raises(ReplayError, match="no event files"):
-        FileHistory([tmp_path])
+        FileSource([tmp_path])
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd.compress], ids=["", ".gz", ".zst"])
@@ -116,12 +116,12 @@ def test_a_replay_resumes_at_the_byte_where_it_stopped(
     for number in range(3):
         some = lines[number * 1500 : (number + 1) * 1500 if number < 2 else None]
         (tmp_path / f"{number}.ndjson{suffix}").write_bytes(pack(b"\n".join(some)))
-    count = sum(1 for _ in FileHistory([tmp_path]).pieces())
+    count = sum(1 for _ in FileSource([tmp_path]).pieces())
     assert count > 5
     for taken in range(1, count + 1):
-        first = FileHistory([tmp_path])
+        first = FileSource([tmp_path])
         pieces = [piece for piece, _ in zip(first.pieces(), range(taken), strict=False)]
-        again = FileHistory([tmp_path])
+        again = FileSource([tmp_path])
         again.resume(json.loads(json.dumps(first.bounds)), {"files/0": pieces[-1].place})
         rest = list(again.pieces())
         assert [line for piece in (*pieces, *rest) for line in piece.records or ()] == lines
@@ -133,20 +133,20 @@ def test_a_replay_resumes_at_the_byte_where_it_stopped(
 def test_a_changed_file_cannot_be_resumed(tmp_path: Path) -> None:
     file = tmp_path / "events.ndjson"
     file.write_bytes(PLAIN)
-    bounds = FileHistory([tmp_path]).bounds
+    bounds = FileSource([tmp_path]).bounds
     file.write_bytes(PLAIN + b"\n")
     with pytest.raises(ReplayError, match="changed since the replay started; start over with --restart"):
-        FileHistory([tmp_path]).resume(bounds, {})
+        FileSource([tmp_path]).resume(bounds, {})
     file.rename(tmp_path / "other.ndjson")
     with pytest.raises(ReplayError, match="removed since the replay started"):
-        FileHistory([tmp_path]).resume(bounds, {})
+        FileSource([tmp_path]).resume(bounds, {})
 
 
 def test_files_removed_or_changed_while_being_read_count_as_on_opening(tmp_path: Path) -> None:
     first, second = tmp_path / "a.ndjson", tmp_path / "b.ndjson"
     first.write_bytes(PLAIN)
     second.write_bytes(PLAIN)
-    history = FileHistory([tmp_path])
+    history = FileSource([tmp_path])
     began = history.bounds
     pieces = history.pieces()
     next(pieces)
@@ -156,7 +156,7 @@ def test_files_removed_or_changed_while_being_read_count_as_on_opening(tmp_path:
     assert [line for piece in pieces for line in piece.records or ()] == LINES
     first.write_bytes(PLAIN)
     with pytest.raises(ReplayError, match="changed since the replay started"):
-        FileHistory([tmp_path]).resume(began, {})
+        FileSource([tmp_path]).resume(began, {})
 
 
 def test_a_file_cut_short_or_replaced_after_the_start_is_reported_and_one_that_grows_is_read(
@@ -167,7 +167,7 @@ def test_a_file_cut_short_or_replaced_after_the_start_is_reported_and_one_that_g
     def opened() -> Iterator[Piece]:
         second.write_bytes(PLAIN)
         first.write_bytes(PLAIN)
-        return FileHistory([tmp_path]).pieces()
+        return FileSource([tmp_path]).pieces()
 
     pieces = opened()
     next(pieces)
@@ -195,7 +195,7 @@ def test_a_file_cut_short_or_replaced_after_the_start_is_reported_and_one_that_g
 def test_a_file_removed_before_its_turn_is_reported(tmp_path: Path) -> None:
     for name in ("a.ndjson", "b.ndjson"):
         (tmp_path / name).write_bytes(PLAIN)
-    pieces = FileHistory([tmp_path]).pieces()
+    pieces = FileSource([tmp_path]).pieces()
     next(pieces)
     (tmp_path / "b.ndjson").unlink()
     with pytest.raises(ReplayError, match=r"b.ndjson: removed after the replay started; "):
@@ -205,7 +205,7 @@ def test_a_file_removed_before_its_turn_is_reported(tmp_path: Path) -> None:
 def test_an_empty_file_is_noted(tmp_path: Path) -> None:
     (tmp_path / "a.ndjson").write_bytes(PLAIN)
     (tmp_path / "b.ndjson").write_bytes(b"")
-    history = FileHistory([tmp_path])
+    history = FileSource([tmp_path])
     assert history.notes == [f"{tmp_path / 'b.ndjson'}: empty file"]
     assert read(tmp_path) == LINES
 
@@ -220,21 +220,21 @@ def test_an_endless_line_is_cut_and_what_follows_is_read(tmp_path: Path) -> None
 def test_a_very_long_line_is_cut_alike_wherever_reading_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert LINE_BYTES == follow.READ
+    assert LINE_BYTES == line_inputs.READ
     monkeypatch.setattr(replay_files, "LINE_BYTES", 4096)
-    monkeypatch.setattr(unpacked, "READ", 1000)
+    monkeypatch.setattr(file_content, "READ", 1000)
     longer = [b"x" * size for size in (4095, 4096, 4097, 50_001)]
     data = b"\r\n".join(part for line in longer for part in (*LINES[:40], line)) + b"\n" + PLAIN[:3000]
     file = tmp_path / "a.ndjson"
     file.write_bytes(data)
-    pieces = list(FileHistory([file]).pieces())
+    pieces = list(FileSource([file]).pieces())
     whole = [record for piece in pieces for record in piece.records or ()]
     assert whole == followed(data, 4096)
     assert max(map(len, whole)) == 4096
     taken = 0
     for piece in pieces[:-1]:
         taken += len(piece.records or ())
-        again = FileHistory([file])
+        again = FileSource([file])
         again.resume(again.bounds, {"files/0": piece.place})
         assert [record for one in again.pieces() for record in one.records or ()] == whole[taken:]
 
@@ -254,4 +254,4 @@ def test_lines_are_those_that_the_live_drivers_see() -> None:
     rng = random.Random(3)  # noqa: S311 - no secret
     for _ in range(2000):
         data = bytes(rng.choices(b"\r\n\n\rab", k=rng.randrange(12)))
-        assert list(lines_of(data)) == split_lines(data)
+        assert list(line_records(data)) == split_lines(data)

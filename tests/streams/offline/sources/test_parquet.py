@@ -12,10 +12,10 @@ import pytest
 
 from config.settings import JudgeSettings, Settings
 from streams.offline.replay import Replayed, replay
-from streams.offline.sources.files import FileHistory
+from streams.offline.sources.files import FileSource
 from streams.offline.sources.replay_error import ReplayError
 from tests.faults.traffic import START, traffic
-from tests.streams.offline.sources.memory_history import MemoryHistory
+from tests.streams.offline.sources.memory_source import MemorySource
 
 RECORDS = [
     record for record in traffic(5, 1).partitions[0] if record.startswith(b'{"ts"') and b"NaN" not in record
@@ -25,7 +25,7 @@ SETTINGS = Settings(judge=JudgeSettings(young=3600))
 
 @pytest.fixture(scope="module")
 def found() -> Replayed:
-    return replay(MemoryHistory({"files/0": RECORDS}, [4000]), SETTINGS)
+    return replay(MemorySource({"files/0": RECORDS}, [4000]), SETTINGS)
 
 
 def same(one: Replayed, other: Replayed) -> bool:
@@ -46,13 +46,13 @@ def test_a_column_of_whole_records_is_read_as_it_is(
     values = [record.decode() for record in RECORDS] if "string" in str(kind) else RECORDS
     table = pa.table({"key": pa.nulls(len(values)), "value": pa.array(values, kind)})
     pq.write_table(table, tmp_path / "topic.parquet", row_group_size=1500)
-    assert same(replay(FileHistory([tmp_path]), SETTINGS), found)
+    assert same(replay(FileSource([tmp_path]), SETTINGS), found)
 
 
 def test_nested_columns_give_the_same_findings(tmp_path: Path, found: Replayed) -> None:
     table = pa.Table.from_pylist([json.loads(record) for record in RECORDS])
     pq.write_table(table, tmp_path / "events.parquet", row_group_size=999)
-    assert same(replay(FileHistory([tmp_path / "events.parquet"]), SETTINGS), found)
+    assert same(replay(FileSource([tmp_path / "events.parquet"]), SETTINGS), found)
 
 
 def test_dotted_names_and_arrow_times_become_fields(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_dotted_names_and_arrow_times_become_fields(tmp_path: Path) -> None:
             }
         )
         pq.write_table(table, tmp_path / "one.parquet")
-        (piece, end) = FileHistory([tmp_path / "one.parquet"]).pieces()
+        (piece, end) = FileSource([tmp_path / "one.parquet"]).pieces()
         assert piece.records is not None
         assert [json.loads(record) for record in piece.records] == [
             {
@@ -87,23 +87,23 @@ def test_a_file_without_events_or_damaged_is_reported_in_one_line(tmp_path: Path
     file = tmp_path / "other.parquet"
     pq.write_table(pa.table({"time": [1], "host": ["a"]}), file)
     with pytest.raises(ReplayError, match=r"other.parquet: neither .* \(found time, host\)"):
-        list(FileHistory([file]).pieces())
+        list(FileSource([file]).pieces())
     file.write_bytes(b"PAR1 and nothing else")
     with pytest.raises(ReplayError, match="is damaged, or its suffix does not match") as caught:
-        list(FileHistory([file]).pieces())
+        list(FileSource([file]).pieces())
     assert "\n" not in str(caught.value)
 
 
 def test_a_replay_resumes_at_the_row_where_it_stopped(tmp_path: Path) -> None:
     table = pa.table({"value": [record.decode() for record in RECORDS]})
     pq.write_table(table, tmp_path / "topic.parquet", row_group_size=1100)
-    whole = [record for piece in FileHistory([tmp_path]).pieces() for record in piece.records or ()]
+    whole = [record for piece in FileSource([tmp_path]).pieces() for record in piece.records or ()]
     assert whole == RECORDS
     for count in (1, 2, 4):
-        first = FileHistory([tmp_path])
+        first = FileSource([tmp_path])
         pieces = first.pieces()
         taken = [next(pieces) for _ in range(count)]
-        again = FileHistory([tmp_path])
+        again = FileSource([tmp_path])
         again.resume(json.loads(json.dumps(first.bounds)), {"files/0": taken[-1].place})
         rest = [record for piece in (*taken, *again.pieces()) for record in piece.records or ()]
         assert rest == RECORDS
@@ -111,7 +111,7 @@ def test_a_replay_resumes_at_the_row_where_it_stopped(tmp_path: Path) -> None:
 
 def events(table: pa.Table, tmp_path: Path, **how: Any) -> list[dict[str, Any]]:
     pq.write_table(table, tmp_path / "some.parquet", **how)
-    pieces = FileHistory([tmp_path / "some.parquet"]).pieces()
+    pieces = FileSource([tmp_path / "some.parquet"]).pieces()
     return [json.loads(record) for piece in pieces for record in piece.records or ()]
 
 
@@ -165,7 +165,7 @@ def test_a_map_is_an_object_whatever_its_keys_are(tmp_path: Path) -> None:
 def test_fixed_size_records_and_a_null_column_are_whole_records(tmp_path: Path) -> None:
     for number, column in enumerate((pa.array([b"{}", b"[]"], pa.binary(2)), pa.nulls(2))):
         pq.write_table(pa.table({"value": column}), tmp_path / "topic.parquet")
-        records = [r for piece in FileHistory([tmp_path]).pieces() for r in piece.records or ()]
+        records = [r for piece in FileSource([tmp_path]).pieces() for r in piece.records or ()]
         assert records == [[b"{}", b"[]"], [b"", b""]][number]
 
 
@@ -173,14 +173,14 @@ def test_duplicate_columns_and_unknown_zones_are_reported_in_one_line(tmp_path: 
     file = tmp_path / "odd.parquet"
     pq.write_table(pa.table([["{}"], ["{}"]], names=["value", "value"]), file)
     with pytest.raises(ReplayError, match="more than one column named value"):
-        list(FileHistory([file]).pieces())
+        list(FileSource([file]).pieces())
     seen = pa.array(
         [{"name": "ios", "seen": 1}],
         pa.struct([("name", pa.string()), ("seen", pa.timestamp("us", "No/Where"))]),
     )
     pq.write_table(pa.table({"ts": [1.0], "service": ["shop"], "client": seen}), file)
     with pytest.raises(ReplayError, match="unknown time zone 'No/Where'"):
-        list(FileHistory([file]).pieces())
+        list(FileSource([file]).pieces())
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_whole_records_with_nulls_are_read_from_any_row_on(tmp_path: Path, kind:
     pq.write_table(pa.table({"record": values.cast(kind)}), tmp_path / "topic.parquet")
     expected = [(text or "").encode() for text in given]
     for skip in (0, 1, 4000, 5003):
-        history = FileHistory([tmp_path])
+        history = FileSource([tmp_path])
         history.resume(history.bounds, {"files/0": [0, skip]})
         assert [record for piece in history.pieces() for record in piece.records or ()] == expected[skip:]
 
@@ -204,7 +204,7 @@ def test_a_value_column_beside_the_fields_of_an_event_is_not_a_whole_record(tmp_
 
 def test_rows_determine_the_fraction_read(tmp_path: Path) -> None:
     pq.write_table(pa.table({"value": ["{}"] * 16_000}), tmp_path / "a.parquet", row_group_size=16_000)
-    done = [piece.done for piece in FileHistory([tmp_path]).pieces()]
+    done = [piece.done for piece in FileSource([tmp_path]).pieces()]
     assert done == [0.25, 0.5, 0.75, 1.0, 1.0]
 
 
@@ -212,14 +212,14 @@ def test_invalid_text_is_reported_in_one_line(tmp_path: Path) -> None:
     broken = pa.array([b"\xff"], pa.binary()).view(pa.string())
     pq.write_table(pa.table({"ts": [1], "service": broken}), tmp_path / "broken.parquet")
     with pytest.raises(ReplayError, match=r"broken.parquet: .*utf-8.* is damaged"):
-        list(FileHistory([tmp_path]).pieces())
+        list(FileSource([tmp_path]).pieces())
 
 
 def test_a_folder_mixes_all_kinds_by_name(tmp_path: Path) -> None:
     pq.write_table(pa.table({"value": ["2"]}), tmp_path / "b.parquet")
     (tmp_path / "a.ndjson.gz").write_bytes(gzip.compress(b"1"))
     (tmp_path / "c.jsonl").write_bytes(b"3")
-    assert [record for piece in FileHistory([tmp_path]).pieces() for record in piece.records or ()] == [
+    assert [record for piece in FileSource([tmp_path]).pieces() for record in piece.records or ()] == [
         b"1",
         b"2",
         b"3",

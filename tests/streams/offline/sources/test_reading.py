@@ -15,12 +15,12 @@ from config.settings import RollupSettings, Settings
 from streams.engine.rollup.blocks.block_codec import encode_block
 from streams.engine.stages.rollup_engine import RollupEngine
 from streams.offline.sources import reading
-from streams.offline.sources.files import FileHistory
-from streams.offline.sources.reading import Read, ReadAhead, ReadHere, reading_of
+from streams.offline.sources.files import FileSource
+from streams.offline.sources.reading import Read, ReadAhead, ReadHere, reader_of
 from streams.offline.sources.replay_error import ReplayError
 from streams.offline.sources.source import Piece
 from tests.faults.traffic import Traffic, traffic
-from tests.streams.offline.sources.memory_history import MemoryHistory
+from tests.streams.offline.sources.memory_source import MemorySource
 
 CONFIGS = (Settings(), Settings(rollup=RollupSettings(max_paths=3)))
 
@@ -30,9 +30,9 @@ def given() -> Traffic:
     return traffic(3)
 
 
-def history(given: Traffic) -> MemoryHistory:
+def history(given: Traffic) -> MemorySource:
     records = {f"r/{n}": records[:2000] for n, records in enumerate(given.partitions)}
-    return MemoryHistory({**records, "r/bad": [b"none"]}, (190, 33, 401))
+    return MemorySource({**records, "r/bad": [b"none"]}, (190, 33, 401))
 
 
 def rollings(given: Traffic) -> list[RollupEngine]:
@@ -70,7 +70,7 @@ def test_on_request_the_state_is_that_of_the_piece_that_was_read_last(given: Tra
     assert caught_up > 2
 
 
-class Failing(MemoryHistory):
+class Failing(MemorySource):
     """A history that fails on the way."""
 
     error: Exception = ReplayError("requests.ndjson: the file is damaged")
@@ -96,7 +96,7 @@ def test_what_fails_there_is_raised_here(
 
 
 def test_a_reader_that_is_killed_is_told_with_the_remedy(given: Traffic) -> None:
-    class Dying(MemoryHistory):
+    class Dying(MemorySource):
         def pieces(self, level: Callable[[str], int] | None = None) -> Iterator[Piece]:
             yield next(super().pieces(level))
             os.kill(os.getpid(), signal.SIGKILL)
@@ -112,7 +112,7 @@ def test_a_reader_that_is_killed_is_told_with_the_remedy(given: Traffic) -> None
 def test_a_stop_that_reaches_all_processes_is_for_the_one_that_judges(
     given: Traffic, stop: signal.Signals
 ) -> None:
-    class Stopped(MemoryHistory):
+    class Stopped(MemorySource):
         def pieces(self, level: Callable[[str], int] | None = None) -> Iterator[Piece]:
             for piece in super().pieces(level):
                 os.kill(os.getpid(), stop)
@@ -165,18 +165,18 @@ def test_files_are_read_ahead_where_there_are_two_processors_and_no_other_thread
     tmp_path: Path, given: Traffic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "events.ndjson").write_bytes(b"\n".join(given.partitions[0][:10]))
-    files = FileHistory([tmp_path])
+    files = FileSource([tmp_path])
     of = [RollupEngine(Settings(), files.partitions)]
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(threading, "active_count", lambda: 1)
     monkeypatch.setattr(reading, "cores", lambda: 2)
-    assert isinstance(reading_of(files, of), ReadAhead)
-    assert not isinstance(reading_of(history(given), of), ReadAhead), "its clients may have threads"
+    assert isinstance(reader_of(files, of), ReadAhead)
+    assert not isinstance(reader_of(history(given), of), ReadAhead), "its clients may have threads"
     monkeypatch.setattr(threading, "active_count", lambda: 2)
-    assert not isinstance(reading_of(files, of), ReadAhead), "whose locks a fork would find taken forever"
+    assert not isinstance(reader_of(files, of), ReadAhead), "whose locks a fork would find taken forever"
     monkeypatch.setattr(threading, "active_count", lambda: 1)
     monkeypatch.setattr(reading, "cores", lambda: 1)
-    assert not isinstance(reading_of(files, of), ReadAhead)
+    assert not isinstance(reader_of(files, of), ReadAhead)
     monkeypatch.setattr(reading, "cores", lambda: 2)
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert not isinstance(reading_of(files, of), ReadAhead)
+    assert not isinstance(reader_of(files, of), ReadAhead)

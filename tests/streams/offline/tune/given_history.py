@@ -9,7 +9,7 @@ from streams.cli.tune import TuneOptions, tune
 from streams.offline.simulate.simulation import Simulation
 from streams.offline.tune.result import TuneResult
 from tests.streams.engine.stages.engine_run import gathered
-from tests.streams.offline.sources.memory_history import MemoryHistory
+from tests.streams.offline.sources.memory_source import MemorySource
 from tests.streams.offline.tune.tuning_history import SETTINGS, labels_of, scenario
 
 LIVELY = {"sensitivity": 2.5, "persist": 1, "recover": 2}
@@ -23,7 +23,7 @@ class Given:
         simulation = Simulation(scenario(days, seed))
         lines = (line for _, written in simulation.lines() for line in written)
         self.lines = gathered(lines, SETTINGS.time.step)
-        self.history = MemoryHistory({"events/0": self.lines}, (20_000,))
+        self.history = MemorySource({"events/0": self.lines}, (20_000,))
         self.labels: list[Label] = labels_of(simulation)
         self.out = out
 

@@ -8,11 +8,10 @@ from alerting.incidents.incident import Incident
 from config.settings import JudgeSettings, RollupSettings, Settings
 from detectors.state.state import StateError
 from streams.offline.replay import replay
-from streams.offline.tune.record_history import load_recording, record
-from streams.offline.tune.recording import NAME, Recording, fingerprint
+from streams.offline.tune.recording import NAME, Recording, fingerprint, load_recording, record
 from streams.offline.tune.trial import judge_recording
 from tests.faults.traffic import Traffic, traffic
-from tests.streams.offline.sources.memory_history import MemoryHistory
+from tests.streams.offline.sources.memory_source import MemorySource
 
 SETTINGS = Settings(judge=JudgeSettings(young=3600))
 DULL = Settings(judge=JudgeSettings(young=3600, sensitivity=0.2, persist=4))
@@ -23,8 +22,8 @@ def given() -> Traffic:
     return traffic(3)
 
 
-def history(given: Traffic) -> MemoryHistory:
-    return MemoryHistory({f"r/{n}": records for n, records in enumerate(given.partitions)}, (190, 401))
+def history(given: Traffic) -> MemorySource:
+    return MemorySource({f"r/{n}": records for n, records in enumerate(given.partitions)}, (190, 401))
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +63,7 @@ def test_a_recording_is_reused_only_for_the_same_history_and_rollup(
     again = load_recording(fingerprint(history(given), DULL), folder)
     assert again is not None
     assert again.totals == recording.totals
-    other = MemoryHistory({"r/0": given.partitions[0]})
+    other = MemorySource({"r/0": given.partitions[0]})
     assert load_recording(fingerprint(other, SETTINGS), folder) is None
     folded = SETTINGS.model_copy(update={"rollup": RollupSettings(max_paths=3)})
     assert load_recording(fingerprint(history(given), folded), folder) is None

@@ -8,8 +8,7 @@ import pytest
 from alerting.commands.labels import Label, LabelKind
 from alerting.evaluation.labels_file import labels_to_yaml
 from streams.offline.tune.periods import periods_of
-from streams.offline.tune.record_history import load_recording, record
-from streams.offline.tune.recording import fingerprint
+from streams.offline.tune.recording import fingerprint, load_recording, record
 from streams.offline.tune.result import write_tuned
 from streams.offline.tune.trial import TrialSetup, searched
 from tests.streams.cli import forked

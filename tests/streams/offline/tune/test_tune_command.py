@@ -14,7 +14,7 @@ from streams.cli import tune as tune_command
 from streams.cli.commands import app
 from streams.cli.tune import TuneOptions, run_tune
 from streams.offline.sources.replay_error import ReplayError
-from streams.offline.tune.labels import contradictions
+from streams.offline.tune.periods import contradictions
 from streams.offline.tune.pick import Rule
 from streams.offline.tune.trial import OutcomePair
 from streams.process.files.locks import locked_output
@@ -35,7 +35,7 @@ def test_failures_on_the_way_are_reported_in_one_line(
         raise error
 
     monkeypatch.setattr(tune_command, "tune", tune)
-    monkeypatch.setattr(tune_command, "open_history", lambda *_: SimpleNamespace(notes=()))
+    monkeypatch.setattr(tune_command, "open_source", lambda *_: SimpleNamespace(notes=()))
     with pytest.raises(ReplayError, match=message) as caught:
         run_tune(TuneOptions(["x"], tmp_path, pages_per_week=1))
     assert "\n" not in str(caught.value)
@@ -62,7 +62,7 @@ def test_contradictory_labels_are_reported() -> None:
 
 
 def test_a_second_search_into_a_folder_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(tune_command, "open_history", lambda *_: SimpleNamespace(notes=()))
+    monkeypatch.setattr(tune_command, "open_source", lambda *_: SimpleNamespace(notes=()))
     with locked_output(tmp_path), pytest.raises(ReplayError, match="another uneri writes its results there"):
         run_tune(TuneOptions(["x"], tmp_path, pages_per_week=1))
 
@@ -83,7 +83,7 @@ def test_a_proposal_keeps_the_comments_and_line_ends_of_the_configuration(
         Rule(False, 15), *(OutcomePair(outcome(0, 0, pages), outcome(0, 0, pages)) for pages in (20, 8))
     )
     monkeypatch.setattr(tune_command, "tune", lambda *_: found)
-    monkeypatch.setattr(tune_command, "open_history", lambda *_: SimpleNamespace(notes=()))
+    monkeypatch.setattr(tune_command, "open_source", lambda *_: SimpleNamespace(notes=()))
     assert run_tune(TuneOptions(["x"], tmp_path, config, pages_per_week=15)) == 0
     proposed = (tmp_path / "proposed.yaml").read_bytes()
     assert b"# bold\r\n" in proposed

@@ -9,7 +9,7 @@ from streams.offline.sources.replay_error import ReplayError
 from streams.offline.sources.source import Piece
 
 
-class MemoryHistory:
+class MemorySource:
     """Partitions by name, yielded in turns of the given numbers of records; at once without sizes."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Learns from history for the daemons of a Kafka app, which take the result up shard by shard."""
+"""Backfills of a Kafka app, whose daemons take the result over shard by shard."""
 
 import secrets
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ from kafka.errors import KafkaError
 
 from config.settings import KafkaSettings, Settings, SourcesSettings
 from detectors.state.state import StateError
-from streams.drivers.kafka.checkpoints.blocking_checkpoints import BlockingCheckpoints
+from streams.drivers.kafka.checkpoints.checkpoints import BlockingCheckpoints
 from streams.drivers.kafka.checkpoints.fenced_store import FencedError
-from streams.drivers.kafka.checkpoints.state_topics import Tail
+from streams.drivers.kafka.checkpoints.state_transfer import Tail
 from streams.drivers.kafka.checkpoints.takeover_record import (
     LearntShard,
-    asked_for,
     learnt_key,
+    requested_backfill,
     takeover_record,
 )
 from streams.drivers.kafka.connections.client import client_options, open_client
@@ -25,8 +25,7 @@ from streams.drivers.kafka.topics import Topic, TopicError, Topics, verified_top
 from streams.engine.detect.detect import Detect
 from streams.engine.rollup.blocks.block_codec import decode_block
 from streams.engine.stages.checkpoint import BACKFILL, Checkpoint, parts_of
-from streams.offline.backfill.kept_lesson import Watch, run_kept
-from streams.offline.backfill.lesson import Learnt, Lesson
+from streams.offline.backfill.lesson import Learnt, Lesson, Watch, run_kept
 from streams.offline.sources.replay_error import ReplayError
 
 _ENOUGH: Final = 100  # blocks in a row without another source
@@ -34,7 +33,7 @@ _SENT_SECONDS: Final = 30.0
 
 
 class KafkaApp(NamedTuple):
-    """An app as a backfill finds it."""
+    """An app as a backfill finds it. Its methods raise ``ReplayError``, with the remedy."""
 
     kafka: KafkaSettings
     topics: Topics
@@ -50,13 +49,34 @@ class KafkaApp(NamedTuple):
             for number in range(self.present[name].partitions)
         )
 
+    def learn(self, settings: Settings, lesson: Lesson, watch: Watch, *, restart: bool) -> Learnt | None:
+        """Learn, and ask every shard to take the result over; return None if asked to stop before the end.
+
+        The state is kept in the app's checkpoints topic, so that the same call goes on from any machine.
+        """
+        with _one_line(self.kafka), _store(self) as store:
+            _check_settings(self, store, settings)
+            if not run_kept(store, f"kafka.app {self.kafka.app}", lesson, watch, restart=restart):
+                return None
+            learnt = lesson.learnt(self.sources)
+            if learnt.until:
+                shards = [parts_of(f"detect/{shard}", learnt.engine) for shard in range(self.kafka.shards)]
+                _ask(self, store, shards, learnt.until)
+                store.save(BACKFILL, Checkpoint())
+            return learnt
+
+    def forget(self) -> None:
+        """Have every shard go on as if no backfill had been: with the blocks that Kafka keeps."""
+        with _one_line(self.kafka), _store(self) as store:
+            _ask(self, store, [{}] * self.kafka.shards, 0)
+
 
 def find_app(kafka: KafkaSettings, sources: SourcesSettings) -> KafkaApp:
-    """Return what there is of an app, given what it reads besides the requests.
+    """Find an app in Kafka; ``sources`` are its inputs besides the requests.
 
     Raises
     ------
-    streams.offline.sources.source.ReplayError
+    ReplayError
         When Kafka does not answer, or a topic is missing; the text has the remedy.
     """
     topics = Topics.of(kafka, sources)
@@ -64,42 +84,6 @@ def find_app(kafka: KafkaSettings, sources: SourcesSettings) -> KafkaApp:
         return KafkaApp(
             kafka, topics, verified_topics(kafka, topics.inputs), _first_bucket(kafka, topics.rollups)
         )
-
-
-def beside_kafka(
-    app: KafkaApp, settings: Settings, lesson: Lesson, watch: Watch, *, restart: bool = False
-) -> Learnt | None:
-    """Learn, and ask every shard to take it up; return None if asked to stop before the end, to go on later.
-
-    The state is kept in the app's checkpoints topic, so that the call goes on from any machine.
-
-    Raises
-    ------
-    streams.offline.sources.source.ReplayError
-        When the history cannot be read, or Kafka does not take the result; the text has the remedy.
-    """
-    with _one_line(app.kafka), _store(app) as store:
-        _check_settings(app, store, settings)
-        if not run_kept(store, f"kafka.app {app.kafka.app}", lesson, watch, restart=restart):
-            return None
-        learnt = lesson.learnt(app.sources)
-        if learnt.until:
-            shards = [parts_of(f"detect/{shard}", learnt.engine) for shard in range(app.kafka.shards)]
-            _ask(app, store, shards, learnt.until)
-            store.save(BACKFILL, Checkpoint())
-        return learnt
-
-
-def forget_kafka(app: KafkaApp) -> None:
-    """Have every shard go on as if no backfill had ever been: with the blocks that Kafka keeps.
-
-    Raises
-    ------
-    streams.offline.sources.source.ReplayError
-        When Kafka does not take it.
-    """
-    with _one_line(app.kafka), _store(app) as store:
-        _ask(app, store, [{}] * app.kafka.shards, 0)
 
 
 def _check_settings(app: KafkaApp, store: BlockingCheckpoints, settings: Settings) -> None:
@@ -124,8 +108,8 @@ def _ask(app: KafkaApp, store: BlockingCheckpoints, shards: list[dict[str, bytes
             producer.send(app.topics.rollups, takeover_record(name), partition=shard)
             for shard in range(len(shards))
         ]
-        for each in sent:
-            each.get(timeout=_SENT_SECONDS)
+        for record in sent:
+            record.get(timeout=_SENT_SECONDS)
 
 
 def _store(app: KafkaApp) -> BlockingCheckpoints:
@@ -158,7 +142,7 @@ def _first_bucket(kafka: KafkaSettings, rollups: str) -> int | None:
         group_id=None,
     ) as consumer:
         for record in Tail(consumer, rollups).read_on():
-            if asked_for(record.value) is not None:
+            if requested_backfill(record.value) is not None:
                 continue
             block = decode_block(record.value)
             known = known + 1 if block.source in first else 0

@@ -1,4 +1,4 @@
-"""Opens the history that a source on the command line, or in a notebook, names."""
+"""Opens the source of events that is named on the command line, or in a notebook."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -6,10 +6,10 @@ from pathlib import Path
 
 from config.settings import KafkaSettings, Settings
 from streams.ingest.formats.inputs import Inputs, UnknownInputError
-from streams.offline.sources.files import FileHistory
+from streams.offline.sources.files import FileSource
 from streams.offline.sources.patient_schemas import patient_schemas
 from streams.offline.sources.replay_error import ReplayError
-from streams.offline.sources.source import History
+from streams.offline.sources.source import RecordSource
 from streams.process.times import TimeLike, to_epoch
 
 Between = tuple[float | None, float | None]
@@ -18,14 +18,14 @@ Between = tuple[float | None, float | None]
 Source = str | Path
 
 
-def open_history(
+def open_source(
     sources: Source | Sequence[Source],
     settings: Settings | None = None,
     between: tuple[TimeLike | None, TimeLike | None] = (None, None),
     *,
     source: str | None = None,
     form: str | None = None,
-) -> History:
+) -> RecordSource:
     """Open files and folders, or one ``kafka://host:port/topic``.
 
     Parameters
@@ -43,7 +43,7 @@ def open_history(
     Raises
     ------
     ReplayError
-        When the history cannot be read.
+        When it cannot be read.
     TypeError, ValueError
         When an argument is not valid.
     """
@@ -63,18 +63,18 @@ def open_history(
     except UnknownInputError as error:
         raise ReplayError(str(error)) from error
     if not topics:
-        return FileHistory([Path(name) for name in names], start, end, given)
+        return FileSource([Path(name) for name in names], start, end, given)
     if len(names) > 1:
         raise ReplayError("a Kafka topic must be the only source; replay topics and files separately")
     brokers, _, topic = topics[0].removeprefix("kafka:").strip("/").partition("/")
     if not topic or not all(re.fullmatch(r".+:\d{1,5}", broker) for broker in brokers.split(",")):
         raise ReplayError(f"{topics[0]}: write kafka://host:port/topic")
-    from streams.offline.sources.topic import KafkaHistory
+    from streams.offline.sources.topic import TopicSource
 
     kafka = ((settings and settings.kafka) or KafkaSettings()).model_copy(
         update={"brokers": brokers.split(",")}
     )
-    return KafkaHistory(kafka, topic, start, end, given or inputs.topics.get(topic))
+    return TopicSource(kafka, topic, start, end, given or inputs.topics.get(topic))
 
 
 def _names(sources: Source | Sequence[Source]) -> list[str]:

@@ -1,0 +1,189 @@
+"""The content of a file: decompressed as its name says, divided into lines or into payloads of a format."""
+
+import gzip
+import io
+from collections import deque
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO, Final, NamedTuple
+
+import numpy as np
+
+from detectors.model.array_types import Bytes, Ints
+from detectors.state import zstd
+from streams.engine.decode.records import Records
+from streams.engine.decode.rejected import RejectReason
+from streams.ingest.formats.converted import converted
+from streams.ingest.formats.formats import recognised
+from streams.ingest.formats.inputs import Input
+from streams.ingest.formats.payloads import Payload, divided
+
+READ: Final = 1024 * 1024
+MOST: Final = 4 * READ
+"""Bytes that are decompressed at a time: a hundred kilobytes of a file may become gigabytes."""
+
+BATCH_BYTES: Final = 256 * 1024
+_ENDS: Final = 8  # payloads at either end of a file that are asked for the times of its records
+_LINE_END: Final = ord("\n")
+_RETURN: Final = ord("\r")
+
+
+def decompress(file: Path, raw: BinaryIO, skip: int = 0, most: int = MOST) -> Iterator[bytes]:
+    """Yield the uncompressed content of a file, starting ``skip`` bytes into it.
+
+    Parameters
+    ----------
+    file
+        The path, whose suffix names the compression.
+    raw
+        The file, opened at its beginning.
+    skip
+        Uncompressed bytes to leave out; of a compressed file, they are decompressed all the same.
+    most
+        Bytes to yield at a time, at most.
+
+    Raises
+    ------
+    OSError, EOFError, zstd.ZstdError
+        When the file is damaged or truncated.
+    """
+    if file.suffix not in {".gz", ".zst"}:
+        raw.seek(skip)
+        while data := raw.read(min(READ, most)):
+            yield data
+        return
+    for data in decompress_zstd(raw, most) if file.suffix == ".zst" else _gzip(raw, min(READ, most)):
+        if skip < len(data):
+            yield data[skip:] if skip else data
+        skip = max(0, skip - len(data))
+
+
+def _gzip(raw: BinaryIO, most: int) -> Iterator[bytes]:
+    stream = gzip.GzipFile(fileobj=raw)
+    while data := stream.read(most):
+        yield data
+
+
+def decompress_zstd(raw: BinaryIO, most: int = MOST) -> Iterator[bytes]:
+    """Decompress frame by frame, ``most`` bytes at a time.
+
+    A truncated frame is an error, which the reader of the library ignores.
+
+    Raises
+    ------
+    EOFError, zstd.ZstdError
+        When the file is truncated or damaged.
+    """
+    frame: zstd.ZstdDecompressor | None = None
+    while data := raw.read(READ // 8):
+        while data:
+            frame = frame or zstd.ZstdDecompressor()
+            yield frame.decompress(data, most)
+            while not (frame.eof or frame.needs_input):
+                yield frame.decompress(b"", most)
+            data = frame.unused_data if frame.eof else b""
+            frame = None if frame.eof else frame
+    if frame is not None:
+        raise EOFError("Compressed file ended before the end-of-stream marker was reached")
+
+
+def line_records(data: bytes) -> Records:
+    r"""Return the lines without an object per line, without blank ones and the ``\r`` of line ends.
+
+    Examples
+    --------
+    >>> list(line_records(b'{"ts":1}\r\n\n{"ts":2}'))
+    [b'{"ts":1}', b'{"ts":2}']
+    """
+    held = np.frombuffer(data, np.uint8)
+    breaks = np.flatnonzero(held == _LINE_END)
+    starts = np.concatenate([[0], breaks + 1])
+    ends = _stripped(held, starts, np.concatenate([breaks, [len(data)]]))
+    kept = ends > starts
+    return Records(data, starts[kept], ends[kept])
+
+
+def _stripped(held: Bytes, starts: Ints, ends: Ints) -> Ints:
+    """Return the ends moved before trailing carriage returns."""
+    while True:
+        returned = ends > starts
+        returned[returned] = held[ends[returned] - 1] == _RETURN
+        if not returned.any():
+            return ends
+        ends = ends - returned
+
+
+class PayloadRun(NamedTuple):
+    """Consecutive payloads of a file, and how many of it were read with them."""
+
+    payloads: list[bytes]
+    read: int
+    part: float  # fraction of the file read
+
+
+def read_payloads(file: Path, raw: BinaryIO, input_: Input, size: int, skip: int = 0) -> Iterator[PayloadRun]:
+    """Yield the payloads of a file, divided as ``uneri try`` does, from number ``skip`` on.
+
+    Raises
+    ------
+    ValueError, OSError, EOFError, zstd.ZstdError
+        When the file is damaged.
+    """
+    batch: list[bytes] = []
+    held, number = 0, skip
+    for payload in islice(_divided(file, raw, input_), skip, None):
+        if payload.refusal is not None and payload.refusal.reason is RejectReason.DAMAGED:
+            raise ValueError(payload.refusal.detail)
+        number += 1
+        batch.append(payload.content)
+        held += len(payload.content)
+        if held >= BATCH_BYTES:
+            yield PayloadRun(batch, number, min(raw.tell() / max(size, 1), 1.0))
+            batch, held = [], 0
+    if batch:
+        yield PayloadRun(batch, number, 1.0)
+
+
+def end_records(file: Path, raw: BinaryIO, input_: Input) -> tuple[list[bytes], list[bytes]]:
+    """Return the records of the first and of the last payloads of a file."""
+    payloads = _divided(file, raw, input_)
+    first = list(islice(payloads, _ENDS))
+    last = deque(first, maxlen=_ENDS)
+    last.extend(payloads)
+    head, tail = (
+        [record for run in converted(input_, [payload.content for payload in some]) for record in run.records]
+        for some in (first, last)
+    )
+    return head, tail
+
+
+def _divided(file: Path, raw: BinaryIO, input_: Input) -> Iterator[Payload]:
+    def claimed(content: bytes) -> bool:
+        if input_.format is not None:
+            return input_.format.looks_like(content)
+        return recognised(content, input_.formats) is not None
+
+    content = io.BufferedReader(_Parts(decompress_zstd(raw))) if file.suffix == ".zst" else raw
+    return divided(content, claimed).payloads  # type: ignore[arg-type] # both are buffered readers
+
+
+class _Parts(io.RawIOBase):
+    """Parts read as one file."""
+
+    def __init__(self, parts: Iterator[bytes]) -> None:
+        self._parts = parts
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: Any) -> int:
+        while not self._rest:
+            part = next(self._parts, None)
+            if part is None:
+                return 0
+            self._rest = memoryview(part)
+        copied, self._rest = self._rest[: len(into)], self._rest[len(into) :]
+        into[: len(copied)] = copied
+        return len(copied)
