@@ -21,7 +21,7 @@ from rich.console import Console
 from alerting.commands.dispatch import Form
 from alerting.incidents.notice import Action, Notice
 from alerting.messages import examples as made
-from alerting.messages.example_curves import AT, ZONE
+from alerting.messages.examples import AT, ZONE
 from alerting.messages.render import Renderer
 from alerting.report.preview import Look, fragment, page
 from alerting.words.locales import LANGUAGES

@@ -1,6 +1,7 @@
 """What the notification pipeline sends: one thing to one destination."""
 
 from enum import StrEnum
+from typing import Final, NamedTuple, Self
 
 import msgspec
 
@@ -8,6 +9,33 @@ from alerting.commands.command import Command, CommandKind
 from alerting.commands.memo import Memo
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Notice
+
+SLACK: Final = "slack"
+WEBHOOK: Final = "webhook"
+ALERTMANAGER: Final = "alertmanager"
+SINKS: Final = (SLACK, WEBHOOK, ALERTMANAGER)
+
+
+class Destination(NamedTuple):
+    """One receiver of one sink.
+
+    Examples
+    --------
+    >>> Destination.of("#uneri"), str(Destination.of("webhook:pager"))
+    (Destination(sink='slack', name='#uneri'), 'webhook:pager')
+    """
+
+    sink: str
+    name: str
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Parse ``kind:name``; without a kind it is a Slack channel."""
+        kind, colon, name = text.partition(":")
+        return cls(kind, name) if colon and kind in SINKS else cls(SLACK, text)
+
+    def __str__(self) -> str:
+        return f"{self.sink}:{self.name}"
 
 
 class Form(StrEnum):
@@ -61,7 +89,7 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
-    destination: str  # alerting/commands/destination.py
+    destination: str  # alerting/commands/dispatch.py
     form: Form
     subject: str
     notice: Notice  # in its newest state, also for edits caused by a command
@@ -86,3 +114,28 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True):
     def acknowledged(self) -> Command | None:
         """The first acknowledgement: its sender deals with the incident."""
         return next((command for command in self.commands if command.kind is CommandKind.ACKNOWLEDGE), None)
+
+
+class CommandResult(StrEnum):
+    """The result of a command."""
+
+    DONE = "done"
+    REPEATED = "repeated"  # the same command was carried out before: nothing changes
+    UNKNOWN = "unknown"  # incident or silence not found, or forgotten
+    OVER = "over"  # the incident has ended: there is nothing to acknowledge or snooze
+    PAST = "past"  # the silence would end before it starts
+    CONFIGURED = "configured"  # the silence is in the configuration: remove it there
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to one command, for its sender."""
+
+    result: CommandResult
+    dispatches: list[Dispatch] = []  # what to send because of it, in order
+    incident: Incident | None = None  # the one it is about, in its current state
+    silence: str | None = None  # id of the silence it added or removed
+    until: int | None = None  # None: while the incident lasts
+    fits: int | None = (
+        None  # of a silence with a matcher: number of known incidents, open or ended, that match
+    )
+    memo: Memo | None = None  # the one that it made

@@ -12,7 +12,7 @@ from alerting.commands.command import Command, CommandKind, Matcher
 from alerting.commands.labels import scope_of
 from alerting.commands.memo import LONGEST as LONGEST_MEMO
 from alerting.commands.memo import memo_text
-from alerting.commands.silence_end import LONGEST, morning_of, tomorrow
+from alerting.commands.slash import LONGEST, morning_of, tomorrow
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import identify
 from config.settings import DigestSettings

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
 from typing import Final, Literal, TypeVar
 
@@ -10,7 +11,7 @@ import msgspec
 
 from alerting.commands.labels import Label
 from alerting.commands.matching import services_of
-from alerting.evaluation.comparison import WEEK, outline
+from alerting.evaluation.comparison import WEEK, Comparison, outline
 from alerting.evaluation.label_fit import TOLERANCE, about, has_right_verdict, is_negative, justifies, reports
 from alerting.evaluation.quality import DetectionQuality
 from alerting.incidents.incident import Incident
@@ -300,3 +301,66 @@ def _services(label: Label, services: Mapping[str, Collection[str]]) -> list[str
 def _of_label(label: Label) -> dict[str, object]:
     plain: dict[str, object] = msgspec.to_builtins(label)
     return {key: value for key, value in plain.items() if value not in ("", None)}
+
+
+class FailOn(StrEnum):
+    """A condition that fails the gate."""
+
+    NEW_PAGES = "new-pages"  # B pages where A does not
+    MISSED_LABELS = "missed-labels"  # a label is not found; with --against: found by A and missed by B
+
+
+def unanswerable(fail_on: Collection[FailOn], *, against: bool, labels: bool) -> str | None:
+    """Return which option is missing to evaluate the gate, or None.
+
+    Examples
+    --------
+    >>> unanswerable([FailOn.NEW_PAGES], against=False, labels=True)
+    '--fail-on new-pages compares two configurations; add --against'
+    """
+    if FailOn.NEW_PAGES in fail_on and not against:
+        return "--fail-on new-pages compares two configurations; add --against"
+    if FailOn.MISSED_LABELS in fail_on and not labels:
+        return "--fail-on missed-labels needs known incidents; add --labels"
+    return None
+
+
+def failures(
+    fail_on: Collection[FailOn],
+    *,
+    comparison: Comparison | None = None,
+    evaluation: Evaluation | None = None,
+    against: Evaluation | None = None,
+) -> list[str]:
+    """Return a line for each condition that fails; an empty list passes the gate.
+
+    Parameters
+    ----------
+    comparison
+        Of configurations A and B; None without B.
+    evaluation
+        Of A.
+    against
+        Of B, the change under test; None without B. With B, only labels that A finds and B misses fail.
+
+    Examples
+    --------
+    >>> failures([])
+    []
+    """
+    lines = []
+    if FailOn.NEW_PAGES in fail_on and comparison is not None and (new := len(comparison.new_pages)):
+        lines.append(f"new-pages: {new} not in A")
+    if FailOn.MISSED_LABELS in fail_on and evaluation is not None:
+        if against is None:
+            if missed := len(evaluation.missed):
+                lines.append(f"missed-labels: {missed} of {evaluation.total.labels} not found")
+        elif lost := len(lost_labels(evaluation, against)):
+            lines.append(f"missed-labels: {lost} found by A and missed by B")
+    return lines
+
+
+def lost_labels(evaluation: Evaluation, against: Evaluation) -> list[Missed]:
+    """Return the labels that ``against`` misses and ``evaluation`` finds."""
+    found = {one.label for one in evaluation.found}
+    return [one for one in against.missed if one.label in found]

@@ -1,15 +1,16 @@
 """An incident: findings that belong together, reported as one."""
 
+from collections.abc import Iterable
 from typing import Final, Literal
 
 import msgspec
 
-from alerting.incidents.incident_examples import IncidentExample
 from alerting.incidents.preceding import PrecedingChange
 from alerting.incidents.severity import Reached, Severity, reached, severity
-from detectors.model.finding import Finding, Verdict
+from detectors.explain.examples import EACH, Why, weight, why
+from detectors.model.finding import Finding, Verdict, of_whole
+from detectors.model.request_example import RequestExample
 from detectors.model.scope import CLIENT, FUNCTION, ROUTE, TABLE, TENANT
-from detectors.model.shares import of_whole
 
 State = Literal["open", "worsening", "easing", "resolved", "withdrawn"]
 Sent = Literal["page", "digest", "none"]
@@ -17,6 +18,44 @@ WITHDRAWN: Final = "late data showed no deviation"
 
 _BILLED: Final = (ROUTE, FUNCTION, TABLE)
 """Kinds of scope that cost what is billed there; all others have the whole cost of their requests."""
+
+
+ILLUSTRATED: Final = 200
+"""Live incidents that have examples, those that began first."""
+
+
+_ORDER: Final = tuple(Why)
+
+
+class IncidentExample(msgspec.Struct, frozen=True, kw_only=True):
+    """A request, and why it is an example."""
+
+    why: Why
+    weight: float  # milliseconds, capacity units, or of a failure how much of it can be read
+    request: RequestExample
+
+    @classmethod
+    def of(cls, finding: Finding, request: RequestExample) -> "IncidentExample | None":
+        """Return what a request is to a finding; None if it does not illustrate it."""
+        found, reason = weight(finding, request), why(finding.measure)
+        return None if found is None or reason is None else cls(why=reason, weight=found, request=request)
+
+    def to_json(self) -> dict[str, object]:
+        """Return the form in ``incidents.jsonl`` and webhooks."""
+        return {"why": self.why.value, **self.request.to_json()}
+
+
+def worst(examples: Iterable[IncidentExample], each: int = EACH) -> list[IncidentExample]:
+    """Return the worst examples of each kind; a request is an example once."""
+    found: list[IncidentExample] = []
+    taken: set[RequestExample] = set()
+    ordered = sorted(examples, key=lambda one: (_ORDER.index(one.why), -one.weight, one.request.order))
+    for example in ordered:
+        of_kind = sum(one.why is example.why for one in found)
+        if of_kind < each and example.request not in taken:
+            taken.add(example.request)
+            found.append(example)
+    return found
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):

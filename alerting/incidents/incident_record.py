@@ -17,8 +17,7 @@ from alerting.incidents.correlation import (
     wider_fall,
 )
 from alerting.incidents.fingerprint import fingerprint
-from alerting.incidents.incident import Incident, Sent, State
-from alerting.incidents.incident_examples import IncidentExample, worst
+from alerting.incidents.incident import Incident, IncidentExample, Sent, State, worst
 from alerting.incidents.notice import Milestone, NoticeReason, identify
 from alerting.incidents.preceding import Carrying, PrecedingChange
 from alerting.incidents.reported_state import ReportedState, name_of

@@ -7,26 +7,22 @@ import msgspec
 
 from alerting.incidents.correlation import GROWTH, depth, direction, is_about_broad
 from alerting.incidents.digest_reporter import DigestReporter
-from alerting.incidents.incident import Incident
-from alerting.incidents.incident_examples import ILLUSTRATED
+from alerting.incidents.incident import ILLUSTRATED, Incident
 from alerting.incidents.incident_record import IncidentRecord
 from alerting.incidents.incident_store import IncidentStore
 from alerting.incidents.notice import Milestone, Notice, NoticeReason
-from alerting.incidents.preceding import may_precede, preceding
+from alerting.incidents.preceding import RecentChanges, may_precede, preceding
 from alerting.incidents.provisional import Provisional
-from alerting.incidents.recent_changes import RecentChanges
-from alerting.incidents.reporter import Reporter
+from alerting.incidents.reporter import Reporter, closes_at, plan
 from alerting.incidents.schedule import Due, DueKind, Schedule
-from alerting.incidents.timing import closes_at, plan
 from config.settings import Settings
 from detectors.explain.causes import causes
 from detectors.explain.examples import Illustration
 from detectors.model.finding import Finding
 from detectors.model.stated import StatedChange
 from detectors.state.state import pack, unpack
-from detectors.watch.hottest import Hot, Load
+from detectors.watch.hottest import Hot, Load, Use
 from detectors.watch.maturity import Maturity
-from detectors.watch.standings import Use
 
 _CORE: Final = "live"
 _VERSION: Final = 2

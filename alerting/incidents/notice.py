@@ -6,9 +6,8 @@ from hashlib import blake2b
 import msgspec
 
 from alerting.incidents.incident import WITHDRAWN, Incident
-from detectors.watch.hottest import Hot
+from detectors.watch.hottest import Hot, Standings
 from detectors.watch.maturity import Maturity
-from detectors.watch.standings import Standings
 
 
 class Action(StrEnum):

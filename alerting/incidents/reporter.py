@@ -3,11 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from alerting.incidents.correlation import GROWTH, taken_over
 from alerting.incidents.fingerprint import FingerprintMemory, PriorIncident, fingerprint
 from alerting.incidents.incident_record import IncidentRecord
 from alerting.incidents.notice import Action, Milestone, Notice, NoticeReason, identify
-from alerting.incidents.reported_state import LONGEST_QUIET
-from alerting.incidents.timing import immediate_reason
+from alerting.incidents.reported_state import LONGEST_QUIET, quiet_period
+from config.settings import Settings
+from detectors.model.finding import Verdict
+from detectors.model.scope import TABLE
 from detectors.state.state import pack, unpack
 
 _MEMORY: Final = "memory"
@@ -111,3 +114,76 @@ class Reporter:
         """Restore the state that ``snapshot`` returned."""
         entries = unpack(parts[_MEMORY], "incidents-memory", _VERSION, list[tuple[str, PriorIncident]])[0]
         self._memory = FingerprintMemory(entries)
+
+
+STRONG: Final = 0.8
+"""Score from which on a page leaves at once: that of twice the deviation that is reported."""
+
+_SUDDEN: Final = (Verdict.SPIKE, Verdict.DROP, Verdict.SHIFT)
+"""Verdicts whose score is their size. An absence may be a part of a wider fall that is not certain yet."""
+
+
+def plan(record: IncidentRecord, at: int, settings: Settings) -> None:
+    """Set when a live record, which changed at ``at``, is reported and when it is resolved."""
+    if record.open_ids:
+        record.resolve_due = record.calm_at = None
+        if record.resolved_at is not None:
+            record.reopen()
+    elif record.resolved_at is None and record.resolve_due is None:
+        # A verdict ends some minutes after its deviation, and those minutes were quiet, too. But what flaps
+        # has to be quiet from the moment on in which that is certain.
+        record.calm_at = at
+        quiet = quiet_period(settings.incidents.quiet, record.flaps)
+        record.resolve_due = max(at, (at if record.flaps else record.last_end) + quiet)
+    if record.all_withdrawn:
+        record.withdraw(at)
+    elif record.direction == GROWTH:
+        record.sent, record.reason = "digest", NoticeReason.GROWTH
+    elif record.alerted is None:
+        _plan_page(record, at, settings)
+
+
+def _plan_page(record: IncidentRecord, at: int, settings: Settings) -> None:
+    """Set when a page leaves that has not left yet, and why it has not."""
+    if taken_over(record.findings.values()):
+        record.page_due, record.reason = None, NoticeReason.TAKEN_OVER
+    elif not record.open_ids:
+        record.page_due, record.reason = None, NoticeReason.ENDED
+    elif immediate_reason(record) is not None:
+        record.page_due = at
+    else:
+        due = at + _patience(record, settings)
+        record.page_due = due if record.page_due is None else min(due, record.page_due)
+        record.reason = NoticeReason.WAITING
+
+
+def immediate_reason(record: IncidentRecord) -> NoticeReason | None:
+    """Return why a page leaves at once, None when it waits for a finding that explains more."""
+    primary = record.primary
+    if primary.verdict is Verdict.FATAL:
+        return NoticeReason.NEW
+    if primary.verdict is Verdict.LIMIT:
+        return NoticeReason.NEAR
+    if primary.gap:
+        return NoticeReason.GAP
+    if primary.about.kind == TABLE and primary.verdict is not Verdict.ABSENCE:
+        return NoticeReason.TABLE
+    # what a look finds is strong, and all that deviates was found with it
+    is_strong = primary.early or (primary.verdict in _SUDDEN and primary.score >= STRONG)
+    return NoticeReason.STRONG if is_strong else None
+
+
+def _patience(record: IncidentRecord, settings: Settings) -> int:
+    # A table without calls is explained by its callers, whose absence takes longer to be certain of.
+    return settings.incidents.gather if record.primary.about.kind == TABLE else settings.time.step
+
+
+def closes_at(record: IncidentRecord, settings: Settings) -> int | None:
+    """Return when a resolved record can no longer reopen, None while it is open."""
+    if record.resolved_at is None:
+        return None
+    incidents = settings.incidents
+    quiet = quiet_period(incidents.quiet, record.flaps)
+    # What comes back belongs to it for as long as if the quiet period had begun when its end was certain.
+    since = record.resolved_at if record.calm_at is None else max(record.resolved_at, record.calm_at + quiet)
+    return since + max(incidents.gather, quiet if record.flaps else 0)

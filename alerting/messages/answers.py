@@ -4,16 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from alerting.commands.answer import Answer
 from alerting.commands.command import Matcher
+from alerting.commands.dispatch import Answer
 from alerting.commands.matching import matches, matches_name, matches_scope
 from alerting.commands.memo import Memo
 from alerting.commands.slash import Help
 from alerting.incidents.incident import Incident
-from alerting.messages.change_lines import listed_changes
-from alerting.messages.console_links import ConsoleLinks, LinkMaker
+from alerting.messages.console_links import ConsoleLinks
 from alerting.messages.flood_message import incident_row
-from alerting.messages.memo_lines import SHORT, memo_mrkdwn
 from alerting.messages.message import (
     NAME,
     SECTION,
@@ -27,9 +25,11 @@ from alerting.messages.message import (
     listing,
     section,
 )
-from alerting.pipeline.tracked_incident import TrackedIncident
+from alerting.messages.request_lines import SHORT, listed_changes, memo_mrkdwn
+from alerting.pipeline.incident_registry import TrackedIncident
 from alerting.words.mrkdwn import escape, person
 from alerting.words.phrases import Phrases
+from config.links import Links
 from detectors.model.finding import Verdict
 from detectors.model.stated import StatedChange
 from detectors.watch.hottest import Hot
@@ -110,7 +110,7 @@ class Answers:
     ``at`` is the time up to which an answer holds, epoch seconds.
     """
 
-    def __init__(self, links: LinkMaker, zone: ZoneInfo, words: Phrases) -> None:
+    def __init__(self, links: Links, zone: ZoneInfo, words: Phrases) -> None:
         self._links, self._zone, self._words = links, zone, words
 
     def command(self, answer: Answer) -> Message:
@@ -156,7 +156,7 @@ class Answers:
         line = words.answers.status(len(still_open), "" if behind is None else words.figures.duration(behind))
         blocks = [section(line), *self._list(labels.open_now, still_open, at, most=_EACH)]
         stages = [
-            escape(words.lists.count(words.lists.stage(stage), many), NAME)
+            escape(words.figures.count(words.figures.stage(stage), many), NAME)
             for stage, many in sorted((held or {}).items())
             if many
         ]
@@ -191,7 +191,7 @@ class Answers:
             for mute in quiet[:LISTED]
         ]
         blocks = listing(
-            words.labels.silences, lines, words.lists.and_more, budget=3 * SECTION, total=len(quiet)
+            words.labels.silences, lines, words.figures.and_more, budget=3 * SECTION, total=len(quiet)
         )
         return Message(text=lines[0].replace("*", "")[:TEXT], blocks=blocks)
 
@@ -217,7 +217,7 @@ class Answers:
         blocks: list[Block] = []
         for name, lines, total in lists_of:
             left = min(_LIST, TOTAL - length([header(title), *blocks]) - SECTION // 4)
-            blocks += listing(name, lines, words.lists.and_more, budget=left, total=total)
+            blocks += listing(name, lines, words.figures.and_more, budget=left, total=total)
         return Message(text=title, blocks=[header(title), *(blocks or [section(labels.nothing_changed)])])
 
     def _leader(self, hot: Hot) -> str:
@@ -243,10 +243,10 @@ class Answers:
 
     def _list(self, title: str, incidents: Sequence[Incident], at: int, most: int = LISTED) -> list[Block]:
         lines = self._rows(incidents[:most], at)
-        return listing(title, lines, self._words.lists.and_more, budget=_LIST, total=len(incidents))
+        return listing(title, lines, self._words.figures.and_more, budget=_LIST, total=len(incidents))
 
     def _lines(self, title: str, lines: Sequence[str]) -> list[Block]:
-        return listing(title, lines, self._words.lists.and_more)
+        return listing(title, lines, self._words.figures.and_more)
 
     @staticmethod
     def _short(text: str) -> Message:

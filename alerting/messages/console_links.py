@@ -1,12 +1,13 @@
 """Links to consoles, metrics and logs, over the time range of the incident."""
 
-from collections.abc import Iterable, Mapping
-from typing import Final, Protocol
+from collections.abc import Iterable
+from typing import Final
 
 from alerting.incidents.incident import Incident
 from alerting.messages.message import NAME, SECTION
 from alerting.words.mrkdwn import escape, link
 from alerting.words.phrases import Phrases
+from config.links import Links
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import FUNCTION, SERVICE, Edge, Scope
@@ -17,36 +18,6 @@ _STATUS: Final = {Measure.ERRORS_USER: "400", Measure.THROTTLES: "429"}
 _FAILED: Final = "500"
 _LINE: Final = SECTION - 2 * NAME
 _ADDRESS: Final = 2000  # characters of one link
-
-
-class LinkMaker(Protocol):
-    """Makes console URLs with a time range: ``config.links.Links`` is one."""
-
-    def kinds(self, scope: str, *, cloud: str) -> tuple[str, ...]:
-        """Return the kinds of link for a kind of scope: ``("table", "table_metrics")``."""
-
-    def url(
-        self,
-        kind: str,
-        *,
-        cloud: str,
-        account: str,
-        region: str,
-        name: str,
-        start: float,
-        end: float,
-        version: str = "",
-        status: str = "500",
-        error: str = "",
-        request: str = "",
-        trace: str = "",
-    ) -> str | None:
-        """Return the https URL over ``start`` to ``end`` (epoch seconds), None where there is none."""
-
-    def runbook(
-        self, *, verdict: str, kind: str, label: str, start: float, end: float, values: Mapping[str, str]
-    ) -> str | None:
-        """Return the https URL of what to do about a verdict on a scope, None where there is none."""
 
 
 class ConsoleLinks:
@@ -68,7 +39,7 @@ class ConsoleLinks:
 
     def __init__(
         self,
-        links: LinkMaker,
+        links: Links,
         words: Phrases,
         *,
         start: int,
@@ -82,7 +53,7 @@ class ConsoleLinks:
         self._status, self._error = status, error
 
     @classmethod
-    def of(cls, incident: Incident, links: LinkMaker, words: Phrases, *, at: int) -> "ConsoleLinks":
+    def of(cls, incident: Incident, links: Links, words: Phrases, *, at: int) -> "ConsoleLinks":
         """Return the links of an incident: its time range with a margin on both sides."""
         finding = incident.primary
         return cls(

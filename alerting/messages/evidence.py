@@ -1,12 +1,15 @@
 """The evidence behind an incident, list by list: for Details, and for an incident that leaves Slack."""
 
+from typing import Final
+
 from alerting.incidents.incident import Incident
-from alerting.messages.callers import reason_counts
+from alerting.messages.console_links import ConsoleLinks
 from alerting.messages.message import NAME, labelled
-from alerting.words.mrkdwn import escape
+from alerting.words import numbers
+from alerting.words.mrkdwn import clean, cut, escape
 from alerting.words.phrases import Phrases
-from detectors.model.finding import Finding, Share
-from detectors.model.shares import notable
+from detectors.model.finding import Finding, Share, notable
+from detectors.model.scope import CLIENT, FUNCTION, TENANT
 
 
 def evidence_lists(incident: Incident, words: Phrases) -> list[tuple[str, list[str]]]:
@@ -57,3 +60,53 @@ def _share(share: Share, finding: Finding, words: Phrases) -> str:
 def _member(finding: Finding, words: Phrases) -> str:
     what = f"{words.figures.about(finding.about)} · {words.incident.size(finding, finding.observed)}"
     return f"*{words.figures.verdict(finding.verdict)}*  {escape(what, 3 * NAME)}"
+
+
+CALLERS: Final = 3
+STANDS_OUT: Final = 0.5  # a client or tenant with at least this share of the excess is named
+
+
+def caller_lines(finding: Finding, console: ConsoleLinks, words: Phrases) -> list[str]:
+    """Return the lines about callers, clients and reasons for throttling, largest share first."""
+    percent = words.figures.percent
+    lines = [
+        f"•  {console.linked(each.scope)}   *{percent(each.share)}*{_because(each, finding, words)}"
+        for each in ranked(finding)[:CALLERS]
+    ]
+    if lines:
+        of = escape(words.incident.share_of(finding), 3 * NAME)
+        lines.insert(0, f"*{words.labels.callers}* · {of}")
+    for share in standing_out(finding):
+        kind, who = words.figures.kind(share.scope.kind), f"*{escape(share.scope.label, NAME)}*"
+        lines.append(words.incident.stands_out(kind, who, words.figures.percent(share.share)))
+    reasons = reason_counts(finding)[:CALLERS]
+    if reasons:
+        lines.append(words.incident.throttled([(escape(reason, NAME), count) for reason, count in reasons]))
+    return lines
+
+
+def ranked(finding: Finding) -> list[Share]:
+    """Return the calling functions, or routes where no function calls it, largest share first."""
+    known = notable(finding).callers
+    calling = [share for share in known if share.scope.kind == FUNCTION]
+    if not any(share.scope.kind == FUNCTION for share in finding.callers):  # functions are called by routes
+        calling = [share for share in known if share.scope.kind not in (CLIENT, TENANT)]
+    return sorted(calling, key=lambda share: -share.share)
+
+
+def standing_out(finding: Finding) -> list[Share]:
+    """Return the clients and tenants that account for most of it."""
+    suspected = {share.scope for share in finding.suspects if share.share >= STANDS_OUT}
+    suspects = [share for share in notable(finding).suspects if share.scope in suspected]
+    return sorted(suspects, key=lambda share: -share.share)[:CALLERS]
+
+
+def reason_counts(finding: Finding) -> list[tuple[str, str]]:
+    """Return the reasons for throttling with their counts, most frequent first."""
+    ordered = sorted(finding.throttle_reasons.items(), key=lambda item: (-item[1], item[0]))
+    return [(cut(clean(reason), NAME), numbers.number(count)) for reason, count in ordered]
+
+
+def _because(share: Share, finding: Finding, words: Phrases) -> str:
+    why = words.incident.because(share, finding)
+    return f" · {why}" if why else ""

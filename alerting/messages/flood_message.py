@@ -6,10 +6,11 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from alerting.incidents.incident import Incident
-from alerting.messages.console_links import ConsoleLinks, LinkMaker
+from alerting.messages.console_links import ConsoleLinks
 from alerting.messages.message import NAME, Look, Message, context, fields, header, length, listing, section
 from alerting.words.mrkdwn import clean, escape, mention
 from alerting.words.phrases import Phrases
+from config.links import Links
 from detectors.model.scope import Edge
 
 MOST_SEVERE: Final = 20
@@ -19,7 +20,7 @@ _BUDGET: Final = 10_500
 
 def flood_message(
     incidents: Sequence[Incident],
-    links: LinkMaker,
+    links: Links,
     zone: ZoneInfo,
     words: Phrases,
     *,
@@ -30,8 +31,8 @@ def flood_message(
     labels = words.labels
     still = [incident for incident in incidents if not incident.ended]
     called = mention(calls)
-    title = words.lists.flood_title(len(incidents), len(still))
-    sentence = words.lists.flood_sentence(len(incidents), len(still))
+    title = words.digest.flood_title(len(incidents), len(still))
+    sentence = words.digest.flood_sentence(len(incidents), len(still))
     verdicts = Counter(words.figures.verdict(incident.verdict) for incident in incidents)
     accounts = Counter(words.place(incident.primary.about) for incident in incidents)
     blocks = [
@@ -49,7 +50,7 @@ def flood_message(
         incident_row(incident, ConsoleLinks.of(incident, links, words, at=at), words) for incident in severe
     ]
     budget = _BUDGET - length(blocks)
-    more = words.lists.more_in_file
+    more = words.figures.more_in_file
     blocks += listing(labels.most_severe, rows, more, budget=budget, total=len(incidents))
     blocks.append(context([words.when(at, zone)]))
     look: Look = "page" if still else "over"
@@ -63,9 +64,9 @@ def _severity(incident: Incident) -> tuple[bool, int, float, int, str]:
 
 def _counted(counts: Counter[str], words: Phrases) -> str:
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    lines = [escape(words.lists.count(clean(what), number), 2 * NAME) for what, number in ranked[:_COUNTS]]
+    lines = [escape(words.figures.count(clean(what), number), 2 * NAME) for what, number in ranked[:_COUNTS]]
     if len(ranked) > _COUNTS:
-        lines.append(words.lists.and_more(len(ranked) - _COUNTS))
+        lines.append(words.figures.and_more(len(ranked) - _COUNTS))
     return "\n".join(lines) or "–"
 
 
@@ -77,6 +78,6 @@ def incident_row(incident: Incident, console: ConsoleLinks, words: Phrases) -> s
     else:
         what = f"{escape(words.figures.kind(finding.about.kind), NAME)} {console.linked(finding.about, NAME)}"
     size = escape(words.incident.size(finding, incident.peak), NAME)
-    state = "" if incident.state == "open" else f" · {words.lists.state(incident)}"
+    state = "" if incident.state == "open" else f" · {words.figures.state(incident)}"
     how_bad = "" if incident.state == "withdrawn" else f" · {words.incident.grade(incident.severity.level)}"
     return f"*{words.figures.verdict(incident.verdict)}*  {what} · {size}{how_bad}{state}"

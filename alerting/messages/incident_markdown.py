@@ -8,18 +8,16 @@ from zoneinfo import ZoneInfo
 from alerting.commands.command import Command
 from alerting.commands.memo import Memo
 from alerting.incidents.incident import Incident
-from alerting.messages.change_lines import change_lines
-from alerting.messages.console_links import ConsoleLinks, LinkMaker
+from alerting.messages.console_links import ConsoleLinks
 from alerting.messages.evidence import basis_fields, evidence_lists
-from alerting.messages.memo_lines import MemoLines, addresses
 from alerting.messages.message import NAME, REASON, labelled
 from alerting.messages.mrkdwn_runs import runs
 from alerting.messages.page import page_fields, page_why
-from alerting.messages.request_lines import example_lines
-from alerting.pipeline.raised_threshold import size_of
-from alerting.words.markdown import markdown_line, markdown_link, markdown_text
+from alerting.messages.request_lines import MemoLines, addresses, change_lines, example_lines
+from alerting.pipeline.silences import size_of
 from alerting.words.mrkdwn import clean, cut, escape, person, restored
 from alerting.words.phrases import Phrases
+from config.links import Links
 
 TITLE: Final = 200  # characters
 _DATE: Final = re.compile(r"<!date\^(\d+)\^[^<>]*>")
@@ -53,7 +51,7 @@ class IncidentDocument(NamedTuple):
 class IncidentMarkdown:
     """Writes incidents as documents, with these links, in this language and time zone."""
 
-    def __init__(self, links: LinkMaker, words: Phrases, zone: ZoneInfo) -> None:
+    def __init__(self, links: Links, words: Phrases, zone: ZoneInfo) -> None:
         self.links = links
         self.words = words
         self._zone = zone
@@ -152,3 +150,57 @@ def _spaced(text: str) -> str:
     """Return a text as Markdown, with the space at its ends."""
     after = " " * (text[-1:].isspace() and text.strip() != "")
     return f"{' ' * text[:1].isspace()}{markdown_text(text)}{after}"
+
+
+# As code it calls nobody and refers to nothing; with all that follows, which would begin a text of its own.
+_CODE: Final = re.compile(r"(?:(?<![\w`])@(?=\w)|#(?=\d)|\bGH-(?=\d))[\w./@#-]*\w")
+_SPECIAL: Final = re.compile(
+    r"[\\`*\[\]<>~|$]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)|:(?=//)|(?<=www)\.", re.IGNORECASE
+)
+_START: Final = re.compile(r"^(?:[#+=-]|\d{1,9}(?=[.)]))")
+
+
+def markdown_text(text: str) -> str:
+    r"""Return a text as Markdown of one line that shows it as it is.
+
+    Examples
+    --------
+    >>> print(markdown_text("*items* of user_items <b> @here #12 https://example.com"))
+    \*items\* of user_items \<b\> `@here` `#12` https\://example.com
+    """
+    line, parts, done = clean(text), [], 0
+    for found in _CODE.finditer(line):
+        parts += [_escaped(line[done : found.start()]), f"`{found.group()}`"]
+        done = found.end()
+    return "".join([*parts, _escaped(line[done:])])
+
+
+def markdown_line(markdown: str) -> str:
+    r"""Return a line of Markdown that begins neither a list nor a heading.
+
+    Examples
+    --------
+    >>> print(markdown_line("- 1"), markdown_line("1. a"), markdown_line("**b**"))
+    \- 1 1\. a **b**
+    """
+    found = _START.match(markdown)
+    if found is None:
+        return markdown
+    place = found.end() if found.group()[0].isdigit() else 0
+    return f"{markdown[:place]}\\{markdown[place:]}"
+
+
+def markdown_link(url: str, markdown: str) -> str:
+    """Return a link with a text that is Markdown already.
+
+    Examples
+    --------
+    >>> markdown_link("https://example.com/a(b) c", "items")
+    '[items](<https://example.com/a(b)%20c>)'
+    """
+    safe = re.sub(r"\s", "%20", url.replace("<", "%3C").replace(">", "%3E").replace("\\", "%5C"))
+    return f"[{markdown}](<{safe}>)"
+
+
+def _escaped(part: str) -> str:
+    return _SPECIAL.sub(lambda found: "&amp;" if found.group() == "&" else f"\\{found.group()}", part)

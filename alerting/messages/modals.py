@@ -7,9 +7,7 @@ from zoneinfo import ZoneInfo
 from alerting.commands.command import Matcher
 from alerting.commands.memo import LONGEST, Memo
 from alerting.incidents.incident import Incident
-from alerting.messages.console_links import LinkMaker
 from alerting.messages.evidence import basis_fields, evidence_lists
-from alerting.messages.memo_lines import MemoLines
 from alerting.messages.message import (
     NAME,
     REASON,
@@ -25,10 +23,11 @@ from alerting.messages.message import (
     plain_text,
     section,
 )
-from alerting.messages.request_lines import example_lines
+from alerting.messages.request_lines import MemoLines, example_lines
 from alerting.words import numbers
 from alerting.words.mrkdwn import escape
 from alerting.words.phrases import Phrases
+from config.links import Links
 from detectors.model.measures import Measure
 
 View = dict[str, Any]
@@ -48,7 +47,7 @@ def details(
     zone: ZoneInfo,
     *,
     at: int,
-    links: LinkMaker | None = None,
+    links: Links | None = None,
     memos: Sequence[Memo] = (),
 ) -> View:
     """Return all evidence of an incident, from figures, memos and callers to members, weeks and ids."""
@@ -60,9 +59,9 @@ def details(
         fields(basis_fields(primary, words)),
     ]
     noted = [f"•  {line}" for line in MemoLines(memos, incident, words, zone).all()]
-    blocks += listing(labels.memos, noted, words.lists.and_more, budget=4 * SECTION)
+    blocks += listing(labels.memos, noted, words.figures.and_more, budget=4 * SECTION)
     requests = [f"•  {line}" for line in example_lines(incident, words, zone, links)]
-    blocks += listing(labels.examples, requests, words.lists.and_more, budget=4 * SECTION)
+    blocks += listing(labels.examples, requests, words.figures.and_more, budget=4 * SECTION)
     for title, lines in evidence_lists(incident, words):
         blocks += _list(title, lines, words)
     blocks.append(context(_ids(incident, words, zone, at)))
@@ -192,7 +191,7 @@ def _figures(incident: Incident, words: Phrases, zone: ZoneInfo) -> list[str]:
 
 
 def _list(title: str, lines: list[str], words: Phrases) -> Iterable[Block]:
-    return listing(title, [f"•  {line}" for line in lines], words.lists.and_more, budget=_BUDGET, most=MOST)
+    return listing(title, [f"•  {line}" for line in lines], words.figures.and_more, budget=_BUDGET, most=MOST)
 
 
 def _ids(incident: Incident, words: Phrases, zone: ZoneInfo, at: int) -> list[str]:

@@ -2,18 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 from zoneinfo import ZoneInfo
 
-from alerting.commands.command import Command, standing
+from alerting.commands.command import MARKS, Command, CommandKind, standing
+from alerting.commands.dispatch import Line
 from alerting.commands.memo import Memo
+from alerting.commands.slack_interactions import DETAILS, NOTE, PATTERN
 from alerting.incidents.incident import Incident
-from alerting.messages.buttons import buttons
-from alerting.messages.callers import caller_lines
-from alerting.messages.change_lines import change_lines
-from alerting.messages.console_links import ConsoleLinks, LinkMaker
-from alerting.messages.memo_lines import MemoLines
+from alerting.messages.console_links import ConsoleLinks
+from alerting.messages.evidence import caller_lines
 from alerting.messages.message import (
     NAME,
+    REASON,
     SECTION,
     SENTENCE,
     TEXT,
@@ -21,6 +22,8 @@ from alerting.messages.message import (
     Block,
     Look,
     Message,
+    actions,
+    button,
     context,
     fields,
     fit,
@@ -29,10 +32,13 @@ from alerting.messages.message import (
     length,
     paragraphs,
     section,
+    select,
 )
-from alerting.messages.thread_line import action_lines
-from alerting.words.mrkdwn import escape, link, mention
+from alerting.messages.request_lines import MemoLines, change_lines, memo_mrkdwn
+from alerting.pipeline.silences import size_of
+from alerting.words.mrkdwn import escape, link, mention, person
 from alerting.words.phrases import Phrases
+from config.links import Links
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure
 
@@ -47,7 +53,7 @@ are updated every five minutes, so a smaller difference means nothing."""
 
 def page(
     incident: Incident,
-    links: LinkMaker,
+    links: Links,
     zone: ZoneInfo,
     words: Phrases,
     *,
@@ -213,3 +219,85 @@ def _context(incident: Incident, at: int, zone: ZoneInfo, words: Phrases) -> lis
     as_of = words.when(at, zone)
     lines.append(words.incident.as_of(as_of, incident.id, incident.reopened))
     return lines
+
+
+_HOUR: Final = "1h"
+_TOMORROW: Final = "tomorrow"
+
+
+def buttons(incident: Incident, words: Phrases, asked: frozenset[CommandKind] = frozenset()) -> Block:
+    """Return the row of buttons.
+
+    ``value`` is ``incident:revision``, and ``1h:incident:revision`` for an entry of the snooze menu: the
+    handler of a press looks the incident up and trusts nothing else in a message.
+
+    Parameters
+    ----------
+    asked
+        What people did already: an acknowledged incident needs no second acknowledgement, and a mark can be
+        taken back.
+    """
+    labels = words.labels
+    value = f"{incident.id}:{incident.revision}"
+    shown: list[Block] = []
+    if incident.end is None and not incident.ended:
+        if CommandKind.ACKNOWLEDGE not in asked:
+            shown.append(button(CommandKind.ACKNOWLEDGE, labels.acknowledge, value, style="primary"))
+        entries = ((labels.an_hour, _HOUR), (labels.tomorrow, _TOMORROW), (labels.pattern, PATTERN))
+        shown.append(
+            select(CommandKind.SNOOZE, labels.snooze, [(text, f"{what}:{value}") for text, what in entries])
+        )
+    if asked & MARKS:
+        shown.append(button(CommandKind.TAKE_BACK, labels.take_back, value))
+    elif incident.state != "withdrawn":
+        shown.append(button(CommandKind.EXPECTED, labels.as_expected, value))
+        shown.append(button(CommandKind.NOT_AN_ANOMALY, labels.not_an_anomaly, value))
+    shown.append(button(NOTE, labels.note, value))
+    shown.append(button(DETAILS, labels.details, value))
+    return actions(shown)
+
+
+_MILESTONE: Final = 500
+_ACTIONS: Final = 3
+_KINDS: Final = {kind.value: kind for kind in CommandKind}
+
+
+def thread_line(line: Line, incident: Incident, words: Phrases, zone: ZoneInfo) -> Message:
+    """Render one line of an incident's thread: a milestone or what a person did."""
+    kind = _KINDS.get(line.what)
+    if kind is None:
+        text = escape(words.incident.milestone(line.what, words.named(incident), line.detail), _MILESTONE)
+    elif kind is CommandKind.UNSILENCE and not line.by:
+        text = words.incident.snooze_expired()
+    else:
+        done = Command(id="", kind=kind, at=line.at, by=line.by, until=line.until, why=line.detail)
+        text = _action(done, incident, words, zone)
+    at = words.when(line.at, zone)
+    return Message(
+        text=text.replace("*", "")[:TEXT], blocks=[section(text[:SECTION]), context([at])], look="over"
+    )
+
+
+def action_lines(
+    commands: Sequence[Command], incident: Incident, words: Phrases, zone: ZoneInfo, *, at: int
+) -> list[str]:
+    """Return who acknowledged an incident and what mutes it at ``at`` (epoch seconds), for its page."""
+    latest: dict[CommandKind, Command] = {}
+    for command in commands:
+        if command.kind is CommandKind.UNSILENCE:
+            latest.pop(CommandKind.SNOOZE, None)
+            latest.pop(CommandKind.SILENCE, None)
+        elif command.kind is CommandKind.TAKE_BACK:
+            for mark in MARKS:
+                latest.pop(mark, None)
+        elif command.kind is not CommandKind.ACKNOWLEDGE or command.kind not in latest:  # the first owns it
+            latest[command.kind] = command
+    active = [one for one in latest.values() if one.until is None or one.until > at]
+    return [_action(one, incident, words, zone) for one in active[:_ACTIONS]]
+
+
+def _action(done: Command, incident: Incident, words: Phrases, zone: ZoneInfo) -> str:
+    shown = "" if done.until is None else words.when(done.until, zone)
+    reason = memo_mrkdwn(done.why) if done.kind is CommandKind.NOTE else escape(done.why, REASON)
+    teaches = size_of(incident) is not None
+    return words.incident.action(done.kind, person(done.by), shown, reason, teaches=teaches)

@@ -4,14 +4,13 @@ from zoneinfo import ZoneInfo
 
 from alerting.commands.dispatch import Dispatch, Form
 from alerting.incidents.notice import Action, Notice
-from alerting.messages.console_links import LinkMaker
 from alerting.messages.digest import Day, digest
 from alerting.messages.flood_message import flood_message
 from alerting.messages.message import Message
-from alerting.messages.page import page
-from alerting.messages.thread_line import thread_line
+from alerting.messages.page import page, thread_line
 from alerting.words.locales import ENGLISH
 from alerting.words.phrases import Phrases
+from config.links import Links
 
 
 class Renderer:
@@ -22,7 +21,7 @@ class Renderer:
     """
 
     def __init__(
-        self, links: LinkMaker, zone: ZoneInfo, words: Phrases = ENGLISH, *, pressable: bool = True
+        self, links: Links, zone: ZoneInfo, words: Phrases = ENGLISH, *, pressable: bool = True
     ) -> None:
         self._pressable = pressable
         self.links = links

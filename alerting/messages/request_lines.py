@@ -5,18 +5,19 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from alerting.commands.memo import Memo
-from alerting.incidents.incident import Incident
-from alerting.incidents.incident_examples import IncidentExample
-from alerting.messages.console_links import MARGIN, LinkMaker
-from alerting.messages.message import NAME, SECTION
+from alerting.commands.memo import LONGEST, Memo
+from alerting.incidents.incident import Incident, IncidentExample
+from alerting.messages.console_links import MARGIN
+from alerting.messages.message import NAME, SECTION, SENTENCE
 from alerting.words import numbers
-from alerting.words.mrkdwn import escape, link
+from alerting.words.mrkdwn import CUT, clean, cut, escape, link, person
 from alerting.words.phrases import Phrases
-from alerting.words.stated_texts import safe_url
+from alerting.words.stated_texts import NAMED_CHANGES, safe_url, stated_texts, stated_url
+from config.links import Links
 from detectors.explain.examples import Why
 from detectors.model.measures import Measure
 from detectors.model.request_example import ExampleCall, RequestExample
+from detectors.model.stated import StatedChange
 
 LOGS: Final = "request"
 TRACE: Final = "trace"
@@ -39,7 +40,7 @@ class ExampleText(NamedTuple):
     trace: str | None
 
 
-def incident_to_json(incident: Incident, links: LinkMaker, memos: Sequence[Memo] = ()) -> dict[str, object]:
+def incident_to_json(incident: Incident, links: Links, memos: Sequence[Memo] = ()) -> dict[str, object]:
     """Return an incident as programs receive it: its examples with their links, and the memos of its kind."""
     examples = [
         {**example.to_json(), "links": request_links(example.request, links)} for example in incident.examples
@@ -47,7 +48,7 @@ def incident_to_json(incident: Incident, links: LinkMaker, memos: Sequence[Memo]
     return {**incident.to_json(), "examples": examples, "memos": [memo.to_json() for memo in memos]}
 
 
-def request_links(request: RequestExample, links: LinkMaker) -> dict[str, str]:
+def request_links(request: RequestExample, links: Links) -> dict[str, str]:
     """Return the URLs of a request by kind: its logs, its trace. One that is its trace leads there itself."""
     found: dict[str, str] = {}
     own = safe_url(request.trace or "")
@@ -73,7 +74,7 @@ def request_links(request: RequestExample, links: LinkMaker) -> dict[str, str]:
     return found | ({TRACE: own} if own else {})
 
 
-def example_texts(incident: Incident, words: Phrases, links: LinkMaker | None) -> Iterator[ExampleText]:
+def example_texts(incident: Incident, words: Phrases, links: Links | None) -> Iterator[ExampleText]:
     """Yield the requests of an incident in words, those that failed first."""
     whys = {
         Why.FAILED: words.labels.failed,
@@ -92,7 +93,7 @@ def example_texts(incident: Incident, words: Phrases, links: LinkMaker | None) -
         )
 
 
-def example_lines(incident: Incident, words: Phrases, zone: ZoneInfo, links: LinkMaker | None) -> list[str]:
+def example_lines(incident: Incident, words: Phrases, zone: ZoneInfo, links: Links | None) -> list[str]:
     """Return the requests of an incident as lines of mrkdwn."""
     texts = example_texts(incident, words, links)
     return [_line(one, text, words, zone) for one, text in zip(incident.examples, texts, strict=True)]
@@ -145,3 +146,114 @@ def _call(call: ExampleCall, words: Phrases) -> str:
     if call.throttled:
         parts.append(call.throttled)
     return " ".join(parts)
+
+
+NAMED: Final = 3
+"""Memos that a message shows of its incident, and of others: the newest."""
+
+SHORT: Final = 300  # characters of a memo in a message
+_AROUND: Final = 500  # characters of a line besides the memo
+_ADDRESS: Final = re.compile(r"https://[^\s<>|\"'`]*[^\s<>|\"'`.,;:!?)\]」）、。]")
+
+
+class MemoLines:
+    """The memos of one incident and of others of its kind (oldest first), as lines of mrkdwn."""
+
+    def __init__(self, memos: Sequence[Memo], incident: Incident, words: Phrases, zone: ZoneInfo) -> None:
+        self._memos = memos
+        self._words = words
+        self._zone = zone
+        self._others = [memo for memo in memos if memo.incident != incident.id]
+        self._own = [memo for memo in memos if memo.incident == incident.id]
+
+    def some(self) -> list[str]:
+        """Return what a message shows: what was learnt the last times, newest first, then its own memos."""
+        shown = [*self._others[: -NAMED - 1 : -1], *self._own[-NAMED:]]
+        lines = [self._line(memo, SHORT) for memo in shown]
+        more = len(self._memos) - len(shown)
+        return [*lines, self._words.figures.and_more(more)] if more else lines
+
+    def all(self) -> list[str]:
+        """Return all memos at length, the newest first."""
+        return [self._line(memo, LONGEST) for memo in reversed(self._memos)]
+
+    def _line(self, memo: Memo, limit: int) -> str:
+        when, text = self._words.when(memo.at, self._zone), memo_mrkdwn(memo.text, limit)
+        return self._words.incident.memo(self.title(memo), when, person(memo.by), text)
+
+    def title(self, memo: Memo) -> str:
+        """Return what a memo stands under: of this incident, of the last other one, or of one before."""
+        labels = self._words.labels
+        if memo in self._own:
+            return labels.noted
+        return labels.last_time if memo.incident == self._others[-1].incident else labels.earlier_time
+
+
+def memo_mrkdwn(text: str, limit: int = LONGEST) -> str:
+    """Return the text of a memo as one line of mrkdwn that fits into a section with what stands before it.
+
+    Its addresses are links, since memos lead to where more is written.
+
+    Examples
+    --------
+    >>> memo_mrkdwn("*see* https://wiki.example.com/ios?a=1&b=2, and @here")
+    '∗see∗ <https://wiki.example.com/ios?a=1&amp;b=2|wiki.example.com/ios?a=1&amp;b=2>, and ＠here'
+    """
+    whole = _linked(cut(clean(text), limit))
+    return whole if len(whole) <= SECTION - _AROUND else escape(text, SENTENCE)
+
+
+def addresses(line: str) -> Iterator[tuple[str, bool]]:
+    """Yield the parts of a line, and of each whether it is an address that may become a link."""
+    done = 0
+    for found in _ADDRESS.finditer(line):
+        half = line.endswith(CUT, found.start(), found.end() + 1)
+        if safe_url(found.group()) is not None and not half:
+            yield line[done : found.start()], False
+            yield found.group(), True
+            done = found.end()
+    yield line[done:], False
+
+
+def _linked(line: str) -> str:
+    return "".join(
+        link(part, part.removeprefix("https://"), SHORT) if leads else _escaped(part)
+        for part, leads in addresses(line)
+    )
+
+
+def _escaped(part: str) -> str:
+    """Escape a part of a line, and keep the space at its ends."""
+    before, after = " " * part.startswith(" "), " " * (part != " " and part.endswith(" "))
+    return f"{before}{escape(part, LONGEST)}{after}"
+
+
+def change_lines(incident: Incident, words: Phrases) -> list[str]:
+    """Return after which changes an incident began, the nearest first; none of a withdrawn one."""
+    if incident.state == "withdrawn":  # nothing began
+        return []
+    lines = []
+    for one in incident.changes[:NAMED_CHANGES]:
+        change, of, by = _shown(one.change, words)
+        lines.append(words.incident.after_change(one.after, change, of, by))
+    more = len(incident.changes) - len(lines)
+    return [*lines, words.incident.more_changes(more)] if more > 0 else lines
+
+
+def listed_changes(changes: Sequence[StatedChange], words: Phrases, zone: ZoneInfo) -> list[str]:
+    """Return changes as a list: when, what, of which scope, by whom."""
+    return [_listed(change, words, zone) for change in changes]
+
+
+def _listed(change: StatedChange, words: Phrases, zone: ZoneInfo) -> str:
+    shown, of, by = _shown(change, words)
+    kind = escape(words.figures.kind(change.about.kind), NAME)
+    return words.answers.deployed(words.when(int(change.ts), zone), shown, f"{kind} {of}", by)
+
+
+def _shown(change: StatedChange, words: Phrases) -> tuple[str, str, str]:
+    """Return the change as a link where it has a safe one, its scope, and by whom, as mrkdwn."""
+    what, version, of, by = stated_texts(change)
+    named = words.incident.change(what, version)
+    # whoever wrote the record chose this name: it is no person to be called
+    return link(stated_url(change), named, 2 * NAME), escape(of, NAME) or "–", escape(by, NAME)

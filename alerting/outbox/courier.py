@@ -7,9 +7,8 @@ from typing import Protocol
 
 import structlog
 
-from alerting.commands.answer import Answer
 from alerting.commands.command import Command
-from alerting.commands.dispatch import Dispatch
+from alerting.commands.dispatch import Answer, Dispatch
 from alerting.incidents.notice import Notice
 from alerting.outbox.outbox import Outbox
 from alerting.outbox.ports import Content, DeliveryOutcome, Receiver, Result
@@ -19,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 
 class Decider(Protocol):
-    """Decides what is sent: ``alerting.pipeline.pipeline.Pipeline`` is one."""
+    """Decides what is sent: the pipeline, or the prepared messages of ``uneri send-test``."""
 
     def feed(self, notices: Iterable[Notice], watermark: int) -> list[Dispatch]:
         """Accept notices, advance event time, and return what to send."""
@@ -73,8 +72,8 @@ class Courier:
         Where rows wait.
     receivers
         By group (``alerting.outbox.row.group_of``): ``slack``, ``webhook:name``, ``alertmanager:name``.
-    stages
-        The pipeline.
+    pipeline
+        Decides what is sent.
     clock
         Injected by tests.
     delivered
@@ -85,14 +84,14 @@ class Courier:
         self,
         outbox: Outbox,
         receivers: Mapping[str, Receiver],
-        stages: Decider,
+        pipeline: Decider,
         *,
         clock: Clock | None = None,
         delivered: Callable[[str, str], None] = lambda _, __: None,
     ) -> None:
         self._outbox = outbox
         self._receivers = dict(receivers)
-        self._stages = stages
+        self._pipeline = pipeline
         self._clock = clock or SystemClock()
         self._delivered = delivered
         self._wakes = {group: asyncio.Event() for group in self._receivers}
@@ -112,7 +111,7 @@ class Courier:
             When the pipeline's state is damaged or of another version.
         """
         self._parts = await self._outbox.load(self._clock.now())
-        self._stages.restore(self._parts)
+        self._pipeline.restore(self._parts)
 
     async def put(self, notices: Iterable[Notice], watermark: int | None = None) -> None:
         """Have the pipeline decide on notices and on the time that has passed.
@@ -132,12 +131,12 @@ class Courier:
         if passed is None:
             return
         async with self._putting:
-            await self._keep(self._stages.feed(given, passed))
+            await self._keep(self._pipeline.feed(given, passed))
 
     async def command(self, command: Command) -> Answer:
         """Execute a person's command; its effect is durable when this returns."""
         async with self._putting:
-            answer = self._stages.command(command)
+            answer = self._pipeline.command(command)
             await self._keep(answer.dispatches)
         return answer
 
@@ -174,7 +173,7 @@ class Courier:
         items = [
             (dispatch, content) for dispatch in dispatches if (content := self._content(dispatch)) is not None
         ]
-        parts = self._stages.snapshot()
+        parts = self._pipeline.snapshot()
         changed: dict[str, bytes | None] = {
             name: part for name, part in parts.items() if self._parts.get(name) != part
         }

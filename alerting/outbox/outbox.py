@@ -3,21 +3,16 @@
 import asyncio
 import random
 from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
 from typing import Final
 
-from alerting.commands.destination import SLACK
-from alerting.commands.dispatch import Dispatch
+from alerting.commands.dispatch import SLACK, Dispatch
 from alerting.incidents.notice import identify
 from alerting.outbox import pictures
-from alerting.outbox.backoff import Backoff
-from alerting.outbox.crash_points import DeliveryCrashPoint, nothing
-from alerting.outbox.enqueue import EDITS, take
-from alerting.outbox.failover import Failover
 from alerting.outbox.ports import Content, DeliveryOutcome, OutboxStorage, Result, SubjectState
-from alerting.outbox.row import DIGEST, METHOD, URGENCY, OutboxRow, Send, State
-from alerting.outbox.row_store import ATTACHED, RowStore
-from alerting.outbox.send_queues import SendQueues
-from alerting.outbox.thread import MESSAGE, Thread
+from alerting.outbox.row import DIGEST, MESSAGE, METHOD, URGENCY, OutboxRow, Send, State, Thread
+from alerting.outbox.row_store import ATTACHED, EDITS, RowStore, take
+from alerting.outbox.send_queues import Failover, SendQueues
 
 PACE: Final = 1.0  # seconds between two messages of one channel: Slack's limit
 APPEAR: Final = 5.0  # seconds that a message gets to appear before it is searched for
@@ -25,6 +20,24 @@ KEPT: Final = 30 * 86400.0  # seconds after which nothing repeats a dispatch, ed
 PRUNE: Final = 3600.0  # seconds between two clean-ups
 
 _NOT_IDEMPOTENT: Final = (Send.POST, Send.LINE, Send.CHART, Send.FILE)  # shows twice when sent twice
+
+
+class DeliveryCrashPoint(StrEnum):
+    """A point in ``outbox/courier.py`` or ``outbox/outbox.py``, and what a crash there leaves behind."""
+
+    DECIDED = "put: decided, nothing written"  # the engine emits it again: nothing is stored yet
+    WRITTEN = "put: written, not yet on its way"  # rows and the pipeline's state are stored, both or neither
+    CHOSEN = "deliver: chosen, not marked"  # as if not chosen
+    MARKED = "deliver: marked, not sent"  # in doubt: searched for, not found, sent
+    SENT = "deliver: sent, not settled"  # in doubt: searched for, found, not sent again
+    SETTLED = "deliver: settled"  # done
+    MOVED = "fallback: its own channel refused, not yet settled"  # refused again, and moved again
+    LOADED = "load: read, not taken up"  # nothing was changed
+    PRUNED = "load: what is long done is dropped"  # dropped or not: nothing refers to it
+
+
+def nothing(_: DeliveryCrashPoint) -> None:
+    """Do nothing."""
 
 
 class Outbox:
@@ -326,3 +339,25 @@ class Outbox:
 def _repost(row: OutboxRow) -> None:
     """Turn an edit into a new message: the one to edit no longer exists."""
     row.send, row.urgency, row.place = Send.POST, URGENCY[Send.POST], None
+
+
+FIRST: Final = 1.0  # seconds
+LONGEST: Final = 300.0  # seconds
+
+
+class Backoff:
+    """Backoff per destination and method; ``rng`` supplies the jitter."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._failures: dict[tuple[str, str], int] = {}
+
+    def wait(self, destination: str, method: str) -> float:
+        """Count a failure; return the seconds to wait."""
+        failures = self._failures[destination, method] = self._failures.get((destination, method), 0) + 1
+        full: float = min(LONGEST, FIRST * 2 ** min(failures - 1, 16))
+        return full * self._rng.uniform(0.5, 1.0)
+
+    def worked(self, destination: str, method: str) -> None:
+        """Reset after a success."""
+        self._failures.pop((destination, method), None)

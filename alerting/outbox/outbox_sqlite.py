@@ -10,8 +10,7 @@ from typing import Final
 import msgspec
 
 from alerting.outbox.row import OutboxRow, rows_of
-from alerting.outbox.sqlite_format import Upgrade, bring_up
-from alerting.outbox.sqlite_transaction import copy_database, transaction
+from alerting.outbox.sqlite_format import Upgrade, bring_up, copy_database, transaction
 
 
 def _create(db: sqlite3.Connection) -> None:
@@ -31,7 +30,7 @@ class SqliteOutbox:
     ------
     sqlite3.Error
         When the file cannot be read or written, as on a full disk; the call then changes nothing.
-    detectors.state.state_format.NewerStateError
+    detectors.state.state.NewerStateError
         When a later version wrote the file.
     """
 

@@ -11,8 +11,7 @@ from typing import Final
 
 from alerting.incidents.notice import identify
 from alerting.outbox.ports import DeliveryOutcome
-from alerting.outbox.row import URGENCY, OutboxRow, Send
-from alerting.outbox.thread import MESSAGE, Thread
+from alerting.outbox.row import MESSAGE, URGENCY, OutboxRow, Send, Thread
 
 APPEARS: Final = 2.0  # seconds that a file gets to be processed
 TRIES: Final = 4  # of a message with a picture, before it is sent without

@@ -1,12 +1,13 @@
 """A row of the outbox: one message to deliver, or delivered."""
 
+from collections import deque
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
 import msgspec
 
-from alerting.commands.destination import SLACK, Destination
+from alerting.commands.dispatch import SLACK, Destination
 from alerting.incidents.incident import Incident
 from alerting.messages.message import Message
 from detectors.state.state import StateError
@@ -122,3 +123,44 @@ def rows_of(written: Iterable[bytes]) -> list[OutboxRow]:
         return [msgspec.msgpack.decode(body, type=OutboxRow) for body in written]
     except msgspec.DecodeError as error:
         raise StateError(f"the outbox cannot be read ({error})") from error
+
+
+MESSAGE: Final = "message"
+LINES: Final = "lines"
+ATTACHMENTS: Final = "beside"
+_QUEUE: Final = {
+    Send.POST: MESSAGE,
+    Send.EDIT: MESSAGE,
+    Send.LINE: LINES,
+    Send.CHART: ATTACHMENTS,
+    Send.FILE: ATTACHMENTS,
+    Send.LINK: ATTACHMENTS,
+}
+
+
+class Thread:
+    """A message with its thread. Each queue is ordered: only its first row may be sent."""
+
+    def __init__(self) -> None:
+        self.place: SentAs | None = None
+        self.picture: Picture | None = None  # that its message shows
+        self.shown: Message | None = None  # as last sent, until its chart is uploaded
+        self.key = ""  # identifies the subject to its receiver, as of its newest content
+        self.edited = float("-inf")  # when its message was last sent, wall time
+        self.commands = 0  # how many actions by people its newest row shows
+        self.newest = 0.0  # when its newest row was created
+        self.done: list[OutboxRow] = []  # sent or merged rows
+        self.queues: dict[str, deque[OutboxRow]] = {MESSAGE: deque(), LINES: deque(), ATTACHMENTS: deque()}
+
+    def queue(self, row: OutboxRow) -> deque[OutboxRow]:
+        """Return the queue of ``row``."""
+        return self.queues[_QUEUE[row.send]]
+
+    def open(self) -> list[OutboxRow]:
+        """Return the rows that are neither sent nor merged."""
+        return [row for queue in self.queues.values() for row in queue]
+
+    def first(self) -> list[OutboxRow]:
+        """Return the rows that may be sent: replies and attachments wait for their message."""
+        names = (MESSAGE, LINES, ATTACHMENTS) if self.place is not None else (MESSAGE,)
+        return [self.queues[name][0] for name in names if self.queues[name]]

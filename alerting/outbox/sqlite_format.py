@@ -1,12 +1,15 @@
 """The format of a SQLite file of the state: who wrote it, and how an older one is brought up."""
 
+import contextlib
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
-from alerting.outbox.sqlite_transaction import transaction
-from detectors.state.state_format import FORMAT, Writer, refuse_newer, this_writer
+from detectors.state.state import FORMAT, Writer, refuse_newer, this_writer
 
 Upgrade = Callable[[sqlite3.Connection], None]
 """Executes statements, without a transaction of its own."""
@@ -38,7 +41,7 @@ def bring_up(
 
     Raises
     ------
-    detectors.state.state_format.NewerStateError
+    detectors.state.state.NewerStateError
         When a later version wrote the file, of which nothing was changed.
     """
     (found,) = connection.execute("PRAGMA user_version").fetchone()
@@ -58,3 +61,42 @@ def bring_up(
 
 def _nothing(_: sqlite3.Connection) -> None:
     pass
+
+
+COPIED_PAGES: Final = 2048  # at a time: 8 MiB
+BREATH: Final = 0.001  # seconds in which others get the lock
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, lock: threading.Lock) -> Iterator[sqlite3.Connection]:
+    """Commit what the block writes, unless it did so itself; on an error, roll back and raise it.
+
+    On a full disk SQLite rolls back by itself: another ROLLBACK would fail and hide the reason.
+    """
+    with lock:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+            if connection.in_transaction:
+                connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+
+
+def copy_database(connection: sqlite3.Connection, lock: threading.Lock, path: Path) -> None:
+    """Copy a database while others use its connection under ``lock``; what they write is in the copy.
+
+    Raises
+    ------
+    sqlite3.Error
+        When the copy cannot be written.
+    """
+
+    def breathe(*_: int) -> None:
+        lock.release()
+        time.sleep(BREATH)
+        lock.acquire()
+
+    with contextlib.closing(sqlite3.connect(path)) as target, lock:
+        connection.backup(target, pages=COPIED_PAGES, progress=breathe)

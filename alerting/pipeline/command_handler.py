@@ -5,21 +5,17 @@ from typing import Final
 
 from msgspec import structs
 
-from alerting.commands.answer import Answer, CommandResult
 from alerting.commands.command import MARKS, Command, CommandKind
-from alerting.commands.dispatch import Dispatch
+from alerting.commands.dispatch import Answer, CommandResult, Dispatch
 from alerting.commands.labels import Label
 from alerting.commands.matching import matches
 from alerting.commands.memo import Memo
 from alerting.commands.slack_interactions import pattern_of
 from alerting.incidents.notice import identify
 from alerting.pipeline import dispatches
-from alerting.pipeline.dedupe import Dedupe
-from alerting.pipeline.incident_registry import IncidentRegistry
+from alerting.pipeline.incident_registry import Dedupe, IncidentRegistry, TrackedIncident
 from alerting.pipeline.memos import Memos
-from alerting.pipeline.raised_threshold import NEAR, asked_after, seconds_until, size_of
-from alerting.pipeline.silences import Silence, Silences
-from alerting.pipeline.tracked_incident import TrackedIncident
+from alerting.pipeline.silences import NEAR, Silence, Silences, asked_after, seconds_until, size_of
 from detectors.state.state import pack, unpack
 
 COMMANDS: Final = 50

@@ -1,24 +1,22 @@
 """The digest in the pipeline: where it goes, with what expires, precision, and what was held and learnt."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from msgspec import structs
 
 from alerting.commands.command import MARKS, CommandKind, standing
 from alerting.commands.dispatch import Dispatch, Expiring, Form, Precision
-from alerting.incidents.digest_time import next_digest
+from alerting.incidents.digest_reporter import next_digest
 from alerting.incidents.notice import Action, Notice, NoticeReason, identify
-from alerting.pipeline.less_sensitive import less_sensitive
-from alerting.pipeline.raised_threshold import size_of
+from alerting.pipeline.incident_registry import TrackedIncident
 from alerting.pipeline.routing import Routing
-from alerting.pipeline.silences import Silences
-from alerting.pipeline.tracked_incident import TrackedIncident
+from alerting.pipeline.silences import Silences, size_of
 from config.settings import DigestSettings
+from detectors.watch.hottest import Standings
 from detectors.watch.maturity import Maturity, merged
-from detectors.watch.standings import Standings
 
 WEEKS: Final = 4
 """Weeks over which the digest reports precision: ended incidents are remembered that long."""
@@ -145,3 +143,47 @@ def _precision(known: Iterable[TrackedIncident], at: int) -> Precision | None:
         not_an_anomaly=sum(CommandKind.NOT_AN_ANOMALY in asks for asks in asked),
     )
     return found if proposed is None else structs.replace(found, **proposed._asdict())
+
+
+STEPS: Final = (0.9, 0.8, 0.7, 0.6, 0.5)
+"""In times the present sensitivity: below half, real incidents go first."""
+
+FEWEST: Final = 5
+"""Marked pages from which on a setting is proposed: a handful in weeks is what buttons are for."""
+
+SHARE: Final = 1 / 3
+"""Part of the pages that was marked from which on one is proposed."""
+
+WORTH: Final = 1 / 2
+"""Part of the marked pages that it must leave out."""
+
+PRICE: Final = 1 / 10
+"""Part of the others that it may leave out."""
+
+
+class Proposal(NamedTuple):
+    """A sensitivity, in times the present one, and how many marked and other pages it would have left out."""
+
+    sensitivity: float
+    left_out: int
+    lost: int
+
+
+def less_sensitive(marked: Sequence[float], others: Sequence[float]) -> Proposal | None:
+    """Return what to propose for pages of these sizes, the least change first; None if nothing helps.
+
+    Examples
+    --------
+    >>> less_sensitive([1.1, 1.2, 1.2, 1.3, 4.0], [3.0, 5.0, 9.0])
+    Proposal(sensitivity=0.8, left_out=3, lost=0)
+    >>> less_sensitive([1.1] * 4, []), less_sensitive([1.1] * 5, [1.1] * 11), less_sensitive([9.0] * 5, [])
+    (None, None, None)
+    """
+    if len(marked) < FEWEST or len(marked) < SHARE * (len(marked) + len(others)):
+        return None
+    for times in STEPS:
+        left_out = sum(size * times < 1 for size in marked)
+        lost = sum(size * times < 1 for size in others)
+        if left_out >= WORTH * len(marked) and lost <= PRICE * len(others):
+            return Proposal(times, left_out, lost)
+    return None

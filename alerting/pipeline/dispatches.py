@@ -9,7 +9,7 @@ from alerting.commands.command import Command, CommandKind
 from alerting.commands.dispatch import Dispatch, Form, Line
 from alerting.incidents.notice import Action, Milestone, Notice, NoticeReason, identify
 from alerting.pipeline.flood import Flood
-from alerting.pipeline.tracked_incident import MessageRef, TrackedIncident, without_trace
+from alerting.pipeline.incident_registry import MessageRef, TrackedIncident, without_trace
 
 _COMMANDS: Final = frozenset(kind.value for kind in CommandKind)
 

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from alerting.commands.destination import ALERTMANAGER, Destination
+from alerting.commands.dispatch import ALERTMANAGER, Destination
 from alerting.incidents.notice import identify
 
 WINDOW: Final = 60

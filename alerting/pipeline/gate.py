@@ -2,33 +2,19 @@
 
 import heapq
 from collections.abc import Iterable, Iterator
-from typing import Final, Protocol
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from alerting.incidents.notice import NoticeReason
-from alerting.pipeline.history import HistoryStage
-from alerting.pipeline.inhibition import Inhibition
+from alerting.pipeline.hold_stages import HistoryStage, HoldStage, Inhibition, PlannedWork, QuietHoursStage
+from alerting.pipeline.incident_registry import Hold, TrackedIncident
 from alerting.pipeline.ledger import Ledger
-from alerting.pipeline.maintenance import PlannedWork
-from alerting.pipeline.quiet_hours import QuietHoursStage
 from alerting.pipeline.silences import Silences
-from alerting.pipeline.tracked_incident import Hold, TrackedIncident
 from config.settings import NotifySettings
 from detectors.model.scope import ACCOUNT
 
 TRACES: Final = 200
 """Held incidents whose trace is kept for a chart: a trace is 30 kB."""
-
-
-class HoldStage(Protocol):
-    """A stage that may hold an incident."""
-
-    @property
-    def name(self) -> str:
-        """The name of the stage in reasons, metrics and status."""
-
-    def hold(self, tracked: TrackedIncident, at: int) -> Hold | None:
-        """Return why the incident is held at a time (epoch seconds), None when it is not."""
 
 
 class Gate:

@@ -5,8 +5,8 @@ from typing import Final
 
 import msgspec
 
-from alerting.pipeline.history import HistoryStage
-from alerting.pipeline.tracked_incident import Hold, TrackedIncident
+from alerting.pipeline.hold_stages import HistoryStage
+from alerting.pipeline.incident_registry import Hold, TrackedIncident
 
 UNREAD: Final = 1000
 """Actions kept at most until they are read: replay never reads them."""

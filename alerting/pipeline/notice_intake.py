@@ -7,14 +7,12 @@ from alerting.incidents.notice import Action, Notice
 from alerting.pipeline import dispatches
 from alerting.pipeline.command_handler import CommandHandler
 from alerting.pipeline.daily_digest import DailyDigest
-from alerting.pipeline.dedupe import Dedupe
 from alerting.pipeline.flood import Floods
 from alerting.pipeline.gate import Gate
-from alerting.pipeline.incident_registry import IncidentRegistry
+from alerting.pipeline.incident_registry import Dedupe, IncidentRegistry, TrackedIncident
 from alerting.pipeline.ledger import Ledger
 from alerting.pipeline.memos import Memos
 from alerting.pipeline.routing import Routing
-from alerting.pipeline.tracked_incident import TrackedIncident
 
 
 class NoticeIntake:

@@ -28,28 +28,24 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec import structs
 
-from alerting.commands.answer import Answer, CommandResult
 from alerting.commands.command import Command, CommandKind
-from alerting.commands.dispatch import Dispatch, Form
+from alerting.commands.dispatch import Answer, CommandResult, Dispatch, Form
 from alerting.commands.labels import Label
 from alerting.commands.memo import Memo
-from alerting.incidents.digest_time import zone_of
+from alerting.incidents.digest_reporter import zone_of
 from alerting.incidents.incident import Incident, Sent
 from alerting.incidents.notice import Notice, identify
 from alerting.pipeline import dispatches
 from alerting.pipeline.command_handler import CommandHandler
 from alerting.pipeline.daily_digest import DailyDigest
-from alerting.pipeline.dedupe import Dedupe
-from alerting.pipeline.first_delivery import FirstDelivery
 from alerting.pipeline.flood import Floods, FloodState
 from alerting.pipeline.gate import Gate
-from alerting.pipeline.incident_registry import MOST, IncidentRegistry
+from alerting.pipeline.incident_registry import MOST, Dedupe, IncidentRegistry, TrackedIncident
 from alerting.pipeline.ledger import Ledger, StageAction
 from alerting.pipeline.memos import Memos
 from alerting.pipeline.notice_intake import NoticeIntake
-from alerting.pipeline.routing import Routing
+from alerting.pipeline.routing import FirstDelivery, Routing
 from alerting.pipeline.silences import Silence
-from alerting.pipeline.tracked_incident import TrackedIncident
 from config.settings import Settings
 from detectors.state.state import pack, unpack
 

@@ -1,10 +1,18 @@
 """The routing stage: the first route that matches decides where pages and digests go."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from alerting.commands.destination import ALERTMANAGER, SLACK, Destination
+from msgspec import structs
+
+from alerting.commands.dispatch import ALERTMANAGER, SLACK, Destination, Dispatch, Form
 from alerting.commands.matching import matches
 from alerting.incidents.incident import Incident
+from alerting.incidents.notice import Action, Milestone
+from alerting.pipeline import dispatches
+from alerting.pipeline.flood import Flood, Floods
+from alerting.pipeline.incident_registry import IncidentRegistry, MessageRef, TrackedIncident
+from alerting.pipeline.ledger import Ledger
 from config.settings import Settings
 
 
@@ -53,3 +61,79 @@ class Routing:
             for destination in to or [self._digests]:
                 found.setdefault(destination, []).append(incident)
         return found
+
+
+class FirstDelivery:
+    """Gives each incident a message at each of its destinations, or a place in the message of a flood."""
+
+    def __init__(self, routing: Routing, floods: Floods, registry: IncidentRegistry, ledger: Ledger) -> None:
+        self._routing = routing
+        self._floods = floods
+        self._registry = registry
+        self._ledger = ledger
+
+    def deliver(self, incidents: Sequence[TrackedIncident], at: int) -> Iterator[Dispatch]:
+        """Yield the messages of all incidents to report at one time."""
+        routes = [self._routing.route(tracked.incident) for tracked in incidents]
+        together: dict[str, list[str]] = {}
+        mentions: dict[str, str] = {}
+        for tracked, route in zip(incidents, routes, strict=True):
+            for to in route.destinations:
+                together.setdefault(to, []).append(tracked.incident.id)
+                mentions[to] = mentions.get(to) or route.mention
+        floods = {to: self._floods.take(to, new, mentions[to], at) for to, new in together.items()}
+        for tracked, route in zip(incidents, routes, strict=True):
+            former = self._former(tracked, at)
+            yield from _recurrence(tracked, at)
+            tracked.mention = route.mention if tracked.alerted is None else ""  # once an incident
+            tracked.message_count += 1
+            tracked.messages = [_message(tracked, to, floods[to]) for to in route.destinations]
+            tracked.notice = structs.replace(tracked.notice, action=Action.OPEN)
+            self._sent(tracked, floods, at)
+            for message in tracked.messages:
+                if message.form is Form.PARENT:
+                    yield dispatches.parent(tracked, message, tracked.notice.id, at, follows=former)
+            tracked.drop_trace()
+
+    def flood_updates(self, at: int) -> Iterator[Dispatch]:
+        """Yield the messages and files of floods that changed."""
+        for flood, changed in self._floods.changed(at):
+            known = (self._registry.get(member) for member in flood.members)
+            members = [tracked for tracked in known if tracked is not None]
+            if changed:
+                yield dispatches.flood(flood, members, at)
+                flood.made += 1
+            if flood.wants_file(at):
+                yield dispatches.file(flood, members, at)
+                flood.made_file(at)
+
+    def _former(self, tracked: TrackedIncident, at: int) -> str | None:
+        """Return the subject of the message that a new one links to."""
+        if tracked.message_count:
+            return tracked.subject
+        earlier = self._registry.get(tracked.incident.follows or "", at)
+        return earlier.subject if earlier is not None and earlier.message_count else None
+
+    def _sent(self, tracked: TrackedIncident, floods: Mapping[str, Flood | None], at: int) -> None:
+        """Record what an incident was sent as: a flood is one page, that of its first incident."""
+        taken = [floods[message.destination] for message in tracked.messages if message.form is Form.FLOOD]
+        first = any(flood is not None and flood.members[0] == tracked.incident.id for flood in taken)
+        if len(taken) < len(tracked.messages) or first:
+            tracked.sent = "page"
+        if taken:
+            tracked.reason = "flood: one message reports it with others"
+            self._ledger.acted(self._floods.name, "gathered", tracked, tracked.reason, at)
+        tracked.alerted = at if tracked.alerted is None else tracked.alerted
+
+
+def _message(tracked: TrackedIncident, to: str, flood: Flood | None) -> MessageRef:
+    if flood is None:
+        return MessageRef(destination=to, subject=tracked.subject, form=Form.PARENT)
+    return MessageRef(destination=to, subject=flood.subject, form=Form.FLOOD)
+
+
+def _recurrence(tracked: TrackedIncident, at: int) -> Iterator[Dispatch]:
+    """Yield the line in the former message's thread that it continues in a new one."""
+    if tracked.messages and Milestone.REOPENED in tracked.notice.milestones:
+        notice = structs.replace(tracked.notice, milestones=[Milestone.REOPENED])
+        yield from dispatches.milestones(tracked, notice, at)

@@ -12,8 +12,7 @@ from alerting.incidents.notice import Action, Notice
 from alerting.messages.render import Renderer
 from alerting.messages.request_lines import example_texts
 from alerting.report.carriers import Carriers, carriers, causes, is_split, throttles
-from alerting.report.chart import Chart, chart, merged, without
-from alerting.report.forecast import forecast
+from alerting.report.chart import Chart, chart, forecast, merged, without
 from alerting.report.preview import fragment
 from alerting.report.timeline import name_of
 from alerting.words import numbers

@@ -5,9 +5,8 @@ from typing import Final, NamedTuple
 from alerting.words import numbers
 from alerting.words.mrkdwn import clean, cut
 from alerting.words.phrases import Phrases
-from detectors.model.finding import Finding, Share
+from detectors.model.finding import NOTABLE, Finding, Share, of_whole
 from detectors.model.scope import CLIENT, FUNCTION, ROUTE, SERVICE, TENANT, Scope
-from detectors.model.shares import NOTABLE, of_whole
 
 KINDS: Final = (FUNCTION, ROUTE, SERVICE, CLIENT, TENANT)
 ROWS: Final = 4

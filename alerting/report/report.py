@@ -1,11 +1,12 @@
 """The report: one self-contained HTML file with what was found, when, why, and the message about it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from alerting.commands.matching import services_of
@@ -14,16 +15,16 @@ from alerting.evaluation.evaluation import Evaluation
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Notice
 from alerting.messages.render import Renderer
-from alerting.report.card import Card, Cards, IncidentRow, ReportedIncidents
-from alerting.report.comparison import comparison_section
-from alerting.report.evaluation import evaluation_section
-from alerting.report.head import ReportHead, figures, notes, span_in_words, span_of
+from alerting.report.card import Card, Cards, Fact, IncidentRow, ReportedIncidents
 from alerting.report.preview import environment, fragment, stylesheet
 from alerting.report.scale import Times
-from alerting.report.settings import differing, effective
+from alerting.report.sections import comparison_section, evaluation_section
 from alerting.report.timeline import timeline
+from alerting.words import numbers
 from alerting.words.mrkdwn import clean
+from alerting.words.phrases import Phrases
 from config.settings import Settings
+from config.yaml_tree import to_yaml
 from detectors.model.finding import Verdict
 
 __all__ = ["ReportHead", "write_report"]
@@ -36,6 +37,21 @@ ROWS: Final = 200
 """Incidents in a table."""
 
 NOTHING: Final = "Nothing happened that needs attention."
+
+
+WEEK: Final = 7 * 86400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportHead:
+    """The source of a report. Times are epoch seconds of event time; zero if unknown."""
+
+    source: str = ""
+    first: int = 0
+    last: int = 0
+    records: int = 0
+    seconds: float = 0.0  # wall time it took
+    notes: Sequence[str] = ()  # what readers need to know of the source, one sentence each
 
 
 def write_report(
@@ -197,3 +213,145 @@ def _counted(incidents: Sequence[Incident]) -> list[tuple[str, int]]:
 
 def _part(name: str) -> str:
     return resources.files("alerting.report").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def span_of(about: ReportHead, incidents: Sequence[Incident]) -> tuple[int, int]:
+    """Return first and last time in epoch seconds, from the head or else from the incidents."""
+    starts = [incident.start for incident in incidents]
+    ends = [incident.end or incident.primary.seen for incident in incidents]
+    first = about.first or min(starts, default=0)
+    return first, max(first, about.last or max(ends, default=0))
+
+
+def span_in_words(span: tuple[int, int], zone: ZoneInfo, words: Phrases) -> str:
+    """Return the span as text, with its time zone."""
+    first, last = span
+    if not last:
+        return f"Times in {zone.key}"
+    return (
+        f"{words.figures.clock(first, zone)} to {words.figures.clock(last, zone)} "
+        f"({words.figures.duration(last - first)}), times in {zone.key}"
+    )
+
+
+def figures(
+    about: ReportHead, incidents: Sequence[Incident], span: tuple[int, int], dead: Mapping[str, int]
+) -> list[Fact]:
+    """Return the figures, most important first."""
+    sent = Counter(incident.sent for incident in incidents)
+    still = sum(incident.end is None and incident.sent == "page" for incident in incidents)
+    weeks = (span[1] - span[0]) / WEEK
+    shown = [
+        Fact(
+            "page" if sent["page"] == 1 else "pages",
+            f"{sent['page']:,}",
+            f"{still} still open" if still else "",
+        )
+    ]
+    if weeks >= 1:
+        shown.append(Fact("pages per week", f"{sent['page'] / weeks:.1f}", f"over {weeks:.1f} weeks"))
+    shown += [
+        Fact("in the digest", f"{sent['digest']:,}", "growing series" if sent["digest"] else ""),
+        Fact("not sent", f"{sent['none']:,}", "each with its reason" if sent["none"] else ""),
+    ]
+    if about.records:
+        shown.append(Fact("records", _large(about.records), _pace(about, span)))
+    if about.records or dead:
+        bad = sum(dead.values())
+        shown.append(Fact("bad records", f"{bad:,}", _part_of(bad, about.records)))
+    return shown
+
+
+def notes(about: ReportHead) -> list[str]:
+    """Return the notes, cleaned: names of sources come from outside."""
+    return [clean(note) for note in about.notes]
+
+
+def _large(count: int) -> str:
+    return f"{count:,}" if count < 10_000_000 else f"{count / 1e6:,.1f} M"  # noqa: PLR2004  fits on a phone
+
+
+def _part_of(bad: int, records: int) -> str:
+    if not bad or not records:
+        return ""
+    share = bad / records
+    return "fewer than 1 in 1,000" if share < 1e-3 else f"{numbers.percent(share)} % of all"  # noqa: PLR2004  as the text says
+
+
+def _pace(about: ReportHead, span: tuple[int, int]) -> str:
+    if about.seconds <= 0:
+        return ""
+    faster = numbers.number((span[1] - span[0]) / about.seconds)
+    return f"{numbers.number(about.records / about.seconds)} per second, {faster} times real time"
+
+
+_ADDRESSES: Final = ("url", "base_url")
+_WIDE: Final = 1000  # one value, one line
+
+
+def differing(settings: Settings) -> str:
+    r"""Return the changes to the shipped defaults as YAML, each with the shipped value.
+
+    Examples
+    --------
+    >>> from config.settings import JudgeSettings
+    >>> differing(Settings(judge=JudgeSettings(sensitivity=1.4)))
+    'judge:\n  sensitivity: 1.4  # shipped: 1.0\n'
+    >>> differing(Settings())
+    ''
+    """
+    changed = settings.model_dump(mode="json", exclude_defaults=True)
+    shipped = Settings().model_dump(mode="json")
+    return "".join(f"{line}\n" for line in _lines(_shareable(changed), shipped, ""))
+
+
+def effective(settings: Settings) -> str:
+    """Return all effective settings as YAML."""
+    return _yaml(_shareable(settings.model_dump(mode="json")))
+
+
+def _shareable(value: Any, key: str = "") -> Any:
+    """Return settings that can be shared: only the host of receivers' addresses.
+
+    The settings name environment variables instead of secrets, but a webhook's address may be secret itself.
+    """
+    if isinstance(value, dict):
+        return {name: _shareable(held, name) for name, held in value.items()}
+    if isinstance(value, list):
+        return [_shareable(held) for held in value]
+    return _host_of(value) if key in _ADDRESSES and isinstance(value, str) else value
+
+
+def _host_of(url: str) -> str:
+    r"""Return an address without its secret parts.
+
+    Examples
+    --------
+    >>> _host_of("https://hooks.slack.com/services/T0/B0/secret"), _host_of("http://u:p@alerts:9093")
+    ('https://hooks.slack.com/…', 'http://alerts:9093')
+    """
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    rest = parts.path.strip("/") or parts.query or parts.fragment
+    return f"{parts.scheme}://{host}" + ("/…" if rest else "")
+
+
+def _lines(changed: Mapping[str, Any], shipped: Any, pad: str) -> Iterator[str]:
+    for key, value in changed.items():
+        default = shipped.get(key) if isinstance(shipped, dict) else None
+        if isinstance(value, dict) and value:
+            yield f"{pad}{_yaml(key).splitlines()[0]}:"
+            yield from _lines(value, default, f"{pad}  ")
+            continue
+        written = [f"{pad}{line}" for line in _yaml({key: value}).splitlines()]
+        if len(written) == 1 and isinstance(default, str | int | float):
+            written[0] += f"  # shipped: {_yaml(default).splitlines()[0]}"
+        yield from written
+
+
+def _yaml(value: Any) -> str:
+    written = to_yaml(value, width=_WIDE)
+    if any(clean(line) != " ".join(line.split()) for line in written.splitlines()):
+        # Characters that change the writing direction are escaped.
+        written = to_yaml(value, width=_WIDE, ascii_only=True)
+    return written

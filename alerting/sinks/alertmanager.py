@@ -15,17 +15,16 @@ from alerting.commands.dispatch import Dispatch, Form
 from alerting.commands.memo import Memo
 from alerting.incidents.incident import Incident
 from alerting.incidents.severity import Grade
-from alerting.messages.console_links import ConsoleLinks, LinkMaker
+from alerting.messages.console_links import ConsoleLinks
 from alerting.outbox.ports import Content, DeliveryOutcome, Result, SubjectState
 from alerting.outbox.row import OutboxRow, SentAs
-from alerting.sinks.http_outcome import rfc3339
-from alerting.sinks.http_sink import TIMEOUT, HttpSink
+from alerting.sinks.http_sink import TIMEOUT, HttpSink, rfc3339
 from alerting.words.locales import ENGLISH
 from alerting.words.phrases import Phrases
 from alerting.words.stated_texts import stated_url
-from detectors.model.finding import Share
+from config.links import Links
+from detectors.model.finding import Share, notable
 from detectors.model.scope import SERVICE, Edge
-from detectors.model.shares import notable
 
 AGAIN: Final = 240.0  # seconds between two repeats of an open alert
 OPEN: Final = 3600.0  # seconds that it stays open without a repeat
@@ -66,7 +65,7 @@ class AlertmanagerSink(HttpSink):
 
 
 def in_alerts(
-    links: LinkMaker, extra: Mapping[str, str], words: Phrases = ENGLISH
+    links: Links, extra: Mapping[str, str], words: Phrases = ENGLISH
 ) -> Callable[[Dispatch, SubjectState], Content | None]:
     """Return a function that makes the bodies for an Alertmanager: one alert per incident or flood.
 
@@ -153,7 +152,7 @@ def _rises(labels: Mapping[str, str], new: Mapping[str, str]) -> bool:
     return then is not None and now is not None and now > then
 
 
-def _alert(dispatch: Dispatch, links: LinkMaker, words: Phrases) -> dict[str, object]:
+def _alert(dispatch: Dispatch, links: Links, words: Phrases) -> dict[str, object]:
     incident = dispatch.notice.incident
     at = dispatch.at or dispatch.notice.at
     console = ConsoleLinks.of(incident, links, words, at=at)

@@ -16,9 +16,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import aiohttp
 import msgspec
 
-from alerting.sinks.connection import Connected
-from alerting.sinks.http_sink import AGENT, TIMEOUT, host_of
-from alerting.sinks.no_answer import RedirectError, no_answer
+from alerting.sinks.http_sink import AGENT, TIMEOUT, Connected, RedirectError, host_of, no_answer
 from alerting.words.mrkdwn import clean, cut
 
 REPOSITORY: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})/[A-Za-z0-9._-]{1,100}")

@@ -2,18 +2,64 @@
 
 import asyncio
 import io
+import os
+import socket
+import ssl
 import time
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from types import SimpleNamespace, TracebackType
+from typing import Final, Self
 from urllib.parse import urlsplit
+
+import aiohttp
 
 from alerting.outbox.ports import DeliveryOutcome, Result
 from alerting.outbox.row import OutboxRow, SentAs
-from alerting.sinks.connection import Connected
-from alerting.sinks.http_outcome import outcome_of_failure, outcome_of_status
 
 TIMEOUT: Final = 10.0
 AGENT: Final = "uneri"
+
+
+class Connected:
+    """A sink that keeps its connections between calls.
+
+    Parameters
+    ----------
+    timeout
+        Total seconds for one call.
+    headers
+        Sent with every call.
+    """
+
+    def __init__(self, timeout: float, headers: dict[str, str] | None = None) -> None:
+        self._timeout = timeout
+        self._headers = headers
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None or self._session.closed:  # created here: it belongs to the running loop
+            self._session = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=self._timeout),
+                headers=self._headers,
+                trace_configs=[no_redirects()],
+            )
+        return self._session
 
 
 class HttpSink(Connected):
@@ -81,3 +127,129 @@ def host_of(url: str) -> str:
     except ValueError:
         port = None
     return f"{parts.scheme}://{parts.hostname}" + (f":{port}" if port is not None else "")
+
+
+LONGEST: Final = 3600.0  # seconds: the longest wait granted to a receiver
+
+_LATER: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
+_CLOSED: Final = {
+    HTTPStatus.UNAUTHORIZED: "the credentials or the signature were rejected",
+    HTTPStatus.FORBIDDEN: "the credentials or the signature were rejected",
+    HTTPStatus.NOT_FOUND: "nothing is served at this address",
+    HTTPStatus.METHOD_NOT_ALLOWED: "this address does not accept POST",
+    HTTPStatus.GONE: "this address no longer exists",
+}
+
+
+def outcome_of_status(status: int, headers: Mapping[str, str], now: float) -> DeliveryOutcome:
+    """Return the outcome of a status: sent, retry, receiver closed, or message rejected.
+
+    Parameters
+    ----------
+    status, headers
+        Of the answer.
+    now
+        Epoch seconds, for a ``Retry-After`` that names a time.
+    """
+    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        return DeliveryOutcome(result=Result.SENT)
+    if status in _LATER or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        asked = headers.get("Retry-After")
+        return DeliveryOutcome(
+            result=Result.RETRY,
+            retry_after=None if asked is None else _seconds(asked, now),
+            error=f"HTTP {status}",
+        )
+    if status < HTTPStatus.BAD_REQUEST:
+        return DeliveryOutcome(
+            result=Result.ROUTE,
+            error=f"HTTP {status}: {NOT_FOLLOWED}; configure the final address",
+        )
+    if status in _CLOSED:
+        return DeliveryOutcome(result=Result.ROUTE, error=f"HTTP {status}: {_CLOSED[HTTPStatus(status)]}")
+    return DeliveryOutcome(result=Result.REFUSED, error=f"HTTP {status}")
+
+
+def outcome_of_failure(error: Exception) -> DeliveryOutcome:
+    """Return the outcome of an error where a repeat is harmless. Its text contains no URL and no secret."""
+    if isinstance(error, aiohttp.InvalidURL):
+        return DeliveryOutcome(result=Result.ROUTE, error="the address is not a valid URL")
+    return DeliveryOutcome(result=Result.RETRY, error=no_answer(error))
+
+
+def _seconds(text: str, now: float) -> float | None:
+    """Parse ``Retry-After``: seconds or a date (RFC 9110, 10.2.3); None if it is neither."""
+    try:
+        asked = float(text)
+    except ValueError:
+        try:
+            date = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        asked = (date if date.tzinfo is not None else date.replace(tzinfo=UTC)).timestamp() - now
+    if asked != asked:  # noqa: PLR0124  not a number
+        return None
+    return min(max(asked, 1.0), LONGEST)
+
+
+def rfc3339(epoch: float) -> str:
+    """Return a time in RFC 3339.
+
+    Examples
+    --------
+    >>> rfc3339(1760000000)
+    '2025-10-09T08:53:20Z'
+    """
+    return f"{datetime.fromtimestamp(epoch, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+class RedirectError(aiohttp.ClientError):
+    """The server redirects. What is sent to it (a token, a message) is not for another address."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"HTTP {status}")
+        self.status = status
+
+
+NOT_FOLLOWED: Final = "redirects are not followed"
+
+
+def no_redirects() -> aiohttp.TraceConfig:
+    """Return what makes every call of a session raise ``RedirectError`` instead of following a redirect."""
+    guard = aiohttp.TraceConfig()
+    guard.on_request_redirect.append(_refuse)
+    return guard
+
+
+async def _refuse(
+    _: aiohttp.ClientSession, __: SimpleNamespace, found: aiohttp.TraceRequestRedirectParams
+) -> None:
+    found.response.close()
+    raise RedirectError(found.response.status)
+
+
+def no_answer(error: BaseException) -> str:  # noqa: PLR0911  one return for each reason
+    """Return why there is no answer, without an address or a secret.
+
+    Examples
+    --------
+    >>> no_answer(TimeoutError()), no_answer(ConnectionRefusedError(111, "Connect call failed"))
+    ('no answer in time', 'cannot connect, connection refused')
+    """
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return "cannot connect in time"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(
+        error, aiohttp.ClientConnectorDNSError | socket.gaierror | aiohttp.ClientProxyConnectionError
+    ):
+        proxy = isinstance(error, aiohttp.ClientProxyConnectionError)
+        return f"cannot connect, {'the proxy is not reached' if proxy else 'the name of its host is unknown'}"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError):
+        return "cannot connect, its certificate is not valid"
+    if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
+        return "cannot connect, TLS failed"
+    if isinstance(error, aiohttp.ClientConnectorError | ConnectionRefusedError):
+        reason = os.strerror(error.errno).lower() if error.errno else ""
+        return f"cannot connect, {reason}" if reason else "cannot connect"
+    return "the connection broke"

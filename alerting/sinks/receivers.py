@@ -1,14 +1,20 @@
 """The content of a dispatch for Slack and the terminal."""
 
+import csv
+import io
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Final
 
 from msgspec import structs
 
 from alerting.commands.dispatch import Dispatch, Form
+from alerting.incidents.incident import Incident
 from alerting.messages.message import Message
 from alerting.outbox.ports import Content, SubjectState
-from alerting.sinks.flood_file import flood_file
+from detectors.model.finding import Finding
+from detectors.model.scope import Edge
 
 Render = Callable[[Dispatch, str | None], Message]
 
@@ -27,3 +33,56 @@ def in_messages(render: Render) -> Callable[[Dispatch, SubjectState], Content | 
         return Content(message=message, chart=chart)
 
     return content
+
+
+_COLUMNS: Final = (
+    "incident", "state", "finding", "verdict", "measure", "kind", "name", "account", "region",
+    "start", "end", "observed", "expected", "sentence",
+)  # fmt: skip
+_FORMULA: Final = frozenset("=+-@\t\r")
+
+
+def flood_file(incidents: Iterable[Incident]) -> str:
+    """Return CSV with a line for each finding of ``incidents``; times are ISO 8601 in UTC.
+
+    A cell that a spreadsheet would read as a formula is prefixed with an apostrophe, because names come from
+    events (OWASP, "CSV Injection").
+    """
+    written = io.StringIO()
+    table = csv.writer(written, lineterminator="\n")
+    table.writerow(_COLUMNS)
+    for incident in incidents:
+        for finding in (incident.primary, *incident.members):
+            table.writerow(_line(incident, finding))
+    return written.getvalue()
+
+
+def _line(incident: Incident, finding: Finding) -> list[object]:
+    about = finding.about
+    scope = about.target if isinstance(about, Edge) else about
+    name = f"{about.source.label} > {about.target.label}" if isinstance(about, Edge) else about.label
+    return [
+        incident.id,
+        incident.state,
+        finding.id,
+        finding.verdict.value,
+        finding.measure.value,
+        "edge" if isinstance(about, Edge) else about.kind,
+        _cell(name),
+        _cell(scope.account),
+        _cell(scope.region),
+        _time(finding.start),
+        "" if finding.end is None else _time(finding.end),
+        f"{finding.observed:.6g}",
+        f"{finding.expected:.6g}",
+        _cell(finding.sentence),
+    ]
+
+
+def _cell(text: str) -> str:
+    shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+    return f"'{shown}" if shown[:1] in _FORMULA else shown
+
+
+def _time(epoch: int) -> str:
+    return f"{datetime.fromtimestamp(epoch, UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -16,7 +16,7 @@ from alerting.incidents.incident import Incident
 from alerting.messages.message import image, with_image
 from alerting.outbox.ports import DeliveryOutcome, Result
 from alerting.outbox.row import OutboxRow, Picture, Send, SentAs
-from alerting.sinks.connection import Connected
+from alerting.sinks.http_sink import Connected
 from alerting.sinks.slack_errors import outcome_of, sendable
 from alerting.words.locales import ENGLISH
 from alerting.words.phrases import Phrases

@@ -12,7 +12,7 @@ from msgspec import structs
 from slack_sdk.errors import SlackApiError
 
 from alerting.outbox.ports import DeliveryOutcome, Result
-from alerting.sinks.no_answer import NOT_FOLLOWED, RedirectError, no_answer
+from alerting.sinks.http_sink import NOT_FOLLOWED, RedirectError, no_answer
 from alerting.words.mrkdwn import clean, cut
 
 TOO_MANY: Final = 429

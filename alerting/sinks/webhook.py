@@ -17,14 +17,14 @@ from alerting.commands.command import Command
 from alerting.commands.dispatch import Dispatch, Form
 from alerting.commands.memo import Memo
 from alerting.incidents.incident import Incident
-from alerting.messages.console_links import ConsoleLinks, LinkMaker
+from alerting.messages.console_links import ConsoleLinks
 from alerting.messages.request_lines import incident_to_json
 from alerting.outbox.ports import Content, SubjectState
 from alerting.outbox.row import OutboxRow
-from alerting.sinks.http_outcome import rfc3339
-from alerting.sinks.http_sink import TIMEOUT, HttpSink
+from alerting.sinks.http_sink import TIMEOUT, HttpSink, rfc3339
 from alerting.words.locales import ENGLISH
 from alerting.words.phrases import Phrases
+from config.links import Links
 
 PREFIX: Final = "whsec_"
 
@@ -99,7 +99,7 @@ class WebhookSink(HttpSink):
         return body, headers
 
 
-def in_json(links: LinkMaker, words: Phrases = ENGLISH) -> Callable[[Dispatch, SubjectState], Content | None]:
+def in_json(links: Links, words: Phrases = ENGLISH) -> Callable[[Dispatch, SubjectState], Content | None]:
     """Return a function that makes webhook bodies (fields: ``docs/alerts.md``)."""
 
     def content(dispatch: Dispatch, _: SubjectState) -> Content | None:
@@ -137,7 +137,7 @@ def in_json(links: LinkMaker, words: Phrases = ENGLISH) -> Callable[[Dispatch, S
 
 def incident_data(
     incident: Incident,
-    links: LinkMaker,
+    links: Links,
     words: Phrases,
     *,
     at: int,

@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from alerting.commands.answer import CommandResult
 from alerting.commands.command import CommandKind
+from alerting.commands.dispatch import CommandResult
 from alerting.commands.slash import Fault
 from alerting.incidents.incident import Incident
 from alerting.incidents.severity import Grade, Severity, of_finding
@@ -27,8 +27,7 @@ from alerting.words.stated_texts import NAMED_CHANGES, stated_texts
 from detectors.model.finding import AddedUp, Failures, Finding, Growth, Share, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import ACCOUNT, TABLE, ScopeOrEdge
-from detectors.watch.hottest import Hot
-from detectors.watch.standings import Use
+from detectors.watch.hottest import Hot, Use
 
 NAMED_ROUTES: Final = 3
 LONGEST_ROUTE: Final = 50
@@ -113,6 +112,21 @@ class Figures(Protocol):
 
     def completeness(self, share: float) -> str:
         """Say how complete the data is."""
+
+    def count(self, what: str, number: int) -> str:
+        """Return ``what: number``."""
+
+    def state(self, of: Incident) -> str:
+        """Name the state an incident is in."""
+
+    def stage(self, of: str) -> str:
+        """Name a stage of the notification pipeline."""
+
+    def and_more(self, more: int) -> str:
+        """Say how many are not shown."""
+
+    def more_in_file(self, more: int) -> str:
+        """Say how many are not shown here but in the attached file."""
 
 
 class IncidentPhrases(Protocol):
@@ -218,33 +232,8 @@ class IncidentPhrases(Protocol):
         """Say that a snooze expired while its incident is still open."""
 
 
-class ListPhrases(Protocol):
-    """What is said of many incidents: states, counts and floods."""
-
-    def count(self, what: str, number: int) -> str:
-        """Return ``what: number``."""
-
-    def state(self, of: Incident) -> str:
-        """Name the state an incident is in."""
-
-    def stage(self, of: str) -> str:
-        """Name a stage of the notification pipeline."""
-
-    def and_more(self, more: int) -> str:
-        """Say how many are not shown."""
-
-    def more_in_file(self, more: int) -> str:
-        """Say how many are not shown here but in the attached file."""
-
-    def flood_title(self, incidents: int, still_open: int) -> str:
-        """Return the title of the one message of many incidents."""
-
-    def flood_sentence(self, incidents: int, still_open: int) -> str:
-        """Say why they share one message."""
-
-
 class DigestPhrases(Protocol):
-    """What the daily digest says."""
+    """The daily digest, and the message of a flood."""
 
     def title(self, growing: int, near: int, groups: int) -> str:
         """Return the title; ``near`` of the ``growing`` series are near a limit without growing.
@@ -297,6 +286,12 @@ class DigestPhrases(Protocol):
     def learning(self, scopes: int, first: int, last: int, days: int) -> str:
         """Say how many scopes are still learnt, on the ``first`` to ``last`` of the ``days`` it takes."""
 
+    def flood_title(self, incidents: int, still_open: int) -> str:
+        """Return the title of the one message of many incidents."""
+
+    def flood_sentence(self, incidents: int, still_open: int) -> str:
+        """Say why they share one message."""
+
 
 class AnswerPhrases(Protocol):
     """What people get back for a button or a slash command."""
@@ -330,7 +325,6 @@ class Phrases(NamedTuple):
     labels: Labels
     figures: Figures
     incident: IncidentPhrases
-    lists: ListPhrases
     digest: DigestPhrases
     answers: AnswerPhrases
     accounts: Mapping[str, str] = NOBODY  # what people call accounts, by id

@@ -11,8 +11,7 @@ from msgspec.structs import replace
 from alerting.incidents.notice import Notice
 from alerting.messages.render import Renderer
 from alerting.outbox.courier import Courier
-from alerting.outbox.crash_points import DeliveryCrashPoint, nothing
-from alerting.outbox.outbox import Outbox
+from alerting.outbox.outbox import DeliveryCrashPoint, Outbox, nothing
 from alerting.outbox.outbox_sqlite import SqliteOutbox
 from alerting.outbox.ports import Receiver
 from alerting.outbox.row import OutboxRow

@@ -15,9 +15,8 @@ from alerting.words.locales import ENGLISH
 from alerting.words.phrases import Phrases
 from config.links import Links
 from config.settings import Settings
-from detectors.watch.hottest import Hot
+from detectors.watch.hottest import Hot, Standings
 from detectors.watch.maturity import Maturity
-from detectors.watch.standings import Standings
 from tests.alerting.given import T0
 from tests.alerting.slack_standin import texts
 

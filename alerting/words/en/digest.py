@@ -1,14 +1,13 @@
-"""What the daily digest says in English."""
+"""The daily digest and the message of a flood in English."""
 
 from collections.abc import Mapping, Sequence
 
 from alerting.words import numbers
-from alerting.words.en import figures, lists
+from alerting.words.en import figures
 from detectors.model.finding import Finding, Growth
 from detectors.model.measures import Measure
 from detectors.model.scope import TABLE
-from detectors.watch.hottest import Hot
-from detectors.watch.standings import Use
+from detectors.watch.hottest import Hot, Use
 
 
 def title(growing: int, near: int, groups: int) -> str:
@@ -121,7 +120,7 @@ def less_sensitive(times: float, left_out: int, lost: int) -> str:
 
 def held(stage: str, pages: int) -> str:
     """Say how many pages a stage held until they were resolved."""
-    return f"{lists.stage(stage)}: {pages:,} page{'s' * (pages != 1)}"
+    return f"{figures.stage(stage)}: {pages:,} page{'s' * (pages != 1)}"
 
 
 def judgeable(names: Sequence[str], more: int) -> str:
@@ -145,3 +144,21 @@ def learning(scopes: int, first: int, last: int, days: int) -> str:
     """
     on = f"day {first}" if first == last else f"days {first} to {last}"
     return f"Still learning: {scopes:,} scope{'s' * (scopes != 1)} ({on} of {days})"
+
+
+def flood_title(incidents: int, still_open: int) -> str:
+    """Return the title of the one message of many incidents."""
+    if not still_open:
+        return f"FLOOD RESOLVED · {incidents:,} incidents"
+    return f"FLOOD · {incidents:,} incidents at once · {still_open:,} open"
+
+
+def flood_sentence(incidents: int, still_open: int) -> str:
+    """Say why they share one message."""
+    opened = f"{incidents:,} incidents opened within a short time"
+    if not still_open:
+        return f"{opened} and shared this message; all are resolved."
+    return (
+        f"{opened} and share this message, which is kept up to date; {still_open:,} still open. "
+        "Look for a common cause first."
+    )

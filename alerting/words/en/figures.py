@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from alerting.incidents.incident import Incident
 from alerting.words import numbers
 from alerting.words.mrkdwn import clean, cut
 from detectors.model import sentence
@@ -242,3 +243,28 @@ def costs(an_hour: float) -> str:
 def completeness(share: float) -> str:
     """Say how complete the data is."""
     return f"{percent(share)} complete"
+
+
+def count(what: str, number: int) -> str:
+    """Return ``what: number``."""
+    return f"{what}: {number:,}"
+
+
+def state(of: Incident) -> str:
+    """Name the state an incident is in."""
+    return of.state
+
+
+def stage(of: str) -> str:
+    """Name a stage of the notification pipeline."""
+    return of.replace("_", " ")
+
+
+def and_more(more: int) -> str:
+    """Say how many are not shown."""
+    return f"and {more:,} more"
+
+
+def more_in_file(more: int) -> str:
+    """Say how many are not shown here but in the attached file."""
+    return f"and {more:,} more in the file attached to this thread"

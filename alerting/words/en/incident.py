@@ -11,11 +11,10 @@ from alerting.words import numbers
 from alerting.words.en import figures
 from alerting.words.mrkdwn import clean, cut
 from alerting.words.stated_texts import NAMED_CHANGES, stated_texts
-from detectors.model.finding import Finding, Growth, Share, Verdict
+from detectors.model.finding import Finding, Growth, Share, Verdict, notable
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import FUNCTION, TABLE
-from detectors.model.shares import notable
-from detectors.watch.gaps import RETIRED_SECONDS
+from detectors.watch.absence import RETIRED_SECONDS
 
 _MINUTE: Final = 60  # the beginning of a deviation is known to the minute
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from alerting.commands.answer import CommandResult
+from alerting.commands.dispatch import CommandResult
 from alerting.commands.memo import LONGEST as LONGEST_MEMO
 from alerting.commands.slash import Fault
 

@@ -1,14 +1,13 @@
-"""What the daily digest says in Japanese."""
+"""The daily digest and the message of a flood in Japanese."""
 
 from collections.abc import Mapping, Sequence
 
 from alerting.words import numbers
-from alerting.words.ja import figures, lists
+from alerting.words.ja import figures
 from detectors.model.finding import Finding, Growth
 from detectors.model.measures import Measure
 from detectors.model.scope import TABLE
-from detectors.watch.hottest import Hot
-from detectors.watch.standings import Use
+from detectors.watch.hottest import Hot, Use
 
 
 def title(growing: int, near: int, groups: int) -> str:
@@ -116,7 +115,7 @@ def less_sensitive(times: float, left_out: int, lost: int) -> str:
 
 def held(stage: str, pages: int) -> str:
     """Say how many pages a stage held until they were resolved."""
-    return lists.count(lists.stage(stage), pages)
+    return figures.count(figures.stage(stage), pages)
 
 
 def judgeable(names: Sequence[str], more: int) -> str:
@@ -134,3 +133,18 @@ def learning(scopes: int, first: int, last: int, days: int) -> str:
     """Say how many scopes are still learnt."""
     on = f"{first}日目" if first == last else f"{first}～{last}日目"
     return f"学習中: {scopes:,}件（{days}日中{on}）"
+
+
+def flood_title(incidents: int, still_open: int) -> str:
+    """Return the title of the one message of many incidents."""
+    if not still_open:
+        return f"【解消】大量発生したインシデント {incidents:,}件がすべて解消"
+    return f"インシデントが大量発生（{incidents:,}件、うち未解決 {still_open:,}件）"
+
+
+def flood_sentence(incidents: int, still_open: int) -> str:
+    """Say why they share one message."""
+    opened = f"短時間に {incidents:,}件のインシデントが発生したため、1つのメッセージにまとめ"
+    if not still_open:
+        return f"{opened}ました。すべて解消しています。"
+    return f"{opened}て随時更新します。うち {still_open:,}件が未解決です。まず共通の原因をご確認ください。"

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from alerting.incidents.incident import Incident
 from alerting.words import numbers
 from alerting.words.mrkdwn import clean, cut
 from detectors.model.finding import AddedUp, Failures, Finding, Growth, Verdict
@@ -305,3 +306,45 @@ def subject(finding: Finding) -> str:
     verbatim = finding.measure.key or finding.measure.level
     name = f" {verbatim} " if verbatim else measure(finding.measure, finding.about)
     return f"{about(finding.about)} の{name}"
+
+
+_STATES: Final = {
+    "open": "継続中",
+    "worsening": "悪化",
+    "easing": "改善傾向",
+    "resolved": "解消",
+    "withdrawn": "取り消し",
+}
+
+_STAGES: Final = {
+    "silences": "通知停止",
+    "maintenance": "メンテナンス",
+    "quiet_hours": "通知抑制時間帯",
+    "inhibition": "アカウント全体のインシデントに集約",
+    "flood": "大量発生による集約",
+}
+
+
+def count(what: str, number: int) -> str:
+    """Return ``what: number``."""
+    return f"{what}: {number:,}件"
+
+
+def state(of: Incident) -> str:
+    """Name the state an incident is in."""
+    return _STATES[of.state]
+
+
+def stage(of: str) -> str:
+    """Name a stage of the notification pipeline."""
+    return _STAGES.get(of, of.replace("_", " "))
+
+
+def and_more(more: int) -> str:
+    """Say how many are not shown."""
+    return f"ほか {more:,}件"
+
+
+def more_in_file(more: int) -> str:
+    """Say how many are not shown here but in the attached file."""
+    return f"ほか {more:,}件はスレッドの添付ファイルに記載"

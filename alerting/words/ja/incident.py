@@ -15,10 +15,9 @@ from alerting.words.ja import figures
 from alerting.words.ja.why import explanation, retired, traffic
 from alerting.words.mrkdwn import clean, cut
 from alerting.words.stated_texts import NAMED_CHANGES, stated_texts
-from detectors.model.finding import Finding, Growth, Share, Verdict
+from detectors.model.finding import Finding, Growth, Share, Verdict, notable
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import FUNCTION, TABLE
-from detectors.model.shares import notable
 
 _MINUTE: Final = 60  # the beginning of a deviation is known to the minute
 

@@ -9,7 +9,7 @@ from detectors.model.finding import Failures, Finding, Verdict
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import ROUTE, TABLE, Scope
 from detectors.model.sentence import MOST_OF_IT, has_multiple
-from detectors.watch.gaps import RETIRED_SECONDS
+from detectors.watch.absence import RETIRED_SECONDS
 
 _NAMED: Final = 3
 

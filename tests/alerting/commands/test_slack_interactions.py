@@ -6,7 +6,6 @@ from hypothesis import given as having
 from hypothesis import strategies as st
 
 from alerting.commands.command import CommandKind, Matcher
-from alerting.commands.silence_end import LONGEST
 from alerting.commands.slack_interactions import (
     DETAILS,
     PATTERN,
@@ -19,6 +18,7 @@ from alerting.commands.slack_interactions import (
     pattern_of,
     snooze_of,
 )
+from alerting.commands.slash import LONGEST
 from config.settings import DigestSettings
 from tests.alerting.given import T0, incident
 

@@ -3,8 +3,9 @@ from hypothesis import given as having
 from hypothesis import strategies as st
 
 from alerting.commands.command import Matcher
-from alerting.commands.silence_end import LONGEST, SHORTEST
 from alerting.commands.slash import (
+    LONGEST,
+    SHORTEST,
     Fault,
     Help,
     NoteRequest,

@@ -2,8 +2,7 @@ import pytest
 
 from alerting.commands.labels import Label, LabelKind
 from alerting.evaluation.comparison import compare
-from alerting.evaluation.evaluation import Evaluation, evaluate
-from alerting.evaluation.fail_on import FailOn, failures, lost_labels, unanswerable
+from alerting.evaluation.evaluation import Evaluation, FailOn, evaluate, failures, lost_labels, unanswerable
 from alerting.incidents.incident import Incident
 from tests.alerting.given import T0
 from tests.alerting.made import LEDGER, made

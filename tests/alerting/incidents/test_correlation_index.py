@@ -7,6 +7,8 @@ from msgspec.structs import replace
 
 from alerting.incidents.correlation import (
     GROWTH,
+    JOINS_SECONDS,
+    CorrelationIndex,
     carriers,
     direction,
     is_about_broad,
@@ -16,7 +18,6 @@ from alerting.incidents.correlation import (
     subjects,
     taken_over,
 )
-from alerting.incidents.correlation_index import JOINS_SECONDS, CorrelationIndex
 from alerting.incidents.incident_record import IncidentRecord
 from alerting.incidents.incidents import Incidents
 from config.settings import Settings

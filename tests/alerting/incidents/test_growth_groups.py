@@ -1,8 +1,8 @@
 """What grows together is one entry of the digest."""
 
-from alerting.incidents.growth_groups import growth_groups
 from alerting.incidents.incident import Incident
 from alerting.incidents.incidents import Incidents
+from alerting.messages.digest import growth_groups
 from alerting.words.locales import JAPANESE
 from config.settings import Settings
 from detectors.model.finding import Finding

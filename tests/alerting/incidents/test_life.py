@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-import alerting.incidents.archive
+import alerting.incidents.incident_store
 from alerting.incidents.fingerprint import FingerprintMemory, PriorIncident
 from alerting.incidents.incident import Incident, finding_to_json
 from alerting.incidents.incidents import Incidents
@@ -383,7 +383,7 @@ def test_what_ended_a_month_ago_is_forgotten_unless_all_is_to_be_remembered() ->
 def test_of_more_than_ten_thousand_that_have_ended_the_oldest_are_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(alerting.incidents.archive, "MOST", 5)
+    monkeypatch.setattr(alerting.incidents.incident_store, "MOST", 5)
     incidents = Incidents(Settings())
     for hour in range(12):
         at = T0 + hour * 3 * 3600

@@ -9,8 +9,7 @@ from msgspec.structs import replace
 from alerting.incidents.incident import Incident, finding_to_json
 from alerting.incidents.incidents import Incidents
 from alerting.incidents.notice import Action, Milestone, Notice, NoticeReason
-from alerting.incidents.preceding import BEFORE, MOST_NAMED
-from alerting.incidents.recent_changes import KEPT_SECONDS, MOST, RecentChanges
+from alerting.incidents.preceding import BEFORE, KEPT_SECONDS, MOST, MOST_NAMED, RecentChanges
 from config.settings import Settings
 from detectors.model.finding import CallRate, Finding
 from detectors.model.measures import Measure

@@ -18,7 +18,7 @@ from alerting.messages.answers import Answers, Changes
 from alerting.messages.message import NAME, TOTAL, Message, length
 from alerting.messages.render import Renderer
 from alerting.outbox.ports import SubjectState
-from alerting.pipeline.tracked_incident import TrackedIncident
+from alerting.pipeline.incident_registry import TrackedIncident
 from alerting.report.card import Cards, ReportedIncidents
 from alerting.report.preview import fragment
 from alerting.sinks.alertmanager import in_alerts

@@ -13,7 +13,7 @@ from alerting.words.phrases import Phrases
 from detectors.model.finding import Failures, Finding, Plan, Verdict
 from detectors.model.measures import Measure
 from detectors.model.sentence import LEAST_USUAL, of_change
-from detectors.watch.standings import Use
+from detectors.watch.hottest import Use
 from tests.alerting.given import T0, TABLE, finding, incident, scope
 from tests.alerting.message_makers import page, said
 

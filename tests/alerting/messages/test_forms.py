@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from alerting.commands.answer import Answer, CommandResult
 from alerting.commands.command import Command, CommandKind, Matcher
-from alerting.commands.dispatch import Expiring, Form, Line, Precision
+from alerting.commands.dispatch import Answer, CommandResult, Expiring, Form, Line, Precision
 from alerting.commands.slash import Fault, Help, parse
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Milestone

@@ -12,9 +12,14 @@ from msgspec.structs import replace
 from alerting.commands.command import CommandKind
 from alerting.commands.memo import Memo, memo_text
 from alerting.messages import examples as made
-from alerting.messages.incident_markdown import IncidentMarkdown, KnownIncident
+from alerting.messages.incident_markdown import (
+    IncidentMarkdown,
+    KnownIncident,
+    markdown_line,
+    markdown_link,
+    markdown_text,
+)
 from alerting.words.locales import ENGLISH, LANGUAGES
-from alerting.words.markdown import markdown_line, markdown_link, markdown_text
 from alerting.words.phrases import Phrases
 from detectors.model.finding import Verdict
 from tests.alerting.given import T0

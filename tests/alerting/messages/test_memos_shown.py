@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from alerting.commands.command import CommandKind
 from alerting.commands.dispatch import Form, Line
 from alerting.commands.memo import LONGEST, Memo
-from alerting.messages.memo_lines import memo_mrkdwn
 from alerting.messages.modals import details
 from alerting.messages.render import Renderer
+from alerting.messages.request_lines import memo_mrkdwn
 from alerting.outbox.ports import SubjectState
 from alerting.sinks.alertmanager import in_alerts
 from alerting.sinks.webhook import in_json

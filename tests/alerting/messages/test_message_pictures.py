@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from alerting.messages import examples as made
-from alerting.messages.example_curves import ZONE
+from alerting.messages.examples import ZONE
 from alerting.messages.render import Renderer
 from alerting.words.locales import LANGUAGES
 from alerting.words.phrases import Phrases

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from alerting.incidents.incident import Incident
-from alerting.incidents.incident_examples import IncidentExample, worst
+from alerting.incidents.incident import Incident, IncidentExample, worst
 from alerting.messages.message import SECTION
 from alerting.messages.modals import BLOCKS, View, details
 from alerting.messages.render import Renderer

@@ -11,7 +11,7 @@ from alerting.incidents.notice import Action
 from alerting.messages.message import Message
 from config.settings import Settings
 from detectors.model.finding import Finding, Verdict
-from detectors.watch.gaps import RETIRED_SECONDS
+from detectors.watch.absence import RETIRED_SECONDS
 from tests.alerting.given import PUT, ROUTE, T0, TABLE, ended, finding, growth_finding, incident, share
 from tests.alerting.incidents.test_absence_incidents import absence, fatal
 from tests.alerting.message_makers import digest, page, said

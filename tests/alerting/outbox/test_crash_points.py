@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from alerting.commands.command import Command, CommandKind
 from alerting.incidents.incidents import Incidents
-from alerting.outbox.crash_points import DeliveryCrashPoint
+from alerting.outbox.outbox import DeliveryCrashPoint
 from config.settings import Settings
 from tests.alerting.desk import Desk, FakeClock, Memory
 from tests.alerting.given import T0, ended, growth_finding, scope, table_finding

@@ -14,7 +14,7 @@ from alerting.messages.message import Message
 from alerting.outbox.outbox import Outbox
 from alerting.outbox.ports import Content, DeliveryOutcome, Result
 from alerting.outbox.row import OutboxRow, SentAs
-from alerting.sinks.flood_file import flood_file
+from alerting.sinks.receivers import flood_file
 from tests.alerting.desk import SETTINGS, Desk, FakeClock, Memory
 from tests.alerting.given import T0, finding, incident, scope, table_finding, told
 from tests.alerting.slack_standin import SlackStandin

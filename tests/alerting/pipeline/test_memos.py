@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from alerting.commands.answer import CommandResult
 from alerting.commands.command import CommandKind
-from alerting.commands.dispatch import Form
+from alerting.commands.dispatch import CommandResult, Form
 from alerting.commands.memo import Memo, memo_text
 from alerting.pipeline.memos import EACH, MOST, TIMELINE, Memos
 from alerting.pipeline.pipeline import Pipeline

@@ -7,9 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from alerting.commands.answer import CommandResult
 from alerting.commands.command import Command, CommandKind, Matcher
-from alerting.commands.dispatch import Dispatch, Form
+from alerting.commands.dispatch import CommandResult, Dispatch, Form
 from alerting.incidents.notice import Action, Milestone, Notice
 from alerting.pipeline.pipeline import Pipeline
 from config.settings import Settings

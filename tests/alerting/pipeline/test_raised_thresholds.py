@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting.commands.answer import CommandResult
 from alerting.commands.command import CommandKind
+from alerting.commands.dispatch import CommandResult
 from alerting.incidents.notice import Notice
 from alerting.pipeline.pipeline import Pipeline
-from alerting.pipeline.raised_threshold import (
+from alerting.pipeline.silences import (
     HALVES_SECONDS,
     HIGHEST,
     MARGIN,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from alerting.commands.answer import CommandResult
 from alerting.commands.command import CommandKind, Matcher
+from alerting.commands.dispatch import CommandResult
 from alerting.incidents.notice import Milestone
 from alerting.pipeline import gate
 from tests.alerting.given import T0, scope, table_finding

@@ -10,8 +10,7 @@ from msgspec.structs import replace
 
 from alerting.messages.render import Renderer
 from alerting.report.chart import chart, merged
-from alerting.report.report import PAGES, ROWS, ReportHead, write_report
-from alerting.report.settings import differing, effective
+from alerting.report.report import PAGES, ROWS, ReportHead, differing, effective, write_report
 from alerting.words.locales import ENGLISH, JAPANESE
 from config.settings import (
     AlertmanagerSettings,

@@ -14,8 +14,8 @@ from rich.console import Console
 from alerting.commands.dispatch import Line
 from alerting.messages.message import Message
 from alerting.messages.page import page as render_page
+from alerting.messages.page import thread_line
 from alerting.messages.render import Renderer
-from alerting.messages.thread_line import thread_line
 from alerting.outbox.courier import Courier
 from alerting.outbox.outbox import Outbox
 from alerting.outbox.ports import Receiver

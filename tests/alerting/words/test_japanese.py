@@ -13,7 +13,7 @@ from alerting.words.ja.incident import missing, reached_by
 from alerting.words.locales import JAPANESE, phrases_of
 from detectors.model.finding import Cause, Finding, Growth, Plan, Verdict
 from detectors.model.measures import Measure, value_of
-from detectors.watch.gaps import RETIRED_SECONDS
+from detectors.watch.absence import RETIRED_SECONDS
 from tests.alerting.given import (
     IOS,
     PUT,

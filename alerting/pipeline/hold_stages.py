@@ -1,0 +1,164 @@
+"""The stages that hold an incident back, with their reasons: history, maintenance, quiet hours, inhibition.
+
+Silences are in ``silences.py``.
+"""
+
+from typing import Final, Protocol
+from zoneinfo import ZoneInfo
+
+from alerting.commands.local_time import Hours, Window, moment, shown
+from alerting.commands.matching import matches
+from alerting.incidents.correlation import JOINS_SECONDS, direction
+from alerting.incidents.digest_reporter import zone_of
+from alerting.pipeline.incident_registry import Hold, TrackedIncident
+from config import settings
+from config.settings import MaintenanceSettings, Settings
+from detectors.model.finding import Verdict
+from detectors.model.scope import ACCOUNT
+
+
+class HoldStage(Protocol):
+    """A stage that may hold an incident."""
+
+    @property
+    def name(self) -> str:
+        """The name of the stage in reasons, metrics and status."""
+
+    def hold(self, tracked: TrackedIncident, at: int) -> Hold | None:
+        """Return why the incident is held at a time (epoch seconds), None when it is not."""
+
+
+class PlannedWork:
+    """The configured windows. They do not hold what began before or after them."""
+
+    name: Final = "maintenance"
+
+    def __init__(self, planned: list[MaintenanceSettings], zone: ZoneInfo) -> None:
+        self._zone = zone
+        self._planned = [
+            (maintenance, Window(maintenance.start, maintenance.end, maintenance.every, zone))
+            for maintenance in planned
+        ]
+
+    def hold(self, tracked: TrackedIncident, at: int) -> Hold | None:
+        """Return why the incident is held: of the windows that it began in, the one that ends last."""
+        latest: Hold | None = None
+        for one, window in self._planned:
+            if not matches(one.match, tracked.incident):
+                continue
+            for span in window.around(tracked.started):
+                if at < span.end and (latest is None or span.end > (latest.until or 0)):
+                    reason = f"maintenance {one.name} until {shown(span.end, self._zone)}"
+                    latest = Hold(stage=self.name, reason=reason, until=span.end)
+        return latest
+
+
+class QuietHoursStage:
+    """The configured hours. What is still open when they end is reported then."""
+
+    name: Final = "quiet_hours"
+
+    def __init__(self, quiet: list[settings.QuietHoursSettings], zone: ZoneInfo) -> None:
+        self._zone = zone
+        self._quiet = [(hours, Hours(hours.start, hours.end, list(hours.days), zone)) for hours in quiet]
+
+    def hold(self, tracked: TrackedIncident, at: int) -> Hold | None:
+        """Return why the incident is held: the first hours that include the time and match it."""
+        for one, hours in self._quiet:
+            span = hours.around(at)
+            if span is not None and matches(one.match, tracked.incident):
+                reason = f"quiet hours until {shown(span.end, self._zone)}"
+                return Hold(stage=self.name, reason=reason, until=span.end)
+        return None
+
+
+_OF_ITS_OWN: Final = (Verdict.FATAL, Verdict.LIMIT)
+"""A new exception, and a limit that is reached, need a response of their own."""
+
+
+class Inhibition:
+    """Reported, open incidents about whole accounts, which hold those inside them.
+
+    It holds what has the same direction and begins after it, within the time in which findings join an
+    incident: a level that stays for days must not hide what happens later.
+    """
+
+    name: Final = "inhibition"
+
+    def __init__(self, *, on: bool) -> None:
+        self._on = on
+        self._wide: dict[str, TrackedIncident] = {}
+
+    def hold(self, tracked: TrackedIncident, at: int) -> Hold | None:  # noqa: ARG002 - the protocol of stages
+        """Return why the incident is held: the incident about its account is open."""
+        if tracked.incident.verdict in _OF_ITS_OWN:
+            return None
+        wide = min(
+            (incident for incident in self._wide.values() if _inside(tracked, incident)),
+            key=lambda one: one.sequence,
+            default=None,
+        )
+        if wide is None:
+            return None
+        account = wide.incident.primary.about.account
+        reason = f"inhibited by incident {wide.incident.id} about the whole account {account}"
+        return Hold(stage=self.name, reason=reason)
+
+    def update(self, tracked: TrackedIncident) -> bool:
+        """Take in the newest state of an incident; True when it stops holding others."""
+        wide = self._on and _is_wide(tracked) and not tracked.pending and tracked.ended_at is None
+        if wide:
+            self._wide[tracked.incident.id] = tracked
+            return False
+        return self._wide.pop(tracked.incident.id, None) is not None
+
+
+def _is_wide(tracked: TrackedIncident) -> bool:
+    return tracked.incident.primary.about.kind == ACCOUNT
+
+
+def _inside(tracked: TrackedIncident, wide: TrackedIncident) -> bool:
+    mine, theirs = tracked.incident.primary, wide.incident.primary
+    return (
+        tracked.incident.id != wide.incident.id
+        and mine.about.account == theirs.about.account
+        and direction(mine) == direction(theirs)
+        and 0 <= tracked.started - wide.started <= JOINS_SECONDS
+    )
+
+
+class HistoryStage:
+    """Holds every incident until event time reaches the moment from which people are notified.
+
+    Parameters
+    ----------
+    since
+        That moment, epoch seconds; 0 when everything is reported.
+    """
+
+    name: Final = "history"
+
+    def __init__(self, since: int, zone: ZoneInfo) -> None:
+        self.since = since
+        self._zone = zone
+
+    def hold(self, _: TrackedIncident, at: int) -> Hold | None:
+        """Return why the incident is held, None once event time is there."""
+        if at >= self.since:
+            return None
+        reason = f"history: notified from {shown(self.since, self._zone)} on"
+        return Hold(stage=self.name, reason=reason, until=self.since)
+
+
+def since_of(settings: Settings, now: float) -> int:
+    """Return the event time from which a daemon notifies whose state is new, epoch seconds.
+
+    Examples
+    --------
+    >>> since_of(Settings(), 1764158400.5)
+    1764158400
+    >>> since_of(Settings.model_validate({"notify": {"since": "2025-09-01T09:00+09:00"}}), 1764158400.5)
+    1756684800
+    """
+    since = settings.notify.since
+    return int(now) if since is None else moment(since, zone_of(settings.digest))
