@@ -1,4 +1,4 @@
-"""A configuration file with some settings changed and everything else kept as it is written."""
+"""Changes settings in the text of a configuration and keeps everything else as it is written."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -20,13 +20,8 @@ class Amendment(NamedTuple):
 def amended(text: str, amendments: Mapping[str, Amendment]) -> str:
     r"""Return the text of a configuration with settings changed, each with its reason as a comment.
 
-    Parameters
-    ----------
-    text
-        A valid configuration; empty for the shipped defaults.
-    amendments
-        Keyed by ``section.setting``. A setting that is in the file gets the new value; any other is added to
-        its section.
+    ``text`` is valid; empty for the shipped defaults. Amendments are keyed by ``section.setting``. A setting
+    that is in the file gets the new value; any other is added to its section.
 
     Examples
     --------
@@ -130,7 +125,7 @@ def _appended(text: str, block: str) -> str:
 
 
 def full_floor(settings: Settings, amendments: Mapping[str, Amendment]) -> dict[str, Amendment]:
-    """Return the amendments with the other half of each amended floor: a file has both or neither."""
+    """Complete amended floors: a file has both of their values or neither."""
     found: dict[str, Amendment] = {}
     for key, amendment in amendments.items():
         found[key] = amendment

@@ -1,4 +1,4 @@
-"""Reads what a person named as a file, whatever it turns out to be: so many bytes, in so much time."""
+"""Reads a file that a person named, whatever it is, within bounds of size and time."""
 
 import contextlib
 import errno

@@ -1,4 +1,4 @@
-"""A configuration file with those it includes, as one document in which every value knows its file."""
+"""Reads a configuration file with those it includes, as one document in which every value knows its file."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from ruamel.yaml.nodes import MappingNode, ScalarNode
 
-from config.sections.validators import path_name
+from config.sections.values import path_name
 from config.yaml_tree import KeyPath, Place, Problem, Tree, parser, read_tree
 
 INCLUDE: Final = "include"
@@ -16,15 +16,15 @@ MOST_FILES: Final = 20
 REMEDY: Final = "write the name of a file, or a list of names"
 
 
-class _Asked(NamedTuple):
+class _Entry(NamedTuple):
     """An entry of ``include``."""
 
     value: Any
     place: Place
 
 
-class Unreadable(Exception):  # noqa: N818 - a reason, which is told at the place that asks for the file
-    """A file cannot be read: why, or what is wrong with its text."""
+class Unreadable(Exception):  # noqa: N818 - a reason, reported where the file is included
+    """A file cannot be read: why, or the problems of its text."""
 
     def __init__(self, why: str | None, problems: Sequence[Problem] = ()) -> None:
         super().__init__(why, problems)
@@ -39,12 +39,10 @@ def read_with_included(text: str, folder: Path, path: Path | None, read: Callabl
 
     Parameters
     ----------
-    text
-        The document.
     folder
-        Where the names that it includes begin.
+        Where the names that ``text`` includes begin.
     path
-        Its own path, if it has one, so that no file includes itself.
+        The path of ``text``, if it has one, so that no file includes itself.
     read
         Returns the text of a file, or raises ``Unreadable``.
 
@@ -68,8 +66,8 @@ class _Files:
             return tree
         below: Tree | None = None
         broken = False
-        for asked in _asked(tree):
-            found = self._included(asked, folder, within)
+        for entry in _entries(tree):
+            found = self._included(entry, folder, within)
             if isinstance(found, Problem):
                 tree.problems.append(found)
                 broken = True
@@ -83,9 +81,9 @@ class _Files:
             tree.data = None
         return tree if broken or below is None else _over(below, tree)
 
-    def _included(self, asked: _Asked, folder: Path, within: tuple[str, ...]) -> Tree | Problem:
+    def _included(self, entry: _Entry, folder: Path, within: tuple[str, ...]) -> Tree | Problem:
         try:
-            path = folder / _checked(asked.value)
+            path = folder / _checked(entry.value)
             real = os.path.realpath(path)
             if real in within:
                 raise ValueError(f"{path} includes itself; remove the line in one of them")  # noqa: TRY301
@@ -95,11 +93,11 @@ class _Files:
             tree = read_tree(self._read(path))
         except ValueError as error:
             message, _, remedy = str(error).partition("; ")
-            return Problem(asked.place, f"{INCLUDE}: {message}", remedy)
+            return Problem(entry.place, f"{INCLUDE}: {message}", remedy)
         except Unreadable as error:
             if error.why is not None:
                 message = f"{INCLUDE}: {path} cannot be read: {error.why}"
-                return Problem(asked.place, message, "correct the name or its permissions")
+                return Problem(entry.place, message, "correct the name or its permissions")
             tree = Tree("", problems=list(error.problems))
         if tree.data is not None and not isinstance(tree.data, dict):
             problem = Problem(tree.values[()], "the file holds no keys and values", "begin with a section")
@@ -113,12 +111,12 @@ def _checked(value: Any) -> str:
     return path_name(value)
 
 
-def _asked(tree: Tree) -> Iterator[_Asked]:
+def _entries(tree: Tree) -> Iterator[_Entry]:
     value, path = tree.data[INCLUDE], (INCLUDE,)
     if isinstance(value, list):
-        yield from (_Asked(each, tree.values[(*path, index)]) for index, each in enumerate(value))
+        yield from (_Entry(name, tree.values[(*path, index)]) for index, name in enumerate(value))
     else:
-        yield _Asked(value, tree.values[path])
+        yield _Entry(value, tree.values[path])
 
 
 def _placed(tree: Tree, file: str) -> Tree:
@@ -133,7 +131,7 @@ def _placed(tree: Tree, file: str) -> Tree:
 def _over(below: Tree, above: Tree) -> Tree:
     replaced: set[KeyPath] = set()
 
-    def laid(under: Any, value: Any, path: KeyPath) -> Any:
+    def merged(under: Any, value: Any, path: KeyPath) -> Any:
         if isinstance(under, dict) and path in above.empty:
             above.empty.discard(path)
             return under
@@ -141,14 +139,15 @@ def _over(below: Tree, above: Tree) -> Tree:
             replaced.add(path)
             return value
         changed = {
-            key: laid(under[key], each, (*path, key)) if key in under else each for key, each in value.items()
+            key: merged(under[key], inner, (*path, key)) if key in under else inner
+            for key, inner in value.items()
         }
         return under | changed
 
     def is_kept(path: KeyPath) -> bool:
         return not any(path[:length] in replaced for length in range(1, len(path) + 1))
 
-    data = laid(below.data, above.data, ())
+    data = merged(below.data, above.data, ())
     return Tree(
         above.text,
         data,

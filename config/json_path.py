@@ -28,13 +28,13 @@ class _Absent:
 
 
 ABSENT: Final = _Absent()
-"""What a path finds where there is nothing, which is not null."""
+"""Where a path finds nothing, which is not null."""
 
 
 class JsonPath(NamedTuple):
-    """A path that was read: ``$.http['status code'][0]``.
+    """A parsed path: ``$.http['status code'][0]``.
 
-    ``outer`` is whether it begins with ``$$``, what the record was found in. A step is a name, an index, or
+    ``outer`` is whether it begins with ``$$``, the document around the record. A step is a name, an index, or
     None for all items of a list.
     """
 
@@ -42,7 +42,7 @@ class JsonPath(NamedTuple):
     steps: tuple[str | int | None, ...]
 
     def find(self, value: Any) -> Any:
-        """Return what is there, or ``ABSENT``.
+        """Return the value there, or ``ABSENT``.
 
         Examples
         --------
@@ -62,8 +62,8 @@ class JsonPath(NamedTuple):
     def items(self, value: Any) -> Iterator[Any]:
         """Yield the items that ``[*]`` stands for; a list that is null has none.
 
-        In the items of a list, a list that is absent has none either; what is there and is no list yields
-        None, so that it can be refused and the others are read.
+        In the items of a list, a list that is absent has none either; a value that is no list yields None, so
+        that it can be refused and the others are read.
 
         Raises
         ------
@@ -87,7 +87,7 @@ class JsonPath(NamedTuple):
 def _items(values: list[Any], steps: tuple[str | int | None, ...]) -> Iterator[Any]:
     if None not in steps:
         inner = JsonPath(False, steps)
-        yield from (found for each in values if (found := inner.find(each)) is not ABSENT)
+        yield from (found for value in values if (found := inner.find(value)) is not ABSENT)
         return
     first = steps.index(None)
     inner = JsonPath(False, steps[:first])
@@ -100,12 +100,12 @@ def _items(values: list[Any], steps: tuple[str | int | None, ...]) -> Iterator[A
 
 
 def json_path(text: str, *, every: bool = False) -> JsonPath:
-    """Read a path.
+    """Parse a path.
 
     Parameters
     ----------
     text
-        ``$`` for the record or ``$$`` for what it was found in, then steps: ``.name``, ``['any name']``,
+        ``$`` for the record or ``$$`` for the document around it, then steps: ``.name``, ``['any name']``,
         ``[0]``.
     every
         Whether it finds the items of a list: it then begins with ``$``, and one step at least is ``[*]``.
@@ -113,7 +113,7 @@ def json_path(text: str, *, every: bool = False) -> JsonPath:
     Raises
     ------
     ValueError
-        With what is wrong and, after ``;``, the remedy.
+        With the mistake and, after ``;``, the remedy.
 
     Examples
     --------

@@ -15,7 +15,6 @@ ANY: Final = "any"
 """The cloud whose templates apply to every cloud."""
 
 _CLASS: Final = re.compile(r"[A-Za-z_][\w.$:]{0,199}", re.ASCII)  # it goes into the text of a query
-
 _REQUEST: Final = re.compile(r"[\w.:=+-]{4,200}", re.ASCII)  # so does this
 
 LATEST: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
@@ -23,11 +22,6 @@ LATEST: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
 
 class Links:
     """URLs by cloud and kind: the shipped templates, overridden by those of the configuration.
-
-    Parameters
-    ----------
-    settings
-        ``settings.links``; its templates were checked when the configuration was loaded.
 
     Examples
     --------
@@ -104,7 +98,7 @@ class Links:
     def runbook(
         self, *, verdict: str, kind: str, label: str, start: float, end: float, values: Mapping[str, str]
     ) -> str | None:
-        """Return the link to what to do, or None without a template or a value that it needs.
+        """Return the link to the runbook, or None without a template or a value that it needs.
 
         The template is that of the scope (``kind:label``), else of the verdict, the kind of scope, or any.
         ``values`` are those of the other placeholders, by name.

@@ -1,16 +1,16 @@
-"""Load a configuration, or report everything that is wrong with it by line and column."""
+"""Loads a configuration, or reports everything that is wrong with it by line and column."""
 
 import difflib
+import types
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Union, get_args, get_origin
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from config.bounded_read import read_bounded
 from config.include import INCLUDE, Unreadable, included_from, read_with_included
-from config.section_types import annotation_at, holds_keys, sections_of
 from config.settings import Settings
 from config.yaml_tree import MOST_CHARACTERS, TOO_LONG, KeyPath, Place, Problem, Tree
 
@@ -27,14 +27,7 @@ class ConfigError(Exception):
     Every line is ``FILE:LINE:COLUMN: message; remedy``, with the file that the mistake is in; a last one
     counts those beyond ``MOST_SHOWN``.
 
-    Parameters
-    ----------
-    name
-        The file.
-    problems
-        What is wrong with it.
-    more
-        How many other problems it has, all of them further down.
+    ``more`` is the number of other problems, all of them further down.
     """
 
     def __init__(self, name: str, problems: Sequence[Problem], more: int = 0) -> None:
@@ -60,14 +53,14 @@ def load_settings(path: str | Path | None, text: str | None = None) -> Settings:
     ----------
     path
         The YAML file; None for the shipped defaults. With ``text`` it names the file in messages, and the
-        folder of what it includes.
+        folder of included files.
     text
         The contents, if they were already read.
 
     Raises
     ------
     ConfigError
-        With everything that is wrong.
+        With all problems.
 
     Examples
     --------
@@ -100,8 +93,8 @@ def load_settings(path: str | Path | None, text: str | None = None) -> Settings:
             for details in _without_echoes(error.errors(include_url=False))
             if (place := _place(details, tree)) not in refused
         ]
-        # Only these are put into words: to find what each of a hundred thousand keys may mean takes long.
-        first = sorted(found, key=lambda one: one[0].order)[:MOST_SHOWN]
+        # Only these get messages: to find the meaning of a hundred thousand keys takes long.
+        first = sorted(found, key=lambda item: item[0].order)[:MOST_SHOWN]
         problems = [*tree.problems, *(Problem(place, *_words(details, tree)) for place, details in first)]
         raise ConfigError(name, problems, len(found) - len(first)) from None
     if tree.problems:
@@ -253,18 +246,15 @@ def _unknown_key(path: KeyPath) -> tuple[str, str]:
 
 
 def _remedy(path: KeyPath) -> str:
-    """Return what the setting means and its default."""
+    """Return the meaning of a setting and its default."""
     for length in range(len(path), 0, -1):
         models = sections_of(annotation_at(path[: length - 1]))
         if models and path[length - 1] in models[0].model_fields:
             field = models[0].model_fields[str(path[length - 1])]
             models = sections_of(field.annotation)
             default = field.get_default()
-            meaning = (
-                field.description or (models[0].__doc__ or "").strip().rstrip(".")
-                if models
-                else field.description
-            )
+            of_section = (models[0].__doc__ or "").strip().rstrip(".") if models else None
+            meaning = field.description or of_section
             parts = [meaning or "see docs/configuration.md"]
             if isinstance(default, str | int | float):
                 parts.append(f"default {default}")
@@ -291,3 +281,53 @@ def _shown(value: object) -> str:
         return "a list"
     text = repr(value)
     return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"
+
+
+def annotation_at(path: tuple[str | int, ...]) -> Any:
+    """Return the type at a path of keys, such as ``("limits", "tables", "items")``; None beyond them."""
+    annotation: Any = Settings
+    for part in path:
+        sections = sections_of(annotation)
+        if isinstance(part, int):
+            annotation = item_type(annotation)
+        elif sections:
+            field = sections[0].model_fields.get(str(part))
+            annotation = field.annotation if field else None
+        else:
+            annotation = value_type(annotation)
+    return annotation
+
+
+def sections_of(annotation: Any) -> list[type[BaseModel]]:
+    """Return the sections among the choices of a type."""
+    return [
+        choice
+        for choice in _choices(annotation)
+        if isinstance(choice, type) and issubclass(choice, BaseModel)
+    ]
+
+
+def value_type(annotation: Any) -> Any:
+    """Return the type of a mapping's values, or None for any other type."""
+    for choice in _choices(annotation):
+        if get_origin(choice) is dict:
+            return get_args(choice)[1]
+    return None
+
+
+def item_type(annotation: Any) -> Any:
+    """Return the type of a list's items, or None for any other type."""
+    for choice in _choices(annotation):
+        if get_origin(choice) is list:
+            return get_args(choice)[0]
+    return None
+
+
+def holds_keys(annotation: Any) -> bool:
+    """Return whether a setting of this type holds keys."""
+    return bool(sections_of(annotation)) or value_type(annotation) is not None
+
+
+def _choices(annotation: Any) -> tuple[Any, ...]:
+    """Return the members of a union, or the type alone."""
+    return get_args(annotation) if get_origin(annotation) in {Union, types.UnionType} else (annotation,)

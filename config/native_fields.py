@@ -15,7 +15,7 @@ RecordKind = Literal["request", "call", "sample", "change"]
 
 
 class FieldType(StrEnum):
-    """What a field holds."""
+    """The type of a field."""
 
     TIME = "time"
     TEXT = "text"
@@ -28,7 +28,7 @@ class FieldType(StrEnum):
 
 
 class Ratio(NamedTuple):
-    """What one of a unit is in that of the field; two whole numbers, so that 19 digits lose none early."""
+    """The factor of a unit to that of the field; two whole numbers, so that 19 digits lose none early."""
 
     times: int
     per: int
@@ -88,7 +88,7 @@ _EVENT: Final = {
     "billed_ms": _MS,
 }
 VALUES: Final = "values."
-"""What the paths of business values begin with; the rest is their key."""
+"""The prefix of the paths of business values; the rest is their key."""
 
 FIELDS: Final[Mapping[str, Mapping[str, FieldType]]] = MappingProxyType(
     {
@@ -136,7 +136,7 @@ _FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
 def field_type(kind: str, name: str) -> FieldType | None:
-    """Return what a field of a kind of record holds; None if there is no such field.
+    """Return the type of a field of a kind of record; None if there is no such field.
 
     Examples
     --------

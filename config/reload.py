@@ -1,4 +1,4 @@
-"""What a reload of the configuration changes while a daemon runs, and what waits for a restart."""
+"""A reload of the configuration: which settings change while a daemon runs, and which wait for a restart."""
 
 from collections.abc import Iterator
 from typing import Final, NamedTuple
@@ -16,7 +16,7 @@ JUDGED: Final = ("judge", "floors", "limits", "calendar", "incidents", "digest")
 
 
 class Reload(NamedTuple):
-    """The settings of a file as far as a running daemon may take them up.
+    """The settings of a file as far as a running daemon may adopt them.
 
     ``changed`` and ``restart`` name what differs from before, as ``section.setting``.
     """

@@ -19,20 +19,15 @@ class SecretError(Exception):
 class SecretPlace(NamedTuple):
     """Where a secret is kept.
 
-    Parameters
-    ----------
-    variable
-        An environment variable with the secret; empty if the settings name none. ``variable`` with ``_FILE``
-        behind it names a file with the secret instead.
-    file
-        A file with the secret, which precedes both.
+    ``variable`` is an environment variable with the secret, empty if the settings name none; with ``_FILE``
+    behind its name, one that names a file with the secret instead. ``file`` is a file that precedes both.
     """
 
     variable: str
     file: str | None = None
 
     def name(self, environment: Mapping[str, str] = os.environ) -> str:
-        """Return what messages call it: the file, or the variable."""
+        """Return its name in messages: the file, or the variable."""
         return self.path(environment) or self.variable
 
     def path(self, environment: Mapping[str, str] = os.environ) -> str | None:
@@ -49,7 +44,7 @@ class SecretPlace(NamedTuple):
 
 
 def text_in(place: SecretPlace, environment: Mapping[str, str] = os.environ) -> str:
-    """Return what is kept in a place, without the line break at its end; empty if the variable is not set.
+    """Return the contents of a place, without the line break at the end; empty if the variable is not set.
 
     A file is read anew at every call.
 
@@ -109,7 +104,7 @@ def passphrase_in(place: SecretPlace, environment: Mapping[str, str] = os.enviro
     Raises
     ------
     SecretError
-        When it cannot be read, or contains what nobody types.
+        When it cannot be read, or contains characters that nobody types.
     """
     passphrase = text_in(place, environment)
     if not passphrase.isprintable():

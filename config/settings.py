@@ -4,21 +4,25 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from config.sections.board import BoardSettings, ThresholdSettings
 from config.sections.calendar import CalendarSettings, Planned
 from config.sections.detection import AwsSettings, Floor, Floors, JudgeSettings, LimitsSettings, TableLimit
 from config.sections.drivers import (
+    KafkaIamSettings,
+    KafkaOauthSettings,
     KafkaSettings,
+    KafkaTlsSettings,
     LocalSettings,
     TlsSettings,
     TokensSettings,
     WebSettings,
 )
-from config.sections.export import ExportSettings
-from config.sections.history import HistorySettings
-from config.sections.intake import DeadLetterSettings, RollupSettings, TimeSettings
-from config.sections.kafka_security import KafkaIamSettings, KafkaOauthSettings, KafkaTlsSettings
-from config.sections.logs import LogSettings
+from config.sections.intake import (
+    DeadLetterSettings,
+    RedactRule,
+    RedactSettings,
+    RollupSettings,
+    TimeSettings,
+)
 from config.sections.messages import (
     AccountSettings,
     DigestSettings,
@@ -43,13 +47,17 @@ from config.sections.notify import (
     SilenceSettings,
     WebhookSettings,
 )
-from config.sections.redact import RedactRule, RedactSettings
-from config.sections.scrape import ScrapedSettings, ScrapeSettings
+from config.sections.outputs import (
+    BoardSettings,
+    ExportSettings,
+    HistorySettings,
+    LogSettings,
+    ScrapedSettings,
+    ScrapeSettings,
+    ThresholdSettings,
+)
 from config.sections.section import Section, refuse
 from config.sections.sources import (
-    CallsSettings,
-    ConditionSettings,
-    FieldSettings,
     GithubSettings,
     InputSettings,
     MappingSettings,
@@ -57,24 +65,18 @@ from config.sections.sources import (
     RegistrySettings,
     SourcesSettings,
 )
-from config.sections.validators import MEASURES, OWN_LABELS, SCOPE_KINDS, VERDICTS, is_date
+from config.sections.values import MEASURES, OWN_LABELS, SCOPE_KINDS, is_date
 
 __all__ = [
     "MEASURES",
     "OWN_LABELS",
     "SCOPE_KINDS",
-    "VERDICTS",
-    "AccountSettings",
     "AlertmanagerSettings",
     "AwsSettings",
     "BoardSettings",
     "CalendarSettings",
-    "CallsSettings",
-    "ConditionSettings",
     "DeadLetterSettings",
     "DigestSettings",
-    "ExportSettings",
-    "FieldSettings",
     "Floor",
     "Floors",
     "FunctionCost",
@@ -164,24 +166,24 @@ class Settings(Section):
         if not kafka.requests and not self.sources.topics:
             wrong = "no topic would be read; name one, or give an input of sources.inputs a topic"
             refuse(self, [(("kafka", "requests"), "", wrong)])
-        taken = dict.fromkeys(kafka.own_topics, "a topic that the daemon writes itself; name another one")
-        taken[kafka.requests] = (
+        readers = dict.fromkeys(kafka.own_topics, "a topic that the daemon writes itself; name another one")
+        readers[kafka.requests] = (
             'also kafka.requests, whose records are events of docs/event.md; set kafka.requests: "" if they '
             "are not, or remove this topic"
         )
         refuse(
             self,
             [
-                (("sources", "inputs", number, "topic"), one.topic, taken[one.topic])
-                for number, one in enumerate(self.sources.inputs)
-                if one.topic and one.topic in taken
+                (("sources", "inputs", number, "topic"), source.topic, readers[source.topic])
+                for number, source in enumerate(self.sources.inputs)
+                if source.topic and source.topic in readers
             ],
         )
         return self
 
     @model_validator(mode="after")
     def _tcp_names_an_input(self) -> Self:
-        known = [one.name for one in self.sources.inputs]
+        known = [source.name for source in self.sources.inputs]
         has = f"add it to sources.inputs, which has {', '.join(known) or 'none'}"
         refuse(
             self,
@@ -195,5 +197,5 @@ class Settings(Section):
 
     @property
     def account_names(self) -> dict[str, str]:
-        """What people call the accounts, by id."""
-        return {account: one.name for account, one in self.accounts.items()}
+        """The names of accounts, by id."""
+        return {account: settings.name for account, settings in self.accounts.items()}

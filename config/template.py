@@ -41,15 +41,10 @@ _KEPT_BY_JSURL = re.compile(r"[^A-Za-z0-9_.-]")
 class Template:
     """One URL template, checked when it is made.
 
-    Parameters
-    ----------
-    text
-        An ``https`` URL. ``{name}`` is replaced by the percent-encoded value; ``{name:jsurl}`` by the form
-        that the fragments of the CloudWatch console are written in, where ``/`` is ``*2f``;
-        ``{name:literal}`` by a value that stands between double quotes of a query, with quotes and
-        backslashes escaped before it is percent-encoded. Everything else is literal and already encoded.
-    placeholders
-        The values that it may use.
+    ``text`` is an ``https`` URL. ``{name}`` is replaced by the percent-encoded value; ``{name:jsurl}`` by the
+    form that the fragments of the CloudWatch console are written in, where ``/`` is ``*2f``;
+    ``{name:literal}`` by a value that stands between double quotes of a query, with quotes and backslashes
+    escaped before it is percent-encoded. Everything else is literal and already encoded.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""YAML read with the place of every key and value, without the parts of the language that cause accidents."""
+"""Reads YAML with the place of every key and value, without the parts of YAML that cause accidents."""
 
 import io
 import math
@@ -31,12 +31,12 @@ class Place(NamedTuple):
 
     @property
     def order(self) -> tuple[str, int, int]:
-        """What sorts places: the document itself comes before what it includes."""
+        """The sort key of places: the document itself comes before files that it includes."""
         return self.file, self.line, self.column
 
 
 class Problem(NamedTuple):
-    """What is wrong at a place, and the remedy."""
+    """A mistake at a place, and the remedy."""
 
     place: Place
     message: str
@@ -55,14 +55,13 @@ class Tree:
     text: str
     data: Any = None
     empty: set[KeyPath] = field(default_factory=set)  # nothing was written: `slack:`
-    commented: dict[KeyPath, str] = field(default_factory=dict)  # …because it is a comment: `channel: #uneri`
+    commented: dict[KeyPath, str] = field(default_factory=dict)  # because it is a comment: `channel: #uneri`
     keys: dict[KeyPath, Place] = field(default_factory=dict)
     values: dict[KeyPath, Place] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
 
 _TAG: Final = "tag:yaml.org,2002:"
-
 # YAML 1.1 without its surprises: 10:30 is not a number of minutes, 2026-01-01 is text, 1e3 is a number.
 _MEANINGS: Final = {
     "bool": "yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF",
@@ -72,13 +71,11 @@ _MEANINGS: Final = {
     r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
     "operator": "<<|=",
 }
-
-
 _FORMS: Final = {None: [(_TAG + name, re.compile(rf"(?:{form})\Z")) for name, form in _MEANINGS.items()]}
 
 
 class _Resolver(VersionedResolver):
-    """Decides what a scalar without quotes means, and so which text needs quotes."""
+    """Decides the meaning of a scalar without quotes, and so which text needs quotes."""
 
     @property
     def versioned_resolver(self) -> dict[None, list[tuple[str, re.Pattern[str]]]]:
@@ -86,7 +83,7 @@ class _Resolver(VersionedResolver):
 
 
 class _UnsupportedError(Exception):
-    """What YAML allows and a configuration may not hold."""
+    """A part of YAML that a configuration may not hold."""
 
     def __init__(self, event: Event, message: str, remedy: str) -> None:
         super().__init__(message)
@@ -94,7 +91,7 @@ class _UnsupportedError(Exception):
 
 
 class _Parser(Parser):
-    """Refuses what must not be composed before it is: composing recurses, and follows aliases."""
+    """Refuses events that must not be composed: composing recurses, and follows aliases."""
 
     _depth = 0
     _values = 0
@@ -166,8 +163,8 @@ def to_yaml(value: object, *, width: int = 80, ascii_only: bool = False) -> str:
 def read_tree(text: str) -> Tree:
     """Read one YAML document.
 
-    Never raises for what the text holds: everything wrong is in ``problems``, in file order. After a
-    syntax error the tree holds nothing else.
+    Never raises for the text: all mistakes are in ``problems``, in file order. After a syntax error the tree
+    holds nothing else.
     """
     tree = Tree(text)
     node = problem = None
@@ -284,7 +281,7 @@ def _start(node: Node | Event) -> Place:
 
 
 def _place_after(text: str, node: Node, position: int) -> Place:
-    """Return the place of a position behind a node, without a look at the whole file before it."""
+    """Return the place of a position behind a node, without scanning the file before it."""
     mark, between = node.end_mark, text[node.end_mark.index : position]
     if line_ends := between.count("\n"):
         return Place(mark.line + 1 + line_ends, len(between) - between.rfind("\n"))

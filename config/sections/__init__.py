@@ -1,4 +1,5 @@
 """The sections of the configuration: settings with their defaults and bounds, grouped by what they configure.
 
-May import config.template and config.secret; the other packages import them from ``config.settings``.
+May import what settings depend on: secret, template, json_path, native_fields and yaml_tree of config. The
+other packages import them from ``config.settings``.
 """

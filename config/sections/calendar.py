@@ -1,11 +1,20 @@
-"""Local time, public holidays and planned events."""
+"""Local time, public holidays and planned events, and what follows from them as numbers.
 
-from typing import Annotated
+Epoch seconds and days since 1970-01-01: ``detectors.judge.calendar`` decides without dates.
+"""
+
+import functools
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
 from config.sections.section import Section
-from config.sections.value_types import HolidayRegion, Moment, MomentAfterStart, ScopeName, TimeZone
+from config.sections.values import HolidayRegion, Moment, MomentAfterStart, ScopeName, TimeZone, is_date
+
+if TYPE_CHECKING:
+    from holidays import HolidayBase
 
 
 class Planned(Section):
@@ -37,3 +46,96 @@ class CalendarSettings(Section):
     planned: list[Planned] = Field(
         default_factory=list, description="events during which another load is expected"
     )
+
+
+DAY: Final = 86400
+EPOCH: Final = date(1970, 1, 1)
+SUNDAY: Final = 6  # as date.weekday() counts
+
+
+class Offsets(NamedTuple):
+    """The offset of local time from UTC: ``offsets[i]`` applies from ``starts[i]``."""
+
+    starts: tuple[int, ...]  # epoch seconds, ascending; the first is the start of the range
+    offsets: tuple[int, ...]  # seconds to add to UTC
+
+
+@functools.lru_cache(maxsize=64)
+def offsets(timezone: str, first_year: int, last_year: int) -> Offsets:
+    """Return the offsets of a time zone from the start of ``first_year`` to the end of ``last_year``, UTC.
+
+    Sampled once a day, then bisected where the offset changed: two changes within one day would be missed,
+    which no zone has had since 1970.
+
+    Examples
+    --------
+    >>> offsets("Europe/Berlin", 2026, 2026)
+    Offsets(starts=(1767225600, 1774746000, 1792890000), offsets=(3600, 7200, 3600))
+    """
+    zone = ZoneInfo(timezone)
+    begin = int(datetime(first_year, 1, 1, tzinfo=UTC).timestamp())
+    end = int(datetime(last_year + 1, 1, 1, tzinfo=UTC).timestamp())
+    starts, found = [begin], [_offset(zone, begin)]
+    for day in range(begin, end, DAY):
+        after = _offset(zone, day + DAY)
+        if after != found[-1]:
+            low, high = day, day + DAY
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (middle, high) if _offset(zone, middle) == found[-1] else (low, middle)
+            starts.append(high)
+            found.append(after)
+    return Offsets(tuple(starts), tuple(found))
+
+
+@functools.lru_cache(maxsize=256)
+def holidays_of(region: str, year: int) -> dict[int, str]:
+    """Return the public holidays of a region in a year: days since 1970-01-01 → name, in English where known.
+
+    Examples
+    --------
+    >>> day = (date(2026, 1, 6) - EPOCH).days
+    >>> holidays_of("DE/BY", 2026)[day], day in holidays_of("DE", 2026)
+    ('Epiphany', False)
+    """
+    country, _, part = region.partition("/")
+    return {
+        (day - EPOCH).days: name
+        for day, name in _country(country, part or None, year).items()
+        if day.year == year
+    }
+
+
+def rest_day_of(region: str) -> int:
+    """Return the weekday (Monday is 0) most like a holiday: Sunday, or else the last of the weekend."""
+    country, _, part = region.partition("/")
+    weekend = _country(country, part or None, 2026).weekend
+    return SUNDAY if SUNDAY in weekend or not weekend else max(weekend)
+
+
+def span(planned: Planned, timezone: str) -> tuple[int, int]:
+    """Return when a planned event starts and ends (not included), epoch seconds.
+
+    Examples
+    --------
+    >>> sale = Planned(name="Sale", start="2026-11-27", end="2026-11-27", factor=3)
+    >>> span(sale, "Europe/Berlin")
+    (1795734000, 1795820400)
+    """
+    zone = ZoneInfo(timezone)
+    first, last = datetime.fromisoformat(planned.start), datetime.fromisoformat(planned.end)
+    if is_date(planned.end):
+        last += timedelta(days=1)
+    first, last = (at if at.tzinfo else at.replace(tzinfo=zone) for at in (first, last))
+    return int(first.timestamp()), int(last.timestamp())
+
+
+def _offset(zone: ZoneInfo, at: int) -> int:
+    offset = datetime.fromtimestamp(at, zone).utcoffset()
+    return round(offset.total_seconds()) if offset is not None else 0
+
+
+def _country(country: str, part: str | None, year: int) -> "HolidayBase":
+    from holidays import country_holidays  # noqa: PLC0415  # takes a quarter of a second
+
+    return country_holidays(country, subdiv=part, years=year, language="en_US")

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from config.sections.section import Section
-from config.sections.value_types import Amount, AmountOrZero, AwsExternalId, AwsRegion, AwsRole, PathName
+from config.sections.values import Amount, AmountOrZero, AwsExternalId, AwsRegion, AwsRole, PathName
 
 
 class JudgeSettings(Section):

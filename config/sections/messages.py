@@ -4,7 +4,7 @@ from pydantic import Field
 
 from config.secret import SecretPlace
 from config.sections.section import Section
-from config.sections.value_types import (
+from config.sections.values import (
     AccountName,
     Delay,
     HttpUrl,

@@ -1,12 +1,20 @@
-"""What requests cost: prices of your own, and what a record does not say of its function, route or table."""
+"""What requests cost: prices, and what a record does not hold of its function, route or table."""
 
-from collections.abc import Iterator
-from typing import Annotated, Final, Literal, Self
+import functools
+import json
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from hashlib import sha256
+from importlib import resources
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from config.sections.section import Mistake, Section, refuse
-from config.sections.value_types import Amount, AmountOrZero, Day
+from config.sections.values import Amount, AmountOrZero, Day
+from config.yaml_tree import read_tree
 
 PriceItem = Literal[
     "lambda_request",
@@ -106,11 +114,11 @@ class MoneySettings(Section):
 
     def _twice(self) -> Iterator[Mistake]:
         seen: dict[object, int] = {}
-        for number, one in enumerate(self.prices):
-            before = seen.setdefault((one.item, one.account, one.region, one.since), number)
+        for number, price in enumerate(self.prices):
+            before = seen.setdefault((price.item, price.account, price.region, price.since), number)
             if before != number:
                 wrong = f"is also what prices.{before} is of, for the same account, region and day; keep one"
-                yield ("prices", number, "item"), one.item, wrong
+                yield ("prices", number, "item"), price.item, wrong
 
     def _not_provisioned(self) -> Iterator[Mistake]:
         by_region = any(price.region and price.item in _CAPACITY for price in self.prices)
@@ -126,3 +134,96 @@ class MoneySettings(Section):
                     name,
                     "has no region, but prices of capacity differ by it; write its region",
                 )
+
+
+_DEFAULT: Final = FunctionCost(match="*")
+
+
+class PriceList:
+    """The prices by item and day, and what is known of functions, routes and tables that are billed.
+
+    Examples
+    --------
+    >>> prices = PriceList(MoneySettings())
+    >>> [1e6 * prices.price("dynamodb_write_unit", at=_midnight(day)) for day in ("2024-10-31", "2024-11-01")]
+    [1.25, 0.625]
+    """
+
+    def __init__(self, money: MoneySettings) -> None:
+        self._money = money
+        # the last that fits counts: those for all first, yours behind the shipped, in the order of days
+        self._prices: dict[str, list[PriceSettings]] = {}
+        shipped, own = (
+            ((False, price) for price in shipped_prices()),
+            ((True, price) for price in money.prices),
+        )
+        ranked = sorted((*shipped, *own), key=lambda item: (*_precedence(*item), _begin(item[1])))
+        for _, price in ranked:
+            self._prices.setdefault(price.item, []).append(price)
+        every = (price for prices in self._prices.values() for price in prices)
+        self._changes = sorted({_begin(price) for price in every} - {0})
+
+    def era(self, at: int) -> int:
+        """Return a number that differs between two moments (epoch seconds) if a price changed in between."""
+        return bisect_right(self._changes, at)
+
+    def changed(self, at: int) -> int:
+        """Return when a price last changed, up to a time (epoch seconds); 0 without a change."""
+        era = self.era(at)
+        return self._changes[era - 1] if era else 0
+
+    @property
+    def pricing(self) -> str:
+        """A digest of all that costs depend on, which leaves out the sources of prices."""
+        settings = self._money.model_dump(exclude={"prices"})
+        every = (price for prices in self._prices.values() for price in prices)
+        prices = [price.model_dump(exclude={"source"}) for price in every]
+        return sha256(json.dumps([settings, prices]).encode()).hexdigest()
+
+    def price(self, item: str, account: str = "", region: str = "", *, at: int) -> float:
+        """Return the price of a unit at a time (epoch seconds); 0 without one."""
+        fitting = [
+            price.price
+            for price in self._prices.get(item, ())
+            if price.account in (None, account) and price.region in (None, region) and _begin(price) <= at
+        ]
+        return fitting[-1] if fitting else 0.0
+
+    def function(self, account: str, name: str) -> FunctionCost:
+        """Return the settings of the first pattern that a function fits."""
+        functions = self._money.functions
+        return next((cost for cost in functions if _fits(cost.match, account, name)), _DEFAULT)
+
+    def gateway(self, account: str, service: str) -> str:
+        """Return the kind of gateway of a service on AWS: ``http``, ``rest`` or ``none``."""
+        found = (gateway.kind for gateway in self._money.gateways if _fits(gateway.match, account, service))
+        return next(found, "http")
+
+    def provisioned(self, account: str, region: str, table: str) -> ProvisionedTable | None:
+        """Return the capacity that a table is billed for; None on demand. No region may be any."""
+        found = self._money.tables.get(f"{account}/{table}")
+        return found if found is not None and (not region or found.region in (None, region)) else None
+
+
+@functools.cache
+def shipped_prices() -> Sequence[PriceSettings]:
+    """Return the prices of ``config/prices.yaml``."""
+    text = resources.files("config").joinpath("prices.yaml").read_text(encoding="utf-8")
+    written: Any = read_tree(text).data
+    return MoneySettings(prices=written).prices
+
+
+def _precedence(own: bool, price: PriceSettings) -> tuple[bool, int]:
+    return own, 2 * (price.account is not None) + (price.region is not None)
+
+
+def _begin(price: PriceSettings) -> int:
+    return _midnight(price.since) if price.since is not None else 0
+
+
+def _midnight(day: str) -> int:
+    return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp())
+
+
+def _fits(pattern: str, account: str, name: str) -> bool:
+    return fnmatchcase(name, pattern) or fnmatchcase(f"{account}/{name}", pattern)

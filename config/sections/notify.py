@@ -1,14 +1,14 @@
-"""Which incidents lead to notifications, when, and who receives them."""
+"""Which incidents lead to notifications, when and to whom; and what contradicts in these rules."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from config.secret import SecretPlace
-from config.sections.notify_rules import mistakes
-from config.sections.section import Section, refuse
-from config.sections.validators import alertmanager_url
-from config.sections.value_types import (
+from config.sections.section import Mistake, Section, refuse
+from config.sections.values import (
     DestinationName,
     HttpUrl,
     LabelName,
@@ -23,6 +23,7 @@ from config.sections.value_types import (
     VariableName,
     VerdictName,
     Weekday,
+    alertmanager_url,
 )
 
 
@@ -151,5 +152,95 @@ class NotifySettings(Section):
 
     @model_validator(mode="after")
     def _nothing_contradicts(self) -> Self:
-        refuse(self, mistakes(self))
+        refuse(self, _mistakes(self))
         return self
+
+
+_DAYS: Final = 7
+_PERIODS: Final = {"day": timedelta(days=1), "week": timedelta(days=7)}
+_DATE: Final = len("2026-11-27")
+
+
+def _mistakes(notify: NotifySettings) -> Iterator[Mistake]:
+    """Yield what contradicts between values that are valid alone."""
+    yield from _held_for_ever(notify)
+    yield from _named_twice(notify)
+    yield from _routes(notify)
+
+
+def names_nothing(match: MatchSettings) -> bool:
+    """Return whether no condition is given."""
+    return not (match.accounts or match.services or match.scopes or match.verdicts or match.measures)
+
+
+def takes_all(match: MatchSettings) -> bool:
+    """Return whether every incident matches."""
+    return not (match.services or match.scopes or match.verdicts) and all(
+        not patterns or any(not pattern.strip("*") for pattern in patterns)
+        for patterns in (match.accounts, match.measures)
+    )
+
+
+def _held_for_ever(notify: NotifySettings) -> Iterator[Mistake]:
+    for number, silence in enumerate(notify.silences):
+        if names_nothing(silence.match):
+            wrong = (
+                "has no condition and would silence everything; add one, or write accounts: ['*'] "
+                "to silence everything"
+            )
+            yield ("silences", number, "match"), {}, wrong
+    for number, hours in enumerate(notify.quiet_hours):
+        if hours.start == hours.end and len(set(hours.days) or range(_DAYS)) == _DAYS:
+            wrong = (
+                "equal to start on every day, so that quiet hours never end; write another time, or list "
+                "the days that are quiet as a whole"
+            )
+            yield ("quiet_hours", number, "end"), hours.end, wrong
+    for number, work in enumerate(notify.maintenance):
+        if work.every is not None and _length(work) >= _PERIODS[work.every]:
+            yield (
+                ("maintenance", number, "every"),
+                work.every,
+                "repeats before it has ended, so that it never ends; write an earlier end, or remove every",
+            )
+
+
+def _length(work: MaintenanceSettings) -> timedelta:
+    first, last = datetime.fromisoformat(work.start), datetime.fromisoformat(work.end)
+    return last - first + timedelta(days=len(work.end) == _DATE)  # a date is included as a whole
+
+
+def _named_twice(notify: NotifySettings) -> Iterator[Mistake]:
+    named = {
+        "webhooks": [webhook.name for webhook in notify.webhooks],
+        "alertmanagers": [alertmanager.name for alertmanager in notify.alertmanagers],
+    }
+    for section, names in named.items():
+        for number, name in enumerate(names):
+            if (first := names.index(name)) != number:
+                yield (
+                    (section, number, "name"),
+                    name,
+                    f"also the name of notify.{section}.{first}; choose another name",
+                )
+
+
+def _routes(notify: NotifySettings) -> Iterator[Mistake]:
+    known = {f"webhook:{webhook.name}" for webhook in notify.webhooks}
+    known |= {f"alertmanager:{alertmanager.name}" for alertmanager in notify.alertmanagers}
+    before: int | None = None
+    for number, route in enumerate(notify.routes):
+        if before is not None:
+            wrong = f"is never reached: notify.routes.{before} matches everything, and the first match"
+            yield ("routes", number), {}, f"{wrong} decides; swap them"
+        elif takes_all(route.match):
+            before = number
+        seen: set[str] = set()
+        for place, to in enumerate(route.to):
+            path = ("routes", number, "to", place)
+            if to.partition(":")[0] in ("webhook", "alertmanager") and to not in known:
+                yield path, to, f"not configured; configured: {', '.join(sorted(known)) or 'none'}"
+            name = to.removeprefix("slack:")
+            if name in seen:
+                yield path, to, "listed twice; remove one"
+            seen.add(name)

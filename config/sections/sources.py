@@ -18,11 +18,17 @@ from config.native_fields import (
     converted,
     field_type,
 )
-from config.path_template import path_template
 from config.secret import SecretPlace
 from config.sections.section import Mistake, Section, refuse
-from config.sections.validators import meant
-from config.sections.value_types import HttpUrl, PathName, SecretFile, TopicName, VariableName
+from config.sections.values import (
+    HttpUrl,
+    PathName,
+    SecretFile,
+    TopicName,
+    VariableName,
+    meant,
+    path_template,
+)
 
 FORMAT_NAMES = (
     "auto", "uneri", "otlp_proto", "otlp_json", "cloudwatch_logs", "emf", "lambda_report", "powertools",
@@ -121,7 +127,7 @@ class ConditionSettings(Section):
 
     @model_validator(mode="after")
     def _one_condition(self) -> Self:
-        if sum(one is not None for one in (self.equals, self.one_of, self.exists)) != 1:
+        if sum(value is not None for value in (self.equals, self.one_of, self.exists)) != 1:
             raise ValueError(
                 "needs exactly one of equals, one_of and exists; for several, write several conditions"
             )
@@ -330,7 +336,7 @@ class SourcesSettings(Section):
     def _names_differ(self) -> Self:
         for what, names in (
             ("mappings", [mapping.name for mapping in self.mappings]),
-            ("inputs", [one.name for one in self.inputs]),
+            ("inputs", [source.name for source in self.inputs]),
         ):
             refuse(
                 self,
@@ -349,7 +355,7 @@ class SourcesSettings(Section):
     @property
     def topics(self) -> tuple[str, ...]:
         """The Kafka topics of the inputs."""
-        return tuple(one.topic for one in self.inputs if one.topic)
+        return tuple(source.topic for source in self.inputs if source.topic)
 
     @model_validator(mode="after")
     def _topics_differ(self) -> Self:
@@ -359,11 +365,11 @@ class SourcesSettings(Section):
             [
                 (
                     ("inputs", number, "topic"),
-                    one.topic,
-                    f"also the topic of sources.inputs.{first[one.topic]}; choose one format for it, or auto",
+                    source.topic,
+                    f"also the topic of sources.inputs.{before}; choose one format for it, or auto",
                 )
-                for number, one in enumerate(self.inputs)
-                if one.topic and first.setdefault(one.topic, number) != number
+                for number, source in enumerate(self.inputs)
+                if source.topic and (before := first.setdefault(source.topic, number)) != number
             ],
         )
         return self
@@ -371,16 +377,17 @@ class SourcesSettings(Section):
     @model_validator(mode="after")
     def _formats_are_known(self) -> Self:
         known = [*FORMAT_NAMES, *(mapping.name for mapping in self.mappings)]
+        formats = f"formats: {', '.join(known)}"
         refuse(
             self,
             [
                 (
                     ("inputs", number, "format"),
-                    one.format,
-                    f"no format {one.format!r}; {meant(one.format, known, 'formats: ' + ', '.join(known))}",
+                    source.format,
+                    f"no format {source.format!r}; {meant(source.format, known, formats)}",
                 )
-                for number, one in enumerate(self.inputs)
-                if one.format not in known
+                for number, source in enumerate(self.inputs)
+                if source.format not in known
             ],
         )
         return self

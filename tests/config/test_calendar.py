@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.calendar import EPOCH, holidays_of, offsets, rest_day_of, span
 from config.load import ConfigError, load_settings
+from config.sections.calendar import EPOCH, holidays_of, offsets, rest_day_of, span
 from config.settings import Planned
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Tokyo", "Australia/Lord_Howe", "Asia/Kathmandu")

@@ -1,8 +1,12 @@
-"""Limits are found by account and name first, then by name."""
+"""Limits are found by account and name first, then by name; the file of limits that were read is checked."""
+
+import json
+from pathlib import Path
 
 import pytest
 
-from config.capacity import Capacity
+from config.capacity import Capacity, KnownLimit, ReadLimits, load_read_limits, read_limits_of
+from config.load import ConfigError, load_settings
 from config.settings import LimitsSettings, TableLimit
 
 CAPACITY = Capacity(
@@ -40,3 +44,64 @@ def test_the_nearest_limit_counts(
     kind: str, account: str, name: str, measure: str, limit: float | None
 ) -> None:
     assert CAPACITY.of(kind, account, name, measure) == limit
+
+
+def table(account: str = "1", region: str = "eu-west-1", value: float = 10.0) -> KnownLimit:
+    return KnownLimit(
+        account=account, region=region, kind="table", name="items", measure="wcu", values=((0, value),)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "1:1: is not a file of limits (Input data was truncated); move it away, then write it with:"),
+        ("[]", "1:1: is not a file of limits (Expected `object`, got `array`)"),
+        (
+            '{"format": 9}',
+            "1:1: is a file of limits of format 9; this version reads format 1; use the version",
+        ),
+        (json.dumps({"limits": [{"account": "1"}]}), "1:1: is not a file of limits (Object missing required"),
+    ],
+)
+def test_another_file_is_refused_in_one_line(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "limits.json"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as refused:
+        load_read_limits(path)
+    assert str(refused.value).startswith(f"{path}:{said}")
+    assert "\n" not in str(refused.value)
+
+
+def test_values_that_cannot_be_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "limits.json"
+    limit = {"account": "1", "region": "r", "kind": "table", "name": "items", "measure": "wcu"}
+    for values in ([], [[0, -1.0]]):
+        path.write_text(json.dumps({"limits": [limit | {"values": values}]}))
+        with pytest.raises(ConfigError, match="has no usable value of 1/r/table/items/wcu"):
+            load_read_limits(path)
+
+
+def test_a_missing_file_is_refused_unless_the_daemon_will_write_it(tmp_path: Path) -> None:
+    path = tmp_path / "limits.json"
+    text = f"limits:\n  file: {path}\n"
+    with pytest.raises(ConfigError, match="does not exist; write it with: uneri limits --aws --write"):
+        read_limits_of(load_settings("uneri.yaml", text))
+    daily = load_settings("uneri.yaml", text + "  aws: {daily: true}\n")
+    assert read_limits_of(daily) == ReadLimits()
+
+
+def test_a_daemon_that_reads_limits_must_have_a_file_for_them() -> None:
+    with pytest.raises(ConfigError, match=r"aws\.daily has nowhere to keep what it reads; set limits\.file"):
+        load_settings("uneri.yaml", "limits: {aws: {daily: true}}")
+
+
+@pytest.mark.parametrize(
+    ("account", "region", "limit"),
+    [("1", "eu-west-1", 10), ("1", "", 10), ("", "us-east-1", 30), ("", "", None), ("3", "", None)],
+)
+def test_an_unknown_account_or_region_stands_for_any_if_one_table_fits(
+    account: str, region: str, limit: float | None
+) -> None:
+    read = ReadLimits(limits=(table(), table("2"), table("2", "us-east-1", 30.0)))
+    assert Capacity(LimitsSettings(), read).of("table", account, "items", "wcu", region=region) == limit

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from config.load import ConfigError, load_settings
-from config.price_list import PriceList
+from config.sections.money import PriceList
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from config.load import ConfigError, load_settings
-from config.section_types import annotation_at, sections_of
+from config.load import ConfigError, annotation_at, load_settings, sections_of
 from config.sections.sources import InputSettings
 from config.settings import Settings
 

@@ -4,8 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from config.load import sections_of, value_type
 from config.reference import reference
-from config.section_types import sections_of, value_type
 from config.settings import Settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"

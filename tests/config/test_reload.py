@@ -1,8 +1,7 @@
 """What a reload takes up, what it names as waiting for a restart."""
 
-from config.load import load_settings
+from config.load import annotation_at, load_settings
 from config.reload import RESTART, reload_of
-from config.section_types import annotation_at
 from config.settings import Settings
 
 

@@ -1,4 +1,7 @@
-"""Checks of single values: each returns the value or raises with the reason and, after ``;``, the remedy."""
+"""The types of single values, with their bounds and checks.
+
+A check returns the value, or raises with the reason and, after ``;``, the remedy.
+"""
 
 import difflib
 import functools
@@ -7,10 +10,10 @@ import re
 import zoneinfo
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Final
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from config.template import RUNBOOK_PLACEHOLDERS, Template
 
@@ -35,9 +38,40 @@ LONGEST_NAME: Final = 255
 LONGEST_ACCOUNT_NAME: Final = 40
 FIRST_YEAR, LAST_YEAR = 1971, 2099  # times are epoch seconds, with room for a time zone at both ends
 
+_PLACE: Final = re.compile(r"\{([^{}+]+)\+?\}")
+_METHOD: Final = re.compile(r"[A-Za-z]+ +(?=/)")
 _CHANNEL: Final = r"[#@][^\s:]+|[CDG][A-Z0-9]{2,20}"
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?)?")
 _MOMENT_FORMS: Final = "write 2026-11-27, 2026-11-27T18:00 or 2026-11-27T18:00+09:00"
+
+
+def path_template(text: str) -> str:
+    """Check a path as a backend names its routes: some path fits it, and it is plain which.
+
+    Examples
+    --------
+    >>> path_template("GET /items/{id}")
+    'GET /items/{id}'
+    """
+    path = _METHOD.sub("", text.strip(), count=1)
+    if not path.startswith("/"):
+        raise ValueError("not a path; begin with /, as in /items/{id}")
+    *before, last = path[1:].split("/")
+    names: set[str] = set()
+    for segment in (*before, last):
+        if "{" not in segment and "}" not in segment:
+            continue
+        place = _PLACE.fullmatch(segment)
+        if place is None:
+            raise ValueError(
+                f"{segment!r} is neither a word nor a place; write a place such as {{id}}, alone"
+            )
+        if place[1] in names:
+            raise ValueError(f"two places are called {place[1]!r}; give each a name of its own")
+        names.add(place[1])
+    if any(segment.endswith("+}") for segment in before):
+        raise ValueError("nothing can follow a place for the whole rest; end with it, as in /files/{path+}")
+    return text
 
 
 def host_and_port(text: str) -> str:
@@ -80,7 +114,7 @@ def path_name(text: str) -> str:
 
 
 def meant(name: str, known: Iterable[str], otherwise: str) -> str:
-    """Return the remedy for an unknown name: the nearest known one, or what to write."""
+    """Return the remedy for an unknown name: the nearest known one, or ``otherwise``."""
     near = difflib.get_close_matches(name, known, 1)
     return f"did you mean {near[0]!r}?" if near else otherwise
 
@@ -116,7 +150,7 @@ def holiday_region(region: str) -> str:
         )
     parts = known[country]
     if slash and part not in parts:
-        near = next((each for each in parts if each.upper() == part.upper()), "")
+        near = next((known_part for known_part in parts if known_part.upper() == part.upper()), "")
         remedy = f"did you mean '{country}/{near}'?" if near else f"parts: {', '.join(parts) or 'none'}"
         raise ValueError(f"unknown part of {country}; {remedy}")
     return region
@@ -270,3 +304,44 @@ def after_start(end: str, info: ValidationInfo) -> str:
     if last < first or (last == first and not is_date(end)):
         raise ValueError(f"not after start, which is {info.data['start']}; swap them?")
     return end
+
+
+Seconds = Annotated[int, Field(gt=0, le=7 * 86400)]
+Delay = Annotated[int, Field(ge=0, le=7 * 86400)]
+Amount = Annotated[float, Field(gt=0, le=1_000_000_000)]
+AmountOrZero = Annotated[float, Field(ge=0, le=1_000_000_000)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Address = Annotated[str, AfterValidator(host_and_port)]
+PathName = Annotated[str, AfterValidator(path_name)]
+TopicName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,249}$")]
+HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,252})$")]
+LinkKind = Annotated[str, AfterValidator(link_kind)]
+AccountName = Annotated[str, AfterValidator(account_name)]
+LinkTemplate = Annotated[str, AfterValidator(link_template)]
+RunbookKey = Annotated[str, AfterValidator(runbook_key)]
+RunbookTemplate = Annotated[str, AfterValidator(runbook_template)]
+TimeZone = Annotated[str, AfterValidator(time_zone)]
+HolidayRegion = Annotated[str, AfterValidator(holiday_region)]
+Moment = Annotated[str, AfterValidator(moment)]
+Day = Annotated[Moment, AfterValidator(whole_day)]
+MomentAfterStart = Annotated[Moment, AfterValidator(after_start)]
+ScopeName = Annotated[str, AfterValidator(scope_name)]
+MeasureName = Annotated[str, AfterValidator(measure_name)]
+LabelName = Annotated[str, AfterValidator(label_name)]
+TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+SinkName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,49}$")]
+HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s/]+"), AfterValidator(web_address)]
+SlackChannel = Annotated[str, AfterValidator(slack_channel)]
+SlackMember = Annotated[str, Field(pattern=r"^[UWS][A-Z0-9]{2,20}$")]
+Mention = Annotated[str, Field(pattern=r"^(here|[UWS][A-Z0-9]{2,20})$")]
+DestinationName = Annotated[str, AfterValidator(destination)]
+SecretFile = Annotated[str, Field(pattern=r"^\.{0,2}/"), AfterValidator(path_name)]  # nor a secret
+VariableName = Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$")]  # capitals: a secret put there has others
+AwsRegion = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]+$")]
+AwsRole = Annotated[str, Field(pattern=r"^(self|arn:aws[a-z-]*:iam::[0-9]{12}:role/.+)$")]
+AwsExternalId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_+=,.@:/-]{2,1224}$")]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+VerdictName = Annotated[
+    Literal["spike", "drop", "shift", "growth", "limit", "absence", "fatal"],
+    BeforeValidator(verdict_name),
+]
