@@ -1,1 +1,1 @@
-"""What was measured and found, kept and queried."""
+"""The record of measured steps and findings: kept, and queried."""

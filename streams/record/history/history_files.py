@@ -1,4 +1,4 @@
-"""The files of a history: their names, and a folder on a disk or in a bucket."""
+"""The files of a history: their names, and a folder on a disk or in a bucket; its errors in plain words."""
 
 import contextlib
 import functools
@@ -28,7 +28,7 @@ TENS: Final = "tens"
 NAMES_FILE: Final = "series.parquet"
 
 _LEFT_SECONDS: Final = 86400.0
-"""From then on, a part of a file was left by a process that was killed."""
+"""Age of a partial file from which its writer must have been killed."""
 
 _PROBE: Final = "probe.parquet"
 _COPIED: Final = 1 << 20  # bytes at a time
@@ -118,11 +118,7 @@ class HistoryFolder:
                 self._fs.create_dir(f"{self._root}/{resolution}", recursive=True)
 
     def _make(self) -> None:
-        """Make the folders, but none above them.
-
-        What is above may have been moved, as a state while its daemon runs: what was put back would then end
-        up in a new folder of its name. A disk may not be mounted, too.
-        """
+        """Create the folders, but none above them: a state may have been moved, or a disk not be mounted."""
         root = Path(self._root)
         try:
             root.mkdir(exist_ok=True)
@@ -135,12 +131,12 @@ class HistoryFolder:
 
     def _clear(self) -> None:
         for part in Path(self._root).rglob(".*.parquet.*part"):
-            with contextlib.suppress(OSError):  # somebody else has deleted it
+            with contextlib.suppress(OSError):  # another process has deleted it
                 if part.stat().st_mtime < time.time() - _LEFT_SECONDS:
                     part.unlink()
 
     def files(self) -> list[HistoryFile]:
-        """Return the files of rows, oldest first; those that a longer one holds are left out.
+        """Return the files of rows, oldest first, without those whose steps are in a longer one.
 
         Raises
         ------
@@ -154,7 +150,7 @@ class HistoryFolder:
         return [file for file, held in self._listed() if held]
 
     def _listed(self) -> list[tuple[HistoryFile, bool]]:
-        """Return all files, oldest first, and of each whether a longer one holds its steps."""
+        """Return all files, oldest first, each with whether a longer one holds its steps."""
         found = []
         for resolution in (MINUTES, TENS):
             selector = fs.FileSelector(f"{self._root}/{resolution}", allow_not_found=True)
@@ -164,7 +160,7 @@ class HistoryFolder:
                     found.append(HistoryFile(resolution, *span, info.size))
         longest: dict[str, HistoryFile] = {}
         listed = []
-        for file in sorted(found, key=lambda one: (one.first, -one.end, one.resolution)):
+        for file in sorted(found, key=lambda file: (file.first, -file.end, file.resolution)):
             # of spans that are hours, days and weeks, none overlaps another in part
             before = longest.get(file.resolution)
             held = before is not None and file.within(before)
@@ -190,7 +186,7 @@ class HistoryFolder:
         return int(self._fs.get_file_info(whole).size)
 
     def _upload(self, whole: str, write: Callable[[Any], None]) -> None:
-        """Upload what is whole: a stream into a bucket can only be closed, and then what it has appears."""
+        """Upload a complete file: closing a stream into a bucket publishes whatever it has."""
         with tempfile.TemporaryFile() as part:
             write(part)
             part.seek(0)
@@ -203,7 +199,7 @@ class HistoryFolder:
         Raises
         ------
         OSError
-            When that cannot be done.
+            When it cannot.
         """
         self.write(_PROBE, lambda into: pq.write_table(pa.table({}), into))
         self.delete(_PROBE)
@@ -233,23 +229,23 @@ class HistoryFolder:
         """Return the names of the folders in a folder below this one, sorted; none if there is none."""
         selector = fs.FileSelector(f"{self._root}/{name}", allow_not_found=True)
         found = self._fs.get_file_info(selector)
-        return sorted(one.base_name for one in found if one.type is fs.FileType.Directory)
+        return sorted(info.base_name for info in found if info.type is fs.FileType.Directory)
 
     def delete_folder(self, name: str) -> None:
         """Delete a folder below this one, with all that is in it."""
         self._fs.delete_dir(f"{self._root}/{name}")
 
     def delete(self, path: str) -> None:
-        """Delete a file; one that is gone is no mistake."""
+        """Delete a file, if it exists."""
         if self.has(path):
             self._fs.delete_file(f"{self._root}/{path}")
 
 
 def place_trouble(error: Exception) -> str:
-    """Return why a place cannot be read or written.
+    """Return the reason why a place cannot be read or written, in one line with its remedy.
 
-    What AWS's client says is long and names no remedy: a bucket that is not there, refused credentials, an
-    endpoint out of reach and another region are told in words of our own, all else as it is.
+    Errors of AWS's client are long and name no remedy. The usual ones are replaced: a missing bucket, refused
+    credentials, an unreachable endpoint, another region.
 
     Examples
     --------

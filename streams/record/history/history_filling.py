@@ -1,9 +1,10 @@
-"""Takes steps that a backfill judged into the history of a daemon, which is the one writer of it.
+"""Fills a history with the past: by a replay, or by a backfill that a daemon takes its steps from.
 
-A backfill leaves them below the place of the history, in a folder of its own. Where the daemon has judged a
-step itself, its rows stay as they are; every other step comes once, however often this is interrupted. Late
-records of the past that came after the daemon had begun correct nothing, and where the daemon has merged a
-week already, those of another day correct the minutes only.
+A daemon is the only writer of its history. A backfill therefore leaves its steps below the place of that
+history, in a folder of its own, and the daemon moves them. Where the daemon has judged a step itself, its
+rows stay; every other step comes once, however often this is interrupted. Late records of the past that came
+after the daemon had begun correct nothing, and where the daemon has merged a week already, those of another
+day correct the minutes only.
 """
 
 import contextlib
@@ -25,16 +26,17 @@ from streams.record.history.history_files import (
     place_trouble,
 )
 from streams.record.history.history_keeper import DAY, HistoryBounds, HistoryKeeper
-from streams.record.history.history_rows import HistoryRows, coarser
+from streams.record.history.history_rows import HistoryRows, to_ten_minutes
 from streams.record.history.parquet_rows import RowFile, merged_ranges, read_names, write_merged
 from streams.record.history.segments import Segment, Segments
 from streams.record.history.series_names import SharedIdError
 
 READY: Final = "ready.parquet"
-"""The file of a folder of learnt steps whose whole past is there."""
+"""The file that marks a complete folder of learnt steps."""
 
 LEARNT: Final = "learnt"
-"""The folder below the place of a daemon's history that has a folder for each backfill."""
+"""The folder below the place of a daemon's history that has a folder per backfill."""
+
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
@@ -44,21 +46,19 @@ class FillingError(Exception):
 
 
 class HistoryFilling:
-    """Takes the records of steps, and writes each hour that is complete.
+    """Writes each complete hour of the steps that it is fed.
 
-    Fed again from a snapshot, it writes the same files again. Before the first hour, nothing is made.
+    Fed again from a snapshot, it writes the same files again. Nothing is created before the first hour.
 
     Parameters
     ----------
     place
-        As for ``HistoryFolder``: of a history that nobody else writes, or of that of a daemon.
-    bounds
-        How much is kept.
+        As for ``HistoryFolder``: a history without another writer, or that of a daemon.
     shards
         Number of shards of the records.
     learnt
-        With the place of a daemon: the name of the folder below it, from which the daemon takes these steps
-        into its own history (``LearntSteps``).
+        With the place of a daemon: the folder below it from which the daemon moves these steps
+        (``LearntSteps``).
 
     Raises
     ------
@@ -68,7 +68,7 @@ class HistoryFilling:
 
     def __init__(self, place: str, bounds: HistoryBounds, shards: int = 1, *, learnt: str = "") -> None:
         self._place = place
-        # of what a daemon takes in, an old day becomes ten minutes at a time only then
+        # old days that a daemon moves become ten minutes only there
         days = max(bounds.minutes_days, bounds.tens_days) if learnt else bounds.minutes_days
         self._bounds = bounds._replace(minutes_days=days)
         self._segments = Segments(shards)
@@ -76,22 +76,22 @@ class HistoryFilling:
         self._keeper: HistoryKeeper | None = None
 
     def is_free(self) -> bool:
-        """Return whether no history is there yet."""
-        with self._told():
+        """Return whether there is no history yet."""
+        with self._explained():
             return not HistoryFolder(self._place).files()
 
     def feed(self, records: Iterable[bytes]) -> None:
-        """Take records, in order for each shard."""
+        """Add records, in order for each shard."""
         self._segments.feed(records)
         for segment in self._segments.complete():
             self._write(segment)
 
     def finish(self) -> None:
-        """Write the hours that are not complete: nothing comes any more."""
+        """Write the incomplete hours too: nothing follows."""
         rest = self._segments.rest()
         for segment in rest:
             self._write(segment)
-        with self._told():
+        with self._explained():
             keeper = self._opened()
             if self._learnt:
                 keeper.folder.write(READY, lambda into: pq.write_table(pa.table({}), into))
@@ -99,7 +99,7 @@ class HistoryFilling:
                 keeper.tidy(rest[-1].end)
 
     def _write(self, segment: Segment) -> None:
-        with self._told():
+        with self._explained():
             keeper = self._opened()
             keeper.write(segment)
             if segment.end % DAY == 0:
@@ -118,7 +118,7 @@ class HistoryFilling:
         return self._keeper
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _explained(self) -> Iterator[None]:
         try:
             yield
         except (OSError, pa.ArrowException) as error:
@@ -132,7 +132,7 @@ class HistoryFilling:
         )
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return the steps that are in no file yet."""
+        """Return the steps that are not in a file yet."""
         return self._segments.snapshot()
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
@@ -141,12 +141,7 @@ class HistoryFilling:
 
 
 class LearntSteps:
-    """Moves what backfills left into a history.
-
-    Parameters
-    ----------
-    keeper
-        The writer of the history.
+    """Moves the steps of backfills into the history of a daemon.
 
     Raises
     ------
@@ -157,15 +152,15 @@ class LearntSteps:
     def __init__(self, keeper: HistoryKeeper) -> None:
         self._keeper = keeper
 
-    def take(self, before: int, stop: Callable[[], bool] = lambda: False) -> int:
-        """Take in what is complete; return up to when the history has been changed, 0 if it has not.
+    def move(self, before: int, stop: Callable[[], bool] = lambda: False) -> int:
+        """Move complete folders; return the time up to which the history changed, 0 if it did not.
 
         Parameters
         ----------
         before
-            The daemon itself writes no step any more that begins before this, epoch seconds.
+            The daemon itself no longer writes steps that begin before this, epoch seconds.
         stop
-            Asked between two days: who stops goes on the next time.
+            Asked between two days; the next call continues.
         """
         until = 0
         for name in self._keeper.folder.folders(LEARNT):
@@ -175,13 +170,13 @@ class LearntSteps:
             for hours in _by_day(file for file in learnt.files() if file.end <= before):
                 if stop():
                     return until
-                self._take_day(learnt, hours)
+                self._move_day(learnt, hours)
                 until = max(until, hours[-1].end)
             if not learnt.files():
                 self._keeper.folder.delete_folder(f"{LEARNT}/{name}")
         return until
 
-    def _take_day(self, learnt: HistoryFolder, hours: Sequence[HistoryFile]) -> None:
+    def _move_day(self, learnt: HistoryFolder, hours: Sequence[HistoryFile]) -> None:
         with learnt.open(NAMES_FILE) as file:
             self._keeper.learn(key for _, key in read_names(file))
         own = self._keeper.folder.files()
@@ -234,7 +229,7 @@ class LearntSteps:
 
 
 class _Missing(RowFile):
-    """The rows of an hour of learnt steps without those that the daemon has: ``known`` are their starts."""
+    """The rows of an hour of learnt steps that do not start at ``known`` times: those the daemon has."""
 
     def __init__(self, folder: HistoryFolder, hour: HistoryFile, known: Ints) -> None:
         super().__init__(folder, hour)
@@ -243,13 +238,12 @@ class _Missing(RowFile):
         self._first = hour.first if hour.first in known else 0
 
     def between(self, least: int, below: int) -> HistoryRows:
-        """Return the rows of series with these numbers."""
         rows = super().between(least, below)
-        return rows.taken(~np.isin(rows.start, self._known) & (rows.start >= self._first))
+        return rows.select(~np.isin(rows.start, self._known) & (rows.start >= self._first))
 
 
 class _MissingTens(_Missing):
-    """The same ten minutes at a time, without those in ``tens``."""
+    """The same as rows of ten minutes, without those in ``tens``."""
 
     def __init__(
         self, folder: HistoryFolder, hour: HistoryFile, known: Ints, latencies: Ints, tens: Ints
@@ -259,9 +253,8 @@ class _MissingTens(_Missing):
         self._tens = tens
 
     def between(self, least: int, below: int) -> HistoryRows:
-        """Return the rows of series with these numbers."""
-        rows = coarser(super().between(least, below), self._latencies)
-        return rows.taken(~np.isin(rows.start, self._tens))
+        rows = to_ten_minutes(super().between(least, below), self._latencies)
+        return rows.select(~np.isin(rows.start, self._tens))
 
 
 def _starts_in(file: RowFile) -> Ints:
@@ -270,7 +263,7 @@ def _starts_in(file: RowFile) -> Ints:
 
 
 def _around(own: Sequence[HistoryFile], resolution: str, hour: HistoryFile) -> HistoryFile | None:
-    """Return the file that has, or would have, the rows of an hour."""
+    """Return the file that has, or would have, the rows of an hour, None without one."""
     return next(
         (
             file

@@ -8,7 +8,7 @@ import numpy as np
 from config.settings import HistorySettings
 from detectors.model.array_types import Ints
 from streams.record.history.history_files import MINUTES, NAMES_FILE, TENS, HistoryFile, HistoryFolder
-from streams.record.history.history_rows import coarser
+from streams.record.history.history_rows import to_ten_minutes
 from streams.record.history.parquet_rows import (
     RowFile,
     RowWriter,
@@ -26,11 +26,11 @@ DAY: Final = 86400
 WEEK: Final = 7 * DAY
 
 _MONDAY: Final = 4 * DAY
-"""Of the first week of the epoch that begins in it."""
+"""The first Monday of the epoch."""
 
 
 class HistoryBounds(NamedTuple):
-    """How much is kept."""
+    """How much of the history is kept."""
 
     minutes_days: int
     tens_days: int
@@ -38,26 +38,19 @@ class HistoryBounds(NamedTuple):
 
     @classmethod
     def of(cls, settings: HistorySettings) -> Self:
-        """Return those of the configuration."""
+        """Return the bounds of the configuration."""
         return cls(settings.minutes_days, settings.tens_days, int(settings.max_gib * (1 << 30)))
 
 
 class Gone(NamedTuple):
-    """Files that were deleted, because they were too old or for want of room."""
+    """Files that were deleted: too old, or no room for them."""
 
     files: Sequence[HistoryFile]
     for_room: bool
 
 
 class HistoryKeeper:
-    """The one writer of a history.
-
-    Parameters
-    ----------
-    folder
-        Where the files are.
-    bounds
-        How much is kept.
+    """The only writer of a history.
 
     Raises
     ------
@@ -79,7 +72,7 @@ class HistoryKeeper:
         Raises
         ------
         OSError
-            When it cannot be written; nothing of it is then.
+            When it cannot be written; nothing of it is visible then.
         detectors.state.state.StateError
             When its steps cannot be read.
         """
@@ -90,7 +83,7 @@ class HistoryKeeper:
         return file._replace(size=size)
 
     def learn(self, names: Iterable[SeriesKey]) -> None:
-        """Know series by their names, of which rows come from elsewhere.
+        """Add the names of series whose rows come from a backfill.
 
         Raises
         ------
@@ -112,19 +105,19 @@ class HistoryKeeper:
                 self._names.add(key for _, key in read_names(file))
 
     def tidy(self, until: int, stop: Callable[[], bool] = lambda: False) -> Gone:
-        """Merge what is complete, and delete what is too much.
+        """Merge complete days and weeks, and delete what exceeds the bounds.
 
         Parameters
         ----------
         until
             Event time up to which everything is written, epoch seconds.
         stop
-            Asked between two files: who stops goes on the next time.
+            Asked between two files; the next call continues.
 
         Raises
         ------
         OSError, pyarrow.ArrowInvalid
-            When a file cannot be read or written. What was merged until then stays.
+            When a file cannot be read or written. What was merged before stays.
         """
         for file in self.folder.superseded():
             self.folder.delete(file.path)
@@ -141,7 +134,7 @@ class HistoryKeeper:
     def _complete(
         self, resolution: str, length: int, offset: int, until: int
     ) -> list[tuple[HistoryFile, list[HistoryFile]]]:
-        """Return the merged files that could be made, each with the shorter ones that it is made of."""
+        """Return the merged files that are due, each with its parts."""
         found: dict[int, list[HistoryFile]] = {}
         for file in self.folder.files():
             if file.resolution == resolution and file.end - file.first < length:
@@ -169,14 +162,14 @@ class HistoryKeeper:
             self.folder.delete(hour.path)
 
     def _write_both(self, files: Sequence[RowFile], into: object, tens: HistoryFile) -> None:
-        """Write a day, and its ten minutes at the same reading: they are whole before its hours can go."""
+        """Write a day, and its ten minutes in the same pass: both are complete before its hours go."""
         latencies = self.latencies()
 
         def write(beside: object) -> None:
             with RowWriter(into) as minutes, RowWriter(beside) as coarse:
                 for rows in merged_ranges(files):
                     minutes.write(rows)
-                    coarse.write(coarser(rows, latencies))
+                    coarse.write(to_ten_minutes(rows, latencies))
 
         self.folder.write(tens.path, write)
 
@@ -197,14 +190,14 @@ class HistoryKeeper:
             self.folder.delete(day.path)
 
     def delete_beyond(self, until: int) -> Gone:
-        """Delete what is older than it is kept, and the oldest of what is too much."""
+        """Delete files past their days, then the oldest files beyond the size."""
         files = self.folder.files()
         days = {MINUTES: self.bounds.minutes_days, TENS: self.bounds.tens_days}
         old = [file for file in files if file.end <= until - days[file.resolution] * DAY]
         gone = Gone(old, for_room=False)
         kept = [file for file in files if file not in old]
         size = sum(file.size for file in kept)
-        for file in sorted(kept, key=lambda one: one.end):
+        for file in sorted(kept, key=lambda file: file.end):
             if size <= self.bounds.most_bytes:
                 break
             gone = Gone([*gone.files, file], for_room=True)

@@ -1,4 +1,4 @@
-"""Questions to the history that somebody waits for: few at a time, each for some seconds."""
+"""Runs queries over the history in worker threads: few at a time, each for some seconds."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,20 +14,20 @@ _T = TypeVar("_T")
 
 
 class HistoryPatience(NamedTuple):
-    """How much is asked of the history at the same time; the judge needs the rest of the machine."""
+    """Limits of concurrent queries; the judge needs the rest of the machine."""
 
     at_once: int = 2  # threads that read
-    waiting: int = 8  # questions beside these
-    seconds: float = 10.0  # that a question may take, its turn and its answer
-    readers: int = READERS  # files that a question reads at a time
+    waiting: int = 8  # queries beside these
+    seconds: float = 10.0  # of a query, its wait included
+    readers: int = READERS  # files that a query reads at a time
 
 
 class HistoryQueryError(Exception):
-    """A question to the history has no answer now; one line, with the remedy."""
+    """A query cannot be answered now; one line, with the remedy."""
 
 
 class CrowdedHistoryError(HistoryQueryError):
-    """Too many ask."""
+    """Too many queries wait."""
 
 
 class SlowHistoryError(HistoryQueryError):
@@ -43,12 +43,12 @@ class _Reading:
         self._seen: int | None = None
 
     def current(self, place: str, number: int, steps: list[bytes]) -> HistoryView:
-        """Return the view as of now; what it holds is read again only when there is more."""
+        """Return the view as of now; its steps are decoded again only when there are more."""
         try:
             if self._view is None:
                 self._view = HistoryView(HistoryFolder(place), self._readers)
             if number != self._seen:
-                self._view.take(steps)
+                self._view.set_recent(steps)
                 self._seen = number
         except BaseException:
             self._view = self._seen = None
@@ -57,18 +57,16 @@ class _Reading:
 
 
 class HistoryQueries:
-    """Runs questions in worker threads.
+    """Runs queries.
 
     Parameters
     ----------
     place
-        Of the history, for ``HistoryFolder``; None if none is kept.
+        As for ``HistoryFolder``; None if no history is kept.
     steps
         Returns the steps that are not in a file yet, or only just: ``Segments.recent``.
     number
-        Returns a number that is another one as soon as there are more of them.
-    patience
-        How much may be asked at the same time.
+        Returns a number that changes whenever there are more of them.
     """
 
     def __init__(
@@ -84,32 +82,32 @@ class HistoryQueries:
         self._patience = patience = patience or HistoryPatience()
         self._free = [_Reading(patience.readers) for _ in range(patience.at_once)]
         self._turns = asyncio.Semaphore(patience.at_once)
-        self._asked = 0
+        self._running = 0
 
     async def ask(self, question: Callable[[HistoryView], _T]) -> _T:
-        """Return the answer of a question, which is asked in a thread.
+        """Return the answer of a query, which runs in a thread.
 
         Raises
         ------
         HistoryQueryError
             When the history cannot be read.
         CrowdedHistoryError
-            When too many ask.
+            When too many queries wait.
         SlowHistoryError
             When it takes too long.
         """
         if self._place is None:
             raise HistoryQueryError("there is no history to read: set history.keep to true")
-        if self._asked >= self._patience.at_once + self._patience.waiting:
+        if self._running >= self._patience.at_once + self._patience.waiting:
             raise CrowdedHistoryError(
                 "too many read the history at the same time; try again in a few seconds"
             )
-        self._asked += 1
+        self._running += 1
         try:
             async with asyncio.timeout(self._patience.seconds):
                 await self._turns.acquire()
                 # A thread cannot be stopped: it keeps its turn. The task has no name here: with one, an error
-                # leads to this frame and back, and all that was read stays until garbage is looked for.
+                # would refer to this frame and back: all that was read would stay until a collection.
                 return await asyncio.shield(asyncio.ensure_future(self._answer(self._place, question)))
         except TimeoutError as error:
             raise SlowHistoryError(
@@ -117,7 +115,7 @@ class HistoryQueries:
                 "choose a shorter range"
             ) from error
         finally:
-            self._asked -= 1
+            self._running -= 1
 
     async def _answer(self, place: str, question: Callable[[HistoryView], _T]) -> _T:
         reading = self._free.pop()

@@ -1,4 +1,4 @@
-"""The history up to now: the files, and the steps that are not in one yet."""
+"""Reads the history up to now: the rows of its files, and the steps that are not in a file yet."""
 
 import contextlib
 import itertools
@@ -21,7 +21,7 @@ READERS: Final = 4
 """Files that are read at a time: reading waits for a disk or a bucket, and decoding lets others go on."""
 
 MERGED_MEANWHILE: Final = 3
-"""How often files may be gone that were listed: they were merged into a longer one."""
+"""Attempts while listed files disappear: they were merged into a longer one."""
 
 _ALL: Final = 1 << 63
 _UNKNOWN: Final = -1
@@ -29,21 +29,14 @@ _T = TypeVar("_T")
 
 
 class HistoryReach(NamedTuple):
-    """What a history holds, epoch seconds."""
+    """The range of a history, epoch seconds."""
 
     first: int
     end: int
 
 
 class HistoryReader:
-    """Reads the files of a folder; whoever writes them may go on meanwhile.
-
-    Parameters
-    ----------
-    folder
-        Where the files are.
-    readers
-        How many of them are read at a time.
+    """Reads the files of a folder, ``readers`` of them at a time, while their writer may continue.
 
     Raises
     ------
@@ -68,20 +61,17 @@ class HistoryReader:
         return np.array([number for number, key in self.names if wanted(key)], np.int64)
 
     def reach(self, resolution: str) -> HistoryReach | None:
-        """Return what the files of a resolution hold; None if there are none."""
+        """Return the range of the files of a resolution; None if there are none."""
         files = [file for file in self._folder.files() if file.resolution == resolution]
         if not files:
             return None
         return HistoryReach(min(file.first for file in files), max(file.end for file in files))
 
     def rows(self, resolution: str, first: int, end: int, series: Ints | None = None) -> HistoryRows:
-        """Return the rows with ``first <= start < end``, of all series or of some, sorted (n,).
+        """Return the rows with ``first <= start < end``, of all series or of some, sorted (n,)."""
+        return merged(self.map_rows(resolution, first, end, series, lambda rows: rows)[0])
 
-        What corrects a step is in a file of up to six hours later.
-        """
-        return merged(self.each(resolution, first, end, series, lambda rows: rows)[0])
-
-    def each(
+    def map_rows(
         self,
         resolution: str,
         first: int,
@@ -91,18 +81,17 @@ class HistoryReader:
         *,
         how: RowReading = EVERYTHING,
     ) -> tuple[list[_T], int]:
-        """Return what ``use`` makes of the rows of each file, in threads; ``rows`` adds them up.
+        """Apply ``use`` to the rows of each file in threads, to several parts where they are decoded so.
 
-        What is decoded in several parts is used in several parts. Beside them comes up to where the files go,
-        0 if there are none: whoever adds the steps that are in no file yet needs both of one moment, since a
-        file may be written between two looks at the folder.
+        Return the results, and the end of the newest file, 0 without one. Both are of the same moment: a file
+        may be written between two listings, and the steps after that end are added from memory.
         """
         for _ in range(MERGED_MEANWHILE):
             with contextlib.suppress(FileNotFoundError):
-                return self._each(resolution, (first, end), series, use, how)
-        return self._each(resolution, (first, end), series, use, how)
+                return self._map_rows(resolution, (first, end), series, use, how)
+        return self._map_rows(resolution, (first, end), series, use, how)
 
-    def _each(
+    def _map_rows(
         self,
         resolution: str,
         span: tuple[int, int],
@@ -113,6 +102,7 @@ class HistoryReader:
         first, end = span
         listed = [file for file in self._folder.files() if file.resolution == resolution]
         written = max((file.end for file in listed), default=0)
+        # a correction of a step is in a file of up to six hours later
         files = [file for file in listed if file.end > first and file.first < end + CORRECTED_SECONDS]
         if not files:
             return [], written
@@ -147,16 +137,7 @@ class LimitedSeries(NamedTuple):
 
 
 class HistoryView:
-    """What a history holds at one moment.
-
-    Not to be shared by threads. Its methods read files.
-
-    Parameters
-    ----------
-    folder
-        Where the files are.
-    readers
-        As for ``HistoryReader``.
+    """The history at one moment, for one thread at a time. Its methods read files.
 
     Raises
     ------
@@ -176,8 +157,8 @@ class HistoryView:
     def _learn(self) -> None:
         self.names.add(key for _, key in self._reader.names)
 
-    def take(self, bodies: Sequence[bytes]) -> None:
-        """Look at the steps of ``Segments.recent``."""
+    def set_recent(self, bodies: Sequence[bytes]) -> None:
+        """Replace the steps that are not in files yet, by those of ``Segments.recent``."""
         self._recent = [decode_step(body) for body in bodies]
         self._rows.learn(self._recent)
         self._written = _UNKNOWN
@@ -185,7 +166,7 @@ class HistoryView:
         self._newest = [(record, self._rows.ids_of(shard)) for shard, record in newest.items()]
 
     def refresh(self) -> None:
-        """Read the names of series anew: somebody else writes them."""
+        """Read the names of series anew: another thread or process writes them."""
         self._reader.refresh()
         self._learn()
 
@@ -195,7 +176,7 @@ class HistoryView:
 
     @property
     def past(self) -> float | None:
-        """Seconds of the past of the oldest series, at the newest step; None if there is no recent one."""
+        """The past of the oldest series, seconds, at the newest step; None if there is no recent step."""
         return max((record.past for record, _ in self._newest), default=None)
 
     @property
@@ -208,7 +189,7 @@ class HistoryView:
         return None if reach is None else reach.end
 
     def reach(self, resolution: str) -> HistoryReach | None:
-        """Return what the files of a resolution hold; None if there are none."""
+        """Return the range of the files of a resolution; None if there are none."""
         return self._reader.reach(resolution)
 
     def recent(self, since: int) -> list[StepRecord]:
@@ -234,9 +215,9 @@ class HistoryView:
 
     def rows(self, resolution: str, first: int, end: int, series: Ints) -> HistoryRows:
         """Return the rows of some series with ``first <= start < end``, sorted (n,)."""
-        return merged(self.each(resolution, first, end, series, lambda rows: rows))
+        return merged(self.map_rows(resolution, first, end, series, lambda rows: rows))
 
-    def each(
+    def map_rows(
         self,
         resolution: str,
         first: int,
@@ -246,18 +227,18 @@ class HistoryView:
         *,
         how: RowReading = EVERYTHING,
     ) -> list[_T]:
-        """Return what ``use`` makes of parts of the same rows, each sorted; amounts in several add up."""
-        found, written = self._reader.each(resolution, first, end, series, use, how=how)
+        """Apply ``use`` to parts of the same rows, each sorted; amounts of a row in several parts add up."""
+        found, written = self._reader.map_rows(resolution, first, end, series, use, how=how)
         if resolution != MINUTES:
             return found
         tail = self._beyond(written)
         if not len(tail):
             return found
         tail = tail.between(first, end)
-        return [*found, use(tail.taken(np.isin(tail.series, series)))]
+        return [*found, use(tail.select(np.isin(tail.series, series)))]
 
     def _beyond(self, written: int) -> HistoryRows:
-        """Return the steps that are in no file up to ``written``: hours are written while this is asked."""
+        """Return the rows of steps after ``written``: hours are written while this runs."""
         if written != self._written:
             self._tail = self._rows.rows(record for record in self._recent if record.start >= written)
             self._written = written

@@ -1,4 +1,4 @@
-"""Rows of minutes become rows of ten minutes."""
+"""Rows of the history in memory: a series and a time each, sorted by both; and rows of ten minutes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,8 @@ COLUMNS: Final = ("series", "start", "seconds", "observed", "expected", "lower",
 AMOUNTS: Final = ("observed", "expected", "lower", "upper")
 
 VALUES: Final = COLUMNS[3:]
-"""What rows say of their series at their time."""
+"""Columns of values, beside the series and its time."""
+
 TEN_MINUTES: Final = 600
 
 
@@ -33,13 +34,13 @@ class HistoryRows:
         """Return the number of rows."""
         return len(self.series)
 
-    def taken(self, rows: Any) -> "HistoryRows":
+    def select(self, rows: Any) -> "HistoryRows":
         """Return some of the rows: indices, a mask or a slice."""
         return HistoryRows(*(getattr(self, name)[rows] for name in COLUMNS))
 
     def between(self, first: int, end: int) -> "HistoryRows":
         """Return the rows with ``first <= start < end``."""
-        return self.taken((self.start >= first) & (self.start < end))
+        return self.select((self.start >= first) & (self.start < end))
 
 
 def nothing() -> HistoryRows:
@@ -76,7 +77,7 @@ def merged(parts: Sequence[HistoryRows]) -> HistoryRows:
 
 
 def joined(parts: Sequence[HistoryRows]) -> HistoryRows:
-    """Return the rows of all parts, each of which is sorted: ``merged``, where there is anything to do."""
+    """Return ``merged`` of parts that are sorted themselves, and a single one as it is."""
     parts = [part for part in parts if len(part)]
     return parts[0] if len(parts) == 1 else merged(parts)
 
@@ -108,12 +109,12 @@ def _added_up(rows: HistoryRows, again: Bools) -> HistoryRows:
     """Add up rows of the same series and start: those that come again, (n - 1,)."""
     fresh = np.concatenate(([True], ~again))
     group = np.cumsum(fresh) - 1
-    first = rows.taken(fresh)
+    first = rows.select(fresh)
     columns = {name: getattr(first, name).copy() for name in (*AMOUNTS, "verdict")}
     others = np.flatnonzero(~fresh)
     turn = others - np.flatnonzero(fresh)[group[others]]  # how many of its group are before it
-    for each in range(1, int(turn.max()) + 1):
-        some = others[turn == each]
+    for number in range(1, int(turn.max()) + 1):
+        some = others[turn == number]
         into = group[some]
         more, before = rows.observed[some], columns["observed"][into]
         columns["observed"][into] = np.where(np.isnan(more), before, more + np.nan_to_num(before))
@@ -125,25 +126,16 @@ def _added_up(rows: HistoryRows, again: Bools) -> HistoryRows:
     return HistoryRows(first.series, first.start, first.seconds, **columns)
 
 
-def coarser(rows: HistoryRows, latencies: Ints, seconds: int = TEN_MINUTES) -> HistoryRows:
-    """Return one row a series and ``seconds``.
+def to_ten_minutes(rows: HistoryRows, latencies: Ints) -> HistoryRows:
+    """Return one row per series and ten minutes, of rows of steps; ``latencies`` are numbers of series.
 
-    Amounts are added up, with the seconds that they are known of; what was expected is given for as many
-    seconds. Quantiles cannot be added: a latency is that of its worst minute, with what was expected of
-    it. The verdict is the first one within the time.
-
-    Parameters
-    ----------
-    rows
-        Of minutes.
-    latencies
-        The numbers of the series that are latencies.
-    seconds
-        How long a row shall be.
+    Amounts add up over the seconds for which they are known; expectations are given for as many seconds.
+    Quantiles cannot be added: a latency is that of its worst minute, with the expectation of that minute. The
+    verdict is the first one within the time.
     """
     if not len(rows):
         return rows
-    slot = rows.start // seconds
+    slot = rows.start // TEN_MINUTES
     fresh = np.ones(len(rows), np.bool_)
     fresh[1:] = (rows.series[1:] != rows.series[:-1]) | (slot[1:] != slot[:-1])
     first = np.flatnonzero(fresh)
@@ -154,7 +146,7 @@ def coarser(rows: HistoryRows, latencies: Ints, seconds: int = TEN_MINUTES) -> H
     observed = np.add.reduceat(np.where(known, rows.observed, 0).astype(np.float64), first)
     observed[covered == 0] = np.nan
     expected, lower, upper = (
-        _expected(each, rows, first, covered) for each in (rows.expected, rows.lower, rows.upper)
+        _expected(values, rows, first, covered) for values in (rows.expected, rows.lower, rows.upper)
     )
     latency = np.isin(rows.series[first], latencies)
     if latency.any():
@@ -169,7 +161,7 @@ def coarser(rows: HistoryRows, latencies: Ints, seconds: int = TEN_MINUTES) -> H
     all_seconds = np.add.reduceat(rows.seconds, first)
     return HistoryRows(
         rows.series[first],
-        slot[first] * seconds,
+        slot[first] * TEN_MINUTES,
         np.where(covered > 0, covered, all_seconds).astype(np.int32),
         observed.astype(np.float32),
         expected.astype(np.float32),
@@ -180,7 +172,7 @@ def coarser(rows: HistoryRows, latencies: Ints, seconds: int = TEN_MINUTES) -> H
 
 
 def _expected(values: Float32s, rows: HistoryRows, first: Places, covered: Ints) -> Floats:
-    """Return what was expected for as many seconds as the amount is known of, at the mean rate."""
+    """Return the expectation, at its mean rate, over the seconds for which the amount is known."""
     known = ~np.isnan(values)
     seconds = np.add.reduceat(np.where(known, rows.seconds, 0), first)
     total = np.add.reduceat(np.where(known, values, 0).astype(np.float64), first)

@@ -1,4 +1,4 @@
-"""Writes the history beside a daemon, and goes on trying when that fails."""
+"""Writes the history beside a daemon, and retries when that fails."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -16,35 +16,29 @@ from streams.record.history.history_keeper import Gone, HistoryBounds, HistoryKe
 from streams.record.history.segments import Segment, Segments
 from streams.record.history.series_names import SharedIdError
 
-LOOK_SECONDS: Final = 5.0
+WRITE_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = 30.0
-LEARN_SECONDS: Final = 60.0  # between two looks whether a backfill has left something
+LEARN_SECONDS: Final = 60.0  # between two searches for the steps of a backfill
 WARN_SHARE: Final = 0.9
-"""Of the room: from here on it is said that the oldest will be deleted."""
+"""Share of the room from which a warning is logged: the oldest files will be deleted."""
 
 log = structlog.get_logger("uneri.history")
 
 
 class HistoryWriter:
-    """Takes complete hours out of what is held, and writes them in a worker thread.
+    """Writes the complete hours of ``segments`` in a worker thread.
 
     Parameters
     ----------
     segments
-        What is held; used in the event loop only.
+        Held steps; used in the event loop only.
     place
-        Of the files, for ``HistoryFolder``.
-    bounds
-        How much is kept.
-    metrics
-        Show how far it has come.
+        As for ``HistoryFolder``.
     forgotten
-        Called when an hour is written and no longer held: the next checkpoint is without it. What it raises
-        ends the writer.
+        Called when an hour is written and no longer held: the next checkpoint is without it. Its errors end
+        the writer.
     patient
-        Whether what fills ``segments`` waits while they are full, so that nothing has to be given up.
-    recurring
-        When to log that writing fails.
+        Whether the source of ``segments`` waits while they are full, so that nothing has to be given up.
     """
 
     def __init__(
@@ -67,7 +61,7 @@ class HistoryWriter:
         self._recurring = recurring or Recurring()
         self._keeper: HistoryKeeper | None = None
         self._until = self._tidied = 0  # event time
-        self._learnt = -LEARN_SECONDS  # when it was looked for last, by the clock of the event loop
+        self._learnt = -LEARN_SECONDS  # the last search, by the clock of the event loop
         self._bytes = 0
         self._warned = False
         self._stopping = False
@@ -78,16 +72,16 @@ class HistoryWriter:
         """Write until cancelled."""
         while True:
             done = await self.advance()
-            await asyncio.sleep(LOOK_SECONDS if done else RETRY_SECONDS)
+            await asyncio.sleep(WRITE_SECONDS if done else RETRY_SECONDS)
 
     async def advance(self) -> bool:
-        """Write what is complete; return False when that failed, and is to be tried again later."""
+        """Write complete hours; return False if that failed and is to be retried later."""
         try:
             if self._keeper is None:
                 self._keeper = await asyncio.to_thread(self._opened)
             for segment in self._segments.complete():
                 await asyncio.to_thread(self._write, self._keeper, segment)
-                self._goes_well()
+                self._succeeded()
                 self._segments.forget(segment)
                 self._until = segment.end
                 await self._forget()
@@ -96,21 +90,21 @@ class HistoryWriter:
         except (OSError, pa.ArrowException) as error:
             await self._failed(place_trouble(error))
             return False
-        self._goes_well()
+        self._succeeded()
         return True
 
-    def _goes_well(self) -> None:
+    def _succeeded(self) -> None:
         if self.trouble:
             log.info("the history is written again")
         self.trouble = None
 
     async def _learn(self, keeper: HistoryKeeper) -> None:
-        """Take in what backfills left, a day at a time."""
+        """Move the steps of backfills into the history."""
         now = asyncio.get_running_loop().time()
-        if not (before := self._segments.settled) or now < self._learnt + LEARN_SECONDS:
+        if not (before := self._segments.complete_until) or now < self._learnt + LEARN_SECONDS:
             return
         steps = LearntSteps(keeper)
-        changed = await asyncio.to_thread(steps.take, before, lambda: self._stopping)
+        changed = await asyncio.to_thread(steps.move, before, lambda: self._stopping)
         self._learnt = asyncio.get_running_loop().time()
         if changed:
             self._until, self._tidied = max(self._until, changed), -1
@@ -143,10 +137,10 @@ class HistoryWriter:
         self._tidied = until
         self._bytes = await asyncio.to_thread(keeper.size)
         self._metrics.history_bytes.set(self._bytes)
-        self._say(gone)
+        self._warn(gone)
 
-    def _say(self, gone: Gone) -> None:
-        """Tell what was deleted for want of room, and that something will be, before it is."""
+    def _warn(self, gone: Gone) -> None:
+        """Log files that were deleted for want of room, and once before that happens."""
         most = self._bounds.most_bytes
         if gone.for_room:
             log.warning(
@@ -179,12 +173,12 @@ class HistoryWriter:
             )
 
     def stop(self) -> None:
-        """Have what runs end after the file that it is at."""
+        """End a running merge after its current file."""
         self._stopping = True
 
     def status(self) -> dict[str, object]:
-        """Return what ``/status`` shows."""
-        told: dict[str, object] = {"history_until": self._until, "history_bytes": self._bytes}
+        """Return the lines of ``/status``."""
+        status: dict[str, object] = {"history_until": self._until, "history_bytes": self._bytes}
         if self.trouble:
-            told["history_trouble"] = self.trouble
-        return told
+            status["history_trouble"] = self.trouble
+        return status

@@ -1,4 +1,4 @@
-"""Rows read from files of the history, as far as they are asked for, and files merged into one."""
+"""The Parquet files of the history: their columns, rows and names written, read, and merged into one file."""
 
 import contextlib
 import itertools
@@ -18,7 +18,7 @@ from streams.record.history.history_rows import AMOUNTS, COLUMNS, VALUES, Histor
 from streams.record.history.series_names import NOBODY, SeriesKey, SeriesNames
 
 GROUP_ROWS: Final = 32_768
-"""Rows of a row group: what a reader of one series reads at a time."""
+"""Rows of a row group: a reader of one series reads this many at a time."""
 
 _FORMAT: Final = {b"uneri.history": b"1"}
 _TEXT: Final = pa.dictionary(pa.int8(), pa.string())
@@ -58,9 +58,10 @@ NAMES: Final = pa.schema(
 _ENCODING: Final = {"start": "DELTA_BINARY_PACKED"} | dict.fromkeys(AMOUNTS, "BYTE_STREAM_SPLIT")
 
 MOST_ROWS: Final = 4_000_000
-"""About how many rows are in memory at a time while files are merged: some hundred megabytes."""
+"""Rows in memory at a time, about, while files are merged: some hundred megabytes."""
+
 _ALL: Final = 1 << 63
-_FAR: Final = "AWS Error"  # a bucket that does not answer says nothing of its files
+_FAR: Final = "AWS Error"  # a bucket that does not answer is no damaged file
 
 
 class RowWriter:
@@ -89,9 +90,9 @@ class RowWriter:
         self._writer.close()
 
     def write(self, rows: HistoryRows) -> None:
-        """Write rows."""
+        """Append rows."""
         for begin in range(0, len(rows), GROUP_ROWS):
-            some = rows.taken(slice(begin, begin + GROUP_ROWS))
+            some = rows.select(slice(begin, begin + GROUP_ROWS))
             self._writer.write_table(_table(some), row_group_size=GROUP_ROWS)
 
 
@@ -126,7 +127,7 @@ def _table(rows: HistoryRows) -> pa.Table:
 
 
 def rows_in(table: pa.Table) -> HistoryRows:
-    """Return the rows of a table with the columns of ``ROWS``, in its order; values may be missing."""
+    """Return the rows of a table with columns of ``ROWS``, in its order; columns of values may be missing."""
     there = set(table.column_names)
     unknown = np.broadcast_to(np.float32(np.nan), table.num_rows)
     observed, expected, lower, upper = (
@@ -201,7 +202,7 @@ def read_names(source: Any) -> SeriesNames:
     Raises
     ------
     OSError, pyarrow.ArrowInvalid
-        When that is not possible.
+        When they cannot be read.
     """
     table = pq.read_table(source, schema=NAMES)
     count = len(_SCOPE)
@@ -214,11 +215,11 @@ def read_names(source: Any) -> SeriesNames:
 
 
 class DamagedFileError(OSError):
-    """A file holds something else than it should; the line names it."""
+    """A file is damaged; the line names it."""
 
 
 class RowReading(NamedTuple):
-    """How rows are read."""
+    """Options of reading rows."""
 
     most: int | None = None  # rows that are decoded of a file at a time, about; all at once without
     values: tuple[str, ...] = VALUES  # columns of values that are needed; the others are unknown
@@ -230,12 +231,7 @@ EVERYTHING: Final = RowReading()
 class RowFile:
     """One file of rows, open for reading.
 
-    Parameters
-    ----------
-    folder, file
-        Which.
-    values
-        As for ``RowReading``.
+    ``values`` are as for ``RowReading``.
 
     Raises
     ------
@@ -258,10 +254,10 @@ class RowFile:
         self._most = np.array([column.max for column in columns], np.int64)
 
     def between(self, least: int, below: int) -> HistoryRows:
-        """Return the rows of series with these numbers."""
+        """Return the rows of series with ``least <= series < below``."""
         groups = np.flatnonzero((self._most >= least) & (self.least < below))
         rows = self._groups(groups)
-        return rows.taken((rows.series >= least) & (rows.series < below))
+        return rows.select((rows.series >= least) & (rows.series < below))
 
     def parts(self, series: Ints, most: int | None = None) -> Iterator[HistoryRows]:
         """Yield the rows of series, about ``most`` of those that are decoded at a time; all at once without.
@@ -278,11 +274,11 @@ class RowFile:
     def _of(rows: HistoryRows, series: Ints) -> HistoryRows:
         begins, ends = (np.searchsorted(rows.series, series, side) for side in ("left", "right"))
         if len(series) and (begins[1:] == ends[:-1]).all():  # neighbours, such as those of one scope
-            return rows.taken(slice(begins[0], ends[-1]))
+            return rows.select(slice(begins[0], ends[-1]))
         there = np.zeros(len(rows) + 1, np.int8)
         there[begins[begins < ends]] += 1
         there[ends[begins < ends]] -= 1
-        return rows.taken(np.cumsum(there[:-1]) > 0)
+        return rows.select(np.cumsum(there[:-1]) > 0)
 
     def _groups(self, groups: Places) -> HistoryRows:
         if not len(groups):
@@ -294,7 +290,7 @@ class RowFile:
 
     @contextlib.contextmanager
     def _intact(self) -> Iterator[None]:
-        """Name the file if it is damaged: which of hundreds, nobody could tell."""
+        """Name the file if it is damaged: the history has hundreds."""
         try:
             yield
         except (pa.ArrowException, OSError) as error:
@@ -311,9 +307,9 @@ class RowFile:
 
 
 def merged_ranges(files: Sequence[RowFile]) -> Iterator[HistoryRows]:
-    """Yield the rows of several files, sorted, a range of series at a time.
+    """Yield the rows of several files, sorted, a range of series at a time, of about the same size.
 
-    The groups of all files, ordered by their first series, tell where about as many rows begin.
+    The ranges follow from the first series of all row groups.
     """
     groups = np.sort(np.concatenate([file.least for file in files])) if files else np.zeros(0, np.int64)
     ranges = max(1, -(-sum(file.rows for file in files) // MOST_ROWS))
@@ -323,7 +319,7 @@ def merged_ranges(files: Sequence[RowFile]) -> Iterator[HistoryRows]:
 
 
 def write_merged(files: Sequence[RowFile], into: Any) -> None:
-    """Write the rows of several files into one."""
+    """Write the rows of several files into a path or a binary stream."""
     with RowWriter(into) as writer:
         for rows in merged_ranges(files):
             writer.write(rows)

@@ -14,7 +14,7 @@ MOST_HELD: Final = 256 * 1024 * 1024
 """Bytes of complete hours that are held while they cannot be written; beyond it, the oldest are given up."""
 
 RECENT_SECONDS: Final = 5 * HOUR
-"""How far ``recent`` looks back from the newest full hour: as far as a wall shows, and more."""
+"""How far ``recent`` reaches back from the newest full hour: further than a wall shows."""
 
 _KIND: Final = "segments"
 _VERSION: Final = 1
@@ -67,8 +67,8 @@ class Segments:
         return min(self._newest.values())
 
     @property
-    def settled(self) -> int:
-        """The hour before which nothing is held and nothing will come; 0 while a shard has said nothing."""
+    def complete_until(self) -> int:
+        """The hour before which nothing is held and nothing will come; 0 until every shard has sent one."""
         held = min((start for start, _ in self._bodies), default=self.until)
         return min(held, self.until) // HOUR * HOUR
 
@@ -80,19 +80,19 @@ class Segments:
     def feed(self, bodies: Iterable[bytes]) -> None:
         """Add steps, in order for each shard."""
         for body in bodies:
-            one = head_of(body)
-            if one.start + one.seconds <= self._newest[one.shard]:
+            head = head_of(body)
+            if head.start + head.seconds <= self._newest[head.shard]:
                 continue
-            self._newest[one.shard] = one.start + one.seconds
-            self._bodies[one.start, one.shard] = body
-            self._parts[f"step/{one.start}/{one.shard}"] = body
+            self._newest[head.shard] = head.start + head.seconds
+            self._bodies[head.start, head.shard] = body
+            self._parts[f"step/{head.start}/{head.shard}"] = body
 
     def complete(self) -> list[Segment]:
         """Return the hours that every shard has passed, oldest first."""
         return self._segments(self.until // HOUR * HOUR)
 
     def rest(self) -> list[Segment]:
-        """Return everything that is held, also hours that are not complete."""
+        """Return all held hours, incomplete ones too."""
         return self._segments(max(self._newest.values()) + HOUR)
 
     def _segments(self, before: int) -> list[Segment]:
@@ -110,7 +110,7 @@ class Segments:
     def recent(self) -> list[bytes]:
         """Return the steps of the newest hours that are held, behind those of the hour that was written last.
 
-        What is held while nothing can be written may be days: whoever decodes it would need gigabytes.
+        While nothing can be written, days may be held: decoding them all would take gigabytes.
         """
         since = max(self._newest.values()) // HOUR * HOUR - RECENT_SECONDS
         written = [body for body in self._written if head_of(body).start >= since]
@@ -138,7 +138,7 @@ class Segments:
         return {"meta": pack(_KIND, _VERSION, meta, {}), **self._parts}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Go on from a snapshot; without one, from nothing."""
+        """Continue from a snapshot, or from nothing without one."""
         if "meta" not in parts:
             return
         meta, _ = unpack(parts["meta"], _KIND, _VERSION, _Meta)

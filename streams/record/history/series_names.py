@@ -1,4 +1,4 @@
-"""Which series a number in the files stands for."""
+"""The numbers that stand for series in the files."""
 
 import hashlib
 import itertools
@@ -74,7 +74,7 @@ class SeriesNames:
         return itertools.islice(self._keys.items(), known, None)
 
     def add(self, keys: Iterable[SeriesKey]) -> list[int]:
-        """Return the numbers of series, which are known from here on.
+        """Return the numbers of series, and know them from now on.
 
         Raises
         ------

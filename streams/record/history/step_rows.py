@@ -15,7 +15,7 @@ from streams.record.history.series_names import SeriesKey, SeriesNames, key_of
 
 P50: Final = "_p50"
 P99: Final = "_p99"
-"""What is appended to the measure of a latency, which is a p95, for other quantiles of the same calls."""
+"""Suffixes of the measure of a latency, which is a p95, for other quantiles of the same calls."""
 
 _Column = TypeVar("_Column", np.float32, np.uint8)
 
@@ -37,18 +37,12 @@ class _Ids(NamedTuple):
 
 
 class StepRows:
-    """Makes rows of records; knows the series by name.
-
-    Parameters
-    ----------
-    names
-        Receives the names of the series.
-    """
+    """Makes rows of records, and adds the names of their series to ``names``."""
 
     def __init__(self, names: SeriesNames) -> None:
         self.names = names
         self._newest: dict[int, _Ids] = {}  # by shard
-        self._named: dict[int, tuple[bytes, _Ids]] = {}  # by shard: mostly the same names, hour after hour
+        self._named: dict[int, tuple[bytes, _Ids]] = {}  # by shard: mostly the same names in every hour
 
     def rows(self, records: Iterable[StepRecord]) -> HistoryRows:
         """Return the rows of records, which are in order for each shard.
@@ -77,7 +71,7 @@ class StepRows:
             [
                 _measured(run, ids),
                 self._of_reasons(run, ids.keys),
-                *(_corrected(seconds, one, ids) for seconds, one in late),
+                *(_corrected(seconds, correction, ids) for seconds, correction in late),
             ]
         )
 
@@ -95,8 +89,8 @@ class StepRows:
 
     def _added(self, before: _Ids | None, names: bytes) -> _Ids:
         series, edges = decode_names(names)
-        keys = [key_of(one) for one in series]
-        latencies = [key for key, one in zip(keys, series, strict=True) if one.measure in LATENCIES]
+        keys = [key_of(named) for named in series]
+        latencies = [key for key, named in zip(keys, series, strict=True) if named.measure in LATENCIES]
         add = self.names.add
         p50, p99 = (
             np.array(add(key._replace(measure=key.measure + suffix) for key in latencies), np.int64)
@@ -114,16 +108,16 @@ class StepRows:
         return _sorted(before.keys + keys, *(np.concatenate(both) for both in zip(known, fresh, strict=True)))
 
     def _of_reasons(self, run: Sequence[StepRecord], keys: Sequence[SeriesKey]) -> HistoryRows:
-        """Return how often each reason was given for throttles: in the measure, ``throttles:reason``."""
-        told = [(record, *reason) for record in run for reason in record.reasons]
+        """Return the throttles by reason, as the measure ``throttles:reason``."""
+        reasons = [(record, *reason) for record in run for reason in record.reasons]
         ids = self.names.add(
-            keys[row]._replace(measure=f"{Measure.THROTTLES}:{reason}") for _, row, reason, _ in told
+            keys[row]._replace(measure=f"{Measure.THROTTLES}:{reason}") for _, row, reason, _ in reasons
         )
         return bare(
             np.array(ids, np.int64),
-            np.array([record.start for record, *_ in told], np.int64),
-            np.array([record.seconds for record, *_ in told], np.int32),
-            np.array([count for *_, count in told], np.float32),
+            np.array([record.start for record, *_ in reasons], np.int64),
+            np.array([record.seconds for record, *_ in reasons], np.int32),
+            np.array([count for *_, count in reasons], np.float32),
         )
 
 
@@ -162,7 +156,7 @@ def _sorted(keys: list[SeriesKey], series: Ints, p50: Ints, p99: Ints, edges: In
 
 
 def _measured(run: Sequence[StepRecord], ids: _Ids) -> HistoryRows:
-    """Return what was measured and expected: laid out in the order of the rows, which saves sorting them."""
+    """Return observations and expectations, laid out in the order of the rows: no need to sort them."""
     of_series, of_p50, of_p99, of_edges = ids.places
     observed = np.full((len(ids.ordered), len(run)), np.nan, np.float32)
     expected, lower, upper = (np.full((len(ids.series), len(run)), np.nan, np.float32) for _ in AMOUNTS[1:])
@@ -198,21 +192,21 @@ def _measured(run: Sequence[StepRecord], ids: _Ids) -> HistoryRows:
 
 
 def _spread(values: NDArray[_Column], places: Places, count: int) -> NDArray[_Column]:
-    """Return ``values`` at their places among ``count``; the others are not known, or none."""
+    """Return ``values`` at their places among ``count``; the others are NaN or 0."""
     column = np.full(count, np.nan if values.dtype == np.float32 else 0, values.dtype)
     column[places] = values
     return column
 
 
 def _translated(record: StepRecord) -> Bytes:
-    """Return the places in ``VERDICTS`` of the record's verdicts; an unknown one is none."""
+    """Return the places in ``VERDICTS`` of the record's verdicts; 0 for an unknown one."""
     return np.array(
         [VERDICTS.index(verdict) if verdict in VERDICTS else 0 for verdict in record.verdicts], np.uint8
     )
 
 
-def _corrected(seconds: int, one: Correction, ids: _Ids) -> HistoryRows:
-    series = np.concatenate((ids.series[one.rows], ids.edges[one.edge_rows]))
-    values: Float32s = np.concatenate((one.values, one.edge_values))
+def _corrected(seconds: int, late: Correction, ids: _Ids) -> HistoryRows:
+    series = np.concatenate((ids.series[late.rows], ids.edges[late.edge_rows]))
+    values: Float32s = np.concatenate((late.values, late.edge_values))
     count = len(series)
-    return bare(series, np.full(count, one.start, np.int64), np.full(count, seconds, np.int32), values)
+    return bare(series, np.full(count, late.start, np.int64), np.full(count, seconds, np.int32), values)

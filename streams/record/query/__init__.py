@@ -1,1 +1,1 @@
-"""The read API: Prometheus' queries over the history, for Grafana, notebooks and programs."""
+"""The read API: Prometheus queries over the history, for Grafana, notebooks and programs."""

@@ -1,4 +1,4 @@
-"""A plan becomes an answer: a number, or series at the steps of a query."""
+"""Evaluates a plan: reads the selected series, aggregates them and combines them."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -28,7 +28,7 @@ from streams.record.query.series_index import SeriesIndex
 _MOST: Final = float(1 << 62)
 _Amount = Any  # a number, or an array of them
 
-ARITHMETIC: Final[dict[str, Callable[[_Amount, _Amount], _Amount]]] = {
+_ARITHMETIC: Final[dict[str, Callable[[_Amount, _Amount], _Amount]]] = {
     "+": np.add,
     "-": np.subtract,
     "*": np.multiply,
@@ -37,7 +37,7 @@ ARITHMETIC: Final[dict[str, Callable[[_Amount, _Amount], _Amount]]] = {
     "^": np.power,
 }
 
-COMPARED: Final[dict[str, Callable[[_Amount, _Amount], _Amount]]] = {
+_COMPARED: Final[dict[str, Callable[[_Amount, _Amount], _Amount]]] = {
     "==": np.equal,
     "!=": np.not_equal,
     "<": np.less,
@@ -48,21 +48,7 @@ COMPARED: Final[dict[str, Callable[[_Amount, _Amount], _Amount]]] = {
 
 
 class QueryEvaluation:
-    """Answers one query.
-
-    Parameters
-    ----------
-    view
-        What the history holds now.
-    index
-        Its series.
-    times
-        The steps of the query.
-    step
-        Of the judge, seconds.
-    bounds
-        Of the query.
-    """
+    """Evaluates one query; ``step`` is that of the judge, seconds."""
 
     def __init__(
         self, view: HistoryView, index: SeriesIndex, times: QueryTimes, step: int, bounds: QueryBounds
@@ -74,7 +60,7 @@ class QueryEvaluation:
         self._tables: dict[Selected, SampleTable] = {}
 
     def answer(self, plan: QueryPlan) -> float | SampleTable:
-        """Return what a plan asks for.
+        """Return a number, or series at the steps of the query.
 
         Raises
         ------
@@ -87,15 +73,15 @@ class QueryEvaluation:
         return self._answer(plan)
 
     def _select(self, plan: QueryPlan) -> None:
-        """Read all that is selected, of each time once."""
+        """Read all selected series, once per offset."""
         held = 0
         by_offset: dict[int, dict[Selected, Selection]] = {}
         for selected in selected_in(plan):
             selection = Selection(self._index, selected.matchers, self._times.points, self._bounds)
             by_offset.setdefault(selected.offset, {})[selected] = selection
         for offset, selections in by_offset.items():
-            series = np.unique(np.concatenate([one.series for one in selections.values()]))
-            columns = {name for one in selections.values() for name in one.columns}
+            series = np.unique(np.concatenate([selection.series for selection in selections.values()]))
+            columns = {name for selection in selections.values() for name in selection.columns}
             samples = self._reader.read(series, self._times.before(offset), columns)
             for selected, selection in selections.items():
                 table = self._tables[selected] = selection.table(samples)
@@ -103,7 +89,7 @@ class QueryEvaluation:
                 self._bounds.allow_held(held)
 
     def _answer(self, plan: QueryPlan) -> float | SampleTable:
-        self._bounds.look()
+        self._bounds.check_time()
         match plan:
             case Number(value):
                 return value
@@ -118,25 +104,25 @@ class QueryEvaluation:
 
     def _aggregated(self, plan: Aggregated) -> SampleTable:
         table = self._answer(plan.of)
-        assert isinstance(table, SampleTable)  # noqa: S101 - the parser sees to it
+        assert isinstance(table, SampleTable)  # noqa: S101 - the parser ensures it
         labels = table.labels
         labels = labels.unnamed().without(plan.labels) if plan.without else labels.only(plan.labels)
         if plan.op not in TOP:
-            return aggregated(plan.op, table, labels)
+            return _aggregate(plan.op, table, labels)
         most = self._answer(plan.most or Number(0.0))
-        assert isinstance(most, float)  # noqa: S101 - the parser sees to it
-        return highest(table, labels, most, lowest=plan.op == "bottomk")
+        assert isinstance(most, float)  # noqa: S101 - the parser ensures it
+        return _highest(table, labels, most, lowest=plan.op == "bottomk")
 
     def _combined(self, plan: Combined) -> float | SampleTable:
         left, right = self._answer(plan.left), self._answer(plan.right)
         if isinstance(left, SampleTable) and isinstance(right, SampleTable):
-            return of_tables(plan, left, right)
+            return _combine_tables(plan, left, right)
         if isinstance(left, SampleTable):
-            assert isinstance(right, float)  # noqa: S101 - what else
-            return with_number(plan, left, right, turned=False)
+            assert isinstance(right, float)  # noqa: S101 - the other case
+            return _combine_with_number(plan, left, right, reverse=False)
         if isinstance(right, SampleTable):
-            return with_number(plan, right, left, turned=True)
-        return of_numbers(plan.op, left, right)
+            return _combine_with_number(plan, right, left, reverse=True)
+        return _combine_numbers(plan.op, left, right)
 
 
 def _added(values: Floats, begins: Places) -> Floats:
@@ -151,11 +137,8 @@ _REDUCED: Final[dict[str, tuple[float, Callable[[Floats, Places], Floats]]]] = {
 }
 
 
-def aggregated(op: str, table: SampleTable, labels: LabelTable) -> SampleTable:
-    """Return one series for each group, alike in ``labels`` (n,).
-
-    ``op`` is ``sum``, ``avg``, ``min``, ``max`` or ``count``.
-    """
+def _aggregate(op: str, table: SampleTable, labels: LabelTable) -> SampleTable:
+    """Return one series for each group with the same ``labels`` (n,)."""
     if not table.labels.size:
         return table
     groups, first = labels.groups()
@@ -170,17 +153,11 @@ def aggregated(op: str, table: SampleTable, labels: LabelTable) -> SampleTable:
         values = reduced(np.where(there, table.values[order], nothing), begins)
         if op == "avg":
             values = values / np.maximum(counts, 1)
-    return SampleTable(labels.taken(first), values, counts > 0)
+    return SampleTable(labels.select(first), values, counts > 0)
 
 
-def highest(table: SampleTable, labels: LabelTable, most: float, *, lowest: bool = False) -> SampleTable:
-    """Return at each step the ``most`` highest values of each group, alike in ``labels`` (n,), or the lowest.
-
-    Raises
-    ------
-    QueryError
-        When ``most`` is no number of series.
-    """
+def _highest(table: SampleTable, labels: LabelTable, most: float, *, lowest: bool = False) -> SampleTable:
+    """Return the ``most`` highest or lowest values of each group with the same ``labels`` (n,), per step."""
     if not abs(most) <= _MOST:
         raise execution(f"Scalar value {most:g} overflows int64; topk and bottomk take a number such as 5")
     groups, _ = labels.groups()
@@ -196,51 +173,38 @@ def highest(table: SampleTable, labels: LabelTable, most: float, *, lowest: bool
     return table._replace(there=table.there & kept).known()
 
 
-def of_numbers(op: str, left: float, right: float) -> float:
-    """Return a number; of a comparison, 0 or 1."""
-    function = ARITHMETIC.get(op) or COMPARED[op]
+def _combine_numbers(op: str, left: float, right: float) -> float:
+    """Return a number, 0 or 1 for a comparison."""
+    function = _ARITHMETIC.get(op) or _COMPARED[op]
     with np.errstate(all="ignore"):
         return float(function(np.float64(left), np.float64(right)))
 
 
-def with_number(how: Combined, table: SampleTable, number: float, *, turned: bool) -> SampleTable:
-    """Return each value combined with a number, which with ``turned`` is on the left side.
-
-    Raises
-    ------
-    QueryError
-        When two series are alike without the name of their metric.
-    """
-    left, right = (number, table.values) if turned else (table.values, number)
-    values, there = _worked(how, left, right, table.values)
+def _combine_with_number(how: Combined, table: SampleTable, number: float, *, reverse: bool) -> SampleTable:
+    """Combine each value with a number, which is on the left side with ``reverse``."""
+    left, right = (number, table.values) if reverse else (table.values, number)
+    values, there = _calculate(how, left, right, table.values)
     labels = table.labels
-    if how.op in ARITHMETIC or how.as_bool:
+    if how.op in _ARITHMETIC or how.as_bool:
         labels = labels.unnamed()
     return SampleTable(labels, values, table.there & there).united().known()
 
 
-def _worked(how: Combined, left: _Amount, right: _Amount, shown: Floats) -> tuple[Floats, Bools | bool]:
-    """Return values, and where they are; a comparison keeps what is ``shown``."""
+def _calculate(how: Combined, left: _Amount, right: _Amount, shown: Floats) -> tuple[Floats, Bools | bool]:
+    """Return values, and where they are; a comparison keeps ``shown`` values."""
     with np.errstate(all="ignore"):
-        if how.op in ARITHMETIC:
-            return ARITHMETIC[how.op](left, right), True
-        true = COMPARED[how.op](left, right)
+        if how.op in _ARITHMETIC:
+            return _ARITHMETIC[how.op](left, right), True
+        true = _COMPARED[how.op](left, right)
     return (true.astype(np.float64), True) if how.as_bool else (shown, true)
 
 
-def of_tables(how: Combined, left: SampleTable, right: SampleTable) -> SampleTable:
-    """Return series of both sides combined.
-
-    Raises
-    ------
-    QueryError
-        When several series of one side belong to one of the other.
-    """
+def _combine_tables(how: Combined, left: SampleTable, right: SampleTable) -> SampleTable:
     left_groups, right_groups, count = _groups(how, left.labels, right.labels)
     if how.op in ("and", "or", "unless"):
         return _of_sets(how.op, left, right, (left_groups, right_groups, count))
     if not left.labels.size or not right.labels.size:
-        return left.taken(np.zeros(0, np.intp))
+        return left.select(np.zeros(0, np.intp))
     both = left.there.any(axis=0) & right.there.any(axis=0)
     if (_counts(right.there & both, right_groups, count) > 1).any():
         raise execution(
@@ -251,7 +215,7 @@ def of_tables(how: Combined, left: SampleTable, right: SampleTable) -> SampleTab
     row, step = np.nonzero(right.there)
     values[right_groups[row], step] = right.values[row, step]
     there[right_groups[row], step] = True
-    found, kept = _worked(how, left.values, values[left_groups], left.values)
+    found, kept = _calculate(how, left.values, values[left_groups], left.values)
     kept = left.there & there[left_groups] & kept
     if (_counts(kept, left_groups, count) > 1).any():
         raise execution(
@@ -259,14 +223,14 @@ def of_tables(how: Combined, left: SampleTable, right: SampleTable) -> SampleTab
             "which is not supported: aggregate the left side first"
         )
     labels = left.labels
-    if how.op in ARITHMETIC or how.as_bool:
+    if how.op in _ARITHMETIC or how.as_bool:
         labels = labels.unnamed()
     labels = labels.without(how.labels) if how.ignoring else labels.only(how.labels)
     return SampleTable(labels, found, kept).united().known()
 
 
 def _groups(how: Combined, left: LabelTable, right: LabelTable) -> tuple[Places, Places, int]:
-    """Return to which group each series belongs, and how many there are."""
+    """Return the group of each series of both sides, and the number of groups."""
     both = beneath(left, right)
     compared = both.without((NAME, *how.labels)) if how.ignoring else both.only(how.labels)
     groups, first = compared.groups()
@@ -274,7 +238,7 @@ def _groups(how: Combined, left: LabelTable, right: LabelTable) -> tuple[Places,
 
 
 def _counts(there: Bools, groups: Places, count: int) -> Places:
-    """Return (count, points) how many series of a group have a value."""
+    """Return (count, points) the number of series of each group that have a value."""
     row, step = np.nonzero(there)
     places = groups[row] * there.shape[1] + step
     return np.bincount(places, minlength=count * there.shape[1]).reshape(count, there.shape[1])

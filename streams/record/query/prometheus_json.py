@@ -1,4 +1,4 @@
-"""Answers as Prometheus writes them; values become text outside of Python, and do not hold up the judge."""
+"""Answers as Prometheus writes them. Arrow formats the values, which does not delay the judge."""
 
 from typing import Final
 
@@ -15,16 +15,16 @@ from streams.record.query.sample_table import SampleTable
 _NOT_FINITE: Final = (("nan", "NaN"), ("inf", "+Inf"), ("-inf", "-Inf"))
 
 
-def told(data: object, warnings: list[str] | None = None) -> bytes:
-    """Return an answer."""
+def success(data: object, warnings: list[str] | None = None) -> bytes:
+    """Return an answer without errors."""
     answer: dict[str, object] = {"status": "success", "data": data}
     return msgspec.json.encode(answer | ({"warnings": warnings} if warnings else {}))
 
 
 def instant(found: float | SampleTable, times: QueryTimes, bounds: QueryBounds, *, ordered: bool) -> bytes:
-    """Return what is known of one time: a number, or a value of each series.
+    """Return a number, or a value of each series, at one time.
 
-    With ``ordered``, the highest ones come first, otherwise they follow their labels.
+    With ``ordered``, the highest ones come first, otherwise they are sorted by labels.
     """
     if not isinstance(found, SampleTable):
         [sample] = _samples(np.array([found]), _stamps(times)).to_pylist()
@@ -32,12 +32,12 @@ def instant(found: float | SampleTable, times: QueryTimes, bounds: QueryBounds, 
     rows = np.flatnonzero(found.there[:, 0])
     if ordered:
         rows = rows[np.argsort(-found.values[rows, 0], kind="stable")]
-    table = found.taken(rows)
+    table = found.select(rows)
     _allow(table, bounds)
-    labels = [msgspec.json.encode(one).decode() for one in table.labels.told()]
+    labels = [msgspec.json.encode(named).decode() for named in table.labels.to_dicts()]
     stamps = _stamps(times).take(pa.array(np.zeros(len(rows), np.int64)))
     samples = _samples(table.values[:, 0], stamps).to_pylist()
-    result = [f'{{"metric":{one},"value":{value}}}' for one, value in zip(labels, samples, strict=True)]
+    result = [f'{{"metric":{named},"value":{value}}}' for named, value in zip(labels, samples, strict=True)]
     return _framed("vector", f"[{','.join(result if ordered else sorted(result))}]")
 
 
@@ -49,14 +49,16 @@ def matrix(found: float | SampleTable, times: QueryTimes, bounds: QueryBounds) -
         return _framed("matrix", f'[{{"metric":{{}},"values":[{joined[0]}]}}]')
     table = found.known()
     _allow(table, bounds)
-    labels = [msgspec.json.encode(one).decode() for one in table.labels.told()]
+    labels = [msgspec.json.encode(named).decode() for named in table.labels.to_dicts()]
     which = np.nonzero(table.there)[1]
-    bounds.look()
+    bounds.check_time()
     samples = _samples(table.values[table.there], stamps.take(pa.array(which)))
     ends = np.cumsum(table.there.sum(axis=1))
     joined = pc.binary_join(_list([0, *ends.tolist()], samples), ",").to_pylist()
-    bounds.look()
-    result = sorted(f'{{"metric":{one},"values":[{all_}]}}' for one, all_ in zip(labels, joined, strict=True))
+    bounds.check_time()
+    result = sorted(
+        f'{{"metric":{named},"values":[{values}]}}' for named, values in zip(labels, joined, strict=True)
+    )
     return _framed("matrix", f"[{','.join(result)}]")
 
 

@@ -1,4 +1,4 @@
-"""PromQL becomes a plan; what is outside of the subset is refused by its name."""
+"""Parses PromQL into a plan; anything outside of the subset is refused by its name."""
 
 import re
 from typing import Final, cast
@@ -26,7 +26,7 @@ SETS: Final = ("and", "or", "unless")
 
 _TOKEN: Final = re.compile(r"""\s*(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`|\w+|[^\s])""", re.DOTALL)
 _PANIC: Final = "PanicException"
-"""What the parser raises at ``offset NaN``, say. It is no ``Exception``, and has no name to import."""
+"""The parser raises it at ``offset NaN``, say. It is no ``Exception``, and has no name to import."""
 
 _RATES: Final = ("rate", "irate", "increase", "delta", "idelta", "deriv")
 _OPS: Final[tuple[tuple[promql.MatchOp, MatcherOp], ...]] = (
@@ -37,8 +37,8 @@ _OPS: Final[tuple[tuple[promql.MatchOp, MatcherOp], ...]] = (
 )
 
 
-def planned(text: str) -> QueryPlan:
-    """Return what a query asks for.
+def parse_query(text: str) -> QueryPlan:
+    """Return the plan of a query.
 
     Raises
     ------
@@ -48,15 +48,15 @@ def planned(text: str) -> QueryPlan:
     return _planned(_parsed(text))
 
 
-def matchers_of(text: str) -> tuple[LabelMatcher, ...]:
+def parse_selector(text: str) -> tuple[LabelMatcher, ...]:
     """Return the conditions of a selector, as ``match[]`` has them.
 
     Raises
     ------
     QueryError
-        When it is none.
+        When it is no selector.
     """
-    plan = planned(text)
+    plan = parse_query(text)
     if not isinstance(plan, Selected) or plan.offset:
         raise bad_data('match[] is a selector such as uneri_observed{kind="table"}')
     return plan.matchers

@@ -1,4 +1,4 @@
-"""What a query may cost."""
+"""The bounds of a query, and its errors in Prometheus' terms."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ MOST_CHARACTERS: Final = 20_000
 """Of a query: a dashboard puts every chosen name into one pattern."""
 
 MOST_TOKENS: Final = 500
-"""Of a query: the parser descends, and takes the square of the time."""
+"""Of a query: the parser is recursive, and its time grows with the square."""
 
 MOST_POINTS: Final = 11_000
 """Steps of a range, as Prometheus has it."""
@@ -21,7 +21,7 @@ MOST_CELLS: Final = 4_000_000
 """Series times steps, of every part of a query."""
 
 MOST_HELD: Final = 12_000_000
-"""Series times steps of all selectors of a query: all of them are held until it is answered, 9 bytes each."""
+"""Series times steps of all selectors of a query, which are held until it is answered, 9 bytes each."""
 
 MOST_VALUES: Final = 1_000_000
 """Values of an answer, about 25 bytes each."""
@@ -30,14 +30,14 @@ MOST_SERIES: Final = 20_000
 """Series of an answer."""
 
 PART_ROWS: Final = 524_288
-"""Rows that are decoded at a time: between two of them the clock is looked at."""
+"""Rows that are decoded between two checks of the time."""
 
 
 class QueryTrouble(StrEnum):
     """The types of errors that clients of Prometheus know."""
 
     BAD_DATA = "bad_data"  # the query itself
-    EXECUTION = "execution"  # what it leads to
+    EXECUTION = "execution"  # its evaluation
     TIMEOUT = "timeout"
     UNAVAILABLE = "unavailable"
 
@@ -51,28 +51,28 @@ STATUS: Final = {
 
 
 class QueryError(Exception):
-    """A query has no answer; one line that says why, with the remedy."""
+    """A query has no answer; one line with the reason and the remedy."""
 
-    def __init__(self, trouble: QueryTrouble, said: str) -> None:
-        super().__init__(said)
+    def __init__(self, trouble: QueryTrouble, message: str) -> None:
+        super().__init__(message)
         self.trouble = trouble
 
 
-def bad_data(said: str) -> QueryError:
-    """Return the error of a query that nobody could answer."""
-    return QueryError(QueryTrouble.BAD_DATA, said)
+def bad_data(message: str) -> QueryError:
+    """Return the error of a query that is invalid itself."""
+    return QueryError(QueryTrouble.BAD_DATA, message)
 
 
-def execution(said: str) -> QueryError:
-    """Return the error of a query that cannot be answered over what is there."""
-    return QueryError(QueryTrouble.EXECUTION, said)
+def execution(message: str) -> QueryError:
+    """Return the error of a valid query that cannot be evaluated."""
+    return QueryError(QueryTrouble.EXECUTION, message)
 
 
 class QueryBounds(NamedTuple):
     """The bounds of one query."""
 
     until: float = float("inf")  # by the clock
-    seconds: float = 10.0  # that were given to it
+    seconds: float = 10.0  # allowed for it
     rows: int = MOST_ROWS
     cells: int = MOST_CELLS
     held: int = MOST_HELD
@@ -80,14 +80,8 @@ class QueryBounds(NamedTuple):
     series: int = MOST_SERIES
     clock: Callable[[], float] = time.monotonic
 
-    def look(self) -> None:
-        """Look at the clock.
-
-        Raises
-        ------
-        QueryError
-            When the time is over.
-        """
+    def check_time(self) -> None:
+        """Raise a ``QueryError`` when the time is over."""
         if self.clock() > self.until:
             raise QueryError(
                 QueryTrouble.TIMEOUT,
@@ -96,13 +90,7 @@ class QueryBounds(NamedTuple):
             )
 
     def allow_cells(self, series: int, points: int) -> None:
-        """Refuse a result that is too large.
-
-        Raises
-        ------
-        QueryError
-            When it is.
-        """
+        """Raise a ``QueryError`` for a result that is too large."""
         if series * points > self.cells:
             raise execution(
                 f"a part of the query has {series:,} series of {points:,} steps, and {self.cells:,} values "
@@ -110,13 +98,7 @@ class QueryBounds(NamedTuple):
             )
 
     def allow_held(self, values: int) -> None:
-        """Refuse a query whose selectors take too much memory together.
-
-        Raises
-        ------
-        QueryError
-            When they do.
-        """
+        """Raise a ``QueryError`` when the selectors take too much memory together."""
         if values > self.held:
             raise execution(
                 f"the selectors of the query have more than {self.held:,} values together; ask for fewer of "
@@ -124,13 +106,7 @@ class QueryBounds(NamedTuple):
             )
 
     def allow_rows(self, rows: int) -> None:
-        """Refuse a query that needs too much of the history.
-
-        Raises
-        ------
-        QueryError
-            When it does.
-        """
+        """Raise a ``QueryError`` when a query needs too much of the history."""
         if rows > self.rows:
             raise execution(
                 f"the query needs more than {self.rows:,} rows of the history; choose fewer series, a "

@@ -1,4 +1,4 @@
-"""What a query asks for, once it is understood."""
+"""The plan of a query: numbers, selectors with their matchers, aggregations and operators."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ NAME: Final = "__name__"
 """The label that is the name of a metric."""
 
 _AT_ONCE: Final = 1024
-"""Texts between two looks at the clock."""
+"""Texts between two checks of the time."""
 
 _NO_TEXT: Final = pa.array([""], pa.string())
 
@@ -30,15 +30,14 @@ class LabelMatcher(NamedTuple):
     value: str
 
     def matches(self, texts: pa.Array, bounds: QueryBounds) -> Bools:
-        """Return (n,) which of the texts match.
+        """Return (n,) a mask of the texts that match.
 
-        Patterns are RE2's and match as a whole. What they take grows with the text, and never with the square
-        of it; large ones may take milliseconds a text.
+        Patterns are RE2's and match as a whole, in time linear in the text; large ones may take milliseconds.
 
         Raises
         ------
         QueryError
-            When the pattern is none or too large, or when the time is over.
+            When the pattern is invalid or too large, or when the time is over.
         """
         if self.op in ("=", "!="):
             flags: Bools = pc.equal(texts, self.value).to_numpy(zero_copy_only=False)
@@ -52,7 +51,7 @@ class LabelMatcher(NamedTuple):
         return ~flags if self.op in ("!=", "!~") else flags
 
     def _found(self, texts: pa.Array, pattern: str, bounds: QueryBounds) -> Bools:
-        bounds.look()
+        bounds.check_time()
         try:
             found = pc.match_substring_regex(texts, pattern)
         except pa.ArrowInvalid as error:
@@ -116,7 +115,7 @@ QueryPlan = Number | Selected | Negated | Aggregated | Combined
 
 
 def selected_in(plan: QueryPlan) -> Iterator[Selected]:
-    """Yield what is selected anywhere in a plan."""
+    """Yield the selectors anywhere in a plan."""
     match plan:
         case Selected():
             yield plan

@@ -1,7 +1,4 @@
-"""The routes of the read API, for the web server of a daemon.
-
-An answer stays in memory until it is read. Whoever asks for many and reads none would take all there is.
-"""
+"""The routes of the read API; clients that leave or do not read cost a bounded amount."""
 
 import asyncio
 import re
@@ -16,14 +13,14 @@ from aiohttp import web
 
 from streams.process.web.request_body import BodyError, read_small
 from streams.record.query import prometheus_json
-from streams.record.query.promql import matchers_of
+from streams.record.query.promql import parse_selector
 from streams.record.query.query_bounds import STATUS, QueryError, QueryTrouble, bad_data
 from streams.record.query.query_service import SECONDS, QueryService
-from streams.record.query.query_times import QueryTimes, duration, moment
+from streams.record.query.query_times import QueryTimes, parse_duration, parse_time
 from streams.record.query.series_index import METRICS, Conditions
 
 COMPATIBLE: Final = "2.45.0"
-"""The version of Prometheus whose language is understood; Grafana asks for it to know what it may ask."""
+"""The version of Prometheus whose language is understood; Grafana adapts its queries to it."""
 
 _LARGEST: Final = 65_536  # bytes of a body
 _MOST_FIELDS: Final = 1000
@@ -34,20 +31,20 @@ _UNKEPT: Final = {"Cache-Control": "no-store"}
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-LOOK_SECONDS: Final = 0.25
-"""How often is looked whether somebody is still there: the web server tells no handler."""
+CHECK_SECONDS: Final = 0.25
+"""Between two checks whether the client is connected: the web server does not notify handlers."""
 
 LARGE: Final = 262_144
 """Bytes from which an answer is sent part by part."""
 
 MOST_HELD: Final = 128 << 20
-"""Bytes of such answers; for more, those that have been sent for the longest are given up."""
+"""Bytes of such answers; for more, the oldest ones are aborted."""
 
 STALLED_SECONDS: Final = 20.0
-"""How long a part may take."""
+"""Time for a part."""
 
 
-class _Asked:
+class _Parameters:
     """The parameters of a request, those of its body first."""
 
     def __init__(self, fields: list[tuple[str, str]]) -> None:
@@ -58,24 +55,24 @@ class _Asked:
         return next((value for field, value in self._fields if field == name), "")
 
     def need(self, name: str) -> str:
-        """Return a value that has to be there."""
+        """Return the first value, which must be there."""
         if not (value := self.get(name)):
             raise bad_data(f'invalid parameter "{name}": it is missing')
         return value
 
-    def each(self, name: str) -> list[str]:
+    def all(self, name: str) -> list[str]:
         """Return all values."""
         return [value for field, value in self._fields if field == name]
 
     @property
     def seconds(self) -> float:
-        """How long the answer may take."""
+        """Time for the answer."""
         timeout = self.get("timeout")
-        return min(SECONDS, duration("timeout", timeout) / 1000) if timeout else SECONDS
+        return min(SECONDS, parse_duration("timeout", timeout) / 1000) if timeout else SECONDS
 
     @property
     def most(self) -> int | None:
-        """How much is wanted; None for all of it."""
+        """Number of entries that are wanted; None for all of them."""
         limit = self.get("limit")
         if not limit:
             return None
@@ -84,26 +81,16 @@ class _Asked:
         return int(limit) or None
 
 
-_Answer = Callable[[web.Request, _Asked], Coroutine[Any, Any, bytes]]
+_Answer = Callable[[web.Request, _Parameters], Coroutine[Any, Any, bytes]]
 
 
 class QueryRoutes:
-    """Serves the API.
-
-    Parameters
-    ----------
-    desk
-        Answers queries.
-    now
-        Wall time, epoch seconds.
-    large
-        Sends answers that are large.
-    """
+    """Serves the API; ``now`` is wall time, epoch seconds."""
 
     def __init__(
-        self, desk: QueryService, now: Callable[[], float] = time.time, large: "LargeAnswers | None" = None
+        self, service: QueryService, now: Callable[[], float] = time.time, large: "LargeAnswers | None" = None
     ) -> None:
-        self._desk = desk
+        self._service = service
         self._now = now
         self._large = large or LargeAnswers()
 
@@ -123,32 +110,32 @@ class QueryRoutes:
             web.get("/api/v1/status/buildinfo", self._answering(self._build)),
         ]
 
-    async def _query(self, _: web.Request, asked: _Asked) -> bytes:
-        at = moment("time", asked.get("time") or str(self._now()))
-        return await self._desk.instant(asked.need("query"), QueryTimes(at), asked.seconds)
+    async def _query(self, _: web.Request, parameters: _Parameters) -> bytes:
+        at = parse_time("time", parameters.get("time") or str(self._now()))
+        return await self._service.instant(parameters.need("query"), QueryTimes(at), parameters.seconds)
 
-    async def _range(self, _: web.Request, asked: _Asked) -> bytes:
-        first, end = (moment(name, asked.need(name)) for name in ("start", "end"))
-        times = QueryTimes.over(first, end, duration("step", asked.need("step")))
-        return await self._desk.over(asked.need("query"), times, asked.seconds)
+    async def _range(self, _: web.Request, parameters: _Parameters) -> bytes:
+        first, end = (parse_time(name, parameters.need(name)) for name in ("start", "end"))
+        times = QueryTimes.over(first, end, parse_duration("step", parameters.need("step")))
+        return await self._service.over(parameters.need("query"), times, parameters.seconds)
 
-    async def _series(self, _: web.Request, asked: _Asked) -> bytes:
-        conditions = _conditions(asked)
+    async def _series(self, _: web.Request, parameters: _Parameters) -> bytes:
+        conditions = _conditions(parameters)
         if not conditions:
             raise bad_data("no match[] parameter provided")
-        return await self._desk.listing(lambda listing: listing.series(conditions), asked.most)
+        return await self._service.listing(lambda listing: listing.series(conditions), parameters.most)
 
-    async def _labels(self, _: web.Request, asked: _Asked) -> bytes:
-        conditions = _conditions(asked)
-        return await self._desk.listing(lambda listing: listing.labels(conditions), asked.most)
+    async def _labels(self, _: web.Request, parameters: _Parameters) -> bytes:
+        conditions = _conditions(parameters)
+        return await self._service.listing(lambda listing: listing.labels(conditions), parameters.most)
 
-    async def _values(self, request: web.Request, asked: _Asked) -> bytes:
-        conditions, label = _conditions(asked), request.match_info["name"]
-        return await self._desk.listing(lambda listing: listing.values(label, conditions), asked.most)
+    async def _values(self, request: web.Request, parameters: _Parameters) -> bytes:
+        conditions, label = _conditions(parameters), request.match_info["name"]
+        return await self._service.listing(lambda listing: listing.values(label, conditions), parameters.most)
 
-    async def _metadata(self, _: web.Request, asked: _Asked) -> bytes:
-        wanted = asked.get("metric")
-        return prometheus_json.told(
+    async def _metadata(self, _: web.Request, parameters: _Parameters) -> bytes:
+        wanted = parameters.get("metric")
+        return prometheus_json.success(
             {
                 metric.name: [{"type": "gauge", "help": metric.help, "unit": ""}]
                 for metric in METRICS
@@ -156,17 +143,19 @@ class QueryRoutes:
             }
         )
 
-    async def _build(self, _: web.Request, __: _Asked) -> bytes:
+    async def _build(self, _: web.Request, __: _Parameters) -> bytes:
         unknown = dict.fromkeys(("revision", "branch", "buildUser", "buildDate", "goVersion"), "")
-        told = {"version": COMPATIBLE, "application": f"Uneri {version('uneri')}"}
-        return prometheus_json.told(told | unknown)
+        build = {"version": COMPATIBLE, "application": f"Uneri {version('uneri')}"}
+        return prometheus_json.success(build | unknown)
 
     def _answering(self, answer: _Answer) -> _Handler:
-        """Return what handles a request, whose errors are Prometheus', too."""
+        """Return a handler that answers errors as Prometheus does."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
             try:
-                found = _json(await while_asked(request, answer(request, await _asked(request))))
+                found = _json(
+                    await cancel_on_disconnect(request, answer(request, await _parameters(request)))
+                )
                 return await self._large.send(request, found)
             except QueryError as error:
                 return _refused(error.trouble, str(error), STATUS[error.trouble])
@@ -176,14 +165,14 @@ class QueryRoutes:
         return handle
 
 
-def _conditions(asked: _Asked) -> Conditions:
+def _conditions(parameters: _Parameters) -> Conditions:
     for name in ("start", "end"):
-        if text := asked.get(name):
-            moment(name, text)
-    return [matchers_of(text) for text in asked.each("match[]")]
+        if text := parameters.get(name):
+            parse_time(name, text)
+    return [parse_selector(text) for text in parameters.all("match[]")]
 
 
-async def _asked(request: web.Request) -> _Asked:
+async def _parameters(request: web.Request) -> _Parameters:
     fields = list(request.query.items())
     if request.method == "POST" and request.can_read_body:
         if request.content_type != _FORM:
@@ -194,11 +183,11 @@ async def _asked(request: web.Request) -> _Asked:
         except ValueError as error:
             raise bad_data(f"the form cannot be read: {error}") from error
         fields = sent + fields
-    return _Asked(fields)
+    return _Parameters(fields)
 
 
-def _refused(trouble: QueryTrouble, said: str, status: int) -> web.Response:
-    body = {"status": "error", "errorType": str(trouble), "error": said}
+def _refused(trouble: QueryTrouble, message: str, status: int) -> web.Response:
+    body = {"status": "error", "errorType": str(trouble), "error": message}
     return _json(msgspec.json.encode(body), status)
 
 
@@ -206,17 +195,17 @@ def _json(body: bytes, status: int = 200) -> web.Response:
     return web.Response(body=body, status=status, content_type="application/json", headers=_UNKEPT)
 
 
-async def while_asked(request: web.Request, answer: Coroutine[Any, Any, bytes]) -> bytes:
-    """Return an answer, unless the one who asks for it leaves; a dashboard does so at each refresh.
+async def cancel_on_disconnect(request: web.Request, answer: Coroutine[Any, Any, bytes]) -> bytes:
+    """Return an answer, or cancel it when the client disconnects, as dashboards do at each refresh.
 
     Raises
     ------
     BodyError
-        When nobody is there any more, who could read it.
+        When the client has disconnected.
     """
     working = asyncio.ensure_future(answer)
     try:
-        while not (await asyncio.wait({working}, timeout=LOOK_SECONDS))[0]:
+        while not (await asyncio.wait({working}, timeout=CHECK_SECONDS))[0]:
             if request.transport is None or request.transport.is_closing():
                 raise BodyError("the sender is gone", 400, "gone")
         return working.result()
@@ -232,14 +221,16 @@ class _Sending(NamedTuple):
 
 
 class LargeAnswers:
-    """Sends answers.
+    """Sends answers that are larger than the buffer of a connection, in bounded memory and time.
+
+    Such an answer stays in memory until it is read: a client that reads none would fill it.
 
     Parameters
     ----------
     most
         Bytes that are held at the same time.
     seconds
-        How long a part of ``LARGE`` bytes may take.
+        For a part of ``LARGE`` bytes.
     """
 
     def __init__(self, most: int = MOST_HELD, seconds: float = STALLED_SECONDS) -> None:
@@ -249,11 +240,11 @@ class LargeAnswers:
 
     @property
     def held(self) -> int:
-        """Return the bytes of answers that are being sent."""
+        """Bytes of answers that are being sent."""
         return sum(sending.size for sending in self._sending)
 
     async def send(self, request: web.Request, response: web.Response) -> web.StreamResponse:
-        """Send a response with a body of bytes, or give it up; return what was sent."""
+        """Send a response with a body of bytes, or abort it; return the response that was sent."""
         body, transport = response.body, request.transport
         if request.method == "HEAD" or not isinstance(body, bytes) or len(body) <= LARGE or transport is None:
             return response

@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Final, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -16,10 +17,11 @@ from streams.record.history.history_queries import (
 from streams.record.history.history_reader import HistoryView
 from streams.record.query import prometheus_json
 from streams.record.query.evaluation import QueryEvaluation
-from streams.record.query.promql import TOP, planned
+from streams.record.query.promql import TOP, parse_query
 from streams.record.query.query_bounds import QueryBounds, QueryError, QueryTrouble
-from streams.record.query.query_plan import Aggregated
+from streams.record.query.query_plan import Aggregated, QueryPlan
 from streams.record.query.query_times import QueryTimes
+from streams.record.query.sample_table import SampleTable
 from streams.record.query.series_index import SeriesIndex, SeriesListing
 
 PATIENCE: Final = HistoryPatience(at_once=1, waiting=127, seconds=30.0, readers=1)
@@ -29,9 +31,10 @@ A dashboard asks 20 to 40 at once, most of which take a few hundredths of a seco
 """
 
 SECONDS: Final = 10.0
-"""That a query may take once it is its turn."""
+"""Time of a query once it is its turn."""
 
 _T = TypeVar("_T")
+_Write = Callable[[float | SampleTable, QueryTimes, QueryBounds], bytes]
 
 
 class QueryService:
@@ -43,10 +46,6 @@ class QueryService:
         As for ``HistoryQueries``.
     step
         Returns the length of a step of the judge, seconds.
-    bounds
-        Of each query.
-    patience
-        How many may ask at the same time.
     """
 
     def __init__(
@@ -72,14 +71,9 @@ class QueryService:
         QueryError
             When there is none.
         """
-        plan = planned(query)
+        plan = parse_query(query)
         ordered = isinstance(plan, Aggregated) and plan.op in TOP
-
-        def ask(view: HistoryView, bounds: QueryBounds) -> bytes:
-            found = QueryEvaluation(view, self._index(view), times, self._step(), bounds).answer(plan)
-            return prometheus_json.instant(found, times, bounds, ordered=ordered)
-
-        return await self._ask(ask, seconds)
+        return await self._evaluate(plan, times, seconds, partial(prometheus_json.instant, ordered=ordered))
 
     async def over(self, query: str, times: QueryTimes, seconds: float = SECONDS) -> bytes:
         """Return the answer to a query over a range of time.
@@ -89,16 +83,17 @@ class QueryService:
         QueryError
             When there is none.
         """
-        plan = planned(query)
+        return await self._evaluate(parse_query(query), times, seconds, prometheus_json.matrix)
 
+    async def _evaluate(self, plan: QueryPlan, times: QueryTimes, seconds: float, write: _Write) -> bytes:
         def ask(view: HistoryView, bounds: QueryBounds) -> bytes:
             found = QueryEvaluation(view, self._index(view), times, self._step(), bounds).answer(plan)
-            return prometheus_json.matrix(found, times, bounds)
+            return write(found, times, bounds)
 
         return await self._ask(ask, seconds)
 
     async def listing(self, listed: Callable[[SeriesListing], list[_T]], most: int | None) -> bytes:
-        """Return what the names of series say, and no more than ``most`` of it.
+        """Return a list about the names of series, cut to ``most`` entries.
 
         Raises
         ------
@@ -109,8 +104,8 @@ class QueryService:
         def ask(view: HistoryView, bounds: QueryBounds) -> bytes:
             found = listed(SeriesListing(self._index(view), bounds))
             if most and len(found) > most:
-                return prometheus_json.told(found[:most], ["results truncated due to limit"])
-            return prometheus_json.told(found)
+                return prometheus_json.success(found[:most], ["results truncated due to limit"])
+            return prometheus_json.success(found)
 
         return await self._ask(ask, SECONDS)
 
@@ -126,7 +121,7 @@ class QueryService:
         try:
             return await self._queries.ask(ask)
         except asyncio.CancelledError:
-            given_up = True  # a thread cannot be stopped, but it looks at the clock
+            given_up = True  # a thread cannot be stopped, but it checks the time
             raise
         except (CrowdedHistoryError, SlowHistoryError) as error:
             raise QueryError(QueryTrouble.TIMEOUT, str(error)) from error

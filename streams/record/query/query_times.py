@@ -19,18 +19,13 @@ _RFC3339: Final = re.compile(
 )
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _DURATION: Final = re.compile(r"(?:\d+(?:ms|[ywdhms]))+", re.ASCII)
-_BEYOND: Final = re.compile(r"-|\d{5}|0000-", re.ASCII)  # what some clients say for no bound at all
+_BEYOND: Final = re.compile(r"-|\d{5}|0000-", re.ASCII)  # some clients send these for no bound
 
 
-def moment(name: str, text: str) -> int:
+def parse_time(name: str, text: str) -> int:
     """Return a time as milliseconds since the epoch.
 
-    Parameters
-    ----------
-    name
-        Of the parameter, for the error.
-    text
-        Seconds, or RFC 3339.
+    ``name`` is the parameter, for the error; ``text`` are seconds, or RFC 3339.
 
     Raises
     ------
@@ -39,7 +34,7 @@ def moment(name: str, text: str) -> int:
 
     Examples
     --------
-    >>> moment("time", "1764201600.5"), moment("time", "2025-11-27T00:00:00.5Z")
+    >>> parse_time("time", "1764201600.5"), parse_time("time", "2025-11-27T00:00:00.5Z")
     (1764201600500, 1764201600500)
     """
     if _NUMBER.fullmatch(text):
@@ -62,17 +57,17 @@ def _no_time(name: str, text: str) -> QueryError:
     )
 
 
-def duration(name: str, text: str) -> int:
+def parse_duration(name: str, text: str) -> int:
     """Return a duration in milliseconds.
 
     Raises
     ------
     QueryError
-        When it is none, or not positive.
+        When it is no duration, or not positive.
 
     Examples
     --------
-    >>> duration("step", "15"), duration("step", "1h30m")
+    >>> parse_duration("step", "15"), parse_duration("step", "1h30m")
     (15000, 5400000)
     """
     try:
@@ -124,7 +119,7 @@ class QueryTimes(NamedTuple):
 
     @property
     def last(self) -> int:
-        """The last one."""
+        """The last point."""
         return self.first + self.step * (self.points - 1)
 
     def before(self, offset: int) -> "QueryTimes":

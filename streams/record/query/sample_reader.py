@@ -1,4 +1,4 @@
-"""Reads what a query needs of the history, and no more than that."""
+"""Reads the samples of a query from the history: values, each with the steps at which it holds."""
 
 from collections.abc import Collection
 from typing import Final, NamedTuple
@@ -8,7 +8,14 @@ import numpy as np
 from detectors.model.array_types import Bools, Bytes, Floats, Ints
 from streams.record.history.history_files import MINUTES, TENS
 from streams.record.history.history_reader import HistoryView
-from streams.record.history.history_rows import AMOUNTS, TEN_MINUTES, VALUES, HistoryRows, coarser, merged
+from streams.record.history.history_rows import (
+    AMOUNTS,
+    TEN_MINUTES,
+    VALUES,
+    HistoryRows,
+    merged,
+    to_ten_minutes,
+)
 from streams.record.history.parquet_rows import RowReading
 from streams.record.query.query_bounds import PART_ROWS, QueryBounds
 from streams.record.query.query_times import QueryTimes
@@ -18,8 +25,7 @@ LOOKBACK: Final = 300
 """Seconds for which a value holds while no newer one is known, as in Prometheus."""
 
 
-def longest(seconds: int) -> int:
-    """Return how long a row of so many seconds holds while no newer one is known."""
+def _longest(seconds: int) -> int:
     return max(2 * seconds, LOOKBACK)
 
 
@@ -34,11 +40,10 @@ class SampleRows(NamedTuple):
 
 
 class RowTiming(NamedTuple):
-    """When rows hold.
+    """The steps at which rows hold.
 
-    A row holds from its beginning on, until the next one. Where no row is zero, it holds for as long as it
-    tells of, so that what has stopped is not shown as if it went on; the newest ones hold until more is
-    known.
+    A row holds from its beginning until the next one. Of series that have no rows for zeros, it holds for its
+    own seconds, so that they are seen to stop; the newest rows hold until more is known.
     """
 
     times: QueryTimes
@@ -55,37 +60,31 @@ class RowTiming(NamedTuple):
         return self.times.places(start * 1000), self.times.places((start + holds) * 1000)
 
     def needed(self, rows: HistoryRows, *, tens: bool, become: bool = False) -> HistoryRows:
-        """Return the rows that hold at any step, as far as these tell.
+        """Return the rows that hold at any step.
 
-        With ``become``, rows of steps are to become rows of ten minutes, and all of those are needed.
+        With ``become``, they become rows of ten minutes, for which all rows of steps are needed.
         """
         since, until = self.points(rows, sparse=False, tens=tens)
         needed = since < until
         if not become:
             needed[:-1] &= (rows.series[1:] != rows.series[:-1]) | (since[1:] != since[:-1])
-        return rows.taken(needed)
+        return rows.select(needed)
 
 
-def samples_of(rows: HistoryRows, index: SeriesIndex, timing: RowTiming, *, tens: bool) -> SampleRows:
-    """Return rows as samples, which may still overlap.
-
-    Parameters
-    ----------
-    rows
-        Sorted; of ten minutes if ``tens``.
-    """
+def _samples_of(rows: HistoryRows, index: SeriesIndex, timing: RowTiming, *, tens: bool) -> SampleRows:
+    """Return sorted rows, of ten minutes if ``tens``, as samples, which may still overlap."""
     places = index.places(rows.series)
     sparse = index.is_sparse(places)
     since, until = timing.points(rows, sparse, tens=tens)
     weight = rows.seconds.astype(np.float64)
-    if tens:  # such a row tells of the seconds in which it was not zero
+    if tens:  # such a row has the seconds in which it was not zero
         weight[sparse] = np.clip(timing.newest - rows.start[sparse], 1, TEN_MINUTES)
     weight[index.is_latency(places)] = 1
     amounts = {name: getattr(rows, name) / weight for name in AMOUNTS}
     return SampleRows(rows.series, since, until, amounts, rows.verdict)
 
 
-def in_order(parts: list[SampleRows]) -> SampleRows:
+def _in_order(parts: list[SampleRows]) -> SampleRows:
     """Return the samples of parts that follow each other: each holds until the next one of its series."""
     series, since, until, verdict = (
         np.concatenate([getattr(part, name) for part in parts])
@@ -102,37 +101,24 @@ def in_order(parts: list[SampleRows]) -> SampleRows:
 
 
 class SampleReader:
-    """Reads samples of series.
-
-    Parameters
-    ----------
-    view
-        What the history holds now.
-    index
-        Its series.
-    step
-        Of the judge, seconds.
-    bounds
-        Of the query.
-    """
+    """Reads samples of series; ``step`` is that of the judge, seconds."""
 
     def __init__(self, view: HistoryView, index: SeriesIndex, step: int, bounds: QueryBounds) -> None:
         self._view = view
         self._index = index
         self._step = step
         self._bounds = bounds
-        self._reaches = {each: view.reach(each) for each in (MINUTES, TENS)}
+        self._reaches = {resolution: view.reach(resolution) for resolution in (MINUTES, TENS)}
         self._kept = 0
         self._values: tuple[str, ...] = VALUES
 
     def read(self, series: Ints, times: QueryTimes, columns: Collection[str]) -> SampleRows | None:
         """Return the samples of series at the steps of a query; None if there are none.
 
-        Only what the ``columns`` of metrics say is read. What was observed is, too: how long it is known
-        within ten minutes tells what was expected of them.
+        Only the ``columns`` of metrics are read, and observations: expectations of ten minutes depend on how
+        long these are known.
 
-        A query with steps of ten minutes or more is answered from rows of ten minutes, and so is what is
-        older than the rows of steps.
+        Steps of ten minutes or more, and times before the rows of steps, are read from rows of ten minutes.
 
         Raises
         ------
@@ -148,23 +134,23 @@ class SampleReader:
         timing = RowTiming(times, newest)
         coarse = times.points > 1 and times.step >= TEN_MINUTES * 1000
         first, end = times.first // 1000, min(times.last // 1000, newest) + 1
-        early = (first - longest(TEN_MINUTES)) // TEN_MINUTES * TEN_MINUTES
+        early = (first - _longest(TEN_MINUTES)) // TEN_MINUTES * TEN_MINUTES
         if coarse:
             end = (end // TEN_MINUTES + 1) * TEN_MINUTES
             since = self._coarse_until(early, end)
         else:
-            since = self._fine_since(first - longest(self._step), end)
+            since = self._fine_since(first - _longest(self._step), end)
         parts = []
         if early < since and (coarse or self._is_old(first)):
             parts.append((self._rows(TENS, early, since, series, timing), True))
         if since < end:
             fine = self._rows(MINUTES, since, end, series, timing, tens=coarse)
-            parts.append((self._coarser(fine) if coarse else fine, coarse))
-        samples = [samples_of(rows, self._index, timing, tens=tens) for rows, tens in parts if len(rows)]
-        return in_order(samples) if samples else None
+            parts.append((self._coarse(fine) if coarse else fine, coarse))
+        samples = [_samples_of(rows, self._index, timing, tens=tens) for rows, tens in parts if len(rows)]
+        return _in_order(samples) if samples else None
 
     def _fine_since(self, first: int, end: int) -> int:
-        """Return since when rows of steps are there; before, those of ten minutes are read."""
+        """Return the time from which rows of steps are read; before, rows of ten minutes."""
         minutes, tens = self._reaches[MINUTES], self._reaches[TENS]
         if tens is None:
             return first
@@ -173,10 +159,10 @@ class SampleReader:
 
     def _is_old(self, first: int) -> bool:
         minutes = self._reaches[MINUTES]
-        return minutes is None or first - longest(self._step) < minutes.first
+        return minutes is None or first - _longest(self._step) < minutes.first
 
     def _coarse_until(self, first: int, end: int) -> int:
-        """Return until when rows of ten minutes are there; what came since is of steps."""
+        """Return the time up to which there are rows of ten minutes; later ones are of steps."""
         tens = self._reaches[TENS]
         return first if tens is None else min(max(first, tens.end), end)
 
@@ -193,15 +179,15 @@ class SampleReader:
         as_tens = tens or resolution == TENS
 
         def use(rows: HistoryRows) -> HistoryRows:
-            self._bounds.look()
+            self._bounds.check_time()
             needed = timing.needed(rows, tens=as_tens, become=tens)
             self._kept += len(needed)
             self._bounds.allow_rows(self._kept)
             return needed
 
         how = RowReading(PART_ROWS, self._values)
-        return merged(self._view.each(resolution, first, end, series, use, how=how))
+        return merged(self._view.map_rows(resolution, first, end, series, use, how=how))
 
-    def _coarser(self, rows: HistoryRows) -> HistoryRows:
+    def _coarse(self, rows: HistoryRows) -> HistoryRows:
         latencies = self._index.ids[self._index.is_latency(np.arange(len(self._index.ids)))]
-        return coarser(rows, latencies)
+        return to_ten_minutes(rows, latencies)

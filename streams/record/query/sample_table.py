@@ -1,4 +1,4 @@
-"""Series with their values at the steps of a query."""
+"""Series with their labels, as codes, and their values at the steps of a query."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from streams.record.query.query_plan import NAME
 class LabelTable(NamedTuple):
     """The labels of series: a code each, of which 0 is an absent label.
 
-    ``texts`` returns what the codes of a label stand for; it is the same for all tables of a query.
+    ``texts`` returns the texts of a label by code; it is the same for all tables of a query.
     """
 
     size: int
@@ -37,25 +37,25 @@ class LabelTable(NamedTuple):
         """Return the table without the names of metrics."""
         return self.without((NAME,))
 
-    def taken(self, rows: NDArray[np.generic]) -> "LabelTable":
+    def select(self, rows: NDArray[np.generic]) -> "LabelTable":
         """Return the labels of some series: indices or a mask."""
         columns = {label: codes[rows] for label, codes in self.columns.items()}
         size = int(np.count_nonzero(rows)) if rows.dtype == np.bool_ else len(rows)
         return self._replace(size=size, columns=columns)
 
     def groups(self) -> tuple[Places, Places]:
-        """Return (n,) the group of each series, alike in all labels, and (g,) the first series of each."""
-        told = [codes for codes in self.columns.values() if codes.any()]
-        if not told or not self.size:
+        """Return (n,) the group of each series, with the same labels, and (g,) the first series of each."""
+        present = [codes for codes in self.columns.values() if codes.any()]
+        if not present or not self.size:
             return np.zeros(self.size, np.intp), np.zeros(min(self.size, 1), np.intp)
-        order = np.lexsort(told)
+        order = np.lexsort(present)
         fresh = np.ones(self.size, np.bool_)
-        fresh[1:] = np.logical_or.reduce([np.diff(codes[order]) != 0 for codes in told])
+        fresh[1:] = np.logical_or.reduce([np.diff(codes[order]) != 0 for codes in present])
         groups = np.empty(self.size, np.intp)
         groups[order] = np.cumsum(fresh) - 1
         return groups, order[fresh]
 
-    def told(self) -> list[dict[str, str]]:
+    def to_dicts(self) -> list[dict[str, str]]:
         """Return the labels of each series."""
         found: list[dict[str, str]] = [{} for _ in range(self.size)]
         for label in sorted(self.columns):
@@ -78,7 +78,7 @@ def beneath(upper: LabelTable, lower: LabelTable) -> LabelTable:
 
 
 class SampleTable(NamedTuple):
-    """Values of series (series, points). A value that is not ``there`` is no number that means anything."""
+    """Values of series (series, points). A value that is not ``there`` has no meaning."""
 
     labels: LabelTable
     values: Floats
@@ -86,20 +86,20 @@ class SampleTable(NamedTuple):
 
     @property
     def points(self) -> int:
-        """How many steps there are."""
+        """The number of steps."""
         return int(self.values.shape[1])
 
-    def taken(self, rows: NDArray[np.generic]) -> "SampleTable":
+    def select(self, rows: NDArray[np.generic]) -> "SampleTable":
         """Return some of the series: indices or a mask."""
-        return SampleTable(self.labels.taken(rows), self.values[rows], self.there[rows])
+        return SampleTable(self.labels.select(rows), self.values[rows], self.there[rows])
 
     def known(self) -> "SampleTable":
         """Return the series that have any value."""
         some: Bools = np.logical_or.reduce(self.there, axis=1)
-        return self if some.all() else self.taken(some)
+        return self if some.all() else self.select(some)
 
     def united(self) -> "SampleTable":
-        """Return the table in which no two series have the same labels.
+        """Merge series with the same labels.
 
         Raises
         ------
@@ -115,7 +115,7 @@ class SampleTable(NamedTuple):
             raise execution("vector cannot contain metrics with the same labelset")
         values = np.where(self.there, self.values, 0)[order]
         return SampleTable(
-            self.labels.taken(first),
+            self.labels.select(first),
             np.add.reduceat(values, begins, axis=0),
             np.logical_or.reduceat(self.there[order], begins, axis=0),
         )

@@ -1,4 +1,4 @@
-"""What a selector selects: samples become series with their values at the steps of a query."""
+"""The series of a selector: samples become values at the steps of a query."""
 
 from collections.abc import Iterator, Mapping
 
@@ -17,24 +17,12 @@ from streams.record.query.series_index import (
     STATE,
     VERDICT,
     SeriesIndex,
-    metrics_of,
+    matching_metrics,
 )
 
 
 class Selection:
-    """Makes the series of one selector.
-
-    Parameters
-    ----------
-    index
-        The series of the history.
-    matchers
-        Of the selector.
-    points
-        How many steps the query has.
-    bounds
-        Of the query.
-    """
+    """Makes the series of one selector; ``points`` is the number of steps of the query."""
 
     def __init__(
         self, index: SeriesIndex, matchers: tuple[LabelMatcher, ...], points: int, bounds: QueryBounds
@@ -42,7 +30,7 @@ class Selection:
         self._index = index
         self._points = points
         self._bounds = bounds
-        self._metrics = metrics_of(matchers, index, bounds)
+        self._metrics = matching_metrics(matchers, index, bounds)
         self._verdicts = np.ones(len(VERDICTS), np.bool_)
         for matcher in matchers:
             if matcher.label == VERDICT:
@@ -54,23 +42,23 @@ class Selection:
 
     @property
     def columns(self) -> list[str]:
-        """The columns of rows that it needs."""
+        """The columns of rows that are needed."""
         return [metric.column for metric in self._metrics]
 
     def table(self, samples: SampleRows | None) -> SampleTable:
-        """Return what is selected of samples, which may have other series, too."""
+        """Return the selected series of samples, which may have other series, too."""
         tables = [] if samples is None else list(self._tables(samples))
         if not tables:
             nothing = np.zeros((0, self._points))
             return SampleTable(LabelTable(0, {}, self._index.texts), nothing, nothing > 0)
         labels = tables[0].labels
-        for one in tables[1:]:
-            labels = beneath(labels, one.labels)
+        for table in tables[1:]:
+            labels = beneath(labels, table.labels)
         self._bounds.allow_cells(labels.size, self._points)
         return SampleTable(
             labels,
-            np.concatenate([one.values for one in tables]),
-            np.concatenate([one.there for one in tables]),
+            np.concatenate([table.values for table in tables]),
+            np.concatenate([table.there for table in tables]),
         )
 
     def _tables(self, samples: SampleRows) -> Iterator[SampleTable]:
@@ -96,7 +84,7 @@ class Selection:
         fresh = np.ones(len(which), np.bool_)
         fresh[1:] = series[1:] != series[:-1]
         count = int(np.count_nonzero(fresh))
-        self._bounds.look()
+        self._bounds.check_time()
         self._bounds.allow_cells(count, self._points)
         lengths = samples.until[which] - samples.since[which]
         begins = (np.cumsum(fresh) - 1) * self._points + samples.since[which]

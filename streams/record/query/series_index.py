@@ -1,4 +1,7 @@
-"""Which series, labels and values of labels there are."""
+"""The series of a history by their labels: matched, and listed with the metrics that they have.
+
+A label is a column of codes, so that a million values are matched at once.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
@@ -20,17 +23,18 @@ SOURCE: Final = "source_kind"
 MEASURE: Final = "measure"
 VERDICT: Final = "verdict"
 
-LABELS: Final = (*_SCOPE, *(f"source_{each}" for each in _SCOPE), MEASURE)
+LABELS: Final = (*_SCOPE, *(f"source_{name}" for name in _SCOPE), MEASURE)
 """The labels of a series, as the columns of ``series.parquet`` are called."""
+
 NO_VERDICT: Final = 0
 _NOTHING: Final = pa.array([""], pa.string())
 
 Conditions = Sequence[tuple[LabelMatcher, ...]]
-"""Of several selectors, of which a series matches any; all there is without one."""
+"""The matchers of several selectors, of which a series matches any; without a selector, all series."""
 
 
 class QueryMetric(NamedTuple):
-    """One metric. ``column`` is that of the rows which it shows."""
+    """One metric, which shows a ``column`` of rows."""
 
     name: str
     column: str
@@ -55,13 +59,7 @@ NAMES: Final = ("", *(metric.name for metric in METRICS))
 
 
 class SeriesIndex:
-    """Knows the labels of series, as codes of texts; code 0 is no text.
-
-    Parameters
-    ----------
-    names
-        The series, of which there may become more.
-    """
+    """The labels of series, as codes of texts; code 0 is no text. ``names`` may grow."""
 
     def __init__(self, names: SeriesNames) -> None:
         self._names = names
@@ -76,7 +74,7 @@ class SeriesIndex:
         self.grow()
 
     def grow(self) -> None:
-        """Take up the series that have come since."""
+        """Add the series that came since."""
         known = len(self.ids)
         if known == len(self._names) and LABELS[0] in self._texts:
             return
@@ -95,11 +93,11 @@ class SeriesIndex:
         return np.array(codes, np.int32)[found.indices.to_numpy()] if codes else np.zeros(0, np.int32)
 
     def texts(self, label: str) -> pa.Array:
-        """Return the texts of a label, by code; of a label that no series has, none but the empty one."""
+        """Return the texts of a label, by code; only the empty one if no series has the label."""
         return self._texts.get(label, _NOTHING)
 
     def mask(self, matchers: Iterable[LabelMatcher], bounds: QueryBounds) -> Bools:
-        """Return (n,) which series match all of the conditions on their own labels."""
+        """Return (n,) a mask of the series whose own labels match all of the matchers."""
         mask = np.ones(len(self.ids), np.bool_)
         for matcher in matchers:
             if matcher.label in (NAME, VERDICT):
@@ -110,7 +108,7 @@ class SeriesIndex:
         return mask
 
     def places(self, series: Ints) -> Places:
-        """Return where series are, which are known."""
+        """Return the places of known series."""
         if self._sorted is None:
             order = np.argsort(self.ids)
             self._sorted = self.ids[order], order
@@ -118,19 +116,19 @@ class SeriesIndex:
         return order[np.searchsorted(ordered, series)]
 
     def is_latency(self, places: Places) -> Bools:
-        """Return which series are milliseconds, and no sums."""
+        """Return a mask of the series in milliseconds, which are no sums."""
         latencies = self._measured(lambda text: text.startswith("latency"))
         found: Bools = latencies[self.codes[MEASURE][places]]
         return found
 
     def is_sparse(self, places: Places) -> Bools:
-        """Return which series have no row where they are zero: edges, and reasons of throttles."""
+        """Return a mask of the series without rows of zeros: edges, and reasons of throttles."""
         reasons = self._measured(lambda text: text.startswith("throttles:"))
         sparse: Bools = (self.codes[SOURCE][places] > 0) | reasons[self.codes[MEASURE][places]]
         return sparse
 
     def is_expected(self, places: Places) -> Bools:
-        """Return of which series something may be expected."""
+        """Return a mask of the series that may have expectations."""
         others = self._measured(lambda text: text.endswith((P50, P99)) or text.startswith("throttles:"))
         expected: Bools = (self.codes[SOURCE][places] == 0) & ~others[self.codes[MEASURE][places]]
         return expected
@@ -139,10 +137,10 @@ class SeriesIndex:
         return np.array([is_so(text) for text in self._places[MEASURE]], np.bool_)
 
 
-def metrics_of(
+def matching_metrics(
     matchers: tuple[LabelMatcher, ...], index: SeriesIndex, bounds: QueryBounds
 ) -> list[QueryMetric]:
-    """Return the metrics that matchers leave."""
+    """Return the metrics that match."""
     left = np.ones(len(NAMES), np.bool_)
     unjudged = np.bool_(True)
     for matcher in matchers:
@@ -158,9 +156,9 @@ def metrics_of(
 
 
 class SeriesListing:
-    """Lists what the names of series say, whatever was measured of them when.
+    """Lists series, labels and values, whenever they were measured.
 
-    Of ``uneri_state``, which verdicts a series has had is not known: each that there is may be asked for.
+    The verdicts that a series has had are not known: for ``uneri_state``, all verdicts are listed.
     """
 
     def __init__(self, index: SeriesIndex, bounds: QueryBounds) -> None:
@@ -172,7 +170,7 @@ class SeriesListing:
         expected = self._index.is_expected(np.arange(len(self._index.ids)))
         for matchers in conditions or ((),):
             mask = self._index.mask(matchers, self._bounds)
-            for metric in metrics_of(matchers, self._index, self._bounds):
+            for metric in matching_metrics(matchers, self._index, self._bounds):
                 found[metric] |= mask if metric == OBSERVED else mask & expected
         return {metric: mask for metric, mask in found.items() if mask.any()}
 
@@ -193,7 +191,7 @@ class SeriesListing:
             places = np.flatnonzero(mask)
             columns = {label: codes[places] for label, codes in self._index.codes.items()}
             columns[NAME] = np.full(len(places), NAMES.index(metric.name), np.int32)
-            listed += LabelTable(len(places), columns, self._index.texts).told()
+            listed += LabelTable(len(places), columns, self._index.texts).to_dicts()
         return listed
 
     def labels(self, conditions: Conditions) -> list[str]:

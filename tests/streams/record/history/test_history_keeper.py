@@ -12,7 +12,7 @@ from detectors.model.array_types import Places
 from streams.record.history.history_files import MINUTES, NAMES_FILE, TENS, HistoryFile, HistoryFolder
 from streams.record.history.history_keeper import DAY, WEEK, HistoryBounds, HistoryKeeper
 from streams.record.history.history_reader import HistoryReader
-from streams.record.history.history_rows import HistoryRows, coarser, merged
+from streams.record.history.history_rows import HistoryRows, merged, to_ten_minutes
 from streams.record.history.parquet_rows import RowFile, RowReading
 from streams.record.history.segments import HOUR, Segment, Segments
 from tests.streams.record.history.backend import START, Backend, requests
@@ -92,7 +92,7 @@ def test_a_complete_day_becomes_one_file_and_one_of_ten_minutes(tmp_path: Path, 
     assert names(folder) == [*ends, (START + 2 * DAY, START + 2 * DAY + HOUR)]
     assert names(folder, TENS) == ends
     latencies = HistoryReader(folder).series(lambda key: key.measure.startswith("latency"))
-    assert kept(folder, TENS) == plain(coarser(minutes, latencies))
+    assert kept(folder, TENS) == plain(to_ten_minutes(minutes, latencies))
 
 
 def test_a_complete_week_of_ten_minutes_becomes_one_file(tmp_path: Path, days: list[Segment]) -> None:
@@ -198,12 +198,12 @@ def test_a_series_of_five_weeks_is_read_from_the_groups_that_hold_it(
     assert len(rows) == DAY // STEP
     assert sum(read) <= 2
     every = reader.series(lambda _: True)
-    parts, _ = reader.each(MINUTES, START, START + DAY, every, lambda part: part, how=RowReading(most=1))
+    parts, _ = reader.map_rows(MINUTES, START, START + DAY, every, lambda part: part, how=RowReading(most=1))
     assert len(parts) > 10
     whole = reader.rows(MINUTES, START, START + DAY, every)
     assert plain(merged(parts)) == plain(whole)
     some = RowReading(values=("observed", "upper"))
-    [few], _ = reader.each(MINUTES, START, START + DAY, every, lambda part: part, how=some)
+    [few], _ = reader.map_rows(MINUTES, START, START + DAY, every, lambda part: part, how=some)
     for name in ("series", "start", "seconds", *some.values):
         np.testing.assert_array_equal(getattr(few, name), getattr(whole, name))
     assert not np.isnan(whole.expected).all()

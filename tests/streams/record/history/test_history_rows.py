@@ -1,4 +1,4 @@
-"""Rows are sorted and merged, and become coarser, as plain Python would do it."""
+"""Rows are sorted and merged, and become to_ten_minutes, as plain Python would do it."""
 
 import math
 from collections import defaultdict
@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.record.history.history_rows import HistoryRows, coarser, merged, nothing
+from streams.record.history.history_rows import HistoryRows, merged, nothing, to_ten_minutes
 from tests.streams.record.history.rows import plain, rows_of
 
 AMOUNT = st.one_of(st.integers(0, 1000).map(float), st.just(math.nan))
@@ -44,7 +44,7 @@ def test_merging_twice_changes_nothing_however_it_is_grouped(
 @given(st.lists(ROW, max_size=40, unique_by=lambda row: row[:2]))
 def test_ten_minutes_add_up_what_is_known_and_say_for_how_long(many: list[tuple[int, int, float]]) -> None:
     rows = rows_of(many)
-    tens = coarser(rows, np.array([4]))
+    tens = to_ten_minutes(rows, np.array([4]))
     known: dict[tuple[int, int], list[float]] = defaultdict(list)
     slots = set()
     for series, start, _, amount, *_ in plain(rows):
@@ -67,7 +67,7 @@ def test_ten_minutes_add_up_what_is_known_and_say_for_how_long(many: list[tuple[
 def test_what_was_expected_is_given_for_as_many_seconds_as_the_amount_is_known_of() -> None:
     rows = rows_of([(1, 0, 5.0), (1, 60, 7.0), (1, 120, math.nan)])
     rows.expected[:] = [math.nan, 12.0, 12.0]
-    [(_, _, seconds, observed, expected, *_)] = plain(coarser(rows, np.zeros(0, np.int64)))
+    [(_, _, seconds, observed, expected, *_)] = plain(to_ten_minutes(rows, np.zeros(0, np.int64)))
     assert (seconds, observed, expected) == (120, 12.0, 24.0)
 
 
@@ -83,4 +83,4 @@ def test_a_correction_brings_an_amount_and_takes_no_expectation_away() -> None:
 
 def test_nothing_merged_is_nothing() -> None:
     assert len(merged([])) == len(merged([nothing(), nothing()])) == 0
-    assert isinstance(coarser(nothing(), np.zeros(0, np.int64)), HistoryRows)
+    assert isinstance(to_ten_minutes(nothing(), np.zeros(0, np.int64)), HistoryRows)

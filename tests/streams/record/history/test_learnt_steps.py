@@ -13,7 +13,7 @@ from streams.record.history.history_files import MINUTES, TENS, HistoryFolder
 from streams.record.history.history_filling import LEARNT, HistoryFilling, LearntSteps
 from streams.record.history.history_keeper import DAY, WEEK, HistoryBounds, HistoryKeeper
 from streams.record.history.history_reader import HistoryReader
-from streams.record.history.history_rows import HistoryRows, coarser, merged
+from streams.record.history.history_rows import HistoryRows, merged, to_ten_minutes
 from streams.record.history.segments import HOUR, Segments
 from tests.streams.record.history.backend import Backend, requests
 from tests.streams.record.history.rows import plain
@@ -92,7 +92,7 @@ def expected(past: Past, tmp_path_factory: pytest.TempPathFactory) -> HistoryRow
         tmp_path_factory.mktemp("learnt"), [raw for raw in past.learnt if head_of(raw).start < hour]
     )
     live = alone(tmp_path_factory.mktemp("live"), past.live)
-    return merged([learnt.taken(learnt.start < LIVE), live])
+    return merged([learnt.select(learnt.start < LIVE), live])
 
 
 @pytest.mark.parametrize("tidied", [False, True], ids=["hours", "merged days and weeks"])
@@ -106,33 +106,35 @@ def test_every_step_is_there_once_and_a_daemon_s_own_stay(
     if tidied:
         keeper.tidy(MONDAY + WEEK)
     learn(tmp_path, past.learnt)
-    assert LearntSteps(keeper).take(MONDAY + WEEK) == LEARNT_END // HOUR * HOUR + HOUR
+    assert LearntSteps(keeper).move(MONDAY + WEEK) == LEARNT_END // HOUR * HOUR + HOUR
     same(rows_of(tmp_path), expected)
     keeper.tidy(MONDAY + WEEK)
     same(rows_of(tmp_path), expected)
     assert not HistoryFolder(str(tmp_path)).folders(LEARNT)
     tens = rows_of(tmp_path, TENS)
-    wanted = coarser(expected, latencies(tmp_path))
+    wanted = to_ten_minutes(expected, latencies(tmp_path))
     if tidied:  # of the ten minutes in which the daemon began, its own part stays
         late = MONDAY + DAY - 3600  # and what came late on the next day is in the minutes only
         left = [LIVE // 600 * 600, *range(late, MONDAY + DAY, 600)]
-        tens, wanted = (rows.taken(~np.isin(rows.start, left)) for rows in (tens, wanted))
+        tens, wanted = (rows.select(~np.isin(rows.start, left)) for rows in (tens, wanted))
     same(tens, wanted)
 
 
 def test_what_the_daemon_may_still_write_waits(tmp_path: Path, past: Past, expected: HistoryRows) -> None:
     keeper, held = keeper_of(tmp_path), Segments(1)
     learn(tmp_path, past.learnt)
-    assert held.settled == 0
+    assert held.complete_until == 0
     held.feed(past.live[:1])
-    assert held.settled == LIVE // HOUR * HOUR
-    assert LearntSteps(keeper).take(held.settled) == held.settled, "the past is there with the first step"
+    assert held.complete_until == LIVE // HOUR * HOUR
+    assert LearntSteps(keeper).move(held.complete_until) == held.complete_until, (
+        "the past is there with the first step"
+    )
     found = rows_of(tmp_path)
-    assert set(found.start.tolist()) == set(expected.start[expected.start < held.settled].tolist())
+    assert set(found.start.tolist()) == set(expected.start[expected.start < held.complete_until].tolist())
     for some in range(1, len(past.live), 25):
         live_until(keeper, held, past.live[some : some + 25])
-        LearntSteps(keeper).take(held.settled)
-        keeper.tidy(held.settled)
+        LearntSteps(keeper).move(held.complete_until)
+        keeper.tidy(held.complete_until)
     for segment in held.rest():
         keeper.write(segment)
     same(rows_of(tmp_path), expected)
@@ -147,10 +149,10 @@ def test_taken_up_again_after_a_crash_nothing_is_there_twice(
         keeper.write(segment)
     folder = learn(tmp_path, past.learnt)
     before = {file.path: Path(folder.place, file.path).read_bytes() for file in folder.files()}
-    LearntSteps(keeper).take(MONDAY + DAY + 11 * HOUR)
+    LearntSteps(keeper).move(MONDAY + DAY + 11 * HOUR)
     for path, body in before.items():  # as if no deletion had come about
         Path(folder.place, path).write_bytes(body)
-    LearntSteps(keeper_of(tmp_path)).take(MONDAY + WEEK)
+    LearntSteps(keeper_of(tmp_path)).move(MONDAY + WEEK)
     same(rows_of(tmp_path), expected)
 
 
@@ -163,12 +165,12 @@ def test_half_a_backfill_is_not_taken_up_and_the_rest_completes_it(tmp_path: Pat
     state = filling.snapshot()
     filling.feed(past.learnt[half : half + 100])  # lost, but its files are there
     keeper = keeper_of(place)
-    assert LearntSteps(keeper).take(MONDAY + WEEK) == 0
+    assert LearntSteps(keeper).move(MONDAY + WEEK) == 0
     again = HistoryFilling(str(place), PLENTY, learnt="a")
     again.restore(state)
     again.feed(past.learnt[half:])
     again.finish()
-    LearntSteps(keeper).take(MONDAY + WEEK)
+    LearntSteps(keeper).move(MONDAY + WEEK)
     same(rows_of(place), whole)
 
 

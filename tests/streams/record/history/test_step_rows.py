@@ -68,7 +68,7 @@ def test_edges_have_rows_where_calls_were_made(judged: tuple[Backend, list[bytes
         if (key.source.name, key.scope.name, key.measure) == ("put-1", "items", "wcu")
     ]
     [number] = of_edge
-    mine = rows.taken(rows.series == number)
+    mine = rows.select(rows.series == number)
     assert len(mine) == 60 * HOURS
     assert set(mine.observed[:30].tolist()) == {1.5 * 3 + 1 + 3 + 5}
     assert mine.start.tolist() == list(range(START, START + HOURS * 3600, 60))
@@ -93,7 +93,7 @@ def test_late_records_add_to_the_row_that_they_belong_to(judged: tuple[Backend, 
         for number, key in names
         if (key.scope.kind, key.measure, key.source.kind) == ("service", "requests", "")
     ]
-    mine = rows.taken(rows.series == number)
+    mine = rows.select(rows.series == number)
     assert sorted(np.flatnonzero(mine.observed == 7)) == sorted(
         (correction.start - START) // 60 for correction in late
     )
@@ -150,7 +150,7 @@ def test_a_verdict_is_in_the_rows_while_it_is_open() -> None:
         for number, key in names
         if (key.scope.kind, key.measure, key.source.kind) == ("service", "requests", "")
     ]
-    mine = rows.taken(rows.series == number)
+    mine = rows.select(rows.series == number)
     told = [VERDICTS[code] for code in mine.verdict]
     assert set(told[:240]) == {""}
     assert told[-5:] == ["spike"] * 5

@@ -17,7 +17,7 @@ from streams.record.history.parquet_rows import write_names, write_rows
 from streams.record.history.series_names import NOBODY, SeriesKey, SeriesNames
 from streams.record.query import prometheus_json
 from streams.record.query.evaluation import QueryEvaluation
-from streams.record.query.promql import planned
+from streams.record.query.promql import parse_query
 from streams.record.query.query_bounds import QueryBounds, QueryError
 from streams.record.query.query_times import QueryTimes
 from streams.record.query.series_index import SeriesIndex
@@ -94,7 +94,7 @@ class Sampled:
         """Return the answer to a query, as the routes give it."""
         bounds = bounds or QueryBounds()
         try:
-            found = QueryEvaluation(self.view, self.index, times, STEP, bounds).answer(planned(query))
+            found = QueryEvaluation(self.view, self.index, times, STEP, bounds).answer(parse_query(query))
         except QueryError as error:
             return {"status": "error", "errorType": str(error.trouble), "error": str(error)}
         if times.points == 1:
@@ -112,7 +112,7 @@ class Sampled:
         """
         written: list[tuple[Mapping[str, str], list[Sample]]] = []
         for number, key in self.names:
-            mine = self.rows.taken(self.rows.series == number)
+            mine = self.rows.select(self.rows.series == number)
             per = 1 if key.measure.startswith("latency") else STEP
             sparse = key.source != NOBODY or key.measure.startswith("throttles:")
             starts = mine.start.tolist()

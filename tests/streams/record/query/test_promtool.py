@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from streams.record.query.promql import planned
+from streams.record.query.promql import parse_query
 from tests.streams.record.query.judged_hours import END, STEP, JudgedHours, served
 from tests.streams.record.query.prometheus import program
 
@@ -79,7 +79,7 @@ async def test_the_examples_of_the_docs_are_answered_and_are_rules_to_promtool(
     assert f"{len(queries)} rules found" in await promtool("check", "rules", str(file))
     async with served(judged.desk()) as url:
         for query in queries:
-            planned(query)
+            parse_query(query)
             await promtool("query", "instant", f"--time={NEWEST}", url, query)
             await promtool(
                 "query", "range", f"--start={END - 3600}", f"--end={END}", "--step=60s", url, query

@@ -15,7 +15,7 @@ from streams.record.history.parquet_rows import write_names, write_rows
 from streams.record.history.series_names import NOBODY, SeriesKey, SeriesNames
 from streams.record.query import prometheus_json
 from streams.record.query.evaluation import QueryEvaluation
-from streams.record.query.promql import planned
+from streams.record.query.promql import parse_query
 from streams.record.query.query_bounds import QueryBounds
 from streams.record.query.query_times import QueryTimes
 from streams.record.query.series_index import SeriesIndex
@@ -59,7 +59,9 @@ class Written:
         """Return the values of a query of one series, by time."""
         view = HistoryView(self._folder)
         evaluation = QueryEvaluation(view, SeriesIndex(view.names), times, 60, QueryBounds())
-        found = json.loads(prometheus_json.matrix(evaluation.answer(planned(query)), times, QueryBounds()))
+        found = json.loads(
+            prometheus_json.matrix(evaluation.answer(parse_query(query)), times, QueryBounds())
+        )
         result = found["data"]["result"]
         assert len(result) <= 1
         return {at - START: float(value) for at, value in result[0]["values"]} if result else {}
