@@ -24,6 +24,9 @@ MOST_UNPACKED: Final = 32 * 1024 * 1024
 MOST_RECORDS: Final = 100_000
 """Records that one payload may hold."""
 
+SHARED_NAMES: Final = ("cloud", "account", "region", "service", "function")
+"""Fields of records that their surroundings may give."""
+
 
 class Surroundings(msgspec.Struct, frozen=True, omit_defaults=True):
     """Fields that an envelope or the configuration of a source gives to all records; their own values win."""
@@ -170,7 +173,7 @@ def with_defaults(record: R, around: Surroundings) -> R:
     >>> with_defaults(Event(function="f", account="1"), Surroundings(account="2", region="eu-west-1")).region
     'eu-west-1'
     """
-    for name in ("cloud", "account", "region", "service", "function"):
+    for name in SHARED_NAMES:
         if getattr(record, name, "") is None:  # a sample has no service
             setattr(record, name, getattr(around, name))
     if around.counts is not None and isinstance(record, Event):

@@ -1,4 +1,4 @@
-"""The format ``gcp_log_entry``: entries of Google Cloud Logging that tell of requests.
+"""The format ``gcp_log_entry``: entries of Google Cloud Logging about requests.
 
 Read are the request logs that the platform itself writes: Cloud Run (and Functions built on it), App Engine,
 API Gateway and load balancers give ``httpRequest``; App Engine's standard environment gives its own
@@ -24,6 +24,7 @@ from streams.ingest.formats.format import (
     RefusalError,
     SkippedError,
     Surroundings,
+    read_parts,
     validated,
     with_defaults,
 )
@@ -43,10 +44,10 @@ _NO_INSTANCE: Final = "The request was aborted because there was no available in
 _SERVED: Final = frozenset(
     {"response_sent_by_backend", "response_from_cache", "response_from_cache_validated", "byte_range_caching"}
 )
-"""What a load balancer says of answers that the backend or its cache gave."""
+"""Details of a load balancer for answers that the backend or its cache gave."""
 
 _FUNCTIONS: Final = ("service_name", "function_name", "module_id")
-"""Labels that name what runs, as OpenTelemetry's detectors do in ``faas.name``."""
+"""Labels with the name of the program, as OpenTelemetry's detectors put it into ``faas.name``."""
 _SERVICES: Final = ("backend_service_name", "gateway_id", "url_map_name", "forwarding_rule_name")
 _OF_THE_PLATFORM: Final = frozenset({"timeout", "connection error"})
 _FIRST_ERROR: Final = 400
@@ -112,17 +113,8 @@ class _GcpLogEntry:
         return head.lstrip()[:1] in {b"{", b"["} and sum(mark in head for mark in _MARKS) > 1
 
     def read(self, payload: bytes, around: Surroundings) -> Reading:
-        reading = Reading()
-        for entry in values(payload, "an array of log entries"):
-            try:
-                found = _read(entry, around)
-            except SkippedError as skipped:
-                reading.skipped[skipped.why] += 1
-            except RefusalError as error:
-                reading.refused.append(error.of(entry))
-            else:
-                reading.add(found)
-        return reading
+        entries = values(payload, "an array of log entries")
+        return read_parts(entries, lambda entry: _read(entry, around))
 
 
 def _read(data: bytes, around: Surroundings) -> Reading:
@@ -158,7 +150,7 @@ def _first(labels: dict[str, str], names: tuple[str, ...]) -> str | None:
 
 
 def _native(entry: _Entry, around: Surroundings) -> Reading:
-    """Read what a program wrote in our own form; the platform may have laid it out on several lines."""
+    """Read a record that a program wrote in our form; the platform may have put it on several lines."""
     reading = NATIVE.read(msgspec.json.format(bytes(entry.json_payload), indent=0), around)
     for record in reading.records:
         record.id = record.id or _id(entry)
@@ -178,6 +170,7 @@ def _request(entry: _Entry, paths: PathTemplates) -> Event:
         raise SkippedError("unfinished")
     http = entry.http_request or _HttpRequest()
     trace = entry.trace or details.trace_id
+    took = _milliseconds(http.latency or details.latency)
     status = _status(http.status if http.status is not None else details.status)
     method, url = http.request_method or details.method, http.request_url or details.resource
     event = Event(
@@ -187,17 +180,17 @@ def _request(entry: _Entry, paths: PathTemplates) -> Event:
         route=_route(paths, method, url, status),
         client=client_of(http.user_agent or details.user_agent),
         status=status,
-        ms=_layers(_milliseconds(http.latency or details.latency)),
+        ms=None if took is None else Layers(total=took),
         cold_start=details.was_loading_request,
         joins=_join(trace),
         trace=trace,
     )
-    _judge(event, entry.text_payload or "", details.status_details)
+    _set_error(event, entry.text_payload or "", details.status_details)
     return event
 
 
 def _details(entry: _Entry) -> _Payload:
-    """Return what the payload adds; of a payload of another kind, nothing."""
+    """Return the fields that the payload adds; of a payload of another kind, none."""
     for payload in (entry.proto_payload, entry.json_payload):
         if payload:
             try:
@@ -207,8 +200,8 @@ def _details(entry: _Entry) -> _Payload:
     return _Payload()
 
 
-def _judge(event: Event, text: str, details: str | None) -> None:
-    """Say what the platform knows of an answer that is its own."""
+def _set_error(event: Event, text: str, details: str | None) -> None:
+    """Set the error of an answer that the platform itself gave."""
     if text.startswith(_NO_INSTANCE):
         event.throttled, event.error = "no available instance", "backend"
     elif details and details not in _SERVED and (event.status is None or event.status >= _FIRST_ERROR):
@@ -271,10 +264,6 @@ def _milliseconds(text: str | None) -> float | None:
         return None
     found = round(float(text[:-1]) * 1000, 6)
     return found if found <= LARGEST else None
-
-
-def _layers(total: float | None) -> Layers | None:
-    return None if total is None else Layers(total=total)
 
 
 def _join(trace: str | None) -> str | None:

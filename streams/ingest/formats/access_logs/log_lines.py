@@ -4,7 +4,6 @@ Values of logs are texts: absent ones, numbers, times of the common log format, 
 """
 
 import re
-import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -14,11 +13,10 @@ from typing import Final
 
 from streams.engine.decode.event import LARGEST, MAX_BYTES, Event
 from streams.engine.decode.rejected import RejectReason
-from streams.ingest.formats.envelopes.gzipped import MAGIC, unzipped
+from streams.ingest.formats.envelopes.gzipped import MAGIC, unzipped, unzipped_head
 from streams.ingest.formats.format import MOST_RECORDS, MOST_UNPACKED, Reading, RefusalError, validated
 
 _HEAD: Final = 8192
-_GZIP: Final = 31  # zlib's number for gzip and nothing else
 
 _NUMBER: Final = re.compile(r"[+-]?\d{1,30}(?:\.\d{1,30})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _STATUS: Final = re.compile(r"\d{3}", re.ASCII)
@@ -92,10 +90,7 @@ def first_line(payload: bytes) -> str:
     """
     head = payload[:_HEAD]
     if head.startswith(MAGIC):
-        try:
-            head = zlib.decompressobj(_GZIP).decompress(head, _HEAD)
-        except zlib.error:
-            return ""
+        head = unzipped_head(head, _HEAD)
     lines = (line.strip() for line in head.split(b"\n"))
     return next((line.decode(errors="replace") for line in lines if line and not line.startswith(b"#")), "")
 

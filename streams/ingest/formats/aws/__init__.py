@@ -1,4 +1,4 @@
-"""What AWS itself writes of functions, tables and metrics.
+"""Logs, metrics and traces that AWS itself writes of functions and tables.
 
 May import access_logs, envelopes and the contract of formats.
 """

@@ -1,4 +1,4 @@
-"""Capacity that DynamoDB says a call consumed: ``ConsumedCapacity``, as an SDK or a span has it."""
+"""Capacity that a call of DynamoDB consumed: ``ConsumedCapacity``, as an SDK or a span has it."""
 
 import math
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ _MOST_REMEMBERED: Final = 4096
 
 
 class ConsumedPart(msgspec.Struct, gc=False, rename="pascal"):
-    """What the table itself, or one of its indexes, consumed."""
+    """Units that the table itself, or one of its indexes, consumed."""
 
     capacity_units: float | str | None = None
     read_capacity_units: float | str | None = None
@@ -24,7 +24,7 @@ class ConsumedPart(msgspec.Struct, gc=False, rename="pascal"):
 
 
 class ConsumedCapacity(msgspec.Struct, gc=False, rename="pascal"):
-    """What one table consumed with its indexes. The top figure is the whole; the parts are in it."""
+    """Units that one table consumed with its indexes: the top figure is the whole and includes the parts."""
 
     table_name: str | None = None
     capacity_units: float | str | None = None
@@ -36,7 +36,7 @@ class ConsumedCapacity(msgspec.Struct, gc=False, rename="pascal"):
 
 
 class Consumed(NamedTuple):
-    """Units that a call consumed of one table; None where nothing says."""
+    """Units that a call consumed of one table; None where they are not known."""
 
     rcu: float | None = None
     wcu: float | None = None
@@ -53,15 +53,11 @@ _ITEM: Final = msgspec.json.Decoder(ConsumedCapacity | list[ConsumedCapacity] | 
 
 
 def consumed_by(items: Iterable[bytes | str], op: str | None) -> dict[str | None, Consumed]:
-    """Return what each table consumed, by its name; under None what names no table.
+    """Return the units consumed by table name; under None those that name no table.
 
-    Parameters
-    ----------
-    items
-        JSON texts of ConsumedCapacity, or of a list of it. What cannot be read says nothing.
-    op
-        The operation decides whether plain ``CapacityUnits`` were read or written; of one that may do either,
-        nothing is known.
+    ``items`` are JSON texts of ConsumedCapacity, or of a list of it; those that cannot be read are ignored.
+    The operation decides whether plain ``CapacityUnits`` were read or written; if it may do either, they
+    stay unknown.
 
     Examples
     --------
@@ -72,27 +68,27 @@ def consumed_by(items: Iterable[bytes | str], op: str | None) -> dict[str | None
     """
     found: dict[str | None, Consumed] = {}
     for item in items:
-        for name, units in _remembered(item, op) if len(item) <= _SHORT else _told(item, op):
+        for name, units in _remembered(item, op) if len(item) <= _SHORT else _decoded(item, op):
             found[name] = found[name].plus(units) if name in found else units
     return found
 
 
-def _told(item: bytes | str, op: str | None) -> tuple[tuple[str | None, Consumed], ...]:
+def _decoded(item: bytes | str, op: str | None) -> tuple[tuple[str | None, Consumed], ...]:
     try:
         read = _ITEM.decode(item)
     except (ValueError, RecursionError):
         return ()
     return tuple(
-        (table_name(each.table_name) if each.table_name else None, consumed(each, op))
-        for each in (read if isinstance(read, list) else [read] if read else ())
+        (table_name(table.table_name) if table.table_name else None, consumed(table, op))
+        for table in (read if isinstance(read, list) else [read] if read else ())
     )
 
 
-_remembered: Final = lru_cache(_MOST_REMEMBERED)(_told)
+_remembered: Final = lru_cache(_MOST_REMEMBERED)(_decoded)
 
 
 def consumed(capacity: ConsumedCapacity, op: str | None) -> Consumed:
-    """Return what one ConsumedCapacity says.
+    """Return the units of one ConsumedCapacity.
 
     Examples
     --------

@@ -1,23 +1,20 @@
-"""The format ``cloudwatch_logs``: what a subscription filter of CloudWatch Logs delivers.
+"""The format ``cloudwatch_logs``: deliveries of a subscription filter of CloudWatch Logs.
 
-A JSON envelope with messages of one log stream: packed by gzip, perhaps with base64 around it, or already
-unpacked by Firehose; one, or several in a row. Each message is read by the format that it looks like among
-those of this module, and is skipped as a line of the application if it looks like none.
+A delivery is a JSON envelope with messages of one log stream: packed by gzip, perhaps with base64 around it,
+or already unpacked by Firehose; one, or several in a row. Each message is read by the format that it looks
+like among those below, and is skipped as a line of the application if it looks like none. Applications write
+whatever they like, even input of their own callers, so less is recognised in a message than in a payload.
 
-Who sent a message is said by its envelope and the configuration, never by a message: one that looks like an
-envelope is not opened. Messages are told apart by the ids of their log events.
+The envelope and the configuration name the sender, never a message: one that looks like an envelope is not
+opened. Messages are distinguished by the ids of their log events.
 
-In the log of a function Lambda reports each invocation. A request that is told by ``emf`` beside it counts
-what the report does not: its route, its client, and its service if that has a name of its own.
-
-A message may hold what somebody sent to the application. So less is recognised here than in a payload that
-is of a format as a whole.
+In the log of a function Lambda reports each invocation. A request in ``emf`` beside it counts only in the
+scopes that the report lacks: its route, its client, and its service if that has a name of its own.
 """
 
 import base64
 import binascii
 import re
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -33,7 +30,14 @@ from streams.ingest.formats.aws.emf import EMF
 from streams.ingest.formats.aws.lambda_names import function_of_log
 from streams.ingest.formats.aws.lambda_report import APPLICATION, LAMBDA_REPORT
 from streams.ingest.formats.aws.powertools import POWERTOOLS
-from streams.ingest.formats.envelopes.gzipped import MAGIC, MOST_PACKED, Unzipped, unpacked, unzipped
+from streams.ingest.formats.envelopes.gzipped import (
+    MAGIC,
+    MOST_PACKED,
+    Unzipped,
+    decode_base64,
+    unzipped,
+    unzipped_head,
+)
 from streams.ingest.formats.format import MOST_UNPACKED, Format, Reading, RefusalError, Surroundings
 from streams.ingest.formats.json_payload import JSON_ERRORS, split
 from streams.ingest.formats.native import NATIVE
@@ -50,91 +54,7 @@ _TEXT: Final = msgspec.json.Decoder(str)
 _INVOKED: Final = re.compile(rb'\s*\{\s*"awslogs"\s*:')
 _MAGIC_IN_BASE64: Final = b"H4sI"
 _HEAD: Final = 4096
-_GZIP: Final = 31  # zlib's number for gzip and nothing else
 _BESIDE_REPORTS: Final = "route,table,client"
-
-
-class _LineOfLogger(msgspec.Struct):
-    """Members that lines of loggers have, and requests have not."""
-
-    level: Any = msgspec.UNSET
-    severity: Any = msgspec.UNSET
-    msg: Any = msgspec.UNSET
-    message: Any = msgspec.UNSET
-
-
-class _Wrapped(msgspec.Struct, forbid_unknown_fields=True, rename={"request_id": "requestId"}):
-    """What the JSON log format of Lambda makes of a line that was logged, not printed."""
-
-    timestamp: str
-    level: str
-    request_id: str
-    message: msgspec.Raw
-    logger: str | None = None
-
-
-_LINE_OF_LOGGER: Final = msgspec.json.Decoder(_LineOfLogger)
-_WRAPPED: Final = msgspec.json.Decoder(_Wrapped)
-
-
-class _LoggedReport:
-    """A message that begins as one of Lambda does: none that has a report on a later line."""
-
-    name: Final = LAMBDA_REPORT.name
-
-    def looks_like(self, payload: bytes) -> bool:
-        if payload.startswith(b"{"):
-            return LAMBDA_REPORT.looks_like(payload)
-        return _OF_LAMBDA.match(payload) is not None
-
-    def read(self, payload: bytes, around: Surroundings) -> Reading:
-        return LAMBDA_REPORT.read(payload, around)
-
-
-class _LoggedEvent:
-    """An object of docs/event.md: no line of a logger that has ``ts`` and ``service`` too."""
-
-    name: Final = NATIVE.name
-
-    def looks_like(self, payload: bytes) -> bool:
-        if not NATIVE.looks_like(payload):
-            return False
-        try:
-            line = _LINE_OF_LOGGER.decode(payload)
-        except JSON_ERRORS:
-            return True  # several lines, or damaged: the format says so
-        return all(getattr(line, each) is msgspec.UNSET for each in line.__struct_fields__)
-
-    def read(self, payload: bytes, around: Surroundings) -> Reading:
-        return NATIVE.read(payload, around)
-
-
-def unwrapped(message: bytes) -> bytes:
-    r"""Return the object that was logged in a message, without what the loggers of Lambda put around it.
-
-    Examples
-    --------
-    >>> unwrapped(b'2026-01-01T00:00:00.250Z\tc6af9ac6\tINFO\t{"ts": 1}')
-    b'{"ts": 1}'
-    >>> unwrapped(b'{"timestamp":"2026-01-01T00:00:00Z","level":"INFO","requestId":"c6","message":{"ts": 1}}')
-    b'{"ts": 1}'
-    """
-    prefix = _LOGGERS_PREFIX.match(message)
-    if prefix:
-        return message[prefix.end() :]
-    if not message.startswith(b'{"timestamp"'):
-        return message
-    try:
-        inner = bytes(_WRAPPED.decode(message).message)
-        if inner.startswith(b'"'):
-            inner = _TEXT.decode(inner).encode()
-    except JSON_ERRORS:
-        return message
-    return inner if inner.startswith(b"{") else message
-
-
-LOGGED_REPORT: Final = _LoggedReport()
-LOGGED_EVENT: Final = _LoggedEvent()
 
 
 class _LogEvent(msgspec.Struct, gc=False):
@@ -163,7 +83,7 @@ class _Data(msgspec.Struct):
 
 
 class _Invocation(msgspec.Struct):
-    """What a function is invoked with that is itself the destination."""
+    """The event of a function that is itself the destination."""
 
     awslogs: _Data
 
@@ -175,15 +95,10 @@ _INVOCATION: Final = msgspec.json.Decoder(_Invocation)
 
 
 class CloudwatchLogs:
-    """Opens envelopes.
+    """Opens envelopes, and reads their messages by the first of the ``inner`` formats that they look like.
 
-    Parameters
-    ----------
-    inner
-        What messages may be, as they are asked.
-    access_logs
-        What messages may be besides, in a log that is not of a function. A function that serves HTTP by a
-        framework prints lines of an access log too, about requests that are reported already.
+    In a log that is not of a function, messages may also be lines of ``access_logs``. A function that serves
+    HTTP by a framework prints such lines too, about requests that are reported already.
     """
 
     name: Final = "cloudwatch_logs"
@@ -247,7 +162,7 @@ class CloudwatchLogs:
             return Reading(refused=[missing.of((event.id or "").encode())])
         message = unwrapped(event.message.strip().encode())
         inner = self._of_function if of_function else self._of_other
-        kind = next((each for each in inner if each.looks_like(message)), None)
+        kind = next((form for form in inner if form.looks_like(message)), None)
         if kind is None:
             return Reading(skipped=Counter({APPLICATION: 1}))
         try:
@@ -304,7 +219,7 @@ def _doubtful(piece: bytes, reading: Reading) -> tuple[_Head, list[_LogEvent] | 
 
 
 def _unpacked(payload: bytes, reading: Reading) -> Iterator[bytes]:
-    """Give what the payload holds, without base64 and gzip; one of several that is damaged is refused."""
+    """Yield the content without base64 and gzip; a damaged one among several is refused by itself."""
     text = payload if payload.startswith(MAGIC) else payload.strip()
     if not text:
         raise RefusalError(RejectReason.EMPTY, "the payload is empty")
@@ -328,7 +243,7 @@ def _lines_unpacked(lines: list[bytes], reading: Reading) -> Iterator[bytes]:
     left = MOST_UNPACKED
     for line in lines:
         try:
-            found = _unzipped(unpacked(line.decode(errors="replace")), left, reading)
+            found = _unzipped(decode_base64(line.decode(errors="replace")), left, reading)
         except RefusalError as error:
             if len(lines) == 1 or error.reason is RejectReason.TOO_LARGE:
                 raise
@@ -347,25 +262,106 @@ def _unzipped(packed: bytes, most: int, reading: Reading) -> Unzipped:
 
 
 def _head(payload: bytes) -> bytes:
-    """Return how the content of a payload begins."""
+    """Return the beginning of the content of a payload."""
     head = payload[:_HEAD]
-    try:
-        if head.startswith(_MAGIC_IN_BASE64):
-            line = head.split(maxsplit=1)[0]
+    if head.startswith(_MAGIC_IN_BASE64):
+        line = head.split(maxsplit=1)[0]
+        try:
             head = base64.b64decode(line[: len(line) // 4 * 4])
-        if head.startswith(MAGIC):
-            return zlib.decompressobj(_GZIP).decompress(head, _HEAD)
-    except (binascii.Error, zlib.error):
-        return b""
-    return head
+        except binascii.Error:
+            return b""
+    return unzipped_head(head, _HEAD) if head.startswith(MAGIC) else head
 
 
 def _spare_reported(found: Reading, around: Surroundings) -> None:
-    """Have requests that metrics tell count what the report of their invocation does not."""
+    """Let requests in metrics count only in the scopes that the report of their invocation lacks."""
     for record in found.records:
         if isinstance(record, Event) and record.kind is None and record.counts is None:
             own = record.service not in {None, around.service, record.function}
             record.counts = f"service,{_BESIDE_REPORTS}" if own else _BESIDE_REPORTS
+
+
+class _LineOfLogger(msgspec.Struct):
+    """Members that lines of loggers have, and requests have not."""
+
+    level: Any = msgspec.UNSET
+    severity: Any = msgspec.UNSET
+    msg: Any = msgspec.UNSET
+    message: Any = msgspec.UNSET
+
+
+class _Wrapped(msgspec.Struct, forbid_unknown_fields=True, rename={"request_id": "requestId"}):
+    """A line that was logged, not printed, in the JSON log format of Lambda."""
+
+    timestamp: str
+    level: str
+    request_id: str
+    message: msgspec.Raw
+    logger: str | None = None
+
+
+_LINE_OF_LOGGER: Final = msgspec.json.Decoder(_LineOfLogger)
+_WRAPPED: Final = msgspec.json.Decoder(_Wrapped)
+
+
+class _LoggedReport:
+    """A message that begins as one of Lambda does: none that has a report on a later line."""
+
+    name: Final = LAMBDA_REPORT.name
+
+    def looks_like(self, payload: bytes) -> bool:
+        if payload.startswith(b"{"):
+            return LAMBDA_REPORT.looks_like(payload)
+        return _OF_LAMBDA.match(payload) is not None
+
+    def read(self, payload: bytes, around: Surroundings) -> Reading:
+        return LAMBDA_REPORT.read(payload, around)
+
+
+class _LoggedEvent:
+    """An object of docs/event.md: no line of a logger that has ``ts`` and ``service`` too."""
+
+    name: Final = NATIVE.name
+
+    def looks_like(self, payload: bytes) -> bool:
+        if not NATIVE.looks_like(payload):
+            return False
+        try:
+            line = _LINE_OF_LOGGER.decode(payload)
+        except JSON_ERRORS:
+            return True  # several lines, or damaged: for the format to refuse
+        return all(getattr(line, field) is msgspec.UNSET for field in line.__struct_fields__)
+
+    def read(self, payload: bytes, around: Surroundings) -> Reading:
+        return NATIVE.read(payload, around)
+
+
+def unwrapped(message: bytes) -> bytes:
+    r"""Return the object that was logged in a message, without what the loggers of Lambda put around it.
+
+    Examples
+    --------
+    >>> unwrapped(b'2026-01-01T00:00:00.250Z\tc6af9ac6\tINFO\t{"ts": 1}')
+    b'{"ts": 1}'
+    >>> unwrapped(b'{"timestamp":"2026-01-01T00:00:00Z","level":"INFO","requestId":"c6","message":{"ts": 1}}')
+    b'{"ts": 1}'
+    """
+    prefix = _LOGGERS_PREFIX.match(message)
+    if prefix:
+        return message[prefix.end() :]
+    if not message.startswith(b'{"timestamp"'):
+        return message
+    try:
+        inner = bytes(_WRAPPED.decode(message).message)
+        if inner.startswith(b'"'):
+            inner = _TEXT.decode(inner).encode()
+    except JSON_ERRORS:
+        return message
+    return inner if inner.startswith(b"{") else message
+
+
+LOGGED_REPORT: Final = _LoggedReport()
+LOGGED_EVENT: Final = _LoggedEvent()
 
 
 CLOUDWATCH_LOGS: Final = CloudwatchLogs((LOGGED_REPORT, EMF, POWERTOOLS, LOGGED_EVENT), (APIGATEWAY, CLF))

@@ -1,10 +1,10 @@
 """The format ``emf``: the embedded metric format of CloudWatch, JSON objects with ``_aws`` in them.
 
-The duration of a layer makes it a request: ``Latency`` is ``ms.total``, ``Duration`` is ``ms.function``
-(``metric_names``). Other amounts are ``values`` under their names, an array as its sum, in a
-record of the kind ``call``, which counts no request: libraries write an object for each set of dimensions,
-and one more at a cold start, so that a request has any number of them. Objects that name one request id are
-one request; the first one with a duration counts it. Shares and rates do not add up: they are samples.
+The duration of a layer makes it a request: ``Latency`` is ``ms.total``, ``Duration`` is ``ms.function``.
+Other amounts are ``values`` under their names, an array as its sum, in a record of the kind ``call``, which
+counts no request: libraries write an object for each set of dimensions, and one more at a cold start, so that
+a request has any number of them. Objects that name one request id are one request; the first one with a
+duration counts it. Shares and rates do not add up: they are samples.
 """
 
 import math
@@ -19,7 +19,14 @@ from streams.engine.decode.event import LARGEST, Event, EventClient, Layers, Sam
 from streams.engine.decode.parse import problem_of, stamp_of
 from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.aws.lambda_names import function_of_arn, function_of_log
-from streams.ingest.formats.format import Reading, RefusalError, Surroundings, validated, with_defaults
+from streams.ingest.formats.format import (
+    Reading,
+    RefusalError,
+    Surroundings,
+    read_parts,
+    validated,
+    with_defaults,
+)
 from streams.ingest.formats.json_payload import JSON_ERRORS, split
 from streams.ingest.formats.trace_ids import joins, trace_of
 
@@ -29,7 +36,7 @@ _NOTHING: Final = (None, "", "-")
 _LARGEST_STATUS: Final = 599
 _MOST_METRICS: Final = 1000  # of one object; CloudWatch takes 100 of each directive
 
-# Members of the object by what they say, spelt as metric_names.plain does; the first one that is there wins.
+# Members of the object by their meaning, spelt as ``plain`` does; the first that is present wins.
 _FUNCTION: Final = ("functionname", "lambdafunctionname", "functionarn", "function", "faasname")
 _SERVICE: Final = ("service", "servicename")
 _ROUTE: Final = ("route", "httproute")
@@ -93,20 +100,12 @@ class _EmfFormat:
     def read(self, payload: bytes, around: Surroundings) -> Reading:
         if not payload.strip():
             raise RefusalError(RejectReason.EMPTY, "the payload is empty")
-        reading = Reading()
-        for piece in split(payload):
-            try:
-                found = _read(piece, around)
-            except RefusalError as error:
-                reading.refused.append(error.of(piece))
-            else:
-                reading.add(found)
-        return reading
+        return read_parts(split(payload), lambda piece: _read(piece, around))
 
 
 @dataclass(slots=True)
 class _Amounts:
-    """The metrics of one object, each as what it is."""
+    """The metrics of one object by their kind."""
 
     layers: dict[str, float] = field(default_factory=dict)
     values: dict[str, float] = field(default_factory=dict)
@@ -152,7 +151,7 @@ def _metrics(aws: _Aws) -> dict[str, tuple[_Metric, str]]:
 
 
 def _sort(metric: _Metric, path: str, root: dict[str, Any], amounts: _Amounts, reading: Reading) -> None:
-    """Put what was observed of a metric where it belongs."""
+    """Add the values of a metric to the amounts of its kind."""
     name = metric.name
     if root.get(name) is None or root[name] == []:
         reading.skipped["metric without a value"] += 1
@@ -184,24 +183,24 @@ def _sort(metric: _Metric, path: str, root: dict[str, Any], amounts: _Amounts, r
 def _records(
     root: dict[str, Any], amounts: _Amounts, stamp: float, around: Surroundings
 ) -> Iterator[Event | SampleRecord]:
-    said = {plain(name): value for name, value in root.items() if isinstance(value, str | int | float)}
+    members = {plain(name): value for name, value in root.items() if isinstance(value, str | int | float)}
     if amounts.layers:
-        event = _names(said)
+        event = _names(members)
         event.ts = stamp
-        request = _text(said, _REQUEST)
+        request = _text(members, _REQUEST)
         event.id = request and f"emf:{request}"
-        status = _number(said, _STATUS, _LARGEST_STATUS)
+        status = _number(members, _STATUS, _LARGEST_STATUS)
         event.status = None if status is None else int(status)
         event.ms = Layers(**amounts.layers)
         event.cold_start = amounts.cold_start or None
-        event.memory_mb = _number(said, _MEMORY, LARGEST)
+        event.memory_mb = _number(members, _MEMORY, LARGEST)
         yield with_defaults(event, around)
     if amounts.values:
-        event = _names(said)
+        event = _names(members)
         event.ts, event.kind, event.values = stamp, "call", amounts.values
         yield with_defaults(event, around)
     for path, unit, level in amounts.levels:
-        of = with_defaults(_names(said), around)
+        of = with_defaults(_names(members), around)
         yield SampleRecord(
             ts=stamp,
             cloud="aws",
@@ -220,34 +219,34 @@ def _scope(of: Event) -> ScopeName | None:
     return ScopeName("service", of.service) if of.service else None
 
 
-def _names(said: dict[str, str | int | float]) -> Event:
-    """Return a record with what an object says about whose it is."""
-    event = Event(cloud="aws", service=_text(said, _SERVICE), route=_text(said, _ROUTE))
-    function = _text(said, _FUNCTION)
+def _names(members: dict[str, str | int | float]) -> Event:
+    """Return a record with the names in an object."""
+    event = Event(cloud="aws", service=_text(members, _SERVICE), route=_text(members, _ROUTE))
+    function = _text(members, _FUNCTION)
     arn = function_of_arn(function)
     if arn:
         event.account, event.region, event.function = arn
-    elif function is None and said.get("servicetype") == "AWS::Lambda::Function":
-        group = _text(said, ("loggroup",))  # there, the libraries of AWS put the bare name
+    elif function is None and members.get("servicetype") == "AWS::Lambda::Function":
+        group = _text(members, ("loggroup",))  # here the libraries of AWS write the bare name
         event.function = function_of_log(group, None) or group
     else:
         event.function = function
-    tenant = _text(said, _TENANT)
+    tenant = _text(members, _TENANT)
     event.client = EventClient(tenant=tenant) if tenant else None
-    event.trace = trace_of(_text(said, _TRACE))
-    event.joins = joins(event.trace, _text(said, _REQUEST))
+    event.trace = trace_of(_text(members, _TRACE))
+    event.joins = joins(event.trace, _text(members, _REQUEST))
     return event
 
 
-def _text(said: dict[str, str | int | float], names: tuple[str, ...]) -> str | None:
-    return next((str(said[name]) for name in names if said.get(name) not in _NOTHING), None)
+def _text(members: dict[str, str | int | float], names: tuple[str, ...]) -> str | None:
+    return next((str(members[name]) for name in names if members.get(name) not in _NOTHING), None)
 
 
-def _number(said: dict[str, str | int | float], names: tuple[str, ...], most: float) -> float | None:
+def _number(members: dict[str, str | int | float], names: tuple[str, ...], most: float) -> float | None:
     """Return the first member that is a number within bounds: an HTTP status, but not the status ``ok``."""
     for name in names:
         try:
-            found = float(said[name])
+            found = float(members[name])
         except (KeyError, ValueError, OverflowError):
             continue
         if 0 < found <= most:
@@ -255,13 +254,8 @@ def _number(said: dict[str, str | int | float], names: tuple[str, ...], most: fl
     return None
 
 
-EMF: Final = _EmfFormat()
-
-
 def milliseconds_per(unit: str | None, name: str) -> float | None:
-    """Return how many milliseconds one of a metric's unit is, None if it is no time.
-
-    A metric without a unit may have it in its name.
+    """Return the milliseconds in a metric's unit, which may stand in its name; None if it is no time.
 
     Examples
     --------
@@ -274,7 +268,7 @@ def milliseconds_per(unit: str | None, name: str) -> float | None:
 
 
 def layer_of(name: str) -> str | None:
-    """Return the layer (``Layers``) whose duration a metric of time is, None if it is another time.
+    """Return the layer (``Layers``) that a metric of time measures, None if it is another time.
 
     Examples
     --------
@@ -296,7 +290,7 @@ def is_level(unit: str | None) -> bool:
 
 
 def plain(name: str) -> str:
-    """Return a name without what senders spell differently.
+    """Return a name in a common spelling.
 
     Examples
     --------
@@ -304,3 +298,6 @@ def plain(name: str) -> str:
     'functionname'
     """
     return _UNSPOKEN.sub("", name.lower())
+
+
+EMF: Final = _EmfFormat()

@@ -1,4 +1,4 @@
-"""What names of AWS Lambda say: ARNs, log groups and log streams."""
+"""Functions of AWS Lambda by their ARNs, log groups and log streams."""
 
 import re
 from typing import Final, NamedTuple
@@ -17,7 +17,7 @@ class FunctionName(NamedTuple):
 
 
 def function_of_arn(arn: str | None) -> FunctionName | None:
-    """Return what the ARN of a function, a version or an alias says; None if it is none.
+    """Return the function in the ARN of a function, a version or an alias; None if it is none.
 
     Examples
     --------

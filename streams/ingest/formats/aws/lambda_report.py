@@ -1,4 +1,4 @@
-"""The format ``lambda_report``: what AWS Lambda writes about each invocation, as text or as JSON.
+"""The format ``lambda_report``: the report that AWS Lambda writes of each invocation, as text or as JSON.
 
 A REPORT line, or a ``platform.report`` of the JSON log format or the Telemetry API, is the one record that
 exists of every invocation, even of one that was stopped. Its neighbours (START, END, INIT_REPORT, other
@@ -17,7 +17,16 @@ import msgspec
 from streams.engine.decode.event import Amount, Event, Layers, Milliseconds
 from streams.engine.decode.parse import problem_of, stamp_of
 from streams.engine.decode.rejected import RejectReason
-from streams.ingest.formats.format import Reading, RefusalError, Surroundings, validated, with_defaults
+from streams.ingest.formats.format import (
+    Reading,
+    Record,
+    RefusalError,
+    SkippedError,
+    Surroundings,
+    read_parts,
+    validated,
+    with_defaults,
+)
 from streams.ingest.formats.json_payload import JSON_ERRORS, split
 from streams.ingest.formats.trace_ids import joins, x_ray_trace
 
@@ -68,22 +77,22 @@ class _Report(msgspec.Struct, rename="camel"):
     tracing: _Tracing | None = None
 
 
-class _Told(msgspec.Struct):
+class _LogRecord(msgspec.Struct):
     """A record of the JSON log format or of the Telemetry API."""
 
     type: str | None = None
     time: str | float | None = None
 
 
-class _ToldReport(msgspec.Struct):
+class _LogReport(msgspec.Struct):
     record: _Report | None = None
 
 
 _Timed = tuple[_Report, str | float | None]
 """A report and when it was made."""
 
-_TOLD: Final = msgspec.json.Decoder(_Told)
-_TOLD_REPORT: Final = msgspec.json.Decoder(_ToldReport, strict=False)
+_LOG_RECORD: Final = msgspec.json.Decoder(_LogRecord)
+_LOG_REPORT: Final = msgspec.json.Decoder(_LogReport, strict=False)
 
 
 class _LambdaReport:
@@ -100,10 +109,7 @@ class _LambdaReport:
             raise RefusalError(RejectReason.EMPTY, "the payload is empty")
         if b"\0" in payload:
             raise RefusalError(RejectReason.BINARY, "not the text of a log; unpack it, or name its envelope")
-        reading = Reading()
-        for part in _parts(payload):
-            _read_part(part, around, reading)
-        return reading
+        return read_parts(_parts(payload), lambda part: Reading([_read(part, around)]))
 
 
 def _has_report(head: bytes) -> bool:
@@ -132,69 +138,57 @@ def _is_json(text: bytes) -> bool:
     return True
 
 
-def _read_part(part: bytes, around: Surroundings, reading: Reading) -> None:
-    of = _of_json if part.lstrip()[:1] == b"{" else _of_text
-    try:
-        told = of(part, around, reading)
-        if told is None:
-            return
-        record = validated(_event(*told, around))
-    except RefusalError as error:
-        reading.refused.append(error.of(part))
-        return
-    reading.add(Reading([record]))
+def _read(part: bytes, around: Surroundings) -> Record:
+    report, time = _of_json(part) if part.lstrip()[:1] == b"{" else _of_text(part)
+    return validated(_event(report, time, around))
 
 
-def _of_json(part: bytes, _around: Surroundings, reading: Reading) -> _Timed | None:
+def _of_json(part: bytes) -> _Timed:
     try:
-        told = _TOLD.decode(part)
-        if told.type == "platform.report":
-            report = _TOLD_REPORT.decode(part).record
+        line = _LOG_RECORD.decode(part)
+        if line.type == "platform.report":
+            report = _LOG_REPORT.decode(part).record
             if report is None:
                 raise RefusalError(RejectReason.BAD_TYPE, "platform.report without a record")
-            return report, told.time
+            return report, line.time
     except JSON_ERRORS as error:
         if b'"platform.report"' in part:
             raise RefusalError(*problem_of(part, error)) from None
-        told = _Told()
-    kind = told.type or ""
-    if kind == "platform.logsDropped":
-        reading.skipped[DROPPED] += 1
-    else:
-        reading.skipped[PLATFORM if kind.startswith("platform.") else APPLICATION] += 1
-    return None
+        line = _LogRecord()
+    if line.type == "platform.logsDropped":
+        raise SkippedError(DROPPED)
+    raise SkippedError(PLATFORM if (line.type or "").startswith("platform.") else APPLICATION)
 
 
-def _of_text(part: bytes, around: Surroundings, reading: Reading) -> _Timed | None:
+def _of_text(part: bytes) -> _Timed:
     head = part.lstrip()
     begun = _REPORT.match(head)
     if begun is None:
-        reading.skipped[PLATFORM if _PLATFORM_LINE.match(head) else APPLICATION] += 1
-        return None
-    said: dict[str, str] = {}
+        raise SkippedError(PLATFORM if _PLATFORM_LINE.match(head) else APPLICATION)
+    fields: dict[str, str] = {}
     for key, value in _FIELD.findall(head.decode(errors="replace")):
-        said.setdefault(key, value)
+        fields.setdefault(key, value)
     metrics = {
-        "durationMs": said.get("Duration"),
-        "billedDurationMs": said.get("Billed Duration"),
-        "memorySizeMB": said.get("Memory Size"),
-        "initDurationMs": said.get("Init Duration"),
-        "restoreDurationMs": said.get("Restore Duration"),
+        "durationMs": fields.get("Duration"),
+        "billedDurationMs": fields.get("Billed Duration"),
+        "memorySizeMB": fields.get("Memory Size"),
+        "initDurationMs": fields.get("Init Duration"),
+        "restoreDurationMs": fields.get("Restore Duration"),
     }
-    if "RequestId" not in said or "Duration" not in said:
+    if "RequestId" not in fields or "Duration" not in fields:
         raise RefusalError(RejectReason.DAMAGED, "a REPORT line without its request id or its duration")
-    told = {
-        "requestId": said["RequestId"],
-        "status": said.get("Status"),
-        "errorType": said.get("Error Type"),
+    report = {
+        "requestId": fields["RequestId"],
+        "status": fields.get("Status"),
+        "errorType": fields.get("Error Type"),
         "metrics": metrics,
-        "tracing": {"value": said.get("XRAY TraceId")},
+        "tracing": {"value": fields.get("XRAY TraceId")},
     }
     try:
-        report = msgspec.convert(told, _Report, strict=False)
+        timed = msgspec.convert(report, _Report, strict=False)
     except ValueError as error:
         raise RefusalError(*problem_of(part, error)) from None
-    return report, begun[1].decode(errors="replace") if begun[1] else around.at
+    return timed, begun[1].decode(errors="replace") if begun[1] else None
 
 
 def _event(report: _Report, time: str | float | None, around: Surroundings) -> Event:
@@ -227,9 +221,6 @@ def _event(report: _Report, time: str | float | None, around: Surroundings) -> E
     return with_defaults(event, around)
 
 
-LAMBDA_REPORT: Final = _LambdaReport()
-
-
 def start_time(ended: float, ms: float | None) -> float:
     """Return the epoch seconds of the start, to the microsecond; the end if the duration is not known.
 
@@ -239,3 +230,6 @@ def start_time(ended: float, ms: float | None) -> float:
     1763999999.85401
     """
     return round(ended - (ms or 0.0) / 1000, 6)
+
+
+LAMBDA_REPORT: Final = _LambdaReport()

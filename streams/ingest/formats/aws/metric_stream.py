@@ -1,13 +1,11 @@
-"""The format ``metric_stream``: what a metric stream of CloudWatch delivers becomes levels.
+"""The format ``metric_stream``: the metrics that a stream of CloudWatch delivers become levels.
 
 A stream writes JSON, one metric a line, or OpenTelemetry 1.0: messages of ``ExportMetricsServiceRequest``,
-each after its length. Both are sums of a minute, so they say nothing of single requests and are never counted
-as such: ``well_known_metrics`` says which are kept, and as what. OpenTelemetry 0.7 is refused by name.
-
-Metrics that count requests, their errors or their time are not among them: requests themselves are counted.
+each after its length. Both are sums of a minute, so they never count as single requests. Kept are levels
+(concurrency, capacity, quotas, cost), but no metrics of requests, their errors or their time: requests
+themselves are counted. OpenTelemetry 0.7 is refused by name.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Literal, NamedTuple
 
@@ -24,6 +22,7 @@ from streams.ingest.formats.format import (
     RefusalError,
     SkippedError,
     Surroundings,
+    read_part,
     validated,
     with_defaults,
 )
@@ -50,7 +49,7 @@ _UNITS: Final = {
 Statistic = Literal["max", "sum", "average", "a second"]
 
 PERIOD: Final = 60.0
-"""Seconds that a metric of a stream sums up."""
+"""Seconds that a metric of a stream covers."""
 
 _PERCENT: Final = 100.0
 
@@ -114,7 +113,7 @@ class _MetricStream:
 
 
 def _length(payload: bytes, at: int) -> tuple[int, int] | None:
-    """Return the length of the message that begins at ``at``, and where what has that length begins."""
+    """Return the length that stands at ``at``, and where its message begins."""
     length = 0
     for index, byte in enumerate(payload[at : at + _LONGEST_LENGTH]):
         length |= (byte & 0x7F) << 7 * index
@@ -186,14 +185,14 @@ def _message(data: bytes) -> ExportMetricsServiceRequest:
 
 def _metrics(message: ExportMetricsServiceRequest) -> Iterator[_Metric]:
     for resource in message.resource_metrics:
-        told = _texts(resource.resource.attributes)
+        origin = _texts(resource.resource.attributes)
         for scope in resource.scope_metrics:
             for metric in scope.metrics:
                 for point in metric.summary.data_points:
-                    yield _metric(told, metric.name, metric.unit, point)
+                    yield _metric(origin, metric.name, metric.unit, point)
 
 
-def _metric(told: Mapping[str, str], name: str, unit: str, point: SummaryDataPoint) -> _Metric:
+def _metric(origin: Mapping[str, str], name: str, unit: str, point: SummaryDataPoint) -> _Metric:
     if not point.attributes:
         raise RefusalError(
             RejectReason.UNKNOWN_FORMAT,
@@ -201,18 +200,13 @@ def _metric(told: Mapping[str, str], name: str, unit: str, point: SummaryDataPoi
         )
     attributes = _texts(point.attributes)
     dimensions = next(
-        (
-            attribute.value.kvlist_value.values
-            for attribute in point.attributes
-            if attribute.key == "Dimensions"
-        ),
-        (),
+        (pair.value.kvlist_value.values for pair in point.attributes if pair.key == "Dimensions"), ()
     )
-    extremes = {quantile_value.quantile: quantile_value.value for quantile_value in point.quantile_values}
+    extremes = {quantile.quantile: quantile.value for quantile in point.quantile_values}
     stamp = point.start_time_unix_nano or point.time_unix_nano
     return _Metric(
-        told.get("cloud.account.id"),
-        told.get("cloud.region"),
+        origin.get("cloud.account.id"),
+        origin.get("cloud.region"),
         attributes.get("Namespace", ""),
         attributes.get("MetricName", ""),
         _texts(dimensions),
@@ -223,20 +217,11 @@ def _metric(told: Mapping[str, str], name: str, unit: str, point: SummaryDataPoi
 
 
 def _texts(attributes: Iterable[KeyValue]) -> dict[str, str]:
-    return {
-        attribute.key: attribute.value.string_value
-        for attribute in attributes
-        if attribute.value.HasField("string_value")
-    }
+    return {pair.key: pair.value.string_value for pair in attributes if pair.value.HasField("string_value")}
 
 
 def _kept(metric: _Metric, data: bytes, around: Surroundings) -> Reading:
-    try:
-        return Reading([validated(with_defaults(_sample(metric, around), around))])
-    except SkippedError as skipped:
-        return Reading(skipped=Counter({skipped.why: 1}))
-    except RefusalError as error:
-        return Reading(refused=[error.of(data)])
+    return read_part(data, lambda _: validated(with_defaults(_sample(metric, around), around)))
 
 
 def _sample(metric: _Metric, around: Surroundings) -> SampleRecord:
@@ -272,17 +257,14 @@ def _value(value: _Value, statistic: Statistic) -> float | None:
 
 
 def _id(metric: _Metric) -> str:
-    """Return what a repeated delivery has too, by either way."""
+    """Return an id that is the same in a repeated delivery, in either encoding."""
     dimensions = ",".join(f"{key}={metric.dimensions[key]}" for key in sorted(metric.dimensions))
     place = f"{metric.account or ''}/{metric.region or ''}"
     return f"metric:{place}/{metric.namespace}/{metric.name}/{dimensions}/{metric.ts}"
 
 
-METRIC_STREAM: Final = _MetricStream()
-
-
 class KeptMetric(NamedTuple):
-    """What a metric is kept as: about what, which of its statistics, and its limit if that is always one."""
+    """The level that a metric becomes: its scope, its statistic, and its limit if that never varies."""
 
     name: str
     of: ScopeName
@@ -338,10 +320,10 @@ _KNOWN: Final[dict[str, dict[str, _Known]]] = {
 def level_of(
     namespace: str, metric: str, dimensions: Mapping[str, str], unit: str | None, account: str
 ) -> KeptMetric:
-    """Return what a metric is kept as.
+    """Return the level that a metric becomes.
 
-    A metric comes once for each set of its dimensions; one that names more than a scope would be kept under
-    the same name as its sum, so it is skipped.
+    A metric comes once for each set of its dimensions; one with more dimensions than a scope would have the
+    same name as its sum, so it is skipped.
 
     Raises
     ------
@@ -418,3 +400,6 @@ def _usage(metric: str, dimensions: Mapping[str, str], whole: ScopeName) -> Kept
             return KeptMetric(name, whole, "a second", "1/s")
         case _:
             raise SkippedError("another metric")
+
+
+METRIC_STREAM: Final = _MetricStream()

@@ -1,8 +1,8 @@
 """The format ``powertools``: lines of the Logger of Powertools for AWS Lambda, in Python and TypeScript.
 
-A request writes any number of lines, so a line is no request by itself: it is skipped. It is one if it was
-written to be one, with what only a finished request has, in the words of docs/event.md: its layers
-(``ms``), or its ``route`` with a ``status`` or a ``duration_ms``. Logger says the rest: function, service,
+A request writes any number of lines, so most lines are no requests and are skipped. A line is one if it was
+written to be one, with fields that only a finished request has, in the words of docs/event.md: its layers
+(``ms``), or its ``route`` with a ``status`` or a ``duration_ms``. Logger adds the rest: function, service,
 account, region, memory, cold start, trace. ::
 
     logger.info("request", extra={"route": "POST /items/{id}", "status": 200, "ms": {"total": 41.2}})
@@ -29,23 +29,32 @@ from streams.engine.decode.parse import problem_of, stamp_of
 from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.aws.lambda_names import function_of_arn
 from streams.ingest.formats.aws.lambda_report import start_time
-from streams.ingest.formats.format import Reading, RefusalError, Surroundings, validated, with_defaults
+from streams.ingest.formats.format import (
+    Reading,
+    Record,
+    RefusalError,
+    SkippedError,
+    Surroundings,
+    read_parts,
+    validated,
+    with_defaults,
+)
 from streams.ingest.formats.json_payload import JSON_ERRORS, split
 from streams.ingest.formats.trace_ids import joins, trace_of
 
 LOG_LINE: Final = "log line"
-"""Why a line is skipped: it tells of no request."""
+"""Why a line is skipped: it is about no request."""
 
 _HEAD: Final = 64 * 1024
 _MARKS: Final = (b'"level"', b'"timestamp"', b'"service"', b'"message"')
-_NO_SERVICE: Final = "service_undefined"  # what Logger writes when it was told none
+_NO_SERVICE: Final = "service_undefined"  # written by a Logger that was given none
 _HttpStatus = Annotated[int, msgspec.Meta(ge=100, le=599)]
 _LAYERS: Final = frozenset(Layers.__struct_fields__)
 _FAILURES: Final = {"ERROR", "CRITICAL"}
 
 
 class _Line(msgspec.Struct):
-    """What says whether a line is a request."""
+    """The fields that decide whether a line is a request."""
 
     function_request_id: str | None = None
     route: str | None = None
@@ -98,37 +107,24 @@ class _Powertools:
     def read(self, payload: bytes, around: Surroundings) -> Reading:
         if not payload.strip():
             raise RefusalError(RejectReason.EMPTY, "the payload is empty")
-        reading = Reading()
-        for piece in split(payload):
-            try:
-                record = _read(piece, around)
-            except RefusalError as error:
-                reading.refused.append(error.of(piece))
-                continue
-            if record is None:
-                reading.skipped[LOG_LINE] += 1
-            else:
-                reading.add(Reading([record]))
-        return reading
+        return read_parts(split(payload), lambda piece: Reading([_read(piece, around)]))
 
 
-def _read(piece: bytes, around: Surroundings) -> Event | None:
+def _read(piece: bytes, around: Surroundings) -> Record:
     try:
         if not _is_request(piece):
-            return None
-        told = _REQUEST.decode(piece)
+            raise SkippedError(LOG_LINE)
+        request = _REQUEST.decode(piece)
     except JSON_ERRORS as error:
         raise RefusalError(*problem_of(piece, error)) from None
-    event = with_defaults(_event(told, around), around)
-    validated(event)
-    return event
+    return validated(with_defaults(_event(request, around), around))
 
 
 def _is_request(piece: bytes) -> bool:
     try:
         line = _LINE.decode(piece)
     except msgspec.ValidationError:
-        msgspec.json.decode(piece, type=dict[str, msgspec.Raw])  # of other types than a request's, but a line
+        msgspec.json.decode(piece, type=dict[str, msgspec.Raw])  # not the types of a request, but a line
         return False
     if not line.function_request_id:
         return False
@@ -137,39 +133,39 @@ def _is_request(piece: bytes) -> bool:
     return measured or bool(line.route and finished)
 
 
-def _event(told: _Request, around: Surroundings) -> Event:
-    where = function_of_arn(told.function_arn)
-    trace = trace_of(told.xray_trace_id)
-    layers = told.ms or (Layers(function=told.duration_ms) if told.duration_ms is not None else None)
+def _event(request: _Request, around: Surroundings) -> Event:
+    where = function_of_arn(request.function_arn)
+    trace = trace_of(request.xray_trace_id)
+    layers = request.ms or (Layers(function=request.duration_ms) if request.duration_ms is not None else None)
     event = Event(
-        ts=start_time(_written(told.timestamp, around), _taken(layers)),
-        id=f"powertools:{told.function_request_id}",
+        ts=start_time(_written(request.timestamp, around), _duration(layers)),
+        id=f"powertools:{request.function_request_id}",
         cloud="aws",
         account=where and where.account,
         region=where and where.region,
-        service=None if told.service == _NO_SERVICE else told.service,
-        route=told.route,
-        function=told.function_name or (where and where.function),
-        client=told.client,
-        status=_status(told.status, told.status_code),
-        error_type=told.error_type or told.exception_name or _thrown(told.error),
+        service=None if request.service == _NO_SERVICE else request.service,
+        route=request.route,
+        function=request.function_name or (where and where.function),
+        client=request.client,
+        status=_status(request.status, request.status_code),
+        error_type=request.error_type or request.exception_name or _thrown(request.error),
         ms=layers,
-        cold_start=told.cold_start,
-        throttled=told.throttled,
-        tables=told.tables,
-        values=told.values,
-        joins=joins(trace, told.function_request_id),
+        cold_start=request.cold_start,
+        throttled=request.throttled,
+        tables=request.tables,
+        values=request.values,
+        joins=joins(trace, request.function_request_id),
         trace=trace,
-        memory_mb=told.function_memory_size,
+        memory_mb=request.function_memory_size,
     )
-    if told.error in ("user", "backend", "fatal"):
-        event.error = told.error
-    elif event.error_type and event.status is None and told.level in _FAILURES:
+    if request.error in ("user", "backend", "fatal"):
+        event.error = request.error
+    elif event.error_type and event.status is None and request.level in _FAILURES:
         event.error = "fatal"  # thrown, and never made into an answer
     return event
 
 
-def _taken(layers: Layers | None) -> float | None:
+def _duration(layers: Layers | None) -> float | None:
     """Return the milliseconds of the outermost layer."""
     if layers is None:
         return None
@@ -178,9 +174,9 @@ def _taken(layers: Layers | None) -> float | None:
 
 def _status(*found: Any) -> int | None:
     """Return the first HTTP status, as a number or its text; a status may also be ``ok``."""
-    for each in found:
+    for status in found:
         try:
-            return msgspec.convert(each, _HttpStatus, strict=False)
+            return msgspec.convert(status, _HttpStatus, strict=False)
         except ValueError:
             continue
     return None
@@ -194,8 +190,8 @@ def _thrown(error: Any) -> str | None:
 def _written(timestamp: str | float | None, around: Surroundings) -> float:
     """Return when a line was written.
 
-    Logger writes ``2026-01-31 08:00:00,250+0000`` or RFC 3339. A format of one's own may have no offset: then
-    only the log knows.
+    Logger writes ``2026-01-31 08:00:00,250+0000`` or RFC 3339. A custom format may have no offset: then only
+    the log knows.
     """
     at: str | float | None = timestamp
     if isinstance(timestamp, str):

@@ -1,17 +1,16 @@
-"""The format ``xray``: segments of AWS X-Ray tell which function calls which table.
+"""The format ``xray``: segments of AWS X-Ray show which function calls which table.
 
-X-Ray samples at a rate that no segment tells: of Lambda's invocations one a second and one in twenty of the
-others. So segments never say how much there is. They become records of the kind ``call`` that count
-the edges from functions alone, whatever the source is configured to count: they bring these edges to tables,
-with time and capacity for shares of it, and no request and no table is counted.
+X-Ray samples at a rate that no segment holds: of Lambda's invocations one a second and one in twenty of the
+others. So segments never show how much there is. They become records of the kind ``call`` that count the
+edges from functions alone, whatever the source is configured to count: they bring these edges to tables, with
+time and capacity for shares of it, and no request and no table is counted.
 
 Read are segment documents, alone, in a row or in a list, as the daemon receives them (each after its header),
-as ``PutTraceSegments`` sends them and as ``BatchGetTraces`` returns them. What X-Ray inferred itself repeats
-the caller's own subsegment, and a segment in progress comes again when it has ended: both are skipped.
+as ``PutTraceSegments`` sends them and as ``BatchGetTraces`` returns them. A segment that X-Ray inferred
+repeats the caller's own subsegment, and one in progress comes again when it has ended: both are skipped.
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -22,9 +21,10 @@ from streams.ingest.formats.aws.capacity import NOTHING, consumed_by, table_name
 from streams.ingest.formats.aws.lambda_names import FunctionName, function_of_arn
 from streams.ingest.formats.format import (
     Reading,
-    RefusalError,
+    Record,
     SkippedError,
     Surroundings,
+    read_part,
     validated,
     with_defaults,
 )
@@ -79,7 +79,7 @@ class _Trace(msgspec.Struct, rename="pascal"):
 
 
 class _Holder(msgspec.Struct):
-    """What holds segments rather than being one."""
+    """A container of segments."""
 
     traces: list[_Trace] | None = msgspec.field(default=None, name="Traces")
     documents: list[str] | None = msgspec.field(default=None, name="TraceSegmentDocuments")
@@ -115,24 +115,15 @@ def _read(document: bytes, around: Surroundings) -> Iterator[Reading]:
         return
     held: list[str] | None = holder.documents
     if holder.traces is not None:
-        held = [each.document or "" for trace in holder.traces for each in trace.segments or ()]
+        held = [segment.document or "" for trace in holder.traces for segment in trace.segments or ()]
     if held is not None:
-        for each in held:
-            yield _reading(each.encode(), around)
-    elif holder.format is None:  # its header says nothing
-        yield _reading(document, around)
+        for segment in held:
+            yield read_part(segment.encode(), lambda part: _calls(part, around))
+    elif holder.format is None:  # not the daemon's header
+        yield read_part(document, lambda part: _calls(part, around))
 
 
-def _reading(document: bytes, around: Surroundings) -> Reading:
-    try:
-        return Reading([_calls(document, around)])
-    except SkippedError as skipped:
-        return Reading(skipped=Counter({skipped.why: 1}))
-    except RefusalError as error:
-        return Reading(refused=[error.of(document)])
-
-
-def _calls(document: bytes, around: Surroundings) -> Event:
+def _calls(document: bytes, around: Surroundings) -> Record:
     try:
         segment = _SEGMENT.decode(document)
     except JSON_ERRORS as error:
@@ -160,12 +151,11 @@ def _calls(document: bytes, around: Surroundings) -> Event:
         trace=segment.trace_id,
     )
     with_defaults(event, around).counts = _COUNTED
-    validated(event)
-    return event
+    return validated(event)
 
 
 def _function(segment: _Segment, place: FunctionName | None) -> str | None:
-    """Return what made the calls; the name of a subsegment that came alone is what it calls."""
+    """Return the caller; the name of a subsegment that came alone is its callee."""
     if place:
         return place.function
     return None if segment.type == "subsegment" else segment.name

@@ -1,4 +1,4 @@
-"""Deployments and changes of configuration, as clouds and GitHub tell of them.
+"""Deployments and changes of configuration, as clouds and GitHub report them.
 
 May import the contract of formats.
 """

@@ -1,15 +1,13 @@
-"""The format ``changes``: what tells of deployments and of other changes becomes ``ChangeRecord``.
+"""The format ``changes``: deployments and other changes become ``ChangeRecord``.
 
 Read are calls that CloudTrail recorded (a record alone, a file with ``Records``, or EventBridge's "AWS API
 Call via CloudTrail"), and the webhooks ``deployment`` and ``deployment_status`` of GitHub as JSON. A call
-that failed or only read changed nothing; a deployment is told when it begins,
-and when it has succeeded or failed.
+that failed or only read changed nothing; a deployment is recorded when it begins, succeeds or fails.
 
-A webhook names a repository. What it deploys is what its payload says (``{"service": …}`` or ``{"function":
-…}``), else what the configuration of the source says, else the service of the repository's name.
+A webhook names a repository. The service or function that it deploys is named by its payload
+(``{"service": "shop"}``), else by the configuration of the source, else by the repository.
 """
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -24,6 +22,7 @@ from streams.ingest.formats.format import (
     RefusalError,
     SkippedError,
     Surroundings,
+    read_part,
     validated,
     with_defaults,
 )
@@ -71,20 +70,16 @@ class _Changes:
 
 
 def _read(payload: bytes, around: Surroundings) -> Iterator[Reading]:
-    """Yield what each part of an event was read as."""
+    """Yield the reading of each part of an event."""
     try:
         event = _EVENT.decode(payload)
     except JSON_ERRORS as error:
         yield Reading(refused=[json_refusal(payload, error, "an event that tells of a change").of(payload)])
         return
     for part in event.records if event.records is not None else [payload]:
-        data = bytes(part)
-        try:
-            yield Reading([validated(with_defaults(_change(data, event, around), around))])
-        except SkippedError as skipped:
-            yield Reading(skipped=Counter({skipped.why: 1}))
-        except RefusalError as error:
-            yield Reading(refused=[error.of(data)])
+        yield read_part(
+            bytes(part), lambda data: validated(with_defaults(_change(data, event, around), around))
+        )
 
 
 def _change(payload: bytes, event: _Event, around: Surroundings) -> ChangeRecord:

@@ -41,7 +41,7 @@ _CHANGES: Final[dict[str, dict[str, str]]] = {
     },
     "ecs": {"CreateService": "create", "UpdateService": "deploy", "DeleteService": "delete"},
 }
-"""What a call changes, by the first word of its service's host and by its name."""
+"""Kinds of change by the first word of the service's host and by the name of the call."""
 
 _DATED: Final = re.compile(r"\d{8}(?:v\d+)?$", re.ASCII)  # UpdateFunctionCode20150331v2
 _LATEST: Final = "$LATEST"
@@ -81,7 +81,7 @@ class _Elements(msgspec.Struct, rename="camel"):
 
 
 class CloudTrailRecord(msgspec.Struct, rename="camel"):
-    """What is read of a record."""
+    """The fields of a record that are read."""
 
     event_time: str | None = None
     event_source: str | None = None
@@ -100,14 +100,14 @@ _ELEMENTS: Final = msgspec.json.Decoder(_Elements | None)
 
 
 def change_of_call(call: CloudTrailRecord) -> ChangeRecord:
-    """Return what a call changed.
+    """Return the change that a call made.
 
     Raises
     ------
     SkippedError
         When it changed nothing that is watched.
     RefusalError
-        When it should have, but does not say what or when.
+        When it made one, but lacks its scope or time.
     ValueError, RecursionError
         From msgspec, for its parameters.
     """
@@ -181,7 +181,7 @@ def _version(sent: _Parameters, got: _Elements) -> str | None:
 
 
 def _by(identity: _Identity) -> str | None:
-    """Return who called: a user, a role with its session, or a service of AWS."""
+    """Return the caller: a user, a role with its session, or a service of AWS."""
     if identity.type == "Root":
         return "root"
     if identity.user_name:

@@ -1,4 +1,4 @@
-"""Webhooks of GitHub that tell of deployments."""
+"""Webhooks of GitHub about deployments."""
 
 import re
 from typing import Final, Literal
@@ -11,7 +11,7 @@ from streams.ingest.formats.format import RefusalError, SkippedError, Surroundin
 
 _TEXT: Final = msgspec.json.Decoder(str)
 _ENDS: Final = {"success": "deployed", "failure": "deploy failed", "error": "deploy failed"}
-"""What a status means; others are on the way, or say that a newer deployment took the place."""
+"""Changes by status; with others a deployment is on its way, or a newer one took its place."""
 _TAG: Final = re.compile(r"(?:refs/tags/)?(v?\d[\w.+-]*)", re.ASCII)
 _SHA: Final = re.compile(r"[0-9a-f]{7,64}", re.ASCII)
 _SHORT: Final = 7
@@ -49,7 +49,7 @@ class _Repository(msgspec.Struct):
 
 
 class GitHubDeployment(msgspec.Struct):
-    """What is read of the webhooks ``deployment`` and ``deployment_status``."""
+    """The fields of the webhooks ``deployment`` and ``deployment_status`` that are read."""
 
     deployment: _Deployment
     deployment_status: _Status | None = None
@@ -66,14 +66,14 @@ _DEPLOYS: Final = msgspec.json.Decoder(_Deploys)
 
 
 def change_of_deployment(event: GitHubDeployment, around: Surroundings) -> ChangeRecord:
-    """Return what a webhook tells.
+    """Return the change in a webhook.
 
     Raises
     ------
     SkippedError
-        When it tells of a state between, or of an environment that goes again.
+        When its state is no end, or its environment is transient.
     RefusalError
-        When it does not say when.
+        When it has no time.
     """
     deployment, status = event.deployment, event.deployment_status
     if deployment.transient_environment:
@@ -105,11 +105,11 @@ def _id(deployment: _Deployment, status: _Status | None) -> str | None:
 
 
 def _of(event: GitHubDeployment, around: Surroundings) -> ScopeName | None:
-    said = _deploys(bytes(event.deployment.payload))
+    deploys = _deploys(bytes(event.deployment.payload))
     repository = event.repository.name if event.repository else None
     names: tuple[tuple[Literal["function", "service"], str | None], ...] = (
-        ("function", said.function),
-        ("service", said.service),
+        ("function", deploys.function),
+        ("service", deploys.service),
         ("function", around.function),
         ("service", around.service),
         ("service", repository),
@@ -118,7 +118,7 @@ def _of(event: GitHubDeployment, around: Surroundings) -> ScopeName | None:
 
 
 def _deploys(payload: bytes) -> _Deploys:
-    """Return what the deployment's own payload names: it is an object, or a text of one, or anything else."""
+    """Return the names in the deployment's own payload: an object, or a text of one, or anything else."""
     try:
         return _DEPLOYS.decode(_TEXT.decode(payload) if payload.startswith(b'"') else payload)
     except (ValueError, RecursionError):

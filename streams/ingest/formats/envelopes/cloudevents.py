@@ -11,7 +11,7 @@ import msgspec
 
 from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.envelopes.envelope import Enclosed, Opened
-from streams.ingest.formats.envelopes.gzipped import unpacked
+from streams.ingest.formats.envelopes.gzipped import decode_base64
 from streams.ingest.formats.format import RefusalError, Surroundings
 from streams.ingest.formats.json_payload import JSON_ERRORS, json_refusal, values
 
@@ -74,7 +74,7 @@ def _open(payload: bytes, around: Surroundings, opened: Opened) -> None:
 def _data(event: _Event) -> bytes:
     """Return the data as it was before it was laid into JSON: of a text, what it says."""
     if event.data_base64 is not None:
-        return unpacked(event.data_base64)
+        return decode_base64(event.data_base64)
     data = bytes(event.data)
     if data.startswith(b'"'):
         return _TEXT.decode(data).encode()

@@ -10,7 +10,7 @@ import msgspec
 
 from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.envelopes.envelope import Enclosed, Opened
-from streams.ingest.formats.envelopes.gzipped import unpacked
+from streams.ingest.formats.envelopes.gzipped import decode_base64
 from streams.ingest.formats.format import RefusalError, Surroundings
 from streams.ingest.formats.json_payload import JSON_ERRORS, json_refusal
 
@@ -59,7 +59,7 @@ class _Firehose:
                 opened.refused.append(error.of(bytes(record)))
                 continue
             try:
-                opened.parts.append(Enclosed(unpacked(data), around, name))
+                opened.parts.append(Enclosed(decode_base64(data), around, name))
             except RefusalError as error:
                 opened.refused.append(error.of(data.encode()))
         return opened

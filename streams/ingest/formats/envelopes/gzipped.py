@@ -1,4 +1,7 @@
-"""Gzip, as subscriptions and delivery streams pack what they send: perhaps several members in a row."""
+"""Gzip and base64, in which subscriptions and delivery streams pack their payloads.
+
+Gzip may have several members in a row.
+"""
 
 import re
 import zlib
@@ -19,7 +22,7 @@ _GZIP: Final = 31  # zlib's number for gzip and nothing else
 
 
 class Unzipped(NamedTuple):
-    """What was packed."""
+    """The content of packed bytes."""
 
     content: bytes  # of the members before the first that is damaged: their checksums are right
     size: int  # bytes that were unpacked for it, those of a damaged member among them
@@ -29,12 +32,7 @@ class Unzipped(NamedTuple):
 def unzipped(payload: bytes, most: int) -> Unzipped:
     """Return the content of all members, or of those before the first that is damaged.
 
-    Parameters
-    ----------
-    payload
-        Begins with ``MAGIC``.
-    most
-        Bytes that the content may have.
+    The payload begins with ``MAGIC``; the content may have ``most`` bytes.
 
     Raises
     ------
@@ -78,11 +76,19 @@ def _decompressed(member: "zlib._Decompress", fed: bytes, most: int) -> bytes:
         raise RefusalError(RejectReason.DAMAGED, f"the gzip data is damaged: {error}") from None
 
 
+def unzipped_head(payload: bytes, most: int) -> bytes:
+    """Return the first bytes of the content, at most so many; nothing if they are damaged."""
+    try:
+        return zlib.decompressobj(_GZIP).decompress(payload, most)
+    except zlib.error:
+        return b""
+
+
 def _too_much(why: str) -> RefusalError:
     return RefusalError(RejectReason.TOO_LARGE, why)
 
 
-def unpacked(text: str) -> bytes:
+def decode_base64(text: str) -> bytes:
     """Return the bytes of a base64 text.
 
     Raises
@@ -92,7 +98,7 @@ def unpacked(text: str) -> bytes:
 
     Examples
     --------
-    >>> unpacked("c2Vh")
+    >>> decode_base64("c2Vh")
     b'sea'
     """
     try:

@@ -1,4 +1,4 @@
-"""Attributes of resources, spans and log records: which are read, and as what."""
+"""Attributes of resources, spans and log records: which are read, and as which type."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -30,63 +30,26 @@ RESOURCE: Final = frozenset(
     }
 )
 
-SPAN: Final = frozenset(
-    {
-        # Requests.
-        "aws.lambda.invoked_arn",
-        "cloud.account.id",
-        "cloud.resource_id",
-        "error.type",
-        "faas.coldstart",
-        "faas.execution",
-        "faas.id",
-        "faas.invocation_id",
-        "faas.name",
-        "http.method",
-        "http.request.method",
-        "http.response.status_code",
-        "http.route",
-        "http.status_code",
-        "http.target",
-        "http.user_agent",
-        "rpc.grpc.status_code",
-        "rpc.method",
-        "rpc.response.status_code",
-        "rpc.service",
-        "rpc.system",
-        "rpc.system.name",
-        "uneri.client.name",
-        "uneri.client.tenant",
-        "uneri.client.version",
-        "url.path",
-        "user_agent.original",
-        # Calls of databases.
-        "aws.dynamodb.consumed_capacity",
-        "aws.dynamodb.table_names",
-        "aws.error.code",
-        "aws.table.name",
-        "aws.table_name",
-        "azure.cosmosdb.operation.request_charge",
-        "db.cassandra.table",
-        "db.collection.name",
-        "db.cosmosdb.container",
-        "db.cosmosdb.request_charge",
-        "db.mongodb.collection",
-        "db.name",
-        "db.operation",
-        "db.operation.name",
-        "db.response.status_code",
-        "db.sql.table",
-        "db.system",
-        "db.system.name",
-    }
-)
-
+SPAN_NAMES: Final = (
+    "db.system.name", "db.system", "rpc.system", "rpc.system.name", "rpc.service", "rpc.method",
+    "db.operation.name", "db.operation", "db.collection.name", "db.sql.table", "db.mongodb.collection",
+    "db.cosmosdb.container", "db.cassandra.table", "aws.table.name", "aws.table_name", "db.name",
+    "error.type", "aws.error.code", "db.response.status_code", "rpc.response.status_code",
+    "http.response.status_code", "http.status_code", "rpc.grpc.status_code", "http.route",
+    "http.request.method", "http.method", "faas.invocation_id", "faas.execution", "faas.coldstart",
+    "uneri.client.name", "uneri.client.tenant", "uneri.client.version", "user_agent.original",
+    "http.user_agent", "url.path", "http.target", "aws.lambda.invoked_arn", "cloud.account.id",
+    "cloud.resource_id", "faas.id", "faas.name", "aws.dynamodb.table_names",
+    "aws.dynamodb.consumed_capacity", "azure.cosmosdb.operation.request_charge",
+    "db.cosmosdb.request_charge",
+)  # fmt: skip
+"""Attributes of spans; the scanner (``scan_keys.py``) numbers them by their places."""
+SPAN: Final = frozenset(SPAN_NAMES)
 EXCEPTION: Final = frozenset({"exception.message", "exception.type"})
 
 
 def text(attributes: Attributes, *keys: str) -> str | None:
-    """Return the first of the attributes that says something, as a name.
+    """Return the first of the attributes that is not empty, as a name.
 
     Examples
     --------
@@ -99,9 +62,8 @@ def text(attributes: Attributes, *keys: str) -> str | None:
             continue
         if not isinstance(value, (str, int, float)):
             value = value[0] if len(value) == 1 else ""
-        said = str(value)[:LONGEST].strip()
-        if said:
-            return said
+        if name := str(value)[:LONGEST].strip():
+            return name
     return None
 
 
@@ -135,7 +97,7 @@ def number(attributes: Attributes, *keys: str) -> float | None:
 
 
 def flag(attributes: Attributes, key: str) -> bool | None:
-    """Return a truth, or that of the text of one; None if there is none."""
+    """Return a flag, or the text of one as a flag; None if there is none."""
     value = attributes.get(key)
     if isinstance(value, bool):
         return value

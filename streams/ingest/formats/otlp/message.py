@@ -1,4 +1,8 @@
-"""One message, whichever way it was written, becomes records."""
+"""One message, in either encoding, becomes records.
+
+Log records hold payloads of other formats, such as reports that a collector picked up. Gauges and sums of
+limits and quotas become samples; of the rest, requests show more than aggregates.
+"""
 
 import re
 from collections import Counter
@@ -9,11 +13,23 @@ from msgspec.structs import replace
 
 from streams.engine.decode.event import SampleRecord, ScopeName
 from streams.engine.decode.rejected import RejectReason
-from streams.ingest.formats.format import MOST_RECORDS, Format, Reading, RefusalError, Surroundings, validated
+from streams.ingest.formats.format import (
+    MOST_RECORDS,
+    SHARED_NAMES,
+    Format,
+    Reading,
+    Record,
+    RefusalError,
+    Surroundings,
+    validated,
+)
 from streams.ingest.formats.otlp.attributes import LONGEST
-from streams.ingest.formats.otlp.origin import Origin, origin_of
+from streams.ingest.formats.otlp.origin import Origin, origin_of, origin_with_defaults
 from streams.ingest.formats.otlp.span import OtlpMessage, Point, ResourceLogs, ResourceMetrics, seconds
 from streams.ingest.formats.otlp.spans import read_spans
+
+MOST_BYTES: Final = 16 * 1024 * 1024
+"""Bytes of a message. Its empty parts become many times their size."""
 
 NOTHING: Final = "a message without spans, log records and data points"
 
@@ -45,7 +61,7 @@ _ENCODINGS: Final = (
 
 
 def read_message(message: OtlpMessage, around: Surroundings, recognised: Recognised) -> Reading:
-    """Return what a message is read as.
+    """Return the records of a message.
 
     Raises
     ------
@@ -79,7 +95,7 @@ def bounded(parts: int) -> None:
 
 
 def read_logs(resources: Iterable[ResourceLogs], around: Surroundings, recognised: Recognised) -> Reading:
-    """Return what the bodies of log records are read as.
+    """Return the records in the bodies of log records.
 
     Raises
     ------
@@ -88,7 +104,8 @@ def read_logs(resources: Iterable[ResourceLogs], around: Surroundings, recognise
     """
     reading = Reading()
     for resource in resources:
-        inside = _inside(resource, around)
+        origin = origin_with_defaults(origin_of(resource.attributes), around)
+        inside = replace(around, **{name: getattr(origin, name) for name in SHARED_NAMES})
         for body in resource.bodies:
             if body is None:
                 reading.skipped[NO_TEXT] += 1
@@ -106,20 +123,8 @@ def read_logs(resources: Iterable[ResourceLogs], around: Surroundings, recognise
     return reading
 
 
-def _inside(resource: ResourceLogs, around: Surroundings) -> Surroundings:
-    origin = origin_of(resource.attributes)
-    return replace(
-        around,
-        cloud=origin.cloud or around.cloud,
-        account=origin.account or around.account,
-        region=origin.region or around.region,
-        service=origin.service or around.service,
-        function=origin.function or around.function,
-    )
-
-
 def read_metrics(resources: Iterable[ResourceMetrics], around: Surroundings) -> Reading:
-    """Return the samples that the data points are.
+    """Return the data points as samples.
 
     Raises
     ------
@@ -128,7 +133,7 @@ def read_metrics(resources: Iterable[ResourceMetrics], around: Surroundings) -> 
     """
     reading = Reading()
     for resource in resources:
-        origin = origin_of(resource.attributes)
+        origin = origin_with_defaults(origin_of(resource.attributes), around)
         if resource.others:
             reading.skipped[NO_LIMIT] += resource.others
         for point in resource.points:
@@ -136,47 +141,45 @@ def read_metrics(resources: Iterable[ResourceMetrics], around: Surroundings) -> 
                 reading.skipped[NO_LIMIT] += 1
                 continue
             try:
-                reading.records.append(_sample(point, origin, around))
+                reading.records.append(_sample(point, origin))
             except RefusalError as error:
                 reading.refused.append(error.of(point.name[:LONGEST].encode(errors="replace")))
     return reading
 
 
-def _sample(point: Point, origin: Origin, around: Surroundings) -> SampleRecord:
-    account = origin.account or around.account
+def _sample(point: Point, origin: Origin) -> Record:
     record = SampleRecord(
         ts=seconds(point.time, "the data point"),
-        cloud=origin.cloud or around.cloud,
-        account=account,
-        region=origin.region or around.region,
-        of=_scope(origin, account, around),
+        cloud=origin.cloud,
+        account=origin.account,
+        region=origin.region,
+        of=_scope(origin),
         name=point.name[:LONGEST],
         value=point.value,
         unit=point.unit[:LONGEST] or None,
     )
-    validated(record)
-    return record
+    return validated(record)
 
 
-def _scope(origin: Origin, account: str | None, around: Surroundings) -> ScopeName:
-    if function := origin.function or around.function:
-        return ScopeName("function", function)
-    if service := origin.service or around.service:
-        return ScopeName("service", service)
-    if account:
-        return ScopeName("account", account)
+def _scope(origin: Origin) -> ScopeName:
+    if origin.function:
+        return ScopeName("function", origin.function)
+    if origin.service:
+        return ScopeName("service", origin.service)
+    if origin.account:
+        return ScopeName("account", origin.account)
     raise RefusalError(
         RejectReason.NO_NAME, "the resource of the metric names no function, service or account"
     )
 
 
 def refuse_unsupported_encoding(payload: bytes) -> None:
-    """Refuse spans of Jaeger and Zipkin, with the remedy; what is neither passes.
+    """Refuse spans of Jaeger and Zipkin, which a collector can also write, with the remedy.
 
     Raises
     ------
     RefusalError
-        When the payload is in an encoding of theirs.
+        When the payload is in one of their encodings.
     """
     head = payload[:_HEAD]
     for name, encoding in _ENCODINGS:

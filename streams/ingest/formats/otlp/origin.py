@@ -1,9 +1,10 @@
-"""Where spans come from: the names that a resource has."""
+"""The origin of spans, logs and metrics: the names of their resource."""
 
 import re
 from typing import Final, NamedTuple
 
 from streams.ingest.formats.aws.lambda_names import function_of_arn
+from streams.ingest.formats.format import SHARED_NAMES, Surroundings
 from streams.ingest.formats.otlp.attributes import Attributes, number, text
 
 _GOOGLE: Final = re.compile(
@@ -12,13 +13,13 @@ _GOOGLE: Final = re.compile(
 _AZURE: Final = re.compile(
     r"/subscriptions/([^/\s]+)/.*/sites/([^/\s]+)(?:/functions/([^/\s]+))?", re.IGNORECASE
 )
-_UNNAMED: Final = re.compile(r"unknown_service(?:$|:)")  # what SDKs write that were given no name
+_UNNAMED: Final = re.compile(r"unknown_service(?:$|:)")  # written by SDKs that were given no name
 _BYTES_FROM: Final = 100_000.0
 """A larger memory is in bytes: there is no function of 100 GB. Senders before 2022 wrote megabytes."""
 
 
 class Origin(NamedTuple):
-    """The names of a resource; None where it says nothing."""
+    """The names of a resource; None where it has none."""
 
     cloud: str | None = None
     account: str | None = None
@@ -40,31 +41,36 @@ def origin_of(resource: Attributes, span: Attributes | None = None) -> Origin:
     >>> origin_of({}, {"aws.lambda.invoked_arn": arn})[:5]
     ('aws', '123456789012', 'eu-west-1', None, 'put-item')
     """
-    told = _NOWHERE
+    known = _NOWHERE
     for attributes in (resource, span or {}):
         for key in ("aws.lambda.invoked_arn", "cloud.resource_id", "faas.id"):
-            if told.function is None and key in attributes:
-                told = _of_identifier(text(attributes, key) or "")
+            if known.function is None and key in attributes:
+                known = _of_identifier(text(attributes, key) or "")
     service = text(resource, "service.name")
     return Origin(
-        text(resource, "cloud.provider") or told.cloud,
+        text(resource, "cloud.provider") or known.cloud,
         text(resource, "cloud.account.id")
-        or told.account
+        or known.account
         or (text(span, "cloud.account.id") if span else None),
-        text(resource, "cloud.region") or told.region,
+        text(resource, "cloud.region") or known.region,
         None if service and _UNNAMED.match(service) else service,
-        text(resource, "faas.name") or told.function or (text(span, "faas.name") if span else None),
+        text(resource, "faas.name") or known.function or (text(span, "faas.name") if span else None),
         _megabytes(number(resource, "faas.max_memory")),
     )
 
 
-def _of_identifier(said: str) -> Origin:
-    if arn := function_of_arn(said):
+def origin_with_defaults(origin: Origin, around: Surroundings) -> Origin:
+    """Return an origin with the names that the configuration gives to its source."""
+    return origin._replace(**{name: getattr(origin, name) or getattr(around, name) for name in SHARED_NAMES})
+
+
+def _of_identifier(identifier: str) -> Origin:
+    if arn := function_of_arn(identifier):
         return Origin("aws", arn.account, arn.region, None, arn.function)
-    if found := _GOOGLE.match(said):
+    if found := _GOOGLE.match(identifier):
         project, region, function = found.groups()
         return Origin("gcp", project, region, None, function)
-    if found := _AZURE.match(said):
+    if found := _AZURE.match(identifier):
         subscription, app, function = found.groups()
         return Origin("azure", subscription, None, None, f"{app}/{function}" if function else app)
     return _NOWHERE

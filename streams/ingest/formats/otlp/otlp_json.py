@@ -1,15 +1,15 @@
-"""The format ``otlp_json``: what OpenTelemetry exports, as JSON, one message or one on each line."""
+"""The format ``otlp_json``: exports of OpenTelemetry as JSON, one message or one on each line."""
 
 import binascii
 import math
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
 from streams.engine.decode.rejected import SAMPLE_BYTES, RejectReason
-from streams.ingest.formats.format import Reading, RefusalError, Refused, Surroundings
+from streams.ingest.formats.format import Reading, RefusalError, Refused, Surroundings, read_parts
 from streams.ingest.formats.json_payload import JSON_ERRORS, json_refusal
 from streams.ingest.formats.otlp.attributes import (
     EXCEPTION,
@@ -20,20 +20,13 @@ from streams.ingest.formats.otlp.attributes import (
     Attributes,
     Value,
 )
-from streams.ingest.formats.otlp.json_message import (
-    JsonAttribute,
-    JsonEvent,
-    JsonMessage,
-    JsonResource,
-    JsonResourceMetrics,
-    JsonResourceSpans,
-    JsonScopeSpans,
-    JsonSpan,
-    JsonValue,
-    LooseMessage,
-    Whole,
+from streams.ingest.formats.otlp.message import (
+    MOST_BYTES,
+    Recognised,
+    bounded,
+    read_message,
+    refuse_unsupported_encoding,
 )
-from streams.ingest.formats.otlp.message import Recognised, bounded, read_message, refuse_unsupported_encoding
 from streams.ingest.formats.otlp.span import (
     CLIENT,
     CONSUMER,
@@ -53,9 +46,6 @@ from streams.ingest.formats.otlp.span import (
     of_text,
 )
 
-MOST_BYTES: Final = 16 * 1024 * 1024
-"""Bytes of a payload. Its empty parts become many times their size."""
-
 MOST_OBJECTS: Final = 2_000_000
 """JSON objects of a payload: twenty and more a span."""
 
@@ -72,20 +62,133 @@ _KINDS: Final = {
 }
 _ERRORS: Final = frozenset({2, "2", "STATUS_CODE_ERROR"})
 
-_MESSAGE: Final = msgspec.json.Decoder(JsonMessage)
-_LOOSE: Final = msgspec.json.Decoder(LooseMessage)
-_ONE: Final = msgspec.json.Decoder(JsonSpan)
+# Messages as JSON has them; what is not read is left out.
+_Whole = int | float | str | None
+T = TypeVar("T")
+_Many = list[T] | None
+
+
+class _JsonValue(msgspec.Struct, gc=False, rename="camel"):
+    string_value: str | None = None
+    bool_value: bool | None = None
+    int_value: _Whole = None
+    double_value: _Whole = None
+    bytes_value: str | None = None
+    array_value: "_JsonArray | None" = None
+
+
+class _JsonArray(msgspec.Struct, gc=False, rename="camel"):
+    values: _Many[_JsonValue | None] = None
+
+
+class _JsonAttribute(msgspec.Struct, gc=False, rename="camel"):
+    key: str | None = None
+    value: _JsonValue | None = None
+
+
+class _JsonResource(msgspec.Struct, gc=False, rename="camel"):
+    attributes: _Many[_JsonAttribute] = None
+
+
+class _JsonEvent(msgspec.Struct, gc=False, rename="camel"):
+    name: str | None = None
+    attributes: _Many[_JsonAttribute] = None
+
+
+class _JsonStatus(msgspec.Struct, gc=False, rename="camel"):
+    code: int | str | None = None
+    message: str | None = None
+
+
+class _JsonSpan(msgspec.Struct, gc=False, rename="camel"):
+    trace_id: str | None = None
+    span_id: str | None = None
+    parent_span_id: str | None = None
+    trace_state: str | None = None
+    name: str | None = None
+    kind: int | str | None = None
+    start_time_unix_nano: _Whole = None
+    end_time_unix_nano: _Whole = None
+    attributes: _Many[_JsonAttribute] = None
+    events: _Many[_JsonEvent] = None
+    status: _JsonStatus | None = None
+
+
+class _JsonScopeSpans(msgspec.Struct, gc=False, rename="camel"):
+    spans: _Many[_JsonSpan] = None
+
+
+class _JsonResourceSpans(msgspec.Struct, gc=False, rename="camel"):
+    resource: _JsonResource | None = None
+    scope_spans: _Many[_JsonScopeSpans] = None
+
+
+class _JsonLogRecord(msgspec.Struct, gc=False, rename="camel"):
+    body: _JsonValue | None = None
+
+
+class _JsonScopeLogs(msgspec.Struct, gc=False, rename="camel"):
+    log_records: _Many[_JsonLogRecord] = None
+
+
+class _JsonResourceLogs(msgspec.Struct, gc=False, rename="camel"):
+    resource: _JsonResource | None = None
+    scope_logs: _Many[_JsonScopeLogs] = None
+
+
+class _JsonPoint(msgspec.Struct, gc=False, rename="camel"):
+    time_unix_nano: _Whole = None
+    as_int: _Whole = None
+    as_double: _Whole = None
+
+
+class _JsonPoints(msgspec.Struct, gc=False, rename="camel"):
+    data_points: _Many[_JsonPoint] = None
+
+
+class _JsonMetric(msgspec.Struct, gc=False, rename="camel"):  # other kinds are not read
+    name: str | None = None
+    unit: str | None = None
+    gauge: _JsonPoints | None = None
+    sum: _JsonPoints | None = None
+
+
+class _JsonScopeMetrics(msgspec.Struct, gc=False, rename="camel"):
+    metrics: _Many[_JsonMetric] = None
+
+
+class _JsonResourceMetrics(msgspec.Struct, gc=False, rename="camel"):
+    resource: _JsonResource | None = None
+    scope_metrics: _Many[_JsonScopeMetrics] = None
+
+
+class _JsonMessage(msgspec.Struct, gc=False, rename="camel"):
+    resource_spans: _Many[_JsonResourceSpans] = None
+    resource_logs: _Many[_JsonResourceLogs] = None
+    resource_metrics: _Many[_JsonResourceMetrics] = None
+
+
+class _LooseScopeSpans(msgspec.Struct, gc=False, rename="camel"):  # of which one may be anything
+    spans: _Many[msgspec.Raw] = None
+
+
+class _LooseResourceSpans(msgspec.Struct, gc=False, rename="camel"):
+    resource: _JsonResource | None = None
+    scope_spans: _Many[_LooseScopeSpans] = None
+
+
+class _LooseMessage(msgspec.Struct, gc=False, rename="camel"):
+    resource_spans: _Many[_LooseResourceSpans] = None
+
+
+_MESSAGE: Final = msgspec.json.Decoder(_JsonMessage)
+_LOOSE: Final = msgspec.json.Decoder(_LooseMessage)
+_ONE: Final = msgspec.json.Decoder(_JsonSpan)
 _WHAT: Final = "a message of OpenTelemetry"
 
 
 class OtlpJson:
-    """Reads the messages of traces, logs and metrics.
-
-    Parameters
-    ----------
-    recognised
-        Returns the format that the body of a log record looks like.
-    """
+    """Reads the messages of traces, logs and metrics."""
 
     name: Final = "otlp_json"
 
@@ -116,15 +219,7 @@ class OtlpJson:
             lines = [line for line in payload.split(b"\n") if line.strip()]
             if error.reason is not RejectReason.NOT_JSON or not self._is_in_lines(lines):
                 raise
-        reading = Reading()
-        for line in lines:
-            try:
-                found = read_message(_message(line), around, self._recognised)
-            except RefusalError as error:
-                reading.refused.append(error.of(line))
-            else:
-                reading.add(found)
-        return reading
+        return read_parts(lines, lambda line: read_message(_message(line), around, self._recognised))
 
     def _is_in_lines(self, lines: list[bytes]) -> bool:
         return len(lines) > 1 and any(map(self.looks_like, lines[1:]))
@@ -159,7 +254,7 @@ def _message(payload: bytes) -> OtlpMessage:
 
 
 def _loose(payload: bytes, problem: msgspec.ValidationError) -> OtlpMessage:
-    """Read the spans one by one, since one of them is not as it must be."""
+    """Read the spans one by one, since one of them is malformed."""
     try:
         found = _LOOSE.decode(payload)
     except JSON_ERRORS:
@@ -174,7 +269,7 @@ def _loose(payload: bytes, problem: msgspec.ValidationError) -> OtlpMessage:
     bounded(len(scopes))
     bounded(sum(len(scope.spans or ()) for scope in scopes))
     for resource in found.resource_spans:
-        spans: list[JsonSpan] = []
+        spans: list[_JsonSpan] = []
         for scope in resource.scope_spans or ():
             for raw in scope.spans or ():
                 try:
@@ -183,12 +278,12 @@ def _loose(payload: bytes, problem: msgspec.ValidationError) -> OtlpMessage:
                     message.refused.append(
                         Refused(RejectReason.BAD_TYPE, str(error), bytes(raw)[:SAMPLE_BYTES])
                     )
-        resources.append(JsonResourceSpans(resource.resource, [JsonScopeSpans(spans)]))
-    message.spans = [_resource_spans(each, message.refused) for each in resources]
+        resources.append(_JsonResourceSpans(resource.resource, [_JsonScopeSpans(spans)]))
+    message.spans = [_resource_spans(resource, message.refused) for resource in resources]
     return message
 
 
-def _bound(message: JsonMessage) -> None:
+def _bound(message: _JsonMessage) -> None:
     """Refuse a message of more resources, scopes or parts than a payload may have."""
     spans, logs = message.resource_spans or (), message.resource_logs or ()
     metrics = message.resource_metrics or ()
@@ -202,7 +297,7 @@ def _bound(message: JsonMessage) -> None:
     bounded(sum(len(scope.metrics or ()) for scope in metric_scopes))
 
 
-def _resource_spans(resource: JsonResourceSpans, refused: list[Refused]) -> ResourceSpans:
+def _resource_spans(resource: _JsonResourceSpans, refused: list[Refused]) -> ResourceSpans:
     spans = []
     for scope in resource.scope_spans or ():
         for span in scope.spans or ():
@@ -213,7 +308,7 @@ def _resource_spans(resource: JsonResourceSpans, refused: list[Refused]) -> Reso
     return ResourceSpans(_of_resource(resource.resource), spans)
 
 
-def _span(span: JsonSpan) -> OtlpSpan:
+def _span(span: _JsonSpan) -> OtlpSpan:
     status = span.status
     return OtlpSpan(
         of_text(span.trace_id, TRACE_BYTES) if span.trace_id else "",
@@ -231,13 +326,13 @@ def _span(span: JsonSpan) -> OtlpSpan:
     )
 
 
-def _kind(said: str | None) -> int:
-    if not said:
+def _kind(kind: str | None) -> int:
+    if not kind:
         return 0
-    return _KINDS.get(said, 0) if not said.isdecimal() else int(said[:MOST_DIGITS])
+    return _KINDS.get(kind, 0) if not kind.isdecimal() else int(kind[:MOST_DIGITS])
 
 
-def _whole(value: Whole) -> int:
+def _whole(value: _Whole) -> int:
     """Return a whole number, which plain protobuf JSON writes as a text; 0 if there is none.
 
     Raises
@@ -262,7 +357,7 @@ def _signed(value: str) -> int | None:
     return int(value) if len(value) <= MOST_DIGITS and _DIGITS.fullmatch(value) else None
 
 
-def _number(value: Whole) -> float | None:
+def _number(value: _Whole) -> float | None:
     if value is None:
         return None
     try:
@@ -271,20 +366,20 @@ def _number(value: Whole) -> float | None:
         return None
 
 
-def _raised(events: Iterable[JsonEvent]) -> Raised | None:
+def _raised(events: Iterable[_JsonEvent]) -> Raised | None:
     found = None
     for event in events:
         if event.name == "exception":
-            said = _attributes(event.attributes or (), EXCEPTION)
-            found = Raised(str(said.get("exception.type", "")), str(said.get("exception.message", "")))
+            raised = _attributes(event.attributes or (), EXCEPTION)
+            found = Raised(str(raised.get("exception.type", "")), str(raised.get("exception.message", "")))
     return found
 
 
-def _of_resource(resource: JsonResource | None) -> Attributes:
+def _of_resource(resource: _JsonResource | None) -> Attributes:
     return _attributes(resource.attributes or (), RESOURCE) if resource else NO_ATTRIBUTES
 
 
-def _attributes(attributes: Iterable[JsonAttribute], wanted: frozenset[str]) -> Attributes:
+def _attributes(attributes: Iterable[_JsonAttribute], wanted: frozenset[str]) -> Attributes:
     found: dict[str, Value] = {}
     for attribute in attributes:
         key = attribute.key
@@ -295,7 +390,7 @@ def _attributes(attributes: Iterable[JsonAttribute], wanted: frozenset[str]) -> 
     return found or NO_ATTRIBUTES
 
 
-def _value(value: JsonValue) -> Value | None:
+def _value(value: _JsonValue) -> Value | None:
     if value.string_value is not None:
         return value.string_value
     if value.int_value is not None:
@@ -304,14 +399,14 @@ def _value(value: JsonValue) -> Value | None:
         return value.bool_value
     if value.array_value is not None:
         return [
-            each.string_value
-            for each in (value.array_value.values or ())[:MOST_TEXTS]
-            if each is not None and each.string_value is not None
+            item.string_value
+            for item in (value.array_value.values or ())[:MOST_TEXTS]
+            if item is not None and item.string_value is not None
         ]
     return _number(value.double_value)
 
 
-def _body(body: JsonValue | None) -> bytes | None:
+def _body(body: _JsonValue | None) -> bytes | None:
     if body is None:
         return None
     if body.string_value is not None:
@@ -322,7 +417,7 @@ def _body(body: JsonValue | None) -> bytes | None:
         return None
 
 
-def _resource_metrics(resource: JsonResourceMetrics) -> ResourceMetrics:
+def _resource_metrics(resource: _JsonResourceMetrics) -> ResourceMetrics:
     points, others = [], 0
     for scope in resource.scope_metrics or ():
         for metric in scope.metrics or ():

@@ -1,8 +1,8 @@
-"""The format ``otlp_proto``: what OpenTelemetry exports, as protobuf."""
+"""The format ``otlp_proto``: exports of OpenTelemetry as protobuf."""
 
 from collections.abc import Iterable
 from operator import itemgetter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from google.protobuf.message import DecodeError
@@ -18,10 +18,15 @@ from detectors.state.compiled import COMPILES, is_kept
 from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.format import Lines, Reading, RefusalError, Surroundings, to_json_line
 from streams.ingest.formats.otlp.attributes import EXCEPTION, RESOURCE, SPAN
-from streams.ingest.formats.otlp.message import Recognised, bounded, read_message, refuse_unsupported_encoding
+from streams.ingest.formats.otlp.message import (
+    MOST_BYTES,
+    Recognised,
+    bounded,
+    read_message,
+    refuse_unsupported_encoding,
+)
 from streams.ingest.formats.otlp.proto_message import attributes_of, bound_parts
 from streams.ingest.formats.otlp.request import id_of
-from streams.ingest.formats.otlp.scan.span_scanner import LeftSpans, Scanned
 from streams.ingest.formats.otlp.span import (
     SPAN_BYTES,
     TRACE_BYTES,
@@ -37,12 +42,9 @@ from streams.ingest.formats.otlp.span import (
 from streams.ingest.formats.otlp.spans import read_spans
 from streams.process.compilation import SPANS
 
-if COMPILES:
+if TYPE_CHECKING or COMPILES:
     from streams.ingest.formats.otlp.scan.scan_message import scan
-    from streams.ingest.formats.otlp.scan.span_scanner import SpanScanner
-
-MOST_BYTES: Final = 16 * 1024 * 1024
-"""Bytes of a message. Its empty parts become many times their size."""
+    from streams.ingest.formats.otlp.scan.span_scanner import LeftSpans, Scanned, SpanScanner
 
 _FIRST: Final = b"\x0a"  # the only field of a message: a resource with what it sent
 _ERROR: Final = 2
@@ -57,14 +59,9 @@ def is_scanner_kept() -> bool | None:
 
 
 class OtlpProto:
-    """Reads the messages of traces, logs and metrics, told apart by what they hold.
+    """Reads the messages of traces, logs and metrics, distinguished by their content.
 
-    It has no state but names that its scanner has seen.
-
-    Parameters
-    ----------
-    recognised
-        Returns the format that the body of a log record looks like.
+    It has no state but the names that its scanner has learnt.
     """
 
     name: Final = "otlp_proto"
@@ -81,7 +78,7 @@ class OtlpProto:
         try:
             bound_parts(payload)
         except RefusalError:
-            return True  # reading it says what is wrong
+            return True  # for reading to refuse
         return _signal(payload) is not None
 
     def read(self, payload: bytes, around: Surroundings) -> Reading:
@@ -100,7 +97,7 @@ class OtlpProto:
         return read_message(_message(payload), around, self._recognised)
 
     def lines(self, payload: bytes, around: Surroundings) -> Lines | None:
-        """Return what ``read`` would, by compiled code; None if it must be read."""
+        """Read by compiled code, as ``read`` would; return None if only that can."""
         if not COMPILES or not SPANS.ready() or payload[:1] != _FIRST or len(payload) > MOST_BYTES:
             return None
         key = msgspec.structs.replace(around, mapping=None, at=None)
@@ -122,7 +119,7 @@ class OtlpProto:
         try:
             return _completed(found, around)
         except (RefusalError, DecodeError):
-            return None  # the message says why
+            return None  # for reading to refuse
 
 
 def _message(payload: bytes) -> OtlpMessage:
@@ -189,12 +186,12 @@ def _spans(message: ExportTraceServiceRequest) -> list[ResourceSpans]:
     ]
 
 
-def _completed(found: Scanned, around: Surroundings) -> Lines | None:
-    """Return what was scanned with what was left, in the order of the spans.
+def _completed(found: "Scanned", around: Surroundings) -> Lines | None:
+    """Return scanned spans with those that were left, in their order.
 
     None if no span has a kind or a time: it may be a message of another signal.
     """
-    resources = [_left(each) for each in found.left]
+    resources = list(map(_left, found.left))
     reading = read_spans(resources, around)
     rows: dict[str, int] = {}
     for left, resource in zip(found.left, resources, strict=True):
@@ -209,7 +206,7 @@ def _completed(found: Scanned, around: Surroundings) -> Lines | None:
     return Lines([line for _, line in lines], reading.refused, found.skipped + reading.skipped)
 
 
-def _left(found: LeftSpans) -> ResourceSpans:
+def _left(found: "LeftSpans") -> ResourceSpans:
     identified = None
     if found.identified is not None:
         identified = attributes_of(trace_pb2.Span.FromString(found.identified).attributes, SPAN)
@@ -242,8 +239,8 @@ def _raised(events: Iterable[trace_pb2.Span.Event]) -> Raised | None:
     found = None
     for event in events:
         if event.name == "exception":
-            said = attributes_of(event.attributes, EXCEPTION)
-            found = Raised(str(said.get("exception.type", "")), str(said.get("exception.message", "")))
+            raised = attributes_of(event.attributes, EXCEPTION)
+            found = Raised(str(raised.get("exception.type", "")), str(raised.get("exception.message", "")))
     return found
 
 

@@ -1,4 +1,4 @@
-"""Attributes as protobuf has them.
+"""Messages as protobuf: their attributes, and how many parts they have, before these are made.
 
 Two bytes on the wire can become hundreds in memory: an empty span, or an empty resource. Whatever its signal,
 a message has resources in its field 1, a resource scopes in its field 2, and a scope spans, log records or
@@ -21,15 +21,14 @@ SMALL: Final = 1024 * 1024
 
 
 def attributes_of(attributes: Iterable[KeyValue], wanted: frozenset[str]) -> Attributes:
-    """Return those that are read."""
+    """Return the attributes that are wanted."""
     found: dict[str, Value] = {}
     for attribute in attributes:
         key = attribute.key
         if key in wanted:
             value = attribute.value
-            said = value.string_value  # most are texts; only an empty one may be something else
-            if said:
-                found[key] = said
+            if text := value.string_value:  # most are texts; only an empty one may be something else
+                found[key] = text
             elif (other := _value(value)) is not None:
                 found[key] = other
     return found or NO_ATTRIBUTES
@@ -47,9 +46,9 @@ def _value(value: AnyValue) -> Value | None:
             return value.double_value
         case "array_value":
             return [
-                each.string_value
-                for each in value.array_value.values[:MOST_TEXTS]
-                if each.string_value or each.HasField("string_value")
+                item.string_value
+                for item in value.array_value.values[:MOST_TEXTS]
+                if item.string_value or item.HasField("string_value")
             ]
         case _:
             return None
@@ -73,7 +72,7 @@ _SHALLOW: Final = _shallow()
 def bound_parts(payload: bytes) -> None:
     """Refuse a message of more resources, scopes or spans than a payload may have.
 
-    What is no protobuf passes: its reader says so.
+    Bytes that are no protobuf pass: their reader refuses them.
 
     Raises
     ------

@@ -1,4 +1,8 @@
-"""What is read of a message, whichever way it was written: resources with what they sent."""
+"""Messages as both encodings are read: resources with their spans, log records and data points.
+
+Ids are bytes, hexadecimal of either case, or base64 of plain protobuf. Times are nanoseconds.
+The trace state of a sampled span gives the number of spans that it stands for.
+"""
 
 import binascii
 import re
@@ -27,9 +31,7 @@ _HEX: Final = re.compile(r"[0-9a-fA-F]+")
 
 _VENDOR: Final = re.compile(r"(?:^|,)\s*ot=([^,]*)")
 _THRESHOLD: Final = re.compile(r"(?:^|;)th:([0-9a-fA-F]{1,14})(?:;|$)")
-_POWER: Final = re.compile(
-    r"(?:^|;)p:([0-9]{1,2})(?:;|$)"
-)  # what samplers wrote before they wrote thresholds
+_POWER: Final = re.compile(r"(?:^|;)p:([0-9]{1,2})(?:;|$)")  # of samplers before there were thresholds
 _DIGITS: Final = 14
 _ALL: Final = 1 << (4 * _DIGITS)
 _NEVER: Final = 63
@@ -53,7 +55,7 @@ class Raised(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class OtlpSpan:
-    """One span. Ids are lower-case hexadecimal, times are nanoseconds; what is none is empty, or 0."""
+    """One span. Ids are lower-case hexadecimal, times are nanoseconds; missing ones are empty, or 0."""
 
     trace: str
     id: str
@@ -70,7 +72,7 @@ class OtlpSpan:
 
     @property
     def key(self) -> str:
-        """What the span is known by in a message."""
+        """The identity of the span in a message."""
         return self.trace + self.id
 
 
@@ -82,7 +84,7 @@ class ResourceSpans:
     spans: Sequence[OtlpSpan]
     refused: Sequence[Refused] = ()
     identified: Attributes | None = None
-    """Of the first span that names the function, if it may be one that is not here."""
+    """Of the first span that names the function, if that may not be here."""
 
 
 @dataclass(slots=True, eq=False)
@@ -113,7 +115,7 @@ class ResourceMetrics:
 
 @dataclass(slots=True, eq=False)
 class OtlpMessage:
-    """One exported message: what it holds of each signal."""
+    """One exported message, by signal."""
 
     spans: Sequence[ResourceSpans] = ()
     logs: Sequence[ResourceLogs] = ()
@@ -194,6 +196,6 @@ def seconds(nanoseconds: int, what: str) -> float:
 
 
 def milliseconds(span: OtlpSpan) -> float | None:
-    """Return how long a span took; None if it does not say, ends before its start, or takes absurdly long."""
+    """Return how long a span took; None if that is unknown, negative or absurdly long."""
     took = (span.end - span.start) / _MILLISECOND if span.end and span.start else -1.0
     return took if 0 <= took <= LARGEST else None

@@ -15,7 +15,7 @@ from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.access_logs.routes import path_templates
 from streams.ingest.formats.format import Reading, Record, RefusalError, Refused, Surroundings, with_defaults
 from streams.ingest.formats.otlp.database import is_database, table_calls
-from streams.ingest.formats.otlp.origin import Origin, origin_of
+from streams.ingest.formats.otlp.origin import Origin, origin_of, origin_with_defaults
 from streams.ingest.formats.otlp.request import absorb, id_of, request_of
 from streams.ingest.formats.otlp.span import (
     CLIENT,
@@ -261,18 +261,6 @@ def _completed(resource: ResourceSpans) -> Origin:
             if span.kind in {SERVER, CONSUMER} and not _IDENTIFIED.isdisjoint(span.attributes):
                 return origin_of(resource.attributes, span.attributes)
     return origin
-
-
-def origin_with_defaults(origin: Origin, around: Surroundings) -> Origin:
-    """Return an origin with what the configuration says of its source."""
-    return Origin(
-        origin.cloud or around.cloud,
-        origin.account or around.account,
-        origin.region or around.region,
-        origin.service or around.service,
-        origin.function or around.function,
-        origin.memory_mb,
-    )
 
 
 def _call_of(seen: _Seen) -> Event:

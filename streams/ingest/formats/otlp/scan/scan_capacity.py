@@ -1,4 +1,4 @@
-"""What a call consumed, from the JSON text of a ConsumedCapacity as SDKs write it. Compiled."""
+"""Reads the units that a call consumed, from the JSON of a ConsumedCapacity as SDKs write it. Compiled."""
 
 from typing import Final
 
@@ -29,16 +29,7 @@ _MOST_DIGITS: Final = 20  # bytes of an amount
 def consumed(
     at: int, end: int, table: int, length: int, keys: int, factor: np.uint64
 ) -> tuple[bool, int, int, int, int, int, int]:
-    """Read what a table consumed.
-
-    Parameters
-    ----------
-    at, end
-        The text.
-    table, length
-        The name that it must have.
-    keys, factor
-        As for ``key_number``.
+    """Read the units in the text up to ``end`` that the table of this name consumed.
 
     Returns
     -------

@@ -29,7 +29,7 @@ _TRACE: Final = _words('","trace":"')
 _KIND: Final = _words(',"kind":"call"')
 _MS, _RCU, _WCU = _words(',"ms":')[0], _words(',"rcu":')[0], _words(',"wcu":')[0]
 
-_SLASH, _QUOTE, _BRACE, _BRACKET, _COMMA, _DOT, _ZERO, _SPACE, _LINE = (ord(each) for each in '/"}],.0 \n')
+_SLASH, _QUOTE, _BRACE, _BRACKET, _COMMA, _DOT, _ZERO, _SPACE, _LINE = map(ord, '/"}],.0 \n')
 _SECOND: Final = 1_000_000_000
 _MILLISECOND: Final = 1_000_000
 

@@ -27,7 +27,7 @@ RESOURCE_TEXTS: Final = 4
 """Texts into which a resource is divided, as a text of a name table has a longest."""
 IDENTIFIED_BITS: Final = 5
 COMPLETE, INCOMPLETE = range(2)
-"""What the piece of a resource means: whether its own requests may say more of it."""
+"""Meanings of the piece of a resource: whether its own requests may add names."""
 
 
 @inlined
@@ -163,19 +163,19 @@ def _scan_scope(io: int, at: int, end: int, resource: int, names: int, origin: i
         if count >= room:
             return memory.MORE_ROWS, origin
         row = rows + memory.ROW_BYTES * count
-        said = scan_span(io, row, at, at + length)
-        if said < 0:
+        named = scan_span(io, row, at, at + length)
+        if named < 0:
             return memory.DECLINED, origin
         store64(row + memory.RESOURCE, resource)
         store64(io + memory.ROW_COUNT, count + 1)
-        if said and names >= 0 and load_int(resource + memory.IDENTIFIED_ROW) < 0:
+        if named and names >= 0 and load_int(resource + memory.IDENTIFIED_ROW) < 0:
             store64(resource + memory.IDENTIFIED_ROW, count)
             if load_int(piece_at(io, names) + memory.MEANS) == INCOMPLETE:
-                if said & FAILED:
+                if named & FAILED:
                     return memory.DECLINED, origin
-                owner = (said & IDENTIFIED_MASK) >> IDENTIFIED_FROM | names << IDENTIFIED_BITS
+                owner = (named & IDENTIFIED_MASK) >> IDENTIFIED_FROM | names << IDENTIFIED_BITS
                 table = load_int(io + memory.ORIGIN_NAMES)
-                origin = find_names(io, memory.OF_ORIGIN, table, said & IDENTIFIED_MASK, owner)
+                origin = find_names(io, memory.OF_ORIGIN, table, named & IDENTIFIED_MASK, owner)
                 if origin >= 0 and load_int(piece_at(io, origin) + memory.MEANS) == memory.UNUSUAL:
                     return memory.DECLINED, origin
                 if origin < 0:
@@ -185,8 +185,8 @@ def _scan_scope(io: int, at: int, end: int, resource: int, names: int, origin: i
 
 
 @inlined
-def _mixed(seed: np.uint64, one: np.uint64, two: np.uint64) -> np.uint64:
-    found = ((one ^ seed) * _SPREAD) ^ two
+def _mixed(seed: np.uint64, first: np.uint64, second: np.uint64) -> np.uint64:
+    found = ((first ^ seed) * _SPREAD) ^ second
     found ^= found >> np.uint64(32)
     found *= _SPREAD
     return found ^ (found >> np.uint64(29))
@@ -290,7 +290,7 @@ def _origin_of(io: int, row: int) -> int:
 
 @part
 def _request_above(io: int, row: int, mask: int) -> tuple[int, bool, bool]:
-    """Look from a span towards the root of its trace.
+    """Search from a span towards the root of its trace.
 
     Returns
     -------
@@ -356,16 +356,16 @@ def _find_owners(io: int) -> None:
             owner = np.int64(-1)
             several = False
             other = load_int(trace + memory.FIRST_REQUEST)
-            looked = 0
+            visited = 0
             while other >= 0:
                 if _origin_of(io, _row_at(io, other)) == origin:
                     several = owner >= 0
                     owner = other
-                looked += 1
-                if several or looked > _STEPS:
+                visited += 1
+                if several or visited > _STEPS:
                     break
                 other = load_int(_row_at(io, other) + memory.NEXT)
-            if looked > _STEPS:
+            if visited > _STEPS:
                 store64(trace + memory.IS_LEFT, np.int64(1))
             if several:
                 owner = np.int64(-1)

@@ -1,7 +1,7 @@
 """Scans one span of a message into a row. Compiled.
 
-What a span means is not decided here. Its names, as the bytes they are, have been given to the plain reader
-once, and what that made of them is looked up (``span_names.py``).
+The meaning of a span is not decided here. Its names, as the bytes they are, were given to the plain reader
+once, and the piece that it made of them is found again (``span_names.py``).
 """
 
 from typing import Final
@@ -67,7 +67,7 @@ from streams.ingest.formats.otlp.span import (
 )
 
 CALL_MEANS_NOTHING, CALL_MEANS_NO_TABLE, CALL_MEANS_ONE = range(3)
-"""What the piece of a client's span means."""
+"""Meanings of the piece of a client's span."""
 
 _ONE: Final = np.int64(1)
 _MOST_INVOCATION: Final = 128
@@ -75,7 +75,7 @@ _EXCEPTION: Final = np.uint64(int.from_bytes(b"exceptio", "little"))
 _LAST_OF_EXCEPTION: Final = ord("n")
 _MALFORMED: Final = -2
 _ERROR: Final = 2
-_EXCLAMATION, _TILDE, _QUOTE, _BACKSLASH = (ord(each) for each in '!~"\\')
+_EXCLAMATION, _TILDE, _QUOTE, _BACKSLASH = map(ord, '!~"\\')
 _OT: Final = (ord("o"), ord("t"), ord("="))
 
 
@@ -204,12 +204,12 @@ def scan_span(io: int, row: int, at: int, end: int) -> int:
             at, length = read_length(at + 1, end)
             if length < 0:
                 return np.int64(-1)
-            said = _scan_event(at, at + length, slots, keys, factor)
-            if said < 0:
+            event = _scan_event(at, at + length, slots, keys, factor)
+            if event < 0:
                 return np.int64(-1)
-            if said & RAISED:
+            if event & RAISED:
                 seen &= ~((_ONE << RAISED_TYPE) | (_ONE << RAISED_MESSAGE))
-                seen |= said & ~RAISED
+                seen |= event & ~RAISED
                 flags |= RAISED
             at += length
         elif tag == 0x6A:
@@ -277,7 +277,7 @@ def _names_sampler(at: int, end: int) -> bool:
 
 @part
 def _scan_event(at: int, end: int, slots: int, keys: int, factor: np.uint64) -> int:
-    """Scan an event; return RAISED and the bits of what an exception says, -1 if it is in another form."""
+    """Scan an event; return RAISED and the bits of an exception's texts, -1 if it is in another form."""
     found = np.int64(0)
     while at < end:
         tag = load8(at)
@@ -372,7 +372,7 @@ def _is_link(at: int, end: int, keys: int, factor: np.uint64) -> bool:
 
 @part
 def _scan_status(at: int, end: int, slots: int) -> int:
-    """Return FAILED and the bit of its message, as it has them, -1 if it is in another form."""
+    """Return FAILED and the bit of the message, as far as present, -1 if it is in another form."""
     found = np.int64(0)
     while at < end:
         tag = load8(at)
@@ -462,7 +462,7 @@ def _scan_call(
     io: int, row: int, work: int, seen: int, odd: int, flags: int, capacity: int, length: int, keys: int,
     factor: np.uint64,
 ) -> tuple[int, bool]:  # fmt: skip
-    """Return what the span of a client makes, and whether it is left to the plain reader."""
+    """Return the kind of record of a client's span, and whether it is left to the plain reader."""
     mask = seen & CALL_MASK
     if seen & OPERATION_MASK:
         mask &= ~(_ONE << NAME)

@@ -15,7 +15,7 @@ _HIGHS: Final = np.uint64(0x8080808080808080)
 _TEXT, _FLAG, _NUMBER, _DOUBLE, _LIST, _BYTES = 0x0A, 0x10, 0x18, 0x21, 0x2A, 0x3A
 
 NO_VALUE, IS_TEXT, IS_FLAG, IS_NUMBER, IS_DOUBLE, IS_LIST, IS_BYTES = range(7)
-"""What a value is."""
+"""Types of values."""
 
 
 @inlined
@@ -107,7 +107,7 @@ def read_value(at: int, end: int) -> tuple[int, int, int]:
 
     Returns
     -------
-    What it is (-1 if it is in another form), and of a text or list its address and length, of a flag or a
+    Its type (-1 if it is in another form), and of a text or list its address and length, of a flag or a
     number of at most four bytes itself (-1 if it has more) and 0.
     """
     if at == end:

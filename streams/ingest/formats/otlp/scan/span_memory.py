@@ -1,4 +1,4 @@
-"""The memory that the scanner of spans reads and writes: what lies where. ``span_scanner.py`` allocates it.
+"""The layout of the memory that the scanner of spans reads and writes. ``span_scanner.py`` allocates it.
 
 ``io`` is the address of a list of 64-bit words; the constants are distances in bytes from its start.
 """
@@ -16,7 +16,7 @@ from typing import Final
 IO_WORDS: Final = 40
 
 DONE, DECLINED, MORE_ROWS, MORE_OUT, LEARN = range(5)
-"""How a scan ended: all is written but what is left; nothing is; too little room; names are to be learnt."""
+"""How a scan ended: all is written but spans left; nothing is; too little room; names are to be learnt."""
 
 # A row: one span.
 (
@@ -27,7 +27,7 @@ DONE, DECLINED, MORE_ROWS, MORE_OUT, LEARN = range(5)
 ROW_BYTES: Final = 25 * 8
 
 NOTHING, A_REQUEST, A_CALL, A_CALL_OF_NO_TABLE, A_CLIENT, A_PRODUCER, AN_INSIDE = range(7)
-"""What a span makes."""
+"""Kinds of record that a span makes."""
 
 # A resource.
 (
@@ -47,7 +47,7 @@ PIECE_BYTES: Final = 8 * PIECE_WORDS
 UNUSUAL_NAME: Final = -2
 
 UNUSUAL: Final = 99
-"""What a piece means that is left to the plain reader."""
+"""The meaning of a piece that is left to the plain reader."""
 
 # A name that is not known: its kind, its owner and its length stand before its bytes.
 OF_RESOURCE, OF_SCOPE, OF_ORIGIN, OF_CALL, OF_REQUEST, OF_CLIENT = range(6)

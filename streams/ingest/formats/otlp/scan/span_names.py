@@ -1,7 +1,6 @@
-"""What the names of spans and resources become, asked of the plain reader once for each.
+"""Pieces of JSON for the names of spans and resources, made by the plain reader once for each.
 
-The scanner (``scan_message.py``) knows names as bytes. Here they are given to the plain reader, and what it
-makes of them becomes a piece of JSON that the scanner copies.
+The scanner (``scan_message.py``) knows names as bytes; it copies the piece that was made of them.
 """
 
 from collections.abc import Callable
@@ -14,10 +13,16 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from streams.engine.decode.event import Event, TableCall
 from streams.engine.decode.operations import READS, WRITES, kind_of
 from streams.ingest.formats.access_logs.routes import path_templates
-from streams.ingest.formats.format import RefusalError, Surroundings, to_json_line, with_defaults
+from streams.ingest.formats.format import (
+    SHARED_NAMES,
+    RefusalError,
+    Surroundings,
+    to_json_line,
+    with_defaults,
+)
 from streams.ingest.formats.otlp.attributes import LONGEST, RESOURCE, Attributes, Value
 from streams.ingest.formats.otlp.database import is_database, table_calls
-from streams.ingest.formats.otlp.origin import Origin, origin_of
+from streams.ingest.formats.otlp.origin import Origin, origin_of, origin_with_defaults
 from streams.ingest.formats.otlp.proto_message import attributes_of
 from streams.ingest.formats.otlp.request import request_of
 from streams.ingest.formats.otlp.scan import span_memory as memory
@@ -38,7 +43,6 @@ from streams.ingest.formats.otlp.scan.scan_keys import (
 from streams.ingest.formats.otlp.scan.scan_message import COMPLETE, IDENTIFIED_BITS, INCOMPLETE
 from streams.ingest.formats.otlp.scan.scan_span import CALL_MEANS_NO_TABLE, CALL_MEANS_NOTHING, CALL_MEANS_ONE
 from streams.ingest.formats.otlp.span import CLIENT, EARLIEST_NS, SERVER, OtlpSpan, Raised
-from streams.ingest.formats.otlp.spans import origin_with_defaults
 
 _WORD: Final = 8
 _CAPACITY: Final = "aws.dynamodb.consumed_capacity"
@@ -59,13 +63,7 @@ UNUSUAL: Final = NamePiece()
 
 
 class SpanNames:
-    """What names become under what the configuration says of a source.
-
-    Parameters
-    ----------
-    around
-        That.
-    """
+    """Makes pieces of names under the configuration of a source."""
 
     def __init__(self, around: Surroundings) -> None:
         self._around: Final = around
@@ -82,31 +80,29 @@ class SpanNames:
         }
 
     def piece(self, kind: int, number: int, owner: int, name: bytes) -> NamePiece:
-        """Return what a name that the scanner noted becomes; its piece gets this number."""
+        """Return the piece of a name that the scanner noted; it gets this number."""
         try:
             return self._pieces[kind](number, owner, name)
         except (RefusalError, DecodeError, UnicodeDecodeError):
             return UNUSUAL
 
     def _resource(self, number: int, _: int, name: bytes) -> NamePiece:
-        said = attributes_of(Resource.FromString(name).attributes, RESOURCE)
-        self._resources[number] = said
-        origin = origin_of(said)
+        attributes = attributes_of(Resource.FromString(name).attributes, RESOURCE)
+        self._resources[number] = attributes
+        origin = origin_of(attributes)
         complete = origin.function is not None and origin.account is not None
         return self._piece_of(origin, COMPLETE if complete else INCOMPLETE)
 
     def _origin(self, _: int, owner: int, name: bytes) -> NamePiece:
         mask = (owner & ((1 << IDENTIFIED_BITS) - 1)) << IDENTIFIED_FROM
-        said = _attributes(mask, name)
-        if said is None:
+        attributes = _attributes(mask, name)
+        if attributes is None:
             return UNUSUAL
-        return self._piece_of(origin_of(self._resources[owner >> IDENTIFIED_BITS], said), COMPLETE)
+        return self._piece_of(origin_of(self._resources[owner >> IDENTIFIED_BITS], attributes), COMPLETE)
 
     def _piece_of(self, found: Origin, means: int) -> NamePiece:
         origin = origin_with_defaults(found, self._around)
-        names = {
-            name: getattr(origin, name) for name in ("cloud", "account", "region", "service", "function")
-        }
+        names = {name: getattr(origin, name) for name in SHARED_NAMES}
         short = _members(to_json_line(with_defaults(Event(**names), self._around)))
         whole = short + _members(to_json_line(Event(memory_mb=origin.memory_mb)))
         number = self._origins.setdefault(origin, len(self._origins))
@@ -189,15 +185,15 @@ def _has_capacity(span: OtlpSpan, call: TableCall, kind: int) -> bool:
 
 
 def _quoted(text: str) -> str:
-    return '"' + text + '"'  # what would need an escape is not read, so nothing is said of it
+    return '"' + text + '"'  # a text that needs an escape makes it unreadable, so it has no capacity
 
 
 def _span(kind: int, owner: int, name: bytes) -> OtlpSpan | None:
     """Return a span of these names, and nothing else; None if one of them is blank."""
-    said = _attributes(owner & ~int(FAILED | RAISED | IS_COLD), name)
-    if said is None:
+    attributes = _attributes(owner & ~int(FAILED | RAISED | IS_COLD), name)
+    if attributes is None:
         return None
-    found = dict(said)
+    found = dict(attributes)
     message, called = str(found.pop(_MESSAGE, "")), str(found.pop(_NAME, ""))
     raised = Raised(str(found.pop(NAMES[RAISED_TYPE], "")), str(found.pop(NAMES[RAISED_MESSAGE], "")))
     if (owner >> COLD) & 1:
@@ -213,7 +209,7 @@ _ALL_NAMES: Final = {**dict(enumerate(NAMES)), MESSAGE: _MESSAGE, NAME: _NAME}
 
 
 def _attributes(mask: int, name: bytes) -> Attributes | None:
-    """Return the values that ``scan_span.py`` wrote behind each other; None if a text of them is blank."""
+    """Return the values that ``scan_span.py`` wrote one after the other; None if a text of them is blank."""
     found: dict[str, Value] = {}
     at = 0
     for bit, key in _ALL_NAMES.items():

@@ -17,25 +17,6 @@ from streams.ingest.formats.otlp.scan.scan_message import RESOURCE_TEXTS, scan
 from streams.ingest.formats.otlp.scan.span_names import SpanNames
 from streams.ingest.formats.otlp.spans import INSIDE, NO_DATABASE, NO_TABLE, PRODUCED
 
-
-class LeftSpans(NamedTuple):
-    """Spans of one resource that are left to the plain reader."""
-
-    resource: bytes
-    rows: Sequence[int]  # of each span, its number in the message
-    spans: Sequence[bytes]
-    identified: bytes | None  # the first span that names the function, wherever it was
-
-
-class Scanned(NamedTuple):
-    """What the scanner made of a message."""
-
-    lines: list[bytes]
-    skipped: Counter[str]
-    left: list[LeftSpans]
-    rows: list[int]  # of each line, its span in the message; not told if nothing is left
-
-
 _TEXTS: Final = {memory.OF_RESOURCE: RESOURCE_TEXTS}  # others have one
 _TABLES: Final = {
     memory.RESOURCE_NAMES: memory.OF_RESOURCE, memory.SCOPE_NAMES: memory.OF_SCOPE,
@@ -58,14 +39,26 @@ _PAGE: Final = 4096
 _SCANS: Final = 8  # of one message, until all its names are known
 
 
-class SpanScanner:
-    """Scans messages of one source.
+class LeftSpans(NamedTuple):
+    """Spans of one resource that are left to the plain reader."""
 
-    Parameters
-    ----------
-    around
-        What the configuration says of the source.
-    """
+    resource: bytes
+    rows: Sequence[int]  # of each span, its number in the message
+    spans: Sequence[bytes]
+    identified: bytes | None  # the first span that names the function, wherever it was
+
+
+class Scanned(NamedTuple):
+    """The lines of a message, and the spans that were left."""
+
+    lines: list[bytes]
+    skipped: Counter[str]
+    left: list[LeftSpans]
+    rows: list[int]  # of each line, its span in the message; empty if nothing is left
+
+
+class SpanScanner:
+    """Scans messages of one source."""
 
     def __init__(self, around: Surroundings) -> None:
         self._around: Final = around
@@ -120,7 +113,7 @@ class SpanScanner:
         self._hold(memory.PIECES, np.zeros((64, memory.PIECE_WORDS), np.int64))
 
     def scan(self, payload: bytes) -> Scanned | None:
-        """Return what a message becomes, None if it is left to the plain reader."""
+        """Return a scanned message, None if it is left to the plain reader."""
         array = np.frombuffer(payload, np.uint8)
         at = array.ctypes.data
         if (at + len(payload) - 1) // _PAGE != (at + len(payload) + _BEHIND) // _PAGE:

@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from streams.engine.decode.event import Event
 from streams.ingest.formats.format import MOST_RECORDS, Reading, RefusalError, Surroundings, to_json_line
 from streams.ingest.formats.formats import FORMATS, recognised, recognised_record
-from streams.ingest.formats.otlp.otlp_json import MOST_BYTES
+from streams.ingest.formats.otlp.message import MOST_BYTES
 from streams.ingest.formats.otlp.proto_message import SMALL
 from streams.ingest.formats.otlp.spans import MOST_CALLS
 
