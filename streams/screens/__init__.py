@@ -1,1 +1,1 @@
-"""What people and programs look at: the board, its API, and tools for assistants."""
+"""Screens for people and programs: the board, its API, and tools for assistants."""

@@ -28,7 +28,7 @@ class _File(NamedTuple):
     packed: bytes  # gzip
 
     def answer(self, request: web.Request) -> web.Response:
-        """Return the file in the form that the browser takes."""
+        """Return the file, packed for browsers that accept it."""
         headers = _FOR_EVER | {"Vary": "Accept-Encoding"}
         body = self.plain
         if "gzip" in request.headers.get("Accept-Encoding", ""):
@@ -37,7 +37,7 @@ class _File(NamedTuple):
 
 
 def _sent(path: Path) -> bytes:
-    """Return what browsers are sent of a file: of our scripts, no comments; lines keep their numbers."""
+    """Return a file as it is sent: our scripts without comments; lines keep their numbers."""
     contents = path.read_bytes()
     ours = path.suffix == ".js" and path.parent == FOLDER
     return _COMMENT.sub(b"", contents) if ours else contents
@@ -46,13 +46,9 @@ def _sent(path: Path) -> bytes:
 class BoardAssets:
     """Serves the page and its files.
 
-    The page is asked for anew each time; its files are kept by browsers, because their address holds a hash
-    of all of them. Each file is known by its name alone, so that modules find those beside them.
-
-    Parameters
-    ----------
-    language
-        Of the page until its data say otherwise, and of a sign-in.
+    Browsers load the page anew each time and keep its files, because their address holds a hash of all of
+    them. Each file is known by its name alone, so that modules find those beside them. ``language`` is that
+    of the page until its data name another, and of a sign-in.
     """
 
     def __init__(self, language: str) -> None:
@@ -74,7 +70,7 @@ class BoardAssets:
 
     @property
     def script_bytes(self) -> int:
-        """Return how much script a browser loads, in bytes as sent."""
+        """The size of the scripts that a browser loads, in bytes as sent."""
         return sum(len(file.packed) for file in self._files.values() if file.kind == "text/javascript")
 
     async def page(self, _: web.Request) -> web.Response:

@@ -156,7 +156,7 @@ class LiveBoard:
 
     def _newest_view(self, place: str, steps: Sequence[bytes]) -> HistoryView:
         view = self._view = self._view or HistoryView(HistoryFolder(place))
-        view.take(steps)
+        view.set_recent(steps)
         return view
 
     def _map(self, view: HistoryView, incidents: BoardIncidents) -> ServiceMap:

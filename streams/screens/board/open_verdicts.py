@@ -29,13 +29,7 @@ class DaysLeft(NamedTuple):
 
 
 class OpenVerdicts:
-    """Finds the worst verdict about some series.
-
-    Parameters
-    ----------
-    incidents
-        Those that have not ended.
-    """
+    """Finds the worst verdict about some series, among incidents that have not ended."""
 
     def __init__(self, incidents: Iterable[Incident]) -> None:
         self._findings = [
@@ -51,7 +45,7 @@ class OpenVerdicts:
         return next((shown for verdict, shown in _WORST_FIRST if verdict in found), None)
 
     def of_accounts(self, about: Callable[[Scope, Measure], bool], verdict: WallVerdict) -> list[str]:
-        """Return the ids of the accounts of which findings about these series have this verdict, sorted."""
+        """Return the ids of the accounts with this verdict about these series, sorted."""
         shown = dict(_WORST_FIRST)
         found = (finding for finding in self._about(about) if shown[finding.verdict] == verdict)
         return sorted(
@@ -63,13 +57,13 @@ class OpenVerdicts:
         )
 
     def days_left(self, about: Callable[[Scope, Measure], bool]) -> DaysLeft:
-        """Return the fewest days until a limit is reached, as far as a finding forecasts it."""
+        """Return the fewest days until a limit is reached that a finding forecasts."""
         days = [
             DaysLeft(growth.days_to_limit, growth.days_to_limit_lower, growth.days_to_limit_upper)
             for finding in self._about(about)
             if (growth := finding.growth) is not None and growth.days_to_limit is not None
         ]
-        return min(days, key=lambda each: each.middle or 0.0, default=DaysLeft())
+        return min(days, key=lambda left: left.middle or 0.0, default=DaysLeft())
 
     def by_scope(self) -> dict[Scope, WallVerdict]:
         """Return the worst verdict about each scope that has one."""

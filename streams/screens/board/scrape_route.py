@@ -27,7 +27,7 @@ PATH: Final = "/scrape"
 
 
 class _Given(Collector):
-    """Metrics that are made already."""
+    """Metrics that exist already."""
 
     def __init__(self, metrics: list[Metric]) -> None:
         self._metrics = metrics
@@ -39,15 +39,8 @@ class _Given(Collector):
 class ScrapeRoute:
     """Answers in the format that is asked for, OpenMetrics or the older text.
 
-    Samples have the time of their step. Without, Prometheus would take the time at which it asks: a peak
+    Samples have the time of their step. Without it, Prometheus would use the time of its request: a peak
     would be drawn minutes late, and a daemon that stands still would look like load that does not change.
-
-    Parameters
-    ----------
-    queries
-        Read the history.
-    settings
-        Returns the configuration in force.
     """
 
     def __init__(self, queries: HistoryQueries, settings: Callable[[], Settings]) -> None:
@@ -97,10 +90,10 @@ class ScrapedStep:
         if series is None or series.settings != settings:
             series = self._series[view] = ScrapedSeries(settings)
         rows = view.rows(MINUTES, at - step, at, series.among(view.names))
-        rows = rows.taken(~(np.isnan(rows.observed) & np.isnan(rows.expected)))
+        rows = rows.select(~(np.isnan(rows.observed) & np.isnan(rows.expected)))
         keys = [view.names[number] for number in rows.series.tolist()]
         order = sorted(range(len(rows)), key=keys.__getitem__)[: settings.most]
-        kept, labels = rows.taken(order), [_labels(keys[place]) for place in order]
+        kept, labels = rows.select(order), [_labels(keys[place]) for place in order]
         left_out = GaugeMetricFamily(
             "uneri_scrape_left_out", "Series of the newest step beyond scrape.most.", len(rows) - len(order)
         )
@@ -139,31 +132,25 @@ def _state(rows: HistoryRows, labels: list[dict[str, str]]) -> Metric:
 
 
 class ScrapedSeries:
-    """Finds the series of one ``SeriesNames``; to be used by one thread at a time.
-
-    Parameters
-    ----------
-    settings
-        Say which.
-    """
+    """Finds the series of one ``SeriesNames`` once, then only among new ones; for one thread at a time."""
 
     def __init__(self, settings: ScrapeSettings) -> None:
         self.settings = settings
-        self._wanted = [_Wanted(one) for one in settings.series]
+        self._wanted = [_Selector(selector) for selector in settings.series]
         self._known = 0
         self._found = np.zeros(0, np.int64)
 
     def among(self, names: SeriesNames) -> Ints:
-        """Return the numbers of those that are known by now, sorted."""
+        """Return the numbers of the wanted series among known names, sorted."""
         fresh = list(names.since(self._known))
         self._known += len(fresh)
-        more = [number for number, key in fresh if any(one.takes(key) for one in self._wanted)]
+        more = [number for number, key in fresh if any(selector.fits(key) for selector in self._wanted)]
         if more:
             self._found = np.sort(np.concatenate([self._found, np.array(more, np.int64)]))
         return self._found
 
 
-class _Wanted:
+class _Selector:
     """One selector. Scopes and measures come again in many series: each is compared once."""
 
     def __init__(self, settings: ScrapedSettings) -> None:
@@ -181,7 +168,7 @@ class _Wanted:
         self._is_scope = is_scope
         self._is_measure = is_measure
 
-    def takes(self, key: SeriesKey) -> bool:
+    def fits(self, key: SeriesKey) -> bool:
         return (
             (self._callers or not key.source.kind)
             and key.scope.kind in self._kinds

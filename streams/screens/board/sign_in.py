@@ -19,13 +19,7 @@ class SignInBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class SignIn:
-    """Begins and ends sessions.
-
-    Parameters
-    ----------
-    access
-        Knows tokens, and has refused pages of other origins before anything is asked here.
-    """
+    """Begins and ends sessions; ``Access`` has refused pages of other origins before."""
 
     def __init__(self, access: Access) -> None:
         self._access = access
@@ -56,7 +50,7 @@ class SignIn:
         return done
 
     async def show(self, request: web.Request) -> web.Response:
-        """Answer ``GET``: what this browser may do, as whom, and the proof that it sends when it acts."""
+        """Answer ``GET``: what this browser may do, its token, and the proof that it sends when it acts."""
         if self._access.sessions.waiting:
             return refused(SESSIONS_LATER, 503)
         may, needed = self._access.may(request), self._access.sessions.needed

@@ -1,4 +1,4 @@
-"""Rows of series on a grid of steps, added up."""
+"""Rows of series on a grid of steps: added up, or as the curves of a chart."""
 
 from typing import Any, Final, NamedTuple, Self
 
@@ -71,7 +71,7 @@ _NEVER: Final = np.int64(1 << 62)
 
 
 class SeriesCurves(NamedTuple):
-    """What is known of series on a grid, (series, points) each, per second; milliseconds of a latency.
+    """The curves of series on a grid, (series, points) each, per second; milliseconds of a latency.
 
     ``observed`` is the mean over a point, ``least`` and ``most`` the extremes of the rows within it, so that
     no spike disappears however long the range is; the highest row began at ``most_at``. NaN where nothing is
@@ -111,8 +111,6 @@ def curves(rows: HistoryRows, series: Ints, levels: Bools, grid: StepGrid) -> Se
         (n,) sorted numbers of series.
     levels
         (n,) whether a series is no sum: the mean of a latency is one over rows, not over seconds.
-    grid
-        The points.
     """
     shape = len(series), grid.steps
     if len(rows) and not grid.first <= rows.start.min() <= rows.start.max() < grid.end:

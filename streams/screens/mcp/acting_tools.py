@@ -1,4 +1,4 @@
-"""The tools that change something: what the buttons of the board do, in the name of the person who asked."""
+"""The tools that change something: the buttons of the board, pressed in the name of a person."""
 
 from typing import Annotated, Final, Literal
 

@@ -1,4 +1,4 @@
-"""What a daemon's board answers, asked over HTTP with the token of whoever asks."""
+"""Asks a daemon's board over HTTP, with the token of the client that asks."""
 
 import os
 import ssl
@@ -27,7 +27,7 @@ class BoardAnswerError(Exception):
 
 
 class Permission(msgspec.Struct, frozen=True):
-    """What a token allows: the answer of ``GET /board/session``.
+    """The permission of a token: the answer of ``GET /board/session``.
 
     ``needed`` is whether the daemon has tokens at all.
     """
@@ -36,17 +36,17 @@ class Permission(msgspec.Struct, frozen=True):
     may: list[str] = []
 
     def allows(self, scope: AccessScope) -> bool:
-        """Return whether it allows this."""
+        """Return whether it allows a scope."""
         return scope.value in self.may
 
     @property
     def may_act(self) -> bool:
-        """Return whether a token allows to change something, and not just that nobody needs one."""
+        """Whether a token allows to change something, and not just that nobody needs one."""
         return self.needed and self.allows(AccessScope.OPERATE)
 
 
 class _KeptTimes:
-    """What writes times as a daemon does, and until when that is believed (monotonic seconds)."""
+    """The times of a daemon, shared by its clients, and until when they hold (monotonic seconds)."""
 
     def __init__(self) -> None:
         self.times: ToolTimes | None = None
@@ -54,14 +54,14 @@ class _KeptTimes:
 
 
 class BoardClient:
-    """Asks one daemon. Requests of one client share its connections.
+    """Asks one daemon.
 
     Parameters
     ----------
     url
         Address of the daemon, without a slash at its end.
     session
-        Its connections (``connections``).
+        Its connections (``connections``), which clients share.
     authorization
         The header with a token; empty without one.
     """
@@ -74,17 +74,17 @@ class BoardClient:
 
     @property
     def has_token(self) -> bool:
-        """Return whether a token is sent."""
+        """Whether the client sends a token."""
         return bool(self._authorization)
 
     def with_token(self, authorization: Mapping[str, str]) -> "BoardClient":
-        """Return a client that asks as somebody else."""
+        """Return a client with another token."""
         other = BoardClient(self.url, self._session, authorization)
         other._kept = self._kept
         return other
 
     async def times(self) -> ToolTimes:
-        """Return what writes times in the zone of the daemon, which is asked for it once in ten minutes.
+        """Return times in the zone of the daemon, which is asked for it once in ten minutes.
 
         Raises
         ------
@@ -99,12 +99,12 @@ class BoardClient:
         return kept.times
 
     async def permission(self) -> Permission:
-        """Return what the token allows.
+        """Return the permission of the token.
 
         Raises
         ------
         BoardAnswerError
-            When the daemon does not say.
+            When the daemon does not answer.
         """
         answer = await self.ask("/board/session")
         try:
@@ -113,12 +113,12 @@ class BoardClient:
             raise BoardAnswerError(f"{self.url} {_NO_BOARD}") from None
 
     async def reading_permission(self) -> Permission:
-        """Return what the token allows, if that is reading at least.
+        """Return the permission of the token, if it allows reading at least.
 
         Raises
         ------
         BoardAnswerError
-            When it is not, or the daemon does not say.
+            When it does not, or the daemon does not answer.
         """
         found = await self.permission()
         if found.allows(AccessScope.READ):
@@ -135,12 +135,12 @@ class BoardClient:
         Raises
         ------
         BoardAnswerError
-            When there is none.
+            When there is none, with the remedy.
         """
         return await self._send("GET", path, {name: value for name, value in query.items() if value}, None)
 
     async def act(self, path: str, body: Mapping[str, object]) -> Any:
-        """Return the decoded JSON of ``POST``, which takes JSON.
+        """Return the decoded JSON of ``POST`` with a body of JSON.
 
         Raises
         ------
@@ -161,9 +161,9 @@ class BoardClient:
         except (aiohttp.InvalidURL, ValueError) as error:
             raise BoardAnswerError(f"{self.url}: not a valid address ({error}); check --url") from error
         except (aiohttp.ClientError, OSError) as error:
-            said = "no answer in time" if isinstance(error, TimeoutError) else shown(_reason(error), 200)
+            reason = "no answer in time" if isinstance(error, TimeoutError) else shown(_reason(error), 200)
             raise BoardAnswerError(
-                f"no daemon answers at {self.url} ({said}); is it running? Check --url"
+                f"no daemon answers at {self.url} ({reason}); is it running? Check --url"
             ) from error
 
     def _decoded(self, status: int, body: bytes) -> Any:
@@ -173,14 +173,14 @@ class BoardClient:
             raise BoardAnswerError(f"{self.url} answers HTTP {status} and {_NO_BOARD}") from None
         if status < 300:  # noqa: PLR2004 - success
             return found
-        said = found.get("error") if isinstance(found, dict) else None
-        if not said or str(said).startswith("there is no such path"):
+        reason = found.get("error") if isinstance(found, dict) else None
+        if not reason or str(reason).startswith("there is no such path"):
             raise BoardAnswerError(f"{self.url} answers HTTP {status} and {_NO_BOARD}")
-        raise BoardAnswerError(in_tool_words(shown(said)))
+        raise BoardAnswerError(in_tool_words(shown(reason)))
 
 
 def connections() -> aiohttp.ClientSession:
-    """Return what clients share; authorities of ``SSL_CERT_FILE`` and proxies of the environment count."""
+    """Open connections for clients, with authorities of ``SSL_CERT_FILE`` and proxies of the environment."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=AT_ONCE, ssl=ssl.create_default_context()),
         timeout=aiohttp.ClientTimeout(total=SECONDS),
@@ -227,8 +227,8 @@ _REMEDIES: Final = (
 )
 
 
-def in_tool_words(said: str) -> str:
-    """Return why the board refuses, with the tools and arguments that help.
+def in_tool_words(refusal: str) -> str:
+    """Return a refusal of the board with the remedy in words of tools: an assistant opens no addresses.
 
     Examples
     --------
@@ -236,8 +236,8 @@ def in_tool_words(said: str) -> str:
     'no table nope is known here: find_names finds names'
     """
     for board, tool in _REMEDIES:
-        said = said.replace(board, tool)
-    return said
+        refusal = refusal.replace(board, tool)
+    return refusal
 
 
 ASKING: Final[ContextVar[BoardClient]] = ContextVar("asking")

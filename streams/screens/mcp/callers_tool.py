@@ -1,4 +1,4 @@
-"""Who calls a scope, or whom it calls: how much, and whether that is more calls or more per call."""
+"""The callers of a scope, or its callees: how much, and whether that is more calls or more per call."""
 
 import math
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ from streams.screens.mcp.untrusted_text import shown
 
 MOST: Final = 10
 REQUESTS: Final = Measure.REQUESTS.value
-_MOSTLY: Final = 2 / 3  # of a change: then it is all that is said of it
+_MOSTLY: Final = 2 / 3  # of a change: then the other part is not named
 _NOTABLE: Final = 0.01  # of an amount: less is no change
 
 Because = Literal[
@@ -88,7 +88,7 @@ class CallersData(ToolData):
     link: str
 
 
-async def tell_callers(
+async def callers_answer(
     board: BoardClient, asked: AskedPage, direction: Literal["callers", "callees"], measure: str, most: int
 ) -> CallToolResult:
     """Return the neighbours of a scope by a measure; without one, by what matters most.
@@ -101,16 +101,18 @@ async def tell_callers(
     page = await scope_page(board, asked)
     times, about = await board.times(), NamedScope.of(page.scope)
     given = page.callers if direction == "callers" else page.callees
-    known = list(dict.fromkeys(each for one in given for each in one.measures))
+    known = list(
+        dict.fromkeys(known_measure for neighbours in given for known_measure in neighbours.measures)
+    )
     if measure and measure not in known and given:
         raise BoardAnswerError(
             f"{shown(asked.scope)} has no {direction} by {shown(measure)}; "
             f"they have {measures_in_words(known)}"
         )
     kinds = [
-        _kind(one, measure or one.measures[0], most)
-        for one in given
-        if one.measures and (not measure or measure in one.measures)
+        _kind(neighbours, measure or neighbours.measures[0], most)
+        for neighbours in given
+        if neighbours.measures and (not measure or measure in neighbours.measures)
     ]
     data = CallersData(
         about=about,
@@ -130,12 +132,7 @@ async def tell_callers(
 def because(of: ScopeAmount, *, counts: bool) -> Because:
     """Return whether the difference to the week before is one of calls, or of what each takes.
 
-    Parameters
-    ----------
-    of
-        The amounts.
-    counts
-        Whether the amount is the calls themselves.
+    ``counts`` is whether the amount is the calls themselves.
 
     Examples
     --------
@@ -158,10 +155,9 @@ def because(of: ScopeAmount, *, counts: bool) -> Because:
 
 
 def _kind(given: ScopeNeighbours, measure: str, most: int) -> CallersOfKind:
-    ordered = sorted(given.neighbours, key=lambda one: -one.amounts[measure].value)
-    into = given.kind
+    ordered = sorted(given.neighbours, key=lambda neighbour: -neighbour.amounts[measure].value)
     return CallersOfKind(
-        kind=into,
+        kind=given.kind,
         measure=measure,
         unit=unit_of_data(measure),
         neighbours=[_line(neighbour, measure) for neighbour in ordered[:most]],
@@ -169,15 +165,11 @@ def _kind(given: ScopeNeighbours, measure: str, most: int) -> CallersOfKind:
     )
 
 
-def _line(one: ScopeNeighbour, measure: str) -> CallerLine:
-    of = one.amounts[measure]
-    return CallerLine(
-        about=NamedScope.of(one.scope),
-        value=of.value,
-        before=of.before,
-        share=of.share,
-        calls=of.calls,
-        calls_before=of.calls_before,
+def _line(neighbour: ScopeNeighbour, measure: str) -> CallerLine:
+    of = neighbour.amounts[measure]
+    return CallerLine.copied(
+        of,
+        about=NamedScope.of(neighbour.scope),
         per_call=of.value / of.calls if of.calls else None,
         per_call_before=None if of.before is None or not of.calls_before else of.before / of.calls_before,
         because=because(of, counts=measure == REQUESTS),
@@ -202,12 +194,12 @@ def _lines(data: CallersData, span: str) -> Iterator[str]:
     yield f"Its page: {data.link}"
 
 
-def _change(one: CallerLine, *, counts: bool) -> str:
-    change = change_in_words(one.value, one.before)
-    if not one.before:
-        return "the week before is not known" if one.before is None else change
-    if counts or one.because == "no change":
-        return f"{change}: {one.because}"
-    calls = change_in_words(one.calls, one.calls_before)
-    each = change_in_words(one.per_call, one.per_call_before)
-    return f"{change}: {one.because} (calls {calls}, per call {each})"
+def _change(line: CallerLine, *, counts: bool) -> str:
+    change = change_in_words(line.value, line.before)
+    if not line.before:
+        return "the week before is not known" if line.before is None else change
+    if counts or line.because == "no change":
+        return f"{change}: {line.because}"
+    calls = change_in_words(line.calls, line.calls_before)
+    per_call = change_in_words(line.per_call, line.per_call_before)
+    return f"{change}: {line.because} (calls {calls}, per call {per_call})"

@@ -1,4 +1,4 @@
-"""What helps an assistant of whoever is on call: ways to begin, and documents to attach."""
+"""Help for the assistant of a person on call: prompts to begin with, and documents to attach."""
 
 from collections.abc import Awaitable
 from typing import Final, TypeVar
@@ -8,10 +8,10 @@ from mcp.server.mcpserver.exceptions import ResourceError
 from mcp.types import CallToolResult, TextContent
 
 from streams.screens.mcp.board_client import ASKING, BoardAnswerError, in_path
-from streams.screens.mcp.incidents_tool import tell_incidents
+from streams.screens.mcp.incidents_tool import incidents_answer
 from streams.screens.mcp.tool_answer import MOST_DATA
 from streams.screens.mcp.untrusted_text import MARKED, quoted
-from streams.screens.mcp.wall_tool import tell_wall
+from streams.screens.mcp.wall_tool import wall_answer
 
 INSTRUCTIONS: Final = f"""\
 Uneri watches serverless backends: it counts every request, compares each series with the same time \
@@ -67,12 +67,12 @@ def add_guides(server: MCPServer) -> None:
     @server.resource("uneri://wall", title="Is all well?", mime_type="text/plain")
     async def wall() -> str:
         """Tell the wall in words."""
-        return _text(await _or_raised(tell_wall(ASKING.get())))
+        return _text(await _or_raised(wall_answer(ASKING.get())))
 
     @server.resource("uneri://incidents", title="Open incidents", mime_type="text/plain")
     async def incidents() -> str:
         """List the open incidents in a line each."""
-        return _text(await _or_raised(tell_incidents(ASKING.get(), {"state": "open"}, "", 20)))
+        return _text(await _or_raised(incidents_answer(ASKING.get(), {"state": "open"}, "", 20)))
 
     @server.resource("uneri://incidents/{incident}", title="One incident", mime_type="text/markdown")
     async def incident(incident: str) -> str:
@@ -92,4 +92,4 @@ async def _or_raised(answer: Awaitable[_T]) -> _T:
 
 
 def _text(answer: CallToolResult) -> str:
-    return "\n".join(each.text for each in answer.content if isinstance(each, TextContent))
+    return "\n".join(part.text for part in answer.content if isinstance(part, TextContent))

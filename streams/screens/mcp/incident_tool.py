@@ -21,7 +21,7 @@ MEMOS: Final = 10
 EXAMPLES: Final = 5
 LINKS: Final = 6
 LONGEST_LINK: Final = 400  # characters; longer ones are on the page
-LITTLE: Final = 0.005  # of an excess: less is not told
+LITTLE: Final = 0.005  # of an excess: less is not shown
 
 _HAPPENED: Final = {
     "change": "changed",
@@ -128,7 +128,7 @@ class IncidentData(ToolData):
     links: dict[str, str] = Field({}, description="consoles, logs and metrics over its time")
 
 
-async def tell_incident(board: BoardClient, name: str) -> CallToolResult:
+async def incident_answer(board: BoardClient, name: str) -> CallToolResult:
     """Return one incident by its id, or the first characters of it.
 
     Raises
@@ -138,45 +138,46 @@ async def tell_incident(board: BoardClient, name: str) -> CallToolResult:
     """
     whole = await board.ask(f"/board/incidents/{in_path(name)}")
     times, places = await board.times(), BoardPlaces(board.url)
-    one = whole["incident"]
+    incident = whole["incident"]
     links = {
         shown(kind, 40): url
         for kind, url in whole.get("links", {}).items()
         if shown_url(url) is not None and len(url) <= LONGEST_LINK
     }
-    callers, suspects = _shares(one.get("callers", [])), _shares(one.get("suspects", []))
+    callers, suspects = _shares(incident.get("callers", [])), _shares(incident.get("suspects", []))
     data = IncidentData(
-        incident=incident_line(one, times, places, at=whole["at"]),
+        incident=incident_line(incident, times, places, at=whole["at"]),
         title=shown(whole.get("title"), 200),
         at=times.data(whole["at"]),
-        **{each: one.get(each) for each in ("lower", "upper", "peak", "score", "completeness", "limit")},
-        requests_affected=(one.get("affected") or {}).get("requests"),
+        **{name: incident.get(name) for name in ("lower", "upper", "peak", "score", "completeness", "limit")},
+        requests_affected=(incident.get("affected") or {}).get("requests"),
         routes_affected=[
-            shown(each, 120) for each in (one.get("affected") or {}).get("routes", [])[:CALLERS]
+            shown(route, 120) for route in (incident.get("affected") or {}).get("routes", [])[:CALLERS]
         ],
         throttle_reasons=[
-            f"{shown(reason, 80)}: {count:g}" for reason, count in (one.get("throttle_reasons") or {}).items()
+            f"{shown(reason, 80)}: {count:g}"
+            for reason, count in (incident.get("throttle_reasons") or {}).items()
         ],
         callers=callers[:CALLERS],
         suspects=suspects[:CALLERS],
         causes=[
-            f"{NamedScope.of(each).scope} ({shown(each.get('measure'), 60)})"
-            for each in one.get("causes", [])
+            f"{NamedScope.of(cause).scope} ({shown(cause.get('measure'), 60)})"
+            for cause in incident.get("causes", [])
         ],
-        members=[_member(each, times) for each in one.get("members", [])[:MEMBERS]],
-        changes=[change_line(each, times) for each in one.get("changes", [])[:CALLERS]],
-        story=[_moment(each, times) for each in whole.get("story", [])[-STORY:]],
-        memos=[memo_line(each, times) for each in one.get("memos", [])[-MEMOS:]],
-        requests=[_request(each, times) for each in one.get("examples", [])[:EXAMPLES]],
+        members=[_member(member, times) for member in incident.get("members", [])[:MEMBERS]],
+        changes=[change_line(change, times) for change in incident.get("changes", [])[:CALLERS]],
+        story=[_moment(moment, times) for moment in whole.get("story", [])[-STORY:]],
+        memos=[memo_line(memo, times) for memo in incident.get("memos", [])[-MEMOS:]],
+        requests=[_request(example, times) for example in incident.get("examples", [])[:EXAMPLES]],
         runbook=shown_url(whole.get("runbook")),
         links=dict(list(links.items())[:LINKS]),
     )
     for field, given, kept in (
         ("callers", callers, data.callers),
         ("suspects", suspects, data.suspects),
-        ("members", one.get("members", []), data.members),
+        ("members", incident.get("members", []), data.members),
         ("story", whole.get("story", []), data.story),
-        ("memos", one.get("memos", []), data.memos),
+        ("memos", incident.get("memos", []), data.memos),
         ("links", whole.get("links", {}), data.links),
     ):
         if len(given) > len(kept):
@@ -184,76 +185,77 @@ async def tell_incident(board: BoardClient, name: str) -> CallToolResult:
     return answered(data, _lines(data, times.words(whole["at"])))
 
 
-def memo_line(one: Mapping[str, Any], times: ToolTimes) -> MemoLine:
+def memo_line(memo: Mapping[str, Any], times: ToolTimes) -> MemoLine:
     """Return a memo."""
     return MemoLine(
-        id=shown(one["id"], 80),
-        at=times.data(one["at"]),
-        by=shown(one.get("name") or one.get("by"), 60),
-        text=shown(one["text"], TEXT),
-        incident=shown(one.get("incident"), 80) or None,
-        scope=shown(one.get("scope"), 120) or None,
+        id=shown(memo["id"], 80),
+        at=times.data(memo["at"]),
+        by=shown(memo.get("name") or memo.get("by"), 60),
+        text=shown(memo["text"], TEXT),
+        incident=shown(memo.get("incident"), 80) or None,
+        scope=shown(memo.get("scope"), 120) or None,
     )
 
 
 def _shares(given: Sequence[Mapping[str, Any]]) -> list[ExcessShare]:
     return [
         ExcessShare(
-            kind=shown(one["kind"], 40),
-            name=shown(one["name"], 120),
-            version=shown(one.get("version"), 60) or None,
-            share=one["share"],
-            more_calls=one["more_calls"],
-            more_per_call=one["more_per_call"],
+            kind=shown(share["kind"], 40),
+            name=shown(share["name"], 120),
+            version=shown(share.get("version"), 60) or None,
+            share=share["share"],
+            more_calls=share["more_calls"],
+            more_per_call=share["more_per_call"],
         )
-        for one in given
+        for share in given
     ]
 
 
-def _member(one: Mapping[str, Any], times: ToolTimes) -> MemberLine:
-    start, end = one.get("start"), one.get("end")
+def _member(member: Mapping[str, Any], times: ToolTimes) -> MemberLine:
+    start, end = member.get("start"), member.get("end")
     return MemberLine(
-        about=NamedScope.of(one["scope"]),
-        measure=shown(one["measure"], 80),
-        verdict=str(one["verdict"]),
+        about=NamedScope.of(member["scope"]),
+        measure=shown(member["measure"], 80),
+        verdict=str(member["verdict"]),
         start=None if start is None else times.data(start),
         end=None if end is None else times.data(end),
     )
 
 
-def _moment(one: Mapping[str, Any], times: ToolTimes) -> StoryMoment:
-    what, until = str(one["what"]), one.get("until")
-    about = NamedScope.of(one["scope"]).scope if isinstance(one.get("scope"), dict) else ""
-    if isinstance(one.get("of"), dict):
-        about = NamedScope.of(one["of"]).scope
-    told = (about, one.get("measure"), one.get("did"), one.get("version"), one.get("why"), one.get("text"))
+def _moment(moment: Mapping[str, Any], times: ToolTimes) -> StoryMoment:
+    what, until = str(moment["what"]), moment.get("until")
+    about = NamedScope.of(moment["scope"]).scope if isinstance(moment.get("scope"), dict) else ""
+    if isinstance(moment.get("of"), dict):
+        about = NamedScope.of(moment["of"]).scope
+    parts = (about, *(moment.get(name) for name in ("measure", "did", "version", "why", "text")))
     return StoryMoment(
-        at=times.data(one["at"]),
+        at=times.data(moment["at"]),
         what=_HAPPENED.get(what, shown(what, 40)),
-        by=shown(one.get("by"), 60) or None,
+        by=shown(moment.get("by"), 60) or None,
         until=None if until is None else times.data(until),
-        text=shown(" ".join(str(each) for each in told if each), TEXT) or None,
+        text=shown(" ".join(str(part) for part in parts if part), TEXT) or None,
     )
 
 
-def _request(one: Mapping[str, Any], times: ToolTimes) -> RequestTold:
-    client, taken = one.get("client") or {}, one.get("ms") or {}
-    failed = " ".join(
-        str(each) for each in (one.get("error"), one.get("error_type"), one.get("throttled")) if each
-    )
-    named = " ".join(str(each) for each in (client.get("name"), client.get("version")) if each)
+def _request(request: Mapping[str, Any], times: ToolTimes) -> RequestTold:
+    client, took = request.get("client") or {}, request.get("ms") or {}
+    failed = _joined(request, "error", "error_type", "throttled")
     return RequestTold(
-        why=shown(one["why"], 40),
-        at=times.data(one["ts"]),
-        id=shown(one.get("id"), 120) or None,
-        route=shown(one.get("route"), 120) or None,
-        function=shown(one.get("function"), 120) or None,
-        client=shown(named, 120) or None,
-        status=one.get("status"),
+        why=shown(request["why"], 40),
+        at=times.data(request["ts"]),
+        id=shown(request.get("id"), 120) or None,
+        route=shown(request.get("route"), 120) or None,
+        function=shown(request.get("function"), 120) or None,
+        client=shown(_joined(client, "name", "version"), 120) or None,
+        status=request.get("status"),
         error=shown(failed, 160) or None,
-        milliseconds=taken.get("total"),
-        sample=shown(one.get("sample"), 240) or None,
+        milliseconds=took.get("total"),
+        sample=shown(request.get("sample"), 240) or None,
     )
+
+
+def _joined(written: Mapping[str, Any], *names: str) -> str:
+    return " ".join(str(written[name]) for name in names if written.get(name))
 
 
 def _lines(data: IncidentData, at: str) -> Iterator[str]:
@@ -262,7 +264,7 @@ def _lines(data: IncidentData, at: str) -> Iterator[str]:
     if line.sentence:
         yield f"Why: {quoted(line.sentence, TEXT)}"
     lower, upper, furthest = (
-        amount(each, line.measure, kind) for each in (data.lower, data.upper, data.peak)
+        amount(value, line.measure, kind) for value in (data.lower, data.upper, data.peak)
     )
     yield f"Expected between {lower} and {upper}; furthest {furthest}."
     if data.limit is not None:
@@ -280,9 +282,10 @@ def _lines(data: IncidentData, at: str) -> Iterator[str]:
 def _causes(data: IncidentData) -> Iterator[str]:
     fall = (data.incident.observed or 0.0) < (data.incident.expected or 0.0)
     for title, shares in (("Caused by", data.callers), ("Stands out", data.suspects)):
-        for each in (share for share in shares if share.share > LITTLE):
-            name = quoted(f"{each.name} {each.version}" if each.version else each.name)
-            yield f"{title}: {each.kind} {name}, {share_in_words(each.share)} of it{_split(each, fall=fall)}"
+        for share in (share for share in shares if share.share > LITTLE):
+            name = quoted(f"{share.name} {share.version}" if share.version else share.name)
+            part = share_in_words(share.share)
+            yield f"{title}: {share.kind} {name}, {part} of it{_split(share, fall=fall)}"
     yield from (
         f"Throttled because of {quoted(throttle_reason)}" for throttle_reason in data.throttle_reasons
     )
@@ -307,18 +310,18 @@ def _events(data: IncidentData) -> Iterator[str]:
         earlier = " on an earlier incident of the same thing" if memo.incident != data.incident.id else ""
         yield f"Memo{earlier}, {quoted(memo.by)}, {memo.at}: {quoted(memo.text, TEXT)}"
     for request in data.requests:
-        told = (request.route, request.function, request.client, request.status, request.error, request.id)
-        what = " · ".join(str(each) for each in told if each)
+        parts = (request.route, request.function, request.client, request.status, request.error, request.id)
+        what = " · ".join(str(part) for part in parts if part)
         why = request.why if request.why in _WHY else quoted(request.why)
         sample = f" {quoted(request.sample, 240)}" if request.sample else ""
         yield f"Request ({why}, {request.at}): {quoted(what, 240)}{sample}"
 
 
-def _split(each: ExcessShare, *, fall: bool) -> str:
+def _split(share: ExcessShare, *, fall: bool) -> str:
     more, calls = ("less", "fewer") if fall else ("more", "more")
     parts = [
-        f"{share_in_words(each.more_calls)} {calls} calls" if each.more_calls > LITTLE else "",
-        f"{share_in_words(each.more_per_call)} {more} per call" if each.more_per_call > LITTLE else "",
+        f"{share_in_words(share.more_calls)} {calls} calls" if share.more_calls > LITTLE else "",
+        f"{share_in_words(share.more_per_call)} {more} per call" if share.more_per_call > LITTLE else "",
     ]
     found = [part for part in parts if part]
     return f" ({', '.join(found)})" if found else ""

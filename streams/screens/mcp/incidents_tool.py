@@ -1,4 +1,4 @@
-"""Incidents in a line each: those that are open, and the recent ones."""
+"""Incidents in a line each, open and recent ones; and what was deployed or configured."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -16,7 +16,7 @@ from streams.screens.mcp.tool_figures import ToolTimes, amount, duration, measur
 from streams.screens.mcp.untrusted_text import TEXT, quoted, shown, shown_url
 
 MOST: Final = 50
-A_CENT: Final = 0.01  # an hour: less is not told
+A_CENT: Final = 0.01  # an hour: less is not shown
 
 
 class IncidentLine(ToolPart):
@@ -57,21 +57,17 @@ class IncidentsData(ToolData):
     link: str
 
 
-async def tell_incidents(
+async def incidents_answer(
     board: BoardClient, asked: Mapping[str, str], about: str, most: int
 ) -> CallToolResult:
     """Return the incidents of a range.
 
     Parameters
     ----------
-    board
-        The daemon.
     asked
         ``range``, ``state``, ``verdict``, ``kind`` and ``account``, as ``GET /board/incidents`` has them.
     about
         A part of the name that they are about.
-    most
-        How many.
 
     Raises
     ------
@@ -80,7 +76,7 @@ async def tell_incidents(
     """
     found = await board.ask("/board/incidents", **asked)
     times, places = await board.times(), BoardPlaces(board.url)
-    lines = [incident_line(one, times, places, at=found["at"]) for one in found["incidents"]]
+    lines = [incident_line(incident, times, places, at=found["at"]) for incident in found["incidents"]]
     wanted = [line for line in lines if about.lower() in line.about.scope.lower()]
     data = IncidentsData(
         at=times.data(found["at"]),
@@ -95,71 +91,72 @@ async def tell_incidents(
 
 
 def incident_line(
-    one: Mapping[str, Any], times: ToolTimes, places: BoardPlaces, *, at: int | None = None
+    written: Mapping[str, Any], times: ToolTimes, places: BoardPlaces, *, at: int | None = None
 ) -> IncidentLine:
-    """Return one incident, from what ``GET /incidents`` or ``/board/incidents`` has of it.
+    """Return one incident, from its JSON in ``GET /incidents`` or ``/board/incidents``.
 
     ``at`` is the watermark, epoch seconds: open ones have lasted until then.
     """
-    severity, done = one.get("severity") or {}, one.get("acknowledged") or {}
-    label = one.get("labelled") or {}
-    memos = one.get("memos", 0)
-    mean = one.get("added_up")
-    told = mean or one
+    severity, done = written.get("severity") or {}, written.get("acknowledged") or {}
+    label = written.get("labelled") or {}
+    memos = written.get("memos", 0)
+    mean = written.get("added_up")
+    amounts = mean or written
     made = IncidentLine(
-        id=str(one["id"]),
-        verdict=str(one["verdict"]),
-        state=str(one["state"]),
-        sent=str(one["sent"]),
-        about=NamedScope.of(one["scope"]),
-        measure=shown(one["measure"], 80),
-        observed=told.get("observed"),
-        expected=told.get("expected"),
+        id=str(written["id"]),
+        verdict=str(written["verdict"]),
+        state=str(written["state"]),
+        sent=str(written["sent"]),
+        about=NamedScope.of(written["scope"]),
+        measure=shown(written["measure"], 80),
+        observed=amounts.get("observed"),
+        expected=amounts.get("expected"),
         mean_seconds=mean["seconds"] if mean else None,
-        start=times.data(one["start"]),
-        end=None if one.get("end") is None else times.data(one["end"]),
+        start=times.data(written["start"]),
+        end=None if written.get("end") is None else times.data(written["end"]),
         severity=severity.get("level"),
         harm=severity.get("harm"),
-        error_type=shown(one.get("error_type"), 120) or None,
+        error_type=shown(written.get("error_type"), 120) or None,
         acknowledged_by=shown(done["by"], 60) if done else None,
         labelled=label.get("as"),
         memos=memos if isinstance(memos, int) else len(memos),
-        costs=one.get("costs"),
-        sentence=shown(one.get("sentence"), TEXT) or None,
-        link=places.incident(str(one["id"])),
+        costs=written.get("costs"),
+        sentence=shown(written.get("sentence"), TEXT) or None,
+        link=places.incident(str(written["id"])),
     )
-    made.words = " ".join(_words(one, made, times, at))
+    made.words = " ".join(_words(written, made, times, at))
     return made
 
 
-def _words(one: Mapping[str, Any], made: IncidentLine, times: ToolTimes, at: int | None) -> Iterator[str]:
+def _words(written: Mapping[str, Any], made: IncidentLine, times: ToolTimes, at: int | None) -> Iterator[str]:
     kind = made.about.kind
     where = f" ({made.about.where})" if made.about.where else ""
     yield f"{made.verdict} of {measure_in_words(made.measure, kind)} at {made.about.words}{where}:"
     if made.error_type:
         yield f"{quoted(made.error_type)},"
-    failures = one.get("failures")
+    failures = written.get("failures")
     if failures:
         share = failures["failed"] / failures["requests"] if failures["requests"] else None
         yield f"{failures['failed']:,.0f} of {failures['requests']:,.0f} failed ({share_in_words(share)}),"
-    observed, expected = (amount(each, made.measure, kind) for each in (made.observed, made.expected))
+    observed, expected = (amount(value, made.measure, kind) for value in (made.observed, made.expected))
     over = "" if made.mean_seconds is None else f" over {duration(made.mean_seconds)}"
     yield f"{observed}{over}, expected {expected};"
     if made.end is not None:
-        yield f"{times.span(one['start'], one['end'])} ({duration(one['end'] - one['start'])}), {made.state};"
+        start, end = written["start"], written["end"]
+        yield f"{times.span(start, end)} ({duration(end - start)}), {made.state};"
     else:
-        lasted = "" if at is None else f", for {duration(at - one['start'])}"
-        yield f"since {times.words(one['start'])}{lasted}, {made.state};"
-    said = [made.severity and f"severity {made.severity}", _sent(made.sent)]
+        lasted = "" if at is None else f", for {duration(at - written['start'])}"
+        yield f"since {times.words(written['start'])}{lasted}, {made.state};"
+    facts = [made.severity and f"severity {made.severity}", _sent(made.sent)]
     if made.costs is not None and abs(made.costs) >= A_CENT:
-        said.append(f"costs {figures.costs(made.costs)}")
+        facts.append(f"costs {figures.costs(made.costs)}")
     if made.acknowledged_by is not None:
-        said.append(f"acknowledged by {quoted(made.acknowledged_by)}")
+        facts.append(f"acknowledged by {quoted(made.acknowledged_by)}")
     if made.labelled:
-        said.append(f"labelled {made.labelled}")
+        facts.append(f"labelled {made.labelled}")
     if made.memos:
-        said.append("1 memo" if made.memos == 1 else f"{made.memos} memos")
-    yield ", ".join(each for each in said if each) + ";"
+        facts.append("1 memo" if made.memos == 1 else f"{made.memos} memos")
+    yield ", ".join(fact for fact in facts if fact) + ";"
     yield f"id {made.id}"
 
 
@@ -207,8 +204,10 @@ class ChangesData(ToolData):
     link: str
 
 
-async def tell_changes(board: BoardClient, asked: Mapping[str, str], about: str, most: int) -> CallToolResult:
-    """Return the changes of a range; the parameters are those of ``tell_incidents``.
+async def changes_answer(
+    board: BoardClient, asked: Mapping[str, str], about: str, most: int
+) -> CallToolResult:
+    """Return the changes of a range; the parameters are those of ``incidents_answer``.
 
     Raises
     ------
@@ -217,7 +216,7 @@ async def tell_changes(board: BoardClient, asked: Mapping[str, str], about: str,
     """
     found = await board.ask("/board/incidents", **asked)
     times = await board.times()
-    lines = [change_line(one, times) for one in found["changes"]]
+    lines = [change_line(change, times) for change in found["changes"]]
     wanted = [line for line in lines if about.lower() in line.of.scope.lower()]
     data = ChangesData(
         since=times.data(found["since"]),
@@ -231,20 +230,20 @@ async def tell_changes(board: BoardClient, asked: Mapping[str, str], about: str,
     return answered(data, _change_lines(data, len(wanted), times.span(found["since"], found["at"])))
 
 
-def change_line(one: Mapping[str, Any], times: ToolTimes) -> ChangeTold:
-    """Return a change, from what ``GET /board/incidents`` or an incident has of it."""
+def change_line(written: Mapping[str, Any], times: ToolTimes) -> ChangeTold:
+    """Return a change, from its JSON in ``GET /board/incidents`` or in an incident."""
     made = ChangeTold(
-        at=times.data(one["ts"]),
-        of=NamedScope.of(one["of"]),
-        what=shown(one.get("what"), 80),
-        version=shown(one.get("version"), 80) or None,
-        by=shown(one.get("by"), 80) or None,
-        url=shown_url(one.get("url")),
+        at=times.data(written["ts"]),
+        of=NamedScope.of(written["of"]),
+        what=shown(written.get("what"), 80),
+        version=shown(written.get("version"), 80) or None,
+        by=shown(written.get("by"), 80) or None,
+        url=shown_url(written.get("url")),
     )
     version = f" {quoted(made.version)}" if made.version else ""
     by = f" by {quoted(made.by)}" if made.by else ""
     link = f" {made.url}" if made.url else ""
-    made.words = f"{times.words(one['ts'])} {quoted(made.what)}{version} of {made.of.words}{by}{link}"
+    made.words = f"{times.words(written['ts'])} {quoted(made.what)}{version} of {made.of.words}{by}{link}"
     return made
 
 

@@ -1,4 +1,4 @@
-"""The MCP server, with the tools that whoever asks may use."""
+"""The MCP server, with the tools that the permission of a client allows."""
 
 from importlib.metadata import version
 from pathlib import Path
@@ -23,11 +23,11 @@ def assistant_server(board: BoardClient, *, may_act: bool, replays: Path | None)
     Parameters
     ----------
     board
-        The daemon, asked for requests that say nothing else.
+        The client for requests without one of their own.
     may_act
-        Whether it has the tools that change something.
+        Whether the server has the tools that change something.
     replays
-        The folder with results of replays; None: it has no tools for them.
+        The folder with results of replays; None: no tools for them.
     """
 
     async def asked_as(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:

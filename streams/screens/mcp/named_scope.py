@@ -1,4 +1,4 @@
-"""What a number is about, as an assistant reads it and gives it back; and where people look at it."""
+"""Scopes as assistants name them, the addresses of their pages, and the page of one."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NamedTuple
@@ -26,7 +26,7 @@ class NamedScope(ToolPart):
 
     @classmethod
     def of(cls, written: Mapping[str, object]) -> "NamedScope":
-        """Return what ``Scope.to_json`` wrote; of an edge, both ends are its name.
+        """Read what ``Scope.to_json`` wrote; the name of an edge is both its ends.
 
         Examples
         --------
@@ -34,59 +34,53 @@ class NamedScope(ToolPart):
         'client «ios 3.2.1»'
         """
         name = written.get("name") or f"{written.get('from', '')} → {written.get('to', '')}"
-        given = {each: shown(written.get(each), LONGEST_NAME) or None for each in _PARTS}
+        given = {part: shown(written.get(part), LONGEST_NAME) or None for part in _PARTS}
         return cls(scope=f"{shown(written.get('kind'), 40)}:{shown(name, LONGEST_NAME)}", **given)
 
     @property
     def kind(self) -> str:
-        """Return its kind."""
+        """The kind alone."""
         return self.scope.partition(":")[0]
 
     @property
     def words(self) -> str:
-        """Return kind and name."""
+        """Kind and name."""
         kind, _, name = self.scope.partition(":")
         return f"{kind} {quoted(f'{name} {self.version}' if self.version else name)}"
 
     @property
     def where(self) -> str:
-        """Return account and region; empty where neither is known."""
+        """Account and region; empty where neither is known."""
         places = (("account", self.account if self.kind != "account" else None), ("region", self.region))
         return ", ".join(f"{name} {quoted(value)}" for name, value in places if value)
 
     @property
     def query(self) -> dict[str, str]:
-        """Return it as the parameters of the board's address."""
-        parts = {each: getattr(self, each) or "" for each in _PARTS}
+        """The parameters of the board's address."""
+        parts = {part: getattr(self, part) or "" for part in _PARTS}
         return {"scope": self.scope, **{name: value for name, value in parts.items() if value}}
 
 
 class BoardPlaces:
-    """Addresses of the board's pages.
-
-    Parameters
-    ----------
-    url
-        Of the daemon.
-    """
+    """Addresses of the board's pages."""
 
     def __init__(self, url: str) -> None:
         self._url = url
 
     def wall(self) -> str:
-        """Return that of the wall."""
+        """Return the address of the wall."""
         return f"{self._url}/"
 
     def incidents(self, **query: str) -> str:
-        """Return that of the list of incidents."""
+        """Return the address of the list of incidents."""
         return f"{self._url}/?incidents{_more(query)}"
 
     def incident(self, name: str) -> str:
-        """Return that of one incident."""
+        """Return the address of one incident."""
         return f"{self._url}/?incident={quote(name, safe='')}"
 
     def scope(self, of: NamedScope, **query: str) -> str:
-        """Return that of a scope."""
+        """Return the address of a scope."""
         first, *rest = of.query.items()
         return f"{self._url}/?{first[0]}={quote(first[1], safe='')}{_more(dict(rest) | query)}"
 
@@ -138,7 +132,7 @@ class AskedPage(NamedTuple):
 
     @property
     def times(self) -> dict[str, str]:
-        """Return the range as parameters of an address."""
+        """The range as parameters of an address."""
         if self.since or self.until:
             return {"from": self.since, "to": self.until}
         return {"range": self.range}
@@ -169,9 +163,9 @@ async def scope_page(board: BoardClient, asked: AskedPage, points: int | None = 
 
 
 def _which(scope: str, found: FoundScopes) -> str:
-    named = [NamedScope.of(one.scope) for one in found.scopes[:_CHOICES]]
+    named = [NamedScope.of(choice.scope) for choice in found.scopes[:_CHOICES]]
     places = "; ".join(
-        ", ".join(f"{name} {quoted(value)}" for name, value in one.query.items() if name != "scope")
-        for one in named
+        ", ".join(f"{name} {quoted(value)}" for name, value in scope.query.items() if name != "scope")
+        for scope in named
     )
     return f"several scopes are called {shown(scope)}; name one by account, region or version: {places}"

@@ -30,14 +30,10 @@ async def serve_http(url: str, listen: str, names: Sequence[str], replays: Path 
 
     Parameters
     ----------
-    url
-        Of the daemon.
     listen
         ``host:port``; port 0 is a free one.
     names
         Names by which others reach this server, besides that in ``listen``.
-    replays
-        As for ``assistant_server``.
 
     Raises
     ------
@@ -62,8 +58,8 @@ async def serve_http(url: str, listen: str, names: Sequence[str], replays: Path 
             )
         if board.has_token:
             await board.reading_permission()
-        door = _bound(host, int(listen.rpartition(":")[2]))
-        running.callback(door.close)
+        listening = _bound(host, int(listen.rpartition(":")[2]))
+        running.callback(listening.close)
         security = _security(host, names)
         apps: list[AsgiApp] = []
         for may_act in (False, True):
@@ -87,34 +83,34 @@ async def serve_http(url: str, listen: str, names: Sequence[str], replays: Path 
             timeout_keep_alive=IDLE_SECONDS,
             timeout_graceful_shutdown=5,
         )
-        typer.echo(f"answers at http://{_address(door)}{PATH}")
-        await uvicorn.Server(config).serve([door])
+        typer.echo(f"answers at http://{_address(listening)}{PATH}")
+        await uvicorn.Server(config).serve([listening])
 
 
-def _address(door: socket.socket) -> str:
-    host, port = door.getsockname()[:2]
+def _address(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _bound(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    door = socket.socket(family)
+    listening = socket.socket(family)
     try:
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        door.bind((host, port))
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
     except OSError:
-        door.close()
+        listening.close()
         raise
-    return door
+    return listening
 
 
 def _security(host: str, names: Sequence[str]) -> TransportSecuritySettings:
-    """Return which names a request may call this server by; no web page may ask it, of whatever origin."""
+    """Return the names by which requests may call this server; no web page of any origin may ask it."""
     shown = f"[{host}]" if ":" in host else host
     known = list(dict.fromkeys((*_LOCAL, shown, *names)))
     return TransportSecuritySettings(
         enable_dns_rebinding_protection=True,
-        allowed_hosts=[each for name in known for each in (name, f"{name}:*")],
+        allowed_hosts=[allowed for name in known for allowed in (name, f"{name}:*")],
         allowed_origins=[],
     )
 
@@ -129,27 +125,25 @@ AsgiApp = Callable[[MutableMapping[str, Any], _Receive, _Send], Awaitable[None]]
 
 
 class _RefusedRequestError(Exception):
-    """A request is not let in."""
+    """A request is refused."""
 
-    def __init__(self, status: int, said: str, **headers: str) -> None:
-        super().__init__(said)
+    def __init__(self, status: int, error: str, **headers: str) -> None:
+        super().__init__(error)
         self.status = status
         self.headers = headers
 
 
 class HttpGuard:
-    """Lets requests in to one of two servers: one that reads, and one that acts, too.
+    """Admits requests to one of two servers: one that reads, and one that acts, too.
 
-    Each caller shows a token of the daemon, which is asked with it and decides what the caller may do.
-    On loopback, a caller without one reads as whoever started the server: with that one's token, or without
-    any where the daemon has none.
+    Each caller sends a token of the daemon, which decides what the caller may do. On loopback, a caller
+    without one reads with the token of the person who started the server, or without any where the daemon
+    has none.
 
     Parameters
     ----------
     board
-        The daemon, as whoever started the server.
-    reading, acting
-        The servers.
+        The client of the person who started the server.
     hosts
         Names that requests may call this server by, as in ``TransportSecuritySettings.allowed_hosts``.
     local
@@ -179,7 +173,7 @@ class HttpGuard:
 
         try:
             async with asyncio.timeout(SECONDS):
-                app = await self._let_in(scope)
+                app = await self._admit(scope)
                 await app(scope, receive, watched)
         except _RefusedRequestError as refusal:
             await _refuse(send, refusal)
@@ -187,7 +181,7 @@ class HttpGuard:
             if not begun:
                 await _refuse(send, _RefusedRequestError(408, "the request took too long; ask for less"))
 
-    async def _let_in(self, scope: MutableMapping[str, Any]) -> AsgiApp:
+    async def _admit(self, scope: MutableMapping[str, Any]) -> AsgiApp:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         self._check_address(scope, headers)
         header = headers.get("authorization")
@@ -243,8 +237,8 @@ async def _answer(caller: BoardClient) -> Permission:
         raise _RefusedRequestError(503, str(error)) from None
 
 
-def _needed(said: str) -> _RefusedRequestError:
-    return _RefusedRequestError(401, said, **{"WWW-Authenticate": 'Bearer realm="uneri"'})
+def _needed(error: str) -> _RefusedRequestError:
+    return _RefusedRequestError(401, error, **{"WWW-Authenticate": 'Bearer realm="uneri"'})
 
 
 async def _refuse(send: _Send, refusal: _RefusedRequestError) -> None:

@@ -1,4 +1,4 @@
-"""Which scopes have the most of a measure now: the hottest tables, what costs most, the slowest functions."""
+"""The scopes with the most of a measure now: the hottest tables, the highest costs, the slowest functions."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -38,7 +38,7 @@ class RankingData(ToolData):
     ranked: list[RankedScope]
 
 
-async def tell_ranking(
+async def ranking_answer(
     board: BoardClient, kind: str, measure: str, account: str, most: int
 ) -> CallToolResult:
     """Return the scopes with the most of a measure in the newest step, from the read API.
@@ -92,8 +92,8 @@ def _selected(**labels: str) -> str:
 async def _asked(board: BoardClient, query: str, at: int) -> list[tuple[_Key, Mapping[str, str], float]]:
     found: Any = await board.ask("/api/v1/query", query=query, time=str(at - 1))
     return [
-        (tuple(one["metric"].get(name, "") for name in _SAME), one["metric"], float(one["value"][1]))
-        for one in found["data"]["result"]
+        (tuple(sample["metric"].get(name, "") for name in _SAME), sample["metric"], float(sample["value"][1]))
+        for sample in found["data"]["result"]
     ]
 
 
@@ -103,10 +103,12 @@ def _lines(data: RankingData, at: str) -> Iterator[str]:
         yield f"No {data.kind} has a measure {name} in the newest step ({at})."
         return
     yield f"Those of kind {data.kind} with the most {name} in the newest step ({at}):"
-    for place, one in enumerate(data.ranked, 1):
-        value, expected = (amount(each, data.measure, data.kind) for each in (one.value, one.expected))
-        usual = "no baseline" if one.expected is None else f"expected {expected}"
-        high = " [above its band]" if one.upper is not None and one.value > one.upper else ""
-        week = f"{change_in_words(one.value, one.week_before)} on the week before"
-        where = f" ({one.about.where})" if one.about.where else ""
-        yield f"{place}. {one.about.words}{where}: {value}, {usual}, {week}{high}"
+    for place, scope in enumerate(data.ranked, 1):
+        value, expected = (
+            amount(number, data.measure, data.kind) for number in (scope.value, scope.expected)
+        )
+        usual = "no baseline" if scope.expected is None else f"expected {expected}"
+        high = " [above its band]" if scope.upper is not None and scope.value > scope.upper else ""
+        week = f"{change_in_words(scope.value, scope.week_before)} on the week before"
+        where = f" ({scope.about.where})" if scope.about.where else ""
+        yield f"{place}. {scope.about.words}{where}: {value}, {usual}, {week}{high}"

@@ -266,7 +266,7 @@ def replay_answer(
     Parameters
     ----------
     name
-        Of the replay; it may be empty if there is but written.
+        Of the replay; it may be empty if there is but one.
     sent
         ``page``, ``digest`` or ``none``; empty for all.
     about

@@ -27,10 +27,6 @@ def run_mcp(
 
     Parameters
     ----------
-    url
-        Of the daemon.
-    log
-        How warnings are written, on standard error.
     http
         ``host:port`` to listen on; None for standard input and output.
     names

@@ -7,7 +7,7 @@ import msgspec
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from streams.screens.board.scope_pages.scope_page import FoundScopes, ScopeIncident, ScopePage
+from streams.screens.board.scope_pages.scope_page import FoundScopes, ScopeIncident
 from streams.screens.mcp.board_client import BoardClient
 from streams.screens.mcp.incident_tool import MemoLine, memo_line
 from streams.screens.mcp.incidents_tool import ChangeTold, change_line
@@ -95,7 +95,7 @@ class FoundNames(ToolData):
     more: int = Field(0, description="that are not listed; give more of the name")
 
 
-async def tell_scope(board: BoardClient, asked: AskedPage) -> CallToolResult:
+async def scope_answer(board: BoardClient, asked: AskedPage) -> CallToolResult:
     """Return one scope at a glance.
 
     Raises
@@ -112,20 +112,8 @@ async def tell_scope(board: BoardClient, asked: AskedPage) -> CallToolResult:
         first=times.data(page.first),
         end=times.data(page.end),
         verdict=page.verdict,
-        limits=[
-            LimitNow(
-                measure=limit.measure,
-                used=limit.used,
-                limit=limit.limit,
-                share=limit.share,
-                days_left=limit.days_left,
-                days_left_early=limit.days_left_early,
-                days_left_late=limit.days_left_late,
-                verdict=limit.verdict,
-            )
-            for limit in page.limits
-        ],
-        measures=list(_measures(page)),
+        limits=[LimitNow.copied(limit) for limit in page.limits],
+        measures=[MeasureNow.copied(measure, highest=measure.most) for measure in page.measures],
         incidents=[_incident(incident, times) for incident in page.incidents[:INCIDENTS]],
         changes=[change_line(change, times) for change in page.changes[:EVENTS]],
         memos=[memo_line(memo, times) for memo in page.memos[:EVENTS]],
@@ -142,7 +130,7 @@ async def tell_scope(board: BoardClient, asked: AskedPage) -> CallToolResult:
     return answered(data, _lines(data, times.span(page.first, page.end)))
 
 
-async def tell_names(board: BoardClient, like: str) -> CallToolResult:
+async def names_answer(board: BoardClient, like: str) -> CallToolResult:
     """Return the scopes that have every word of a text in kind, name, version, account or region.
 
     Raises
@@ -155,34 +143,12 @@ async def tell_names(board: BoardClient, like: str) -> CallToolResult:
     return answered(data, _name_lines(data))
 
 
-def _measures(page: ScopePage) -> Iterator[MeasureNow]:
-    for measure in page.measures:
-        yield MeasureNow(
-            measure=measure.measure,
-            value=measure.value,
-            expected=measure.expected,
-            lower=measure.lower,
-            upper=measure.upper,
-            week_before=measure.week_before,
-            mean=measure.mean,
-            mean_before=measure.mean_before,
-            highest=measure.most,
-            verdict=measure.verdict,
-            threshold=measure.threshold,
-            incident=measure.incident,
-        )
-
-
-def _incident(one: ScopeIncident, times: ToolTimes) -> ScopeIncidentLine:
-    return ScopeIncidentLine(
-        id=one.id,
-        verdict=one.verdict,
-        state=one.state,
-        sent=one.sent,
-        start=times.data(one.start),
-        end=None if one.end is None else times.data(one.end),
-        share=one.share,
-        sentence=shown(one.sentence, TEXT),
+def _incident(incident: ScopeIncident, times: ToolTimes) -> ScopeIncidentLine:
+    return ScopeIncidentLine.copied(
+        incident,
+        start=times.data(incident.start),
+        end=None if incident.end is None else times.data(incident.end),
+        sentence=shown(incident.sentence, TEXT),
     )
 
 
@@ -205,7 +171,7 @@ def _lines(data: ScopeData, span: str) -> Iterator[str]:
             f"({amount(measure.lower, name, kind)} to {amount(measure.upper, name, kind)})"
         )
         week = change_in_words(measure.value, measure.week_before)
-        marks = ", ".join(each for each in (measure.verdict, measure.threshold) if each)
+        marks = ", ".join(mark for mark in (measure.verdict, measure.threshold) if mark)
         yield (
             f"{measure_in_words(name, kind)}: {amount(measure.value, name, kind)}, {expected}, "
             f"{week} on the week before{f' [{marks}]' if marks else ''}"
@@ -216,8 +182,8 @@ def _lines(data: ScopeData, span: str) -> Iterator[str]:
             if incident.share is None
             else f", causes {share_in_words(incident.share)} of an excess elsewhere"
         )
-        said = f"{incident.verdict}, {incident.state}, since {incident.start}{part}"
-        yield f"Incident {incident.id}, {said}: {quoted(incident.sentence, 200)}"
+        facts = f"{incident.verdict}, {incident.state}, since {incident.start}{part}"
+        yield f"Incident {incident.id}, {facts}: {quoted(incident.sentence, 200)}"
     yield from (f"Changed: {change.words}" for change in data.changes)
     yield from (f"Memo, {quoted(memo.by)}, {memo.at}: {quoted(memo.text, 200)}" for memo in data.memos)
     if data.callers:

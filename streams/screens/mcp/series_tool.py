@@ -75,7 +75,7 @@ class SeriesData(ToolData):
     link: str
 
 
-async def tell_series(board: BoardClient, asked: AskedPage, measure: str, points: int) -> CallToolResult:
+async def series_answer(board: BoardClient, asked: AskedPage, measure: str, points: int) -> CallToolResult:
     """Return one measure of a scope over a range, in at most some points.
 
     Raises
@@ -85,49 +85,31 @@ async def tell_series(board: BoardClient, asked: AskedPage, measure: str, points
     """
     page = await scope_page(board, asked, points)
     times, about = await board.times(), NamedScope.of(page.scope)
-    found = next((one for one in page.measures if one.measure == measure), None)
+    found = next((known for known in page.measures if known.measure == measure), None)
     if found is None:
-        known = measures_in_words(one.measure for one in page.measures)
+        known = measures_in_words(other.measure for other in page.measures)
         raise BoardAnswerError(f"{shown(asked.scope)} has no measure {shown(measure)}; it has {known}")
-    link = BoardPlaces(board.url).scope(about, **asked.times)
-    return answered(*_told(page, found, about, times, link))
-
-
-def _told(
-    page: ScopePage, one: ScopeMeasure, about: NamedScope, times: ToolTimes, link: str
-) -> tuple[SeriesData, Iterator[str]]:
-    data = SeriesData(
+    data = SeriesData.copied(
+        found,
         about=about,
-        measure=one.measure,
-        unit=unit_of_data(one.measure, about.kind),
+        unit=unit_of_data(found.measure, about.kind),
         first=times.data(page.first),
         end=times.data(page.end),
         step_seconds=page.step,
-        value=one.value,
-        expected=one.expected,
-        lower=one.lower,
-        upper=one.upper,
-        week_before=one.week_before,
-        mean=one.mean,
-        mean_before=one.mean_before,
-        highest=one.most,
-        highest_at=None if one.most_at is None else times.data(one.most_at),
-        p50=one.p50,
-        p99=one.p99,
-        verdict=one.verdict,
-        incident=one.incident,
+        highest=found.most,
+        highest_at=None if found.most_at is None else times.data(found.most_at),
         verdicts=[
             VerdictSpan(verdict=verdict.verdict, start=times.data(verdict.start), end=times.data(verdict.end))
-            for verdict in one.curve.verdicts
+            for verdict in found.curve.verdicts
         ],
-        points=list(_points(page, one, times)),
-        link=link,
+        points=list(_points(page, found, times)),
+        link=BoardPlaces(board.url).scope(about, **asked.times),
     )
-    return data, _lines(page, data, times)
+    return answered(data, _lines(page, data, times))
 
 
-def _points(page: ScopePage, one: ScopeMeasure, times: ToolTimes) -> Iterator[SeriesPoint]:
-    curve = one.curve
+def _points(page: ScopePage, measure: ScopeMeasure, times: ToolTimes) -> Iterator[SeriesPoint]:
+    curve = measure.curve
 
     def value(of: Points, place: int) -> float | None:
         return of[place] if place < len(of) else None
@@ -148,23 +130,23 @@ def _points(page: ScopePage, one: ScopeMeasure, times: ToolTimes) -> Iterator[Se
 def _lines(page: ScopePage, data: SeriesData, times: ToolTimes) -> Iterator[str]:
     kind, measure = data.about.kind, data.measure
 
-    def said(value: float | None) -> str:
+    def written(value: float | None) -> str:
         return amount(value, measure, kind)
 
     what = measure_in_words(measure, kind)
     span, unit = times.span(page.first, page.end), unit_in_words(measure, kind)
     yield f"{what} of {data.about.words}, {span}, in {unit}:"
-    now = f"At its end {said(data.value)}"
+    now = f"At its end {written(data.value)}"
     if data.expected is not None:
-        now += f", expected {said(data.expected)} ({said(data.lower)} to {said(data.upper)})"
-    yield f"{now}; a week before {said(data.week_before)}."
+        now += f", expected {written(data.expected)} ({written(data.lower)} to {written(data.upper)})"
+    yield f"{now}; a week before {written(data.week_before)}."
     if data.expected is None:
         yield "Nothing was expected: there is no baseline for it yet, or none at that step."
     change = change_in_words(data.mean, data.mean_before)
-    mean, highest = said(data.mean), said(data.highest)
+    mean, highest = written(data.mean), written(data.highest)
     yield f"Mean {mean} ({change} on the same range a week before); highest {highest} at {data.highest_at}."
     if is_latency(measure):
-        yield f"It is a p95; at the end p50 {said(data.p50)}, p99 {said(data.p99)}."
+        yield f"It is a p95; at the end p50 {written(data.p50)}, p99 {written(data.p99)}."
     yield (
         f"Open now: {data.verdict}, incident {data.incident}."
         if data.verdict
@@ -179,11 +161,11 @@ def _lines(page: ScopePage, data: SeriesData, times: ToolTimes) -> Iterator[str]
     yield f"Its page: {data.link}"
 
 
-def _point(one: SeriesPoint, measure: str) -> str:
-    def said(value: float | None) -> str:
+def _point(point: SeriesPoint, measure: str) -> str:
+    def written(value: float | None) -> str:
         return "–" if value is None else in_words_unit(value, measure)
 
-    extremes = "" if one.lowest is None else f" ({said(one.lowest)} to {said(one.highest)})"
-    band = "" if one.lower is None else f" ({said(one.lower)} to {said(one.upper)})"
-    expected = "" if one.expected is None else f", {said(one.expected)}{band}"
-    return f"{one.at[:16]} {said(one.observed)}{extremes}{expected}"
+    extremes = "" if point.lowest is None else f" ({written(point.lowest)} to {written(point.highest)})"
+    band = "" if point.lower is None else f" ({written(point.lower)} to {written(point.upper)})"
+    expected = "" if point.expected is None else f", {written(point.expected)}{band}"
+    return f"{point.at[:16]} {written(point.observed)}{extremes}{expected}"

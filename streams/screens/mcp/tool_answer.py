@@ -6,7 +6,7 @@ the answer says how many entries are left out and how to ask for less.
 
 import json
 from collections.abc import Awaitable, Iterable, Iterator
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import msgspec
 import structlog
@@ -20,24 +20,36 @@ MOST_TEXT: Final = 6_000  # characters
 MOST_DATA: Final = 20_000  # bytes of JSON
 NARROWER: Final = "ask for a shorter range, fewer entries, or with a filter"
 
+log = structlog.get_logger("uneri.assistant")
+
+OTHER_VERSION = (
+    "the daemon answers what this version of uneri mcp does not understand; use the same version of both"
+)
+
 
 def _slim(schema: dict[str, Any]) -> None:
-    """Leave out of a schema what says nothing: titles, and null, which no answer holds."""
+    """Remove titles from a schema, and null, which no answer holds."""
     schema.pop("title", None)
-    for each in schema.get("properties", {}).values():
-        each.pop("title", None)
-        kinds = [kind for kind in each.get("anyOf", ()) if kind != {"type": "null"}]
+    for field in schema.get("properties", {}).values():
+        field.pop("title", None)
+        kinds = [kind for kind in field.get("anyOf", ()) if kind != {"type": "null"}]
         if len(kinds) == 1:
-            del each["anyOf"]
-            each.update(kinds[0])
-        if each.get("default", ...) is None:
-            del each["default"]
+            del field["anyOf"]
+            field.update(kinds[0])
+        if field.get("default", ...) is None:
+            del field["default"]
 
 
 class ToolPart(BaseModel):
     """A part of an answer's data."""
 
     model_config = ConfigDict(json_schema_extra=_slim)
+
+    @classmethod
+    def copied(cls, source: object, **others: Any) -> Self:
+        """Return a part with the fields of a source that have the same names, and others."""
+        same = {name: getattr(source, name) for name in cls.model_fields if hasattr(source, name)}
+        return cls(**same | others)
 
 
 class ToolData(ToolPart):
@@ -55,9 +67,9 @@ def answered(data: ToolData, lines: Iterable[str]) -> CallToolResult:
     return CallToolResult(content=[TextContent(text=in_words(lines))], structured_content=found)
 
 
-def refused(said: str) -> CallToolResult:
-    """Return that there is no answer, with the reason and the remedy in a line."""
-    return CallToolResult(content=[TextContent(text=in_words([said]))], is_error=True)
+def refused(error: str) -> CallToolResult:
+    """Return an error: the reason and the remedy in a line."""
+    return CallToolResult(content=[TextContent(text=in_words([error]))], is_error=True)
 
 
 def in_words(lines: Iterable[str], most: int = MOST_TEXT) -> str:
@@ -73,15 +85,15 @@ def in_words(lines: Iterable[str], most: int = MOST_TEXT) -> str:
     (2 more lines do not fit; ask for a shorter range, fewer entries, or with a filter.)
     """
     given = list(lines)
-    taken: list[str] = []
+    kept: list[str] = []
     room = most
     for line in given:
         room -= len(line) + 1
         if room < 0:
-            taken.append(f"({len(given) - len(taken)} more lines do not fit; {NARROWER}.)")
+            kept.append(f"({len(given) - len(kept)} more lines do not fit; {NARROWER}.)")
             break
-        taken.append(line)
-    text = "\n".join(taken)
+        kept.append(line)
+    text = "\n".join(kept)
     return f"{text}\n{MARKED}" if "«" in text else text
 
 
@@ -97,8 +109,8 @@ def fit(data: dict[str, Any], most: int) -> None:
     """
     while size(data) > most:
         _, path, longest = max(
-            ((size(each), path, each) for path, each in _lists(data, "") if each),
-            key=lambda one: one[0],
+            ((size(entries), path, entries) for path, entries in _lists(data, "") if entries),
+            key=lambda sized: sized[0],
             default=(0, "", None),
         )
         if longest is None:
@@ -110,35 +122,25 @@ def fit(data: dict[str, Any], most: int) -> None:
 
 
 def size(data: object) -> int:
-    """Return how many bytes the JSON of some data has."""
+    """Return the size of some data as JSON, bytes."""
     return len(json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
 
 
 def _lists(data: object, path: str) -> Iterator[tuple[str, list[Any]]]:
     if isinstance(data, list):
         yield path, data
-        for each in data:
-            yield from _lists(each, path)
+        for entry in data:
+            yield from _lists(entry, path)
     elif isinstance(data, dict):
         for name, value in data.items():
             if name != "left_out":
                 yield from _lists(value, f"{path}.{name}" if path else name)
 
 
-log = structlog.get_logger("uneri.assistant")
-
-OTHER_VERSION = (
-    "the daemon answers what this version of uneri mcp does not understand; use the same version of both"
-)
-
-
 async def or_refused(
     answer: Awaitable[CallToolResult], not_understood: str = OTHER_VERSION
 ) -> CallToolResult:
-    """Return the answer of a tool, or why there is none.
-
-    ``not_understood`` is what to say of data that are not in the form that they should have.
-    """
+    """Return the answer of a tool, or an error; ``not_understood`` is the one for data of another form."""
     try:
         return await answer
     except BoardAnswerError as error:

@@ -1,4 +1,7 @@
-"""Values with their units, for an assistant; names of measures that events gave are marked as theirs."""
+"""Values with their units, and times with their zone, for an assistant.
+
+Names of measures that events gave are marked as theirs.
+"""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -40,8 +43,8 @@ def measures_in_words(measures: Iterable[str]) -> str:
     >>> measures_in_words(["wcu", "value:sales"]), measures_in_words([])
     ('wcu, «value:sales»', 'no measure')
     """
-    told = (measure if measure in _NAMED else quoted(measure) for measure in measures)
-    return ", ".join(told) or "no measure"
+    names = (measure if measure in _NAMED else quoted(measure) for measure in measures)
+    return ", ".join(names) or "no measure"
 
 
 def amount(value: float | None, measure: str, kind: str = "") -> str:
@@ -78,7 +81,7 @@ def share_in_words(share: float | None) -> str:
 
 
 def change_in_words(value: float | None, before: float | None) -> str:
-    """Return how far a value is from an earlier one.
+    """Return the difference of a value from an earlier one.
 
     Examples
     --------
@@ -145,13 +148,7 @@ def reached_in(days: float | None, early: float | None, late: float | None) -> s
 
 
 class ToolTimes:
-    """Writes times in the zone of a daemon.
-
-    Parameters
-    ----------
-    zone
-        An IANA name.
-    """
+    """Writes times in the zone of a daemon: ISO 8601 as data, with the name of the zone in words."""
 
     def __init__(self, zone: str) -> None:
         try:
@@ -187,7 +184,7 @@ class ToolTimes:
         >>> ToolTimes("Asia/Tokyo").span(1760000000, 1760014400)
         '2025-10-09 17:53 to 21:53 JST'
         """
-        begin, stop = (datetime.fromtimestamp(int(each), self.zone) for each in (first, end))
+        begin, stop = (datetime.fromtimestamp(int(epoch), self.zone) for epoch in (first, end))
         day = "" if begin.date() == stop.date() else f"{stop:%Y-%m-%d} "
         return f"{begin:%Y-%m-%d %H:%M} to {day}{stop:%H:%M %Z}"
 

@@ -8,7 +8,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from alerting.words import numbers
-from streams.screens.board.wall.wall import Wall, WallNumber
+from streams.screens.board.wall.wall import Wall
 from streams.screens.mcp.board_client import BoardClient
 from streams.screens.mcp.incidents_tool import IncidentLine, incident_line
 from streams.screens.mcp.named_scope import BoardPlaces, NamedScope
@@ -104,7 +104,7 @@ class WallData(ToolData):
     link: str
 
 
-async def tell_wall(board: BoardClient) -> CallToolResult:
+async def wall_answer(board: BoardClient) -> CallToolResult:
     """Return the wall in words.
 
     Raises
@@ -123,19 +123,13 @@ async def tell_wall(board: BoardClient) -> CallToolResult:
         people_called=len(paged),
         acknowledged=sum(line.acknowledged_by is not None for line in paged),
         quiet=len(open_) - len(paged),
-        open=sorted(open_, key=lambda one: one.sent != "page")[:20],
+        open=sorted(open_, key=lambda line: line.sent != "page")[:20],
         last_ended=None if wall.last is None else incident_line(wall.last, times, places),
-        numbers=[_figure(number) for number in wall.numbers],
+        numbers=[
+            WallFigure.copied(number, name=_NUMBERS.get(number.id, number.id)) for number in wall.numbers
+        ],
         times=[
-            LayerTold(
-                name=_LAYERS.get(layer.id, layer.id),
-                p50=layer.p50,
-                p95=layer.p95,
-                p99=layer.p99,
-                expected_p95=layer.expected,
-                verdict=layer.verdict,
-                threshold=layer.threshold,
-            )
+            LayerTold.copied(layer, name=_LAYERS.get(layer.id, layer.id), expected_p95=layer.expected)
             for layer in wall.layers
         ],
         limits=list(_limits(wall)),
@@ -147,55 +141,15 @@ async def tell_wall(board: BoardClient) -> CallToolResult:
     return answered(data, _lines(wall, data, times))
 
 
-def _figure(one: WallNumber) -> WallFigure:
-    return WallFigure(
-        name=_NUMBERS.get(one.id, one.id),
-        unit=one.unit,
-        value=one.value,
-        expected=one.expected,
-        lower=one.lower,
-        upper=one.upper,
-        week_before=one.week_before,
-        verdict=one.verdict,
-        threshold=one.threshold,
-    )
-
-
 def _limits(wall: Wall) -> Iterator[UsedLimit]:
     for table in wall.tables[:MOST_ACCOUNTS]:
-        yield UsedLimit(
-            of=NamedScope.of(table.scope).scope,
-            account=shown(table.account, 80),
-            measure=table.measure,
-            used=table.used,
-            limit=table.limit,
-            share=table.share,
-            days_left=table.days_left,
-            days_left_early=table.days_left_early,
-            days_left_late=table.days_left_late,
-            verdict=table.verdict,
-            threshold=table.threshold,
-        )
+        yield UsedLimit.copied(table, of=NamedScope.of(table.scope).scope, account=shown(table.account, 80))
     for concurrency in wall.concurrency[:MOST_ACCOUNTS]:
-        yield UsedLimit(
-            of="concurrency",
-            account=shown(concurrency.account, 80),
-            measure="busy",
-            used=concurrency.used,
-            limit=concurrency.limit,
-            share=concurrency.share,
-            threshold=concurrency.threshold,
-        )
+        account = shown(concurrency.account, 80)
+        yield UsedLimit.copied(concurrency, of="concurrency", account=account, measure="busy")
     for quota in wall.quotas[:MOST_QUOTAS]:
-        yield UsedLimit(
-            of=shown(quota.label, 120),
-            account=shown(quota.account, 80),
-            measure="level",
-            used=quota.used,
-            limit=quota.limit,
-            share=quota.share,
-            threshold=quota.threshold,
-        )
+        label, account = shown(quota.label, 120), shown(quota.account, 80)
+        yield UsedLimit.copied(quota, of=label, account=account, measure="level")
 
 
 def _lines(wall: Wall, data: WallData, times: ToolTimes) -> Iterator[str]:
@@ -233,47 +187,45 @@ def _headline(wall: Wall, data: WallData) -> str:
         return f"NOT KNOWN: no new data have been judged for a while. Look at the pipeline first.{open_}"
     quiet = f" {data.quiet} more are in the digest or held back." if data.quiet else ""
     if data.people_called:
-        taken = f", {data.acknowledged} of them acknowledged" if data.acknowledged else ""
+        acknowledged = f", {data.acknowledged} of them acknowledged" if data.acknowledged else ""
         many = "incident is" if data.people_called == 1 else "incidents are"
-        return f"NOT WELL: {data.people_called} {many} open for which people are called{taken}.{quiet}"
+        return f"NOT WELL: {data.people_called} {many} open for which people are called{acknowledged}.{quiet}"
     if wall.state == "attention":
         return f"ATTENTION: no incident calls people, but a configured threshold is exceeded.{quiet}"
     return f"All is well: no incident is open for which people are called.{quiet}"
 
 
-def _number(one: WallFigure) -> str:
+def _number(figure: WallFigure) -> str:
     def written(value: float | None) -> str:
-        if one.unit == "share":
+        if figure.unit == "share":
             return share_in_words(value)
-        unit = "/s" if one.unit == "1/s" else " in the newest step"
+        unit = "/s" if figure.unit == "1/s" else " in the newest step"
         return "unknown" if value is None else f"{numbers.number(value)}{unit}"
 
-    parts = [written(one.value)]
-    if one.expected is not None and one.unit != "share":
-        parts.append(f"expected {written(one.expected)}")
-    if one.week_before is not None:
-        parts.append(f"{change_in_words(one.value, one.week_before)} on the week before")
-    return ", ".join(parts) + _marks(one)
+    parts = [written(figure.value)]
+    if figure.expected is not None and figure.unit != "share":
+        parts.append(f"expected {written(figure.expected)}")
+    if figure.week_before is not None:
+        parts.append(f"{change_in_words(figure.value, figure.week_before)} on the week before")
+    return ", ".join(parts) + _marks(figure)
 
 
-def _limit(one: UsedLimit) -> str:
-    of = (
-        f"{quoted(one.of)}"
-        if one.measure == "level"
-        else one.of
-        if one.of == "concurrency"
-        else quoted(one.of)
-    )
-    left = reached_in(one.days_left, one.days_left_early, one.days_left_late)
-    name = "" if one.measure in ("level", "busy") else f" {measure_in_words(one.measure)}"
-    used = numbers.number(one.used or 0.0)
-    whole = "unknown" if one.limit is None else numbers.number(one.limit)
+def _limit(limit: UsedLimit) -> str:
+    of = limit.of if limit.of == "concurrency" and limit.measure != "level" else quoted(limit.of)
+    left = reached_in(limit.days_left, limit.days_left_early, limit.days_left_late)
+    name = "" if limit.measure in ("level", "busy") else f" {measure_in_words(limit.measure)}"
+    used = numbers.number(limit.used or 0.0)
+    whole = "unknown" if limit.limit is None else numbers.number(limit.limit)
     return (
-        f"{of}{name} of account {quoted(one.account)}: {share_in_words(one.share)} of the limit "
-        f"({used} of {whole}){left}{_marks(one)}"
+        f"{of}{name} of account {quoted(limit.account)}: {share_in_words(limit.share)} of the limit "
+        f"({used} of {whole}){left}{_marks(limit)}"
     )
 
 
-def _marks(one: Any) -> str:
-    found = [each for each in (one.verdict, one.threshold and f"{one.threshold} threshold exceeded") if each]
+def _marks(figure: Any) -> str:
+    found = [
+        mark
+        for mark in (figure.verdict, figure.threshold and f"{figure.threshold} threshold exceeded")
+        if mark
+    ]
     return f" [{', '.join(found)}]" if found else ""

@@ -42,13 +42,13 @@ _WRITTEN: Final[dict[str, Any]] = {
     "scope": ScopeAnswer,
     "of": ScopeAnswer,
 }
-"""Fields that hold what ``to_json`` writes, wherever their type says no more than that it is JSON."""
+"""Fields that hold what ``to_json`` writes, wherever their type is plain JSON."""
 
 
 def document() -> dict[str, Any]:
     """Return the description as OpenAPI 3.1."""
     operations = [(group, operation) for group in GROUPS for operation in group.operations]
-    kinds = list(_kinds([each for _, each in operations]))
+    kinds = list(_kinds([operation for _, operation in operations]))
     schemas, components = msgspec.json.schema_components(
         [*kinds, *_WRITTEN.values()], ref_template="#/components/schemas/{name}", schema_hook=_any
     )
@@ -56,10 +56,10 @@ def document() -> dict[str, Any]:
     of = {repr(kind): schema for kind, schema in zip(kinds, schemas, strict=False)}
     for component in components.values():
         component["description"] = cleandoc(component.get("description", ""))
-        _told_more(component, written)
+        _describe_plain_fields(component, written)
     paths: dict[str, dict[str, Any]] = {}
-    for group, each in operations:
-        paths.setdefault(each.path, {})[each.method] = _operation(group, each, of)
+    for group, operation in operations:
+        paths.setdefault(operation.path, {})[operation.method] = _operation(group, operation, of)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -102,27 +102,29 @@ def _kinds(operations: list[Operation]) -> Iterator[Any]:
             *(parameter.kind for parameter in operation.parameters),
             RefusalAnswer,
         )
-        for kind in chain.from_iterable(one.kinds if isinstance(one, OneOf) else (one,) for one in given):
+        for kind in chain.from_iterable(
+            choice.kinds if isinstance(choice, OneOf) else (choice,) for choice in given
+        ):
             if kind is not None and not isinstance(kind, OtherBody) and repr(kind) not in seen:
                 seen.add(repr(kind))
                 yield kind
 
 
 def _any(kind: type) -> dict[str, Any]:
-    """Return the schema of a type that says no more than that it is JSON."""
+    """Return the schema of plain JSON."""
     if kind is object:
         return {"description": "JSON"}
     raise NotImplementedError
 
 
-def _told_more(component: dict[str, Any], written: dict[str, Any]) -> None:
-    """Say what is in fields whose type is plain JSON."""
+def _describe_plain_fields(component: dict[str, Any], written: dict[str, Any]) -> None:
+    """Describe fields whose type is plain JSON."""
     for name, field in component.get("properties", {}).items():
         if name not in written:
             continue
         if _is_plain(field) or _is_plain(field.get("items", {})):
             component["properties"][name] = written[name]
-        elif any(_is_plain(one) for one in field.get("anyOf", ())):
+        elif any(_is_plain(choice) for choice in field.get("anyOf", ())):
             component["properties"][name] = {"anyOf": [written[name], {"type": "null"}]}
 
 
@@ -130,20 +132,20 @@ def _is_plain(schema: dict[str, Any]) -> bool:
     return schema.get("type") == "object" and "properties" not in schema and not schema.get("title")
 
 
-def _operation(group: OperationGroup, each: Operation, of: dict[str, Any]) -> dict[str, Any]:
-    told: dict[str, Any] = {
+def _operation(group: OperationGroup, operation: Operation, of: dict[str, Any]) -> dict[str, Any]:
+    entry: dict[str, Any] = {
         "tags": [group.name],
-        "operationId": _id(each),
-        "summary": each.about.partition(". ")[0].removesuffix("."),
+        "operationId": _id(operation),
+        "summary": operation.about.partition(". ")[0].removesuffix("."),
     }
-    needs = f"Needs a token that allows `{each.needs}`." if each.needs else "Needs no token."
-    told["description"] = f"{each.about} {needs}"
-    if not each.needs:
-        told["security"] = []
+    needs = f"Needs a token that allows `{operation.needs}`." if operation.needs else "Needs no token."
+    entry["description"] = f"{operation.about} {needs}"
+    if not operation.needs:
+        entry["security"] = []
     elif group is BOARD:
-        told["security"] = [{_BEARER: []}, {_SESSION: []}]
-    if each.parameters:
-        told["parameters"] = [
+        entry["security"] = [{_BEARER: []}, {_SESSION: []}]
+    if operation.parameters:
+        entry["parameters"] = [
             {
                 "name": parameter.name,
                 "in": parameter.where,
@@ -151,16 +153,16 @@ def _operation(group: OperationGroup, each: Operation, of: dict[str, Any]) -> di
                 "description": parameter.about,
                 "schema": of[repr(parameter.kind)],
             }
-            for parameter in each.parameters
+            for parameter in operation.parameters
         ]
-    if each.body is not None:
-        told["requestBody"] = {"required": True, **_body(each.body, of)}
-    told["responses"] = {
+    if operation.body is not None:
+        entry["requestBody"] = {"required": True, **_body(operation.body, of)}
+    entry["responses"] = {
         str(status): {"description": HTTPStatus(status).phrase, **_body(kind, of)}
-        for status, kind in sorted(each.answers.items())
+        for status, kind in sorted(operation.answers.items())
     }
-    told["responses"]["default"] = {"description": "Refused", **_body(group.refusal, of)}
-    return told
+    entry["responses"]["default"] = {"description": "Refused", **_body(group.refusal, of)}
+    return entry
 
 
 def _body(kind: Any, of: dict[str, Any]) -> dict[str, Any]:
@@ -170,13 +172,13 @@ def _body(kind: Any, of: dict[str, Any]) -> dict[str, Any]:
         schema: dict[str, Any] = {} if kind.media == JSON else {"type": "string"}
         return {"description": kind.about, "content": {kind.media: {"schema": schema}}}
     several = isinstance(kind, OneOf)
-    schema = {"anyOf": [of[repr(one)] for one in kind.kinds]} if several else of[repr(kind)]
+    schema = {"anyOf": [of[repr(choice)] for choice in kind.kinds]} if several else of[repr(kind)]
     return {"content": {JSON: {"schema": schema}}}
 
 
-def _id(each: Operation) -> str:
-    words = [word.strip("{}") for word in each.path.replace(".", "/").split("/") if word]
-    return "_".join([each.method, *words])
+def _id(operation: Operation) -> str:
+    words = [word.strip("{}") for word in operation.path.replace(".", "/").split("/") if word]
+    return "_".join([operation.method, *words])
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""What is said of one route of the web server."""
+"""The description of one route of the web server."""
 
 from typing import Any, Final, Literal, NamedTuple
 
@@ -49,7 +49,7 @@ class Operation(NamedTuple):
 
 
 class OperationGroup(NamedTuple):
-    """Routes that belong together; ``refusal`` is what they answer whom they do not let in."""
+    """Routes that belong together; ``refusal`` is their answer without permission."""
 
     name: str
     about: str

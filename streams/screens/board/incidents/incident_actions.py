@@ -23,7 +23,7 @@ from alerting.commands.slack_interactions import HOUR, pattern_of
 from alerting.commands.slash import LONGEST, morning_of, tomorrow
 from alerting.incidents.digest_reporter import zone_of
 from alerting.incidents.notice import identify
-from streams.notify.command_routes import BY, Handler, MemoBody, RouteError, refusing, wrong_in
+from streams.notify.command_routes import BY, Handler, MemoBody, RouteError, answer_refusals, wrong_in
 from streams.notify.http_receivers import ExportError
 from streams.process.web.access import PROOF, Access
 from streams.process.web.request_body import BodyError, read_json
@@ -108,7 +108,7 @@ class IncidentActions:
         """Return the routes for a web server."""
 
         def guarded(handler: Handler) -> Handler:
-            return answering(refusing(handler))
+            return answering(answer_refusals(handler))
 
         return [
             web.post("/board/incidents/{id}/snooze", guarded(self._snooze)),
@@ -199,13 +199,13 @@ class IncidentActions:
             When it may not, or its body is something else.
         """
         if AccessScope.OPERATE not in self._access.may(request):
-            error = "without a token, incidents can be changed only from this machine, at 127.0.0.1"
-            raise RouteError(self._access.refuse("scope", 403, error))
+            wrong = "without a token, incidents can be changed only from this machine, at 127.0.0.1"
+            raise RouteError(self._access.refuse("scope", 403, wrong))
         if request.content_type != "application/json":
             raise RouteError(refused("send application/json", 415))
         if not self._access.proves(request):
-            error = f"{PROOF} is missing, or not that of this session; load the page again"
-            raise RouteError(self._access.refuse("proof", 403, error))
+            wrong = f"{PROOF} is missing, or not that of this session; load the page again"
+            raise RouteError(self._access.refuse("proof", 403, wrong))
         try:
             asked = await read_json(request, _LARGEST, kind)
         except BodyError as error:
@@ -214,8 +214,8 @@ class IncidentActions:
                 answer.headers["Retry-After"] = "1"
             raise RouteError(answer) from None
         if _OF_SLACK.fullmatch(asked.by.strip()):
-            error = "this name looks like an id of Slack, which would name somebody else; write a name"
-            raise RouteError(refused(error, 400))
+            wrong = "this name looks like an id of Slack, which would name somebody else; write a name"
+            raise RouteError(refused(wrong, 400))
         return asked
 
     async def _give(

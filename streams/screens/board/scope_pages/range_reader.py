@@ -1,4 +1,4 @@
-"""Reads what a page needs of a range and of the same range a week before, and no more than that."""
+"""Reads what a page needs of a range and of the same range a week before, and nothing else."""
 
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, TypeVar
@@ -19,11 +19,11 @@ _T = TypeVar("_T")
 
 
 class SeriesSums(NamedTuple):
-    """What series add up to over a time: (n,) each."""
+    """The sums of series over a time: (n,) each."""
 
     series: Ints  # sorted
     total: Floats  # of all that is known; no row is zero
-    seconds: Floats  # of which rows tell
+    seconds: Floats  # that the rows cover
 
     def of(self, number: int | None) -> tuple[float, float]:
         """Return total and seconds of a series; zero of one that is not here."""
@@ -35,10 +35,10 @@ class SeriesSums(NamedTuple):
 
 
 class RangeRead(NamedTuple):
-    """What was read."""
+    """Rows and sums of a range, and of the same range a week before."""
 
     rows: HistoryRows  # of the series whose curves are shown, in the range
-    rows_before: HistoryRows  # the same a week before
+    rows_before: HistoryRows
     sums: SeriesSums  # of all series, in the range
     sums_before: SeriesSums
     seconds: int  # how much of the range there are files or steps of
@@ -46,7 +46,7 @@ class RangeRead(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """What one file has."""
+    """The part of one file: rows to show, and the sums of both weeks."""
 
     shown: HistoryRows
     now: tuple[Floats, Floats]
@@ -56,18 +56,13 @@ class _Part(NamedTuple):
 class RangeReader:
     """Reads a range in the resolution that it needs.
 
-    Parameters
-    ----------
-    view
-        What the history holds now.
-    at
-        The end of the newest step, epoch seconds.
+    ``at`` is the end of the newest step, epoch seconds.
     """
 
     def __init__(self, view: HistoryView, at: int) -> None:
         self._view = view
         self._at = at
-        self._reaches = {each: view.reach(each) for each in (MINUTES, TENS)}
+        self._reaches = {resolution: view.reach(resolution) for resolution in (MINUTES, TENS)}
 
     def read(self, shown: Ints, others: Ints, grid: StepGrid, end: int) -> RangeRead:
         """Read rows of the series that are shown, and sums of these and of others.
@@ -78,8 +73,6 @@ class RangeReader:
         ----------
         shown, others
             Sorted numbers of series.
-        grid
-            The points of the range.
         end
             The end of the range; sums end there, or with the last ten minutes before it.
         """
@@ -141,7 +134,7 @@ class RangeReader:
 
         apart = end - WEEK < first
         spans = [(first - WEEK, end - WEEK), (first, end)] if apart else [(first - WEEK, end)]
-        return [each for begin, stop in spans for each in self._each(series, begin, stop, part, fine=fine)]
+        return [piece for begin, stop in spans for piece in self._each(series, begin, stop, part, fine=fine)]
 
     def _each(
         self, series: Ints, first: int, end: int, use: Callable[[HistoryRows], _T], *, fine: bool
@@ -152,15 +145,15 @@ class RangeReader:
         """
         reach = None if fine else self._reaches[TENS]
         since = first if reach is None else min(max(first, min(reach.end, self._at)), end)
-        found = self._view.each(TENS, first, since, series, use) if since > first else []
-        return found + (self._view.each(MINUTES, since, end, series, use) if since < end else [])
+        found = self._view.map_rows(TENS, first, since, series, use) if since > first else []
+        return found + (self._view.map_rows(MINUTES, since, end, series, use) if since < end else [])
 
 
 def _of(rows: HistoryRows, series: Ints) -> HistoryRows:
     """Return the rows of some series, all of which are sorted."""
     begins, ends = (np.searchsorted(rows.series, series, side).tolist() for side in ("left", "right"))
     runs = [np.arange(begin, end) for begin, end in zip(begins, ends, strict=True) if begin < end]
-    return rows.taken(np.concatenate(runs)) if runs else nothing()
+    return rows.select(np.concatenate(runs)) if runs else nothing()
 
 
 def _sums(rows: HistoryRows, series: Ints, first: int, end: int) -> tuple[Floats, Floats]:
@@ -180,7 +173,7 @@ def _sums(rows: HistoryRows, series: Ints, first: int, end: int) -> tuple[Floats
 
 def _added(series: Ints, parts: Sequence[tuple[Floats, Floats]]) -> SeriesSums:
     total, seconds = np.zeros(len(series)), np.zeros(len(series))
-    for each, of_seconds in parts:
-        total += each
+    for of_total, of_seconds in parts:
+        total += of_total
         seconds += of_seconds
     return SeriesSums(series, total, seconds)

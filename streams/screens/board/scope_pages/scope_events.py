@@ -1,4 +1,4 @@
-"""What happened to a scope in a range: incidents, changes, memos, examples of its requests, and links."""
+"""The events of a scope in a range: incidents, changes, memos, examples of its requests, and links."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
@@ -20,7 +20,7 @@ MOST_MEMOS: Final = 50
 MOST_EXAMPLES: Final = 8
 
 _MATTERS: Final = 0.1
-"""Share of an excess elsewhere from which on a caller is told of it."""
+"""From this share of an excess elsewhere on, the page of a caller shows it."""
 
 
 class PastIncident(NamedTuple):
@@ -32,7 +32,7 @@ class PastIncident(NamedTuple):
 
 
 class BoardPast(NamedTuple):
-    """What is remembered besides what was measured."""
+    """The memory of a daemon besides its measured steps."""
 
     incidents: Sequence[PastIncident] = ()  # open and ended
     memos: Sequence[Memo] = ()
@@ -41,7 +41,7 @@ class BoardPast(NamedTuple):
 
     @classmethod
     def of(cls, pipeline: Pipeline | None, links: Links, changes: Sequence[StatedChange] = ()) -> "BoardPast":
-        """Return what a pipeline remembers; only where links lead before there is one."""
+        """Return the memory of a pipeline; only links before there is one."""
         if pipeline is None:
             return cls(links=links)
         incidents = [
@@ -52,17 +52,7 @@ class BoardPast(NamedTuple):
 
 
 class ScopeEvents:
-    """Finds what concerns one scope.
-
-    Parameters
-    ----------
-    past
-        What is remembered.
-    scope
-        The scope.
-    first, end
-        The range, epoch seconds.
-    """
+    """Finds the events of one scope in the range from ``first`` to ``end``, epoch seconds."""
 
     def __init__(self, past: BoardPast, scope: Scope, first: int, end: int) -> None:
         self._past = past
@@ -75,11 +65,11 @@ class ScopeEvents:
             and (incident.incident.end is None or incident.incident.end >= first)
         )
         found = [(shown, incident) for shown, incident in involved if shown is not None]
-        found.sort(key=lambda one: (one[0].end is not None, -one[0].start))
+        found.sort(key=lambda pair: (pair[0].end is not None, -pair[0].start))
         self._found = found[:MOST_INCIDENTS]
 
     def incidents(self) -> list[ScopeIncident]:
-        """Return those that involve it, open ones first, then the newest."""
+        """Return the incidents that involve the scope, open ones first, then the newest."""
         return [shown for shown, _ in self._found]
 
     def named(self) -> dict[str, str]:
@@ -92,11 +82,11 @@ class ScopeEvents:
         }
 
     def changes(self) -> list[dict[str, object]]:
-        """Return what was deployed or configured, the newest first."""
-        told = [change.change for _, incident in self._found for change in incident.changes]
+        """Return deployments and changes of configuration, the newest first."""
+        preceding = [change.change for _, incident in self._found for change in incident.changes]
         found = {
             change
-            for change in (*self._past.changes, *told)
+            for change in (*self._past.changes, *preceding)
             if self._first <= change.ts < self._end and _fits(change.about, self._scope)
         }
         newest = sorted(found, key=lambda change: -change.ts)[:MOST_CHANGES]
@@ -139,7 +129,7 @@ class ScopeEvents:
         return found[:MOST_EXAMPLES]
 
     def links(self) -> list[ScopeLink]:
-        """Return where else it can be looked at, over the range."""
+        """Return links to other tools that show the scope over the range."""
         links, scope = self._past.links, self._scope
         if links is None:
             return []
@@ -159,8 +149,8 @@ class ScopeEvents:
                 found.append(ScopeLink(kind, url))
         return found
 
-    def _involved(self, one: PastIncident) -> ScopeIncident | None:
-        incident = one.incident
+    def _involved(self, past: PastIncident) -> ScopeIncident | None:
+        incident = past.incident
         mine = [
             finding.measure.value
             for finding in (incident.primary, *incident.members)
@@ -173,7 +163,7 @@ class ScopeEvents:
             id=incident.id,
             verdict=incident.verdict.value,
             state=incident.state,
-            sent=one.sent,
+            sent=past.sent,
             start=incident.start,
             end=incident.end,
             sentence=incident.primary.sentence,
@@ -181,7 +171,7 @@ class ScopeEvents:
             measures=list(dict.fromkeys(mine)),
             share=share,
             falls=incident.primary.observed < incident.primary.expected,
-            acknowledged=one.acknowledged,
+            acknowledged=past.acknowledged,
         )
 
     def _share(self, finding: Finding) -> float | None:
@@ -195,8 +185,8 @@ def _scopes(finding: Finding) -> Iterator[Any]:
 
 
 def _fits(about: Scope, scope: Scope) -> bool:
-    """Return whether a change is one of the scope: who deploys often knows no account or region."""
+    """Return whether a change is one of the scope: deployers often know no account or region."""
     return (about.kind, about.name) == (scope.kind, scope.name) and all(
-        not one or not other or one == other
-        for one, other in zip(about[1:4] + about[5:], scope[1:4] + scope[5:], strict=True)
+        not part or not wanted or part == wanted
+        for part, wanted in zip(about[1:4] + about[5:], scope[1:4] + scope[5:], strict=True)
     )

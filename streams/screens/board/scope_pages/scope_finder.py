@@ -1,6 +1,6 @@
 """Finds the scopes of a history by their names."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final, NamedTuple, Self
 
 from detectors.model.scope import KINDS, Scope
@@ -10,7 +10,7 @@ from streams.screens.board.scope_pages.scope_page import FoundScope, FoundScopes
 MOST_FOUND: Final = 20
 
 GIVEN: Final = ("cloud", "account", "region", "version")
-"""What an address says of a scope besides its kind and name."""
+"""The parameters that an address has of a scope besides its kind and name."""
 
 _ORDER: Final = {kind: place for place, kind in enumerate(("table", "function", "route", "service"))}
 
@@ -20,14 +20,9 @@ class UnknownScopeError(LookupError):
 
 
 class ScopeFinder:
-    """Knows the scopes that series are about, and those that only call others.
+    """Finds scopes that series are about, and those that only call others.
 
-    Parameters
-    ----------
-    scopes
-        All that there are.
-    account_name
-        Returns what people call an account, by its id.
+    ``account_name`` returns the name that people gave an account, by its id.
     """
 
     def __init__(self, scopes: Collection[Scope], account_name: Callable[[str], str]) -> None:
@@ -35,14 +30,9 @@ class ScopeFinder:
         self._name = account_name
 
     def exactly(self, about: str, given: Mapping[str, str]) -> list[Scope]:
-        """Return the scopes that an address may mean: one, or several that differ in what it does not say.
+        """Return the scopes that an address may mean: one, or several that differ in what it leaves out.
 
-        Parameters
-        ----------
-        about
-            Kind and name: ``table:items``.
-        given
-            ``cloud``, ``account``, ``region`` and ``version``, as far as they are known.
+        ``about`` is kind and name: ``table:items``.
 
         Raises
         ------
@@ -52,7 +42,7 @@ class ScopeFinder:
         kind, _, name = about.partition(":")
         if kind not in KINDS or not name:
             raise UnknownScopeError(f"scope is one of {', '.join(KINDS)}, a colon and a name: table:items")
-        cloud, account, region, version = (given.get(each, "") for each in GIVEN)
+        cloud, account, region, version = (given.get(field, "") for field in GIVEN)
         whole = Scope(kind, cloud, account, region, name, version)
         if whole in self._scopes:
             return [whole]
@@ -60,7 +50,7 @@ class ScopeFinder:
             scope
             for scope in self._scopes
             if (scope.kind, scope.name) == (kind, name)
-            and all(getattr(scope, each) == value for each, value in given.items() if value)
+            and all(getattr(scope, field) == value for field, value in given.items() if value)
         ]
         if not found:
             raise UnknownScopeError(f"no {kind} {name} is known here: /board/scopes?like= finds names")
@@ -72,7 +62,7 @@ class ScopeFinder:
         found = sorted(
             (_distance(scope, words), scope)
             for scope in self._scopes
-            if words and all(any(word in said for said in self._said(scope)) for word in words)
+            if words and all(any(word in text for text in self._texts(scope)) for word in words)
         )
         return self.listed(scope for _, scope in found)
 
@@ -85,13 +75,12 @@ class ScopeFinder:
             len(every) - len(first),
         )
 
-    def _said(self, scope: Scope) -> Iterator[str]:
-        for each in (*scope, self._name(scope.account)):
-            yield each.lower()
+    def _texts(self, scope: Scope) -> list[str]:
+        return [text.lower() for text in (*scope, self._name(scope.account))]
 
 
 def _distance(scope: Scope, words: list[str]) -> tuple[int, int, int]:
-    """Return how far a name is from what was typed: the whole, its beginning, a part, or something else."""
+    """Return the distance of a name from the typed words: the whole, its beginning, a part, or neither."""
     name = scope.name.lower()
     if name in words:
         near = 0

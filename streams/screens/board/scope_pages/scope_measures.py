@@ -29,7 +29,7 @@ from streams.screens.board.step_grid import SeriesCurves, StepGrid, curves, know
 from streams.screens.board.wall.wall import WallThreshold, WallVerdict
 from streams.screens.board.wall.wall_numbers import threshold_of
 
-_BESIDE: Final = {measure.value + each for measure in LATENCIES for each in (P50, P99)}
+_BESIDE: Final = {measure.value + quantile for measure in LATENCIES for quantile in (P50, P99)}
 _LATENCIES: Final = {*(measure.value for measure in LATENCIES), *_BESIDE}
 _REASON: Final = f"{Measure.THROTTLES}:"
 _ORDER: Final[dict[str, int]] = {
@@ -67,21 +67,7 @@ _COUNTS: Final[dict[str, str]] = {Measure.ERRORS_FATAL: "errors_fatal", Measure.
 
 
 class ScopeMeasures:
-    """Makes them from a view of the history.
-
-    Parameters
-    ----------
-    view
-        What the history holds now.
-    reader
-        Reads the newest step.
-    step
-        The length of a step of the judge, seconds.
-    scope
-        The scope.
-    series
-        The numbers of its own series.
-    """
+    """Makes the measures of one scope; ``step`` is the length of a step in seconds."""
 
     def __init__(
         self, view: HistoryView, reader: RangeReader, step: int, scope: Scope, series: Sequence[int]
@@ -104,22 +90,9 @@ class ScopeMeasures:
         incidents: Mapping[str, str],
         settings: BoardSettings,
     ) -> list[ScopeMeasure]:
-        """Return the measures, those that matter most first.
+        """Return the measures over a range that ends at ``end``, those that matter most first.
 
-        Parameters
-        ----------
-        read
-            Their rows.
-        grid
-            The points of the range.
-        end
-            The end of the range.
-        verdicts
-            Of the open findings.
-        incidents
-            The ids of those that are open, by the measure of this scope that they name.
-        settings
-            The thresholds.
+        ``incidents`` has the ids of open incidents, by the measure of this scope that they name.
         """
         if not len(self.series):
             return []
@@ -144,7 +117,7 @@ class ScopeMeasures:
                 incident=incidents.get(measure),
                 reasons=self._reasons(read.sums) if measure == Measure.THROTTLES else {},
             )
-            for row, measure in sorted(enumerate(self._measures), key=lambda one: _place(one[1]))
+            for row, measure in sorted(enumerate(self._measures), key=lambda numbered: _place(numbered[1]))
             if measure not in _BESIDE and not measure.startswith(_REASON)
         ]
 
@@ -181,7 +154,7 @@ class ScopeMeasures:
         return None
 
     def limits(self, verdicts: OpenVerdicts, settings: BoardSettings) -> list[ScopeLimit]:
-        """Return what is used of its limits in the newest step, the nearest to its limit first."""
+        """Return the use of its limits in the newest step, the nearest to its limit first."""
         found = []
         for series in self._view.limited():
             if series.key.scope != self._scope or series.key.source != NOBODY:
@@ -203,11 +176,11 @@ class ScopeMeasures:
                     threshold=threshold_of(share, settings.share),
                 )
             )
-        return sorted(found, key=lambda one: -(one.share or 0.0))
+        return sorted(found, key=lambda limit: -(limit.share or 0.0))
 
 
 class _Shown(NamedTuple):
-    """What is known of all measures of a scope, a row each."""
+    """The curves of all measures of a scope, a row each."""
 
     measures: Sequence[str]
     now: SeriesCurves
@@ -227,7 +200,6 @@ class _Shown(NamedTuple):
         incident: str | None,
         reasons: dict[str, float],
     ) -> ScopeMeasure:
-        """Return one of them."""
         newest, name = self.newest, self.measures[row]
         mean, most, most_at = self.now.whole(row)
         return ScopeMeasure(
@@ -251,7 +223,7 @@ class _Shown(NamedTuple):
         )
 
     def _mean_before(self, row: int) -> float | None:
-        """Return the mean of the week before, as far as half of it is known: the history may be young."""
+        """Return the mean of the week before, if at least half of it is known: the history may be young."""
         if self.then.weight[row].sum() < self.now.weight[row].sum() / 2:
             return None
         return known(np.float64(self.then.whole(row)[0]))

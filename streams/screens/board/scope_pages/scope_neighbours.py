@@ -1,4 +1,4 @@
-"""Who calls a scope and whom it calls: how much of it, and whether that is more calls or more a call."""
+"""The callers and callees of a scope: the share of each, and whether it is more calls or more a call."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
@@ -17,7 +17,7 @@ MOST_NEIGHBOURS: Final = 40
 """Of one kind, that are read and shown."""
 
 _COUNTS: Final = frozenset(COUNTED_BY[measure] for measure in (Measure.RCU, Measure.WCU))
-"""Measures by which others are counted: they are said with those."""
+"""Measures by which others are counted: they are shown with those."""
 
 _Edges = dict[Scope, dict[str, int]]
 """The numbers of the series between a neighbour and the scope, by measure."""
@@ -31,7 +31,7 @@ class _Chosen(NamedTuple):
 
 
 class _Rates(NamedTuple):
-    """What series add up to, and over how many seconds it is known."""
+    """The sums of series, and over how many seconds they are known."""
 
     sums: SeriesSums
     seconds: float
@@ -42,19 +42,7 @@ class _Rates(NamedTuple):
 
 
 class Neighbourhood:
-    """Chooses the neighbours that are read, and tells of them.
-
-    Parameters
-    ----------
-    names
-        Of all series.
-    reader
-        Reads who has the most.
-    of
-        The series of the scope.
-    end
-        The end of the range, epoch seconds.
-    """
+    """Chooses the neighbours that are read, and makes their amounts; ``end`` is that of the range."""
 
     def __init__(self, names: SeriesNames, reader: RangeReader, of: ScopeSeries, end: int) -> None:
         self._names = names
@@ -65,7 +53,7 @@ class Neighbourhood:
         self._callees = self._sorted(of.out, lambda key: key.scope)
         chosen = (*self._callers.values(), *self._callees.values())
         self.series = np.array(
-            sorted(number for one in chosen for edge in one.edges.values() for number in edge.values()),
+            sorted(number for kind in chosen for edge in kind.edges.values() for number in edge.values()),
             np.int64,
         )
         """The numbers of the series that are to be read besides those of the scope itself."""
@@ -91,13 +79,13 @@ class Neighbourhood:
     def callers(self, read: RangeRead) -> list[ScopeNeighbours]:
         """Return those that call it, by kind, as parts of its own amounts."""
         kinds = [kind for of in SOURCES_INTO.values() for kind in of]
-        return self._told(dict.fromkeys(kinds), self._callers, read, self._own)
+        return self._of_kinds(dict.fromkeys(kinds), self._callers, read, self._own)
 
     def callees(self, read: RangeRead) -> list[ScopeNeighbours]:
         """Return those that it calls, by kind, as parts of all that it calls of this kind."""
-        return self._told(reversed(KINDS), self._callees, read, {})
+        return self._of_kinds(reversed(KINDS), self._callees, read, {})
 
-    def _told(
+    def _of_kinds(
         self, kinds: Iterable[str], chosen: Mapping[str, _Chosen], read: RangeRead, own: Mapping[str, int]
     ) -> list[ScopeNeighbours]:
         requests = self._own.get(Measure.REQUESTS)
@@ -124,7 +112,9 @@ def _neighbours(
         for measure in dict.fromkeys(measure for of in edges.values() for measure in of)
         if measure not in _COUNTS
     }
-    measures = sorted((each for each in sums if sums[each] > 0), key=lambda each: _place(each, sums[each]))
+    measures = sorted(
+        (measure for measure in sums if sums[measure] > 0), key=lambda measure: _place(measure, sums[measure])
+    )
 
     def amount(of: Mapping[str, int], measure: str) -> ScopeAmount:
         series = of.get(measure)
@@ -146,10 +136,10 @@ def _neighbours(
     found = [
         neighbour
         for neighbour in found
-        if any(each.value or each.before for each in neighbour.amounts.values())
+        if any(part.value or part.before for part in neighbour.amounts.values())
     ]
     if measures:
-        found.sort(key=lambda one: (-one.amounts[measures[0]].value, one.label))
+        found.sort(key=lambda neighbour: (-neighbour.amounts[measures[0]].value, neighbour.label))
     return ScopeNeighbours(kind=kind, measures=measures, neighbours=found, more=chosen.more)
 
 

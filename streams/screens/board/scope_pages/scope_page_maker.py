@@ -19,13 +19,7 @@ from streams.screens.board.scope_pages.scope_range import AskedScope, ShownRange
 
 
 class ScopePageMaker:
-    """Makes pages; several threads may, each with a view of its own.
-
-    Parameters
-    ----------
-    settings
-        Returns the configuration in force.
-    """
+    """Makes pages; several threads may, each with a view of its own."""
 
     def __init__(self, settings: Callable[[], Settings]) -> None:
         self._settings = settings
@@ -76,7 +70,7 @@ class ScopePageMaker:
         reader = RangeReader(view, at)
         series = index.scopes[scope]
         events = ScopeEvents(past, scope, shown.first, shown.end)
-        newest = shown.end >= at  # what is open, and what is left of a limit, is of now
+        newest = shown.end >= at  # open findings and limits are of now
         open_ = [incident.incident for incident in past.incidents if incident.incident.end is None and newest]
         verdicts, board = OpenVerdicts(open_), settings.board
         measures = ScopeMeasures(view, reader, step, scope, series.own)

@@ -1,4 +1,4 @@
-"""The range of time that somebody looks at, and the points of its charts."""
+"""The scope and the range of time that an address asks for, and the points of its charts."""
 
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -10,13 +10,13 @@ from streams.record.history.history_rows import TEN_MINUTES
 from streams.screens.board.step_grid import StepGrid
 
 FEWEST_POINTS: Final = 4
-"""Points of a chart, for who asks for few."""
+"""The fewest points of a chart that a client may ask for."""
 
 
 class AskedRange(NamedTuple):
-    """A name of ``scope_range.RANGES``, or a beginning and perhaps an end; nothing where it is not said.
+    """A name of ``RANGES``, or a beginning and perhaps an end; empty where the address has none.
 
-    ``points`` is how many a chart has at most, for who has little room; empty for as many as the page shows.
+    ``points`` is the most points of a chart, for clients with little room; empty for that of the page.
     """
 
     name: str = ""
@@ -26,7 +26,7 @@ class AskedRange(NamedTuple):
 
 
 class AskedScope(NamedTuple):
-    """A scope, and the range that somebody looks at."""
+    """A scope, and a range."""
 
     about: str  # kind:name
     given: tuple[tuple[str, str], ...] = ()  # cloud, account, region, version, as far as they are known
@@ -49,7 +49,7 @@ _MINUTES: Final = (1, 2, 3, 5, 10, 20, 30, 60, 120, 180, 240, 360, 720, 1440)
 
 
 class BadRangeError(ValueError):
-    """No range of time; one line that says which ones there are."""
+    """No range of time; one line that names the valid ones."""
 
 
 class ShownRange(NamedTuple):
@@ -67,11 +67,11 @@ class ShownRange(NamedTuple):
         Parameters
         ----------
         asked
-            Times are epoch seconds, or dates and times of the zone.
+            Times are epoch seconds, or dates and times.
         at
             The end of the newest step: nothing is shown beyond it.
         zone
-            Of times that do not say theirs.
+            Of times without a zone of their own.
 
         Raises
         ------
@@ -101,16 +101,13 @@ class ShownRange(NamedTuple):
         """Return at most some ``points`` that hold the range.
 
         Points begin with whole steps, and long ones with hours and days of the zone, as they are at the end
-        of the range.
-
-        Parameters
-        ----------
-        step
-            Of the judge, seconds.
+        of the range. ``step`` is the length of a step, seconds.
         """
         least = (self.end - self.first) / self.points
-        steps = [60 * each for each in _MINUTES if 60 * each % step == 0] or [step]
-        length = next((each for each in steps if each >= least), -(-int(least) // steps[-1]) * steps[-1])
+        steps = [60 * minutes for minutes in _MINUTES if 60 * minutes % step == 0] or [step]
+        length = next(
+            (minutes for minutes in steps if minutes >= least), -(-int(least) // steps[-1]) * steps[-1]
+        )
         # a row of ten minutes belongs to one point, in Kathmandu, too
         offset = datetime.fromtimestamp(self.end, zone).utcoffset()
         shift = 0 if offset is None else int(offset.total_seconds()) // TEN_MINUTES * TEN_MINUTES

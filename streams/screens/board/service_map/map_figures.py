@@ -55,7 +55,7 @@ _KINDS: Final[dict[str, MapKind]] = {
     SERVICE: "service",
 }
 _NEAREST: Final = {ROUTE: (CLIENT,), FUNCTION: (ROUTE, CLIENT), TABLE: (FUNCTION, ROUTE, CLIENT)}
-"""Who is drawn as the caller of a kind: the first of these that calls it at all."""
+"""The kinds that are drawn as callers of a kind: the first of these that calls it at all."""
 
 _UNMEASURED: Final = -1
 _LATENCY: Final = MEASURES.index(Measure.LATENCY)
@@ -102,7 +102,7 @@ class MapFigures(NamedTuple):
 
 
 class _Sums(NamedTuple):
-    """What was counted in the last five minutes, by the place of ``MapSeries.about``."""
+    """The amounts of the last five minutes, by the place of ``MapSeries.about``."""
 
     amounts: Floats  # (places, measures) a second; NaN where there is none
     latency: Floats  # (places,) the newest; NaN where unknown
@@ -114,16 +114,7 @@ def map_figures(
 ) -> MapFigures:
     """Return every node that was called in the last five minutes or has an open finding, and the edges.
 
-    Parameters
-    ----------
-    view, series
-        What the history holds now, and which of its series are on the map.
-    at
-        The end of the newest step, epoch seconds.
-    verdicts
-        Those of open findings.
-    settings
-        The thresholds, and the length of a step.
+    ``at`` is the end of the newest step, epoch seconds.
     """
     step = settings.time.step
     sums = _sums(view, series, at - max(1, MAP_SECONDS // step) * step, at)
@@ -150,7 +141,7 @@ def _sums(view: HistoryView, series: MapSeries, first: int, at: int) -> _Sums:
 
 
 def _shares(view: HistoryView, step: int) -> dict[Scope, float]:
-    """Return what the newest step used of the limit that each scope is nearest to."""
+    """Return the share that the newest step used of the limit that each scope is nearest to."""
     shares: dict[Scope, float] = {}
     for series in view.limited():
         if not np.isnan(series.observed):
@@ -195,14 +186,9 @@ def worst_of(thresholds: Iterable[WallThreshold]) -> WallThreshold:
 
 
 class MapStates:
-    """Tells which thresholds are reached.
+    """Compares nodes and edges with the thresholds of the wall, which hold for every node.
 
-    Parameters
-    ----------
-    settings
-        The thresholds of the wall, which hold for every node.
-    step, seconds
-        The length of a step, and of what the amounts are of.
+    ``step`` is the length of a step, ``seconds`` the time that amounts are of.
     """
 
     def __init__(self, settings: BoardSettings, step: int, seconds: int) -> None:
@@ -241,15 +227,9 @@ class MapStates:
 
 
 class _Making:
-    """What ``map_figures`` does, step by step."""
+    """The steps of ``map_figures``."""
 
-    def __init__(
-        self,
-        series: MapSeries,
-        sums: _Sums,
-        states: MapStates,
-        verdicts: OpenVerdicts,
-    ) -> None:
+    def __init__(self, series: MapSeries, sums: _Sums, states: MapStates, verdicts: OpenVerdicts) -> None:
         self._sums = sums.amounts
         self._latency = sums.latency
         self._states = states
@@ -258,15 +238,15 @@ class _Making:
         requests = np.nan_to_num(sums.amounts[:, COLUMN_OF[Measure.REQUESTS]])
         called = requests > 0
         self._scopes = {
-            one: row
-            for row, one in enumerate(series.about)
-            if isinstance(one, Scope) and (called[row] or one in self._of_scope)
+            about: row
+            for row, about in enumerate(series.about)
+            if isinstance(about, Scope) and (called[row] or about in self._of_scope)
         }
         for scope in self._of_scope:  # also if it was never measured
             if scope.kind in _KINDS:
                 self._scopes.setdefault(scope, _UNMEASURED)
         self._edges = {
-            one: row for row, one in enumerate(series.about) if isinstance(one, Edge) and called[row]
+            about: row for row, about in enumerate(series.about) if isinstance(about, Edge) and called[row]
         }
         self._requests = requests
 
@@ -275,12 +255,12 @@ class _Making:
         for edge in drawn:  # a client of a build has no series before it has requests of its own
             for end in edge:
                 self._scopes.setdefault(end, _UNMEASURED)
-        order = sorted(self._scopes, key=lambda one: (tuple(_KINDS).index(one.kind), one))
+        order = sorted(self._scopes, key=lambda scope: (tuple(_KINDS).index(scope.kind), scope))
         places = {scope: place for place, scope in enumerate(order)}
         services = self._services(drawn)
-        of_service = {one: places[service] for one, service in services.items()}
+        of_service = {scope: places[service] for scope, service in services.items()}
         nodes = [self._node(scope, of_service.get(scope), shares.get(scope)) for scope in order]
-        return MapFigures(nodes, [self._edge(one, places) for one in drawn])
+        return MapFigures(nodes, [self._edge(edge, places) for edge in drawn])
 
     def _drawn(self) -> list[Edge]:
         """Return the edges from the nearest kind of callers of each target."""

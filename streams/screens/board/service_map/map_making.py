@@ -1,4 +1,4 @@
-"""The service map of a moment."""
+"""Makes the service map of a moment: the hottest nodes and what is not well; the rest is added up."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -16,30 +16,20 @@ from streams.screens.board.service_map.service_map import MapAmounts, MapEdge, M
 def service_map(
     view: HistoryView, series: MapSeries, verdicts: OpenVerdicts, settings: Settings
 ) -> ServiceMap:
-    """Return what the page shows: nodes and edges of the last five minutes, bounded; empty before a step.
-
-    Parameters
-    ----------
-    view, series
-        What the history holds now, and which of its series are on the map.
-    verdicts
-        Those of open findings.
-    settings
-        Names of accounts, thresholds, the length of a step.
-    """
+    """Return the nodes and edges of the last five minutes, bounded; empty before a step."""
     at, step = view.end, settings.time.step
     if at is None:
         return ServiceMap()
     figures = map_figures(view, series, at, verdicts, settings)
     shown, folded, left_out = bounded(figures)
-    named = {one: account.name for one, account in settings.accounts.items() if account.name}
+    named = {key: account.name for key, account in settings.accounts.items() if account.name}
     accounts = sorted({(node.cloud, node.account) for node in shown.nodes})
     return ServiceMap(
         at=at,
         seconds=max(1, MAP_SECONDS // step) * step,
         nodes=shown.nodes,
         edges=shown.edges,
-        accounts=[(cloud, one, named.get(one, one)) for cloud, one in accounts],
+        accounts=[(cloud, account, named.get(account, account)) for cloud, account in accounts],
         folded=folded,
         left_out=left_out,
     )
@@ -69,9 +59,9 @@ def sums_of(things: Iterable[MapAmounts]) -> dict[str, float | None]:
     return added
 
 
-def _rank(one: MapNode | MapEdge) -> tuple[bool, float]:
-    """Return what sorts the most important first."""
-    return one.verdict is None and one.threshold is None, -one.requests
+def _rank(thing: MapNode | MapEdge) -> tuple[bool, float]:
+    """Return a key that sorts the most important first."""
+    return thing.verdict is None and thing.threshold is None, -thing.requests
 
 
 def bounded(

@@ -1,4 +1,4 @@
-"""What is used of limits: the hottest table of each account, concurrency, quotas."""
+"""The use of limits: the hottest table of each account, concurrency, quotas."""
 
 from collections.abc import Callable, Iterable
 from typing import Final, Literal, NamedTuple
@@ -23,7 +23,7 @@ _UNITS: Final[dict[str, Literal["rcu", "wcu"]]] = {"rcu": "rcu", "wcu": "wcu"}
 
 
 class _Used(NamedTuple):
-    """How much of a limit the newest step used."""
+    """The use of a limit in the newest step."""
 
     of: LimitedSeries
     used: float | None
@@ -31,16 +31,10 @@ class _Used(NamedTuple):
 
 
 class WallLimits:
-    """Makes them from a view of the history.
+    """Makes the limits of the wall.
 
-    Parameters
-    ----------
-    view
-        What the history holds now.
-    at, step
-        The end of the newest step, epoch seconds, and its length.
-    account_name
-        Returns what people call an account, by its id.
+    ``at`` is the end of the newest step, epoch seconds, ``step`` its length. ``account_name`` returns the
+    name that people gave an account, by its id.
     """
 
     def __init__(self, view: HistoryView, at: int, step: int, account_name: Callable[[str], str]) -> None:
@@ -49,23 +43,27 @@ class WallLimits:
         self._name = account_name
         self._used = [self._of(series) for series in view.limited()]
 
-    def _of(self, one: LimitedSeries) -> _Used:
-        used = None if np.isnan(one.observed) else one.observed / self._grid.step
-        return _Used(one, used, None if used is None else used / one.limit)
+    def _of(self, series: LimitedSeries) -> _Used:
+        used = None if np.isnan(series.observed) else series.observed / self._grid.step
+        return _Used(series, used, None if used is None else used / series.limit)
 
     def tables(self, verdicts: OpenVerdicts, settings: BoardSettings) -> list[WallTable]:
         """Return the hottest table of each account, the hottest first."""
         hottest: dict[tuple[str, str], _Used] = {}
-        for one in self._sorted(lambda one: one.of.key.scope.kind == TABLE and one.of.key.measure in _UNITS):
-            hottest.setdefault(one.of.key.scope.cloud_account, one)
-        return [self._table(one, verdicts, settings) for one in list(hottest.values())[:MOST]]
+        for used in self._sorted(
+            lambda used: used.of.key.scope.kind == TABLE and used.of.key.measure in _UNITS
+        ):
+            hottest.setdefault(used.of.key.scope.cloud_account, used)
+        return [self._table(used, verdicts, settings) for used in list(hottest.values())[:MOST]]
 
     def _sorted(self, wanted: Callable[[_Used], bool]) -> list[_Used]:
-        found = [one for one in self._used if wanted(one)]
-        return sorted(found, key=lambda one: (-(one.share if one.share is not None else -1.0), one.of.key))
+        found = [used for used in self._used if wanted(used)]
+        return sorted(
+            found, key=lambda used: (-(used.share if used.share is not None else -1.0), used.of.key)
+        )
 
-    def _table(self, one: _Used, verdicts: OpenVerdicts, settings: BoardSettings) -> WallTable:
-        scope, measure = one.of.key.scope, one.of.key.measure
+    def _table(self, used: _Used, verdicts: OpenVerdicts, settings: BoardSettings) -> WallTable:
+        scope, measure = used.of.key.scope, used.of.key.measure
 
         def about(other: Scope, of: Measure) -> bool:
             return other == scope and of.value in (measure, Measure.THROTTLES)
@@ -76,15 +74,15 @@ class WallLimits:
             label=scope.label,
             account=self._name(scope.account),
             measure=_UNITS[measure],
-            used=one.used,
-            limit=one.of.limit,
-            share=one.share,
+            used=used.used,
+            limit=used.of.limit,
+            share=used.share,
             days_left=left.middle,
             days_left_early=left.early,
             days_left_late=left.late,
             verdict=verdicts.worst(about),
-            threshold=threshold_of(one.share, settings.share),
-            trend=self._trend([one.of.series]),
+            threshold=threshold_of(used.share, settings.share),
+            trend=self._trend([used.of.series]),
         )
 
     def _trend(self, series: Iterable[int]) -> list[float | None]:
@@ -93,27 +91,27 @@ class WallLimits:
         return listed(self._grid.total(rows) / self._grid.step)
 
     def concurrency(self, settings: BoardSettings) -> list[WallConcurrency]:
-        """Return the concurrency of each account with a limit, and who holds it."""
+        """Return the concurrency of each account with a limit, and the functions that hold it."""
         found = self._sorted(
-            lambda one: (one.of.key.scope.kind, one.of.key.measure) == (ACCOUNT, Measure.BUSY)
+            lambda used: (used.of.key.scope.kind, used.of.key.measure) == (ACCOUNT, Measure.BUSY)
         )
         return [
             WallConcurrency(
-                account=self._name(one.of.key.scope.account),
-                scope=one.of.key.scope.to_json(),
-                used=one.used,
-                limit=one.of.limit,
-                share=one.share,
-                holders=self._holders(one),
-                threshold=threshold_of(one.share, settings.share),
-                trend=self._trend([one.of.series]),
+                account=self._name(used.of.key.scope.account),
+                scope=used.of.key.scope.to_json(),
+                used=used.used,
+                limit=used.of.limit,
+                share=used.share,
+                holders=self._holders(used),
+                threshold=threshold_of(used.share, settings.share),
+                trend=self._trend([used.of.series]),
             )
-            for one in found[:MOST]
+            for used in found[:MOST]
         ]
 
-    def _holders(self, one: _Used) -> list[WallHolder]:
+    def _holders(self, used: _Used) -> list[WallHolder]:
         """Return the functions that are busiest in the newest step, and their shares."""
-        whole = one.of.observed
+        whole = used.of.observed
         if not whole > 0:
             return []
         busiest = sorted(
@@ -123,7 +121,7 @@ class WallLimits:
                     lambda key: (
                         key.scope.kind == FUNCTION
                         and key.measure == Measure.BUSY
-                        and key.scope.cloud_account == one.of.key.scope.cloud_account
+                        and key.scope.cloud_account == used.of.key.scope.cloud_account
                     )
                 )
                 if amount > 0
@@ -135,20 +133,20 @@ class WallLimits:
 
     def quotas(self, settings: BoardSettings) -> list[WallQuota]:
         """Return the sampled levels with a limit, the nearest to it first."""
-        found = self._sorted(lambda one: bool(_measure(one).level))
+        found = self._sorted(lambda used: bool(_measure(used).level))
         return [
             WallQuota(
-                label=f"{one.of.key.scope.label} {_measure(one).level}".strip(),
-                account=self._name(one.of.key.scope.account),
-                scope=one.of.key.scope.to_json(),
-                used=one.used,
-                limit=one.of.limit,
-                share=one.share,
-                threshold=threshold_of(one.share, settings.share),
+                label=f"{used.of.key.scope.label} {_measure(used).level}".strip(),
+                account=self._name(used.of.key.scope.account),
+                scope=used.of.key.scope.to_json(),
+                used=used.used,
+                limit=used.of.limit,
+                share=used.share,
+                threshold=threshold_of(used.share, settings.share),
             )
-            for one in found[:MOST]
+            for used in found[:MOST]
         ]
 
 
-def _measure(one: _Used) -> Measure:
-    return Measure(one.of.key.measure)
+def _measure(used: _Used) -> Measure:
+    return Measure(used.of.key.measure)

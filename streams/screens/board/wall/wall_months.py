@@ -1,4 +1,4 @@
-"""What the wall shows of weeks and months: made every ten minutes, because it reads much."""
+"""Weeks and months on the wall: made every ten minutes, because they read much."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -27,7 +27,7 @@ _VALUE: Final = "value:"
 
 
 class Months(NamedTuple):
-    """All of it."""
+    """The parts of the wall that cover weeks and months."""
 
     month: WallMonth
     rankings: WallRankings
@@ -50,17 +50,7 @@ def month_start(at: float, zone: ZoneInfo, back: int = 0) -> int:
 
 
 class WallMonths:
-    """Makes them from a view of the history.
-
-    Parameters
-    ----------
-    view
-        What the history holds now.
-    at
-        The end of the newest step, epoch seconds.
-    zone
-        In which a month begins.
-    """
+    """Makes them from a view of the history up to ``at``, epoch seconds; months begin in ``zone``."""
 
     def __init__(self, view: HistoryView, at: int, zone: ZoneInfo) -> None:
         self._view = view
@@ -68,7 +58,7 @@ class WallMonths:
         self._zone = zone
 
     def make(self) -> Months:
-        """Return all of it."""
+        """Return all parts."""
         return Months(self._month(), self._rankings(), self._values())
 
     def _rows(self, series: Ints, first: int) -> HistoryRows:
@@ -109,7 +99,7 @@ class WallMonths:
 
     def _ranked(self, rows: HistoryRows, measure: Measure, seconds: int | None = None) -> list[WallRanked]:
         """Return the scopes with the most: the rate over the seconds that are known, or the worst time."""
-        known_rows = rows.taken(~np.isnan(rows.observed))
+        known_rows = rows.select(~np.isnan(rows.observed))
         if not len(known_rows):
             return []
         numbers, place = np.unique(known_rows.series, return_inverse=True)
@@ -133,7 +123,7 @@ class WallMonths:
 
     def _values(self) -> list[WallValue]:
         series = self._series(lambda key: key.scope.kind == ACCOUNT and _is_value(key.measure))
-        if not len(series):  # told by services, if not by accounts
+        if not len(series):  # of services, if accounts have none
             series = self._series(lambda key: _is_value(key.measure))
         start, before = (month_start(self._at - 1, self._zone, back) for back in (0, 1))
         rows = self._rows(series, min(before, self._at - 2 * DAY))
@@ -144,7 +134,7 @@ class WallMonths:
         self, measure: str, rows: HistoryRows, series: Iterable[int], start: int, before: int
     ) -> WallValue:
         mine = [number for number in series if self._view.names[number].measure == measure]
-        rows = rows.taken(np.isin(rows.series, mine) & ~np.isnan(rows.observed))
+        rows = rows.select(np.isin(rows.series, mine) & ~np.isnan(rows.observed))
 
         def between(first: int, end: int) -> float | None:
             within = rows.between(first, end)

@@ -48,7 +48,7 @@ _LAYERS: Final[tuple[tuple[WallLayerId, str, Measure, tuple[str, ...]], ...]] = 
 
 
 def threshold_of(value: float | None, settings: ThresholdSettings) -> WallThreshold:
-    """Return which threshold a value has reached.
+    """Return the threshold that a value has reached.
 
     Examples
     --------
@@ -64,17 +64,7 @@ def threshold_of(value: float | None, settings: ThresholdSettings) -> WallThresh
 
 
 class WallNumbers:
-    """Makes them from a view of the history.
-
-    Parameters
-    ----------
-    view
-        What the history holds now.
-    at
-        The end of the newest step, epoch seconds.
-    step
-        Its length.
-    """
+    """Makes them from a view of the history; the newest step has ``step`` seconds and ends at ``at``."""
 
     def __init__(self, view: HistoryView, at: int, step: int) -> None:
         self._view = view
@@ -84,24 +74,24 @@ class WallNumbers:
 
     def _of(self, kind: str, measure: Measure, grid: StepGrid) -> HistoryRows:
         """Return the rows of a measure of all scopes of a kind."""
-        key = kind, measure, grid.first
-        if key not in self._rows:
+        read = kind, measure, grid.first
+        if read not in self._rows:
             series = self._view.series(
-                lambda one: one.scope.kind == kind and one.measure == measure and not one.source.kind
+                lambda key: key.scope.kind == kind and key.measure == measure and not key.source.kind
             )
-            self._rows[key] = self._view.rows(MINUTES, grid.first, grid.end, series)
-        return self._rows[key]
+            self._rows[read] = self._view.rows(MINUTES, grid.first, grid.end, series)
+        return self._rows[read]
 
     def numbers(
         self, verdicts: OpenVerdicts, settings: BoardSettings, accounts: Mapping[str, str]
     ) -> list[WallNumber]:
         """Return the numbers of the newest step; ``accounts`` has the name of each account by its id."""
-        return [self._number(one, verdicts, settings, accounts) for one in _NUMBERS]
+        return [self._number(shown, verdicts, settings, accounts) for shown in _NUMBERS]
 
     def _number(
-        self, one: _Shown, verdicts: OpenVerdicts, settings: BoardSettings, accounts: Mapping[str, str]
+        self, shown: _Shown, verdicts: OpenVerdicts, settings: BoardSettings, accounts: Mapping[str, str]
     ) -> WallNumber:
-        name, measure, kind, unit = one
+        name, measure, kind, unit = shown
         rows, grid = self._of(kind, measure, self._grid), self._grid
         per, per_before, per_expected = self._per(unit, kind)
         trend = grid.total(rows) / per
@@ -124,14 +114,14 @@ class WallNumbers:
             upper=known((upper / per_expected)[-1]),
             week_before=known(before[-1]),
             verdict=verdict,
-            verdict_of=", ".join(accounts.get(each, each) for each in of) or None,
+            verdict_of=", ".join(accounts.get(account, account) for account in of) or None,
             threshold=None if name == "requests" else threshold_of(value, getattr(settings, name)),
             trend=listed(trend),
             trend_week_before=listed(before),
         )
 
     def _per(self, unit: WallUnit, kind: str) -> tuple[Floats, Floats, Floats]:
-        """Return (steps,) what values are divided by: now, a week before, and what is expected."""
+        """Return the divisors of values, (steps,) each: now, a week before, and of what is expected."""
         if unit != "share":
             per = np.full(self._grid.steps, float(self._grid.step if unit == "1/s" else 1))
             return per, per, per
@@ -141,7 +131,7 @@ class WallNumbers:
             self._before.total(self._of(kind, Measure.REQUESTS, self._before)),
             self._grid.total(requests, "expected"),
         )
-        now, before, expected = (np.where(each > 0, each, np.nan) for each in found)
+        now, before, expected = (np.where(total > 0, total, np.nan) for total in found)
         return now, before, expected
 
     def calls(self) -> WallCalls:

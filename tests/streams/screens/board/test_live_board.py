@@ -145,7 +145,7 @@ async def test_a_step_in_a_file_and_held_is_counted_once(judged: Judged) -> None
 def test_an_hour_that_is_written_while_a_page_is_made_is_counted_once(judged: Judged) -> None:
     folder = HistoryFolder(str(judged.place))
     view = HistoryView(folder)
-    view.take(judged.held.recent())
+    view.set_recent(judged.held.recent())
     counted = view.series(lambda key: key.measure == Measure.REQUESTS)
 
     def amounts() -> list[float]:

@@ -176,7 +176,7 @@ async def test_promtool_finds_nothing_to_correct_in_the_older_format(
 
 
 def test_the_settings_of_the_page_are_valid(tmp_path: Path) -> None:
-    page = (Path(__file__).parents[5] / "docs" / "grafana.md").read_text("utf-8")
+    page = (Path(__file__).parents[4] / "docs" / "grafana.md").read_text("utf-8")
     _, ours, theirs = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     settings = Settings.model_validate(YAML(typ="safe").load(ours))
     assert [one.callers for one in settings.scrape.series] == [False, False, True]

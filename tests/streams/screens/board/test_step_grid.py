@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.record.history.history_rows import TEN_MINUTES, HistoryRows, bare, coarser, merged
+from streams.record.history.history_rows import TEN_MINUTES, HistoryRows, bare, merged, to_ten_minutes
 from streams.screens.board.step_grid import SeriesCurves, StepGrid, curves
 
 SERIES = np.array([3, 5, 8], np.int64)  # the last one is a latency
@@ -42,7 +42,7 @@ def histories(draw: st.DrawFn) -> HistoryRows:
 
 
 def rates(rows: HistoryRows, row: int) -> HistoryRows:
-    return rows.taken((rows.series == SERIES[row]) & ~np.isnan(rows.observed))
+    return rows.select((rows.series == SERIES[row]) & ~np.isnan(rows.observed))
 
 
 def made(rows: HistoryRows, step: int, span: int = 401 * 60) -> SeriesCurves:
@@ -94,13 +94,13 @@ def test_a_spike_of_one_minute_is_seen_over_thirteen_months() -> None:
     day = 123_457 // 1440
     assert np.nanargmax(of_minutes.most) == day
     assert of_minutes.most[0, day] == 1000.0
-    tens = curves(coarser(rows, np.array([8])), SERIES[:1], LEVELS[:1], grid)
+    tens = curves(to_ten_minutes(rows, np.array([8])), SERIES[:1], LEVELS[:1], grid)
     assert np.nanargmax(tens.most) == day
     assert tens.most[0, day] == (9 * 600 + 60_000) / TEN_MINUTES
     assert np.allclose(tens.observed, of_minutes.observed)
     # of a latency, the worst minute is kept as it is
     latency = bare(np.full(minutes, 8), start, seconds, observed)
-    worst = curves(coarser(latency, np.array([8])), SERIES[2:], LEVELS[2:], grid)
+    worst = curves(to_ten_minutes(latency, np.array([8])), SERIES[2:], LEVELS[2:], grid)
     assert worst.most[0, day] == 60_000.0
 
 
@@ -115,7 +115,7 @@ def test_nothing_known_is_no_number() -> None:
 def test_the_verdict_of_a_point_is_the_first_within_it(rows: HistoryRows) -> None:
     found = made(rows, 7200)
     for row in range(len(SERIES)):
-        mine = rows.taken(rows.series == SERIES[row])
+        mine = rows.select(rows.series == SERIES[row])
         for point in range(found.verdict.shape[1]):
             within = mine.verdict[(mine.start - FIRST) // 7200 == point]
             first = within[within > 0]

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streams.screens.mcp.board_client import BoardClient
-from streams.screens.mcp.incident_tool import tell_incident
+from streams.screens.mcp.incident_tool import incident_answer
 from streams.screens.mcp.tool_answer import MOST_DATA, MOST_TEXT, fit, in_words, size
 from streams.screens.mcp.untrusted_text import MARKED, quoted, shown
 from tests.streams.screens.board.incidents.incidents_given import busy_desk
@@ -104,7 +104,7 @@ async def test_an_incident_is_few_bytes_and_its_marks_are_whole_whatever_was_wri
     wall = json.loads(json.dumps({"zone": wall_given().zone}))
     async with aiohttp.ClientSession() as session:
         client = GivenClient({"/board/incidents/x": hostile, "/board/wall": wall}, session)
-        answer = await tell_incident(client, "x")
+        answer = await incident_answer(client, "x")
     assert size(answer.structured_content) <= MOST_DATA
     words = words_of(answer)
     assert len(words) <= MOST_TEXT + 300
