@@ -33,12 +33,6 @@ def cells_of(ids: Ints, layer: int | Ints, bins: NDArray[np.int16]) -> Ints:
     return (ids * LAYERS + layer) * N_BINS + bins
 
 
-def layers_of(cells: Ints) -> tuple[Ints, Ints]:
-    """Return the owner of each cell, id * LAYERS + layer, and its bin."""
-    owners = cells // N_BINS
-    return owners, cells - owners * N_BINS
-
-
 def renumbered(cells: Ints, ids: Ints) -> Ints:
     """Return the cells of ids 0..n-1 as cells of ``ids[0]``..``ids[n-1]``.
 

@@ -45,7 +45,7 @@ class StatedRow(NamedTuple):
 
 
 class ExampleRow(NamedTuple):
-    """What a person may see of the request of a row."""
+    """The request of a row as a person may see it."""
 
     row: int
     example: RequestExample

@@ -1,4 +1,4 @@
-"""Which kinds of scope, and of edge, a record counts when several sources tell of one request."""
+"""The kinds of scope, and of edge, that a record counts when several sources report one request."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -15,7 +15,7 @@ VALUES: Final = "+values"
 
 
 class Counted(NamedTuple):
-    """What a record counts.
+    """The kinds that a record counts.
 
     An edge is counted by the record that counts its target: it has the target's amounts.
     """
@@ -26,7 +26,7 @@ class Counted(NamedTuple):
 
 
 def canonical(kind: str | None, counts: str | None, *, values: bool = False) -> str:
-    """Return what a record counts as one text for each meaning.
+    """Return the kinds that a record counts as one text for each meaning.
 
     Examples
     --------
@@ -81,7 +81,7 @@ def counted(text: str) -> Counted:
 
 
 def from_only(text: str, sources: Sequence[str]) -> str:
-    """Return the canonical text for the edges from some kinds of scope into what a record counts.
+    """Return the canonical text for the edges from some kinds of scope into those that a record counts.
 
     Examples
     --------
@@ -97,7 +97,7 @@ def from_only(text: str, sources: Sequence[str]) -> str:
 
 
 def without(text: str, kinds: Sequence[str]) -> str:
-    """Return the canonical text for what a record counts, less some kinds of scope.
+    """Return the canonical text without some kinds of scope.
 
     Examples
     --------

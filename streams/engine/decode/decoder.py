@@ -134,10 +134,7 @@ class Decoder:
         A record that leaps ahead of all others is held back until later records confirm or refute it
         (``streams.engine.decode.event_time.EventTime``): it is in the columns, or rejected, in a later run.
 
-        Parameters
-        ----------
-        arrived
-            (n,) when each arrived, epoch seconds; None if that is unknown.
+        ``arrived`` (n,) are epoch seconds, None if unknown.
 
         Returns
         -------
@@ -271,12 +268,7 @@ class Decoder:
         return f"ts {ts} is far ahead of the records around it; check the sender's clock"
 
     def _columns(
-        self,
-        events: list[Event],
-        ts: Floats,
-        newest: Floats,
-        records: Sequence[bytes],
-        numbers: Ints,
+        self, events: list[Event], ts: Floats, newest: Floats, records: Sequence[bytes], numbers: Ints
     ) -> Columns:
         """Return the columns of events, which are those of the records with these numbers."""
         n = len(events)
@@ -353,9 +345,9 @@ class Decoder:
         return self._with_gb_seconds(columns)
 
     def _with_gb_seconds(self, columns: Columns) -> Columns:
-        """Give each event what its function is billed for: one of its values, and a column of its own.
+        """Give each event the gigabyte seconds that its function is billed for, in a column of their own.
 
-        Values are summed by service, what a function costs is wanted by function and by caller.
+        Values are summed by service; the cost of a function is needed by function and by caller.
         """
         names = self.values.names
         if len(columns.value) and GB_SECONDS in names:
@@ -393,7 +385,6 @@ class Decoder:
         return columns, np.array([call.ms for call in calls], np.float64)
 
     def _values(self, values: Sequence[dict[str, float]], weight: Floats) -> dict[str, Any]:
-        """Return the columns of the business values."""
         event = np.repeat(np.arange(len(values)), np.fromiter(map(len, values), np.int64, len(values)))
         v = len(event)
         keys = map(self.values.__getitem__, chain.from_iterable(values))
@@ -455,7 +446,7 @@ def _cut(arrived: Floats | None, rows: slice) -> Floats | None:
 
 
 def _in_one(parts: list[tuple[int, Columns, list[Rejected]]]) -> tuple[Columns, list[Rejected]]:
-    """Return what pieces of a run were decoded to, each with its place in the run, as one."""
+    """Return the decoded pieces of a run, each with its place in the run, as one."""
     if len(parts) == 1:
         return parts[0][1:]
     rejected = [replace(bad, index=at + bad.index) for at, _, several in parts for bad in several]
@@ -486,7 +477,7 @@ def _stamps(
 
 
 def _keep_calls_only(event: Event) -> None:
-    """Take from calls alone what only a request has."""
+    """Clear the fields that only a request has."""
     event.error, event.status, event.throttled, event.cold_start, event.ms = None, None, None, None, None
 
 
@@ -495,7 +486,7 @@ def _is_partial(event: Event) -> bool:
 
 
 def _values_of(event: Event) -> dict[str, float]:
-    """Return the business values of an event, and what its memory cost."""
+    """Return the business values of an event, and the gigabyte seconds of its memory."""
     values = event.values or _NO_VALUES
     billed_ms = _billed_ms(event)
     if event.memory_mb is None or billed_ms is None or GB_SECONDS in values:

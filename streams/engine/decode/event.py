@@ -101,13 +101,13 @@ class Event(msgspec.Struct, gc=False, omit_defaults=True):
     counts: Counts | None = None  # the kinds of scope that this record counts; none is all that it names
     joins: str | None = None  # keys, separated by a space, that other sources of the same request have too
     trace: str | None = None  # its trace, for a link
-    sample: str | None = None  # what a person may see of it, at most 2 KiB
+    sample: str | None = None  # for people to see, at most 2 KiB
     memory_mb: Amount | None = None
     billed_ms: Milliseconds | None = None
 
 
 class ScopeName(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """What a sample or a change is about."""
+    """The scope of a sample or a change."""
 
     kind: ScopeKind
     name: str
@@ -144,7 +144,7 @@ class ChangeRecord(msgspec.Struct, gc=False, omit_defaults=True, tag_field="kind
 
 
 class RefusedRecord(msgspec.Struct, gc=False, tag_field="kind", tag="refused"):
-    """What a door refused of a payload that it took: kept with the records until it is dead-lettered."""
+    """A part of a payload that a receiver refused: kept with the records until it is dead-lettered."""
 
     reason: RejectReason
     detail: str

@@ -1,6 +1,6 @@
 """Event time of one source partition: how far records may move it, and which stamps are too far ahead.
 
-A clock that runs ahead must cost its own sender and nobody else. So no record is believed alone: its stamp
+A clock that runs ahead must cost its own sender alone. So no record is believed alone: its stamp
 counts for at most what its arrival, less the usual delay of the records around it, makes possible.
 """
 
@@ -34,14 +34,14 @@ from streams.engine.decode.usual_delay import (
 
 DAY: Final = 86400.0
 EARLY: Final = 16
-"""Records, with arrival, at each of which the usual delay is looked at in a window that begins."""
+"""Records, with arrival, at each of which the usual delay is found in a window that begins."""
 UNKNOWN_ARRIVAL: Final = 4_102_444_800.0
 """The year 2100, for a record among others with arrival whose own is unknown: it bounds nothing."""
 REFRESH_SECONDS: Final = 10.0
-"""Seconds of arrival between two looks at it in thin traffic."""
+"""Seconds of arrival after which it is found again in thin traffic."""
 AHEAD_OF_BULK: Final = 3.0
 """In records in order, the newest is twice as far ahead of the median as the lower quartile is behind it;
-what was not looked at yet comes on top. That far ahead, a stamp is not held back.
+records since then come on top. That far ahead, a stamp is not held back.
 """
 START: Final = 32
 """Records whose median starts a partition whose records are old, unless it falls idle before."""
@@ -86,15 +86,10 @@ class EventTime:
     a window of records has passed, which refutes it.
 
     The outcome depends on the records, their arrivals and their order, not on how they are chunked.
-
-    Parameters
-    ----------
-    future
-        Seconds that a stamp may lie ahead.
     """
 
     def __init__(self, future: float) -> None:
-        self.future = future
+        self.future = future  # seconds that a stamp may lie ahead
         self._held_at: list[int] = []  # number, in the partition, of each record held back
         self._begin(plain=False)
         self._levels = new_levels()
@@ -146,7 +141,7 @@ class EventTime:
                 return Admission(np.arange(len(ts)), newest, [], [])
         self._newest_before = self.newest
         newest, bounds, fates = self._advance(ts[again:], None if arrived is None else arrived[again:])
-        return self._settled(ts, newest, bounds, fates, last=last, start=start)
+        return self._decide(ts, newest, bounds, fates, last=last, start=start)
 
     def admit_all(self, ts: Floats, arrived: Floats | None = None) -> Floats | None:
         """Admit all stamps of a run at once, if each is accepted at once.
@@ -179,17 +174,10 @@ class EventTime:
         )  # fmt: skip
         return newest, bounds, fates
 
-    def _settled(
-        self,
-        ts: Floats,
-        newest: Floats,
-        bounds: Floats,
-        fates: NDArray[np.int8],
-        *,
-        last: bool,
-        start: bool,
+    def _decide(
+        self, ts: Floats, newest: Floats, bounds: Floats, fates: NDArray[np.int8], *, last: bool, start: bool
     ) -> Admission:
-        """Decide on the records held back before and in this run, which has been taken in."""
+        """Decide on the records held back before and in this run, which is in the window."""
         again, end = len(self._held_at), int(self._marks[COUNT])
         first = end - len(newest)  # the number, in the partition, of the first new record
         at = [*self._held_at, *range(first, end)]
@@ -262,7 +250,6 @@ class EventTime:
         return accepted
 
     def _window_stamps(self) -> Floats:
-        """Return the stamps of the window, oldest first."""
         size, count = len(self._delays), int(self._marks[COUNT])
         filled = min(count, size)
         order = np.arange(count - filled, count) % size
@@ -329,7 +316,7 @@ def _advance(  # noqa: PLR0917 - compiled code takes arrays, not objects
     scratch: Floats, slots: Floats, marks: Ints, levels: Floats, newest: Floats, bounds: Floats,
     fates: NDArray[np.int8],
 ) -> None:  # fmt: skip
-    """Take in records: write the time reached after each, the latest stamp accepted then, and its fate."""
+    """Add records: write the time reached after each, the latest stamp accepted then, and its fate."""
     size = len(delays)
     every = EVERY[1] if plain else EVERY[0]
     for row in range(len(ts)):
@@ -337,7 +324,7 @@ def _advance(  # noqa: PLR0917 - compiled code takes arrays, not objects
         delay = arrival - ts[row]
         if not plain and delay < -future:
             fates[row] = _AHEAD
-            delay = delays[(marks[COUNT] - 1) % size] if marks[FILLED] else 0.0  # it says nothing
+            delay = delays[(marks[COUNT] - 1) % size] if marks[FILLED] else 0.0  # it is no evidence
         delays[marks[COUNT] % size] = delay
         arrivals[marks[COUNT] % size] = arrival
         marks[COUNT] += 1

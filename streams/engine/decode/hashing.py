@@ -22,16 +22,11 @@ ODD: Final = np.array(
 
 
 def hashes_of(ids: Sequence[str | None]) -> Words:
-    """Return the hash of each id, 0 for none.
+    """Return the hash of each id as it was sent, 0 for none or an empty one.
 
     The hash of an id is the same in every process. Two ids collide with probability 2**-64, so some pair
     among n ids does with n**2 / 2**65: 3e-8 for a million ids within the lateness. The hash does not protect
     against senders who make their own events collide.
-
-    Parameters
-    ----------
-    ids
-        n ids as they were sent; an empty one counts as none.
 
     Examples
     --------
@@ -39,13 +34,13 @@ def hashes_of(ids: Sequence[str | None]) -> Words:
     >>> one == again != 0 == none
     True
     """
-    lengths = np.fromiter((len(each) if each else 0 for each in ids), np.int64, len(ids))
+    lengths = np.fromiter((len(text) if text else 0 for text in ids), np.int64, len(ids))
     try:
         # Longer text is cut here and hashed again below.
-        text = np.array(ids if all(ids) else [each or "" for each in ids], f"S{SHORT}")
+        text = np.array(ids if all(ids) else [name or "" for name in ids], f"S{SHORT}")
     except UnicodeEncodeError:
-        text = np.array([each if each and each.isascii() else "" for each in ids], f"S{SHORT}")
-        odd = {row for row, each in enumerate(ids) if each and not each.isascii()}
+        text = np.array([name if name and name.isascii() else "" for name in ids], f"S{SHORT}")
+        odd = {row for row, name in enumerate(ids) if name and not name.isascii()}
     else:
         odd = set()
     words = text.view(np.uint64).reshape(len(ids), _WORDS)

@@ -1,6 +1,6 @@
 """Parses the records of a run into events, in one call if all are good; bad records get a reason.
 
-This defines what an event is. The compiled scanner reads only what it reads in the same way (docs/adr/0018).
+This defines an event. The compiled scanner reads only what it reads in the same way (docs/adr/0018).
 """
 
 import re
@@ -89,7 +89,7 @@ def _of_another_kind(record: bytes, problem: Problem) -> Stated | Problem:
 
 
 def lacks(record: SampleRecord | ChangeRecord) -> Problem | None:
-    """Return what a sample or a change needs and does not have."""
+    """Return the problem of a sample or a change that lacks a field."""
     if record.of is None or not record.of.name:
         return RejectReason.NO_NAME, "a sample or a change needs of, the scope that it is about"
     if isinstance(record, SampleRecord):
@@ -101,7 +101,7 @@ def lacks(record: SampleRecord | ChangeRecord) -> Problem | None:
 
 
 def sample_of(record: bytes | None) -> bytes:
-    """Return what a dead letter keeps of a bad record: its first kilobyte, or that of what a door refused."""
+    """Return the sample of a bad record for its dead letter: a kilobyte of it, or of the refused part."""
     if record and record.startswith(_REFUSED):
         try:
             found = _OTHERS.decode(record)
@@ -132,7 +132,7 @@ def _all_at_once(records: Sequence[bytes]) -> list[Event] | None:
 
 
 def problem_of(record: bytes | None, error: Exception) -> Problem:
-    """Return why a record could not be decoded, from what msgspec raised for it."""
+    """Return the problem of a record from the error that msgspec raised."""
     detail = str(error)
     if not record or not record.strip():
         return RejectReason.EMPTY, "the record is empty"
@@ -148,9 +148,9 @@ def problem_of(record: bytes | None, error: Exception) -> Problem:
 
 
 def problem_of_value(detail: str, record: bytes) -> Problem:
-    """Return the problem of a value that is not what it must be, from msgspec's words for it."""
-    said = f"{detail}; write one of {_SCOPES}" if detail.endswith("`$.of.kind`") else detail
-    return _reason_of(detail, record), said
+    """Return the problem of a wrong value from msgspec's message."""
+    remedy = f"; write one of {_SCOPES}" if detail.endswith("`$.of.kind`") else ""
+    return _reason_of(detail, record), detail + remedy
 
 
 def _reason_of(detail: str, record: bytes) -> RejectReason:

@@ -17,7 +17,7 @@ VERSION: Final = 1
 
 
 class Path(NamedTuple):
-    """Where one request went and who sent it; empty where the event does not state it."""
+    """The destination and the sender of a request; empty where the event does not state them."""
 
     cloud: str
     account: str
@@ -65,13 +65,7 @@ def cut(name: str | None) -> str:
 
 
 class Interning(dict[Raw, int], Generic[Raw, Name]):
-    """Names as they are in an event -> id. Look-up interns.
-
-    Parameters
-    ----------
-    most
-        How many names are kept apart before new ones are folded.
-    """
+    """Names as they are in an event -> id. Look-up interns; beyond ``most`` names, new ones are folded."""
 
     kind: ClassVar[str]
     type: ClassVar[Any]

@@ -82,6 +82,6 @@ def joined(several: Sequence[Records]) -> Records:
     firsts = np.cumsum([0, *(len(records.buffer) for records in several)])
     return Records(
         b"".join(records.buffer for records in several),
-        np.concatenate([each.starts + at for each, at in zip(several, firsts, strict=False)]),
-        np.concatenate([each.ends + at for each, at in zip(several, firsts, strict=False)]),
+        np.concatenate([records.starts + at for records, at in zip(several, firsts, strict=False)]),
+        np.concatenate([records.ends + at for records, at in zip(several, firsts, strict=False)]),
     )

@@ -25,7 +25,7 @@ class RejectReason(StrEnum):
     BAD_TS = "bad_ts"  # not a time between the years 2000 and 2100
     NO_NAME = "no_name"  # none of service, route, function
     UNKNOWN_FORMAT = "unknown_format"  # no format, or not the one that was named
-    DAMAGED = "damaged"  # not what its format says: cut off, wrong checksum or encoding
+    DAMAGED = "damaged"  # not of its format: cut off, wrong checksum or encoding
     FAR_FUTURE = "far_future"  # ahead of the partition, and no later record confirmed it
 
 

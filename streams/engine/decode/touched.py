@@ -85,7 +85,7 @@ def table_of_call(path: Path, table: str) -> Scope | None:
 
 
 def touched_by_path(path: Path) -> Touched:
-    """Return what a request on this path counts towards: ``PATH_SCOPES``, then ``PATH_EDGES``."""
+    """Return the scopes and edges of a request on this path: ``PATH_SCOPES``, then ``PATH_EDGES``."""
     kinds, targets, sources = counted(path.counts)
     scopes = {kind: scope_of(path, kind) for kind in (*PATH_SCOPES, TENANT)}
     edges = [
@@ -96,7 +96,7 @@ def touched_by_path(path: Path) -> Touched:
 
 
 def touched_by_call(path: Path, table: str) -> Touched:
-    """Return what a call of this table on this path counts towards: the table, then the edges into it."""
+    """Return the scopes and edges of a call on this path: the table, then the edges into it."""
     about = table_of_call(path, table)
     kinds, _, sources = counted(path.counts)
     edges = [_edge(scope_of(path, kind), about) if kind in sources else None for kind in SOURCES_INTO[TABLE]]

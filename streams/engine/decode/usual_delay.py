@@ -20,13 +20,13 @@ wrong less often than once in a hundred million times (binomial), if they do not
 WINDOW_WITHOUT_ARRIVAL: Final = 512
 """The same for records of files, which come in batches of one sender and have no arrival as witness."""
 EVERY: Final = 32, 64
-"""Records between two looks at the median, with and without arrival."""
+"""Records after which the median is found again, with and without arrival."""
 MEMORY_SECONDS: Final = 600.0
-"""Records that arrived longer ago say nothing about the present delay."""
+"""Records that arrived longer ago are no evidence of the present delay."""
 SLOTS: Final = 120
 """Seconds of arrival that the median of minutes looks back."""
 FEW_SLOTS: Final = 8
-"""Seconds that begin, in which it is looked at with every look at the window; later once a second."""
+"""First seconds, in which it is found as often as that of the window; later once a second."""
 BACKLOG_SECONDS: Final = 900.0
 """By more than this, the delay falls because a backlog is read, and not because of clocks."""
 
@@ -83,7 +83,7 @@ def refresh(  # noqa: PLR0917 - compiled code takes arrays, not objects
 
 @part
 def _note(slots: Floats, arrival: float, usual: float, marks: Ints) -> bool:
-    """Note the usual delay of the records since the last look; return whether the minutes are due.
+    """Note the usual delay of the records since the last time; return whether the minutes are due.
 
     A second keeps one of its delays: each with the probability that its records are of them all.
     """

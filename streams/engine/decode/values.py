@@ -61,11 +61,8 @@ def parts_of(amounts: Floats) -> Floats:
 class ValueKeys(dict[str, int]):
     """Key as it is in an event -> number, for one source partition. Look-up interns.
 
-    Parameters
-    ----------
-    most
-        How many keys are kept apart; later ones share the key ``OTHER``. One of them is ``GB_SECONDS``, early
-        or late: without it, functions would cost nothing.
+    At most ``most`` keys are kept apart; later ones share the key ``OTHER``. One of them is ``GB_SECONDS``,
+    early or late: without it, functions would cost nothing.
     """
 
     VERSION = 1

@@ -35,14 +35,14 @@ class Absences:
         self._scopes: dict[object, int] = {}
         self._scope_of = np.zeros(0, np.intp)  # number of the scope, by row
         self._arrived = 0  # end of the newest step with a record of any scope, epoch seconds
-        self._step = step
+        self._step = step  # seconds
 
     def add(self, series: Sequence[Series], first: int) -> None:
         """Add new series; the first is row ``first`` of the judge."""
         rows = [
             first + at
-            for at, one in enumerate(series)
-            if one.measure is Measure.REQUESTS and one.about.kind in WATCHED
+            for at, item in enumerate(series)
+            if item.measure is Measure.REQUESTS and item.about.kind in WATCHED
         ]
         self._place |= {row: len(self._rows) + at for at, row in enumerate(rows)}
         self._rows = np.concatenate((self._rows, np.array(rows, np.intp)))
@@ -51,7 +51,7 @@ class Absences:
         judged = np.array([series[row - first].judged for row in rows], bool)
         self._judged = np.concatenate((self._judged, judged))
         self._watch.add(len(rows))
-        scopes = [self._scopes.setdefault(one.place, len(self._scopes)) for one in series]
+        scopes = [self._scopes.setdefault(item.place, len(self._scopes)) for item in series]
         self._scope_of = np.concatenate((self._scope_of, np.array(scopes, np.intp)))
 
     def mask(self, values: Floats, *, nothing: bool) -> None:
@@ -99,14 +99,7 @@ class Absences:
             hours=judgement.hours[rows],
         )
 
-    def feed_steps(
-        self,
-        start: int,
-        values: Floats,
-        out: Output,
-        young: Bools,
-        nothing: Bools,
-    ) -> int:
+    def feed_steps(self, start: int, values: Floats, out: Output, young: Bools, nothing: Bools) -> int:
         """Add consecutive steps as ``feed`` does, up to the first with an absence; return how many.
 
         Nothing is absent before, and no step is in a ``hole``.
@@ -135,11 +128,11 @@ class Absences:
             out.level.take(rows, axis=1),
             out.hours.take(rows, axis=1),
         )
-        taken = self._watch.watch_steps(start, given)
-        arrived = np.flatnonzero(~nothing[:taken])
+        added = self._watch.watch_steps(start, given)
+        arrived = np.flatnonzero(~nothing[:added])
         if len(arrived):
             self._arrived = start + (int(arrived[-1]) + 1) * self._step
-        return taken
+        return added
 
     def hole(self, start: int) -> bool:
         """Return whether a step from ``start`` on without a record would be evidence that all is down."""

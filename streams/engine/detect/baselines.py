@@ -1,4 +1,4 @@
-"""How much past stands behind the baselines: what is still learnt, and how many weeks the rest has."""
+"""The past behind the baselines: series that are still learnt, and scopes that become judgeable."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,12 +20,9 @@ WEEK = 7 * DAY
 
 
 def baselines(ages: Iterable[Floats], judge: JudgeSettings) -> dict[str, int]:
-    """Return how many series there are by what is known of them, the least known first.
+    """Return the number of series by the past behind them, the shortest first.
 
-    Parameters
-    ----------
-    ages
-        Seconds since the first value of each judged series, of each shard.
+    ``ages`` are the seconds since the first value of each judged series, by shard.
 
     Examples
     --------
@@ -40,18 +37,14 @@ def baselines(ages: Iterable[Floats], judge: JudgeSettings) -> dict[str, int]:
         found.update({(-1, day): count for day, count in enumerate(learning(some, judge.young), 1)})
         old = some[some >= judge.young]
         found.update((int(weeks), 0) for weeks in np.minimum(old // WEEK, judge.weeks))
-    return {_name(*each, days): found[each] for each in sorted(found) if found[each]}
+    return {_name(*group, days): found[group] for group in sorted(found) if found[group]}
 
 
 def learning(ages: Floats, young: int) -> list[int]:
-    """Return how many of these are still learnt on each of the days that it takes; empty if none is.
+    """Return the number of series that are still learnt, by day of learning; empty if none is.
 
-    Parameters
-    ----------
-    ages
-        Seconds since the first value; NaN without any, which does not count.
-    young
-        The age from which a series is judged, seconds.
+    ``ages`` are the seconds since the first value, NaN without any; from the age ``young`` on, a series is
+    judged.
 
     Examples
     --------
@@ -78,76 +71,68 @@ def _name(weeks: int, day: int, days: int) -> str:
 _PART: Final = "judgeable"
 
 
-class _Told(msgspec.Struct, array_like=True):
+class _Reported(msgspec.Struct, array_like=True):
     at: int  # epoch seconds
-    young: int  # what ``judge.young`` was then
-    waiting: list[Scope] = []  # told with the next hour: a judge that took over knows them to be judgeable
+    young: int  # ``judge.young`` at that time
+    waiting: list[Scope] = []  # reported with the next hour: a judge that took over can judge them
 
 
 class HourlyMaturity:
     """The scopes of a shard that are old enough to be judged.
 
-    A scope is as old as the first of its judged measures, which is there from its first request on. What was
-    told follows from ages and two numbers, so that a change of ``judge.young`` tells what it changes.
-
-    Parameters
-    ----------
-    young
-        Seconds for which a series is learnt before it is reported: ``judge.young``.
+    A scope is as old as the first of its judged measures, which is there from its first request on. The
+    scopes already reported follow from ages and two numbers, so that a change of ``judge.young`` reports the
+    difference.
     """
 
     VERSION = 1
 
     def __init__(self, young: int) -> None:
-        self._young = young
-        self._told = _Told(0, young)
+        self._young = young  # seconds for which a series is learnt before it is reported
+        self._reported = _Reported(0, young)
         self._scopes: list[Scope] = []
         self._rows: list[int] = []
 
     def add(self, series: Sequence[Series], first: int) -> None:
         """Add new series, whose rows in the judge begin at ``first``."""
-        for row, one in enumerate(series, first):
-            about = one.about
+        for row, item in enumerate(series, first):
+            about = item.about
             if (
                 isinstance(about, Scope)
                 and about.kind in KINDS
-                and one.measure is JUDGED[about.kind][0]
+                and item.measure is JUDGED[about.kind][0]
                 and about.name != OTHER  # what is folded is many
             ):
                 self._scopes.append(about)
                 self._rows.append(row)
 
     def feed(self, at: int, ages: Floats) -> Maturity:
-        """Return what became judgeable since the last call.
+        """Return the scopes that became judgeable since the last call.
 
-        Parameters
-        ----------
-        at
-            The end of an hour, epoch seconds.
-        ages
-            (n,) seconds from the first value of each series of the judge to ``at``, NaN without any.
+        ``at`` is the end of an hour, epoch seconds; ``ages`` (n,) are the seconds from the first value of
+        each series of the judge to it, NaN without any.
         """
         age = ages[self._rows]
-        fresh = self._told.waiting + self._those((age >= self._young) & ~self._old(at, ages))
-        self._told = _Told(at, self._young)
+        fresh = self._reported.waiting + self._those((age >= self._young) & ~self._old(at, ages))
+        self._reported = _Reported(at, self._young)
         counts = dict(Counter(scope.kind for scope in fresh))
         return Maturity(at, counts, first_named(fresh), learning(age, self._young))
 
     def pass_over(self, seconds: int) -> None:
-        """Let these seconds pass, in which nothing grew older."""
-        self._told.at += seconds
+        """Skip seconds in which nothing grew older."""
+        self._reported.at += seconds
 
-    def told(self, at: int, ages: Floats) -> set[Scope]:
-        """Return what was told to be judgeable; ``at`` and ``ages`` are as in ``feed``, at any time."""
-        return set(self._those(self._old(at, ages))) - set(self._told.waiting)
+    def reported(self, at: int, ages: Floats) -> set[Scope]:
+        """Return the scopes reported as judgeable; ``at`` and ``ages`` are as in ``feed``, at any time."""
+        return set(self._those(self._old(at, ages))) - set(self._reported.waiting)
 
-    def succeed(self, told: set[Scope], at: int, ages: Floats) -> None:
-        """Go on in the place of a judge that knew another past and has ``told`` what it judges."""
-        self._told.waiting = sorted(set(self._those(self._old(at, ages))) - told)
+    def succeed(self, reported: set[Scope], at: int, ages: Floats) -> None:
+        """Take the place of a judge with a different history, which has ``reported`` these scopes."""
+        self._reported.waiting = sorted(set(self._those(self._old(at, ages))) - reported)
 
     def _old(self, at: int, ages: Floats) -> Bools:
         """Return which scopes were judgeable at the end of the last hour."""
-        old: Bools = ages[self._rows] - (at - self._told.at) >= self._told.young
+        old: Bools = ages[self._rows] - (at - self._reported.at) >= self._reported.young
         return old
 
     def _those(self, which: Bools) -> list[Scope]:
@@ -155,10 +140,10 @@ class HourlyMaturity:
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state; ``add`` the series again before ``restore``."""
-        return {_PART: pack("judgeable", self.VERSION, self._told, {})}
+        return {_PART: pack("judgeable", self.VERSION, self._reported, {})}
 
     def restore(self, parts: Mapping[str, bytes], at: int) -> None:
         """Restore a snapshot; an older one has no such part: go on from epoch second ``at``."""
-        self._told = _Told(at, self._young)
+        self._reported = _Reported(at, self._young)
         if _PART in parts:
-            self._told, _ = unpack(parts[_PART], "judgeable", self.VERSION, _Told)
+            self._reported, _ = unpack(parts[_PART], "judgeable", self.VERSION, _Reported)

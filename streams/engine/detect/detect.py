@@ -8,7 +8,7 @@ import numpy as np
 
 from config.capacity import Capacity
 from config.settings import Floor, Settings
-from detectors.explain.edge_history import EdgeHistory
+from detectors.explain.edge_totals import EdgeTotals
 from detectors.explain.examples import illustrated
 from detectors.judge.calendar import Calendar
 from detectors.judge.judge import Judge, Judgement
@@ -92,13 +92,13 @@ class Detect:
         calendar = Calendar(settings.calendar, settings.judge.weeks)
         step = settings.time.step
         self._judge = Judge(settings.judge, step, calendar)
-        self._edges = EdgeHistory(step, settings.judge.weeks)
+        self._edges = EdgeTotals(step, settings.judge.weeks)
         self._absences = Absences(settings.judge, step)
         self._explainer = Explainer(self._edges, step)
         self._findings = Findings(self._judge, self._explainer, self._absences, settings.judge, step)
         self._limits = LimitFindings(settings.judge, step, self._judge, self._explainer)
         self._fatal = FatalFindings(settings.judge.young, step, UPDATE_EVERY * step, self._explainer)
-        self._reach = AffectedScopes(self._judge, self._explainer, step)
+        self._affected = AffectedScopes(self._judge, self._explainer, step)
         self._costs = ExcessCosts(step, self._judge.evidence)
         self._prices = PriceHold(settings.money)
         self._held = False  # whether costs are
@@ -106,8 +106,8 @@ class Detect:
         self._use = HourlyUse(step)
         self._totals = CostTotals(step)
         self._maturity = HourlyMaturity(settings.judge.young)
-        self.told = OpenFindings()
-        self._looks = EarlyDetection(
+        self.open_findings = OpenFindings()
+        self._early = EarlyDetection(
             shard,
             self._measuring,
             self._judge,
@@ -137,14 +137,14 @@ class Detect:
     def ages(self) -> Floats:
         """Return the seconds since the first value of each judged series, at the newest judged step."""
         ages = self._judge.ages()
-        # who asks may be another thread, and series may just be added, or the first step be judged
-        judged = np.array([one.judged for one in self._judge.series[: len(ages)]], bool)
+        # the caller may be another thread, and series may just be added, or the first step be judged
+        judged = np.array([series.judged for series in self._judge.series[: len(ages)]], bool)
         known: Floats = ages[: len(judged)][judged]
         return np.maximum(known[~np.isnan(known)], 0.0)
 
     def judgeable(self) -> set[Scope]:
-        """Return the scopes that were told to be old enough to be judged."""
-        return self._maturity.told(self._judge.until, self._judge.ages())
+        """Return the scopes that were reported as old enough to be judged."""
+        return self._maturity.reported(self._judge.until, self._judge.ages())
 
     def limit(self, capacity: Capacity) -> None:
         """Go on with other limits, from the next step on."""
@@ -153,7 +153,7 @@ class Detect:
     def feed(self, blocks: Iterable[Block]) -> list[JudgedStep]:
         """Add blocks; return the steps that they complete, with their findings."""
         judged: list[JudgedStep] = []
-        for stretch in self._measuring.stretches(self._looks.noted(blocks)):
+        for stretch in self._measuring.stretches(self._early.noted(blocks)):
             first = 0
             while first < len(stretch.steps):
                 many = self._quiet(stretch.steps, first)
@@ -165,31 +165,31 @@ class Detect:
                 first += len(some)
         return judged
 
-    def look(self, blocks: Sequence[Block]) -> list[JudgedStep]:
-        """Add early blocks; return the look at the minute that they complete, none if they complete none."""
-        found = self._looks.feed(blocks)
+    def evaluate_early(self, blocks: Sequence[Block]) -> list[JudgedStep]:
+        """Add early blocks; return the evaluation of the minute that they complete, if they complete one."""
+        found = self._early.feed(blocks)
         return [] if found is None else [found]
 
     def take_records(self) -> list[bytes]:
-        """Return the records of the steps judged since the last call; none if they are not asked for."""
-        return self._recorder.take() if self._recorder else []
+        """Return the records of the steps judged since the last call; none if none are kept."""
+        return self._recorder.take_records() if self._recorder else []
 
     def hand_over(self, sources: Sequence[str]) -> None:
         """Go on with the blocks of other sources: those so far have ended.
 
-        Until they begin, nobody knows whether anything is absent.
+        Until they begin, it is unknown whether anything is absent.
         """
         self._settled = None
         self.steps.hand_over(sources)
         self._absences.begin_anew()
         if self._recorder is not None:
-            self._recorder.name_anew()  # the history of whoever goes on has no record before its own
+            self._recorder.name_anew()  # the new sources have no record before their own
 
     def succeed(self, before: "Detect", ended: Mapping[str, Finding]) -> None:
-        """Go on in the place of ``before``, which judged the same steps knowing another past.
+        """Take the place of ``before``, which judged the same steps with a different history.
 
-        What only one of the two has found is opened or withdrawn with the next step, and what only this one
-        judges is told with the next hour; ``ended`` are findings of this one that have ended, by id.
+        Findings of only one of the two are opened or withdrawn with the next step; scopes that only this one
+        judges are reported with the next hour. ``ended`` are findings of this one that have ended, by id.
         """
         self._settled = None
         if self._recorder:
@@ -197,7 +197,7 @@ class Detect:
         self._maturity.succeed(before.judgeable(), self._judge.until, self._judge.ages())
         self._capacity = before._capacity  # noqa: SLF001 - one of its kind
         self._on_step, self._on_judgement = before._on_step, before._on_judgement  # noqa: SLF001
-        self.told.succeed(before.told, ended, self.watermark or 0)
+        self.open_findings.succeed(before.open_findings, ended, self.watermark or 0)
 
     def judge(self, step: MeasuredStep) -> JudgedStep:
         """Judge one step, which must be later than the one before."""
@@ -218,7 +218,7 @@ class Detect:
         judgement = self._judge.judge(step.start, values, completeness)
         # a step without any record is evidence about the pipeline, even if it may be chance
         nothing = step.records == 0
-        self._looks.learn(step)
+        self._early.learn(step)
         self._absences.feed(judgement, measured, known=not nothing and completeness >= 1, nothing=nothing)
         # an incident teaches no baseline
         spoilt = self._explainer.leading_to(self._findings.struck(judgement))
@@ -234,20 +234,22 @@ class Detect:
         near: Sequence[LimitChange],
         corrections: Sequence[Finding] = (),
     ) -> JudgedStep:
-        """Return what is found in a step that all who watch series have taken in."""
+        """Return the findings of a step that all watches have seen."""
         findings = [*corrections, *self._findings.feed(step, judgement), *self._fatal.feed(step)]
         findings += self._limits.found(near, judgement, step.completeness)
-        findings = self._reach.tell(findings)
-        findings = self.told.feed(findings if self._held else self._costs.tell(findings, judgement))
+        findings = self._affected.add_to(findings)
+        findings = self.open_findings.feed(
+            findings if self._held else self._costs.add_to(findings, judgement)
+        )
         if self._on_judgement:
             self._on_judgement(judgement, self._judge.series)
         if self._recorder:
             ages = self._judge.ages()
             self._recorder.feed(step, step.values, judgement, self._findings.reported(judgement), ages)
-        return self._told(step, findings)
+        return self._judged_step(step, findings)
 
-    def _told(self, step: MeasuredStep, findings: list[Finding]) -> JudgedStep:
-        """Return a judged step, with what is told of hours."""
+    def _judged_step(self, step: MeasuredStep, findings: list[Finding]) -> JudgedStep:
+        """Return a judged step, with the totals of the hour that it ends."""
         if self._on_step:
             self._on_step(step.start)
         end, known = step.start + self._settings.time.step, step.completeness > 0
@@ -258,7 +260,7 @@ class Detect:
             findings,
             completeness=step.completeness,
             changes=list(step.changes),
-            illustrations=illustrated(self.told.open.values(), step.examples),
+            illustrations=illustrated(self.open_findings.open.values(), step.examples),
         )
         if step.hourly is None:
             return judged
@@ -274,17 +276,21 @@ class Detect:
     def _quiet(self, steps: Sequence[MeasuredStep], first: int) -> int:
         """Return how many steps from ``first`` on may be judged together, one if it must be judged alone.
 
-        Nothing is open or was late, and nothing but their values tells one from the next.
+        Nothing is open or was late, and they differ in nothing but their values.
         """
-        if self._on_judgement or self.told.waiting or not (self._findings.quiet and self._absences.none):
+        if (
+            self._on_judgement
+            or self.open_findings.waiting
+            or not (self._findings.quiet and self._absences.none)
+        ):
             return 1
         begin, width = steps[first].start, self._settings.time.step
         most = 0
-        for at, step in enumerate(steps[first : first + self._judge.most_at_once]):
+        for at, step in enumerate(steps[first : first + self._judge.largest_batch]):
             if step.start != begin + at * width or not self._is_plain(step):
                 break
             most += 1
-        return self._judge.room(begin, most) if most > 1 else 1
+        return self._judge.steps_in_batch(begin, most) if most > 1 else 1
 
     def _is_plain(self, step: MeasuredStep) -> bool:
         """Return whether nothing is known of a step but its values, and these are all there."""
@@ -298,27 +304,27 @@ class Detect:
         )
 
     def _judge_many(self, stretch: Stretch, first: int, many: int) -> list[JudgedStep]:
-        """Judge quiet steps together, up to the first with anything to tell; return these."""
+        """Judge quiet steps together, up to the first with a finding; return these."""
         self._settled = None
         steps, width = stretch.steps[first : first + many], self._settings.time.step
         start, here = steps[0].start, slice(first, first + many)
         values, of_edges = stretch.values[here], stretch.of_edges[here]
-        attempt = self._judge.attempt(start, values)
+        attempt = self._judge.evaluate_batch(start, values)
         young = self._judge.young(attempt.index + np.arange(attempt.done, dtype=np.int64)[:, None])
         nothing = np.array([step.records == 0 for step in steps[: attempt.done]], bool)
         done, near = 0, list[LimitChange]()
         while done < attempt.done and self._absences.none and not near:
             to = attempt.done if self._limits.idle else done + 1
-            some = Output._make(each[done:to] for each in attempt.out)
+            some = Output._make(field[done:to] for field in attempt.out)
             at = start + done * width
-            taken = self._absences.feed_steps(at, values[done:to], some, young[done:to], nothing[done:to])
+            added = self._absences.feed_steps(at, values[done:to], some, young[done:to], nothing[done:to])
             if self._limits.idle:
-                self._limits.pass_by(at, attempt.values[done : done + taken])
+                self._limits.pass_by(at, attempt.values[done : done + added])
             else:
                 near = self._limits.watch(self._judge.judgement(attempt, done))
-            done += taken
-        self._judge.settle(attempt, done)
-        self._looks.learn_all(steps[:done])
+            done += added
+        self._judge.accept_batch(attempt, done)
+        self._early.learn_all(steps[:done])
         last = self._judge.judgement(attempt, done - 1)
         ends_quiet = self._absences.none and not near and not last.opened.any()
         quiet = done if ends_quiet else done - 1
@@ -332,7 +338,7 @@ class Detect:
                 judgement = self._judge.judgement(attempt, at)
                 ages = self._judge.ages(judgement.start + width)
                 self._recorder.feed(step, step.values, judgement, judgement.verdict, ages)
-            judged.append(self._told(step, []))
+            judged.append(self._judged_step(step, []))
         if not ends_quiet:
             step = steps[quiet]
             spoilt = self._explainer.leading_to(self._findings.struck(last))
@@ -346,24 +352,24 @@ class Detect:
         A latency is not corrected: quantiles cannot be added.
         """
         seen = step.start + self._settings.time.step
-        for one in step.late:
-            self._judge.correct(one.start, one.values)
-            self._edges.correct(one.start, one.of_edges)
-            self._absences.correct(one.start + self._settings.time.step, step.start, one.values)
-        return self._findings.correct({one.start: one.values for one in step.late}, seen)
+        for late in step.late:
+            self._judge.correct(late.start, late.values)
+            self._edges.correct(late.start, late.of_edges)
+            self._absences.correct(late.start + self._settings.time.step, step.start, late.values)
+        return self._findings.correct({late.start: late.values for late in step.late}, seen)
 
     def _limit_anew(self, start: int) -> None:
-        """Take over the limits in force at ``start``, if they are not those of the step before."""
+        """Apply the limits in force at ``start``, if they are not those of the step before."""
         capacity = self._capacity  # another thread may set it
         if (in_force := (capacity, capacity.era(start))) == self._limited:
             return
         self._limited = in_force
         changed = {
-            row: _limited(one, limit)
-            for row, one in enumerate(self._judge.series)
-            if can_be_limited(one.measure)
-            and isinstance(one.about, Scope)
-            and (limit := self._limit_of(one.about, one.measure, start)) != one.limit
+            row: _limited(series, limit)
+            for row, series in enumerate(self._judge.series)
+            if can_be_limited(series.measure)
+            and isinstance(series.about, Scope)
+            and (limit := self._limit_of(series.about, series.measure, start)) != series.limit
         }
         self._change_limits(changed)
         self._loads.limit(capacity, start)
@@ -376,7 +382,7 @@ class Detect:
             self._judge.hold(self._costs.rows, held=held)
 
     def _state(self, limits: Iterable[LevelLimit]) -> None:
-        """Take over the limits of levels that samples begin to state."""
+        """Apply the limits of levels that samples begin to state."""
         changed = {}
         for about, measure, limit in limits:
             self._stated[about, measure] = limit
@@ -402,10 +408,12 @@ class Detect:
     def _add(self, fresh: Sequence[Fresh], start: int) -> None:
         if not fresh:
             return
-        of_scopes, of_edges = ([self._series(one, start) for one in named] for named in series_of(fresh))
+        of_scopes, of_edges = ([self._series(name, start) for name in named] for named in series_of(fresh))
         first = len(self._judge.series)
         levels = {
-            (one.about, one.measure): row for row, one in enumerate(of_scopes, first) if one.measure.level
+            (series.about, series.measure): row
+            for row, series in enumerate(of_scopes, first)
+            if series.measure.level
         }
         self._levels |= levels
         if self._recorder:
@@ -414,8 +422,8 @@ class Detect:
         self._explainer.add(of_edges)
         self._absences.add(of_scopes, first)
         self._limits.add(of_scopes, first)
-        self._reach.add(of_scopes, first)
-        self._looks.add(of_scopes, first)
+        self._affected.add(of_scopes, first)
+        self._early.add(of_scopes, first)
         self._costs.add(of_scopes, first)
         self._maturity.add(of_scopes, first)
         self._judge.add(of_scopes)
@@ -462,7 +470,7 @@ class Detect:
             | self._maturity.snapshot()
             | self._prices.snapshot()
         )
-        parts[OpenFindings.KIND] = self.told.snapshot()
+        parts[OpenFindings.KIND] = self.open_findings.snapshot()
         if self._recorder:
             parts |= self._recorder.snapshot()
         parts |= {f"judge/{name}": body for name, body in self._judge.snapshot().items()}
@@ -475,7 +483,7 @@ class Detect:
         self._state(self._measuring.limits())
         self._add(fresh, 0)  # the parts include when each was first seen
         self._judge.restore(_under("judge/", parts))
-        self._edges.take(_under("edges/", parts), len(series_of(fresh)[1]))
+        self._edges.restore_parts(_under("edges/", parts), len(series_of(fresh)[1]))
         self._findings.restore(parts)
         self._absences.restore(parts)
         self._fatal.restore(parts)
@@ -485,7 +493,7 @@ class Detect:
         self._totals.restore(parts)
         self._maturity.restore(parts, self._judge.until)
         self._prices.restore(parts)
-        self.told.restore(parts.get(OpenFindings.KIND))
+        self.open_findings.restore(parts.get(OpenFindings.KIND))
         if self._recorder:
             self._recorder.restore(parts)
 

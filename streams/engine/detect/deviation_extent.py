@@ -1,4 +1,4 @@
-"""What the deviations of a shard came to: where they ended, their furthest step, their mean, what failed."""
+"""The extent of deviations: where they ended, their furthest step, their sum, the requests that failed."""
 
 from typing import Final
 
@@ -15,21 +15,16 @@ _FADES: Final = 0.75 * CALLS
 class DeviationExtent:
     """Measures deviations by the courses of their series.
 
-    Parameters
-    ----------
-    recover
-        Consecutive steps without a request that still belong to an absence.
-    step
-        Seconds of a step.
+    ``recover`` consecutive steps without a request still belong to an absence; ``step`` is in seconds.
     """
 
     def __init__(self, judge: Judge, recover: int, step: int) -> None:
         self._judge, self._recover, self._step = judge, recover, step
 
-    def of(
+    def extent_of(
         self, row: int, start: int, until: int, *, rises: bool, absent: bool, before: float | None
     ) -> Extent:
-        """Return what a deviation from ``start`` on came to by ``until``, both in epoch seconds.
+        """Return the extent of a deviation from ``start`` to ``until``, both in epoch seconds.
 
         Courses reach back some hours: ``before`` is the furthest step known when it was longer ago.
         """
@@ -49,7 +44,7 @@ class DeviationExtent:
         return Extent(forgotten + max(last, 1), furthest)
 
     def onset(self, row: int, start: int, until: int, *, rises: bool) -> int:
-        """Return when a deviation began that a verdict dates to ``start``, in epoch seconds."""
+        """Return when a deviation began whose verdict starts at ``start``, in epoch seconds."""
         course = self._judge.evidence.course(row, start - REACH_SECONDS, until)
         reported = len(course.observed) - (until - start) // self._step
         if reported <= 0:
@@ -58,14 +53,9 @@ class DeviationExtent:
         return start - (reported - first) * self._step
 
     def added_up(self, row: int, start: int, until: int, *, reported: int, rises: bool) -> AddedUp | None:
-        """Return what a deviation came to on average, if its steps do not show it themselves.
+        """Return the sum of a deviation, if its steps do not show it themselves.
 
-        Parameters
-        ----------
-        row, start, until
-            Of its series, and its time in epoch seconds.
-        reported
-            Start of the step at which it was reported.
+        Times are in epoch seconds; ``reported`` is the start of the step at which it was reported.
         """
         course = self._judge.evidence.course(row, start, until)
         at = len(course.observed) - (until - reported) // self._step
@@ -76,5 +66,5 @@ class DeviationExtent:
         whole = self._judge.whole(row)
         if whole is None:
             return None
-        failed, requests = (self._judge.evidence.course(each, start, until) for each in (row, whole))
+        failed, requests = (self._judge.evidence.course(of, start, until) for of in (row, whole))
         return failures(failed, requests, self._step, ended=ended)

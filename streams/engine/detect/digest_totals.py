@@ -1,4 +1,4 @@
-"""Hourly totals for the digest: consumption (the hottest table) and use of APIs (rankings)."""
+"""Totals for the digest: consumption (the hottest table), use of APIs (rankings), and costs."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -11,37 +11,28 @@ from detectors.model.array_types import Float32s, Floats, Places
 from detectors.model.measures import COLUMN, Measure
 from detectors.model.scope import ACCOUNT, FUNCTION, ROUTE, TABLE, Scope
 from detectors.state.state import pack, unpack
-from detectors.watch.hottest import TOP, VALUES, Load, Use
+from detectors.watch.rankings import TOP, VALUES, Load, Use
 from streams.engine.measure.step import Step
 
 HOUR: Final = 3600
 DAY: Final = 24  # hours
 KEPT: Final = 8 * DAY  # hours: includes the last day, and the same hours a week earlier
 
-_CONSUMED: Final = {
-    TABLE: (Measure.RCU, Measure.WCU),
-    FUNCTION: (Measure.BUSY,),
-    ACCOUNT: (Measure.BUSY,),
-}
+_CONSUMED: Final = {TABLE: (Measure.RCU, Measure.WCU), FUNCTION: (Measure.BUSY,), ACCOUNT: (Measure.BUSY,)}
 _PART: Final = "use"
 
 
 class HourlyLoads:
     """Consumption of tables, functions and accounts in the current hour.
 
-    Parameters
-    ----------
-    capacity
-        Known limits. Concurrency without a limit is not reported: it is a share of nothing.
-    step
-        Seconds of a step.
+    Concurrency without a known limit is not reported: it is a share of nothing.
     """
 
     VERSION = 1
 
     def __init__(self, capacity: Capacity, step: int) -> None:
         self._capacity = capacity
-        self._step = step
+        self._step = step  # seconds
         self._seconds = 0  # measured, of the current hour
         self._amount = np.zeros(0)
         self._series: list[tuple[Scope, Measure, float | None]] = []
@@ -113,7 +104,7 @@ class HourlyUse:
     VERSION = 1
 
     def __init__(self, step: int) -> None:
-        self._step = step
+        self._step = step  # seconds
         self._apis: list[Scope] = []
         self._rows = np.zeros(0, np.intp)
         self._values: list[tuple[Scope, Measure]] = []
@@ -136,12 +127,8 @@ class HourlyUse:
     def feed(self, step: Step, p95: Floats, *, known: bool) -> list[Use]:
         """Add a step; if it ends an hour, return the uses that can appear in a ranking.
 
-        Parameters
-        ----------
-        p95
-            (scopes,) milliseconds of the whole request, NaN where there is none.
-        known
-            False when the pipeline had a gap: the step does not count.
+        ``p95`` (scopes,) are milliseconds of the whole request, NaN where there is none. ``known`` is False
+        when the pipeline had a gap: the step does not count.
         """
         self._start_hour(step.start // HOUR)
         slot = self._hour % KEPT
@@ -236,11 +223,13 @@ def _used(hours: Float32s) -> Float32s:
 MONTH: Final = 30  # days
 _DAYS: Final = 2 * MONTH + 1  # that of today is not complete
 _COSTS_PART: Final = "costs"
-_TOLD: Final = (ACCOUNT, FUNCTION, TABLE)
+_COSTLY: Final = (ACCOUNT, FUNCTION, TABLE)
 
 
 class CostTotals:
     """The costs of accounts, functions and tables, by hour of eight days and by day of two months.
+
+    They compare the last day with last week, and 30 days with the 30 before.
 
     A scope takes 1 kB. Days are those of UTC.
     """
@@ -248,7 +237,7 @@ class CostTotals:
     VERSION = 1
 
     def __init__(self, step: int) -> None:
-        self._step = step
+        self._step = step  # seconds
         self._scopes: list[Scope] = []
         self._rows = np.zeros(0, np.intp)
         self._hours = np.zeros((0, KEPT), np.float32)
@@ -259,14 +248,14 @@ class CostTotals:
 
     def add(self, costs: Mapping[int, Scope]) -> None:
         """Add scopes that begin to cost something, by their rows in a step."""
-        fresh = {row: scope for row, scope in costs.items() if scope.kind in _TOLD}
+        fresh = {row: scope for row, scope in costs.items() if scope.kind in _COSTLY}
         self._scopes += fresh.values()
         self._rows = np.concatenate((self._rows, np.array(list(fresh), np.intp)))
         self._hours = np.concatenate((self._hours, np.zeros((len(fresh), KEPT), np.float32)))
         self._days = np.concatenate((self._days, np.zeros((len(fresh), _DAYS), np.float32)))
 
     def feed(self, step: Step, *, known: bool) -> list[Use]:
-        """Add a step; if it ends an hour, return what can appear in a digest.
+        """Add a step; if it ends an hour, return the costs that can appear in a digest.
 
         ``known`` is False when the pipeline had a gap: the step does not count.
         """

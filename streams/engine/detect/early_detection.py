@@ -1,8 +1,8 @@
-"""Detection between two steps: what is strong is found when a bucket has come, not when its minute is judged.
+"""Detection between two steps: finds strong deviations once a bucket has come, before its minute is judged.
 
-A look judges the last minute as the judge would judge a step (``judge.kernel.evaluate_early``), learns
-nothing, and finds only rises that are twice as large as a deviation has to be, and absences. What it finds is
-provisional until the step that it belongs to is judged (docs/adr/0045).
+An early evaluation treats the last minute as the judge would a step (``judge.kernel.evaluate_early``), learns
+nothing, and finds only rises twice as large as a deviation has to be, and absences. Its findings are
+provisional until their step is judged (docs/adr/0045).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,9 +11,9 @@ from typing import Final, NamedTuple
 import msgspec
 import numpy as np
 
-from detectors.explain.edge_history import EdgeHistory
+from detectors.explain.edge_totals import EdgeTotals
 from detectors.judge.judge import Judge
-from detectors.judge.kernel.evaluate_early import Look
+from detectors.judge.kernel.evaluate_early import EarlyEvaluation
 from detectors.judge.kernel.pace import EXTRAORDINARY
 from detectors.model.array_types import Floats, Places
 from detectors.model.finding import Failures, Finding, Verdict
@@ -37,41 +37,41 @@ KEPT_STEPS: Final = 5
 
 
 class PartialStep:
-    """The counts of the last buckets of one shard, once every source has told them.
+    """The counts of the last buckets of one shard, once every source has reported them.
 
-    A source has told a bucket with its early block, or with a watermark beyond it.
+    A source reports a bucket with its early block, or with a watermark beyond it.
     """
 
     def __init__(self, measuring: Measuring, step: int, bucket: int) -> None:
         self._measuring, self._step, self._bucket = measuring, step, bucket
-        self._told: Blocks = {}  # early blocks
+        self._early: Blocks = {}  # early blocks
         self._closed: Blocks = {}  # the others
         self._levels: dict[str, int] = {}  # by source: where its newest early block ends
         self._whole: dict[int, tuple[Floats, Floats]] = {}  # by bucket: (n,) of scopes and (m,) of edges
-        self._unknown = 0  # until when blocks of whole steps do not tell buckets apart
+        self._unknown = 0  # until when blocks of whole steps hide their buckets
 
     def feed(self, block: Block) -> None:
-        """Take in an early block; one that was told before, as after a crash, changes nothing."""
-        told = self._told.setdefault(block.bucket, {})
-        if block.source not in told:
-            told[block.source] = [block]
+        """Add an early block; one that came before, as after a crash, changes nothing."""
+        known = self._early.setdefault(block.bucket, {})
+        if block.source not in known:
+            known[block.source] = [block]
             level = block.bucket + self._bucket
             self._levels[block.source] = max(level, self._levels.get(block.source, level))
 
     def note(self, block: Block) -> None:
-        """Take in the block of a bucket that has closed; nobody needs it before the first early block."""
+        """Add the block of a bucket that has closed; it is not needed before the first early block."""
         if block.width > self._bucket and not block.corrects:
             self._unknown = max(self._unknown, block.bucket + block.width)
-        if self._told and block.records and not block.idle:
+        if self._early and block.records and not block.idle:
             self._closed.setdefault(block.bucket, {}).setdefault(block.source, []).append(block)
 
     @property
-    def told_nothing(self) -> bool:
-        """Whether no bucket was told early: then nothing of a step was, and there is nothing to forget."""
-        return not (self._told or self._closed or self._whole) and bool(self._measuring.steps.levels)
+    def empty(self) -> bool:
+        """Whether no bucket came early: then nothing of a step did, and there is nothing to forget."""
+        return not (self._early or self._closed or self._whole) and bool(self._measuring.steps.levels)
 
     def end(self) -> int | None:
-        """Return where the newest buckets end that every source has told; None if a step is not known."""
+        """Return where the newest buckets end that every source has reported; None if a step is not known."""
         steps = self._measuring.steps
         sources, judged = steps.levels, steps.watermark
         if judged is None or not sources or not self._levels:
@@ -80,36 +80,37 @@ class PartialStep:
         if end <= judged or end - self._step < self._unknown:
             return None
         for start in range(end - self._step, end, self._bucket):
-            told = self._told.get(start, {})
-            if not all(source in told or level > start for source, level in sources.items()):
+            known = self._early.get(start, {})
+            if not all(source in known or level > start for source, level in sources.items()):
                 return None
         return end
 
     def buckets(self, end: int) -> tuple[Floats, Floats]:
         """Return the counts of the step before ``end``, (buckets, n) of scopes and (buckets, m) of edges.
 
-        What appeared since is missing from older buckets, and is taken as zero.
+        Scopes that appeared since are missing from older buckets, and count as zero.
         """
         found = [self._at(start) for start in range(end - self._step, end, self._bucket)]
-        of_scopes, of_edges = (_stacked(each) for each in zip(*found, strict=True))
+        of_scopes, of_edges = (_stacked(rows) for rows in zip(*found, strict=True))
         return of_scopes, of_edges
 
     def since(self, start: int, end: int) -> list[Block]:
-        """Return the blocks of the buckets from ``start`` up to ``end``, as far as they are told."""
+        """Return the blocks of the buckets from ``start`` up to ``end``, as far as they have come."""
         return [block for bucket in range(start, end, self._bucket) for block in self._blocks(bucket)]
 
     def early(self, start: int) -> Floats | None:
-        """Return the (n,) counts of scopes that were told early of a step; None if not all of it was."""
+        """Return the (n,) counts of scopes in a step that came early; None if not all of it did."""
         sources = self._measuring.steps.levels
-        told = [self._told.get(at, {}) for at in range(start, start + self._step, self._bucket)]
-        if not all(sources.keys() <= each.keys() for each in told):
+        buckets = [self._early.get(at, {}) for at in range(start, start + self._step, self._bucket)]
+        if not all(sources.keys() <= by_source.keys() for by_source in buckets):
             return None
-        return self._counted([block for each in told for one in each.values() for block in one])[0]
+        blocks = [block for by_source in buckets for several in by_source.values() for block in several]
+        return self._counted(blocks)[0]
 
     def forget(self, watermark: int) -> None:
-        """Forget what is too old for a look or a comparison."""
+        """Forget buckets that are too old for an evaluation or a comparison."""
         oldest = watermark - KEPT_STEPS * self._step
-        for kept in (self._told, self._closed, self._whole):
+        for kept in (self._early, self._closed, self._whole):
             for bucket in [at for at in kept if at < oldest]:
                 del kept[bucket]
 
@@ -120,7 +121,7 @@ class PartialStep:
         return known
 
     def _blocks(self, bucket: int) -> list[Block]:
-        by_source = {**self._told.get(bucket, {}), **self._closed.get(bucket, {})}
+        by_source = {**self._early.get(bucket, {}), **self._closed.get(bucket, {})}
         return [block for several in by_source.values() for block in several]
 
     def _counted(self, blocks: Sequence[Block]) -> tuple[Floats, Floats]:
@@ -139,31 +140,29 @@ def _stacked(rows: Sequence[Floats]) -> Floats:
 
 
 STRONG: Final = 2.0
-"""Size of a rise that is found between two steps; with it, what is extraordinary is found as well. An absence
-need only be extraordinary: that it is certain is known from what is missing."""
+"""Size of a rise that is found between two steps; extraordinary rises are found along with it. An absence
+need only be extraordinary: the missing requests make it certain."""
 
 CERTAIN_REQUESTS: Final = 20.0
 """Requests that must be missed before their absence is found: the chance of a Poisson stream is e^-20."""
 
 COMES_EARLY: Final = 0.98
-"""Part of the requests of a scope that has come by the time of a look: of others a look would miss some."""
+"""Part of the requests of a scope that has to have come by then: of others, some would be missed."""
 
 FADES: Final = 0.9
-"""What remains of that part's memory after a step."""
+"""Factor by which that part's memory fades in a step."""
 
 COMPARED_STEPS: Final = 3
 """Steps that it must have been measured in."""
 
 PRESENT: Final = 0.5
-"""Part of all expected requests that must be there: if more is missing, it may be what brings them."""
+"""Part of all expected requests that must be there: if more is missing, their transport may be the cause."""
 
 AGAIN_SECONDS: Final = 600
-"""A look finds the same deviation once."""
+"""Seconds in which the same deviation is found once."""
 
 
 class _Deviation(NamedTuple):
-    """A row of the judge that deviates strongly."""
-
     row: int
     rises: bool
     size: float
@@ -175,14 +174,9 @@ class _Deviation(NamedTuple):
 
 
 class EarlyDetection:
-    """The looks of one shard.
+    """Early evaluations of one shard.
 
-    Parameters
-    ----------
-    measuring, judge, absences, explainer, edges
-        Those of the shard; a look changes none of them.
-    step, bucket
-        Their seconds.
+    An evaluation changes nothing of the shard. ``step`` and ``bucket`` are in seconds.
     """
 
     def __init__(
@@ -193,96 +187,96 @@ class EarlyDetection:
         *,
         absences: Absences,
         explainer: Explainer,
-        edges: EdgeHistory,
+        edges: EdgeTotals,
         step: int,
         bucket: int,
     ) -> None:
         self._shard, self._step, self._bucket = shard, step, bucket
         self._measuring, self._judge, self._absences = measuring, judge, absences
         self._explainer, self._edges = explainer, edges
-        self._minute = PartialStep(measuring, step, bucket)
+        self._partial = PartialStep(measuring, step, bucket)
         self._watched = np.zeros(0, np.intp)  # rows of requests whose absence is reported
-        self._came = np.zeros((2, 0))  # of each row: what had come early, and in all; decaying
+        self._came = np.zeros((2, 0))  # of each row: requests that came early, and all; decaying
         self._compared = 0
         self._newest = np.zeros(0)  # values of the newest judged step
-        self._looked = 0  # the end of the newest look
+        self._evaluated = 0  # the end of the newest evaluation
         self._found: dict[tuple[int, bool], int] = {}  # row and whether it rose: when it was found
 
     def add(self, series: Sequence[Series], first: int) -> None:
         """Add new series; the first is row ``first`` of the judge."""
         rows = [
             first + at
-            for at, one in enumerate(series)
-            if one.measure is Measure.REQUESTS and one.about.kind in WATCHED
+            for at, item in enumerate(series)
+            if item.measure is Measure.REQUESTS and item.about.kind in WATCHED
         ]
         self._watched = np.concatenate((self._watched, np.array(rows, np.intp)))
         self._came = np.concatenate((self._came, np.zeros((2, len(series)))), axis=1)
 
     def learn(self, step: MeasuredStep) -> None:
-        """Take in what has come of a step in the end."""
+        """Learn how much of a step had come early."""
         self._newest = step.values
-        early = self._minute.early(step.start)
+        early = self._partial.early(step.start)
         if early is not None:
             n = min(len(early), len(step.values))
             self._came *= FADES
             self._came[0, :n] += np.nan_to_num(early[:n])
             self._came[1, :n] += np.nan_to_num(step.values[:n])
             self._compared += 1
-        self._minute.forget(step.start)
+        self._partial.forget(step.start)
 
     def learn_all(self, steps: Sequence[MeasuredStep]) -> None:
-        """Take in what has come of consecutive steps."""
-        if self._minute.told_nothing:
+        """Learn the same of consecutive steps."""
+        if self._partial.empty:
             self._newest = steps[-1].values
             return
         for step in steps:
             self.learn(step)
 
     def noted(self, blocks: Iterable[Block]) -> Iterator[Block]:
-        """Take in blocks of buckets that have closed, and pass them on."""
+        """Note blocks of buckets that have closed, and pass them on."""
         for block in blocks:
-            self._minute.note(block)
+            self._partial.note(block)
             yield block
 
     def feed(self, blocks: Sequence[Block]) -> JudgedStep | None:
-        """Take in early blocks; return the look at the minute that they complete, None if they complete none.
+        """Add early blocks; evaluate the minute that they complete, if they complete one.
 
-        Most looks find nothing.
+        Most evaluations find nothing.
         """
         for block in blocks:
-            self._minute.feed(block)
-        end = self._minute.end() if blocks else None
-        if end is None or end <= self._looked:
+            self._partial.feed(block)
+        end = self._partial.end() if blocks else None
+        if end is None or end <= self._evaluated:
             return None
-        self._looked = end
-        return JudgedStep(self._shard, end - self._step, end, self._look(end), early=True)
+        self._evaluated = end
+        return JudgedStep(self._shard, end - self._step, end, self._evaluate(end), early=True)
 
-    def _look(self, end: int) -> list[Finding]:
-        of_scopes, of_edges = self._minute.buckets(end)
+    def _evaluate(self, end: int) -> list[Finding]:
+        of_scopes, of_edges = self._partial.buckets(end)
         times, mixed = self._times(end)
         values = of_scopes.sum(axis=0)
         n = min(len(values), len(times))
         values[:n] = np.where(np.isnan(times[:n]), values[:n], times[:n])
-        look = self._judge.look(end, values, self._empty(of_scopes))
-        if look is None:
+        early = self._judge.evaluate_early(end, values, self._empty(of_scopes))
+        if early is None:
             return []
         strong = [
             deviation
-            for deviation in self._deviations(look, of_scopes, end)
+            for deviation in self._deviations(early, of_scopes, end)
             if self._is_new(deviation, end)
             and not explained(deviation.observed, deviation.expected, deviation.upper, mixed[deviation.row])
         ]
         if not any(deviation.size >= STRONG or not deviation.rises for deviation in strong):
             return []
         self._found |= {(deviation.row, deviation.rises): end for deviation in strong}
-        with self._edges.looking(of_edges.sum(axis=0)) as start:
+        with self._edges.with_early_step(of_edges.sum(axis=0)) as start:
             return [self._finding(deviation, start, end, of_scopes) for deviation in strong]
 
     def _times(self, end: int) -> tuple[Floats, Floats]:
-        """Return the p95 of latencies with all that has not been judged, and those of the present mix."""
+        """Return the p95 of latencies over all calls not judged yet, and those of the present mix."""
         closed = self._measuring.steps.closed
         since = end - self._step if closed is None else max(closed, end - 2 * self._step)
-        return self._measuring.times(self._minute.since(since, end))
+        return self._measuring.times(self._partial.since(since, end))
 
     def _empty(self, of_scopes: Floats) -> Places:
         """Return the rows without a request for so long that chance does not explain it."""
@@ -308,12 +302,12 @@ class EarlyDetection:
         absent = self._absences.absent
         return found[~np.isin(found, absent)]
 
-    def _is_new(self, each: _Deviation, end: int) -> bool:
-        return end - self._found.get((each.row, each.rises), 0) >= AGAIN_SECONDS
+    def _is_new(self, deviation: _Deviation, end: int) -> bool:
+        return end - self._found.get((deviation.row, deviation.rises), 0) >= AGAIN_SECONDS
 
-    def _deviations(self, look: Look, of_scopes: Floats, end: int) -> list[_Deviation]:
+    def _deviations(self, early: EarlyEvaluation, of_scopes: Floats, end: int) -> list[_Deviation]:
         found = []
-        for row, size, observed, *interval in zip(*(each.tolist() for each in look), strict=True):
+        for row, size, observed, *interval in zip(*(column.tolist() for column in early), strict=True):
             rises = size >= EXTRAORDINARY
             if not rises and (size > -EXTRAORDINARY or observed > 0):
                 continue
@@ -324,7 +318,7 @@ class EarlyDetection:
             usual = interval[0] * self._bucket / self._step
             back = _since(buckets[::-1], usual, rises=rises)
             rate = float(buckets[len(buckets) - back :].sum()) / (back * self._bucket)
-            per_second = (each / self._step for each in interval)
+            per_second = (amount / self._step for amount in interval)
             found.append(_Deviation(row, rises, abs(size), end - back * self._bucket, rate, *per_second))
         return found
 
@@ -344,7 +338,7 @@ class EarlyDetection:
             failures = Failures(failed=failed, requests=requests, seconds=self._step)
         finding = Finding(
             id=identity(series, verdict, minute),
-            revision=-2,  # what takes it back is newer, and what a step says
+            revision=-2,  # the findings that withdraw or confirm it are newer
             state="open",
             verdict=verdict,
             scope=None if isinstance(about, Edge) else about,

@@ -1,4 +1,4 @@
-"""What a deviation costs: how far the cost of its scope is from what was expected, now or while it lasted."""
+"""The cost of deviations, and the days on which costs are not judged because prices changed."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -13,7 +13,7 @@ from detectors.judge.judge import Judgement
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure, Series
 from detectors.model.scope import Scope
-from detectors.state.history import DAY
+from detectors.state.past_values import DAY
 from detectors.state.state import pack, unpack
 
 _HOUR: Final = 3600
@@ -22,7 +22,7 @@ _STATES: Final = ("open", "update")
 
 
 class ExcessCosts:
-    """Knows the row of the judge in which each scope's cost is judged."""
+    """Adds to each finding how far the cost of its scope is from the expected: now, or while it lasted."""
 
     def __init__(self, step: int, evidence: Evidence) -> None:
         self._step = step
@@ -30,21 +30,21 @@ class ExcessCosts:
         self._rows: dict[Scope, int] = {}
 
     def add(self, series: Sequence[Series], first: int) -> None:
-        """Add new series, in the order of the judge, the first of which is row ``first``."""
-        for row, one in enumerate(series, first):
-            if one.measure is Measure.COST and isinstance(one.about, Scope):
-                self._rows[one.about] = row
+        """Add new series; the first is row ``first`` of the judge."""
+        for row, item in enumerate(series, first):
+            if item.measure is Measure.COST and isinstance(item.about, Scope):
+                self._rows[item.about] = row
 
     @property
     def rows(self) -> list[int]:
-        """The rows of the judge in which costs are."""
+        """The rows of costs in the judge."""
         return list(self._rows.values())
 
-    def tell(self, findings: Iterable[Finding], judgement: Judgement) -> list[Finding]:
-        """Return the findings of a step, with what they cost an hour: those that have ended, on average."""
-        return [self._told(finding, judgement) for finding in findings]
+    def add_to(self, findings: Iterable[Finding], judgement: Judgement) -> list[Finding]:
+        """Return the findings of a step with their cost an hour: of those that have ended, on average."""
+        return [self._with_cost(finding, judgement) for finding in findings]
 
-    def _told(self, finding: Finding, judgement: Judgement) -> Finding:
+    def _with_cost(self, finding: Finding, judgement: Judgement) -> Finding:
         row = self._rows.get(finding.scope) if finding.scope is not None else None
         if row is None or finding.verdict not in _DEVIATES:
             return finding
@@ -60,7 +60,7 @@ class ExcessCosts:
 
 
 HOLD: Final = DAY
-"""Seconds after a change: what costs rise and fall by in a day follows the new level by then."""
+"""Seconds after a change: the daily range of costs follows the new level by then."""
 
 _PART: Final = "prices"
 
@@ -73,7 +73,8 @@ class _Held(msgspec.Struct):
 class PriceHold:
     """Knows when costs are comparable with those of the days before.
 
-    They are not on the first day of a price, nor after other settings of ``money`` or other shipped prices.
+    Prices that change move every cost at once, though no request moved. So costs are not judged on the first
+    day of a price, nor after other settings of ``money`` or other shipped prices.
     """
 
     VERSION = 1
@@ -84,7 +85,7 @@ class PriceHold:
         self._changed = False  # what was restored was priced otherwise
 
     def at(self, start: int) -> bool:
-        """Return whether costs of the step that starts at epoch second ``start`` say nothing about requests.
+        """Return whether costs of the step that starts at epoch second ``start`` are not comparable.
 
         Steps come in their order.
         """

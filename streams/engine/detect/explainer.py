@@ -7,13 +7,13 @@ import msgspec
 import numpy as np
 
 from detectors.explain.attribution import attribute, level_for, suspects
-from detectors.explain.edge_history import EdgeHistory
+from detectors.explain.edge_totals import EdgeTotals
 from detectors.judge.judge import Judge
 from detectors.model.array_types import Bools, Floats
 from detectors.model.finding import Affected, CallRate, Finding, Share
 from detectors.model.measures import COUNTED_BY, KEPT_ON_EDGES, RATIO_OF, SOURCES_INTO, Measure, Series
 from detectors.model.scope import CLIENT, ROUTE, TENANT, Edge, Scope
-from detectors.state.history import DAY
+from detectors.state.past_values import DAY
 
 MEMBER_SHARE: Final = 0.05  # a source with at least this share of the excess belongs to the incident
 MAX_SHARES: Final = 20  # of each kind of source; the rest is too small to act on
@@ -23,7 +23,7 @@ Amounts = tuple[Floats, Floats]
 
 
 class Explanation(NamedTuple):
-    """Who carries an excess."""
+    """The callers behind an excess."""
 
     callers: list[Share]
     suspects: list[Share]
@@ -38,7 +38,7 @@ class Explanation(NamedTuple):
 
 
 class _Excess(NamedTuple):
-    """What sources of one kind contributed."""
+    """The contribution of sources of one kind."""
 
     amount: Amounts
     calls: Amounts
@@ -47,19 +47,11 @@ class _Excess(NamedTuple):
 
 
 class Explainer:
-    """Attributes the series of one shard to what calls their scopes.
+    """Attributes the series of one shard to the callers of their scopes."""
 
-    Parameters
-    ----------
-    edges
-        History of the edges, in the order of ``add``.
-    step
-        Seconds of a step.
-    """
-
-    def __init__(self, edges: EdgeHistory, step: int) -> None:
-        self._edges = edges
-        self._step = step
+    def __init__(self, edges: EdgeTotals, step: int) -> None:
+        self._edges = edges  # series in the order of ``add``
+        self._step = step  # seconds
         self._first_row: dict[Edge, int] = {}  # of the series of an edge; the others follow it
         self._cost_row: dict[Edge, int] = {}  # of its cost, which begins when it costs something
         self._rows = 0  # series of edges
@@ -70,15 +62,15 @@ class Explainer:
     def add(self, series: Sequence[Series]) -> None:
         """Add new series of edges, in the order of the edge history."""
         numbers: list[int] = []
-        for one in series:
-            if isinstance(one.about, Edge):
-                target = one.about.target
+        for item in series:
+            if isinstance(item.about, Edge):
+                target = item.about.target
                 numbers.append(self._number.setdefault(target, len(self._number)))
-                if one.measure is Measure.REQUESTS:  # the first of each edge
-                    self._first_row[one.about] = self._rows
-                    self._into.setdefault(target, []).append(one.about)
-                elif one.measure is Measure.COST:
-                    self._cost_row[one.about] = self._rows
+                if item.measure is Measure.REQUESTS:  # the first of each edge
+                    self._first_row[item.about] = self._rows
+                    self._into.setdefault(target, []).append(item.about)
+                elif item.measure is Measure.COST:
+                    self._cost_row[item.about] = self._rows
                 self._rows += 1
         self._target = np.concatenate((self._target, np.array(numbers, np.intp)))
 
@@ -91,7 +83,7 @@ class Explainer:
     def explain(
         self, series: Series, since: int, until: int, ratio: float, *, growth: bool = False
     ) -> Explanation:
-        """Divide the excess of a series from ``since`` to ``until`` over what calls its scope.
+        """Divide the excess of a series from ``since`` to ``until`` over the callers of its scope.
 
         Parameters
         ----------
@@ -105,7 +97,7 @@ class Explainer:
             Explain a rise over days or weeks instead of a deviation.
         """
         found = Explanation([], [], [], [], [])
-        if isinstance(series.about, Edge) or series.measure.level:  # nobody says who carries a level
+        if isinstance(series.about, Edge) or series.measure.level:  # a level has no callers
             return found
         for kind in SOURCES_INTO.get(series.about.kind, ()):
             edges = self._edges_into(series.about, kind, series.measure)
@@ -147,7 +139,7 @@ class Explainer:
         return [source for _, source in sorted(came)]
 
     def consumption(self, series: Series, since: int, until: int) -> Explanation:
-        """Divide the whole amount of a series, not its excess, over what calls its scope."""
+        """Divide the whole amount of a series, not its excess, over the callers of its scope."""
         found = Explanation([], [], [], [], [])
         for kind in () if series.measure.level else SOURCES_INTO.get(series.place.kind, ()):
             edges = self._edges_into(series.place, kind, series.measure)
@@ -174,7 +166,7 @@ class Explainer:
         return [self._first_row[edge] + KEPT_ON_EDGES[edge.target.kind].index(measure) for edge in edges]
 
     def _rise(self, counting: list[int], measured: list[int], since: int, until: int) -> _Excess:
-        calls, amount = (self._edges.rise(each, since, until) for each in (counting, measured))
+        calls, amount = (self._edges.rise(rows, since, until) for rows in (counting, measured))
         in_a_day = float(calls[0].sum()) * DAY / self._step
         return _Excess(amount, calls, _shares(amount[1]), in_a_day)
 
@@ -207,7 +199,6 @@ class Explainer:
 
 
 def _is_kept(edges: Sequence[Edge], measure: Measure) -> bool:
-    """Return whether every edge keeps a measure."""
     return measure is Measure.COST or all(measure in KEPT_ON_EDGES[edge.target.kind] for edge in edges)
 
 
@@ -237,7 +228,7 @@ MOST_ROUTES: Final = 10
 
 
 class AffectedScopes:
-    """The requests and routes of the scopes of one shard."""
+    """Adds to each finding whom it hurts: requests to its scope since it began, and their routes."""
 
     def __init__(self, judge: Judge, explainer: Explainer, step: int) -> None:
         self._judge, self._explainer, self._step = judge, explainer, step
@@ -245,12 +236,12 @@ class AffectedScopes:
 
     def add(self, series: Sequence[Series], first: int) -> None:
         """Add new series; the first is row ``first`` of the judge."""
-        for row, one in enumerate(series, first):
-            if one.measure is Measure.REQUESTS and isinstance(one.about, Scope):
-                self._rows[one.about] = row
+        for row, item in enumerate(series, first):
+            if item.measure is Measure.REQUESTS and isinstance(item.about, Scope):
+                self._rows[item.about] = row
 
-    def tell(self, findings: Iterable[Finding]) -> list[Finding]:
-        """Return findings with who they hurt; growth, which takes weeks, hurts nobody yet."""
+    def add_to(self, findings: Iterable[Finding]) -> list[Finding]:
+        """Return findings with the requests they hurt; growth, which takes weeks, hurts nobody yet."""
         return [
             finding
             if finding.growth is not None or finding.scope is None

@@ -90,15 +90,15 @@ class FatalFindings:
         counted_now = {(occurrence.place, occurrence.signature): occurrence.times for occurrence in occurred}
         for (place, _), known in self._open.items():
             known.requests += float(requests[place]) if known.requests else 0.0
-        told = self._advance(counted_now, seen, completeness)
+        found = self._advance(counted_now, seen, completeness)
         new = self._signatures.see(step.start, requests, occurred)
-        return told + [
+        return found + [
             self._begin(occurrence, float(requests[occurrence.place]), seen, completeness)
             for occurrence in new
         ]
 
     def passes(self, step: MeasuredStep) -> bool:
-        """Return whether a step changes nothing here but how many requests there were."""
+        """Return whether a step changes nothing here but the number of requests."""
         return not self._open and all(
             key != ERROR_TYPE
             or row not in self._place
@@ -111,13 +111,13 @@ class FatalFindings:
         """Add a step that ``passes``."""
         self._signatures.see(step.start, step.requests[self._rows], ())
 
-    def _begin(self, one: Occurrence, requests: float, seen: int, completeness: float) -> Finding:
-        series, start = Series(self._scopes[one.place], Measure.ERRORS_FATAL), seen - self._step
-        name = identity(series, Verdict.FATAL, start, one.signature)
-        self._open[one.place, one.signature] = _Open(
-            name, start, seen, seen, one.times, requests=requests, among=requests
+    def _begin(self, occurrence: Occurrence, requests: float, seen: int, completeness: float) -> Finding:
+        series, start = Series(self._scopes[occurrence.place], Measure.ERRORS_FATAL), seen - self._step
+        name = identity(series, Verdict.FATAL, start, occurrence.signature)
+        self._open[occurrence.place, occurrence.signature] = _Open(
+            name, start, seen, seen, occurrence.times, requests=requests, among=requests
         )
-        return self._finding((one.place, one.signature), seen, completeness, "open")
+        return self._finding((occurrence.place, occurrence.signature), seen, completeness, "open")
 
     def _advance(
         self, occurred: Mapping[tuple[int, str], float], seen: int, completeness: float
@@ -139,11 +139,7 @@ class FatalFindings:
         return found
 
     def _finding(
-        self,
-        key: tuple[int, str],
-        seen: int,
-        completeness: float,
-        state: Literal["open", "update", "end"],
+        self, key: tuple[int, str], seen: int, completeness: float, state: Literal["open", "update", "end"]
     ) -> Finding:
         scope, known = self._scopes[key[0]], self._open[key]
         until = known.last
@@ -192,10 +188,7 @@ class FatalFindings:
     def snapshot(self) -> dict[str, bytes]:
         """Return the state as parts."""
         opened = [(place, text, known) for (place, text), known in self._open.items()]
-        return {
-            "signatures": self._signatures.snapshot(),
-            "fatal": pack("fatal", self.VERSION, opened, {}),
-        }
+        return {"signatures": self._signatures.snapshot(), "fatal": pack("fatal", self.VERSION, opened, {})}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Restore a snapshot, after ``add`` of the same scopes in the same order."""

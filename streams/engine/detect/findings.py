@@ -30,7 +30,7 @@ from streams.engine.measure.step import MeasuredStep
 
 UPDATE_EVERY: Final = 5  # steps between two updates of an open finding
 LOST_SECONDS: Final = 1800
-"""A deviation of which nothing was measured for this long ends: what became of it is unknown."""
+"""A deviation of which nothing was measured for this long ends: its course is unknown."""
 _LOST: Final = "findings/lost"
 
 
@@ -55,7 +55,7 @@ class _Open(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """What all findings of one step share."""
+    """The context that all findings of one step share."""
 
     judgement: Judgement
     seen: int
@@ -82,7 +82,7 @@ class Findings:
     ) -> None:
         self._horizon = settings.horizon_days
         self._persist = settings.persist
-        self._extents = DeviationExtent(judge, settings.recover, step)
+        self._deviations = DeviationExtent(judge, settings.recover, step)
         self._judge = judge
         self._explainer = explainer
         self._absences = absences
@@ -92,26 +92,26 @@ class Findings:
         self._growing: dict[int, _Open] = {}  # growths, by row
         self._ended: list[tuple[int, _Open]] = []  # of the last hours: late records may still change them
         self._lost: dict[int, _Open] = {}  # by row: ended, but not seen to end
-        self._mixes = TrafficMixFilter(settings.persist, step)
+        self._mix_filter = TrafficMixFilter(settings.persist, step)
 
     def add(self, series: Sequence[Series]) -> None:
         """Add new series, in the judge's order."""
         self._series += series
 
     def limit(self, changed: Mapping[int, Series]) -> None:
-        """Replace series, by their rows of the judge, that have another limit."""
-        for row, one in changed.items():
-            self._series[row] = one
+        """Replace series whose limit changed, by their rows of the judge."""
+        for row, series in changed.items():
+            self._series[row] = series
 
     @property
     def quiet(self) -> bool:
         """Whether a step in which nothing opens, and no growth is judged, changes nothing here."""
-        return not (self._open or self._lost or self._mixes.rows)
+        return not (self._open or self._lost or self._mix_filter.rows)
 
     def pass_by(self, seen: int) -> None:
-        """Take in steps while ``quiet``, the last of which ends at epoch second ``seen``."""
+        """Skip steps while ``quiet``, the last of which ends at epoch second ``seen``."""
         self._forget(seen)
-        self._mixes.begin()
+        self._mix_filter.begin()
 
     def struck(self, judgement: Judgement) -> set[Scope]:
         """Return the scopes with an open verdict."""
@@ -121,7 +121,7 @@ class Findings:
     def reported(self, judgement: Judgement) -> NDArray[np.int8]:
         """Return (n,) the verdicts of a step without those that the mix of calls explains."""
         verdicts = judgement.verdict
-        if rows := self._mixes.rows:
+        if rows := self._mix_filter.rows:
             verdicts = verdicts.copy()
             verdicts[list(rows)] = 0
         return verdicts
@@ -137,9 +137,9 @@ class Findings:
         found = [self._grow(growing, moment) for growing in judgement.growth]
         begun = {*np.flatnonzero(judgement.opened).tolist(), *self._absences.absent.tolist()}
         self._find_again(judgement, begun)
-        self._mixes.begin()
-        for row in sorted(self._open.keys() | begun | self._mixes.rows):
-            if row not in self._open and self._mixes.explain(row, judgement, step.mixed, moment.seen):
+        self._mix_filter.begin()
+        for row in sorted(self._open.keys() | begun | self._mix_filter.rows):
+            if row not in self._open and self._mix_filter.explain(row, judgement, step.mixed, moment.seen):
                 continue
             known = self._open.get(row)
             if known is not None and known.withdrawn:
@@ -165,7 +165,7 @@ class Findings:
         return verdict, opened
 
     def _advance(self, row: int, moment: _Moment) -> list[Finding]:  # noqa: C901  an exit for each state
-        """Return what becomes of the verdict of one series: an end, an onset, an update, or nothing."""
+        """Return the findings that the verdict of one series ends, opens or updates."""
         found: list[Finding] = []
         judgement = moment.judgement
         known = self._open.get(row)
@@ -207,12 +207,12 @@ class Findings:
     def _begin(self, row: int, verdict: Verdict, moment: _Moment) -> _Open:
         is_absence, judgement = verdict is Verdict.ABSENCE, moment.judgement
         start = self._absences.since(row) if is_absence else int(judgement.since[row])
-        start = self._mixes.since(row) or start
+        start = self._mix_filter.since(row) or start
         name = identity(self._series[row], verdict, start)
         known = self._open[row] = _Open(name, verdict, start, moment.seen)
         known.rises, known.opened = verdict is Verdict.SPIKE, judgement.start
         if not is_absence:
-            known.began = self._extents.onset(row, start, moment.seen, rises=known.rises)
+            known.began = self._deviations.onset(row, start, moment.seen, rises=known.rises)
         return known
 
     def _lose(self, row: int, known: _Open, moment: _Moment) -> list[Finding]:
@@ -226,7 +226,7 @@ class Findings:
         return [msgspec.structs.replace(ended, end=known.end, lost=True)]
 
     def _find_again(self, judgement: Judgement, begun: set[int]) -> None:
-        """Reopen what was lost and still deviates; forget what does not, or what deviates anew."""
+        """Reopen lost findings that still deviate; forget those that do not, or that deviate anew."""
         for row, known in list(self._lost.items()):
             over = not judgement.verdict[row] or row in begun
             if not over and np.isnan(judgement.observed[row]):
@@ -234,7 +234,7 @@ class Findings:
             del self._lost[row]
             if not over:
                 self._open[row] = known
-                self._ended = [one for one in self._ended if one[1].id != known.id]
+                self._ended = [item for item in self._ended if item[1].id != known.id]
 
     def _reopen(self, row: int, known: _Open, moment: _Moment) -> list[Finding]:
         """Drop a withdrawn verdict that has ended, or report it again when the deviation persists."""
@@ -258,13 +258,8 @@ class Findings:
     def correct(self, late: Mapping[int, Floats], seen: int) -> list[Finding]:
         """Return the findings of the last hours that late records change.
 
-        Parameters
-        ----------
-        late
-            Late amounts of each series, by start of their step; NaN or zero where there are none. The judge
-            has already included them.
-        seen
-            Current watermark.
+        ``late`` are the late amounts of each series, by start of their step, NaN or zero where there are
+        none; the judge has already included them. ``seen`` is the watermark.
         """
         self._forget(seen)
         found = []
@@ -296,7 +291,7 @@ class Findings:
                 seen=seen,
                 end=known.end if not known.withdrawn else seen,
                 peak=known.peak,
-                failures=self._extents.failures(row, _began(known), judged, ended=bool(known.end)),
+                failures=self._deviations.failures(row, _began(known), judged, ended=bool(known.end)),
                 added_up=None if finding.added_up is None else self._added_up(row, known, judged),
                 trace=self._judge.evidence.trace(row, seen),
             )
@@ -307,7 +302,7 @@ class Findings:
 
     def _forget(self, seen: int) -> None:
         """Forget findings that ended so long ago that no late record can change them."""
-        self._ended = [one for one in self._ended if seen - (one[1].end or 0) < CORRECTED_SECONDS]
+        self._ended = [item for item in self._ended if seen - (item[1].end or 0) < CORRECTED_SECONDS]
 
     def _end(self, row: int, known: _Open, moment: _Moment) -> Finding:
         """End a finding: its values at its worst, attributed over its whole duration.
@@ -331,7 +326,7 @@ class Findings:
             seen=moment.seen,
             end=known.end,
             peak=known.peak,
-            failures=self._extents.failures(row, _began(known), known.end, ended=True),
+            failures=self._deviations.failures(row, _began(known), known.end, ended=True),
             callers=why.callers,
             suspects=why.suspects,
             touches=why.touches,
@@ -344,21 +339,23 @@ class Findings:
         if worst.added_up is not None:
             whole = self._added_up(row, known, known.end)
             ended = msgspec.structs.replace(ended, added_up=whole or worst.added_up)
-        told_anew = ended.failures or ended.added_up
-        return msgspec.structs.replace(ended, sentence=of_change(ended)) if told_anew else ended
+        is_counted = ended.failures or ended.added_up
+        return msgspec.structs.replace(ended, sentence=of_change(ended)) if is_counted else ended
 
     def _added_up(self, row: int, known: _Open, until: int) -> AddedUp | None:
-        """Return what minutes added up to: of counts, of which a minute may show nothing."""
+        """Return the sum of a deviation in counts, of which a single minute may show nothing."""
         measure = self._series[row].measure
         if NATURE[measure] is Nature.LATENCY or measure.level or known.verdict is Verdict.ABSENCE:
             return None
         if known.rises is None or known.opened is None or self._judge.whole(row) is not None:
             return None  # of parts of the requests, the newest minutes are counted (``failures``)
-        return self._extents.added_up(row, _began(known), until, reported=known.opened, rises=known.rises)
+        return self._deviations.added_up(row, _began(known), until, reported=known.opened, rises=known.rises)
 
     def _extent(self, row: int, known: _Open, until: int, *, rises: bool) -> Extent:
         absent = known.verdict is Verdict.ABSENCE
-        return self._extents.of(row, known.start, until, rises=rises, absent=absent, before=known.peak)
+        return self._deviations.extent_of(
+            row, known.start, until, rises=rises, absent=absent, before=known.peak
+        )
 
     def _finding(
         self, row: int, known: _Open, moment: _Moment, state: State, *, growth: bool = False
@@ -394,7 +391,7 @@ class Findings:
             callers=why.callers,
             suspects=why.suspects,
             throttle_reasons=dict(moment.reasons.get(about, {})) if rise and not series.measure.level else {},
-            failures=None if growth else self._extents.failures(row, _began(known), moment.seen),
+            failures=None if growth else self._deviations.failures(row, _began(known), moment.seen),
             peak=None if growth else known.peak,
             touches=why.touches,
             calls=why.most_calls,
@@ -440,7 +437,7 @@ class Findings:
         state = self._open, self._growing, self._ended
         lost = {_LOST: pack(_LOST, 1, self._lost, {})} if self._lost else {}
         parts = {"findings": pack("findings", self.VERSION, state, {})}
-        return {**parts, **lost, **self._mixes.snapshot()}
+        return {**parts, **lost, **self._mix_filter.snapshot()}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Restore a snapshot, after ``add`` of the same series in the same order."""
@@ -452,7 +449,7 @@ class Findings:
         )
         if _LOST in parts:
             self._lost, _ = unpack(parts[_LOST], _LOST, 1, dict[int, _Open])
-        self._mixes.restore(parts)
+        self._mix_filter.restore(parts)
 
 
 def identity(series: Series, verdict: Verdict, start: int, *more: str) -> str:
@@ -470,7 +467,7 @@ def _began(known: _Open) -> int:
 
 
 def _rises(row: int, known: _Open, judgement: Judgement) -> bool:
-    """Return whether a deviation is a rise: not the present step tells, which may be on the other side."""
+    """Return whether a deviation is a rise; the present step may be on the other side."""
     if known.rises is not None:
         return known.rises
     if known.worst is not None:
@@ -481,7 +478,7 @@ def _rises(row: int, known: _Open, judgement: Judgement) -> bool:
 def _ratio_of(known: _Open, observed: float, expected: float) -> float:
     """Return observed divided by expected, to the side on which the deviation is.
 
-    A spike has minutes without a request: who calls more is not found by dividing what is missing in one.
+    A spike has minutes without a request; dividing what is missing in one would not find who calls more.
     """
     ratio = _ratio(observed, expected)
     if known.worst is None:

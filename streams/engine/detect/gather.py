@@ -11,12 +11,12 @@ from detectors.explain.examples import Illustration
 from detectors.model.finding import Finding
 from detectors.model.stated import StatedChange, in_order
 from detectors.state.state import pack, unpack
-from detectors.watch.hottest import Load, Use
 from detectors.watch.maturity import Maturity
+from detectors.watch.rankings import Load, Use
 
 
 class JudgedStep(msgspec.Struct, frozen=True):
-    """What one shard found in one step: what detect sends to incidents.
+    """The findings of one shard in one step, for the incident stage.
 
     Every closed step is sent, even without findings: the incident stage takes its time from them.
     """
@@ -31,11 +31,11 @@ class JudgedStep(msgspec.Struct, frozen=True):
     maturity: Maturity | None = None  # of the hour that this step ends
     changes: list[StatedChange] = []  # that were stated about scopes of this shard, in order
     illustrations: list[Illustration] = []  # of open findings
-    early: bool = False  # what a look found in the step before ``watermark``, which has not been judged
+    early: bool = False  # found before the step that ends at ``watermark`` was judged
 
 
 class GatheredStep(NamedTuple):
-    """What all shards found in one step."""
+    """The findings of all shards in one step."""
 
     watermark: int
     findings: list[Finding]
@@ -44,12 +44,12 @@ class GatheredStep(NamedTuple):
     maturity: list[Maturity]
     changes: list[StatedChange]  # in order, each once
     illustrations: list[Illustration]
-    early: bool = False  # what looks found
+    early: bool = False  # before a step was judged
 
-    def tell(self, incidents: Incidents) -> list[Notice]:
-        """Group what was found into incidents; return the notices about them."""
+    def to_notices(self, incidents: Incidents) -> list[Notice]:
+        """Group the findings into incidents; return the notices about them."""
         if self.early:
-            return incidents.look(self.findings, self.watermark)
+            return incidents.feed_early(self.findings, self.watermark)
         return incidents.feed(
             self.findings,
             self.watermark,
@@ -71,8 +71,8 @@ class _Meta(msgspec.Struct, array_like=True):
 class Gather:
     """Holds each step until every shard has judged it, so that incidents do not depend on shard speed.
 
-    The same of looks, so that a page is about the deepest of what was found; but one is not waited for when
-    another shard is a look ahead.
+    Early findings are held likewise, so that a page is about the deepest of them; but a shard is not waited
+    for when another is ahead.
     """
 
     VERSION = 3
@@ -80,8 +80,8 @@ class Gather:
     def __init__(self, shards: int) -> None:
         self._newest: dict[int, int] = dict.fromkeys(range(shards), -1)  # start of a step, by shard
         self._waiting: dict[int, list[JudgedStep]] = {}
-        self._looked: dict[int, int] = dict.fromkeys(range(shards), -1)  # end of the newest look, by shard
-        self._found: dict[int, list[JudgedStep]] = {}  # looks that another shard has still to take, by end
+        self._newest_early: dict[int, int] = dict.fromkeys(range(shards), -1)  # end of the minute, by shard
+        self._early: dict[int, list[JudgedStep]] = {}  # that another shard has still to reach, by end
 
     @property
     def waiting(self) -> int:
@@ -95,15 +95,15 @@ class Gather:
         return None if start < 0 else start
 
     def feed(self, judged: Iterable[JudgedStep]) -> Iterator[GatheredStep]:
-        """Add steps and looks, in order for each shard; yield those that are complete."""
-        for one in judged:
-            if one.early:
-                yield from self._looks(one)
+        """Add steps, and early ones, in order for each shard; yield those that are complete."""
+        for added in judged:
+            if added.early:
+                yield from self._add_early(added)
                 continue
-            if one.start <= self._newest[one.shard]:
+            if added.start <= self._newest[added.shard]:
                 continue  # sent again after a crash
-            self._newest[one.shard] = one.start
-            self._waiting.setdefault(one.start, []).append(one)
+            self._newest[added.shard] = added.start
+            self._waiting.setdefault(added.start, []).append(added)
             complete = min(self._newest.values())
             for start in sorted(start for start in self._waiting if start <= complete):
                 of_step = self._waiting.pop(start)
@@ -115,38 +115,38 @@ class Gather:
                 changes = in_order(change for step in of_step for change in step.changes)
                 illustrations = sorted(
                     (illustration for step in of_step for illustration in step.illustrations),
-                    key=lambda one: (one.example.order, one.findings),
+                    key=lambda shown: (shown.example.order, shown.findings),
                 )
                 yield GatheredStep(
                     of_step[0].watermark, findings, loads, uses, maturity, changes, illustrations
                 )
 
-    def _looks(self, one: JudgedStep) -> Iterator[GatheredStep]:
-        """Add a look; yield what was found by those that all shards have taken, or not within the next."""
-        if one.watermark <= self._looked[one.shard]:
+    def _add_early(self, added: JudgedStep) -> Iterator[GatheredStep]:
+        """Add early findings; yield those of minutes that all shards have reached, or not within the next."""
+        if added.watermark <= self._newest_early[added.shard]:
             return  # sent again after a crash
-        self._looked[one.shard] = one.watermark
-        if one.findings:
-            self._found.setdefault(one.watermark, []).append(one)
-        complete, newest = min(self._looked.values()), max(self._looked.values())
-        for end in sorted(end for end in self._found if end <= complete or end < newest):
-            findings = [finding for step in self._found.pop(end) for finding in step.findings]
+        self._newest_early[added.shard] = added.watermark
+        if added.findings:
+            self._early.setdefault(added.watermark, []).append(added)
+        complete, newest = min(self._newest_early.values()), max(self._newest_early.values())
+        for end in sorted(end for end in self._early if end <= complete or end < newest):
+            findings = [finding for step in self._early.pop(end) for finding in step.findings]
             yield GatheredStep(end, findings, [], [], [], [], [], early=True)
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the waiting steps and the newest step of each shard."""
         waiting = [step for start in sorted(self._waiting) for step in self._waiting[start]]
-        found = [step for end in sorted(self._found) for step in self._found[end]]
-        meta = _Meta(self._newest, waiting, self._looked, found)
+        found = [step for end in sorted(self._early) for step in self._early[end]]
+        meta = _Meta(self._newest, waiting, self._newest_early, found)
         return {"gather": pack("gather", self.VERSION, meta, {})}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Restore a snapshot."""
         meta, _ = unpack(parts["gather"], "gather", self.VERSION, _Meta)
         self._newest = meta.newest
-        self._looked = {**dict.fromkeys(meta.newest, -1), **meta.looked}
-        self._waiting, self._found = {}, {}
+        self._newest_early = {**dict.fromkeys(meta.newest, -1), **meta.looked}
+        self._waiting, self._early = {}, {}
         for step in meta.found:
-            self._found.setdefault(step.watermark, []).append(step)
+            self._early.setdefault(step.watermark, []).append(step)
         for step in meta.waiting:
             self._waiting.setdefault(step.start, []).append(step)

@@ -50,7 +50,7 @@ class LimitFindings:
     ) -> None:
         self._watch = LimitWatch(step, settings.near)
         self._near = settings.near
-        self._step = step
+        self._step = step  # seconds
         self._judge = judge
         self._explainer = explainer
         self._series: list[Series] = []
@@ -64,24 +64,24 @@ class LimitFindings:
     def add(self, series: Sequence[Series], first: int) -> None:
         """Add new series; the first is row ``first`` of the judge."""
         throttles: dict[ScopeOrEdge, int] = {
-            one.about: first + at for at, one in enumerate(series) if one.measure is Measure.THROTTLES
+            item.about: first + at for at, item in enumerate(series) if item.measure is Measure.THROTTLES
         }
         # all that can have a limit: a restart may bring other settings
-        limited = {first + at: one for at, one in enumerate(series) if can_be_limited(one.measure)}
+        limited = {first + at: item for at, item in enumerate(series) if can_be_limited(item.measure)}
         self._series += limited.values()
         self._rows = np.concatenate((self._rows, np.array(list(limited), np.intp)))
-        levels = np.array([bool(one.measure.level) for one in limited.values()], bool)
+        levels = np.array([bool(item.measure.level) for item in limited.values()], bool)
         self._levels = np.concatenate((self._levels, levels))
         # what is refused at the scope of a level may be refused for another reason
-        beside = [-1 if one.measure.level else throttles.get(one.about, -1) for one in limited.values()]
+        beside = [-1 if item.measure.level else throttles.get(item.about, -1) for item in limited.values()]
         self._throttles = np.concatenate((self._throttles, np.array(beside, np.intp)))
-        limits = [(one.limit or np.inf) * self._step for one in limited.values()]
+        limits = [(item.limit or np.inf) * self._step for item in limited.values()]
         self._limits = np.concatenate((self._limits, np.array(limits, float)))
         self._watch.add(len(limited))
         self._idle = None
 
     def limit(self, changed: Mapping[int, Series]) -> None:
-        """Replace series, by their rows of the judge, that have another limit."""
+        """Replace series whose limit changed, by their rows of the judge."""
         for at, row in enumerate(self._rows.tolist()):
             if row in changed:
                 self._series[at] = changed[row]
@@ -105,7 +105,7 @@ class LimitFindings:
             self._watch.pass_by_steps(start, np.take(observed, self._rows, axis=1))
 
     def watch(self, judgement: Judgement, soon: Collection[int] = ()) -> list[LimitChange]:
-        """Take in a step, without saying yet what there is to find."""
+        """Add a step; ``found`` makes findings of the changes."""
         rows = self._rows
         if not rows.size:
             return []
@@ -126,7 +126,7 @@ class LimitFindings:
     def found(
         self, changes: Iterable[LimitChange], judgement: Judgement, completeness: float
     ) -> list[Finding]:
-        """Return the findings about the changes of a step, which the judge has taken in."""
+        """Return the findings about the changes of a judged step."""
         return [self._finding(close, judgement, completeness) for close in changes]
 
     def _finding(self, close: LimitChange, judgement: Judgement, completeness: float) -> Finding:

@@ -1,4 +1,4 @@
-"""What was emitted and has not ended: what a judge that takes over must go on with or take back."""
+"""Findings that were emitted and have not ended: a judge that takes over continues or withdraws them."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -14,26 +14,19 @@ _OVER: Final = ("end", "withdrawn")
 class OpenFindings:
     """The newest revision of every open finding of one shard.
 
-    Revisions rise whoever judges: after a judge has taken over, those of a finding that both know go on
-    where they were, since readers ignore what is not newer.
-
-    Attributes
-    ----------
-    open
-        By id, without their traces.
-    waiting
-        What is emitted with the next step.
+    Revisions always rise: after a judge has taken over, those of a finding that both know go on where they
+    were, since readers ignore revisions that are not newer.
     """
 
     KIND: Final = "open-findings"
     VERSION: Final = 1
 
     def __init__(self) -> None:
-        self.open: dict[str, Finding] = {}
-        self.waiting: list[Finding] = []
+        self.open: dict[str, Finding] = {}  # by id, without their traces
+        self.waiting: list[Finding] = []  # to emit with the next step
 
     def feed(self, findings: Iterable[Finding]) -> list[Finding]:
-        """Take in the findings of a step; return what is emitted."""
+        """Add the findings of a step; return those to emit."""
         emitted, self.waiting = self.waiting, []
         for finding in findings:
             known = self.open.pop(finding.id, None)
@@ -45,26 +38,26 @@ class OpenFindings:
         return emitted
 
     def succeed(self, before: "OpenFindings", ended: Mapping[str, Finding], seen: int) -> None:
-        """Take over from another judge, which emitted ``before``; the next step says what differs.
+        """Take over from another judge, which emitted ``before``; the next step emits the difference.
 
         Parameters
         ----------
         before
-            What was emitted in the place of these.
+            Findings emitted in the place of these.
         ended
             Findings of this judge that have ended, by id.
         seen
             The watermark of both, epoch seconds.
         """
         self.waiting = list(before.waiting)
-        for name, told in before.open.items():
+        for name, known in before.open.items():
             own = self.open.get(name)
             if own is not None:
-                revision = max(own.revision, told.revision)
+                revision = max(own.revision, known.revision)
                 self.open[name] = msgspec.structs.replace(own, revision=revision)
                 continue
-            over = ended.get(name) or msgspec.structs.replace(told, state="withdrawn", end=seen)
-            self.waiting.append(msgspec.structs.replace(over, revision=told.revision + 1, seen=seen))
+            over = ended.get(name) or msgspec.structs.replace(known, state="withdrawn", end=seen)
+            self.waiting.append(msgspec.structs.replace(over, revision=known.revision + 1, seen=seen))
         self.waiting += [
             msgspec.structs.replace(own, state="open", seen=seen)
             for name, own in self.open.items()

@@ -1,9 +1,9 @@
-"""What a judged step leaves for the history: one value a series, and what was expected of it.
+"""The record of a judged step for the history: one value a series, and the expected one.
 
 Records of one shard follow each other. A record names the series that those before it have not named; the
 first of every hour names all of them, so that an hour can be read by itself.
 
-Encoded, a record begins with its shard, its start and its length, for who only holds it.
+Encoded, a record begins with its shard, its start and its length, for components that only store it.
 """
 
 import struct
@@ -33,7 +33,7 @@ _HEAD: Final = struct.Struct("<IqI")
 
 
 class Correction(NamedTuple):
-    """What arrived late for one judged step: amounts to add."""
+    """Amounts that arrived late for one judged step, to be added."""
 
     start: int
     rows: Rows  # of series
@@ -77,11 +77,11 @@ class StepRecord(NamedTuple):
     late: list[Correction]
     limits: Sequence[tuple[int, float]] = ()  # series and their limits in force, per second
     layers: Sequence[Layer] = ()
-    past: float = 0.0  # seconds of the past of the oldest series: what is learnt, of a history too
+    past: float = 0.0  # seconds since the first value of the oldest series, in a learnt history too
 
 
 class StepHead(NamedTuple):
-    """What an encoded record begins with."""
+    """The head of an encoded record."""
 
     shard: int
     start: int
@@ -131,7 +131,7 @@ def encode_names(series: Sequence[Series], edges: Sequence[Series]) -> bytes:
     def place(scope: Scope) -> int:
         return scopes.setdefault(scope, len(scopes))
 
-    of_series = [(place(one.place), one.measure.value) for one in series]
+    of_series = [(place(item.place), item.measure.value) for item in series]
     of_edges = [
         (place(edge.about.source), place(edge.about.target), edge.measure.value)
         for edge in edges
@@ -146,7 +146,10 @@ def decode_names(names: bytes) -> tuple[list[Series], list[Series]]:
     scopes = read.scopes
     return (
         [Series(scopes[scope], Measure(measure)) for scope, measure in read.series],
-        [Series(Edge(scopes[one], scopes[other]), Measure(measure)) for one, other, measure in read.edges],
+        [
+            Series(Edge(scopes[source], scopes[other]), Measure(measure))
+            for source, other, measure in read.edges
+        ],
     )
 
 
@@ -177,7 +180,7 @@ def encode_step(record: StepRecord) -> bytes:
 
 
 def head_of(body: bytes) -> StepHead:
-    """Return what a record of ``encode_step`` begins with.
+    """Return the head of an encoded record.
 
     Raises
     ------
@@ -204,7 +207,7 @@ def part_of(body: bytes) -> bytes:
 
 
 def decode_step(body: bytes) -> StepRecord:
-    """Return what ``encode_step`` was given.
+    """Return the record that ``encode_step`` wrote.
 
     Raises
     ------

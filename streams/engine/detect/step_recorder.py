@@ -60,21 +60,21 @@ class StepRecorder:
         """Add series that begin."""
         first = len(self._series)
         self._throttles |= {
-            one.about: row for row, one in enumerate(series, first) if one.measure is Measure.THROTTLES
+            item.about: row for row, item in enumerate(series, first) if item.measure is Measure.THROTTLES
         }
-        self._limits |= {row: one.limit for row, one in enumerate(series, first) if one.limit is not None}
+        self._limits |= {row: item.limit for row, item in enumerate(series, first) if item.limit is not None}
         self._all_names = None
         self._series += series
         self._edges += edges
-        self._latencies += sum(one.measure in LATENCIES for one in series)
+        self._latencies += sum(item.measure in LATENCIES for item in series)
 
     def limit(self, changed: Mapping[int, Series]) -> None:
-        """Take over series whose limits have changed."""
-        for row, one in changed.items():
-            if one.limit is None:
+        """Replace series whose limits have changed."""
+        for row, series in changed.items():
+            if series.limit is None:
                 self._limits.pop(row, None)
             else:
-                self._limits[row] = one.limit
+                self._limits[row] = series.limit
 
     def feed(
         self,
@@ -86,7 +86,7 @@ class StepRecorder:
     ) -> None:
         """Record a step.
 
-        ``observed`` (series,) is what was measured, also where the judge was to see nothing; ``verdicts``
+        ``observed`` (series,) are the measured values, also those hidden from the judge; ``verdicts``
         are those that are reported, and ``ages`` the seconds since the first value of each.
         """
         hour = step.start // NAMED_EVERY
@@ -115,7 +115,7 @@ class StepRecorder:
             edge_rows.astype(np.uint32),
             step.of_edges[edge_rows].astype(np.float32),
             self._reasons(step),
-            [_correction(one) for one in step.late],
+            [_correction(late) for late in step.late],
             sorted(self._limits.items()),
             [_layer(*layer) for layer in step.layers],
             float(np.fmax.reduce(ages, initial=0.0)),
@@ -135,7 +135,7 @@ class StepRecorder:
         self._hour = None
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return which series have been named."""
+        """Return the number of series that have been named."""
         return {KIND: pack(KIND, VERSION, _Named(self._hour, self._named), {})}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
@@ -144,10 +144,10 @@ class StepRecorder:
             named, _ = unpack(parts[KIND], KIND, VERSION, _Named)
             self._hour, self._named = named.hour, named.count
 
-    def take(self) -> list[bytes]:
+    def take_records(self) -> list[bytes]:
         """Return the records since the last call."""
-        taken, self._records = self._records, []
-        return taken
+        records, self._records = self._records, []
+        return records
 
     def _reasons(self, step: MeasuredStep) -> list[tuple[int, str, float]]:
         throttles = self._throttles
@@ -178,14 +178,14 @@ def rounded(values: Floats) -> Float32s:
     return single
 
 
-def _correction(one: LateStep) -> Correction:
-    rows, edge_rows = (_that_arrived(values) for values in (one.values, one.of_edges))
+def _correction(late: LateStep) -> Correction:
+    rows, edge_rows = (_that_arrived(values) for values in (late.values, late.of_edges))
     return Correction(
-        one.start,
+        late.start,
         rows.astype(np.uint32),
-        one.values[rows].astype(np.float32),
+        late.values[rows].astype(np.float32),
         edge_rows.astype(np.uint32),
-        one.of_edges[edge_rows].astype(np.float32),
+        late.of_edges[edge_rows].astype(np.float32),
     )
 
 

@@ -9,11 +9,11 @@ from streams.engine.rollup.blocks.block import Block, emptied
 
 
 class BlocksError(Exception):
-    """The blocks cannot be judged anew; the message says why."""
+    """The blocks cannot be judged anew, for the reason in the message."""
 
 
 class Successor:
-    """Judges what the present judge has judged, with another past, and takes its place once it is level.
+    """Re-evaluates the blocks of the present judge with a different history, and takes its place once level.
 
     Parameters
     ----------
@@ -22,8 +22,8 @@ class Successor:
     history
         The state that history left, handed over to these sources; None to judge without a history.
     until
-        Where the steps of the history end, epoch seconds: what the blocks hold of the time before is in it. A
-        step that it only began is taken from the blocks, once they have anything of it.
+        Where the steps of the history end, epoch seconds: blocks of the time before are in it. A step that it
+        only began comes from the blocks, once they have anything of it.
     silent
         Sources of which no block is kept: they have been idle for longer.
 
@@ -34,11 +34,7 @@ class Successor:
     """
 
     def __init__(
-        self,
-        detect: Detect,
-        history: Mapping[str, bytes] | None,
-        until: int,
-        silent: Collection[str] = (),
+        self, detect: Detect, history: Mapping[str, bytes] | None, until: int, silent: Collection[str] = ()
     ) -> None:
         self.detect = detect
         self._until = until
@@ -50,7 +46,7 @@ class Successor:
         self._silent = frozenset(silent)
 
     def feed(self, blocks: Iterable[Block]) -> None:
-        """Judge blocks in the order in which the present judge got them; what is found is not emitted.
+        """Judge blocks in the order in which the present judge got them; findings are not emitted.
 
         Raises
         ------
@@ -65,9 +61,9 @@ class Successor:
             raise BlocksError(str(error)) from error
 
     def missed(self, present: Detect) -> set[str]:
-        """Return the sources that the present judge knows, and no block fed here was of.
+        """Return the sources that the present judge knows and of which no block was fed here.
 
-        Who waits for them judges nothing: begin anew, with them as ``silent``.
+        Waiting for them would judge nothing: begin anew, with them as ``silent``.
         """
         return present.steps.heard - self.detect.steps.heard - self._silent
 

@@ -1,4 +1,4 @@
-"""Verdicts on times that need no finding: slower calls are only made more often."""
+"""Verdicts on latencies that need no finding: slower calls are only made more often."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -14,14 +14,9 @@ _VERSION: Final = 1
 
 
 class TrafficMixFilter:
-    """The verdicts that the present mix of calls explains, until they end or it explains them no longer.
+    """Verdicts that the present mix of calls explains, until they end or it explains them no longer.
 
-    Parameters
-    ----------
-    persist
-        Consecutive steps that a deviation from what the mix explains must last.
-    step
-        Seconds of a step.
+    A deviation beyond the mix must last ``persist`` consecutive steps.
     """
 
     def __init__(self, persist: int, step: int) -> None:
@@ -50,7 +45,7 @@ class TrafficMixFilter:
         row
             Of the judge; asked once a step, if its verdict opens or is among ``rows``.
         mixed
-            (n,) what the present mix of calls takes at usual times: ``MeasuredStep.mixed``.
+            (n,) the latency of the present mix of calls at usual times: ``MeasuredStep.mixed``.
         end
             Of the step, epoch seconds.
         """
@@ -86,17 +81,17 @@ class TrafficMixFilter:
 
 
 def explained(observed: float, expected: float, upper: float, by_mix: float) -> bool:
-    """Return whether a rise is what the present calls take at their usual times: ``by_mix``, NaN if unknown.
+    """Return whether the present calls at their usual times explain a rise: ``by_mix``, NaN if unknown.
 
     The mix that is usual at this time of the week may be another than on average, and the judge expects it:
-    what the mix explains must lie on the same side of the expected, and the deviation from it within what
-    deviations from the expected may be, up to ``upper``.
+    ``by_mix`` must lie on the same side of the expected, and the deviation from it within the range of
+    deviations from the expected, up to ``upper``.
     """
     return bool(by_mix > expected and observed * expected <= by_mix * upper)
 
 
 def _explains(row: int, judgement: Judgement, mixed: Floats | None) -> bool:
-    """Return whether the present calls, at their usual times, would be as slow or fast as what was seen."""
+    """Return whether the present calls, at their usual times, would be as slow or fast as observed."""
     if mixed is None or np.isnan(mixed[row]):
         return False
     observed, expected, by_mix = judgement.observed[row], judgement.expected[row], mixed[row]

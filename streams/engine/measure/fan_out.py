@@ -142,22 +142,16 @@ class FanOut:
         Number of the shard whose scopes and edges have rows, and how many shards there are.
     most
         Series that are kept apart; beyond it, each target may have one more edge of each kind.
-
-    Attributes
-    ----------
-    wholes
-        By part, the row of the scope whose times it is a part of: routes of a service and of a function,
-        functions that call a table, by their routes.
-    series
-        The number of series, without business values.
     """
 
     def __init__(self, shard: int, shards: int, most: int = sys.maxsize) -> None:
         self.shard = shard
         self.shards = shards
         self.scopes: list[ScopeOrEdge] = []
+        # by part, the row of the scope whose times it is a part of: routes of a service and of a function,
+        # functions that call a table, by their routes
         self.wholes: list[int] = []
-        self.series = 0
+        self.series = 0  # without business values
         self.folded = 0
         self._most = most
         self._row_of: dict[ScopeOrEdge, int] = {}
@@ -181,12 +175,7 @@ class FanOut:
         """Return the row of a scope or edge; None if it belongs to another shard or has not appeared."""
         return self._row_of.get(about)
 
-    def add(
-        self,
-        names: Sequence[Path | Call],
-        ids: Ints,
-        used: Floats | None = None,
-    ) -> None:
+    def add(self, names: Sequence[Path | Call], ids: Ints, used: Floats | None = None) -> None:
         """Give rows to the new names of a step.
 
         Parameters

@@ -51,7 +51,7 @@ AHEAD: Final = 1 << 15
 
 
 class Quantiles(NamedTuple):
-    """What ``LatencyWindow.feed`` finds, of k steps."""
+    """The quantiles of k steps."""
 
     p95: Floats  # (k, scopes) milliseconds, NaN where there are too few calls
     certain: Bools  # (k, scopes) whether it is beyond chance
@@ -65,15 +65,11 @@ class LatencyWindow:
     Histograms beyond the reach of every p95 are dropped when room is needed, and are not part of a
     snapshot. So a scope costs at most twice the cells of ``CALLS`` calls and of one step.
 
-    Parameters
-    ----------
-    beside
-        Further quantiles to find, of the same calls.
+    ``beside`` are further quantiles to find, of the same calls; after ``p95`` they are there in milliseconds,
+    (len(beside), scopes).
 
     Attributes
     ----------
-    beside
-        (len(beside), scopes) these quantiles in milliseconds, as of the p95 last returned.
     certain
         (scopes,) whether the p95 last returned is beyond chance. If calls are of two kinds, say scans among
         gets, and about a twentieth are scans, the p95 jumps between the two by chance; but then hardly
@@ -87,7 +83,7 @@ class LatencyWindow:
         ascending = sorted({QUANTILE, *beside})
         self._quantiles = np.array(ascending)
         self._p95 = ascending.index(QUANTILE)
-        self._beside = [ascending.index(one) for one in beside]
+        self._beside = [ascending.index(quantile) for quantile in beside]
         self._histogram = np.zeros(N_BINS, np.int64)
         self._forget()
 
@@ -112,10 +108,7 @@ class LatencyWindow:
     def p95(self, latency: Latency, scopes: int) -> Floats:
         """Add the histograms of a step; return (scopes,) milliseconds, NaN where there are too few calls.
 
-        Parameters
-        ----------
-        latency
-            Rows, bins and counts of the step, sparse. Counts are whole numbers.
+        ``latency`` are the rows, bins and counts of the step, sparse. Counts are whole numbers.
         """
         found = self.feed([latency], scopes)
         self.certain, self.beside = found.certain[0], found.beside[:, 0]
@@ -142,7 +135,7 @@ class LatencyWindow:
     def peek(self, latency: Latency, scopes: int) -> Floats:
         """Return the p95 that a step of these histograms would have next, as ``p95`` does, and add nothing.
 
-        It is NaN where it may be due to chance as well, which is asked more strictly: who peeks peeks often.
+        It is NaN where it may be due to chance as well, by a stricter test: a step has several peeks.
         """
         found = self._nothing(1, scopes)
         self._widen(scopes)
@@ -186,7 +179,6 @@ class LatencyWindow:
         )
 
     def _widen(self, scopes: int) -> None:
-        """Make room for this many scopes."""
         if scopes > len(self._newest):
             fresh = np.full(scopes - len(self._newest), -1)
             self._newest = np.concatenate((self._newest, fresh))
@@ -197,7 +189,7 @@ class LatencyWindow:
         """Make room for ``more`` cells in a step; if there is none, for those of the steps ``ahead``, too."""
         runs, cells = self._used
         if runs + min(more, len(self._newest)) > len(self._runs) or cells + more > len(self._cells):
-            self._take(*self._needed(step), max(more, ahead))
+            self._keep_only(*self._needed(step), max(more, ahead))
 
     def _needed(self, step: int) -> tuple[Ints, Int32s]:
         """Return the runs within reach of a p95 in ``step`` or later, and their cells, in order."""
@@ -209,7 +201,7 @@ class LatencyWindow:
         kept[:, FIRST], kept[:, END] = ends - sizes, ends
         return kept, cells
 
-    def _take(self, runs: Ints, cells: Int32s, more: int) -> None:
+    def _keep_only(self, runs: Ints, cells: Int32s, more: int) -> None:
         """Keep only these, with room for twice as much and for ``more``."""
         self._used = len(runs), len(cells)
         self._runs = np.zeros((max(ROOM, 2 * len(runs) + more), COLUMNS), np.int64)
@@ -242,7 +234,7 @@ class LatencyWindow:
         self._newest = np.full(scopes, -1)
         self._usual, self._learnt = np.zeros((2, scopes))
         self._usual[known], self._learnt[known] = usual, learnt
-        self._take(np.pad(runs, ((0, 0), (0, 1))), cells, 0)
+        self._keep_only(np.pad(runs, ((0, 0), (0, 1))), cells, 0)
 
 
 def together(latencies: Sequence[Latency]) -> tuple[Latency, Ints]:
@@ -250,7 +242,7 @@ def together(latencies: Sequence[Latency]) -> tuple[Latency, Ints]:
     ends = np.cumsum([len(rows) for rows, _, _ in latencies], dtype=np.int64)
     if len(latencies) == 1:
         return latencies[0], ends
-    rows, bins, counts = (np.concatenate(each) for each in zip(*latencies, strict=True))
+    rows, bins, counts = (np.concatenate(column) for column in zip(*latencies, strict=True))
     return (rows, bins, counts), ends
 
 

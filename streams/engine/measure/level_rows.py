@@ -16,7 +16,7 @@ log = structlog.get_logger("uneri.levels")
 
 DELAYED_SECONDS: Final = 900
 """A sample that comes no later than this is judged with the step that it is reported with: metrics of a cloud
-arrive minutes after the requests beside them. A level of longer ago says nothing about the present.
+arrive minutes after the requests beside them. A level of longer ago is no evidence of the present.
 """
 
 
@@ -41,7 +41,7 @@ class LevelRows:
     """Series of levels by number.
 
     A level is the highest of its samples in a step, and unknown in a step without any. Its series has no
-    scope in the steps: whoever states a level need not send a request.
+    scope in the steps: a sender of levels need not send a request.
     """
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class LevelRows:
         return all(_series(name) in self._number for name in levels)
 
     def restate(self, levels: Mapping[LevelName, StatedLevel]) -> list[LevelLimit]:
-        """Take over the limits of a step; return those that were others before."""
+        """Apply the limits of a step; return those that changed."""
         lowest: dict[int, float] = {}
         for name, level in levels.items():
             number = self._number.get(_series(name))
@@ -97,7 +97,7 @@ class LevelRows:
         return values
 
     def state(self, after: Sequence[int]) -> list[LevelState]:
-        """Return what restores them; ``after`` is, by number, how many other series were there before."""
+        """Return their state; ``after`` is, by number, how many other series were there before."""
         return [
             LevelState(place, about, measure, self._limits.get(number))
             for number, (place, (about, measure)) in enumerate(zip(after, self.series, strict=True))

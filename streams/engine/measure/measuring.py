@@ -1,6 +1,6 @@
 """Blocks become closed steps with one value per series, independent of the settings of the judge.
 
-So history that is judged many times is measured once (``streams/offline/tune/recording.py``).
+So recorded records that are judged many times are measured once (``streams/offline/tune/recording.py``).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -46,7 +46,7 @@ MIXED: Final = (Measure.LATENCY, Measure.LATENCY_CODE)
 """The latencies of scopes whose calls are of several kinds."""
 
 _COST_OF: Final = 1 << 40
-"""Added to the row of a scope or edge, where a list tells its cost from itself."""
+"""Added to the row of a scope or edge, where a list means its cost."""
 
 _LATENCY: Final = LATENCIES.index(Measure.LATENCY)
 
@@ -114,7 +114,7 @@ class Measuring:
             yield from self._measured(run)
 
     def counted(self, sums: Floats) -> tuple[Floats, Floats]:
-        """Return what series of scopes, and of edges, count of (scopes, columns) sums; the rest is NaN."""
+        """Return the counts of series of scopes, and of edges, in (scopes, columns) sums; the rest is NaN."""
         scopes = len(sums)
         unknown = [np.full(n, np.nan) for n in (len(self.steps.values), scopes, len(self._levels))]
         no_times = np.full((len(LATENCIES), scopes), np.nan)
@@ -154,14 +154,14 @@ class Measuring:
         first = 0
         while first < len(run.steps):
             step = run.steps[first]
-            levels = with_delayed(step.start, step.levels, [(one.start, one.levels) for one in step.late])
+            levels = with_delayed(step.start, step.levels, [(late.start, late.levels) for late in step.late])
             fresh = [*self._new(step), *self._new_levels(levels)]
             self._add(fresh)
-            late = [self._late(one) for one in step.late]
+            late = [self._late(late_step) for late_step in step.late]
             end = self._next_new(run, amounts, first + 1)
             here, seconds = slice(first, end), self._step
-            stated = [levels, *(one.levels for one in run.steps[first + 1 : end])]
-            of_levels = np.stack([self._levels.values(each, seconds) for each in stated])
+            stated = [levels, *(other.levels for other in run.steps[first + 1 : end])]
+            of_levels = np.stack([self._levels.values(levels, seconds) for levels in stated])
             numbers = run.sums[here], p95[here], amounts[here], run.costs[here], of_levels
             values = self._of_scopes.values(run.sums[here], certain[here], *numbers[2:])
             of_edges = self._of_edges.values(*numbers)
@@ -183,10 +183,10 @@ class Measuring:
                     limits=self._levels.restate(stated[at]),
                     hourly=(step, p95[first + at, _LATENCY]),
                     changes=in_order(
-                        [*step.changes, *(change for one in step.late for change in one.changes)]
+                        [*step.changes, *(change for late in step.late for change in late.changes)]
                     ),
                     examples=at_most(
-                        [*step.examples, *(example for one in step.late for example in one.examples)]
+                        [*step.examples, *(example for late in step.late for example in late.examples)]
                     ),
                     layers=self._layers.times(step.latency, self.steps.scopes) if self._quantiles else (),
                     quantiles=None if beside is None else (beside[0][at], beside[1][at]),
@@ -220,13 +220,13 @@ class Measuring:
         """Return the p95 that the present mix of each scope has at usual times, if it is another one."""
         scopes = len(self.steps.scopes)  # late records may bring more than the step has
         found = np.full((len(steps), len(LATENCIES), scopes), np.nan)
-        for number, (measure, each) in enumerate(zip(LATENCIES, quantiles, strict=True)):
+        for number, (measure, by_step) in enumerate(zip(LATENCIES, quantiles, strict=True)):
             at = [at for at, step in enumerate(steps) if measure in step.part_times]
             if measure not in self._parts or not at:
                 continue
             usual, seen = np.full((2, len(at), scopes), np.nan)
-            usual[:, : p95.shape[2]], seen[:, : p95.shape[2]] = each.usual[at], each.p95[at]
-            times = [steps[one].part_times[measure] for one in at]
+            usual[:, : p95.shape[2]], seen[:, : p95.shape[2]] = by_step.usual[at], by_step.p95[at]
+            times = [steps[place].part_times[measure] for place in at]
             found[at, number] = self._parts[measure].feed(times, self.steps.wholes, usual, seen)
         return found
 
@@ -235,13 +235,13 @@ class Measuring:
         p50, p99 = np.stack([quantile.beside[:, here] for quantile in quantiles], axis=2)
         return self._of_scopes.latencies(p50), self._of_scopes.latencies(p99)
 
-    def _late(self, one: Step) -> LateStep:
-        """Return what arrived late, without quantiles and levels: these cannot be added up."""
-        nothing = np.full((len(LATENCIES), len(one.sums)), np.nan)
+    def _late(self, step: Step) -> LateStep:
+        """Return late amounts, without quantiles and levels: these cannot be added up."""
+        nothing = np.full((len(LATENCIES), len(step.sums)), np.nan)
         unknown = np.full(len(self._levels), np.nan)
-        of_scopes = self._of_scopes.values(one.sums, nothing, one.values, one.costs, unknown)
-        of_edges = self._of_edges.values(one.sums, nothing, one.values, one.costs, unknown)
-        return LateStep(one.start, of_scopes, of_edges)
+        of_scopes = self._of_scopes.values(step.sums, nothing, step.values, step.costs, unknown)
+        of_edges = self._of_edges.values(step.sums, nothing, step.values, step.costs, unknown)
+        return LateStep(step.start, of_scopes, of_edges)
 
     def _completeness(self, step: Step) -> float:
         """Return the share of a step's sources that are complete, or 0 when all of them had a gap.
@@ -255,7 +255,7 @@ class Measuring:
         return 0.0 if pulse * self._empty >= CERTAIN_RECORDS else step.completeness
 
     def _new(self, step: Step) -> list[Fresh]:
-        """Return what first appears in this step, in an order independent of the order of sources."""
+        """Return what is new in this step, in an order independent of the order of sources."""
         active: Bools = np.any(step.sums != 0, axis=1)
         active[: len(self._known)] &= ~self._known[: len(active)]
         scopes = self.steps.scopes
@@ -301,14 +301,14 @@ class Measuring:
         if not fresh:
             return
         for rows, named in zip((self._of_scopes, self._of_edges), series_of(fresh), strict=True):
-            rows.add([_bare(one) for one in named], [one.place for one in named])
-        for one in fresh:
-            if one.value is not None and one.value.level:
+            rows.add([_bare(name) for name in named], [name.place for name in named])
+        for item in fresh:
+            if item.value is not None and item.value.level:
                 self._added_before.append(len(self._added))
-            elif one.value is Measure.COST:
-                self._added.append(_COST_OF + one.place)
+            elif item.value is Measure.COST:
+                self._added.append(_COST_OF + item.place)
             else:
-                self._added.append(one.place if one.value is None else ~one.place)
+                self._added.append(item.place if item.value is None else ~item.place)
         self._known = np.zeros(len(self.steps.scopes), bool)
         self._known[[row for row in self._added if 0 <= row < _COST_OF]] = True
         self._known_costs = np.zeros(len(self.steps.scopes), bool)
@@ -352,8 +352,8 @@ class Measuring:
         return self._levels.limits()
 
 
-def _bare(one: Named) -> Series:
-    return Series(one.about, one.measure)
+def _bare(named: Named) -> Series:
+    return Series(named.about, named.measure)
 
 
 def _sortable(about: ScopeOrEdge) -> tuple[str, ...]:
@@ -416,22 +416,22 @@ class SeriesRows:
         ``scopes`` are the rows of their scopes or edges; for a business value or a level, its number.
         """
         first = len(self)
-        values = [(first + n, scopes[n]) for n, one in enumerate(series) if one.measure.key]
-        costs = [first + n for n, one in enumerate(series) if one.measure is Measure.COST]
+        values = [(first + n, scopes[n]) for n, item in enumerate(series) if item.measure.key]
+        costs = [first + n for n, item in enumerate(series) if item.measure is Measure.COST]
         self._cost = np.concatenate((self._cost, np.array(costs, np.intp)))
-        levels = [(first + n, scopes[n]) for n, one in enumerate(series) if one.measure.level]
+        levels = [(first + n, scopes[n]) for n, item in enumerate(series) if item.measure.level]
         scopes = [
-            0 if one.measure.key or one.measure.level else row
-            for one, row in zip(series, scopes, strict=True)
+            0 if item.measure.key or item.measure.level else row
+            for item, row in zip(series, scopes, strict=True)
         ]
         self._level = np.concatenate((self._level, np.array([row for row, _ in levels], np.intp)))
         numbers = np.array([number for _, number in levels], np.intp)
         self._level_number = np.concatenate((self._level_number, numbers))
         self._value = np.concatenate((self._value, np.array([row for row, _ in values], np.intp)))
         self._number = np.concatenate((self._number, np.array([number for _, number in values], np.intp)))
-        latencies = [first + n for n, one in enumerate(series) if one.measure in LATENCIES]
-        layers = [LATENCIES.index(one.measure) for one in series if one.measure in LATENCIES]
-        columns = [COLUMN.get(one.measure, 0) for one in series]
+        latencies = [first + n for n, item in enumerate(series) if item.measure in LATENCIES]
+        layers = [LATENCIES.index(item.measure) for item in series if item.measure in LATENCIES]
+        columns = [COLUMN.get(item.measure, 0) for item in series]
         self._scope = np.concatenate((self._scope, np.array(scopes, np.intp)))
         self._column = np.concatenate((self._column, np.array(columns, np.intp)))
         self._latency = np.concatenate((self._latency, np.array(latencies, np.intp)))
@@ -448,14 +448,7 @@ class SeriesRows:
         spread[..., self._latency] = self.latencies(by_layer)
         return spread
 
-    def values(
-        self,
-        sums: Floats,
-        p95: Floats,
-        amounts: Floats,
-        costs: Floats,
-        levels: Floats,
-    ) -> Floats:
+    def values(self, sums: Floats, p95: Floats, amounts: Floats, costs: Floats, levels: Floats) -> Floats:
         """Return one value per series, of one step or of several, which are the first axis.
 
         Parameters

@@ -1,11 +1,11 @@
-"""What the p95 of a whole would be if each of its parts took its usual time, in their present mix.
+"""The p95 that a whole would have if each of its parts took its usual time, in their present mix.
 
 A service is as slow as what is called of it: if its slow routes are called more often, its p95 rises, and
-nothing became slower. So the usual times of each part are kept, and what they give in the present mix
+nothing became slower. So the usual times of each part are kept, and weighted by the present mix
 (direct standardisation the other way round: usual times, present weights).
 
 A p95 of few calls may lie with the fast ones or with the slow ones by chance. Whether something became slower
-is then for the parts to say: where the calls rank among the usual times of their own parts.
+then depends on the parts: where the calls rank among the usual times of their own parts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ HALF_LIFE_SECONDS: Final = 2 * 86400
 
 LEAST: Final = 100.0
 """Calls of a part, older ones counting less, from which on its usual times are known. New parts are not:
-what they take cannot be told from a slowdown.
+their times cannot be distinguished from a slowdown.
 """
 
 _VERSION: Final = 1
@@ -86,7 +86,7 @@ class PartTimes:
         return found
 
     def peek(self, parts: Latency, wholes: Sequence[int], usual: Floats, seen: Floats) -> Floats:
-        """Return what ``feed`` would of a step, (scopes,), and add nothing."""
+        """Return the result of ``feed`` for a step, (scopes,), and add nothing."""
         self._make_room(wholes, len(usual))
         before = self._recent, self._ranks
         self._recent, self._ranks = self._recent.copy(), self._ranks.copy()
@@ -136,7 +136,7 @@ class PartTimes:
             )
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return what is usual, and the newest calls."""
+        """Return the usual times and the newest calls."""
         part, filled = np.nonzero(self._usual)
         arrays: dict[str, NDArray[Any]] = {
             "part": part.astype(np.int32),

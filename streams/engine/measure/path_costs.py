@@ -1,4 +1,4 @@
-"""What the paths and calls of a step cost: their amounts times the prices of the day."""
+"""The costs of paths, calls and provisioned tables in a step: amounts times the prices of the day."""
 
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
@@ -207,5 +207,5 @@ class ProvisionedCosts:
         def hour(item: str) -> float:
             return self._prices.price(item, account, table.region or "", at=at)
 
-        each = table.rcu * hour("dynamodb_rcu_hour") + table.wcu * hour("dynamodb_wcu_hour")
-        return each * self._width / _HOUR
+        per_hour = table.rcu * hour("dynamodb_rcu_hour") + table.wcu * hour("dynamodb_wcu_hour")
+        return per_hour * self._width / _HOUR

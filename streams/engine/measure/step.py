@@ -1,4 +1,4 @@
-"""A step: the counts that it collects while it is open, and what it has of every scope once closed."""
+"""A step: while it is open, once it has closed, and as measured: one value per series for the judge."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -80,7 +80,7 @@ class LayerTimes(NamedTuple):
 
 
 class LateStep(NamedTuple):
-    """What arrived late for a step that had been judged."""
+    """Amounts that arrived late for a judged step."""
 
     start: int
     values: Floats  # as in ``MeasuredStep``, NaN or zero where nothing arrived
@@ -134,22 +134,24 @@ def series_of(fresh: Iterable[Fresh]) -> tuple[list[Named], list[Named]]:
 
 def scopes_of(fresh: Iterable[Fresh]) -> dict[int, Scope]:
     """Return the scopes that are fresh, by row."""
-    return {one.place: one.about for one in fresh if one.value is None and isinstance(one.about, Scope)}
+    return {item.place: item.about for item in fresh if item.value is None and isinstance(item.about, Scope)}
 
 
 def costs_of(fresh: Iterable[Fresh]) -> dict[int, Scope]:
     """Return the scopes that begin to cost something, by row."""
     return {
-        one.place: one.about for one in fresh if one.value is Measure.COST and isinstance(one.about, Scope)
+        item.place: item.about
+        for item in fresh
+        if item.value is Measure.COST and isinstance(item.about, Scope)
     }
 
 
 def values_of(fresh: Iterable[Fresh]) -> dict[int, tuple[Scope, Measure]]:
     """Return the business values of scopes that are fresh, by number."""
     return {
-        one.place: (one.about, one.value)
-        for one in fresh
-        if one.value is not None and one.value.key and isinstance(one.about, Scope)
+        item.place: (item.about, item.value)
+        for item in fresh
+        if item.value is not None and item.value.key and isinstance(item.about, Scope)
     }
 
 

@@ -1,7 +1,7 @@
 """Fans the counts of closed steps out to scopes and edges: of as many steps at once as have the same names.
 
-A step of thin traffic has hundreds of numbers, and what numpy takes to begin is most of what it costs. Who
-catches up, replays or learns closes hours at once, and pays that once.
+A step of thin traffic has hundreds of numbers, and most of its cost is the overhead of numpy calls. Catching
+up, replays and learning close hours at once, and pay that once.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -96,7 +96,7 @@ class ClosedStep(NamedTuple):
 
 
 class _Amounts(NamedTuple):
-    """What k paths and calls have in some steps, in order of the steps."""
+    """The amounts of k paths and calls in some steps, in order of the steps."""
 
     ids: Ints
     step: Ints  # 0 for the first
@@ -106,13 +106,7 @@ class _Amounts(NamedTuple):
 
 
 class StepFanning:
-    """Makes steps of what was counted.
-
-    Parameters
-    ----------
-    names, values
-        Names of paths and calls by id, and ids of business values, which grow.
-    """
+    """Makes steps of what was counted."""
 
     def __init__(
         self,
@@ -122,8 +116,8 @@ class StepFanning:
         value_rows: ValueRows,
         costs: tuple[PathCosts, ProvisionedCosts],
     ) -> None:
-        self._names = names
-        self._values = values
+        self._names = names  # of paths and calls by id, which grow
+        self._values = values  # ids of business values, which grow
         self._fan_out = fan_out
         self._value_rows = value_rows
         self._path_costs, self._provisioned = costs
@@ -143,22 +137,20 @@ class StepFanning:
         yield from self._finished(run)
 
     def _is_known(self, counted: OpenStep | None) -> bool:
-        """Return whether everything in a step has rows."""
         if counted is None:
             return True
         ids, _ = counted.counts.sums.listed()
         values, _ = counted.values.listed()
         return bool(self._fan_out.has(ids).all()) and self._value_rows.has(values)
 
-    def _goes_with(self, run: Sequence[ClosedStep], one: ClosedStep) -> bool:
-        """Return whether a step is fanned out with those before it."""
+    def _goes_with(self, run: Sequence[ClosedStep], step: ClosedStep) -> bool:
         most = min(MOST_STEPS, MOST_ROWS // max(len(self._fan_out.scopes), 1))
-        return len(run) < most and self._path_costs.era(one.start) == self._path_costs.era(run[0].start)
+        return len(run) < most and self._path_costs.era(step.start) == self._path_costs.era(run[0].start)
 
     def _finished(self, run: Sequence[ClosedStep]) -> Iterator[StepRun]:
         if not run:
             return
-        counted = [(one.start, one.counted) for one in run]
+        counted = [(step.start, step.counted) for step in run]
         amounts = self._amounts(counted)
         priced = np.flatnonzero(amounts.costs.any(axis=1))
         if new := self._fan_out.first_new_costs(amounts.ids[priced], amounts.step[priced]):
@@ -166,9 +158,9 @@ class StepFanning:
             yield from self._finished(run[new:])
             return
         made = self._fanned_out(counted, amounts)
-        for one, step in zip(run, made.steps, strict=True):
-            step.costs += self._provisioned.at(one.start, self._fan_out.scopes)
-            step.between, step.completeness = one.between, one.completeness
+        for closed, step in zip(run, made.steps, strict=True):
+            step.costs += self._provisioned.at(closed.start, self._fan_out.scopes)
+            step.between, step.completeness = closed.between, closed.completeness
         if not run[-1].late:
             yield made
             return
@@ -180,7 +172,7 @@ class StepFanning:
         yield StepRun([last], made.sums[-1:], made.costs[-1:])
 
     def _amounts(self, run: Sequence[Counted]) -> _Amounts:
-        """Return what paths and calls have in each step; the first one's get rows."""
+        """Return the amounts of paths and calls in each step; those of the first get rows."""
         folded = self._fan_out.folded
         start, first = run[0]
         if first is not None:
@@ -188,9 +180,9 @@ class StepFanning:
             # of this step alone: what is known of later steps depends on how far each source was read
             self._fan_out.add(self._names, ids, sums[:, COLUMN[Measure.REQUESTS]])
             self._value_rows.add(list(self._values), first.values.listed()[0])
-        opened = [(at, one) for at, (_, one) in enumerate(run) if one is not None]
-        ids, step, sums = self._merged([(at, one.counts.sums) for at, one in opened], len(SUMMED))
-        billed_ids, of, billed = self._merged([(at, one.billed) for at, one in opened], COLUMNS)
+        opened = [(at, opened) for at, (_, opened) in enumerate(run) if opened is not None]
+        ids, step, sums = self._merged([(at, step.counts.sums) for at, step in opened], len(SUMMED))
+        billed_ids, of, billed = self._merged([(at, step.billed) for at, step in opened], COLUMNS)
         gb_seconds = np.zeros(len(ids))
         gb_seconds[np.searchsorted(self._key(ids, step), self._key(billed_ids, of))] = billed.sum(axis=1)
         costs = self._path_costs.of(start, self._names, ids, sums, gb_seconds)
@@ -208,7 +200,6 @@ class StepFanning:
         return ids, step, add_rows(place, np.concatenate([sums for *_, sums in listed]), len(keys))
 
     def _key(self, ids: Any, step: Any) -> Any:
-        """Return a number for an id in a step."""
         return ids + step * (len(self._names) + 1)
 
     def _fanned_out(self, run: Sequence[Counted], amounts: _Amounts) -> StepRun:

@@ -100,11 +100,7 @@ class Steps:
     VERSION = 9
 
     def __init__(
-        self,
-        sources: Sequence[str],
-        width: int,
-        most: int = sys.maxsize,
-        money: MoneySettings | None = None,
+        self, sources: Sequence[str], width: int, most: int = sys.maxsize, money: MoneySettings | None = None
     ) -> None:
         self.width = width
         self._most = most
@@ -176,7 +172,7 @@ class Steps:
     def _while_idle(self) -> int | None:
         """Return the event time while every source is idle: the furthest decides.
 
-        It does not pass the records that another still keeps in an open bucket: nobody else will close them,
+        It does not pass the records that another still keeps in an open bucket: no other source closes them,
         and without them traffic that ends looks like a drop. A source that reads old records is far behind.
         """
         levels = [(s.watermark, s.waiting) for s in self._sources.values() if s.watermark is not None]
@@ -205,18 +201,17 @@ class Steps:
         """
         closed: list[ClosedStep] = []
         for block in blocks:
-            if block.idle:  # who judges a step asks which sources are idle
+            if block.idle:  # the judge of a step needs to know which sources are idle
                 yield from self._fanned_out(closed)
                 closed = []
             try:
-                closed += self._take(block)
+                closed += self._merge_next(block)
             except (LostBlockError, StrayBlockError):
                 yield from self._fanned_out(closed)
                 raise
         yield from self._fanned_out(closed)
 
-    def _take(self, block: Block) -> Iterator[ClosedStep]:
-        """Merge a block; yield the steps that it completes."""
+    def _merge_next(self, block: Block) -> Iterator[ClosedStep]:
         self._check_shard(block)
         if block.early:  # the block of its bucket follows
             return
@@ -268,7 +263,7 @@ class Steps:
         return np.zeros((len(self.scopes), len(SUMMED)))
 
     def early(self, block: Block) -> Floats:
-        """Return what a block counts of the scopes and edges that have appeared, (scopes, len(SUMMED))."""
+        """Return the counts of a block for the scopes and edges that have appeared, (scopes, len(SUMMED))."""
         ids = np.array(self._names.known_ids(block), np.int64)
         if self._fan_out is None or not len(ids):
             return self.nothing()
@@ -360,7 +355,7 @@ class Steps:
     def _reported_with(self, block: Block, start: int) -> int | None:
         """Return the step that a late block is reported with; None when its own step still accepts it.
 
-        A block is late if its source says so, even while another source holds the step open: the progress
+        A block is late if its source marks it so, even while another source holds the step open: the progress
         of others is not a function of the records. It is reported with the step that its source was in. A
         source that was idle may find steps closed that it would have held open; these are reported with the
         next one.

@@ -75,13 +75,13 @@ class Duplicates:
             self.purge(watermark)
         found, counts = np.unique(until, return_counts=True)
         packed = {}
-        for each, count in zip(found.tolist(), counts.tolist(), strict=True):
-            kept = self._packed.get(each)
+        for at, count in zip(found.tolist(), counts.tolist(), strict=True):
+            kept = self._packed.get(at)
             if kept is None or kept[0] != count:
-                kept = count, pack("ids", 1, each, {"keys": np.sort(keys[until == each])})
-            packed[each] = kept
+                kept = count, pack("ids", 1, at, {"keys": np.sort(keys[until == at])})
+            packed[at] = kept
         self._packed = packed
-        return {f"ids/{each}": part for each, (_, part) in packed.items()}
+        return {f"ids/{at}": part for at, (_, part) in packed.items()}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Continue from a snapshot."""
@@ -97,13 +97,7 @@ class Duplicates:
 
 @unlocked
 def _first_seen(
-    keys: Words,
-    until: Ints,
-    watermark: Ints,
-    counted: Bools,
-    known: Words,
-    forgotten: Ints,
-    used: int,
+    keys: Words, until: Ints, watermark: Ints, counted: Bools, known: Words, forgotten: Ints, used: int
 ) -> int:
     """Clear ``counted`` for duplicates and store the other ids; return how many are stored."""
     mask = np.uint64(len(known) - 1)

@@ -1,10 +1,10 @@
-"""The records that were chosen become examples: redacted, and no longer than they may be.
+"""Examples of requests: few are chosen, whatever arrives; they are redacted and bounded in size.
 
 A request is an example if it failed, if it was slower than others on its path lately, or if a table call of
 it consumed more than others lately. "Lately" is a peak for each path and call, which every record lowers a
 little, so that even of equal requests one in two thousand is an example. Each of the three reasons may
-spend what it has saved: a turn for every ``RECORDS`` records and for every bucket, at most ``SAVED``. So
-whoever floods us with errors gets a few dozen examples and then one in four thousand. The choice is a
+spend its savings: a turn for every ``RECORDS`` records and for every bucket, at most ``SAVED``. So a
+flood of errors gets a few dozen examples and then one in four thousand. The choice is a
 function of the records in their order, however they are chunked.
 """
 
@@ -41,7 +41,7 @@ PER_BIN: Final = 2048  # records that lower the peak of a path by one bin of lat
 ABOVE: Final = 1.05  # a call is above a peak that is lowered by as much in ``PER_BIN`` calls
 _FALL: Final = 1.0 - (1.0 - 1.0 / ABOVE) / PER_BIN
 
-_FAILED, _SLOW, _COSTLY, _NEWEST, _EARNED = range(5)  # places in ``_turns``: spent, spent, spent, …
+_FAILED, _SLOW, _COSTLY, _NEWEST, _EARNED = range(5)  # places in ``_turns``: spent by the first three
 _MOST_TURNS: Final = SAVED * RECORDS
 _PART: Final = "examples"
 _VERSION: Final = 1
@@ -56,14 +56,9 @@ class ExampleChoice:
         self._costliest = np.zeros(0)  # by the decoder's call
 
     def choose(self, columns: Columns, counted: Bools, bucket: Ints) -> list[int]:
-        """Return the rows that are examples; those of ``counted`` (n,) are asked.
+        """Return the rows of ``counted`` (n,) that are examples.
 
-        Parameters
-        ----------
-        columns
-            The run, with the decoder's ids.
-        bucket
-            (n,) to which each record belongs.
+        The columns have the decoder's ids; ``bucket`` (n,) is that of each record.
         """
         self._slowest = _room(self._slowest, int(columns.path.max(initial=-1)) + 1)
         self._costliest = _room(self._costliest, int(columns.call.max(initial=-1)) + 1)
@@ -78,11 +73,7 @@ class ExampleChoice:
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state as one part."""
-        arrays = {
-            "turns": self._turns,
-            "slowest": _used(self._slowest),
-            "costliest": _used(self._costliest),
-        }
+        arrays = {"turns": self._turns, "slowest": _used(self._slowest), "costliest": _used(self._costliest)}
         return {_PART: pack(_PART, _VERSION, (), arrays)}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
@@ -110,7 +101,7 @@ def _used(known: NDArray) -> NDArray:  # type: ignore[type-arg]
 
 @inlined
 def _spend(turns: Ints, reason: int, earned: int) -> bool:
-    """Spend a turn of a reason if it has one; what is beyond ``SAVED`` is lost."""
+    """Spend a turn of a reason if it has one; savings beyond ``SAVED`` are lost."""
     spent = max(turns[reason], earned - _MOST_TURNS)
     if earned - spent < RECORDS:
         return False
@@ -160,14 +151,14 @@ def _choose(
                 is_slow = True
             else:
                 slowest[path[row]] -= 1
-        for each in range(begin, at):
-            units = rcu[each] + wcu[each]
-            if units > costliest[call[each]]:
-                costliest[call[each]] = units * ABOVE
+        for place in range(begin, at):
+            units = rcu[place] + wcu[place]
+            if units > costliest[call[place]]:
+                costliest[call[place]] = units * ABOVE
                 is_costly = True
             else:
-                costliest[call[each]] *= _FALL
-            is_failed = is_failed or call_throttled[each]
+                costliest[call[place]] *= _FALL
+            is_failed = is_failed or call_throttled[place]
         is_example = False
         if is_failed:
             is_example = _spend(turns, _FAILED, earned)
@@ -219,7 +210,6 @@ def _example(columns: Columns, row: int, redaction: Redaction) -> RequestExample
 
 
 def _calls(calls: Sequence[TableCall], redaction: Redaction) -> tuple[ExampleCall, ...] | None:
-    """Return the calls that consumed most."""
     kept = nlargest(MOST_CALLS, calls, key=lambda call: (call.rcu or 0.0) + (call.wcu or 0.0))
     made = (
         ExampleCall(

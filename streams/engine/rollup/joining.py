@@ -1,13 +1,12 @@
-"""One request that several sources report: the names that each knows, put together for the edges.
+"""One request that several sources report: the names that each knows, combined for the edges.
 
 An access log knows the route and the client of a request, a report its function, a span the tables that it
-called. Each counts its own kinds of scope (``decode.counted``), so nothing is counted twice. What
-none of them can count alone are the edges between these: the client's requests to a table. Records of one
-request have a key in common (``joins``). A record is counted with all names that are known by then. Where a
-later one reveals a name, what earlier records counted is counted once more, for the edges from that name
-only. So nothing waits for a request to be complete, and every order of the records gives the same totals,
-as long as the sources do not name different functions, routes or clients for one key; the first one named
-counts then.
+called. Each counts its own kinds of scope (``decode.counted``), so nothing is counted twice. None of them can
+count the edges between these alone: the client's requests to a table. Records of one request have a key in
+common (``joins``). A record is counted with all names that are known by then. Where a later one reveals a
+name, earlier records are counted once more, for the edges from that name only. So nothing waits for a request
+to be complete, and every order of the records gives the same totals, as long as the sources do not name
+different functions, routes or clients for one key; the first one named counts then.
 """
 
 from collections import Counter
@@ -45,7 +44,7 @@ WITHOUT_KEY: Final = "without_key"
 REASONS: Final = (ALONE, CROWDED, WITHOUT_KEY)
 """Why a record was not joined: no other had its key in time, too many requests waited, or it has none."""
 
-_KINDS: Final = (ROUTE, FUNCTION, CLIENT)  # what ``Names`` has
+_KINDS: Final = (ROUTE, FUNCTION, CLIENT)  # as in ``Names``
 _FIELDS: Final = (("route",), ("function",), ("client", "version", "tenant"))
 
 _MOST_STEPS: Final = 20_000
@@ -53,9 +52,9 @@ _MOST_STEPS: Final = 20_000
 
 
 class _Step(NamedTuple):
-    """What a record does to a request, which depends on paths alone; all paths are ids of the rollup."""
+    """The effect of a record on a request, which depends on paths alone; all paths are ids of the rollup."""
 
-    path: int  # what the record counts of its own
+    path: int  # that the record counts on its own
     names: Names  # of the request from then on
     filled: int | None  # the path that the record counts on, if others revealed names
     again: list[tuple[int, int]]  # earlier records that count once more: their places, and on which path
@@ -66,8 +65,6 @@ Again = tuple[int, RecordPart, int, list[int]]
 
 
 class _Found(NamedTuple):
-    """What joining changes in a run."""
-
     again: list[Again]
     paths: list[tuple[int, int]]  # row, path
     calls: list[tuple[int, int]]  # place, call
@@ -161,16 +158,16 @@ class Joining:
         part.path, request.names = step.path, step.names
         if len(request.parts) < MOST_PARTS:
             request.parts = *request.parts, part
-        for each, path in again:
-            ids = [self._names.joined_call(path, call.table) for call in each.calls]
-            found.again.append((row, each, path, ids))
+        for record, path in again:
+            ids = [self._names.joined_call(path, call.table) for call in record.calls]
+            found.again.append((row, record, path, ids))
         if step.filled is not None:
             found.paths.append((row, step.filled))
             ids = [self._names.joined_call(step.filled, call.table) for call in part.calls]
             found.calls.extend(zip(run.calls(at).tolist(), ids, strict=True))
 
     def _step(self, request: JoinedRequest, part: RecordPart) -> _Step:
-        earlier = tuple([each.path if each.weight > 0 else ~each.path for each in request.parts])
+        earlier = tuple([record.path if record.weight > 0 else ~record.path for record in request.parts])
         key = request.names, part.path, part.weight > 0, earlier
         step = self._steps.get(key)
         if step is None:
@@ -186,26 +183,27 @@ class Joining:
         names = self._names.paths
         path = came = names[part.path]
         if part.weight > 0:
-            path = left_to_count(path, [names[each.path] for each in request.parts if each.weight > 0])
+            earlier = [names[record.path] for record in request.parts if record.weight > 0]
+            path = uncounted_scopes(path, earlier)
         number = part.path if path == came else self._names.joined_path(path)
         filled = _filled(path, request.names)
         mine = None if filled == came else self._names.joined_path(filled)
         known, new = request.names, names_of(path)
         again = [
             (place, self._names.joined_path(edges))
-            for place, each in enumerate(request.parts)
-            if (edges := _for_edges(names[each.path], known, new)) is not None
+            for place, record in enumerate(request.parts)
+            if (edges := _for_edges(names[record.path], known, new)) is not None
         ]
         return _Step(number, _both(known, new), mine, again)
 
     def _merge(self, request: JoinedRequest, other: JoinedRequest) -> list[tuple[RecordPart, int]]:
-        """Add what turns out to be the same request; return what is counted once more."""
+        """Merge two requests that are one; return the records that count once more."""
         names = self._names.paths
         again = [
             (part, self._names.joined_path(path))
-            for one, that in ((request, other), (other, request))
-            for part in one.parts
-            if (path := _for_edges(names[part.path], one.names, that.names)) is not None
+            for this, that in ((request, other), (other, request))
+            for part in this.parts
+            if (path := _for_edges(names[part.path], this.names, that.names)) is not None
         ]
         request.names = _both(request.names, other.names)
         request.parts = (*request.parts, *other.parts)[:MOST_PARTS]
@@ -247,7 +245,7 @@ def _columns(again: list[Again], newest: Floats) -> Columns:
         again=np.ones(n, np.bool_),
         record=np.full(n, -1),
         call_event=rows,
-        call=np.array([each for *_, ids in again for each in ids], np.int64),
+        call=np.array([number for *_, ids in again for number in ids], np.int64),
         call_weight=np.array([call.weight for call in calls], np.float64),
         call_bin=np.full(m, -1, np.int16),
         call_rcu=np.array([call.rcu for call in calls], np.float64),
@@ -292,24 +290,20 @@ def _for_edges(path: Path, known: Names, new: Names) -> Path | None:
     return None if counts == NOTHING else filled._replace(counts=counts)
 
 
-def left_to_count(path: Path, earlier: Iterable[Path]) -> Path:
+def uncounted_scopes(path: Path, earlier: Iterable[Path]) -> Path:
     """Return the path of a request without the scopes that another source of it has counted.
 
     It is the same request if both know the key and name the same function. A source that reports twice under
     one key, as for an invocation that was retried, uses the same names each time: that counts twice.
 
-    Parameters
-    ----------
-    path
-        Of the record, as it came.
-    earlier
-        Of the requests with the same key before it, as they counted.
+    ``path`` is that of the record as it came, ``earlier`` those of requests with the same key before it, as
+    they counted.
 
     Examples
     --------
     >>> report = Path("aws", "1", "eu", "put", "", "put", "", "", "")
     >>> line = Path("aws", "1", "eu", "inventory", "POST /items", "put", "ios", "", "")
-    >>> left_to_count(line, [report]).counts, left_to_count(report, [report]).counts
+    >>> uncounted_scopes(line, [report]).counts, uncounted_scopes(report, [report]).counts
     ('service,route,table,client', '')
     """
     for other in earlier:

@@ -1,6 +1,6 @@
 """The counts of an open bucket, to which compiled code adds event by event.
 
-They stand in for ``Sums`` and ``Histograms`` of ``rollup/counts.py``, the reference implementation, which
+They stand in for ``Sums`` and ``Histograms`` of ``blocks/counts.py``, the reference implementation, which
 keeps the sums of each run and merges them on demand; here each event is merged at once. All amounts are
 whole multiples of a quantum, so the order of adding does not change a bit.
 """
@@ -269,7 +269,6 @@ def _add_bins(
 
 @unlocked
 def _ids_in(cells: Ints, used: int) -> tuple[int, int]:
-    """Return the lowest and the highest id that cells belong to."""
     low = high = cells[0]
     for at in range(used):
         low, high = min(low, cells[at]), max(high, cells[at])
@@ -283,21 +282,21 @@ def _by_id(
     """Put cells in order of their ids; ``starts`` is 0 before, and after it has the end of each id."""
     for at in range(used):
         starts[cells[at] // PER_ID - low + 1] += 1
-    for each in range(1, len(starts)):
-        starts[each] += starts[each - 1]
+    for owner in range(1, len(starts)):
+        starts[owner] += starts[owner - 1]
     for at in range(used):
-        each = cells[at] // PER_ID - low
-        found[starts[each]] = cells[at]
-        times[starts[each]] = counts[at]
-        starts[each] += 1
+        owner = cells[at] // PER_ID - low
+        found[starts[owner]] = cells[at]
+        times[starts[owner]] = counts[at]
+        starts[owner] += 1
 
 
 @unlocked
 def _merge_bins(cells: Ints, counts: Floats, ends: Ints, low: int, seen: Floats) -> int:
     """Sort and merge the cells of each id; return how many there are. ``seen`` has room for those of one."""
     used = begin = 0
-    for each in range(len(ends) - 1):
-        end = ends[each]
+    for owner in range(len(ends) - 1):
+        end = ends[owner]
         if end - begin <= _SORTED:
             for at in range(begin + 1, end):  # few are sorted by moving each to its place
                 cell, count = cells[at], counts[at]
@@ -308,7 +307,7 @@ def _merge_bins(cells: Ints, counts: Floats, ends: Ints, low: int, seen: Floats)
                 cells[place], counts[place] = cell, count
             used = _merge_sorted(cells, counts, begin, end, used)
         else:
-            first = (low + each) * PER_ID
+            first = (low + owner) * PER_ID
             for at in range(begin, end):
                 bin_ = cells[at] - first
                 seen[bin_] = counts[at] + (0.0 if seen[bin_] == _UNSEEN else seen[bin_])

@@ -1,4 +1,4 @@
-"""The buckets of one source partition that records are still added to."""
+"""The open buckets of one source partition, and the place of each record in event time."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from heapq import heappop, heappush
@@ -10,14 +10,8 @@ import numpy as np
 
 from config.settings import TimeSettings
 from detectors.model.array_types import Bools, Floats, Ints
-from detectors.model.stated import (
-    LevelName,
-    StatedChange,
-    StatedLevel,
-    merge_changes,
-    merge_levels,
-    scope_named,
-)
+from detectors.model.scope import scope_named
+from detectors.model.stated import LevelName, StatedChange, StatedLevel, merge_changes, merge_levels
 from detectors.state.compiled import COMPILES
 from streams.engine.decode.columns import Columns
 from streams.engine.decode.event import ChangeRecord, SampleRecord
@@ -44,10 +38,7 @@ def timing_of(columns: Columns, watermark: int | None, time: TimeSettings) -> Ti
 
     The watermark follows the event time reached (``streams.engine.decode.event_time``), less the lateness.
 
-    Parameters
-    ----------
-    watermark
-        Before it; None at the start of a partition.
+    ``watermark`` is that before the run, None at the start of a partition.
     """
     bucket = bucket_of(columns.ts, time.bucket)
     reached = bucket_of(columns.newest - time.lateness, time.bucket)
@@ -99,7 +90,7 @@ class OpenBuckets:
     span
         Seconds that are counted together, a multiple of ``width``; a bucket when absent.
     kind
-        What the parts of a snapshot are named after.
+        Prefix of the parts of a snapshot.
     compiled
         Whether compiled code adds to the buckets; the results are the same without it.
     """
@@ -140,7 +131,7 @@ class OpenBuckets:
         ):
             summary.add(columns, events, calls, bounds)
         self._add_values(columns, slot_of_value, summaries)
-        _add_told(columns, slot, summaries)
+        _add_stated(columns, slot, summaries)
         for row, key, text in columns.tags:
             if slot[row] >= 0:
                 weight = float(columns.weight[row])
@@ -157,20 +148,20 @@ class OpenBuckets:
         first = int(start.min())
         span = (int(start.max()) - first) // self.span + 1
         late = start + self.span <= timing.watermark[rows]
-        turn = np.where(late, timing.level[rows] + 1, 0)  # 0 for a record that is in time
-        codes, place = group(turn * span + (start - first) // self.span, (len(timing.levels) + 1) * span)
+        lateness = np.where(late, timing.level[rows] + 1, 0)  # 0 for a record that is in time
+        codes, place = group(lateness * span + (start - first) // self.span, (len(timing.levels) + 1) * span)
         slot = np.full(len(timing.bucket), -1, np.int64)
         slot[rows] = place
         newest = np.zeros(len(codes), np.int64)
         np.maximum.at(newest, place, bucket)
         summaries = []
         for code, reached in zip(codes.tolist(), newest.tolist(), strict=True):
-            turn_of, number = divmod(code, span)
+            level, number = divmod(code, span)
             of = first + number * self.span
             summaries.append(
-                self._summary(of, self._late.setdefault(timing.levels[turn_of - 1], {}) if turn_of else None)
+                self._summary(of, self._late.setdefault(timing.levels[level - 1], {}) if level else None)
             )
-            if not turn_of:
+            if not level:
                 self._newest[of] = max(reached, self._newest.get(of, reached))
         return slot, summaries
 
@@ -215,7 +206,7 @@ class OpenBuckets:
         return set(self._open)
 
     def at(self, bucket: int) -> Summary | None:
-        """Return what an open bucket has counted so far; None if that is nothing."""
+        """Return the counts of an open bucket so far; None if there are none."""
         return self._open.get(bucket)
 
     def end(self, watermark: int) -> int | None:
@@ -268,8 +259,7 @@ class OpenBuckets:
         }
 
 
-def _add_told(columns: Columns, slot: Ints, summaries: Sequence[Summary]) -> None:
-    """Add samples, changes and examples."""
+def _add_stated(columns: Columns, slot: Ints, summaries: Sequence[Summary]) -> None:
     for row, record in columns.stated:
         if slot[row] >= 0:
             add_stated(summaries[slot[row]], record, float(columns.ts[row]))

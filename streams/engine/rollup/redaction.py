@@ -1,4 +1,4 @@
-"""Takes out of a text what nobody may read, before it is kept or sent."""
+"""Removes secrets from texts before they are kept or sent."""
 
 import re
 from collections.abc import Sequence
@@ -26,10 +26,7 @@ _DELIMITED: Final = re.compile(r"[\s,;\"'&<>{}()\[\]][^\s,;\"'&<>{}()\[\]]*\Z")
 class Redaction:
     """The rules of a configuration, behind those that are shipped.
 
-    Parameters
-    ----------
-    settings
-        Whose patterns were checked when the configuration was loaded: none takes long.
+    Patterns were checked when the configuration was loaded: none takes long.
     """
 
     def __init__(self, settings: RedactSettings | None = None) -> None:
@@ -42,7 +39,7 @@ class Redaction:
         self._tag = lru_cache(_MOST_REMEMBERED)(self._tag_text)
 
     def tags(self, tags: Sequence[Tag]) -> list[Tag]:
-        """Return what may be seen of tags, of which some then have the same text."""
+        """Return tags as they may be seen; some then have the same text."""
         return [tag._replace(text=self._tag(tag.text)) for tag in tags]
 
     def _tag_text(self, text: str) -> str:
@@ -51,7 +48,7 @@ class Redaction:
         return self.shown(text, MAX_NAME_BYTES) or _NOTHING_LEFT
 
     def shown(self, text: str | None, most: int = MOST) -> str | None:
-        """Return what may be seen of a text: at most so many bytes of UTF-8.
+        """Return a text as it may be seen: at most so many bytes of UTF-8.
 
         A uuid or the id of a trace has nothing to hide, and is returned as it is.
 

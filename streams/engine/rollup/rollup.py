@@ -1,10 +1,8 @@
 """Rollup: columns of one source partition become blocks of 10 s, one per shard, and a watermark.
 
 ``Rollup.feed`` is the whole path from ``Columns`` to ``Block``, a line per step: ``timing_of`` places each
-record in event time, ``Duplicates`` drops repeats, ``ExampleChoice`` keeps what people
-may want to see, ``Joining`` puts the names of one request together,
-``OpenBuckets`` counts, and ``BlockMaker`` names what
-has closed.
+record in event time, ``Duplicates`` drops repeats, ``ExampleChoice`` picks examples, ``Joining`` puts the
+names of one request together, ``OpenBuckets`` counts, and ``BlockMaker`` names what has closed.
 """
 
 import math
@@ -38,14 +36,14 @@ _NO_RECORDS: Final = Summary()
 _END: Final = attrgetter("end")
 
 JUST_NOW: Final = 60.0
-"""Seconds that records may be behind the clock while early blocks are worth making: nobody waits for them
-while a partition catches up."""
+"""Most seconds that records are behind the clock where early blocks are made: nobody waits for them while a
+partition catches up."""
 
-LOOKED_AT_SECONDS: Final = 300
-"""Steps up to this long are looked at before they end: who chose longer ones is in no hurry."""
+EARLY_SECONDS: Final = 300
+"""Steps up to this long are evaluated before they end: longer ones were chosen without hurry."""
 
 SETTLED: Final = 2
-"""Seconds of event time behind a bucket after which most of it has come: what an early block waits for."""
+"""Seconds of event time behind a bucket after which most of it has come: an early block waits for that."""
 
 
 class _Meta(msgspec.Struct, array_like=True):
@@ -76,12 +74,12 @@ class Rollup:
     decoder
         The decoder of this partition, whose names the columns refer to. It is part of the snapshot.
     redaction
-        What is taken out of the texts of examples and tags; by default what the shipped rules name.
+        Rules for the texts of examples and tags; by default those shipped.
     money
         Which tables are provisioned; by default none.
-    at_once
-        Make one block of a whole step, for who judges at once what is long over. What is bounded by bucket
-        (tags and what is stated) has blocks of its own. ``turn`` changes that on the way.
+    whole_steps
+        Emit one block per step, for consumers that are catching up. What is bounded by bucket (tags, samples
+        and changes) has blocks of its own. ``switch_mode`` changes that on the way.
     compiled
         Whether compiled code adds to open buckets; the results are the same without it.
     """
@@ -97,7 +95,7 @@ class Rollup:
         *,
         redaction: Redaction | None = None,
         money: MoneySettings | None = None,
-        at_once: bool = False,
+        whole_steps: bool = False,
         compiled: bool = COMPILES,
     ) -> None:
         self.late = 0  # records that arrived after their bucket had closed
@@ -112,12 +110,12 @@ class Rollup:
         self._joining = Joining(self._names)
         self._buckets = OpenBuckets(time.bucket, self._names, compiled=compiled)
         self._spans = OpenBuckets(time.bucket, self._names, span=time.step, kind="span-", compiled=compiled)
-        self._always_at_once = at_once
-        self.at_once = at_once
+        self._always_whole_steps = whole_steps
+        self.whole_steps = whole_steps
         self._maker = BlockMaker(source, shards, time.bucket, self._names, money or MoneySettings())
         self._watermark: int | None = None
         self._idle_reported = False
-        self._told = 0  # where the buckets end that early blocks have told
+        self._early_until = 0  # where the buckets end that early blocks had
 
     @property
     def unjoined(self) -> Mapping[str, int]:
@@ -129,13 +127,13 @@ class Rollup:
         """Event time up to which this partition is complete, epoch seconds; 0 before its first record."""
         return self._watermark or 0
 
-    def turn(self, *, at_once: bool) -> None:
-        """Make blocks of whole steps from here on, or of buckets.
+    def switch_mode(self, *, whole_steps: bool) -> None:
+        """Emit blocks of whole steps from here on, or of buckets.
 
         What is open closes as it was begun. Which blocks follow is no function of the records then: the
-        caller makes a state durable that says it, before the next record is fed.
+        caller makes a state that includes the mode durable before it feeds the next record.
         """
-        self.at_once = at_once or self._always_at_once
+        self.whole_steps = whole_steps or self._always_whole_steps
 
     def feed(self, columns: Columns) -> list[Block]:
         """Count the next events; return the blocks of every bucket they closed."""
@@ -153,7 +151,7 @@ class Rollup:
         if joined is not counted:
             counted, timing = joined, timing_of(columns, self._watermark, self._time)
         self.late += int(np.count_nonzero(timing.late & counted & ~columns.again))
-        if self.at_once and self._time.step > self._time.bucket:
+        if self.whole_steps and self._time.step > self._time.bucket:
             bounded = _bounded(columns)
             self._spans.add(columns, timing, counted & ~bounded)
             counted = counted & bounded
@@ -165,34 +163,34 @@ class Rollup:
         """Move the watermark: emit the corrections, then every bucket that ends at or before it."""
         before, self._watermark = self.watermark, watermark
         self._joining.purge(watermark)
-        by = self._told_by
+        by = self._watermark_step
         if before // by == watermark // by and not any(
             buckets.has_due(watermark) for buckets in self._opened
         ):
             return []
         blocks: list[Block] = []
-        for each in self._opened:
-            for start, summary in each.pop_late(before):
-                blocks += self._maker.blocks(start, summary, before, width=each.span, late=True)
-        spanned = frozenset() if self.at_once else self._spans.starts
-        told = min((before - before % by, *spanned))
+        for opened in self._opened:
+            for start, summary in opened.pop_late(before):
+                blocks += self._maker.blocks(start, summary, before, width=opened.span, late=True)
+        spanned = frozenset() if self.whole_steps else self._spans.starts
+        emitted = min((before - before % by, *spanned))
         for end, start, summary in merge(
             *(buckets.pop_closed(watermark) for buckets in self._opened), key=_END
         ):
             step = start - start % self._time.step
             # the block of a bucket comes before that of its span, and must not close the step
-            is_part = end - start < self._time.step and (self.at_once or step in spanned)
-            told = max(told, step if is_part else end)
-            blocks += self._maker.blocks(start, summary, told, width=end - start)
+            is_part = end - start < self._time.step and (self.whole_steps or step in spanned)
+            emitted = max(emitted, step if is_part else end)
+            blocks += self._maker.blocks(start, summary, emitted, width=end - start)
         passed = min((watermark - watermark % by, *self._spans.starts))
-        if told < passed:
+        if emitted < passed:
             blocks += self._maker.blocks(passed - self._time.bucket, _NO_RECORDS, passed)
         return blocks
 
     @property
-    def _told_by(self) -> int:
-        """Seconds from one watermark that blocks tell to the next."""
-        return self._time.step if self.at_once else self._time.bucket
+    def _watermark_step(self) -> int:
+        """Seconds between two watermarks of blocks."""
+        return self._time.step if self.whole_steps else self._time.bucket
 
     @property
     def _opened(self) -> Sequence[OpenBuckets]:
@@ -223,19 +221,19 @@ class Rollup:
         return self._decoder.time.newest
 
     def early(self) -> list[Block]:
-        """Return early blocks of the last step's open buckets, each told once.
+        """Return early blocks of the last step's open buckets, each once.
 
         Event time has passed them, but what trails it by up to ``time.lateness`` may still come. They change
         nothing here, and are gone after a restore.
         """
         width = self._time.bucket
-        hurried = self._time.step <= LOOKED_AT_SECONDS and not self.at_once
+        hurried = self._time.step <= EARLY_SECONDS and not self.whole_steps
         if self._watermark is None or not math.isfinite(self.reached) or not hurried:
             return []
         until = math.floor((self.reached - SETTLED) / width) * width
         spans = [start + self._time.step for start in self._spans.starts]  # they have what would be missing
-        first = max(self._told, self._watermark, until - self._time.step, *spans)
-        self._told = max(self._told, until)
+        first = max(self._early_until, self._watermark, until - self._time.step, *spans)
+        self._early_until = max(self._early_until, until)
         return [
             block
             for bucket in range(first, until, width)
@@ -245,10 +243,7 @@ class Rollup:
     def idle(self, seconds: float = 0.0) -> list[Block]:
         """Report the source as idle, and let time go on by the clock.
 
-        Parameters
-        ----------
-        seconds
-            How long nothing has arrived although the source was reachable.
+        ``seconds`` is how long nothing has arrived although the source was reachable.
 
         Returns
         -------
@@ -281,15 +276,15 @@ class Rollup:
         reached = self._decoder.time.reached_at(arrival + seconds) - behind
         return max(self.watermark, math.floor(reached / self._time.bucket) * self._time.bucket)
 
-    def snapshot(self, *, at_once: bool | None = None) -> dict[str, bytes]:
-        """Return the state of this partition, its decoder included; ``at_once`` says how to go on from it."""
+    def snapshot(self, *, whole_steps: bool | None = None) -> dict[str, bytes]:
+        """Return the state of this partition, its decoder included; ``whole_steps``: how to go on."""
         meta = _Meta(
             self._watermark,
             self._maker.sequence,
             self._idle_reported,
             self.late,
             self.duplicates,
-            self.at_once if at_once is None else at_once,
+            self.whole_steps if whole_steps is None else whole_steps,
         )
         return {
             "rollup": pack("rollup", self.VERSION, meta, {}),
@@ -316,7 +311,7 @@ class Rollup:
         meta, _ = unpack(parts["rollup"], "rollup", self.VERSION, _Meta)
         self._watermark, self._idle_reported = meta.watermark, meta.idle_reported
         self.late, self.duplicates = meta.late, meta.duplicates
-        self.turn(at_once=meta.at_once)
+        self.switch_mode(whole_steps=meta.at_once)
         for buckets in self._opened:
             buckets.restore(parts, self.watermark)
         self._duplicates.restore(parts)

@@ -1,10 +1,8 @@
 """The requests of a source partition whose other records may still come, by their keys.
 
-Most have one record and get no other. Of these nothing is made but an entry for each key: the columns of
-their run are kept, and a request is made of them if another record comes.
-
-A run of records is kept as the columns that it came in, and so are, in a snapshot, those of many runs: tens
-of thousands wait where spans come alone, and making objects of them all takes longer than everything else.
+Most have one record and get no other. These are an entry for each key and the columns of their run; an object
+is made of them if another record comes. A snapshot, too, has the columns of many runs: tens of thousands wait
+where spans come alone, and making objects of them all takes longer than everything else.
 """
 
 import math
@@ -58,7 +56,7 @@ class CallPart(msgspec.Struct, array_like=True, gc=False):
 
 
 class RecordPart(msgspec.Struct, array_like=True, gc=False):
-    """What is counted of a record: everything that an edge into one of its scopes has."""
+    """The counted parts of a record: everything that an edge into one of its scopes has."""
 
     path: int
     ts: float
@@ -72,7 +70,7 @@ class RecordPart(msgspec.Struct, array_like=True, gc=False):
 
 
 class _Lists(NamedTuple):
-    """What records are made of: lists are read much faster than arrays, one by one."""
+    """The columns of records as lists, which are read much faster than arrays, one by one."""
 
     amounts: list[list[Any]]  # (k,) each, as in ``RecordPart``
     calls: list[range]  # (k,)
@@ -97,7 +95,7 @@ class PartsOfRun:
 
     @classmethod
     def of(cls, columns: Columns, rows: Ints, paths: Sequence[Path], calls: Sequence[Call]) -> "PartsOfRun":
-        """Take records out of a run with the decoder's ids, by which the names are."""
+        """Return some records of a run with the decoder's ids."""
         first, last = (np.searchsorted(columns.call_event, rows, side) for side in ("left", "right"))
         ends, places = _stretches(first, last)
         return cls(
@@ -138,7 +136,7 @@ class PartsOfRun:
 
     @classmethod
     def of_parts(cls, keys: Sequence[Keys], parts: Sequence[RecordPart]) -> Self:
-        """Return records of which objects were made; ``partial`` is left to whoever knows the paths."""
+        """Return the columns of records; ``partial`` is left to the caller, which knows the paths."""
         calls = [call for part in parts for call in part.calls]
         places: dict[str, int] = {}
         numbers = [places.setdefault(call.table, len(places)) for call in calls]
@@ -167,15 +165,15 @@ class PartsOfRun:
         ends, calls = _stretches(self.ends[rows], self.ends[rows + 1])
         return type(self)(
             self.rows[rows],
-            [self.first_keys[each] for each in at],
-            [self.second_keys[each] for each in at],
-            [self.partial[each] for each in at],
+            [self.first_keys[row] for row in at],
+            [self.second_keys[row] for row in at],
+            [self.partial[row] for row in at],
             [amounts[rows] for amounts in self.amounts],
             ends,
             self.places[calls],
             [amounts[calls] for amounts in self.call_amounts],
             self.names,
-            [self.path[each] for each in at],
+            [self.path[row] for row in at],
         )
 
 
@@ -219,7 +217,7 @@ def packed_parts(runs: Sequence[PartsOfRun]) -> bytes:
 
 
 def unpacked_parts(part: bytes, is_partial: Callable[[int], bool]) -> PartsOfRun:
-    """Return the records of a part as one run; ``is_partial`` tells whether those of a path count a part.
+    """Return the records of a part as one run; ``is_partial``: whether those of a path count a part.
 
     Raises
     ------
@@ -262,7 +260,7 @@ _PER_PART: Final = 60  # seconds of event time in one part of a snapshot
 _VERSION: Final = 1
 _LONE: Final = "lone/"  # the parts with requests of one record each
 Names = tuple[tuple[str, ...] | None, tuple[str, ...] | None, tuple[str, ...] | None]
-"""Route, function and client of a request; None for what nobody has named yet."""
+"""Route, function and client of a request; None where no record has named it yet."""
 
 
 class JoinedRequest(msgspec.Struct, array_like=True, gc=False):
@@ -279,7 +277,7 @@ NOBODY: Final[Names] = (None, None, None)
 
 
 def names_of(path: Path) -> Names:
-    """Return what a path names."""
+    """Return the names of a path."""
     client = path.client, path.version, path.tenant
     return (
         (path.route,) if path.route else None,
@@ -310,13 +308,7 @@ class WaitingRequests:
         self.unjoined = Counter[str]()  # records that count only a part and found no other, by reason
 
     def strange(self, joins: Words) -> Bools:
-        """Return which records have keys that no request has and no other record of the run.
-
-        Parameters
-        ----------
-        joins
-            (k, JOINS) keys of the records of a run.
-        """
+        """Return which records have keys, (k, JOINS), that no request has and no other record of the run."""
         _, place, often = np.unique(joins, return_inverse=True, return_counts=True)
         flat = joins.ravel().tolist()
         known = np.fromiter(map(self._of.__contains__, flat), np.bool_, len(flat)).reshape(joins.shape)
@@ -470,6 +462,6 @@ class WaitingRequests:
 
 def _runs_of(alone: Sequence[_Alone]) -> list[PartsOfRun]:
     """Return the records at some places of runs, those that follow each other in one run together."""
-    grouped = groupby(alone, key=lambda one: id(one.run))
+    grouped = groupby(alone, key=lambda lone: id(lone.run))
     several = [list(group) for _, group in grouped]
     return [group[0].run.some([at for _, at in group]) for group in several]

@@ -1,4 +1,4 @@
-"""When dead-lettering must stop: too many bad records in a row, or too many among the last thousand.
+"""Too many bad records of a source stop dead-lettering; too many late ones are logged.
 
 A topic of garbage, or the wrong topic, must not be drained into the dead letters unnoticed.
 """
@@ -31,10 +31,7 @@ class DeadLetterLimit:
     restarts if its state is restored. Records before the first count as valid. Only a bad record can exceed
     the limit.
 
-    Parameters
-    ----------
-    settings
-        The limits; with ``stop: false`` nothing is counted.
+    With ``stop: false`` nothing is counted.
     """
 
     VERSION = 1
@@ -53,12 +50,7 @@ class DeadLetterLimit:
     def feed(self, records: int, rejected: Sequence[Rejected]) -> LimitExceeded | None:
         """Count a run of records; return where it exceeds the limit, None if it does not.
 
-        Parameters
-        ----------
-        records
-            Number of records, valid or not.
-        rejected
-            The bad ones; the index of a record of an earlier run is negative.
+        ``records`` are all, valid or not; the index of a rejected record of an earlier run is negative.
         """
         if not self._settings.stop or not (self._any or rejected):
             return None
@@ -68,7 +60,7 @@ class DeadLetterLimit:
         return exceeded
 
     def would_exceed(self, records: int, rejected: Sequence[Rejected]) -> LimitExceeded | None:
-        """Return what ``feed`` would, without counting."""
+        """Return the result of ``feed`` without counting."""
         if not self._settings.stop or not rejected:
             return None
         return self._counted(records, rejected)[1]
@@ -77,7 +69,7 @@ class DeadLetterLimit:
         self, records: int, rejected: Sequence[Rejected]
     ) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], LimitExceeded | None]:
         bad = np.concatenate((self._bad, np.zeros(records, np.bool_)))
-        at = {KEPT + one.index: one for one in rejected if one.index >= -KEPT}
+        at = {KEPT + record.index: record for record in rejected if record.index >= -KEPT}
         if not at:
             return bad, None
         bad[list(at)] = True
@@ -91,7 +83,7 @@ class DeadLetterLimit:
         if not exceeds.any():
             return bad, None
         first = int(np.argmax(exceeds))
-        last_bad = at[max(one for one in at if one <= first)]
+        last_bad = at[max(place for place in at if place <= first)]
         if too_long[first]:
             return bad, LimitExceeded(last_bad, f"{row[first]} bad records in a row")
         return bad, LimitExceeded(last_bad, f"{count[first]} bad records among the last {WINDOW:,}")
@@ -111,7 +103,7 @@ class DeadLetterLimit:
 
 def counted(rejected: Sequence[Rejected]) -> list[Rejected]:
     """Return those that count towards a limit: a clock that runs ahead is trouble of its own sender alone."""
-    return [one for one in rejected if one.reason is not RejectReason.FAR_FUTURE]
+    return [bad for bad in rejected if bad.reason is not RejectReason.FAR_FUTURE]
 
 
 class DeadLetterLimitError(RuntimeError):

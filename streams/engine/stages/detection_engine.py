@@ -1,4 +1,4 @@
-"""The second half of the engine: blocks become findings, and findings become incidents."""
+"""Blocks become findings, and findings become incidents: detection of all shards, assembled."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from streams.engine.stages.checkpoint import parts_of, parts_under
 
 @dataclass(slots=True)
 class Emitted:
-    """What one feed produced, in order."""
+    """The output of one feed, in order."""
 
     rejected: list[Rejected] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -96,21 +96,21 @@ class DetectionEngine:
             for step in self._gather.feed(judged):
                 emitted.watermark = step.watermark
                 emitted.findings += step.findings
-                emitted.notices += step.tell(self.incidents)
+                emitted.notices += step.to_notices(self.incidents)
         return emitted
 
-    def look(self, blocks: Sequence[Block]) -> Emitted:
-        """Take in early blocks of one source; return what is strong in the minute that they complete."""
+    def evaluate_early(self, blocks: Sequence[Block]) -> Emitted:
+        """Add early blocks of one source; return strong deviations in the minute that they complete."""
         emitted = Emitted()
         for shard, detect in enumerate(self.detect):
-            found = detect.look([block for block in blocks if block.shard == shard])
+            found = detect.evaluate_early([block for block in blocks if block.shard == shard])
             for step in self._gather.feed(found):
                 emitted.findings += step.findings
-                emitted.notices += step.tell(self.incidents)
+                emitted.notices += step.to_notices(self.incidents)
         return emitted
 
     def successor(self, shard: int, history: Mapping[str, bytes] | None, until: int) -> Successor:
-        """Return who judges a shard anew, knowing another past."""
+        """Return a detector that re-evaluates a shard's blocks with a different history."""
         return Successor(self._another(shard), history, until)
 
     def succeed(self, shard: int, by: Successor) -> None:

@@ -1,7 +1,7 @@
 """The whole path in one process: decode → rollup → detect → incidents.
 
-The local driver feeds it. Replay feeds its two halves (``rolling.py``, ``judging.py``), possibly several of
-each, and the Kafka driver feeds the same stages one by one.
+The local driver feeds it. Replay feeds its two engines (``rollup_engine.py``, ``detection_engine.py``),
+possibly several of each, and the Kafka driver feeds the same stages one by one.
 """
 
 from collections import Counter
@@ -28,7 +28,7 @@ class RecordTotals(NamedTuple):
 
 
 class Engine:
-    """All stages for a fixed set of sources.
+    """All stages for a fixed set of sources; other parameters as in ``DetectionEngine``.
 
     Parameters
     ----------
@@ -49,101 +49,101 @@ class Engine:
         capacity: Capacity | None = None,
         records: bool = False,
     ) -> None:
-        self._rolling = RollupEngine(settings, sources, shards)
-        self._judging_by: Callable[[Settings, Capacity | None], DetectionEngine] = lambda given, limits: (
+        self._rollup = RollupEngine(settings, sources, shards)
+        self._new_detection: Callable[[Settings, Capacity | None], DetectionEngine] = lambda given, limits: (
             DetectionEngine(
                 given, sources, shards, on_step, remember_all=remember_all, capacity=limits, records=records
             )
         )
-        self._judging = self._judging_by(settings, capacity)
+        self._detection = self._new_detection(settings, capacity)
 
     def limit(self, capacity: Capacity) -> None:
         """Go on with other limits, from the next step on; any thread may call this."""
-        self._judging.limit(capacity)
+        self._detection.limit(capacity)
 
     def feed(self, source: str, records: Sequence[bytes], arrived: Floats | None = None) -> Emitted:
         """Feed consecutive records of one source partition, with the time of their arrival if known."""
-        return self._judge(self._rolling.feed(source, records, arrived))
+        return self._judge(self._rollup.feed(source, records, arrived))
 
     def idle(self, source: str, seconds: float = 0.0) -> Emitted:
         """Mark the source as idle for ``seconds``: time goes on by the clock."""
-        return self._judge(self._rolling.idle(source, seconds))
+        return self._judge(self._rollup.idle(source, seconds))
 
-    def look(self, source: str, now: float) -> Emitted:
-        """Look at the last minute of a source whose records have just happened; ``now`` in epoch seconds.
+    def evaluate_early(self, source: str, now: float) -> Emitted:
+        """Evaluate the last minute of a source whose records are recent; ``now`` in epoch seconds.
 
-        What it finds is no function of the records: make it durable before it is reported.
+        The findings are no function of the records: make them durable before they are reported.
         """
-        blocks = self._rolling.early(source, now)
-        return self._judging.look(blocks) if blocks else Emitted()
+        blocks = self._rollup.early(source, now)
+        return self._detection.evaluate_early(blocks) if blocks else Emitted()
 
     def finish(self, source: str) -> Emitted:
         """Mark the source as ended, and close everything it holds."""
-        return self._judge(self._rolling.finish(source))
+        return self._judge(self._rollup.finish(source))
 
     def judge_by(self, settings: Settings, capacity: Capacity | None = None) -> None:
         """Judge by other settings from here on, exactly as an engine restored with them would.
 
-        What ``config.reload.RESTART`` names must be the same. ``capacity`` are the known limits, those of the
-        settings when absent.
+        The settings in ``config.reload.RESTART`` must be the same. ``capacity`` are the known limits; by
+        default those of the settings.
         """
-        other = self._judging_by(settings, capacity)
-        other.restore(self._judging.snapshot())
-        other.blocks, other.steps = self._judging.blocks, self._judging.steps
-        self._judging = other
+        other = self._new_detection(settings, capacity)
+        other.restore(self._detection.snapshot())
+        other.blocks, other.steps = self._detection.blocks, self._detection.steps
+        self._detection = other
 
     def successor(self, history: Mapping[str, bytes] | None, until: int, shard: int = 0) -> Successor:
-        """Return who judges anew what this engine has judged of a shard, knowing another past."""
-        return self._judging.successor(shard, history, until)
+        """Return a detector that re-evaluates this shard's blocks with a different history."""
+        return self._detection.successor(shard, history, until)
 
     def succeed(self, by: Successor, shard: int = 0) -> None:
         """Go on with a successor that has judged the same blocks as this engine."""
-        self._judging.succeed(shard, by)
+        self._detection.succeed(shard, by)
 
     def watermark(self, source: str) -> int:
         """Return the event time up to which this source is complete."""
-        return self._rolling.watermark(source)
+        return self._rollup.watermark(source)
 
     @property
     def incidents(self) -> Incidents:
         """Incidents made of the findings."""
-        return self._judging.incidents
+        return self._detection.incidents
 
     @property
     def judged_until(self) -> int | None:
         """Event time up to which everything was judged, epoch seconds."""
-        return self._judging.watermark
+        return self._detection.watermark
 
     @property
     def series(self) -> int:
         """Number of series."""
-        return self._judging.series
+        return self._detection.series
 
     def ages(self) -> list[Floats]:
         """Return the seconds since the first value of each judged series, by shard."""
-        return self._judging.ages()
+        return self._detection.ages()
 
     @property
     def totals(self) -> RecordTotals:
         """Running totals."""
-        rolling, judging = self._rolling, self._judging
-        return RecordTotals(rolling.late, rolling.duplicates, rolling.folded, judging.blocks, judging.steps)
+        rollup, detection = self._rollup, self._detection
+        return RecordTotals(rollup.late, rollup.duplicates, rollup.folded, detection.blocks, detection.steps)
 
     @property
     def unjoined(self) -> Counter[str]:
         """Records that count a part of their request and were not joined with another source's, by reason."""
-        return self._rolling.unjoined
+        return self._rollup.unjoined
 
-    def _judge(self, rolled: RollupOutput) -> Emitted:
-        emitted = self._judging.feed(rolled.blocks, rolled.rejected)
-        emitted.blocks = rolled.blocks
+    def _judge(self, output: RollupOutput) -> Emitted:
+        emitted = self._detection.feed(output.blocks, output.rejected)
+        emitted.blocks = output.blocks
         return emitted
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state of every stage, with parts named ``stage|part``."""
-        return self._rolling.snapshot() | self._judging.snapshot()
+        return self._rollup.snapshot() | self._detection.snapshot()
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Restore a snapshot of an engine with the same sources and shards."""
-        self._rolling.restore(parts)
-        self._judging.restore(parts)
+        self._rollup.restore(parts)
+        self._detection.restore(parts)

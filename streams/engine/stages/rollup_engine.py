@@ -1,4 +1,4 @@
-"""The first half of the engine: raw records of all source partitions become blocks of closed buckets."""
+"""Raw records of all source partitions become blocks of closed buckets: decoders and rollups, assembled."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,11 +15,11 @@ from streams.engine.rollup.rollup import JUST_NOW, Rollup
 from streams.engine.stages.checkpoint import parts_of, parts_under
 
 SECTIONS: Final = ("time", "rollup", "redact", "money")
-"""Sections of the settings that this half depends on: if they are equal, so are the blocks."""
+"""Sections of the settings that the blocks depend on: if they are equal, so are the blocks."""
 
 
 class RollupOutput(NamedTuple):
-    """What one feed produced."""
+    """The result of one feed."""
 
     blocks: list[Block]
     rejected: list[Rejected]
@@ -28,16 +28,12 @@ class RollupOutput(NamedTuple):
 class RollupEngine:
     """Decodes and rolls up a fixed set of sources.
 
-    Parameters
-    ----------
-    settings
-        Only ``SECTIONS`` matter.
-    at_once
-        Make one block of a whole step, for who judges at once what is long over.
+    Only ``SECTIONS`` of the settings matter. With ``whole_steps`` there is one block per step, for consumers
+    that are catching up.
     """
 
     def __init__(
-        self, settings: Settings, sources: Sequence[str], shards: int = 1, *, at_once: bool = False
+        self, settings: Settings, sources: Sequence[str], shards: int = 1, *, whole_steps: bool = False
     ) -> None:
         self._decoders = {source: Decoder(settings) for source in sources}
         redaction = Redaction(settings.redact)
@@ -49,7 +45,7 @@ class RollupEngine:
                 decoder,
                 redaction=redaction,
                 money=settings.money,
-                at_once=at_once,
+                whole_steps=whole_steps,
             )
             for source, decoder in self._decoders.items()
         }

@@ -1,15 +1,14 @@
-"""The memory of the forms that the records of a source partition have.
+"""The forms of the records of a source partition: a tree of them, how it is learnt, and its memory. Compiled.
 
-It is a radix tree (Morrison, "PATRICIA", Journal of the ACM 15(4), 1968) whose edges end where a value
-begins, or where a run of names ends: what follows depends on the value's reader, not on the tree. A node is
-32 bytes: where its edge lies in ``texts``, how long it is, what its end is and the edge's first byte, what
-that end needs to know, the node behind it, the next one that branches off where it does, and a number.
-
-``forms`` is the address of the header, which ``decode/forms.py`` keeps.
+Forms are in a radix tree (Morrison, "PATRICIA", Journal of the ACM 15(4), 1968) whose edges end where a value
+begins, or where a run of names ends: the rest depends on the value's reader, not on the tree. A node is
+32 bytes: where its edge lies in ``texts``, how long it is, the kind of its end and the edge's first byte, an
+argument of that end, the node behind it, the next one that branches off where it does, and a number.
+``forms`` is the address of the header, which ``Forms`` keeps.
 
 The form of a record is all of its bytes but the values that differ from record to record: numbers, ids, and
-what an event does not define. Its names are in trees of their own, as runs: what stands from the first name
-to the value behind the last, so that no run begins with another. A record whose meaning depends on more than
+fields that an event does not define. Its names are in trees of their own, as runs: from the first name to the
+value behind the last, so that no run begins with another. A record whose meaning depends on more than
 its form and its values is not learnt: one with a reason or an error type to keep, with names in two places.
 """
 
@@ -32,7 +31,7 @@ NODE: Final = 32
 _LENGTH, WHAT, _FIRST, ARG, NEXT, _ASIDE, NUMBER = 4, 8, 9, 12, 16, 20, 24
 
 BRANCH: Final = 100
-"""What the end of an edge is: nodes branch off, by the next byte. All else is for the callers."""
+"""Kind of the end of an edge: nodes branch off, by the next byte. All other kinds are for the callers."""
 NOWHERE: Final = -1
 
 
@@ -107,7 +106,7 @@ def place_at(forms: int, root: int, at: int, end: int, what: int, arg: int, numb
     root
         The address that holds the number of the first node, -1 for none.
     what, arg, number
-        What the end of its edge is, and what that needs to know.
+        The kind of the end of its edge, and its arguments.
 
     Returns
     -------
@@ -159,32 +158,166 @@ def _split(forms: int, place: int, length: int) -> None:
     store32(place + NEXT, node)
 
 
-_FIRST_NODES: Final = 2048  # nodes
+(
+    TS, ID, STATUS, LAYER, SKIPPED, TEXT, JOINED,
+    CALL_MS, CALL_RCU, CALL_WCU, CALL_END, VALUE, NAMES, CALL, RECORD_END, RUN_END,
+) = range(16)  # fmt: skip
+"""Kinds of ends between the bytes of a form: values, runs of names, ends of calls, records and runs."""
+
+KIND_BITS, PLACE_BITS = 8, 16
+KIND, PLACE = (1 << KIND_BITS) - 1, (1 << PLACE_BITS) - 1
+"""Of the number that a run of the names of a table call stands for: kind, place and length of its table."""
+
+COLD: Final = 16
+"""The bit of a cold start, in the argument of a form. Below it is the error class, plus one."""
+
+_COUNT: Final = memory.NOTES
+_RUN, _BEHIND_NAME = memory.NOTES + 8, memory.NOTES + 16
+_FIRST_NOTE: Final = memory.NOTES + 24
+_WIDTH: Final = 40  # of a note: what, arg, begin, end, and where a run ends
+_NOT_LEARNT: Final = -1
+_NO_RUN, _ENDED = 0, -1
+_BEHIND: Final = 8  # bytes that are read behind a text
+_LONGEST: Final = 4096  # bytes of a record that is learnt: one alone must not fill the memory
+
+
+@inlined
+def begin_notes(forms: int, work: int) -> None:
+    """Begin the notes of a record."""
+    store64(work + _COUNT, np.int64(0 if load_int(forms + FULL) == 0 else _NOT_LEARNT))
+    store64(work + _RUN, np.int64(_NO_RUN))
+
+
+@inlined
+def leave(work: int) -> None:
+    """Do not learn this record."""
+    store64(work + _COUNT, np.int64(_NOT_LEARNT))
+
+
+@part
+def note(work: int, what: int, arg: int, begin: int, end: int) -> None:
+    """Note a value."""
+    count = load_int(work + _COUNT)
+    if count < 0 or count >= memory.MOST_NOTES:
+        store64(work + _COUNT, np.int64(_NOT_LEARNT))
+        return
+    place = work + _FIRST_NOTE + _WIDTH * count
+    store64(place, np.int64(what))
+    store64(place + 8, np.int64(arg))
+    store64(place + 16, begin)
+    store64(place + 24, end)
+    store64(work + _COUNT, count + 1)
+
+
+@part
+def note_run(work: int, what: int, begin: int, end: int, behind: int) -> int:
+    """Note a run of names, and where the value behind it begins; return the note's number, -1 for none."""
+    note(work, what, np.int64(0), begin, end)
+    number = load_int(work + _COUNT) - 1
+    if number >= 0:
+        store64(work + _FIRST_NOTE + _WIDTH * number + 32, behind)
+        return number
+    return np.int64(-1)
+
+
+@part
+def note_call(work: int, run: int, kind: int, place: int, length: int) -> None:
+    """Note the kind and the table of a run of the names of a table call.
+
+    ``run`` is the number of its note; ``place`` and ``length`` are those of the name of its table in the run.
+    """
+    if run < 0 or place > PLACE:
+        leave(work)
+    elif load_int(work + _COUNT) >= 0:
+        call = kind | place << KIND_BITS | length << (KIND_BITS + PLACE_BITS)
+        store64(work + _FIRST_NOTE + _WIDTH * run + 8, np.int64(call))
+
+
+@part
+def begin_name(work: int, key: int) -> None:
+    """Begin or go on with the run of the names of a path, at a key."""
+    run = load_int(work + _RUN)
+    if run == _NO_RUN:
+        store64(work + _RUN, key - 1)
+    elif run == _ENDED:
+        leave(work)
+
+
+@inlined
+def end_name(work: int, at: int) -> None:
+    """Note that a name ends here."""
+    store64(work + _BEHIND_NAME, at)
+
+
+@part
+def end_names(work: int, value: int) -> None:
+    """End the run of the names, if there is one: a value that is no name begins here."""
+    run = load_int(work + _RUN)
+    if run > 0:
+        note_run(work, np.int64(NAMES), run, load_int(work + _BEHIND_NAME), value)
+        store64(work + _RUN, np.int64(_ENDED))
+
+
+@part
+def learn(forms: int, work: int, begin: int, end: int, path: int, arg: int, weight: int) -> None:
+    """Learn the form of a record that was scanned.
+
+    ``path`` is the number of its names; ``arg`` and ``weight`` are the rest of the event that its form
+    determines (``RECORD_END``).
+    """
+    count = load_int(work + _COUNT)
+    if count < 0 or end - begin > _LONGEST:
+        return
+    if load_int(forms + USED) + 4 * (count + 1) > load_int(forms + ROOM) or load_int(forms + WRITTEN) + 2 * (
+        end - begin
+    ) + _BEHIND > load_int(forms + MOST_WRITTEN):
+        store64(forms + FULL, np.int64(1))
+        return
+    root = forms + OF_RECORDS
+    at = begin
+    for number in range(count):
+        place = work + _FIRST_NOTE + _WIDTH * number
+        what, known = load_int(place), load_int(place + 8)
+        first, last, behind = load_int(place + 16), load_int(place + 24), load_int(place + 32)
+        if what == NAMES or what == CALL:
+            tree = forms + (OF_NAMES if what == NAMES else OF_CALLS)
+            of_run = path if what == NAMES else known
+            if place_at(forms, tree, first, behind, np.int64(RUN_END), behind - last, of_run) < 0:
+                return
+            known = np.int64(0)
+        node = place_at(forms, root, at, first, what, known, np.int64(0))
+        if node < 0:
+            return
+        root = node + NEXT
+        at = last
+    place_at(forms, root, at, end, np.int64(RECORD_END), arg, weight)
+
+
+_FIRST_NODES: Final = 2048
 MOST: Final = 32_768
 """Nodes: 1 MB, and as much for their texts."""
 
 _TEXT: Final = 32  # bytes of a node's edge
-_BEHIND: Final = 8  # bytes that are read behind a text
 PATIENCE: Final = 1_000_000
 """Records after which full memory is judged by how many of them had a form that it knows."""
 
 WINDOW: Final = 8192
-"""Records after which it is judged whether looking for forms pays: if half have one that is known."""
+"""Records after which it is judged whether the search for forms pays: if half have one that is known."""
 _WINDOWS: Final = 16
-"""Of so many records they are not looked for then: to look in vain takes half as long again as to scan."""
+"""Windows without a search for forms then: a search in vain takes half as long again as a scan."""
 
 _PLACES: Final = [OF_RECORDS // 4, FULL // 4]  # of the header, in words of four bytes
 
 
 class Forms:
-    """Grows with the forms that are learnt; without more room, it forgets forms that no longer come.
+    """The memory of forms: grows as they are learnt, and forgets those that no longer come.
 
     While most records have forms that never come again, it rests.
 
     Parameters
     ----------
     most
-        Nodes of the tree of forms (``decode/form_tree.py``), a power of two.
+        Nodes of the tree of forms, a power of two.
     patience
         Records after which full memory forgets all, if it did not know the form of half of them.
     window
@@ -209,7 +342,7 @@ class Forms:
         self._texts: NDArray[Any] = np.zeros(_FIRST_NODES * _TEXT, np.uint8)
         self._header[:] = 0
         self._header.view(np.int32)[[OF_RECORDS // 4, OF_NAMES // 4, OF_CALLS // 4]] = -1
-        self._tell()
+        self._write_header()
 
     @property
     def read(self) -> int:
@@ -243,14 +376,14 @@ class Forms:
             self._nodes = np.concatenate((self._nodes, np.zeros_like(self._nodes)))
             self._texts = np.concatenate((self._texts, np.zeros_like(self._texts)))
             self._header[FULL // 8] = 0
-            self._tell()
+            self._write_header()
         elif self._seen > self._patience:
             if self.read < self._seen // 2:
                 self.forget()
             self._seen = self._header[READ // 8] = self._tried = self._known = 0
 
     def _rests(self, records: int) -> bool:
-        """Stop looking for forms, and learning them, if that did not pay of late."""
+        """Stop the search for forms, and learning them, if that did not pay of late."""
         self._tried += records
         if self._tried < self._window:
             return False
@@ -263,151 +396,8 @@ class Forms:
             words[_PLACES] = -1, 1
         return not pays
 
-    def _tell(self) -> None:
+    def _write_header(self) -> None:
         self._header[NODES // 8] = self._nodes.ctypes.data
         self._header[TEXTS // 8] = self._texts.ctypes.data
         self._header[ROOM // 8] = len(self._nodes)
         self._header[MOST_WRITTEN // 8] = len(self._texts) - _BEHIND
-
-
-(
-    TS, ID, STATUS, LAYER, SKIPPED, TEXT, JOINED,
-    CALL_MS, CALL_RCU, CALL_WCU, CALL_END, VALUE, NAMES, CALL, RECORD_END, RUN_END,
-) = range(16)  # fmt: skip
-"""What stands between the bytes of a form: values, runs of names, and the ends of calls, records and runs."""
-
-KIND_BITS, PLACE_BITS = 8, 16
-KIND, PLACE = (1 << KIND_BITS) - 1, (1 << PLACE_BITS) - 1
-"""Of the number that a run of the names of a table call stands for: kind, place and length of its table."""
-
-COLD: Final = 16
-"""Of what the form of a record says: that it was a cold start. Below it is the error class, plus one."""
-
-_COUNT: Final = memory.NOTES
-_RUN, _BEHIND_NAME = memory.NOTES + 8, memory.NOTES + 16
-_FIRST_NOTE: Final = memory.NOTES + 24
-_WIDTH: Final = 40  # of a note: what, arg, begin, end, and where a run ends
-_NOT_LEARNT: Final = -1
-_NO_RUN, _ENDED = 0, -1
-_LONGEST: Final = 4096  # bytes of a record that is learnt: one alone must not fill the memory
-
-
-@inlined
-def begin_notes(forms: int, work: int) -> None:
-    """Begin the notes of a record."""
-    store64(work + _COUNT, np.int64(0 if load_int(forms + FULL) == 0 else _NOT_LEARNT))
-    store64(work + _RUN, np.int64(_NO_RUN))
-
-
-@inlined
-def leave(work: int) -> None:
-    """Say that the record is not to be learnt."""
-    store64(work + _COUNT, np.int64(_NOT_LEARNT))
-
-
-@part
-def note(work: int, what: int, arg: int, begin: int, end: int) -> None:
-    """Note a value."""
-    count = load_int(work + _COUNT)
-    if count < 0 or count >= memory.MOST_NOTES:
-        store64(work + _COUNT, np.int64(_NOT_LEARNT))
-        return
-    place = work + _FIRST_NOTE + _WIDTH * count
-    store64(place, np.int64(what))
-    store64(place + 8, np.int64(arg))
-    store64(place + 16, begin)
-    store64(place + 24, end)
-    store64(work + _COUNT, count + 1)
-
-
-@part
-def note_run(work: int, what: int, begin: int, end: int, behind: int) -> int:
-    """Note a run of names, and where the value behind it begins; return the note's number, -1 for none."""
-    note(work, what, np.int64(0), begin, end)
-    number = load_int(work + _COUNT) - 1
-    if number >= 0:
-        store64(work + _FIRST_NOTE + _WIDTH * number + 32, behind)
-        return number
-    return np.int64(-1)
-
-
-@part
-def say_call(work: int, run: int, kind: int, place: int, length: int) -> None:
-    """Say what the run of the names of a table call stands for.
-
-    Parameters
-    ----------
-    run
-        The number of its note.
-    place, length
-        Where in the run the name of its table lies.
-    """
-    if run < 0 or place > PLACE:
-        leave(work)
-    elif load_int(work + _COUNT) >= 0:
-        said = kind | place << KIND_BITS | length << (KIND_BITS + PLACE_BITS)
-        store64(work + _FIRST_NOTE + _WIDTH * run + 8, np.int64(said))
-
-
-@part
-def begin_name(work: int, key: int) -> None:
-    """Begin or go on with the run of the names of a path, at a key."""
-    run = load_int(work + _RUN)
-    if run == _NO_RUN:
-        store64(work + _RUN, key - 1)
-    elif run == _ENDED:
-        leave(work)
-
-
-@inlined
-def end_name(work: int, at: int) -> None:
-    """Say that a name ends here."""
-    store64(work + _BEHIND_NAME, at)
-
-
-@part
-def end_names(work: int, value: int) -> None:
-    """End the run of the names, if there is one: a value that is no name begins here."""
-    run = load_int(work + _RUN)
-    if run > 0:
-        note_run(work, np.int64(NAMES), run, load_int(work + _BEHIND_NAME), value)
-        store64(work + _RUN, np.int64(_ENDED))
-
-
-@part
-def learn(forms: int, work: int, begin: int, end: int, path: int, arg: int, weight: int) -> None:
-    """Learn the form of a record that was scanned.
-
-    Parameters
-    ----------
-    path
-        The number of its names.
-    arg, weight
-        What its form says of the event beside that (``RECORD_END``).
-    """
-    count = load_int(work + _COUNT)
-    if count < 0 or end - begin > _LONGEST:
-        return
-    if load_int(forms + USED) + 4 * (count + 1) > load_int(forms + ROOM) or load_int(forms + WRITTEN) + 2 * (
-        end - begin
-    ) + _BEHIND > load_int(forms + MOST_WRITTEN):
-        store64(forms + FULL, np.int64(1))
-        return
-    root = forms + OF_RECORDS
-    at = begin
-    for number in range(count):
-        place = work + _FIRST_NOTE + _WIDTH * number
-        what, known = load_int(place), load_int(place + 8)
-        first, last, behind = load_int(place + 16), load_int(place + 24), load_int(place + 32)
-        if what == NAMES or what == CALL:
-            tree = forms + (OF_NAMES if what == NAMES else OF_CALLS)
-            of_run = path if what == NAMES else known
-            if place_at(forms, tree, first, behind, np.int64(RUN_END), behind - last, of_run) < 0:
-                return
-            known = np.int64(0)
-        node = place_at(forms, root, at, first, what, known, np.int64(0))
-        if node < 0:
-            return
-        root = node + NEXT
-        at = last
-    place_at(forms, root, at, end, np.int64(RECORD_END), arg, weight)

@@ -1,7 +1,7 @@
 """Machine instructions for compiled code: memory by address, wide products, bit counts.
 
 Only compiled functions can call these; where nothing compiles, their callers are not used either
-(``decode/scanner.py``). An address is an int64. The caller makes sure that the memory behind it exists, and
+(``scanner.py``). An address is an int64. The caller makes sure that the memory behind it exists, and
 holds the arrays meanwhile: passing arrays from function to function costs more than most of these functions
 do.
 """

@@ -130,11 +130,8 @@ def _word(at: int, length: int) -> np.uint64:
 def hash_texts(texts: int, width: int, owner: int, seed: np.uint64) -> np.uint64:
     """Return the hash of a key.
 
-    Parameters
-    ----------
-    texts
-        Address of ``width`` pairs of int64, the address and the length of each text. Eight bytes can be
-        read at every eighth byte of a text.
+    ``texts`` is the address of ``width`` pairs of int64, the address and the length of each text. Eight bytes
+    can be read at every eighth byte of a text.
     """
     found = seed ^ (np.uint64(owner) * _SPREAD)
     for index in range(width):
@@ -150,15 +147,7 @@ def hash_texts(texts: int, width: int, owner: int, seed: np.uint64) -> np.uint64
 
 @part
 def look_up(texts: int, owner: int, table: int) -> int:
-    """Return the number of a key, -1 when it is not known.
-
-    Parameters
-    ----------
-    texts
-        As for ``hash_texts``.
-    table
-        ``NameTable.address``.
-    """
+    """Return the number of a key, -1 when it is not known; ``table`` is ``NameTable.address``."""
     width = load_int(table)
     mask = load_int(table + 16)
     slots, hashes = load_int(table + 24), load_int(table + 32)

@@ -1,10 +1,10 @@
 """Scans the bytes of a run of records into columns, without an object per record. Compiled.
 
-The scanner is a strict recogniser of events in the form in which services write them. It leaves alone
-whatever is unusual in a record (an escape, a name that has no number yet, a date as text, anything
-malformed), and reports the record as not read. Such a record goes to the plain decoder
-(``decode/parse.py``), which alone defines what an event is. So the scanner never decides that a record is
-bad, and a property test compares it with the plain decoder record by record (docs/adr/0018).
+The scanner is a strict recogniser of events in the form in which services write them. It reports any unusual
+record (an escape, a name that has no number yet, a date as text, anything malformed) as not read. Such a
+record goes to the plain decoder (``decode/parse.py``), which alone defines an event. So the scanner
+never decides that a record is bad, and a property test compares it with the plain decoder record by record
+(docs/adr/0018).
 """
 
 from typing import Final
@@ -59,11 +59,8 @@ _LENGTH_OF_SERVICE, _LENGTH_OF_ROUTE, _LENGTH_OF_FUNCTION = (
 def scan(io: int, rows: int) -> None:
     """Scan ``rows`` records.
 
-    Parameters
-    ----------
-    io
-        As in ``decode/scan_memory.py``. The elements of ``starts`` and ``ends`` are addresses, and eight
-        bytes behind each record can be read.
+    ``io`` is as in ``scan_memory.py``. The elements of ``starts`` and ``ends`` are addresses, and eight bytes
+    behind each record can be read.
     """
     starts, ends = array_at(io, memory.STARTS), array_at(io, memory.ENDS)
     counts = array_at(io, memory.COUNTS)
@@ -237,6 +234,6 @@ def _scan_record(io: int, at: int, end: int, row: int) -> bool:
         and load_int(work + memory.KIND_TEXT + 8) < 0
         and load_int(work + memory.COUNTS_TEXT + 8) < 0
     ):
-        said = error + 1 + (form.COLD if cold else 0)
-        form.learn(array_at(io, memory.FORMS), work, begin, end, path, said, np.int64(as_bits(weight)))
+        arg = error + 1 + (form.COLD if cold else 0)
+        form.learn(array_at(io, memory.FORMS), work, begin, end, path, arg, np.int64(as_bits(weight)))
     return True

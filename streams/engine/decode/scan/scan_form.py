@@ -1,7 +1,7 @@
 """Scans a record that has the form of one before: compares its bytes, and reads only its values. Compiled.
 
-The readers of values are those of ``decode/scan.py``, in the places where it would have called them, so a
-record is read alike by both; where its bytes are others, it is left to ``decode/scan.py``.
+The readers of values are those of ``scan.py``, in the places where it would have called them, so a record is
+read alike by both; where its bytes are others, it is left to ``scan.py``.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """The tokens of JSON in memory: strings, numbers, keys, and values to skip. Compiled.
 
 Everything is strict: at anything malformed, at an escape, and at deep nesting the address returned is -1,
-which leaves the record to the plain decoder. Addresses are those of ``decode/machine_words.py``; ``end`` is
+which leaves the record to the plain decoder. Addresses are those of ``machine_words.py``; ``end`` is
 the address behind the record, and nothing is read from there on.
 """
 
@@ -17,10 +17,10 @@ from streams.engine.decode.scan.scan_number import read_number
 MOST_NESTED: Final = 32
 """Deepest nesting that ``skip_value`` follows; it needs a byte of working space per level."""
 
-QUOTE, BACKSLASH, COMMA, COLON = (ord(each) for each in '"\\,:')
-BRACE, BRACE_END, BRACKET, BRACKET_END = (ord(each) for each in "{}[]")
-MINUS, ZERO, NINE, SPACE = (ord(each) for each in "-09 ")
-_TAB, _LINE, _RETURN, _F = (ord(each) for each in "\t\n\rf")
+QUOTE, BACKSLASH, COMMA, COLON = (ord(sign) for sign in '"\\,:')
+BRACE, BRACE_END, BRACKET, BRACKET_END = (ord(sign) for sign in "{}[]")
+MINUS, ZERO, NINE, SPACE = (ord(sign) for sign in "-09 ")
+_TAB, _LINE, _RETURN, _F = (ord(sign) for sign in "\t\n\rf")
 _ONES: Final = np.uint64(0x0101010101010101)
 _HIGHS: Final = np.uint64(0x8080808080808080)
 _QUOTES: Final = np.uint64(QUOTE) * _ONES

@@ -1,7 +1,7 @@
 """The memory that the scanner reads and writes: arrays by number, and the layout of its working space.
 
 ``io`` is the address of a list of addresses, one for each array named in ``INPUTS`` and ``OUTPUTS``, in
-this order. The constants are places in that list. ``decode/scanner.py`` allocates the arrays.
+this order. The constants are places in that list. ``scanner.py`` allocates the arrays.
 """
 
 from typing import Final
@@ -32,7 +32,7 @@ OUTPUTS: Final = (
 ) = (8 * place for place in range(35))  # fmt: skip
 
 OF_ERROR, OF_THROTTLE, OF_CALL = range(3)
-"""What a text is: an event's error type, an event's throttle reason, or a call's throttle reason."""
+"""Kinds of text: an event's error type, an event's throttle reason, or a call's throttle reason."""
 
 CALLS, VALUES, TEXTS, ROOM, TEXT_ROOM = (8 * place for place in range(5))
 """Places in ``counts``: calls, values and texts so far; the room for calls or values, and that for texts."""

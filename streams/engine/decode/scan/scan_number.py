@@ -45,7 +45,7 @@ def _powers_of_five() -> Any:
 
 _FIVES: Final = _powers_of_five()
 
-_MINUS, _PLUS, _DOT, _ZERO, _NINE, _E, _e = (ord(each) for each in "-+.09Ee")
+_MINUS, _PLUS, _DOT, _ZERO, _NINE, _E, _e = (ord(sign) for sign in "-+.09Ee")
 _MOST_DIGITS: Final = 19  # all of them fit into 64 bits
 
 
@@ -53,8 +53,10 @@ _MOST_DIGITS: Final = 19  # all of them fit into 64 bits
 def read_number(at: int, end: int) -> tuple[float, int]:
     """Read the JSON number that begins at the address ``at`` and ends before ``end``.
 
-    Returns ------- The float64, and the address behind the number; -1 when it is not a number, or is left
-    to the plain decoder.
+    Returns
+    -------
+    The float64, and the address behind the number; -1 when it is not a number, or is left to the plain
+    decoder.
     """
     negative = at < end and load8(at) == _MINUS
     if negative:

@@ -59,7 +59,7 @@ _LOW, _FIRST = _cells()
 
 @unlocked
 def bin_of(ms: float) -> int:
-    """Return the bin of a duration in milliseconds, -1 for NaN."""
+    """Return the bin of a duration in milliseconds, -1 for NaN; the same as ``histogram.bins_of``."""
     if ms <= EDGES[0]:
         return np.int64(0)
     if ms > EDGES[N_BINS - 2]:
@@ -78,7 +78,7 @@ _USER, _BACKEND, _FATAL = map(word_of, ("user", "backend", "fatal"))
 _REQUEST, _CALL = map(word_of, ("request", "call"))
 
 OF_REQUEST, OF_CALLS, OF_ANOTHER = range(3)
-"""What a record is: a request, calls alone, or what is left to the plain decoder."""
+"""Kinds of a record: a request, calls alone, or one that is left to the plain decoder."""
 
 
 @part
@@ -283,7 +283,7 @@ def _scan_call(io: int, at: int, end: int, begin: int, row: int, call: int, tabl
     put_call(io, row, call, kind, ms, rcu, wcu, throttled)
     if names > 0 and run < 0:
         run = form.note_run(work, np.int64(form.CALL), names, behind_name, at)
-    form.say_call(work, run, kind, load_int(table) - names, load_int(table + 8))
+    form.note_call(work, run, kind, load_int(table) - names, load_int(table + 8))
     form.note(work, np.int64(form.CALL_END), np.int64(0), at, at)
     return at
 
@@ -338,7 +338,7 @@ def scan_values(io: int, at: int, end: int, row: int, work: int) -> int:
 
 @inlined
 def kind_of(text: int, end: int) -> int:
-    """Return what the kind at ``text`` says that a record is."""
+    """Return the kind of a record from the text at ``text``."""
     place, length = load_int(text), load_int(text + 8)
     if length < 0:
         return np.int64(OF_REQUEST)

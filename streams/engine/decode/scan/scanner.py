@@ -39,13 +39,7 @@ _OF_TEXT: Final = {"text_row": np.int64, "text_of": np.int64, "text_at": np.int6
 
 
 class Scanner:
-    """Scans the records of one source partition.
-
-    Parameters
-    ----------
-    forms
-        Where it learns the forms of records; by default of the usual size.
-    """
+    """Scans the records of one source partition."""
 
     def __init__(self, bounds: RollupSettings, forms: Forms | None = None) -> None:
         self._bounds = bounds

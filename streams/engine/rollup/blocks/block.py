@@ -1,4 +1,4 @@
-"""A block: what one source partition counted in one bucket, for the scopes and edges of one shard."""
+"""A block: the counts of one source partition in one bucket, for the scopes and edges of one shard."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -25,13 +25,13 @@ class Block:
     watermark. A block whose ``bucket`` precedes a closed bucket is a correction made of late records; it is
     merged, it replaces nothing.
 
-    Who judges at once what is long over gets one block of a whole step, whose ``bucket`` is the step's first
-    and whose ``width`` is its own, and the buckets of what is bounded by bucket (``Rollup``, ``at_once``).
+    While catching up, a block stands for a whole step: its ``bucket`` is the first of the step, its ``width``
+    that of the step. What is bounded by bucket keeps blocks of buckets (``Rollup``, ``whole_steps``).
 
     Sums are per path and per call; the receiver fans them out to the scopes and edges of its shard
     (docs/adr/0008). A block holds the paths and calls that touch its shard, and the paths of these calls.
-    Rows are those of ``paths``, then those of ``calls``. The columns of calls have, at a path, what its
-    requests are billed for at tables (``streams.engine.rollup.blocks.block_maker``).
+    Rows are those of ``paths``, then those of ``calls``. At a path, the columns of calls have the units that
+    its requests are billed for at tables (``streams.engine.rollup.blocks.block_maker``).
     """
 
     source: str  # "topic/partition"; "local/0"
@@ -60,14 +60,14 @@ class Block:
     examples: list[RequestExample] = field(default_factory=list)  # that went through scopes of this shard
     # throttle reasons and error types: row, "throttle" or "error_type", text, count; ordered
     tags: list[tuple[int, str, str, float]] = field(default_factory=list)
-    # told before the bucket closes, for a look: what it has counted so far. It is no part of the sequence,
-    # no function of the records, and has nothing but sums and times; whoever counts leaves it out
+    # emitted before the bucket closes, with its counts so far, for early detection. It is no part of the
+    # sequence, no function of the records, and has nothing but sums and times: it is never counted
     early: bool = False
     corrects: bool = False  # made of late records; what they join may count no record of its own
 
 
 def emptied(block: Block) -> Block:
-    """Return a block that says of its source what another does, and has counted nothing."""
+    """Return a block with the position of another in its source, and no counts."""
     return Block(
         block.source, block.shard, block.shards, block.sequence, block.bucket, block.width, block.watermark,
         idle=block.idle, by_clock=block.by_clock,

@@ -15,7 +15,13 @@ from detectors.state.state import pack, unpack
 from streams.engine.decode.paths import Call, Path
 from streams.engine.decode.values import COLUMNS, Value
 from streams.engine.rollup.blocks.block import Block
-from streams.engine.rollup.blocks.block_names import CallColumn, PathColumn, Told, told_calls, told_paths
+from streams.engine.rollup.blocks.block_names import (
+    CallColumn,
+    DictionaryColumn,
+    PathColumn,
+    call_columns,
+    path_columns,
+)
 from streams.engine.rollup.blocks.packing import (
     columns_of,
     narrowed,
@@ -75,8 +81,8 @@ def encode_block(block: Block) -> bytes:
     texts: list[list[str]] = []
     if paths + calls > FEW:
         fields[_PATHS : _PATHS + 2] = [], []
-        callers, tables = told_calls(block.calls)
-        for number, field in enumerate((*told_paths(block.paths), tables)):
+        callers, tables = call_columns(block.calls)
+        for number, field in enumerate((*path_columns(block.paths), tables)):
             texts.append(field.texts)
             if len(field.texts) > 1:
                 arrays[f"names/{number}"] = _below(field.codes, len(field.texts))
@@ -146,7 +152,7 @@ def _names(
     """Return the paths and calls of a block with many rows."""
     lengths = [sizes[0]] * (len(texts) - 1) + [sizes[1]]
     fields = [
-        Told(each, arrays[f"names/{number}"] if len(each) > 1 else np.broadcast_to(0, length))
-        for number, (each, length) in enumerate(zip(texts, lengths, strict=True))
+        DictionaryColumn(listed, arrays[f"names/{number}"] if len(listed) > 1 else np.broadcast_to(0, length))
+        for number, (listed, length) in enumerate(zip(texts, lengths, strict=True))
     ]
     return PathColumn(fields[:-1]), CallColumn(arrays["callers"], fields[-1])

@@ -1,7 +1,7 @@
 """Blocks for another process of this computer: each name once, then its number, and arrays in one piece.
 
-What is written for other computers has its names in full (``block_codec``): who reads it may
-have missed what was written before. Two ends of a pipe miss nothing.
+Blocks for other computers have their names in full (``block_codec``): a reader there may have missed earlier
+blocks. Two ends of a pipe miss nothing.
 """
 
 from collections.abc import Sequence
@@ -24,9 +24,9 @@ _NO_IDS: Final = np.zeros(0, np.int64)
 
 
 class BlockBatch(NamedTuple):
-    """Blocks, taken apart."""
+    """Blocks as columns."""
 
-    heads: list[tuple[Any, ...]]  # of each block: what is neither name nor array
+    heads: list[tuple[Any, ...]]  # of each block: its fields that are neither names nor arrays
     names: list[Names | None]  # of each: those that are new; None if it has names without numbers
     given: list[Names]  # those names
     sizes: list[tuple[int, int, int, int]]  # of each: its paths, calls, values and cells
@@ -34,52 +34,52 @@ class BlockBatch(NamedTuple):
 
 
 class BlockEncoder:
-    """Takes blocks apart; ``BlockDecoder``, given the same in order, puts them together again."""
+    """Encodes blocks; a ``BlockDecoder`` needs all batches, in order."""
 
     def __init__(self) -> None:
         self._sent: dict[str, tuple[int, int]] = {}  # how many paths and calls of each source
 
-    def take(self, blocks: Sequence[Block]) -> BlockBatch:
-        """Return blocks that a rollup of this process has made, apart."""
-        apart = BlockBatch([], [], [], [], [])
+    def encode(self, blocks: Sequence[Block]) -> BlockBatch:
+        """Return blocks that a rollup of this process has made as a batch."""
+        batch = BlockBatch([], [], [], [], [])
         path_ids, call_ids, callers = [_NO_IDS], [_NO_IDS], [_NO_IDS]
         for block in blocks:
             paths, calls = block.paths, block.calls
-            apart.heads.append(_HEAD(block))
-            apart.sizes.append((len(paths), len(calls), len(block.values), len(block.cells)))
+            batch.heads.append(_HEAD(block))
+            batch.sizes.append((len(paths), len(calls), len(block.values), len(block.cells)))
             if not (isinstance(paths, KnownPaths) and isinstance(calls, KnownCalls)):
-                apart.names.append(None)
-                apart.given.append((list(paths), list(calls)))
+                batch.names.append(None)
+                batch.given.append((list(paths), list(calls)))
                 continue
             before = self._sent.get(block.source, (0, 0))
             after = max(before[0], end_of(paths.ids)), max(before[1], end_of(calls.ids))
             self._sent[block.source] = after
-            apart.names.append((paths.names[before[0] : after[0]], calls.names[before[1] : after[1]]))
+            batch.names.append((paths.names[before[0] : after[0]], calls.names[before[1] : after[1]]))
             path_ids.append(paths.ids)
             call_ids.append(calls.ids)
             callers.append(calls.rows)
         if blocks:
-            apart.arrays.extend(map(np.concatenate, (path_ids, call_ids, callers)))
+            batch.arrays.extend(map(np.concatenate, (path_ids, call_ids, callers)))
             for name in _ARRAYS:
-                apart.arrays.append(np.concatenate([getattr(block, name) for block in blocks]))
-        return apart
+                batch.arrays.append(np.concatenate([getattr(block, name) for block in blocks]))
+        return batch
 
 
 class BlockDecoder:
-    """Puts blocks together again."""
+    """Decodes the batches of one ``BlockEncoder``."""
 
     def __init__(self) -> None:
         self._known: dict[str, _Names] = {}
 
-    def together(self, apart: BlockBatch) -> list[Block]:
-        """Return the blocks."""
-        if not apart.heads:
+    def decode(self, batch: BlockBatch) -> list[Block]:
+        """Return the blocks of a batch."""
+        if not batch.heads:
             return []
-        path_ids, call_ids, callers, sums, gb_seconds, amounts, cells, counts = apart.arrays
-        given, blocks = iter(apart.given), []
+        path_ids, call_ids, callers, sums, gb_seconds, amounts, cells, counts = batch.arrays
+        given, blocks = iter(batch.given), []
         path = call = row = value = cell = 0
         for head, names, (some_paths, some_calls, values, some_cells) in zip(
-            apart.heads, apart.names, apart.sizes, strict=True
+            batch.heads, batch.names, batch.sizes, strict=True
         ):
             fields = dict(zip(_REST, head, strict=True))
             if names is None:
@@ -115,9 +115,9 @@ class BlockDecoder:
 
 
 class _Names:
-    """What one source has named so far."""
+    """The names of one source so far."""
 
     def __init__(self) -> None:
         self.paths: list[Path] = []
         self.calls: list[Call] = []
-        self.book = NameBook(self)
+        self.book = NameBook()

@@ -1,7 +1,4 @@
-"""Makes the blocks of a bucket: one per shard, numbered without gaps.
-
-The account of a path may belong to another shard than the tables, and has to know what its requests cost.
-"""
+"""Makes the blocks of a bucket: one per shard, numbered without gaps."""
 
 from collections.abc import Sequence
 from itertools import compress
@@ -27,7 +24,10 @@ _COLUMNS: Final = [COLUMN[measure] for measure in (Measure.READS, Measure.WRITES
 
 
 class BilledUnits:
-    """Adds the calls of each path up, without those of provisioned tables: these cost the same anyway."""
+    """Adds up the billed units of the calls of each path; provisioned tables cost the same anyway.
+
+    The account of a path may belong to another shard than the tables, and needs the cost of its requests.
+    """
 
     def __init__(self, money: MoneySettings, names: RollupNames) -> None:
         self._prices = PriceList(money)
@@ -40,7 +40,7 @@ class BilledUnits:
         self._billed = np.zeros(0, np.bool_)  # by call
 
     def added(self, sums: Floats, callers: Ints, call_ids: Ints, call_sums: Floats) -> Floats:
-        """Return the (paths, len(SUMMED)) sums of paths with what their calls are billed for.
+        """Return the (paths, len(SUMMED)) sums of paths with the units that their calls are billed for.
 
         Parameters
         ----------
@@ -72,7 +72,7 @@ Cells = tuple[Ints, Floats]
 
 
 class _Counted(NamedTuple):
-    """What a bucket has counted: rows are paths, and calls."""
+    """The counts of a bucket: rows are paths, and calls."""
 
     path_ids: Ints
     call_ids: Ints
@@ -103,11 +103,11 @@ class BlockMaker:
     def restart(self, sequence: int) -> None:
         """Continue with this number after the names were restored."""
         self.sequence = sequence
-        self._path_shards = np.zeros((0, self._shards), np.bool_)  # (paths, shards) what touches what
+        self._path_shards = np.zeros((0, self._shards), np.bool_)  # (paths, shards) which touches which
         self._call_shards = np.zeros((0, self._shards), np.bool_)
         self._path_of_call = np.zeros(0, np.int64)
         self._rank = np.zeros(0, np.int64)  # the row of each path that the present bucket has
-        self._book = NameBook(self._names)
+        self._book = NameBook()
         self._units.forget()
 
     def blocks(
@@ -122,7 +122,7 @@ class BlockMaker:
         return made
 
     def early(self, bucket: int, summary: Summary, watermark: int) -> list[Block]:
-        """Return what a bucket has counted so far, under the number of the last blocks: sums and times."""
+        """Return the counts of a bucket so far, under the number of the last blocks: sums and times."""
         paths, calls = (Counts(counts.sums, counts.latency) for counts in (summary.paths, summary.calls))
         counted = Summary(summary.records, paths, calls)
         made = self._named(self.sequence - 1, bucket, counted, watermark)

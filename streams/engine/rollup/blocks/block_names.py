@@ -5,7 +5,7 @@ A block has a row for every path and call that had a request: a thousand rows na
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
-from typing import Any, Final, NamedTuple, Protocol, TypeVar, overload
+from typing import Any, Final, NamedTuple, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,28 +22,28 @@ _NEW: Final[Any] = tuple.__new__
 """Makes a name at a third of the cost of ``Call(…)``."""
 
 
-class Told(NamedTuple):
+class DictionaryColumn(NamedTuple):
     """One field of n rows: its texts in the order in which they first appear, and the text of each row."""
 
     texts: list[str]
     codes: NDArray[Any]  # (n,) places in ``texts``
 
 
-def told(field: Iterable[str]) -> Told:
+def encode_dictionary(field: Iterable[str]) -> DictionaryColumn:
     """Return a field of rows as texts and codes.
 
     Examples
     --------
-    >>> texts, codes = told(["a", "b", "a"])
+    >>> texts, codes = encode_dictionary(["a", "b", "a"])
     >>> texts, codes.tolist()
     (['a', 'b'], [0, 1, 0])
     """
     places: dict[str, int] = {}
     codes = [places.setdefault(text, len(places)) for text in field]
-    return Told(list(places), np.array(codes, np.int32))
+    return DictionaryColumn(list(places), np.array(codes, np.int32))
 
 
-def texts_of(field: Told) -> Iterable[str]:
+def texts_of(field: DictionaryColumn) -> Iterable[str]:
     """Return the text of each row."""
     if len(field.texts) == 1:
         return repeat(field.texts[0], len(field.codes))
@@ -51,40 +51,30 @@ def texts_of(field: Told) -> Iterable[str]:
     return texts
 
 
-class GrowingNames(Protocol):
-    """Names by id, which only grow; those behind the ids in use may not be settled yet."""
-
-    @property
-    def paths(self) -> list[Path]:
-        """Paths by id."""
-
-    @property
-    def calls(self) -> list[Call]:
-        """Calls by id."""
-
-
 class NameBook:
-    """Every text of the names of a rollup, by field, numbered as they appear."""
+    """Every text of the names of a rollup, by field, numbered as they appear.
 
-    def __init__(self, names: GrowingNames) -> None:
-        self._names = names
+    The names that it is given only grow; those behind the ids in use may still change.
+    """
+
+    def __init__(self) -> None:
         self._paths = _Field(FIELDS)
         self._tables = _Field(1)
 
-    def paths(self, ids: Ints) -> list[Told]:
-        """Return every field of some paths."""
-        self._paths.learn(self._names.paths[self._paths.known : end_of(ids)])
-        return self._paths.told(ids)
+    def path_columns(self, names: Sequence[Path], ids: Ints) -> list[DictionaryColumn]:
+        """Return every field of some paths; ``names`` are the paths by id."""
+        self._paths.learn(names[self._paths.known : end_of(ids)])
+        return self._paths.columns(ids)
 
-    def tables(self, ids: Ints) -> Told:
-        """Return the tables of some calls."""
-        fresh = self._names.calls[self._tables.known : end_of(ids)]
+    def table_column(self, names: Sequence[Call], ids: Ints) -> DictionaryColumn:
+        """Return the tables of some calls; ``names`` are the calls by id."""
+        fresh = names[self._tables.known : end_of(ids)]
         self._tables.learn([(table,) for _, table in fresh])
-        return self._tables.told(ids)[0]
+        return self._tables.columns(ids)[0]
 
 
 def end_of(ids: Ints) -> int:
-    """Return where ascending ids end: the names behind them may not be settled yet."""
+    """Return where ascending ids end: the names behind them may still change."""
     return int(ids[-1]) + 1 if len(ids) else 0
 
 
@@ -99,7 +89,7 @@ class _Field:
         self._local = np.full(64, -1, np.int32)  # the place in a block of each text of a field
 
     def learn(self, names: Sequence[tuple[str, ...]]) -> None:
-        """Take in further names."""
+        """Add names, which numbers their texts."""
         if not names:
             return
         for places, texts, field in zip(self._places, self._texts, zip(*names, strict=True), strict=True):
@@ -119,14 +109,14 @@ class _Field:
         if most > len(self._local):
             self._local = np.full(most + most // 2, -1, np.int32)
 
-    def told(self, ids: Ints) -> list[Told]:
+    def columns(self, ids: Ints) -> list[DictionaryColumn]:
         fields = len(self._texts)
         codes = np.empty((fields, len(ids)), np.int32)
         order = np.empty((fields, len(ids)), np.int32)
         sizes = np.empty(fields, np.int64)
         _renumber(self._codes, ids, self._local, codes, order, sizes)
         return [
-            Told([texts[at] for at in order[field, :size].tolist()], codes[field])
+            DictionaryColumn([texts[at] for at in order[field, :size].tolist()], codes[field])
             for field, (texts, size) in enumerate(zip(self._texts, sizes.tolist(), strict=True))
         ]
 
@@ -143,19 +133,19 @@ def _renumber(known: Int32s, ids: Ints, local: Int32s, codes: Int32s, order: Int
                 order[field, size] = text
                 size += 1
             codes[field, row] = local[text]
-        for each in range(size):
-            local[order[field, each]] = -1
+        for at in range(size):
+            local[order[field, at]] = -1
         sizes[field] = size
 
 
 class _Rows(Sequence[Name]):
-    """Names that are made when they are asked for."""
+    """Names that are made on access."""
 
     __slots__ = ()
     __hash__ = None  # type: ignore[assignment]
 
     def tuples(self) -> Iterator[tuple[Any, ...]]:
-        """Yield what equals each name, and is cheaper to make."""
+        """Yield a plain tuple equal to each name: cheaper to make."""
         raise NotImplementedError
 
     @overload
@@ -187,9 +177,9 @@ class KnownPaths(_Rows[Path]):
 
     tuples = __iter__
 
-    def told(self) -> list[Told]:
+    def columns(self) -> list[DictionaryColumn]:
         """Return every field."""
-        return self._book.paths(self.ids)
+        return self._book.path_columns(self.names, self.ids)
 
     def between(self, first: int, end: int) -> Sequence[Path]:
         """Return the names of some ids."""
@@ -219,9 +209,9 @@ class KnownCalls(_Rows[Call]):
         tables = [names[at].table for at in self.ids.tolist()]
         return zip(self.rows.tolist(), tables, strict=True)
 
-    def told(self) -> tuple[Ints, Told]:
+    def columns(self) -> tuple[Ints, DictionaryColumn]:
         """Return the row of each path, and the tables."""
-        return self.rows, self._book.tables(self.ids)
+        return self.rows, self._book.table_column(self.names, self.ids)
 
     def between(self, first: int, end: int) -> Sequence[Call]:
         """Return the names of some ids."""
@@ -233,7 +223,7 @@ class PathColumn(_Rows[Path]):
 
     __slots__ = ("_fields",)
 
-    def __init__(self, fields: Sequence[Told]) -> None:
+    def __init__(self, fields: Sequence[DictionaryColumn]) -> None:
         self._fields = fields
 
     def __len__(self) -> int:
@@ -246,7 +236,7 @@ class PathColumn(_Rows[Path]):
         """Yield the fields of each path."""
         return zip(*map(texts_of, self._fields), strict=True)
 
-    def told(self) -> list[Told]:
+    def columns(self) -> list[DictionaryColumn]:
         """Return every field."""
         return list(self._fields)
 
@@ -256,7 +246,7 @@ class CallColumn(_Rows[Call]):
 
     __slots__ = ("_rows", "_tables")
 
-    def __init__(self, rows: NDArray[Any], tables: Told) -> None:
+    def __init__(self, rows: NDArray[Any], tables: DictionaryColumn) -> None:
         self._rows = rows
         self._tables = tables
 
@@ -270,25 +260,25 @@ class CallColumn(_Rows[Call]):
         """Yield the row of each path, and the table."""
         return zip(self._rows.tolist(), texts_of(self._tables), strict=True)
 
-    def told(self) -> tuple[NDArray[Any], Told]:
+    def columns(self) -> tuple[NDArray[Any], DictionaryColumn]:
         """Return the row of each path, and the tables."""
         return self._rows, self._tables
 
 
 def tuples_of(names: Sequence[Name]) -> Iterable[tuple[Any, ...]]:
-    """Return what equals each name, in the cheapest form."""
+    """Return plain tuples equal to the names, or the names themselves."""
     return names.tuples() if isinstance(names, _Rows) else names  # type: ignore[return-value]
 
 
-def told_paths(paths: Sequence[Path]) -> list[Told]:
+def path_columns(paths: Sequence[Path]) -> list[DictionaryColumn]:
     """Return every field of some paths, of at least one."""
     if isinstance(paths, KnownPaths | PathColumn):
-        return paths.told()
-    return [told(field) for field in zip(*paths, strict=True)]
+        return paths.columns()
+    return [encode_dictionary(field) for field in zip(*paths, strict=True)]
 
 
-def told_calls(calls: Sequence[Call]) -> tuple[NDArray[Any], Told]:
+def call_columns(calls: Sequence[Call]) -> tuple[NDArray[Any], DictionaryColumn]:
     """Return the row of the path of each call, and their tables."""
     if isinstance(calls, KnownCalls | CallColumn):
-        return calls.told()
-    return np.array([call.path for call in calls], np.int64), told(call.table for call in calls)
+        return calls.columns()
+    return np.array([call.path for call in calls], np.int64), encode_dictionary(call.table for call in calls)

@@ -1,4 +1,4 @@
-"""The rows of a bucket that one shard gets, and their numbers in its block."""
+"""The rows and cells of a bucket that one shard gets, by their numbers in its block."""
 
 from typing import Final
 
@@ -46,20 +46,20 @@ def _number(
         if calls[call_ids[call], shard]:
             rows[first + call] = rows[callers[call]] = 0
     number = 0
-    for each in range(len(rows)):
-        if rows[each] >= 0:
-            rows[each] = number
+    for row in range(len(rows)):
+        if rows[row] >= 0:
+            rows[row] = number
             number += 1
 
 
 @unlocked
 def _gather(rows: Ints, paths: Floats, calls: Floats, found: Floats) -> int:
     number = 0
-    for each in range(len(rows)):
-        if rows[each] >= 0:
+    for row in range(len(rows)):
+        if rows[row] >= 0:
             for column in range(found.shape[1]):
                 found[number, column] = (
-                    paths[each, column] if each < len(paths) else calls[each - len(paths), column]
+                    paths[row, column] if row < len(paths) else calls[row - len(paths), column]
                 )
             number += 1
     return number
@@ -93,21 +93,21 @@ def placed(
     most = sum(len(cells) for cells, _ in several)
     found, times = np.empty(most, np.int64), np.empty(most)
     kept = 0
-    for (cells, counts), each, row in zip(several, ids, rows, strict=True):
+    for (cells, counts), owners, row in zip(several, ids, rows, strict=True):
         if len(cells):
-            kept += _place(cells, counts, each, row, found[kept:], times[kept:])
+            kept += _place(cells, counts, owners, row, found[kept:], times[kept:])
     return found[:kept], times[:kept]
 
 
 @unlocked
 def _place(cells: Ints, counts: Floats, ids: Ints, rows: Ints, found: Ints, times: Floats) -> int:
     kept = at = 0
-    for each in range(len(cells)):
-        owner = cells[each] // PER_ID
+    for place in range(len(cells)):
+        owner = cells[place] // PER_ID
         while ids[at] < owner:
             at += 1
         if rows[at] >= 0:
-            found[kept] = cells[each] + (rows[at] - owner) * PER_ID
-            times[kept] = counts[each]
+            found[kept] = cells[place] + (rows[at] - owner) * PER_ID
+            times[kept] = counts[place]
             kept += 1
     return kept

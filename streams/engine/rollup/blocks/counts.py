@@ -1,4 +1,4 @@
-"""Counts per id that can be merged: of paths and calls while a bucket is open, and of the blocks of a step.
+"""Counts per id that can be merged: of the paths and calls of a bucket, and of the blocks of a step.
 
 Amounts are whole multiples of a quantum, so every order of adding gives the same bits. ``add_events``,
 ``add_calls`` and ``add_bins`` are the reference implementation of ``rollup/live_counts.py``, which replaces
@@ -39,12 +39,7 @@ DENSE: Final = 4
 def group(keys: Ints, size: int) -> tuple[Ints, Ints]:
     """Return the distinct keys, ascending, and (n,) the place of each key among them.
 
-    Parameters
-    ----------
-    keys
-        (n,) numbers in 0..size-1.
-    size
-        Bound of the keys; the smaller, the faster.
+    The keys (n,) are in 0..size-1; the smaller ``size``, the faster.
 
     Examples
     --------
@@ -274,7 +269,7 @@ class Counts:
     def restore(
         self, arrays: dict[str, NDArray[Any]], stem: str, tags: list[tuple[int, str, str, float]]
     ) -> "Counts":
-        """Add, while empty, what ``arrays`` or ``packed``, and ``listed_tags`` tell; return self."""
+        """Add, while empty, the output of ``arrays`` or ``packed``, and of ``listed_tags``; return self."""
         self.tags = {(number, key, text): count for number, key, text, count in tags}
         ids = arrays[f"{stem}/ids"].astype(np.int64)
         if f"{stem}/table" in arrays:
@@ -309,7 +304,7 @@ class _Meta(msgspec.Struct, array_like=True):
 
 @dataclass(slots=True)
 class Summary:
-    """Counts of paths, of calls and of business values, what is stated, and the records behind them."""
+    """The counts of one source partition in one bucket: of paths, calls and values, and what is stated."""
 
     records: int = 0
     paths: Counts = field(default_factory=Counts)
@@ -324,12 +319,7 @@ class Summary:
     def add(self, columns: Columns, events: Ints, calls: Ints, bounds: tuple[int, int]) -> None:
         """Add the sums and latencies of some rows.
 
-        Parameters
-        ----------
-        events, calls
-            Which rows of the columns: of events, and of table calls.
-        bounds
-            Every path id, and every call id, is below these.
+        ``events`` and ``calls`` are rows of the columns; ids of paths, and of calls, are below ``bounds``.
         """
         self.records += len(events) - int(np.count_nonzero(columns.again[events]))
         self.paths.sums.add_events(columns, events, bounds[0])

@@ -1,6 +1,8 @@
 """Stores arrays in few bytes: most numbers in topics and checkpoints are small and whole.
 
-Sums are whole multiples of a power of two; a column says which, so halves and quarters are narrow, too.
+Tables have each column in the narrowest whole numbers, none where all is 0. Sums are whole multiples of a
+power of two, which the column states, so halves and quarters are narrow, too. Cells and counts take one or
+two bytes mostly: the step from the cell before, and the count unless it is 1.
 """
 
 from typing import Any, Final
@@ -30,7 +32,7 @@ def narrowed(values: NDArray[Any]) -> NDArray[Any]:
     largest = values.max()
     if not (values.min() >= 0 and largest <= np.iinfo(np.uint32).max):
         return values
-    kind = next(each for each in _WHOLE if largest <= np.iinfo(each).max)
+    kind = next(kind for kind in _WHOLE if largest <= np.iinfo(kind).max)
     whole = values.astype(kind)
     return whole if values.dtype.kind in "iu" or np.array_equal(whole, values) else values
 
@@ -66,7 +68,7 @@ def columns_of(stem: str, arrays: dict[str, NDArray[Any]], rows: int, columns: i
 
 
 LARGEST: Final = 1 << 48
-"""What cells and counts have to stay below; a number takes up to seven bytes then."""
+"""Bound of cells and counts; a number takes up to seven bytes then."""
 
 _MOST: Final = 14  # bytes of a cell and its count
 _MORE: Final = 128  # set in every byte of a number but the last
@@ -106,10 +108,10 @@ def _put_number(into: Bytes, at: int, number: Any) -> int:
 def _write_cells(cells: Ints, counts: Floats, into: Bytes) -> int:
     """Return how many bytes were written, -1 when these numbers cannot be."""
     at = before = 0
-    for each in range(len(cells)):
-        step, count = cells[each] - before, np.int64(counts[each])
-        before = cells[each]
-        if step < 0 or before >= LARGEST or count != counts[each] or not 1 <= count < LARGEST:
+    for cell in range(len(cells)):
+        step, count = cells[cell] - before, np.int64(counts[cell])
+        before = cells[cell]
+        if step < 0 or before >= LARGEST or count != counts[cell] or not 1 <= count < LARGEST:
             return -1
         if count == 1:
             at = _put_number(into, at, step << 1)
@@ -121,8 +123,7 @@ def _write_cells(cells: Ints, counts: Floats, into: Bytes) -> int:
 
 @unlocked
 def _read_cells(packed: Bytes, cells: Ints, counts: Floats) -> int:
-    """Return how many cells were read."""
-    at = before = each = 0
+    at = before = cell = 0
     while at < len(packed):
         step: Any = np.int64(packed[at])
         shift = 7
@@ -132,8 +133,8 @@ def _read_cells(packed: Bytes, cells: Ints, counts: Floats) -> int:
             shift += 7
         at += 1
         before += step >> 1
-        cells[each] = before
-        counts[each] = 1.0
+        cells[cell] = before
+        counts[cell] = 1.0
         if step & 1:
             count: Any = np.int64(packed[at])
             shift = 7
@@ -142,9 +143,9 @@ def _read_cells(packed: Bytes, cells: Ints, counts: Floats) -> int:
                 count += (np.int64(packed[at]) - 1) << shift
                 shift += 7
             at += 1
-            counts[each] = count
-        each += 1
-    return each
+            counts[cell] = count
+        cell += 1
+    return cell
 
 
 FINEST: Final = 20
@@ -181,7 +182,6 @@ def unpacked_table(packed: Bytes, rows: int, columns: int) -> Floats:
 
 @unlocked
 def _write_table(table: Floats, bits: Words, into: Bytes) -> int:
-    """Return how many bytes were written."""
     rows, columns = table.shape
     end: int = _HEAD * columns
     for column in range(columns):
@@ -220,8 +220,8 @@ def _form(table: Floats, column: int) -> tuple[int, int]:
 
 @inlined
 def _put_bytes(into: Bytes, at: int, value: Any, width: int) -> int:
-    for each in range(width):
-        into[at + each] = np.uint8((value >> np.uint64(8 * each)) & np.uint64(255))
+    for byte in range(width):
+        into[at + byte] = np.uint8((value >> np.uint64(8 * byte)) & np.uint64(255))
     return at + width
 
 
@@ -234,8 +234,8 @@ def _read_table(packed: Bytes, table: Floats, bits: Words) -> None:
         scale = 1.0 / float(1 << power)
         for row in range(rows):
             value = np.uint64(0)
-            for each in range(width):
-                value |= np.uint64(packed[at + each]) << np.uint64(8 * each)
+            for byte in range(width):
+                value |= np.uint64(packed[at + byte]) << np.uint64(8 * byte)
             at += width
             if width == _FLOAT:
                 bits[row, column] = value
