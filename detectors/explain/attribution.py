@@ -52,9 +52,9 @@ def attribute(
     calls_observed, calls_expected : (k,) array_like
         Calls of each source over the interval. For a measure that counts calls, the same arrays again;
         nothing is then *more per call*.
-    scopes : Sequence[Scope]
+    scopes
         The k sources, all of one kind.
-    seconds : float
+    seconds
         Length of the interval, for the rates returned.
 
     Returns
@@ -80,11 +80,11 @@ def attribute(
     if not scopes or abs(whole) <= 1e-9 * float(np.abs(now).sum() + np.abs(then).sum()):
         return []
     with np.errstate(divide="ignore", invalid="ignore"):
-        each_now, each_then = now / calls_now, then / calls_then
+        price_now, price_then = now / calls_now, then / calls_then
     # without calls, the price of a call is what it is at the other time
-    each_now = np.where(calls_now > 0, each_now, np.where(calls_then > 0, each_then, 0.0))
-    each_then = np.where(calls_then > 0, each_then, each_now)
-    by_calls = (calls_now - calls_then) * (each_now + each_then) / 2
+    price_now = np.where(calls_now > 0, price_now, np.where(calls_then > 0, price_then, 0.0))
+    price_then = np.where(calls_then > 0, price_then, price_now)
+    by_calls = (calls_now - calls_then) * (price_now + price_then) / 2
     # opposite directions: one cause gets all, since no part can exceed the whole
     opposed = by_calls * (excess - by_calls) < 0
     by_calls = np.where(opposed, np.where(by_calls * excess > 0, excess, 0.0), by_calls)
@@ -105,11 +105,11 @@ def attribute(
 
 
 def level_for(ratio: float, observed: Floats, expected: Floats) -> float:
-    """Return the factor for what was expected of the sources, so that together they explain a finding.
+    """Return the factor for the expectations of sources with which together they explain a finding.
 
     Expectations of sources are based on fewer calls than that of their target, and do not include planned
     events. Where the sources together hardly moved with the target, or in the other direction, their excess
-    is mere noise: their level is then taken from the target, which went to ``ratio`` times the expected.
+    is mere noise: their level is then that of the target, which went to ``ratio`` times the expected.
 
     Examples
     --------
@@ -132,14 +132,8 @@ def suspects(shares: Sequence[Share], usual: Mapping[Scope, float], events: floa
     A large client carries a large part of everything. It is suspect only if its part of the excess is clearly
     larger than its usual part, and if its part of the whole surely differs from the usual one.
 
-    Parameters
-    ----------
-    shares
-        All shares of one kind.
-    usual
-        The usual part of each of them.
-    events
-        Calls or errors behind ``shares``: with few of them, parts are chance.
+    ``shares`` are all of one kind, ``usual`` the usual part of each, ``events`` the calls or errors behind
+    them: with few events, parts are chance.
     """
     whole = sum(share.observed for share in shares)
     found = []

@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.explain.graph_walk import settle
+from detectors.explain.graph_walk import solve_walk
 from detectors.model.array_types import Floats
 from detectors.model.finding import Cause, Finding
 from detectors.model.measures import Measure
@@ -37,12 +37,7 @@ _MADE_OF: Final = {SERVICE: FUNCTION, ACCOUNT: SERVICE}
 
 
 def causes(findings: Iterable[Finding]) -> dict[str, list[Cause]]:
-    """Walk from every finding of latency or errors to the deepest findings that explain it.
-
-    Parameters
-    ----------
-    findings
-        Those of one incident; only rises of latency, errors and throttles are walked.
+    """Walk from every rise of latency, errors or throttles of an incident to the findings that explain it.
 
     Returns
     -------
@@ -63,13 +58,13 @@ def is_walked(finding: Finding) -> bool:
 
 def _walk(findings: list[Finding]) -> dict[str, list[Cause]]:
     seen_calls = _seen_calls(findings)
-    nodes = sorted(findings, key=lambda one: (-_amount(one, seen_calls), one.id))[:WALKED]
+    nodes = sorted(findings, key=lambda rise: (-_amount(rise, seen_calls), rise.id))[:WALKED]
     if len(nodes) < 2:  # noqa: PLR2004 - one alone has nothing behind it
         return {}
     explained = _explained(nodes)
     found = {}
     for start in np.flatnonzero(explained.any(axis=1)).tolist():
-        stays, _ = settle(explained, start)
+        stays, _ = solve_walk(explained, start)
         behind = [
             Cause(scope=_scope(nodes[row]), measure=nodes[row].measure, score=min(float(stays[row]), 1.0))
             for row in np.flatnonzero(stays >= LEAST).tolist()
@@ -89,8 +84,8 @@ def _explained(nodes: list[Finding]) -> Floats:
     for above, below, amount in _flows(nodes, whole):
         parts[above, below] += amount
     np.fill_diagonal(parts, 0.0)
-    # A table also knows the routes behind its functions: what passes through a finding in between is
-    # explained by that one, and counted once.
+    # A table also knows the routes behind its functions: an excess that passes through a finding in between
+    # is explained by that one, and counted once.
     between = np.minimum(parts[:, :, None], parts[None, :, :]).sum(axis=1)
     parts = np.maximum(parts - between, 0.0)
     explained: Floats = parts / np.maximum(np.maximum(whole, parts.sum(axis=1)), 1e-300)[:, None]
@@ -101,18 +96,18 @@ def _flows(nodes: list[Finding], whole: Floats) -> Iterator[tuple[int, int, floa
     """Yield (row, row below, amount): the excess that a finding owes to another one."""
     rows: dict[Scope, list[int]] = {}
     belongs: dict[Scope, list[int]] = {}  # functions by service
-    for row, one in enumerate(nodes):
-        rows.setdefault(_scope(one), []).append(row)
-        for scope in _goes_to(one):
-            if _MADE_OF.get(_scope(one).kind) == scope.kind:
+    for row, node in enumerate(nodes):
+        rows.setdefault(_scope(node), []).append(row)
+        for scope in _goes_to(node):
+            if _MADE_OF.get(_scope(node).kind) == scope.kind:
                 belongs.setdefault(scope, []).append(row)
-    for row, one in enumerate(nodes):
-        for scope, amount in _goes_to(one).items():
+    for row, node in enumerate(nodes):
+        for scope, amount in _goes_to(node).items():
             known = rows.get(scope, [])
-            if _MADE_OF.get(_scope(one).kind) == scope.kind:
+            if _MADE_OF.get(_scope(node).kind) == scope.kind:
                 parts = (part for part in known if nodes[part].measure is not Measure.LATENCY_CODE)
                 yield from ((row, part, float(whole[part])) for part in parts)
-            elif one.measure is not Measure.LATENCY_CODE:  # it is a part of the function's latency
+            elif node.measure is not Measure.LATENCY_CODE:  # it is a part of the function's latency
                 # a caller without a finding may be a part of a service with one
                 yield from ((above, row, amount) for above in known or belongs.get(scope, []))
 

@@ -15,10 +15,10 @@ EACH: Final = 3
 """Examples of one finding, and of one incident for each reason."""
 
 MOST: Final = 1000
-"""Examples of one step that are asked."""
+"""Examples of one step that are compared with findings."""
 
-MOST_TOLD: Final = 60
-"""Examples of one step and shard that are told."""
+MOST_REPORTED: Final = 60
+"""Examples of one step and shard that are reported."""
 
 
 class Why(StrEnum):
@@ -53,7 +53,7 @@ _UNITS: Final = {
 
 
 def why(measure: Measure) -> Why | None:
-    """Return what the examples of a measure have in common; None of one that no request shows."""
+    """Return why requests are examples of a measure; None if no request shows it."""
     if measure in _ERROR or measure is Measure.THROTTLES:
         return Why.FAILED
     if measure in (Measure.LATENCY, Measure.BUSY, Measure.COLD_STARTS) or measure in _LAYER:
@@ -84,7 +84,7 @@ def weight(finding: Finding, example: RequestExample) -> float | None:
 
 
 def _worth_reading(example: RequestExample) -> float:
-    """Return how much there is to look up about a failure; an exception tells more than a refused call."""
+    """Weigh a failure by its details; an exception explains more than a refused call."""
     return 2.0 * (example.error == "fatal") + bool(example.sample) + bool(example.trace)
 
 
@@ -112,23 +112,23 @@ def at_most(examples: Sequence[RequestExample], most: int = MOST) -> list[Reques
 
 def illustrated(findings: Iterable[Finding], examples: Sequence[RequestExample]) -> list[Illustration]:
     """Return the requests that illustrate findings best, a few each, for the newest findings first."""
-    newest = sorted(findings, key=lambda one: (-one.start, one.id))
+    newest = sorted(findings, key=lambda finding: (-finding.start, finding.id))
     if not examples or not newest:
         return []
     by_scope: dict[Scope, list[RequestExample]] = {}
     for example in examples:
         for scope in dict.fromkeys(example.scopes):
             by_scope.setdefault(scope, []).append(example)
-    told: dict[int, Illustration] = {}
+    found: dict[int, Illustration] = {}
     for finding in newest:
         for example in _best(finding, by_scope):
-            known = told.get(id(example))
+            known = found.get(id(example))
             if known is None:
-                if len(told) >= MOST_TOLD:
+                if len(found) >= MOST_REPORTED:
                     continue
-                known = told[id(example)] = Illustration(example, [])
+                known = found[id(example)] = Illustration(example, [])
             known.findings.append(finding.id)
-    return sorted(told.values(), key=lambda one: one.example.order)
+    return sorted(found.values(), key=lambda illustration: illustration.example.order)
 
 
 def _best(finding: Finding, by_scope: Mapping[Scope, list[RequestExample]]) -> list[RequestExample]:

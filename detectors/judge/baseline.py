@@ -1,4 +1,4 @@
-"""The baseline of a step: what was learnt around the same time on earlier days."""
+"""The baseline of a step: the values that were learnt around the same time on earlier days."""
 
 from typing import Final
 
@@ -8,34 +8,24 @@ from detectors.judge.calendar import Calendar, SameTimes
 from detectors.judge.kernel.pace import WIDE
 from detectors.model.array_types import Bools, Float32s, Places
 from detectors.model.finding import ComparedWith
-from detectors.state.history import DAY, WEEK, ValueHistory
+from detectors.state.past_values import DAY, WEEK, PastValues
 
 OFTEN: Final = 2
-"""Weeks with the same time spoilt from which on what was reported then is usual as well: a weekly job is
-reported twice."""
+"""Weeks with the same time spoilt from which on the deviations of then are usual: a weekly job is reported
+twice."""
 
 
 class Baseline:
-    """Gathers the past of each step from the history of values.
+    """Gathers the past of each step.
 
-    Parameters
-    ----------
-    history
-        What was observed, and what is spoilt.
-    step
-        Seconds of a step.
-    beside
-        Neighbours on each side that count as the same time.
-    weeks
-        Weeks that a step is compared with.
-    calendar
-        Without one, every week is like the last.
+    ``step`` is in seconds; ``beside`` neighbours on each side count as the same time. Without a calendar,
+    every week is like the last.
     """
 
     def __init__(
-        self, history: ValueHistory, step: int, beside: int, weeks: int, calendar: Calendar | None
+        self, values: PastValues, step: int, beside: int, weeks: int, calendar: Calendar | None
     ) -> None:
-        self._history, self._step, self._beside, self._calendar = history, step, beside, calendar
+        self._values, self._step, self._beside, self._calendar = values, step, beside, calendar
         self._plain = (DAY, *(WEEK * k for k in range(1, weeks + 1)))
         self.forget()
 
@@ -48,7 +38,7 @@ class Baseline:
         """Start again, as after a restore."""
         # (2 beside + steps, lags, n), a ring; NaN where missing or spoilt
         self.past = np.zeros((0, 0, 0), np.float32)
-        self.often = np.zeros((0, 0), bool)  # (2 beside + steps, n) where what was reported is usual as well
+        self.often = np.zeros((0, 0), bool)  # (2 beside + steps, n) where reported deviations are usual
         self.head = 0  # first entry of the ring
         self._index, self._lags = -1, self._plain
 
@@ -60,7 +50,7 @@ class Baseline:
         """Move to ``steps`` steps from ``index`` on; the step after the last adds only what is new."""
         lags = self._in_steps(same)
         around = 2 * self._beside + steps
-        shape = (around, self.lags, self._history.rows)
+        shape = (around, self.lags, self._values.rows)
         is_next = (self._index, self._lags) == (index - 1, lags) and self.past.shape == shape and steps == 1
         self._index, self._lags = index + steps - 1, lags
         if is_next:
@@ -76,8 +66,8 @@ class Baseline:
         """Let ``index`` be the last step of the newest move: those behind it were not judged."""
         self._index = index
 
-    def of(self, index: int, rows: Places, same: SameTimes) -> tuple[Float32s, Bools]:
-        """Return ``past`` and ``often`` as a move to one step would show them for some rows; do not move.
+    def past_of(self, index: int, rows: Places, same: SameTimes) -> tuple[Float32s, Bools]:
+        """Return ``past`` and ``often`` of some rows at a step, without moving to it.
 
         Returns
         -------
@@ -90,8 +80,8 @@ class Baseline:
         for at, lag in enumerate(self._in_steps(same)):
             if lag > 0:
                 first = index - lag - self._beside
-                past[:, at] = self._history.measured(rows, first, first + around)
-                spoilt[at] = self._history.spoilt(rows, first, first + around)
+                past[:, at] = self._values.measured(rows, first, first + around)
+                spoilt[at] = self._values.spoilt(rows, first, first + around)
         measured = past.copy()
         past[spoilt.swapaxes(0, 1)] = np.nan
         often: Bools = spoilt[1:].sum(axis=0) >= OFTEN
@@ -110,12 +100,12 @@ class Baseline:
         return lags + (-1,) * (self.lags - len(lags))
 
     def _read(self, first: int, past: Float32s, often: Bools) -> None:
-        """Write into ``past`` (steps, lags, n) what was learnt a lag before the steps from ``first`` on."""
+        """Write the values learnt a lag before the steps from ``first`` on into ``past`` (steps, lags, n)."""
         steps, lags = len(past), self._lags
         spoilt: list[Bools | None] = []
         for at, lag in enumerate(lags):
             if lag > 0:
-                spoilt.append(self._history.learnt_steps(first - lag, past[:, at]))
+                spoilt.append(self._values.learnt_steps(first - lag, past[:, at]))
             else:
                 spoilt.append(None)
                 past[:, at] = np.nan
@@ -131,12 +121,12 @@ class Baseline:
         if rows.size:
             for at, (lag, flags) in enumerate(zip(lags[1:], spoilt, strict=True), 1):
                 if flags is not None:
-                    raw = self._history.measured(rows, first - lag, first - lag + steps)
+                    raw = self._values.measured(rows, first - lag, first - lag + steps)
                     use = often[:, rows] & flags[:, rows]
                     past[:, at, rows] = np.where(use, raw, past[:, at, rows])
 
     def weeks(self, row: int) -> tuple[list[int], list[int]]:
-        """Return the weeks (1 = last) the last expectation is based on, and those left out as spoilt."""
+        """Return the weeks (1 = last) behind the last expectation, and those left out as spoilt."""
         used, left_out = [], []
         for week, lag in enumerate(self._lags[1:], 1):
             there, learnt = self._around(row, lag)
@@ -147,7 +137,7 @@ class Baseline:
         return used, left_out
 
     def compared_with(self, row: int) -> ComparedWith:
-        """Return what the last expectation is based on."""
+        """Return the basis of the last expectation."""
         if self.weeks(row)[0]:
             return "holidays" if self.same_times(self._index * self._step).holiday else "weeks"
         return "yesterday" if self._around(row, self._lags[0])[1] > self._beside else "minutes"
@@ -157,5 +147,5 @@ class Baseline:
         if lag < 0:
             return 0, 0
         first, last = self._index - lag - self._beside, self._index - lag + self._beside + 1
-        there = ~np.isnan(self._history.measured([row], first, last))
-        return int(there.sum()), int((there & ~self._history.spoilt([row], first, last)).sum())
+        there = ~np.isnan(self._values.measured([row], first, last))
+        return int(there.sum()), int((there & ~self._values.spoilt([row], first, last)).sum())

@@ -1,4 +1,4 @@
-"""Which days a step is compared with, and what is planned for it.
+"""Which days a step is compared with, and which events are planned for it.
 
 The same time is the same local time: where clocks changed in between, a week is an hour longer or shorter. A
 holiday is compared with the last holidays and rest days, and is not a baseline for other days.
@@ -11,10 +11,10 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 import config.settings
-from config.calendar import Offsets, holidays_of, offsets, rest_day_of, span
+from config.sections.calendar import Offsets, holidays_of, offsets, rest_day_of, span
 from detectors.model.finding import Plan
 from detectors.model.scope import Edge, ScopeOrEdge
-from detectors.state.history import DAY, WEEK
+from detectors.state.past_values import DAY, WEEK
 
 QUARTER: Final = 900
 """Since 1972 every time zone has changed its clocks at, and by, multiples of a quarter of an hour."""
@@ -41,7 +41,7 @@ class SameTimes(NamedTuple):
 
 
 class PlannedEvent(NamedTuple):
-    """A planned event. What is measured during one is not learnt and never a baseline."""
+    """A planned event. Values during one are not learnt and never a baseline."""
 
     name: str
     start: int  # epoch seconds
@@ -60,12 +60,6 @@ class Calendar:
 
     It has no state. Step after step, an answer costs one comparison, and a few look-ups every quarter of an
     hour.
-
-    Parameters
-    ----------
-    settings : config.settings.CalendarSettings
-    weeks : int
-        Weeks of a baseline.
 
     Examples
     --------
@@ -92,8 +86,8 @@ class Calendar:
         self._at = SameTimes("", (DAY, *(WEEK * k for k in range(1, weeks + 1))), ("",) * (weeks + 1))
         self._plain = settings.timezone == "UTC" and not settings.holidays
         self._events = tuple(
-            PlannedEvent(each.name, *span(each, settings.timezone), each.factor, frozenset(each.scopes))
-            for each in settings.planned
+            PlannedEvent(event.name, *span(event, settings.timezone), event.factor, frozenset(event.scopes))
+            for event in settings.planned
         )
         self._edges = sorted({edge for event in self._events for edge in (event.start, event.end)})
         self._under_way: Mapping[int, tuple[PlannedEvent, ...]] = {
@@ -161,7 +155,7 @@ class Calendar:
         return factor
 
     def plan(self, start: int, about: ScopeOrEdge) -> Plan | None:
-        """Return what is planned for a scope at ``start``, None if nothing changes its load."""
+        """Return the plan of a scope at ``start``, None if nothing changes its load."""
         events = [event for event in self.planned(start) if event.covers(about)]
         factor = math.prod(event.factor for event in events)
         return None if factor == 1 else Plan(name=", ".join(event.name for event in events), factor=factor)

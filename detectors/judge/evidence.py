@@ -1,20 +1,46 @@
-"""The evidence behind a verdict: how series went in the last hours and weeks, for charts and attribution."""
+"""The evidence behind a verdict: the course of its series, for charts, attribution and figures.
+
+From the course follow where a deviation began and ended, how far it reached, how many requests failed in it,
+its mean where no minute alone shows it, and how late records correct a finding.
+"""
 
 from typing import Final, NamedTuple
 
+import msgspec
 import numpy as np
 
-from detectors.model.array_types import Floats
-from detectors.model.finding import Trace
-from detectors.state.history import WEEK, ValueHistory
-from detectors.state.recent import EXPECTED, LOWER, UPPER, Recent
+from detectors.model.array_types import Bools, Floats
+from detectors.model.finding import AddedUp, Failures, Finding, Trace, Verdict
+from detectors.model.sentence import of_withdrawn
+from detectors.state.past_values import EXPECTED, LOWER, UPPER, WEEK, PastExpectations, PastValues
 
 CHART_SECONDS: Final = 4 * 3600
-"""What a chart shows."""
+"""The hours of a chart."""
+
+PART: Final = 1 / 3
+"""Part of its usual size from which on a step belongs to the deviation: less is the noise around it."""
+
+FEW_REQUESTS: Final = 30.0
+"""Among fewer requests a share says little: all of the deviation is counted, not its newest minutes only."""
+
+REACH_SECONDS: Final = 1800
+"""How long before its verdict a deviation may have begun: verdicts of few calls are those of half an hour."""
+
+NEWEST_SECONDS: Final = 600
+"""How much of a long deviation is counted while it lasts: people ask how bad it is now."""
+
+MINUTES_SHOW: Final = 2 / 3
+"""Part of a deviation in steps beyond their own interval from which on these steps show it themselves."""
+
+CORRECTED_SECONDS: Final = 6 * 3600
+"""How far back late records change findings: less than what is kept step by step."""
+
+CALM: Final = 1 / 3
+"""Part of the reported deviation below which nothing is left of it, as at the end of a verdict."""
 
 
 class Course(NamedTuple):
-    """What was observed of a series and what was expected, (steps,) each, as rates; NaN where unknown."""
+    """The observed and expected values of a series, (steps,) each, as rates; NaN where unknown."""
 
     observed: Floats
     expected: Floats
@@ -23,17 +49,17 @@ class Course(NamedTuple):
 
 
 class Evidence:
-    """What was observed and expected of a judge's series; expectations are kept for seven hours."""
+    """The observed and expected values of a judge's series; expectations are kept for seven hours."""
 
-    def __init__(self, history: ValueHistory, recent: Recent, step: int) -> None:
-        self._history, self._recent, self._step = history, recent, step
+    def __init__(self, values: PastValues, recent: PastExpectations, step: int) -> None:
+        self._values, self._recent, self._step = values, recent, step
         self.latency = np.zeros(0, bool)  # (n,) rows in milliseconds; all others are sums over a step
 
     def course(self, row: int, since: int, until: int) -> Course:
         """Return the course of a series from ``since`` up to ``until``: rates per second, ms of a latency."""
         first, last = self._recent.span(since // self._step, -(-until // self._step))
-        value = self._history.measured([row], first, last)
-        kept = (self._recent.of(what, [row], first, last) for what in (EXPECTED, LOWER, UPPER))
+        value = self._values.measured([row], first, last)
+        kept = (self._recent.pick(layer, [row], first, last) for layer in (EXPECTED, LOWER, UPPER))
         return Course(*(array[:, 0] / self._seconds(row) for array in (value, *kept)))
 
     def trace(self, row: int, until: int) -> Trace:
@@ -48,16 +74,220 @@ class Evidence:
 
         begin, end = self._recent.span(first, last)
         now = np.full(last - first, np.nan)
-        now[begin - first : end - first] = self._history.measured([row], begin, end)[:, 0]
+        now[begin - first : end - first] = self._values.measured([row], begin, end)[:, 0]
         return Trace(
             start=first * self._step,
             step=self._step,
             now=listed(now),
-            last_week=listed(self._history.measured([row], first - week, last - week)[:, 0]),
-            lower=listed(self._recent.of(LOWER, [row], first, last)[:, 0]),
-            upper=listed(self._recent.of(UPPER, [row], first, last)[:, 0]),
+            last_week=listed(self._values.measured([row], first - week, last - week)[:, 0]),
+            lower=listed(self._recent.pick(LOWER, [row], first, last)[:, 0]),
+            upper=listed(self._recent.pick(UPPER, [row], first, last)[:, 0]),
         )
 
     def _seconds(self, row: int) -> float:
-        """Return what a value is divided by: a rate is per second, a latency in milliseconds."""
+        """Return the divisor of a value: a rate is per second, a latency in milliseconds."""
         return 1.0 if self.latency[row] else float(self._step)
+
+
+class Extent(NamedTuple):
+    """The end and the furthest value of a deviation."""
+
+    last: int  # steps up to the end of the deviation, at least one
+    furthest: float | None  # the largest value up to there, of a fall the smallest; None if nothing is known
+
+
+def extent(course: Course, *, rises: bool, absent: int = 0) -> Extent:
+    """Return how far a deviation reached and where it ended.
+
+    A verdict ends some steps after its deviation: it waits until the mean of the last minutes is calm. A step
+    belongs to the deviation if it lies beyond the expected interval, by at least a third of what the others
+    do. Where no step does, because the deviation shows in sums only, those count that are on its side.
+
+    Parameters
+    ----------
+    course
+        From the start of the deviation to the watermark at which its verdict ended, or to now.
+    absent
+        Of an absence: the consecutive steps without a request that still belong to it; otherwise 0.
+    """
+    observed = np.nan_to_num(course.observed) if absent else course.observed
+    if absent:
+        beyond = (observed < course.lower) | _in_gaps(observed, absent)
+    else:
+        beyond = _beyond(course, rises=rises)
+    last = int(np.flatnonzero(beyond)[-1]) + 1 if beyond.any() else len(observed)
+    known = observed[:last][~np.isnan(observed[:last])]
+    if not known.size:
+        return Extent(max(last, 1), None)
+    return Extent(max(last, 1), float(known.max() if rises else known.min()))
+
+
+def onset(course: Course, reported: int, *, rises: bool) -> int:
+    """Return the step at which a deviation began, at or before the start of its verdict.
+
+    Few calls make a verdict certain only in the sum of many minutes. The change is where the cumulative sum
+    of the excess over a third of the deviation is largest, counted back from now (Page 1954): a stray failure
+    some minutes before does not make up for the calm after it.
+
+    Parameters
+    ----------
+    course
+        From ``REACH_SECONDS`` before the verdict's own start on, up to now.
+    reported
+        The step of the course with which the verdict starts.
+    """
+    by = course.observed - course.expected if rises else course.expected - course.observed
+    usual = float(np.nan_to_num(by[reported:]).mean()) if reported < len(by) else 0.0
+    if usual <= 0:
+        return reported
+    more = np.minimum(np.nan_to_num(by[:reported]), 2 * usual) - PART * usual  # no minute speaks for all
+    sums = np.cumsum(more[::-1])[::-1]
+    return int(np.argmax(sums)) if sums.size and sums.max() > 0 else reported
+
+
+def lag(requests: Course, last: int, step: int, window: float) -> int:
+    """Return for how many steps a quantile of the newest calls shows a deviation that is over.
+
+    It rests on ``window`` calls at least, and looks back as far as it needs: the deviation fades when so many
+    calls have come since.
+    """
+    calls = np.cumsum(np.nan_to_num(requests.observed[:last])[::-1]) * step
+    return min(int(np.searchsorted(calls, window)), max(last - 1, 0))
+
+
+def _beyond(course: Course, *, rises: bool) -> Bools:
+    """Return which steps deviate: beyond the interval, by at least a part of the usual deviation."""
+    observed = course.observed
+    by = observed - course.expected if rises else course.expected - observed
+    beyond: Bools = (observed > course.upper if rises else observed < course.lower) & (by > 0)
+    if not beyond.any():
+        beyond = by > 0
+    if beyond.any():
+        beyond &= by >= PART * float(np.median(by[beyond]))
+    return beyond
+
+
+def _in_gaps(observed: Floats, least: int) -> Bools:
+    """Return which steps belong to ``least`` consecutive ones without a request."""
+    gap = np.zeros(len(observed), bool)
+    run = 0
+    for at, value in enumerate((observed > 0).tolist()):
+        run = 0 if value else run + 1
+        if run >= least:
+            gap[at - run + 1 : at + 1] = True
+    return gap
+
+
+def failures(failed: Course, requests: Course, step: int, *, ended: bool) -> Failures | None:
+    """Return how many of the requests failed in a deviation, or in its newest minutes.
+
+    Parameters
+    ----------
+    failed, requests
+        Courses of the same steps, from the start of the deviation on.
+    step
+        Seconds of a step.
+    ended
+        Count all of the deviation, and not only its newest minutes.
+
+    Returns
+    -------
+    None without any request.
+    """
+    bad, of = (np.nan_to_num(course.observed) * step for course in (failed, requests))
+    newest = max(len(bad) - NEWEST_SECONDS // step, 0)
+    first = 0 if ended or of[newest:].sum() < FEW_REQUESTS else newest
+    count, whole = float(bad[first:].sum()), float(of[first:].sum())
+    if max(count, whole) <= 0:
+        return None
+    expected = float(np.nansum(failed.expected[first:]))
+    among = float(np.nansum(requests.expected[first:]))
+    usual = min(expected / among, 1.0) if among > 0 else 0.0
+    return Failures(
+        failed=count, requests=max(count, whole), seconds=(len(bad) - first) * step, usual=max(usual, 0.0)
+    )
+
+
+def added_up(course: Course, reported: int, step: int, *, rises: bool) -> AddedUp | None:
+    """Return the mean of a deviation, None if its steps show it themselves.
+
+    Where few calls show a deviation only in the sum of many minutes, most of them lie within the interval:
+    the newest minute may be at the expected value, or on the other side of it.
+
+    Parameters
+    ----------
+    course
+        From the beginning of the deviation up to now.
+    reported
+        The step of the course at which it was reported; negative if that was before the course.
+    step
+        Seconds of a step.
+    """
+    observed, expected = course.observed, _as_before(course.expected, reported, rises=rises)
+    known = ~(np.isnan(observed) | np.isnan(expected))
+    if np.count_nonzero(known) < 2:  # noqa: PLR2004  one step adds nothing up
+        return None
+    by = np.where(known, observed - expected if rises else expected - observed, 0.0)
+    beyond = observed > course.upper if rises else observed < course.lower
+    if by.sum() <= 0 or by[beyond].sum() >= MINUTES_SHOW * by.sum():
+        return None
+    mean, usual = float(observed[known].mean()), float(expected[known].mean())
+    return AddedUp(observed=mean, expected=usual, seconds=len(observed) * step)
+
+
+def _as_before(expected: Floats, reported: int, *, rises: bool) -> Floats:
+    """Return the expectation as if the level had not followed the deviation before it was reported.
+
+    The reported step is compared with the level before it again: its difference to the step before is how far
+    the level had followed by then, steadily.
+    """
+    if not 0 < reported < len(expected):
+        return expected
+    before, after = expected[reported - 1 : reported + 1]
+    if not (before > 0 and after > 0):
+        return expected
+    back = min(after / before, 1.0) if rises else max(after / before, 1.0)
+    followed: Floats = np.ones(len(expected))
+    followed[:reported] = np.linspace(1.0, back, reported)
+    return expected * followed
+
+
+def corrected(finding: Finding, course: Course, persist: int) -> Finding | None:
+    """Return the finding corrected by late records, None if it stands.
+
+    Late records only add. A fall is withdrawn if fewer than ``persist`` steps are left below the interval by
+    at least a third of the reported deviation. Other changes update its figures.
+
+    Parameters
+    ----------
+    finding
+        As reported at its worst.
+    course
+        From its start to its end, or to now.
+    persist
+        Consecutive steps before a deviation is reported.
+    """
+    falls = finding.observed < finding.expected
+    observed = course.observed
+    if finding.verdict is Verdict.ABSENCE:  # a step without a request is one without a value
+        observed = np.nan_to_num(observed)
+    missing = (course.expected - observed) if falls else (observed - course.expected)
+    beyond = observed < course.lower if falls else observed > course.upper
+    if finding.verdict is Verdict.ABSENCE:
+        beyond = observed <= 0
+    left = beyond & (missing >= CALM * abs(finding.expected - finding.observed))
+    if falls and int(left.sum()) < persist:
+        most = float(np.nanmax(observed, initial=0.0))
+        return msgspec.structs.replace(finding, state="withdrawn", sentence=of_withdrawn(finding, most))
+    if not left.any():
+        return None
+    at = int(np.argmax(np.where(left, missing, -np.inf)))
+    figures = {name: float(values[at]) for name, values in zip(Course._fields, course, strict=True)}
+    figures["observed"] = float(observed[at])
+    if not all(map(np.isfinite, figures.values())) or _same(figures["observed"], finding.observed):
+        return None
+    return msgspec.structs.replace(finding, **figures)
+
+
+def _same(value: float, other: float) -> bool:
+    return abs(value - other) <= 1e-6 * max(abs(value), abs(other), 1e-9)

@@ -16,7 +16,7 @@ import numpy as np
 from detectors.model.array_types import Floats
 
 AHEAD: Final = 90
-"""Days ahead that are looked at."""
+"""Days ahead that are forecast."""
 
 EARLY: Final = 0.2
 MIDDLE: Final = 0.5
@@ -92,28 +92,22 @@ def forecasts(logs: Floats) -> list[Forecast]:
         model.update(np.array([1.0, level**2, slope**2]))
         filtered = model.ssm.filter()
         variance = filtered.forecasts_error_cov[0, 0]
-        told = known & (variance[:days] < _UNKNOWN)
-        error, of = filtered.forecasts_error[0, :days][told], variance[:days][told]
+        begun = known & (variance[:days] < _UNKNOWN)
+        error, of = filtered.forecasts_error[0, :days][begun], variance[:days][begun]
         scale = float(((error**2 / of).sum() + 2 * LEAST_NOISE**2) / (len(of) + 2))
         doubt = np.sqrt(scale * np.maximum(variance[days:] - 1.0, 0.0))
         found.append(Forecast(filtered.forecasts[0, days:], doubt, scale**0.5, 0.0))
         likelihoods.append(np.log(chance) - 0.5 * (np.log(of).sum() + len(of) * np.log(scale)))
     weights = np.exp(np.array(likelihoods) - max(likelihoods))
     weights /= weights.sum()
-    return [each._replace(weight=float(weight)) for each, weight in zip(found, weights, strict=True)]
+    return [model._replace(weight=float(weight)) for model, weight in zip(found, weights, strict=True)]
 
 
 def chances(models: list[Forecast], room: float, spread: float) -> Floats:
     """Return the chance that the limit has been reached by each day, (AHEAD,).
 
-    Parameters
-    ----------
-    models
-        Of the daily levels.
-    room
-        Logarithm of the level whose busiest hour would reach the limit.
-    spread
-        Standard deviation of the busiest hour around its usual share.
+    ``room`` is the logarithm of the level whose busiest hour would reach the limit; ``spread`` the standard
+    deviation of the busiest hour around its usual share.
     """
     from scipy.special import log_ndtr
 

@@ -1,9 +1,9 @@
 """Growth: a level that rises day over day, judged once a day from daily levels.
 
-The level of a day is the mean of what was learnt (incidents are replaced by what was expected). The slope of
+The level of a day is the mean of its learnt values (incidents are replaced by the expectation). The slope of
 its logarithm, adjusted for the day of the week, is Theil and Sen's median of pairwise slopes with Sen's
 interval (Sen, JASA 63, 1968, section 5), which one outlier cannot move. A level that jumped once and stayed
-is not growth: the line must explain the days better than any single step does. When a limit is reached, is
+is not growth: the line must explain the days better than any single step does. The day of reaching a limit is
 forecast (``judge.forecast``) in the first steps of the day.
 """
 
@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from detectors.judge.forecast import NEVER, REACHED, LimitDays, reach
 from detectors.model.array_types import Bools, Floats, Int32s, Ints, Places
 from detectors.model.finding import Growth
-from detectors.state.history import DAY
-from detectors.state.row_state import RowState, field
+from detectors.state.past_values import DAY
+from detectors.state.state import RowState, field
 
 DAYS: Final = 35
 """Daily levels that are kept."""
@@ -55,9 +55,8 @@ AT_ONCE: Final = 4096
 QUIET_DAYS: Final = 3
 """Days without sure growth until a growth verdict ends."""
 
-
 FORECASTS: Final = 4
-"""Days to a limit that are forecast in a step, ten milliseconds each; what else grows waits for the next."""
+"""Days to a limit that are forecast in a step, ten milliseconds each; other series wait for the next."""
 
 
 class Growing(NamedTuple):
@@ -188,7 +187,7 @@ class GrowthWatch(RowState):
     per_day
         Least growth per day that is reported, as a fraction.
     step
-        Seconds of a step.
+        In seconds.
     start_of
         Returns when (epoch seconds) a day starts, counted from 1970-01-01; by default days of UTC.
     """
@@ -199,9 +198,8 @@ class GrowthWatch(RowState):
     hour_total: Floats = field()
     hour_count: Floats = field()
     peak: Floats = field()  # largest hourly mean of the present day
-    levels: Floats = field(
-        np.nan, lead=(DAYS,)
-    )  # (DAYS, n) mean per step, newest day last; NaN if incomplete
+    # (DAYS, n) mean per step, newest day last; NaN if incomplete
+    levels: Floats = field(np.nan, lead=(DAYS,))
     peaks: Floats = field(np.nan, lead=(7,))  # (7, n)
     since: Int32s = field(-1, np.int32)  # day on which the reported rise started, -1 for none
     quiet: Int32s = field(0, np.int32)  # consecutive days without sure growth
@@ -223,7 +221,7 @@ class GrowthWatch(RowState):
         self._day, self._hour = meta["day"], meta["hour"]
 
     def learn(self, hours: Ints, value: Floats, watched: Bools, limit: Floats) -> list[Growing]:
-        """Take in consecutive steps; judge the days before when one of them starts a day.
+        """Add consecutive steps; judge the days before when one of them starts a day.
 
         Parameters
         ----------
@@ -251,7 +249,7 @@ class GrowthWatch(RowState):
         return found
 
     def adds(self, hour: int, value: Floats) -> bool:
-        """Take in a step as ``learn`` would, (n,) values, if that only adds it up; return whether it did."""
+        """Add a step as ``learn`` would, (n,) values, if that is a mere sum; return whether it was."""
         if hour > self._hour or self.waits.any():
             return False
         known = ~np.isnan(value)
@@ -264,7 +262,7 @@ class GrowthWatch(RowState):
         return hour * 3600 // DAY <= self._day
 
     def sum_up(self, hours: Sequence[int], value: Floats) -> None:
-        """Take in consecutive steps, (steps, n), as ``learn`` would one by one, of the present day."""
+        """Add consecutive steps of the present day, (steps, n), as ``learn`` would one by one."""
         begin = 0
         while begin < len(hours):
             hour, end = max(hours[begin], self._hour), begin + 1

@@ -1,7 +1,8 @@
 """The judge: what is expected of every series of a shard at a step, and whether its value is a verdict.
 
-The judge knows the series, their calendar and their past; ``kernel`` judges a value. It takes all series of
-one step at once, or many steps of one series: live buckets and ``uneri score`` alike.
+The judge knows the series, their calendar and their past. ``kernel`` judges a value, and ``kernel.decide``
+opens and ends verdicts. It takes all series of one step at once, or many steps of one series: live buckets
+and ``uneri score`` alike.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,26 +14,28 @@ from numpy.typing import NDArray
 
 import config.settings
 from detectors.judge.baseline import Baseline
-from detectors.judge.batch_evaluation import CELLS, FEWEST, BatchEvaluation, Before
 from detectors.judge.calendar import Calendar
 from detectors.judge.evidence import Evidence
 from detectors.judge.growth import Growing, GrowthWatch
-from detectors.judge.habits import MANY
-from detectors.judge.kernel.arrays import Output, Rows, empty_output, empty_scratch
-from detectors.judge.kernel.codes import OF_CALLS
-from detectors.judge.kernel.evaluate_early import Look, dry_run, lookable, related, suspicious, taken
+from detectors.judge.kernel.arrays import OF_CALLS, Output, Rows, empty_output, empty_scratch
+from detectors.judge.kernel.evaluate_early import (
+    EarlyEvaluation,
+    copy_rows,
+    dry_run,
+    may_be_evaluated,
+    may_deviate,
+    related,
+)
 from detectors.judge.kernel.kernel import advance
 from detectors.judge.kernel.learn import close_slots
 from detectors.judge.kernel.pace import pace_of
-from detectors.judge.memory import MemoryState
+from detectors.judge.memory import CELLS, FEWEST, MANY, BatchEvaluation, Before, MemoryState
 from detectors.model.array_types import Bools, Floats, Ints, Places
 from detectors.model.finding import Plan
-from detectors.model.measures import COUNTED_BY, GROWS, NATURE, RATIO_OF, RISES, Measure, Nature
+from detectors.model.measures import COUNTED_BY, GROWS, NATURE, RATIO_OF, RISES, Measure, Nature, Series
 from detectors.model.scope import ScopeOrEdge
-from detectors.model.series import Series
-from detectors.state.history import DAY, ValueHistory
-from detectors.state.recent import Recent
-from detectors.state.row_state import RowState
+from detectors.state.past_values import DAY, PastExpectations, PastValues
+from detectors.state.state import RowState
 
 _COUNTING: Final = frozenset((*COUNTED_BY.values(), *RATIO_OF.values(), Measure.REQUESTS))
 """The measures that others are made of or a part of."""
@@ -51,7 +54,7 @@ class Judgement:
     lower: Floats
     upper: Floats
     score: Floats
-    verdict: NDArray[np.int8]  # open now: index into detectors.judge.kernel.codes.CODES
+    verdict: NDArray[np.int8]  # open now: index into detectors.judge.kernel.arrays.CODES
     opened: Bools
     ended: Bools
     since: Ints  # epoch seconds at which the open verdict began
@@ -65,18 +68,8 @@ class Judgement:
 class Judge:
     """Judges all series of a shard, one call per step.
 
-    Parameters
-    ----------
-    settings : config.settings.JudgeSettings
-    step : int
-        Seconds between two judgements.
-    calendar : Calendar, optional
-        Local time, holidays and planned events; without one every week is like the last.
-
-    Attributes
-    ----------
-    baseline, evidence
-        What verdicts are based on: weeks, charts, courses of single series.
+    ``step`` is in seconds. Without a calendar every week is like the last. ``baseline`` and ``evidence`` are
+    the grounds of verdicts: weeks, charts, courses of single series.
     """
 
     def __init__(
@@ -88,8 +81,8 @@ class Judge:
         self._day = max(1, round(DAY / step))
         self._pace = pace_of(settings, step)
         self._slots = min(SLOTS, self._day)
-        self._history = ValueHistory(step, settings.weeks)
-        self._recent = Recent(step)
+        self._history = PastValues(step, settings.weeks)
+        self._recent = PastExpectations(step)
         self.baseline = Baseline(self._history, step, self._pace.beside, settings.weeks, calendar)
         self.evidence = Evidence(self._history, self._recent, step)
         self._memory = MemoryState(
@@ -138,13 +131,13 @@ class Judge:
         return np.where(began, until - begins, np.nan)
 
     def pass_over(self) -> None:
-        """Let nothing grow older in the next step, of which nothing is known."""
+        """Let no series grow older in the next step, of which nothing is known."""
         first = self._memory.first
         first[first >= 0] += 1
 
     @property
     def most_steps(self) -> int:
-        """Most steps that ``judge_steps`` accepts: what they are compared with must be known beforehand."""
+        """Most steps that ``judge_steps`` accepts: their baselines must be known beforehand."""
         return max(1, self._day - self._pace.beside)
 
     def judge(self, start: int, values: Floats, completeness: float = 1.0) -> Judgement:
@@ -174,11 +167,11 @@ class Judge:
             value[self._sums] /= max(completeness, 1e-3)
         begun = self._begin(start, value[None])
         self._advance(begun, 1, stops=False)
-        growth = self._take_in(begun)
+        growth = self._remember(begun)
         return self.judgement(begun, 0, growth)
 
     def judgement(self, of: BatchEvaluation, at: int, growth: list[Growing] | None = None) -> Judgement:
-        """Return the judgement of a step of an attempt, by its place there; ``since`` is that of the last."""
+        """Return the judgement of a step of a batch, by its place there; ``since`` is that of the last."""
         out, index = of.out, of.index + at
         return Judgement(
             start=index * self.step,
@@ -215,27 +208,23 @@ class Judge:
 
         Returns
         -------
-        out : Output
-        growth : list of Growing
-            Growth over the days before, when the first step is the first of a day.
+        The results, and the growth over the days before, when the first step is the first of a day.
         """
         begun = self._begin(start, values)
         self._advance(begun, len(values), stops=False)
-        return begun.out, self._take_in(begun)
+        return begun.out, self._remember(begun)
 
     @property
-    def most_at_once(self) -> int:
-        """Most steps that are worth an attempt; one if none, since of many series a step costs enough."""
+    def largest_batch(self) -> int:
+        """Most steps that are worth a batch; one if none, since of many series a step costs enough."""
         most = min(self.most_steps, CELLS // max(len(self.series), 1))
         return most if most >= FEWEST else 1
 
-    def room(self, start: int, most: int) -> int:
-        """Return how many steps from ``start`` on ``attempt`` may judge, at most ``most``; one if none.
+    def steps_in_batch(self, start: int, most: int) -> int:
+        """Return how many steps from ``start`` on ``evaluate_batch`` may judge; one if none.
 
-        ``most`` is at most ``most_at_once``.
-
-        While a verdict is open, a step may be decided by more than its values, and so it is where a local day
-        begins, growth is still to be forecast, or an event is planned.
+        ``most`` is at most ``largest_batch``. While a verdict is open, more than its values may decide a
+        step; so it is where a local day begins, growth is still to be forecast, or an event is planned.
         """
         if most <= 1 or self._open_places.any() or self._growth.waits.any() or not self._goes_on(start):
             return 1
@@ -261,32 +250,28 @@ class Judge:
     def _hour(self, start: int) -> int:
         return start // 3600 if self._calendar is None else self._calendar.hour(start)
 
-    def attempt(self, start: int, values: Floats) -> BatchEvaluation:
-        """Judge consecutive steps, up to the first in which a verdict opens; ``settle`` must follow.
+    def evaluate_batch(self, start: int, values: Floats) -> BatchEvaluation:
+        """Judge consecutive steps, up to the first in which a verdict opens; ``accept_batch`` must follow.
 
-        Parameters
-        ----------
-        start : int
-            Epoch seconds at which the first step starts.
-        values : (steps, n) float64
-            At most as many steps as there is ``room`` for.
+        ``start`` (epoch seconds) is that of the first of at most ``steps_in_batch`` steps; ``values`` are
+        (steps, n) float64.
         """
         begun = self._begin(start, values)
         begun.before = Before(self._memory.arrays(), self._open_places, begun.slots)
         self._advance(begun, len(values), stops=True)
         return begun
 
-    def settle(self, attempt: BatchEvaluation, steps: int) -> None:
-        """Take in the first ``steps`` of an attempt, as if the others had not been judged."""
-        if steps < attempt.done and attempt.before is not None:
-            attempt.before.bring_back(self._memory.arrays(), self._open_places)
-            self._advance(attempt, steps, stops=False)
-        self._memory.slot = int(attempt.slots[steps - 1, 0])
-        self.baseline.stay(attempt.index + steps - 1)
-        self._take_in(attempt)
+    def accept_batch(self, batch: BatchEvaluation, steps: int) -> None:
+        """Remember the first ``steps`` of a batch, as if the others had not been judged."""
+        if steps < batch.done and batch.before is not None:
+            batch.before.bring_back(self._memory.arrays(), self._open_places)
+            self._advance(batch, steps, stops=False)
+        self._memory.slot = int(batch.slots[steps - 1, 0])
+        self.baseline.stay(batch.index + steps - 1)
+        self._remember(batch)
 
     def _begin(self, start: int, values: Floats) -> BatchEvaluation:
-        """Return steps to be judged, with all that it takes."""
+        """Prepare steps to be judged."""
         index, steps = start // self.step, len(values)
         if index <= self._recent.at:
             raise ValueError(f"the step at {start} was judged before: pass each step once, in order")
@@ -298,7 +283,7 @@ class Judge:
         return BatchEvaluation(index, value, same, factor, slots, empty_output(value.shape), 0)
 
     def _advance(self, begun: BatchEvaluation, steps: int, *, stops: bool) -> None:
-        """Judge the first ``steps`` of what has begun, or up to the first in which a verdict opens."""
+        """Judge the first ``steps`` of a batch, or up to the first in which a verdict opens."""
         beside, short = self._pace.beside, self._pace.short
         with np.errstate(all="ignore"):  # without the compiler, numpy would warn of infinities
             begun.done = advance(
@@ -318,11 +303,11 @@ class Judge:
                 stops,
             )
 
-    def _take_in(self, judged: BatchEvaluation) -> list[Growing]:
-        """Remember what was judged; return the growth over the days before, where a day starts."""
+    def _remember(self, judged: BatchEvaluation) -> list[Growing]:
+        """Remember judged steps; return the growth over the days before, where a day starts."""
         index, out, values = judged.index, judged.out, judged.values
         if judged.done < len(values):
-            out, values = Output._make(each[: judged.done] for each in out), values[: judged.done]
+            out, values = Output._make(array[: judged.done] for array in out), values[: judged.done]
         self._bounds = out.expected[-1], out.upper[-1]
         self._history.extend(index, values, out.spoilt)
         for at, row in np.argwhere(out.opened).tolist():
@@ -332,26 +317,25 @@ class Judge:
 
     @property
     def newly_expected(self) -> Floats | None:
-        """What was expected of each series at the newest step, (n,); None after a restore."""
+        """The expectation of each series at the newest step, (n,); None after a restore."""
         return None if self._bounds is None else self._bounds[0]
 
-    def look(self, end: int, values: Floats, empty: Places) -> Look | None:
-        """Judge the step before ``end`` as far as it is told, without learning from it.
+    def evaluate_early(self, end: int, values: Floats, empty: Places) -> EarlyEvaluation | None:
+        """Judge the step before ``end`` as far as it is known, without learning from it.
 
         Parameters
         ----------
         end : int
-            Epoch seconds, later than what was judged.
+            Epoch seconds, later than the newest judged step.
         values : (n,) float64
             Sums of the counts over the step before ``end``, p95 in ms of latencies; NaN of anything else.
             Series that were added since are missing.
         empty
-            Rows that have had nothing for so long that they are looked at as if their step were empty.
+            Rows without anything for so long that they are judged as if their step were empty.
 
         Returns
         -------
-        Look or None
-            Of the series that may deviate, upwards or because they are ``empty``; None if there are none.
+        Of the series that may deviate, upwards or because they are ``empty``; None if there are none.
         """
         if self._bounds is None:
             return None
@@ -359,8 +343,8 @@ class Judge:
         n = min(len(values), len(self._bounds[0]))
         slots = self._memory.slots_at(index * self.step % DAY * self._slots // DAY)
         memory = self._memory.arrays()
-        ready = lookable(self._rows, memory, self.evidence.latency, index, self._pace)
-        rises = suspicious(values[:n], *self._bounds, self._rows, ready)
+        ready = may_be_evaluated(self._rows, memory, self.evidence.latency, index, self._pace)
+        rises = may_deviate(values[:n], *self._bounds, self._rows, ready)
         falls = empty[ready[empty]]
         at = related(np.union1d(rises, falls).astype(np.intp), self._rows)
         at = at[at < n]
@@ -369,7 +353,7 @@ class Judge:
         seen = values[at]
         seen[np.isin(at, falls)] = 0.0
         same = self.baseline.same_times(index * self.step)
-        past, often = self.baseline.of(index, at, same)
+        past, often = self.baseline.past_of(index, at, same)
         sizes, *interval = dry_run(
             index,
             seen,
@@ -377,12 +361,13 @@ class Judge:
             past,
             often,
             slots,
-            *taken(at, self._rows, memory),
+            *copy_rows(at, self._rows, memory),
             self._pace._replace(aligned=not same.holiday),
             self._open_places,
         )
-        asked = np.flatnonzero(np.isin(at, rises) | np.isin(at, falls))
-        return Look(at[asked], sizes[asked], seen[asked], *(each[asked] for each in interval))
+        wanted = np.flatnonzero(np.isin(at, rises) | np.isin(at, falls))
+        found = (array[wanted] for array in interval)
+        return EarlyEvaluation(at[wanted], sizes[wanted], seen[wanted], *found)
 
     def _slots_of(self, of_day: Ints) -> Ints:
         """Return the slot of each step and the one that ended before it; load the habits they need."""
@@ -403,7 +388,7 @@ class Judge:
         return slots
 
     def correct(self, start: int, more: Floats) -> None:
-        """Add late data to what was observed in a step, (n,): NaN or zero where none arrived.
+        """Add late data to the values of a step, (n,): NaN or zero where none arrived.
 
         Charts, attribution and the weeks to come use it, and the sums over minutes restart. The learnt level
         and noise stay: they follow the present within minutes anyway.
@@ -447,7 +432,7 @@ class Judge:
         return self._counting.get((self.series[row].about, Measure.REQUESTS))
 
     def plan(self, row: int, start: int) -> Plan | None:
-        """Return what is planned for a series at ``start``, if anything."""
+        """Return the plan of a series at ``start``, if any."""
         about, sums = self.series[row].about, self._sums[row]
         return self._calendar.plan(start, about) if self._calendar and sums else None
 
@@ -455,10 +440,8 @@ class Judge:
         """Return the planned load in times the usual, one number per series."""
         if self._calendar is None or not self._calendar.planned(start):
             return self._one
-        summed = zip(self.series, self._sums.tolist(), strict=True)
-        return np.array(
-            [self._calendar.factor(start, one.about) if sums else 1.0 for one, sums in summed], float
-        )
+        summed, factor = zip(self.series, self._sums.tolist(), strict=True), self._calendar.factor
+        return np.array([factor(start, series.about) if sums else 1.0 for series, sums in summed], float)
 
     def _learn_growth(self, index: int, tame: Floats) -> list[Growing]:
         hours = [self._hour((index + at) * self.step) for at in range(len(tame))]
@@ -479,11 +462,11 @@ class Judge:
 
     def limit(self, changed: Mapping[int, Series]) -> None:
         """Replace series, by their rows, that have another limit, and with it may be judged or not."""
-        for row, one in changed.items():
-            self.series[row] = one
-            self._rows.judged[row] = one.judged
-            per_step = 1.0 if NATURE[one.measure] is Nature.LATENCY else self.step
-            self._limits[row] = np.nan if one.limit is None else one.limit * per_step
+        for row, series in changed.items():
+            self.series[row] = series
+            self._rows.judged[row] = series.judged
+            per_step = 1.0 if NATURE[series.measure] is Nature.LATENCY else self.step
+            self._limits[row] = np.nan if series.limit is None else series.limit * per_step
 
     def hold(self, rows: Sequence[int], *, held: bool) -> None:
         """Open no verdict about some rows while they are ``held``; they learn as ever."""
@@ -491,7 +474,7 @@ class Judge:
             self._rows.judged[row] = self.series[row].judged and not held
 
     def _index(self, fresh: Sequence[Series]) -> None:
-        """Append what the kernel needs to know about new rows."""
+        """Append the arrays of the kernel for new rows."""
         first = len(self.series)
         self.series.extend(fresh)
         natures = [NATURE[series.measure] for series in fresh]
@@ -517,10 +500,8 @@ class Judge:
         is_latency = self.evidence.latency = np.concatenate((self.evidence.latency, latency))
         self._sums = np.concatenate((self._sums, ~(latency | levels)))
         self._rows = self._rows._replace(positive=(self._rows.counted > 0) | is_latency)
-        judged = np.array(
-            [series.judged for series in fresh], bool
-        )  # a level that has a limit may grow towards it
-        grows = np.array([series.measure in GROWS for series in fresh], bool) & (judged | levels)
+        grows = np.array([series.measure in GROWS for series in fresh], bool)
+        grows &= rows.judged | levels  # a level that has a limit may grow towards it
         self._grows = np.concatenate((self._grows, grows))
         self._one = np.ones(len(self.series))
         limits = np.array([np.nan if series.limit is None else series.limit for series in fresh], float)
@@ -529,20 +510,20 @@ class Judge:
 
     def _relate(self, first: int, fresh: Sequence[Series]) -> None:
         """Link new rows to those they are made of or a part of, and rows that waited for one of them."""
-        for row, one in enumerate(fresh, first):
-            if one.measure in _COUNTING:
-                self._counting[one.about, one.measure] = row
+        for row, series in enumerate(fresh, first):
+            if series.measure in _COUNTING:
+                self._counting[series.about, series.measure] = row
         waiting = [*self._unrelated, *enumerate(fresh, first)]
         self._unrelated = []
-        for row, one in waiting:
+        for row, series in waiting:
             # `in` and not `get`: the relation covers all business values, too
-            calls = COUNTED_BY[one.measure] if one.measure in COUNTED_BY else None  # noqa: SIM401
-            whole = RATIO_OF.get(one.measure)
+            calls = COUNTED_BY[series.measure] if series.measure in COUNTED_BY else None  # noqa: SIM401
+            whole = RATIO_OF.get(series.measure)
             for other, into in ((calls, self._rows.calls), (whole, self._rows.whole)):
                 if other is not None:
-                    into[row] = self._counting.get((one.about, other), -1)
+                    into[row] = self._counting.get((series.about, other), -1)
                     if into[row] < 0:
-                        self._unrelated.append((row, one))
+                        self._unrelated.append((row, series))
             if calls is not None and self._rows.calls[row] >= 0:
                 self._rows.counted[row] = OF_CALLS
 

@@ -24,7 +24,7 @@ OTHER_MIX: Final = 1.15
 """A p95 this many times the usual one, or its inverse, is of another mix: histograms are no finer."""
 
 BY_CHANCE: Final = 2.0
-"""Standard errors within which is chance: of the rank of a quantile, and of the ranks of the calls."""
+"""Standard errors that are chance: of the rank of a quantile, and of the ranks of the calls."""
 
 SLOWEST: Final = 0.1
 """Share of the usual times of a part that are its slowest."""
@@ -60,7 +60,7 @@ def follow(
     seen: Floats,
     found: Floats,
 ) -> float:
-    """Find what the present mix of each whole would take at the usual times of its parts, step after step.
+    """Find the quantile of the present mix of each whole at the usual times of its parts, step after step.
 
     Parameters
     ----------
@@ -70,13 +70,13 @@ def follow(
     ends
         (k,) where those of each step end.
     weights
-        What a call of the step before counts, and by how much that grows from step to step, which is how
-        older ones are forgotten; 0 to learn nothing.
+        The weight of a call of the step before, and its growth from step to step, by which older calls are
+        forgotten; 0 to learn nothing.
     limits
         The quantile, the calls of the newest step from whose weight on the usual times of a part are known,
         and ``enough`` calls of a whole.
     parts
-        The parts; updated.
+        Updated.
     usual, seen
         (k, wholes) the usual quantile in milliseconds, NaN where unknown, and that of the newest calls.
     found
@@ -84,7 +84,7 @@ def follow(
 
     Returns
     -------
-    What a call of the last step counts.
+    The weight of a call of the last step.
     """
     numbers, bins, _ = times
     weight, growth = weights
@@ -136,14 +136,14 @@ def _forget(enough: float, parts: Parts) -> None:
     """Keep as many earlier calls of each whole as are missing of ``enough``, and add those of the step."""
     kept = parts.of_whole[0]
     kept[:] = 0.0
-    for one in range(len(parts.calls)):
-        kept[parts.whole[one]] += parts.calls[one]
+    for number in range(len(parts.calls)):
+        kept[parts.whole[number]] += parts.calls[number]
     for whole in range(len(kept)):
         kept[whole] = max(1 - kept[whole] / enough, 0.0)
         for row in range(3):
             parts.ranks[row, whole] *= kept[whole]
-    for one in range(len(parts.calls)):
-        parts.recent[one] = kept[parts.whole[one]] * parts.recent[one] + parts.calls[one]
+    for number in range(len(parts.calls)):
+        parts.recent[number] = kept[parts.whole[number]] * parts.recent[number] + parts.calls[number]
 
 
 @part
@@ -162,9 +162,9 @@ def _learn(numbers: Ints, bins: Ints, weight: float, parts: Parts) -> None:
 def _rank(least: float, parts: Parts) -> None:
     """Add up where the calls of a step rank among the usual times of their own parts.
 
-    What its parts are called for makes no difference to that (a stratified rank sum, van Elteren 1960). The
-    sums are those of the ranks less a half, of what is among the ``SLOWEST``, and of the calls; of parts
-    whose usual times are known: of a weight of ``least``.
+    The mix of parts makes no difference to that (a stratified rank sum, van Elteren 1960). The sums are those
+    of the ranks less a half, of the calls among the ``SLOWEST``, and of the calls; of parts whose usual times
+    are known: of a weight of ``least``.
     """
     ranks, usual, known, counted = parts.ranks, parts.usual, parts.known, parts.counted
     first = 0
@@ -188,7 +188,7 @@ def _rank(least: float, parts: Parts) -> None:
 
 @part
 def _as_usual(ranks: Floats, whole: int) -> bool:
-    """Return whether the calls of a whole take what those of its parts usually take, but for chance.
+    """Return whether the calls of a whole take as long as those of its parts usually do, but for chance.
 
     Ranks of so many calls have a standard error of ``sqrt(n / 12)``, and the number of the slowest that of a
     binomial.
@@ -208,13 +208,8 @@ def _mixed_quantile(quantile: float, least: float, parts: Parts) -> None:
     between which that of the sample lies, too (a binomial proportion; Wilks 1941): ``BY_CHANCE`` standard
     errors below and above it. NaN for a whole of a single part, or of which too little is known.
     """
-    order, recent, usual, known, together = (
-        parts.order,
-        parts.recent,
-        parts.usual,
-        parts.known,
-        parts.together,
-    )
+    order, recent, usual = parts.order, parts.recent, parts.usual
+    known, together = parts.known, parts.together
     parts.of_whole[1:] = np.nan
     first = 0
     for whole in range(len(parts.ends)):

@@ -1,16 +1,20 @@
 """A finding: one verdict about one series over one interval, with the evidence."""
 
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
 from detectors.model.measures import Measure
 from detectors.model.scope import Edge, Scope, ScopeOrEdge
 
+NOTABLE: Final = 0.05
+"""A caller or suspect with a smaller part is noise."""
+
 
 class Verdict(StrEnum):
-    """The kind of thing a finding is (DESIGN section 6)."""
+    """The kind of a finding."""
 
     SPIKE = "spike"
     DROP = "drop"
@@ -69,7 +73,7 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Affected(msgspec.Struct, frozen=True, kw_only=True):
-    """Who is hurt: what reached a scope while its finding was open."""
+    """The harm: requests that reached a scope while its finding was open."""
 
     requests: float  # of a table, calls
     seconds: int  # the time that they were counted in: all of it, or the last hours
@@ -81,7 +85,7 @@ State = Literal["open", "update", "end", "withdrawn"]
 """It starts, its evidence changed, it ended, or late data showed that nothing was wrong."""
 
 ComparedWith = Literal["weeks", "holidays", "yesterday", "minutes"]
-"""What a value is compared with: earlier weeks, the last holidays on a holiday, otherwise what is known."""
+"""The basis of an expectation: earlier weeks, the last holidays on a holiday, otherwise the days known."""
 
 
 class Trace(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,7 +141,7 @@ class Failures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AddedUp(msgspec.Struct, frozen=True, kw_only=True):
-    """What minutes added up to since a deviation began that no minute alone shows: means over that time."""
+    """Means over the time since a deviation began that no minute alone shows."""
 
     observed: float
     expected: float
@@ -171,7 +175,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     completeness: float = 1.0
     weeks_used: list[int] = []  # 1 = last week
     weeks_left_out: list[int] = []
-    compared_with: ComparedWith = "weeks"  # what the expectation is based on
+    compared_with: ComparedWith = "weeks"
     planned: Plan | None = None
     limit: float | None = None  # configured capacity per second, where one is known
     near: bool = False  # of a limit: it is reached now or tomorrow, and a person must act
@@ -188,15 +192,15 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     times: int = 0  # of a fatal finding: number of occurrences
     missed: float = 0.0  # of an absence: requests that were expected since the last one
     gap: bool = False  # of an absence: no record arrived at all, so the pipeline is what to check first
-    lost: bool = False  # it ended because nothing was measured any longer: what became of it is unknown
+    lost: bool = False  # it ended because nothing was measured any longer: its outcome is unknown
     minutes: int = 0  # of a limit: ``observed`` is the largest mean over this many
     throttled: bool = False  # of a limit: calls are already refused
-    failures: Failures | None = None  # of errors and throttles: what they are a part of
+    failures: Failures | None = None  # of errors and throttles: the requests among which they are
     peak: float | None = None  # the step furthest up (of a fall, down) since ``start``; None if unknown
     sentence: str
     trace: Trace | None = None
     costs: float | None = None  # US dollars an hour that its scope costs more than expected; None if unknown
-    early: bool = False  # found by a look before its step was judged, which confirms it or takes it back
+    early: bool = False  # found before its step was judged, which confirms it or takes it back
     added_up: AddedUp | None = None  # of counts: where ``observed``, a minute's, does not show the deviation
 
     @property
@@ -208,15 +212,65 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         return about
 
     @property
-    def told(self) -> tuple[float, float]:
-        """What people are told that was observed and expected: means, where only sums show the deviation."""
+    def figures(self) -> tuple[float, float]:
+        """The observed and the expected value to show: means, where only sums show the deviation."""
         if self.added_up is None:
             return self.observed, self.expected
         return self.added_up.observed, self.added_up.expected
 
     @property
     def young(self) -> bool:
-        """Whether no more than a week stands behind what was expected."""
+        """Whether no more than a week is behind the expectation."""
         if self.compared_with == "holidays" or self.verdict in (Verdict.FATAL, Verdict.LIMIT, Verdict.GROWTH):
             return False
         return len(self.weeks_used) + len(self.weeks_left_out) <= 1
+
+
+class Shares(NamedTuple):
+    """The callers and the suspects of a finding."""
+
+    callers: list[Share]
+    suspects: list[Share]
+
+
+def of_whole(finding: Finding) -> Shares:
+    """Return the shares as parts of all that rose (of a fall: that fell), by kind of scope.
+
+    Where one client fell while others rose, the shares of the others exceed the excess that is left: 60 % and
+    55 % of it, less 15 %. As parts of what rose they add up to the whole.
+
+    Examples
+    --------
+    >>> ios, android, web = (Scope("client", "aws", "1", "", name) for name in ("ios", "android", "web"))
+    >>> given = {"more_calls": 0.0, "more_per_call": 0.0, "observed": 1.0, "expected": 1.0}
+    >>> parts = ((ios, 0.6), (android, 0.55), (web, -0.15))
+    >>> shares = [Share(scope=of, share=part, **given) for of, part in parts]
+    >>> finding = Finding(id="a", revision=0, state="open", verdict=Verdict.SPIKE, scope=ios,
+    ...                   measure=Measure.REQUESTS, start=0, seen=60, observed=3.0, expected=1.0, lower=0.5,
+    ...                   upper=1.5, score=0.9, callers=shares, suspects=shares[:2], sentence="")
+    >>> [round(share.share, 2) for share in of_whole(finding).suspects]
+    [0.52, 0.48]
+    """
+    parts: dict[str, dict[object, float]] = {}
+    for share in (*finding.callers, *finding.suspects):
+        of_kind = parts.setdefault(share.scope.kind, {})
+        of_kind[share.scope] = max(share.share, of_kind.get(share.scope, 0.0))
+    whole = {kind: max(sum(of_kind.values()), 1.0) for kind, of_kind in parts.items()}
+
+    def scaled(shares: Sequence[Share]) -> list[Share]:
+        return [_divided(share, whole[share.scope.kind]) for share in shares]
+
+    return Shares(scaled(finding.callers), scaled(finding.suspects))
+
+
+def notable(finding: Finding) -> Shares:
+    """Return the shares of ``of_whole`` that are more than noise."""
+    callers, suspects = of_whole(finding)
+    return Shares(*([share for share in held if share.share >= NOTABLE] for held in (callers, suspects)))
+
+
+def _divided(share: Share, by: float) -> Share:
+    if by == 1.0:
+        return share
+    calls, price = share.more_calls / by, share.more_per_call / by
+    return msgspec.structs.replace(share, share=share.share / by, more_calls=calls, more_per_call=price)

@@ -1,10 +1,22 @@
-"""What is measured at a scope, in which column, and how each measure behaves."""
+"""The measures of a scope, how each behaves and where it is judged; a series is one measure of one scope."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeVar
 
-from detectors.model.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, TENANT
+from detectors.model.scope import (
+    ACCOUNT,
+    CLIENT,
+    FUNCTION,
+    ROUTE,
+    SERVICE,
+    TABLE,
+    TENANT,
+    Edge,
+    Scope,
+    ScopeOrEdge,
+)
 
 
 class Nature(StrEnum):
@@ -62,12 +74,12 @@ class Measure(StrEnum):
 
     @property
     def level(self) -> str:
-        """The name of the level that this is; empty for all that is no level."""
+        """The name of a level; empty for any other measure."""
         return self._named[0]
 
     @property
     def unit(self) -> str:
-        """The unit of a level, empty if it is a mere number; also empty for all that is no level."""
+        """The unit of a level, empty if it is a mere number and for any other measure."""
         return self._named[1]
 
     @property
@@ -97,7 +109,7 @@ def level_of(name: str, unit: str = "") -> Measure:
 
     Examples
     --------
-    >>> [(one, one.level, one.unit) for one in (level_of("lambda.concurrent_executions", "1"),)]
+    >>> [(level, level.level, level.unit) for level in (level_of("lambda.concurrent_executions", "1"),)]
     [(<Measure.level:lambda.concurrent_executions: 'level:lambda.concurrent_executions'>, \
 'lambda.concurrent_executions', '')]
     >>> level_of("reads", "1/s").unit, level_of("queue", "{messages}").unit, level_of("cpu", "%").value
@@ -144,23 +156,13 @@ SUMMED: Final = tuple(measure for measure in Measure if measure not in (*LATENCI
 
 COLUMN: Final[dict[Measure, int]] = {measure: index for index, measure in enumerate(SUMMED)}
 
+_AMOUNTS = (Measure.RCU, Measure.WCU, Measure.BUSY, Measure.COST)
+
 NATURE: Final = _WithValues(
     {
-        Measure.REQUESTS: Nature.COUNT,
-        Measure.COLD_STARTS: Nature.COUNT,
-        Measure.ERRORS_USER: Nature.COUNT,
-        Measure.ERRORS_BACKEND: Nature.COUNT,
-        Measure.ERRORS_FATAL: Nature.COUNT,
-        Measure.THROTTLES: Nature.COUNT,
-        Measure.READS: Nature.COUNT,
-        Measure.WRITES: Nature.COUNT,
-        Measure.RCU: Nature.AMOUNT,
-        Measure.WCU: Nature.AMOUNT,
-        Measure.BUSY: Nature.AMOUNT,
-        Measure.COST: Nature.AMOUNT,
-        Measure.LATENCY: Nature.LATENCY,
-        Measure.LATENCY_CODE: Nature.LATENCY,
-        Measure.LATENCY_AUTH: Nature.LATENCY,
+        **dict.fromkeys(Measure, Nature.COUNT),
+        **dict.fromkeys(_AMOUNTS, Nature.AMOUNT),
+        **dict.fromkeys(LATENCIES, Nature.LATENCY),
     },
     Nature.AMOUNT,
 )
@@ -212,30 +214,21 @@ JUDGED: Final = {
         Measure.LATENCY_CODE,
     ),
     TABLE: (Measure.REQUESTS, Measure.THROTTLES, Measure.RCU, Measure.WCU, Measure.LATENCY),
-    CLIENT: (
-        Measure.ERRORS_USER,
-        Measure.ERRORS_FATAL,
-    ),  # requests of builds rise and fall with every release
+    # requests of builds rise and fall with every release
+    CLIENT: (Measure.ERRORS_USER, Measure.ERRORS_FATAL),
     TENANT: (),  # too many to judge one by one: tenants explain findings only
 }
 """The measures on which a scope of each kind is judged."""
 
 SUPPORTING: Final = {TABLE: (Measure.READS, Measure.WRITES), CLIENT: (Measure.REQUESTS,)}
-"""Measures with a series that is not judged: amounts are counted by them, errors are a part of them."""
+"""Measures of series that are not judged: amounts are counted by them, errors are a part of them."""
 
 KEPT_ON_EDGES: Final = {
     ACCOUNT: (Measure.REQUESTS, *_ERRORS, Measure.THROTTLES, Measure.BUSY),
     SERVICE: (Measure.REQUESTS, *_ERRORS, Measure.THROTTLES),
     ROUTE: (Measure.REQUESTS, *_ERRORS),
     FUNCTION: (Measure.REQUESTS, *_ERRORS, Measure.THROTTLES, Measure.BUSY),
-    TABLE: (
-        Measure.REQUESTS,
-        Measure.THROTTLES,
-        Measure.READS,
-        Measure.WRITES,
-        Measure.RCU,
-        Measure.WCU,
-    ),
+    TABLE: (Measure.REQUESTS, Measure.THROTTLES, Measure.READS, Measure.WRITES, Measure.RCU, Measure.WCU),
 }
 """The measures of every edge into a scope of this kind, by which findings are attributed."""
 
@@ -253,3 +246,24 @@ SOURCES_INTO: Final = {
     ACCOUNT: (SERVICE,),
 }
 """The edges that are rolled up: the kinds of sources for each kind of target (docs/adr/0002)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One row of a judge.
+
+    A series with ``judged=False`` has a history and an expectation but never a verdict: amounts are counted
+    by it. Floors and limit are per second (milliseconds for latency).
+    """
+
+    about: ScopeOrEdge
+    measure: Measure
+    judged: bool = True
+    floor_absolute: float = 0.0
+    floor_relative: float = 0.0
+    limit: float | None = None
+
+    @property
+    def place(self) -> Scope:
+        """The scope that the series belongs to: an edge belongs to its target."""
+        return self.about.target if isinstance(self.about, Edge) else self.about

@@ -1,4 +1,4 @@
-"""What a person may see of one request: a few of them illustrate an incident."""
+"""One request as a person may see it: a few of them illustrate an incident."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -14,15 +14,15 @@ from detectors.model.scope import (
     TABLE,
     TENANT,
     Scope,
+    scope_named,
 )
-from detectors.model.stated import scope_named
 
 MOST_CALLS: Final = 10
 """Table calls of one request that are kept, those that consumed most."""
 
 
 class ExampleClient(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """Who sent it."""
+    """Its sender."""
 
     name: str | None = None
     version: str | None = None
@@ -77,7 +77,7 @@ class RequestExample(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     @property
     def scopes(self) -> Iterator[Scope]:
-        """What it went through: account, service, route, function, client, tenant and tables."""
+        """The scopes that it passed: account, service, route, function, client, tenant and tables."""
         client = self.client or ExampleClient()
         for kind, name in (
             (ACCOUNT, self.account),

@@ -1,4 +1,4 @@
-"""Scopes, and edges between two of them: what a number is about."""
+"""Scopes, and edges between two of them: the subjects of all numbers."""
 
 from typing import Final, NamedTuple
 
@@ -55,6 +55,17 @@ class Scope(NamedTuple):
     def label(self) -> str:
         """The name people use: ``items``, ``ios 3.2.1``."""
         return f"{self.name} {self.version}" if self.version else self.name
+
+
+def scope_named(kind: str, cloud: str, account: str, region: str, name: str) -> Scope:
+    """Return the scope of these names. An account, a client and a tenant span regions.
+
+    Examples
+    --------
+    >>> scope_named("account", "aws", "1", "eu-west-1", "1").region
+    ''
+    """
+    return Scope(kind, cloud, account, "" if kind in (ACCOUNT, CLIENT, TENANT) else region, name)
 
 
 class Edge(NamedTuple):

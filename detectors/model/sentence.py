@@ -31,7 +31,7 @@ _WORDS = {
 _SINGULAR = (*LATENCIES, Measure.BUSY, Measure.COST)
 
 LEAST_USUAL = 1 / 60
-"""One a minute. Less is nearly nothing, and a multiple of nearly nothing says nothing."""
+"""One a minute. Less is nearly nothing, and a multiple of nearly nothing means nothing."""
 
 _LEAST_USUAL = {
     **dict.fromkeys(LATENCIES, 1.0),  # milliseconds
@@ -40,7 +40,7 @@ _LEAST_USUAL = {
 }
 
 LARGEST_MULTIPLE = 1000
-"""Beyond, the two values say more than a multiple."""
+"""Beyond, the two values mean more than a multiple."""
 
 
 def quantity(value: float) -> str:
@@ -65,7 +65,7 @@ def quantity(value: float) -> str:
 
 
 def an_hour(a_second: float) -> float:
-    """Return a cost an hour: people do not think of what a second costs."""
+    """Return a cost an hour: people do not think in costs a second."""
     return 3600 * a_second
 
 
@@ -103,9 +103,9 @@ def percent(share: float) -> str:
 
 
 def has_multiple(measure: Measure, observed: float, expected: float) -> bool:
-    """Return whether "N times the expected" says something: not of nearly nothing, and not of failures.
+    """Return whether "N times the expected" means something: not of nearly nothing, and not of failures.
 
-    Of failures the part of the requests says more (``Failures``), and where that is unknown the two values.
+    Of failures the part of the requests means more (``Failures``), and where that is unknown the two values.
 
     Examples
     --------
@@ -201,14 +201,14 @@ def of_deviation(
     """Explain a spike or a drop; values per second (ms for latency).
 
     ``expected`` includes ``planned`` already: the planned event and what it multiplies are both named. Of
-    ``failures``, their part of the requests is told. ``observed`` and ``expected`` may be means ``over`` some
-    seconds, for which the interval of a step says nothing.
+    ``failures``, their part of the requests is named. ``observed`` and ``expected`` may be means ``over``
+    some seconds, for which the interval of a step does not matter.
     """
     if failures is not None:
         basis = _of_weeks(weeks_used, weeks_left_out, compared_with)
         return f"{_of_failures(about, measure, failures, ended=ended)}, based on {basis}."
     verb = "is" if _is_one(measure) else "are"
-    if quantity(expected) == "0":  # what rounds to nothing has no factor
+    if quantity(expected) == "0":  # nothing has no multiple
         compared = "compared with"
     elif expected > 0 and verdict is Verdict.DROP:
         compared = f"{100 * observed / expected:.0f} % of"
@@ -251,8 +251,8 @@ def of_growth(about: ScopeOrEdge, measure: Measure, growth: Growth, limit: float
     word = _word(measure, about)
     if growth.per_day_lower <= 0:
         middle, slow, fast = (
-            f"{round(100 * each, 1) + 0.0:.1f}"  # -0.0 is 0
-            for each in (growth.per_day, growth.per_day_lower, growth.per_day_upper)
+            f"{round(100 * rise, 1) + 0.0:.1f}"  # -0.0 is 0
+            for rise in (growth.per_day, growth.per_day_lower, growth.per_day_upper)
         )
         how = (
             f"{middle} % a day ({slow} to {fast} %) over {growth.days} days"
@@ -306,7 +306,7 @@ def of_change(finding: Finding) -> str:
     """Explain a spike, a drop, a shift or growth by its own figures."""
     if finding.growth is not None:
         return of_growth(finding.about, finding.measure, finding.growth, finding.limit)
-    observed, expected = finding.told
+    observed, expected = finding.figures
     return of_deviation(
         finding.verdict,
         finding.about,
@@ -388,7 +388,7 @@ def of_absence(finding: Finding, missed: float) -> str:
 
 
 def of_withdrawn(drop: Finding, most: float) -> str:
-    """Say that late records left nothing of a drop; ``most`` is the level with them included."""
+    """Explain that late records left nothing of a drop; ``most`` is the level with them included."""
     word = _word(drop.measure, drop.about)
     return (
         f"No anomaly: records of {named(drop.about)} arrived late. With them, {word} reached "
@@ -397,7 +397,7 @@ def of_withdrawn(drop: Finding, most: float) -> str:
 
 
 def of_retired(about: ScopeOrEdge) -> str:
-    """Say that a scope is considered retired."""
+    """Explain that a scope is considered retired."""
     return f"{_begin(named(about))} has received nothing for a week and is considered retired."
 
 

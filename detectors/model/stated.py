@@ -1,16 +1,16 @@
-"""What sources state apart from requests: levels, and changes of what runs."""
+"""Statements of sources apart from requests: levels, and changes of the software that runs."""
 
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from detectors.model.scope import ACCOUNT, CLIENT, TENANT, Scope
+from detectors.model.scope import Scope
 
 MOST: Final = 1000
 """Different levels, and changes, of one bucket that are kept."""
 
 
 class LevelName(NamedTuple):
-    """What a level is of: ``lambda.concurrent_executions`` of an account."""
+    """The identity of a level: ``lambda.concurrent_executions`` of an account."""
 
     about: Scope
     name: str
@@ -31,7 +31,7 @@ class StatedLevel(NamedTuple):
         >>> StatedLevel(3.0, 10.0).merged(StatedLevel(5.0))
         StatedLevel(highest=5.0, limit=10.0)
         """
-        limits = [each for each in (self.limit, other.limit) if each is not None]
+        limits = [limit for limit in (self.limit, other.limit) if limit is not None]
         return StatedLevel(max(self.highest, other.highest), min(limits, default=None))
 
 
@@ -69,14 +69,3 @@ def merge_changes(into: list[StatedChange], more: Iterable[StatedChange]) -> Non
 def in_order(changes: Iterable[StatedChange]) -> list[StatedChange]:
     """Return changes in the order of their times, each once; beyond ``MOST``, later ones are left out."""
     return sorted(set(changes))[:MOST]
-
-
-def scope_named(kind: str, cloud: str, account: str, region: str, name: str) -> Scope:
-    """Return the scope of these names. An account, a client and a tenant span regions.
-
-    Examples
-    --------
-    >>> scope_named("account", "aws", "1", "eu-west-1", "1").region
-    ''
-    """
-    return Scope(kind, cloud, account, "" if kind in (ACCOUNT, CLIENT, TENANT) else region, name)

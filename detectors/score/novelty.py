@@ -1,4 +1,4 @@
-"""Novelty of a plain series: how rare what it does now is among all it has done before.
+"""Novelty of a plain series: how rare its present behaviour is in all its past.
 
 For series without weeks to compare with: it works on rows and not on clock time, and needs neither a season
 nor training. It is causal, independent of the unit of the values, and symmetric for rises and falls.
@@ -12,8 +12,7 @@ nor training. It is causal, independent of the unit of the values, and symmetric
    theory"). The scale is derived from quantiles and not from the mean excess: one spike must not raise the
    bar for the next. Rarity is in decades: 3 is one row in a thousand. The views are joined by a norm.
 4. *Habituation.* Novelty is how far a rarity exceeds the usual largest rarity of a hundred rows of the
-series:
-   a job that bursts every hour is not new.
+   series: a job that bursts every hour is not new.
 5. *Onset.* After an onset only something far stronger counts, until the series has been calm.
 """
 
@@ -67,13 +66,13 @@ ROUNDING: Final = 1e-9
 """Part of the usual value up to which a deviation is rounding."""
 
 RAREST: Final = 30.0
-"""Decades, at most: beyond lies what was never seen."""
+"""Decades, at most: beyond, nothing was ever seen."""
 
 JOIN: Final = 4.0
 """Norm that joins the views: nearly the largest of them, but views that agree count a little more."""
 
 BLOCK: Final = 100
-"""Rows over which the largest rarity is taken, to learn its usual size."""
+"""Rows of which the largest rarity is learnt."""
 
 BLOCKS: Final = 100.0
 """Blocks that are remembered: the inverse is the least gain of the running means."""
@@ -104,13 +103,13 @@ REST_SHARE: Final = 0.03
 
 STRONGER: Final = 4.0  # times the novelty at the onset
 CALM: Final = 2.0
-"""Novelty above which what started continues."""
+"""Novelty above which an onset continues."""
 
 CALM_ROWS: Final = 100
 """Rows below that before the next onset counts."""
 
 LARGEST: Final = 1e150
-"""Larger values are taken as this: the square must be finite."""
+"""Larger values count as this: the square must be finite."""
 
 AT_BODY: Final = -math.log10(1 - BODY)
 """Decades at which the tail starts."""
@@ -328,7 +327,7 @@ def _habituate(usual: Usual, rarity: float) -> None:
 
 @compiled
 def _since_onset(onset: Onset, row: int, new: float) -> float:
-    """Return the novelty of a row, 0 for what continues since the last onset."""
+    """Return the novelty of a row, 0 for the continuation of the last onset."""
     rest = max(REST, int(REST_SHARE * row))
     if row < onset.until[0]:
         if new > STRONGER * onset.peak[0]:
@@ -384,7 +383,7 @@ def novelty(values: Floats) -> Floats:
     -------
     (n,) float64
         Spreads above the usual largest rarity of a hundred rows of the series, at least 0; 0 while the series
-        is unknown and for what continues after an onset. Above ``ONSET`` something starts.
+        is unknown and for the continuation of an onset. Above ``ONSET`` something starts.
 
     Examples
     --------

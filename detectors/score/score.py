@@ -1,8 +1,8 @@
 """Judges one plain series of timestamps and values with the judge of live buckets.
 
 ``score`` ranks rows; the verdicts are the judge's own. Two things make a row stand out: a deviation that the
-judge measures, and novelty, the rarity of what the series does now in all its past, which works without weeks
-to compare with.
+judge measures, and novelty, the rarity of its present behaviour in all its past, which works without weeks to
+compare with.
 """
 
 from collections.abc import Iterator
@@ -13,15 +13,13 @@ import numpy as np
 import config.settings
 from detectors.judge.growth import Growing
 from detectors.judge.judge import Judge
-from detectors.judge.kernel.arrays import Output
-from detectors.judge.kernel.codes import CODES, SHIFT
+from detectors.judge.kernel.arrays import CODES, SHIFT, Output
 from detectors.judge.kernel.scale import COUNTS_OF_ROOT, LARGEST
 from detectors.model.array_types import Bools, Floats, Ints, Places
-from detectors.model.measures import Measure, value_of
+from detectors.model.measures import Measure, Series, value_of
 from detectors.model.scope import SERVICE, Scope
-from detectors.model.series import Series
 from detectors.score.novelty import novelty
-from detectors.state.history import DAY
+from detectors.state.past_values import DAY
 
 LEARNING: Final = 10
 """Rows from which the interval is learnt, the median of their differences. They are not judged."""
@@ -34,7 +32,7 @@ MANY: Final = 4 * COUNTS_OF_ROOT
 
 _SECONDS = "1 2 5 10 15 20 30 60 120 180 300 600 900 1200 1800 3600 7200 10800 14400 21600 43200 86400"
 INTERVALS: Final = np.array([int(seconds) for seconds in _SECONDS.split()])
-"""Common intervals, all of which divide a day; anything within a tenth of one of them is taken as it."""
+"""Common intervals, all of which divide a day; anything within a tenth of one of them counts as it."""
 
 PLAIN: Final = value_of("value")
 """A business value, in any unit, possibly negative."""
@@ -76,8 +74,6 @@ def score(timestamps: Ints, values: Floats, settings: config.settings.JudgeSetti
         is measured.
     values : (n,) float64
         NaN where nothing was measured.
-    settings : config.settings.JudgeSettings, optional
-        The shipped defaults if omitted.
 
     Examples
     --------
@@ -223,7 +219,7 @@ class _Writer:
         new = np.diff(at, prepend=self._last - first) > 0  # the first row of its step
         self._last = first + int(at[-1])
         scored.expected[rows], scored.lower[rows], scored.upper[rows] = (
-            each[at, 0] for each in (out.expected, out.lower, out.upper)
+            column[at, 0] for column in (out.expected, out.lower, out.upper)
         )
         scored.score[rows] = np.where(new, np.abs(out.size[at, 0]), 0.0)
         scored.alert[rows] = out.opened[at, 0] & new

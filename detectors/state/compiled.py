@@ -1,4 +1,4 @@
-"""Compiles what runs once for every event, or for every series and step.
+"""Compiles functions that run once for every event, or for every series and step.
 
 The functions are plain Python and give the same results either way: without numba, or with
 ``NUMBA_DISABLE_JIT=1``, they run uncompiled, ten to sixty times slower (docs/adr/0009). Code that has no
@@ -26,7 +26,7 @@ except ImportError:  # neither is part of numba's promises
 COMPILES: Final = njit is not None and not numba.config.DISABLE_JIT  # type: ignore[attr-defined]
 """Whether functions are compiled."""
 
-_NO_DOOR: Final = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_NO_WRAPPER: Final = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 _NEWEST: Final = (0, 68)
 """Of numba, that ``PartCompiler`` is known to work with; newer ones compile parts as all else, for longer."""
@@ -42,10 +42,10 @@ def compiled(function: Function) -> Function:
 def part(function: Function) -> Function:
     """Compile a function that only compiled ones call, and that neither makes nor keeps arrays.
 
-    It has no door for Python, which takes as long to compile as the function where arguments are some forty
-    arrays. So Python must not call it: a call ends the process.
+    It has no entry point for Python, which takes as long to compile as the function where arguments are some
+    forty arrays. So Python must not call it: a call ends the process.
     """
-    return _part(function, _nrt=False, **_NO_DOOR)
+    return _part(function, _nrt=False, **_NO_WRAPPER)
 
 
 def without_arrays(function: Function) -> Function:
@@ -67,7 +67,7 @@ def inlined(function: Function) -> Function:
     A call hands over some forty arrays, eight numbers for each: more than most parts of the judge calculate.
     Parts that are rarely called stay calls, which compile faster.
     """
-    return _part(function, _nrt=False, forceinline=True, **_NO_DOOR)
+    return _part(function, _nrt=False, forceinline=True, **_NO_WRAPPER)
 
 
 def is_kept(function: Callable[..., object]) -> bool | None:
@@ -80,7 +80,7 @@ def is_kept(function: Callable[..., object]) -> bool | None:
         if made.stats.cache_path is None:
             return None
         processor = made.targetctx.codegen().magic_tuple()
-        return any(kept[1] == processor for kept in made._cache._cache_file._load_index())  # noqa: SLF001 - numba has no other word
+        return any(kept[1] == processor for kept in made._cache._cache_file._load_index())  # noqa: SLF001 - numba has no public name for it
     except (AttributeError, IndexError, OSError):  # another numba, or nothing to read
         return None
 

@@ -2,7 +2,7 @@
 
 numba makes finished machine code of every function it compiles, and again of what it calls with each caller:
 of ten functions that call one another in a row, the last is made ten times. A part is handed on as optimised
-intermediate code instead, and becomes machine code with the functions that have a door.
+intermediate code instead, and becomes machine code with the functions that Python calls.
 """
 
 from typing import Any
@@ -24,7 +24,7 @@ class PartLibrary(JITCodeLibrary):
 
 @register_pass(mutates_CFG=False, analysis_only=False)
 class PartEntry(LoweringPass):
-    """Tells numba of a part that callers link; its handle for Python leads nowhere."""
+    """Registers a part with numba, for callers to link; its handle for Python leads nowhere."""
 
     _name = "part_entry"
 
@@ -32,7 +32,7 @@ class PartEntry(LoweringPass):
         super().__init__()  # abstract in numba
 
     def run_pass(self, state: Any) -> bool:
-        """Do it."""
+        """Register the part."""
         lowered, name = state.cr, state.func_id.func_name
         handle = make_function(lowered.fndesc.lookup_module(), name, "", 0, lowered.env, (state.library,))
         state.targetctx.insert_user_function(handle, lowered.fndesc, [state.library])

@@ -3,18 +3,23 @@
 Whatever owns state has ``snapshot() -> dict[str, bytes]`` and ``restore(parts)``; ``pack`` makes a part. Only
 parts whose bytes changed are written again, so finished data belongs in parts of its own.
 
-Who changes the layout of a part raises its version and gives ``unpack`` a migration from the version before:
+To change the layout of a part, raise its version and give ``unpack`` a migration from the version before:
 state is brought up as it is read, part by part, in memory. Nothing on disk changes until the next checkpoint,
 which is written whole or not at all. So a part may keep an old version for weeks, and every migration stays.
+
+``FORMAT`` is the number of all state together. It guards what has no version of its own, such as a row of the
+outbox or a table, and makes a downgrade end before it reads anything.
 """
 
 import zlib
 from collections.abc import Callable, Mapping
+from importlib.metadata import version as installed_version
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Any, ClassVar, Final, NamedTuple, Self, TypeVar
 
 import msgspec
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 MAGIC = b"UNE1"
 T = TypeVar("T")
@@ -53,14 +58,7 @@ _DECODER = msgspec.msgpack.Decoder(_Part)
 def pack(kind: str, version: int, meta: object, arrays: Mapping[str, np.ndarray[Any, Any]]) -> bytes:
     """Encode one part.
 
-    Parameters
-    ----------
-    kind, version
-        Kind of part and version of its layout; ``unpack`` refuses any other.
-    meta
-        Anything that msgspec encodes.
-    arrays
-        Numeric numpy arrays by name.
+    ``unpack`` refuses any other kind and version. ``meta`` is anything that msgspec encodes.
 
     Examples
     --------
@@ -146,7 +144,7 @@ def _typed(body: bytes, read: _Part, meta: type[T]) -> T:
 
 
 def why(error: Exception) -> str:
-    """Return in a few words why a snapshot could not be restored.
+    """Return the short reason why a snapshot could not be restored.
 
     Examples
     --------
@@ -171,3 +169,125 @@ def _read(part: bytes, kind: str, version: int, older: Older) -> _Part:
             f"this version of uneri reads {kind!r} version {version}"
         )
     return read
+
+
+class Field(NamedTuple):
+    """One array of shape ``(*lead, rows)``; new columns start with ``fill``."""
+
+    fill: float = 0.0
+    lead: tuple[int, ...] = ()
+    dtype: DTypeLike = np.float64
+    later: bool = False
+
+
+def field(
+    fill: float = 0.0, dtype: DTypeLike = np.float64, lead: tuple[int, ...] = (), *, later: bool = False
+) -> Any:
+    """Declare an array of a ``RowState``; the annotation beside it is its type.
+
+    An array that came ``later`` is absent in older snapshots of the same version, and starts with ``fill``.
+    """
+    return Field(fill, lead, dtype, later)
+
+
+class RowState:
+    """Arrays whose last axis runs over the series.
+
+    A subclass declares its arrays with ``field``, and passes those whose shape depends on settings to
+    ``__init__``. All its state is in these arrays and in ``meta``, so that a snapshot is complete by
+    construction.
+    """
+
+    KIND: ClassVar[str]
+    VERSION: ClassVar[int] = 1
+    OLDER: ClassVar[Older] = {}
+
+    def __init__(self, fields: Mapping[str, Field] | None = None) -> None:
+        self.rows = 0
+        members = vars(type(self)).items()
+        declared = {name: member for name, member in members if isinstance(member, Field)}
+        self._fields = {**declared, **(fields or {})}
+        for name, field in self._fields.items():
+            setattr(self, name, np.full((*field.lead, 0), field.fill, field.dtype))
+
+    def add(self, count: int) -> Self:
+        """Append ``count`` empty columns."""
+        self.rows += count
+        for name, field in self._fields.items():
+            new = np.full((*field.lead, count), field.fill, field.dtype)
+            setattr(self, name, np.concatenate([getattr(self, name), new], axis=-1))
+        return self
+
+    def meta(self) -> dict[str, int]:
+        """Return state that is not per series."""
+        return {}
+
+    def load_meta(self, meta: Mapping[str, int]) -> None:
+        """Restore the result of ``meta``."""
+
+    def snapshot(self) -> bytes:
+        """Return the whole state as one part."""
+        arrays: dict[str, NDArray[Any]] = {name: getattr(self, name) for name in self._fields}
+        return pack(self.KIND, self.VERSION, self.meta(), arrays)
+
+    def restore(self, part: bytes, rows: int) -> None:
+        """Restore a part with ``rows`` series.
+
+        Raises
+        ------
+        StateError
+            When the part is damaged, of another version, or of another shape than the settings require.
+        """
+        meta, arrays = unpack(part, self.KIND, self.VERSION, dict[str, int], self.OLDER)
+        for name, field in self._fields.items():
+            array = arrays.get(name)
+            if array is None and field.later:
+                array = np.full((*field.lead, rows), field.fill, field.dtype)
+            if array is None or array.shape != (*field.lead, rows):
+                raise StateError(
+                    f"the state part {self.KIND!r} was written with other settings or series: "
+                    "start with a new state, or go back to the old settings"
+                )
+            setattr(self, name, array.astype(field.dtype, copy=False))  # earlier versions took more bytes
+        self.rows = rows
+        self.load_meta(meta)
+
+
+FORMAT: Final = 2
+"""Raise it with every change of an encoding that an earlier version would not read, or would read wrongly."""
+
+
+class Writer(msgspec.Struct, frozen=True, array_like=True):
+    """The writer of a state."""
+
+    format: int = FORMAT
+    version: str = ""  # of uneri, empty if unknown
+
+
+def this_writer() -> Writer:
+    """Return the writer that this process puts into a state."""
+    return Writer(FORMAT, installed_version("uneri"))
+
+
+class NewerStateError(StateError):
+    """The state was written by a later version; the message has the remedy."""
+
+
+def refuse_newer(writer: Writer, what: str) -> None:
+    """Refuse state of a later format.
+
+    Raises
+    ------
+    NewerStateError
+        When ``writer`` has one.
+
+    Examples
+    --------
+    >>> refuse_newer(Writer(FORMAT, "0.2.0"), "the state")
+    """
+    if writer.format > FORMAT:
+        wrote, own = writer.version or "a later version", this_writer().version
+        raise NewerStateError(
+            f"{what} was written by uneri {wrote} (format {writer.format}), and this is uneri {own} (format "
+            f"{FORMAT}): start uneri {wrote}, or restore a backup from before the upgrade (docs/upgrades.md)"
+        )

@@ -65,7 +65,7 @@ class _Open:
         self.rows = rows
         self._steps = steps
         self._layers: list[Float32s | None] = [None] * layers
-        self.made(0)
+        self.writable(0)
 
     @classmethod
     def holding(cls, layers: Sequence[Float32s]) -> Self:
@@ -76,11 +76,11 @@ class _Open:
             held.write(layer, slice(None), values)
         return held
 
-    def of(self, layer: int) -> Float32s | None:
+    def written(self, layer: int) -> Float32s | None:
         """Return a layer, None if nothing was written there."""
         return self._layers[layer]
 
-    def made(self, layer: int) -> Float32s:
+    def writable(self, layer: int) -> Float32s:
         """Return a layer to write to."""
         values = self._layers[layer]
         if values is None:
@@ -94,7 +94,7 @@ class _Open:
     def write(self, layer: int, steps: slice, values: NDArray[Any]) -> None:
         """Write (steps, rows), of the first rows if there are fewer."""
         if self._layers[layer] is not None or not np.isnan(values).all():
-            self.made(layer)[steps, : values.shape[1]] = values
+            self.writable(layer)[steps, : values.shape[1]] = values
 
     def _missing(self) -> Float32s:
         return np.full((self._steps, self.rows), np.nan, np.float32)
@@ -111,7 +111,7 @@ class _Narrow:
     rest: Float32s  # (BLOCK, others)
 
     @classmethod
-    def of(cls, bodies: Sequence[memoryview], rows: int) -> Self:
+    def from_tiles(cls, bodies: Sequence[memoryview], rows: int) -> Self:
         """Decompress the tiles of a layer."""
         counts = np.zeros((BLOCK, rows), np.uint8)
         halves, gone, others, rest = [], [], [], []
@@ -168,7 +168,7 @@ class Timeline:
     keep
         Steps before the newest that stay readable.
     sheets
-        Whether days become parts, for what is kept for weeks. Otherwise blocks are dropped one by one.
+        Whether days become parts, for timelines of weeks. Otherwise blocks are dropped one by one.
     """
 
     VERSION: Final = 1
@@ -208,13 +208,13 @@ class Timeline:
     def read(self, layer: int, first: int, out: NDArray[Any]) -> bool:
         """Copy the steps from ``first`` on to ``out`` (steps, rows); return whether there were any.
 
-        What was never written stays as it is in ``out``.
+        Steps that were never written stay as they are in ``out``.
         """
         some = False
         for begin, end, start, held in self._pieces(first, first + len(out)):
             steps, into = slice(begin - start, end - start), out[begin - first : end - first, : held.rows]
             if isinstance(held, _Open):
-                values = held.of(layer)
+                values = held.written(layer)
                 if values is not None:
                     some = True
                     into[:] = values[steps]
@@ -233,9 +233,9 @@ class Timeline:
             into, steps = found[begin - first : end - first], slice(begin - start, end - start)
             known = np.flatnonzero(wanted < held.rows)
             if isinstance(held, _Open):
-                layer_of = held.of(layer)
-                if layer_of is not None:
-                    into[:, known] = layer_of[steps][:, wanted[known]]
+                written = held.written(layer)
+                if written is not None:
+                    into[:, known] = written[steps][:, wanted[known]]
                 continue
             tile_of = wanted[known] // TILE
             for tile in np.unique(tile_of).tolist():
@@ -251,7 +251,7 @@ class Timeline:
             known = rows < held.rows
             rows, new = rows[known], np.broadcast_to(np.asarray(values, np.float32), known.shape)[known]
             if isinstance(held, _Open):
-                held.made(layer)[begin - start, rows] = new
+                held.writable(layer)[begin - start, rows] = new
             elif rows.size:
                 self._change_tiles(layer, index, rows, new)
 
@@ -285,13 +285,13 @@ class Timeline:
             elif kind == "open":
                 self._open |= self._raw(part)
             else:
-                self._take(part)
+                self._load(part)
 
     def _packed(self, held: Mapping[int, _Open]) -> bytes:
         arrays = {
             f"{number}/{layer}": values
-            for number, one in held.items()
-            for layer, values in enumerate(one.whole())
+            for number, steps in held.items()
+            for layer, values in enumerate(steps.whole())
         }
         return pack("timeline-open", self.VERSION, list(held), arrays)
 
@@ -302,7 +302,7 @@ class Timeline:
             for number in numbers
         }
 
-    def _take(self, part: bytes) -> None:
+    def _load(self, part: bytes) -> None:
         meta, body = tail(part, "timeline", self.VERSION, _Meta)
         if self._sheets and len(meta.places) == 1:
             self._loose.add(meta.places[0].block * BLOCK // SHEET)
@@ -368,11 +368,11 @@ class Timeline:
             held = _Open(BLOCK, held.rows, self._layers)
             for layer, narrow in enumerate(layers):
                 if narrow is not None:
-                    narrow.read(slice(None), held.made(layer))
+                    narrow.read(slice(None), held.writable(layer))
         if held is None or held.rows < self.rows:
             had, held = held, _Open(size, self.rows, self._layers)
             for layer in range(self._layers if had is not None else 0):
-                values = None if had is None else had.of(layer)
+                values = None if had is None else had.written(layer)
                 if values is not None:
                     held.write(layer, slice(None), values)
         (self._wide if size == SHEET else self._open)[number] = held
@@ -395,7 +395,7 @@ class Timeline:
     def _compressed(self, held: _Open) -> _Closed:
         bodies = [
             b"" if values is None else compress(np.ascontiguousarray(values[:, at : at + TILE].T))
-            for values in map(held.of, range(self._layers))
+            for values in map(held.written, range(self._layers))
             for at in range(0, held.rows, TILE)
         ]
         return _Closed(held.rows, _ends(map(len, bodies)), memoryview(b"".join(bodies)), b"")
@@ -407,7 +407,7 @@ class Timeline:
             for block, held in blocks.items()
         ]
         data = np.frombuffer(b"".join([held.body for held in blocks.values()]), np.uint8)
-        self._take(pack("timeline", self.VERSION, _Meta(places), {"data": data}))
+        self._load(pack("timeline", self.VERSION, _Meta(places), {"data": data}))
 
     def _change_tiles(self, layer: int, index: int, rows: Places, new: Float32s) -> None:
         block = index // BLOCK
@@ -439,7 +439,7 @@ class Timeline:
             return None
         for passed in self._whole.keys() - self._in_use:  # all days move on to their next block at once
             del self._whole[passed]
-        self._whole[layer, block] = narrow = _Narrow.of(bodies, held.rows)
+        self._whole[layer, block] = narrow = _Narrow.from_tiles(bodies, held.rows)
         if len(self._whole) > KEPT_WHOLE:
             self._whole.popitem(last=False)
         return narrow

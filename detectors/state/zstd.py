@@ -1,4 +1,4 @@
-"""Zstandard: what Python 3.14 has in its standard library, and before that its backport.
+"""Zstandard: of the standard library from Python 3.14 on, before that its backport.
 
 Both read frames that lie one behind the other, and refuse one that is cut off.
 """

@@ -8,25 +8,77 @@ weight of a gap is exponential, and its mean is the usual size of a clump (one i
 gap is compared with the mean gap of its series. One random gap in e^20 is as heavy as twenty of them.
 """
 
-from typing import Final
+from math import asinh, isnan, sinh, sqrt
+from typing import Final, NamedTuple
 
 import numpy as np
 
+from detectors.judge.kernel.scale import COUNTS_OF_ROOT
 from detectors.model.array_types import Bools, Floats, Ints
-from detectors.state.row_state import RowState, field
-from detectors.watch.gaps import LEAST_GAPS, PRIOR_GAPS, Gaps, GapSteps, take_in
+from detectors.state.compiled import inlined, part, without_arrays
+from detectors.state.state import RowState, field
+
+LEAST_GAPS: Final = 20.0
+"""Usual gaps that a gap must weigh to be reported. Among a hundred thousand series with a thousand gaps a day
+each, one in five days is as heavy by chance; in calm weeks of two backends the heaviest weighed 16.
+"""
+
+PRIOR_GAPS: Final = 100.0
+"""Gaps of a Poisson stream that every series starts with, so that a first break of two minutes does not hide
+the next one of ten."""
+
+PRIOR_REQUESTS: Final = 50.0
+"""Requests, as many as expected, that every series starts with."""
+
+REACH_SECONDS: Final = 6 * 3600
+"""A scope whose last request is longer ago does not always have traffic, and is not missing any."""
+
+RETIRED_SECONDS: Final = 7 * 86400
+"""After an absence this long a scope is considered retired."""
+
+HIGHEST: Final = 60.0
+"""On the scale of counts: more than can be counted."""
 
 FORGETS_SECONDS: Final = 14 * 86400
 """Half-life of the sums of gaps and requests."""
 
 
+class Gaps(NamedTuple):
+    """The gaps of the n series, (n,) each; updated."""
+
+    last: Ints  # end of the newest step with a request, epoch seconds
+    nats: Floats  # requests missed since then
+    gap: Ints  # steps without a request since then
+    unseen: Floats  # the same in steps since then whose data was not known
+    unseen_steps: Ints
+    held: Floats  # level over hours when the gap began, on the scale of counts
+    gaps: Floats  # decaying sum of the weights of gaps
+    squares: Floats  # the same of their squares
+    came: Floats  # decaying sum of all requests
+    foreseen: Floats  # the same of those expected
+    since: Ints  # start of the open absence, epoch seconds; -1 for none
+    back: Ints  # steps since requests returned
+
+
+class GapSteps(NamedTuple):
+    """The data of consecutive steps, (steps, n) each."""
+
+    observed: Floats  # requests, NaN where missing
+    expected: Floats  # requests, NaN where no other day is known
+    may_open: Bools
+    known: Bools
+    evident: Bools
+    level: Floats
+    hours: Floats
+
+
 class AbsenceWatch(RowState):
-    """The gaps of every series that counts requests.
+    """The gaps of every series that counts requests; the arrays are those of ``Gaps``.
 
     Parameters
     ----------
     step
-        Seconds of a step.
+        In seconds.
     persist
         Steps without a request before anything is reported.
     recover
@@ -35,18 +87,18 @@ class AbsenceWatch(RowState):
 
     KIND = "absence"
     VERSION = 2
-    last: Ints = field(-1, np.int64)  # end of the newest step with a request, epoch seconds
-    nats: Floats = field()  # requests missed since then
-    gap: Ints = field(0, np.int64)  # steps without a request since then
-    unseen: Floats = field(later=True)  # the same in steps since then whose data was not known
+    last: Ints = field(-1, np.int64)
+    nats: Floats = field()
+    gap: Ints = field(0, np.int64)
+    unseen: Floats = field(later=True)
     unseen_steps: Ints = field(0, np.int64, later=True)
-    held: Floats = field()  # level over hours when the gap began, on the scale of counts
-    gaps: Floats = field()  # decaying sum of the weights of gaps
-    squares: Floats = field()  # the same of their squares
-    came: Floats = field()  # decaying sum of all requests
-    foreseen: Floats = field()  # the same of those expected
-    since: Ints = field(-1, np.int64)  # start of the open absence, epoch seconds; -1 for none
-    back: Ints = field(0, np.int64)  # steps since requests returned
+    held: Floats = field()
+    gaps: Floats = field()
+    squares: Floats = field()
+    came: Floats = field()
+    foreseen: Floats = field()
+    since: Ints = field(-1, np.int64)
+    back: Ints = field(0, np.int64)
 
     def __init__(self, step: int, persist: int, recover: int) -> None:
         self._step, self._persist, self._recover = step, persist, recover
@@ -85,7 +137,7 @@ class AbsenceWatch(RowState):
         level: Floats | float = 0.0,
         hours: Floats | float = 0.0,
     ) -> Bools:
-        """Take in a step.
+        """Add a step.
 
         Parameters
         ----------
@@ -98,8 +150,8 @@ class AbsenceWatch(RowState):
         may_open
             (n,) whether the series is old enough.
         known
-            (n,) whether the data of the step arrived completely, so that it says anything about absence. What
-            is missing from the whole input is missing because of the pipeline, not because of one scope.
+            (n,) whether the data of the step arrived completely. Data that is missing from the whole input is
+            missing because of the pipeline, not because of one scope.
         evident
             (n,) whether so much is missing that the steps not known since the last request count as well.
         level
@@ -128,9 +180,9 @@ class AbsenceWatch(RowState):
         return ended
 
     def watch_steps(self, start: int, given: GapSteps) -> int:
-        """Take in consecutive steps as ``watch`` does, while nothing is absent; return how many.
+        """Add consecutive steps as ``watch`` does, while nothing is absent; return how many.
 
-        The last one that is taken in may open an absence.
+        The last of them may open an absence.
         """
         return self._take_in(start, given, np.zeros(self.rows, bool))
 
@@ -146,10 +198,10 @@ class AbsenceWatch(RowState):
         self.gap[present] = self.unseen_steps[present] = 0
 
     def correct(self, end: int, now: int, observed: Floats) -> None:
-        """Take in late requests of the step that ended at ``end``; ``now`` is the present.
+        """Add late requests of the step that ended at ``end``; ``now`` is the present.
 
-        The gap then started later; its weight is assumed to have accrued evenly. An absence of which too
-        little is left is dropped.
+        The gap then started later; its weight is assumed to have accrued evenly. An absence that has become
+        too light is dropped.
         """
         some = (np.nan_to_num(observed) > 0) & (self.last >= 0) & (self.last < end)
         part = (now - end) / np.maximum(now - self.last, 1)
@@ -159,3 +211,104 @@ class AbsenceWatch(RowState):
         enough = self.weight >= LEAST_GAPS
         changed = some & self.absent
         self.since = np.where(changed, np.where(enough, end, -1), self.since)
+
+
+@part
+def expected_at(higher: float, expected: float) -> float:
+    """Return the expectation at a level that is ``higher`` on the scale of counts."""
+    if isnan(expected):
+        return expected
+    place = 2 * asinh(sqrt(max(expected, 0.0) / (4 * COUNTS_OF_ROOT))) + higher
+    if isnan(place):
+        return place
+    root = sinh(min(max(place, 0.0), HIGHEST) / 2)
+    return float(4 * COUNTS_OF_ROOT * root * root)
+
+
+@inlined
+def _take_in_step(  # noqa: C901, PLR0912  # the life of a gap, in order
+    at: int,
+    start: int,
+    step: int,
+    persist: int,
+    recover: int,
+    fades: float,
+    given: GapSteps,
+    state: Gaps,
+    ended: Bools,
+) -> bool:
+    """Add a step of ``step`` seconds from ``start`` on; return whether a series is absent."""
+    end, missing = start + step, False
+    for row in range(len(ended)):
+        observed, known, last = given.observed[at, row], given.known[at, row], state.last[row]
+        absent = state.since[row] >= 0
+        state.gaps[row] *= fades
+        state.squares[row] *= fades
+        state.came[row] *= fades
+        state.foreseen[row] *= fades
+        some = observed > 0  # not where it is missing
+        none = observed == 0 and known and last >= 0
+        if state.gap[row] == 0:
+            state.held[row] = given.hours[at, row]
+        missed = expected_at(state.held[row] - given.level[at, row], given.expected[at, row])
+        near = start - last < REACH_SECONDS
+        expects = near and not isnan(missed)
+        if some and not absent:  # a request ends a gap; one that was not reported is typical of its series
+            state.gaps[row] += state.nats[row]
+            state.squares[row] += state.nats[row] * state.nats[row]
+        if expects and known and (some or none) and not absent:
+            state.came[row] += observed
+            state.foreseen[row] += missed
+        # the weeks give the median; with few requests the mean is above it
+        more = max((state.came[row] + PRIOR_REQUESTS) / (state.foreseen[row] + PRIOR_REQUESTS), 1.0)
+        if some:
+            state.nats[row], state.gap[row] = 0.0, 0
+        elif none:
+            state.gap[row] += 1
+            if expects:
+                state.nats[row] += missed * more
+            if given.evident[at, row]:
+                state.nats[row] += state.unseen[row]
+                state.gap[row] += state.unseen_steps[row]
+        if some or none:
+            state.unseen[row], state.unseen_steps[row] = 0.0, 0
+        elif expects and not known and last >= 0:
+            state.unseen[row] += missed * more
+            state.unseen_steps[row] += 1
+        usual = max((state.squares[row] + 2 * PRIOR_GAPS) / (2 * (state.gaps[row] + PRIOR_GAPS)), 1.0)
+        heavy = state.nats[row] / usual >= LEAST_GAPS and state.gap[row] >= persist
+        state.back[row] = state.back[row] + 1 if absent and (some or state.back[row] > 0) and not heavy else 0
+        ended[row] = absent and (state.back[row] >= recover or end - state.since[row] >= RETIRED_SECONDS)
+        if heavy and given.may_open[at, row] and not absent and none:
+            state.since[row] = last
+        if some:
+            state.last[row] = end
+        if ended[row]:
+            state.since[row], state.back[row] = -1, 0
+            if not some and state.gap[row] > recover:  # retired: its next request is its first
+                state.last[row], state.nats[row] = -1, 0.0
+        if state.since[row] >= 0:
+            missing = True
+    return missing
+
+
+@without_arrays
+def take_in(
+    start: int,
+    step: int,
+    persist: int,
+    recover: int,
+    fades: float,
+    given: GapSteps,
+    state: Gaps,
+    ended: Bools,
+) -> int:
+    """Add steps of ``step`` seconds from ``start`` on, up to the first in which a series is absent.
+
+    Returns how many; writes which absences ended with the last of them.
+    """
+    steps = len(given.observed)
+    for at in range(steps):
+        if _take_in_step(at, start + at * step, step, persist, recover, fades, given, state, ended):
+            return at + 1
+    return steps

@@ -28,7 +28,7 @@ HABIT: Final = 3
 HABIT_SECONDS: Final = 86400
 
 NEW_SECONDS: Final = 86400
-"""Age up to which nobody knows how a function usually fails, and a signature needs weight to be reported."""
+"""Age up to which the usual failures of a function are unknown: a signature needs weight to be reported."""
 
 WEIGHT_COUNT: Final = 5
 WEIGHT_SHARE: Final = 0.01
@@ -92,10 +92,7 @@ class FatalSignatures:
       replaces another inherits its errors.
     - Of a scope with one new signature after another, not every one is reported.
 
-    Parameters
-    ----------
-    learns
-        Seconds from the first step on in which nothing is reported.
+    ``learns`` is in seconds from the first step on.
     """
 
     KIND: Final = "signatures"
@@ -114,16 +111,10 @@ class FatalSignatures:
         self._requests = np.concatenate((self._requests, np.zeros(count)))
 
     def see(self, start: int, requests: Floats, occurrences: Sequence[Occurrence]) -> list[Occurrence]:
-        """Take in a step; return the signatures to report, in the order given.
+        """Add a step that starts at ``start``; return the signatures to report, in the order given.
 
-        Parameters
-        ----------
-        start
-            Epoch seconds at which the step starts.
-        requests
-            (n,) requests of the step, by scope.
-        occurrences
-            Fatal errors of the step, each pair of place and signature once.
+        ``requests`` (n,) are those of the step, by scope; ``occurrences`` hold each pair of place and
+        signature once.
         """
         if self._first < 0:
             self._first = start
@@ -131,32 +122,33 @@ class FatalSignatures:
         return [occurrence for occurrence in occurrences if self._is_new(occurrence, start)]
 
     def knows(self, place: int, text: str) -> bool:
-        """Return whether an occurrence changes nothing, since its signature is known or not told apart."""
+        """Return whether an occurrence changes nothing: its signature is known, or its scope has too many."""
         at = self._scopes.get(place)
         return at is not None and (len(at.known) >= MOST or text in at.known)
 
-    def _is_new(self, one: Occurrence, start: int) -> bool:
-        at = self._scopes.get(one.place)
+    def _is_new(self, occurrence: Occurrence, start: int) -> bool:
+        place, text = occurrence.place, occurrence.signature
+        at = self._scopes.get(place)
         if at is None:
-            at = self._scopes[one.place] = _Scope()
-        if one.signature in at.known or len(at.known) >= MOST:
+            at = self._scopes[place] = _Scope()
+        if text in at.known or len(at.known) >= MOST:
             return False
         if start - self._first < self._learns:
-            at.known.append(one.signature)
+            at.known.append(text)
             return False
-        if start - self._seen[one.place] < NEW_SECONDS:
-            weight = at.waiting.get(one.signature, 0.0) + one.times
-            if len(at.waiting) < MOST or one.signature in at.waiting:
-                at.waiting[one.signature] = weight
-            if weight < max(WEIGHT_COUNT, WEIGHT_SHARE * self._requests[one.place]):
+        if start - self._seen[place] < NEW_SECONDS:
+            weight = at.waiting.get(text, 0.0) + occurrence.times
+            if len(at.waiting) < MOST or text in at.waiting:
+                at.waiting[text] = weight
+            if weight < max(WEIGHT_COUNT, WEIGHT_SHARE * self._requests[place]):
                 return False
         elif at.waiting:  # its first day has passed: signatures without weight are how it usually fails
             at.known += at.waiting
             at.waiting = {}
-            if one.signature in at.known:
+            if text in at.known:
                 return False
-        at.waiting.pop(one.signature, None)
-        at.known.append(one.signature)
+        at.waiting.pop(text, None)
+        at.known.append(text)
         at.new = [seen for seen in at.new if start - seen < HABIT_SECONDS]
         surprising = len(at.new) < HABIT
         at.new.append(start)
@@ -188,7 +180,7 @@ def occurrences(
     Examples
     --------
     >>> at = [Scope("function", "aws", "1", "", name) for name in ("put", "get")]
-    >>> [one.place for one in occurrences({(0, "A 1"): 1, (0, "A 2"): 2, (1, "A"): 1}, at, "other")]
+    >>> [found.place for found in occurrences({(0, "A 1"): 1, (0, "A 2"): 2, (1, "A"): 1}, at, "other")]
     [1, 0]
     """
     found: dict[tuple[int, str], float] = {}

@@ -1,6 +1,6 @@
 """Limits: a table, function or account that comes near its capacity.
 
-Growth forecasts when a limit will be reached (``judge.growth``); this watches how near it is today. Use is a
+Growth forecasts when a limit will be reached (``judge.growth``); here its distance today is watched. Use is a
 mean over five minutes, over which stores let bursts consume unused capacity (DynamoDB developer guide,
 "Burst capacity": 300 seconds), so that a short burst does not count.
 """
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from detectors.model.array_types import Bools, Floats, Ints
 from detectors.model.finding import Growth
-from detectors.state.history import DAY
-from detectors.state.row_state import Field, RowState, field
+from detectors.state.past_values import DAY
+from detectors.state.state import Field, RowState, field
 
 SUSTAINED_SECONDS: Final = 300
 """Use that lasts this long is not a burst."""
 
 EASES: Final = 0.1
-"""What is near stays near until its share of the limit was lower by this for a whole day."""
+"""A series stays near until its share of the limit was lower by this for a whole day."""
 
 DAYS: Final = 3
 """Consecutive days whose peak must come close before a level that does not grow is reported."""
@@ -63,15 +63,7 @@ class LimitChange(NamedTuple):
 
 
 class LimitWatch(RowState):
-    """How near every series is to its limit.
-
-    Parameters
-    ----------
-    step
-        Seconds of a step.
-    near
-        Share of the limit that is near.
-    """
+    """How near every series is to its limit; ``near`` is the share of the limit from which on it is."""
 
     KIND = "limits"
     VERSION = 2
@@ -112,17 +104,17 @@ class LimitWatch(RowState):
         return self._near > EASES and not any(array.any() for array in arrays)
 
     def pass_by(self, start: int, observed: Floats) -> None:
-        """Take in a step while ``idle``: (n,) of what has no limit, NaN where nothing was measured."""
+        """Add a step while ``idle``: (n,) of series without a limit, NaN where nothing was measured."""
         if start // DAY != self._day:
             self._close_day(start // DAY)
         self.measured[~np.isnan(observed)] = start + self._step
 
     def pass_by_steps(self, start: int, observed: Floats) -> None:
-        """Take in consecutive steps as ``pass_by`` does, (steps, n)."""
+        """Add consecutive steps as ``pass_by`` does, (steps, n)."""
         steps = len(observed)
         if (start + (steps - 1) * self._step) // DAY != self._day:
-            for at, each in enumerate(observed):
-                self.pass_by(start + at * self._step, each)
+            for at, values in enumerate(observed):
+                self.pass_by(start + at * self._step, values)
             return
         known = ~np.isnan(observed)
         newest = start + (steps - np.argmax(known[::-1], axis=0)) * self._step
@@ -138,7 +130,7 @@ class LimitWatch(RowState):
         *,
         sparse: Bools | None = None,
     ) -> list[LimitChange]:
-        """Take in a step; return what to report.
+        """Add a step; return the changes to report.
 
         Parameters
         ----------
@@ -153,8 +145,8 @@ class LimitWatch(RowState):
         soon
             (n,) whether the forecast reaches the limit within a day.
         sparse
-            (n,) whether what was not measured is unknown rather than nothing: the mean is then over what was
-            measured, and a series of which nothing is measured any longer is lost.
+            (n,) whether a missing value is unknown rather than nothing: the mean is then over measured
+            values, and a series of which nothing is measured any longer is lost.
         """
         sparse = np.zeros(self.rows, bool) if sparse is None else sparse
         end = start + self._step

@@ -1,4 +1,4 @@
-"""How far baselines are: what became judgeable since the last digest, and how much is still learnt."""
+"""How far baselines are: the scopes that became judgeable since the last digest, and those still learnt."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -11,19 +11,19 @@ from detectors.model.scope import CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, Scope
 from detectors.state.state import pack, unpack
 
 KINDS: Final = (SERVICE, TABLE, FUNCTION, ROUTE, CLIENT)
-"""The scopes that are told, in this order. An account consists of them, and tenants are not judged."""
+"""The scopes that are reported, in this order. An account consists of them, and tenants are not judged."""
 
 NAMED: Final = 5
-"""Scopes told by name; the others are counted."""
+"""Scopes reported by name; the others are counted."""
 
 _PART: Final = "maturity"
 
 
 class Maturity(msgspec.Struct, frozen=True):
-    """What became judgeable in one hour, and what was still learnt at its end.
+    """The scopes that became judgeable in one hour, and those still learnt at its end.
 
-    A series is learnt, and not reported, until it is ``judge.young`` seconds old. What was judgeable before
-    and is so again, because that setting changed twice, is told again.
+    A series is learnt, and not reported, until it is ``judge.young`` seconds old. A scope that was judgeable
+    before and is so again, because that setting changed twice, is reported again.
     """
 
     at: int  # the end of the hour, epoch seconds
@@ -32,13 +32,13 @@ class Maturity(msgspec.Struct, frozen=True):
     learning: list[int] = []  # scopes that are still learnt, by day; empty without any
 
     def past(self) -> "Maturity":
-        """Return it as of its end alone, without what became judgeable until then."""
+        """Return it as of its end alone, without the scopes that became judgeable until then."""
         return Maturity(self.at, learning=self.learning)
 
 
 def first_named(scopes: Iterable[Scope]) -> list[Scope]:
-    """Return the scopes that are told by name: each once, by kind and name."""
-    return sorted(set(scopes), key=lambda one: (KINDS.index(one.kind), one))[:NAMED]
+    """Return the scopes that are reported by name: each once, by kind and name."""
+    return sorted(set(scopes), key=lambda scope: (KINDS.index(scope.kind), scope))[:NAMED]
 
 
 def merged(given: Iterable[Maturity]) -> Maturity:
@@ -54,10 +54,10 @@ def merged(given: Iterable[Maturity]) -> Maturity:
     for maturity in several:
         counts.update(maturity.judgeable)
     return Maturity(
-        at=max((one.at for one in several), default=0),
+        at=max((hour.at for hour in several), default=0),
         judgeable={kind: counts[kind] for kind in KINDS if counts[kind]},
-        named=first_named(scope for one in several for scope in one.named),
-        learning=[sum(of_day) for of_day in zip_longest(*(one.learning for one in several), fillvalue=0)],
+        named=first_named(scope for hour in several for scope in hour.named),
+        learning=[sum(of_day) for of_day in zip_longest(*(hour.learning for hour in several), fillvalue=0)],
     )
 
 
@@ -70,10 +70,10 @@ class Maturing:
     VERSION = 1
 
     def __init__(self) -> None:
-        self._hours: list[Maturity] = []  # only the newest says what is learnt
+        self._hours: list[Maturity] = []  # only the newest holds ``learning``
 
     def feed(self, given: Iterable[Maturity]) -> None:
-        """Take in one hour, of all shards; without any, nothing changes."""
+        """Add one hour, of all shards; without any, nothing changes."""
         of_shards = list(given)
         if of_shards:
             before = [msgspec.structs.replace(hour, learning=[]) for hour in self._hours if hour.judgeable]
@@ -85,7 +85,7 @@ class Maturing:
         return any(hour.judgeable for hour in self._hours)
 
     def report(self) -> list[Maturity]:
-        """Return the hours, the newest last; what became judgeable is returned once."""
+        """Return the hours, the newest last; each scope that became judgeable is returned once."""
         hours = self._hours
         self._hours = [hour.past() for hour in hours[-1:]]
         return hours

@@ -1,1 +1,1 @@
-"""The compiled step of the judge: expect, decide, add up, learn."""
+"""The compiled step of the judge: expect, measure, decide whether it is a verdict, learn."""

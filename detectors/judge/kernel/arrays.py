@@ -1,4 +1,7 @@
-"""The arrays that the judge hands to its compiled functions; the last axis is the series."""
+"""The arrays that the judge passes to its compiled functions, and the codes in them.
+
+The last axis is the series.
+"""
 
 from typing import Final, NamedTuple
 
@@ -6,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.model.array_types import Bools, Float32s, Floats, Int32s, Ints
+from detectors.model.finding import Verdict
 
 VIEWS: Final = 6
 """Last minutes, last weeks; weeks over minutes and over half an hour; level over minutes and half an hour."""
@@ -14,11 +18,28 @@ KEPT_DAYS: Final = 3
 """Days whose rises and falls are kept by time of day: as many as must have had a daily one."""
 
 HALF_HOUR_SLOTS: Final = 3
-"""Slots of the day before the present one in which what half an hour shows may have begun."""
+"""Slots of the day before the present one in which a deviation of half an hour may have begun."""
+
+CODES: Final[tuple[Verdict | None, ...]] = (None, *Verdict)
+"""The verdict of each code; 0 is none."""
+
+SPIKE: Final = CODES.index(Verdict.SPIKE)
+DROP: Final = CODES.index(Verdict.DROP)
+SHIFT: Final = CODES.index(Verdict.SHIFT)
+
+COUNT: Final = 1
+"""A series of counts; 0 is one that is compared on a logarithmic scale."""
+
+OF_CALLS: Final = 2
+"""An amount that is made of calls."""
+
+UP, DOWN = range(2)  # sides of a sum of evidence
+
+NOTHING, MINUTES, YESTERDAY, WEEKS = range(4)  # what an expectation is based on
 
 
 class Rows(NamedTuple):
-    """What is known of the n series; (n,) each."""
+    """The traits of the n series; (n,) each."""
 
     counted: NDArray[np.int8]  # 0: on a logarithmic scale, 1: counts, 2: made of calls
     calls: Ints  # row that counts the calls of an amount, -1
@@ -28,7 +49,7 @@ class Rows(NamedTuple):
     place: Ints  # series of one scope share a place
     floor: Floats  # smallest difference that matters, in the unit of the values
     relative: Floats  # the same as a part of what is expected
-    positive: Bools  # counts and times, which are taken as zero where they are less
+    positive: Bools  # counts and times, whose negative values become zero
 
 
 class Memory(NamedTuple):
@@ -96,11 +117,11 @@ class Output(NamedTuple):
     opened: Bools
     ended: Bools
     spoilt: Bools  # excluded from learning
-    tame: Floats  # what growth is told by: the value, at most as far off as is expected
+    tame: Floats  # the input of growth: the value, at most as far off as is expected
     score: Floats  # of the size, below 1: 0.5 and more is reported
     level: Floats  # the level that the expectation contains: that of the memory before the step
     hours: Floats  # the same of the level over hours
-    basis: NDArray[np.int8]  # what the expectation is based on
+    basis: NDArray[np.int8]  # of the expectation: NOTHING, MINUTES, YESTERDAY or WEEKS
 
 
 class Scratch(NamedTuple):
@@ -112,15 +133,15 @@ class Scratch(NamedTuple):
     lows: Floats
     means: Floats  # (lags,) mean values, by week
     place: Floats  # (n,) the value on the scale, NaN where nothing was measured
-    off: Floats  # (n,) what the last weeks do not explain
+    off: Floats  # (n,) the deviation from the last weeks at the present level
     deviation: Floats  # (VIEWS, n)
     lags: Floats  # (lags, n) positions of the same times
-    basis: NDArray[np.int8]  # (n,) what the expectation is based on
+    basis: NDArray[np.int8]  # (n,) of the expectation
     known: Ints  # (n,) weeks that it is based on
     events: Floats  # (n,) of the step, NaN where they do not add up
     by_weeks: Floats  # (n,) the same in the last weeks, around the same time
-    summed: Floats  # (n,) what sums over minutes show of it, where they are what is reported; else NaN
-    before: Floats  # (n,) that level, where evidence over hours is what is reported; else NaN
+    summed: Floats  # (n,) the deviation of sums over minutes, where they are reported; else NaN
+    before: Floats  # (n,) the level before, where evidence over hours is reported; else NaN
 
 
 def empty_output(shape: tuple[int, int]) -> Output:

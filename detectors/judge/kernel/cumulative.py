@@ -5,7 +5,7 @@ Every step adds the logarithm of a likelihood ratio to a sum for rises and one f
 usual is what the weeks expect, at the level of the last hours. In quiet times such a sum exceeds ``s`` in a
 share ``exp(-s)`` of the steps where counts are Poisson's (Lorden 1971), and ``exp(-s / unit)`` where they
 come in clumps or their level wanders: that unit is learnt from the sum itself, so a series that wanders has
-to show more. What stays below the logarithmic mean of 1 and ``RISE`` never adds up, however long it lasts.
+to show more. A rise below the logarithmic mean of 1 and ``RISE`` never adds up, however long it lasts.
 """
 
 from math import exp, log, sqrt
@@ -13,24 +13,23 @@ from typing import Final
 
 import numpy as np
 
-from detectors.judge.kernel.arrays import Memory, Rows, Scratch
-from detectors.judge.kernel.codes import DOWN, UP, WEEKS
+from detectors.judge.kernel.arrays import DOWN, UP, WEEKS, Memory, Rows, Scratch
 from detectors.judge.kernel.pace import Pace
 from detectors.judge.kernel.scale import to_scale
 from detectors.judge.kernel.size import lasting_jump
 from detectors.state.compiled import inlined, part
 
 RISE: Final = 1.4
-"""What a rise is compared with, in times the usual; 1.3 is certain after a while, 2 sooner."""
+"""The rise of the likelihood ratio, in times the usual; 1.3 is certain after a while, 2 sooner."""
 
 FALL: Final = 0.6
-"""What a fall is compared with; half is certain within minutes where a minute has tens of calls."""
+"""The same of a fall; half is certain within minutes where a minute has tens of calls."""
 
 FEWEST_STEPS: Final = 5
-"""Steps that it takes at least, to either side: no minute speaks for all."""
+"""Least steps until a report, on either side: no minute speaks for all."""
 
 BOUND: Final = 2.0
-"""No sum exceeds this many times what is reported: it forgets as fast as it has learnt."""
+"""No sum exceeds this many times the threshold: it forgets as fast as it has learnt."""
 
 SURE: Final = 2.0
 """Standard errors by which the change may be larger than it looks."""
@@ -54,29 +53,29 @@ LEAST_USUAL: Final = 0.5
 """Events that are expected at least since a sum began: what was never seen is judged elsewhere."""
 
 DOUBT: Final = 0.25
-"""Part of what is reported up to which nothing has begun, and nobody asks whether it comes every day."""
+"""Part of the threshold up to which nothing has begun, and daily jumps do not matter."""
 
 BEGUN: Final = 0.5
-"""Part of the change that the counts show without the weeks: what has not moved has not jumped."""
+"""Part of the change that the counts must show without the weeks: else the counts have not moved."""
 
 
 @inlined
 def ratio_of(row: int, memory: Memory) -> float:
-    """Return the level of the last hours, in times what the weeks expect."""
+    """Return the level of the last hours, in times the expectation of the weeks."""
     seen, usual = memory.hours[0, row], memory.hours[1, row]
     return float((seen + 1) / (usual + 1))  # one event more: a series that begins is as its weeks
 
 
 @part
 def restart(row: int, memory: Memory) -> None:
-    """Forget what has added up."""
+    """Reset the sums of evidence."""
     for side in range(2):
         memory.cusum[side, row] = memory.cusum_seen[side, row] = memory.cusum_usual[side, row] = 0.0
 
 
 @inlined
 def adds_up(row: int, rows: Rows, pace: Pace, scratch: Scratch) -> bool:
-    """Return whether a series counts events, and its weeks tell how many to expect."""
+    """Return whether a series counts events, and its weeks are known."""
     known = scratch.basis[row] == WEEKS and not pace.wide
     return known and rows.counted[row] > 0 and rows.whole[row] < 0
 
@@ -152,7 +151,7 @@ def learn_over_hours(row: int, memory: Memory, pace: Pace, scratch: Scratch) -> 
 def size_of_cusum(
     row: int, offset: float, grain: float, memory: Memory, pace: Pace, scratch: Scratch
 ) -> tuple[float, float, float]:
-    """Return the signed size of what has added up (1 is reported), the usual value and the present one.
+    """Return the signed size of a sum (1 is reported), the usual value and the present one.
 
     The size is 0 where a series is not known for long enough, where its counts have not moved by themselves
     (the weeks expected something else: a holiday), and where its level wanders as far within half an hour.
@@ -169,14 +168,14 @@ def size_of_cusum(
     wanders = sqrt(2 * pace.certain) * memory.unit[3, row]  # the standard deviations that are as certain
     if moved * by <= 0 or abs(moved) < BEGUN * abs(by) or abs(by) < wanders:
         return 0.0, usual, usual
-    # what may be as large as the floor is not small
+    # a change that may be as large as the floor is not small
     more = (1 if side == UP else -1) * SURE * sqrt(seen) / expected
     return (size if side == UP else -size), usual, max(now + usual * more, 0.0)
 
 
 @part
 def set_level(ratio: float, row: int, memory: Memory) -> None:
-    """Set the level of the last hours, in times what the weeks expect."""
+    """Set the level of the last hours, in times the expectation of the weeks."""
     memory.hours[0, row] = max(ratio * (memory.hours[1, row] + 1) - 1, 0.0)
 
 
@@ -193,7 +192,7 @@ def adopt(row: int, memory: Memory) -> None:
 
 @part
 def is_slow_return(side: int, row: int, memory: Memory, scratch: Scratch) -> bool:
-    """Return whether what has added up is the return from a shift; restore its level once complete."""
+    """Return whether a sum is the return from a shift; restore its level once complete."""
     way = memory.previous[0, row] - scratch.before[row]
     at = UP if side > 0 else DOWN
     if way * side <= 0 or memory.cusum_usual[at, row] <= 0 or np.isnan(memory.hours_before[row]):

@@ -1,12 +1,11 @@
-"""The life of a verdict: opened, kept open, renamed to a shift, ended."""
+"""Decides whether a deviation is a spike or a drop: opens a verdict, keeps it, makes it a shift, ends it."""
 
 from typing import Final
 
 import numpy as np
 
 from detectors.judge.kernel import cumulative
-from detectors.judge.kernel.arrays import Memory, Output, Rows, Scratch
-from detectors.judge.kernel.codes import DOWN, DROP, SHIFT, SPIKE, UP, WEEKS
+from detectors.judge.kernel.arrays import DOWN, DROP, SHIFT, SPIKE, UP, WEEKS, Memory, Output, Rows, Scratch
 from detectors.judge.kernel.pace import Pace
 from detectors.judge.kernel.scale import LEAST_DEVIATION
 from detectors.judge.kernel.size import POISSON
@@ -23,7 +22,7 @@ ONSET_STEPS: Final = 5
 """Steps in which the deviation at onset is measured."""
 
 UNSEEN: Final = 3
-"""A verdict ends when nothing was measured for this many times the calm steps it needs."""
+"""A verdict ends when nothing was measured for this many times its calm steps."""
 
 
 @part
@@ -38,7 +37,7 @@ def _is_return(index: int, row: int, side: int, memory: Memory, pace: Pace, scra
         return False
     if not summed and not np.isnan(scratch.before[row]):
         return cumulative.is_slow_return(side, row, memory, scratch)
-    way = memory.previous[0, row] - memory.level[row]  # what remains of it
+    way = memory.previous[0, row] - memory.level[row]  # the rest of it
     if way * side <= 0:
         return False
     near = CALM_PART * abs(way)
@@ -58,7 +57,7 @@ def _is_return(index: int, row: int, side: int, memory: Memory, pace: Pace, scra
 
 @part
 def _restart_sums(row: int, memory: Memory) -> None:
-    """Restart the sums: what ended must not look like something new."""
+    """Restart the sums: the end must not look like something new."""
     memory.fast[0, row], memory.fast[1, row] = memory.level[row], memory.lasting[0, row]
     memory.near[0, row], memory.near[1, row] = memory.base[row], memory.lasting[1, row]
     memory.beyond[0, row], memory.beyond[1, row] = 0.0, 0.0
@@ -68,9 +67,9 @@ def _restart_sums(row: int, memory: Memory) -> None:
 
 @part
 def _as_before(row: int, side: int, memory: Memory, scratch: Scratch) -> float:
-    """Take a change that took hours to be certain back to where it began; return how far off the value is.
+    """Return how far off the value is; date a change that took hours to be certain to its beginning.
 
-    Meanwhile the level has followed. What the present value is compared with is the level before.
+    Meanwhile the level has followed. The present value is compared with the level before.
     """
     if not np.isnan(scratch.before[row]):
         memory.since[row] = memory.cusum_since[UP if side > 0 else DOWN, row]

@@ -1,6 +1,6 @@
-"""A look between two steps: what the judge would say of some series if the last minute were a step.
+"""Judges the last minute of some series between two steps, as if it were a step.
 
-The same compiled code judges it, on copies of what is known of these series, so nothing is learnt from a look
+The same compiled code judges it, on copies of what is known of these series. So nothing is learnt from it,
 and the step that follows comes out as if there had been none.
 """
 
@@ -14,8 +14,8 @@ from detectors.judge.kernel.pace import Pace
 from detectors.model.array_types import Bools, Float32s, Floats, Ints, Places
 
 
-class Look(NamedTuple):
-    """What a look shows of some series, (k,) each."""
+class EarlyEvaluation(NamedTuple):
+    """The early judgement of some series, (k,) each."""
 
     rows: Places  # of the judge
     size: Floats  # as in ``Output``; of a step, more than ``Pace.extraordinary`` is reported at once
@@ -25,17 +25,11 @@ class Look(NamedTuple):
     upper: Floats
 
 
-def suspicious(values: Floats, expected: Floats, upper: Floats, rows: Rows, ready: Bools) -> Places:
-    """Return the rows that may deviate upwards: only these need a look.
+def may_deviate(values: Floats, expected: Floats, upper: Floats, rows: Rows, ready: Bools) -> Places:
+    """Return the rows that may deviate upwards: only these are evaluated.
 
-    Parameters
-    ----------
-    values
-        (n,) of the last minute.
-    expected, upper
-        (n,) at the newest step.
-    ready
-        Which are ``lookable``.
+    ``values`` (n,) are of the last minute, ``expected`` and ``upper`` (n,) of the newest step; ``ready`` are
+    those that ``may_be_evaluated``.
     """
     n = len(values)
     with np.errstate(invalid="ignore"):
@@ -44,10 +38,10 @@ def suspicious(values: Floats, expected: Floats, upper: Floats, rows: Rows, read
     return np.flatnonzero(rises & ready[:n])
 
 
-def lookable(rows: Rows, memory: Memory, latency: Bools, index: int, pace: Pace) -> Bools:
+def may_be_evaluated(rows: Rows, memory: Memory, latency: Bools, index: int, pace: Pace) -> Bools:
     """Return (n,) which series count or are a ``latency``, are judged, old enough, and have no open verdict.
 
-    ``index`` is that of the step that a look takes the last minute for.
+    ``index`` is that of the step that has not ended.
     """
     old = (memory.first >= 0) & (index - memory.first >= pace.young)
     measured = (rows.counted > 0) | latency
@@ -74,18 +68,18 @@ def dry_run(
     pace: Pace,
     open_places: Ints,
 ) -> tuple[Floats, Floats, Floats, Floats]:
-    """Judge one step of k series, on copies; return the size, and what is expected within which interval.
+    """Judge one step of k series; return their sizes, expectations and intervals (lower, upper).
 
     Parameters
     ----------
     values, factor
         (k,) sums over a step; planned load in times the usual.
     past, often
-        Of ``Baseline.of`` the same series.
+        Of ``Baseline.past_of`` the same series.
     slots
         (1, 2) the slot of the day, and the one that ends before it, -1 for none.
     rows, memory
-        Of the same series: ``taken``.
+        Of ``copy_rows``: they are written to.
     """
     out = empty_output((1, len(values)))
     scratch = empty_scratch(pace.beside, pace.short, past.shape[1], len(values))
@@ -109,10 +103,10 @@ def dry_run(
     return out.size[0], out.expected[0], out.lower[0], out.upper[0]
 
 
-def taken(at: Places, rows: Rows, memory: Memory) -> tuple[Rows, Memory]:
-    """Return copies of what is known of the series at these rows, which are ``related``."""
+def copy_rows(at: Places, rows: Rows, memory: Memory) -> tuple[Rows, Memory]:
+    """Copy what is known of the series at these rows, which are ``related``."""
     picked = Rows(*(np.ascontiguousarray(np.take(row, at, axis=-1)) for row in rows))
     place = np.full(len(rows.counted) + 1, -1, np.int64)
     place[at] = np.arange(len(at))
     picked = picked._replace(calls=place[picked.calls], whole=place[picked.whole])
-    return picked, Memory(*(np.ascontiguousarray(np.take(each, at, axis=-1)) for each in memory))
+    return picked, Memory(*(np.ascontiguousarray(np.take(array, at, axis=-1)) for array in memory))

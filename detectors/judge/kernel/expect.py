@@ -1,11 +1,10 @@
-"""What is expected at a step: from the same time in earlier weeks, yesterday, or the last minutes."""
+"""The expectation at a step: from the same time in earlier weeks, yesterday, or the last minutes."""
 
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from detectors.judge.kernel.arrays import Memory, Scratch
-from detectors.judge.kernel.codes import MINUTES, NOTHING, WEEKS, YESTERDAY
+from detectors.judge.kernel.arrays import MINUTES, NOTHING, WEEKS, YESTERDAY, Memory, Scratch
 from detectors.judge.kernel.pace import Pace
 from detectors.judge.kernel.scale import from_scale, median, to_scale
 from detectors.model.array_types import Bools, Float32s, Floats
@@ -14,17 +13,15 @@ from detectors.state.compiled import inlined
 SLIGHT: Final = 0.1
 """A level that moved by less, about a tenth, is the same: the level of the last hours follows it."""
 
-
 LIKE: Final = 0.33
 """Part of the largest distance of a week within which another one is like the present."""
 
-
 SEVERAL: Final = 2
-"""Weeks that are like the present if it is what comes every week."""
+"""Weeks that must be like the present if it comes every week."""
 
 
 class Expected(NamedTuple):
-    """What is expected of one series, on its scale."""
+    """The expectation of one series, on its scale."""
 
     shape: float  # of the last weeks, without the present level
     high: float  # the largest around the same time
@@ -134,7 +131,7 @@ def expect(
     pace: Pace,
     scratch: Scratch,
 ) -> Expected:
-    """Return what is expected, NaN where nothing was ever measured; set ``scratch.lags`` and ``basis``."""
+    """Return the expectation, NaN where nothing was ever measured; set ``scratch.lags`` and ``basis``."""
     around, weeks, highs, lows = scratch.around, scratch.weeks, scratch.highs, scratch.lows
     means = scratch.means
     used = 0

@@ -7,14 +7,14 @@ anything is reported.
   moved to the present level. A rise must exceed the largest of the values around that time, a fall the
   smallest, so that a job whose start varies by a minute is not notable.
 - *The last minutes*: the median of the last ten steps. Half of what the series does at this time of day
-  anyway (its habit, the largest such deviation lately) is subtracted, and all of what came on each of the
-  last days. Five steps of an hour or a day are not minutes: where steps are wide, this view is that of the
-  last steps minus the shape of the weeks.
+  anyway (its habit, the largest such deviation lately) is subtracted, and all of a deviation that came on
+  each of the last days. Five steps of an hour or a day are not minutes: where steps are wide, this view is
+  that of the last steps minus the shape of the weeks.
 
 Each view measures in units of its own noise (``learn``): the 95 % quantile of its deviations over that of a
 standard normal, learnt by stochastic approximation (Robbins and Monro 1951), in which an outlier moves the
 unit by a fixed step. Steps without a deviation teach nothing, so that a series that is mostly zero is
-judged by what it does when it is not. Counts are never held to less than Poisson noise, and sums over the
+judged by its other values. Counts are never held to less than Poisson noise, and sums over the
 last minutes and half hour are judged as well (``size``), since few calls show in no single step. Of a part
 of another count, such as errors of requests, the number that failed in half an hour is judged too: a handful
 where there is none on other days is certain long before any mean shows it.
@@ -29,8 +29,17 @@ from typing import Final
 
 import numpy as np
 
-from detectors.judge.kernel.arrays import Memory, Output, Rows, Scratch
-from detectors.judge.kernel.codes import DOWN, NOTHING, OF_CALLS, UP, YESTERDAY
+from detectors.judge.kernel.arrays import (
+    DOWN,
+    NOTHING,
+    OF_CALLS,
+    UP,
+    YESTERDAY,
+    Memory,
+    Output,
+    Rows,
+    Scratch,
+)
 from detectors.judge.kernel.cumulative import add_up, adds_up, has_begun, learn_over_hours, size_of_cusum
 from detectors.judge.kernel.decide import decide, miss
 from detectors.judge.kernel.expect import Expected, expect
@@ -138,7 +147,7 @@ def _judge_value(  # noqa: C901, PLR0912, PLR0915  # from the value to its verdi
         by = to_scale(max(usual + copysign(more, many), 0.0), offset, counted) - place
         if abs(many) >= 1:
             jump = lasting_jump(index, slot, row, by > 0, least, memory, pace, scratch)
-            in_weeks = (place - memory.lasting[1, row]) * copysign(1.0, by)  # what they expect of the jump
+            in_weeks = (place - memory.lasting[1, row]) * copysign(1.0, by)  # their part of the jump
             many = without_jump(many, by, max(jump - max(in_weeks, 0.0), 0.0))
         if abs(many) > abs(size):
             size, apart = many, more
@@ -178,10 +187,10 @@ def _size_over_hours(
     pace: Pace,
     scratch: Scratch,
 ) -> float:
-    """Return the size of what has added up if that is reported, else the size given.
+    """Return the size of a sum of evidence if that is reported, else the size given.
 
-    What the sums over minutes show may have begun before them, and the level have followed: what adds up
-    tells since when.
+    A deviation in the sums over minutes may have begun before them, and the level have followed: the evidence
+    dates its beginning.
     """
     if abs(size) >= 1:
         side = UP if size > 0 else DOWN
@@ -198,7 +207,7 @@ def _size_over_hours(
 
 
 @without_arrays
-def advance(  # noqa: C901  # judge, learn, tell: step by step
+def advance(  # noqa: C901  # judge, learn, write results: step by step
     first: int,
     values: Floats,
     factor: Floats,
@@ -225,7 +234,7 @@ def advance(  # noqa: C901  # judge, learn, tell: step by step
     factor : (n,) float64
         Planned load in times the usual.
     past : (steps + 2 beside, lags, n) float32
-        What was learnt around the same times, a ring that starts at ``head``; lag 0 is yesterday. NaN where
+        Learnt values around the same times, a ring that starts at ``head``; lag 0 is yesterday. NaN where
         missing or spoilt.
     often : (steps + 2 beside, n) bool
         Where something was reported around this time in several weeks; the same ring.
@@ -282,7 +291,7 @@ def advance(  # noqa: C901  # judge, learn, tell: step by step
                 of = values[step, whole] if whole >= 0 else np.nan
                 learn(row, value, of, rows, memory, pace, scratch)
                 learn_over_hours(row, memory, pace, scratch)
-        if _tell(step, values, out) > 0 and stops:
+        if _write_results(step, values, out) > 0 and stops:
             return step + 1
     return steps
 
@@ -300,8 +309,8 @@ def _clean(step: int, values: Floats, rows: Rows) -> None:
 
 
 @inlined
-def _tell(step: int, values: Floats, out: Output) -> int:
-    """Write what follows from the judgement of a step; return how many verdicts opened."""
+def _write_results(step: int, values: Floats, out: Output) -> int:
+    """Write scores and the input of growth of a step; return how many verdicts opened."""
     opened = 0
     for row in range(values.shape[1]):
         opened += out.opened[step, row]

@@ -1,12 +1,11 @@
-"""What a series teaches when no verdict is open at its scope: noise, levels, shares, habits."""
+"""Learns from a series while no verdict is open at its scope: noise, levels, shares, habits."""
 
 from math import exp, sqrt
 from typing import Final
 
 import numpy as np
 
-from detectors.judge.kernel.arrays import KEPT_DAYS, VIEWS, Memory, Rows, Scratch
-from detectors.judge.kernel.codes import YESTERDAY
+from detectors.judge.kernel.arrays import KEPT_DAYS, VIEWS, YESTERDAY, Memory, Rows, Scratch
 from detectors.judge.kernel.pace import Pace
 from detectors.judge.kernel.scale import COUNTS_OF_ROOT, LARGEST, LEAST_DEVIATION, NORMAL_TAIL, TAIL
 from detectors.judge.kernel.size import deviance
@@ -91,7 +90,7 @@ def learn(
 
 @part
 def close_slot(over: int, row: int, memory: Memory, pace: Pace) -> None:
-    """Record what a series did in the slot of the day that has just ended."""
+    """Record the largest deviations of a series in the slot of the day that has just ended."""
     over %= memory.above.shape[0]
     memory.above[over, row] = max(float(memory.above[over, row]) * pace.habit, memory.above_now[row])
     memory.below[over, row] = min(float(memory.below[over, row]) * pace.habit, memory.below_now[row])
@@ -106,6 +105,6 @@ def close_slot(over: int, row: int, memory: Memory, pace: Pace) -> None:
 
 @without_arrays
 def close_slots(over: int, memory: Memory, pace: Pace) -> None:
-    """Record what all series did in the slot that has just ended, before the next step is judged."""
+    """Close the slot that has just ended for all series, before the next step is judged."""
     for row in range(memory.code.shape[0]):
         close_slot(over, row, memory, pace)

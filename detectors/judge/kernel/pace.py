@@ -1,9 +1,9 @@
-"""The judge's settings in steps: what follows from the width of a step and from the configuration."""
+"""The pace of the judge: times of the configuration and constants, in steps of a given width."""
 
 from typing import Final, NamedTuple
 
 import config.settings
-from detectors.state.history import DAY
+from detectors.state.past_values import DAY
 
 THRESHOLD: Final = 3.0
 """Units of noise that both views must show, at sensitivity 1."""

@@ -8,8 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.judge.kernel.arrays import Memory, Rows
-from detectors.judge.kernel.codes import COUNT, OF_CALLS
+from detectors.judge.kernel.arrays import COUNT, OF_CALLS, Memory, Rows
 from detectors.model.array_types import Floats
 from detectors.state.compiled import inlined, without_arrays
 
@@ -20,7 +19,7 @@ LEAST_OFFSET: Final = 1e-290
 """Keeps the ratio of the largest value to it finite."""
 
 COUNTS_OF_ROOT: Final = 25.0
-"""Counts up to which Poisson noise dominates; above, noise is taken as relative, a tenth of the level."""
+"""Counts up to which Poisson noise dominates; above, noise is relative, a tenth of the level."""
 
 LARGEST: Final = 1e15
 """Values are clipped to this: more than any measure."""
@@ -95,12 +94,12 @@ def median(values: Floats, count: int) -> float:
     if count == 0:
         return np.nan
     for at in range(1, count):
-        one = values[at]
+        value = values[at]
         to = at - 1
-        while to >= 0 and values[to] > one:
+        while to >= 0 and values[to] > value:
             values[to + 1] = values[to]
             to -= 1
-        values[to + 1] = one
+        values[to + 1] = value
     if count % 2:
         return float(values[count // 2])
     return float(0.5 * (values[count // 2 - 1] + values[count // 2]))

@@ -5,8 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.judge.kernel.arrays import HALF_HOUR_SLOTS, KEPT_DAYS, Memory, Rows, Scratch
-from detectors.judge.kernel.codes import YESTERDAY
+from detectors.judge.kernel.arrays import HALF_HOUR_SLOTS, KEPT_DAYS, YESTERDAY, Memory, Rows, Scratch
 from detectors.judge.kernel.expect import Expected
 from detectors.judge.kernel.pace import Pace
 from detectors.judge.kernel.scale import LARGEST, falling, from_scale, more_than, to_scale
@@ -41,7 +40,7 @@ FEWEST: Final = 1.0
 
 @inlined
 def _beyond(off: float, expected: Expected, chance: float) -> float:
-    """Return what exceeds the values around the same time, which are off by ``chance`` themselves."""
+    """Return the excess over the values around the same time, which are off by ``chance`` themselves."""
     if off > 0:
         return max(off - max(expected.high - expected.shape - chance, 0.0), 0.0)
     return min(off - min(expected.low - expected.shape + chance, 0.0), 0.0)
@@ -112,7 +111,7 @@ def _daily_jump(
 def lasting_jump(
     index: int, slot: int, row: int, rises: bool, least: float, memory: Memory, pace: Pace, scratch: Scratch
 ) -> float:
-    """Return the daily jump that began what the sums show, 0 if there was none.
+    """Return the daily jump that began the deviation of the sums, 0 if there was none.
 
     A job of hours shows long after it began: its jump counts for as long as the sums show it, and only
     if yesterday was like it at this time, where that is known.
@@ -133,7 +132,7 @@ def lasting_jump(
 
 @inlined
 def without_jump(size: float, by: float, jump: float) -> float:
-    """Return what is left of a size after subtracting a deviation that comes every day."""
+    """Subtract a deviation that comes every day from a size."""
     return size * max(0.0, 1 - WANDERS * jump / abs(by)) if by != 0 else size
 
 
@@ -141,7 +140,7 @@ def without_jump(size: float, by: float, jump: float) -> float:
 def without_daily(
     size: float, by: float, slot: int, row: int, least: float, memory: Memory, pace: Pace
 ) -> float:
-    """Return what is left of the size of a step after subtracting what comes every day."""
+    """Subtract the deviation that comes every day from the size of a step."""
     if abs(size) < 1:
         return size
     noise = max(memory.unit[0, row], least)

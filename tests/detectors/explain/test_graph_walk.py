@@ -5,8 +5,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from detectors.explain.graph_walk import Ranked, follow, walk
-from detectors.explain.node_excess import Behaviour, Signal
+from detectors.explain.graph_walk import Behaviour, Ranked, Signal, follow, walk
 
 NORMAL = 120  # windows
 INCIDENT = np.array([0.0, 0.5, 1.0, 1.0, 1.0, 0.3])  # part of the fault in each window

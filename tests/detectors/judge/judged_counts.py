@@ -4,9 +4,8 @@ import numpy as np
 
 from config.settings import JudgeSettings
 from detectors.judge.judge import Judge
-from detectors.model.measures import Measure
+from detectors.model.measures import Measure, Series
 from detectors.model.scope import Scope
-from detectors.model.series import Series
 
 MINUTE, DAY, WEEK = 60, 1440, 10_080  # the latter two in steps
 BEGIN = 1_759_708_800  # a Monday, 00:00 UTC

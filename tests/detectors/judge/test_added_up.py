@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from detectors.judge.added_up import added_up
-from detectors.judge.evidence import Course
+from detectors.judge.evidence import Course, added_up
 from detectors.model.finding import AddedUp
 
 STEP = 60

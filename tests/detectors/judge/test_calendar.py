@@ -12,7 +12,7 @@ import config.settings
 from detectors.judge.calendar import Calendar
 from detectors.model.finding import Plan
 from detectors.model.scope import Edge, Scope
-from detectors.state.history import DAY, WEEK
+from detectors.state.past_values import DAY, WEEK
 
 HOUR = 3600
 ITEMS = Scope("table", "aws", "1", "eu-west-1", "items")

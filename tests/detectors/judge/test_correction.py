@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from detectors.judge.correction import corrected
-from detectors.judge.evidence import Course
+from detectors.judge.evidence import Course, corrected
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import Scope

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from detectors.judge.judge import Judge, Judgement
-from detectors.judge.kernel.codes import DROP, SHIFT, SPIKE
+from detectors.judge.kernel.arrays import DROP, SHIFT, SPIKE
 from detectors.judge.kernel.cumulative import BOUND
 from detectors.judge.kernel.pace import CERTAIN
 from detectors.judge.memory import MemoryState

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from detectors.judge.evidence import Course
-from detectors.judge.extent import Extent, extent, failures, lag, onset
+from detectors.judge.evidence import Course, Extent, extent, failures, lag, onset
 
 STEP = 60
 

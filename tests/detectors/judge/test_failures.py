@@ -5,9 +5,8 @@ import pytest
 
 from config.settings import JudgeSettings
 from detectors.judge.judge import Judge
-from detectors.model.measures import Measure
+from detectors.model.measures import Measure, Series
 from detectors.model.scope import Scope
-from detectors.model.series import Series
 
 MINUTE, DAY = 60, 86400
 BEGIN = 1_759_708_800  # a Monday, 00:00 UTC

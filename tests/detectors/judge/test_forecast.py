@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from detectors.judge.forecast import AHEAD, NEVER, reach
 from detectors.judge.growth import FORECASTS, Growing, GrowthWatch
 from detectors.model.array_types import Floats
-from detectors.state.history import DAY
+from detectors.state.past_values import DAY
 
 Trend = Callable[[Floats, float], Floats]
 

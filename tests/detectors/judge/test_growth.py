@@ -10,7 +10,7 @@ import pytest
 from config.settings import CalendarSettings as Settings
 from detectors.judge.calendar import Calendar
 from detectors.judge.growth import Growing, GrowthWatch, slope, without_weekdays
-from detectors.state.history import DAY
+from detectors.state.past_values import DAY
 
 BEGIN = 1_759_708_800  # a Monday, 00:00 UTC
 HOUR = 3600

@@ -13,10 +13,9 @@ from config.settings import CalendarSettings, JudgeSettings
 from detectors.judge.calendar import Calendar
 from detectors.judge.growth import Growing
 from detectors.judge.judge import Judge, Judgement
-from detectors.judge.kernel.codes import DROP, SPIKE
-from detectors.model.measures import Measure
+from detectors.judge.kernel.arrays import DROP, SPIKE
+from detectors.model.measures import Measure, Series
 from detectors.model.scope import Edge, Scope
-from detectors.model.series import Series
 
 MINUTE, HOUR, DAY, WEEK = 60, 3600, 86400, 604800
 HALF_DAY = DAY // 2

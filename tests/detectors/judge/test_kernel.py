@@ -11,11 +11,9 @@ from hypothesis import strategies as st
 from config.settings import JudgeSettings
 from detectors.judge.judge import Judge
 from detectors.judge.kernel import kernel
-from detectors.judge.kernel.arrays import Output
-from detectors.judge.kernel.codes import DROP, SPIKE
-from detectors.model.measures import Measure
+from detectors.judge.kernel.arrays import DROP, SPIKE, Output
+from detectors.model.measures import Measure, Series
 from detectors.model.scope import Scope
-from detectors.model.series import Series
 
 Uncompiled = Callable[[ModuleType], ModuleType]
 BEGIN = 1_759_708_800  # a Monday, 00:00 UTC

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from config.settings import JudgeSettings as Settings
-from detectors.judge.habits import MANY
 from detectors.judge.judge import Judge
-from detectors.model.measures import Measure
+from detectors.judge.memory import MANY
+from detectors.model.measures import Measure, Series
 from detectors.model.scope import Scope
-from detectors.model.series import Series
 
 STEP, DAY = 300, 288
 STEPS = 3 * DAY

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from detectors.judge.kernel.codes import SPIKE
+from detectors.judge.kernel.arrays import SPIKE
 from tests.detectors.judge.judged_counts import AT, ROWS, a_judge, counts, delays, openings, usual
 
 LASTS = 6  # minutes

@@ -5,9 +5,7 @@ import struct
 import numpy as np
 
 from detectors.model.array_types import Bools, Bytes, Float32s
-from detectors.state.compress import _zstd
-from detectors.state.counts import NO_TABLE, encode
-from detectors.state.row_kinds import GONE, HALVES, MISSING, OTHER, WHOLES, ZERO
+from detectors.state.compress import GONE, HALVES, MISSING, NO_TABLE, OTHER, WHOLES, ZERO, _zstd, encode
 
 
 def plain_compress(values: Float32s) -> bytes:

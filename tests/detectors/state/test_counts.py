@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.state.counts import NO_TABLE, decode, encode, tables
+from detectors.state.compress import NO_TABLE, decode, encode, tables
 from detectors.state.timeline import BLOCK, TILE
 
 ROW = st.lists(st.integers(0, 254), min_size=5, max_size=5)

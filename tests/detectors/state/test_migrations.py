@@ -5,11 +5,22 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from detectors.judge.habits import Habits
+from detectors.judge.memory import Habits
 from detectors.state.compress import compress
-from detectors.state.row_state import RowState, field
-from detectors.state.state import Arrays, Older, StateError, pack, tail, unpack
-from detectors.state.state_format import FORMAT, NewerStateError, Writer, refuse_newer
+from detectors.state.state import (
+    FORMAT,
+    Arrays,
+    NewerStateError,
+    Older,
+    RowState,
+    StateError,
+    Writer,
+    field,
+    pack,
+    refuse_newer,
+    tail,
+    unpack,
+)
 
 
 def named(meta: Any, arrays: Arrays) -> tuple[Any, Arrays]:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.judge.habits import HELD, MANY, Habits
+from detectors.judge.memory import HELD, MANY, Habits
 from detectors.state.compress import compress, decompress
 from detectors.state.timeline import BLOCK, SHEET, TILE, Timeline
 
@@ -200,9 +200,9 @@ def test_nothing_is_held_of_a_layer_as_long_as_nothing_is_written_there() -> Non
     made.write(0, values(0, 20), np.full((20, ROWS), np.nan))
     copy = timeline(0)
     copy.restore(made.snapshot(), ROWS)
-    for one in (made, copy):
-        assert all(held.of(1) is None for held in one._open.values())
-        assert not one.read(1, 0, np.empty((20, ROWS)))
-        one.change(1, 17, np.array([3]), 1.0)
-        picked = one.pick(1, [2, 3], 17, 18)
+    for line in (made, copy):
+        assert all(held.written(1) is None for held in line._open.values())
+        assert not line.read(1, 0, np.empty((20, ROWS)))
+        line.change(1, 17, np.array([3]), 1.0)
+        picked = line.pick(1, [2, 3], 17, 18)
         assert np.array_equal(picked, [[np.nan, 1.0]], equal_nan=True)

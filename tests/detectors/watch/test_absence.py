@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.judge.kernel.scale import COUNTS_OF_ROOT, from_scale, to_scale
-from detectors.watch.absence import AbsenceWatch
-from detectors.watch.gaps import LEAST_GAPS, REACH_SECONDS, RETIRED_SECONDS
+from detectors.watch.absence import LEAST_GAPS, REACH_SECONDS, RETIRED_SECONDS, AbsenceWatch
 
 STEP = 60
 PERSIST, RECOVER = 2, 5

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from detectors.model.measures import Measure
 from detectors.model.scope import Scope
-from detectors.watch.hottest import HOURS, HOURS_AHEAD, Hot, Hottest, Load
+from detectors.watch.rankings import HOURS, HOURS_AHEAD, Hot, Hottest, Load
 
 ITEMS, USERS, LOGS = (Scope("table", "aws", "1", "eu", name) for name in ("items", "users", "logs"))
 

@@ -1,6 +1,6 @@
 from detectors.model.measures import Measure, value_of
 from detectors.model.scope import Scope
-from detectors.watch.standings import TOP, Ranking, Use
+from detectors.watch.rankings import TOP, Ranking, Use
 
 
 def use(kind: str, name: str, day: float, measure: Measure = Measure.REQUESTS, account: str = "1") -> Use:

@@ -2,16 +2,16 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.state.recent import EXPECTED, LOWER, UPPER, Recent
+from detectors.state.past_values import EXPECTED, LOWER, UPPER, PastExpectations
 
 BOUND = st.floats(-1e5, 1e5, width=32)
 
 
 def kept(*numbers: float) -> list[float]:
-    recent = Recent(60)
+    recent = PastExpectations(60)
     recent.add(1)
     recent.extend(0, *(np.full((1, 1), number) for number in numbers))
-    return [float(recent.of(layer, [0], 0, 1)[0, 0]) for layer in (EXPECTED, LOWER, UPPER)]
+    return [float(recent.pick(layer, [0], 0, 1)[0, 0]) for layer in (EXPECTED, LOWER, UPPER)]
 
 
 @given(BOUND, st.integers(0, 65_536), st.sampled_from([0, 1e-3, -1e-3]))

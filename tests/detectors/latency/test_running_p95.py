@@ -6,7 +6,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-import detectors.latency.newest_calls as compiled_module
+import detectors.latency.running_p95 as compiled_module
 from detectors.latency.histogram import N_BINS, quantile
 from detectors.model.array_types import Ints
 

@@ -5,13 +5,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from alerting.incidents.incident import finding_to_json
-from alerting.messages.callers import ranked, standing_out
+from alerting.messages.evidence import ranked, standing_out
 from alerting.report.carriers import carriers
 from alerting.words.locales import ENGLISH
 from detectors.explain.attribution import attribute
-from detectors.model.finding import Share
+from detectors.model.finding import NOTABLE, Share, notable, of_whole
 from detectors.model.scope import CLIENT, FUNCTION, ROUTE, TENANT, Scope
-from detectors.model.shares import NOTABLE, notable, of_whole
 from tests.alerting.given import IOS, finding, scope, share
 
 _AMOUNTS = st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 1e6)), min_size=1, max_size=12)

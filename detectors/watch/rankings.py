@@ -1,4 +1,8 @@
-"""The hottest table of each account, changes of the leader, and how near concurrency came to its limit."""
+"""The rankings of a digest: the hottest tables, the most used and the slowest APIs, the costliest scopes.
+
+The hottest table of each account has a leader, whose changes are reported, and concurrency its distance to
+the limit. APIs are compared with the same day last week.
+"""
 
 from collections.abc import Iterable, Mapping
 from itertools import groupby
@@ -7,8 +11,13 @@ from typing import Final
 import msgspec
 
 from detectors.model.measures import Measure
-from detectors.model.scope import TABLE, Scope
+from detectors.model.scope import ACCOUNT, FUNCTION, ROUTE, TABLE, Scope
 from detectors.state.state import pack, unpack
+
+TOP: Final = 10
+"""Entries of a ranking: what a person reads in the morning."""
+
+VALUES: Final = 20
 
 HOURS: Final = 24
 """Hours over which heat is measured: a whole day, so that day and night load do not take turns."""
@@ -78,7 +87,7 @@ class Hottest:
         self._accounts: dict[tuple[str, str], _Account] = {}
 
     def feed(self, loads: Iterable[Load]) -> None:
-        """Take in one hour: the loads of all scopes that had any, in any order."""
+        """Add one hour: the loads of all scopes that had any, in any order."""
         now = {(load.scope, load.measure): load for load in loads}
         if not now:
             return  # nothing was measured, which is not the same as no load
@@ -109,7 +118,7 @@ class Hottest:
             account.before = None
         self.took_the_lead = ()
         busy = [series for series in self._series.values() if series.measure is Measure.BUSY and series.limit]
-        busy.sort(key=lambda one: (-one.share_of_limit(), one.scope))
+        busy.sort(key=lambda series: (-series.share_of_limit(), series.scope))
         return found + [Hot(series.scope, series.share_of_limit(), series.measure) for series in busy]
 
     def _note(self, every: Mapping[tuple[str, str], Mapping[Scope, Hot]]) -> None:
@@ -129,17 +138,11 @@ class Hottest:
 
     def _ranked(self) -> dict[tuple[str, str], dict[Scope, Hot]]:
         """Return the tables of each account, hottest first."""
-        tables = sorted(
-            (
-                series
-                for series in self._series.values()
-                if series.scope.kind == TABLE and series.measure in _UNITS
-            ),
-            key=lambda one: (one.scope.cloud_account, one.scope, one.measure),
-        )
-        return {
-            key: _by_heat(list(of)) for key, of in groupby(tables, key=lambda one: one.scope.cloud_account)
-        }
+        every = self._series.values()
+        tables = [series for series in every if series.scope.kind == TABLE and series.measure in _UNITS]
+        tables.sort(key=lambda series: (series.scope.cloud_account, series.scope, series.measure))
+        by_account = groupby(tables, key=lambda series: series.scope.cloud_account)
+        return {account: _by_heat(list(of)) for account, of in by_account}
 
     @staticmethod
     def _lead(account: _Account, ranked: Mapping[Scope, Hot]) -> None:
@@ -178,23 +181,112 @@ class Hottest:
             self.VERSION,
             tuple[list[_Series], list[tuple[tuple[str, str], _Account]]],
         )
-        self._series = {(one.scope, one.measure): one for one in series}
+        self._series = {(held.scope, held.measure): held for held in series}
         self._accounts = dict(accounts)
         self._note(self._ranked())
 
 
 def _by_heat(series: list[_Series]) -> dict[Scope, Hot]:
     """Return the heat of the tables of one account, hottest first, ties by name."""
-    limited = [one for one in series if one.limit]
+    limited = [table for table in series if table.limit]
     heat: dict[Scope, Hot] = {}
     if limited:
-        for one in limited:
-            hot = Hot(one.scope, one.share_of_limit(), one.measure)
-            if one.scope not in heat or hot.share > heat[one.scope].share:
-                heat[one.scope] = hot
+        for table in limited:
+            hot = Hot(table.scope, table.share_of_limit(), table.measure)
+            if table.scope not in heat or hot.share > heat[table.scope].share:
+                heat[table.scope] = hot
     else:
-        whole = sum(sum(one.rates) for one in series)
-        for one in series:
-            known = heat.get(one.scope)
-            heat[one.scope] = Hot(one.scope, (known.share if known else 0.0) + sum(one.rates) / whole)
+        whole = sum(sum(table.rates) for table in series)
+        for table in series:
+            known = heat.get(table.scope)
+            heat[table.scope] = Hot(table.scope, (known.share if known else 0.0) + sum(table.rates) / whole)
     return dict(sorted(heat.items(), key=lambda item: (-item[1].share, item[0])))
+
+
+class Use(msgspec.Struct, frozen=True):
+    """Use of one scope in the last 24 hours, and in the same 24 hours of last week.
+
+    Requests, business values and costs are totals; latency is the largest p95 of a step, in milliseconds.
+    """
+
+    scope: Scope
+    measure: Measure
+    day: float
+    week_ago: float | None = None  # None unless all of that day is known
+    month: float | None = None  # of a cost: the last 30 whole days; None unless all are known
+    month_before: float | None = None  # the 30 days before them
+
+
+class Standings(msgspec.Struct, frozen=True):
+    """The rankings of a digest, largest first."""
+
+    most_used: list[Use] = []
+    slowest: list[Use] = []
+    values: list[Use] = []  # business values of accounts, such as sales
+    costs: list[Use] = []  # of accounts, all of them
+    costliest: list[Use] = []  # functions and tables
+
+    def __bool__(self) -> bool:
+        return bool(self.most_used or self.slowest or self.values or self.costs)
+
+
+class Ranking:
+    """The rankings as of the last full hour.
+
+    The APIs of an account are its routes if its requests come through routes, otherwise its functions.
+    """
+
+    VERSION = 1
+
+    def __init__(self) -> None:
+        self._standings = Standings()
+
+    def feed(self, uses: Iterable[Use]) -> None:
+        """Add the uses of all shards at the end of an hour; no use at all changes nothing."""
+        given = list(uses)
+        if not given:
+            return
+        costs = [use for use in given if use.measure is Measure.COST]
+        apis = list(_apis([use for use in given if not use.measure.key and use not in costs]))
+        self._standings = Standings(
+            _ranked(apis, Measure.REQUESTS),
+            _ranked(apis, Measure.LATENCY),
+            sorted((use for use in given if use.measure.key), key=_order)[:VALUES],
+            sorted((use for use in costs if use.scope.kind == ACCOUNT), key=_order)[:VALUES],
+            sorted((use for use in costs if use.scope.kind in (FUNCTION, TABLE)), key=_order)[:TOP],
+        )
+
+    def report(self) -> Standings:
+        """Return the rankings."""
+        return self._standings
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the state."""
+        return {"standings": pack("standings", self.VERSION, self._standings, {})}
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Restore a snapshot.
+
+        Raises
+        ------
+        detectors.state.state.StateError
+            When the part is damaged or of another version.
+        """
+        self._standings, _ = unpack(parts["standings"], "standings", self.VERSION, Standings)
+
+
+def _apis(uses: list[Use]) -> Iterable[Use]:
+    for _, of in groupby(
+        sorted(uses, key=lambda use: use.scope.cloud_account), key=lambda use: use.scope.cloud_account
+    ):
+        account = list(of)
+        kind = ROUTE if any(use.scope.kind == ROUTE for use in account) else FUNCTION
+        yield from (use for use in account if use.scope.kind == kind)
+
+
+def _ranked(uses: Iterable[Use], measure: Measure) -> list[Use]:
+    return sorted((use for use in uses if use.measure is measure), key=_order)[:TOP]
+
+
+def _order(use: Use) -> tuple[float, Scope, Measure]:
+    return -use.day, use.scope, use.measure

@@ -1,4 +1,4 @@
-"""The history of edges, from which their expectation is computed while their target has a finding.
+"""The past totals of edges, from which their expectation is computed while their target has a finding.
 
 An edge is never judged, so nothing is computed for it at every step. The last hours are kept step by step,
 earlier weeks as means over ten minutes.
@@ -11,10 +11,8 @@ from typing import Final
 import numpy as np
 
 from detectors.model.array_types import Bools, Floats, Places
-from detectors.state.history import DAY, WEEK, ValueHistory
-from detectors.state.recent import HOUR, KEPT_SECONDS
-from detectors.state.row_state import RowState, field
-from detectors.state.state import StateError
+from detectors.state.past_values import DAY, HOUR, KEPT_SECONDS, WEEK, PastValues
+from detectors.state.state import RowState, StateError, field
 from detectors.state.timeline import Timeline
 
 CELL_SECONDS: Final = 600
@@ -30,20 +28,12 @@ CALLS_OF_DOUBT: Final = 10.0
 """Calls added on both sides of the level: two quiet nights are alike, whether with no call or three."""
 
 
-class EdgeHistory(RowState):
-    """Sums over a step for every edge.
-
-    Parameters
-    ----------
-    step
-        Seconds of a step.
-    weeks
-        Earlier weeks that expectations are based on.
-    """
+class EdgeTotals(RowState):
+    """Sums over a step (in seconds) for every edge; expectations are based on the earlier weeks."""
 
     KIND = "edges"
     VERSION = 2
-    total: Floats = field()  # (n,) of the present cell, without what an incident spoilt
+    total: Floats = field()  # (n,) of the present cell, without spoilt values
     count: Floats = field()  # (n,) steps in it
 
     def __init__(self, step: int, weeks: int) -> None:
@@ -52,10 +42,10 @@ class EdgeHistory(RowState):
         self._per_cell = max(1, CELL_SECONDS // step)
         self._cell = self._per_cell * step
         self._steps = max(KEPT_SECONDS // step, 24) + LEVEL_SECONDS // step + 1
-        self._cells = ValueHistory(self._cell, weeks, "cells")
+        self._cells = PastValues(self._cell, weeks, "cells")
         self._lately = Timeline("lately", 1, self._steps, sheets=False)  # as measured
         self._at = -1
-        self._now: Floats | None = None  # of the step after the last, while it is looked at
+        self._now: Floats | None = None  # of the step after the last, during ``with_early_step``
         super().__init__()
 
     def meta(self) -> dict[str, int]:
@@ -72,7 +62,7 @@ class EdgeHistory(RowState):
         self._at = meta["at"]
 
     def grow(self, count: int) -> None:
-        """Append ``count`` edges without history."""
+        """Append ``count`` edges without a past."""
         self.add(count)
         self._cells.add(count)
         self._lately.add(count)
@@ -116,8 +106,8 @@ class EdgeHistory(RowState):
             self._at, at = first + end - 1, end
 
     @contextmanager
-    def looking(self, values: Floats) -> Iterator[int]:
-        """Have the step after the last one hold (n,) ``values`` meanwhile; yield where it starts."""
+    def with_early_step(self, values: Floats) -> Iterator[int]:
+        """Let the step after the last one hold (n,) ``values`` in this context; yield its start."""
         missing = self.rows - len(values)
         self._now = np.concatenate((values, np.full(missing, np.nan))) if missing else values
         try:
@@ -205,7 +195,7 @@ class EdgeHistory(RowState):
     def mix(self, rows: Sequence[int], until: int) -> Floats:
         """Return the part that each of ``rows`` had of their total on the day before ``until``, (len(rows),).
 
-        This is what to expect of clients and tenants: a release shifts calls between builds within a day.
+        This is the expectation of clients and tenants: a release shifts calls between builds within a day.
         Incidents are left out. All 0 if nothing is known of that day.
         """
         mean = self._mean(np.asarray(rows, np.intp), until - DAY, until)
@@ -244,7 +234,7 @@ class EdgeHistory(RowState):
         """Return the state; the parts of past days never change."""
         return {"edges": self.snapshot(), **self._lately.snapshot(), **self._cells.snapshot()}
 
-    def take(self, parts: Mapping[str, bytes], rows: int) -> None:
+    def restore_parts(self, parts: Mapping[str, bytes], rows: int) -> None:
         """Restore ``parts`` with ``rows`` edges."""
         self.restore(parts["edges"], rows)
         self._lately.restore(parts, rows)

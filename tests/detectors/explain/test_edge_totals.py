@@ -3,15 +3,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.explain.edge_history import EdgeHistory
+from detectors.explain.edge_totals import EdgeTotals
 
 STEP, DAY, WEEK = 60, 86400, 7 * 86400
 CALM = np.zeros(2, bool)
 
 
-def edges(days: float, *, start: int = 0, rate: tuple[float, float] = (6.0, 2.0)) -> EdgeHistory:
+def edges(days: float, *, start: int = 0, rate: tuple[float, float] = (6.0, 2.0)) -> EdgeTotals:
     """Two edges whose traffic is higher in the second half of every day."""
-    history = EdgeHistory(STEP, 4)
+    history = EdgeTotals(STEP, 4)
     history.grow(2)
     for at in range(start, start + int(days * DAY), STEP):
         day = 2.0 if at % DAY >= DAY // 2 else 1.0
@@ -65,7 +65,7 @@ def test_nothing_is_expected_of_an_edge_that_was_never_seen_before() -> None:
 
 
 def test_a_rise_compares_the_last_day_with_the_first() -> None:
-    history = EdgeHistory(STEP, 4)
+    history = EdgeTotals(STEP, 4)
     history.grow(2)
     for at in range(0, 10 * DAY, STEP):
         history.append(at, np.array([10.0 + at // DAY, 5.0]), CALM)
@@ -75,7 +75,7 @@ def test_a_rise_compares_the_last_day_with_the_first() -> None:
 
 @given(st.integers(1, 300))
 def test_a_restored_copy_continues_as_the_original(cut: int) -> None:
-    whole, half = EdgeHistory(STEP, 1), EdgeHistory(STEP, 1)
+    whole, half = EdgeTotals(STEP, 1), EdgeTotals(STEP, 1)
     values = np.random.default_rng(1).poisson(5, (320, 2)).astype(float)
     for history in (whole, half):
         history.grow(2)
@@ -83,17 +83,17 @@ def test_a_restored_copy_continues_as_the_original(cut: int) -> None:
         whole.append(number * STEP, row, CALM)
         if number < cut:
             half.append(number * STEP, row, CALM)
-    copy = EdgeHistory(STEP, 1)
+    copy = EdgeTotals(STEP, 1)
     copy.grow(2)
-    copy.take(half.parts(), 2)
+    copy.restore_parts(half.parts(), 2)
     for number in range(cut, len(values)):
         copy.append(number * STEP, values[number], CALM)
     assert copy.parts() == whole.parts()
 
 
-def office(days: float, *, disturbed: float = -1) -> EdgeHistory:
+def office(days: float, *, disturbed: float = -1) -> EdgeTotals:
     """Two edges with calls in office hours only, and three calls at the second ``disturbed``."""
-    history = EdgeHistory(STEP, 4)
+    history = EdgeTotals(STEP, 4)
     history.grow(2)
     for at in range(0, int(days * DAY), STEP):
         works = at // DAY % 7 < 5 and 8 <= at % DAY // 3600 < 18
@@ -125,7 +125,7 @@ def test_the_doubt_about_an_amount_is_that_about_its_calls() -> None:
     history = office(9 + 8.5 / 24)
     begin = 9 * DAY + 8 * 3600
     _, calls = history.window([0, 1], begin, begin + 1800)
-    dear = EdgeHistory(STEP, 4)
+    dear = EdgeTotals(STEP, 4)
     dear.grow(4)
     for at in range(0, begin + 1800, STEP):
         works = at // DAY % 7 < 5 and 8 <= at % DAY // 3600 < 18
@@ -135,7 +135,7 @@ def test_the_doubt_about_an_amount_is_that_about_its_calls() -> None:
 
 
 def test_the_mix_of_clients_is_that_of_the_day_before_even_after_a_release() -> None:
-    history = EdgeHistory(STEP, 4)
+    history = EdgeTotals(STEP, 4)
     history.grow(2)
     released = 9 * DAY
     for at in range(0, 11 * DAY + 600, STEP):
