@@ -153,7 +153,7 @@ async def test_an_assistant_answers_its_questions(replayed: Path, monkeypatch: p
         assert given.keys() < asked
         async with asked_of(running.url, token, replayed) as assistant:
             for name in asked:
-                _, words = await assistant.told(name, **given.get(name, {}))
+                _, words = await assistant.answer(name, **given.get(name, {}))
                 assert words
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from tests.main_job.board_job import HOUR, Loaded
-from tests.streams.screens.mcp.assistant_given import READING, refusal, stdio_assistant, told
+from tests.streams.screens.mcp.assistant_given import READING, answer_of, refusal, stdio_assistant
 
 
 def ask(loaded: Loaded) -> None:
@@ -20,18 +20,18 @@ async def _ask(loaded: Loaded) -> None:
     counted, first, end = loaded.counted, loaded.end - HOUR, loaded.end - 2 * 60
     async with stdio_assistant(loaded.url.rstrip("/")) as client:
         assert {tool.name for tool in (await client.list_tools()).tools} == READING
-        wall, _ = await told(client, "is_all_well")
+        wall, _ = await answer_of(client, "is_all_well")
         at = int(datetime.fromisoformat(wall["at"]).timestamp())
         numbers = {one["name"]: one["value"] for one in wall["numbers"]}
         assert numbers["requests"] == len(counted.between(at - 60, at)) / 60
         assert wall["people_called"] == 1
         incident = loaded.incident()
-        whole, words = await told(client, "show_incident", incident=incident["id"])
+        whole, words = await answer_of(client, "show_incident", incident=incident["id"])
         assert whole["incident"]["observed"] == incident["observed"]
         assert whole["incident"]["expected"] == incident["expected"]
         assert "Caused by: function «inventory-put-item»" in words
         given = {"scope": "table:items", "since": str(first), "until": str(end)}
-        callers, _ = await told(client, "who_calls", **given, measure="wcu")
+        callers, _ = await answer_of(client, "who_calls", **given, measure="wcu")
         [functions] = [caller for caller in callers["kinds"] if caller["kind"] == "function"]
         units = counted.by_function("items", "wcu", first, end)
         assert {
@@ -40,7 +40,7 @@ async def _ask(loaded: Loaded) -> None:
             {f"function:{name}": each / sum(units.values()) for name, each in units.items()}, abs=1e-3
         )
         assert {function["because"] for function in functions["neighbours"]} & {"more calls", "more per call"}
-        series, _ = await told(client, "show_series", **given, measure="wcu", points=60)
+        series, _ = await answer_of(client, "show_series", **given, measure="wcu", points=60)
         assert series["step_seconds"] == 60
         known = [counted.units("items", "wcu", at, at + 60) for at in range(first, end, 60)]
         assert [one["observed"] * 60 for one in series["points"]] == pytest.approx(known, rel=0.01, abs=0.06)

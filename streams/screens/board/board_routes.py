@@ -1,4 +1,4 @@
-"""The routes of the board, for the web server of a daemon."""
+"""The routes of the board, for the web server of a daemon; and the answers of the wall and the map."""
 
 import asyncio
 import gzip

@@ -25,6 +25,14 @@ from streams.screens.board.board_answers import refused
 
 PATH: Final = "/scrape"
 
+_ABOUT: Final = {
+    "observed": "What was measured in the newest step: per second; milliseconds of a latency; a level.",
+    "expected": "What the judge expected of it; no sample without a baseline.",
+    "lower": "The lower end of what would have been usual.",
+    "upper": "The upper end of what would have been usual.",
+}
+_LATENCY: Final = "latency"
+
 
 class _Given(Collector):
     """Metrics that exist already."""
@@ -64,15 +72,6 @@ class ScrapeRoute:
         except HistoryQueryError as error:
             return refused(str(error), 503)
         return web.Response(body=body, headers={"Content-Type": content_type})
-
-
-_ABOUT: Final = {
-    "observed": "What was measured in the newest step: per second; milliseconds of a latency; a level.",
-    "expected": "What the judge expected of it; no sample without a baseline.",
-    "lower": "The lower end of what would have been usual.",
-    "upper": "The upper end of what would have been usual.",
-}
-_LATENCY: Final = "latency"
 
 
 class ScrapedStep:

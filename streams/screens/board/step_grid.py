@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from detectors.model.array_types import Bools, Bytes, Float32s, Floats, Ints
 from streams.record.history.history_rows import HistoryRows
 
+_NEVER: Final = np.int64(1 << 62)
+
 
 class StepGrid(NamedTuple):
     """As many ``steps`` of ``step`` seconds from ``first`` on."""
@@ -62,12 +64,6 @@ def listed(values: Floats) -> list[float | None]:
 def known(number: float) -> float | None:
     """Return a number for JSON; None where it is not one."""
     return None if np.isnan(number) else float(number)
-
-
-MOST_ROWS: Final = 600_000
-"""Rows of minutes that are read for one answer; of more, those of ten minutes are."""
-
-_NEVER: Final = np.int64(1 << 62)
 
 
 class SeriesCurves(NamedTuple):

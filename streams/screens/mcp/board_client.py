@@ -21,6 +21,14 @@ AT_ONCE: Final = 8
 ZONE_SECONDS: Final = 600.0
 _NO_BOARD: Final = "has no board there; check --url (with Kafka, name a process with the role board)"
 
+_REMEDIES: Final = (
+    ("/board/scopes?like= finds names", "find_names finds names"),
+    ("/incidents lists those that have not ended", "list_incidents lists them"),
+    ("to needs from, ", "until needs since, "),
+    ("from is no time: ", "since is no time: "),
+    ("to is no time: ", "until is no time: "),
+)
+
 
 class BoardAnswerError(Exception):
     """The daemon does not answer, or refuses; the message has the remedy, in one line."""
@@ -216,15 +224,6 @@ def _reason(error: BaseException) -> str:
     inner = getattr(error, "os_error", None) or error
     number = getattr(inner, "errno", None)
     return os.strerror(number) if number and number > 0 else str(inner) or type(error).__name__
-
-
-_REMEDIES: Final = (
-    ("/board/scopes?like= finds names", "find_names finds names"),
-    ("/incidents lists those that have not ended", "list_incidents lists them"),
-    ("to needs from, ", "until needs since, "),
-    ("from is no time: ", "since is no time: "),
-    ("to is no time: ", "until is no time: "),
-)
 
 
 def in_tool_words(refusal: str) -> str:

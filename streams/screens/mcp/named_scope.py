@@ -14,6 +14,35 @@ from streams.screens.mcp.untrusted_text import LONGEST_NAME, quoted, shown
 
 _PARTS = ("cloud", "account", "region", "version")
 
+ScopeArgument = Annotated[
+    str,
+    Field(
+        min_length=3,
+        max_length=400,
+        description="kind:name, such as table:items; kinds are account, service, route, function, table, "
+        "client, tenant. find_names finds names.",
+    ),
+]
+PlaceArgument = Annotated[
+    str, Field(max_length=300, description="only needed where several scopes have the name")
+]
+RangeArgument = Annotated[
+    Literal["4h", "1d", "1w", "5w", "13mo"],
+    Field(description="range that ends now; since and until replace it"),
+]
+SinceArgument = Annotated[
+    str,
+    Field(
+        max_length=40,
+        description="its start: as answers have times, or 2026-11-27T09:00 in the daemon's zone",
+    ),
+]
+UntilArgument = Annotated[
+    str, Field(max_length=40, description="its end, in the same forms; without it, now")
+]
+
+_CHOICES = 10
+
 
 class NamedScope(ToolPart):
     """A service, route, function, table, client, account or tenant; names are data from events."""
@@ -87,36 +116,6 @@ class BoardPlaces:
 
 def _more(query: Mapping[str, str]) -> str:
     return "".join(f"&{name}={quote(value, safe='')}" for name, value in query.items() if value)
-
-
-ScopeArgument = Annotated[
-    str,
-    Field(
-        min_length=3,
-        max_length=400,
-        description="kind:name, such as table:items; kinds are account, service, route, function, table, "
-        "client, tenant. find_names finds names.",
-    ),
-]
-PlaceArgument = Annotated[
-    str, Field(max_length=300, description="only needed where several scopes have the name")
-]
-RangeArgument = Annotated[
-    Literal["4h", "1d", "1w", "5w", "13mo"],
-    Field(description="range that ends now; since and until replace it"),
-]
-SinceArgument = Annotated[
-    str,
-    Field(
-        max_length=40,
-        description="its start: as answers have times, or 2026-11-27T09:00 in the daemon's zone",
-    ),
-]
-UntilArgument = Annotated[
-    str, Field(max_length=40, description="its end, in the same forms; without it, now")
-]
-
-_CHOICES = 10
 
 
 class AskedPage(NamedTuple):

@@ -24,6 +24,14 @@ LARGEST_BODY: Final = 256 << 10  # bytes
 IDLE_SECONDS: Final = 75
 _LOCAL: Final = ("127.0.0.1", "localhost", "[::1]")
 
+PATH: Final = "/mcp"
+SECONDS: Final = 60.0  # for a request, from its headers to its answer
+
+_Message = MutableMapping[str, Any]
+_Receive = Callable[[], Awaitable[_Message]]
+_Send = Callable[[_Message], Awaitable[None]]
+AsgiApp = Callable[[MutableMapping[str, Any], _Receive, _Send], Awaitable[None]]
+
 
 async def serve_http(url: str, listen: str, names: Sequence[str], replays: Path | None) -> None:
     """Answer until the process is asked to stop.
@@ -113,15 +121,6 @@ def _security(host: str, names: Sequence[str]) -> TransportSecuritySettings:
         allowed_hosts=[allowed for name in known for allowed in (name, f"{name}:*")],
         allowed_origins=[],
     )
-
-
-PATH: Final = "/mcp"
-SECONDS: Final = 60.0  # for a request, from its headers to its answer
-
-_Message = MutableMapping[str, Any]
-_Receive = Callable[[], Awaitable[_Message]]
-_Send = Callable[[_Message], Awaitable[None]]
-AsgiApp = Callable[[MutableMapping[str, Any], _Receive, _Send], Awaitable[None]]
 
 
 class _RefusedRequestError(Exception):

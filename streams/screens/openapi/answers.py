@@ -1,4 +1,4 @@
-"""Short answers of the web server: refusals, health, what became of a command or of records."""
+"""Answers of the web server: refusals, health, results of commands and of records, and the read API's."""
 
 from typing import Literal
 

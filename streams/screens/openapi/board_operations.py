@@ -1,4 +1,4 @@
-"""The routes behind the board's page."""
+"""The routes that people reach: the board's page; incidents, silences, memos and labels."""
 
 from typing import Final, Literal
 

@@ -1,4 +1,4 @@
-"""The routes about the daemon itself."""
+"""The routes that programs reach: the read API, the daemon itself, and its senders."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -45,9 +45,8 @@ _REFUSED: Final[dict[int, Any]] = dict.fromkeys((400, 422, 503), QueryRefusal)
 def _both(path: str, about: str, answer: type, parameters: tuple[Parameter, ...]) -> Iterator[Operation]:
     for method in _METHODS:
         posted = method == "post"
-        taken = () if posted else parameters
-        body = _FORM if posted else None
-        yield Operation(method, path, about, "read", {200: answer, **_REFUSED}, taken, body)
+        in_query, body = ((), _FORM) if posted else (parameters, None)
+        yield Operation(method, path, about, "read", {200: answer, **_REFUSED}, in_query, body)
 
 
 QUERIES: Final = OperationGroup(

@@ -87,8 +87,9 @@ def document() -> dict[str, Any]:
     }
 
 
+@cache
 def encoded_document() -> bytes:
-    """Return it as it is kept and served."""
+    """Return the description as it is kept and served."""
     return json.dumps(document(), indent=1, ensure_ascii=False).encode() + b"\n"
 
 
@@ -181,6 +182,15 @@ def _id(operation: Operation) -> str:
     return "_".join([operation.method, *words])
 
 
+def openapi_route() -> web.RouteDef:
+    """Return the route of a daemon."""
+    return web.get("/openapi.json", _show)
+
+
+async def _show(_: web.Request) -> web.Response:
+    return web.Response(body=encoded_document(), content_type="application/json")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Write the description, or with ``--check`` compare it; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -198,17 +208,3 @@ def main(arguments: list[str] | None = None) -> int:
 
 if __name__ == "__main__":
     sys.exit(main())
-
-
-def openapi_route() -> web.RouteDef:
-    """Return the route of a daemon."""
-    return web.get("/openapi.json", _show)
-
-
-async def _show(_: web.Request) -> web.Response:
-    return web.Response(body=_document(), content_type="application/json")
-
-
-@cache
-def _document() -> bytes:
-    return encoded_document()

@@ -12,6 +12,11 @@ from streams.screens.board.open_verdicts import OpenVerdicts
 from streams.screens.board.service_map.map_figures import MAP_SECONDS, MapFigures, MapSeries, map_figures
 from streams.screens.board.service_map.service_map import MapAmounts, MapEdge, MapKind, MapNode, ServiceMap
 
+MOST_NODES: Final = 2_000
+MOST_EDGES: Final = 5_000
+
+_AMOUNTS: Final = MapAmounts.__struct_fields__
+
 
 def service_map(
     view: HistoryView, series: MapSeries, verdicts: OpenVerdicts, settings: Settings
@@ -33,12 +38,6 @@ def service_map(
         folded=folded,
         left_out=left_out,
     )
-
-
-MOST_NODES: Final = 2_000
-MOST_EDGES: Final = 5_000
-
-_AMOUNTS: Final = MapAmounts.__struct_fields__
 
 
 def sums_of(things: Iterable[MapAmounts]) -> dict[str, float | None]:

@@ -31,7 +31,7 @@ from streams.screens.board.service_map.service_map import ServiceMap
 from streams.screens.board.wall.wall import Wall
 from streams.screens.board.wall.wall_stream import StreamPatience
 from tests.free_port import free_port
-from tests.streams.screens.board.incidents.incidents_given import GivenDesk, busy_desk
+from tests.streams.screens.board.incidents.incidents_given import GivenIncidents, busy_incidents
 from tests.streams.screens.board.scope_pages.scope_given import page_given, scopes_given
 from tests.streams.screens.board.service_map.map_given import map_given
 from tests.streams.screens.board.wall_given import KINDS, wall_given
@@ -44,12 +44,14 @@ PORT = int(os.environ.get("UNERI_BOARD_PORT", "8700"))
 class GivenBoard(LiveBoard):
     """Data that a test changes; ``asked`` counts how often the wall was made."""
 
-    def __init__(self, wall: Wall, shown: ServiceMap | None = None, desk: GivenDesk | None = None) -> None:
+    def __init__(
+        self, wall: Wall, shown: ServiceMap | None = None, service: GivenIncidents | None = None
+    ) -> None:
         super().__init__(StepSignal(), Settings, None, list, lambda: BoardIncidents((), []))
-        self.desk = desk or GivenDesk([], wall.at or wall.now)
-        self.desk.told = self.renew
+        self.service = service or GivenIncidents([], wall.at or wall.now)
+        self.service.changed = self.renew
         self.given_map = shown or map_given("busy" if wall.incidents else "calm", wall.at or wall.now)
-        self.given = wall if desk is None else replace(wall, incidents=desk.shown())
+        self.given = wall if service is None else replace(wall, incidents=service.shown())
         self.more: list[Scope] = []  # scopes besides those of the invented backend
         self.trouble: str | None = None
         self.asked = 0
@@ -83,8 +85,8 @@ class GivenBoard(LiveBoard):
         self.judged.notify()
 
     def renew(self) -> None:
-        """Have the incidents of the desk on the wall, between two steps."""
-        self.given = replace(self.given, incidents=self.desk.shown())
+        """Show the incidents of the service on the wall, between two steps."""
+        self.given = replace(self.given, incidents=self.service.shown())
         self.renewed.notify()
 
 
@@ -104,7 +106,9 @@ class ServedBoard:
     ) -> None:
         self.data = data
         self.access = access or Access("127.0.0.1:0", session_key=KEY)
-        self.board = BoardRoutes(data, self.access, data.desk, language=language, patience=patience, now=now)
+        self.board = BoardRoutes(
+            data, self.access, data.service, language=language, patience=patience, now=now
+        )
         self.server = HttpServer(
             f"127.0.0.1:{port}",
             dict,
@@ -139,10 +143,10 @@ class BoardThread:
         wall: Wall,
         tokens: Tokens | None = None,
         shown: ServiceMap | None = None,
-        desk: GivenDesk | None = None,
+        service: GivenIncidents | None = None,
         **options: Any,
     ) -> None:
-        self.data = GivenBoard(wall, shown, desk)
+        self.data = GivenBoard(wall, shown, service)
         self._tokens = tokens
         self._options = options
         self._loop = asyncio.new_event_loop()
@@ -194,7 +198,7 @@ class BoardThread:
 async def _serve(kind: str, language: Any) -> None:
     now = int(time.time())
     data = GivenBoard(
-        wall_given(kind, now, language=language), desk=busy_desk(now) if kind == "busy" else None
+        wall_given(kind, now, language=language), service=busy_incidents(now) if kind == "busy" else None
     )
     async with served(data, port=PORT, language=language) as board:
         print(board.url)  # noqa: T201 - a program
@@ -203,7 +207,7 @@ async def _serve(kind: str, language: Any) -> None:
             now = int(time.time())
             made = wall_given(kind, now, language=language)
             if kind == "busy":
-                made = replace(made, incidents=data.desk.shown())
+                made = replace(made, incidents=data.service.shown())
             data.show(made if kind == "stale" else replace(made, at=now - 12))
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from tests.alerting.browser import chromium
 from tests.streams.screens.board.board_server import BoardThread
-from tests.streams.screens.board.incidents.incidents_given import GivenDesk, busy_desk
+from tests.streams.screens.board.incidents.incidents_given import GivenIncidents, busy_incidents
 from tests.streams.screens.board.shown import Shown
 from tests.streams.screens.board.wall_given import wall_given
 
@@ -30,7 +30,7 @@ def main() -> None:
             ("incident", "busy", "/?incident=spike&look=light", (1440, 1480)),
         ):
             with (
-                BoardThread(wall_given(kind, AT), desk=desk_of(path), now=lambda: AT) as board,
+                BoardThread(wall_given(kind, AT), service=incidents_shown(path), now=lambda: AT) as board,
                 Shown(browser, board.url + path, size=size) as shown,
             ):
                 shown.page.wait_for_selector("canvas, .node, .bar")
@@ -39,9 +39,9 @@ def main() -> None:
             picture.quantize(COLOURS, dither=Image.Dither.NONE).save(FOLDER / f"{name}.png", optimize=True)
 
 
-def desk_of(path: str) -> GivenDesk | None:
+def incidents_shown(path: str) -> GivenIncidents | None:
     """Return the incidents of a page that shows more of them than the wall has."""
-    return busy_desk(AT) if "incident" in path else None
+    return busy_incidents(AT) if "incident" in path else None
 
 
 if __name__ == "__main__":

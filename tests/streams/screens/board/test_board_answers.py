@@ -52,7 +52,7 @@ async def test_a_failure_is_told_to_all_who_wait_and_tried_again_by_the_next() -
     kitchen = Kitchen()
     kitchen.fails = True
     found = await asyncio.gather(*(kitchen.ask("a") for _ in range(3)), return_exceptions=True)
-    assert [str(one) for one in found] == ["no answer"] * 3
+    assert [str(item) for item in found] == ["no answer"] * 3
     with pytest.raises(OSError, match="no answer"):
         await kitchen.ask("a")
     kitchen.fails = False

@@ -132,7 +132,7 @@ def test_all_text_stands_out_and_axe_finds_nothing_serious(
         shown.page.wait_for_selector(".tile")
         found = shown.page.evaluate(CONTRASTS)
         assert len(found) > 8
-        assert [each for each in found if each["contrast"] < 4.5] == []
+        assert [item for item in found if item["contrast"] < 4.5] == []
         shown.page.evaluate(AXE)
         assert shown.page.evaluate(SERIOUS) == []
 
@@ -424,7 +424,7 @@ def test_figures_have_as_many_digits_now_as_in_a_minute(browser: Browser, board:
     with Shown(browser, board.url) as shown:
         said = shown.page.evaluate(written, given)
     assert {
-        name: [each and each.replace("\u00a0", " ") for each in each_] for name, each_ in said.items()
+        name: [item and item.replace("\u00a0", " ") for item in each_] for name, each_ in said.items()
     } == {
         "shares": ["0", "<0.01", "0.02", "0.02", "1.8", "2.0", "34", "99", "99", "100", "120"],
         "numbers": ["0", "0.034", "4.1", "38", "412", "1,230", "1.28M", "–"],

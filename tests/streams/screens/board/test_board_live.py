@@ -143,12 +143,12 @@ def test_incidents_of_a_process_that_tells_no_more_are_called_old(browser: Brows
     now = time.time()
     wall = given(incidents_until=int(now) - 1200, stale_after=180)
     with BoardThread(wall) as board, Shown(browser, board.url) as shown:
-        told = shown.page.get_by_role("alert")
-        expect(told).to_contain_text("is a process with the role notify running?")
+        alert = shown.page.get_by_role("alert")
+        expect(alert).to_contain_text("is a process with the role notify running?")
         board.show(given(incidents_until=0))
-        expect(told).to_contain_text("no process with the role notify has told of any yet")
+        expect(alert).to_contain_text("no process with the role notify has told of any yet")
         board.show(given(incidents_until=int(now)))
-        expect(told).to_have_text("")
+        expect(alert).to_have_text("")
 
 
 def test_trouble_with_the_data_is_said_and_what_is_known_stays(browser: Browser) -> None:
@@ -326,7 +326,7 @@ def test_a_day_of_steps_leaves_memory_and_nodes_where_they_were(browser: Browser
             page.wait_for_timeout(50)
             session.send("HeapProfiler.collectGarbage")
             found = session.send("Performance.getMetrics")["metrics"]
-            return {one["name"]: one["value"] for one in found}
+            return {item["name"]: item["value"] for item in found}
 
         page.evaluate(day, [*walls, 120])
         before = measured()

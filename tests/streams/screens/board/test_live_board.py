@@ -92,7 +92,7 @@ def test_rankings_are_of_four_hours_and_of_a_week(wall: Wall) -> None:
         [route] = ranking
         assert (route.label, route.unit) == ("POST /items", "1/s")
         assert route.value == pytest.approx(PER_MINUTE / 60)
-    assert all(one.unit == "ms" for one in wall.rankings.slowest_4h)
+    assert all(place.unit == "ms" for place in wall.rankings.slowest_4h)
 
 
 def test_the_month_begins_in_the_configured_zone(wall: Wall) -> None:
@@ -149,7 +149,7 @@ def test_an_hour_that_is_written_while_a_page_is_made_is_counted_once(judged: Ju
     counted = view.series(lambda key: key.measure == Measure.REQUESTS)
 
     def amounts() -> list[float]:
-        return [float(one) for one in view.rows(MINUTES, AT - 3 * 3600, AT, counted).observed]
+        return [float(value) for value in view.rows(MINUTES, AT - 3 * 3600, AT, counted).observed]
 
     before = amounts()
     hour = judged.held.rest()[-1]

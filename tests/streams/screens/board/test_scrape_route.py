@@ -70,9 +70,9 @@ async def test_every_number_is_that_of_the_engine_at_the_time_of_its_step(
     assert amounts(observed) == pytest.approx(scraped.amounts("observed"), rel=1e-6)  # kept as float32
     for name in ("expected", "lower", "upper"):  # rounded to within 0.013 %
         exact = scraped.amounts(name)
-        told = amounts(found[f"uneri_{name}"])
-        assert told.keys() == exact.keys()
-        assert told == pytest.approx(exact, rel=2e-3, abs=1e-3)
+        served = amounts(found[f"uneri_{name}"])
+        assert served.keys() == exact.keys()
+        assert served == pytest.approx(exact, rel=2e-3, abs=1e-3)
     times = {
         float(str(sample.timestamp))
         for name, each in found.items()
@@ -116,10 +116,11 @@ async def test_what_is_scraped_is_what_the_read_api_answers_at_that_time(
         if family != "uneri_scrape_left_out"
         for sample in some
     }
-    desk = QueryService(str(tmp_path), scraped.held.recent, lambda: 1, lambda: STEP)
-    answer = json.loads(await desk.instant('{__name__=~"uneri_.+"}', QueryTimes(scraped.start * 1000)))
+    queries = QueryService(str(tmp_path), scraped.held.recent, lambda: 1, lambda: STEP)
+    answer = json.loads(await queries.instant('{__name__=~"uneri_.+"}', QueryTimes(scraped.start * 1000)))
     answered = {
-        tuple(sorted(one["metric"].items())): float(one["value"][1]) for one in answer["data"]["result"]
+        tuple(sorted(sample["metric"].items())): float(sample["value"][1])
+        for sample in answer["data"]["result"]
     }
     assert answered == {tuple(sorted(labels)): value for labels, value in exported.items()}
 
@@ -179,7 +180,7 @@ def test_the_settings_of_the_page_are_valid(tmp_path: Path) -> None:
     page = (Path(__file__).parents[4] / "docs" / "grafana.md").read_text("utf-8")
     _, ours, theirs = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     settings = Settings.model_validate(YAML(typ="safe").load(ours))
-    assert [one.callers for one in settings.scrape.series] == [False, False, True]
+    assert [selector.callers for selector in settings.scrape.series] == [False, False, True]
     (tmp_path / "prometheus.yml").write_text(theirs, "utf-8")
     run(program("promtool"), "check", "config", "--syntax-only", tmp_path / "prometheus.yml")
 
@@ -203,13 +204,13 @@ async def test_a_real_prometheus_has_what_it_scraped_at_the_times_of_the_steps(t
                 while not (found := await query('uneri_observed{kind="table"}')):
                     await asyncio.sleep(0.1)
             exact = scraped.amounts("observed")
-            told = {
+            served = {
                 ("table", entry["metric"]["name"], entry["metric"]["measure"]): float(entry["value"][1])
                 for entry in found
             }
-            known = {key: exact[key] for key in told if key in exact}
+            known = {key: exact[key] for key in served if key in exact}
             assert known
-            assert {key: told[key] for key in known} == pytest.approx(known, rel=1e-6)
+            assert {key: served[key] for key in known} == pytest.approx(known, rel=1e-6)
             [stamp] = await query('timestamp(uneri_observed{kind="table",measure="wcu"})')
             assert float(stamp["value"][1]) == scraped.start
             [state] = await query('uneri_state{kind="table",measure="wcu"}')

@@ -59,7 +59,7 @@ def calls(at: float) -> float:
 
 def line(curve: Curve, at: int, count: int = STEPS, step: int = STEP) -> list[float | None]:
     """Return the values of the last steps before ``at``."""
-    return [round(curve(at - (count - each) * step), 4) for each in range(count)]
+    return [round(curve(at - (count - place) * step), 4) for place in range(count)]
 
 
 def number(identity: Any, unit: Any, curve: Curve, at: int, **changes: Any) -> WallNumber:
@@ -301,7 +301,7 @@ def _busy(calm: Wall, at: int) -> Wall:
             replace(
                 backend,
                 value=0.034,
-                trend=[*backend.trend[:-20], *(0.034 + 0.002 * ripple(60 * each) for each in range(20))],
+                trend=[*backend.trend[:-20], *(0.034 + 0.002 * ripple(60 * place) for place in range(20))],
                 verdict="spike",
                 threshold="critical",
             ),
@@ -309,7 +309,7 @@ def _busy(calm: Wall, at: int) -> Wall:
             replace(
                 throttles,
                 value=312.0,
-                trend=[*throttles.trend[:-15], *(280.0 + each for each in range(15))],
+                trend=[*throttles.trend[:-15], *(280.0 + place for place in range(15))],
                 threshold="warning",
             ),
         ],
@@ -343,15 +343,15 @@ def _learning(at: int, now: int, language: Literal["en", "ja"]) -> Wall:
     calm = _calm(at, now, language)
     young = [
         replace(
-            one,
+            number,
             expected=None,
             lower=None,
             upper=None,
             week_before=None,
             trend_week_before=[],
-            trend=[None] * 200 + one.trend[200:],
+            trend=[None] * 200 + number.trend[200:],
         )
-        for one in calm.numbers
+        for number in calm.numbers
     ]
     return replace(
         calm,

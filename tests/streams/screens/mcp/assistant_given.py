@@ -23,7 +23,7 @@ from streams.screens.board.live_board import LiveBoard
 from streams.screens.mcp.board_client import BoardClient, connections
 from streams.screens.mcp.mcp_server import assistant_server
 from tests.streams.screens.board.board_server import KEY, GivenBoard
-from tests.streams.screens.board.incidents.incidents_given import GivenDesk, busy_desk
+from tests.streams.screens.board.incidents.incidents_given import GivenIncidents, busy_incidents
 from tests.streams.screens.board.wall_given import wall_given
 
 NOW = 1_764_200_012
@@ -44,20 +44,20 @@ ACTING = {"acknowledge_incident", "snooze_incident", "label_incident", "write_me
 
 def busy_board() -> GivenBoard:
     """Return a board with what a bad week leaves behind."""
-    return GivenBoard(wall_given("busy", NOW), desk=busy_desk(NOW))
+    return GivenBoard(wall_given("busy", NOW), service=busy_incidents(NOW))
 
 
 @asynccontextmanager
 async def board_over(
     data: LiveBoard,
-    desk: GivenDesk,
+    service: GivenIncidents,
     access: Access | None = None,
     port: int = 0,
     queries: QueryService | None = None,
 ) -> AsyncIterator[str]:
     """Serve a board; yield its address."""
     known = access or Access("127.0.0.1:0", session_key=KEY)
-    routes = BoardRoutes(data, known, desk, now=lambda: NOW).routes()
+    routes = BoardRoutes(data, known, service, now=lambda: NOW).routes()
     if queries is not None:
         routes += QueryRoutes(queries).routes()
     server = HttpServer(f"127.0.0.1:{port}", dict, lambda: None, CollectorRegistry(), routes, access=known)
@@ -75,9 +75,9 @@ class Asked:
         self.client = client
         self.url = url
 
-    async def told(self, tool: str, /, **arguments: object) -> tuple[dict[str, Any], str]:
+    async def answer(self, tool: str, /, **arguments: object) -> tuple[dict[str, Any], str]:
         """Return the data and the words of a tool's answer."""
-        return await told(self.client, tool, **arguments)
+        return await answer_of(self.client, tool, **arguments)
 
     async def refused(self, tool: str, /, **arguments: object) -> str:
         """Return why a tool has no answer."""
@@ -137,7 +137,7 @@ async def run_uneri(*arguments: str, token: str = "", given: bytes = b"") -> tup
     return process.returncode or 0, out.decode(), err.decode()
 
 
-async def told(client: Client, tool: str, /, **arguments: object) -> tuple[dict[str, Any], str]:
+async def answer_of(client: Client, tool: str, /, **arguments: object) -> tuple[dict[str, Any], str]:
     """Return the data and the words of a tool's answer."""
     answer = await call(client, tool, arguments)
     assert not answer.is_error, words_of(answer)

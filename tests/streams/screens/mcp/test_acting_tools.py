@@ -31,50 +31,52 @@ async def forged(client: Client, tool: str) -> str:
 
 async def test_a_token_that_reads_has_no_tool_that_acts_and_cannot_call_one() -> None:
     data = busy_board()
-    async with board_over(data, data.desk, locked()) as url, asked_of(url, READ) as asked:
+    async with board_over(data, data.service, locked()) as url, asked_of(url, READ) as asked:
         found = await tools_of(asked)
         assert set(found) == READING
-        assert all(getattr(one, "read_only_hint", None) for one in found.values())
+        assert all(getattr(item, "read_only_hint", None) for item in found.values())
         for tool in ACTING:
             assert f"Unknown tool: {tool}" in await forged(asked.client, tool)
-    assert data.desk.given == []
+    assert data.service.given == []
 
 
 async def test_without_tokens_a_daemon_is_read_only_even_from_its_own_machine() -> None:
     data = busy_board()
     for token in ("", READ):  # one that the daemon does not know
-        async with board_over(data, data.desk) as url, asked_of(url, token) as asked:
+        async with board_over(data, data.service) as url, asked_of(url, token) as asked:
             assert set(await tools_of(asked)) == READING
-    assert data.desk.given == []
+    assert data.service.given == []
 
 
 async def test_a_token_that_operates_acts_in_the_name_of_the_person() -> None:
     data = busy_board()
-    async with board_over(data, data.desk, locked()) as url, asked_of(url, OPERATE) as asked:
+    async with board_over(data, data.service, locked()) as url, asked_of(url, OPERATE) as asked:
         found = await tools_of(asked)
         assert set(found) == READING | ACTING
         assert not any(getattr(found[tool], "read_only_hint", True) for tool in ACTING)
-        done, words = await asked.told("acknowledge_incident", incident="spike", by="mika")
+        done, words = await asked.answer("acknowledge_incident", incident="spike", by="mika")
         assert (done["said"], words.splitlines()[0]) == ("done", "Acknowledged by «mika».")
-        done, words = await asked.told("snooze_incident", incident="fatal", by="jun", span="1h", why="known")
+        done, words = await asked.answer(
+            "snooze_incident", incident="fatal", by="jun", span="1h", why="known"
+        )
         assert done["until"] == "2025-11-27T09:33:32+09:00"
         assert words.startswith("Snoozed by «jun», until 2025-11-27 09:33 JST.")
-        done, _ = await asked.told(
+        done, _ = await asked.answer(
             "snooze_incident", incident="absence", by="jun", span="pattern", until="2025-11-30"
         )
         assert done["fits"] >= 1
-        await asked.told("label_incident", incident="fatal", by="aoi", label="not_an_anomaly")
-        noted, _ = await asked.told("write_memo", incident="spike", by="mika", text="ios 3.2.1 retries")
+        await asked.answer("label_incident", incident="fatal", by="aoi", label="not_an_anomaly")
+        noted, _ = await asked.answer("write_memo", incident="spike", by="mika", text="ios 3.2.1 retries")
         assert "at is no time" in await asked.refused("write_memo", at="soon", by="mika", text="x")
-        await asked.told(
+        await asked.answer(
             "write_memo", at="2025-11-27T08:32", scope="table:items", by="mika", text="a load test"
         )
         assert noted["memo"]
-        whole, words = await asked.told("show_incident", incident="spike")
+        whole, words = await asked.answer("show_incident", incident="spike")
         assert whole["incident"]["acknowledged_by"] == "mika"
-        assert [one["text"] for one in whole["memos"]][-1] == "ios 3.2.1 retries"
-    assert data.desk.given[-1].moment == NOW // 60 * 60 - 60
-    assert [(command.kind.value, command.by) for command in data.desk.given] == [
+        assert [memo["text"] for memo in whole["memos"]][-1] == "ios 3.2.1 retries"
+    assert data.service.given[-1].moment == NOW // 60 * 60 - 60
+    assert [(command.kind.value, command.by) for command in data.service.given] == [
         ("acknowledge", "mika"),
         ("snooze", "jun"),
         ("snooze", "jun"),
@@ -86,7 +88,7 @@ async def test_a_token_that_operates_acts_in_the_name_of_the_person() -> None:
 
 async def test_nobody_acts_without_a_name_or_on_what_there_is_not() -> None:
     data = busy_board()
-    async with board_over(data, data.desk, locked()) as url, asked_of(url, OPERATE) as asked:
+    async with board_over(data, data.service, locked()) as url, asked_of(url, OPERATE) as asked:
         assert "by" in await asked.refused("acknowledge_incident", incident="spike", by="")
         assert "Field required" in await asked.refused("acknowledge_incident", incident="spike")
         said = await asked.refused("acknowledge_incident", incident="nope", by="mika")
@@ -98,23 +100,23 @@ async def test_nobody_acts_without_a_name_or_on_what_there_is_not() -> None:
         assert "U0123ABCD" not in await asked.refused(
             "acknowledge_incident", incident="spike", by="U0123ABCD"
         )
-    assert all(command.incident != "spike" for command in data.desk.given)
+    assert all(command.incident != "spike" for command in data.service.given)
 
 
 async def test_a_token_that_is_withdrawn_meanwhile_acts_no_more() -> None:
     data, access = busy_board(), locked()
-    async with board_over(data, data.desk, access) as url, asked_of(url, OPERATE) as asked:
+    async with board_over(data, data.service, access) as url, asked_of(url, OPERATE) as asked:
         access.take_up(Tokens(token for token in TOKENS.known if token.digest != digest_of(OPERATE)))
         said = await asked.refused("acknowledge_incident", incident="spike", by="mika")
         assert said.startswith("a token that allows operate is not known")
         assert (await asked.refused("is_all_well")).startswith("a token that allows read is not known")
-    assert data.desk.given == []
+    assert data.service.given == []
 
 
 @pytest.mark.parametrize("token", ["", INTAKE], ids=["none", "intake"])
 async def test_a_token_that_does_not_read_is_refused_in_one_line(token: str) -> None:
     data = busy_board()
-    async with board_over(data, data.desk, locked()) as url:
+    async with board_over(data, data.service, locked()) as url:
         with pytest.raises(BoardAnswerError, match="allow") as refused:
             async with asked_of(url, token):
                 pass

@@ -12,7 +12,7 @@ from streams.screens.mcp.board_client import BoardClient
 from streams.screens.mcp.incident_tool import incident_answer
 from streams.screens.mcp.tool_answer import MOST_DATA, MOST_TEXT, fit, in_words, size
 from streams.screens.mcp.untrusted_text import MARKED, quoted, shown
-from tests.streams.screens.board.incidents.incidents_given import busy_desk
+from tests.streams.screens.board.incidents.incidents_given import busy_incidents
 from tests.streams.screens.board.wall_given import wall_given
 from tests.streams.screens.mcp.assistant_given import NOW, words_of
 
@@ -48,9 +48,9 @@ def test_data_fits_or_has_no_list_that_could_be_shorter(data: dict[str, Any], mo
 
 def _lists(data: object) -> list[list[Any]]:
     if isinstance(data, list):
-        return ([data] if data else []) + [one for each in data for one in _lists(each)]
+        return ([data] if data else []) + [known_entry for entry in data for known_entry in _lists(entry)]
     if isinstance(data, dict):
-        return [one for name, each in data.items() if name != "left_out" for one in _lists(each)]
+        return [entry for name, each in data.items() if name != "left_out" for entry in _lists(each)]
     return []
 
 
@@ -72,7 +72,7 @@ def _everywhere(data: Any, text: str) -> Any:
             name: text if name in _WRITTEN and isinstance(value, str) else _everywhere(value, text)
             for name, value in data.items()
         }
-    return [_everywhere(each, text) for each in data] * 9 if isinstance(data, list) else data
+    return [_everywhere(entry, text) for entry in data] * 9 if isinstance(data, list) else data
 
 
 _WRITTEN = {
@@ -98,7 +98,7 @@ class GivenClient(BoardClient):
 async def test_an_incident_is_few_bytes_and_its_marks_are_whole_whatever_was_written(
     name: str, text: str
 ) -> None:
-    whole = await busy_desk(NOW).whole(name)
+    whole = await busy_incidents(NOW).whole(name)
     assert whole is not None
     hostile = _everywhere(json.loads(json.dumps(whole)), text)
     wall = json.loads(json.dumps({"zone": wall_given().zone}))

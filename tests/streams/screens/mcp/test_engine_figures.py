@@ -1,4 +1,4 @@
-"""The numbers that an assistant is told are those of the engine."""
+"""The numbers that an assistant receives are those of the engine."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -14,7 +14,7 @@ from detectors.model.scope import FUNCTION, Scope
 from detectors.model.stated import StatedChange
 from streams.record.query.query_service import QueryService
 from streams.screens.board.scope_pages.scope_events import BoardPast
-from tests.streams.screens.board.incidents.incidents_given import GivenDesk
+from tests.streams.screens.board.incidents.incidents_given import GivenIncidents
 from tests.streams.screens.board.judged_week import AT as LATER
 from tests.streams.screens.board.judged_week import DAYS, STEP, Judged, board_of
 from tests.streams.screens.mcp.assistant_given import Asked, asked_of, board_over
@@ -34,8 +34,8 @@ PAST = BoardPast(
 @pytest.fixture
 async def asked(judged: Judged) -> AsyncIterator[Asked]:
     data = board_of(judged.place, judged.held, now=AT, past=PAST)
-    desk = QueryService(str(judged.place), judged.held.recent, lambda: 1, lambda: STEP)
-    async with board_over(data, GivenDesk([], AT), queries=desk) as url, asked_of(url) as made:
+    service = QueryService(str(judged.place), judged.held.recent, lambda: 1, lambda: STEP)
+    async with board_over(data, GivenIncidents([], AT), queries=service) as url, asked_of(url) as made:
         yield made
 
 
@@ -47,7 +47,7 @@ def epoch(text: str) -> float:
 async def test_a_series_has_the_newest_step_that_the_engine_judged(
     judged: Judged, asked: Asked, measure: str
 ) -> None:
-    data, words = await asked.told("show_series", scope="table:items", measure=measure)
+    data, words = await asked.answer("show_series", scope="table:items", measure=measure)
     [row] = judged.of("table", measure)
     per, newest = 1 if measure == "latency" else STEP, judged.judgement
     assert data["value"] == float(np.float32(newest.observed[row])) / per
@@ -60,7 +60,7 @@ async def test_a_series_has_the_newest_step_that_the_engine_judged(
 
 
 async def test_a_point_is_the_mean_of_its_steps_between_their_extremes(judged: Judged, asked: Asked) -> None:
-    data, _ = await asked.told("show_series", scope="table:items", measure="wcu", points=8)
+    data, _ = await asked.answer("show_series", scope="table:items", measure="wcu", points=8)
     [row] = judged.of("table", "wcu")
     engine = {one.start: one.observed[row] / STEP for one, _ in judged.judgements}
     assert 4 <= len(data["points"]) <= 10
@@ -76,7 +76,7 @@ async def test_a_point_is_the_mean_of_its_steps_between_their_extremes(judged: J
 
 async def test_a_range_of_weeks_has_no_more_points_than_are_asked_for(asked: Asked) -> None:
     for name in ("1w", "5w", "13mo"):
-        data, _ = await asked.told(
+        data, _ = await asked.answer(
             "show_series", scope="table:items", measure="requests", range=name, points=20
         )
         assert len(data["points"]) <= 22
@@ -84,19 +84,19 @@ async def test_a_range_of_weeks_has_no_more_points_than_are_asked_for(asked: Ask
 
 async def test_a_range_of_one_s_own_is_in_the_zone_of_the_daemon(asked: Asked) -> None:
     first = datetime.fromtimestamp(AT - 2 * HOUR, TOKYO)
-    data, _ = await asked.told(
+    data, _ = await asked.answer(
         "show_series", scope="table:items", measure="wcu", since=f"{first:%Y-%m-%dT%H:%M}"
     )
     assert (epoch(data["first"]), epoch(data["end"])) == (AT - 2 * HOUR, AT)
-    again, _ = await asked.told(
+    again, _ = await asked.answer(
         "show_series", scope="table:items", measure="wcu", since=data["first"], until=data["end"]
     )
     assert again["points"] == data["points"]
 
 
 async def test_callers_have_their_parts_of_what_the_engine_counted(judged: Judged, asked: Asked) -> None:
-    data, words = await asked.told("who_calls", scope="table:items", range="1d", measure="wcu")
-    [functions] = [one for one in data["kinds"] if one["kind"] == "function"]
+    data, words = await asked.answer("who_calls", scope="table:items", range="1d", measure="wcu")
+    [functions] = [kind for kind in data["kinds"] if kind["kind"] == "function"]
     assert sum(function["share"] for function in functions["neighbours"]) == pytest.approx(1)
     [row] = judged.of("table", "wcu")
     day = [one.observed[row] for one, _ in judged.judgements if AT - 24 * HOUR <= one.start < AT]
@@ -112,8 +112,8 @@ async def test_callers_of_a_range_that_is_no_whole_ten_minutes_are_summed_up_to_
     judged: Judged, asked: Asked
 ) -> None:
     given = {"scope": "table:items", "since": str(AT - 55 * 60), "until": str(AT - 600), "measure": "wcu"}
-    data, _ = await asked.told("who_calls", **given)
-    [functions] = [one for one in data["kinds"] if one["kind"] == "function"]
+    data, _ = await asked.answer("who_calls", **given)
+    [functions] = [kind for kind in data["kinds"] if kind["kind"] == "function"]
     [row] = judged.of("table", "wcu")
     within = [one.observed[row] for one, _ in judged.judgements if AT - 3300 <= one.start < AT - 600]
     total = sum(function["value"] for function in functions["neighbours"])
@@ -121,19 +121,19 @@ async def test_callers_of_a_range_that_is_no_whole_ten_minutes_are_summed_up_to_
 
 
 async def test_a_function_calls_tables(asked: Asked) -> None:
-    data, words = await asked.told("who_calls", scope="function:put-0", direction="callees")
-    assert [one["kind"] for one in data["kinds"]] == ["table", "service"]
+    data, words = await asked.answer("who_calls", scope="function:put-0", direction="callees")
+    assert [kind["kind"] for kind in data["kinds"]] == ["table", "service"]
     assert data["kinds"][0]["neighbours"][0]["about"]["scope"] == "table:items"
     assert words.startswith("Called by function «put-0»")
 
 
 async def test_the_wall_in_words_has_the_numbers_of_the_wall(judged: Judged, asked: Asked) -> None:
-    data, words = await asked.told("is_all_well")
-    numbers = {one["name"]: one for one in data["numbers"]}
+    data, words = await asked.answer("is_all_well")
+    numbers = {number["name"]: number for number in data["numbers"]}
     [row] = judged.of("account", "requests")
     assert numbers["requests"]["value"] == judged.judgement.observed[row] / STEP
     assert numbers["requests"]["expected"] == pytest.approx(judged.judgement.expected[row] / STEP, rel=2e-4)
-    [table] = [one for one in data["limits"] if one["of"] == "table:items"]
+    [table] = [limit for limit in data["limits"] if limit["of"] == "table:items"]
     [wcu] = judged.of("table", "wcu")
     assert table["used"] == judged.judgement.observed[wcu] / STEP
     assert table["limit"] == 1.0
@@ -143,47 +143,47 @@ async def test_the_wall_in_words_has_the_numbers_of_the_wall(judged: Judged, ask
 async def test_a_scope_at_a_glance_has_each_measure_its_limit_and_what_happened(
     judged: Judged, asked: Asked
 ) -> None:
-    data, words = await asked.told("show_scope", scope="table:items", range="1d")
-    measures = {one["measure"]: one for one in data["measures"]}
+    data, words = await asked.answer("show_scope", scope="table:items", range="1d")
+    measures = {measure["measure"]: measure for measure in data["measures"]}
     [row] = judged.of("table", Measure.WCU)
     assert measures["wcu"]["value"] == float(np.float32(judged.judgement.observed[row])) / STEP
     [limit] = data["limits"]
     assert (limit["measure"], limit["limit"]) == ("wcu", 1.0)
-    assert [one["text"] for one in data["memos"]] == ["a load test"]
+    assert [memo["text"] for memo in data["memos"]] == ["a load test"]
     assert "no finding about it is open" in words
-    changes, _ = await asked.told("show_scope", scope="function:put-0", range="1d")
+    changes, _ = await asked.answer("show_scope", scope="function:put-0", range="1d")
     assert [change["version"] for change in changes["changes"]] == ["42"]
 
 
 async def test_a_ranking_has_the_newest_step_of_the_engine_and_what_was_expected(
     judged: Judged, asked: Asked
 ) -> None:
-    data, words = await asked.told("rank_scopes", kind="function", measure="requests")
+    data, words = await asked.answer("rank_scopes", kind="function", measure="requests")
     newest = judged.judgement
     engine = {
         judged.series[row].place.name: (newest.observed[row] / STEP, newest.expected[row] / STEP)
         for row in judged.of("function", "requests")
     }
-    assert {one["about"]["scope"].partition(":")[2]: one["value"] for one in data["ranked"]} == {
+    assert {rank["about"]["scope"].partition(":")[2]: rank["value"] for rank in data["ranked"]} == {
         name: float(np.float32(value * STEP)) / STEP for name, (value, _) in engine.items()
     }
-    for one in data["ranked"]:
-        _, expected = engine[one["about"]["scope"].partition(":")[2]]
-        assert one["expected"] == pytest.approx(expected, rel=2e-4)
-    assert [one["value"] for one in data["ranked"]] == sorted(
-        (one["value"] for one in data["ranked"]), reverse=True
+    for rank in data["ranked"]:
+        _, expected = engine[rank["about"]["scope"].partition(":")[2]]
+        assert rank["expected"] == pytest.approx(expected, rel=2e-4)
+    assert [rank["value"] for rank in data["ranked"]] == sorted(
+        (rank["value"] for rank in data["ranked"]), reverse=True
     )
     assert words.startswith("Those of kind function with the most requests in the newest step (")
-    none, words = await asked.told("rank_scopes", kind="table", measure='wcu"} or {x="')
+    none, words = await asked.answer("rank_scopes", kind="table", measure='wcu"} or {x="')
     assert none["ranked"] == []
 
 
 async def test_a_cost_is_a_second_as_data_and_an_hour_in_words(judged: Judged, asked: Asked) -> None:
-    data, words = await asked.told("rank_scopes", kind="function", measure="cost", most=1)
+    data, words = await asked.answer("rank_scopes", kind="function", measure="cost", most=1)
     [first] = data["ranked"]
     assert data["unit"] == "USD/s"
     assert f"{of_measure(first['value'], Measure.COST)} USD/h, expected" in words
-    series, words = await asked.told("show_series", scope=first["about"]["scope"], measure="cost", points=4)
+    series, words = await asked.answer("show_series", scope=first["about"]["scope"], measure="cost", points=4)
     assert series["unit"] == "USD/s"
     assert "in USD/h:" in words
     [row] = [
@@ -195,12 +195,12 @@ async def test_a_cost_is_a_second_as_data_and_an_hour_in_words(judged: Judged, a
 
 
 async def test_names_are_found_and_can_be_given_back(asked: Asked) -> None:
-    data, _ = await asked.told("find_names", like="items table")
+    data, _ = await asked.answer("find_names", like="items table")
     [found] = data["scopes"]
     assert (found["scope"], found["account"], found["region"]) == ("table:items", "1", "eu-west-1")
-    again, _ = await asked.told("show_scope", scope=found["scope"], account="1", region="eu-west-1")
+    again, _ = await asked.answer("show_scope", scope=found["scope"], account="1", region="eu-west-1")
     assert again["about"] == found
-    none, words = await asked.told("find_names", like="nothing-like-it")
+    none, words = await asked.answer("find_names", like="nothing-like-it")
     assert none["scopes"] == []
     assert words == "No scope has such a name."
 

@@ -19,11 +19,11 @@ from tests.streams.screens.mcp.assistant_given import (
     ACTING,
     READING,
     UNERI,
+    answer_of,
     board_over,
     busy_board,
     call,
     environment,
-    told,
     words_of,
 )
 
@@ -82,20 +82,22 @@ async def post(url: str, body: object = LIST, **headers: str) -> tuple[int, str]
 
 async def test_each_caller_may_do_what_the_token_allows() -> None:
     data = busy_board()
-    async with board_over(data, data.desk, locked()) as board, serving(board, listen="0.0.0.0:0") as url:
+    async with board_over(data, data.service, locked()) as board, serving(board, listen="0.0.0.0:0") as url:
         async with http_client(url, READ) as client:
             assert await tools_of(client) == READING
-            _, words = await told(client, "is_all_well")
+            _, words = await answer_of(client, "is_all_well")
             assert words.startswith("NOT WELL: 3 incidents are open")
             answer = await call(client, "acknowledge_incident", {"incident": "spike", "by": "eve"})
             assert answer.is_error
             assert "Unknown tool" in words_of(answer)
-        assert data.desk.given == []
+        assert data.service.given == []
         async with http_client(url, OPERATE) as client:
             assert await tools_of(client) == READING | ACTING
-            await told(client, "acknowledge_incident", incident="spike", by="mika")
+            await answer_of(client, "acknowledge_incident", incident="spike", by="mika")
             assert (await client.read_resource("uneri://wall")).contents
-        assert [(command.kind.value, command.by) for command in data.desk.given] == [("acknowledge", "mika")]
+        assert [(command.kind.value, command.by) for command in data.service.given] == [
+            ("acknowledge", "mika")
+        ]
         assert (await post(url))[0] == 401
         for shown in (f"Bearer {INTAKE}", "Bearer x", "Bearer ", READ, f"Basic {READ}"):
             status, said = await post(url, Authorization=shown)
@@ -118,10 +120,10 @@ async def test_each_caller_may_do_what_the_token_allows() -> None:
 
 async def test_on_loopback_who_shows_no_token_reads_as_who_started_it_and_never_acts() -> None:
     data = busy_board()
-    async with board_over(data, data.desk, locked()) as board, serving(board, token=OPERATE) as url:
+    async with board_over(data, data.service, locked()) as board, serving(board, token=OPERATE) as url:
         async with http_client(url) as client:
             assert await tools_of(client) == READING
-            await told(client, "list_incidents")
+            await answer_of(client, "list_incidents")
         async with http_client(url, OPERATE) as client:
             assert await tools_of(client) == READING | ACTING
         await _fill(url)
@@ -131,7 +133,7 @@ async def test_on_loopback_who_shows_no_token_reads_as_who_started_it_and_never_
 
 
 async def _fill(url: str) -> None:
-    """Hold as many connections as are served, and see that one more is told to come back later."""
+    """Hold as many connections as are served, and see that one more is asked to come back later."""
     port = int(url.rpartition(":")[2].partition("/")[0])
     held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(REQUESTS)]
     try:
@@ -144,7 +146,7 @@ async def _fill(url: str) -> None:
 
 async def test_a_network_is_not_let_in_where_the_daemon_has_no_tokens() -> None:
     data = busy_board()
-    async with board_over(data, data.desk) as board:
+    async with board_over(data, data.service) as board:
         with pytest.raises(BoardAnswerError) as refused:
             await serve_http(board, "0.0.0.0:0", (), None)
     said = str(refused.value)

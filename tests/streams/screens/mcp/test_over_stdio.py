@@ -16,13 +16,13 @@ from tests.streams.screens.mcp.assistant_given import (
     ACTING,
     READING,
     UNERI,
+    answer_of,
     asked_of,
     board_over,
     busy_board,
     environment,
     run_uneri,
     stdio_assistant,
-    told,
 )
 
 HELLO = {
@@ -40,33 +40,33 @@ HELLO = {
 async def test_the_official_client_reads_and_acts_through_a_process_of_its_own(tmp_path: Path) -> None:
     data = busy_board()
     async with (
-        board_over(data, data.desk, locked()) as url,
+        board_over(data, data.service, locked()) as url,
         stdio_assistant(url, OPERATE, "--replays", str(tmp_path)) as client,
     ):
         tools = {tool.name for tool in (await client.list_tools()).tools}
         assert tools == READING | ACTING | {"list_replays", "show_replay"}
-        _, words = await told(client, "is_all_well")
+        _, words = await answer_of(client, "is_all_well")
         assert words.startswith("NOT WELL: 3 incidents are open")
-        await told(client, "acknowledge_incident", incident="spike", by="mika")
-        [command] = data.desk.given
+        await answer_of(client, "acknowledge_incident", incident="spike", by="mika")
+        [command] = data.service.given
         assert (command.kind.value, command.by, command.incident) == ("acknowledge", "mika", "spike")
 
 
 async def test_a_daemon_that_goes_away_is_one_line_until_it_is_back() -> None:
     data = busy_board()
-    async with board_over(data, data.desk) as url:
+    async with board_over(data, data.service) as url:
         made = asked_of(url)
         asked = await made.__aenter__()
     said = await asked.refused("is_all_well")
     assert said == f"no daemon answers at {url} (Connection refused); is it running? Check --url"
-    async with board_over(data, data.desk, port=int(url.rpartition(":")[2])):
-        await asked.told("is_all_well")
+    async with board_over(data, data.service, port=int(url.rpartition(":")[2])):
+        await asked.answer("is_all_well")
     await made.__aexit__(None, None, None)
 
 
 async def test_garbage_is_answered_with_an_error_and_ends_nothing() -> None:
     data = busy_board()
-    async with board_over(data, data.desk) as url:
+    async with board_over(data, data.service) as url:
         garbage = [b"not json", b"\xff\xfe\x00", b"[]", b"{}", b'{"jsonrpc": "2.0"}', b"9" * 5000, b""]
         lines = [*garbage, json.dumps(HELLO).encode(), *garbage]
         code, out, err = await run_uneri("mcp", "--url", url, given=b"\n".join(lines) + b"\n")
@@ -84,7 +84,7 @@ async def test_a_wrong_token_is_refused_in_one_line_with_the_remedy(
 ) -> None:
     monkeypatch.setenv("UNERI_TOKEN", token)
     data = busy_board()
-    async with board_over(data, data.desk, locked()) as url:
+    async with board_over(data, data.service, locked()) as url:
         with pytest.raises(BoardAnswerError) as refused:
             await serve_stdio(url, None)
     remedy = (
@@ -98,7 +98,7 @@ async def test_a_wrong_token_is_refused_in_one_line_with_the_remedy(
 
 async def test_somebody_else_there_is_no_board() -> None:
     data = busy_board()
-    async with board_over(data, data.desk) as url:
+    async with board_over(data, data.service) as url:
         with pytest.raises(BoardAnswerError) as refused:
             await serve_stdio(f"{url}/elsewhere", None)
     assert str(refused.value) == (
@@ -130,7 +130,7 @@ def test_what_makes_no_sense_is_refused_before_anything_is_asked(tmp_path: Path)
 
 async def test_it_ends_at_once_when_it_is_interrupted() -> None:
     data = busy_board()
-    async with board_over(data, data.desk) as url:
+    async with board_over(data, data.service) as url:
         process = await asyncio.create_subprocess_exec(
             str(UNERI),
             "mcp",

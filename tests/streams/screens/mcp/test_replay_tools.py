@@ -45,13 +45,13 @@ def replays(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 async def asked(replays: Path) -> AsyncIterator[Asked]:
     data = busy_board()
-    async with board_over(data, data.desk) as url, asked_of(url, replays=replays) as made:
+    async with board_over(data, data.service) as url, asked_of(url, replays=replays) as made:
         yield made
 
 
 async def test_replays_are_listed_with_what_they_have(asked: Asked) -> None:
-    data, words = await asked.told("list_replays")
-    assert [(one["name"], one["compared"], one["labelled"]) for one in data["replays"]] == [
+    data, words = await asked.answer("list_replays")
+    assert [(replay["name"], replay["compared"], replay["labelled"]) for replay in data["replays"]] == [
         ("february", False, False),
         ("january", True, True),
     ]
@@ -59,12 +59,13 @@ async def test_replays_are_listed_with_what_they_have(asked: Asked) -> None:
 
 
 async def test_a_replay_says_what_would_have_been_reported_and_when(replays: Path, asked: Asked) -> None:
-    data, words = await asked.told("show_replay", replay="january")
+    data, words = await asked.answer("show_replay", replay="january")
     assert (data["pages"], data["digest"], data["not_sent"]) == (1, 1, 1)
     lines = [json.loads(line) for line in (replays / "january" / "incidents.jsonl").read_text().splitlines()]
-    assert [(one["id"], one["observed"], one["expected"], one["sent"]) for one in data["incidents"]] == [
-        (line["id"], line["observed"], line["expected"], line["sent"]) for line in lines
-    ]
+    assert [
+        (incident["id"], incident["observed"], incident["expected"], incident["sent"])
+        for incident in data["incidents"]
+    ] == [(line["id"], line["observed"], line["expected"], line["sent"]) for line in lines]
     assert data["report"] == str(replays / "january" / "report.html")
     assert data["incidents"][0]["caller"] == "function inventory-put-item"
     assert "would have called people at 2025-11-26T" in words
@@ -72,7 +73,7 @@ async def test_a_replay_says_what_would_have_been_reported_and_when(replays: Pat
 
 
 async def test_a_replay_tells_two_configurations_apart_and_what_was_known(asked: Asked) -> None:
-    data, words = await asked.told("show_replay", replay="january")
+    data, words = await asked.answer("show_replay", replay="january")
     assert data["comparison"] == {
         "pages_a": 1,
         "pages_b": 0,
@@ -83,8 +84,8 @@ async def test_a_replay_tells_two_configurations_apart_and_what_was_known(asked:
     }
     assert (data["evaluation"]["labels"], data["evaluation"]["missed"]) == (1, 0)
     assert "A against B: 1 and 0 pages; 0 new, 1 lost, 0 changed, 1 the same." in words
-    other, _ = await asked.told("show_replay", replay="january", against=True)
-    assert [one["id"] for one in other["incidents"]] == ["two"]
+    other, _ = await asked.answer("show_replay", replay="january", against=True)
+    assert [incident["id"] for incident in other["incidents"]] == ["two"]
     said = await asked.refused("show_replay", replay="february", against=True)
     assert said == "february was not compared with another configuration (replay --against)"
 
@@ -95,8 +96,8 @@ async def test_incidents_of_a_replay_are_chosen_by_filters(asked: Asked) -> None
         ({"about": "nightly"}, ["three"]),
         ({"most": 1}, ["one"]),
     ):
-        data, _ = await asked.told("show_replay", replay="january", **given)
-        assert [one["id"] for one in data["incidents"]] == found
+        data, _ = await asked.answer("show_replay", replay="january", **given)
+        assert [incident["id"] for incident in data["incidents"]] == found
     assert data["left_out"] == {"incidents": 2}
 
 
@@ -113,15 +114,15 @@ async def test_links_out_of_the_folder_are_not_followed(replays: Path, tmp_path:
     (folder / "linked").symlink_to(replays / "january")
     (folder / "a" / "incidents.jsonl").symlink_to(replays / "january" / "incidents.jsonl")
     async with asked_of(asked.url, replays=folder) as of_links:
-        data, _ = await of_links.told("list_replays")
-        assert [one["name"] for one in data["replays"]] == ["a"]
+        data, _ = await of_links.answer("list_replays")
+        assert [replay["name"] for replay in data["replays"]] == ["a"]
         said = await of_links.refused("show_replay", replay="a")
         assert said == "a/incidents.jsonl leads elsewhere; only files of the folder are read"
 
 
 async def test_what_is_no_replay_is_said_to_be_none(tmp_path: Path, asked: Asked) -> None:
     async with asked_of(asked.url, replays=tmp_path) as empty:
-        _, words = await empty.told("list_replays")
+        _, words = await empty.answer("list_replays")
         assert words.startswith("There is no replay in the folder")
     (tmp_path / "incidents.jsonl").write_text("not json\n")
     async with asked_of(asked.url, replays=tmp_path) as broken:

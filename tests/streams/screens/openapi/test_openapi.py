@@ -40,7 +40,7 @@ from streams.screens.openapi.document import document, encoded_document, main
 from streams.screens.openapi.operation import JSON
 from tests.alerting.sinks.webhook_standin import WebhookStandin
 from tests.streams.record.history.backend import START, Backend, requests
-from tests.streams.screens.board.incidents.incidents_given import GivenDesk, busy_desk
+from tests.streams.screens.board.incidents.incidents_given import GivenIncidents, busy_incidents
 from tests.streams.screens.board.judged_week import PER_MINUTE, SETTINGS, board_of
 
 DOCUMENT: Final = document()
@@ -114,11 +114,11 @@ DAEMON: Final = [
 
 def closed() -> dict[str, Any]:
     """Return the description with types that hold nothing else than what is said of them."""
-    told = document()
-    for schema in told["components"]["schemas"].values():
+    described = document()
+    for schema in described["components"]["schemas"].values():
         if "properties" in schema:
             schema["additionalProperties"] = False
-    return told
+    return described
 
 
 CLOSED: Final = closed()
@@ -131,15 +131,17 @@ def wrong_in(call: Call, status: int, found: object) -> list[str]:
     wrong = invalid(found, answers.get(str(status), answers["default"]))
     if JSON in operation.get("requestBody", {}).get("content", {}):
         wrong += invalid(call.body, operation["requestBody"])
-    taken = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"}
-    wrong += [f"{name} is no parameter" for name in dict(parse_qsl(call.query)).keys() - taken]
+    accepted = {
+        parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query"
+    }
+    wrong += [f"{name} is no parameter" for name in dict(parse_qsl(call.query)).keys() - accepted]
     return [f"{call.method} {call.route}: {text}" for text in wrong]
 
 
-def invalid(found: object, told: dict[str, Any]) -> list[str]:
+def invalid(found: object, described: dict[str, Any]) -> list[str]:
     from jsonschema import Draft202012Validator
 
-    schema = {**told["content"][JSON]["schema"], "components": CLOSED["components"]}
+    schema = {**described["content"][JSON]["schema"], "components": CLOSED["components"]}
     return [
         f"{error.json_path}: {error.message}" for error in Draft202012Validator(schema).iter_errors(found)
     ]
@@ -152,14 +154,14 @@ def routes_of(server: HttpServer) -> set[tuple[str, str]]:
 
 
 def described() -> set[tuple[str, str]]:
-    return {(method.upper(), path) for path, told in DOCUMENT["paths"].items() for method in told}
+    return {(method.upper(), path) for path, described in DOCUMENT["paths"].items() for method in described}
 
 
 def answering_json() -> set[tuple[str, str]]:
     return {
         (method.upper(), path)
-        for path, told in DOCUMENT["paths"].items()
-        for method, operation in told.items()
+        for path, described in DOCUMENT["paths"].items()
+        for method, operation in described.items()
         if any(
             JSON in answer.get("content", {})
             for status, answer in operation["responses"].items()
@@ -228,18 +230,18 @@ async def wrong_answers(url: str, calls: list[Call], headers: dict[str, str]) ->
     return wrong
 
 
-def past_of(desk: GivenDesk) -> BoardPast:
-    return BoardPast.of(desk.pipeline, Links(LinksSettings()), desk.changes)
+def past_of(service: GivenIncidents) -> BoardPast:
+    return BoardPast.of(service.pipeline, Links(LinksSettings()), service.changes)
 
 
-def notify_routes(desk: GivenDesk) -> list[web.RouteDef]:
+def notify_routes(service: GivenIncidents) -> list[web.RouteDef]:
     links = Links(LinksSettings())
     return [
-        incidents_route(lambda: desk.pipeline, lambda: links),
-        incident_route(lambda: desk.pipeline, desk._documents),
-        labels_route(lambda: desk.pipeline.labels),
-        *SilenceRoutes(lambda: desk.pipeline, desk.execute).routes(),
-        *MemoRoutes(lambda: desk.pipeline, desk.execute).routes(),
+        incidents_route(lambda: service.pipeline, lambda: links),
+        incident_route(lambda: service.pipeline, service._documents),
+        labels_route(lambda: service.pipeline.labels),
+        *SilenceRoutes(lambda: service.pipeline, service.execute).routes(),
+        *MemoRoutes(lambda: service.pipeline, service.execute).routes(),
     ]
 
 
@@ -250,11 +252,11 @@ async def test_what_a_board_answers_is_as_described(tmp_path: Path) -> None:
     at = START + 60 * MINUTES
     async with WebhookStandin(key=None) as pager:
         webhooks = [WebhookSettings(name="pager", url=pager.url)]
-        desk = busy_desk(at, Settings(notify=NotifySettings(webhooks=webhooks)))
-        incidents = incidents_of(desk.pipeline, Links(LinksSettings()))
-        data = board_of(tmp_path, held, at, incidents, past_of(desk))
+        service = busy_incidents(at, Settings(notify=NotifySettings(webhooks=webhooks)))
+        incidents = incidents_of(service.pipeline, Links(LinksSettings()))
+        data = board_of(tmp_path, held, at, incidents, past_of(service))
         access = Access("127.0.0.1:0")
-        routes = [*BoardRoutes(data, access, desk).routes(), *notify_routes(desk)]
+        routes = [*BoardRoutes(data, access, service).routes(), *notify_routes(service)]
         server = HttpServer("127.0.0.1:0", dict, lambda: None, CollectorRegistry(), routes, access=access)
         url = f"http://127.0.0.1:{await server.start()}"
         try:

@@ -1,4 +1,4 @@
-"""A desk over a real pipeline, with invented incidents: open ones, ended ones, memos, a deployment."""
+"""Incidents of a real pipeline, all invented: open ones, ended ones, memos, a deployment."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,15 +25,15 @@ DAY = 86_400
 PUT = Scope("function", "aws", "123456789012", "ap-northeast-1", "inventory-put-item")
 
 
-class GivenDesk(PipelineIncidents):
-    """A desk whose pipeline a test feeds; ``told`` is called when its incidents have changed."""
+class GivenIncidents(PipelineIncidents):
+    """Incidents whose pipeline a test feeds; ``changed`` is called when they have changed."""
 
     def __init__(self, notices: list[Notice], at: int, *, settings: Settings | None = None) -> None:
         self.pipeline = Pipeline(settings or Settings())
         self.pipeline.feed(notices, at)
         self.given: list[Command] = []
         self.changes: list[StatedChange] = []
-        self.told: Callable[[], None] = lambda: None
+        self.changed: Callable[[], None] = lambda: None
         links = Links(LinksSettings())
         super().__init__(
             lambda: self.pipeline,
@@ -48,7 +48,7 @@ class GivenDesk(PipelineIncidents):
         answer = self.pipeline.command(command)
         self.given.append(command)
         if answer.result is CommandResult.DONE:
-            self.told()
+            self.changed()
         return answer
 
     def shown(self) -> list[dict[str, object]]:
@@ -76,8 +76,8 @@ def ended(name: str, at: int, identity: str, lasted: int = 3600) -> list[Notice]
     ]
 
 
-def busy_desk(now: int, settings: Settings | None = None) -> GivenDesk:
-    """Return a desk with what a bad week leaves behind: three open incidents, ended ones, memos, a deploy."""
+def busy_incidents(now: int, settings: Settings | None = None) -> GivenIncidents:
+    """Return what a bad week leaves behind: three open incidents, ended ones, memos, a deploy."""
     at = now - now % 60
     notices = [
         *ended("spike", at - 6 * DAY, "spike-last-week", 5400),
@@ -87,7 +87,7 @@ def busy_desk(now: int, settings: Settings | None = None) -> GivenDesk:
         notice_of("fatal", at),
         notice_of("absence", at),
     ]
-    desk = GivenDesk(sorted(notices, key=lambda one: one.at), at, settings=settings)
+    service = GivenIncidents(sorted(notices, key=lambda notice: notice.at), at, settings=settings)
     for number, (when, by, text, incident, scope) in enumerate(
         [
             (
@@ -101,7 +101,7 @@ def busy_desk(now: int, settings: Settings | None = None) -> GivenDesk:
             (at - 3600, "aoi", "Load test until noon, see https://wiki.example.com/load", None, ""),
         ]
     ):
-        desk.pipeline.command(
+        service.pipeline.command(
             Command(
                 id=f"memo-{number}",
                 kind=CommandKind.NOTE,
@@ -113,8 +113,8 @@ def busy_desk(now: int, settings: Settings | None = None) -> GivenDesk:
                 scope=scope,
             )
         )
-    desk.changes = [
+    service.changes = [
         StatedChange(at - 4 * DAY, PUT, "deploy", "41", "ci", "https://ci.example.com/41"),
         StatedChange(at - 1560, PUT, "deploy", "42", "ci", "https://ci.example.com/42"),
     ]
-    return desk
+    return service

@@ -18,7 +18,7 @@ from streams.process.web.tokens import AccessScope, KnownToken, Tokens, digest_o
 from tests.alerting.sinks.webhook_standin import SECRET, WebhookStandin
 from tests.streams.screens.board.board_client import OPERATE, READ, TOKENS, browser, locked, sign_in
 from tests.streams.screens.board.board_server import KEY, GivenBoard, ServedBoard, served
-from tests.streams.screens.board.incidents.incidents_given import busy_desk
+from tests.streams.screens.board.incidents.incidents_given import busy_incidents
 from tests.streams.screens.board.wall.test_wall_stream import Events
 from tests.streams.screens.board.wall_given import wall_given
 
@@ -37,7 +37,7 @@ ANY = pytest.mark.parametrize(("method", "path", "body"), ROUTES, ids=[path for 
 
 
 def given() -> GivenBoard:
-    return GivenBoard(wall_given("busy", NOW), desk=busy_desk(NOW))
+    return GivenBoard(wall_given("busy", NOW), service=busy_incidents(NOW))
 
 
 async def proof_of(session: aiohttp.ClientSession, board: ServedBoard) -> dict[str, Any]:
@@ -89,7 +89,7 @@ async def test_no_forged_request_changes_anything(method: str, path: str, body: 
             status, said = await act(session, board, method, path, body, **changes)
             assert status in (403, 415), name
             assert said["error"]
-    assert data.desk.given == []
+    assert data.service.given == []
 
 
 @ANY
@@ -100,7 +100,7 @@ async def test_on_loopback_without_tokens_the_same_doors_are_shut(method: str, p
             assert (await act(session, board, method, path, body, **changes))[0] in (403, 415), name
         bare = {"Origin": None, "Sec_Fetch_Site": None, "X_Uneri_Proof": None}
         assert (await act(session, board, method, path, body, **bare))[0] == 403
-    assert data.desk.given == []
+    assert data.service.given == []
 
 
 @ANY
@@ -114,7 +114,7 @@ async def test_a_session_that_only_reads_may_not_act_and_none_may_without(
         status, said = await act(reading, board, method, path, body)
         assert (status, "operate" in said["error"]) == (403, True)
         assert (await act(nobody, board, method, path, body))[0] == 401
-    assert data.desk.given == []
+    assert data.service.given == []
 
 
 @ANY
@@ -125,7 +125,7 @@ async def test_whoever_may_operate_acts(method: str, path: str, body: Any) -> No
         status, said = await act(session, board, method, path, {**body, "by": "mika"})
         expected = {"silences/some": (404, "unknown"), "incidents/spike/export": (400, None)}
         assert (status, said.get("said")) == expected.get(path, (200, "done"))
-    assert [command.by for command in data.desk.given] == ["mika"] * (not path.endswith("export"))
+    assert [command.by for command in data.service.given] == ["mika"] * (not path.endswith("export"))
 
 
 async def test_an_incident_is_sent_to_webhooks_of_the_configuration_and_to_no_other_address(
@@ -137,8 +137,8 @@ async def test_an_incident_is_sent_to_webhooks_of_the_configuration_and_to_no_ot
             WebhookSettings(name="pager", url=pager.url, secret_env="HOOK_SECRET"),  # noqa: S106
             WebhookSettings(name="away", url="http://127.0.0.1:9/"),
         ]
-        desk = busy_desk(NOW, Settings(notify=NotifySettings(webhooks=hooks)))
-        data = GivenBoard(wall_given("busy", NOW), desk=desk)
+        service = busy_incidents(NOW, Settings(notify=NotifySettings(webhooks=hooks)))
+        data = GivenBoard(wall_given("busy", NOW), service=service)
         async with served(data) as board, browser() as session:
             path = "incidents/spike/export"
             assert await act(session, board, "POST", path, {"to": "webhook:pager", "by": "mika"}) == (
@@ -174,7 +174,7 @@ async def test_on_a_network_without_tokens_only_the_machine_itself_acts(
             assert (await answer.json())["may"] == ["read"]
         status, said = await act(session, board, method, path, body, **there)
         assert (status, "only from this machine" in said["error"]) == (403, True)
-    assert data.desk.given == []
+    assert data.service.given == []
 
 
 async def test_the_proof_of_one_session_is_none_of_another() -> None:
@@ -185,7 +185,7 @@ async def test_the_proof_of_one_session_is_none_of_another() -> None:
         theirs = (await proof_of(other, board))["proof"]
         status, _ = await act(one, board, "POST", ROUTES[0][1], {}, X_Uneri_Proof=theirs)
         assert status == 403
-    assert data.desk.given == []
+    assert data.service.given == []
 
 
 async def test_a_page_of_another_origin_learns_neither_the_proof_nor_what_may_be_done() -> None:
@@ -205,7 +205,7 @@ async def test_a_program_with_a_token_needs_no_proof_because_its_token_comes_by_
         headers = {"Authorization": f"Bearer {OPERATE}"}
         async with session.post(url, json={"by": "script"}, headers=headers) as answer:
             assert answer.status == 200
-    assert [command.by for command in data.desk.given] == ["script"]
+    assert [command.by for command in data.service.given] == ["script"]
 
 
 async def test_who_acts_is_the_name_that_was_typed_and_that_of_the_token() -> None:
@@ -226,7 +226,7 @@ async def test_who_acts_is_the_name_that_was_typed_and_that_of_the_token() -> No
             other, board, "POST", "memos", {"incident": "spike", "text": "x", "by": "U0MIKA"}
         )
         assert (status, "id of Slack" in said["error"]) == (400, True)
-    assert [command.by for command in data.desk.given] == [
+    assert [command.by for command in data.service.given] == [
         "mika m (on-call desk)",
         "on-call desk",
         "jun",
@@ -251,7 +251,7 @@ async def test_what_is_not_understood_is_refused_in_one_line(body: Any, status: 
         assert (found, "\n" in answer["error"]) == (status, False)
         if status == 400:
             assert said in answer["error"].lower()
-    assert data.desk.given == []
+    assert data.service.given == []
 
 
 async def test_what_cannot_be_done_is_said_with_what_can() -> None:
@@ -322,7 +322,7 @@ async def test_a_mark_is_taken_back_at_the_board() -> None:
             for ask in ("take_back", "not_an_anomaly", "take_back")
         ]
     assert statuses == [404, 200, 200]
-    pipeline = page.desk.pipeline
+    pipeline = page.service.pipeline
     assert [silence for silence in pipeline.silences() if silence.kind is CommandKind.NOT_AN_ANOMALY] == []
     assert [label for label in pipeline.labels if label.incident == "spike"] == []
 
@@ -342,7 +342,7 @@ async def test_a_mark_is_taken_back_at_the_board() -> None:
 async def test_the_pipeline_does_what_it_does_for_a_button_of_slack(
     path: str, body: Any, payload: Any
 ) -> None:
-    slack, page = busy_desk(NOW), given()
+    slack, page = busy_incidents(NOW), given()
     press = parse_interaction(payload, NOW, DigestSettings(), ZoneInfo("UTC"))
     if isinstance(press, ModalSubmission):
         tracked = slack.pipeline.find("spike")
@@ -355,13 +355,13 @@ async def test_the_pipeline_does_what_it_does_for_a_button_of_slack(
     async with served(page, now=lambda: NOW) as board, browser() as session:
         status, said = await act(session, board, "POST", f"incidents/spike/{path}", {**body, "by": "mika"})
         assert status == 200
-    [given_] = page.desk.given
+    [given_] = page.service.given
     assert replace(given_, id="", by="") == replace(command, id="", by="")
     assert said["said"] == expected.result
-    again = page.desk.pipeline
-    assert [one.kind for one in again.find("spike").commands] == [command.kind]  # type: ignore[union-attr]
+    again = page.service.pipeline
+    assert [command.kind for command in again.find("spike").commands] == [command.kind]  # type: ignore[union-attr]
     assert again.labels == [replace(label, by="mika") for label in slack.pipeline.labels]
-    assert without_names(busy_desk(NOW).pipeline.command(given_).dispatches, "mika") == without_names(
+    assert without_names(busy_incidents(NOW).pipeline.command(given_).dispatches, "mika") == without_names(
         expected.dispatches, "U0MIKA"
     )
 
@@ -373,14 +373,14 @@ async def test_a_snooze_that_is_ended_and_a_memo_that_is_removed_are_gone() -> N
         _, memo = await act(session, board, "POST", "memos", {"incident": "spike", "text": "so"})
         url = f"{board.url}/board/incidents/spike"
         async with session.get(url) as answer:
-            assert [one["id"] for one in (await answer.json())["silences"]] == [made["silence"]]
+            assert [silence["id"] for silence in (await answer.json())["silences"]] == [made["silence"]]
         assert (await act(session, board, "DELETE", f"silences/{made['silence']}", {}))[0] == 200
         assert (await act(session, board, "DELETE", f"memos/{memo['memo']['id']}", {}))[0] == 200
         async with session.get(url) as answer:
             whole = await answer.json()
     assert whole["silences"] == []
-    assert [one["by"] for one in whole["incident"]["memos"]] == ["mika"]
-    assert [one["what"] for one in whole["story"]][-2:] == ["snooze", "unsilence"]
+    assert [memo["by"] for memo in whole["incident"]["memos"]] == ["mika"]
+    assert [moment["what"] for moment in whole["story"]][-2:] == ["snooze", "unsilence"]
 
 
 async def test_every_open_board_sees_an_action_at_once_without_a_new_query_of_the_history() -> None:
@@ -401,7 +401,7 @@ async def test_every_open_board_sees_an_action_at_once_without_a_new_query_of_th
         async with session.get(f"{board.url}/board/wall") as answer:
             wall = await answer.json()
         assert data.asked == 1
-        [spike] = [each for each in wall["incidents"] if each["id"] == "spike"]
+        [spike] = [incident for incident in wall["incidents"] if incident["id"] == "spike"]
         assert spike["acknowledged"]["by"] == "mika"
         data.show(replace(data.given, at=60))
         for stream in streams:

@@ -16,7 +16,7 @@ from tests.alerting.given import T0
 from tests.alerting.notices import opened
 from tests.streams.screens.board.board_client import browser
 from tests.streams.screens.board.board_server import GivenBoard, ServedBoard, served
-from tests.streams.screens.board.incidents.incidents_given import DAY, busy_desk
+from tests.streams.screens.board.incidents.incidents_given import DAY, busy_incidents
 from tests.streams.screens.board.wall_given import wall_given
 
 NOW = 1_764_200_012
@@ -24,7 +24,7 @@ AT = NOW - NOW % 60
 
 
 def given() -> GivenBoard:
-    return GivenBoard(wall_given("busy", NOW), desk=busy_desk(NOW))
+    return GivenBoard(wall_given("busy", NOW), service=busy_incidents(NOW))
 
 
 async def got(session: aiohttp.ClientSession, board: ServedBoard, path: str, status: int = 200) -> Any:
@@ -39,17 +39,21 @@ async def test_the_list_has_open_and_ended_incidents_the_memos_of_no_incident_an
         week = await got(session, board, "incidents")
         day = await got(session, board, "incidents?range=1d")
     assert (week["at"], week["since"]) == (AT, AT - 7 * DAY)
-    assert [one["id"] for one in week["incidents"] if one["end"] is None] == ["absence", "fatal", "spike"]
-    assert [one["id"] for one in week["incidents"] if one["end"] is not None] == [
+    assert [incident["id"] for incident in week["incidents"] if incident["end"] is None] == [
+        "absence",
+        "fatal",
+        "spike",
+    ]
+    assert [incident["id"] for incident in week["incidents"] if incident["end"] is not None] == [
         "fatal-ended",
         "errors-ended",
         "spike-last-week",
     ]
-    assert {one["id"]: one["memos"] for one in week["incidents"]}["spike-last-week"] == 1
-    assert [one["by"] for one in week["memos"]] == ["aoi", "jun"]
-    assert [one["version"] for one in week["changes"]] == ["42", "41"]
-    assert [one["id"] for one in day["incidents"]] == ["absence", "fatal", "spike", "fatal-ended"]
-    assert [one["by"] for one in day["memos"]] == ["aoi"]
+    assert {incident["id"]: incident["memos"] for incident in week["incidents"]}["spike-last-week"] == 1
+    assert [memo["by"] for memo in week["memos"]] == ["aoi", "jun"]
+    assert [change["version"] for change in week["changes"]] == ["42", "41"]
+    assert [incident["id"] for incident in day["incidents"]] == ["absence", "fatal", "spike", "fatal-ended"]
+    assert [memo["by"] for memo in day["memos"]] == ["aoi"]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +70,7 @@ async def test_the_list_has_open_and_ended_incidents_the_memos_of_no_incident_an
 async def test_filters_narrow_the_list(asked: str, expected: set[str]) -> None:
     async with served(given()) as board, browser() as session:
         found = await got(session, board, f"incidents?{asked}")
-    assert {one["id"] for one in found["incidents"]} == expected
+    assert {incident["id"] for incident in found["incidents"]} == expected
 
 
 async def test_a_filter_that_is_not_known_is_refused_with_what_is() -> None:
@@ -92,7 +96,7 @@ def _flooded(count: int) -> Pipeline:
 
 async def test_one_incident_is_whole_with_its_story_and_what_was_learnt_last_time() -> None:
     data = given()
-    data.desk.pipeline.command(
+    data.service.pipeline.command(
         Command(id="a", kind=CommandKind.ACKNOWLEDGE, at=AT + 10, by="jun", incident="spike")
     )
     async with served(data) as board, browser() as session:
@@ -101,32 +105,34 @@ async def test_one_incident_is_whole_with_its_story_and_what_was_learnt_last_tim
         missing = await got(session, board, "incidents/nothing", 404)
     incident = whole["incident"]
     assert incident["acknowledged"] == {"by": "jun", "at": AT + 10}
-    assert [(one["by"], one["incident"]) for one in incident["memos"]] == [("mika", "spike-last-week")]
-    assert [one["what"] for one in whole["story"]] == ["began", "alerted", "acknowledge"]
+    assert [(memo["by"], memo["incident"]) for memo in incident["memos"]] == [("mika", "spike-last-week")]
+    assert [moment["what"] for moment in whole["story"]] == ["began", "alerted", "acknowledge"]
     assert whole["markdown"].startswith("# ")
     assert "ios 3.2.1 retries without backoff" in whole["markdown"]
     assert whole["at"] == AT
-    assert [one["what"] for one in beginning["story"]] == ["began", "alerted", "resolved", "memo"]
+    assert [moment["what"] for moment in beginning["story"]] == ["began", "alerted", "resolved", "memo"]
     assert "/incidents lists" in missing["error"]
 
 
 async def test_a_list_is_made_once_for_all_who_ask_until_something_changes() -> None:
     data = given()
     made: list[int] = []
-    known = data.desk.known
+    known = data.service.known
 
     async def counted() -> KnownIncidents:
         made.append(1)
         return await known()
 
-    data.desk.known = counted  # type: ignore[method-assign]
+    data.service.known = counted  # type: ignore[method-assign]
     async with served(data) as board, browser() as session:
         for _ in range(3):
             await got(session, board, "incidents")
         assert len(made) == 1
         acknowledge = Command(id="a", kind=CommandKind.ACKNOWLEDGE, at=AT + 10, by="jun", incident="spike")
-        await data.desk.act(acknowledge)
-        found = {one["id"]: one for one in (await got(session, board, "incidents"))["incidents"]}
+        await data.service.act(acknowledge)
+        found = {
+            incident["id"]: incident for incident in (await got(session, board, "incidents"))["incidents"]
+        }
         assert found["spike"]["acknowledged"]["by"] == "jun"
         await got(session, board, "incidents?range=1d")
     assert len(made) == 3
@@ -134,14 +140,14 @@ async def test_a_list_is_made_once_for_all_who_ask_until_something_changes() -> 
 
 async def test_without_a_pipeline_the_page_is_told_whom_to_ask() -> None:
     data = given()
-    data.desk._pipeline = lambda: None
+    data.service._pipeline = lambda: None
     async with served(data) as board, browser() as session:
         for path in ("incidents", "incidents/spike"):
             assert "the role notify" in (await got(session, board, path, 503))["error"]
 
 
 def test_the_wall_names_the_page_that_ended_last_with_what_was_noted() -> None:
-    shown = incidents_of(busy_desk(NOW).pipeline, Links(LinksSettings()))
+    shown = incidents_of(busy_incidents(NOW).pipeline, Links(LinksSettings()))
     assert (
         [entry["id"] for entry in shown.shown]
         == [incident.id for incident in shown.open]

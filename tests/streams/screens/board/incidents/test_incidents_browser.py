@@ -16,7 +16,7 @@ from streams.screens.board.wall.wall import WallAccount
 from tests.alerting.browser import chromium
 from tests.streams.screens.board.board_client import OPERATE, READ, TOKENS
 from tests.streams.screens.board.board_server import BoardThread
-from tests.streams.screens.board.incidents.incidents_given import GivenDesk, busy_desk, notice_of
+from tests.streams.screens.board.incidents.incidents_given import GivenIncidents, busy_incidents, notice_of
 from tests.streams.screens.board.service_map.map_given import map_given
 from tests.streams.screens.board.shown import Shown
 from tests.streams.screens.board.test_board_browser import AXE, CONTRASTS, SERIOUS, WIDTHS
@@ -38,15 +38,15 @@ def browser() -> Iterator[Browser]:
 
 def busy(**options: Any) -> BoardThread:
     now = int(time.time())
-    return BoardThread(wall_given("busy", now), desk=busy_desk(now), **options)
+    return BoardThread(wall_given("busy", now), service=busy_incidents(now), **options)
 
 
-def hostile_desk(now: int) -> GivenDesk:
-    """Return a desk on which everything that an event or a person can name is markup."""
+def hostile_incidents(now: int) -> GivenIncidents:
+    """Return incidents in which everything that an event or a person can name is markup."""
     notice = notice_of("spike", now - now % 60, "hostile")
     scope = Scope("table", "aws", HOSTILE, HOSTILE, HOSTILE)
     primary = replace(notice.incident.primary, scope=scope, sentence=HOSTILE)
-    desk = GivenDesk([replace(notice, incidents=[replace(notice.incident, primary=primary)])], now)
+    service = GivenIncidents([replace(notice, incidents=[replace(notice.incident, primary=primary)])], now)
     given: list[dict[str, Any]] = [
         {"kind": CommandKind.ACKNOWLEDGE, "incident": "hostile"},
         {"kind": CommandKind.EXPECTED, "incident": "hostile", "why": HOSTILE},
@@ -54,8 +54,8 @@ def hostile_desk(now: int) -> GivenDesk:
         {"kind": CommandKind.NOTE, "moment": now - 60, "why": HOSTILE, "scope": f"table:{HOSTILE}"},
     ]
     for number, each in enumerate(given):
-        desk.pipeline.command(Command(id=f"c{number}", at=now, by=HOSTILE, **each))
-    return desk
+        service.pipeline.command(Command(id=f"c{number}", at=now, by=HOSTILE, **each))
+    return service
 
 
 def call_me(page: Page, name: str) -> None:
@@ -109,7 +109,7 @@ def test_an_action_is_seen_at_once_on_every_open_board_with_who_did_it(browser: 
         expect(page.locator(".acts .wrong")).to_have_text(
             "Not done: this time has passed already; choose a later one"
         )
-        assert [command.by for command in board.data.desk.given[:3]] == ["mika", "mika", "jun"]
+        assert [command.by for command in board.data.service.given[:3]] == ["mika", "mika", "jun"]
         assert mine.wrong == [wrong for wrong in mine.wrong if "400" in wrong]
         assert theirs.wrong == wall.wrong == []
 
@@ -140,7 +140,7 @@ def test_memos_appear_with_who_and_when_and_what_was_learnt_last_time_comes_firs
         page.get_by_role("button", name="Note", exact=True).click()
         expect(page.locator(".memos .memo").first).to_contain_text("the campaign ends")
         expect(page.locator(".memos .memo").first).to_contain_text("jun")
-        given = board.data.desk.given[-1]
+        given = board.data.service.given[-1]
         assert abs((given.moment or 0) - time.time()) < 600, "the clock of the zone is understood"
         mine.page.locator(".learnt").get_by_role("link", name="the incident then").click()
         expect(mine.page.locator(".story")).to_contain_text("resolved")
@@ -247,9 +247,9 @@ def test_an_action_that_fails_says_so_in_one_line_and_loses_nothing(browser: Bro
 
 def test_of_a_drop_the_callers_have_fewer_calls(browser: Browser) -> None:
     now = int(time.time())
-    desk = GivenDesk([notice_of("drop", now - now % 60)], now)
+    service = GivenIncidents([notice_of("drop", now - now % 60)], now)
     with (
-        BoardThread(wall_given("busy", now), desk=desk) as board,
+        BoardThread(wall_given("busy", now), service=service) as board,
         Shown(browser, f"{board.url}/?incident=drop") as shown,
     ):
         split = shown.page.locator(".split").first
@@ -289,7 +289,7 @@ def test_it_fits_every_screen_reads_well_in_both_looks_and_axe_finds_nothing_ser
             address = f"{board.url}/?{path}&look={look}&lang={language}"
             with Shown(browser, address, color_scheme=look, bypass_csp=True) as shown:
                 shown.page.wait_for_selector("textarea")
-                assert [each for each in shown.page.evaluate(CONTRASTS) if each["contrast"] < 4.5] == []
+                assert [item for item in shown.page.evaluate(CONTRASTS) if item["contrast"] < 4.5] == []
                 shown.page.evaluate(AXE)
                 assert shown.page.evaluate(SERIOUS) == []
                 for width in WIDTHS:
@@ -300,7 +300,7 @@ def test_it_fits_every_screen_reads_well_in_both_looks_and_axe_finds_nothing_ser
 
 def test_names_of_events_and_people_are_text_on_the_pages_of_incidents(browser: Browser) -> None:
     now = int(time.time())
-    with BoardThread(wall_given("busy", now), desk=hostile_desk(now)) as board:
+    with BoardThread(wall_given("busy", now), service=hostile_incidents(now)) as board:
         for path in ("incidents", "incident=hostile"):
             with Shown(browser, f"{board.url}/?{path}") as shown:
                 shown.page.wait_for_selector("textarea")
@@ -324,10 +324,10 @@ def test_names_of_256_characters_fit_every_screen(browser: Browser) -> None:
     now, long = int(time.time()), "n" * 256
     notice, wall, shown_map = notice_of("spike", now, "long"), wall_given("busy", now), map_given("busy", now)
     primary = replace(notice.incident.primary, scope=Scope("table", "aws", long, long, long))
-    desk = GivenDesk([replace(notice, incidents=[replace(notice.incident, primary=primary)])], now)
+    service = GivenIncidents([replace(notice, incidents=[replace(notice.incident, primary=primary)])], now)
     wall = replace(wall, accounts=[WallAccount(long, "aws", long), *wall.accounts])
     shown_map = replace(shown_map, nodes=[replace(node, label=long) for node in shown_map.nodes])
-    with BoardThread(wall, shown=shown_map, desk=desk) as board:
+    with BoardThread(wall, shown=shown_map, service=service) as board:
         for path in ("map", "map&as=list", "incidents", "incident=long"):
             with Shown(browser, f"{board.url}/?{path}") as shown:
                 expect(shown.page.locator("main").get_by_text(long).first).to_be_attached()

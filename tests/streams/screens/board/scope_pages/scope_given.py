@@ -135,7 +135,7 @@ def _neighbours(scope: Scope, kinds: Sequence[str]) -> list[ScopeNeighbours]:
     for kind in kinds:
         into = scope.kind if kind not in _callees(scope.kind) else kind
         measures = ["wcu", "rcu", "requests"] if into == "table" else ["requests"]
-        scopes = [one for one in SCOPES if one.kind == kind and one.account == scope.account]
+        scopes = [place for place in SCOPES if place.kind == kind and place.account == scope.account]
         shares = [0.5**place / (2 - 0.5 ** (len(scopes) - 1)) for place in range(len(scopes))]
         made.append(
             ScopeNeighbours(
@@ -245,4 +245,4 @@ def _change(scope: Scope, at: int) -> dict[str, object]:
 
 def _examples(wall: Wall) -> list[dict[str, object]]:
     found: Any = wall.incidents[0].get("examples", [])
-    return [one | {"incident": wall.incidents[0]["id"]} for one in found]
+    return [item | {"incident": wall.incidents[0]["id"]} for item in found]

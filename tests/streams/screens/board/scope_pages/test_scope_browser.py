@@ -209,7 +209,7 @@ def test_it_fits_every_screen_and_axe_finds_nothing_serious(
                 page.set_viewport_size({"width": width, "height": 900})
                 assert page.evaluate(OVER) == 0, width
             found = page.evaluate(CONTRASTS)
-            assert [each for each in found if each["contrast"] < 4.5] == []
+            assert [item for item in found if item["contrast"] < 4.5] == []
             page.evaluate(AXE)
             assert page.evaluate(SERIOUS) == []
 

@@ -147,7 +147,7 @@ async def test_the_limit_of_a_table_stands_with_what_is_used_of_it(judged: Judge
     assert limit.used == limit.share == judged.judgement.observed[row] / STEP
 
 
-def told() -> BoardPast:
+def remembered() -> BoardPast:
     finding = msgspec.structs.replace(
         examples.finding(Verdict.SPIKE, ITEMS, Measure.WCU, TRACE),
         callers=[
@@ -171,7 +171,7 @@ def told() -> BoardPast:
 
 
 async def test_what_happened_is_named_and_leads_on(judged: Judged) -> None:
-    page = await page_of(judged, past=told())
+    page = await page_of(judged, past=remembered())
     assert page.verdict == measured(page, "wcu").verdict == "spike"
     assert measured(page, "wcu").incident == "open"
     assert measured(page, "requests").incident is None
@@ -182,10 +182,12 @@ async def test_what_happened_is_named_and_leads_on(judged: Judged) -> None:
     assert [memo["text"] for memo in page.memos] == ["m1", "m2"]
     assert [link.kind for link in page.links] == ["table", "table_metrics"]
     assert all(link.url.startswith("https://eu-west-1.console.aws.amazon.com/") for link in page.links)
-    week = await page_of(judged, over("1w"), past=told())
-    assert [one.id for one in week.incidents] == ["open", "ended"]
-    caller = await page_of(judged, over("4h", "function:put-0"), past=told())
-    assert [(one.id, one.measures, one.share) for one in caller.incidents] == [("open", [], 0.91)]
+    week = await page_of(judged, over("1w"), past=remembered())
+    assert [incident.id for incident in week.incidents] == ["open", "ended"]
+    caller = await page_of(judged, over("4h", "function:put-0"), past=remembered())
+    assert [(incident.id, incident.measures, incident.share) for incident in caller.incidents] == [
+        ("open", [], 0.91)
+    ]
     assert caller.verdict is None
 
 
@@ -193,10 +195,10 @@ async def test_a_range_that_has_passed_has_no_verdicts_and_limits_of_now(judged:
     def until(end: int) -> AskedScope:
         return AskedScope("table:items", (), AskedRange(since=str(AT - 3600), until=str(end)))
 
-    past = await page_of(judged, until(AT - 600), past=told())
+    past = await page_of(judged, until(AT - 600), past=remembered())
     assert (past.verdict, measured(past, "wcu").verdict, past.limits) == (None, None, [])
     assert [incident.id for incident in past.incidents] == ["open"], "it began before the range ended"
-    assert (await page_of(judged, until(AT), past=told())).verdict == "spike"
+    assert (await page_of(judged, until(AT), past=remembered())).verdict == "spike"
 
 
 async def test_what_is_not_known_is_refused_with_one_line(judged: Judged) -> None:

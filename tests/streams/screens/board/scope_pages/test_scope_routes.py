@@ -44,9 +44,9 @@ async def test_a_name_of_several_scopes_is_answered_with_a_choice() -> None:
     async with served(given()) as board, browser() as session:
         async with session.get(f"{board.url}/board/scope", params={"scope": "table:orders"}) as answer:
             found = (await answer.json())["scopes"]
-        assert [one["scope"]["account"] for one in found] == ["123456789012", "210987654321"]
+        assert [item["scope"]["account"] for item in found] == ["123456789012", "210987654321"]
         async with session.get(f"{board.url}/board/scopes", params={"like": "orders eu-west"}) as answer:
-            assert [one["label"] for one in (await answer.json())["scopes"]] == ["orders"]
+            assert [scope["label"] for scope in (await answer.json())["scopes"]] == ["orders"]
 
 
 async def test_what_cannot_be_had_now_is_a_503_and_nothing_is_answered_without_a_session() -> None:

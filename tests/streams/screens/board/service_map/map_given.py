@@ -162,8 +162,8 @@ def map_of(nodes: int, at: int, *, unwell: int = 3, services: int = 24) -> Servi
     for number in range(max(routes, functions, tables)):
         route, function = of("route", number % routes), of("function", number % functions)
         table = of("table", (number + services * (number % 3)) % tables)
-        for each in range(1 + number % 3):
-            client = clients[(number * 7 + each * 3) % len(clients)]
+        for shift in range(1 + number % 3):
+            client = clients[(number * 7 + shift * 3) % len(clients)]
             made.called(client, route, function, table, requests=1.0 + number % 50)
     shown = made.map(at)
     broken = [place for place, node in enumerate(shown.nodes) if node.kind == "table"][:unwell]

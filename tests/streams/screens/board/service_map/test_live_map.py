@@ -90,15 +90,15 @@ async def shown(daemon: Daemon, tmp_path: Path) -> ServiceMap:
 
 
 def node(of: ServiceMap, kind: str, label: str) -> MapNode:
-    [found] = [one for one in of.nodes if (one.kind, one.label) == (kind, label)]
+    [found] = [node for node in of.nodes if (node.kind, node.label) == (kind, label)]
     return found
 
 
 def edge(of: ServiceMap, source: str, target: str) -> MapEdge:
     [found] = [
-        one
-        for one in of.edges
-        if (of.nodes[one.source].label, of.nodes[one.target].label) == (source, target)
+        edge
+        for edge in of.edges
+        if (of.nodes[edge.source].label, of.nodes[edge.target].label) == (source, target)
     ]
     return found
 
@@ -142,7 +142,7 @@ def test_edges_have_what_was_counted_from_the_nearest_caller(shown: ServiceMap) 
             failed[pair] += event["status"] == 500
         for table in event["tables"]:
             calls[function, table["name"]] += 1
-    found = {(shown.nodes[one.source].label, shown.nodes[one.target].label): one for one in shown.edges}
+    found = {(shown.nodes[edge.source].label, shown.nodes[edge.target].label): edge for edge in shown.edges}
     assert set(found) == set(calls)
     assert {pair: round(one.requests * 300) for pair, one in found.items()} == calls
     assert {pair: round(one.failed * 300) for pair, one in found.items() if one.failed} == +failed

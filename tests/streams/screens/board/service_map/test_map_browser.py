@@ -230,7 +230,7 @@ def test_it_reads_as_a_list_fits_every_screen_and_axe_finds_nothing_serious(
                     page.mouse.move(0, 0)  # what is not beside the pointer is dimmed
                     expect(page.locator(".picked")).to_be_visible()
                 found = page.evaluate(CONTRASTS)
-                assert [each for each in found if each["contrast"] < 4.5] == []
+                assert [item for item in found if item["contrast"] < 4.5] == []
                 page.evaluate(AXE)
                 assert page.evaluate(SERIOUS) == []
                 for width in (390, 768, 1440, 1920, 3840):
