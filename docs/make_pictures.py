@@ -23,7 +23,7 @@ from alerting.incidents.notice import Action, Notice
 from alerting.messages import examples as made
 from alerting.messages.examples import AT, ZONE
 from alerting.messages.render import Renderer
-from alerting.report.preview import Look, fragment, page
+from alerting.report.preview import Theme, fragment, page
 from alerting.words.locales import LANGUAGES
 from config.links import Links
 from config.settings import LinksSettings
@@ -76,7 +76,7 @@ def photograph(html: str, path: Path, scale: float = 2.0) -> None:
     Image.fromarray(image[: used[-1] + 40]).save(path)
 
 
-def shrink(path: Path, look: Look = "light") -> None:
+def shrink(path: Path, look: Theme = "light") -> None:
     """Rewrite a picture with few colours.
 
     A light message has known colours, each taken in three steps to white; for a dark one they are chosen from
@@ -122,7 +122,7 @@ def of_the_messages() -> None:
                 words=words,
             )
             path = folder / f"{example.name}-{words.locale}.png"
-            photograph(page(shown, title=example.name, look="light"), path, SCALE)
+            photograph(page(shown, title=example.name, theme="light"), path, SCALE)
             shrink(path)
 
 
@@ -133,13 +133,13 @@ def of_the_demo() -> None:
     digest = [notice for notice in notices if notice.action is Action.DIGEST][-1]
     paged = _during_incident(notices)
     FOLDER.mkdir(exist_ok=True)
-    looks: tuple[tuple[str, Look], ...] = (("", "light"), ("-dark", "dark"))
+    looks: tuple[tuple[str, Theme], ...] = (("", "light"), ("-dark", "dark"))
     for suffix, look in looks:
         shown = fragment(demo.renderer(paged), demo.zone, at=paged.at, incident=paged.incident)
-        photograph(page(shown, title="A page", look=look), FOLDER / f"page{suffix}.png")
+        photograph(page(shown, title="A page", theme=look), FOLDER / f"page{suffix}.png")
         shrink(FOLDER / f"page{suffix}.png", look)
         shown = fragment(demo.renderer(digest), demo.zone, at=digest.at)
-        photograph(page(shown, title="A digest", look=look), FOLDER / f"digest{suffix}.png")
+        photograph(page(shown, title="A digest", theme=look), FOLDER / f"digest{suffix}.png")
         shrink(FOLDER / f"digest{suffix}.png", look)
 
 

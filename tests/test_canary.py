@@ -22,7 +22,7 @@ from config.settings import (
     WebhookSettings,
 )
 from streams.drivers.local.daemon import LocalDaemon
-from tests.alerting.given import T0, table_finding, told
+from tests.alerting.given import T0, notices_of, table_finding
 from tests.alerting.sinks.webhook_standin import KEY
 from tests.alerting.sinks.webhook_standin import SECRET as WEBHOOK_SECRET
 from tests.alerting.slack_app import APP_TOKEN, SECRET, SlackApp
@@ -132,7 +132,7 @@ async def test_a_daemon_that_used_every_secret_shows_none(
             while not daemon.port:
                 await asyncio.sleep(0.01)
             slack.daemon = f"http://127.0.0.1:{daemon.port}"
-            await daemon.delivery.put(told(table_finding()), T0 + 60)
+            await daemon.delivery.put(notices_of(table_finding()), T0 + 60)
             while not slack.messages:
                 await asyncio.sleep(0.02)
             await slack.press(slack.messages[0], "acknowledge")
@@ -148,7 +148,7 @@ async def test_a_daemon_that_used_every_secret_shows_none(
                 kind=CommandKind.ACKNOWLEDGE,
                 at=T0,
                 by="U1",
-                incident=told(table_finding())[0].incident.id,
+                incident=notices_of(table_finding())[0].incident.id,
             )
             await daemon.delivery.command(command)
             slack.cut()

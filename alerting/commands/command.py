@@ -8,7 +8,7 @@ import msgspec
 
 
 class CommandKind(StrEnum):
-    """What a command does."""
+    """The kinds of commands."""
 
     ACKNOWLEDGE = "acknowledge"  # a person deals with it
     SNOOZE = "snooze"  # this incident, or all that match, until a time
@@ -22,11 +22,11 @@ class CommandKind(StrEnum):
 
 
 MARKS: Final = frozenset((CommandKind.EXPECTED, CommandKind.NOT_AN_ANOMALY))
-"""What says that an incident needs no action."""
+"""The commands by which a person marks an incident as needing no action."""
 
 
 class Matcher(msgspec.Struct, frozen=True, kw_only=True):
-    """Which incidents a command is about: every given part must match (``alerting/commands/matching.py``)."""
+    """A matcher of incidents: every given part must match (``alerting/commands/matching.py``)."""
 
     accounts: list[str] = []
     services: list[str] = []
@@ -38,8 +38,8 @@ class Matcher(msgspec.Struct, frozen=True, kw_only=True):
 class Command(msgspec.Struct, frozen=True, kw_only=True):
     """One command. The same press gives the same ``id``, so a repeat is recognised.
 
-    ``at`` and ``until`` are epoch seconds; ``by`` is its sender, as the sink names people, and ``name`` what
-    people call the sender where ``by`` is an id.
+    ``at`` and ``until`` are epoch seconds; ``by`` is its sender, as the sink names people, and ``name`` the
+    sender's name where ``by`` is an id.
     """
 
     id: str
@@ -58,12 +58,12 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def who(self) -> str:
-        """Its sender, for readers to whom an id says nothing."""
+        """The name of its sender, or the id without one."""
         return self.name or self.by
 
 
 def standing(commands: Iterable[Command]) -> frozenset[CommandKind]:
-    """Return what people did about an incident and did not take back."""
+    """Return the kinds of commands on an incident that nobody took back."""
     found: set[CommandKind] = set()
     for command in commands:
         if command.kind is CommandKind.TAKE_BACK:
@@ -74,7 +74,7 @@ def standing(commands: Iterable[Command]) -> frozenset[CommandKind]:
 
 
 def mark_of(commands: Sequence[Command]) -> Command | None:
-    """Return what says that an incident needs no action, if nobody took it back."""
+    """Return the newest mark of an incident, if nobody took it back."""
     newest = next(
         (command for command in reversed(commands) if command.kind in {*MARKS, CommandKind.TAKE_BACK}), None
     )

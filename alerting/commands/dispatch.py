@@ -1,4 +1,4 @@
-"""What the notification pipeline sends: one thing to one destination."""
+"""The output of the notification pipeline: a dispatch to a destination, and the answer to a command."""
 
 from enum import StrEnum
 from typing import Final, NamedTuple, Self
@@ -71,7 +71,7 @@ class Expiring(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Precision(msgspec.Struct, frozen=True, kw_only=True):
-    """How people judged the pages of the last weeks, by buttons."""
+    """The marks of people on the pages of the last weeks."""
 
     weeks: int
     pages: int
@@ -89,7 +89,7 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
-    destination: str  # alerting/commands/dispatch.py
+    destination: str  # a ``Destination``
     form: Form
     subject: str
     notice: Notice  # in its newest state, also for edits caused by a command
@@ -97,14 +97,10 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True):
     mention: str = ""  # whom a page mentions, from the configuration alone: here, or ids of users and groups
     follows: str | None = None  # subject of an earlier message that this one links to
     commands: list[Command] = []  # what people did about it, oldest first
-    of_flood: list[
-        Incident
-    ] = []  # of FLOOD and FILE: all its incidents in their newest states, without traces
+    of_flood: list[Incident] = []  # of FLOOD and FILE: its incidents in their newest states, without traces
     expiring: list[Expiring] = []  # of the form DIGEST
     precision: Precision | None = None  # of the form DIGEST, if there was any page
-    held: dict[
-        str, int
-    ] = {}  # of the form DIGEST: incidents that ended while held since the last one, by stage
+    held: dict[str, int] = {}  # of the form DIGEST: incidents that ended held since the last one, by stage
     learnt: dict[str, int] = {}  # of the form DIGEST: scopes that became judgeable in history, by kind
     memos: list[Memo] = []  # on its incident and on earlier ones of its kind, oldest first
     reason: str = ""  # the pipeline's reason, for people and logs
@@ -135,7 +131,5 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     incident: Incident | None = None  # the one it is about, in its current state
     silence: str | None = None  # id of the silence it added or removed
     until: int | None = None  # None: while the incident lasts
-    fits: int | None = (
-        None  # of a silence with a matcher: number of known incidents, open or ended, that match
-    )
+    fits: int | None = None  # of a silence with a matcher: known incidents that match, open or ended
     memo: Memo | None = None  # the one that it made

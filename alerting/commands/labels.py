@@ -12,14 +12,14 @@ from detectors.model.scope import Edge
 
 
 class LabelKind(StrEnum):
-    """What is known about a period."""
+    """The kinds of labels."""
 
     INCIDENT = "incident"  # something happened that must be reported
     EXPECTED = "expected"  # a real, known change: not to be reported
     NOT_AN_ANOMALY = "not_an_anomaly"  # nothing happened: not to be reported
 
 
-OF_ASK: Final = {
+LABEL_KINDS: Final = {
     CommandKind.EXPECTED: LabelKind.EXPECTED,
     CommandKind.NOT_AN_ANOMALY: LabelKind.NOT_AN_ANOMALY,
 }
@@ -45,10 +45,15 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
     at: int | None = None  # when
     note: str = ""
 
+    def to_json(self) -> dict[str, object]:
+        """Return the fields that are set."""
+        fields: dict[str, object] = msgspec.to_builtins(self)
+        return {name: value for name, value in fields.items() if value not in ("", None)}
+
     @classmethod
     def of(cls, command: Command, incident: Incident) -> "Label | None":
         """Return the label that a command gives to an incident, None if it gives none."""
-        kind = OF_ASK.get(command.kind)
+        kind = LABEL_KINDS.get(command.kind)
         if kind is None:
             return None
         return cls(

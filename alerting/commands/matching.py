@@ -1,4 +1,4 @@
-"""Which incidents a route, a silence, a window or a command matches."""
+"""Matches incidents with routes, silences, windows and commands."""
 
 import functools
 import re
@@ -31,7 +31,7 @@ def matches(parts: Parts, incident: Incident) -> bool:
 
 
 def matches_scope(parts: Parts, scope: Scope) -> bool:
-    """Return whether a scope matches by itself, without an incident: it has no verdict and no measure."""
+    """Return whether a scope matches without an incident: it has neither a verdict nor a measure."""
     return (
         not parts.verdicts
         and not parts.measures
@@ -70,7 +70,7 @@ def describe(parts: Parts) -> str:
     """
     given = (parts.scopes, _each("account", parts.accounts), _each("service", parts.services))
     lists = (*given, parts.verdicts, parts.measures)
-    return ", ".join(" or ".join(one) for one in lists if one) or "everything"
+    return ", ".join(" or ".join(names) for names in lists if names) or "everything"
 
 
 def _each(kind: str, names: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""A memo: what a person noted about an incident, or about a moment, for those who come after."""
+"""A memo: a person's note on an incident, or on a moment, for later readers."""
 
 import unicodedata
 from typing import Final
@@ -8,7 +8,7 @@ import msgspec
 LONGEST: Final = 1000
 """Characters of a memo: a lesson, with a link to where more is written."""
 
-_HIDDEN: Final = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # Unicode: what nobody sees
+_HIDDEN: Final = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # Unicode: invisible
 
 
 class Memo(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +27,7 @@ class Memo(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def who(self) -> str:
-        """The person, for readers to whom an id says nothing."""
+        """The name of the person, or the id without one."""
         return self.name or self.by
 
     def to_json(self) -> dict[str, object]:

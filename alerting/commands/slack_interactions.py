@@ -1,4 +1,4 @@
-"""Parses Slack's interaction payloads. They are untrusted: only ids and names are taken from them."""
+"""Parses Slack's interaction payloads. They are untrusted: only ids and names are used."""
 
 import re
 from collections.abc import Mapping
@@ -73,7 +73,7 @@ class MemoSubmission(NamedTuple):
 
 
 class UnknownPayload(NamedTuple):
-    """A payload that is not understood. ``why`` is for the log."""
+    """A payload that cannot be parsed. ``why`` is for the log."""
 
     why: str
 
@@ -132,18 +132,11 @@ def parse_interaction(
 ) -> Interaction:
     """Parse a ``block_actions`` or ``view_submission`` payload. Never raises.
 
-    Only the incident's id and the user's id and name are taken from it, and the ids are checked; the caller
-    looks up the incident. The command's id follows from incident, kind, user and Slack's time of the press:
+    Only the incident's id and the user's id and name are used, and the ids are checked; the caller looks up
+    the incident. The command's id follows from incident, kind, user and Slack's time of the press:
     what arrives twice is one command.
 
-    Parameters
-    ----------
-    payload
-        The decoded JSON.
-    at
-        Wall time, epoch seconds.
-    digest, zone
-        When "until tomorrow" ends.
+    ``at`` is wall time, epoch seconds; ``digest`` and ``zone`` give the end of "until tomorrow".
     """
     try:
         given = msgspec.convert(payload, _Payload, strict=True)
@@ -193,13 +186,13 @@ def _submission(given: _Payload, view: _View, at: int, digest: DigestSettings, z
     place = _VALUE.fullmatch(view.private_metadata)
     if place is None:
         return UnknownPayload("the modal's metadata is not an incident id and a revision")
-    inputs = [each for block in view.state.values.values() for each in block.values()]
-    day = next((each.selected_date for each in inputs if each.selected_date), None)
+    inputs = [field for block in view.state.values.values() for field in block.values()]
+    day = next((field.selected_date for field in inputs if field.selected_date), None)
     try:
         until = morning_of(date.fromisoformat(day or ""), digest, zone)
     except (ValueError, OverflowError):
         return UnknownPayload("the modal has no valid date")
-    why = next((each.value for each in inputs if each.value), "")[:_WHY]
+    why = next((field.value for field in inputs if field.value), "")[:_WHY]
     key = identify("press", place[1], CommandKind.SNOOZE, given.user.id, view.id)
     return ModalSubmission(place[1], given.user.id, key, min(until, at + LONGEST), why, given.user.name)
 
@@ -208,14 +201,14 @@ def _memo_submission(given: _Payload, view: _View) -> Interaction:
     place = _VALUE.fullmatch(view.private_metadata)
     if place is None:
         return UnknownPayload("the modal's metadata is not an incident id and a revision")
-    inputs = [each for block in view.state.values.values() for each in block.values()]
-    text = memo_text(next((each.value for each in inputs if each.value), ""))[:LONGEST_MEMO]
+    inputs = [field for block in view.state.values.values() for field in block.values()]
+    text = memo_text(next((field.value for field in inputs if field.value), ""))[:LONGEST_MEMO]
     key = identify("press", place[1], CommandKind.NOTE, given.user.id, view.id)
     return MemoSubmission(place[1], given.user.id, key, text, given.user.name)
 
 
 def name_of(username: str) -> str:
-    r"""Return what Slack calls a user as it is kept: one line of visible characters.
+    r"""Return Slack's name of a user as it is kept: one line of visible characters.
 
     Examples
     --------

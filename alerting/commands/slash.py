@@ -47,7 +47,7 @@ def seconds_of(text: str) -> int | None:
 
 
 def tomorrow(now: int, digest: DigestSettings, zone: ZoneInfo) -> int:
-    """Return the time of the digest on the next local day: when people look again.
+    """Return the time of the digest on the next local day.
 
     Examples
     --------
@@ -91,7 +91,7 @@ class Fault(StrEnum):
     WHICH = "which"  # no id of a silence to remove
     ALONE = "alone"  # everything together with something else
     TEXT = "text"  # too long to be typed
-    NOTE = "note"  # a memo that says neither of which incident nor of now
+    NOTE = "note"  # a memo without an incident or "now"
     EMPTY_NOTE = "empty_note"
     LONG_NOTE = "long_note"  # a memo with too long a text
 
@@ -277,7 +277,7 @@ def _silence(rest: list[str]) -> SlashRequest:
 
 
 def _names(word: str, parts: dict[str, list[str]]) -> bool:
-    """Add the name in a word to its part; False when it has none."""
+    """Add the name in a word to its part; return False when it has none."""
     if _is_everything(word):
         return True
     kind, *names = _COLON.split(word, maxsplit=1)
@@ -291,7 +291,7 @@ def _names(word: str, parts: dict[str, list[str]]) -> bool:
     if kind in ("verdict", "measure"):
         parts[_PARTS[kind]].append(name if name.startswith(_NAMED) else _plain(name))
         return True
-    # A name is taken as written, and where a keyboard made it full-width also in its normal form.
+    # A name matches as written, and where a keyboard made it full-width also in its normal form.
     forms = dict.fromkeys((name, unicodedata.normalize("NFKC", name)))
     if kind in _PARTS:
         parts[_PARTS[kind]] += forms

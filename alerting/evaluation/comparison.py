@@ -1,4 +1,4 @@
-"""Compares two configurations over the same history.
+"""Compares two configurations over the same records: which incidents match, and how they differ.
 
 Equal ids match. Otherwise two incidents match when their times overlap, they have the same direction (a rise,
 a fall, growth with its limits), and, in this order of preference:
@@ -28,7 +28,7 @@ WEEK: Final = 7 * 86400
 
 
 class Difference(StrEnum):
-    """What differs between an incident and its counterpart, the most important first."""
+    """The differences between an incident and its counterpart, the most important first."""
 
     SENT = "sent"  # page, digest or none
     VERDICT = "verdict"
@@ -79,7 +79,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The incidents of two configurations, A and B, over the same history. All lists are ordered by start."""
+    """The incidents of two configurations, A and B, over the same records, ordered by start."""
 
     a: tuple[Incident, ...]
     b: tuple[Incident, ...]
@@ -123,7 +123,7 @@ class Comparison:
 def compare(
     a: Sequence[Incident], b: Sequence[Incident], *, first: int | None = None, last: int | None = None
 ) -> Comparison:
-    """Compare the incidents of two configurations over the same history.
+    """Compare the incidents of two configurations over the same records.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def compare(
     >>> compare([], []).to_json()["b"]
     {'pages': 0, 'digest': 0, 'none': 0, 'pages_per_week': None}
     """
-    made = tuple(Pair(one, other) for one, other in pairs(a, b))
+    made = tuple(Pair(first, other) for first, other in pairs(a, b))
     paired_a, paired_b = {two.a.id for two in made}, {two.b.id for two in made}
     judged = None if first is None or last is None or last <= first else (last - first) / WEEK
     return Comparison(
@@ -185,14 +185,14 @@ def _raised(former: Incident, present: Incident) -> bool:
 
 
 def _by_start(incidents: Iterable[Incident]) -> list[Incident]:
-    return sorted(incidents, key=lambda one: (one.start, one.id))
+    return sorted(incidents, key=lambda incident: (incident.start, incident.id))
 
 
-Two = tuple[Incident, Incident]
+IncidentPair = tuple[Incident, Incident]
 
 
-def pairs(a: Sequence[Incident], b: Sequence[Incident]) -> list[Two]:
-    """Return the incidents that are in both lists, as (one of ``a``, its counterpart in ``b``), by start.
+def pairs(a: Sequence[Incident], b: Sequence[Incident]) -> list[IncidentPair]:
+    """Return the incidents that are in both lists, as (of ``a``, its counterpart in ``b``), by start.
 
     Ids are unique within a list. The order of a list does not matter; swapping the lists swaps each pair and
     nothing else.
@@ -204,41 +204,40 @@ def pairs(a: Sequence[Incident], b: Sequence[Incident]) -> list[Two]:
     """
     # Ties are resolved by order, so the orientation must always be the same.
     if sorted(incident.id for incident in b) < sorted(incident.id for incident in a):
-        made = [(one, other) for other, one in _pairs(b, a)]
+        made = [(first, other) for other, first in _pairs(b, a)]
     else:
         made = _pairs(a, b)
     return sorted(made, key=_order)
 
 
-def _order(two: Two) -> tuple[int, list[str]]:
+def _order(two: IncidentPair) -> tuple[int, list[str]]:
     return min(incident.start for incident in two), sorted(incident.id for incident in two)
 
 
-def _pairs(a: Sequence[Incident], b: Sequence[Incident]) -> list[Two]:
-    left = {incident.id: incident for incident in sorted(a, key=lambda one: (one.start, one.id))}
-    right = {incident.id: incident for incident in sorted(b, key=lambda one: (one.start, one.id))}
+def _pairs(a: Sequence[Incident], b: Sequence[Incident]) -> list[IncidentPair]:
+    left, right = ({incident.id: incident for incident in _by_start(incidents)} for incidents in (a, b))
     until = max((_last(incident) for incident in (*a, *b)), default=0)
-    made = [(one, right[which]) for which, one in left.items() if which in right]
+    made = [(first, right[which]) for which, first in left.items() if which in right]
     for level in _LEVELS:
-        for one, other in made:
-            left.pop(one.id, None)
+        for first, other in made:
+            left.pop(first.id, None)
             right.pop(other.id, None)
         overlaps = {
-            (one.id, other.id): seconds
-            for one, other in level.related(left.values(), right.values())
-            if (seconds := _overlap(one, other, until)) > 0
+            (first.id, other.id): seconds
+            for first, other in level.related(left.values(), right.values())
+            if (seconds := _overlap(first, other, until)) > 0
         }
-        made += [(left[one], right[other]) for one, other in _heaviest(overlaps)]
+        made += [(left[first], right[other]) for first, other in _heaviest(overlaps)]
     return made
 
 
 class _Level(NamedTuple):
-    """Two are related when the ``head`` of either is among ``all`` of the other."""
+    """IncidentPair are related when the ``head`` of either is among ``all`` of the other."""
 
     head: Callable[[Incident], Hashable]
     all: Callable[[Incident], Iterable[Hashable]]
 
-    def related(self, left: Iterable[Incident], right: Iterable[Incident]) -> Iterator[Two]:
+    def related(self, left: Iterable[Incident], right: Iterable[Incident]) -> Iterator[IncidentPair]:
         heads: dict[Hashable, dict[str, Incident]] = defaultdict(dict)
         wholes: dict[Hashable, dict[str, Incident]] = defaultdict(dict)
         for other in right:

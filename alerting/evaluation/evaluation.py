@@ -1,4 +1,4 @@
-"""Incidents measured against labels: found, missed, and false pages."""
+"""Measures incidents against labels: found, missed, and false pages; and the gate of ``--fail-on``."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from typing import Final, Literal, TypeVar
-
-import msgspec
 
 from alerting.commands.labels import Label
 from alerting.commands.matching import services_of
@@ -32,13 +30,13 @@ class Found:
 
     @property
     def in_digest(self) -> bool:
-        """Whether only the digest reports it."""
+        """True if only the digest reports it."""
         return self.incident.sent == "digest"
 
     def to_json(self) -> dict[str, object]:
         """Return the JSON of ``evaluation.json``."""
         return {
-            "label": _of_label(self.label),
+            "label": self.label.to_json(),
             "delay": self.delay,
             "sent": self.incident.sent,
             "other_verdict": self.other_verdict,
@@ -56,7 +54,7 @@ class Missed:
 
     def to_json(self) -> dict[str, object]:
         """Return the JSON of ``evaluation.json``."""
-        return {"label": _of_label(self.label), "seen": [outline(incident) for incident in self.seen]}
+        return {"label": self.label.to_json(), "seen": [outline(incident) for incident in self.seen]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,7 @@ class FalsePage:
 
     def to_json(self) -> dict[str, object]:
         """Return the JSON of ``evaluation.json``."""
-        return {"incident": outline(self.incident), "label": self.label and _of_label(self.label)}
+        return {"incident": outline(self.incident), "label": self.label and self.label.to_json()}
 
 
 Why = Literal["before", "after"]
@@ -97,13 +95,13 @@ class Evaluation:
             "last": self.last,
             "tolerance": self.tolerance,
             "total": self.total.to_json(),
-            "by_verdict": {name: one.to_json() for name, one in self.by_verdict.items()},
-            "by_service": {name: one.to_json() for name, one in self.by_service.items()},
-            "found": [one.to_json() for one in self.found],
-            "missed": [one.to_json() for one in self.missed],
+            "by_verdict": {name: quality.to_json() for name, quality in self.by_verdict.items()},
+            "by_service": {name: quality.to_json() for name, quality in self.by_service.items()},
+            "found": [found.to_json() for found in self.found],
+            "missed": [missed.to_json() for missed in self.missed],
             "false_pages": [false_page.to_json() for false_page in self.false_pages],
             "repeated": [outline(incident) for incident in self.repeated],
-            "outside": [{"label": _of_label(label), "why": why} for label, why in self.outside],
+            "outside": [{"label": label.to_json(), "why": why} for label, why in self.outside],
         }
 
 
@@ -135,13 +133,15 @@ def evaluate(
         By scope as in labels (``table:items``): the services it belongs to, if known. Without it, only labels
         whose scope is a service count for one: asking the incidents would leave out the missed ones.
     """
-    ordered = sorted(incidents, key=lambda one: (one.start, one.id))
-    known = sorted(labels, key=lambda one: (one.start, one.end or last, one.scope, one.kind, one.verdict))
+    ordered = sorted(incidents, key=lambda incident: (incident.start, incident.id))
+    known = sorted(
+        labels, key=lambda label: (label.start, label.end or last, label.scope, label.kind, label.verdict)
+    )
     labelled = _Labelled(ordered, known, last, tolerance)
     counted = [label for label in labelled.wanted if first <= label.start < last]
     outside = [(label, _why(label, first)) for label in labelled.wanted if not first <= label.start < last]
     met = [labelled.met(label, first, last) for label in counted]
-    found = tuple(one for one in met if isinstance(one, Found))
+    found = tuple(outcome for outcome in met if isinstance(outcome, Found))
     pages = [incident for incident in ordered if incident.sent == "page" and _within(incident, first, last)]
     false = tuple(labelled.false_page(page) for page in pages if not labelled.right(page))
     wrong = {page.incident.id for page in false}
@@ -158,7 +158,7 @@ def evaluate(
             lambda page: sorted(services_of(page)) or [UNKNOWN],
         ),
         found=found,
-        missed=tuple(one for one in met if isinstance(one, Missed)),
+        missed=tuple(outcome for outcome in met if isinstance(outcome, Missed)),
         false_pages=false,
         repeated=tuple(again),
         outside=tuple(outside),
@@ -189,7 +189,9 @@ class _Labelled:
             for incident in seen
             if reports(label, incident, self._tolerance) and self._denied(incident) is None
         ]
-        return sorted(reporting, key=lambda one: (one.sent != "page", one.alerted or 0, one.id))
+        return sorted(
+            reporting, key=lambda incident: (incident.sent != "page", incident.alerted or 0, incident.id)
+        )
 
     def met(self, label: Label, first: int, last: int) -> Found | Missed:
         reporting = [incident for incident in self._reports_of[id(label)] if _within(incident, first, last)]
@@ -250,26 +252,26 @@ class _Counts:
     def of(
         self, has_label: Callable[[Label], bool], has_page: Callable[[Incident], bool]
     ) -> DetectionQuality:
-        met = [one for one in self._met if has_label(one.label)]
-        found = [one for one in met if isinstance(one, Found)]
+        met = [outcome for outcome in self._met if has_label(outcome.label)]
+        found = [outcome for outcome in met if isinstance(outcome, Found)]
         pages = [page for page in self._pages if has_page(page)]
         return DetectionQuality(
             labels=len(met),
             found=len(found),
-            in_digest=sum(one.in_digest for one in found),
-            other_verdict=sum(one.other_verdict for one in found),
+            in_digest=sum(report.in_digest for report in found),
+            other_verdict=sum(report.other_verdict for report in found),
             pages=len(pages),
             false_pages=sum(page.id in self._wrong for page in pages),
             repeated=sum(page.id in self._again for page in pages),
             weeks=self._weeks,
-            delays=tuple(one.delay for one in found if not one.in_digest),
-            digest_delays=tuple(one.delay for one in found if one.in_digest),
+            delays=tuple(report.delay for report in found if not report.in_digest),
+            digest_delays=tuple(report.delay for report in found if report.in_digest),
         )
 
     def each(
         self, of_label: Callable[[Label], Iterable[str]], of_page: Callable[[Incident], Iterable[str]]
     ) -> dict[str, DetectionQuality]:
-        names = {name for one in self._met for name in of_label(one.label)}
+        names = {name for outcome in self._met for name in of_label(outcome.label)}
         names |= {name for page in self._pages for name in of_page(page)}
         return {
             name: self.of(partial(_has, name, of_label), partial(_has, name, of_page))
@@ -280,12 +282,12 @@ class _Counts:
 T = TypeVar("T")
 
 
-def _has(name: str, of: Callable[[T], Iterable[str]], one: T) -> bool:
-    return name in of(one)
+def _has(name: str, of: Callable[[T], Iterable[str]], thing: T) -> bool:
+    return name in of(thing)
 
 
 def _within(incident: Incident, first: int, last: int) -> bool:
-    """Return whether an incident was reported in a stretch, which excludes its begin and includes its end."""
+    """Return whether an incident was reported after ``first`` and not after ``last``."""
     return first < (incident.alerted or incident.start) <= last
 
 
@@ -298,11 +300,6 @@ def _services(label: Label, services: Mapping[str, Collection[str]]) -> list[str
     return [name] if kind == "service" else sorted(services.get(label.scope, ())) or [UNKNOWN]
 
 
-def _of_label(label: Label) -> dict[str, object]:
-    plain: dict[str, object] = msgspec.to_builtins(label)
-    return {key: value for key, value in plain.items() if value not in ("", None)}
-
-
 class FailOn(StrEnum):
     """A condition that fails the gate."""
 
@@ -311,7 +308,7 @@ class FailOn(StrEnum):
 
 
 def unanswerable(fail_on: Collection[FailOn], *, against: bool, labels: bool) -> str | None:
-    """Return which option is missing to evaluate the gate, or None.
+    """Return the remedy when an option is missing to evaluate the gate, or None.
 
     Examples
     --------
@@ -336,10 +333,6 @@ def failures(
 
     Parameters
     ----------
-    comparison
-        Of configurations A and B; None without B.
-    evaluation
-        Of A.
     against
         Of B, the change under test; None without B. With B, only labels that A finds and B misses fail.
 
@@ -362,5 +355,5 @@ def failures(
 
 def lost_labels(evaluation: Evaluation, against: Evaluation) -> list[Missed]:
     """Return the labels that ``against`` misses and ``evaluation`` finds."""
-    found = {one.label for one in evaluation.found}
-    return [one for one in against.missed if one.label in found]
+    found = {outcome.label for outcome in evaluation.found}
+    return [missed for missed in against.missed if missed.label in found]

@@ -1,4 +1,4 @@
-"""How labels match incidents: which incidents concern a label, and which of them report it."""
+"""Matches labels with incidents: those that concern a label, and those that report it."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -39,12 +39,8 @@ def concerns(label: Label, incident: Incident, last: int, tolerance: int = TOLER
     measure, and as scope what the finding is about or what carries a part of it (callers, suspects, causes),
     in the label's account. Growth and sudden changes never match. ``about`` handles ids.
 
-    Parameters
-    ----------
-    last
-        Epoch seconds at which a label without an end, or an open incident, ends.
-    tolerance
-        Seconds.
+    ``last`` is when a label without an end, or an open incident, ends, epoch seconds; ``tolerance`` is in
+    seconds.
     """
     begun, over = label.start - tolerance, (last if label.end is None else label.end) + tolerance
     ended = max(incident.start, last) if incident.end is None else incident.end

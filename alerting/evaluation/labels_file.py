@@ -83,11 +83,6 @@ def load_labels(path: str | Path) -> list[Label]:
 def read_labels(text: str, name: str) -> list[Label]:
     r"""Read labels from text; the suffix of ``name`` gives the format (.csv, .jsonl, otherwise YAML).
 
-    Raises
-    ------
-    LabelsError
-        As ``load_labels``.
-
     Examples
     --------
     >>> read_labels("start,end,scope,kind\n100,200,table:items,spike\n", "known.csv")[0].scope
@@ -112,7 +107,7 @@ def read_labels(text: str, name: str) -> list[Label]:
 
 def labels_to_yaml(labels: Iterable[Label]) -> str:
     """Return labels as YAML, which ``read_labels`` reads back."""
-    return to_yaml([_written(label) for label in labels])
+    return to_yaml([label.to_json() for label in labels])
 
 
 def labels_to_csv(labels: Iterable[Label]) -> str:
@@ -120,18 +115,13 @@ def labels_to_csv(labels: Iterable[Label]) -> str:
     out = io.StringIO()
     writer = csv.DictWriter(out, _FIELDS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(_written(label) for label in labels)
+    writer.writerows(label.to_json() for label in labels)
     return out.getvalue()
 
 
 def labels_to_jsonl(labels: Iterable[Label]) -> str:
     """Return labels as JSON lines, which ``read_labels`` reads back."""
-    return "".join(f"{msgspec.json.encode(_written(label)).decode()}\n" for label in labels)
-
-
-def _written(label: Label) -> dict[str, object]:
-    plain: dict[str, object] = msgspec.to_builtins(label)
-    return {key: value for key, value in plain.items() if value not in (None, "")}
+    return "".join(f"{msgspec.json.encode(label.to_json()).decode()}\n" for label in labels)
 
 
 def _csv_rows(text: str) -> tuple[list[tuple[int, dict[str, Any]]], list[Wrong]]:
@@ -165,7 +155,7 @@ def _csv_rows(text: str) -> tuple[list[tuple[int, dict[str, Any]]], list[Wrong]]
 
 
 def _json_rows(text: str) -> tuple[list[tuple[int, dict[str, Any]]], list[Wrong]]:
-    """Return the rows of JSON lines by line, and what is wrong with the others."""
+    """Return the rows of JSON lines by line, and the mistakes on the others."""
     rows: list[tuple[int, dict[str, Any]]] = []
     wrong = []
     for line, written in enumerate(text.split("\n"), 1):
@@ -191,11 +181,11 @@ def _twice(written: str) -> str | None:
     """Return a key that an object of this JSON has twice, or None."""
     found: list[str] = []
 
-    def look(pairs: list[tuple[str, Any]]) -> None:
+    def note_twice(pairs: list[tuple[str, Any]]) -> None:
         keys = [key for key, _ in pairs]
         found.extend(key for key in keys if keys.count(key) > 1)
 
-    json.loads(written, object_pairs_hook=look)
+    json.loads(written, object_pairs_hook=note_twice)
     return found[0] if found else None
 
 
@@ -285,11 +275,8 @@ def _label(given: Mapping[str, Any], mistakes: list[str]) -> Label | None:
 def _check_words(texts: Mapping[str, str], mistakes: list[str]) -> None:
     kind, verdict, scope, measure = (texts.get(name, "") for name in ("kind", "verdict", "scope", "measure"))
     if kind not in _KINDS:
-        mistakes.append(
-            f"kind is {_shown(kind)}; write one of {', '.join(_KINDS)}"
-            if kind
-            else f"no kind; write one of {', '.join(_KINDS)}"
-        )
+        given = f"kind is {_shown(kind)}" if kind else "no kind"
+        mistakes.append(f"{given}; write one of {', '.join(_KINDS)}")
     elif verdict and verdict not in _VERDICTS:
         mistakes.append(f"verdict is {_shown(verdict)}; write one of {', '.join(_VERDICTS)}")
     elif kind in _VERDICTS and verdict not in ("", kind):
@@ -299,14 +286,9 @@ def _check_words(texts: Mapping[str, str], mistakes: list[str]) -> None:
         mistakes.append(
             f"scope is {_shown(scope)}; write kind:name such as table:items, kinds: {', '.join(SCOPE_KINDS)}"
         )
-    if (
-        measure
-        and not measure.startswith(("value:", "level:"))
-        and measure not in {each.value for each in Measure}
-    ):
-        mistakes.append(
-            f"measure is {_shown(measure)}; write one of {', '.join(each.value for each in Measure)}"
-        )
+    known = [measure.value for measure in Measure]
+    if measure and not measure.startswith(("value:", "level:")) and measure not in known:
+        mistakes.append(f"measure is {_shown(measure)}; write one of {', '.join(known)}")
 
 
 def _time(name: str, value: object, mistakes: list[str]) -> int | None:

@@ -1,17 +1,17 @@
-"""What the marks of labels would have held: the same notices, with and without the presses."""
+"""Measures which pages the marks of labels would have held: the same notices, with and without them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from alerting.commands.command import Command, CommandKind
-from alerting.commands.labels import OF_ASK, Label, LabelKind
+from alerting.commands.labels import LABEL_KINDS, Label, LabelKind
 from alerting.evaluation.label_fit import about
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Notice, identify
 from alerting.pipeline.pipeline import Pipeline
 from config.settings import Settings
 
-_ASKS: dict[LabelKind, CommandKind] = {kind: ask for ask, kind in OF_ASK.items()}
+_ASKS: dict[LabelKind, CommandKind] = {kind: ask for ask, kind in LABEL_KINDS.items()}
 
 
 class PressedMarks(NamedTuple):
@@ -28,17 +28,12 @@ def pressed_marks(notices: Sequence[Notice], labels: Sequence[Label], settings: 
     A mark is pressed on each page that its label is about: when its person did so or, if that is not known,
     when the labelled period ended.
 
-    Parameters
-    ----------
-    notices
-        All of a replay, in the order of their times.
-    labels
-        Those of incidents are no marks.
+    ``notices`` are all of a replay in the order of their times. Labels of incidents are no marks.
     """
     without, pressing = Pipeline(settings, keep=True), Pipeline(settings, keep=True)
     waiting = sorted(
-        ((_moment(one), number, one) for number, one in enumerate(labels) if one.kind in _ASKS),
-        key=lambda each: each[:2],
+        ((_moment(label), number, label) for number, label in enumerate(labels) if label.kind in _ASKS),
+        key=lambda mark: mark[:2],
     )
     pressed = 0
     for notice in notices:
@@ -54,7 +49,7 @@ def pressed_marks(notices: Sequence[Notice], labels: Sequence[Label], settings: 
 
 
 def _press(label: Label, number: int, at: int, pipeline: Pipeline) -> int:
-    known = [one.incident for one in pipeline.tracked() if one.sent == "page"]
+    known = [tracked.incident for tracked in pipeline.tracked() if tracked.sent == "page"]
     found = about(label, known, at)
     for incident in found:
         pipeline.command(

@@ -1,4 +1,7 @@
-"""Which findings share a cause: how deep a finding lies, its direction, and what connects two findings."""
+"""Decides which findings share a cause: how deep a finding lies, its direction, what connects two findings.
+
+``CorrelationIndex`` finds the live incidents that a finding belongs to without a scan over all of them.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -48,7 +51,7 @@ GROWTH: Final = "growth"
 
 
 def depth(finding: Finding) -> int:
-    """Return how deep the finding lies (an edge just above its target): the deeper one explains the other.
+    """Return the depth of a finding (of an edge, just above its target): the deeper one explains the other.
 
     Calls come from above: a table has no calls because its callers are absent, never the other way round.
     """
@@ -106,7 +109,7 @@ def wider_fall(absence: Finding, findings: Iterable[Finding]) -> Finding | None:
         for finding in findings
         if _includes(finding, absence.about) and not _is_most_of(absence, finding)
     ]
-    return max(wider, key=lambda each: (depth(each), each.expected - each.observed, each.id), default=None)
+    return max(wider, key=lambda fall: (depth(fall), fall.expected - fall.observed, fall.id), default=None)
 
 
 def _includes(fall: Finding, scope: Scope) -> bool:
@@ -156,7 +159,7 @@ def taken_over(findings: Iterable[Finding]) -> bool:
     """Return whether another function does the work of the functions that these findings are about.
 
     Routes call them, and only functions fell: had their callers been absent or been refused, the routes would
-    have fallen too. This is what a deployment looks like that replaces a function by its successor.
+    have fallen too. A deployment that replaces a function by its successor shows this.
     """
     return all(
         finding.about.kind == FUNCTION
@@ -250,7 +253,7 @@ _INDIRECT: Final = (
     _Index.ABSENT,
 )
 """Connects two findings although neither is a part of the other. Not for a function that another one took
-over: only its own callers share its cause (``alerting.incidents.correlation.is_adjacent``)."""
+over: only its own callers share its cause (``is_adjacent``)."""
 
 
 class CorrelationIndex:
@@ -273,7 +276,7 @@ class CorrelationIndex:
     def __init__(self) -> None:
         self._findings: dict[str, dict[str, Finding]] = {}  # incident → finding id → as indexed
         self._index: dict[_Key, _Starts] = {}
-        self._affected: Counter[str] = Counter()  # incident → findings about what nothing else took over
+        self._affected: Counter[str] = Counter()  # incident → findings that no other function took over
 
     def put(self, incident: str, finding: Finding) -> None:
         """Index a finding of an incident, in place of its former revision."""
@@ -288,9 +291,9 @@ class CorrelationIndex:
         )
         self._insert(incident, finding, indirect=indirect)
         if (self._affected[incident] > 0) is not indirect:
-            for each in held.values():
-                self._delete(incident, each, indirect=indirect)
-                self._insert(incident, each, indirect=not indirect)
+            for known in held.values():
+                self._delete(incident, known, indirect=indirect)
+                self._insert(incident, known, indirect=not indirect)
 
     def remove(self, incident: str) -> None:
         """Remove an incident."""
@@ -348,7 +351,7 @@ class CorrelationIndex:
 
 
 def _lookups(finding: Finding) -> Iterator[tuple[Scope, _Index]]:
-    """Yield where to look for findings that a new one may be connected with."""
+    """Yield the scopes and indices to search for findings connected with a new one."""
     for scopes, indices in (
         (subjects(finding), (_Index.SUBJECT, _Index.PART, _Index.BROAD_PART)),
         (parts(finding), (_Index.SUBJECT,)),
@@ -385,5 +388,5 @@ def _starting(incidents: _Starts, start: int, within: int) -> Iterator[str]:
     return (
         incident
         for incident, starts in incidents.items()
-        if any(abs(each - start) <= within for each in starts)
+        if any(abs(other - start) <= within for other in starts)
     )

@@ -1,4 +1,7 @@
-"""When the next digest is due, by event time and in the channel's time zone."""
+"""Makes the notice of the daily digest: growth, hottest tables, API rankings, what became judgeable.
+
+A digest is due by event time, in the channel's time zone.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, time, timedelta
@@ -9,8 +12,8 @@ from alerting.incidents.incident_record import IncidentRecord
 from alerting.incidents.notice import Action, Notice, NoticeReason, identify
 from config.settings import DigestSettings
 from detectors.model.finding import Verdict
-from detectors.watch.hottest import Hot, Hottest, Load, Ranking, Use
 from detectors.watch.maturity import Maturing, Maturity
+from detectors.watch.rankings import Hot, Hottest, Load, Ranking, Use
 
 
 def zone_of(settings: DigestSettings) -> ZoneInfo:
@@ -47,13 +50,7 @@ def next_digest(after: int, settings: DigestSettings, zone: ZoneInfo) -> int:
 
 
 class DigestReporter:
-    """Collects what is measured hourly, and makes the notice of each digest.
-
-    Raises
-    ------
-    ValueError
-        When ``digest.timezone`` is not a time zone.
-    """
+    """Collects what is measured hourly, and makes the notice of each digest."""
 
     def __init__(self, settings: DigestSettings) -> None:
         self._settings = settings
@@ -68,13 +65,13 @@ class DigestReporter:
         return self._hottest.took_the_lead
 
     def feed(self, loads: Iterable[Load], uses: Iterable[Use], maturity: Iterable[Maturity]) -> None:
-        """Take in the table loads, the API use and what became judgeable of one hour."""
+        """Take in the table loads, the API use and the scopes that became judgeable in one hour."""
         self._hottest.feed(loads)
         self._ranking.feed(uses)
         self._maturing.feed(maturity)
 
     def next_after(self, at: int) -> int:
-        """Return when the next digest is due, both in epoch seconds."""
+        """Return the time of the next digest after ``at``, both in epoch seconds."""
         return next_digest(at, self._settings, self._zone)
 
     def digest(self, growing: list[IncidentRecord], at: int) -> Iterator[Notice]:

@@ -1,4 +1,4 @@
-"""What an incident is about, remembered to link recurrences."""
+"""Fingerprints: what an incident is about, hashed and remembered to link recurrences."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -18,7 +18,7 @@ MOST: Final = 10_000
 
 
 def fingerprint(finding: Finding) -> str:
-    """Return what all incidents about the same thing share: scope, measure and direction, hashed.
+    """Return the hash of scope, measure and direction, which recurrences of an incident share.
 
     Examples
     --------

@@ -36,7 +36,7 @@ class IncidentExample(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, finding: Finding, request: RequestExample) -> "IncidentExample | None":
-        """Return what a request is to a finding; None if it does not illustrate it."""
+        """Return a request as an example of a finding; None if it does not illustrate it."""
         found, reason = weight(finding, request), why(finding.measure)
         return None if found is None or reason is None else cls(why=reason, weight=found, request=request)
 
@@ -45,15 +45,17 @@ class IncidentExample(msgspec.Struct, frozen=True, kw_only=True):
         return {"why": self.why.value, **self.request.to_json()}
 
 
-def worst(examples: Iterable[IncidentExample], each: int = EACH) -> list[IncidentExample]:
+def worst(examples: Iterable[IncidentExample], most: int = EACH) -> list[IncidentExample]:
     """Return the worst examples of each kind; a request is an example once."""
     found: list[IncidentExample] = []
-    taken: set[RequestExample] = set()
-    ordered = sorted(examples, key=lambda one: (_ORDER.index(one.why), -one.weight, one.request.order))
+    used: set[RequestExample] = set()
+    ordered = sorted(
+        examples, key=lambda example: (_ORDER.index(example.why), -example.weight, example.request.order)
+    )
     for example in ordered:
-        of_kind = sum(one.why is example.why for one in found)
-        if of_kind < each and example.request not in taken:
-            taken.add(example.request)
+        of_kind = sum(worse.why is example.why for worse in found)
+        if of_kind < most and example.request not in used:
+            used.add(example.request)
             found.append(example)
     return found
 
@@ -85,25 +87,25 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ended(self) -> bool:
-        """Whether it is resolved or withdrawn."""
+        """True once it is resolved or withdrawn."""
         return self.state in ("resolved", "withdrawn")
 
     @property
     def severity(self) -> Severity:
-        """How bad it is."""
+        """The worst of its findings."""
         return severity([self.primary, *self.members])
 
     @property
     def reached(self) -> Reached:
-        """Who it hurts."""
+        """The requests and routes that it hurts."""
         return reached([self.primary, *self.members])
 
     @property
     def costs(self) -> float | None:
         """US dollars an hour that it costs, or cost, more than expected; None if unknown.
 
-        Routes, functions and tables are billed apart: those that deviate add up, that of the primary as it
-        says, the others in their newest findings. All other scopes have the whole cost of their requests.
+        Routes, functions and tables are billed apart: those that deviate add up, each in its newest
+        finding, but the primary as it is. All other scopes have the whole cost of their requests.
         """
         if self.primary.scope is None or self.primary.scope.kind not in _BILLED:
             return self.primary.costs

@@ -52,7 +52,7 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
     closed_at: int | None = None  # when it could no longer reopen
     closing_order: int = 0  # counts the records that closed
     withdrawn: bool = False
-    withdrawal_unreported: bool = False  # it was open until it was withdrawn, and no notice says so yet
+    withdrawal_unreported: bool = False  # it was open until it was withdrawn, and no notice reports it yet
     sent: Sent = "none"
     revision: int = 0
     reopened: int = 0
@@ -111,7 +111,7 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
 
     @property
     def all_withdrawn(self) -> bool:
-        """Whether late data withdrew every finding."""
+        """True once late data has withdrawn every finding."""
         return not self._valid_ids
 
     def accepts(self, finding: Finding, *, same_series: bool) -> bool:
@@ -181,8 +181,8 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
         self.worst.pop(finding.id, None)
         self.carrying.pop(finding.id, None)
         if self._valid_ids:
-            left = [self.findings[each] for each in self._valid_ids]
-            self.started = min(each.start for each in left)
+            left = [self.findings[key] for key in self._valid_ids]
+            self.started = min(valid.start for valid in left)
             if finding.id == self.primary_id:
                 self._set_primary(_best(left))
         self._amend()
@@ -197,7 +197,7 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
 
     def choose_primary(self) -> None:
         """Choose what the message will be about, while no one has read it yet."""
-        open_findings = [self.findings[each] for each in sorted(self.open_ids)]
+        open_findings = [self.findings[key] for key in sorted(self.open_ids)]
         primary = common_absence(open_findings) or self.primary
         primary = wider_fall(primary, open_findings) or primary
         if primary.id != self.primary_id:
@@ -218,7 +218,7 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
         """Reopen the resolved incident: the message is about what is open now."""
         self.resolved_at, self.calm_at, self.withdrawn = None, None, False
         if not _is_open(self.primary):
-            self._set_primary(_best([self.findings[each] for each in self.open_ids]))
+            self._set_primary(_best([self.findings[key] for key in self.open_ids]))
         if self.pending is NoticeReason.LATE and self.withdrawal_unreported:  # replaced at the same moment
             self._amend()
             return
@@ -239,7 +239,7 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
         # Once people have read a message, only a deeper finding may change what it is about.
         if self.alerted is None:
             return explains_more(finding, self.primary)
-        open_findings = (self.findings[each] for each in self.open_ids)
+        open_findings = (self.findings[key] for key in self.open_ids)
         return may_replace(finding, self.primary) and wider_fall(finding, open_findings) is None
 
     def merge(self, other: "IncidentRecord") -> None:
@@ -261,12 +261,12 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
 
     @property
     def last_end(self) -> int:
-        """When the last deviation ended; meaningful once none is open."""
+        """The end of the last deviation; meaningful once none is open."""
         return max(finding.end if finding.end is not None else finding.seen for finding in self._valid())
 
     def _valid(self) -> list[Finding]:
         """Return the findings that were not withdrawn, or all if every one was."""
-        return [self.findings[each] for each in self._valid_ids] or list(self.findings.values())
+        return [self.findings[key] for key in self._valid_ids] or list(self.findings.values())
 
     def members(self) -> Iterator[Finding]:
         """Yield all findings but the primary, deepest first; withdrawn ones only if all are withdrawn."""
@@ -291,7 +291,7 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
             for key, held in self.findings.items()
         }
         self.worst, self.carrying = {}, {}
-        self.examples = worst(self.examples, each=1) if self.sent == "page" else []
+        self.examples = worst(self.examples, most=1) if self.sent == "page" else []
 
     @property
     def state(self) -> State:

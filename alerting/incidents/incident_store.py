@@ -26,13 +26,17 @@ _FORGOTTEN: Final = "closed-forgotten"
 _DAY: Final = 86400
 
 
+_LIVE: Final = "live/"
+
+
+_VERSION: Final = 3
+
+
 class IncidentArchive:
     """Records that can no longer reopen, without traces, in the order in which they closed.
 
-    Parameters
-    ----------
-    remember_all
-        Whether ``all`` includes forgotten incidents: for replays, which end. It changes nothing else.
+    With ``remember_all``, ``all`` includes forgotten incidents: for replays, which end. It changes nothing
+    else.
     """
 
     def __init__(self, *, remember_all: bool = False) -> None:
@@ -121,17 +125,10 @@ def _day(record: IncidentRecord) -> int:
     return (record.closed_at or 0) // _DAY
 
 
-_LIVE: Final = "live/"
-_VERSION: Final = 3
-
-
 class IncidentStore:
     """Finds records by id, by finding, or by what a new finding has in common with theirs.
 
-    Parameters
-    ----------
-    remember_all
-        Whether ``all`` includes forgotten incidents: for replays. It changes nothing else.
+    With ``remember_all``, ``all`` includes forgotten incidents: for replays, which end.
     """
 
     def __init__(self, *, remember_all: bool) -> None:
@@ -171,7 +168,12 @@ class IncidentStore:
                 for record in map(self._live.__getitem__, sorted(related))
                 if record.accepts(finding, same_series=record.id in same)
             ),
-            key=lambda each: (each.alerted is None, each.resolved_at is not None, each.started, each.id),
+            key=lambda record: (
+                record.alerted is None,
+                record.resolved_at is not None,
+                record.started,
+                record.id,
+            ),
         )
 
     def create(self, finding: Finding) -> IncidentRecord:

@@ -1,4 +1,4 @@
-"""Findings become incidents: what belongs together, what is reported, when it ends."""
+"""Groups findings into incidents, and decides what is reported and when an incident ends."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
@@ -13,16 +13,15 @@ from alerting.incidents.incident_store import IncidentStore
 from alerting.incidents.notice import Milestone, Notice, NoticeReason
 from alerting.incidents.preceding import RecentChanges, may_precede, preceding
 from alerting.incidents.provisional import Provisional
-from alerting.incidents.reporter import Reporter, closes_at, plan
-from alerting.incidents.schedule import Due, DueKind, Schedule
+from alerting.incidents.reporter import Due, DueKind, Reporter, Schedule, closes_at, plan
 from config.settings import Settings
 from detectors.explain.causes import causes
 from detectors.explain.examples import Illustration
 from detectors.model.finding import Finding
 from detectors.model.stated import StatedChange
 from detectors.state.state import pack, unpack
-from detectors.watch.hottest import Hot, Load, Use
 from detectors.watch.maturity import Maturity
+from detectors.watch.rankings import Hot, Load, Use
 
 _CORE: Final = "live"
 _VERSION: Final = 2
@@ -49,10 +48,10 @@ class Incidents:
     - A table, its callers and the routes and clients in front of them are one incident (``correlation.py``).
     - A page leaves at once when a table is affected, or when it is about a strong finding. Any other finding
       in front of a table waits one step for a deeper one. What joins later edits the message and never makes
-      a second one (``timing.py``).
+      a second one (``reporter.py``).
     - It worsens, eases, spreads: ``reported_state.py`` decides what of that is reported, once each.
     - It is resolved once no finding is open and ``incidents.quiet`` seconds have passed since the last
-      deviation ended (``timing.py``). A recurrence within
+      deviation ended (``reporter.py``). A recurrence within
       ``incidents.gather`` seconds reopens it, as a new message that links to the former one; a later one is a
       new incident, which ``follows`` the last reported one with its ``fingerprint``. Each recurrence doubles
       the quiet period, and the time in which the incident may reopen, up to two hours.
@@ -62,14 +61,9 @@ class Incidents:
     - It names the changes that came shortly before its findings (``preceding.py``). One that becomes known
       after the message left edits it.
 
-    Closed incidents are kept without traces for 30 days, 10,000 at most (``archive.py``).
+    Closed incidents are kept without traces for 30 days, 10,000 at most (``incident_store.py``).
 
-    Parameters
-    ----------
-    settings
-        The whole configuration.
-    remember_all
-        Whether ``all`` includes forgotten incidents: for replays. It changes nothing else.
+    With ``remember_all``, ``all`` includes forgotten incidents: for replays, which end.
 
     Raises
     ------
@@ -82,8 +76,8 @@ class Incidents:
         self._watermark = 0
         self._digest_due: int | None = None  # unknown before the first watermark
         self._early: list[Finding] = []  # reported after the watermark: another shard is ahead
-        self.looks = 0  # that found something, so far
-        self._provisional = Provisional()  # what they found
+        self.early_evaluations = 0  # that found something, so far
+        self._provisional = Provisional()  # their findings
         self._store = IncidentStore(remember_all=remember_all)
         self._schedule = Schedule(self._is_current)
         self._reporter = Reporter()
@@ -103,18 +97,13 @@ class Incidents:
         changes: Iterable[StatedChange] = (),
         illustrations: Iterable[Illustration] = (),
     ) -> list[Notice]:
-        """Take in findings and let event time pass up to ``watermark`` (epoch seconds).
+        """Take in findings, let event time pass up to ``watermark`` (epoch seconds), return notices in order.
 
         Every finding reported at or before ``watermark`` must be given by the call that passes it; with
         several shards that is the lowest of their watermarks. A finding reported later waits for its time. A
         repeated one (same id, no newer revision) is ignored. ``loads``, ``uses`` and ``maturity`` are those
         of the hour that ends at ``watermark``, of all shards; ``changes`` are those that became known with
         it, however late; ``illustrations`` are requests of findings that are open then.
-
-        Returns
-        -------
-        list of Notice
-            What is to be reported, in order.
         """
         given = {(finding.id, finding.revision): finding for finding in (*self._early, *findings)}
         if self._digest_due is None:
@@ -134,7 +123,7 @@ class Incidents:
             notices += self._pass(at - 1)
             self._store.expire(at)
             for finding in sorted(by_time[at], key=lambda f: (-depth(f), f.start, f.id, f.revision)):
-                self._take(finding, at)
+                self._take_in(finding, at)
             if at == known_at:
                 self._illustrate(shown)
             self._choose_primaries()
@@ -147,27 +136,22 @@ class Incidents:
         self._watermark = max(self._watermark, watermark)
         return notices
 
-    def look(self, findings: Iterable[Finding], at: int) -> list[Notice]:
-        """Take in what a look found up to ``at`` (epoch seconds), and report it at once.
+    def feed_early(self, findings: Iterable[Finding], at: int) -> list[Notice]:
+        """Take in early findings up to ``at`` (epoch seconds); return their notices at once, in order.
 
-        No time passes. What is known of the same series already is left out. Until its step is judged, a
-        finding is provisional: ``feed`` confirms it or takes it back.
-
-        Returns
-        -------
-        list of Notice
-            What is to be reported, in order.
+        No time passes. Series with a known finding are left out. Until its step is judged, a finding is
+        provisional: ``feed`` confirms it or takes it back.
         """
         if not self._watermark:
             return []
-        self.looks += 1
+        self.early_evaluations += 1
         at = max(at, self._watermark)
         for finding in sorted(findings, key=lambda f: (-depth(f), f.start, f.id)):
             if self._provisional.add(finding, at, self._store, self._settings):
-                self._take(finding, at)
+                self._take_in(finding, at)
         self._choose_primaries()
         self._name_preceding((), at)
-        records = [live for each in self._touched if (live := self._store.live(each)) is not None]
+        records = [live for touched in self._touched if (live := self._store.live(touched)) is not None]
         notices = [
             self._reporter.page(record, at)
             for record in sorted(records, key=lambda record: (record.started, record.id))
@@ -198,7 +182,7 @@ class Incidents:
 
     # -- taking findings in -----------------------------------------------------------------------
 
-    def _take(self, finding: Finding, at: int) -> None:
+    def _take_in(self, finding: Finding, at: int) -> None:
         finding = self._provisional.confirmed(finding, self._store)
         known = self._store.of_finding(finding.id)
         ended = finding.state in ("end", "withdrawn")
@@ -223,12 +207,10 @@ class Incidents:
     def _is_one_cause(self, link: Finding, record: IncidentRecord, other: IncidentRecord) -> bool:
         """Return whether a finding that is connected with two incidents shows that they have one cause.
 
-        A service is slow because of what is slow below it: that connects nothing that began at different
-        times.
+        A slow service has causes below it: it connects nothing that began at different times.
         """
-        return (
-            not is_about_broad(link) or abs(record.started - other.started) <= self._settings.incidents.gather
-        )
+        together = abs(record.started - other.started) <= self._settings.incidents.gather
+        return together or not is_about_broad(link)
 
     def _put(self, record: IncidentRecord, finding: Finding, at: int) -> None:
         if record.findings.get(finding.id) is not finding:
@@ -256,7 +238,7 @@ class Incidents:
         if self._recent.add(stated, at):
             records = list(self._store)
         else:
-            records = [live for each in self._touched if (live := self._store.live(each)) is not None]
+            records = [live for touched in self._touched if (live := self._store.live(touched)) is not None]
         step = self._settings.time.step
         for record in records:
             findings = record.findings.values()
@@ -291,13 +273,13 @@ class Incidents:
                     touched = True
         if touched:
             having = [record for record in self._store if record.examples]
-            for record in sorted(having, key=lambda each: (each.started, each.id))[ILLUSTRATED:]:
+            for record in sorted(having, key=lambda record: (record.started, record.id))[ILLUSTRATED:]:
                 record.examples = []
 
     # -- letting time pass ------------------------------------------------------------------------
 
     def _add_due(self, record: IncidentRecord) -> None:
-        """Schedule what falls due for an incident."""
+        """Schedule the due times of an incident."""
         self._schedule.add(record.page_due, DueKind.PAGE, record.id)
         self._schedule.add(record.resolve_due, DueKind.RESOLVE, record.id)
         self._schedule.add(closes_at(record, self._settings), DueKind.CLOSE, record.id)
@@ -321,15 +303,15 @@ class Incidents:
                 return due.at == closes_at(record, self._settings)
 
     def _pass(self, until: int) -> Iterator[Notice]:
-        """Do what falls due up to ``until``, each at its own time."""
+        """Do everything that falls due up to ``until``, each at its own time."""
         while (due := self._schedule.pop(until)) is not None:
             record = self._store.live(due.incident)
             if record is None:  # the digest is of no single incident
                 self._plan_digest(due.at)
-                growing = (each for each in self._store if each.direction == GROWTH)
-                yield from self._digests.digest(
-                    [each for each in growing if each.resolved_at is None], due.at
-                )
+                growing = [
+                    live for live in self._store if live.direction == GROWTH and live.resolved_at is None
+                ]
+                yield from self._digests.digest(growing, due.at)
                 continue
             match due.kind:
                 case DueKind.PAGE:
@@ -347,14 +329,14 @@ class Incidents:
         self._schedule.add(self._digest_due, DueKind.DIGEST)
 
     def _choose_primaries(self) -> None:
-        """Choose what unsent messages will be about, now that all findings of this moment are in."""
+        """Choose the primary of each unsent message, now that all findings of this moment are in."""
         for incident in self._touched:
             record = self._store.live(incident)
             if record is not None and record.alerted is None and record.direction != GROWTH:
                 record.choose_primary()
 
     def _changes(self, at: int) -> Iterator[Notice]:
-        touched = [record for each in self._touched if (record := self._store.find(each)) is not None]
+        touched = [record for key in self._touched if (record := self._store.find(key)) is not None]
         self._touched.clear()
         for record in sorted(touched, key=lambda record: (record.started, record.id)):
             if record.sent == "page" and record.pending is not None:
@@ -390,7 +372,7 @@ class Incidents:
             watermark=self._watermark,
             digest=self._digest_due,
             early=self._early,
-            looks=self.looks,
+            looks=self.early_evaluations,
             provisional=self._provisional,
         )
         return {
@@ -411,7 +393,7 @@ class Incidents:
         """
         core, _ = unpack(parts[_CORE], "incidents", _VERSION, _Core)
         self._watermark, self._digest_due, self._early = core.watermark, core.digest, core.early
-        self.looks, self._provisional = core.looks, core.provisional
+        self.early_evaluations, self._provisional = core.looks, core.provisional
         self._reporter.restore(parts)
         self._digests.restore(parts)
         self._recent.restore(parts)

@@ -6,12 +6,12 @@ from hashlib import blake2b
 import msgspec
 
 from alerting.incidents.incident import WITHDRAWN, Incident
-from detectors.watch.hottest import Hot, Standings
 from detectors.watch.maturity import Maturity
+from detectors.watch.rankings import Hot, Standings
 
 
 class Action(StrEnum):
-    """What a notice asks the message for."""
+    """The change of the message that a notice calls for."""
 
     OPEN = "open"
     UPDATE = "update"
@@ -78,14 +78,12 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     hottest: list[Hot] = []  # of a digest: the leading tables and those with a limit
     standings: Standings = Standings()  # of a digest: APIs by use and by latency, business values
     milestones: list[Milestone] = []  # the lines for its thread
-    names: dict[
-        Milestone, list[str]
-    ] = {}  # of new members, primaries and callers: from events, never trusted
+    names: dict[Milestone, list[str]] = {}  # of new members, primaries and callers: never trusted
     maturity: list[Maturity] = []  # of a digest: what became judgeable, by hour, the newest last
 
     @property
     def incident(self) -> Incident:
-        """The incident of a notice that is not a digest."""
+        """The incident of a notice other than a digest."""
         return self.incidents[0]
 
 

@@ -1,4 +1,4 @@
-"""Which changes came shortly before the findings of an incident: their order in time, not a cause."""
+"""Finds the changes shortly before the findings of an incident: their order in time, not a cause."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ MOST_NAMED: Final = 10
 
 
 class PrecedingChange(msgspec.Struct, frozen=True, kw_only=True):
-    """A change, and what began within half an hour after it at the same scope or at one that it calls."""
+    """A change, and the findings within half an hour after it at the same scope or at one that it calls."""
 
     change: StatedChange
     after: int  # seconds from it to the start of what the incident is about, or of the first other finding
@@ -45,16 +45,16 @@ class PrecedingChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Carrying(msgspec.Struct, frozen=True):
-    """What carried a large part of a finding when it was at its worst."""
+    """The scopes that carried a large part of a finding when it was at its worst."""
 
     excess: float
     scopes: list[Scope]
 
     @classmethod
     def of(cls, finding: Finding, known: "Carrying | None" = None) -> "Carrying":
-        """Return what carries a finding, or what is known of when it was worse.
+        """Return the carriers of a finding, or those known from when it was worse.
 
-        While it eases, the shares are those of what little is left.
+        While a finding eases, its shares are those of a small rest.
         """
         excess = abs(finding.observed - finding.expected)
         if known is not None and known.excess > excess:
@@ -86,7 +86,7 @@ class RecentChanges:
         self._packed: bytes | None = None
 
     def add(self, changes: Iterable[StatedChange], at: float) -> bool:
-        """Add what became known at a time, epoch seconds; return whether anything of it is new."""
+        """Add changes that became known at a time, epoch seconds; return whether any is new."""
         changes = list(changes)
         if not changes:
             return False
@@ -105,7 +105,7 @@ class RecentChanges:
     def about(self, scope: Scope, since: float, until: float) -> Iterator[StatedChange]:
         """Yield the changes of a scope from ``since`` to before ``until``.
 
-        Who deploys often knows no account or region: what one side does not state is not compared.
+        Deployment tools often know no account or region: what one side does not state is not compared.
         """
         for change in self._by_name.get((scope.kind, scope.name), ()):
             if since <= change.ts < until and _fits(change, scope):
@@ -134,7 +134,7 @@ def _fits(change: StatedChange, scope: Scope) -> bool:
     of = change.about
     stated = ((of.cloud, scope.cloud), (of.account, scope.account), (of.region, scope.region))
     builds = (of.version or change.version, scope.version)  # of a client
-    return all(not one or not other or one == other for one, other in (*stated, builds))
+    return all(not own or not other or own == other for own, other in (*stated, builds))
 
 
 def preceding(
@@ -155,41 +155,40 @@ def preceding(
 
     Parameters
     ----------
-    findings
-        Of one incident.
-    recent
-        The changes of the last days.
     primary
-        The id of the finding that it is about.
+        Id of the finding that the incident is about.
     known
-        What was named before: a finding keeps its changes as long as it began within half an hour after them.
+        The changes named before: a finding keeps its own as long as it began within half an hour after
+        them.
     carrying
-        What carried a large part of the findings, by id.
-    causes
-        The causes of findings, by id.
+        The scopes that carried a large part of the findings, by id.
     step
         Seconds of a step.
     """
-    named = [(one.change, frozenset(one.findings)) for one in known]
+    named = [(change.change, frozenset(change.findings)) for change in known]
     after: dict[StatedChange, dict[str, int]] = {}
-    valid = [one for one in findings if one.state != "withdrawn" and one.verdict is not Verdict.GROWTH]
+    valid = [
+        finding
+        for finding in findings
+        if finding.state != "withdrawn" and finding.verdict is not Verdict.GROWTH
+    ]
     for finding in valid:
         since, until = finding.start - BEFORE, finding.start + step
         found = {change for change, ids in named if finding.id in ids and since <= change.ts < until}
         if recent.between(since, until):
             involved = (carrying.get(finding.id) or Carrying.of(finding)).scopes
-            told = (cause.scope for cause in causes.get(finding.id, ()) if cause.score >= CARRIES)
-            for scope in (*involved, *told):
+            blamed = (cause.scope for cause in causes.get(finding.id, ()) if cause.score >= CARRIES)
+            for scope in (*involved, *blamed):
                 found.update(recent.about(scope, since, until))
         for change in found:
             after.setdefault(change, {})[finding.id] = _after(change, finding)
-    begun = min((one.start for one in valid), default=0) + step
+    begun = min((finding.start for finding in valid), default=0) + step
     ordered = [
         PrecedingChange(change=change, after=began.get(primary, min(began.values())), findings=sorted(began))
         for change, began in after.items()
         if primary in began or change.ts < begun
     ]
-    ordered.sort(key=lambda one: (primary not in one.findings, one.after, one.change))
+    ordered.sort(key=lambda change: (primary not in change.findings, change.after, change.change))
     return ordered[:MOST_NAMED]
 
 
@@ -206,7 +205,7 @@ def _large_parts(finding: Finding) -> Iterator[Scope]:
     if finding.callers:
         yield from carriers(finding)
         return
-    # a latency has no shares: who makes a large part of the calls may be the reason, others hardly
+    # a latency has no shares: callers with a large part of the calls may be the reason, others hardly
     yield from (share.scope for share in finding.suspects if share.share >= CARRIES)
     most = CARRIES * finding.calls
     calling = (rate for rate in finding.traffic if rate.calls >= most)

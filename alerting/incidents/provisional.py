@@ -1,8 +1,8 @@
-"""Findings of looks, until the steps that they belong to are judged: confirmed then, or taken back.
+"""Early findings (docs/adr/0045): confirmed when their steps are judged, or taken back.
 
-A verdict of a step that is about the same series, in the same direction, is what a look had found. It is
-known by the name that the look gave it, so that a message which has left goes on with it. What no verdict
-has confirmed when all steps in question are judged is taken back, whatever became of who found it.
+A verdict of a step about the same series, in the same direction, confirms an early finding. It keeps the name
+of the early one, so that a message which has left goes on with it. An early finding that no verdict has
+confirmed when all steps in question are judged is taken back, even if its detector no longer exists.
 """
 
 from collections.abc import Iterator
@@ -18,20 +18,20 @@ from detectors.model.measures import Measure
 from detectors.model.scope import ScopeOrEdge
 
 TAKEN_BACK: Final = -1
-"""The revision that takes a finding of a look back: newer than the look's own, older than any step's."""
+"""The revision that takes an early finding back: newer than its own, older than any step's."""
 
 _REMEMBERED: Final = 2000
-"""Names that are remembered: those of findings whose look gave them another one."""
+"""Names remembered, of judged findings that continue an early one."""
 
 
 class Provisional(msgspec.Struct):
-    """The findings of looks that are not confirmed, and the names of those that are."""
+    """The early findings that are not confirmed, and the names of those that are."""
 
     dues: dict[str, int] = {}  # by id: when it is taken back, epoch seconds
-    names: dict[str, str] = {}  # of a judged finding: the one that the look gave it
+    names: dict[str, str] = {}  # of a judged finding: that of the early one
 
     def add(self, finding: Finding, at: int, store: IncidentStore, settings: Settings) -> bool:
-        """Note what a look found at ``at``; return False if an incident has it, or something newer of it."""
+        """Note an early finding at ``at``; return False if an incident has its series already."""
         if store.of_finding(finding.id) is not None or _is_open(finding, store):
             return False
         step = settings.time.step
@@ -61,7 +61,7 @@ class Provisional(msgspec.Struct):
         return finding
 
     def due(self, until: int, store: IncidentStore) -> list[Finding]:
-        """Return what must be taken back up to ``until``, as revisions that do so; forget it.
+        """Forget the early findings to take back up to ``until``; return the revisions that do so.
 
         Beside others that are confirmed it only ends, unless the message is about it.
         """

@@ -1,4 +1,4 @@
-"""What people know of an incident between its page and its end, and which changes are news to them.
+"""The state of an incident that people know, between its page and its end, and the changes to report.
 
 Curves move all the time; a thread that reports every movement is not read. So each change is measured against
 the worst state that was reported, and reported once:
@@ -56,7 +56,7 @@ _TURNS: Final = (Milestone.WORSENED, Milestone.EASED)
 
 
 def quiet_period(quiet: int, flaps: int) -> int:
-    """Return how long nothing may be open before an incident is resolved: doubled each time it recurred.
+    """Return the seconds without an open finding that resolve an incident: doubled by each recurrence.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def quiet_period(quiet: int, flaps: int) -> int:
 
 
 def excess_size(finding: Finding) -> float:
-    """Return how large a finding is: the excess of a rise, the missing fraction of a fall.
+    """Return the size of a finding: the excess of a rise, the missing fraction of a fall.
 
     A fraction, so that a total outage does not count as worsening while the expected traffic rises in the
     morning.
@@ -81,7 +81,7 @@ def excess_size(finding: Finding) -> float:
 
 
 class ReportedState(msgspec.Struct, kw_only=True):
-    """What was reported of an incident. Times are epoch seconds of event time."""
+    """The reported state of an incident. Times are epoch seconds of event time."""
 
     trend: Trend = "open"
     size: float = 0.0  # the largest excess reported
@@ -111,20 +111,14 @@ class ReportedState(msgspec.Struct, kw_only=True):
 
     @property
     def next_line_at(self) -> int | None:
-        """When the first pending line may be sent; None when none is pending."""
+        """The time at which the first pending line may be sent; None when none is pending."""
         return min(map(self._not_before, self.pending), default=None)
 
     def update(self, primary: Finding, breadth: int, at: int) -> dict[Milestone, list[str]]:
         """Return the lines to send now, with the names in them.
 
-        Parameters
-        ----------
-        primary
-            The finding that the message is about, in its newest revision.
-        breadth
-            Number of open findings; 0 while the incident waits to be resolved, and afterwards.
-        at
-            Now.
+        ``primary`` is the finding that the message is about, ``breadth`` the number of open findings: 0 while
+        the incident waits to be resolved, and afterwards.
         """
         lines: dict[Milestone, list[str]] = {}
         if fingerprint(primary) != self.fingerprint:
@@ -137,7 +131,7 @@ class ReportedState(msgspec.Struct, kw_only=True):
         self._update_trend(primary, breadth, at)
         if breadth and self.trend != "easing":
             self._add_callers(primary)
-        for milestone in [each for each in self.pending if self._not_before(each) <= at]:
+        for milestone in [waiting for waiting in self.pending if self._not_before(waiting) <= at]:
             lines[milestone] = self.pending.pop(milestone)
             if milestone is Milestone.AMENDED:
                 self.last_amendment = at
@@ -158,7 +152,7 @@ class ReportedState(msgspec.Struct, kw_only=True):
             self.pending.pop(milestone, None)
 
     def _update_trend(self, primary: Finding, breadth: int, at: int) -> None:
-        """Add the line of the turn taken since the last report; drop the line of one that no longer holds."""
+        """Add the line of a new trend since the last report; drop the line of one that no longer holds."""
         for milestone in _TURNS:
             self.pending.pop(milestone, None)
         if not breadth or primary.state == "end":

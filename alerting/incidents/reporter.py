@@ -1,7 +1,9 @@
-"""Turns the changes of incidents into notices, and remembers what was reported."""
+"""Turns the changes of incidents into notices, and sets when each is paged, resolved and closed."""
 
-from collections.abc import Iterator, Mapping
-from typing import Final
+import heapq
+from collections.abc import Callable, Iterator, Mapping
+from enum import IntEnum
+from typing import Final, NamedTuple
 
 from alerting.incidents.correlation import GROWTH, taken_over
 from alerting.incidents.fingerprint import FingerprintMemory, PriorIncident, fingerprint
@@ -42,7 +44,7 @@ class Reporter:
             yield self._notice(record, Action.RESOLVE, at, NoticeReason.QUIET, {Milestone.RESOLVED: []})
 
     def change(self, record: IncidentRecord, at: int) -> Iterator[Notice]:
-        """Report what changed about an incident with a page, or its lines that have waited long enough."""
+        """Report the changes of an incident with a page, or its lines that have waited long enough."""
         reason = record.pending
         if reason is NoticeReason.LATE:
             yield self._notice(record, Action.WITHDRAW, at, reason, {Milestone.WITHDRAWN: []})
@@ -124,7 +126,7 @@ _SUDDEN: Final = (Verdict.SPIKE, Verdict.DROP, Verdict.SHIFT)
 
 
 def plan(record: IncidentRecord, at: int, settings: Settings) -> None:
-    """Set when a live record, which changed at ``at``, is reported and when it is resolved."""
+    """Set the times at which a live record, which changed at ``at``, is reported and resolved."""
     if record.open_ids:
         record.resolve_due = record.calm_at = None
         if record.resolved_at is not None:
@@ -144,7 +146,7 @@ def plan(record: IncidentRecord, at: int, settings: Settings) -> None:
 
 
 def _plan_page(record: IncidentRecord, at: int, settings: Settings) -> None:
-    """Set when a page leaves that has not left yet, and why it has not."""
+    """Set the time of a page that has not left yet, and the reason for its waiting."""
     if taken_over(record.findings.values()):
         record.page_due, record.reason = None, NoticeReason.TAKEN_OVER
     elif not record.open_ids:
@@ -158,7 +160,7 @@ def _plan_page(record: IncidentRecord, at: int, settings: Settings) -> None:
 
 
 def immediate_reason(record: IncidentRecord) -> NoticeReason | None:
-    """Return why a page leaves at once, None when it waits for a finding that explains more."""
+    """Return the reason for which a page leaves at once, None when it waits for a deeper finding."""
     primary = record.primary
     if primary.verdict is Verdict.FATAL:
         return NoticeReason.NEW
@@ -168,7 +170,7 @@ def immediate_reason(record: IncidentRecord) -> NoticeReason | None:
         return NoticeReason.GAP
     if primary.about.kind == TABLE and primary.verdict is not Verdict.ABSENCE:
         return NoticeReason.TABLE
-    # what a look finds is strong, and all that deviates was found with it
+    # an early finding is strong, and all that deviates was found with it
     is_strong = primary.early or (primary.verdict in _SUDDEN and primary.score >= STRONG)
     return NoticeReason.STRONG if is_strong else None
 
@@ -179,7 +181,7 @@ def _patience(record: IncidentRecord, settings: Settings) -> int:
 
 
 def closes_at(record: IncidentRecord, settings: Settings) -> int | None:
-    """Return when a resolved record can no longer reopen, None while it is open."""
+    """Return the time from which a resolved record cannot reopen, None while it is open."""
     if record.resolved_at is None:
         return None
     incidents = settings.incidents
@@ -187,3 +189,49 @@ def closes_at(record: IncidentRecord, settings: Settings) -> int | None:
     # What comes back belongs to it for as long as if the quiet period had begun when its end was certain.
     since = record.resolved_at if record.calm_at is None else max(record.resolved_at, record.calm_at + quiet)
     return since + max(incidents.gather, quiet if record.flaps else 0)
+
+
+class DueKind(IntEnum):
+    """The kinds of entries; of two due at the same time, the smaller goes first."""
+
+    PAGE = 0  # a page leaves
+    RESOLVE = 1  # nothing has been open for the quiet period
+    CLOSE = 2  # it can no longer reopen
+    DIGEST = 3
+    LINES = 4  # its thread may get a line again
+
+
+class Due(NamedTuple):
+    """One entry of the schedule."""
+
+    at: int  # epoch seconds
+    kind: DueKind
+    incident: str  # id, empty for the digest
+
+
+class Schedule:
+    """A heap of what is due. A postponed or cancelled entry stays in it until its former time.
+
+    ``is_current`` returns whether an entry still applies: the incident exists and is due at that very time.
+    """
+
+    def __init__(self, is_current: Callable[[Due], bool]) -> None:
+        self._is_current = is_current
+        self._heap: list[Due] = []
+        self._entries: set[Due] = set()
+
+    def add(self, at: int | None, kind: DueKind, incident: str = "") -> None:
+        """Add an entry; does nothing when ``at`` is None."""
+        if at is None or (due := Due(at, kind, incident)) in self._entries:
+            return
+        self._entries.add(due)
+        heapq.heappush(self._heap, due)
+
+    def pop(self, until: int) -> Due | None:
+        """Remove and return the first entry due at or before ``until``, None when nothing is."""
+        while self._heap and self._heap[0].at <= until:
+            due = heapq.heappop(self._heap)
+            self._entries.discard(due)
+            if self._is_current(due):
+                return due
+        return None

@@ -1,4 +1,4 @@
-"""How bad an incident is and who is hurt: a function of its findings alone (table: docs/alerts.md)."""
+"""Grades an incident and finds the routes it hurts, from its findings alone (table: docs/alerts.md)."""
 
 from collections.abc import Sequence
 from enum import IntEnum, StrEnum
@@ -11,7 +11,7 @@ from detectors.model.sentence import has_multiple
 
 
 class Grade(IntEnum):
-    """How bad something is for the users of the backend."""
+    """The grades, by harm to the users of the backend."""
 
     LOW = 1
     MEDIUM = 2
@@ -25,7 +25,7 @@ class Grade(IntEnum):
 
 
 class Harm(StrEnum):
-    """What the level follows from; of two with the same level, the first is told."""
+    """The reason for a level; of two with the same level, the first is named."""
 
     ERRORS = "errors"  # of the backend; ``share`` of the requests, 0 if unknown
     NO_REQUESTS = "no_requests"
@@ -77,19 +77,16 @@ _BACKEND: Final = (Measure.ERRORS_BACKEND, Measure.ERRORS_FATAL)
 
 
 def severity(findings: Sequence[Finding]) -> Severity:
-    """Return how bad an incident is: the worst of its open findings, or of all once none is open.
-
-    Parameters
-    ----------
-    findings
-        Of the incident, at least one.
-    """
-    return max(map(of_finding, _told(findings)), key=lambda one: (one.level, -_ORDER[one.harm], one.share))
+    """Return the severity of an incident: the worst of its open findings, or of all once none is open."""
+    return max(
+        map(of_finding, _decisive(findings)),
+        key=lambda found: (found.level, -_ORDER[found.harm], found.share),
+    )
 
 
 def of_finding(finding: Finding) -> Severity:  # noqa: PLR0911  a line of the table each
-    """Return how bad a finding is."""
-    observed, expected = finding.told  # the newest minute may be on the other side
+    """Return the severity of a finding."""
+    observed, expected = finding.figures  # the newest minute may be on the other side
     measure, rises = finding.measure, observed >= expected
     used = finding.observed / finding.limit if finding.limit else 0.0
     share = 0.0 if finding.failures is None else finding.failures.share
@@ -133,7 +130,7 @@ def _of_errors(finding: Finding) -> Grade:
 
 
 class Reached(NamedTuple):
-    """Who an incident hurts: the requests of what it is about, and the routes that are hurt."""
+    """The requests of the scope that an incident is about, and the routes that it hurts."""
 
     requests: float | None  # of a table, calls; None if unknown
     seconds: int  # the time that they were counted in
@@ -148,16 +145,13 @@ class Reached(NamedTuple):
 
 
 def reached(findings: Sequence[Finding]) -> Reached:
-    """Return who an incident hurts: routes that reach its scope, and routes with a finding of their own.
+    """Return the routes that reach the scope of an incident, and those with a finding of their own.
 
-    Parameters
-    ----------
-    findings
-        Of the incident, the one that it is about first.
+    The first of the findings is the one that the incident is about.
     """
     affected = findings[0].affected
     routes = [] if affected is None else list(affected.routes)
-    abouts = (finding.about for finding in _told(findings))
+    abouts = (finding.about for finding in _decisive(findings))
     routes += [about for about in abouts if isinstance(about, Scope) and about.kind == ROUTE]
     if not routes:  # of a version that did not count them
         routes = [scope for scope in findings[0].touches if scope.kind == ROUTE]
@@ -167,7 +161,7 @@ def reached(findings: Sequence[Finding]) -> Reached:
     return Reached(affected.requests, affected.seconds, routes, affected.more_routes)
 
 
-def _told(findings: Sequence[Finding]) -> list[Finding]:
+def _decisive(findings: Sequence[Finding]) -> list[Finding]:
     return _only(findings, ("open", "update")) or _only(findings, ("end",)) or list(findings)
 
 

@@ -25,14 +25,14 @@ from alerting.messages.message import (
     listing,
     section,
 )
-from alerting.messages.request_lines import SHORT, listed_changes, memo_mrkdwn
+from alerting.messages.request_lines import SHORT, change_line, memo_mrkdwn
 from alerting.pipeline.incident_registry import TrackedIncident
 from alerting.words.mrkdwn import escape, person
 from alerting.words.phrases import Phrases
 from config.links import Links
 from detectors.model.finding import Verdict
 from detectors.model.stated import StatedChange
-from detectors.watch.hottest import Hot
+from detectors.watch.rankings import Hot
 
 EVERYTHING: Final = Matcher()
 LISTED: Final = 20
@@ -51,7 +51,7 @@ class Mute(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """What changed since a time: deployments, memos, what became of incidents, which tables took the lead."""
+    """The changes since a time: deployments, memos, incidents opened or resolved, tables in the lead."""
 
     since: int  # epoch seconds
     opened: Sequence[Incident] = ()
@@ -73,13 +73,13 @@ class Changes(NamedTuple):
         memos: Iterable[Memo] = (),
         matcher: Matcher = EVERYTHING,
     ) -> "Changes":
-        """Sort the incidents that the pipeline knows by what became of them, the newest first.
+        """Sort the incidents that the pipeline knows by outcome, the newest first.
 
         One that opened and was resolved is listed twice. New levels and new errors are listed apart from
         everything else that opened. Only what matches is listed.
         """
         matching = (incident for incident in tracked if matches(matcher, incident.incident))
-        known = sorted(matching, key=lambda each: (-each.incident.start, each.incident.id))
+        known = sorted(matching, key=lambda tracked: (-tracked.incident.start, tracked.incident.id))
         recent = (change for change in stated if change.ts >= since and matches_scope(matcher, change.about))
         ids = {incident.incident.id for incident in known}
         noted = [
@@ -119,11 +119,11 @@ class Answers:
         return self._short(f"{reply} {self._words.labels.matches_nothing}" if answer.fits == 0 else reply)
 
     def refused(self) -> Message:
-        """Say that the person is not allowed to do this."""
+        """Refuse: the person is not allowed to do this."""
         return self._short(self._words.labels.not_allowed)
 
     def help(self, asked: Help) -> Message:
-        """List the commands, after what was not understood."""
+        """List the commands, after the fault in the text."""
         words, usage = self._words, self._words.labels.help
         wrong = "" if asked.fault is None else words.answers.fault(asked.fault, escape(asked.word, NAME))
         return Message(
@@ -141,16 +141,8 @@ class Answers:
     ) -> Message:
         """Answer ``status``.
 
-        Parameters
-        ----------
-        still_open
-            Open incidents.
-        behind
-            Seconds the data lags.
-        held
-            Number of incidents held back, by the stage that holds them.
-        last
-            The incident of the last message.
+        ``behind`` is how many seconds the data lags, ``held`` the number of incidents held back by stage,
+        ``last`` the incident of the last message.
         """
         words, labels = self._words, self._words.labels
         line = words.answers.status(len(still_open), "" if behind is None else words.figures.duration(behind))
@@ -160,7 +152,7 @@ class Answers:
             for stage, many in sorted((held or {}).items())
             if many
         ]
-        blocks += self._lines(labels.held_back, stages)
+        blocks += listing(labels.held_back, stages, words.figures.and_more)
         if last is not None:
             blocks += self._list(labels.last_message, [last], at)
         return Message(text=line, blocks=[*blocks, context([f"{labels.watermark} {self._when(at)}"])])
@@ -169,14 +161,14 @@ class Answers:
         """Answer ``open``: every open incident, the newest first."""
         if not incidents:
             return self._short(self._words.answers.status(0, ""))
-        newest = sorted(incidents, key=lambda one: (-one.start, one.id))
+        newest = sorted(incidents, key=lambda incident: (-incident.start, incident.id))
         line = self._words.answers.status(len(incidents), "")
         return Message(
             text=line, blocks=[section(line), *self._list(self._words.labels.open_now, newest, at)]
         )
 
     def silences(self, quiet: Sequence[Mute]) -> Message:
-        """Answer ``silences``: what is muted, until when, by whom and why."""
+        """Answer ``silences``: the active ones, with their ends, authors and reasons."""
         if not quiet:
             return self._short(self._words.labels.no_silences)
         words = self._words
@@ -199,23 +191,21 @@ class Answers:
         """Answer ``what-changed``."""
         words, labels = self._words, self._words.labels
         title = words.answers.changes(words.figures.clock(changes.since, self._zone))
-        lists = (
+        of_incidents = (
             (labels.opened, changes.opened),
             (labels.new_levels, changes.shifts),
             (labels.new_errors, changes.fatal),
             (labels.resolved, changes.resolved),
         )
-        listed = listed_changes(changes.stated[:LISTED], words, self._zone)
-        lists_of = [
-            (labels.deployed, listed, len(changes.stated)),
+        stated = [change_line(change, words, self._zone) for change in changes.stated[:LISTED]]
+        lists = [
+            (labels.deployed, stated, len(changes.stated)),
             (labels.memos, [self._memo(memo) for memo in changes.memos[:LISTED]], len(changes.memos)),
+            *((name, self._rows(of[:_EACH], at), len(of)) for name, of in of_incidents),
+            (labels.leaders, [self._leader(hot) for hot in changes.leaders], len(changes.leaders)),
         ]
-        lists_of += [(name, self._rows(of[:_EACH], at), len(of)) for name, of in lists]
-        lists_of.append(
-            (labels.leaders, [self._leader(hot) for hot in changes.leaders], len(changes.leaders))
-        )
         blocks: list[Block] = []
-        for name, lines, total in lists_of:
+        for name, lines, total in lists:
             left = min(_LIST, TOTAL - length([header(title), *blocks]) - SECTION // 4)
             blocks += listing(name, lines, words.figures.and_more, budget=left, total=total)
         return Message(text=title, blocks=[header(title), *(blocks or [section(labels.nothing_changed)])])
@@ -244,9 +234,6 @@ class Answers:
     def _list(self, title: str, incidents: Sequence[Incident], at: int, most: int = LISTED) -> list[Block]:
         lines = self._rows(incidents[:most], at)
         return listing(title, lines, self._words.figures.and_more, budget=_LIST, total=len(incidents))
-
-    def _lines(self, title: str, lines: Sequence[str]) -> list[Block]:
-        return listing(title, lines, self._words.figures.and_more)
 
     @staticmethod
     def _short(text: str) -> Message:

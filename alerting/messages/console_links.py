@@ -23,29 +23,12 @@ _ADDRESS: Final = 2000  # characters of one link
 class ConsoleLinks:
     """Links over one time range, with logs filtered for failures.
 
-    Parameters
-    ----------
-    links
-        Makes the URLs.
-    words
-        Names the links.
-    start, end
-        The time range, epoch seconds.
-    status
-        The lowest status of the failed requests, for logs.
-    error
-        The exception to filter logs for; empty where there is none.
+    ``start`` and ``end`` are epoch seconds; ``status`` is the lowest status of failed requests, and ``error``
+    the exception, that logs are filtered for (empty for any).
     """
 
     def __init__(
-        self,
-        links: Links,
-        words: Phrases,
-        *,
-        start: int,
-        end: int,
-        status: str = _FAILED,
-        error: str = "",
+        self, links: Links, words: Phrases, *, start: int, end: int, status: str = _FAILED, error: str = ""
     ) -> None:
         self._links = links
         self._words = words

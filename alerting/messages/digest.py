@@ -1,4 +1,4 @@
-"""The daily digest: what is growing and how many days are left, and what else people should know.
+"""The daily digest: growing series with the days left until their limits, rankings, costs, and more.
 
 It is a list of sections, each a function of the day; a section with nothing to report returns no blocks.
 """
@@ -31,8 +31,8 @@ from alerting.words.phrases import Phrases
 from config.links import Links
 from detectors.model.finding import Finding
 from detectors.model.scope import Edge, Scope
-from detectors.watch.hottest import VALUES, Hot, Use
 from detectors.watch.maturity import merged
+from detectors.watch.rankings import VALUES, Hot, Use
 
 ROWS: Final = 20
 LEAST_MONEY: Final = 0.01
@@ -45,10 +45,10 @@ _WEEK: Final = 7 * 86400
 
 
 class Day(NamedTuple):
-    """What a digest is made of."""
+    """The input of a digest."""
 
     notice: Notice
-    dispatch: Dispatch | None  # what the pipeline knows besides; None where there is no pipeline
+    dispatch: Dispatch | None  # None without a pipeline
     links: Links
     zone: ZoneInfo
     words: Phrases
@@ -78,9 +78,9 @@ def digest(day: Day) -> Message:
     blocks.append(footer)
     first = ""
     if rising:
-        one = rising[0].primary
-        size = words.incident.size(one, one.observed)
-        first = escape(f"{words.figures.about(one.about)}{words.labels.comma}{size}", 3 * NAME)
+        leader = rising[0].primary
+        size = words.incident.size(leader, leader.observed)
+        first = escape(f"{words.figures.about(leader.about)}{words.labels.comma}{size}", 3 * NAME)
     elif day.notice.hottest:
         first = _heat_lines(day)[0]
     at = words.figures.clock(day.notice.at, day.zone)
@@ -90,7 +90,7 @@ def digest(day: Day) -> Message:
 
 
 def growing(day: Day) -> list[Block]:
-    """Return what is growing or near a limit, with the days left; what grows together is one entry."""
+    """Return the series that grow or are near a limit, with the days left, one entry a group."""
     return [section(row) for row in _rows(day)]
 
 
@@ -110,7 +110,7 @@ def rankings(day: Day) -> list[Block]:
 
 
 def costs(day: Day) -> list[Block]:
-    """Return what each account costs, and which functions and tables cost most."""
+    """Return the costs of each account, and of the costliest functions and tables."""
     labels, standings, words = day.words.labels, day.notice.standings, day.words
     names = [escape(words.account(use.scope.account), NAME) for use in standings.costs]
     accounts = [words.digest.cost(use, f"*{name}*") for use, name in zip(standings.costs, names, strict=True)]
@@ -127,7 +127,7 @@ def costs(day: Day) -> list[Block]:
 
 
 def precision(day: Day) -> list[Block]:
-    """Return how many pages of the last weeks needed no action, and what would have left them out."""
+    """Return the share of pages that needed action, and a sensitivity that would have left out the others."""
     found = day.dispatch.precision if day.dispatch is not None else None
     if found is None:
         return []
@@ -140,7 +140,7 @@ def precision(day: Day) -> list[Block]:
 
 def snoozes(day: Day) -> list[Block]:
     """Return the snoozes and silences that end before the next digest."""
-    ending = sorted(day.dispatch.expiring, key=lambda one: (one.until, one.id)) if day.dispatch else []
+    ending = sorted(day.dispatch.expiring, key=lambda mute: (mute.until, mute.id)) if day.dispatch else []
     phrase = day.words.digest.expiring
     lines = [
         phrase(escape(expiring.what, 2 * NAME), day.when(expiring.until), person(expiring.by))
@@ -150,7 +150,7 @@ def snoozes(day: Day) -> list[Block]:
 
 
 def held(day: Day) -> list[Block]:
-    """Return how many pages were resolved while held back, by the stage that held them."""
+    """Return the number of pages resolved while held back, by stage."""
     stages = sorted(day.dispatch.held.items()) if day.dispatch is not None else []
     phrase = day.words.digest.held
     lines = [escape(phrase(stage, pages), 2 * NAME) for stage, pages in stages[:LINES] if pages]
@@ -158,7 +158,7 @@ def held(day: Day) -> list[Block]:
 
 
 def baselines(day: Day) -> list[Block]:
-    """Return what is judged since the last digest, what was learnt from history, and what is still learnt."""
+    """Return the scopes judged since the last digest, judged before it, and still learnt."""
     return listing(day.words.labels.digest_baselines, _baseline_lines(day), _no_count)
 
 
@@ -167,7 +167,7 @@ SECTIONS: Final[Sequence[Section]] = (growing, hottest, rankings, costs, precisi
 
 
 def _no_count(_: int) -> str:
-    """Leave out what does not fit without a count: the most important lines come first."""
+    """Leave out lines that do not fit without a count: the most important ones come first."""
     return ""
 
 
@@ -182,7 +182,7 @@ def _rows(day: Day) -> list[str]:
 
 
 def _row(group: list[Incident], day: Day) -> str:
-    """Return the entry of what grows together: the first is the one whose limit is reached first."""
+    """Return the entry of a group; its first reaches its limit first."""
     finding, words = group[0].primary, day.words
     console = ConsoleLinks(day.links, words, start=day.notice.at - _WEEK, end=day.notice.at)
     rate = escape(words.incident.size(finding, finding.observed), 2 * NAME)
@@ -203,7 +203,7 @@ def _row(group: list[Incident], day: Day) -> str:
 
 
 def _beside(finding: Finding, words: Phrases) -> str:
-    """Return a series that grows with another one, and when its own limit is reached."""
+    """Return a series that grows with another one, and the days until its own limit."""
     until = "" if finding.growth is None else words.digest.limit_in(finding.growth)
     until = f"{words.labels.comma}{until}" if until else ""
     rate = f"{words.incident.size(finding, finding.observed)}{until}"
@@ -289,17 +289,7 @@ def growth_groups(incidents: Sequence[Incident]) -> list[list[Incident]]:
 
     Two series grow together if they are about the same scope, or if one is about a scope that carries a fifth
     of the growth of the other. A service or an account grows with whatever grows in it, so it connects
-    nothing: it joins the group that carries most of it.
-
-    Parameters
-    ----------
-    incidents
-        In the order in which they are told, such as soonest limit first.
-
-    Returns
-    -------
-    list of list of Incident
-        The groups in the order of their first incident, each in the order given.
+    nothing: it joins the group that carries most of it. The groups are in the order of their first incident.
     """
     findings = [incident.primary for incident in incidents]
     groups, about = _Groups(len(findings)), dict[Scope, list[int]]()
@@ -313,7 +303,7 @@ def growth_groups(incidents: Sequence[Incident]) -> list[list[Incident]]:
                 if not is_about_broad(findings[other]):
                     groups.join(at, other)
     broad = [at for at, finding in enumerate(findings) if is_about_broad(finding)]
-    for at in sorted(broad, key=lambda each: -depth(findings[each])):  # services before accounts
+    for at in sorted(broad, key=lambda place: -depth(findings[place])):  # services before accounts
         for other in _largest(findings[at], about):
             groups.join(at, other)
     found: dict[int, list[Incident]] = {}
@@ -323,6 +313,6 @@ def growth_groups(incidents: Sequence[Incident]) -> list[list[Incident]]:
 
 
 def _largest(finding: Finding, about: dict[Scope, list[int]]) -> list[int]:
-    """Return the place of an incident about what carries most of a finding; empty if there is none."""
+    """Return the place of an incident about the scope that carries most of a finding; empty without one."""
     shares = sorted(finding.callers, key=lambda share: -share.share)
     return [about[share.scope][0] for share in shares if share.share > 0 and share.scope in about][:1]

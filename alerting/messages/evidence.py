@@ -1,4 +1,4 @@
-"""The evidence behind an incident, list by list: for Details, and for an incident that leaves Slack."""
+"""The evidence behind an incident: all of it for Details and Markdown, the top callers for its page."""
 
 from typing import Final
 
@@ -35,7 +35,7 @@ def evidence_lists(incident: Incident, words: Phrases) -> list[tuple[str, list[s
 
 
 def basis_fields(finding: Finding, words: Phrases) -> list[str]:
-    """Return what a finding rests on, as fields of mrkdwn."""
+    """Return the data and weeks that a finding is based on, as fields of mrkdwn."""
     labels = words.labels
     return [
         labelled(labels.completeness, words.figures.completeness(finding.completeness)),
@@ -53,8 +53,7 @@ def _share(share: Share, finding: Finding, words: Phrases) -> str:
     )
     name = escape(figures.about(share.scope), 2 * NAME)
     change = escape(f"{figures.percent(share.share)} · {before} → {now}", 2 * NAME)
-    why = words.incident.because(share, finding)
-    return f"{name} · {change}" + (f" · {why}" if why else "")
+    return f"{name} · {change}{_because(share, finding, words)}"
 
 
 def _member(finding: Finding, words: Phrases) -> str:
@@ -70,8 +69,8 @@ def caller_lines(finding: Finding, console: ConsoleLinks, words: Phrases) -> lis
     """Return the lines about callers, clients and reasons for throttling, largest share first."""
     percent = words.figures.percent
     lines = [
-        f"•  {console.linked(each.scope)}   *{percent(each.share)}*{_because(each, finding, words)}"
-        for each in ranked(finding)[:CALLERS]
+        f"•  {console.linked(share.scope)}   *{percent(share.share)}*{_because(share, finding, words)}"
+        for share in ranked(finding)[:CALLERS]
     ]
     if lines:
         of = escape(words.incident.share_of(finding), 3 * NAME)

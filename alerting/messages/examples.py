@@ -1,6 +1,4 @@
-"""Incidents of an invented backend, one for each verdict and state.
-
-For ``uneri send-test`` and the pictures of docs/messages.md.
+"""Incidents of an invented backend, one for each verdict and state, for ``uneri send-test`` and the docs.
 
 Formulas draw the curves, and the figures follow from them; messages, charts and buttons are those that the
 daemon would send.
@@ -24,8 +22,8 @@ from detectors.model.finding import Affected, Failures, Finding, Growth, Share, 
 from detectors.model.measures import Measure, value_of
 from detectors.model.scope import Scope
 from detectors.model.sentence import of_absence, of_change, of_fatal, of_limit
-from detectors.watch.hottest import Hot, Standings, Use
 from detectors.watch.maturity import Maturity
+from detectors.watch.rankings import Hot, Standings, Use
 
 ZONE: Final = ZoneInfo("Asia/Tokyo")
 AT: Final = int(datetime(2026, 11, 24, 20, 24, tzinfo=ZONE).timestamp())
@@ -145,7 +143,7 @@ def share(of: Scope, part: float, more_calls: float, level: float) -> Share:
 
 
 def hurt(requests: float, *routes: Scope, more: int = 0, minutes: int = 24) -> Affected:
-    """Return who is hurt by what began some minutes ago."""
+    """Return the requests and routes affected for some minutes."""
     return Affected(requests=requests, seconds=60 * minutes, routes=list(routes), more_routes=more)
 
 
@@ -228,10 +226,7 @@ DROP: Final = explained(
         Measure.REQUESTS,
         trace(46.0, fall),
         affected=hurt(19_900, CHECKOUT, ROUTE),
-        callers=[
-            share(CHECKOUT, 0.93, 0.93, 40),
-            share(ROUTE, 0.07, 0.07, 40),
-        ],
+        callers=[share(CHECKOUT, 0.93, 0.93, 40), share(ROUTE, 0.07, 0.07, 40)],
         weeks_used=[1, 2, 3, 4],
         weeks_left_out=[],
     )
@@ -325,7 +320,7 @@ def _spike(shape: Callable[[float, float], float]) -> Finding:
 
 
 def _peak(finding: Finding) -> float:
-    """Return the furthest step of what the chart shows: the message says what its chart does."""
+    """Return the highest value of the chart, so that the message agrees with it."""
     steps = finding.trace.now if finding.trace else []
     return max((value for value in steps if value is not None), default=finding.observed)
 
@@ -387,10 +382,10 @@ def _moved(of: Dispatch, by: int) -> Dispatch:
     def later(value: Any) -> Any:
         if isinstance(value, dict):
             return {
-                key: each + by if key in _TIMES and isinstance(each, int) else later(each)
-                for key, each in value.items()
+                key: held + by if key in _TIMES and isinstance(held, int) else later(held)
+                for key, held in value.items()
             }
-        return [later(each) for each in value] if isinstance(value, list | tuple) else value
+        return [later(item) for item in value] if isinstance(value, list | tuple) else value
 
     return msgspec.convert(later(msgspec.to_builtins(of)), Dispatch)
 
@@ -439,9 +434,9 @@ def _flood() -> Dispatch:
         about = scope(of.about.kind, f"{names[n % len(names)]}-{n // len(names)}")
         if n % 3 == 0:
             about = about._replace(account="210987654321")
-        one = replace(of, scope=about, score=1 - n / 100, trace=None)
+        shown = replace(of, scope=about, score=1 - n / 100, trace=None)
         state = {"state": "resolved", "end": AT} if n % 9 == 4 else {}  # noqa: PLR2004  some are resolved
-        many.append(replace(incident(one), id=f"{n:020x}", **state))
+        many.append(replace(incident(shown), id=f"{n:020x}", **state))
     return dispatch(notice(many[0]), Form.FLOOD, of_flood=many)
 
 

@@ -1,4 +1,4 @@
-"""The one message of a flood of incidents: counts by verdict and account, and the most severe."""
+"""The message of a flood of incidents: counts by verdict and account, and the most severe."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from alerting.incidents.incident import Incident
 from alerting.messages.console_links import ConsoleLinks
-from alerting.messages.message import NAME, Look, Message, context, fields, header, length, listing, section
+from alerting.messages.message import NAME, Frame, Message, context, fields, header, length, listing, section
 from alerting.words.mrkdwn import clean, escape, mention
 from alerting.words.phrases import Phrases
 from config.links import Links
@@ -19,13 +19,7 @@ _BUDGET: Final = 10_500
 
 
 def flood_message(
-    incidents: Sequence[Incident],
-    links: Links,
-    zone: ZoneInfo,
-    words: Phrases,
-    *,
-    at: int,
-    calls: str = "",
+    incidents: Sequence[Incident], links: Links, zone: ZoneInfo, words: Phrases, *, at: int, calls: str = ""
 ) -> Message:
     """Render a flood in its present state; it is edited as it grows and as its incidents resolve."""
     labels = words.labels
@@ -53,8 +47,8 @@ def flood_message(
     more = words.figures.more_in_file
     blocks += listing(labels.most_severe, rows, more, budget=budget, total=len(incidents))
     blocks.append(context([words.when(at, zone)]))
-    look: Look = "page" if still else "over"
-    return Message(text=f"{called} {title}{labels.stop}{sentence}".strip(), blocks=blocks, look=look)
+    frame: Frame = "page" if still else "over"
+    return Message(text=f"{called} {title}{labels.stop}{sentence}".strip(), blocks=blocks, look=frame)
 
 
 def _severity(incident: Incident) -> tuple[bool, int, float, int, str]:

@@ -1,4 +1,4 @@
-"""One incident whole, as Markdown: for an issue, a document, another chat."""
+"""Writes one incident as Markdown: for an issue, a document, another chat."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,10 +24,9 @@ _DATE: Final = re.compile(r"<!date\^(\d+)\^[^<>]*>")
 
 
 class KnownIncident(NamedTuple):
-    """What is known of an incident at a watermark (epoch seconds).
+    """An incident at a watermark (epoch seconds), with the commands on it and the memos on it and its kind.
 
-    ``commands`` are what people did about it, ``memos`` what they noted about it and others of its kind, both
-    oldest first.
+    Commands and memos are oldest first.
     """
 
     incident: Incident
@@ -57,11 +56,12 @@ class IncidentMarkdown:
         self._zone = zone
 
     def document(self, known: KnownIncident) -> IncidentDocument:
-        """Return an incident as a document; nothing in it that people or events wrote is markup."""
+        """Return an incident as a document; texts of people and events are never markup in it."""
         incident, words = known.incident, self.words
         title = cut(clean(words.incident.title(words.named(incident))), TITLE)
         parts = [markdown_line(markdown_text(page_why(incident, words) or words.labels.no_reason))]
-        parts.append(_bullets(map(self._field, page_fields(incident, self._zone, words))))
+        fields = page_fields(incident, self._zone, words)
+        parts.append("\n".join(f"- {self._field(field)}" for field in fields))
         for name, lines in self._sections(known):
             if lines:
                 parts += [f"## {markdown_text(name)}", "\n".join(lines)]
@@ -84,17 +84,15 @@ class IncidentMarkdown:
         yield labels.examples, self._listed(example_lines(incident, words, self._zone, self.links))
         yield others[-1][0], self._listed(others[-1][1])
         yield labels.links, self._listed(console.lines(incident))
-        said = {*page_fields(incident, self._zone, words), labelled(labels.weeks_left_out, "")}
-        basis = [
-            basis_field for basis_field in basis_fields(incident.primary, words) if basis_field not in said
-        ]
-        yield labels.basis, [f"- {self._field(each)}" for each in basis]
+        shown = {*page_fields(incident, self._zone, words), labelled(labels.weeks_left_out, "")}
+        basis = [field for field in basis_fields(incident.primary, words) if field not in shown]
+        yield labels.basis, [f"- {self._field(field)}" for field in basis]
 
     def _memos(self, known: KnownIncident) -> Iterator[str]:
-        told = MemoLines(known.memos, known.incident, self.words, self._zone)
+        lines = MemoLines(known.memos, known.incident, self.words, self._zone)
         for memo in reversed(known.memos):
             when, who = self.words.when(memo.at, self._zone), person(memo.who)
-            yield f"- {self._markdown(self.words.incident.memo(told.title(memo), when, who, '')).rstrip()}"
+            yield f"- {self._markdown(self.words.incident.memo(lines.title(memo), when, who, '')).rstrip()}"
             for line in memo.text.splitlines():
                 yield f"  > {markdown_line(_with_addresses(line))}".rstrip()
 
@@ -124,7 +122,8 @@ class IncidentMarkdown:
 
     def _markdown(self, mrkdwn: str) -> str:
         """Return mrkdwn as one line of Markdown, with times in full."""
-        dated = _DATE.sub(lambda found: escape(self._clock(int(found[1])), NAME), mrkdwn).replace("\n", " ")
+        clock, zone = self.words.figures.clock, self._zone
+        dated = _DATE.sub(lambda found: escape(clock(int(found[1]), zone), NAME), mrkdwn).replace("\n", " ")
         parts = []
         for run in runs(dated, self._zone, self.words):
             text = restored(run.text)
@@ -133,13 +132,6 @@ class IncidentMarkdown:
             else:
                 parts.append(f"**{markdown_text(text)}**" if run.bold else _spaced(text))
         return "".join(parts)
-
-    def _clock(self, epoch: int) -> str:
-        return self.words.figures.clock(epoch, self._zone)
-
-
-def _bullets(lines: Iterable[str]) -> str:
-    return "\n".join(f"- {line}" for line in lines)
 
 
 def _with_addresses(line: str) -> str:
@@ -152,7 +144,7 @@ def _spaced(text: str) -> str:
     return f"{' ' * text[:1].isspace()}{markdown_text(text)}{after}"
 
 
-# As code it calls nobody and refers to nothing; with all that follows, which would begin a text of its own.
+# As code it mentions nobody and refers to nothing; with its rest, which would begin a text of its own.
 _CODE: Final = re.compile(r"(?:(?<![\w`])@(?=\w)|#(?=\d)|\bGH-(?=\d))[\w./@#-]*\w")
 _SPECIAL: Final = re.compile(
     r"[\\`*\[\]<>~|$]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)|:(?=//)|(?<=www)\.", re.IGNORECASE
@@ -191,7 +183,7 @@ def markdown_line(markdown: str) -> str:
 
 
 def markdown_link(url: str, markdown: str) -> str:
-    """Return a link with a text that is Markdown already.
+    """Return a link with a text in Markdown.
 
     Examples
     --------

@@ -21,24 +21,23 @@ SENTENCE: Final = 450  # characters of an explanation, each of which may become 
 REASON: Final = 200  # characters of the reason that a person gives
 
 Block = dict[str, Any]
-Look = Literal["page", "over", "digest"]
+Frame = Literal["page", "over", "digest"]
+"""The frame that a terminal draws around a message."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """Blocks, and the full sentence for notifications and screen readers.
 
     Blocks carry no ids: an edited message needs new ones, which Slack assigns.
-
-    ``look`` selects the frame that a terminal draws around it.
     """
 
     text: str
     blocks: list[Block]
-    look: Look = "page"
+    look: Frame = "page"
 
 
 def marked_as_test(message: Message, words: Phrases) -> Message:
-    """Return a message that begins with a sign that it is a test, and ends with a line that says so."""
+    """Return a message marked as a test in its title and its last line."""
     labels = words.labels
     first, *rest = message.blocks
     title = header(f"{labels.test} · {first['text']['text']}")
@@ -71,7 +70,7 @@ def labelled(label: str, text: str, limit: int = 2 * NAME) -> str:
 
 
 def image(file: str, title: str, text: str) -> Block:
-    """Return a picture uploaded to Slack; ``text`` is for those who cannot see it."""
+    """Return a picture uploaded to Slack, with its alternative text."""
     shown = {"slack_file": {"id": file}, "alt_text": plain(text, IMAGE) or "–"}
     return {"type": "image", "title": plain_text(title, HEADER), **shown}
 
@@ -164,11 +163,9 @@ def listing(
     Parameters
     ----------
     more
-        Returns the line that says how many are not shown.
+        Returns the line that counts the entries not shown.
     budget
         Characters available.
-    most
-        Maximum number of lines shown.
     total
         Number of entries, where ``lines`` holds only the first of them.
     """

@@ -1,4 +1,4 @@
-"""The modals of the buttons *Details*, *Snooze this pattern* and *Note*, as ``views.open`` takes them."""
+"""The modals of the buttons *Details*, *Snooze this pattern* and *Note*, for ``views.open``."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -75,14 +75,9 @@ def details(
 
 
 def pattern(incident: Incident, matching: Matcher, words: Phrases, *, day: str | None = None) -> View:
-    """Return the modal that asks until which day incidents like this one are snoozed.
+    """Return the modal that asks for the day until which incidents like this one are snoozed.
 
-    Parameters
-    ----------
-    matching
-        What to snooze.
-    day
-        The proposed day, ``YYYY-MM-DD``.
+    ``day`` is the proposed day, ``YYYY-MM-DD``.
     """
     labels = words.labels
     picker: Block = {"type": "datepicker", "action_id": UNTIL_BLOCK}
@@ -90,64 +85,47 @@ def pattern(incident: Incident, matching: Matcher, words: Phrases, *, day: str |
         picker["initial_date"] = day
     reason: Block = {"type": "plain_text_input", "action_id": WHY_BLOCK, "max_length": REASON}
     shown = [f"•  {line}" for line in matching_lines(matching, words)]
-    return {
-        "type": "modal",
-        "callback_id": "pattern",
-        "private_metadata": f"{incident.id}:{incident.revision}",
-        "title": plain_text(labels.pattern_title, TITLE),
-        "submit": plain_text(labels.submit, TITLE),
-        "close": plain_text(labels.cancel, TITLE),
-        "blocks": [
-            section(labels.matches),
-            *paragraphs(shown or ["•  *"], _BUDGET // 3),
-            {
-                "type": "input",
-                "block_id": UNTIL_BLOCK,
-                "label": plain_text(labels.until, TITLE * 3),
-                "element": picker,
-            },
-            {
-                "type": "input",
-                "block_id": WHY_BLOCK,
-                "optional": True,
-                "label": plain_text(labels.why, TITLE * 3),
-                "element": reason,
-            },
-        ],
-    }
+    blocks = [
+        section(labels.matches),
+        *paragraphs(shown or ["•  *"], _BUDGET // 3),
+        _input(UNTIL_BLOCK, labels.until, picker),
+        {**_input(WHY_BLOCK, labels.why, reason), "optional": True},
+    ]
+    return _form("pattern", incident, words, title=labels.pattern_title, submit=labels.submit, blocks=blocks)
 
 
 def note(incident: Incident, words: Phrases) -> View:
-    """Return the modal that asks what to keep about an incident for the next time."""
+    """Return the modal that asks for a memo on an incident."""
     labels = words.labels
-    text: Block = {
-        "type": "plain_text_input",
-        "action_id": NOTE_BLOCK,
-        "multiline": True,
-        "max_length": LONGEST,
-    }
+    text: Block = {"type": "plain_text_input", "action_id": NOTE_BLOCK, "multiline": True}
+    blocks = [
+        section(escape(words.incident.title(words.named(incident)), SENTENCE)),
+        _input(NOTE_BLOCK, labels.note_text, {**text, "max_length": LONGEST}),
+        context([labels.note_kept]),
+    ]
+    return _form("note", incident, words, title=labels.note_title, submit=labels.note_submit, blocks=blocks)
+
+
+def _form(
+    kind: str, incident: Incident, words: Phrases, *, title: str, submit: str, blocks: list[Block]
+) -> View:
     return {
         "type": "modal",
-        "callback_id": "note",
+        "callback_id": kind,
         "private_metadata": f"{incident.id}:{incident.revision}",
-        "title": plain_text(labels.note_title, TITLE),
-        "submit": plain_text(labels.note_submit, TITLE),
-        "close": plain_text(labels.cancel, TITLE),
-        "blocks": [
-            section(escape(words.incident.title(words.named(incident)), SENTENCE)),
-            {
-                "type": "input",
-                "block_id": NOTE_BLOCK,
-                "label": plain_text(labels.note_text, TITLE * 3),
-                "element": text,
-            },
-            context([labels.note_kept]),
-        ],
+        "title": plain_text(title, TITLE),
+        "submit": plain_text(submit, TITLE),
+        "close": plain_text(words.labels.cancel, TITLE),
+        "blocks": blocks,
     }
+
+
+def _input(block: str, label: str, element: Block) -> Block:
+    return {"type": "input", "block_id": block, "label": plain_text(label, TITLE * 3), "element": element}
 
 
 def matching_lines(matching: Matcher, words: Phrases) -> list[str]:
-    """Return what a silence or a snoozed pattern matches, one line for each criterion."""
+    """Return the criteria of a silence or a snoozed pattern, one a line."""
     labels = words.labels
     parts = (
         (labels.match_accounts, matching.accounts),
@@ -162,12 +140,14 @@ def matching_lines(matching: Matcher, words: Phrases) -> list[str]:
 def _figures(incident: Incident, words: Phrases, zone: ZoneInfo) -> list[str]:
     primary, labels = incident.primary, words.labels
     peak = labels.lowest if incident.peak < primary.expected else labels.peak
-    now, expected = (words.figures.quantity(value, primary.measure, primary.about) for value in primary.told)
+    now, expected = (
+        words.figures.quantity(value, primary.measure, primary.about) for value in primary.figures
+    )
     if primary.added_up is None:
         interval = f"{numbers.number(primary.lower)} – {numbers.number(primary.upper)}"
         shown = [labelled(labels.now, now), labelled(labels.expected, expected)]
         shown.append(labelled(labels.interval, interval))
-    else:  # the newest minute shows nothing, and its interval says nothing of a mean
+    else:  # the newest minute shows nothing, and its interval is not that of a mean
         mean = words.figures.added_up(primary.added_up, primary)
         shown = [labelled(labels.now, mean), labelled(labels.expected, expected)]
     shown += [

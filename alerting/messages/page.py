@@ -1,4 +1,7 @@
-"""The message of one incident: what, how much, why, who calls, where to look, who owns it."""
+"""The message of one incident, its buttons, and the lines of its thread.
+
+It names the scope and the size, the reason, the callers, links, and the people who act on it.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -20,7 +23,7 @@ from alerting.messages.message import (
     TEXT,
     TOTAL,
     Block,
-    Look,
+    Frame,
     Message,
     actions,
     button,
@@ -68,20 +71,12 @@ def page(
 
     Parameters
     ----------
-    incident
-        In any state.
-    links
-        Makes the links to table, functions and logs, over the incident's time range.
     zone
         The channel's time zone, used where Slack cannot show the reader's own.
-    words
-        The language.
     at
         The watermark at which the message is made, epoch seconds.
-    commands
-        What people did about it up to that point.
     memos
-        What people noted about it and others of its kind, oldest first.
+        Those on the incident and on others of its kind, oldest first.
     calls
         Whom to mention, as the configuration names them: ``here``, or ids.
     earlier
@@ -115,18 +110,18 @@ def page(
         between += made
         left -= length(made)
     sentence = words.incident.sentence(words.named(incident), words.place(incident.primary.about))
-    said = words.after_changes(incident, 1)
-    if said and incident.state != "withdrawn":
-        sentence += f" {said[0]}{words.labels.stop.rstrip()}"
+    changes = words.after_changes(incident, 1)
+    if changes and incident.state != "withdrawn":
+        sentence += f" {changes[0]}{words.labels.stop.rstrip()}"
     if not incident.ended:
         sentence += f" {words.labels.severity}: {words.severity_of(incident)}{words.labels.stop}"
     text = escape(sentence.rstrip(), TEXT // 5)  # an entity is five characters
-    look: Look = "over" if incident.ended else "page"
-    return Message(text=f"{called} {text}".strip()[:TEXT], blocks=[*before, *between, *after], look=look)
+    frame: Frame = "over" if incident.ended else "page"
+    return Message(text=f"{called} {text}".strip()[:TEXT], blocks=[*before, *between, *after], look=frame)
 
 
 def page_why(incident: Incident, words: Phrases) -> str:
-    """Return why it was reported, or how it ended: plain text, which may be empty."""
+    """Return the reason of the report, or of the end: plain text, which may be empty."""
     if incident.state == "withdrawn":
         return words.labels.withdrawn
     if incident.state == "resolved":
@@ -135,7 +130,7 @@ def page_why(incident: Incident, words: Phrases) -> str:
 
 
 def page_fields(incident: Incident, zone: ZoneInfo, words: Phrases) -> list[str]:
-    """Return how bad it is and who is hurt, side by side, and then the figures in pairs."""
+    """Return severity and affected requests side by side, and then the figures in pairs."""
     labels, figures = words.labels, _figures(incident, zone, words)
     if incident.state == "withdrawn":  # it hurt nobody
         return figures
@@ -193,7 +188,7 @@ def _often(fatal: Finding, words: Phrases) -> str:
 
 
 def _lasted(incident: Incident, end: int, zone: ZoneInfo, words: Phrases) -> str:
-    """Return the span of the primary series, and of the whole incident where that is much longer."""
+    """Return the span of the primary series, and that of the whole incident if it is much longer."""
     begun, ended = incident.primary_span
     span = _span(begun, ended or end, zone, words)
     longer = begun - incident.start >= _LONGER or end - (ended or end) >= _LONGER
@@ -201,20 +196,15 @@ def _lasted(incident: Incident, end: int, zone: ZoneInfo, words: Phrases) -> str
 
 
 def _span(start: int, end: int, zone: ZoneInfo, words: Phrases) -> str:
-    return f"{words.when(start, zone)} – {_until(start, end, zone, words)}"
-
-
-def _until(start: int, end: int, zone: ZoneInfo, words: Phrases) -> str:
-    """Return the end of a span, without its day where it began on the same day."""
-    same = datetime.fromtimestamp(start, zone).date() == datetime.fromtimestamp(end, zone).date()
-    return words.when(end, zone, day=not same)
+    same_day = datetime.fromtimestamp(start, zone).date() == datetime.fromtimestamp(end, zone).date()
+    return f"{words.when(start, zone)} – {words.when(end, zone, day=not same_day)}"
 
 
 def _context(incident: Incident, at: int, zone: ZoneInfo, words: Phrases) -> list[str]:
     lines = [words.incident.compared(incident.primary)]
     if incident.members:
         named = list(dict.fromkeys(words.figures.series(member) for member in incident.members))
-        shown = [escape(each, 2 * NAME) for each in named[:_NAMED]]
+        shown = [escape(series, 2 * NAME) for series in named[:_NAMED]]
         lines.append(words.incident.also_affected(shown, max(0, len(named) - _NAMED)))
     as_of = words.when(at, zone)
     lines.append(words.incident.as_of(as_of, incident.id, incident.reopened))
@@ -231,11 +221,8 @@ def buttons(incident: Incident, words: Phrases, asked: frozenset[CommandKind] = 
     ``value`` is ``incident:revision``, and ``1h:incident:revision`` for an entry of the snooze menu: the
     handler of a press looks the incident up and trusts nothing else in a message.
 
-    Parameters
-    ----------
-    asked
-        What people did already: an acknowledged incident needs no second acknowledgement, and a mark can be
-        taken back.
+    ``asked`` are the commands given before: an acknowledged incident needs no second acknowledgement, and a
+    mark can be taken back.
     """
     labels = words.labels
     value = f"{incident.id}:{incident.revision}"
@@ -263,7 +250,7 @@ _KINDS: Final = {kind.value: kind for kind in CommandKind}
 
 
 def thread_line(line: Line, incident: Incident, words: Phrases, zone: ZoneInfo) -> Message:
-    """Render one line of an incident's thread: a milestone or what a person did."""
+    """Render one line of an incident's thread: a milestone or a command of a person."""
     kind = _KINDS.get(line.what)
     if kind is None:
         text = escape(words.incident.milestone(line.what, words.named(incident), line.detail), _MILESTONE)
@@ -281,7 +268,7 @@ def thread_line(line: Line, incident: Incident, words: Phrases, zone: ZoneInfo) 
 def action_lines(
     commands: Sequence[Command], incident: Incident, words: Phrases, zone: ZoneInfo, *, at: int
 ) -> list[str]:
-    """Return who acknowledged an incident and what mutes it at ``at`` (epoch seconds), for its page."""
+    """Return the acknowledgement of an incident and its mutes at ``at`` (epoch seconds), for its page."""
     latest: dict[CommandKind, Command] = {}
     for command in commands:
         if command.kind is CommandKind.UNSILENCE:
@@ -292,8 +279,8 @@ def action_lines(
                 latest.pop(mark, None)
         elif command.kind is not CommandKind.ACKNOWLEDGE or command.kind not in latest:  # the first owns it
             latest[command.kind] = command
-    active = [one for one in latest.values() if one.until is None or one.until > at]
-    return [_action(one, incident, words, zone) for one in active[:_ACTIONS]]
+    active = [command for command in latest.values() if command.until is None or command.until > at]
+    return [_action(command, incident, words, zone) for command in active[:_ACTIONS]]
 
 
 def _action(done: Command, incident: Incident, words: Phrases, zone: ZoneInfo) -> str:

@@ -1,4 +1,4 @@
-"""The message of every dispatch and notice."""
+"""Renders the message of every dispatch and notice."""
 
 from zoneinfo import ZoneInfo
 
@@ -17,7 +17,7 @@ class Renderer:
     """Makes messages with these links, in this time zone and language.
 
     Called with a dispatch, it returns its message; called with a notice, the message that would be sent
-    without a pipeline. ``pressable`` says whether button presses reach the daemon.
+    without a pipeline. Without ``pressable`` there are no buttons: presses do not reach the daemon.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The requests that illustrate an incident, as lines: what a person needs to look one up."""
+"""Lines about an incident: the requests that illustrate it, memos, and the changes before it."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ _CALLS: Final = 2  # tables in a line
 
 
 class ExampleText(NamedTuple):
-    """One request in words, plain text that may hold anything, and where it can be looked up."""
+    """One request in words, plain text that may hold anything, with the URLs of its logs and trace."""
 
     why: str
     what: str
@@ -41,7 +41,7 @@ class ExampleText(NamedTuple):
 
 
 def incident_to_json(incident: Incident, links: Links, memos: Sequence[Memo] = ()) -> dict[str, object]:
-    """Return an incident as programs receive it: its examples with their links, and the memos of its kind."""
+    """Return an incident as JSON for programs: its examples with their links, and the memos of its kind."""
     examples = [
         {**example.to_json(), "links": request_links(example.request, links)} for example in incident.examples
     ]
@@ -49,7 +49,7 @@ def incident_to_json(incident: Incident, links: Links, memos: Sequence[Memo] = (
 
 
 def request_links(request: RequestExample, links: Links) -> dict[str, str]:
-    """Return the URLs of a request by kind: its logs, its trace. One that is its trace leads there itself."""
+    """Return the URLs of a request by kind: its logs, its trace. A trace that is a URL is its own link."""
     found: dict[str, str] = {}
     own = safe_url(request.trace or "")
     trace = _TRACE.search(request.trace or "")
@@ -57,9 +57,9 @@ def request_links(request: RequestExample, links: Links) -> dict[str, str]:
     hexadecimal = whole or f"{first}{rest}"
     named = _ID.match(request.id or "")
     for kind in (LOGS, TRACE):
-        for each in links.kinds(kind, cloud=request.cloud or ""):
+        for key in links.kinds(kind, cloud=request.cloud or ""):
             url = links.url(
-                each,
+                key,
                 cloud=request.cloud or "",
                 account=request.account or "",
                 region=request.region or "",
@@ -70,7 +70,7 @@ def request_links(request: RequestExample, links: Links) -> dict[str, str]:
                 trace=hexadecimal,
             )
             if url is not None:
-                found[each] = url
+                found[key] = url
     return found | ({TRACE: own} if own else {})
 
 
@@ -96,13 +96,13 @@ def example_texts(incident: Incident, words: Phrases, links: Links | None) -> It
 def example_lines(incident: Incident, words: Phrases, zone: ZoneInfo, links: Links | None) -> list[str]:
     """Return the requests of an incident as lines of mrkdwn."""
     texts = example_texts(incident, words, links)
-    return [_line(one, text, words, zone) for one, text in zip(incident.examples, texts, strict=True)]
+    return [_line(example, text, words, zone) for example, text in zip(incident.examples, texts, strict=True)]
 
 
-def _line(one: IncidentExample, text: ExampleText, words: Phrases, zone: ZoneInfo) -> str:
+def _line(example: IncidentExample, text: ExampleText, words: Phrases, zone: ZoneInfo) -> str:
     parts = [
         f"*{escape(text.why, NAME)}*",
-        words.when(int(one.request.ts), zone),
+        words.when(int(example.request.ts), zone),
         escape(text.what, 4 * NAME),
     ]
     if text.identity:
@@ -114,8 +114,8 @@ def _line(one: IncidentExample, text: ExampleText, words: Phrases, zone: ZoneInf
     return f"{line}\n{sample}" if sample and len(line) + len(sample) < _LINE else line
 
 
-def _parts(one: IncidentExample, words: Phrases) -> Iterator[str]:
-    request = one.request
+def _parts(example: IncidentExample, words: Phrases) -> Iterator[str]:
+    request = example.request
     where = (request.route, request.function)
     yield " → ".join(name for name in where if name) or request.service or "–"
     if request.client is not None and request.client.name:
@@ -127,7 +127,7 @@ def _parts(one: IncidentExample, words: Phrases) -> Iterator[str]:
         request.throttled or "",
     )
     if any(failed):
-        yield " ".join(each for each in failed if each)
+        yield " ".join(part for part in failed if part)
     if request.ms_total is not None:
         yield words.figures.quantity(request.ms_total, Measure.LATENCY)
     calls = sorted(request.tables or (), key=lambda call: -call.units)
@@ -167,7 +167,7 @@ class MemoLines:
         self._own = [memo for memo in memos if memo.incident == incident.id]
 
     def some(self) -> list[str]:
-        """Return what a message shows: what was learnt the last times, newest first, then its own memos."""
+        """Return the memos of a message: those of the last times, newest first, then its own."""
         shown = [*self._others[: -NAMED - 1 : -1], *self._own[-NAMED:]]
         lines = [self._line(memo, SHORT) for memo in shown]
         more = len(self._memos) - len(shown)
@@ -182,7 +182,7 @@ class MemoLines:
         return self._words.incident.memo(self.title(memo), when, person(memo.by), text)
 
     def title(self, memo: Memo) -> str:
-        """Return what a memo stands under: of this incident, of the last other one, or of one before."""
+        """Return the heading of a memo: of this incident, of the last other one, or of one before."""
         labels = self._words.labels
         if memo in self._own:
             return labels.noted
@@ -204,11 +204,11 @@ def memo_mrkdwn(text: str, limit: int = LONGEST) -> str:
 
 
 def addresses(line: str) -> Iterator[tuple[str, bool]]:
-    """Yield the parts of a line, and of each whether it is an address that may become a link."""
+    """Yield the parts of a line, each with whether it is an address that may become a link."""
     done = 0
     for found in _ADDRESS.finditer(line):
-        half = line.endswith(CUT, found.start(), found.end() + 1)
-        if safe_url(found.group()) is not None and not half:
+        is_cut = line.endswith(CUT, found.start(), found.end() + 1)
+        if safe_url(found.group()) is not None and not is_cut:
             yield line[done : found.start()], False
             yield found.group(), True
             done = found.end()
@@ -229,23 +229,19 @@ def _escaped(part: str) -> str:
 
 
 def change_lines(incident: Incident, words: Phrases) -> list[str]:
-    """Return after which changes an incident began, the nearest first; none of a withdrawn one."""
+    """Return the changes before an incident, the nearest first; none of a withdrawn one."""
     if incident.state == "withdrawn":  # nothing began
         return []
     lines = []
-    for one in incident.changes[:NAMED_CHANGES]:
-        change, of, by = _shown(one.change, words)
-        lines.append(words.incident.after_change(one.after, change, of, by))
+    for preceding in incident.changes[:NAMED_CHANGES]:
+        change, of, by = _shown(preceding.change, words)
+        lines.append(words.incident.after_change(preceding.after, change, of, by))
     more = len(incident.changes) - len(lines)
     return [*lines, words.incident.more_changes(more)] if more > 0 else lines
 
 
-def listed_changes(changes: Sequence[StatedChange], words: Phrases, zone: ZoneInfo) -> list[str]:
-    """Return changes as a list: when, what, of which scope, by whom."""
-    return [_listed(change, words, zone) for change in changes]
-
-
-def _listed(change: StatedChange, words: Phrases, zone: ZoneInfo) -> str:
+def change_line(change: StatedChange, words: Phrases, zone: ZoneInfo) -> str:
+    """Return a change as a line: its time, name, scope and author."""
     shown, of, by = _shown(change, words)
     kind = escape(words.figures.kind(change.about.kind), NAME)
     return words.answers.deployed(words.when(int(change.ts), zone), shown, f"{kind} {of}", by)
@@ -255,5 +251,5 @@ def _shown(change: StatedChange, words: Phrases) -> tuple[str, str, str]:
     """Return the change as a link where it has a safe one, its scope, and by whom, as mrkdwn."""
     what, version, of, by = stated_texts(change)
     named = words.incident.change(what, version)
-    # whoever wrote the record chose this name: it is no person to be called
+    # the author of the record chose this name: it mentions no person
     return link(stated_url(change), named, 2 * NAME), escape(of, NAME) or "–", escape(by, NAME)

@@ -68,14 +68,8 @@ class Courier:
 
     Parameters
     ----------
-    outbox
-        Where rows wait.
     receivers
         By group (``alerting.outbox.row.group_of``): ``slack``, ``webhook:name``, ``alertmanager:name``.
-    pipeline
-        Decides what is sent.
-    clock
-        Injected by tests.
     delivered
         Called with the result of each delivery (a ``Result``, or ``moved``) and its destination, for metrics.
     """
@@ -103,28 +97,18 @@ class Courier:
         self._moved: dict[str, str] = {}
 
     async def start(self) -> None:
-        """Restore the state of an earlier run; call it once, before anything else.
-
-        Raises
-        ------
-        detectors.state.state.StateError
-            When the pipeline's state is damaged or of another version.
-        """
+        """Restore the state of an earlier run; call it once, before anything else."""
         self._parts = await self._outbox.load(self._clock.now())
         self._pipeline.restore(self._parts)
 
     async def put(self, notices: Iterable[Notice], watermark: int | None = None) -> None:
-        """Have the pipeline decide on notices and on the time that has passed.
+        """Pass notices, and the time that has passed, to the pipeline.
 
         The resulting dispatches are durable when this returns. Call it without notices, too, when the
         watermark has moved.
 
-        Parameters
-        ----------
-        notices
-            Notices of incidents; repeats, as after a crash, change nothing.
-        watermark
-            Event time reached, epoch seconds; that of the newest notice if absent.
+        ``watermark`` is the event time reached, epoch seconds; that of the newest notice if absent. Repeated
+        notices, as after a crash, change nothing.
         """
         given = list(notices)
         passed = watermark if watermark is not None else max((notice.at for notice in given), default=None)
@@ -150,7 +134,7 @@ class Courier:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
 
-    async def settled(self) -> None:
+    async def wait_until_idle(self) -> None:
         """Return when nothing waits to be delivered; permanently rejected rows do not count."""
         while not self._outbox.is_idle():
             self._idle.clear()
@@ -163,7 +147,7 @@ class Courier:
         self._wake()
 
     def not_ready(self) -> str | None:
-        """Return why some sink is closed until the next start, or None."""
+        """Return the reason when a sink is closed until the next start, or None."""
         closed = self._outbox.closed()
         return "; ".join(f"{name}: {why}" for name, why in sorted(closed.items())) or None
 
@@ -221,8 +205,8 @@ class Courier:
         if outcome.result is Result.SENT:
             if self._trouble.pop(group, None) is not None:
                 log.info("messages arrive again", destination=row.destination)
-            tell = log.info if row.send is Send.POST else log.debug
-            tell("message sent", destination=row.destination, send=row.send.value, subject=row.subject)
+            log_sent = log.info if row.send is Send.POST else log.debug
+            log_sent("message sent", destination=row.destination, send=row.send.value, subject=row.subject)
             return
         for destination, instead in self._outbox.moved().items():
             if self._moved.get(destination) != instead:

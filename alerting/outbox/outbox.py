@@ -11,7 +11,7 @@ from alerting.incidents.notice import identify
 from alerting.outbox import pictures
 from alerting.outbox.ports import Content, DeliveryOutcome, OutboxStorage, Result, SubjectState
 from alerting.outbox.row import DIGEST, MESSAGE, METHOD, URGENCY, OutboxRow, Send, State, Thread
-from alerting.outbox.row_store import ATTACHED, EDITS, RowStore, take
+from alerting.outbox.row_store import ATTACHED, EDITS, RowStore, enqueue_dispatch
 from alerting.outbox.send_queues import Failover, SendQueues
 
 PACE: Final = 1.0  # seconds between two messages of one channel: Slack's limit
@@ -23,7 +23,7 @@ _NOT_IDEMPOTENT: Final = (Send.POST, Send.LINE, Send.CHART, Send.FILE)  # shows 
 
 
 class DeliveryCrashPoint(StrEnum):
-    """A point in ``outbox/courier.py`` or ``outbox/outbox.py``, and what a crash there leaves behind."""
+    """The named crash points, with the state that a crash there leaves: tests kill the process at each."""
 
     DECIDED = "put: decided, nothing written"  # the engine emits it again: nothing is stored yet
     WRITTEN = "put: written, not yet on its way"  # rows and the pipeline's state are stored, both or neither
@@ -57,10 +57,6 @@ class Outbox:
 
     Parameters
     ----------
-    storage
-        Where rows are kept.
-    rng
-        Jitter of retries.
     pace
         Seconds between two messages of one channel; 0 for a terminal.
     fallback
@@ -99,9 +95,8 @@ class Outbox:
             self._store.restore(row)
         for thread in self._store.threads():
             for row in thread.first():
-                self._queues.called(
-                    self._failover.target(row), METHOD[row.send], now
-                )  # perhaps called just before the restart
+                # perhaps called just before the restart
+                self._queues.called(self._failover.target(row), METHOD[row.send], now)
             self._store.offer(thread)
         await self.prune(now)
         return parts
@@ -116,7 +111,7 @@ class Outbox:
                 if self._failover.probe(dispatch.destination, now):
                     for thread in self._store.threads(self._failover.effective(dispatch.destination)):
                         self._store.offer(thread)
-                changed |= {row.id: row for row in take(self._store, dispatch, content, now)}
+                changed |= {row.id: row for row in enqueue_dispatch(self._store, dispatch, content, now)}
             if changed or parts:
                 self._at(DeliveryCrashPoint.DECIDED)
                 await self._storage.write(changed.values(), parts)
@@ -125,7 +120,7 @@ class Outbox:
             await self.prune(now)
 
     def known(self, dispatch: Dispatch) -> SubjectState:
-        """Return what the content of a dispatch needs to know of its subject and of the one it follows."""
+        """Return the state of the subject of a dispatch, and the link of the one that it follows."""
         own = self._store.find(dispatch.destination, dispatch.subject)
         former = self._store.find(dispatch.destination, dispatch.follows or "")
         return SubjectState(
@@ -141,8 +136,8 @@ class Outbox:
         ``group`` is the sink that asks (``alerting.outbox.row.group_of``), any of them if absent.
         """
         soonest: float | None = None
-        for each in [group] if group is not None else self._queues.groups():
-            found = None if each in self._failover.closed else self._queues.next(each, now)
+        for sink in [group] if group is not None else self._queues.groups():
+            found = None if sink in self._failover.closed else self._queues.next(sink, now)
             if isinstance(found, OutboxRow):
                 return found
             if found is not None:
@@ -220,7 +215,7 @@ class Outbox:
         return dict(self._failover.closed)
 
     def moved(self) -> dict[str, str]:
-        """Return destinations with the fallback that has taken over."""
+        """Return the destinations that moved, with their fallbacks."""
         return dict(self._failover.moved)
 
     # -- outcomes --------------------------------------------------------------------------
@@ -243,10 +238,8 @@ class Outbox:
             return ([] if holder is None else [holder]), [row.id]
         self._store.remember(row, thread)
         if row.send not in (Send.POST, Send.EDIT):
-            return [
-                row,
-                *self._add(pictures.after(row, outcome, thread, self._store.number, now), thread),
-            ], []
+            shown_by = pictures.after(row, outcome, thread, self._store.number, now)
+            return [row, *self._add(shown_by, thread)], []
         thread.shown = shown if thread.shown is not None else None
         thread.edited = now
         for behind in thread.queues[MESSAGE]:
@@ -341,12 +334,12 @@ def _repost(row: OutboxRow) -> None:
     row.send, row.urgency, row.place = Send.POST, URGENCY[Send.POST], None
 
 
-FIRST: Final = 1.0  # seconds
-LONGEST: Final = 300.0  # seconds
+FIRST_WAIT: Final = 1.0  # seconds
+LONGEST_WAIT: Final = 300.0  # seconds
 
 
 class Backoff:
-    """Backoff per destination and method; ``rng`` supplies the jitter."""
+    """Exponential backoff per destination and method; ``rng`` supplies the jitter."""
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
@@ -355,7 +348,7 @@ class Backoff:
     def wait(self, destination: str, method: str) -> float:
         """Count a failure; return the seconds to wait."""
         failures = self._failures[destination, method] = self._failures.get((destination, method), 0) + 1
-        full: float = min(LONGEST, FIRST * 2 ** min(failures - 1, 16))
+        full: float = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(failures - 1, 16))
         return full * self._rng.uniform(0.5, 1.0)
 
     def worked(self, destination: str, method: str) -> None:

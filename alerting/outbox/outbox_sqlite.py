@@ -51,7 +51,7 @@ class SqliteOutbox:
     ) -> None:
         """Insert or replace rows and parts, drop parts that are None and rows in ``gone``: all or nothing."""
         encoded = [(row.id, msgspec.msgpack.encode(row)) for row in rows]  # encoded now, because rows change
-        await asyncio.to_thread(self._write, encoded, dict(parts), [(each,) for each in gone])
+        await asyncio.to_thread(self._write, encoded, dict(parts), [(key,) for key in gone])
 
     def close(self) -> None:
         """Close the file."""
@@ -59,13 +59,7 @@ class SqliteOutbox:
             self._connection.close()
 
     def copy_to(self, path: Path) -> None:
-        """Write a consistent copy of the file.
-
-        Raises
-        ------
-        sqlite3.Error
-            When the copy cannot be written.
-        """
+        """Write a consistent copy of the file."""
         copy_database(self._connection, self._lock, path)
 
     def _load(self) -> tuple[list[OutboxRow], dict[str, bytes]]:

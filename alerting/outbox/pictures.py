@@ -20,13 +20,13 @@ _SHOWING: Final = (Send.POST, Send.EDIT)
 
 
 def put_into(row: OutboxRow, thread: Thread) -> None:
-    """Have a message that is about to be sent show the picture that its thread has."""
+    """Give a message that is about to be sent the picture of its thread."""
     if row.send in _SHOWING:
         row.picture = thread.picture
 
 
 def needs_chart(row: OutboxRow) -> bool:
-    """Return whether a chart follows a message: a new one, and one that shows its chart and is over."""
+    """Return whether a chart follows a message: a new one, or one that shows its chart and is over."""
     is_over = row.send is Send.EDIT and row.message is not None and row.message.look == "over"
     return row.send is Send.POST or (is_over and row.picture is not None)
 
@@ -59,7 +59,7 @@ def after(
 
 
 def refused(row: OutboxRow, thread: Thread, now: float) -> list[OutboxRow]:
-    """Have a refused message wait, or go without its picture after some tries; return what changed."""
+    """Let a refused message wait, or drop its picture after some tries; return the rows that changed."""
     row.attempts += 1
     if row.attempts < TRIES:
         row.not_before = now + 2.0**row.attempts

@@ -1,4 +1,4 @@
-"""What the outbox needs from the outside: somewhere to keep rows, and sinks that deliver them."""
+"""The interfaces of the outbox: storage of its rows, sinks that deliver them, and their outcomes."""
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
@@ -15,7 +15,7 @@ from alerting.outbox.row import OutboxRow, Picture, SentAs
 class OutboxStorage(Protocol):
     """Keeps rows and the pipeline's state: a SQLite file or a Kafka topic.
 
-    What ``write`` is given is durable when it returns, all of it or nothing.
+    When ``write`` returns, all that it was given is durable; if it fails, nothing is.
     """
 
     async def load(self) -> tuple[list[OutboxRow], dict[str, bytes]]:
@@ -28,7 +28,7 @@ class OutboxStorage(Protocol):
 
 
 class Content(NamedTuple):
-    """What a dispatch becomes for one sink: a message in blocks, or bytes to post."""
+    """The content of a dispatch for one sink: a message in blocks, or bytes to post."""
 
     message: Message | None = None
     body: bytes | None = None
@@ -37,7 +37,7 @@ class Content(NamedTuple):
 
 
 class SubjectState(NamedTuple):
-    """What the content of a dispatch needs to know from the outbox."""
+    """The state of a subject in the outbox that contents depend on."""
 
     link: str | None = None  # address of the message that this one follows
     key: str = ""  # of the newest content of the same subject
@@ -72,11 +72,11 @@ class Sink(Protocol):
     """Takes one row at a time. A sink neither retries nor raises: it returns the outcome."""
 
     async def deliver(self, row: OutboxRow) -> DeliveryOutcome:
-        """Deliver one row: post, edit, or add to a thread, as ``row.send`` says."""
+        """Deliver one row: post, edit, or add to a thread, by ``row.send``."""
 
 
 class Receiver(NamedTuple):
-    """A sink, and what makes the content for it: None when there is nothing to send."""
+    """A sink, and the function that makes its content: None when there is nothing to send."""
 
     sink: Sink
     content: Callable[[Dispatch, SubjectState], Content | None]

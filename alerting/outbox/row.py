@@ -14,7 +14,7 @@ from detectors.state.state import StateError
 
 
 class Send(StrEnum):
-    """What a row asks a sink to do."""
+    """The calls that a row makes of a sink."""
 
     POST = "post"
     EDIT = "edit"
@@ -46,7 +46,7 @@ class Picture(msgspec.Struct, frozen=True):
 
     file: str  # its id
     title: str
-    text: str  # for those who cannot see it
+    text: str  # alternative text
 
 
 URGENCY: Final = {Send.POST: 0, Send.EDIT: 1, Send.LINE: 2, Send.FILE: 3, Send.CHART: 3, Send.LINK: 4}
@@ -59,7 +59,7 @@ METHOD: Final = {
     Send.FILE: "file",
     Send.LINK: "link",
 }
-"""What a receiver's rate limits count: rows of one method at one destination share a queue."""
+"""The methods that a receiver's rate limits count: rows of one at one destination share a queue."""
 
 
 class OutboxRow(msgspec.Struct, kw_only=True, eq=False):

@@ -1,4 +1,4 @@
-"""The row store: rows by subject in sending order, by id, and by delivery state."""
+"""The row store: rows by subject in sending order, by id, and by state; and how a dispatch is enqueued."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -70,7 +70,7 @@ class RowStore:
         if row.state is State.SENT:
             self.remember(row, thread)
         if row.state in (State.SENT, State.MERGED):
-            thread.shown = None if row.send is Send.EDIT else thread.shown  # what a chart knew is outdated
+            thread.shown = None if row.send is Send.EDIT else thread.shown  # a chart would show an old state
             thread.picture = row.picture if row.send is Send.CHART else thread.picture
             thread.done.append(row)
             return
@@ -200,7 +200,7 @@ _SEND: Final = {
 }
 
 
-def take(store: RowStore, dispatch: Dispatch, content: Content, now: float) -> list[OutboxRow]:
+def enqueue_dispatch(store: RowStore, dispatch: Dispatch, content: Content, now: float) -> list[OutboxRow]:
     """Enqueue a dispatch; return the rows that changed, none if it is a repeat."""
     key = identify(dispatch.id, dispatch.destination)
     if key in store.ids:
@@ -224,19 +224,19 @@ def take(store: RowStore, dispatch: Dispatch, content: Content, now: float) -> l
     match dispatch.form:
         case Form.PARENT | Form.FLOOD:
             row.incident = content.chart
-            row.commands = len(dispatch.commands) + len(dispatch.memos)  # what people did is shown at once
+            row.commands = len(dispatch.commands) + len(dispatch.memos)  # commands are shown at once
             waits = dispatch.form is Form.FLOOD or dispatch.notice.action is Action.UPDATE
-            return _take_message(store, row, thread, hurried=not waits)
+            return _enqueue_message(store, row, thread, hurried=not waits)
         case Form.LINE:
             by = "" if dispatch.line is None else dispatch.line.by
-            return _take_line(store, row, thread, by_person=bool(by))
+            return _enqueue_line(store, row, thread, by_person=bool(by))
         case Form.FILE:
             older = [
-                queue
-                for queue in thread.queues[ATTACHMENTS]
-                if queue.send is Send.FILE and _unsent(store, queue)
+                queued
+                for queued in thread.queues[ATTACHMENTS]
+                if queued.send is Send.FILE and _unsent(store, queued)
             ]
-            merged = [store.finish(one, State.MERGED, thread) for one in older]
+            merged = [store.finish(file, State.MERGED, thread) for file in older]
             return [*merged, store.enqueue(row, thread)]
         case Form.DIGEST:
             row.urgency = DIGEST
@@ -246,12 +246,12 @@ def take(store: RowStore, dispatch: Dispatch, content: Content, now: float) -> l
             return [*_older_digests(store, row), store.enqueue(row, thread)]
 
 
-def _take_message(store: RowStore, row: OutboxRow, thread: Thread, *, hurried: bool) -> list[OutboxRow]:
+def _enqueue_message(store: RowStore, row: OutboxRow, thread: Thread, *, hurried: bool) -> list[OutboxRow]:
     hurried = hurried or row.commands > thread.commands
     thread.commands = max(thread.commands, row.commands)
     queue, changed = thread.queues[MESSAGE], []
-    waiting = [one for one in queue if one.id not in store.in_flight]
-    unread = next((one for one in waiting if one.send is Send.POST and not one.doubt), None)
+    waiting = [queued for queued in queue if queued.id not in store.in_flight]
+    unread = next((waits for waits in waiting if waits.send is Send.POST and not waits.doubt), None)
     if unread is not None and unread.id not in store.resent:
         # Not sent yet: send it in its newest state; this row adds nothing.
         unread.message, unread.body, unread.incident = row.message, row.body, row.incident
@@ -272,11 +272,11 @@ def _take_message(store: RowStore, row: OutboxRow, thread: Thread, *, hurried: b
     return [*changed, store.enqueue(row, thread)]
 
 
-def _take_line(store: RowStore, row: OutboxRow, thread: Thread, *, by_person: bool) -> list[OutboxRow]:
+def _enqueue_line(store: RowStore, row: OutboxRow, thread: Thread, *, by_person: bool) -> list[OutboxRow]:
     """Enqueue a line, unless its unsent message covers it. Actions by people are always kept."""
     if thread.place is None and not by_person:
-        sent = any(one.state is State.SENT for one in thread.done)
-        if not sent and all(_unsent(store, queue) for queue in thread.queues[MESSAGE]):
+        sent = any(done.state is State.SENT for done in thread.done)
+        if not sent and all(_unsent(store, queued) for queued in thread.queues[MESSAGE]):
             return [store.finish(row, State.MERGED, thread)]
     last = thread.queues[LINES][-1] if thread.queues[LINES] else None
     if last is not None and _unsent(store, last):
@@ -290,10 +290,10 @@ def _take_line(store: RowStore, row: OutboxRow, thread: Thread, *, by_person: bo
 def _older_digests(store: RowStore, row: OutboxRow) -> list[OutboxRow]:
     """Merge unsent digests of one destination into the new one, which shows the present state."""
     return [
-        store.finish(queue, State.MERGED, thread)
+        store.finish(queued, State.MERGED, thread)
         for thread in store.threads()
-        for queue in list(thread.queues[MESSAGE])
-        if queue.urgency == DIGEST and queue.destination == row.destination and _unsent(store, queue)
+        for queued in list(thread.queues[MESSAGE])
+        if queued.urgency == DIGEST and queued.destination == row.destination and _unsent(store, queued)
     ]
 
 

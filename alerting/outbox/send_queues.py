@@ -1,4 +1,7 @@
-"""Send queues: a heap per destination and method, so that ten thousand rows cost no more than ten."""
+"""Send queues: a heap per destination and method, so that ten thousand rows cost no more than ten.
+
+``Failover`` moves rows to another destination when theirs permanently rejects messages.
+"""
 
 from collections.abc import Callable
 from heapq import heappop, heappush
@@ -31,12 +34,8 @@ class _SendQueue:
 class SendQueues:
     """Rows ready to send, by destination and method. Time (epoch seconds) is an argument.
 
-    Parameters
-    ----------
-    pace
-        Seconds between two messages of one Slack channel.
-    spaced
-        Sinks whose methods are spaced by ``SPACING`` too.
+    ``pace`` is in seconds between two messages of one Slack channel; ``spaced`` are the sinks whose methods
+    are spaced by ``SPACING`` too.
     """
 
     def __init__(self, pace: float, spaced: frozenset[str]) -> None:
@@ -51,7 +50,7 @@ class SendQueues:
 
     @property
     def paced(self) -> bool:
-        """Whether messages are paced; a terminal shows all at once."""
+        """False for a terminal, which shows all messages at once."""
         return self._pace > 0
 
     def __contains__(self, row: OutboxRow) -> bool:
@@ -122,18 +121,14 @@ class SendQueues:
         return self._tickets.get(row.id) == ticket
 
 
-PROBE_SECONDS: Final = (
-    900.0  # after which a closed destination is probed again, when there is something to send
-)
+PROBE_SECONDS: Final = 900.0
+"""After this time a closed destination is probed again, when there is something to send."""
 
 
 class Failover:
     """Destinations closed since the start, and those that took over. Time (epoch seconds) is an argument.
 
-    Parameters
-    ----------
-    fallback
-        By destination: the one that takes over when it rejects messages permanently; None if there is none.
+    ``fallback`` returns the destination that takes over from another one, None if there is none.
     """
 
     def __init__(self, fallback: Callable[[str], str | None]) -> None:
@@ -144,7 +139,7 @@ class Failover:
         self.closed: dict[str, str] = {}  # destination or sink → why nothing is sent there
 
     def target(self, row: OutboxRow) -> str:
-        """Return where to send ``row``: if it may have been posted already, that is where to look for it."""
+        """Return the destination of ``row``: the former one if it may have been posted there already."""
         return row.via if row.doubt and row.via is not None else self.effective(row.destination)
 
     def effective(self, destination: str) -> str:
@@ -179,7 +174,7 @@ class Failover:
         return True
 
     def probe(self, destination: str, now: float) -> bool:
-        """Reopen a destination for a half-open probe, once it is due: the bot may have been invited since."""
+        """Reopen a destination for a probe, once it is due: the bot may have been invited since."""
         target = self.effective(destination)
         if self._probe_at.get(target, now) >= now:
             return False

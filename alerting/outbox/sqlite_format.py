@@ -1,4 +1,4 @@
-"""The format of a SQLite file of the state: who wrote it, and how an older one is brought up."""
+"""The format of SQLite files of the state: version, upgrades, transactions and copies."""
 
 import contextlib
 import sqlite3
@@ -31,11 +31,9 @@ def bring_up(
     ----------
     connection
         In autocommit mode (``isolation_level`` None).
-    name
-        How messages call the file.
     upgrades
-        What is done to this file, by the format that it starts from; 0 is a new file, or one of a version
-        that did not number formats.
+        The changes to this file, by the format that each starts from; 0 is a new file, or one of a
+        version that did not number formats.
     at_end
         Called before the transaction is committed, for tests.
 
@@ -52,15 +50,12 @@ def bring_up(
         return
     with transaction(connection, threading.Lock()) as db:
         for number in range(found, FORMAT):
-            upgrades.get(number, _nothing)(db)
+            if (upgrade := upgrades.get(number)) is not None:
+                upgrade(db)
         db.execute(f"PRAGMA user_version={FORMAT}")
         db.execute(_WRITER)
         db.execute("INSERT OR REPLACE INTO writer VALUES (1, ?)", (own,))
         at_end()
-
-
-def _nothing(_: sqlite3.Connection) -> None:
-    pass
 
 
 COPIED_PAGES: Final = 2048  # at a time: 8 MiB

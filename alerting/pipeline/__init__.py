@@ -1,4 +1,4 @@
-"""The stages between a notice and its dispatches, which may hold, drop or combine it.
+"""The notification stages: decide who is notified of a notice, and hold, drop or combine it with a reason.
 
 May import commands and incidents; pure.
 """

@@ -121,8 +121,8 @@ class CommandHandler:
         self._memos.add(memo)
         sent: list[Dispatch] = []
         if tracked is not None:
-            for one in self._showing(memo, tracked):
-                sent += dispatches.edits(one, command.id, command.at)
+            for shown in self._showing(memo, tracked):
+                sent += dispatches.edits(shown, command.id, command.at)
             sent += dispatches.command_line(tracked, command)
         incident = None if tracked is None else tracked.incident
         return Answer(result=CommandResult.DONE, dispatches=sent, incident=incident, memo=memo)
@@ -156,10 +156,10 @@ class CommandHandler:
                 for incident in (self._registry if silence.matcher is not None else ())
                 if incident is not tracked and incident.ended_at is None and silence.matches(incident)
             ]
-        for one in meant:
-            one.commands = [*one.commands, command][-COMMANDS:]
-            self._registry.put(one)
-            yield from dispatches.edits(one, command.id, command.at)
+        for incident in meant:
+            incident.commands = [*incident.commands, command][-COMMANDS:]
+            self._registry.put(incident)
+            yield from dispatches.edits(incident, command.id, command.at)
         if tracked is not None:
             self._label(command, tracked)
             self._raise(command, tracked)
@@ -189,9 +189,9 @@ class CommandHandler:
 
     def _end(self, command: Command, now: int) -> Answer:
         found = self._silences.find(command.incident or "")
-        if not found or (len(found) > 1 and {one.incident for one in found} != {command.incident}):
+        if not found or (len(found) > 1 and {silence.incident for silence in found} != {command.incident}):
             return Answer(result=CommandResult.UNKNOWN)
-        if any(one.id.startswith("config/") for one in found):
+        if any(silence.id.startswith("config/") for silence in found):
             return Answer(result=CommandResult.CONFIGURED, silence=found[0].id)
         self._dedupe.remember(command.id)
         sent: list[Dispatch] = []
@@ -237,7 +237,7 @@ class CommandHandler:
             tracked = self._registry.get(silence.incident)
             found = [] if tracked is None else [tracked]
         else:
-            found = [one for one in self._registry if one.ended_at is None]
+            found = [incident for incident in self._registry if incident.ended_at is None]
         for incident in found:
             if any(command.id == silence.id for command in incident.commands):
                 yield incident

@@ -1,4 +1,4 @@
-"""The digest in the pipeline: where it goes, with what expires, precision, and what was held and learnt."""
+"""The digest in the pipeline: its channels, expiring silences, page precision, incidents held back."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,8 +15,8 @@ from alerting.pipeline.incident_registry import TrackedIncident
 from alerting.pipeline.routing import Routing
 from alerting.pipeline.silences import Silences, size_of
 from config.settings import DigestSettings
-from detectors.watch.hottest import Standings
 from detectors.watch.maturity import Maturity, merged
+from detectors.watch.rankings import Standings
 
 WEEKS: Final = 4
 """Weeks over which the digest reports precision: ended incidents are remembered that long."""
@@ -37,7 +37,7 @@ class DailyDigest:
             self.due = next_digest(at, self._settings, self._zone)
 
     def learn(self, notice: Notice, since: int) -> Notice:
-        """Count what became judgeable up to ``since``, which is history; return the notice without it."""
+        """Count the scopes that became judgeable before ``since``; return the notice without them."""
         past = [maturity for maturity in notice.maturity if maturity.at <= since]
         self.learnt = merged([Maturity(since, self.learnt), *past]).judgeable
         lived = [maturity.past() if maturity.at <= since else maturity for maturity in notice.maturity]
@@ -53,7 +53,7 @@ class DailyDigest:
     ) -> Iterator[Dispatch]:
         """Yield a digest for each channel; report and reset ``held``, the incidents that ended while held.
 
-        What was learnt from history is reported once, too.
+        The scopes that became judgeable before ``since`` are reported once, too.
         """
         found = routing.digest(notice.incidents)
         found.setdefault(routing.digests, [])
@@ -91,21 +91,16 @@ class DailyDigest:
             return
         self.due = None
         if held:
-            alone = Notice(
-                id=identify("digest", at, "held"),
-                action=Action.DIGEST,
-                at=at,
-                reason=NoticeReason.DAILY,
-                incidents=[],
-            )
+            key, reason = identify("digest", at, "held"), NoticeReason.DAILY
+            alone = Notice(id=key, action=Action.DIGEST, at=at, reason=reason, incidents=[])
             yield from self.digest(alone, routing, silences, known, held)
 
     def _expiring(self, silences: Silences, at: int) -> list[Expiring]:
-        next_one = next_digest(at, self._settings, self._zone)
+        following = next_digest(at, self._settings, self._zone)
         return [
             Expiring(id=silence.id, what=silence.what, until=silence.until, by=silence.by)
             for silence in silences.active(at)
-            if silence.until is not None and silence.until <= next_one and not silence.fingerprint
+            if silence.until is not None and silence.until <= following and not silence.fingerprint
         ]
 
 
@@ -170,7 +165,7 @@ class Proposal(NamedTuple):
 
 
 def less_sensitive(marked: Sequence[float], others: Sequence[float]) -> Proposal | None:
-    """Return what to propose for pages of these sizes, the least change first; None if nothing helps.
+    """Return the least change that helps with pages of these sizes; None if nothing helps.
 
     Examples
     --------

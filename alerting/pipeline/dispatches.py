@@ -33,14 +33,14 @@ def parent(
 
 
 def edits(tracked: TrackedIncident, cause: str, at: int) -> Iterator[Dispatch]:
-    """Yield an edit of each message that is the incident's own."""
+    """Yield an edit of each message that the incident has for itself."""
     for message in tracked.messages:
         if message.form is Form.PARENT:
             yield parent(tracked, message, cause, at)
 
 
 def line(tracked: TrackedIncident, cause: str, entry: Line) -> Iterator[Dispatch]:
-    """Yield a line for each thread of the incident; a flood's thread gets only what people did."""
+    """Yield a line for each thread of the incident; a flood's thread gets only people's commands."""
     for message in tracked.messages:
         if message.form is Form.PARENT or entry.what in _COMMANDS:
             yield Dispatch(
@@ -64,13 +64,13 @@ def milestones(tracked: TrackedIncident, notice: Notice, at: int) -> Iterator[Di
 
 
 def command_line(tracked: TrackedIncident, command: Command) -> Iterator[Dispatch]:
-    """Yield the line that says who did what."""
+    """Yield the line about a command of a person."""
     entry = Line(what=command.kind, at=command.at, by=command.by, until=command.until, detail=command.why)
     yield from line(tracked, command.id, entry)
 
 
 def snooze_expired(tracked: TrackedIncident, cause: str, at: int) -> Iterator[Dispatch]:
-    """Yield the line that says that a snooze has expired."""
+    """Yield the line about an expired snooze."""
     yield from line(tracked, cause, Line(what=CommandKind.UNSILENCE, at=at))
 
 

@@ -1,4 +1,4 @@
-"""The flood stage: combines more new incidents than anyone reads one by one into one message."""
+"""The flood stage: combines new incidents into one message when they are too many to read singly."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -63,7 +63,7 @@ class Floods:
         self._floods: dict[str, Flood] = {}
         self._changed: dict[str, None] = {}
 
-    def take(self, destination: str, incidents: list[str], mention: str, at: int) -> Flood | None:
+    def combine(self, destination: str, incidents: list[str], mention: str, at: int) -> Flood | None:
         """Count new messages; return the flood that combines them, None if each is sent on its own.
 
         ``incidents`` are all that are new at this destination at this time.
@@ -73,7 +73,7 @@ class Floods:
         recent = [then for then in self._recent.get(destination, []) if then > at - WINDOW]
         self._recent[destination] = (recent + [at] * len(incidents))[-self._most - 1 :]
         overflows = len(recent) + len(incidents) > self._most
-        flood = next((one for one in self._of(destination) if at < one.until), None)
+        flood = next((known for known in self._of(destination) if at < known.until), None)
         if flood is None and not overflows:
             return None
         if flood is None:
@@ -99,7 +99,7 @@ class Floods:
                 yield flood, flood.subject in changed
 
     def due(self) -> int | None:
-        """Return when the next file of a flood may be made whose newest one lacks members."""
+        """Return the time at which a flood may have its next file, None if all files are complete."""
         waiting = (flood.next_file for flood in self._floods.values() if flood.filed < len(flood.members))
         return min(waiting, default=None)
 

@@ -1,4 +1,4 @@
-"""The stages that may hold an incident, which one holds which, and when each hold ends."""
+"""The gate that incidents pass: asks each stage whether to hold one, and keeps when each hold ends."""
 
 import heapq
 from collections.abc import Iterable, Iterator
@@ -45,7 +45,7 @@ class Gate:
         ]
 
     def due(self) -> int | None:
-        """Return when the next hold ends by the clock."""
+        """Return the time at which the next hold ends, epoch seconds."""
         while self._ends:
             until, incident = self._ends[0]
             tracked = self._held.get(incident)

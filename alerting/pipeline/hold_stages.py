@@ -25,7 +25,7 @@ class HoldStage(Protocol):
         """The name of the stage in reasons, metrics and status."""
 
     def hold(self, tracked: TrackedIncident, at: int) -> Hold | None:
-        """Return why the incident is held at a time (epoch seconds), None when it is not."""
+        """Return the hold of an incident at a time (epoch seconds), None to let it pass."""
 
 
 class PlannedWork:
@@ -41,14 +41,14 @@ class PlannedWork:
         ]
 
     def hold(self, tracked: TrackedIncident, at: int) -> Hold | None:
-        """Return why the incident is held: of the windows that it began in, the one that ends last."""
+        """Return the hold until the end of the windows that the incident began in."""
         latest: Hold | None = None
-        for one, window in self._planned:
-            if not matches(one.match, tracked.incident):
+        for maintenance, window in self._planned:
+            if not matches(maintenance.match, tracked.incident):
                 continue
             for span in window.around(tracked.started):
                 if at < span.end and (latest is None or span.end > (latest.until or 0)):
-                    reason = f"maintenance {one.name} until {shown(span.end, self._zone)}"
+                    reason = f"maintenance {maintenance.name} until {shown(span.end, self._zone)}"
                     latest = Hold(stage=self.name, reason=reason, until=span.end)
         return latest
 
@@ -63,10 +63,10 @@ class QuietHoursStage:
         self._quiet = [(hours, Hours(hours.start, hours.end, list(hours.days), zone)) for hours in quiet]
 
     def hold(self, tracked: TrackedIncident, at: int) -> Hold | None:
-        """Return why the incident is held: the first hours that include the time and match it."""
-        for one, hours in self._quiet:
+        """Return the hold until the end of the first hours that include the time and match the incident."""
+        for quiet, hours in self._quiet:
             span = hours.around(at)
-            if span is not None and matches(one.match, tracked.incident):
+            if span is not None and matches(quiet.match, tracked.incident):
                 reason = f"quiet hours until {shown(span.end, self._zone)}"
                 return Hold(stage=self.name, reason=reason, until=span.end)
         return None
@@ -90,12 +90,12 @@ class Inhibition:
         self._wide: dict[str, TrackedIncident] = {}
 
     def hold(self, tracked: TrackedIncident, at: int) -> Hold | None:  # noqa: ARG002 - the protocol of stages
-        """Return why the incident is held: the incident about its account is open."""
+        """Return the hold while an incident about its whole account is open."""
         if tracked.incident.verdict in _OF_ITS_OWN:
             return None
         wide = min(
             (incident for incident in self._wide.values() if _inside(tracked, incident)),
-            key=lambda one: one.sequence,
+            key=lambda incident: incident.sequence,
             default=None,
         )
         if wide is None:
@@ -130,10 +130,7 @@ def _inside(tracked: TrackedIncident, wide: TrackedIncident) -> bool:
 class HistoryStage:
     """Holds every incident until event time reaches the moment from which people are notified.
 
-    Parameters
-    ----------
-    since
-        That moment, epoch seconds; 0 when everything is reported.
+    ``since`` is that moment, epoch seconds; 0 when everything is reported.
     """
 
     name: Final = "history"
@@ -143,7 +140,7 @@ class HistoryStage:
         self._zone = zone
 
     def hold(self, _: TrackedIncident, at: int) -> Hold | None:
-        """Return why the incident is held, None once event time is there."""
+        """Return the hold until that moment, None from then on."""
         if at >= self.since:
             return None
         reason = f"history: notified from {shown(self.since, self._zone)} on"
@@ -151,7 +148,7 @@ class HistoryStage:
 
 
 def since_of(settings: Settings, now: float) -> int:
-    """Return the event time from which a daemon notifies whose state is new, epoch seconds.
+    """Return the event time from which a daemon with new state notifies, epoch seconds.
 
     Examples
     --------

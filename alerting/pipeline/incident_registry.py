@@ -1,4 +1,4 @@
-"""All incidents that the pipeline knows, and their packed state, repacked only where it changed."""
+"""The incidents that the pipeline knows, their packed state, and what was seen before."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -97,10 +97,7 @@ _PREFIX: Final = "incident/"
 class IncidentRegistry:
     """Tracked incidents by id. After changing one, call ``put``.
 
-    Parameters
-    ----------
-    keep
-        Never forget: for replay, which reports everything at its end.
+    With ``keep`` it never forgets: for replay, which reports everything at its end.
     """
 
     def __init__(self, *, keep: bool = False) -> None:
@@ -118,7 +115,11 @@ class IncidentRegistry:
         found = self.get(name, at)
         if found is not None or len(name) < SHORTEST:
             return found
-        begin = [one for key, one in self._tracked.items() if key.startswith(name) and not _is_old(one, at)]
+        begin = [
+            tracked
+            for key, tracked in self._tracked.items()
+            if key.startswith(name) and not _is_old(tracked, at)
+        ]
         return begin[0] if len(begin) == 1 else None
 
     def put(self, tracked: TrackedIncident) -> None:

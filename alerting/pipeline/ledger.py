@@ -1,4 +1,4 @@
-"""What the stages did: counted, and kept until it is logged."""
+"""The actions of the stages: counted, and kept until they are logged."""
 
 from collections import Counter, deque
 from typing import Final
@@ -27,9 +27,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()  # stage → incidents it held, dropped or combined
-        self.ended_held: Counter[str] = (
-            Counter()
-        )  # stage → incidents that ended while held, since the last digest
+        self.ended_held: Counter[str] = Counter()  # stage → those that ended held, since the last digest
         self._unread: deque[StageAction] = deque(maxlen=UNREAD)
 
     def held(self, tracked: TrackedIncident, hold: Hold, at: int) -> None:

@@ -31,7 +31,9 @@ class Memos:
 
     def __init__(self) -> None:
         self._memos: dict[int, Memo] = {}  # by number, the oldest first
-        self._kinds: dict[str, list[int]] = {}  # what memos are kept with → their numbers, the oldest first
+        self._kinds: dict[
+            str, list[int]
+        ] = {}  # fingerprint or incident → numbers of its memos, the oldest first
         self._packed: dict[int, bytes] = {}
         self._made = 0
 
@@ -68,7 +70,7 @@ class Memos:
         self._drop(memo.number)
 
     def move(self, incident: Incident, former: Incident) -> None:
-        """Keep the memos of an incident with what it turned out to be about."""
+        """Keep the memos of an incident under its new fingerprint."""
         if incident.fingerprint == former.fingerprint:
             return
         for memo in self.of(former):
@@ -111,7 +113,7 @@ class Memos:
             for name, part in parts.items()
             if name.startswith(_PREFIX)
         ]
-        for memo, part in sorted(found, key=lambda one: one[0].number):
+        for memo, part in sorted(found, key=lambda entry: entry[0].number):
             self.add(memo)
             self._packed[memo.number] = part
 

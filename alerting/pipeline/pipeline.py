@@ -3,20 +3,20 @@
 A notice passes these stages in this order. Each lets it through, holds it or combines it; what is not sent
 has a reason, which is logged, counted and shown by ``uneri status``.
 
-==============  ====================  ===================================================================
-stage           module                does
-==============  ====================  ===================================================================
-grouping        ``incidents.py``      before this: findings of one cause are one incident
-dedupe          ``dedupe.py``         drops repeats, as after a crash
-history         ``history.py``        holds what is older than the daemon
-silences        ``silences.py``       holds what the configuration or a person has silenced
-maintenance     ``maintenance.py``    holds what began in a maintenance window, until that ends
-quiet_hours     ``quiet_hours.py``    holds what occurs in quiet hours, until they end
-inhibition      ``inhibition.py``     holds what lies inside an account with an open incident of its own
-routing         ``routing.py``        chooses the destinations: the first route that matches
-flood           ``flood.py``          combines more than anyone reads one by one into one message
-pacing          ``outbox.py``         after this: a message a second and channel, edits coalesced
-==============  ====================  ===================================================================
+==============  ========================  ===============================================================
+stage           module                    does
+==============  ========================  ===============================================================
+grouping        ``incidents.py``          before this: findings of one cause are one incident
+dedupe          ``incident_registry.py``  drops repeats, as after a crash
+history         ``hold_stages.py``        holds incidents older than the daemon
+silences        ``silences.py``           holds incidents that the configuration or a person has silenced
+maintenance     ``hold_stages.py``        holds incidents that began in a maintenance window, until it ends
+quiet_hours     ``hold_stages.py``        holds incidents in quiet hours, until they end
+inhibition      ``hold_stages.py``        holds incidents inside an account that has an open one itself
+routing         ``routing.py``            chooses the destinations: the first route that matches
+flood           ``flood.py``              combines more than anyone reads one by one into one message
+pacing          ``outbox.py``             after this: a message a second and channel, edits coalesced
+==============  ========================  ===============================================================
 
 A held incident is reported, in its newest state, when nothing holds it anymore; if it ended before, it never
 is.
@@ -34,7 +34,7 @@ from alerting.commands.labels import Label
 from alerting.commands.memo import Memo
 from alerting.incidents.digest_reporter import zone_of
 from alerting.incidents.incident import Incident, Sent
-from alerting.incidents.notice import Notice, identify
+from alerting.incidents.notice import Action, Notice, identify
 from alerting.pipeline import dispatches
 from alerting.pipeline.command_handler import CommandHandler
 from alerting.pipeline.daily_digest import DailyDigest
@@ -43,7 +43,6 @@ from alerting.pipeline.gate import Gate
 from alerting.pipeline.incident_registry import MOST, Dedupe, IncidentRegistry, TrackedIncident
 from alerting.pipeline.ledger import Ledger, StageAction
 from alerting.pipeline.memos import Memos
-from alerting.pipeline.notice_intake import NoticeIntake
 from alerting.pipeline.routing import FirstDelivery, Routing
 from alerting.pipeline.silences import Silence
 from config.settings import Settings
@@ -55,7 +54,7 @@ _VERSION: Final = 2
 
 
 class Fate(NamedTuple):
-    """What became of an incident: ``alerted`` is the watermark at which its first message left."""
+    """The outcome of an incident: ``alerted`` is the watermark at which its first message left."""
 
     sent: Sent
     reason: str
@@ -83,8 +82,6 @@ class Pipeline:
 
     Parameters
     ----------
-    settings
-        Its ``notify``, ``slack`` and ``digest`` sections.
     keep
         Never forget an incident: for replay, which reports all at its end.
     since
@@ -109,18 +106,8 @@ class Pipeline:
         self._memos = Memos()
         self._commands = CommandHandler(self._registry, self._silences, self._dedupe, self._memos)
         self._daily = DailyDigest(settings.digest, zone)
-        self._intake = NoticeIntake(
-            self._registry,
-            self._gate,
-            self._dedupe,
-            commands=self._commands,
-            daily=self._daily,
-            routing=self._routing,
-            floods=self._floods,
-            ledger=self._ledger,
-            memos=self._memos,
-        )
         self._watermark = 0
+        self._sequence = 0  # of the newest incident
         self._swept = 0
         self._early: list[Notice] = []  # later than the watermark
         self._configured = self._settings = identify(
@@ -130,16 +117,11 @@ class Pipeline:
     # -- feeding ----------------------------------------------------------------------------------
 
     def feed(self, notices: Iterable[Notice], watermark: int) -> list[Dispatch]:
-        """Take in notices and let event time pass up to ``watermark`` (epoch seconds).
+        """Take in notices and let event time pass up to ``watermark`` (epoch seconds); return the dispatches.
 
         Every notice of a time up to ``watermark`` must be given by the call that passes it; a later one waits
         for its time. However they are split over calls, the dispatches are the same. Call it without notices,
         too, when the watermark moves: a held incident is reported when its hold ends.
-
-        Returns
-        -------
-        list of Dispatch
-            What to send, in order.
         """
         by_time: dict[int, list[Notice]] = {}
         waiting, self._early = self._early, []
@@ -174,7 +156,7 @@ class Pipeline:
     # -- what is known ----------------------------------------------------------------------------
 
     def find(self, incident: str) -> TrackedIncident | None:
-        """Return what is known of an incident, None when it was never to be reported or is forgotten."""
+        """Return an incident, None when it was never to be reported or is forgotten."""
         return self._registry.get(incident, self._watermark)
 
     def named(self, name: str) -> TrackedIncident | None:
@@ -218,7 +200,7 @@ class Pipeline:
 
     @property
     def since(self) -> int:
-        """The event time from which people are notified, epoch seconds; 0 when it has no beginning."""
+        """The event time from which people are notified, epoch seconds; 0 for all of it."""
         return self._gate.history.since
 
     @property
@@ -228,24 +210,24 @@ class Pipeline:
 
     @property
     def last_alert(self) -> int | None:
-        """When the newest remembered page left, epoch seconds; None without one."""
+        """The time at which the newest remembered page left, epoch seconds; None without one."""
         return max(
             (incident.alerted for incident in self._registry if incident.alerted is not None), default=None
         )
 
     def stage_actions(self) -> list[StageAction]:
-        """Return what the stages did since the last call, for a log."""
+        """Return the actions of the stages since the last call, for a log."""
         return self._ledger.read()
 
     def fate(self, incident: str) -> Fate | None:
-        """Return what became of an incident that was to be a page; None for any other."""
+        """Return the outcome of an incident that was to be a page; None for any other."""
         tracked = self._registry.get(incident)
         return None if tracked is None else Fate(tracked.sent, tracked.reason, tracked.alerted)
 
     # -- one step ---------------------------------------------------------------------------------
 
     def _due(self) -> Iterator[int]:
-        """Yield when something falls due by itself."""
+        """Yield the times at which something falls due by itself."""
         for due in (self._gate.due(), self._silences.due(), self._floods.due(), self._daily.due):
             if due is not None:
                 yield due
@@ -256,7 +238,7 @@ class Pipeline:
         """Do everything of one time: take in notices, end what expires, report what nothing holds."""
         recheck: dict[str, TrackedIncident] = {}
         for notice in notices:
-            yield from self._intake.take(notice, at, recheck)
+            yield from self._take_in(notice, at, recheck)
         for silence in self._silences.expire(at):
             yield from self._commands.expired(silence, at)
         recheck.update((tracked.incident.id, tracked) for tracked in self._gate.ended(at))
@@ -271,6 +253,64 @@ class Pipeline:
             self._daily.expect(at)
         self._sweep(at)
 
+    def _take_in(self, notice: Notice, at: int, recheck: dict[str, TrackedIncident]) -> Iterator[Dispatch]:
+        """Take in a notice at its time; add to ``recheck`` the incidents whose holds to check again."""
+        digest = notice.action is Action.DIGEST
+        tracked = None if digest else self._registry.get(notice.incident.id, at)
+        if self._dedupe.repeats(notice, tracked):
+            self._ledger.acted("dedupe", "dropped", tracked, "repeated notice", at)
+            return
+        if digest:
+            since = self._gate.history.since
+            notice = self._daily.learn(notice, since)
+            if at < since:
+                return
+            yield from self._daily.digest(
+                notice, self._routing, self._silences, self._registry, self._ledger.ended_held
+            )
+            return
+        before = None if tracked is None else tracked.incident.state
+        tracked = self._track(tracked, notice, at)
+        inhibition = self._gate.inhibition
+        if inhibition.update(tracked):
+            recheck.update((held.incident.id, held) for held in self._gate.held(inhibition.name))
+        if tracked.pending and tracked.ended_at is not None:
+            self._gate.end(tracked, at)
+            recheck.pop(tracked.incident.id, None)
+        if tracked.pending:
+            recheck[tracked.incident.id] = tracked
+        else:
+            yield from self._update(tracked, notice, at)
+            for message in tracked.messages if tracked.incident.state != before else ():
+                if message.form is Form.FLOOD:
+                    self._floods.touch(message.subject)
+        self._registry.put(tracked)
+
+    def _track(self, tracked: TrackedIncident | None, notice: Notice, at: int) -> TrackedIncident:
+        incident = notice.incident
+        if tracked is None:
+            self._sequence += 1
+            tracked = TrackedIncident(
+                sequence=self._sequence, notice=notice, started=incident.start, reopened=incident.reopened
+            )
+        self._memos.move(incident, tracked.incident)
+        tracked.notice, tracked.ended_at = notice, at if incident.ended else None
+        recurred = incident.reopened > tracked.reopened
+        if recurred:
+            tracked.reopened, tracked.started = incident.reopened, at
+        if not tracked.messages or (recurred and tracked.ended_at is None):
+            tracked.pending = True
+        if tracked.ended_at is not None:
+            self._commands.relabel(tracked)
+        return tracked
+
+    def _update(self, tracked: TrackedIncident, notice: Notice, at: int) -> Iterator[Dispatch]:
+        """Report the changes of an incident that has a message."""
+        yield from dispatches.edits(tracked, notice.id, at)
+        if self._silences.hold(tracked, at) is None:
+            yield from dispatches.milestones(tracked, notice, at)
+        tracked.drop_trace()
+
     def _report_free(self, incidents: Iterable[TrackedIncident], at: int) -> Iterator[Dispatch]:
         """Report those of the incidents that no stage holds anymore."""
         waiting = list(incidents)
@@ -283,7 +323,7 @@ class Pipeline:
         yield from self._first_delivery.deliver(free, at)
 
     def _with_memos(self, sent: list[Dispatch]) -> list[Dispatch]:
-        """Add to what is sent about one incident what people noted about its kind."""
+        """Add people's memos on incidents of its kind to each message about one incident."""
         return [
             structs.replace(dispatch, memos=memos)
             if dispatch.form in (Form.PARENT, Form.LINE)
@@ -293,7 +333,7 @@ class Pipeline:
         ]
 
     def _sweep(self, at: int) -> None:
-        """Forget what has ended, once a day and when there is too much."""
+        """Forget incidents that have ended, once a day and when there are too many."""
         if at // 86400 == self._swept and len(self._registry) <= MOST:
             return
         self._swept = at // 86400
@@ -311,7 +351,7 @@ class Pipeline:
         commands, digests = self._dedupe.state()
         core = _Core(
             watermark=self._watermark,
-            sequence=self._intake.sequence,
+            sequence=self._sequence,
             swept=self._swept,
             early=self._early,
             commands=commands,
@@ -343,7 +383,7 @@ class Pipeline:
         if _CORE not in parts:
             return
         core, _ = unpack(parts[_CORE], "pipeline", _VERSION, _Core)
-        self._watermark, self._intake.sequence, self._early = core.watermark, core.sequence, core.early
+        self._watermark, self._sequence, self._early = core.watermark, core.sequence, core.early
         self._swept, self._daily.due = core.swept, core.digest
         self._configured = core.configured
         self._gate.history.since = core.since

@@ -1,4 +1,7 @@
-"""The routing stage: the first route that matches decides where pages and digests go."""
+"""The routing stage: the first route that matches decides where pages and digests go.
+
+An incident is then delivered for the first time: as a message of its own, or combined with others in a flood.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
@@ -17,7 +20,7 @@ from config.settings import Settings
 
 
 class Route(NamedTuple):
-    """Where an incident goes, and whom its first message mentions."""
+    """The destinations of an incident, and the people that its first message mentions."""
 
     destinations: tuple[str, ...]
     mention: str
@@ -39,7 +42,7 @@ class Routing:
         return self._digests
 
     def route(self, incident: Incident) -> Route:
-        """Return where a page about ``incident`` goes."""
+        """Return the route of a page about ``incident``."""
         for route in self._routes:
             if matches(route.match, incident):
                 destinations = tuple(dict.fromkeys(str(Destination.of(to)) for to in route.to))
@@ -49,13 +52,13 @@ class Routing:
     def digest(self, incidents: list[Incident]) -> dict[str, list[Incident]]:
         """Return the incidents of each digest by destination, in the order given.
 
-        The digests of an incident are those of the channels on its route. Alertmanager gets none: it takes
-        what requires action now. What has no route is in the digest channel.
+        The digests of an incident are those of the channels on its route. Alertmanager gets none:
+        its alerts require action now. Incidents without a route are in the digest channel.
         """
         found: dict[str, list[Incident]] = {}
         for incident in incidents:
             route = self.route(incident)
-            to = [one for one in route.destinations if Destination.of(one).sink != ALERTMANAGER]
+            to = [name for name in route.destinations if Destination.of(name).sink != ALERTMANAGER]
             if route.destinations == (self._pages,):
                 to = [self._digests]
             for destination in to or [self._digests]:
@@ -81,7 +84,7 @@ class FirstDelivery:
             for to in route.destinations:
                 together.setdefault(to, []).append(tracked.incident.id)
                 mentions[to] = mentions.get(to) or route.mention
-        floods = {to: self._floods.take(to, new, mentions[to], at) for to, new in together.items()}
+        floods = {to: self._floods.combine(to, new, mentions[to], at) for to, new in together.items()}
         for tracked, route in zip(incidents, routes, strict=True):
             former = self._former(tracked, at)
             yield from _recurrence(tracked, at)
@@ -116,11 +119,11 @@ class FirstDelivery:
 
     def _sent(self, tracked: TrackedIncident, floods: Mapping[str, Flood | None], at: int) -> None:
         """Record what an incident was sent as: a flood is one page, that of its first incident."""
-        taken = [floods[message.destination] for message in tracked.messages if message.form is Form.FLOOD]
-        first = any(flood is not None and flood.members[0] == tracked.incident.id for flood in taken)
-        if len(taken) < len(tracked.messages) or first:
+        flooded = [floods[message.destination] for message in tracked.messages if message.form is Form.FLOOD]
+        first = any(flood is not None and flood.members[0] == tracked.incident.id for flood in flooded)
+        if len(flooded) < len(tracked.messages) or first:
             tracked.sent = "page"
-        if taken:
+        if flooded:
             tracked.reason = "flood: one message reports it with others"
             self._ledger.acted(self._floods.name, "gathered", tracked, tracked.reason, at)
         tracked.alerted = at if tracked.alerted is None else tracked.alerted

@@ -1,7 +1,8 @@
-"""The silences stage: holds what the configuration or a person has silenced.
+"""The silences stage: holds incidents that the configuration or a person has silenced.
 
-A deviation of the size 1 is reported, and its score is ``size² / (1 + size²)``. A mark asks of the next
-incident like it a quarter more than it showed itself; half of that excess is gone after two weeks.
+A mark (expected, or not an anomaly) raises the threshold for incidents like the marked one. A deviation of
+size 1 is reported, and its score is ``size² / (1 + size²)``. The next incident like it must be a quarter
+larger; half of that excess is gone after two weeks.
 """
 
 from collections.abc import Iterator
@@ -49,7 +50,7 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True, rename={"kind": "ask", 
         return size is not None and size < asked_for(self.asked, at - self.at)
 
     def ends_for(self, tracked: TrackedIncident) -> int | None:
-        """Return when it stops holding an incident that does not change."""
+        """Return the time at which it stops holding an incident that does not change."""
         size = size_of(tracked.incident) if self.fingerprint else None
         if size is None or self.until is None:
             return self.until
@@ -61,7 +62,7 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True, rename={"kind": "ask", 
 
     @property
     def what(self) -> str:
-        """What it silences, in words; may contain names from events."""
+        """Its matcher in words; may contain names from events."""
         what = f"incident {self.incident}" if self.matcher is None else describe(self.matcher)
         if self.fingerprint:
             what += f", below {self.asked:.1f} times the threshold, less every week"
@@ -79,12 +80,12 @@ class Silences:
             Silence(
                 id=f"config/{number}",
                 kind=CommandKind.SILENCE,
-                matcher=_matching(one.match),
-                until=moment(one.until, zone),
+                matcher=_matching(silence.match),
+                until=moment(silence.until, zone),
                 by="the configuration",
-                why=one.why,
+                why=silence.why,
             )
-            for number, one in enumerate(configured, 1)
+            for number, silence in enumerate(configured, 1)
         ]
         self._commands: dict[str, Command] = {}
         self._made: dict[str, Silence] = {}  # patterns
@@ -92,7 +93,7 @@ class Silences:
         self._raised: dict[str, Silence] = {}  # fingerprint → what its incidents must show
 
     def hold(self, tracked: TrackedIncident, at: int) -> Hold | None:
-        """Return why the incident is held: of its silences, the one that ends last."""
+        """Return the hold by the silence of an incident that ends last."""
         found = [
             (silence.ends_for(tracked), silence)
             for silence in self._covering(tracked)
@@ -100,7 +101,7 @@ class Silences:
         ]
         if not found:
             return None
-        until, last = max(found, key=lambda one: (one[0] is None, one[0] or 0))
+        until, last = max(found, key=lambda hold: (hold[0] is None, hold[0] or 0))
         return Hold(stage=self.name, reason=self._reason(last), until=until)
 
     def add(self, command: Command) -> Silence:
@@ -159,12 +160,12 @@ class Silences:
     def expire(self, at: int) -> list[Silence]:
         """Remove and return the commands' silences that have expired by ``at``, in order of expiry."""
         found = [silence for silence in self._by_commands() if not silence.is_active(at)]
-        for one in found:
-            self.remove(one)
-        return sorted(found, key=lambda one: (one.until or 0, one.id))
+        for silence in found:
+            self.remove(silence)
+        return sorted(found, key=lambda silence: (silence.until or 0, silence.id))
 
     def due(self) -> int | None:
-        """Return when the next silence made by a command expires."""
+        """Return the time at which the next silence made by a command expires."""
         return min(
             (silence.until for silence in self._by_commands() if silence.until is not None), default=None
         )
@@ -178,7 +179,7 @@ class Silences:
         """Return all silences, or those active at a time, in order of expiry."""
         every = [*self._configured, *self._by_commands()]
         found = [silence for silence in every if at is None or silence.is_active(at)]
-        return sorted(found, key=lambda one: (one.until is None, one.until or 0, one.id))
+        return sorted(found, key=lambda silence: (silence.until is None, silence.until or 0, silence.id))
 
     @property
     def commands(self) -> list[Command]:
@@ -194,9 +195,9 @@ class Silences:
             yield self._raised[tracked.incident.fingerprint]
 
     def _replaced_by(self, made: Silence) -> list[Silence]:
-        """Return what holds the same incident no longer than this one, asked by the same person.
+        """Return the same person's silences of the same incident that end no later than this one.
 
-        So whoever presses a button again and again has one silence to end, not many.
+        Pressing a button again and again leaves one silence to end, not many.
         """
         return [
             silence
@@ -212,7 +213,7 @@ class Silences:
             yield from of_one.values()
 
     def asked(self, fingerprint: str, at: int) -> float:
-        """Return how many times the threshold incidents with a fingerprint must show, 1 without a mark."""
+        """Return the threshold of incidents with a fingerprint, in times the usual one; 1 without a mark."""
         raised = self._raised.get(fingerprint)
         return 1.0 if raised is None else asked_for(raised.asked, at - raised.at)
 
@@ -223,11 +224,8 @@ class Silences:
                 f"one like it was {_WORDS[silence.kind]} by {silence.by} on {when}: "
                 f"it must be {silence.asked:.1f} times the threshold, less every week"
             )
-        end = (
-            "while the incident lasts"
-            if silence.until is None
-            else f"until {shown(silence.until, self._zone)}"
-        )
+        until = silence.until
+        end = "while the incident lasts" if until is None else f"until {shown(until, self._zone)}"
         why = f": {silence.why}" if silence.why else ""
         what = _WORDS.get(silence.kind, "silenced")
         return f"{what} {end} by {silence.by}{why}"
@@ -255,16 +253,16 @@ def _matching(match: MatchSettings) -> Matcher:
 
 
 MARGIN: Final = 1.25
-"""The next one is not exactly as large."""
+"""Times the size of a marked incident: the next one is not exactly as large."""
 
 HALVES_SECONDS: Final = 14 * 86400
-"""Half of what is asked beyond the threshold is forgotten after this time: code and traffic change."""
+"""Half of the excess over the threshold is gone after this time: code and traffic change."""
 
 HIGHEST: Final = 10.0
-"""No pattern is asked for more: what is this far off is reported whatever people said of smaller ones."""
+"""The highest threshold: anything this far off is reported, whatever people marked."""
 
 NEAR: Final = 1.1
-"""What asks for less than this is over."""
+"""A threshold below this is no longer raised."""
 
 _NEAREST: Final = 1e-9
 
@@ -272,9 +270,9 @@ _SIZED: Final = frozenset((Verdict.SPIKE, Verdict.DROP, Verdict.SHIFT, Verdict.A
 
 
 def size_of(incident: Incident) -> float | None:
-    """Return how many times the threshold an incident shows; None where no size decides.
+    """Return the size of an incident, in times the threshold; None where no size decides.
 
-    Limits and fatal errors have none: a mark says nothing about the next one.
+    Limits and fatal errors have none: a mark of one does not concern the next.
     """
     if incident.verdict not in _SIZED or incident.primary.verdict not in _SIZED:
         return None
@@ -283,7 +281,7 @@ def size_of(incident: Incident) -> float | None:
 
 
 def asked_after(size: float) -> float:
-    """Return what is asked for at once after an incident of a size was marked.
+    """Return the threshold right after an incident of this size was marked.
 
     Examples
     --------
@@ -294,7 +292,7 @@ def asked_after(size: float) -> float:
 
 
 def asked_for(asked: float, seconds: float) -> float:
-    """Return what is still asked for so many seconds later.
+    """Return a raised threshold so many seconds later.
 
     Examples
     --------
@@ -306,7 +304,7 @@ def asked_for(asked: float, seconds: float) -> float:
 
 
 def seconds_until(asked: float, size: float) -> int:
-    """Return after how many seconds a size is no longer below what is asked for.
+    """Return the seconds until a raised threshold no longer exceeds a size.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""One incident in the report, in words and figures."""
+"""The card of one incident in the report: words, figures, chart and message."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -37,7 +37,7 @@ class Fact(NamedTuple):
 
 
 class ChangeLine(NamedTuple):
-    """After which change it began; ``url`` is empty without a safe one."""
+    """A change before an incident; ``url`` is empty without a safe one."""
 
     text: str
     url: str
@@ -119,7 +119,7 @@ class ReportedIncidents:
         self._digested: dict[str, tuple[Incident, int]] = {}
         for notice in notices:
             if notice.action is Action.DIGEST:
-                self._digested |= {each.id: (each, notice.at) for each in notice.incidents}
+                self._digested |= {incident.id: (incident, notice.at) for incident in notice.incidents}
                 continue
             incident = notice.incident
             self._newest[incident.id] = notice
@@ -133,17 +133,17 @@ class ReportedIncidents:
         """Return the newest notice of an incident."""
         return self._newest.get(incident)
 
-    def as_told(self, incident: Incident) -> tuple[Incident, int | None]:
-        """Return growth as the newest digest told it, and when: forecasts change every day.
+    def as_digested(self, incident: Incident) -> tuple[Incident, int | None]:
+        """Return growth as in the newest digest, with its time: forecasts change every day.
 
-        Anything else is returned as it is, and so is growth that is over or was not told yet.
+        Anything else is returned as it is, and so is growth that is over or in no digest yet.
         """
-        told, at = self._digested.get(incident.id, (None, None))
-        if told is None or incident.ended or told.primary.id != incident.primary.id:
+        digested, at = self._digested.get(incident.id, (None, None))
+        if digested is None or incident.ended or incident.sent != "digest":
             return incident, None
-        return (
-            (replace(incident, primary=told.primary), at) if incident.sent == "digest" else (incident, None)
-        )
+        if digested.primary.id != incident.primary.id:
+            return incident, None
+        return replace(incident, primary=digested.primary), at
 
     def curve(self, incident: str) -> tuple[Finding, Trace] | None:
         """Return the finding of the newest curve, and all traces of its series merged."""
@@ -151,23 +151,14 @@ class ReportedIncidents:
         if charted is None:
             return None
         about, measure = charted.primary.about, charted.primary.measure.value
-        trace = merged(each for *series, each in self._traces[incident] if series == [about, measure])
+        trace = merged(trace for *series, trace in self._traces[incident] if series == [about, measure])
         return None if trace is None else (charted.primary, trace)
 
 
 class Cards:
     """Makes the card and the row of each incident.
 
-    Parameters
-    ----------
-    reported
-        Their notices and curves.
-    renderer
-        Renders the messages.
-    zone
-        The time zone of times shown.
-    services
-        By id: the filter key of an incident.
+    ``services`` is the filter key of each incident, by id.
     """
 
     def __init__(
@@ -181,7 +172,7 @@ class Cards:
 
     def card(self, incident: Incident) -> Card:
         """Return the card of a reported incident."""
-        incident, told_at = self._reported.as_told(incident)
+        incident, digested_at = self._reported.as_digested(incident)
         primary, words = incident.primary, self._words
         growth = primary.growth
         drawn, of = None, primary
@@ -204,7 +195,7 @@ class Cards:
             what=name_of(primary.about, words),
             size=clean(words.incident.size(primary, incident.peak)),
             when=self._when(incident),
-            facts=[*self._facts(incident), *self._told(told_at)],
+            facts=[*self._facts(incident), *self._as_of(digested_at)],
             changes=self._changes(incident),
             sentence=cut(clean(words.incident.why(primary)), _SENTENCE),
             compared=clean(words.incident.compared(primary)),
@@ -228,7 +219,7 @@ class Cards:
 
     def row(self, incident: Incident) -> IncidentRow:
         """Return the table row of an incident."""
-        incident, _ = self._reported.as_told(incident)
+        incident, _ = self._reported.as_digested(incident)
         primary, words = incident.primary, self._words
         return IncidentRow(
             id=incident.id,
@@ -256,7 +247,7 @@ class Cards:
         begun, ended = incident.primary_span
         span = self._words.figures.clock(begun, self._zone)
         if ended is not None:
-            day = [datetime.fromtimestamp(each, self._zone).date() for each in (begun, ended)]
+            day = [datetime.fromtimestamp(time, self._zone).date() for time in (begun, ended)]
             span += f" – {self._words.figures.slack_time(ended, self._zone, day=day[0] != day[1])}"
         parts = [span, self._lasted(incident)]
         if incident.reopened:
@@ -299,12 +290,10 @@ class Cards:
             facts.append(Fact("Limit", limit, used))
         return [*facts, *self._basis(incident)]
 
-    def _told(self, at: int | None) -> list[Fact]:
-        return (
-            []
-            if at is None
-            else [Fact("As of", "", f"the digest of {self._words.figures.clock(at, self._zone)}")]
-        )
+    def _as_of(self, at: int | None) -> list[Fact]:
+        if at is None:
+            return []
+        return [Fact("As of", "", f"the digest of {self._words.figures.clock(at, self._zone)}")]
 
     def _failures(self, primary: Finding, failures: Failures) -> list[Fact]:
         figures = self._words.figures
@@ -318,7 +307,7 @@ class Cards:
     def _added_up(self, primary: Finding, added: AddedUp) -> list[Fact]:
         figures = self._words.figures
         mean, usual = (
-            clean(figures.quantity(value, primary.measure, primary.about)) for value in primary.told
+            clean(figures.quantity(value, primary.measure, primary.about)) for value in primary.figures
         )
         change = figures.change(added.observed, added.expected, primary.measure)
         return [
@@ -383,18 +372,18 @@ class Cards:
     def _changes(self, incident: Incident) -> list[ChangeLine]:
         if incident.state == "withdrawn":
             return []
-        said = self._words.after_changes(incident)
+        texts = self._words.after_changes(incident)
         urls = (stated_url(change.change) or "" for change in incident.changes)
-        return [ChangeLine(clean(text), url) for text, url in zip(said, urls, strict=False)]
+        return [ChangeLine(clean(text), url) for text, url in zip(texts, urls, strict=False)]
 
     def _examples(self, incident: Incident) -> list[ExampleLine]:
         texts = example_texts(incident, self._words, self._render.links)
         lines = []
-        for one, text in zip(incident.examples, texts, strict=True):
-            at = self._words.figures.clock(int(one.request.ts), self._zone)
+        for example, text in zip(incident.examples, texts, strict=True):
+            at = self._words.figures.clock(int(example.request.ts), self._zone)
             shown = cut(clean(f"{text.why} · {at} · {text.what}"), 2 * _NAME)
-            told = cut(clean(text.identity), _NAME), cut(clean(text.sample), _SENTENCE)
-            lines.append(ExampleLine(shown, *told, text.logs or "", text.trace or ""))
+            details = cut(clean(text.identity), _NAME), cut(clean(text.sample), _SENTENCE)
+            lines.append(ExampleLine(shown, *details, text.logs or "", text.trace or ""))
         return lines
 
     def _member(self, finding: Finding) -> Member:

@@ -32,7 +32,7 @@ Values = Sequence[float | None]
 
 
 class Chart(NamedTuple):
-    """What the template draws."""
+    """The drawing, for the template."""
 
     now: str  # paths
     last_week: str
@@ -65,24 +65,13 @@ def merged(traces: Iterable[Trace]) -> Trace | None:
         first = (trace.start - start) // step
         for whole, part in zip(lists, _parts(trace), strict=True):
             whole[first : first + len(part)] = part
-    return Trace(start=start, step=step, now=lists[0], last_week=lists[1], lower=lists[2], upper=lists[3])
+    return _trace(start, step, lists)
 
 
 def chart(incident: Incident, finding: Finding, trace: Trace, zone: ZoneInfo, words: Phrases) -> Chart:
     """Return the drawing.
 
-    Parameters
-    ----------
-    incident
-        In its last state; its span is shaded.
-    finding
-        The finding of the curve.
-    trace
-        One value per step, at least one.
-    zone
-        The zone of the time axis.
-    words
-        The language of figures.
+    The incident's span is shaded; ``trace`` has at least one value.
     """
     trace = _thinned(_near(trace, *incident.primary_span))
     count = len(trace.now)
@@ -121,6 +110,11 @@ def chart(incident: Incident, finding: Finding, trace: Trace, zone: ZoneInfo, wo
 
 def _parts(trace: Trace) -> tuple[list[float | None], ...]:
     return trace.now, trace.last_week, trace.lower, trace.upper
+
+
+def _trace(start: int, step: int, parts: Sequence[list[float | None]]) -> Trace:
+    now, last_week, lower, upper = parts
+    return Trace(start=start, step=step, now=now, last_week=last_week, lower=lower, upper=upper)
 
 
 def _known(values: Values) -> Iterator[float]:
@@ -165,14 +159,7 @@ def _near(trace: Trace, begun: int, ended: int | None) -> Trace:
     calm = max(_CALM, round(1.5 * ((ended or last) - begun)))
     drop = min(max(0, (begun - calm - trace.start) // trace.step), len(trace.now) - 1)
     parts = [part[drop:] for part in _parts(trace)]
-    return Trace(
-        start=trace.start + drop * trace.step,
-        step=trace.step,
-        now=parts[0],
-        last_week=parts[1],
-        lower=parts[2],
-        upper=parts[3],
-    )
+    return _trace(trace.start + drop * trace.step, trace.step, parts)
 
 
 def _thinned(trace: Trace) -> Trace:
@@ -180,7 +167,7 @@ def _thinned(trace: Trace) -> Trace:
     width = math.ceil(len(trace.now) / MOST)
     if width == 1:
         return trace
-    now, others = [], [list[float | None]() for _ in range(3)]
+    now, others = list[float | None](), [list[float | None]() for _ in range(3)]
     for first in range(0, len(trace.now), width):
         indices = range(first, min(first + width, len(trace.now)))
         seen = [
@@ -190,14 +177,7 @@ def _thinned(trace: Trace) -> Trace:
         for whole, part in zip(others, (trace.last_week, trace.lower, trace.upper), strict=True):
             values = [value for value in part[first : first + width] if value is not None]
             whole.append(sum(values) / len(values) if values else None)
-    return Trace(
-        start=trace.start,
-        step=trace.step * width,
-        now=now,
-        last_week=others[0],
-        lower=others[1],
-        upper=others[2],
-    )
+    return _trace(trace.start, trace.step * width, [now, *others])
 
 
 def _point(index: int, value: float, count: int, heights: Heights) -> str:
@@ -250,7 +230,7 @@ def _readings(trace: Trace) -> str:
 
 
 def without(finding: Finding) -> str:
-    """Return why there is no chart."""
+    """Return the reason for a missing chart."""
     if finding.trace is not None and not finding.trace.now:
         return _EMPTY
     return _WHY.get(finding.verdict.value, "the curve was not stored")
@@ -273,8 +253,8 @@ def forecast(finding: Finding, growth: Growth, zone: ZoneInfo, words: Phrases) -
     """Return the drawing: a line up to the report, and a cone of likely values from there on."""
     ahead = min(max(_AHEAD[0], _BEYOND * (growth.days_to_limit or 0.0)), _AHEAD[1])
     times = Times(finding.seen - growth.days * _DAY, round(finding.seen + ahead * _DAY), zone)
-    past = [-growth.days * (1 - each / _POINTS) for each in range(_POINTS + 1)]
-    future = [ahead * each / _POINTS for each in range(_POINTS + 1)]
+    past = [-growth.days * (1 - point / _POINTS) for point in range(_POINTS + 1)]
+    future = [ahead * point / _POINTS for point in range(_POINTS + 1)]
 
     def level(days: float, per_day: float) -> float:
         return finding.observed * math.exp(days * math.log1p(max(per_day, -0.9)))

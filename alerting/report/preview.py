@@ -1,4 +1,4 @@
-"""Block Kit as HTML in the look of Slack, for the report and the pictures of the README."""
+"""Block Kit as HTML that resembles Slack, for the report and the pictures of the README."""
 
 import base64
 import functools
@@ -15,60 +15,39 @@ from alerting.messages.mrkdwn_runs import runs
 from alerting.words.locales import ENGLISH
 from alerting.words.phrases import Phrases
 
-Look = Literal["light", "dark", "auto"]
+Theme = Literal["light", "dark", "auto"]
 
 
 def fragment(
-    message: Message,
-    zone: ZoneInfo,
-    *,
-    at: int,
-    incident: Incident | None = None,
-    words: Phrases = ENGLISH,
+    message: Message, zone: ZoneInfo, *, at: int, incident: Incident | None = None, words: Phrases = ENGLISH
 ) -> str:
     """Return one message as an HTML fragment, to be styled by ``stylesheet``.
 
-    Parameters
-    ----------
-    message
-        The message.
-    zone
-        The reader's time zone.
-    at
-        Time of posting, epoch seconds.
-    incident
-        Adds its chart (a data URI) if its primary finding has a trace.
-    words
-        The language of everything around the message.
+    ``at`` is the time of posting, epoch seconds; ``incident`` adds its chart (a data URI) if its primary
+    finding has a trace.
     """
-    chart, said = None, ""
+    chart, text = None, ""
     if incident is not None:
         from alerting.sinks.chart import alternative, draw
 
-        said = alternative(incident, words)
+        text = alternative(incident, words)
         if incident.primary.trace is not None:
             chart = "data:image/png;base64," + base64.b64encode(draw(incident, zone, words)).decode("ascii")
-    return (
-        environment()
-        .get_template("preview.html.j2")
-        .render(
-            blocks=[_block(block, zone, words) for block in message.blocks],
-            time=f"{datetime.fromtimestamp(at, zone):%H:%M}",
-            chart=chart,
-            lead=LEAD,
-            caption=words.labels.chart_caption,
-            alternative=said,
-        )
+    template = environment().get_template("preview.html.j2")
+    return template.render(
+        blocks=[_block(block, zone, words) for block in message.blocks],
+        time=f"{datetime.fromtimestamp(at, zone):%H:%M}",
+        chart=chart,
+        lead=LEAD,
+        caption=words.labels.chart_caption,
+        alternative=text,
     )
 
 
-def page(body: str, *, title: str, look: Look = "auto") -> str:
+def page(body: str, *, title: str, theme: Theme = "auto") -> str:
     """Return a self-contained page with one fragment."""
-    return (
-        environment()
-        .get_template("page.html.j2")
-        .render(title=title, look=look, css=stylesheet(), fragment=body)
-    )
+    template = environment().get_template("page.html.j2")
+    return template.render(title=title, look=theme, css=stylesheet(), fragment=body)
 
 
 @functools.cache
@@ -89,7 +68,7 @@ def _block(block: Block, zone: ZoneInfo, words: Phrases) -> dict[str, Any]:
     if block["type"] == "header":
         return {"kind": "header", "text": block["text"]["text"]}
     if block["type"] == "actions":
-        return {"kind": "actions", "elements": [_element(each) for each in block["elements"]]}
+        return {"kind": "actions", "elements": [_element(element) for element in block["elements"]]}
     kind = "fields" if "fields" in block else "context" if block["type"] == "context" else "section"
     above = block["text"]["text"] if kind == "fields" and "text" in block else ""
     texts = block.get("fields") or block.get("elements") or [block["text"]]

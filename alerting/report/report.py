@@ -1,4 +1,4 @@
-"""The report: one self-contained HTML file with what was found, when, why, and the message about it."""
+"""The report: one self-contained HTML file with each incident, its reason and its message."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from alerting.commands.matching import services_of
-from alerting.evaluation.comparison import Comparison
+from alerting.evaluation.comparison import WEEK, Comparison
 from alerting.evaluation.evaluation import Evaluation
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Notice
@@ -39,9 +39,6 @@ ROWS: Final = 200
 NOTHING: Final = "Nothing happened that needs attention."
 
 
-WEEK: Final = 7 * 86400
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportHead:
     """The source of a report. Times are epoch seconds of event time; zero if unknown."""
@@ -51,7 +48,7 @@ class ReportHead:
     last: int = 0
     records: int = 0
     seconds: float = 0.0  # wall time it took
-    notes: Sequence[str] = ()  # what readers need to know of the source, one sentence each
+    notes: Sequence[str] = ()  # on the source, one sentence each
 
 
 def write_report(
@@ -79,22 +76,14 @@ def write_report(
         All incidents in their last state, ordered by start (``Incidents.known``).
     notices
         All notices (``Incidents.feed``) in order; they hold the curves and the messages.
-    renderer
-        Renders the messages; figures and names are in its language.
-    zone
-        The time zone of times shown.
-    title
-        The heading.
     about
-        The source; what it leaves out is derived from the incidents.
+        The source; the span of a report without one is that of its incidents.
     settings
         The settings in effect: shown, and used for the age from which series are judged.
     comparison
         With another configuration; ``incidents`` are those of A.
     compared
         The names of the two configurations.
-    evaluation
-        Against labels.
     dead
         Bad records by reason.
 
@@ -113,44 +102,44 @@ def write_report(
     if evaluation is not None:
         sections.append(evaluation_section(evaluation, zone, words, shown.anchors))
     daily = [notice for notice in notices if notice.action is Action.DIGEST]
-    html = (
-        environment()
-        .get_template("report.html.j2")
-        .render(
-            css=f"{stylesheet()}\n{_part('report.css')}",
-            script=_part("report.js"),
-            title=clean(title),
-            source=clean(head.source),
-            span=span_in_words(span, zone, words),
-            zone=zone.key,
-            locale=words.locale,
-            figures=figures(head, incidents, span, dead or {}),
-            notes=notes(head),
-            verdicts=_counted(incidents),
-            sent=Counter(incident.sent for incident in incidents),
-            services=shown.services,
-            timeline=timeline(
-                incidents,
-                Times(*span, zone),
-                words,
-                anchors=shown.anchors,
-                services=shown.known_by,
-                young=settings.judge.young if settings is not None and head.first else 0,
-            ),
-            extras=sections,
-            pages=shown.pages,
-            more_pages=shown.more_pages,
-            digest=shown.digest,
-            more_digest=shown.more_digest,
-            digests=len(daily),
-            message=fragment(renderer(daily[-1]), zone, at=daily[-1].at, words=words) if daily else "",
-            rows=shown.rows,
-            more_rows=shown.more_rows,
-            dead=sorted(((clean(why), count) for why, count in (dead or {}).items()), key=_most),
-            changed=None if settings is None else differing(settings),
-            effective=None if settings is None else effective(settings),
-            nothing=NOTHING,
-        )
+    template = environment().get_template("report.html.j2")
+    html = template.render(
+        css=f"{stylesheet()}\n{_part('report.css')}",
+        script=_part("report.js"),
+        title=clean(title),
+        source=clean(head.source),
+        span=span_in_words(span, zone, words),
+        zone=zone.key,
+        locale=words.locale,
+        figures=figures(head, incidents, span, dead or {}),
+        notes=[clean(note) for note in head.notes],  # names of sources come from outside
+        verdicts=_counted(incidents),
+        sent=Counter(incident.sent for incident in incidents),
+        services=shown.services,
+        timeline=timeline(
+            incidents,
+            Times(*span, zone),
+            words,
+            anchors=shown.anchors,
+            services=shown.known_by,
+            young=settings.judge.young if settings is not None and head.first else 0,
+        ),
+        extras=sections,
+        pages=shown.pages,
+        more_pages=shown.more_pages,
+        digest=shown.digest,
+        more_digest=shown.more_digest,
+        digests=len(daily),
+        message=fragment(renderer(daily[-1]), zone, at=daily[-1].at, words=words) if daily else "",
+        rows=shown.rows,
+        more_rows=shown.more_rows,
+        dead=sorted(
+            ((clean(why), count) for why, count in (dead or {}).items()),
+            key=lambda row: (-row[1], row[0]),
+        ),
+        changed=None if settings is None else differing(settings),
+        effective=None if settings is None else effective(settings),
+        nothing=NOTHING,
     )
     path.write_bytes(html.encode("utf-8", "replace"))
 
@@ -199,10 +188,6 @@ class _Shown:
     def anchors(self) -> set[str]:
         """The ids of the incidents that can be linked to."""
         return {card.id for card in (*self.pages, *self.digest)} | {row.id for row in self.rows}
-
-
-def _most(row: tuple[str, int]) -> tuple[int, str]:
-    return -row[1], row[0]
 
 
 def _counted(incidents: Sequence[Incident]) -> list[tuple[str, int]]:
@@ -260,11 +245,6 @@ def figures(
         bad = sum(dead.values())
         shown.append(Fact("bad records", f"{bad:,}", _part_of(bad, about.records)))
     return shown
-
-
-def notes(about: ReportHead) -> list[str]:
-    """Return the notes, cleaned: names of sources come from outside."""
-    return [clean(note) for note in about.notes]
 
 
 def _large(count: int) -> str:

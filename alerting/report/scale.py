@@ -55,7 +55,7 @@ class Times(NamedTuple):
         for days in _DAYS:
             if length <= most * days * _DAY:
                 return self._every(timedelta(days=days), weekday=days == 1)
-        months = next((each for each in _MONTHS if length <= most * each * _MONTH), _MONTHS[-1])
+        months = next((count for count in _MONTHS if length <= most * count * _MONTH), _MONTHS[-1])
         return self._months(months)
 
     def _every(self, step: timedelta, *, weekday: bool = True) -> list[Tick]:
@@ -108,9 +108,9 @@ class Heights(NamedTuple):
             return cls([0.0, 1.0])
         rough = (high - low) / most
         power = 10.0 ** math.floor(math.log10(rough))
-        step = next(each * power for each in (1, 2, 2.5, 5, 10) if each * power >= rough * (1 - 1e-9))
+        step = next(part * power for part in (1, 2, 2.5, 5, 10) if part * power >= rough * (1 - 1e-9))
         first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-        return cls([float(f"{step * each:.12g}") for each in range(first, last + 1)])
+        return cls([float(f"{step * number:.12g}") for number in range(first, last + 1)])
 
     def down(self, value: float) -> float:
         """Return the distance of a value from the top, in percent.

@@ -1,4 +1,4 @@
-"""The section of the report that measures incidents against labels."""
+"""The extra sections of the report: incidents against labels, and two configurations compared."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -80,18 +80,9 @@ def evaluation_section(
 ) -> ReportSection:
     """Return the figures over all labels, by verdict and by service, missed labels and false pages.
 
-    Parameters
-    ----------
-    made
-        The evaluation.
-    zone
-        The time zone of times shown.
-    words
-        The language of names and figures.
-    anchors
-        Ids of the incidents on the page.
+    ``anchors`` are the ids of the incidents on the page.
     """
-    rows = _Rows(zone, words, anchors)
+    rows = _EvaluationRows(zone, words, anchors)
     return ReportSection(
         id="evaluation",
         title="Against the labels",
@@ -110,7 +101,7 @@ def evaluation_section(
             *table(
                 "Missed labels",
                 ("Start", "Label", "Note", "Seen as"),
-                [rows.missed(each) for each in made.missed],
+                [rows.missed(missed) for missed in made.missed],
             ),
             *table(
                 "False pages",
@@ -138,11 +129,24 @@ def _lines(made: Evaluation) -> list[str]:
     return lines
 
 
-class _Rows:
-    """Makes figures and rows."""
+class _IncidentCells:
+    """Makes the cells of an incident."""
 
     def __init__(self, zone: ZoneInfo, words: Phrases, anchors: Collection[str]) -> None:
         self._zone, self._words, self._anchors = zone, words, anchors
+
+    def incident(self, incident: Incident) -> list[Cell]:
+        return [Cell(self._words.figures.clock(incident.start, self._zone)), self.named(incident)]
+
+    def named(self, incident: Incident, more: str = "") -> Cell:
+        primary, words = incident.primary, self._words
+        what = f"{words.figures.about(primary.about)} · {words.incident.size(primary, incident.peak)}{more}"
+        linked = incident.id if incident.id in self._anchors else ""
+        return Cell(clean(what), incident=linked, verdict=incident.verdict.value)
+
+
+class _EvaluationRows(_IncidentCells):
+    """Makes figures and rows."""
 
     def facts(self, total: DetectionQuality) -> list[Fact]:
         delay, a_week = total.delay, total.false_pages_per_week
@@ -197,9 +201,7 @@ class _Rows:
     def missed(self, missed: Missed) -> list[Cell]:
         label = missed.label
         seen = missed.seen[0] if missed.seen else None
-        shown = (
-            Cell("nothing") if seen is None else self._incident(seen, f", {clean(seen.reason) or seen.sent}")
-        )
+        shown = Cell("nothing") if seen is None else self.named(seen, f", {clean(seen.reason) or seen.sent}")
         return [
             Cell(self._words.figures.clock(label.start, self._zone)),
             Cell(_label(label), verdict=_known(label.verdict)),
@@ -213,17 +215,7 @@ class _Rows:
         if label is not None:
             why = f"labelled {label.kind.value.replace('_', ' ')}" + (f" by {label.by}" if label.by else "")
             why += f": {label.note}" if label.note else ""
-        return [
-            Cell(self._words.figures.clock(false.incident.start, self._zone)),
-            self._incident(false.incident),
-            Cell(cut(clean(why), _NOTE)),
-        ]
-
-    def _incident(self, incident: Incident, more: str = "") -> Cell:
-        primary, words = incident.primary, self._words
-        what = f"{words.figures.about(primary.about)} · {words.incident.size(primary, incident.peak)}{more}"
-        linked = incident.id if incident.id in self._anchors else ""
-        return Cell(clean(what), incident=linked, verdict=incident.verdict.value)
+        return [*self.incident(false.incident), Cell(cut(clean(why), _NOTE))]
 
     def _share(self, share: float | None) -> str:
         return _NOTHING if share is None else self._words.figures.percent(share)
@@ -247,32 +239,17 @@ _SENT: Final = {"page": "page", "digest": "digest", "none": "not sent"}
 
 
 def comparison_section(
-    made: Comparison,
-    names: tuple[str, str],
-    zone: ZoneInfo,
-    words: Phrases,
-    anchors: Collection[str],
+    made: Comparison, names: tuple[str, str], zone: ZoneInfo, words: Phrases, anchors: Collection[str]
 ) -> ReportSection:
     """Return the differences between two configurations, new and lost pages first.
 
-    Parameters
-    ----------
-    made
-        The comparison.
-    names
-        The names of configurations A and B.
-    zone
-        The time zone of times shown.
-    words
-        The language of names and figures.
-    anchors
-        Ids of the incidents on the page.
+    ``anchors`` are the ids of the incidents on the page.
     """
     rows = _ComparisonRows(zone, words, anchors)
     a, b = map(clean, names)
     new, lost = made.new_pages, made.lost_pages
     counted = {incident.id for incident in (*new, *lost)}
-    only_a, only_b = (_sent_elsewhere(each, counted) for each in (made.only_a, made.only_b))
+    only_a, only_b = (_sent_elsewhere(alone, counted) for alone in (made.only_a, made.only_b))
     changed = [pair for pair in made.changed if not {pair.a.id, pair.b.id} & counted]
     alike = len(made.pairs) - len(made.changed)
     head = ("Start", "What", "Sent", "Why")
@@ -320,30 +297,18 @@ def _many(count: int, what: str) -> str:
     return f"{count} {what}{'s' * (count != 1)}"
 
 
-class _ComparisonRows:
+class _ComparisonRows(_IncidentCells):
     """Makes rows of incidents."""
 
-    def __init__(self, zone: ZoneInfo, words: Phrases, anchors: Collection[str]) -> None:
-        self._zone, self._words, self._anchors = zone, words, anchors
-
     def one(self, incident: Incident) -> list[Cell]:
-        return [*self._which(incident), Cell(_SENT[incident.sent]), Cell(clean(incident.reason))]
+        return [*self.incident(incident), Cell(_SENT[incident.sent]), Cell(clean(incident.reason))]
 
     def two(self, pair: Pair) -> list[Cell]:
         return [
-            *self._which(pair.a),
+            *self.incident(pair.a),
             Cell(self._how(pair.a)),
             Cell(self._how(pair.b)),
             Cell(", ".join(self._difference(pair, differ) for differ in pair.differs)),
-        ]
-
-    def _which(self, incident: Incident) -> list[Cell]:
-        primary, words = incident.primary, self._words
-        what = f"{words.figures.about(primary.about)} · {words.incident.size(primary, incident.peak)}"
-        linked = incident.id if incident.id in self._anchors else ""
-        return [
-            Cell(words.figures.clock(incident.start, self._zone)),
-            Cell(clean(what), incident=linked, verdict=incident.verdict.value),
         ]
 
     def _how(self, incident: Incident) -> str:

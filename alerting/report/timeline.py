@@ -49,7 +49,7 @@ class Lane(NamedTuple):
 
 
 class ReportTimeline(NamedTuple):
-    """What the template draws."""
+    """The drawing, for the template."""
 
     lanes: list[Lane]
     folded: int  # scopes that share the last lane
@@ -71,14 +71,12 @@ def timeline(
 
     Parameters
     ----------
-    incidents
-        In their last state.
     times
         The axis; open incidents end with it.
     anchors
         Ids of the incidents on the page.
     services
-        By incident: its filter key.
+        The filter key of each incident, by id.
     young
         Seconds at the start in which nothing could be judged.
     """
@@ -90,16 +88,18 @@ def timeline(
     if len(rest) == 1:  # its own lane takes no more room than a shared one
         own, rest = ranked, []
     # In order of time, so that a cause and its effects are close together.
-    own.sort(key=lambda about: min(scope.start for scope in scopes[about]))
+    own.sort(key=lambda about: min(incident.start for incident in scopes[about]))
     lanes: list[Lane] = []
     top = 0
     groups = [(words.figures.kind(about.kind), name_of(about, words), scopes[about]) for about in own]
     if rest:
-        groups.append(("", f"{len(rest)} other scopes", [scope for about in rest for scope in scopes[about]]))
+        groups.append(
+            ("", f"{len(rest)} other scopes", [incident for about in rest for incident in scopes[about]])
+        )
     for kind, name, held in groups:
         bars, rows = _bars(held, times, words, top, anchors=anchors, services=services)
         height = rows * ROW + 2 * PADDING
-        pages = sum(each.sent == "page" for each in held)
+        pages = sum(incident.sent == "page" for incident in held)
         lanes.append(Lane(clean(kind), clean(name), pages, top, height, bars))
         top += height
     return ReportTimeline(
@@ -108,7 +108,7 @@ def timeline(
 
 
 def name_of(about: ScopeOrEdge, words: Phrases) -> str:
-    """Return the name of what an incident is about, without its kind."""
+    """Return the name of a scope or edge, without its kind."""
     return clean(words.figures.about(about)).removeprefix(f"{words.figures.kind(about.kind)} ")
 
 
@@ -127,7 +127,7 @@ def _bars(
 ) -> tuple[list[Bar], int]:
     free: list[float] = []  # by row: where its free space begins
     bars: list[Bar] = []
-    for incident in sorted(held, key=lambda each: (each.start, each.id)):
+    for incident in sorted(held, key=lambda incident: (incident.start, incident.id)):
         left = times.place(incident.start)
         right = times.place(times.last if incident.end is None else incident.end)
         row = next((index for index, since in enumerate(free) if since <= left), len(free))

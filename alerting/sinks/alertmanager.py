@@ -37,12 +37,7 @@ _OVER: Final = ("resolved", "withdrawn")
 class AlertmanagerSink(HttpSink):
     """Posts alerts, and repeats open ones before Alertmanager forgets them.
 
-    Parameters
-    ----------
-    destination, timeout, now
-        As ``alerting.sinks.http_sink.HttpSink`` has them.
-    url
-        Its address, without the path of the API.
+    ``url`` is its address, without the path of the API.
     """
 
     def __init__(
@@ -50,7 +45,7 @@ class AlertmanagerSink(HttpSink):
     ) -> None:
         super().__init__(destination, url.rstrip("/") + ALERTS, timeout, now)
 
-    def dress(self, _: OutboxRow, body: bytes) -> tuple[bytes, dict[str, str]]:
+    def prepare(self, _: OutboxRow, body: bytes) -> tuple[bytes, dict[str, str]]:
         """Return the alerts, open ones with the time until which they stay open."""
         alerts = json.loads(body)
         ends = rfc3339(self._now() + OPEN)
@@ -73,14 +68,8 @@ def in_alerts(
     in the annotations. But when an incident becomes more severe, its alert ends and one with the new severity
     takes its place: routes are chosen by labels. Digests and thread lines are not sent to a pager.
 
-    Parameters
-    ----------
-    links
-        Makes URLs.
-    extra
-        Labels added to each alert; ``severity`` replaces ours.
-    words
-        English, with the names of accounts.
+    ``extra`` are labels added to each alert; its ``severity`` replaces ours. ``words`` is English, with the
+    names of accounts.
     """
 
     def content(dispatch: Dispatch, known: SubjectState) -> Content | None:
@@ -115,7 +104,7 @@ def _known(key: str) -> tuple[dict[str, str], list[tuple[str, str]]]:
 
 def _labels(dispatch: Dispatch) -> dict[str, str]:
     if dispatch.form is Form.FLOOD:
-        worst = max(one.severity.level for one in dispatch.of_flood)
+        worst = max(incident.severity.level for incident in dispatch.of_flood)
         named = {"verdict": "flood", "incident": dispatch.subject}
         return {"alertname": "Uneri", "severity": worst.word, **named}
     incident = dispatch.notice.incident
@@ -146,9 +135,9 @@ def _labels(dispatch: Dispatch) -> dict[str, str]:
 
 
 def _rises(labels: Mapping[str, str], new: Mapping[str, str]) -> bool:
-    """Return whether an incident is more severe than its labels say, unless they say something else."""
+    """Return whether an incident became more severe than its label, if both are grades."""
     levels = {level.word: level for level in Grade}
-    then, now = (levels.get(each["severity"]) for each in (labels, new))
+    then, now = (levels.get(known["severity"]) for known in (labels, new))
     return then is not None and now is not None and now > then
 
 

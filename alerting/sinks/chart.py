@@ -15,16 +15,7 @@ import resvg_py
 
 from alerting.incidents.incident import Incident
 from alerting.messages.message import IMAGE
-from alerting.sinks.typeface import (
-    CARRIED,
-    FAMILY,
-    fitting,
-    japanese_font,
-    lacking,
-    runs,
-    shortened,
-    width,
-)
+from alerting.sinks.typeface import CARRIED, FAMILY, fitting, japanese_font, lacking, runs, shortened, width
 from alerting.words import numbers
 from alerting.words.locales import ENGLISH
 from alerting.words.mrkdwn import clean, cut
@@ -90,19 +81,7 @@ class _Key(NamedTuple):
 def draw(incident: Incident, zone: ZoneInfo, words: Phrases = ENGLISH) -> bytes:
     """Return the chart as PNG bytes, with the same fonts always the same.
 
-    Parameters
-    ----------
-    incident
-        Its primary finding has a trace.
-    zone
-        The zone of the time axis.
-    words
-        The language of its titles; English if no installed font supports it.
-
-    Raises
-    ------
-    ValueError
-        When the primary finding has no trace.
+    It is in English if no installed font supports the language. Errors are those of ``composed``.
     """
     if words.locale == "ja" and japanese_font() is None:
         words = ENGLISH
@@ -134,7 +113,7 @@ def composed(incident: Incident, zone: ZoneInfo, words: Phrases = ENGLISH) -> st
     begin = trace.start + (len(trace.now) - keep) * trace.step
     end = begin + keep * trace.step
     shown = (trace.now, trace.last_week, trace.lower, trace.upper)
-    now, last, lower, upper = (_tail(each, keep) for each in shown)
+    now, last, lower, upper = (_tail(values, keep) for values in shown)
 
     limit = finding.limit
     if limit is not None and limit > 2 * _highest(now):  # it would flatten the curve
@@ -170,14 +149,14 @@ def composed(incident: Incident, zone: ZoneInfo, words: Phrases = ENGLISH) -> st
 
 
 def _scales(plot: _Plot, ticks: Sequence[tuple[float, str]], zone: ZoneInfo) -> Iterator[str]:
-    for value, told in ticks:
-        yield _text(told, plot.left - _PAD, plot.y(value) + 8, f'{_TICK} text-anchor="end"')
-    for at, told in _half_hours(plot, zone):
-        yield _text(told, plot.x(at), _HOURS_LINE, f'{_TICK} text-anchor="middle"')
+    for value, label in ticks:
+        yield _text(label, plot.left - _PAD, plot.y(value) + 8, f'{_TICK} text-anchor="end"')
+    for at, label in _half_hours(plot, zone):
+        yield _text(label, plot.x(at), _HOURS_LINE, f'{_TICK} text-anchor="middle"')
 
 
 def _named(incident: Incident, begin: int, zone: ZoneInfo, words: Phrases, *, limited: bool) -> Iterator[str]:
-    """Yield what is above the plot: the title, then the unit, the day and the zone beside the legend."""
+    """Yield the texts above the plot: the title, then the unit, the day and the zone beside the legend."""
     finding, labels = incident.primary, words.labels
     title = clean(f"{words.figures.about(finding.about)} · {words.incident.size(finding, incident.peak)}")
     yield from _words(_titled(title), _MARGIN, _TITLE_LINE, INK, _TITLE, bold=True)
@@ -236,7 +215,7 @@ def _curve(plot: _Plot, times: Sequence[int], values: Values) -> str:
 def _band(plot: _Plot, times: Sequence[int], lower: Values, upper: Values) -> str:
     """Return the outline of each stretch where both bounds are known."""
     triples = zip(times, lower, upper, strict=True)
-    known = (list(run) for missing, run in groupby(triples, lambda one: None in one) if not missing)
+    known = (list(run) for missing, run in groupby(triples, lambda triple: None in triple) if not missing)
     return "".join(
         _line(plot, [(at, high) for at, _, high in run])
         + "L"

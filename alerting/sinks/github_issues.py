@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import aiohttp
 import msgspec
 
-from alerting.sinks.http_sink import AGENT, TIMEOUT, Connected, RedirectError, host_of, no_answer
+from alerting.sinks.http_sink import AGENT, TIMEOUT, HttpClient, RedirectError, host_of, no_answer
 from alerting.words.mrkdwn import clean, cut
 
 REPOSITORY: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})/[A-Za-z0-9._-]{1,100}")
@@ -26,7 +26,7 @@ _EACH: Final = 100
 _DAY: Final = 86400
 _VERSION: Final = "2022-11-28"
 _AGAIN: Final = "run it again later: it finds the issue if it was opened"
-_TOLD: Final = 200  # characters of what GitHub says
+_LONGEST_REASON: Final = 200  # characters of a reason that GitHub gives
 
 Answer = TypeVar("Answer")
 
@@ -51,21 +51,17 @@ class _Issue(msgspec.Struct):
     pull_request: dict[str, Any] | None = None
 
 
-class GithubIssues(Connected):
+class GithubIssues(HttpClient):
     """Issues of repositories, as one token may see and open them.
 
     Parameters
     ----------
     url
         Base of the API, such as ``https://api.github.com``.
-    token
-        Sent with every call, and never shown.
     token_name
-        Where it is kept: what errors call it.
+        Its name in errors, instead of the token.
     timeout
         Total seconds for one call.
-    now
-        Wall time, epoch seconds; injected by tests.
     """
 
     def __init__(
@@ -98,12 +94,8 @@ class GithubIssues(Connected):
         ----------
         repository
             ``owner/name``.
-        incident
-            Its id, by which its issue is recognised.
         since
-            When it began, epoch seconds: no issue about it is older.
-        title, body
-            Plain text, and Markdown.
+            When the incident began, epoch seconds: no issue about it is older.
 
         Raises
         ------
@@ -141,7 +133,7 @@ class GithubIssues(Connected):
         host = host_of(self._url)
         try:
             async with self._open().request(method, f"{self._url}{path}", data=data) as answer:
-                said, status, headers = await answer.read(), answer.status, answer.headers
+                answered, status, headers = await answer.read(), answer.status, answer.headers
         except RedirectError as error:
             raise IssueError(
                 f"GitHub answers HTTP {error.status}: {repository} has moved, or export.github_url has; "
@@ -151,13 +143,13 @@ class GithubIssues(Connected):
             then = _AGAIN if method == "POST" else "try again later"
             raise IssueError(f"GitHub does not answer at {host} ({no_answer(error)}); {then}") from None
         if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-            raise IssueError(self._refusal(status, headers, said, repository))
+            raise IssueError(self._refusal(status, headers, answered, repository))
         try:
-            return msgspec.json.decode(said, type=kind)
+            return msgspec.json.decode(answered, type=kind)
         except msgspec.MsgspecError:
             raise IssueError(f"{host} does not answer as GitHub does; check export.github_url") from None
 
-    def _refusal(self, status: int, headers: Mapping[str, str], said: bytes, repository: str) -> str:
+    def _refusal(self, status: int, headers: Mapping[str, str], answered: bytes, repository: str) -> str:
         wait = self._wait(headers)
         if status == HTTPStatus.TOO_MANY_REQUESTS or (status == HTTPStatus.FORBIDDEN and wait is not None):
             return f"GitHub's rate limit is reached; try again in {max(1, round((wait or 60) / 60))} min"
@@ -167,13 +159,13 @@ class GithubIssues(Connected):
             HTTPStatus.FORBIDDEN: f"{token} may not write issues in {repository}; allow it to",
             HTTPStatus.NOT_FOUND: f"GitHub knows no {repository}, or {token} may not see it; check both",
             HTTPStatus.GONE: f"{repository} takes no issues; enable them in its settings, or name another",
-            HTTPStatus.UNPROCESSABLE_ENTITY: f"GitHub refuses the issue ({_told(said)}); {by_hand}",
+            HTTPStatus.UNPROCESSABLE_ENTITY: f"GitHub refuses the issue ({_reason(answered)}); {by_hand}",
         }
         if status in known:
             return known[HTTPStatus(status)]
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return f"GitHub answers HTTP {status}; {_AGAIN}"
-        return f"GitHub answers HTTP {status} ({_told(said)}); check export.github_url"
+        return f"GitHub answers HTTP {status} ({_reason(answered)}); check export.github_url"
 
     def _wait(self, headers: Mapping[str, str]) -> float | None:
         """Return the seconds until a rate limit ends, None if the answer is about something else."""
@@ -188,7 +180,7 @@ class GithubIssues(Connected):
 
 
 def marker(incident: str) -> str:
-    """Return what an issue about an incident ends with: nobody sees it, and nothing else has it.
+    """Return the end of an issue about an incident: invisible, and in no other issue.
 
     Examples
     --------
@@ -199,18 +191,21 @@ def marker(incident: str) -> str:
 
 
 def _cut_lines(body: str) -> str:
-    """Return a body that GitHub takes: without the last lines, if it is too long."""
+    """Return a body short enough for GitHub, without its last lines if it is too long."""
     if len(body) <= LARGEST:
         return body
     return body[: body.rindex("\n", 0, LARGEST)] + "\n\n…\n"
 
 
-def _told(said: bytes) -> str:
-    """Return what GitHub says is wrong, as one short line."""
+def _reason(answered: bytes) -> str:
+    """Return the reason in an answer of GitHub, as one short line."""
     try:
-        answer = json.loads(said)
-        errors = [str(one.get("message") or one.get("field") or "") for one in answer.get("errors") or []]
+        answer = json.loads(answered)
+        errors = [
+            str(problem.get("message") or problem.get("field") or "")
+            for problem in answer.get("errors") or []
+        ]
         text = ", ".join(part for part in (str(answer["message"]), *errors) if part)
     except (ValueError, KeyError, TypeError, AttributeError):
         text = "without a reason"
-    return cut(clean(text), _TOLD)
+    return cut(clean(text), _LONGEST_REASON)

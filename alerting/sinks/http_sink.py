@@ -1,4 +1,7 @@
-"""The base of sinks over HTTP: one call at a time, no redirects, no secret in any text."""
+"""The base of sinks over HTTP: one call at a time, no redirects, no secret in any text.
+
+It turns answers and errors into delivery outcomes, for receivers that recognise a repeat by its id.
+"""
 
 import asyncio
 import io
@@ -23,15 +26,10 @@ TIMEOUT: Final = 10.0
 AGENT: Final = "uneri"
 
 
-class Connected:
-    """A sink that keeps its connections between calls.
+class HttpClient:
+    """Keeps its connections between calls.
 
-    Parameters
-    ----------
-    timeout
-        Total seconds for one call.
-    headers
-        Sent with every call.
+    ``timeout`` is in seconds for one whole call.
     """
 
     def __init__(self, timeout: float, headers: dict[str, str] | None = None) -> None:
@@ -62,7 +60,7 @@ class Connected:
         return self._session
 
 
-class HttpSink(Connected):
+class HttpSink(HttpClient):
     """Posts rows to one address.
 
     Parameters
@@ -71,8 +69,6 @@ class HttpSink(Connected):
         Its name: ``webhook:name``.
     url
         Where to post; credentials in it are used but never shown.
-    timeout
-        Total seconds for one call.
     now
         Wall time, epoch seconds; injected by tests.
     """
@@ -92,7 +88,7 @@ class HttpSink(Connected):
         """Post one row. Raises nothing but a cancellation."""
         if row.body is None:
             return DeliveryOutcome(result=Result.REFUSED, error="the row has no body")
-        body, headers = self.dress(row, row.body)
+        body, headers = self.prepare(row, row.body)
         try:
             session = self._open()
             data = io.BytesIO(body)  # streamed: the body of a flood is large
@@ -104,7 +100,7 @@ class HttpSink(Connected):
             return outcome_of_failure(error)
         return self.accepted(row) if outcome.result is Result.SENT else outcome
 
-    def dress(self, row: OutboxRow, body: bytes) -> tuple[bytes, dict[str, str]]:
+    def prepare(self, row: OutboxRow, body: bytes) -> tuple[bytes, dict[str, str]]:
         """Return the body and headers to send."""
         raise NotImplementedError
 
@@ -144,12 +140,7 @@ _CLOSED: Final = {
 def outcome_of_status(status: int, headers: Mapping[str, str], now: float) -> DeliveryOutcome:
     """Return the outcome of a status: sent, retry, receiver closed, or message rejected.
 
-    Parameters
-    ----------
-    status, headers
-        Of the answer.
-    now
-        Epoch seconds, for a ``Retry-After`` that names a time.
+    ``now`` is epoch seconds, for a ``Retry-After`` that names a time.
     """
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return DeliveryOutcome(result=Result.SENT)
@@ -162,8 +153,7 @@ def outcome_of_status(status: int, headers: Mapping[str, str], now: float) -> De
         )
     if status < HTTPStatus.BAD_REQUEST:
         return DeliveryOutcome(
-            result=Result.ROUTE,
-            error=f"HTTP {status}: {NOT_FOLLOWED}; configure the final address",
+            result=Result.ROUTE, error=f"HTTP {status}: {NOT_FOLLOWED}; configure the final address"
         )
     if status in _CLOSED:
         return DeliveryOutcome(result=Result.ROUTE, error=f"HTTP {status}: {_CLOSED[HTTPStatus(status)]}")
@@ -215,7 +205,7 @@ NOT_FOLLOWED: Final = "redirects are not followed"
 
 
 def no_redirects() -> aiohttp.TraceConfig:
-    """Return what makes every call of a session raise ``RedirectError`` instead of following a redirect."""
+    """Return a configuration that makes a session raise ``RedirectError`` instead of following redirects."""
     guard = aiohttp.TraceConfig()
     guard.on_request_redirect.append(_refuse)
     return guard
@@ -229,7 +219,7 @@ async def _refuse(
 
 
 def no_answer(error: BaseException) -> str:  # noqa: PLR0911  one return for each reason
-    """Return why there is no answer, without an address or a secret.
+    """Return the reason for a missing answer, without an address or a secret.
 
     Examples
     --------

@@ -16,21 +16,20 @@ from alerting.incidents.incident import Incident
 from alerting.messages.message import image, with_image
 from alerting.outbox.ports import DeliveryOutcome, Result
 from alerting.outbox.row import OutboxRow, Picture, Send, SentAs
-from alerting.sinks.http_sink import Connected
+from alerting.sinks.http_sink import TIMEOUT, HttpClient
 from alerting.sinks.slack_errors import outcome_of, sendable
 from alerting.words.locales import ENGLISH
 from alerting.words.phrases import Phrases
 
 EVENT: Final = "uneri_notice"
-TIMEOUT: Final = 10.0
 _BEFORE: Final = 300  # Slack's clock and ours may differ by this much, seconds
 _PAGES: Final = 5
-_LOOK: Final = 200
+_SEARCHED: Final = 200
 _ID: Final = re.compile(r"[CGD][A-Z0-9]{6,}")  # of a channel
 _BLIND: Final = 1  # a message in doubt is posted again this often without a search
 
 
-class SlackSink(Connected):
+class SlackSink(HttpClient):
     """Delivers rows through Slack's Web API, one call at a time and without retries of its own.
 
     The SDK's retry handlers are off: one of them posts again blindly after a broken connection.
@@ -42,21 +41,12 @@ class SlackSink(Connected):
         searched for before it is posted again.
     base_url
         Of the Web API, with a trailing slash.
-    zone
-        The channel's time zone, for charts.
     timeout
         Total seconds for one call.
-    words
-        The language of charts.
     """
 
     def __init__(
-        self,
-        token: str,
-        base_url: str,
-        zone: ZoneInfo,
-        timeout: float = TIMEOUT,
-        words: Phrases = ENGLISH,
+        self, token: str, base_url: str, zone: ZoneInfo, timeout: float = TIMEOUT, words: Phrases = ENGLISH
     ) -> None:
         super().__init__(timeout)
         self._words = words
@@ -68,7 +58,7 @@ class SlackSink(Connected):
         return f"SlackSink({self._base_url!r})"
 
     async def deliver(self, row: OutboxRow) -> DeliveryOutcome:
-        """Post, edit or upload, as the row says. Raises nothing but a cancellation."""
+        """Post, edit or upload, by the kind of row. Raises nothing but a cancellation."""
         methods = {
             Send.POST: self._post,
             Send.LINE: self._post,
@@ -104,14 +94,13 @@ class SlackSink(Connected):
         if row.send is Send.LINE and row.place is None:
             return DeliveryOutcome(result=Result.REFUSED, error="there is no message to reply to")
         if row.doubt:
-            found, looked = await self._search(row)
+            found, failed = await self._search(row)
             if found is not None:
                 return DeliveryOutcome(result=Result.SENT, place=found)
-            if isinstance(looked, DeliveryOutcome):
-                if looked.result in (Result.RETRY, Result.UNKNOWN):  # wait until a search succeeds
-                    return DeliveryOutcome(
-                        result=Result.RETRY, retry_after=looked.retry_after, error=looked.error
-                    )
+            if isinstance(failed, DeliveryOutcome):
+                if failed.result in (Result.RETRY, Result.UNKNOWN):  # wait until a search succeeds
+                    wait, why = failed.retry_after, failed.error
+                    return DeliveryOutcome(result=Result.RETRY, retry_after=wait, error=why)
                 if row.doubt > _BLIND:
                     return DeliveryOutcome(
                         result=Result.REFUSED,
@@ -157,14 +146,14 @@ class SlackSink(Connected):
         oldest = f"{row.created - _BEFORE:.6f}"
         if row.place is None:
             return await self._client().conversations_history(
-                channel=channel, oldest=oldest, include_all_metadata=True, limit=_LOOK, cursor=cursor
+                channel=channel, oldest=oldest, include_all_metadata=True, limit=_SEARCHED, cursor=cursor
             )
         return await self._client().conversations_replies(
             channel=channel,
             ts=row.place.ts,
             oldest=oldest,
             include_all_metadata=True,
-            limit=_LOOK,
+            limit=_SEARCHED,
             cursor=cursor,
         )
 
@@ -205,10 +194,7 @@ class SlackSink(Connected):
             )
             await self._upload(str(answer["upload_url"]), body)
         except Exception as error:  # noqa: BLE001  as in deliver
-            outcome = outcome_of(error)
-            if outcome.result is Result.UNKNOWN:  # not visible yet, so a retry is harmless
-                return structs.replace(outcome, result=Result.RETRY)
-            return outcome
+            return _harmless(outcome_of(error))  # not visible yet
         await client.files_completeUploadExternal(
             files=[{"id": str(answer["file_id"]), "title": title}],
             channel_id=place.channel,
@@ -226,10 +212,7 @@ class SlackSink(Connected):
                 channel=row.place.channel, message_ts=row.place.ts
             )
         except Exception as error:  # noqa: BLE001  as in deliver
-            outcome = outcome_of(error)
-            if outcome.result is Result.UNKNOWN:  # harmless to repeat
-                return structs.replace(outcome, result=Result.RETRY)
-            return outcome
+            return _harmless(outcome_of(error))
         link = str(answer["permalink"])
         return DeliveryOutcome(
             result=Result.SENT,
@@ -255,6 +238,11 @@ class SlackSink(Connected):
         if (shown := row.picture) is not None:
             blocks = with_image(blocks, image(shown.file, shown.title, shown.text))
         return {"text": row.message.text, "blocks": blocks}
+
+
+def _harmless(outcome: DeliveryOutcome) -> DeliveryOutcome:
+    """Return the outcome of a failed call that may be repeated even if it succeeded."""
+    return structs.replace(outcome, result=Result.RETRY) if outcome.result is Result.UNKNOWN else outcome
 
 
 def _drawn(incident: Incident, zone: ZoneInfo, words: Phrases) -> tuple[bytes, str]:

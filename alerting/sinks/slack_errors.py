@@ -1,4 +1,4 @@
-"""Delivery outcomes of Slack's answers: what may be retried, and what will never work.
+"""Delivery outcomes of Slack's answers: errors that may be retried, and those that never succeed.
 
 Names are those of the error tables of ``chat.postMessage``, ``chat.update``, ``conversations.history`` and
 ``files.completeUploadExternal`` in Slack's Web API reference.
@@ -75,10 +75,10 @@ def outcome_of(error: Exception) -> DeliveryOutcome:  # noqa: PLR0911  one retur
     if isinstance(error, TokenError):
         return DeliveryOutcome(result=Result.TOKEN, error=_with_remedy(str(error), Result.TOKEN))
     if isinstance(error, SlackApiError):
-        return _refusal(error)
+        return structs.replace(_of_answer(error), answered=True)
     if isinstance(error, RedirectError):  # perhaps of a proxy, for a while: nothing was accepted
-        said = f"HTTP {error.status}: {NOT_FOLLOWED}; check slack.base_url and the proxy"
-        return DeliveryOutcome(result=Result.RETRY, error=said, answered=True)
+        why = f"HTTP {error.status}: {NOT_FOLLOWED}; check slack.base_url and the proxy"
+        return DeliveryOutcome(result=Result.RETRY, error=why, answered=True)
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
         return DeliveryOutcome(result=Result.RETRY, error=no_answer(error))
     if isinstance(error, aiohttp.ClientResponseError):
@@ -89,7 +89,7 @@ def outcome_of(error: Exception) -> DeliveryOutcome:  # noqa: PLR0911  one retur
 
 
 def trouble(outcome: DeliveryOutcome, why: str | None = None) -> str:
-    """Say that Slack answered with an error, or not at all; ``why`` replaces the reason, if it is given.
+    """Describe that Slack answered with an error, or not at all; ``why`` replaces the reason, if it is given.
 
     Examples
     --------
@@ -99,12 +99,8 @@ def trouble(outcome: DeliveryOutcome, why: str | None = None) -> str:
     'does not answer'
     """
     reason = outcome.error if why is None else why
-    said = "answered with an error" if outcome.answered else "does not answer"
-    return f"{said} ({reason})" if reason else said
-
-
-def _refusal(error: SlackApiError) -> DeliveryOutcome:
-    return structs.replace(_of_answer(error), answered=True)
+    what = "answered with an error" if outcome.answered else "does not answer"
+    return f"{what} ({reason})" if reason else what
 
 
 def _of_answer(error: SlackApiError) -> DeliveryOutcome:
@@ -131,10 +127,8 @@ def _with_remedy(name: str, result: Result) -> str:
 
 
 def _status(response: object) -> int:
-    for attribute in (
-        "status_code",
-        "status",
-    ):  # the SDK's response, or aiohttp's where the body was unreadable
+    # the SDK's response, or aiohttp's where the body was unreadable
+    for attribute in ("status_code", "status"):
         found = getattr(response, attribute, None)
         if isinstance(found, int):
             return found

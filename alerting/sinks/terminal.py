@@ -61,16 +61,7 @@ class Terminal:
     Links are hyperlinks where the console takes them. Elsewhere their labels are printed, with short
     addresses only: those of a cloud's console are hundreds of characters long.
 
-    Parameters
-    ----------
-    console
-        Where to print.
-    zone
-        The time zone of times shown.
-    words
-        The language of everything around the message.
-    environment
-        Variables that tell what the console can show.
+    ``environment`` has the variables that show what the console can do.
     """
 
     def __init__(
@@ -121,8 +112,8 @@ class Terminal:
 
     def line(self, message: Message, of: str = "") -> None:
         """Show lines of the thread of a message; ``of`` is the title of that message."""
-        said = " · ".join(self._lines(message.blocks))
-        self._print([f"↳ {of}: {said}" if of else f"↳ {said}"])
+        text = " · ".join(self._lines(message.blocks))
+        self._print([f"↳ {of}: {text}" if of else f"↳ {text}"])
 
     def _print(self, lines: Sequence[str]) -> None:
         for line in lines:
@@ -166,12 +157,11 @@ class Terminal:
     def _text(self, mrkdwn: str, style: str = "") -> Text:
         text = Text(style=style)
         for piece in runs(mrkdwn, self._zone, self._words):
-            look = Style(bold=piece.bold or None)
+            bold = Style(bold=piece.bold or None)
             if piece.url is not None and self._hyperlinks:
-                look += Style(color=_BLUE, underline=True, link=piece.url)
-                text.append(piece.text, look)
+                text.append(piece.text, bold + Style(color=_BLUE, underline=True, link=piece.url))
             else:
-                text.append(_spelt(piece), look)
+                text.append(_spelt(piece), bold)
         return text
 
     def _chart(self, trace: Trace, incident: Incident, width: int) -> RenderableType:
@@ -203,17 +193,7 @@ class Terminal:
 
 
 class TerminalSink:
-    """Stands in for Slack when there is no token.
-
-    Parameters
-    ----------
-    zone
-        The time zone of times shown.
-    console
-        Where to print; standard output if absent.
-    words
-        The language of everything around a message.
-    """
+    """Stands in for Slack when there is no token."""
 
     def __init__(self, zone: ZoneInfo, console: Console | None = None, words: Phrases = ENGLISH) -> None:
         self._terminal = Terminal(console or Console(), zone, words)

@@ -1,7 +1,7 @@
-"""The letters of a picture: fonts that lie beside this module, and how wide they write a text.
+"""The fonts of a picture, and the width of a text in them.
 
-Slim containers have no fonts, so DejaVu Sans comes along, which has most scripts but those of East Asia. What
-it lacks is left to a Japanese font, if one is installed.
+Slim containers have no fonts, so DejaVu Sans lies beside this module: it has most scripts but those of East
+Asia. Letters that it lacks are left to a Japanese font, if one is installed.
 """
 
 import functools
@@ -33,12 +33,8 @@ _JAPANESE: Final = (
     ("yugoth", "Yu Gothic"),
     ("meiryo", "Meiryo"),
 )
-_REGULAR: Final = (
-    "regular",
-    "w3",
-    "thr.",
-    "medium",
-)  # marks in the names of files of a family in many weights
+# Marks in the names of files of a family in many weights.
+_REGULAR: Final = ("regular", "w3", "thr.", "medium")
 _BOLD: Final = ("bold", "w6", "thb.", "yob.")
 _SHARED: Final = ("/usr/local/share", "/usr/share")
 _FONTS: Final = (".ttf", ".otf", ".ttc", ".otc")
@@ -52,14 +48,14 @@ class JapaneseFont(NamedTuple):
 
 
 class LetterRun(NamedTuple):
-    """Part of a text, and the families of fonts to write it with; none for the font that comes along."""
+    """Part of a text, and the families of fonts to write it with; none for the own font."""
 
     text: str
     family: str
 
 
 class Typeface(NamedTuple):
-    """What a font file says of widths."""
+    """The widths in a font file."""
 
     glyphs: dict[int, int]  # of code points
     advances: tuple[int, ...]  # of glyphs; the last one is that of all that follow
@@ -75,7 +71,7 @@ class Typeface(NamedTuple):
 
 @functools.cache
 def typeface(*, bold: bool = False) -> Typeface:
-    """Return the widths of the font that comes along.
+    """Return the widths of the own font.
 
     They are read from its tables as OpenType defines them: ``head``, ``hhea``, ``hmtx``, and of ``cmap`` the
     subtable of format 12, which has all code points.
@@ -107,7 +103,7 @@ def typeface(*, bold: bool = False) -> Typeface:
 
 
 def width(text: str, size: float, *, bold: bool = False) -> float:
-    """Return how wide a text is, in the unit of ``size``; kerning is left out.
+    """Return the width of a text, in the unit of ``size``; kerning is left out.
 
     Examples
     --------
@@ -119,7 +115,7 @@ def width(text: str, size: float, *, bold: bool = False) -> float:
 
 
 def fitting(text: str, widest: float, size: float, *, bold: bool = False) -> int:
-    """Return how many of the first characters of a text are not wider than ``widest``.
+    """Return the number of first characters of a text that are not wider than ``widest``.
 
     Examples
     --------
@@ -135,7 +131,7 @@ def fitting(text: str, widest: float, size: float, *, bold: bool = False) -> int
 
 
 def lacking(text: str) -> bool:
-    """Return whether a text has characters that the font that comes along has not.
+    """Return whether a text has characters that the own font lacks.
 
     Examples
     --------
@@ -161,7 +157,7 @@ def shortened(text: str, widest: float, size: float, *, bold: bool = False) -> s
 
 
 def runs(text: str) -> list[LetterRun]:
-    """Divide a text into what the font that comes along writes and what is left to another.
+    """Divide a text into runs for the own font and for a Japanese one.
 
     Examples
     --------
@@ -203,7 +199,7 @@ def _installed() -> Iterator[str]:
 
 
 def _folders() -> list[Path]:
-    """Return where the system, and whoever runs this, keep fonts."""
+    """Return the folders of the system's and the user's fonts."""
     home = Path(os.environ.get("HOME", "/nonexistent"))
     if sys.platform == "darwin":
         return [home / "Library/Fonts", Path("/Library/Fonts"), Path("/System/Library/Fonts")]

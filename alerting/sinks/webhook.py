@@ -65,14 +65,8 @@ def signature(key: bytes, identity: str, timestamp: int, body: bytes) -> str:
 class WebhookSink(HttpSink):
     """Posts JSON to one URL, signed when there is a key.
 
-    ``webhook-id`` stays the same when a row is sent again, so the receiver recognises a repeat.
-
-    Parameters
-    ----------
-    destination, url, timeout, now
-        As ``alerting.sinks.http_sink.HttpSink`` has them.
-    key
-        Signs bodies (``signing_key``); None leaves them unsigned.
+    ``webhook-id`` stays the same when a row is sent again, so the receiver recognises a repeat. ``key`` signs
+    bodies (``signing_key``); None leaves them unsigned.
     """
 
     def __init__(
@@ -86,7 +80,7 @@ class WebhookSink(HttpSink):
         super().__init__(destination, url, timeout, now)
         self._key = key
 
-    def dress(self, row: OutboxRow, body: bytes) -> tuple[bytes, dict[str, str]]:
+    def prepare(self, row: OutboxRow, body: bytes) -> tuple[bytes, dict[str, str]]:
         """Return the body unchanged, with the headers that authenticate it."""
         timestamp = int(self._now())
         headers = {
@@ -114,9 +108,9 @@ def in_json(links: Links, words: Phrases = ENGLISH) -> Callable[[Dispatch, Subje
         }
         match dispatch.form:
             case Form.FLOOD:
-                data["incidents"] = [_short(one.to_json()) for one in dispatch.of_flood]
+                data["incidents"] = [_short(incident.to_json()) for incident in dispatch.of_flood]
             case Form.DIGEST:
-                data["incidents"] = [one.to_json() for one in notice.incidents]
+                data["incidents"] = [incident.to_json() for incident in notice.incidents]
             case _:
                 incident = notice.incident
                 at = dispatch.at or notice.at
@@ -144,7 +138,7 @@ def incident_data(
     commands: Sequence[Command],
     memos: Sequence[Memo],
 ) -> dict[str, object]:
-    """Return what programs receive about one incident: itself, where to look, and what people did about it.
+    """Return one incident for programs: itself, its links, and the commands of people.
 
     ``at`` is the watermark, epoch seconds.
     """
@@ -162,18 +156,9 @@ def incident_data(
 
 
 _SHORT: Final = (
-    "id",
-    "verdict",
-    "state",
-    "severity",
-    "scope",
-    "measure",
-    "start",
-    "end",
-    "observed",
-    "expected",
+    "id", "verdict", "state", "severity", "scope", "measure", "start", "end", "observed", "expected",
     "finding",
-)
+)  # fmt: skip
 
 
 def _short(line: dict[str, object]) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""How numbers, names and sentences are written, in each language.
+"""The words of messages: numbers, names and sentences in each language.
 
 May import commands and incidents; pure.
 """

@@ -1,4 +1,4 @@
-"""What a message says the same way every time, as one value that each language fills in."""
+"""The fixed texts of messages, as one value that each language fills in."""
 
 from typing import NamedTuple
 
@@ -27,7 +27,7 @@ class Labels(NamedTuple):
     comma: str
     stop: str  # between two sentences
     withdrawn: str  # the sentence of an incident that late data withdrew
-    test: str  # what a test message begins with
+    test: str  # the begin of a test message
     test_note: str
     update: str  # marks the newest state of a message that was shown before, in a terminal
     runbook: str  # the text of a link to what to do
@@ -55,7 +55,7 @@ class Labels(NamedTuple):
     note_title: str  # at most 24 characters
     note_text: str
     note_submit: str
-    note_kept: str  # who will see it
+    note_kept: str  # its readers
     memos: str
     members: str
     callers: str
@@ -88,7 +88,7 @@ class Labels(NamedTuple):
     earlier_time: str  # on those before
     # an incident in Markdown
     links: str
-    actions: str  # what people did about it
+    actions: str  # the commands on it
     # pictures
     chart_now: str
     chart_last_week: str

@@ -24,7 +24,11 @@ def clean(text: str) -> str:
     'items gpj.exe'
     """
     # Not printable: control, format, surrogate, private, unassigned, and separators other than the space.
-    hidden = {ord(one): " " if one.isspace() else None for one in set(text) if not one.isprintable()}
+    hidden = {
+        ord(character): " " if character.isspace() else None
+        for character in set(text)
+        if not character.isprintable()
+    }
     return " ".join(text.translate(hidden).split())
 
 
@@ -69,7 +73,7 @@ def escape(text: str, limit: int) -> str:
 
 
 def restored(text: str) -> str:
-    """Undo the look-alikes of ``escape``, for where they are no markup.
+    """Undo the look-alikes of ``escape``, where the originals are no markup.
 
     Examples
     --------
@@ -123,13 +127,13 @@ def mention(whom: str) -> str:
     ('<!here>', '<@U012AB3CD> <!subteam^S0614TZR7>', '', '')
     """
     called = []
-    for each in re.split(r"[\s,]+", whom):
-        if each == "here":
+    for name in re.split(r"[\s,]+", whom):
+        if name == "here":
             called.append("<!here>")
-        elif _MEMBER.fullmatch(each):
-            called.append(f"<@{each}>")
-        elif _GROUP.fullmatch(each):
-            called.append(f"<!subteam^{each}>")
+        elif _MEMBER.fullmatch(name):
+            called.append(f"<@{name}>")
+        elif _GROUP.fullmatch(name):
+            called.append(f"<!subteam^{name}>")
     return " ".join(called)
 
 

@@ -1,4 +1,4 @@
-"""What the figures of every language share: rounding and signs. Units and words belong to the language."""
+"""Rounding and signs, as the figures of every language have them. Units and words belong to the language."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ MANY: Final = 10
 """From this ratio on, a factor reads better than +1,100 %."""
 
 FEW_A_DAY: Final = 100
-"""A day's total below which last week's is told as a number: a change of nearly nothing says nothing."""
+"""A day's total below which last week's is shown as a number: a change of nearly nothing means nothing."""
 
 
 def number(value: float) -> str:

@@ -1,4 +1,4 @@
-"""Everything a message says, as parts that each language fills (docs/adr/0013).
+"""The phrases of messages, as parts that each language fills (docs/adr/0013).
 
 A part is a protocol, and a language implements it as a module of functions: mypy holds each to its protocol.
 
@@ -27,7 +27,7 @@ from alerting.words.stated_texts import NAMED_CHANGES, stated_texts
 from detectors.model.finding import AddedUp, Failures, Finding, Growth, Share, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import ACCOUNT, TABLE, ScopeOrEdge
-from detectors.watch.hottest import Hot, Use
+from detectors.watch.rankings import Hot, Use
 
 NAMED_ROUTES: Final = 3
 LONGEST_ROUTE: Final = 50
@@ -57,16 +57,16 @@ class Figures(Protocol):
         """Return a value with its unit."""
 
     def added_up(self, of: AddedUp, finding: Finding) -> str:
-        """Return what minutes added up to, and over how long: ``0.33 requests/s over 13 min``."""
+        """Return the mean over some minutes: ``0.33 requests/s over 13 min``."""
 
     def change(self, observed: float, expected: float, of: Measure) -> str:
-        """Return how far ``observed`` is from ``expected``: ``+412 %``; of nearly nothing, both values."""
+        """Return the change from ``expected`` to ``observed``: ``+412 %``; from next to nothing, both."""
 
     def failures(self, of: Failures, about: ScopeOrEdge) -> str:
-        """Return how many requests failed, and in what time: ``40 of 98 requests in 10 min``."""
+        """Return the count of failed requests: ``40 of 98 requests in 10 min``."""
 
     def usually(self, of: Failures) -> str:
-        """Return how many of them usually fail: ``0`` or ``2 %``."""
+        """Return the usual share of failures: ``0`` or ``2 %``."""
 
     def percent(self, share: float) -> str:
         """Return a share, rounded so that only the whole is 100 %."""
@@ -75,13 +75,13 @@ class Figures(Protocol):
         """Return a rate of growth."""
 
     def days_to_limit(self, growth: Growth) -> str:
-        """Return when a limit is reached, as a range of days; nothing where no day is named."""
+        """Return the range of days until a limit is reached; empty where no day is named."""
 
     def duration(self, seconds: int) -> str:
         """Return a duration in at most two units."""
 
     def times(self, count: int) -> str:
-        """Say how often something occurred."""
+        """Return the number of occurrences in words."""
 
     def clock(self, epoch: int, zone: ZoneInfo) -> str:
         """Return a time in the channel's zone, with the zone."""
@@ -99,19 +99,19 @@ class Figures(Protocol):
         """Return cloud, account and region; ``name`` is that of the account, empty if it has none."""
 
     def interval(self, finding: Finding) -> str:
-        """Return what was expected, with its interval."""
+        """Return the expected value with its interval."""
 
     def series(self, finding: Finding) -> str:
         """Name the series of a finding: its scope and measure."""
 
     def headroom(self, value: float, finding: Finding) -> str:
-        """Say how much of the known limit is left at ``value``."""
+        """Return the part of the known limit that is left at ``value``."""
 
     def costs(self, an_hour: float) -> str:
-        """Say what a deviation costs, in US dollars an hour more than expected, or less."""
+        """Return the costs of a deviation, in US dollars an hour more than expected, or less."""
 
     def completeness(self, share: float) -> str:
-        """Say how complete the data is."""
+        """Return the completeness of the data."""
 
     def count(self, what: str, number: int) -> str:
         """Return ``what: number``."""
@@ -123,14 +123,14 @@ class Figures(Protocol):
         """Name a stage of the notification pipeline."""
 
     def and_more(self, more: int) -> str:
-        """Say how many are not shown."""
+        """Return the line that counts the entries not shown."""
 
     def more_in_file(self, more: int) -> str:
-        """Say how many are not shown here but in the attached file."""
+        """Return the line that counts the entries shown only in the attached file."""
 
 
 class IncidentPhrases(Protocol):
-    """What is said of one incident: in its page, its thread and its chart."""
+    """The phrases about one incident: in its page, its thread and its chart."""
 
     def title(self, of: Incident) -> str:
         """Return the title: verdict and state, what it is about, how large it is."""
@@ -148,19 +148,19 @@ class IncidentPhrases(Protocol):
         """Explain the finding in one sentence with the numbers used."""
 
     def ending(self, of: Incident) -> str:
-        """Say how it ended, as a sentence."""
+        """Return the sentence about its end."""
 
     def share_of(self, finding: Finding) -> str:
-        """Return what follows ``labels.callers``: what the callers' shares are shares of."""
+        """Return the text after ``labels.callers``: the whole that the shares belong to."""
 
     def because(self, share: Share, finding: Finding) -> str:
-        """Say whether a caller calls more often or uses more per call; may be empty."""
+        """Return whether a caller calls more often or uses more per call, in words; may be empty."""
 
     def stands_out(self, kind: str, who: str, part: str) -> str:
-        """Say that a client or tenant stands out."""
+        """Return the line about a client or tenant that stands out."""
 
     def throttled(self, reasons: Sequence[tuple[str, str]]) -> str:
-        """Say why calls were throttled: reasons with their counts."""
+        """Return the line about throttled calls: reasons with their counts."""
 
     def link_name(self, suffix: str) -> str:
         """Name a link by the suffix of its kind: ``logs``, ``metrics``; others as they are."""
@@ -169,46 +169,46 @@ class IncidentPhrases(Protocol):
         """Name how bad something is."""
 
     def severity(self, of: Severity, *, over: bool, is_table: bool = False) -> str:
-        """Return how bad it is, or was once it is over, with the reason in one phrase.
+        """Return the severity, in the past tense once it is over, with the reason in one phrase.
 
         ``is_table`` is True if requests are calls of a table.
         """
 
     def reached_by(self, requests: float, lasted: str, *, is_table: bool) -> str:
-        """Say how many requests (of a table, calls) there were in a time."""
+        """Return the number of requests (of a table, calls) in a time."""
 
     def missing(self, requests: float, lasted: str, *, is_table: bool) -> str:
-        """Say how many requests (of a table, calls) are missing in a time."""
+        """Return the number of missing requests (of a table, calls) in a time."""
 
     def routes(self, names: Sequence[str], more: int) -> str:
         """Name the routes that are hurt; empty without any."""
 
     def compared(self, finding: Finding) -> str:
-        """Say what it is compared with: which weeks, and which were excluded."""
+        """Return the basis of the comparison: the weeks used, and those excluded."""
 
     def forecast(self, growth: Growth) -> str:
-        """Say when the limit is reached, in bold, and what the forecast is based on."""
+        """Return the days until the limit, in bold, with the basis of the forecast."""
 
     def also_affected(self, names: Sequence[str], more: int) -> str:
-        """Name what else is affected."""
+        """Name the other series affected."""
 
     def whole_span(self, span: str) -> str:
-        """Say when everything that was affected began and ended; ``span`` is markup already."""
+        """Return the span of everything affected; ``span`` is markup already."""
 
     def as_of(self, when: str, incident: str, reopened: int) -> str:
-        """Say when this was so, and of which incident."""
+        """Return the small print: the time of the message and the incident."""
 
     def seen_before(self, link: str) -> str:
         """Link the message of the previous time."""
 
     def alt_text(self, finding: Finding, peak: float, hours: int) -> str:
-        """Describe a chart, for those who cannot see it."""
+        """Return the alternative text of a chart."""
 
     def milestone(self, what: str, of: Incident, detail: str) -> str:
         """Return the thread line of a ``Milestone``; ``detail`` is a name from an event."""
 
     def action(self, kind: CommandKind, who: str, until: str, why: str, *, teaches: bool = False) -> str:
-        """Say who did what, the verb in bold; all but ``kind`` may be empty.
+        """Return the line about a command, its verb in bold; all but ``kind`` may be empty.
 
         ``teaches``: a mark of its incident asks more of the next one like it.
         """
@@ -217,19 +217,19 @@ class IncidentPhrases(Protocol):
         """Name a change: ``deploy 42``; both may be empty, and hold what a source wrote."""
 
     def after_change(self, after: int, change: str, of: str, by: str) -> str:
-        """Say how many seconds after a change it began, and nothing about a cause; 0 is about the same time.
+        """Return the seconds from a change to the begin, without claiming a cause; 0 is about the same time.
 
         ``by`` may be empty.
         """
 
     def more_changes(self, more: int) -> str:
-        """Say how many other changes came shortly before it."""
+        """Return the number of other changes shortly before it, in words."""
 
     def memo(self, title: str, when: str, who: str, text: str) -> str:
-        """Return a memo: whose, of when, and what it says; ``title`` is a label, in bold."""
+        """Return a memo with its author and time; ``title`` is a label, in bold."""
 
     def snooze_expired(self) -> str:
-        """Say that a snooze expired while its incident is still open."""
+        """Return the line about a snooze that expired while its incident is still open."""
 
 
 class DigestPhrases(Protocol):
@@ -242,80 +242,80 @@ class DigestPhrases(Protocol):
         """
 
     def together(self, names: Sequence[str], more: int) -> str:
-        """Name what grows together with what an entry is about."""
+        """Name the series that grow together with that of an entry."""
 
     def limit_in(self, growth: Growth) -> str:
-        """Say in how many days a limit is reached; nothing where no day is named."""
+        """Return the days until a limit, in words; empty where no day is named."""
 
     def sentence(self, when: str, title: str, first: str) -> str:
         """Return the sentence for notifications."""
 
     def level(self, finding: Finding) -> str:
-        """Say where a growing series stands, and how much is left."""
+        """Return the level of a growing series, and its headroom."""
 
     def footer(self, when: str, more: int) -> str:
         """Return the last line."""
 
     def hottest(self, hot: Hot, account: str, label: str, former: str, measure: str) -> str:
-        """Say which table leads its account and which led before, or how near concurrency is to its limit."""
+        """Return the table that leads its account and its predecessor, or the concurrency near a limit."""
 
     def usage(self, use: Use, name: str) -> str:
-        """Say what an API or a business value came to in a day, and last week; ``name`` is mrkdwn."""
+        """Return the day of an API or a business value, and that of last week; ``name`` is mrkdwn."""
 
     def cost(self, use: Use, name: str) -> str:
-        """Say what something cost in a day and in 30 days, and before; ``name`` is mrkdwn."""
+        """Return the costs of a day and of 30 days, and those before; ``name`` is mrkdwn."""
 
     def expiring(self, what: str, until: str, by: str) -> str:
-        """Say that a snooze or silence ends soon."""
+        """Return the line about a snooze or silence that ends soon."""
 
     def precision(self, weeks: int, pages: int, expected: int, not_an_anomaly: int) -> str:
-        """Say how many pages of the last weeks were actionable."""
+        """Return the share of pages of the last weeks that were actionable."""
 
     def less_sensitive(self, times: float, left_out: int, lost: int) -> str:
         """Propose a setting that would have left out most of the marked pages."""
 
     def held(self, stage: str, pages: int) -> str:
-        """Say how many pages a stage of the pipeline held until they were resolved."""
+        """Return the number of pages that a stage held until they were resolved."""
 
     def judgeable(self, names: Sequence[str], more: int) -> str:
-        """Say what is old enough to be judged since the last digest."""
+        """Return the scopes judged since the last digest."""
 
     def learnt(self, counts: Mapping[str, int]) -> str:
-        """Say how many scopes of which kinds became judgeable in history."""
+        """Return the number of scopes judged before the start, by kind."""
 
     def learning(self, scopes: int, first: int, last: int, days: int) -> str:
-        """Say how many scopes are still learnt, on the ``first`` to ``last`` of the ``days`` it takes."""
+        """Return the number of scopes still learnt, on the ``first`` to ``last`` of the ``days`` it takes."""
 
     def flood_title(self, incidents: int, still_open: int) -> str:
         """Return the title of the one message of many incidents."""
 
     def flood_sentence(self, incidents: int, still_open: int) -> str:
-        """Say why they share one message."""
+        """Return the sentence about incidents that share one message."""
 
 
 class AnswerPhrases(Protocol):
-    """What people get back for a button or a slash command."""
+    """The answers to buttons and slash commands."""
 
     def reply(self, result: CommandResult, until: str) -> str:
-        """Answer a command; ``until`` says how long its effect lasts, and may be empty."""
+        """Answer a command; ``until`` is the end of its effect, and may be empty."""
 
     def fault(self, fault: Fault, word: str) -> str:
-        """Say what was not understood of a slash command; ``word`` is the offending word."""
+        """Name the fault in a slash command; ``word`` is the offending word."""
 
     def status(self, still_open: int, behind: str) -> str:
-        """Say how many incidents are open and how far the data lags (may be empty)."""
+        """Return the number of open incidents, and the lag of the data (may be empty)."""
 
     def silence(self, identity: str, what: str, until: str, by: str, why: str) -> str:
         """Return one silence of a list, its id in bold."""
 
     def changes(self, since: str) -> str:
-        """Return the title of what changed."""
+        """Return the title of the changes."""
 
     def deployed(self, when: str, change: str, of: str, by: str) -> str:
         """Return one deployment or other change of a list; ``by`` may be empty."""
 
     def new_leader(self, label: str, former: str, account: str) -> str:
-        """Say that a table leads its account now."""
+        """Return the line about a table that leads its account now."""
 
 
 class Phrases(NamedTuple):
@@ -330,13 +330,13 @@ class Phrases(NamedTuple):
     accounts: Mapping[str, str] = NOBODY  # what people call accounts, by id
 
     def severity_of(self, incident: Incident) -> str:
-        """Return how bad an incident is or was, with the reason."""
+        """Return the severity of an incident, with the reason."""
         found, primary = incident.severity, incident.primary
         is_table = primary.about.kind == TABLE and of_finding(primary) == found  # it may be of another
         return self.incident.severity(found, over=incident.ended, is_table=is_table)
 
     def affected_by(self, incident: Incident) -> str:
-        """Return who an incident hurts; empty if that is unknown."""
+        """Return the requests and routes that an incident hurts; empty if they are unknown."""
         requests, seconds, routes, more = incident.reached
         named = [cut(clean(route.name), LONGEST_ROUTE) for route in routes[:NAMED_ROUTES]]
         among, primary = "", incident.primary
@@ -349,12 +349,14 @@ class Phrases(NamedTuple):
         return " · ".join(part for part in (among, self.incident.routes(named, rest)) if part)
 
     def after_changes(self, incident: Incident, most: int = NAMED_CHANGES) -> list[str]:
-        """Return after which changes an incident began, the nearest first, as plain text."""
-        said = []
+        """Return the changes before an incident, the nearest first, as plain text."""
+        lines = []
         for change in incident.changes[:most]:
             what, version, of, by = stated_texts(change.change)
-            said.append(self.incident.after_change(change.after, self.incident.change(what, version), of, by))
-        return said
+            lines.append(
+                self.incident.after_change(change.after, self.incident.change(what, version), of, by)
+            )
+        return lines
 
     def named(self, incident: Incident) -> Incident:
         """Return an incident, for its title and sentence: an account under the name that people use."""

@@ -1,4 +1,4 @@
-"""What a source wrote about a change, short enough for a line."""
+"""The texts that a source wrote about a change, short enough for a line."""
 
 import re
 from typing import Final, NamedTuple
@@ -28,7 +28,7 @@ class StatedTexts(NamedTuple):
 
 
 def stated_texts(change: StatedChange) -> StatedTexts:
-    """Return what a change says, without what hides or spoofs."""
+    """Return the texts of a change, without characters that hide or spoof."""
     what, version, by = (cut(clean(text), LONGEST) for text in (change.what, change.version, change.by))
     return StatedTexts(what, version, cut(clean(change.about.label), LONGEST_NAME), by)
 

@@ -109,11 +109,11 @@ def trace(end: int = T0, hours: int = 4) -> Trace:
     )
 
 
-def told(*findings: Finding, settings: Settings | None = None) -> list[Notice]:
+def notices_of(*findings: Finding, settings: Settings | None = None) -> list[Notice]:
     """Return the notices of findings that are all reported by ``T0``, one step later."""
     incidents = Incidents(settings or Settings())
     return [*incidents.feed(findings, T0), *incidents.feed([], T0 + 60)]
 
 
 def incident(*findings: Finding) -> Incident:
-    return told(*(findings or (table_finding(),)))[0].incident
+    return notices_of(*(findings or (table_finding(),)))[0].incident

@@ -73,5 +73,5 @@ def several(prefix: str, shared: int = 3, most: int = 7) -> st.SearchStrategy[li
     """Return lists of up to ``most`` incidents, of which up to ``shared`` have ids that other lists have."""
     names = st.integers(0, 6).map(lambda n: f"{'' if n < shared else prefix}{n}")
     return st.lists(st.tuples(names, _ONE), max_size=most, unique_by=lambda two: two[0]).map(
-        lambda found: [replace(one, id=name) for name, one in found]
+        lambda found: [replace(outcome, id=name) for name, outcome in found]
     )

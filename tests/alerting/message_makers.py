@@ -15,8 +15,8 @@ from alerting.words.locales import ENGLISH
 from alerting.words.phrases import Phrases
 from config.links import Links
 from config.settings import Settings
-from detectors.watch.hottest import Hot, Standings
 from detectors.watch.maturity import Maturity
+from detectors.watch.rankings import Hot, Standings
 from tests.alerting.given import T0
 from tests.alerting.slack_standin import texts
 
@@ -52,8 +52,8 @@ def digest(
         "standings": standings or Standings(),
         "maturity": list(maturity),
     }
-    told = notice(*growing, action=Action.DIGEST, at=at, **known)
-    return render_digest(Day(told, dispatch(told, Form.DIGEST, **more), LINKS, ZONE, words))
+    reported = notice(*growing, action=Action.DIGEST, at=at, **known)
+    return render_digest(Day(reported, dispatch(reported, Form.DIGEST, **more), LINKS, ZONE, words))
 
 
 def said(message: Message) -> str:

@@ -163,7 +163,7 @@ def month(more: int = 0) -> tuple[list[Incident], list[Notice]]:
         for number in range(more)
     ]
     member = finding(PUT, "member", start=made[0].start + 60)
-    told = [of(each, member) for each in made]
+    reported = [of(given, member) for given in made]
     growing = [
         of(growth_finding(scope("table", "ledger"), start=T0 - 10 * DAY), sent="digest", lasted=None),
         of(growth_finding(ROUTE, days=None, start=T0 - 6 * DAY), sent="digest", lasted=None),
@@ -173,14 +173,14 @@ def month(more: int = 0) -> tuple[list[Incident], list[Notice]]:
         for number in range(3 + more)
     ]
     notices = []
-    for incident, primary in zip(told, made, strict=True):
+    for incident, primary in zip(reported, made, strict=True):
         shown = replace(incident, primary=replace(primary, end=incident.end))
         notices += [
             notice(shown, action=Action.OPEN, at=primary.start + 60),
             notice(shown, action=Action.RESOLVE, at=incident.end or T0),
         ]
     notices.append(notice(*growing, action=Action.DIGEST, at=T0))
-    known = sorted([*told, *growing, *unsent], key=lambda each: (each.start, each.id))
+    known = sorted([*reported, *growing, *unsent], key=lambda item: (item.start, item.id))
     return known, notices
 
 
@@ -210,12 +210,12 @@ def month_report(path: Path, *, more: int = 0, words: Phrases = ENGLISH) -> str:
 def full_report(path: Path) -> str:
     """Write the report with a comparison and an evaluation; return its HTML."""
     incidents, notices = month()
-    told = [incident for incident in incidents if incident.sent == "page"]
-    later = replace(told[0], id="b0", alerted=(told[0].alerted or 0) + 180)
-    other = replace(told[1], id="b1", verdict=Verdict.SPIKE)
-    held = replace(told[2], sent="none", alerted=None, reason="it ended before it was reported")
+    reported = [incident for incident in incidents if incident.sent == "page"]
+    later = replace(reported[0], id="b0", alerted=(reported[0].alerted or 0) + 180)
+    other = replace(reported[1], id="b1", verdict=Verdict.SPIKE)
+    held = replace(reported[2], sent="none", alerted=None, reason="it ended before it was reported")
     new = replace(of(spike(T0 - 12 * DAY)), id="new")
-    others = [*(incident for incident in incidents if incident not in told[:3]), later, other, held, new]
+    others = [*(incident for incident in incidents if incident not in reported[:3]), later, other, held, new]
     labels = [
         Label(
             kind=LabelKind.INCIDENT,
@@ -224,7 +224,7 @@ def full_report(path: Path) -> str:
             scope=scope_of(incident.primary),
             verdict=incident.verdict.value,
         )
-        for incident in told[:4]
+        for incident in reported[:4]
     ]
     labels.append(
         Label(
@@ -267,8 +267,8 @@ def hostile_report(path: Path, name: str = "", other: str = "") -> str:
     given: dict[str, Any] = {
         "scope": scopes[0],
         "measure": measure,
-        "callers": [share(each, 0.3, 0.2) for each in scopes],
-        "suspects": [share(each, 0.9) for each in scopes[3:5]],
+        "callers": [share(scope, 0.3, 0.2) for scope in scopes],
+        "suspects": [share(scope, 0.9) for scope in scopes[3:5]],
         "throttle_reasons": {bad: 3.0},
         "causes": [Cause(scope=scopes[1], measure=measure, score=0.9)],
         "touches": scopes,
@@ -278,7 +278,7 @@ def hostile_report(path: Path, name: str = "", other: str = "") -> str:
     first = spike(T0 - DAY, **given)
     fatal = spike(T0 - DAY, **(given | {"id": "f", "verdict": Verdict.FATAL, "trace": None}))
     growing = growth_finding(scopes[0], **(given | {"id": "g", "start": T0 - 9 * DAY}))
-    members = [replace(first, id=f"m{n}", scope=each, trace=None) for n, each in enumerate(scopes)]
+    members = [replace(first, id=f"m{n}", scope=item, trace=None) for n, item in enumerate(scopes)]
     incidents = [
         of(first, *members),
         of(fatal),

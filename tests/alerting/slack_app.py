@@ -187,11 +187,11 @@ class SlackApp(SlackStandin):
     ) -> dict[str, Any]:
         """Return the payload of a press of a button, or of a choice in a menu, under a message."""
         element = next(
-            each
+            element
             for block in message.blocks
             if block["type"] == "actions"
-            for each in block["elements"]
-            if each["action_id"] == action
+            for element in block["elements"]
+            if element["action_id"] == action
         )
         press: dict[str, Any] = {
             "type": element["type"],
@@ -201,7 +201,7 @@ class SlackApp(SlackStandin):
         }
         if choice:
             press["selected_option"] = next(
-                one for one in element["options"] if one["value"].startswith(f"{choice}:")
+                option for option in element["options"] if option["value"].startswith(f"{choice}:")
             )
         else:
             press["value"] = element["value"]

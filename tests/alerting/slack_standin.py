@@ -123,8 +123,8 @@ class SlackStandin:
         answer = self._answer(method, given)
         if fault == "hang":  # accepted, and then no answer
             await asyncio.sleep(5)
-        told = {"x-oauth-scopes": ",".join(sorted(self.scopes))}
-        return self._drop(request) if fault == "drop after" else web.json_response(answer, headers=told)
+        reported = {"x-oauth-scopes": ",".join(sorted(self.scopes))}
+        return self._drop(request) if fault == "drop after" else web.json_response(answer, headers=reported)
 
     def more_routes(self, application: web.Application) -> None:
         """Add what a larger stand-in answers."""
@@ -281,12 +281,12 @@ class SlackStandin:
             return error
         if given.get("thread_ts") not in {message.ts for message in self.messages}:
             return "invalid_thread_ts"
-        for each in _decoded(given.get("files")) or []:
-            _, body = self._uploads.get(each.get("id"), (0, None))
+        for item in _decoded(given.get("files")) or []:
+            _, body = self._uploads.get(item.get("id"), (0, None))
             if body is None:
                 return "file_not_found"
             self.files.append((given["channel_id"], given["thread_ts"], body))
-            self._shared[each["id"]] = (given["channel_id"], self._clock())
+            self._shared[item["id"]] = (given["channel_id"], self._clock())
         return {"ok": True, "files": []}
 
 
@@ -324,7 +324,7 @@ def content_error(given: dict[str, Any]) -> str | None:
         return "msg_too_long"
     if len(blocks) > 50 or any(_bad_block(block) for block in blocks):
         return "invalid_blocks"
-    if sum(len(each["text"]) for each in texts(blocks)) > TOTAL:
+    if sum(len(text["text"]) for text in texts(blocks)) > TOTAL:
         return "msg_blocks_too_long"
     return None
 
@@ -335,7 +335,7 @@ def texts(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for block in blocks:
         found += [block["text"]] if "text" in block else []
         if block["type"] == "actions":
-            found += [each.get("text") or each["placeholder"] for each in block["elements"]]
+            found += [element.get("text") or element["placeholder"] for element in block["elements"]]
         else:
             found += block.get("fields", []) + block.get("elements", [])
     return found
@@ -352,7 +352,7 @@ def _bad_block(block: dict[str, Any]) -> bool:  # noqa: PLR0911  one return for 
             return (
                 ("text" in block and _bad_text(block["text"], 3000, {"mrkdwn", "plain_text"}))
                 or len(fields) > 10
-                or any(_bad_text(each, 2000, {"mrkdwn", "plain_text"}) for each in fields)
+                or any(_bad_text(field, 2000, {"mrkdwn", "plain_text"}) for field in fields)
             )
         case "context":
             elements = block.get("elements", [])

@@ -9,11 +9,10 @@ from typing import NamedTuple
 
 from config.settings import HistorySettings, LocalSettings, NotifySettings, Settings, SlackSettings
 from streams.drivers.local.daemon import LocalDaemon
-from streams.record.history.bounds import HistoryBounds
 from streams.record.history.history_files import HistoryFolder
-from streams.record.history.history_keeper import HistoryKeeper
+from streams.record.history.history_keeper import HistoryBounds, HistoryKeeper
 from streams.record.history.segments import Segments
-from tests.alerting.given import T0, table_finding, told
+from tests.alerting.given import T0, notices_of, table_finding
 from tests.alerting.slack_app import APP_TOKEN, SECRET, SlackApp
 from tests.alerting.slack_standin import TOKEN
 from tests.streams.record.history.backend import Backend, requests
@@ -80,7 +79,7 @@ async def daemon(folder: Path, slack: SlackApp | None = None) -> AsyncIterator[A
         async with asyncio.timeout(60):
             while not running.port or not (slack is None or slack.connected.is_set()):
                 await asyncio.sleep(0.01)
-            [notice] = told(table_finding())
+            [notice] = notices_of(table_finding())
             await running.delivery.put([notice], T0 + 60)
         yield AskedDaemon(f"http://127.0.0.1:{running.port}", notice.incident.id)
     finally:

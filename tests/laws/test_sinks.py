@@ -14,14 +14,14 @@ from alerting.incidents.notice import identify
 from alerting.outbox.ports import Content, DeliveryOutcome, Result, Sink, SubjectState
 from alerting.outbox.row import OutboxRow, Send
 from alerting.sinks.alertmanager import AlertmanagerSink, in_alerts
-from alerting.sinks.http_outcome import outcome_of_failure
-from alerting.sinks.receivers import in_messages
+from alerting.sinks.http_sink import outcome_of_failure
+from alerting.sinks.message_content import in_messages
 from alerting.sinks.slack import SlackSink
 from alerting.sinks.webhook import WebhookSink, in_json, signing_key
 from config.links import Links
 from config.settings import Settings
-from tests.alerting.desk import ZONE, render
-from tests.alerting.given import T0, finding, scope, table_finding, told
+from tests.alerting.delivery_world import ZONE, render
+from tests.alerting.given import T0, finding, notices_of, scope, table_finding
 from tests.alerting.sinks.alertmanager_standin import AlertmanagerStandin
 from tests.alerting.sinks.webhook_standin import SECRET, WebhookStandin
 from tests.alerting.slack_standin import TOKEN, SlackStandin
@@ -86,7 +86,7 @@ SINKS = pytest.mark.parametrize("sink", [slack, webhook, alertmanager])
 
 
 def dispatch(name: str = "items") -> Dispatch:
-    notice = told(table_finding(id=name, scope=scope("table", name)))[0]
+    notice = notices_of(table_finding(id=name, scope=scope("table", name)))[0]
     to = "x"
     return Dispatch(
         id=identify(notice.id, to),
@@ -227,7 +227,7 @@ async def test_an_alert_keeps_its_labels_when_its_incident_turns_into_something_
     content = in_alerts(LINKS, {})
     first = content(dispatch(), SubjectState())
     assert first is not None
-    deeper = told(finding(scope("function", "put"), "other"))[0]
+    deeper = notices_of(finding(scope("function", "put"), "other"))[0]
     second = content(
         Dispatch(id="2", destination="x", form=Form.PARENT, subject="s", notice=deeper, at=T0),
         SubjectState(key=first.key),

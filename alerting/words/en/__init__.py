@@ -1,1 +1,1 @@
-"""What messages say in English."""
+"""The phrases of messages in English."""

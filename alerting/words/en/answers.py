@@ -1,4 +1,4 @@
-"""What people get back for a button or a slash command in English."""
+"""The answers to buttons and slash commands in English (``AnswerPhrases``)."""
 
 from typing import Final
 
@@ -32,40 +32,33 @@ _FAULTS: Final = {
 
 
 def reply(result: CommandResult, until: str) -> str:
-    """Answer a command."""
     line = _REPLIES[result]
     return f"{line}, until {until}." if until and result is CommandResult.DONE else f"{line}."
 
 
 def fault(fault: Fault, word: str) -> str:
-    """Say what was not understood of a slash command."""
     offending = f" ({word})" if word else ""
     return f"{_FAULTS[fault]}{offending}."
 
 
 def status(still_open: int, behind: str) -> str:
-    """Say how many incidents are open and how far the data lags."""
     count = f"{still_open:,}" if still_open else "No"
     line = f"{count} open incident{'s' * (still_open != 1)}"
     return f"{line}; data is {behind} behind." if behind else f"{line}."
 
 
 def silence(identity: str, what: str, until: str, by: str, why: str) -> str:
-    """Return one silence of a list."""
     line = f"*{identity}*  {what}" + (f" · until {until}" if until else "") + (f" · by {by}" if by else "")
     return f"{line} · {why}" if why else line
 
 
 def changes(since: str) -> str:
-    """Return the title of what changed."""
     return f"Changes since {since}"
 
 
 def deployed(when: str, change: str, of: str, by: str) -> str:
-    """Return one deployment or other change of a list."""
     return f"{when} · {change} of {of}" + (f" by {by}" if by else "")
 
 
 def new_leader(label: str, former: str, account: str) -> str:
-    """Say that a table leads its account now."""
     return f"{label} is now the hottest table in {account}" + (f"; previously {former}" if former else "")

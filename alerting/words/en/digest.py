@@ -1,4 +1,4 @@
-"""The daily digest and the message of a flood in English."""
+"""The daily digest and the message of a flood in English (``DigestPhrases``)."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,11 +7,10 @@ from alerting.words.en import figures
 from detectors.model.finding import Finding, Growth
 from detectors.model.measures import Measure
 from detectors.model.scope import TABLE
-from detectors.watch.hottest import Hot, Use
+from detectors.watch.rankings import Hot, Use
 
 
 def title(growing: int, near: int, groups: int) -> str:
-    """Return the title."""
     if not growing:
         return "DIGEST · nothing is growing"
     together = f" in {groups:,} group{'s' * (groups != 1)}" if groups < growing else ""
@@ -19,36 +18,30 @@ def title(growing: int, near: int, groups: int) -> str:
 
 
 def together(names: Sequence[str], more: int) -> str:
-    """Name what grows together with what an entry is about."""
     return f"Growing with it: {', '.join(names)}" + (f" and {more:,} more" if more else "")
 
 
 def limit_in(growth: Growth) -> str:
-    """Say in how many days a limit is reached; nothing where no day is named."""
     if growth.days_to_limit is None:
         return ""
     return "at its limit" if growth.days_to_limit <= 0 else f"limit in {figures.days_to_limit(growth)}"
 
 
 def sentence(when: str, title: str, first: str) -> str:
-    """Return the sentence for notifications."""
     return f"{title} ({when})." + (f" First: {first}." if first else "")
 
 
 def level(finding: Finding) -> str:
-    """Say where a growing series stands, and how much is left."""
     now = f"now {figures.quantity(finding.observed, finding.measure, finding.about)}"
     return f"{now}, {figures.headroom(finding.observed, finding)}" if finding.limit else now
 
 
 def footer(when: str, more: int) -> str:
-    """Return the last line."""
     rest = f"and {more:,} more that grow more slowly or have no limit in sight · " if more else ""
     return f"{rest}For capacity planning; no immediate action needed · as of {when}"
 
 
 def hottest(hot: Hot, account: str, label: str, former: str, measure: str) -> str:
-    """Say which table leads its account, or how near concurrency is to its limit."""
     part = figures.percent(hot.share)
     if hot.scope.kind != TABLE:
         return f"{hot.scope.kind.capitalize()} {label}: {part} of its concurrency limit in its busiest hour"
@@ -64,7 +57,6 @@ def hottest(hot: Hot, account: str, label: str, former: str, measure: str) -> st
 
 
 def usage(use: Use, name: str) -> str:
-    """Say what an API or a business value came to in a day, and last week."""
     if use.measure is Measure.LATENCY:
         line = f"{name}: {numbers.number(use.day)} ms"
         return line if use.week_ago is None else f"{line}, last week {numbers.number(use.week_ago)} ms"
@@ -78,7 +70,6 @@ def usage(use: Use, name: str) -> str:
 
 
 def cost(use: Use, name: str) -> str:
-    """Say what an account, a function or a table cost in a day and in 30 days, and before."""
     line = f"{name}: {_money(use.day, use.week_ago)}"
     return line if use.month is None else f"{line} · 30 days: {_money(use.month, use.month_before)}"
 
@@ -93,12 +84,10 @@ def _money(now: float, before: float | None) -> str:
 
 
 def expiring(what: str, until: str, by: str) -> str:
-    """Say that a snooze or silence ends soon."""
     return f"{what} · until {until}" + (f" · by {by}" if by else "")
 
 
 def precision(weeks: int, pages: int, expected: int, not_an_anomaly: int) -> str:
-    """Say how many pages of the last weeks were actionable."""
     span = "week" if weeks == 1 else f"{weeks} weeks"
     idle = expected + not_an_anomaly
     good = figures.percent(1 - idle / pages) if pages else "–"
@@ -111,7 +100,6 @@ def precision(weeks: int, pages: int, expected: int, not_an_anomaly: int) -> str
 
 
 def less_sensitive(times: float, left_out: int, lost: int) -> str:
-    """Propose a setting that would have left out most of the marked pages."""
     return (
         f"With `judge.sensitivity` at {times:g} times its value, {left_out:,} of these would not have been "
         f"sent, nor would {lost:,} of the others. Try it on your history with `uneri replay --against`"
@@ -119,23 +107,20 @@ def less_sensitive(times: float, left_out: int, lost: int) -> str:
 
 
 def held(stage: str, pages: int) -> str:
-    """Say how many pages a stage held until they were resolved."""
     return f"{figures.stage(stage)}: {pages:,} page{'s' * (pages != 1)}"
 
 
 def judgeable(names: Sequence[str], more: int) -> str:
-    """Say what is old enough to be judged since the last digest."""
     return f"Judged from now on: {', '.join(names)}" + (f" and {more:,} more" if more else "")
 
 
 def learnt(counts: Mapping[str, int]) -> str:
-    """Say how many scopes of which kinds became judgeable in history."""
     kinds = (f"{number:,} {figures.kind(kind)}{'s' * (number != 1)}" for kind, number in counts.items())
     return f"Learnt from history, judged already: {', '.join(kinds)}"
 
 
 def learning(scopes: int, first: int, last: int, days: int) -> str:
-    """Say how many scopes are still learnt.
+    """Return the number of scopes still learnt.
 
     Examples
     --------
@@ -147,14 +132,12 @@ def learning(scopes: int, first: int, last: int, days: int) -> str:
 
 
 def flood_title(incidents: int, still_open: int) -> str:
-    """Return the title of the one message of many incidents."""
     if not still_open:
         return f"FLOOD RESOLVED · {incidents:,} incidents"
     return f"FLOOD · {incidents:,} incidents at once · {still_open:,} open"
 
 
 def flood_sentence(incidents: int, still_open: int) -> str:
-    """Say why they share one message."""
     opened = f"{incidents:,} incidents opened within a short time"
     if not still_open:
         return f"{opened} and shared this message; all are resolved."

@@ -42,29 +42,24 @@ def _name_and_unit(of: Measure, about: ScopeOrEdge | None) -> tuple[str, str]:
 
 
 def kind(of: str) -> str:
-    """Name a kind of scope."""
     return of
 
 
 def about(scope: ScopeOrEdge) -> str:
-    """Name a scope or edge: ``table items``, ``function put → table items``."""
     if isinstance(scope, Edge):
         return f"{about(scope.source)} → {about(scope.target)}"
     return f"{scope.kind} {cut(scope.label, NAME)}"
 
 
 def verdict(of: Verdict) -> str:
-    """Name a verdict, as titles do."""
     return of.value.upper()
 
 
 def measure(of: Measure, about: ScopeOrEdge | None = None) -> str:
-    """Name a measure; the requests of a table are calls."""
     return of.key or of.level or _name_and_unit(of, about)[0]
 
 
 def unit(of: Measure, about: ScopeOrEdge | None = None) -> str:
-    """Return the unit that values of a measure are shown in."""
     if of.level:
         return of.unit or of.level
     return f"{of.key}/s" if of.key else _name_and_unit(of, about)[1]
@@ -83,12 +78,11 @@ def quantity(value: float, of: Measure, about: ScopeOrEdge | None = None) -> str
 
 
 def added_up(of: AddedUp, finding: Finding) -> str:
-    """Return what minutes added up to, and over how long."""
     return f"{quantity(of.observed, finding.measure, finding.about)} over {duration(of.seconds)}"
 
 
 def change(observed: float, expected: float, of: Measure) -> str:
-    """Return how far ``observed`` is from ``expected``: of nearly nothing, both values.
+    """Return the change from ``expected`` to ``observed``; from nearly nothing, both values.
 
     Examples
     --------
@@ -109,18 +103,15 @@ def change(observed: float, expected: float, of: Measure) -> str:
 
 
 def failures(of: Failures, about: ScopeOrEdge) -> str:
-    """Return how many requests failed, and in what time: ``40 of 98 requests in 10 min``."""
     what = "calls" if about.kind == TABLE else "requests"
     return f"{of.failed:,.0f} of {of.requests:,.0f} {what} in {duration(of.seconds)}"
 
 
 def usually(of: Failures) -> str:
-    """Return how many of them usually fail: ``0`` or ``2 %``."""
     return usually_failed(of)
 
 
 def percent(share: float) -> str:
-    """Return a share, rounded so that only the whole is 100 %."""
     return f"{numbers.percent(share)} %"
 
 
@@ -136,7 +127,6 @@ def per_day(fraction: float) -> str:
 
 
 def days_to_limit(growth: Growth) -> str:
-    """Return when a limit is reached, as a range of days; nothing where no day is named."""
     return sentence.days_to_limit(growth)
 
 
@@ -160,7 +150,6 @@ def duration(seconds: int) -> str:
 
 
 def times(count: int) -> str:
-    """Say how often something occurred."""
     return "once" if count == 1 else f"{count:,} times"
 
 
@@ -188,7 +177,6 @@ def slack_time(epoch: int, zone: ZoneInfo, *, day: bool = True) -> str:
 
 
 def date(at: datetime) -> str:
-    """Return a date with its day of the week."""
     return f"{at:%a %d %b %Y}"
 
 
@@ -204,33 +192,29 @@ def account(account: str, name: str) -> str:
 
 
 def place(scope: ScopeOrEdge, name: str) -> str:
-    """Return cloud, account and region."""
     target = scope.target if isinstance(scope, Edge) else scope
     where = clean(f"{target.cloud} {account(target.account, name)}").strip() or "unnamed account"
     return f"{where} · {target.region}" if target.region else where
 
 
 def interval(finding: Finding) -> str:
-    """Return what was expected, with its interval: ``8.2 wcu/s (6.1 – 11)``."""
     expected = quantity(finding.expected, finding.measure, finding.about)
-    lower, upper = (numbers.of_measure(each, finding.measure) for each in (finding.lower, finding.upper))
+    lower, upper = (numbers.of_measure(bound, finding.measure) for bound in (finding.lower, finding.upper))
     return f"{expected} ({lower} – {upper})"
 
 
 def series(finding: Finding) -> str:
-    """Name the series of a finding."""
     return f"{about(finding.about)} ({measure(finding.measure, finding.about)})"
 
 
 def headroom(value: float, finding: Finding) -> str:
-    """Say how much of a known limit is left."""
     limit = finding.limit or 0.0
     of = f"of {quantity(limit, finding.measure, finding.about)}"
     return f"none left {of}" if limit <= value else f"{percent(1 - value / limit)} left {of}"
 
 
 def costs(an_hour: float) -> str:
-    """Say what a deviation costs.
+    """Return the costs of a deviation.
 
     Examples
     --------
@@ -241,30 +225,24 @@ def costs(an_hour: float) -> str:
 
 
 def completeness(share: float) -> str:
-    """Say how complete the data is."""
     return f"{percent(share)} complete"
 
 
 def count(what: str, number: int) -> str:
-    """Return ``what: number``."""
     return f"{what}: {number:,}"
 
 
 def state(of: Incident) -> str:
-    """Name the state an incident is in."""
     return of.state
 
 
 def stage(of: str) -> str:
-    """Name a stage of the notification pipeline."""
     return of.replace("_", " ")
 
 
 def and_more(more: int) -> str:
-    """Say how many are not shown."""
     return f"and {more:,} more"
 
 
 def more_in_file(more: int) -> str:
-    """Say how many are not shown here but in the attached file."""
     return f"and {more:,} more in the file attached to this thread"

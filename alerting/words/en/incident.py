@@ -1,4 +1,4 @@
-"""What messages say of one incident in English: what happened, why, what became of it."""
+"""The phrases about one incident in English (``IncidentPhrases``)."""
 
 from collections.abc import Sequence
 from typing import Final, assert_never
@@ -18,7 +18,7 @@ from detectors.watch.absence import RETIRED_SECONDS
 
 _MINUTE: Final = 60  # the beginning of a deviation is known to the minute
 
-_MOSTLY: Final = 2 / 3  # of a share: a part this large is all that is said of it
+_MOSTLY: Final = 2 / 3  # of a share: a part this large is all that is shown of it
 
 _ERRORS: Final = (Measure.ERRORS_USER, Measure.ERRORS_BACKEND, Measure.ERRORS_FATAL)
 
@@ -50,7 +50,6 @@ _COMPARED: Final = {
 
 
 def title(of: Incident) -> str:
-    """Return the title: verdict and state, what it is about, how large it is."""
     primary = of.primary
     scope, how_large = figures.about(primary.about), size(primary, of.peak)
     what = f"{scope} · {how_large}"
@@ -73,7 +72,6 @@ def title(of: Incident) -> str:
 
 
 def size(finding: Finding, value: float) -> str:
-    """Return measure and size: ``wcu +400 %``, ``KeyError, 3 times``."""
     name = figures.measure(finding.measure, finding.about)
     match finding.verdict:
         case Verdict.ABSENCE if finding.gap:
@@ -86,13 +84,12 @@ def size(finding: Finding, value: float) -> str:
             return f"{name} {figures.per_day(finding.growth.per_day)}"
         case Verdict.LIMIT if finding.limit:
             return f"{name} at {figures.percent(value / finding.limit)} of its limit"
-    value, expected = (value, finding.expected) if finding.added_up is None else finding.told
+    value, expected = (value, finding.expected) if finding.added_up is None else finding.figures
     changed = _failing(finding) or f"{name} {figures.change(value, expected, finding.measure)}"
     return f"{changed}, sustained" if finding.verdict is Verdict.SHIFT else changed
 
 
 def sentence(of: Incident, where: str) -> str:
-    """Return the whole story in a few sentences."""
     primary = of.primary
     headline = title(of)
     if of.state == "resolved":
@@ -108,12 +105,10 @@ def sentence(of: Incident, where: str) -> str:
 
 
 def why(finding: Finding) -> str:
-    """Explain the finding: in English by its own sentence."""
     return finding.sentence
 
 
 def ending(of: Incident) -> str:  # noqa: PLR0911  a phrase for each verdict
-    """Say how it ended."""
     finding = of.primary
     furthest = figures.quantity(of.peak, finding.measure, finding.about)
     if finding.lost:
@@ -145,7 +140,6 @@ def ending(of: Incident) -> str:  # noqa: PLR0911  a phrase for each verdict
 
 
 def share_of(finding: Finding) -> str:
-    """Return what follows ``Called by``: what the shares are shares of."""
     name = figures.measure(finding.measure, finding.about)
     if finding.verdict in (Verdict.FATAL, Verdict.LIMIT):
         return f"share of the {name}"
@@ -153,7 +147,6 @@ def share_of(finding: Finding) -> str:
 
 
 def because(share: Share, finding: Finding) -> str:
-    """Say whether a caller calls more often or uses more per call."""
     if finding.verdict in (Verdict.FATAL, Verdict.LIMIT) or finding.measure in LATENCIES:
         return ""  # usage, failures and slowness are not split this way
     more, calls = ("less", "fewer") if _falls(finding) else ("more", "more")
@@ -166,27 +159,23 @@ def because(share: Share, finding: Finding) -> str:
 
 
 def stands_out(kind: str, who: str, part: str) -> str:
-    """Say that a client or tenant stands out."""
     return f"{kind.capitalize()} {who} accounts for {part}"
 
 
 def throttled(reasons: Sequence[tuple[str, str]]) -> str:
-    """Say why calls were throttled."""
     return "Throttled: " + ", ".join(f"{reason} ({count})" for reason, count in reasons)
 
 
 def link_name(suffix: str) -> str:
-    """Name a link by the suffix of its kind."""
     return suffix.replace("_", " ")
 
 
 def grade(of: Grade) -> str:
-    """Name how bad something is."""
     return of.name
 
 
 def severity(of: Severity, *, over: bool, is_table: bool = False) -> str:
-    """Return how bad it is, with the reason in one phrase.
+    """Return the severity, with the reason in one phrase.
 
     Examples
     --------
@@ -226,23 +215,19 @@ def _harm(of: Severity, what: str, *, over: bool) -> str:  # noqa: C901, PLR0911
 
 
 def reached_by(requests: float, lasted: str, *, is_table: bool) -> str:
-    """Say how many requests or calls there were in a time."""
     what = "call" if is_table else "request"
     return f"{numbers.count(requests)} {what}{'s' * (round(requests) != 1)} in {lasted}"
 
 
 def missing(requests: float, lasted: str, *, is_table: bool) -> str:
-    """Say how many requests or calls are missing in a time."""
     return f"about {numbers.count(requests)} {'calls' if is_table else 'requests'} missing in {lasted}"
 
 
 def routes(names: Sequence[str], more: int) -> str:
-    """Name the routes that are hurt."""
     return ", ".join(names) + (f" and {more} more route{'s' * (more != 1)}" if more else "") if names else ""
 
 
 def compared(finding: Finding) -> str:
-    """Say what it is compared with."""
     match finding.verdict:
         case Verdict.FATAL:
             return "Compared with every error seen there before"
@@ -265,7 +250,6 @@ def compared(finding: Finding) -> str:
 
 
 def forecast(growth: Growth) -> str:
-    """Say when the limit is reached, and what the forecast is based on."""
     pace = f"{growth.per_day_lower * 100:.1f} to {growth.per_day_upper * 100:.1f} % a day"
     basis = f"based on {growth.days} days, {pace}".replace("-", "−")
     if growth.days_to_limit is None:
@@ -276,38 +260,32 @@ def forecast(growth: Growth) -> str:
 
 
 def also_affected(names: Sequence[str], more: int) -> str:
-    """Name what else is affected."""
     return f"Also affected: {', '.join(names)}" + (f" and {more} more" if more else "")
 
 
 def whole_span(span: str) -> str:
-    """Say when everything that was affected began and ended."""
     return f"including knock-on effects {span}"
 
 
 def as_of(when: str, incident: str, reopened: int) -> str:
-    """Say when this was so, and of which incident."""
     again = f" · reopened {reopened}×" if reopened else ""
     return f"As of {when} · incident {incident}{again}"
 
 
 def seen_before(link: str) -> str:
-    """Link the message of the previous time."""
     return f"This happened before: {link}"
 
 
 def alt_text(finding: Finding, peak: float, hours: int) -> str:
-    """Describe a chart."""
     reached, expected = (
         figures.quantity(value, finding.measure, finding.about) for value in (peak, finding.expected)
     )
-    said = _failing(finding) or f"reached {reached}, expected {expected}"
+    shown = _failing(finding) or f"reached {reached}, expected {expected}"
     chart = f"Chart of {figures.about(finding.about)}, {figures.measure(finding.measure, finding.about)}"
-    return f"{chart}, last {hours} hours: {said}."
+    return f"{chart}, last {hours} hours: {shown}."
 
 
 def milestone(what: str, of: Incident, detail: str) -> str:  # noqa: C901, PLR0911, PLR0912  a phrase for each
-    """Return the thread line of a milestone."""
     primary = of.primary
     name = detail or figures.about(primary.about)
     match Milestone(what):
@@ -343,7 +321,6 @@ def milestone(what: str, of: Incident, detail: str) -> str:  # noqa: C901, PLR09
 
 
 def action(kind: CommandKind, who: str, until: str, why: str, *, teaches: bool = False) -> str:
-    """Say who did what."""
     line = _ACTIONS[kind] + (f" by {who}" if who else "") + (f" until {until}" if until else "")
     if kind in MARKS:
         line += ": silent while it lasts"
@@ -352,12 +329,11 @@ def action(kind: CommandKind, who: str, until: str, why: str, *, teaches: bool =
 
 
 def change(what: str, version: str) -> str:
-    """Name a change."""
     return " ".join(part for part in (_CHANGES.get(what.lower(), what) or "change", version) if part)
 
 
 def after_change(after: int, change: str, of: str, by: str) -> str:
-    """Say after which change it began.
+    """Return the change before it.
 
     Examples
     --------
@@ -371,12 +347,11 @@ def after_change(after: int, change: str, of: str, by: str) -> str:
 
 
 def more_changes(more: int) -> str:
-    """Say how many other changes came shortly before it."""
     return f"{more} more change{'s' * (more != 1)} shortly before"
 
 
 def memo(title: str, when: str, who: str, text: str) -> str:
-    """Return a memo: whose, of when, and what it says.
+    """Return a memo with its author and time.
 
     Examples
     --------
@@ -387,27 +362,26 @@ def memo(title: str, when: str, who: str, text: str) -> str:
 
 
 def snooze_expired() -> str:
-    """Say that a snooze expired while its incident is still open."""
     return "*Snooze expired*: the incident is still open"
 
 
 def _absent(of: Incident) -> str:
-    """Return what is absent: where nothing arrives, perhaps several accounts."""
+    """Return the absent scope; where nothing arrives, perhaps several accounts."""
     accounts = sum(finding.gap for finding in (of.primary, *of.members))
     return f"{accounts} accounts" if accounts > 1 else figures.about(of.primary.about)
 
 
 def _preceded(of: Incident) -> str:
-    began = [f"{said[:1].lower()}{said[1:]}" for said in _after_changes(of)]
+    began = [f"{shown[:1].lower()}{shown[1:]}" for shown in _after_changes(of)]
     return f"Now known: it began {'; '.join(began)}" if began else "A change before it does not count anymore"
 
 
 def _after_changes(of: Incident) -> list[str]:
-    said = []
-    for one in of.changes[:NAMED_CHANGES]:
-        what, version, where, by = stated_texts(one.change)
-        said.append(after_change(one.after, change(what, version), where, by))
-    return said
+    shown = []
+    for preceding in of.changes[:NAMED_CHANGES]:
+        what, version, where, by = stated_texts(preceding.change)
+        shown.append(after_change(preceding.after, change(what, version), where, by))
+    return shown
 
 
 def _lasted(of: Incident) -> str:
@@ -416,7 +390,7 @@ def _lasted(of: Incident) -> str:
 
 
 def _failing(finding: Finding) -> str:
-    """Say what part of the requests fails: ``41 % of requests fail (backend errors)``; empty for others."""
+    """Return the failing part of requests: ``41 % of requests fail (backend errors)``; empty for others."""
     if finding.failures is None or finding.verdict in (Verdict.FATAL, Verdict.LIMIT):
         return ""
     part = figures.percent(finding.failures.share)
@@ -472,7 +446,7 @@ def _of_whole(finding: Finding) -> str:
 
 
 def _falls(finding: Finding) -> bool:
-    observed, expected = finding.told
+    observed, expected = finding.figures
     return observed < expected
 
 

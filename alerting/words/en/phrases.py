@@ -127,10 +127,5 @@ LABELS: Final = Labels(
 
 
 ENGLISH: Final = Phrases(
-    locale="en",
-    labels=LABELS,
-    figures=figures,
-    incident=incident,
-    digest=digest,
-    answers=answers,
+    locale="en", labels=LABELS, figures=figures, incident=incident, digest=digest, answers=answers
 )

@@ -1,1 +1,1 @@
-"""What messages say in Japanese."""
+"""The phrases of messages in Japanese."""

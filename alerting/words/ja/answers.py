@@ -1,4 +1,4 @@
-"""What people get back for a button or a slash command in Japanese."""
+"""The answers to buttons and slash commands in Japanese (``AnswerPhrases``)."""
 
 from typing import Final
 
@@ -31,40 +31,33 @@ _FAULTS: Final = {
 
 
 def reply(result: CommandResult, until: str) -> str:
-    """Answer a command."""
     line = _REPLIES[result]
     return f"{line}{until} まで有効です。" if until and result is CommandResult.DONE else line
 
 
 def fault(fault: Fault, word: str) -> str:
-    """Say what was not understood of a slash command."""
     return f"{_FAULTS[fault]}: {word}" if word else f"{_FAULTS[fault]}。"
 
 
 def status(still_open: int, behind: str) -> str:
-    """Say how many incidents are open and how far the data lags."""
     how_many = f"は {still_open:,}件です" if still_open else "はありません"
     line = f"未解決のインシデント{how_many}。"
     return f"{line}データの遅延は{behind}です。" if behind else line
 
 
 def silence(identity: str, what: str, until: str, by: str, why: str) -> str:
-    """Return one silence of a list."""
     line = f"*{identity}*  {what}" + (f" · {until} まで" if until else "") + (f" · {by}" if by else "")
     return f"{line} · 理由: {why}" if why else line
 
 
 def changes(since: str) -> str:
-    """Return the title of what changed."""
     return f"{since} 以降の変化"
 
 
 def deployed(when: str, change: str, of: str, by: str) -> str:
-    """Return one deployment or other change of a list."""
     return f"{when} · {of} の {change}" + (f"（{by}）" if by else "")
 
 
 def new_leader(label: str, former: str, account: str) -> str:
-    """Say that a table leads its account now."""
     was = f" {former} から" if former else ""
     return f"{account} · 最も負荷の高いテーブルが{was} {label} に交代"

@@ -1,4 +1,4 @@
-"""The daily digest and the message of a flood in Japanese."""
+"""The daily digest and the message of a flood in Japanese (``DigestPhrases``)."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,11 +7,10 @@ from alerting.words.ja import figures
 from detectors.model.finding import Finding, Growth
 from detectors.model.measures import Measure
 from detectors.model.scope import TABLE
-from detectors.watch.hottest import Hot, Use
+from detectors.watch.rankings import Hot, Use
 
 
 def title(growing: int, near: int, groups: int) -> str:
-    """Return the title."""
     if not growing:
         return "日次ダイジェスト: 増加傾向なし"
     rises = growing - near
@@ -22,36 +21,30 @@ def title(growing: int, near: int, groups: int) -> str:
 
 
 def together(names: Sequence[str], more: int) -> str:
-    """Name what grows together with what an entry is about."""
     return f"連動して増加: {'、'.join(names)}" + (f" ほか{more:,}件" if more else "")
 
 
 def limit_in(growth: Growth) -> str:
-    """Say in how many days a limit is reached; nothing where no day is named."""
     if growth.days_to_limit is None:
         return ""
     return "上限に到達" if growth.days_to_limit <= 0 else f"あと{figures.days_to_limit(growth)}で上限に到達"
 
 
 def sentence(when: str, title: str, first: str) -> str:
-    """Return the sentence for notifications."""
     return f"{title}（{when}）。" + (f"筆頭: {first}。" if first else "")
 
 
 def level(finding: Finding) -> str:
-    """Say where a growing series stands, and how much is left."""
     now = f"現在 {figures.quantity(finding.observed, finding.measure, finding.about)}"
     return f"{now}、{figures.headroom(finding.observed, finding)}" if finding.limit else now
 
 
 def footer(when: str, more: int) -> str:
-    """Return the last line."""
     rest = f"ほか {more:,}件は増加が緩やか、または上限に余裕あり · " if more else ""
     return f"{rest}容量計画のための情報です（緊急対応は不要） · {when} 時点"
 
 
 def hottest(hot: Hot, account: str, label: str, former: str, measure: str) -> str:
-    """Say which table leads its account, or how near concurrency is to its limit."""
     part = figures.percent(hot.share)
     if hot.scope.kind != TABLE:
         return f"{figures.kind(hot.scope.kind)} {label} · ピーク時に同時実行数の上限の {part} を使用"
@@ -63,7 +56,6 @@ def hottest(hot: Hot, account: str, label: str, former: str, measure: str) -> st
 
 
 def usage(use: Use, name: str) -> str:
-    """Say what an API or a business value came to in a day, and last week."""
     if use.measure is Measure.LATENCY:
         line = f"{name} : {numbers.number(use.day)} ms"
         return line if use.week_ago is None else f"{line}（先週 {numbers.number(use.week_ago)} ms）"
@@ -77,7 +69,6 @@ def usage(use: Use, name: str) -> str:
 
 
 def cost(use: Use, name: str) -> str:
-    """Say what an account, a function or a table cost in a day and in 30 days, and before."""
     line = f"{name}: {_money(use.day, use.week_ago)}"
     return line if use.month is None else f"{line}・30日間 {_money(use.month, use.month_before)}"
 
@@ -92,12 +83,10 @@ def _money(now: float, before: float | None) -> str:
 
 
 def expiring(what: str, until: str, by: str) -> str:
-    """Say that a snooze or silence ends soon."""
     return f"{what} · {until} まで" + (f" · {by}" if by else "")
 
 
 def precision(weeks: int, pages: int, expected: int, not_an_anomaly: int) -> str:
-    """Say how many pages of the last weeks were actionable."""
     good = figures.percent(1 - (expected + not_an_anomaly) / pages) if pages else "–"
     return (
         f"直近{weeks}週間の通知 {pages:,}件のうち、対応が必要だったものは {good}"
@@ -106,7 +95,6 @@ def precision(weeks: int, pages: int, expected: int, not_an_anomaly: int) -> str
 
 
 def less_sensitive(times: float, left_out: int, lost: int) -> str:
-    """Propose a setting that would have left out most of the marked pages."""
     return (
         f"`judge.sensitivity` を現在の {times:g} 倍にすると、このうち {left_out:,}件（ほかに {lost:,}件）は"
         "通知されませんでした。`uneri replay --against` で過去のデータを使って確認できます"
@@ -114,36 +102,30 @@ def less_sensitive(times: float, left_out: int, lost: int) -> str:
 
 
 def held(stage: str, pages: int) -> str:
-    """Say how many pages a stage held until they were resolved."""
     return figures.count(figures.stage(stage), pages)
 
 
 def judgeable(names: Sequence[str], more: int) -> str:
-    """Say what is old enough to be judged since the last digest."""
     return f"判定を開始: {'、'.join(names)}" + (f" ほか{more:,}件" if more else "")
 
 
 def learnt(counts: Mapping[str, int]) -> str:
-    """Say how many scopes of which kinds became judgeable in history."""
     kinds = (f"{figures.kind(kind)} {number:,}件" for kind, number in counts.items())
     return f"履歴から学習済み、すでに判定中: {'、'.join(kinds)}"
 
 
 def learning(scopes: int, first: int, last: int, days: int) -> str:
-    """Say how many scopes are still learnt."""
     on = f"{first}日目" if first == last else f"{first}～{last}日目"
     return f"学習中: {scopes:,}件（{days}日中{on}）"
 
 
 def flood_title(incidents: int, still_open: int) -> str:
-    """Return the title of the one message of many incidents."""
     if not still_open:
         return f"【解消】大量発生したインシデント {incidents:,}件がすべて解消"
     return f"インシデントが大量発生（{incidents:,}件、うち未解決 {still_open:,}件）"
 
 
 def flood_sentence(incidents: int, still_open: int) -> str:
-    """Say why they share one message."""
     opened = f"短時間に {incidents:,}件のインシデントが発生したため、1つのメッセージにまとめ"
     if not still_open:
         return f"{opened}ました。すべて解消しています。"

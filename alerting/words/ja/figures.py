@@ -61,29 +61,24 @@ def _name_and_unit(of: Measure, about: ScopeOrEdge | None) -> tuple[str, str]:
 
 
 def kind(of: str) -> str:
-    """Name a kind of scope."""
     return _KINDS.get(of, of)
 
 
 def about(scope: ScopeOrEdge) -> str:
-    """Name a scope or edge: ``テーブル items``."""
     if isinstance(scope, Edge):
         return f"{about(scope.source)} → {about(scope.target)}"
     return f"{kind(scope.kind)} {cut(scope.label, NAME)}"
 
 
 def verdict(of: Verdict) -> str:
-    """Name a verdict, as titles do."""
     return _VERDICTS[of]
 
 
 def measure(of: Measure, about: ScopeOrEdge | None = None) -> str:
-    """Name a measure; the requests of a table are calls."""
     return of.key or of.level or _name_and_unit(of, about)[0]
 
 
 def unit(of: Measure, about: ScopeOrEdge | None = None) -> str:
-    """Return the unit that values of a measure are shown in."""
     if of.level:
         return _unit_of_level(of) or of.level
     if of.key:
@@ -112,12 +107,11 @@ def _unit_of_level(of: Measure) -> str:
 
 
 def added_up(of: AddedUp, finding: Finding) -> str:
-    """Return what minutes added up to, and over how long: ``13分間の平均 0.33件/秒``."""
     return f"{during(of.seconds)}の平均 {quantity(of.observed, finding.measure, finding.about)}"
 
 
 def change(observed: float, expected: float, of: Measure) -> str:
-    """Return how far ``observed`` is from ``expected``: of nearly nothing, both values.
+    """Return the change from ``expected`` to ``observed``; from nearly nothing, both values.
 
     Examples
     --------
@@ -133,18 +127,15 @@ def change(observed: float, expected: float, of: Measure) -> str:
 
 
 def failures(of: Failures, about: ScopeOrEdge) -> str:
-    """Return how many requests failed, and in what time: ``10分間に98件中40件``."""
     what = "呼び出し" if about.kind == TABLE else "リクエスト"
     return f"{during(of.seconds)}の{what} {of.requests:,.0f}件中 {of.failed:,.0f}件"
 
 
 def usually(of: Failures) -> str:
-    """Return how many of them usually fail: ``0%`` or ``2%``."""
     return f"{usually_failed(of).removesuffix(' %')}%"
 
 
 def percent(share: float) -> str:
-    """Return a share, rounded so that only the whole is 100%."""
     return f"{numbers.percent(share)}%"
 
 
@@ -160,7 +151,7 @@ def per_day(fraction: float) -> str:
 
 
 def days_to_limit(growth: Growth) -> str:
-    """Return when a limit is reached, as a range of days; nothing where no day is named.
+    """Return the range of days until a limit is reached; empty where no day is named.
 
     Examples
     --------
@@ -211,7 +202,6 @@ def spanned(lasted: str) -> str:
 
 
 def times(count: int) -> str:
-    """Say how often something occurred."""
     return f"{count:,}回"
 
 
@@ -239,7 +229,6 @@ def slack_time(epoch: int, zone: ZoneInfo, *, day: bool = True) -> str:
 
 
 def date(at: datetime) -> str:
-    """Return a date with its day of the week."""
     return f"{at.year}年{at.month}月{at.day}日（{'月火水木金土日'[at.weekday()]}）"
 
 
@@ -255,33 +244,29 @@ def account(account: str, name: str) -> str:
 
 
 def place(scope: ScopeOrEdge, name: str) -> str:
-    """Return cloud, account and region."""
     target = scope.target if isinstance(scope, Edge) else scope
     where = clean(f"{target.cloud} {account(target.account, name)}").strip() or "アカウント不明"
     return f"{where} · {target.region}" if target.region else where
 
 
 def interval(finding: Finding) -> str:
-    """Return what was expected, with its interval: ``8.2 WCU/秒（6.1～11）``."""
     expected = quantity(finding.expected, finding.measure, finding.about)
-    lower, upper = (numbers.of_measure(each, finding.measure) for each in (finding.lower, finding.upper))
+    lower, upper = (numbers.of_measure(bound, finding.measure) for bound in (finding.lower, finding.upper))
     return f"{expected}（{lower}～{upper}）"
 
 
 def series(finding: Finding) -> str:
-    """Name the series of a finding."""
     return f"{about(finding.about)}（{measure(finding.measure, finding.about)}）"
 
 
 def headroom(value: float, finding: Finding) -> str:
-    """Say how much of a known limit is left."""
     limit = finding.limit or 0.0
     of = f"（上限 {quantity(limit, finding.measure, finding.about)}）"
     return f"残りなし{of}" if limit <= value else f"残り {percent(1 - value / limit)}{of}"
 
 
 def costs(an_hour: float) -> str:
-    """Say what a deviation costs.
+    """Return the costs of a deviation.
 
     Examples
     --------
@@ -292,7 +277,6 @@ def costs(an_hour: float) -> str:
 
 
 def completeness(share: float) -> str:
-    """Say how complete the data is."""
     return percent(share)
 
 
@@ -302,7 +286,7 @@ def then(text: str, kana: str) -> str:
 
 
 def subject(finding: Finding) -> str:
-    """Return what a sentence is about: ``テーブル items の書き込み容量``."""
+    """Return the subject of a sentence: ``テーブル items の書き込み容量``."""
     verbatim = finding.measure.key or finding.measure.level
     name = f" {verbatim} " if verbatim else measure(finding.measure, finding.about)
     return f"{about(finding.about)} の{name}"
@@ -326,25 +310,20 @@ _STAGES: Final = {
 
 
 def count(what: str, number: int) -> str:
-    """Return ``what: number``."""
     return f"{what}: {number:,}件"
 
 
 def state(of: Incident) -> str:
-    """Name the state an incident is in."""
     return _STATES[of.state]
 
 
 def stage(of: str) -> str:
-    """Name a stage of the notification pipeline."""
     return _STAGES.get(of, of.replace("_", " "))
 
 
 def and_more(more: int) -> str:
-    """Say how many are not shown."""
     return f"ほか {more:,}件"
 
 
 def more_in_file(more: int) -> str:
-    """Say how many are not shown here but in the attached file."""
     return f"ほか {more:,}件はスレッドの添付ファイルに記載"

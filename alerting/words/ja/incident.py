@@ -1,4 +1,4 @@
-"""What messages say of one incident in Japanese: what happened, why, what became of it.
+"""The phrases about one incident in Japanese (``IncidentPhrases``).
 
 Slack takes ``*bold*`` for markup only where it stands apart, so there are spaces around it.
 """
@@ -21,7 +21,7 @@ from detectors.model.scope import FUNCTION, TABLE
 
 _MINUTE: Final = 60  # the beginning of a deviation is known to the minute
 
-_MOSTLY: Final = 2 / 3  # of a share: a part this large is all that is said of it
+_MOSTLY: Final = 2 / 3  # of a share: a part this large is all that is shown of it
 
 _ACTIONS: Final = {
     CommandKind.ACKNOWLEDGE: "*対応開始*",
@@ -35,12 +35,7 @@ _ACTIONS: Final = {
     CommandKind.FORGET: "*メモを削除*",
 }
 
-_GRADES: Final = {
-    Grade.CRITICAL: "緊急",
-    Grade.HIGH: "高",
-    Grade.MEDIUM: "中",
-    Grade.LOW: "低",
-}
+_GRADES: Final = {Grade.CRITICAL: "緊急", Grade.HIGH: "高", Grade.MEDIUM: "中", Grade.LOW: "低"}
 
 _COMPARED: Final = {
     "weeks": "比較できる過去の週がまだありません",
@@ -72,7 +67,6 @@ _LINKS: Final = {
 
 
 def title(of: Incident) -> str:  # noqa: PLR0911  a phrase for each state
-    """Return the title: state, what it is about, verdict, how large it is."""
     headline = _headline(of.primary, of.peak)
     match of.state:
         case "resolved":
@@ -92,7 +86,6 @@ def title(of: Incident) -> str:  # noqa: PLR0911  a phrase for each state
 
 
 def size(finding: Finding, value: float) -> str:
-    """Return measure and size: ``書き込み容量 +400%``."""
     name = figures.measure(finding.measure, finding.about)
     match finding.verdict:
         case Verdict.ABSENCE if finding.gap:
@@ -110,7 +103,6 @@ def size(finding: Finding, value: float) -> str:
 
 
 def sentence(of: Incident, where: str) -> str:
-    """Return the whole story in a few sentences."""
     primary = of.primary
     headline = title(of)
     if of.state == "resolved":
@@ -126,12 +118,10 @@ def sentence(of: Incident, where: str) -> str:
 
 
 def why(finding: Finding) -> str:
-    """Explain the finding."""
     return explanation(finding)
 
 
 def ending(of: Incident) -> str:  # noqa: PLR0911  a phrase for each verdict
-    """Say how it ended."""
     finding = of.primary
     furthest = figures.quantity(of.peak, finding.measure, finding.about)
     if finding.lost:
@@ -162,7 +152,6 @@ def ending(of: Incident) -> str:  # noqa: PLR0911  a phrase for each verdict
 
 
 def share_of(finding: Finding) -> str:
-    """Return what follows ``呼び出し元``: what the shares are shares of."""
     if finding.verdict in (Verdict.FATAL, Verdict.LIMIT):
         return f"{figures.measure(finding.measure, finding.about)}に占める割合"
     which = "減少分" if _falls(finding) else "増加分"
@@ -170,40 +159,35 @@ def share_of(finding: Finding) -> str:
 
 
 def because(share: Share, finding: Finding) -> str:
-    """Say whether a caller calls more often or uses more per call."""
     if finding.verdict in (Verdict.FATAL, Verdict.LIMIT) or finding.measure in LATENCIES:
         return ""
     change = "減少" if _falls(finding) else "増加"
-    each = "1回あたりの容量" if finding.measure in (Measure.RCU, Measure.WCU) else "1回あたりの量"
+    per_call = "1回あたりの容量" if finding.measure in (Measure.RCU, Measure.WCU) else "1回あたりの量"
     if finding.measure is Measure.REQUESTS or share.more_calls >= _MOSTLY * share.share:
         return f"呼び出し回数の{change}"
     if share.more_per_call >= _MOSTLY * share.share:
-        return f"{each}の{change}"
-    return f"呼び出し回数と{each}の{change}"
+        return f"{per_call}の{change}"
+    return f"呼び出し回数と{per_call}の{change}"
 
 
 def stands_out(kind: str, who: str, part: str) -> str:
-    """Say that a client or tenant stands out."""
     return f"このうち {part} は{kind} {who} によるものです"
 
 
 def throttled(reasons: Sequence[tuple[str, str]]) -> str:
-    """Say why calls were throttled."""
     return "スロットリングの理由: " + "、".join(f"{reason}（{count}件）" for reason, count in reasons)
 
 
 def link_name(suffix: str) -> str:
-    """Name a link by the suffix of its kind."""
     return _LINKS.get(suffix, suffix.replace("_", " "))
 
 
 def grade(of: Grade) -> str:
-    """Name how bad something is."""
     return _GRADES[of]
 
 
 def severity(of: Severity, *, over: bool, is_table: bool = False) -> str:  # noqa: ARG001  a noun says both
-    """Return how bad it is, with the reason in one phrase.
+    """Return the severity, with the reason in one phrase.
 
     Examples
     --------
@@ -239,25 +223,21 @@ def _harm(of: Severity, what: str) -> str:  # noqa: PLR0911  a phrase for each
 
 
 def reached_by(requests: float, lasted: str, *, is_table: bool) -> str:
-    """Say how many requests or calls there were in a time."""
     return (
         f"{figures.spanned(lasted)}に{'呼び出し' if is_table else 'リクエスト'} {numbers.count(requests)}件"
     )
 
 
 def missing(requests: float, lasted: str, *, is_table: bool) -> str:
-    """Say how many requests or calls are missing in a time."""
     what = "呼び出し" if is_table else "リクエスト"
     return f"{figures.spanned(lasted)}に{what}約{numbers.count(requests)}件が不足"
 
 
 def routes(names: Sequence[str], more: int) -> str:
-    """Name the routes that are hurt."""
     return "、".join(names) + (f" ほか{more}ルート" if more else "") if names else ""
 
 
 def compared(finding: Finding) -> str:
-    """Say what it is compared with."""
     match finding.verdict:
         case Verdict.FATAL:
             return "過去に発生したすべてのエラーと比較"
@@ -279,8 +259,7 @@ def compared(finding: Finding) -> str:
 
 
 def forecast(growth: Growth) -> str:
-    """Say when the limit is reached, and what the forecast is based on."""
-    slow, fast = (f"{each * 100:.1f}" for each in (growth.per_day_lower, growth.per_day_upper))
+    slow, fast = (f"{rate * 100:.1f}" for rate in (growth.per_day_lower, growth.per_day_upper))
     basis = f"{growth.days}日間の傾向、1日あたり {slow}～{fast}%".replace("-", "−")
     if growth.days_to_limit is None:
         return basis
@@ -290,28 +269,23 @@ def forecast(growth: Growth) -> str:
 
 
 def also_affected(names: Sequence[str], more: int) -> str:
-    """Name what else is affected."""
     return f"ほかに影響あり: {'、'.join(names)}" + (f" ほか{more}件" if more else "")
 
 
 def whole_span(span: str) -> str:
-    """Say when everything that was affected began and ended."""
     return f"波及分を含む全体 {span}"
 
 
 def as_of(when: str, incident: str, reopened: int) -> str:
-    """Say when this was so, and of which incident."""
     again = f" · 再発 {reopened}回" if reopened else ""
     return f"{when} 時点 · インシデント {incident}{again}"
 
 
 def seen_before(link: str) -> str:
-    """Link the message of the previous time."""
     return f"以前にも発生しています: {link}"
 
 
 def alt_text(finding: Finding, peak: float, hours: int) -> str:
-    """Describe a chart."""
     reached, expected = (
         figures.quantity(value, finding.measure, finding.about) for value in (peak, finding.expected)
     )
@@ -322,7 +296,6 @@ def alt_text(finding: Finding, peak: float, hours: int) -> str:
 
 
 def milestone(what: str, of: Incident, detail: str) -> str:  # noqa: C901, PLR0911, PLR0912  a phrase for each
-    """Return the thread line of a milestone."""
     primary = of.primary
     name = detail or figures.about(primary.about)
     match Milestone(what):
@@ -358,7 +331,6 @@ def milestone(what: str, of: Incident, detail: str) -> str:  # noqa: C901, PLR09
 
 
 def action(kind: CommandKind, who: str, until: str, why: str, *, teaches: bool = False) -> str:
-    """Say who did what."""
     line = _ACTIONS[kind] + (f" : {who}" if who else "") + (f" （{until} まで）" if until else "")
     if kind in MARKS:
         line += "。続いている間は通知しません"
@@ -369,12 +341,11 @@ def action(kind: CommandKind, who: str, until: str, why: str, *, teaches: bool =
 
 
 def change(what: str, version: str) -> str:
-    """Name a change."""
     return " ".join(part for part in (_CHANGES.get(what.lower(), what) or "変更", version) if part)
 
 
 def after_change(after: int, change: str, of: str, by: str) -> str:
-    """Say after which change it began.
+    """Return the change before it.
 
     Examples
     --------
@@ -386,12 +357,11 @@ def after_change(after: int, change: str, of: str, by: str) -> str:
 
 
 def more_changes(more: int) -> str:
-    """Say how many other changes came shortly before it."""
     return f"直前にほかの変更 {more}件"
 
 
 def memo(title: str, when: str, who: str, text: str) -> str:
-    """Return a memo: whose, of when, and what it says.
+    """Return a memo with its author and time.
 
     Examples
     --------
@@ -402,7 +372,6 @@ def memo(title: str, when: str, who: str, text: str) -> str:
 
 
 def snooze_expired() -> str:
-    """Say that a snooze expired while its incident is still open."""
     return "*スヌーズ終了* : インシデントは継続中です"
 
 
@@ -439,9 +408,9 @@ def _pace(finding: Finding, value: float) -> str:
 
 
 def _change(finding: Finding, value: float) -> str:
-    """Return how far a value is from the expected; of failures, their part of the requests."""
+    """Return the change from the expected value; of failures, their part of the requests."""
     if finding.failures is None:
-        value, expected = (value, finding.expected) if finding.added_up is None else finding.told
+        value, expected = (value, finding.expected) if finding.added_up is None else finding.figures
         return figures.change(value, expected, finding.measure)
     what = "呼び出し" if finding.about.kind == TABLE else "リクエスト"
     return f"{what}の {figures.percent(finding.failures.share)}"
@@ -462,11 +431,11 @@ def _usual(finding: Finding) -> str:
 
 
 def _preceded(of: Incident) -> str:
-    said = []
-    for one in of.changes[:NAMED_CHANGES]:
-        what, version, where, by = stated_texts(one.change)
-        said.append(after_change(one.after, change(what, version), where, by))
-    return f"直前の変更が判明: {'、'.join(said)}" if said else "直前の変更は取り下げられました"
+    shown = []
+    for preceding in of.changes[:NAMED_CHANGES]:
+        what, version, where, by = stated_texts(preceding.change)
+        shown.append(after_change(preceding.after, change(what, version), where, by))
+    return f"直前の変更が判明: {'、'.join(shown)}" if shown else "直前の変更は取り下げられました"
 
 
 def _lasted(of: Incident) -> str:
@@ -504,7 +473,7 @@ def _whole(finding: Finding) -> str:
 
 
 def _falls(finding: Finding) -> bool:
-    observed, expected = finding.told
+    observed, expected = finding.figures
     return observed < expected
 
 

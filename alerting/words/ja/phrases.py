@@ -127,10 +127,5 @@ LABELS: Final = Labels(
 
 
 JAPANESE: Final = Phrases(
-    locale="ja",
-    labels=LABELS,
-    figures=figures,
-    incident=incident,
-    digest=digest,
-    answers=answers,
+    locale="ja", labels=LABELS, figures=figures, incident=incident, digest=digest, answers=answers
 )

@@ -46,9 +46,9 @@ def _deviation(finding: Finding) -> str:
     stays = "この水準が続いています。" if finding.verdict is Verdict.SHIFT else ""
     if finding.failures is not None:
         return _failures(finding, finding.failures) + stays
-    is_at, usually = finding.told
+    is_at, usually = finding.figures
     now, expected = (figures.quantity(value, finding.measure, finding.about) for value in (is_at, usually))
-    lower, upper = (numbers.of_measure(each, finding.measure) for each in (finding.lower, finding.upper))
+    lower, upper = (numbers.of_measure(bound, finding.measure) for bound in (finding.lower, finding.upper))
     mean = finding.added_up
     between = f"（{lower}～{upper}）" if mean is None else ""  # the interval is that of a minute
     basis = f"{_basis(finding)}から想定される {expected}{between}"
@@ -105,7 +105,7 @@ def _growth(finding: Finding) -> str:
     growth = finding.growth
     if growth is None:
         return ""
-    slow, fast = (f"{100 * each:.1f}" for each in (growth.per_day_lower, growth.per_day_upper))
+    slow, fast = (f"{100 * rate:.1f}" for rate in (growth.per_day_lower, growth.per_day_upper))
     if growth.per_day_lower <= 0:
         text = f"{figures.subject(finding)}の増加傾向は、確実とは言えなくなりました。"
         middle = f"{round(100 * growth.per_day, 1) + 0.0:.1f}"  # -0.0 is 0

@@ -48,9 +48,9 @@ def finds(one: Incident, known: Label) -> bool:
 def test_a_page_in_the_time_of_a_label_finds_it() -> None:
     page = made("a", after=90)
     found = measured([page], label())
-    assert [(one.label, one.incident, one.delay, one.in_digest) for one in found.found] == [
-        (label(), page, 90, False)
-    ]
+    assert [
+        (outcome.label, outcome.incident, outcome.delay, outcome.in_digest) for outcome in found.found
+    ] == [(label(), page, 90, False)]
     assert (found.missed, found.false_pages, found.total.recall, found.total.precision) == ((), (), 1.0, 1.0)
 
 
@@ -64,7 +64,7 @@ def test_ten_minutes_before_and_after_a_label_belong_to_it(start: int, meets: bo
 def test_a_page_from_long_before_does_not_tell_of_what_began_while_it_was_open() -> None:
     open_for_days = made("a", start=-7200, lasts=None)
     found = measured([open_for_days], label())
-    assert [one.seen for one in found.missed] == [(open_for_days,)]
+    assert [missed.seen for missed in found.missed] == [(open_for_days,)]
     assert [false_page.incident.id for false_page in found.false_pages] == ["a"]
     late = made("b", start=-7200, lasts=None, after=7500)
     assert measured([late], label()).found[0].delay == 300, "it was told when the label had begun"
@@ -122,7 +122,7 @@ def test_growth_is_found_in_the_digest_and_no_page_tells_of_it() -> None:
     assert (found.found[0].in_digest, found.total.in_digest, found.total.pages) == (True, 1, 0)
     assert (found.total.delay, found.total.digest_delay) == (None, Delay(3 * 86400, 3 * 86400, 3 * 86400))
     paged = measured([made("p", verdict=Verdict.SHIFT)], growing)
-    assert [(one.label, one.seen[0].id) for one in paged.missed] == [(growing, "p")]
+    assert [(missed.label, missed.seen[0].id) for missed in paged.missed] == [(growing, "p")]
     assert [false_page.incident.id for false_page in paged.false_pages] == ["p"]
     limit = measured([made("l", verdict=Verdict.LIMIT, near=True)], growing)
     assert (len(limit.missed), limit.false_pages, limit.repeated) == (1, (), ()), "what it grows to is near"
@@ -184,7 +184,7 @@ def test_what_people_said_of_the_very_incident_is_so() -> None:
 def test_a_label_that_names_an_incident_is_about_that_one_alone() -> None:
     both = [made("a"), made("b", start=300)]
     found = measured(both, label(incident="b"))
-    assert [(one.incident.id, one.others) for one in found.found] == [("b", ())]
+    assert [(outcome.incident.id, outcome.others) for outcome in found.found] == [("b", ())]
     assert [false_page.incident.id for false_page in found.false_pages] == ["a"]
     said = measured(both, label(kind=LabelKind.EXPECTED, incident="b"))
     assert [false_page.label and false_page.label.kind for false_page in said.false_pages] == [
@@ -250,18 +250,19 @@ def test_verdicts_and_services_are_measured_apart() -> None:
     ]
     found = measured(incidents, *labels)
     assert {
-        name: (one.labels, one.found, one.pages, one.false_pages) for name, one in found.by_verdict.items()
+        name: (item.labels, item.found, item.pages, item.false_pages)
+        for name, item in found.by_verdict.items()
     } == {
         "spike": (1, 1, 1, 0),
         "drop": (0, 0, 2, 1),
         "": (2, 1, 0, 0),
     }
-    assert {name: (one.labels, one.found, one.pages) for name, one in found.by_service.items()} == {
+    assert {name: (item.labels, item.found, item.pages) for name, item in found.by_service.items()} == {
         "inventory": (1, 1, 1),
         "": (2, 1, 2),
     }
-    told = measured(incidents, *labels, services={"table:items": ["inventory", "shop"]})
-    assert {name: (one.labels, one.found) for name, one in told.by_service.items()} == {
+    reported = measured(incidents, *labels, services={"table:items": ["inventory", "shop"]})
+    assert {name: (item.labels, item.found) for name, item in reported.by_service.items()} == {
         "inventory": (3, 2),
         "shop": (2, 1),
         "": (0, 0),
@@ -294,7 +295,7 @@ def test_every_label_is_found_or_missed_and_every_page_right_or_false(
 ) -> None:
     found = measured(incidents, *labels)
     total = found.total
-    wanted = [one for one in labels if one.kind is LabelKind.INCIDENT]
+    wanted = [label for label in labels if label.kind is LabelKind.INCIDENT]
     assert len(found.found) + len(found.missed) == total.labels == len(wanted)
     assert total.pages == sum(incident.sent == "page" for incident in incidents)
     assert len(found.false_pages) == total.false_pages
@@ -305,7 +306,7 @@ def test_every_label_is_found_or_missed_and_every_page_right_or_false(
         assert sum(row.labels for row in rows.values()) == total.labels
         assert sum(row.pages for row in rows.values()) >= total.pages
     assert {false_page.incident.id for false_page in found.false_pages}.isdisjoint(
-        incident.id for one in found.found for incident in (one.incident, *one.others)
+        incident.id for outcome in found.found for incident in (outcome.incident, *outcome.others)
     )
 
 

@@ -39,23 +39,23 @@ def press(ask: CommandKind) -> Command:
 
 
 def test_a_press_makes_a_label_of_what_the_incident_is_about() -> None:
-    told = incident()
-    label = Label.of(press(CommandKind.EXPECTED), told)
+    reported = incident()
+    label = Label.of(press(CommandKind.EXPECTED), reported)
     assert label == Label(
         kind=LabelKind.EXPECTED,
-        start=told.start,
+        start=reported.start,
         end=None,
         scope="table:items",
         account="123456789012",
         measure="wcu",
         verdict="spike",
-        incident=told.id,
+        incident=reported.id,
         by="U1",
         at=T0 + 90,
         note="a load test",
     )
-    assert Label.of(press(CommandKind.NOT_AN_ANOMALY), told) is not None
-    assert Label.of(press(CommandKind.SNOOZE), told) is None, "a snooze says nothing about what happened"
+    assert Label.of(press(CommandKind.NOT_AN_ANOMALY), reported) is not None
+    assert Label.of(press(CommandKind.SNOOZE), reported) is None, "a snooze says nothing about what happened"
 
 
 def test_known_incidents_are_read_from_yaml_and_csv() -> None:
@@ -183,8 +183,8 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
 def test_of_very_many_mistakes_the_first_are_told_and_how_many_more() -> None:
     with pytest.raises(LabelsError) as error:
         read_labels("start,kind\n" + "x,spike\n" * 2000, "a.csv")
-    told = str(error.value).splitlines()
-    assert (len(told), told[-1]) == (21, "a.csv: and 1,980 more")
+    reported = str(error.value).splitlines()
+    assert (len(reported), reported[-1]) == (21, "a.csv: and 1,980 more")
 
 
 def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:

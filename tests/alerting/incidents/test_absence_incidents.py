@@ -18,10 +18,10 @@ from tests.alerting.given import (
     TABLE,
     ended,
     finding,
+    notices_of,
     scope,
     share,
     table_finding,
-    told,
 )
 
 GATHER = Settings().incidents.gather
@@ -57,19 +57,19 @@ def fatal(about: Scope = PUT, **changes: Any) -> Finding:
 
 def test_an_absent_function_with_its_route_and_table_is_one_page_about_the_function() -> None:
     calls = {"callers": [share(ROUTE, 1.0)], "touches": [ROUTE]}
-    [notice] = told(absence(ROUTE), absence(PUT, **calls), absence(TABLE, touches=[PUT]))
+    [notice] = notices_of(absence(ROUTE), absence(PUT, **calls), absence(TABLE, touches=[PUT]))
     assert (notice.incident.primary.about, notice.incident.verdict) == (PUT, Verdict.ABSENCE)
     assert {member.about for member in notice.incident.members} == {ROUTE, TABLE}
 
 
 def test_of_several_absent_functions_the_headline_is_their_service() -> None:
-    [notice] = told(absence(PUT), absence(GET), absence(SERVICE))
+    [notice] = notices_of(absence(PUT), absence(GET), absence(SERVICE))
     assert notice.incident.primary.about == SERVICE
 
 
 def test_of_several_absent_services_the_headline_is_the_account() -> None:
     account = scope("account", ACCOUNT)
-    [notice] = told(absence(SERVICE), absence(scope("service", "shop")), absence(account))
+    [notice] = notices_of(absence(SERVICE), absence(scope("service", "shop")), absence(account))
     assert notice.incident.primary.about == account
 
 
@@ -93,7 +93,7 @@ def test_a_drop_to_nothing_takes_the_name_of_an_absence_in_the_same_message() ->
 
 def test_an_absence_explains_the_falls_behind_it() -> None:
     fall = table_finding(verdict=Verdict.DROP, observed=1.0, touches=[PUT, ROUTE])
-    [first] = told(fall, absence(ROUTE))
+    [first] = notices_of(fall, absence(ROUTE))
     assert first.incident.primary.about == ROUTE
 
 
@@ -105,7 +105,7 @@ def fallen(about: Scope, expected: float, *carry: Scope, part: float = 0.2, **ch
         "measure": Measure.REQUESTS,
         "observed": expected / 10,
         "expected": expected,
-        "callers": [share(each, part) for each in carry],
+        "callers": [share(carrier, part) for carrier in carry],
         "touches": list(carry),
     }
     return finding(about, **(given | changes))
@@ -115,7 +115,7 @@ def test_where_a_service_falls_to_a_tenth_one_function_without_a_request_left_is
     quiet = absence(PUT, expected=0.8, callers=[share(ROUTE, 1.0)], touches=[ROUTE])
     service = fallen(SERVICE, 8.0, GET, PUT)
     account = fallen(scope("account", ACCOUNT), 20.0, SERVICE, part=0.9)
-    [page] = told(account, service, quiet)
+    [page] = notices_of(account, service, quiet)
     assert (page.incident.verdict, page.incident.primary.about) == (Verdict.DROP, SERVICE)
     assert page.incident.members[0].about == PUT
 
@@ -137,10 +137,10 @@ def test_an_absence_that_was_reported_gives_the_message_to_the_fall_that_it_is_a
 
 def test_an_absence_that_is_most_of_a_fall_is_its_headline() -> None:
     for service in (fallen(SERVICE, 80.0, PUT, part=0.9), fallen(SERVICE, 8.0, GET, PUT)):
-        [page] = told(service, absence(PUT, expected=6.0))
+        [page] = notices_of(service, absence(PUT, expected=6.0))
         assert (page.incident.verdict, page.incident.primary.about) == (Verdict.ABSENCE, PUT)
     route = fallen(ROUTE, 8.0)  # it calls others, too
-    [page] = told(route, absence(PUT, expected=0.8, callers=[share(ROUTE, 1.0)], touches=[ROUTE]))
+    [page] = notices_of(route, absence(PUT, expected=0.8, callers=[share(ROUTE, 1.0)], touches=[ROUTE]))
     assert page.incident.primary.about == PUT
 
 
@@ -176,7 +176,7 @@ def test_an_exception_never_seen_before_is_reported_at_once() -> None:
 
 def test_the_exception_explains_the_errors_that_it_makes() -> None:
     errors = finding(PUT, id="errors", measure=Measure.ERRORS_FATAL, score=0.9999)
-    [notice] = told(errors, fatal(score=0.5))
+    [notice] = notices_of(errors, fatal(score=0.5))
     assert notice.incident.verdict is Verdict.FATAL
     assert len(notice.incident.members) == 1
 

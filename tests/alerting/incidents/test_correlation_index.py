@@ -68,10 +68,10 @@ def scanned(new: Finding, incidents: dict[str, dict[str, Finding]]) -> set[str]:
     """Return the incidents that a scan over every finding relates to a new one."""
     found = set()
     for incident, held in incidents.items():
-        same_way = [each for each in held.values() if direction(each) == direction(new) != GROWTH]
-        for each in same_way:
-            apart = abs(each.start - new.start)
-            if apart <= JOINS_SECONDS and connected(new, each, together=apart <= GATHER):
+        same_way = [finding for finding in held.values() if direction(finding) == direction(new) != GROWTH]
+        for item in same_way:
+            apart = abs(item.start - new.start)
+            if apart <= JOINS_SECONDS and connected(new, item, together=apart <= GATHER):
                 found.add(incident)
     return found
 
@@ -96,8 +96,8 @@ def test_related_incidents_are_those_that_a_scan_over_every_finding_finds(
         incident
         for incident, held in incidents.items()
         if any(
-            (each.about, each.measure, direction(each)) == (new.about, new.measure, direction(new))
-            for each in held.values()
+            (finding.about, finding.measure, direction(finding)) == (new.about, new.measure, direction(new))
+            for finding in held.values()
         )
     }
 

@@ -17,7 +17,7 @@ LEDGER = scope("table", "ledger")
 def listed(*findings: Finding) -> list[Incident]:
     incidents = Incidents(Settings())
     incidents.feed(findings, T0)
-    [notice] = [each for each in incidents.feed([], T0 + 86400) if each.incidents]
+    [notice] = [item for item in incidents.feed([], T0 + 86400) if item.incidents]
     return notice.incidents
 
 

@@ -17,7 +17,7 @@ from alerting.incidents.notice import Action, Milestone, Notice, NoticeReason
 from config.settings import DigestSettings, Settings
 from detectors.model.finding import CallRate, Finding, Verdict
 from detectors.model.measures import Measure
-from detectors.watch.hottest import Load
+from detectors.watch.rankings import Load
 from tests.alerting.given import (
     GET,
     IOS,
@@ -29,10 +29,10 @@ from tests.alerting.given import (
     ended,
     finding,
     growth_finding,
+    notices_of,
     scope,
     share,
     table_finding,
-    told,
 )
 
 QUIET = Settings().incidents.quiet
@@ -48,7 +48,9 @@ def actions(notices: list[Notice]) -> list[Action]:
 def test_a_table_its_callers_and_what_is_in_front_are_one_page() -> None:
     front = [finding(about, touches=[TABLE]) for about in (PUT, GET, ROUTE, IOS, SERVICE)]
     wide = finding(scope("account", "123456789012"))
-    notices = told(wide, *front, table_finding(), table_finding(id="reads", measure=Measure.RCU, score=0.98))
+    notices = notices_of(
+        wide, *front, table_finding(), table_finding(id="reads", measure=Measure.RCU, score=0.98)
+    )
     assert actions(notices) == [Action.OPEN]
     assert notices[0].incident.primary.about == TABLE
     assert notices[0].incident.primary.measure is Measure.WCU
@@ -75,11 +77,11 @@ def test_a_finding_in_front_waits_one_step_for_a_deeper_one() -> None:
 def test_a_strong_finding_in_front_leaves_at_once_and_a_deeper_one_takes_its_place_in_the_message(
     verdict: Verdict, observed: float
 ) -> None:
-    told: dict[str, Any] = {"verdict": verdict, "observed": observed}
+    reported: dict[str, Any] = {"verdict": verdict, "observed": observed}
     incidents = Incidents(Settings())
-    [page] = incidents.feed([finding(PUT, score=0.8, **told)], T0)
+    [page] = incidents.feed([finding(PUT, score=0.8, **reported)], T0)
     assert (page.at, page.reason, page.incident.alerted) == (T0, NoticeReason.STRONG, T0)
-    [deeper] = incidents.feed([table_finding(seen=T0 + STEP, **told)], T0 + STEP)
+    [deeper] = incidents.feed([table_finding(seen=T0 + STEP, **reported)], T0 + STEP)
     assert (deeper.action, deeper.reason) == (Action.UPDATE, NoticeReason.DEEPER)
     assert deeper.incident.id == page.incident.id
     assert deeper.incident.primary.about == TABLE
@@ -153,15 +155,15 @@ def test_two_cases_that_wait_become_one_when_a_table_connects_them() -> None:
     ids=["another table", "another direction", "another account"],
 )
 def test_what_has_another_cause_is_another_page(other: Finding) -> None:
-    assert actions(told(table_finding(), other)) == [Action.OPEN, Action.OPEN]
+    assert actions(notices_of(table_finding(), other)) == [Action.OPEN, Action.OPEN]
 
 
 def test_two_tables_with_the_same_heavy_caller_are_one_page_and_with_a_light_one_are_two() -> None:
     users = scope("table", "users")
     heavy = finding(users, callers=[share(PUT, 0.7)], touches=[PUT])
     light = finding(users, callers=[share(PUT, 0.05)], touches=[PUT])
-    assert len(told(table_finding(), heavy)) == 1
-    assert len(told(table_finding(), light)) == 2
+    assert len(notices_of(table_finding(), heavy)) == 1
+    assert len(notices_of(table_finding(), light)) == 2
 
 
 def test_hours_later_a_shared_service_does_not_hide_a_new_table_in_an_old_message() -> None:
@@ -189,7 +191,7 @@ def test_what_falls_elsewhere_at_the_same_time_does_not_tell_of_a_function_that_
     fallen: dict[str, Any] = {"verdict": Verdict.ABSENCE, "observed": 0.0, "expected": 8.2}
     replaced = finding(PUT, callers=[share(ROUTE, 1.0)], touches=[ROUTE], **fallen)
     other = finding(scope("route", "GET /offers"), **fallen)
-    [page] = told(replaced, other)
+    [page] = notices_of(replaced, other)
     assert page.incident.primary.about == other.about
     assert page.incident.members == []
 
@@ -197,8 +199,8 @@ def test_what_falls_elsewhere_at_the_same_time_does_not_tell_of_a_function_that_
 def test_a_client_connects_what_it_is_the_suspect_of_and_not_all_that_it_calls() -> None:
     users = scope("table", "users")
     calls: dict[str, Any] = {"touches": [IOS], "callers": [share(IOS, 0.6)]}
-    assert len(told(table_finding(**calls, suspects=[]), finding(users, **calls))) == 2
-    assert len(told(table_finding(**calls), finding(users, **calls, suspects=[share(IOS, 0.6)]))) == 1
+    assert len(notices_of(table_finding(**calls, suspects=[]), finding(users, **calls))) == 2
+    assert len(notices_of(table_finding(**calls), finding(users, **calls, suspects=[share(IOS, 0.6)]))) == 1
 
 
 def test_a_suspect_that_more_calls_clear_is_dropped_and_one_of_what_ended_stays() -> None:
@@ -239,7 +241,7 @@ def test_what_continues_after_its_incident_ended_is_another_incident() -> None:
 
 def test_a_worker_that_no_route_calls_is_reported_when_it_falls() -> None:
     worker = finding(PUT, verdict=Verdict.DROP, observed=0.0, expected=8.2)
-    assert actions(told(worker)) == [Action.OPEN]
+    assert actions(notices_of(worker)) == [Action.OPEN]
 
 
 def test_it_is_resolved_when_no_finding_was_open_for_the_quiet_time() -> None:
@@ -324,7 +326,7 @@ def test_no_digest_is_sent_when_nothing_grows() -> None:
 
 
 def test_a_spike_on_a_table_that_grows_is_a_page_of_its_own() -> None:
-    notices = told(growth_finding(TABLE, identity="grows"), table_finding())
+    notices = notices_of(growth_finding(TABLE, identity="grows"), table_finding())
     assert actions(notices) == [Action.OPEN]
     assert notices[0].incident.members == []
 
@@ -413,8 +415,8 @@ def test_a_finding_line_says_what_was_sent_on_the_primary_only() -> None:
     main, front = table_finding(), finding(ROUTE)
     incidents.feed([main, front], T0)
     [incident] = incidents.all()
-    assert [each.id for each in (incident.primary, *incident.members)] == [main.id, front.id]
-    lines = [finding_to_json(each, incident) for each in (main, front)]
+    assert [item.id for item in (incident.primary, *incident.members)] == [main.id, front.id]
+    lines = [finding_to_json(item, incident) for item in (main, front)]
     assert [line["sent"] for line in lines] == ["page", "none"]
     assert lines[0]["incident"] == lines[1]["incident"] == incident.id
     assert finding_to_json(main)["sent"] == "none"
@@ -427,9 +429,9 @@ def test_a_new_hottest_table_is_reported_once_in_the_digest_and_never_as_a_page(
     incidents, notices = Incidents(Settings()), []
     for number in range(4 * 24):
         notices += incidents.feed([], T0 + 3600 * number, hour(50.0 if number < 48 else 5.0))
-    [told] = notices
-    assert (told.action, told.incidents) == (Action.DIGEST, [])
-    [leader] = told.hottest
+    [reported] = notices
+    assert (reported.action, reported.incidents) == (Action.DIGEST, [])
+    [leader] = reported.hottest
     assert leader.former is not None
     assert (leader.scope.name, leader.former.name) == ("users", "items")
 
@@ -460,8 +462,8 @@ def test_what_lies_behind_a_slow_function_stays_known_when_the_table_has_eased_a
     incidents.feed([eased], T0 + 60)
     again = Incidents(Settings())
     again.restore(incidents.snapshot())
-    for one in (incidents, again):
-        [incident] = one.all()
+    for item in (incidents, again):
+        [incident] = item.all()
         [member] = incident.members
         assert [(cause.scope, cause.measure) for cause in member.causes] == [(TABLE, Measure.LATENCY)]
         assert member.causes[0].score == pytest.approx(400 / 410, abs=1e-3)

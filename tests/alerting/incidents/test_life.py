@@ -65,11 +65,11 @@ def follow(values: list[float]) -> list[Notice]:
 @given(st.lists(st.floats(9, 10_000), min_size=2, max_size=72))
 def test_however_a_curve_flaps_its_turns_are_few_and_never_reported_twice(values: list[float]) -> None:
     notices = follow(values)
-    told = lines(notices)
+    reported = lines(notices)
     worst = math.log(max(values[0], *values) - 8.2) - math.log(values[0] - 8.2)
-    assert told.count(Milestone.WORSENED) <= worst / math.log(WORSE) + 1e-6
-    turns = [what for what in told if what in TURNS]
-    assert not any(one is other is Milestone.EASED for one, other in itertools.pairwise(turns))
+    assert reported.count(Milestone.WORSENED) <= worst / math.log(WORSE) + 1e-6
+    turns = [what for what in reported if what in TURNS]
+    assert not any(turn is other is Milestone.EASED for turn, other in itertools.pairwise(turns))
     times = [notice.at for notice in notices[1:] if notice.milestones]
     assert all(later - earlier >= GAP for earlier, later in itertools.pairwise([T0, *times]))
 
@@ -103,8 +103,10 @@ def test_what_worsens_and_eases_is_reported_once_each_and_noise_between_is_not()
 def test_what_worsened_in_the_first_minutes_is_reported_when_it_has_lasted() -> None:
     incidents, first = Incidents(Settings()), table_finding()
     incidents.feed([first], T0)
-    told = incidents.feed([replace(first, revision=1, state="update", seen=T0 + 60, observed=90.0)], T0 + 60)
-    assert lines(told) == []
+    reported = incidents.feed(
+        [replace(first, revision=1, state="update", seen=T0 + 60, observed=90.0)], T0 + 60
+    )
+    assert lines(reported) == []
     [line] = incidents.feed([], T0 + 3600)
     assert (line.at, line.milestones, line.incident.state) == (T0 + GAP, [Milestone.WORSENED], "worsening")
 
@@ -113,10 +115,10 @@ def test_many_more_open_findings_are_worse_but_those_of_the_first_minutes_began_
     incidents = Incidents(Settings())
     first = [finding(scope("route", f"r{n}"), touches=[TABLE]) for n in range(7)]
     incidents.feed([table_finding()], T0)
-    told = incidents.feed([replace(each, seen=T0 + 60) for each in first], T0 + 60)
-    told += incidents.feed([], T0 + 1200)
-    assert lines(told) == [Milestone.JOINED]
-    assert told[-1].names[Milestone.JOINED] == [f"r{n}" for n in range(7)]
+    reported = incidents.feed([replace(finding, seen=T0 + 60) for finding in first], T0 + 60)
+    reported += incidents.feed([], T0 + 1200)
+    assert lines(reported) == [Milestone.JOINED]
+    assert reported[-1].names[Milestone.JOINED] == [f"r{n}" for n in range(7)]
     more = [finding(scope("route", f"s{n}"), touches=[TABLE], seen=T0 + 1800) for n in range(8)]
     assert Milestone.WORSENED in lines(incidents.feed(more, T0 + 1800))
 
@@ -229,8 +231,8 @@ def test_what_was_withdrawn_and_is_true_but_ended_is_resolved_after_all(hours: f
     [page] = incidents.feed([first], T0)
     incidents.feed([withdrawn(first, T0 + 120, 1)], T0 + 120)
     at = T0 + int(hours * 3600)
-    [told] = incidents.feed([ended(first, at, 2)], at)
-    assert (told.action, told.milestones, told.incident.state) == (
+    [reported] = incidents.feed([ended(first, at, 2)], at)
+    assert (reported.action, reported.milestones, reported.incident.state) == (
         Action.UPDATE,
         [Milestone.AMENDED],
         "resolved",
@@ -245,8 +247,8 @@ def test_lines_that_wait_when_it_is_resolved_are_not_reported_later() -> None:
     incidents.feed([first], T0)
     incidents.feed([front], T0 + 60)
     incidents.feed([ended(first, T0 + 120, 1), ended(front, T0 + 120, 1)], T0 + 1200)
-    told = incidents.feed([replace(ended(first, T0 + 1260, 2), observed=20.0)], T0 + 1260)
-    assert lines(told) == [Milestone.AMENDED]
+    reported = incidents.feed([replace(ended(first, T0 + 1260, 2), observed=20.0)], T0 + 1260)
+    assert lines(reported) == [Milestone.AMENDED]
 
 
 def test_what_is_withdrawn_before_it_is_reported_is_not_reported_and_stays_known() -> None:
@@ -298,10 +300,10 @@ def test_late_data_mends_what_has_ended(hours: float) -> None:
     assert (amended.incident.state, amended.incident.primary.observed) == ("resolved", 20.0)
     restored = Incidents(Settings())
     restored.restore(incidents.snapshot())
-    for one in (incidents, restored):
-        [gone] = one.feed([withdrawn(first, at + 60, 3)], at + 60)
+    for item in (incidents, restored):
+        [gone] = item.feed([withdrawn(first, at + 60, 3)], at + 60)
         assert (gone.action, gone.incident.state) == (Action.WITHDRAW, "withdrawn")
-        assert one.feed([withdrawn(first, at + 60, 4)], at + 120) == []
+        assert item.feed([withdrawn(first, at + 60, 4)], at + 120) == []
 
 
 def test_what_is_withdrawn_is_not_what_the_next_one_follows() -> None:
@@ -359,21 +361,21 @@ def test_a_limit_that_is_near_while_its_table_is_reported_joins_that_page() -> N
     at = T0 + DAY + 600
     spike = finding(scope("table", "ledger"), "spike", seen=at, start=at)
     [page] = incidents.feed([spike], at)
-    [told] = incidents.feed([limit(True, 1, at + 60, start=at)], at + 60)
-    assert (told.action, told.incident.id) == (Action.UPDATE, page.incident.id)
+    [reported] = incidents.feed([limit(True, 1, at + 60, start=at)], at + 60)
+    assert (reported.action, reported.incident.id) == (Action.UPDATE, page.incident.id)
 
 
 def test_what_ended_a_month_ago_is_forgotten_unless_all_is_to_be_remembered() -> None:
     daemon, replay = Incidents(Settings()), Incidents(Settings(), remember_all=True)
-    told: list[list[Notice]] = []
+    reported: list[list[Notice]] = []
     for incidents in (daemon, replay):
         notices: list[Notice] = []
         for day in range(60):
             at = T0 + day * DAY
             one = table_finding(id=f"d{day}", start=at, seen=at, trace=None)
             notices += [*incidents.feed([one], at), *incidents.feed([ended(one, at + 300)], at + 7200)]
-        told.append(notices)
-    assert told[0] == told[1]
+        reported.append(notices)
+    assert reported[0] == reported[1]
     assert len(replay.all()) == 60
     assert 30 <= len(daemon.all()) <= 32
     assert daemon.all() == replay.all()[-len(daemon.all()) :]
@@ -410,8 +412,8 @@ def test_of_a_flood_every_page_has_its_curve_and_the_state_keeps_two_hundred() -
     curve = len(msgspec.msgpack.encode(flood[0].trace))
     whole = sum(map(len, incidents.snapshot().values()))
     assert 200 * curve < whole < 201 * curve + 300 * 2000
-    told = incidents.feed([replace(flood[249], revision=1, state="update", seen=T0 + 300)], T0 + 300)
-    assert told[0].incident.primary.trace is not None
+    reported = incidents.feed([replace(flood[249], revision=1, state="update", seen=T0 + 300)], T0 + 300)
+    assert reported[0].incident.primary.trace is not None
 
 
 ABOUT = [TABLE, PUT, GET, ROUTE]
@@ -420,19 +422,19 @@ ABOUT = [TABLE, PUT, GET, ROUTE]
 @st.composite
 def stories(draw: st.DrawFn) -> list[Finding]:
     """Return tellings of a few findings that come, change, end, are withdrawn and come back."""
-    told: list[Finding] = []
+    reported: list[Finding] = []
     for number in range(draw(st.integers(1, 5))):
         about = draw(st.sampled_from(ABOUT))
         at = T0 + 60 * draw(st.integers(0, 90))
         one = finding(about, f"f{number}", start=at - 120, seen=at, touches=[PUT, ROUTE])
-        told.append(one)
+        reported.append(one)
         for revision in range(1, draw(st.integers(1, 6))):
             at += 60 * draw(st.sampled_from([1, 5, 10, 25]))
             state = draw(st.sampled_from(["update", "update", "end", "withdrawn", "open"]))
             value = draw(st.sampled_from([10.0, 20.0, 41.0, 80.0, 200.0]))
             end = None if state in ("update", "open") else at
-            told.append(replace(one, revision=revision, state=state, seen=at, observed=value, end=end))
-    return told
+            reported.append(replace(one, revision=revision, state=state, seen=at, observed=value, end=end))
+    return reported
 
 
 def run(
@@ -467,8 +469,10 @@ def test_however_an_incident_is_cut_shuffled_or_restored_it_is_reported_the_same
 @settings(max_examples=100)
 @given(stories())
 def test_every_page_is_ended_once_for_every_time_that_it_began(story: list[Finding]) -> None:
-    over = [replace(one, state="end", revision=99, seen=T0 + 20_000, end=T0 + 20_000) for one in story]
-    notices, known = run([], [*story, *{one.id: one for one in over}.values()])
+    over = [
+        replace(finding, state="end", revision=99, seen=T0 + 20_000, end=T0 + 20_000) for finding in story
+    ]
+    notices, known = run([], [*story, *{finding.id: finding for finding in over}.values()])
     lives: dict[str, list[Action]] = {}
     for notice in notices:
         if notice.action is not Action.UPDATE:

@@ -33,7 +33,7 @@ def judged(name: str = "table-items", *, at: int = T0 + 2 * STEP, **changes: obj
 def started(*findings: Finding) -> tuple[Incidents, list[Notice]]:
     incidents = Incidents(SETTINGS)
     incidents.feed([], T0)
-    return incidents, incidents.look(findings or [looked()], LOOKED)
+    return incidents, incidents.feed_early(findings or [looked()], LOOKED)
 
 
 def actions(notices: Sequence[Notice]) -> list[Action]:
@@ -44,7 +44,7 @@ def passed(incidents: Incidents, until: int, *findings: Finding) -> list[Notice]
     """Let steps pass up to ``until``, each with its findings."""
     notices: list[Notice] = []
     for at in range(T0 + STEP, until + 1, STEP):
-        notices += incidents.feed([one for one in findings if one.seen == at], at)
+        notices += incidents.feed([finding for finding in findings if finding.seen == at], at)
     return notices
 
 
@@ -125,20 +125,20 @@ def test_a_step_that_shows_it_after_it_was_taken_back_is_reported_again() -> Non
 def test_what_is_known_already_is_not_reported_by_a_look() -> None:
     incidents = Incidents(SETTINGS)
     incidents.feed([table_finding()], T0)
-    assert incidents.look([looked(id="look")], LOOKED) == []
+    assert incidents.feed_early([looked(id="look")], LOOKED) == []
     assert len(incidents.all()) == 1
 
 
 def test_a_look_that_comes_again_changes_nothing() -> None:
     incidents, _ = started()
-    assert incidents.look([looked()], LOOKED) == []
-    assert incidents.look([looked(id="later", seen=LOOKED + 10)], LOOKED + 10) == []
+    assert incidents.feed_early([looked()], LOOKED) == []
+    assert incidents.feed_early([looked(id="later", seen=LOOKED + 10)], LOOKED + 10) == []
     passed(incidents, DUE)
-    assert incidents.look([looked()], LOOKED) == []
+    assert incidents.feed_early([looked()], LOOKED) == []
 
 
 def test_nothing_is_reported_before_the_first_step() -> None:
-    assert Incidents(SETTINGS).look([looked()], LOOKED) == []
+    assert Incidents(SETTINGS).feed_early([looked()], LOOKED) == []
 
 
 @pytest.mark.parametrize("confirmed", [True, False])
@@ -146,7 +146,7 @@ def test_nothing_is_reported_before_the_first_step() -> None:
 def test_a_restart_at_any_moment_changes_nothing(cut: int, *, confirmed: bool) -> None:
     findings = [judged("of another minute")] if confirmed else []
     whole, pages = started()
-    told = [*pages, *passed(whole, DUE + STEP, *findings)]
+    reported = [*pages, *passed(whole, DUE + STEP, *findings)]
     before, pages = started()
     at = T0 + cut * STEP
     again = [*pages, *passed(before, at, *findings)]
@@ -156,6 +156,6 @@ def test_a_restart_at_any_moment_changes_nothing(cut: int, *, confirmed: bool) -
     after = Incidents(SETTINGS)
     after.restore(parts)
     for now in range(at + STEP, DUE + STEP + 1, STEP):
-        again += after.feed([one for one in findings if one.seen == now], now)
-    assert again == told
+        again += after.feed([finding for finding in findings if finding.seen == now], now)
+    assert again == reported
     assert after.all() == whole.all()

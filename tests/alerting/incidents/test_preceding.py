@@ -48,7 +48,7 @@ def opened(*findings: Finding, changes: Sequence[StatedChange]) -> Incident:
 
 
 def named(incident: Incident) -> list[tuple[str, int]]:
-    return [(one.change.version, one.after) for one in incident.changes]
+    return [(change.change.version, change.after) for change in incident.changes]
 
 
 def test_a_deploy_of_a_function_is_named_by_its_own_finding() -> None:
@@ -80,7 +80,7 @@ def test_a_route_names_the_function_that_causes_its_errors() -> None:
     route = finding(ROUTE, **errors)
     function = finding(PUT, **errors, callers=[share(ROUTE, 1.0)], touches=[ROUTE])
     incident = opened(route, function, changes=[change()])
-    assert [one.findings for one in incident.changes] == [sorted([route.id, function.id])]
+    assert [change.findings for change in incident.changes] == [sorted([route.id, function.id])]
 
 
 def test_a_deploy_of_something_else_is_not_named() -> None:
@@ -174,10 +174,10 @@ class Told:
 
 @pytest.mark.parametrize("restart", [False, True])
 def test_a_change_that_becomes_known_after_the_page_edits_it_once(*, restart: bool) -> None:
-    told = Told(restart=restart)
-    [page] = told.feed(T0, table_finding())
+    reported = Told(restart=restart)
+    [page] = reported.feed(T0, table_finding())
     assert page.incident.changes == []
-    [edit] = told.feed(T0 + 600, changes=[change()])
+    [edit] = reported.feed(T0 + 600, changes=[change()])
     assert (edit.action, edit.reason, edit.milestones) == (
         Action.UPDATE,
         NoticeReason.PRECEDED,
@@ -185,69 +185,69 @@ def test_a_change_that_becomes_known_after_the_page_edits_it_once(*, restart: bo
     )
     assert named(edit.incident) == [("42", 120)]
     assert edit.incident.revision == page.incident.revision + 1
-    assert told.feed(T0 + 660, changes=[change()]) == [], "told again, it is the same change"
-    assert told.feed(T0 + 720, replace(table_finding(), revision=1, state="update", seen=T0 + 720)) != []
-    assert [named(notice.incident) for notice in told.notices[1:]] == [[("42", 120)]] * 2
+    assert reported.feed(T0 + 660, changes=[change()]) == [], "told again, it is the same change"
+    assert reported.feed(T0 + 720, replace(table_finding(), revision=1, state="update", seen=T0 + 720)) != []
+    assert [named(notice.incident) for notice in reported.notices[1:]] == [[("42", 120)]] * 2
 
 
 def test_a_change_that_concerns_no_incident_edits_none() -> None:
-    told = Told()
-    told.feed(T0, table_finding())
-    assert told.feed(T0 + 600, changes=[change(scope("function", "shop-buy"))]) == []
+    reported = Told()
+    reported.feed(T0, table_finding())
+    assert reported.feed(T0 + 600, changes=[change(scope("function", "shop-buy"))]) == []
 
 
 def test_a_resolved_incident_is_edited_until_it_is_closed() -> None:
-    told = Told()
-    told.feed(T0, table_finding())
-    told.feed(T0 + 300, ended(table_finding(), T0 + 300))
-    assert [notice.action for notice in told.feed(T0 + 900)] == [Action.RESOLVE]
-    [edit] = told.feed(T0 + 960, changes=[change()])
+    reported = Told()
+    reported.feed(T0, table_finding())
+    reported.feed(T0 + 300, ended(table_finding(), T0 + 300))
+    assert [notice.action for notice in reported.feed(T0 + 900)] == [Action.RESOLVE]
+    [edit] = reported.feed(T0 + 960, changes=[change()])
     assert (edit.incident.state, named(edit.incident)) == ("resolved", [("42", 120)])
 
 
 def test_a_page_that_waits_leaves_with_the_change() -> None:
-    told = Told()
-    assert told.feed(T0, finding(PUT, score=0.7)) == []
-    [page] = told.feed(T0 + STEP, changes=[change()])
+    reported = Told()
+    assert reported.feed(T0, finding(PUT, score=0.7)) == []
+    [page] = reported.feed(T0 + STEP, changes=[change()])
     assert (page.action, named(page.incident)) == (Action.OPEN, [("42", 120)])
     assert page.milestones == [Milestone.OPENED]
 
 
 def test_the_change_stays_when_shares_move_and_goes_with_a_finding_that_is_withdrawn() -> None:
-    told = Told()
-    told.feed(T0, table_finding(), finding(GET), changes=[change()])
+    reported = Told()
+    reported.feed(T0, table_finding(), finding(GET), changes=[change()])
     moved = table_finding(
         revision=1, state="update", seen=T0 + 300, callers=[share(GET, 0.9), share(PUT, 0.1)]
     )
-    told.feed(T0 + 300, moved)
-    assert [named(incident) for incident in told.incidents.all()] == [[("42", 120)]]
-    told.feed(T0 + 600, replace(moved, revision=2, state="withdrawn", seen=T0 + 600, end=T0 + 600))
-    assert [named(incident) for incident in told.incidents.all()] == [[]]
+    reported.feed(T0 + 300, moved)
+    assert [named(incident) for incident in reported.incidents.all()] == [[("42", 120)]]
+    reported.feed(T0 + 600, replace(moved, revision=2, state="withdrawn", seen=T0 + 600, end=T0 + 600))
+    assert [named(incident) for incident in reported.incidents.all()] == [[]]
 
 
 def test_who_carries_what_little_is_left_is_not_named() -> None:
-    told = Told()
-    told.feed(T0, table_finding(), changes=[change(), change(GET, version="7")])
+    reported = Told()
+    reported.feed(T0, table_finding(), changes=[change(), change(GET, version="7")])
     left = table_finding(revision=1, state="update", seen=T0 + 300, observed=9.0, callers=[share(GET, 1.8)])
-    told.feed(T0 + 300, left)
-    assert [named(incident) for incident in told.incidents.all()] == [[("42", 120)]]
+    reported.feed(T0 + 300, left)
+    assert [named(incident) for incident in reported.incidents.all()] == [[("42", 120)]]
 
 
 def test_a_change_that_becomes_known_while_it_eases_is_held_against_its_worst() -> None:
-    told = Told(restart=True)
-    told.feed(T0, table_finding())
+    reported = Told(restart=True)
+    reported.feed(T0, table_finding())
     left = table_finding(revision=1, state="update", seen=T0 + 300, observed=9.0, callers=[share(GET, 1.8)])
-    told.feed(T0 + 300, left)
-    told.feed(T0 + 360, changes=[change(), change(GET, version="7")])
-    assert [named(incident) for incident in told.incidents.all()] == [[("42", 120)]]
+    reported.feed(T0 + 300, left)
+    reported.feed(T0 + 360, changes=[change(), change(GET, version="7")])
+    assert [named(incident) for incident in reported.incidents.all()] == [[("42", 120)]]
 
 
 def test_a_deploy_in_the_middle_of_an_incident_is_not_said_to_precede_it() -> None:
-    told = Told()
-    told.feed(T0, table_finding())
+    reported = Told()
+    reported.feed(T0, table_finding())
     knock_on = finding(PUT, "later", start=T0 + 3600, seen=T0 + 3660)
-    told.feed(T0 + 3660, knock_on, changes=[change(ts=T0 + 3500)])
-    assert [(len(incident.members), named(incident)) for incident in told.incidents.all()] == [(1, [])]
+    reported.feed(T0 + 3660, knock_on, changes=[change(ts=T0 + 3500)])
+    assert [(len(incident.members), named(incident)) for incident in reported.incidents.all()] == [(1, [])]
 
 
 def test_a_step_fed_apart_from_its_findings_changes_nothing() -> None:

@@ -91,8 +91,8 @@ def test_severity_does_not_depend_on_the_order_of_the_members() -> None:
 def test_who_is_hurt_is_counted_and_named() -> None:
     affected = Affected(requests=1240.0, seconds=1440, routes=[ROUTE, BUY], more_routes=2)
     other = scope("route", "GET /cart")
-    told = reached([finding(TABLE, affected=affected), finding(other), finding(BUY), finding(PUT)])
-    assert told == (1240.0, 1440, [ROUTE, BUY, other], 2)
+    reported = reached([finding(TABLE, affected=affected), finding(other), finding(BUY), finding(PUT)])
+    assert reported == (1240.0, 1440, [ROUTE, BUY, other], 2)
 
 
 def test_findings_of_an_old_state_name_the_routes_that_are_known() -> None:

@@ -10,7 +10,7 @@ from alerting.commands.command import Command, CommandKind
 from alerting.incidents.incidents import Incidents
 from alerting.incidents.notice import Notice
 from config.settings import Settings
-from tests.alerting.desk import Desk, FakeClock, Memory
+from tests.alerting.delivery_world import DeliveryWorld, FakeClock, Memory
 from tests.alerting.given import T0, ended, scope, table_finding
 from tests.alerting.slack_standin import Posted, SlackStandin
 
@@ -19,12 +19,12 @@ FIRST = table_finding(trace=None)
 
 
 @pytest.fixture
-async def desk() -> AsyncIterator[Desk]:
+async def world() -> AsyncIterator[DeliveryWorld]:
     clock = FakeClock(T0)
     async with SlackStandin(now=clock.now) as slack:
-        desk = Desk(slack, clock, Memory(), SETTINGS)
-        yield desk
-        await desk.kill()
+        world = DeliveryWorld(slack, clock, Memory(), SETTINGS)
+        yield world
+        await world.kill()
 
 
 class Story:
@@ -63,200 +63,206 @@ def only(slack: SlackStandin) -> Posted:
     return parent
 
 
-async def test_a_turn_is_a_line_in_the_thread_and_an_edit_of_the_message(desk: Desk) -> None:
+async def test_a_turn_is_a_line_in_the_thread_and_an_edit_of_the_message(world: DeliveryWorld) -> None:
     story = Story()
-    await desk.put(*story.opens())
-    await desk.settle()
-    await desk.put(*story.ends(600))
-    await desk.settle()
-    parent = only(desk.slack)
+    await world.put(*story.opens())
+    await world.settle()
+    await world.put(*story.ends(600))
+    await world.settle()
+    parent = only(world.slack)
     assert parent.edits == 1
-    [line] = desk.slack.thread(parent)
+    [line] = world.slack.thread(parent)
     assert line.channel == parent.channel
 
 
-async def test_who_acknowledged_is_in_the_message_at_once_and_in_the_thread(desk: Desk) -> None:
+async def test_who_acknowledged_is_in_the_message_at_once_and_in_the_thread(world: DeliveryWorld) -> None:
     story = Story()
     [opened, *_] = notices = story.opens()
-    await desk.put(*notices)
-    await desk.settle()
-    before = desk.clock.now()
-    await desk.courier.command(press(opened))
-    await desk.settle()
-    parent = only(desk.slack)
+    await world.put(*notices)
+    await world.settle()
+    before = world.clock.now()
+    await world.courier.command(press(opened))
+    await world.settle()
+    parent = only(world.slack)
     assert parent.edits == 1
-    assert desk.clock.now() - before < 5
-    assert "U0ANN" in desk.slack.thread(parent)[0].text
+    assert world.clock.now() - before < 5
+    assert "U0ANN" in world.slack.thread(parent)[0].text
 
 
-async def test_turns_of_a_message_that_is_not_out_yet_are_in_the_message_alone(desk: Desk) -> None:
+async def test_turns_of_a_message_that_is_not_out_yet_are_in_the_message_alone(world: DeliveryWorld) -> None:
     story = Story()
-    desk.slack.always = "503"
-    await desk.put(*story.opens())
-    await desk.put(*story.ends(600))
-    desk.slack.always = None
-    await desk.settle()
-    assert only(desk.slack).text.startswith("RESOLVED")
-    assert desk.slack.thread(only(desk.slack)) == []
+    world.slack.always = "503"
+    await world.put(*story.opens())
+    await world.put(*story.ends(600))
+    world.slack.always = None
+    await world.settle()
+    assert only(world.slack).text.startswith("RESOLVED")
+    assert world.slack.thread(only(world.slack)) == []
 
 
-async def test_lines_that_wait_together_are_one_message_and_none_is_lost(desk: Desk) -> None:
+async def test_lines_that_wait_together_are_one_message_and_none_is_lost(world: DeliveryWorld) -> None:
     story = Story()
     [opened, *_] = notices = story.opens()
-    await desk.put(*notices)
-    await desk.settle()
-    desk.slack.always = "503"
-    await desk.courier.command(press(opened))
-    await desk.courier.command(press(opened, CommandKind.EXPECTED))
-    desk.slack.always = None
-    await desk.settle()
-    [line] = desk.slack.thread(only(desk.slack))
+    await world.put(*notices)
+    await world.settle()
+    world.slack.always = "503"
+    await world.courier.command(press(opened))
+    await world.courier.command(press(opened, CommandKind.EXPECTED))
+    world.slack.always = None
+    await world.settle()
+    [line] = world.slack.thread(only(world.slack))
     assert line.text.count("U0ANN") == 2
 
 
-async def test_a_line_that_slack_took_before_the_connection_died_is_found_in_its_thread(desk: Desk) -> None:
+async def test_a_line_that_slack_took_before_the_connection_died_is_found_in_its_thread(
+    world: DeliveryWorld,
+) -> None:
     story = Story()
     [opened, *_] = notices = story.opens()
-    await desk.put(*notices)
-    await desk.settle()
-    desk.slack.only = "chat.postMessage"
-    desk.slack.faults.append("drop after")
-    await desk.courier.command(press(opened))
-    await desk.settle()
-    assert len(desk.slack.thread(only(desk.slack))) == 1
-    assert "conversations.replies" in [method for _, method in desk.slack.calls]
+    await world.put(*notices)
+    await world.settle()
+    world.slack.only = "chat.postMessage"
+    world.slack.faults.append("drop after")
+    await world.courier.command(press(opened))
+    await world.settle()
+    assert len(world.slack.thread(only(world.slack))) == 1
+    assert "conversations.replies" in [method for _, method in world.slack.calls]
 
 
 async def test_what_comes_back_is_a_new_message_that_links_the_earlier_one_even_after_a_restart(
-    desk: Desk,
+    world: DeliveryWorld,
 ) -> None:
     story = Story()
-    await desk.put(*story.opens())
-    await desk.settle()
-    await desk.put(*story.ends(600))
-    await desk.settle()
-    again = await desk.restarted()
+    await world.put(*story.opens())
+    await world.settle()
+    await world.put(*story.ends(600))
+    await world.settle()
+    again = await world.restarted()
     await again.put(*story.comes_back(5 * 3600))
     await again.settle()
     await again.kill()
-    first, second = desk.slack.parents
+    first, second = world.slack.parents
     assert f"/archives/{first.channel}/p{first.ts.replace('.', '')}" in repr(second.blocks)
-    assert [method for _, method in desk.slack.calls].count("chat.getPermalink") == 2
+    assert [method for _, method in world.slack.calls].count("chat.getPermalink") == 2
 
 
-async def test_without_the_address_of_the_earlier_message_it_neither_links_nor_waits(desk: Desk) -> None:
+async def test_without_the_address_of_the_earlier_message_it_neither_links_nor_waits(
+    world: DeliveryWorld,
+) -> None:
     story = Story()
-    desk.slack.only, desk.slack.always = "chat.getPermalink", "message_not_found"
-    await desk.put(*story.opens())
-    await desk.settle()
-    await desk.put(*story.ends(600))
-    await desk.settle()
-    await desk.put(*story.comes_back(5 * 3600))
-    await desk.settle()
-    assert len(desk.slack.parents) == 2
-    assert "/archives/" not in repr(desk.slack.parents[1].blocks)
+    world.slack.only, world.slack.always = "chat.getPermalink", "message_not_found"
+    await world.put(*story.opens())
+    await world.settle()
+    await world.put(*story.ends(600))
+    await world.settle()
+    await world.put(*story.comes_back(5 * 3600))
+    await world.settle()
+    assert len(world.slack.parents) == 2
+    assert "/archives/" not in repr(world.slack.parents[1].blocks)
 
 
 async def test_what_an_archived_channel_refuses_goes_to_the_second_channel_which_is_logged_once(
-    desk: Desk,
+    world: DeliveryWorld,
 ) -> None:
     known, new = Story("known"), Story("new")
-    await desk.put(*known.opens())
-    await desk.settle()
-    desk.slack.closed = {"C0UNERI": "is_archived"}
+    await world.put(*known.opens())
+    await world.settle()
+    world.slack.closed = {"C0UNERI": "is_archived"}
     with structlog.testing.capture_logs() as logs:
-        await desk.put(*new.opens())
-        await desk.settle()
-        await desk.put(*known.ends(600))
-        await desk.put(*new.ends(600))
-        await desk.settle()
-    assert [parent.channel for parent in desk.slack.parents] == ["C0UNERI", "C0SPARE", "C0SPARE"]
-    assert all(parent.text.startswith("RESOLVED") for parent in desk.slack.parents[1:])
+        await world.put(*new.opens())
+        await world.settle()
+        await world.put(*known.ends(600))
+        await world.put(*new.ends(600))
+        await world.settle()
+    assert [parent.channel for parent in world.slack.parents] == ["C0UNERI", "C0SPARE", "C0SPARE"]
+    assert all(parent.text.startswith("RESOLVED") for parent in world.slack.parents[1:])
     assert [line["instead"] for line in logs if line["log_level"] == "error"] == ["slack:#spare"]
-    assert [what for what, _ in desk.told].count("moved") == 1
-    assert desk.courier.not_ready() is None
+    assert [what for what, _ in world.reported].count("moved") == 1
+    assert world.courier.not_ready() is None
 
 
 async def test_after_a_restart_the_channel_is_asked_again_and_what_was_moved_stays_where_it_is(
-    desk: Desk,
+    world: DeliveryWorld,
 ) -> None:
     moved, later = Story("moved"), Story("later")
-    desk.slack.closed = {"C0UNERI": "not_in_channel"}
-    await desk.put(*moved.opens())
-    await desk.settle()
-    desk.slack.closed = {}
-    again = await desk.restarted()
+    world.slack.closed = {"C0UNERI": "not_in_channel"}
+    await world.put(*moved.opens())
+    await world.settle()
+    world.slack.closed = {}
+    again = await world.restarted()
     await again.put(*later.opens())
     await again.put(*moved.ends(600))
     await again.settle()
     await again.kill()
-    assert [(parent.channel, parent.edits) for parent in desk.slack.parents] == [
+    assert [(parent.channel, parent.edits) for parent in world.slack.parents] == [
         ("C0SPARE", 1),
         ("C0UNERI", 0),
     ]
 
 
 async def test_where_the_second_channel_refuses_too_everything_is_kept_until_one_takes_it(
-    desk: Desk,
+    world: DeliveryWorld,
 ) -> None:
     one, two = Story("one"), Story("two")
-    desk.slack.closed = {"C0UNERI": "is_archived", "C0SPARE": "not_in_channel"}
-    await desk.put(*one.opens())
-    await desk.settle()
-    assert len(desk.outbox.parked()) == 1
-    assert "slack:#spare" in str(desk.courier.not_ready())
-    calls = len(desk.slack.calls)
-    await desk.put(*two.opens())
-    await desk.settle()
-    assert len(desk.slack.calls) == calls  # nothing is asked in vain, for a while
-    desk.slack.closed = {"C0UNERI": "is_archived"}
-    desk.clock.time += 1000
-    await desk.put(*one.ends(600))
-    await desk.settle()
-    assert [message.channel for message in desk.slack.parents] == ["C0SPARE", "C0SPARE"]
-    assert desk.courier.not_ready() is None
+    world.slack.closed = {"C0UNERI": "is_archived", "C0SPARE": "not_in_channel"}
+    await world.put(*one.opens())
+    await world.settle()
+    assert len(world.outbox.parked()) == 1
+    assert "slack:#spare" in str(world.courier.not_ready())
+    calls = len(world.slack.calls)
+    await world.put(*two.opens())
+    await world.settle()
+    assert len(world.slack.calls) == calls  # nothing is asked in vain, for a while
+    world.slack.closed = {"C0UNERI": "is_archived"}
+    world.clock.time += 1000
+    await world.put(*one.ends(600))
+    await world.settle()
+    assert [message.channel for message in world.slack.parents] == ["C0SPARE", "C0SPARE"]
+    assert world.courier.not_ready() is None
 
 
-async def test_a_refused_token_makes_the_daemon_not_ready_and_keeps_what_comes_later_too(desk: Desk) -> None:
-    desk.slack.revoked = True
-    await desk.put(*Story("a").opens())
-    await desk.settle()
-    calls = len(desk.slack.calls)
-    await desk.put(*Story("b").opens())
-    await desk.settle()
-    assert len(desk.slack.calls) == calls == 1
-    assert "token_revoked" in str(desk.courier.not_ready())
-    assert len(desk.outbox.parked()) == 2
-    desk.slack.revoked = False
-    again = await desk.restarted()
+async def test_a_refused_token_makes_the_daemon_not_ready_and_keeps_what_comes_later_too(
+    world: DeliveryWorld,
+) -> None:
+    world.slack.revoked = True
+    await world.put(*Story("a").opens())
+    await world.settle()
+    calls = len(world.slack.calls)
+    await world.put(*Story("b").opens())
+    await world.settle()
+    assert len(world.slack.calls) == calls == 1
+    assert "token_revoked" in str(world.courier.not_ready())
+    assert len(world.outbox.parked()) == 2
+    world.slack.revoked = False
+    again = await world.restarted()
     await again.settle()
     assert again.courier.not_ready() is None
     await again.kill()
-    assert len(desk.slack.parents) == 2
+    assert len(world.slack.parents) == 2
 
 
-async def test_a_scope_that_is_missing_for_files_alone_holds_nothing_else_up(desk: Desk) -> None:
-    desk.slack.only, desk.slack.always = "files.getUploadURLExternal", "missing_scope"
+async def test_a_scope_that_is_missing_for_files_alone_holds_nothing_else_up(world: DeliveryWorld) -> None:
+    world.slack.only, world.slack.always = "files.getUploadURLExternal", "missing_scope"
     story = Story()
     story.finding = replace(table_finding(), id="items")
-    await desk.put(*story.opens())
-    await desk.settle()
-    await desk.put(*story.ends(600))
-    await desk.settle()
-    assert only(desk.slack).edits == 1
-    assert desk.courier.not_ready() is None
+    await world.put(*story.opens())
+    await world.settle()
+    await world.put(*story.ends(600))
+    await world.settle()
+    assert only(world.slack).edits == 1
+    assert world.courier.not_ready() is None
 
 
-async def test_what_is_long_done_is_dropped_and_what_was_sent_is_not_sent_again(desk: Desk) -> None:
+async def test_what_is_long_done_is_dropped_and_what_was_sent_is_not_sent_again(world: DeliveryWorld) -> None:
     story = Story()
     notices = story.opens()
-    await desk.put(*notices)
-    await desk.settle()
-    assert isinstance(desk.storage, Memory)
-    desk.clock.time += 31 * 86400
-    await desk.put(*Story("other").opens())
-    await desk.settle()
-    assert {row.subject for row in desk.storage.rows.values()} == {Story("other").opens()[0].incident.id}
-    await desk.put(*notices)
-    await desk.settle()
-    assert len(desk.slack.parents) == 2
+    await world.put(*notices)
+    await world.settle()
+    assert isinstance(world.storage, Memory)
+    world.clock.time += 31 * 86400
+    await world.put(*Story("other").opens())
+    await world.settle()
+    assert {row.subject for row in world.storage.rows.values()} == {Story("other").opens()[0].incident.id}
+    await world.put(*notices)
+    await world.settle()
+    assert len(world.slack.parents) == 2

@@ -17,7 +17,7 @@ from alerting.words.locales import phrases_of
 from config.links import Links
 from config.settings import Settings
 from detectors.model.finding import Verdict
-from detectors.watch.hottest import Hot
+from detectors.watch.rankings import Hot
 from tests.alerting.given import ACCOUNT, T0, TABLE, finding, growth_finding, incident, scope
 from tests.alerting.message_makers import ZONE, digest, dispatch, notice, said
 from tests.alerting.slack_standin import content_error

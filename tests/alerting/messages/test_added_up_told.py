@@ -23,7 +23,7 @@ HALF = AddedUp(observed=0.07, expected=0.14, seconds=7500)
 
 def lasting(**changes: Any) -> Finding:
     """Return a rise by half of which the newest minute shows a tenth."""
-    told: dict[str, Any] = {
+    reported: dict[str, Any] = {
         "observed": 0.23,
         "expected": 0.22,
         "lower": 0.05,
@@ -31,12 +31,12 @@ def lasting(**changes: Any) -> Finding:
         "peak": 0.45,
         "added_up": THIRD,
     }
-    made = finding(PUT, **(told | changes))
+    made = finding(PUT, **(reported | changes))
     return replace(made, sentence=of_change(made))
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "reported"),
     [
         (
             ENGLISH,
@@ -59,10 +59,10 @@ def lasting(**changes: Any) -> Finding:
     ],
     ids=["en", "ja"],
 )
-def test_a_page_tells_what_minutes_added_up_to_and_over_how_long(words: Phrases, told: list[str]) -> None:
+def test_a_page_tells_what_minutes_added_up_to_and_over_how_long(words: Phrases, reported: list[str]) -> None:
     message = page(incident(lasting()), at=T0, words=words)
     shown = said(message) + "\n"
-    for text in told:
+    for text in reported:
         assert text in shown
     assert "0.23" not in shown + message.text
     assert "0.45" not in shown + message.text, "nor the largest minute: that is chance"

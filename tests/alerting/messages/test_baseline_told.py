@@ -31,7 +31,7 @@ def thread(of: Finding, words: Phrases = ENGLISH) -> str:
 
 
 @pytest.mark.parametrize(
-    ("basis", "words", "told"),
+    ("basis", "words", "reported"),
     [
         (LAST_WEEK, ENGLISH, "Compared with last week"),
         (YESTERDAY, ENGLISH, "No earlier week to compare with; compared with yesterday"),
@@ -43,12 +43,12 @@ def thread(of: Finding, words: Phrases = ENGLISH) -> str:
 )
 @pytest.mark.parametrize("verdict", [Verdict.SPIKE, Verdict.DROP, Verdict.SHIFT, Verdict.ABSENCE])
 def test_page_and_thread_say_what_little_a_young_baseline_has(
-    verdict: Verdict, basis: dict[str, Any], words: Phrases, told: str
+    verdict: Verdict, basis: dict[str, Any], words: Phrases, reported: str
 ) -> None:
     of = young(verdict, basis)
-    assert told in said(page(incident(of), words=words)).splitlines()
+    assert reported in said(page(incident(of), words=words)).splitlines()
     stop = words.labels.stop
-    assert thread(of, words).splitlines()[0].endswith(f"{stop}{told}")
+    assert thread(of, words).splitlines()[0].endswith(f"{stop}{reported}")
 
 
 @pytest.mark.parametrize(
@@ -71,8 +71,8 @@ def test_a_holiday_is_compared_with_a_number_of_holidays() -> None:
     assert "休日のため、直近3回の休日・日曜と比較（1回は除外）\n" in shown
 
 
-@pytest.mark.parametrize(("words", "told"), [(ENGLISH, "based on 21 days"), (JAPANESE, "21日間の傾向")])
-def test_growth_in_the_digest_says_how_many_days_it_was_seen(words: Phrases, told: str) -> None:
+@pytest.mark.parametrize(("words", "reported"), [(ENGLISH, "based on 21 days"), (JAPANESE, "21日間の傾向")])
+def test_growth_in_the_digest_says_how_many_days_it_was_seen(words: Phrases, reported: str) -> None:
     for days in (None, 12.0):
         grows = notices.incident(primary=growth_finding(PUT, days=days))
-        assert told in said(digest([grows], words=words))
+        assert reported in said(digest([grows], words=words))

@@ -29,7 +29,7 @@ from alerting.words.phrases import Phrases
 from detectors.model.finding import Verdict
 from detectors.model.scope import Scope
 from detectors.model.stated import StatedChange
-from detectors.watch.hottest import Hot
+from detectors.watch.rankings import Hot
 from tests.alerting.given import PUT, T0, TABLE, finding, incident, scope
 from tests.alerting.message_makers import LINKS, ZONE, digest, dispatch, notice, page, said
 from tests.alerting.slack_standin import content_error

@@ -9,8 +9,8 @@ from alerting.words.phrases import Phrases
 from config.settings import Settings
 from detectors.model.measures import Measure, value_of
 from detectors.model.scope import Scope
-from detectors.watch.hottest import Standings, Use
 from detectors.watch.maturity import Maturity
+from detectors.watch.rankings import Standings, Use
 from tests.alerting.given import PUT, T0, TABLE, scope
 from tests.alerting.message_makers import digest, said
 from tests.alerting.slack_standin import content_error

@@ -13,7 +13,7 @@ from alerting.words.phrases import Phrases
 from detectors.model.finding import Failures, Finding, Plan, Verdict
 from detectors.model.measures import Measure
 from detectors.model.sentence import LEAST_USUAL, of_change
-from detectors.watch.hottest import Use
+from detectors.watch.rankings import Use
 from tests.alerting.given import T0, TABLE, finding, incident, scope
 from tests.alerting.message_makers import page, said
 
@@ -23,7 +23,7 @@ MULTIPLE = re.compile(r"×|倍|\btimes\b|[+＋]\d")
 
 def purchases(**changes: Any) -> Finding:
     """Return the finding of 98 purchases in ten minutes, of which 40 failed."""
-    told: dict[str, Any] = {
+    reported: dict[str, Any] = {
         "measure": Measure.ERRORS_BACKEND,
         "observed": 0.083,
         "expected": 0.0001,
@@ -31,7 +31,7 @@ def purchases(**changes: Any) -> Finding:
         "upper": 0.004,
         "failures": Failures(failed=40, requests=98, seconds=600, usual=0.0002),
     }
-    return explained(finding(BUY, **(told | changes)))
+    return explained(finding(BUY, **(reported | changes)))
 
 
 def explained(of: Finding) -> Finding:
@@ -72,7 +72,7 @@ def test_a_resolved_page_says_how_many_failed_in_all() -> None:
 
 @pytest.mark.parametrize("words", [ENGLISH, JAPANESE], ids=["en", "ja"])
 def test_throttled_calls_are_told_as_a_part_of_all_calls(words: Phrases) -> None:
-    told = explained(
+    reported = explained(
         finding(
             TABLE,
             measure=Measure.THROTTLES,
@@ -81,7 +81,7 @@ def test_throttled_calls_are_told_as_a_part_of_all_calls(words: Phrases) -> None
             failures=Failures(failed=330, requests=2750, seconds=600),
         )
     )
-    shown = said(page(incident(told), at=T0, words=words))
+    shown = said(page(incident(reported), at=T0, words=words))
     assert "12 %" in shown or "12%" in shown
     assert "throttled" in shown or "スロットリング" in shown
 
@@ -127,15 +127,18 @@ def test_no_multiple_of_nearly_nothing_is_ever_told(  # noqa: PLR0917  drawn by 
     of = explained(of)
     for words in LANGUAGES:
         for state in ("open", "worsening", "resolved"):
-            told = replace(incident(of), state=state, end=T0 + 60 if state == "resolved" else None)
+            reported = replace(incident(of), state=state, end=T0 + 60 if state == "resolved" else None)
             texts = [
-                words.incident.title(told),
-                words.incident.sentence(told, words.place(BUY)),
-                words.severity_of(told),
+                words.incident.title(reported),
+                words.incident.sentence(reported, words.place(BUY)),
+                words.severity_of(reported),
                 words.incident.why(of),
-                words.incident.ending(told),
+                words.incident.ending(reported),
                 words.incident.alt_text(of, observed, 4),
-                *(words.incident.milestone(what, told, "") for what in ("opened", "worsened", "reopened")),
+                *(
+                    words.incident.milestone(what, reported, "")
+                    for what in ("opened", "worsened", "reopened")
+                ),
             ]
             for text in texts:
                 assert not MULTIPLE.search(text), text

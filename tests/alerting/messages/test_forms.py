@@ -18,7 +18,7 @@ from alerting.messages.modals import details, note, pattern
 from alerting.messages.render import Renderer
 from alerting.words.locales import ENGLISH, LANGUAGES
 from alerting.words.phrases import Phrases
-from detectors.watch.hottest import Hot
+from detectors.watch.rankings import Hot
 from tests.alerting.given import ROUTE, T0, finding, incident, scope, table_finding
 from tests.alerting.message_makers import LINKS, ZONE, digest, dispatch, notice, page, said
 from tests.alerting.messages.test_verdict_messages import TITLES, near
@@ -99,10 +99,10 @@ def test_slack_accepts_every_message(words: Phrases) -> None:
 @pytest.mark.parametrize("words", LANGUAGES, ids=lambda words: words.locale)
 def test_slack_accepts_the_modals(words: Phrases) -> None:
     many = [finding(scope("route", f"r{n}"), f"m{n}") for n in range(90)]
-    for one in (OPEN, RESOLVED, *(incident(of) for of, _ in TITLES.values()), replace(OPEN, members=many)):
-        assert view_error(details(one, words, ZONE, at=T0)) is None
-        assert view_error(pattern(one, Matcher(), words)) is None
-        assert view_error(note(one, words)) is None
+    for item in (OPEN, RESOLVED, *(incident(of) for of, _ in TITLES.values()), replace(OPEN, members=many)):
+        assert view_error(details(item, words, ZONE, at=T0)) is None
+        assert view_error(pattern(item, Matcher(), words)) is None
+        assert view_error(note(item, words)) is None
     shown = pattern(OPEN, Matcher(scopes=["table:<!here>"]), words, day="2025-10-10")
     assert view_error(shown) is None
     assert "<!here>" not in str(shown)
@@ -119,10 +119,12 @@ class Row:
 
     def __post_init__(self) -> None:
         [block] = [block for block in self.of.blocks if block["type"] == "actions"]
-        self.ids = [each["action_id"] for each in block["elements"]]
+        self.ids = [element["action_id"] for element in block["elements"]]
         self.values = []
-        for each in block["elements"]:
-            self.values += [each["value"]] if "value" in each else [one["value"] for one in each["options"]]
+        for item in block["elements"]:
+            self.values += (
+                [item["value"]] if "value" in item else [option["value"] for option in item["options"]]
+            )
 
 
 def test_an_open_page_has_all_buttons_and_each_carries_the_incident_and_its_revision_alone() -> None:

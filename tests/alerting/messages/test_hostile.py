@@ -28,7 +28,7 @@ from detectors.model.finding import Cause, Verdict
 from detectors.model.measures import Measure, value_of
 from detectors.model.scope import Edge, Scope
 from detectors.model.stated import StatedChange
-from detectors.watch.hottest import Hot, Standings, Use
+from detectors.watch.rankings import Hot, Standings, Use
 from tests.alerting.given import T0, finding, growth_finding, share
 from tests.alerting.message_makers import LINKS, ZONE, dispatch, notice
 from tests.alerting.messages.test_message import names

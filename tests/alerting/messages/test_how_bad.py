@@ -86,8 +86,8 @@ def test_a_terminal_and_a_report_say_it_too(tmp_path: Path) -> None:
     written = io.StringIO()
     Terminal(Console(file=written), ZONE).show(page(one), at=T0, incident=one)
     assert "Severity: CRITICAL · 41 % of requests fail\n" in written.getvalue()
-    told = [replace(one, alerted=T0, sent="page")]
-    write_report(tmp_path / "r.html", told, [notice(*told)], Renderer(LINKS, ZONE), ZONE)
+    reported = [replace(one, alerted=T0, sent="page")]
+    write_report(tmp_path / "r.html", reported, [notice(*reported)], Renderer(LINKS, ZONE), ZONE)
     html = (tmp_path / "r.html").read_text("utf-8")
     assert "Severity" in html
     assert "CRITICAL" in html

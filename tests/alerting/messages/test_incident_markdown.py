@@ -107,13 +107,13 @@ def test_every_verdict_and_state_is_a_document_without_what_only_slack_reads(
     assert document.markdown.startswith(f"# {markdown_text(document.title)}\n\n")
     assert "\n" not in document.title
     assert not re.search(r"<!date|<@|&gt;|None|[∗∼∶＠]", document.markdown)
-    tags = {one.tag for one in COMMONMARK.parse(document.markdown)}
+    tags = {item.tag for item in COMMONMARK.parse(document.markdown)}
     assert tags <= {"h1", "h2", "p", "ul", "li", "blockquote", "hr", ""}
 
 
 def inline(markdown: str) -> list[Any]:
     """Return the inline parts of a document, with those in them."""
-    return [each for one in COMMONMARK.parse(markdown) for each in one.children or ()]
+    return [thing for item in COMMONMARK.parse(markdown) for thing in item.children or ()]
 
 
 @pytest.mark.parametrize("words", LANGUAGES, ids=lambda words: words.locale)

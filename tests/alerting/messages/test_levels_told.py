@@ -36,7 +36,7 @@ def near(unit: str = "1", **changes: Any) -> Finding:
 
 
 @pytest.mark.parametrize(
-    ("words", "unit", "told"),
+    ("words", "unit", "reported"),
     [
         (
             ENGLISH,
@@ -64,10 +64,12 @@ def near(unit: str = "1", **changes: Any) -> Finding:
         (JAPANESE, "1/s", ["950/秒（上限 1,000/秒の 95%）", "残り 5%（上限 1,000/秒）"]),
     ],
 )
-def test_a_page_names_scope_level_value_limit_and_unit(words: Phrases, unit: str, told: list[str]) -> None:
+def test_a_page_names_scope_level_value_limit_and_unit(
+    words: Phrases, unit: str, reported: list[str]
+) -> None:
     message = page(incident(near(unit)), words=words)
     shown = said(message) + message.text
-    missing = [text for text in told if text not in shown]
+    missing = [text for text in reported if text not in shown]
     assert not missing, shown
 
 
@@ -77,43 +79,43 @@ def test_nobody_is_named_as_the_caller_of_a_level() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "reported"),
     [
         (ENGLISH, "No record of it has arrived since, so what became of it is unknown."),
         (JAPANESE, "以後データが届いていないため、その後の状況は不明です。"),
     ],
 )
-def test_a_level_whose_samples_stopped_is_not_said_to_be_well(words: Phrases, told: str) -> None:
+def test_a_level_whose_samples_stopped_is_not_said_to_be_well(words: Phrases, reported: str) -> None:
     incidents = Incidents(Settings())
     incidents.feed([near()], T0)
     incidents.feed([], T0 + 300)
     lost = replace(ended(near(), T0 + 600), lost=True)
     notices = [*incidents.feed([lost], T0 + 600), *incidents.feed([], T0 + 1300)]
-    assert told in said(page(notices[-1].incident, words=words, at=T0 + 1300))
+    assert reported in said(page(notices[-1].incident, words=words, at=T0 + 1300))
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "reported"),
     [
         (ENGLISH, "now 41, 59 % left of 100"),
         (JAPANESE, "現在 41、残り 59%（上限 100）"),
     ],
 )
-def test_the_digest_says_where_a_growing_level_stands(words: Phrases, told: str) -> None:
+def test_the_digest_says_where_a_growing_level_stands(words: Phrases, reported: str) -> None:
     growing = growth_finding(ACCOUNT, 0.03, days=9.0, measure=CONCURRENCY, verdict=Verdict.LIMIT)
-    assert words.digest.level(growing) == told
+    assert words.digest.level(growing) == reported
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "reported"),
     [
         (ENGLISH, "lambda.concurrent_executions up from 0 to 41"),
         (JAPANESE, "lambda.concurrent_executions が急増（0 → 41）"),
     ],
 )
-def test_a_leap_of_a_level_from_nothing_has_no_rate(words: Phrases, told: str) -> None:
+def test_a_leap_of_a_level_from_nothing_has_no_rate(words: Phrases, reported: str) -> None:
     leap = finding(ACCOUNT, measure=CONCURRENCY, observed=41.0, expected=0.0, verdict=Verdict.SPIKE)
-    assert told in said(page(incident(leap), words=words))
+    assert reported in said(page(incident(leap), words=words))
 
 
 @pytest.mark.parametrize("words", [ENGLISH, JAPANESE])

@@ -106,8 +106,8 @@ def test_webhooks_and_alertmanager_get_them_too() -> None:
     assert content is not None
     assert content.body is not None
     got = json.loads(content.body)["data"]["incident"]["memos"]
-    assert [(each["incident"], each["by"], each["text"]) for each in got] == [
-        (each.incident, each.by, each.text) for each in MEMOS
+    assert [(memo["incident"], memo["by"], memo["text"]) for memo in got] == [
+        (memo.incident, memo.by, memo.text) for memo in MEMOS
     ]
     assert got[0]["at"] == got[0]["written"] == MEMOS[0].at
     alert = in_alerts(LINKS, {})(sent, SubjectState())

@@ -18,7 +18,7 @@ from config.settings import Settings
 from detectors.model.finding import Plan, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import Scope
-from detectors.watch.hottest import Hot
+from detectors.watch.rankings import Hot
 from tests.alerting.given import (
     GET,
     IOS,
@@ -237,7 +237,7 @@ def test_no_string_of_an_event_survives_as_markup_mention_or_link_and_the_limits
                 assert not set("<>") & set(text["text"])
         for marked in [
             message.text,
-            *(each["text"] for each in texts(message.blocks) if each["type"] == "mrkdwn"),
+            *(text["text"] for text in texts(message.blocks) if text["type"] == "mrkdwn"),
         ]:
             ours = re.findall(r"<([^>]*)>", marked)
             assert all(

@@ -159,11 +159,11 @@ def body(one: Incident) -> dict[str, Any]:
 
 
 def test_a_webhook_has_them_with_their_links() -> None:
-    [told] = body(with_examples())["data"]["incident"]["examples"]
-    assert told["why"] == "costliest"
-    assert told["id"] == f"lambda:{ID}/1760000000000"
-    assert told["tables"] == [{"name": "items", "op": "UpdateItem", "ms": 7.5, "wcu": 2.5}]
-    assert told["links"]["trace"] == TRACED
+    [sent_notices] = body(with_examples())["data"]["incident"]["examples"]
+    assert sent_notices["why"] == "costliest"
+    assert sent_notices["id"] == f"lambda:{ID}/1760000000000"
+    assert sent_notices["tables"] == [{"name": "items", "op": "UpdateItem", "ms": 7.5, "wcu": 2.5}]
+    assert sent_notices["links"]["trace"] == TRACED
 
 
 def test_an_incident_keeps_the_worst_of_each_kind_in_any_order() -> None:
@@ -173,7 +173,7 @@ def test_an_incident_keeps_the_worst_of_each_kind_in_any_order() -> None:
         for number in range(9)
     ]
     kept = worst(many)
-    assert [(one.why, one.weight) for one in kept] == [
+    assert [(example.why, example.weight) for example in kept] == [
         (why, number) for why in Why for number in (8.0, 7.0, 6.0)
     ]
     assert worst(many[::-1]) == kept

@@ -11,11 +11,11 @@ from alerting.commands.command import Command, CommandKind
 from alerting.incidents.incidents import Incidents
 from alerting.outbox.outbox import DeliveryCrashPoint
 from config.settings import Settings
-from tests.alerting.desk import Desk, FakeClock, Memory
+from tests.alerting.delivery_world import DeliveryWorld, FakeClock, Memory
 from tests.alerting.given import T0, ended, growth_finding, scope, table_finding
 from tests.alerting.slack_standin import SlackStandin
 
-Step = Callable[[Desk], Awaitable[None]]
+Step = Callable[[DeliveryWorld], Awaitable[None]]
 ARCHIVE = 4  # the step that archives the channel
 SETTINGS = Settings.model_validate(
     {"slack": {"channel": "C0UNERI", "digest_channel": "C0DIGEST", "fallback_channel": "C0SPARE"}}
@@ -54,32 +54,32 @@ def story() -> list[Step]:
     digest = incidents.feed([growth_finding(scope("table", "orders"))], T0 + 86400)
     ack = Command(id="k1", kind=CommandKind.ACKNOWLEDGE, at=T0 + 90, by="U1", incident=opened[0].incident.id)
 
-    async def acknowledge(desk: Desk) -> None:
-        await desk.courier.command(ack)
+    async def acknowledge(world: DeliveryWorld) -> None:
+        await world.courier.command(ack)
 
-    async def archive(desk: Desk) -> None:
-        desk.slack.closed = {"C0UNERI": "is_archived"}
+    async def archive(world: DeliveryWorld) -> None:
+        world.slack.closed = {"C0UNERI": "is_archived"}
 
     return [
-        lambda desk: desk.put(*opened, watermark=T0),
-        lambda desk: desk.put(*joined, watermark=T0 + 60),
+        lambda world: world.put(*opened, watermark=T0),
+        lambda world: world.put(*joined, watermark=T0 + 60),
         acknowledge,
-        lambda desk: desk.put(*updated, watermark=T0 + 300),
+        lambda world: world.put(*updated, watermark=T0 + 300),
         archive,
-        lambda desk: desk.put(*over, watermark=T0 + 7200),
-        lambda desk: desk.put(*digest, watermark=T0 + 86400),
+        lambda world: world.put(*over, watermark=T0 + 7200),
+        lambda world: world.put(*digest, watermark=T0 + 86400),
     ]
 
 
-async def settled(desk: Desk) -> None:
+async def settled(world: DeliveryWorld) -> None:
     """Wait until all is out, or until the courier dies."""
-    desk.task = desk.task or asyncio.create_task(desk.courier.run())
-    settling = asyncio.create_task(desk.courier.settled())
-    done, _ = await asyncio.wait({settling, desk.task}, return_when=asyncio.FIRST_COMPLETED, timeout=20)
+    world.task = world.task or asyncio.create_task(world.courier.run())
+    settling = asyncio.create_task(world.courier.wait_until_idle())
+    done, _ = await asyncio.wait({settling, world.task}, return_when=asyncio.FIRST_COMPLETED, timeout=20)
     assert done, "nothing moves any more"
     settling.cancel()
-    if desk.task in done:
-        desk.task.result()
+    if world.task in done:
+        world.task.result()
 
 
 async def lives(fate: Fate, steps: list[Step], settings: Settings = SETTINGS) -> tuple[SlackStandin, Memory]:
@@ -88,26 +88,26 @@ async def lives(fate: Fate, steps: list[Step], settings: Settings = SETTINGS) ->
     async with SlackStandin(now=clock.now) as slack:
         done = 0
         while done < len(steps):
-            desk = Desk(slack, clock, disk, settings, at=fate)
+            world = DeliveryWorld(slack, clock, disk, settings, at=fate)
             try:
-                await desk.courier.start()
+                await world.courier.start()
                 for number, step in enumerate(steps):
                     if number >= done or number != ARCHIVE:  # a channel is archived once
-                        await step(desk)
-                    await settled(desk)
+                        await step(world)
+                    await settled(world)
                     done = max(done, number + 1)
             except DeathError:
                 clock.time += 20
             finally:
-                await dead(desk)
+                await dead(world)
         return slack, disk
 
 
-async def dead(desk: Desk) -> None:
-    if desk.task is not None:
-        desk.task.cancel()
-        await asyncio.gather(desk.task, return_exceptions=True)
-    await desk.sink.close()
+async def dead(world: DeliveryWorld) -> None:
+    if world.task is not None:
+        world.task.cancel()
+        await asyncio.gather(world.task, return_exceptions=True)
+    await world.sink.close()
 
 
 def seen(slack: SlackStandin) -> list[tuple[str, bool, str, int]]:
@@ -129,10 +129,10 @@ def whole() -> tuple[list[tuple[str, bool, str, int]], Counter[DeliveryCrashPoin
 def test_the_story_passes_every_point_but_those_of_a_later_start(
     whole: tuple[list[tuple[str, bool, str, int]], Counter[DeliveryCrashPoint]],
 ) -> None:
-    told, passed = whole
+    reported, passed = whole
     assert set(DeliveryCrashPoint) - set(passed) == {DeliveryCrashPoint.PRUNED}
-    assert {channel for channel, *_ in told} == {"C0UNERI", "C0SPARE", "C0DIGEST"}
-    assert any(in_thread for _, in_thread, *_ in told)
+    assert {channel for channel, *_ in reported} == {"C0UNERI", "C0SPARE", "C0DIGEST"}
+    assert any(in_thread for _, in_thread, *_ in reported)
 
 
 @pytest.mark.parametrize(
@@ -141,13 +141,13 @@ def test_the_story_passes_every_point_but_those_of_a_later_start(
 async def test_a_death_at_a_point_changes_nothing_of_what_people_see(
     point: DeliveryCrashPoint, whole: tuple[list[tuple[str, bool, str, int]], Counter[DeliveryCrashPoint]]
 ) -> None:
-    told, passed = whole
+    reported, passed = whole
     for turn in range(1, passed[point] + 1):
         fate = Fate(point, turn)
         slack, disk = await lives(fate, story())
         assert fate.died
         assert len({message.id for message in slack.messages}) == len(slack.messages)
-        assert seen(slack) == told, f"{point.value}, turn {turn}"
+        assert seen(slack) == reported, f"{point.value}, turn {turn}"
         assert not [row for row in disk.rows.values() if row.state.value == "due"]
 
 
@@ -163,12 +163,12 @@ async def test_ten_restarts_in_five_minutes_repeat_no_message() -> None:
     steps = story()
     async with SlackStandin(now=clock.now) as slack:
         for number in range(10):
-            desk = Desk(slack, clock, disk, SETTINGS)
-            await desk.courier.start()
+            world = DeliveryWorld(slack, clock, disk, SETTINGS)
+            await world.courier.start()
             for step in steps[: 4 if number else 2]:
-                await step(desk)
-            await settled(desk)
-            await dead(desk)
+                await step(world)
+            await settled(world)
+            await dead(world)
             clock.time = T0 + 30.0 * (number + 1)
         ids = [message.id for message in slack.messages]
         assert len(ids) == len(set(ids))
@@ -179,21 +179,21 @@ async def test_a_death_while_old_rows_are_dropped_loses_nothing_that_is_new() ->
     clock, disk = FakeClock(T0), Memory()
     steps = story()
     async with SlackStandin(now=clock.now) as slack:
-        desk = Desk(slack, clock, disk, SETTINGS)
-        await desk.courier.start()
-        await steps[0](desk)
-        await settled(desk)
-        await dead(desk)
+        world = DeliveryWorld(slack, clock, disk, SETTINGS)
+        await world.courier.start()
+        await steps[0](world)
+        await settled(world)
+        await dead(world)
         kept = len(disk.rows)
         clock.time = T0 + 31 * 86400
-        desk = Desk(slack, clock, disk, SETTINGS, at=Fate(DeliveryCrashPoint.PRUNED, 1))
+        world = DeliveryWorld(slack, clock, disk, SETTINGS, at=Fate(DeliveryCrashPoint.PRUNED, 1))
         with pytest.raises(DeathError):
-            await desk.courier.start()
-        desk = Desk(slack, clock, disk, SETTINGS)
-        await desk.courier.start()
+            await world.courier.start()
+        world = DeliveryWorld(slack, clock, disk, SETTINGS)
+        await world.courier.start()
         assert kept > 0
         assert disk.rows == {}
-        await steps[0](desk)  # told again by an engine that has slept for a month
-        await settled(desk)
-        await dead(desk)
+        await steps[0](world)  # told again by an engine that has slept for a month
+        await settled(world)
+        await dead(world)
         assert len(slack.parents) == 1  # the pipeline still knows it

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from alerting.commands.command import Command, CommandKind
 from alerting.incidents.incidents import Incidents
 from config.settings import Settings
-from tests.alerting.desk import IMPATIENT, Desk, FakeClock, Memory
+from tests.alerting.delivery_world import IMPATIENT, DeliveryWorld, FakeClock, Memory
 from tests.alerting.given import T0, ended, scope, table_finding
 from tests.alerting.slack_standin import SlackStandin
 
@@ -27,17 +27,17 @@ async def test_whatever_slack_does_each_incident_is_one_message_in_its_last_stat
     async with SlackStandin(now=clock.now) as slack:
         slack.faults.extend(rng.choice(FAULTS) for _ in range(150))
         slack.faults.insert(rng.randrange(50), "hang")
-        desk = Desk(slack, clock, Memory(), SETTINGS, patience=IMPATIENT)
-        await desk.courier.start()
+        world = DeliveryWorld(slack, clock, Memory(), SETTINGS, patience=IMPATIENT)
+        await world.courier.start()
         for number in range(INCIDENTS):
             at = T0 + EVERY * number
             clock.time = max(clock.time, float(at))
             about = scope("table", f"t{number}", account=f"{number:012}")
             first = table_finding(id=f"f{number}", scope=about, start=at - 120, seen=at, trace=None)
             opened = incidents.feed([first], at)
-            await desk.put(*opened, watermark=at)
+            await world.put(*opened, watermark=at)
             if rng.random() < 0.5:
-                await desk.settle()
+                await world.settle()
             press = Command(
                 id=f"k{number}",
                 kind=CommandKind.ACKNOWLEDGE,
@@ -45,16 +45,16 @@ async def test_whatever_slack_does_each_incident_is_one_message_in_its_last_stat
                 by="U1",
                 incident=opened[-1].incident.id,
             )
-            await desk.courier.command(press)
+            await world.courier.command(press)
             if rng.random() < 0.3:
-                desk = await desk.restarted()
+                world = await world.restarted()
             over = replace(ended(first, at + 120), seen=at + 120)
-            await desk.put(*incidents.feed([over], at + 120), watermark=at + 120)
+            await world.put(*incidents.feed([over], at + 120), watermark=at + 120)
         end = T0 + EVERY * INCIDENTS + 7200
-        await desk.put(*incidents.feed([], end), watermark=end)
-        await desk.settle()
-        await desk.kill()
-        assert not desk.outbox.parked()
+        await world.put(*incidents.feed([], end), watermark=end)
+        await world.settle()
+        await world.kill()
+        assert not world.outbox.parked()
         seen = Counter(message.id for message in slack.messages)
         assert max(seen.values()) == 1
         titles = [parent.blocks[0]["text"]["text"] for parent in slack.parents]

@@ -14,9 +14,9 @@ from alerting.messages.message import Message
 from alerting.outbox.outbox import Outbox
 from alerting.outbox.ports import Content, DeliveryOutcome, Result
 from alerting.outbox.row import OutboxRow, SentAs
-from alerting.sinks.receivers import flood_file
-from tests.alerting.desk import SETTINGS, Desk, FakeClock, Memory
-from tests.alerting.given import T0, finding, incident, scope, table_finding, told
+from alerting.sinks.message_content import flood_file
+from tests.alerting.delivery_world import SETTINGS, DeliveryWorld, FakeClock, Memory
+from tests.alerting.given import T0, finding, incident, notices_of, scope, table_finding
 from tests.alerting.slack_standin import SlackStandin
 
 MANY = 10_000
@@ -31,33 +31,33 @@ async def test_ten_thousand_findings_are_twenty_messages_at_most_with_all_of_the
     ]
     clock, incidents = FakeClock(T0), Incidents(SETTINGS)
     async with SlackStandin(now=clock.now) as slack:
-        desk = Desk(slack, clock, Memory(), SETTINGS)
+        world = DeliveryWorld(slack, clock, Memory(), SETTINGS)
         for minute in range(11):
             at = T0 + 60 * minute
             fed = findings if minute == 0 else []
             if minute == 3:  # they go on, and are told again
                 fed = [
-                    replace(one, revision=minute, state="update", seen=at, observed=41.0 + minute)
-                    for one in findings
+                    replace(finding, revision=minute, state="update", seen=at, observed=41.0 + minute)
+                    for finding in findings
                 ]
-            await desk.put(*incidents.feed(fed, at), watermark=at)
+            await world.put(*incidents.feed(fed, at), watermark=at)
             clock.time = max(clock.time, at)
-            await desk.settle()
-        await desk.kill()
+            await world.settle()
+        await world.kill()
         assert clock.time < T0 + 700
         assert len(slack.messages) + len(slack.files) <= MOST
         assert sum(message.edits for message in slack.messages) <= 2 * MOST
         reached = {
             row["finding"] for _, _, body in slack.files for row in csv.DictReader(io.StringIO(body.decode()))
         }
-        assert reached == {one.id for one in findings}
+        assert reached == {finding.id for finding in findings}
         assert {thread for _, thread, _ in slack.files} <= {parent.ts for parent in slack.parents}
         assert "10,000" in slack.parents[-1].text + slack.parents[0].text
 
 
 async def test_an_outbox_with_ten_thousand_rows_is_as_quick_as_one_with_ten() -> None:
     seconds = {}
-    notice = told(table_finding(trace=None))[0]
+    notice = notices_of(table_finding(trace=None))[0]
     for count in (10 + CYCLES, MANY):
         box = Outbox(Memory(), random.Random(1))  # noqa: S311  spreads retries
         content = Content(message=Message(text="t", blocks=[]))

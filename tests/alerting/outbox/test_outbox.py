@@ -16,7 +16,7 @@ from alerting.outbox.outbox_sqlite import SqliteOutbox
 from alerting.outbox.ports import Content, DeliveryOutcome, Result
 from alerting.outbox.row import OutboxRow, Send, SentAs, State
 from config.settings import Settings
-from tests.alerting.desk import Memory
+from tests.alerting.delivery_world import Memory
 from tests.alerting.given import T0, ended, growth_finding, scope, table_finding
 
 OUT = DeliveryOutcome(result=Result.SENT, place=SentAs("C1", "1.0"))
@@ -31,8 +31,8 @@ def life() -> list[Notice]:
     incidents, first = Incidents(Settings()), table_finding(trace=None)
     notices = incidents.feed([first], T0)
     for step in (1, 2):
-        told = replace(first, revision=step, state="update", seen=T0 + 60 * step, observed=41.0 + step)
-        notices += incidents.feed([told], T0 + 60 * step)
+        reported = replace(first, revision=step, state="update", seen=T0 + 60 * step, observed=41.0 + step)
+        notices += incidents.feed([reported], T0 + 60 * step)
     return [*notices, *incidents.feed([ended(first, T0 + 600)], T0 + 600), *incidents.feed([], T0 + 7200)]
 
 
@@ -67,7 +67,7 @@ async def send(box: Outbox, now: float, outcome: DeliveryOutcome = OUT) -> Outbo
     if (
         shown.send is Send.POST and outcome.result is Result.SENT
     ):  # what asks for its address has its own test
-        link = next((one for one in box.waiting() if one.send is Send.LINK), None)
+        link = next((row for row in box.waiting() if row.send is Send.LINK), None)
         if link is not None and await box.begin(link):
             await box.settle(link, replace(OUT, place=outcome.place), float("-inf"))
     return shown

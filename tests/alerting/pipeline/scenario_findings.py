@@ -61,7 +61,7 @@ class Findings:
         about = Scope(_one(kind, KINDS, "kind"), "aws", account, "ap-northeast-1", name)
         self._count += 1
         expected = float(given.get("expected", ["8.2"])[0])
-        told = finding(
+        reported = finding(
             about,
             identity=f"f{self._count}",
             verdict=_VERDICTS[_one(verdict, _VERDICTS, "verdict")],
@@ -75,8 +75,8 @@ class Findings:
             sentence=f"{measure} of {kind} {name} is {value}, {expected:g} expected.",
             **_evidence(given, account),
         )
-        self._newest[given.get("as", [name])[0]] = told
-        return told
+        self._newest[given.get("as", [name])[0]] = reported
+        return reported
 
     def _again(self, key: str, words: list[str], at: int) -> Finding:
         former = self._newest[key]
@@ -103,9 +103,9 @@ class Findings:
                 case other:
                     known = "now, end, withdrawn, becomes, near, callers, touches"
                     raise ValueError(f"{other!r} is not one of {known}")
-        told = replace(former, revision=former.revision + 1, seen=at, **changes)
-        self._newest[key] = told
-        return told
+        reported = replace(former, revision=former.revision + 1, seen=at, **changes)
+        self._newest[key] = reported
+        return reported
 
 
 def _one(word: str, known: Any, what: str) -> str:

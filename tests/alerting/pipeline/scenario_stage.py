@@ -17,13 +17,13 @@ from alerting.outbox.courier import Courier
 from alerting.outbox.outbox import Outbox
 from alerting.outbox.ports import Receiver
 from alerting.pipeline.pipeline import Pipeline
-from alerting.sinks.receivers import in_messages
+from alerting.sinks.message_content import in_messages
 from alerting.sinks.slack import SlackSink
 from config.links import Links
 from config.settings import Settings
 from detectors.model.finding import Finding
 from detectors.model.scope import Scope
-from tests.alerting.desk import Memory
+from tests.alerting.delivery_world import Memory
 from tests.alerting.pipeline.scenario_findings import Findings
 from tests.alerting.pipeline.scenario_language import Scenario, Statement, seconds
 from tests.alerting.slack_standin import CHANNELS, TOKEN, Posted, SlackStandin
@@ -261,8 +261,8 @@ class Stage:
     async def _flush(self) -> None:
         """Give the findings of this moment to the incidents, and let their watermark reach it."""
         if self._told or self._fed < self._clock.time:
-            told, self._told = self._told, []
-            await self._feed(told)
+            reported, self._told = self._told, []
+            await self._feed(reported)
         await self._rest()
 
     async def _feed(self, findings: list[Finding]) -> None:
@@ -427,8 +427,8 @@ def _strings(of: Any) -> Iterator[str]:
     if isinstance(of, dict):
         if isinstance(of.get("text"), str):
             yield of["text"]
-        for each in of.values():
-            yield from _strings(each)
+        for part in of.values():
+            yield from _strings(part)
     elif isinstance(of, list):
-        for each in of:
-            yield from _strings(each)
+        for item in of:
+            yield from _strings(item)

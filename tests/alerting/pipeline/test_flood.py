@@ -14,8 +14,8 @@ def _many(count: int, at: int = T0, stem: str = "i") -> list[Notice]:
 
 
 def test_up_to_the_limit_each_has_its_own_message() -> None:
-    told = pipeline(flood=5).feed(_many(5), T0)
-    assert [dispatch.form for dispatch in told] == [Form.PARENT] * 5
+    reported = pipeline(flood=5).feed(_many(5), T0)
+    assert [dispatch.form for dispatch in reported] == [Form.PARENT] * 5
 
 
 def test_more_at_once_are_one_message_and_a_file() -> None:
@@ -31,9 +31,9 @@ def test_more_at_once_are_one_message_and_a_file() -> None:
 def test_what_comes_within_a_minute_of_those_with_their_own_joins_no_message_of_theirs() -> None:
     one = pipeline(flood=5)
     assert len(one.feed(_many(4), T0)) == 4
-    told = one.feed(_many(3, T0 + 59, "j"), T0 + 59)
-    assert [dispatch.form for dispatch in told] == [Form.FLOOD, Form.FILE]
-    assert [of.id for of in told[0].of_flood] == ["j0", "j1", "j2"]
+    reported = one.feed(_many(3, T0 + 59, "j"), T0 + 59)
+    assert [dispatch.form for dispatch in reported] == [Form.FLOOD, Form.FILE]
+    assert [of.id for of in reported[0].of_flood] == ["j0", "j1", "j2"]
 
 
 def test_a_minute_later_it_is_counted_anew() -> None:
@@ -75,17 +75,17 @@ def test_the_second_file_waits_a_minute_and_each_later_one_longer() -> None:
     one = pipeline(flood=2)
     files = []
     for minute in range(0, 600, 10):
-        told = one.feed(_many(3, T0 + minute, f"m{minute}-"), T0 + minute)
-        files += [minute for dispatch in told if dispatch.form is Form.FILE]
-    told = one.feed([], T0 + 3600)
+        reported = one.feed(_many(3, T0 + minute, f"m{minute}-"), T0 + minute)
+        files += [minute for dispatch in reported if dispatch.form is Form.FILE]
+    reported = one.feed([], T0 + 3600)
     assert files == [0, 60, 180, 420]
-    assert [(dispatch.form, len(dispatch.of_flood)) for dispatch in told] == [(Form.FILE, 180)]
+    assert [(dispatch.form, len(dispatch.of_flood)) for dispatch in reported] == [(Form.FILE, 180)]
 
 
 def test_whom_a_route_calls_is_called_once_for_all() -> None:
     one = pipeline(flood=2, routes=[{"to": ["#a"], "mention": "here"}])
-    told = one.feed(_many(3), T0)
-    assert [dispatch.mention for dispatch in told] == ["here", ""]
+    reported = one.feed(_many(3), T0)
+    assert [dispatch.mention for dispatch in reported] == ["here", ""]
 
 
 def test_each_destination_has_its_own_floods_and_an_alertmanager_none() -> None:
@@ -94,8 +94,8 @@ def test_each_destination_has_its_own_floods_and_an_alertmanager_none() -> None:
         routes=[{"match": {"scopes": ["table:t1"]}, "to": ["#one"]}, {"to": ["#a", "alertmanager:p"]}],
         alertmanagers=[{"name": "p", "url": "http://127.0.0.1"}],
     )
-    told = one.feed(_many(4), T0)
-    assert sorted((dispatch.form.value, dispatch.destination) for dispatch in told) == [
+    reported = one.feed(_many(4), T0)
+    assert sorted((dispatch.form.value, dispatch.destination) for dispatch in reported) == [
         ("file", "slack:#a"),
         ("flood", "slack:#a"),
         *[("parent", "alertmanager:p")] * 3,
@@ -125,11 +125,11 @@ def test_who_deals_with_one_of_a_flood_is_shown_in_its_thread() -> None:
 def test_ten_thousand_at_once_are_a_handful_of_dispatches_in_seconds() -> None:
     one = pipeline()
     began = time.perf_counter()
-    told = one.feed(_many(10_000), T0)
+    reported = one.feed(_many(10_000), T0)
     one.snapshot()
     for minute in range(1, 11):
-        told += one.feed(_many(1, T0 + 60 * minute, f"m{minute}-"), T0 + 60 * minute)
+        reported += one.feed(_many(1, T0 + 60 * minute, f"m{minute}-"), T0 + 60 * minute)
         one.snapshot()
-    assert len(told) <= 20
-    assert max(len(dispatch.of_flood) for dispatch in told if dispatch.form is Form.FILE) == 10_004
+    assert len(reported) <= 20
+    assert max(len(dispatch.of_flood) for dispatch in reported if dispatch.form is Form.FILE) == 10_004
     assert time.perf_counter() - began < 20

@@ -14,17 +14,17 @@ def new() -> Pipeline:
 
 
 def test_what_ended_before_the_daemon_was_there_is_not_reported() -> None:
-    one, told = new(), opened("a")
-    assert one.feed([told], T0 + 60) == []
-    assert one.feed([resolved(told, T0 + 1800)], SINCE + 600) == []
+    one, reported = new(), opened("a")
+    assert one.feed([reported], T0 + 60) == []
+    assert one.feed([resolved(reported, T0 + 1800)], SINCE + 600) == []
     fate = one.fate("a")
     assert fate is not None
     assert fate.reason == "history: notified from 2025-10-09 10:00 UTC on; it ended before it was reported"
 
 
 def test_what_is_still_open_then_is_reported_then_also_after_a_restart() -> None:
-    one, told = new(), opened("a")
-    assert one.feed([told], T0 + 60) == []
+    one, reported = new(), opened("a")
+    assert one.feed([reported], T0 + 60) == []
     again = Pipeline(Settings(), since=SINCE + 86400)  # a later start: the state knows better
     again.restore(one.snapshot())
     assert again.feed([], SINCE - 1) == []
@@ -34,8 +34,8 @@ def test_what_is_still_open_then_is_reported_then_also_after_a_restart() -> None
 
 
 def test_digests_of_the_past_are_not_sent_and_do_not_count_what_it_held() -> None:
-    one, told = new(), opened("a")
-    assert one.feed([told, resolved(told, T0 + 600), digest(T0 + 1200)], SINCE) == []
+    one, reported = new(), opened("a")
+    assert one.feed([reported, resolved(reported, T0 + 600), digest(T0 + 1200)], SINCE) == []
     growing = opened("b", at=SINCE).incident
     (sent,) = one.feed([digest(SINCE + 60, growing)], SINCE + 60)
     assert sent.held == {}
@@ -52,8 +52,8 @@ def test_what_became_judgeable_in_history_is_counted_in_the_first_digest_and_nam
         Maturity(SINCE + 3600, {"table": 1}, [TABLE]),
         Maturity(SINCE + 7200, learning=[4]),
     ]
-    told = digest(SINCE + 7260, maturity=hours)
-    (sent,) = again.feed([told, told], SINCE + 7260)
+    reported = digest(SINCE + 7260, maturity=hours)
+    (sent,) = again.feed([reported, reported], SINCE + 7260)
     assert list(sent.learnt.items()) == [("service", 1), ("table", 4), ("function", 1)]
     assert sent.notice.maturity == [Maturity(SINCE), *hours[1:]]
     (next_one,) = again.feed([digest(SINCE + 86400, maturity=hours[1:])], SINCE + 86400)

@@ -16,8 +16,8 @@ def test_what_begins_inside_an_account_that_is_reported_waits_for_its_end() -> N
     one = pipeline()
     wide = opened("w", WHOLE)
     assert said(one.feed([wide, opened("a", at=LATER)], LATER)) == ["parent w open"]
-    told = one.feed([resolved(wide, LATER + 600)], LATER + 600)
-    assert said(told) == ["parent w resolved", "line w resolved", "parent a open"]
+    reported = one.feed([resolved(wide, LATER + 600)], LATER + 600)
+    assert said(reported) == ["parent w resolved", "line w resolved", "parent a open"]
 
 
 def test_what_has_ended_by_then_is_never_reported_and_has_a_reason() -> None:
@@ -47,11 +47,11 @@ def test_what_has_ended_by_then_is_never_reported_and_has_a_reason() -> None:
 )
 def test_what_has_a_cause_of_its_own_is_reported(about: Scope, verdict: Verdict, at: int) -> None:
     one = pipeline()
-    told = one.feed(
+    reported = one.feed(
         [opened("w", WHOLE), opened("a", about, at=max(at, T0), start=at - 120, verdict=verdict)], at + 1
     )
-    told += one.feed([], T0 + 4 * 3600)
-    assert sorted(said(told)) == ["parent a open", "parent w open"]
+    reported += one.feed([], T0 + 4 * 3600)
+    assert sorted(said(reported)) == ["parent a open", "parent w open"]
 
 
 def test_an_account_that_is_held_itself_holds_nothing() -> None:
@@ -86,5 +86,5 @@ def test_an_account_that_comes_back_while_it_is_snoozed_holds_before_and_after_a
     one.feed([over, reopened(over, T0 + 1000)], T0 + 1000)
     other = pipeline()
     other.restore(one.snapshot())
-    for each in (one, other):
-        assert each.feed([opened("a", at=LATER)], LATER) == []
+    for item in (one, other):
+        assert item.feed([opened("a", at=LATER)], LATER) == []

@@ -34,8 +34,8 @@ def test_what_began_before_the_window_is_reported() -> None:
 
 def test_only_what_matches_is_held() -> None:
     one = pipeline(maintenance=[WORK | {"match": {"accounts": ["2"]}}])
-    told = one.feed([opened(), opened("b", scope("table", "t", account="2"))], T0)
-    assert said(told) == ["parent a open"]
+    reported = one.feed([opened(), opened("b", scope("table", "t", account="2"))], T0)
+    assert said(reported) == ["parent a open"]
 
 
 @pytest.mark.parametrize(("every", "days"), [("day", 1), ("day", 200), ("week", 7), ("week", 203)])

@@ -97,8 +97,8 @@ def test_memos_move_along_when_an_incident_turns_out_to_be_about_something_else(
     assert texts(one, "a") == ["ios retried"]
     one.feed([opened("b", at=T0 + 180, fingerprint="function slow")], T0 + 180)
     one.feed([opened("c", at=T0 + 180, fingerprint="items rise")], T0 + 180)
-    for each in (one, restarted(one)):
-        assert (texts(each, "b"), texts(each, "c")) == ([], ["ios retried"])
+    for item in (one, restarted(one)):
+        assert (texts(item, "b"), texts(item, "c")) == ([], ["ios retried"])
 
 
 def test_an_incident_without_a_fingerprint_keeps_its_memos_to_itself() -> None:
@@ -184,11 +184,11 @@ def test_the_timeline_and_all_together_are_bounded() -> None:
     memos = Memos()
     for number in range(1, TIMELINE + 3):
         memos.add(memo(number))
-    assert [one.number for one in memos] == list(range(3, TIMELINE + 3))
+    assert [memo.number for memo in memos] == list(range(3, TIMELINE + 3))
     for number in range(TIMELINE + 3, TIMELINE + MOST + 3):
         memos.add(memo(number, f"kind {number}"))
     assert len(list(memos)) == MOST
-    assert all(one.fingerprint for one in memos), "the oldest of all were those of the timeline"
+    assert all(memo.fingerprint for memo in memos), "the oldest of all were those of the timeline"
     assert memos.of(incident(fingerprint=f"kind {TIMELINE + 3}"))
 
 

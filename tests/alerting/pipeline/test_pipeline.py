@@ -49,9 +49,9 @@ def test_what_comes_back_is_a_new_message_that_links_the_earlier_as_its_thread_n
     first = opened()
     over = resolved(first, T0 + 900)
     one.feed([first, over], T0 + 900)
-    told = one.feed([reopened(over, T0 + 1000)], T0 + 1000)
-    assert said(told) == ["line a reopened", "parent a.1 open"]
-    assert told[1].follows == "a"
+    reported = one.feed([reopened(over, T0 + 1000)], T0 + 1000)
+    assert said(reported) == ["line a reopened", "parent a.1 open"]
+    assert reported[1].follows == "a"
 
 
 def test_edits_after_a_return_go_to_the_newest_message() -> None:
@@ -67,8 +67,8 @@ def test_a_new_incident_of_the_same_thing_links_the_message_of_the_last() -> Non
     one = pipeline()
     first = opened()
     one.feed([first, resolved(first, T0 + 900)], T0 + 900)
-    told = one.feed([opened("b", at=T0 + 9000, follows="a")], T0 + 9000)
-    assert told[0].follows == "a"
+    reported = one.feed([opened("b", at=T0 + 9000, follows="a")], T0 + 9000)
+    assert reported[0].follows == "a"
 
 
 def test_a_link_to_an_incident_that_was_never_reported_is_left_out() -> None:
@@ -77,8 +77,8 @@ def test_a_link_to_an_incident_that_was_never_reported_is_left_out() -> None:
 
 def test_the_curve_is_in_the_first_message_and_not_in_the_state() -> None:
     one = pipeline()
-    told = one.feed([opened(primary=table_finding())], T0)
-    assert told[0].notice.incident.primary.trace == trace()
+    reported = one.feed([opened(primary=table_finding())], T0)
+    assert reported[0].notice.incident.primary.trace == trace()
     assert max(map(len, one.snapshot().values())) < 4000
 
 
@@ -178,7 +178,7 @@ def test_what_people_know_becomes_a_label_that_learns_when_the_incident_ended(as
     [label] = one.labels
     assert (label.incident, label.kind.value, label.end) == ("a", ask.value, None)
     one.feed([resolved(first, T0 + 900)], T0 + 900)
-    assert [one.end for one in one.labels] == [T0 + 300]
+    assert [label.end for label in one.labels] == [T0 + 300]
 
 
 # -- a change of the configuration --------------------------------------------------------------------------
@@ -196,8 +196,8 @@ def test_a_message_keeps_its_places_when_routes_change() -> None:
     one, other = pipeline(), pipeline(routes=[{"to": ["#new"]}])
     one.feed([opened()], T0)
     other.restore(one.snapshot())
-    told = other.feed([later(opened(), T0 + 60), opened("b", at=T0 + 60)], T0 + 60)
-    assert [dispatch.destination for dispatch in told] == ["slack:#uneri", "slack:#new"]
+    reported = other.feed([later(opened(), T0 + 60), opened("b", at=T0 + 60)], T0 + 60)
+    assert [dispatch.destination for dispatch in reported] == ["slack:#uneri", "slack:#new"]
 
 
 # -- laws ---------------------------------------------------------------------------------------------------
@@ -246,7 +246,7 @@ def stories(draw: st.DrawFn) -> tuple[list[Notice], list[Command], int]:
             notices.append(last)
     if draw(st.booleans()):
         notices.append(digest(T0 + 60 * 60))
-    notices.sort(key=lambda one: one.at)  # stable: of one incident, in order
+    notices.sort(key=lambda item: item.at)  # stable: of one incident, in order
     commands = [
         Command(
             id=f"c{number}",
@@ -259,7 +259,7 @@ def stories(draw: st.DrawFn) -> tuple[list[Notice], list[Command], int]:
         )
         for number in range(draw(st.integers(0, 4)))
     ]
-    return notices, sorted(commands, key=lambda one: one.at), T0 + 4 * HOUR
+    return notices, sorted(commands, key=lambda item: item.at), T0 + 4 * HOUR
 
 
 OF_EVERYTHING = Settings.model_validate({"notify": EVERYTHING})
@@ -281,19 +281,19 @@ def _run(
     one: Pipeline, notices: list[Notice], commands: list[Command], end: int, cuts: set[int], *, restart: bool
 ) -> tuple[list[Dispatch], Pipeline]:
     """Feed at each cut what is due by then, commands at their time, and restart in between."""
-    told: list[Dispatch] = []
+    reported: list[Dispatch] = []
     rest = list(notices)
     times = sorted({*cuts, end, *(command.at for command in commands)})
     for at in times:
-        now = [each for each in rest if each.at <= at]
+        now = [notice for notice in rest if notice.at <= at]
         rest = rest[len(now) :]
-        told += one.feed(now, at)
+        reported += one.feed(now, at)
         for command in commands:
             if command.at == at:
-                told += one.command(command).dispatches
+                reported += one.command(command).dispatches
         if restart:
             one = _restarted(one)
-    return told, one
+    return reported, one
 
 
 @settings(max_examples=80)
@@ -312,10 +312,10 @@ def test_any_chunking_and_any_restart_give_the_same_dispatches(
 def test_no_dispatch_has_the_id_of_another_and_only_posted_messages_get_lines(
     story: tuple[list[Notice], list[Command], int],
 ) -> None:
-    told, _ = _run(_fresh(), *story, set(), restart=False)
-    assert len({each.id for each in told}) == len(told)
+    reported, _ = _run(_fresh(), *story, set(), restart=False)
+    assert len({item.id for item in reported}) == len(reported)
     posted: set[tuple[str, str]] = set()
-    for dispatch in told:
+    for dispatch in reported:
         if dispatch.form in (Form.LINE, Form.FILE):
             assert (dispatch.destination, dispatch.subject) in posted
         posted.add((dispatch.destination, dispatch.subject))
@@ -340,15 +340,15 @@ def test_everything_repeated_changes_nothing(story: tuple[list[Notice], list[Com
 @given(stories())
 def test_what_is_not_reported_has_a_reason(story: tuple[list[Notice], list[Command], int]) -> None:
     notices, commands, end = story
-    told, one = _run(_fresh(), notices, commands, end, set(), restart=False)
-    pages = {dispatch.notice.incident.id for dispatch in told if dispatch.form is Form.PARENT}
-    for each in notices:
-        if each.action is Action.DIGEST:
+    reported, one = _run(_fresh(), notices, commands, end, set(), restart=False)
+    pages = {dispatch.notice.incident.id for dispatch in reported if dispatch.form is Form.PARENT}
+    for known in notices:
+        if known.action is Action.DIGEST:
             continue
-        fate = one.fate(each.incident.id)
+        fate = one.fate(known.incident.id)
         assert fate is not None
         assert fate.reason
-        assert (each.incident.id in pages) <= (fate.sent == "page")
+        assert (known.incident.id in pages) <= (fate.sent == "page")
 
 
 def test_a_damaged_part_is_refused() -> None:

@@ -26,8 +26,8 @@ def test_what_has_ended_by_then_is_counted_in_the_next_digest() -> None:
     one = pipeline(quiet_hours=[NIGHT])
     first = opened(at=MIDNIGHT)
     assert one.feed([first, resolved(first, MIDNIGHT + 1800)], SEVEN) == []
-    [told] = one.feed([digest(T0, incident("g", at=T0))], T0)
-    assert told.held == {"quiet_hours": 1}
+    [reported] = one.feed([digest(T0, incident("g", at=T0))], T0)
+    assert reported.held == {"quiet_hours": 1}
     [again] = one.feed([digest(T0 + DAY, incident("g", at=T0))], T0 + DAY)
     assert again.held == {}
 
@@ -36,8 +36,8 @@ def test_a_day_without_a_digest_gets_one_for_what_was_held() -> None:
     one = pipeline(quiet_hours=[NIGHT])
     first = opened(at=MIDNIGHT)
     one.feed([first, resolved(first, MIDNIGHT + 1800)], MIDNIGHT + 1800)
-    [told] = one.feed([], T0)  # nine o'clock
-    assert (told.form, told.at, told.held) == (Form.DIGEST, T0, {"quiet_hours": 1})
+    [reported] = one.feed([], T0)  # nine o'clock
+    assert (reported.form, reported.at, reported.held) == (Form.DIGEST, T0, {"quiet_hours": 1})
     assert one.feed([], T0 + DAY) == []
 
 
@@ -52,8 +52,8 @@ def test_what_was_reported_before_continues_in_its_thread() -> None:
 
 def test_they_hold_what_they_match_and_let_the_rest_through() -> None:
     one = pipeline(quiet_hours=[NIGHT | {"match": {"verdicts": ["spike", "shift"]}}])
-    told = one.feed([opened(at=MIDNIGHT), opened("b", at=MIDNIGHT, verdict=Verdict.FATAL)], MIDNIGHT)
-    assert said(told) == ["parent b open"]
+    reported = one.feed([opened(at=MIDNIGHT), opened("b", at=MIDNIGHT, verdict=Verdict.FATAL)], MIDNIGHT)
+    assert said(reported) == ["parent b open"]
 
 
 @pytest.mark.parametrize(("days", "held"), [(["wed"], True), (["thu"], False), (["mon", "wed"], True)])

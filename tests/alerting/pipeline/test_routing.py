@@ -16,7 +16,7 @@ OTHER = scope("table", "others")
 
 def _to(*routes: object, about: Scope = TABLE, **changes: Any) -> list[str]:
     one = pipeline(routes=list(routes), **SINKS)
-    return [told.destination for told in one.feed([opened("a", about, **changes)], T0)]
+    return [reported.destination for reported in one.feed([opened("a", about, **changes)], T0)]
 
 
 def test_what_no_route_matches_goes_to_the_channel_of_pages() -> None:
@@ -48,17 +48,17 @@ def test_whom_a_page_calls_is_called_once_an_incident() -> None:
     one = pipeline(routes=[{"to": ["#a"], "mention": "here"}])
     first = opened()
     over = resolved(first, T0 + 900)
-    assert [told.mention for told in one.feed([first], T0)] == ["here"]
-    assert [told.mention for told in one.feed([over], T0 + 900) if told.line is None] == [""]
+    assert [reported.mention for reported in one.feed([first], T0)] == ["here"]
+    assert [reported.mention for reported in one.feed([over], T0 + 900) if reported.line is None] == [""]
     back = one.feed([reopened(over, T0 + 1000)], T0 + 1000)
-    assert [told.mention for told in back] == ["", ""]
+    assert [reported.mention for reported in back] == ["", ""]
 
 
 def test_a_page_that_was_not_out_yet_still_calls_when_it_is_replaced_by_its_next_state() -> None:
     one = pipeline(routes=[{"to": ["#a"], "mention": "here"}])
     first = opened()
     one.feed([first], T0)
-    assert [told.mention for told in one.feed([later(first, T0 + 60)], T0 + 60)] == ["here"]
+    assert [reported.mention for reported in one.feed([later(first, T0 + 60)], T0 + 60)] == ["here"]
 
 
 def test_an_incident_keeps_its_places_when_it_becomes_about_something_else() -> None:
@@ -66,7 +66,7 @@ def test_an_incident_keeps_its_places_when_it_becomes_about_something_else() -> 
     first = opened()
     one.feed([first], T0)
     deeper = later(first, T0 + 60, primary=finding(OTHER))
-    assert [told.destination for told in one.feed([deeper], T0 + 60)] == ["slack:#items"]
+    assert [reported.destination for reported in one.feed([deeper], T0 + 60)] == ["slack:#items"]
 
 
 def test_each_channel_gets_the_part_of_the_digest_that_its_route_leads_there() -> None:
@@ -83,17 +83,17 @@ def test_each_channel_gets_the_part_of_the_digest_that_its_route_leads_there() -
         for name, about in (("a", TABLE), ("b", OTHER), ("c", scope("table", "paged")))
     ]
     new = Maturity(T0, {"table": 1}, [TABLE])
-    told = one.feed([digest(T0, *growing, maturity=[new])], T0)
-    assert {dispatch.destination: [of.id for of in dispatch.notice.incidents] for dispatch in told} == {
+    reported = one.feed([digest(T0, *growing, maturity=[new])], T0)
+    assert {dispatch.destination: [of.id for of in dispatch.notice.incidents] for dispatch in reported} == {
         "slack:#items": ["a"],
         "slack:#daily": ["b", "c"],
     }
-    assert {dispatch.destination: dispatch.notice.maturity for dispatch in told} == {
+    assert {dispatch.destination: dispatch.notice.maturity for dispatch in reported} == {
         "slack:#items": [],
         "slack:#daily": [new],
     }
-    assert {dispatch.mention for dispatch in told} == {""}
-    assert len({dispatch.id for dispatch in told}) == 2
+    assert {dispatch.mention for dispatch in reported} == {""}
+    assert len({dispatch.id for dispatch in reported}) == 2
 
 
 def test_a_digest_with_nothing_in_it_is_not_sent() -> None:

@@ -86,11 +86,11 @@ def test_the_end_of_a_snooze_is_reported_where_the_incident_continues() -> None:
     one = pipeline()
     one.feed([opened()], T0)
     one.command(press(CommandKind.SNOOZE, until=T0 + 3600))
-    told = one.feed([], T0 + 3600)
-    assert said(told) == ["parent a open", "line a unsilence"]
-    assert quieted(told[0]) is None
-    assert told[1].line is not None
-    assert told[1].line.by == ""
+    reported = one.feed([], T0 + 3600)
+    assert said(reported) == ["parent a open", "line a unsilence"]
+    assert quieted(reported[0]) is None
+    assert reported[1].line is not None
+    assert reported[1].line.by == ""
 
 
 def test_nothing_is_reported_when_a_snooze_outlives_its_incident() -> None:
@@ -131,7 +131,9 @@ def test_a_silence_by_a_person_holds_all_that_matches_and_shows_in_what_was_repo
     answer = one.command(silence)
     assert said(answer.dispatches) == ["parent a open"]
     assert one.feed([opened("c", at=T0 + 300)], T0 + 300) == []
-    assert [(each.what, each.until, each.by) for each in one.silences()] == [("table:it*", T0 + 3600, "U1")]
+    assert [(silence.what, silence.until, silence.by) for silence in one.silences()] == [
+        ("table:it*", T0 + 3600, "U1")
+    ]
     assert said(one.feed([], T0 + 3600)) == ["parent a open", "parent c open"]
 
 
@@ -190,8 +192,8 @@ def test_of_many_held_incidents_only_the_first_keep_the_trace_of_their_chart(
     monkeypatch.setattr(gate, "TRACES", 2)
     one = pipeline(silences=[KNOWN], flood=100)
     one.feed([opened(name, primary=table_finding()) for name in "abcd"], T0)
-    told = one.feed([], UNTIL)
-    assert [dispatch.notice.incident.primary.trace is not None for dispatch in told] == [
+    reported = one.feed([], UNTIL)
+    assert [dispatch.notice.incident.primary.trace is not None for dispatch in reported] == [
         True,
         True,
         False,

@@ -35,14 +35,14 @@ def test_a_card_shows_the_forecast_that_the_digest_told() -> None:
     incidents = Incidents(Settings())
     first = growth_finding(TABLE, days=53.0)
     notices = incidents.feed([first], T0 + DAY)
-    [told] = [notice for notice in notices if notice.action is Action.DIGEST]
-    at = told.at + 6 * 3600
+    [reported] = [notice for notice in notices if notice.action is Action.DIGEST]
+    at = reported.at + 6 * 3600
     newer = growth_finding(TABLE, days=47.0, revision=1, state="update", seen=at)
     notices += incidents.feed([newer], at)
     [known] = incidents.all()
     shown = card(known, notices)
     assert facts(shown)["Met in"] == ("42 to 84 days", "80 %")
-    assert "*limit in 42 to 84 days* (80 %)" in said(digest(told.incidents, at=told.at))
+    assert "*limit in 42 to 84 days* (80 %)" in said(digest(reported.incidents, at=reported.at))
     assert facts(shown)["As of"][1].startswith("the digest of ")
 
 

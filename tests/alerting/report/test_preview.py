@@ -61,7 +61,7 @@ def test_a_preview_shows_the_message_with_its_links_and_its_chart() -> None:
 
 
 def test_a_page_needs_nothing_from_anywhere_and_has_both_looks() -> None:
-    html = page(fragment(message_of(incident()), ZONE, at=T0), title="<x>", look="dark")
+    html = page(fragment(message_of(incident()), ZONE, at=T0), title="<x>", theme="dark")
     assert 'data-look="dark"' in html
     assert "prefers-color-scheme: dark" in html
     assert "<title>&lt;x&gt;</title>" in html
@@ -79,7 +79,7 @@ def test_no_string_of_an_event_becomes_html(name: str, sentence: str) -> None:
     assert all(address.startswith("https://") for address in seen.addresses)
 
 
-def told(findings: list[list[Finding]]) -> tuple[Incidents, list[Notice]]:
+def notices_of(findings: list[list[Finding]]) -> tuple[Incidents, list[Notice]]:
     incidents, notices = Incidents(Settings()), []
     for step, batch in enumerate(findings):
         notices += incidents.feed(batch, T0 + 3600 * step)

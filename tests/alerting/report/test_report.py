@@ -24,7 +24,7 @@ from config.settings import (
 from detectors.model.finding import Trace
 from tests.alerting.given import T0, ended, growth_finding, scope, table_finding
 from tests.alerting.messages.test_message import HOSTILE, names
-from tests.alerting.report.test_preview import Elements, told
+from tests.alerting.report.test_preview import Elements, notices_of
 from tests.alerting.report_given import (
     LINKS,
     ZONE,
@@ -148,7 +148,7 @@ def test_a_report_of_a_quiet_week_says_so(tmp_path: Path) -> None:
 
 def test_incidents_and_notices_alone_are_enough(tmp_path: Path) -> None:
     first = table_finding()
-    incidents, notices = told(
+    incidents, notices = notices_of(
         [[first, growth_finding(scope("table", "users"))], [ended(first, T0 + 1200)]],
     )
     write_report(tmp_path / "r.html", incidents.all(), notices, Renderer(LINKS, ZONE), ZONE)

@@ -1,4 +1,4 @@
-"""The report in a real browser: on a phone, a desk and a wall, light and dark, with and without scripts."""
+"""The report in a real browser: on a phone, a laptop and a wall, light and dark, with and without scripts."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -82,7 +82,7 @@ def test_all_text_stands_out_from_what_is_behind_it(browser: Browser, files: Fil
         shown.page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
         found = shown.page.evaluate(CONTRASTS)
         assert len(found) > 300
-        assert [each for each in found if each["contrast"] < 4.5] == []
+        assert [outcome for outcome in found if outcome["contrast"] < 4.5] == []
         left()
 
 
@@ -199,7 +199,7 @@ def test_it_prints_on_white_without_what_paper_cannot_do(browser: Browser, files
     page = opened(browser, files.month, color_scheme="dark").page
     page.emulate_media(media="print")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    assert [each for each in page.evaluate(CONTRASTS) if each["contrast"] < 4.5] == []
+    assert [item for item in page.evaluate(CONTRASTS) if item["contrast"] < 4.5] == []
     assert page.locator("nav:visible, input:visible, select:visible, .uneri-actions:visible").count() == 0
     assert page.locator(".plot:visible").count() == 6
     printed = page.pdf(format="A4")

@@ -151,13 +151,13 @@ def test_the_curve_is_broken_where_a_value_is_missing_and_a_single_one_is_a_dot(
     assert [part.count("L") for part in curve.split("M")[1:]] == [99, 9, 0, 116]
     dots = replace(trace(), now=[None if i % 40 else v for i, v in enumerate(trace().now)])
     nothing = replace(trace(), now=[None] * 240)
-    empty, dotted = (pixels(incident(table_finding(trace=each))) for each in (nothing, dots))
+    empty, dotted = (pixels(incident(table_finding(trace=item))) for item in (nothing, dots))
     assert coloured(dotted, NOW) > coloured(empty, NOW) + 6 * 8
 
 
 def test_an_older_curve_that_is_shorter_ends_with_the_newer_one() -> None:
     short = incident(table_finding(trace=replace(trace(), last_week=[5.0] * 60)))
-    whole, part = (paths(each, chart.LAST_WEEK)[0] for each in (incident(), short))
+    whole, part = (paths(item, chart.LAST_WEEK)[0] for item in (incident(), short))
     assert whole.count("L") == 239
     assert part.count("L") == 59
     assert re.split("[ML]", part)[-1].split()[0] == re.split("[ML]", whole)[-1].split()[0]
@@ -166,7 +166,7 @@ def test_an_older_curve_that_is_shorter_ends_with_the_newer_one() -> None:
 def test_a_limit_is_drawn_and_named_where_it_is_near() -> None:
     near, far = (incident(table_finding(limit=limit)) for limit in (50.0, 100.0))
     assert (len(paths(near, INK)), len(paths(far, INK))) == (1, 0)
-    assert [("limit" in {text.text for text in texts(each)}) for each in (near, far)] == [True, False]
+    assert [("limit" in {text.text for text in texts(item)}) for item in (near, far)] == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,8 @@ def test_no_font_is_looked_for_where_none_is_needed(monkeypatch: pytest.MonkeyPa
 
 
 def test_the_alternative_of_a_chart_is_in_the_language_of_its_message() -> None:
-    told = alternative(incident(), JAPANESE)
+    reported = alternative(incident(), JAPANESE)
     assert (
-        told == "テーブル items の書き込み容量の直近4時間のグラフ。想定 8.2 WCU/秒に対して 41 WCU/秒でした。"
+        reported
+        == "テーブル items の書き込み容量の直近4時間のグラフ。想定 8.2 WCU/秒に対して 41 WCU/秒でした。"
     )

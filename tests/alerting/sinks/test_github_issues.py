@@ -6,7 +6,7 @@ import pytest
 
 from alerting.sinks.github_issues import LARGEST, PAGES, GithubIssues, IssueError, OpenedIssue, marker
 from config.secret import SecretPlace
-from tests.alerting.desk import IMPATIENT, PATIENT
+from tests.alerting.delivery_world import IMPATIENT, PATIENT
 from tests.alerting.given import T0
 from tests.alerting.sinks.github_standin import TOKEN, GithubStandin
 

@@ -22,7 +22,7 @@ from config.settings import OWN_LABELS, Settings, WebhookSettings
 from detectors.model.finding import Failures
 from detectors.model.measures import Measure
 from streams.notify.http_receivers import http_receivers, key_of
-from tests.alerting.desk import IMPATIENT, PATIENT, Desk, JointClock, Memory
+from tests.alerting.delivery_world import IMPATIENT, PATIENT, DeliveryWorld, JointClock, Memory
 from tests.alerting.given import PUT, T0, TABLE, ended, finding, growth_finding, scope, table_finding
 from tests.alerting.sinks.alertmanager_standin import AlertmanagerStandin
 from tests.alerting.sinks.webhook_standin import KEY, SECRET, WebhookStandin
@@ -42,7 +42,7 @@ FIRST = table_finding(trace=None)
 
 
 class Bench(NamedTuple):
-    desk: Desk
+    world: DeliveryWorld
     hook: WebhookStandin
     pager: AlertmanagerStandin
 
@@ -70,17 +70,17 @@ async def bench(patience: float) -> AsyncIterator[Bench]:
             "webhook:pager": Receiver(webhook, in_json(LINKS)),
             "alertmanager:ops": Receiver(alertmanager, in_alerts(LINKS, {"team": "backend"})),
         }
-        desk = Desk(slack, clock, Memory(), SETTINGS, others=others)
-        yield Bench(desk, hook, pager)
-        await desk.kill()
+        world = DeliveryWorld(slack, clock, Memory(), SETTINGS, others=others)
+        yield Bench(world, hook, pager)
+        await world.kill()
 
 
 async def test_one_incident_is_told_everywhere_and_ends_everywhere(bench: Bench) -> None:
-    desk, hook, pager = bench
+    world, hook, pager = bench
     incidents = Incidents(SETTINGS)
     opened = incidents.feed([FIRST], T0)
-    await desk.put(*opened)
-    await desk.settle()
+    await world.put(*opened)
+    await world.settle()
     [alert] = pager.firing()
     assert set(OWN_LABELS) <= set(alert["labels"])
     assert alert["labels"] == {
@@ -97,39 +97,39 @@ async def test_one_incident_is_told_everywhere_and_ends_everywhere(bench: Bench)
         "team": "backend",
     }
     assert alert["generatorURL"].startswith("https://")
-    await desk.put(*incidents.feed([ended(FIRST, T0 + 600)], T0 + 600), *incidents.feed([], T0 + 7200))
-    desk.clock.time = T0 + 7200
-    await desk.settle()
+    await world.put(*incidents.feed([ended(FIRST, T0 + 600)], T0 + 600), *incidents.feed([], T0 + 7200))
+    world.clock.time = T0 + 7200
+    await world.settle()
     assert pager.firing() == []
     assert len(pager.paged) == 1
-    told = [(body["type"], body["data"]["incident"]["state"]) for body in hook.arrived.values()]
-    assert told[0] == ("incident.open", "open")
-    assert ("incident.resolve", "resolved") in told
-    assert len(desk.slack.parents) == 1
+    reported = [(body["type"], body["data"]["incident"]["state"]) for body in hook.arrived.values()]
+    assert reported[0] == ("incident.open", "open")
+    assert ("incident.resolve", "resolved") in reported
+    assert len(world.slack.parents) == 1
 
 
 async def test_a_pager_sees_that_an_incident_becomes_more_severe_and_not_that_it_eases(bench: Bench) -> None:
-    desk, _, pager = bench
+    world, _, pager = bench
     incidents = Incidents(SETTINGS)
     counted = Failures(failed=40, requests=98, seconds=600)
     failing = finding(PUT, "errors", measure=Measure.ERRORS_BACKEND, failures=counted, touches=[TABLE])
-    await desk.put(*incidents.feed([FIRST], T0))
-    await desk.settle()
-    desk.clock.time = T0 + 90
-    await desk.put(*incidents.feed([failing], T0 + 60))
-    await desk.settle()
+    await world.put(*incidents.feed([FIRST], T0))
+    await world.settle()
+    world.clock.time = T0 + 90
+    await world.put(*incidents.feed([failing], T0 + 60))
+    await world.settle()
     [alert] = pager.firing()
     assert alert["labels"]["severity"] == "critical"
     assert alert["annotations"]["severity"] == "CRITICAL · 41 % of requests fail"
     assert [dict(labels)["severity"] for labels in pager.paged] == ["low", "critical"]
-    await desk.put(*incidents.feed([ended(failing, T0 + 600)], T0 + 600))
-    await desk.settle()
+    await world.put(*incidents.feed([ended(failing, T0 + 600)], T0 + 600))
+    await world.settle()
     [alert] = pager.firing()
     assert alert["labels"]["severity"] == "critical"
     assert alert["annotations"]["severity"].startswith("LOW · ")
-    await desk.put(*incidents.feed([ended(FIRST, T0 + 660)], T0 + 660), *incidents.feed([], T0 + 7200))
-    desk.clock.time = T0 + 7200
-    await desk.settle()
+    await world.put(*incidents.feed([ended(FIRST, T0 + 660)], T0 + 660), *incidents.feed([], T0 + 7200))
+    world.clock.time = T0 + 7200
+    await world.settle()
     assert pager.firing() == []
     assert len(pager.paged) == 2
 
@@ -152,10 +152,10 @@ def test_a_configured_severity_replaces_ours_and_an_alert_of_an_old_outbox_keeps
 
 
 async def test_a_webhook_gets_all_of_an_incident_with_links_and_who_did_what(bench: Bench) -> None:
-    desk, hook, _ = bench
+    world, hook, _ = bench
     [opened] = Incidents(SETTINGS).feed([table_finding()], T0)
-    await desk.put(opened)
-    await desk.settle()
+    await world.put(opened)
+    await world.settle()
     [(identity, body)] = hook.arrived.items()
     assert body["timestamp"] == "2025-10-09T09:00:00Z"
     data = body["data"]
@@ -169,14 +169,14 @@ async def test_a_webhook_gets_all_of_an_incident_with_links_and_who_did_what(ben
 async def test_half_an_hour_of_429_and_two_hours_of_5xx_lose_nothing_anywhere(
     bench: Bench, fault: str, seconds: int
 ) -> None:
-    desk, hook, pager = bench
+    world, hook, pager = bench
     hook.always = pager.always = fault
     hook.retry_after = pager.retry_after = "30" if fault == "429" else None
     incidents = Incidents(SETTINGS)
     findings = [finding(scope("table", f"t{n}", account=f"{n:012}"), f"t{n}") for n in range(5)]
-    await desk.put(*incidents.feed(findings, T0), *incidents.feed([], T0 + 60))
-    settling = asyncio.create_task(desk.settle())
-    await desk.clock.until(T0 + seconds)
+    await world.put(*incidents.feed(findings, T0), *incidents.feed([], T0 + 60))
+    settling = asyncio.create_task(world.settle())
+    await world.clock.until(T0 + seconds)
     hook.always = pager.always = None
     await settling
     assert len(hook.arrived) == 5
@@ -190,24 +190,24 @@ async def test_half_an_hour_of_429_and_two_hours_of_5xx_lose_nothing_anywhere(
 async def test_what_was_taken_before_the_connection_died_is_recognised_as_a_repeat(
     bench: Bench, fault: str
 ) -> None:
-    desk, hook, pager = bench
+    world, hook, pager = bench
     hook.faults.append(fault)
     pager.faults.append(fault)
-    await desk.put(*Incidents(SETTINGS).feed([FIRST], T0))
-    await desk.settle()
+    await world.put(*Incidents(SETTINGS).feed([FIRST], T0))
+    await world.settle()
     assert (len(hook.arrived), hook.repeats) == (1, 1)
     assert len(pager.paged) == 1
 
 
 async def test_what_is_open_is_told_again_before_an_alertmanager_forgets_it(bench: Bench) -> None:
-    desk, hook, pager = bench
-    await desk.put(*Incidents(SETTINGS).feed([FIRST], T0))
-    await desk.settle()
+    world, hook, pager = bench
+    await world.put(*Incidents(SETTINGS).feed([FIRST], T0))
+    await world.settle()
     pager.restart()
-    await desk.clock.until(desk.clock.now() + AGAIN + 2)
+    await world.clock.until(world.clock.now() + AGAIN + 2)
     assert len(pager.firing()) == 1
     assert len(hook.arrived) == 1
-    await desk.clock.until(desk.clock.now() + 3 * 3600)
+    await world.clock.until(world.clock.now() + 3 * 3600)
     assert len(pager.firing()) == 1
     assert len(pager.paged) == 2  # the second time after its restart
 
@@ -215,10 +215,10 @@ async def test_what_is_open_is_told_again_before_an_alertmanager_forgets_it(benc
 async def test_after_a_restart_of_ours_what_is_open_is_told_again_and_pages_nobody_twice(
     bench: Bench,
 ) -> None:
-    desk, hook, pager = bench
-    await desk.put(*Incidents(SETTINGS).feed([FIRST], T0))
-    await desk.settle()
-    again = await desk.restarted()
+    world, hook, pager = bench
+    await world.put(*Incidents(SETTINGS).feed([FIRST], T0))
+    await world.settle()
+    again = await world.restarted()
     await again.settle()
     assert len([path for _, path in pager.calls if path == "/api/v2/alerts"]) >= 2
     assert len(pager.paged) == 1
@@ -228,11 +228,11 @@ async def test_after_a_restart_of_ours_what_is_open_is_told_again_and_pages_nobo
 
 @impatiently
 async def test_a_receiver_that_hangs_holds_up_no_other(bench: Bench) -> None:
-    desk, hook, _ = bench
+    world, hook, _ = bench
     hook.always = "hang"
-    await desk.put(*Incidents(SETTINGS).feed([FIRST], T0))
-    settling = asyncio.create_task(desk.settle())
-    while not desk.slack.messages:
+    await world.put(*Incidents(SETTINGS).feed([FIRST], T0))
+    settling = asyncio.create_task(world.settle())
+    while not world.slack.messages:
         await asyncio.sleep(0.01)
     assert not settling.done()
     hook.always = None
@@ -240,25 +240,25 @@ async def test_a_receiver_that_hangs_holds_up_no_other(bench: Bench) -> None:
 
 
 async def test_a_growth_or_a_line_of_a_thread_is_nothing_for_a_pager(bench: Bench) -> None:
-    desk, hook, pager = bench
+    world, hook, pager = bench
     settings = SETTINGS
     notices = Incidents(settings).feed([growth_finding(scope("table", "users"))], T0 + 86400)
-    await desk.put(*notices)
-    await desk.settle()
+    await world.put(*notices)
+    await world.settle()
     assert pager.alerts == {}
     assert [body["type"] for body in hook.arrived.values()] in ([], ["digest"])
 
 
 async def test_a_signature_that_is_refused_closes_the_webhook_and_says_so_once(bench: Bench) -> None:
-    desk, hook, pager = bench
+    world, hook, pager = bench
     hook.key = b"another"
     with structlog.testing.capture_logs() as logs:
         for number in range(3):
             first = replace(FIRST, id=f"f{number}", scope=scope("table", f"t{number}"))
-            await desk.put(*Incidents(SETTINGS).feed([first], T0))
-            await desk.settle()
+            await world.put(*Incidents(SETTINGS).feed([first], T0))
+            await world.settle()
     assert len(hook.calls) == 1
-    assert "webhook:pager" in str(desk.courier.not_ready())
+    assert "webhook:pager" in str(world.courier.not_ready())
     assert len([line for line in logs if line["log_level"] == "warning"]) == 1
     assert len(pager.paged) == 3
 
@@ -266,16 +266,18 @@ async def test_a_signature_that_is_refused_closes_the_webhook_and_says_so_once(b
 async def test_a_flood_is_one_body_that_lists_all_and_an_alert_each_for_a_pager_that_groups_them(
     bench: Bench,
 ) -> None:
-    desk, hook, pager = bench
+    world, hook, pager = bench
     incidents = Incidents(SETTINGS)
     findings = [finding(scope("table", f"t{n}", account=f"{n:012}"), f"t{n}") for n in range(40)]
     notices = [*incidents.feed(findings, T0), *incidents.feed([], T0 + 60)]
-    await desk.put(*notices)
-    await desk.settle()
+    await world.put(*notices)
+    await world.settle()
     assert len(pager.paged) == 40
-    assert desk.clock.now() - T0 < 60
+    assert world.clock.now() - T0 < 60
     [flood] = [body for body in hook.arrived.values() if body["type"] == "flood"]
-    assert {one["id"] for one in flood["data"]["incidents"]} == {notice.incident.id for notice in notices}
+    assert {incident["id"] for incident in flood["data"]["incidents"]} == {
+        notice.incident.id for notice in notices
+    }
 
 
 def test_a_webhook_whose_secret_is_missing_sends_nothing_unsigned() -> None:
@@ -298,9 +300,9 @@ def disk_of(folder: Path) -> bytes:
 
 
 async def test_no_secret_is_on_disk(bench: Bench, tmp_path: Path) -> None:
-    desk = bench.desk
+    world = bench.world
     disk = SqliteOutbox(tmp_path / "outbox.db")
-    kept = Desk(desk.slack, desk.clock, disk, SETTINGS, others=desk.others)
+    kept = DeliveryWorld(world.slack, world.clock, disk, SETTINGS, others=world.others)
     await kept.put(*Incidents(SETTINGS).feed([FIRST], T0))
     await kept.settle()
     await kept.kill()

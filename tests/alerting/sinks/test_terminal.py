@@ -21,13 +21,13 @@ from alerting.outbox.outbox import Outbox
 from alerting.outbox.ports import Receiver
 from alerting.outbox.row import OutboxRow, Send
 from alerting.pipeline.pipeline import Pipeline
-from alerting.sinks.receivers import in_messages
+from alerting.sinks.message_content import in_messages
 from alerting.sinks.terminal import Terminal, TerminalSink, curve
 from alerting.words.locales import ENGLISH
 from config.links import Links
 from config.settings import LinksSettings, Settings
-from tests.alerting.desk import FakeClock, Memory
-from tests.alerting.given import T0, TABLE, finding, incident, table_finding, told
+from tests.alerting.delivery_world import FakeClock, Memory
+from tests.alerting.given import T0, TABLE, finding, incident, notices_of, table_finding
 from tests.alerting.message_makers import page
 
 ZONE = ZoneInfo("Asia/Tokyo")
@@ -151,10 +151,10 @@ async def test_as_a_sink_it_shows_every_message_once() -> None:
     outbox = Outbox(Memory(), random.Random(1), pace=0.0)  # noqa: S311  spreads retries
     receivers = {"slack": Receiver(sink, in_messages(Renderer(LINKS, ZONE)))}
     courier = Courier(outbox, receivers, Pipeline(Settings()), clock=FakeClock())
-    notices = told(table_finding(), finding(TABLE._replace(name="users"), "users"))
+    notices = notices_of(table_finding(), finding(TABLE._replace(name="users"), "users"))
     await courier.put([*notices, *notices])
     task = asyncio.create_task(courier.run())
-    await courier.settled()
+    await courier.wait_until_idle()
     courier.stop()
     await task
     assert written.getvalue().count("SPIKE · ") == 2

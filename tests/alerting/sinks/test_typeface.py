@@ -38,7 +38,7 @@ def install(folder: Path, *names: str) -> None:
 def test_letters_are_as_wide_as_the_font_says(bold: bool) -> None:
     font = ImageFont.truetype(CARRIED[bold], SIZE, layout_engine=ImageFont.Layout.BASIC)
     for text in ("i", "W", "…", "0123456789,.", "Größe · Ω Жук → λ", "now"):
-        assert width(text, SIZE, bold=bold) == sum(font.getlength(each) for each in text)
+        assert width(text, SIZE, bold=bold) == sum(font.getlength(item) for item in text)
 
 
 def test_what_the_font_lacks_is_as_wide_as_it_usually_is() -> None:

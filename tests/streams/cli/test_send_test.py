@@ -14,7 +14,7 @@ from config.settings import Settings
 from detectors.model.finding import Verdict
 from streams.cli.check.slack import check_slack
 from streams.cli.send_test import deliver_examples
-from tests.alerting.desk import FakeClock
+from tests.alerting.delivery_world import FakeClock
 from tests.alerting.slack_standin import TOKEN, SlackStandin
 from tests.streams.cli import forked
 

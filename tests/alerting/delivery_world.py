@@ -16,7 +16,7 @@ from alerting.outbox.outbox_sqlite import SqliteOutbox
 from alerting.outbox.ports import Receiver
 from alerting.outbox.row import OutboxRow
 from alerting.pipeline.pipeline import Pipeline
-from alerting.sinks.receivers import in_messages
+from alerting.sinks.message_content import in_messages
 from alerting.sinks.slack import SlackSink
 from config.links import Links
 from config.settings import Settings
@@ -101,7 +101,7 @@ class Memory:
             self.rows.pop(text, None)
 
 
-class Desk:
+class DeliveryWorld:
     """A courier with its outbox and its Slack, which can be restarted."""
 
     def __init__(
@@ -125,13 +125,13 @@ class Desk:
             fallback=lambda _: None if instead is None else f"slack:{instead}",
             at=at,
         )
-        self.told: list[tuple[str, str]] = []
+        self.reported: list[tuple[str, str]] = []
         self.courier = Courier(
             self.outbox,
             {"slack": Receiver(self.sink, in_messages(render)), **self.others},
             Pipeline(settings),
             clock=clock,
-            delivered=lambda what, where: self.told.append((what, where)),
+            delivered=lambda what, where: self.reported.append((what, where)),
         )
         self.task: asyncio.Task[None] | None = None
 
@@ -142,7 +142,7 @@ class Desk:
         if self.task is None:
             self.task = asyncio.create_task(self.courier.run())
         async with asyncio.timeout(20):
-            await self.courier.settled()
+            await self.courier.wait_until_idle()
 
     async def kill(self) -> None:
         if self.task is not None:
@@ -153,10 +153,10 @@ class Desk:
 
     async def restarted(
         self, at: Callable[[DeliveryCrashPoint], None] = nothing, patience: float = PATIENT
-    ) -> "Desk":
+    ) -> "DeliveryWorld":
         await self.kill()
-        desk = Desk(
+        world = DeliveryWorld(
             self.slack, self.clock, self.storage, self.settings, at=at, others=self.others, patience=patience
         )
-        await desk.courier.start()
-        return desk
+        await world.courier.start()
+        return world

@@ -1,10 +1,9 @@
-"""The content of a dispatch for Slack and the terminal."""
+"""The content of a dispatch for Slack and the terminal: a message with its chart, or the CSV of a flood."""
 
 import csv
 import io
 import zlib
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from typing import Final
 
 from msgspec import structs
@@ -13,6 +12,7 @@ from alerting.commands.dispatch import Dispatch, Form
 from alerting.incidents.incident import Incident
 from alerting.messages.message import Message
 from alerting.outbox.ports import Content, SubjectState
+from alerting.sinks.http_sink import rfc3339
 from detectors.model.finding import Finding
 from detectors.model.scope import Edge
 
@@ -71,8 +71,8 @@ def _line(incident: Incident, finding: Finding) -> list[object]:
         _cell(name),
         _cell(scope.account),
         _cell(scope.region),
-        _time(finding.start),
-        "" if finding.end is None else _time(finding.end),
+        rfc3339(finding.start),
+        "" if finding.end is None else rfc3339(finding.end),
         f"{finding.observed:.6g}",
         f"{finding.expected:.6g}",
         _cell(finding.sentence),
@@ -82,7 +82,3 @@ def _line(incident: Incident, finding: Finding) -> list[object]:
 def _cell(text: str) -> str:
     shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
     return f"'{shown}" if shown[:1] in _FORMULA else shown
-
-
-def _time(epoch: int) -> str:
-    return f"{datetime.fromtimestamp(epoch, UTC):%Y-%m-%dT%H:%M:%SZ}"
