@@ -102,12 +102,8 @@ NO_LIMITS: Final = ReadLimits()
 def read_limits_of(settings: Settings) -> ReadLimits:
     """Load the file of ``limits.file``; nothing when there is no such setting.
 
-    A file that is missing because the daemon is yet to write it (``limits.aws.daily``) holds nothing.
-
-    Raises
-    ------
-    ConfigError
-        As ``load_read_limits``, also when the file is missing.
+    A file that is missing because the daemon is yet to write it (``limits.aws.daily``) holds nothing. Errors
+    are those of ``load_read_limits``.
     """
     limits = settings.limits
     if limits.file is None:
@@ -167,7 +163,7 @@ class Capacity:
     Examples
     --------
     >>> capacity = Capacity(settings.LimitsSettings(tables={"items": settings.TableLimit(wcu=100.0)}))
-    >>> capacity.of("table", "1", "items", "wcu")
+    >>> capacity.limit_of("table", "1", "items", "wcu")
     100.0
     """
 
@@ -187,7 +183,7 @@ class Capacity:
         """Return a number that differs between two moments (epoch seconds) if a limit changed in between."""
         return bisect_right(self._changes, at)
 
-    def of(
+    def limit_of(
         self, kind: str, account: str, name: str, measure: str, *, region: str = "", at: float = 0
     ) -> float | None:
         """Return the limit of a measure per second, or None when none is known.

@@ -120,7 +120,7 @@ def _entries(tree: Tree) -> Iterator[_Entry]:
 
 
 def _placed(tree: Tree, file: str) -> Tree:
-    """Have every place name its file."""
+    """Set the file of every place."""
     for places in (tree.keys, tree.values):
         for path, place in places.items():
             places[path] = place._replace(file=file)

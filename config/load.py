@@ -128,13 +128,7 @@ def read_config(path: Path) -> str:
 
 
 def read_alone(path: Path) -> str:
-    """Return the text of a valid configuration file that means the same in any folder.
-
-    Raises
-    ------
-    ConfigError
-        As ``load_settings``.
-    """
+    """Return the text of a configuration that means the same in any folder, or raise as ``load_settings``."""
     text = read_config(path)
     load_settings(path, text)
     return included_from(text, path.parent)

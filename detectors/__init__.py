@@ -1,4 +1,4 @@
-"""What is expected of a series, what happened to it and who explains that: pure numpy, in folders.
+"""Expectations of series, verdicts about them, and the scopes that explain these: pure numpy, in folders.
 
 score > watch > explain > latency > judge > state > model; no Kafka, no Slack, no clock, no randomness.
 """

@@ -1,4 +1,4 @@
-"""What requests cost: prices, and what a record does not hold of its function, route or table."""
+"""The costs of requests: prices, and facts about functions, routes and tables that records do not hold."""
 
 import functools
 import json
@@ -32,7 +32,7 @@ PriceItem = Literal[
     "firestore_read",
     "firestore_write",
 ]
-"""What a cloud bills by; ``config/prices.yaml`` has the price of each."""
+"""The units that a cloud bills by; ``config/prices.yaml`` has the price of each."""
 
 _CAPACITY: Final = ("dynamodb_rcu_hour", "dynamodb_wcu_hour")
 

@@ -1,4 +1,4 @@
-"""What a daemon shows, keeps, logs and exports, besides messages."""
+"""The outputs of a daemon besides messages: the board, the history, series to scrape, the log, exports."""
 
 from typing import Annotated, Literal, Self
 

@@ -23,13 +23,7 @@ class Section(BaseModel):
 
 
 def refuse(section: BaseModel, mistakes: Iterable[Mistake]) -> None:
-    """Raise what contradicts in a section, each mistake at its own place.
-
-    Raises
-    ------
-    pydantic.ValidationError
-        When there are any.
-    """
+    """Raise ``pydantic.ValidationError`` for mistakes, if there are any, each at its own place."""
     found = [
         InitErrorDetails(type="value_error", loc=path, input=value, ctx={"error": ValueError(message)})
         for path, value, message in mistakes

@@ -27,7 +27,7 @@ MEASURES: Final = (
     "requests", "cold_starts", "errors_user", "errors_backend", "errors_fatal", "throttles",
     "reads", "writes", "rcu", "wcu", "busy", "latency", "latency_code", "latency_auth", "cost",
 )  # fmt: skip
-"""What incidents are about, besides value:key and level:name, as in measures.py; a test compares them."""
+"""The measures of incidents, besides value:key and level:name, as in measures.py; a test compares them."""
 
 OWN_LABELS: Final = ("alertname", "incident", "verdict", "measure", "scope", "name")
 """Labels that alerting/sinks/alertmanager.py alone sets on every alert; a test compares them."""

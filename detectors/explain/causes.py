@@ -39,11 +39,8 @@ _MADE_OF: Final = {SERVICE: FUNCTION, ACCOUNT: SERVICE}
 def causes(findings: Iterable[Finding]) -> dict[str, list[Cause]]:
     """Walk from every rise of latency, errors or throttles of an incident to the findings that explain it.
 
-    Returns
-    -------
-    dict
-        The causes of each finding that others explain, by its id, largest part first. The order of
-        ``findings`` does not matter.
+    Returns the causes of each finding that others explain, by its id, largest part first. The order of
+    ``findings`` does not matter.
     """
     rises = [finding for finding in findings if is_walked(finding)]
     slow = [rise for rise in rises if rise.measure in _SLOW]

@@ -70,14 +70,9 @@ class EdgeTotals(RowState):
     def append(self, start: int, values: Floats, spoilt: Bools) -> None:
         """Append a step.
 
-        Parameters
-        ----------
-        start
-            Epoch seconds, later than in the previous call; skipped steps are missing.
-        values
-            (n,) sums over the step, NaN where missing.
-        spoilt
-            (n,) whether the target has an open finding: the value is kept but not learnt.
+        ``start`` (epoch seconds) is later than in the previous call; skipped steps are missing. ``values``
+        (n,) are sums over the step, NaN where missing; values that are ``spoilt`` by an open finding of the
+        target are kept but not learnt.
         """
         index = start // self._step
         if self._at >= 0 and index // self._per_cell != self._at // self._per_cell:

@@ -199,8 +199,7 @@ def follow(
 
     Returns
     -------
-    dict
-        For each node, the part of the symptom that stays there and the part that reaches it.
+    For each node, the part of the symptom that stays there and the part that reaches it.
     """
     nodes = sorted(
         calls_to.keys() | {symptom} | {callee for callees in calls_to.values() for callee in callees}

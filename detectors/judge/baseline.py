@@ -69,10 +69,7 @@ class Baseline:
     def past_of(self, index: int, rows: Places, same: SameTimes) -> tuple[Float32s, Bools]:
         """Return ``past`` and ``often`` of some rows at a step, without moving to it.
 
-        Returns
-        -------
-        past : (2 beside + 1, lags, len(rows)) float32
-        often : (2 beside + 1, len(rows)) bool
+        Their shapes are (2 beside + 1, lags, len(rows)) and (2 beside + 1, len(rows)).
         """
         around = 2 * self._beside + 1
         past = np.full((around, self.lags, len(rows)), np.nan, np.float32)

@@ -11,7 +11,7 @@ import numpy as np
 
 from detectors.model.array_types import Bools, Floats
 from detectors.model.finding import AddedUp, Failures, Finding, Trace, Verdict
-from detectors.model.sentence import of_withdrawn
+from detectors.model.sentence import explain_withdrawal
 from detectors.state.past_values import EXPECTED, LOWER, UPPER, WEEK, PastExpectations, PastValues
 
 CHART_SECONDS: Final = 4 * 3600
@@ -21,7 +21,7 @@ PART: Final = 1 / 3
 """Part of its usual size from which on a step belongs to the deviation: less is the noise around it."""
 
 FEW_REQUESTS: Final = 30.0
-"""Among fewer requests a share says little: all of the deviation is counted, not its newest minutes only."""
+"""Among fewer requests a share means little: all of the deviation is counted, not its newest minutes only."""
 
 REACH_SECONDS: Final = 1800
 """How long before its verdict a deviation may have begun: verdicts of few calls are those of half an hour."""
@@ -103,12 +103,9 @@ def extent(course: Course, *, rises: bool, absent: int = 0) -> Extent:
     belongs to the deviation if it lies beyond the expected interval, by at least a third of what the others
     do. Where no step does, because the deviation shows in sums only, those count that are on its side.
 
-    Parameters
-    ----------
-    course
-        From the start of the deviation to the watermark at which its verdict ended, or to now.
-    absent
-        Of an absence: the consecutive steps without a request that still belong to it; otherwise 0.
+    The course runs from the start of the deviation to the watermark at which its verdict ended, or to now.
+    ``absent`` is the number of consecutive steps without a request that still belong to an absence; otherwise
+    0.
     """
     observed = np.nan_to_num(course.observed) if absent else course.observed
     if absent:
@@ -129,12 +126,7 @@ def onset(course: Course, reported: int, *, rises: bool) -> int:
     of the excess over a third of the deviation is largest, counted back from now (Page 1954): a stray failure
     some minutes before does not make up for the calm after it.
 
-    Parameters
-    ----------
-    course
-        From ``REACH_SECONDS`` before the verdict's own start on, up to now.
-    reported
-        The step of the course with which the verdict starts.
+    The course begins ``REACH_SECONDS`` before the verdict's own start, the step ``reported``, and ends now.
     """
     by = course.observed - course.expected if rises else course.expected - course.observed
     usual = float(np.nan_to_num(by[reported:]).mean()) if reported < len(by) else 0.0
@@ -181,18 +173,8 @@ def _in_gaps(observed: Floats, least: int) -> Bools:
 def failures(failed: Course, requests: Course, step: int, *, ended: bool) -> Failures | None:
     """Return how many of the requests failed in a deviation, or in its newest minutes.
 
-    Parameters
-    ----------
-    failed, requests
-        Courses of the same steps, from the start of the deviation on.
-    step
-        Seconds of a step.
-    ended
-        Count all of the deviation, and not only its newest minutes.
-
-    Returns
-    -------
-    None without any request.
+    The courses are of the same steps (``step`` in seconds), from the start of the deviation on. None without
+    any request. A deviation that has ``ended`` counts as a whole.
     """
     bad, of = (np.nan_to_num(course.observed) * step for course in (failed, requests))
     newest = max(len(bad) - NEWEST_SECONDS // step, 0)
@@ -214,14 +196,8 @@ def added_up(course: Course, reported: int, step: int, *, rises: bool) -> AddedU
     Where few calls show a deviation only in the sum of many minutes, most of them lie within the interval:
     the newest minute may be at the expected value, or on the other side of it.
 
-    Parameters
-    ----------
-    course
-        From the beginning of the deviation up to now.
-    reported
-        The step of the course at which it was reported; negative if that was before the course.
-    step
-        Seconds of a step.
+    The course (``step`` in seconds) runs from the beginning of the deviation up to now. ``reported`` is the
+    place of the step at which it was reported; negative if that was before the course.
     """
     observed, expected = course.observed, _as_before(course.expected, reported, rises=rises)
     known = ~(np.isnan(observed) | np.isnan(expected))
@@ -258,14 +234,7 @@ def corrected(finding: Finding, course: Course, persist: int) -> Finding | None:
     Late records only add. A fall is withdrawn if fewer than ``persist`` steps are left below the interval by
     at least a third of the reported deviation. Other changes update its figures.
 
-    Parameters
-    ----------
-    finding
-        As reported at its worst.
-    course
-        From its start to its end, or to now.
-    persist
-        Consecutive steps before a deviation is reported.
+    The finding is as reported at its worst; its course runs from its start to its end, or to now.
     """
     falls = finding.observed < finding.expected
     observed = course.observed
@@ -278,7 +247,7 @@ def corrected(finding: Finding, course: Course, persist: int) -> Finding | None:
     left = beyond & (missing >= CALM * abs(finding.expected - finding.observed))
     if falls and int(left.sum()) < persist:
         most = float(np.nanmax(observed, initial=0.0))
-        return msgspec.structs.replace(finding, state="withdrawn", sentence=of_withdrawn(finding, most))
+        return msgspec.structs.replace(finding, state="withdrawn", sentence=explain_withdrawal(finding, most))
     if not left.any():
         return None
     at = int(np.argmax(np.where(left, missing, -np.inf)))

@@ -1,8 +1,8 @@
 """Days until growth reaches a limit, as a range: a local linear trend with weekdays, by statsmodels.
 
-A single line says how fast a level rose, not whether it goes on. Here the level and its slope may wander
+A single line shows how fast a level rose, not whether it goes on. Here the level and its slope may wander
 (Harvey, Forecasting, Structural Time Series Models and the Kalman Filter, 1989, chapter 4). How much they do,
-five weeks do not say: every combination of a few amounts is filtered, and weighed by its likelihood. Nothing
+five weeks do not show: every combination of a few amounts is filtered, and weighed by its likelihood. Nothing
 is optimised, so that the same days give the same range. Measured by ``benchmarks/days_to_limit.py``.
 """
 
@@ -29,7 +29,7 @@ SLOPES: Final = (0.0, 0.02, 0.15)
 """Wandering of level and slope in a day, in standard deviations of a day around its level."""
 
 DAMPED: Final = ((1.0, 0.95), (0.93, 0.05))
-"""What is left of the slope after a day, and the chance of it: some rises come to rest."""
+"""The rest of the slope after a day, and the chance of it: some rises come to rest."""
 
 WEEK: Final = 7
 LEAST_NOISE: Final = 0.01
@@ -45,7 +45,7 @@ class Forecast(NamedTuple):
     """One model's logarithms of the levels of the days ahead."""
 
     mean: Floats  # (AHEAD,)
-    doubt: Floats  # (AHEAD,) standard deviation of the mean: what is wrong today is wrong tomorrow
+    doubt: Floats  # (AHEAD,) standard deviation of the mean: an error of today is one of tomorrow
     noise: float  # standard deviation of a day around it
     weight: float  # of all models; they add up to 1
 
@@ -70,13 +70,7 @@ def _components() -> Any:  # statsmodels takes a second to load, and few shards 
 
 
 def forecasts(logs: Floats) -> list[Forecast]:
-    """Forecast daily levels.
-
-    Parameters
-    ----------
-    logs : (days,) float64
-        Logarithms of daily levels, newest last, NaN where missing.
-    """
+    """Forecast the logarithms of daily levels, (days,), newest last, NaN where missing."""
     known = ~np.isnan(logs)
     past = logs[int(known.argmax()) :]
     known, days = ~np.isnan(past), len(past)
@@ -123,14 +117,8 @@ def chances(models: list[Forecast], room: float, spread: float) -> Floats:
 def reach(levels: Floats, peaks: Floats, limit: float) -> LimitDays:
     """Return when the busiest hour of a day reaches the limit.
 
-    Parameters
-    ----------
-    levels : (days,) float64
-        Daily levels, newest last, NaN where missing.
-    peaks : (7,) float64
-        Busiest hours of the last days, NaN where missing.
-    limit
-        In the same unit, above 0.
+    ``levels`` (days,) are daily ones, ``peaks`` (7,) the busiest hours of the last days; newest last, NaN
+    where missing. ``limit`` is in the same unit, above 0.
     """
     unit = levels[~np.isnan(levels)][-1]  # so that the unit of measurement does not matter
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,4 +1,4 @@
-"""The judge: what is expected of every series of a shard at a step, and whether its value is a verdict.
+"""The judge: the expectation of every series of a shard at a step, and whether its value is a verdict.
 
 The judge knows the series, their calendar and their past. ``kernel`` judges a value, and ``kernel.decide``
 opens and ends verdicts. It takes all series of one step at once, or many steps of one series: live buckets
@@ -149,7 +149,7 @@ class Judge:
             Epoch seconds at which the step starts, after the previous call; skipped steps are missing.
         values : (n,) float64
             Sums over the step, p95 in ms for latency; NaN where nothing was measured. Values that are not
-            finite are missing; negative counts and latencies are taken as zero.
+            finite are missing; negative counts and latencies count as zero.
         completeness : float
             Share of the data that had arrived, in (0, 1]: counts and amounts are extrapolated to the whole.
 
@@ -197,18 +197,10 @@ class Judge:
         return (first < 0) | (index - first < self._pace.young)
 
     def judge_steps(self, start: int, values: Floats) -> tuple[Output, list[Growing]]:
-        """Judge consecutive steps at once, with the same results as one by one.
+        """Judge consecutive steps at once, (steps, n), with the same results as one by one.
 
-        Parameters
-        ----------
-        start : int
-            Epoch seconds at which the first step starts.
-        values : (steps, n) float64
-            At most ``most_steps``, all on the day of the first.
-
-        Returns
-        -------
-        The results, and the growth over the days before, when the first step is the first of a day.
+        ``start`` (epoch seconds) is that of the first of at most ``most_steps`` steps, all on one day.
+        Returns the results, and the growth over the days before, when the first step is the first of a day.
         """
         begun = self._begin(start, values)
         self._advance(begun, len(values), stops=False)
@@ -323,6 +315,8 @@ class Judge:
     def evaluate_early(self, end: int, values: Floats, empty: Places) -> EarlyEvaluation | None:
         """Judge the step before ``end`` as far as it is known, without learning from it.
 
+        Returns the series that may deviate, upwards or because they are ``empty``; None if there are none.
+
         Parameters
         ----------
         end : int
@@ -332,10 +326,6 @@ class Judge:
             Series that were added since are missing.
         empty
             Rows without anything for so long that they are judged as if their step were empty.
-
-        Returns
-        -------
-        Of the series that may deviate, upwards or because they are ``empty``; None if there are none.
         """
         if self._bounds is None:
             return None
@@ -406,13 +396,7 @@ class Judge:
         }
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Restore a snapshot, after ``add`` of the same series in the same order.
-
-        Raises
-        ------
-        detectors.state.state.StateError
-            When a part is damaged or does not fit.
-        """
+        """Restore a snapshot after ``add`` of the same series in order; ``StateError`` if it does not fit."""
         for name, state in self._states.items():
             state.restore(parts[name], len(self.series))
         self._memory.habits.restore(parts, len(self.series))

@@ -1,7 +1,7 @@
 """The memory of the judge between two steps, apart from past values, and what restores it after a trial.
 
-The largest part is habits: what every series does at each time of day. Only the slots around the present one
-are needed. With many series, all others are compressed: most series have no habit.
+The largest part is habits: the usual deviations of every series at each time of day. Only the slots around
+the present one are needed. With many series, all others are compressed: most series have no habit.
 """
 
 from collections.abc import Mapping, Sequence
@@ -147,15 +147,10 @@ class Habits:
         self._slots = slots
         self._rows = 0
         self._open = np.zeros((_NUMBERS, slots, 0), np.float32)
-        self._folded = False
+        self.folded = False  # whether most of the day is compressed: then ``hold`` what the kernel needs
         self._slot_at: list[int] = []  # the slot at each open place, -1 for none
         self._changed: set[int] = set()  # open slots that differ from their part
         self._kept: dict[int, bytes] = {}  # parts, by slot
-
-    @property
-    def folded(self) -> bool:
-        """Whether most of the day is compressed: then ``hold`` the slots that the kernel needs."""
-        return self._folded
 
     def arrays(self) -> dict[str, Float32s]:
         """Return the arrays of the kernel; slot s is at place s modulo the number of places."""
@@ -175,11 +170,11 @@ class Habits:
 
     def fold(self) -> None:
         """Compress the slots that are not needed now, if there are many series."""
-        if self._folded or self._rows < MANY or not self._folds:
+        if self.folded or self._rows < MANY or not self._folds:
             return
         self._kept = {slot: self._packed(self._open[:, slot]) for slot in range(self._slots)}
         self._open = np.zeros((_NUMBERS, HELD, self._rows), np.float32)
-        self._slot_at, self._changed, self._folded = [-1] * HELD, set(), True
+        self._slot_at, self._changed, self.folded = [-1] * HELD, set(), True
 
     @property
     def _folds(self) -> bool:
@@ -187,11 +182,11 @@ class Habits:
 
     def unfold(self) -> None:
         """Open the whole day, for consecutive steps."""
-        if self._folded:
+        if self.folded:
             self._keep_changes()
             opened = [self._unpacked(self._kept[slot]) for slot in range(self._slots)]
             self._open = np.ascontiguousarray(np.stack(opened, axis=1))
-            self._kept, self._folded = {}, False
+            self._kept, self.folded = {}, False
 
     def hold(self, slots: Sequence[int]) -> None:
         """Open these slots while most are compressed."""
@@ -230,22 +225,16 @@ class Habits:
     def snapshot(self) -> dict[str, bytes]:
         """Return the state, one part per slot if most are compressed."""
         self._fit()
-        if not self._folded:
+        if not self.folded:
             return {self.KIND: pack(self.KIND, self.VERSION, self._slots, {"numbers": self._open})}
         self._keep_changes()
         return {f"{self.KIND}/{slot}": part for slot, part in self._kept.items()}
 
     def restore(self, parts: Mapping[str, bytes], rows: int) -> None:
-        """Restore a snapshot.
-
-        Raises
-        ------
-        StateError
-            When a part is damaged, or was written with other settings.
-        """
+        """Restore a snapshot; ``StateError`` if a part is damaged, or was written with other settings."""
         self._changed, self._kept, self._rows = set(), {}, rows
         whole = parts.get(self.KIND)
-        self._folded = whole is None
+        self.folded = whole is None
         if whole is not None:
             slots, arrays = unpack(whole, self.KIND, self.VERSION, int, self.OLDER)
             self._open = arrays["numbers"]
@@ -261,7 +250,7 @@ class Habits:
                 f"the state part {self.KIND!r} was written with other settings or series: "
                 "start with a new state, or go back to the old settings"
             )
-        if self._folded and not self._folds:  # an earlier version kept another number of slots open
+        if self.folded and not self._folds:  # an earlier version kept another number of slots open
             self.unfold()
 
 
@@ -296,19 +285,16 @@ class Before:
         ended = slots[slots[:, 1] >= 0, 1]
         self._ended = np.unique(ended % memory.above.shape[0])
         self._memory = [
-            array[..., self._ended, :] if name in OF_SLOTS else array.copy() for name, array in _named(memory)
+            array[..., self._ended, :] if name in OF_SLOTS else array.copy()
+            for name, array in memory._asdict().items()
         ]
         self._open_places = open_places.copy()
 
     def bring_back(self, memory: Memory, open_places: Ints) -> None:
         """Restore the contents of the same arrays."""
-        for (name, array), was in zip(_named(memory), self._memory, strict=True):
+        for (name, array), was in zip(memory._asdict().items(), self._memory, strict=True):
             if name in OF_SLOTS:
                 array[..., self._ended, :] = was
             else:
                 array[...] = was
         open_places[:] = self._open_places
-
-
-def _named(memory: Memory) -> list[tuple[str, NDArray[Any]]]:
-    return list(memory._asdict().items())

@@ -36,12 +36,7 @@ MIDDLES: Final = SMALLEST_MS * 2 * np.power(GAMMA, np.arange(N_BINS, dtype=np.fl
 
 
 def bins_of(ms: ArrayLike) -> NDArray[np.int16]:
-    """Return the bin of each duration; -1 for NaN, a missing measurement.
-
-    Parameters
-    ----------
-    ms
-        Durations in milliseconds, any shape.
+    """Return the bin of each duration in milliseconds, of any shape; -1 for NaN, a missing measurement.
 
     Examples
     --------
@@ -56,21 +51,8 @@ def bins_of(ms: ArrayLike) -> NDArray[np.int16]:
 def quantile(counts: NDArray[Any], q: float) -> Floats:
     """Return the quantile of each histogram, milliseconds, within ``RELATIVE_ERROR``.
 
-    Parameters
-    ----------
-    counts
-        (..., N_BINS) measurements in each bin.
-    q
-        0 is the smallest, 1 the largest.
-
-    Returns
-    -------
-    (...,) NaN where a histogram is empty.
-
-    Raises
-    ------
-    ValueError
-        When ``q`` is not within [0, 1].
+    ``counts`` (..., N_BINS) are measurements in each bin. ``q`` of 0 is the smallest, 1 the largest; others
+    raise ``ValueError``. NaN where a histogram is empty.
 
     Examples
     --------

@@ -275,14 +275,8 @@ def quantile_bins(
 def needed(newest: Ints, lookback: Lookback, runs: Ints) -> Bools:
     """Return (runs,) whether a quantile may still use each run.
 
-    Parameters
-    ----------
-    newest
-        (rows,) the newest run of each, -1 for none.
-    lookback
-        For the next step.
-    runs
-        Exactly those that ``append`` wrote.
+    ``newest`` (rows,) is the newest run of each row, -1 for none; ``lookback`` that of the next step;
+    ``runs`` are exactly those that ``append`` wrote.
     """
     least, oldest = lookback
     kept = np.zeros(len(runs), np.bool_)

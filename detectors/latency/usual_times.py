@@ -9,7 +9,7 @@ from detectors.model.array_types import Float32s, Floats, Ints
 from detectors.state.compiled import compiled, part
 
 WIDTH: Final = 4
-"""Bins of a latency histogram in one of these: a sixth of a time is fine enough to tell a mix by."""
+"""Bins of a latency histogram in one of these: a sixth of a time is fine enough to recognise a mix."""
 
 COARSE: Final = -(-N_BINS // WIDTH)
 """Bins of a usual time."""

@@ -233,7 +233,7 @@ class Shares(NamedTuple):
     suspects: list[Share]
 
 
-def of_whole(finding: Finding) -> Shares:
+def shares_of_whole(finding: Finding) -> Shares:
     """Return the shares as parts of all that rose (of a fall: that fell), by kind of scope.
 
     Where one client fell while others rose, the shares of the others exceed the excess that is left: 60 % and
@@ -248,7 +248,7 @@ def of_whole(finding: Finding) -> Shares:
     >>> finding = Finding(id="a", revision=0, state="open", verdict=Verdict.SPIKE, scope=ios,
     ...                   measure=Measure.REQUESTS, start=0, seen=60, observed=3.0, expected=1.0, lower=0.5,
     ...                   upper=1.5, score=0.9, callers=shares, suspects=shares[:2], sentence="")
-    >>> [round(share.share, 2) for share in of_whole(finding).suspects]
+    >>> [round(share.share, 2) for share in shares_of_whole(finding).suspects]
     [0.52, 0.48]
     """
     parts: dict[str, dict[object, float]] = {}
@@ -264,8 +264,8 @@ def of_whole(finding: Finding) -> Shares:
 
 
 def notable(finding: Finding) -> Shares:
-    """Return the shares of ``of_whole`` that are more than noise."""
-    callers, suspects = of_whole(finding)
+    """Return the shares of ``shares_of_whole`` that are more than noise."""
+    callers, suspects = shares_of_whole(finding)
     return Shares(*([share for share in held if share.share >= NOTABLE] for held in (callers, suspects)))
 
 

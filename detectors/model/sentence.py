@@ -181,7 +181,7 @@ def _of_weeks(weeks_used: list[int], weeks_left_out: list[int], compared_with: C
     return f"the same time {last}{without}"
 
 
-def of_deviation(
+def explain_deviation(
     verdict: Verdict,
     about: ScopeOrEdge,
     measure: Measure,
@@ -246,7 +246,7 @@ def _of_failures(about: ScopeOrEdge, measure: Measure, failures: Failures, *, en
     return f"{percent(failures.share)} % of {of} {verb}: {counted}, normally {usually_failed(failures)}"
 
 
-def of_growth(about: ScopeOrEdge, measure: Measure, growth: Growth, limit: float | None = None) -> str:
+def explain_growth(about: ScopeOrEdge, measure: Measure, growth: Growth, limit: float | None = None) -> str:
     """Explain growth, or that it is no longer certain; ``limit`` per second where one is known."""
     word = _word(measure, about)
     if growth.per_day_lower <= 0:
@@ -302,12 +302,12 @@ def whole_days(middle: float, lower: float | None, upper: float | None) -> tuple
     return first, None if upper is None else max(first, math.ceil(upper))
 
 
-def of_change(finding: Finding) -> str:
+def explain_change(finding: Finding) -> str:
     """Explain a spike, a drop, a shift or growth by its own figures."""
     if finding.growth is not None:
-        return of_growth(finding.about, finding.measure, finding.growth, finding.limit)
+        return explain_growth(finding.about, finding.measure, finding.growth, finding.limit)
     observed, expected = finding.figures
-    return of_deviation(
+    return explain_deviation(
         finding.verdict,
         finding.about,
         finding.measure,
@@ -325,7 +325,7 @@ def of_change(finding: Finding) -> str:
     )
 
 
-def of_limit(finding: Finding, *, minutes: int, throttled: bool) -> str:
+def explain_limit(finding: Finding, *, minutes: int, throttled: bool) -> str:
     """Explain a limit; ``observed`` is the largest mean over ``minutes`` since usage came near it."""
     measure, limit = finding.measure, finding.limit or 0.0
     word = _first(measure, finding.about)
@@ -371,7 +371,7 @@ def with_causes(finding: Finding, causes: list[Cause]) -> Finding:
     return msgspec.structs.replace(finding, causes=causes, sentence=sentence)
 
 
-def of_absence(finding: Finding, missed: float) -> str:
+def explain_absence(finding: Finding, missed: float) -> str:
     """Explain an absence; ``missed`` requests were expected since the last one."""
     what = "calls" if finding.about.kind == TABLE else "requests"
     waited = _duration(finding.seen - finding.start)
@@ -387,7 +387,7 @@ def of_absence(finding: Finding, missed: float) -> str:
     return f"{_begin(named(finding.about))} has had no {what} for {waited}; {expected}."
 
 
-def of_withdrawn(drop: Finding, most: float) -> str:
+def explain_withdrawal(drop: Finding, most: float) -> str:
     """Explain that late records left nothing of a drop; ``most`` is the level with them included."""
     word = _word(drop.measure, drop.about)
     return (
@@ -396,12 +396,12 @@ def of_withdrawn(drop: Finding, most: float) -> str:
     )
 
 
-def of_retired(about: ScopeOrEdge) -> str:
+def explain_retirement(about: ScopeOrEdge) -> str:
     """Explain that a scope is considered retired."""
     return f"{_begin(named(about))} has received nothing for a week and is considered retired."
 
 
-def of_fatal(finding: Finding) -> str:
+def explain_fatal_error(finding: Finding) -> str:
     """Explain a fatal error: how often, where, on which routes and by which clients."""
     times = "once" if finding.times == 1 else f"{finding.times:,} times"
     if (failures := finding.failures) is not None:

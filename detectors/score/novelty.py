@@ -374,16 +374,9 @@ def _advance_all(values: Floats, past: Past) -> Floats:
 def novelty(values: Floats) -> Floats:
     """Return the novelty of each row in its series, which depends only on the rows up to it.
 
-    Parameters
-    ----------
-    values : (n,) float64
-        In any unit; values that are not finite are missing.
-
-    Returns
-    -------
-    (n,) float64
-        Spreads above the usual largest rarity of a hundred rows of the series, at least 0; 0 while the series
-        is unknown and for the continuation of an onset. Above ``ONSET`` something starts.
+    Values (n,) are in any unit; those that are not finite are missing. Novelty (n,) is in spreads above the
+    usual largest rarity of a hundred rows of the series, at least 0; 0 while the series is unknown and for
+    the continuation of an onset. Above ``ONSET`` something starts.
 
     Examples
     --------

@@ -56,14 +56,15 @@ def compress(values: Float32s) -> bytes:
     kinds[has] = np.where(table == NO_TABLE, OTHER, kinds[has] + table)
     code, names = b"", b""
     if (table != NO_TABLE).any():
-        code, names = words.astype("<u2").tobytes(), _zstd(kinds[kinds >= WHOLES].tobytes())
+        code, names = words.astype("<u2").tobytes(), zstd.compress(kinds[kinds >= WHOLES].tobytes(), LEVEL)
     # bits separate zeros from the rest, so that zstd sees the tables alone, not zeros among them
     flags = np.zeros((3, -(-rows // 8)), np.uint8)
     body = np.zeros(flags.shape[1] + 4 * values.size, np.uint8)
     rest = lay_out(values, bits, kinds, flags, body)
-    which = _zstd(flags.tobytes())
+    which = zstd.compress(flags.tobytes(), LEVEL)
     head = _HEAD.pack(_LAYOUT, len(which), len(names), len(code))
-    return b"".join((head, which, names, code, _zstd(body[:rest].tobytes()) if rest else b""))
+    others = zstd.compress(body[:rest].tobytes(), LEVEL) if rest else b""
+    return b"".join((head, which, names, code, others))
 
 
 class NarrowRows(NamedTuple):
@@ -128,10 +129,6 @@ def opened(body: bytes | memoryview, shape: tuple[int, int]) -> NarrowRows:
     if other.any():
         rest = _from_planes(view[end:], (int(other.sum()), steps))
     return NarrowRows(kinds, counts, rest)
-
-
-def _zstd(body: bytes) -> bytes:
-    return zstd.compress(body, LEVEL)
 
 
 def _bytes(body: bytes | memoryview) -> Bytes:

@@ -66,10 +66,7 @@ class PastValues:
     def learnt_steps(self, first: int, out: Float32s) -> Bools | None:
         """Write the steps from ``first`` on into ``out`` (steps, rows), NaN where missing or spoilt.
 
-        Returns
-        -------
-        (steps, rows) bool or None
-            Which are spoilt, None if none are.
+        Returns which are spoilt, (steps, rows), None if none are.
         """
         out.fill(np.nan)
         if not self._kept.read(_VALUES, first, out):
@@ -144,13 +141,7 @@ class PastExpectations:
         return {self.KIND: pack(self.KIND, self.VERSION, (self.at, self.steps), {}), **self._kept.snapshot()}
 
     def restore(self, parts: Mapping[str, bytes], rows: int) -> None:
-        """Restore a snapshot.
-
-        Raises
-        ------
-        StateError
-            When it was made with another width of steps.
-        """
+        """Restore a snapshot; ``StateError`` if it was made with another width of steps."""
         (at, steps), _ = unpack(parts[self.KIND], self.KIND, self.VERSION, tuple[int, int])
         if steps != self.steps:
             raise StateError(

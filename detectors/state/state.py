@@ -79,13 +79,7 @@ def _bytes_of(array: np.ndarray[Any, Any]) -> memoryview:
 
 
 def tail(part: bytes, kind: str, version: int, meta: type[T], older: Older = _NONE) -> tuple[T, memoryview]:
-    """Decode a part of a single array of bytes; return its meta value and these bytes, not copied.
-
-    Raises
-    ------
-    StateError
-        As ``unpack`` does.
-    """
+    """Decode a part of a single array of bytes as ``unpack`` does; return these bytes without a copy."""
     read = _read(part, kind, version, older)
     if read.version < version:
         plain, arrays = _brought_up(read, version, older)
@@ -233,10 +227,7 @@ class RowState:
     def restore(self, part: bytes, rows: int) -> None:
         """Restore a part with ``rows`` series.
 
-        Raises
-        ------
-        StateError
-            When the part is damaged, of another version, or of another shape than the settings require.
+        ``StateError`` if it is damaged, of another version, or of another shape than the settings require.
         """
         meta, arrays = unpack(part, self.KIND, self.VERSION, dict[str, int], self.OLDER)
         for name, field in self._fields.items():

@@ -1,4 +1,4 @@
-"""What no single curve shows: absence, fatal errors, limits, the hottest table, rankings, what is judgeable.
+"""Findings beyond single curves: absence, fatal errors, limits; rankings, and which scopes are judgeable.
 
 May import judge, state and model.
 """

@@ -86,7 +86,7 @@ class FatalSignatures:
     """All known signatures, by scope.
 
     - While the backend is younger than ``learns``, signatures are learnt and not reported: after a fresh
-      installation old errors cannot be told from new ones.
+      installation old errors cannot be distinguished from new ones.
     - After that a signature is new on its first occurrence.
     - At a scope younger than a day (a function just deployed) it needs weight first, since a function that
       replaces another inherits its errors.
@@ -160,13 +160,7 @@ class FatalSignatures:
         return pack(self.KIND, self.VERSION, _Meta(self._first, self._scopes), arrays)
 
     def restore(self, part: bytes) -> None:
-        """Restore a snapshot, with its scopes.
-
-        Raises
-        ------
-        detectors.state.state.StateError
-            When the part is damaged or of another version.
-        """
+        """Restore a snapshot, with its scopes; ``StateError`` if it is damaged or of another version."""
         meta, arrays = unpack(part, self.KIND, self.VERSION, _Meta)
         self._first, self._scopes = meta.first, meta.scopes
         self._seen, self._requests = arrays["seen"], arrays["requests"]

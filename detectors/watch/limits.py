@@ -168,7 +168,7 @@ class LimitWatch(RowState):
         found: list[LimitChange] = []
         for row in np.flatnonzero(opens | ends | (fresh & (self.open != 0))).tolist():
             if self.open[row] and (opens[row] or ends[row]):
-                # of a level, the day before; what was near, since it was close
+                # of a level, the day before; of one that was near, since it was close
                 until = start // DAY * DAY - DAY if self.open[row] == LEVEL else self.close[row]
                 lost = bool(sparse[row] and self.measured[row] <= until)
                 found.append(self._change(row, "end")._replace(lost=lost))

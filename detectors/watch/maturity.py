@@ -95,13 +95,7 @@ class Maturing:
         return {_PART: pack("maturity", self.VERSION, self._hours, {})}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Restore a snapshot; older ones have no such part.
-
-        Raises
-        ------
-        detectors.state.state.StateError
-            When the part is damaged or of another version.
-        """
+        """Restore a snapshot, of which older ones have no such part; ``StateError`` if it is damaged."""
         self._hours = []
         if _PART in parts:
             self._hours, _ = unpack(parts[_PART], "maturity", self.VERSION, list[Maturity])

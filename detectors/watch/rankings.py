@@ -168,13 +168,7 @@ class Hottest:
         return {"hottest": pack("hottest", self.VERSION, state, {})}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Restore a snapshot.
-
-        Raises
-        ------
-        detectors.state.state.StateError
-            When the part is damaged or of another version.
-        """
+        """Restore a snapshot; ``StateError`` if it is damaged or of another version."""
         (series, accounts), _ = unpack(
             parts["hottest"],
             "hottest",
@@ -265,13 +259,7 @@ class Ranking:
         return {"standings": pack("standings", self.VERSION, self._standings, {})}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Restore a snapshot.
-
-        Raises
-        ------
-        detectors.state.state.StateError
-            When the part is damaged or of another version.
-        """
+        """Restore a snapshot; ``StateError`` if it is damaged or of another version."""
         self._standings, _ = unpack(parts["standings"], "standings", self.VERSION, Standings)
 
 

@@ -72,7 +72,7 @@ def test_a_planned_event_lasts_as_long_as_it_does_in_its_time_zone(
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "reason"),
     [
         (
             "timezone: Europe/Berlim",
@@ -86,10 +86,10 @@ def test_a_planned_event_lasts_as_long_as_it_does_in_its_time_zone(
         ("planned: [1]", "2:13: calendar.planned.0 is 1: must be a valid "),
     ],
 )
-def test_a_wrong_calendar_is_refused_by_line_and_column(text: str, said: str) -> None:
+def test_a_wrong_calendar_is_refused_by_line_and_column(text: str, reason: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load_settings(Path("uneri.yaml"), f"calendar:\n  {text}\n")
-    assert str(caught.value).startswith(f"uneri.yaml:{said}")
+    assert str(caught.value).startswith(f"uneri.yaml:{reason}")
     assert len(str(caught.value).splitlines()) == 1
 
 
@@ -103,7 +103,7 @@ GOOD = {
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "said"),
+    ("key", "value", "reason"),
     [
         ("start", "27.11.2026", "not a valid date or time; write 2026-11-27"),
         ("start", "2026-11-31", "not a valid date or time; write 2026-11-27"),
@@ -119,7 +119,7 @@ GOOD = {
         ("name", "''", "must have at least 1 character; name shown in messages"),
     ],
 )
-def test_a_wrong_planned_event_is_refused_by_line_and_column(key: str, value: str, said: str) -> None:
+def test_a_wrong_planned_event_is_refused_by_line_and_column(key: str, value: str, reason: str) -> None:
     written = GOOD | {key: value}
     lines = [f"{'- ' if at == 0 else '  '}{name}: {each}" for at, (name, each) in enumerate(written.items())]
     text = "calendar:\n  planned:\n" + "\n".join(f"    {line}" for line in lines) + "\n"
@@ -128,7 +128,7 @@ def test_a_wrong_planned_event_is_refused_by_line_and_column(key: str, value: st
         load_settings(Path("uneri.yaml"), text)
     message = str(caught.value)
     assert message.startswith(f"uneri.yaml:{3 + list(GOOD).index(key)}:{column}: calendar.planned.0.{key}")
-    assert said in message
+    assert reason in message
     assert len(message.splitlines()) == 1
 
 

@@ -53,7 +53,7 @@ def table(account: str = "1", region: str = "eu-west-1", value: float = 10.0) ->
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("{", "1:1: is not a file of limits (Input data was truncated); move it away, then write it with:"),
         ("[]", "1:1: is not a file of limits (Expected `object`, got `array`)"),
@@ -64,12 +64,12 @@ def table(account: str = "1", region: str = "eu-west-1", value: float = 10.0) ->
         (json.dumps({"limits": [{"account": "1"}]}), "1:1: is not a file of limits (Object missing required"),
     ],
 )
-def test_another_file_is_refused_in_one_line(tmp_path: Path, text: str, said: str) -> None:
+def test_another_file_is_refused_in_one_line(tmp_path: Path, text: str, expected: str) -> None:
     path = tmp_path / "limits.json"
     path.write_text(text)
     with pytest.raises(ConfigError) as refused:
         load_read_limits(path)
-    assert str(refused.value).startswith(f"{path}:{said}")
+    assert str(refused.value).startswith(f"{path}:{expected}")
     assert "\n" not in str(refused.value)
 
 

@@ -50,12 +50,12 @@ oauth: {token_file: a, extensions: {auth: b}}
 
 @pytest.mark.parametrize("story", CONTRADICTIONS.strip().split("\n\n"))
 def test_a_contradiction_is_told_at_its_place(tmp_path: Path, story: str) -> None:
-    written, *said = story.splitlines()
+    written, *expected = story.splitlines()
     file = tmp_path / "uneri.yaml"
     file.write_text(f"kafka:\n  {written}\n")
     with pytest.raises(ConfigError) as caught:
         load_settings(file)
-    assert str(caught.value) == f"{file}:{' '.join(said)}"
+    assert str(caught.value) == f"{file}:{' '.join(expected)}"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What environments share is in one file that theirs include; a mistake is told where it was written."""
+"""Environments share a file that theirs include; a mistake is reported where it was written."""
 
 from pathlib import Path
 
@@ -103,7 +103,7 @@ def test_what_no_setting_alone_shows_is_told_at_the_value_that_contradicts() -> 
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         (
             "include: none.yaml",
@@ -124,14 +124,14 @@ def test_what_no_setting_alone_shows_is_told_at_the_value_that_contradicts() -> 
         ("- include: base.yaml", "uneri.yaml:1:1: the file holds a list, not keys and values"),
     ],
 )
-def test_what_cannot_be_included_is_one_clear_line(text: str, said: str) -> None:
+def test_what_cannot_be_included_is_one_clear_line(text: str, expected: str) -> None:
     write(
         base=BASE, round="# back\ninclude: uneri.yaml\n", broken="time: {step:\n  [", list="- 1\n", uneri=text
     )
     Path("latin.yaml").write_bytes("# äö".encode("latin-1"))
     found = refusal()
     assert "\n" not in found
-    assert found.startswith(said)
+    assert found.startswith(expected)
 
 
 def test_files_that_include_each_other_without_end_are_refused() -> None:

@@ -227,7 +227,7 @@ def test_a_value_comes_out_of_the_link_as_it_went_in(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "reason"),
     [
         ("http://x.example", "must begin with https://"),
         ("javascript:alert(1)", "must begin with https://"),
@@ -246,8 +246,8 @@ def test_a_value_comes_out_of_the_link_as_it_went_in(name: str) -> None:
         ("https://x.example/é", "percent-encoded, as %C3%A9"),
     ],
 )
-def test_a_template_that_is_no_safe_url_is_refused(text: str, said: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(said)):
+def test_a_template_that_is_no_safe_url_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(reason)):
         Template(text)
 
 
@@ -297,7 +297,7 @@ def test_the_most_specific_runbook_is_linked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("section", "said"),
+    ("section", "reason"),
     [
         ({"tabel": "https://w.example/"}, "unknown runbook key 'tabel'; did you mean 'table'?"),
         ({"tabel:items": "https://w.example/"}, "not a scope; write kind:name"),
@@ -305,8 +305,8 @@ def test_the_most_specific_runbook_is_linked() -> None:
         ({"any": "https://w.example/{who}"}, "unknown placeholder {who}; valid placeholders: name"),
     ],
 )
-def test_a_runbook_that_leads_nowhere_is_refused(section: dict[str, str], said: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(said)):
+def test_a_runbook_that_leads_nowhere_is_refused(section: dict[str, str], reason: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(reason)):
         LinkSettings(runbooks=section)
 
 

@@ -85,7 +85,7 @@ def test_all_problems_are_listed_one_a_line_in_file_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("time: {stpe: 30}", "uneri.yaml:1:8: unknown key 'stpe' in time; did you mean 'step'?"),
         ("step: 30", "uneri.yaml:1:1: unknown key 'step'; 'step' belongs to time"),
@@ -158,9 +158,9 @@ def test_all_problems_are_listed_one_a_line_in_file_order() -> None:
         ),
     ],
 )
-def test_a_mistake_is_reported_with_its_place_and_remedy(text: str, said: str) -> None:
+def test_a_mistake_is_reported_with_its_place_and_remedy(text: str, expected: str) -> None:
     message = refusal(text)
-    assert said in message
+    assert expected in message
     assert LINE.fullmatch(message)
 
 
@@ -194,17 +194,17 @@ def test_a_key_cannot_send_control_characters_to_the_terminal() -> None:
 def test_a_secret_in_the_place_of_the_name_of_its_variable_is_refused_and_not_shown(
     text: str, place: str
 ) -> None:
-    said = refusal(text)
-    assert said.startswith(f"uneri.yaml:{place} is not the name of an environment variable ")
-    assert "keep the secret in the environment" in said
-    assert "canary" not in said
+    message = refusal(text)
+    assert message.startswith(f"uneri.yaml:{place} is not the name of an environment variable ")
+    assert "keep the secret in the environment" in message
+    assert "canary" not in message
 
 
 @pytest.mark.parametrize("setting", ["slack: {token_file", "kafka: {password_file", "tokens: {read_file"])
 def test_a_secret_in_the_place_of_the_path_of_its_file_is_refused_and_not_shown(setting: str) -> None:
-    said = refusal(f"{setting}: xoxb-canary/1}}")
-    assert "is not the path of a file, which begins with /, ./ or ../; write the path here" in said
-    assert "canary" not in said
+    message = refusal(f"{setting}: xoxb-canary/1}}")
+    assert "is not the path of a file, which begins with /, ./ or ../; write the path here" in message
+    assert "canary" not in message
 
 
 @pytest.mark.parametrize(
@@ -303,9 +303,9 @@ def test_a_pipe_is_read_to_its_end_and_one_without_a_writer_is_not_waited_for(
 
 @pytest.mark.parametrize("name", ['""', '" "', '"game\\nprod"', "x" * 41])
 def test_an_account_has_a_name_that_fits_on_a_line(name: str) -> None:
-    said = refusal(f"accounts:\n  '1': {{name: {name}}}\n")
-    assert said.startswith("uneri.yaml:2:15: accounts.1.name is")
-    assert "write 1 to 40 visible characters on one line" in said
+    message = refusal(f"accounts:\n  '1': {{name: {name}}}\n")
+    assert message.startswith("uneri.yaml:2:15: accounts.1.name is")
+    assert "write 1 to 40 visible characters on one line" in message
 
 
 def test_the_id_of_an_account_is_text() -> None:

@@ -9,7 +9,7 @@ from config.sections.money import PriceList
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         (
             "prices: [{item: lambda_request, price: 1}, {item: lambda_request, price: 2}]",
@@ -27,10 +27,10 @@ from config.sections.money import PriceList
         ),
     ],
 )
-def test_what_nobody_can_mean_is_refused_with_the_remedy(text: str, said: str) -> None:
+def test_what_nobody_can_mean_is_refused_with_the_remedy(text: str, expected: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load_settings(Path("uneri.yaml"), f"money:\n  {text}\n")
-    assert said in str(caught.value)
+    assert expected in str(caught.value)
 
 
 def test_prices_may_differ_by_account_region_and_day() -> None:

@@ -82,15 +82,15 @@ FULL: dict[str, Any] = {
         "runbooks": {"any": "https://wiki.example/{verdict}", "table:items": "https://wiki.example/items"},
     },
 }
-for one, name in (("local", "a.example"), ("web", "b.example")):
-    FULL[one] |= {"tls": {"cert": "a.crt", "key": "a.key"}, "hosts": [name]}
+for section, name in (("local", "a.example"), ("web", "b.example")):
+    FULL[section] |= {"tls": {"cert": "a.crt", "key": "a.key"}, "hosts": [name]}
 FULL["tokens"]["file"] = "tokens"
 FULL["sources"]["github"] |= {"secret_file": "/run/secrets/github"}
 FULL["export"] |= {"github_token_file": "/run/secrets/github-token"}
-for one in ("intake", "read", "operate"):
-    FULL["tokens"][f"{one}_file"] = f"/run/secrets/{one}"
-for one in ("token", "app_token", "signing_secret"):
-    FULL["slack"][f"{one}_file"] = f"../secrets/{one}"
+for secret in ("intake", "read", "operate"):
+    FULL["tokens"][f"{secret}_file"] = f"/run/secrets/{secret}"
+for secret in ("token", "app_token", "signing_secret"):
+    FULL["slack"][f"{secret}_file"] = f"../secrets/{secret}"
 FULL["slack"]["digest_channel"] = "#digest"
 FULL["slack"]["fallback_channel"] = "#ops"
 FULL["slack"]["operators"] = ["U012AB3CD", "S0614TZR7"]
@@ -233,7 +233,7 @@ LINES = list(written(FULL))
 
 def spoilt(index: int, *instead: str) -> str:
     """Return the file with other lines in the place of one."""
-    texts = [line.text for line in LINES]
+    texts = [other.text for other in LINES]
     return "\n".join([*texts[:index], *instead, *texts[index + 1 :]]) + "\n"
 
 
@@ -243,7 +243,7 @@ def block(index: int) -> list[str]:
     end = index + 1
     while end < len(LINES) and LINES[end].indent > depth:
         end += 1
-    return [line.text for line in LINES[index:end]]
+    return [other.text for other in LINES[index:end]]
 
 
 def is_known(line: Line) -> bool:
@@ -262,7 +262,7 @@ def misspelt() -> Iterator[Mutant]:
 def doubled() -> Iterator[Mutant]:
     for index, line in enumerate(LINES):
         lines = block(index)
-        texts = [each.text for each in LINES]
+        texts = [other.text for other in LINES]
         end = index + len(lines)
         text = "\n".join([*texts[:end], *lines, *texts[end:]]) + "\n"
         yield Mutant(f"{'.'.join(line.path)} twice", text, end + 1, line.key_column)
@@ -272,8 +272,8 @@ def of_wrong_type() -> Iterator[Mutant]:
     for index, line in enumerate(LINES):
         if not line.value:
             rest = (
-                "\n".join(each.text for each in LINES[:index]),
-                "\n".join(each.text for each in LINES[index + len(block(index)) :]),
+                "\n".join(other.text for other in LINES[:index]),
+                "\n".join(other.text for other in LINES[index + len(block(index)) :]),
             )
             for value in ("7", "word", "[1]", "true"):
                 text = "\n".join(filter(None, [rest[0], f"{line.text} {value}", rest[1]])) + "\n"
@@ -343,7 +343,7 @@ def with_less() -> Iterator[Mutant]:
     for index, line in enumerate(LINES):
         if line.path[0] == "floors" and line.value:
             parent = next(n for n in range(index, -1, -1) if LINES[n].path == line.path[:-1])
-            text = "\n".join(each.text for n, each in enumerate(LINES) if n != index) + "\n"
+            text = "\n".join(other.text for n, other in enumerate(LINES) if n != index) + "\n"
             yield Mutant(f"no {'.'.join(line.path)}", text, parent + 1, LINES[parent].key_column)
 
 
@@ -379,7 +379,7 @@ def test_the_full_configuration_is_valid_and_leaves_no_setting_out() -> None:
     for line in LINES:
         models = sections_of(annotation_at(line.path))
         if models:
-            below = {each.path[-1] for each in LINES if each.path[:-1] == line.path}
+            below = {other.path[-1] for other in LINES if other.path[:-1] == line.path}
             assert below == set(models[0].model_fields) - EXCLUDED.get(line.path, set()), line.path
 
 
@@ -390,10 +390,10 @@ def test_every_mutant_is_refused_with_file_line_and_column(kind: Any) -> None:
         try:
             load_settings(Path("conf/uneri.yaml"), section_alone(mutant))
         except ConfigError as error:
-            said = str(error)
+            message = str(error)
             place = f"conf/uneri.yaml:{mutant.line}:{mutant.column}: "
-            if not said.startswith(place) or "; " not in said or "\n" in said:
-                wrong.append(f"{mutant.what}: expected one line with {place}got {said}")
+            if not message.startswith(place) or "; " not in message or "\n" in message:
+                wrong.append(f"{mutant.what}: expected one line with {place}got {message}")
         else:
             wrong.append(f"{mutant.what}: accepted")
     assert not wrong, "\n".join(wrong)

@@ -18,7 +18,7 @@ def refusal(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("text", "place", "said"),
+    ("text", "place", "expected"),
     [
         (
             f"notify: {{silences: [{{match: {{}}, {SILENCE}",
@@ -89,10 +89,10 @@ def refusal(text: str) -> list[str]:
         ),
     ],
 )
-def test_what_cannot_be_meant_is_refused_at_its_place(text: str, place: str, said: str) -> None:
+def test_what_cannot_be_meant_is_refused_at_its_place(text: str, place: str, expected: str) -> None:
     [line] = refusal(text)
     assert line.startswith(f"uneri.yaml:{place}: "), line
-    assert said in line
+    assert expected in line
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The reference page says what the settings say."""
+"""The reference page agrees with the settings."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Mistakes in a mapping are told at their place, with the remedy."""
+"""Mistakes in a mapping are reported at their place, with the remedy."""
 
 import re
 
@@ -20,7 +20,7 @@ def problems(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("      fields: {ts: time}", r"5?:?4:20: .*not a path; begin with \$"),
         (FIELDS + "ts: $.a-b", r"5:13: .*from character 4 on, '-b'; write \['a name'\]"),
@@ -54,9 +54,9 @@ def problems(text: str) -> list[str]:
         ("      kind: metric\n      fields: {ts: $.t}", r"4:13: "),
     ],
 )  # fmt: skip
-def test_a_mistake_is_told_at_its_place(text: str, said: str) -> None:
+def test_a_mistake_is_reported_at_its_place(text: str, expected: str) -> None:
     line = problems(HEAD + text)[0]
-    assert re.search(rf"^u\.yaml:{said}", line), line
+    assert re.search(rf"^u\.yaml:{expected}", line), line
 
 
 def test_two_mappings_cannot_have_one_name() -> None:
@@ -99,7 +99,7 @@ def test_lines_over_tcp_come_from_an_input_that_there_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("template", "said"),
+    ("template", "expected"),
     [
         ("", "not a path; begin with /, as in /items/{id}"),
         ("items/{id}", "not a path; begin with /"),
@@ -111,11 +111,11 @@ def test_lines_over_tcp_come_from_an_input_that_there_is() -> None:
         ("/files/{path+}/raw", "nothing can follow a place for the whole rest; end with it"),
     ],
 )
-def test_a_template_that_no_path_fits_is_refused_at_its_place(template: str, said: str) -> None:
+def test_a_template_that_no_path_fits_is_refused_at_its_place(template: str, expected: str) -> None:
     text = f"sources:\n  inputs:\n    - name: a\n      templates:\n        - /items\n        - '{template}'\n"
     line = problems(text)[0]
     assert line.startswith("u.yaml:6:11: ")
-    assert said in line
+    assert expected in line
 
 
 def test_templates_as_backends_write_them_are_accepted() -> None:

@@ -35,7 +35,7 @@ OF_CALLS: Final = 2
 
 UP, DOWN = range(2)  # sides of a sum of evidence
 
-NOTHING, MINUTES, YESTERDAY, WEEKS = range(4)  # what an expectation is based on
+NOTHING, MINUTES, YESTERDAY, WEEKS = range(4)  # bases of an expectation
 
 
 class Rows(NamedTuple):

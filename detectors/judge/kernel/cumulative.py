@@ -50,7 +50,7 @@ TINY: Final = 1e-9
 """Keeps logarithms of a level finite."""
 
 LEAST_USUAL: Final = 0.5
-"""Events that are expected at least since a sum began: what was never seen is judged elsewhere."""
+"""Events that are expected at least since a sum began: new events are judged elsewhere."""
 
 DOUBT: Final = 0.25
 """Part of the threshold up to which nothing has begun, and daily jumps do not matter."""

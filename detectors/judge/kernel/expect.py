@@ -95,7 +95,7 @@ def _is_often(often: Bools, at: int, row: int, beside: int) -> bool:
 def _keep_like(y: float, row: int, used: int, scratch: Scratch) -> int:
     """Keep the weeks that were like the value if several were, and return how many.
 
-    A job comes, or it does not. A single week says nothing: its incident happened to be at this time.
+    A job comes, or it does not. A single week shows nothing: its incident happened to be at this time.
     """
     far, alike = 0.0, 0
     for week in range(used):

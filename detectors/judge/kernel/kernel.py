@@ -227,8 +227,6 @@ def advance(  # noqa: C901  # judge, learn, write results: step by step
 
     Parameters
     ----------
-    first : int
-        Index of the first step.
     values : (steps, n) float64
         NaN where nothing was measured; updated: values that are not finite are missing.
     factor : (n,) float64

@@ -75,7 +75,7 @@ class Pace(NamedTuple):
     hours: float  # gain of the level over hours
     day: float  # gain of what changes over days
     usual: float  # gain of the usual level
-    habit: float  # what remains of a habit after a day
+    habit: float  # the rest of a habit after a day
     young: int  # steps of history before anything is reported
     persist: int
     extraordinary: float

@@ -107,7 +107,7 @@ def median(values: Floats, count: int) -> float:
 
 @inlined
 def grain_and_offset(row: int, value: float, rows: Rows, memory: Memory) -> tuple[float, float]:
-    """Return what one event adds to a series, 0 where unknown, and the offset of its scale."""
+    """Return the amount of one event, 0 where unknown, and the offset of the scale of a series."""
     usual = memory.usual[row]
     grain = 0.0
     if rows.counted[row] == COUNT:

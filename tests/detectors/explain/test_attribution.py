@@ -65,8 +65,8 @@ def test_the_order_of_the_sources_does_not_matter(sources: list[tuple[float, ...
     random.shuffle(order)
     plain = divided(sources, scopes)
     mixed = divided([sources[at] for at in order], [scopes[at] for at in order])
-    for one, other in zip(plain, mixed, strict=True):
-        assert one.share == pytest.approx(other.share, rel=1e-9, abs=1e-12)
+    for share, other in zip(plain, mixed, strict=True):
+        assert share.share == pytest.approx(other.share, rel=1e-9, abs=1e-12)
 
 
 def test_more_calls_of_the_same_price_are_all_more_calls() -> None:

@@ -145,7 +145,7 @@ def chain(**shape: np.ndarray) -> tuple[Graph, dict[str, Behaviour], dict[str, B
 
 
 def names(ranked: list[Ranked]) -> list[str]:
-    return [one.node for one in ranked]
+    return [node.node for node in ranked]
 
 
 def test_failures_are_attributed_to_the_table_that_was_waited_for() -> None:
@@ -170,7 +170,7 @@ def test_more_calls_alone_do_not_make_a_table_the_cause() -> None:
     incident["items"] = Behaviour(calls, normal["items"].latency[: len(INCIDENT)], incident["items"].failed)
     ranked = walk(graph, normal, incident, "route", Signal.LATENCY)
     assert names(ranked)[0] == "put"
-    assert next(one for one in ranked if one.node == "items").calls > 5
+    assert next(node for node in ranked if node.node == "items").calls > 5
 
 
 def test_a_level_that_moved_for_another_reason_does_not_explain_an_incident() -> None:
@@ -205,7 +205,7 @@ def test_a_symptom_without_measurements_is_represented_by_the_nodes_behind_it() 
 
 def test_where_nothing_is_known_everything_stays_at_the_symptom() -> None:
     ranked = walk({"route": ["put"]}, {}, {}, "route", Signal.LATENCY)
-    assert [(one.node, round(one.score, 4)) for one in ranked] == [("route", 1.0), ("put", 0.0)]
+    assert [(node.node, round(node.score, 4)) for node in ranked] == [("route", 1.0), ("put", 0.0)]
 
 
 def test_a_symptom_that_is_not_a_node_is_refused() -> None:
@@ -217,10 +217,10 @@ def test_another_unit_of_time_ranks_the_same() -> None:
     slow = 40 * INCIDENT
     graph, normal, incident = chain(slow_route=slow, slow_put=slow, slow_items=slow / 2)
     before, during = (
-        {name: Behaviour(one.calls, one.latency / 1000, one.failed) for name, one in period.items()}
+        {name: Behaviour(of.calls, of.latency / 1000, of.failed) for name, of in period.items()}
         for period in (normal, incident)
     )
     plain = walk(graph, normal, incident, "route", Signal.LATENCY)
-    for one, other in zip(plain, walk(graph, before, during, "route", Signal.LATENCY), strict=True):
-        assert one.node == other.node
-        assert one.score == pytest.approx(other.score, abs=1e-9)
+    for node, other in zip(plain, walk(graph, before, during, "route", Signal.LATENCY), strict=True):
+        assert node.node == other.node
+        assert node.score == pytest.approx(other.score, abs=1e-9)

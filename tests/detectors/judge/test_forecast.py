@@ -121,18 +121,18 @@ def test_a_step_makes_a_bounded_number_of_forecasts_and_the_next_one_makes_the_r
     limit = np.full(rows, 200.0)
     limit[0] = np.nan  # nothing to forecast, so it does not wait
     some = after(watch, levels, limit)
-    assert [each.row for each in some] == list(range(FORECASTS + 1))
+    assert [growing.row for growing in some] == list(range(FORECASTS + 1))
     other = GrowthWatch(0.01, DAY)
     other.restore(watch.snapshot(), rows)  # a restart in between changes nothing
-    for each in (watch, other):
+    for watched in (watch, other):
         hours = np.array([24 * len(levels)])
-        rest = [each.learn(hours, levels[-1:], np.ones(rows, bool), limit) for _ in range(3)]
-        assert [[one.row for one in found] for found in rest] == [
+        rest = [watched.learn(hours, levels[-1:], np.ones(rows, bool), limit) for _ in range(3)]
+        assert [[growing.row for growing in found] for found in rest] == [
             [*range(FORECASTS + 1, 2 * FORECASTS + 1)],
             [],
             [],
         ]
-    assert len({one.growth for one in some[1:]}) == 1
+    assert len({growing.growth for growing in some[1:]}) == 1
 
 
 def test_a_limit_that_peaks_reach_already_is_reached_in_no_days() -> None:

@@ -227,7 +227,7 @@ def test_a_trace_shows_the_last_hours_the_same_hours_last_week_and_the_band_per_
     trace = judge.evidence.trace(0, BEGIN + STEP * len(values))
     assert trace.start == BEGIN + STEP * (len(values) - 48)
     now, last_week, lower, upper = (
-        np.array(each, float) for each in (trace.now, trace.last_week, trace.lower, trace.upper)
+        np.array(values, float) for values in (trace.now, trace.last_week, trace.lower, trace.upper)
     )
     np.testing.assert_allclose(now, values[-48:, 0] / STEP, rtol=1e-6)
     np.testing.assert_allclose(last_week, values[-48 - 2016 : -2016, 0] / STEP, rtol=1e-6)

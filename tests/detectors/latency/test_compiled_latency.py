@@ -35,7 +35,7 @@ def results() -> tuple[list[Floats], list[bytes]]:
     mixed = parts.feed(some[:70], WHOLES, found.usual[:, :2], found.p95[:, :2])
     usual = window.usual(5)[:2]
     peeked = [window.peek(row, 5) for row in some[70:]]
-    mixes = [parts.peek(one, WHOLES, usual, seen[:2]) for one, seen in zip(some[70:], peeked, strict=True)]
+    mixes = [parts.peek(row, WHOLES, usual, seen[:2]) for row, seen in zip(some[70:], peeked, strict=True)]
     assert np.isfinite(mixed).any()
     arrays = [found.p95, found.certain.astype(np.float64), found.usual, found.beside]
     return [*arrays, mixed, *peeked, *mixes], [*window.snapshot().values(), *parts.snapshot().values()]
@@ -49,5 +49,5 @@ def test_compiled_and_plain_code_agree(
     monkeypatch.setattr(part_times, "follow", uncompiled(times_module).follow)
     plain, of_plain = results()
     assert of_plain == states
-    for one, other in zip(plain, compiled, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-12)  # exp and sums have another last bit
+    for values, other in zip(plain, compiled, strict=True):
+        np.testing.assert_allclose(values, other, rtol=1e-12)  # exp and sums have another last bit

@@ -13,7 +13,7 @@ from detectors.model.array_types import Ints
 STEPS, ROWS, LEAST = 12, 4, 40
 
 
-def looked_back(module: ModuleType, quantiles: list[float]) -> list[Ints]:
+def found_by(module: ModuleType, quantiles: list[float]) -> list[Ints]:
     """Return the bins of quantiles at some random steps, from one kernel."""
     random = np.random.default_rng(1)
     newest, histogram = np.full(ROWS, -1), np.zeros(N_BINS, np.int64)
@@ -38,10 +38,10 @@ def test_compiled_and_plain_code_agree(
 ) -> None:
     plain = uncompiled(compiled_module)
     assert not hasattr(plain.append, "py_func")
-    results = looked_back(compiled_module, quantiles)
+    results = found_by(compiled_module, quantiles)
     assert any((found >= 0).any() for found in results[::2])
-    for one, other in zip(results, looked_back(plain, quantiles), strict=True):
-        np.testing.assert_array_equal(one, other)
+    for values, other in zip(results, found_by(plain, quantiles), strict=True):
+        np.testing.assert_array_equal(values, other)
 
 
 def test_runs_behind_enough_calls_or_too_old_are_not_needed() -> None:

@@ -7,7 +7,7 @@ from alerting.words.numbers import number
 from detectors.model.finding import Growth, Plan, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import Edge, Scope
-from detectors.model.sentence import of_deviation, of_growth
+from detectors.model.sentence import explain_deviation, explain_growth
 
 ITEMS = Scope("table", "aws", "1", "eu-west-1", "items")
 PUT = Scope("function", "aws", "1", "eu-west-1", "put-item")
@@ -22,7 +22,7 @@ def deviation(verdict: Verdict = Verdict.SPIKE, measure: Measure = Measure.WCU, 
         "weeks_used": [1, 2, 3, 4],
         "weeks_left_out": [],
     }
-    return of_deviation(verdict, ITEMS, measure, **(told | changed))  # type: ignore[arg-type]  # kept short
+    return explain_deviation(verdict, ITEMS, measure, **(told | changed))  # type: ignore[arg-type]  # kept short
 
 
 def test_a_spike_says_how_much_against_what_and_from_which_weeks() -> None:
@@ -106,14 +106,14 @@ def growth(to_limit: float | None = None, soon: float | None = None, late: float
 
 
 def test_growth_states_its_rate_interval_and_when_the_limit_is_reached() -> None:
-    assert of_growth(ITEMS, Measure.WCU, growth(20.4, 17.0, 25.6), limit=100.0) == (
+    assert explain_growth(ITEMS, Measure.WCU, growth(20.4, 17.0, 25.6), limit=100.0) == (
         "Write capacity units of table items have grown by 3.1 % a day (2.5 to 3.7 %) over 14 days "
         "without a break; they reach the limit of 100/s in 17 to 26 days (80 %)."
     )
 
 
 def test_growth_without_a_limit_names_no_day() -> None:
-    assert of_growth(Edge(PUT, ITEMS), Measure.REQUESTS, growth()) == (
+    assert explain_growth(Edge(PUT, ITEMS), Measure.REQUESTS, growth()) == (
         "Requests of function put-item → table items have grown by 3.1 % a day (2.5 to 3.7 %) over 14 days "
         "without a break."
     )
@@ -121,18 +121,18 @@ def test_growth_without_a_limit_names_no_day() -> None:
 
 def test_a_rise_whose_interval_holds_zero_is_not_claimed() -> None:
     unsure = msgspec.structs.replace(growth(20.4), per_day=0.011, per_day_lower=-0.023, per_day_upper=0.058)
-    assert of_growth(ITEMS, Measure.REQUESTS, unsure, limit=100.0) == (
+    assert explain_growth(ITEMS, Measure.REQUESTS, unsure, limit=100.0) == (
         "Growth of calls of table items is no longer certain: 1.1 % a day (-2.3 to 5.8 %) over 14 days."
     )
     flat = msgspec.structs.replace(unsure, per_day=-0.0001, days=21)
-    assert "certain: 0.0 % a day (-2.3" in of_growth(ITEMS, Measure.REQUESTS, flat)
+    assert "certain: 0.0 % a day (-2.3" in explain_growth(ITEMS, Measure.REQUESTS, flat)
     unknown = Growth(per_day=0.0, per_day_lower=0.0, per_day_upper=0.0, days=0)
-    assert of_growth(ITEMS, Measure.LATENCY, unknown) == (
+    assert explain_growth(ITEMS, Measure.LATENCY, unknown) == (
         "Growth of p95 latency of table items is no longer certain: too few recent days have data."
     )
 
 
 def test_growth_that_has_reached_its_limit_says_so() -> None:
-    assert of_growth(ITEMS, Measure.WCU, growth(0.0, 0.0, 0.0), 100.0).endswith(
+    assert explain_growth(ITEMS, Measure.WCU, growth(0.0, 0.0, 0.0), 100.0).endswith(
         "peaks already reach the limit of 100/s."
     )

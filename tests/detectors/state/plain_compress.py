@@ -1,11 +1,12 @@
-"""What ``compress`` writes, made of whole arrays: the oracle of its compiled parts."""
+"""The bytes of ``compress``, made of whole arrays: the oracle of its compiled parts."""
 
 import struct
 
 import numpy as np
 
 from detectors.model.array_types import Bools, Bytes, Float32s
-from detectors.state.compress import GONE, HALVES, MISSING, NO_TABLE, OTHER, WHOLES, ZERO, _zstd, encode
+from detectors.state import zstd
+from detectors.state.compress import GONE, HALVES, LEVEL, MISSING, NO_TABLE, OTHER, WHOLES, ZERO, encode
 
 
 def plain_compress(values: Float32s) -> bytes:
@@ -31,8 +32,9 @@ def plain_compress(values: Float32s) -> bytes:
     kinds[counted] = np.where(table == NO_TABLE, OTHER, first[counted] + table)
     has = kinds >= WHOLES
     code = words.astype("<u2").tobytes() if has.any() else b""
-    which = _zstd(b"".join(np.packbits(each).tobytes() for each in (has, kinds == ZERO, kinds == OTHER)))
-    names = _zstd(kinds[has].tobytes()) if code else b""
+    flags = (has, kinds == ZERO, kinds == OTHER)
+    which = zstd.compress(b"".join(np.packbits(flag).tobytes() for flag in flags), LEVEL)
+    names = zstd.compress(kinds[has].tobytes(), LEVEL) if code else b""
     other = values[kinds == OTHER]
     head = struct.pack("<BIII", 2, len(which), len(names), len(code))
     return b"".join((head, which, names, code, _planes(other) if len(other) else b""))
@@ -55,4 +57,5 @@ def _planes(values: Float32s) -> bytes:
     whole = fits.all(axis=1)
     rest = np.ascontiguousarray(values[~whole])
     planes = rest.view(np.uint8).reshape(-1, 4).T
-    return _zstd(np.packbits(whole).tobytes() + small[whole].tobytes() + planes.tobytes())
+    body = np.packbits(whole).tobytes() + small[whole].tobytes() + planes.tobytes()
+    return zstd.compress(body, LEVEL)

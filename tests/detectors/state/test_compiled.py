@@ -10,7 +10,7 @@ COMPILED = {"compiled", "without_arrays", "unlocked", "part", "inlined"}
 PARTS = {"part", "inlined"}
 
 
-def test_python_calls_no_part_of_compiled_code_since_it_has_no_door() -> None:
+def test_python_calls_no_part_of_compiled_code_since_it_has_no_entry_point() -> None:
     """A call would end the process: there is no address to jump to."""
     modules = {
         ".".join(path.relative_to(ROOT).with_suffix("").parts): ast.parse(path.read_text(encoding="utf-8"))
@@ -18,10 +18,10 @@ def test_python_calls_no_part_of_compiled_code_since_it_has_no_door() -> None:
         for path in sorted((ROOT / folder).rglob("*.py"))
     }
     parts = {
-        f"{name}.{each.name}"
+        f"{name}.{node.name}"
         for name, module in modules.items()
-        for each in ast.walk(module)
-        if isinstance(each, ast.FunctionDef) and _decorated(each, PARTS)
+        for node in ast.walk(module)
+        if isinstance(node, ast.FunctionDef) and _decorated(node, PARTS)
     }
     assert len(parts) > 100, "the decorators have other names now"
     named = {f"{name}: {used}" for name, module in modules.items() for used in _in_python(name, module)}
@@ -31,10 +31,10 @@ def test_python_calls_no_part_of_compiled_code_since_it_has_no_door() -> None:
 def _in_python(name: str, module: ast.Module) -> Iterator[str]:
     """Yield the whole names that code which is not compiled uses."""
     imported = {
-        alias.asname or alias.name: f"{each.module}.{alias.name}"
-        for each in ast.walk(module)
-        if isinstance(each, ast.ImportFrom)
-        for alias in each.names
+        alias.asname or alias.name: f"{node.module}.{alias.name}"
+        for node in ast.walk(module)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
     }
     waiting: list[ast.AST] = [module]
     while waiting:

@@ -130,8 +130,8 @@ def test_a_timeline_restored_anywhere_continues_byte_for_byte(steps: int, rows: 
     copy = timeline(0, sheets=sheets)
     copy.restore(made.snapshot(), rows)
     assert copy.snapshot() == made.snapshot()
-    for one, first in itertools.product((made, copy), range(steps, steps + 600, 50)):
-        one.write(first, values(first, 50, rows), values(first, 50, rows))
+    for line, first in itertools.product((made, copy), range(steps, steps + 600, 50)):
+        line.write(first, values(first, 50, rows), values(first, 50, rows))
     assert copy.snapshot() == made.snapshot()
 
 

@@ -14,7 +14,7 @@ def scope(kind: str, name: str) -> Scope:
 
 
 def maturity(hour: int, *scopes: Scope, learning: tuple[int, ...] = ()) -> Maturity:
-    counts = {kind: sum(one.kind == kind for one in scopes) for kind in {one.kind for one in scopes}}
+    counts = {kind: sum(scope.kind == kind for scope in scopes) for kind in {scope.kind for scope in scopes}}
     return Maturity(hour * HOUR, counts, first_named(scopes), list(learning))
 
 
@@ -24,7 +24,7 @@ def test_what_became_judgeable_is_reported_once_and_what_is_learnt_again() -> No
     maturing.feed([maturity(2, scope("table", "users"), learning=(0, 3))])
     assert maturing.changed
     whole = merged(maturing.report())
-    assert (whole.judgeable, [one.name for one in whole.named]) == ({"table": 2}, ["items", "users"])
+    assert (whole.judgeable, [scope.name for scope in whole.named]) == ({"table": 2}, ["items", "users"])
     assert whole.learning == [0, 3]
     assert not maturing.changed
     assert maturing.report() == [Maturity(2 * HOUR, learning=[0, 3])]
@@ -35,12 +35,12 @@ def test_hours_in_which_nothing_became_judgeable_are_not_kept() -> None:
     for hour in range(1000):
         maturing.feed([maturity(hour, *([scope("table", "items")] if hour == 5 else []), learning=(1,))])
         maturing.feed([])  # a step within the hour
-    assert [one.at // HOUR for one in maturing.report()] == [5, 999]
+    assert [hour.at // HOUR for hour in maturing.report()] == [5, 999]
 
 
 def test_services_and_tables_are_named_before_routes_and_clients() -> None:
     scopes = [scope(kind, name) for kind in reversed(KINDS) for name in ("b", "a")]
-    assert [(one.kind, one.name) for one in maturity(1, *scopes).named] == [
+    assert [(scope.kind, scope.name) for scope in maturity(1, *scopes).named] == [
         ("service", "a"),
         ("service", "b"),
         ("table", "a"),
@@ -55,11 +55,11 @@ SCOPES = st.builds(scope, st.sampled_from(KINDS), st.sampled_from("abcdefgh"))
 @given(st.sets(SCOPES, max_size=30), st.lists(st.integers(0, 3), min_size=30, max_size=30))
 def test_the_number_of_shards_and_a_restart_change_nothing(scopes: set[Scope], shards: list[int]) -> None:
     of_shard: list[list[Scope]] = [[], [], [], []]
-    for one, shard in zip(sorted(scopes), shards, strict=False):
-        of_shard[shard].append(one)
+    for found, shard in zip(sorted(scopes), shards, strict=False):
+        of_shard[shard].append(found)
     together, apart = Maturing(), Maturing()
     together.feed([maturity(1, *scopes, learning=(4, 0, 8))])
-    apart.feed([maturity(1, *each, learning=(1, 0, 2)) for each in of_shard])
+    apart.feed([maturity(1, *part, learning=(1, 0, 2)) for part in of_shard])
     again = Maturing()
     again.restore(apart.snapshot())
     [hour] = again.report()

@@ -1,0 +1,204 @@
+"""Evidence on courses made to measure: extent, added-up means, and corrections by late records."""
+
+import numpy as np
+import pytest
+
+from detectors.judge.evidence import Course, Extent, added_up, corrected, extent, failures, lag, onset
+from detectors.model.finding import AddedUp, Finding, Verdict
+from detectors.model.measures import Measure
+from detectors.model.scope import Scope
+
+STEP = 60
+
+
+def course(*values: float, expected: float = 10.0, lower: float = 7.0, upper: float = 13.0) -> Course:
+    observed = np.array(values, float)
+    return Course(observed, *(np.full(len(values), level) for level in (expected, lower, upper)))
+
+
+def test_it_ends_with_the_last_step_that_deviates_and_not_with_the_calm_ones_after_it() -> None:
+    assert extent(course(40, 42, 55, 41, 12, 9, 10, 14), rises=True) == Extent(4, 55.0)
+
+
+def test_of_a_fall_the_furthest_step_is_the_lowest() -> None:
+    assert extent(course(2, 1, 3, 10, 11), rises=False) == Extent(3, 1.0)
+
+
+def test_a_peak_of_one_minute_does_not_hide_the_level_that_stays() -> None:
+    assert extent(course(1000, 40, 41, 42, 39, 40, 10, 10), rises=True) == Extent(6, 1000.0)
+
+
+def test_where_no_step_is_beyond_the_interval_those_on_its_side_count() -> None:
+    assert extent(course(12, 12.5, 12, 9, 9.5), rises=True) == Extent(3, 12.5)
+
+
+def test_an_absence_ends_with_its_last_gap_and_an_empty_minute_of_what_is_rare_is_none() -> None:
+    gone = course(np.nan, np.nan, np.nan, np.nan, np.nan, 9, 11, 0, 10, 12)
+    assert extent(gone, rises=False, absent=5) == Extent(8, 0.0), "none where ten are expected is no return"
+    rare = course(*[np.nan] * 5, 1, 0, 1, expected=0.5, lower=0.0, upper=3.0)
+    assert extent(rare, rises=False, absent=5).last == 5
+
+
+def test_few_failures_began_before_they_were_certain() -> None:
+    sparse = course(0, 0, 1, 0, 1, 1, 0, 0, 1, 1, 1, expected=0.0, lower=0.0, upper=0.5)
+    assert onset(sparse, 9, rises=True) == 2
+
+
+def test_a_stray_failure_some_minutes_before_is_not_their_beginning() -> None:
+    many = course(0, 0, 1, 0, 0, 0, 0, 4, 5, 6, expected=0.0, lower=0.0, upper=0.5)
+    assert onset(many, 8, rises=True) == 7
+
+
+def test_a_level_that_was_normal_before_began_where_its_verdict_says() -> None:
+    assert onset(course(9, 10, 11, 12, 40, 41), 4, rises=True) == 4
+    assert onset(course(10, 11, 9, 10, 2, 1), 4, rises=False) == 4
+
+
+def test_failures_are_counted_over_the_newest_minutes_while_they_last() -> None:
+    bad, of = course(*[6.0 / STEP] * 20, expected=0.0), course(*[60.0 / STEP] * 20, expected=1.0)
+    now = failures(bad, of, STEP, ended=False)
+    whole = failures(bad, of, STEP, ended=True)
+    assert now is not None
+    assert whole is not None
+    assert (now.failed, now.requests, now.seconds) == pytest.approx((60, 600, 600))
+    assert (whole.failed, whole.requests, whole.seconds) == pytest.approx((120, 1200, 1200))
+
+
+def test_among_few_requests_all_failures_of_the_deviation_are_counted() -> None:
+    bad, of = course(*[1 / STEP] * 15, expected=0.0), course(*[2 / STEP] * 15, expected=2 / STEP)
+    found = failures(bad, of, STEP, ended=False)
+    assert found is not None
+    assert (found.failed, found.requests, found.seconds) == pytest.approx((15, 30, 15 * STEP))
+
+
+def test_without_a_request_there_is_no_part_of_them() -> None:
+    nothing = course(0.0, 0.0, expected=0.0)
+    assert failures(nothing, nothing, STEP, ended=False) is None
+
+
+def test_the_usual_part_is_that_of_the_same_time() -> None:
+    bad, of = course(3.0, 3.0, expected=0.1), course(10.0, 10.0, expected=5.0)
+    found = failures(bad, of, STEP, ended=False)
+    assert found is not None
+    assert found.usual == pytest.approx(0.02)
+    assert found.share == pytest.approx(0.3)
+
+
+def test_a_quantile_of_many_calls_shows_the_end_at_once_and_one_of_few_later() -> None:
+    busy, calm = course(*[300 / STEP] * 20), course(*[20 / STEP] * 20)
+    assert lag(busy, 15, STEP, 190) == 0
+    assert lag(calm, 15, STEP, 190) == 9
+
+
+def summed_course(*values: float, expected: float | list[float] = 10.0) -> Course:
+    observed = np.array(values, float)
+    usual = np.broadcast_to(np.array(expected, float), observed.shape)
+    return Course(observed, usual, usual - 6, usual + 6)
+
+
+def test_half_as_many_again_that_no_minute_shows_is_told_by_the_mean_of_all_minutes() -> None:
+    assert added_up(summed_course(15, 19, 10, 14, 17), 4, STEP, rises=True) == AddedUp(
+        observed=15.0, expected=10.0, seconds=300
+    )
+
+
+def test_so_is_half_of_it_and_a_minute_in_which_nothing_was_measured_counts_for_neither() -> None:
+    assert added_up(summed_course(5, 7, np.nan, 3, 5), 4, STEP, rises=False) == AddedUp(
+        observed=5.0, expected=10.0, seconds=300
+    )
+
+
+@pytest.mark.parametrize("calm", [0, 20], ids=["while it lasts", "once it is calm again"])
+def test_what_minutes_show_themselves_is_told_by_a_minute(calm: int) -> None:
+    assert added_up(summed_course(80, 90, 10, *[10] * calm), 1, STEP, rises=True) is None
+
+
+def test_one_minute_or_what_came_to_nothing_adds_nothing_up() -> None:
+    assert added_up(summed_course(15), 0, STEP, rises=True) is None
+    assert added_up(summed_course(9, 12, 8, 10), 2, STEP, rises=True) is None
+    assert added_up(summed_course(np.nan, np.nan), 1, STEP, rises=False) is None
+
+
+@pytest.mark.parametrize("side", [1, -1], ids=["a rise", "a fall"])
+def test_what_the_level_followed_before_it_was_reported_is_not_what_was_expected(side: int) -> None:
+    followed = [10 + side * number for number in (0.0, 1.0, 2.0, 3.0)]
+    values = [10 + 5 * side] * 7
+    found = added_up(summed_course(*values, expected=[*followed, 10.0, 10.0, 10.0]), 4, STEP, rises=side > 0)
+    assert found is not None
+    assert found.expected == pytest.approx(10.0, abs=0.15)
+    assert found.observed == values[0]
+
+
+def test_a_shape_that_rises_and_falls_by_itself_is_expected_as_it_was() -> None:
+    usual = [10.0, 11.0, 12.0, 13.0, 12.5]
+    found = added_up(summed_course(*(number + 5 for number in usual), expected=usual), -1, STEP, rises=True)
+    assert found is not None
+    assert found.expected == pytest.approx(np.mean(usual))
+
+
+def reported(verdict: Verdict = Verdict.DROP, observed: float = 2.0) -> Finding:
+    return Finding(
+        id="a",
+        revision=1,
+        state="update",
+        verdict=verdict,
+        scope=Scope("route", "aws", "1", "eu", "GET /items"),
+        measure=Measure.REQUESTS,
+        start=0,
+        seen=300,
+        observed=observed,
+        expected=10.0,
+        lower=8.0,
+        upper=12.0,
+        score=0.9,
+        sentence="It fell.",
+    )
+
+
+def late_course(*observed: float) -> Course:
+    of = np.array(observed)
+    return Course(of, np.full(len(of), 10.0), np.full(len(of), 8.0), np.full(len(of), 12.0))
+
+
+def test_a_fall_that_late_records_fill_up_is_withdrawn_and_says_why() -> None:
+    found = corrected(reported(), late_course(9.8, 10.1, 9.5, 9.9), 2)
+    assert found is not None
+    assert found.state == "withdrawn"
+    assert "records of route GET /items arrived late" in found.sentence
+    assert "reached 10/s" in found.sentence
+
+
+def test_what_is_left_of_a_fall_must_persist_as_a_new_one() -> None:
+    one, two = (
+        corrected(reported(), late_course(9.8, 3.0, 9.5), 2),
+        corrected(reported(), late_course(9.8, 3.0, 4.0), 2),
+    )
+    assert one is not None
+    assert one.state == "withdrawn"
+    assert two is not None
+    assert (two.state, two.observed) == ("update", 3.0)
+
+
+def test_a_fall_of_which_less_than_a_third_is_left_is_withdrawn() -> None:
+    found = corrected(reported(), late_course(7.5, 7.6, 7.7), 2)
+    assert found is not None
+    assert found.state == "withdrawn"
+
+
+def test_a_finding_whose_worst_did_not_move_stands() -> None:
+    assert corrected(reported(), late_course(2.0, 2.0, 9.0), 2) is None
+
+
+@pytest.mark.parametrize("persist", [1, 2])
+def test_a_rise_is_never_withdrawn_but_its_figures_change(persist: int) -> None:
+    found = corrected(reported(Verdict.SPIKE, 40.0), late_course(11.0, 45.0, 50.0), persist)
+    assert found is not None
+    assert (found.state, found.observed, found.sentence) == ("update", 50.0, "It fell.")
+
+
+def test_an_absence_stands_while_steps_without_a_request_are_left() -> None:
+    absent = reported(Verdict.ABSENCE, 0.0)
+    assert corrected(absent, late_course(np.nan, np.nan, 0.0), 2) is None
+    found = corrected(absent, late_course(9.0, 0.1, 11.0), 2)
+    assert found is not None
+    assert found.state == "withdrawn"
