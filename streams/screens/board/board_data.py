@@ -1,4 +1,4 @@
-"""What a driver gives the board: its open incidents, and a signal when there is something new."""
+"""The open incidents that a driver gives the board, and the signal of something new."""
 
 import asyncio
 from collections.abc import Sequence

@@ -7,7 +7,7 @@ from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
 from alerting.commands.local_time import moment
-from streams.screens.mcp.board_client import ASKING, BoardAnswerError, BoardClient, in_path
+from streams.screens.mcp.board_client import CLIENT, BoardAnswerError, BoardClient, in_path
 from streams.screens.mcp.reading_tools import IncidentName
 from streams.screens.mcp.tool_answer import ToolData, answered, or_refused
 from streams.screens.mcp.untrusted_text import quoted, shown
@@ -50,7 +50,7 @@ def add_acting_tools(server: MCPServer) -> None:
 async def acknowledge_incident(incident: IncidentName, by: Person) -> Annotated[CallToolResult, DoneData]:
     """Acknowledge an incident: a person deals with it. Everybody is told who. Ask that person first."""
     path = f"/board/incidents/{in_path(incident)}/acknowledge"
-    return await or_refused(_done(ASKING.get(), path, {"by": by}, f"Acknowledged by {quoted(by)}"))
+    return await or_refused(_done(CLIENT.get(), path, {"by": by}, f"Acknowledged by {quoted(by)}"))
 
 
 async def snooze_incident(
@@ -68,7 +68,7 @@ async def snooze_incident(
     if until:
         body["until"] = until
     path = f"/board/incidents/{in_path(incident)}/snooze"
-    return await or_refused(_done(ASKING.get(), path, body, f"Snoozed by {quoted(by)}"))
+    return await or_refused(_done(CLIENT.get(), path, body, f"Snoozed by {quoted(by)}"))
 
 
 async def label_incident(
@@ -87,7 +87,7 @@ async def label_incident(
     Ask the person first.
     """
     path = f"/board/incidents/{in_path(incident)}/{label}"
-    return await or_refused(_done(ASKING.get(), path, {"by": by}, f"Labelled {label} by {quoted(by)}"))
+    return await or_refused(_done(CLIENT.get(), path, {"by": by}, f"Labelled {label} by {quoted(by)}"))
 
 
 async def write_memo(
@@ -105,7 +105,7 @@ async def write_memo(
         body["incident"] = incident
     if scope:
         body["scope"] = scope
-    return await or_refused(_noted(ASKING.get(), body, at, f"Noted by {quoted(by)}"))
+    return await or_refused(_noted(CLIENT.get(), body, at, f"Noted by {quoted(by)}"))
 
 
 async def _noted(board: BoardClient, body: dict[str, object], at: str, what: str) -> CallToolResult:

@@ -17,7 +17,7 @@ from streams.screens.mcp.untrusted_text import shown
 
 SECONDS: Final = 30.0  # a page may wait ten for its turn, a command fifteen for Kafka
 MOST_BYTES: Final = 16 << 20
-AT_ONCE: Final = 8
+CONNECTIONS: Final = 8
 ZONE_SECONDS: Final = 600.0
 _NO_BOARD: Final = "has no board there; check --url (with Kafka, name a process with the role board)"
 
@@ -190,7 +190,7 @@ class BoardClient:
 def connections() -> aiohttp.ClientSession:
     """Open connections for clients, with authorities of ``SSL_CERT_FILE`` and proxies of the environment."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=AT_ONCE, ssl=ssl.create_default_context()),
+        connector=aiohttp.TCPConnector(limit=CONNECTIONS, ssl=ssl.create_default_context()),
         timeout=aiohttp.ClientTimeout(total=SECONDS),
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=True,
@@ -239,5 +239,5 @@ def in_tool_words(refusal: str) -> str:
     return refusal
 
 
-ASKING: Final[ContextVar[BoardClient]] = ContextVar("asking")
-"""The daemon, asked as whoever sent the request that is answered."""
+CLIENT: Final[ContextVar[BoardClient]] = ContextVar("asking")
+"""The client of the request that is answered: over HTTP, each request may have a token of its own."""

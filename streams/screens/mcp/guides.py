@@ -7,7 +7,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError
 from mcp.types import CallToolResult, TextContent
 
-from streams.screens.mcp.board_client import ASKING, BoardAnswerError, in_path
+from streams.screens.mcp.board_client import CLIENT, BoardAnswerError, in_path
 from streams.screens.mcp.incidents_tool import incidents_answer
 from streams.screens.mcp.tool_answer import MOST_DATA
 from streams.screens.mcp.untrusted_text import MARKED, quoted
@@ -67,17 +67,17 @@ def add_guides(server: MCPServer) -> None:
     @server.resource("uneri://wall", title="Is all well?", mime_type="text/plain")
     async def wall() -> str:
         """Tell the wall in words."""
-        return _text(await _or_raised(wall_answer(ASKING.get())))
+        return _text(await _or_raised(wall_answer(CLIENT.get())))
 
     @server.resource("uneri://incidents", title="Open incidents", mime_type="text/plain")
     async def incidents() -> str:
         """List the open incidents in a line each."""
-        return _text(await _or_raised(incidents_answer(ASKING.get(), {"state": "open"}, "", 20)))
+        return _text(await _or_raised(incidents_answer(CLIENT.get(), {"state": "open"}, "", 20)))
 
     @server.resource("uneri://incidents/{incident}", title="One incident", mime_type="text/markdown")
     async def incident(incident: str) -> str:
         """Return one incident whole, as the document that `uneri incident` prints."""
-        whole = await _or_raised(ASKING.get().ask(f"/board/incidents/{in_path(incident)}"))
+        whole = await _or_raised(CLIENT.get().ask(f"/board/incidents/{in_path(incident)}"))
         document = str(whole["markdown"])
         if len(document) > MOST_DATA:
             document = f"{document[:MOST_DATA]}\n\n(The rest is left out; show_incident has it in parts.)"

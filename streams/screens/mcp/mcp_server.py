@@ -8,7 +8,7 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import MCPServer
 
 from streams.screens.mcp.acting_tools import add_acting_tools
-from streams.screens.mcp.board_client import ASKING, BoardClient
+from streams.screens.mcp.board_client import CLIENT, BoardClient
 from streams.screens.mcp.guides import INSTRUCTIONS, add_guides
 from streams.screens.mcp.reading_tools import add_reading_tools
 from streams.screens.mcp.replay_tools import add_replay_tools
@@ -30,13 +30,13 @@ def assistant_server(board: BoardClient, *, may_act: bool, replays: Path | None)
         The folder with results of replays; None: no tools for them.
     """
 
-    async def asked_as(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    async def with_client(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         caller = None if ctx.request is None else ctx.request.scope.get(CALLER)
-        token = ASKING.set(caller or board)
+        token = CLIENT.set(caller or board)
         try:
             return await call_next(ctx)
         finally:
-            ASKING.reset(token)
+            CLIENT.reset(token)
 
     server = MCPServer(
         "uneri",
@@ -45,7 +45,7 @@ def assistant_server(board: BoardClient, *, may_act: bool, replays: Path | None)
         version=version("uneri"),
         log_level="WARNING",
         subscriptions=False,
-        middleware=[asked_as],
+        middleware=[with_client],
     )
     add_reading_tools(server)
     if replays is not None:

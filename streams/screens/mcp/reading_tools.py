@@ -8,7 +8,7 @@ from pydantic import Field
 
 from streams.screens.board.scope_pages.scope_range import FEWEST_POINTS
 from streams.screens.mcp import callers_tool, incidents_tool, ranking_tool
-from streams.screens.mcp.board_client import ASKING
+from streams.screens.mcp.board_client import CLIENT
 from streams.screens.mcp.callers_tool import CallersData, callers_answer
 from streams.screens.mcp.incident_tool import IncidentData, incident_answer
 from streams.screens.mcp.incidents_tool import ChangesData, IncidentsData, changes_answer, incidents_answer
@@ -68,7 +68,7 @@ async def is_all_well() -> Annotated[CallToolResult, WallData]:
 
     Begin with this one.
     """
-    return await or_refused(wall_answer(ASKING.get()))
+    return await or_refused(wall_answer(CLIENT.get()))
 
 
 async def list_incidents(
@@ -88,7 +88,7 @@ async def list_incidents(
     asked = {"range": range, "verdict": verdict, "kind": kind, "account": account}
     if state != "any":
         asked["state"] = state
-    return await or_refused(incidents_answer(ASKING.get(), asked, about, most))
+    return await or_refused(incidents_answer(CLIENT.get(), asked, about, most))
 
 
 async def show_incident(incident: IncidentName) -> Annotated[CallToolResult, IncidentData]:
@@ -97,7 +97,7 @@ async def show_incident(incident: IncidentName) -> Annotated[CallToolResult, Inc
     Its figures, who causes it (more calls, or more per call), what happened in which order, changes before
     it, what was learnt the last times, requests to look at, links.
     """
-    return await or_refused(incident_answer(ASKING.get(), incident))
+    return await or_refused(incident_answer(CLIENT.get(), incident))
 
 
 async def list_changes(
@@ -110,7 +110,7 @@ async def list_changes(
 ) -> Annotated[CallToolResult, ChangesData]:
     """List what changed: deployments and configuration, the newest first. They are known for a week."""
     asked = {"range": range, "kind": kind, "account": account}
-    return await or_refused(changes_answer(ASKING.get(), asked, about, most))
+    return await or_refused(changes_answer(CLIENT.get(), asked, about, most))
 
 
 async def who_calls(
@@ -136,7 +136,7 @@ async def who_calls(
     Each with its share, and whether it is more calls or more per call than in the same range a week before.
     """
     asked = AskedPage(scope, account, region, version, range, since, until)
-    return await or_refused(callers_answer(ASKING.get(), asked, direction, measure, most))
+    return await or_refused(callers_answer(CLIENT.get(), asked, direction, measure, most))
 
 
 async def rank_scopes(
@@ -157,7 +157,7 @@ async def rank_scopes(
     most: Annotated[int, Field(ge=1, le=ranking_tool.MOST, description="how many to list")] = 10,
 ) -> Annotated[CallToolResult, RankingData]:
     """Rank scopes by a measure now: what costs most, the hottest tables, the slowest functions."""
-    return await or_refused(ranking_answer(ASKING.get(), kind, measure, account, most))
+    return await or_refused(ranking_answer(CLIENT.get(), kind, measure, account, most))
 
 
 async def show_series(
@@ -183,7 +183,7 @@ async def show_series(
 ) -> Annotated[CallToolResult, SeriesData]:
     """Show a series against its baseline over a range: observed, expected, the band, the verdicts."""
     asked = AskedPage(scope, account, region, version, range, since, until)
-    return await or_refused(series_answer(ASKING.get(), asked, measure, points))
+    return await or_refused(series_answer(CLIENT.get(), asked, measure, points))
 
 
 async def show_scope(
@@ -198,7 +198,7 @@ async def show_scope(
 ) -> Annotated[CallToolResult, ScopeData]:
     """Show one scope at a glance: is it well, its limits, all measures, incidents, changes, memos."""
     asked = AskedPage(scope, account, region, version, range, since, until)
-    return await or_refused(scope_answer(ASKING.get(), asked))
+    return await or_refused(scope_answer(CLIENT.get(), asked))
 
 
 async def find_names(
@@ -207,4 +207,4 @@ async def find_names(
     ],
 ) -> Annotated[CallToolResult, FoundNames]:
     """Find services, routes, functions, tables, clients, accounts and tenants by name."""
-    return await or_refused(names_answer(ASKING.get(), like))
+    return await or_refused(names_answer(CLIENT.get(), like))

@@ -1,1 +1,1 @@
-"""The page of a scope (a table, a function, a route, …): values over a range, callers, and events."""
+"""The page of a scope (a table, a function, a route): values over a range, callers, and events."""

@@ -1,4 +1,4 @@
-"""Makes the page of a scope: of a table, a function, a route, … from the history and the incidents."""
+"""Makes the page of a scope, such as a table or a function, from the history and the incidents."""
 
 from collections.abc import Callable
 from weakref import WeakKeyDictionary

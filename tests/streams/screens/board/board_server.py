@@ -187,9 +187,9 @@ class BoardThread:
     def show(self, wall: Wall) -> None:
         self._loop.call_soon_threadsafe(self.data.show, wall)
 
-    def take_up(self, tokens: Tokens) -> None:
+    def replace_tokens(self, tokens: Tokens) -> None:
         self._tokens = tokens
-        self._loop.call_soon_threadsafe(self.served.access.take_up, tokens)
+        self._loop.call_soon_threadsafe(self.served.access.replace_tokens, tokens)
 
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)

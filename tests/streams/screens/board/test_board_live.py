@@ -243,7 +243,7 @@ def test_a_wall_with_a_token_that_is_not_known_says_so(browser: Browser) -> None
 def test_a_removed_token_ends_at_the_next_step_with_a_sign_in(browser: Browser) -> None:
     with BoardThread(given(), TOKENS) as board, Shown(browser, f"{board.url}/#{READ}") as shown:
         shown.page.wait_for_selector(".desk")
-        board.take_up(Tokens([known(OPERATE, AccessScope.OPERATE, AccessScope.READ)]))
+        board.replace_tokens(Tokens([known(OPERATE, AccessScope.OPERATE, AccessScope.READ)]))
         board.show(given())
         expect(shown.page.get_by_label("Token")).to_be_visible()
         expect(shown.page.get_by_role("alert")).to_contain_text("no longer in the configuration")

@@ -79,7 +79,7 @@ async def test_a_session_ends_when_its_token_is_removed_and_no_other_does() -> N
     async with served(given(), access=locked()) as board, browser() as one, browser() as other:
         await sign_in(one, board, READ)
         await sign_in(other, board, OPERATE)
-        board.access.take_up(Tokens([known(OPERATE, AccessScope.OPERATE, AccessScope.READ)]))
+        board.access.replace_tokens(Tokens([known(OPERATE, AccessScope.OPERATE, AccessScope.READ)]))
         assert await status(one, f"{board.url}/board/wall") == 401
         assert await status(other, f"{board.url}/board/wall") == 200
 

@@ -106,7 +106,7 @@ async def test_nobody_acts_without_a_name_or_on_what_there_is_not() -> None:
 async def test_a_token_that_is_withdrawn_meanwhile_acts_no_more() -> None:
     data, access = busy_board(), locked()
     async with board_over(data, data.service, access) as url, asked_of(url, OPERATE) as asked:
-        access.take_up(Tokens(token for token in TOKENS.known if token.digest != digest_of(OPERATE)))
+        access.replace_tokens(Tokens(token for token in TOKENS.known if token.digest != digest_of(OPERATE)))
         said = await asked.refused("acknowledge_incident", incident="spike", by="mika")
         assert said.startswith("a token that allows operate is not known")
         assert (await asked.refused("is_all_well")).startswith("a token that allows read is not known")

@@ -99,7 +99,7 @@ async def test_a_removed_token_signs_its_boards_out_at_the_next_step() -> None:
         async with session.get(f"{board.url}/board/events") as answer:
             events = Events(answer)
             await events.next("step")
-            board.access.take_up(Tokens([known(OPERATE, AccessScope.OPERATE)]))
+            board.access.replace_tokens(Tokens([known(OPERATE, AccessScope.OPERATE)]))
             data.judged.notify()
             await events.next("signed-out")
             assert await answer.content.read() == b"\n"
