@@ -35,8 +35,8 @@ from streams.process.compilation import (
     BEGINS,
     JUDGEMENT,
     SPANS,
-    Say,
-    announced,
+    Announce,
+    announce_compiling,
     on_standard_error,
     wait_until_kept,
 )
@@ -56,30 +56,31 @@ _START: Final = 1_760_000_000
 _ROWS: Final = 300  # so that every function of the judge is called
 MINUTES: Final = 10  # so that some are judged before and after a restart
 _PROGRAM: Final = (
-    f"import gc; gc.set_threshold({COMPILING}); from streams.engine.stages import warm; warm.compile_{{}}()"
+    f"import gc; gc.set_threshold({COMPILING}); from streams.drivers import compile_ahead; "
+    "compile_ahead.compile_{}()"
 )
-_HALF, _OTHERS, _SPANS = (_PROGRAM.format(part) for part in ("half", "others", "spans"))
+_DETECTION, _REST, _SPANS = (_PROGRAM.format(part) for part in ("detection", "rest", "spans"))
 
 GC_THRESHOLD: Final = 10_000
 """New objects before a garbage collection; Python's default of 700 is reached with one small block."""
 
 
-def warm(say: Say = on_standard_error, *, takes_in: bool = False) -> None:
-    """Compile for a daemon before it starts, and for what reads a history.
+def prepare_process(say: Announce = on_standard_error, *, accepts_events: bool = False) -> None:
+    """Compile for a daemon before it starts, and for commands that read records again.
 
     Later, a compiler would stop the engine for a minute, and the watchdog would take it for stuck.
 
     Modules and machine code stay in memory, so they are exempted from garbage collection, which otherwise
-    takes a quarter of the time of a chunk lane. Memory that is freed is kept at hand.
+    takes a quarter of the time of a batch consumer. Freed memory is kept at hand.
 
     Parameters
     ----------
     say
         Called with a line when the compiler begins and when it has ended; not if all is in the cache.
-    takes_in
-        For who takes events in before it can judge them, which is when ``JUDGEMENT`` is ready.
+    accepts_events
+        For daemons that accept events before detection is compiled, which is when ``JUDGEMENT`` is ready.
     """
-    compile_ahead(say, spans_later=True, judgement_later=takes_in)
+    compile_ahead(say, spans_later=True, judgement_later=accepts_events)
     keep_freed()
     gc.collect()
     gc.freeze()
@@ -88,27 +89,28 @@ def warm(say: Say = on_standard_error, *, takes_in: bool = False) -> None:
 
 @cache
 def compile_ahead(
-    say: Say = on_standard_error, *, spans_later: bool = False, judgement_later: bool = False
+    say: Announce = on_standard_error, *, spans_later: bool = False, judgement_later: bool = False
 ) -> None:
-    """Judge a few minutes: half a minute the first time, half a second from the cache; once in a process.
+    """Judge a few minutes: 30 seconds the first time, half a second from the cache; once in a process.
 
     Parameters
     ----------
     say
-        As for ``warm``.
+        As for ``prepare_process``.
     spans_later, judgement_later
-        Have another process compile what reads OpenTelemetry's spans, or what judges, and do not wait for it.
+        Have another process compile the reader of OpenTelemetry's spans, or the judge, without waiting for
+        it.
     """
     spans_later = spans_later and cores() > 1 and is_scanner_kept() is False
     if judgement_later and cores() > 1 and COMPILES and is_kept(advance) is False:
         say(f"{BEGINS}; it is kept in {_kept_in()} for the next start")
-        _tell_time()
-        JUDGEMENT.begin(_HALF, _OTHERS)
+        _admit_times()
+        JUDGEMENT.begin(_DETECTION, _REST)
     else:
-        with announced(say, _HALF) as helper:
+        with announce_compiling(say, _DETECTION) as helper:
             if not spans_later:
                 compile_spans()
-            compile_other_half()
+            compile_rollup()
             helper.wait()
             _judge()
     if spans_later:
@@ -116,50 +118,50 @@ def compile_ahead(
 
 
 @cache
-def compile_score(say: Say = on_standard_error) -> None:
-    """Do the same for what judges plain series."""
-    with announced(say):
+def compile_score(say: Announce = on_standard_error) -> None:
+    """Compile the judge of plain series."""
+    with announce_compiling(say):
         score(np.arange(_ROWS, dtype=np.int64) * 60, np.arange(_ROWS, dtype=np.float64))
 
 
-def compile_half() -> None:
-    """Do half of what ``compile_ahead`` does: when a record happened, and what decides about a step."""
-    _tell_time()
+def compile_detection() -> None:
+    """Compile one part: event time, and the judgement of a step."""
+    _admit_times()
     decompress(compress(np.ones((2, 2), np.float32)), (2, 2))
-    judge, one = Judge(Settings().judge, 60), np.ones(1)
+    judge, ones = Judge(Settings().judge, 60), np.ones(1)
     judge.add([Series(Scope(SERVICE, "s", "", "", ""), Measure.REQUESTS)])
-    judge.judge(_START, one)
+    judge.judge(_START, ones)
     absences = AbsenceWatch(60, 1, 1)
     absences.add(1)
-    absences.watch(_START, one, one, one > 0, known=one > 0)
+    absences.watch(_START, ones, ones, ones > 0, known=ones > 0)
 
 
-def compile_other_half() -> None:
-    """Do the other: the decoder, the rollup, and the p95s of calls."""
+def compile_rollup() -> None:
+    """Compile the other part: the decoder, the rollup, and the p95s of calls."""
     _roll_up()
     _time_calls()
 
 
-def compile_others() -> None:
-    """Do the other half, and the little that needs both."""
-    compile_other_half()
+def compile_rest() -> None:
+    """Compile the other part, and the little that needs both."""
+    compile_rollup()
     wait_until_kept(take_in)  # which the other process compiles last
     _judge()
 
 
 def _kept_in() -> str:
     made: list[Any] = [advance, scan]  # machine code is kept by folder
-    return os.path.commonpath([str(each.stats.cache_path) for each in made])
+    return os.path.commonpath([str(function.stats.cache_path) for function in made])
 
 
 def load_judgement() -> None:
-    """Load what others compiled for a daemon that takes events in, and compile what they did not."""
-    compile_half()
-    compile_other_half()
+    """Load the code that other processes compiled for a daemon, and compile the rest."""
+    compile_detection()
+    compile_rollup()
     _judge()
 
 
-def _tell_time() -> None:
+def _admit_times() -> None:
     stamps = _START + np.arange(_ROWS, dtype=float)
     EventTime(Settings().time.future).admit_all(stamps, stamps)
 
@@ -174,7 +176,7 @@ def _time_calls() -> None:
 
 
 def compile_spans() -> None:
-    """Compile what reads OpenTelemetry's spans."""
+    """Compile the reader of OpenTelemetry's spans."""
     span = trace_pb2.Span(trace_id=b"1" * 16, span_id=b"1" * 8, kind=trace_pb2.Span.SPAN_KIND_SERVER)
     span.start_time_unix_nano = _START * 1_000_000_000
     message = ExportTraceServiceRequest()
@@ -204,12 +206,12 @@ def _roll_up() -> None:
 def _judge() -> None:
     records, arrived = _records()
     parts: dict[str, bytes] = {}
-    half = len(records) // 2
-    for some in (slice(half), slice(half, None)):  # the second knows the names
+    middle = len(records) // 2
+    for part in (slice(middle), slice(middle, None)):  # the second knows the names
         engine = Engine(Settings(), ["warm/0"])
         if parts:
             engine.restore(parts)
-        engine.feed("warm/0", records[some], arrived[some])
+        engine.feed("warm/0", records[part], arrived[part])
         parts = engine.snapshot()
 
 

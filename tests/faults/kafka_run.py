@@ -337,8 +337,8 @@ class KafkaRun:
         for number, lines in enumerate(self._input.partitions):
             stage: Any = RollupStage(number, self.settings, SHARDS, self.names, now=time.time)
             arrived = self._input.arrived[number]
-            stage.turn(float(arrived[0]))  # all of it is long over
-            stage.turned()
+            stage.prepare_switch(float(arrived[0]))  # all of it is long over
+            stage.switch_mode()
             await judge(f"rollup/{number}", self.names.requests, stage, number, list(lines), arrived)
         for shard in range(SHARDS):
             stage = DetectStage(shard, self.sources, self.settings, self.names)

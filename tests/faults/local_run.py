@@ -73,7 +73,7 @@ class LocalRun:
 
     def kill_at_random(self, draw: random.Random, kills: int, longest: float = 0.4) -> int:
         """Start and kill daemons one after the other; return how many kills hit a running process."""
-        return sum(self.start().kill_at_random(draw, "taking events in", longest) for _ in range(kills))
+        return sum(self.start().kill_at_random(draw, "accepting events", longest) for _ in range(kills))
 
     def _judged(self) -> bool:
         """Return whether everything is judged and the source is idle: the tap ends with idle blocks."""
@@ -86,7 +86,7 @@ class LocalRun:
         """Let a last daemon finish, and compare the results."""
         report = Report()
         daemon = daemon or self.start()
-        if daemon.logged("taking events in"):
+        if daemon.logged("accepting events"):
             daemon.wait(2.5)  # until the source is idle again, if that was lost with a killed daemon
         if (
             not wait_until(lambda: daemon.code is not None or self._judged(), seconds)

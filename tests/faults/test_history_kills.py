@@ -53,6 +53,6 @@ async def said(daemon: asyncio.subprocess.Process) -> str:
     assert daemon.stderr is not None
     while line := (await daemon.stderr.readline()).decode():
         sys.stderr.write(line)  # shown when a test fails
-        if "taking events in" in line:
+        if "accepting events" in line:
             return line.rpartition("url=")[2].split("/events")[0]
     raise AssertionError("the daemon ended")

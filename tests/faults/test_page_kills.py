@@ -71,7 +71,7 @@ async def address(process: asyncio.subprocess.Process) -> str:
     """Return where a daemon takes events in, empty when it died before it said it."""
     assert process.stderr is not None
     async for line in process.stderr:
-        if b"taking events in" in line:
+        if b"accepting events" in line:
             return line.decode().partition("url=")[2].split()[0]
     return ""
 

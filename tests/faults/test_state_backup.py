@@ -134,7 +134,7 @@ from config.settings import Settings
 from streams.cli.state import import_state
 from streams.drivers.kafka.checkpoints import state_transfer
 
-records, left = state_transfer.records_of, [2]
+records, left = state_transfer.checkpoint_records, [2]
 
 def dying(key, checkpoint):
     left[0] -= 1
@@ -142,7 +142,7 @@ def dying(key, checkpoint):
         os.kill(os.getpid(), signal.SIGKILL)
     yield from records(key, checkpoint)
 
-state_transfer.records_of = dying
+state_transfer.checkpoint_records = dying
 import_state(Settings.model_validate_json(sys.argv[1]), Path(sys.argv[2]))
 """
 

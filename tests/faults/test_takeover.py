@@ -9,16 +9,16 @@ import pytest
 from structlog.testing import capture_logs
 
 from alerting.incidents.notice import Action, Notice
-from streams.drivers.local.learnt_file import (
+from streams.drivers.local.log_intake import LogIntake
+from streams.drivers.local.log_judge import SOURCE, STAGE, LogJudge
+from streams.drivers.local.sqlite_store import SqliteStore
+from streams.drivers.local.takeover import (
     LearntFileError,
     LearntHistory,
     drop_learnt,
     read_learnt,
     write_learnt,
 )
-from streams.drivers.local.log_intake import LogIntake
-from streams.drivers.local.log_judge import SOURCE, STAGE, LogJudge
-from streams.drivers.local.sqlite_store import SqliteStore
 from streams.engine.stages.checkpoint import parts_of
 from streams.engine.stages.engine import Engine
 from streams.process.crash_points import CrashPoint
@@ -71,7 +71,7 @@ class Daemon:
         intake = LogIntake(store, SETTINGS, arrived.set)
         judge = LogJudge(
             SETTINGS, store, intake, arrived, Metrics(),
-            every=0.05, run_records=PIECE, at=self._at, taken_up=lambda: drop_learnt(self.folder),
+            every=0.05, run_records=PIECE, at=self._at, on_takeover=lambda: drop_learnt(self.folder),
         )  # fmt: skip
 
         async def deliver(notices: object, _: int | None) -> None:
@@ -132,7 +132,7 @@ async def taken_up(folder: Path, *deaths: tuple[CrashPoint, int]) -> tuple[dict[
             daemon.deaths += deaths
             found = read_learnt(folder)
             assert found is not None
-            judge.begin_taking_up(found)
+            judge.begin_takeover(found)
         if stage == "more":
             append(store, MOMENT, MOMENT + 600)
             judge._arrived.set()

@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 
 from alerting.commands.command import CommandKind
-from streams.drivers.compile_ahead import warm
+from streams.drivers.compile_ahead import prepare_process
 from streams.drivers.local.state_transfer import StateExport
 from tests.alerting.slack_standin import SlackStandin
 from tests.golden.embedded import keep_slack, playing
@@ -44,7 +44,7 @@ async def make_embedded(folder: Path, state: Path) -> None:
         await player.saved()
         daemon = player.daemon
         export = StateExport(state, daemon._store, daemon._rows, daemon._judge.by_clock)
-        shutil.move(await export.make(), folder / "embedded.tar.zst")
+        shutil.move(await export.make_archive(), folder / "embedded.tar.zst")
         keep_slack(slack, folder / "slack.json")
         slack.always, player.findings = None, []
         await player.play(minutes(MINUTES, MINUTES + AFTER))
@@ -57,7 +57,7 @@ def main() -> None:
     """Make the folder."""
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    warm()
+    prepare_process()
     write_sent(folder / "after.ndjson.zst", list(chain.from_iterable(minutes(MINUTES, MINUTES + AFTER))))
     with tempfile.TemporaryDirectory() as state:
         asyncio.run(make_embedded(folder, Path(state) / "state"))

@@ -23,7 +23,7 @@ PATIENCE = 240.0  # a busy machine takes its time
 SHARDS = 2
 PARTITIONS = 2
 SOON = [
-    ["streams.record.history.history_writer", "LOOK_SECONDS", 0.1],
+    ["streams.record.history.history_writer", "WRITE_SECONDS", 0.1],
     ["streams.record.history.history_writer", "RETRY_SECONDS", 0.1],
 ]
 

@@ -33,7 +33,7 @@ from streams.ingest.receivers.payload_lines import read_native
 from streams.offline.sources.open_source import open_source
 from streams.process.metrics import Metrics
 from streams.process.web.http_server import HttpServer
-from streams.process.web.listen_address import door_of
+from streams.process.web.listen_address import listen_address_of
 from tests.free_port import free_port
 from tests.kafka import topic as topics
 from tests.kafka.broker import Broker
@@ -104,18 +104,18 @@ class Opened:
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Opened]:
     assert settings.kafka is not None
-    metrics, door = Metrics(), door_of(settings, {}, intake=True)
+    metrics, door = Metrics(), listen_address_of(settings, {}, intake=True)
     intake = KafkaIntake(settings, settings.kafka, metrics, door, lambda: door.tokens)
     server = HttpServer("127.0.0.1:0", intake.status, intake.sink.why_full, metrics.registry, intake.routes())
     port = await server.start()
     await intake.start()
-    intake.produce()
+    intake.start_producing()
     try:
         await until(lambda: intake.sink.why_full() is None)
         async with aiohttp.ClientSession() as http:
             yield Opened(f"http://127.0.0.1:{port}", http, intake, metrics)
     finally:
-        await intake.refuse()
+        await intake.stop_accepting()
         await server.stop()
         await intake.stop()
 

@@ -23,9 +23,8 @@ from streams.process.web.tokens import hash_of, new_token
 from streams.record.history.history_files import HistoryFolder
 from streams.record.history.history_keeper import HistoryBounds, HistoryKeeper
 from streams.record.history.segments import HOUR, Segments
-from streams.screens.board.board_data import BoardIncidents
+from streams.screens.board.board_data import BoardIncidents, StepSignal
 from streams.screens.board.live_board import LiveBoard
-from streams.screens.board.step_signal import StepSignal
 from tests.faults.daemons import Supervisor
 from tests.kafka import topic as topics
 from tests.kafka.history_app import PARTITIONS, SHARDS, App, elsewhere, given
@@ -35,7 +34,7 @@ SPIKE = 60 * 2 + 10  # the minute in which it begins; it goes on
 FIRST = 60 * 2 + 40  # minutes: not on the hour, so that some steps are in no file
 SECOND = 60 * 3 + 20
 THIRD = SECOND + 20
-SOON = [["streams.drivers.kafka.board.steps_reader", "LOOK_SECONDS", 0.1]]
+SOON = [["streams.drivers.kafka.board.steps_reader", "CHECK_SECONDS", 0.1]]
 
 
 def spiked(line: bytes) -> bytes:

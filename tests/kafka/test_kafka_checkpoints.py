@@ -10,8 +10,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import NewTopic
 
 from config.settings import KafkaSettings
-from detectors.state.state import StateError
-from detectors.state.state_format import FORMAT, NewerStateError
+from detectors.state.state import FORMAT, NewerStateError, StateError
 from streams.drivers.kafka.checkpoints.checkpoints import PIECE_BYTES, KafkaCheckpoints
 from streams.drivers.kafka.checkpoints.fenced_store import FencedError, FencedStore
 from streams.drivers.kafka.checkpoints.hanging_transactions import HangingTransactions
@@ -39,7 +38,7 @@ async def process(kafka: str, topic: str) -> AsyncIterator[KafkaCheckpoints]:
         await checkpoints.close()
 
 
-def records_of(kafka: str, topic: str) -> Iterator[Any]:
+def checkpoint_records(kafka: str, topic: str) -> Iterator[Any]:
     with open_client(
         KafkaConsumer,
         bootstrap_servers=kafka,
@@ -78,7 +77,7 @@ async def test_who_looks_while_checkpoints_are_written_finds_a_whole_one(kafka: 
         writing = asyncio.create_task(write())
         looked = []
         while not writing.done():
-            if found := await other.look("detect/0"):
+            if found := await other.peek("detect/0"):
                 looked.append({found.offsets["rollups/0"], *(part[0] for part in found.parts.values())})
         await writing
     assert looked
@@ -92,7 +91,7 @@ async def test_parts_that_stay_are_not_written_again_and_parts_that_go_are_remov
         await one.load("k")
         await one.save("k", Checkpoint({"s/0": 1}, {"stays": b"same", "goes": b"x"}))
         await one.save("k", Checkpoint({"s/0": 2}, {"stays": b"same", "comes": b"y"}))
-    written = [(record.key.decode(), record.value is None) for record in records_of(kafka, topic)]
+    written = [(record.key.decode(), record.value is None) for record in checkpoint_records(kafka, topic)]
     assert written == [
         ("k|stays|0", False),
         ("k|goes|0", False),
@@ -230,7 +229,7 @@ async def test_what_goes_with_a_checkpoint_is_there_once_wherever_its_writer_die
         found = await one.load("rollup/3")
     assert found is not None
     assert found.offsets == {"requests/3": 3}
-    assert [record.key for record in records_of(kafka, other)] == [letter.key for letter in letters]
+    assert [record.key for record in checkpoint_records(kafka, other)] == [letter.key for letter in letters]
 
 
 async def test_a_writer_that_is_cancelled_at_any_moment_can_write_again(kafka: str, topic: str) -> None:
@@ -249,6 +248,6 @@ async def test_a_writer_that_is_cancelled_at_any_moment_can_write_again(kafka: s
             writing.append(task)
             await asyncio.gather(task, return_exceptions=True)
             await records.write("rollup/0", [("rollup/0", b"written %d" % number)])
-        assert await records.look("rollup/0") == {"rollup/0": b"written 9"}
+        assert await records.peek("rollup/0") == {"rollup/0": b"written 9"}
     finally:
         await records.give_up("rollup/0")

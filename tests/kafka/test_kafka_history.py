@@ -86,7 +86,7 @@ def expected(lines: list[bytes]) -> Expected:
     held.feed(records)
     assert held.until >= END
     rows = StepRows(names).rows([record for hour in held.complete() for record in hour.records()])
-    rows = rows.taken(rows.start < END)
+    rows = rows.select(rows.start < END)
     assert (rows.verdict > 0).any(), "the spike is found"
     assert not np.isnan(rows.expected).all()
     return Expected(records, rows, dict(names))

@@ -11,7 +11,7 @@ import time
 from typing import Final
 
 from streams.offline.simulate.deliver import simulate
-from streams.offline.simulate.open_writer import open_writer
+from streams.offline.simulate.event_writer import open_writer
 from streams.offline.simulate.scenario import Scenario
 from streams.offline.simulate.scenario_load import load_scenario
 from streams.offline.simulate.simulation import Simulation

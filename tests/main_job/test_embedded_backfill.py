@@ -12,7 +12,7 @@ from typing import NamedTuple
 import aiohttp
 
 from config.load import load_settings
-from streams.drivers.compile_ahead import warm
+from streams.drivers.compile_ahead import prepare_process
 from streams.drivers.local.daemon import LocalDaemon
 
 UNERI = Path(sys.executable).with_name("uneri")
@@ -75,7 +75,7 @@ class Scene:
 
 @asynccontextmanager
 async def scene(folder: Path) -> AsyncIterator[Scene]:
-    warm()
+    prepare_process()
     there = Scene(folder)
     running = asyncio.create_task(there.daemon.run())
     async with asyncio.timeout(60):

@@ -15,7 +15,7 @@ from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints
 from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
 from streams.drivers.kafka.connections.client import open_client
 from streams.drivers.kafka.stage import TOPIC
-from streams.drivers.kafka.stages import ASKED
+from streams.drivers.kafka.stages import REQUESTED
 from streams.drivers.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
 from streams.engine.stages.checkpoint import Checkpoint
 from tests.kafka import topic as topics
@@ -104,7 +104,7 @@ class App:
             names.checkpoints, CHECKPOINTS_PARTITIONS, {"bootstrap_servers": self.kafka.brokers}
         )
         found: list[Checkpoint | None] = [
-            await KafkaCheckpoints(store).look(f"detect/{shard}") for shard in range(SHARDS)
+            await KafkaCheckpoints(store).peek(f"detect/{shard}") for shard in range(SHARDS)
         ]
         return [
             {name: body for name, body in checkpoint.parts.items() if name != TOPIC}
@@ -150,7 +150,7 @@ async def test_a_running_daemon_goes_on_as_if_the_history_had_come_before_its_fi
     await running.start()
     async with asyncio.timeout(PATIENCE):  # until each has parts of the days before, not only been asked
         while not all(
-            ASKED not in parts and len(parts) > few
+            REQUESTED not in parts and len(parts) > few
             for parts, few in zip(await running.shards(), young, strict=True)
         ):
             await asyncio.sleep(0.5)

@@ -14,8 +14,8 @@ import msgspec
 import pytest
 from kafka.admin import NewTopic
 
+from config.capacity import ReadLimits, load_read_limits
 from config.load import load_settings
-from config.read_limits import ReadLimits, load_read_limits
 from detectors.model.finding import Finding, Verdict
 from detectors.model.scope import TABLE, Scope
 from streams.drivers.kafka.topics import setup_topics

@@ -7,8 +7,8 @@ from alerting.incidents.notice import Action
 from config.settings import Settings
 from streams.engine.stages.engine import Engine
 from streams.offline.simulate.scenario_load import load_scenario
-from streams.offline.simulate.shape import read_shape
 from streams.offline.simulate.simulation import Simulation
+from streams.offline.simulate.traffic import read_shape
 
 HERE = Path(__file__).parent
 KPI = HERE.parent / "data" / "kpi" / "431a8542-c468-3988-a508-3afd06a218da.csv.xz"

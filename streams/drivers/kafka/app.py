@@ -68,7 +68,7 @@ def chunk_app(kafka: KafkaSettings) -> ChunkApp:
         consumer_max_fetch_size=FETCH_BYTES,
         stream_buffer_maxsize=BUFFERED_CHUNKS,
         producer_acks=-1,
-        consumer_group_instance_id=name_of_worker(kafka),
+        consumer_group_instance_id=worker_name(kafka),
         topic_disable_leader=True,
         topic_allow_declare=False,
         store="memory://",
@@ -82,7 +82,7 @@ def chunk_app(kafka: KafkaSettings) -> ChunkApp:
 
 
 def _credentials(kafka: KafkaSettings) -> Any:
-    """Return what Faust makes of the same options as all other clients have."""
+    """Return the credentials of all clients in the form of Faust."""
     options = connection_options(kafka)
     context = options.get("ssl_context")
     if "sasl_oauth_token_provider" in options:
@@ -118,14 +118,14 @@ async def wait_for_kafka(kafka: KafkaSettings, stopping: asyncio.Event) -> bool:
     return False
 
 
-def name_of_worker(kafka: KafkaSettings) -> str | None:
+def worker_name(kafka: KafkaSettings) -> str | None:
     """Return the name that the environment gives this worker, None if it gives none."""
     return os.environ.get(kafka.worker_env) or None
 
 
-def leave(kafka: KafkaSettings) -> None:
+def leave_group(kafka: KafkaSettings) -> None:
     """Remove the member of this worker's name from the group, if there is one."""
-    name = name_of_worker(kafka)
+    name = worker_name(kafka)
     if name is None:
         return
     try:

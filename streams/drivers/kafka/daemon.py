@@ -4,8 +4,8 @@
 
 Topics of sources.inputs are rolled up beside that of the requests. A process runs all of these roles or some.
 Roles scale by partitions and processes, except incidents and notify, whose topics have one partition. Two
-roles are apart: intake takes records in over HTTP and TCP and writes them to the requests, and board writes
-the history, of the records that detect leaves of its steps, and serves the page that shows it.
+roles are apart: intake receives records over HTTP and TCP and writes them to the requests, and board writes
+the history, from the step records of detect, and serves the page that shows it.
 """
 
 import asyncio
@@ -26,8 +26,8 @@ from config.load import ConfigError
 from config.reload import Reload
 from config.secret import SecretError, passphrase_in, text_in
 from config.settings import KafkaSettings, Settings
-from streams.drivers.compile_ahead import warm
-from streams.drivers.kafka.app import aiokafka_options, chunk_app, leave, wait_for_kafka
+from streams.drivers.compile_ahead import prepare_process
+from streams.drivers.kafka.app import aiokafka_options, chunk_app, leave_group, wait_for_kafka
 from streams.drivers.kafka.board.board_service import KafkaBoard
 from streams.drivers.kafka.board.history_keeping import HistoryKeeping
 from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints
@@ -47,6 +47,8 @@ from streams.drivers.kafka.stage_host import (
     StageHost,
     fatal,
     fatal_when_failed,
+    start_vital,
+    vital_tasks,
 )
 from streams.drivers.kafka.stages import DetectStage, IncidentsStage, RollupStage
 from streams.drivers.kafka.status import queues, readings, status_of
@@ -73,7 +75,7 @@ from streams.process.reloading import Reloading
 from streams.process.stop_requests import stop_daemon_on_signals
 from streams.process.watchdog import Watchdog, guard
 from streams.process.web.http_server import HttpServer, ListenError
-from streams.process.web.listen_address import AddressError, door_of
+from streams.process.web.listen_address import AddressError, listen_address_of
 from streams.screens.openapi.document import openapi_route
 
 CHECKPOINT_SECONDS: Final = 5.0
@@ -123,9 +125,9 @@ class KafkaDaemon:
         reads = {"rollup", INTAKE} & set(roles)
         given = settings.sources.registry
         self._registry = Registry(given) if given is not None and reads else None
-        self._door = door_of(settings, intake=INTAKE in roles)
+        self._address = listen_address_of(settings, intake=INTAKE in roles)
         self._limits = LimitsKeeper(settings)
-        self._tokens = self._door.tokens  # as the newest reload read them
+        self._tokens = self._address.tokens  # as the newest reload read them
         self._github_secret = ""
         self._host: StageHost | None = None  # once Kafka has answered
         self._takeovers: Takeovers | None = None
@@ -134,7 +136,7 @@ class KafkaDaemon:
         self._board: KafkaBoard | None = None
         if BOARD in roles:
             self._board = KafkaBoard(settings, kafka, lambda: self._settings, lambda: self._delivery.links)
-            self._delivery.elsewhere = self._board
+            self._delivery.board = self._board
             steps = TP(self._topics.steps, 0)
             self._keeping = HistoryKeeping(
                 settings.history, kafka.shards, self.metrics, lambda: self._open_runner(steps)
@@ -147,13 +149,13 @@ class KafkaDaemon:
             apply=self._apply,
             failed=self.metrics.reload_failed,
         )
-        self._access = self._door.access(self.metrics.web_refused)
+        self._access = self._address.access(self.metrics.web_refused)
         if self._board is not None:
             self._access.sessions.await_key()
         self._intake: KafkaIntake | None = None
         if INTAKE in roles:
             self._intake = KafkaIntake(
-                settings, kafka, self.metrics, self._door, lambda: self._tokens, schemas=self._registry
+                settings, kafka, self.metrics, self._address, lambda: self._tokens, schemas=self._registry
             )
         self._waits_for = f"Kafka at {', '.join(kafka.brokers)} has not answered yet"
         self._web = HttpServer(
@@ -171,32 +173,28 @@ class KafkaDaemon:
             unhealthy=watchdog.reason,
             refresh=self._refresh,
             access=self._access,
-            certificates=self._door.certificates,
+            certificates=self._address.certificates,
         )
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Run until ``stopping`` is set; then write the last checkpoints and leave the group.
 
-        Health is served from the start: a broker that does not answer is waited for.
+        Health is served from the start: the daemon waits for a broker that does not answer.
         """
         port = await self._web.start()
         if self._intake is not None:
             await self._intake.start()
-        if note := self._door.note():
+        if note := self._address.warning():
             log.warning(note)
-        guarding = asyncio.create_task(guard(self._watchdog, self._stuck, self.metrics.loop_delay.observe))
-        guarding.add_done_callback(fatal_when_failed)
-        reloading = asyncio.create_task(self.reloading.run())
-        reloading.add_done_callback(fatal_when_failed)
+        guarding = start_vital(guard(self._watchdog, self._stuck, self.metrics.loop_delay.observe))
+        reloading = start_vital(self.reloading.run())
         try:
             if await wait_for_kafka(self._kafka, stopping):
                 present = await asyncio.to_thread(self._verified)
                 if self._has_stages:
-                    await asyncio.to_thread(leave, self._kafka)
-                watching = asyncio.create_task(TopicWatch(self._kafka, present).run())
-                watching.add_done_callback(fatal_when_failed)
-                keeping = asyncio.create_task(self._keep_limits())
-                keeping.add_done_callback(fatal_when_failed)
+                    await asyncio.to_thread(leave_group, self._kafka)
+                watching = start_vital(TopicWatch(self._kafka, present).run())
+                keeping = start_vital(self._keep_limits())
                 log.info("starting", roles=self._roles, status_port=port)
                 try:
                     async with self._showing(present):
@@ -205,13 +203,13 @@ class KafkaDaemon:
                     watching.cancel()
                     keeping.cancel()
                 if self._has_stages:
-                    await asyncio.to_thread(leave, self._kafka)
+                    await asyncio.to_thread(leave_group, self._kafka)
         except BaseException:
-            self._watchdog.stop_within()  # what cleans up may wait for what has failed
+            self._watchdog.stop_within()  # cleaning up may wait for the part that failed
             raise
         finally:
             if self._intake is not None:
-                await self._intake.refuse()
+                await self._intake.stop_accepting()
             await self._web.stop()
             if self._intake is not None:
                 await self._intake.stop()
@@ -229,7 +227,7 @@ class KafkaDaemon:
         return verified_requests(self._kafka)
 
     def _prepare(self, settings: Settings) -> tuple[str, ...]:
-        self._tokens = door_of(settings, intake=self._door.intake).tokens
+        self._tokens = listen_address_of(settings, intake=self._address.intake).tokens
         if self._intake is not None:
             self._github_secret = passphrase_in(settings.sources.github.secret)
         slack_secrets(settings.slack)
@@ -240,18 +238,18 @@ class KafkaDaemon:
         self._settings = reload.settings
         self._limits.reload(reload.settings)  # as at a start: perhaps only their file has changed
         if reload.judges_otherwise and self._host is not None:
-            await self._host.exchange(("detect", "incidents"))
+            await self._host.replace_stages(("detect", "incidents"))
         self._limit(self._limits.capacity)
         await self._delivery.reload(reload.settings)
-        self._access.take_up(self._tokens)
+        self._access.replace_tokens(self._tokens)
         if self._intake is not None:
-            self._intake.take_up(self._github_secret)
+            self._intake.use_secret(self._github_secret)
 
     def _board_routes(self) -> list[web.RouteDef]:
         if self._board is None:
             return []
-        desk = self._delivery.desk(lambda: self._settings)
-        return self._board.routes(self._access, desk, self.metrics.commands)
+        incidents = self._delivery.incident_service(lambda: self._settings)
+        return self._board.routes(self._access, incidents, self.metrics.commands)
 
     @asynccontextmanager
     async def _showing(self, present: dict[str, Topic]) -> AsyncIterator[None]:
@@ -261,7 +259,7 @@ class KafkaDaemon:
             commands = await asyncio.to_thread(has_commands, self._kafka)
         options = aiokafka_options(self._kafka)
         if commands:
-            self._delivery.hear(self._topics.commands, options)
+            self._delivery.receive_commands(self._topics.commands, options)
         if self._board is None:
             yield
             return
@@ -274,7 +272,7 @@ class KafkaDaemon:
 
     async def _run(self, present: dict[str, Topic], stopping: asyncio.Event) -> None:
         if self._intake is not None:
-            self._intake.produce().add_done_callback(fatal_when_failed)
+            self._intake.start_producing().add_done_callback(fatal_when_failed)
         if self._has_stages:
             await self._run_stages(present, stopping)
         else:
@@ -304,7 +302,7 @@ class KafkaDaemon:
         self._waits_for = "the daemon is stopping"
         if not starting.done():
             starting.cancel()
-        refusing = [] if self._intake is None else [self._intake.refuse()]
+        refusing = [] if self._intake is None else [self._intake.stop_accepting()]
         await asyncio.gather(host.stop(), *refusing)
 
     async def _keep_limits(self) -> None:
@@ -335,7 +333,7 @@ class KafkaDaemon:
         checkpoints = KafkaCheckpoints(records)
         self._takeovers = Takeovers(topics.rollups, checkpoints, options, self._open_runner, judging)
         alignment = WatermarkAlignment(
-            lambda stage: stage.rollup.watermark, self._elsewhere, settings.time.ahead
+            lambda stage: stage.rollup.watermark, self._other_watermarks, settings.time.ahead
         )
 
         def rolling_up(topic: str) -> Hosted:
@@ -366,7 +364,7 @@ class KafkaDaemon:
                 topics.rollups,
                 "detect",
                 lambda shard: judging(shard, self._stepped),
-                around=self._taking_up,
+                around=self._watch_takeovers,
             ),
             Hosted(
                 topics.findings, "incidents", lambda _: IncidentsStage(kafka.shards, self._settings, topics)
@@ -404,7 +402,7 @@ class KafkaDaemon:
         assert self._registry is not None  # noqa: S101 - without one, no schema is needed
         try:
             self._registry.fetch(schemas)
-        except RegistryError:  # which says so itself
+        except RegistryError:  # it logs that itself
             return False
         return True
 
@@ -416,15 +414,10 @@ class KafkaDaemon:
         return self._host.runners.get(tp) if self._host else None
 
     @asynccontextmanager
-    async def _taking_up(self, shard: int) -> AsyncIterator[Send]:
+    async def _watch_takeovers(self, shard: int) -> AsyncIterator[Send]:
         assert self._host is not None and self._takeovers is not None  # noqa: S101, PT018 - it opens stages
-        watching = asyncio.create_task(self._takeovers.watch(shard))
-        watching.add_done_callback(fatal_when_failed)
-        try:
+        async with vital_tasks(self._takeovers.watch(shard)):
             yield self._host.send
-        finally:
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
 
     def _limit(self, capacity: Capacity) -> None:
         """Go on with other limits at every shard of this process; shards that come later begin with them."""
@@ -432,7 +425,7 @@ class KafkaDaemon:
             if isinstance(runner.stage, DetectStage):
                 runner.stage.detect.limit(capacity)
 
-    def _elsewhere(self, ours: Collection[str]) -> list[int]:
+    def _other_watermarks(self, ours: Collection[str]) -> list[int]:
         """Return the watermarks of sources that other processes read, as the shards here know them."""
         newest: dict[str, int] = {}
         held: Counter[str] = Counter()
@@ -465,7 +458,7 @@ class KafkaDaemon:
         self.metrics.ready.set(self._not_ready() is None)
 
     def status(self) -> dict[str, object]:
-        """Return what ``uneri status`` shows."""
+        """Return the fields of ``uneri status``."""
         shown: dict[str, object] = {"driver": "kafka", "roles": ", ".join(self._roles)}
         shown |= self.reloading.status()
         if "detect" in self._roles:
@@ -486,10 +479,10 @@ class KafkaDaemon:
         if self._waits_for:
             return self._waits_for
         opening = [] if self._host is None else self._host.opening
-        waiting = [] if self._host is None else [one for one in self._host.waiting if one != f"{BOARD}/0"]
+        waiting = [] if self._host is None else [name for name in self._host.waiting if name != f"{BOARD}/0"]
         trouble = self._registry and self._registry.trouble
         reasons = (
-            None if self._intake is None else self._intake.taker.full(),
+            None if self._intake is None else self._intake.sink.why_full(),
             opening and f"the state of {', '.join(opening)} is being restored",
             waiting and f"{', '.join(waiting)} {'wait' if len(waiting) > 1 else 'waits'}: {trouble}",
             self._delivery.not_ready(),
@@ -520,21 +513,9 @@ def run_kafka(
     at: CrashHook = no_crash,
     read: Callable[[], Settings] | None = None,
 ) -> int:
-    """Run the Kafka daemon until SIGINT or SIGTERM.
+    """Run the Kafka daemon until SIGINT or SIGTERM; ``settings`` has a ``kafka`` section.
 
-    Parameters
-    ----------
-    settings
-        With a ``kafka`` section.
-    roles
-        Some of ``rollup``, ``detect``, ``incidents``, ``notify``, ``intake``, ``board``; all but the last two
-        when absent.
-    every
-        Seconds between checkpoints.
-    at
-        Called at each crash point, for tests.
-    read
-        Returns the settings of its file now, for a reload.
+    ``roles`` are all but ``intake`` and ``board`` when absent. The others are those of ``KafkaDaemon``.
 
     Returns
     -------
@@ -551,11 +532,12 @@ def run_kafka(
         log.critical(wrong)
         return 2
     try:
-        taking = INTAKE in (roles or ())
-        door_of(settings, intake=taking)  # a mistake is told at once: a first start compiles for a minute
+        listen_address_of(
+            settings, intake=INTAKE in (roles or ())
+        )  # reports a mistake at once: a first start compiles
         connection_options(settings.kafka)
         slack_secrets(settings.slack)
-        warm(log.info)  # before the event loop starts, which must not wait for a compiler
+        prepare_process(log.info)  # before the event loop starts, which must not wait for a compiler
         with Watchdog() as watchdog:  # to the end of the event loop's threads: a client of Kafka may hang
             daemon = KafkaDaemon(
                 settings, settings.kafka, roles or ROLES, watchdog, every=every, at=at, read=read
@@ -575,7 +557,7 @@ def run_kafka(
 
 
 def _one_line(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log in one line what asyncio would print with a traceback: aiokafka abandons failed futures."""
+    """Log one line, where asyncio would print a traceback: aiokafka abandons failed futures."""
     log.warning(str(context.get("message")), error=repr(context.get("exception")))
 
 
@@ -583,7 +565,7 @@ async def _main(daemon: KafkaDaemon, watchdog: Watchdog) -> None:
     stopping = asyncio.Event()
 
     def stop() -> None:
-        watchdog.stop_within()  # whatever is under way: it may be a start that hangs
+        watchdog.stop_within()  # in any state: a start may hang
         stopping.set()
 
     watchdog.start()

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from aiohttp import web
 
@@ -14,13 +14,14 @@ from config.links import Links
 from config.settings import Settings
 from detectors.model.stated import StatedChange
 from detectors.state.state import NewerStateError, StateError, why
-from detectors.watch.hottest import Hot
+from detectors.watch.rankings import Hot
+from streams.drivers.kafka.board.board_service import KafkaBoard
 from streams.drivers.kafka.board.commands import CommandReceiver
 from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
 from streams.drivers.kafka.notices import NoticesOfStep, NotifyStage
 from streams.drivers.kafka.outbox import KafkaOutboxStorage
 from streams.drivers.kafka.stage import REMEDY
-from streams.drivers.kafka.stage_host import Send, fatal_when_failed
+from streams.drivers.kafka.stage_host import Send, vital_tasks
 from streams.notify.command_routes import MemoRoutes, NoAnswerError, SilenceRoutes
 from streams.notify.incidents_route import incident_route, incidents_route
 from streams.notify.labels_command import labels_route
@@ -31,73 +32,52 @@ from streams.screens.board.incidents.incident_service import IncidentService
 from streams.screens.board.incidents.pipeline_incidents import PipelineIncidents
 
 
-class Elsewhere(Protocol):
-    """The pipeline of another process."""
-
-    @property
-    def pipeline(self) -> Pipeline | None:
-        """Its state, to read only; None while that is unknown."""
-
-    @property
-    def changes(self) -> Sequence[StatedChange]:
-        """What was deployed or configured in the last days."""
-
-    async def command(self, command: Command) -> Answer:
-        """Have it execute a command.
-
-        Raises
-        ------
-        streams.notify.command_routes.NoAnswerError
-            When it does not answer.
-        """
-
-
 class Delivery:
-    """What delivers, while this process owns the partition.
+    """Delivers messages, while this process owns the partition.
 
-    Its routes answer 503 otherwise, unless they know the pipeline of the process that does: ``elsewhere``.
+    Otherwise its routes answer 503, unless the ``board`` of this process knows the pipeline of the owner.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._half = NotificationService(settings, metrics)
+        self._service = NotificationService(settings, metrics)
         self._stage: NotifyStage | None = None
-        self._taker: CommandReceiver | None = None
-        self.elsewhere: Elsewhere | None = None
+        self._commands: CommandReceiver | None = None
+        self.board: KafkaBoard | None = None
 
     @property
     def pipeline(self) -> Pipeline | None:
-        """The pipeline, wherever it is; None while that is unknown."""
-        here = self._half.pipeline
-        return here if here is not None or self.elsewhere is None else self.elsewhere.pipeline
+        """The pipeline of this or another process; None while it is unknown."""
+        here = self._service.pipeline
+        return here if here is not None or self.board is None else self.board.pipeline
 
     @property
     def links(self) -> Links:
         """The links to consoles, as configured now."""
-        return self._half.links
+        return self._service.links
 
-    def desk(self, settings: Callable[[], Settings]) -> IncidentService:
+    def incident_service(self, settings: Callable[[], Settings]) -> IncidentService:
         """Return the incidents for a board; ``settings`` returns the configuration in force."""
-        half = self._half
+        service = self._service
 
         def changes() -> Sequence[StatedChange]:
-            there = self.elsewhere if half.pipeline is None else None
-            return half.changes if there is None else there.changes
+            board = self.board if service.pipeline is None else None
+            return service.changes if board is None else board.changes
 
         return PipelineIncidents(
-            lambda: self.pipeline, self._passed, lambda: half.documents, changes, settings
+            lambda: self.pipeline, self._board_command, lambda: service.documents, changes, settings
         )
 
-    def hear(self, topic: str, options: dict[str, Any]) -> None:
+    def receive_commands(self, topic: str, options: dict[str, Any]) -> None:
         """Execute the commands of boards, which come by a topic, while this process delivers."""
-        self._taker = CommandReceiver(topic, options, self._half.command)
+        self._commands = CommandReceiver(topic, options, self._service.command)
 
     def routes(self) -> list[web.RouteDef]:
-        """Return what the web server adds."""
+        """Return the routes for a web server."""
         return [
-            *self._half.interactions.routes(),
+            *self._service.interactions.routes(),
             incidents_route(lambda: self.pipeline, lambda: self.links),
-            incident_route(lambda: self.pipeline, lambda: self._half.documents),
+            incident_route(lambda: self.pipeline, lambda: self._service.documents),
             labels_route(lambda: None if self.pipeline is None else self.pipeline.labels),
             *SilenceRoutes(lambda: self.pipeline, self._command).routes(),
             *MemoRoutes(lambda: self.pipeline, self._command).routes(),
@@ -109,38 +89,33 @@ class Delivery:
         return self._stage
 
     def status(self) -> dict[str, object]:
-        """Return what ``uneri status`` shows of it; nothing while another process delivers."""
-        return self._half.status()
+        """Return its part of ``uneri status``; nothing while another process delivers."""
+        return self._service.status()
 
     def not_ready(self) -> str | None:
         """Return why messages cannot be sent, None if they can."""
-        return self._half.not_ready()
+        return self._service.not_ready()
 
     async def reload(self, settings: Settings) -> None:
         """Deliver by other settings from now on."""
-        await self._half.reload(settings)
+        await self._service.reload(settings)
 
     @contextlib.asynccontextmanager
     async def run(self, records: FencedStore) -> AsyncIterator[Send]:
         """Deliver while the block runs; a notice that was sent to it is durable in the outbox."""
         storage = KafkaOutboxStorage(records)
         try:
-            await self._half.start(storage, self._leaders, self._changes)
+            await self._service.start(storage, self._leaders, self._changes)
         except NewerStateError:  # has its own remedy
             raise
         except (StateError, KeyError) as error:
             raise StateError(f"the state of messages cannot be read: {why(error)}; {REMEDY}") from error
-        working = (
-            [self._half.until_failed()]
-            if self._taker is None
-            else [self._half.until_failed(), self._taker.run()]
-        )
-        tasks = [asyncio.create_task(work) for work in working]
-        for task in tasks:
-            task.add_done_callback(fatal_when_failed)
+        working = [self._service.until_failed()]
+        if self._commands is not None:
+            working.append(self._commands.run())
 
         async def send(step: NoticesOfStep) -> Awaitable[Any]:
-            await self._half.put(step.notices, step.watermark)
+            await self._service.put(step.notices, step.watermark)
             for notice in step.notices:
                 self._metrics.notices.labels(notice.action.value).inc()
             durable = asyncio.get_running_loop().create_future()
@@ -148,15 +123,13 @@ class Delivery:
             return durable
 
         try:
-            yield send
+            async with vital_tasks(*working):
+                yield send
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await self._half.stop()
+            await self._service.stop()
             await storage.close()
 
-    async def _passed(self, command: Command) -> Answer:
+    async def _board_command(self, command: Command) -> Answer:
         """Execute a command of a board."""
         try:
             return await self._command(command)
@@ -164,13 +137,13 @@ class Delivery:
             raise BoardDataError(str(error)) from error
 
     async def _command(self, command: Command) -> Answer:
-        """Execute a command from a terminal or a page, here or where the pipeline is."""
-        answer = await self._half.command(command)
+        """Execute a command from a terminal or a page, in this or the owning process."""
+        answer = await self._service.command(command)
         if answer is not None:
             return answer
-        if self.elsewhere is None:
+        if self.board is None:
             raise web.HTTPServiceUnavailable
-        return await self.elsewhere.command(command)
+        return await self.board.command(command)
 
     def _leaders(self) -> tuple[Hot, ...]:
         return () if self._stage is None else self._stage.leaders

@@ -1,4 +1,4 @@
-"""The role ``intake``: the doors of the embedded driver, before the topic of requests."""
+"""The role ``intake``: the receivers of the embedded driver, in front of the topic of requests."""
 
 import asyncio
 import contextlib
@@ -29,7 +29,7 @@ log = structlog.get_logger("uneri.intake")
 
 
 class KafkaIntake:
-    """The doors of one process.
+    """The receivers of one process.
 
     Parameters
     ----------
@@ -37,14 +37,6 @@ class KafkaIntake:
         With a ``kafka`` section.
     kafka
         That section, with a topic of requests.
-    metrics
-        Counts what is refused.
-    door
-        How the process is reached.
-    tokens
-        Returns those that are accepted now.
-    schemas
-        Those of a registry, if there is one.
 
     Raises
     ------
@@ -59,32 +51,32 @@ class KafkaIntake:
         settings: Settings,
         kafka: KafkaSettings,
         metrics: Metrics,
-        door: ListenAddress,
+        address: ListenAddress,
         tokens: Callable[[], Tokens],
         *,
         schemas: Schemas | None = None,
     ) -> None:
         options = connection_options(kafka)
-        self.taker = TopicSink(
+        self.sink = TopicSink(
             kafka.requests,
             lambda: DroppedProducer(options),
             lambda: reason_unusable(kafka),
             settings.dead_letters,
         )
         inputs = Inputs(settings.sources, schemas)
-        self._reception = IngestHandler(
-            self.taker, inputs, metrics.intake_refused, metrics.skipped, at_once=AT_ONCE
+        self._handler = IngestHandler(
+            self.sink, inputs, metrics.intake_refused, metrics.skipped, at_once=AT_ONCE
         )
-        self._doors = HttpReceivers(self._reception, settings.sources)
-        self._url = door.url
+        self._receivers = HttpReceivers(self._handler, settings.sources)
+        self._url = address.url
         self._tcp: TcpReceiver | None = None
         self._producing: asyncio.Task[None] | None = None
         if (listen := settings.web.tcp) is not None:
             named = settings.web.tcp_source
-            tls = door.certificates
+            tls = address.certificates
             self._tcp = TcpReceiver(
                 listen,
-                self.taker,
+                self.sink,
                 line_reader(None if named is None else inputs.of(named)),
                 tokens,
                 tls.context if tls else None,
@@ -94,15 +86,15 @@ class KafkaIntake:
         self._topic = kafka.requests
 
     def routes(self) -> list[web.RouteDef]:
-        """Return what the web server adds."""
-        return self._doors.routes()
+        """Return the routes for a web server."""
+        return self._receivers.routes()
 
-    def take_up(self, secret: str) -> None:
+    def use_secret(self, secret: str) -> None:
         """Verify webhooks by this secret from now on."""
-        self._doors.take_up(secret)
+        self._receivers.use_secret(secret)
 
     async def start(self) -> None:
-        """Listen for connections; senders are told to wait until Kafka answers.
+        """Listen for connections; senders must wait until Kafka answers.
 
         Raises
         ------
@@ -111,17 +103,17 @@ class KafkaIntake:
         """
         if self._tcp is not None:
             port = await self._tcp.start()
-            log.info("taking lines in", address=self._listen, port=port)
-        log.info("taking events in", url=f"{self._url}/events")
+            log.info("accepting lines", address=self._listen, port=port)
+        log.info("accepting events", url=f"{self._url}/events")
 
-    def produce(self) -> asyncio.Task[None]:
+    def start_producing(self) -> asyncio.Task[None]:
         """Begin to write: the topic is there."""
-        self._producing = asyncio.create_task(self.taker.run())
+        self._producing = asyncio.create_task(self.sink.run())
         return self._producing
 
-    async def refuse(self) -> None:
-        """Take no request any more, and close the connections when what they sent is written."""
-        self.taker.close()
+    async def stop_accepting(self) -> None:
+        """Accept no more requests, and close the connections when their records are written."""
+        self.sink.close()
         if self._tcp is not None:
             await self._tcp.stop()
 
@@ -133,9 +125,9 @@ class KafkaIntake:
                 await self._producing
 
     def status(self) -> dict[str, object]:
-        """Return what ``uneri status`` shows."""
-        return {"intake": self.taker.full() or f"takes records, for the topic {self._topic}"}
+        """Return its part of ``uneri status``."""
+        return {"intake": self.sink.why_full() or f"takes records, for the topic {self._topic}"}
 
     def queues(self) -> dict[str, int]:
-        """Return what waits, in bytes."""
-        return {"request_bytes": self._reception.held, "unacknowledged_bytes": self.taker.held}
+        """Return the waiting bytes."""
+        return {"request_bytes": self._handler.held, "unacknowledged_bytes": self.sink.held}

@@ -9,7 +9,7 @@ from alerting.incidents.notice import Notice
 from alerting.incidents.preceding import RecentChanges
 from detectors.model.stated import StatedChange
 from detectors.state.state import pack, unpack
-from detectors.watch.hottest import Hot
+from detectors.watch.rankings import Hot
 from streams.drivers.kafka.stage import Emission
 from streams.ingest.batch_consumer.chunk import Chunk
 
@@ -26,7 +26,8 @@ class NoticesPart(msgspec.Struct, array_like=True):
     notices: list[Notice]
     leaders: list[Hot]  # new leaders that no digest has shown yet; in the last part
     changes: list[StatedChange] = []  # that became known with the step; in any of its parts
-    look: int = 0  # the number of the look that found it, in place of a step; ``watermark`` is where it ends
+    look: int = 0
+    """The number of the early evaluation, in place of a step; ``watermark`` is where it ends."""
 
 
 class NoticesOfStep(NamedTuple):
@@ -42,9 +43,9 @@ def notices_parts(
     watermark: int,
     changes: Sequence[StatedChange] = (),
     *,
-    look: int = 0,
+    early: int = 0,
 ) -> Iterator[bytes]:
-    """Yield the records of one step: at least one, which advances the watermark; or those of a look."""
+    """Yield the records of a step, at least one, which advances the watermark; or of an ``early`` one."""
     parts: list[list[Notice]] = [[]]
     room = PART_BYTES
     for notice in notices:
@@ -60,8 +61,8 @@ def notices_parts(
     for number, part in enumerate(parts):
         last = number + 1 == len(parts)
         became_known = stated[number] if number < len(stated) else []
-        one = NoticesPart(watermark, number, last, part, list(leaders) if last else [], became_known, look)
-        yield msgspec.msgpack.encode(one)
+        shown = list(leaders) if last else []
+        yield msgspec.msgpack.encode(NoticesPart(watermark, number, last, part, shown, became_known, early))
 
 
 class _Meta(msgspec.Struct, array_like=True):
@@ -86,7 +87,7 @@ class NotifyStage:
         self._recent = RecentChanges()
         self._held: list[Notice] = []  # of the step whose last part has not arrived
         self._parts = 0  # of that step that have arrived
-        self._looks = 0  # the number of the newest look
+        self._early = 0  # the number of the newest early evaluation
         self._decode = msgspec.msgpack.Decoder(NoticesPart).decode
 
     @property
@@ -97,10 +98,10 @@ class NotifyStage:
     def feed(self, chunk: Chunk) -> Iterable[NoticesOfStep]:
         """Assemble parts; return the notices of all complete steps with the newest watermark."""
         notices: list[Notice] = []
-        before = self.watermark, self._looks
+        before = self.watermark, self._early
         reached = 0
         for part in map(self._decode, chunk.values):
-            known = part.look <= self._looks if part.look else part.watermark <= self.watermark
+            known = part.look <= self._early if part.look else part.watermark <= self.watermark
             if known or part.part < self._parts:
                 continue
             self._held += part.notices
@@ -111,10 +112,10 @@ class NotifyStage:
                 self._held, self._parts = [], 0
                 reached = max(reached, part.watermark)
                 if part.look:
-                    self._looks = part.look
+                    self._early = part.look
                     continue
                 self.watermark, self.leaders = part.watermark, tuple(part.leaders)
-        return [NoticesOfStep(notices, reached)] if (self.watermark, self._looks) != before else []
+        return [NoticesOfStep(notices, reached)] if (self.watermark, self._early) != before else []
 
     def idle(self, _: float) -> Iterable[Emission]:
         """Do nothing: steps advance time."""
@@ -122,12 +123,12 @@ class NotifyStage:
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the watermark and the parts of an incomplete step."""
-        meta = _Meta(self.watermark, self._held, self._parts, list(self.leaders), self._looks)
+        meta = _Meta(self.watermark, self._held, self._parts, list(self.leaders), self._early)
         return {"notify": pack("notify", self.VERSION, meta, {}), **self._recent.snapshot()}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Go on from a snapshot."""
         meta, _ = unpack(parts["notify"], "notify", self.VERSION, _Meta)
         self.watermark, self.leaders = meta.watermark, tuple(meta.leaders)
-        self._held, self._parts, self._looks = meta.held, meta.parts, meta.looks
+        self._held, self._parts, self._early = meta.held, meta.parts, meta.looks
         self._recent.restore(parts)

@@ -44,7 +44,7 @@ class KafkaOutboxStorage:
             (_name(row.id), msgspec.msgpack.encode(row)) for row in rows
         ]
         records += [(f"{_PART}{name}", part) for name, part in parts.items()]
-        records += [(_name(each), None) for each in gone]
+        records += [(_name(row), None) for row in gone]
         if self._writer != (own := this_writer()):
             records.append((KEY, msgspec.msgpack.encode(own)))
         await self._records.write(KEY, records)

@@ -1,4 +1,4 @@
-"""Reading one partition without a group: any number of processes may do so, and nothing is committed."""
+"""Reads one partition without a group: any number of processes may do so, and nothing is committed."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -10,19 +10,12 @@ WAIT_MS: Final = 500  # for records
 
 
 @asynccontextmanager
-async def reading(
+async def open_partition(
     place: TopicPartition, options: dict[str, Any], *, committed: bool = False
 ) -> AsyncIterator[AIOKafkaConsumer]:
     """Yield a consumer of a partition, whose position is still to be set.
 
-    Parameters
-    ----------
-    place
-        The partition.
-    options
-        Keyword arguments of every aiokafka client.
-    committed
-        Whether to read only what transactions have committed.
+    With ``committed``, it reads only records of committed transactions.
     """
     consumer = AIOKafkaConsumer(
         enable_auto_commit=False,
@@ -38,7 +31,7 @@ async def reading(
         await consumer.stop()
 
 
-async def some(
+async def next_records(
     consumer: AIOKafkaConsumer, place: TopicPartition, most: int = 500
 ) -> Sequence[ConsumerRecord[Any, Any]]:
     """Return the next records, at most ``most``; none if none come within ``WAIT_MS``."""

@@ -1,4 +1,4 @@
-"""What the rollup is fed of a chunk at once: records of docs/event.md, and where each was read."""
+"""Batches of records that the rollup is fed at once: records of docs/event.md, and where each was read."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -7,7 +7,7 @@ from detectors.model.array_types import Floats
 from streams.engine.decode.event_time import UNKNOWN_ARRIVAL
 from streams.engine.decode.rejected import Rejected
 from streams.ingest.batch_consumer.chunk import Chunk
-from streams.ingest.formats.converted import Converted
+from streams.ingest.formats.inputs import Converted
 
 NEVER: Final = -1.0
 
@@ -28,7 +28,7 @@ class ReadAt(NamedTuple):
         return str(self.offset) if self.number is None else f"{self.offset}.{self.number}"
 
 
-class NativeRun:
+class NativeBatch:
     """A chunk whose records are fed as they are."""
 
     def __init__(self, chunk: Chunk) -> None:
@@ -39,19 +39,19 @@ class NativeRun:
     def __len__(self) -> int:
         return len(self.records)
 
-    def placed(self, rejected: Sequence[Rejected]) -> list[Rejected]:
-        """Return all that is refused, given what the decoder rejected."""
+    def all_rejected(self, rejected: Sequence[Rejected]) -> list[Rejected]:
+        """Return all refused parts, given those that the decoder rejected."""
         return list(rejected)
 
-    def place(self, part: int) -> ReadAt:
+    def locate_part(self, part: int) -> ReadAt:
         """Return where a part was read; a record is one."""
         return ReadAt(self._offsets[part])
 
-    place_of = place
+    locate_record = locate_part
 
 
-class ConvertedRun:
-    """Payloads of a chunk as records, of which one payload may hold several or none."""
+class ConvertedBatch:
+    """Payloads of a chunk as records; a payload may hold several or none."""
 
     def __init__(self, found: Converted, chunk: Chunk) -> None:
         self.records: Sequence[bytes] = found.records
@@ -62,55 +62,56 @@ class ConvertedRun:
     def __len__(self) -> int:
         return len(self._found)
 
-    def placed(self, rejected: Sequence[Rejected]) -> list[Rejected]:
-        """Return all that is refused, in the order of the parts, given what the decoder rejected."""
+    def all_rejected(self, rejected: Sequence[Rejected]) -> list[Rejected]:
+        """Return all refused parts in order, given those that the decoder rejected."""
         return self._found.placed(rejected)
 
-    def place(self, part: int) -> ReadAt:
+    def locate_part(self, part: int) -> ReadAt:
         """Return where a part was read: its payload's offset, and its number if that has several."""
         return ReadAt(self._offsets[self._found.of[part]], self._found.numbers[part])
 
-    def place_of(self, record: int) -> ReadAt:
+    def locate_record(self, record: int) -> ReadAt:
         """Return where a record was read."""
-        return self.place(self._found.rows[record])
+        return self.locate_part(self._found.rows[record])
 
 
-class Quiet:
-    """How long an input's payloads have held no records, by the times of their arrival.
+class QuietPeriod:
+    """The time for which an input's payloads have held no records, by their arrival.
 
-    A topic may be busy with what is no record by design, such as spans that are no request. Then nothing is
-    idle, but time must not wait for it. What is told depends on the payloads, not on how they are chunked.
+    A topic may be busy with payloads that are no records by design, such as spans that are no request. Then
+    nothing is idle, but time must not wait for it. The reports depend on the payloads, not on how they are
+    chunked.
 
     Parameters
     ----------
     after
-        Seconds without a record after which that is told.
+        Seconds without a record until the first report.
     every
-        Seconds after which it is told again.
+        Seconds between two reports.
     """
 
     def __init__(self, after: float, every: float) -> None:
         self._after, self._every = after, every
-        self.heard: float | None = None  # when the newest record arrived, or the first payload
-        self._told = NEVER
+        self.newest: float | None = None  # arrival of the newest record, or of the first payload
+        self._reported = NEVER
 
-    def feed(self, arrived: float, records: int) -> float | None:
-        """Note the next payload; return how long it has been quiet if that is to be told."""
+    def note_payload(self, arrived: float, records: int) -> float | None:
+        """Note the next payload; return the seconds without a record if they are to be reported."""
         if not 0 <= arrived < UNKNOWN_ARRIVAL:
             return None
-        if records or self.heard is None:
-            self.heard, self._told = max(arrived, self.heard or arrived), NEVER
+        if records or self.newest is None:
+            self.newest, self._reported = max(arrived, self.newest or arrived), NEVER
             return None
-        quiet = arrived - self.heard
-        if quiet < self._after or arrived < self._told + self._every:
+        quiet = arrived - self.newest
+        if quiet < self._after or arrived < self._reported + self._every:
             return None
-        self._told = arrived
+        self._reported = arrived
         return quiet
 
     def state(self) -> tuple[float, float] | None:
         """Return the state, None before the first payload."""
-        return None if self.heard is None else (self.heard, self._told)
+        return None if self.newest is None else (self.newest, self._reported)
 
     def restore(self, state: tuple[float, float]) -> None:
         """Go on from a state."""
-        self.heard, self._told = state
+        self.newest, self._reported = state

@@ -1,4 +1,4 @@
-"""What a process of the Kafka driver can be told to do."""
+"""The roles of a process of the Kafka driver."""
 
 from collections.abc import Collection
 from typing import Final
@@ -8,9 +8,9 @@ from config.settings import HistorySettings, KafkaSettings
 INTAKE: Final = "intake"
 BOARD: Final = "board"
 ROLES: Final = frozenset({"rollup", "detect", "incidents", "notify"})
-"""Those of a process that is not told otherwise.
+"""The default roles.
 
-``intake``, which opens doors, and ``board``, which writes the history and shows it, are asked for by name.
+``intake``, which opens receivers, and ``board``, which writes the history and shows it, must be named.
 """
 
 KNOWN_ROLES: Final = ROLES | {INTAKE, BOARD}

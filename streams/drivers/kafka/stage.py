@@ -6,7 +6,7 @@ All stages of the Kafka driver run in this frame, which alone makes them exact:
 - Before a checkpoint is written, Kafka has acknowledged everything emitted up to that point.
 - An offset is released for commit after the checkpoint that includes it is durable.
 - What a stage emits for records is a function of the records: emitted again after a crash, it is recognised
-  and dropped. What people read, who drop nothing, is written with the checkpoint (docs/adr/0020). What it
+  and dropped. What people read, and cannot drop, is written with the checkpoint (docs/adr/0020). What it
   emits because wall time passed is not such a function, so it goes into a checkpoint first and is emitted
   after that, and again after a crash in between.
 """
@@ -45,8 +45,8 @@ log = structlog.get_logger("uneri.stage")
 class Emission(NamedTuple):
     """One record for another topic; with ``partition`` None its key decides.
 
-    One that is to be there ``once`` is written in the transaction of the next checkpoint: later, but never
-    again after a crash. The others are written at once, and their readers know what they have.
+    With ``once``, it is written in the transaction of the next checkpoint: later, but never again after a
+    crash. The others are written at once, and their readers recognise repeats.
     """
 
     topic: str
@@ -62,11 +62,11 @@ class UnfedError(Exception):
     Parameters
     ----------
     needs
-        What it needs: schemas.
+        Its missing input, such as schemas.
     offset
-        That of the record which it was not fed.
+        The first record that it was not fed.
     emissions
-        Of the records before that one.
+        Those of the records before that one.
     """
 
     def __init__(self, needs: Any, offset: int, emissions: Sequence[Any]) -> None:
@@ -104,25 +104,25 @@ class Stage(Protocol):
 
 @runtime_checkable
 class EmissionMode(Protocol):
-    """A stage that goes on in one of several ways, between which it changes at checkpoints.
+    """A stage with several modes of emission, between which it switches at checkpoints.
 
-    What it emits depends on the way, so records that were emitted before a crash must go the same way again:
-    it changes where nothing that follows has been emitted, and a checkpoint that says so is durable first
-    (docs/adr/0047).
+    Its emissions depend on the mode, so records that were emitted before a crash must be emitted in the same
+    mode again: it switches where nothing that follows has been emitted, after a durable checkpoint of the new
+    mode (docs/adr/0047).
     """
 
     @property
     def is_usual(self) -> bool:
-        """Whether it goes its usual way, which it may always return to where a change is safe."""
+        """Whether it is in its usual mode, to which it may always return where a switch is safe."""
 
-    def turns(self, arrived: float) -> bool:
-        """Return whether it would change now; ``arrived``, epoch seconds, is for who has read nothing yet."""
+    def wants_switch(self, arrived: float) -> bool:
+        """Return whether it would switch now; ``arrived``, epoch seconds, counts before the first record."""
 
-    def turn(self, arrived: float) -> None:
-        """Decide; the next snapshot has it."""
+    def prepare_switch(self, arrived: float) -> None:
+        """Decide on the mode; the next snapshot includes it."""
 
-    def turned(self) -> None:
-        """Change: that snapshot is durable."""
+    def switch_mode(self) -> None:
+        """Switch: that snapshot is durable."""
 
 
 class Bounds(NamedTuple):
@@ -149,23 +149,19 @@ class StageRunner:
         The name of its checkpoints: ``rollup/3``.
     source
         The source partition: ``requests/3``.
-    stage
-        The stage to feed.
-    checkpoints
-        Store of its state.
     send
         Sends an emission to Kafka and returns a future of its acknowledgement.
     release
         Receives the offset up to which a durable checkpoint includes the source.
     bounds
-        Returns the offsets that the source has now.
+        Returns the current offsets of the source.
     topic_id
-        The id of the source's topic, which tells it from another of the same name; empty if unknown.
+        The id of the source's topic, which distinguishes it from another of the same name; empty if unknown.
     every
         Seconds of wall time between checkpoints.
     idle_after
-        Seconds of wall time without records, while a broker answers, after which and every time after as many
-        the stage is notified; None: never.
+        Seconds of wall time without records, while a broker answers, after which the stage is notified, again
+        and again; None: never.
     clock
         Seconds, monotonic.
     at
@@ -191,7 +187,7 @@ class StageRunner:
         self.key = key
         self.source = source
         self.stage = stage
-        self.position: int | None = None  # next offset to take in; None before the first record ever
+        self.position: int | None = None  # next offset to feed; None before the first record ever
         self.checkpointed: int | None = None  # the position that the newest durable checkpoint has
         self._checkpoints = checkpoints
         self._send = send
@@ -211,7 +207,7 @@ class StageRunner:
         self._unacknowledged_bytes = 0
         self._once: list[Emission] = []
         self._is_first = True  # no record has been fed since it was opened
-        self._turns_from: int | None = None  # below this offset others may have emitted in another way
+        self._switches_from: int | None = None  # below this offset others may have emitted in another mode
 
     @property
     def unacknowledged(self) -> int:
@@ -225,7 +221,7 @@ class StageRunner:
 
     @property
     def closed(self) -> bool:
-        """Whether it takes nothing in any more."""
+        """Whether it accepts no more chunks."""
         return self._closed
 
     @property
@@ -289,7 +285,7 @@ class StageRunner:
                 ) from error
         self.position = self.checkpointed = position
         if not is_closed and isinstance(self.stage, EmissionMode):
-            self._turns_from = (await self._bounds()).end
+            self._switches_from = (await self._bounds()).end
         if position is not None:
             self._release(position)
             self._skip_deleted(first)
@@ -306,7 +302,7 @@ class StageRunner:
         LostRecordsError
             When the chunk begins beyond the position although Kafka still has the records between.
         UnfedError
-            When the stage needs something first; what it could take in was processed.
+            When the stage needs something first; the records before that were processed.
         """
         async with self._lock:
             if self._closed:
@@ -318,7 +314,7 @@ class StageRunner:
             if chunk.end <= self.position:
                 return
             if chunk.start > self.position:
-                await self._explain(self.position, chunk.start)
+                await self._check_gap(self.position, chunk.start)
             chunk = chunk.since(self.position)
             arrived = chunk.timestamp / 1000
             await self._begin(arrived)
@@ -329,7 +325,7 @@ class StageRunner:
                 emissions, self.position, unfed = error.emissions, error.offset, error
             self._changed = True
             if len(chunk):
-                self._heard()
+                self._mark_fed()
             self._at(CrashPoint.FED, self.key)
             await self._emit(emissions)
             self._at(CrashPoint.EMITTED, self.key)
@@ -356,7 +352,7 @@ class StageRunner:
             if self._changed and self._clock() - self._saved_at >= self._every:
                 await self._checkpoint()
 
-    async def exchange(self, stage: Stage) -> None:
+    async def replace_stage(self, stage: Stage) -> None:
         """Continue with another stage from here on, as a restart with it would: after a checkpoint."""
         async with self._lock:
             if self._closed:
@@ -366,7 +362,7 @@ class StageRunner:
                 await asyncio.to_thread(stage.restore, self.stage.snapshot())
             self.stage = stage
 
-    async def change(self, change: Callable[[], None], at: int | None = None) -> bool:
+    async def change_stage(self, change: Callable[[], None], at: int | None = None) -> bool:
         """Change the stage and make it durable; not if its position is not ``at``, and not once closed."""
         async with self._lock:
             if self._closed or (at is not None and self.position != at):
@@ -400,24 +396,24 @@ class StageRunner:
             async with asyncio.timeout(QUERY_SECONDS):  # nothing is fed meanwhile
                 first, end = await self._bounds()
         except (KafkaError, TimeoutError):
-            self._heard()
+            self._mark_fed()
             return False
         self._queried_at = self._clock()
         if end <= first:
             self._skip_deleted(first)
         if end > (first if self.position is None else self.position):
-            self._heard()  # there is more to read: the stage is slow
+            self._mark_fed()  # there is more to read: the stage is slow
             return False
         self._quiet += min(
             self._queried_at - since, 2 * due
         )  # not the time in which this process stood still
         return self._queried_at - self._fed_at >= self._idle_after
 
-    def _heard(self) -> None:
+    def _mark_fed(self) -> None:
         self._fed_at = self._clock()
         self._quiet = 0.0
 
-    async def _explain(self, position: int, start: int) -> None:
+    async def _check_gap(self, position: int, start: int) -> None:
         first = (await self._bounds()).first
         if first <= position:
             raise LostRecordsError(
@@ -460,32 +456,32 @@ class StageRunner:
     async def _acknowledged(self) -> None:
         if not self._unacknowledged:
             return
-        # Who is cancelled here leaves them to the next checkpoint.
+        # If it is cancelled here, the next checkpoint waits for them.
         done, _ = await asyncio.wait(self._unacknowledged, return_when=asyncio.FIRST_EXCEPTION)
         self._unacknowledged, self._unacknowledged_bytes = [], 0
         for future in done:
             future.result()  # raises what has failed
 
     async def _begin(self, arrived: float) -> None:
-        """Say durably which way a stage begins, and that records behind this checkpoint may be emitted."""
+        """Make durable in which mode a stage begins, and that it may emit beyond this checkpoint."""
         is_first, self._is_first = self._is_first, False
-        if is_first and isinstance(self.stage, EmissionMode) and self._turns_from is None:
+        if is_first and isinstance(self.stage, EmissionMode) and self._switches_from is None:
             await self._checkpoint(arrived=arrived)
 
     def _is_due(self, arrived: float) -> bool:
-        turning = self._turning()
-        turns = turning is not None and turning.turns(arrived)
-        return turns or self._clock() - self._saved_at >= self._every or len(self._once) >= MOST_ONCE
+        stage = self._switchable()
+        switches = stage is not None and stage.wants_switch(arrived)
+        return switches or self._clock() - self._saved_at >= self._every or len(self._once) >= MOST_ONCE
 
-    def _turning(self) -> EmissionMode | None:
-        """Return the stage if it may change here: nobody has emitted what follows.
+    def _switchable(self) -> EmissionMode | None:
+        """Return the stage if it may switch here: nobody has emitted what follows.
 
-        After a crash it only returns to its usual way: a process that has been frozen may wake, go on for a
+        After a crash it only returns to its usual mode: a process that was frozen may wake, go on for a
         moment, and must not be ahead in its numbers.
         """
         if not isinstance(self.stage, EmissionMode) or self.position is None:
             return None
-        if self._turns_from is not None and (self.position < self._turns_from or self.stage.is_usual):
+        if self._switches_from is not None and (self.position < self._switches_from or self.stage.is_usual):
             return None
         return self.stage
 
@@ -494,9 +490,9 @@ class StageRunner:
     ) -> None:
         await self._acknowledged()
         self._at(CrashPoint.ACKNOWLEDGED, self.key)
-        turning = None if arrived is None else self._turning()
-        if turning is not None and arrived is not None:
-            turning.turn(arrived)
+        switching = None if arrived is None else self._switchable()
+        if switching is not None and arrived is not None:
+            switching.prepare_switch(arrived)
         parts = dict(self.stage.snapshot())
         if pending:
             parts[PENDING] = msgspec.msgpack.encode(pending)
@@ -507,8 +503,8 @@ class StageRunner:
         offsets = {} if self.position is None else {self.source: self.position}
         once, self._once = self._once, []
         await self._checkpoints.save(self.key, Checkpoint(offsets, parts), once)
-        if turning is not None:
-            turning.turned()
+        if switching is not None:
+            switching.switch_mode()
         self._at(CrashPoint.DURABLE, self.key)
         self._saved_at = self._clock()
         self._changed = False

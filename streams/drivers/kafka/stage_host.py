@@ -9,7 +9,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Final, NamedTuple, NoReturn
 
@@ -51,7 +51,7 @@ Send = Callable[[Any], Awaitable[Awaitable[Any]]]
 
 
 class Hosted(NamedTuple):
-    """What runs on each partition of one topic.
+    """The stage that runs on each partition of one topic.
 
     ``around`` is entered before a stage is opened and left after it is closed, and yields the function that
     sends its emissions; without it they are records for other topics.
@@ -65,17 +65,19 @@ class Hosted(NamedTuple):
     alignment: WatermarkAlignment | None = None  # when no partition may run ahead of the others
     name: str = ""  # that of the topic in the names of agent and checkpoints, where several have one role
     at_once: int | None = None  # bytes that a stage is fed in a turn of the event loop, at first; else chunks
-    fetch: Callable[[Any], bool] | None = None  # gets what a stage needs, in a thread; False: not now
+    fetch: Callable[[Any], bool] | None = (
+        None  # gets the input that a stage needs, in a thread; False: not now
+    )
 
 
 class GivenUpError(RuntimeError):
-    """Something that was waited for was cancelled, though nobody had asked for that."""
+    """A task was cancelled, though nobody had asked for that."""
 
 
 def turn_size(most: int, least: int, seconds: float) -> int:
-    """Return how many bytes to feed in the next turn of the event loop, given what ``most`` took in one.
+    """Return the bytes to feed in the next turn of the event loop, given the ``seconds`` that ``most`` took.
 
-    A format that is read fast costs mainly what a turn costs; a slow one must not keep others waiting.
+    For a fast format, the turns themselves cost most; a slow one must not keep others waiting.
 
     Examples
     --------
@@ -96,12 +98,31 @@ def fatal(error: BaseException, **context: object) -> NoReturn:
 
 
 def fatal_when_failed(task: asyncio.Task[None]) -> None:
-    """End the process if a task that it depends on has failed, or was cancelled though nobody asked."""
+    """End the process if a task that it depends on has failed, or was cancelled unasked."""
     if task.cancelled():
         if not task.cancelling():
             fatal(GivenUpError(GIVEN_UP), task=getattr(task.get_coro(), "__qualname__", ""))
     elif (error := task.exception()) is not None:
         fatal(error)
+
+
+def start_vital(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """Start a task that the process depends on: if it fails, the process ends."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(fatal_when_failed)
+    return task
+
+
+@contextlib.asynccontextmanager
+async def vital_tasks(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run tasks that the process depends on while the block runs."""
+    tasks = [start_vital(coroutine) for coroutine in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class StageHost:
@@ -112,17 +133,11 @@ class StageHost:
     app
         The Faust app, not yet started.
     hosted
-        What runs on which topic.
-    checkpoints
-        Store of the stages' state.
-    options
-        Keyword arguments of every aiokafka client (brokers, security).
+        The stages, by topic.
     every
         Seconds between checkpoints.
     topic_ids
-        The id of each topic, which tells it from another of the same name.
-    metrics
-        Counts openings and assignments.
+        The id of each topic, which distinguishes it from another of the same name.
     stuck
         Seconds that a stage may stand still although there is more to read and a broker answers.
     at
@@ -151,7 +166,7 @@ class StageHost:
         self._every = every
         self._topic_ids = topic_ids or {}
         self._at = app.at = at
-        self._hosted = {one.topic: one for one in hosted}
+        self._hosted = {stages.topic: stages for stages in hosted}
         self._opening: dict[TP, asyncio.Task[StageRunner]] = {}
         self._closing: dict[TP, asyncio.Task[None]] = {}
         self._around: dict[TP, AsyncExitStack] = {}
@@ -164,12 +179,12 @@ class StageHost:
         self._ticking: asyncio.Task[None] | None = None
         self._reread: dict[TP, int] = {}
         self._gone_back: dict[TP, int] = {}
-        self._waiting: dict[TP, asyncio.Event] = {}  # which cannot take in more; set when that is over
+        self._waiting: dict[TP, asyncio.Event] = {}  # whose stage needs input first; set when that is over
         self._stopping = asyncio.Event()
         self._aligned = 0.0
-        for one in hosted:
-            name = f"uneri-{one.role}{one.name and f'-{one.name}'}"
-            app.agent(app.chunk_topic(one.topic), name=name)(self._agent(one.topic))
+        for stages in hosted:
+            name = f"uneri-{stages.role}{stages.name and f'-{stages.name}'}"
+            app.agent(app.chunk_topic(stages.topic), name=name)(self._agent(stages.topic))
         app.on_partitions_assigned.connect(self._assigned)
         app.on_partitions_revoked.connect(self._revoked)
 
@@ -189,11 +204,11 @@ class StageHost:
 
     @property
     def waiting(self) -> list[str]:
-        """The partitions whose stage needs something that cannot be got now."""
+        """The partitions whose stage needs input that is not available now."""
         return sorted(map(self._name, self._waiting))
 
     def role(self, tp: TP) -> str:
-        """Return what runs on a partition."""
+        """Return the role of a partition."""
         return self._hosted[tp.topic].role
 
     def lag(self, tp: TP, runner: StageRunner) -> int:
@@ -220,15 +235,16 @@ class StageHost:
         await self._producer.start()
         await self._offsets.start()
         await self.app.start()
-        self._ticking = asyncio.create_task(self._tick())
-        self._ticking.add_done_callback(fatal_when_failed)
+        self._ticking = start_vital(self._tick())
 
-    async def exchange(self, roles: Collection[str]) -> None:
-        """Have the stages of these roles continue as new ones, which are made by the present settings."""
+    async def replace_stages(self, roles: Collection[str]) -> None:
+        """Replace the stages of these roles by new ones, made by the present settings."""
         for tp, opening in list(self._opening.items()):
             if self.role(tp) in roles:
                 try:
-                    await (await asyncio.shield(opening)).exchange(self._hosted[tp.topic].make(tp.partition))
+                    await (await asyncio.shield(opening)).replace_stage(
+                        self._hosted[tp.topic].make(tp.partition)
+                    )
                 except FencedError as error:  # another process has it, which reads its own configuration
                     log.warning(str(error), source=self._name(tp))
 
@@ -236,7 +252,9 @@ class StageHost:
         """Write the last checkpoints, commit the offsets that they include, and leave the group."""
         self._stopping.set()
         if self._ticking is not None:
-            await self._ticking  # what a tick emits must be in the last checkpoint, or acknowledged before it
+            await (
+                self._ticking
+            )  # emissions of a tick must be in the last checkpoint, or acknowledged before it
         await self._close(set(self._opening))
         await self.app.chunk_consumer.commit()
         await self.app.stop()
@@ -260,17 +278,17 @@ class StageHost:
             most = least
             async for chunk in stream:
                 if least is None or most is None:
-                    await self._fed(chunk)
+                    await self._feed_chunk(chunk)
                     continue
                 for piece in pieces(chunk, most):
                     began = time.monotonic()
-                    await self._fed(piece)
+                    await self._feed_chunk(piece)
                     most = turn_size(most, least, time.monotonic() - began)
                     await asyncio.sleep(0)
 
         return agent
 
-    async def _fed(self, chunk: Chunk) -> None:
+    async def _feed_chunk(self, chunk: Chunk) -> None:
         tp = TP(chunk.topic, chunk.partition)
         self.stalls.received(tp)
         with self._ending(tp, chunk_from=chunk.start):  # Faust would lose the chunk
@@ -300,7 +318,7 @@ class StageHost:
         return await asyncio.to_thread(fetch, needs)
 
     def _wait(self, tp: TP, needs: Any) -> None:
-        """Take in nothing more of a partition until its stage has what it needs.
+        """Feed nothing more of a partition until its stage has the input it needs.
 
         Its chunks are dropped meanwhile, so that no full queue is in the way of other topics.
         """
@@ -342,7 +360,7 @@ class StageHost:
         if tp not in self._opening:
             self.stalls.opening(tp)
             self._opening[tp] = asyncio.create_task(self._open(tp))
-        return await asyncio.shield(self._opening[tp])  # who waits may be cancelled; others wait too
+        return await asyncio.shield(self._opening[tp])  # a caller may be cancelled; others wait too
 
     async def _open(self, tp: TP) -> StageRunner:
         hosted = self._hosted[tp.topic]
@@ -397,7 +415,7 @@ class StageHost:
         """End the process if the block fails: for Faust, an agent that fails is a log line.
 
         A cancellation that nobody asked for is a failure too: a client of Kafka has given up. While the host
-        stops, Faust gives up what others ask of it; only what closes a stage still matters then.
+        stops, Faust gives up pending requests; only the closing of stages still matters then.
         """
         try:
             yield
@@ -460,9 +478,9 @@ class StageHost:
             await runner.tick()
 
     async def _go_back(self, tp: TP, runner: StageRunner) -> None:
-        """Seek back to the position of a stage that the consumer is ahead of while no chunk is on its way.
+        """Seek back to the position of a stage if the consumer is ahead while no chunk is on its way.
 
-        A rebalance may drop what was fetched. The next chunk shows the gap, but no chunk follows the last
+        A rebalance may drop fetched chunks. The next chunk shows the gap, but no chunk follows the last
         record. Once per position: what lies between may not be records for the stage.
         """
         consumer = self.app.chunk_consumer
@@ -502,14 +520,12 @@ class StageHost:
         if not consumer.flow_active:
             return  # a rebalance: Faust pauses and resumes all of them
         aligned: dict[int, list[Hosted]] = {}
-        for one in self._hosted.values():
-            if one.alignment is not None:
-                aligned.setdefault(id(one.alignment), []).append(one)
-        for several in aligned.values():
-            topics, (alignment, role) = (
-                {one.topic for one in several},
-                (several[0].alignment, several[0].role),
-            )
+        for hosted in self._hosted.values():
+            if hosted.alignment is not None:
+                aligned.setdefault(id(hosted.alignment), []).append(hosted)
+        for group in aligned.values():
+            topics = {hosted.topic for hosted in group}
+            alignment, role = group[0].alignment, group[0].role
             assert alignment is not None  # noqa: S101 - see above
             alignment.align(
                 consumer,
@@ -541,7 +557,7 @@ class StageHost:
         return await self.stalls.check(self.runners, opening, excused, self._name)
 
     def partition(self, tp: TP) -> int | str:
-        """Return what tells a partition from the others of its role: ``3``, or ``otlp_spans/0``."""
+        """Return the name of a partition among those of its role: ``3``, or ``otlp_spans/0``."""
         name = self._hosted[tp.topic].name
         return f"{name}/{tp.partition}" if name else tp.partition
 

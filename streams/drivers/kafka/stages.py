@@ -14,9 +14,9 @@ from alerting.incidents.incidents import Incidents
 from config.capacity import Capacity
 from config.settings import Settings
 from detectors.state.state import pack, unpack
-from streams.drivers.kafka.checkpoints.takeover_record import asked_for
+from streams.drivers.kafka.checkpoints.takeover_record import requested_backfill
 from streams.drivers.kafka.notices import notices_parts
-from streams.drivers.kafka.record_batches import ConvertedRun, NativeRun, Quiet, ReadAt
+from streams.drivers.kafka.record_batches import ConvertedBatch, NativeBatch, QuietPeriod, ReadAt
 from streams.drivers.kafka.stage import Emission, UnfedError
 from streams.drivers.kafka.topics import Topics
 from streams.engine.decode.decoder import Decoder
@@ -28,26 +28,24 @@ from streams.engine.rollup.blocks.block import Block
 from streams.engine.rollup.blocks.block_codec import decode_block, encode_block
 from streams.engine.rollup.redaction import Redaction
 from streams.engine.rollup.rollup import JUST_NOW, Rollup
-from streams.engine.stages.dead_letter_limit import DeadLetterLimit, counted, limit_error
-from streams.engine.stages.late_watch import LateWatch
+from streams.engine.stages.dead_letter_limit import DeadLetterLimit, LateWatch, counted, limit_error
 from streams.ingest.batch_consumer.chunk import Chunk
-from streams.ingest.formats.converted import converted
 from streams.ingest.formats.envelopes.confluent import SchemasNeededError
-from streams.ingest.formats.inputs import Input
+from streams.ingest.formats.inputs import Input, converted
 from streams.process.metrics import Metrics
 
 HELD: Final = "held"  # the part with the offsets of records that are held back
 HELD_VERSION: Final = 1
-HELD_NUMBERS: Final = "held_numbers"  # the part with their numbers in payloads of several
+HELD_NUMBERS: Final = "held_numbers"  # the part with their numbers in payloads of several records
 FAR_SECONDS: Final = 600
-"""Behind the clock by more, a partition tells whole steps: nobody waits for its buckets."""
+"""Further behind the clock, a partition emits whole steps: nobody waits for its buckets."""
 NEAR_SECONDS: Final = 120
-"""Behind it by less, a partition tells each bucket again."""
+"""Less far behind it, a partition emits each bucket again."""
 
-QUIET: Final = "quiet"  # the part with how long an input's payloads have held no records
+QUIET: Final = "quiet"  # the part with the time since an input's payloads held records
 QUIET_VERSION: Final = 1
-ASKED: Final = "asked"  # the part with the backfill that is to be taken up
-ASKED_VERSION: Final = 1
+REQUESTED: Final = "asked"  # the part with the backfill that is to be taken over
+REQUESTED_VERSION: Final = 1
 
 
 class RollupStage:
@@ -55,26 +53,17 @@ class RollupStage:
 
     Parameters
     ----------
-    partition
-        Its number.
-    settings
-        Decoding, time, and the dead letter limit.
     shards
         Partitions of the rollups topic.
-    topics
-        The names of the daemon's topics.
-    metrics
-        Counts records.
     source
         The input whose topic it is; None for that of the requests, whose records need no conversion.
     topic
         The topic of the input.
     on_run
-        Called whenever some payloads of a chunk are done: what they hold may be many times their size.
+        Called whenever some payloads of a chunk are done: they may hold many times their size.
     now
-        The clock, epoch seconds: while what is read has just happened, the shards are told of buckets before
-        these close, and while it is long over, of whole steps. They judge the same without that. None:
-        neither.
+        The clock, epoch seconds. While records have just happened, the shards get buckets before these close,
+        and while records are long over, whole steps. They judge the same without that. None: neither.
     """
 
     def __init__(
@@ -93,7 +82,7 @@ class RollupStage:
         self._topics = topics
         self._now = now
         self._is_early = settings.time.early
-        self._at_once = False  # of the newest snapshot
+        self._whole_steps = False  # of the newest snapshot
         self._topic = topic or topics.requests
         self._name = f"{self._topic}/{partition}"
         self._metrics = metrics or Metrics()
@@ -108,7 +97,7 @@ class RollupStage:
         self._limit = DeadLetterLimit(settings.dead_letters)
         self._folded = 0  # as counted so far
         self._unjoined = Counter[str]()  # as counted so far
-        self._quiet = Quiet(settings.time.idle, settings.time.step)
+        self._quiet = QuietPeriod(settings.time.idle, settings.time.step)
         self._on_run = on_run
         self.lateness = LateWatch(self._name)
         self.records = 0
@@ -125,85 +114,89 @@ class RollupStage:
             When a payload needs schemas that are not at hand.
         """
         if self._source is None:
-            return self._feed(NativeRun(chunk))
+            return self._feed(NativeBatch(chunk))
         emissions: list[Emission] = []
         quiet: float | None = None
 
         def is_quiet(index: int, records: int) -> bool:
             nonlocal quiet
-            quiet = None if chunk.arrived is None else self._quiet.feed(float(chunk.arrived[index]), records)
+            quiet = (
+                None
+                if chunk.arrived is None
+                else self._quiet.note_payload(float(chunk.arrived[index]), records)
+            )
             return quiet is not None
 
         done = 0
         try:
-            for each in converted(self._source, chunk.values, is_quiet):
-                emissions += self._feed(ConvertedRun(each, chunk))
+            for batch in converted(self._source, chunk.values, is_quiet):
+                emissions += self._feed(ConvertedBatch(batch, chunk))
                 if quiet is not None:
                     emissions += self.idle(quiet)
-                for why, count in each.skipped.items():
+                for why, count in batch.skipped.items():
                     self._metrics.skipped.labels(why).inc(count)
-                done = each.payloads
+                done = batch.payloads
                 self._on_run()
         except SchemasNeededError as error:
             raise UnfedError(error.needed, chunk.offsets[done], emissions) from None
         return emissions
 
-    def _feed(self, run: NativeRun | ConvertedRun) -> list[Emission]:
-        columns, rejected = self._decoder.decode(run.records, run.arrived)
-        rejected = run.placed(rejected)
-        if passed := self._limit.feed(len(run), counted(rejected)):
-            offset = self._place(passed.rejected.index, run).offset
+    def _feed(self, batch: NativeBatch | ConvertedBatch) -> list[Emission]:
+        columns, rejected = self._decoder.decode(batch.records, batch.arrived)
+        rejected = batch.all_rejected(rejected)
+        if passed := self._limit.feed(len(batch), counted(rejected)):
+            offset = self._place(passed.rejected.index, batch).offset
             raise limit_error(passed, f"{self._topic}, partition {self._partition}, offset {offset}")
-        before = self._counted()
+        before = self.rollup.late, self.rollup.duplicates
         blocks = self.rollup.feed(columns)
         if self._now is not None and self._is_early and self._now() - self.rollup.reached < JUST_NOW:
             blocks += self.rollup.early()
-        self.records += len(run)
+        self.records += len(batch)
         self.rejected += len(rejected)
-        self._count(len(run), rejected, before)
-        letters = [self._dead_letter(one, self._place(one.index, run)) for one in rejected]
-        count = len(run.records)
+        self._count(len(batch), rejected, before)
+        letters = [self._dead_letter(bad, self._place(bad.index, batch)) for bad in rejected]
+        count = len(batch.records)
         self._held = {
             back: place
             for back in self._decoder.held
-            if (place := run.place_of(count - back) if back <= count else self._held.get(back - count))
+            if (place := batch.locate_record(count - back) if back <= count else self._held.get(back - count))
         }
         return [*letters, *self._blocks(blocks)]
 
     def idle(self, seconds: float) -> Iterable[Emission]:
-        """Tell the shards that this partition does not hold event time back, which goes on by the clock."""
+        """Advance event time by the clock, so that this partition does not hold the shards back."""
         blocks = self.rollup.idle(seconds)
         self._held = {back: self._held[back] for back in self._decoder.held if back in self._held}
         return self._blocks(blocks)
 
     @property
     def is_usual(self) -> bool:
-        """Whether it tells buckets."""
-        return not self.rollup.at_once
+        """Whether it emits buckets."""
+        return not self.rollup.whole_steps
 
-    def turns(self, arrived: float) -> bool:
-        """Return whether it would tell whole steps from now on, or each bucket again."""
-        return self._tells_steps(arrived) != self.rollup.at_once
+    def wants_switch(self, arrived: float) -> bool:
+        """Return whether it would emit whole steps from now on, or each bucket again."""
+        return self._wants_steps(arrived) != self.rollup.whole_steps
 
-    def turn(self, arrived: float) -> None:
-        """Decide which; the next snapshot says it."""
-        self._at_once = self._tells_steps(arrived)
+    def prepare_switch(self, arrived: float) -> None:
+        """Decide which; the next snapshot includes it."""
+        self._whole_steps = self._wants_steps(arrived)
 
-    def turned(self) -> None:
-        """Do what the newest snapshot says."""
-        self.rollup.turn(at_once=self._at_once)
+    def switch_mode(self) -> None:
+        """Emit as the newest snapshot states."""
+        self.rollup.switch_mode(whole_steps=self._whole_steps)
 
-    def _tells_steps(self, arrived: float) -> bool:
+    def _wants_steps(self, arrived: float) -> bool:
         if self._now is None:
-            return self.rollup.at_once
+            return self.rollup.whole_steps
         reached = self.rollup.reached
         behind = self._now() - (reached if math.isfinite(reached) else arrived)
-        return behind > (NEAR_SECONDS if self.rollup.at_once else FAR_SECONDS)
+        return behind > (NEAR_SECONDS if self.rollup.whole_steps else FAR_SECONDS)
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state of decoder and rollup, the count of bad records, and the offsets held back."""
         held = pack(HELD, HELD_VERSION, {back: place.offset for back, place in self._held.items()}, {})
-        parts = {**self.rollup.snapshot(at_once=self._at_once), **self._limit.snapshot(), HELD: held}
+        parts = {**self.rollup.snapshot(whole_steps=self._whole_steps), **self._limit.snapshot(), HELD: held}
         numbers = {back: place.number for back, place in self._held.items() if place.number is not None}
         if numbers:
             parts[HELD_NUMBERS] = pack(HELD_NUMBERS, HELD_VERSION, numbers, {})
@@ -214,7 +207,7 @@ class RollupStage:
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Go on from a snapshot."""
         self.rollup.restore(parts)
-        self._at_once = self.rollup.at_once
+        self._whole_steps = self.rollup.whole_steps
         offsets: dict[int, int] = {}  # older checkpoints have none
         numbers: dict[int, int] = {}
         if HELD in parts:
@@ -228,14 +221,11 @@ class RollupStage:
         self._folded = self._decoder.folded
         self._unjoined = Counter(self.rollup.unjoined)
 
-    def _counted(self) -> tuple[int, int]:
-        return self.rollup.late, self.rollup.duplicates
-
     def _count(self, records: int, rejected: Sequence[Rejected], before: tuple[int, int]) -> None:
         metrics = self._metrics
         metrics.records.inc(records)
-        for one in rejected:
-            metrics.rejected.labels(one.reason.value).inc()
+        for bad in rejected:
+            metrics.rejected.labels(bad.reason.value).inc()
         late = self.rollup.late - before[0]
         metrics.late.inc(late)
         self.lateness.feed(records, late + len(rejected), self.rollup.watermark)
@@ -251,9 +241,9 @@ class RollupStage:
         key = self._name.encode()
         return [Emission(self._topics.rollups, block.shard, key, encode_block(block)) for block in blocks]
 
-    def _place(self, index: int, run: NativeRun | ConvertedRun) -> ReadAt:
-        """Return the place of a part by its index in this run or, if negative, of a record before it."""
-        return run.place(index) if index >= 0 else self._held.get(-index, ReadAt(None))
+    def _place(self, index: int, batch: NativeBatch | ConvertedBatch) -> ReadAt:
+        """Return the place of a part by its index in this batch or, if negative, of a record before it."""
+        return batch.locate_part(index) if index >= 0 else self._held.get(-index, ReadAt(None))
 
     def _dead_letter(self, rejected: Rejected, place: ReadAt) -> Emission:
         letter = {
@@ -277,7 +267,7 @@ class DetectStage:
 
     ``on_step`` is called with the start of every step that was judged. ``capacity`` holds the known limits;
     those of the settings when absent. With ``records``, the record of each step goes to the steps topic, for
-    the history. ``asked`` names the backfill that is to be taken up; empty if none is.
+    the history. ``requested`` names the backfill that is to be taken over; empty if none is.
     """
 
     def __init__(
@@ -295,13 +285,13 @@ class DetectStage:
         self._topics = topics
         self._key = str(shard).encode()
         self._encode = MessageEncoder().encode
-        self.asked = ""
+        self.requested = ""
 
     def feed(self, chunk: Chunk) -> Iterable[Emission]:
         """Merge blocks and judge what they complete."""
         blocks = list(self._blocks(chunk))
         judged = self.detect.feed(block for block in blocks if not block.early)
-        judged += self.detect.look([block for block in blocks if block.early])
+        judged += self.detect.evaluate_early([block for block in blocks if block.early])
         findings, steps = self._topics.findings, self._topics.steps
         return [
             *(Emission(findings, 0, self._key, self._encode(step)) for step in judged),
@@ -314,27 +304,31 @@ class DetectStage:
 
     def _blocks(self, chunk: Chunk) -> Iterator[Block]:
         for value in chunk.values:
-            if (asked := asked_for(value)) is None:
+            if (requested := requested_backfill(value)) is None:
                 yield decode_block(value)
             else:
-                self.asked = asked
+                self.requested = requested
 
     def take_over(self, successor: Successor) -> None:
-        """Go on with a judge that has judged the same blocks and knows what was asked for."""
-        self.detect, self.asked = successor.replace(self.detect), ""
+        """Go on with a judge that has judged the same blocks and knows the requested history."""
+        self.detect, self.requested = successor.replace(self.detect), ""
 
-    def forget_asked(self) -> None:
-        """Do not take up what was asked for."""
-        self.asked = ""
+    def forget_request(self) -> None:
+        """Drop the request."""
+        self.requested = ""
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state of the shard."""
-        asked = {ASKED: pack(ASKED, ASKED_VERSION, self.asked, {})} if self.asked else {}
-        return {**self.detect.snapshot(), **asked}
+        requested = (
+            {REQUESTED: pack(REQUESTED, REQUESTED_VERSION, self.requested, {})} if self.requested else {}
+        )
+        return {**self.detect.snapshot(), **requested}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Go on from a snapshot."""
-        self.asked = unpack(parts[ASKED], ASKED, ASKED_VERSION, str)[0] if ASKED in parts else ""
+        self.requested = (
+            unpack(parts[REQUESTED], REQUESTED, REQUESTED_VERSION, str)[0] if REQUESTED in parts else ""
+        )
         self.detect.restore(parts)
 
 
@@ -356,14 +350,14 @@ class IncidentsStage:
         """Group findings step by step; emit the notices of each step, even if there are none."""
         emissions: list[Emission] = []
         for step in self.gather.feed(map(self._decode, chunk.values)):
-            notices = step.tell(self.incidents)
+            notices = step.to_notices(self.incidents)
             leaders = self.incidents.took_the_lead
-            look = self.incidents.looks if step.early else 0
+            early = self.incidents.early_evaluations if step.early else 0
             if step.early and not notices:
                 continue
             emissions += [
                 Emission(self._topic, 0, None, record)
-                for record in notices_parts(notices, leaders, step.watermark, step.changes, look=look)
+                for record in notices_parts(notices, leaders, step.watermark, step.changes, early=early)
             ]
             self.watermark = self.watermark if step.early else step.watermark
         return emissions

@@ -1,4 +1,7 @@
-"""Stall detection: finds a stage that stands still although there is more to read and a broker answers."""
+"""Stall detection: finds a stage that stands still although there is more to read and a broker answers.
+
+The ends of partitions are queried by a client of its own, because the consumer may be hanging.
+"""
 
 import asyncio
 import contextlib
@@ -17,19 +20,13 @@ PATIENCE: Final = 5.0  # seconds
 
 
 class PartitionEnds:
-    """Queries the bounds of partitions with a client that is created when it is first needed.
-
-    Parameters
-    ----------
-    options
-        Keyword arguments of every aiokafka client.
-    """
+    """Queries the bounds of partitions with a client that is created when it is first needed."""
 
     def __init__(self, options: dict[str, Any]) -> None:
         self._options = options
         self._client: AIOKafkaConsumer | None = None
 
-    async def of(self, tps: Collection[TP]) -> dict[TP, Bounds] | None:
+    async def query(self, tps: Collection[TP]) -> dict[TP, Bounds] | None:
         """Return the readable bounds, None if no broker answers."""
         places = [TopicPartition(*tp) for tp in tps]
         try:
@@ -56,21 +53,13 @@ class PartitionEnds:
 
 
 class StallWatch:
-    """Observes the stages of one process from their opening to their closing.
-
-    Parameters
-    ----------
-    ends
-        Asks a broker what there is to read.
-    limit
-        Seconds without progress after which a stage is stuck.
-    """
+    """Observes the stages of one process from their opening to their closing."""
 
     def __init__(self, ends: PartitionEnds, limit: float = STUCK_SECONDS) -> None:
         self.received_at: dict[TP, float] = {}  # when the newest chunk was, monotonic
         self.detectors: dict[TP, StallDetector] = {}
         self._ends = ends
-        self._limit = limit
+        self._limit = limit  # seconds without progress after which a stage is stuck
         self._opening_since: dict[TP, float] = {}
 
     def received(self, tp: TP) -> None:
@@ -101,18 +90,9 @@ class StallWatch:
         excused: Callable[[TP], bool],
         name: Callable[[TP], str],
     ) -> str | None:
-        """Return which stage is stuck and how, None if none is.
+        """Return the stage that is stuck and how, None if none is.
 
-        Parameters
-        ----------
-        runners
-            The stages that are open.
-        opening
-            The partitions whose stage is being opened.
-        excused
-            Returns whether a stage cannot progress because it is paused or another one is in its way.
-        name
-            Names the stage of a partition.
+        ``excused`` stages cannot progress: they are paused, or another one is in their way.
         """
         now = time.monotonic()
         suspects: list[TP] = []
@@ -129,12 +109,12 @@ class StallWatch:
         ]
         if not suspects and not late:
             return None
-        ends = await self._ends.of([*suspects, *late])
+        ends = await self._ends.query([*suspects, *late])
         if ends is None:
             self._excuse(suspects, late)
             return None
         stuck = (self._stuck(tp, runners[tp], ends[tp]) for tp in suspects)
-        if reason := next((one for one in stuck if one), None):
+        if reason := next(filter(None, stuck), None):
             return reason
         return None if not late else f"{name(late[0])} could not be opened"
 
@@ -142,7 +122,7 @@ class StallWatch:
         if (detector := self.detectors.get(tp)) is None:
             return None  # closed meanwhile
         now = time.monotonic()
-        if bounds.end <= max(bounds.first, runner.position or 0):  # what was deleted cannot be read
+        if bounds.end <= max(bounds.first, runner.position or 0):  # deleted records cannot be read
             detector.reset_progress(now)
         reason = detector.stuck(now, self._limit)
         return reason and f"{reason}, and the broker answers"

@@ -14,7 +14,7 @@ from streams.process.metrics import StageReading
 
 
 def status_of(host: StageHost, judge: JudgeSettings) -> dict[str, object]:
-    """Return what ``uneri status`` shows; values that no role of this process knows are left out."""
+    """Return the fields of ``uneri status``, without those that no role of this process knows."""
     runners = host.runners
     shown: dict[str, object] = {
         "partitions": {runner.key: runner.position or 0 for runner in runners.values()},

@@ -1,8 +1,8 @@
-"""The topic of requests takes what the doors have read: a sender is told of what the brokers acknowledged.
+"""Writes records to the topic of requests; a sender is answered when the brokers have acknowledged.
 
-What was not acknowledged in time is given up: its producer is closed, so that it is not written later, when
-its sender has sent it again. Some of it may be in the topic all the same: records with an id are recognised
-as repeats then, because their key brings them to the same partition.
+Records that are not acknowledged in time are given up: their producer is closed, so that they are not written
+later, when their sender has sent them again. Some may be in the topic all the same: records with an id are
+recognised as repeats then, because their key brings them to the same partition.
 """
 
 import asyncio
@@ -29,13 +29,13 @@ from streams.engine.stages.dead_letter_limit import DeadLetterLimit, counted
 from streams.ingest.formats.format import Refused, refused_record
 from streams.ingest.formats.trace_ids import trace_of
 from streams.ingest.receivers.checked_lines import (
-    Checked,
+    CheckedLines,
     TooManyBadError,
     UnreadableError,
-    checked,
-    not_taken,
+    as_not_stored,
+    check_lines,
 )
-from streams.ingest.receivers.record_sink import AppendResult, NotTakenError
+from streams.ingest.receivers.record_sink import AppendResult, NotStoredError
 from streams.process.logs import Recurring
 
 ACK_SECONDS: Final = 8.0  # below those that a stop waits for requests
@@ -56,14 +56,14 @@ log = structlog.get_logger("uneri.intake")
 
 
 class Producer(Protocol):
-    """What the taker needs of a producer."""
+    """A producer as ``TopicSink`` needs it."""
 
     async def start(self) -> None:
         """Connect."""
         ...
 
     async def send(self, topic: str, value: bytes, key: bytes | None) -> asyncio.Future[Any]:
-        """Buffer a record; return what is done when it is acknowledged."""
+        """Buffer a record; return a future of its acknowledgement."""
         ...
 
     async def drop(self) -> None:
@@ -75,11 +75,6 @@ class DroppedProducer(AIOKafkaProducer):  # type: ignore[misc]
     """An idempotent producer that can be closed although brokers do not answer.
 
     aiokafka's own ``stop`` waits until everything is written, and an idempotent producer never gives up.
-
-    Parameters
-    ----------
-    options
-        Keyword arguments of every aiokafka client (brokers, security).
     """
 
     def __init__(self, options: dict[str, Any]) -> None:
@@ -103,7 +98,7 @@ class DroppedProducer(AIOKafkaProducer):  # type: ignore[misc]
         await asyncio.wait([sending], timeout=CLOSE_SECONDS)
         sending.cancel()  # if one waits for metadata, which nobody fetches any more
         await asyncio.wait([sending], timeout=CLOSE_SECONDS)
-        await self.client.close()  # what was opened meanwhile
+        await self.client.close()  # connections that were opened meanwhile
 
 
 class _Keyed(msgspec.Struct):
@@ -115,7 +110,7 @@ _KEYED: Final = msgspec.json.Decoder(_Keyed)
 
 
 def key_of(line: bytes) -> bytes | None:
-    """Return the key of a record in the topic: what repeats of it, and others of its request, have too.
+    """Return the key of a record in the topic, which its repeats and others of its request share.
 
     Records are joined, and repeats are recognised, within a partition only. Of several keys of a request it
     is that of the trace, which most of its sources know.
@@ -152,19 +147,15 @@ class TopicSink:
 
     Parameters
     ----------
-    topic
-        That of the requests.
     open_producer
         Makes one, not started.
     unusable
-        Returns why no broker can be used now, None if one can: a producer that is to connect to one that does
-        not answer leaves its sockets.
-    settings
-        When too many records are bad.
+        Returns why no broker can be used now, None if one can: a producer that connects to a broker that does
+        not answer leaks its sockets.
     clock
         Epoch seconds, at which records arrive.
     patience
-        Seconds without which a record is not acknowledged in time; large requests have more.
+        Seconds until a record must be acknowledged; large requests have more.
     retry
         Seconds between two tries to connect.
     """
@@ -187,7 +178,7 @@ class TopicSink:
         self._limit = DeadLetterLimit(settings)
         self._clock = clock
         self._patience, self._retry = patience, retry
-        self._most = MAX_BYTES  # of a record; what the topic takes, once it has refused a larger one
+        self._most = MAX_BYTES  # of a record; less once the topic has refused a larger one
         self._opened: _Open | None = None
         self._why = "Kafka has not answered yet"  # there is no producer
         self._trouble = Recurring()
@@ -211,80 +202,80 @@ class TopicSink:
 
     async def _started(self, producer: Producer) -> bool:
         if (why := await self._unusable()) is not None:
-            self._away(why)
+            self._note_trouble(why)
             return False
         try:
             async with asyncio.timeout(OPEN_SECONDS):
                 await producer.start()
         except (KafkaError, OSError, TimeoutError) as error:
-            self._away(self._said(error))
+            self._note_trouble(self._explain(error))
             return False
         if refused := self._trouble.ended():
             log.info("Kafka takes records again", refusals=refused)
         return True
 
     def close(self) -> None:
-        """Take no request any more; those that were received are completed."""
+        """Accept no more requests; those that were received are completed."""
         self._closed = True
 
     def not_ready(self) -> str | None:
         """Return why there is no producer, None if there is one."""
         return None if self._opened is not None else self._why
 
-    def full(self) -> str | None:
-        """Return why nothing is taken now, None if it is."""
+    def why_full(self) -> str | None:
+        """Return why no records are accepted now, None if they are."""
         if self._closed:
             return "the daemon is stopping"
         if self.held >= MOST_HELD:
             return f"{self.held >> 20} MiB wait for Kafka to take them"
         return self.not_ready()
 
-    async def take(self, lines: Sequence[bytes], *, sent: bool = True) -> AppendResult:
+    async def append(self, lines: Sequence[bytes], *, sent: bool = True) -> AppendResult:
         """Write lines, which the brokers have acknowledged when this returns.
 
         Raises
         ------
-        NotTakenError
-            Not all of them are; those that are, repeats of them are recognised by their ids.
+        NotStoredError
+            Some may not be written; repeats of the others are recognised by their ids.
         """
         found, records = await asyncio.to_thread(self._checked, lines, sent)
         if sent and len(found.rejected) == len(lines):
-            raise not_taken(UnreadableError(found.rejected))
+            raise as_not_stored(UnreadableError(found.rejected))
         if passed := self._limit.would_exceed(len(lines), counted(found.rejected)):
-            raise not_taken(TooManyBadError(passed, found.rejected))
+            raise as_not_stored(TooManyBadError(passed, found.rejected))
         size = sum(len(record.value) for record in records)
         if self.held and self.held + size > MOST_HELD:
-            raise _again(f"{self.held >> 20} MiB wait for Kafka to take them", "backlog")
+            raise _retry_error(f"{self.held >> 20} MiB wait for Kafka to take them", "backlog")
         if (opened := self._opened) is None:
-            raise _again(self._why, "not_stored")
+            raise _retry_error(self._why, "not_stored")
         self._limit.feed(len(lines), counted(found.rejected))
         self.held += size
         writing = asyncio.create_task(self._write(opened.producer, records, self._patience + size / SLOWEST))
         try:
             await asyncio.wait((writing, opened.lost), return_when=asyncio.FIRST_COMPLETED)
             if not writing.done():
-                raise _again(self._why, "not_stored")
+                raise _retry_error(self._why, "not_stored")
             writing.result()
         except (KafkaError, TimeoutError) as error:
-            if not opened.lost.done():  # what it has not written is sent again
+            if not opened.lost.done():  # unwritten records are sent again
                 self._opened = None
                 opened.lost.set_result(None)
-                self._away(self._said(error))
-            raise _again(self._why, "not_stored") from None
+                self._note_trouble(self._explain(error))
+            raise _retry_error(self._why, "not_stored") from None
         finally:
             writing.cancel()
             self.held -= size
         return AppendResult(found.rejected)
 
-    def _checked(self, lines: Sequence[bytes], sent: bool) -> tuple[Checked, list[_Record]]:
-        """Return what becomes of lines, and what is written of them."""
-        found = Checked([])
+    def _checked(self, lines: Sequence[bytes], sent: bool) -> tuple[CheckedLines, list[_Record]]:
+        """Return the outcome for lines, and the records to write."""
+        found = CheckedLines([])
         if self._check or sent:
             try:
-                found = checked(lines, self._limit.copy(), self._clock())
+                found = check_lines(lines, self._limit.copy(), self._clock())
             except TooManyBadError as error:
-                raise not_taken(error) from None
-        known = {one.index for one in found.rejected}
+                raise as_not_stored(error) from None
+        known = {bad.index for bad in found.rejected}
         records = []
         for index, line in enumerate(lines):
             if len(line) <= self._most:
@@ -305,33 +296,33 @@ class TopicSink:
                     try:
                         waiting.append(await producer.send(self._topic, value=value, key=key))
                     except MessageSizeTooLargeError:
-                        self._learn(value)
+                        self._note_too_large(value)
                         raise
                     if number % _TURN == _TURN - 1:
                         await asyncio.sleep(0)
                 await asyncio.wait(waiting, return_when=asyncio.FIRST_EXCEPTION)
-            for one, record in zip(waiting, records, strict=True):
-                if one.done() and isinstance(one.exception(), MessageSizeTooLargeError):
-                    self._learn(record.value)
-            for one in waiting:
-                if one.done():
-                    one.result()
+            for future, record in zip(waiting, records, strict=True):
+                if future.done() and isinstance(future.exception(), MessageSizeTooLargeError):
+                    self._note_too_large(record.value)
+            for future in waiting:
+                if future.done():
+                    future.result()
         finally:
-            for one in waiting:
-                if not one.cancel() and not one.cancelled():
-                    one.exception()  # as seen
+            for future in waiting:
+                if not future.cancel() and not future.cancelled():
+                    future.exception()  # retrieved
 
-    def _learn(self, value: bytes) -> None:
-        """Refuse by name from now on what the topic has refused; a batch of small ones says nothing."""
+    def _note_too_large(self, value: bytes) -> None:
+        """Refuse records of this size from now on; for a batch of small ones, its size proves nothing."""
         if len(value) > BATCH_BYTES:
             self._most = min(self._most, len(value) - 1)
 
-    def _away(self, why: str) -> None:
+    def _note_trouble(self, why: str) -> None:
         self._why = why
         if (count := self._trouble.happened()) is not None:
             log.error("records are refused until Kafka takes them", reason=self._why, times=count)
 
-    def _said(self, error: Exception) -> str:
+    def _explain(self, error: Exception) -> str:
         if isinstance(error, MessageSizeTooLargeError):
             return f"the topic {self._topic} refuses records as too large; raise its max.message.bytes"
         if isinstance(error, TopicAuthorizationFailedError):
@@ -341,6 +332,6 @@ class TopicSink:
         return f"Kafka does not take records ({type(error).__name__})"
 
 
-def _again(why: str, reason: str) -> NotTakenError:
-    said = f"not all of it is stored, send it again later: {why}"
-    return NotTakenError(said, HTTPStatus.SERVICE_UNAVAILABLE, reason, seconds=AGAIN_SECONDS)
+def _retry_error(why: str, reason: str) -> NotStoredError:
+    text = f"not all of it is stored, send it again later: {why}"
+    return NotStoredError(text, HTTPStatus.SERVICE_UNAVAILABLE, reason, seconds=AGAIN_SECONDS)

@@ -1,9 +1,4 @@
-"""The daemon's topics: their names, configuration and creation.
-
-A consumer reports none of this: it waits for a topic that is gone, reads a new one of the same name from an
-offset that means nothing there, and receives partitions that the stages do not know. None of it can be
-repaired while running, and a restart finds out what exists, so the daemon ends with one line.
-"""
+"""The daemon's topics: their names, configuration and creation, and a watch for changes while it runs."""
 
 import asyncio
 import contextlib
@@ -37,7 +32,18 @@ REQUESTS_PARTITIONS: Final = 8
 CHECKPOINTS_PARTITIONS: Final = 8
 LEFT_TO_OTHERS: Final = "missing; left to who writes to it, or run `uneri setup --inputs` to create it"
 SHOWN_SECONDS: Final = 15.0  # at most, between the creation of a topic and a broker that shows it
+
+
+CHECK_SECONDS: Final = 5.0
+
+
+GONE: Final = 2  # consecutive checks without it: a broker that has just started may not know its topics yet
+
+
 GRANT: Final = "grant it: docs/kafka.md lists the rights"
+
+
+log = structlog.get_logger("uneri.topics")
 
 
 class TopicError(RuntimeError):
@@ -77,13 +83,13 @@ class Topics:
 
 
 class Topic(NamedTuple):
-    """The identity of a topic, which tells it from another of the same name."""
+    """The identity of a topic, which distinguishes it from another of the same name."""
 
     id: str  # empty if brokers are too old to have one
     partitions: int
 
 
-def needed(kafka: KafkaSettings) -> dict[str, tuple[int, dict[str, str]]]:
+def needed_topics(kafka: KafkaSettings) -> dict[str, tuple[int, dict[str, str]]]:
     """Return partitions and configuration by topic.
 
     Retention counts wall time from the time stamps of records: of a request, that of arrival. The requests
@@ -123,7 +129,7 @@ def _used(kafka: KafkaSettings, *, history: bool) -> list[str]:
     """
     topics = Topics.of(kafka)
     spared = {topics.commands} if history else {topics.commands, topics.steps}
-    return [name for name in needed(kafka) if name not in spared]
+    return [name for name in needed_topics(kafka) if name not in spared]
 
 
 def _of_requests() -> tuple[int, dict[str, str]]:
@@ -152,15 +158,13 @@ def missing_topics(kafka: KafkaSettings, present: Collection[str], *, history: b
 
 
 def setup_topics(settings: Settings, *, inputs: bool = False) -> list[str]:
-    """Create missing topics and verify existing ones; return a line for each, and for what was changed.
+    """Create missing topics and verify existing ones; return a line for each, and for each change.
 
     Parameters
     ----------
-    settings
-        With a ``kafka`` section.
     inputs
         Whether to create missing topics of ``sources.inputs`` too, with the configuration of that of the
-        requests. Otherwise that is left to who writes to them.
+        requests. Otherwise that is left to their writers.
 
     Raises
     ------
@@ -170,7 +174,7 @@ def setup_topics(settings: Settings, *, inputs: bool = False) -> list[str]:
     if settings.kafka is None:
         raise TopicError("the configuration has no kafka section: there are no topics to set up")
     kafka, others = settings.kafka, settings.sources.topics
-    wanted = needed(kafka) | (dict.fromkeys(others, _of_requests()) if inputs else {})
+    wanted = needed_topics(kafka) | (dict.fromkeys(others, _of_requests()) if inputs else {})
     with _admin(kafka) as admin:
         present = _partitions(admin)
         created = {
@@ -253,7 +257,7 @@ def has_commands(kafka: KafkaSettings) -> bool:
     """
     with _admin(kafka) as admin:
         described = admin.describe_topics([Topics.of(kafka).commands])
-    return not any(one.get("error_code") for one in described)
+    return not any(topic.get("error_code") for topic in described)
 
 
 @contextlib.contextmanager
@@ -281,17 +285,17 @@ def existing_topics(kafka: KafkaSettings, names: Collection[str] | None = None) 
         When Kafka does not answer, or does not let this user see one: whether it exists is unknown then.
     """
     with _admin(kafka) as admin:
-        return _present(admin, list(needed(kafka) if names is None else names))
+        return _present(admin, list(needed_topics(kafka) if names is None else names))
 
 
 def _present(admin: Any, names: list[str] | None = None) -> dict[str, Topic]:
     described = admin.describe_topics(names)
-    if hidden := sorted(one["name"] for one in described if one.get("error_code") == HIDDEN):
+    if hidden := sorted(topic["name"] for topic in described if topic.get("error_code") == HIDDEN):
         raise TopicAuthorizationFailedError(f"to see {', '.join(hidden)}")
     return {
-        one["name"]: Topic(str(one.get("topic_id", "")), len(one["partitions"]))
-        for one in described
-        if not one.get("error_code")
+        topic["name"]: Topic(str(topic.get("topic_id", "")), len(topic["partitions"]))
+        for topic in described
+        if not topic.get("error_code")
     }
 
 
@@ -313,7 +317,7 @@ def _created(
 
 
 def await_shown(admin: Any, names: Collection[str]) -> None:
-    """Wait until topics that were just created are shown, too: who comes next would find them missing.
+    """Wait until brokers show topics that were just created: the next client would find them missing.
 
     A user that may create a topic need not be allowed to see it, so this ends after ``SHOWN_SECONDS``.
     """
@@ -323,7 +327,7 @@ def await_shown(admin: Any, names: Collection[str]) -> None:
 
 
 def _setting(admin: Any, name: str, key: str, unknown: str) -> str:
-    """Return a setting of a topic, ``unknown`` if this user may not know it."""
+    """Return a setting of a topic, ``unknown`` if this user may not read it."""
     found = admin.describe_configs([ConfigResource("TOPIC", name)], config_filter="all")
     return str(found.get("topic", {}).get(name, {}).get(key, {"value": unknown})["value"])
 
@@ -360,23 +364,12 @@ def _verified(name: str, kafka: KafkaSettings, found: int) -> str:
     return f"{name}: exists, {found} partition{'s' if found > 1 else ''}"
 
 
-CHECK_SECONDS: Final = 5.0
-GONE: Final = 2  # consecutive checks without it: a broker that has just started may not know its topics yet
-
-log = structlog.get_logger("uneri.topics")
-
-
 class TopicWatch:
-    """Compares the topics with what they were at the start.
+    """Detects that a topic was deleted, recreated or given more partitions since the start of the daemon.
 
-    Parameters
-    ----------
-    kafka
-        Brokers and names.
-    before
-        The topics at the start of the daemon.
-    every
-        Seconds between two checks.
+    A consumer reports none of this: it waits for a topic that is gone, reads a new one of the same name from
+    an offset that means nothing there, and receives partitions that the stages do not know. None of it can be
+    repaired while running, and a restart finds the present topics, so the daemon ends with one line.
     """
 
     def __init__(

@@ -27,9 +27,7 @@ class WatermarkAlignment:
 
     Parameters
     ----------
-    watermark
-        Returns the watermark of a stage, epoch seconds.
-    elsewhere
+    others
         Returns the watermarks of sources that other processes read; its argument names those read here.
     max_ahead
         Seconds of event time that a partition may be ahead of the slowest.
@@ -38,12 +36,12 @@ class WatermarkAlignment:
     def __init__(
         self,
         watermark: Callable[[Any], int],
-        elsewhere: Callable[[Collection[str]], Iterable[int]],
+        others: Callable[[Collection[str]], Iterable[int]],
         max_ahead: int,
     ) -> None:
         self.paused: set[TP] = set()
         self._watermark = watermark
-        self._elsewhere = elsewhere
+        self._others = others
         self._max_ahead = max_ahead
 
     def align(
@@ -55,16 +53,16 @@ class WatermarkAlignment:
     ) -> None:
         """Pause and resume partitions of the consumer.
 
-        While one of those that wait has not been read at all, nobody knows how far the others may go.
+        While one of those that wait has not been read at all, the bound for the others is unknown.
         """
         levels = {
             tp: Level(self._watermark(runner.stage), lag(tp, runner) > 0)
             for tp, runner in runners.items()
             if tp in consumer.owned
         }
-        elsewhere = self._elsewhere({runner.source for runner in runners.values()})
+        others = self._others({runner.source for runner in runners.values()})
         unknown = any(tp in waiting and not level.watermark for tp, level in levels.items())
-        paused = set(levels) if unknown else ahead(levels, elsewhere, self._max_ahead)
+        paused = set(levels) if unknown else ahead(levels, others, self._max_ahead)
         if paused:
             consumer.pause_partitions(paused)  # again: a rebalance resumes all
         if resumed := (self.paused & levels.keys()) - paused:
@@ -72,17 +70,8 @@ class WatermarkAlignment:
         self.paused = paused
 
 
-def ahead(levels: Mapping[K, Level], elsewhere: Iterable[int], most: int) -> set[K]:
-    """Return which partitions have to wait.
-
-    Parameters
-    ----------
-    levels
-        The partitions of this process.
-    elsewhere
-        Watermarks of partitions that other processes read and that hold event time back.
-    most
-        Seconds of event time that a partition may be ahead of the slowest.
+def ahead(levels: Mapping[K, Level], others: Iterable[int], max_ahead: int) -> set[K]:
+    """Return the partitions that have to wait for the slowest, here or in ``others``.
 
     Examples
     --------
@@ -92,8 +81,8 @@ def ahead(levels: Mapping[K, Level], elsewhere: Iterable[int], most: int) -> set
     {'a'}
     """
     slow = [level.watermark for level in levels.values() if level.behind and level.watermark]
-    slow += elsewhere
+    slow += others
     if not slow:
         return set()
-    bound = min(slow) + most
+    bound = min(slow) + max_ahead
     return {key for key, level in levels.items() if level.watermark > bound}

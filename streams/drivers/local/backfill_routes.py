@@ -1,4 +1,4 @@
-"""``/backfill``: a backfill asks a running daemon what it has, and hands over what it learnt."""
+"""``/backfill``: a backfill asks a running daemon for its state, and hands over the history it learnt."""
 
 import asyncio
 from pathlib import Path
@@ -12,12 +12,12 @@ from streams.process.web.access import is_trusted
 
 
 class TakeoverState(msgspec.Struct):
-    """What a daemon says of the history that it takes up."""
+    """The progress of a history that a daemon takes over."""
 
-    begins: int | None  # the first bucket that it can judge anew, epoch seconds
-    waits: bool = False  # a history is being taken up
+    begins: int | None  # the first bucket that can be judged anew, epoch seconds
+    waits: bool = False  # a history is being taken over
     progress: float = 0.0  # in [0, 1]
-    refused: str | None = None  # why the last one was not
+    refused: str | None = None  # why the last one was refused
 
 
 class BackfillRoutes:
@@ -39,19 +39,19 @@ class BackfillRoutes:
 
     async def _begin(self, request: web.Request) -> web.Response:
         if not is_trusted(request):
-            said = "without a token, history can be taken up only on this machine, at 127.0.0.1"
-            return web.json_response({"error": said}, status=403)
+            message = "without a token, history can be taken up only on this machine, at 127.0.0.1"
+            return web.json_response({"error": message}, status=403)
         if request.content_type != "application/json":
             return web.json_response({"error": "send application/json"}, status=415)
         if self._judge.takeover.waits:
-            said = "another history is being taken up; try again when that is done (`uneri status`)"
-            return web.json_response({"error": said}, status=409)
+            message = "another history is being taken up; try again when that is done (`uneri status`)"
+            return web.json_response({"error": message}, status=409)
         try:
             learnt = await asyncio.to_thread(read_learnt, self._folder)
         except LearntFileError as error:
             return web.json_response({"error": str(error)}, status=409)
         if learnt is None:
-            said = f"{self._folder} holds nothing that a backfill has finished"
-            return web.json_response({"error": said}, status=409)
-        self._judge.begin_taking_up(learnt)
+            message = f"{self._folder} holds nothing that a backfill has finished"
+            return web.json_response({"error": message}, status=409)
+        self._judge.begin_takeover(learnt)
         return web.json_response({"taking_up": True}, status=202)

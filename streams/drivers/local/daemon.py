@@ -21,14 +21,13 @@ from config.reload import Reload
 from config.secret import SecretError, passphrase_in
 from config.settings import Settings
 from detectors.state.state import NewerStateError, StateError, why
-from streams.drivers.compile_ahead import warm
+from streams.drivers.compile_ahead import prepare_process
 from streams.drivers.local.backfill_routes import BackfillRoutes
-from streams.drivers.local.follow import Follow
 from streams.drivers.local.history_service import HistoryService
+from streams.drivers.local.line_inputs import Follow, StandardInput
 from streams.drivers.local.log_intake import LogIntake, LogSink
 from streams.drivers.local.log_judge import CHECKPOINT_SECONDS, RUN_RECORDS, LogJudge, UnfinishedBackfillError
 from streams.drivers.local.sqlite_store import SqliteStore
-from streams.drivers.local.standard_input import StandardInput
 from streams.drivers.local.state_files import StateFiles, check_whole, explain, lacks_outbox
 from streams.drivers.local.state_transfer import StateExport, drop_unfinished
 from streams.drivers.local.takeover import LearntFileError, drop_learnt, read_learnt
@@ -61,7 +60,7 @@ from streams.process.reloading import Reloading
 from streams.process.stop_requests import stop_daemon_on_signals
 from streams.process.watchdog import STUCK_SECONDS, Watchdog, guard
 from streams.process.web.http_server import HttpServer, ListenError
-from streams.process.web.listen_address import AddressError, door_of
+from streams.process.web.listen_address import AddressError, listen_address_of
 from streams.process.web.sessions import SessionKeyError, session_key
 from streams.screens.openapi.document import openapi_route
 
@@ -103,11 +102,11 @@ class LocalDaemon:
     Raises
     ------
     ConfigError
-        When the file of ``limits.file`` is missing, cannot be read or is no such file.
+        When ``limits.file`` is missing or cannot be read.
     StartError
         When the state cannot be opened or read.
     AddressError
-        When it would listen in a way that is not safe.
+        When it would listen in an unsafe way.
     """
 
     def __init__(
@@ -127,9 +126,9 @@ class LocalDaemon:
     ) -> None:
         self.settings = settings
         self.metrics = Metrics()
-        self._door = door_of(settings)
+        self._address = listen_address_of(settings)
         self._limits = LimitsKeeper(settings, clock)
-        self._tokens = self._door.tokens  # as the newest reload read them
+        self._tokens = self._address.tokens  # as the newest reload read them
         self._github_secret = ""
         self.port = 0
         self._stopping = asyncio.Event()
@@ -165,7 +164,7 @@ class LocalDaemon:
             apply=self._apply,
             failed=self.metrics.reload_failed,
         )
-        self._access = self._door.access(self.metrics.web_refused, _session_key(state))
+        self._access = self._address.access(self.metrics.web_refused, _session_key(state))
         arrived = asyncio.Event()
         try:
             self._intake = LogIntake(self._store, settings, arrived.set, clock, self._files.check)
@@ -189,25 +188,23 @@ class LocalDaemon:
             stuck=stuck,
             at=at,
             capacity=self._limits.capacity,
-            taken_up=lambda: drop_learnt(state),
+            on_takeover=lambda: drop_learnt(state),
             history=self._history.segments,
-            recorded=self._history.judged.tell,
+            recorded=self._history.judged.notify,
             now=clock,
         )
         self._registry = Registry(settings.sources.registry) if settings.sources.registry else None
         self._inputs = Inputs(settings.sources, self._registry)
-        taker = LogSink(self._intake)
-        self._reception = IngestHandler(
-            taker, self._inputs, self.metrics.intake_refused, self.metrics.skipped
-        )
-        self._doors = HttpReceivers(self._reception, settings.sources, clock)
+        sink = LogSink(self._intake)
+        self._handler = IngestHandler(sink, self._inputs, self.metrics.intake_refused, self.metrics.skipped)
+        self._receivers = HttpReceivers(self._handler, settings.sources, clock)
         self._web = HttpServer(
             settings.local.listen,
             self.status,
             self._not_ready,
             self.metrics.registry,
             [
-                *self._doors.routes(),
+                *self._receivers.routes(),
                 *self.delivery.interactions.routes(),
                 *self._history.routes(self._access),
                 incidents_route(lambda: self.delivery.pipeline, lambda: self.delivery.links),
@@ -223,14 +220,14 @@ class LocalDaemon:
             unhealthy=self._watchdog.reason,
             refresh=self._refresh,
             access=self._access,
-            certificates=self._door.certificates,
+            certificates=self._address.certificates,
         )
         lines = line_reader(source and self._inputs.of(*source))
         self._sources: list[Coroutine[Any, Any, object]] = [
             Follow(path, self._store, self._intake, lines=lines).run() for path in follow
         ]
         self._input = StandardInput(stdin, self._intake, lines) if stdin is not None else None
-        self._tcp = self._tcp_door(taker)
+        self._tcp = self._tcp_receiver(sink)
         self.tcp_port = 0
 
     async def run(self) -> None:
@@ -244,7 +241,7 @@ class LocalDaemon:
             ) from None
         except (StateError, KeyError) as error:
             raise StartError(self._other_version(f"the checkpoint cannot be read: {why(error)}")) from error
-        self._go_on_taking_up()
+        self._resume_takeover()
         try:
             await self.delivery.start(
                 self._rows,
@@ -256,11 +253,11 @@ class LocalDaemon:
                 self._other_version(f"the state of messages cannot be read: {why(error)}")
             ) from error
         self.port = await self._web.start()
-        log.info("taking events in", url=f"{self._door.url.rpartition(':')[0]}:{self.port}/events")
+        log.info("accepting events", url=f"{self._address.url.rpartition(':')[0]}:{self.port}/events")
         if self._tcp is not None:
             self.tcp_port = await self._tcp.start()
-            log.info("taking lines in", address=f"{self.settings.local.tcp}", port=self.tcp_port)
-        if note := self._door.note():
+            log.info("accepting lines", address=f"{self.settings.local.tcp}", port=self.tcp_port)
+        if note := self._address.warning():
             log.warning(note)
         tasks = [
             asyncio.create_task(work)
@@ -281,26 +278,26 @@ class LocalDaemon:
         finally:
             await self._shut_down(tasks)
 
-    def _tcp_door(self, taker: LogSink) -> TcpReceiver | None:
-        """Return what takes lines over TCP, if it is to."""
+    def _tcp_receiver(self, sink: LogSink) -> TcpReceiver | None:
+        """Return the receiver of lines over TCP, if it is configured."""
         local = self.settings.local
         if local.tcp is None:
             return None
         source = None if local.tcp_source is None else self._inputs.of(local.tcp_source)
-        tls = self._door.certificates
+        tls = self._address.certificates
         return TcpReceiver(
-            local.tcp, taker, line_reader(source), lambda: self._tokens, tls.context if tls else None
+            local.tcp, sink, line_reader(source), lambda: self._tokens, tls.context if tls else None
         )
 
     @property
     def pipeline(self) -> Pipeline:
         """The pipeline of a daemon that runs."""
-        assert self.delivery.pipeline is not None  # noqa: S101 - as it says
+        assert self.delivery.pipeline is not None  # noqa: S101 - it runs
         return self.delivery.pipeline
 
     def stop(self) -> None:
         """Request a clean shutdown."""
-        self._watchdog.stop_within(STOP_SECONDS)  # whatever is under way: it may be a start that hangs
+        self._watchdog.stop_within(STOP_SECONDS)  # in any state: a start may hang
         self._stopping.set()
 
     async def _until_stopped(self, tasks: list[asyncio.Task[Any]]) -> None:
@@ -316,8 +313,8 @@ class LocalDaemon:
         log.info("standard input has ended", records=count)
         self.stop()
 
-    def _go_on_taking_up(self) -> None:
-        """Take up what was learnt before the daemon was stopped, or say why that cannot be read."""
+    def _resume_takeover(self) -> None:
+        """Take over history that was learnt before the daemon stopped, or log why it cannot be read."""
         state = Path(self.settings.local.state)
         try:
             if (learnt := read_learnt(state)) is not None:
@@ -332,7 +329,7 @@ class LocalDaemon:
         )
 
     def _prepare(self, settings: Settings) -> tuple[str, ...]:
-        self._tokens = door_of(settings).tokens
+        self._tokens = listen_address_of(settings).tokens
         self._github_secret = passphrase_in(settings.sources.github.secret)
         slack_secrets(settings.slack)
         read_limits_of(settings)
@@ -341,28 +338,28 @@ class LocalDaemon:
     async def _apply(self, reload: Reload) -> None:
         self._limits.reload(reload.settings)  # as at a start: perhaps only their file has changed
         if reload.judges_otherwise:
-            await self._judge.judge_by(reload.settings, self._limits.capacity)
+            await self._judge.switch_settings(reload.settings, self._limits.capacity)
         self._judge.engine.limit(self._limits.capacity)
         await self.delivery.reload(reload.settings)
-        self._access.take_up(self._tokens)
-        self._doors.take_up(self._github_secret)
+        self._access.replace_tokens(self._tokens)
+        self._receivers.use_secret(self._github_secret)
 
     async def _shut_down(self, tasks: list[asyncio.Task[Any]]) -> None:
-        """Close the inputs, judge what is in the log, write the last checkpoint, send what is on its way."""
-        judging, guarding, *taking = tasks
+        """Close the inputs, judge the rest of the log, write the last checkpoint, send unsent messages."""
+        judging, guarding, *inputs = tasks
         self._watchdog.stop_within(STOP_SECONDS)
         self._history.stop()
         await self._web.stop()
         if self._tcp is not None:
             await self._tcp.stop()
-        for task in taking:
+        for task in inputs:
             task.cancel()
-        await asyncio.gather(*taking, return_exceptions=True)
-        await self.delivery.deafen()
+        await asyncio.gather(*inputs, return_exceptions=True)
+        await self.delivery.stop_commands()
         await self._judge.finish(judging)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SEND_OUT_SECONDS):
-                await self.delivery.settled()
+                await self.delivery.wait_until_sent()
         unsent = self.delivery.unsent
         await self.delivery.stop()
         guarding.cancel()
@@ -375,7 +372,7 @@ class LocalDaemon:
     # -- what the web server shows ----------------------------------------------------------------
 
     def status(self) -> dict[str, object]:
-        """Return what ``uneri status`` shows."""
+        """Return the fields of ``uneri status``."""
         ongoing = [incident.primary.sentence for incident in self._judge.engine.incidents.ongoing()]
         return {
             "driver": "local",
@@ -401,12 +398,12 @@ class LocalDaemon:
         return answer
 
     async def _stuck(self) -> str | None:
-        self._files.check()  # ends the daemon: whatever it writes is lost
+        self._files.check()  # ends the daemon: all it writes is lost
         return self._judge.stuck()
 
     def _refresh(self) -> None:
         queues = {
-            "request_bytes": self._reception.held,
+            "request_bytes": self._handler.held,
             "log_records": self._judge.lag,
             "log_bytes": self._store.log_bytes,
         }
@@ -418,7 +415,7 @@ class LocalDaemon:
         self.metrics.registry_down.set(bool(self._registry and self._registry.trouble))
 
     def _not_ready(self) -> str | None:
-        full = self._intake.full()
+        full = self._intake.why_full()
         reasons = (
             self._files.moved(),
             full and f"too far behind: {full}",
@@ -437,14 +434,14 @@ def run_local(settings: Settings, follow: Sequence[Path], stdin: int | None, **o
     async def main(watchdog: Watchdog) -> None:
         daemon = LocalDaemon(settings, follow, stdin, watchdog, **options)
         stop_daemon_on_signals(daemon.stop, daemon.reloading.ask)
-        watchdog.start()  # not before: to check a large log takes its time
+        watchdog.start()  # not before: to check a large log takes time
         await daemon.run()
 
     def run() -> None:
-        door_of(settings)  # a mistake is told at once: to compile takes a minute at the first start
+        listen_address_of(settings)  # reports a mistake at once: to compile takes a minute at the first start
         slack_secrets(settings.slack)
         # a file or standard input may end before anything could be judged
-        warm(log.info, takes_in=not follow and stdin is None)
+        prepare_process(log.info, accepts_events=not follow and stdin is None)
         with Watchdog() as watchdog:  # to the end of the event loop's threads
             asyncio.run(main(watchdog))
 
@@ -470,9 +467,9 @@ def _session_key(state: Path) -> bytes:
 
 def _bytes_with_journal(path: Path) -> int:
     size = 0
-    for each in (path, path.with_name(f"{path.name}-wal")):
+    for file in (path, path.with_name(f"{path.name}-wal")):
         with contextlib.suppress(OSError):  # there is no journal before the first write
-            size += each.stat().st_size
+            size += file.stat().st_size
     return size
 
 

@@ -1,4 +1,4 @@
-"""What keeps the past and shows it: the steps that are held, the writer of their files, the board."""
+"""The history of the embedded daemon: the steps in memory, the writer of their files, the board."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -24,16 +24,10 @@ class HistoryService:
 
     Parameters
     ----------
-    settings
-        At the start.
     current
         Returns the settings in force.
-    delivery
-        Has the incidents.
-    metrics
-        Show how far the history has come.
     changed
-        Called when a checkpoint is due because something is written.
+        Called when a checkpoint is due because a file was written.
     """
 
     def __init__(
@@ -66,14 +60,14 @@ class HistoryService:
         )
         self._commands = metrics.commands
         self._scrape = ScrapeRoute(self._board.queries, current)
-        self._desk = PipelineIncidents(
+        self._incident_service = PipelineIncidents(
             lambda: delivery.pipeline,
             delivery.command,
             lambda: delivery.documents,
             lambda: delivery.changes,
             current,
         )
-        delivery.when_changed(self._board.renewed.tell)
+        delivery.when_changed(self._board.renewed.notify)
 
     def _incidents(self) -> BoardIncidents:
         return incidents_of(self._delivery.pipeline, self._delivery.links)
@@ -84,18 +78,20 @@ class HistoryService:
 
     def routes(self, access: Access) -> list[web.RouteDef]:
         """Return the routes of the board and of the read API."""
-        board = BoardRoutes(self._board, access, self._desk, language=self._language, commands=self._commands)
+        board = BoardRoutes(
+            self._board, access, self._incident_service, language=self._language, commands=self._commands
+        )
         return [*board.routes(), self._scrape.route(), *self._queries.routes()]
 
     def work(self) -> list[Coroutine[Any, Any, None]]:
-        """Return what runs as long as the daemon does."""
+        """Return the coroutines that run as long as the daemon does."""
         return [self._writer.run()] if self._writer else []
 
     def stop(self) -> None:
-        """Have what writes files end soon."""
+        """Have the writer of files end soon."""
         if self._writer:
             self._writer.stop()
 
     def status(self) -> dict[str, object]:
-        """Return what ``/status`` shows."""
+        """Return its part of ``/status``."""
         return self._writer.status() if self._writer else {}

@@ -16,13 +16,13 @@ from config.settings import Settings
 from streams.drivers.local.sqlite_store import Position, SqliteStore
 from streams.engine.stages.dead_letter_limit import DeadLetterLimit, counted
 from streams.ingest.receivers.checked_lines import (
-    Checked,
+    CheckedLines,
     TooManyBadError,
     UnreadableError,
-    checked,
-    not_taken,
+    as_not_stored,
+    check_lines,
 )
-from streams.ingest.receivers.record_sink import AppendResult, NotTakenError
+from streams.ingest.receivers.record_sink import AppendResult, NotStoredError
 from streams.process.logs import Recurring
 
 LIMIT: Final = "dead_letters"
@@ -43,8 +43,6 @@ class LogIntake:
     ----------
     store
         The log. The count of recent bad records is stored with it, in the same transactions.
-    settings
-        The ``dead_letters`` and ``local`` sections are used.
     arrived
         Called when there are records to judge or to drop.
     clock
@@ -74,9 +72,9 @@ class LogIntake:
         if store.intake_state is not None:
             self._limit.restore({LIMIT: store.intake_state})
         self._state = self._limit.snapshot()[LIMIT]
-        self._one_at_a_time = asyncio.Lock()
+        self._appending = asyncio.Lock()
 
-    def full(self) -> str | None:
+    def why_full(self) -> str | None:
         """Return why no record is accepted now, None if they are."""
         behind = self._store.end - self.judged
         if behind >= self._most:
@@ -87,13 +85,11 @@ class LogIntake:
 
     async def append(
         self, lines: Sequence[bytes], followed: tuple[str, Position] | None = None, *, sent: bool = False
-    ) -> Checked:
-        """Append records that are durable when this returns; return what becomes of them.
+    ) -> CheckedLines:
+        """Append records that are durable when this returns; return the bad and late ones.
 
         Parameters
         ----------
-        lines
-            The records.
         followed
             The position of the file they come from, which moves in the same transaction.
         sent
@@ -107,14 +103,14 @@ class LogIntake:
         sqlite3.Error
             When the log cannot be written.
         """
-        found, arrived = Checked([]), self._clock()
+        found, arrived = CheckedLines([]), self._clock()
         if self._stop or sent:
-            found = await asyncio.to_thread(checked, lines, self._limit.copy(), arrived, self.reached)
+            found = await asyncio.to_thread(check_lines, lines, self._limit.copy(), arrived, self.reached)
         rejected = found.rejected
         if sent and len(rejected) == len(lines):
             raise UnreadableError(rejected)
-        async with self._one_at_a_time:
-            if why := self.full():
+        async with self._appending:
+            if why := self.why_full():
                 self._arrived()
                 raise LogFullError(why)
             if passed := self._limit.would_exceed(len(lines), counted(rejected)):
@@ -135,9 +131,9 @@ class LogIntake:
     def _append(self, *record: Any) -> None:
         self._check()
         self._store.append(*record)
-        self._check()  # nobody is told that records are stored unless they can be found
+        self._check()  # no sender gets an answer unless its records can be found
 
-    async def append_when_there_is_room(
+    async def append_when_room(
         self, lines: Sequence[bytes], followed: tuple[str, Position] | None = None, poll: float = 0.25
     ) -> None:
         """Append records that can wait at their source, such as lines of a file."""
@@ -154,41 +150,33 @@ log = structlog.get_logger("uneri.intake")
 
 
 class LogSink:
-    """Appends lines to the log.
-
-    Parameters
-    ----------
-    intake
-        The log.
-    unwritable
-        When to log that the log cannot be written.
-    """
+    """Appends the lines of receivers to the log."""
 
     def __init__(self, intake: LogIntake, unwritable: Recurring | None = None) -> None:
         self._intake = intake
-        self._unwritable = unwritable or Recurring()
+        self._unwritable = unwritable or Recurring()  # when to log that
 
-    def full(self) -> str | None:
+    def why_full(self) -> str | None:
         """Return why no record is accepted now, None if they are."""
-        why = self._intake.full()
+        why = self._intake.why_full()
         return why and f"too far behind: {why}"
 
-    async def take(self, lines: Sequence[bytes], *, sent: bool = True) -> AppendResult:
+    async def append(self, lines: Sequence[bytes], *, sent: bool = True) -> AppendResult:
         """Append lines that are durable when this returns.
 
         Raises
         ------
-        NotTakenError
+        NotStoredError
             Nothing was stored.
         """
         try:
             appended = await self._intake.append(lines, sent=sent)
         except (UnreadableError, TooManyBadError) as error:
-            raise not_taken(error) from None
+            raise as_not_stored(error) from None
         except LogFullError as error:
-            said = f"send again later, too far behind: {error}"
-            raise NotTakenError(
-                said, HTTPStatus.SERVICE_UNAVAILABLE, "backlog", seconds=RETRY_SECONDS
+            message = f"send again later, too far behind: {error}"
+            raise NotStoredError(
+                message, HTTPStatus.SERVICE_UNAVAILABLE, "backlog", seconds=RETRY_SECONDS
             ) from None
         except sqlite3.Error as error:
             if (count := self._unwritable.happened()) is not None:
@@ -197,8 +185,8 @@ class LogSink:
                     reason=str(error),
                     requests=count,
                 )
-            said = f"not stored, send again: {error}"
-            raise NotTakenError(said, HTTPStatus.SERVICE_UNAVAILABLE, "not_stored") from None
+            message = f"not stored, send again: {error}"
+            raise NotStoredError(message, HTTPStatus.SERVICE_UNAVAILABLE, "not_stored") from None
         if refused := self._unwritable.ended():
             log.info("the event log can be written again", refused_requests=refused)
         return AppendResult(appended.rejected, appended.late)

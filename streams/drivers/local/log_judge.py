@@ -22,9 +22,9 @@ from streams.engine.decode.rejected import Rejected
 from streams.engine.detect.baselines import baselines
 from streams.engine.rollup.blocks.block import Block
 from streams.engine.stages.checkpoint import BACKFILL, Checkpoint, parts_of, parts_under
+from streams.engine.stages.dead_letter_limit import LateWatch
 from streams.engine.stages.detection_engine import Emitted
 from streams.engine.stages.engine import Engine
-from streams.engine.stages.late_watch import LateWatch
 from streams.process.compilation import JUDGEMENT
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
 from streams.process.logs import Recurring
@@ -39,8 +39,8 @@ HISTORY: Final = "history"  # under which the checkpoint has the steps that are 
 CHECKPOINT_SECONDS: Final = 5.0
 RUN_RECORDS: Final = 50_000
 BEGINS: Final = "judging begins"
-CODE_POLL: Final = 0.25  # seconds between two looks whether the machine code is made
-BACKUP_POLL: Final = 0.25  # seconds between two looks whether the state is still being copied
+CODE_POLL: Final = 0.25  # seconds between two checks for the machine code
+BACKUP_POLL: Final = 0.25  # seconds between two checks whether the state is still being copied
 CATCH_UP_SECONDS: Final = 15.0  # a stop judges what is in the log for this long; the next start does the rest
 
 PENDING: Final = "pending"  # the part with notices that were made because time passed
@@ -68,12 +68,10 @@ class LogJudge:
 
     Parameters
     ----------
-    settings
-        How to judge.
     store
         The log, and where checkpoints are written.
     intake
-        Is informed how far the log is judged.
+        Gets the offset up to which the log is judged.
     arrived
         Set when the log has new records.
     every
@@ -86,8 +84,8 @@ class LogJudge:
         Called at each crash point, for tests.
     capacity
         The known limits; those of the settings when absent.
-    taken_up
-        Called when a history that was learnt meanwhile is taken up or refused.
+    on_takeover
+        Called when a learnt history is taken over or refused.
     history
         Receives the record of every judged step; part of each checkpoint.
     recorded
@@ -97,8 +95,8 @@ class LogJudge:
     now
         The clock, epoch seconds.
     can_judge
-        Whether it can: at a first start, machine code is made while records are taken in. They wait in the
-        log, and so do reports of the clock.
+        Whether the machine code is ready. At a first start it is made while records arrive; they wait, and so
+        do reports of the clock.
     """
 
     def __init__(
@@ -114,7 +112,7 @@ class LogJudge:
         stuck: float = STUCK_SECONDS,
         at: CrashHook = no_crash,
         capacity: Capacity | None = None,
-        taken_up: Callable[[], None] = lambda: None,
+        on_takeover: Callable[[], None] = lambda: None,
         history: Segments | None = None,
         recorded: Callable[[], None] = lambda: None,
         bad: Recurring | None = None,
@@ -124,7 +122,7 @@ class LogJudge:
         self.offset = 0  # of the next record to judge
         self.changed = False  # since the newest checkpoint
         self._settings = settings
-        self.by_clock = asyncio.Lock()  # held while time passes by the clock; who copies the state holds it
+        self.by_clock = asyncio.Lock()  # held while time passes by the clock, and while the state is copied
         self._idle_after = float(settings.time.idle)
         self._store = store
         self._intake = intake
@@ -154,9 +152,9 @@ class LogJudge:
         self.lateness = LateWatch(SOURCE)
         self._caught_up = asyncio.Event()
         self._closing = False
-        self._other: tuple[Settings, Capacity, asyncio.Future[None]] | None = None  # to judge by
+        self._switch: tuple[Settings, Capacity, asyncio.Future[None]] | None = None  # to judge by from now on
         self._blocks: list[Block] = []  # since the newest checkpoint
-        self.takeover = Takeover(store, lambda: self.engine, taken_up)
+        self.takeover = Takeover(store, lambda: self.engine, on_takeover)
 
     @property
     def lag(self) -> int:
@@ -208,14 +206,14 @@ class LogJudge:
             await self._wait_for_code()
         while not self._closing:
             self._arrived.clear()
-            if self._other is not None:
-                await self._judge_by(*self._other)
+            if self._switch is not None:
+                await self._switch_settings(*self._switch)
             if await self._judge_run(deliver):
                 self._fed, self._quiet = time.monotonic(), 0.0
-                await self._look(deliver)
-                await self._take_up()
+                await self._evaluate_early(deliver)
+                await self._advance_takeover()
                 continue
-            if await self._take_up():
+            if await self._advance_takeover():
                 continue
             patience = self._fed + self._idle_after - time.monotonic()
             if self.by_clock.locked():
@@ -234,25 +232,25 @@ class LogJudge:
                     await self._pass_time(deliver)
 
     async def _wait_for_code(self) -> None:
-        log.info("events are taken in meanwhile, and judged when that is done")
+        log.info("events are accepted meanwhile, and judged when that is done")
         began = time.monotonic()
         while not (self._can_judge() or self._closing):
-            if self._other is not None:
-                await self._judge_by(*self._other)
+            if self._switch is not None:
+                await self._switch_settings(*self._switch)
             await asyncio.sleep(CODE_POLL)
         if not self._closing:
             await asyncio.to_thread(load_judgement)
             log.info(BEGINS, compiled_in=f"{time.monotonic() - began:.0f} s")
         self._waits = False
 
-    async def _take_up(self) -> bool:
-        """Take a learnt history up a little further; return whether there is more to do at once."""
+    async def _advance_takeover(self) -> bool:
+        """Continue the takeover of a learnt history; return whether there is more to do at once."""
         if not self.takeover.waits or self.by_clock.locked():
             return False
         if not await self.takeover.advance():
             return self.takeover.waits
         if self._blocks:
-            await self._save()  # with them, which the successor must judge, too
+            await self._save()  # with the blocks, which the successor must judge too
             return True
         self._at(CrashPoint.JUDGED_ANEW, STAGE)
         await asyncio.to_thread(self.takeover.take_over)
@@ -261,14 +259,14 @@ class LogJudge:
         self.takeover.finish()
         return False
 
-    async def _look(self, deliver: Deliver) -> None:
+    async def _evaluate_early(self, deliver: Deliver) -> None:
         if not self._settings.time.early or self.by_clock.locked():
             return
         async with self.by_clock:
-            emitted = await asyncio.to_thread(self.engine.look, SOURCE, self._now())
+            emitted = await asyncio.to_thread(self.engine.evaluate_early, SOURCE, self._now())
             if not emitted.findings:
                 return
-            # the clock decided that there was a look: after a crash it must not be decided anew
+            # the clock decided when to evaluate early: after a crash it must not be decided anew
             pending = _Pending(emitted.notices, None) if emitted.notices else None
             await self._save(pending)
             await self._emit(emitted, 0, deliver)
@@ -290,15 +288,15 @@ class LogJudge:
         kept = self._store.first_bucket()
         return unsaved if kept is None else kept
 
-    def begin_taking_up(self, learnt: LearntHistory) -> None:
-        """Judge anew what is kept, after a history, and go on with the result."""
+    def begin_takeover(self, learnt: LearntHistory) -> None:
+        """Judge the kept blocks anew with a learnt history, and go on with the result."""
         self.takeover.begin(learnt)
         self._arrived.set()
 
-    async def judge_by(self, settings: Settings, capacity: Capacity) -> None:
-        """Judge by other settings and limits from here on, as a clean restart with them would."""
+    async def switch_settings(self, settings: Settings, capacity: Capacity) -> None:
+        """Judge by other settings and limits from now on, as a clean restart would."""
         done = asyncio.get_running_loop().create_future()
-        self._other = settings, capacity, done
+        self._switch = settings, capacity, done
         self._arrived.set()
         await done
 
@@ -316,12 +314,12 @@ class LogJudge:
             await self._save()
 
     def mark_changed(self) -> None:
-        """Have a checkpoint written soon: what it contains has changed without a record."""
+        """Have a checkpoint written soon: its contents have changed without a record."""
         self.changed = True
         self._arrived.set()
 
     def baselines(self) -> dict[str, int]:
-        """Return how many series have how much past."""
+        """Return the number of series by the length of their past."""
         return baselines(self.engine.ages(), self._settings.judge)
 
     def stuck(self) -> str | None:
@@ -336,7 +334,7 @@ class LogJudge:
         return self._stall.stuck(now, self._stuck)
 
     def reading(self) -> StageReading:
-        """Return what the metrics show of the engine."""
+        """Return the readings for the metrics."""
         now = time.monotonic()
         return StageReading(
             STAGE,
@@ -349,11 +347,13 @@ class LogJudge:
             series=self.engine.series,
         )
 
-    async def _judge_by(self, settings: Settings, capacity: Capacity, done: "asyncio.Future[None]") -> None:
-        await self._save()  # a crash later on must not judge by these what was judged by others
+    async def _switch_settings(
+        self, settings: Settings, capacity: Capacity, done: "asyncio.Future[None]"
+    ) -> None:
+        await self._save()  # after a crash, nothing judged so far must be judged by the new ones
         await asyncio.to_thread(self.engine.judge_by, settings, capacity)
         self.takeover.restart()
-        self._other = None
+        self._switch = None
         if not done.done():
             done.set_result(None)
 

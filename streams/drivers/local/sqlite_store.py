@@ -1,6 +1,7 @@
 """The disk storage of the local driver: event log, checkpoints, positions and dead letters.
 
-SQLite keeps the pages of deleted rows for new ones: a log that held a backfill once would keep its size.
+SQLite keeps the pages of deleted rows for new ones: a log that held a backfill once would keep its size. So
+every checkpoint gives a few free pages back to the file system.
 """
 
 import contextlib
@@ -27,8 +28,8 @@ from streams.engine.stages.checkpoint import Checkpoint
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
 
 KEPT_SECONDS: Final = 7 * 86400
-KEPT_BYTES: Final = 256 * 1024 * 1024
-"""What is older, or more, is dropped, the oldest first."""
+KEPT_BLOCK_BYTES: Final = 256 * 1024 * 1024
+"""Blocks that are older, or more, are dropped, the oldest first."""
 
 _LEVEL: Final = 1  # of zstd
 _TABLE: Final = (
@@ -37,16 +38,17 @@ _TABLE: Final = (
 
 
 class JournalRow(NamedTuple):
-    """What one checkpoint added."""
+    """The blocks that one checkpoint added."""
 
     number: int
     blocks: list[Block]
 
 
 class BlockJournal:
-    """A table beside the log, written with each checkpoint; whoever calls holds the lock of the file.
+    """The blocks of the last week, which a judge that learns history later judges again.
 
-    It is no part of the format of the file: an older version leaves it alone.
+    A table beside the log, written with each checkpoint; the caller holds the lock of the file. It is no part
+    of the format of the file: an older version leaves it alone.
     """
 
     def __init__(self, db: sqlite3.Connection) -> None:
@@ -68,32 +70,32 @@ class BlockJournal:
         rows = db.execute("SELECT n, bucket, LENGTH(body) FROM blocks ORDER BY n")
         dropped = []
         for number, bucket, size in rows:
-            if bucket >= before and self._bytes <= KEPT_BYTES:
+            if bucket >= before and self._bytes <= KEPT_BLOCK_BYTES:
                 break
             dropped.append((number,))
             self._bytes -= size
         rows.close()
         db.executemany("DELETE FROM blocks WHERE n = ?", dropped)
 
-    def begins(self, db: sqlite3.Connection) -> int | None:
+    def first_bucket(self, db: sqlite3.Connection) -> int | None:
         """Return the bucket of the first block that is kept, epoch seconds."""
         row = db.execute("SELECT body FROM blocks ORDER BY n LIMIT 1").fetchone()
         return None if row is None else _blocks(row[0])[0].bucket
 
-    def ends(self, db: sqlite3.Connection) -> tuple[int, int]:
+    def bounds(self, db: sqlite3.Connection) -> tuple[int, int]:
         """Return the numbers of the first and the last row; 0 where there is none."""
         first, last = db.execute("SELECT COALESCE(MIN(n), 0), COALESCE(MAX(n), 0) FROM blocks").fetchone()
         return int(first), int(last)
 
-    def after(self, db: sqlite3.Connection, number: int, at_most: int) -> list[JournalRow]:
-        """Return the next rows behind one."""
+    def rows_after(self, db: sqlite3.Connection, number: int, at_most: int) -> list[JournalRow]:
+        """Return the next rows behind the row ``number``."""
         rows = db.execute("SELECT n, body FROM blocks WHERE n > ? ORDER BY n LIMIT ?", (number, at_most))
         return [JournalRow(number, _blocks(body)) for number, body in rows]
 
 
 def _blocks(body: bytes) -> list[Block]:
-    several = msgspec.msgpack.decode(zstd.decompress(body), type=list[bytes])
-    return [decode_block(each) for each in several]
+    encoded = msgspec.msgpack.decode(zstd.decompress(body), type=list[bytes])
+    return [decode_block(block) for block in encoded]
 
 
 TABLES: Final = (
@@ -125,7 +127,7 @@ def _create(db: sqlite3.Connection) -> None:
 
 
 UPGRADES: Final[Mapping[int, Upgrade]] = {0: _create}
-"""By the format that a file starts from. What is changed here goes into a new step, not into an old one."""
+"""By the format that a file starts from. A change goes into a new step, not into an old one."""
 
 
 class LogRun(NamedTuple):
@@ -197,15 +199,13 @@ class SqliteStore:
         self,
         lines: Sequence[bytes],
         followed: tuple[str, Position] | None = None,
-        intake: bytes | None = None,
+        intake: bytes | None = None,  # the next ``intake_state``
         arrived: float | None = None,
     ) -> int:
         """Append records (no newline inside) and return the offset after the last of them.
 
-        ``arrived`` is when, epoch seconds; by default now.
-
-        ``followed`` moves the position of a followed file in the same transaction, so that a crash
-        neither loses nor repeats a line; ``intake`` replaces ``intake_state``.
+        ``arrived`` is when, epoch seconds; by default now. ``followed`` moves the position of a followed file
+        in the same transaction, so that a crash neither loses nor repeats a line.
         """
         body = b"\n".join(lines)
         with transaction(self._connection, self._lock) as db:
@@ -222,7 +222,7 @@ class SqliteStore:
             if intake is not None:
                 db.execute("INSERT OR REPLACE INTO intake VALUES (1, ?)", (intake,))
             self._at(CrashPoint.APPENDING, "log")
-            db.execute("COMMIT")  # before anyone is told of them: the disk may be full
+            db.execute("COMMIT")  # before the caches change: the disk may be full
             self.log_bytes += len(body)
             self.end = int(end)
             self.intake_state = self.intake_state if intake is None else intake
@@ -288,9 +288,8 @@ class SqliteStore:
     ) -> None:
         """Write a checkpoint with the dead letters it includes, and drop the log below offset ``done``.
 
-        ``blocks`` are those made since the checkpoint before.
-
-        ``instead_of`` is a stage whose checkpoint is dropped in the same transaction.
+        ``blocks`` are those made since the previous checkpoint. ``instead_of`` is a stage whose checkpoint is
+        dropped in the same transaction.
         """
         before = self._written.get(stage)
         with transaction(self._connection, self._lock) as db:
@@ -346,17 +345,17 @@ class SqliteStore:
     def first_bucket(self) -> int | None:
         """Return the first bucket of which blocks are kept, epoch seconds; None if there are none."""
         with self._lock:
-            return self._journal.begins(self._connection)
+            return self._journal.first_bucket(self._connection)
 
     def kept_blocks(self) -> tuple[int, int]:
         """Return the numbers of the first and the last row of kept blocks; 0 where there is none."""
         with self._lock:
-            return self._journal.ends(self._connection)
+            return self._journal.bounds(self._connection)
 
     def blocks_after(self, number: int, at_most: int) -> list[JournalRow]:
-        """Return the next rows of kept blocks behind the row of that number, in the order of judgement."""
+        """Return the next rows of kept blocks behind the row ``number``, in the order of judgement."""
         with self._lock:
-            return self._journal.after(self._connection, number, at_most)
+            return self._journal.rows_after(self._connection, number, at_most)
 
     def copy_to(self, path: Path) -> None:
         """Write a consistent copy of the file, a little at a time: others use the file in between.
@@ -377,9 +376,7 @@ class SqliteStore:
             ).fetchall()
 
 
-KEPT_FREE_BYTES: Final = (
-    64 << 20
-)  # of free pages: what the log of a busy daemon grows by between two checkpoints
+KEPT_FREE_BYTES: Final = 64 << 20  # of free pages: the growth of a busy log between two checkpoints
 STEP_BYTES: Final = 8 << 20  # given back per checkpoint: tens of milliseconds
 JOURNAL_BYTES: Final = 64 << 20  # to which SQLite cuts its journal after a large transaction
 _INCREMENTAL: Final = 2
@@ -420,7 +417,9 @@ def _give_back(connection: sqlite3.Connection) -> int:
         # as a script, because ``execute`` stops after the first page
         connection.executescript(f"PRAGMA incremental_vacuum({pages})")
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_FULL:  # there is a checkpoint, and the next one will tell
+        if (
+            error.sqlite_errorcode != sqlite3.SQLITE_FULL
+        ):  # the checkpoint is written; the next one reports it
             raise
     return _free_bytes(connection)
 

@@ -1,4 +1,7 @@
-"""What is wrong with the files of the state, in one line with the remedy: damaged, full or not writable."""
+"""The files of the state: whether they are whole and in their place, and what is wrong in one line.
+
+They belong together, and must stay at their path for as long as a daemon uses them.
+"""
 
 import errno
 import shutil
@@ -85,16 +88,7 @@ _BY_ERRNO: Final = {
 
 
 def explain(error: sqlite3.Error | OSError, state: Path, file: str | None = None) -> str:
-    """Return one line: what is wrong with the state in a folder, SQLite's or the system's words, the remedy.
-
-    Parameters
-    ----------
-    error
-        What SQLite or the system raised.
-    state
-        The folder.
-    file
-        The file in it, if known.
+    """Return one line: the fault of the state in a folder, SQLite's or the system's words, the remedy.
 
     Examples
     --------
@@ -115,12 +109,14 @@ def _trouble(error: sqlite3.Error | OSError, state: Path) -> _Trouble:
     if isinstance(error, OSError):
         return _BY_ERRNO.get(error.errno or 0, _OTHER)
     code = getattr(error, "sqlite_errorcode", None)  # absent where Python raises it
-    found = _OTHER if code is None else _BY_CODE.get(code & 0xFF, _OTHER)  # the rest tells where in SQLite
+    found = (
+        _OTHER if code is None else _BY_CODE.get(code & 0xFF, _OTHER)
+    )  # the rest is the place within SQLite
     return _FULL if found is _FAILS and _is_full(state) else found
 
 
 def _is_full(folder: Path) -> bool:
-    """Return whether the disk is full: of files other than the database, SQLite says only that they fail."""
+    """Return whether the disk is full: for files beside the database, SQLite reports only that they fail."""
     try:
         return shutil.disk_usage(folder).free < FULL_BYTES
     except OSError:
@@ -128,15 +124,10 @@ def _is_full(folder: Path) -> bool:
 
 
 class StateFiles:
-    """The files of a state folder as they were opened.
+    """The files of a state folder as they were opened: the number of an open file is not used again.
 
     Someone may delete, move or replace them, or their folder. What is written to them from then on is lost,
     and no lock keeps a second daemon from the same path.
-
-    Parameters
-    ----------
-    folder
-        The state folder, whose files are open: the number of an open file is not used again.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -144,14 +135,14 @@ class StateFiles:
         self._opened = {name: (path, path.stat()) for name, path in ({"the folder": folder} | files).items()}
 
     def moved(self) -> str | None:
-        """Return what is no longer at its path, None if all is."""
+        """Return which file is no longer at its path, None if all are."""
         for name, (path, opened) in self._opened.items():
             try:
                 if not samestat(path.stat(), opened):
                     return f"{name} is no longer the one that was opened"
             except (FileNotFoundError, NotADirectoryError):
                 return f"{name} is gone"
-            except OSError:  # the disk fails, and whoever uses the file will say how
+            except OSError:  # the disk fails, and the next write raises how
                 continue
         return None
 

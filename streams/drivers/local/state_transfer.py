@@ -1,4 +1,4 @@
-"""``POST /state``: the state of a running embedded daemon as one archive."""
+"""Exports the state of a running embedded daemon (``POST /state``), and imports it into an empty folder."""
 
 import asyncio
 import contextlib
@@ -29,14 +29,14 @@ from streams.process.files.state_archive import (
 from streams.process.files.state_folder import LOG_FILE, OUTBOX_FILE, create_private
 from streams.process.web.access import is_trusted
 
-SUFFIX: Final = ".export"  # of what is written beside the files of the state
+SUFFIX: Final = ".export"  # of copies beside the files of the state
 _SENT: Final = 1 << 20  # bytes at a time
 
 log = structlog.get_logger("uneri.local")
 
 
 def drop_unfinished(folder: Path) -> None:
-    """Delete what a killed export or import left."""
+    """Delete the files of a killed export or import."""
     for suffix in (SUFFIX, PART):
         for path in folder.glob(f"*{suffix}*"):
             path.unlink(missing_ok=True)
@@ -47,23 +47,15 @@ class StateExport:
 
     First the log with its checkpoint, then the outbox: together they are what a daemon that was killed
     between the two would have left, which the next one continues without losing or repeating anything.
-
-    Parameters
-    ----------
-    folder
-        The state folder. It needs space for a copy and the archive.
-    store, rows
-        Its open files.
-    still
-        Held while they are copied: what the clock decides is not decided meanwhile.
+    The folder needs space for a copy and the archive.
     """
 
     def __init__(self, folder: Path, store: SqliteStore, rows: SqliteOutbox, still: asyncio.Lock) -> None:
         self._folder = folder
         self._store = store
         self._rows = rows
-        self._still = still
-        self._one = asyncio.Lock()
+        self._still = still  # held while they are copied, so that the clock decides nothing meanwhile
+        self._exporting = asyncio.Lock()
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes for a web server."""
@@ -71,16 +63,16 @@ class StateExport:
 
     async def _export(self, request: web.Request) -> web.StreamResponse:
         if not is_trusted(request):
-            said = "without a token, the state can be exported only on this machine, at 127.0.0.1"
-            return web.json_response({"error": said}, status=403)
+            message = "without a token, the state can be exported only on this machine, at 127.0.0.1"
+            return web.json_response({"error": message}, status=403)
         if request.content_type != "application/json":
             return web.json_response({"error": "send application/json"}, status=415)
-        if self._one.locked():
-            said = "another export of this state is under way; try again when it is done"
-            return web.json_response({"error": said}, status=409)
-        async with self._one:
+        if self._exporting.locked():
+            message = "another export of this state is under way; try again when it is done"
+            return web.json_response({"error": message}, status=409)
+        async with self._exporting:
             try:
-                archive = await self.make()
+                archive = await self.make_archive()
             except (sqlite3.Error, OSError) as error:
                 return web.json_response({"error": explain(error, self._folder, "the copy")}, status=507)
             try:
@@ -88,7 +80,7 @@ class StateExport:
             finally:
                 archive.unlink(missing_ok=True)
 
-    async def make(self) -> Path:
+    async def make_archive(self) -> Path:
         """Write an archive of the state as it is now; return its path."""
         copies = {name: self._folder / f"{name}{SUFFIX}" for name in (LOG_FILE, OUTBOX_FILE)}
         archive = self._folder / f"{LOG_FILE}{SUFFIX}.tar.zst"
@@ -135,7 +127,7 @@ async def _send(request: web.Request, archive: Path) -> web.StreamResponse:
                 await response.write(data)
         await response.write_eof()
     except ConnectionError:
-        log.warning("whoever asked for the state left before all of it was sent")
+        log.warning("a client that exports the state left before all of it was sent")
     return response
 
 
@@ -143,13 +135,13 @@ PART: Final = ".import"  # the suffix of a file that is being written
 
 
 def import_state(archive: Path, folder: Path) -> About:
-    """Put the state of an archive into an empty folder, all of it or nothing; return what the archive says.
+    """Put the state of an archive into an empty folder, all or nothing; return the archive's description.
 
     Raises
     ------
     ArchiveError
         When the archive is damaged or of the other driver, or the folder has a state.
-    detectors.state.state.NewerStateError
+    detectors.state.state_format.NewerStateError
         When a later version made it.
     streams.process.files.locks.FolderLockedError, streams.process.files.state_folder.OpenFolderError
         When a daemon uses the folder, or others have access to it.

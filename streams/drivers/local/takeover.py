@@ -1,4 +1,8 @@
-"""A judge that knows a past which was learnt while it ran."""
+"""Takes over history that a backfill learnt while the daemon ran.
+
+The backfill leaves it in a file of the state folder, where it waits. The daemon judges the blocks of the last
+week again with it, beside arriving records, and then goes on with the result.
+"""
 
 import asyncio
 import sqlite3
@@ -35,12 +39,12 @@ class LearntFileError(Exception):
 
 
 def write_learnt(store: SqliteStore, learnt: LearntHistory) -> None:
-    """Put it in the place of the lesson that it comes from, all or nothing."""
+    """Store it in place of the lesson that it comes from, all or nothing."""
     store.save(_LEARNT, Checkpoint({_UNTIL: learnt.until}, learnt.parts or {}), instead_of=BACKFILL)
 
 
 def read_learnt(folder: Path) -> LearntHistory | None:
-    """Return what waits to be taken up; None if nothing does, or a backfill still writes.
+    """Return the history that waits; None if there is none, or a backfill still writes.
 
     Raises
     ------
@@ -68,30 +72,21 @@ def drop_learnt(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-ROWS: Final = 20  # of kept blocks at a time: what arrives is judged in between
+ROWS: Final = 20  # of kept blocks at a time: arriving records are judged in between
 
 log = structlog.get_logger("uneri.history")
 
 
 class Takeover:
-    """Judges again what the engine has judged, after a history, and has the engine go on with the result.
+    """Judges again, with a history, what the engine has judged; then the engine goes on with the result.
 
     Until then the engine judges as before. A daemon that is stopped or killed begins anew.
-
-    Parameters
-    ----------
-    store
-        Has the blocks of the last week.
-    engine
-        Returns the engine that is to take over.
-    done
-        Called when what waited is taken up, durably, or is refused.
     """
 
     def __init__(self, store: SqliteStore, engine: Callable[[], Engine], done: Callable[[], None]) -> None:
         self._store = store
         self._engine = engine
-        self._done = done
+        self._done = done  # called when the history is taken over, durably, or is refused
         self._learnt: LearntHistory | None = None
         self._successor: Successor | None = None
         self._first = self._row = self._last = 0  # rows: begun behind, judged, kept
@@ -99,7 +94,7 @@ class Takeover:
 
     @property
     def waits(self) -> bool:
-        """Whether a history is to be taken up."""
+        """Whether a history is to be taken over."""
         return self._learnt is not None
 
     @property
@@ -109,13 +104,13 @@ class Takeover:
         return (self._row - self._first) / rows if self._successor and rows else 0.0
 
     def status(self) -> dict[str, object]:
-        """Return what ``uneri status`` shows."""
+        """Return its part of ``uneri status``."""
         if self.waits:
             return {"learning": f"{self.progress:.0%} of what was judged is judged anew, after the history"}
         return {"learning": f"the history was refused: {self.refused}"} if self.refused else {}
 
     def begin(self, learnt: LearntHistory) -> None:
-        """Take up a history; only when none ``waits``."""
+        """Take over a history; only when none ``waits``."""
         self._learnt, self.refused = learnt, None
         self.restart()
         log.info("taking up history: what was judged since is judged anew, beside what arrives")
@@ -125,7 +120,7 @@ class Takeover:
         self._successor = None
 
     async def advance(self) -> bool:
-        """Judge a little of what is kept; return whether all of it is judged, and ``finish`` may come."""
+        """Judge some of the kept blocks; return whether all are judged, and ``finish`` may follow."""
         assert self._learnt is not None  # noqa: S101 - the caller asks first
         if self._successor is None:
             try:

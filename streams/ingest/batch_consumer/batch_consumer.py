@@ -1,12 +1,12 @@
-"""The chunk lane: Faust carries a whole run of records of one partition as one event.
+"""The batch consumer: Faust carries a whole run of records of one partition as one event.
 
-A stock Faust agent spends its time on tasks and futures per record. Here Faust keeps what it is good at
-(assignment, rebalance, lifecycle, the commit timer), and every poll yields one event per partition, whose
-value is a ``Chunk``.
+A stock Faust agent spends its time on tasks and futures per record. Here Faust does the rest (assignment,
+rebalance, lifecycle, the commit timer), and every poll yields one event per partition, whose value is a
+``Chunk``.
 
 Commits follow checkpoints: for a chunked topic, only an offset that a stage has released after a durable
-checkpoint is ever committed. Faust's acknowledgements are ignored: they include events that it skipped
-and events whose agent raised.
+checkpoint is ever committed. Faust's acknowledgements are ignored: they include events that it skipped and
+events whose agent raised.
 """
 
 import asyncio
@@ -70,7 +70,7 @@ class ChunkConsumer(driver.Consumer):
         fetched, active = await self._wait_next_records(timeout)
         if fetched is None or self.should_stop:
             return
-        if not self.flow_active:  # a rebalance began meanwhile: what was fetched may belong to another worker
+        if not self.flow_active:  # a rebalance began meanwhile: fetched records may belong to another worker
             try:
                 await self.perform_seek()
             except Exception as error:  # noqa: BLE001 - as in the base class: the rebalance seeks again
@@ -174,7 +174,7 @@ class ChunkSchema(faust.Schema[Any, Any]):
 
 
 class ChunkApp(faust.App):
-    """A Faust app whose ``chunk_topic`` topics take the lane."""
+    """A Faust app whose ``chunk_topic`` topics arrive in batches."""
 
     at: CrashHook = staticmethod(no_crash)  # called at each crash point, for tests
 

@@ -78,7 +78,7 @@ def pieces(chunk: Chunk, most: int) -> Iterator[Chunk]:
 
     Examples
     --------
-    >>> [list(one.values) for one in pieces(Chunk("r", 0, 5, 9, range(5, 8), [b"aa", b"bbbb", b"c"]), 5)]
+    >>> [list(piece.values) for piece in pieces(Chunk("r", 0, 5, 9, range(5, 8), [b"aa", b"bbbb", b"c"]), 5)]
     [[b'aa'], [b'bbbb', b'c']]
     """
     values = Records.of(chunk.values)

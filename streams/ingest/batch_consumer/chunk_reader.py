@@ -30,14 +30,10 @@ class ChunkReader:
 
     Parameters
     ----------
-    topic
-        Its name.
     bounds
         By partition: the first offset to read, and the offset to stop before.
-    options
-        Keyword arguments of the aiokafka consumer.
     patience
-        Seconds that ``take`` waits for a chunk.
+        Seconds that ``next_chunk`` waits for a chunk.
     """
 
     def __init__(
@@ -62,7 +58,7 @@ class ChunkReader:
         """Return whether a chunk of a partition is ready."""
         return bool(self._ready[number])
 
-    def take(self, number: int) -> Chunk:
+    def next_chunk(self, number: int) -> Chunk:
         """Return the next chunk of a partition that is not at its end.
 
         Raises
@@ -97,7 +93,7 @@ class ChunkReader:
     def _run(self) -> None:
         try:
             asyncio.run(self._read())
-        except Exception as error:  # noqa: BLE001 - the edge of the thread: ``take`` raises it
+        except Exception as error:  # noqa: BLE001 - the edge of the thread: ``next_chunk`` raises it
             with self._changed:
                 self._failed = error
                 self._changed.notify_all()

@@ -2,7 +2,7 @@
 
 aiokafka creates a ``ConsumerRecord`` per record and steps a generator for each, which costs more than
 decoding the event. ``PartitionRecords._unpack_records`` is the last place where batches are whole, so the
-chunk lane branches off there. It does so only for consumers that were given ``ChunkedTopics``, and for
+batch consumer branches off there. It does so only for consumers that were given ``ChunkedTopics``, and for
 these topics.
 
 The layout is Kafka's message format v2 (KIP-98): a header of 61 bytes, then records made of variable-length
@@ -159,7 +159,7 @@ def _readable(raw: bytes, shown: list[Batch]) -> tuple[Records, Ints, Ints, tupl
     damaged = None
     while shown:
         try:
-            return *records_of(raw, shown), damaged
+            return *index_records(raw, shown), damaged
         except Exception as error:  # noqa: BLE001 - a damaged payload may raise anything in its decompressor
             damaged = error, shown.pop()
     return Records(b"", _NONE, _NONE), _NONE, _NONE, damaged
@@ -204,7 +204,7 @@ def batches(raw: bytes, *, check: bool) -> Iterator[Batch]:
         at = end
 
 
-def records_of(raw: bytes, several: list[Batch]) -> tuple[Records, Ints, Ints]:
+def index_records(raw: bytes, several: list[Batch]) -> tuple[Records, Ints, Ints]:
     """Return the records of batches, and the offset and time stamp (epoch milliseconds) of each.
 
     Raises

@@ -1,4 +1,4 @@
-"""Reads limits from AWS: every region of every account, each service on its own."""
+"""Reads limits from AWS, each service in every region of every account. Lists are read to their last page."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
@@ -21,7 +21,7 @@ SELF: Final = "self"
 SESSION_NAME: Final = "uneri-limits"
 
 _CLIENTS: Final = Config(
-    retries={"mode": "standard", "total_max_attempts": 8},  # what AWS throttles is asked again, ever later
+    retries={"mode": "standard", "total_max_attempts": 8},  # throttled calls are repeated, ever later
     connect_timeout=10,
     read_timeout=30,
     user_agent_extra="uneri",
@@ -41,14 +41,8 @@ def read_aws(
 ) -> list[PartReading]:
     """Read every service in every region of every account.
 
-    What AWS refuses is an error of that part and leaves the others alone.
-
-    Parameters
-    ----------
-    aws
-        Regions and roles.
-    progress
-        Called with account, region and service before each part.
+    A refusal is an error of that part and leaves the others alone. ``progress`` is called with account,
+    region and service before each part.
 
     Raises
     ------
@@ -82,7 +76,7 @@ def accounts_of(aws: AwsSettings) -> tuple[list[AwsAccount], list[str]]:
                 "no AWS credentials were found; set AWS_PROFILE, or give the machine or the pod a role"
             )
     except BotoCoreError as error:
-        raise AwsError(words_of(error)) from error
+        raise AwsError(describe_error(error)) from error
     accounts = [
         _own_account(own, regions[0]) if role == SELF else _assumed(own, role, aws.external_id, regions[0])
         for role in dict.fromkeys(aws.roles or [SELF])
@@ -94,7 +88,7 @@ def _own_account(own: Any, region: str) -> AwsAccount:
     try:
         identity = own.client("sts", region_name=region, config=_CLIENTS).get_caller_identity()
     except (BotoCoreError, ClientError) as error:
-        raise AwsError(words_of(error)) from error
+        raise AwsError(describe_error(error)) from error
     return AwsAccount(identity["Account"], own)
 
 
@@ -105,30 +99,30 @@ def _assumed(own: Any, role: str, external_id: str | None, region: str) -> AwsAc
         sts = own.client("sts", region_name=region, config=_CLIENTS)
         lent = sts.assume_role(RoleArn=role, RoleSessionName=SESSION_NAME, **more)["Credentials"]
     except (BotoCoreError, ClientError) as error:
-        return AwsAccount(account, None, f"{role}: {words_of(error)}")
+        return AwsAccount(account, None, f"{role}: {describe_error(error)}")
     session = boto3.Session(lent["AccessKeyId"], lent["SecretAccessKey"], lent["SessionToken"])
     return AwsAccount(account, session)
 
 
 def _read_part(
-    one: AwsAccount, region: str, service: str, progress: Callable[[str, str, str], None]
+    account: AwsAccount, region: str, service: str, progress: Callable[[str, str, str], None]
 ) -> PartReading:
-    if one.error:
-        return PartReading(one.account, region, service, error=one.error)
-    progress(one.account, region, service)
+    if account.error:
+        return PartReading(account.account, region, service, error=account.error)
+    progress(account.account, region, service)
 
     def client(name: str) -> Any:
-        return one.session.client(name, region_name=region, config=_CLIENTS)
+        return account.session.client(name, region_name=region, config=_CLIENTS)
 
     try:
         found = tuple(_unique(SERVICES[service](client)))
     except (BotoCoreError, ClientError) as error:
-        return PartReading(one.account, region, service, error=words_of(error))
-    return PartReading(one.account, region, service, found)
+        return PartReading(account.account, region, service, error=describe_error(error))
+    return PartReading(account.account, region, service, found)
 
 
 def _unique(found: Iterable[FoundLimit]) -> Iterator[FoundLimit]:
-    """Leave out repeats: AWS may list what changes meanwhile on two pages."""
+    """Leave out repeats: AWS may list an entry that changes meanwhile on two pages."""
     seen = set()
     for limit in found:
         key = limit.kind, limit.name, limit.measure
@@ -174,8 +168,8 @@ def action_of(operation: str) -> str:
     return _ACTION_OF.get(operation, "apigateway:GET")
 
 
-def words_of(error: BotoCoreError | ClientError) -> str:
-    """Return one line: what happened and what helps."""
+def describe_error(error: BotoCoreError | ClientError) -> str:
+    """Return one line: the error and the remedy."""
     if isinstance(error, ClientError):
         return _refused(error)
     if isinstance(error, NoCredentialsError):
@@ -219,10 +213,10 @@ _ON_DEMAND: Final = "PAY_PER_REQUEST"
 
 
 def dynamodb(client: OpenClient) -> Iterator[FoundLimit]:
-    """Yield the capacity of tables and indexes, and what the account may have at most.
+    """Yield the capacity of tables and indexes, and the limits of the account.
 
-    What a table can reach: the maximum of its autoscaling, else its provisioned capacity; on demand, the
-    maximum it was given, else that of any table of the account.
+    The capacity of a table is the maximum of its autoscaling, else its provisioned capacity; on demand, its
+    own maximum, else that of any table of the account.
     """
     tables = client("dynamodb")
     most = tables.describe_limits()
@@ -269,14 +263,14 @@ def _autoscaled(client: Any) -> dict[tuple[str, str], int]:
     """Return the maxima of autoscaling, by resource and ``Read`` or ``Write``."""
     found = {}
     for page in client.get_paginator("describe_scalable_targets").paginate(ServiceNamespace="dynamodb"):
-        for one in page["ScalableTargets"]:
-            key = "Read" if one["ScalableDimension"].endswith("ReadCapacityUnits") else "Write"
-            found[one["ResourceId"], key] = one["MaxCapacity"]
+        for target in page["ScalableTargets"]:
+            key = "Read" if target["ScalableDimension"].endswith("ReadCapacityUnits") else "Write"
+            found[target["ResourceId"], key] = target["MaxCapacity"]
     return found
 
 
 def lambda_(client: OpenClient) -> Iterator[FoundLimit]:
-    """Yield the concurrency of the account, and what functions have reserved of it."""
+    """Yield the concurrency of the account, and that reserved by functions."""
     functions = client("lambda")
     settings = functions.get_account_settings()["AccountLimit"]
     whole, rest = settings["ConcurrentExecutions"], settings["UnreservedConcurrentExecutions"]
@@ -285,8 +279,8 @@ def lambda_(client: OpenClient) -> Iterator[FoundLimit]:
     if whole == rest:
         return  # nothing is reserved: not a call per function
     for page in functions.get_paginator("list_functions").paginate():
-        for one in page["Functions"]:
-            name = one["FunctionName"]
+        for function in page["Functions"]:
+            name = function["FunctionName"]
             try:
                 reserved = functions.get_function_concurrency(FunctionName=name)
             except functions.exceptions.ResourceNotFoundException:
@@ -343,9 +337,9 @@ def servicequotas(client: OpenClient) -> Iterator[FoundLimit]:
     quotas = client("service-quotas")
     for service in QUOTAS_OF:
         for page in quotas.get_paginator("list_service_quotas").paginate(ServiceCode=service):
-            for one in page["Quotas"]:
-                name = f"{service}/{one['QuotaCode']} {one['QuotaName']}"
-                yield FoundLimit("quota", name, "quota", float(one["Value"]), one.get("Unit", ""))
+            for quota in page["Quotas"]:
+                name = f"{service}/{quota['QuotaCode']} {quota['QuotaName']}"
+                yield FoundLimit("quota", name, "quota", float(quota["Value"]), quota.get("Unit", ""))
 
 
 SERVICES: Final[dict[str, Callable[[OpenClient], Iterator[FoundLimit]]]] = {
@@ -354,4 +348,4 @@ SERVICES: Final[dict[str, Callable[[OpenClient], Iterator[FoundLimit]]]] = {
     "apigateway": apigateway,
     "servicequotas": servicequotas,
 }
-"""What is read, by the service that is asked."""
+"""The readers, by service."""

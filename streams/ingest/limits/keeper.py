@@ -1,4 +1,4 @@
-"""The limits of a running daemon: it takes in their file when that changes, and reads AWS once a day."""
+"""The limits of a running daemon: it loads their file when that changes, and reads AWS once a day."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ from streams.ingest.limits.lines import summary, trouble
 from streams.ingest.limits.reading import AwsError, PartReading, known_limits, merged, save_limits
 from streams.process.files.locks import FolderLockedError, locked_file
 
-LOOK_EVERY: Final = 60.0  # seconds; a changed limit is in force ten minutes after its reading
+CHECK_EVERY: Final = 60.0  # seconds; a changed limit is in force ten minutes after its reading
 READ_EVERY: Final = 86_400
 RETRY_EVERY: Final = 3600  # when something could not be read
 
@@ -35,14 +35,10 @@ def read_cloud(aws: AwsSettings) -> Sequence[PartReading]:
 
 
 class LimitsKeeper:
-    """Keeps the limits of a daemon: those it has stay in use until there are newer ones.
+    """Keeps the limits of a daemon in use until there are newer ones.
 
     Parameters
     ----------
-    settings
-        The configuration.
-    clock
-        Epoch seconds.
     read
         Reads AWS; called in a thread of its own, which a stop does not wait for.
 
@@ -60,7 +56,7 @@ class LimitsKeeper:
         self.reload(settings)
 
     def reload(self, settings: Settings) -> Capacity:
-        """Go on with other settings; return the limits by them, which ``run`` does not apply.
+        """Switch to other settings; return their limits, which ``run`` does not apply.
 
         Raises
         ------
@@ -78,23 +74,23 @@ class LimitsKeeper:
         return self.capacity
 
     async def run(self, apply: Callable[[Capacity], None]) -> None:
-        """Look after the limits until cancelled; ``apply`` receives those that are new."""
+        """Keep the limits new until cancelled; ``apply`` receives changed ones."""
         while True:
-            await self.look(apply)
-            await asyncio.sleep(LOOK_EVERY)
+            await self.update(apply)
+            await asyncio.sleep(CHECK_EVERY)
 
-    async def look(self, apply: Callable[[Capacity], None]) -> None:
-        """Take in the file if it changed, and read AWS if it is time to."""
-        self._take_changed(apply)  # first: another process may have read for this one
+    async def update(self, apply: Callable[[Capacity], None]) -> None:
+        """Load the file if it changed, and read AWS if it is time to."""
+        self._load_changed(apply)  # first: another process may have read for this one
         aws = self._settings.limits.aws
         if self._file is not None and aws is not None and aws.daily and self._due():
             await self._refresh(self._file, aws)
-            self._take_changed(apply)
+            self._load_changed(apply)
 
     def status(self) -> list[str]:
-        """Return what is known and how old it is, then what went wrong; one line each."""
+        """Return the known limits with their age, then the errors; one line each."""
         lines = summary(self._settings.limits, self._known, self._clock())
-        return lines + [one for one in (self._failure, self._fault) if one]
+        return [*lines, *filter(None, (self._failure, self._fault))]
 
     def _due(self) -> bool:
         failed = self._failure or any(part.error for part in self._known.parts)
@@ -106,7 +102,7 @@ class LimitsKeeper:
         try:
             with locked_file(file, f"another process writes {file}"):
                 if self._signed() != self._signature:
-                    return  # another one read while this one made up its mind
+                    return  # another process has read them meanwhile
                 readings = await _in_thread(lambda: self._read(aws))
                 now = self._clock()
                 before = self._known if self._signed() is None else known_limits(file)
@@ -128,7 +124,7 @@ class LimitsKeeper:
         if self._failure:
             log.warning("the last limits stay in use", reason=self._failure)
 
-    def _take_changed(self, apply: Callable[[Capacity], None]) -> None:
+    def _load_changed(self, apply: Callable[[Capacity], None]) -> None:
         if (signature := self._signed()) == self._signature:
             return
         self._signature = signature
@@ -148,7 +144,7 @@ class LimitsKeeper:
         return read_limits_of(self._settings)
 
     def _signed(self) -> tuple[int, int, int] | None:
-        """Return what differs when the file was written again; None when there is none."""
+        """Return a signature of the file that changes with each write; None when there is no file."""
         if self._file is None:
             return None
         try:
@@ -159,7 +155,7 @@ class LimitsKeeper:
 
 
 def limits_status(keeper: LimitsKeeper) -> dict[str, object]:
-    """Return what ``uneri status`` shows of the limits; nothing when there are none."""
+    """Return their part of ``uneri status``; nothing when there are none."""
     lines = keeper.status()
     return {"limits": lines} if lines else {}
 

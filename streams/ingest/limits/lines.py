@@ -33,7 +33,7 @@ def by_hand(limits: LimitsSettings) -> int:
 
 
 def summary(limits: LimitsSettings, read: ReadLimits, now: float) -> list[str]:
-    """Return what is known and how old it is, then what could not be read; nothing without any limit."""
+    """Return the known limits with their age, then the unreadable ones; nothing without any limit."""
     lines = []
     if count := by_hand(limits):
         lines.append(f"{count} by hand")
@@ -46,16 +46,16 @@ def summary(limits: LimitsSettings, read: ReadLimits, now: float) -> list[str]:
 
 
 def trouble(read: ReadLimits, now: float) -> list[str]:
-    """Return what could not be read at the newest attempt: a line for each account and reason."""
+    """Return the failures of the newest attempt: a line for each account and reason."""
     reasons: dict[tuple[str, str], list[ReadPart]] = {}
     for part in read.parts:
         if part.error:
             reasons.setdefault((part.account, part.error), []).append(part)
     lines = []
     for (account, error), parts in reasons.items():
-        regions = ", ".join(sorted({one.region for one in parts}))
-        services = ", ".join(sorted({one.service for one in parts}))
-        reads = [one.read for one in parts if one.read is not None]
+        regions = ", ".join(sorted({part.region for part in parts}))
+        services = ", ".join(sorted({part.service for part in parts}))
+        reads = [part.read for part in parts if part.read is not None]
         last = f"last read {age(now - min(reads))}" if len(reads) == len(parts) else "never read"
         lines.append(f"{account} {regions} {services}: {clean(error)}; {last}")
     return lines
@@ -67,21 +67,21 @@ def listing(limits: LimitsSettings, read: ReadLimits) -> Iterator[str]:
         yield f"by hand ({count}; they win):"
         yield from _hand_written(limits)
     ordered = sorted(read.limits, key=_place)
-    for (account, region), ones in groupby(ordered, key=lambda one: (one.account, one.region)):
+    for (account, region), of_region in groupby(ordered, key=lambda limit: (limit.account, limit.region)):
         yield f"{account} {region}:"
-        for (kind, name), several in groupby(ones, key=lambda one: (one.kind, one.name)):
-            shown = _values(limits, several)
+        for (kind, name), found in groupby(of_region, key=lambda limit: (limit.kind, limit.name)):
+            shown = _values(limits, found)
             if shown:
                 yield f"  {kind:<9}{clean(name)}  {shown}"
 
 
-def _place(one: KnownLimit) -> tuple[str, str, int, str, str]:
-    return one.account, one.region, _ORDER.index(one.kind), one.name, one.measure
+def _place(limit: KnownLimit) -> tuple[str, str, int, str, str]:
+    return limit.account, limit.region, _ORDER.index(limit.kind), limit.name, limit.measure
 
 
-def _values(limits: LimitsSettings, several: Iterable[KnownLimit]) -> str:
+def _values(limits: LimitsSettings, found: Iterable[KnownLimit]) -> str:
     shown = []
-    for limit in several:
+    for limit in found:
         if limit.value is None:
             continue
         unit = _UNITS.get(limit.measure, limit.measure)
@@ -91,12 +91,12 @@ def _values(limits: LimitsSettings, several: Iterable[KnownLimit]) -> str:
     return ", ".join(shown)
 
 
-def _overridden(limits: LimitsSettings, one: KnownLimit) -> bool:
-    if one.kind != "table":
+def _overridden(limits: LimitsSettings, limit: KnownLimit) -> bool:
+    if limit.kind != "table":
         return False
-    keys = (f"{one.account}/{one.name}", one.name)
+    keys = (f"{limit.account}/{limit.name}", limit.name)
     tables = [limits.tables[key] for key in keys if key in limits.tables]
-    return any(getattr(table, one.measure) is not None for table in tables)
+    return any(getattr(table, limit.measure) is not None for table in tables)
 
 
 def _hand_written(limits: LimitsSettings) -> Iterator[str]:
@@ -107,8 +107,8 @@ def _hand_written(limits: LimitsSettings) -> Iterator[str]:
             if value is not None
         ]
         yield f"  table    {clean(name)}  {', '.join(parts)}"
-    for kind, several in (("function", limits.functions), ("account", limits.accounts)):
-        for name, value in several.items():
+    for kind, found in (("function", limits.functions), ("account", limits.accounts)):
+        for name, value in found.items():
             yield f"  {kind:<9}{clean(name)}  {value:,.10g} concurrency"
     for name, value in limits.levels.items():
         yield f"  level    {clean(name)}  {value:,.10g}"

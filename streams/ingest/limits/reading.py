@@ -1,4 +1,4 @@
-"""What one attempt to read limits brought, and how it joins what was known before."""
+"""The result of an attempt to read limits, and how it joins the limits known before."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ from config.capacity import NO_LIMITS, KnownLimit, ReadLimits, ReadPart, load_re
 from streams.process.files.atomic_file import write_atomic
 
 IN_FORCE_AFTER: Final = 600
-"""Seconds from a reading until a changed limit is in force: meanwhile every process has taken it in."""
+"""Seconds from a reading until a changed limit is in force: meanwhile every process has loaded it."""
 
 MOST_VALUES: Final = 50
 """Changes of one limit that are kept."""
@@ -25,7 +25,7 @@ class AwsError(Exception):
 
 
 class FoundLimit(msgspec.Struct, frozen=True):
-    """A limit as a cloud tells it."""
+    """A limit as a cloud states it."""
 
     kind: str
     name: str
@@ -46,12 +46,12 @@ class PartReading:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """Which part it is."""
+        """The account, region and service."""
         return self.account, self.region, self.service
 
 
 def merged(before: ReadLimits, readings: Iterable[PartReading], now: float) -> ReadLimits:
-    """Return what is known after an attempt at ``now`` (epoch seconds).
+    """Return the limits known after an attempt at ``now`` (epoch seconds).
 
     A part that could not be read keeps its limits and their age. A limit that changed is in force from ten
     minutes after ``now``; one that is gone becomes None then. Parts that were not attempted are dropped:
@@ -67,7 +67,7 @@ def merged(before: ReadLimits, readings: Iterable[PartReading], now: float) -> R
         limits += known.values() if attempt.error else _updated(known, attempt, int(now), in_force)
     return ReadLimits(
         parts=tuple(_tried(parts.get(key), attempts[key], int(now)) for key in sorted(attempts)),
-        limits=tuple(sorted(limits, key=lambda one: one.key)),
+        limits=tuple(sorted(limits, key=lambda limit: limit.key)),
     )
 
 
@@ -106,19 +106,19 @@ def _updated(
 ) -> list[KnownLimit]:
     """Return the limits of a part that was read."""
     fresh: dict[tuple[str, ...], KnownLimit] = {}
-    for one in attempt.found:
+    for found in attempt.found:
         limit = KnownLimit(
             account=attempt.account,
             region=attempt.region,
-            kind=one.kind,
-            name=one.name,
-            measure=one.measure,
-            source=one.source,
-            values=((now, one.value),),
+            kind=found.kind,
+            name=found.name,
+            measure=found.measure,
+            source=found.source,
+            values=((now, found.value),),
         )
         old = known.get(limit.key)
         if old is not None:
-            values = old.values if old.value == one.value else _then(old, in_force, one.value)
+            values = old.values if old.value == found.value else _then(old, in_force, found.value)
             limit = msgspec.structs.replace(limit, values=values)
         fresh[limit.key] = limit
     for key, old in known.items():
@@ -129,7 +129,7 @@ def _updated(
 
 
 def _then(old: KnownLimit, since: int, value: float | None) -> tuple[tuple[int, float | None], ...]:
-    before = tuple(one for one in old.values if one[0] < since) or old.values[:1]
+    before = tuple(change for change in old.values if change[0] < since) or old.values[:1]
     return (*before, (since, value))[-MOST_VALUES:]
 
 

@@ -32,19 +32,11 @@ HEADER: Final = "X-Hub-Signature-256"
 
 
 class GithubSignature:
-    """Verifies the signature of GitHub's webhooks: HMAC with SHA-256 of the body, by a shared secret.
-
-    Parameters
-    ----------
-    secret
-        Empty if there is none: then no signature is accepted.
-    variable
-        The environment variable to set, for messages.
-    """
+    """Verifies the signature of GitHub's webhooks: HMAC with SHA-256 of the body, by a shared secret."""
 
     def __init__(self, secret: str = "", variable: str = "UNERI_GITHUB_SECRET") -> None:
-        self.secret = secret  # as the newest reload read it
-        self._variable = variable
+        self.secret = secret  # as the newest reload read it; empty: no signature is accepted
+        self._variable = variable  # to set, for messages
 
     def __repr__(self) -> str:
         return "GithubSignature(…)"
@@ -58,8 +50,8 @@ class GithubSignature:
             With the variable to set.
         """
         if not self.secret:
-            said = f"signed, but the secret is not known here; set {self._variable} to that of the webhook"
-            raise NotStoredError(said, HTTPStatus.FORBIDDEN, "signature")
+            message = f"signed, but the secret is not known here; set {self._variable} to that of the webhook"
+            raise NotStoredError(message, HTTPStatus.FORBIDDEN, "signature")
 
     def verify(self, body: bytes, signed: str) -> None:
         """Check the signature of a body.
@@ -72,8 +64,10 @@ class GithubSignature:
         wanted = f"sha256={hmac.new(self.secret.encode(), body, hashlib.sha256).hexdigest()}"
         same = hmac.compare_digest(wanted.encode(), signed.encode(errors="replace"))
         if not (self.secret and same):
-            said = f"{HEADER} is not that of the body; give the webhook the secret that {self._variable} has"
-            raise NotStoredError(said, HTTPStatus.UNAUTHORIZED, "signature")
+            message = (
+                f"{HEADER} is not that of the body; give the webhook the secret that {self._variable} has"
+            )
+            raise NotStoredError(message, HTTPStatus.UNAUTHORIZED, "signature")
 
 
 class ChangesReceiver:
@@ -135,6 +129,6 @@ def _form_payload(body: bytes) -> bytes:
     try:
         found = parse_qs(body.decode(), strict_parsing=True, max_num_fields=10)["payload"]
     except (ValueError, KeyError):
-        said = "not a form with a payload; set the content type of the webhook to application/json"
-        raise NotStoredError(said, HTTPStatus.BAD_REQUEST) from None
+        message = "not a form with a payload; set the content type of the webhook to application/json"
+        raise NotStoredError(message, HTTPStatus.BAD_REQUEST) from None
     return found[0].encode()

@@ -1,4 +1,4 @@
-"""Checks the lines of a sender while it still has them: which become dead letters, and whether too many do.
+"""Checks lines while their sender waits: which become dead letters, and whether too many do.
 
 One sender's garbage must not stop the engine, which ends when too many records are bad (``dead_letters``).
 """
@@ -13,7 +13,7 @@ import numpy as np
 from streams.engine.decode.decoder import Decoder
 from streams.engine.decode.rejected import Rejected
 from streams.engine.stages.dead_letter_limit import DeadLetterLimit, LimitExceeded, counted
-from streams.ingest.receivers.record_sink import NotTakenError
+from streams.ingest.receivers.record_sink import NotStoredError
 from streams.process.compilation import JUDGEMENT
 
 PIECE_RECORDS: Final = 4096  # decoded at once: a bad one may be the first excess
@@ -37,24 +37,26 @@ class UnreadableError(Exception):
         self.rejected = rejected
 
 
-def not_taken(error: TooManyBadError | UnreadableError) -> NotTakenError:
-    """Return what a sender is answered."""
+def as_not_stored(error: TooManyBadError | UnreadableError) -> NotStoredError:
+    """Return the error for the sender."""
     if isinstance(error, UnreadableError):
-        said = f"nothing was stored: {error}; correct it and send it again"
-        return NotTakenError(said, HTTPStatus.BAD_REQUEST, rejected=error.rejected)
-    said = f"nothing was stored: with this request there are {error}; correct it and send it again"
-    return NotTakenError(said, HTTPStatus.UNPROCESSABLE_ENTITY, "dead_letters", rejected=error.rejected)
+        message = f"nothing was stored: {error}; correct it and send it again"
+        return NotStoredError(message, HTTPStatus.BAD_REQUEST, rejected=error.rejected)
+    message = f"nothing was stored: with this request there are {error}; correct it and send it again"
+    return NotStoredError(message, HTTPStatus.UNPROCESSABLE_ENTITY, "dead_letters", rejected=error.rejected)
 
 
-class Checked(NamedTuple):
-    """What becomes of lines."""
+class CheckedLines(NamedTuple):
+    """The outcome of a check."""
 
     rejected: list[Rejected]  # dead letters
-    late: int = 0  # those of a time that is judged already
+    late: int = 0  # of a time that is judged already
 
 
-def checked(lines: Sequence[bytes], limit: DeadLetterLimit, arrived: float, reached: int = 0) -> Checked:
-    """Return what becomes of lines.
+def check_lines(
+    lines: Sequence[bytes], limit: DeadLetterLimit, arrived: float, reached: int = 0
+) -> CheckedLines:
+    """Decode lines; return the bad and late ones.
 
     Parameters
     ----------
@@ -63,7 +65,7 @@ def checked(lines: Sequence[bytes], limit: DeadLetterLimit, arrived: float, reac
     limit
         A copy of the sender's, or of all senders'.
     arrived
-        When they arrive, epoch seconds.
+        Epoch seconds.
     reached
         Event time that is judged already.
 
@@ -79,12 +81,12 @@ def checked(lines: Sequence[bytes], limit: DeadLetterLimit, arrived: float, reac
         columns, found = decoder.decode(lines[start:end], np.full(end - start, arrived))
         late += int(np.count_nonzero(columns.ts < reached))
         passed = limit.feed(end - start, counted(found))
-        rejected += [replace(one, index=start + one.index) for one in found]
+        rejected += [replace(bad, index=start + bad.index) for bad in found]
         if passed:
             at = passed.rejected
             raise TooManyBadError(passed._replace(rejected=replace(at, index=start + at.index)), rejected)
     late += int(np.count_nonzero(decoder.start()[0].ts < reached))
-    return Checked(rejected, late)
+    return CheckedLines(rejected, late)
 
 
 def _pieces(lines: Sequence[bytes]) -> Iterator[tuple[int, int]]:

@@ -4,9 +4,9 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from streams.ingest.receivers.ingest_handler import IngestHandler, body_error
-from streams.ingest.receivers.payload_lines import Receipt, as_lines, reader_of
-from streams.ingest.receivers.record_sink import NotTakenError
+from streams.ingest.receivers.ingest_handler import IngestHandler, error_answer
+from streams.ingest.receivers.payload_lines import Receipt, payload_reader, read_native
+from streams.ingest.receivers.record_sink import NotStoredError
 from streams.process.web.request_body import BodyError
 
 
@@ -32,40 +32,40 @@ class EventsReceiver:
     Except with 202, nothing was stored. A sender should send again what was answered with 408 or 503.
     """
 
-    def __init__(self, reception: IngestHandler) -> None:
-        self._reception = reception
+    def __init__(self, handler: IngestHandler) -> None:
+        self._handler = handler
 
     def routes(self) -> list[web.RouteDef]:
-        """Return what the web server adds."""
+        """Return the routes for a web server."""
         return [web.post("/events", self.post)]
 
     async def post(self, request: web.Request) -> web.Response:
-        """Have the body's records stored: 202 when they are durable, else nothing was stored."""
+        """Store the records of the body: 202 when they are durable, else nothing was stored."""
         name, form = request.query.get("source"), request.query.get("format")
         try:
             if name is None and form is None:
-                receipt = await self._reception.take(request, as_lines, of_lines=True)
+                receipt = await self._handler.receive(request, read_native, of_lines=True)
                 if not receipt.accepted:
-                    raise _nothing()
+                    raise _no_events()
             else:
-                read = reader_of(self._reception.source(name, form))
-                receipt = await self._reception.take(request, read)
+                read = payload_reader(self._handler.source(name, form))
+                receipt = await self._handler.receive(request, read)
         except BodyError as error:
-            self._reception.count(error)
-            return body_error(error)
-        return taken(receipt)
+            self._handler.count(error)
+            return error_answer(error)
+        return stored_answer(receipt)
 
 
-def _nothing() -> NotTakenError:
-    return NotTakenError(
+def _no_events() -> NotStoredError:
+    return NotStoredError(
         "no events in the body; send one JSON object per line, or name another format: POST "
         "/events?format=auto",
         HTTPStatus.BAD_REQUEST,
     )
 
 
-def taken(receipt: Receipt) -> web.Response:
-    """Return the answer for what is durable."""
+def stored_answer(receipt: Receipt) -> web.Response:
+    """Return the answer for records that are durable."""
     answer: dict[str, object] = {"accepted": receipt.accepted}
     total = receipt.accepted + receipt.refusals
     if receipt.late:

@@ -2,7 +2,8 @@
 
 Its access key is an intake token (``process.web.access``). ``?source=NAME`` or the common attribute
 ``source`` names an input of the configuration. Firehose repeats a whole delivery until it is answered with
-200, and then puts it into the bucket for failed ones: what is refused in part is a dead letter, and 200.
+200, and then puts it into the bucket for failed ones. So a delivery that is refused in part gets 200, and its
+refused parts are dead letters.
 """
 
 from http import HTTPStatus
@@ -12,8 +13,8 @@ import msgspec
 from aiohttp import web
 
 from streams.ingest.receivers.ingest_handler import IngestHandler, retry_after
-from streams.ingest.receivers.payload_lines import ReadPayload, reader_of
-from streams.ingest.receivers.record_sink import NotTakenError
+from streams.ingest.receivers.payload_lines import ReadPayload, payload_reader
+from streams.ingest.receivers.record_sink import NotStoredError
 from streams.process.web.answer_forms import FIREHOSE, REQUEST_ID, firehose_answer
 from streams.process.web.request_body import BodyError
 
@@ -21,7 +22,7 @@ _ATTRIBUTES: Final = "X-Amz-Firehose-Common-Attributes"
 
 
 class _Named(msgspec.Struct, rename="camel"):
-    """What a delivery calls itself."""
+    """The names in a delivery."""
 
     request_id: str | None = None
     timestamp: int | None = None
@@ -38,33 +39,35 @@ _COMMON: Final = msgspec.json.Decoder(_Common)
 class FirehoseReceiver:
     """The route that Firehose delivers to."""
 
-    def __init__(self, reception: IngestHandler) -> None:
-        self._reception = reception
+    def __init__(self, handler: IngestHandler) -> None:
+        self._handler = handler
 
     def routes(self) -> list[web.RouteDef]:
-        """Return what the web server adds."""
+        """Return the routes for a web server."""
         return [web.post(FIREHOSE, self._post)]
 
     async def _post(self, request: web.Request) -> web.Response:
         named = _Named()
         expected = request.headers.get(REQUEST_ID)
         try:
-            read = reader_of(self._reception.source(_source(request), "firehose"))
+            read = payload_reader(self._handler.source(_source(request), "firehose"))
 
             def read_named(payload: bytes) -> ReadPayload:
                 nonlocal named
                 try:
                     named = _NAMED.decode(payload)
                 except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-                    return read(payload)  # which says what is wrong
+                    return read(payload)  # its error names the fault
                 if expected is not None and named.request_id not in (None, expected):
-                    said = f"the body is of another request than the header {REQUEST_ID} says; send it again"
-                    raise NotTakenError(said, HTTPStatus.BAD_REQUEST)
+                    message = (
+                        f"the body is of another request than the header {REQUEST_ID} says; send it again"
+                    )
+                    raise NotStoredError(message, HTTPStatus.BAD_REQUEST)
                 return read(payload)
 
-            await self._reception.take(request, read_named)
+            await self._handler.receive(request, read_named)
         except BodyError as error:
-            self._reception.count(error)
+            self._handler.count(error)
             return firehose_answer(
                 request,
                 error.status,
@@ -86,7 +89,7 @@ def _source(request: web.Request) -> str | None:
     try:
         return _COMMON.decode(attributes.encode(errors="surrogateescape")).common_attributes.get("source")
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        raise NotTakenError(
+        raise NotStoredError(
             f'{_ATTRIBUTES} is not {{"commonAttributes": {{…}}}} with texts; send it as Firehose does',
             HTTPStatus.BAD_REQUEST,
         ) from None

@@ -1,4 +1,4 @@
-"""What all doors share: a body is received, unpacked, read and taken, in bounded time and memory."""
+"""Receives request bodies for every receiver: unpacks, reads and stores them in bounded time and memory."""
 
 import asyncio
 from collections.abc import Mapping
@@ -17,10 +17,10 @@ from streams.ingest.receivers.payload_lines import (
     Reader,
     ReadPayload,
     Receipt,
-    explained,
-    unpacked,
+    explain_refusals,
+    unpack,
 )
-from streams.ingest.receivers.record_sink import AppendResult, NotTakenError, RecordSink
+from streams.ingest.receivers.record_sink import AppendResult, NotStoredError, RecordSink
 from streams.ingest.registry.registry import AGAIN_SECONDS
 from streams.ingest.registry.registry_client import RegistryError
 from streams.process.web.request_body import SMALL, BodyError, Patience, Room, Stay
@@ -31,36 +31,28 @@ AT_ONCE: Final = 2
 BACKLOG_SECONDS: Final = 5  # how often a driver gets rid of what is judged
 BUSY_SECONDS: Final = 1
 MOST_LABELS: Final = 100
-"""Reasons for which parts are skipped that have a label of their own."""
+"""Reasons of skipped parts with a label of their own."""
 
 
 class IngestHandler:
-    """Receives bodies for the doors of one daemon.
+    """The one way in for all receivers of a daemon.
 
-    Memory and work are bounded: bodies that arrive share ``Room``, and a few at a time are unpacked, read
-    and stored, small ones apart from large ones.
+    Bodies that arrive share the memory of ``Room``. A few at a time are unpacked, read and stored, small ones
+    apart from large ones.
 
     Parameters
     ----------
-    taker
-        Stores what was read.
     inputs
         The sources that senders may name.
-    refused
-        Counts the requests that are refused, by reason.
-    skipped
-        Counts the parts that are no records by design, by reason.
-    patience
-        When a slow sender is cut off.
-    room
-        Memory for the bodies.
+    refused, skipped
+        Count refused requests, and parts that are no records by design, by reason.
     at_once
         Small bodies that are worked on at the same time; of large ones, one.
     """
 
     def __init__(
         self,
-        taker: RecordSink,
+        sink: RecordSink,
         inputs: Inputs | None = None,
         refused: Counter | None = None,
         skipped: Counter | None = None,
@@ -70,7 +62,7 @@ class IngestHandler:
         at_once: int = AT_ONCE,
     ) -> None:
         self.inputs = inputs or Inputs(SourcesSettings())
-        self._taker = taker
+        self._sink = sink
         self._refused = refused
         self._skipped = skipped
         self._labels: set[str] = set()
@@ -81,42 +73,37 @@ class IngestHandler:
 
     @property
     def held(self) -> int:
-        """Return the bytes of bodies that are arriving or wait for their turn."""
+        """Bytes of bodies that are arriving or waiting."""
         return self._room.held(large=False) + self._room.held(large=True)
 
     def source(self, name: str | None, form: str | None = None) -> Input:
         """Return the input that a sender names.
 
-        Parameters
-        ----------
-        name, form
-            As for ``Inputs.of``.
-
         Raises
         ------
-        NotTakenError
-            When there is none: the source is not found, or the format is a mistake.
+        NotStoredError
+            When the source is unknown, or the format is a mistake.
         """
         try:
             found = self.inputs.of(name)
         except UnknownInputError as error:
-            raise NotTakenError(str(error), HTTPStatus.NOT_FOUND, "unknown_source") from None
+            raise NotStoredError(str(error), HTTPStatus.NOT_FOUND, "unknown_source") from None
         if form is None:
             return found
         try:
             return self.inputs.of(name, form)
         except UnknownInputError as error:
-            raise NotTakenError(str(error), HTTPStatus.BAD_REQUEST, "unknown_format") from None
+            raise NotStoredError(str(error), HTTPStatus.BAD_REQUEST, "unknown_format") from None
 
-    async def take(
+    async def receive(
         self, request: web.Request, read: Reader, *, of_lines: bool = False, most: int = MAX_BODY
     ) -> Receipt:
-        """Receive a body and have what it holds taken.
+        """Receive a body and store its records.
 
         Parameters
         ----------
         request
-            Nothing of its body was read.
+            Its body must be unread.
         read
             Reads the unpacked body.
         of_lines
@@ -129,8 +116,8 @@ class IngestHandler:
         streams.process.web.request_body.BodyError
             Nothing was stored.
         """
-        if why := self._taker.full():
-            raise NotTakenError(
+        if why := self._sink.why_full():
+            raise NotStoredError(
                 f"send again later, {why}",
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "backlog",
@@ -139,58 +126,60 @@ class IngestHandler:
         encoding = request.headers.get("Content-Encoding", "identity").lower()
         with self._room.enter() as stay:
             await stay.receive(request, most, self._patience)
-            return await self._worked_on(stay, encoding, read, of_lines)
+            return await self._process(stay, encoding, read, of_lines)
 
-    async def _worked_on(self, stay: Stay, encoding: str, read: Reader, of_lines: bool) -> Receipt:
+    async def _process(self, stay: Stay, encoding: str, read: Reader, of_lines: bool) -> Receipt:
         if not stay.large:
             async with self._small:
                 try:
-                    found = await asyncio.to_thread(_read, bytes(stay.body), encoding, read, SMALL, of_lines)
+                    payload = await asyncio.to_thread(
+                        _read, bytes(stay.body), encoding, read, SMALL, of_lines
+                    )
                 except LargerError:
                     pass  # once it is unpacked
                 else:
-                    return await self.store(found)
+                    return await self.store(payload)
         async with self._large:
             return await self.store(
                 await asyncio.to_thread(_read, stay.take(), encoding, read, MAX_BODY, of_lines)
             )
 
-    async def store(self, delivery: ReadPayload) -> Receipt:
-        """Have a delivery taken.
+    async def store(self, payload: ReadPayload) -> Receipt:
+        """Store a payload.
 
         Raises
         ------
-        NotTakenError
+        NotStoredError
             Nothing was stored.
         """
-        if delivery.refused and not delivery.records:
-            first = delivery.refused[0]
-            too_large = first.reason is RejectReason.TOO_LARGE and len(delivery.refused) == 1
-            error = NotTakenError(
+        if payload.refused and not payload.records:
+            first = payload.refused[0]
+            too_large = first.reason is RejectReason.TOO_LARGE and len(payload.refused) == 1
+            error = NotStoredError(
                 f"nothing was stored: no part of it can be read as a record ({first.reason}: "
                 f"{first.detail}); {'send it in parts' if too_large else 'correct it and send it again'}",
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE if too_large else HTTPStatus.BAD_REQUEST,
             )
-            error.refused = explained(delivery)
+            error.refused = explain_refusals(payload)
             raise error
-        taken = await self._taken(delivery) if delivery.lines else AppendResult()
-        self._count_skipped(delivery.skipped)
-        # the lines of refusals are dead letters, and told in the words of their format
-        rejected = [one for one in taken.rejected if one.index < delivery.records]
-        refusals = len(rejected) + len(delivery.refused)
+        appended = await self._append(payload) if payload.lines else AppendResult()
+        self._count_skipped(payload.skipped)
+        # refused parts are dead letters too, and reported with the reason of their format
+        rejected = [bad for bad in appended.rejected if bad.index < payload.records]
+        refusals = len(rejected) + len(payload.refused)
         return Receipt(
-            delivery.records - len(rejected),
-            explained(delivery, rejected),
+            payload.records - len(rejected),
+            explain_refusals(payload, rejected),
             refusals,
-            taken.late,
-            delivery.skipped,
+            appended.late,
+            payload.skipped,
         )
 
-    async def _taken(self, delivery: ReadPayload) -> AppendResult:
+    async def _append(self, payload: ReadPayload) -> AppendResult:
         try:
-            return await self._taker.take(delivery.lines)
-        except NotTakenError as error:
-            error.refused = explained(delivery, error.rejected) if error.rejected else ()
+            return await self._sink.append(payload.lines)
+        except NotStoredError as error:
+            error.refused = explain_refusals(payload, error.rejected) if error.rejected else ()
             raise
 
     def count(self, error: BodyError) -> None:
@@ -208,11 +197,11 @@ class IngestHandler:
 
 
 def _read(body: bytes, encoding: str, read: Reader, most: int, of_lines: bool) -> ReadPayload:
-    plain = unpacked(body, encoding, most, of_lines=of_lines)
+    plain = unpack(body, encoding, most, of_lines=of_lines)
     try:
         return read(plain)
     except RegistryError as error:
-        raise NotTakenError(
+        raise NotStoredError(
             f"nothing was stored, send it again: {error}",
             HTTPStatus.SERVICE_UNAVAILABLE,
             "registry",
@@ -223,17 +212,17 @@ def _read(body: bytes, encoding: str, read: Reader, most: int, of_lines: bool) -
 _AGAIN: Final = (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS)
 
 
-def body_error(error: BodyError) -> web.Response:
-    """Return the answer in Uneri's own words."""
+def error_answer(error: BodyError) -> web.Response:
+    """Return an error as JSON."""
     answer: dict[str, object] = {"error": str(error)}
-    if isinstance(error, NotTakenError) and error.refused:
+    if isinstance(error, NotStoredError) and error.refused:
         answer["refused"] = error.refused
     return web.json_response(answer, status=error.status, headers=retry_after(error))
 
 
 def retry_after(error: BodyError) -> dict[str, str]:
-    """Return the header that says when to send again."""
+    """Return the ``Retry-After`` header, if the sender should try again."""
     if error.status not in _AGAIN:
         return {}
-    seconds = error.seconds if isinstance(error, NotTakenError) else BUSY_SECONDS
+    seconds = error.seconds if isinstance(error, NotStoredError) else BUSY_SECONDS
     return {} if seconds is None else {"Retry-After": str(seconds)}

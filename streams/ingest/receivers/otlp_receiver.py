@@ -1,8 +1,8 @@
 """``/v1/traces``, ``/v1/logs``, ``/v1/metrics``: OTLP over HTTP, as protobuf or JSON.
 
 As the protocol asks (https://opentelemetry.io/docs/specs/otlp/#otlphttp): 200 with the response of the
-signal, in the encoding of the request; what was refused of it is counted in ``partial_success``; 400 for what
-can never be read, and 503 for what is to be sent again, the only answer here after which exporters do.
+signal, in the encoding of the request, and refused records counted in ``partial_success``; 400 for what can
+never be read; and 503, the only answer here after which exporters send again.
 """
 
 from http import HTTPStatus
@@ -19,8 +19,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from streams.ingest.receivers.ingest_handler import IngestHandler, retry_after
-from streams.ingest.receivers.payload_lines import Reader, ReadPayload, Receipt, reader_of
-from streams.ingest.receivers.record_sink import NotTakenError
+from streams.ingest.receivers.payload_lines import Reader, ReadPayload, Receipt, payload_reader
+from streams.ingest.receivers.record_sink import NotStoredError
 from streams.process.web.request_body import BodyError
 
 PROTOBUF: Final = "application/x-protobuf"
@@ -48,11 +48,11 @@ _SIGNALS: Final = {
 class OtlpReceiver:
     """The routes that exporters and collectors send to; ``?source=NAME`` as at ``/events``."""
 
-    def __init__(self, reception: IngestHandler) -> None:
-        self._reception = reception
+    def __init__(self, handler: IngestHandler) -> None:
+        self._handler = handler
 
     def routes(self) -> list[web.RouteDef]:
-        """Return what the web server adds."""
+        """Return the routes for a web server."""
         return [web.post(path, self._post) for path in _SIGNALS]
 
     async def _post(self, request: web.Request) -> web.Response:
@@ -60,20 +60,20 @@ class OtlpReceiver:
         encoding = PROTOBUF if "protobuf" in request.content_type else JSON
         try:
             read = self._reader(request)
-            receipt = await self._reception.take(request, read)
+            receipt = await self._handler.receive(request, read)
         except BodyError as error:
-            self._reception.count(error)
-            return _refused(error, encoding)
-        return _taken(receipt, signal, encoding)
+            self._handler.count(error)
+            return _error_answer(error, encoding)
+        return _stored_answer(receipt, signal, encoding)
 
     def _reader(self, request: web.Request) -> Reader:
         form = _FORMATS.get(request.content_type)
         if form is None:
-            raise NotTakenError(
+            raise NotStoredError(
                 f"Content-Type {request.content_type!r} is none of OTLP; send {PROTOBUF} or {JSON}",
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             )
-        read = reader_of(self._reception.source(request.query.get("source"), form))
+        read = payload_reader(self._handler.source(request.query.get("source"), form))
         nothing = b"" if form == "otlp_proto" else b"{}"
 
         def read_some(payload: bytes) -> ReadPayload:
@@ -82,20 +82,20 @@ class OtlpReceiver:
         return read_some
 
 
-def _taken(receipt: Receipt, signal: _Signal, encoding: str) -> web.Response:
-    said = _why(receipt)
+def _stored_answer(receipt: Receipt, signal: _Signal, encoding: str) -> web.Response:
+    reason = _why_refused(receipt)
     if encoding == JSON:
-        partial: dict[str, object] = {signal.json_rejected: str(receipt.refusals), "errorMessage": said}
-        return web.json_response({"partialSuccess": partial} if said else {})
+        partial: dict[str, object] = {signal.json_rejected: str(receipt.refusals), "errorMessage": reason}
+        return web.json_response({"partialSuccess": partial} if reason else {})
     response = signal.response()
-    if said:
-        response.partial_success.error_message = said
+    if reason:
+        response.partial_success.error_message = reason
         setattr(response.partial_success, signal.rejected, receipt.refusals)
     return web.Response(body=response.SerializeToString(), content_type=PROTOBUF)
 
 
-def _why(receipt: Receipt) -> str:
-    """Return why some was refused; empty if all of it was taken."""
+def _why_refused(receipt: Receipt) -> str:
+    """Return why some records were refused; empty if none were."""
     if not receipt.refused:
         return ""
     first = receipt.refused[0]
@@ -104,7 +104,7 @@ def _why(receipt: Receipt) -> str:
     return f"{first['reason']}: {first['detail']}{more}"
 
 
-def _refused(error: BodyError, encoding: str) -> web.Response:
+def _error_answer(error: BodyError, encoding: str) -> web.Response:
     """Return a ``google.rpc.Status``, as the protocol wants it of every error."""
     # exporters drop what is answered with 408
     status = HTTPStatus.SERVICE_UNAVAILABLE if error.status in _LATER else HTTPStatus(error.status)

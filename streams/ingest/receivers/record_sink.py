@@ -1,4 +1,4 @@
-"""Who takes what a door has read: a driver, durably, or not at all."""
+"""The contract between receivers and a driver: records are stored durably, or not at all."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
@@ -8,19 +8,17 @@ from streams.process.web.request_body import BodyError
 
 
 class AppendResult(NamedTuple):
-    """What becomes of lines that are durable."""
+    """The outcome for lines that are durable."""
 
     rejected: Sequence[Rejected] = ()  # dead letters among them
-    late: int = 0  # those of a time that is judged already
+    late: int = 0  # lines of a time that is judged already
 
 
-class NotTakenError(BodyError):
+class NotStoredError(BodyError):
     """Nothing was stored.
 
     Parameters
     ----------
-    message, status, reason
-        As for ``BodyError``.
     rejected
         The lines that are to blame, if they are.
     seconds
@@ -45,11 +43,11 @@ class NotTakenError(BodyError):
 class RecordSink(Protocol):
     """Stores native records."""
 
-    def full(self) -> str | None:
-        """Return why nothing is taken now, None if it is."""
+    def why_full(self) -> str | None:
+        """Return why no records are accepted now, None if they are."""
         ...
 
-    async def take(self, lines: Sequence[bytes], *, sent: bool = True) -> AppendResult:
+    async def append(self, lines: Sequence[bytes], *, sent: bool = True) -> AppendResult:
         """Store lines, which are durable when this returns.
 
         Parameters
@@ -57,11 +55,11 @@ class RecordSink(Protocol):
         lines
             One native record each, or anything else, which becomes a dead letter.
         sent
-            A sender waits for the answer: say which lines are bad, and store nothing if all of them are.
+            A sender waits for the answer: return which lines are bad, and store nothing if all of them are.
 
         Raises
         ------
-        NotTakenError
+        NotStoredError
             Nothing was stored.
         """
         ...

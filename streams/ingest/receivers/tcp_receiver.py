@@ -1,8 +1,8 @@
 """``local.tcp``, ``web.tcp``: connect, and send records, one a line, for as long as you like.
 
-Lines are stored in their order; nothing is read while they are, or while the driver is full, so that a sender
-waits. Who closes its sending side is answered with one line of JSON: how many lines are stored. So is who is
-refused. With tokens, the first line is ``Bearer TOKEN``, of one that allows ``intake``.
+Lines are stored in order. While they are being stored, or the driver is full, nothing is read, so the sender
+waits. A sender that closes its sending side, or is refused, gets one line of JSON: how many lines are stored.
+With tokens, the first line is ``Bearer TOKEN``, of one that allows ``intake``.
 """
 
 import asyncio
@@ -16,8 +16,8 @@ import msgspec
 import structlog
 
 from streams.engine.decode.event import MAX_BYTES
-from streams.ingest.receivers.payload_lines import LineReader, lines_of
-from streams.ingest.receivers.record_sink import NotTakenError, RecordSink
+from streams.ingest.receivers.payload_lines import LineReader, read_lines
+from streams.ingest.receivers.record_sink import NotStoredError, RecordSink
 from streams.process.logs import Recurring
 from streams.process.web.http_server import ListenError
 from streams.process.web.tokens import AccessScope, Tokens
@@ -43,7 +43,7 @@ class _Connection:
         self.accepted = self.refused = 0
 
     def end(self) -> None:
-        """Have what was received be the last."""
+        """Read no more after what was received."""
         self.writer.transport.pause_reading()  # type: ignore[attr-defined]
         self.reader.feed_eof()
 
@@ -55,22 +55,16 @@ class TcpReceiver:
     ----------
     listen
         ``host:port``.
-    taker
-        Stores.
-    lines
-        Makes native records of whole lines.
     tokens
-        Returns those that are accepted now.
-    tls
-        For TLS.
+        Returns the tokens that are valid now.
     setting
-        What says where it listens.
+        The setting with that address, for messages.
     """
 
     def __init__(
         self,
         listen: str,
-        taker: RecordSink,
+        sink: RecordSink,
         lines: LineReader,
         tokens: Callable[[], Tokens] = Tokens,
         tls: ssl.SSLContext | None = None,
@@ -80,7 +74,7 @@ class TcpReceiver:
         host, _, port = listen.rpartition(":")
         self._host = host.removeprefix("[").removesuffix("]")
         self._port = int(port)
-        self._taker = taker
+        self._sink = sink
         self._lines = lines
         self._tokens = tokens
         self._tls = tls
@@ -142,7 +136,7 @@ class TcpReceiver:
             if connection.refused:
                 answer["refused"] = connection.refused
             await _answer(writer, answer)
-        except NotTakenError as error:
+        except NotStoredError as error:
             if (count := self._trouble.happened()) is not None:
                 log.warning("a connection was refused", reason=str(error), connections=count)
             stored = {"accepted": connection.accepted} if connection.accepted else {}
@@ -155,7 +149,7 @@ class TcpReceiver:
 
     def _make_room(self) -> None:
         if len(self._open) >= MOST_CONNECTIONS:
-            oldest = min(self._open.values(), key=lambda one: one.active)
+            oldest = min(self._open.values(), key=lambda connection: connection.active)
             oldest.writer.transport.abort()
 
     async def _receive(self, connection: _Connection) -> None:
@@ -163,7 +157,7 @@ class TcpReceiver:
         rest, too_long = b"", False
         if self._tokens().count:
             await self._check_token(connection.reader)
-        # once it stops, no more is read: what a sender has no answer for, it sends again
+        # once it stops, no more is read: a sender without an answer sends again
         while not self._stopping and (data := await connection.reader.read(READ)):
             connection.active = _now()
             if too_long:  # its beginning is stored, as a dead letter
@@ -189,22 +183,22 @@ class TcpReceiver:
         kind, _, token = line.decode(errors="replace").strip().partition(" ")
         allowed = self._tokens().allowed(token.strip()) if kind.lower() == "bearer" else frozenset()
         if AccessScope.INTAKE not in allowed:
-            said = "the first line must be: Bearer TOKEN, with a token that allows intake"
-            raise NotTakenError(said, HTTPStatus.UNAUTHORIZED, "token")
+            message = "the first line must be: Bearer TOKEN, with a token that allows intake"
+            raise NotStoredError(message, HTTPStatus.UNAUTHORIZED, "token")
 
     async def _store(self, connection: _Connection, block: bytes) -> None:
-        lines = await lines_of(self._lines, block)
+        lines = await read_lines(self._lines, block)
         while lines:
             try:
-                taken = await self._taker.take(lines, sent=False)
-            except NotTakenError as error:
+                appended = await self._sink.append(lines, sent=False)
+            except NotStoredError as error:
                 if error.status != HTTPStatus.SERVICE_UNAVAILABLE or self._stopping:
                     raise
-                connection.active = _now()  # it is not the sender that waits
+                connection.active = _now()  # the sender is not idle
                 await asyncio.sleep(_POLL)
             else:
-                connection.refused += len(taken.rejected)
-                connection.accepted += len(lines) - len(taken.rejected)
+                connection.refused += len(appended.rejected)
+                connection.accepted += len(lines) - len(appended.rejected)
                 return
 
 

@@ -1,4 +1,4 @@
-"""The schemas of a registry, kept once they are known, and what is said while it cannot be asked."""
+"""The schemas of a registry, kept once they are known, and the warnings while it cannot be reached."""
 
 import asyncio
 import threading
@@ -15,18 +15,18 @@ from streams.ingest.registry.registry_client import TIMEOUT, RegistryClient, Reg
 from streams.process.extras import need
 
 MOST_KEPT: Final = 1000
-"""Schemas kept for longer than a minute; those that were got first make room for others."""
+"""Schemas kept for longer than a minute; the oldest make room for others."""
 
 MINUTE: Final = 60.0
-"""Seconds for which every schema is kept, so that what is being read finds all that it needs, and one that
-the registry does not have is not asked for again and again.
+"""Seconds for which every schema is kept, so that a payload finds all it needs while it is read, and a schema
+that the registry lacks is not requested again and again.
 """
 
 AGAIN_SECONDS: Final = 5.0
-"""Time between two tries while the registry cannot be asked."""
+"""Time between two tries while the registry cannot be reached."""
 
 LONGEST: Final = 30.0
-"""Seconds that one try takes at most: less than after which a stage is taken for stuck."""
+"""Seconds that one try takes at most: less than the time after which a stage counts as stuck."""
 
 log = structlog.get_logger("uneri.registry")
 
@@ -40,12 +40,8 @@ class Registry:
 
     Parameters
     ----------
-    settings
-        Where the registry is.
     say
-        Receives one line when the registry cannot be asked, when the reason changes, and when it can again.
-    clock
-        Seconds, monotonic.
+        Receives a line when the registry cannot be reached, when the reason changes, and when it can again.
 
     Raises
     ------
@@ -65,17 +61,16 @@ class Registry:
         self._client = RegistryClient(settings)
         self._say = say
         self._clock = clock
-        self._kept: dict[SchemaId, tuple[Schema, float]] = {}  # in the order of when they were got
+        self._kept: dict[SchemaId, tuple[Schema, float]] = {}  # the oldest first
         self._error: str | None = None
         self._failed_at = float("-inf")
-        self._one = threading.Lock()
-        self._longest = min(
-            TIMEOUT * len(settings.urls) + 1, LONGEST
-        )  # each answer has a limit that says more
+        self._fetching = threading.Lock()
+        # the limit of each answer comes first: its error is more precise
+        self._longest = min(TIMEOUT * len(settings.urls) + 1, LONGEST)
 
     @property
     def trouble(self) -> str | None:
-        """Why the registry cannot be asked; None if it can, or nobody needed it of late."""
+        """Why the registry cannot be reached; None if it can, or nobody needed it of late."""
         late = self._clock() - self._failed_at < MINUTE
         return self._error if late else None
 
@@ -87,24 +82,24 @@ class Registry:
         return found
 
     def fetch(self, needed: Collection[SchemaId]) -> None:
-        """Have these at hand; blocks for seconds at most.
+        """Fetch these, unless they are at hand; blocks for seconds at most.
 
         Raises
         ------
         RegistryError
-            When some are not, since the registry cannot be asked.
+            When some are missing because the registry cannot be reached.
         """
         # while there is trouble, one thread tries, and no other waits for it
         error = self._error
-        if not self._one.acquire(blocking=error is None):
+        if not self._fetching.acquire(blocking=error is None):
             raise RegistryError(error)
         try:
             self._fetch_wanted(needed)
         finally:
-            self._one.release()
+            self._fetching.release()
 
     def _fetch_wanted(self, needed: Collection[SchemaId]) -> None:
-        wanted = [one for one in needed if self.get(one) is None]
+        wanted = [schema for schema in needed if self.get(schema) is None]
         if not wanted:
             return
         if self._error is not None and self._clock() - self._failed_at < AGAIN_SECONDS:
@@ -121,20 +116,20 @@ class Registry:
     async def _fetch(self, wanted: Collection[SchemaId]) -> None:
         try:
             async with asyncio.timeout(self._longest):
-                for one in wanted:
-                    found = await self._client.schema(one)
-                    self._kept.pop(one, None)
-                    self._kept[one] = found, self._clock()
-        except TimeoutError:  # those that came are kept
+                for schema in wanted:
+                    found = await self._client.schema(schema)
+                    self._kept.pop(schema, None)
+                    self._kept[schema] = found, self._clock()
+        except TimeoutError:  # schemas fetched so far are kept
             raise RegistryError("the schema registry is slow; look at its load") from None
 
     def _make_room(self) -> None:
         before = self._clock() - MINUTE
-        older = [one for one, (_, at) in self._kept.items() if at <= before]
+        older = [schema for schema, (_, at) in self._kept.items() if at <= before]
         many = len(self._kept) - MOST_KEPT
-        for number, one in enumerate(older):
-            if number < many or isinstance(self._kept[one][0], UnreadSchema):
-                del self._kept[one]
+        for number, schema in enumerate(older):
+            if number < many or isinstance(self._kept[schema][0], UnreadSchema):
+                del self._kept[schema]
 
     def _note(self, error: str | None) -> None:
         before, self._error = self._error, error
@@ -147,5 +142,5 @@ class Registry:
 
 
 def registry_status(registry: Registry | None) -> dict[str, object]:
-    """Return what ``uneri status`` shows of a registry: nothing without one."""
+    """Return its part of ``uneri status``: nothing without a registry."""
     return {} if registry is None else {"registry": registry.trouble or "no trouble"}

@@ -1,4 +1,4 @@
-"""Asks a schema registry, in the protocol of Confluent's, which Karapace, Redpanda and Apicurio have too."""
+"""The client of a schema registry, by the protocol of Confluent, Karapace, Redpanda and Apicurio."""
 
 import ssl
 from base64 import b64encode
@@ -11,12 +11,12 @@ from uuid import UUID
 import aiohttp
 import msgspec
 
-from alerting.sinks.no_answer import no_answer
+from alerting.sinks.http_sink import no_answer
 from config.secret import SecretError, SecretPlace, passphrase_in, token_in
 from config.settings import RegistrySettings
 from streams.ingest.formats.envelopes.avro_schema import AvroSchema, UnreadableSchemaError
 from streams.ingest.formats.envelopes.confluent import JsonSchema, Schema, SchemaId, UnreadSchema
-from streams.process.authorities import system_and
+from streams.process.web.certificates import system_and
 
 TIMEOUT: Final = 10.0  # seconds for an answer
 CONNECTING: Final = 3.0  # of them, until it is connected: another address may be near
@@ -30,7 +30,7 @@ _AVRO, _JSON = "AVRO", "JSON"
 
 
 class RegistryError(Exception):
-    """The registry cannot be asked now; the text says why, and what helps."""
+    """The registry cannot be reached now; the message has the reason and the remedy."""
 
 
 class _Reference(msgspec.Struct):
@@ -39,7 +39,7 @@ class _Reference(msgspec.Struct):
 
 
 class _Kept(msgspec.Struct, rename="camel"):
-    """What a registry answers of a schema."""
+    """A schema as the registry returns it."""
 
     schema: str
     schema_type: str = _AVRO
@@ -51,7 +51,7 @@ class _Refusal(msgspec.Struct):
 
 
 class _UnusableError(Exception):
-    """A schema is there, or is not, but nothing can be read by it."""
+    """Nothing can be read by a schema, or it does not exist."""
 
 
 _KEPT: Final = msgspec.json.Decoder(_Kept)
@@ -66,7 +66,7 @@ class RegistryClient:
     Parameters
     ----------
     settings
-        Where it is. Credentials are read anew for every schema, so that renewed ones are used.
+        Credentials are read anew for every schema, so that renewed ones are used.
 
     Raises
     ------
@@ -85,7 +85,7 @@ class RegistryClient:
         Raises
         ------
         RegistryError
-            When it is not known what the schema is.
+            When the schema cannot be determined.
         """
         if isinstance(schema, int) and schema > _LARGEST_ID:
             return UnreadSchema(f"no registry has a schema of the number {schema}")
@@ -93,16 +93,16 @@ class RegistryClient:
         path = f"schemas/guids/{UUID(schema)}" if isinstance(schema, str) else f"schemas/ids/{schema}"
 
         async def read(session: aiohttp.ClientSession, url: str) -> Schema:
-            found = await _asked(session, url, path, missing=f"the schema {schema}", by_guid=by_guid)
+            found = await _get_schema(session, url, path, missing=f"the schema {schema}", by_guid=by_guid)
             return await _schema_of(found, session, url)
 
         try:
-            return await self._of_first(read)
+            return await self._read_first(read)
         except _UnusableError as error:
             return UnreadSchema(str(error))
 
     async def check(self) -> str:
-        """Return the address that answers, and accepts the credentials.
+        """Return the address that answers and accepts the credentials.
 
         Raises
         ------
@@ -111,13 +111,13 @@ class RegistryClient:
         """
 
         async def read(session: aiohttp.ClientSession, url: str) -> str:
-            _decoded(_TYPES, (await _answered(session, url, "schemas/types"))[1], url)
+            _decode(_TYPES, (await _get(session, url, "schemas/types"))[1], url)
             return _shown(url)
 
-        return await self._of_first(read)
+        return await self._read_first(read)
 
-    async def _of_first(self, read: Callable[[aiohttp.ClientSession, str], Awaitable[_T]]) -> _T:
-        """Return what is read at the first address that can be asked."""
+    async def _read_first(self, read: Callable[[aiohttp.ClientSession, str], Awaitable[_T]]) -> _T:
+        """Return the result of the first address that answers."""
         errors: list[RegistryError] = []
         try:
             connector = aiohttp.TCPConnector(ssl=self._context(), force_close=True)
@@ -189,7 +189,7 @@ async def _references(kept: _Kept, session: aiohttp.ClientSession, url: str) -> 
                 raise _UnusableError(f"the schema refers to more than {MOST_REFERENCES} others")
             path = f"subjects/{quote(reference.subject, safe='')}/versions/{reference.version}"
             named = f"the schema {reference.subject} in version {reference.version}, to which another refers,"
-            found = await _asked(session, url, path, missing=named)
+            found = await _get_schema(session, url, path, missing=named)
             await add(found)
             ready.append(found.schema)
 
@@ -197,10 +197,10 @@ async def _references(kept: _Kept, session: aiohttp.ClientSession, url: str) -> 
     return ready
 
 
-async def _asked(
+async def _get_schema(
     session: aiohttp.ClientSession, url: str, path: str, *, missing: str, by_guid: bool = False
 ) -> _Kept:
-    status, body = await _answered(session, url, path)
+    status, body = await _get(session, url, path)
     if len(body) > MOST:
         raise _UnusableError(f"{missing} has more than {MOST >> 20} MiB")
     if status == HTTPStatus.NOT_FOUND:
@@ -210,10 +210,10 @@ async def _asked(
         raise RegistryError(
             f"{_shown(url)} answers HTTP 404 as no schema registry does; correct sources.registry.urls"
         )
-    return _decoded(_KEPT, body, url)
+    return _decode(_KEPT, body, url)
 
 
-def _decoded(decoder: "msgspec.json.Decoder[_T]", body: bytes, url: str) -> _T:
+def _decode(decoder: "msgspec.json.Decoder[_T]", body: bytes, url: str) -> _T:
     try:
         return decoder.decode(body)
     except _UNREADABLE:
@@ -222,8 +222,8 @@ def _decoded(decoder: "msgspec.json.Decoder[_T]", body: bytes, url: str) -> _T:
         ) from None
 
 
-async def _answered(session: aiohttp.ClientSession, url: str, path: str) -> tuple[int, bytes]:
-    """Return an answer that says what is there: 200, or 404; at most one byte more than ``MOST``."""
+async def _get(session: aiohttp.ClientSession, url: str, path: str) -> tuple[int, bytes]:
+    """Return an answer, 200 or 404; at most one byte more than ``MOST``."""
     shown = _shown(url)
     try:
         async with session.get(f"{url}/{path}", allow_redirects=False) as answer:

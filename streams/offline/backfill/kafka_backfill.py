@@ -88,7 +88,7 @@ def find_app(kafka: KafkaSettings, sources: SourcesSettings) -> KafkaApp:
 
 def _check_settings(app: KafkaApp, store: BlockingCheckpoints, settings: Settings) -> None:
     """Refuse settings by which the shards could not go on, before hours of reading."""
-    if (present := store.look("detect/0")) is None:
+    if (present := store.peek("detect/0")) is None:
         return
     try:
         Detect(0, app.sources, settings).restore(present.parts)
@@ -141,7 +141,7 @@ def _first_bucket(kafka: KafkaSettings, rollups: str) -> int | None:
         enable_auto_commit=False,
         group_id=None,
     ) as consumer:
-        for record in Tail(consumer, rollups).read_on():
+        for record in Tail(consumer, rollups).read_committed():
             if requested_backfill(record.value) is not None:
                 continue
             block = decode_block(record.value)

@@ -19,8 +19,7 @@ from streams.drivers.kafka.connections.probe import silent_client, why_unusable
 from streams.drivers.kafka.topics import Topic, TopicError, existing_topics
 from streams.ingest.batch_consumer.chunk import Chunk, merged, pieces
 from streams.ingest.batch_consumer.chunk_reader import ChunkReader, ReadingError
-from streams.ingest.formats.converted import converted
-from streams.ingest.formats.inputs import Input
+from streams.ingest.formats.inputs import Input, converted
 from streams.offline.sources.replay_error import ReplayError
 from streams.offline.sources.source import Piece
 
@@ -53,15 +52,11 @@ class TopicSource:
 
     Parameters
     ----------
-    kafka
-        Brokers and credentials.
     topic
         The topic, with one event per record, or one payload of ``input_``.
     start, end
         Record timestamps (epoch seconds): from the first record at or after ``start`` up to the first at or
         after ``end``. None means the start or end of the topic, fixed on opening.
-    input_
-        Converts its payloads; None for native records.
 
     Raises
     ------
@@ -148,13 +143,7 @@ class TopicSource:
         return {"topic": self._topic, "id": self._id, "offsets": self._fixed}
 
     def resume(self, bounds: Mapping[str, Any], places: Mapping[str, Any]) -> None:
-        """Resume an earlier replay.
-
-        Raises
-        ------
-        ReplayError
-            When the topic has been recreated, or the next records have been deleted.
-        """
+        """Resume an earlier replay; ``ReplayError`` if the topic was recreated, or lost the next records."""
         if (bounds["topic"], bounds["id"]) != (self._topic, self._id) or set(bounds["offsets"]) != set(
             self.partitions
         ):
@@ -197,10 +186,7 @@ class TopicSource:
     def pieces(self, level: Callable[[str], int] | None = None) -> Iterator[Piece]:
         """Yield consecutive records; a partition ahead of the slowest waits for it.
 
-        Raises
-        ------
-        ReplayError
-            When there are no records, or reading fails.
+        ``ReplayError`` when there are no records, or reading fails.
         """
         if not self._total:
             raise ReplayError(self._nothing)
@@ -265,7 +251,7 @@ class TopicSource:
         return order[0]
 
     def _pieces_of(self, partition: _Partition, reader: ChunkReader, most: int) -> Iterator[Piece]:
-        chunk = partition.rest if partition.rest is not None else reader.take(partition.number)
+        chunk = partition.rest if partition.rest is not None else reader.next_chunk(partition.number)
         partition.rest = None
         if len(chunk) > most:
             cut = chunk.offsets[most]

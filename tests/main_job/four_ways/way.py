@@ -10,7 +10,7 @@ from detectors.model.scope import Edge, ScopeOrEdge
 from streams.engine.decode.event import Event
 from streams.engine.decode.parse import parse
 from streams.ingest.formats.inputs import Inputs
-from streams.ingest.receivers.read_payload import delivered
+from streams.ingest.receivers.payload_lines import from_reading
 
 GATHERED: Final = 10
 """Seconds of requests in one delivery: senders gather for a few seconds."""
@@ -83,7 +83,7 @@ def received(way: Way, events: Iterable[Event]) -> list[bytes]:
         for delivery in way.deliveries(some):
             reading = inputs.of(delivery.source, delivery.form).read(delivery.body)
             assert not reading.refused, reading.refused[0]
-            lines += delivered(reading).lines
+            lines += from_reading(reading).lines
     return lines
 
 

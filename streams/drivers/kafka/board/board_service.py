@@ -25,8 +25,8 @@ from streams.drivers.kafka.board.commands import CommandSender
 from streams.drivers.kafka.board.pipeline_copy import PipelineCopy
 from streams.drivers.kafka.checkpoints.fenced_store import FencedError, FencedStore
 from streams.drivers.kafka.notices import NoticesPart
-from streams.drivers.kafka.partition_consumer import reading, some
-from streams.drivers.kafka.stage_host import fatal_when_failed
+from streams.drivers.kafka.partition_consumer import next_records, open_partition
+from streams.drivers.kafka.stage_host import vital_tasks
 from streams.drivers.kafka.topics import Topics
 from streams.notify.command_routes import NoAnswerError
 from streams.process.web.access import Access
@@ -41,22 +41,18 @@ if TYPE_CHECKING:
     from streams.drivers.kafka.board.steps_reader import StepsReader
 
 BEHIND_STEPS: Final = 3
-"""By how many steps incidents may be older than the wall before the board says so."""
+"""Steps by which incidents may be older than the wall before the board shows it."""
 
 
 class KafkaBoard:
-    """Serves the board; every process with the role does so, whether it writes the history or not.
+    """Serves the board, in every process with the role, whether it writes the history or not.
 
     Parameters
     ----------
     settings
-        With a place of the history.
-    kafka
-        Its ``kafka`` section.
+        With ``history.place``.
     current
         Returns the settings in force.
-    links
-        Returns the links to consoles.
     clock
         Wall time, epoch seconds.
     """
@@ -93,15 +89,14 @@ class KafkaBoard:
             QueryService(place, self._recent, lambda: self._judged.number, lambda: current().time.step)
         )
         self._routes: BoardRoutes | None = None
-        self._coloured: list[tuple[str, int]] = []  # the incidents that the newest wall was to show
 
-    def routes(self, access: Access, desk: IncidentService, commands: Counter) -> list[web.RouteDef]:
+    def routes(self, access: Access, incidents: IncidentService, commands: Counter) -> list[web.RouteDef]:
         """Return the routes of the board and of the read API.
 
         ``commands`` counts what people do, as for ``BoardRoutes``.
         """
         language = self._settings.notify.locale
-        self._routes = BoardRoutes(self._board, access, desk, language=language, commands=commands)
+        self._routes = BoardRoutes(self._board, access, incidents, language=language, commands=commands)
         return [*self._routes.routes(), self._scrape.route(), *self._queries.routes()]
 
     def _past(self) -> BoardPast:
@@ -109,16 +104,16 @@ class KafkaBoard:
 
     @property
     def pipeline(self) -> Pipeline | None:
-        """The pipeline of the process that notifies, to read only; None before it is known."""
+        """The pipeline of the process that notifies, read-only; None before it is known."""
         return None if self._copy is None else self._copy.pipeline
 
     @property
     def changes(self) -> Sequence[StatedChange]:
-        """What was deployed or configured in the last days."""
+        """The deployments and changes of configuration of the last days."""
         return () if self._changes is None else self._changes.changes
 
     async def command(self, command: Command) -> Answer:
-        """Have a command executed by the process that notifies.
+        """Have the process that notifies execute a command.
 
         Raises
         ------
@@ -145,20 +140,20 @@ class KafkaBoard:
         ----------
         records
             The checkpoints topic, which has ``partitions``.
-        options
-            Keyword arguments of every aiokafka client.
         access
-            Is told the key of sessions.
+            Receives the key of sessions.
         commands
             Whether there is a topic for commands.
         """
         from streams.drivers.kafka.board.steps_reader import StepsReader
 
-        topics, tell = self._topics, self._judged.tell
+        topics, tell = self._topics, self._judged.notify
         place, step = str(self._settings.history.place), self._settings.time.step
         shards = self._kafka.shards
-        self._steps = StepsReader(topics.steps, options, place, shards=shards, step=step, told=tell)
-        self._copy = PipelineCopy(topics.checkpoints, partitions, options, settings=self._current, told=tell)
+        self._steps = StepsReader(topics.steps, options, place, shards=shards, step=step, on_steps=tell)
+        self._copy = PipelineCopy(
+            topics.checkpoints, partitions, options, settings=self._current, on_change=tell
+        )
         self._commands = CommandSender(topics.commands if commands else None, options)
 
         async def know_sessions() -> None:
@@ -167,24 +162,8 @@ class KafkaBoard:
         self._changes = ChangesReader(topics.notices, options)
         readers = (self._steps, self._copy, self._commands, self._changes)
         work = (*(reader.run() for reader in readers), know_sessions())
-        tasks = [asyncio.create_task(one) for one in work]
-        for task in tasks:
-            task.add_done_callback(fatal_when_failed)
-        try:
+        async with vital_tasks(*work):
             yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    def _renewed(self) -> None:
-        """Tell that incidents are others now, which come after their step: a verdict colours numbers too."""
-        now = [(incident.id, incident.revision) for incident in self._incidents().open]
-        if now == self._coloured:
-            self._board.renewed.tell()
-        else:
-            self._coloured = now
-            self._judged.tell()
 
     def _recent(self) -> list[bytes]:
         if self._steps is None or not self._steps.ready:  # a wall of some of them would be wrong
@@ -198,7 +177,7 @@ class KafkaBoard:
         return incidents_of(pipeline, self._links())._replace(until=until)
 
     def _behind(self) -> str | None:
-        """Return what is to be known of incidents that may be older than the steps."""
+        """Return a note if incidents are older than the steps, None if they are not."""
         if self._copy is None or self._steps is None or not (until := self._steps.until):
             return None
         if self._copy.pipeline is None:
@@ -209,24 +188,25 @@ class KafkaBoard:
         return f"incidents are {late} s behind: is a process with the roles incidents and notify running?"
 
     def status(self) -> dict[str, object]:
-        """Return what ``uneri status`` shows."""
+        """Return its part of ``uneri status``."""
         if self._steps is None or self._copy is None or self._routes is None:
             return {}
         pipeline = self._copy.pipeline
-        trouble = [one for one in (self._steps.trouble, self._copy.trouble, self._behind()) if one]
+        trouble = "; ".join(filter(None, (self._steps.trouble, self._copy.trouble, self._behind())))
         return {
             "boards": self._routes.boards,
             "board_until": self._steps.until or None,
             "board_lag": self._steps.lag,
             "incidents_until": None if pipeline is None else pipeline.watermark,
-            **({"board_trouble": "; ".join(trouble)} if trouble else {}),
+            **({"board_trouble": trouble} if trouble else {}),
         }
 
     def not_ready(self) -> str | None:
-        """Return why it has nothing to show yet."""
+        """Return why there is nothing to show yet."""
         if self._steps is None or self._copy is None:
             return None
-        return next((f"the board: {one}" for one in (self._steps.trouble, self._copy.trouble) if one), None)
+        trouble = self._steps.trouble or self._copy.trouble
+        return f"the board: {trouble}" if trouble else None
 
 
 RETRY_SECONDS: Final = 5.0
@@ -235,15 +215,7 @@ log = structlog.get_logger("uneri.board")
 
 
 class ChangesReader:
-    """Reads the changes that came with the notices of the last days.
-
-    Parameters
-    ----------
-    topic
-        The notices topic, of one partition.
-    options
-        Keyword arguments of every aiokafka client.
-    """
+    """Reads the changes that came with the notices of the last days."""
 
     def __init__(self, topic: str, options: dict[str, Any]) -> None:
         self._place = TopicPartition(topic, 0)
@@ -260,10 +232,10 @@ class ChangesReader:
         """Read until cancelled; while Kafka is away, go on trying."""
         while True:
             try:
-                async with reading(self._place, self._options) as consumer:
+                async with open_partition(self._place, self._options) as consumer:
                     consumer.seek(self._place, await self._begin(consumer))
                     while True:
-                        for record in await some(consumer, self._place):
+                        for record in await next_records(consumer, self._place):
                             part = self._decode(record.value)
                             self._recent.add(part.changes, part.watermark)
             except KafkaError as error:
@@ -284,11 +256,14 @@ KEY_RETRY_SECONDS: Final = 2.0
 
 
 async def shared_session_key(records: FencedStore) -> bytes:
-    """Return the key that all processes use; the first one to ask makes it. Tries until Kafka answers."""
+    """Return the key that seals the sessions of browsers, shared by all processes of the app.
+
+    The first process to ask makes it, in the checkpoints topic. Tries until Kafka answers.
+    """
     logged = False
     while True:
         try:
-            key = (await records.look(SESSIONS_KEY)).get(SESSIONS_KEY) or await _made(records)
+            key = (await records.peek(SESSIONS_KEY)).get(SESSIONS_KEY) or await _make_key(records)
         except FencedError:
             continue  # another process makes it at this moment
         except (KafkaError, StateError) as error:
@@ -302,10 +277,10 @@ async def shared_session_key(records: FencedStore) -> bytes:
         raise StateError("the key of sessions in the checkpoints topic is damaged")
 
 
-async def _made(records: FencedStore) -> bytes:
+async def _make_key(records: FencedStore) -> bytes:
     try:
         found = await records.take_over(SESSIONS_KEY)
-        if SESSIONS_KEY in found:  # it was made after the look
+        if SESSIONS_KEY in found:  # it was made meanwhile
             return found[SESSIONS_KEY]
         key = new_session_key()
         await records.write(SESSIONS_KEY, [(SESSIONS_KEY, key)])

@@ -1,8 +1,8 @@
 """Commands on their way from the board to the process that notifies, and its answers on their way back.
 
-Both are records of one topic. A command is carried out once: whoever takes over from a process that died
-before it answered executes it again, and the pipeline knows it by its id. One that nobody could execute for
-``FRESH_SECONDS`` is left out, because whoever gave it was told so.
+Both are records of one topic. A command is carried out once: a process that takes over from one that died
+before it answered executes it again, and the pipeline knows it by its id. A command that nobody could execute
+for ``FRESH_SECONDS`` is left out, because its sender got an error.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ from msgspec import structs
 
 from alerting.commands.command import Command
 from alerting.commands.dispatch import Answer
-from streams.drivers.kafka.partition_consumer import reading, some
+from streams.drivers.kafka.partition_consumer import next_records, open_partition
 from streams.drivers.kafka.topics import LARGE_BYTES
 from streams.notify.command_routes import NoAnswerError
 from streams.process.logs import Recurring
 
-ANSWER_SECONDS: Final = 15.0  # until whoever gave a command is told that nobody answers
+ANSWER_SECONDS: Final = 15.0  # until the sender of a command gets an error
 FRESH_SECONDS: Final = 60.0
 RETRY_SECONDS: Final = 5.0
 
@@ -37,7 +37,7 @@ class GivenCommand(msgspec.Struct, frozen=True, tag="given"):
 
 
 class GivenAnswer(msgspec.Struct, frozen=True, tag="answer"):
-    """What the pipeline answered."""
+    """The answer of the pipeline."""
 
     command: str  # its id
     answer: Answer
@@ -46,8 +46,8 @@ class GivenAnswer(msgspec.Struct, frozen=True, tag="answer"):
 _decode: Final = msgspec.msgpack.Decoder(GivenCommand | GivenAnswer).decode
 
 
-def said_in(value: bytes | None) -> GivenCommand | GivenAnswer | None:
-    """Return what a record says; None, with a warning, if it is no such record."""
+def decode_command(value: bytes | None) -> GivenCommand | GivenAnswer | None:
+    """Decode a record of the topic; None, with a warning, if it is none."""
     try:
         return None if value is None else _decode(value)
     except msgspec.DecodeError as error:
@@ -56,27 +56,17 @@ def said_in(value: bytes | None) -> GivenCommand | GivenAnswer | None:
 
 
 class CommandSender:
-    """Passes commands on, and waits for their answers.
-
-    Parameters
-    ----------
-    topic
-        The commands topic; None if the app has none.
-    options
-        Keyword arguments of every aiokafka client.
-    patience
-        Seconds until nobody has answered.
-    """
+    """Passes commands on, and waits for their answers."""
 
     def __init__(self, topic: str | None, options: dict[str, Any], patience: float = ANSWER_SECONDS) -> None:
-        self._topic = topic
+        self._topic = topic  # None if the app has none
         self._options = options
-        self._patience = patience
+        self._patience = patience  # seconds
         self._producer: AIOKafkaProducer | None = None
         self._waiting: dict[str, asyncio.Future[Answer]] = {}
 
     async def submit(self, command: Command) -> Answer:
-        """Have a command executed where the pipeline is.
+        """Have the process with the pipeline execute a command.
 
         Raises
         ------
@@ -107,104 +97,93 @@ class CommandSender:
             self._waiting.pop(command.id, None)
 
     async def run(self) -> None:
-        """Hear answers until cancelled."""
+        """Receive answers until cancelled."""
         if self._topic is None:
             return
         place = TopicPartition(self._topic, 0)
         while True:
             try:
                 async with (
-                    reading(place, self._options) as consumer,
+                    open_partition(place, self._options) as consumer,
                     _producer(self._options) as self._producer,
                 ):
                     await consumer.seek_to_end(place)
-                    await consumer.position(place)  # what is asked for from now on is answered behind it
+                    await consumer.position(place)  # commands from now on are answered behind it
                     while True:
-                        for record in await some(consumer, place):
-                            self._hear(said_in(record.value))
+                        for record in await next_records(consumer, place):
+                            self._receive(decode_command(record.value))
             except KafkaError as error:
                 log.debug("answers to commands cannot be read", reason=repr(error))
             finally:
                 self._producer = None
             await asyncio.sleep(RETRY_SECONDS)
 
-    def _hear(self, said: GivenCommand | GivenAnswer | None) -> None:
-        if isinstance(said, GivenAnswer):
-            waiting = self._waiting.get(said.command)
+    def _receive(self, message: GivenCommand | GivenAnswer | None) -> None:
+        if isinstance(message, GivenAnswer):
+            waiting = self._waiting.get(message.command)
             if waiting is not None and not waiting.done():
-                waiting.set_result(said.answer)
+                waiting.set_result(message.answer)
 
 
 class CommandReceiver:
-    """Executes the commands of boards, in the process that has the pipeline.
-
-    Parameters
-    ----------
-    topic
-        The commands topic.
-    options
-        Keyword arguments of every aiokafka client.
-    execute
-        Makes a command durable and executes it; returns None if the pipeline is elsewhere.
-    """
+    """Executes the commands of boards, in the process that has the pipeline."""
 
     def __init__(
         self,
         topic: str,
         options: dict[str, Any],
-        execute: Callable[[Command], Awaitable[Answer | None]],
-        recurring: Recurring | None = None,
+        execute: Callable[[Command], Awaitable[Answer | None]],  # None: another process has the pipeline
     ) -> None:
         self._place = TopicPartition(topic, 0)
         self._options = options
         self._execute = execute
-        self._recurring = recurring or Recurring()
+        self._recurring = Recurring()
 
     async def run(self) -> None:
         """Execute until cancelled; while Kafka is away, go on trying."""
         while True:
             try:
                 async with (
-                    reading(self._place, self._options) as consumer,
+                    open_partition(self._place, self._options) as consumer,
                     _producer(self._options) as producer,
                 ):
-                    await self._take(consumer, producer)
+                    await self._serve(consumer, producer)
             except KafkaError as error:
                 if self._recurring.happened() is not None:
                     log.warning("commands from the board wait for Kafka", reason=repr(error))
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def _take(self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer) -> None:
-        for command in await self._left(consumer):
+    async def _serve(self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer) -> None:
+        for command in await self._unanswered(consumer):
             await self._answer(command, producer)
         while True:
-            for record in await some(consumer, self._place):
-                said = said_in(record.value)
-                if isinstance(said, GivenCommand):
-                    await self._answer(said.command, producer)
+            for record in await next_records(consumer, self._place):
+                message = decode_command(record.value)
+                if isinstance(message, GivenCommand):
+                    await self._answer(message.command, producer)
 
-    async def _left(self, consumer: AIOKafkaConsumer) -> list[Command]:
-        """Return the commands that were given shortly ago and that nobody has answered."""
+    async def _unanswered(self, consumer: AIOKafkaConsumer) -> list[Command]:
+        """Return the recent commands without an answer."""
         since = int((time.time() - FRESH_SECONDS) * 1000)
         end = (await consumer.end_offsets([self._place]))[self._place]
         found = (await consumer.offsets_for_times({self._place: since})).get(self._place)
         consumer.seek(self._place, end if found is None else found.offset)
         open_: dict[str, Command] = {}
         while await consumer.position(self._place) < end:
-            for record in await some(consumer, self._place):
-                said = said_in(record.value)
-                if isinstance(said, GivenCommand):
-                    open_[said.command.id] = said.command
-                elif said is not None:
-                    open_.pop(said.command, None)
+            for record in await next_records(consumer, self._place):
+                message = decode_command(record.value)
+                if isinstance(message, GivenCommand):
+                    open_[message.command.id] = message.command
+                elif message is not None:
+                    open_.pop(message.command, None)
         return list(open_.values())
 
     async def _answer(self, command: Command, producer: AIOKafkaProducer) -> None:
         answer = await self._execute(command)
         if answer is None:
             return
-        said = GivenAnswer(command.id, structs.replace(answer, dispatches=[]))
-        body, key = msgspec.msgpack.encode(said), command.id.encode()
+        message = GivenAnswer(command.id, structs.replace(answer, dispatches=[]))
+        body, key = msgspec.msgpack.encode(message), command.id.encode()
         await producer.send_and_wait(self._place.topic, body, key=key, partition=0)
 
 

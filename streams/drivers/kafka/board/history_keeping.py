@@ -1,4 +1,7 @@
-"""Writing the history: in the process that owns the one partition of the steps topic."""
+"""Writes the history, in the process that owns the one partition of the steps topic.
+
+A stage holds each step until the hour that it belongs to is written.
+"""
 
 import asyncio
 import contextlib
@@ -10,29 +13,23 @@ import structlog
 from config.settings import HistorySettings
 from streams.drivers.kafka.checkpoints.fenced_store import FencedError
 from streams.drivers.kafka.stage import Emission, StageRunner, UnfedError
-from streams.drivers.kafka.stage_host import Send, fatal_when_failed
+from streams.drivers.kafka.stage_host import Send, start_vital
 from streams.ingest.batch_consumer.chunk import Chunk
 from streams.process.metrics import Metrics
 from streams.record.history.history_keeper import HistoryBounds
 from streams.record.history.segments import Segments
 
 ROOM: Final = 64 * 1024 * 1024
-"""Bytes of steps that are held while complete hours wait to be written: the topic keeps what comes after."""
+"""Bytes of steps that are held while complete hours wait to be written: the topic keeps the next ones."""
 
 
 class StepsStage:
-    """The one partition of the steps topic: the records of all shards, until a writer takes them out.
-
-    Parameters
-    ----------
-    shards
-        Number of shards: an hour is complete when every one has passed it.
-    """
+    """The one partition of the steps topic: the records of all shards, until a writer takes them out."""
 
     def __init__(self, shards: int) -> None:
         self.segments = Segments(shards)
         self.full = False
-        """Whether nothing is taken in until a complete hour is written; another thread may look."""
+        """Whether no step is accepted until a complete hour is written; any thread may read it."""
 
     def feed(self, chunk: Chunk) -> Iterable[Emission]:
         """Hold the steps of a chunk; those that came again are dropped.
@@ -42,16 +39,16 @@ class StepsStage:
         UnfedError
             When complete hours are to be written first.
         """
-        self.look()
+        self.update_full()
         if self.full and len(chunk):
             raise UnfedError("room for steps", chunk.offsets[0], ())
         self.segments.feed(chunk.values)
         return ()
 
-    def look(self) -> None:
-        """Notice whether there is room."""
+    def update_full(self) -> None:
+        """Update whether there is room."""
         held = self.segments
-        # an hour that is not complete must be taken in whole, however large it is
+        # an incomplete hour must be accepted whole, however large it is
         self.full = held.held_bytes >= ROOM and bool(held.complete())
 
     def idle(self, _: float) -> Iterable[Emission]:
@@ -70,7 +67,7 @@ class StepsStage:
 if TYPE_CHECKING:
     from streams.record.history.history_writer import HistoryWriter
 
-LOOK_SECONDS: Final = 0.1  # between two looks whether the state of the stage is restored
+POLL_SECONDS: Final = 0.1  # between two checks whether the state of the stage is restored
 
 log = structlog.get_logger("uneri.history")
 
@@ -78,19 +75,8 @@ log = structlog.get_logger("uneri.history")
 class HistoryKeeping:
     """The writer of the history beside the stage whose steps it writes.
 
-    Every hour that is written goes out of the checkpoint at once. A process that another one has replaced
-    learns it there and writes no more; what it wrote until then is what the other writes.
-
-    Parameters
-    ----------
-    settings
-        With a place.
-    shards
-        Number of shards.
-    metrics
-        Show how far it has come.
-    runner
-        Returns the runner of the stage, None while it is not open.
+    Every written hour leaves the checkpoint at once. A process that another one has replaced learns it there
+    and writes no more; the other writes the same files.
     """
 
     def __init__(
@@ -103,7 +89,7 @@ class HistoryKeeping:
         self._settings = settings
         self._shards = shards
         self._metrics = metrics
-        self._runner = runner
+        self._runner = runner  # returns None while the stage is not open
         self._stage: StepsStage | None = None
         self._writer: HistoryWriter | None = None
         self._writing: asyncio.Task[None] | None = None
@@ -114,23 +100,22 @@ class HistoryKeeping:
         return self._stage
 
     def has_room(self) -> bool:
-        """Return whether the stage takes steps in; another thread may ask."""
+        """Return whether the stage accepts steps; any thread may ask."""
         return self._stage is None or not self._stage.full
 
     def not_ready(self) -> str | None:
-        """Return why steps wait in the topic, None if they do not or are about to be taken in."""
+        """Return why steps wait in the topic, None if they do not or are about to be fed."""
         trouble = self._writer and self._writer.trouble
         return None if self.has_room() or not trouble else f"the history cannot be written: {trouble}"
 
     def status(self) -> dict[str, object]:
-        """Return what ``uneri status`` shows of it; nothing while another process writes."""
+        """Return its part of ``uneri status``; nothing while another process writes."""
         return {} if self._writer is None else self._writer.status()
 
     @contextlib.asynccontextmanager
     async def run(self, send: Send) -> AsyncIterator[Send]:
         """Write while the block runs."""
-        writing = self._writing = asyncio.create_task(self._write())
-        writing.add_done_callback(fatal_when_failed)
+        writing = self._writing = start_vital(self._write())
         try:
             yield send
         finally:
@@ -149,10 +134,10 @@ class HistoryKeeping:
             runner, stage = self._runner(), self._stage
             if runner is not None and stage is not None:
                 break
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
 
         async def forgotten() -> None:
-            await runner.change(stage.look)
+            await runner.change_stage(stage.update_full)
 
         place, bounds = str(self._settings.place), HistoryBounds.of(self._settings)
         self._writer = HistoryWriter(stage.segments, place, bounds, self._metrics, forgotten, patient=True)

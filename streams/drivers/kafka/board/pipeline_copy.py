@@ -1,7 +1,7 @@
-"""The pipeline of the process that notifies, as others see it.
+"""A read-only copy of the pipeline of the process that notifies.
 
 Its state is in the checkpoints topic, in parts, and each change is one transaction of the one process that
-owns it (docs/adr/0035). Whoever reads the parts has the incidents, silences, labels and memos of that moment.
+owns it (docs/adr/0035). A reader of the parts has the incidents, silences, labels and memos of that moment.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from config.settings import Settings
 from detectors.state.state import StateError, Writer, refuse_newer
 from streams.drivers.kafka.checkpoints.fenced_store import partition_of
 from streams.drivers.kafka.outbox import KEY, part_named
-from streams.drivers.kafka.partition_consumer import reading, some
+from streams.drivers.kafka.partition_consumer import next_records, open_partition
 from streams.process.logs import Recurring
 
 RETRY_SECONDS: Final = 5.0
@@ -27,21 +27,7 @@ log = structlog.get_logger("uneri.board")
 
 
 class PipelineCopy:
-    """Follows the parts of the pipeline's state; nothing is ever executed here.
-
-    Parameters
-    ----------
-    topic, partitions
-        The checkpoints topic.
-    options
-        Keyword arguments of every aiokafka client.
-    settings
-        Returns the configuration in force.
-    told
-        Called when something is new.
-    recurring
-        When to log that reading fails.
-    """
+    """Follows the parts of the pipeline's state; nothing is ever executed here."""
 
     def __init__(
         self,
@@ -50,14 +36,13 @@ class PipelineCopy:
         options: dict[str, Any],
         *,
         settings: Callable[[], Settings],
-        told: Callable[[], None],
-        recurring: Recurring | None = None,
+        on_change: Callable[[], None],
     ) -> None:
         self._place = TopicPartition(topic, partition_of(KEY, partitions))
         self._options = options
         self._settings = settings
-        self._told = told
-        self._recurring = recurring or Recurring()
+        self._on_change = on_change
+        self._recurring = Recurring()
         self._parts: dict[str, bytes] = {}
         self._writer: bytes | None = None
         self.pipeline: Pipeline | None = None
@@ -83,22 +68,22 @@ class PipelineCopy:
 
     async def _follow(self) -> None:
         self._parts, self._writer = {}, None
-        async with reading(self._place, self._options, committed=True) as consumer:
+        async with open_partition(self._place, self._options, committed=True) as consumer:
             await consumer.seek_to_beginning(self._place)
             changed = True  # from nothing, too: an app that has notified of nothing yet
             while True:
-                for record in await some(consumer, self._place):
-                    changed |= self._take(record.key.decode(), record.value)
+                for record in await next_records(consumer, self._place):
+                    changed |= self._keep(record.key.decode(), record.value)
                 if changed and await self._is_whole(consumer):
                     await self._renew()
                     changed = False
 
     async def _is_whole(self, consumer: AIOKafkaConsumer) -> bool:
-        """Return whether what was read ends with a transaction, and not within one."""
+        """Return whether the records read so far end with a transaction, and not within one."""
         stable = consumer.last_stable_offset(self._place)
         return stable is not None and await consumer.position(self._place) >= stable
 
-    def _take(self, key: str, value: bytes | None) -> bool:
+    def _keep(self, key: str, value: bytes | None) -> bool:
         """Keep the newest of each part; return whether one has changed."""
         if key == KEY:
             self._writer = value
@@ -118,7 +103,7 @@ class PipelineCopy:
             self.pipeline = await asyncio.to_thread(_restored, self._settings(), dict(self._parts))
         if self.trouble:
             self.trouble = None
-        self._told()
+        self._on_change()
 
 
 def _restored(settings: Settings, parts: Mapping[str, bytes]) -> Pipeline:

@@ -14,14 +14,14 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from detectors.state.state import StateError
-from streams.drivers.kafka.partition_consumer import reading, some
+from streams.drivers.kafka.partition_consumer import next_records, open_partition
 from streams.engine.detect.step_record import decode_step, head_of
 from streams.process.logs import Recurring
 from streams.record.history.history_files import MINUTES, HistoryFolder, place_trouble
 from streams.record.history.segments import HOUR, Segments
 
 AT_ONCE: Final = 200  # records of one answer
-LOOK_SECONDS: Final = 5.0  # between two looks which hours are written
+CHECK_SECONDS: Final = 5.0  # between two checks which hours are written
 RETRY_SECONDS: Final = 5.0
 
 log = structlog.get_logger("uneri.board")
@@ -32,20 +32,12 @@ class StepsReader:
 
     Parameters
     ----------
-    topic
-        The steps topic, of one partition.
-    options
-        Keyword arguments of every aiokafka client.
     place
         Of the history, for ``HistoryFolder``.
     shards
         Number of shards: each leaves one record a step.
     step
         Seconds of a step.
-    told
-        Called when there are steps that are new.
-    recurring
-        When to log that reading fails.
     """
 
     def __init__(
@@ -56,8 +48,7 @@ class StepsReader:
         *,
         shards: int,
         step: int,
-        told: Callable[[], None],
-        recurring: Recurring | None = None,
+        on_steps: Callable[[], None],
     ) -> None:
         self._place = TopicPartition(topic, 0)
         self._shards = shards
@@ -65,9 +56,9 @@ class StepsReader:
         self._folder_place = place
         self._folder: HistoryFolder | None = None
         self._options = options
-        self._told = told
-        self._recurring = recurring or Recurring()
-        self._looked = 0.0  # by the clock of the event loop
+        self._on_steps = on_steps
+        self._recurring = Recurring()
+        self._checked_at = 0.0  # by the clock of the event loop
         self._begin_anew()
         self.lag = 0
         """Records that are in the topic and were not read yet."""
@@ -110,16 +101,16 @@ class StepsReader:
 
     async def _read(self) -> None:
         self._begin_anew()
-        async with reading(self._place, self._options) as consumer:
+        async with open_partition(self._place, self._options) as consumer:
             written = await asyncio.to_thread(self._written)
             consumer.seek(self._place, await self._begin(consumer, written))
             while True:
-                await self._take(await some(consumer, self._place, AT_ONCE))
+                await self._keep(await next_records(consumer, self._place, AT_ONCE))
                 end = consumer.highwater(self._place)
                 self.lag = 0 if end is None else max(0, end - await consumer.position(self._place))
                 if self.lag == 0:
                     self.ready, self.trouble = True, None
-                    self._tell()
+                    self._notify()
 
     def _written(self) -> int:
         """Return up to when files hold steps, epoch seconds; 0 if there are none."""
@@ -129,7 +120,7 @@ class StepsReader:
     async def _begin(self, consumer: AIOKafkaConsumer, written: int) -> int:
         """Return an offset from which on the topic has all steps that no file has, and an hour before them.
 
-        Steps of one shard are in order, and every shard leaves one at a time: so it is looked for backwards,
+        Steps of one shard are in order, and every shard leaves one at a time: so the search goes backwards,
         twice as far each time.
         """
         first: int = (await consumer.beginning_offsets([self._place]))[self._place]
@@ -138,7 +129,7 @@ class StepsReader:
         while (at := max(first, end - back)) > first:
             consumer.seek(self._place, at)
             begins: dict[int, int] = {}
-            for record in await some(consumer, self._place, AT_ONCE):
+            for record in await next_records(consumer, self._place, AT_ONCE):
                 head = head_of(record.value)
                 begins.setdefault(head.shard, head.start)
             if begins and max(begins.values()) <= written - HOUR:
@@ -146,18 +137,18 @@ class StepsReader:
             back *= 2
         return first
 
-    async def _take(self, records: Iterable[ConsumerRecord[Any, Any]]) -> None:
+    async def _keep(self, records: Iterable[ConsumerRecord[Any, Any]]) -> None:
         self._segments.feed(self._readable([record.value for record in records]))
         now = asyncio.get_running_loop().time()
         complete = self._segments.complete()
-        if not complete or now < self._looked + LOOK_SECONDS:
+        if not complete or now < self._checked_at + CHECK_SECONDS:
             return
-        self._looked = now
+        self._checked_at = now
         written = await asyncio.to_thread(self._written)
         for segment in complete:
             if segment.end <= written:
                 self._segments.forget(segment)
-        self._segments.give_up()  # what is written late is in memory no longer, and in a file one day
+        self._segments.give_up()  # steps that are written late leave memory before they are in a file
 
     def _readable(self, bodies: list[bytes]) -> list[bytes]:
         """Leave out steps whose series are named before the first record that was read."""
@@ -170,7 +161,7 @@ class StepsReader:
                 kept.append(body)
         return kept
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         if self._segments.until != self._shown:
             self._shown = self._segments.until
-            self._told()
+            self._on_steps()

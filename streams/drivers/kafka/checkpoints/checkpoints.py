@@ -1,8 +1,8 @@
-"""Checkpoints in one compacted Kafka topic.
+"""Checkpoints in one compacted Kafka topic: how they are committed and read.
 
-A checkpoint of ``key`` is a set of records of one partition: its parts, cut into pieces
-(``key|part|number``), and last a marker (``key``) with the offsets and the count, length and checksum of each
-part. Pieces, marker and tombstones of removed parts are one transaction of ``FencedStore``.
+``KafkaCheckpoints.save`` commits one: its parts, cut into pieces (``key|part|number``), and last a marker
+(``key``) with the offsets and the count, length and checksum of each part. Pieces, marker and tombstones of
+removed parts, all in one partition, are one transaction of ``FencedStore``.
 """
 
 import asyncio
@@ -26,8 +26,8 @@ from streams.ingest.batch_consumer import aiokafka_patches
 PIECE_BYTES: Final = 900_000  # below Kafka's default limit of 1 MiB a record batch
 
 
-_Take = Callable[[str, bytes], bytes]
-"""From the name of a record, and what to return without one, to its value."""
+_GetRecord = Callable[[str, bytes], bytes]
+"""Returns the value of a record by its name, or a default."""
 
 
 class _Part(msgspec.Struct, array_like=True):
@@ -52,7 +52,7 @@ class KafkaCheckpoints:
     def __init__(self, records: FencedStore) -> None:
         self._records = records
         self._markers: dict[str, _Marker] = {}  # of the newest checkpoint of each owned key
-        # The objects of these parts: one that a stage passes again has not changed and need not be compared.
+        # The objects of these parts: one that a stage passes again is unchanged and need not be compared.
         # Most of a large state is the same from one checkpoint to the next.
         self._bodies: dict[str, dict[str, bytes]] = {}
 
@@ -66,16 +66,16 @@ class KafkaCheckpoints:
         """
         records = await self._records.take_over(key)
         try:
-            marker, parts = _read(key, records.pop)  # pieces go as their parts become whole
+            marker, parts = _read(key, records.pop)  # pieces are freed as their parts become whole
         except StateError:
             await self._records.give_up(key)
             raise
         self._markers[key], self._bodies[key] = marker or _NONE, parts
         return None if marker is None else Checkpoint(marker.offsets, parts)
 
-    async def look(self, key: str) -> Checkpoint | None:
-        """Return what ``load`` would, and leave ``key`` to its owner."""
-        return checkpoint_in(key, await self._records.look(key))
+    async def peek(self, key: str) -> Checkpoint | None:
+        """Return the newest checkpoint, and leave ``key`` to its owner."""
+        return checkpoint_in(key, await self._records.peek(key))
 
     async def save(self, key: str, checkpoint: Checkpoint, once: Sequence[Emission] = ()) -> None:
         """Write ``checkpoint`` under an owned key, and ``once`` to their topics; durable when this returns.
@@ -104,10 +104,10 @@ class KafkaCheckpoints:
 
     async def close(self, key: str | None = None) -> None:
         """Give up ownership of ``key``, or of all keys."""
-        for one in list(self._markers) if key is None else [key]:
-            self._markers.pop(one, None)
-            self._bodies.pop(one, None)
-            await self._records.give_up(one)
+        for owned in list(self._markers) if key is None else [key]:
+            self._markers.pop(owned, None)
+            self._bodies.pop(owned, None)
+            await self._records.give_up(owned)
 
 
 def checkpoint_in(key: str, records: Mapping[str, bytes]) -> Checkpoint | None:
@@ -122,7 +122,7 @@ def checkpoint_in(key: str, records: Mapping[str, bytes]) -> Checkpoint | None:
     return None if marker is None else Checkpoint(marker.offsets, parts)
 
 
-def records_of(key: str, checkpoint: Checkpoint) -> Iterator[tuple[str, bytes]]:
+def checkpoint_records(key: str, checkpoint: Checkpoint) -> Iterator[tuple[str, bytes]]:
     """Yield the records of a first checkpoint under ``key``."""
     parts = {name: _part(body) for name, body in checkpoint.parts.items()}
     for name, body in checkpoint.parts.items():
@@ -139,10 +139,10 @@ def _pieces(key: str, name: str, part: _Part, body: bytes) -> list[tuple[str, by
     return [(f"{key}|{name}|{i}", body[at : at + PIECE_BYTES]) for i, at in enumerate(cuts)]
 
 
-def _read(key: str, take: _Take) -> tuple[_Marker | None, dict[str, bytes]]:
-    found = take(key, b"")
+def _read(key: str, get: _GetRecord) -> tuple[_Marker | None, dict[str, bytes]]:
+    found = get(key, b"")
     marker = _decoded(key, found) if found else None
-    return marker, {name: _assembled(key, name, part, take) for name, part in (marker or _NONE).parts.items()}
+    return marker, {name: _assembled(key, name, part, get) for name, part in (marker or _NONE).parts.items()}
 
 
 def _decoded(key: str, found: bytes) -> _Marker:
@@ -154,8 +154,8 @@ def _decoded(key: str, found: bytes) -> _Marker:
     return marker
 
 
-def _assembled(key: str, name: str, part: _Part, take: _Take) -> bytes:
-    body = b"".join([take(f"{key}|{name}|{i}", b"") for i in range(part.pieces)])
+def _assembled(key: str, name: str, part: _Part, get: _GetRecord) -> bytes:
+    body = b"".join([get(f"{key}|{name}|{i}", b"") for i in range(part.pieces)])
     if len(body) != part.length or zlib.crc32(body) != part.checksum:
         raise StateError(
             f"the checkpoint {key} is damaged: its part {name!r} ({len(body)} bytes) does not match the "
@@ -168,16 +168,10 @@ _T = TypeVar("_T")
 
 
 class BlockingCheckpoints:
-    """Loads and saves under keys of its own; a context manager.
+    """The checkpoints topic for a command without an event loop; a context manager.
 
-    Another command that loads the same key takes it over: ``save`` then raises ``FencedError``.
-
-    Parameters
-    ----------
-    kafka
-        Where the topic is.
-    topic, partitions
-        The checkpoints topic.
+    It loads and saves under keys of its own. Another command that loads the same key takes it over: ``save``
+    then raises ``FencedError``.
     """
 
     def __init__(self, kafka: KafkaSettings, topic: str, partitions: int) -> None:
@@ -214,9 +208,9 @@ class BlockingCheckpoints:
         self._owned.add(stage)
         return self._wait_for(self._checkpoints.load(stage))
 
-    def look(self, stage: str) -> Checkpoint | None:
-        """Return what ``load`` would, and leave the key to its owner."""
-        return self._wait_for(self._checkpoints.look(stage))
+    def peek(self, stage: str) -> Checkpoint | None:
+        """Return the newest checkpoint, and leave the key to its owner."""
+        return self._wait_for(self._checkpoints.peek(stage))
 
     def save(self, stage: str, checkpoint: Checkpoint) -> None:
         """Write a checkpoint under a key, which is taken over first; durable when this returns.

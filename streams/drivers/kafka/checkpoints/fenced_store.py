@@ -58,10 +58,6 @@ class FencedStore:
     ----------
     topic
         A topic with ``cleanup.policy=compact``.
-    partitions
-        How many partitions it has.
-    options
-        Keyword arguments of every aiokafka client (brokers, security).
     at
         Called at each crash point, for tests.
     hanging
@@ -92,7 +88,7 @@ class FencedStore:
         self._hangs = hangs
         self._producers: dict[str, tuple[AIOKafkaProducer, asyncio.Lock]] = {}
         self._owned: set[str] = set()  # and read
-        self._hiding: dict[str, list[TransactionStatus]] = {}  # what hid the records of a key
+        self._hiding: dict[str, list[TransactionStatus]] = {}  # that hide the records of a key
 
     async def take_over(self, key: str) -> dict[str, bytes]:
         """Own ``key``; return the newest value of each of its records: ``key`` itself and ``key|…``.
@@ -116,40 +112,40 @@ class FencedStore:
         self._owned.add(key)
         return found
 
-    async def look(self, key: str) -> dict[str, bytes]:
-        """Return what ``take_over`` would, and leave ``key`` to its owner.
+    async def peek(self, key: str) -> dict[str, bytes]:
+        """Return the newest value of each record, and leave ``key`` to its owner.
 
-        What lies behind the newest record named ``key`` is left out: it may be the begin of a write whose
-        rest was not there yet.
+        Records behind the newest one named ``key`` are left out: they may be the begin of an unfinished
+        write.
         """
         return await self._read(key, whole=True)
 
     async def write(
-        self, key: str, records: Iterable[tuple[str, bytes | None]], elsewhere: Iterable[Emission] = ()
+        self, key: str, records: Iterable[tuple[str, bytes | None]], others: Iterable[Emission] = ()
     ) -> None:
         """Write records of an owned key atomically; None removes one. Durable when this returns.
 
-        Records for other topics go into the same transaction: who reads committed records finds them if and
-        only if the others were written. Who is cancelled waits for its end: while a transaction is being
-        committed, its producer can begin no other.
+        Records for other topics go into the same transaction: a reader of committed records finds them if and
+        only if the others were written. A cancelled caller waits for the end of the transaction: while it is
+        being committed, its producer can begin no other.
 
         Raises
         ------
         FencedError
             When another process has taken over ``key``, or the broker has ended a transaction that took too
-            long: it tells neither from the other.
+            long: it reports both alike.
         """
-        writing = asyncio.create_task(self._write(key, records, elsewhere))
+        writing = asyncio.create_task(self._write(key, records, others))
         try:
             await asyncio.shield(writing)
         except asyncio.CancelledError:
             await asyncio.wait({writing})
             if not writing.cancelled():
-                writing.exception()  # nobody is there to be told
+                writing.exception()  # retrieved: nobody awaits it any more
             raise
 
     async def _write(
-        self, key: str, records: Iterable[tuple[str, bytes | None]], elsewhere: Iterable[Emission]
+        self, key: str, records: Iterable[tuple[str, bytes | None]], others: Iterable[Emission]
     ) -> None:
         producer, lock = self._producers[key]
         partition = self._partition(key)
@@ -163,7 +159,7 @@ class FencedStore:
                     await producer.send(
                         emission.topic, emission.value, key=emission.key, partition=emission.partition
                     )
-                    for emission in elsewhere
+                    for emission in others
                 ]
                 await asyncio.gather(*sent)
                 self._at(CrashPoint.WRITING, key)
@@ -226,10 +222,10 @@ class FencedStore:
             await plain.stop()
             await consumer.stop()
 
-    # -- what hides records -----------------------------------------------------------------------
+    # -- transactions that hide records ----------------------------------------------------------
 
     async def _check(self, key: str) -> list[TransactionStatus] | None:
-        """Return the open transactions that hide records of ``key``; None if the brokers do not tell."""
+        """Return the open transactions that hide records of ``key``; None if the brokers cannot list them."""
         if self._hanging is None:
             return []
         return await asyncio.to_thread(self._hanging.open, self._topic, self._partition(key))
@@ -250,13 +246,13 @@ class FencedStore:
             self._hiding[key] = seen
             now = time.monotonic()
             since = {status.transaction: since.get(status.transaction, now) for status in seen}
-            for one in seen:
-                age, owner = now - since[one.transaction], self._key_of(one)
+            for status in seen:
+                age, owner = now - since[status.transaction], self._key_of(status)
                 if owner is not None and (owner == key or age >= self._forgotten):
-                    await _completed(self._end_of(owner, key, one))
+                    await _completed(self._end_of(owner, key, status))
                 elif age >= self._hangs:
                     place = self._topic, self._partition(key)
-                    await asyncio.to_thread(self._hanging.abort, *place, one.transaction)
+                    await asyncio.to_thread(self._hanging.abort, *place, status.transaction)
 
     async def _end_of(self, owner: str, key: str, seen: TransactionStatus) -> None:
         """End a forgotten transaction while ``key`` is read. This fences an owner elsewhere."""

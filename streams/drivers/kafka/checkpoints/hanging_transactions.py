@@ -4,7 +4,7 @@ A transaction ends with a marker that its coordinator has the leader of every pa
 partition has no leader (its only broker is fenced because it hung for longer than its session with the
 controller), the coordinator takes the partition for deleted, omits the marker and calls the transaction
 complete. Its writer learns that it is committed, but the partition keeps it open for ever: no timeout ends
-it, and readers of committed records never get past it. ``kafka/fenced_store.py`` ends it with the next
+it, and readers of committed records never get past it. ``fenced_store`` ends it with the next
 transaction of the same producer, with the outcome that the coordinator had recorded.
 """
 
@@ -64,7 +64,7 @@ class HangingTransactions:
         self._options = client_options(kafka)
 
     def open(self, topic: str, partition: int) -> list[TransactionStatus] | None:
-        """Return the open transactions; None if the brokers do not tell."""
+        """Return the open transactions; None if the brokers cannot list them."""
         try:
             with open_client(KafkaAdminClient, **self._options) as admin:
                 before = _open(admin, topic, partition)
@@ -117,8 +117,8 @@ def _open(admin: KafkaAdminClient, topic: str, partition: int) -> set[OpenTransa
 
 def _described(admin: KafkaAdminClient, producers: set[int]) -> dict[int, tuple[str, TransactionDescription]]:
     listed = admin.list_transactions(producer_id_filters=sorted(producers))
-    names = {one.transactional_id for several in listed.values() for one in several}
-    return {one.producer_id: (name, one) for name, one in admin.describe_transactions(names).items()}
+    names = {transaction.transactional_id for found in listed.values() for transaction in found}
+    return {found.producer_id: (name, found) for name, found in admin.describe_transactions(names).items()}
 
 
 def _status(

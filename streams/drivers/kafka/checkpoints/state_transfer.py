@@ -1,11 +1,11 @@
-"""``uneri state export`` of the Kafka driver: checkpoints, outbox, and what is between the stages.
+"""Exports the state of an app to an archive, and imports an archive into an app that has no state.
 
-Nothing waits for it. The checkpoints are read from the last stage to the first, the topic again to its end
-for each, so that no stage is older than what a later one knows of it. What the earlier stages have sent since
-is in the topics between them, which are read last: a stage that reads them finds either what it lacks, or
-what it knows already and drops, as after a crash. The outbox comes after the stage that fills it.
+An export waits for nothing. The checkpoints are read from the last stage to the first, the topic again to its
+end for each, so that no stage is older than a later one's knowledge of it. What the earlier stages have sent
+since is in the topics between them, which are read last: a stage that reads them finds either what it lacks,
+or what it knows already and drops, as after a crash. The outbox comes after the stage that fills it.
 
-All of it is one transaction: after a kill there is nothing, and the import is repeated.
+An import is one transaction: after a kill there is nothing, and the import is repeated.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 from urllib.parse import quote, unquote
@@ -28,7 +29,7 @@ from kafka.structs import OffsetAndMetadata
 from config.settings import KafkaSettings, Settings
 from detectors.state.state import StateError
 from streams.drivers.kafka.app import aiokafka_options
-from streams.drivers.kafka.checkpoints.checkpoints import checkpoint_in, records_of
+from streams.drivers.kafka.checkpoints.checkpoints import checkpoint_in, checkpoint_records
 from streams.drivers.kafka.checkpoints.fenced_store import partition_of
 from streams.drivers.kafka.connections.client import client_options, open_client
 from streams.drivers.kafka.outbox import KEY
@@ -79,12 +80,12 @@ def flows(topics: Topics, *, history: bool) -> tuple[StageTopic, ...]:
 
 
 class Tail:
-    """Reads all partitions of a topic from their start, and reads on whenever it is asked to."""
+    """Reads all partitions of a topic from their start, and continues at each call."""
 
     def __init__(self, consumer: KafkaConsumer, topic: str, starts: dict[int, int] | None = None) -> None:
         self._consumer = consumer
         known = sorted(consumer.partitions_for_topic(topic) or ())
-        self.places = [TopicPartition(topic, one) for one in known]
+        self.places = [TopicPartition(topic, number) for number in known]
         consumer.assign(self.places)
         consumer.seek_to_beginning(*self.places)
         begin = consumer.beginning_offsets(self.places)
@@ -92,7 +93,7 @@ class Tail:
             place = TopicPartition(topic, number)
             consumer.seek(place, max(start, begin[place]))
 
-    def read_on(self) -> Iterator[Any]:
+    def read_committed(self) -> Iterator[Any]:
         """Yield the records up to what is committed now.
 
         Raises
@@ -108,11 +109,11 @@ class Tail:
                     f"the topic {self.places[0].topic} could not be read to its end in {PATIENCE:.0f} s: is "
                     "a broker overloaded, or a transaction open? Try again"
                 )
-            for several in self._consumer.poll(500).values():
-                yield from several
+            for records in self._consumer.poll(500).values():
+                yield from records
 
 
-def take_in(newest: Newest, records: Iterator[Any]) -> None:
+def keep_newest(newest: Newest, records: Iterator[Any]) -> None:
     """Keep the newest value of each key."""
     for record in records:
         key = record.key.decode()
@@ -141,14 +142,7 @@ def export_app(settings: Settings, path: Path) -> None:
     try:
         present = verified_topics(kafka, inputs, history=settings.history.shared)
         with (
-            open_client(
-                KafkaConsumer,
-                **client_options(kafka),
-                isolation_level="read_committed",
-                auto_offset_reset="earliest",
-                enable_auto_commit=False,
-                group_id=None,
-            ) as consumer,
+            _open_consumer(kafka) as consumer,
             tempfile.TemporaryDirectory(prefix="uneri-export-") as folder,
         ):
             about = _about(kafka, inputs, present)
@@ -160,6 +154,17 @@ def export_app(settings: Settings, path: Path) -> None:
         raise ArchiveError(
             f"Kafka at {', '.join(kafka.brokers)} does not answer ({type(error).__name__}): is it running?"
         ) from error
+
+
+def _open_consumer(kafka: KafkaSettings) -> AbstractContextManager[KafkaConsumer]:
+    return open_client(
+        KafkaConsumer,
+        **client_options(kafka),
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        group_id=None,
+    )
 
 
 def _about(kafka: KafkaSettings, inputs: Sequence[str], present: Mapping[str, Topic]) -> About:
@@ -175,7 +180,7 @@ def _all_members(
     kafka: KafkaSettings, consumer: KafkaConsumer, folder: Path, *, history: bool
 ) -> list[Member]:
     topics = Topics.of(kafka)
-    roles = [one for one in LATEST_FIRST if history or one != BOARD]
+    roles = [role for role in LATEST_FIRST if history or role != BOARD]
     checkpoints, outbox = _checkpoints(consumer, topics.checkpoints, roles)
     if not checkpoints:
         raise ArchiveError(
@@ -198,7 +203,7 @@ def _checkpoints(
     for role in roles:
         deadline = time.monotonic() + SETTLE_SECONDS
         while True:
-            take_in(newest, tail.read_on())
+            keep_newest(newest, tail.read_committed())
             if role == KEY:
                 outbox = {name: value for name, value in newest.items() if name.partition("|")[0] == KEY}
                 break
@@ -229,7 +234,7 @@ def _members(checkpoints: Mapping[str, Checkpoint]) -> Iterator[Member]:
 def _between(
     consumer: KafkaConsumer, flow: StageTopic, checkpoints: Mapping[str, Checkpoint], folder: Path
 ) -> Iterator[Member]:
-    """Yield what a stage has not read of each partition, as a file of entries."""
+    """Yield the unread records of each partition, as a file of entries."""
     starts = {}
     for key, checkpoint in checkpoints.items():
         role, _, partition = key.partition("/")
@@ -239,7 +244,7 @@ def _between(
     encoder = msgspec.msgpack.Encoder()
     files = {place.partition: (folder / f"{flow.name}-{place.partition}").open("wb") for place in tail.places}
     try:
-        for record in tail.read_on():
+        for record in tail.read_committed():
             entry = encoder.encode((record.key, record.value))
             files[record.partition].write(len(entry).to_bytes(4, "big") + entry)
     finally:
@@ -261,7 +266,7 @@ Offsets = dict[tuple[str, int], int]
 
 
 def import_app(settings: Settings, archive: Path) -> About:
-    """Restore the state of an archive into the topics of an app, all or nothing; return what it says.
+    """Restore the state of an archive into the topics of an app, all or nothing; return its description.
 
     The app may have another name. What it has read of the requests topic stays read if it is the same topic;
     of another one of the same name, it will read everything, and leave out what is late.
@@ -314,10 +319,10 @@ def _check_fits(kafka: KafkaSettings, present: dict[str, Topic], about: About, a
 
 
 def _check_inputs(inputs: Sequence[str], present: dict[str, Topic], about: About, archive: Path) -> None:
-    theirs = {name: one.partitions for name, one in about.inputs.items()}
+    theirs = {name: topic.partitions for name, topic in about.inputs.items()}
     ours = {name: present[name].partitions for name in inputs}
     if theirs != ours:
-        was, now = (_listed(one) for one in (theirs, ours))
+        was, now = (_listed(partitions) for partitions in (theirs, ours))
         raise ArchiveError(
             f"{archive}: does not fit: the topics of sources.inputs and their partitions were {was} when it "
             f"was made, and are {now} here; they must be the same"
@@ -336,22 +341,17 @@ def _check_empty(
         raise ArchiveError(
             f"a daemon of kafka.app {kafka.app} runs: stop it, then import; nothing was imported"
         )
-    with open_client(
-        KafkaConsumer,
-        **client_options(kafka),
-        isolation_level="read_committed",
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-        group_id=None,
-    ) as consumer:
+    with _open_consumer(kafka) as consumer:
         for topic in (topics.checkpoints, *(flow.topic for flow in between)):
-            if next(Tail(consumer, topic).read_on(), None) is not None:
+            if next(Tail(consumer, topic).read_committed(), None) is not None:
                 raise ArchiveError(
                     f"kafka.app {kafka.app} has a state already (records on {topic}), which an import does "
                     "not replace: choose another kafka.app and run `uneri setup`"
                 )
         places = [
-            TopicPartition(topic, one) for topic in topics.sources for one in range(present[topic].partitions)
+            TopicPartition(topic, number)
+            for topic in topics.sources
+            for number in range(present[topic].partitions)
         ]
         begins: dict[TopicPartition, int] = consumer.beginning_offsets(places)
     return begins
@@ -373,7 +373,7 @@ def _group(kafka: KafkaSettings) -> dict[str, Any]:
 
 
 def _commit(kafka: KafkaSettings, read: dict[TopicPartition, int]) -> None:
-    """Have the group go on where the state does; else it would fetch, and skip, what the state includes."""
+    """Commit the offsets of the state; else the group would fetch, and skip, what the state includes."""
     options = client_options(kafka) | {"group_id": kafka.app, "enable_auto_commit": False}
     with contextlib.suppress(KafkaError), open_client(KafkaConsumer, **options) as consumer:
         consumer.assign(list(read))
@@ -394,7 +394,9 @@ class _Import:
         self._flows = {flow.name: flow for flow in between}
         self._by_role = {flow.role: flow for flow in self._flows.values()}
         self._partitions = present[self._topics.checkpoints].partitions
-        ids = {name: one.topic_id for name, one in about.inputs.items()} | {about.requests: about.topic_id}
+        ids = {name: topic.topic_id for name, topic in about.inputs.items()} | {
+            about.requests: about.topic_id
+        }
         self._begins = {
             place: first for place, first in begins.items() if present[place.topic].id != ids[place.topic]
         }
@@ -402,7 +404,7 @@ class _Import:
         self._read: dict[TopicPartition, int] = {}
 
     async def write(self, archive: Path) -> dict[TopicPartition, int]:
-        """Write everything in one transaction; return to where the requests are read."""
+        """Write everything in one transaction; return the offsets of the sources."""
         producer = AIOKafkaProducer(
             transactional_id=f"{self._topics.checkpoints}-import",
             transaction_timeout_ms=TRANSACTION_MS,
@@ -454,7 +456,7 @@ class _Import:
             if key == f"{BOARD}/0" and BOARD not in self._by_role:  # no history is kept here
                 continue
             kept = {name: body for name, body in parts[key].items() if name != TOPIC}
-            yield from records_of(key, Checkpoint(self._moved(key, before), kept))
+            yield from checkpoint_records(key, Checkpoint(self._moved(key, before), kept))
 
     def _moved(self, key: str, before: dict[str, int]) -> dict[str, int]:
         """Return the offsets of a checkpoint in the topics of this app."""

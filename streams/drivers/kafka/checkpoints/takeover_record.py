@@ -1,4 +1,4 @@
-"""The record among blocks by which a backfill asks a shard to take up what it learnt."""
+"""The record among blocks by which a backfill asks a shard to take over the history it learnt."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ _BEGINS: Final = b"UNERI-TAKEOVER "
 
 
 def learnt_key(shard: int) -> str:
-    """Return the key of the checkpoint in which a backfill leaves what it learnt for a shard."""
+    """Return the key of the checkpoint with the history that a backfill learnt for a shard."""
     return f"learnt/{shard}"
 
 
@@ -24,12 +24,12 @@ class LearntShard(msgspec.Struct, frozen=True):
     until: int  # its end, epoch seconds
 
     def to_checkpoint(self) -> Checkpoint:
-        """Return it as it is stored."""
+        """Return the form in which it is stored."""
         return Checkpoint({UNTIL: self.until}, {**self.parts, _NAME: self.name.encode()})
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint) -> "LearntShard":
-        """Return what ``to_checkpoint`` was called on."""
+    def from_checkpoint(cls, checkpoint: Checkpoint) -> "LearntShard":
+        """Undo ``to_checkpoint``."""
         parts = dict(checkpoint.parts)
         return cls(parts.pop(_NAME).decode(), parts, checkpoint.offsets[UNTIL])
 
@@ -39,12 +39,12 @@ def takeover_record(name: str) -> bytes:
 
     Examples
     --------
-    >>> asked_for(takeover_record("4f2a")), asked_for(b"UNE1...")
+    >>> requested_backfill(takeover_record("4f2a")), requested_backfill(b"UNE1...")
     ('4f2a', None)
     """
     return _BEGINS + name.encode()
 
 
-def asked_for(record: bytes) -> str | None:
-    """Return the backfill that a record asks for; None if it is a block."""
+def requested_backfill(record: bytes) -> str | None:
+    """Return the name of the backfill that a record asks for; None if it is a block."""
     return record.removeprefix(_BEGINS).decode() if record.startswith(_BEGINS) else None

@@ -55,17 +55,10 @@ def client_options(kafka: KafkaSettings) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def open_client(kind: Callable[..., Client], **options: Any) -> Iterator[Client]:
-    """Give a connected client; on leaving, close it with its thread and all its sockets.
+    """Give a connected consumer or admin client; on leaving, close it with its thread and all its sockets.
 
     kafka-python leaves the thread of a client whose constructor raises, and drops unclosed the sockets of
     connections that failed.
-
-    Parameters
-    ----------
-    kind
-        ``KafkaConsumer`` or ``KafkaAdminClient``.
-    options
-        Its keyword arguments; for TLS, those of ``client_options``.
 
     Raises
     ------

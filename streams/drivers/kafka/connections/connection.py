@@ -50,8 +50,6 @@ def connection_options(
 
     Parameters
     ----------
-    kafka
-        The brokers and the credentials.
     provider
         Gives tokens to the client: ``AsyncTokenProvider`` for aiokafka, ``BlockingTokenProvider`` for
         kafka-python.

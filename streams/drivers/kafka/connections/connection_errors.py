@@ -1,4 +1,4 @@
-"""The words for a connection to a broker that fails: which part of it, why, and what to do."""
+"""The words for a failing connection to a broker: which part fails, why, and the remedy."""
 
 import re
 import ssl
@@ -10,31 +10,29 @@ from alerting.sinks.http_sink import no_answer
 from alerting.words.mrkdwn import clean
 from config.settings import KafkaSettings
 
-LONGEST: Final = 200  # characters of what a broker says
+LONGEST: Final = 200  # characters of a broker's message
 
 _NAME: Final = frozenset({62, 64})  # X509_V_ERR_HOSTNAME_MISMATCH, …_IP_ADDRESS_MISMATCH
 _EARLY, _LATE = 9, 10  # X509_V_ERR_CERT_NOT_YET_VALID, …_HAS_EXPIRED
 
 
 class Part(StrEnum):
-    """What is wrong with a connection."""
+    """The part of a connection that fails."""
 
     ADDRESS = "address"
     TLS = "TLS"
     CREDENTIALS = "credentials"
 
 
-class ConnectionFault(Exception):  # noqa: N818 - what was found, not what went wrong here
+class ConnectionFault(Exception):  # noqa: N818 - a finding, not an error of this program
     """A connection that fails; as text, one line with the remedy.
 
     Parameters
     ----------
-    part
-        What is wrong.
     address
         ``host:port`` of the broker; empty if it has no part in it.
     text
-        What it does, and the remedy.
+        The symptom, and the remedy.
     """
 
     def __init__(self, part: Part, address: str, text: str) -> None:
@@ -53,12 +51,12 @@ def tls_fault(kafka: KafkaSettings, address: str, error: BaseException) -> Conne
     if isinstance(error, ssl.SSLCertVerificationError):
         text = _distrusted(kafka, error)
     elif isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""):
-        said = (error.reason or "").rpartition("ALERT_")[2].lower().replace("_", " ")
+        words = (error.reason or "").rpartition("ALERT_")[2].lower().replace("_", " ")
         text = (
-            f"refuses the client certificate in kafka.tls.cert ({said}); it must be in date and signed by an "
-            "authority that the broker trusts"
+            f"refuses the client certificate in kafka.tls.cert ({words}); it must be in date and signed by "
+            "an authority that the broker trusts"
             if kafka.tls and kafka.tls.cert
-            else f"wants a client certificate ({said}); set kafka.tls.cert and kafka.tls.key"
+            else f"wants a client certificate ({words}); set kafka.tls.cert and kafka.tls.key"
         )
     else:
         plain = "sasl_plaintext" if kafka.sasl_mechanism else "plaintext"
@@ -70,10 +68,10 @@ def tls_fault(kafka: KafkaSettings, address: str, error: BaseException) -> Conne
 
 
 def _distrusted(kafka: KafkaSettings, error: ssl.SSLCertVerificationError) -> str:
-    said = error.verify_message.rstrip(".")
+    words = error.verify_message.rstrip(".")
     if error.verify_code in _NAME:
         return (
-            f"has a certificate for another name ({said}); write the name of the certificate in "
+            f"has a certificate for another name ({words}); write the name of the certificate in "
             "kafka.brokers, or set kafka.tls.verify_name to false"
         )
     if error.verify_code == _LATE:
@@ -81,9 +79,9 @@ def _distrusted(kafka: KafkaSettings, error: ssl.SSLCertVerificationError) -> st
     if error.verify_code == _EARLY:
         return "has a certificate that is not valid yet; check the clocks of this machine and the broker"
     if kafka.tls and kafka.tls.ca:
-        return f"has a certificate of an authority that is not in kafka.tls.ca ({said}); add that authority"
+        return f"has a certificate of an authority that is not in kafka.tls.ca ({words}); add that authority"
     return (
-        f"has a certificate of an authority that this system does not trust ({said}); set kafka.tls.ca to "
+        f"has a certificate of an authority that this system does not trust ({words}); set kafka.tls.ca to "
         "the file of your company's authority"
     )
 
@@ -108,7 +106,7 @@ def closed_fault(kafka: KafkaSettings, address: str) -> ConnectionFault:
 
 
 def mechanism_fault(kafka: KafkaSettings, address: str, enabled: Sequence[str]) -> ConnectionFault:
-    """Describe a broker that does not take the mechanism, or no credentials at all."""
+    """Describe a broker that does not accept the mechanism, or no credentials at all."""
     if not enabled:
         plain = "ssl" if kafka.security == "sasl_ssl" else "plaintext"
         text = f"takes no credentials at this port; correct the port, or set kafka.security to {plain}"
@@ -120,10 +118,10 @@ def mechanism_fault(kafka: KafkaSettings, address: str, enabled: Sequence[str]) 
     return ConnectionFault(Part.CREDENTIALS, address, text)
 
 
-def credentials_fault(kafka: KafkaSettings, address: str, said: str) -> ConnectionFault:
-    """Describe a broker that refuses who we say we are."""
-    status = re.search('"status": *"([a-z_]+)"', said)
-    reason = status[1] if status else clean(said)[:LONGEST]
+def credentials_fault(kafka: KafkaSettings, address: str, words: str) -> ConnectionFault:
+    """Describe a broker that refuses the identity."""
+    status = re.search('"status": *"([a-z_]+)"', words)
+    reason = status[1] if status else clean(words)[:LONGEST]
     if kafka.sasl_mechanism == "OAUTHBEARER":
         text = (
             f"refuses the token ({reason}); check its audience, issuer and scope with the broker's settings"

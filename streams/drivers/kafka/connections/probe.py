@@ -1,6 +1,6 @@
-"""Connects to a broker step by step, to tell in words which step fails: the address, TLS or the credentials.
+"""Connects to a broker step by step, to report in words which step fails: address, TLS or credentials.
 
-The clients say no more than that no broker answers.
+The clients report only that no broker answers.
 """
 
 import asyncio
@@ -37,9 +37,9 @@ CLOSE_SECONDS: Final = 1.0
 def why_unusable(kafka: KafkaSettings, error: Exception) -> str:
     """Return in one line why no broker can be used, after a client has failed with ``error``; blocks."""
     with ThreadPoolExecutor(1) as thread:  # in this one may be an event loop
-        said = thread.submit(lambda: asyncio.run(reason_unusable(kafka))).result()
+        message = thread.submit(lambda: asyncio.run(reason_unusable(kafka))).result()
     where = ", ".join(kafka.brokers)
-    return said or f"Kafka at {where} does not answer ({type(error).__name__}): is it running?"
+    return message or f"Kafka at {where} does not answer ({type(error).__name__}): is it running?"
 
 
 async def reason_unusable(kafka: KafkaSettings) -> str | None:
@@ -51,15 +51,15 @@ async def reason_unusable(kafka: KafkaSettings) -> str | None:
         When a credential or a certificate is missing.
     """
     found = await asyncio.gather(*(reach(kafka, broker) for broker in kafka.brokers), return_exceptions=True)
-    if any(isinstance(one, list) for one in found):
+    if any(isinstance(result, list) for result in found):
         return None
-    for one in found:
-        if not isinstance(one, ConnectionFault):
-            raise one  # type: ignore[misc] # an exception: the lists are dealt with
-    faults = [one for one in found if isinstance(one, ConnectionFault)]
-    telling = [fault for fault in faults if fault.part != Part.ADDRESS]
-    if telling:
-        return f"Kafka cannot be used: {telling[0]}"
+    for result in found:
+        if not isinstance(result, ConnectionFault):
+            raise result  # type: ignore[misc] # an exception: the lists are dealt with
+    faults = [result for result in found if isinstance(result, ConnectionFault)]
+    precise = [fault for fault in faults if fault.part != Part.ADDRESS]
+    if precise:
+        return f"Kafka cannot be used: {precise[0]}"
     return f"Kafka at {', '.join(kafka.brokers)} {faults[0].text}"
 
 
@@ -81,9 +81,9 @@ async def reach(kafka: KafkaSettings, address: str) -> list[str]:
         async with _connected(kafka, address, _Connection(host.strip("[]"), int(port), **unnamed)) as plain:
             if not kafka.sasl_mechanism:
                 return _advertised(await plain.send(MetadataRequest([])))
-            said = await plain.send(SaslHandShakeRequest(options["sasl_mechanism"]))
-        if said.error_code:
-            raise mechanism_fault(kafka, address, said.enabled_mechanisms)
+            message = await plain.send(SaslHandShakeRequest(options["sasl_mechanism"]))
+        if message.error_code:
+            raise mechanism_fault(kafka, address, message.enabled_mechanisms)
         async with _connected(kafka, address, _Connection(host.strip("[]"), int(port), **options)) as named:
             return _advertised(await named.send(MetadataRequest([])))
 
@@ -123,9 +123,9 @@ def _advertised(metadata: Any) -> list[str]:
 
 
 class _Connection(AIOKafkaConnection):  # type: ignore[misc]
-    """Learns that its token is refused, and ends with its socket closed.
+    """Notices that its token is refused, and ends with its socket closed.
 
-    aiokafka takes the broker's first answer to a token for a welcome. It closes a connection that fails
+    aiokafka mistakes the broker's first answer to a token for acceptance. It closes a failing connection
     without waiting, and TLS ends only when the broker answers: by then the event loop may be gone.
     """
 
@@ -150,7 +150,7 @@ class _Connection(AIOKafkaConnection):  # type: ignore[misc]
 
 
 class _OauthExchange:
-    """Answers a refusal as RFC 7628 says, section 3.2.3; the broker then ends the exchange with its error."""
+    """Answers a refusal as in RFC 7628, section 3.2.3; the broker then ends the exchange with its error."""
 
     def __init__(self, usual: Any) -> None:
         self._usual = usual

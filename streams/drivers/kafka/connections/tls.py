@@ -59,7 +59,7 @@ class _RenewedContext(ssl.SSLContext):
             return
         self.read_at = times
         try:
-            _RenewedContext.of(self.settings)  # an error in one file must not leave a half of each
+            _RenewedContext.of(self.settings)  # an error in one file must not leave a mixture
             self.load()
         except SecretError as error:
             log.error("the previous certificates stay in use", reason=str(error))  # noqa: TRY400 - one line

@@ -1,4 +1,7 @@
-"""OauthTokens for OAUTHBEARER: from a token endpoint, a file, or signed for Amazon MSK."""
+"""Tokens for OAUTHBEARER: from a token endpoint, a file, or signed for Amazon MSK.
+
+The endpoint is asked by the client's credentials (RFC 6749, section 4.4).
+"""
 
 import base64
 import json
@@ -41,15 +44,7 @@ class OauthToken(NamedTuple):
 
 
 class OauthTokens:
-    """Keeps a token until it is nearly used up. Threads may share it.
-
-    Parameters
-    ----------
-    fetch
-        Returns a new one; blocks.
-    clock
-        Seconds, for tests.
-    """
+    """Keeps a token until it is nearly used up. Threads may share it."""
 
     def __init__(self, fetch: Callable[[], OauthToken], clock: Callable[[], float] = time.monotonic) -> None:
         self._fetch = fetch
@@ -90,7 +85,7 @@ def tokens_of(kafka: KafkaSettings, environment: Mapping[str, str] = os.environ)
         When the client secret, the region or the package for MSK is missing.
     """
     if kafka.sasl_mechanism == "AWS_MSK_IAM":
-        fetch = partial(signed, _region(kafka, environment), kafka.iam)
+        fetch = partial(sign_token, _region(kafka, environment), kafka.iam)
         _signer()
     elif kafka.sasl_mechanism == "OAUTHBEARER" and kafka.oauth is not None:
         fetch = partial(_from_endpoint, kafka, kafka.oauth)
@@ -106,7 +101,7 @@ def tokens_of(kafka: KafkaSettings, environment: Mapping[str, str] = os.environ)
 
 def _from_endpoint(kafka: KafkaSettings, oauth: KafkaOauthSettings) -> OauthToken:
     try:
-        return OauthToken(*asked(oauth, kafka.tls))
+        return OauthToken(*request_token(oauth, kafka.tls))
     except OSError as error:
         raise OauthTokenError(str(error)) from None
 
@@ -124,10 +119,10 @@ def _from_file(name: str) -> OauthToken:
         raise OauthTokenError(
             f"kafka.oauth.token_file: {name} does not hold a token and nothing else; write the token alone"
         )
-    return OauthToken(text, 0)  # whoever renews the file decides
+    return OauthToken(text, 0)  # its renewal decides
 
 
-def signed(region: str, iam: KafkaIamSettings) -> OauthToken:
+def sign_token(region: str, iam: KafkaIamSettings) -> OauthToken:
     """Sign a token for Amazon MSK; it is valid for minutes.
 
     Raises
@@ -143,9 +138,11 @@ def signed(region: str, iam: KafkaIamSettings) -> OauthToken:
             else signer.generate_auth_token(region)
         )
     except Exception as error:  # noqa: BLE001 - the SDK has dozens, and says nothing when there is no identity
-        said = "no identity was found" if isinstance(error, AttributeError) else " ".join(str(error).split())
+        message = (
+            "no identity was found" if isinstance(error, AttributeError) else " ".join(str(error).split())
+        )
         raise OauthTokenError(
-            f"AWS_MSK_IAM: {said}; give the process an AWS identity (a role of the instance, pod or task, "
+            f"AWS_MSK_IAM: {message}; give the process an AWS identity (a role of the instance, pod or task, "
             "AWS_PROFILE, or access keys)"
         ) from None
     return OauthToken(text, expiry / 1000 - time.time())
@@ -183,10 +180,10 @@ def _region(kafka: KafkaSettings, environment: Mapping[str, str]) -> str:
 
 TIMEOUT: Final = 10.0  # seconds
 LARGEST: Final = 1 << 20  # bytes of an answer
-UNKNOWN_LIFE: Final = 60.0  # seconds a token is used for if the endpoint does not say
+UNKNOWN_LIFE: Final = 60.0  # seconds, of a token without a stated life
 
 
-def asked(oauth: KafkaOauthSettings, tls: KafkaTlsSettings | None) -> tuple[str, float]:
+def request_token(oauth: KafkaOauthSettings, tls: KafkaTlsSettings | None) -> tuple[str, float]:
     """Return a token and its life in seconds; blocks.
 
     Raises
@@ -209,9 +206,9 @@ def asked(oauth: KafkaOauthSettings, tls: KafkaTlsSettings | None) -> tuple[str,
         ) from None
     except (URLError, HTTPException, TimeoutError, ssl.SSLError) as error:
         reason = error.reason if isinstance(error, URLError) else error
-        said = no_answer(reason) if isinstance(reason, BaseException) else str(reason)
+        message = no_answer(reason) if isinstance(reason, BaseException) else str(reason)
         raise OSError(
-            f"the token endpoint {shown} does not answer ({said}); check kafka.oauth.token_url"
+            f"the token endpoint {shown} does not answer ({message}); check kafka.oauth.token_url"
         ) from None
     except (ValueError, KeyError, TypeError, AttributeError):
         text, seconds = None, 0
@@ -223,10 +220,10 @@ def asked(oauth: KafkaOauthSettings, tls: KafkaTlsSettings | None) -> tuple[str,
 def _request(url: str, oauth: KafkaOauthSettings) -> urllib.request.Request:
     password = secret(oauth.client_secret, "kafka.oauth.client_secret")
     client = f"{quote_plus(oauth.client_id or '')}:{quote_plus(password)}"
-    asks = {"grant_type": "client_credentials", "scope": oauth.scope, "audience": oauth.audience}
+    form = {"grant_type": "client_credentials", "scope": oauth.scope, "audience": oauth.audience}
     return urllib.request.Request(  # noqa: S310 - the configuration admits http and https only
         url,
-        urlencode({name: value for name, value in asks.items() if value}).encode(),
+        urlencode({name: value for name, value in form.items() if value}).encode(),
         {
             "Authorization": f"Basic {base64.b64encode(client.encode()).decode()}",
             "Accept": "application/json",
@@ -251,8 +248,8 @@ def _reason(error: HTTPError) -> str:
     """Return the status, and the code of RFC 6749 if there is one."""
     try:
         with error:  # it holds the connection
-            said = json.loads(error.read(LARGEST))["error"]
+            message = json.loads(error.read(LARGEST))["error"]
     except (ValueError, KeyError, TypeError, OSError):
-        said = None
-    code = said if isinstance(said, str) and re.fullmatch("[a-z_]{1,40}", said) else None
+        message = None
+    code = message if isinstance(message, str) and re.fullmatch("[a-z_]{1,40}", message) else None
     return f"HTTP {error.code}" + (f", {code}" if code else "")

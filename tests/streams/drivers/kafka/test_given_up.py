@@ -58,7 +58,7 @@ async def test_a_stage_that_cannot_be_opened_for_it_ends_the_process(
     if stopping:
         one._stopping.set()
     with pytest.raises(ProcessEndedError):
-        await (one._close_one(PLACE) if stopping else one._fed(CHUNK))
+        await (one._close_one(PLACE) if stopping else one._feed_chunk(CHUNK))
     assert ended == [f"{GIVEN_UP} (requests/0)" if stopping else f"{GIVEN_UP} (requests/0, 7)"]
 
 
@@ -93,7 +93,7 @@ async def test_who_stops_waiting_for_a_stage_leaves_it_to_the_others(ended: list
         return SimpleNamespace(feed=feed)
 
     one = await host(asyncio.create_task(opens()))
-    first, second = (asyncio.create_task(one._fed(CHUNK)) for _ in range(2))
+    first, second = (asyncio.create_task(one._feed_chunk(CHUNK)) for _ in range(2))
     await asyncio.sleep(0)
     first.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -11,7 +11,7 @@ from config.settings import KafkaSettings, Settings
 from detectors.model.finding import Finding
 from detectors.model.scope import Scope
 from detectors.model.stated import StatedChange
-from detectors.watch.hottest import Hot
+from detectors.watch.rankings import Hot
 from streams.drivers.kafka import notices as notices_topic
 from streams.drivers.kafka.notices import NoticesOfStep, NotifyStage, notices_parts
 from streams.drivers.kafka.stage import Emission

@@ -6,8 +6,7 @@ import msgspec
 import pytest
 
 from alerting.outbox.row import OutboxRow, Send, State
-from detectors.state.state import StateError
-from detectors.state.state_format import FORMAT, NewerStateError, Writer
+from detectors.state.state import FORMAT, NewerStateError, StateError, Writer
 from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
 from streams.drivers.kafka.outbox import KEY, KafkaOutboxStorage
 from streams.drivers.kafka.stage import Emission

@@ -66,18 +66,18 @@ def test_what_is_long_over_is_told_by_the_step_and_what_is_new_by_the_bucket() -
         return [decode_block(emission.value).width for emission in stage.feed(run)]
 
     assert set(told(0, 40)) == {10}
-    assert stage.turns(now)
-    stage.turn(now)
+    assert stage.wants_switch(now)
+    stage.prepare_switch(now)
     assert set(told(40, 60)) == {10}, "not before the checkpoint is durable"
     parts = stage.snapshot()
-    stage.turned()
+    stage.switch_mode()
     assert 60 in told(60, 90)
     stage = RollupStage(0, Settings(), 1, TOPICS, now=lambda: now)
     stage.restore(parts)  # it crashed, and goes the same way again
     assert 60 in told(60, 90)
     now = 1_760_000_000.0 + 5 * 90 + 30
-    assert stage.turns(now)
-    stage.turn(now)
-    stage.turned()
+    assert stage.wants_switch(now)
+    stage.prepare_switch(now)
+    stage.switch_mode()
     assert set(told(90, 100)) == {10, 60}  # what was begun as a step ends as one
     assert set(told(100, 120)) == {10}

@@ -118,11 +118,11 @@ class Summing:
 
 
 class TwoWays(Summing):
-    """Tells the sum of what came since, numbered: of each record, or in the other way of three at a time."""
+    """Emits numbered sums: of each record, or in the other mode of three at a time."""
 
     def __init__(self, world: World) -> None:
         super().__init__()
-        self.world, self.told, self.since = world, 0, 0
+        self.world, self.emitted, self.since = world, 0, 0
         self.three = self.next = False
 
     def feed(self, chunk: Chunk) -> Iterable[Emission]:
@@ -130,28 +130,28 @@ class TwoWays(Summing):
         for value in chunk.values:
             self.sum, self.since = self.sum + int(value), self.since + 1
             if self.since >= (3 if self.three else 1):
-                out.append(Emission("out", 0, None, b"%d:%d" % (self.told, self.sum)))
-                self.told, self.sum, self.since = self.told + 1, 0, 0
+                out.append(Emission("out", 0, None, b"%d:%d" % (self.emitted, self.sum)))
+                self.emitted, self.sum, self.since = self.emitted + 1, 0, 0
         return out
 
     @property
     def is_usual(self) -> bool:
         return not self.three
 
-    def turns(self, _: float) -> bool:
+    def wants_switch(self, _: float) -> bool:
         return self.three != (self.world.now % 3 < 2)
 
-    def turn(self, _: float) -> None:
+    def prepare_switch(self, _: float) -> None:
         self.next = self.world.now % 3 < 2
 
-    def turned(self) -> None:
+    def switch_mode(self) -> None:
         self.three = self.next
 
     def snapshot(self) -> dict[str, bytes]:
-        return {"all": b"%d %d %d %d" % (self.told, self.sum, self.since, self.next)}
+        return {"all": b"%d %d %d %d" % (self.emitted, self.sum, self.since, self.next)}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        self.told, self.sum, self.since, three = map(int, parts["all"].split())
+        self.emitted, self.sum, self.since, three = map(int, parts["all"].split())
         self.three = self.next = bool(three)
 
 

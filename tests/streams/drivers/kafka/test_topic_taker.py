@@ -19,7 +19,7 @@ from config.settings import DeadLetterSettings
 from streams.drivers.kafka import topic_sink
 from streams.drivers.kafka.topic_sink import BATCH_BYTES, TopicSink, key_of
 from streams.engine.decode.event import MAX_BYTES
-from streams.ingest.receivers.record_sink import NotTakenError
+from streams.ingest.receivers.record_sink import NotStoredError
 
 NOW = 1_760_000_000.0
 
@@ -75,7 +75,7 @@ class World:
     async def taking(
         self, settings: DeadLetterSettings | None = None, patience: float = 8.0
     ) -> AsyncIterator[TopicSink]:
-        taker = TopicSink(
+        sink = TopicSink(
             "requests",
             self.open,
             self.unusable,
@@ -84,9 +84,9 @@ class World:
             patience=patience,
             retry=0.001,
         )
-        running = asyncio.create_task(taker.run())
+        running = asyncio.create_task(sink.run())
         try:
-            yield taker
+            yield sink
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
@@ -96,25 +96,25 @@ def line(number: int, **more: object) -> bytes:
     return json.dumps({"ts": NOW - 1, "id": f"r{number}", "service": "shop", **more}).encode()
 
 
-async def refused(taker: TopicSink, lines: Sequence[bytes], *, sent: bool = True) -> NotTakenError:
-    with pytest.raises(NotTakenError) as error:
-        await taker.take(lines, sent=sent)
+async def refused(sink: TopicSink, lines: Sequence[bytes], *, sent: bool = True) -> NotStoredError:
+    with pytest.raises(NotStoredError) as error:
+        await sink.append(lines, sent=sent)
     return error.value
 
 
 async def test_what_is_acknowledged_is_accepted_under_the_key_of_its_request() -> None:
     world = World()
-    async with world.taking() as taker:
-        await world.until(lambda: taker.full() is None)
+    async with world.taking() as sink:
+        await world.until(lambda: sink.why_full() is None)
         lines = [line(1), line(2, joins="abc c6af"), b'{"ts": 1760000000, "service": "shop"}']
-        taken = await taker.take(lines)
+        taken = await sink.append(lines)
         assert (list(taken.rejected), taken.late) == ([], 0)
         assert world.topic == [
             ("requests", b"r1", lines[0]),
             ("requests", b"abc", lines[1]),
             ("requests", None, lines[2]),
         ]
-        assert taker.held == 0
+        assert sink.held == 0
     assert world.producers[-1].dropped, "closed at the stop"
 
 
@@ -127,52 +127,52 @@ def test_a_long_key_is_one_of_fixed_length() -> None:
 
 async def test_before_the_first_answer_nothing_is_taken() -> None:
     world = World()
-    taker = TopicSink("requests", world.open, world.unusable, DeadLetterSettings())
-    assert taker.full() == taker.not_ready() == "Kafka has not answered yet"
-    error = await refused(taker, [line(1)])
+    sink = TopicSink("requests", world.open, world.unusable, DeadLetterSettings())
+    assert sink.why_full() == sink.not_ready() == "Kafka has not answered yet"
+    error = await refused(sink, [line(1)])
     assert (error.status, error.reason, error.seconds) == (503, "not_stored", 5)
 
 
 async def test_a_broker_that_is_away_is_tried_until_it_is_back() -> None:
     world = World()
     world.unreachable = True
-    async with world.taking() as taker:
+    async with world.taking() as sink:
         await world.until(lambda: world.starts > 2)
-        assert "Kafka does not take records (KafkaConnectionError)" in str(taker.full())
+        assert "Kafka does not take records (KafkaConnectionError)" in str(sink.why_full())
         assert all(producer.dropped for producer in world.producers[:2])
         world.silenced = True
-        await world.until(lambda: taker.full() == "Kafka at b:9 does not answer")
+        await world.until(lambda: sink.why_full() == "Kafka at b:9 does not answer")
         world.silenced = world.unreachable = False
-        await world.until(lambda: taker.full() is None)
-        await taker.take([line(1)])
+        await world.until(lambda: sink.why_full() is None)
+        await sink.append([line(1)])
     assert len(world.topic) == 1
 
 
 async def test_silence_ends_in_503_and_a_new_producer_for_what_is_sent_again() -> None:
     world = World()
-    async with world.taking(patience=0.02) as taker:
-        await world.until(lambda: taker.full() is None)
+    async with world.taking(patience=0.02) as sink:
+        await world.until(lambda: sink.why_full() is None)
         world.silent = True
-        error = await refused(taker, [line(1), line(2)])
+        error = await refused(sink, [line(1), line(2)])
         assert (error.status, error.seconds) == (503, 5)
         assert "send it again later: Kafka does not answer in time" in str(error)
         world.silent = False
-        await world.until(lambda: taker.full() is None)
+        await world.until(lambda: sink.why_full() is None)
         assert [producer.dropped for producer in world.producers] == [True, False]
-        await taker.take([line(1), line(2)])
+        await sink.append([line(1), line(2)])
         assert [key for _, key, _ in world.topic] == [b"r1", b"r2"]
-        assert taker.held == 0
+        assert sink.held == 0
 
 
 async def test_one_failure_tells_all_who_wait_at_once() -> None:
     world = World()
     world.silent = True
-    async with world.taking(patience=60) as taker:
-        await world.until(lambda: taker.full() is None)
-        others = [asyncio.create_task(refused(taker, [line(number)])) for number in range(5)]
+    async with world.taking(patience=60) as sink:
+        await world.until(lambda: sink.why_full() is None)
+        others = [asyncio.create_task(refused(sink, [line(number)])) for number in range(5)]
         await world.until(lambda: len(world.producers[0].waiting) == 5)
         world.fails = lambda _: NotEnoughReplicasError()
-        assert "NotEnoughReplicasError" in str(await refused(taker, [line(9)]))
+        assert "NotEnoughReplicasError" in str(await refused(sink, [line(9)]))
         async with asyncio.timeout(5):
             assert {error.status for error in await asyncio.gather(*others)} == {503}
         assert not world.topic
@@ -180,10 +180,10 @@ async def test_one_failure_tells_all_who_wait_at_once() -> None:
 
 async def test_a_user_without_the_right_is_told_what_to_grant() -> None:
     world = World()
-    async with world.taking() as taker:
-        await world.until(lambda: taker.full() is None)
+    async with world.taking() as sink:
+        await world.until(lambda: sink.why_full() is None)
         world.fails = lambda _: TopicAuthorizationFailedError("requests")
-        said = str(await refused(taker, [line(1)]))
+        said = str(await refused(sink, [line(1)]))
     assert "may not write to the topic requests; grant it: docs/kafka.md" in said
 
 
@@ -191,34 +191,34 @@ async def test_more_than_may_wait_is_refused_before_it_is_read(monkeypatch: pyte
     monkeypatch.setattr(topic_sink, "MOST_HELD", 150)
     world = World()
     world.silent = True
-    async with world.taking(patience=60) as taker:
-        await world.until(lambda: taker.full() is None)
-        waiting = [asyncio.create_task(refused(taker, [line(number)])) for number in range(2)]
-        await world.until(lambda: taker.held > 100)
-        error = await refused(taker, [line(3)])
+    async with world.taking(patience=60) as sink:
+        await world.until(lambda: sink.why_full() is None)
+        waiting = [asyncio.create_task(refused(sink, [line(number)])) for number in range(2)]
+        await world.until(lambda: sink.held > 100)
+        error = await refused(sink, [line(3)])
         assert (error.status, error.reason, error.seconds) == (503, "backlog", 5)
         monkeypatch.setattr(topic_sink, "MOST_HELD", 100)
-        assert "MiB wait for Kafka" in str(taker.full())
+        assert "MiB wait for Kafka" in str(sink.why_full())
         world.fails = lambda _: NotEnoughReplicasError()
         monkeypatch.setattr(topic_sink, "MOST_HELD", 1000)
-        await refused(taker, [line(4)])
+        await refused(sink, [line(4)])
         await asyncio.gather(*waiting)
-        assert taker.held == 0
+        assert sink.held == 0
 
 
 async def test_bad_lines_are_told_and_written_for_the_dead_letters() -> None:
     world = World()
     ahead = json.dumps({"ts": NOW + 86_400, "service": "shop"}).encode()
-    async with world.taking() as taker:
-        await world.until(lambda: taker.full() is None)
+    async with world.taking() as sink:
+        await world.until(lambda: sink.why_full() is None)
         lines = [line(1), b"nonsense", ahead]
-        taken = await taker.take(lines)
+        taken = await sink.append(lines)
         assert [(one.index, one.reason.value) for one in taken.rejected] == [
             (1, "not_json"),
             (2, "far_future"),
         ]
         assert [value for *_, value in world.topic] == lines
-        error = await refused(taker, [b"nonsense"])
+        error = await refused(sink, [b"nonsense"])
         assert error.status == 400
         assert [one.reason.value for one in error.rejected] == ["not_json"]
         assert len(world.topic) == 3
@@ -227,24 +227,24 @@ async def test_bad_lines_are_told_and_written_for_the_dead_letters() -> None:
 async def test_too_many_bad_lines_are_kept_from_the_engine() -> None:
     world = World()
     settings = DeadLetterSettings(in_a_row=10)
-    async with world.taking(settings) as taker:
-        await world.until(lambda: taker.full() is None)
-        await taker.take([line(1), *[b"nonsense"] * 8])
-        error = await refused(taker, [*[b"nonsense"] * 8, line(2)])
+    async with world.taking(settings) as sink:
+        await world.until(lambda: sink.why_full() is None)
+        await sink.append([line(1), *[b"nonsense"] * 8])
+        error = await refused(sink, [*[b"nonsense"] * 8, line(2)])
         assert (error.status, error.reason) == (422, "dead_letters")
         assert len(world.topic) == 9
-        await taker.take([line(3)])
-    async with world.taking(DeadLetterSettings(stop=False)) as taker:
-        await world.until(lambda: taker.full() is None)
-        assert not (await taker.take([b"nonsense"], sent=False)).rejected, "nobody waits, nothing counts"
+        await sink.append([line(3)])
+    async with world.taking(DeadLetterSettings(stop=False)) as sink:
+        await world.until(lambda: sink.why_full() is None)
+        assert not (await sink.append([b"nonsense"], sent=False)).rejected, "nobody waits, nothing counts"
 
 
 async def test_a_record_that_no_topic_takes_becomes_a_dead_letter_of_the_same_reason() -> None:
     world = World()
     huge = b'{"ts": 1760000000, "service": "' + b"x" * MAX_BYTES + b'"}'
-    async with world.taking() as taker:
-        await world.until(lambda: taker.full() is None)
-        taken = await taker.take([line(1), huge])
+    async with world.taking() as sink:
+        await world.until(lambda: sink.why_full() is None)
+        taken = await sink.append([line(1), huge])
     assert [(one.index, one.reason.value) for one in taken.rejected] == [(1, "too_large")]
     stored = json.loads(world.topic[1][2])
     assert (stored["kind"], stored["reason"]) == ("refused", "too_large")
@@ -255,25 +255,25 @@ async def test_a_topic_that_takes_less_is_learnt_and_never_wedges() -> None:
     world = World()
     large = line(1, sample="x" * (2 * BATCH_BYTES))
     world.fails = lambda value: MessageSizeTooLargeError() if len(value) > 2 * BATCH_BYTES else None
-    async with world.taking() as taker:
-        await world.until(lambda: taker.full() is None)
-        error = await refused(taker, [line(2), large])
+    async with world.taking() as sink:
+        await world.until(lambda: sink.why_full() is None)
+        error = await refused(sink, [line(2), large])
         assert error.status == 503
         assert "raise its max.message.bytes" in str(error)
-        await world.until(lambda: taker.full() is None)
-        taken = await taker.take([line(2), large])  # sent again
+        await world.until(lambda: sink.why_full() is None)
+        taken = await sink.append([line(2), large])  # sent again
         assert [(one.index, one.reason.value) for one in taken.rejected] == [(1, "too_large")]
         assert f"takes at most {len(large) - 1:,}" in taken.rejected[0].detail
-        error = await refused(taker, [large])
+        error = await refused(sink, [large])
         assert error.status == 400
-        await taker.take([line(3)])
+        await sink.append([line(3)])
 
 
 async def test_once_it_stops_the_doors_are_told_and_what_was_received_is_completed() -> None:
     world = World()
-    async with world.taking() as taker:
-        await world.until(lambda: taker.full() is None)
-        taker.close()
-        assert taker.full() == "the daemon is stopping"
-        await taker.take([line(1)])
+    async with world.taking() as sink:
+        await world.until(lambda: sink.why_full() is None)
+        sink.close()
+        assert sink.why_full() == "the daemon is stopping"
+        await sink.append([line(1)])
     assert len(world.topic) == 1

@@ -45,7 +45,7 @@ def expected() -> HistoryRows:
     rows = StepRows(SeriesNames()).rows(
         [record for segment in held.complete() for record in segment.records()]
     )
-    return rows.taken(rows.start < END)
+    return rows.select(rows.start < END)
 
 
 def written(state: Path) -> HistoryRows:

@@ -39,7 +39,7 @@ async def test_the_status_shows_how_many_limits_there_are_and_their_age(tmp_path
 def test_a_daemon_with_a_damaged_file_of_limits_does_not_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("streams.drivers.local.daemon.warm", lambda *_, **__: None)
+    monkeypatch.setattr("streams.drivers.local.daemon.prepare_process", lambda *_, **__: None)
     (tmp_path / "limits.json").write_text("{")
     assert run_local(settings(tmp_path), [], None) == 2
     (line,) = capsys.readouterr().err.splitlines()

@@ -7,7 +7,7 @@ import pytest
 
 from config.sections.sources import InputSettings
 from config.settings import DeadLetterSettings, LocalSettings, Settings, SourcesSettings
-from streams.drivers.local.follow import Follow
+from streams.drivers.local.line_inputs import Follow
 from streams.drivers.local.log_intake import LogIntake
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.engine.stages.dead_letter_limit import DeadLetterLimitError

@@ -10,7 +10,7 @@ import pytest
 from alerting.outbox import sqlite_format
 from alerting.outbox.outbox_sqlite import SqliteOutbox
 from config.settings import LocalSettings, Settings
-from detectors.state.state_format import FORMAT, NewerStateError, this_writer
+from detectors.state.state import FORMAT, NewerStateError, this_writer
 from streams.drivers.local.daemon import run_local
 from streams.drivers.local.sqlite_store import TABLES, SqliteStore
 

@@ -42,7 +42,7 @@ async def test_a_full_disk_loses_no_step_and_is_told_until_there_is_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(history_writer, "RETRY_SECONDS", 0.05)
-    monkeypatch.setattr(history_writer, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(history_writer, "WRITE_SECONDS", 0.05)
     write, full = HistoryFolder.write, True
 
     def written_or_not(self: HistoryFolder, path: str, content: Any) -> int:

@@ -16,7 +16,7 @@ from streams.engine.stages.checkpoint import Checkpoint
 from streams.ingest.receivers.events_receiver import EventsReceiver
 from streams.ingest.receivers.ingest_handler import IngestHandler
 from streams.ingest.receivers.payload_lines import split_lines
-from streams.ingest.receivers.record_sink import NotTakenError
+from streams.ingest.receivers.record_sink import NotStoredError
 from streams.process.logs import Recurring
 
 GOOD = b'{"ts": 1760000000, "service": "shop"}'
@@ -84,7 +84,7 @@ async def test_a_log_that_cannot_be_written_is_said_at_once_and_then_once_a_minu
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
-    taker = LogSink(LogIntake(store, Settings(), lambda: None), Recurring(lambda: now))
+    sink = LogSink(LogIntake(store, Settings(), lambda: None), Recurring(lambda: now))
     append = store.append
 
     def full(*_: object) -> int:
@@ -92,8 +92,8 @@ async def test_a_log_that_cannot_be_written_is_said_at_once_and_then_once_a_minu
 
     async def status() -> int:
         try:
-            await taker.take([GOOD])
-        except NotTakenError as error:
+            await sink.append([GOOD])
+        except NotStoredError as error:
             return error.status
         return 202
 
@@ -208,9 +208,9 @@ async def test_a_log_that_is_too_large_takes_nothing_until_a_checkpoint_drops_so
 ) -> None:
     intake = LogIntake(store, Settings(local=LocalSettings(backlog_mib=64)), lambda: None)
     store.append([b"x" * (64 << 20)])
-    assert intake.full() == "the log holds 64 MiB (local.backlog_mib)"
+    assert intake.why_full() == "the log holds 64 MiB (local.backlog_mib)"
     store.save("engine", Checkpoint(), done=1)
-    assert (intake.full(), store.log_bytes) == (None, 0)
+    assert (intake.why_full(), store.log_bytes) == (None, 0)
 
 
 @pytest.mark.parametrize("settings", [Settings(), Settings(dead_letters=DeadLetterSettings(stop=False))])

@@ -19,7 +19,7 @@ from streams.drivers.local.daemon import LocalDaemon
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.engine.decode.decoder import Decoder
 from streams.engine.decode.event_time import UNKNOWN_ARRIVAL
-from streams.engine.stages.late_watch import LateWatch
+from streams.engine.stages.dead_letter_limit import LateWatch
 
 NOW = 1_760_000_000.0
 

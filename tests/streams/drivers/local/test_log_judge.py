@@ -108,16 +108,18 @@ async def test_what_a_look_found_is_delivered_once_more_after_a_crash_and_not_fo
     assert delivered == [([found.notices[0].id], None)]
 
 
-async def test_no_look_is_taken_while_the_state_is_copied_or_where_they_are_off(tmp_path: Path) -> None:
+async def test_nothing_is_evaluated_early_while_the_state_is_copied_or_where_that_is_off(
+    tmp_path: Path,
+) -> None:
     for settings, copied in ((Settings(), True), (Settings(time=TimeSettings(early=False)), False)):
         with SqliteStore(tmp_path / f"db{copied}") as store:
             store.append([EVENT], arrived=NOW)
             judge = judge_of(store, settings)
-            judge.engine.look = lambda *_: pytest.fail("looked")  # type: ignore[method-assign]
+            judge.engine.evaluate_early = lambda *_: pytest.fail("evaluated")  # type: ignore[method-assign]
             if copied:
                 await judge.by_clock.acquire()
             await judge._judge_run(nowhere)
-            await judge._look(nowhere)
+            await judge._evaluate_early(nowhere)
 
 
 async def test_records_wait_in_the_log_until_the_machine_code_for_them_is_made(tmp_path: Path) -> None:

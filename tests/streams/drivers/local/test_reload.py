@@ -16,7 +16,7 @@ from streams.cli.commands import app
 from streams.drivers.local.daemon import LocalDaemon
 from streams.ingest.limits.reading import FoundLimit, PartReading, known_limits, merged, save_limits
 from streams.notify import messenger
-from tests.alerting.given import T0, finding, scope, table_finding, told
+from tests.alerting.given import T0, finding, notices_of, scope, table_finding
 from tests.alerting.slack_standin import TOKEN, SlackStandin
 
 BASE = """\
@@ -87,7 +87,7 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 async def test_the_next_page_goes_where_the_file_says_now_and_the_one_before_stays(tmp_path: Path) -> None:
     async with scene(tmp_path) as there:
-        await there.daemon.delivery.put(told(table_finding()), T0 + 60)
+        await there.daemon.delivery.put(notices_of(table_finding()), T0 + 60)
         await there.until(lambda: there.slack.messages)
         there.write(channel="C0SPARE")
         done = await there.reload()
@@ -95,7 +95,7 @@ async def test_the_next_page_goes_where_the_file_says_now_and_the_one_before_sta
             0,
             "changed: slack.channel; secrets and limits were read again\n",
         )
-        await there.daemon.delivery.put(told(finding(scope("table", "users"), "other")), T0 + 1200)
+        await there.daemon.delivery.put(notices_of(finding(scope("table", "users"), "other")), T0 + 1200)
         await there.until(lambda: len(there.slack.parents) == 2)
         assert [parent.channel for parent in there.slack.parents] == ["C0UNERI", "C0SPARE"]
 
@@ -103,7 +103,7 @@ async def test_the_next_page_goes_where_the_file_says_now_and_the_one_before_sta
 async def test_a_mute_that_was_removed_lets_go_of_what_it_held(tmp_path: Path) -> None:
     held = "silences: [{match: {scopes: ['table:*']}, until: 2099-01-01, why: a test}]"
     async with scene(tmp_path, notify=held) as there:
-        await there.daemon.delivery.put(told(table_finding()), T0 + 60)
+        await there.daemon.delivery.put(notices_of(table_finding()), T0 + 60)
         assert len(there.daemon.pipeline.held()) == 1
         there.write()
         assert (await there.reload()).output.startswith("changed: notify.silences; ")
@@ -113,7 +113,7 @@ async def test_a_mute_that_was_removed_lets_go_of_what_it_held(tmp_path: Path) -
 
 async def test_a_rotated_token_is_read_again_and_sends_what_waited(tmp_path: Path) -> None:
     async with scene(tmp_path, token="xoxb-expired") as there:  # noqa: S106 - made up
-        await there.daemon.delivery.put(told(table_finding()), T0 + 60)
+        await there.daemon.delivery.put(notices_of(table_finding()), T0 + 60)
         await there.until(lambda: "token" in str(there.daemon.delivery.not_ready()))
         (tmp_path / "token").write_text(f"{TOKEN}\n")
         assert (await there.reload()).output == "nothing has changed; secrets and limits were read again\n"
@@ -161,7 +161,7 @@ async def test_a_mistake_changes_nothing_and_is_told(
         there.daemon.metrics.reload_failed.collect()
         assert there.daemon.metrics.registry.get_sample_value("uneri_reload_failed") == 1
         (tmp_path / "token").write_text(TOKEN)
-        await there.daemon.delivery.put(told(table_finding()), T0 + 60)
+        await there.daemon.delivery.put(notices_of(table_finding()), T0 + 60)
         await there.until(lambda: there.slack.messages)
         assert there.slack.messages[0].channel == "C0UNERI"
 
@@ -177,8 +177,8 @@ async def test_a_file_of_limits_that_was_written_again_is_taken_in_at_once(tmp_p
     async with scene(tmp_path, more=f"limits: {{file: '{limits}'}}\n") as there:
         read(80.0)
         assert (await there.reload()).exit_code == 0
-        (shard,) = there.daemon._judge.engine._judging.detect
-        assert shard._capacity.of("table", "1", "items", "wcu", at=T0 + 600) == 80
+        (shard,) = there.daemon._judge.engine._detection.detect
+        assert shard._capacity.limit_of("table", "1", "items", "wcu", at=T0 + 600) == 80
 
 
 async def test_tokens_of_the_door_are_read_again(tmp_path: Path) -> None:
@@ -210,10 +210,10 @@ async def test_notices_and_reloads_at_the_same_time_lose_and_repeat_nothing(tmp_
 
         async def notices() -> None:
             for number, one in enumerate(several):
-                await there.daemon.delivery.put(told(one), T0 + 60 * (number + 1))
+                await there.daemon.delivery.put(notices_of(one), T0 + 60 * (number + 1))
                 await asyncio.sleep(0)
 
         await asyncio.gather(reloads(), notices())
         await there.until(lambda: len(there.slack.parents) == len(several))
-        await there.daemon.delivery.settled()
+        await there.daemon.delivery.wait_until_sent()
         assert len({message.id for message in there.slack.messages}) == len(there.slack.messages)

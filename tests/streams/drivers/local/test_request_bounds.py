@@ -23,10 +23,10 @@ from streams.engine.decode.columns import Columns
 from streams.engine.decode.decoder import Decoder
 from streams.engine.decode.rejected import Rejected
 from streams.ingest.receivers import checked_lines
-from streams.ingest.receivers.checked_lines import Checked
+from streams.ingest.receivers.checked_lines import CheckedLines
 from streams.ingest.receivers.events_receiver import EventsReceiver
 from streams.ingest.receivers.ingest_handler import IngestHandler
-from streams.ingest.receivers.payload_lines import MAX_LINES, MAX_MEMBERS, unpacked
+from streams.ingest.receivers.payload_lines import MAX_LINES, MAX_MEMBERS, unpack
 from streams.process.web.connections import ConnectionLimits
 from streams.process.web.http_server import HttpServer
 from streams.process.web.request_body import BodyError, Patience, Room
@@ -132,7 +132,7 @@ async def test_small_requests_do_not_wait_for_large_ones(
     held = asyncio.Event()
     append = LogIntake.append
 
-    async def slow(self: LogIntake, lines: Sequence[bytes], **options: Any) -> Checked:
+    async def slow(self: LogIntake, lines: Sequence[bytes], **options: Any) -> CheckedLines:
         if len(lines) > 10_000:
             await held.wait()
         return await append(self, lines, **options)
@@ -181,15 +181,15 @@ def test_a_gzip_body_of_any_size_and_number_of_members_is_unpacked_as_it_was(lev
     body = draw.randbytes(2 * MIB) + b"x" * 5 * MIB + draw.randbytes(MIB + 1)
     cuts = [0, *sorted(draw.sample(range(len(body)), 20)), len(body)]
     members = [gzip.compress(body[first:last], level) for first, last in itertools.pairwise(cuts)]
-    assert unpacked(b"".join(members), "gzip") == body
+    assert unpack(b"".join(members), "gzip") == body
     for lost in (1, 8, 20, len(members[-1]) - 1):
         with pytest.raises(BodyError, match="truncated"):
-            unpacked(b"".join(members)[:-lost], "gzip")
+            unpack(b"".join(members)[:-lost], "gzip")
 
 
 def test_the_members_of_a_gzip_body_are_one_body() -> None:
     both = gzip.compress(GOOD + b"\n") + gzip.compress(GOOD)
-    assert unpacked(both, "gzip") == GOOD + b"\n" + GOOD
+    assert unpack(both, "gzip") == GOOD + b"\n" + GOOD
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_the_members_of_a_gzip_body_are_one_body() -> None:
 )
 def test_a_gzip_body_that_is_no_body_is_refused(body: bytes, said: str) -> None:
     with pytest.raises(BodyError, match=said):
-        unpacked(body, "gzip")
+        unpack(body, "gzip")
 
 
 # -- slow senders -----------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from threading import Timer
 from typing import IO, Any
 
 UNERI = str(Path(sys.executable).with_name("uneri"))
-UP = "taking events in"
+UP = "accepting events"
 
 
 PATIENCE = 60.0  # seconds until a daemon that does not do what a test waits for is killed

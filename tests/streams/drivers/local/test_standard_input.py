@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from config.settings import DeadLetterSettings, Settings, SourcesSettings
+from streams.drivers.local.line_inputs import StandardInput
 from streams.drivers.local.log_intake import LogIntake
 from streams.drivers.local.sqlite_store import SqliteStore
-from streams.drivers.local.standard_input import StandardInput
 from streams.engine.stages.dead_letter_limit import DeadLetterLimitError
 from streams.ingest.formats.inputs import Inputs
 from streams.ingest.receivers.payload_lines import line_reader

@@ -198,7 +198,7 @@ def test_a_backup_of_a_later_version_and_one_of_the_other_driver_are_refused(
     with_kafka = settings(tmp_path).model_copy(update={"kafka": KafkaSettings(brokers=["127.0.0.1:1"])})
     assert import_state(with_kafka, backup) == 1
     assert "is the state of an embedded daemon; import it with" in capsys.readouterr().err
-    monkeypatch.setattr("detectors.state.state_format.FORMAT", 0)
+    monkeypatch.setattr("detectors.state.state.FORMAT", 0)
     assert import_state(settings(tmp_path / "state"), backup) == 1
     assert "was written by uneri" in capsys.readouterr().err
     assert not (tmp_path / "state").exists()
@@ -244,7 +244,7 @@ async def test_whoever_leaves_before_the_state_is_sent_leaves_one_line_and_no_tr
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, left = asyncio.Event(), asyncio.Event()
-    make = StateExport.make
+    make = StateExport.make_archive
 
     async def slow(self: StateExport) -> Path:
         archive = await make(self)
@@ -252,7 +252,7 @@ async def test_whoever_leaves_before_the_state_is_sent_leaves_one_line_and_no_tr
         await left.wait()
         return archive
 
-    monkeypatch.setattr(StateExport, "make", slow)
+    monkeypatch.setattr(StateExport, "make_archive", slow)
     async with running(tmp_path) as daemon:
         _, writer = await asyncio.open_connection("127.0.0.1", daemon.port)
         head = f"Host: 127.0.0.1:{daemon.port}\r\nContent-Type: application/json\r\nContent-Length: 2"

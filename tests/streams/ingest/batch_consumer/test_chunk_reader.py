@@ -32,5 +32,5 @@ def test_another_consumer_of_the_same_topic_and_process_gets_records() -> None:
 
 def test_a_broker_that_cannot_be_reached_is_an_error_in_one_line(reader: ChunkReader) -> None:
     with pytest.raises(ReadingError, match="bootstrap") as raised:
-        reader.take(0)
+        reader.next_chunk(0)
     assert "\n" not in str(raised.value)

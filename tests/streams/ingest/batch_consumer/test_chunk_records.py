@@ -15,7 +15,7 @@ from streams.ingest.batch_consumer.chunk_records import (
     ChunkRecords,
     FetchedRecords,
     batches,
-    records_of,
+    index_records,
 )
 
 TOPIC = "chunk-records-test"
@@ -185,14 +185,14 @@ def test_a_length_beyond_the_memory_is_not_followed(lie: str, largest: int) -> N
     body = varint(largest if lie == "record" else len(record)) + record
     raw = raw_batch(body, 1)
     with pytest.raises(CorruptRecordException, match="does not match its header"):
-        records_of(raw, list(batches(raw, check=False)))
+        index_records(raw, list(batches(raw, check=False)))
 
 
 def test_a_negative_record_count_leaves_no_room_to_overrun() -> None:
     record = varint(6) + bytes(3) + varint(-1) + varint(0) + bytes(1)
     raw = raw_batch(b"", -1000) + raw_batch(record * 1001, 1001)
     with pytest.raises(CorruptRecordException, match="more records than it has bytes"):
-        records_of(raw, list(batches(raw, check=False)))
+        index_records(raw, list(batches(raw, check=False)))
 
 
 @pytest.mark.parametrize("codec", [GZIP, SNAPPY, LZ4, ZSTD])

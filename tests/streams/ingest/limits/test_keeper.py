@@ -45,12 +45,12 @@ class Desk:
         self.applied: list[Capacity] = []
         self.keeper = LimitsKeeper(self.settings, lambda: self.now, cloud.read)
 
-    def look(self, later: float = 0.0) -> None:
+    def update(self, later: float = 0.0) -> None:
         self.now += later
-        asyncio.run(self.keeper.look(self.applied.append))
+        asyncio.run(self.keeper.update(self.applied.append))
 
     def wcu(self) -> float | None:
-        return self.keeper.capacity.of("table", "1", "items", "wcu", region="eu-west-1", at=self.now)
+        return self.keeper.capacity.limit_of("table", "1", "items", "wcu", region="eu-west-1", at=self.now)
 
 
 @pytest.fixture
@@ -66,28 +66,28 @@ def write(file: Path, wcu: float, now: float = NOW) -> None:
 
 def test_a_daemon_reads_at_its_first_start_and_then_once_a_day(file: Path) -> None:
     desk = Desk(file, Cloud())
-    desk.look()
+    desk.update()
     assert desk.wcu() == 50
     for _ in range(23):
-        desk.look(HOUR)
+        desk.update(HOUR)
     assert desk.cloud.reads == 1
-    desk.look(HOUR)
+    desk.update(HOUR)
     assert desk.cloud.reads == 2
 
 
 def test_a_restart_does_not_read_again(file: Path) -> None:
-    Desk(file, Cloud()).look()
+    Desk(file, Cloud()).update()
     again = Desk(file, Cloud())
-    again.look(HOUR)
+    again.update(HOUR)
     assert again.cloud.reads == 0
     assert again.wcu() == 50
 
 
 def test_a_limit_that_changed_is_applied_and_in_force_ten_minutes_later(file: Path) -> None:
     desk = Desk(file, Cloud())
-    desk.look()
+    desk.update()
     desk.cloud.wcu = 80.0
-    desk.look(READ_EVERY)
+    desk.update(READ_EVERY)
     assert len(desk.applied) == 2
     assert desk.wcu() == 50
     desk.now += 660
@@ -96,22 +96,22 @@ def test_a_limit_that_changed_is_applied_and_in_force_ten_minutes_later(file: Pa
 
 def test_the_last_limits_stay_in_use_when_aws_does_not_answer_and_their_age_is_shown(file: Path) -> None:
     desk = Desk(file, Cloud())
-    desk.look()
+    desk.update()
     desk.cloud.refusal = "no AWS credentials were found"
-    desk.look(READ_EVERY)
-    desk.look(2 * HOUR)
+    desk.update(READ_EVERY)
+    desk.update(2 * HOUR)
     assert desk.wcu() == 50
     assert desk.keeper.status() == ["1 read from AWS, 26 h ago", "no AWS credentials were found"]
     desk.cloud.refusal = ""
-    desk.look(HOUR)
+    desk.update(HOUR)
     assert desk.keeper.status() == ["1 read from AWS, 0 s ago"]
 
 
 def test_a_part_that_is_denied_is_named_with_the_age_of_what_is_known(file: Path) -> None:
     desk = Desk(file, Cloud())
-    desk.look()
+    desk.update()
     desk.cloud.error = "access denied: dynamodb:ListTables; add it to the policy of the role"
-    desk.look(3 * READ_EVERY)
+    desk.update(3 * READ_EVERY)
     assert desk.wcu() == 50
     assert desk.keeper.status() == [
         "1 read from AWS, 3 days ago",
@@ -122,7 +122,7 @@ def test_a_part_that_is_denied_is_named_with_the_age_of_what_is_known(file: Path
 def test_what_failed_is_tried_again_every_hour(file: Path) -> None:
     desk = Desk(file, Cloud(refusal="AWS does not answer"))
     for _ in range(61):
-        desk.look(60)
+        desk.update(60)
     assert desk.cloud.reads == 1 + 61 * 60 // RETRY_EVERY
 
 
@@ -130,22 +130,22 @@ def test_the_file_of_another_process_is_taken_in_without_a_restart(file: Path) -
     write(file, 50.0)
     desk = Desk(file, Cloud(), daily=False)
     assert desk.wcu() == 50
-    desk.look()
+    desk.update()
     assert not desk.applied
     write(file, 80.0)
-    desk.look()
+    desk.update()
     desk.now += 660
-    assert [capacity.of("table", "1", "items", "wcu", at=desk.now) for capacity in desk.applied] == [80]
+    assert [capacity.limit_of("table", "1", "items", "wcu", at=desk.now) for capacity in desk.applied] == [80]
     assert desk.cloud.reads == 0
 
 
 def test_processes_that_share_a_file_read_once(file: Path) -> None:
     one, other = Desk(file, Cloud()), Desk(file, Cloud())
     with locked_file(file, "busy"):  # another one reads
-        one.look()
+        one.update()
     assert one.cloud.reads == 0
-    other.look()
-    one.look(60)
+    other.update()
+    one.update(60)
     assert (one.cloud.reads, other.cloud.reads) == (0, 1)
     assert one.wcu() == 50
 
@@ -163,19 +163,19 @@ def test_a_process_that_reads_while_another_makes_up_its_mind_reads_for_both(
             yield
 
     monkeypatch.setattr("streams.ingest.limits.keeper.locked_file", late)
-    desk.look()
+    desk.update()
     assert desk.cloud.reads == 0
     assert desk.wcu() == 80
-    other.look()
+    other.update()
     assert other.cloud.reads == 0
 
 
 def test_a_process_that_looks_after_another_has_read_takes_that_in(file: Path) -> None:
     one, other = Desk(file, Cloud()), Desk(file, Cloud())
-    one.look()
-    other.look(30)
+    one.update()
+    other.update(30)
     for desk in (one, other):
-        desk.look(READ_EVERY)
+        desk.update(READ_EVERY)
     assert (one.cloud.reads, other.cloud.reads) == (2, 0)
     assert other.keeper.status() == ["1 read from AWS, 30 s ago"]
 
@@ -187,22 +187,22 @@ def test_a_file_that_is_damaged_or_gone_while_the_daemon_runs_changes_nothing(
     write(file, 50.0)
     desk = Desk(file, Cloud(), daily=False)
     spoil(file)
-    desk.look()
+    desk.update()
     assert desk.wcu() == 50
     assert any(str(file) in line for line in desk.keeper.status())
     file.unlink(missing_ok=True)
     write(file, 50.0)
-    desk.look()
+    desk.update()
     assert desk.keeper.status() == ["1 read from AWS, 0 s ago"]
 
 
 def test_a_file_that_is_gone_is_written_again_with_all_that_was_known(file: Path) -> None:
     desk = Desk(file, Cloud())
-    desk.look()
+    desk.update()
     file.unlink()
     desk.cloud.wcu = 80.0
-    desk.look(HOUR)
-    desk.look(HOUR)
+    desk.update(HOUR)
+    desk.update(HOUR)
     assert desk.cloud.reads == 2
     assert [value for _, value in load_read_limits(file).limits[0].values] == [50, 80]
 
@@ -210,7 +210,7 @@ def test_a_file_that_is_gone_is_written_again_with_all_that_was_known(file: Path
 def test_a_file_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "folder").write_text("not a folder")
     desk = Desk(tmp_path / "folder" / "limits.json", Cloud())
-    desk.look()
+    desk.update()
     (line,) = (text for text in desk.keeper.status() if "check limits.file" in text)
     assert line.startswith(str(tmp_path / "folder"))
 
@@ -246,7 +246,7 @@ def test_other_settings_are_taken_up_while_it_runs_and_bad_ones_change_nothing(f
     assert desk.wcu() == 70
     desk.keeper.reload(Settings())
     assert desk.wcu() is None
-    desk.look()
+    desk.update()
 
 
 def test_without_limits_the_status_says_nothing_of_them() -> None:

@@ -59,10 +59,10 @@ def serve(store: SqliteStore) -> Serve:
         intake = LogIntake(store, given, lambda: None)
         registry = Registry(given.sources.registry) if given.sources.registry else None
         inputs = Inputs(given.sources, registry)
-        reception = IngestHandler(LogSink(intake), inputs, metrics.intake_refused, metrics.skipped)
+        handler = IngestHandler(LogSink(intake), inputs, metrics.intake_refused, metrics.skipped)
         tokens = load_tokens(given.tokens, environment or {})
         access = Access("127.0.0.1:0", (), tokens, metrics.web_refused)
-        routes = HttpReceivers(reception, given.sources).routes()
+        routes = HttpReceivers(handler, given.sources).routes()
         server = HttpServer("127.0.0.1:0", dict, lambda: None, metrics.registry, routes, access=access)
         port = await server.start()
         try:

@@ -1,4 +1,4 @@
-"""Framed records at doors whose schema registry is there, or is not."""
+"""Framed records at receivers whose schema registry is there, or is not."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import RegistrySettings, Settings, SourcesSettings
-from streams.drivers.local.follow import Follow
+from streams.drivers.local.line_inputs import Follow
 from streams.drivers.local.log_intake import LogIntake, LogSink
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.ingest.formats.inputs import Inputs
@@ -17,7 +17,7 @@ from streams.ingest.receivers.payload_lines import line_reader
 from streams.ingest.receivers.tcp_receiver import TcpReceiver
 from streams.ingest.registry import registry as registry_module
 from streams.ingest.registry.registry import AGAIN_SECONDS, Registry
-from streams.process.web.firehose_answer import REQUEST_ID
+from streams.process.web.answer_forms import REQUEST_ID
 from tests.streams.ingest.receivers.conftest import Serve
 from tests.streams.ingest.registry.standin import RegistryStandin
 from tests.streams.ingest.registry.test_registry import JSON_BODY, REQUEST, framed
@@ -98,8 +98,8 @@ async def test_lines_wait_for_the_registry_and_are_stored_once(
     intake = LogIntake(store, Settings(), lambda: None)
     file = tmp_path / "pushes.ndjson"
     file.write_bytes(b"".join(push(number) + b"\n" for number in range(3)))
-    door = TcpReceiver("127.0.0.1:0", LogSink(intake), lines)
-    reader, writer = await asyncio.open_connection("127.0.0.1", await door.start())
+    receiver = TcpReceiver("127.0.0.1:0", LogSink(intake), lines)
+    reader, writer = await asyncio.open_connection("127.0.0.1", await receiver.start())
     following = asyncio.create_task(Follow(file, store, intake, 0.01, lines).run())
     try:
         writer.write(push(7) + b"\n")
@@ -117,4 +117,4 @@ async def test_lines_wait_for_the_registry_and_are_stored_once(
     finally:
         following.cancel()
         writer.close()
-        await door.stop()
+        await receiver.stop()

@@ -28,7 +28,7 @@ from streams.ingest.receivers import tcp_receiver
 from streams.ingest.receivers.payload_lines import line_reader
 from streams.ingest.receivers.tcp_receiver import TcpReceiver
 from streams.process.web.certificates import Certificates
-from streams.process.web.listen_address import AddressError, door_of
+from streams.process.web.listen_address import AddressError, listen_address_of
 from streams.process.web.tokens import Tokens, load_tokens
 from tests.streams.process.test_access import certificate, needs_openssl
 
@@ -51,12 +51,12 @@ async def listening(
     source = None if form is None else Inputs(SourcesSettings()).of(None, form)
     known = tokens or Tokens()
     context = None if tls is None else Certificates(tls).context
-    door = TcpReceiver("127.0.0.1:0", LogSink(intake), line_reader(source), lambda: known, context)
-    port = await door.start()
+    receiver = TcpReceiver("127.0.0.1:0", LogSink(intake), line_reader(source), lambda: known, context)
+    port = await receiver.start()
     try:
-        yield port, intake, door
+        yield port, intake, receiver
     finally:
-        await door.stop()
+        await receiver.stop()
 
 
 async def send(port: int, *parts: bytes) -> dict[str, Any]:
@@ -95,7 +95,7 @@ async def test_lines_are_stored_in_their_order_wherever_they_are_cut(store: Sqli
 
 
 async def test_a_line_is_stored_while_its_connection_stays_open(store: SqliteStore) -> None:
-    async with listening(store) as (port, _, door):
+    async with listening(store) as (port, _, receiver):
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         for count in (1, 2):
             writer.write(line(count) + b"\n")
@@ -104,7 +104,7 @@ async def test_a_line_is_stored_while_its_connection_stays_open(store: SqliteSto
                     await asyncio.sleep(0.01)
         writer.write(b'{"ts": 1760')
         await writer.drain()
-        await door.stop()
+        await receiver.stop()
         writer.close()
     assert store.end == 2, "half a line is none"
 
@@ -198,8 +198,8 @@ async def test_beyond_its_bound_the_connection_that_is_idle_the_longest_makes_ro
 def test_a_network_reaches_it_only_with_a_lock() -> None:
     open_wide = Settings(local=LocalSettings(tcp="0.0.0.0:8764"))
     with pytest.raises(AddressError, match=r"local\.tcp 0\.0\.0\.0:8764: open to the network without a lock"):
-        door_of(open_wide, {})
-    door_of(open_wide, {"UNERI_INTAKE_TOKEN": TOKEN})
+        listen_address_of(open_wide, {})
+    listen_address_of(open_wide, {"UNERI_INTAKE_TOKEN": TOKEN})
 
 
 async def test_a_daemon_takes_lines_over_tcp_and_over_http(tmp_path: Any) -> None:

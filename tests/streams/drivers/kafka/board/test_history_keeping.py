@@ -107,7 +107,7 @@ def test_a_full_stage_takes_nothing_in_until_an_hour_is_written(
     assert stage.full
     (hour,) = stage.segments.complete()
     stage.segments.forget(hour)
-    stage.look()
+    stage.update_full()
     assert not stage.full
     stage.feed(chunk(steps[70:], 70))
     assert stage.segments.complete()

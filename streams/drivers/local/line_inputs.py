@@ -1,7 +1,8 @@
-"""Follows a growing file by name, as ``tail -F`` does, and appends its lines to the log."""
+"""Appends lines to the log: of a file, followed by name as ``tail -F`` does, and of standard input."""
 
 import asyncio
 import os
+import threading
 from pathlib import Path
 from typing import BinaryIO
 
@@ -9,9 +10,10 @@ import structlog
 
 from streams.drivers.local.log_intake import LogIntake
 from streams.drivers.local.sqlite_store import Position, SqliteStore
+from streams.engine.decode.event import MAX_BYTES
 from streams.engine.stages.dead_letter_limit import limit_error
 from streams.ingest.receivers.checked_lines import TooManyBadError
-from streams.ingest.receivers.payload_lines import LineReader, lines_of, split_lines
+from streams.ingest.receivers.payload_lines import LineReader, read_lines, split_lines
 
 log = structlog.get_logger("uneri.follow")
 
@@ -70,7 +72,7 @@ class Follow:
         known = self._store.position(name)
         offset = known.next if known and known.inode == inode else 0
         while True:
-            # asked before it is read: its last line may be written, and the file rotated, meanwhile
+            # checked before reading: meanwhile its last line may be written, and the file rotated
             replaced = self._replaced(inode)
             size = os.fstat(file.fileno()).st_size
             if size < offset:
@@ -80,13 +82,11 @@ class Follow:
             data = await asyncio.to_thread(file.read, READ)
             end = data.rfind(b"\n") + 1
             if end:
-                lines = await lines_of(self._lines, data[:end])
+                lines = await read_lines(self._lines, data[:end])
                 await self._append(lines, name, Position(inode, offset + end), offset)
                 offset += end
                 continue
-            if (
-                len(data) == READ
-            ):  # a line longer than one read is not an event: it is dead-lettered, truncated
+            if len(data) == READ:  # a longer line is not an event: it is dead-lettered, truncated
                 await self._append([data], name, Position(inode, offset + len(data)), offset)
                 offset += len(data)
                 continue
@@ -96,7 +96,7 @@ class Follow:
 
     async def _append(self, lines: list[bytes], name: str, position: Position, start: int) -> None:
         try:
-            await self._intake.append_when_there_is_room(lines, (name, position), self._poll)
+            await self._intake.append_when_room(lines, (name, position), self._poll)
         except TooManyBadError as error:
             bad = error.passed.rejected
             place = f"{name}, line {bad.index + 1:,} from byte {start:,}"
@@ -107,3 +107,74 @@ class Follow:
             return self._path.stat().st_ino != inode
         except OSError:
             return False  # between the two steps of a rotation: keep the open file
+
+
+INPUT_READ = 1024 * 1024
+
+
+class StandardInput:
+    """Reads a file descriptor to its end and makes its lines durable, one block at a time.
+
+    While the log is full, nothing is read. Of a line longer than any event, only the beginning is kept.
+    """
+
+    def __init__(self, descriptor: int, intake: LogIntake, lines: LineReader = split_lines) -> None:
+        self._lines = lines
+        self._descriptor = descriptor
+        self._intake = intake
+        self._count = 0
+
+    async def run(self) -> int:
+        """Read to the end of input; return the number of records.
+
+        Raises
+        ------
+        streams.engine.stages.dead_letter_limit.DeadLetterLimitError
+            When too many lines are bad.
+        """
+        rest, too_long = b"", False
+        while data := await self._read():
+            if too_long:  # its beginning is in the log, as a dead letter
+                _, line_end, data = data.partition(b"\n")
+                if not line_end:
+                    continue
+                too_long = False
+            whole, line_end, rest = (rest + data).rpartition(b"\n")
+            if line_end:
+                await self._append(await read_lines(self._lines, whole))
+            if len(rest) > MAX_BYTES:
+                await self._append([rest])
+                rest, too_long = b"", True
+        if rest:
+            await self._append(await read_lines(self._lines, rest))
+        return self._count
+
+    async def _read(self) -> bytes:
+        """Read in a daemon thread: a read from a terminal cannot be cancelled."""
+        loop = asyncio.get_running_loop()
+        arrived: asyncio.Future[bytes] = loop.create_future()
+
+        def arrive(data: bytes) -> None:
+            if not arrived.done():
+                arrived.set_result(data)
+
+        def read() -> None:
+            try:
+                data = os.read(self._descriptor, INPUT_READ)
+            except OSError:
+                data = b""
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(arrive, data)
+
+        threading.Thread(target=read, daemon=True).start()
+        return await arrived
+
+    async def _append(self, lines: list[bytes]) -> None:
+        if not lines:
+            return
+        try:
+            await self._intake.append_when_room(lines)
+        except TooManyBadError as error:
+            record = self._count + error.passed.rejected.index + 1
+            raise limit_error(error.passed, f"standard input, record {record:,}") from None
+        self._count += len(lines)
