@@ -1,1 +1,1 @@
-"""Delivers messages, receives buttons and commands, and shows operators the state of both."""
+"""Delivers messages, receives buttons and commands, and shows the state of both."""

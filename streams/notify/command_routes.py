@@ -1,4 +1,4 @@
-"""Memos by HTTP, for commands on the same machine or with a token: list, add, remove."""
+"""Silences and memos by HTTP, for callers on the same machine or with a token: list, add, remove."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -30,10 +30,16 @@ ANONYMOUS: Final = "a user at the terminal"
 BY: Final = 80  # characters kept of a name
 _STATUS: Final = {CommandResult.DONE: 200, CommandResult.REPEATED: 200, CommandResult.UNKNOWN: 404}
 _LARGEST: Final = 64 * 1024  # of a body, bytes
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+_Show = Callable[[Answer], dict[str, object]]
+_WHY: Final = 200  # characters kept of a reason
+LONGEST_SCOPE = 200  # characters
+_AHEAD: Final = 86_400  # seconds; a memo further ahead would be the newest one for as long
+_BACK: Final = 400 * 86_400  # seconds: 13 months, which is what a board can show
 
 
 class NoAnswerError(Exception):
-    """A command was not carried out, or nobody knows; one line for whoever gave it."""
+    """A command was not executed, or its result is unknown; one line for its sender."""
 
 
 class RouteError(Exception):
@@ -45,7 +51,7 @@ class RouteError(Exception):
 
 
 class CommandRoutes:
-    """Takes commands from callers on the same machine, or with a token.
+    """The base of routes that give commands: permission, body and answer.
 
     Parameters
     ----------
@@ -58,7 +64,7 @@ class CommandRoutes:
     """
 
     WHAT = ""
-    """What the commands change, as a refusal calls it."""
+    """The name of the things that the commands change, for refusals."""
 
     def __init__(
         self,
@@ -71,41 +77,23 @@ class CommandRoutes:
         self._now = now
 
     def known(self) -> Pipeline:
-        """Return the pipeline.
-
-        Raises
-        ------
-        RouteError
-            When another process has it.
-        """
+        """Return the pipeline, or raise a ``RouteError`` if another process has it."""
         pipeline = self._pipeline()
         if pipeline is None:
             raise RouteError(json_answer(ELSEWHERE, 503))
         return pipeline
 
     def check(self, request: web.Request) -> None:
-        """Check that a request may change something.
-
-        Raises
-        ------
-        RouteError
-            When it may not, or another process has what it would change.
-        """
+        """Raise a ``RouteError`` unless a request may change something here."""
         self.known()
         if not is_trusted(request):
-            said = f"without a token, {self.WHAT} can be changed only from this machine, at 127.0.0.1"
-            raise RouteError(json_answer({"error": said}, 403))
+            message = f"without a token, {self.WHAT} can be changed only from this machine, at 127.0.0.1"
+            raise RouteError(json_answer({"error": message}, 403))
         if request.content_type != "application/json":
             raise RouteError(json_answer({"error": "send application/json"}, 415))
 
     async def body(self, request: web.Request, kind: type[Body]) -> Body:
-        """Return the decoded body of a request that may change something.
-
-        Raises
-        ------
-        RouteError
-            When it may not, or the body is something else.
-        """
+        """Return the decoded body of a request, or raise a ``RouteError`` if it may change nothing here."""
         self.check(request)
         try:
             return await read_json(request, _LARGEST, kind)
@@ -115,26 +103,31 @@ class CommandRoutes:
                 answer.headers["Retry-After"] = "1"
             raise RouteError(answer) from None
 
-    async def give(self, command: Command, said: Callable[[Answer], dict[str, object]]) -> web.Response:
-        """Execute a command; answer with its result and what else is ``said`` of it.
+    async def execute(self, command: Command, show: _Show) -> web.Response:
+        """Execute a command; answer with its result and the fields that ``show`` returns.
 
         Raises
         ------
         RouteError
-            When nobody has answered.
+            When there is no answer.
         """
         try:
             answer = await self._execute(command)
         except NoAnswerError as error:
             raise RouteError(json_answer({"error": str(error)}, 503)) from error
-        return json_answer({"said": answer.result, **said(answer)}, _STATUS.get(answer.result, 409))
+        return json_answer({"said": answer.result, **show(answer)}, _STATUS.get(answer.result, 409))
+
+    async def remove(self, request: web.Request, verb: str, kind: CommandKind, show: _Show) -> web.Response:
+        """Execute a command that removes the silence or memo with the id in the path."""
+        self.check(request)
+        at, name = int(self._now()), request.match_info["id"]
+        by = request.query.get("by", "")[:BY] or ANONYMOUS
+        command = Command(id=identify(verb, at, name), kind=kind, at=at, by=by, incident=name)
+        return await self.execute(command, show)
 
 
-Handler = Callable[[web.Request], Awaitable[web.Response]]
-
-
-def refusing(handler: Handler) -> Handler:
-    """Return a handler that answers with what a ``RouteError`` carries."""
+def answer_refusals(handler: Handler) -> Handler:
+    """Return a handler that sends the answer of a ``RouteError``."""
 
     async def answered(request: web.Request) -> web.Response:
         try:
@@ -148,9 +141,6 @@ def refusing(handler: Handler) -> Handler:
 def json_answer(value: object, status: int = 200) -> web.Response:
     """Return a value as JSON."""
     return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")
-
-
-_WHY: Final = 200  # characters kept of a reason
 
 
 class SilenceBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -170,9 +160,9 @@ class SilenceRoutes(CommandRoutes):
     def routes(self) -> list[web.RouteDef]:
         """Return the routes for a web server."""
         return [
-            web.get("/silences", refusing(self._show)),
-            web.post("/silences", refusing(self._silence)),
-            web.delete("/silences/{id}", refusing(self._end)),
+            web.get("/silences", answer_refusals(self._show)),
+            web.post("/silences", answer_refusals(self._silence)),
+            web.delete("/silences/{id}", answer_refusals(self._end)),
         ]
 
     async def _show(self, _: web.Request) -> web.Response:
@@ -192,25 +182,14 @@ class SilenceRoutes(CommandRoutes):
             until=at + asked.seconds,
             why=asked.why[:_WHY],
         )
-        return await self.give(command, _silence_said)
+        return await self.execute(command, _show_silence)
 
     async def _end(self, request: web.Request) -> web.Response:
-        self.check(request)
-        at, name = int(self._now()), request.match_info["id"]
-        by = request.query.get("by", "")[:BY] or ANONYMOUS
-        key = identify("unsilence", at, name)
-        return await self.give(
-            Command(id=key, kind=CommandKind.UNSILENCE, at=at, by=by, incident=name), _silence_said
-        )
+        return await self.remove(request, "unsilence", CommandKind.UNSILENCE, _show_silence)
 
 
-def _silence_said(answer: Answer) -> dict[str, object]:
+def _show_silence(answer: Answer) -> dict[str, object]:
     return {"silence": answer.silence, "until": answer.until, "fits": answer.fits}
-
-
-LONGEST_SCOPE = 200  # characters
-_AHEAD: Final = 86_400  # seconds; a memo further ahead would be the newest one for as long
-_BACK: Final = 400 * 86_400  # seconds: 13 months, which is what a board can show
 
 
 class MemoBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -223,7 +202,7 @@ class MemoBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     by: str = ""
 
     def __post_init__(self) -> None:
-        """Keep of the scope what people see, as of the text."""
+        """Keep the visible characters of the scope, as of the text."""
         self.scope = clean(self.scope)
 
 
@@ -235,9 +214,9 @@ class MemoRoutes(CommandRoutes):
     def routes(self) -> list[web.RouteDef]:
         """Return the routes for a web server."""
         return [
-            web.get("/memos", refusing(self._show)),
-            web.post("/memos", refusing(self._note)),
-            web.delete("/memos/{id}", refusing(self._forget)),
+            web.get("/memos", answer_refusals(self._show)),
+            web.post("/memos", answer_refusals(self._note)),
+            web.delete("/memos/{id}", answer_refusals(self._forget)),
         ]
 
     async def _show(self, request: web.Request) -> web.Response:
@@ -267,20 +246,14 @@ class MemoRoutes(CommandRoutes):
             moment=asked.at,
             scope=asked.scope,
         )
-        return await self.give(command, _memo_said)
+        return await self.execute(command, _show_memo)
 
     async def _forget(self, request: web.Request) -> web.Response:
-        self.check(request)
-        at, name = int(self._now()), request.match_info["id"]
-        by = request.query.get("by", "")[:BY] or ANONYMOUS
-        key = identify("forget", at, name)
-        return await self.give(
-            Command(id=key, kind=CommandKind.FORGET, at=at, by=by, incident=name), _memo_said
-        )
+        return await self.remove(request, "forget", CommandKind.FORGET, _show_memo)
 
 
 def wrong_in(asked: MemoBody, text: str, now: int) -> str | None:
-    """Return what is wrong with a body, and the remedy; None if nothing is."""
+    """Return the first problem of a body, with its remedy; None without one."""
     wrong = {
         "say of which incident, or at which time; one of the two": (asked.incident is None)
         == (asked.at is None),
@@ -295,7 +268,7 @@ def wrong_in(asked: MemoBody, text: str, now: int) -> str | None:
         > LONGEST_MEMO,
         f"a scope has at most {LONGEST_SCOPE} characters; shorten it": len(asked.scope) > LONGEST_SCOPE,
     }
-    return next((said for said, found in wrong.items() if found), None) or _wrong_scope(asked.scope)
+    return next((problem for problem, found in wrong.items() if found), None) or _wrong_scope(asked.scope)
 
 
 def _wrong_scope(scope: str) -> str | None:
@@ -307,5 +280,5 @@ def _wrong_scope(scope: str) -> str | None:
     return None
 
 
-def _memo_said(answer: Answer) -> dict[str, object]:
+def _show_memo(answer: Answer) -> dict[str, object]:
     return {"memo": None if answer.memo is None else answer.memo.to_json()}

@@ -1,4 +1,4 @@
-"""Receivers for the webhooks and Alertmanagers of the settings."""
+"""Webhooks and Alertmanagers of the settings: receivers for the outbox, and the export of one incident."""
 
 import json
 import os
@@ -78,11 +78,11 @@ def key_of(webhook: WebhookSettings, environment: Mapping[str, str]) -> bytes | 
 
 
 class ExportError(Exception):
-    """The destination refuses or does not answer; the message is one line with the remedy."""
+    """The destination refuses or does not answer; one line with the remedy."""
 
 
 async def export_to_webhook(destination: str, url: str, key: bytes | None, answer: dict[str, Any]) -> str:
-    """Post the answer of ``GET /incidents/ID``; return what to tell the person.
+    """Post the answer of ``GET /incidents/ID`` at a person's request; return a line for that person.
 
     The same incident has the same ``webhook-id`` until something is new about it.
 
@@ -93,12 +93,12 @@ async def export_to_webhook(destination: str, url: str, key: bytes | None, answe
     url, key
         As for ``WebhookSink``.
     answer
-        What is sent.
+        The data to send.
 
     Raises
     ------
     ExportError
-        When it is not taken.
+        When it is not accepted.
     """
     now = time.time()
     body = {"type": "incident.export", "timestamp": rfc3339(now), "data": answer}

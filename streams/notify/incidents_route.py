@@ -1,11 +1,11 @@
-"""``GET /incidents`` and ``/incidents/ID``: incidents as webhooks have them, for scripts and exports."""
+"""``GET /incidents`` and ``/incidents/ID``: incidents in the form of webhooks, for scripts and exports."""
 
 from collections.abc import Callable
 
 from aiohttp import web
 
 from alerting.commands.command import Command, CommandKind, mark_of
-from alerting.commands.labels import OF_ASK
+from alerting.commands.labels import LABEL_KINDS
 from alerting.messages.incident_markdown import IncidentMarkdown, KnownIncident
 from alerting.messages.request_lines import incident_to_json
 from alerting.pipeline.incident_registry import TrackedIncident
@@ -16,7 +16,7 @@ from streams.notify.command_routes import ELSEWHERE, UNKNOWN, json_answer
 
 
 def incidents_route(pipeline: Callable[[], Pipeline | None], links: Callable[[], Links]) -> web.RouteDef:
-    """Return the route of a daemon: what is reported or held, oldest first.
+    """Return the route of reported and held incidents, oldest first.
 
     503 if there is no pipeline, because another process notifies.
     """
@@ -31,7 +31,7 @@ def incidents_route(pipeline: Callable[[], Pipeline | None], links: Callable[[],
 
 
 def ongoing_to_json(pipeline: Pipeline, links: Links) -> list[dict[str, object]]:
-    """Return the incidents that have not ended, and what became of their messages, oldest first."""
+    """Return the incidents that have not ended, with the state of their messages, oldest first."""
     return [
         _sent(incident, incident_to_json(incident.incident, links, pipeline.memos_of(incident.incident)))
         for incident in pipeline.ongoing()
@@ -39,13 +39,13 @@ def ongoing_to_json(pipeline: Pipeline, links: Links) -> list[dict[str, object]]
 
 
 def last_to_json(pipeline: Pipeline, links: Links) -> dict[str, object] | None:
-    """Return the page that ended last, as ``ongoing_to_json`` has those that have not; None without one."""
+    """Return the page that ended last, in the form of ``ongoing_to_json``; None without one."""
     ended = [
         incident
         for incident in pipeline.tracked()
         if incident.ended_at is not None and incident.sent == "page"
     ]
-    last = max(ended, key=lambda one: (one.ended_at, one.sequence), default=None)
+    last = max(ended, key=lambda incident: (incident.ended_at, incident.sequence), default=None)
     if last is None:
         return None
     return _sent(last, incident_to_json(last.incident, links, pipeline.memos_of(last.incident)))
@@ -56,7 +56,7 @@ def incident_route(
 ) -> web.RouteDef:
     """Return the route of one incident, open or ended, by its id or the first characters of it.
 
-    The answer is what a webhook receives of it, with a ``title`` and the whole as ``markdown``. 404 if no
+    The answer has the fields that a webhook receives, a ``title`` and the whole as ``markdown``. 404 if no
     incident has this id, or several begin so; 503 as for all incidents.
     """
 
@@ -64,16 +64,16 @@ def incident_route(
         present = pipeline()
         if present is None:
             return json_answer(ELSEWHERE, 503)
-        one = present.named(request.match_info["id"])
-        if one is None:
+        tracked = present.named(request.match_info["id"])
+        if tracked is None:
             return json_answer(UNKNOWN, 404)
-        return json_answer(whole_to_json(present, one, documents()))
+        return json_answer(whole_to_json(present, tracked, documents()))
 
     return web.get("/incidents/{id}", show)
 
 
 def whole_to_json(pipeline: Pipeline, tracked: TrackedIncident, write: IncidentMarkdown) -> dict[str, object]:
-    """Return all that is known of an incident, as data and as a document."""
+    """Return all data of an incident, and a document about it."""
     incident = tracked.incident
     memos = pipeline.memos_of(incident)
     known = KnownIncident(incident, tracked.notice.at, tracked.commands, memos)
@@ -86,22 +86,22 @@ def whole_to_json(pipeline: Pipeline, tracked: TrackedIncident, write: IncidentM
 
 
 def done_to_json(tracked: TrackedIncident) -> dict[str, object]:
-    """Return what people did about an incident: who deals with it, and what they said that it is."""
+    """Return the actions of people on an incident: its acknowledgement and its label."""
     found: dict[str, object] = {}
     commands = tracked.commands
     first = next((command for command in commands if command.kind is CommandKind.ACKNOWLEDGE), None)
     label = mark_of(commands)
     if first is not None:
-        found["acknowledged"] = _who(first)
+        found["acknowledged"] = _person(first)
     if label is not None:
-        found["labelled"] = {**_who(label), "as": OF_ASK[label.kind].value}
+        found["labelled"] = {**_person(label), "as": LABEL_KINDS[label.kind].value}
     return found
 
 
-def _who(command: Command) -> dict[str, object]:
+def _person(command: Command) -> dict[str, object]:
     return {"by": command.who, "at": command.at}
 
 
 def _sent(tracked: TrackedIncident, line: dict[str, object]) -> dict[str, object]:
-    """Return an incident as it was sent, or why it was not."""
+    """Return an incident with the form in which it was sent, or the reason why it was not."""
     return {**line, "sent": tracked.sent, "reason": tracked.reason, **done_to_json(tracked)}

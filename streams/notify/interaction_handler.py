@@ -47,7 +47,7 @@ from alerting.words.phrases import Phrases
 from config.links import Links
 from config.settings import DigestSettings
 from detectors.model.stated import StatedChange
-from detectors.watch.hottest import Hot
+from detectors.watch.rankings import Hot
 from streams.notify.operators import Operators
 from streams.notify.slack_api import SlackApi
 
@@ -77,24 +77,16 @@ class AnswerStyle(NamedTuple):
 
 
 class InteractionHandler:
-    """Handles interactions after they were acknowledged: authorises, finds the incident, executes, answers.
+    """Handles interactions after they were acknowledged.
 
     Only the person who asked sees the answer, which is sent only if the message itself does not show the
-    result. Nothing in a payload is trusted but its ids, and duplicates are handled once. When a command
+    result. Only the ids of a payload are trusted, and duplicates are handled once. When a command
     cannot be made durable, ``run`` raises that error, and the daemon ends as it does for a notice.
 
     Parameters
     ----------
-    pipeline
-        The known incidents.
     execute
         Makes a command durable and executes it.
-    slack
-        Sends answers.
-    operators
-        Who may give commands.
-    style
-        How answers are written.
     counter
         Counts commands, with the labels ``ask`` and ``said``.
     leaders
@@ -151,7 +143,7 @@ class InteractionHandler:
                 self._queue.get_nowait().close()
 
     def on_action(self, payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """Queue a ``block_actions`` or ``view_submission`` payload; return what a modal shows at once."""
+        """Queue a ``block_actions`` or ``view_submission`` payload; return the errors of a modal, if any."""
         now = int(self._now())
         action = parse_interaction(payload, now, self._style.digest, self._style.zone)
         match action:
@@ -168,7 +160,7 @@ class InteractionHandler:
                 error = self._style.words.answers.fault(Fault.EMPTY_NOTE, "")
                 return {"response_action": "errors", "errors": {NOTE_BLOCK: error}}
             case MemoSubmission():
-                self._enqueue(self._keep(action), action.key)
+                self._enqueue(self._add_memo(action), action.key)
             case UnknownPayload(why):
                 log.info("unknown interaction ignored", reason=why)
         return None
@@ -178,7 +170,7 @@ class InteractionHandler:
         self._enqueue(self._slash(form), form.get("trigger_id", ""))
 
     def _enqueue(self, work: Coroutine[Any, Any, None], key: str) -> None:
-        if key and key in self._seen:  # Slack repeats what it believes was not received
+        if key and key in self._seen:  # Slack repeats requests that it believes were not received
             work.close()
             return
         try:
@@ -196,11 +188,11 @@ class InteractionHandler:
     async def _press(self, command: Command, choice: str, response_url: str) -> None:
         if not await self._allowed(command.by, command.kind, response_url):
             return
-        answer = await self._give(command, (command.incident, command.kind, command.by, choice))
+        answer = await self._execute_once(command, (command.incident, command.kind, command.by, choice))
         if answer.result not in (
             CommandResult.DONE,
             CommandResult.REPEATED,
-        ):  # the message shows what was done
+        ):  # the message itself shows these
             await self._reply(response_url, self._answers.command(answer))
 
     async def _open(self, modal: ModalRequest) -> None:
@@ -235,12 +227,12 @@ class InteractionHandler:
         if tracked is None:
             log.info("snooze ignored: unknown incident", incident=submitted.incident)
             return
-        await self._give(snooze_of(submitted, tracked.incident, int(self._now())))
+        await self._execute_once(snooze_of(submitted, tracked.incident, int(self._now())))
 
-    async def _keep(self, submitted: MemoSubmission) -> None:
+    async def _add_memo(self, submitted: MemoSubmission) -> None:
         if not await self._allowed(submitted.user, CommandKind.NOTE, ""):
             return
-        await self._give(
+        await self._execute_once(
             Command(
                 id=submitted.key,
                 kind=CommandKind.NOTE,
@@ -252,7 +244,7 @@ class InteractionHandler:
             )
         )
 
-    async def _give(self, command: Command, press: tuple[object, ...] | None = None) -> Answer:
+    async def _execute_once(self, command: Command, press: tuple[object, ...] | None = None) -> Answer:
         """Execute a command; the same ``press`` within ``DOUBLE_SECONDS`` is not executed again."""
         async with self._executing:
             now = self._now()
@@ -261,7 +253,7 @@ class InteractionHandler:
             if press is not None and press in self._done:
                 answer = Answer(result=CommandResult.REPEATED)
             else:
-                answer = await self._kept(command)
+                answer = await self._make_durable(command)
                 if command.kind in (CommandKind.UNSILENCE, CommandKind.TAKE_BACK):
                     self._done.clear()  # this undoes an earlier press, which may be repeated now
                 if press is not None and answer.result is CommandResult.DONE:
@@ -276,7 +268,7 @@ class InteractionHandler:
         )
         return answer
 
-    async def _kept(self, command: Command) -> Answer:
+    async def _make_durable(self, command: Command) -> Answer:
         try:  # shielded: a write in progress when the daemon stops must complete
             return await asyncio.shield(asyncio.ensure_future(self._execute(command)))
         except Exception as error:
@@ -291,7 +283,7 @@ class InteractionHandler:
             command = self._command(request, user, form.get("trigger_id", ""))
             command = replace(command, name=name_of(form.get("user_name", "")))
             if await self._allowed(user, command.kind, response_url):
-                await self._reply(response_url, self._answers.command(await self._give(command)))
+                await self._reply(response_url, self._answers.command(await self._execute_once(command)))
             return
         await self._reply(response_url, self._query(request))
 

@@ -18,7 +18,7 @@ from config.links import Links
 from config.secret import token_in
 from config.settings import Settings, SlackSettings
 from detectors.model.stated import StatedChange
-from detectors.watch.hottest import Hot
+from detectors.watch.rankings import Hot
 from streams.notify.interaction_handler import AnswerStyle, InteractionHandler
 from streams.notify.operators import Operators
 from streams.notify.slack_api import SlackApi
@@ -30,7 +30,7 @@ log = structlog.get_logger("uneri.slack")
 
 
 class SlackSecrets(NamedTuple):
-    """Each is empty where it is not given."""
+    """The secrets of the Slack app; empty where there is none."""
 
     token: str
     app_token: str
@@ -53,7 +53,7 @@ def slack_secrets(slack: SlackSettings, environment: Mapping[str, str] = os.envi
 
 
 def transports(secrets: SlackSecrets) -> list[str]:
-    """Return how interactions reach a daemon with these secrets."""
+    """Return the names of the transports that these secrets allow."""
     if not secrets.token:
         return []
     names = {"Socket Mode": secrets.app_token, "signed HTTP at /slack": secrets.signing_secret}
@@ -76,7 +76,7 @@ class Interactions:
         self.reload(settings)
 
     def reload(self, settings: Settings) -> None:
-        """Take up other settings and secrets; what is being handled goes on by the former ones.
+        """Use other settings and secrets; running interactions keep the former ones.
 
         Raises
         ------
@@ -86,13 +86,13 @@ class Interactions:
         self.secrets = secrets = slack_secrets(settings.slack)
         self._settings = settings
         secret = secrets.signing_secret if secrets.token else ""
-        if secret != self._secret:  # else it goes on knowing which signatures were used
+        if secret != self._secret:  # else it must remember the used signatures
             self._secret = secret
             self._http = SlackHttp(SlackSignatures(secret), self, self._metrics.refused) if secret else None
 
     @property
     def active(self) -> bool:
-        """Whether interactions are being handled."""
+        """True while interactions are handled."""
         return self._handler is not None
 
     def state(self) -> str | None:
@@ -104,7 +104,7 @@ class Interactions:
         return ", ".join(names) + (" (Socket Mode is not connected)" if broken else "")
 
     def routes(self) -> list[web.RouteDef]:
-        """Return the routes for a web server, which do not exist for Slack without a signing secret."""
+        """Return the routes for a web server; without a signing secret they answer 404."""
         return [web.post(path, self._answer) for path in SlackHttp.PATHS]
 
     def on_action(self, payload: Mapping[str, Any]) -> Mapping[str, Any] | None:

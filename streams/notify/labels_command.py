@@ -1,4 +1,4 @@
-"""``uneri labels``: writes the labels that people gave by pressing buttons, for replay and tune."""
+"""``uneri labels`` and its route: writes the labels that people gave by buttons, for replay and tune."""
 
 import contextlib
 import http.client
@@ -26,6 +26,7 @@ _WRITERS: Final = {
     ".jsonl": labels_to_jsonl,
 }
 """By suffix, which also determines how the file is read."""
+
 _SUFFIXES: Final = ".yaml, .yml, .csv or .jsonl"
 
 
@@ -78,7 +79,7 @@ def show_labels(url: str, out: Path | None) -> int:
 
 
 def _why(url: str, error: Exception) -> str:
-    """Return in one line what went wrong, and what to check."""
+    """Return one line with the failure and its remedy."""
     if isinstance(error, urllib.error.HTTPError):
         if error.code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             with contextlib.suppress(ValueError, KeyError, TypeError):

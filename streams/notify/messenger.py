@@ -1,4 +1,4 @@
-"""Assembles what delivers messages: the outbox, the sinks of the settings, and the courier."""
+"""Assembles the delivery of messages: the outbox, the sinks of the settings, and the courier."""
 
 import asyncio
 import random
@@ -16,7 +16,7 @@ from alerting.outbox.courier import Courier
 from alerting.outbox.outbox import PACE, Outbox
 from alerting.outbox.ports import OutboxStorage, Receiver, Result, Sink
 from alerting.pipeline.pipeline import Pipeline
-from alerting.sinks.receivers import in_messages
+from alerting.sinks.message_content import in_messages
 from alerting.sinks.slack import SlackSink
 from alerting.sinks.slack_errors import trouble
 from alerting.sinks.terminal import TerminalSink
@@ -85,17 +85,16 @@ async def messenger(
 
 
 def _fallback(slack: SlackSettings, destination: str) -> str | None:
-    """Return the fallback of a destination, None if it has none."""
     if slack.fallback_channel is None or Destination.of(destination).sink != SLACK:
         return None
     return str(Destination(SLACK, slack.fallback_channel))
 
 
 class SlackProbe:
-    """Whether Slack has accepted the token."""
+    """Checks at the start whether Slack accepts the token, and retries until it does."""
 
     def __init__(self) -> None:
-        self.not_ready: str | None = None  # why not
+        self.not_ready: str | None = None  # the reason
 
     async def run(self, sink: SlackSink, slack: SlackSettings) -> None:
         """Check the token until Slack accepts it; log the first failure and the success."""

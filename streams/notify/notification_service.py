@@ -1,4 +1,4 @@
-"""What delivers, in both drivers: the pipeline of notices, the outbox, the courier, and people's commands."""
+"""Notifies, in both drivers: the pipeline of notices, the outbox, the courier, and people's commands."""
 
 import asyncio
 import time
@@ -14,13 +14,13 @@ from alerting.messages.incident_markdown import IncidentMarkdown
 from alerting.outbox.courier import Courier
 from alerting.outbox.outbox import Outbox
 from alerting.outbox.ports import OutboxStorage
-from alerting.pipeline.gate import since_of
+from alerting.pipeline.hold_stages import since_of
 from alerting.pipeline.pipeline import Pipeline
 from alerting.words.locales import phrases_of
 from config.links import Links
 from config.settings import Settings
 from detectors.model.stated import StatedChange
-from detectors.watch.hottest import Hot
+from detectors.watch.rankings import Hot
 from streams.notify.interactions import Interactions
 from streams.notify.messenger import SlackProbe, messenger
 from streams.notify.pipeline_status import PipelineStatus, delivery_status
@@ -38,19 +38,10 @@ class _Running(NamedTuple):
 
 
 class NotificationService:
-    """Decides who is notified, keeps messages until they are sent, and hears buttons and commands.
+    """Decides who is notified, keeps messages until they are sent, and receives buttons and commands.
 
-    Everything it knows is in the storage of the outbox, so a reload is a restart of this half alone: what was
-    waiting goes on under the new settings, and whoever gives it notices waits meanwhile.
-
-    Parameters
-    ----------
-    settings
-        The configuration.
-    metrics
-        Count deliveries and commands.
-    clock
-        Wall time, epoch seconds.
+    All of its state is in the storage of the outbox, so a reload restarts this service alone: messages
+    that wait continue under the new settings, and ``put`` waits meanwhile. ``clock`` is wall time, seconds.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics, clock: Callable[[], float] = time.time) -> None:
@@ -79,19 +70,19 @@ class NotificationService:
 
     @property
     def documents(self) -> IncidentMarkdown:
-        """What writes an incident as a document, as configured now."""
+        """The writer of documents about incidents, as configured now."""
         settings = self._settings
         words = phrases_of(settings.notify.locale, settings.account_names)
         return IncidentMarkdown(self.links, words, zone_of(settings.digest))
 
     @property
     def changes(self) -> Sequence[StatedChange]:
-        """What was deployed or configured in the last days."""
+        """The deployments and other changes of the last days."""
         return self._changes()
 
     @property
     def unsent(self) -> int:
-        """How many messages wait to be sent."""
+        """The number of messages that wait to be sent."""
         return 0 if self._running is None else len(self._running.outbox.waiting())
 
     async def start(
@@ -100,9 +91,9 @@ class NotificationService:
         leaders: Callable[[], Sequence[Hot]] = tuple,
         changes: Callable[[], Sequence[StatedChange]] = tuple,
     ) -> None:
-        """Continue with what the storage has.
+        """Continue from the storage.
 
-        ``leaders`` are the tables that became the hottest, ``changes`` what was deployed in the last days.
+        ``leaders`` are the tables that became the hottest, ``changes`` those of the last days.
 
         Raises
         ------
@@ -113,19 +104,19 @@ class NotificationService:
         async with self._changing:
             await self._enter()
 
-    def when_changed(self, tell: Callable[[], None]) -> None:
-        """Call ``tell`` whenever incidents, or what people did about them, have changed."""
-        self._changed = tell
+    def when_changed(self, notify: Callable[[], None]) -> None:
+        """Call ``notify`` whenever incidents, or the actions of people on them, have changed."""
+        self._changed = notify
 
     async def until_failed(self) -> None:
         """Raise the error that ended a part of it."""
         raise await self._failed.get()
 
     async def put(self, notices: Sequence[Notice], watermark: int | None) -> None:
-        """Have notices decided on and time pass; what is to be sent is durable when this returns."""
+        """Decide on notices and advance time; messages to send are durable when this returns."""
         async with self._changing:
             if self._running is None:
-                raise RuntimeError("nothing delivers")
+                raise RuntimeError("the notification service does not run")
             await self._running.courier.put(notices, watermark)
             self._running.watch.record(notices)
         if notices:
@@ -151,25 +142,25 @@ class NotificationService:
                 await self._leave()
                 await self._enter()
 
-    async def deafen(self) -> None:
-        """Take no more commands."""
+    async def stop_commands(self) -> None:
+        """Stop receiving commands."""
         if self._running is not None:
             self._running.handling.cancel()
             await asyncio.gather(self._running.handling, return_exceptions=True)
 
-    async def settled(self) -> None:
-        """Return when nothing waits to be sent."""
+    async def wait_until_sent(self) -> None:
+        """Wait until no message is left to send."""
         if self._running is not None:
-            await self._running.courier.settled()
+            await self._running.courier.wait_until_idle()
 
     async def stop(self) -> None:
-        """End it after the deliveries that are under way."""
+        """Stop after the running deliveries."""
         async with self._changing:
             if self._running is not None:
                 await self._leave()
 
     def status(self) -> dict[str, object]:
-        """Return what ``uneri status`` shows of it; nothing while it does not run."""
+        """Return the lines of ``uneri status``; none while it does not run."""
         if self._running is None:
             return {}
         return {
@@ -179,7 +170,7 @@ class NotificationService:
         }
 
     def not_ready(self) -> str | None:
-        """Return why messages cannot be sent, None if they can."""
+        """Return the reason why messages cannot be sent, None if they can."""
         if self._running is None:
             return None
         reasons = (self.probe.not_ready, self._running.courier.not_ready())
@@ -224,17 +215,17 @@ class NotificationService:
     async def _kept(self, command: Command) -> Answer:
         answer = await self.command(command)
         if answer is None:
-            raise RuntimeError("nothing delivers")
+            raise RuntimeError("the notification service does not run")
         return answer
 
     def _watched(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
-        task.add_done_callback(self._note)
+        task.add_done_callback(self._on_end)
         return task
 
-    def _note(self, task: asyncio.Task[None]) -> None:
+    def _on_end(self, task: asyncio.Task[None]) -> None:
         if task.cancelled():
-            if not task.cancelling():  # nobody asked for that
-                self._failed.put_nowait(RuntimeError("what delivers was cancelled"))
+            if not task.cancelling():  # nothing here cancelled it
+                self._failed.put_nowait(RuntimeError("the notification service was cancelled"))
         elif (error := task.exception()) is not None:
             self._failed.put_nowait(error)

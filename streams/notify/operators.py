@@ -1,4 +1,4 @@
-"""Who may press buttons and use slash commands."""
+"""The people who may press buttons and use slash commands."""
 
 import time
 from collections.abc import Awaitable, Callable, Iterable
@@ -37,7 +37,7 @@ class Operators:
     ) -> None:
         given = frozenset(ids)
         self._everyone = not given
-        self._groups = sorted(one for one in given if one.startswith("S"))
+        self._groups = sorted(name for name in given if name.startswith("S"))
         self._users = given - set(self._groups)
         self._members = members
         self._now = now

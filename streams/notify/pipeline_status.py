@@ -37,12 +37,13 @@ _NOTICED: Final = {
     Action.RESOLVE: "incident resolved",
     Action.WITHDRAW: "incident withdrawn",
 }
-"""What a log says of the notices about one incident, before the stages decide whether people are told."""
+"""Log lines of notices about an incident, before the stages decide whether people are notified."""
 
 log = structlog.get_logger("uneri.pipeline")
 
 LEAST_SECONDS: Final = 900
-"""What is no older when a daemon starts is no history: it is behind for other reasons."""
+"""Distance to the present from which a daemon counts as learning; below, it lags for other reasons."""
+
 LOGGED_EVERY: Final = 30.0
 history_log = structlog.get_logger("uneri.history")
 
@@ -57,18 +58,21 @@ class PipelineStatus:
         self._learning = Learning(self._zone)
 
     def record(self, notices: Sequence[Notice] = ()) -> None:
-        """Log and count what is new; beyond ``SHOWN`` of a kind, log only their number."""
+        """Log and count new notices and actions; beyond ``SHOWN`` of a kind, log only their number."""
         self._log_notices(notices)
         self._learning.observe(self._pipeline.watermark, self._pipeline.since)
         seen: Counter[tuple[str, str]] = Counter()
-        for turn in self._pipeline.stage_actions():
-            kind = (turn.stage, turn.did)
+        for action in self._pipeline.stage_actions():
+            kind = (action.stage, action.did)
             seen[kind] += 1
-            if turn.did in _COUNTED:
-                self._metrics.held.labels(turn.stage).inc()
+            if action.did in _COUNTED:
+                self._metrics.held.labels(action.stage).inc()
             if seen[kind] <= SHOWN:
                 log.info(
-                    _EVENTS[turn.did], stage=turn.stage, incident=turn.incident, reason=clean(turn.reason)
+                    _EVENTS[action.did],
+                    stage=action.stage,
+                    incident=action.incident,
+                    reason=clean(action.reason),
                 )
         for (stage, did), count in seen.items():
             if count > SHOWN:
@@ -139,14 +143,9 @@ def _held(tracked: TrackedIncident) -> str:
 
 
 class Learning:
-    """Logs and shows the progress of event time towards the moment from which people are notified.
+    """Logs and shows how far a daemon has learnt from events before it existed.
 
-    Parameters
-    ----------
-    zone
-        Of the times shown.
-    clock
-        Seconds, monotonic.
+    People are notified from the end of that learning. ``clock`` is monotonic, seconds.
     """
 
     def __init__(self, zone: ZoneInfo, clock: Callable[[], float] = time.monotonic) -> None:
@@ -157,7 +156,7 @@ class Learning:
         self.progress: str | None = None
 
     def observe(self, watermark: int, since: int) -> None:
-        """Note that all up to ``watermark`` is judged; learning ends at ``since`` (both epoch seconds)."""
+        """Note that everything before ``watermark`` is judged; learning ends at ``since`` (epoch seconds)."""
         now = self._clock()
         if self._first is None:
             if not 0 < watermark <= since - LEAST_SECONDS:

@@ -24,12 +24,7 @@ log = structlog.get_logger("uneri.slack")
 class SlackApi:
     """Calls Slack to answer a person. Nothing is retried: the person can press again.
 
-    Parameters
-    ----------
-    token
-        The bot token.
-    base_url
-        Of the Web API.
+    ``token`` is the bot token, ``base_url`` that of the Web API.
     """
 
     def __init__(self, token: str, base_url: str) -> None:
@@ -101,7 +96,7 @@ class SlackApi:
         return frozenset(users)
 
     async def answer(self, url: str, body: dict[str, Any]) -> bool:
-        """Post an answer that only one person sees to a ``response_url``; return False if it failed.
+        """Post an answer for one person to a ``response_url``; return False if that failed.
 
         The URL is untrusted: only Slack's own host is called, and redirects are not followed.
         """

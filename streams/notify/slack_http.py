@@ -1,4 +1,4 @@
-"""Interactions by signed HTTP: ``POST /slack/actions`` and ``POST /slack/commands``."""
+"""Interactions by signed HTTP, at ``/slack/actions`` and ``/slack/commands``; unverified ones are refused."""
 
 import json
 import re
@@ -42,10 +42,10 @@ class InteractionReceiver(Protocol):
 
     @property
     def active(self) -> bool:
-        """Whether interactions are being handled."""
+        """True while interactions are handled."""
 
     def on_action(self, payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """Receive a ``block_actions`` or ``view_submission`` payload; return what a modal shows at once."""
+        """Receive a ``block_actions`` or ``view_submission`` payload; return the errors of a modal."""
 
     def on_command(self, form: Mapping[str, str]) -> None:
         """Receive a slash command."""
@@ -55,8 +55,8 @@ class SlackHttp:
     """The two routes that Slack calls.
 
     A request is refused with 401, unparsed, unless its raw body has a valid signature that was not used
-    before. The answer follows at once, empty unless a modal must show something: Slack waits three seconds,
-    and handling may take longer.
+    before. The answer follows at once, empty unless a modal must show errors: Slack waits three seconds, and
+    handling may take longer.
     """
 
     PATHS: Final = ("/slack/actions", "/slack/commands")
@@ -93,7 +93,7 @@ class SlackHttp:
     async def _verified(self, request: web.Request, handler: Handler) -> web.Response:
         timestamp, signature = request.headers.get(TIMESTAMP), request.headers.get(SIGNATURE)
         if not self._signatures.possible(timestamp, signature):
-            return self._refuse("signature", 401)  # a stranger's body is not waited for
+            return self._refuse("signature", 401)  # without waiting for the body
         try:
             body = await read_small(request, MAX_BODY)
         except BodyError as error:
@@ -132,12 +132,7 @@ class SignatureFullError(Exception):
 class SlackSignatures:
     """Verifies signatures and remembers valid ones, so that none is valid twice.
 
-    Parameters
-    ----------
-    secret
-        The app's signing secret.
-    now
-        Wall time, epoch seconds.
+    ``secret`` is the app's signing secret, ``now`` wall time, epoch seconds.
 
     References
     ----------

@@ -43,10 +43,8 @@ class SlackSocket:
         An app token with ``connections:write``.
     base_url
         Of the Web API.
-    receiver
-        Receives the interactions.
     first_wait
-        Seconds before the first retry; shorter in tests.
+        Seconds before the first retry.
     """
 
     def __init__(
@@ -73,7 +71,7 @@ class SlackSocket:
             while True:
                 try:
                     socket = await self._open(session)
-                except Exception as error:  # noqa: BLE001  # buttons must not end the daemon that watches
+                except Exception as error:  # noqa: BLE001  # buttons must not end the daemon
                     pause = self._on_failure(error)
                     await asyncio.sleep(max(pause, wait * self._rng.uniform(0.5, 1.5)))
                     wait = min(wait * 2, LONGEST_WAIT)

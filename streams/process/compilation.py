@@ -1,4 +1,4 @@
-"""Says when machine code is compiled, and has two processes do it: the first start of a version waits."""
+"""Compiles machine code in several processes, and announces it: the first start of a version waits."""
 
 import atexit
 import gc
@@ -18,35 +18,40 @@ from streams.process.machine import cores
 BEGINS = "compiling machine code for this processor, once per version; takes up to a minute"
 
 GC_THRESHOLD: Final = 50_000
-"""New objects before a garbage collection: a compiler makes many that stay, and little garbage."""
+"""New objects before a garbage collection: a compiler makes many lasting ones, and little garbage."""
 
-NICE: Final = 10  # of what nobody waits for
+NICE: Final = 10  # of background compilation
 
-PATIENCE: Final = 120.0  # seconds for what another process compiles
+PATIENCE: Final = 120.0  # seconds to wait for the compilation of another process
 POLL_SECONDS: Final = 0.1
 
-Say = Callable[[str], object]
+Announce = Callable[[str], object]
 
 
 def on_standard_error(line: str) -> None:
-    """Say it as commands do."""
+    """Write a line in the form of commands."""
     typer.echo(f"uneri: {line}", err=True)
 
 
-class Helper:
-    """Python beside this process that compiles another part into the same cache; at most one, once."""
+class CompileProcess:
+    """A second process that compiles another part into the same cache, at most once."""
 
     def __init__(self, program: str) -> None:
         self._program = program
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it; not for one processor, where it would only take memory."""
+        """Start it, unless there is a single processor, where it would only cost memory."""
         if not self._program or cores() == 1:
             return
-        with suppress(OSError):  # no room for another: this one compiles all
+        with suppress(OSError):  # no second process: this one compiles all
             self._process = subprocess.Popen(  # noqa: S603 - the interpreter, and a program of ours
-                [sys.executable, "-P", "-c", self._program],  # a folder named streams here is not ours
+                [
+                    sys.executable,
+                    "-P",
+                    "-c",
+                    self._program,
+                ],  # a folder named streams in the current one is not ours
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -54,59 +59,56 @@ class Helper:
 
     @property
     def runs(self) -> bool:
-        """Whether it was started and has not ended."""
+        """True from the start until the end."""
         return self._process is not None and self._process.poll() is None
 
     def wait(self) -> None:
-        """Wait until it has ended. What it could not compile, this process does."""
+        """Wait until it has ended. This process compiles what is missing then."""
         if self._process is not None:
             self._process.wait()
 
     def stop(self) -> None:
-        """End it, if it still runs."""
+        """Kill it, if it still runs."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
 
 
-class Later:
-    """Machine code that helpers make beside a process that does without it until then."""
+class BackgroundCompile:
+    """Machine code that other processes compile, while this one works without it."""
 
     def __init__(self) -> None:
-        self._helpers: list[Helper] = []
-        self._due: tuple[str, Later] | None = None
+        self._processes: list[CompileProcess] = []
+        self._due: tuple[str, BackgroundCompile] | None = None
 
     def begin(self, *programs: str) -> None:
-        """Have it made by these programs, which leave this process the processors and end with it."""
+        """Start these programs, at a low priority; they end with this process."""
         for program in programs:
-            helper = Helper(f"import os; os.nice({NICE})\n{program}")
-            helper.start()
-            atexit.register(helper.stop)
-            self._helpers.append(helper)
+            process = CompileProcess(f"import os; os.nice({NICE})\n{program}")
+            process.start()
+            atexit.register(process.stop)
+            self._processes.append(process)
 
-    def begin_at_need(self, program: str, after: "Later") -> None:
-        """Have it made by a program when somebody first asks for it and something else is made."""
+    def begin_at_need(self, program: str, after: "BackgroundCompile") -> None:
+        """Start a program at the first question whether it is ready, once ``after`` is ready."""
         self._due = program, after
 
     def ready(self) -> bool:
-        """Whether it is made, or nobody makes it: then it is this process's turn, at its first call."""
+        """Return whether no process compiles it any more: if none did, this one does at its first call."""
         if self._due is not None:
             program, after = self._due
             if not after.ready():
                 return False
             self._due = None
             self.begin(program)
-        return not any(helper.runs for helper in self._helpers)
+        return not any(process.runs for process in self._processes)
 
 
-SPANS: Final = Later()
-"""That of the scanner of OpenTelemetry's spans, for which plain code stands in."""
+SPANS: Final = BackgroundCompile()
+"""The scanner of OpenTelemetry spans; plain code replaces it until then."""
 
-JUDGEMENT: Final = Later()
-"""That of the engine, for which the records wait in the log of a daemon that takes them in already.
-
-Plain code checks them meanwhile.
-"""
+JUDGEMENT: Final = BackgroundCompile()
+"""The engine; a daemon that accepts records already checks them with plain code and logs them until then."""
 
 
 def wait_until_kept(function: Callable[..., object], seconds: float = PATIENCE) -> None:
@@ -117,20 +119,20 @@ def wait_until_kept(function: Callable[..., object], seconds: float = PATIENCE) 
 
 
 @contextmanager
-def announced(say: Say, beside: str = "") -> Iterator[Helper]:
-    """Call ``say`` with a line when the compiler begins, and with one at the end; never if all is cached.
+def announce_compiling(say: Announce, beside: str = "") -> Iterator[CompileProcess]:
+    """Announce the begin and the end of a compilation in the block; nothing if all code is cached.
 
     Parameters
     ----------
     say
-        Takes the lines.
+        Receives the lines.
     beside
-        A program that compiles what the block does not need before it waits for the helper. It is started
-        with the compiler, if its work can be kept for this process.
+        A program that compiles another part, which the block needs only after it has waited for the process
+        that is yielded. It starts with the compiler, if its work can be kept for this process.
     """
-    helper = Helper(beside)
+    process = CompileProcess(beside)
     if not COMPILES:
-        yield helper
+        yield process
         return
     from numba.core.event import Listener, install_listener
 
@@ -148,7 +150,7 @@ def announced(say: Say, beside: str = "") -> Iterator[Helper]:
             if not paths:
                 say(BEGINS)
                 if path is not None:
-                    helper.start()
+                    process.start()
             paths.append(path)
 
         def on_end(self, _: Any) -> None:
@@ -159,9 +161,9 @@ def announced(say: Say, beside: str = "") -> Iterator[Helper]:
     gc.set_threshold(GC_THRESHOLD, *usual[1:])
     try:
         with install_listener("numba:compile", Compilation()):
-            yield helper
+            yield process
     finally:
-        helper.stop()
+        process.stop()
         gc.set_threshold(*usual)
     if paths:
         say(_ended(paths, time.monotonic() - began))

@@ -39,7 +39,7 @@ class CrashPoint(StrEnum):
 
 
 CrashHook = Callable[[CrashPoint, str], None]
-"""Called at each point with the key of the stage there."""
+"""Called at each point with the key of its stage."""
 
 
 def no_crash(_: CrashPoint, __: str) -> None:

@@ -1,4 +1,4 @@
-"""What only some commands need, and how whoever lacks it gets it (``[project.optional-dependencies]``)."""
+"""Modules that only some commands need, and how to install them (``[project.optional-dependencies]``)."""
 
 import shlex
 import sys
@@ -20,18 +20,18 @@ EXTRAS: Final = {
 
 
 class MissingExtraError(ModuleNotFoundError):
-    """A module of an extra that is not installed; says in one line how to install it."""
+    """A module of an extra is not installed; one line with the command that installs it."""
 
 
 def need(module: str, what: str) -> None:
-    """Refuse at once what would fail after minutes of work.
+    """Check that a module is installed, before minutes of work.
 
     Parameters
     ----------
     module
         A key of ``EXTRAS``.
     what
-        Names what needs it: a command, an option or a file.
+        Name of the command, option or file that needs it.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """The health check of the container image: ``python -m streams.process.health_check PORT…``.
 
-The image does not know which driver its command starts, nor whether it has a certificate: healthy is what
-answers 200 at one of the ports, over HTTP or TLS.
+The image does not know which driver its command starts, nor whether it has a certificate: it is healthy if
+one of the ports answers 200, over HTTP or TLS.
 """
 
 import http.client
@@ -14,7 +14,7 @@ SECONDS: Final = 1.0  # for each of up to four attempts: the image allows five f
 
 
 def unhealthy(ports: Sequence[int]) -> str | None:
-    """Return why no daemon on this machine is healthy, None if one is."""
+    """Return the reasons why no daemon on this machine is healthy, None if one is."""
     reasons = []
     for port in ports:
         for connect in (_plain, _encrypted):
@@ -22,13 +22,13 @@ def unhealthy(ports: Sequence[int]) -> str | None:
                 connection = connect(port)
                 connection.request("GET", "/healthz")
                 answer = connection.getresponse()
-                said = answer.read().decode(errors="replace").strip()
+                text = answer.read().decode(errors="replace").strip()
             except (OSError, http.client.HTTPException) as error:
                 reasons.append(f"{port}: {error or type(error).__name__}")
                 continue
             if answer.status == http.client.OK:
                 return None
-            reasons.append(f"{port}: {answer.status} {said}")
+            reasons.append(f"{port}: {answer.status} {text}")
     return "; ".join(dict.fromkeys(reasons))
 
 
@@ -37,7 +37,7 @@ def _plain(port: int) -> http.client.HTTPConnection:
 
 
 def _encrypted(port: int) -> http.client.HTTPConnection:
-    # the certificate has the name that senders use; what answers here is in the same container
+    # the certificate has the name that senders use; the daemon is in the same container
     return http.client.HTTPSConnection(
         "127.0.0.1",
         port,

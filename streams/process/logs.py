@@ -34,13 +34,13 @@ NOISY = (
 
 _FIRST: Final = ("timestamp", "level", "logger", "event")
 
-# What a terminal obeys instead of showing it (C0, DEL, C1), and what turns or breaks a line.
+# Characters that a terminal obeys instead of showing (C0, DEL, C1), and those that turn or break a line.
 _UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 EVERY_SECONDS: Final = 60.0
 
 
 def configure_logs(settings: LogSettings | None = None, *, level: str | None = None) -> None:
-    """Send structlog, the libraries' loggers and what nobody caught to standard error.
+    """Send structlog, the loggers of libraries and uncaught errors to standard error.
 
     ``level`` overrides that of the settings.
     """
@@ -88,7 +88,7 @@ def _for_people() -> list[Processor]:
         structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(),
             pad_event_to=0,
-            # no values of variables: they may be tokens, or what a sender sent
+            # no values of variables: they may be tokens or data of senders
             exception_formatter=_traceback,
         ),
     ]
@@ -113,7 +113,7 @@ def _ordered(_logger: Any, _method: str, event: EventDict) -> EventDict:
 
 
 def _escaped(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """Escape what a sender put into a name or a path: lists are shown escaped anyway, strings as they are."""
+    """Escape control characters of senders in strings; lists are shown escaped anyway."""
     return {key: _shown(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
@@ -128,43 +128,40 @@ def _traceback(out: TextIO, error: ExcInfo) -> None:
 
 
 def _json(value: object, **options: Any) -> str:
-    """Return JSON that says the same, without a character that a terminal obeys."""
+    """Return equal JSON without characters that a terminal obeys."""
     written = json.dumps(value, ensure_ascii=False, **options)
     return _UNSEEN.sub(lambda found: f"\\u{ord(found.group()):04x}", written)
 
 
 class Recurring:
-    """Tells when to log what happens again and again.
+    """Decides when to log a recurring event, such as a full disk: at once, then once a minute.
 
-    Parameters
-    ----------
-    clock
-        Seconds, monotonic.
+    ``clock`` is monotonic, seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._logged = float("-inf")
-        self._unsaid = self._total = 0
+        self._unlogged = self._total = 0
 
     def happened(self, times: int = 1) -> int | None:
-        """Count some; return how many have happened since the last log line, None while it is too early."""
-        self._unsaid += times
+        """Count events; return the number since the last log line, None while it is too early for one."""
+        self._unlogged += times
         self._total += times
         if self._clock() - self._logged < EVERY_SECONDS:
             return None
         self._logged = self._clock()
-        count, self._unsaid = self._unsaid, 0
+        count, self._unlogged = self._unlogged, 0
         return count
 
     def ended(self) -> int:
-        """Return how many there were, when it is time to log that it no longer happens; else 0.
+        """Return the number of events, when it is time to log that they have ended; else 0.
 
-        What comes and goes, such as on a disk with room for small requests, is not logged each time.
+        What comes and goes, as on a disk with room for small requests, is not logged each time.
         """
         if not self._total or self._clock() - self._logged < EVERY_SECONDS:
             return 0
         count = self._total
-        self._unsaid = self._total = 0
+        self._unlogged = self._total = 0
         self._logged = float("-inf")
         return count

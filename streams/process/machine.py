@@ -1,9 +1,9 @@
-"""The heap of the process: what is freed is kept for a while, and given back once a minute.
+"""The processors and the heap of the process. Freed memory is kept, and given back once a minute.
 
-What Kafka sends comes in pieces of a megabyte. Where each is mapped for itself, or the heap is cut when it is
-freed, the kernel clears every page anew: a third of what the lane costs (benchmarks/contest.py). What is
-kept has its price, too: a restart of a hundred thousand series leaves a gigabyte that is free, the steps of a
-day a tenth of one, between objects that stay. So what is free goes back to the system now and then.
+Records from Kafka come in pieces of a megabyte. If each were mapped for itself, or the heap cut when it is
+freed, the kernel would clear every page anew: a third of the cost of a lane (benchmarks/contest.py). Kept
+memory has its price, too: a restart of a hundred thousand series leaves a free gigabyte, the steps of a day a
+tenth of one, between objects that stay.
 """
 
 import ctypes
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-SECONDS: Final = 60.0  # between two times; it takes two milliseconds
+SECONDS: Final = 60.0  # between two times, of two milliseconds each
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # as malloc.h numbers them
 _LARGEST: Final = 32 * 1024 * 1024  # bytes that are not mapped for themselves: the most that glibc comes to
@@ -20,7 +20,7 @@ _KEPT: Final = 2 * _LARGEST  # bytes at the end of a heap: its own rule
 
 
 def keep_freed() -> bool:
-    """Keep what is freed at hand from now on, as glibc does once it has seen a large array freed."""
+    """Keep freed memory from now on, as glibc does once it has seen a large array freed."""
     try:
         set_option = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):  # not glibc
@@ -29,20 +29,14 @@ def keep_freed() -> bool:
 
 
 class Heap:
-    """Gives back what is free now and then.
-
-    Parameters
-    ----------
-    clock
-        Seconds, monotonic.
-    """
+    """Gives free memory back once a minute; ``clock`` is monotonic, seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._next = clock()
 
     def give_back(self, *, at_once: bool = False) -> bool:
-        """Give back what is free, unless that was done in the last minute; return whether it was done now."""
+        """Give back free memory, unless that was done in the last minute; return whether it was done now."""
         if not at_once and self._clock() < self._next:
             return False
         self._next = self._clock() + SECONDS
@@ -50,7 +44,7 @@ class Heap:
 
 
 def give_back() -> bool:
-    """Give what is free back to the system; return whether this system can."""
+    """Give free memory back to the system; return whether this system can."""
     try:
         trim = ctypes.CDLL(None).malloc_trim
     except (OSError, AttributeError):  # not glibc
@@ -60,11 +54,11 @@ def give_back() -> bool:
 
 
 HEAP: Final = Heap()
-"""That of this process, whatever runs in it."""
+"""The heap of this process, whatever runs in it."""
 
 
 def cores() -> int:
-    """Return their number: fewer than the machine has where it is bound to some."""
+    """Return the number of processors that this process may use."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # only Linux has it

@@ -29,18 +29,7 @@ class Progress:
     """Shows the fraction done, the rate of the last seconds, the event time reached, and the time left.
 
     The first ``show`` marks the start: work of an earlier run counts neither for the rate nor for the time
-    left.
-
-    Parameters
-    ----------
-    verb
-        Names the work.
-    stream
-        Receives the output.
-    clock
-        Seconds, monotonic.
-    unit
-        What ``show`` counts.
+    left. ``verb`` names the work, ``unit`` the things that ``show`` counts; ``clock`` is monotonic, seconds.
     """
 
     def __init__(

@@ -30,19 +30,17 @@ class Reloaded(NamedTuple):
 
 
 class Reloading:
-    """Takes requests to reload, one at a time.
+    """Executes requests to reload, one at a time.
 
     Parameters
     ----------
-    settings
-        Those that the daemon was started with.
     read
-        Returns those of its file now; raises ``ConfigError``.
+        Returns the settings of the file; raises ``ConfigError``.
     prepare
         Reads what the settings refer to (secrets, tokens, certificates); returns what else waits for a
         restart. Raises ``SecretError`` or ``AddressError``, and must change nothing.
     apply
-        Takes the settings up. What it raises ends the daemon: a restart reads the same file.
+        Applies the settings. Its errors end the daemon: a restart reads the same file.
     failed
         Is 1 while the newest reload was refused.
     """
@@ -89,7 +87,7 @@ class Reloading:
         return [web.post("/reload", self._answer)]
 
     def status(self) -> dict[str, object]:
-        """Return what ``uneri status`` shows."""
+        """Return the lines of ``uneri status``."""
         shown: dict[str, object] = {"configuration": f"read {_time(self._at)}"}
         if self._last.restart:
             shown["needs_restart"] = ", ".join(self._last.restart)
@@ -99,14 +97,14 @@ class Reloading:
 
     async def _answer(self, request: web.Request) -> web.Response:
         if not is_trusted(request):
-            said = "without a token, the configuration can be reloaded only on this machine, at 127.0.0.1"
-            return web.json_response({"error": said}, status=403)
+            error = "without a token, the configuration can be reloaded only on this machine, at 127.0.0.1"
+            return web.json_response({"error": error}, status=403)
         if request.content_type != "application/json":
             return web.json_response({"error": "send application/json"}, status=415)
         outcome = await self.ask()
         if outcome.problems:
-            said = "\n".join(("nothing was changed", *outcome.problems))
-            return web.json_response({"error": said}, status=422)
+            error = "\n".join(("nothing was changed", *outcome.problems))
+            return web.json_response({"error": error}, status=422)
         return web.json_response({"changed": outcome.changed, "restart": outcome.restart})
 
     async def _reload(self) -> Reloaded:

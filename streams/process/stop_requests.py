@@ -25,13 +25,13 @@ class StopRequested(KeyboardInterrupt):
 
 
 def stop_daemon_on_signals(stop: Callable[[], None], reload: Callable[[], object]) -> None:
-    """Have the running event loop call ``stop`` on SIGINT and SIGTERM, and when its terminal closes (SIGHUP).
+    """Call ``stop`` in the event loop on SIGINT and SIGTERM, and when the terminal closes (SIGHUP).
 
     The same signal once more ends the process at once, as a crash would: nothing durable is lost. Within a
-    second it counts as the same request, since some launchers pass on what the terminal has sent already.
+    second it counts as the same request, since some launchers repeat the signal of the terminal.
 
-    To a daemon without a terminal, people send SIGHUP to ``reload`` the configuration. Where it was ignored
-    before, as under ``nohup``, it stays ignored.
+    Without a terminal, SIGHUP calls ``reload``. Where it was ignored before, as under ``nohup``, it stays
+    ignored.
     """
     loop = asyncio.get_running_loop()
     first: dict[signal.Signals, float] = {}
@@ -70,8 +70,8 @@ def raising_on_stop() -> Iterator[None]:
     """
 
     def interrupt(number: int, _frame: FrameType | None) -> None:
-        for each, previous in before.items():
-            signal.signal(each, previous if each == number else _ignore)
+        for handled, previous in before.items():
+            signal.signal(handled, previous if handled == number else _ignore)
         raise StopRequested
 
     with _handled(interrupt) as before:

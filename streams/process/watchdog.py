@@ -1,4 +1,4 @@
-"""Terminates a stuck process, because a restart helps and waiting does not."""
+"""Ends a process that is stuck, because a restart helps, or whose parent is gone; detects stuck readers."""
 
 import asyncio
 import faulthandler
@@ -12,7 +12,7 @@ from multiprocessing.connection import wait
 from threading import Thread
 from typing import Final, Self
 
-HEARTBEAT_SECONDS: Final = 50.0  # without a turn of the event loop: a stuck process ends within a minute
+HEARTBEAT_SECONDS: Final = 50.0  # without the event loop: a stuck process ends within a minute
 STOP_SECONDS: Final = 25.0  # below the 30 s after which orchestrators kill
 POLL_SECONDS: Final = 0.5
 CHECK_SECONDS: Final = 2.0
@@ -27,15 +27,9 @@ UNOBSERVED_SECONDS: Final = (
 class Watchdog:
     """A thread that exits with code 1, after dumping all stacks to standard error, when the process is stuck.
 
-    It is stuck when the event loop does not turn, when a graceful stop takes too long, or when
-    ``report_stuck`` was called because nothing progresses although the loop turns. It ends with its block.
-
-    Parameters
-    ----------
-    timeout
-        Seconds within which the event loop must turn.
-    clock
-        Seconds, monotonic.
+    It is stuck when the event loop has not run for ``timeout`` seconds, when a graceful stop takes too long,
+    or when ``report_stuck`` was called because nothing progresses although the loop runs. ``clock`` is
+    monotonic, seconds.
     """
 
     def __init__(
@@ -61,7 +55,7 @@ class Watchdog:
         self.end()
 
     def heartbeat(self) -> None:
-        """Note that the event loop turns, or that a long task in it progresses."""
+        """Note that the event loop runs, or that a long task in it progresses."""
         self._beat_at = self._clock()
 
     def report_stuck(self, reason: str) -> None:
@@ -77,11 +71,13 @@ class Watchdog:
         self._ended.set()
 
     def reason(self) -> str | None:
-        """Return why the process must end, None if it need not."""
+        """Return the reason why the process must end, None without one."""
         now = self._clock()
         if now > self._deadline:
             return "the stop took too long; the next start reads what is in no checkpoint again"
-        if now - self._beat_at > self._timeout and self._deadline == float("inf"):  # nobody beats to the end
+        if now - self._beat_at > self._timeout and self._deadline == float(
+            "inf"
+        ):  # a stop may end without heartbeats
             return f"the event loop has not turned for {self._timeout:.0f} s"
         return self._stuck
 
@@ -103,16 +99,14 @@ async def guard(
     on_delay: Callable[[float], None] = lambda _: None,
     every: float = CHECK_SECONDS,
 ) -> None:
-    """Report turns of this event loop, and what is stuck, to a watchdog until cancelled.
+    """Report heartbeats of this event loop, and stuck readers, to a watchdog until cancelled.
 
     Parameters
     ----------
-    watchdog
-        Receives both.
     check
-        Returns what is stuck. It may wait without delaying the heartbeat.
+        Returns the name of a stuck reader. It may wait without delaying the heartbeat.
     on_delay
-        Called with the seconds by which each turn of the loop was late.
+        Called with the seconds by which the loop was late.
     every
         Seconds between two checks.
     """
@@ -136,9 +130,9 @@ async def _check(watchdog: Watchdog, check: Callable[[], Awaitable[str | None]],
 
 
 def end_with_parent() -> None:
-    """Watch the parent from a thread, and exit at once when it is gone.
+    """Exit at once when the parent process ends, however it ends.
 
-    Nothing notifies the workers of a pool that is killed: they would wait for work forever.
+    The workers of a pool that is killed would otherwise wait for work forever.
     """
     parent = multiprocessing.parent_process()
     if parent is None:
@@ -152,17 +146,10 @@ def end_with_parent() -> None:
 
 
 class StallDetector:
-    """Measures how long one reader has made no progress. Time is an argument.
+    """Measures how long one reader, such as ``rollup/3``, has made no progress. Time is an argument.
 
-    Time counts only while there is certainly work: a reader that is paused, or waits for a broker that does
-    not answer, has not stalled.
-
-    Parameters
-    ----------
-    name
-        Of the reader, for messages: ``rollup/3``.
-    now
-        Seconds, monotonic.
+    Time, monotonic seconds, counts only while there is certainly work: a reader that is paused, or waits for
+    a broker that does not answer, has not stalled.
     """
 
     def __init__(self, name: str, now: float) -> None:
@@ -196,7 +183,7 @@ class StallDetector:
         return now - min(self.moved_at, self.saved_at)
 
     def stuck(self, now: float, limit: float = STUCK_SECONDS) -> str | None:
-        """Return how the reader is stuck, None if it is not."""
+        """Return a description of a stuck reader, None if it is not stuck."""
         if now - self.moved_at > limit:
             return (
                 f"{self.name} has read nothing for {now - self.moved_at:.0f} s although records are waiting"

@@ -1,4 +1,4 @@
-"""Files that appear complete or not at all: no reader ever sees half of one."""
+"""Files that appear complete or not at all, and a check that a path is a readable file."""
 
 import errno
 import os
@@ -41,19 +41,19 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 
 def refuse_link(folder: Path) -> None:
-    """Refuse a folder of results that is a link: files in it are deleted, and those may be anybody's.
+    """Refuse a folder of results that is a link: files in it are deleted, and may belong to others.
 
     Raises
     ------
     OSError
-        When it is one. The error names ``folder``.
+        When it is a link; the error names ``folder``.
     """
     if folder.is_symlink():
         raise OSError(errno.ELOOP, "is a link, which is not followed", str(folder))
 
 
 def unreadable(source: Path) -> str:
-    """Return why a path cannot be read as a file; empty if it can."""
+    """Return the reason why a path cannot be read to its end as a file; empty if it can."""
     if source.is_file():
         return ""
     if source.is_dir():

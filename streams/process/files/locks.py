@@ -61,7 +61,9 @@ def locked_output(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        Path(lock.lock_file).unlink(missing_ok=True)  # before the release: afterwards it may be another's
+        Path(lock.lock_file).unlink(
+            missing_ok=True
+        )  # before the release: afterwards it may be of another process
         lock.release()
 
 
@@ -80,7 +82,9 @@ def locked_file(file: Path, message: str) -> Iterator[None]:
     try:
         yield
     finally:
-        Path(lock.lock_file).unlink(missing_ok=True)  # before the release: afterwards it may be another's
+        Path(lock.lock_file).unlink(
+            missing_ok=True
+        )  # before the release: afterwards it may be of another process
         lock.release()
 
 

@@ -33,7 +33,7 @@ Member = tuple[str, "Path | bytes"]
 
 
 class ArchiveError(Exception):
-    """A file is no backup, or a damaged one, or one that does not fit here; one line, with the remedy."""
+    """A file is no backup, a damaged one, or one of another driver; one line, with the remedy."""
 
 
 class InputTopic(msgspec.Struct):
@@ -44,7 +44,7 @@ class InputTopic(msgspec.Struct):
 
 
 class About(msgspec.Struct, kw_only=True):
-    """What an archive says of itself; its first member."""
+    """The description of an archive; its first member."""
 
     driver: str
     format: int
@@ -58,7 +58,7 @@ class About(msgspec.Struct, kw_only=True):
 
 
 def about_now(driver: str) -> About:
-    """Return what an archive that is made now says of itself."""
+    """Return the description of an archive that is made now."""
     own = this_writer()
     return About(driver=driver, format=FORMAT, version=own.version, made=int(time.time()))
 
@@ -95,7 +95,7 @@ def _add(tar: tarfile.TarFile, name: str, content: Path | bytes, made: int) -> s
 
 
 class _Summed(io.RawIOBase):
-    """Reads a file and sums what was read."""
+    """Reads a file and hashes its content."""
 
     def __init__(self, source: IO[bytes]) -> None:
         self.digest = hashlib.sha256()
@@ -108,7 +108,7 @@ class _Summed(io.RawIOBase):
 
 
 def check_archive(path: Path) -> About:
-    """Read a whole archive and compare the checksums; return what it says of itself.
+    """Read a whole archive and compare the checksums; return its description.
 
     Raises
     ------
@@ -149,7 +149,7 @@ def check_driver(path: Path, about: About, driver: str) -> None:
     Raises
     ------
     ArchiveError
-        When it is one.
+        When it is of another driver.
     """
     if about.driver == driver:
         return

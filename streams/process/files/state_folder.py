@@ -1,4 +1,4 @@
-"""The state folder belongs to its user alone: nobody else reads the events in it, or holds its lock."""
+"""The state folder belongs to its user alone: no other user reads the events in it, or holds its lock."""
 
 import contextlib
 import os
@@ -14,9 +14,11 @@ from config.settings import Settings
 STATE_LOCK: Final = "lock"
 LOG_FILE: Final = "uneri.db"
 OUTBOX_FILE: Final = "outbox.db"
-BACKFILL_FILE: Final = "backfill.db"  # what a backfill learns for a daemon that runs
+BACKFILL_FILE: Final = "backfill.db"  # learnt by a backfill for a running daemon
 HISTORY_FOLDER: Final = "history"  # the files of the history, if they have no place of their own
-SESSION_KEY_FILE: Final = "sessions.key"  # of browsers; not in a backup: who restores it signs in again
+SESSION_KEY_FILE: Final = (
+    "sessions.key"  # of browsers; not in a backup: after a restore, people sign in again
+)
 _OWN_NAMES: Final = (STATE_LOCK, LOG_FILE, OUTBOX_FILE, BACKFILL_FILE, SESSION_KEY_FILE)  # and their journals
 _FOLDER_MODE: Final = 0o700
 _FILE_MODE: Final = 0o600
@@ -67,7 +69,7 @@ def make_private(folder: Path) -> None:
                 f"`chmod 700 {folder}`, or set local.state to a folder of its own"
             )
         log.warning("other users had access to the state; from now on only its owner has", folder=str(folder))
-    # From here on, nobody else can put anything into it.
+    # From here on, no other user can put anything into it.
     own = [path for path in folder.iterdir() if path.name.startswith(_OWN_NAMES)]
     for path in own:
         _check_file(path, folder)

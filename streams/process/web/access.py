@@ -1,4 +1,4 @@
-"""Who may ask the daemon's web server for what: Host, Origin, bearer token."""
+"""Access to the web server of a daemon: Host, Origin, bearer token, session."""
 
 import hmac
 import ipaddress
@@ -16,18 +16,18 @@ from streams.process.web.sessions import SESSION_PATH, Sessions
 from streams.process.web.tokens import OWN_VARIABLE, AccessScope, Tokens
 
 HEALTH: Final = ("/healthz", "/readyz")
-"""Anyone may ask for these."""
+"""Open to everyone."""
 
 OPEN: Final = ("/", "/board/assets/{digest}/{name}", "/board/session")
-"""The page of the board without any data, and where it shows a token: anyone may ask for these."""
+"""The page of the board without any data, and the route of its sign-in: open to everyone."""
 
 SESSIONS_LATER: Final = "Kafka has not answered yet, and has the key of sessions; the board tries again"
 
 AUTHORISED: Final = web.RequestKey("authorised", bool)
-"""Set on a request that came with a token for what it asks, or in a session that began with one."""
+"""Set on a request with a token for its scope, or in a session that began with one."""
 
 PROOF: Final = "X-Uneri-Proof"
-"""The header in which a page of the board shows that it is one."""
+"""The header in which a page of the board proves that it is one."""
 
 _EVERYBODY: Final = frozenset({AccessScope.READ})
 _SLACK: Final = "/slack/"
@@ -74,27 +74,27 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def is_trusted(request: web.Request) -> bool:
-    """Return whether a request may change or take what is not for everybody: with a token, or from here.
+    """Return whether a request may do what is not open to everyone: with a token, or from this machine.
 
-    From here means on the loopback interface and addressed to it by name. A page in a browser on this machine
-    could do that, too: so take nothing from it but JSON, which a page of another origin cannot send.
+    A request from this machine came over the loopback interface and is addressed to it by name. A page in a
+    browser here could send one, too: accept only JSON, which a page of another origin cannot send.
     """
     here = request.remote in _LOOPBACK and is_loopback(host_in(request.host))
     return here or bool(request.get(AUTHORISED))
 
 
 class Access:
-    """Decides on each request, before its route and its body are looked at.
+    """Decides on each request, before its route and its body are considered.
 
     - **Host**: a page of another site, whose name was made to point here (DNS rebinding), is refused: the
       name must be a loopback name, the one listened on, or configured. A server that can be reached from
-      other machines and has no configured names takes any.
-    - **Origin**: a browser names the page that asks. Only pages of this server may.
+      other machines and has no configured names accepts any.
+    - **Origin**: a browser names the page that sends a request. Only pages of this server may.
     - **Token**: if there is any token, every request needs one for its scope, except for health, for the
-      page that asks for one, and for what is signed otherwise: by Slack, by Google for Pub/Sub, by GitHub.
-    - **Session**: below ``/board/``, the cookie of a session is as good as its token, if the browser says
-      that a page of this server asks. Who changes something must say so: no header is not enough.
-    - **Route**: who has any token is told that a path does not exist, or takes other methods. Others are not.
+      page of the sign-in, and for requests that Slack, Google (Pub/Sub) or GitHub sign.
+    - **Session**: below ``/board/``, the cookie of a session is as good as its token, if the browser states
+      that a page of this server sends it. To change something, a missing statement is not enough.
+    - **Route**: only authenticated callers get 404 and 405.
 
     Parameters
     ----------
@@ -102,17 +102,10 @@ class Access:
         ``host:port`` that the server listens on.
     hosts
         Configured names.
-    tokens
-        Those that are accepted.
     refused
-        Counts by reason.
+        Counts refusals by reason.
     session_key
         As for ``Sessions``.
-
-    Attributes
-    ----------
-    sessions
-        Of browsers, under the tokens that are accepted now.
     """
 
     def __init__(
@@ -131,13 +124,13 @@ class Access:
         self._refused = refused
         self.sessions = Sessions(self._tokens, session_key)
 
-    def take_up(self, tokens: Tokens) -> None:
+    def replace_tokens(self, tokens: Tokens) -> None:
         """Accept these tokens, and no others, from now on."""
         self._tokens = tokens
-        self.sessions.take_up(tokens)
+        self.sessions.replace_tokens(tokens)
 
     def middleware(self) -> Middleware:
-        """Return what aiohttp calls for each request."""
+        """Return the middleware for aiohttp."""
 
         @web.middleware
         async def decide(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -160,19 +153,19 @@ class Access:
         unrouted = request.match_info.http_exception
         if self._tokens.count and path not in OPEN:
             if self.sessions.waiting and _may_have_session(request):
-                return self.refuse("session", 503, SESSIONS_LATER)  # and not 401: the browser would sign out
+                return self.refuse("session", 503, SESSIONS_LATER)  # not 401: the browser would sign out
             refused = self._without_token(request, _scope_of(path, request.method), routed=unrouted is None)
             if refused is not None:
                 return refused
         return None if unrouted is None else self._without_route(request, unrouted)
 
     def _is_here(self, header: str | None) -> bool:
-        if header is None or self._any_host:  # browsers send it
+        if header is None or self._any_host:  # browsers always send one
             return True
         host = host_in(header)
         address = _address(host)
         if address is not None and (address.is_loopback or not self._local):
-            return True  # no name, so nobody made it point here
+            return True  # no name that could be made to point here
         return host in self._names
 
     def _without_token(
@@ -196,11 +189,11 @@ class Access:
         return self.refuse("token", 401, f"a token that allows {scope} {known}: {remedy}")
 
     def still_allows(self, request: web.Request) -> bool:
-        """Return whether who was let in to read would be now: tokens may have been removed since."""
+        """Return whether a request that was allowed to read still is: its token may have been removed."""
         return not self._tokens.count or AccessScope.READ in self._allowed(request, _token_of(request))
 
     def may(self, request: web.Request) -> frozenset[AccessScope]:
-        """Return what a page that asks may do; without any token, only this machine may change something."""
+        """Return the scopes of a page; without any token, only this machine may change something."""
         if not self._tokens.count:
             return _EVERYBODY | ({AccessScope.OPERATE} if is_trusted(request) else set())
         token = _token_of(request)
@@ -209,15 +202,15 @@ class Access:
         return self._allowed(request, token)
 
     def name_of(self, request: web.Request) -> str:
-        """Return whose token or session a request came with; empty if nothing says so."""
+        """Return the name of the token or session of a request; empty without one."""
         token = _token_of(request)
         return self.sessions.name(request) if token is None else self._tokens.name(token)
 
     def proves(self, request: web.Request) -> bool:
-        """Return whether a request to change something comes from who can read our answers.
+        """Return whether the sender of a request to change something can read our answers.
 
-        A cookie goes with every request of its browser, and a browser on this machine reaches what listens
-        there; so both show in a header what ``GET /board/session`` gave them. No token comes by itself.
+        A cookie goes with every request of its browser, and a browser on this machine reaches its ports; so
+        both must send the header that ``GET /board/session`` gave them. No token comes by itself.
         """
         if request.get(AUTHORISED) and _token_of(request) is not None:
             return True
@@ -241,12 +234,12 @@ class Access:
         remedy = meant(request.path, sorted(known), "docs/sources.md lists where to send what")
         return self.refuse("path", 404, f"there is no such path; {remedy}")
 
-    def refuse(self, reason: str, status: int, said: str) -> web.Response:
-        """Count a request that is refused and return the answer."""
+    def refuse(self, reason: str, status: int, message: str) -> web.Response:
+        """Count a refused request and return the answer."""
         if self._refused is not None:
             self._refused.labels(reason).inc()
         headers = {"WWW-Authenticate": 'Bearer realm="uneri"'} if reason == "token" else {}
-        return web.json_response({"error": said}, status=status, headers=headers)
+        return web.json_response({"error": message}, status=status, headers=headers)
 
 
 def _may_have_session(request: web.Request) -> bool:
@@ -254,12 +247,12 @@ def _may_have_session(request: web.Request) -> bool:
 
 
 def _is_signed(request: web.Request, path: str) -> bool:
-    """Return whether a request proves who sends it otherwise, which its route verifies."""
+    """Return whether a request proves its sender otherwise, which its route verifies."""
     return path.startswith(_SLACK) or path == _PUSHES or (path == _CHANGES and _SIGNATURE in request.headers)
 
 
 def _token_of(request: web.Request) -> str | None:
-    """Return the token that came with a request; empty for one in a form that is not known."""
+    """Return the token of a request, empty for one in an unknown form, None without one."""
     if request.path == FIREHOSE and ACCESS_KEY in request.headers:
         return request.headers[ACCESS_KEY].strip()
     if "Authorization" not in request.headers:
@@ -276,11 +269,11 @@ def _is_foreign(request: web.Request) -> bool:
 
 
 def _is_from_our_page(request: web.Request) -> bool:
-    """Return whether a browser says so. Pages of other ports are foreign, though they get the cookie sent."""
+    """Return whether the browser states it. Pages of other ports are foreign, though they send the cookie."""
     site = request.headers.get("Sec-Fetch-Site")
     if request.method in _READING:
         return site in _SAME
-    return site == "same-origin" or (site is None and "Origin" in request.headers)  # which is not foreign
+    return site == "same-origin" or (site is None and "Origin" in request.headers)  # not a foreign one
 
 
 def _host_and_port(origin: str) -> str:

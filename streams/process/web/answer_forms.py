@@ -1,4 +1,4 @@
-"""Refusals in the form that their sender reads: Firehose's, Prometheus', or plain JSON.
+"""Refusals in the form that the sender of a request reads: Firehose's, Prometheus', or plain JSON.
 
 Clients of Prometheus show no text of another form.
 https://docs.aws.amazon.com/firehose/latest/dev/httpdeliveryrequestresponse.html
@@ -27,23 +27,27 @@ def as_expected(request: web.BaseRequest, refused: web.Response) -> web.Response
         return _in_prometheus_form(refused)
     if request.path != FIREHOSE:
         return refused
-    said = msgspec.json.decode(refused.text or "", type=dict[str, str])["error"]
+    message = _message(refused)
     allow = {"Allow": refused.headers["Allow"]} if "Allow" in refused.headers else None
-    return firehose_answer(request, refused.status, said, headers=allow)
+    return firehose_answer(request, refused.status, message, headers=allow)
+
+
+def _message(refused: web.Response) -> str:
+    return msgspec.json.decode(refused.text or "", type=dict[str, str])["error"]
 
 
 def _in_prometheus_form(refused: web.Response) -> web.Response:
     """Return a refusal, whose body is ``{"error": …}``, in the form of Prometheus; its headers stay."""
-    said = msgspec.json.decode(refused.text or "", type=dict[str, str])["error"]
+    message = _message(refused)
     trouble = _TYPES.get(refused.status, "bad_data")
-    refused.body = msgspec.json.encode({"status": "error", "errorType": trouble, "error": said})
+    refused.body = msgspec.json.encode({"status": "error", "errorType": trouble, "error": message})
     return refused
 
 
 def firehose_answer(
     request: web.BaseRequest,
     status: int = 200,
-    said: str | None = None,
+    message: str | None = None,
     *,
     named: str | None = None,
     timestamp: int | None = None,
@@ -53,21 +57,17 @@ def firehose_answer(
 
     Parameters
     ----------
-    request
-        The delivery.
     status
-        200 is what Firehose takes for delivered; it repeats anything else, except for 413.
-    said
-        What is wrong, shown in its error logs.
+        Firehose repeats a delivery unless it is 200 or 413.
+    message
+        For the error logs of Firehose.
     named, timestamp
-        What the body calls itself; by default, what the headers say, and now.
-    headers
-        More of the answer.
+        Id and time of the request in its body; by default, those of the headers, and now.
     """
     answer: dict[str, object] = {
         "requestId": named if named is not None else request.headers.get(REQUEST_ID, ""),
         "timestamp": timestamp if timestamp is not None else int(time.time() * 1000),
     }
-    if said is not None:
-        answer["errorMessage"] = said[:_LONGEST]
+    if message is not None:
+        answer["errorMessage"] = message[:_LONGEST]
     return web.json_response(answer, status=status, headers=headers)

@@ -1,4 +1,4 @@
-"""TLS by certificate files, which may be renewed while the daemon runs."""
+"""TLS: the certificate of a server, renewed while it runs, and the authorities that a client trusts."""
 
 import asyncio
 import ssl
@@ -10,7 +10,7 @@ import structlog
 from config.secret import SecretError
 from config.settings import TlsSettings
 
-LOOK_SECONDS: Final = 60.0
+CHECK_SECONDS: Final = 60.0
 
 log = structlog.get_logger("uneri.web")
 
@@ -39,7 +39,7 @@ class Certificates:
         for context in (_new_context(), self.context):
             _load(context, self._tls)
 
-    async def follow(self, every: float = LOOK_SECONDS) -> None:
+    async def follow(self, every: float = CHECK_SECONDS) -> None:
         """Read the files again whenever they change, until cancelled."""
         while True:
             await asyncio.sleep(every)
@@ -66,8 +66,8 @@ class Certificates:
 
 def _new_context() -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    # Who only sends lines reads no tickets; if it closes with some unread, its system resets the connection,
-    # and what it sent last is lost.
+    # A sender of lines reads no tickets; if it closes with some unread, its system resets the connection,
+    # and its last lines are lost.
     context.num_tickets = 0
     return context
 
@@ -88,13 +88,13 @@ def _load(context: ssl.SSLContext, tls: TlsSettings) -> None:
 
 
 def forgive(context: ssl.SSLContext) -> None:
-    """Accept what companies' own authorities are: often without extensions of RFC 5280, or not the root."""
+    """Accept the authorities of companies, which often lack extensions of RFC 5280, or are no roots."""
     strict, partial = ssl.VERIFY_X509_STRICT, ssl.VERIFY_X509_PARTIAL_CHAIN
     context.verify_flags = (context.verify_flags & ~strict) | partial
 
 
 def trust(context: ssl.SSLContext, file: str | None, setting: str) -> None:
-    """Load the authorities of a file, which a setting names, besides those that the context has.
+    """Add the authorities of a file, named by a setting, to a context.
 
     Raises
     ------

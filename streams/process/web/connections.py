@@ -14,8 +14,8 @@ from aiohttp import web
 
 from streams.process.logs import Recurring
 
-BACKLOG: Final = 128  # connections that the system keeps for us
-TURN: Final = 16  # connections taken in one turn of the event loop, so that a flood leaves turns to others
+BACKLOG: Final = 128  # connections that the system queues
+BURST: Final = 16  # connections accepted at a time, so that a flood leaves time to others
 PAUSE_SECONDS: Final = 0.2  # after the system refused one
 GOODBYE_SECONDS: Final = 5.0  # for the other side to close TLS
 
@@ -23,11 +23,11 @@ log = structlog.get_logger("uneri.web")
 
 
 class ConnectionLimits(NamedTuple):
-    """How many connections are open, and how long without a complete request (its headers), seconds."""
+    """The number of connections, and the seconds without a complete request (its headers)."""
 
     most: int = 500
     idle: float = 75.0
-    spare: int = 16  # of them, only requests for health may take
+    spare: int = 16  # of them, for requests for health only
     handshake: float = 5.0  # of TLS
 
     def within(self, descriptors: int) -> "ConnectionLimits":
@@ -57,7 +57,7 @@ class _Connection:
         return self.socket.fileno() >= 0
 
     def leave(self) -> None:
-        """Close at once: neither what was not sent yet nor a farewell of TLS is waited for."""
+        """Close at once, without waiting for unsent data or the farewell of TLS."""
         self.leaving = True
         with suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)  # this ends a handshake, too
@@ -76,9 +76,7 @@ class Connections:
     limits
         Beyond ``most``, the connection that has been idle the longest makes room for a new one.
     handler
-        Makes what handles the requests of a connection.
-    tls
-        How connections are encrypted, if they are.
+        Creates the handler of a connection.
     """
 
     def __init__(
@@ -104,12 +102,12 @@ class Connections:
 
     @property
     def count(self) -> int:
-        """Return how many connections are open, those in their handshake included."""
+        """The number of open connections, those in their handshake included."""
         return sum(connection.is_open for connection in self._open.values())
 
     @property
     def full(self) -> bool:
-        """Return whether only the spare places are without a request in progress."""
+        """True if only the spare places are without a request in progress."""
         busy = sum(connection.busy for connection in self._open.values() if connection.is_open)
         return busy >= self._limits.most - self._limits.spare
 
@@ -123,21 +121,21 @@ class Connections:
         """
         loop = asyncio.get_running_loop()
         bound = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
-        self._listening = [one.dup() for one in bound.sockets]
+        self._listening = [listening.dup() for listening in bound.sockets]
         bound.close()
-        for one in self._listening:
-            one.setblocking(False)
-            one.listen(BACKLOG)
-            loop.add_reader(one, self._accept, one)
+        for listening in self._listening:
+            listening.setblocking(False)
+            listening.listen(BACKLOG)
+            loop.add_reader(listening, self._accept, listening)
         return int(self._listening[0].getsockname()[1])
 
     async def stop(self) -> None:
-        """Accept no more, and end what is in its handshake."""
+        """Stop accepting, and end connections in their handshake."""
         loop = asyncio.get_running_loop()
         while self._listening:
-            one = self._listening.pop()
-            loop.remove_reader(one)
-            one.close()
+            listening = self._listening.pop()
+            loop.remove_reader(listening)
+            listening.close()
         for timer in self._paused.values():
             timer.cancel()
         for connection in self._open.values():
@@ -160,7 +158,7 @@ class Connections:
             connection.since = asyncio.get_running_loop().time()
 
     def _accept(self, listening: socket.socket) -> None:
-        for _ in range(TURN):
+        for _ in range(BURST):
             try:
                 opened, _ = listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
@@ -171,7 +169,7 @@ class Connections:
             self._enter(opened)
 
     def _pause(self, listening: socket.socket, error: OSError) -> None:
-        """Let new connections wait where they are, and free a file descriptor."""
+        """Let new connections wait in the system, and free a file descriptor."""
         if (count := self._short.happened()) is not None:
             log.error(
                 "connections cannot be accepted and have to wait; if file descriptors are short, raise their "
@@ -187,8 +185,8 @@ class Connections:
         )
 
     def _enter(self, opened: socket.socket) -> None:
-        self._open = {handler: one for handler, one in self._open.items() if one.is_open}
-        staying = sum(not one.leaving for one in self._open.values())
+        self._open = {handler: connection for handler, connection in self._open.items() if connection.is_open}
+        staying = sum(not connection.leaving for connection in self._open.values())
         if staying >= self._limits.most and not self._evict():
             opened.close()
             return
@@ -212,12 +210,12 @@ class Connections:
             if connection.is_open and not (connection.busy or connection.leaving)
         ]
         if idle:
-            min(idle, key=lambda one: one.since).leave()
+            min(idle, key=lambda connection: connection.since).leave()
         return bool(idle)
 
 
 def _descriptors(wanted: int) -> int:
-    """Return how many file descriptors the process may have; raise a lower limit as far as it is allowed."""
+    """Return the limit of file descriptors, raised to ``wanted`` as far as the process may."""
     soft, hard = (sys.maxsize if limit == resource.RLIM_INFINITY else limit for limit in _limits())
     if soft >= wanted or soft >= hard:
         return soft

@@ -17,13 +17,13 @@ from streams.process.web.certificates import Certificates
 from streams.process.web.connections import ConnectionLimits, Connections
 from streams.process.web.request_body import SMALL_BODIES, room_for_small_bodies
 
-STOP_SECONDS: Final = 10.0  # for the requests that are under way at a stop
-LINGER_SECONDS: Final = 5.0  # a sender that is refused may go on sending, so that it reads the answer
+STOP_SECONDS: Final = 10.0  # for running requests at a stop
+LINGER_SECONDS: Final = 5.0  # a refused sender may continue to send, so that it reads the answer
 RETRY_SECONDS: Final = 1
 
 
 STOPPING: Final = web.AppKey("stopping", asyncio.Event)
-"""Set when the server begins to stop: what answers for as long as it is asked must end."""
+"""Set when the server begins to stop: endless answers must end."""
 
 _Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -38,19 +38,13 @@ class HttpServer:
     status
         Returns the content of ``/status``, as plain JSON values.
     not_ready
-        Returns why the daemon is not ready, None if it is.
-    registry
-        The metrics of ``/metrics``.
-    routes
-        Additional routes.
+        Returns the reason why the daemon is not ready, None if it is.
     unhealthy
-        Returns why only a restart helps, None if the daemon is healthy.
+        Returns the reason why only a restart helps, None if the daemon is healthy.
     refresh
         Called before metrics are rendered.
     access
-        Decides on each request; by default, whoever reaches ``listen`` may ask, except for foreign web pages.
-    certificates
-        TLS, if any.
+        Decides on each request; by default, only foreign web pages are refused.
     limits
         Beyond them, the connection that has been idle the longest makes room for a new one, and requests
         other than for health are answered with 503.
@@ -104,7 +98,7 @@ class HttpServer:
             app,
             logger=_logger(),
             access_log=None,
-            auto_decompress=False,  # the intake does: a damaged body is the sender's error, not a traceback
+            auto_decompress=False,  # receivers do: a damaged body is its sender's error, not a traceback
             keepalive_timeout=self._limits.idle,  # it counts from the start of a connection, too
             lingering_time=LINGER_SECONDS,
             shutdown_timeout=STOP_SECONDS,
@@ -140,13 +134,12 @@ class HttpServer:
         await self._runner.cleanup()
 
     def _bounded(self, handle: _Handle, connections: Connections) -> _Handle:
-        """Return what handles a request if there is a place for it."""
+        """Return a handler that refuses requests without a place for them."""
 
         async def bounded(request: web.BaseRequest) -> web.StreamResponse:
             if request.path not in HEALTH and connections.full:
-                said = "too many requests at the same time, send again"
-                refused = self._access.refuse("busy", 503, said)
-                refused = as_expected(request, refused)
+                message = "too many requests at the same time, send again"
+                refused = as_expected(request, self._access.refuse("busy", 503, message))
                 refused.headers["Retry-After"] = str(RETRY_SECONDS)
                 return refused
             if _expects_the_unknown(request):  # aiohttp would repeat the value, and fails if it is no text
@@ -158,7 +151,7 @@ class HttpServer:
         return bounded
 
     async def _healthz(self, _: web.Request) -> web.Response:
-        reason = self._unhealthy()  # answering at all proves that the event loop turns
+        reason = self._unhealthy()  # an answer at all proves that the event loop runs
         return web.json_response({"ok": reason is None, "reason": reason}, status=503 if reason else 200)
 
     async def _readyz(self, _: web.Request) -> web.Response:
@@ -183,7 +176,7 @@ def _expects_the_unknown(request: web.BaseRequest) -> bool:
 
 
 def _logger() -> logging.Logger:
-    """Return aiohttp's logger, without what is not HTTP: its sender is told, and may be anyone."""
+    """Return aiohttp's logger without errors of HTTP itself: anyone can send those, and gets an answer."""
     logger = logging.getLogger("aiohttp.server")
     logger.addFilter(_is_our_fault)  # the same function is added once
     return logger

@@ -14,21 +14,11 @@ SMALL: Final = 4 * 1024 * 1024
 Body = TypeVar("Body")
 
 NOT_UNDERSTOOD: Final = "not_understood"
-"""Reason of a body that has arrived, and is something else than was expected."""
+"""Reason of a body that has arrived, and is not of the expected kind."""
 
 
 class BodyError(Exception):
-    """A body that is refused; nothing of it is kept.
-
-    Parameters
-    ----------
-    message
-        What is wrong, and the remedy.
-    status
-        The HTTP status.
-    reason
-        Label of the metric.
-    """
+    """A body is refused; nothing of it is kept. ``reason`` is the label of the metric."""
 
     def __init__(self, message: str, status: int, reason: str = "unreadable") -> None:
         super().__init__(message)
@@ -37,7 +27,7 @@ class BodyError(Exception):
 
 
 class Patience(NamedTuple):
-    """How long a body may take, in seconds, and how slow it may be."""
+    """The time for a body, in seconds, and its lowest rate."""
 
     idle: float = 20.0  # without a byte
     grace: float = 60.0  # before the rate counts
@@ -48,9 +38,9 @@ class Patience(NamedTuple):
 class Room:
     """Memory for bodies that are being received, shared by all senders.
 
-    A body holds what has arrived of it, not what was announced. When the memory is full, the body that has
-    held the most for the longest (bytes times seconds) makes room. So whoever stalls gives way to whoever
-    sends, and a body that was received completely stays.
+    A body holds the bytes that have arrived, not those announced. When the memory is full, the body that has
+    held the most for the longest (bytes times seconds) makes room. So stalled senders give way to others, and
+    a complete body stays.
 
     Parameters
     ----------
@@ -69,7 +59,7 @@ class Room:
 
     @property
     def count(self) -> int:
-        """Return how many bodies are received or worked on."""
+        """The number of bodies that are received or processed."""
         return len(self._stays)
 
     def held(self, *, large: bool) -> int:
@@ -86,21 +76,23 @@ class Room:
         Raises
         ------
         BodyError
-            When the body itself has held the most, or everything else is being worked on.
+            When the body itself has held the most, or all others are being processed.
         """
         now = asyncio.get_running_loop().time()
         while self.held(large=stay.large) + size > self._most[stay.large]:
-            arriving = [one for one in self._stays if one.large is stay.large and one.body and one.arriving]
-            first = max([*arriving, stay], key=lambda one: one.cost(now))
+            arriving = [
+                other for other in self._stays if other.large is stay.large and other.body and other.arriving
+            ]
+            first = max([*arriving, stay], key=lambda other: other.cost(now))
             if first is stay:
                 raise _busy()
             first.give_way()
 
     def add(self, stay: "Stay") -> None:
         """Count a body."""
-        arriving = [one for one in self._stays if one.arriving and not one.gave_way]
+        arriving = [other for other in self._stays if other.arriving and not other.gave_way]
         if len(arriving) >= self._senders:
-            min(arriving, key=lambda one: one.began).give_way()
+            min(arriving, key=lambda other: other.began).give_way()
         self._stays.add(stay)
 
     def remove(self, stay: "Stay") -> None:
@@ -109,7 +101,7 @@ class Room:
 
 
 class Stay:
-    """One body in the room, from its first byte until it was dealt with."""
+    """One body in the room, from its first byte until it was processed."""
 
     def __init__(self, room: Room, began: float) -> None:
         self.body = bytearray()
@@ -146,16 +138,7 @@ class Stay:
         return body
 
     async def receive(self, request: web.Request, most: int, patience: Patience) -> None:
-        """Receive the body.
-
-        Parameters
-        ----------
-        request
-            Nothing of its body was read.
-        most
-            Largest size, bytes.
-        patience
-            When a slow sender is cut off.
+        """Receive the body of a request, of at most ``most`` bytes.
 
         Raises
         ------
@@ -184,7 +167,7 @@ class Stay:
                 408,
                 "slow",
             ) from None
-        except (ConnectionError, RuntimeError):  # the second one: it was gone before we began to read
+        except (ConnectionError, RuntimeError):  # RuntimeError: it was gone before the first read
             raise BodyError("the sender is gone", 400, "gone") from None
         except web.RequestPayloadError as error:
             raise BodyError(
@@ -218,25 +201,16 @@ def _too_large(most: int) -> BodyError:
 SMALL_BODIES: Final = web.AppKey("small_bodies", Room)
 """Room of a web server for the bodies of ``read_small``, whatever their routes."""
 
-_SMALL_SENDERS: Final = 40  # whoever sends all at once needs no place for long, whoever stalls gives way
+_SMALL_SENDERS: Final = 40  # quick senders need no place for long, stalled ones give way
 
 
 def room_for_small_bodies() -> Room:
-    """Return what a web server needs as ``SMALL_BODIES``."""
+    """Return the ``SMALL_BODIES`` of a web server."""
     return Room(SMALL, 0, senders=_SMALL_SENDERS)
 
 
 async def read_small(request: web.Request, most: int, seconds: float = 20.0) -> bytes:
-    """Return a body that is expected to be short and quick.
-
-    Parameters
-    ----------
-    request
-        Nothing of its body was read.
-    most
-        Largest size, bytes.
-    seconds
-        How long it may take.
+    """Return a body that is expected to be short and quick, of at most ``most`` bytes.
 
     Raises
     ------
@@ -249,26 +223,17 @@ async def read_small(request: web.Request, most: int, seconds: float = 20.0) -> 
 
 
 async def read_json(request: web.Request, most: int, kind: type[Body]) -> Body:
-    """Return the decoded body of a request of a person or their browser.
-
-    Parameters
-    ----------
-    request
-        Nothing of its body was read.
-    most
-        Largest size, bytes.
-    kind
-        What it must be.
+    """Return the JSON body, of at most ``most`` bytes, of a person's request.
 
     Raises
     ------
     BodyError
-        When it does not arrive, or is something else.
+        When it does not arrive, or is not of this kind.
     """
     body = await read_small(request, most)
     try:
         return msgspec.json.decode(body, type=kind)
-    except UnicodeDecodeError:  # which msgspec does not make one of its own errors
+    except UnicodeDecodeError:  # msgspec has no error of its own for it
         raise BodyError("the body is not valid UTF-8; send JSON in UTF-8", 400, NOT_UNDERSTOOD) from None
     except msgspec.MsgspecError as error:
         raise BodyError(str(error), 400, NOT_UNDERSTOOD) from None

@@ -1,8 +1,7 @@
-"""Sessions of browsers: a cookie in the place of a token that a page cannot keep.
+"""Sessions of browsers: a cookie in place of a token, which a page cannot keep.
 
-A cookie proves that its browser once showed a token, and says neither the token nor its hash. It is valid for
-as long as that token is in the configuration: nothing is remembered, so a restart of the daemon ends no
-session.
+A cookie proves that its browser once had a token, and contains neither the token nor its hash. It is valid as
+long as that token is in the configuration. Nothing is stored, so a restart of the daemon ends no session.
 """
 
 import contextlib
@@ -19,9 +18,9 @@ from config.bounded_read import read_bounded
 from streams.process.web.tokens import AccessScope, KnownToken, Tokens, digest_of, name_of, scopes_of
 
 SESSION_PATH: Final = "/board"
-"""Browsers send the cookie to this path and below, and nothing else takes it."""
+"""Browsers send the cookie to this path and below; no other path accepts it."""
 
-LONGEST: Final = 400 * 86_400  # seconds: browsers keep no cookie longer, so it is set again while it is used
+LONGEST: Final = 400 * 86_400  # seconds: browsers keep no cookie longer, so it is renewed while it is used
 KEY_BYTES: Final = 32
 _FORMAT: Final = "1"  # of the cookie
 _PARTS: Final = 4
@@ -40,7 +39,7 @@ class SessionCookie(NamedTuple):
     secure: bool  # only over TLS
 
     def put(self, request: web.Request, answer: web.StreamResponse) -> None:
-        """Have the browser that asks keep it."""
+        """Set the cookie in an answer."""
         answer.set_cookie(
             _name(request),
             self.value,
@@ -53,14 +52,9 @@ class SessionCookie(NamedTuple):
 
 
 class Sessions:
-    """Makes the cookies of sessions and knows them again.
+    """Makes and verifies the cookies of sessions.
 
-    Parameters
-    ----------
-    tokens
-        Those that are accepted.
-    key
-        Signs cookies; by default one that ends with the process, and all sessions with it.
+    ``key`` signs cookies; the default ends with the process, and all sessions with it.
     """
 
     def __init__(self, tokens: Tokens, key: bytes | None = None) -> None:
@@ -72,24 +66,24 @@ class Sessions:
 
     @property
     def needed(self) -> bool:
-        """Whether a browser needs a session at all: there is a token."""
+        """True if a browser needs a session at all: there is a token."""
         return bool(self._tokens.count)
 
     @property
     def waiting(self) -> bool:
-        """Whether no session can be known yet: the key that several daemons share is on its way."""
+        """True until the key arrives that several daemons share: no session can be verified."""
         return self._key is None
 
     def await_key(self) -> None:
-        """Know no session until ``use``."""
+        """Accept no session until ``use``."""
         self._key = None
 
     def use(self, key: bytes) -> None:
-        """Seal with this key from now on."""
+        """Sign with this key from now on."""
         self._key = key
 
-    def take_up(self, tokens: Tokens) -> None:
-        """Accept these tokens, and no others, from now on: the sessions of others have ended."""
+    def replace_tokens(self, tokens: Tokens) -> None:
+        """Accept only these tokens from now on; sessions of others end."""
         self._tokens = tokens
 
     def begin(self, token: str, *, secure: bool) -> SessionCookie | None:
@@ -100,12 +94,12 @@ class Sessions:
         return SessionCookie(f"{head}.{_seal(self._key, head, digest_of(token))}", secure)
 
     def allowed(self, request: web.Request) -> frozenset[AccessScope]:
-        """Return what the session of a request allows: nothing if there is none, or it has ended."""
+        """Return the scopes of the session of a request; none without a valid one."""
         found = self.of(request)
         return frozenset() if found is None else self._scopes(found.value)
 
     def of(self, request: web.Request) -> SessionCookie | None:
-        """Return the session of a request, if it has one that has not ended."""
+        """Return the session of a request, None without a valid one."""
         value = request.cookies.get(_name(request), "")
         parts = value.split(".")
         if len(parts) != _PARTS or not value.isascii() or not self._scopes(value):
@@ -113,15 +107,15 @@ class Sessions:
         return SessionCookie(value, parts[1] == _SECURE)
 
     def name(self, request: web.Request) -> str:
-        """Return whose token began the session of a request; empty if nothing says so."""
+        """Return the name of the token that began the session of a request; empty without one."""
         found = self.of(request)
         return "" if found is None else name_of(self._tokens_of(found.value))
 
     def proof(self, request: web.Request) -> str:
-        """Return what a page of ours sends along when it changes something.
+        """Return the proof that a page of the board sends with a change.
 
-        It belongs to the session, and only who can read an answer to this browser knows it. Where no token
-        is needed, there is one for all.
+        It belongs to the session, and only a reader of answers to this browser knows it. Where no token is
+        needed, there is one for all.
         """
         found = self.of(request)
         sealed = f"{_PROOF}.{'' if found is None else found.value}"
@@ -129,7 +123,7 @@ class Sessions:
         return hmac.new(key, sealed.encode(), hashlib.sha256).hexdigest()
 
     def end(self, request: web.Request, answer: web.StreamResponse) -> None:
-        """Have the browser that asks forget its session."""
+        """Delete the cookie in an answer."""
         answer.del_cookie(_name(request), path=SESSION_PATH)
 
     def _scopes(self, value: str) -> frozenset[AccessScope]:
@@ -150,12 +144,12 @@ def _seal(key: bytes, head: str, digest: bytes) -> str:
 
 
 def new_session_key() -> bytes:
-    """Return a key that nobody knows."""
+    """Return a random key."""
     return secrets.token_bytes(KEY_BYTES)
 
 
 def session_key(path: Path) -> bytes:
-    """Return the key in a file, which is made if there is none; only its owner can read it.
+    """Return the key in a file, created if missing, which only its owner can read.
 
     Raises
     ------
@@ -178,7 +172,7 @@ def session_key(path: Path) -> bytes:
 
 
 def _make(path: Path) -> None:
-    """Write a new key beside its place and link it there: whoever reads it reads all of it."""
+    """Write a new key to a temporary file and link it: readers see a complete one."""
     if path.exists():
         return
     beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}")

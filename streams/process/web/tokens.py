@@ -28,7 +28,7 @@ _REMEDY: Final = "make one with `uneri token`"
 
 
 class AccessScope(StrEnum):
-    """What a token allows."""
+    """A scope of requests that a token allows."""
 
     INTAKE = "intake"  # sending events
     READ = "read"  # status, metrics, labels, memos, the list of silences
@@ -40,7 +40,7 @@ class AccessTokenError(Exception):
 
 
 class KnownToken(NamedTuple):
-    """The hash of a token, what it allows, and whose it is: the comment beside it in ``tokens.file``."""
+    """The hash of a token, its scopes, and its name: the comment beside it in ``tokens.file``."""
 
     digest: bytes
     scopes: frozenset[AccessScope]
@@ -48,7 +48,7 @@ class KnownToken(NamedTuple):
 
 
 class Tokens:
-    """The tokens that are accepted; with none at all, no token is asked for."""
+    """The accepted tokens; without any, no token is needed."""
 
     def __init__(self, known: Iterable[KnownToken] = ()) -> None:
         self._known = tuple(known)
@@ -58,34 +58,34 @@ class Tokens:
 
     @property
     def count(self) -> int:
-        """Return how many there are."""
+        """The number of tokens."""
         return len(self._known)
 
     @property
     def known(self) -> tuple[KnownToken, ...]:
-        """Return all of them."""
+        """All tokens."""
         return self._known
 
     @property
     def scopes(self) -> list[AccessScope]:
-        """Return the scopes that some token has."""
+        """The scopes that some token has."""
         return [scope for scope in AccessScope if any(scope in token.scopes for token in self._known)]
 
     def allowed(self, token: str) -> frozenset[AccessScope]:
-        """Return what a token allows: nothing if it is not known."""
+        """Return the scopes of a token; none for an unknown one."""
         return scopes_of(self._same(token))
 
     def name(self, token: str) -> str:
-        """Return whose a token is; empty if nothing says so."""
+        """Return the name of a token; empty without one."""
         return name_of(self._same(token))
 
     def _same(self, token: str) -> list[KnownToken]:
-        digest = digest_of(token)  # compared with all: the time must not tell which one came close
+        digest = digest_of(token)  # compared with all: the time must not reveal a near match
         return [known for known in self._known if hmac.compare_digest(known.digest, digest)]
 
 
 def scopes_of(tokens: Iterable[KnownToken]) -> frozenset[AccessScope]:
-    """Return what any of some tokens allows."""
+    """Return the scopes that any of some tokens allows."""
     return frozenset(scope for token in tokens for scope in token.scopes)
 
 

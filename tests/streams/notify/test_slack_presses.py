@@ -20,7 +20,7 @@ from config.settings import LocalSettings, NotifySettings, Settings, SlackSettin
 from streams.cli.commands import app
 from streams.drivers.local.daemon import LocalDaemon
 from streams.notify import messenger
-from tests.alerting.given import T0, finding, scope, table_finding, told
+from tests.alerting.given import T0, finding, notices_of, scope, table_finding
 from tests.alerting.slack_app import APP_TOKEN, SECRET, SlackApp
 from tests.alerting.slack_standin import TOKEN, Posted, texts
 
@@ -105,7 +105,7 @@ async def scene(
         stand_in.daemon = f"http://127.0.0.1:{daemon.port}"
         there = Scene(daemon, stand_in)
         try:
-            await daemon.delivery.put(told(table_finding()), T0 + 60)
+            await daemon.delivery.put(notices_of(table_finding()), T0 + 60)
             await there.until(lambda: stand_in.messages)
             yield there
         finally:
@@ -182,7 +182,7 @@ async def test_a_double_click_and_a_press_that_slack_sends_twice_count_once(
         await there.slack.send("interactive", again, over)
         await there.slack.send("interactive", other, over)
         await there.until(lambda: len(there.thread()) == 2)
-        await there.daemon.delivery.settled()
+        await there.daemon.delivery.wait_until_sent()
         assert len(there.thread()) == 2, "another choice is another press"
         assert there.slack.answers == []
 
@@ -203,7 +203,7 @@ async def test_a_press_over_both_transports_counts_once(scenes: Scenes) -> None:
         press = there.slack.pressed(there.page, "acknowledge")
         await asyncio.gather(*(there.slack.send("interactive", press, over) for over in TRANSPORTS))
         await there.until(there.thread)
-        await there.daemon.delivery.settled()
+        await there.daemon.delivery.wait_until_sent()
         assert len(there.thread()) == 1
 
 
@@ -355,7 +355,7 @@ async def test_an_answer_about_hundreds_of_incidents_keeps_slacks_limits(scenes:
             finding(scope("table", f"{'<!channel>&' * 20}{n}", account=f"{n:012d}"), f"f{n}")
             for n in range(300)
         ]
-        await there.daemon.delivery.put(told(*many), T0 + 60)
+        await there.daemon.delivery.put(notices_of(*many), T0 + 60)
         for text in ("open", "status", "what-changed 2h"):
             await there.slack.slash(text)
             answer = await there.answer()
@@ -434,17 +434,17 @@ async def test_a_memo_of_the_board_is_in_the_message_and_every_open_board_is_tol
     async with scenes() as there, ClientSession(there.slack.daemon) as session:
         async with session.get("/board/session") as answer:
             headers = {"X-Uneri-Proof": (await answer.json())["proof"]}
-        told = there.daemon._history._board.renewed.number
+        reported = there.daemon._history._board.renewed.number
         incident = there.daemon.pipeline.ongoing()[0].incident.id
         memo = {"incident": incident, "text": "ios 3.2.1 retries", "by": "mika"}
         async with session.post("/board/memos", json=memo, headers=headers) as answer:
             assert answer.status == 200
-        assert there.daemon._history._board.renewed.number == told + 1
+        assert there.daemon._history._board.renewed.number == reported + 1
         await there.until(lambda: "ios 3.2.1 retries" in there.shown)
         await there.slack.press(there.page, "acknowledge")
-        await there.until(lambda: there.daemon._history._board.renewed.number == told + 2)
+        await there.until(lambda: there.daemon._history._board.renewed.number == reported + 2)
         await there.slack.slash(f"note {incident} rolled back")
-        await there.until(lambda: there.daemon._history._board.renewed.number == told + 3)
+        await there.until(lambda: there.daemon._history._board.renewed.number == reported + 3)
         async with session.get(f"/board/incidents/{incident}") as answer:
             shown_there = (await answer.json())["incident"]
         assert shown_there["acknowledged"]["by"] == "mika", "a name, where Slack has an id"

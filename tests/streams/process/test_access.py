@@ -22,7 +22,7 @@ from streams.offline.simulate.event_writer import WriteError, open_writer
 from streams.process.web.access import Access
 from streams.process.web.certificates import CertificateError, Certificates
 from streams.process.web.http_server import HttpServer
-from streams.process.web.listen_address import AddressError, ListenAddress, door_of
+from streams.process.web.listen_address import AddressError, ListenAddress, listen_address_of
 from streams.process.web.tokens import AccessTokenError, hash_of, load_tokens, new_token
 
 ROOT = Path(__file__).parents[3]
@@ -284,35 +284,38 @@ def test_a_token_that_could_be_guessed_or_sent_wrongly_is_refused(token: str) ->
     assert token not in str(refused.value)
 
 
-def door(environment: dict[str, str], **local: Any) -> ListenAddress:
-    return door_of(Settings.model_validate({"local": local}), environment)
+def address_of(environment: dict[str, str], **local: Any) -> ListenAddress:
+    return listen_address_of(Settings.model_validate({"local": local}), environment)
 
 
 def test_a_door_to_a_network_without_a_lock_is_refused_unless_the_configuration_insists() -> None:
     for listen in ("0.0.0.0:8765", "[::]:8765", "10.1.2.3:8765", "uneri.internal:8765"):
         with pytest.raises(AddressError, match="open to the network without a lock; set tokens") as refused:
-            door({}, listen=listen)
+            address_of({}, listen=listen)
         assert "local.insecure: true" in str(refused.value)
-        assert "without a token" in str(door({}, listen=listen, insecure=True).note())
-        assert "unencrypted" in str(door(TOKENS, listen=listen).note())
+        assert "without a token" in str(address_of({}, listen=listen, insecure=True).warning())
+        assert "unencrypted" in str(address_of(TOKENS, listen=listen).warning())
     for listen in ("127.0.0.1:8765", "localhost:8765", "[::1]:8765", "::1:8765", "127.0.0.2:1"):
-        assert door({}, listen=listen).note() is None
+        assert address_of({}, listen=listen).warning() is None
 
 
 def test_with_kafka_the_door_is_that_of_the_status_page() -> None:
     settings = Settings.model_validate({"kafka": {}, "web": {"listen": "0.0.0.0:8766"}})
     with pytest.raises(AddressError, match=r"web\.listen 0\.0\.0\.0:8766.*\(UNERI_READ_TOKEN, UNERI_OPERATE"):
-        door_of(settings, {})
-    assert door_of(settings, {"UNERI_READ_TOKEN": READ}).unused() == ["operate"]
+        listen_address_of(settings, {})
+    assert listen_address_of(settings, {"UNERI_READ_TOKEN": READ}).unused() == ["operate"]
 
 
 def test_with_kafka_only_who_takes_records_in_needs_tokens_for_that() -> None:
     web = {"listen": "127.0.0.1:8766", "tcp": "0.0.0.0:8767"}
     settings = Settings.model_validate({"kafka": {}, "web": web})
-    assert door_of(settings, {}).note() is None, "nothing listens there"
+    assert listen_address_of(settings, {}).warning() is None, "nothing listens there"
     with pytest.raises(AddressError, match=r"web\.tcp 0\.0\.0\.0:8767.*\(UNERI_INTAKE_TOKEN, UNERI_READ"):
-        door_of(settings, {}, intake=True)
-    assert door_of(settings, {"UNERI_READ_TOKEN": READ}, intake=True).unused() == ["intake", "operate"]
+        listen_address_of(settings, {}, intake=True)
+    assert listen_address_of(settings, {"UNERI_READ_TOKEN": READ}, intake=True).unused() == [
+        "intake",
+        "operate",
+    ]
 
 
 async def test_the_compose_file_starts_without_tokens_and_is_reached_from_this_machine_only() -> None:
@@ -322,7 +325,7 @@ async def test_the_compose_file_starts_without_tokens_and_is_reached_from_this_m
     assert all(
         port.startswith("127.0.0.1:") for service in services.values() for port in service.get("ports", ())
     )
-    async with serving(door_of(settings, {}).access()) as port:
+    async with serving(listen_address_of(settings, {}).access()) as port:
         for host, status in (("localhost:8766", 200), ("alerts:8766", 200), ("rebound.example:8766", 403)):
             assert await ask(port, "GET", "/status", Host=host) == status
 
@@ -415,7 +418,7 @@ def test_a_certificate_that_cannot_be_used_is_refused_in_one_line(tmp_path: Path
             Certificates(tls)
         assert "\n" not in str(refused.value)
         with pytest.raises(AddressError, match=r"^local\.tls: "):
-            door({}, listen="127.0.0.1:0", tls=tls.model_dump())
+            address_of({}, listen="127.0.0.1:0", tls=tls.model_dump())
 
 
 def test_the_comment_beside_a_hash_names_the_token_and_nothing_else_does(tmp_path: Path) -> None:

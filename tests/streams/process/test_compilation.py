@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from detectors.state.compiled import COMPILES, is_kept
-from streams.process.compilation import BEGINS, Later, announced, wait_until_kept
+from streams.process.compilation import BEGINS, BackgroundCompile, announce_compiling, wait_until_kept
 
 pytestmark = pytest.mark.skipif(not COMPILES, reason="the compiler is off")
 
@@ -41,7 +41,7 @@ def twice_of(folder: Path, name: str = "twice") -> Callable[[int], int]:
 
 def test_the_compiler_is_announced_when_it_begins_and_when_it_has_ended(tmp_path: Path) -> None:
     lines: list[str] = []
-    with announced(lines.append):
+    with announce_compiling(lines.append):
         assert not lines
         assert twice_of(tmp_path)(2) == 4
         assert lines == [BEGINS]
@@ -52,7 +52,7 @@ def test_the_compiler_is_announced_when_it_begins_and_when_it_has_ended(tmp_path
 def test_what_is_in_the_cache_is_loaded_without_a_word(tmp_path: Path) -> None:
     twice_of(tmp_path)(2)
     lines: list[str] = []
-    with announced(lines.append):
+    with announce_compiling(lines.append):
         assert twice_of(tmp_path)(2) == 4
     assert not lines
 
@@ -62,7 +62,7 @@ def test_machine_code_that_cannot_be_kept_is_said_with_the_remedy(
 ) -> None:
     monkeypatch.setattr("numba.core.caching.CacheImpl._locator_classes", [])
     lines: list[str] = []
-    with announced(lines.append):
+    with announce_compiling(lines.append):
         assert twice_of(tmp_path)(2) == 4
     assert "every start compiles them again: set NUMBA_CACHE_DIR" in lines[1]
 
@@ -77,7 +77,7 @@ def test_where_there_are_two_processors_another_process_compiles_a_half(
     beside = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import others; others.twice(2)"
     heard: list[str] = []
     monkeypatch.setattr("streams.process.compilation._ended", lambda paths, _: str(len(paths)))
-    with announced(heard.append, beside) as helper:
+    with announce_compiling(heard.append, beside) as helper:
         assert twice_of(tmp_path)(2) == 4
         helper.wait()
         assert twice_of(tmp_path, "others")(2) == 4
@@ -88,7 +88,7 @@ def test_what_a_helper_fails_to_compile_is_compiled_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("streams.process.compilation.cores", lambda: 2)
-    with announced(lambda _: None, "raise SystemExit(1)") as helper:
+    with announce_compiling(lambda _: None, "raise SystemExit(1)") as helper:
         assert twice_of(tmp_path)(2) == 4
         helper.wait()
         assert twice_of(tmp_path, "others")(2) == 4
@@ -96,7 +96,7 @@ def test_what_a_helper_fails_to_compile_is_compiled_here(
 
 def test_a_helper_ends_with_what_needed_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.process.compilation.cores", lambda: 2)
-    with announced(lambda _: None, "import time; time.sleep(600)") as helper:
+    with announce_compiling(lambda _: None, "import time; time.sleep(600)") as helper:
         twice_of(tmp_path)(2)
     helper.wait()  # returns: nothing runs
 
@@ -105,7 +105,7 @@ def test_who_does_not_wait_for_machine_code_is_told_when_it_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("streams.process.compilation.cores", lambda: 2)
-    made, later = tmp_path / "made", Later()
+    made, later = tmp_path / "made", BackgroundCompile()
     assert later.ready()
     later.begin(f"import pathlib, time\nwhile not pathlib.Path({str(made)!r}).exists(): time.sleep(0.01)")
     assert not later.ready()
@@ -120,12 +120,12 @@ def test_machine_code_that_few_need_is_made_when_it_is_asked_for_after_what_all_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("streams.process.compilation.cores", lambda: 2)
-    begun, first, then = tmp_path / "begun", Later(), Later()
+    begun, first, then = tmp_path / "begun", BackgroundCompile(), BackgroundCompile()
     first.begin("import time; time.sleep(600)")
     then.begin_at_need(f"import pathlib; pathlib.Path({str(begun)!r}).touch()", after=first)
     assert not then.ready()
-    assert not then._helpers, "it would take a processor from the first"
-    first._helpers[0].stop()
+    assert not then._processes, "it would take a processor from the first"
+    first._processes[0].stop()
     assert not begun.exists(), "and nobody has asked since"
     then.ready()
     deadline = time.monotonic() + 60
@@ -138,7 +138,7 @@ def test_machine_code_is_made_no_longer_than_it_is_wanted() -> None:
     program = (
         "from streams.process import compilation; compilation.cores = lambda: 2\n"
         "compilation.SPANS.begin('import time; time.sleep(600)')\n"
-        "print(compilation.SPANS._helpers[0]._process.pid)"
+        "print(compilation.SPANS._processes[0]._process.pid)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     with pytest.raises(ProcessLookupError):

@@ -60,9 +60,9 @@ def test_a_session_is_known_by_every_process_that_has_the_key_and_by_no_other() 
 def test_a_session_ends_with_its_token_and_comes_back_with_it() -> None:
     sessions = Sessions(TOKENS, KEY)
     value = begun(READ, sessions)
-    sessions.take_up(Tokens([OPERATING]))
+    sessions.replace_tokens(Tokens([OPERATING]))
     assert not sessions.allowed(asking(value))
-    sessions.take_up(Tokens([READING]))
+    sessions.replace_tokens(Tokens([READING]))
     assert sessions.allowed(asking(value))
 
 

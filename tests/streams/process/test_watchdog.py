@@ -199,7 +199,7 @@ async def cleans_up_for_ever(*_):
     await asyncio.to_thread(hangs_here)
 
 Watchdog.stop_within.__defaults__ = (1.0,)
-daemon.warm = lambda *_: None
+daemon.prepare_process = lambda *_: None
 daemon.wait_for_kafka = answers
 daemon.KafkaDaemon._verified = client_hangs_here
 %s

@@ -246,13 +246,13 @@ async def test_who_leaves_gives_up_the_turn_and_the_place_in_the_queue(judged: J
                 _, sending = await asyncio.open_connection(host, int(port))
                 sending.write(f"GET /api/v1/query?query=x HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
                 leaving.append(sending)
-                while desk._queries._asked < count:
+                while desk._queries._running < count:
                     await asyncio.sleep(0.01)
             crowded = await got(url, "query", answered=503, query=TABLE)
             assert crowded["error"].startswith("too many read the history at the same time")
             for sending in leaving:
                 sending.close()
-            while desk._queries._asked:
+            while desk._queries._running:
                 await asyncio.sleep(0.01)
             go_on.set()
             assert (await got(url, "query", query=TABLE, time=NEWEST))["status"] == "success"
