@@ -34,9 +34,9 @@ class Partition:
         source: str = "requests/0",
         money: MoneySettings | None = None,
         *,
-        at_once: bool = False,
+        whole_steps: bool = False,
     ) -> None:
-        self._at_once = at_once
+        self._whole_steps = whole_steps
         self.blocks: list[Block] = []
         self.rejected: list[tuple[int, Rejected]] = []  # with the place of the record among all
         self.watermarks: list[int] = []  # after every run
@@ -46,7 +46,7 @@ class Partition:
     def _begin(self) -> None:
         shards, bounds, source, money = self._new
         self._decoder = Decoder(Settings(rollup=bounds))
-        self.rollup = Rollup(source, shards, TIME, self._decoder, money=money, at_once=self._at_once)
+        self.rollup = Rollup(source, shards, TIME, self._decoder, money=money, whole_steps=self._whole_steps)
         self._at = 0
 
     def feed(
@@ -102,10 +102,10 @@ def fed(
     arrived: Floats | None = None,
     file: bool = False,
     money: MoneySettings | None = None,
-    at_once: bool = False,
+    whole_steps: bool = False,
 ) -> Partition:
     """Return a partition that was fed and has ended."""
-    partition = Partition(shards, bounds, money=money, at_once=at_once)
+    partition = Partition(shards, bounds, money=money, whole_steps=whole_steps)
     return partition.feed(bodies, sizes, restart=restart, arrived=arrived, file=file).finish()
 
 

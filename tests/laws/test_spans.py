@@ -73,7 +73,7 @@ def test_blocks_of_whole_steps_make_the_same_steps(
 ) -> None:
     bodies = [one.body for one in sent]
     buckets = fed(bodies, shards=shards)
-    spans = fed(bodies, sizes, restart=restart, shards=shards, at_once=True)
+    spans = fed(bodies, sizes, restart=restart, shards=shards, whole_steps=True)
     assert (spans.rollup.late, spans.rollup.duplicates) == (buckets.rollup.late, buckets.rollup.duplicates)
     assert spans.rollup.watermark == buckets.rollup.watermark
     for shard in range(shards):
@@ -92,7 +92,7 @@ def test_blocks_of_steps_and_of_buckets_in_turn_make_the_same_steps(
     both = Partition(shards)
     at, size, turn = 0, cycle(sizes), cycle(turns)
     while at < len(bodies):
-        both.rollup.turn(at_once=next(turn))
+        both.rollup.switch_mode(whole_steps=next(turn))
         if restart:
             both.restart()
         run = bodies[at : at + next(size)]
@@ -111,7 +111,7 @@ def test_the_same_tags_are_too_many_for_a_bucket() -> None:
         for at in range(2 * MAX_TAGS + 100)
     ]
     sent += [b'{"ts":%d,"service":"a"}' % (T0 + 300)] * 250
-    first, *others = steps_of(fed(sent, at_once=True).blocks, 0)
+    first, *others = steps_of(fed(sent, whole_steps=True).blocks, 0)
     assert [first, *others] == list(steps_of(fed(sent).blocks, 0))
     assert len(first["tags"]) > MAX_TAGS
 
@@ -121,7 +121,7 @@ def test_a_state_of_buckets_goes_on_in_spans() -> None:
     bodies = [one.body for one in LATE]
     before = fed(bodies, [3], restart=True)
     half = len(bodies) // 2
-    buckets, spans = fed(bodies[:0]), fed(bodies[:0], at_once=True)
+    buckets, spans = fed(bodies[:0]), fed(bodies[:0], whole_steps=True)
     buckets.feed(bodies[:half])
     spans.rollup.restore(buckets.rollup.snapshot())
     spans.feed(bodies[half:]).finish()

@@ -9,8 +9,8 @@ from typing import Final
 import pytest
 
 from config.settings import CalendarSettings, JudgeSettings, LimitsSettings, Settings, TableLimit
-from detectors.judge.batch_evaluation import BatchEvaluation
 from detectors.judge.judge import Judge
+from detectors.judge.memory import BatchEvaluation
 from streams.engine.stages.detection_engine import Emitted
 from streams.engine.stages.engine import Engine
 from tests.laws.hammered import DISTURBED
@@ -65,18 +65,18 @@ class Seen:
         self.how: Counter[str] = Counter()
         self.emitted = Emitted()
         self.parts: list[dict[str, bytes]] = []
-        settle = Judge.settle
+        accept_batch = Judge.accept_batch
 
         def counted(judge: Judge, attempt: BatchEvaluation, steps: int) -> None:
             self.how["attempts"] += 1
             self.how["steps"] += steps
             self.how["opened"] += bool(attempt.out.opened[: attempt.done].any())
             self.how["taken back"] += steps < attempt.done
-            settle(judge, attempt, steps)
+            accept_batch(judge, attempt, steps)
 
-        patch.setattr(Judge, "settle", counted)
+        patch.setattr(Judge, "accept_batch", counted)
         if not together:
-            patch.setattr(Judge, "most_at_once", 1)
+            patch.setattr(Judge, "largest_batch", 1)
 
     def feed(self, runs: Iterator[list[bytes]], settings: Settings, restart: int) -> "Seen":
         engine = Engine(settings, [SOURCE], records=True)

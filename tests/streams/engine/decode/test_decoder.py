@@ -336,11 +336,11 @@ def test_a_long_run_is_decoded_as_its_records_one_by_one() -> None:
     ]
     arrived = np.full(len(odd), T0 + 110.0)
     columns, rejected = decoded(Decoder(), odd, arrived)
-    one, single_bad, single = Decoder(), [], []
+    whole, single_bad, single = Decoder(), [], []
     for at, record in enumerate(odd):
-        row, bad = decoded(one, [record], arrived[at : at + 1])
+        row, bad = decoded(whole, [record], arrived[at : at + 1])
         single.append(row)
-        single_bad += [(at + each.index, each.reason) for each in bad]
+        single_bad += [(at + record.index, record.reason) for record in bad]
     expected = joined(single)
     for name in Columns.__dataclass_fields__.keys() - {"raw", "record"}:
         np.testing.assert_array_equal(getattr(columns, name), getattr(expected, name), err_msg=name)

@@ -14,9 +14,9 @@ ids = st.one_of(st.none(), st.text(max_size=12), st.text(min_size=60, max_size=8
 @given(st.lists(ids, min_size=1, max_size=20))
 def test_an_id_has_the_same_hash_alone_and_among_others(many: list[Any]) -> None:
     together = hashes_of(many).tolist()
-    assert together == [hashes_of([each]).item() for each in many]
-    assert [value == 0 for value in together] == [not each for each in many]
-    assert len(set(together) - {0}) == len({each for each in many if each})
+    assert together == [hashes_of([name]).item() for name in many]
+    assert [value == 0 for value in together] == [not name for name in many]
+    assert len(set(together) - {0}) == len({name for name in many if name})
 
 
 def test_hashes_are_pinned_because_checkpoints_hold_them() -> None:

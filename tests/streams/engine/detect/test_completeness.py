@@ -42,9 +42,9 @@ def test_a_lagging_source_holds_a_step_back_and_an_idle_one_does_not() -> None:
 def test_a_step_without_records_is_incomplete_where_many_are_usual_and_later_ones_are_complete() -> None:
     detect = Detect(0, SOURCES, Settings())
     judged = [
-        one
+        closed
         for step in range(80)
-        for one in detect.feed(block(source, step, 0 if step == 70 else 50) for source in SOURCES)
+        for closed in detect.feed(block(source, step, 0 if step == 70 else 50) for source in SOURCES)
     ]
     assert completeness(judged) == {step: float(step != 70) for step in range(80)}
 
@@ -52,9 +52,9 @@ def test_a_step_without_records_is_incomplete_where_many_are_usual_and_later_one
 def test_a_single_source_without_records_is_not_a_gap() -> None:
     detect = Detect(0, SOURCES, Settings())
     judged = [
-        one
+        closed
         for step in range(80)
-        for one in detect.feed(
+        for closed in detect.feed(
             block(source, step, 0 if (step, source) == (70, "requests/1") else 50) for source in SOURCES
         )
     ]
@@ -70,8 +70,8 @@ def test_completeness_does_not_depend_on_who_reports_first(ahead: int) -> None:
         first = (block("requests/0", step, 0 if step == 65 else 50) for step in range(80))
         second = [block("requests/1", step, 0 if step == 65 else 50) for step in range(80)]
         judged = detect.feed(itertools.islice(first, leads))
-        for at, one in enumerate(second):
-            judged += detect.feed([*itertools.islice(first, 1), one])
+        for at, closed in enumerate(second):
+            judged += detect.feed([*itertools.islice(first, 1), closed])
             assert len(judged) <= at + 1
         ways.append(completeness(judged))
     assert ways[0] == ways[1]

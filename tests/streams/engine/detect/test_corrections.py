@@ -62,8 +62,8 @@ def stream(late: float, *, delay: int = 40) -> Iterable[Block]:
 
 def findings_of(blocks: Iterable[Block], *, restart: int | None = None) -> list[Finding]:
     detect, found = Detect(0, ["one/0"], SETTINGS), list[Finding]()
-    for number, one in enumerate(blocks):
-        found += [finding for judged in detect.feed([one]) for finding in judged.findings]
+    for number, sent in enumerate(blocks):
+        found += [finding for judged in detect.feed([sent]) for finding in judged.findings]
         if number == restart:
             parts, detect = detect.snapshot(), Detect(0, ["one/0"], SETTINGS)
             detect.restore(parts)
@@ -140,8 +140,8 @@ def test_records_that_are_hours_late_are_counted_and_change_nothing() -> None:
 
 def test_an_ended_finding_is_forgotten_once_no_late_record_can_change_it() -> None:
     detect = Detect(0, ["one/0"], SETTINGS)
-    for one in stream(0.0):
-        detect.feed([one])
+    for sent in stream(0.0):
+        detect.feed([sent])
     over = len(detect.snapshot()["findings"])
     for at in range(FALL + 120, FALL + 120 + 6 * 60):
         detect.feed([block(at, at, usual()[at], at + 1)])

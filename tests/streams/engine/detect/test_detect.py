@@ -204,33 +204,37 @@ def test_nobody_is_younger_than_nothing_while_the_first_step_is_judged() -> None
 def test_few_calls_more_are_told_by_what_they_added_up_to_until_they_end() -> None:
     draw, begins, lasts = np.random.default_rng(1), 5 * DAY, 60
     drawn = draw.poisson([13.0 * (1.7 if begins <= at < begins + lasts else 1) for at in range(begins + 120)])
-    blocks = [minute(at, {Measure.REQUESTS: each}, calls(each, each, each)) for at, each in enumerate(drawn)]
-    told = [
+    blocks = [
+        minute(at, {Measure.REQUESTS: count}, calls(count, count, count)) for at, count in enumerate(drawn)
+    ]
+    reported = [
         finding
         for finding in found(blocks)
         if finding.about.kind == TABLE and finding.measure is Measure.REQUESTS
     ]
-    assert [told[0].state, told[-1].state] == ["open", "end"]
-    assert told[0].verdict is Verdict.SPIKE
-    for one in told:
-        assert one.added_up is not None
-        assert one.added_up.observed / one.added_up.expected == pytest.approx(1.6, abs=0.2)
-        assert "averaged" in one.sentence
-    assert told[0].added_up is not None
-    assert told[0].added_up.seconds == told[0].seen - told[0].start
+    assert [reported[0].state, reported[-1].state] == ["open", "end"]
+    assert reported[0].verdict is Verdict.SPIKE
+    for spike in reported:
+        assert spike.added_up is not None
+        assert spike.added_up.observed / spike.added_up.expected == pytest.approx(1.6, abs=0.2)
+        assert "averaged" in spike.sentence
+    assert reported[0].added_up is not None
+    assert reported[0].added_up.seconds == reported[0].seen - reported[0].start
 
 
 def test_ten_times_the_calls_are_told_by_the_newest_minute() -> None:
     draw, begins = np.random.default_rng(1), DAY
     drawn = draw.poisson([13.0 * (10 if begins <= at < begins + 20 else 1) for at in range(begins + 60)])
-    blocks = [minute(at, {Measure.REQUESTS: each}, calls(each, each, each)) for at, each in enumerate(drawn)]
-    told = [
+    blocks = [
+        minute(at, {Measure.REQUESTS: count}, calls(count, count, count)) for at, count in enumerate(drawn)
+    ]
+    reported = [
         finding
         for finding in found(blocks)
         if finding.about.kind == TABLE and finding.measure is Measure.REQUESTS
     ]
-    assert told
-    assert {finding.added_up for finding in told} == {None}
+    assert reported
+    assert {finding.added_up for finding in reported} == {None}
 
 
 def test_failures_that_are_reported_in_a_minute_without_one_are_measured_as_a_rise() -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from detectors.explain.edge_history import EdgeHistory
+from detectors.explain.edge_totals import EdgeTotals
 from detectors.model.measures import KEPT_ON_EDGES, Measure, Series
 from detectors.model.scope import ACCOUNT, Edge, Scope
 from streams.engine.detect.explainer import Explainer
@@ -13,7 +13,7 @@ SHOP = Scope("service", "aws", "1", "eu-west-1", "shop")
 
 
 def test_an_edge_that_costs_something_before_a_request_goes_along_it_is_attributed_by_both() -> None:
-    history = EdgeHistory(STEP, 4)
+    history = EdgeTotals(STEP, 4)
     explainer = Explainer(history, STEP)
     edge = Edge(SHOP, OWNER)
     later = [Series(edge, measure) for measure in KEPT_ON_EDGES[ACCOUNT]]

@@ -6,7 +6,7 @@ from config.capacity import Capacity, KnownLimit, ReadLimits
 from config.settings import LimitsSettings, TableLimit
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure
-from detectors.watch.hottest import Load
+from detectors.watch.rankings import Load
 from streams.engine.detect.detect import Detect
 from streams.engine.rollup.blocks.block import Block
 from tests.streams.engine.detect.test_detect import DAY, SETTINGS, calls, minute
@@ -17,8 +17,8 @@ BY_HAND = SETTINGS.limits
 
 
 def read(*values: tuple[int, float | None], region: str = "eu", name: str = "items") -> ReadLimits:
-    one = KnownLimit(account="1", region=region, kind="table", name=name, measure="wcu", values=values)
-    return ReadLimits(limits=(one,))
+    known = KnownLimit(account="1", region=region, kind="table", name=name, measure="wcu", values=values)
+    return ReadLimits(limits=(known,))
 
 
 OLD = Capacity(BY_HAND, read((0, 1000.0)))

@@ -32,7 +32,7 @@ def costs_of(
     """Return what requests cost in all, by scope and edge."""
     money = money or MoneySettings()
     end = {"ts": max(request["ts"] for request in requests) + 600, "service": "clock"}
-    bodies = [json.dumps(one).encode() for one in (*requests, end)]
+    bodies = [json.dumps(request).encode() for request in (*requests, end)]
     blocks = fed(bodies, shards=shards, money=money).blocks
     found = defaultdict[ScopeOrEdge, float](float)
     for shard in range(shards):
@@ -43,9 +43,9 @@ def costs_of(
     return {about: cost for about, cost in found.items() if cost}
 
 
-def many(million: float, one: Mapping[str, Any]) -> list[dict[str, Any]]:
+def many(million: float, request: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return so many million requests, as sampled ones."""
-    return [{**one, "weight": 1_000_000}] * int(million)
+    return [{**request, "weight": 1_000_000}] * int(million)
 
 
 def test_the_bill_of_a_shop_on_aws_agrees_to_the_cent() -> None:
@@ -110,8 +110,8 @@ def test_a_provisioned_table_costs_its_capacity_by_the_hour_and_its_calls_nothin
     money = MoneySettings(
         tables={"1/items": ProvisionedTable(rcu=100, wcu=50)}, gateways=[GatewayCost(match="*", kind="none")]
     )
-    one = AWS | {"service": "shop", "tables": [{"name": "items", "op": "UpdateItem", "wcu": 2.5}]}
-    requests = [one | {"ts": T0 + 20 * number} for number in range(151)]
+    request = AWS | {"service": "shop", "tables": [{"name": "items", "op": "UpdateItem", "wcu": 2.5}]}
+    requests = [request | {"ts": T0 + 20 * number} for number in range(151)]
     bill = costs_of(requests, money)
     assert bill == {
         scope("table", "items"): pytest.approx(0.0455, rel=1e-6),
@@ -125,8 +125,8 @@ def test_a_table_of_the_same_name_in_another_region_is_billed_on_demand() -> Non
         tables={"1/items": ProvisionedTable(wcu=60, region="us-east-1")},
         gateways=[GatewayCost(match="*", kind="none")],
     )
-    one = {"service": "shop", "ts": T0, "tables": [{"name": "items", "op": "UpdateItem", "wcu": 1}]}
-    bill = costs_of([*many(1, AWS | one), *many(1, AWS | one | {"region": "eu-west-1"})], money)
+    request = {"service": "shop", "ts": T0, "tables": [{"name": "items", "op": "UpdateItem", "wcu": 1}]}
+    bill = costs_of([*many(1, AWS | request), *many(1, AWS | request | {"region": "eu-west-1"})], money)
     by_region = {
         about.region: cost
         for about, cost in bill.items()
@@ -143,19 +143,19 @@ def test_the_bill_of_google_cloud_agrees_to_the_cent() -> None:
     reads at 0.03 a hundred thousand = 0.60; writes at 0.09 = 1.80.
     """
     money = MoneySettings(functions=[FunctionCost(match="p/api", memory_mb=512)])
-    one = GOOGLE | {
+    request = GOOGLE | {
         "ts": T0, "service": "shop", "function": "api", "ms": {"function": 100},
         "tables": [{"name": "items", "op": "runQuery"}, {"name": "items", "op": "Commit"}],
     }  # fmt: skip
-    bill = costs_of(many(2, one), money)
+    bill = costs_of(many(2, request), money)
     by_kind = {about.kind: round(cost, 2) for about, cost in bill.items()}
     assert by_kind["function"] == 5.85
     assert by_kind["table"] == 2.40
     assert by_kind["account"] == by_kind["service"] == 8.25
     ten_at_a_time = FunctionCost(match="api", memory_mb=512, concurrency=10)
-    bill = costs_of(many(2, one), MoneySettings(functions=[ten_at_a_time]))
+    bill = costs_of(many(2, request), MoneySettings(functions=[ten_at_a_time]))
     assert round(bill[Scope("account", "gcp", "p", "", "p")], 2) == 3.71
-    stated = one | {"memory_mb": 512, "billed_ms": 100}
+    stated = request | {"memory_mb": 512, "billed_ms": 100}
     assert costs_of(many(2, stated), MoneySettings(functions=[ten_at_a_time])) == pytest.approx(
         bill, rel=1e-4
     )
@@ -163,20 +163,20 @@ def test_the_bill_of_google_cloud_agrees_to_the_cent() -> None:
 
 def test_requests_of_cloud_run_are_billed_for_100_ms_at_least() -> None:
     """1 M requests of 20 ms: 0.40, and 100,000 vCPU-seconds at 0.000024 = 2.40, which 80 at a time share."""
-    one = GOOGLE | {"ts": T0, "service": "shop", "function": "api", "ms": {"function": 20}}
+    request = GOOGLE | {"ts": T0, "service": "shop", "function": "api", "ms": {"function": 20}}
     function = Scope("function", "gcp", "p", "us-central1", "api")
-    assert round(costs_of(many(1, one))[function], 2) == 2.80
+    assert round(costs_of(many(1, request))[function], 2) == 2.80
     shared = MoneySettings(functions=[FunctionCost(match="api", concurrency=80)])
-    assert round(costs_of(many(1, one), shared)[function], 2) == 0.43
+    assert round(costs_of(many(1, request), shared)[function], 2) == 0.43
 
 
 def test_a_price_that_changes_on_a_date_changes_from_that_date_on() -> None:
     """The price of on-demand writes was halved on 2024-11-01, from 1.25 to 0.625 a million."""
     midnight = int(datetime(2024, 11, 1, tzinfo=UTC).timestamp())
-    one = AWS | {"service": "shop", "tables": [{"name": "items", "op": "PutItem", "wcu": 1}]}
+    request = AWS | {"service": "shop", "tables": [{"name": "items", "op": "PutItem", "wcu": 1}]}
     none = MoneySettings(gateways=[GatewayCost(match="*", kind="none")])
     for ts, price in ((midnight - 1, 1.25), (midnight, 0.625), (midnight + 86400, 0.625)):
-        bill = costs_of(many(1, one | {"ts": ts}), none)
+        bill = costs_of(many(1, request | {"ts": ts}), none)
         assert bill[scope("table", "items")] == pytest.approx(price), ts
 
 
@@ -196,33 +196,33 @@ def test_prices_of_ones_own_precede_those_shipped_for_an_account_or_a_region() -
 
 
 def test_nothing_costs_where_costs_are_not_counted_or_the_cloud_has_no_prices() -> None:
-    one = {"ts": T0, "service": "shop", "function": "put", "memory_mb": 512, "billed_ms": 80}
-    assert costs_of(many(1, AWS | one), MoneySettings(count=False)) == {}
-    assert costs_of(many(1, one)) == {}
-    assert costs_of(many(1, one | {"cloud": "azure", "account": "1"})) == {}
+    request = {"ts": T0, "service": "shop", "function": "put", "memory_mb": 512, "billed_ms": 80}
+    assert costs_of(many(1, AWS | request), MoneySettings(count=False)) == {}
+    assert costs_of(many(1, request)) == {}
+    assert costs_of(many(1, request | {"cloud": "azure", "account": "1"})) == {}
 
 
 def test_a_function_without_memory_in_its_records_costs_what_its_settings_say() -> None:
-    one = AWS | {"ts": T0, "service": "shop", "function": "put", "ms": {"function": 80}}
+    request = AWS | {"ts": T0, "service": "shop", "function": "put", "ms": {"function": 80}}
     money = MoneySettings(functions=[FunctionCost(match="1/put", memory_mb=512)])
-    assert round(costs_of(many(1, one))[scope("function", "put")], 2) == 0.20
-    assert round(costs_of(many(1, one), money)[scope("function", "put")], 2) == 0.87
+    assert round(costs_of(many(1, request))[scope("function", "put")], 2) == 0.20
+    assert round(costs_of(many(1, request), money)[scope("function", "put")], 2) == 0.87
 
 
 def test_a_record_without_billed_time_is_billed_for_its_time_in_the_function_rounded_up() -> None:
     """1 M requests of 79.2 ms at 512 MiB: 0.20, and 40,000 GB-s at 0.0000166667 = 0.67."""
-    one = {"ts": T0, "service": "shop", "function": "put", "ms": {"function": 79.2}, "memory_mb": 512}
-    assert round(costs_of(many(1, AWS | one))[scope("function", "put")], 2) == 0.87
-    known = costs_of(many(1, AWS | one | {"billed_ms": 160}))
+    request = {"ts": T0, "service": "shop", "function": "put", "ms": {"function": 79.2}, "memory_mb": 512}
+    assert round(costs_of(many(1, AWS | request))[scope("function", "put")], 2) == 0.87
+    known = costs_of(many(1, AWS | request | {"billed_ms": 160}))
     assert round(known[scope("function", "put")], 2) == 1.53
     function = Scope("function", "gcp", "p", "us-central1", "put")
-    assert round(costs_of(many(1, GOOGLE | one))[function], 2) == 2.80
+    assert round(costs_of(many(1, GOOGLE | request))[function], 2) == 2.80
 
 
 def test_a_function_costs_the_same_beside_any_number_of_business_values() -> None:
-    one = AWS | {"ts": T0, "service": "shop", "function": "put"}
-    measured = [one | {"values": {f"key{number}": 1}} for number in range(60)]
-    billed = one | {"ts": T0 + 1, "memory_mb": 1024, "billed_ms": 1000, "weight": 1_000_000}
+    request = AWS | {"ts": T0, "service": "shop", "function": "put"}
+    measured = [request | {"values": {f"key{number}": 1}} for number in range(60)]
+    billed = request | {"ts": T0 + 1, "memory_mb": 1024, "billed_ms": 1000, "weight": 1_000_000}
     bill = costs_of([*measured, billed])
     assert round(bill[scope("function", "put")], 2) == 16.87
 
@@ -231,5 +231,5 @@ def test_every_price_shipped_names_its_source_and_its_date_and_is_plausible() ->
     for shipped_price in shipped_prices():
         assert re.match(r"https://\S+, as of 20\d\d(-\d\d)?: ", shipped_price.source), shipped_price.item
         assert 0 < Decimal(str(shipped_price.price)) < Decimal("0.001"), shipped_price.item
-    items = {one.item for one in shipped_prices()}
+    items = {price.item for price in shipped_prices()}
     assert items == set(PriceSettings.model_fields["item"].annotation.__args__)  # type: ignore[union-attr]

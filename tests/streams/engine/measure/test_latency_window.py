@@ -167,11 +167,11 @@ def test_what_is_kept_is_bounded_by_the_scopes_and_not_by_their_traffic() -> Non
 
 def test_there_is_room_for_many_scopes_of_one_call_behind_few_of_many() -> None:
     window = LatencyWindow()
-    every, one = np.arange(N_BINS), np.zeros(N_BINS, np.int64)
-    window.p95((one, every, np.ones(N_BINS)), N_BINS)
-    window.p95((one, every, np.ones(N_BINS)), N_BINS)
+    every, single = np.arange(N_BINS), np.zeros(N_BINS, np.int64)
+    window.p95((single, every, np.ones(N_BINS)), N_BINS)
+    window.p95((single, every, np.ones(N_BINS)), N_BINS)
     for _ in range(3):
-        found = window.p95((every[1:], one[1:], np.full(N_BINS - 1, CALLS)), N_BINS)
+        found = window.p95((every[1:], single[1:], np.full(N_BINS - 1, CALLS)), N_BINS)
         assert np.isfinite(found).tolist() == [False] + [True] * (N_BINS - 1)
         assert window._used[0] <= len(window._runs)
 
@@ -247,7 +247,7 @@ def test_what_is_usual_survives_a_restart() -> None:
     for _ in range(500):
         window.p95(of_two_kinds(8, 192), 1)
     again = restarted(window)
-    for one in (window, again):
-        one.p95(of_two_kinds(13, 187), 1)
-        assert not one.certain[0]
+    for copy in (window, again):
+        copy.p95(of_two_kinds(13, 187), 1)
+        assert not copy.certain[0]
     assert again.snapshot() == window.snapshot()

@@ -150,8 +150,8 @@ def test_the_mix_is_that_of_plain_sums_at_any_restart(seed: int, parts: int, who
     again = PartTimes(Measure.LATENCY, STEP)
     again.restore(times.snapshot(), of, wholes)
     last = calls(*[[medians[part]] * CALLS for part in range(parts)])
-    one, other = (each.feed([last], of, usual[None], unseen[None]) for each in (again, times))
-    assert np.array_equal(one, other, equal_nan=True)
+    alone, other = (part_times.feed([last], of, usual[None], unseen[None]) for part_times in (again, times))
+    assert np.array_equal(alone, other, equal_nan=True)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9))
@@ -168,23 +168,23 @@ def test_steps_taken_together_are_those_taken_one_by_one(seed: int, at_once: int
         here = slice(first, first + at_once)
         found = many.feed(steps[here], [0, 1, 0, 2, 1, 0], usual[here], seen[here])
         for at, step in enumerate(steps[here]):
-            one = single.feed([step], [0, 1, 0, 2, 1, 0], usual[first + at][None], seen[first + at][None])
-            np.testing.assert_array_equal(found[at], one[0])
+            alone = single.feed([step], [0, 1, 0, 2, 1, 0], usual[first + at][None], seen[first + at][None])
+            np.testing.assert_array_equal(found[at], alone[0])
         assert many.snapshot() == single.snapshot()
 
 
 @given(st.integers(0, 2**32 - 1))
 def test_the_order_of_the_calls_of_a_step_changes_nothing(seed: int) -> None:
     draw = np.random.default_rng(seed)
-    one, other = PartTimes(Measure.LATENCY, STEP), PartTimes(Measure.LATENCY, STEP)
+    alone, other = PartTimes(Measure.LATENCY, STEP), PartTimes(Measure.LATENCY, STEP)
     for _ in range(4):
         size = int(draw.integers(1, 500))
         parts, bins = draw.integers(0, [[3], [N_BINS]], (2, size))
         counts = draw.integers(1, 9, size).astype(np.float64)
         order = draw.permutation(size)
-        fed(one, (parts, bins, counts), [0, 0, 1], [1.0, 1.0])
+        fed(alone, (parts, bins, counts), [0, 0, 1], [1.0, 1.0])
         fed(other, (parts[order], bins[order], counts[order]), [0, 0, 1], [1.0, 1.0])
-    assert one.snapshot() == other.snapshot()
+    assert alone.snapshot() == other.snapshot()
 
 
 def test_a_part_of_no_known_scope_is_refused() -> None:

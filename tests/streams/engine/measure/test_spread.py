@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.engine.decode.cells import LAYERS, PER_ID, layers_of
+from detectors.latency.histogram import N_BINS
+from streams.engine.decode.cells import LAYERS, PER_ID
 from streams.engine.measure.spread import Spread, SpreadCosts, spread_cells, spread_costs, spread_sums
 
 IDS, ROWS, KINDS, COLUMNS, MOST, GROUPS = 5, 7, 6, 3, 4, 5
@@ -61,7 +62,7 @@ def test_cells_are_grouped_by_what_they_measure_and_by_step(seed: int, sizes: li
     cells, counts = draw.integers(0, IDS * PER_ID, sum(sizes)), draw.random(sum(sizes))
     ends = np.cumsum(sizes)
     *found, bounds = spread_cells(cells, counts, ends, to, GROUPS)
-    owners, bins = layers_of(cells)
+    owners, bins = cells // N_BINS, cells % N_BINS
     layer = owners % LAYERS
     whole = to.whole.reshape(-1, MOST)[owners]
     part = to.part[owners // LAYERS, to.whole_of[layer]][:, None]
@@ -73,5 +74,5 @@ def test_cells_are_grouped_by_what_they_measure_and_by_step(seed: int, sizes: li
             cell += first
             here = slice(bounds[number, at], bounds[number, at + 1])
             plain = places[cell, place] - 1, bins[cell], counts[cell]
-            for one, other in zip(found, plain, strict=True):
-                np.testing.assert_array_equal(one[here], other)
+            for column, other in zip(found, plain, strict=True):
+                np.testing.assert_array_equal(column[here], other)

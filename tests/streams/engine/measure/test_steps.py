@@ -154,12 +154,12 @@ def test_a_restored_copy_continues_like_the_original() -> None:
     list(steps.feed([block("a", 0, 0), block("b", 0, 0, calls=4), block("a", 1, 60)]))
     copy = Steps(["a", "b"], 60)
     copy.restore(steps.snapshot())
-    for each in (steps, copy):
-        (closed,) = each.feed([block("b", 1, 60)])
-        assert (closed.start, calls_of(each, closed)) == (0, 5)
-        assert reasons_of(each, closed) == {(ITEMS, "hot"): 2.0}
-        assert each.scopes == steps.scopes
-        assert each.snapshot() == steps.snapshot() or each is copy
+    for merged in (steps, copy):
+        (closed,) = merged.feed([block("b", 1, 60)])
+        assert (closed.start, calls_of(merged, closed)) == (0, 5)
+        assert reasons_of(merged, closed) == {(ITEMS, "hot"): 2.0}
+        assert merged.scopes == steps.scopes
+        assert merged.snapshot() == steps.snapshot() or merged is copy
     assert copy.snapshot() == steps.snapshot()
 
 
@@ -179,9 +179,9 @@ def test_rows_of_a_restored_copy_follow_the_names_even_when_paths_and_calls_alte
     list(steps.feed([block("a", 0, 0), later]))
     copy = Steps(["a"], 60)
     copy.restore(steps.snapshot())
-    for each in (steps, copy):
-        (closed,) = each.feed([block("a", 2, 110)])
-        assert (closed.start, calls_of(each, closed)) == (60, 2)
+    for merged in (steps, copy):
+        (closed,) = merged.feed([block("a", 2, 110)])
+        assert (closed.start, calls_of(merged, closed)) == (60, 2)
     assert copy.scopes == steps.scopes
 
 

@@ -59,12 +59,12 @@ def interleaved(blocks: dict[str, list[Block]], seed: int) -> list[Block]:
 def counted(steps: Steps, fed: Sequence[Block], restart: int | None = None) -> list[dict[object, float]]:
     """Requests of every scope and edge, step by step."""
     found = []
-    for number, one in enumerate(fed):
+    for number, entry in enumerate(fed):
         if number == restart:
             parts = steps.snapshot()
             steps = Steps(SOURCES, STEP, MOST)
             steps.restore(parts)
-        found += [requests(steps, step) for step in steps.feed([one])]
+        found += [requests(steps, step) for step in steps.feed([entry])]
     return found
 
 
@@ -142,7 +142,7 @@ def test_what_was_folded_stays_so_when_the_setting_allows_more() -> None:
 def test_folding_is_logged_once() -> None:
     with structlog.testing.capture_logs() as logged:
         counted(Steps(SOURCES, STEP, MOST), interleaved(traffic(), 0), restart=100)
-    assert [(one["log_level"], one["shard"]) for one in logged] == [("warning", 0)]
+    assert [(entry["log_level"], entry["shard"]) for entry in logged] == [("warning", 0)]
 
 
 def test_an_edge_from_a_folded_source_still_leads_to_its_target() -> None:

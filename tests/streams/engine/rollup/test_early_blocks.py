@@ -119,18 +119,18 @@ def test_blocks_and_steps_are_the_same_whether_buckets_are_told_early_or_not(*, 
             early.rollup.restore(parts)
     assert count >= 30
     assert len(steps[0]) == len(steps[1]) >= 4
-    for one, other in zip(*steps, strict=True):
-        assert (one.start, one.records) == (other.start, other.records)
-        assert np.array_equal(one.sums, other.sums)
+    for left, other in zip(*steps, strict=True):
+        assert (left.start, left.records) == (other.start, other.records)
+        assert np.array_equal(left.sums, other.sums)
 
 
 def test_none_is_told_of_a_step_that_is_told_whole() -> None:
     source = Source()
     source.feed(per_second(T0 - 60, T0 - 10))
-    source.rollup.turn(at_once=True)
+    source.rollup.switch_mode(whole_steps=True)
     source.feed(per_second(T0 - 10, T0 + 20))
     assert source.rollup.early() == []
-    source.rollup.turn(at_once=False)
+    source.rollup.switch_mode(whole_steps=False)
     source.feed(per_second(T0 + 20, T0 + 50))
     assert source.rollup.early() == [], "a part of this minute is in a block that follows"
     wide = [block for block in source.feed(per_second(T0 + 50, T0 + 120)) if block.width > 10]

@@ -110,7 +110,7 @@ class EngineRun:
         self._kept: dict[int, _Kept] = {}
         engine = Engine(settings, [SOURCE], shards)
         last_chunk = None if restart is None else self._last_chunk(restart)
-        keeps = {self._last_chunk(one) for one in keep}
+        keeps = {self._last_chunk(fraction) for fraction in keep}
         for number in range(self._chunks):
             self._feed(engine, number)
             if number == last_chunk and in_place:

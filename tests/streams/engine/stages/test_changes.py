@@ -48,7 +48,7 @@ def with_changes(*changes: tuple[float, bytes]) -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def lines() -> list[bytes]:
-    """A deploy two minutes before the table is hammered, one of another function, one told minutes late."""
+    """A deploy two minutes before the table is hammered, one of another function, one minutes late."""
     return with_changes(
         (BEGAN - 120, deploy(BEGAN - 120, "inventory-put-item", "42")),
         (BEGAN - 60, deploy(BEGAN - 60, "shop-buy", "7")),
@@ -94,17 +94,19 @@ def test_the_page_of_the_table_says_first_what_was_deployed(
 
 
 def test_a_deploy_that_is_told_minutes_late_edits_the_message(run: EngineRun) -> None:
-    told = hammered(run)
-    [edit] = [notice for notice in told if Milestone.PRECEDED in notice.milestones]
+    reported = hammered(run)
+    [edit] = [notice for notice in reported if Milestone.PRECEDED in notice.milestones]
     assert BEGAN + LATE <= edit.at <= BEGAN + LATE + 180
-    assert [versions(notice.incident) for notice in told if notice.at < edit.at][-1] == ["42"]
-    assert versions(edit.incident) == versions(told[-1].incident) == ["42", "41"]
+    assert [versions(notice.incident) for notice in reported if notice.at < edit.at][-1] == ["42"]
+    assert versions(edit.incident) == versions(reported[-1].incident) == ["42", "41"]
     lines = first_line(page(edit.incident)).split("\n")
     assert lines[1].startswith("10 min after ")
 
 
 def test_the_incident_keeps_them_to_its_end(run: EngineRun) -> None:
-    [incident] = [one for one in run.incidents if label_of(one.primary) == "items" and one.sent == "page"]
+    [incident] = [
+        found for found in run.incidents if label_of(found.primary) == "items" and found.sent == "page"
+    ]
     assert (incident.state, versions(incident)) == ("resolved", ["42", "41"])
 
 

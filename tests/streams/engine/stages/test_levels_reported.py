@@ -13,7 +13,7 @@ from config.settings import JudgeSettings, LimitsSettings, RollupSettings, Setti
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure
 from streams.offline.replay import replay
-from streams.offline.tune.recording import record
+from streams.offline.tune.recording import record_steps
 from streams.offline.tune.trial import judge_recording
 from tests.laws.arrivals import prompt
 from tests.streams.engine.stages.engine_run import DAY, HOUR, SOURCE, START, EngineRun, label_of
@@ -108,7 +108,7 @@ def run_of(records: list[bytes], *, step: int = MINUTE, **changes: Any) -> Engin
     return EngineRun(records, settings, chunk=len(records) // 20 + 1, **changes)
 
 
-def told(run: EngineRun) -> list[Incident]:
+def reported(run: EngineRun) -> list[Incident]:
     return [incident for incident in run.incidents if incident.primary.measure.level]
 
 
@@ -129,7 +129,7 @@ def test_a_quota_near_its_limit_pages_once_and_ends_a_day_after(quota: Quota) ->
     assert (primary.limit, primary.near, primary.callers) == (quota.limit, True, [])
     assert primary.sentence.startswith(quota.shown)
     assert 2 * HOUR < page.at - START < 2 * HOUR + 10 * MINUTE
-    [incident] = told(run)
+    [incident] = reported(run)
     assert incident.state == "resolved"
     ended = incident.primary
     assert not ended.lost
@@ -140,7 +140,7 @@ def test_a_quota_near_its_limit_pages_once_and_ends_a_day_after(quota: Quota) ->
 @pytest.mark.parametrize("quota", QUOTAS, ids=lambda quota: quota.fields["name"])
 def test_a_quota_that_stays_used_without_being_near_is_in_the_digest_alone(quota: Quota) -> None:
     run = run_of(lines(lambda _: 0.83, quota, hours=4 * 24, every=600), step=600)
-    [incident] = told(run)
+    [incident] = reported(run)
     assert (incident.sent, run.pages) == ("digest", [])
     assert (incident.primary.verdict, incident.primary.near) == (Verdict.LIMIT, False)
     assert "peaked at" in incident.primary.sentence
@@ -149,7 +149,7 @@ def test_a_quota_that_stays_used_without_being_near_is_in_the_digest_alone(quota
 @pytest.mark.parametrize("quota", QUOTAS, ids=lambda quota: quota.fields["name"])
 def test_a_quota_far_from_its_limit_is_not_reported(quota: Quota) -> None:
     run = run_of(lines(lambda _: 0.5, quota, hours=4 * 24, every=600), step=600)
-    assert told(run) == []
+    assert reported(run) == []
 
 
 def test_a_replay_and_a_trial_of_its_recording_find_what_was_found_live(tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_a_replay_and_a_trial_of_its_recording_find_what_was_found_live(tmp_path
     history = MemorySource({SOURCE: records}, (97,), {SOURCE: prompt(records)})
     live = EngineRun(records, settings, chunk=100).incidents
     found = replay(history, settings)
-    recording = record(
+    recording = record_steps(
         MemorySource({SOURCE: records}, (97,), {SOURCE: prompt(records)}), settings, "levels", tmp_path
     )
     tried = judge_recording(recording, settings)
@@ -183,11 +183,11 @@ def test_any_number_of_shards_gives_the_same_findings(shards: int) -> None:
         for lines_of in zip(*(lines(hill, quota, hours=5) for quota in QUOTAS), strict=True)
         for line in lines_of
     ]
-    one, other = (of_levels(run_of(records, shards=number)) for number in (1, shards))
-    assert sorted(one, key=lambda each: (each.id, each.revision)) == sorted(
-        other, key=lambda each: (each.id, each.revision)
+    alone, other = (of_levels(run_of(records, shards=number)) for number in (1, shards))
+    assert sorted(alone, key=lambda finding: (finding.id, finding.revision)) == sorted(
+        other, key=lambda finding: (finding.id, finding.revision)
     )
-    assert len({finding.id for finding in one}) == len(QUOTAS)
+    assert len({finding.id for finding in alone}) == len(QUOTAS)
 
 
 @pytest.mark.parametrize("size", [1, 7])
@@ -201,7 +201,7 @@ def test_a_short_burst_is_not_near() -> None:
     def burst(seconds: int) -> float:
         return 1.0 if seconds == 2 * HOUR else 0.1
 
-    assert told(run_of(lines(burst, LAMBDA, hours=4))) == []
+    assert reported(run_of(lines(burst, LAMBDA, hours=4))) == []
 
 
 def test_samples_every_few_minutes_are_enough() -> None:
@@ -219,7 +219,7 @@ def test_a_level_whose_samples_stop_is_unknown_and_no_longer_reported_a_day_late
 
     run = run_of(lines(stops, LAMBDA, hours=30, every=300), step=300)
     [page] = run.pages
-    [incident] = told(run)
+    [incident] = reported(run)
     ended = incident.primary
     assert page.incident.id == incident.id
     assert (incident.state, ended.lost) == ("resolved", True)
@@ -232,7 +232,7 @@ def test_a_limit_that_is_raised_is_taken_over() -> None:
     high = LAMBDA._replace(limit=2000.0)
     late = lines(lambda seconds: 0.475 if seconds >= 2 * HOUR else None, high, hours=30, every=300)
     run = run_of(early + late[2 * 12 :], step=300)
-    [incident] = told(run)
+    [incident] = reported(run)
     assert incident.state == "resolved"
     assert incident.primary.limit == 2000
 
@@ -273,12 +273,12 @@ def test_growth_that_will_reach_the_limit_is_in_the_digest() -> None:
         return 0.2 * math.pow(1.06, seconds / DAY) * (1 + 0.1 * math.sin(seconds * 2 * math.pi / DAY))
 
     run = run_of(lines(rises, LAMBDA, hours=15 * 24, every=1200), step=1200)
-    reported = [incident for incident in told(run) if incident.verdict is Verdict.LIMIT]
-    assert [incident.sent for incident in reported] == ["digest"]
-    growth = reported[0].primary.growth
+    limits = [incident for incident in reported(run) if incident.verdict is Verdict.LIMIT]
+    assert [incident.sent for incident in limits] == ["digest"]
+    growth = limits[0].primary.growth
     assert growth is not None
     assert growth.days_to_limit is not None
-    assert "it reaches the limit of 1,000 in" in reported[0].primary.sentence
+    assert "it reaches the limit of 1,000 in" in limits[0].primary.sentence
     assert run.pages == []
 
 
@@ -293,7 +293,7 @@ def test_a_level_without_a_limit_is_judged_by_its_own_past() -> None:
         return daily(seconds) * (4 if KNOWN <= seconds < KNOWN + HOUR else 1)
 
     run = run_of(lines(leaps, LAMBDA, hours=DAYS * 24, every=600, limited=False), step=600, young=2 * DAY)
-    [incident] = told(run)
+    [incident] = reported(run)
     assert (incident.verdict, incident.primary.callers) == (Verdict.SPIKE, [])
     assert incident.primary.limit is None
     assert "lambda.concurrent_executions of account 1 is at" in incident.primary.sentence
@@ -304,7 +304,7 @@ def test_a_level_without_a_limit_may_fall() -> None:
         return daily(seconds) * (0.1 if KNOWN <= seconds < KNOWN + HOUR else 1)
 
     run = run_of(lines(falls, LAMBDA, hours=DAYS * 24, every=600, limited=False), step=600, young=2 * DAY)
-    assert [incident.verdict for incident in told(run)] == [Verdict.DROP]
+    assert [incident.verdict for incident in reported(run)] == [Verdict.DROP]
 
 
 def test_a_restart_changes_nothing_of_a_level_without_a_limit() -> None:
@@ -322,14 +322,14 @@ def test_what_is_not_stated_is_no_fall() -> None:
         return None if KNOWN <= seconds < KNOWN + 6 * HOUR else daily(seconds)
 
     run = run_of(lines(pauses, LAMBDA, hours=DAYS * 24, every=600, limited=False), step=600, young=2 * DAY)
-    assert told(run) == []
+    assert reported(run) == []
 
 
 def test_a_level_with_a_limit_is_judged_against_its_limit_alone() -> None:
     def leaps(seconds: int) -> float:
         return daily(seconds) * 0.2 * (4 if KNOWN <= seconds < KNOWN + HOUR else 1)
 
-    assert told(run_of(lines(leaps, LAMBDA, hours=DAYS * 24, every=600), step=600, young=2 * DAY)) == []
+    assert reported(run_of(lines(leaps, LAMBDA, hours=DAYS * 24, every=600), step=600, young=2 * DAY)) == []
 
 
 def test_levels_beyond_the_series_of_a_shard_are_left_out() -> None:
@@ -342,7 +342,7 @@ def test_levels_beyond_the_series_of_a_shard_are_left_out() -> None:
             | {"name": f"level {number:03}"}
             for number in range(150)
         ]
-    lines_of = [json.dumps(one).encode() for one in records]
+    lines_of = [json.dumps(alone).encode() for alone in records]
     found = {incident.measure for incident in of_levels(run_of(lines_of, most=100))}
     assert 50 < len(found) < 100
     assert Measure("level:level 000") in found

@@ -179,6 +179,6 @@ def test_a_snapshot_of_costs_is_taken_up_as_it_is() -> None:
     engine, again = Engine(SETTINGS, [SOURCE]), Engine(SETTINGS, [SOURCE])
     engine.feed(SOURCE, lines[:500], prompt(lines[:500]))
     again.restore(engine.snapshot())
-    for one in (engine, again):
-        one.feed(SOURCE, lines[500:], prompt(lines)[500:])
+    for engine_ in (engine, again):
+        engine_.feed(SOURCE, lines[500:], prompt(lines)[500:])
     assert again.snapshot() == engine.snapshot()

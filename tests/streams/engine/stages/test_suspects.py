@@ -73,7 +73,7 @@ def test_a_planned_rise_that_does_not_happen_has_no_suspect(findings: list[Findi
     assert {finding.verdict for finding in missing} == {Verdict.DROP}
     assert not any(finding.suspects for finding in missing)
     assert {finding.planned for finding in missing} == {Plan(name="Sale", factor=4.0)}
-    assert all("planned for “Sale”, 4 times the " in one.sentence for one in missing)
+    assert all("planned for “Sale”, 4 times the " in finding.sentence for finding in missing)
     assert not any(finding.planned for finding in at(findings, 0, 7.9))
 
 

@@ -48,13 +48,13 @@ def test_cells_and_counts_survive(ahead: list[int], data: st.DataObject) -> None
 
 
 def test_cells_that_do_not_ascend_and_counts_that_are_not_whole_are_left_as_they_are() -> None:
-    one = np.ones(1)
+    single = np.ones(1)
     for cells, counts in (
         (np.array([5, 4]), np.ones(2)),
-        (np.array([-1]), one),
-        (np.array([5]), one / 2),
-        (np.array([5]), one * 0),
-        (np.array([5]), one * np.nan),
-        (np.array([LARGEST]), one),
+        (np.array([-1]), single),
+        (np.array([5]), single / 2),
+        (np.array([5]), single * 0),
+        (np.array([5]), single * np.nan),
+        (np.array([LARGEST]), single),
     ):
         assert packed_cells(cells, counts) is None

@@ -19,14 +19,14 @@ QUIET = "GET /never"
 
 def three_routes(number: int, wcu: float) -> Block:
     """Return the block of one minute in which three routes call a function, and that a table."""
-    one = minute(number, {Measure.REQUESTS: 600.0}, calls(300, 60, wcu))
+    made = minute(number, {Measure.REQUESTS: 600.0}, calls(300, 60, wcu))
     paths = [Path("aws", "1", "eu", "shop", route, "put", "", "", "") for route in (*ROUTES, QUIET)]
     sums = np.zeros((8, len(SUMMED)))
     for row, share in enumerate((0.5, 0.3, 0.2, 0.0)):
         sums[row, COLUMN[Measure.REQUESTS]] = 600.0 * share
         for measure, value in calls(300, 60, wcu).items():
             sums[4 + row, COLUMN[measure]] = value * share
-    return replace(one, paths=paths, calls=[Call(number, "items") for number in range(4)], sums=sums)
+    return replace(made, paths=paths, calls=[Call(number, "items") for number in range(4)], sums=sums)
 
 
 def of_table(minutes: int) -> list[Finding]:

@@ -60,7 +60,7 @@ def live(
         run = arriving[since:until]
         emitted = engine.feed(SOURCE, [line for _, line in run], times[since:until])
         yield from ((now, notice) for notice in emitted.notices)
-        yield from ((now, notice) for notice in engine.look(SOURCE, float(now)).notices)
+        yield from ((now, notice) for notice in engine.evaluate_early(SOURCE, float(now)).notices)
 
 
 QUIET = 5 * STEP  # before one of them has none any more
@@ -74,7 +74,7 @@ def falling(*names: str) -> list[tuple[float, bytes]]:
 
 def test_a_function_without_requests_is_paged_within_a_minute(parts: dict[str, bytes]) -> None:
     (at, page), *more = [
-        (at, each) for at, each in live(parts, falling("get"), 3 * QUIET) if each.action is Action.OPEN
+        (at, notice) for at, notice in live(parts, falling("get"), 3 * QUIET) if notice.action is Action.OPEN
     ]
     assert at - BEGINS - QUIET <= STEP
     primary = page.incident.primary
@@ -84,15 +84,15 @@ def test_a_function_without_requests_is_paged_within_a_minute(parts: dict[str, b
 
 
 def test_it_is_the_same_incident_once_the_minutes_are_judged(parts: dict[str, bytes]) -> None:
-    told = [each for _, each in live(parts, falling("get"), 3 * QUIET)]
-    assert {notice.action for notice in told} <= {Action.OPEN, Action.UPDATE}
-    assert len({notice.incident.id for notice in told}) == 1
-    assert not told[-1].incident.primary.early or len(told) == 1
+    reported = [notice for _, notice in live(parts, falling("get"), 3 * QUIET)]
+    assert {notice.action for notice in reported} <= {Action.OPEN, Action.UPDATE}
+    assert len({notice.incident.id for notice in reported}) == 1
+    assert not reported[-1].incident.primary.early or len(reported) == 1
 
 
 def test_when_most_of_all_requests_are_missing_the_minutes_decide(parts: dict[str, bytes]) -> None:
-    told = [(at, each) for at, each in live(parts, falling("get", "put"), 3 * QUIET)]
-    pages = [at for at, each in told if each.action is Action.OPEN]
+    reported = [(at, notice) for at, notice in live(parts, falling("get", "put"), 3 * QUIET)]
+    pages = [at for at, notice in reported if notice.action is Action.OPEN]
     assert all(at - BEGINS - QUIET > STEP for at in pages)
 
 
@@ -104,16 +104,16 @@ def test_whoever_sends_in_batches_is_not_absent_between_them(parts: dict[str, by
         return at if b'"get"' not in line else float(np.ceil(at / every) * every)
 
     arriving = sorted((arrival(at, line), line) for at, line in given)
-    assert [each for _, each in live(parts, arriving, 15 * STEP) if each.action is Action.OPEN] == []
+    assert [notice for _, notice in live(parts, arriving, 15 * STEP) if notice.action is Action.OPEN] == []
 
 
 def test_what_becomes_five_times_as_slow_is_paged_once_enough_calls_were(parts: dict[str, bytes]) -> None:
     before = requests(BEGINS, BEGINS + QUIET, 2)
     given = before + requests(BEGINS + QUIET, BEGINS + 2 * QUIET, 3, slow="get")
-    told = [(at, each) for at, each in live(parts, given, 2 * QUIET)]
-    (at, page), *more = [(at, each) for at, each in told if each.action is Action.OPEN]
+    reported = [(at, notice) for at, notice in live(parts, given, 2 * QUIET)]
+    (at, page), *more = [(at, notice) for at, notice in reported if notice.action is Action.OPEN]
     assert at - BEGINS - QUIET <= STEP + 15
     primary = page.incident.primary
     assert (primary.measure, primary.scope and primary.scope.name) == (Measure.LATENCY, "get")
     assert more == []
-    assert Action.WITHDRAW not in {each.action for _, each in told}
+    assert Action.WITHDRAW not in {notice.action for _, notice in reported}

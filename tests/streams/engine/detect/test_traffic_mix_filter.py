@@ -84,8 +84,8 @@ def usual_times_then(*shapes: Shape) -> Iterator[Block]:
 
 def findings_of(blocks: Iterator[Block], restart: Callable[[int], bool] = lambda _: False) -> list[Finding]:
     detect, found = Detect(0, ["one/0"], SETTINGS), list[Finding]()
-    for number, one in enumerate(blocks):
-        found += [finding for judged in detect.feed([one]) for finding in judged.findings]
+    for number, sent in enumerate(blocks):
+        found += [finding for judged in detect.feed([sent]) for finding in judged.findings]
         if restart(number):
             parts, detect = detect.snapshot(), Detect(0, ["one/0"], SETTINGS)
             detect.restore(parts)
@@ -155,19 +155,19 @@ def test_late_records_may_bring_scopes_that_their_step_has_not() -> None:
     late.paths = [path._replace(service="other", function="other-api") for path in PATHS]
     blocks += [late, *(block(minute, AS_USUAL) for minute in range(61, 70))]
     detect = Detect(0, ["one/0"], SETTINGS)
-    assert [judged.start for one in blocks for judged in detect.feed([one])][-1] == 69 * 60
+    assert [judged.start for sent in blocks for judged in detect.feed([sent])][-1] == 69 * 60
 
 
 def test_the_history_shows_no_verdict_where_none_is_reported() -> None:
     detect, times_of = Detect(0, ["one/0"], SETTINGS, records=True), list[int]()
     shown, opened = set[int](), 0
-    for one in usual_times_then(OTHER_MIX):
-        for step in detect.feed([one]):
+    for sent in usual_times_then(OTHER_MIX):
+        for step in detect.feed([sent]):
             opened += sum(finding.state == "open" for finding in step.findings)
         for record in map(decode_step, detect.take_records()):
             if record.names:
                 named = decode_names(record.names)[0]
-                times_of = [row for row, each in enumerate(named) if each.measure in LATENCIES]
+                times_of = [row for row, item in enumerate(named) if item.measure in LATENCIES]
             shown |= set(np.flatnonzero(record.verdict).tolist())
     assert opened, "there are more requests of the slow route"
     assert times_of

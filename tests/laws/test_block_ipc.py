@@ -22,8 +22,8 @@ def through_a_pipe(blocks: Sequence[Block], sizes: Sequence[int]) -> list[bytes]
     sent, received, found, at = BlockEncoder(), BlockDecoder(), list[bytes](), 0
     for size in (*sizes, len(blocks)):
         piece = blocks[at : at + size]
-        apart: BlockBatch = pickle.loads(pickle.dumps(sent.take(piece)))  # noqa: S301 - our own
-        found += [encode_block(block) for block in received.together(apart)]
+        batch: BlockBatch = pickle.loads(pickle.dumps(sent.encode(piece)))  # noqa: S301 - our own
+        found += [encode_block(block) for block in received.decode(batch)]
         at += size
     return found
 
@@ -31,9 +31,9 @@ def through_a_pipe(blocks: Sequence[Block], sizes: Sequence[int]) -> list[bytes]
 @settings(steady, max_examples=60)
 @given(streams(), shares, st.integers(1, 3), st.booleans())
 def test_blocks_go_through_a_pipe_as_they_are(
-    sent: list[Sent], sizes: Sequence[int], shards: int, at_once: bool
+    sent: list[Sent], sizes: Sequence[int], shards: int, whole_steps: bool
 ) -> None:
-    blocks = fed([one.body for one in sent], shards=shards, at_once=at_once).blocks
+    blocks = fed([one.body for one in sent], shards=shards, whole_steps=whole_steps).blocks
     expected = [encode_block(block) for block in blocks]
     assert through_a_pipe(blocks, sizes) == expected
 

@@ -50,7 +50,7 @@ class Live:
             found += emitted.findings
             notices += [(now, notice) for notice in emitted.notices]
             if looks:
-                notices += [(now, notice) for notice in engine.look(SOURCE, now + delay).notices]
+                notices += [(now, notice) for notice in engine.evaluate_early(SOURCE, now + delay).notices]
         return notices, found, engine
 
 
@@ -67,7 +67,7 @@ def hammering(live: Live, begins: int, lasts: int = 3600) -> Change:
 
 
 def pages(notices: Sequence[tuple[int, Notice]]) -> list[tuple[int, Notice]]:
-    return [(at, each) for at, each in notices if each.action is Action.OPEN]
+    return [(at, notice) for at, notice in notices if notice.action is Action.OPEN]
 
 
 @pytest.mark.parametrize("offset", [0, 9, 30, 55, 59])
@@ -104,8 +104,8 @@ def test_nothing_is_found_on_a_quiet_hour(live: Live) -> None:
 
 def test_a_burst_that_is_over_is_told_as_it_was_and_ends(live: Live) -> None:
     notices, _, engine = live.run(hammering(live, MINUTE + 20, 15), 15 * STEP)
-    told = [each for _, each in notices]
-    assert sum(notice.action is Action.OPEN for notice in told) <= 1
+    reported = [notice for _, notice in notices]
+    assert sum(notice.action is Action.OPEN for notice in reported) <= 1
     assert all(
         not finding.early for incident in engine.incidents.ongoing() for finding in (incident.primary,)
     )
@@ -120,7 +120,7 @@ def test_no_look_is_taken_of_what_happened_long_ago(live: Live) -> None:
     for now in range(MINUTE + 1, MINUTE + STEP):
         arrived = hammering(live, MINUTE + 10)([], now)
         engine.feed(SOURCE, arrived, np.full(len(arrived), float(now)))
-        assert engine.look(SOURCE, now + 3600.0).findings == []
+        assert engine.evaluate_early(SOURCE, now + 3600.0).findings == []
 
 
 def test_a_finding_of_a_look_is_older_than_anything_a_step_says(live: Live) -> None:
