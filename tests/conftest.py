@@ -3,12 +3,15 @@
 import gc
 import os
 import signal
+import sys
 from collections.abc import Iterator
+from typing import Any, Final
 
 import pytest
 import structlog
 from hypothesis import settings
 
+from config.settings import LocalSettings, WebSettings
 from tests.canary import _canaries, pytest_runtest_makereport
 from tests.free_port import free_port
 from tests.kafka.broker import BrokerUnavailableError
@@ -74,6 +77,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((at for at, name in enumerate(LONGEST) if item.nodeid.startswith(name)), len(LONGEST))
 
     items.sort(key=rank)
+
+
+_DEFAULT_PORTS: Final = {int(web.listen.rpartition(":")[2]) for web in (LocalSettings(), WebSettings())}
+_asked: Final[list[Any]] = []
+
+
+def _note_default_ports(event: str, arguments: tuple[Any, ...]) -> None:
+    if event in {"socket.bind", "socket.connect"}:
+        address = arguments[1]
+        if isinstance(address, tuple) and address[1] in _DEFAULT_PORTS:
+            _asked.append(address)
+
+
+sys.addaudithook(_note_default_ports)
+
+
+@pytest.fixture(autouse=True)
+def _no_default_port() -> Iterator[None]:
+    """Fail a test that listens on, or asks, a port on which a daemon of this machine may be."""
+    _asked.clear()
+    yield
+    assert not _asked, "a test needs ports of its own"
 
 
 @pytest.fixture(autouse=True)
