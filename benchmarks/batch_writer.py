@@ -41,14 +41,16 @@ async def _write(broker: str, name: str, batch: Batch, count: int) -> None:
     client = AIOKafkaClient(bootstrap_servers=broker)
     await client.bootstrap()
     try:
-        (node,) = [one.nodeId for one in client.cluster.brokers()]
+        (node,) = [member.nodeId for member in client.cluster.brokers()]
         left = list(range(PARTITIONS))
         while left:  # a new topic has no leaders yet
-            left = await _produce(client, node, name, [(one, batch(one, 0)) for one in left], early=True)
+            left = await _produce(
+                client, node, name, [(partition, batch(partition, 0)) for partition in left], early=True
+            )
             await asyncio.sleep(0.1)
         under_way: asyncio.Task[list[int]] | None = None
         for number in range(1, count):
-            batches = [(one, batch(one, number)) for one in range(PARTITIONS)]
+            batches = [(partition, batch(partition, number)) for partition in range(PARTITIONS)]
             if under_way is not None:
                 await under_way
             under_way = asyncio.create_task(_produce(client, node, name, batches))

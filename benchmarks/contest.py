@@ -126,7 +126,7 @@ def processor() -> str:
 
 def profiled(broker: Broker, made: LongTopic, length: Length) -> str:
     """Run the whole path once more; return the table of who owns its CPU time, or why there is none."""
-    path = next(one for one in CONTESTANTS if one.name == PATH)
+    path = next(contestant for contestant in CONTESTANTS if contestant.name == PATH)
     words = [broker.address, "bench-requests", str(made.records), str(length.warm), "profile"]
     try:
         told = Program([*path.prefix(), *words], kept=False).run()
@@ -143,7 +143,7 @@ def options() -> argparse.Namespace:
     asked.add_argument("--warm", type=int, help="events of each partition before the clock starts")
     asked.add_argument("--seconds", type=float, help="after which the slow ones stop")
     asked.add_argument("--rounds", type=int)
-    asked.add_argument("--only", nargs="+", choices=[one.name for one in CONTESTANTS])
+    asked.add_argument("--only", nargs="+", choices=[contestant.name for contestant in CONTESTANTS])
     asked.add_argument("--profile", action="store_true", help="say who owns the CPU time of the whole path")
     asked.add_argument("--page", type=Path, help="a page between whose marks the tables are written")
     return asked.parse_args()
@@ -151,7 +151,7 @@ def options() -> argparse.Namespace:
 
 def length_of(given: argparse.Namespace) -> Length:
     told = {name: getattr(given, name) for name in ("events", "warm", "seconds", "rounds")}
-    return (QUICK if given.quick else LONG)._replace(**{name: one for name, one in told.items() if one})
+    return (QUICK if given.quick else LONG)._replace(**{name: value for name, value in told.items() if value})
 
 
 def main() -> int:
@@ -159,7 +159,7 @@ def main() -> int:
     length = length_of(given)
     if given.page:  # that it has no place for the tables is known now, not in twenty minutes
         placed(placed(given.page.read_text(encoding="utf-8"), TABLE, ""), PROFILE, "")
-    asked = [one for one in CONTESTANTS if given.only is None or one.name in given.only]
+    asked = [contestant for contestant in CONTESTANTS if given.only is None or contestant.name in given.only]
     SCRATCH.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, SCRATCH, ignore_errors=True)

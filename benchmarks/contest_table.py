@@ -63,7 +63,7 @@ def ratio(row: Row, base: Row | None) -> float | None:
     if base is None:
         return None
     rounds = row.runs.keys() & base.runs.keys()
-    return median(row.runs[one].rate / base.runs[one].rate for one in rounds) if rounds else None
+    return median(row.runs[number].rate / base.runs[number].rate for number in rounds) if rounds else None
 
 
 def cells(rows: Sequence[Row]) -> list[tuple[str, ...]]:

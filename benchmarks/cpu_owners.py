@@ -229,7 +229,7 @@ class _Awaitable:
 
 
 def _package_of(file: str) -> str:
-    if file in {each.__file__ for each in (base_events, events, selector_events)}:
+    if file in {module.__file__ for module in (base_events, events, selector_events)}:
         return LOOP
     parts = file.split("/")
     return next((owner for name, owner in PACKAGES.items() if name in parts), OTHERS)

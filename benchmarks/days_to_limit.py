@@ -100,13 +100,13 @@ def case(kind: str, report: Report, series: tuple[Floats, Floats], limit: float)
 
 def drawn(of: list[Curve]) -> list[Case]:
     """Return a case for each curve that grows on the first day of its future."""
-    levels, peaks = np.array([one.levels for one in of]).T, np.array([one.peaks for one in of]).T
+    levels, peaks = np.array([curve.levels for curve in of]).T, np.array([curve.peaks for curve in of]).T
     found = []
     for report in reports(levels[: PAST + 1], peaks[: PAST + 1]):
         one = of[report.growing.row]
         if report.day == PAST:
             found.append(case(one.kind, report, (one.levels, one.peaks), one.limit))
-    return [one for one in found if one is not None]
+    return [forecast_case for forecast_case in found if forecast_case is not None]
 
 
 def real(folder: Path) -> list[Case]:
@@ -130,7 +130,7 @@ def real(folder: Path) -> list[Case]:
 
 def days(of: Floats, wanted: tuple[float, ...]) -> list[float]:
     on = [np.flatnonzero(of >= chance) for chance in wanted]
-    return [float(each[0] + 1) if each.size else np.inf for each in on]
+    return [float(exceeded[0] + 1) if exceeded.size else np.inf for exceeded in on]
 
 
 class Told(NamedTuple):
@@ -144,14 +144,14 @@ class Told(NamedTuple):
 def told(model: Model, wanted: tuple[float, ...], of: list[Case]) -> Told:
     began = time.process_time()
     found, errors = [], []
-    for one in of:
-        levels = np.maximum(one.levels, LEAST_LEVEL * np.nanmean(one.levels))
+    for curve in of:
+        levels = np.maximum(curve.levels, LEAST_LEVEL * np.nanmean(curve.levels))
         unit = levels[~np.isnan(levels)][-1]
-        weighed = model(np.log(levels / unit), one.window)
-        room = float(np.log(one.limit / unit) - np.median(one.above))
-        found.append(days(chances(weighed, room, float(one.above.std())), wanted))
-        mean = sum(each.weight * each.mean for each in weighed)
-        came = [one.future[after - 1] if after <= len(one.future) else np.nan for after in AFTER]
+        weighed = model(np.log(levels / unit), curve.window)
+        room = float(np.log(curve.limit / unit) - np.median(curve.above))
+        found.append(days(chances(weighed, room, float(curve.above.std())), wanted))
+        mean = sum(forecast.weight * forecast.mean for forecast in weighed)
+        came = [curve.future[after - 1] if after <= len(curve.future) else np.nan for after in AFTER]
         errors.append(
             [mean[after - 1] - np.log(level / unit) for after, level in zip(AFTER, came, strict=True)]
         )
@@ -160,12 +160,12 @@ def told(model: Model, wanted: tuple[float, ...], of: list[Case]) -> Told:
 
 def show(name: str, said: Told, of: list[Case]) -> None:
     """Print a row; where the truth is not known, a range is right if it goes beyond what is known."""
-    truth = np.array([one.truth for one in of])
-    seen = np.array([one.seen for one in of])
+    truth = np.array([curve.truth for curve in of])
+    seen = np.array([curve.seen for curve in of])
     early, middle, late = said.days.T
     holds = (early <= truth) & (truth <= late)
     holds = np.where(np.isinf(truth), late > seen, holds)
-    kinds = np.array([one.kind for one in of])
+    kinds = np.array([curve.kind for curve in of])
     each = " ".join(f"{100 * holds[kinds == kind].mean():6.0f}" for kind in dict.fromkeys(kinds.tolist()))
     known = np.isfinite(truth) & np.isfinite(middle)
     off = np.median(np.abs(np.log(np.maximum(middle[known], 1) / truth[known])))
@@ -177,11 +177,11 @@ def show(name: str, said: Told, of: list[Case]) -> None:
 
 
 def table(title: str, of: list[Case], models: list[str]) -> None:
-    kinds = " ".join(f"{kind[:6]:>6}" for kind in dict.fromkeys(one.kind for one in of))
+    kinds = " ".join(f"{kind[:6]:>6}" for kind in dict.fromkeys(curve.kind for curve in of))
     print(f"\n{title}: {len(of)} reports; per cent of ranges that hold the truth")
     print(f"{'':<20}{'all':>5}  {kinds}  {'late':>4} {'early':>4} width  open   off    7   14   28     ms")
     nothing = np.full((len(of), len(AFTER)), np.nan)
-    line = Told(np.array([one.line for one in of]), np.zeros_like(nothing), 0.0)
+    line = Told(np.array([curve.line for curve in of]), np.zeros_like(nothing), 0.0)
     show("slope and its 99 %", line, of)
     for name in models:
         ours = name == next(iter(MODELS))

@@ -244,9 +244,9 @@ def print_spans(given: Given) -> None:
     least = dict.fromkeys((title for title, _, _ in works), 1e9)
     alone = best(scanned_alone, given)
     for _ in range(TURNS):
-        for title, each, read in works:
+        for title, content, read in works:
             begin = time.process_time()
-            whole(each, read)
+            whole(content, read)
             least[title] = min(least[title], time.process_time() - begin)
     print(f"\n{'spans/s of one core':28}{'read':>12}{'to blocks':>12}")
     for title, _, _ in works:

@@ -216,7 +216,7 @@ def anew(rows: HistoryRows, day: int, rng: np.random.Generator) -> HistoryRows:
         rows.start + day * DAY,
         rows.seconds,
         np.where(np.isnan(rows.observed), np.nan, drawn).astype(np.float32),
-        *(rounded(each.astype(float) * level) for each in (rows.expected, rows.lower, rows.upper)),
+        *(rounded(column.astype(float) * level) for column in (rows.expected, rows.lower, rows.upper)),
         rows.verdict,
     )  # fmt: skip
 
@@ -236,11 +236,13 @@ def fill(place: Path) -> dict[str, float]:
         rows = merged([anew(of_day[TENS], 7 * week + day, rng) for day in range(7)])
         file = HistoryFile(TENS, MONDAY + week * WEEK, MONDAY + (week + 1) * WEEK)
         folder.write(file.path, lambda into, rows=rows: write_rows(rows, into))  # type: ignore[misc]
-    for one in folder.superseded():
-        folder.delete(one.path)
+    for segment in folder.superseded():
+        folder.delete(segment.path)
     folder.delete(HistoryFile(MINUTES, MONDAY, MONDAY + DAY).path)
     files = folder.files()
-    sizes = {kind: sum(one.size for one in files if one.resolution == kind) for kind in (MINUTES, TENS)}
+    sizes = {
+        kind: sum(segment.size for segment in files if segment.resolution == kind) for kind in (MINUTES, TENS)
+    }
     return {
         "minutes_mb": sizes[MINUTES] / 1e6, "tens_mb": sizes[TENS] / 1e6,
         "series": len(reader.names), "day_rows": len(of_day[MINUTES]),
@@ -253,7 +255,7 @@ def heaviest(place: Path) -> "np.ndarray[Any, np.dtype[np.int64]]":
     rows = reader.rows(TENS, MONDAY, MONDAY + WEEK)
     counts: Counter[str] = Counter()
     for number, count in zip(
-        *(each.tolist() for each in np.unique(rows.series, return_counts=True)), strict=True
+        *(column.tolist() for column in np.unique(rows.series, return_counts=True)), strict=True
     ):
         if (scope := reader.names[number].scope).kind == "table":
             counts[scope.name] += count
@@ -377,12 +379,16 @@ def print_cost(table: dict[str, dict[str, float]]) -> None:
     """Print what was measured and the shares of the judging time."""
     print("| | " + " | ".join(table) + " |\n|" + " --- |" * (len(table) + 1))
     for name, title, scale, form in COST:
-        print(f"| {title} | " + " | ".join(format(one[name] * scale, form) for one in table.values()) + " |")
+        print(
+            f"| {title} | "
+            + " | ".join(format(result[name] * scale, form) for result in table.values())
+            + " |"
+        )
     after = ("hold", "write", "merge")
     for title, names in (("recording and writing", after[:2]), ("… and merging", after)):
         shares = [
-            (one["recorded"] - one["plain"] + sum(one[name] for name in names)) / one["plain"]
-            for one in table.values()
+            (result["recorded"] - result["plain"] + sum(result[name] for name in names)) / result["plain"]
+            for result in table.values()
         ]
         print(f"| {title}, share of judging | " + " | ".join(f"{share:.1%}" for share in shares) + " |")
 

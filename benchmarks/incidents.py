@@ -34,7 +34,7 @@ from backends.ndjson import write
 from backends.requests import draw_log
 
 BACKENDS: dict[str, ModuleType] = {
-    each.__name__.split(".")[-1]: each for each in (shop, b2b, game, partner, growing)
+    generator.__name__.split(".")[-1]: generator for generator in (shop, b2b, game, partner, growing)
 }
 AFTER = HOUR / 2  # a page that leaves so long after the end still is about it
 WAKE = HOUR  # pages of its aftermath are counted as its own, not as false ones
@@ -127,7 +127,11 @@ def scored(
     for incident in incidents:
         if incident.expect == "digest":
             found = [_judged(incident, line, []) for line in digests if _about(line, incident)]
-            best = max(found, key=lambda each: (each.verdict, each.scope, bool(each.caller)), default=None)
+            best = max(
+                found,
+                key=lambda outcome: (outcome.verdict, outcome.scope, bool(outcome.caller)),
+                default=None,
+            )
             told.append(best or Told(incident, None, []))
             continue
         until = min(incident.end + AFTER, incident.start + LATEST)
@@ -247,26 +251,26 @@ def at_rate(backend: Backend, factor: float) -> Backend:
 
 def summary(results: list[tuple[bool, Result]]) -> dict[str, float]:
     """Return the figures over all replays."""
-    told = [each for _, result in results for each in result.told]
-    asked = [each for each in told if not each.incident.small]
-    small = [each for each in told if each.incident.small]
-    paged = [each for each in told if each.page]
+    told = [outcome for _, result in results for outcome in result.told]
+    asked = [outcome for outcome in told if not outcome.incident.small]
+    small = [outcome for outcome in told if outcome.incident.small]
+    paged = [outcome for outcome in told if outcome.page]
     quiet = [result for troubled, result in results if not troubled]
     loud = [result for troubled, result in results if troubled]
 
     def share(of: list[bool]) -> float:
         return sum(of) / len(of) if of else float("nan")
 
-    delays = sorted(each.delay for each in paged if each.incident.expect == "page")
+    delays = sorted(outcome.delay for outcome in paged if outcome.incident.expect == "page")
     return {
-        "incidents told": share([each.page is not None for each in asked]),
-        "small ones told": share([each.page is not None for each in small]),
-        "right scope": share([each.scope for each in paged]),
-        "right verdict": share([each.verdict for each in paged]),
-        "right caller": share([bool(each.caller) for each in paged if each.caller is not None]),
-        "right suspect": share([bool(each.suspect) for each in paged if each.suspect is not None]),
+        "incidents told": share([outcome.page is not None for outcome in asked]),
+        "small ones told": share([outcome.page is not None for outcome in small]),
+        "right scope": share([outcome.scope for outcome in paged]),
+        "right verdict": share([outcome.verdict for outcome in paged]),
+        "right caller": share([bool(outcome.caller) for outcome in paged if outcome.caller is not None]),
+        "right suspect": share([bool(outcome.suspect) for outcome in paged if outcome.suspect is not None]),
         "median delay, s": delays[len(delays) // 2] if delays else float("nan"),
-        "further pages an incident": sum(len(each.more) for each in told) / max(len(told), 1),
+        "further pages an incident": sum(len(outcome.more) for outcome in told) / max(len(told), 1),
         "false pages a quiet month": sum(len(r.false) for r in quiet)
         / max(sum(r.days for r in quiet), 1e-9)
         * 30,

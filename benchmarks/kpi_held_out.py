@@ -29,7 +29,7 @@ def main() -> None:
     series = load(HERE / "boards" / "data" / "kpi", asked.verdicts)[1]
     counts = np.zeros(3)
     for key, own in series.items():
-        threshold = best_f1_threshold([one["train"] for other, one in series.items() if other != key])
+        threshold = best_f1_threshold([data["train"] for other, data in series.items() if other != key])
         counts += point_counts([own["test"]], np.array([threshold]))[:, 0]
     found = float(f1(*counts))
     print(f"F1 {found:.3f}")

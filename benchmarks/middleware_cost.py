@@ -123,7 +123,7 @@ def main() -> None:
     }
     for name, (plain, watched, invocations) in figures.items():
         rounds = [(took(plain, invocations), took(watched, invocations)) for _ in range(ROUNDS)]
-        before, after = (min(each) for each in zip(*rounds, strict=True))
+        before, after = (min(times) for times in zip(*rounds, strict=True))
         print(f"{name:<42} {before:8.1f} µs without, {after:8.1f} µs with: {after - before:6.1f} µs more")
     found = node()
     if found is None:

@@ -122,13 +122,13 @@ def told(rate: float, weeks: int, made: list[Change], seed: int) -> list[Finding
     keep(engine.feed(SOURCE, waiting).findings)
     keep(engine.finish(SOURCE).findings)
     return [
-        one
-        for one in found.values()
-        if one.measure in LATENCIES
-        and one.verdict not in (Verdict.GROWTH, Verdict.LIMIT)
-        and one.state != "withdrawn"
-        and isinstance(one.about, Scope)
-        and one.start >= ORIGIN + LEARNT_WEEKS * WEEK
+        report
+        for report in found.values()
+        if report.measure in LATENCIES
+        and report.verdict not in (Verdict.GROWTH, Verdict.LIMIT)
+        and report.state != "withdrawn"
+        and isinstance(report.about, Scope)
+        and report.start >= ORIGIN + LEARNT_WEEKS * WEEK
     ]
 
 
@@ -154,7 +154,7 @@ def score(findings: list[Finding], made: list[Change]) -> Score:
         )
         for kind in ("all", "route")
     }
-    in_mixes = sum(any(within(one, change, AFTER) for change in mixes) for one in false)
+    in_mixes = sum(any(within(report, change, AFTER) for change in mixes) for report in false)
     return Score(hits, count, len(false), in_mixes)
 
 

@@ -56,9 +56,9 @@ class Recording:
             return feed(shard, step, judgement)
 
         def added(explainer: Explainer, series: Any) -> None:
-            for one in series:
-                if isinstance(one.about, Edge):
-                    self._write({"edge": places(one.about)})
+            for entry in series:
+                if isinstance(entry.about, Edge):
+                    self._write({"edge": places(entry.about)})
             add(explainer, series)
 
         Findings.feed, Explainer.add = fed, added  # type: ignore[method-assign]
@@ -91,7 +91,7 @@ class Recorded:
                 self._near.setdefault(one, set()).add(other)
                 self._near.setdefault(other, set()).add(one)
             else:
-                deviates = [([tuple(one) for one in each[0]], *each[1:]) for each in told["deviates"]]
+                deviates = [([tuple(member) for member in step[0]], *step[1:]) for step in told["deviates"]]
                 self._steps.setdefault(told["at"], []).extend(deviates)
 
     def size_and_shared(self, page: Page) -> tuple[float, bool] | None:
@@ -107,15 +107,15 @@ class Recorded:
 
     def _is_shared(self, place: Place, at: int, size: float) -> bool:
         near = self._near.get(place, set())
-        near = near.union(*(self._near.get(each, set()) for each in near)) - {place}
+        near = near.union(*(self._near.get(near_place, set()) for near_place in near)) - {place}
         return any(
-            len(about) == 1 and about[0] in near and each * np.sign(size) >= HALF
-            for about, _, each, _ in self._steps[at]
+            len(about) == 1 and about[0] in near and deviation * np.sign(size) >= HALF
+            for about, _, deviation, _ in self._steps[at]
         )
 
 
 def kind_of(measure: str) -> str:
-    if measure in {str(one) for one in LATENCIES}:
+    if measure in {str(latency) for latency in LATENCIES}:
         return "times"
     return "errors and throttles" if measure.startswith(("errors", "throttles")) else "counts and amounts"
 

@@ -102,7 +102,7 @@ def novelty_with(times: Mapping[str, float], name: str, folder: Path) -> Any:
 def changed(times: Mapping[str, float]) -> dict[str, float]:
     """Return the constants, multiplied; the rows that are kept are at least those of the longest view."""
     values = {name: getattr(shipped, name) * by for name, by in times.items()}
-    values = {name: max(2, round(each)) if name in WHOLE else each for name, each in values.items()}
+    values = {name: max(2, round(value)) if name in WHOLE else value for name, value in values.items()}
     if "RECENT" in values:
         longest = max(values.get(name, getattr(shipped, name)) for name in ("SHORT", "LEVEL"))
         values["RECENT"] = max(values["RECENT"], longest)
@@ -113,8 +113,8 @@ def scores_with(times: Mapping[str, float], name: str, given: list[Curve], folde
     """Return the scores of each curve, before they are mapped below 1: that keeps their order."""
     module = novelty_with(times, name, folder)
     return [
-        np.maximum(one.deviation, (module.novelty(one.values) / scoring.RARE) ** scoring.STEEP)
-        for one in given
+        np.maximum(example.deviation, (module.novelty(example.values) / scoring.RARE) ** scoring.STEEP)
+        for example in given
     ]
 
 
@@ -134,10 +134,10 @@ class Sweep(NamedTuple):
 
 
 def swept(given: list[Curve], scores: list[Floats], profile: tuple[float, float, float]) -> Sweep:
-    live = [one.live for one in given]
+    live = [example.live for example in given]
     joined = [
-        np.concatenate([each[kept] for each, kept in zip(column, live, strict=True)])
-        for column in (scores, [one.window for one in given], [one.weight for one in given])
+        np.concatenate([part[kept] for part, kept in zip(column, live, strict=True)])
+        for column in (scores, [example.window for example in given], [example.weight for example in given])
     ]
     thresholds, totals, nothing = sweep(*joined, profile)
     windows = len(np.unique(joined[1][joined[1] >= 0]))
@@ -157,9 +157,9 @@ def held_out(
 ) -> float:
     """Return the score of all groups, each by what is best on the others; add what that is to ``choices``."""
     total = nothing = perfect = 0.0
-    for group in sorted({one.group for one in given}):
-        rest = [at for at, one in enumerate(given) if one.group != group]
-        own = [at for at, one in enumerate(given) if one.group == group]
+    for group in sorted({example.group for example in given}):
+        rest = [at for at, example in enumerate(given) if example.group != group]
+        own = [at for at, example in enumerate(given) if example.group == group]
 
         def of(change: Change, at: list[int]) -> Sweep:
             return swept([given[n] for n in at], [by_change[change][n] for n in at], profile)
@@ -203,7 +203,7 @@ def main() -> None:
             )
             by_change[name, times] = found
             show(name or "as shipped", times, given, found)
-    show("no novelty", 1.0, given, [one.deviation for one in given])
+    show("no novelty", 1.0, given, [example.deviation for example in given])
     kept = {}
     for name, profile in PROFILES.items():
         alone = held_out(profile, given, {UNCHANGED: by_change[UNCHANGED]}, [])
@@ -211,7 +211,7 @@ def main() -> None:
         whole = held_out(profile, given, by_change, chosen)
         kept[name] = {"threshold": alone, "all": whole}
         print(f"{name}: {alone:.1f} if the threshold is chosen without the group, {whole:.1f} if all is")
-        print("\n".join(f"    {each}" for each in chosen))
+        print("\n".join(f"    {line}" for line in chosen))
     if asked.json:
         asked.json.write_text(json.dumps(kept), encoding="utf-8")
 
@@ -223,13 +223,13 @@ def show_drawn(count: int, given: list[Curve], folder: Path) -> None:
         scores = scores_with(drawn(number), f"drawn_{number}", given, folder)
         rows.append([best(swept(given, scores, profile)) for profile in PROFILES.values()])
     for name, row in (("mean", np.mean(rows, axis=0)), ("spread", np.std(rows, axis=0))):
-        print(f"{name:22}" + "".join(f"{one:>10.1f}" for one in row))
+        print(f"{name:22}" + "".join(f"{value:>10.1f}" for value in row))
 
 
 def show(name: str, times: float, given: list[Curve], scores: list[Floats]) -> None:
     """Print the score of all curves for each profile."""
     row = [best(swept(given, scores, profile)) for profile in PROFILES.values()]
-    print(f"{name:16}{times:>6g}" + "".join(f"{one:>10.1f}" for one in row), flush=True)
+    print(f"{name:16}{times:>6g}" + "".join(f"{value:>10.1f}" for value in row), flush=True)
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ def delay_of(number: int, begin: float, standin: SlackStandin) -> float:
 def measured(asked: argparse.Namespace, broker: str, folder: Path) -> list[tuple[Trouble, float]]:
     """Run it all; return each trouble with its delay in seconds."""
     draw = np.random.default_rng(asked.seed)
-    troubles = [each for each in TROUBLES for _ in range(asked.each)]
+    troubles = [trouble for trouble in TROUBLES for _ in range(asked.each)]
     order = draw.permutation(len(troubles)).tolist()
     requests, port = topics.unique("requests"), free_port()
     topics.create(broker, NewTopic(requests, PARTITIONS, 1, topic_configs={"retention.ms": "-1"}))
@@ -126,7 +126,7 @@ def measured(asked: argparse.Namespace, broker: str, folder: Path) -> list[tuple
             broker,
             requests,
             begin,
-            lambda: [asked.rate * each.rate for each in at_present],
+            lambda: [asked.rate * trouble.rate for trouble in at_present],
             lambda number, at: request(number, at, at_present[number], of_live),
             PARTITIONS,
         )
@@ -148,9 +148,9 @@ def measured(asked: argparse.Namespace, broker: str, folder: Path) -> list[tuple
 def told(found: Sequence[tuple[Trouble, float]]) -> str:
     """Return the table."""
     groups = [
-        *((each.name, [one for of, one in found if of is each]) for each in TROUBLES),
+        *((trouble.name, [seconds for of, seconds in found if of is trouble]) for trouble in TROUBLES),
         *(
-            (f"all that is {name}", [one for of, one in found if of.strong is strong])
+            (f"all that is {name}", [seconds for of, seconds in found if of.strong is strong])
             for name, strong in (("strong", True), ("ordinary", False))
         ),
     ]

@@ -72,7 +72,7 @@ def rank(graph: dict[str, list[str]], normal: Metrics, issue: Path) -> tuple[str
     """Return the target's metric and the nodes of the graph, best explanation first."""
     target = json.loads((issue / "target.json").read_text(encoding="utf-8"))["target"]
     signal = Signal.LATENCY if target["metric"] == "latency" else Signal.ERRORS
-    before, during = (behaviours(one, target["agg"]) for one in (normal, read_metrics(issue)))
+    before, during = (behaviours(metrics, target["agg"]) for metrics in (normal, read_metrics(issue)))
     return target["metric"], walk(graph, before, during, target["node"], signal)
 
 
@@ -90,8 +90,8 @@ def main() -> int:
         for target in sorted(scenario.glob("*/issue_*/target.json")):
             issue = target.parent.relative_to(arguments.data).as_posix()
             metric, ranked = rank(graph, normal, target.parent)
-            rankings[issue] = [one.node for one in ranked]
-            best = ", ".join(f"{one.node} {one.score:.2f}" for one in ranked[:SHOWN])
+            rankings[issue] = [candidate.node for candidate in ranked]
+            best = ", ".join(f"{candidate.node} {candidate.score:.2f}" for candidate in ranked[:SHOWN])
             print(f"{issue} ({metric}): {best}")
     if not rankings:
         print(f"{arguments.data}: no SCENARIO/graph.csv with issues below it", file=sys.stderr)

@@ -36,9 +36,10 @@ class Scenario:
         self.normal = behaviours(read_metrics(folder / "noissue"), "Average")
         target = json.loads(next(iter(sorted(folder.glob("*/issue_*/target.json")))).read_text())["target"]
         self.symptom: str = target["node"]
-        self.calls = {node: float(np.nanmedian(one.calls)) for node, one in self.normal.items()}
+        self.calls = {node: float(np.nanmedian(behaviour.calls)) for node, behaviour in self.normal.items()}
         self.callers = {
-            node: [one for one in self.normal if node in self.graph.get(one, ())] for node in self.graph
+            node: [caller for caller in self.normal if node in self.graph.get(caller, ())]
+            for node in self.graph
         }
         behind, ahead = {self.symptom}, [self.symptom]
         while ahead:
@@ -55,8 +56,8 @@ class Scenario:
 
         def hand(at: str, more: Floats, way: frozenset[str]) -> None:
             added[at] = added.get(at, np.zeros(WINDOWS)) + more
-            callers = [one for one in self.callers[at] if one not in way]
-            whole = sum(min(self.calls[one], self.calls[at]) for one in callers)
+            callers = [other for other in self.callers[at] if other not in way]
+            whole = sum(min(self.calls[other], self.calls[at]) for other in callers)
             for caller in callers:
                 part = min(self.calls[caller], self.calls[at]) / whole if whole else 0.0
                 hand(caller, more * part * draw.uniform(lost, 1.05), way | {caller})
@@ -69,11 +70,11 @@ class Scenario:
         first = int(draw.integers(0, len(self.normal[node].calls) - WINDOWS))
         now = {
             name: [
-                one.calls[first : first + WINDOWS],
-                one.latency[first : first + WINDOWS] * np.exp(draw.normal(0, MOVED)),
-                one.failed[first : first + WINDOWS].copy(),
+                behaviour.calls[first : first + WINDOWS],
+                behaviour.latency[first : first + WINDOWS] * np.exp(draw.normal(0, MOVED)),
+                behaviour.failed[first : first + WINDOWS].copy(),
             ]
-            for name, one in self.normal.items()
+            for name, behaviour in self.normal.items()
         }
         shape = draw.choice(SHAPES)
         slower, failing = draw.choice([2, 5, 10, 30]), draw.choice([0.05, 0.2, 0.5, 1.0])
@@ -88,7 +89,7 @@ class Scenario:
                 failed = now[maker][0] * shape * failing
                 for name, more in self.handed_on(draw, maker, failed, 0.6).items():
                     now[name][2] = np.minimum(1, now[name][2] + more / np.maximum(now[name][0], 1))
-        return {name: Behaviour(*one) for name, one in now.items()}
+        return {name: Behaviour(*behaviour) for name, behaviour in now.items()}
 
 
 def main() -> int:
@@ -108,7 +109,7 @@ def main() -> int:
                     if seen is None or not stands_out(seen.values, seen.deviation):
                         continue
                     ranked = walk(scenario.graph, scenario.normal, during, scenario.symptom, signal)
-                    place = [one.node for one in ranked].index(node)
+                    place = [candidate.node for candidate in ranked].index(node)
                     places += Counter(all=1, first=place == 0, of_three=place < SHOWN)
             if places["all"]:
                 top1, top3 = (places[name] / places["all"] for name in ("first", "of_three"))

@@ -172,8 +172,8 @@ def main() -> None:
         print(f"series of history   {filled['series']:,}")
         print("| a step | median on the wall | p95 | mean | of the thread |")
         print("| --- | ---: | ---: | ---: | ---: |")
-        for name, each in blocks.items():
-            wall, own = sorted(one for one, _ in each), [one for _, one in each]
+        for name, runs in blocks.items():
+            wall, own = sorted(wall_ms for wall_ms, _ in runs), [own_ms for _, own_ms in runs]
             p95, middle = wall[int(0.95 * (len(wall) - 1))], statistics.median(wall)
             figures = middle, p95, statistics.fmean(wall), statistics.median(own)
             print(f"| {name} | {' | '.join(f'{figure:.2f} ms' for figure in figures)} |")

@@ -117,15 +117,15 @@ def opened(drawn: list[Traffic]) -> list[list[int]]:
     judge.add(
         [
             Series(
-                Scope("function", "aws", "111122223333", "eu-west-1", f"{at}-{one.name}"),
+                Scope("function", "aws", "111122223333", "eu-west-1", f"{at}-{curve.name}"),
                 Measure.REQUESTS,
                 floor_absolute=floor.absolute,
                 floor_relative=floor.relative,
             )
-            for at, one in enumerate(drawn)
+            for at, curve in enumerate(drawn)
         ]
     )
-    values = np.stack([one.requests for one in drawn], axis=1)
+    values = np.stack([curve.requests for curve in drawn], axis=1)
     found: list[list[int]] = [[] for _ in drawn]
     for first in range(0, len(values), 720):
         out, _ = judge.judge_steps(ORIGIN + MINUTE * first, values[first : first + 720])
@@ -139,13 +139,13 @@ def score(drawn: list[Traffic], found: list[list[int]]) -> Score:
     hits: dict[str, list[bool]] = {}
     delays: list[int] = []
     false = 0
-    for one, all_times in zip(drawn, found, strict=True):
+    for curve, all_times in zip(drawn, found, strict=True):
         times = [at for at in all_times if at >= WEEK]
-        false += sum(all(not a - BEFORE <= at <= b + APART for a, b in one.labels) for at in times)
-        for (a, b), moved in zip(one.labels, one.moved, strict=True):
+        false += sum(all(not a - BEFORE <= at <= b + APART for a, b in curve.labels) for at in times)
+        for (a, b), moved in zip(curve.labels, curve.moved, strict=True):
             if moved is not None and a >= WEEK:
                 within = [at - moved for at in times if a - BEFORE <= at <= b + AFTER]
-                hits.setdefault(one.name, []).append(bool(within))
+                hits.setdefault(curve.name, []).append(bool(within))
                 delays += [min(within)] if within else []
     return Score(
         float(np.mean([np.mean(hit) for hit in hits.values()])),

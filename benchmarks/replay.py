@@ -69,7 +69,9 @@ def topic(count: int, rounds: int) -> int:
     replayed = took["replay"]
     print(f"{count:,} events of 8 partitions, {rounds} rounds; thousand events a second and core:")
     for title, rates in took.items():
-        ratio = statistics.median(one / other for one, other in zip(replayed, rates, strict=True))
+        ratio = statistics.median(
+            replay_rate / other for replay_rate, other in zip(replayed, rates, strict=True)
+        )
         print(f"  {title:<14} {statistics.median(rates) / 1000:8.0f}   replay is {ratio:.2f} times that")
     return int(missed > 0)
 
@@ -102,8 +104,8 @@ def written(folder: Path, days: int) -> int:
             total = rng.lognormal(3, 0.4, many)
             failed = rng.random(many) < backend.fails[which]
             lines += [
-                f'{{"ts":{ts:.3f},{pieces[one]}"status":{500 if bad else 200},"ms":{{"total":{ms:.1f}}}}}'
-                for ts, one, ms, bad in zip(stamps, which, total, failed, strict=True)
+                f'{{"ts":{ts:.3f},{pieces[kind]}"status":{500 if bad else 200},"ms":{{"total":{ms:.1f}}}}}'
+                for ts, kind, ms, bad in zip(stamps, which, total, failed, strict=True)
             ]
         (folder / f"{day:03}.ndjson.zst").write_bytes(zstd.compress("\n".join(lines).encode(), 3))
         count += len(lines)

@@ -116,11 +116,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        for one in measure(given.series, folder):
+        for row in measure(given.series, folder):
             print(
-                f"{given.series:,} series, {one['mb']:,.0f} MB: load {one['load']:.1f} s, restore "
-                f"{one['restore']:.1f} s, first step {one['first']:.1f} s, process {one['whole']:.1f} s "
-                f"({one['cpu']:.1f} s of CPU); RSS {one['rss']:,.0f} MiB, at most {one['peak']:,.0f}"
+                f"{given.series:,} series, {row['mb']:,.0f} MB: load {row['load']:.1f} s, restore "
+                f"{row['restore']:.1f} s, first step {row['first']:.1f} s, process {row['whole']:.1f} s "
+                f"({row['cpu']:.1f} s of CPU); RSS {row['rss']:,.0f} MiB, at most {row['peak']:,.0f}"
             )
     return 0
 

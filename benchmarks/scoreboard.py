@@ -180,10 +180,10 @@ def real_curves(bench: Bench) -> Iterator[Row]:
     figures = bench.folder / "figures.json"
     bench.run(sys.executable, HERE / "real_curves.py", "--seed", bench.seed, "--json", figures)
     found = json.loads(figures.read_text(encoding="utf-8"))
-    for rate, one in found.items():
-        yield Row(f"{rate} requests a second: strong labels found", one["found"], ">= 0.75", summed=True)
-        yield Row(f"  false pages a week, {ROUTES} routes", ROUTES * one["false"], "<= 0.5", summed=True)
-        yield Row("  median delay, seconds", one["delay"], "<= 90")
+    for rate, result in found.items():
+        yield Row(f"{rate} requests a second: strong labels found", result["found"], ">= 0.75", summed=True)
+        yield Row(f"  false pages a week, {ROUTES} routes", ROUTES * result["false"], "<= 0.5", summed=True)
+        yield Row("  median delay, seconds", result["delay"], "<= 90")
 
 
 def petshop(bench: Bench) -> Iterator[Row]:

@@ -43,9 +43,9 @@ def run(broker: str, topic: SpanTopic, *words: str) -> dict[str, Any]:
 
 def table(found: list[dict[str, Any]], profile: dict[str, Any], topic: SpanTopic) -> str:
     """Return what was measured, for the page."""
-    middle = {name: median(one[name] for one in found) for name in ("rate", "user", "system", "wall")}
-    worst = next((one["verdict"] for one in found if not one["verdict"].exact), found[0]["verdict"])
-    written = min(one["checkpoints"] for one in found) // PARTITIONS
+    middle = {name: median(run[name] for run in found) for name in ("rate", "user", "system", "wall")}
+    worst = next((run["verdict"] for run in found if not run["verdict"].exact), found[0]["verdict"])
+    written = min(run["checkpoints"] for run in found) // PARTITIONS
     head = (
         f"{found[0]['records'] * SPANS:,} spans of {topic.size:.0f} bytes, {SPANS} a message, {PARTITIONS} "
         f"partitions: **{middle['rate'] / 1e3:,.0f} k spans/s/core**, {middle['user']:.1f} s user, "
@@ -80,7 +80,7 @@ def main() -> int:
     print(said)
     if given.page:
         given.page.write_text(placed(given.page.read_text(encoding="utf-8"), MARK, said), encoding="utf-8")
-    return int(not all(one["verdict"].exact for one in [*found, profile]))
+    return int(not all(measured["verdict"].exact for measured in [*found, profile]))
 
 
 if __name__ == "__main__":

@@ -67,9 +67,11 @@ class SpanTopic:
 
     def batch(self, partition: int, number: int) -> bytes:
         """Return a batch as Kafka keeps it: messages are dealt to the partitions in turn."""
-        numbers = [(number * BATCH + each) * PARTITIONS + partition for each in range(BATCH)]
-        newest = [START_NS + ((each + 1) * REQUESTS - 1) * EVERY_NS for each in numbers]
-        return built([self.message(each) for each in numbers], [-(-each // 1_000_000) for each in newest])
+        numbers = [(number * BATCH + place) * PARTITIONS + partition for place in range(BATCH)]
+        newest = [START_NS + ((place + 1) * REQUESTS - 1) * EVERY_NS for place in numbers]
+        return built(
+            [self.message(place) for place in numbers], [-(-newest_ns // 1_000_000) for newest_ns in newest]
+        )
 
     def write(self, broker: str, name: str) -> None:
         """Make a topic of these messages, which arrived as they happened."""

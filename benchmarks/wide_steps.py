@@ -111,7 +111,11 @@ def tally(reported: Bools, changes: list[Change], step: int) -> Tally:
     false = false[false >= begin]
     apart = np.diff(false, prepend=-10) > 3  # noqa: PLR2004 - as said
     weeks = (len(reported) - begin) * step / WEEK
-    return Tally([bool(reported[one.first : one.end + 1].any()) for one in changes], int(apart.sum()), weeks)
+    return Tally(
+        [bool(reported[changed.first : changed.end + 1].any()) for changed in changes],
+        int(apart.sum()),
+        weeks,
+    )
 
 
 def main() -> None:
@@ -130,12 +134,12 @@ def main() -> None:
             reports = {"uneri score": score(times, curve).alert} | {f"z above {z:g}": by_z > z for z in Z}
             for name, reported in reports.items():
                 tallies.setdefault(name, []).append(tally(reported, changes, asked.step))
-                for one, found in zip(changes, tallies[name][-1].found, strict=True):
-                    by_times.setdefault(name, {}).setdefault(one.times, []).append(found)
-    print(f"{'':14}{'found':>7}{'false a week':>14}" + "".join(f"{f'x {each:g}':>8}" for each in TIMES))
-    for name, each in tallies.items():
-        found = [one for of in each for one in of.found]
-        false = sum(of.false for of in each) / sum(of.weeks for of in each)
+                for change, found in zip(changes, tallies[name][-1].found, strict=True):
+                    by_times.setdefault(name, {}).setdefault(change.times, []).append(found)
+    print(f"{'':14}{'found':>7}{'false a week':>14}" + "".join(f"{f'x {factor:g}':>8}" for factor in TIMES))
+    for name, counts in tallies.items():
+        found = [hit for of in counts for hit in of.found]
+        false = sum(of.false for of in counts) / sum(of.weeks for of in counts)
         of_times = "".join(f"{np.mean(by_times[name][times]):8.2f}" for times in TIMES)
         print(f"{name:14}{np.mean(found):7.2f}{false:14.2f}{of_times}   of {len(found)}")
 

@@ -42,7 +42,7 @@ def asked(service: str, constraints: Path) -> list[dict[str, Any]] | None:
 def verdict(answers: Iterable[list[dict[str, Any]] | None]) -> Verdict:
     """Judge the first answer that knows anything: a mirror of packages without advisories knows none."""
     for found in answers:
-        known = [each for each in found or () if "skip_reason" not in each]
+        known = [dependency for dependency in found or () if "skip_reason" not in dependency]
         if known:
             break
     else:
@@ -50,13 +50,15 @@ def verdict(answers: Iterable[list[dict[str, Any]] | None]) -> Verdict:
         line = f"audit: no advisory data can be reached, neither {names}: nothing was audited"
         return Verdict([f"{line}; run it where one of them answers"], UNKNOWN)
     lines = [
-        f"audit: {each['name']} {each['version']}: {flaw['id']}; "
+        f"audit: {dependency['name']} {dependency['version']}: {flaw['id']}; "
         + (f"fixed in {', '.join(flaw['fix_versions'])}" if flaw["fix_versions"] else "no fix yet")
-        for each in known
-        for flaw in each["vulns"]
+        for dependency in known
+        for flaw in dependency["vulns"]
     ]
-    unknown = [each for each in found or () if "skip_reason" in each]
-    skipped = [f"audit: {each['name']}: not audited: {each['skip_reason']}" for each in unknown]
+    unknown = [dependency for dependency in found or () if "skip_reason" in dependency]
+    skipped = [
+        f"audit: {dependency['name']}: not audited: {dependency['skip_reason']}" for dependency in unknown
+    ]
     lines += [*skipped, f"audit: {len(known)} packages audited, {len(lines)} vulnerabilities"]
     return Verdict(lines, VULNERABLE if len(lines) > len(skipped) + 1 else UNKNOWN if unknown else SAFE)
 

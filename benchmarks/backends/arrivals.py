@@ -150,8 +150,8 @@ def _tenants(backend: Backend, begin: Floats, draw: np.random.Generator) -> Ints
     weights = 1 / np.arange(1, backend.tenants + 1) ** 1.1
     found = np.zeros(len(begin), np.int64)
     day = (begin // DAY).astype(int)
-    for each in range(backend.weeks * 7 + 1):
-        rows = np.flatnonzero(day == each)
+    for day_number in range(backend.weeks * 7 + 1):
+        rows = np.flatnonzero(day == day_number)
         if rows.size:
             today = weights * np.exp(draw.normal(0, 0.25, backend.tenants))
             found[rows] = draw.choice(backend.tenants, rows.size, p=today / today.sum())

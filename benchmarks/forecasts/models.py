@@ -42,7 +42,7 @@ def _weekdays(logs: Floats) -> tuple[Floats, Floats]:
     calm = without_weekdays(logs[:, None])[:, 0]
     taken = logs - calm
     week = [taken[day::WEEK][~np.isnan(taken[day::WEEK])] for day in range(WEEK)]
-    season = np.array([each[-1] if each.size else 0.0 for each in week])
+    season = np.array([values[-1] if values.size else 0.0 for values in week])
     return calm, season[(len(logs) - 1 + STEPS) % WEEK]
 
 

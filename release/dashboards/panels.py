@@ -60,12 +60,12 @@ class Amount(NamedTuple):
 def queries(*asked: Asked, as_table: bool = False) -> list[Builder[AnyQuery]]:
     """Return the targets of a panel, named A, B and so on."""
     made: list[Builder[AnyQuery]] = []
-    for place, one in enumerate(asked):
-        target = Dataquery().datasource(SOURCE).expr(one.query).ref_id(chr(ord("A") + place))
-        target = target.instant() if one.instant else target.range()
+    for place, query in enumerate(asked):
+        target = Dataquery().datasource(SOURCE).expr(query.query).ref_id(chr(ord("A") + place))
+        target = target.instant() if query.instant else target.range()
         if as_table:
             target = target.format(PromQueryFormat.TABLE)
-        made.append(target.legend_format(one.legend))
+        made.append(target.legend_format(query.legend))
     return made
 
 

@@ -28,7 +28,7 @@ def _called(kind: str, target: str, measure: str) -> Asked:
 
 
 def _legend(by: str) -> str:
-    return " ".join(f"{{{{{each.strip()}}}}}" for each in by.split(","))
+    return " ".join(f"{{{{{name.strip()}}}}}" for name in by.split(","))
 
 
 def _measures(kind: str, *measures: tuple[str, str], share: bool = False) -> list[Asked]:

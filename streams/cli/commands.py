@@ -174,7 +174,7 @@ def demo(
 
 
 def _split(role: list[str] | None) -> set[str]:
-    return {one.strip() for several in role or () for one in several.split(",")}
+    return {name.strip() for names in role or () for name in names.split(",")}
 
 
 @app.command()
@@ -189,8 +189,7 @@ def run(
         bool, typer.Option("--stdin", help="Local only: read standard input, and stop at its end.")
     ] = False,
     source: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Entry of sources.inputs that describes the lines."),
+        str | None, typer.Option(metavar="NAME", help="Entry of sources.inputs that describes the lines.")
     ] = None,
     form: Annotated[
         str | None,
@@ -364,8 +363,7 @@ def tune(
     source: Sources,
     out: Out,
     labels: Annotated[
-        Path | None,
-        typer.Option("--labels", metavar="L", help="Known incidents (YAML or CSV)."),
+        Path | None, typer.Option("--labels", metavar="L", help="Known incidents (YAML or CSV).")
     ] = None,
     pages_per_week: Annotated[
         float | None,
@@ -376,8 +374,7 @@ def tune(
     config: Config = None,
     trials: Annotated[int, typer.Option(metavar="N", min=2, help="Configurations to try.")] = 60,
     seed: Annotated[
-        int,
-        typer.Option(metavar="N", min=0, max=2**32 - 1, help="The same seed gives the same results."),
+        int, typer.Option(metavar="N", min=0, max=2**32 - 1, help="The same seed gives the same results.")
     ] = 1,
     jobs: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Trials run in parallel. Default: one per core.")
@@ -573,7 +570,7 @@ def try_(
     Exits with 1 if something was refused.
     """
     settings = settings_of(config)
-    from streams.cli.try_format import AUTO, said_of_all, try_files
+    from streams.cli.try_format import AUTO, facts_of, try_files
     from streams.ingest.formats.formats import with_mappings
     from streams.offline.sources.patient_schemas import patient_schemas
     from streams.process.files.atomic_file import unreadable
@@ -586,7 +583,7 @@ def try_(
         if str(path) != "-" and not path.is_fifo() and (why := unreadable(path)):
             raise fail(why)
     try:
-        around = said_of_all(source or [])
+        around = facts_of(source or [])
     except ValueError as error:
         raise fail(f"--source {error}") from None
     _exit_with(lambda: try_files(file, formats, format_, around, schemas, as_json=as_json))
@@ -595,8 +592,7 @@ def try_(
 @app.command("send-test")
 def send_test(
     to: Annotated[
-        str | None,
-        typer.Option("--to", metavar="CHANNEL", help="Slack channel. Default: slack.channel."),
+        str | None, typer.Option("--to", metavar="CHANNEL", help="Slack channel. Default: slack.channel.")
     ] = None,
     config: Config = None,
 ) -> None:
@@ -638,10 +634,7 @@ def setup(
 
 
 @app.command()
-def status(
-    config: Config = None,
-    url: Url = None,
-) -> None:
+def status(config: Config = None, url: Url = None) -> None:
     """Show the state of a running daemon.
 
     Its state includes its roles, lag, watermark, open incidents and last message.
@@ -677,10 +670,7 @@ def limits(
 
 
 @app.command()
-def reload(
-    config: Config = None,
-    url: Url = None,
-) -> None:
+def reload(config: Config = None, url: Url = None) -> None:
     """Reload configuration, secrets and limits of a daemon.
 
     It takes up what can change while it runs, and names what needs a restart: then this exits with 1. A file
@@ -725,10 +715,10 @@ def token(
     """
     from streams.process.web.tokens import AccessScope, hash_of, new_token
 
-    known = [one.value for one in AccessScope]
-    for one in scope:
-        if one not in known:
-            raise fail(f"{one}: not a scope; choose from {', '.join(known)}")
+    known = [known_scope.value for known_scope in AccessScope]
+    for name in scope:
+        if name not in known:
+            raise fail(f"{name}: not a scope; choose from {', '.join(known)}")
     made = new_token()
     typer.echo(made)
     typer.echo(f"for tokens.file: {','.join(dict.fromkeys(scope))} {hash_of(made)}", err=True)
@@ -822,7 +812,7 @@ def silence(
     url: Url = None,
 ) -> None:
     """Stop notifications about matching incidents for a while."""
-    from streams.cli.silences import silence as add_silence
+    from streams.cli.silences import add_silence
 
     _exit_with(lambda: add_silence(_daemon(config, url), what, for_, why))
 
@@ -848,7 +838,7 @@ def unsilence(
 
     Incidents that ended meanwhile are not sent.
     """
-    from streams.cli.silences import unsilence as end_silence
+    from streams.cli.silences import end_silence
 
     _exit_with(lambda: end_silence(_daemon(config, url), name))
 
@@ -906,9 +896,9 @@ def note(
 
     The next message about the same thing shows it.
     """
-    from streams.cli.memos import note as add_note
+    from streams.cli.memos import add_memo
 
-    _exit_with(lambda: add_note(_daemon(config, url), words, at, scope))
+    _exit_with(lambda: add_memo(_daemon(config, url), words, at, scope))
 
 
 @app.command()
@@ -941,7 +931,7 @@ def forget(
 
     Messages that show it are edited. Its line in a Slack thread stays: delete it there.
     """
-    from streams.cli.memos import forget as forget_memo
+    from streams.cli.memos import forget_memo
 
     _exit_with(lambda: forget_memo(_daemon(config, url), name))
 
@@ -999,8 +989,8 @@ def _daemon(config: Path | None, url: str | None) -> str:
     settings = settings_of(config)
     if url is not None and not url.lower().startswith(("http://", "https://")):
         raise fail(f"--url {url}: not a valid address; write http://host:port")
-    door = settings.web if settings.kafka else settings.local
-    return (url or f"{'http' if door.tls is None else 'https'}://{door.listen}").rstrip("/")
+    server = settings.web if settings.kafka else settings.local
+    return (url or f"{'http' if server.tls is None else 'https'}://{server.listen}").rstrip("/")
 
 
 def _exit_with(command: Callable[[], int | None]) -> None:

@@ -1,4 +1,7 @@
-"""A request to a running daemon, answered with lines on standard output or one on standard error."""
+"""Requests to a running daemon, and the commands that are one such request: ``status`` and ``reload``.
+
+An answer becomes lines on standard output, or one on standard error.
+"""
 
 import json
 import urllib.error
@@ -11,13 +14,30 @@ import typer
 
 from streams.process.web.tokens import own_authorization
 
+_RELOAD_SECONDS: Final = 120.0  # the engine ends the run it is in, and deliveries under way end
+_WIDTH: Final = 18
+
+_NAMES: Final = {
+    "watermark": "data until",
+    "last_alert": "last message",
+    "held_now": "held back now",
+    "held_incidents": "which and why",
+    "stages": "held back so far",
+    "outbox": "messages to send",
+}
+"""Names that are clearer than the keys."""
+
+_TIMES: Final = ("watermark", "last_alert", "history_until", "board_until", "incidents_until")
+_NONE: Final = {"held_now": "nothing", "stages": "nothing", "last_alert": "none yet"}
+"""Texts for empty values other than ``none``."""
+
 
 class RefusedError(Exception):
-    """A daemon, or whoever answers in its place, refuses; the message has the reason."""
+    """The daemon, or another server at its address, refuses; the message has the reason."""
 
 
 class NoDaemonError(Exception):
-    """Nobody answers; the message has the remedy."""
+    """No server answers; the message has the remedy."""
 
 
 def request_to(url: str, method: str, body: bytes | None) -> urllib.request.Request:
@@ -42,7 +62,7 @@ def ask_daemon(
     Raises
     ------
     RefusedError, NoDaemonError
-        When there is none.
+        When there is no answer.
     """
     try:
         with urllib.request.urlopen(request_to(url, method, body), timeout=seconds) as response:  # noqa: S310
@@ -67,14 +87,14 @@ def call_daemon(
 
     Parameters
     ----------
-    method, url, body
-        The HTTP request; the body is JSON.
+    body
+        JSON.
     lines
         Renders the decoded JSON of the answer.
     messages
-        What to print for a result (``said``) that the daemon refuses with.
+        Texts for the results (``said``) with which the daemon may refuse.
     seconds
-        How long to wait for the answer.
+        Patience for the answer.
     """
     try:
         answer = ask_daemon(method, url, body, messages, seconds=seconds)
@@ -86,6 +106,11 @@ def call_daemon(
     return 0
 
 
+def utc(at: float) -> str:
+    """Return a time, epoch seconds, for people."""
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
 def _refusal(error: urllib.error.HTTPError, messages: Mapping[str, str]) -> str:
     status = f"{error.url} answers HTTP {error.code} {error.reason}; check --url"
     try:
@@ -93,23 +118,6 @@ def _refusal(error: urllib.error.HTTPError, messages: Mapping[str, str]) -> str:
     except ValueError:
         return status
     return messages.get(answer.get("said"), str(answer.get("error") or status))
-
-
-_WIDTH: Final = 18
-
-_NAMES: Final = {
-    "watermark": "data until",
-    "last_alert": "last message",
-    "held_now": "held back now",
-    "held_incidents": "which and why",
-    "stages": "held back so far",
-    "outbox": "messages to send",
-}
-"""Names that are clearer than the keys."""
-
-_TIMES: Final = ("watermark", "last_alert", "history_until", "board_until", "incidents_until")
-_NONE: Final = {"held_now": "nothing", "stages": "nothing", "last_alert": "none yet"}
-"""What an empty value is shown as, other than ``none``."""
 
 
 def show_status(url: str) -> int:
@@ -134,7 +142,7 @@ def status_lines(status: dict[str, Any]) -> list[str]:
         name = _NAMES.get(key, key.replace("_", " "))
         none = _NONE.get(key, "none")
         if key in _TIMES and isinstance(value, int | float):
-            shown = f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC"
+            shown = utc(value)
         elif key in ("held_now", "stages"):
             shown = ", ".join(f"{v} by {k.replace('_', ' ')}" for k, v in value.items()) or none
         elif key == "baselines":
@@ -149,9 +157,6 @@ def status_lines(status: dict[str, Any]) -> list[str]:
     return lines
 
 
-_SECONDS: Final = 120.0  # the engine ends the run it is in, and deliveries under way end
-
-
 def reload_daemon(url: str) -> int:
     """Reload the daemon at ``url``; return the exit code, which is 1 if something waits for a restart."""
     waits: list[str] = []
@@ -159,7 +164,7 @@ def reload_daemon(url: str) -> int:
     def lines(answer: dict[str, Any]) -> list[str]:
         waits.extend(answer["restart"])
         changed = f"changed: {', '.join(answer['changed'])}" if answer["changed"] else "nothing has changed"
-        told = [f"{changed}; secrets and limits were read again"]
-        return [*told, f"restart the daemon for: {', '.join(waits)}"] if waits else told
+        restart = [f"restart the daemon for: {', '.join(waits)}"] if waits else []
+        return [f"{changed}; secrets and limits were read again", *restart]
 
-    return call_daemon("POST", f"{url}/reload", b"{}", lines, seconds=_SECONDS) or bool(waits)
+    return call_daemon("POST", f"{url}/reload", b"{}", lines, seconds=_RELOAD_SECONDS) or bool(waits)

@@ -28,7 +28,7 @@ SUFFIXES: Final = (".parquet", ".csv")
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which rows: empty patterns are all; ``*`` stands for any text."""
+    """The rows to export: empty patterns are all; ``*`` stands for any text."""
 
     scopes: list[str]  # table:items, function:put-*
     accounts: list[str]
@@ -85,7 +85,7 @@ def export_history(settings: Settings, file: Path, wanted: Wanted) -> int:
 
 
 def _rows(reader: HistoryReader, resolution: str, wanted: Wanted) -> HistoryRows | str:
-    """Return the rows, or why there are none to write."""
+    """Return the rows, or the reason for having none to write."""
     reach = reader.reach(resolution)
     if reach is None:
         return "the history has no files yet: the first is written when an hour is complete"

@@ -58,7 +58,7 @@ def show_incident(settings: Settings, url: str, name: str, to: str | None, *, as
 
 
 def exporter(settings: Settings, to: str, environment: Mapping[str, str] = os.environ) -> Exporter:
-    """Return what sends an incident to a destination.
+    """Return the exporter for a destination.
 
     Raises
     ------

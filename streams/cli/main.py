@@ -24,10 +24,10 @@ def main(arguments: list[str] | None = None) -> Any:
     except ModuleNotFoundError as error:
         from streams.process.extras import missing
 
-        said = missing(error)
-        if said is None:
+        remedy = missing(error)
+        if remedy is None:
             raise
-        print(f"uneri: {said}", file=sys.stderr)  # noqa: T201
+        print(f"uneri: {remedy}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
     finally:
         if replays:  # the work is done; the exit code must stand

@@ -1,4 +1,4 @@
-"""``uneri note``, ``memos`` and ``forget``: what people noted, at a running daemon."""
+"""``uneri note``, ``memos`` and ``forget``: the notes of people, at a running daemon."""
 
 import functools
 import getpass
@@ -14,7 +14,7 @@ from alerting.commands.dispatch import CommandResult
 from alerting.commands.memo import LONGEST, memo_text
 from alerting.words.mrkdwn import clean
 from config.sections.values import scope_name
-from streams.cli.daemon_call import call_daemon
+from streams.cli.daemon_call import call_daemon, utc
 from streams.notify.command_routes import MemoBody
 from streams.process.times import parse_time
 
@@ -30,7 +30,7 @@ class MemoUsageError(ValueError):
     """A memo is not written as it must be; the message has the remedy."""
 
 
-def note(url: str, words: Sequence[str], at: str | None, scope: str) -> int:
+def add_memo(url: str, words: Sequence[str], at: str | None, scope: str) -> int:
     """Keep a memo at the daemon at ``url``; return the exit code."""
     try:
         body = memo_body(words, at, scope)
@@ -41,7 +41,7 @@ def note(url: str, words: Sequence[str], at: str | None, scope: str) -> int:
 
 
 def memo_body(words: Sequence[str], at: str | None, scope: str, now: float | None = None) -> MemoBody:
-    """Return what to send for the words of a command line.
+    """Return the body for the words of a command line.
 
     Raises
     ------
@@ -58,8 +58,8 @@ def memo_body(words: Sequence[str], at: str | None, scope: str, now: float | Non
     moment = None
     if at is not None:
         moment = int((time.time() if now is None else now) if at == "now" else parse_time(at))
-    incident, said = (None, words) if moment is not None else (words[0], words[1:])
-    text = memo_text(" ".join(said))
+    incident, rest = (None, words) if moment is not None else (words[0], words[1:])
+    text = memo_text(" ".join(rest))
     if incident is not None and scope:
         raise MemoUsageError("--scope is of a memo on the timeline: add --at TIME, such as --at now")
     if not text:
@@ -77,7 +77,7 @@ def memo_body(words: Sequence[str], at: str | None, scope: str, now: float | Non
     return MemoBody(text=text, incident=incident, at=moment, scope=scope, by=getpass.getuser())
 
 
-def forget(url: str, name: str) -> int:
+def forget_memo(url: str, name: str) -> int:
     """Remove a memo at the daemon at ``url``; return the exit code."""
     if not name.strip():
         typer.echo("uneri: name the memo; `uneri memos --ids` lists them", err=True)
@@ -95,9 +95,9 @@ def show_memos(url: str, incident: str | None, *, ids: bool = False) -> int:
 
 def _noted(answer: dict[str, Any]) -> list[str]:
     memo = answer["memo"]
-    if memo is None:  # the same was said before
+    if memo is None:  # the same was noted before
         return ["noted already"]
-    return [f"noted on {_about(memo)}" if memo.get("incident") else f"noted at {_shown(memo['at'])}"]
+    return [f"noted on {_about(memo)}" if memo.get("incident") else f"noted at {utc(memo['at'])}"]
 
 
 def _forgotten(answer: dict[str, Any]) -> list[str]:
@@ -111,14 +111,10 @@ def _listed(answer: dict[str, Any], *, ids: bool = False) -> list[str]:
         about, name = _about(memo), f"{memo['id']}  " if ids else ""
         first, *others = memo["text"].split("\n")
         by = clean(memo.get("name") or memo["by"])
-        lines.append(f"{name}{_shown(memo['at'])}  {about + '  ' if about else ''}by {by}: {first}")
+        lines.append(f"{name}{utc(memo['at'])}  {about + '  ' if about else ''}by {by}: {first}")
         lines += [f"    {other}" for other in others]
     return lines or ["none"]
 
 
 def _about(memo: dict[str, Any]) -> str:
     return f"incident {memo['incident']}" if memo.get("incident") else clean(memo["scope"])
-
-
-def _shown(at: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))

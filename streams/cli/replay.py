@@ -1,4 +1,4 @@
-"""``uneri replay``: opens the history, shows progress, writes the results and prints a summary."""
+"""``uneri replay``: opens the source, shows progress, writes the results and prints a summary."""
 
 import os
 import sys
@@ -54,7 +54,7 @@ class ReplayOptions:
     labels: Path | None = None  # file of known incidents
     fail_on: Sequence[str] = ()
     configs: tuple[str, str] = ("the defaults", "")  # as the user named them
-    source: str | None = None  # the input of the configuration that the history is of
+    source: str | None = None  # entry of sources.inputs that describes the sources
     form: str | None = None  # the format of its payloads
     history: Path | None = None  # folder for the history of its steps
 
@@ -84,27 +84,27 @@ def run_replay(options: ReplayOptions) -> int:
     Raises
     ------
     ReplayError
-        When the history cannot be read, or the results cannot be written.
+        When a source cannot be read, or the results cannot be written.
     MissingExtraError
-        When what a source needs is not installed.
+        When a source needs an extra that is not installed.
     """
     labels = _labels(options.labels)
     gates = _gates(options, labels)
     if options.post is not None:
         token_of(options.settings)  # fails now, not after hours of reading
-    history = open_source(
+    source = open_source(
         options.sources, options.settings, options.between, source=options.source, form=options.form
     )
-    for note in history.notes:
+    for note in source.notes:
         typer.echo(f"uneri: {note}", err=True)
     try:
         with locked_output(options.out):
-            found = _read(options, history)
+            found = _read(options, source)
             if found is None:
                 return INTERRUPTED
             try:
                 results = ReplayOutput.of(found, labels)
-                _write(options, results, history.notes)
+                _write(options, results, source.notes)
             except KeyboardInterrupt:
                 typer.echo(
                     "uneri: stopped while writing the results; run the same command again to write them",
@@ -154,8 +154,8 @@ def _labels(path: Path | None) -> list[Label] | None:
         raise ReplayError(str(error)) from error
 
 
-def _read(options: ReplayOptions, history: RecordSource) -> list[Replayed] | None:
-    """Read the whole history; None if asked to stop, with the state saved."""
+def _read(options: ReplayOptions, source: RecordSource) -> list[Replayed] | None:
+    """Read the whole source; None if asked to stop, with the state saved."""
     if options.restart:
         drop_state(options.out)
     before = load_state(options.out, options.fingerprint)
@@ -163,7 +163,7 @@ def _read(options: ReplayOptions, history: RecordSource) -> list[Replayed] | Non
         drop_parts(options.out)  # of a replay killed after it had deleted its state
     rows = _series(options, before.series_parts if before else 0)
     filling = _filling(options, new=before is None)
-    reading = ReplayPass(history, options.all_settings, rows, filling)
+    reading = ReplayPass(source, options.all_settings, rows, filling)
     if before is not None:
         reading.resume(before)
         typer.echo(f"uneri: resuming at {before.done:.0%} (--restart starts over)", err=True)
@@ -174,7 +174,7 @@ def _read(options: ReplayOptions, history: RecordSource) -> list[Replayed] | Non
         save_state(options.out, reading.state(options.fingerprint, rows.parts if rows else 0))
 
     if filling is not None and before is None:
-        save()  # a kill before the next one must not leave hours without a replay that goes on with them
+        save()  # a kill before the next one must not leave hours without a replay that continues them
     prepare_process()
     with recording_stop() as stop:
         try:
@@ -237,11 +237,10 @@ def _write(options: ReplayOptions, results: ReplayOutput, notes: Sequence[str]) 
 
 
 def _print(lines: Sequence[str]) -> None:
-    """Print what the files say too; whoever has read enough of it may leave."""
+    """Print a summary of the files; its reader may close the pipe early."""
     try:
         for line in lines:
             typer.echo(line)
     except BrokenPipeError:
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # what is left, and Python's last flush
+        # for the rest, and Python's last flush
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -21,7 +21,7 @@ from alerting.outbox.courier import Clock, Courier
 from alerting.outbox.outbox import PACE, Outbox
 from alerting.outbox.ports import DeliveryOutcome, Receiver, Result, Sink
 from alerting.outbox.row import OutboxRow, Send
-from alerting.sinks.receivers import in_messages
+from alerting.sinks.message_content import in_messages
 from alerting.sinks.slack import SlackSink
 from alerting.sinks.slack_errors import trouble
 from alerting.sinks.terminal import TerminalSink
@@ -36,7 +36,7 @@ TIMEOUT: Final = 300.0  # seconds for all messages: Slack takes one a second, an
 
 
 class _Examples:
-    """Stands in for the pipeline: sends what was prepared, and no more."""
+    """Stands in for the pipeline: sends the prepared messages, and no more."""
 
     def __init__(self, dispatches: list[Dispatch]) -> None:
         self._dispatches = dispatches
@@ -56,7 +56,7 @@ class _Examples:
 
 
 class _NoStorage:
-    """Keeps nothing: a test that was killed is sent again by whoever asks for it."""
+    """Keeps nothing: a test that was killed is started again by hand."""
 
     async def load(self) -> tuple[list[OutboxRow], dict[str, bytes]]:
         return [], {}
@@ -67,8 +67,8 @@ class _NoStorage:
         pass
 
 
-class _Told:
-    """Says what was posted."""
+class _AnnouncingSink:
+    """Prints a line for each message that was posted."""
 
     def __init__(self, sink: Sink, say: Callable[[str], None]) -> None:
         self._sink, self._say = sink, say
@@ -97,7 +97,7 @@ def send_test(settings: Settings, to: str | None) -> int:
         if not token:
             remedy = "set it to the bot token, or omit --to to see the messages here"
             return _failed(f"{slack.token_env} is not set; {remedy}", 2)
-    configure_logs(level="critical")  # what goes wrong is said in one line at the end
+    configure_logs(level="critical")  # a problem becomes one line at the end
     channel = to or slack.channel
     problem = asyncio.run(deliver_examples(settings, channel))
     if problem is not None:
@@ -114,14 +114,12 @@ async def deliver_examples(
     clock: Clock | None = None,
     say: Callable[[str], None] = typer.echo,
 ) -> str | None:
-    """Send the messages; return what went wrong, if anything, with the remedy.
+    """Send the messages; return the problem, if there was one, with the remedy.
 
     Parameters
     ----------
     channel
         ``#name`` or the id of a Slack channel; without a token the messages are shown in the terminal.
-    clock
-        Paces them.
     say
         Called with a line for each message that Slack has.
     """
@@ -145,7 +143,7 @@ async def deliver_examples(
                 return f"{slack.base_url} {trouble(outcome)}; try again"
             if outcome.result is not Result.SENT:
                 return f"the token in {slack.token.name()} is refused ({outcome.error})"
-            sink = _Told(to_slack, say)
+            sink = _AnnouncingSink(to_slack, say)
         outbox = Outbox(_NoStorage(), random.Random(), pace=PACE if token else 0.0)  # noqa: S311  jitter
         courier = Courier(
             outbox,
@@ -158,7 +156,7 @@ async def deliver_examples(
         running = asyncio.create_task(courier.run())
         try:
             async with asyncio.timeout(TIMEOUT):
-                await courier.settled()
+                await courier.wait_until_idle()
         except TimeoutError:
             last = next((row.error for row in outbox.waiting() if row.error), "no answer")
             return f"{channel}: {len(outbox.waiting())} messages are not sent yet ({last}); try again later"

@@ -1,7 +1,6 @@
 """``uneri silence``, ``silences`` and ``unsilence``: the silences of a running daemon."""
 
 import getpass
-import time
 from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import quote
@@ -13,7 +12,7 @@ from alerting.commands.dispatch import CommandResult
 from alerting.commands.slash import LONGEST_TEXT, Fault, Help, SilenceRequest, parse
 from alerting.pipeline.silences import Silence
 from alerting.words.mrkdwn import clean
-from streams.cli.daemon_call import call_daemon
+from streams.cli.daemon_call import call_daemon, utc
 from streams.notify.command_routes import SilenceBody
 
 _HELP: Final = {
@@ -26,7 +25,7 @@ _HELP: Final = {
 }
 
 
-def silence(url: str, what: Sequence[str], seconds: str, why: str) -> int:
+def add_silence(url: str, what: Sequence[str], seconds: str, why: str) -> int:
     """Silence matching incidents at the daemon at ``url``; return the exit code."""
     words = " ".join(f'"{word}"' for word in what)
     match parse(f"silence {words} {seconds} {why}"):
@@ -39,7 +38,7 @@ def silence(url: str, what: Sequence[str], seconds: str, why: str) -> int:
     return 2
 
 
-def unsilence(url: str, name: str) -> int:
+def end_silence(url: str, name: str) -> int:
     """End a silence, or all silences of an incident, at the daemon at ``url``; return the exit code."""
     if not name.strip():
         typer.echo("uneri: name the silence or its incident; `uneri silences` lists them", err=True)
@@ -62,7 +61,7 @@ _REFUSALS: Final = {
 
 def _silenced(answer: dict[str, Any]) -> list[str]:
     name = answer["silence"]
-    lines = [f"{name}  until {_shown(answer['until'])}; end it with `uneri unsilence {name[:8]}`"]
+    lines = [f"{name}  until {utc(answer['until'])}; end it with `uneri unsilence {name[:8]}`"]
     if answer.get("fits") == 0:
         lines.append(
             "note: no known incident matches; check that the names are spelled as in Uneri's messages"
@@ -71,14 +70,9 @@ def _silenced(answer: dict[str, Any]) -> list[str]:
 
 
 def _listed(answer: Any) -> list[str]:
-    found = msgspec.convert(answer, list[Silence])
     lines = []
-    for one in found:
-        end = "while the incident lasts" if one.until is None else f"until {_shown(one.until)}"
-        why = f": {clean(one.why)}" if one.why else ""
-        lines.append(f"{one.id}  {clean(one.what)}  {end}  by {clean(one.by)}{why}")
+    for silence in msgspec.convert(answer, list[Silence]):
+        end = "while the incident lasts" if silence.until is None else f"until {utc(silence.until)}"
+        why = f": {clean(silence.why)}" if silence.why else ""
+        lines.append(f"{silence.id}  {clean(silence.what)}  {end}  by {clean(silence.by)}{why}")
     return lines or ["none"]
-
-
-def _shown(at: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))

@@ -4,7 +4,6 @@ import http.client
 import json
 import shutil
 import sqlite3
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -15,7 +14,7 @@ import typer
 from alerting.words.mrkdwn import clean
 from config.settings import Settings
 from detectors.state.state import StateError
-from streams.cli.daemon_call import request_to
+from streams.cli.daemon_call import request_to, utc
 from streams.drivers.local import state_transfer
 from streams.drivers.local.state_files import explain
 from streams.process.files.atomic_file import atomic_file
@@ -87,5 +86,4 @@ def _refusal(error: urllib.error.HTTPError) -> str:
 
 
 def _shown(about: About) -> str:
-    made = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(about.made))
-    return f"the state of {made}, by uneri {about.version} ({about.driver})"
+    return f"the state of {utc(about.made)}, by uneri {about.version} ({about.driver})"

@@ -1,4 +1,4 @@
-"""``uneri try``: the records that each payload yields, or why it is refused."""
+"""``uneri try``: the records of each payload, or the reason for its refusal."""
 
 import base64
 import re
@@ -36,15 +36,15 @@ from streams.ingest.formats.payloads import Payload, divided
 
 AUTO: Final = "auto"
 STDIN: Final = "-"
-SAID_OF_ALL: Final = ("cloud", "account", "region", "service", "function", "counts")
-"""What can be said of all records of a source."""
+FACT_KEYS: Final = ("cloud", "account", "region", "service", "function", "counts")
+"""Facts that can hold for all records of a source."""
 
 _EXCERPT: Final = 100
 _COUNTS: Final = re.compile(COUNTS)
 
 
 class Tried(NamedTuple):
-    """A payload, the name of the format that read it (None: nothing was recognised), and what it became."""
+    """A payload, the name of the format that read it (None: no format recognised it), and the result."""
 
     payload: Payload
     format: str | None
@@ -58,7 +58,7 @@ def tried(
     around: Surroundings,
     schemas: Schemas | None = None,
 ) -> Tried:
-    """Read one payload as a daemon would: what has no time or no name is refused too."""
+    """Read one payload as a daemon would, which also refuses records without a time or a name."""
     if payload.refusal is not None:
         return Tried(payload, None, Reading(refused=[payload.refusal.of(payload.content)]))
     found = named or recognised(payload.content, formats)
@@ -85,26 +85,21 @@ def _counted(reading: Reading) -> Reading:
     return result
 
 
-def said_of_all(given: Sequence[str]) -> Surroundings:
-    """Return what ``KEY=VALUE`` texts say of all records.
-
-    Raises
-    ------
-    ValueError
-        When one is no such text.
+def facts_of(given: Sequence[str]) -> Surroundings:
+    """Return the facts of ``KEY=VALUE`` texts about all records; raise ``ValueError`` for any other text.
 
     Examples
     --------
-    >>> said_of_all(["function=orders-put", "region=eu-west-1"]).function
+    >>> facts_of(["function=orders-put", "region=eu-west-1"]).function
     'orders-put'
     """
     found: dict[str, str] = {}
-    for one in given:
-        key, _, value = one.partition("=")
-        if key not in SAID_OF_ALL or not value:
-            raise ValueError(f"{one}: write one of {', '.join(SAID_OF_ALL)}, then = and a value")
+    for text in given:
+        key, _, value = text.partition("=")
+        if key not in FACT_KEYS or not value:
+            raise ValueError(f"{text}: write one of {', '.join(FACT_KEYS)}, then = and a value")
         if key == "counts" and not _COUNTS.fullmatch(value):
-            raise ValueError(f"{one}: write kinds of scope, such as counts=function,client")
+            raise ValueError(f"{text}: write kinds of scope, such as counts=function,client")
         found[key] = value
     return msgspec.convert(found, Surroundings)
 
@@ -118,7 +113,7 @@ def try_files(
     *,
     as_json: bool,
 ) -> int:
-    """Show what becomes of the payloads of some files; return 1 when some were refused, else 0."""
+    """Show the records of files of payloads; return 1 when some were refused, else 0."""
     named = None if name == AUTO else formats[name]
 
     def read(payload: Payload) -> Tried:
@@ -129,8 +124,8 @@ def try_files(
 
     shown = _AsJson() if as_json else _AsText()
     for path in files:
-        for one in _of_file(path, claimed, read, shown):
-            shown.payload(str(path), one)
+        for result in _of_file(path, claimed, read, shown):
+            shown.payload(str(path), result)
     shown.end()
     sys.stdout.flush()
     return int(shown.refused > 0)
@@ -172,21 +167,21 @@ class _AsJson:
     def file(self, path: str, how: str) -> None:
         pass
 
-    def payload(self, path: str, one: Tried) -> None:
-        for record in one.reading.records:
+    def payload(self, path: str, result: Tried) -> None:
+        for record in result.reading.records:
             sys.stdout.write(to_json_line(record).decode() + "\n")
-        for refused in one.reading.refused:
+        for refused in result.reading.refused:
             self.refused += 1
-            said = {
+            refusal = {
                 "file": path,
-                "payload": one.payload.place,
-                "format": one.format,
+                "payload": result.payload.place,
+                "format": result.format,
                 "reason": refused.reason.value,
                 "detail": refused.detail,
                 "remedy": REMEDIES[refused.reason],
                 "record": base64.b64encode(refused.sample).decode(),
             }
-            sys.stderr.write(msgspec.json.encode(said).decode() + "\n")
+            sys.stderr.write(msgspec.json.encode(refusal).decode() + "\n")
 
     def end(self) -> None:
         pass
@@ -206,20 +201,20 @@ class _AsText:
     def file(self, path: str, how: str) -> None:
         _say(f"{'standard input' if path == STDIN else path}: {how}")
 
-    def payload(self, path: str, one: Tried) -> None:  # noqa: ARG002 - as _AsJson
+    def payload(self, path: str, result: Tried) -> None:  # noqa: ARG002 - as _AsJson
         self.payloads += 1
-        self.formats[one.format or "no format"] += 1
-        _say(f"{one.payload.place}: {one.format or 'no format'}")
-        for record in one.reading.records:
+        self.formats[result.format or "no format"] += 1
+        _say(f"{result.payload.place}: {result.format or 'no format'}")
+        for record in result.reading.records:
             kind = kind_of(record)
             self.kinds[kind] += 1
             _say(line_of(record), kind)
-        for refused in one.reading.refused:
+        for refused in result.reading.refused:
             self.refused += 1
             self.reasons[refused.reason.value] += 1
             for label, line in _refusal(refused):
                 _say(line, label)
-        for why, count in sorted(one.reading.skipped.items()):
+        for why, count in sorted(result.reading.skipped.items()):
             self.skipped[why] += count
             _say(f"{count:,} × {why}", "skipped")
 
@@ -258,7 +253,7 @@ def kind_of(record: Record) -> str:
 
 
 def line_of(record: Record) -> str:
-    """Return what a record says in one short line.
+    """Return a record in one short line, for people.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""``uneri tune``: records history, searches settings over it, validates the pick, and proposes changes."""
+"""``uneri tune``: records steps, searches settings over them, validates the pick, and proposes changes."""
 
 import itertools
 import os
@@ -23,7 +23,7 @@ from streams.offline.sources.replay_error import ReplayError
 from streams.offline.sources.source import RecordSource
 from streams.offline.tune.periods import check_labels, contradictions, periods_of
 from streams.offline.tune.pick import Rule, pick
-from streams.offline.tune.recording import NAME, Recording, fingerprint, load_recording, record
+from streams.offline.tune.recording import NAME, Recording, fingerprint, load_recording, record_steps
 from streams.offline.tune.result import TuneResult, lines, write_tuned
 from streams.offline.tune.search import search
 from streams.offline.tune.space import Space, space_for_budget, space_for_labels
@@ -57,7 +57,7 @@ def run_tune(options: TuneOptions) -> int:
     config.load.ConfigError
         When the configuration is invalid.
     ReplayError
-        When the history or the labels cannot be used, or the results cannot be written.
+        When the sources or the labels cannot be used, or the results cannot be written.
     """
     try:
         with raising_on_stop():
@@ -73,12 +73,12 @@ def _run(options: TuneOptions) -> int:
     labels = _labels(options)
     for note in contradictions(labels or (), ZoneInfo(settings.digest.timezone)):
         typer.echo(f"uneri: {options.labels}: {note}", err=True)
-    history = open_source(options.sources, settings, options.between)
-    for note in history.notes:
+    source = open_source(options.sources, settings, options.between)
+    for note in source.notes:
         typer.echo(f"uneri: {note}", err=True)
     try:
         with locked_output(options.out):
-            tuned = tune(history, settings, labels, options)
+            tuned = tune(source, settings, labels, options)
             names = write_tuned(tuned, text, options.out)
     except FolderLockedError as error:
         raise ReplayError(str(error)) from error
@@ -101,21 +101,16 @@ def _run(options: TuneOptions) -> int:
 
 
 def tune(
-    history: RecordSource, settings: Settings, labels: Sequence[Label] | None, options: TuneOptions
+    source: RecordSource, settings: Settings, labels: Sequence[Label] | None, options: TuneOptions
 ) -> TuneResult:
-    """Search the settings that matter over a history.
-
-    Parameters
-    ----------
-    labels
-        What is known about the history; None: tune to the budget of pages alone.
+    """Search the settings that matter over a source; without labels, tune to the budget of pages alone.
 
     Raises
     ------
     ReplayError
-        When the history cannot be read or is too short; the text says what is missing.
+        When the source cannot be read or is too short; the text names what is missing.
     """
-    recording, mark = _recording(history, settings, options)
+    recording, mark = _recording(source, settings, options)
     periods = periods_of(recording.totals, settings, labels, options.validate_share)
     setup = TrialSetup(recording.path, mark, settings, tuple(labels or ()), periods)
     rule = Rule(labels is not None, options.pages_per_week)
@@ -163,15 +158,15 @@ def _labels(options: TuneOptions) -> list[Label] | None:
     return labels
 
 
-def _recording(history: RecordSource, settings: Settings, options: TuneOptions) -> tuple[Recording, str]:
-    mark = fingerprint(history, settings, options.between)
+def _recording(source: RecordSource, settings: Settings, options: TuneOptions) -> tuple[Recording, str]:
+    mark = fingerprint(source, settings, options.between)
     found = load_recording(mark, options.out)
     if found is not None:
         typer.echo(f"uneri: reusing {found.path}, a recording of the same history", err=True)
     else:
         prepare_process()
         with Progress("read", sys.stderr) as progress:
-            found = record(history, settings, mark, options.out, progress.show)
+            found = record_steps(source, settings, mark, options.out, progress.show)
     totals = found.totals
     if not totals.steps:
         some = any(options.between)

@@ -1,1 +1,1 @@
-"""Recorded history, read again: sources, backfill, replay, tuning, scoring, and generated traffic."""
+"""Recorded events, read again: sources, backfill, replay, tuning, scoring, and generated traffic."""

@@ -36,7 +36,9 @@ def layout(folder: Path, *, packed: bool) -> Path:
     issue.mkdir(parents=True)
     (scenario / "noissue").mkdir()
     calls = {("front", "shop"), ("shop", "stock"), ("front", "unseen")}
-    rows = [",".join((one, *("1.0" if (one, other) in calls else "0.0" for other in NODES))) for one in NODES]
+    rows = [
+        ",".join((node, *("1.0" if (node, other) in calls else "0.0" for other in NODES))) for node in NODES
+    ]
     (scenario / "graph.csv").write_text("\n".join([",".join(("", *NODES)), *rows]) + "\n", encoding="utf-8")
     for place, text in ((scenario / "noissue", metrics(100, 0.0)), (issue, metrics(6, 0.2))):
         if packed:

@@ -27,17 +27,17 @@ def test_a_message_is_that_of_its_kind_but_for_traces_requests_and_times(made: S
     number = KINDS + 1
     found = ExportTraceServiceRequest.FromString(made.message(number))
     drawn = ExportTraceServiceRequest.FromString(spans(2 * SPANS)[0][1])
-    ours, theirs = (each.resource_spans[0].scope_spans[0].spans for each in (found, drawn))
+    ours, theirs = (batch.resource_spans[0].scope_spans[0].spans for batch in (found, drawn))
     assert found.resource_spans[0].resource == drawn.resource_spans[0].resource
-    for index, (one, other) in enumerate(zip(ours, theirs, strict=True)):
+    for index, (ours_span, other) in enumerate(zip(ours, theirs, strict=True)):
         place = number * REQUESTS + index // 4
-        assert one.trace_id == (place + 1).to_bytes(16, "big")
-        assert one.start_time_unix_nano == START_NS + place * EVERY_NS
+        assert ours_span.trace_id == (place + 1).to_bytes(16, "big")
+        assert ours_span.start_time_unix_nano == START_NS + place * EVERY_NS
         lasted = other.end_time_unix_nano - other.start_time_unix_nano
-        assert one.end_time_unix_nano - one.start_time_unix_nano == lasted
-        assert (one.name, one.kind, one.span_id) == (other.name, other.kind, other.span_id)
+        assert ours_span.end_time_unix_nano - ours_span.start_time_unix_nano == lasted
+        assert (ours_span.name, ours_span.kind, ours_span.span_id) == (other.name, other.kind, other.span_id)
         said, before = (
-            {attribute.key: attribute.value for attribute in span.attributes} for span in (one, other)
+            {attribute.key: attribute.value for attribute in span.attributes} for span in (ours_span, other)
         )
         for key in ("faas.invocation_id", "aws.request_id"):
             assert (key in said) == (key in before)

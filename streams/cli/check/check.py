@@ -8,9 +8,9 @@ from config.settings import Settings
 from streams.cli.check.kafka import check_kafka
 from streams.cli.check.settings_checks import (
     CheckResult,
-    check_door,
     check_expired,
     check_history,
+    check_http_address,
     check_prices,
 )
 from streams.cli.check.sinks import check_sinks
@@ -23,7 +23,7 @@ def check(settings: Settings, roles: Collection[str] = ()) -> Iterator[CheckResu
     """Check everything that a daemon with these roles needs; ``settings`` have been validated already."""
     yield CheckResult(True, "configuration: valid")
     yield from check_expired(settings, time.time())
-    yield from check_door(settings, intake=INTAKE in roles if settings.kafka else None)
+    yield from check_http_address(settings, intake=INTAKE in roles if settings.kafka else None)
     if settings.kafka:
         yield from check_kafka(settings.kafka, settings.sources, roles, settings.history)
     else:
@@ -48,4 +48,4 @@ def check(settings: Settings, roles: Collection[str] = ()) -> Iterator[CheckResu
 
 
 async def _all(checks: AsyncIterator[CheckResult]) -> list[CheckResult]:
-    return [one async for one in checks]
+    return [result async for result in checks]

@@ -34,17 +34,11 @@ def check_kafka(
 ) -> Iterator[CheckResult]:
     """Check the connections to all brokers, then rights and topics, those of inputs among them.
 
-    Parameters
-    ----------
-    kafka, sources
-        What is configured.
-    roles
-        What the process is to do; with ``intake`` alone, nothing but the topic of the requests matters.
-    history
-        Whether the topic of its records is needed too; none when absent.
+    For the role ``intake`` alone, nothing but the topic of the requests matters. Without ``history``, no
+    topic of its records is needed.
     """
     history = history or HistorySettings()
-    stages, takes = not roles or set(roles) != {INTAKE}, INTAKE in roles
+    stages, intake = not roles or set(roles) != {INTAKE}, INTAKE in roles
     topics = Topics.of(kafka, sources)
     if (no := mistake(roles, kafka, history)) is not None:
         yield CheckResult(False, f"kafka: {no}")
@@ -60,12 +54,12 @@ def check_kafka(
     if kafka.security == "sasl_plaintext" and kafka.sasl_mechanism in OPEN:
         note = "kafka: the credentials cross the network unencrypted; set kafka.security to sasl_ssl"
         yield CheckResult(None, note)
-    yield from dict.fromkeys(wrong)  # what is wrong with a token is wrong for all brokers
+    yield from dict.fromkeys(wrong)  # a bad token is bad for all brokers
     if not any(broker in reached for broker in kafka.brokers):
         return
     try:
         with open_client(KafkaAdminClient, **client_options(kafka)) as admin:
-            needed = _needed(topics, stages=stages, takes=takes, history=history.shared)
+            needed = _needed(topics, stages=stages, intake=intake, history=history.shared)
             described = {topic["name"]: topic for topic in admin.describe_topics(list(needed))}
             yield from _check_rights(kafka, needed, described, admin, stages=stages)
     except KafkaError as error:
@@ -80,7 +74,7 @@ def check_kafka(
 
 
 def _visible(described: Mapping[str, Any]) -> set[str]:
-    return {name for name, one in described.items() if one["error_code"] != HIDDEN}
+    return {name for name, topic in described.items() if topic["error_code"] != HIDDEN}
 
 
 def _present(described: Mapping[str, Any]) -> set[str]:
@@ -106,17 +100,17 @@ def _check_topics(
 def _check_inputs(
     sources: SourcesSettings, described: Mapping[str, Any], present: Collection[str]
 ) -> Iterator[CheckResult]:
-    for one in sources.inputs:
-        if not one.topic or described[one.topic]["error_code"] == HIDDEN:
+    for entry in sources.inputs:
+        if not entry.topic or described[entry.topic]["error_code"] == HIDDEN:
             continue
-        if one.topic in present:
-            count = len(described[one.topic]["partitions"])
-            of = f"topic {one.topic} of {one.name} ({one.format})"
+        if entry.topic in present:
+            count = len(described[entry.topic]["partitions"])
+            of = f"topic {entry.topic} of {entry.name} ({entry.format})"
             yield CheckResult(True, f"kafka: {of} exists, {count} partition{'s' if count > 1 else ''}")
         else:
             yield CheckResult(
                 False,
-                f"kafka: no topic {one.topic}; correct it in sources.inputs, have its sender create it, or "
+                f"kafka: no topic {entry.topic}; correct it in sources.inputs, have its sender create it, or "
                 "run `uneri setup --inputs`",
             )
 
@@ -129,8 +123,8 @@ async def _reached(kafka: KafkaSettings) -> tuple[list[str], list[CheckResult]]:
     configured = set(waiting)
     while waiting:
         known.update(waiting)
-        found = await asyncio.gather(*(reach(kafka, one) for one in waiting), return_exceptions=True)
-        advertised = dict.fromkeys(one for several in found if isinstance(several, list) for one in several)
+        found = await asyncio.gather(*(reach(kafka, broker) for broker in waiting), return_exceptions=True)
+        advertised = dict.fromkeys(name for names in found if isinstance(names, list) for name in names)
         for broker, result in zip(waiting, found, strict=True):
             if isinstance(result, ConnectionFault):
                 note = "" if broker in configured else f" (the cluster advertises {broker})"
@@ -139,7 +133,7 @@ async def _reached(kafka: KafkaSettings) -> tuple[list[str], list[CheckResult]]:
                 raise result
             else:
                 reached.append(broker)
-        waiting = [one for one in advertised if one not in known]
+        waiting = [broker for broker in advertised if broker not in known]
     return reached, wrong
 
 
@@ -150,11 +144,11 @@ def _with(kafka: KafkaSettings) -> str:
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def _needed(topics: Topics, *, stages: bool, takes: bool, history: bool) -> dict[str, tuple[str, ...]]:
-    """Return what a daemon does with each topic: with the roles of all stages, and as one that takes in."""
+def _needed(topics: Topics, *, stages: bool, intake: bool, history: bool) -> dict[str, tuple[str, ...]]:
+    """Return the rights that a daemon needs on each topic, as a daemon of all stages and as an intake."""
     if not stages:
         return {topics.requests: (WRITE,)}
-    written = {topics.requests: (READ, WRITE)} if takes else {}
+    written = {topics.requests: (READ, WRITE)} if intake else {}
     return {
         **dict.fromkeys(topics.sources, (READ,)),
         **written,

@@ -1,4 +1,4 @@
-"""The result of one check."""
+"""Checks of the settings: the web server's address, the history's place, prices, expired entries."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -11,8 +11,13 @@ from alerting.commands.local_time import moment, shown
 from alerting.words.mrkdwn import clean
 from config.sections.money import PriceList
 from config.settings import MoneySettings, Settings, is_date
-from streams.process.web.listen_address import AddressError, door_of
+from streams.process.web.listen_address import AddressError, listen_address_of
 from streams.record.history.history_files import HistoryFolder, place_trouble
+
+FAR: Final = 50.0
+"""Nobody pays this many times the list price, or this part of it: regions and contracts differ by less."""
+
+_DAY: Final = 86400
 
 
 class CheckResult(NamedTuple):
@@ -22,26 +27,26 @@ class CheckResult(NamedTuple):
     text: str
 
 
-def check_door(
+def check_http_address(
     settings: Settings, environment: Mapping[str, str] = os.environ, *, intake: bool | None = None
 ) -> Iterator[CheckResult]:
-    """Check the tokens and the certificate, and say who can ask for what; ``intake`` as for ``door_of``."""
+    """Check the tokens and the certificate, and note their scopes; ``intake`` as in ``listen_address_of``."""
     try:
-        door = door_of(settings, environment, intake=intake)
+        address = listen_address_of(settings, environment, intake=intake)
     except AddressError as error:
         yield CheckResult(False, str(error))
         return
-    if note := door.note():
+    if note := address.warning():
         yield CheckResult(None, note)
-    if door.tokens.count:
-        scopes = ", ".join(door.tokens.scopes)
+    if address.tokens.count:
+        scopes = ", ".join(address.tokens.scopes)
         yield CheckResult(
-            True, f"{door.section}.listen {door.listen}: requests need a token; some allow {scopes}"
+            True, f"{address.section}.listen {address.listen}: requests need a token; some allow {scopes}"
         )
-    for scope in door.unused():
+    for scope in address.unused():
         yield CheckResult(None, f"tokens: none allows {scope}, so nobody can; make one with `uneri token`")
-    if door.certificates is not None:
-        yield CheckResult(True, f"{door.section}.tls: the certificate and its key belong together")
+    if address.certificates is not None:
+        yield CheckResult(True, f"{address.section}.tls: the certificate and its key belong together")
 
 
 def check_history(settings: Settings) -> Iterator[CheckResult]:
@@ -57,19 +62,15 @@ def check_history(settings: Settings) -> Iterator[CheckResult]:
     yield CheckResult(True, f"history: {history.place} can be written")
 
 
-FAR: Final = 50.0
-"""How many times the list price, or what part of it, nobody pays: regions and contracts differ by less."""
-
-
 def check_prices(settings: Settings, now: float) -> Iterator[CheckResult]:
-    """Note what the settings state of prices that is far from the list prices at ``now`` (epoch seconds)."""
+    """Note prices far from those of the list at ``now`` (epoch seconds): of a million units, for example."""
     shipped = PriceList(MoneySettings())
-    for number, one in enumerate(settings.money.prices):
-        listed = shipped.price(one.item, at=int(now))
-        if one.price and not listed / FAR < one.price < listed * FAR:
+    for number, own in enumerate(settings.money.prices):
+        listed = shipped.price(own.item, at=int(now))
+        if own.price and not listed / FAR < own.price < listed * FAR:
             yield CheckResult(
                 None,
-                f"money: prices.{number} is {_plain(one.price)} USD for one unit of {one.item}, "
+                f"money: prices.{number} is {_plain(own.price)} USD for one unit of {own.item}, "
                 f"the list price is {_plain(listed)}; a price is of one unit, not of a million",
             )
 
@@ -85,24 +86,21 @@ def _plain(amount: float) -> str:
     return f"{amount:.12f}".rstrip("0").rstrip(".")
 
 
-_DAY: Final = 86400
-
-
 def check_expired(settings: Settings, now: float) -> Iterator[CheckResult]:
     """Find silences, maintenance and planned events that ended before ``now`` (epoch seconds)."""
     zone, calendar = ZoneInfo(settings.digest.timezone), ZoneInfo(settings.calendar.timezone)
     ends = [
-        (f"notify.silences.{number}", moment(one.until, zone), one.why, zone)
-        for number, one in enumerate(settings.notify.silences)
+        (f"notify.silences.{number}", moment(silence.until, zone), silence.why, zone)
+        for number, silence in enumerate(settings.notify.silences)
     ]
     ends += [
-        (f"notify.maintenance.{number}", _end(one.end, zone), one.name, zone)
-        for number, one in enumerate(settings.notify.maintenance)
-        if one.every is None
+        (f"notify.maintenance.{number}", _end(window.end, zone), window.name, zone)
+        for number, window in enumerate(settings.notify.maintenance)
+        if window.every is None
     ]
     ends += [
-        (f"calendar.planned.{number}", _end(one.end, calendar), one.name, calendar)
-        for number, one in enumerate(settings.calendar.planned)
+        (f"calendar.planned.{number}", _end(event.end, calendar), event.name, calendar)
+        for number, event in enumerate(settings.calendar.planned)
     ]
     for where, end, name, of in ends:
         if end <= now:

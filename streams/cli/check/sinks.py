@@ -46,13 +46,13 @@ async def _check_webhook(webhook: WebhookSettings, environment: Mapping[str, str
     return CheckResult(True, f"{name}: {where} answers; nothing was posted; bodies are {signed}")
 
 
-async def _check_alertmanager(one: AlertmanagerSettings) -> CheckResult:
-    name, where = f"alertmanager {one.name}", host_of(one.url)
+async def _check_alertmanager(settings: AlertmanagerSettings) -> CheckResult:
+    name, where = f"alertmanager {settings.name}", host_of(settings.url)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT)
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout) as session,
-            session.get(f"{one.url.rstrip('/')}/api/v2/status", allow_redirects=False) as answer,
+            session.get(f"{settings.url.rstrip('/')}/api/v2/status", allow_redirects=False) as answer,
         ):
             if answer.status != _OK:
                 return CheckResult(

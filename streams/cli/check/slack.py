@@ -1,4 +1,4 @@
-"""Checks of Slack: the token, its scopes, and the channels."""
+"""Checks of Slack: the token, its scopes, the channels, and the way of buttons and slash commands."""
 
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -21,11 +21,12 @@ from streams.notify.slack_api import SlackApi
 from streams.notify.slack_socket import TIMEOUT, open_address, reason_of
 
 NEEDED: Final = {"chat:write": "no message can be sent", "files:write": "no chart can be sent"}
-LOOKS: Final = frozenset({"channels:history", "groups:history"})  # of public and private channels
+LOOKUPS: Final = frozenset({"channels:history", "groups:history"})  # of public and private channels
 ANYWHERE: Final = "chat:write.public"  # allows posts to public channels that the app is not in
+SECRET_LENGTH: Final = 32  # hexadecimal digits of a signing secret
 _ID: Final = re.compile(r"[CDG][A-Z0-9]{2,}")
 FAILURES: Final = (SlackApiError, aiohttp.ClientError, OSError, ValueError, AttributeError)
-"""What a call may raise; an AttributeError comes of JSON that is no object."""
+"""Errors of calls; an AttributeError comes of JSON that is no object."""
 
 
 async def check_slack(settings: Settings) -> AsyncIterator[CheckResult]:
@@ -81,7 +82,7 @@ def _check_scopes(scopes: frozenset[str]) -> Iterator[CheckResult]:
             yield CheckResult(
                 False, f"slack: the app lacks the scope {scope}: {without}; add it and reinstall the app"
             )
-    if not LOOKS & scopes:
+    if not LOOKUPS & scopes:
         yield CheckResult(
             None,
             "slack: the app lacks the scope channels:history (groups:history for a private channel): a "
@@ -96,8 +97,7 @@ async def _check_channel(calls: SlackApi, channel: str, scopes: frozenset[str]) 
         reason = reason_of(error)
         if reason == "channel_not_found":
             return CheckResult(
-                False,
-                f"slack: the app sees no channel {channel}; correct the id, or invite the app",
+                False, f"slack: the app sees no channel {channel}; correct the id, or invite the app"
             )
         hint = "; grant the app channels:read" if reason == "missing_scope" else ""
         return CheckResult(None, f"slack: channel {channel} could not be looked up ({reason}){hint}")
@@ -107,9 +107,6 @@ async def _check_channel(calls: SlackApi, channel: str, scopes: frozenset[str]) 
     if found.get("is_member") is False and (ANYWHERE not in scopes or found.get("is_private")):
         return CheckResult(False, f"slack: the app is not in channel {name}; invite it")
     return CheckResult(True, f"slack: channel {name} exists")
-
-
-SECRET_LENGTH = 32  # hexadecimal digits of a signing secret from Slack
 
 
 async def check_buttons(settings: Settings) -> AsyncIterator[CheckResult]:
@@ -132,8 +129,8 @@ async def check_buttons(settings: Settings) -> AsyncIterator[CheckResult]:
     if app_token:
         yield await _check_socket(app_token, slack.app_token.name(), slack.base_url)
     if secret:
-        door = settings.web if settings.kafka else settings.local
-        url = f"{'http' if door.tls is None else 'https'}://{door.listen}"
+        server = settings.web if settings.kafka else settings.local
+        url = f"{'http' if server.tls is None else 'https'}://{server.listen}"
         yield CheckResult(
             None, f"slack: signed requests are accepted at {url}/slack/actions and /slack/commands"
         )

@@ -1,4 +1,4 @@
-"""Checks of what doors and topics need from others: a schema registry, secrets, the keys behind tokens."""
+"""Checks of sources: schema registry, secrets, keys behind tokens, samples of mappings, limits of a cloud."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
@@ -23,15 +23,16 @@ from streams.ingest.registry.registry_client import RegistryClient, RegistryErro
 from streams.process.extras import MissingExtraError, need
 from streams.process.files.atomic_file import unreadable
 
-_UNCOUNTED: Final = frozenset(
-    {"metric_stream", "changes", "eventbridge", "cloudtrail", "github", "xray"}
-)  # no requests
+# formats without requests
+_UNCOUNTED: Final = frozenset({"metric_stream", "changes", "eventbridge", "cloudtrail", "github", "xray"})
 _SEVERAL: Final = 2  # formats
 _MOST_NAMED: Final = 5
+_OF_THE_SOURCE: Final = "(of the source)"  # what a source may state of all its records
+_MOST_SHOWN: Final = 3  # refusals of a sample
 
 
 async def check_sources(sources: SourcesSettings) -> AsyncIterator[CheckResult]:
-    """Check what is configured of them."""
+    """Check the settings of sources, with those whom they name."""
     if (note := _note_counts(sources)) is not None:
         yield note
     if sources.registry is not None:
@@ -43,12 +44,12 @@ async def check_sources(sources: SourcesSettings) -> AsyncIterator[CheckResult]:
 
 
 def _note_counts(sources: SourcesSettings) -> CheckResult | None:
-    """Note that inputs of different formats may count a request once each, if none says what it counts."""
-    counting = [one for one in sources.inputs if one.format not in _UNCOUNTED]
-    formats = {one.name if one.format == "auto" else one.format for one in counting}
-    if len(formats) < _SEVERAL or any(one.counts for one in counting):
+    """Note that inputs of different formats may count a request once each, if none states what it counts."""
+    counting = [entry for entry in sources.inputs if entry.format not in _UNCOUNTED]
+    formats = {entry.name if entry.format == "auto" else entry.format for entry in counting}
+    if len(formats) < _SEVERAL or any(entry.counts for entry in counting):
         return None
-    names = " and ".join(one.name for one in counting[:_MOST_NAMED])
+    names = " and ".join(entry.name for entry in counting[:_MOST_NAMED])
     names += f" and {len(counting) - _MOST_NAMED} more" if len(counting) > _MOST_NAMED else ""
     return CheckResult(
         None,
@@ -89,19 +90,15 @@ async def _check_pubsub(pubsub: PubsubSettings) -> CheckResult:
     except MissingExtraError as error:
         return CheckResult(False, str(error))
     except SigningKeysError as error:
-        said = f"the keys that verify tokens cannot be fetched from {pubsub.keys} ({error})"
+        problem = f"the keys that verify tokens cannot be fetched from {pubsub.keys} ({error})"
         return CheckResult(
-            False, f"sources.pubsub: {said}; check the network, or correct sources.pubsub.keys"
+            False, f"sources.pubsub: {problem}; check the network, or correct sources.pubsub.keys"
         )
     return CheckResult(True, f"sources.pubsub: {pubsub.keys} has the keys that verify tokens")
 
 
-_OF_THE_SOURCE: Final = "(of the source)"  # what a source may say of all its records
-_MOST_TOLD: Final = 3  # refusals of a sample
-
-
 def check_mappings(settings: Settings) -> Iterator[CheckResult]:
-    """Read the sample of each mapping, and say what does not fit."""
+    """Read the sample of each mapping, and report what does not fit."""
     for mapping in settings.sources.mappings:
         if mapping.sample is None:
             yield CheckResult(
@@ -124,12 +121,14 @@ def _check_mapping(mapping: MappingSettings, sample: Path) -> Iterator[CheckResu
     except OSError as error:
         yield CheckResult(False, f"{where}: cannot be read: {error.strerror or error}")
         return
-    for refused in reading.refused[:_MOST_TOLD]:
+    for refused in reading.refused[:_MOST_SHOWN]:
         yield CheckResult(False, f"{where}: {refused.reason.value}: {clean(refused.detail)}")
-    if len(reading.refused) > _MOST_TOLD:
-        yield CheckResult(False, f"{where}: {len(reading.refused) - _MOST_TOLD:,} more are refused")
+    if len(reading.refused) > _MOST_SHOWN:
+        yield CheckResult(False, f"{where}: {len(reading.refused) - _MOST_SHOWN:,} more are refused")
     if reading.records:
-        yield from (CheckResult(None, f"{where}: {one}") for one in _missing_fields(mapping, reading.records))
+        yield from (
+            CheckResult(None, f"{where}: {line}") for line in _missing_fields(mapping, reading.records)
+        )
     skipped = "".join(f", {count:,} skipped ({why})" for why, count in reading.skipped.items())
     if reading.records:
         yield CheckResult(True, f"{where}: records: {len(reading.records):,}{clean(skipped)}")
@@ -150,16 +149,16 @@ def _read_sample(form: Format, sample: Path) -> Reading:
                 found = Reading(refused=[error.of(payload.content)])
             try:
                 reading.add(found)
-            except RefusalError:  # so many say enough
+            except RefusalError:  # the first ones are enough
                 break
     return reading
 
 
 def _missing_fields(mapping: MappingSettings, records: Sequence[Record]) -> Iterator[str]:
-    """Yield what no record has although the mapping has a path to it."""
-    for name, one in mapping.fields.items():
-        if one.path is not None and not any(_has_field(record, name) for record in records):
-            yield f"no record has {name}: nothing is at {one.path}"
+    """Yield the fields that no record has although the mapping has a path to them."""
+    for name, field in mapping.fields.items():
+        if field.path is not None and not any(_has_field(record, name) for record in records):
+            yield f"no record has {name}: nothing is at {field.path}"
     names = ("service", "route", "function")
     if mapping.kind in ("request", "call") and not any(
         _has_field(record, name) for record in records for name in names
@@ -178,7 +177,7 @@ def _has_field(record: Record, name: str) -> bool:
 
 
 def check_limits(settings: Settings, now: float) -> Iterator[CheckResult]:
-    """Check what limits are known at ``now`` (epoch seconds), and whether AWS lets them be read."""
+    """Check the known limits at ``now`` (epoch seconds), and whether AWS lets them be read."""
     limits = settings.limits
     try:
         read = read_limits_of(settings)

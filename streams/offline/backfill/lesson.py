@@ -65,14 +65,10 @@ class Lesson:
 
     Parameters
     ----------
-    settings
-        The configuration of the daemon.
     since
         The event time from which the daemon notifies, epoch seconds.
     request
         Only the same request, with the same configuration, goes on from a saved state.
-    shards
-        Those of the daemon.
     latest
         The event time that the source may reach, epoch seconds.
     filling
@@ -95,7 +91,7 @@ class Lesson:
         self._fingerprint = fingerprint(request, settings)
         self._shards = shards
         self._latest = latest
-        self._rollup = RollupEngine(settings, source.partitions, shards, at_once=True)
+        self._rollup = RollupEngine(settings, source.partitions, shards, whole_steps=True)
         self._filling = filling
         self._detection = DetectionEngine(settings, source.partitions, shards, records=filling is not None)
         self._pipeline = Pipeline(settings, since=since)

@@ -88,13 +88,7 @@ def beside_local(folder: Path, lesson: Lesson, watch: Watch, *, restart: bool = 
 
 
 def forget_local(folder: Path) -> None:
-    """Have the daemon go on as if no backfill had ever been: with what it keeps of its own.
-
-    Raises
-    ------
-    ReplayError
-        When the file cannot be written.
-    """
+    """Have the daemon go on as if no backfill had ever been: with what it keeps of its own."""
     with _learnt_file(folder) as store:
         write_learnt(store, LearntHistory(None, 0))
 

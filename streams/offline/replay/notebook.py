@@ -91,10 +91,7 @@ def replay_together(
 ) -> list[Replayed]:
     """Read ``history`` once and judge it with every configuration; return one result for each.
 
-    Parameters
-    ----------
-    watch
-        Called with every judgement of the first configuration.
+    ``watch`` is called with every judgement of the first configuration.
 
     Raises
     ------

@@ -65,21 +65,10 @@ class ReplayOutput:
     def write(
         self, out: Path, *, source: str, names: tuple[str, str], notes: Sequence[str], series: bool = False
     ) -> list[str]:
-        """Write all files; return their names and sizes.
+        """Write all files, and ``report.html`` with the sources and configurations as the user named them.
 
         Files of an earlier replay that this one does not write are deleted first, since they would look
-        current.
-
-        Parameters
-        ----------
-        source
-            The sources, as the user named them.
-        names
-            Names of the two configurations.
-        notes
-            Notes of the source.
-        series
-            Whether this replay has written ``series.parquet``.
+        current. ``series`` is whether this one has written ``series.parquet``. Returns the names and sizes.
 
         Raises
         ------
@@ -162,13 +151,7 @@ def _json(content: Any) -> bytes:
 
 
 def drop_leftovers(out: Path, kept: Collection[str]) -> None:
-    """Delete the files of an earlier replay except ``kept``, which this one writes; leave other files alone.
-
-    Raises
-    ------
-    OSError
-        When a file cannot be deleted, or a folder is a link; it names the file or folder.
-    """
+    """Delete the files of an earlier replay except ``kept``, which this one writes; leave others alone."""
     refuse_link(out / AGAINST)
     gone = [out / name for name in _OPTIONAL if name not in kept and (out / name).is_file()]
     for file in gone:

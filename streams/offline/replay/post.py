@@ -67,14 +67,7 @@ async def post(
     wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
     wall: Callable[[], float] = time.time,
 ) -> int:
-    """Post messages one after the other; return their number.
-
-    Parameters
-    ----------
-    channel
-        ``#name`` or the id of the channel.
-    wait, wall
-        Sleep for seconds; return epoch seconds.
+    """Post messages one after the other to ``#name`` or the id of a channel; return their number.
 
     Raises
     ------
@@ -130,13 +123,7 @@ def token_of(settings: Settings) -> str:
 
 
 def post_replay(found: Replayed, channel: str) -> int:
-    """Post the pages of a replay; return the number of messages.
-
-    Raises
-    ------
-    PostError
-        When there is no token, or a message could not be posted.
-    """
+    """Post the pages of a replay; return the number of messages. Raises as ``token_of`` and ``post`` do."""
     slack = found.settings.slack
     token = token_of(found.settings)
 

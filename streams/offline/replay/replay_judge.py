@@ -66,8 +66,6 @@ class ReplayJudge:
 
     Parameters
     ----------
-    partitions
-        The source partitions of the replay.
     watch
         Called with every judgement.
     filling

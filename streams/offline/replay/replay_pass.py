@@ -62,7 +62,7 @@ class ReplayPass:
             self._judges.append(judge)
             key = settings.model_dump_json(include=set(SECTIONS))
             if key not in known:
-                known[key] = _Group(RollupEngine(settings, source.partitions, at_once=True), [])
+                known[key] = _Group(RollupEngine(settings, source.partitions, whole_steps=True), [])
                 self._groups.append(known[key])
             known[key].judges.append(judge)
         self._places: dict[str, object] = {}

@@ -64,12 +64,7 @@ class Replayed:
 def write(found: Replayed, out: Path) -> None:
     """Write ``findings.jsonl``, ``incidents.jsonl`` and, if any record was bad, ``dead-letters.jsonl``.
 
-    Each file is written atomically.
-
-    Raises
-    ------
-    OSError
-        When a file cannot be written; it names the file.
+    Each file is written atomically. An ``OSError`` names the file.
     """
     out.mkdir(parents=True, exist_ok=True)
     incident_of: dict[str, Incident] = {}

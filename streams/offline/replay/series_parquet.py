@@ -78,14 +78,8 @@ class SeriesParquet:
 
     Rows are first written to part files, each completed by ``flush``, so that a replay resumed after a kill
     neither loses nor repeats any. The parts stay until ``drop_parts``: a replay can still be killed after
-    ``series.parquet`` is complete and before its state is deleted.
-
-    Parameters
-    ----------
-    step
-        Seconds.
-    parts
-        Number of parts an earlier run had completed when it saved its state; later ones are deleted.
+    ``series.parquet`` is complete and before its state is deleted. ``parts`` had been completed when an
+    earlier run saved its state; later ones are deleted.
 
     Raises
     ------
@@ -133,13 +127,7 @@ class SeriesParquet:
             self.flush()
 
     def flush(self) -> None:
-        """Complete a part.
-
-        Raises
-        ------
-        OSError
-            When it cannot be written.
-        """
+        """Complete a part."""
         if not self._groups:
             return
         table = pa.Table.from_batches(self._groups, SCHEMA).unify_dictionaries().combine_chunks()

@@ -61,28 +61,14 @@ def load_state(out: Path, asked: str) -> ReplayState | None:
 
 
 def save_state(out: Path, state: ReplayState) -> None:
-    """Write the state atomically.
-
-    Raises
-    ------
-    OSError
-        When it cannot be written.
-    """
+    """Write the state atomically."""
     out.mkdir(parents=True, exist_ok=True)
     packed = zstd.compress(msgspec.msgpack.encode(state), 1)
     write_atomic(out / NAME, packed)
 
 
 def drop_state(out: Path) -> None:
-    """Delete the state of an unfinished replay.
-
-    Raises
-    ------
-    ReplayStateError
-        When its path is a folder.
-    OSError
-        When it cannot be deleted.
-    """
+    """Delete the state of an unfinished replay; raise ``ReplayStateError`` if its path is a folder."""
     path = out / NAME
     if path.is_dir():
         raise _is_folder(path)
@@ -100,10 +86,7 @@ PARTS: Final = ".series"
 def drop_parts(out: Path, first: int = 0) -> None:
     """Delete the parts from number ``first`` on, and their folder if none is left.
 
-    Raises
-    ------
-    OSError
-        When a part cannot be deleted, or their folder is a link.
+    An ``OSError`` names a part that cannot be deleted, or their folder if it is a link.
     """
     folder = out / PARTS
     refuse_link(folder)

@@ -88,14 +88,8 @@ def counted(number: int, noun: str, plural: str = "") -> str:
 def nothing_read(records: int, bad: Counter[str], *, between: bool = False) -> str:
     """Return the records read and the remedy: the rest of a line about a source with nothing to judge.
 
-    Parameters
-    ----------
-    records
-        How many were read, the bad ones included.
-    bad
-        Bad records by reason.
-    between
-        Whether a part of the time was asked for: bad records have no time, and are read all the same.
+    ``records`` includes the bad ones; ``between`` is whether a part of the time was asked for: bad records
+    have no time, and are read all the same.
 
     Examples
     --------

@@ -32,7 +32,7 @@ _HOW: Final = "write epoch seconds, epoch milliseconds or 2026-01-31T08:00:00Z"
 
 
 class SeriesError(Exception):
-    """A file is not a series; the message says where, why, and what to write."""
+    """A file is not a series; the message names the line, the cause and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class CsvSeries:
     values: Floats  # NaN for a gap
 
     def rising(self) -> Bools:
-        """Return which rows are later than all rows before them: shape (n,).
+        """Mark the rows that are later than all rows before them: shape (n,).
 
         A series is judged in the order of the file, since a row must not depend on later ones. A timestamp
         that repeats, or precedes one already judged, is too late.
@@ -70,8 +70,8 @@ def read_series(path: Path) -> CsvSeries:
     """
     lines = _text_of(path).replace("\r\n", "\n").replace("\r", "\n").rstrip("\n").split("\n")
     stamps, texts, first = _columns(path, lines)
-    times = _each(_fast_times, _time_of, stamps, path, first)
-    values = _each(_fast_values, _value_of, texts, path, first)
+    times = _column(_fast_times, _time_of, stamps, path, first)
+    values = _column(_fast_values, _value_of, texts, path, first)
     values[~np.isfinite(values)] = np.nan
     return CsvSeries(stamps, texts, times.astype(np.int64), values)
 
@@ -176,7 +176,7 @@ def _is_row(fields: list[str]) -> bool:
     return False
 
 
-def _each(
+def _column(
     fast: Callable[[list[str]], Floats],
     slow: Callable[[str], float],
     texts: list[str],

@@ -57,10 +57,10 @@ def targets(sources: Sequence[Path], out: Path) -> dict[Path, Path]:
     absolute = {source: Path(os.path.abspath(source)) for source in sources}  # noqa: PTH100  # symbolic links are kept
     shared = os.path.commonpath([path.parent for path in absolute.values()])
     found: dict[Path, Path] = {}
-    taken: dict[Path, Path] = {}
+    source_of: dict[Path, Path] = {}
     for source, path in absolute.items():
         target = out / path.parent.relative_to(shared) / unpacked_name(path)
-        other = taken.setdefault(target, source)
+        other = source_of.setdefault(target, source)
         if absolute[other] == path:
             found.setdefault(other, target)
             continue
@@ -93,12 +93,7 @@ def score_file(source: Path, target: Path, settings: JudgeSettings) -> Done:
 
 
 def run_score(sources: Sequence[Path], out: Path, settings: JudgeSettings, jobs: int | None = None) -> int:
-    """Judge the files, print a summary, and return the exit code.
-
-    Parameters
-    ----------
-    jobs
-        Number of processes; None: one per core.
+    """Judge the files in ``jobs`` processes (None: one per core), print a summary, and return the exit code.
 
     Raises
     ------

@@ -1,1 +1,1 @@
-"""Generates traffic with incidents in it, and makes the demo of it."""
+"""Generates traffic with incidents in it, for ``uneri simulate`` and the demo."""

@@ -32,15 +32,7 @@ def paced(
 ) -> Iterator[ArrivingLines]:
     """Split deliveries into slices and yield each when it is due.
 
-    Parameters
-    ----------
-    deliveries : iterable of ArrivingLines
-    first : float
-        Time in the scenario that corresponds to now, epoch seconds.
-    speed : float
-        Seconds of the scenario per second of wall time.
-    clock, sleep : callable
-        Wall time in seconds, and waiting.
+    Now is ``first`` in the scenario (epoch seconds); ``speed`` seconds of it pass per second of wall time.
     """
     began = clock()
     span = max(round(SLICE * speed * 1000), 1)
@@ -81,7 +73,6 @@ def simulate(
 
     Parameters
     ----------
-    scenario : Scenario
     to : str
         A target, as in ``open_writer``.
     shape : Path, optional
@@ -97,10 +88,6 @@ def simulate(
     labels : Path, optional
         File for the ground truth: labels for replay if its name ends with .yaml, .yml or .csv, else one line
         of JSON per incident and growth, with more detail.
-    wall : callable
-        The current time, epoch seconds.
-    kafka : KafkaSettings, optional
-        How to connect to Kafka, apart from the address.
 
     Raises
     ------
@@ -152,13 +139,7 @@ def run_simulate(
     now: bool,
     kafka: KafkaSettings | None = None,
 ) -> int:
-    """Generate and deliver events, print their number, and return the exit code.
-
-    Raises
-    ------
-    config.load.ConfigError
-        The scenario is invalid; one line per problem.
-    """
+    """Generate and deliver events, print their number, and return the exit code."""
     start, end = between
     if start is not None and end is not None and start >= end:
         sys.stderr.write("uneri: --from must be before --until; swap them?\n")

@@ -42,7 +42,7 @@ SETTINGS = Settings(
 
 
 class Demo:
-    """Runs one scenario through the engine; shows its messages, and all of it on a board if there is one."""
+    """Runs one scenario through the engine; shows its messages, and everything on a board if there is one."""
 
     def __init__(self, console: Console, pause: float, board: DemoBoard | None = None) -> None:
         self._console = console
@@ -121,7 +121,7 @@ class Demo:
     def _show(self, emitted: Emitted) -> None:
         """Show the messages of the last day as they are sent."""
         if self._board is not None:
-            self._board.take(emitted)
+            self._board.show(emitted)
         self._found.notices += emitted.notices
         if emitted.watermark is not None:
             self._pipeline.feed(emitted.notices, emitted.watermark)

@@ -1,4 +1,4 @@
-"""The board of the demo: what the demo judges, on the page that a daemon serves."""
+"""The board of the demo: its judgements on the page that a daemon serves."""
 
 import asyncio
 import tempfile
@@ -38,11 +38,6 @@ class DemoBoard:
     """Serves the board in a thread of its own, with a history and a pipeline of its own.
 
     Its clock is that of the traffic, so that its data are never old.
-
-    Parameters
-    ----------
-    settings
-        Those of the demo.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -87,7 +82,7 @@ class DemoBoard:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop, and leave nothing behind."""
+        """Stop, and delete all files."""
         self._wait(self._server.stop())
         self._end()
 
@@ -109,20 +104,20 @@ class DemoBoard:
     async def _listen(self, port: int) -> None:
         listen = f"{HOST}:{port}"
         access = Access(listen)
-        desk = PipelineIncidents(
+        incidents = PipelineIncidents(
             lambda: self._pipeline, self._execute, lambda: self._documents, tuple, lambda: self._settings
         )
-        board = BoardRoutes(self._board, access, desk, now=lambda: self._at)
+        board = BoardRoutes(self._board, access, incidents, now=lambda: self._at)
         self._server = HttpServer(
             listen, dict, lambda: None, CollectorRegistry(), board.routes(), access=access
         )
         self.url = f"http://{HOST}:{await self._server.start()}/"
 
-    def take(self, emitted: Emitted) -> None:
-        """Show what was judged; waits while the board is behind."""
-        self._wait(self._take(emitted))
+    def show(self, emitted: Emitted) -> None:
+        """Show judged steps; waits while the board is behind."""
+        self._wait(self._show(emitted))
 
-    async def _take(self, emitted: Emitted) -> None:
+    async def _show(self, emitted: Emitted) -> None:
         if emitted.watermark is not None:
             self._pipeline.feed(emitted.notices, emitted.watermark)
             self._at = emitted.watermark

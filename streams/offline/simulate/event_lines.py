@@ -1,6 +1,6 @@
 """Events as lines of JSON, from the columns of requests.
 
-No line is built from a dictionary: what many requests share is encoded once, and a block becomes one flat
+No line is built from a dictionary: common parts of requests are encoded once, and a block becomes one flat
 array of byte strings, filled column by column, joined once and split at the newlines.
 """
 
@@ -18,10 +18,8 @@ from streams.offline.simulate.traffic import Flow
 Objects = NDArray[np.object_]
 
 _HEAD, _PER_CALL, _TAIL = 14, 7, 2  # pieces of a line
-_KNOWN_TENTHS, _KNOWN_HALVES = (
-    20_000,
-    2_000,
-)  # numbers with a cached text; larger ones are formatted when they occur
+# numbers with a cached text; larger ones are formatted when they occur
+_KNOWN_TENTHS, _KNOWN_HALVES = 20_000, 2_000
 
 
 def _objects(pieces: list[bytes]) -> Objects:
@@ -56,13 +54,7 @@ def _text(value: object) -> bytes:
 class LineWriter:
     """Writes the events of one scenario in the format of docs/event.md.
 
-    Parameters
-    ----------
-    scenario : Scenario
-    flows : list of Flow
-    calls : list of ScenarioCall
-    outcomes : list of RequestOutcome
-        What the indices in ``Requests`` mean.
+    The indices in ``Requests`` refer to the given flows, calls and outcomes.
     """
 
     def __init__(

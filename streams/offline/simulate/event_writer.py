@@ -1,4 +1,4 @@
-"""Writers of generated events: to a file, standard output, or a daemon over HTTP."""
+"""Writers of generated events to files, standard output, or a daemon over HTTP, and the choice among them."""
 
 import gzip
 import http.client
@@ -27,7 +27,7 @@ class WriteError(RuntimeError):
 
 
 class EventWriter(AbstractContextManager["EventWriter"], Protocol):
-    """Takes events in order of arrival. They are delivered once the context exits without an error."""
+    """Accepts events in order of arrival. They are delivered once the context exits without an error."""
 
     def write(self, lines: Sequence[bytes], arrivals: Sequence[int]) -> None:
         """Deliver events, with the arrival of each in epoch milliseconds."""
@@ -148,7 +148,7 @@ TOPIC_PARTITIONS: Final = 4
 
 
 def open_writer(to: str, kafka: KafkaSettings | None = None) -> EventWriter:
-    """Return the writer for a target.
+    """Return the writer for a target, which is opened when the context is entered.
 
     Parameters
     ----------
@@ -156,13 +156,11 @@ def open_writer(to: str, kafka: KafkaSettings | None = None) -> EventWriter:
         A path (compressed if it ends with ``.gz`` or ``.zst``), ``-`` for standard output,
         ``http://host:port/events``, or ``kafka://host:port/topic`` (created if missing, with
         ``?partitions=4``).
-    kafka : KafkaSettings, optional
-        How to connect to Kafka, apart from the address.
 
     Raises
     ------
     WriteError
-        The target is none of these. It is opened when the context is entered.
+        The target is none of these.
     """
     if "://" not in to:
         return FileWriter(to)

@@ -1,4 +1,4 @@
-"""Generates the requests of a scenario: their outcome, table calls and latency."""
+"""Generates the requests of a scenario, as columns: their outcome, table calls and latency."""
 
 from collections.abc import Iterator
 from typing import Final, NamedTuple, TypeVar
@@ -23,7 +23,7 @@ from streams.offline.simulate.traffic import Flow, concerns, grown
 
 
 class RequestOutcome(NamedTuple):
-    """How a request ended."""
+    """The end of a request."""
 
     status: int
     error: str | None
@@ -83,11 +83,7 @@ def _tenths(ms: Floats) -> Ints:
 class RequestGenerator:
     """Draws requests at random, from the functions and incidents of one scenario.
 
-    Parameters
-    ----------
-    scenario : Scenario
-    flows : list of Flow
-        The flows that the indices in ``requests`` refer to.
+    The indices in ``requests`` refer to ``flows``.
     """
 
     def __init__(self, scenario: Scenario, flows: list[Flow]) -> None:
@@ -116,13 +112,13 @@ class RequestGenerator:
             self.calls += function.calls
         of_flow = np.array([names.index(flow.function) for flow in self._flows])
         self._slots = slots[of_flow]
-        each = [functions[flow.function] for flow in self._flows]
-        self._code_ms = np.array([function.code_ms for function in each])
-        self._code_spread = np.array([function.code_spread for function in each])
-        self._auth_ms = np.array([function.auth_ms for function in each])
-        self._cold = np.array([function.cold for function in each])
-        self._cold_ms = np.array([function.cold_ms for function in each])
-        self._errors = np.array([[f.errors.user, f.errors.backend, f.errors.fatal] for f in each])
+        of_flows = [functions[flow.function] for flow in self._flows]
+        self._code_ms = np.array([function.code_ms for function in of_flows])
+        self._code_spread = np.array([function.code_spread for function in of_flows])
+        self._auth_ms = np.array([function.auth_ms for function in of_flows])
+        self._cold = np.array([function.cold for function in of_flows])
+        self._cold_ms = np.array([function.cold_ms for function in of_flows])
+        self._errors = np.array([[f.errors.user, f.errors.backend, f.errors.fatal] for f in of_flows])
         calls = self.calls
         self._per_request = np.array([*(call.per_request for call in calls), 0.0])
         self._units = np.array([*((call.rcu, call.wcu) for call in calls), (0.0, 0.0)]).T
@@ -137,15 +133,13 @@ class RequestGenerator:
                 self._amount[:, row, column] = amount.mean, amount.spread
 
     def requests(self, random: np.random.Generator, number: int, flow: Ints, at: Floats) -> Requests:
-        """Return the requests of a block, without ``ts`` and ``ids``.
+        """Return the requests of a block, by its number, without ``ts`` and ``ids``.
 
         Parameters
         ----------
         random : numpy.random.Generator
             The generator of the block. Incidents have their own, so that the other requests are the same in
             a scenario without them.
-        number : int
-            The number of the block.
         flow : int64[n]
         at : float64[n]
             Seconds after the start of the scenario, ascending.
@@ -176,11 +170,11 @@ class RequestGenerator:
         halves[:, throttled > 0] = 0
         call_ms = self._call_ms[call] * np.exp(self._call_spread[call] * random.standard_normal(len(call)))
         own = self._code_ms[flow] * np.exp(self._code_spread[flow] * random.standard_normal(n))
-        for _, slow in self._active(Slow, at):
+        for _, slow in self.active(Slow, at):
             if slow.table is None:
-                own[self._inside(slow, flow, at)] *= slow.times
+                own[self.inside(slow, flow, at)] *= slow.times
             else:
-                call_ms[self._inside(slow, call_flow, call_at) & self._is_table(slow.table)[call]] *= (
+                call_ms[self.inside(slow, call_flow, call_at) & self._is_table(slow.table)[call]] *= (
                     slow.times
                 )
         code = own + np.bincount(request, call_ms, n)
@@ -220,8 +214,8 @@ class RequestGenerator:
         ):
             types = _OF_CLASS[error]
             outcome[failed] = types[which[failed] % len(types)]
-        for index, incident in self._active(Failing, at):
-            struck = self._inside(incident, flow, at)
+        for index, incident in self.active(Failing, at):
+            struck = self.inside(incident, flow, at)
             struck &= self.random(number, index).random(n) < incident.share
             types = self._outcomes_of[index]
             outcome[struck] = types[which[struck] % len(types)]
@@ -229,8 +223,8 @@ class RequestGenerator:
 
     def _throttle(self, number: int, call: Ints, flow: Ints, at: Floats) -> Ints:
         code = np.zeros(len(call), dtype=np.int64)
-        for index, incident in self._active(HotKey, at):
-            struck = self._inside(incident, flow, at) & self._is_table(incident.table)[call]
+        for index, incident in self.active(HotKey, at):
+            struck = self.inside(incident, flow, at) & self._is_table(incident.table)[call]
             struck &= self.random(number, index).random(len(call)) < incident.share
             code[struck] = np.where(self._units[1, call[struck]] > 0, 2, 1)
         return code
@@ -239,12 +233,14 @@ class RequestGenerator:
         """Return the random generator of one incident (by index) in one block."""
         return np.random.Generator(np.random.PCG64([self._scenario.seed, 3, number, incident]))
 
-    def _active(self, kind: type[Kind], at: Floats) -> Iterator[tuple[int, Kind]]:
+    def active(self, kind: type[Kind], at: Floats) -> Iterator[tuple[int, Kind]]:
+        """Yield the incidents of a kind that touch a block, with their indices."""
         for index, incident in enumerate(self._scenario.incidents):
             if isinstance(incident, kind) and len(at) and incident.touches(float(at[0]), float(at[-1])):
                 yield index, incident
 
-    def _inside(self, incident: Timed, flow: Ints, at: Floats) -> Bools:
+    def inside(self, incident: Timed, flow: Ints, at: Floats) -> Bools:
+        """Return the requests that an incident affects."""
         return incident.during(at) & self._about(incident)[flow]
 
     def _about(self, target: Target) -> Bools:
@@ -260,5 +256,5 @@ class RequestGenerator:
         for growth in self._scenario.growth:
             if growth.by == by and (growth.table is not None or by == "capacity"):
                 yield growth, grown(growth, at)
-        for _, incident in self._active(kind, at):
+        for _, incident in self.active(kind, at):
             yield incident, np.where(incident.during(at), incident.times, 1.0)

@@ -31,7 +31,7 @@ Part = Annotated[float, Field(gt=0, le=1)]
 
 
 class Target(Section):
-    """What is affected, by names of the scenario; what is absent is not narrowed."""
+    """The affected part of a scenario, by names; an absent name does not narrow it."""
 
     service: str | None = None
     route: str | None = None
@@ -51,7 +51,7 @@ class Timed(Target):
         return self.at <= last and first < self.at + self.for_
 
     def during(self, seconds: Floats) -> Bools:
-        """Return which moments (seconds after the start of the scenario) it covers."""
+        """Mark the moments (seconds after the start of the scenario) that it covers."""
         return (seconds >= self.at) & (seconds < self.at + self.for_)
 
 

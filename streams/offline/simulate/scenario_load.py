@@ -1,4 +1,4 @@
-"""Load a scenario, or report what is wrong with it by line and column."""
+"""Loads a scenario, or reports its mistakes by line and column."""
 
 from importlib import resources
 from pathlib import Path
@@ -19,7 +19,7 @@ def load_scenario(path_or_name: str | Path) -> Scenario:
     Raises
     ------
     ConfigError
-        With everything that is wrong, as ``FILE:LINE:COLUMN: message; remedy``.
+        With all mistakes, as ``FILE:LINE:COLUMN: message; remedy``.
     """
     try:
         text, name = _text_of(str(path_or_name))

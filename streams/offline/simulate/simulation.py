@@ -39,16 +39,10 @@ class Simulation:
 
     Parameters
     ----------
-    scenario : Scenario
     shape : Shape, optional
         A series that traffic follows instead of the daily and weekly shape.
     now : float, optional
-        Epoch seconds; needed only by a scenario whose ``start`` is a number of days before now.
-
-    Raises
-    ------
-    ValueError
-        The start is relative and ``now`` is missing.
+        Epoch seconds; without it, a scenario whose ``start`` is a number of days before now is a ValueError.
     """
 
     def __init__(self, scenario: Scenario, *, shape: Shape | None = None, now: float | None = None) -> None:
@@ -76,10 +70,7 @@ class Simulation:
     ) -> Iterator[tuple[int, list[bytes]]]:
         """Yield the start of each block (epoch seconds) and the NDJSON lines that arrive in it, in order.
 
-        Parameters
-        ----------
-        start, end : float, optional
-            Epoch seconds: only lines that arrive at ``start`` or later and before ``end``.
+        Only lines that arrive at ``start`` or later and before ``end`` (epoch seconds).
         """
         for delivery in self.deliveries(start, end):
             yield delivery.start, delivery.lines
@@ -159,15 +150,10 @@ class Simulation:
     def _struck(
         self, kind: type[Delaying], number: int, flow: Ints, at: Floats
     ) -> Iterator[tuple[np.random.Generator, Bools, Delaying]]:
-        for index, incident in enumerate(self.scenario.incidents):
-            if isinstance(incident, kind) and len(at) and incident.touches(float(at[0]), float(at[-1])):
-                about = np.array([concerns(incident, one) for one in self._flows])[flow]
-                random = self._requests.random(number, index)
-                yield (
-                    random,
-                    incident.during(at) & about & (random.random(len(at)) < incident.share),
-                    incident,
-                )
+        for index, incident in self._requests.active(kind, at):
+            random = self._requests.random(number, index)
+            struck = self._requests.inside(incident, flow, at) & (random.random(len(at)) < incident.share)
+            yield random, struck, incident
 
     def labels(self) -> list[dict[str, object]]:
         """Return the ground truth: one entry per incident and growth, ordered by ``start``.

@@ -1,4 +1,4 @@
-"""The rate at which each client version calls each route of a scenario over time."""
+"""The rate at which each client version calls each route of a scenario, by itself or by a given shape."""
 
 import csv
 import gzip
@@ -125,15 +125,9 @@ def grown(growth: ScenarioGrowth, seconds: Any) -> Any:
 
 
 class RequestRates:
-    """The rates of a scenario.
+    """The rates of a scenario that begins at ``start`` (epoch seconds).
 
-    Parameters
-    ----------
-    scenario : Scenario
-    start : int
-        Epoch seconds at which the scenario begins.
-    shape : Shape or None
-        Replaces the daily and weekly shape and the drift: rates then follow it exactly.
+    A ``shape`` replaces the daily and weekly shape and the drift: rates then follow it exactly.
     """
 
     def __init__(self, scenario: Scenario, start: int, shape: Shape | None) -> None:
@@ -199,7 +193,7 @@ class RequestRates:
         since : int
             Seconds after the start of the scenario, a multiple of ``CELL``.
         cells : int
-            Length of the range in cells of ``CELL`` seconds.
+            Length of the range, in ``CELL`` seconds.
 
         Returns
         -------

@@ -14,9 +14,8 @@ from detectors.model.array_types import Bytes, Ints
 from detectors.state import zstd
 from streams.engine.decode.records import Records
 from streams.engine.decode.rejected import RejectReason
-from streams.ingest.formats.converted import converted
 from streams.ingest.formats.formats import recognised
-from streams.ingest.formats.inputs import Input
+from streams.ingest.formats.inputs import Input, converted
 from streams.ingest.formats.payloads import Payload, divided
 
 READ: Final = 1024 * 1024
@@ -30,18 +29,10 @@ _RETURN: Final = ord("\r")
 
 
 def decompress(file: Path, raw: BinaryIO, skip: int = 0, most: int = MOST) -> Iterator[bytes]:
-    """Yield the uncompressed content of a file, starting ``skip`` bytes into it.
+    """Yield the content of a file, ``most`` bytes at a time, starting ``skip`` (uncompressed) bytes into it.
 
-    Parameters
-    ----------
-    file
-        The path, whose suffix names the compression.
-    raw
-        The file, opened at its beginning.
-    skip
-        Uncompressed bytes to leave out; of a compressed file, they are decompressed all the same.
-    most
-        Bytes to yield at a time, at most.
+    The suffix of its name decides the compression; skipped bytes of a compressed file are decompressed all
+    the same. ``raw`` is the file, opened at its beginning.
 
     Raises
     ------
@@ -68,12 +59,7 @@ def _gzip(raw: BinaryIO, most: int) -> Iterator[bytes]:
 def decompress_zstd(raw: BinaryIO, most: int = MOST) -> Iterator[bytes]:
     """Decompress frame by frame, ``most`` bytes at a time.
 
-    A truncated frame is an error, which the reader of the library ignores.
-
-    Raises
-    ------
-    EOFError, zstd.ZstdError
-        When the file is truncated or damaged.
+    A truncated frame is an ``EOFError``; the reader of the library ignores it.
     """
     frame: zstd.ZstdDecompressor | None = None
     while data := raw.read(READ // 8):

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
 
 from detectors.state import zstd
-from streams.ingest.formats.converted import converted
-from streams.ingest.formats.inputs import Input
+from streams.ingest.formats.inputs import Input, converted
 from streams.offline.sources.file_content import PayloadRun, decompress, line_records, read_payloads
 from streams.offline.sources.file_lanes import MOST_LANES, PARQUET, arrange_files, time_of
 from streams.offline.sources.replay_error import ReplayError
@@ -40,12 +39,10 @@ class _Read(NamedTuple):
 class FileSource:
     """Files read in the order of their first records; those that overlap in time form source partitions.
 
-    What is read one after the other is one partition, as if it had been followed.
+    Files that are read one after the other are one partition, as if it had been followed.
 
     Parameters
     ----------
-    paths
-        Files and folders.
     start, end
         Epoch seconds: only events from ``start`` (inclusive) to ``end`` (exclusive). A record without a
         readable time is kept, so that it is dead-lettered with its reason.
@@ -95,13 +92,7 @@ class FileSource:
         return {"files": [[str(file), stat.st_size, stat.st_mtime_ns] for file, stat in files]}
 
     def resume(self, bounds: Mapping[str, Any], places: Mapping[str, Any]) -> None:
-        """Resume an earlier replay.
-
-        Raises
-        ------
-        ReplayError
-            When a file was changed, added or removed since.
-        """
+        """Resume an earlier replay; ``ReplayError`` when a file was changed, added or removed since."""
         before = {file: (size, time) for file, size, time in bounds["files"]}
         now = {file: (size, time) for file, size, time in self.bounds["files"]}
         for file in sorted(before.keys() | now.keys()):

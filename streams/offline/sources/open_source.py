@@ -26,14 +26,10 @@ def open_source(
     source: str | None = None,
     form: str | None = None,
 ) -> RecordSource:
-    """Open files and folders, or one ``kafka://host:port/topic``.
+    """Open files and folders, or one ``kafka://host:port/topic``, with the Kafka credentials of the settings.
 
     Parameters
     ----------
-    sources
-        One source or several.
-    settings
-        Contain the Kafka credentials.
     between
         From (inclusive) and to (exclusive); None leaves that side open.
     source, form

@@ -20,15 +20,7 @@ def _say(line: str) -> None:
 
 
 class PatientSchemas:
-    """Asks the registry when the first schema is needed, and not before.
-
-    Parameters
-    ----------
-    patience
-        Seconds to wait for it.
-    say
-        Receives the lines of ``Registry``.
-    """
+    """Asks the registry when the first schema is needed, and waits up to ``patience`` seconds for it."""
 
     def __init__(
         self,
@@ -46,15 +38,7 @@ class PatientSchemas:
         return None if self._registry is None else self._registry.get(schema)
 
     def fetch(self, needed: Collection[SchemaId]) -> None:
-        """Fetch schemas.
-
-        Raises
-        ------
-        ReplayError
-            When the registry does not answer for too long.
-        SecretError, MissingExtraError
-            As ``Registry`` does.
-        """
+        """Fetch schemas; ``ReplayError`` if the registry does not answer, other errors as of ``Registry``."""
         if self._registry is None:
             self._registry = Registry(self._settings, self._say)
         until = time.monotonic() + self._patience

@@ -54,13 +54,7 @@ class _Message(NamedTuple):
 
 
 class ReadHere:
-    """Reads in this process.
-
-    Parameters
-    ----------
-    rollups
-        The first one's watermarks decide which partition is read next.
-    """
+    """Reads in this process. The watermarks of the first rollup decide which partition is read next."""
 
     current: bool = True
     """Whether the rollups are where the piece is that was yielded last."""
@@ -106,15 +100,9 @@ class ReadHere:
         """Have the rollups be current soon; at the end they are."""
 
     def pieces(self) -> Generator[Read]:
-        """Yield pieces, each rolled up.
-
-        Raises
-        ------
-        ReplayError
-            When the source cannot be read.
-        """
+        """Yield pieces, each rolled up; ``ReplayError`` when the source cannot be read."""
         for piece in self._source.pieces(self._rollups[0].watermark):
-            rolled = [_rolled(rollup, piece) for rollup in self._rollups]
+            rolled = [roll_up(rollup, piece) for rollup in self._rollups]
             watermark = self._rollups[0].watermark(piece.partition)
             yield Read(
                 piece.partition, piece.parts, piece.offsets, piece.place, piece.done, rolled, watermark
@@ -141,13 +129,7 @@ class ReadAhead(ReadHere):
                 self._fork.send_bytes(_CATCH_UP)
 
     def pieces(self) -> Generator[Read]:
-        """Yield pieces, each rolled up.
-
-        Raises
-        ------
-        ReplayError
-            When the source cannot be read, or the fork was killed.
-        """
+        """Yield pieces, each rolled up; ``ReplayError`` also when the fork was killed."""
         forks = get_context("fork")
         self._fork, theirs = forks.Pipe()
         process = forks.Process(target=self._read_in_fork, args=(self._fork, theirs), daemon=True)
@@ -167,7 +149,7 @@ class ReadAhead(ReadHere):
                 if read is None:
                     return
                 rolled = [
-                    output._replace(blocks=decoder.together(batch))
+                    output._replace(blocks=decoder.decode(batch))
                     for output, decoder, batch in zip(read.rolled, decoders, batches, strict=True)
                 ]
                 yield read._replace(rolled=rolled)
@@ -202,7 +184,8 @@ class ReadAhead(ReadHere):
                     ours.recv_bytes()
                     states = self._states()
                 batches = [
-                    encoder.take(output.blocks) for output, encoder in zip(read.rolled, encoders, strict=True)
+                    encoder.encode(output.blocks)
+                    for output, encoder in zip(read.rolled, encoders, strict=True)
                 ]
                 bare = [output._replace(blocks=[]) for output in read.rolled]
                 _send(ours, _Message(read._replace(rolled=bare), batches, states))
@@ -234,7 +217,8 @@ def _send(to: Connection, message: _Message) -> None:
     to.send_bytes(pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
 
 
-def _rolled(rollup: RollupEngine, piece: Piece) -> RollupOutput:
+def roll_up(rollup: RollupEngine, piece: Piece) -> RollupOutput:
+    """Roll a piece up, or end its partition."""
     if piece.records is None:
         return rollup.finish(piece.partition)
     rolled = rollup.feed(piece.partition, piece.records, piece.arrived)

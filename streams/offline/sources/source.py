@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Protocol
 
 from detectors.model.array_types import Floats
 from streams.engine.decode.rejected import Rejected
-from streams.ingest.formats.converted import Converted
+from streams.ingest.formats.inputs import Converted
 
 OnProgress = Callable[[float, int, int], None]
 """Called with the fraction read, the records so far, and the event time reached (0 before the first step)."""
@@ -61,9 +61,6 @@ class RecordSource(Protocol):
     def pieces(self, level: Callable[[str], int] | None = None) -> Iterator[Piece]:
         """Yield the records of every partition in order, and finally its end.
 
-        Parameters
-        ----------
-        level
-            Returns the event time (epoch seconds, 0 if unknown) that a partition has reached. A partition
-            ahead of the slowest waits for it, so that partitions are merged by event time.
+        ``level`` returns the event time (epoch seconds, 0 if unknown) that a partition has reached: one ahead
+        of the slowest waits for it, so that partitions are merged by event time.
         """

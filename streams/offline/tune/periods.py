@@ -1,4 +1,4 @@
-"""The periods of a search: warm-up, search, validation."""
+"""The periods of a search (warm-up, search, validation), and the labels in them."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -31,23 +31,17 @@ class Periods(NamedTuple):
 
 
 def periods_of(totals: Totals, settings: Settings, labels: Sequence[Label] | None, share: float) -> Periods:
-    """Divide a recording into periods.
+    """Divide a recording into periods; ``share`` of the time after the warm-up is for validation.
 
     If a label spans the split, or starts right after it, the split moves before that label, so that an
     incident is reported in the period in which it starts. Growth, and labels longer than a day, do not move
-    the split and count where they start. A label without an end lasts until the end of the history.
-
-    Parameters
-    ----------
-    labels
-        None: nothing is known about the history, and the periods only need some length.
-    share
-        The share of the time after the warm-up that is used for validation.
+    the split and count where they start. A label without an end lasts until the end. Without labels, the
+    periods only need some length.
 
     Raises
     ------
     ReplayError
-        When the history or the labels do not suffice; the text says what is missing.
+        When the recording or the labels do not suffice; the text names what is missing.
     """
     young, length = settings.judge.young, totals.last - totals.first
     if not totals.steps or length <= young:
@@ -76,7 +70,7 @@ def _split(
     split = last - round(share * (last - first) / step) * step
     moved = None
     # the latest first: no label that starts later can span the split once it has moved back
-    for incident in sorted(incidents, key=lambda one: one.start, reverse=True):
+    for incident in sorted(incidents, key=lambda label: label.start, reverse=True):
         if (
             _moves(incident, last)
             and incident.start - TOLERANCE <= split < _end(incident, last) + 2 * TOLERANCE
@@ -142,13 +136,7 @@ def incident_labels(labels: Sequence[Label]) -> list[Label]:
 
 
 def check_labels(labels: Sequence[Label]) -> None:
-    """Check that there is something to find.
-
-    Raises
-    ------
-    ReplayError
-        When no label describes an incident.
-    """
+    """Raise ``ReplayError`` if no label describes an incident."""
     if not incident_labels(labels):
         raise ReplayError(
             "no label describes an incident, so recall cannot be measured; "
@@ -163,10 +151,10 @@ def contradictions(labels: Sequence[Label], zone: ZoneInfo) -> list[str]:
         key = (label.start, label.end, label.scope, label.account, label.measure, label.incident)
         alike[key].append(label)
     return [
-        f"contradictory labels{described(one[0], zone)}: "
-        f"{' and '.join(sorted({each.kind for each in one}))}; keep one of them"
-        for one in alike.values()
-        if len({is_negative(label) for label in one}) > 1
+        f"contradictory labels{described(same[0], zone)}: "
+        f"{' and '.join(sorted({label.kind for label in same}))}; keep one of them"
+        for same in alike.values()
+        if len({is_negative(label) for label in same}) > 1
     ]
 
 

@@ -11,7 +11,7 @@ Rank = tuple[float, ...]
 
 
 class Rule(NamedTuple):
-    """What the user asks for.
+    """The aim of a search.
 
     - Labels: the highest F1; in a period without labels, the fewest false pages.
     - Labels and a budget: within the budget, the most labels found, then the fewest false pages.
@@ -22,7 +22,7 @@ class Rule(NamedTuple):
     budget: float | None  # pages per week
 
     def rank(self, outcome: TrialOutcome, sensitivity: float) -> Rank:
-        """Return how good an outcome is."""
+        """Return the rank of an outcome."""
         if self.budget is None:
             # without anything to find, F1 is 0 for every configuration
             return (round(outcome.f1, 6),) if outcome.labels else (-float(outcome.false_pages),)
@@ -85,7 +85,7 @@ def pick(space: Space, rule: Rule, trials: Trials) -> Pick:
     outcome = trials.known[best]
     changes = []
     without = _without(space, best)
-    for (at, _), other in zip(without, trials.outcomes([one for _, one in without]), strict=True):
+    for (at, _), other in zip(without, trials.outcomes([choice for _, choice in without]), strict=True):
         knob = space.knobs[at]
         reason = gain(other, outcome, rule)
         changes.append(Change(knob.key, knob.values[knob.present], knob.values[best[at]], reason))
@@ -93,7 +93,7 @@ def pick(space: Space, rule: Rule, trials: Trials) -> Pick:
 
 
 def gain(without: TrialOutcome, outcome: TrialOutcome, rule: Rule) -> str:
-    """Describe, in everything the rule considers, how ``outcome`` differs from ``without``."""
+    """Describe how ``outcome`` differs from ``without`` in all that the rule considers."""
     parts = []
     if rule.labelled:
         before, now = set(without.missed), set(outcome.missed)
@@ -116,9 +116,9 @@ def _fewer(difference: float, what: str) -> list[str]:
 
 
 def distance(space: Space, choice: Choice) -> tuple[int, int]:
-    """Return how many settings a choice changes, and by how many values in total."""
+    """Return the number of settings that a choice changes, and by how many values in total."""
     away = [abs(at - knob.present) for knob, at in zip(space.knobs, choice, strict=True)]
-    return sum(one > 0 for one in away), sum(away)
+    return sum(steps > 0 for steps in away), sum(away)
 
 
 def front(points: dict[Choice, tuple[float, float]], space: Space) -> list[Choice]:
@@ -166,7 +166,7 @@ def _pruned(space: Space, rule: Rule, trials: Trials, best: Choice) -> Choice:
     while without := _without(space, best):
         trials.outcomes([choice for _, choice in without])
         least = _rank(space, rule, trials, best)
-        free = [one for one in without if _rank(space, rule, trials, one[1]) >= least]
+        free = [(at, choice) for at, choice in without if _rank(space, rule, trials, choice) >= least]
         if not free:
             return best
         back = {at for at, _ in free}

@@ -1,11 +1,10 @@
-"""A file of measured steps: read from history once, judged any number of times.
+"""A file of measured steps: made of a source once, judged any number of times.
 
 It holds a head, frames of steps, and a tail with the totals; each is compressed (zstd) and prefixed with its
 length. New series start only at the first step of a frame. The file appears complete or not at all.
 """
 
 import os
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -25,6 +24,7 @@ from streams.engine.measure.level_rows import LevelLimit
 from streams.engine.measure.measuring import Measuring
 from streams.engine.measure.step import Fresh, LateStep, MeasuredStep
 from streams.engine.stages.rollup_engine import SECTIONS, RollupEngine
+from streams.offline.sources.reading import roll_up
 from streams.offline.sources.source import OnProgress, RecordSource
 from streams.process.files.atomic_file import atomic_file
 
@@ -65,22 +65,22 @@ class _Frame(msgspec.Struct, array_like=True):
     limits: dict[int, list[LevelLimit]] = {}  # by step, of levels, where they change
 
 
-def fingerprint(history: RecordSource, settings: Settings, asked: object = "") -> str:
-    """Return a hash that is equal exactly for recordings of equal steps: the same history, rolled up alike.
+def fingerprint(source: RecordSource, settings: Settings, asked: object = "") -> str:
+    """Return a hash that is equal exactly for recordings of equal steps: the same source, rolled up alike.
 
-    ``asked`` is the requested time range, which the bounds of a history of files do not contain.
+    ``asked`` is the requested time range, which the bounds of files do not contain.
     """
     parts = [
         f"{_VERSION} {asked}",
-        msgspec.json.encode(dict(history.bounds), order="sorted").decode(),
-        *history.partitions,
+        msgspec.json.encode(dict(source.bounds), order="sorted").decode(),
+        *source.partitions,
         settings.model_dump_json(include=set(SECTIONS)),
     ]
     return blake2b("\x1f".join(parts).encode(), digest_size=16).hexdigest()
 
 
 class RecordingWriter:
-    """Writes the steps of one history in order."""
+    """Writes the steps of one source in order."""
 
     def __init__(self, file: BinaryIO, fingerprint: str) -> None:
         self._file = file
@@ -91,7 +91,9 @@ class RecordingWriter:
 
     def add(self, step: MeasuredStep) -> None:
         """Append a step."""
-        if self._steps and (step.fresh or not _alike(step, self._steps[0]) or len(self._steps) >= MOST_STEPS):
+        if self._steps and (
+            step.fresh or len(step.requests) != len(self._steps[0].requests) or len(self._steps) >= MOST_STEPS
+        ):
             self._flush()
         self._steps.append(step)
 
@@ -110,7 +112,7 @@ class RecordingWriter:
         first = steps[0]
         rows = len(first.requests)
         meta = _Frame(
-            [_Fresh(one.place, _flat(one.about), one.value or "") for one in first.fresh],
+            [_Fresh(new.place, _flat(new.about), new.value or "") for new in first.fresh],
             [_flat(about) for about in first.scopes[self._scopes : rows]],
             {
                 at: [(*key, count) for key, count in step.tags.items()]
@@ -147,10 +149,6 @@ class RecordingWriter:
         self._file.write(len(body).to_bytes(_LENGTH, "big") + body)
 
 
-def _alike(one: MeasuredStep, other: MeasuredStep) -> bool:
-    return len(one.requests) == len(other.requests)
-
-
 class Recording:
     """A recording in a file.
 
@@ -161,7 +159,7 @@ class Recording:
     Raises
     ------
     StateError
-        When the file is not a recording, is damaged, or belongs to another history, rollup or version.
+        When the file is not a recording, is damaged, or belongs to another source, rollup or version.
     OSError
         When it cannot be read.
     """
@@ -183,13 +181,7 @@ class Recording:
         self._end = tail_at
 
     def check(self) -> None:
-        """Read the whole file once, without decoding its steps.
-
-        Raises
-        ------
-        StateError
-            When any part is damaged.
-        """
+        """Read the whole file once, without decoding its steps; ``StateError`` when any part is damaged."""
         with self.path.open("rb") as file:
             _read(file)
             while file.tell() < self._end:
@@ -212,7 +204,7 @@ def _steps_of(part: bytes, scopes: list[ScopeOrEdge]) -> Iterator[MeasuredStep]:
     meta, arrays = unpack(part, _FRAME, _VERSION, _Frame)
     scopes += [_about(flat) for flat in meta.scopes]
     fresh: Sequence[Fresh] = [
-        Fresh(one.place, _about(one.about), Measure(one.value) if one.value else None) for one in meta.fresh
+        Fresh(new.place, _about(new.about), Measure(new.value) if new.value else None) for new in meta.fresh
     ]
     nothing: Mapping[tuple[int, str, str], float] = {}
     columns = zip(
@@ -284,48 +276,38 @@ def load_recording(fingerprint: str, folder: Path) -> Recording | None:
     return found
 
 
-def record(
-    history: RecordSource,
+def record_steps(
+    source: RecordSource,
     settings: Settings,
     fingerprint: str,
     folder: Path,
     progress: OnProgress | None = None,
 ) -> Recording:
-    """Read a whole history and record its measured steps in a folder.
+    """Read a whole source and record its measured steps in a folder.
 
-    Parameters
-    ----------
-    settings
-        Only the ``time`` and ``rollup`` sections matter here.
-    fingerprint
-        Identifies history and settings.
+    Only the ``time`` and ``rollup`` sections of the settings matter here.
 
     Raises
     ------
     ReplayError
-        When the history cannot be read.
+        When the source cannot be read.
     OSError
         When the file cannot be written; it names the file.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    rolling = RollupEngine(settings, history.partitions, at_once=True)
-    measuring = Measuring(history.partitions, settings)
-    read: Counter[str] = Counter()
-    bad = reached = 0
+    rollup = RollupEngine(settings, source.partitions, whole_steps=True)
+    measuring = Measuring(source.partitions, settings)
+    read = bad = reached = 0
     with atomic_file(folder / NAME) as part, part.open("wb") as file:
         writer = RecordingWriter(file, fingerprint)
-        for piece in history.pieces(rolling.watermark):
-            if piece.records is None:
-                rolled = rolling.finish(piece.partition)
-            else:
-                read[piece.partition] += piece.parts
-                rolled = rolling.feed(piece.partition, piece.records, piece.arrived)
-                rolled = rolled._replace(rejected=piece.placed(rolled.rejected))
+        for piece in source.pieces(rollup.watermark):
+            read += piece.parts
+            rolled = roll_up(rollup, piece)
             bad += len(rolled.rejected)
             for step in measuring.feed(rolled.blocks):
                 writer.add(step)
                 reached = step.start
             if progress:
-                progress(piece.done, read.total(), reached)
+                progress(piece.done, read, reached)
         writer.close(settings.time.step, bad)
     return Recording(folder / NAME, fingerprint)

@@ -58,7 +58,7 @@ class TuneResult:
         return front(points, self.space)
 
     def to_json(self) -> dict[str, object]:
-        """Return the content of ``tune.json``, which depends only on history, settings, labels and seed."""
+        """Return the content of ``tune.json``, which depends only on source, settings, labels and seed."""
         return {
             "version": _VERSION,
             "versions": {name: version(name) for name in ("uneri", "optuna", "numpy")},
@@ -92,7 +92,7 @@ class TuneResult:
 
     def _periods_json(self, both: OutcomePair) -> dict[str, object]:
         labelled = self.rule.labelled
-        return {name: one.to_json(labelled=labelled) for name, one in both._asdict().items()}
+        return {name: outcome.to_json(labelled=labelled) for name, outcome in both._asdict().items()}
 
     def chart(self) -> str:
         """Return ``tradeoff.svg``."""
@@ -188,7 +188,7 @@ def _table(tuned: TuneResult) -> list[str]:
             else [f"{tuned.space.sensitivity(choice):g}"]
         )
         changes = ", ".join(f"{key} {value:g}" for key, value in tuned.space.changes(choice).items())
-        mark = ", ".join(name for name, one in marks if one == choice)
+        mark = ", ".join(name for name, marked in marks if marked == choice)
         rows.append([mark, *measured, f"{outcome.pages_per_week:.1f}", changes or "none"])
     return table_lines(rows, range(1, 1 + len(head)))
 

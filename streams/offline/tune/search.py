@@ -13,7 +13,7 @@ BATCH: Final = 8
 """Configurations that the sampler proposes at a time, whatever the number of processes."""
 
 STARTUP: Final = 10
-"""Random trials before the sampler uses what it has seen."""
+"""Random trials before the sampler learns from outcomes."""
 
 _CALMER: Final = ((-2, 0), (0, 1), (-4, 0), (-2, 1), (0, 2))
 _KEENER: Final = ((2, 0), (0, -1), (4, 0), (4, -1), (6, 0))
@@ -77,7 +77,7 @@ def _sampler(seed: int) -> optuna.samplers.BaseSampler:
 
 
 def _values(rule: Rule, outcome: TrialOutcome, sensitivity: float) -> list[float]:
-    """Return the objectives that the sampler gets."""
+    """Return the objectives for the sampler."""
     if rule.labelled:
         high, low = rule.objectives(outcome, sensitivity)
         over = 0.0 if rule.budget is None else max(0.0, outcome.pages_per_week - rule.budget)

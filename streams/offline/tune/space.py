@@ -100,11 +100,11 @@ def value_of(settings: Settings, key: str) -> Number:
 
 
 def space_for_labels(settings: Settings, evaluation: Evaluation, incidents: Sequence[Incident]) -> Space:
-    """Return the settings worth searching, given what the present configuration gets wrong.
+    """Return the settings worth searching, given the mistakes of the present configuration.
 
     The floors of a measure are included only if it has false pages or missed labels, the settings of growth
-    and limits only if such labels or incidents exist. ``weeks`` and ``young`` are never searched: a history
-    of some weeks cannot show what they are worth.
+    and limits only if such labels or incidents exist. ``weeks`` and ``young`` are never searched: some weeks
+    of events cannot show what they are worth.
     """
     knobs = _of_deviation(settings, _PERSIST)
     for measure in _measures(evaluation):
@@ -112,7 +112,7 @@ def space_for_labels(settings: Settings, evaluation: Evaluation, incidents: Sequ
             key = f"floors.{measure}.{which}"
             if value_of(settings, key) > 0:
                 knobs.append(_scaled(settings, key, _SCALES))
-    labels = [one.label for one in evaluation.found] + [one.label for one in evaluation.missed]
+    labels = [found.label for found in evaluation.found] + [missed.label for missed in evaluation.missed]
     if _grows(labels, incidents):
         knobs += [
             _scaled(settings, "judge.growth_per_day", _SCALES),
@@ -129,7 +129,7 @@ def space_for_budget(settings: Settings) -> Space:
     doubles.
     """
     most = 2 * settings.judge.persist
-    return Space(settings, tuple(_of_deviation(settings, [one for one in _PERSIST if one <= most])))
+    return Space(settings, tuple(_of_deviation(settings, [steps for steps in _PERSIST if steps <= most])))
 
 
 def _of_deviation(settings: Settings, persist: Collection[int]) -> list[Knob]:
@@ -153,7 +153,7 @@ def _listed(settings: Settings, key: str, values: Iterable[Number]) -> Knob:
     others = {
         value
         for value in values
-        if low <= value <= high and all(abs(value - one) > _NEAR_BY * abs(one) for one in fixed)
+        if low <= value <= high and all(abs(value - kept) > _NEAR_BY * abs(kept) for kept in fixed)
     }
     ordered = tuple(sorted(others | fixed))
     return Knob(key, ordered, ordered.index(present), ordered.index(shipped))
@@ -176,7 +176,7 @@ def _measures(evaluation: Evaluation) -> list[str]:
     for missed in evaluation.missed:
         wrong |= {missed.label.measure} if missed.label.measure else set()
         wrong |= {incident.primary.measure.value for incident in missed.seen}
-    floors = {"values" if (one := Measure(name)).key or one.level else name for name in wrong}
+    floors = {"values" if (measure := Measure(name)).key or measure.level else name for name in wrong}
     return [name for name in Floors.model_fields if name in floors]
 
 

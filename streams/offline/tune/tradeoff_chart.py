@@ -24,10 +24,10 @@ _STYLE: Final = """
 """
 
 _FARTHEST: Final = 2.0
-"""How many times farther than all points the budget line may lie: beyond, it would squash them…"""
+"""How many times farther than all points the budget line may lie: beyond, it would squash them."""
 
 _NEAR: Final = 10.0
-"""…unless it lies below this value."""
+"""A budget line below this value is always shown."""
 
 Point = tuple[float, float]
 

@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class JudgedRecording(NamedTuple):
-    """What a configuration finds in a recording. Times are epoch seconds."""
+    """The incidents that a configuration finds in a recording. Times are epoch seconds."""
 
     incidents: list[Incident]  # each in its last state, ordered by start
     first: int  # start of the first judged step; 0 without steps
@@ -36,28 +36,23 @@ class JudgedRecording(NamedTuple):
 
 
 def judge_recording(recording: Recording, settings: Settings, until: int | None = None) -> JudgedRecording:
-    """Judge the steps of a recording as the daemon would have.
-
-    Parameters
-    ----------
-    until
-        Epoch seconds; later steps are left out.
-    """
+    """Judge the steps of a recording, up to ``until`` (epoch seconds), as the daemon would have."""
     capacity = Capacity(settings.limits, read_limits_of(settings))
     detect, gather = Detect(0, (), settings, capacity=capacity), Gather(1)
     incidents = Incidents(settings, remember_all=True)
     pipeline = Pipeline(settings, keep=True)
     first = last = 0
     for step in recording.steps(until):
-        for one in gather.feed([detect.judge(step)]):
-            pipeline.feed(incidents.feed(one.findings, one.watermark), one.watermark)
-            first, last = first or step.start, one.watermark
+        for gathered in gather.feed([detect.judge(step)]):
+            watermark = gathered.watermark
+            pipeline.feed(incidents.feed(gathered.findings, watermark), watermark)
+            first, last = first or step.start, watermark
     return JudgedRecording([with_fate(incident, pipeline) for incident in incidents.all()], first, last)
 
 
 @dataclass(frozen=True, slots=True)
 class TrialOutcome:
-    """How a configuration did in one period."""
+    """The figures of a configuration in one period."""
 
     missed: tuple[Label, ...]  # labels of incidents that were not found
     labels: int  # labels of incidents
@@ -69,16 +64,16 @@ class TrialOutcome:
 
     @classmethod
     def of(cls, evaluation: Evaluation) -> "TrialOutcome":
-        """Take the figures that a search compares from an evaluation."""
+        """Return the figures of an evaluation that a search compares."""
         total = evaluation.total
-        missed = tuple(one.label for one in evaluation.missed)
+        missed = tuple(miss.label for miss in evaluation.missed)
         delay = total.delay.median if total.delay else None
-        fitting = len(evaluation.found) + sum(bool(one.seen) for one in evaluation.missed)
+        fitting = len(evaluation.found) + sum(bool(miss.seen) for miss in evaluation.missed)
         return cls(missed, total.labels, total.pages, total.false_pages, total.weeks, delay, fitting)
 
     @property
     def found(self) -> int:
-        """How many labels were found."""
+        """Number of labels found."""
         return self.labels - len(self.missed)
 
     @property
@@ -103,7 +98,7 @@ class TrialOutcome:
         return 2 * self.found / total if total else 0.0
 
     def to_json(self, *, labelled: bool) -> dict[str, object]:
-        """Return the content for ``tune.json``; without labels, what they would tell is None."""
+        """Return the content for ``tune.json``; without labels, the figures that need them are None."""
         known = {
             "labels": self.labels,
             "found": self.found,
@@ -118,7 +113,7 @@ class TrialOutcome:
 
 
 class TrialSetup(NamedTuple):
-    """What all trials of a search share."""
+    """The common part of all trials of a search."""
 
     path: Path  # of the recording
     fingerprint: str  # of the recording
@@ -157,12 +152,8 @@ def in_both_periods(setup: TrialSetup, changes: Mapping[str, Number]) -> Outcome
 class Trials:
     """Runs trials, each configuration once. The number of processes does not change any outcome.
 
-    Parameters
-    ----------
-    jobs
-        Number of processes; with 1, trials run in this one.
-    done
-        Called for each requested configuration once its outcome is known.
+    With 1 of ``jobs``, trials run in this process. ``done`` is called for each requested configuration once
+    its outcome is known.
     """
 
     def __init__(
@@ -193,13 +184,13 @@ class Trials:
 
     def outcomes(self, choices: Sequence[Choice]) -> list[TrialOutcome]:
         """Return the outcome of each configuration in the search period, in order."""
-        fresh = list(dict.fromkeys(one for one in choices if one not in self.known))
+        fresh = list(dict.fromkeys(choice for choice in choices if choice not in self.known))
         for choice, outcome in zip(fresh, self._run(fresh), strict=True):
             self.known[choice] = outcome
             self._done()
         for _ in range(len(choices) - len(fresh)):
             self._done()
-        return [self.known[one] for one in choices]
+        return [self.known[choice] for choice in choices]
 
     def _run(self, choices: Sequence[Choice]) -> Iterator[TrialOutcome]:
         changes = [self._space.changes(choice) for choice in choices]

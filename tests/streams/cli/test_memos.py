@@ -134,7 +134,7 @@ async def test_nothing_unseen_is_kept_of_the_scope_of_a_memo(daemon: Daemon) -> 
 async def test_the_incidents_that_programs_read_have_their_memos(daemon: Daemon) -> None:
     await daemon.run("note", "feed-1", "so")
     async with ClientSession() as session, session.get(f"{daemon.url}/incidents") as answer:
-        found = {one["id"]: one["memos"] for one in (await answer.json())["incidents"]}
+        found = {incident["id"]: incident["memos"] for incident in (await answer.json())["incidents"]}
     assert found["feed-2"] == []
     (memo,) = found["feed-1"]
     assert memo.pop("id")

@@ -55,9 +55,9 @@ async def test_a_channel_gets_a_message_of_every_verdict_and_state_marked_as_a_t
 
 def test_examples_of_another_time_differ_in_their_times_only() -> None:
     later = made.examples(AT + 3600)
-    for one, other in zip(made.examples(), later, strict=True):
-        assert other.dispatch.at == one.dispatch.at + 3600
-        first, second = (example.dispatch.notice.incidents[0] for example in (one, other))
+    for early, other in zip(made.examples(), later, strict=True):
+        assert other.dispatch.at == early.dispatch.at + 3600
+        first, second = (example.dispatch.notice.incidents[0] for example in (early, other))
         assert second.start == first.start + 3600
         assert second.primary.observed == first.primary.observed
         assert (second.primary.trace is None) == (first.primary.trace is None)

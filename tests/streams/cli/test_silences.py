@@ -12,7 +12,7 @@ from alerting.commands.command import Command
 from alerting.commands.dispatch import Answer
 from alerting.pipeline.pipeline import Pipeline
 from config.settings import Settings, TokensSettings
-from streams.cli.silences import show_silences, silence, unsilence
+from streams.cli.silences import add_silence, end_silence, show_silences
 from streams.notify.command_routes import SilenceRoutes
 from streams.process.web.access import Access
 from streams.process.web.http_server import HttpServer
@@ -53,7 +53,7 @@ async def daemon() -> AsyncIterator[Daemon]:
 async def test_a_silence_is_made_listed_and_ended(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
     assert daemon.pipeline is not None
     words = ["table:items", "route:POST /items/{id}"]
-    assert await asyncio.to_thread(silence, daemon.url, words, "2h", "a load test") == 0
+    assert await asyncio.to_thread(add_silence, daemon.url, words, "2h", "a load test") == 0
     name = capsys.readouterr().out.split()[0]
     assert daemon.pipeline.feed([opened()], T0) == []
     assert await asyncio.to_thread(show_silences, daemon.url) == 0
@@ -61,7 +61,7 @@ async def test_a_silence_is_made_listed_and_ended(daemon: Daemon, capsys: pytest
     assert "table:items or route:POST /items/{id}  until 2025-10-09 11:00:00 UTC" in listed[0]
     assert listed[0].endswith(": a load test")
     assert listed[1] == "config/1  table:known  until 2025-12-01 00:00:00 UTC  by the configuration: it moves"
-    assert await asyncio.to_thread(unsilence, daemon.url, name[:8]) == 0
+    assert await asyncio.to_thread(end_silence, daemon.url, name[:8]) == 0
     assert daemon.pipeline.held() == []
 
 
@@ -75,7 +75,7 @@ async def test_a_silence_is_made_listed_and_ended(daemon: Daemon, capsys: pytest
 async def test_what_cannot_be_ended_is_one_line(
     daemon: Daemon, capsys: pytest.CaptureFixture[str], name: str, said: str
 ) -> None:
-    assert await asyncio.to_thread(unsilence, daemon.url, name) == 1
+    assert await asyncio.to_thread(end_silence, daemon.url, name) == 1
     assert said in capsys.readouterr().err
 
 
@@ -92,7 +92,7 @@ async def test_what_cannot_be_ended_is_one_line(
 def test_what_is_not_understood_is_one_line_and_exit_2(
     capsys: pytest.CaptureFixture[str], what: list[str], lasts: str, said: str
 ) -> None:
-    assert silence("http://127.0.0.1:9", what, lasts, "") == 2
+    assert add_silence("http://127.0.0.1:9", what, lasts, "") == 2
     assert said in capsys.readouterr().err
 
 
@@ -101,21 +101,21 @@ async def test_a_silence_that_no_known_incident_matches_is_made_with_a_note(
 ) -> None:
     assert daemon.pipeline is not None
     daemon.pipeline.feed([opened()], T0)
-    assert await asyncio.to_thread(silence, daemon.url, ["service:inventory,store"], "2h", "") == 0
+    assert await asyncio.to_thread(add_silence, daemon.url, ["service:inventory,store"], "2h", "") == 0
     assert capsys.readouterr().out.splitlines()[1].startswith("note: no known incident matches")
-    assert await asyncio.to_thread(silence, daemon.url, ["table:items"], "2h", "") == 0
+    assert await asyncio.to_thread(add_silence, daemon.url, ["table:items"], "2h", "") == 0
     assert "note" not in capsys.readouterr().out
     assert len(daemon.pipeline.silences()) == 3
 
 
 @pytest.mark.parametrize("name", ["", " "])
 def test_a_silence_without_a_name_is_not_requested(capsys: pytest.CaptureFixture[str], name: str) -> None:
-    assert unsilence("http://127.0.0.1:9", name) == 2
+    assert end_silence("http://127.0.0.1:9", name) == 2
     assert "name the silence" in capsys.readouterr().err
 
 
 def test_no_daemon_is_one_line_and_exit_1(capsys: pytest.CaptureFixture[str]) -> None:
-    assert silence("http://127.0.0.1:9", ["table:items"], "2h", "") == 1
+    assert add_silence("http://127.0.0.1:9", ["table:items"], "2h", "") == 1
     assert capsys.readouterr().err.startswith("uneri: no daemon answers at http://127.0.0.1:9")
 
 
@@ -157,10 +157,10 @@ async def test_with_a_token_silences_are_changed_from_anywhere_and_without_one_b
     web = HttpServer("127.0.0.1:0", dict, lambda: None, CollectorRegistry(), routes, access=locked)
     url = f"http://127.0.0.1:{await web.start()}"
     try:
-        assert await asyncio.to_thread(silence, url, ["table:items"], "2h", "") == 1
+        assert await asyncio.to_thread(add_silence, url, ["table:items"], "2h", "") == 1
         assert "a token that allows operate is needed" in capsys.readouterr().err
         monkeypatch.setenv("UNERI_TOKEN", token)
-        assert await asyncio.to_thread(silence, url, ["table:items"], "2h", "") == 0
+        assert await asyncio.to_thread(add_silence, url, ["table:items"], "2h", "") == 0
         assert await asyncio.to_thread(show_silences, url) == 0
         assert "table:items" in capsys.readouterr().out
         headers = {"Host": "uneri.example.com", "Authorization": f"Bearer {token}"}
@@ -177,5 +177,5 @@ async def test_where_another_process_has_the_incidents_it_says_so(
     daemon: Daemon, capsys: pytest.CaptureFixture[str]
 ) -> None:
     daemon.pipeline = None
-    assert await asyncio.to_thread(silence, daemon.url, ["table:items"], "2h", "") == 1
+    assert await asyncio.to_thread(add_silence, daemon.url, ["table:items"], "2h", "") == 1
     assert "this process does not notify" in capsys.readouterr().err

@@ -85,7 +85,7 @@ async def test_missing_scopes_are_reported() -> None:
     async with SlackStandin(scopes={"commands"}) as slack:
         _, *found = await checked(slack, channel="C0UNERI")
     assert [result.ok for result in found] == [False, False, None, None]
-    for one, scope in zip(
+    for line, scope in zip(
         found, ("chat:write", "files:write", "channels:history", "channels:read"), strict=True
     ):
-        assert scope in one.text
+        assert scope in line.text

@@ -73,8 +73,8 @@ def packed_in_different_ways(folder: Path) -> list[Path]:
 def cut_by_host_and_hour(folder: Path) -> list[Path]:
     """Write what several hosts logged at the same time: by name, the hours of one come before all others."""
     of_hosts: dict[tuple[str, int], list[bytes]] = {}
-    for number, (line, one) in enumerate(zip(some(), events(), strict=True)):
-        of_hosts.setdefault(("cab"[number % 3], int(one["ts"]) // 3600), []).append(line)
+    for number, (line, event) in enumerate(zip(some(), events(), strict=True)):
+        of_hosts.setdefault(("cab"[number % 3], int(event["ts"]) // 3600), []).append(line)
     for (host, hour), part in of_hosts.items():
         (folder / f"{host}-{hour}.ndjson.gz").write_bytes(gzip.compress(b"\n".join(part)))
     return [folder]

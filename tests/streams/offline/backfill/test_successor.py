@@ -83,12 +83,14 @@ def test_what_the_history_has_of_the_daemons_own_time_is_counted_once(seconds: i
     live.succeed(successor)
     there = engine(learn(BEGIN).engine)
     judge(there, BEGIN, moment)
-    (mine,), (theirs,) = live._judging.detect, there._judging.detect
+    (mine,), (theirs,) = live._detection.detect, there._detection.detect
     steps = (BEGIN // 60 - 60, int(moment) // 60 - 2)
     rows = range(len(mine._judge.series))
     assert mine._judge.series == theirs._judge.series
-    measured, expected = (detect._judge._history.measured(list(rows), *steps) for detect in (mine, theirs))
-    counts = [row for row, one in enumerate(mine._judge.series) if not str(one.measure).startswith("latency")]
+    measured, expected = (detect._judge._values.measured(list(rows), *steps) for detect in (mine, theirs))
+    counts = [
+        row for row, series in enumerate(mine._judge.series) if not str(series.measure).startswith("latency")
+    ]
     assert (measured[:, counts] == expected[:, counts]).all()
 
 
@@ -140,12 +142,12 @@ def test_a_source_of_which_no_block_is_kept_holds_nobody_back() -> None:
         some = records()[at(first) : at(last)]
         blocks = there.feed(source, some, prompt(some)).blocks  # those before are not kept
         there.idle(sources[1])
-    (present,) = there._judging.detect
+    (present,) = there._detection.detect
     history = parts_of("detect/0", learn(BEGIN, sources=sources).engine)
     waiting = there.successor(history, int(BEGIN))
     waiting.feed(blocks)
     assert waiting.missed(present) == {sources[1]}
-    (new,) = Engine(SETTINGS, sources)._judging.detect
+    (new,) = Engine(SETTINGS, sources)._detection.detect
     successor = Successor(new, history, int(BEGIN), {sources[1]})
     successor.feed(blocks)
     assert successor.missed(present) == set()

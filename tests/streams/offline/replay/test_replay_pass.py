@@ -76,9 +76,9 @@ def test_two_configurations_in_one_pass_find_what_each_finds_alone(
 ) -> None:
     together = replay_together(history(given), [SETTINGS, DULL, FOLDED])
     alone = [found, replay(history(given), DULL), replay(history(given), FOLDED)]
-    for number, (one, other) in enumerate(zip(together, alone, strict=True)):
-        assert files(one, tmp_path / f"a{number}") == files(other, tmp_path / f"b{number}")
-        assert one.notices == other.notices
+    for number, (replayed, other) in enumerate(zip(together, alone, strict=True)):
+        assert files(replayed, tmp_path / f"a{number}") == files(other, tmp_path / f"b{number}")
+        assert replayed.notices == other.notices
     assert found.pages > together[1].pages
 
 
@@ -223,10 +223,10 @@ def test_bad_records_are_listed_by_their_offsets(found: Replayed, given: Traffic
     write(found, tmp_path)
     dead = [json.loads(line) for line in (tmp_path / "dead-letters.jsonl").read_text().splitlines()]
     assert len(dead) == found.bad.total()
-    for one in dead:
-        record = given.partitions[int(one["partition"].removeprefix("r/"))][one["offset"]]
-        assert base64.b64decode(one["record"]) == record[:1024]
-        if one["reason"] == "not_json":
+    for letter in dead:
+        record = given.partitions[int(letter["partition"].removeprefix("r/"))][letter["offset"]]
+        assert base64.b64decode(letter["record"]) == record[:1024]
+        if letter["reason"] == "not_json":
             assert record == b"no event"
-        if one["reason"] == "no_ts":
+        if letter["reason"] == "no_ts":
             assert record == b'{"service": "shop"}'

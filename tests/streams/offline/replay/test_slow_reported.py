@@ -31,8 +31,10 @@ def found() -> Replayed:
     found = Replayed()
     newest: dict[str, Finding] = {}
     emitted = [engine.feed("one/0", lines) for _, lines in Simulation(Scenario.model_validate(given)).lines()]
-    for one in (*emitted, engine.finish("one/0")):
-        newest |= {finding.id: msgspec.structs.replace(finding, trace=None) for finding in one.findings}
+    for emitted_step in (*emitted, engine.finish("emitted_step/0")):
+        newest |= {
+            finding.id: msgspec.structs.replace(finding, trace=None) for finding in emitted_step.findings
+        }
     found.findings, found.incidents = list(newest.values()), engine.incidents.all()
     return found
 
@@ -51,9 +53,9 @@ def test_every_finding_of_a_caller_names_the_table_as_the_cause(found: Replayed,
     by_scope = {(entry["scope"]["kind"], entry["scope"]["name"]): entry for entry in slow}
     front = [entry for entry in slow if entry["scope"]["kind"] != "table"]
     assert {entry["scope"]["kind"] for entry in front} >= {"route", "function", "service"}
-    for one in front:
-        first = one["causes"][0]
-        assert (first["kind"], first["name"], first["measure"]) == ("table", "items", "latency"), one
+    for finding in front:
+        first = finding["causes"][0]
+        assert (first["kind"], first["name"], first["measure"]) == ("table", "items", "latency"), finding
         assert 0.5 < first["score"] <= 1
     assert by_scope["route", "GET /items"]["sentence"].endswith("; the time is spent in table items.")
     assert by_scope["table", "items"]["causes"] == []

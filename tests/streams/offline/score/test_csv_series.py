@@ -209,7 +209,7 @@ def test_verdicts_are_written_row_by_row_with_scores_that_read_back_equal(
     for (shown, lower, _), value in zip((f[2:5] for f in found), expected, strict=True):
         assert (shown == "") == math.isnan(value) == (lower == "")
         assert shown == "" or math.isclose(float(shown), value, rel_tol=1e-6)
-    assert [each.name for each in path.parent.iterdir()] == ["cpu.csv"]
+    assert [file.name for file in path.parent.iterdir()] == ["cpu.csv"]
 
 
 def test_a_link_in_place_of_the_draft_is_not_written_through(

@@ -36,7 +36,7 @@ def curve(days: int, seed: int) -> list[str]:
     rng = np.random.default_rng(seed)
     value = 100 * (1 + 0.5 * np.sin(2 * np.pi * at / DAY)) * np.exp(rng.normal(0, 0.05, len(at)))
     value[-100:-90] *= 5
-    texts = [f"{each:.6g}" for each in value]
+    texts = [f"{number:.6g}" for number in value]
     for gap in rng.integers(0, len(at), 20):
         texts[gap] = ("", "NaN", "inf")[gap % 3]
     return ["timestamp,value", *(f"{BEGIN + t},{v}" for t, v in zip(at.tolist(), texts, strict=True))]
@@ -156,7 +156,7 @@ def test_a_file_that_cannot_be_written_is_named_with_a_remedy(
 
 def test_sigterm_ends_it_without_output(tmp_path: Path) -> None:
     sources = [written(tmp_path / f"{at}.csv", curve(40, seed=at)) for at in range(40)]
-    asked = [str(each) for each in (UNERI, "score", *sources, "--out", tmp_path / "out", "--jobs", 2)]
+    asked = [str(argument) for argument in (UNERI, "score", *sources, "--out", tmp_path / "out", "--jobs", 2)]
     running = subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while running.poll() is None and not list((tmp_path / "out").glob("*.csv")):
         time.sleep(0.01)

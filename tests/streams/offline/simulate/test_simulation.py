@@ -98,18 +98,26 @@ def test_a_stretch_drawn_alone_gives_the_lines_it_has_in_the_whole(a: int, b: in
 def test_every_line_is_an_event_in_the_form_of_the_contract() -> None:
     found = events(simulation())
     assert len({entry["id"] for entry in found}) == len(found)
-    for one in found:
-        assert list(one)[:8] == ["ts", "id", "cloud", "account", "region", "service", "route", "function"]
-        assert list(one)[8:15] == ["client", "status", "error", "error_type", "ms", "cold_start", "throttled"]
-        assert START <= one["ts"] < START + 4 * 3600
-        assert set(one["client"]) == {"name", "version", "tenant"}
-        assert one["error"] in {None, "user"} | {"backend"}
-        assert (one["status"] == 200) == (one["error"] is None)
-        assert one["ms"]["total"] > one["ms"]["function"] > one["ms"]["code"] > 0 < one["ms"]["auth"]
-        assert one["ms"]["code"] >= sum(call["ms"] for call in one["tables"]) - 0.5
-        for call in one["tables"]:
+    for event in found:
+        assert list(event)[:8] == ["ts", "id", "cloud", "account", "region", "service", "route", "function"]
+        assert list(event)[8:15] == [
+            "client",
+            "status",
+            "error",
+            "error_type",
+            "ms",
+            "cold_start",
+            "throttled",
+        ]
+        assert START <= event["ts"] < START + 4 * 3600
+        assert set(event["client"]) == {"name", "version", "tenant"}
+        assert event["error"] in {None, "user"} | {"backend"}
+        assert (event["status"] == 200) == (event["error"] is None)
+        assert event["ms"]["total"] > event["ms"]["function"] > event["ms"]["code"] > 0 < event["ms"]["auth"]
+        assert event["ms"]["code"] >= sum(call["ms"] for call in event["tables"]) - 0.5
+        for call in event["tables"]:
             assert set(call) == {"name", "op", "ms", "rcu", "wcu", "throttled"}
-        assert ("values" in one) == (one["service"] == "shop")
+        assert ("values" in event) == (event["service"] == "shop")
     assert {entry["client"]["tenant"] for entry in found} == {'a "b" ü', "game-42"}
 
 
@@ -178,8 +186,8 @@ def test_the_expected_number_of_events_is_what_comes() -> None:
             {"table": "ledger", "by": "capacity"},
             lambda day: sum(call["wcu"] for call in calls(day, "ledger")),
         ),
-        ({"function": "buy"}, lambda day: sum(one["function"] == "buy" for one in day)),
-        ({"route": "POST /buy"}, lambda day: sum(one["route"] == "POST /buy" for one in day)),
+        ({"function": "buy"}, lambda day: sum(entry["function"] == "buy" for entry in day)),
+        ({"route": "POST /buy"}, lambda day: sum(entry["route"] == "POST /buy" for entry in day)),
     ],
 )
 def test_growth_compounds_from_day_to_day_and_leaves_the_rest_alone(
@@ -205,8 +213,10 @@ def test_a_hammer_is_more_calls_of_one_client_version_and_nothing_else() -> None
     )
     mine: list[dict[str, Any]] = []
     others: list[dict[str, Any]] = []
-    for one in hit:
-        (mine if one["function"] == "put" and one["client"]["version"] == "3.2.1" else others).append(one)
+    for event in hit:
+        (mine if event["function"] == "put" and event["client"]["version"] == "3.2.1" else others).append(
+            event
+        )
     served = [entry for entry in mine if entry["error"] != "user"]
     assert {len(entry["tables"]) for entry in served} == {10}
     assert len(calls(others, "items")) == pytest.approx(2 / 3 * len(calls(before, "items")), rel=0.1)
@@ -352,8 +362,8 @@ def test_the_shipped_week_has_every_kind_after_three_quiet_weeks() -> None:
     labels = made.labels()
     assert {label["kind"] for label in labels} == set(EXPECTED)
     assert min(int(str(label["start"])) for label in labels) >= made.start + 21 * 86400
-    for one, other in itertools.pairwise([label for label in labels if label["kind"] != "growth"]):
-        assert int(str(one["end"])) < int(str(other["start"]))
+    for earlier, other in itertools.pairwise([label for label in labels if label["kind"] != "growth"]):
+        assert int(str(earlier["end"])) < int(str(other["start"]))
 
 
 def test_the_shipped_demo_hammers_items_fivefold_while_ledger_grows() -> None:

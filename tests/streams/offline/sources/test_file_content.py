@@ -11,7 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from config.settings import InputSettings, MappingSettings, Settings, SourcesSettings
 from detectors.state import zstd
-from streams.ingest.formats import converted
+from streams.ingest.formats import inputs
 from streams.offline.sources import file_content
 from streams.offline.sources.file_content import decompress
 from streams.offline.sources.open_source import open_source
@@ -69,7 +69,7 @@ def test_what_holds_for_the_source_holds_for_its_files_and_refusals_keep_their_p
     pieces = list(open_source(tmp_path / "a.log", SETTINGS, source="shop").pieces())
     assert {json.loads(record)["account"] for piece in pieces for record in piece.records or ()} == {"123"}
     assert pieces[0].parts == 5
-    assert [one.index for one in pieces[0].placed([])] == [2]
+    assert [rejection.index for rejection in pieces[0].placed([])] == [2]
 
 
 def test_files_in_a_format_are_read_in_the_order_of_their_times(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_records_outside_of_the_asked_time_are_left_out(tmp_path: Path) -> None:
 
 
 def test_a_stopped_replay_goes_on_behind_every_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(converted, "PARTS", 3)
+    monkeypatch.setattr(inputs, "PARTS", 3)
     monkeypatch.setattr(file_content, "BATCH_BYTES", 200)
     (tmp_path / "a.log").write_bytes(b"\n".join(line(2 * number) for number in range(20)))
     first = open_source(tmp_path, SETTINGS, form="orders")

@@ -236,7 +236,7 @@ def test_a_very_long_line_is_cut_alike_wherever_reading_resumed(
         taken += len(piece.records or ())
         again = FileSource([file])
         again.resume(again.bounds, {"files/0": piece.place})
-        assert [record for one in again.pieces() for record in one.records or ()] == whole[taken:]
+        assert [record for rest in again.pieces() for record in rest.records or ()] == whole[taken:]
 
 
 def followed(data: bytes, read: int) -> list[bytes]:

@@ -36,7 +36,7 @@ def history(given: Traffic) -> MemorySource:
 
 
 def rollings(given: Traffic) -> list[RollupEngine]:
-    return [RollupEngine(one, history(given).partitions, at_once=True) for one in CONFIGS]
+    return [RollupEngine(config, history(given).partitions, whole_steps=True) for config in CONFIGS]
 
 
 def told(read: Read) -> object:
@@ -60,8 +60,8 @@ def test_on_request_the_state_is_that_of_the_piece_that_was_read_last(given: Tra
     here, ahead = rollings(given), rollings(given)
     reader = ReadAhead(history(given), ahead)
     caught_up = 0
-    for one, other in zip(ReadHere(history(given), here).pieces(), reader.pieces(), strict=True):
-        assert told(other) == told(one)
+    for here_read, other in zip(ReadHere(history(given), here).pieces(), reader.pieces(), strict=True):
+        assert told(other) == told(here_read)
         if reader.current:
             caught_up += 1
             assert states(ahead) == states(here)

@@ -8,7 +8,7 @@ from alerting.incidents.incident import Incident
 from config.settings import JudgeSettings, RollupSettings, Settings
 from detectors.state.state import StateError
 from streams.offline.replay import replay
-from streams.offline.tune.recording import NAME, Recording, fingerprint, load_recording, record
+from streams.offline.tune.recording import NAME, Recording, fingerprint, load_recording, record_steps
 from streams.offline.tune.trial import judge_recording
 from tests.faults.traffic import Traffic, traffic
 from tests.streams.offline.sources.memory_source import MemorySource
@@ -28,7 +28,7 @@ def history(given: Traffic) -> MemorySource:
 
 @pytest.fixture(scope="module")
 def recording(given: Traffic, tmp_path_factory: pytest.TempPathFactory) -> Recording:
-    return record(
+    return record_steps(
         history(given),
         SETTINGS,
         fingerprint(history(given), SETTINGS),

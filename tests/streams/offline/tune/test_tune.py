@@ -8,7 +8,7 @@ import pytest
 from alerting.commands.labels import Label, LabelKind
 from alerting.evaluation.labels_file import labels_to_yaml
 from streams.offline.tune.periods import periods_of
-from streams.offline.tune.recording import fingerprint, load_recording, record
+from streams.offline.tune.recording import fingerprint, load_recording, record_steps
 from streams.offline.tune.result import write_tuned
 from streams.offline.tune.trial import TrialSetup, searched
 from tests.streams.cli import forked
@@ -37,7 +37,7 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_number_of_jobs(
 def test_a_trial_reads_no_step_of_the_validation_period(short: Given) -> None:
     settings = judged_by(**LIVELY)
     mark = fingerprint(short.history, settings, (None, None))
-    recording = load_recording(mark, short.out) or record(short.history, settings, mark, short.out)
+    recording = load_recording(mark, short.out) or record_steps(short.history, settings, mark, short.out)
     periods = periods_of(recording.totals, settings, short.labels, 1 / 3)
     judged, _ = searched(TrialSetup(recording.path, mark, settings, tuple(short.labels), periods), {})
     assert judged.last == periods.split < recording.totals.last

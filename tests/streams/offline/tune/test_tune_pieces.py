@@ -75,7 +75,7 @@ def test_the_shipped_week_of_incidents_has_labels_to_search_by(week: tuple[Total
     totals, known = week
     for share in (0.25, 0.2, 0.15, 0.1):
         at = periods_of(totals, Settings(), known, share)
-        assert any(at.first <= one.start < at.split for one in known)
+        assert any(at.first <= label.start < at.split for label in known)
 
 
 def test_a_share_that_leaves_labels_to_search_by_is_suggested(week: tuple[Totals, list[Label]]) -> None:
@@ -167,13 +167,13 @@ def test_every_value_of_every_knob_is_a_configuration_and_the_present_one_is_amo
 def test_with_labels_the_best_f1_wins() -> None:
     rule = Rule(labelled=True, budget=None)
     ordered = [outcome(2, 0), outcome(9, 30), outcome(8, 4), outcome(9, 4), outcome(9, 0)]
-    assert sorted(ordered, key=lambda one: rule.rank(one, 1.0)) == ordered
+    assert sorted(ordered, key=lambda measured: rule.rank(measured, 1.0)) == ordered
 
 
 def test_with_a_budget_labels_found_within_it_count_first() -> None:
     rule = Rule(labelled=True, budget=10)
     ordered = [outcome(10, 20), outcome(10, 1), outcome(5, 0), outcome(6, 4), outcome(6, 1)]
-    assert sorted(ordered, key=lambda one: rule.rank(one, 1.0)) == ordered
+    assert sorted(ordered, key=lambda measured: rule.rank(measured, 1.0)) == ordered
 
 
 def test_without_labels_most_pages_within_the_budget_win_then_the_more_sensitive() -> None:

@@ -4,15 +4,89 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from alerting.commands.labels import Label, LabelKind
+from alerting.evaluation.comparison import compare
 from alerting.evaluation.evaluation import Evaluation, evaluate
 from alerting.evaluation.pressed_marks import PressedMarks
 from alerting.incidents.incident import Incident
 from detectors.model.finding import Verdict
-from streams.offline.replay.result_lines import evaluation_lines, mark_lines
-from tests.alerting.given import PUT, SERVICE, T0, TABLE, finding
+from streams.offline.replay.result_lines import comparison_lines, evaluation_lines, mark_lines
+from tests.alerting.given import PUT, ROUTE, SERVICE, T0, TABLE, finding
 from tests.alerting.made import LEDGER, made
 
 TOKYO = ZoneInfo("Asia/Tokyo")
+A = [
+    made("later-a", after=60),
+    made("lost-aaaaaaaaaaaa", LEDGER),
+    made("verdict-a", PUT),
+    made("held-a", ROUTE, sent="none"),
+    made("alike", TABLE, start=7200),
+]
+B = [
+    made("later-b", after=300),
+    made("verdict-b", PUT, verdict=Verdict.SHIFT, after=0),
+    made("held-b", ROUTE),
+    made("fresh-bb", SERVICE, start=60),
+    made("growth-b", LEDGER, sent="digest", verdict=Verdict.GROWTH),
+    made("alike", TABLE, start=7200),
+]
+
+
+def test_the_most_important_comes_first() -> None:
+    lines = comparison_lines(
+        compare(A, B, first=T0, last=T0 + 7 * 86400), TOKYO, a="uneri.yaml", b="other.yaml"
+    )
+    assert lines == [
+        "A  uneri.yaml  4  pages, 4.0 a week  0  in the digest  1  not sent",
+        "B  other.yaml  5  pages, 5.0 a week  1  in the digest  0  not sent",
+        "2 new pages",
+        (
+            "  2025-10-09 18:00 JST  spike  route POST /items/{id} (requests)  held-b   "
+            " not sent in A: quiet_hours"
+        ),
+        "  2025-10-09 18:01 JST  spike  service inventory (requests)       fresh-bb  nothing in A",
+        "1 lost page",
+        "  2025-10-09 18:00 JST  spike  table ledger (wcu)  lost-aaa  nothing in B",
+        "1 sent later",
+        "  2025-10-09 18:00 JST  spike  table items (wcu)  later-b  4 min later",
+        "1 with a different verdict",
+        (
+            "  2025-10-09 18:00 JST  shift  function inventory-put-item (requests)  "
+            "verdict-  spike in A, 1 min earlier"
+        ),
+        "1 entry in only one digest",
+        "  2025-10-09 18:00 JST  growth  table ledger (wcu)  growth-b  only in B",
+        "1 incident the same in both",
+    ]
+
+
+def test_a_page_that_became_an_entry_of_the_digest_is_lost() -> None:
+    lines = comparison_lines(compare([made("a")], [made("b", sent="digest")]), TOKYO)
+    assert "1 lost page" in lines
+    assert lines[-2].endswith("in the digest in B")
+
+
+def test_an_incident_about_a_different_series_is_listed() -> None:
+    a, b = made("a", members=[finding(PUT)]), made("b", PUT)
+    lines = comparison_lines(compare([a], [b]), TOKYO)
+    assert lines[2] == "1 about a different series"
+    assert lines[3].endswith("function inventory-put-item (requests)  b  table items (wcu) in A")
+
+
+def test_equal_results_take_three_lines() -> None:
+    assert [line.split()[0] for line in comparison_lines(compare(A, A), TOKYO)] == ["A", "B", "5"]
+    assert comparison_lines(compare([], []), TOKYO)[-1] == "0 incidents the same in both"
+
+
+def test_long_sections_are_cut_with_the_number_left_out() -> None:
+    many = [made(str(n), start=n * 3600) for n in range(12)]
+    lines = comparison_lines(compare([], many), TOKYO, most=5)
+    assert [line for line in lines if "more" in line] == ["  and 7 more in comparison.json"]
+    assert len(lines) == 2 + 1 + 5 + 1 + 1
+
+
+def test_names_from_events_cannot_control_the_terminal() -> None:
+    hostile = made("a", TABLE._replace(name="items\n\x1b[2Jgone"))
+    assert all(line.isprintable() for line in comparison_lines(compare([], [hostile]), TOKYO))
 
 
 def known(scope: str, start: int = 0, kind: LabelKind = LabelKind.INCIDENT, **fields: Any) -> Label:
@@ -73,13 +147,13 @@ def test_the_reason_why_an_incident_did_not_count_is_shown() -> None:
     growing = known("table:items", verdict="growth")
     spiking = known("table:items", verdict="spike")
     press = known("table:items", kind=LabelKind.NOT_AN_ANOMALY, incident="a")
-    for one, labels, why in (
+    for case, labels, why in (
         (made("a", verdict=Verdict.SHIFT), [growing], "a a page, but growth belongs in the digest"),
         (made("a", start=-9000, lasts=None), [spiking], "a sent before the label starts"),
         (made("a"), [spiking, press], "a labelled as no incident"),
         (made("a", after=7 * 86400), [spiking], "a sent outside the evaluated period"),
     ):
-        lines = evaluation_lines(evaluated([one], *labels), TOKYO)
+        lines = evaluation_lines(evaluated([case], *labels), TOKYO)
         assert lines[lines.index("1 missed label") + 1].endswith(why), why
 
 
@@ -111,9 +185,9 @@ def test_the_json_has_labels_and_incidents_by_name_and_id() -> None:
         )
     )
     assert written["total"]["recall"] == 0.5
-    assert [one["incident"]["id"] for one in written["found"]] == ["a"]
-    assert [one["label"]["scope"] for one in written["missed"]] == ["table:orders"]
-    assert [(one["incident"]["id"], one["label"]) for one in written["false_pages"]] == [("b", None)]
+    assert [entry["incident"]["id"] for entry in written["found"]] == ["a"]
+    assert [entry["label"]["scope"] for entry in written["missed"]] == ["table:orders"]
+    assert [(entry["incident"]["id"], entry["label"]) for entry in written["false_pages"]] == [("b", None)]
     assert written["total"]["delay"] == {"median": 60.0, "p90": 60, "max": 60}
 
 
