@@ -53,14 +53,8 @@ class RouteError(Exception):
 class CommandRoutes:
     """The base of routes that give commands: permission, body and answer.
 
-    Parameters
-    ----------
-    pipeline
-        Returns the pipeline, None while another process has it.
-    execute
-        Makes a command durable and executes it; may raise ``NoAnswerError``.
-    now
-        Wall time, epoch seconds.
+    ``pipeline`` returns None while another process has it; ``execute`` makes a command durable and executes
+    it, or raises ``NoAnswerError``. ``now`` is wall time, epoch seconds.
     """
 
     WHAT = ""
@@ -254,6 +248,7 @@ class MemoRoutes(CommandRoutes):
 
 def wrong_in(asked: MemoBody, text: str, now: int) -> str | None:
     """Return the first problem of a body, with its remedy; None without one."""
+    length = len(text)
     wrong = {
         "say of which incident, or at which time; one of the two": (asked.incident is None)
         == (asked.at is None),
@@ -264,8 +259,9 @@ def wrong_in(asked: MemoBody, text: str, now: int) -> str | None:
             asked.at is not None and asked.at < now - _BACK
         ),
         "write what to note": not text,
-        f"a memo holds up to {LONGEST_MEMO:,} characters, this has {len(text):,}; shorten it": len(text)
-        > LONGEST_MEMO,
+        f"a memo holds up to {LONGEST_MEMO:,} characters, this has {length:,}; shorten it": (
+            length > LONGEST_MEMO
+        ),
         f"a scope has at most {LONGEST_SCOPE} characters; shorten it": len(asked.scope) > LONGEST_SCOPE,
     }
     return next((problem for problem, found in wrong.items() if found), None) or _wrong_scope(asked.scope)

@@ -86,14 +86,7 @@ async def export_to_webhook(destination: str, url: str, key: bytes | None, answe
 
     The same incident has the same ``webhook-id`` until something is new about it.
 
-    Parameters
-    ----------
-    destination
-        ``webhook:`` and its name, or the host of an address.
-    url, key
-        As for ``WebhookSink``.
-    answer
-        The data to send.
+    ``destination`` is ``webhook:`` and its name, or the host of an address.
 
     Raises
     ------

@@ -85,16 +85,12 @@ class InteractionHandler:
 
     Parameters
     ----------
-    execute
-        Makes a command durable and executes it.
     counter
         Counts commands, with the labels ``ask`` and ``said``.
     leaders
         Returns the tables that recently became the hottest.
     changes
         Returns the deployments and other changes of the last days.
-    now
-        Wall time, epoch seconds.
     """
 
     def __init__(
@@ -189,10 +185,8 @@ class InteractionHandler:
         if not await self._allowed(command.by, command.kind, response_url):
             return
         answer = await self._execute_once(command, (command.incident, command.kind, command.by, choice))
-        if answer.result not in (
-            CommandResult.DONE,
-            CommandResult.REPEATED,
-        ):  # the message itself shows these
+        # the message itself shows these two
+        if answer.result not in (CommandResult.DONE, CommandResult.REPEATED):
             await self._reply(response_url, self._answers.command(answer))
 
     async def _open(self, modal: ModalRequest) -> None:

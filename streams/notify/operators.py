@@ -19,14 +19,8 @@ class Operators:
 
     Fails closed: a user who cannot be found there is not allowed.
 
-    Parameters
-    ----------
-    ids
-        Ids of users (``U…``, ``W…``) and user groups (``S…``).
-    members
-        Returns the members of a group.
-    now
-        Seconds, monotonic.
+    ``ids`` are those of users (``U…``, ``W…``) and user groups (``S…``), ``members`` returns the members of a
+    group, ``now`` is monotonic, seconds.
     """
 
     def __init__(

@@ -46,12 +46,7 @@ class CompileProcess:
             return
         with suppress(OSError):  # no second process: this one compiles all
             self._process = subprocess.Popen(  # noqa: S603 - the interpreter, and a program of ours
-                [
-                    sys.executable,
-                    "-P",
-                    "-c",
-                    self._program,
-                ],  # a folder named streams in the current one is not ours
+                [sys.executable, "-P", "-c", self._program],  # a folder named streams here is not ours
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

@@ -75,9 +75,7 @@ class Watchdog:
         now = self._clock()
         if now > self._deadline:
             return "the stop took too long; the next start reads what is in no checkpoint again"
-        if now - self._beat_at > self._timeout and self._deadline == float(
-            "inf"
-        ):  # a stop may end without heartbeats
+        if now - self._beat_at > self._timeout and self._deadline == float("inf"):  # a stop has no heartbeat
             return f"the event loop has not turned for {self._timeout:.0f} s"
         return self._stuck
 
@@ -107,8 +105,6 @@ async def guard(
         Returns the name of a stuck reader. It may wait without delaying the heartbeat.
     on_delay
         Called with the seconds by which the loop was late.
-    every
-        Seconds between two checks.
     """
     checking = asyncio.create_task(_check(watchdog, check, every))
     try:

@@ -5,7 +5,7 @@ The kernel releases them when the process ends, however it ends, so a killed pro
 
 import errno
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -54,21 +54,14 @@ def locked_output(folder: Path) -> Iterator[None]:
     """
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, "is no folder", str(folder))
-    lock = _lock(
-        folder / OUTPUT_LOCK,
-        f"{folder}: another uneri writes its results there; wait for it, or choose another folder with --out",
+    message = (
+        f"{folder}: another uneri writes its results there; wait for it, or choose another folder with --out"
     )
-    try:
+    with _locked(folder / OUTPUT_LOCK, message):
         yield
-    finally:
-        Path(lock.lock_file).unlink(
-            missing_ok=True
-        )  # before the release: afterwards it may be of another process
-        lock.release()
 
 
-@contextmanager
-def locked_file(file: Path, message: str) -> Iterator[None]:
+def locked_file(file: Path, message: str) -> AbstractContextManager[None]:
     """Lock a file that several processes may rewrite, during the block.
 
     Raises
@@ -78,13 +71,16 @@ def locked_file(file: Path, message: str) -> Iterator[None]:
     OSError
         When its folder is not writable or the file system does not support locks.
     """
-    lock = _lock(file.with_name(f".{file.name}.lock"), message)
+    return _locked(file.with_name(f".{file.name}.lock"), message)
+
+
+@contextmanager
+def _locked(path: Path, message: str) -> Iterator[None]:
+    lock = _lock(path, message)
     try:
         yield
     finally:
-        Path(lock.lock_file).unlink(
-            missing_ok=True
-        )  # before the release: afterwards it may be of another process
+        Path(lock.lock_file).unlink(missing_ok=True)  # before the release: afterwards it may be another's
         lock.release()
 
 

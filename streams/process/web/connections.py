@@ -71,12 +71,7 @@ class Connections:
     asyncio's own server knows a connection only after its handshake, and repeats a traceback while file
     descriptors are short. Here, a connection counts from the moment it is accepted.
 
-    Parameters
-    ----------
-    limits
-        Beyond ``most``, the connection that has been idle the longest makes room for a new one.
-    handler
-        Creates the handler of a connection.
+    Beyond ``limits.most``, the connection that has been idle the longest makes room for a new one.
     """
 
     def __init__(

@@ -62,14 +62,7 @@ def listen_address_of(
 ) -> ListenAddress:
     """Return the address of a daemon with these settings.
 
-    Parameters
-    ----------
-    settings
-        With a ``kafka`` section, those of a worker.
-    environment
-        Has tokens.
-    intake
-        Whether records come in here; by default, if there is no ``kafka`` section.
+    With a ``kafka`` section, it is a worker, which receives no records unless ``intake`` is true.
 
     Raises
     ------

@@ -80,9 +80,8 @@ class Room:
         """
         now = asyncio.get_running_loop().time()
         while self.held(large=stay.large) + size > self._most[stay.large]:
-            arriving = [
-                other for other in self._stays if other.large is stay.large and other.body and other.arriving
-            ]
+            part = [other for other in self._stays if other.large is stay.large]
+            arriving = [other for other in part if other.body and other.arriving]
             first = max([*arriving, stay], key=lambda other: other.cost(now))
             if first is stay:
                 raise _busy()

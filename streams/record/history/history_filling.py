@@ -54,8 +54,6 @@ class HistoryFilling:
     ----------
     place
         As for ``HistoryFolder``: a history without another writer, or that of a daemon.
-    shards
-        Number of shards of the records.
     learnt
         With the place of a daemon: the folder below it from which the daemon moves these steps
         (``LearntSteps``).

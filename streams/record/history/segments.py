@@ -47,10 +47,7 @@ class _Meta(msgspec.Struct, array_like=True):
 class Segments:
     """Holds each step until its hour is written; a step that comes again after a crash is dropped.
 
-    Parameters
-    ----------
-    shards
-        Number of shards: an hour is complete when every one has passed it.
+    An hour is complete when each of the ``shards`` has passed it.
     """
 
     def __init__(self, shards: int) -> None:

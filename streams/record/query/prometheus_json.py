@@ -56,9 +56,8 @@ def matrix(found: float | SampleTable, times: QueryTimes, bounds: QueryBounds) -
     ends = np.cumsum(table.there.sum(axis=1))
     joined = pc.binary_join(_list([0, *ends.tolist()], samples), ",").to_pylist()
     bounds.check_time()
-    result = sorted(
-        f'{{"metric":{named},"values":[{values}]}}' for named, values in zip(labels, joined, strict=True)
-    )
+    series = zip(labels, joined, strict=True)
+    result = sorted(f'{{"metric":{named},"values":[{values}]}}' for named, values in series)
     return _framed("matrix", f"[{','.join(result)}]")
 
 

@@ -223,14 +223,8 @@ class _Sending(NamedTuple):
 class LargeAnswers:
     """Sends answers that are larger than the buffer of a connection, in bounded memory and time.
 
-    Such an answer stays in memory until it is read: a client that reads none would fill it.
-
-    Parameters
-    ----------
-    most
-        Bytes that are held at the same time.
-    seconds
-        For a part of ``LARGE`` bytes.
+    Such an answer stays in memory until it is read: a client that reads none would fill it. ``most`` are the
+    bytes held at the same time, ``seconds`` the time for a part of ``LARGE`` bytes.
     """
 
     def __init__(self, most: int = MOST_HELD, seconds: float = STALLED_SECONDS) -> None:

@@ -38,15 +38,7 @@ _Write = Callable[[float | SampleTable, QueryTimes, QueryBounds], bytes]
 
 
 class QueryService:
-    """Answers queries.
-
-    Parameters
-    ----------
-    place, steps, number
-        As for ``HistoryQueries``.
-    step
-        Returns the length of a step of the judge, seconds.
-    """
+    """Answers queries. ``step`` returns the seconds of a step, the others are as for ``HistoryQueries``."""
 
     def __init__(
         self,

@@ -111,12 +111,12 @@ async def test_people_see_requests_that_failed(tmp_path: Path, monkeypatch: pyte
         hold_to_details(slack.views[0])
         bodies = [entry["data"] for entry in hooks.arrived.values() if "incident" in entry["data"]]
         hold_to_examples(bodies[0]["incident"]["examples"])
-        open_ = {one["id"]: one for one in shown}
+        open_ = {incident["id"]: incident for incident in shown}
         hold_to_examples(open_[bodies[0]["incident"]["id"]]["examples"])
-        told = json.dumps([message.blocks for message in slack.messages]) + json.dumps(
+        sent = json.dumps([message.blocks for message in slack.messages]) + json.dumps(
             [slack.views, hooks.arrived, shown]
         )
-    assert PLANTED not in told
+    assert PLANTED not in sent
     assert "[email]" in kept(tmp_path)
     assert PLANTED not in kept(tmp_path)
 

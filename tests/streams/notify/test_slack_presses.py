@@ -430,7 +430,7 @@ async def test_an_action_on_the_board_shows_in_slack_as_a_press_does(
         await there.until(lambda: any(shows in line and "mika" in line for line in lines(there)))
 
 
-async def test_a_memo_of_the_board_is_in_the_message_and_every_open_board_is_told(scenes: Scenes) -> None:
+async def test_a_memo_of_the_board_is_in_the_message_and_every_open_board_gets_it(scenes: Scenes) -> None:
     async with scenes() as there, ClientSession(there.slack.daemon) as session:
         async with session.get("/board/session") as answer:
             headers = {"X-Uneri-Proof": (await answer.json())["proof"]}
@@ -448,7 +448,7 @@ async def test_a_memo_of_the_board_is_in_the_message_and_every_open_board_is_tol
         async with session.get(f"/board/incidents/{incident}") as answer:
             shown_there = (await answer.json())["incident"]
         assert shown_there["acknowledged"]["by"] == "mika", "a name, where Slack has an id"
-        assert [(one["by"], one.get("name")) for one in shown_there["memos"]] == [
+        assert [(memo["by"], memo.get("name")) for memo in shown_there["memos"]] == [
             ("mika", None),
             ("U0MIKA", "mika"),
         ]

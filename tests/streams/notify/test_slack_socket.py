@@ -76,7 +76,7 @@ async def test_a_broken_connection_is_reopened() -> None:
             slack.cut()
             await until(lambda: slack.tickets == number + 2 and len(slack.sockets) == 1)  # noqa: B023
         await slack.send("interactive", {"n": 3})
-        assert [one["n"] for one in recorder.received] == [0, 1, 2, 3]
+        assert [received["n"] for received in recorder.received] == [0, 1, 2, 3]
         assert slack.tickets == 4
 
 

@@ -126,11 +126,11 @@ async def test_a_wrong_path_or_method_is_not_blamed_on_the_token(
         url = f"http://127.0.0.1:{port}{path}"
         async with session.request(method, url, headers=headers) as answer:
             assert (answer.status, answer.headers.get("Allow")) == (status, allow)
-            (told,) = [each for each in (await answer.json()).values() if said in str(each)]
-            assert "\n" not in told
+            (message,) = [text for text in (await answer.json()).values() if said in str(text)]
+            assert "\n" not in message
 
 
-async def test_without_a_token_nothing_is_told_of_paths_and_methods() -> None:
+async def test_without_a_token_nothing_is_shown_of_paths_and_methods() -> None:
     async with serving(locked()) as port:
         for method, path in (
             ("POST", "/event"),
@@ -288,7 +288,7 @@ def address_of(environment: dict[str, str], **local: Any) -> ListenAddress:
     return listen_address_of(Settings.model_validate({"local": local}), environment)
 
 
-def test_a_door_to_a_network_without_a_lock_is_refused_unless_the_configuration_insists() -> None:
+def test_an_address_in_a_network_without_a_token_is_refused_unless_the_configuration_insists() -> None:
     for listen in ("0.0.0.0:8765", "[::]:8765", "10.1.2.3:8765", "uneri.internal:8765"):
         with pytest.raises(AddressError, match="open to the network without a lock; set tokens") as refused:
             address_of({}, listen=listen)
@@ -299,14 +299,14 @@ def test_a_door_to_a_network_without_a_lock_is_refused_unless_the_configuration_
         assert address_of({}, listen=listen).warning() is None
 
 
-def test_with_kafka_the_door_is_that_of_the_status_page() -> None:
+def test_with_kafka_the_address_is_that_of_the_status_page() -> None:
     settings = Settings.model_validate({"kafka": {}, "web": {"listen": "0.0.0.0:8766"}})
     with pytest.raises(AddressError, match=r"web\.listen 0\.0\.0\.0:8766.*\(UNERI_READ_TOKEN, UNERI_OPERATE"):
         listen_address_of(settings, {})
     assert listen_address_of(settings, {"UNERI_READ_TOKEN": READ}).unused() == ["operate"]
 
 
-def test_with_kafka_only_who_takes_records_in_needs_tokens_for_that() -> None:
+def test_with_kafka_only_a_process_that_accepts_records_needs_tokens_for_that() -> None:
     web = {"listen": "127.0.0.1:8766", "tcp": "0.0.0.0:8767"}
     settings = Settings.model_validate({"kafka": {}, "web": web})
     assert listen_address_of(settings, {}).warning() is None, "nothing listens there"
@@ -348,7 +348,7 @@ def certificate(folder: Path, name: str) -> TlsSettings:
 
 
 @needs_openssl
-async def test_https_is_served_with_the_certificate_and_a_renewed_one_is_taken_up(tmp_path: Path) -> None:
+async def test_https_is_served_with_the_certificate_and_a_renewed_one_is_used(tmp_path: Path) -> None:
     first, second = certificate(tmp_path, "first"), certificate(tmp_path, "second")
     certificates = Certificates(first)
     first_as_it_was = first.model_copy(update={"cert": str(tmp_path / "old.crt")})

@@ -68,7 +68,7 @@ def test_machine_code_that_cannot_be_kept_is_said_with_the_remedy(
 
 
 @pytest.mark.parametrize(("processors", "times"), [(2, 1), (1, 2)])
-def test_where_there_are_two_processors_another_process_compiles_a_half(
+def test_where_there_are_two_processors_another_process_compiles_a_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processors: int, times: int
 ) -> None:
     monkeypatch.setattr("streams.process.compilation.cores", lambda: processors)
@@ -77,31 +77,31 @@ def test_where_there_are_two_processors_another_process_compiles_a_half(
     beside = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import others; others.twice(2)"
     heard: list[str] = []
     monkeypatch.setattr("streams.process.compilation._ended", lambda paths, _: str(len(paths)))
-    with announce_compiling(heard.append, beside) as helper:
+    with announce_compiling(heard.append, beside) as process:
         assert twice_of(tmp_path)(2) == 4
-        helper.wait()
+        process.wait()
         assert twice_of(tmp_path, "others")(2) == 4
     assert heard == [BEGINS, str(times)]
 
 
-def test_what_a_helper_fails_to_compile_is_compiled_here(
+def test_what_a_compile_process_fails_to_compile_is_compiled_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("streams.process.compilation.cores", lambda: 2)
-    with announce_compiling(lambda _: None, "raise SystemExit(1)") as helper:
+    with announce_compiling(lambda _: None, "raise SystemExit(1)") as process:
         assert twice_of(tmp_path)(2) == 4
-        helper.wait()
+        process.wait()
         assert twice_of(tmp_path, "others")(2) == 4
 
 
-def test_a_helper_ends_with_what_needed_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compile_process_ends_with_what_needed_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.process.compilation.cores", lambda: 2)
-    with announce_compiling(lambda _: None, "import time; time.sleep(600)") as helper:
+    with announce_compiling(lambda _: None, "import time; time.sleep(600)") as process:
         twice_of(tmp_path)(2)
-    helper.wait()  # returns: nothing runs
+    process.wait()  # returns: nothing runs
 
 
-def test_who_does_not_wait_for_machine_code_is_told_when_it_is_made(
+def test_background_compilation_is_ready_when_its_code_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("streams.process.compilation.cores", lambda: 2)
@@ -145,7 +145,7 @@ def test_machine_code_is_made_no_longer_than_it_is_wanted() -> None:
         os.kill(int(done.stdout), 0)
 
 
-def test_whether_machine_code_is_kept_can_be_told_before_it_is_needed(tmp_path: Path) -> None:
+def test_whether_machine_code_is_kept_is_known_before_it_is_needed(tmp_path: Path) -> None:
     twice = twice_of(tmp_path)
     assert is_kept(twice) is False
     twice(2)

@@ -116,8 +116,8 @@ def close(*opened: Streams) -> None:
 async def test_of_too_many_connections_the_one_that_was_idle_the_longest_makes_room() -> None:
     async with serving(4) as served:
         idle = [await served.open() for _ in range(3)]
-        for one in idle:
-            assert await status(one) == 200
+        for connection in idle:
+            assert await status(connection) == 200
         sender = await served.open(b"POST /one HTTP/1.1\r\nHost: localhost\r\nContent-Le")
         newer = []
         for _ in range(2):

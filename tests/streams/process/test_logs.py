@@ -69,17 +69,17 @@ def test_every_line_for_programs_is_one_object_even_of_a_library_and_of_what_nob
 
 def test_both_forms_say_the_same() -> None:
     said = logged("text")
-    for one in objects("json"):
-        event = " ".join(one["event"].splitlines())
+    for entry in objects("json"):
+        event = " ".join(entry["event"].splitlines())
         line = next(line for line in said.splitlines() if event in line)
-        assert f"[{one['level']:<9}]" in line
-        for key in set(one) - {"timestamp", "level", "logger", "event", "exception"}:
+        assert f"[{entry['level']:<9}]" in line
+        for key in set(entry) - {"timestamp", "level", "logger", "event", "exception"}:
             assert f"{key}=" in line
 
 
 def test_what_is_below_the_level_is_not_logged_and_what_ends_a_daemon_always_is() -> None:
     assert objects("json", "debug")[0]["event"] == "small"
-    assert [one["event"] for one in objects("json", "error")] == ["it failed", "ended by an error"]
+    assert [line["event"] for line in objects("json", "error")] == ["it failed", "ended by an error"]
 
 
 def test_the_log_has_two_forms_and_four_levels() -> None:

@@ -88,7 +88,7 @@ def test_a_stop_has_a_deadline() -> None:
     assert "the stop took too long" in str(dog.reason())
 
 
-def test_nobody_waits_for_a_heartbeat_of_what_stops() -> None:
+def test_a_process_that_stops_needs_no_heartbeat() -> None:
     clock = Clock()
     dog = Watchdog(50, clock)
     dog.stop_within(60)

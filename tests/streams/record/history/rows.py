@@ -12,7 +12,7 @@ from streams.record.history.history_rows import COLUMNS, HistoryRows, merged
 def rows_of(many: Iterable[tuple[int, int, float]], seconds: int = 60) -> HistoryRows:
     """Return rows of (series, start, observed), of which ten more were expected."""
     listed = list(many)
-    series = np.array([one for one, _, _ in listed], np.int64)
+    series = np.array([number for number, _, _ in listed], np.int64)
     observed = np.array([amount for _, _, amount in listed], np.float32)
     rows = HistoryRows(
         series,

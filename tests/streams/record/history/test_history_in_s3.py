@@ -134,11 +134,11 @@ async def test_a_server_that_goes_away_delays_what_is_written_and_loses_nothing(
             assert not await writing.advance()
     finally:
         s3.start()
-    told = str(writing.status()["history_trouble"])
-    assert told.startswith("the endpoint of bucket away cannot be reached (Failed to connect to 127.0.0.1")
-    assert told.endswith("; check the network and endpoint_override")
+    trouble = str(writing.status()["history_trouble"])
+    assert trouble.startswith("the endpoint of bucket away cannot be reached (Failed to connect to 127.0.0.1")
+    assert trouble.endswith("; check the network and endpoint_override")
     assert [(log["event"], log["reason"]) for log in logs] == [
-        ("the history cannot be written; it is held, and tried again", told)
+        ("the history cannot be written; it is held, and tried again", trouble)
     ]
     assert len(segments.complete()) == HOURS - 1
     assert await writing.advance()
@@ -147,7 +147,7 @@ async def test_a_server_that_goes_away_delays_what_is_written_and_loses_nothing(
     assert minutes(place) == expected
 
 
-async def test_refused_keys_and_a_missing_bucket_are_told_with_the_remedy_and_tried_again(
+async def test_refused_keys_and_a_missing_bucket_are_shown_with_the_remedy_and_retried(
     s3: S3Standin, records: list[bytes], expected: list[tuple[Any, ...]]
 ) -> None:
     segments = held(records)

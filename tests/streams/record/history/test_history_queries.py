@@ -13,7 +13,7 @@ from streams.record.history.history_queries import HistoryPatience, HistoryQueri
 from streams.record.history.history_reader import HistoryView
 
 
-async def test_who_asks_before_there_are_steps_keeps_nobody_from_asking_later(tmp_path: Path) -> None:
+async def test_a_query_before_there_are_steps_does_not_block_later_ones(tmp_path: Path) -> None:
     ready: list[bytes] | None = None
 
     def steps() -> list[bytes]:
@@ -30,7 +30,7 @@ async def test_who_asks_before_there_are_steps_keeps_nobody_from_asking_later(tm
     assert await queries.ask(lambda view: view.end is None)
 
 
-async def test_nothing_of_a_question_that_fails_stays_until_garbage_is_looked_for(tmp_path: Path) -> None:
+async def test_nothing_of_a_failed_query_stays_until_a_garbage_collection(tmp_path: Path) -> None:
     read: list[weakref.ref[np.ndarray[tuple[int], np.dtype[np.float64]]]] = []
 
     def question(_: HistoryView) -> None:

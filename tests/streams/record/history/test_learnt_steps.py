@@ -156,7 +156,7 @@ def test_taken_up_again_after_a_crash_nothing_is_there_twice(
     same(rows_of(tmp_path), expected)
 
 
-def test_half_a_backfill_is_not_taken_up_and_the_rest_completes_it(tmp_path: Path, past: Past) -> None:
+def test_an_incomplete_backfill_is_not_moved_and_the_rest_completes_it(tmp_path: Path, past: Past) -> None:
     whole = alone(tmp_path / "whole", past.learnt)
     place = tmp_path / "history"
     half = len(past.learnt) // 2

@@ -151,9 +151,9 @@ def test_a_verdict_is_in_the_rows_while_it_is_open() -> None:
         if (key.scope.kind, key.measure, key.source.kind) == ("service", "requests", "")
     ]
     mine = rows.select(rows.series == number)
-    told = [VERDICTS[code] for code in mine.verdict]
-    assert set(told[:240]) == {""}
-    assert told[-5:] == ["spike"] * 5
+    verdicts = [VERDICTS[code] for code in mine.verdict]
+    assert set(verdicts[:240]) == {""}
+    assert verdicts[-5:] == ["spike"] * 5
 
 
 def test_an_hour_that_begins_without_names_is_refused(judged: tuple[Backend, list[bytes]]) -> None:

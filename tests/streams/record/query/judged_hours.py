@@ -52,13 +52,13 @@ class JudgedHours:
         """Return what the engine knows of a step: per second, or milliseconds, as a single."""
         judgement, series = self.judgements[start]
         found = {}
-        for one, amount in zip(series, getattr(judgement, name).tolist(), strict=True):
-            if isinstance(one, Series) and not np.isnan(amount):
-                per = 1 if one.measure.startswith("latency") else STEP
-                found[labels_of(one)] = float(np.float32(amount)) / per
+        for key, amount in zip(series, getattr(judgement, name).tolist(), strict=True):
+            if isinstance(key, Series) and not np.isnan(amount):
+                per = 1 if key.measure.startswith("latency") else STEP
+                found[labels_of(key)] = float(np.float32(amount)) / per
         return found
 
-    def desk(
+    def service(
         self, *, bounds: QueryBounds | None = None, patience: HistoryPatience | None = None
     ) -> QueryService:
         """Return what answers queries over it."""
@@ -70,29 +70,30 @@ def labels_of(one: Series) -> Labels:
     """Return the labels of a series of the engine."""
     scope = one.place._asdict()
     source = one.about.source._asdict() if isinstance(one.about, Edge) else {}
-    told = {
+    texts = {
         **scope,
         **{f"source_{name}": value for name, value in source.items()},
         "measure": str(one.measure),
     }
-    return frozenset((name, value) for name, value in told.items() if value)
+    return frozenset((name, value) for name, value in texts.items() if value)
 
 
-async def asked_at(desk: QueryService, query: str, at: float) -> dict[Labels, float]:
+async def asked_at(service: QueryService, query: str, at: float) -> dict[Labels, float]:
     """Return the values of a query at a time, by labels without the name of the metric."""
-    data = json.loads(await desk.instant(query, QueryTimes(round(at * 1000))))["data"]
+    data = json.loads(await service.instant(query, QueryTimes(round(at * 1000))))["data"]
     assert data["resultType"] == "vector"
-    return {_unnamed(one["metric"]): float(one["value"][1]) for one in data["result"]}
+    return {_unnamed(found["metric"]): float(found["value"][1]) for found in data["result"]}
 
 
 async def asked_over(
-    desk: QueryService, query: str, first: int, end: int, step: int
+    service: QueryService, query: str, first: int, end: int, step: int
 ) -> dict[Labels, dict[float, float]]:
     """Return the values of a query over a range, by labels without the name of the metric, and by time."""
     times = QueryTimes.over(first * 1000, end * 1000, step * 1000)
-    data = json.loads(await desk.over(query, times))["data"]
+    data = json.loads(await service.over(query, times))["data"]
     return {
-        _unnamed(one["metric"]): {at: float(value) for at, value in one["values"]} for one in data["result"]
+        _unnamed(found["metric"]): {at: float(value) for at, value in found["values"]}
+        for found in data["result"]
     }
 
 
@@ -101,9 +102,9 @@ def _unnamed(metric: dict[str, str]) -> Labels:
 
 
 @asynccontextmanager
-async def served(desk: QueryService, access: Access | None = None, now: Any = None) -> AsyncIterator[str]:
+async def served(service: QueryService, access: Access | None = None, now: Any = None) -> AsyncIterator[str]:
     """Serve the read API; yield the address of the server."""
-    routes = QueryRoutes(desk, *([now] if now else [])).routes()
+    routes = QueryRoutes(service, *([now] if now else [])).routes()
     server = HttpServer("127.0.0.1:0", dict, lambda: None, CollectorRegistry(), routes, access=access)
     port = await server.start()
     try:

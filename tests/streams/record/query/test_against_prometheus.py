@@ -132,7 +132,7 @@ moments = st.one_of(
 )
 
 
-def told(answer: dict[str, Any]) -> dict[frozenset[tuple[str, str]], list[tuple[float, float]]] | str:
+def series_of(answer: dict[str, Any]) -> dict[frozenset[tuple[str, str]], list[tuple[float, float]]] | str:
     """Return values by labels, or the type of an error."""
     if answer["status"] != "success":
         return str(answer["errorType"])
@@ -140,15 +140,15 @@ def told(answer: dict[str, Any]) -> dict[frozenset[tuple[str, str]], list[tuple[
     if answer["data"]["resultType"] == "scalar":
         result = [{"metric": {}, "value": result}]
     return {
-        frozenset(one["metric"].items()): [
-            (at, float(value)) for at, value in one.get("values") or [one["value"]]
+        frozenset(series["metric"].items()): [
+            (at, float(value)) for at, value in series.get("values") or [series["value"]]
         ]
-        for one in result
+        for series in result
     }
 
 
 def assert_alike(query: str, ours: dict[str, Any], theirs: dict[str, Any]) -> None:
-    found, known = told(ours), told(theirs)
+    found, known = series_of(ours), series_of(theirs)
     said = f"{query}\nours {ours}\ntheirs {theirs}"
     if isinstance(known, str) or isinstance(found, str):
         assert found == known, said

@@ -1,4 +1,4 @@
-"""Large answers are read by whoever reads, and take bounded memory and time of whoever does not."""
+"""Large answers reach clients that read, and take bounded memory and time if they do not."""
 
 import asyncio
 from collections.abc import AsyncIterator

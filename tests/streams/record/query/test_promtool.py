@@ -34,16 +34,16 @@ def examples() -> list[str]:
 
 
 async def test_promtool_asks_for_one_time_and_for_a_range(judged: JudgedHours) -> None:
-    async with served(judged.desk()) as url:
+    async with served(judged.service()) as url:
         [(labels, amount)] = [
             (dict(labels), amount)
             for labels, amount in judged.known(NEWEST).items()
             if {("kind", "table"), ("measure", "wcu")} <= labels
         ]
-        told = json.loads(await promtool("query", "instant", "-o", "json", f"--time={NEWEST}", url, TABLE))
+        printed = json.loads(await promtool("query", "instant", "-o", "json", f"--time={NEWEST}", url, TABLE))
         assert (
-            told == [{"metric": {"__name__": "uneri_observed", **labels}, "value": [NEWEST, str(amount)]}]
-            or float(told[0]["value"][1]) == amount
+            printed == [{"metric": {"__name__": "uneri_observed", **labels}, "value": [NEWEST, str(amount)]}]
+            or float(printed[0]["value"][1]) == amount
         )
         over = ("query", "range", f"--start={NEWEST - 600}", f"--end={NEWEST}", "--step=60s")
         [series] = json.loads(await promtool(*over, "-o", "json", url, TABLE))
@@ -53,9 +53,9 @@ async def test_promtool_asks_for_one_time_and_for_a_range(judged: JudgedHours) -
 
 
 async def test_promtool_lists_series_and_labels(judged: JudgedHours) -> None:
-    async with served(judged.desk()) as url:
-        told = await promtool("query", "series", f"--match={TABLE}", url)
-        assert 'measure="wcu", name="items"' in told
+    async with served(judged.service()) as url:
+        printed = await promtool("query", "series", f"--match={TABLE}", url)
+        assert 'measure="wcu", name="items"' in printed
         assert (await promtool("query", "labels", url, "name")).split() == [
             "1",
             "POST",
@@ -77,7 +77,7 @@ async def test_the_examples_of_the_docs_are_answered_and_are_rules_to_promtool(
     file = tmp_path / "rules.yaml"
     YAML().dump({"groups": [{"name": "examples", "rules": rules}]}, file)
     assert f"{len(queries)} rules found" in await promtool("check", "rules", str(file))
-    async with served(judged.desk()) as url:
+    async with served(judged.service()) as url:
         for query in queries:
             parse_query(query)
             await promtool("query", "instant", f"--time={NEWEST}", url, query)
@@ -90,9 +90,9 @@ async def test_the_notebook_of_the_docs_shows_who_calls_a_table(
     judged: JudgedHours, capsys: pytest.CaptureFixture[str]
 ) -> None:
     [cell] = re.findall(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
-    async with served(judged.desk()) as url:
+    async with served(judged.service()) as url:
         cell = cell.replace("http://127.0.0.1:8765", url).replace("2026-11-27", "2025-11-27")
         await asyncio.to_thread(exec, cell, {})
-    told = capsys.readouterr().out.split()
-    assert told[::2] == ["put-0", "put-1"]
-    assert all(float(wcu) > 0 for wcu in told[1::2])
+    printed = capsys.readouterr().out.split()
+    assert printed[::2] == ["put-0", "put-1"]
+    assert all(float(wcu) > 0 for wcu in printed[1::2])

@@ -43,7 +43,7 @@ async def posted(url: str, path: str, **parameters: Any) -> Any:
 
 
 async def test_a_query_is_asked_in_the_address_or_in_a_form(judged: JudgedHours) -> None:
-    async with served(judged.desk()) as url:
+    async with served(judged.service()) as url:
         found = await got(url, "query", query=TABLE, time=NEWEST)
         assert found == await posted(url, "query", query=TABLE, time=str(NEWEST))
         assert found == await got(url, "query", query=TABLE, time="2025-11-27T04:16:00Z")
@@ -55,7 +55,7 @@ async def test_a_query_is_asked_in_the_address_or_in_a_form(judged: JudgedHours)
 
 
 async def test_without_a_time_a_query_is_of_now(judged: JudgedHours) -> None:
-    async with served(judged.desk(), now=lambda: NEWEST + 0.25) as url:
+    async with served(judged.service(), now=lambda: NEWEST + 0.25) as url:
         found = await got(url, "query", query=TABLE)
         assert found["data"]["result"][0]["value"][0] == NEWEST + 0.25
         assert (await got(url, "query", query="1 + 1"))["data"] == {
@@ -122,7 +122,7 @@ async def test_without_a_time_a_query_is_of_now(judged: JudgedHours) -> None:
 async def test_a_refusal_has_the_form_of_prometheus(
     judged: JudgedHours, path: str, parameters: dict[str, Any], refused: tuple[int, str], said: str
 ) -> None:
-    async with served(judged.desk()) as url:
+    async with served(judged.service()) as url:
         status, trouble = refused
         found = await got(url, path, answered=status, **{"time": NEWEST, **parameters})
         assert (found["status"], found["errorType"]) == ("error", trouble)
@@ -137,18 +137,18 @@ async def test_a_refusal_has_the_form_of_prometheus(
 async def test_a_time_that_is_no_bound_at_all_is_the_first_or_the_last_there_is(
     judged: JudgedHours, time: str, shown: int
 ) -> None:
-    async with served(judged.desk()) as url:
+    async with served(judged.service()) as url:
         assert (await got(url, "query", query="1", time=time))["data"]["result"] == [shown, "1"]
 
 
 async def test_as_many_points_as_prometheus_allows_are_answered(judged: JudgedHours) -> None:
-    async with served(judged.desk()) as url:
+    async with served(judged.service()) as url:
         found = await got(url, "query_range", query="1", start=0, end=11_000, step=1)
         assert len(found["data"]["result"][0]["values"]) == 11_001
 
 
 async def test_names_of_labels_their_values_and_series_are_listed(judged: JudgedHours) -> None:
-    async with served(judged.desk()) as url:
+    async with served(judged.service()) as url:
         labels = (await got(url, "labels"))["data"]
         assert {"__name__", "kind", "name", "measure", "source_name", "verdict"} <= set(labels)
         assert labels == sorted(labels)
@@ -168,7 +168,7 @@ async def test_names_of_labels_their_values_and_series_are_listed(judged: Judged
 
 
 async def test_a_form_of_another_kind_is_refused(judged: JudgedHours) -> None:
-    async with served(judged.desk()) as url, aiohttp.ClientSession() as session:
+    async with served(judged.service()) as url, aiohttp.ClientSession() as session:
         async with session.post(f"{url}/api/v1/query", json={"query": "1"}) as answer:
             assert answer.status == 400
             assert "x-www-form-urlencoded" in (await answer.json())["error"]
@@ -179,7 +179,7 @@ async def test_a_form_of_another_kind_is_refused(judged: JudgedHours) -> None:
 
 
 async def test_what_grafana_asks_first_is_answered(judged: JudgedHours) -> None:
-    async with served(judged.desk()) as url:
+    async with served(judged.service()) as url:
         build = (await got(url, "status/buildinfo"))["data"]
         assert build["version"] == "2.45.0"
         metadata = (await got(url, "metadata"))["data"]
@@ -191,7 +191,7 @@ async def test_what_grafana_asks_first_is_answered(judged: JudgedHours) -> None:
 async def test_a_token_that_allows_to_read_may_ask_and_one_for_intake_may_not(judged: JudgedHours) -> None:
     tokens = load_tokens(TokensSettings(), GIVEN)
     async with (
-        served(judged.desk(), Access("127.0.0.1:0", (), tokens)) as url,
+        served(judged.service(), Access("127.0.0.1:0", (), tokens)) as url,
         aiohttp.ClientSession() as session,
     ):
         for token, status in (("r" * 24, 200), ("i" * 24, 403), ("", 401)):
@@ -218,7 +218,7 @@ async def test_whoever_is_not_let_in_reads_why_as_prometheus_would_say_it(
     method, path = asked.split()
     access = Access("127.0.0.1:0", (), load_tokens(TokensSettings(), GIVEN))
     async with (
-        served(judged.desk(), access) as url,
+        served(judged.service(), access) as url,
         aiohttp.ClientSession() as session,
         session.request(method, f"{url}/api/v1/{path}", headers=headers) as answer,
     ):
@@ -237,8 +237,8 @@ async def test_who_leaves_gives_up_the_turn_and_the_place_in_the_queue(judged: J
         return 0.0
 
     patience = HistoryPatience(at_once=1, waiting=1, seconds=600)
-    desk = judged.desk(bounds=QueryBounds(clock=clock), patience=patience)
-    async with served(desk) as url:
+    service = judged.service(bounds=QueryBounds(clock=clock), patience=patience)
+    async with served(service) as url:
         host, port = url.removeprefix("http://").split(":")
         leaving = []
         async with asyncio.timeout(60):
@@ -246,21 +246,21 @@ async def test_who_leaves_gives_up_the_turn_and_the_place_in_the_queue(judged: J
                 _, sending = await asyncio.open_connection(host, int(port))
                 sending.write(f"GET /api/v1/query?query=x HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
                 leaving.append(sending)
-                while desk._queries._running < count:
+                while service._queries._running < count:
                     await asyncio.sleep(0.01)
             crowded = await got(url, "query", answered=503, query=TABLE)
             assert crowded["error"].startswith("too many read the history at the same time")
             for sending in leaving:
                 sending.close()
-            while desk._queries._running:
+            while service._queries._running:
                 await asyncio.sleep(0.01)
             go_on.set()
             assert (await got(url, "query", query=TABLE, time=NEWEST))["status"] == "success"
 
 
 async def test_without_a_history_the_answer_says_what_to_set() -> None:
-    desk = QueryService(None, list, lambda: 1, lambda: STEP)
-    async with served(desk) as url:
+    service = QueryService(None, list, lambda: 1, lambda: STEP)
+    async with served(service) as url:
         found = await got(url, "query", answered=503, query=TABLE)
         assert (found["errorType"], found["error"]) == (
             "unavailable",

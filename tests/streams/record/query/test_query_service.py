@@ -23,7 +23,7 @@ IN_A_FILE = START + 2 * 3600 + 7 * STEP
 async def test_what_was_observed_is_what_the_engine_has_to_the_last_bit_of_a_single(
     judged: JudgedHours, start: int
 ) -> None:
-    found = await asked_at(judged.desk(), f"uneri_observed{SCOPES}", start)
+    found = await asked_at(judged.service(), f"uneri_observed{SCOPES}", start)
     known = judged.known(start)
     assert len(known) > 30
     assert {labels: found.get(labels) for labels in known} == known
@@ -33,7 +33,7 @@ async def test_what_was_observed_is_what_the_engine_has_to_the_last_bit_of_a_sin
 async def test_what_was_expected_is_what_the_engine_has_as_exactly_as_it_is_kept(
     judged: JudgedHours, name: str
 ) -> None:
-    found = await asked_at(judged.desk(), f"uneri_{name}", NEWEST)
+    found = await asked_at(judged.service(), f"uneri_{name}", NEWEST)
     known = judged.known(NEWEST, name)
     assert found.keys() == known.keys()
     for labels, amount in known.items():
@@ -42,13 +42,13 @@ async def test_what_was_expected_is_what_the_engine_has_as_exactly_as_it_is_kept
 
 async def test_a_value_over_time_is_that_of_each_step(judged: JudgedHours) -> None:
     query = 'uneri_observed{kind="table",measure="wcu",source_kind=""}'
-    [(labels, values)] = (await asked_over(judged.desk(), query, START, END - STEP, STEP)).items()
+    [(labels, values)] = (await asked_over(judged.service(), query, START, END - STEP, STEP)).items()
     assert values == {float(start): judged.known(start)[labels] for start in range(START, END, STEP)}
 
 
 async def test_a_step_of_ten_minutes_is_answered_by_the_mean_of_ten_minutes(judged: JudgedHours) -> None:
     query = 'uneri_observed{kind="table",measure="wcu",source_kind=""}'
-    [(labels, values)] = (await asked_over(judged.desk(), query, START, END - STEP, 600)).items()
+    [(labels, values)] = (await asked_over(judged.service(), query, START, END - STEP, 600)).items()
     for start, value in values.items():
         steps = [at for at in range(int(start), int(start) + 600, STEP) if at < END]
         assert value == pytest.approx(np.mean([judged.known(at)[labels] for at in steps]), rel=1e-6)
@@ -56,14 +56,14 @@ async def test_a_step_of_ten_minutes_is_answered_by_the_mean_of_ten_minutes(judg
 
 
 async def test_the_callers_of_a_table_add_up_to_it(judged: JudgedHours) -> None:
-    desk = judged.desk()
-    own = await asked_at(desk, 'uneri_observed{kind="table",measure="wcu",source_kind=""}', NEWEST)
+    service = judged.service()
+    own = await asked_at(service, 'uneri_observed{kind="table",measure="wcu",source_kind=""}', NEWEST)
     callers = await asked_at(
-        desk, 'sum(uneri_observed{kind="table",measure="wcu",source_kind="function"})', NEWEST
+        service, 'sum(uneri_observed{kind="table",measure="wcu",source_kind="function"})', NEWEST
     )
     assert list(callers.values()) == pytest.approx(list(own.values()))
     ranked = await asked_at(
-        desk, 'topk(1, uneri_observed{kind="table",measure="wcu",source_kind="function"})', NEWEST
+        service, 'topk(1, uneri_observed{kind="table",measure="wcu",source_kind="function"})', NEWEST
     )
     [labels] = ranked
     assert dict(labels)["source_name"] == "put-1"
@@ -71,16 +71,16 @@ async def test_the_callers_of_a_table_add_up_to_it(judged: JudgedHours) -> None:
 
 async def test_a_value_holds_for_five_minutes_and_no_longer(judged: JudgedHours) -> None:
     query = 'uneri_observed{kind="table",measure="wcu"}'
-    desk = judged.desk()
-    newest = await asked_at(desk, query, NEWEST)
-    assert await asked_at(desk, query, NEWEST + 299) == newest
-    assert await asked_at(desk, query, NEWEST + 300) == {}
+    service = judged.service()
+    newest = await asked_at(service, query, NEWEST)
+    assert await asked_at(service, query, NEWEST + 299) == newest
+    assert await asked_at(service, query, NEWEST + 300) == {}
 
 
 async def test_a_reason_of_throttles_is_shown_in_the_steps_that_had_it(judged: JudgedHours) -> None:
     query = 'uneri_observed{measure="throttles:ProvisionedThroughputExceeded"}'
-    desk = judged.desk()
-    over = await asked_over(desk, query, START, END + 200, 30)
+    service = judged.service()
+    over = await asked_over(service, query, START, END + 200, 30)
     throttled = [
         start
         for start in range(START, END, STEP)
@@ -124,7 +124,7 @@ async def test_what_is_outside_of_the_subset_is_refused_by_its_name(
     judged: JudgedHours, query: str, said: str
 ) -> None:
     with pytest.raises(QueryError, match=said) as refused:
-        await judged.desk().instant(query, QueryTimes(NEWEST * 1000))
+        await judged.service().instant(query, QueryTimes(NEWEST * 1000))
     assert refused.value.trouble == QueryTrouble.BAD_DATA
 
 
@@ -142,32 +142,34 @@ async def test_a_query_that_is_too_large_is_refused(
 ) -> None:
     times = QueryTimes.over((END - 3600) * 1000, END * 1000, 60_000)
     with pytest.raises(QueryError, match=said) as refused:
-        await judged.desk(bounds=bounds).over("uneri_observed", times)
+        await judged.service(bounds=bounds).over("uneri_observed", times)
     assert refused.value.trouble == QueryTrouble.EXECUTION
 
 
 async def test_selectors_that_are_too_large_together_are_refused(judged: JudgedHours) -> None:
     times = QueryTimes.over((END - 3600) * 1000, END * 1000, 60_000)
-    desk = judged.desk(bounds=QueryBounds(held=3 * 61))
+    service = judged.service(bounds=QueryBounds(held=3 * 61))
     one = 'uneri_observed{kind="table",measure="wcu",source_kind=""}'
-    assert b"success" in await desk.over(f"{one} + {one} + {one} offset 1m + {one} offset 2m", times)
+    assert b"success" in await service.over(f"{one} + {one} + {one} offset 1m + {one} offset 2m", times)
     with pytest.raises(QueryError, match="more than 183 values together; ask for fewer of them") as refused:
-        await desk.over(f"{one} + " + " + ".join(f"{one} offset {minutes}m" for minutes in (1, 2, 3)), times)
+        await service.over(
+            f"{one} + " + " + ".join(f"{one} offset {minutes}m" for minutes in (1, 2, 3)), times
+        )
     assert refused.value.trouble == QueryTrouble.EXECUTION
 
 
 async def test_a_query_that_takes_too_long_ends(judged: JudgedHours) -> None:
     clock = iter(range(1000))
-    desk = judged.desk(bounds=QueryBounds(clock=lambda: next(clock)))
+    service = judged.service(bounds=QueryBounds(clock=lambda: next(clock)))
     with pytest.raises(QueryError, match="took longer than 2 seconds; choose fewer series") as refused:
-        await desk.instant("uneri_observed", QueryTimes(NEWEST * 1000), 2)
+        await service.instant("uneri_observed", QueryTimes(NEWEST * 1000), 2)
     assert refused.value.trouble == QueryTrouble.TIMEOUT
 
 
 async def test_more_queries_than_can_wait_are_refused(judged: JudgedHours) -> None:
-    desk = judged.desk(patience=HistoryPatience(at_once=1, waiting=-1))
+    service = judged.service(patience=HistoryPatience(at_once=1, waiting=-1))
     with pytest.raises(QueryError, match="try again in a few seconds") as refused:
-        await desk.instant("uneri_observed", QueryTimes(NEWEST * 1000))
+        await service.instant("uneri_observed", QueryTimes(NEWEST * 1000))
     assert refused.value.trouble == QueryTrouble.TIMEOUT
 
 
@@ -186,12 +188,12 @@ async def test_a_damaged_file_is_said_and_queries_go_on_when_it_is_gone(
     bad = tmp_path / "minutes" / "20251127T000000-20251127T010000.parquet"
     bad.parent.mkdir(parents=True)
     bad.write_bytes(b"no parquet")
-    desk = QueryService(str(tmp_path), judged.held.recent, lambda: 1, lambda: STEP)
+    service = QueryService(str(tmp_path), judged.held.recent, lambda: 1, lambda: STEP)
     times = QueryTimes.over(START * 1000, END * 1000, 60_000)
     with pytest.raises(
         QueryError, match=f"cannot be read: minutes/{bad.name} is damaged .*; move"
     ) as refused:
-        await desk.over("uneri_observed", times)
+        await service.over("uneri_observed", times)
     assert refused.value.trouble == QueryTrouble.UNAVAILABLE
     bad.unlink()
-    assert b"put-0" in await desk.over("uneri_observed", times)
+    assert b"put-0" in await service.over("uneri_observed", times)
