@@ -45,35 +45,6 @@ _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\
 _MOMENT_FORMS: Final = "write 2026-11-27, 2026-11-27T18:00 or 2026-11-27T18:00+09:00"
 
 
-def path_template(text: str) -> str:
-    """Check a path as a backend names its routes: some path fits it, and it is plain which.
-
-    Examples
-    --------
-    >>> path_template("GET /items/{id}")
-    'GET /items/{id}'
-    """
-    path = _METHOD.sub("", text.strip(), count=1)
-    if not path.startswith("/"):
-        raise ValueError("not a path; begin with /, as in /items/{id}")
-    *before, last = path[1:].split("/")
-    names: set[str] = set()
-    for segment in (*before, last):
-        if "{" not in segment and "}" not in segment:
-            continue
-        place = _PLACE.fullmatch(segment)
-        if place is None:
-            raise ValueError(
-                f"{segment!r} is neither a word nor a place; write a place such as {{id}}, alone"
-            )
-        if place[1] in names:
-            raise ValueError(f"two places are called {place[1]!r}; give each a name of its own")
-        names.add(place[1])
-    if any(segment.endswith("+}") for segment in before):
-        raise ValueError("nothing can follow a place for the whole rest; end with it, as in /files/{path+}")
-    return text
-
-
 def host_and_port(text: str) -> str:
     """Check an address."""
     host, _, port = text.rpartition(":")
@@ -250,6 +221,35 @@ def destination(text: str) -> str:
             "not a valid destination; write '#channel' in quotes, a channel id, webhook:name or "
             "alertmanager:name"
         )
+    return text
+
+
+def path_template(text: str) -> str:
+    """Check a path as a backend names its routes: some path fits it, and it is plain which.
+
+    Examples
+    --------
+    >>> path_template("GET /items/{id}")
+    'GET /items/{id}'
+    """
+    path = _METHOD.sub("", text.strip(), count=1)
+    if not path.startswith("/"):
+        raise ValueError("not a path; begin with /, as in /items/{id}")
+    *before, last = path[1:].split("/")
+    names: set[str] = set()
+    for segment in (*before, last):
+        if "{" not in segment and "}" not in segment:
+            continue
+        place = _PLACE.fullmatch(segment)
+        if place is None:
+            raise ValueError(
+                f"{segment!r} is neither a word nor a place; write a place such as {{id}}, alone"
+            )
+        if place[1] in names:
+            raise ValueError(f"two places are called {place[1]!r}; give each a name of its own")
+        names.add(place[1])
+    if any(segment.endswith("+}") for segment in before):
+        raise ValueError("nothing can follow a place for the whole rest; end with it, as in /files/{path+}")
     return text
 
 

@@ -59,7 +59,7 @@ class Judgement:
     ended: Bools
     since: Ints  # epoch seconds at which the open verdict began
     young: Bools
-    basis: NDArray[np.int8]  # of ``expected``: NOTHING, MINUTES, YESTERDAY or WEEKS of ``codes``
+    basis: NDArray[np.int8]  # of ``expected``: NOTHING, MINUTES, YESTERDAY or WEEKS of the kernel
     level: Floats  # the present level that ``expected`` contains, on the scale of the kernel
     hours: Floats  # the level over hours
     growth: list[Growing] = field(default_factory=list)
@@ -81,10 +81,10 @@ class Judge:
         self._day = max(1, round(DAY / step))
         self._pace = pace_of(settings, step)
         self._slots = min(SLOTS, self._day)
-        self._history = PastValues(step, settings.weeks)
+        self._values = PastValues(step, settings.weeks)
         self._recent = PastExpectations(step)
-        self.baseline = Baseline(self._history, step, self._pace.beside, settings.weeks, calendar)
-        self.evidence = Evidence(self._history, self._recent, step)
+        self.baseline = Baseline(self._values, step, self._pace.beside, settings.weeks, calendar)
+        self.evidence = Evidence(self._values, self._recent, step)
         self._memory = MemoryState(
             recent=self._pace.short,
             residual=self._pace.short if self._pace.wide else 0,
@@ -103,10 +103,10 @@ class Judge:
         self._index(())
 
     def add(self, series: Sequence[Series]) -> None:
-        """Append rows without history."""
+        """Append rows without a past."""
         if not series:
             return
-        self._history.add(len(series))
+        self._values.add(len(series))
         self._recent.add(len(series))
         for state in self._states.values():
             state.add(len(series))
@@ -301,7 +301,7 @@ class Judge:
         if judged.done < len(values):
             out, values = Output._make(array[: judged.done] for array in out), values[: judged.done]
         self._bounds = out.expected[-1], out.upper[-1]
-        self._history.extend(index, values, out.spoilt)
+        self._values.extend(index, values, out.spoilt)
         for at, row in np.argwhere(out.opened).tolist():
             self._spoil(row, index + at)
         self._recent.extend(index, out.expected, out.lower, out.upper)
@@ -383,7 +383,7 @@ class Judge:
         Charts, attribution and the weeks to come use it, and the sums over minutes restart. The learnt level
         and noise stay: they follow the present within minutes anyway.
         """
-        self._history.correct(start // self.step, more)
+        self._values.correct(start // self.step, more)
         self._memory.restart_sums(np.nan_to_num(more) != 0)
 
     def snapshot(self) -> dict[str, bytes]:
@@ -392,7 +392,7 @@ class Judge:
             **{name: state.snapshot() for name, state in self._states.items()},
             **self._memory.habits.snapshot(),
             **self._recent.snapshot(),
-            **self._history.snapshot(),
+            **self._values.snapshot(),
         }
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
@@ -401,7 +401,7 @@ class Judge:
             state.restore(parts[name], len(self.series))
         self._memory.habits.restore(parts, len(self.series))
         self._recent.restore(parts, len(self.series))
-        self._history.restore(parts, len(self.series))
+        self._values.restore(parts, len(self.series))
         self.baseline.forget()
         self._bounds = None
         self._count_open()
@@ -442,7 +442,7 @@ class Judge:
         """Exclude the steps between the onset and its report from learning, too."""
         same = np.flatnonzero(self._rows.place == self._rows.place[row])
         for at in range(int(self._memory.since[row]), index):
-            self._history.spoil(at, same)
+            self._values.spoil(at, same)
 
     def limit(self, changed: Mapping[int, Series]) -> None:
         """Replace series, by their rows, that have another limit, and with it may be judged or not."""

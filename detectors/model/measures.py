@@ -252,7 +252,7 @@ SOURCES_INTO: Final = {
 class Series:
     """One row of a judge.
 
-    A series with ``judged=False`` has a history and an expectation but never a verdict: amounts are counted
+    A series with ``judged=False`` has a past and an expectation but never a verdict: amounts are counted
     by it. Floors and limit are per second (milliseconds for latency).
     """
 

@@ -43,7 +43,7 @@ CAPACITY = Capacity(
 def test_the_nearest_limit_counts(
     kind: str, account: str, name: str, measure: str, limit: float | None
 ) -> None:
-    assert CAPACITY.of(kind, account, name, measure) == limit
+    assert CAPACITY.limit_of(kind, account, name, measure) == limit
 
 
 def table(account: str = "1", region: str = "eu-west-1", value: float = 10.0) -> KnownLimit:
@@ -104,4 +104,4 @@ def test_an_unknown_account_or_region_stands_for_any_if_one_table_fits(
     account: str, region: str, limit: float | None
 ) -> None:
     read = ReadLimits(limits=(table(), table("2"), table("2", "us-east-1", 30.0)))
-    assert Capacity(LimitsSettings(), read).of("table", account, "items", "wcu", region=region) == limit
+    assert Capacity(LimitsSettings(), read).limit_of("table", account, "items", "wcu", region=region) == limit

@@ -76,7 +76,7 @@ class Pace(NamedTuple):
     day: float  # gain of what changes over days
     usual: float  # gain of the usual level
     habit: float  # the rest of a habit after a day
-    young: int  # steps of history before anything is reported
+    young: int  # steps of a past before anything is reported
     persist: int
     extraordinary: float
     recover: int

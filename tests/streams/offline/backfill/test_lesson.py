@@ -13,7 +13,15 @@ from streams.engine.detect.baselines import baselines
 from streams.engine.stages.engine import Engine
 from streams.offline.backfill.lesson import Lesson, OtherHistoryError
 from tests.streams.engine.stages.engine_run import DAY, HOUR, START
-from tests.streams.offline.backfill.hammered_history import BEGIN, SETTINGS, at, judge, learn, records, told
+from tests.streams.offline.backfill.hammered_history import (
+    BEGIN,
+    SETTINGS,
+    at,
+    judge,
+    learn,
+    records,
+    reported,
+)
 from tests.streams.offline.sources.memory_source import MemorySource
 
 END = START + 2 * DAY
@@ -21,10 +29,10 @@ END = START + 2 * DAY
 
 @pytest.fixture(scope="module")
 def there() -> list[tuple[str, str, int]]:
-    """Return what is told by a daemon that was there all along, once it would have learnt."""
+    """Return the reports of a daemon that was there all along, once it would have learnt."""
     engine = Engine(SETTINGS, [SOURCE])
     judge(engine, 0, BEGIN)
-    return told(judge(engine, BEGIN, END).notices, BEGIN)
+    return reported(judge(engine, BEGIN, END).notices, BEGIN)
 
 
 @pytest.mark.parametrize("parts", [1, 3], ids=["one file", "three files at once"])
@@ -35,7 +43,7 @@ def test_what_follows_is_judged_as_if_the_daemon_had_been_there(
     assert learnt.records == at(BEGIN)
     engine = Engine(SETTINGS, [SOURCE])
     engine.restore(learnt.engine)
-    after = told(judge(engine, BEGIN, END).notices, BEGIN)
+    after = reported(judge(engine, BEGIN, END).notices, BEGIN)
     assert after == there
     assert any(action == Action.OPEN for _, action, _ in after)
 

@@ -20,7 +20,7 @@ from tests.streams.offline.backfill.hammered_history import (
     judge,
     learn,
     records,
-    told,
+    reported,
 )
 
 END = START + 2 * DAY
@@ -67,7 +67,7 @@ def test_the_shard_goes_on_with_the_same_state_as_if_the_history_had_come_first(
     live.succeed(successor)
     if restarts:
         live = engine(live.snapshot())
-    after = told(judge(live, moment, END).notices)
+    after = reported(judge(live, moment, END).notices)
     assert of_shard(live) == first
     opened = [name for name, action, _ in after if action == Action.OPEN]
     assert len(opened) == (moment < OVER)
