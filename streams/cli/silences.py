@@ -24,6 +24,12 @@ _HELP: Final = {
     Fault.TEXT: f"too long; write at most {LONGEST_TEXT} characters (the first 200 of --why are kept)",
 }
 
+_REFUSALS: Final = {
+    CommandResult.UNKNOWN.value: "no silence has this ID, or several begin with it; see `uneri silences`",
+    CommandResult.CONFIGURED.value: "this silence is in the configuration; remove it there",
+    CommandResult.PAST.value: "the silence would end before it begins; choose a longer duration",
+}
+
 
 def add_silence(url: str, what: Sequence[str], seconds: str, why: str) -> int:
     """Silence matching incidents at the daemon at ``url``; return the exit code."""
@@ -50,13 +56,6 @@ def end_silence(url: str, name: str) -> int:
 def show_silences(url: str) -> int:
     """Print the active silences of the daemon at ``url``, by their end; return the exit code."""
     return call_daemon("GET", f"{url}/silences", None, _listed)
-
-
-_REFUSALS: Final = {
-    CommandResult.UNKNOWN.value: "no silence has this ID, or several begin with it; see `uneri silences`",
-    CommandResult.CONFIGURED.value: "this silence is in the configuration; remove it there",
-    CommandResult.PAST.value: "the silence would end before it begins; choose a longer duration",
-}
 
 
 def _silenced(answer: dict[str, Any]) -> list[str]:

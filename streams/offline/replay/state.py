@@ -10,6 +10,8 @@ from streams.offline.sources.replay_error import ReplayError
 from streams.process.files.atomic_file import refuse_link, write_atomic
 
 NAME: Final = ".replay-state"
+PARTS: Final = ".series"
+"""Subfolder for the rows of an unfinished replay."""
 
 
 class ReplayStateError(ReplayError):
@@ -77,10 +79,6 @@ def drop_state(out: Path) -> None:
 
 def _is_folder(path: Path) -> ReplayStateError:
     return ReplayStateError(f"{path}: is a folder, but must be the state file of a replay; move it away")
-
-
-PARTS: Final = ".series"
-"""Subfolder for the rows of an unfinished replay."""
 
 
 def drop_parts(out: Path, first: int = 0) -> None:

@@ -17,6 +17,7 @@ from config.settings import KafkaSettings
 from detectors.state import zstd
 from streams.process.web.tokens import own_authorization
 
+TOPIC_PARTITIONS: Final = 4
 HTTP_BATCH: Final = 5_000  # events in one request
 HTTP_TRIES: Final = 6
 HTTP_TIMEOUT: Final = 30.0  # seconds
@@ -142,9 +143,6 @@ def _reason(text: bytes) -> str:
         return str(json.loads(text)["error"])
     except (ValueError, KeyError, TypeError):
         return ""
-
-
-TOPIC_PARTITIONS: Final = 4
 
 
 def open_writer(to: str, kafka: KafkaSettings | None = None) -> EventWriter:

@@ -21,6 +21,12 @@ from streams.offline.simulate.scenario_incidents import (
 )
 from streams.offline.simulate.traffic import Flow, concerns, grown
 
+Kind = TypeVar("Kind", bound=Timed)
+
+_GATEWAY_MS = 5.0  # median of what a gateway adds around the function
+_RUNTIME_MS = 1.2  # what a function's runtime adds around its code
+_LONGEST = 9_000_000  # tenths of a millisecond: 15 minutes, the longest a Lambda function may run
+
 
 class RequestOutcome(NamedTuple):
     """The end of a request."""
@@ -63,12 +69,6 @@ class Requests(NamedTuple):
     wcu: Ints  # [m] halves of a unit
     throttled: Ints  # [m] code, see THROTTLED
 
-
-Kind = TypeVar("Kind", bound=Timed)
-
-_GATEWAY_MS = 5.0  # median of what a gateway adds around the function
-_RUNTIME_MS = 1.2  # what a function's runtime adds around its code
-_LONGEST = 9_000_000  # tenths of a millisecond: 15 minutes, the longest a Lambda function may run
 
 _OF_CLASS = {
     error: np.array([index for index, outcome in enumerate(OUTCOMES) if outcome.error == error])

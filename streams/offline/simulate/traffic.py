@@ -17,6 +17,9 @@ from streams.offline.simulate.scenario import Scenario, ScenarioGrowth
 from streams.offline.simulate.scenario_incidents import CELL, Absence, Drop, Spike, Target
 
 WEEK = 7 * 86400
+DAY = 86400
+_HOUR = 3600
+_ZONE_STEP = 900  # every UTC offset in use today, and every change of one, falls on a quarter of an hour
 
 _OPEN: dict[str, Callable[..., IO[Any]]] = {".gz": gzip.open, ".xz": lzma.open}
 
@@ -87,11 +90,6 @@ def read_shape(path: Path) -> Shape:
         return Shape(np.array(times), np.array(values))
     except ShapeError as error:
         raise ShapeError(f"{path}: {error}") from None
-
-
-DAY = 86400
-_HOUR = 3600
-_ZONE_STEP = 900  # every UTC offset in use today, and every change of one, falls on a quarter of an hour
 
 
 class Flow(NamedTuple):

@@ -143,7 +143,7 @@ def test_a_daemon_says_once_what_does_not_answer_keeps_trying_and_stops_cleanly(
     assert "Traceback" not in said
 
 
-def test_a_door_that_is_open_to_a_network_without_a_lock_ends_the_start_and_fails_the_check(
+def test_an_address_open_to_a_network_without_a_lock_ends_the_start_and_fails_the_check(
     tmp_path: Path,
 ) -> None:
     config = tmp_path / "uneri.yaml"

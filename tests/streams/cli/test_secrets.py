@@ -113,7 +113,7 @@ def test_a_secret_may_be_in_a_file_that_the_settings_or_the_environment_name(tmp
     assert passphrase_in(SecretPlace("", str(file)), {}) == " pass wörd "
 
 
-def test_a_file_is_read_again_so_that_a_rotated_secret_is_taken_up(tmp_path: Path) -> None:
+def test_a_file_is_read_again_so_that_a_rotated_secret_is_used(tmp_path: Path) -> None:
     file = tmp_path / "token"
     place = SecretPlace("TOKEN", str(file))
     for secret in ("first", "second"):

@@ -87,7 +87,7 @@ async def test_a_chart_that_cannot_be_uploaded_is_reported() -> None:
         assert len(slack.parents) == len(NAMES)
 
 
-async def test_a_refused_token_and_a_silent_slack_are_told_apart() -> None:
+async def test_a_refused_token_and_a_silent_slack_differ() -> None:
     clock = FakeClock()
     async with SlackStandin(now=clock.now, revoked=True) as slack:
         assert "the token in SLACK_BOT_TOKEN is refused (token_revoked" in str(await sent(slack, clock))

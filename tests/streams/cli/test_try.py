@@ -31,7 +31,7 @@ def try_(*arguments: object, given: bytes = b"") -> tuple[int, str, str]:
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
-def test_each_payload_is_told_with_its_format_and_a_summary(tmp_path: Path) -> None:
+def test_each_payload_is_shown_with_its_format_and_a_summary(tmp_path: Path) -> None:
     change = (
         '{"kind":"change","ts":1760000000,"of":{"kind":"function","name":"f"},"what":"deploy","version":"42"}'
     )
@@ -55,7 +55,7 @@ def test_each_payload_is_told_with_its_format_and_a_summary(tmp_path: Path) -> N
     ]
 
 
-def test_a_refusal_is_told_with_its_reason_its_remedy_and_where(tmp_path: Path) -> None:
+def test_a_refusal_is_shown_with_its_reason_its_remedy_and_where(tmp_path: Path) -> None:
     file = tmp_path / "events.ndjson"
     red = r'{"ts":1760000000,"service":"a","error":"\u001b[31m"}'
     file.write_text(f'{GOOD}\n\n{{"service":"inventory"}}\n{red}\n')

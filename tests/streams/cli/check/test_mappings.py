@@ -30,7 +30,7 @@ def test_a_sample_that_fits_is_counted(tmp_path: Path) -> None:
     assert checked(tmp_path, lines, skips) == [CheckResult(True, "records: 1, 1 skipped (not $.code is 200)")]
 
 
-def test_what_does_not_fit_is_told_a_few_times(tmp_path: Path) -> None:
+def test_what_does_not_fit_is_reported_a_few_times(tmp_path: Path) -> None:
     found = checked(tmp_path, "".join(f"{json.dumps({**RECORD, 'code': 'OK'})}\n" for _ in range(7)))
     assert found == [
         *[CheckResult(False, "bad_type: status: 'OK' is not a number")] * 3,

@@ -28,7 +28,7 @@ async def checked(slack: SlackStandin, to: list[str] | None = None, **changes: A
 @pytest.mark.parametrize(
     "fault", ["500", "503", "429", "html", "drop before", "drop after", "internal_error", "ratelimited"]
 )
-async def test_slack_that_is_ill_is_not_taken_for_a_bad_token(fault: str) -> None:
+async def test_an_outage_of_slack_is_no_bad_token(fault: str) -> None:
     async with SlackStandin(always=fault) as slack:
         [found] = await checked(slack)
     assert found.ok is False

@@ -94,7 +94,7 @@ def test_what_is_wrong_with_a_registry_is_one_line(
     assert said in one.text
 
 
-def test_a_registry_that_is_down_or_whose_credential_is_missing_is_told(standin: RegistryStandin) -> None:
+def test_a_registry_that_is_down_or_whose_credential_is_missing_is_reported(standin: RegistryStandin) -> None:
     standin.stop()
     assert "does not answer (cannot connect" in of_registry(urls=[standin.url]).text
     missing = of_registry(urls=[standin.url], username_env="NOT_SET", password_env="NOT_SET_EITHER")  # noqa: S106

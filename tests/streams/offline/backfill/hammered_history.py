@@ -70,7 +70,7 @@ def judge(engine: Engine, first: float, last: float, chunk: int = 2000) -> Judge
     return judged
 
 
-def told(notices: Sequence[Notice], since: float = 0) -> list[tuple[str, str, int]]:
+def reported(notices: Sequence[Notice], since: float = 0) -> list[tuple[str, str, int]]:
     return [
         (notice.incident.id, notice.action, notice.at)
         for notice in notices

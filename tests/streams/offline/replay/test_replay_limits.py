@@ -1,4 +1,4 @@
-"""A replay is told the limits that the daemon judges by, and holds to them."""
+"""A replay judges by the limits of the daemon."""
 
 import json
 from pathlib import Path

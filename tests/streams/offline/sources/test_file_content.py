@@ -91,10 +91,10 @@ def test_a_stopped_replay_goes_on_behind_every_piece(tmp_path: Path, monkeypatch
     first = open_source(tmp_path, SETTINGS, form="orders")
     pieces: list[Piece] = list(first.pieces())
     assert len(pieces) > 8
-    for taken in range(1, len(pieces)):
+    for count in range(1, len(pieces)):
         again = open_source(tmp_path, SETTINGS, form="orders")
-        again.resume(first.bounds, {"files/0": pieces[taken - 1].place})
-        rest = [record for piece in pieces[taken:] for record in piece.records or ()]
+        again.resume(first.bounds, {"files/0": pieces[count - 1].place})
+        rest = [record for piece in pieces[count:] for record in piece.records or ()]
         assert [record for piece in again.pieces() for record in piece.records or ()] == rest
 
 

@@ -118,9 +118,9 @@ def test_a_replay_resumes_at_the_byte_where_it_stopped(
         (tmp_path / f"{number}.ndjson{suffix}").write_bytes(pack(b"\n".join(some)))
     count = sum(1 for _ in FileSource([tmp_path]).pieces())
     assert count > 5
-    for taken in range(1, count + 1):
+    for number in range(1, count + 1):
         first = FileSource([tmp_path])
-        pieces = [piece for piece, _ in zip(first.pieces(), range(taken), strict=False)]
+        pieces = [piece for piece, _ in zip(first.pieces(), range(number), strict=False)]
         again = FileSource([tmp_path])
         again.resume(json.loads(json.dumps(first.bounds)), {"files/0": pieces[-1].place})
         rest = list(again.pieces())
@@ -231,12 +231,12 @@ def test_a_very_long_line_is_cut_alike_wherever_reading_resumed(
     whole = [record for piece in pieces for record in piece.records or ()]
     assert whole == followed(data, 4096)
     assert max(map(len, whole)) == 4096
-    taken = 0
+    read_count = 0
     for piece in pieces[:-1]:
-        taken += len(piece.records or ())
+        read_count += len(piece.records or ())
         again = FileSource([file])
         again.resume(again.bounds, {"files/0": piece.place})
-        assert [record for rest in again.pieces() for record in rest.records or ()] == whole[taken:]
+        assert [record for rest in again.pieces() for record in rest.records or ()] == whole[read_count:]
 
 
 def followed(data: bytes, read: int) -> list[bytes]:

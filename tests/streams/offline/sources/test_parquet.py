@@ -102,10 +102,10 @@ def test_a_replay_resumes_at_the_row_where_it_stopped(tmp_path: Path) -> None:
     for count in (1, 2, 4):
         first = FileSource([tmp_path])
         pieces = first.pieces()
-        taken = [next(pieces) for _ in range(count)]
+        read_pieces = [next(pieces) for _ in range(count)]
         again = FileSource([tmp_path])
-        again.resume(json.loads(json.dumps(first.bounds)), {"files/0": taken[-1].place})
-        rest = [record for piece in (*taken, *again.pieces()) for record in piece.records or ()]
+        again.resume(json.loads(json.dumps(first.bounds)), {"files/0": read_pieces[-1].place})
+        rest = [record for piece in (*read_pieces, *again.pieces()) for record in piece.records or ()]
         assert rest == RECORDS
 
 

@@ -35,12 +35,12 @@ def history(given: Traffic) -> MemorySource:
     return MemorySource({**records, "r/bad": [b"none"]}, (190, 33, 401))
 
 
-def rollings(given: Traffic) -> list[RollupEngine]:
+def rollups(given: Traffic) -> list[RollupEngine]:
     return [RollupEngine(config, history(given).partitions, whole_steps=True) for config in CONFIGS]
 
 
-def told(read: Read) -> object:
-    """Return what a piece says, so that it can be compared."""
+def content(read: Read) -> object:
+    """Return the content of a piece, to be compared."""
     rolled = [([encode_block(block) for block in output.blocks], output.rejected) for output in read.rolled]
     return read._replace(rolled=[]), rolled
 
@@ -50,18 +50,18 @@ def states(of: list[RollupEngine]) -> list[dict[str, bytes]]:
 
 
 def test_what_is_read_ahead_is_what_is_read_here(given: Traffic) -> None:
-    here, ahead = rollings(given), rollings(given)
-    expected = [told(read) for read in ReadHere(history(given), here).pieces()]
-    assert [told(read) for read in ReadAhead(history(given), ahead).pieces()] == expected
+    here, ahead = rollups(given), rollups(given)
+    expected = [content(read) for read in ReadHere(history(given), here).pieces()]
+    assert [content(read) for read in ReadAhead(history(given), ahead).pieces()] == expected
     assert states(ahead) == states(here), "at the end"
 
 
 def test_on_request_the_state_is_that_of_the_piece_that_was_read_last(given: Traffic) -> None:
-    here, ahead = rollings(given), rollings(given)
+    here, ahead = rollups(given), rollups(given)
     reader = ReadAhead(history(given), ahead)
     caught_up = 0
     for here_read, other in zip(ReadHere(history(given), here).pieces(), reader.pieces(), strict=True):
-        assert told(other) == told(here_read)
+        assert content(other) == content(here_read)
         if reader.current:
             caught_up += 1
             assert states(ahead) == states(here)
@@ -95,7 +95,7 @@ def test_what_fails_there_is_raised_here(
     assert ["in pieces" in note for note in notes] == ([] if isinstance(error, ReplayError) else [True])
 
 
-def test_a_reader_that_is_killed_is_told_with_the_remedy(given: Traffic) -> None:
+def test_a_reader_that_is_killed_is_reported_with_the_remedy(given: Traffic) -> None:
     class Dying(MemorySource):
         def pieces(self, level: Callable[[str], int] | None = None) -> Iterator[Piece]:
             yield next(super().pieces(level))

@@ -36,7 +36,7 @@ def recording(given: Traffic, tmp_path_factory: pytest.TempPathFactory) -> Recor
     )
 
 
-def told(incident: Incident) -> dict[str, object]:
+def report_of(incident: Incident) -> dict[str, object]:
     return {key: value for key, value in incident.to_json().items() if key != "examples"}  # not recorded
 
 
@@ -46,7 +46,7 @@ def test_a_recording_is_judged_as_its_history_is(
 ) -> None:
     found = replay(history(given), settings)
     judged = judge_recording(recording, settings)
-    assert list(map(told, judged.incidents)) == list(map(told, found.incidents))
+    assert list(map(report_of, judged.incidents)) == list(map(report_of, found.incidents))
     assert (judged.first, judged.last) == (found.first, found.last)
     assert settings is DULL or judged.incidents
 
