@@ -30,12 +30,13 @@ ANONYMOUS: Final = "a user at the terminal"
 BY: Final = 80  # characters kept of a name
 _STATUS: Final = {CommandResult.DONE: 200, CommandResult.REPEATED: 200, CommandResult.UNKNOWN: 404}
 _LARGEST: Final = 64 * 1024  # of a body, bytes
-Handler = Callable[[web.Request], Awaitable[web.Response]]
-_Show = Callable[[Answer], dict[str, object]]
 _WHY: Final = 200  # characters kept of a reason
 LONGEST_SCOPE = 200  # characters
 _AHEAD: Final = 86_400  # seconds; a memo further ahead would be the newest one for as long
-_BACK: Final = 400 * 86_400  # seconds: 13 months, which is what a board can show
+_BACK: Final = 400 * 86_400  # seconds: 13 months, as far as a board shows
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+_Show = Callable[[Answer], dict[str, object]]
 
 
 class NoAnswerError(Exception):

@@ -72,10 +72,6 @@ class SlackHttp:
     def __repr__(self) -> str:
         return "SlackHttp()"
 
-    def routes(self) -> list[web.RouteDef]:
-        """Return the routes for a web server."""
-        return [web.post(path, self.answer) for path in self.PATHS]
-
     async def answer(self, request: web.Request) -> web.Response:
         """Answer a request to one of the paths."""
         pressed = request.path.startswith(self.PATHS[0])

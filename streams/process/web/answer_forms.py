@@ -15,6 +15,7 @@ QUERIES: Final = "/api/v1/"
 """Prefix of the read API's paths."""
 
 _TYPES: Final = {401: "unauthorized", 403: "forbidden", 404: "not_found", 503: "unavailable"}
+
 FIREHOSE: Final = "/firehose"
 ACCESS_KEY: Final = "X-Amz-Firehose-Access-Key"
 REQUEST_ID: Final = "X-Amz-Firehose-Request-Id"

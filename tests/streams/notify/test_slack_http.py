@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 import pytest
+from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter
 from structlog.testing import capture_logs
 
@@ -38,7 +39,8 @@ class Receiver:
         self.refused = Counter("refused", "refused", ["reason"], registry=self.registry)
         signatures = SlackSignatures(SECRET, lambda: time.time() + self.ahead)
         http = SlackHttp(signatures, self.recorder, self.refused)
-        self._web = HttpServer("127.0.0.1:0", dict, lambda: None, self.registry, http.routes())
+        routes = [web.post(path, http.answer) for path in SlackHttp.PATHS]
+        self._web = HttpServer("127.0.0.1:0", dict, lambda: None, self.registry, routes)
         self.slack = SlackApp()
 
     async def start(self) -> None:
