@@ -403,7 +403,9 @@ class Detect:
         stated = self._stated.get((scope, measure)) if measure.level else None
         if stated is not None:
             return stated
-        return self._capacity.of(scope.kind, scope.account, scope.name, measure, region=scope.region, at=at)
+        return self._capacity.limit_of(
+            scope.kind, scope.account, scope.name, measure, region=scope.region, at=at
+        )
 
     def _add(self, fresh: Sequence[Fresh], start: int) -> None:
         if not fresh:

@@ -196,7 +196,7 @@ def _extended(rows: Places, more: list[int]) -> Places:
 
 
 def _limit(capacity: Capacity, scope: Scope, measure: Measure, at: int) -> float | None:
-    return capacity.of(scope.kind, scope.account, scope.name, measure, region=scope.region, at=at)
+    return capacity.limit_of(scope.kind, scope.account, scope.name, measure, region=scope.region, at=at)
 
 
 def ends_hour(start: int, step: int) -> bool:

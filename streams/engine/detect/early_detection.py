@@ -19,7 +19,7 @@ from detectors.model.array_types import Floats, Places
 from detectors.model.finding import Failures, Finding, Verdict
 from detectors.model.measures import Measure, Series
 from detectors.model.scope import Edge
-from detectors.model.sentence import of_absence, of_change
+from detectors.model.sentence import explain_absence, explain_change
 from streams.engine.detect.absences import WATCHED, Absences
 from streams.engine.detect.explainer import Explainer
 from streams.engine.detect.findings import identity
@@ -43,7 +43,7 @@ class PartialStep:
     """
 
     def __init__(self, measuring: Measuring, step: int, bucket: int) -> None:
-        self._measuring, self._step, self._bucket = measuring, step, bucket
+        self._measuring, self._step, self._bucket = measuring, step, bucket  # the last two in seconds
         self._early: Blocks = {}  # early blocks
         self._closed: Blocks = {}  # the others
         self._levels: dict[str, int] = {}  # by source: where its newest early block ends
@@ -368,7 +368,7 @@ class EarlyDetection:
             trace=self._judge.evidence.trace(of.row, end),
             early=True,
         )
-        sentence = of_change(finding) if rises else of_absence(finding, missed)
+        sentence = explain_change(finding) if rises else explain_absence(finding, missed)
         return msgspec.structs.replace(finding, sentence=sentence)
 
 

@@ -25,7 +25,7 @@ class ExcessCosts:
     """Adds to each finding how far the cost of its scope is from the expected: now, or while it lasted."""
 
     def __init__(self, step: int, evidence: Evidence) -> None:
-        self._step = step
+        self._step = step  # seconds
         self._evidence = evidence
         self._rows: dict[Scope, int] = {}
 

@@ -231,7 +231,7 @@ class AffectedScopes:
     """Adds to each finding whom it hurts: requests to its scope since it began, and their routes."""
 
     def __init__(self, judge: Judge, explainer: Explainer, step: int) -> None:
-        self._judge, self._explainer, self._step = judge, explainer, step
+        self._judge, self._explainer, self._step = judge, explainer, step  # the last in seconds
         self._rows: dict[Scope, int] = {}  # of the requests of a scope
 
     def add(self, series: Sequence[Series], first: int) -> None:

@@ -12,7 +12,7 @@ from detectors.model.array_types import Floats
 from detectors.model.finding import Failures, Finding, Share, Verdict
 from detectors.model.measures import Measure, Series
 from detectors.model.scope import FUNCTION, ROUTE, SERVICE, Scope
-from detectors.model.sentence import of_fatal
+from detectors.model.sentence import explain_fatal_error
 from detectors.state.state import pack, unpack
 from detectors.watch.fatal import FatalSignatures, Occurrence, occurrences, signature
 from streams.engine.decode.columns import ERROR_TYPE
@@ -168,7 +168,7 @@ class FatalFindings:
             touches=why.touches,
             sentence="",
         )
-        return msgspec.structs.replace(finding, sentence=of_fatal(finding))
+        return msgspec.structs.replace(finding, sentence=explain_fatal_error(finding))
 
     def _suspects(self, scope: Scope, known: _Open, shares: list[Share]) -> list[Share]:
         """Keep those with a larger share of the errors than of the requests, since no errors are expected."""

@@ -18,7 +18,7 @@ from detectors.model.array_types import Floats
 from detectors.model.finding import AddedUp, Finding, State, Verdict
 from detectors.model.measures import NATURE, Nature, Series
 from detectors.model.scope import Edge, Scope, ScopeOrEdge
-from detectors.model.sentence import of_absence, of_change, of_retired
+from detectors.model.sentence import explain_absence, explain_change, explain_retirement
 from detectors.state.state import pack, unpack
 from detectors.watch.limits import in_sight
 from streams.engine.decode.columns import THROTTLE
@@ -296,7 +296,9 @@ class Findings:
                 trace=self._judge.evidence.trace(row, seen),
             )
             found.append(
-                changed if known.withdrawn else msgspec.structs.replace(changed, sentence=of_change(changed))
+                changed
+                if known.withdrawn
+                else msgspec.structs.replace(changed, sentence=explain_change(changed))
             )
         return found
 
@@ -335,12 +337,12 @@ class Findings:
             trace=self._judge.evidence.trace(row, moment.seen),
         )
         if retired:
-            return msgspec.structs.replace(ended, sentence=of_retired(worst.about))
+            return msgspec.structs.replace(ended, sentence=explain_retirement(worst.about))
         if worst.added_up is not None:
             whole = self._added_up(row, known, known.end)
             ended = msgspec.structs.replace(ended, added_up=whole or worst.added_up)
         is_counted = ended.failures or ended.added_up
-        return msgspec.structs.replace(ended, sentence=of_change(ended)) if is_counted else ended
+        return msgspec.structs.replace(ended, sentence=explain_change(ended)) if is_counted else ended
 
     def _added_up(self, row: int, known: _Open, until: int) -> AddedUp | None:
         """Return the sum of a deviation in counts, of which a single minute may show nothing."""
@@ -403,8 +405,8 @@ class Findings:
             missed = self._absences.missed(row)
             gap = self._absences.is_gap(row, moment.seen)
             finding = msgspec.structs.replace(finding, missed=missed, gap=gap)
-            return msgspec.structs.replace(finding, sentence=of_absence(finding, missed))
-        return msgspec.structs.replace(finding, sentence=of_change(finding))
+            return msgspec.structs.replace(finding, sentence=explain_absence(finding, missed))
+        return msgspec.structs.replace(finding, sentence=explain_change(finding))
 
     def _score(self, row: int, known: _Open, judgement: Judgement) -> float:
         score = float(judgement.score[row])
@@ -430,7 +432,7 @@ class Findings:
         )
         if state == "end":
             del self._growing[row]
-        return msgspec.structs.replace(finding, sentence=of_change(finding))
+        return msgspec.structs.replace(finding, sentence=explain_change(finding))
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the open findings, and those that late records may still change."""

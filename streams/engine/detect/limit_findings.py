@@ -12,7 +12,7 @@ from detectors.model.array_types import Floats
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure, Series
 from detectors.model.scope import Scope, ScopeOrEdge
-from detectors.model.sentence import of_limit
+from detectors.model.sentence import explain_limit
 from detectors.state.state import pack, unpack
 from detectors.watch.limits import SUSTAINED_SECONDS, LimitChange, LimitWatch
 from streams.engine.detect.explainer import Explainer
@@ -179,7 +179,7 @@ class LimitFindings:
             trace=self._judge.evidence.trace(row, seen),
         )
         minutes, throttled = SUSTAINED_SECONDS // 60, self._throttled(close.row, judgement)
-        sentence = of_limit(finding, minutes=minutes, throttled=throttled)
+        sentence = explain_limit(finding, minutes=minutes, throttled=throttled)
         return msgspec.structs.replace(finding, minutes=minutes, throttled=throttled, sentence=sentence)
 
     def _throttled(self, at: int, judgement: Judgement) -> bool:

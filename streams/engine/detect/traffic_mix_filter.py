@@ -20,7 +20,7 @@ class TrafficMixFilter:
     """
 
     def __init__(self, persist: int, step: int) -> None:
-        self._persist, self._step = persist, step
+        self._persist, self._step = persist, step  # steps; seconds
         self._unexplained: dict[int, int] = {}  # by row: consecutive steps that its mix does not explain
         self._since: dict[int, int] = {}  # by row: when it ceased to; in the present step
 

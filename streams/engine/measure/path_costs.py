@@ -176,7 +176,7 @@ class ProvisionedCosts:
     def __init__(self, money: MoneySettings, width: int) -> None:
         self._prices = PriceList(money)
         self._tables = money.tables if money.count else {}
-        self._width = width
+        self._width = width  # seconds of a step
         self._seen = 0
         self._rows: list[tuple[int, str, ProvisionedTable]] = []  # row, account, and a table that it pays for
 

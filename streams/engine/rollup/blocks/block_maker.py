@@ -95,7 +95,7 @@ class BlockMaker:
         self.sequence = 0  # of the next blocks; the same for every shard
         self._source = source
         self._shards = shards
-        self._width = width
+        self._width = width  # seconds
         self._names = names
         self._units = BilledUnits(money, names)
         self.restart(0)
