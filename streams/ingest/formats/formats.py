@@ -30,9 +30,7 @@ Recognised = Callable[[bytes], Format | None]
 
 
 def recognised(payload: bytes, formats: Formats | None = None) -> Format | None:
-    """Return the format that a payload looks like, None if it looks like none.
-
-    ``formats`` are asked in their order; by default, those that are here.
+    """Return the first format that a payload looks like, None if it looks like none.
 
     Examples
     --------
@@ -41,13 +39,13 @@ def recognised(payload: bytes, formats: Formats | None = None) -> Format | None:
     'uneri'
     """
     among = FORMATS if formats is None else formats
-    return next((each for each in among.values() if each.looks_like(payload)), None)
+    return next((form for form in among.values() if form.looks_like(payload)), None)
 
 
 def recognised_record(payload: bytes, formats: Formats | None = None) -> Format | None:
     """Return the format of a record that holds no other payloads, None if it looks like none.
 
-    What lies in log records is not opened: a message of thousands of envelopes would unpack without bounds.
+    Payloads in log records are not opened: a message of thousands of envelopes would unpack without bounds.
     """
     found = recognised(payload, formats)
     opens = found is CLOUDWATCH_LOGS or isinstance(found, (Enveloped, OtlpProto, OtlpJson))
@@ -55,10 +53,7 @@ def recognised_record(payload: bytes, formats: Formats | None = None) -> Format 
 
 
 def with_mappings(mappings: Iterable[MappingSettings], schemas: Schemas | None = None) -> Formats:
-    """Return all formats by name, those of mappings behind the others, in what envelopes hold too.
-
-    ``schemas`` are those of a registry, if there is one.
-    """
+    """Return all formats by name, those of mappings last; envelopes recognise them too."""
     found: dict[str, Format] = {}
 
     def payload_of(payload: bytes) -> Format | None:
@@ -68,12 +63,12 @@ def with_mappings(mappings: Iterable[MappingSettings], schemas: Schemas | None =
         return recognised_record(payload, found)
 
     ours = _in_order(payload_of, record_of, schemas)
-    found.update({each.name: each for each in (*ours, *map(mapped, mappings))})
+    found.update({form.name: form for form in (*ours, *map(mapped, mappings))})
     return found
 
 
 def _in_order(payload_of: Recognised, record_of: Recognised, schemas: Schemas | None) -> tuple[Format, ...]:
-    """Return them as ``auto`` asks: what has a mark of its own comes before what is recognised by keys."""
+    """Return formats in the order of ``auto``: those with a mark of their own before those known by keys."""
     return (
         OtlpProto(record_of),
         OtlpJson(record_of),

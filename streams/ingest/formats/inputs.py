@@ -1,12 +1,20 @@
-"""The inputs of a configuration: payloads as they arrive become native records and refusals."""
+"""The inputs of a configuration: payloads as they arrive become native records and refusals.
 
-from collections.abc import Mapping
+The same payloads become the same bytes, however they are divided into runs: a source that is read again after
+a crash counts as it did before.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from io import BufferedReader, BytesIO
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from config.sections.sources import InputSettings, SourcesSettings
-from streams.engine.decode.rejected import RejectReason
-from streams.ingest.formats.envelopes.confluent import Schemas, read_with
+from detectors.model.array_types import Floats
+from streams.engine.decode.rejected import Rejected, RejectReason
+from streams.ingest.formats.envelopes.confluent import Schemas, SchemasNeededError, read_with
 from streams.ingest.formats.envelopes.gzipped import MAGIC
 from streams.ingest.formats.format import (
     MOST_RECORDS,
@@ -25,7 +33,12 @@ from streams.ingest.formats.otlp.otlp_proto import OtlpProto
 from streams.ingest.formats.payloads import divided
 
 AUTO: Final = "auto"
-OTLP_PROTO: Final = "otlp_proto"
+
+PARTS: Final = 4_000
+"""Parts that are converted at once, and more only if one payload has them: packed, it may hold many."""
+
+EndsRun = Callable[[int, int], bool]
+"""Called with the index of every payload and how many records it has: whether a run ends after it."""
 
 
 class Input(NamedTuple):
@@ -38,20 +51,20 @@ class Input(NamedTuple):
     schemas: Schemas | None = None  # of a registry, if there is one
 
     def read(self, payload: bytes) -> Reading:
-        """Return what a payload becomes; what is refused as a whole is one refusal.
+        """Return the reading of a payload; one that is refused as a whole is one refusal.
 
         Raises
         ------
         Exception
-            What ``schemas.fetch`` does: nothing else.
+            Any that ``schemas.fetch`` raises, and no other.
         """
         return read_with(self.schemas, lambda: self._read(payload))
 
     def _read(self, payload: bytes) -> Reading:
-        """Read a payload as a whole; if that leaves something out, piece by piece, if that brings more.
+        """Read a payload as a whole; if that leaves something out, piece by piece, if that yields more.
 
-        So neighbours in a log may be of other formats, or damaged, and cost each other nothing; what is
-        clean is read at once.
+        So neighbours in a log may be of other formats, or damaged, and cost each other nothing; a clean
+        payload is read once.
         """
         whole = self._read_whole(payload)
         if not (whole.refused or whole.skipped) or not _may_be_several(payload):
@@ -61,13 +74,13 @@ class Input(NamedTuple):
         return apart if apart.records and better else whole
 
     def _read_apart(self, payload: bytes) -> Reading:
-        """Read the lines, documents or items that a payload has, each by itself."""
+        """Read the lines, documents or items of a payload by themselves."""
         result = Reading()
         left = MOST_UNPACKED
         try:
             for piece in divided(BufferedReader(BytesIO(payload)), self._claims, text=True).payloads:
                 left -= len(piece.content)
-                if left < 0 or piece.content == payload:  # there is one: it was read
+                if left < 0 or piece.content == payload:  # the only piece: it was read
                     return Reading()
                 if piece.refusal is not None:
                     result.refused.append(piece.refusal.of(piece.content))
@@ -102,8 +115,8 @@ class Input(NamedTuple):
         return result
 
     def lines(self, payload: bytes) -> Lines:
-        """Return what ``read`` would, the records as lines: the fast way where a format is compiled."""
-        scans = self.format or self.formats.get(OTLP_PROTO)  # of those that recognise, the first
+        """Return the reading with its records as lines, fast where a format is compiled."""
+        scans = self.format or self.formats.get(OtlpProto.name)  # the first that ``auto`` tries
         if isinstance(scans, OtlpProto) and (found := scans.lines(payload, self.around)) is not None:
             return found
         reading = self.read(payload)
@@ -121,22 +134,14 @@ class UnknownInputError(ValueError):
 
 
 class Inputs:
-    """The inputs of a configuration by name, and one for each format.
-
-    Parameters
-    ----------
-    settings
-        Mappings and inputs.
-    schemas
-        Those of a registry, if there is one.
-    """
+    """The inputs of a configuration by name, and one for each format."""
 
     def __init__(self, settings: SourcesSettings, schemas: Schemas | None = None) -> None:
         self._schemas = schemas
         self._formats = with_mappings(settings.mappings, schemas)
-        self._inputs = {one.name: self._input(one) for one in settings.inputs}
+        self._inputs = {given.name: self._input(given) for given in settings.inputs}
         self.topics: Mapping[str, Input] = {
-            one.topic: self._inputs[one.name] for one in settings.inputs if one.topic
+            given.topic: self._inputs[given.name] for given in settings.inputs if given.topic
         }
 
     def _input(self, given: InputSettings) -> Input:
@@ -163,7 +168,7 @@ class Inputs:
         source
             The name of a configured input; None for one that only has a format.
         form
-            The name of a format; it wins over that of the source. None: as the source says, or recognised.
+            The name of a format, which wins over that of the source; None for that one, or ``auto``.
 
         Raises
         ------
@@ -180,3 +185,86 @@ class Inputs:
             raise UnknownInputError(f"no source {source!r} in sources.inputs: {known}")
         found = self._inputs[source]
         return found if form is None else found._replace(format=self._format(form))
+
+
+@dataclass(slots=True)
+class Converted:
+    """Consecutive payloads as parts, numbered in a row: the records of a payload, then its refusals."""
+
+    payloads: int = 0  # how many of those given are converted by now
+    records: list[bytes] = field(default_factory=list)  # native: one JSON object of docs/event.md each
+    rows: list[int] = field(default_factory=list)  # the part that each record is
+    of: list[int] = field(default_factory=list)  # by part: the index of its payload among those given
+    numbers: list[int | None] = field(default_factory=list)  # by part: its own in its payload, None if alone
+    refused: list[Rejected] = field(default_factory=list)  # their index is that of their part
+    skipped: Counter[str] = field(default_factory=Counter)
+
+    def __len__(self) -> int:
+        return len(self.of)
+
+    def arrived(self, arrived: Floats | None) -> Floats | None:
+        """Return when each record arrived, given when each payload did."""
+        return None if arrived is None else arrived[[self.of[row] for row in self.rows]]
+
+    def placed(self, rejected: Sequence[Rejected]) -> list[Rejected]:
+        """Return all refusals in the order of the parts, given those of the decoder.
+
+        Those of records that it had held back from earlier payloads keep their negative index.
+        """
+        if not rejected:
+            return self.refused
+        moved = [
+            bad if bad.index < 0 else Rejected(bad.reason, self.rows[bad.index], bad.detail, bad.sample)
+            for bad in rejected
+        ]
+        return sorted([*moved, *self.refused], key=attrgetter("index"))
+
+
+def converted(
+    source: Input,
+    payloads: Sequence[bytes],
+    ends: EndsRun | None = None,
+    wanted: Callable[[bytes], bool] | None = None,
+) -> Iterator[Converted]:
+    """Convert payloads, about ``PARTS`` parts at a time; at least one run, even of no payloads.
+
+    Records that are not ``wanted`` are left out.
+
+    Raises
+    ------
+    SchemasNeededError
+        When the next payload cannot be read yet; those before it have been yielded.
+    """
+    run = Converted()
+    for index, payload in enumerate(payloads):
+        try:
+            records = _add(run, source, index, payload, wanted)
+        except SchemasNeededError:
+            if run.payloads:
+                yield run
+            raise
+        ended = ends is not None and ends(index, records)
+        run.payloads = index + 1
+        if (ended or len(run) >= PARTS) and run.payloads < len(payloads):
+            yield run
+            run = Converted()
+    yield run
+
+
+def _add(
+    run: Converted, source: Input, index: int, payload: bytes, wanted: Callable[[bytes], bool] | None
+) -> int:
+    reading = source.lines(payload)
+    found = reading.records if wanted is None else list(filter(wanted, reading.records))
+    begin, records = len(run), len(found)
+    parts = records + len(reading.refused)
+    run.rows += range(begin, begin + records)
+    run.records += found
+    run.refused += [
+        Rejected(refused.reason, begin + records + number, refused.detail, refused.sample)
+        for number, refused in enumerate(reading.refused)
+    ]
+    run.of += [index] * parts
+    run.numbers += [None] if parts == 1 else range(parts)
+    run.skipped += reading.skipped
+    return records

@@ -1,4 +1,4 @@
-"""The format of a mapping: JSON of one's own becomes records, as ``sources.mappings`` says.
+"""The format of a mapping: custom JSON becomes records as ``sources.mappings`` defines.
 
 A mapping is compiled once: its paths are read, its units looked up, and its values converted.
 """
@@ -29,11 +29,11 @@ from streams.ingest.formats.json_payload import documents
 _HEAD: Final = 64 * 1024
 _TYPES: Final = {"request": Event, "call": Event, "sample": SampleRecord, "change": ChangeRecord}
 _NOTHING: Final = (None, "", "-")
-"""What says that there is no value, as the logs of many say it."""
+"""Absent values, as many logs write them."""
 
 
 class _Around(NamedTuple):
-    """What a path begins at."""
+    """Where paths begin."""
 
     inner: Any  # $
     outer: Any  # $$
@@ -43,7 +43,7 @@ class _Around(NamedTuple):
 
 
 class _Field:
-    """One field: how its value is found."""
+    """One field and the way to its value."""
 
     def __init__(self, name: str, settings: FieldSettings, to: FieldType) -> None:
         self._name: Final = name
@@ -58,13 +58,7 @@ class _Field:
         self._into: Final = (group, key) if key else (None, name)
 
     def put(self, around: _Around, into: dict[str, Any]) -> None:
-        """Put the value into a record, if there is one.
-
-        Raises
-        ------
-        RefusalError
-            When it is not what the field holds.
-        """
+        """Put the value into a record, if there is one."""
         value = self._const if self._path is None else self._found(around.find(self._path))
         if value is ABSENT or (value is None and self._name != "error"):  # where null says: no error
             return
@@ -101,7 +95,7 @@ def _given(value: Any, to: FieldType) -> Any:
 
 
 class _Condition:
-    """One condition, and what it is called where records are counted that are not read because of it."""
+    """One condition, and the reason that it gives for the records that it skips."""
 
     def __init__(self, settings: ConditionSettings) -> None:
         self._path: Final = json_path(settings.path)
@@ -110,11 +104,10 @@ class _Condition:
         values = [settings.equals] if settings.equals is not None else settings.one_of or []
         self._values: Final = frozenset(text_of(value) for value in values)
         if settings.exists is not None:
-            said = "is there" if settings.exists else "is not there"
+            state = "is there" if settings.exists else "is not there"
         else:
-            said = f"is {' or '.join(sorted(map(str, self._values))) or 'one of none'}"
-        said = said[:80]
-        self.why: Final = f"not {settings.path} {said}" if self._keeps else f"{settings.path} {said}"
+            state = f"is {' or '.join(sorted(map(str, self._values))) or 'one of none'}"
+        self.why: Final = f"{'not ' if self._keeps else ''}{settings.path} {state[:80]}"
 
     def skips(self, around: _Around) -> bool:
         value = around.find(self._path)
@@ -137,12 +130,12 @@ class _Calls:
         ]
 
     def of(self, around: _Around) -> Iterator[dict[str, Any]]:
-        for each in self._calls(around):
-            if any(condition.skips(each) for condition in self._when):
+        for found in self._calls(around):
+            if any(condition.skips(found) for condition in self._when):
                 continue
             call: dict[str, Any] = {}
             for field in self._fields:
-                field.put(each, call)
+                field.put(found, call)
             if call.get("name") is not None:
                 yield call
             elif self._each is not None:  # one alone is there only if its table is
@@ -160,7 +153,7 @@ class _Calls:
             raise RefusalError(
                 RejectReason.BAD_TYPE, f"tables: each {self._written} finds no list; correct it"
             ) from None
-        yield from (_Around(each, around.inner) for each in found)
+        yield from (_Around(item, around.inner) for item in found)
 
 
 class _Mapped:
@@ -197,13 +190,13 @@ class _Mapped:
             self._read(_Around(content, content), around, reading)
             return reading
         try:
-            for count, each in enumerate(self._each.items(content)):
+            for count, item in enumerate(self._each.items(content)):
                 if count == MOST_RECORDS:
                     raise RefusalError(
                         RejectReason.TOO_LARGE,
                         f"the payload has more than {MOST_RECORDS:,} records; send less at once",
                     )
-                self._read(_Around(each, content), around, reading)
+                self._read(_Around(item, content), around, reading)
         except LookupError:
             refusal = RefusalError(RejectReason.BAD_TYPE, f"each {self._written} finds no list; correct it")
             reading.refused.append(refusal.of(sent))
@@ -212,7 +205,6 @@ class _Mapped:
         return reading
 
     def _read(self, found: _Around, around: Surroundings, reading: Reading) -> None:
-        """Read one record into ``reading``."""
         try:
             why = self._why_skipped(found)
             if why is None:
@@ -247,7 +239,7 @@ def _sample(content: Any) -> bytes:
 
 
 def _marks(settings: MappingSettings) -> list[bytes]:
-    """Return the names, in quotes, that are in every payload of a mapping: those on the way to its times."""
+    """Return the quoted names in every payload of a mapping: those on the way to its times."""
     paths = [json_path(settings.each, every=True)] if settings.each is not None else []
     time = settings.fields["ts"]
     if time.path is not None:

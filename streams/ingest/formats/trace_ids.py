@@ -9,7 +9,7 @@ _HEX: Final = re.compile(r"[0-9a-f]{32}", re.IGNORECASE | re.ASCII)
 
 
 def x_ray_trace(text: str | None) -> str | None:
-    """Return the trace id in what AWS calls one: the id alone, or a header's ``Root``; None if none is.
+    """Return the trace id of AWS in a text: the id alone, or a header's ``Root``; None if there is none.
 
     Examples
     --------
@@ -36,7 +36,7 @@ def x_ray_key(trace: str) -> str:
 
 
 def trace_of(text: str | None) -> str | None:
-    """Return the trace id in a text, of X-Ray or in 32 hex digits as OpenTelemetry has it; None if none is.
+    """Return the trace id in a text, of X-Ray or OpenTelemetry (32 hex digits); None if there is none.
 
     Examples
     --------
@@ -57,4 +57,4 @@ def joins(trace: str | None, request: str | None) -> str | None:
     trace = trace_of(trace)
     key = trace and (x_ray_key(trace) if trace.startswith("1-") else trace.lower())
     joined = request if request and len(request.split()) == 1 and request.strip() == request else None
-    return " ".join(each for each in (key, joined) if each) or None
+    return " ".join(filter(None, (key, joined))) or None

@@ -3,13 +3,13 @@
 A line has 30 fields or so; each year brings more at its end, and old logs end earlier. What is read lies in
 the first twenty-five, and only the first thirteen must be there.
 
-- The line is written when the response is, so ``ts`` is the time at which the request came, which a later
-  field tells, or the end less the three times.
+- The line is written with the response, so ``ts`` is the time of the request in a later field, or the end
+  less the three times.
 - The three times are those until the target has the request, until it answers, and until the caller has the
   answer: they add up to ``ms.total``, and the second is ``ms.function``, be the target a Lambda function or a
   server. ``-1`` means that the request came to no target or no answer came from it: then nothing is known.
 - A service is, unless the configuration names it, the target group, else the load balancer.
-- A client is a product token of the user agent (``user_agents``); no field tells more of the caller.
+- A client is a product token of the user agent (``user_agents``); no field names the caller more closely.
 """
 
 import re
@@ -37,7 +37,7 @@ _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z", re.A
 _FIELD: Final = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"|(\S+)')
 _FEWEST_FIELDS: Final = 13
 _TEST: Final = "Enable AccessLog for ELB"
-"""What a new load balancer writes to see whether it may."""
+"""The first line of a new load balancer, which tests its permissions."""
 
 _END, _BALANCER = 1, 2
 _TIMES: Final = slice(5, 8)
@@ -119,7 +119,7 @@ def _layers(times: Sequence[str]) -> Layers | None:
         return None
     names = ("request_processing_time", "target_processing_time", "response_processing_time")
     found = [milliseconds(text, name, per=1000) for text, name in zip(times, names, strict=True)]
-    known = [each for each in found if each is not None]
+    known = [ms for ms in found if ms is not None]
     return Layers(total=round(sum(known), 3), function=found[1]) if len(known) == len(found) else None
 
 
@@ -134,7 +134,7 @@ def _ts(fields: Sequence[str], ms: Layers | None) -> float | str | None:
 
 
 def _id(trace: str | None, root: str | None) -> str | None:
-    """Return what the balancer itself called the request.
+    """Return the balancer's own name for the request.
 
     It adds ``Self`` to the header of a caller that has begun a trace, which may hold many requests, and
     begins one for others.

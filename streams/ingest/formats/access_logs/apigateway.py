@@ -1,27 +1,33 @@
 """The format ``apigateway``: access logs of REST, HTTP and WebSocket APIs of Amazon API Gateway.
 
-Three ways to write them are read: JSON with keys of the owner's choice (``apigateway_keys``), the common log
-format as the console offers it, and ``key: value, key: value`` as the Serverless Framework has it.
+Three ways to write them are read: JSON with keys of the owner's choice, the common log format as the console
+offers it, and ``key: value, key: value`` as the Serverless Framework has it.
 
 - All values are texts, and ``-`` or an empty one is absent, never zero.
-- A route is the ``routeKey``, or the method and ``resourcePath``. A path is asked only where they say nothing
-  (``$default``, ``/{proxy+}``), or where a given template fits it. What no route took is ``{unmatched}``.
+- A route is the ``routeKey``, or the method and ``resourcePath``. The path is used only where these match
+  anything (``$default``, ``/{proxy+}``), or where a given template fits it; no route is ``{unmatched}``.
 - A service is, where neither the record nor the configuration names it, ``apiId/stage``.
 - ``THROTTLED`` is the gateway's own limit: a throttle, and an error of the backend. ``QUOTA_EXCEEDED`` is a
   throttle too, but of a plan that a customer has used up: the caller's error.
 - A client is the id of the API key, else the client that a claim names, else a product token of the agent
   (``user_agents``). Never the key itself, nor an address, a user or a principal: those are people.
+
+The values of keys are variables of API Gateway, ``$context.responseLatency``. Keys that are named after their
+variable are known, as in the examples of AWS, its console, CDK, SAM and the Serverless Framework, in any
+spelling: ``responseLatency``, ``response_latency``, ``context.responseLatency``. A mapping gives others their
+meaning, by the variable or by a field of docs/event.md; the log format of the stage itself is such a mapping:
+``{"took": "$context.responseLatency"}``.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Final
 
 import msgspec
 
 from streams.engine.decode.event import ErrorClass, Event, EventClient, Layers
 from streams.engine.decode.rejected import RejectReason
-from streams.ingest.formats.access_logs.apigateway_keys import VALUES, meanings
 from streams.ingest.formats.access_logs.clf import ClfLine, clf_line
 from streams.ingest.formats.access_logs.log_lines import (
     clf_time,
@@ -77,8 +83,8 @@ class _ApiGateway:
             head = payload[:65536] if payload.lstrip().startswith(b"{") else line.encode()
             return (
                 b'"status"' in head
-                and any(each in head for each in _ROUTES)
-                and any(each in head for each in _GATEWAY)
+                and any(mark in head for mark in _ROUTES)
+                and any(mark in head for mark in _GATEWAY)
             )
         if line.startswith(_TEXT):
             return ", status: " in line
@@ -92,7 +98,7 @@ class _ApiGateway:
             payload = whole
         elif b"}{" in payload:
             payload = b"\n".join(split(payload))
-        return read_lines(payload, lambda line: _record(_said(line, around.mapping), around, paths))
+        return read_lines(payload, lambda line: _record(_meanings(line, around.mapping), around, paths))
 
 
 def _on_several_lines(payload: bytes) -> bytes | None:
@@ -105,7 +111,7 @@ def _on_several_lines(payload: bytes) -> bytes | None:
         return None
 
 
-def _said(line: str, mapping: Mapping[str, str] | None) -> dict[str, str]:
+def _meanings(line: str, mapping: Mapping[str, str] | None) -> dict[str, str]:
     if line.startswith("{"):
         try:
             return meanings(_JSON.decode(line), mapping)
@@ -121,15 +127,15 @@ def _said(line: str, mapping: Mapping[str, str] | None) -> dict[str, str]:
             RejectReason.UNKNOWN_FORMAT,
             "no line of an access log of API Gateway: JSON, CLF, or 'key: value, …'",
         )
-    return _said_in_clf(found)
+    return _clf_meanings(found)
 
 
 def _is_gateways(line: ClfLine) -> bool:
     return any(not field.quoted and _GATEWAY_ID.fullmatch(field.text) for field in line.fields[:2])
 
 
-def _said_in_clf(line: ClfLine) -> dict[str, str]:
-    """Return what a line of the console's common log format says.
+def _clf_meanings(line: ClfLine) -> dict[str, str]:
+    """Return the texts of a line of the console's common log format by their meaning.
 
     That of HTTP APIs has the method twice: ``"GET GET /pets HTTP/1.1"``, for the route's key holds it too.
     """
@@ -262,7 +268,7 @@ def _client(texts: Mapping[str, str]) -> EventClient | None:
 
 
 def _layers(texts: Mapping[str, str]) -> Layers | None:
-    found = [milliseconds(texts.get(f"ms.{each}"), each) for each in ("total", "function", "code", "auth")]
+    found = [milliseconds(texts.get(f"ms.{layer}"), layer) for layer in ("total", "function", "code", "auth")]
     return None if found == [None] * 4 else Layers(*found)
 
 
@@ -278,15 +284,15 @@ def _values(texts: Mapping[str, str]) -> dict[str, float] | None:
 def _throttled(found: Mapping[str, str], texts: Mapping[str, str], status: int | None) -> str | None:
     """Return why the gateway throttled.
 
-    A 429 is the gateway's own if the log tells of integrations and there was none; its reason is not known.
+    A 429 is the gateway's own if the log has integrations and there was none; its reason is not known.
     """
     kind = texts.get("response_type")
     if "throttled" in texts or kind in _THROTTLES:
         return texts.get("throttled") or kind
     if status != _TOO_MANY or kind is not None:
         return None
-    told = [each for each in ("ms.function", "integration_status", "integration_request") if each in found]
-    return "unknown" if told and not any(each in texts for each in told) else None
+    logged = [key for key in ("ms.function", "integration_status", "integration_request") if key in found]
+    return "unknown" if logged and not any(key in texts for key in logged) else None
 
 
 def _error_type(texts: Mapping[str, str], status: int | None) -> str | None:
@@ -302,7 +308,7 @@ def _error_type(texts: Mapping[str, str], status: int | None) -> str | None:
 
 
 def _error(texts: Mapping[str, str], record: Event) -> ErrorClass | None:
-    """Return the class of an error where the status does not tell it."""
+    """Return the class of an error where the status does not decide it."""
     if record.throttled is not None and record.throttled != "QUOTA_EXCEEDED":
         return "backend"
     message = texts.get("integration_error", "")
@@ -317,6 +323,167 @@ def _joins(texts: Mapping[str, str], trace: str | None) -> str | None:
     if request is not None and len(request.split()) == 1:
         keys.append(request)
     return " ".join(keys) or None
+
+
+VALUES: Final = "values."
+"""Before the name of a measure: ``values.bytes``."""
+
+_FIELDS: Final = (
+    *("ts", "id", "account", "region", "service", "route", "function", "status", "error_type", "throttled"),
+    *("client.name", "client.version", "client.tenant", "trace"),
+    *("ms.total", "ms.function", "ms.code", "ms.auth"),
+)
+
+_VARIABLES: Final[Mapping[str, str]] = {
+    "requestTimeEpoch": "epoch",
+    "requestTime": "time",
+    "requestId": "request_id",
+    "extendedRequestId": "extended_id",
+    "accountId": "account",
+    "apiId": "api",
+    "stage": "stage",
+    "domainName": "domain",
+    "httpMethod": "method",
+    "routeKey": "route_key",
+    "resourcePath": "resource",
+    "path": "path",
+    "status": "status",
+    "responseLatency": "ms.total",
+    "integrationLatency": "ms.function",
+    "integration.latency": "ms.function",
+    "authorizer.latency": "ms.auth",
+    "authorize.latency": "ms.auth",
+    "integrationStatus": "integration_status",
+    "integration.status": "integration_status",
+    "integration.integrationStatus": "integration_status",
+    "integrationErrorMessage": "integration_error",
+    "integration.error": "integration_error",
+    "integration.requestId": "integration_request",
+    "awsEndpointRequestId": "integration_request",
+    "authorizer.error": "authorizer_error",
+    "error.responseType": "response_type",
+    "xrayTraceId": "trace",
+    "identity.userAgent": "agent",
+    "identity.apiKeyId": "api_key_id",
+}
+"""Without ``identity.apiKey``, a secret, and without callers, users and addresses, which are people."""
+
+_OTHER_KEYS: Final[Mapping[str, str]] = {
+    "method": "method",
+    "resource": "resource",
+    "route": "route_key",
+    "statusCode": "status",
+    "time": "time",
+    "timestamp": "time",
+    "userAgent": "agent",
+    "apiKeyId": "api_key_id",
+    "traceId": "trace",
+    "errorResponseType": "response_type",
+    "functionResponseStatus": "integration_status",
+    "lambdaRequestId": "integration_request",
+    "integrationRequestId": "integration_request",
+    "clientId": "client.name",
+    "tenant": "client.tenant",
+    "tenantId": "client.tenant",
+}
+
+_CLAIMS: Final[Mapping[str, str]] = {
+    "clientId": "client.name",
+    "azp": "client.name",
+    "tenant": "client.tenant",
+    "tenantId": "client.tenant",
+    "orgId": "client.tenant",
+}
+"""Claims of authorizers and tokens about applications and customers, never about people."""
+
+_NO_LETTERS: Final = re.compile(r"[^a-z0-9]")
+_CLAIM: Final = re.compile(r"authorizer(?:jwt)?(?:claims)?(?:custom)?")
+_MOST_DEEP: Final = 3
+_LONGEST: Final = 128  # a longer key is of no use, and looked-up keys are kept
+
+
+def _bare(key: str) -> str:
+    return _NO_LETTERS.sub("", key.removeprefix("$").removeprefix("context.").lower())
+
+
+_KNOWN: Final[Mapping[str, str]] = {
+    _bare(key): meaning for known in (_OTHER_KEYS, _VARIABLES) for key, meaning in known.items()
+}
+_BARE_CLAIMS: Final = {_bare(key): meaning for key, meaning in _CLAIMS.items()}
+
+
+@lru_cache(maxsize=4096)
+def meaning_of(key: str) -> str | None:
+    """Return the meaning of a key that is named after a variable, None if it has no use.
+
+    Examples
+    --------
+    >>> meaning_of("integration_latency"), meaning_of("$context.authorizer.claims.custom:tenant_id")
+    ('ms.function', 'client.tenant')
+    >>> meaning_of("identity.accountId") is None
+    True
+    """
+    bare = _bare(key)
+    found = _KNOWN.get(bare)
+    if found is None and (claim := _CLAIM.match(bare)):
+        found = _BARE_CLAIMS.get(bare[claim.end() :])
+    return found
+
+
+def target_of(value: str) -> str | None:
+    """Return the meaning of a mapping's value: a variable or a field of docs/event.md; None if neither.
+
+    Examples
+    --------
+    >>> target_of("$context.responseLatency"), target_of("ms.total"), target_of("values.bytes")
+    ('ms.total', 'ms.total', 'values.bytes')
+    >>> target_of("$context.wafLatency") is None
+    True
+    """
+    name = value.strip()
+    if name in _FIELDS or (name.startswith(VALUES) and name != VALUES):
+        return name
+    return meaning_of(name)
+
+
+def meanings(record: Mapping[str, object], mapping: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the texts of a record by what they mean.
+
+    Objects in it are read as if their keys were joined by points. The keys of a mapping win over known ones;
+    of two that mean the same, the first whose value is not absent.
+
+    Examples
+    --------
+    >>> meanings({"took": "84", "error": {"responseType": "-"}}, {"took": "$context.responseLatency"})
+    {'response_type': '-', 'ms.total': '84'}
+    """
+    found: dict[str, str] = {}
+    known: dict[str, str] = {}
+    for key, text in _flat(record, "", _MOST_DEEP):
+        if mapping is not None and key in mapping:
+            meaning, into = target_of(mapping[key]), found
+        else:
+            meaning, into = meaning_of(key), known
+        if meaning is not None and into.get(meaning, "-") in {"", "-"}:
+            into[meaning] = text
+    return known | found
+
+
+def _flat(record: Mapping[str, object], before: str, deep: int) -> Iterator[tuple[str, str]]:
+    for key, value in record.items():
+        if len(before) + len(key) > _LONGEST:
+            continue
+        match value:
+            case str():
+                yield before + key, value
+            case bool():
+                yield before + key, "true" if value else "false"
+            case int() | float():
+                yield before + key, repr(value)
+            case dict() if deep > 1:
+                yield from _flat(value, f"{before}{key}.", deep - 1)
+            case None:
+                yield before + key, ""
 
 
 APIGATEWAY: Final = _ApiGateway()

@@ -14,10 +14,10 @@ from unicodedata import normalize
 from urllib.parse import unquote
 
 MALFORMED: Final = "{malformed}"
-"""The route of what the server did not understand: a scan, or another protocol."""
+"""The route of requests that the server did not understand: a scan, or another protocol."""
 
 UNMATCHED: Final = "{unmatched}"
-"""The path of requests to nothing that the backend has, for sources that know what it has."""
+"""The path of requests that match no route, for sources that know the routes of their backend."""
 
 _LINE: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) (\S.*?)(?: HTTP/\d(?:\.\d)?| -)?", re.DOTALL)
 _METHODS: Final = frozenset(

@@ -160,7 +160,7 @@ class CloudwatchLogs:
         if event.message is None:
             missing = RefusalError(RejectReason.BAD_TYPE, "a log event without a message")
             return Reading(refused=[missing.of((event.id or "").encode())])
-        message = unwrapped(event.message.strip().encode())
+        message = _unwrapped(event.message.strip().encode())
         inner = self._of_function if of_function else self._of_other
         kind = next((form for form in inner if form.looks_like(message)), None)
         if kind is None:
@@ -336,14 +336,14 @@ class _LoggedEvent:
         return NATIVE.read(payload, around)
 
 
-def unwrapped(message: bytes) -> bytes:
+def _unwrapped(message: bytes) -> bytes:
     r"""Return the object that was logged in a message, without what the loggers of Lambda put around it.
 
     Examples
     --------
-    >>> unwrapped(b'2026-01-01T00:00:00.250Z\tc6af9ac6\tINFO\t{"ts": 1}')
+    >>> _unwrapped(b'2026-01-01T00:00:00.250Z\tc6af9ac6\tINFO\t{"ts": 1}')
     b'{"ts": 1}'
-    >>> unwrapped(b'{"timestamp":"2026-01-01T00:00:00Z","level":"INFO","requestId":"c6","message":{"ts": 1}}')
+    >>> _unwrapped(b'{"timestamp":"2026-01-01T00:00:00Z","level":"INFO","requestId":"c","message":{"ts": 1}}')
     b'{"ts": 1}'
     """
     prefix = _LOGGERS_PREFIX.match(message)
@@ -360,8 +360,4 @@ def unwrapped(message: bytes) -> bytes:
     return inner if inner.startswith(b"{") else message
 
 
-LOGGED_REPORT: Final = _LoggedReport()
-LOGGED_EVENT: Final = _LoggedEvent()
-
-
-CLOUDWATCH_LOGS: Final = CloudwatchLogs((LOGGED_REPORT, EMF, POWERTOOLS, LOGGED_EVENT), (APIGATEWAY, CLF))
+CLOUDWATCH_LOGS: Final = CloudwatchLogs((_LoggedReport(), EMF, POWERTOOLS, _LoggedEvent()), (APIGATEWAY, CLF))

@@ -34,16 +34,9 @@ _ARN: Final = b"aws.exporter.arn"
 _PREFIX: Final = b"amazonaws.com/"
 _NANOSECONDS: Final = 1e9
 _UNITS: Final = {
-    "": "1",
-    "None": "1",
-    "Count": "1",
-    "{Count}": "1",
-    "Percent": "%",
-    "Milliseconds": "ms",
-    "Seconds": "s",
-    "Microseconds": "us",
-    "Bytes": "By",
-}
+    "": "1", "None": "1", "Count": "1", "{Count}": "1", "Percent": "%",
+    "Milliseconds": "ms", "Seconds": "s", "Microseconds": "us", "Bytes": "By",
+}  # fmt: skip
 """Units in one spelling: OpenTelemetry's."""
 
 Statistic = Literal["max", "sum", "average", "a second"]
@@ -229,7 +222,7 @@ def _sample(metric: _Metric, around: Surroundings) -> SampleRecord:
         raise RefusalError(RejectReason.NO_NAME, "a metric needs its namespace and its name")
     unit = _UNITS.get(metric.unit or "", metric.unit)
     account = metric.account or around.account
-    level = level_of(metric.namespace, metric.name, metric.dimensions, unit, account or "")
+    level = _level_of(metric.namespace, metric.name, metric.dimensions, unit, account or "")
     return SampleRecord(
         ts=metric.ts,
         id=_id(metric),
@@ -263,7 +256,7 @@ def _id(metric: _Metric) -> str:
     return f"metric:{place}/{metric.namespace}/{metric.name}/{dimensions}/{metric.ts}"
 
 
-class KeptMetric(NamedTuple):
+class _Level(NamedTuple):
     """The level that a metric becomes: its scope, its statistic, and its limit if that never varies."""
 
     name: str
@@ -317,22 +310,17 @@ _KNOWN: Final[dict[str, dict[str, _Known]]] = {
 }
 
 
-def level_of(
+def _level_of(
     namespace: str, metric: str, dimensions: Mapping[str, str], unit: str | None, account: str
-) -> KeptMetric:
+) -> _Level:
     """Return the level that a metric becomes.
 
     A metric comes once for each set of its dimensions; one with more dimensions than a scope would have the
     same name as its sum, so it is skipped.
 
-    Raises
-    ------
-    SkippedError
-        When it is no level, or has dimensions that are no scope.
-
     Examples
     --------
-    >>> level = level_of("AWS/Lambda", "ConcurrentExecutions", {}, "Count", "123456789012")
+    >>> level = _level_of("AWS/Lambda", "ConcurrentExecutions", {}, "Count", "123456789012")
     >>> level.name, level.of.kind, level.statistic
     ('lambda.concurrent_executions', 'account', 'max')
     """
@@ -349,10 +337,10 @@ def level_of(
             rest = dict(dimensions)
             index = rest.pop(_INDEX, None)
             name = f"{known.name}/{index}" if index else known.name
-            return KeptMetric(name, _scope(rest, whole), known.statistic, known.unit, known.limit)
+            return _Level(name, _scope(rest, whole), known.statistic, known.unit, known.limit)
         case _:
             of = _scope(dimensions, whole)
-            return KeptMetric(f"{namespace}/{metric}", of, "sum" if unit == "1" else "average", unit)
+            return _Level(f"{namespace}/{metric}", of, "sum" if unit == "1" else "average", unit)
 
 
 def _scope(dimensions: Mapping[str, str], whole: ScopeName) -> ScopeName:
@@ -371,7 +359,7 @@ def _scope(dimensions: Mapping[str, str], whole: ScopeName) -> ScopeName:
     return ScopeName("service", service) if service else whole
 
 
-def _cost(metric: str, dimensions: Mapping[str, str], whole: ScopeName) -> KeptMetric:
+def _cost(metric: str, dimensions: Mapping[str, str], whole: ScopeName) -> _Level:
     if metric != "EstimatedCharges":
         raise SkippedError("another metric")
     of, name = whole, "cost.estimated_charges"
@@ -384,10 +372,10 @@ def _cost(metric: str, dimensions: Mapping[str, str], whole: ScopeName) -> KeptM
             name = f"{name}/{dimensions['ServiceName']}"
         case _:
             raise SkippedError("other dimensions")
-    return KeptMetric(name, of, "max", dimensions["Currency"])
+    return _Level(name, of, "max", dimensions["Currency"])
 
 
-def _usage(metric: str, dimensions: Mapping[str, str], whole: ScopeName) -> KeptMetric:
+def _usage(metric: str, dimensions: Mapping[str, str], whole: ScopeName) -> _Level:
     """Return how much of a service quota is used: Service Quotas has the limits under the same names."""
     service, resource = dimensions.get("Service"), dimensions.get("Resource")
     if not (service and resource):
@@ -395,9 +383,9 @@ def _usage(metric: str, dimensions: Mapping[str, str], whole: ScopeName) -> Kept
     name = f"usage/{service}/{resource}"
     match metric:
         case "ResourceCount":
-            return KeptMetric(name, whole, "max", "1")
+            return _Level(name, whole, "max", "1")
         case "CallCount":
-            return KeptMetric(name, whole, "a second", "1/s")
+            return _Level(name, whole, "a second", "1/s")
         case _:
             raise SkippedError("another metric")
 

@@ -28,7 +28,7 @@ class AvroSchema:
     text
         The schema as JSON, as a registry has it.
     references
-        Those that it refers to, each behind those that it refers to itself.
+        The schemas that it refers to, each after those that it refers to itself.
 
     Raises
     ------

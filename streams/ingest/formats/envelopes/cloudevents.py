@@ -72,7 +72,7 @@ def _open(payload: bytes, around: Surroundings, opened: Opened) -> None:
 
 
 def _data(event: _Event) -> bytes:
-    """Return the data as it was before it was laid into JSON: of a text, what it says."""
+    """Return the data as it was before it was put into JSON: of a text, its content."""
     if event.data_base64 is not None:
         return decode_base64(event.data_base64)
     data = bytes(event.data)
@@ -82,7 +82,7 @@ def _data(event: _Event) -> bytes:
 
 
 def _name(event: _Event) -> str | None:
-    """Return what names the event: producers promise that source and id together are unique."""
+    """Return the name of an event: producers promise that source and id together are unique."""
     return f"cloudevents:{event.source or ''}/{event.id}" if event.id else None
 
 

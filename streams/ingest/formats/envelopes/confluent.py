@@ -4,8 +4,8 @@ A frame is a zero and the number of a schema (four bytes), or a one and its GUID
 is JSON, or Avro by that schema; Protobuf is refused by name. What a record means is up to the format that its
 JSON looks like: docs/event.md's, or a mapping of the configuration.
 
-Nothing here asks a registry. A record whose schema is not at hand is a refusal that names it
-(``Refused.needs``); who reads the source gets it, waits where the registry is down, and reads again.
+Nothing here calls a registry. A record whose schema is not at hand is a refusal that names it
+(``Refused.needs``); the reader of the source fetches it, waits while the registry is down, and reads again.
 """
 
 from collections.abc import Callable, Collection
@@ -24,10 +24,10 @@ _BY_GUID: Final = 1
 _BY_GUID_BYTES: Final = 17
 
 MOST_AT_ONCE: Final = 100
-"""Schemas that one payload may need: beyond them, what needs another is refused."""
+"""Schemas that one payload may need; beyond them, records that need another are refused."""
 
 MOST_READINGS: Final = 10
-"""Times that one payload is read again: one is enough, unless what it needs was given up meanwhile."""
+"""Times that one payload is read again: one is enough, unless a schema was dropped meanwhile."""
 
 
 class Frame(NamedTuple):
@@ -38,7 +38,7 @@ class Frame(NamedTuple):
 
 
 class Schema(Protocol):
-    """What the records of a schema say."""
+    """Reads the records of a schema."""
 
     def as_json(self, body: bytes) -> bytes:
         """Return a record as JSON.
@@ -64,7 +64,7 @@ class SchemaNeededError(RefusalError):
 
 
 class JsonSchema:
-    """A schema of JSON: its records are what they are."""
+    """A schema of JSON, whose records are JSON already."""
 
     def as_json(self, body: bytes) -> bytes:
         """Return the record."""
@@ -72,18 +72,12 @@ class JsonSchema:
 
 
 class UnreadSchema:
-    """A schema by which nothing is read.
-
-    Parameters
-    ----------
-    why
-        What is said of its records.
-    """
+    """A schema by which nothing is read, and why."""
 
     def __init__(self, why: str) -> None:
         self._why = why
 
-    def as_json(self, body: bytes) -> bytes:  # noqa: ARG002 - of no use
+    def as_json(self, body: bytes) -> bytes:  # noqa: ARG002 - as of other schemas
         """Refuse the record."""
         raise RefusalError(RejectReason.UNKNOWN_FORMAT, self._why)
 
@@ -111,14 +105,7 @@ def frame_of(payload: bytes) -> Frame:
 
 
 class Confluent:
-    """Takes frames off.
-
-    Parameters
-    ----------
-    schema
-        Returns the schema of an id, None if it is not at hand. Absent where there is no registry: then only
-        JSON is read.
-    """
+    """Removes frames. ``schema`` returns a schema that is at hand; without a registry, only JSON is read."""
 
     name: Final = "confluent"
 
@@ -133,7 +120,7 @@ class Confluent:
         )
 
     def opened(self, payload: bytes, around: Surroundings) -> Opened:
-        """Return what a frame holds, as JSON."""
+        """Return the record in a frame, as JSON."""
         framed, body = frame_of(payload)
         if self._schema is not None:
             schema = self._schema(framed)
@@ -156,7 +143,7 @@ class Schemas(Protocol):
         ...
 
     def fetch(self, needed: Collection[SchemaId]) -> None:
-        """Have these at hand; else, raise what ends the reading."""
+        """Fetch these; raise an error to end the reading."""
         ...
 
 
@@ -169,13 +156,7 @@ class SchemasNeededError(Exception):
 
 
 class SchemasAtHand:
-    """Those that are at hand, for whoever gets others elsewhere than within a reading.
-
-    Parameters
-    ----------
-    get
-        Returns them.
-    """
+    """Schemas that are at hand, for readers that fetch others outside of a reading."""
 
     def __init__(self, get: Callable[[SchemaId], Schema | None]) -> None:
         self.get = get
@@ -186,12 +167,12 @@ class SchemasAtHand:
 
 
 def read_with(schemas: Schemas | None, read: Callable[[], Reading]) -> Reading:
-    """Return what ``read`` does, with all the schemas that it needs at hand."""
+    """Return the reading with all the schemas that it needs at hand."""
     reading = read()
     if schemas is None:
         return reading
     for _ in range(MOST_READINGS):
-        needed = dict.fromkeys(one.needs for one in reading.refused if one.needs is not None)
+        needed = dict.fromkeys(refused.needs for refused in reading.refused if refused.needs is not None)
         if not needed or len(needed) > MOST_AT_ONCE:
             break
         schemas.fetch(list(needed))

@@ -1,12 +1,12 @@
 """Envelopes: payloads that hold other payloads, each of which is read by the format that it looks like.
 
-An envelope only opens: it says which parts it holds and what it knows of them. ``Enveloped`` makes a format
+An envelope only opens: it returns its parts with the names that it gives them. ``Enveloped`` makes a format
 of it, which reads the parts, whatever they are and however deep they lie. So no envelope imports another
 format; ``formats.py`` hands ``recognised`` to all of them.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
@@ -26,23 +26,22 @@ from streams.ingest.formats.json_payload import split
 MOST_DEEP: Final = 4
 """Envelopes that may lie in each other: a push of a delivery of a subscription of events, and one more."""
 
-
 MOST_PIECES: Final = 2 * MOST_RECORDS
-"""Pieces of a payload at all depths: as many as records, and what they lie in."""
+"""Pieces of a payload at all depths: as many as records, and their envelopes."""
 
 
 class Enclosed(NamedTuple):
-    """What one part of an envelope holds: bytes, perhaps of several records, perhaps packed by gzip."""
+    """A part of an envelope: bytes, perhaps of several records, perhaps packed by gzip."""
 
     payload: bytes
     around: Surroundings
     id: str | None = None
-    """What the envelope calls the part, for records in it that have no id; None if it has no name for it."""
+    """The envelope's name for the part, for records in it without an id; None if it has none."""
 
 
 @dataclass(slots=True)
 class Opened:
-    """What an envelope holds, in its order."""
+    """The parts of an envelope, in their order."""
 
     parts: list[Enclosed] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
@@ -54,7 +53,7 @@ class Envelope(Protocol):
 
     @property
     def name(self) -> str:
-        """What configurations call it: ``pubsub``."""
+        """The name in configurations: ``pubsub``."""
         ...
 
     def looks_like(self, payload: bytes) -> bool:
@@ -67,21 +66,13 @@ class Envelope(Protocol):
         Raises
         ------
         RefusalError
-            When it is none. No other error, whatever the bytes are.
+            When it is none. Never another error, whatever the bytes are.
         """
         ...
 
 
 class Enveloped:
-    """The format of an envelope: opens it and reads what it holds.
-
-    Parameters
-    ----------
-    envelope
-        Opens.
-    recognised
-        Returns the format that a part looks like, None if it looks like none.
-    """
+    """The format of an envelope: opens it, and reads its parts by the formats that ``recognised`` returns."""
 
     def __init__(self, envelope: Envelope, recognised: Callable[[bytes], Format | None]) -> None:
         self.envelope: Final = envelope
@@ -89,7 +80,7 @@ class Enveloped:
 
     @property
     def name(self) -> str:
-        """What configurations call it."""
+        """The name in configurations."""
         return self.envelope.name
 
     def looks_like(self, payload: bytes) -> bool:
@@ -97,10 +88,10 @@ class Enveloped:
         return self.envelope.looks_like(payload)
 
     def read(self, payload: bytes, around: Surroundings) -> Reading:
-        """Read what a payload holds.
+        """Read the parts of a payload.
 
-        Several envelopes in a row are opened one by one, and so are those in a gzip file. What all of them
-        hold, unpacked and counted at each depth, is bounded by ``MOST_UNPACKED``.
+        Several envelopes in a row are opened one by one, and so are those in a gzip file. Their content,
+        unpacked and counted at each depth, is bounded by ``MOST_UNPACKED``.
 
         Raises
         ------
@@ -109,15 +100,10 @@ class Enveloped:
         """
         opening = _Opening(self._recognised)
         whole = opening.unpacked(Enclosed(payload, around))
-        for each in whole:
-            try:
-                opening.open(self.envelope, each, depth=1)
-            except _TooMuchError:
-                raise
-            except RefusalError as error:
-                if len(whole) == 1:
-                    raise
-                opening.reading.refused.append(error.of(each.payload))
+        if len(whole) == 1:
+            opening.open(self.envelope, whole[0], depth=1)
+        else:
+            opening.read_each(whole, lambda part: opening.open(self.envelope, part, depth=1))
         return opening.reading
 
 
@@ -137,24 +123,21 @@ class _Opening:
     def open(self, envelope: Envelope, part: Enclosed, depth: int) -> None:
         opened = envelope.opened(part.payload, part.around)
         self._add(Reading([], opened.refused, opened.skipped))
-        for each in opened.parts:
+        self.read_each(opened.parts, lambda part: self._read(part, depth))
+
+    def read_each(self, parts: Sequence[Enclosed], read: Callable[[Enclosed], None]) -> None:
+        """Read parts by themselves: one that is refused costs the others nothing."""
+        for part in parts:
             try:
-                self._read(each, depth)
+                read(part)
             except _TooMuchError:
                 raise
             except RefusalError as error:
-                self.reading.refused.append(error.of(each.payload))
+                self.reading.refused.append(error.of(part.payload))
 
     def _read(self, part: Enclosed, depth: int) -> None:
-        pieces = self.unpacked(part)
         before = len(self.reading.records)
-        for piece in pieces:
-            try:
-                self._read_piece(piece, depth)
-            except _TooMuchError:
-                raise
-            except RefusalError as error:
-                self.reading.refused.append(error.of(piece.payload))
+        self.read_each(self.unpacked(part), lambda piece: self._read_piece(piece, depth))
         self._name(part.id, before)
 
     def _read_piece(self, piece: Enclosed, depth: int) -> None:
@@ -187,13 +170,7 @@ class _Opening:
                 record.id = name if len(records) == 1 else f"{name}/{at}"
 
     def unpacked(self, part: Enclosed) -> list[Enclosed]:
-        """Return the pieces of a part: unzipped, and objects in a row apart.
-
-        Raises
-        ------
-        RefusalError
-            When it is damaged, or the payload has become too large.
-        """
+        """Return the pieces of a part: unzipped, and objects in a row apart."""
         payload = part.payload
         if payload.startswith(MAGIC):
             payload = self._unzipped(payload)

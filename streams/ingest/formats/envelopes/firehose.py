@@ -1,4 +1,4 @@
-"""The envelope ``firehose``: what Amazon Data Firehose posts to an HTTP endpoint.
+"""The envelope ``firehose``: deliveries of Amazon Data Firehose to an HTTP endpoint.
 
 Each record is read by the format that it looks like. A delivery that was not confirmed comes again as a
 whole, with the same ``requestId``, by which records without an id are known as repeats.
@@ -23,7 +23,7 @@ class _Record(msgspec.Struct):
 
 class _Delivery(msgspec.Struct, rename="camel"):
     request_id: str | None = None
-    records: list[msgspec.Raw] | None = None  # one that is none is refused alone
+    records: list[msgspec.Raw] | None = None  # a malformed one is refused alone
 
 
 _DECODER: Final = msgspec.json.Decoder(_Delivery)

@@ -16,19 +16,10 @@ MOST_TEXTS: Final = 1000
 MOST_DIGITS: Final = 20
 """Digits of a 64-bit number."""
 
-RESOURCE: Final = frozenset(
-    {
-        "aws.lambda.invoked_arn",
-        "cloud.account.id",
-        "cloud.provider",
-        "cloud.region",
-        "cloud.resource_id",
-        "faas.id",
-        "faas.max_memory",
-        "faas.name",
-        "service.name",
-    }
-)
+RESOURCE: Final = frozenset({
+    "aws.lambda.invoked_arn", "cloud.account.id", "cloud.provider", "cloud.region", "cloud.resource_id",
+    "faas.id", "faas.max_memory", "faas.name", "service.name",
+})  # fmt: skip
 
 SPAN_NAMES: Final = (
     "db.system.name", "db.system", "rpc.system", "rpc.system.name", "rpc.service", "rpc.method",

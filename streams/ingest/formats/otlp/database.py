@@ -22,7 +22,7 @@ _TABLE_KEYS: Final = (
     "db.cosmosdb.container",
     "db.cassandra.table",
 )
-_AWS_TABLE_KEYS: Final = ("aws.table.name", "aws.table_name", "db.name")  # of older SDKs, which knew no list
+_AWS_TABLE_KEYS: Final = ("aws.table.name", "aws.table_name", "db.name")  # of older SDKs, which had no list
 _OPERATION_KEYS: Final = ("db.operation.name", "db.operation", "rpc.method")
 _CHARGE_KEYS: Final = ("azure.cosmosdb.operation.request_charge", "db.cosmosdb.request_charge")
 _ERROR_KEYS: Final = ("error.type", "aws.error.code", "db.response.status_code", "rpc.response.status_code")
@@ -43,8 +43,7 @@ _EXHAUSTED: Final = 8  # of gRPC
 
 def is_database(span: OtlpSpan) -> bool:
     """Return whether a client span is the call of a database."""
-    said = span.attributes
-    return "db.system.name" in said or "db.system" in said or _is_dynamodb(span)
+    return "db.system.name" in span.attributes or "db.system" in span.attributes or _is_dynamodb(span)
 
 
 def table_calls(span: OtlpSpan) -> list[TableCall]:
@@ -62,7 +61,7 @@ def table_calls(span: OtlpSpan) -> list[TableCall]:
     consumed = consumed_by(texts(span.attributes, "aws.dynamodb.consumed_capacity"), op) if dynamodb else {}
     names = _tables(span, dynamodb)
     if consumed:
-        names = list(dict.fromkeys([*names, *(told for told in consumed if told is not None)]))
+        names = list(dict.fromkeys([*names, *(name for name in consumed if name is not None)]))
     if len(names) > MOST_TABLES:
         raise RefusalError(
             RejectReason.TOO_LARGE, f"a call of {len(names)} tables; at most {MOST_TABLES} are read"
@@ -82,37 +81,37 @@ def table_calls(span: OtlpSpan) -> list[TableCall]:
 
 
 def _is_dynamodb(span: OtlpSpan) -> bool:
-    said = span.attributes
-    system = text(said, "db.system.name", "db.system")
+    attributes = span.attributes
+    system = text(attributes, "db.system.name", "db.system")
     if system is not None:
         return system.lower() in {"aws.dynamodb", "dynamodb"}
     return (
-        "rpc.service" in said
-        and text(said, "rpc.system", "rpc.system.name") == "aws-api"
-        and "dynamodb" in (text(said, "rpc.service") or "").lower()
+        "rpc.service" in attributes
+        and text(attributes, "rpc.system", "rpc.system.name") == "aws-api"
+        and "dynamodb" in (text(attributes, "rpc.service") or "").lower()
     )
 
 
 def _operation(span: OtlpSpan, dynamodb: bool) -> str | None:
-    said = text(span.attributes, *_OPERATION_KEYS)
-    if said is None and dynamodb and "." in span.name:
-        said = span.name[:LONGEST].strip()
-    if said is None:
+    name = text(span.attributes, *_OPERATION_KEYS)
+    if name is None and dynamodb and "." in span.name:
+        name = span.name[:LONGEST].strip()
+    if name is None:
         return None
-    found = _LAST_PART.search(said)
-    return (found.group() if found else "") or said
+    found = _LAST_PART.search(name)
+    return (found.group() if found else "") or name
 
 
 def _tables(span: OtlpSpan, dynamodb: bool) -> list[str]:
-    said = span.attributes
+    attributes = span.attributes
     if dynamodb:
-        found = dict.fromkeys(table_name(name) for name in texts(said, "aws.dynamodb.table_names"))
+        found = dict.fromkeys(table_name(name) for name in texts(attributes, "aws.dynamodb.table_names"))
         found.pop("", None)
         if found:
             return list(found)
-        name = text(said, *_TABLE_KEYS, *_AWS_TABLE_KEYS)
+        name = text(attributes, *_TABLE_KEYS, *_AWS_TABLE_KEYS)
         return [table_name(name)] if name else []
-    name = text(said, *_TABLE_KEYS)
+    name = text(attributes, *_TABLE_KEYS)
     return [name] if name else []
 
 
@@ -125,16 +124,16 @@ def _charge(span: OtlpSpan, op: str | None) -> Consumed:
 
 
 def _throttled(span: OtlpSpan) -> str | None:
-    said = span.attributes
-    if not span.failed and span.raised is None and _TELLING.isdisjoint(said):
+    attributes = span.attributes
+    if not span.failed and span.raised is None and _TELLING.isdisjoint(attributes):
         return None
-    errors: Sequence[str] = [str(said[key])[:LONGEST] for key in _ERROR_KEYS if key in said]
+    errors: Sequence[str] = [str(attributes[key])[:LONGEST] for key in _ERROR_KEYS if key in attributes]
     if span.raised is not None:
         errors = [*errors, span.raised.type, span.raised.message]
-    told = " ".join([*errors, span.message])
-    if reason := _REASON.search(told):
+    description = " ".join([*errors, span.message])
+    if reason := _REASON.search(description):
         return reason.group()
-    if _THROTTLED.search(told):
+    if _THROTTLED.search(description):
         return UNKNOWN_THROTTLE
-    too_many = str(_TOO_MANY) in errors or number(said, *_HTTP_STATUS_KEYS) == _TOO_MANY
-    return UNKNOWN_THROTTLE if too_many or number(said, "rpc.grpc.status_code") == _EXHAUSTED else None
+    too_many = str(_TOO_MANY) in errors or number(attributes, *_HTTP_STATUS_KEYS) == _TOO_MANY
+    return UNKNOWN_THROTTLE if too_many or number(attributes, "rpc.grpc.status_code") == _EXHAUSTED else None

@@ -38,7 +38,6 @@ Recognised = Callable[[bytes], Format | None]
 
 NO_FORMAT: Final = "a log record of no known format"
 NO_TEXT: Final = "a log record without a text"
-
 NO_LIMIT: Final = "a metric of no limit or quota"
 
 _LEVEL: Final = re.compile(r"limit|quota|concurren", re.IGNORECASE)
@@ -72,36 +71,15 @@ def read_message(message: OtlpMessage, around: Surroundings, recognised: Recogni
     if message.spans:
         reading.add(read_spans(message.spans, around))
     if message.logs:
-        reading.add(read_logs(message.logs, around, recognised))
+        reading.add(_read_logs(message.logs, around, recognised))
     if message.metrics:
-        reading.add(read_metrics(message.metrics, around))
+        reading.add(_read_metrics(message.metrics, around))
     if not reading.records and not reading.refused and not reading.skipped:
         reading.skipped = Counter({NOTHING: 1})
     return reading
 
 
-def bounded(parts: int) -> None:
-    """Refuse a message of more parts than a payload may have.
-
-    Raises
-    ------
-    RefusalError
-        When there are more than ``MOST_RECORDS``.
-    """
-    if parts > MOST_RECORDS:
-        raise RefusalError(
-            RejectReason.TOO_LARGE, f"the message has more than {MOST_RECORDS:,} parts; send less at once"
-        )
-
-
-def read_logs(resources: Iterable[ResourceLogs], around: Surroundings, recognised: Recognised) -> Reading:
-    """Return the records in the bodies of log records.
-
-    Raises
-    ------
-    RefusalError
-        When they hold more than a payload may.
-    """
+def _read_logs(resources: Iterable[ResourceLogs], around: Surroundings, recognised: Recognised) -> Reading:
     reading = Reading()
     for resource in resources:
         origin = origin_with_defaults(origin_of(resource.attributes), around)
@@ -123,14 +101,7 @@ def read_logs(resources: Iterable[ResourceLogs], around: Surroundings, recognise
     return reading
 
 
-def read_metrics(resources: Iterable[ResourceMetrics], around: Surroundings) -> Reading:
-    """Return the data points as samples.
-
-    Raises
-    ------
-    RefusalError
-        When there are more than a payload may hold.
-    """
+def _read_metrics(resources: Iterable[ResourceMetrics], around: Surroundings) -> Reading:
     reading = Reading()
     for resource in resources:
         origin = origin_with_defaults(origin_of(resource.attributes), around)
@@ -171,6 +142,20 @@ def _scope(origin: Origin) -> ScopeName:
     raise RefusalError(
         RejectReason.NO_NAME, "the resource of the metric names no function, service or account"
     )
+
+
+def bounded(parts: int) -> None:
+    """Refuse a message of more parts than a payload may have.
+
+    Raises
+    ------
+    RefusalError
+        When there are more than ``MOST_RECORDS``.
+    """
+    if parts > MOST_RECORDS:
+        raise RefusalError(
+            RejectReason.TOO_LARGE, f"the message has more than {MOST_RECORDS:,} parts; send less at once"
+        )
 
 
 def refuse_unsupported_encoding(payload: bytes) -> None:

@@ -54,12 +54,9 @@ _DIGITS: Final = re.compile(r"\s*[-+]?[0-9]+\s*", re.ASCII)
 _LEAST: Final = -(1 << 63)
 _MOST: Final = (1 << 64) - 1
 _KINDS: Final = {
-    "SPAN_KIND_INTERNAL": INTERNAL,
-    "SPAN_KIND_SERVER": SERVER,
-    "SPAN_KIND_CLIENT": CLIENT,
-    "SPAN_KIND_PRODUCER": PRODUCER,
-    "SPAN_KIND_CONSUMER": CONSUMER,
-}
+    "SPAN_KIND_INTERNAL": INTERNAL, "SPAN_KIND_SERVER": SERVER, "SPAN_KIND_CLIENT": CLIENT,
+    "SPAN_KIND_PRODUCER": PRODUCER, "SPAN_KIND_CONSUMER": CONSUMER,
+}  # fmt: skip
 _ERRORS: Final = frozenset({2, "2", "STATUS_CODE_ERROR"})
 
 # Messages as JSON has them; what is not read is left out.
@@ -333,13 +330,7 @@ def _kind(kind: str | None) -> int:
 
 
 def _whole(value: _Whole) -> int:
-    """Return a whole number, which plain protobuf JSON writes as a text; 0 if there is none.
-
-    Raises
-    ------
-    RefusalError
-        When it is something else.
-    """
+    """Return a whole number, which plain protobuf JSON writes as a text; 0 if there is none."""
     if not value:
         return 0
     if isinstance(value, str):

@@ -18,7 +18,7 @@ _HIGHEST_STATUS: Final = 999
 _TIMEOUT: Final = re.compile(r"time[ds]?[ _-]?out|deadline", re.IGNORECASE)
 _FATAL: Final = re.compile(r"(?:Runtime|Extension|Sandbox|Function)\.|.*(?:OutOfMemory|MemoryError)")
 _METHOD: Final = re.compile(r"[A-Z]+ /")
-# Of gRPC: what a server is to blame for. Its other codes but OK say that the caller is.
+# Of gRPC: codes that are the fault of the server. All others but OK are the fault of the caller.
 _OK: Final = frozenset({"0", "OK"})
 _SERVERS_FAULT: Final = frozenset(
     {"2", "4", "12", "13", "14", "15"}
@@ -27,18 +27,18 @@ _SERVERS_FAULT: Final = frozenset(
 
 
 def request_of(span: OtlpSpan, origin: Origin, weight: float | None, paths: PathTemplates) -> Event:
-    """Return the request that a span tells of, without its table calls.
+    """Return the request of a span, without its table calls.
 
     Raises
     ------
     RefusalError
         When the span has no usable time.
     """
-    said = span.attributes
+    attributes = span.attributes
     status = _status(span)
     error, error_type = _error(span, status)
     took = milliseconds(span)
-    invocation = text(said, "faas.invocation_id", "faas.execution")
+    invocation = text(attributes, "faas.invocation_id", "faas.execution")
     return Event(
         ts=seconds(span.start, "the span"),
         id=id_of(span),
@@ -53,7 +53,7 @@ def request_of(span: OtlpSpan, origin: Origin, weight: float | None, paths: Path
         error=error,
         error_type=error_type,
         ms=None if took is None else Layers(function=took) if origin.function else Layers(total=took),
-        cold_start=flag(said, "faas.coldstart"),
+        cold_start=flag(attributes, "faas.coldstart"),
         weight=weight,
         joins=f"{span.trace} {invocation}" if invocation and len(invocation.split()) == 1 else span.trace,
         trace=span.trace,
@@ -67,7 +67,7 @@ def id_of(span: OtlpSpan) -> str:
 
 
 def absorb(request: Event, inner: Event) -> None:
-    """Add what a span inside a request says of the same request: a framework's below a function's."""
+    """Add the fields of a span inside of the same request: a framework's below a function's."""
     for name in ("route", "client", "status", "cold_start", "error_type"):
         if getattr(request, name) is None:
             setattr(request, name, getattr(inner, name))
@@ -84,42 +84,42 @@ def _status(span: OtlpSpan) -> int | None:
 
 def _route(span: OtlpSpan, status: int | None, paths: PathTemplates) -> str | None:
     """Return the route; a raw path, which may name each item, makes one only by given templates."""
-    said = span.attributes
-    if route := text(said, "http.route"):
-        method = text(said, "http.request.method", "http.method")
+    attributes = span.attributes
+    method = text(attributes, "http.request.method", "http.method")
+    if route := text(attributes, "http.route"):
         return route if method is None or _METHOD.match(route) else f"{method} {route}"[:LONGEST]
-    if "rpc.method" in said:
-        service, method = text(said, "rpc.service"), text(said, "rpc.method")
-        return method if not service or not method or "/" in method else f"{service}/{method}"[:LONGEST]
-    method, path = text(said, "http.request.method", "http.method"), text(said, "url.path", "http.target")
-    return (
-        None if paths.empty or not method or not path else route_of(RequestLine(method, path), paths, status)
-    )
+    if "rpc.method" in attributes:
+        service, name = text(attributes, "rpc.service"), text(attributes, "rpc.method")
+        return name if not service or not name or "/" in name else f"{service}/{name}"[:LONGEST]
+    path = text(attributes, "url.path", "http.target")
+    if paths.empty or not method or not path:
+        return None
+    return route_of(RequestLine(method, path), paths, status)
 
 
 def _client(span: OtlpSpan) -> EventClient | None:
-    said = span.attributes
-    name, version = text(said, "uneri.client.name"), text(said, "uneri.client.version")
-    tenant = text(said, "uneri.client.tenant")
+    attributes = span.attributes
+    name, version = text(attributes, "uneri.client.name"), text(attributes, "uneri.client.version")
+    tenant = text(attributes, "uneri.client.tenant")
     if name is None:
-        agent = client_of(text(said, "user_agent.original", "http.user_agent"))
+        agent = client_of(text(attributes, "user_agent.original", "http.user_agent"))
         if agent is not None:
             name, version = agent.name, version or agent.version
     return EventClient(name, version, tenant) if name or tenant else None
 
 
 def _error(span: OtlpSpan, status: int | None) -> tuple[ErrorClass | UnsetType, str | None]:
-    """Return the class, unset where the status alone says it, and the type."""
-    said = text(span.attributes, "error.type")
+    """Return the class, unset where the status alone decides it, and the type."""
+    named = text(span.attributes, "error.type")
     answered = text(span.attributes, "rpc.response.status_code", "rpc.grpc.status_code")
     grpc = None if answered is None or answered.upper() in _OK else answered.upper()
-    if not span.failed and said is None and grpc is None and (status is None or status < _USER_FROM):
+    if not span.failed and named is None and grpc is None and (status is None or status < _USER_FROM):
         return UNSET, None
     raised = span.raised.type[:LONGEST] if span.raised and span.failed else None
-    kind = said if said not in {None, "_OTHER", str(status)} else raised or grpc
+    kind = named if named not in {None, "_OTHER", str(status)} else raised or grpc
     if status is not None and _USER_FROM <= status < _BACKEND_FROM:
         return UNSET, kind
-    if not span.failed and said is None and grpc is not None:
+    if not span.failed and named is None and grpc is not None:
         return "backend" if grpc in _SERVERS_FAULT else "user", kind
     if _TIMEOUT.search(kind or "") or _TIMEOUT.search(span.message[:LONGEST]):
         return "backend", kind

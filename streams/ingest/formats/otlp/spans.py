@@ -1,4 +1,4 @@
-"""What the spans of a message mean: requests with their table calls, and calls apart from their request.
+"""The meaning of the spans of a message: requests with their table calls, and calls without their request.
 
 Nothing waits for a complete trace. A call whose request is not in the message becomes a record of its own, so
 that the totals do not depend on how a sender divides its spans into messages.
@@ -29,7 +29,7 @@ from streams.ingest.formats.otlp.span import (
 )
 
 MOST_CALLS: Final = 1000
-"""Table calls that are kept with their request, so that its record stays small; further ones are alone."""
+"""Table calls that are kept with their request, so that its record stays small; further ones stand alone."""
 
 HEAVIEST: Final = 1e6
 """Requests that one span may stand for."""
@@ -57,7 +57,7 @@ class _Seen:
 
 
 class _Above(NamedTuple):
-    """What is found on the way from a span to the root of its trace."""
+    """The request and the call on the way from a span to the root of its trace."""
 
     request: _Seen | None = None  # the nearest
     crossed: bool = False  # a call lies between: the request is the caller's
@@ -71,12 +71,12 @@ def read_spans(resources: Iterable[ResourceSpans], around: Surroundings) -> Read
     """Return the records of the spans of a message, in the order of the spans."""
     reading = _SpanReading(around)
     for resource in resources:
-        reading.take(resource)
+        reading.add(resource)
     return reading.finished()
 
 
 class _SpanReading:
-    """The spans of one message, and what is known of their relations."""
+    """The spans of one message and their relations."""
 
     def __init__(self, around: Surroundings) -> None:
         self._around: Final = around
@@ -86,17 +86,17 @@ class _SpanReading:
         self._seen: Final[dict[str, _Seen]] = {}  # by trace and span
         self._above: Final[dict[str, _Above]] = {}
 
-    def take(self, resource: ResourceSpans) -> None:
-        """Take in the spans of one resource."""
+    def add(self, resource: ResourceSpans) -> None:
+        """Add the spans of one resource."""
         self._refused.extend(resource.refused)
         origin = origin_with_defaults(_completed(resource), self._around)
         for span in resource.spans:
             try:
-                self._take(span, origin)
+                self._add(span, origin)
             except RefusalError as error:
                 self._refused.append(error.of(_sample(span)))
 
-    def _take(self, span: OtlpSpan, origin: Origin) -> None:
+    def _add(self, span: OtlpSpan, origin: Origin) -> None:
         if not span.trace or not span.id:
             raise RefusalError(RejectReason.DAMAGED, "a span without a valid trace id and span id")
         key = span.key
@@ -129,13 +129,7 @@ class _SpanReading:
         return record
 
     def finished(self) -> Reading:
-        """Return the records of all spans taken in.
-
-        Raises
-        ------
-        RefusalError
-            When there are more than a payload may hold.
-        """
+        """Return the records of all spans."""
         requests = self._requests()
         alone = self._alone(requests)
         attached: dict[str, list[TableCall]] = {}
@@ -145,7 +139,7 @@ class _SpanReading:
                 if requests[key] is seen:
                     records.append(seen.request)
             elif seen.calls and not self._is_part_of_call(key, seen):
-                owner = self._owner(seen, self._look_above(key), requests, alone)
+                owner = self._owner(seen, self._find_above(key), requests, alone)
                 calls = attached.setdefault(owner, []) if owner else []
                 if owner and len(calls) + len(seen.calls) <= MOST_CALLS:
                     calls += seen.calls
@@ -160,7 +154,7 @@ class _SpanReading:
         return reading
 
     def _is_part_of_call(self, key: str, seen: _Seen) -> bool:
-        outer = self._look_above(key).call
+        outer = self._find_above(key).call
         if outer is None or not _same_call(outer.calls, seen.calls):
             return False
         _complete(outer.calls, seen.calls)
@@ -174,7 +168,7 @@ class _SpanReading:
             self._refused.append(error.of(_sample(seen.span)))
 
     def _requests(self) -> dict[str, _Seen]:
-        """Return, for each span of a request, the one that is counted: the outermost of its function."""
+        """Return for every span of a request the one that is counted: the outermost of its function."""
         outermost: dict[str, _Seen] = {}
         for start, seen in self._seen.items():
             if seen.request is None or start in outermost:
@@ -183,14 +177,13 @@ class _SpanReading:
             key, at = start, seen
             while key not in outermost and key not in path:
                 path[key] = at
-                above = self._look_above(key)
+                above = self._find_above(key)
                 if above.request is None or above.crossed or above.request.origin != at.origin:
                     break
                 at = above.request
                 key = at.span.key
             found = outermost.get(key, at)
-            for each in path:
-                outermost[each] = found
+            outermost |= dict.fromkeys(path, found)
         for key, found in outermost.items():
             inner = self._seen[key]
             if inner is not found and inner.request and found.request:
@@ -218,8 +211,8 @@ class _SpanReading:
             owner = alone.get((call.span.trace, call.origin))
         return owner.span.key if owner is not None and owner.weight == call.weight else None
 
-    def _look_above(self, start: str) -> _Above:
-        """Return what lies above a span. Each is looked at once; a circle ends where it closes."""
+    def _find_above(self, start: str) -> _Above:
+        """Return the request and call above a span; no span is visited twice, so a circle ends."""
         known = self._above.get(start)
         if known is not None:
             return known
@@ -238,7 +231,7 @@ class _SpanReading:
                 parent = None  # the circle is cut here
             path[key] = parent
             key = above if parent is not None and parent.request is None else None
-        for each, parent in reversed(path.items()):
+        for below, parent in reversed(path.items()):
             if parent is not None and parent.request is not None:
                 found = _Above(parent)
             elif parent is not None:
@@ -247,12 +240,12 @@ class _SpanReading:
                     found.crossed or parent.span.kind in {CLIENT, PRODUCER},
                     parent if parent.calls else found.call,
                 )
-            self._above[each] = found
+            self._above[below] = found
         return found
 
 
 def _completed(resource: ResourceSpans) -> Origin:
-    """Return the names of a resource, with what its own requests say of it."""
+    """Return the names of a resource, completed by its own requests."""
     origin = origin_of(resource.attributes)
     if origin.function is None or origin.account is None:
         if resource.identified is not None:
@@ -282,14 +275,14 @@ def _call_of(seen: _Seen) -> Event:
 
 
 def _same_call(outer: Sequence[TableCall], inner: Sequence[TableCall]) -> bool:
-    """Return whether two spans, one in the other, tell of one call: an SDK's and its driver's."""
+    """Return whether two spans, one in the other, are of one call: an SDK's and its driver's."""
     names = {call.name for call in outer}
     return kind_of(outer[0].op) == kind_of(inner[0].op) and any(call.name in names for call in inner)
 
 
 def _complete(outer: Sequence[TableCall], inner: Sequence[TableCall]) -> None:
-    """Add what the inner span knows of the call, such as the throttling of an attempt."""
-    by_name = {each.name: each for each in inner}
+    """Add the fields that only the inner span has, such as the throttling of an attempt."""
+    by_name = {call.name: call for call in inner}
     for call in outer:
         other = by_name.get(call.name)
         if other is None:

@@ -22,7 +22,6 @@ OF_CAPACITY: Final = (
 """Members of ConsumedCapacity, numbered on from ``CAPACITY_FROM``."""
 
 _PLACES: Final = {name: place for place, name in enumerate(NAMES)}
-RPC_METHOD, OPERATION_NAME, OPERATION = map(_PLACES.__getitem__, NAMES[5:8])
 FIRST_NUMBER, LAST_NUMBER = _PLACES["http.response.status_code"], _PLACES["rpc.grpc.status_code"]
 ROUTE, INVOCATION, EXECUTION = map(
     _PLACES.__getitem__, ("http.route", "faas.invocation_id", "faas.execution")

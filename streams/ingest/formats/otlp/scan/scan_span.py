@@ -12,37 +12,10 @@ from detectors.state.compiled import inlined, part
 from streams.engine.decode.operations import READS, WRITES
 from streams.engine.decode.scan.machine_words import load8, load64, load_int, store64, trailing_zeros
 from streams.engine.decode.scan.name_table import look_up
+from streams.ingest.formats.otlp.scan import scan_keys as key
 from streams.ingest.formats.otlp.scan import span_memory as memory
 from streams.ingest.formats.otlp.scan.scan_capacity import consumed
-from streams.ingest.formats.otlp.scan.scan_keys import (
-    CALL_MASK,
-    CAPACITY,
-    CHARGE_MASK,
-    CLIENT_MASK,
-    COLD,
-    EXECUTION,
-    FAILED,
-    FIRST_NUMBER,
-    IDENTIFIED_MASK,
-    INVOCATION,
-    INVOCATION_MASK,
-    IS_COLD,
-    LAST_NUMBER,
-    LIST_MASK,
-    MESSAGE,
-    NAME,
-    NUMBER_MASK,
-    OF_CALL_ONLY,
-    OPERATION_MASK,
-    PATH_MASK,
-    RAISED,
-    RAISED_MESSAGE,
-    RAISED_TYPE,
-    REQUEST_MASK,
-    ROUTE,
-    TABLE_NAMES,
-    key_number,
-)
+from streams.ingest.formats.otlp.scan.scan_keys import key_number
 from streams.ingest.formats.otlp.scan.scan_wire import (
     IS_FLAG,
     IS_LIST,
@@ -133,27 +106,27 @@ def scan_span(io: int, row: int, at: int, end: int) -> int:
                 if number < 0:
                     at = last
                     continue
-                if not (LIST_MASK >> number) & 1:
+                if not (key.LIST_MASK >> number) & 1:
                     what = IS_LIST
-            elif number == TABLE_NAMES:
+            elif number == key.TABLE_NAMES:
                 what = IS_LIST
             at = last
-            if number < 0 or number >= RAISED_TYPE:
+            if number < 0 or number >= key.RAISED_TYPE:
                 continue
             bit = _ONE << number
             if seen & bit:
                 odd |= bit
             seen |= bit
-            if number == COLD:
+            if number == key.COLD:
                 if what != IS_FLAG:
                     odd |= bit
                 elif place:
-                    flags |= IS_COLD
-            elif FIRST_NUMBER <= number <= LAST_NUMBER:
+                    flags |= key.IS_COLD
+            elif key.FIRST_NUMBER <= number <= key.LAST_NUMBER:
                 if what != IS_NUMBER or place < 0:
                     odd |= bit
                 store64(slots + 16 * number, place)
-            elif number == CAPACITY:
+            elif number == key.CAPACITY:
                 if what != IS_TEXT:
                     odd |= bit
                 capacity, capacity_length = place, size
@@ -173,9 +146,9 @@ def scan_span(io: int, row: int, at: int, end: int) -> int:
             at, length = read_length(at + 1, end)
             if length < 0 or not is_text(at, at + length):
                 return np.int64(-1)
-            store64(slots + 16 * NAME, at)
-            store64(slots + 16 * NAME + 8, length)
-            seen |= _ONE << NAME if length else np.int64(0)
+            store64(slots + 16 * key.NAME, at)
+            store64(slots + 16 * key.NAME + 8, length)
+            seen |= _ONE << key.NAME if length else np.int64(0)
             at += length
         elif tag == 0x30:
             kind = load8(at + 1)
@@ -207,10 +180,10 @@ def scan_span(io: int, row: int, at: int, end: int) -> int:
             event = _scan_event(at, at + length, slots, keys, factor)
             if event < 0:
                 return np.int64(-1)
-            if event & RAISED:
-                seen &= ~((_ONE << RAISED_TYPE) | (_ONE << RAISED_MESSAGE))
-                seen |= event & ~RAISED
-                flags |= RAISED
+            if event & key.RAISED:
+                seen &= ~((_ONE << key.RAISED_TYPE) | (_ONE << key.RAISED_MESSAGE))
+                seen |= event & ~key.RAISED
+                flags |= key.RAISED
             at += length
         elif tag == 0x6A:
             at, length = read_length(at + 1, end)
@@ -219,13 +192,13 @@ def scan_span(io: int, row: int, at: int, end: int) -> int:
             at += length
         elif tag == 0x7A:
             at, length = read_length(at + 1, end)
-            if length < 0 or seen >> MESSAGE & 1:
+            if length < 0 or seen >> key.MESSAGE & 1:
                 return np.int64(-1)
             failed = _scan_status(at, at + length, slots)
             if failed < 0:
                 return np.int64(-1)
-            seen |= failed & (_ONE << MESSAGE)
-            flags |= failed & FAILED
+            seen |= failed & (_ONE << key.MESSAGE)
+            flags |= failed & key.FAILED
             at += length
         elif tag == 0x85 and load8(at + 1) == 0x01 and at + 6 <= end:
             at += 6
@@ -262,9 +235,9 @@ def scan_span(io: int, row: int, at: int, end: int) -> int:
     store64(row + memory.LEFT, np.int64(left))
     if kind != SERVER and kind != CONSUMER:
         return np.int64(0)
-    if odd & IDENTIFIED_MASK:
-        return IDENTIFIED_MASK | FAILED  # which are not names that can be looked up
-    return seen & IDENTIFIED_MASK
+    if odd & key.IDENTIFIED_MASK:
+        return key.IDENTIFIED_MASK | key.FAILED  # which are not names that can be looked up
+    return seen & key.IDENTIFIED_MASK
 
 
 @part
@@ -288,7 +261,7 @@ def _scan_event(at: int, end: int, slots: int, keys: int, factor: np.uint64) -> 
             if length < 0 or not is_text(at, at + length):
                 return np.int64(-1)
             if length == 9 and load64(at) == _EXCEPTION and load8(at + 8) == _LAST_OF_EXCEPTION:
-                found |= RAISED
+                found |= key.RAISED
             elif found:
                 return np.int64(-1)
             at += length
@@ -300,9 +273,9 @@ def _scan_event(at: int, end: int, slots: int, keys: int, factor: np.uint64) -> 
             number, place, length = _scan_attribute(at, last, keys, factor)
             if number == _MALFORMED:
                 return np.int64(-1)
-            if number == RAISED_TYPE or number == RAISED_MESSAGE:
+            if number == key.RAISED_TYPE or number == key.RAISED_MESSAGE:
                 bit = _ONE << number
-                if not found & RAISED or found & bit or length < 0:
+                if not found & key.RAISED or found & bit or length < 0:
                     return np.int64(-1)  # the name comes behind, or it is no text
                 if length > 0:
                     found |= bit
@@ -381,13 +354,13 @@ def _scan_status(at: int, end: int, slots: int) -> int:
             if length < 0 or not is_text(at, at + length):
                 return np.int64(-1)
             if length > 0:
-                found |= _ONE << MESSAGE
-                store64(slots + 16 * MESSAGE, at)
-                store64(slots + 16 * MESSAGE + 8, length)
+                found |= _ONE << key.MESSAGE
+                store64(slots + 16 * key.MESSAGE, at)
+                store64(slots + 16 * key.MESSAGE + 8, length)
             at += length
         elif tag == 0x18 and at + 2 <= end and load8(at + 1) <= _ERROR:
             if load8(at + 1) == _ERROR:
-                found |= FAILED
+                found |= key.FAILED
             at += 2
         else:
             return np.int64(-1)
@@ -403,7 +376,7 @@ def _write_key(mask: int, slots: int, to: int) -> int:
         bit = trailing_zeros(rest)
         rest &= rest - np.uint64(1)
         value = load_int(slots + 16 * bit)
-        if (NUMBER_MASK >> bit) & 1:
+        if (key.NUMBER_MASK >> bit) & 1:
             store64(at, value)
             at += 8
             continue
@@ -463,12 +436,14 @@ def _scan_call(
     factor: np.uint64,
 ) -> tuple[int, bool]:  # fmt: skip
     """Return the kind of record of a client's span, and whether it is left to the plain reader."""
-    mask = seen & CALL_MASK
-    if seen & OPERATION_MASK:
-        mask &= ~(_ONE << NAME)
-    if odd & (CALL_MASK | OF_CALL_ONLY) or seen & CHARGE_MASK:
+    mask = seen & key.CALL_MASK
+    if seen & key.OPERATION_MASK:
+        mask &= ~(_ONE << key.NAME)
+    if odd & (key.CALL_MASK | key.OF_CALL_ONLY) or seen & key.CHARGE_MASK:
         return np.int64(memory.A_CLIENT), True
-    number = find_names(io, memory.OF_CALL, load_int(io + memory.CALL_NAMES), mask, mask | flags & ~IS_COLD)
+    number = find_names(
+        io, memory.OF_CALL, load_int(io + memory.CALL_NAMES), mask, mask | flags & ~key.IS_COLD
+    )
     if number < 0:
         return np.int64(memory.A_CLIENT), True
     store64(row + memory.PIECE, number)
@@ -482,9 +457,9 @@ def _scan_call(
         return np.int64(memory.A_CALL), True
     if length < 0:
         return np.int64(memory.A_CALL), False
-    if not load_int(piece + memory.SAYS_MORE) or not (seen >> TABLE_NAMES) & 1:
+    if not load_int(piece + memory.SAYS_MORE) or not (seen >> key.TABLE_NAMES) & 1:
         return np.int64(memory.A_CALL), True
-    slot = work + memory.SLOTS + 16 * TABLE_NAMES
+    slot = work + memory.SLOTS + 16 * key.TABLE_NAMES
     usual, plain, plain_length, reads, reads_length, writes, writes_length = consumed(
         capacity, capacity + length, load_int(slot), load_int(slot + 8), keys, factor
     )
@@ -506,26 +481,26 @@ def _scan_call(
 @part
 def _scan_request(io: int, row: int, work: int, seen: int, odd: int, flags: int) -> bool:
     """Look the names of a request up; return whether it is left to the plain reader."""
-    if odd & (REQUEST_MASK | CLIENT_MASK | INVOCATION_MASK):
+    if odd & (key.REQUEST_MASK | key.CLIENT_MASK | key.INVOCATION_MASK):
         return True
-    if load_int(io + memory.TEMPLATED) and seen & PATH_MASK and not (seen >> ROUTE) & 1:
+    if load_int(io + memory.TEMPLATED) and seen & key.PATH_MASK and not (seen >> key.ROUTE) & 1:
         return True
-    if seen & INVOCATION_MASK:
-        slot = work + memory.SLOTS + 16 * (INVOCATION if (seen >> INVOCATION) & 1 else EXECUTION)
+    if seen & key.INVOCATION_MASK:
+        slot = work + memory.SLOTS + 16 * (key.INVOCATION if (seen >> key.INVOCATION) & 1 else key.EXECUTION)
         at, length = load_int(slot), load_int(slot + 8)
         if length > _MOST_INVOCATION or not _is_plain(at, length):
             return True
         store64(row + memory.INVOCATION, at)
         store64(row + memory.INVOCATION_LENGTH, length)
-    if seen & CLIENT_MASK:
-        mask = seen & CLIENT_MASK
+    if seen & key.CLIENT_MASK:
+        mask = seen & key.CLIENT_MASK
         client = find_names(io, memory.OF_CLIENT, load_int(io + memory.CLIENT_NAMES), mask, mask)
         if client < 0 or load_int(piece_at(io, client) + memory.MEANS) == memory.UNUSUAL:
             return True
         store64(row + memory.CLIENT, client)
-    mask = seen & REQUEST_MASK
+    mask = seen & key.REQUEST_MASK
     number = find_names(
-        io, memory.OF_REQUEST, load_int(io + memory.REQUEST_NAMES), mask & ~(_ONE << COLD), mask | flags
+        io, memory.OF_REQUEST, load_int(io + memory.REQUEST_NAMES), mask & ~(_ONE << key.COLD), mask | flags
     )
     store64(row + memory.PIECE, number)
     return number < 0 or load_int(piece_at(io, number) + memory.MEANS) == memory.UNUSUAL

@@ -6,9 +6,8 @@ import numpy as np
 
 from config.settings import InputSettings, MappingSettings, SourcesSettings
 from streams.engine.decode.rejected import Rejected, RejectReason
-from streams.ingest.formats import converted as module
-from streams.ingest.formats.converted import Converted, converted
-from streams.ingest.formats.inputs import Inputs
+from streams.ingest.formats import inputs as module
+from streams.ingest.formats.inputs import Converted, Inputs, converted
 
 ORDERS = MappingSettings.model_validate(
     {
