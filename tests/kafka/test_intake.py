@@ -19,11 +19,15 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from kafka.admin import NewTopic
 from kafka.consumer.fetcher import ConsumerRecord
+from tests.streams.ingest.receivers.test_changes_receiver import NATIVE as CHANGE
+from tests.streams.ingest.receivers.test_firehose_receiver import LOGGED, headers
+from tests.streams.ingest.receivers.test_otlp_receiver import GOOD_SPAN, traces
+from tests.streams.ingest.receivers.test_pubsub_receiver import ACCOUNT, AUDIENCE, Google
+from tests.streams.ingest.receivers.test_pubsub_receiver import PUSH as PUSHED
 
 from config.settings import InputSettings, KafkaSettings, Settings, SourcesSettings, TimeSettings, WebSettings
-from streams.drivers.kafka import topic_sink
-from streams.drivers.kafka.intake import KafkaIntake
-from streams.drivers.kafka.topic_sink import BATCH_BYTES, key_of
+from streams.drivers.kafka import intake as intake_module
+from streams.drivers.kafka.intake import BATCH_BYTES, KafkaIntake, key_of
 from streams.drivers.kafka.topics import setup_topics
 from streams.drivers.local.log_intake import LogIntake, LogSink
 from streams.drivers.local.sqlite_store import SqliteStore
@@ -42,11 +46,6 @@ from tests.kafka.test_input_topics import blocks_of, spans, wait_for
 from tests.kafka.test_kafka_daemon import daemon, records, stop
 from tests.laws.partition import fed
 from tests.streams.engine.rollup.rollup_oracle import Totals, totals_of
-from tests.streams.ingest.receivers.test_changes_door import NATIVE as CHANGE
-from tests.streams.ingest.receivers.test_firehose_door import LOGGED, headers
-from tests.streams.ingest.receivers.test_otlp_door import GOOD_SPAN, traces
-from tests.streams.ingest.receivers.test_pubsub_door import ACCOUNT, AUDIENCE, Google
-from tests.streams.ingest.receivers.test_pubsub_door import PUSH as PUSHED
 
 SAMPLE = {
     "kind": "sample",
@@ -225,7 +224,7 @@ async def post_until_told(
 async def test_a_broker_in_trouble_is_503_and_what_was_accepted_is_there(
     broker: Broker, trouble: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(topic_sink, "ACK_SECONDS", 3.0)
+    monkeypatch.setattr(intake_module, "ACK_SECONDS", 3.0)
     settings = settings_for(broker.address)
     await asyncio.to_thread(setup_topics, settings)
     names = [f"r{number}" for number in range(600)]
@@ -294,8 +293,8 @@ async def test_a_topic_that_takes_less_refuses_by_name_and_others_are_not_affect
 
 
 async def test_a_flood_is_bounded_and_told_to_wait(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(topic_sink, "MOST_HELD", 1024 * 1024)
-    monkeypatch.setattr(topic_sink, "ACK_SECONDS", 3.0)
+    monkeypatch.setattr(intake_module, "MOST_HELD", 1024 * 1024)
+    monkeypatch.setattr(intake_module, "ACK_SECONDS", 3.0)
     settings = settings_for(broker.address)
     await asyncio.to_thread(setup_topics, settings)
     body = b"\n".join(event(f"e{number}") for number in range(4000))  # 400 KiB
@@ -315,7 +314,7 @@ async def test_a_flood_is_bounded_and_told_to_wait(broker: Broker, monkeypatch: 
         watching.cancel()
         assert {status for status, *_ in answers} == {503}
         assert all("Retry-After" in given for *_, given in answers)
-        assert 0 < most <= topic_sink.MOST_HELD
+        assert 0 < most <= intake_module.MOST_HELD
         assert open_.intake.sink.held == 0
         broker.thaw()
         await until(lambda: open_.intake.sink.why_full() is None)

@@ -90,16 +90,12 @@ class KafkaDaemon:
 
     Parameters
     ----------
-    settings
-        With a ``kafka`` section.
     roles
         Some of ``KNOWN_ROLES``.
     watchdog
         Receives heartbeats of the event loop and reports of stuck stages; the caller starts it.
     every
         Seconds between checkpoints.
-    at
-        Called at each crash point, for tests.
     read
         Returns the settings of its file now, for a reload.
     """
@@ -310,7 +306,6 @@ class KafkaDaemon:
             await self._limits.run(self._limit)
 
     def _hosting(self, present: dict[str, Topic]) -> StageHost:
-        """Return the host of the stages of this process's roles."""
         settings, kafka, topics = self._settings, self._kafka, self._topics
         options = aiokafka_options(kafka)
         counts = {topic: present[topic].partitions for topic in topics.sources}

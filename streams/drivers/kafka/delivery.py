@@ -130,7 +130,6 @@ class Delivery:
             await storage.close()
 
     async def _board_command(self, command: Command) -> Answer:
-        """Execute a command of a board."""
         try:
             return await self._command(command)
         except NoAnswerError as error:

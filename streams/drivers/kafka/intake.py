@@ -1,29 +1,75 @@
-"""The role ``intake``: the receivers of the embedded driver, in front of the topic of requests."""
+"""The role ``intake``: the receivers of the embedded driver, in front of the topic of requests.
+
+A sender is answered when the brokers have acknowledged its records. Records that are not acknowledged in time
+are given up: their producer is closed, so that they are not written later, when their sender has sent them
+again. Some may be in the topic all the same: records with an id are recognised as repeats then, because their
+key brings them to the same partition.
+"""
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from typing import Final
+import hashlib
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple, Protocol
 
+import msgspec
 import structlog
 from aiohttp import web
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    KafkaError,
+    MessageSizeTooLargeError,
+    TopicAuthorizationFailedError,
+)
 
-from config.settings import KafkaSettings, Settings
+from config.settings import DeadLetterSettings, KafkaSettings, Settings
 from streams.drivers.kafka.connections.connection import connection_options
 from streams.drivers.kafka.connections.probe import reason_unusable
-from streams.drivers.kafka.topic_sink import DroppedProducer, TopicSink
+from streams.drivers.kafka.topics import GRANT, LARGE_RECORD
+from streams.engine.decode.event import MAX_BYTES
+from streams.engine.decode.rejected import SAMPLE_BYTES, Rejected, RejectReason
+from streams.engine.stages.dead_letter_limit import DeadLetterLimit, counted
 from streams.ingest.formats.envelopes.confluent import Schemas
+from streams.ingest.formats.format import Refused, refused_record
 from streams.ingest.formats.inputs import Inputs
+from streams.ingest.formats.trace_ids import trace_of
+from streams.ingest.receivers.checked_lines import (
+    CheckedLines,
+    TooManyBadError,
+    UnreadableError,
+    as_not_stored,
+    check_lines,
+)
 from streams.ingest.receivers.http_receivers import HttpReceivers
 from streams.ingest.receivers.ingest_handler import IngestHandler
 from streams.ingest.receivers.payload_lines import line_reader
+from streams.ingest.receivers.record_sink import AppendResult, NotStoredError
 from streams.ingest.receivers.tcp_receiver import TcpReceiver
+from streams.process.logs import Recurring
 from streams.process.metrics import Metrics
 from streams.process.web.listen_address import ListenAddress
 from streams.process.web.tokens import Tokens
 
+ACK_SECONDS: Final = 8.0  # below those that a stop waits for requests
+SLOWEST: Final = 512 * 1024  # bytes a second, for what is large
+OPEN_SECONDS: Final = 10.0
+CLOSE_SECONDS: Final = 1.0
+RETRY_SECONDS: Final = 1.0
+RESEND_SECONDS: Final = 5  # when a sender should send again
+MOST_HELD: Final = 64 * 1024 * 1024
+"""Bytes that wait for the brokers."""
+
+BATCH_BYTES: Final = 64 * 1024
+_LINGER_MS: Final = 2
+_TURN: Final = 500  # records given to the producer in one turn of the event loop
+_LONGEST_KEY: Final = 256
+
+
 AT_ONCE: Final = 16
 """Small bodies that are worked on at the same time: most of them wait for a broker."""
+
 
 log = structlog.get_logger("uneri.intake")
 
@@ -33,10 +79,8 @@ class KafkaIntake:
 
     Parameters
     ----------
-    settings
-        With a ``kafka`` section.
     kafka
-        That section, with a topic of requests.
+        With a topic of requests.
 
     Raises
     ------
@@ -131,3 +175,284 @@ class KafkaIntake:
     def queues(self) -> dict[str, int]:
         """Return the waiting bytes."""
         return {"request_bytes": self._handler.held, "unacknowledged_bytes": self.sink.held}
+
+
+class Producer(Protocol):
+    """A producer as ``TopicSink`` needs it."""
+
+    async def start(self) -> None:
+        """Connect."""
+        ...
+
+    async def send(self, topic: str, value: bytes, key: bytes | None) -> asyncio.Future[Any]:
+        """Buffer a record; return a future of its acknowledgement."""
+        ...
+
+    async def drop(self) -> None:
+        """Close at once, and write nothing any more."""
+        ...
+
+
+class DroppedProducer(AIOKafkaProducer):  # type: ignore[misc]
+    """An idempotent producer that can be closed although brokers do not answer.
+
+    aiokafka's own ``stop`` waits until everything is written, and an idempotent producer never gives up.
+    """
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        super().__init__(
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=_LINGER_MS,
+            max_batch_size=BATCH_BYTES,
+            max_request_size=int(LARGE_RECORD),
+            **options | {"request_timeout_ms": int(ACK_SECONDS * 1000)},
+        )
+
+    async def drop(self) -> None:
+        """Close at once, and write nothing any more; acknowledgements that are missing never come."""
+        self._closed = True
+        if (sending := self._sender.sender_task) is None:
+            await self.client.close()
+            return
+        sending.cancel()
+        await self.client.close()  # which ends the requests that are under way
+        await asyncio.wait([sending], timeout=CLOSE_SECONDS)
+        sending.cancel()  # if one waits for metadata, which nobody fetches any more
+        await asyncio.wait([sending], timeout=CLOSE_SECONDS)
+        await self.client.close()  # connections that were opened meanwhile
+
+
+class _Keyed(msgspec.Struct):
+    id: str | None = None
+    joins: str | None = None
+
+
+_KEYED: Final = msgspec.json.Decoder(_Keyed)
+
+
+def key_of(line: bytes) -> bytes | None:
+    """Return the key of a record in the topic, which its repeats and others of its request share.
+
+    Records are joined, and repeats are recognised, within a partition only. Of several keys of a request it
+    is that of the trace, which most of its sources know.
+
+    Examples
+    --------
+    >>> key_of(b'{"ts": 1, "id": "span:1/2", "joins": "c6af9ac6 5759e988bd862e3fe1be46a994272793"}')
+    b'5759e988bd862e3fe1be46a994272793'
+    >>> key_of(b'{"ts": 1, "id": "lambda:1"}'), key_of(b'{"ts": 1}'), key_of(b"nonsense")
+    (b'lambda:1', None, None)
+    """
+    try:
+        found = _KEYED.decode(line)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return None
+    joins = (found.joins or "").split()[:2]
+    first = next((join for join in joins if trace_of(join)), joins[0] if joins else found.id or "")
+    key = first.encode(errors="replace")
+    return (key if len(key) <= _LONGEST_KEY else hashlib.sha256(key).hexdigest().encode()) or None
+
+
+class _Record(NamedTuple):
+    key: bytes | None
+    value: bytes
+
+
+class _Open(NamedTuple):
+    producer: Producer
+    lost: asyncio.Future[None]  # done when it is given up
+
+
+class TopicSink:
+    """Writes lines to a topic; ``run`` keeps a producer open.
+
+    Parameters
+    ----------
+    open_producer
+        Makes one, not started.
+    unusable
+        Returns why no broker can be used now, None if one can: a producer that connects to a broker that does
+        not answer leaks its sockets.
+    clock
+        Epoch seconds, at which records arrive.
+    patience
+        Seconds until a record must be acknowledged; large requests have more.
+    retry
+        Seconds between two tries to connect.
+    """
+
+    def __init__(
+        self,
+        topic: str,
+        open_producer: Callable[[], Producer],
+        unusable: Callable[[], Awaitable[str | None]],
+        settings: DeadLetterSettings,
+        clock: Callable[[], float] = time.time,
+        *,
+        patience: float = ACK_SECONDS,
+        retry: float = RETRY_SECONDS,
+    ) -> None:
+        self._topic = topic
+        self._open = open_producer
+        self._unusable = unusable
+        self._check = settings.stop
+        self._limit = DeadLetterLimit(settings)
+        self._clock = clock
+        self._patience, self._retry = patience, retry
+        self._most = MAX_BYTES  # of a record; less once the topic has refused a larger one
+        self._opened: _Open | None = None
+        self._why = "Kafka has not answered yet"  # there is no producer
+        self._trouble = Recurring()
+        self._closed = False
+        self.held = 0
+        """Bytes that wait for the brokers."""
+
+    async def run(self) -> None:
+        """Keep a producer open until cancelled."""
+        while True:
+            producer = self._open()
+            try:
+                if await self._started(producer):
+                    self._opened = _Open(producer, asyncio.get_running_loop().create_future())
+                    await self._opened.lost
+                else:
+                    await asyncio.sleep(self._retry)
+            finally:
+                self._opened = None
+                await producer.drop()
+
+    async def _started(self, producer: Producer) -> bool:
+        if (why := await self._unusable()) is not None:
+            self._note_trouble(why)
+            return False
+        try:
+            async with asyncio.timeout(OPEN_SECONDS):
+                await producer.start()
+        except (KafkaError, OSError, TimeoutError) as error:
+            self._note_trouble(self._explain(error))
+            return False
+        if refused := self._trouble.ended():
+            log.info("Kafka takes records again", refusals=refused)
+        return True
+
+    def close(self) -> None:
+        """Accept no more requests; those that were received are completed."""
+        self._closed = True
+
+    def not_ready(self) -> str | None:
+        """Return why there is no producer, None if there is one."""
+        return None if self._opened is not None else self._why
+
+    def why_full(self) -> str | None:
+        """Return why no records are accepted now, None if they are."""
+        if self._closed:
+            return "the daemon is stopping"
+        if self.held >= MOST_HELD:
+            return f"{self.held >> 20} MiB wait for Kafka to take them"
+        return self.not_ready()
+
+    async def append(self, lines: Sequence[bytes], *, sent: bool = True) -> AppendResult:
+        """Write lines, which the brokers have acknowledged when this returns.
+
+        Raises
+        ------
+        NotStoredError
+            Some may not be written; repeats of the others are recognised by their ids.
+        """
+        found, records = await asyncio.to_thread(self._checked, lines, sent)
+        if sent and len(found.rejected) == len(lines):
+            raise as_not_stored(UnreadableError(found.rejected))
+        if passed := self._limit.would_exceed(len(lines), counted(found.rejected)):
+            raise as_not_stored(TooManyBadError(passed, found.rejected))
+        size = sum(len(record.value) for record in records)
+        if self.held and self.held + size > MOST_HELD:
+            raise _retry_error(f"{self.held >> 20} MiB wait for Kafka to take them", "backlog")
+        if (opened := self._opened) is None:
+            raise _retry_error(self._why, "not_stored")
+        self._limit.feed(len(lines), counted(found.rejected))
+        self.held += size
+        writing = asyncio.create_task(self._write(opened.producer, records, self._patience + size / SLOWEST))
+        try:
+            await asyncio.wait((writing, opened.lost), return_when=asyncio.FIRST_COMPLETED)
+            if not writing.done():
+                raise _retry_error(self._why, "not_stored")
+            writing.result()
+        except (KafkaError, TimeoutError) as error:
+            if not opened.lost.done():  # unwritten records are sent again
+                self._opened = None
+                opened.lost.set_result(None)
+                self._note_trouble(self._explain(error))
+            raise _retry_error(self._why, "not_stored") from None
+        finally:
+            writing.cancel()
+            self.held -= size
+        return AppendResult(found.rejected)
+
+    def _checked(self, lines: Sequence[bytes], sent: bool) -> tuple[CheckedLines, list[_Record]]:
+        found = CheckedLines([])
+        if self._check or sent:
+            try:
+                found = check_lines(lines, self._limit.copy(), self._clock())
+            except TooManyBadError as error:
+                raise as_not_stored(error) from None
+        known = {bad.index for bad in found.rejected}
+        records = []
+        for index, line in enumerate(lines):
+            if len(line) <= self._most:
+                records.append(_Record(key_of(line), line))
+                continue
+            detail = f"{len(line):,} bytes; the topic {self._topic} takes at most {self._most:,}"
+            refused = Refused(RejectReason.TOO_LARGE, detail, line[:SAMPLE_BYTES])
+            records.append(_Record(None, refused_record(refused)))
+            if index not in known:
+                found.rejected.append(Rejected(refused.reason, index, detail, refused.sample))
+        return found, records
+
+    async def _write(self, producer: Producer, records: Sequence[_Record], seconds: float) -> None:
+        waiting: list[asyncio.Future[Any]] = []
+        try:
+            async with asyncio.timeout(seconds):
+                for number, (key, value) in enumerate(records):
+                    try:
+                        waiting.append(await producer.send(self._topic, value=value, key=key))
+                    except MessageSizeTooLargeError:
+                        self._note_too_large(value)
+                        raise
+                    if number % _TURN == _TURN - 1:
+                        await asyncio.sleep(0)
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_EXCEPTION)
+            for future, record in zip(waiting, records, strict=True):
+                if future.done() and isinstance(future.exception(), MessageSizeTooLargeError):
+                    self._note_too_large(record.value)
+            for future in waiting:
+                if future.done():
+                    future.result()
+        finally:
+            for future in waiting:
+                if not future.cancel() and not future.cancelled():
+                    future.exception()  # retrieved
+
+    def _note_too_large(self, value: bytes) -> None:
+        """Refuse records of this size from now on; for a batch of small ones, its size proves nothing."""
+        if len(value) > BATCH_BYTES:
+            self._most = min(self._most, len(value) - 1)
+
+    def _note_trouble(self, why: str) -> None:
+        self._why = why
+        if (count := self._trouble.happened()) is not None:
+            log.error("records are refused until Kafka takes them", reason=self._why, times=count)
+
+    def _explain(self, error: Exception) -> str:
+        if isinstance(error, MessageSizeTooLargeError):
+            return f"the topic {self._topic} refuses records as too large; raise its max.message.bytes"
+        if isinstance(error, TopicAuthorizationFailedError):
+            return f"this user may not write to the topic {self._topic}; {GRANT}"
+        if isinstance(error, TimeoutError):
+            return "Kafka does not answer in time"
+        return f"Kafka does not take records ({type(error).__name__})"
+
+
+def _retry_error(why: str, reason: str) -> NotStoredError:
+    text = f"not all of it is stored, send it again later: {why}"
+    return NotStoredError(text, HTTPStatus.SERVICE_UNAVAILABLE, reason, seconds=RESEND_SECONDS)

@@ -79,15 +79,8 @@ class QuietPeriod:
     """The time for which an input's payloads have held no records, by their arrival.
 
     A topic may be busy with payloads that are no records by design, such as spans that are no request. Then
-    nothing is idle, but time must not wait for it. The reports depend on the payloads, not on how they are
-    chunked.
-
-    Parameters
-    ----------
-    after
-        Seconds without a record until the first report.
-    every
-        Seconds between two reports.
+    nothing is idle, but time must not wait for it. It is reported ``after`` so many seconds, then again
+    ``every`` so many. The reports depend on the payloads, not on how they are chunked.
     """
 
     def __init__(self, after: float, every: float) -> None:

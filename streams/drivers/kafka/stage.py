@@ -57,16 +57,9 @@ class Emission(NamedTuple):
 
 
 class UnfedError(Exception):
-    """A stage needs something before it can take in more.
+    """A stage needs ``needs``, such as schemas, before it can be fed the record at ``offset``.
 
-    Parameters
-    ----------
-    needs
-        Its missing input, such as schemas.
-    offset
-        The first record that it was not fed.
-    emissions
-        Those of the records before that one.
+    ``emissions`` are those of the records before that one.
     """
 
     def __init__(self, needs: Any, offset: int, emissions: Sequence[Any]) -> None:
@@ -164,8 +157,6 @@ class StageRunner:
         and again; None: never.
     clock
         Seconds, monotonic.
-    at
-        Called at each crash point, for tests.
     """
 
     def __init__(

@@ -130,8 +130,6 @@ class StageHost:
 
     Parameters
     ----------
-    app
-        The Faust app, not yet started.
     hosted
         The stages, by topic.
     every
@@ -140,8 +138,6 @@ class StageHost:
         The id of each topic, which distinguishes it from another of the same name.
     stuck
         Seconds that a stage may stand still although there is more to read and a broker answers.
-    at
-        Called at each crash point, for tests.
     """
 
     def __init__(

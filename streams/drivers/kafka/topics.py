@@ -160,11 +160,8 @@ def missing_topics(kafka: KafkaSettings, present: Collection[str], *, history: b
 def setup_topics(settings: Settings, *, inputs: bool = False) -> list[str]:
     """Create missing topics and verify existing ones; return a line for each, and for each change.
 
-    Parameters
-    ----------
-    inputs
-        Whether to create missing topics of ``sources.inputs`` too, with the configuration of that of the
-        requests. Otherwise that is left to their writers.
+    With ``inputs``, missing topics of ``sources.inputs`` are created too, configured as that of the requests;
+    otherwise that is left to their writers.
 
     Raises
     ------

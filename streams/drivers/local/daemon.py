@@ -81,10 +81,6 @@ class LocalDaemon:
 
     Parameters
     ----------
-    settings
-        Without a ``kafka`` section.
-    follow
-        Files to follow.
     stdin
         A file descriptor to read to its end.
     watchdog
@@ -279,7 +275,6 @@ class LocalDaemon:
             await self._shut_down(tasks)
 
     def _tcp_receiver(self, sink: LogSink) -> TcpReceiver | None:
-        """Return the receiver of lines over TCP, if it is configured."""
         local = self.settings.local
         if local.tcp is None:
             return None

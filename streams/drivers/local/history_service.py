@@ -24,8 +24,6 @@ class HistoryService:
 
     Parameters
     ----------
-    current
-        Returns the settings in force.
     changed
         Called when a checkpoint is due because a file was written.
     """

@@ -68,10 +68,6 @@ class LogJudge:
 
     Parameters
     ----------
-    store
-        The log, and where checkpoints are written.
-    intake
-        Gets the offset up to which the log is judged.
     arrived
         Set when the log has new records.
     every
@@ -80,10 +76,6 @@ class LogJudge:
         About how many records the engine receives at a time.
     stuck
         Seconds that the engine may stand still while records wait.
-    at
-        Called at each crash point, for tests.
-    capacity
-        The known limits; those of the settings when absent.
     on_takeover
         Called when a learnt history is taken over or refused.
     history
@@ -103,7 +95,7 @@ class LogJudge:
         self,
         settings: Settings,
         store: SqliteStore,
-        intake: LogIntake,
+        intake: LogIntake,  # gets the offset up to which the log is judged
         arrived: asyncio.Event,
         metrics: Metrics,
         *,

@@ -159,10 +159,8 @@ async def _stopped(consumer: AIOKafkaConsumer) -> None:
 
 
 def _size(chunk: Chunk) -> int:
-    """Return the bytes that a chunk holds in memory."""
     return len(Records.of(chunk.values).buffer)
 
 
 def _in_one_line(error: Exception) -> str:
-    """Return the message of an error in one line."""
     return (str(error) or type(error).__name__).partition("\n")[0]

@@ -239,7 +239,6 @@ def dynamodb(client: OpenClient) -> Iterator[FoundLimit]:
 
 
 def _throughputs(name: str, table: Mapping[str, Any]) -> Iterator[tuple[str, str, str, Mapping[str, Any]]]:
-    """Yield kind, label, resource of autoscaling, and description of a table and its indexes."""
     yield "table", name, f"table/{name}", table
     for index in table.get("GlobalSecondaryIndexes", ()):
         label = f"{name}/{index['IndexName']}"
@@ -260,7 +259,6 @@ def _capacity(
 
 
 def _autoscaled(client: Any) -> dict[tuple[str, str], int]:
-    """Return the maxima of autoscaling, by resource and ``Read`` or ``Write``."""
     found = {}
     for page in client.get_paginator("describe_scalable_targets").paginate(ServiceNamespace="dynamodb"):
         for target in page["ScalableTargets"]:

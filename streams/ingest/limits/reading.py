@@ -104,7 +104,6 @@ def _by_part(before: ReadLimits) -> dict[tuple[str, str, str], dict[tuple[str, .
 def _updated(
     known: Mapping[tuple[str, ...], KnownLimit], attempt: PartReading, now: int, in_force: int
 ) -> list[KnownLimit]:
-    """Return the limits of a part that was read."""
     fresh: dict[tuple[str, ...], KnownLimit] = {}
     for found in attempt.found:
         limit = KnownLimit(

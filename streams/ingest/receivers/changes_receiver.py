@@ -125,7 +125,6 @@ def _only_changes(reading: Reading) -> Reading:
 
 
 def _form_payload(body: bytes) -> bytes:
-    """Return the ``payload`` of a webhook with the content type of forms."""
     try:
         found = parse_qs(body.decode(), strict_parsing=True, max_num_fields=10)["payload"]
     except (ValueError, KeyError):

@@ -60,8 +60,6 @@ def check_lines(
 
     Parameters
     ----------
-    lines
-        One record each.
     limit
         A copy of the sender's, or of all senders'.
     arrived

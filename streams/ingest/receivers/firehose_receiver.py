@@ -22,8 +22,6 @@ _ATTRIBUTES: Final = "X-Amz-Firehose-Common-Attributes"
 
 
 class _Named(msgspec.Struct, rename="camel"):
-    """The names in a delivery."""
-
     request_id: str | None = None
     timestamp: int | None = None
 
@@ -80,7 +78,6 @@ class FirehoseReceiver:
 
 
 def _source(request: web.Request) -> str | None:
-    """Return the source that a delivery names."""
     if (name := request.query.get("source")) is not None:
         return name
     attributes = request.headers.get(_ATTRIBUTES)

@@ -104,8 +104,6 @@ class IngestHandler:
         ----------
         request
             Its body must be unread.
-        read
-            Reads the unpacked body.
         of_lines
             Whether its lines are counted; else, its format bounds what it holds.
         most

@@ -95,7 +95,6 @@ def _stored_answer(receipt: Receipt, signal: _Signal, encoding: str) -> web.Resp
 
 
 def _why_refused(receipt: Receipt) -> str:
-    """Return why some records were refused; empty if none were."""
     if not receipt.refused:
         return ""
     first = receipt.refused[0]

@@ -42,8 +42,6 @@ _FORM: Final = re.compile(r"([A-Za-z0-9_-]{1,4096})\.[A-Za-z0-9_-]{1,65536}\.[A-
 
 
 class _Header(msgspec.Struct):
-    """The first part of a token."""
-
     alg: str
 
 

@@ -49,34 +49,24 @@ class _Connection:
 
 
 class TcpReceiver:
-    """Listens for connections.
-
-    Parameters
-    ----------
-    listen
-        ``host:port``.
-    tokens
-        Returns the tokens that are valid now.
-    setting
-        The setting with that address, for messages.
-    """
+    """Listens for connections."""
 
     def __init__(
         self,
-        listen: str,
+        listen: str,  # host:port
         sink: RecordSink,
         lines: LineReader,
         tokens: Callable[[], Tokens] = Tokens,
         tls: ssl.SSLContext | None = None,
         *,
-        setting: str = "local.tcp",
+        setting: str = "local.tcp",  # with that address, for messages
     ) -> None:
         host, _, port = listen.rpartition(":")
         self._host = host.removeprefix("[").removesuffix("]")
         self._port = int(port)
         self._sink = sink
         self._lines = lines
-        self._tokens = tokens
+        self._tokens = tokens  # returns those that are valid now
         self._tls = tls
         self._setting = setting
         self._server: asyncio.Server | None = None

@@ -38,10 +38,7 @@ def _say(line: str) -> None:
 class Registry:
     """Schemas by their ids, which never mean another schema. May be used by several threads.
 
-    Parameters
-    ----------
-    say
-        Receives a line when the registry cannot be reached, when the reason changes, and when it can again.
+    ``say`` gets a line when the registry cannot be reached, when the reason changes, and when it can again.
 
     Raises
     ------

@@ -39,8 +39,6 @@ class _Reference(msgspec.Struct):
 
 
 class _Kept(msgspec.Struct, rename="camel"):
-    """A schema as the registry returns it."""
-
     schema: str
     schema_type: str = _AVRO
     references: list[_Reference] | None = None
@@ -61,12 +59,7 @@ _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class RegistryClient:
-    """Asks a registry; keeps nothing.
-
-    Parameters
-    ----------
-    settings
-        Credentials are read anew for every schema, so that renewed ones are used.
+    """Asks a registry; keeps nothing. Credentials are read anew for every schema, as they may be renewed.
 
     Raises
     ------

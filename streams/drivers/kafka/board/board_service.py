@@ -51,8 +51,6 @@ class KafkaBoard:
     ----------
     settings
         With ``history.place``.
-    current
-        Returns the settings in force.
     clock
         Wall time, epoch seconds.
     """
@@ -142,8 +140,6 @@ class KafkaBoard:
             The checkpoints topic, which has ``partitions``.
         access
             Receives the key of sessions.
-        commands
-            Whether there is a topic for commands.
         """
         from streams.drivers.kafka.board.steps_reader import StepsReader
 

@@ -163,7 +163,6 @@ class CommandReceiver:
                     await self._answer(message.command, producer)
 
     async def _unanswered(self, consumer: AIOKafkaConsumer) -> list[Command]:
-        """Return the recent commands without an answer."""
         since = int((time.time() - FRESH_SECONDS) * 1000)
         end = (await consumer.end_offsets([self._place]))[self._place]
         found = (await consumer.offsets_for_times({self._place: since})).get(self._place)

@@ -1,1 +1,1 @@
-"""Checkpoints in Kafka: fenced transactions, takeovers by the next owner, export and import of the state."""
+"""Checkpoints in Kafka: committed by ``checkpoints`` in one ``fenced_store`` transaction, and taken over."""

@@ -56,10 +56,6 @@ class FencedStore:
 
     Parameters
     ----------
-    topic
-        A topic with ``cleanup.policy=compact``.
-    at
-        Called at each crash point, for tests.
     hanging
         Finds hanging transactions; without it they are not ended.
     forgotten
@@ -79,7 +75,7 @@ class FencedStore:
         forgotten: float = FORGOTTEN_SECONDS,
         hangs: float = HANGS_SECONDS,
     ) -> None:
-        self._topic = topic
+        self._topic = topic  # with ``cleanup.policy=compact``
         self._partitions = partitions
         self._options = options
         self._at = at

@@ -438,7 +438,6 @@ class _Import:
         return await _first(sent, first)
 
     def _state(self, archive: Path) -> Iterator[tuple[str, bytes]]:
-        """Yield the records of the checkpoints and the outbox."""
         offsets: dict[str, dict[str, int]] = {}
         parts: dict[str, dict[str, bytes]] = defaultdict(dict)
         for name, member in members_of(archive):

@@ -51,7 +51,7 @@ class _RenewedContext(ssl.SSLContext):
     def load(self) -> None:
         """Read the files."""
         trust(self, self.settings.ca, CA)
-        _present(self, self.settings)
+        _load_certificate(self, self.settings)
 
     def _renew(self) -> None:
         times = _times(self.settings)
@@ -90,8 +90,7 @@ class _ClosingSocket(ssl.SSLSocket):
             raise
 
 
-def _present(context: ssl.SSLContext, tls: KafkaTlsSettings) -> None:
-    """Load the client certificate."""
+def _load_certificate(context: ssl.SSLContext, tls: KafkaTlsSettings) -> None:
     if tls.cert is None:
         return
     files = f"{tls.cert} and {tls.key}" if tls.key else tls.cert

@@ -245,7 +245,6 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 def _reason(error: HTTPError) -> str:
-    """Return the status, and the code of RFC 6749 if there is one."""
     try:
         with error:  # it holds the connection
             message = json.loads(error.read(LARGEST))["error"]

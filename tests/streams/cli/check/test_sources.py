@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 from config.settings import SourcesSettings
 from streams.cli.check.settings_checks import CheckResult
 from streams.cli.check.sources import check_sources
-from tests.streams.ingest.receivers.test_pubsub_door import Google
+from tests.streams.ingest.receivers.test_pubsub_receiver import Google
 from tests.streams.ingest.registry.standin import RegistryStandin
 
 PASSWORD = "password-canary-141421356237"  # noqa: S105 - made up

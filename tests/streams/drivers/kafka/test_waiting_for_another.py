@@ -23,7 +23,7 @@ STUCK = 0.03
 class Ends:
     """There is more to read everywhere."""
 
-    async def of(self, places: list[TP]) -> dict[TP, Bounds]:
+    async def query(self, places: list[TP]) -> dict[TP, Bounds]:
         return dict.fromkeys(places, Bounds(0, 100))
 
 

@@ -16,8 +16,8 @@ from aiokafka.errors import (
 )
 
 from config.settings import DeadLetterSettings
-from streams.drivers.kafka import topic_sink
-from streams.drivers.kafka.topic_sink import BATCH_BYTES, TopicSink, key_of
+from streams.drivers.kafka import intake as intake_module
+from streams.drivers.kafka.intake import BATCH_BYTES, TopicSink, key_of
 from streams.engine.decode.event import MAX_BYTES
 from streams.ingest.receivers.record_sink import NotStoredError
 
@@ -188,7 +188,7 @@ async def test_a_user_without_the_right_is_told_what_to_grant() -> None:
 
 
 async def test_more_than_may_wait_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(topic_sink, "MOST_HELD", 150)
+    monkeypatch.setattr(intake_module, "MOST_HELD", 150)
     world = World()
     world.silent = True
     async with world.taking(patience=60) as sink:
@@ -197,10 +197,10 @@ async def test_more_than_may_wait_is_refused_before_it_is_read(monkeypatch: pyte
         await world.until(lambda: sink.held > 100)
         error = await refused(sink, [line(3)])
         assert (error.status, error.reason, error.seconds) == (503, "backlog", 5)
-        monkeypatch.setattr(topic_sink, "MOST_HELD", 100)
+        monkeypatch.setattr(intake_module, "MOST_HELD", 100)
         assert "MiB wait for Kafka" in str(sink.why_full())
         world.fails = lambda _: NotEnoughReplicasError()
-        monkeypatch.setattr(topic_sink, "MOST_HELD", 1000)
+        monkeypatch.setattr(intake_module, "MOST_HELD", 1000)
         await refused(sink, [line(4)])
         await asyncio.gather(*waiting)
         assert sink.held == 0
