@@ -31,7 +31,7 @@ def found() -> Replayed:
     found = Replayed()
     newest: dict[str, Finding] = {}
     emitted = [engine.feed("one/0", lines) for _, lines in Simulation(Scenario.model_validate(given)).lines()]
-    for emitted_step in (*emitted, engine.finish("emitted_step/0")):
+    for emitted_step in (*emitted, engine.finish("one/0")):
         newest |= {
             finding.id: msgspec.structs.replace(finding, trace=None) for finding in emitted_step.findings
         }
