@@ -319,7 +319,9 @@ class Cluster:
 
     def __init__(self, count: int = 3, heap: str = "384m") -> None:
         self.brokers = [Broker(heap) for _ in range(count)]
-        voters = ",".join(f"{node}@127.0.0.1:{one.controller}" for node, one in enumerate(self.brokers, 1))
+        voters = ",".join(
+            f"{node}@127.0.0.1:{broker.controller}" for node, broker in enumerate(self.brokers, 1)
+        )
         cluster = _cluster_id()
         for node, broker in enumerate(self.brokers, 1):
             broker.join(node, voters, count, cluster)

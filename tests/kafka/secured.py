@@ -111,7 +111,7 @@ class SecuredBroker:
 
     def address(self, listener: str) -> str:
         """``host:port`` of a listener."""
-        return next(f"127.0.0.1:{one.port}" for one in self.listeners if one.name == listener)
+        return next(f"127.0.0.1:{known.port}" for known in self.listeners if known.name == listener)
 
     def certify(self, file: Path, *names: str, by: trustme.CA | None = None) -> Path:
         """Write a certificate for some names with its key, in the form that Java reads too."""
@@ -131,7 +131,7 @@ class SecuredBroker:
         """Return the settings of a client of a listener, by default with what it needs."""
         base: dict[str, Any] = {
             "brokers": [self.address(listener)],
-            "security": next(one.protocol for one in self.listeners if one.name == listener).lower(),
+            "security": next(known.protocol for known in self.listeners if known.name == listener).lower(),
         }
         if base["security"].endswith("ssl"):
             base["tls"] = {"ca": str(self.ca)}
@@ -251,7 +251,7 @@ class TokenServer:
 
 def _escaped(text: str) -> str:
     """Return a text as Java reads it from a file of properties."""
-    return "".join(one if one.isascii() else f"\\u{ord(one):04x}" for one in text)
+    return "".join(character if character.isascii() else f"\\u{ord(character):04x}" for character in text)
 
 
 def _url64(content: bytes) -> str:

@@ -97,7 +97,9 @@ def records(kafka: str, topic: str) -> list[dict[str, object]]:
         consumer.assign([place])
         end = consumer.end_offsets([place])[place]
         while consumer.position(place) < end:
-            found += [json.loads(one.value) for several in consumer.poll(500).values() for one in several]
+            found += [
+                json.loads(record.value) for records in consumer.poll(500).values() for record in records
+            ]
     return found
 
 

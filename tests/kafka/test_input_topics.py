@@ -140,7 +140,7 @@ def replayed(kafka: str, settings: Settings, topic: str) -> list[Block]:
         else:
             rolled = rolling.feed(piece.partition, piece.records, piece.arrived)
             blocks += rolled.blocks
-            bad += [piece.offsets[one.index] for one in piece.placed(rolled.rejected)]
+            bad += [piece.offsets[part.index] for part in piece.placed(rolled.rejected)]
     assert sorted(bad) == [5, 6], "the offsets of the two that are no spans"
     return blocks
 
@@ -221,7 +221,7 @@ def test_spans_and_events_are_counted_once_each_through_a_kill(kafka: str, setti
             assert in_steps(blocks, otlp, before) == again, "a replay of the topic counts what the daemon did"
 
     letters = dead_letters(kafka, settings)
-    assert [(key, one["reason"], one["source"]) for key, one in sorted(letters)] == sorted(
+    assert [(key, letter["reason"], letter["source"]) for key, letter in sorted(letters)] == sorted(
         (f"{otlp}/{at % PARTITIONS}/{at // PARTITIONS}", reason, "spans")
         for at, reason in ((11, "damaged"), (12, "empty"))
     ), "exactly once"

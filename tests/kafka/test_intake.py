@@ -19,11 +19,6 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from kafka.admin import NewTopic
 from kafka.consumer.fetcher import ConsumerRecord
-from tests.streams.ingest.receivers.test_changes_receiver import NATIVE as CHANGE
-from tests.streams.ingest.receivers.test_firehose_receiver import LOGGED, headers
-from tests.streams.ingest.receivers.test_otlp_receiver import GOOD_SPAN, traces
-from tests.streams.ingest.receivers.test_pubsub_receiver import ACCOUNT, AUDIENCE, Google
-from tests.streams.ingest.receivers.test_pubsub_receiver import PUSH as PUSHED
 
 from config.settings import InputSettings, KafkaSettings, Settings, SourcesSettings, TimeSettings, WebSettings
 from streams.drivers.kafka import intake as intake_module
@@ -46,6 +41,11 @@ from tests.kafka.test_input_topics import blocks_of, spans, wait_for
 from tests.kafka.test_kafka_daemon import daemon, records, stop
 from tests.laws.partition import fed
 from tests.streams.engine.rollup.rollup_oracle import Totals, totals_of
+from tests.streams.ingest.receivers.test_changes_receiver import NATIVE as CHANGE
+from tests.streams.ingest.receivers.test_firehose_receiver import LOGGED, headers
+from tests.streams.ingest.receivers.test_otlp_receiver import GOOD_SPAN, traces
+from tests.streams.ingest.receivers.test_pubsub_receiver import ACCOUNT, AUDIENCE, Google
+from tests.streams.ingest.receivers.test_pubsub_receiver import PUSH as PUSHED
 
 SAMPLE = {
     "kind": "sample",
@@ -131,7 +131,7 @@ def in_topic(settings: Settings) -> list[ConsumerRecord]:
 
 
 def ids(found: Iterable[ConsumerRecord]) -> list[str]:
-    return [json.loads(one.value)["id"] for one in found]
+    return [json.loads(record.value)["id"] for record in found]
 
 
 def event(name: str, **more: object) -> bytes:
@@ -197,14 +197,14 @@ async def test_every_door_writes_records_under_the_key_of_their_request(kafka: s
 
     found = await asyncio.to_thread(in_topic, settings)
     assert len(found) == 4 + 1 + 20 + 1 + 1 + 1 + 1 + 1
-    assert all(one.key == key_of(one.value) for one in found)
-    of_one_trace = [one for one in found if one.key == b"5b8efff798038103d269b633813fc60c"]
+    assert all(record.key == key_of(record.value) for record in found)
+    of_one_trace = [record for record in found if record.key == b"5b8efff798038103d269b633813fc60c"]
     assert len(of_one_trace) == 2, "the log and the span"
-    assert len({one.partition for one in of_one_trace}) == 1
-    assert len({one.partition for one in found}) > 1
-    kinds = [json.loads(one.value).get("kind") for one in found if one.value != b"nonsense"]
+    assert len({record.partition for record in of_one_trace}) == 1
+    assert len({record.partition for record in found}) > 1
+    kinds = [json.loads(record.value).get("kind") for record in found if record.value != b"nonsense"]
     assert {"sample", "change"} <= set(kinds)
-    assert {one.timestamp_type for one in found} == {1}, "the broker says when they arrived"
+    assert {record.timestamp_type for record in found} == {1}, "the broker says when they arrived"
 
 
 async def post_until_told(
@@ -283,13 +283,18 @@ async def test_a_topic_that_takes_less_refuses_by_name_and_others_are_not_affect
         await until(lambda: open_.intake.sink.why_full() is None)
         status, answer, _ = await open_.post("/events", b"\n".join([event("a"), large, event("b")]))
         assert (status, answer["accepted"]) == (202, 2)
-        assert [(one["line"], one["reason"]) for one in answer["refused"]] == [(2, "too_large")]
+        assert [(line["line"], line["reason"]) for line in answer["refused"]] == [(2, "too_large")]
         status, answer, _ = await open_.post("/events", large)
         assert (status, answer["refused"][0]["reason"]) == (400, "too_large")
         fits = event("fits", error_type="x" * 2 * BATCH_BYTES)
         assert (await open_.post("/events", fits))[0] == 202
-    found = [json.loads(one.value) for one in await asyncio.to_thread(in_topic, settings)]
-    assert sorted(one.get("id", one.get("reason")) for one in found) == ["a", "b", "fits", "too_large"]
+    found = [json.loads(record.value) for record in await asyncio.to_thread(in_topic, settings)]
+    assert sorted(record.get("id", record.get("reason")) for record in found) == [
+        "a",
+        "b",
+        "fits",
+        "too_large",
+    ]
 
 
 async def test_a_flood_is_bounded_and_told_to_wait(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -356,14 +361,14 @@ def test_a_stop_while_senders_post_loses_nothing_that_was_accepted(kafka: str) -
         assert shown["roles"] == "intake"
         assert shown["intake"].startswith("takes records")
         senders = [threading.Thread(target=send, args=(number,)) for number in range(4)]
-        for one in senders:
-            one.start()
+        for sender in senders:
+            sender.start()
         wait_for(lambda: len(accepted) > 200)
     finally:
         ended.set()
         code, said = stop(running)
-    for one in senders:
-        one.join(30)
+    for sender in senders:
+        sender.join(30)
     assert code == 0, said
     assert "Traceback" not in said
     found = ids(in_topic(settings))

@@ -76,7 +76,9 @@ class OneEngine:
 def judged(wall: dict[str, Any]) -> dict[str, Any]:
     """Return a wall without the time at which it was made, and without what people have added."""
     people = ("memos", "acknowledged")
-    incidents = [{name: one[name] for name in one if name not in people} for one in wall["incidents"]]
+    incidents = [
+        {name: incident[name] for name in incident if name not in people} for incident in wall["incidents"]
+    ]
     left = ("now", "incidents_until")
     known = {name: value for name, value in wall.items() if name not in left}
     return known | {"incidents": incidents}
@@ -165,7 +167,7 @@ class Boards:
             status, said = self.ask(process, f"/incidents/{incident}")
             known = said["incident"] if status == 200 else {}
             deals = known.get("acknowledged", {}).get("by")
-            return deals == who and [one["text"] for one in known["memos"]] == [memo]
+            return deals == who and [shown["text"] for shown in known["memos"]] == [memo]
 
         self.app.until(there)
 
@@ -174,7 +176,7 @@ class Boards:
 
         def there() -> bool:
             status, known = self.browser.ask(process, "/board/incidents")
-            return status == 200 and [one["version"] for one in known["changes"]] == [change]
+            return status == 200 and [shown["version"] for shown in known["changes"]] == [change]
 
         self.app.until(there)
 
@@ -216,7 +218,7 @@ def test_two_processes_show_one_board_and_one_goes_on_when_the_other_is_killed(b
     app.board("b", b, constants=SOON)
 
     expected = boards.feed(0, FIRST)
-    assert Verdict.SPIKE in {one["verdict"] for one in expected["incidents"]}
+    assert Verdict.SPIKE in {incident["verdict"] for incident in expected["incidents"]}
     for process in (a, b):  # with the cookie of the first
         boards.shows(process, expected)
 

@@ -118,7 +118,7 @@ def test_events_become_blocks_and_judged_steps_and_a_kill_changes_none_of_them(
     topics.fill(kafka, names.requests, first)
     running = daemon(settings)
     try:
-        wait_until(all_committed(kafka, settings, [len(one) for one in first]), PATIENCE)
+        wait_until(all_committed(kafka, settings, [len(lines) for lines in first]), PATIENCE)
         topics.fill(
             kafka, names.requests, [events[half + n : EVENTS : PARTITIONS] for n in range(PARTITIONS)]
         )
@@ -143,11 +143,14 @@ def test_events_become_blocks_and_judged_steps_and_a_kill_changes_none_of_them(
             )
     closed = [decode_block(value) for value in blocks.values()]
     last = min(
-        max(one.watermark for one in closed if one.source == source) for source in {b.source for b in closed}
+        max(block.watermark for block in closed if block.source == source)
+        for source in {b.source for b in closed}
     )
     expected = sum(1 for number in range(EVENTS) if START + number * 0.05 < last)
     for shard in range(2):
-        assert sum(one.records for one in closed if one.shard == shard and one.bucket < last) == expected
+        assert (
+            sum(block.records for block in closed if block.shard == shard and block.bucket < last) == expected
+        )
 
     letters = {record.key: json.loads(record.value) for record in records(kafka, names.dead_letters)}
     assert {(letter["reason"], letter["partition"], letter["offset"]) for letter in letters.values()} == {

@@ -81,7 +81,7 @@ class Expected:
 @pytest.fixture(scope="module")
 def expected(lines: list[bytes]) -> Expected:
     settings = Settings.model_validate({"judge": {"young": 3600}, "time": {"idle": 3600}})
-    records = sorted(Backend(SHARDS, settings).feed(lines), key=lambda one: decode_step(one)[:2][::-1])
+    records = sorted(Backend(SHARDS, settings).feed(lines), key=lambda record: decode_step(record)[:2][::-1])
     held, names = Segments(SHARDS), SeriesNames()
     held.feed(records)
     assert held.until >= END

@@ -63,7 +63,7 @@ async def asked(slack: SlackApp, text: str, over: str) -> str:
     async with asyncio.timeout(60):
         while not slack.answers:
             await asyncio.sleep(0.02)
-    return "\n".join(each["text"] for each in texts(slack.answers[0]["blocks"]))
+    return "\n".join(block["text"] for block in texts(slack.answers[0]["blocks"]))
 
 
 async def test_a_silence_and_memos_hold_after_a_restart(kafka: str) -> None:

@@ -144,7 +144,7 @@ def test_a_registry_that_is_down_is_waited_for_and_the_totals_are_right(
     assert said.count("the schema registry can be asked again") == 1
 
     assert_counted_once(kafka, settings)
-    assert [(key, one["reason"], one["detail"]) for key, one in dead_letters(kafka, settings)] == [
+    assert [(key, letter["reason"], letter["detail"]) for key, letter in dead_letters(kafka, settings)] == [
         (f"{orders}/0/15", "unknown_format", "the schema 99 is not in the registry")
     ], "exactly once, and nothing else"
 
@@ -155,8 +155,8 @@ def assert_counted_once(kafka: str, settings: Settings) -> None:
     for topic, seconds in ((requests, 0.05), (orders, APART)):
         of_topic = [block for block in blocks if block.source.startswith(f"{topic}/")]
         passed = Counter[str]()
-        for one in of_topic:
-            passed[one.source] = max(passed[one.source], one.watermark)
+        for block in of_topic:
+            passed[block.source] = max(passed[block.source], block.watermark)
         assert len(passed) == PARTITIONS
         before = min(passed.values())
         assert before > START + 100, "most of it is closed"

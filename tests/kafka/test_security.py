@@ -285,7 +285,7 @@ def filled(given: Any, places: dict[str, str]) -> Any:
     if isinstance(given, dict):
         return {key: filled(value, places) for key, value in given.items()}
     if isinstance(given, list):
-        return [filled(one, places) for one in given]
+        return [filled(option, places) for option in given]
     return given.format(**places) if isinstance(given, str) else given
 
 

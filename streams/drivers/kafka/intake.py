@@ -18,11 +18,7 @@ import msgspec
 import structlog
 from aiohttp import web
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import (
-    KafkaError,
-    MessageSizeTooLargeError,
-    TopicAuthorizationFailedError,
-)
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAuthorizationFailedError
 
 from config.settings import DeadLetterSettings, KafkaSettings, Settings
 from streams.drivers.kafka.connections.connection import connection_options
@@ -52,8 +48,8 @@ from streams.process.metrics import Metrics
 from streams.process.web.listen_address import ListenAddress
 from streams.process.web.tokens import Tokens
 
-ACK_SECONDS: Final = 8.0  # below those that a stop waits for requests
-SLOWEST: Final = 512 * 1024  # bytes a second, for what is large
+ACK_SECONDS: Final = 8.0  # less than a stop waits for requests
+SLOWEST: Final = 512 * 1024  # bytes a second, for large requests
 OPEN_SECONDS: Final = 10.0
 CLOSE_SECONDS: Final = 1.0
 RETRY_SECONDS: Final = 1.0

@@ -82,7 +82,7 @@ class Stage(Protocol):
         Raises
         ------
         UnfedError
-            When it cannot take in all of them yet.
+            When it cannot process all of them yet.
         """
 
     def idle(self, seconds: float) -> Iterable[Emission]:
@@ -286,7 +286,7 @@ class StageRunner:
             self._changed = True  # the next checkpoint is without them
 
     async def feed(self, chunk: Chunk) -> None:
-        """Process what is new in a chunk, and write a checkpoint when one is due.
+        """Process the new records of a chunk, and write a checkpoint when one is due.
 
         Raises
         ------
@@ -299,7 +299,7 @@ class StageRunner:
             if self._closed:
                 return
             if self.position is None:
-                # Not where the chunk begins: if a rebalance drops what was fetched before the first commit,
+                # Not where the chunk begins: if a rebalance drops records fetched before the first commit,
                 # the consumer continues after it.
                 self.position = min(chunk.start, (await self._bounds()).first)
             if chunk.end <= self.position:
@@ -451,7 +451,7 @@ class StageRunner:
         done, _ = await asyncio.wait(self._unacknowledged, return_when=asyncio.FIRST_EXCEPTION)
         self._unacknowledged, self._unacknowledged_bytes = [], 0
         for future in done:
-            future.result()  # raises what has failed
+            future.result()  # raises its error
 
     async def _begin(self, arrived: float) -> None:
         """Make durable in which mode a stage begins, and that it may emit beyond this checkpoint."""

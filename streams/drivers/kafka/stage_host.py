@@ -37,7 +37,7 @@ TURN_SECONDS: Final = 0.03  # a turn of the event loop that takes less may be tw
 MOST_TURNS: Final = 4  # times as large at most
 ALIGN_SECONDS: Final = 0.02  # between two alignments, at least
 DROPPED_SECONDS: Final = 3.0  # without a chunk, though the consumer is ahead and none is on its way
-REREADS: Final = 100  # chunks in a row that may ask to be read again: more than wait in any buffer
+REREADS: Final = 100  # chunks in a row that may be read again: more than wait in any buffer
 
 GIVEN_UP: Final = (
     "a client of Kafka gave up, as when its connection was lost; the next start goes on from the last "
@@ -338,12 +338,12 @@ class StageHost:
     async def _read_again(self, tp: TP, runner: StageRunner, error: LostRecordsError) -> None:
         """Seek back to the stage's position: a rebalance may drop chunks that were already fetched.
 
-        Chunks still in the stream's buffer are ahead too and ask for the same, until the buffer is empty. A
+        Chunks still in the stream's buffer are ahead too and cause the same, until the buffer is empty. A
         skip that persists is not due to a rebalance and ends the process.
         """
         position = runner.position
-        asked = self._reread[tp] = self._reread.get(tp, 0) + 1
-        if position is None or asked > REREADS:
+        rereads = self._reread[tp] = self._reread.get(tp, 0) + 1
+        if position is None or rereads > REREADS:
             raise error
         log.warning(
             "records were skipped; reading them again", source=f"{tp.topic}/{tp.partition}", offset=position

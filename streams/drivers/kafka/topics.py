@@ -206,7 +206,7 @@ def setup_topics(settings: Settings, *, inputs: bool = False) -> list[str]:
 def verified_topics(
     kafka: KafkaSettings, inputs: Collection[str] = (), *, history: bool = False
 ) -> dict[str, Topic]:
-    """Return the topics that the daemon needs, those of inputs among them, all of which exist.
+    """Return the topics that the daemon needs, those of inputs among them; check that all exist.
 
     With ``history``, it keeps one.
 
@@ -231,7 +231,7 @@ def verified_topics(
 
 
 def verified_requests(kafka: KafkaSettings) -> dict[str, Topic]:
-    """Return the topic of the requests, which exists: a user who only writes to it may not see others.
+    """Return the topic of the requests; check that it exists: a user that only writes to it sees no other.
 
     Raises
     ------

@@ -364,7 +364,7 @@ class LocalDaemon:
         self._lock.release()
         log.info("stopped", offset=self._judge.offset, unsent=unsent)
 
-    # -- what the web server shows ----------------------------------------------------------------
+    # -- for the web server -----------------------------------------------------------------------
 
     def status(self) -> dict[str, object]:
         """Return the fields of ``uneri status``."""

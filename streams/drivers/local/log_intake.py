@@ -180,7 +180,7 @@ class LogSink:
             ) from None
         except sqlite3.Error as error:
             if (count := self._unwritable.happened()) is not None:
-                log.error(  # noqa: TRY400 - one line is what the operator needs
+                log.error(  # noqa: TRY400 - operators need one line
                     "the event log cannot be written; events are refused until it can be",
                     reason=str(error),
                     requests=count,

@@ -41,7 +41,7 @@ RUN_RECORDS: Final = 50_000
 BEGINS: Final = "judging begins"
 CODE_POLL: Final = 0.25  # seconds between two checks for the machine code
 BACKUP_POLL: Final = 0.25  # seconds between two checks whether the state is still being copied
-CATCH_UP_SECONDS: Final = 15.0  # a stop judges what is in the log for this long; the next start does the rest
+CATCH_UP_SECONDS: Final = 15.0  # a stop judges the rest of the log for this long; the next start goes on
 
 PENDING: Final = "pending"  # the part with notices that were made because time passed
 PENDING_VERSION: Final = 1
@@ -52,7 +52,7 @@ log = structlog.get_logger("uneri.local")
 
 
 class UnfinishedBackfillError(Exception):
-    """A backfill was stopped: without its end, a daemon would know half of the past."""
+    """A backfill was stopped: without its end, a daemon would know a part of the past."""
 
 
 class _Pending(msgspec.Struct):
@@ -211,13 +211,13 @@ class LogJudge:
             if self.by_clock.locked():
                 patience = max(patience, BACKUP_POLL)
             try:
-                # what was judged does not wait for its checkpoint until more arrives
+                # judged records do not wait for their checkpoint until more arrive
                 async with asyncio.timeout(min(patience, CHECKPOINT_SECONDS) if self.changed else patience):
                     await self._arrived.wait()
             except TimeoutError:
                 if (passed := time.monotonic() - self._fed) < self._idle_after or self.by_clock.locked():
                     continue
-                # not the time in which this process stood still: it does not know what arrived meanwhile
+                # not the time in which this process stood still: records may have arrived meanwhile
                 self._quiet += min(passed, 2 * self._idle_after)
                 self._fed += passed
                 async with self.by_clock:
@@ -268,7 +268,7 @@ class LogJudge:
         emitted = await asyncio.to_thread(self.engine.idle, SOURCE, self._quiet)
         self._blocks += emitted.blocks
         self._record(emitted)
-        # what the clock decided is no function of the log: after a crash it must not be decided anew
+        # a decision of the clock is no function of the log: after a crash it must not be made anew
         pending = _Pending(emitted.notices, emitted.watermark) if emitted.notices else None
         await self._save(pending)
         await self._emit(emitted, 0, deliver)
@@ -293,7 +293,7 @@ class LogJudge:
         await done
 
     async def finish(self, judging: asyncio.Task[None]) -> None:
-        """Judge what is in the log, end the task that runs ``run``, and write the last checkpoint."""
+        """Judge the rest of the log, end the task that runs ``run``, and write the last checkpoint."""
         self._caught_up.clear()
         self._arrived.set()
         with contextlib.suppress(TimeoutError):

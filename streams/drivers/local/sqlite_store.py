@@ -171,7 +171,7 @@ class SqliteStore:
             self._connection.execute(f"PRAGMA {pragma}")
         bring_up(self._connection, path.name, UPGRADES, lambda: at(CrashPoint.MIGRATING, path.name))
         self._journal = BlockJournal(self._connection)
-        self.free_bytes = _prepare_free_pages(self._connection)  # of the file, kept for what comes
+        self.free_bytes = _prepare_free_pages(self._connection)  # of the file, kept for new rows
         # Remembered so that an unchanged part is not written again.
         self._written: dict[str, dict[str, bytes]] = {}
         row = self._connection.execute("SELECT state FROM intake").fetchone()

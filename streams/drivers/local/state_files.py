@@ -16,7 +16,7 @@ FULL_BYTES: Final = 1 << 20  # free, or less
 
 
 class DamagedError(sqlite3.DatabaseError):
-    """A file of the state holds what cannot be true."""
+    """A file of the state contradicts itself."""
 
 
 class MovedError(sqlite3.OperationalError):
@@ -126,7 +126,7 @@ def _is_full(folder: Path) -> bool:
 class StateFiles:
     """The files of a state folder as they were opened: the number of an open file is not used again.
 
-    Someone may delete, move or replace them, or their folder. What is written to them from then on is lost,
+    Someone may delete, move or replace them, or their folder. Later writes are lost,
     and no lock keeps a second daemon from the same path.
     """
 

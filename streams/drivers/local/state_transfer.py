@@ -45,7 +45,7 @@ def drop_unfinished(folder: Path) -> None:
 class StateExport:
     """Copies the files of the state, packs the copies, and sends them.
 
-    First the log with its checkpoint, then the outbox: together they are what a daemon that was killed
+    First the log with its checkpoint, then the outbox: together they are the state that a daemon killed
     between the two would have left, which the next one continues without losing or repeating anything.
     The folder needs space for a copy and the archive.
     """

@@ -78,7 +78,7 @@ log = structlog.get_logger("uneri.history")
 
 
 class Takeover:
-    """Judges again, with a history, what the engine has judged; then the engine goes on with the result.
+    """Judges again, with a history, the blocks that the engine has judged; then the engine uses the result.
 
     Until then the engine judges as before. A daemon that is stopped or killed begins anew.
     """

@@ -83,8 +83,8 @@ class ChunkConsumer(driver.Consumer):
             if tp.topic in self.chunked.topics and records
         )
         records = ((tp, self._to_message(tp, record)) for tp, record in self.scheduler.iterate(plain))
-        for several in (messages, records):
-            for tp, message in several:
+        for group in (messages, records):
+            for tp, message in group:
                 if not self.flow_active or self.app.consumer_generation_id != generation:
                     return
                 if active is None or tp in active or tp in self._buffered_partitions:

@@ -153,7 +153,7 @@ async def _stopped(consumer: AIOKafkaConsumer) -> None:
     try:
         await asyncio.wait_for(consumer.stop(), LEAVE_SECONDS)
     except (KafkaError, OSError, TimeoutError):
-        # which may be cancelled, as what closed a connection was
+        # it may be cancelled too
         with contextlib.suppress(KafkaError, OSError, TimeoutError, asyncio.CancelledError):
             await asyncio.wait_for(consumer._client.close(), LEAVE_SECONDS)  # noqa: SLF001 - stop leaves it open
 

@@ -139,7 +139,7 @@ class LimitsKeeper:
         apply(self.capacity)
 
     def _loaded(self) -> ReadLimits:
-        if self._signature is None:  # the daemon may be about to write it, and has what was in it
+        if self._signature is None:  # the daemon may be about to write it, and knows its contents
             raise ConfigError(str(self._file), [Problem(Place(1, 1), "is gone", "put it back")])
         return read_limits_of(self._settings)
 

@@ -17,7 +17,7 @@ from streams.ingest.receivers.record_sink import NotStoredError
 from streams.process.compilation import JUDGEMENT
 
 PIECE_RECORDS: Final = 4096  # decoded at once: a bad one may be the first excess
-PIECE_BYTES: Final = 4 * 1024 * 1024  # what is decoded takes several times as much
+PIECE_BYTES: Final = 4 * 1024 * 1024  # decoded lines need several times as much
 
 
 class TooManyBadError(Exception):

@@ -28,7 +28,7 @@ from streams.process.web.request_body import SMALL, BodyError, Patience, Room, S
 SMALL_ROOM: Final = 32 * 1024 * 1024
 LARGE_ROOM: Final = 2 * MAX_BODY
 AT_ONCE: Final = 2
-BACKLOG_SECONDS: Final = 5  # how often a driver gets rid of what is judged
+BACKLOG_SECONDS: Final = 5  # between two times that a driver drops judged records
 BUSY_SECONDS: Final = 1
 MOST_LABELS: Final = 100
 """Reasons of skipped parts with a label of their own."""

@@ -137,7 +137,7 @@ EXPLAINED: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class ReadPayload:
-    """A payload as lines: its records, then what of it was refused, for the dead letters."""
+    """A payload as lines: its records, then its refused parts, for the dead letters."""
 
     lines: Sequence[bytes]
     records: int

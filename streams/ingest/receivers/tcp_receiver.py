@@ -43,7 +43,7 @@ class _Connection:
         self.accepted = self.refused = 0
 
     def end(self) -> None:
-        """Read no more after what was received."""
+        """End the input after the received data."""
         self.writer.transport.pause_reading()  # type: ignore[attr-defined]
         self.reader.feed_eof()
 

@@ -18,8 +18,8 @@ from streams.offline.simulate.simulation import Simulation
 
 def compiled():
     gc.unfreeze()
-    found = (each for each in gc.get_objects() if isinstance(each, Dispatcher))
-    return {each.py_func.__qualname__: len(each.signatures) for each in found}
+    found = (dispatcher for dispatcher in gc.get_objects() if isinstance(dispatcher, Dispatcher))
+    return {dispatcher.py_func.__qualname__: len(dispatcher.signatures) for dispatcher in found}
 
 prepare_process()
 before = compiled()

@@ -32,7 +32,7 @@ from streams.drivers.kafka.checkpoints.hanging_transactions import (
 from streams.drivers.kafka.stage import Emission
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
 
-TRANSACTION_MS: Final = 20_000  # how long the open transaction of a dead writer hides what follows it
+TRANSACTION_MS: Final = 20_000  # for which the open transaction of a dead writer hides the records behind it
 READ_SECONDS: Final = 120.0
 CHECK_SECONDS: Final = 2.0
 FORGOTTEN_SECONDS: Final = 10.0  # before another owner's is ended: its next checkpoint would end it too

@@ -64,7 +64,7 @@ Newest = dict[str, bytes]
 class StageTopic(NamedTuple):
     """A topic between two stages: its records from the reader's checkpoint on belong to the state."""
 
-    name: str  # in an archive, whatever the app is called
+    name: str  # in an archive, for any name of the app
     topic: str
     role: str  # that reads it
 
@@ -94,7 +94,7 @@ class Tail:
             consumer.seek(place, max(start, begin[place]))
 
     def read_committed(self) -> Iterator[Any]:
-        """Yield the records up to what is committed now.
+        """Yield the records that are committed by now.
 
         Raises
         ------
@@ -210,7 +210,7 @@ def _checkpoints(
             try:
                 found |= _of_role(role, newest)
                 break
-            except StateError:  # its newest records were behind what was committed when reading began
+            except StateError:  # its newest records were not committed yet when reading began
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.2)
@@ -268,8 +268,8 @@ Offsets = dict[tuple[str, int], int]
 def import_app(settings: Settings, archive: Path) -> About:
     """Restore the state of an archive into the topics of an app, all or nothing; return its description.
 
-    The app may have another name. What it has read of the requests topic stays read if it is the same topic;
-    of another one of the same name, it will read everything, and leave out what is late.
+    The app may have another name. It goes on where it was in the requests topic if that is the same one; of
+    another topic of the same name, it will read everything, and leave out late records.
 
     Raises
     ------
@@ -358,7 +358,7 @@ def _check_empty(
 
 
 def _group(kafka: KafkaSettings) -> dict[str, Any]:
-    """Describe the group of an app; a cluster that is asked for the first time needs a moment."""
+    """Describe the group of an app; at the first request, a cluster needs a moment."""
     deadline = time.monotonic() + READY_SECONDS
     with open_client(KafkaAdminClient, **client_options(kafka)) as admin:
         while True:
@@ -373,7 +373,7 @@ def _group(kafka: KafkaSettings) -> dict[str, Any]:
 
 
 def _commit(kafka: KafkaSettings, read: dict[TopicPartition, int]) -> None:
-    """Commit the offsets of the state; else the group would fetch, and skip, what the state includes."""
+    """Commit the offsets of the state: the group would fetch, and skip, the records before them."""
     options = client_options(kafka) | {"group_id": kafka.app, "enable_auto_commit": False}
     with contextlib.suppress(KafkaError), open_client(KafkaConsumer, **options) as consumer:
         consumer.assign(list(read))

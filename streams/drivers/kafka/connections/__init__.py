@@ -1,1 +1,1 @@
-"""Connections to brokers: clients, their credentials and TLS, and the line that says why one failed."""
+"""Connections to brokers: clients, their credentials and TLS, and the line that explains a failure."""

@@ -100,13 +100,13 @@ class _OwningLoop(NetworkSelector):  # type: ignore[misc]
 
     def register_event(self, fileobj: socket, event: int, task: Any) -> None:
         if fileobj not in self._sockets:
-            self._sockets = {fileobj, *(each for each in self._sockets if each.fileno() >= 0)}
+            self._sockets = {fileobj, *(known for known in self._sockets if known.fileno() >= 0)}
         super().register_event(fileobj, event, task)
 
     def close(self) -> None:
         super().close()
-        for each in self._sockets:
-            each.close()
+        for known in self._sockets:
+            known.close()
 
 
 class _ClosedOnFailure(KafkaNetSocket):  # type: ignore[misc]

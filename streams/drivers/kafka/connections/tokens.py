@@ -137,7 +137,7 @@ def sign_token(region: str, iam: KafkaIamSettings) -> OauthToken:
             if iam.role
             else signer.generate_auth_token(region)
         )
-    except Exception as error:  # noqa: BLE001 - the SDK has dozens, and says nothing when there is no identity
+    except Exception as error:  # noqa: BLE001 - the SDK has dozens, and no message without an identity
         message = (
             "no identity was found" if isinstance(error, AttributeError) else " ".join(str(error).split())
         )

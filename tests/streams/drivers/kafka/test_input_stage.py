@@ -113,13 +113,13 @@ def test_a_dead_letter_names_topic_offset_and_part_and_no_two_have_one_key() -> 
     letters = [emission for emission in fed(None) if emission.topic == TOPICS.dead_letters]
     assert all(letter.once for letter in letters)
     assert len({letter.key for letter in letters}) == len(letters)
-    told = {(letter.key or b"").decode(): json.loads(letter.value) for letter in letters}
-    ahead = told.pop("orders-topic/2/1244.1")  # number 122: two records, of which the second leaps a day
+    by_place = {(letter.key or b"").decode(): json.loads(letter.value) for letter in letters}
+    ahead = by_place.pop("orders-topic/2/1244.1")  # number 122: two records, of which the second leaps a day
     assert (ahead["reason"], ahead["offset"], ahead["part"]) == ("far_future", 1244, 1)
-    garbage = {key for key, one in told.items() if "part" not in one}
+    garbage = {key for key, letter in by_place.items() if "part" not in letter}
     assert garbage == {f"orders-topic/2/{1000 + 2 * number}" for number in range(80, 400, 90)}
-    assert told["orders-topic/2/1014.3"]["reason"] == "no_ts"  # number 7: three records, then the refusal
-    assert {one["source"] for one in told.values()} == {"orders"}
+    assert by_place["orders-topic/2/1014.3"]["reason"] == "no_ts"  # number 7: three records, then the refusal
+    assert {letter["source"] for letter in by_place.values()} == {"orders"}
 
 
 def test_time_goes_on_while_payloads_hold_no_records() -> None:
@@ -163,7 +163,7 @@ FRAMED = SOURCES.model_copy(update={"inputs": [InputSettings(name="framed", topi
 
 def framed_chunk() -> Chunk:
     """Payloads in frames, those of every twenty of a schema of their own."""
-    values = [b"\0" + (1 + at // 20).to_bytes(4) + each for at, each in enumerate(PAYLOADS)]
+    values = [b"\0" + (1 + at // 20).to_bytes(4) + payload for at, payload in enumerate(PAYLOADS)]
     return Chunk("framed", 2, 900, 1800, list(range(1000, 1800, 2)), values, arrived=np.array(ARRIVED))
 
 

@@ -58,7 +58,7 @@ async def test_rows_and_parts_come_back_as_they_were_written_together() -> None:
     await storage.write([], {"pipeline": b"3", "story/x": None}, ["a"])
     assert topic.transactions == 2
     rows, parts = await KafkaOutboxStorage(topic).load()
-    assert [msgspec.to_builtins(one) for one in rows] == [msgspec.to_builtins(row("b"))]
+    assert [msgspec.to_builtins(stored) for stored in rows] == [msgspec.to_builtins(row("b"))]
     assert parts == {"pipeline": b"3"}
 
 

@@ -213,14 +213,14 @@ async def test_bad_lines_are_told_and_written_for_the_dead_letters() -> None:
         await world.until(lambda: sink.why_full() is None)
         lines = [line(1), b"nonsense", ahead]
         taken = await sink.append(lines)
-        assert [(one.index, one.reason.value) for one in taken.rejected] == [
+        assert [(bad.index, bad.reason.value) for bad in taken.rejected] == [
             (1, "not_json"),
             (2, "far_future"),
         ]
         assert [value for *_, value in world.topic] == lines
         error = await refused(sink, [b"nonsense"])
         assert error.status == 400
-        assert [one.reason.value for one in error.rejected] == ["not_json"]
+        assert [bad.reason.value for bad in error.rejected] == ["not_json"]
         assert len(world.topic) == 3
 
 
@@ -245,7 +245,7 @@ async def test_a_record_that_no_topic_takes_becomes_a_dead_letter_of_the_same_re
     async with world.taking() as sink:
         await world.until(lambda: sink.why_full() is None)
         taken = await sink.append([line(1), huge])
-    assert [(one.index, one.reason.value) for one in taken.rejected] == [(1, "too_large")]
+    assert [(bad.index, bad.reason.value) for bad in taken.rejected] == [(1, "too_large")]
     stored = json.loads(world.topic[1][2])
     assert (stored["kind"], stored["reason"]) == ("refused", "too_large")
     assert len(world.topic[1][2]) < 2000
@@ -262,7 +262,7 @@ async def test_a_topic_that_takes_less_is_learnt_and_never_wedges() -> None:
         assert "raise its max.message.bytes" in str(error)
         await world.until(lambda: sink.why_full() is None)
         taken = await sink.append([line(2), large])  # sent again
-        assert [(one.index, one.reason.value) for one in taken.rejected] == [(1, "too_large")]
+        assert [(bad.index, bad.reason.value) for bad in taken.rejected] == [(1, "too_large")]
         assert f"takes at most {len(large) - 1:,}" in taken.rejected[0].detail
         error = await refused(sink, [large])
         assert error.status == 400

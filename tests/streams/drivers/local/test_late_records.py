@@ -66,7 +66,7 @@ async def test_a_sender_of_old_records_is_told_that_they_are_late(tmp_path: Path
         # and a request of the future is refused as a whole, while its sender still has it
         status, answer = await post(daemon.port, events(NOW + 3 * 365 * 86400, 32))
         assert status == 400
-        assert {one["reason"] for one in answer["refused"]} == {"far_future"}
+        assert {line["reason"] for line in answer["refused"]} == {"far_future"}
         assert daemon._judge.engine.watermark("local/0") <= NOW
     daemon.stop()
     await running

@@ -77,7 +77,7 @@ async def delivered_after_a_crash(
         assert again.offset == len(records)
 
         async def keeps(notices: Sequence[Notice], watermark: int | None) -> None:
-            delivered.append(([one.id for one in notices], watermark))
+            delivered.append(([notice.id for notice in notices], watermark))
 
         running = asyncio.create_task(again.run(keeps))
         async with asyncio.timeout(20):

@@ -209,8 +209,8 @@ async def test_notices_and_reloads_at_the_same_time_lose_and_repeat_nothing(tmp_
                 await there.daemon.reloading.ask()
 
         async def notices() -> None:
-            for number, one in enumerate(several):
-                await there.daemon.delivery.put(notices_of(one), T0 + 60 * (number + 1))
+            for number, found in enumerate(several):
+                await there.daemon.delivery.put(notices_of(found), T0 + 60 * (number + 1))
                 await asyncio.sleep(0)
 
         await asyncio.gather(reloads(), notices())

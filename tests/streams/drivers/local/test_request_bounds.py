@@ -172,7 +172,7 @@ async def test_where_the_limit_is_passed_does_not_depend_on_the_pieces(
         with pytest.raises(checked_lines.TooManyBadError) as refused:
             await LogIntake(store, settings, lambda: None).append(lines, sent=True)
         assert refused.value.passed.rejected.index == 12
-        assert [one.index for one in refused.value.rejected] == [7, 8, 9, 10, 11, 12]
+        assert [bad.index for bad in refused.value.rejected] == [7, 8, 9, 10, 11, 12]
 
 
 @pytest.mark.parametrize("level", [0, 9])

@@ -121,18 +121,18 @@ def private_names(path: Path) -> set[str]:
     """Return the private names that a module uses and does not define: of other objects, or inherited."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     ours: set[ast.AST] = set()
-    for one in ast.walk(tree):
-        if isinstance(one, ast.ClassDef):
-            of_self = [each for each in ast.walk(one) if is_of_self(each)]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            of_self = [inner for inner in ast.walk(node) if is_of_self(inner)]
             defined = {attribute.attr for attribute in of_self if isinstance(attribute.ctx, ast.Store)}
             defined |= {
-                stmt.name for stmt in one.body if isinstance(stmt, ast.FunctionDef | ast.AsyncFunctionDef)
+                stmt.name for stmt in node.body if isinstance(stmt, ast.FunctionDef | ast.AsyncFunctionDef)
             }
             ours |= {attribute for attribute in of_self if attribute.attr in defined}
     return {
-        one.attr
-        for one in ast.walk(tree)
-        if isinstance(one, ast.Attribute) and re.match("_[^_]", one.attr) and one not in ours
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and re.match("_[^_]", node.attr) and node not in ours
     } - {"_exit", "_replace"}  # of the standard library
 
 
@@ -144,10 +144,10 @@ def overridden(path: Path) -> set[tuple[type, str]]:
     """Return what the classes of a module replace in classes of Faust and aiokafka."""
     module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
     found = set()
-    for one in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(one, ast.ClassDef) and (ours := getattr(module, one.name, None)):
-            named = {getattr(stmt, "name", "") for stmt in one.body}
-            named |= {ast.unparse(target) for stmt in one.body for target in getattr(stmt, "targets", ())}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ClassDef) and (ours := getattr(module, node.name, None)):
+            named = {getattr(stmt, "name", "") for stmt in node.body}
+            named |= {ast.unparse(target) for stmt in node.body for target in getattr(stmt, "targets", ())}
             found |= {
                 (base, name)
                 for base in ours.__mro__

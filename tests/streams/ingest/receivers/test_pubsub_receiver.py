@@ -239,7 +239,7 @@ async def test_fetches_that_fail_are_few_and_logged_now_and_then() -> None:
             google.down = False
             now += EVERY_SECONDS
             await keys.get()
-        assert [(one["log_level"], one.get("times", one.get("failed"))) for one in logged] == [
+        assert [(line["log_level"], line.get("times", line.get("failed"))) for line in logged] == [
             ("warning", 1),
             ("info", 4),
         ]

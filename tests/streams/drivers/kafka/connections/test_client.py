@@ -123,7 +123,7 @@ def test_a_refused_connection_is_closed_before_the_next_attempt(
     close = _OwningLoop.close
 
     def noted(loop: _OwningLoop) -> None:
-        left.extend(each for each in loop._sockets if each.fileno() >= 0)
+        left.extend(known for known in loop._sockets if known.fileno() >= 0)
         close(loop)
 
     monkeypatch.setattr(_OwningLoop, "close", noted)
