@@ -15,8 +15,8 @@ from ruamel.yaml import YAML
 
 from config.settings import Settings
 from release.dashboards.make import FOLDER, MADE, main, text_of
-from streams.record.query.promql import planned
-from streams.record.query.query_error import QueryError
+from streams.record.query.promql import parse_query
+from streams.record.query.query_bounds import QueryError
 from streams.record.query.query_routes import COMPATIBLE
 from tests.deploy.dashboards import DASHBOARDS, followed, links, queries
 from tests.deploy.tools import run, tool
@@ -157,9 +157,9 @@ def test_prometheus_parses_every_query(tmp_path: Path) -> None:
 
 def test_the_daemon_understands_every_query_and_refuses_others_by_name() -> None:
     for query in queries(GIVEN):
-        planned(query.text)
+        parse_query(query.text)
     with pytest.raises(QueryError, match=r"rate\(\) is not supported: values are per second already"):
-        planned('rate(uneri_observed{kind="table"}[5m])')
+        parse_query('rate(uneri_observed{kind="table"}[5m])')
 
 
 def test_the_data_source_is_a_prometheus_and_the_dashboards_are_found() -> None:

@@ -16,7 +16,7 @@ _T = TypeVar("_T")
 class HistoryPatience(NamedTuple):
     """Limits of concurrent queries; the judge needs the rest of the machine."""
 
-    at_once: int = 2  # threads that read
+    threads: int = 2  # that read
     waiting: int = 8  # queries beside these
     seconds: float = 10.0  # of a query, its wait included
     readers: int = READERS  # files that a query reads at a time
@@ -80,8 +80,8 @@ class HistoryQueries:
         self._steps = steps
         self._number = number
         self._patience = patience = patience or HistoryPatience()
-        self._free = [_Reading(patience.readers) for _ in range(patience.at_once)]
-        self._turns = asyncio.Semaphore(patience.at_once)
+        self._free = [_Reading(patience.readers) for _ in range(patience.threads)]
+        self._threads = asyncio.Semaphore(patience.threads)
         self._running = 0
 
     async def ask(self, question: Callable[[HistoryView], _T]) -> _T:
@@ -98,14 +98,14 @@ class HistoryQueries:
         """
         if self._place is None:
             raise HistoryQueryError("there is no history to read: set history.keep to true")
-        if self._running >= self._patience.at_once + self._patience.waiting:
+        if self._running >= self._patience.threads + self._patience.waiting:
             raise CrowdedHistoryError(
                 "too many read the history at the same time; try again in a few seconds"
             )
         self._running += 1
         try:
             async with asyncio.timeout(self._patience.seconds):
-                await self._turns.acquire()
+                await self._threads.acquire()
                 # A thread cannot be stopped: it keeps its turn. The task has no name here: with one, an error
                 # would refer to this frame and back: all that was read would stay until a collection.
                 return await asyncio.shield(asyncio.ensure_future(self._answer(self._place, question)))
@@ -126,4 +126,4 @@ class HistoryQueries:
             raise HistoryQueryError(f"the history cannot be read: {place_trouble(error)}") from error
         finally:
             self._free.append(reading)
-            self._turns.release()
+            self._threads.release()

@@ -112,9 +112,9 @@ def _added_up(rows: HistoryRows, again: Bools) -> HistoryRows:
     first = rows.select(fresh)
     columns = {name: getattr(first, name).copy() for name in (*AMOUNTS, "verdict")}
     others = np.flatnonzero(~fresh)
-    turn = others - np.flatnonzero(fresh)[group[others]]  # how many of its group are before it
-    for number in range(1, int(turn.max()) + 1):
-        some = others[turn == number]
+    before_it = others - np.flatnonzero(fresh)[group[others]]  # rows of its group
+    for number in range(1, int(before_it.max()) + 1):
+        some = others[before_it == number]
         into = group[some]
         more, before = rows.observed[some], columns["observed"][into]
         columns["observed"][into] = np.where(np.isnan(more), before, more + np.nan_to_num(before))

@@ -24,7 +24,7 @@ from streams.record.query.query_times import QueryTimes
 from streams.record.query.sample_table import SampleTable
 from streams.record.query.series_index import SeriesIndex, SeriesListing
 
-PATIENCE: Final = HistoryPatience(at_once=1, waiting=127, seconds=30.0, readers=1)
+PATIENCE: Final = HistoryPatience(threads=1, waiting=127, seconds=30.0, readers=1)
 """One query at a time, which reads one file at a time: the rest of the machine is the judge's.
 
 A dashboard asks 20 to 40 at once, most of which take a few hundredths of a second.

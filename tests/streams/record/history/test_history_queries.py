@@ -21,9 +21,9 @@ async def test_a_query_before_there_are_steps_does_not_block_later_ones(tmp_path
             raise HistoryQueryError("not yet")
         return ready
 
-    patience = HistoryPatience(at_once=2, seconds=5.0)
+    patience = HistoryPatience(threads=2, seconds=5.0)
     queries = HistoryQueries(str(tmp_path), steps, lambda: 1, patience)
-    for _ in range(2 * patience.at_once):
+    for _ in range(2 * patience.threads):
         with pytest.raises(HistoryQueryError, match="not yet"):
             await queries.ask(lambda view: view.end)
     ready = []

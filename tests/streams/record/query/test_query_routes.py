@@ -236,7 +236,7 @@ async def test_who_leaves_gives_up_the_turn_and_the_place_in_the_queue(judged: J
         go_on.wait(60)
         return 0.0
 
-    patience = HistoryPatience(at_once=1, waiting=1, seconds=600)
+    patience = HistoryPatience(threads=1, waiting=1, seconds=600)
     service = judged.service(bounds=QueryBounds(clock=clock), patience=patience)
     async with served(service) as url:
         host, port = url.removeprefix("http://").split(":")

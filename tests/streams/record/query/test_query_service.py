@@ -167,7 +167,7 @@ async def test_a_query_that_takes_too_long_ends(judged: JudgedHours) -> None:
 
 
 async def test_more_queries_than_can_wait_are_refused(judged: JudgedHours) -> None:
-    service = judged.service(patience=HistoryPatience(at_once=1, waiting=-1))
+    service = judged.service(patience=HistoryPatience(threads=1, waiting=-1))
     with pytest.raises(QueryError, match="try again in a few seconds") as refused:
         await service.instant("uneri_observed", QueryTimes(NEWEST * 1000))
     assert refused.value.trouble == QueryTrouble.TIMEOUT

@@ -324,9 +324,9 @@ async def test_few_pages_are_made_at_a_time_and_none_for_ever(judged: Judged) ->
 
     queries = HistoryQueries(str(judged.place), judged.held.recent, lambda: 1)
     patience = HistoryPatience()
-    at_most = patience.at_once + patience.waiting
+    at_most = patience.threads + patience.waiting
     assert await asyncio.gather(*(queries.ask(slow) for _ in range(at_most))) == [1] * at_most
-    assert most <= patience.at_once
+    assert most <= patience.threads
     asked = [asyncio.create_task(queries.ask(slow)) for _ in range(at_most)]
     await asyncio.sleep(0)
     with pytest.raises(CrowdedHistoryError, match="try again in a few seconds"):
