@@ -1,9 +1,4 @@
-"""The Faust app of the Kafka driver, with every setting that must not be left to a default.
-
-A static member keeps its partitions until its session ends. After a crash its successor must not wait for
-that, nor simply inherit the old assignment, which lacks partitions added since. So a starting worker removes
-the previous member of its name, and a stopping one removes itself.
-"""
+"""The Faust app of the Kafka driver, with every setting that must not be left to a default."""
 
 import asyncio
 import contextlib
@@ -124,7 +119,12 @@ def worker_name(kafka: KafkaSettings) -> str | None:
 
 
 def leave_group(kafka: KafkaSettings) -> None:
-    """Remove the member of this worker's name from the group, if there is one."""
+    """Remove the member of this worker's name from the group, if there is one.
+
+    A static member keeps its partitions until its session ends. After a crash its successor must not wait for
+    that, nor simply inherit the old assignment, which lacks partitions added since. So a starting worker
+    removes the previous member of its name, and a stopping one removes itself.
+    """
     name = worker_name(kafka)
     if name is None:
         return

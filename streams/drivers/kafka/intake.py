@@ -61,11 +61,8 @@ BATCH_BYTES: Final = 64 * 1024
 _LINGER_MS: Final = 2
 _TURN: Final = 500  # records given to the producer in one turn of the event loop
 _LONGEST_KEY: Final = 256
-
-
 AT_ONCE: Final = 16
 """Small bodies that are worked on at the same time: most of them wait for a broker."""
-
 
 log = structlog.get_logger("uneri.intake")
 

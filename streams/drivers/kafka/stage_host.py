@@ -45,8 +45,6 @@ GIVEN_UP: Final = (
 )
 
 log = structlog.get_logger("uneri.host")
-
-
 Send = Callable[[Any], Awaitable[Awaitable[Any]]]
 
 

@@ -32,16 +32,9 @@ REQUESTS_PARTITIONS: Final = 8
 CHECKPOINTS_PARTITIONS: Final = 8
 LEFT_TO_OTHERS: Final = "missing; left to who writes to it, or run `uneri setup --inputs` to create it"
 SHOWN_SECONDS: Final = 15.0  # at most, between the creation of a topic and a broker that shows it
-
-
 CHECK_SECONDS: Final = 5.0
-
-
 GONE: Final = 2  # consecutive checks without it: a broker that has just started may not know its topics yet
-
-
 GRANT: Final = "grant it: docs/kafka.md lists the rights"
-
 
 log = structlog.get_logger("uneri.topics")
 

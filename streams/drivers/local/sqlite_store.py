@@ -27,75 +27,12 @@ from streams.engine.rollup.blocks.block_codec import decode_block, encode_block
 from streams.engine.stages.checkpoint import Checkpoint
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
 
-KEPT_SECONDS: Final = 7 * 86400
-KEPT_BLOCK_BYTES: Final = 256 * 1024 * 1024
-"""Blocks that are older, or more, are dropped, the oldest first."""
-
-_LEVEL: Final = 1  # of zstd
-_TABLE: Final = (
-    "CREATE TABLE IF NOT EXISTS blocks (n INTEGER PRIMARY KEY, bucket INTEGER NOT NULL, body BLOB NOT NULL)"
-)
-
 
 class JournalRow(NamedTuple):
     """The blocks that one checkpoint added."""
 
     number: int
     blocks: list[Block]
-
-
-class BlockJournal:
-    """The blocks of the last week, which a judge that learns history later judges again.
-
-    A table beside the log, written with each checkpoint; the caller holds the lock of the file. It is no part
-    of the format of the file: an older version leaves it alone.
-    """
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        db.execute(_TABLE)
-        self._bytes = int(db.execute("SELECT COALESCE(SUM(LENGTH(body)), 0) FROM blocks").fetchone()[0])
-
-    def append(self, db: sqlite3.Connection, blocks: Sequence[Block]) -> None:
-        """Add the blocks since the checkpoint before, in their order."""
-        if not blocks:
-            return
-        body = msgspec.msgpack.encode([encode_block(block) for block in blocks])
-        body = zstd.compress(body, _LEVEL)
-        newest = max(block.bucket for block in blocks)
-        db.execute("INSERT INTO blocks (bucket, body) VALUES (?, ?)", (newest, body))
-        self._bytes += len(body)
-        self._drop(db, newest - KEPT_SECONDS)
-
-    def _drop(self, db: sqlite3.Connection, before: int) -> None:
-        rows = db.execute("SELECT n, bucket, LENGTH(body) FROM blocks ORDER BY n")
-        dropped = []
-        for number, bucket, size in rows:
-            if bucket >= before and self._bytes <= KEPT_BLOCK_BYTES:
-                break
-            dropped.append((number,))
-            self._bytes -= size
-        rows.close()
-        db.executemany("DELETE FROM blocks WHERE n = ?", dropped)
-
-    def first_bucket(self, db: sqlite3.Connection) -> int | None:
-        """Return the bucket of the first block that is kept, epoch seconds."""
-        row = db.execute("SELECT body FROM blocks ORDER BY n LIMIT 1").fetchone()
-        return None if row is None else _blocks(row[0])[0].bucket
-
-    def bounds(self, db: sqlite3.Connection) -> tuple[int, int]:
-        """Return the numbers of the first and the last row; 0 where there is none."""
-        first, last = db.execute("SELECT COALESCE(MIN(n), 0), COALESCE(MAX(n), 0) FROM blocks").fetchone()
-        return int(first), int(last)
-
-    def rows_after(self, db: sqlite3.Connection, number: int, at_most: int) -> list[JournalRow]:
-        """Return the next rows behind the row ``number``."""
-        rows = db.execute("SELECT n, body FROM blocks WHERE n > ? ORDER BY n LIMIT ?", (number, at_most))
-        return [JournalRow(number, _blocks(body)) for number, body in rows]
-
-
-def _blocks(body: bytes) -> list[Block]:
-    encoded = msgspec.msgpack.decode(zstd.decompress(body), type=list[bytes])
-    return [decode_block(block) for block in encoded]
 
 
 TABLES: Final = (
@@ -374,6 +311,70 @@ class SqliteStore:
                 "SELECT source, offset, reason, detail, sample FROM dead_letters ORDER BY rowid DESC LIMIT ?",
                 (at_most,),
             ).fetchall()
+
+
+KEPT_SECONDS: Final = 7 * 86400
+KEPT_BLOCK_BYTES: Final = 256 * 1024 * 1024
+"""Blocks that are older, or more, are dropped, the oldest first."""
+
+_LEVEL: Final = 1  # of zstd
+_TABLE: Final = (
+    "CREATE TABLE IF NOT EXISTS blocks (n INTEGER PRIMARY KEY, bucket INTEGER NOT NULL, body BLOB NOT NULL)"
+)
+
+
+class BlockJournal:
+    """The blocks of the last week, which a judge that learns history later judges again.
+
+    A table beside the log, written with each checkpoint; the caller holds the lock of the file. It is no part
+    of the format of the file: an older version leaves it alone.
+    """
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        db.execute(_TABLE)
+        self._bytes = int(db.execute("SELECT COALESCE(SUM(LENGTH(body)), 0) FROM blocks").fetchone()[0])
+
+    def append(self, db: sqlite3.Connection, blocks: Sequence[Block]) -> None:
+        """Add the blocks since the checkpoint before, in their order."""
+        if not blocks:
+            return
+        body = msgspec.msgpack.encode([encode_block(block) for block in blocks])
+        body = zstd.compress(body, _LEVEL)
+        newest = max(block.bucket for block in blocks)
+        db.execute("INSERT INTO blocks (bucket, body) VALUES (?, ?)", (newest, body))
+        self._bytes += len(body)
+        self._drop(db, newest - KEPT_SECONDS)
+
+    def _drop(self, db: sqlite3.Connection, before: int) -> None:
+        rows = db.execute("SELECT n, bucket, LENGTH(body) FROM blocks ORDER BY n")
+        dropped = []
+        for number, bucket, size in rows:
+            if bucket >= before and self._bytes <= KEPT_BLOCK_BYTES:
+                break
+            dropped.append((number,))
+            self._bytes -= size
+        rows.close()
+        db.executemany("DELETE FROM blocks WHERE n = ?", dropped)
+
+    def first_bucket(self, db: sqlite3.Connection) -> int | None:
+        """Return the bucket of the first block that is kept, epoch seconds."""
+        row = db.execute("SELECT body FROM blocks ORDER BY n LIMIT 1").fetchone()
+        return None if row is None else _blocks(row[0])[0].bucket
+
+    def bounds(self, db: sqlite3.Connection) -> tuple[int, int]:
+        """Return the numbers of the first and the last row; 0 where there is none."""
+        first, last = db.execute("SELECT COALESCE(MIN(n), 0), COALESCE(MAX(n), 0) FROM blocks").fetchone()
+        return int(first), int(last)
+
+    def rows_after(self, db: sqlite3.Connection, number: int, at_most: int) -> list[JournalRow]:
+        """Return the next rows behind the row ``number``."""
+        rows = db.execute("SELECT n, body FROM blocks WHERE n > ? ORDER BY n LIMIT ?", (number, at_most))
+        return [JournalRow(number, _blocks(body)) for number, body in rows]
+
+
+def _blocks(body: bytes) -> list[Block]:
+    encoded = msgspec.msgpack.decode(zstd.decompress(body), type=list[bytes])
+    return [decode_block(block) for block in encoded]
 
 
 KEPT_FREE_BYTES: Final = 64 << 20  # of free pages: the growth of a busy log between two checkpoints

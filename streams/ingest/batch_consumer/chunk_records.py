@@ -27,39 +27,20 @@ from streams.engine.decode.records import Records
 from streams.ingest.batch_consumer.chunk import Chunk
 
 BROKER_STAMPS: Final = 0x08
-
-
 CONTROL: Final = 0x20
-
-
 TRANSACTIONAL: Final = 0x10
-
-
 _CODEC: Final = 0x07
-
-
 _HEADER: Final = struct.Struct(">qiibIhiqqqhii")
-
-
 _OVERHEAD: Final = 12  # bytes of a batch that its length does not include
-
-
 _CHECKED_FROM: Final = 21  # the checksum covers what follows it
-
-
 _MAGIC_AT: Final = 16
-
-
 _MAGIC: Final = 2
-
-
 _DECODERS: Final[dict[int, tuple[str, Callable[[], bool], Callable[[bytes], bytes]]]] = {
     1: ("gzip", codec.has_gzip, codec.gzip_decode),
     2: ("snappy", codec.has_snappy, codec.snappy_decode),
     3: ("lz4", codec.has_lz4, codec.lz4_decode),
     4: ("zstd", codec.has_zstd, codec.zstd_decode),
 }
-
 
 _NONE: Final[Ints] = np.zeros(0, np.int64)
 

@@ -53,7 +53,6 @@ SHAPES: Final[dict[Any, str]] = {
     faust.Schema.loads_value: "self app message loads serializer",
 }
 
-
 ATTRIBUTES: Final[dict[Any, str]] = {
     driver.Consumer: "_acked _acked_index _buffered_partitions _thread scheduler flow_active highwater",
     driver.AIOKafkaConsumerThread: "_consumer consumer thread_loop",
@@ -72,7 +71,6 @@ ATTRIBUTES: Final[dict[Any, str]] = {
     "_aborted_producers next_fetch_offset",
     MemoryRecords: "has_next next_batch size_in_bytes",
 }
-
 
 GUARD: Final = LibraryGuard(VERSIONS, SHAPES, ATTRIBUTES)
 

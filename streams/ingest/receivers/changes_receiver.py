@@ -26,8 +26,6 @@ MOST: Final = 1024 * 1024
 """Bytes of a signed body, which is received before its sender is known."""
 
 _FORM: Final = "application/x-www-form-urlencoded"
-
-
 HEADER: Final = "X-Hub-Signature-256"
 
 

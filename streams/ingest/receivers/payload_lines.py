@@ -24,6 +24,13 @@ MAX_LINES: Final = 250_000
 MAX_MEMBERS: Final = 1000  # of a gzip body
 _FED: Final = 256 * 1024  # packed bytes at a time: zlib copies what it leaves
 _STEP: Final = 1024 * 1024  # unpacked bytes at a time
+EXPLAINED: Final = 1000
+"""Bad parts of a payload that are listed with their reason."""
+
+AT_ONCE: Final = 10_000
+"""Lines that a format reads at once: it bounds the size of a payload."""
+
+_POLL: Final = 0.5  # seconds
 
 
 def split_lines(body: bytes) -> list[bytes]:
@@ -131,10 +138,6 @@ def _check(size: int, lines: int, most: int) -> None:
         raise LargerError
 
 
-EXPLAINED: Final = 1000
-"""Bad parts of a payload that are listed with their reason."""
-
-
 @dataclass(frozen=True, slots=True)
 class ReadPayload:
     """A payload as lines: its records, then its refused parts, for the dead letters."""
@@ -195,11 +198,6 @@ def explain_refusals(payload: ReadPayload, rejected: Sequence[Rejected] = ()) ->
     return bad[:EXPLAINED]
 
 
-AT_ONCE: Final = 10_000
-"""Lines that a format reads at once: it bounds the size of a payload."""
-
-_POLL: Final = 0.5  # seconds
-
 LineReader = Callable[[bytes], list[bytes]]
 """Makes native records, or dead letters, of whole lines."""
 
@@ -210,13 +208,13 @@ def line_reader(source: Input | None) -> LineReader:
         return split_lines
     read = payload_reader(source)
 
-    def read_lines(block: bytes) -> list[bytes]:
+    def read_block(block: bytes) -> list[bytes]:
         lines, records = split_lines(block), list[bytes]()
         for first in range(0, len(lines), AT_ONCE):
             records += read(b"\n".join(lines[first : first + AT_ONCE])).lines
         return records
 
-    return read_lines
+    return read_block
 
 
 async def read_lines(read: LineReader, block: bytes) -> list[bytes]:

@@ -25,7 +25,6 @@ from streams.ingest.batch_consumer import aiokafka_patches
 
 PIECE_BYTES: Final = 900_000  # below Kafka's default limit of 1 MiB a record batch
 
-
 _GetRecord = Callable[[str, bytes], bytes]
 """Returns the value of a record by its name, or a default."""
 

@@ -52,13 +52,20 @@ from streams.process.files.state_archive import (
 
 LATEST_FIRST: Final = (BOARD, "notify", KEY, "incidents", "detect", "rollup")
 SETTLE_SECONDS: Final = 30.0  # until the records of a checkpoint that is being written are all there
+PATIENCE: Final = 120.0  # seconds until a topic must be read to its end
+TRANSACTION_MS: Final = 600_000
+READY_SECONDS: Final = 30.0
+IN_FLIGHT: Final = 100  # records that are sent before their acknowledgement is waited for
+
 
 Entry = tuple[bytes | None, bytes]
 """Key and value of a record."""
 
-
 Newest = dict[str, bytes]
 """The newest values of the records of the checkpoints topic, by key."""
+
+Offsets = dict[tuple[str, int], int]
+"""By flow and partition: where the records of the archive begin in the new topic."""
 
 
 class StageTopic(NamedTuple):
@@ -252,17 +259,6 @@ def _between(
             file.close()
     for number in files:
         yield f"{flow.name}/{number}", folder / f"{flow.name}-{number}"
-
-
-PATIENCE: Final = 120.0  # seconds until a topic must be read to its end
-
-
-TRANSACTION_MS: Final = 600_000
-READY_SECONDS: Final = 30.0
-IN_FLIGHT: Final = 100  # records that are sent before their acknowledgement is waited for
-
-Offsets = dict[tuple[str, int], int]
-"""By flow and partition: where the records of the archive begin in the new topic."""
 
 
 def import_app(settings: Settings, archive: Path) -> About:
