@@ -54,7 +54,7 @@ from streams.record.history.history_rows import HistoryRows, merged
 from streams.record.history.parquet_rows import write_rows
 from streams.record.history.segments import HOUR, Segments
 from streams.screens.board.scope_pages.scope_events import BoardPast
-from streams.screens.board.scope_pages.scope_page_maker import ScopePages
+from streams.screens.board.scope_pages.scope_page_maker import ScopePageMaker
 from streams.screens.board.scope_pages.scope_range import AskedRange, AskedScope
 
 SIZES: Final = (1_000, 25_000)
@@ -292,7 +292,7 @@ def by_uneri(place: Path, resolution: str) -> dict[str, float]:
 def by_page(place: Path, resolution: str) -> dict[str, float]:
     """Make the whole page of this scope, with the week before, and encode it."""
     folder = HistoryFolder(str(place))
-    view, pages = HistoryView(folder), ScopePages(Settings)
+    view, pages = HistoryView(folder), ScopePageMaker(Settings)
     scope = view.names[int(heaviest(place)[0])].scope
     given = tuple((name, getattr(scope, name)) for name in ("cloud", "account", "region"))
     asked = AskedScope(
