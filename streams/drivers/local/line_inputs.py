@@ -18,6 +18,7 @@ from streams.ingest.receivers.payload_lines import LineReader, read_lines, split
 log = structlog.get_logger("uneri.follow")
 
 READ = 4 * 1024 * 1024
+INPUT_READ = 1024 * 1024
 
 
 class Follow:
@@ -107,9 +108,6 @@ class Follow:
             return self._path.stat().st_ino != inode
         except OSError:
             return False  # between the two steps of a rotation: keep the open file
-
-
-INPUT_READ = 1024 * 1024
 
 
 class StandardInput:

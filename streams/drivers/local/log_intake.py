@@ -28,6 +28,8 @@ from streams.process.logs import Recurring
 LIMIT: Final = "dead_letters"
 RETRY_SECONDS: Final = 5  # how often a checkpoint drops judged records from the log
 
+log = structlog.get_logger("uneri.intake")
+
 
 class LogFullError(Exception):
     """The engine is too far behind: nothing was stored; send it again."""
@@ -144,9 +146,6 @@ class LogIntake:
                 await asyncio.sleep(poll)
             else:
                 return
-
-
-log = structlog.get_logger("uneri.intake")
 
 
 class LogSink:

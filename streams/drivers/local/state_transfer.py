@@ -30,6 +30,7 @@ from streams.process.files.state_folder import LOG_FILE, OUTBOX_FILE, create_pri
 from streams.process.web.access import is_trusted
 
 SUFFIX: Final = ".export"  # of copies beside the files of the state
+PART: Final = ".import"  # the suffix of a file that is being written
 _SENT: Final = 1 << 20  # bytes at a time
 
 log = structlog.get_logger("uneri.local")
@@ -129,9 +130,6 @@ async def _send(request: web.Request, archive: Path) -> web.StreamResponse:
     except ConnectionError:
         log.warning("a client that exports the state left before all of it was sent")
     return response
-
-
-PART: Final = ".import"  # the suffix of a file that is being written
 
 
 def import_state(archive: Path, folder: Path) -> About:

@@ -22,6 +22,9 @@ from streams.process.files.state_folder import BACKFILL_FILE
 _LEARNT: Final = "learnt"
 _UNTIL: Final = "until"
 _PATIENCE: Final = 0.5  # seconds for a backfill that is writing
+ROWS: Final = 20  # of kept blocks at a time: arriving records are judged in between
+
+log = structlog.get_logger("uneri.history")
 
 
 class LearntHistory(NamedTuple):
@@ -70,11 +73,6 @@ def drop_learnt(folder: Path) -> None:
     """Delete the file and its journals."""
     for path in folder.glob(f"{BACKFILL_FILE}*"):
         path.unlink(missing_ok=True)
-
-
-ROWS: Final = 20  # of kept blocks at a time: arriving records are judged in between
-
-log = structlog.get_logger("uneri.history")
 
 
 class Takeover:

@@ -33,6 +33,8 @@ BUSY_SECONDS: Final = 1
 MOST_LABELS: Final = 100
 """Reasons of skipped parts with a label of their own."""
 
+_AGAIN: Final = (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS)
+
 
 class IngestHandler:
     """The one way in for all receivers of a daemon.
@@ -205,9 +207,6 @@ def _read(body: bytes, encoding: str, read: Reader, most: int, of_lines: bool) -
             "registry",
             seconds=int(AGAIN_SECONDS),
         ) from None
-
-
-_AGAIN: Final = (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS)
 
 
 def error_answer(error: BodyError) -> web.Response:

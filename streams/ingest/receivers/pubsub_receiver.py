@@ -37,8 +37,26 @@ ISSUERS: Final = ("https://accounts.google.com", "accounts.google.com")
 LEEWAY: Final = 60
 """Seconds that the clocks may differ."""
 
+USUAL_SECONDS: Final = 3600.0
+"""Time that keys are kept if their owner states none; a stated one is bounded by the next two."""
+
+SHORTEST: Final = 300.0
+LONGEST: Final = 86400.0
+AGAIN_SECONDS: Final = 60.0
+"""Time between two fetches for an unknown key: anyone may send a token with one."""
+
+WITHOUT_SECONDS: Final = 10.0
+"""Time between two fetches while there are no keys: nothing can be verified, and anyone may ask."""
+
+_FETCH_SECONDS: Final = 10.0
+_MOST: Final = 1024 * 1024  # bytes
+_MAX_AGE: Final = re.compile(r"max-age=(\d{1,9})")
+
+
 _ALGORITHMS: Final = ("RS256",)
 _FORM: Final = re.compile(r"([A-Za-z0-9_-]{1,4096})\.[A-Za-z0-9_-]{1,65536}\.[A-Za-z0-9_-]{1,4096}")
+
+log = structlog.get_logger("uneri.intake")
 
 
 class _Header(msgspec.Struct):
@@ -253,20 +271,3 @@ def _not_set_up() -> NotStoredError:
 
 if TYPE_CHECKING:
     from joserfc.jwk import KeySet
-
-USUAL_SECONDS: Final = 3600.0
-"""Time that keys are kept if their owner states none; a stated one is bounded by the next two."""
-
-SHORTEST: Final = 300.0
-LONGEST: Final = 86400.0
-AGAIN_SECONDS: Final = 60.0
-"""Time between two fetches for an unknown key: anyone may send a token with one."""
-
-WITHOUT_SECONDS: Final = 10.0
-"""Time between two fetches while there are no keys: nothing can be verified, and anyone may ask."""
-
-_FETCH_SECONDS: Final = 10.0
-_MOST: Final = 1024 * 1024  # bytes
-_MAX_AGE: Final = re.compile(r"max-age=(\d{1,9})")
-
-log = structlog.get_logger("uneri.intake")

@@ -43,6 +43,12 @@ if TYPE_CHECKING:
 BEHIND_STEPS: Final = 3
 """Steps by which incidents may be older than the wall before the board shows it."""
 
+RETRY_SECONDS: Final = 5.0
+SESSIONS_KEY: Final = "sessions"
+KEY_RETRY_SECONDS: Final = 2.0
+
+log = structlog.get_logger("uneri.board")
+
 
 class KafkaBoard:
     """Serves the board, in every process with the role, whether it writes the history or not.
@@ -205,11 +211,6 @@ class KafkaBoard:
         return f"the board: {trouble}" if trouble else None
 
 
-RETRY_SECONDS: Final = 5.0
-
-log = structlog.get_logger("uneri.board")
-
-
 class ChangesReader:
     """Reads the changes that came with the notices of the last days."""
 
@@ -245,10 +246,6 @@ class ChangesReader:
         if found is not None:
             return int(found.offset)
         return int((await consumer.end_offsets([self._place]))[self._place])
-
-
-SESSIONS_KEY: Final = "sessions"
-KEY_RETRY_SECONDS: Final = 2.0
 
 
 async def shared_session_key(records: FencedStore) -> bytes:

@@ -22,6 +22,10 @@ from streams.record.history.segments import Segments
 ROOM: Final = 64 * 1024 * 1024
 """Bytes of steps that are held while complete hours wait to be written: the topic keeps the next ones."""
 
+POLL_SECONDS: Final = 0.1  # between two checks whether the state of the stage is restored
+
+log = structlog.get_logger("uneri.history")
+
 
 class StepsStage:
     """The one partition of the steps topic: the records of all shards, until a writer takes them out."""
@@ -66,10 +70,6 @@ class StepsStage:
 
 if TYPE_CHECKING:
     from streams.record.history.history_writer import HistoryWriter
-
-POLL_SECONDS: Final = 0.1  # between two checks whether the state of the stage is restored
-
-log = structlog.get_logger("uneri.history")
 
 
 class HistoryKeeping:

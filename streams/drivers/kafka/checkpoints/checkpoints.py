@@ -28,6 +28,8 @@ PIECE_BYTES: Final = 900_000  # below Kafka's default limit of 1 MiB a record ba
 _GetRecord = Callable[[str, bytes], bytes]
 """Returns the value of a record by its name, or a default."""
 
+_T = TypeVar("_T")
+
 
 class _Part(msgspec.Struct, array_like=True):
     pieces: int
@@ -161,9 +163,6 @@ def _assembled(key: str, name: str, part: _Part, get: _GetRecord) -> bytes:
             f"length {part.length} and checksum of its marker"
         )
     return body
-
-
-_T = TypeVar("_T")
 
 
 class BlockingCheckpoints:

@@ -56,8 +56,6 @@ PATIENCE: Final = 120.0  # seconds until a topic must be read to its end
 TRANSACTION_MS: Final = 600_000
 READY_SECONDS: Final = 30.0
 IN_FLIGHT: Final = 100  # records that are sent before their acknowledgement is waited for
-
-
 Entry = tuple[bytes | None, bytes]
 """Key and value of a record."""
 

@@ -25,6 +25,9 @@ from streams.drivers.kafka.connections.connection import connection_options
 from streams.drivers.kafka.connections.tokens import OauthTokenError
 
 LONGEST: Final = 200  # characters of a broker's message
+TIMEOUT_MS: Final = 5_000
+CLOSE_SECONDS: Final = 1.0
+
 
 _NAME: Final = frozenset({62, 64})  # X509_V_ERR_HOSTNAME_MISMATCH, …_IP_ADDRESS_MISMATCH
 _EARLY, _LATE = 9, 10  # X509_V_ERR_CERT_NOT_YET_VALID, …_HAS_EXPIRED
@@ -47,10 +50,6 @@ class ConnectionFault(Exception):  # noqa: N818 - a finding, not an error of thi
     def __init__(self, part: Part, address: str, text: str) -> None:
         super().__init__(f"{part}: {address} {text}" if address else f"{part}: {text}")
         self.part, self.text = part, text
-
-
-TIMEOUT_MS: Final = 5_000
-CLOSE_SECONDS: Final = 1.0
 
 
 def why_unusable(kafka: KafkaSettings, error: Exception) -> str:

@@ -30,6 +30,9 @@ USED: Final = 0.8  # of the life of a token, after which a new one is fetched
 
 _MSK: Final = re.compile(r"\.kafka(?:-serverless)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?:\d+$")
 _LONGEST: Final = 1 << 20  # characters of a token
+TIMEOUT: Final = 10.0  # seconds
+LARGEST: Final = 1 << 20  # bytes of an answer
+UNKNOWN_LIFE: Final = 60.0  # seconds, of a token without a stated life
 
 
 class OauthTokenError(OSError):
@@ -176,11 +179,6 @@ def _region(kafka: KafkaSettings, environment: Mapping[str, str]) -> str:
     if not region:
         raise SecretError("kafka.iam.region: the region of the cluster is not known; set it")
     return region
-
-
-TIMEOUT: Final = 10.0  # seconds
-LARGEST: Final = 1 << 20  # bytes of an answer
-UNKNOWN_LIFE: Final = 60.0  # seconds, of a token without a stated life
 
 
 def request_token(oauth: KafkaOauthSettings, tls: KafkaTlsSettings | None) -> tuple[str, float]:
