@@ -26,7 +26,7 @@ from alerting.outbox.row import OutboxRow
 from alerting.pipeline.pipeline import Pipeline
 from config.settings import KafkaSettings
 from detectors.state import state
-from detectors.state.state_format import FORMAT, Writer
+from detectors.state.state import FORMAT, Writer
 from streams.drivers.kafka.checkpoints import checkpoints
 from streams.drivers.kafka.notices import NoticesPart, NotifyStage
 from streams.drivers.kafka.stage import Emission
