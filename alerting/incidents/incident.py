@@ -8,7 +8,7 @@ import msgspec
 from alerting.incidents.preceding import PrecedingChange
 from alerting.incidents.severity import Reached, Severity, reached, severity
 from detectors.explain.examples import EACH, Why, weight, why
-from detectors.model.finding import Finding, Verdict, of_whole
+from detectors.model.finding import Finding, Verdict, shares_of_whole
 from detectors.model.request_example import RequestExample
 from detectors.model.scope import CLIENT, FUNCTION, ROUTE, TABLE, TENANT
 
@@ -197,7 +197,7 @@ def _reason(finding: Finding, incident: Incident | None) -> str:
 
 
 def _evidence(finding: Finding) -> dict[str, object]:
-    callers, suspects = of_whole(finding)
+    callers, suspects = shares_of_whole(finding)
     written: dict[str, object] = {
         "scope": finding.about.to_json(),
         "measure": finding.measure.value,

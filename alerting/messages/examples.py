@@ -21,7 +21,7 @@ from alerting.incidents.notice import Action, Notice, NoticeReason
 from detectors.model.finding import Affected, Failures, Finding, Growth, Share, Trace, Verdict
 from detectors.model.measures import Measure, value_of
 from detectors.model.scope import Scope
-from detectors.model.sentence import of_absence, of_change, of_fatal, of_limit
+from detectors.model.sentence import explain_absence, explain_change, explain_fatal_error, explain_limit
 from detectors.watch.maturity import Maturity
 from detectors.watch.rankings import Hot, Standings, Use
 
@@ -196,13 +196,13 @@ def explained(of: Finding) -> Finding:
     """Return a finding with the sentence that the detectors would give it."""
     match of.verdict:
         case Verdict.LIMIT:
-            sentence = of_limit(of, minutes=of.minutes, throttled=of.throttled)
+            sentence = explain_limit(of, minutes=of.minutes, throttled=of.throttled)
         case Verdict.ABSENCE:
-            sentence = of_absence(of, of.missed)
+            sentence = explain_absence(of, of.missed)
         case Verdict.FATAL:
-            sentence = of_fatal(of)
+            sentence = explain_fatal_error(of)
         case _:
-            sentence = of_change(of)
+            sentence = explain_change(of)
     return replace(of, sentence=sentence)
 
 

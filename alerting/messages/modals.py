@@ -89,7 +89,7 @@ def pattern(incident: Incident, matching: Matcher, words: Phrases, *, day: str |
         section(labels.matches),
         *paragraphs(shown or ["•  *"], _BUDGET // 3),
         _input(UNTIL_BLOCK, labels.until, picker),
-        {**_input(WHY_BLOCK, labels.why, reason), "optional": True},
+        _input(WHY_BLOCK, labels.why, reason, optional=True),
     ]
     return _form("pattern", incident, words, title=labels.pattern_title, submit=labels.submit, blocks=blocks)
 
@@ -120,8 +120,9 @@ def _form(
     }
 
 
-def _input(block: str, label: str, element: Block) -> Block:
-    return {"type": "input", "block_id": block, "label": plain_text(label, TITLE * 3), "element": element}
+def _input(block: str, label: str, element: Block, **more: bool) -> Block:
+    named = {"label": plain_text(label, TITLE * 3), "element": element}
+    return {"type": "input", "block_id": block, **more, **named}
 
 
 def matching_lines(matching: Matcher, words: Phrases) -> list[str]:

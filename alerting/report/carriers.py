@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 from alerting.words import numbers
 from alerting.words.mrkdwn import clean, cut
 from alerting.words.phrases import Phrases
-from detectors.model.finding import NOTABLE, Finding, Share, of_whole
+from detectors.model.finding import NOTABLE, Finding, Share, shares_of_whole
 from detectors.model.scope import CLIENT, FUNCTION, ROUTE, SERVICE, TENANT, Scope
 
 KINDS: Final = (FUNCTION, ROUTE, SERVICE, CLIENT, TENANT)
@@ -38,7 +38,7 @@ def carriers(finding: Finding, words: Phrases) -> list[Carriers]:
     """Return the attribution of a finding."""
     suspects = {share.scope for share in finding.suspects}
     known = {share.scope for share in finding.callers}
-    callers, suspected = of_whole(finding)
+    callers, suspected = shares_of_whole(finding)
     shares = [*callers, *(share for share in suspected if share.scope not in known)]
     groups = []
     for kind in KINDS:

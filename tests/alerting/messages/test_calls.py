@@ -6,13 +6,13 @@ from alerting.words.locales import ENGLISH, JAPANESE
 from alerting.words.phrases import Phrases
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure
-from detectors.model.sentence import of_deviation
+from detectors.model.sentence import explain_deviation
 from tests.alerting.given import PUT, T0, TABLE, finding, incident, share
 from tests.alerting.message_makers import page, said
 
 
 def drop() -> Finding:
-    sentence = of_deviation(
+    sentence = explain_deviation(
         Verdict.DROP,
         TABLE,
         Measure.REQUESTS,

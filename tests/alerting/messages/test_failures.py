@@ -12,7 +12,7 @@ from alerting.words.locales import ENGLISH, JAPANESE, LANGUAGES
 from alerting.words.phrases import Phrases
 from detectors.model.finding import Failures, Finding, Plan, Verdict
 from detectors.model.measures import Measure
-from detectors.model.sentence import LEAST_USUAL, of_change
+from detectors.model.sentence import LEAST_USUAL, explain_change
 from detectors.watch.rankings import Use
 from tests.alerting.given import T0, TABLE, finding, incident, scope
 from tests.alerting.message_makers import page, said
@@ -35,7 +35,7 @@ def purchases(**changes: Any) -> Finding:
 
 
 def explained(of: Finding) -> Finding:
-    return replace(of, sentence=of_change(of))
+    return replace(of, sentence=explain_change(of))
 
 
 def test_a_page_about_errors_says_how_many_of_how_many_requests_fail() -> None:

@@ -12,7 +12,7 @@ from alerting.words.locales import ENGLISH, JAPANESE
 from alerting.words.phrases import Phrases
 from detectors.model.finding import AddedUp, Finding, Plan, Verdict
 from detectors.model.measures import Measure
-from detectors.model.sentence import of_change
+from detectors.model.sentence import explain_change
 from tests.alerting.given import PUT, T0, finding, incident, share
 from tests.alerting.message_makers import ZONE, page, said
 from tests.alerting.slack_standin import content_error
@@ -32,7 +32,7 @@ def lasting(**changes: Any) -> Finding:
         "added_up": THIRD,
     }
     made = finding(PUT, **(reported | changes))
-    return replace(made, sentence=of_change(made))
+    return replace(made, sentence=explain_change(made))
 
 
 @pytest.mark.parametrize(

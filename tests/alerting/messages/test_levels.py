@@ -12,7 +12,7 @@ from config.settings import Settings
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import level_of
 from detectors.model.scope import Scope
-from detectors.model.sentence import of_limit
+from detectors.model.sentence import explain_limit
 from tests.alerting.given import T0, ended, finding, growth_finding, incident
 from tests.alerting.message_makers import page, said
 from tests.alerting.slack_standin import content_error
@@ -32,7 +32,9 @@ def near(unit: str = "1", **changes: Any) -> Finding:
         "minutes": 5,
     }
     made = finding(ACCOUNT, **(given | changes))
-    return finding(ACCOUNT, **(given | {"sentence": of_limit(made, minutes=5, throttled=False)} | changes))
+    return finding(
+        ACCOUNT, **(given | {"sentence": explain_limit(made, minutes=5, throttled=False)} | changes)
+    )
 
 
 @pytest.mark.parametrize(
