@@ -147,7 +147,7 @@ def owners(
     lines = [f"| owner | share of the CPU time | µs {unit} |", "| --- | ---: | ---: |"]
     rows = {**large, "smaller ones": small, "**no owner**": 1 - sum(shares.values())}
     lines += [f"| {name} | {share:.1%} | {1e6 / rate * share:.3f} |" for name, share in rows.items()]
-    missed = f" Doors that were not found: {', '.join(absent)}." if absent else ""
+    missed = f" Entry points that were not found: {', '.join(absent)}." if absent else ""
     said = (
         f"{rate / 1e3:,.1f} thousand a second and core with the clocks of the profile; {system:.0%} of the "
         f"CPU time is the kernel's, whoever called it.{missed}"

@@ -1,9 +1,9 @@
-"""Who owns the CPU time of a process: the clock of a thread is read where a part begins or ends.
+"""Names the owners of the CPU time of a process: a thread's clock is read where a part begins or ends.
 
-Nothing is sampled. The doors of each part are wrapped; what a thread spends between two of them belongs to
-the part that was entered last. A chunk has thousands of records and passes some thirty doors, so that they
-cost little. Callbacks of an event loop belong to the package whose coroutine they run, unless it enters a
-part. What is spent where no door was passed has no owner, and is told as such.
+Nothing is sampled. The entry points of each part are wrapped; the time of a thread between two of them
+belongs to the part that was entered last. A chunk has thousands of records and passes some thirty of them,
+so that they cost little. Callbacks of an event loop belong to the package whose coroutine they run, unless it
+enters a part. Time without an entry point has no owner, and is shown as such.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ GARBAGE: Final = "garbage collector"
 HOST: Final = "stage host"
 OTHERS: Final = "other coroutines"
 
-DOORS: Final = {
+ENTRY_POINTS: Final = {
     "socket, receiving": ("asyncio.selector_events:_SelectorSocketTransport._read_ready",),
     "socket, sending": (
         "asyncio.selector_events:_SelectorSocketTransport.write",
@@ -77,18 +77,18 @@ class _Thread(threading.local):
 
 
 class CpuOwners:
-    """Wraps the doors; from ``start`` to ``stop`` it adds up what each owner spends."""
+    """Wraps the entry points; from ``start`` to ``stop`` it adds up the time of each owner."""
 
     def __init__(self) -> None:
-        self.absent: list[str] = []  # doors that are no longer where they were
+        self.absent: list[str] = []  # entry points that are gone
         self._spent: Counter[str] = Counter()  # nanoseconds
         self._thread = _Thread()
         self._running = False
         self._began = self._took = 0.0
         self._of_code: dict[Any, str] = {}
-        for owner, doors in DOORS.items():
-            for door in doors:
-                self._wrap(door, owner)
+        for owner, names in ENTRY_POINTS.items():
+            for name in names:
+                self._wrap(name, owner)
         self._wrap_loop()
 
     def start(self) -> None:
@@ -104,12 +104,12 @@ class CpuOwners:
         self._running = False
         self._took = _process_seconds() - self._began
 
-    def told(self) -> dict[str, float]:
+    def shares(self) -> dict[str, float]:
         """Return the share of the CPU time of each owner, largest first; the rest of 1 has none."""
         return {name: spent / 1e9 / self._took for name, spent in self._spent.most_common() if spent}
 
     def _leave_and_enter(self) -> None:
-        """Charge the innermost part with what the thread spent since the last door."""
+        """Charge the innermost part with what the thread spent since the last entry point."""
         thread, now = self._thread, time.thread_time_ns()
         if self._running and thread.parts:
             self._spent[thread.parts[-1]] += now - thread.since
@@ -123,14 +123,14 @@ class CpuOwners:
         self._leave_and_enter()
         self._thread.parts.pop()
 
-    def _wrap(self, door: str, owner: str) -> None:
-        module, _, path = door.partition(":")
+    def _wrap(self, entry: str, owner: str) -> None:
+        module, _, path = entry.partition(":")
         *outer, name = path.split(".")
         try:
             holder = functools.reduce(getattr, outer, importlib.import_module(module))
             found = getattr(holder, name)
         except (ImportError, AttributeError):
-            self.absent.append(door)
+            self.absent.append(entry)
             return
         setattr(holder, name, self._timed(found, owner))
 

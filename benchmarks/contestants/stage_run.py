@@ -70,5 +70,5 @@ class StageRun:
     def tell(self, **more: Any) -> None:
         """Tell what was measured, and how many checkpoints were written meanwhile."""
         if self.owners is not None:
-            more |= {"owners": self.owners.told(), "absent": self.owners.absent}
+            more |= {"owners": self.owners.shares(), "absent": self.owners.absent}
         self.meter.tell(checkpoints=self._saved, **more)

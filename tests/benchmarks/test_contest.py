@@ -127,4 +127,4 @@ def test_owners_of_the_cpu_time_are_told_with_the_share_that_nobody_owns() -> No
     assert "| decode | 60.0% | 2.400 |" in told
     assert "| smaller ones | 0.1% |" in told
     assert "| **no owner** | 9.9% |" in told
-    assert "HttpReceivers that were not found: streams.gone:Gone.feed." in told
+    assert "Entry points that were not found: streams.gone:Gone.feed." in told

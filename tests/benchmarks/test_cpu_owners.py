@@ -1,4 +1,4 @@
-"""Whoever spends CPU time is named, and the doors of the profile are where the code is."""
+"""Whoever spends CPU time is named, and the entry points of the profile are where the code is."""
 
 import json
 import subprocess
@@ -40,7 +40,7 @@ async def main():
     assert list(work.stepped()) == [1]
     await asyncio.create_task(work.awaited())
     owners.stop()
-    return owners.told()
+    return owners.shares()
 
 told = asyncio.run(main())
 print(json.dumps([told, owners.absent]))
