@@ -5,7 +5,7 @@ const SHIFT = 90; // seconds a place
 const PLACES = [[0, 0], [1, 0], [1, 1], [0, 1], [-1, 1], [-1, 0], [-1, -1], [0, -1], [1, -1]];
 
 export class Rotation {
-  // `turn` is told the page; `held` says whether the first page must stay, because something is wrong.
+  // `turn` receives the page; `held` says whether the first page must stay, because something is wrong.
   constructor({ pages, every, turn, held }) {
     this.pages = pages;
     this.every = every ?? STAY;
