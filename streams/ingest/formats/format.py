@@ -1,7 +1,7 @@
 """The contract of a format: the bytes of one payload become records, or a refusal with its reason.
 
 A payload is the content of one message, line, body or file. Whatever its bytes are, a format ends in bounded
-work and accounts for every part: a record, a refusal, or skipped by design.
+work and accounts for every part: a record, a refusal, or a skip by design.
 """
 
 from collections import Counter
@@ -101,7 +101,7 @@ REMEDIES: Final[Mapping[RejectReason, str]] = MappingProxyType(
         RejectReason.FAR_FUTURE: "set the sender's clock",
     }
 )
-"""How to mend a refusal, where its detail does not say so."""
+"""How to mend a refusal, where its detail gives no remedy."""
 
 
 @dataclass(slots=True)

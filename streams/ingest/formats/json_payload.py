@@ -1,4 +1,4 @@
-"""JSON payloads: their objects, values and documents one by one, and why one cannot be read."""
+"""JSON payloads, divided into their objects, values or documents, and the refusals of damaged ones."""
 
 import json
 import re
@@ -108,8 +108,8 @@ def _past_space(text: str, at: int) -> int:
 def values(payload: bytes, what: str) -> list[bytes]:
     """Return the values of an unpacked payload that is one, a list of them, or several in a row.
 
-    Each is returned as it was sent; of lists, only the outermost is taken apart. ``what`` names the expected
-    content with its article, for the refusal: ``a list of segments``.
+    Each is returned as it was sent; only the outermost list is divided. ``what`` names the expected content
+    with its article, for the refusal: ``a list of segments``.
 
     Raises
     ------

@@ -60,7 +60,7 @@ class _Field:
     def put(self, around: _Around, into: dict[str, Any]) -> None:
         """Put the value into a record, if there is one."""
         value = self._const if self._path is None else self._found(around.find(self._path))
-        if value is ABSENT or (value is None and self._name != "error"):  # where null says: no error
+        if value is ABSENT or (value is None and self._name != "error"):  # where null means no error
             return
         group, key = self._into
         if group is not None:

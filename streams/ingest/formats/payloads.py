@@ -170,7 +170,7 @@ def _too_large() -> RefusalError:
 
 
 def _read(file: File, most: int) -> bytes:
-    """Return what is left of a file, at most so many bytes of it; a pipe gives them bit by bit."""
+    """Return the rest of a file, at most so many bytes of it; a pipe gives them bit by bit."""
     found = io.BytesIO()
     while most > 0 and (part := file.read1(min(most, 1 << 20))):
         found.write(part)

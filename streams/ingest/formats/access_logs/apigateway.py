@@ -447,7 +447,7 @@ def target_of(value: str) -> str | None:
 
 
 def meanings(record: Mapping[str, object], mapping: Mapping[str, str] | None) -> dict[str, str]:
-    """Return the texts of a record by what they mean.
+    """Return the texts of a record by their meaning.
 
     Objects in it are read as if their keys were joined by points. The keys of a mapping win over known ones;
     of two that mean the same, the first whose value is not absent.

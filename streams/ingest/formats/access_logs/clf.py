@@ -6,7 +6,7 @@ nginx's ``$request_time``, in seconds. Its line carries the time of the response
 much earlier. Apache writes when the request came; without a duration, the time is used as it stands. Apache's
 variant that begins with ``name:port`` of the virtual host names the service.
 
-Nothing else is guessed: microseconds cannot be told from a size. Two equal lines are two requests, for the
+Nothing else is guessed: microseconds look like a size. Two equal lines are two requests, for the
 log names none; so records have no id. A client is a product token of the user agent (``user_agents``). The
 address and the authenticated user are people, and no clients.
 """

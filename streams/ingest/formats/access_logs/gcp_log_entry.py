@@ -3,8 +3,8 @@
 Read are the request logs that the platform itself writes: Cloud Run (and Functions built on it), App Engine,
 API Gateway and load balancers give ``httpRequest``; App Engine's standard environment gives its own
 ``RequestLog``; the first generation of Cloud Functions gives a line of text at the end of each execution. A
-program's own log may repeat ``httpRequest`` on every line, so any other log is skipped, save what a program
-wrote in the form of docs/event.md: the platform keeps a line of JSON as ``jsonPayload``.
+program's own log may repeat ``httpRequest`` on every line, so any other log is skipped, save records of
+docs/event.md: the platform keeps a line of JSON as ``jsonPayload``.
 
 An entry, or an array of entries, is one JSON value; several stand one a line.
 """
@@ -70,7 +70,7 @@ class _Resource(msgspec.Struct):
 
 
 class _Payload(msgspec.Struct, rename="camel"):
-    """App Engine's ``RequestLog``, and what a load balancer adds."""
+    """App Engine's ``RequestLog``, and the fields that a load balancer adds."""
 
     request_id: _Text = None
     start_time: _Text = None

@@ -46,7 +46,7 @@ def read_lines(payload: bytes, read: Callable[[str], Event | None]) -> Reading:
         payload, _, damaged = unzipped(payload, MOST_UNPACKED)
         if damaged is not None:
             reading.refused.append(damaged)
-            payload = payload[: payload.rfind(b"\n") + 1]  # the last line may go on in what is damaged
+            payload = payload[: payload.rfind(b"\n") + 1]  # the last line may go on in the damaged part
     for raw in BytesIO(payload):
         line = raw.strip()
         if not line:

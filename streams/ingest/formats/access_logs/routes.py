@@ -3,7 +3,7 @@
 Every name is a series. A path holds ids, so raw paths would make a series of every item. The rules here have
 no state: the same path has the same name in every process, in a replay, and after a restart. They see ids by
 their form (numbers, UUIDs, hex, ULIDs, tokens, dates, e-mail addresses), not words that happen to be ids,
-such as user names: the templates of the configuration say where those are, and win.
+such as user names: the templates of the configuration name their places, and win.
 """
 
 import re
@@ -94,7 +94,7 @@ class PathTemplates:
     def __init__(self, given: Sequence[str] = ()) -> None:
         self._root: Final = _Place()
         for template in given:
-            self._root.take(_words(template), template)
+            self._root.add(_words(template), template)
 
     @property
     def empty(self) -> bool:
@@ -147,7 +147,7 @@ def request_line(text: str) -> RequestLine | None:
 
 
 def method_of(text: str) -> str:
-    """Return a method that exists; ``OTHER`` for what anyone may make up.
+    """Return a method that exists; ``OTHER`` for one that is made up.
 
     Examples
     --------
@@ -161,7 +161,7 @@ def method_of(text: str) -> str:
 def route_of(line: RequestLine | None, paths: PathTemplates, status: int | None) -> str:
     """Return the name of the route that a request line asks for.
 
-    Where templates are given, what none fits and what the backend did not find is one route: addresses that
+    Where templates are given, all paths that fit none and were not found are one route: addresses that
     scanners make up must not become names. Without templates, a new 404 may be a route that was lost.
 
     Examples
@@ -268,7 +268,7 @@ def _words(template: str) -> list[str]:
 
 
 class _Place:
-    """A place in the tree of given templates: what may come next."""
+    """A place in the tree of given templates, with the words that may come next."""
 
     __slots__ = ("ends", "other", "rest", "words")
 
@@ -283,7 +283,7 @@ class _Place:
         """Whether nothing may come."""
         return not self.words and self.other is None and self.ends is None and self.rest is None
 
-    def take(self, words: Sequence[str], template: str) -> None:
+    def add(self, words: Sequence[str], template: str) -> None:
         """Add a template whose words from here on these are."""
         at = self
         named = "/" + "/".join(_words(template))
@@ -301,7 +301,7 @@ class _Place:
     def find(self, segments: Sequence[str], at: int) -> str | None:
         """Return the template that fits the segments from ``at`` on.
 
-        No place is asked twice: there is one way from the root to each.
+        No place is visited twice: there is one way from the root to each.
         """
         if at == len(segments):
             return self.ends

@@ -11,7 +11,7 @@ from streams.engine.decode.event import LARGEST
 from streams.engine.decode.operations import READS, WRITES, kind_of
 
 _SHORT: Final = 256
-"""Characters of an item that is remembered: most calls of a table consume what others did."""
+"""Characters of an item that is remembered: most calls of a table consume as much as others."""
 _MOST_REMEMBERED: Final = 4096
 
 

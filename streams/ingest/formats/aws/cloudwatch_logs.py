@@ -183,7 +183,7 @@ class _NoEnvelopeError(RefusalError):
 
 
 def _opened(piece: bytes, reading: Reading) -> tuple[_Head, list[_LogEvent]]:
-    """Return an envelope and its messages; what is no message is refused by itself."""
+    """Return an envelope and its messages; a malformed message is refused by itself."""
     try:
         whole = _ENVELOPE.decode(piece)
         head: _Head = whole
@@ -337,7 +337,7 @@ class _LoggedEvent:
 
 
 def _unwrapped(message: bytes) -> bytes:
-    r"""Return the object that was logged in a message, without what the loggers of Lambda put around it.
+    r"""Return the object that was logged in a message, without the wrapping of Lambda's loggers.
 
     Examples
     --------

@@ -33,7 +33,7 @@ from streams.ingest.formats.trace_ids import joins, x_ray_trace
 PLATFORM: Final = "platform line"
 APPLICATION: Final = "application line"
 DROPPED: Final = "dropped logs"
-"""Why a line is skipped. Dropped logs are a gap in what was sent, not in what happened."""
+"""Why a line is skipped. Dropped logs are a gap in the log, not in the invocations."""
 
 _HEAD: Final = 64 * 1024
 _TIMED_OUT: Final = {"timeout", "Sandbox.Timedout"}

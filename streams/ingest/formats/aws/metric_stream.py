@@ -160,7 +160,7 @@ def _of_messages(payload: bytes, around: Surroundings) -> Iterator[Reading]:
             for metric in _metrics(_message(data)):
                 yield _kept(metric, data, around)
         except RefusalError as error:
-            if is_first and error.reason is RejectReason.DAMAGED:  # what it begins with is no length
+            if is_first and error.reason is RejectReason.DAMAGED:  # its first bytes are no length
                 raise
             yield Reading(refused=[error.of(data)])
 
@@ -344,7 +344,7 @@ def _level_of(
 
 
 def _scope(dimensions: Mapping[str, str], whole: ScopeName) -> ScopeName:
-    """Return the narrowest scope that dimensions name, if they name nothing else."""
+    """Return the narrowest scope of dimensions, if they name nothing but scopes."""
     function, table, service = (
         next((dimensions[key] for key in keys if key in dimensions), None)
         for keys in (_FUNCTION, _TABLE, _SERVICE)

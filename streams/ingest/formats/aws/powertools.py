@@ -85,7 +85,7 @@ class _Request(msgspec.Struct):
     tables: tuple[TableCall, ...] | None = None
     values: dict[str, float] | None = None
     throttled: str | None = None
-    error: Any = None  # a class of docs/event.md; of TypeScript's Logger, what was thrown
+    error: Any = None  # a class of docs/event.md; of TypeScript's Logger, the thrown error
     error_type: str | None = None
     exception_name: str | None = None  # of Python's Logger
 

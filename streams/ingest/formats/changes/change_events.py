@@ -36,7 +36,7 @@ _VIA_CLOUDTRAIL: Final = "via CloudTrail"
 
 
 class _Event(msgspec.Struct):
-    """An event of EventBridge, the keys by which the others are told apart, and CloudTrail's file."""
+    """An event of EventBridge, the keys that distinguish the others, and CloudTrail's file."""
 
     detail_type: str | None = msgspec.field(default=None, name="detail-type")
     detail: msgspec.Raw = msgspec.Raw()

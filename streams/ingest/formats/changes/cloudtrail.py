@@ -1,4 +1,4 @@
-"""Records of AWS CloudTrail: which calls change something, and what."""
+"""Records of AWS CloudTrail: the calls that change something, as changes."""
 
 import re
 from typing import Final

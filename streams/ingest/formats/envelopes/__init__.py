@@ -1,4 +1,4 @@
-"""Payloads that hold other payloads: what they unpack is read by the format that it is recognised as.
+"""Payloads that hold other payloads, each of which is read by the format that it is recognised as.
 
 May import the contract of formats.
 """

@@ -53,7 +53,7 @@ class AvroSchema:
                 checked.takes_bytes(plain)
             plain = msgspec.json.decode(text)
             checked.takes_bytes(plain)
-            # a record of one field is as long as that field, and remembers what a union alone refers to
+            # a record of one field is as long as that field, and keeps the references of a union
             whole = {"type": "record", "name": _WHOLE, "fields": [{"name": _WHOLE, "type": plain}]}
             self._schema: Final = fastavro.parse_schema(whole, named_schemas=named)
         except UnreadableSchemaError:
@@ -91,7 +91,7 @@ class AvroSchema:
 
 
 class _Checked:
-    """A walk through a schema that finds what could take unbounded work."""
+    """A walk through a schema that finds lists and types that could take unbounded work."""
 
     def __init__(self) -> None:
         self._open: set[str] = set()  # names of the types around the present one

@@ -33,7 +33,7 @@ _NOWHERE: Final = Origin()
 
 
 def origin_of(resource: Attributes, span: Attributes | None = None) -> Origin:
-    """Return the names of a resource, and what one of its spans adds.
+    """Return the names of a resource, completed by one of its spans.
 
     Examples
     --------

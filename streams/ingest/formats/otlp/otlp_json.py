@@ -59,7 +59,7 @@ _KINDS: Final = {
 }  # fmt: skip
 _ERRORS: Final = frozenset({2, "2", "STATUS_CODE_ERROR"})
 
-# Messages as JSON has them; what is not read is left out.
+# Messages as JSON has them, without the fields that are not read.
 _Whole = int | float | str | None
 T = TypeVar("T")
 _Many = list[T] | None

@@ -46,7 +46,7 @@ if TYPE_CHECKING or COMPILES:
     from streams.ingest.formats.otlp.scan.scan_message import scan
     from streams.ingest.formats.otlp.scan.span_scanner import LeftSpans, Scanned, SpanScanner
 
-_FIRST: Final = b"\x0a"  # the only field of a message: a resource with what it sent
+_FIRST: Final = b"\x0a"  # the only field of a message: a resource
 _ERROR: Final = 2
 _MOST_SCANNERS: Final = 16  # sources whose names are remembered apart
 

@@ -124,7 +124,7 @@ class OtlpMessage:
 
 
 def of_bytes(found: bytes, size: int) -> str:
-    """Return an identifier as lower-case hexadecimal; nothing if it is none.
+    """Return an identifier as lower-case hexadecimal; an empty text if it is none.
 
     Examples
     --------
@@ -135,7 +135,7 @@ def of_bytes(found: bytes, size: int) -> str:
 
 
 def of_text(found: str, size: int) -> str:
-    """Return an identifier as lower-case hexadecimal; nothing if it is none.
+    """Return an identifier as lower-case hexadecimal; an empty text if it is none.
 
     Examples
     --------

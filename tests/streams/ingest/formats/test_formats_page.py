@@ -24,7 +24,7 @@ def test_the_example_becomes_what_the_page_says() -> None:
     (config, _), (payload, record) = blocks("yaml"), blocks("json")
     orders = with_mappings(load_settings(None, config).sources.mappings)["orders"]
     reading = orders.read(payload.encode(), Surroundings())
-    assert [json.loads(to_json_line(one)) for one in reading.records] == [json.loads(record)]
+    assert [json.loads(to_json_line(found)) for found in reading.records] == [json.loads(record)]
     assert (reading.refused, reading.skipped.total()) == ([], 1)
 
 

@@ -49,7 +49,7 @@ def test_every_part_knows_its_payload_and_its_number_in_it() -> None:
     assert run.of == [0, 1, 2, 2, 2, 4]
     assert run.numbers == [None, None, 0, 1, 2, None]
     assert run.rows == [0, 2, 3, 5]
-    assert [one.index for one in run.refused] == [1, 4]
+    assert [refused.index for refused in run.refused] == [1, 4]
     assert run.skipped.total() == 2
 
 
@@ -67,7 +67,7 @@ def test_what_the_decoder_rejects_takes_its_place_among_the_refusals() -> None:
         Rejected(RejectReason.FAR_FUTURE, -3, "held before", b""),
         Rejected(RejectReason.FAR_FUTURE, 2, "the third record", b""),
     ]
-    assert [one.index for one in run.placed(rejected)] == [-3, 1, 3, 4]
+    assert [refused.index for refused in run.placed(rejected)] == [-3, 1, 3, 4]
 
 
 def test_runs_end_where_asked_and_where_they_are_long_and_hold_the_same(monkeypatch: Any) -> None:

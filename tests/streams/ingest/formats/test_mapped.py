@@ -80,7 +80,7 @@ def test_a_list_at_the_top_and_lists_in_lists_hold_records() -> None:
     groups = [{"entries": [{"t": T, "s": "a"}]}, {"entries": None}, {"entries": [{"t": T, "s": "b"}] * 2}]
     assert [record["service"] for record in records(deep, {"groups": groups})] == ["a", "b", "b"]
     found = read(deep, {"groups": [{"entries": {"t": T}}, {}, *groups]})
-    assert [one.reason.value for one in found.refused] == ["not_object"]
+    assert [refused.reason.value for refused in found.refused] == ["not_object"]
     assert len(found.records) == 3, "what is no list costs none of the others"
 
 
@@ -143,15 +143,15 @@ def test_a_mapping_of_calls_of_samples_and_of_changes() -> None:
             "version": "42",
         }
     ]
-    assert [one.reason.value for one in read(change, {"t": T, "k": "database", "f": "g"}).refused] == [
-        "bad_type"
-    ]
+    assert [
+        refused.reason.value for refused in read(change, {"t": T, "k": "database", "f": "g"}).refused
+    ] == ["bad_type"]
 
 
 def test_a_name_may_come_from_around_and_is_needed() -> None:
     text = "fields: {ts: $.t}"
     assert records(text, {"t": T}, function="f") == [{"ts": T, "function": "f"}]
-    assert [one.reason.value for one in read(text, {"t": T}).refused] == ["no_name"]
+    assert [refused.reason.value for refused in read(text, {"t": T}).refused] == ["no_name"]
 
 
 def test_conditions_compare_as_text_and_all_must_hold() -> None:
@@ -180,7 +180,9 @@ def test_only_null_of_a_map_or_of_a_default_says_that_there_was_no_error() -> No
     assert records(text, {**base, "e": "fatal"})[0]["error"] == "fatal"
     without = "fields: {ts: $.t, service: $.s, status: $.c, error: $.e}"
     assert "error" not in records(without, {**base, "e": None})[0]
-    assert [one.reason.value for one in read(without, {**base, "e": "5xx"}).refused] == ["unknown_error"]
+    assert [refused.reason.value for refused in read(without, {**base, "e": "5xx"}).refused] == [
+        "unknown_error"
+    ]
 
 
 def test_a_long_text_is_cut() -> None:
@@ -245,7 +247,7 @@ def test_every_field_of_a_record_can_be_mapped(kind: str, record: type[msgspec.S
         parts = [name for name in FIELDS[kind] if name.startswith(f"{outer.name}.")]
         if parts:
             inner = msgspec.inspect.type_info(outer.type)
-            structs = [one for one in getattr(inner, "types", [inner]) if hasattr(one, "fields")]
+            structs = [kind for kind in getattr(inner, "types", [inner]) if hasattr(kind, "fields")]
             assert {f"{outer.name}.{field.name}" for field in structs[0].fields} == set(parts)
 
 

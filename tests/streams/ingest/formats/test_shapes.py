@@ -73,7 +73,7 @@ def test_a_shape_becomes_what_it_must(name: str) -> None:
         assert [json.loads(to_json_line(record)) for record in found.records] == shape.get("records", []), (
             what
         )
-        assert [each.reason.value for each in found.refused] == shape.get("refused", []), what
+        assert [refused.reason.value for refused in found.refused] == shape.get("refused", []), what
         assert dict(found.skipped) == shape.get("skipped", {}), what
 
 
@@ -132,7 +132,7 @@ def test_what_a_format_gives_can_be_counted(name: str) -> None:
         found = read(name, payload_of(shape), around(shape))
         if name == "uneri" or isinstance(found, str):
             continue  # the decoder refuses what a sender of the native form got wrong
-        requests = [each for each in found.records if isinstance(each, Event)]
+        requests = [record for record in found.records if isinstance(record, Event)]
         events, rows, problems = parse([to_json_line(request) for request in requests])
         assert problems == {}, shape["is"]
         assert len(rows) == len(events) == len(requests), shape["is"]
@@ -150,4 +150,4 @@ def test_a_file_that_is_divided_gives_the_same_records(name: str) -> None:
         parts = [read(name, part.content, around(shape)) for part in divisions.payloads]
         assert [part for part in parts if isinstance(part, str)] == [], what
         found = [record for part in parts if isinstance(part, Reading) for record in part.records]
-        assert [json.loads(to_json_line(each)) for each in found] == shape.get("records", []), what
+        assert [json.loads(to_json_line(record)) for record in found] == shape.get("records", []), what

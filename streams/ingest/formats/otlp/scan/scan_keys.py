@@ -1,4 +1,4 @@
-"""The attributes that the scanner of spans knows, by number, and which one a key names. Compiled.
+"""Numbers for the attributes that the scanner of spans reads, and the number of a key. Compiled.
 
 A key is found by one product, in a table without collisions.
 """

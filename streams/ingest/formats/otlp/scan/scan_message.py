@@ -20,7 +20,7 @@ from streams.ingest.formats.otlp.scan.scan_wire import is_text, read_length
 from streams.ingest.formats.otlp.span import CLIENT, PRODUCER
 from streams.ingest.formats.otlp.spans import MOST_CALLS
 
-_RESOURCE, _SCOPES, _SCHEMA = 0x0A, 0x12, 0x1A  # of what a resource sent; a scope has the same
+_RESOURCE, _SCOPES, _SCHEMA = 0x0A, 0x12, 0x1A  # of a resource and its scopes; a scope has the same
 _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)
 _STEPS: Final = 64  # from a span to the root of its trace
 RESOURCE_TEXTS: Final = 4
@@ -68,7 +68,7 @@ def scan(io: int, first: bool) -> int:
 
 @part
 def _scan_resource(io: int, at: int, end: int) -> int:
-    """Scan a resource with what it sent."""
+    """Scan a resource with its scopes."""
     count = load_int(io + memory.RESOURCE_COUNT)
     if count >= load_int(io + memory.RESOURCES_ROOM):
         return memory.MORE_ROWS

@@ -1,6 +1,6 @@
 """The parts of protobuf on the wire, of the messages of OpenTelemetry: numbers, texts, values. Compiled.
 
-Only what exporters write is read: fields in their form, lengths of at most four bytes. The address -1 is
+Only the form that exporters write is read, and lengths of at most four bytes. The address -1 is
 returned for anything else. ``end`` is the address behind a part; eight bytes behind a payload can be read.
 """
 

@@ -39,7 +39,7 @@ RESOURCE_BYTES: Final = 6 * 8
 FIRST_SPAN, IS_LEFT, FIRST_REQUEST, REQUESTS = (8 * place for place in range(4))
 TRACE_BYTES: Final = 4 * 8
 
-# A piece: bytes of JSON that names have become once, and what is known of them.
+# A piece: bytes of JSON that names have become once, and their meaning.
 AT, LENGTH, MEANS, SAYS, SAYS_MORE, NAMED, SHORT = (8 * place for place in range(7))
 PIECE_WORDS: Final = 7
 PIECE_BYTES: Final = 8 * PIECE_WORDS

@@ -49,7 +49,7 @@ _CAPACITY: Final = "aws.dynamodb.consumed_capacity"
 
 
 class NamePiece(NamedTuple):
-    """A piece of JSON, and what is known of it, as in ``span_memory.py``."""
+    """A piece of JSON and its meaning, as in ``span_memory.py``."""
 
     text: bytes = b""
     means: int = memory.UNUSUAL

@@ -1,4 +1,4 @@
-"""The Python side of the scanner of spans: its memory, and the names that it knows."""
+"""The Python side of the scanner of spans: its memory, and the names that it has learnt."""
 
 import os
 from collections import Counter
@@ -117,7 +117,7 @@ class SpanScanner:
         array = np.frombuffer(payload, np.uint8)
         at = array.ctypes.data
         if (at + len(payload) - 1) // _PAGE != (at + len(payload) + _BEHIND) // _PAGE:
-            array = np.zeros(len(payload) + _BEHIND, np.uint8)  # what lies behind may not exist
+            array = np.zeros(len(payload) + _BEHIND, np.uint8)  # the next page may not exist
             array[: len(payload)] = np.frombuffer(payload, np.uint8)
             at = array.ctypes.data
         self._set(memory.PAYLOAD, at)
@@ -174,7 +174,6 @@ class SpanScanner:
         return found
 
     def _learn(self) -> None:
-        """Learn the names that the scan has noted."""
         noted = self._arrays[memory.MISSES]
         used, place = self._get(memory.MISSES_LENGTH), 0
         seen = set()

@@ -31,7 +31,7 @@ def test_a_log_may_be_split_between_any_lines(one: list[bytes], other: list[byte
         except RefusalError:  # only empty lines
             return [], []
         records = [record for record in found.records if isinstance(record, Event)]
-        return records, [each.reason for each in found.refused]
+        return records, [refused.reason for refused in found.refused]
 
     (records, refused), (more, also) = read(one), read(other)
     assert read(one + other) == (records + more, refused + also)
@@ -46,7 +46,7 @@ def test_too_many_lines_are_refused_as_a_whole() -> None:
 
 def test_a_line_that_is_too_long_is_refused_alone() -> None:
     found = read_lines(b"a\n" + b"b" * (1 << 20) + b"b\nc", event)
-    assert [each.reason for each in found.refused] == [RejectReason.TOO_LARGE]
+    assert [refused.reason for refused in found.refused] == [RejectReason.TOO_LARGE]
     assert len(found.records) == 2
 
 

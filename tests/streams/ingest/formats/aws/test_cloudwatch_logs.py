@@ -62,7 +62,7 @@ def firehose(*data: bytes) -> bytes:
     return json.dumps({"requestId": "r", "timestamp": 1767225611000, "records": records}).encode()
 
 
-def told(payload: bytes, around: Surroundings | None = None) -> list[bytes]:
+def record_lines(payload: bytes, around: Surroundings | None = None) -> list[bytes]:
     found = recognised(payload)
     assert found is not None
     reading = found.read(payload, around or Surroundings())
@@ -70,7 +70,7 @@ def told(payload: bytes, around: Surroundings | None = None) -> list[bytes]:
     return [to_json_line(record) for record in reading.records]
 
 
-ONCE = told(envelope(EVENTS))
+ONCE = record_lines(envelope(EVENTS))
 
 
 def test_the_envelope_holds_what_it_should() -> None:
@@ -80,7 +80,7 @@ def test_the_envelope_holds_what_it_should() -> None:
 @pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize(
     "packed",
-    [bytes, gzip.compress, lambda each: base64.b64encode(gzip.compress(each))],
+    [bytes, gzip.compress, lambda content: base64.b64encode(gzip.compress(content))],
     ids=["unpacked", "gzip", "base64"],
 )
 def test_events_split_anywhere_over_payloads_are_the_same_records(
@@ -89,23 +89,23 @@ def test_events_split_anywhere_over_payloads_are_the_same_records(
     chance = random.Random(seed)  # noqa: S311 - where to cut, no secret
     cuts = [0, *sorted(chance.sample(range(1, len(EVENTS)), chance.randrange(1, 8))), len(EVENTS)]
     pieces = [packed(envelope(EVENTS[begin:end])) for begin, end in itertools.pairwise(cuts)]
-    assert [record for piece in pieces for record in told(piece)] == ONCE
-    assert told(firehose(*pieces)) == ONCE
+    assert [record for piece in pieces for record in record_lines(piece)] == ONCE
+    assert record_lines(firehose(*pieces)) == ONCE
 
 
 def test_payloads_in_a_row_are_the_same_records() -> None:
     first, second = envelope(EVENTS[:7]), envelope(EVENTS[7:])
-    assert told(first + second) == ONCE
-    assert told(gzip.compress(first) + gzip.compress(second)) == ONCE
-    assert told(gzip.compress(first + second)) == ONCE
-    assert told(firehose(gzip.compress(first) + gzip.compress(second))) == ONCE
+    assert record_lines(first + second) == ONCE
+    assert record_lines(gzip.compress(first) + gzip.compress(second)) == ONCE
+    assert record_lines(gzip.compress(first + second)) == ONCE
+    assert record_lines(firehose(gzip.compress(first) + gzip.compress(second))) == ONCE
 
 
 def test_what_is_delivered_again_has_the_same_ids() -> None:
     ids = [json.loads(raw).get("id") for raw in ONCE]
     assert None not in ids
     assert len(set(ids)) == len(ids)
-    assert told(envelope([*EVENTS, *EVENTS])) == ONCE
+    assert record_lines(envelope([*EVENTS, *EVENTS])) == ONCE
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_report_that_does_not_begin_a_message_is_the_applications(text: str) -
 
 def test_what_is_known_of_the_source_reaches_every_record() -> None:
     around = Surroundings(region="eu-west-1", account="210987654321", counts="function")
-    records = [json.loads(raw) for raw in told(envelope(EVENTS), around)]
+    records = [json.loads(raw) for raw in record_lines(envelope(EVENTS), around)]
     assert {(record["account"], record["region"], record["function"]) for record in records} == {
         ("123456789012", "eu-west-1", "put-item")
     }

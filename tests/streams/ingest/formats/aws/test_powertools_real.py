@@ -55,7 +55,7 @@ def read(name: str, text: str) -> Reading:
     return FORMATS[name].read(text.encode(), Surroundings())
 
 
-def told(reading: Reading) -> list[dict[str, Any]]:
+def records_of(reading: Reading) -> list[dict[str, Any]]:
     assert not reading.refused
     return [json.loads(to_json_line(record)) for record in reading.records]
 
@@ -77,7 +77,7 @@ def test_the_lines_of_an_invocation_are_no_requests(log: tuple[Logger, StringIO]
 
     invoked(logger, handle)
     found = read("powertools", written.getvalue())
-    assert told(found) == []
+    assert records_of(found) == []
     assert found.skipped == {"log line": 4}
 
 
@@ -89,7 +89,7 @@ def test_a_line_that_was_written_as_a_request_is_one(log: tuple[Logger, StringIO
         logger.info("request", extra={"route": "POST /items/{id}", "status": 201, "ms": {"function": 33.5}})
 
     invoked(logger, handle)
-    (record,) = told(read("powertools", written.getvalue()))
+    (record,) = records_of(read("powertools", written.getvalue()))
     assert record.pop("ts") > 1.7e9
     assert record == {
         "id": f"powertools:{REQUEST}",
@@ -114,7 +114,7 @@ def test_a_line_says_its_time_in_each_format(options: dict[str, bool]) -> None:
     logger = Logger(service=f"timed {options}", stream=written, **options)  # type: ignore[arg-type]
     before = time.time() - 0.001
     logger.info("request", extra={"route": "GET /items", "status": 200, "function_request_id": REQUEST})
-    (record,) = told(read("powertools", written.getvalue()))
+    (record,) = records_of(read("powertools", written.getvalue()))
     assert before <= stamp_of(record["ts"]) <= time.time()  # type: ignore[operator]
 
 
@@ -131,7 +131,7 @@ def test_an_invocation_with_many_metrics_is_one_request(capsys: pytest.CaptureFi
 
     metrics.log_metrics(handle, capture_cold_start_metric=True)({}, Context())
     found = read("emf", capsys.readouterr().out)
-    records = told(found)
+    records = records_of(found)
     assert found.skipped == {"cold start": 1}
     requests = [record for record in records if record.get("kind") != "call"]
     assert [(request["id"], request["ms"]) for request in requests] == [(f"emf:{REQUEST}", {"total": 250.0})]

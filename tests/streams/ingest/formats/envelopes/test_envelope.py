@@ -55,7 +55,7 @@ def test_what_lies_in_an_envelope_may_be_packed() -> None:
 def test_envelopes_in_a_row_are_opened_one_by_one() -> None:
     found = read(push(EVENT, "1") + b'{"message":{}}' + b"\n{]}\n" + push(EVENT, "2"))
     assert [record.id for record in found.records] == ["pubsub:1", "pubsub:2"]
-    assert [each.reason for each in found.refused] == [RejectReason.NOT_JSON]
+    assert [refused.reason for refused in found.refused] == [RejectReason.NOT_JSON]
 
 
 def test_envelopes_in_each_other_end() -> None:
@@ -64,13 +64,13 @@ def test_envelopes_in_each_other_end() -> None:
         payload = push(payload)
     assert len(read(payload).records) == 1
     found = read(push(payload))
-    assert [each.reason for each in found.refused] == [RejectReason.TOO_DEEP]
+    assert [refused.reason for refused in found.refused] == [RejectReason.TOO_DEEP]
 
 
 def test_what_looks_like_nothing_is_refused_by_itself() -> None:
     found = read(push(EVENT + b'\n{"x": 1}'))
     assert len(found.records) == 1
-    assert [(each.reason, each.sample) for each in found.refused] == [
+    assert [(refused.reason, refused.sample) for refused in found.refused] == [
         (RejectReason.UNKNOWN_FORMAT, b'{"x": 1}')
     ]
 

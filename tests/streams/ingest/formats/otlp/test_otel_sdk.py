@@ -121,19 +121,19 @@ def left_of(receiver: Receiver) -> int:
     if not COMPILES:
         return 0
     found = [SpanScanner(Surroundings()).scan(body) for body in receiver.bodies]
-    return sum(len(left.spans) for each in found if each for left in each.left) + found.count(None)
+    return sum(len(left.spans) for scanned in found if scanned for left in scanned.left) + found.count(None)
 
 
 def test_an_invocation_is_a_request_with_its_table_calls(
     tracer: Tracer, dynamodb: Any, provider: TracerProvider, receiver: Receiver
 ) -> None:
-    said: dict[str, str | bool | int] = {
+    attributes: dict[str, str | bool | int] = {
         "faas.invocation_id": "af9d5aa4",
         "faas.coldstart": True,
         "http.route": "/items/{id}",
     }
-    said |= {"http.request.method": "PUT", "http.response.status_code": 200}
-    with tracer.start_as_current_span("put-item", kind=SpanKind.SERVER, attributes=said) as span:
+    attributes |= {"http.request.method": "PUT", "http.response.status_code": 200}
+    with tracer.start_as_current_span("put-item", kind=SpanKind.SERVER, attributes=attributes) as span:
         dynamodb.put_item(TableName="items", Item=item(1), ReturnConsumedCapacity="TOTAL")
         with tracer.start_as_current_span("inside"):
             dynamodb.get_item(TableName="items", Key=item(1), ReturnConsumedCapacity="INDEXES")
@@ -187,8 +187,8 @@ def test_a_call_outside_of_an_invocation_is_a_call(
 def test_usual_calls_of_an_invocation_are_all_scanned(
     tracer: Tracer, dynamodb: Any, provider: TracerProvider, receiver: Receiver
 ) -> None:
-    said: dict[str, str | bool | int] = {"faas.invocation_id": "af9d5aa4", "faas.coldstart": False}
-    with tracer.start_as_current_span("put-item", kind=SpanKind.SERVER, attributes=said):
+    attributes: dict[str, str | bool | int] = {"faas.invocation_id": "af9d5aa4", "faas.coldstart": False}
+    with tracer.start_as_current_span("put-item", kind=SpanKind.SERVER, attributes=attributes):
         for number in range(5):
             dynamodb.put_item(TableName="items", Item=item(number), ReturnConsumedCapacity="TOTAL")
             dynamodb.get_item(TableName="items", Key=item(number), ReturnConsumedCapacity="INDEXES")

@@ -49,7 +49,7 @@ keys = st.sampled_from(
         "unknown",
     ]
 )
-told = st.one_of(
+attribute = st.one_of(
     st.tuples(keys, values),
     st.sampled_from(
         [
@@ -70,7 +70,7 @@ told = st.one_of(
         ]
     ),
 )
-attributes = st.lists(told, max_size=6, unique_by=lambda each: each[0]).map(
+attributes = st.lists(attribute, max_size=6, unique_by=lambda pair: pair[0]).map(
     lambda pairs: [{"key": key, "value": value} for key, value in pairs]
 )
 ids = st.integers(0, 6).map(lambda number: f"{number:016x}")
@@ -115,10 +115,10 @@ def as_protobuf(message: dict[str, Any]) -> bytes:
     copied = json.loads(json.dumps(message))
     for resource in copied["resourceSpans"]:
         for scope in resource["scopeSpans"]:
-            for each in scope["spans"]:
+            for span in scope["spans"]:
                 for name in ("traceId", "spanId", "parentSpanId"):
-                    if name in each:  # plain protobuf JSON has them in base64
-                        each[name] = base64.b64encode(bytes.fromhex(each[name])).decode()
+                    if name in span:  # plain protobuf JSON has them in base64
+                        span[name] = base64.b64encode(bytes.fromhex(span[name])).decode()
     return bytes(json_format.ParseDict(copied, ExportTraceServiceRequest()).SerializeToString())
 
 
@@ -126,10 +126,10 @@ def read(name: str, payload: bytes) -> Reading:
     return FORMATS[name].read(payload, Surroundings())
 
 
-def told_of(reading: Reading) -> tuple[list[bytes], list[tuple[str, str]], Counter[str]]:
+def contents_of(reading: Reading) -> tuple[list[bytes], list[tuple[str, str]], Counter[str]]:
     return (
         [to_json_line(record) for record in reading.records],
-        [(each.reason.value, each.detail) for each in reading.refused],
+        [(refused.reason.value, refused.detail) for refused in reading.refused],
         reading.skipped,
     )
 
@@ -139,7 +139,7 @@ def told_of(reading: Reading) -> tuple[list[bytes], list[tuple[str, str]], Count
 def test_protobuf_and_json_of_one_message_become_the_same(message: dict[str, Any]) -> None:
     protobuf = as_protobuf(message)
     if protobuf:
-        assert told_of(read("otlp_proto", protobuf)) == told_of(
+        assert contents_of(read("otlp_proto", protobuf)) == contents_of(
             read("otlp_json", json.dumps(message).encode())
         )
 

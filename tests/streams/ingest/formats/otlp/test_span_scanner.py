@@ -106,16 +106,16 @@ def test_spans_without_a_kind_a_time_and_valid_ids_are_left_to_the_reader_who_ma
 
 
 def described(what: Any, attributes: dict[str, str | int | bool | list[str]]) -> None:
-    for key, said in attributes.items():
+    for key, content in attributes.items():
         value = what.attributes.add(key=key).value
-        if isinstance(said, bool):
-            value.bool_value = said
-        elif isinstance(said, int):
-            value.int_value = said
-        elif isinstance(said, str):
-            value.string_value = said
+        if isinstance(content, bool):
+            value.bool_value = content
+        elif isinstance(content, int):
+            value.int_value = content
+        elif isinstance(content, str):
+            value.string_value = content
         else:
-            for text in said:
+            for text in content:
                 value.array_value.values.add(string_value=text)
 
 
@@ -146,17 +146,20 @@ def _usual_trace(chance: random.Random, scope: Any) -> None:
             trace_id=trace, span_id=inside, kind=chance.choice([2, 2, 5]), name="handler"
         )
         server.start_time_unix_nano, server.end_time_unix_nano = begin, begin + chance.randrange(10**10)
-        said: dict[str, Any] = {
+        names: dict[str, Any] = {
             "http.route": "/items/{id}",
             "http.request.method": chance.choice(["GET", "PUT"]),
         }
-        said |= {"http.response.status_code": chance.choice([200, 200, 404, 500]), "url.path": "/items/1"}
+        names |= {"http.response.status_code": chance.choice([200, 200, 404, 500]), "url.path": "/items/1"}
         if chance.random() < 0.5:
-            said |= {"faas.invocation_id": chance.randbytes(8).hex(), "faas.coldstart": chance.random() < 0.5}
-            said |= {"cloud.resource_id": "arn:aws:lambda:eu-west-1:123456789012:function:put-item"}
+            names |= {
+                "faas.invocation_id": chance.randbytes(8).hex(),
+                "faas.coldstart": chance.random() < 0.5,
+            }
+            names |= {"cloud.resource_id": "arn:aws:lambda:eu-west-1:123456789012:function:put-item"}
         if chance.random() < 0.3:
-            said |= {"user_agent.original": chance.choice(["myapp/3.2.1", "Mozilla/5.0"])}
-        described(server, said)
+            names |= {"user_agent.original": chance.choice(["myapp/3.2.1", "Mozilla/5.0"])}
+        described(server, names)
         if chance.random() < 0.2:
             server.status.code, server.status.message = 2, chance.choice(["", "timed out"])
             event = server.events.add(name="exception", time_unix_nano=begin)
@@ -177,9 +180,9 @@ def _usual_call(chance: random.Random, scope: Any, trace: bytes, inside: bytes, 
         chance.choice(["items", "arn:aws:dynamodb:eu-west-1:1:table/prices"]),
         chance.choice([0.5, 1, 12.25]),
     )
-    said: dict[str, Any] = {"rpc.system": "aws-api", "rpc.service": "DynamoDB", "rpc.method": op}
-    said |= {"db.system": "dynamodb", "db.operation": op, "aws.dynamodb.table_names": [table]}
-    said |= {"aws.request_id": chance.randbytes(20).hex(), "retry_attempts": 0, "http.status_code": 200}
+    names: dict[str, Any] = {"rpc.system": "aws-api", "rpc.service": "DynamoDB", "rpc.method": op}
+    names |= {"db.system": "dynamodb", "db.operation": op, "aws.dynamodb.table_names": [table]}
+    names |= {"aws.request_id": chance.randbytes(20).hex(), "retry_attempts": 0, "http.status_code": 200}
     used: dict[str, Any] = {"TableName": table, "CapacityUnits": units}
     if chance.random() < 0.5:
         used |= {"Table": {"CapacityUnits": 0.5}, "GlobalSecondaryIndexes": {"by-day": {"CapacityUnits": 2}}}
@@ -187,8 +190,8 @@ def _usual_call(chance: random.Random, scope: Any, trace: bytes, inside: bytes, 
         used |= {"WriteCapacityUnits": 2.0}
     compact = chance.choice([(",", ":"), (", ", ": ")])
     if chance.random() < 0.8:
-        said["aws.dynamodb.consumed_capacity"] = [json.dumps(used, separators=compact)]
-    described(span, said)
+        names["aws.dynamodb.consumed_capacity"] = [json.dumps(used, separators=compact)]
+    described(span, names)
     span.flags = 257
 
 
@@ -270,7 +273,7 @@ def test_names_without_end_are_forgotten_not_kept() -> None:
         if number % 50 == 49:
             found = scanner.scan(message.SerializeToString())
             assert found is not None
-            assert len(found.lines) + sum(len(each.spans) for each in found.left) == 50
+            assert len(found.lines) + sum(len(left.spans) for left in found.left) == 50
 
 
 def test_every_attribute_that_is_read_is_known_to_the_scanner() -> None:

@@ -20,8 +20,8 @@ WORDS = st.sampled_from(["items", "v1", "orders", "v2.1", "users", "s3", "oauth2
 IDS = st.one_of(
     st.integers(0, 10**30).map(str),
     st.uuids().map(str),
-    st.uuids().map(lambda each: each.hex),
-    st.uuids().map(lambda each: str(each).upper()),
+    st.uuids().map(lambda uuid: uuid.hex),
+    st.uuids().map(lambda uuid: str(uuid).upper()),
     st.text("0123456789ABCDEFGHJKMNPQRSTVWXYZ", min_size=25, max_size=25).map("0".__add__),
     st.from_regex(r"[0-9a-f]{23}[0-9]", fullmatch=True),
     st.from_regex(r"[A-Z][a-z][0-9][A-Za-z0-9_-]{17}", fullmatch=True),
@@ -31,7 +31,9 @@ IDS = st.one_of(
 TARGETS = st.one_of(
     st.text(max_size=80),
     st.text("/aB1-_.{}%?;@=(~é\u0130\u212a", max_size=60),
-    st.lists(st.one_of(WORDS, IDS, st.text(max_size=12)), max_size=12).map(lambda each: "/" + "/".join(each)),
+    st.lists(st.one_of(WORDS, IDS, st.text(max_size=12)), max_size=12).map(
+        lambda words: "/" + "/".join(words)
+    ),
 )
 
 
