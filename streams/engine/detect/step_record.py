@@ -141,7 +141,9 @@ def encode_names(series: Sequence[Series], edges: Sequence[Series]) -> bytes:
 
 
 def decode_names(names: bytes) -> tuple[list[Series], list[Series]]:
-    """Return the series of scopes, and those of edges."""
+    """Return the series of scopes, and those of edges; no bytes are the names of none."""
+    if not names:  # of a record that was made before the first series
+        return [], []
     read = msgspec.msgpack.decode(names, type=_Names)
     scopes = read.scopes
     return (

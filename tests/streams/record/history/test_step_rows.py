@@ -175,3 +175,14 @@ def test_a_record_that_is_cut_off_is_refused(judged: tuple[Backend, list[bytes]]
     for end in (0, 7, 16, 100):
         with pytest.raises(StateError, match="damaged"):
             decode_step(judged[1][5][:end])
+
+
+def test_an_hour_that_begins_before_there_is_a_series_is_read() -> None:
+    backend = Backend()
+    change = b'{"kind": "change", "ts": %d, "of": {"kind": "function", "name": "put-1"}, "what": "deploy"}'
+    records = backend.feed([change % (START + 60 * minute) for minute in range(10)])
+    records += backend.feed(requests(60)[40:]) + backend.finish()
+    decoded = [decode_step(record) for record in records]
+    assert (decoded[0].first, len(decoded[0].observed)) == ((0, 0), 0), "no series yet"
+    rows, names = rows_and_names(decoded)
+    assert {names[number].measure for number in rows.series.tolist()} >= {"requests", "wcu"}
