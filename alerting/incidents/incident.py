@@ -131,7 +131,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def to_json(self) -> dict[str, object]:
-        """Return the line of ``incidents.jsonl`` (DESIGN section 8), with additional fields."""
+        """Return the line of ``incidents.jsonl``, with additional fields."""
         written = _evidence(self.primary)
         return {
             "id": self.id,
@@ -160,7 +160,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def finding_to_json(finding: Finding, incident: Incident | None = None) -> dict[str, object]:
-    """Return the line of ``findings.jsonl`` (DESIGN section 8) for one finding in its newest revision.
+    """Return the line of ``findings.jsonl`` for one finding in its newest revision.
 
     ``incident`` is the one that the finding belongs to. Only its primary finding carries what was sent, so
     that no message is counted twice.

@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 
 from config.settings import JudgeSettings
 from detectors.judge.judge import Judge
-from detectors.judge.kernel.codes import CODES
+from detectors.judge.kernel.arrays import CODES
 from detectors.model.array_types import Bools, Floats
-from detectors.model.measures import Measure
+from detectors.model.measures import Measure, Series
 from detectors.model.scope import Scope
-from detectors.model.series import Series
 from detectors.score.score import score
 
 BEGIN: Final = 1_759_708_800  # a Monday, 00:00 UTC

@@ -18,7 +18,7 @@ from streams.drivers.kafka.topics import Topics
 from streams.engine.measure.steps import Steps
 from streams.engine.rollup.blocks.block import Block
 from streams.engine.rollup.blocks.block_codec import encode_block
-from streams.engine.rollup.example_choice import RECORDS, SAVED
+from streams.engine.rollup.examples import RECORDS, SAVED
 from streams.engine.rollup.redaction import MOST as LONGEST
 from streams.engine.rollup.redaction import Redaction
 from streams.engine.stages.detection_engine import Emitted

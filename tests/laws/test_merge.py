@@ -17,9 +17,16 @@ from streams.engine.decode.columns import QUANTUM
 from streams.engine.decode.event import LARGEST
 from streams.engine.decode.paths import OTHER
 from streams.engine.decode.values import parts_of
-from streams.engine.rollup.blocks.counts import MAX_TAGS, ROOM, Histograms, Sums, Tags, count_tag
-from streams.engine.rollup.blocks.grouping import group
-from streams.engine.rollup.blocks.summary import Summary
+from streams.engine.rollup.blocks.counts import (
+    MAX_TAGS,
+    ROOM,
+    Histograms,
+    Summary,
+    Sums,
+    Tags,
+    count_tag,
+    group,
+)
 from tests.laws.events import steady
 
 numbers = st.integers(0, 2**16)

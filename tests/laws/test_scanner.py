@@ -29,8 +29,8 @@ if not COMPILES:
     pytest.skip("nothing is compiled here", allow_module_level=True)
 
 from streams.engine.decode.scan.forms import Forms
-from streams.engine.decode.scan.scan_bins import bin_of
 from streams.engine.decode.scan.scan_number import read_number
+from streams.engine.decode.scan.scan_parts import bin_of
 from streams.engine.decode.scan.scanner import Scanner
 
 TIGHT = Bounds(max_paths=4, max_calls=3, max_values=2)

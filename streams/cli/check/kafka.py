@@ -16,8 +16,7 @@ from config.secret import SecretError
 from config.settings import HistorySettings, KafkaSettings, SourcesSettings
 from streams.cli.check.settings_checks import CheckResult
 from streams.drivers.kafka.connections.client import client_options, open_client
-from streams.drivers.kafka.connections.connection_errors import ConnectionFault
-from streams.drivers.kafka.connections.probe import reach, why_unusable
+from streams.drivers.kafka.connections.probe import ConnectionFault, reach, why_unusable
 from streams.drivers.kafka.roles import INTAKE, mistake
 from streams.drivers.kafka.topics import GRANT, Topics, missing_topics
 
