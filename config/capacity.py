@@ -32,7 +32,7 @@ class KnownLimit(msgspec.Struct, kw_only=True, frozen=True):
     kind: str  # table, index, function, account, api or quota
     name: str
     measure: str  # rcu and wcu: units/s; concurrency; rate: requests/s; burst: requests; quota: its own unit
-    source: str = ""  # where the cloud has it: provisioned, autoscaling, on-demand maximum, …
+    source: str = ""  # where the cloud has it, such as provisioned or autoscaling
     values: tuple[tuple[int, float | None], ...]
 
     @property

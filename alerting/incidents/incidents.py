@@ -41,8 +41,8 @@ class _Core(msgspec.Struct, kw_only=True):
 class Incidents:
     """Groups findings into incidents and decides what is reported.
 
-    Every time follows from the findings alone: those reported at one watermark are taken in together, deepest
-    first, and what falls due between two watermarks falls due at its own time. So the notices are the same
+    Every time follows from the findings alone: those of one watermark are processed together, deepest first,
+    and what falls due between two watermarks falls due at its own time. So the notices are the same
     however the findings are split over calls of ``feed``.
 
     - A table, its callers and the routes and clients in front of them are one incident (``correlation.py``).

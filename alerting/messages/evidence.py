@@ -76,8 +76,8 @@ def caller_lines(finding: Finding, console: ConsoleLinks, words: Phrases) -> lis
         of = escape(words.incident.share_of(finding), 3 * NAME)
         lines.insert(0, f"*{words.labels.callers}* · {of}")
     for share in standing_out(finding):
-        kind, who = words.figures.kind(share.scope.kind), f"*{escape(share.scope.label, NAME)}*"
-        lines.append(words.incident.stands_out(kind, who, words.figures.percent(share.share)))
+        kind, label = words.figures.kind(share.scope.kind), f"*{escape(share.scope.label, NAME)}*"
+        lines.append(words.incident.stands_out(kind, label, words.figures.percent(share.share)))
     reasons = reason_counts(finding)[:CALLERS]
     if reasons:
         lines.append(words.incident.throttled([(escape(reason, NAME), count) for reason, count in reasons]))

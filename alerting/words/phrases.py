@@ -156,7 +156,7 @@ class IncidentPhrases(Protocol):
     def because(self, share: Share, finding: Finding) -> str:
         """Return whether a caller calls more often or uses more per call, in words; may be empty."""
 
-    def stands_out(self, kind: str, who: str, part: str) -> str:
+    def stands_out(self, kind: str, label: str, part: str) -> str:
         """Return the line about a client or tenant that stands out."""
 
     def throttled(self, reasons: Sequence[tuple[str, str]]) -> str:

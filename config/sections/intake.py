@@ -1,4 +1,4 @@
-"""How records are taken in: event time, the number of names, dead letters, and what is redacted."""
+"""How records are read: event time, the number of names, dead letters, and what is redacted."""
 
 import re
 import warnings

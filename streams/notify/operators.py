@@ -19,8 +19,8 @@ class Operators:
 
     Fails closed: a user who cannot be found there is not allowed.
 
-    ``ids`` are those of users (``U…``, ``W…``) and user groups (``S…``), ``members`` returns the members of a
-    group, ``now`` is monotonic, seconds.
+    ``ids`` are those of users (they begin with U or W) and user groups (S), ``members`` returns the members
+    of a group, ``now`` is monotonic, seconds.
     """
 
     def __init__(

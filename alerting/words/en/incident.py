@@ -158,8 +158,8 @@ def because(share: Share, finding: Finding) -> str:
     return f"{calls} calls and {more}{capacity} per call"
 
 
-def stands_out(kind: str, who: str, part: str) -> str:
-    return f"{kind.capitalize()} {who} accounts for {part}"
+def stands_out(kind: str, label: str, part: str) -> str:
+    return f"{kind.capitalize()} {label} accounts for {part}"
 
 
 def throttled(reasons: Sequence[tuple[str, str]]) -> str:

@@ -170,8 +170,8 @@ def because(share: Share, finding: Finding) -> str:
     return f"呼び出し回数と{per_call}の{change}"
 
 
-def stands_out(kind: str, who: str, part: str) -> str:
-    return f"このうち {part} は{kind} {who} によるものです"
+def stands_out(kind: str, label: str, part: str) -> str:
+    return f"このうち {part} は{kind} {label} によるものです"
 
 
 def throttled(reasons: Sequence[tuple[str, str]]) -> str:

@@ -480,7 +480,7 @@ def _rises(row: int, known: _Open, judgement: Judgement) -> bool:
 def _ratio_of(known: _Open, observed: float, expected: float) -> float:
     """Return observed divided by expected, to the side on which the deviation is.
 
-    A spike has minutes without a request; dividing what is missing in one would not find who calls more.
+    A spike has minutes without a request; dividing what is missing in one would not find the callers.
     """
     ratio = _ratio(observed, expected)
     if known.worst is None:

@@ -47,7 +47,7 @@ def parts_under(stage: str, parts: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def parts_of(stage: str, parts: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return what ``parts_under`` was given for this stage.
+    """Return the parts of this stage, the inverse of ``parts_under``.
 
     Examples
     --------

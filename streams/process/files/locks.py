@@ -86,7 +86,7 @@ def _locked(path: Path, message: str) -> Iterator[None]:
 
 def _lock(path: Path, message: str) -> FileLock:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # mode: who can open the file can hold the lock; no fallback: its marker files outlive a killed process
+    # mode: who may open the file may hold the lock; no fallback: its marker files outlive a killed process
     lock = FileLock(path, timeout=_RETRY_SECONDS, mode=0o600, thread_local=False, fallback_to_soft=False)
     try:
         lock.acquire(poll_interval=_RETRY_SECONDS / 5)

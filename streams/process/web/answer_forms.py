@@ -38,7 +38,7 @@ def _message(refused: web.Response) -> str:
 
 
 def _in_prometheus_form(refused: web.Response) -> web.Response:
-    """Return a refusal, whose body is ``{"error": …}``, in the form of Prometheus; its headers stay."""
+    """Return a refusal, whose body has ``error``, in the form of Prometheus; its headers stay."""
     message = _message(refused)
     trouble = _TYPES.get(refused.status, "bad_data")
     refused.body = msgspec.json.encode({"status": "error", "errorType": trouble, "error": message})

@@ -35,7 +35,7 @@ class SampleRows(NamedTuple):
     series: Ints
     since: Ints  # the first step of the query at which it holds
     until: Ints  # the step after the last one
-    amounts: dict[str, Floats]  # ``observed`` …, per second; milliseconds of a latency; NaN where unknown
+    amounts: dict[str, Floats]  # such as ``observed``: per second, or milliseconds; NaN where unknown
     verdict: Bytes  # places in ``VERDICTS``
 
 

@@ -1,4 +1,4 @@
-"""The board's answers: their headers, their JSON, and one answer for all who ask the same.
+"""The board's answers: their headers, their JSON, and one answer for equal requests.
 
 Answers are true now only, so browsers never keep them. They run only scripts
 from here, and show the page in no other one.

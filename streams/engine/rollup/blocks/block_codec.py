@@ -63,7 +63,7 @@ class _Meta(msgspec.Struct, array_like=True):
     examples: list[RequestExample] = []
     early: bool = False
     # of blocks with many rows, in place of ``paths`` and ``calls``: the texts of each field, the last that of
-    # tables, which the arrays ``names/…`` number; the array ``callers`` has the path of each call
+    # tables, which the arrays under ``names`` number; the array ``callers`` has the path of each call
     texts: list[list[str]] = []
     sizes: tuple[int, int] = (0, 0)  # paths and calls
     corrects: bool = False

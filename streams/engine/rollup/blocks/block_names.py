@@ -19,7 +19,7 @@ Name = TypeVar("Name")
 FIELDS: Final = len(Path._fields)
 
 _NEW: Final[Any] = tuple.__new__
-"""Makes a name at a third of the cost of ``Call(…)``."""
+"""Makes a name at a third of the cost of calling ``Call``."""
 
 
 class DictionaryColumn(NamedTuple):

@@ -246,7 +246,7 @@ class Counts:
     tags: Tags = field(default_factory=dict)
 
     def arrays(self, stem: str) -> dict[str, NDArray[Any]]:
-        """Return the arrays of a snapshot, named ``stem/…``; tags are not among them."""
+        """Return the arrays of a snapshot, by names that begin with the stem; tags are not among them."""
         ids, sums = self.sums.merged()
         cells, counts = self.latency.merged()
         return {

@@ -207,7 +207,7 @@ def _segments(target: str) -> list[str]:
     path = _END.split(path, maxsplit=1)[0]
     found: list[str] = []
     for segment in path.split("/"):
-        word = segment.split(";", maxsplit=1)[0]  # /items;jsessionid=…
+        word = segment.split(";", maxsplit=1)[0]  # /items;jsessionid=1A2B
         if word == "..":
             del found[-1:]
         elif word and word != ".":

@@ -1,4 +1,4 @@
-"""What the page of a scope shows, as the page receives it: the JSON of ``GET /board/scope`` and ``/scopes``.
+"""The data of a scope's page, as the page receives them: the JSON of ``GET /board/scope`` and ``/scopes``.
 
 Times are epoch seconds of event time. Values are per second, milliseconds of a latency, of a level itself.
 Whatever is not known is None, never 0. Lists of values run from old to new, one value a point.

@@ -1,4 +1,4 @@
-"""What the service map shows, as the page receives it: the JSON of ``GET /board/map``.
+"""The data of the service map, as the page receives them: the JSON of ``GET /board/map``.
 
 Everything is of the last five minutes before ``at``. Amounts are per second, so that those of a group are the
 sums of its members. Whatever is not known is None or left out, never 0.

@@ -1,4 +1,4 @@
-"""What the wall shows, as the page receives it: the JSON of ``GET /board/wall`` and of the event ``step``.
+"""The data of the wall, as the page receives them: the JSON of ``GET /board/wall`` and of the event ``step``.
 
 Times are epoch seconds of event time. Whatever is not known is None, never 0: a scope without latency, a week
 before that was not recorded, a limit that nobody gave. Lists of values run from old to new, one value per
