@@ -42,7 +42,9 @@ def test_the_lock_names_no_host_and_has_hashes() -> None:
 def test_the_lock_covers_every_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     extras = {
-        name: each for name, each in project["project"]["optional-dependencies"].items() if name != "all"
+        name: packages
+        for name, packages in project["project"]["optional-dependencies"].items()
+        if name != "all"
     }
     wanted = [
         *project["project"]["dependencies"],
@@ -52,7 +54,7 @@ def test_the_lock_covers_every_dependency() -> None:
     locked = set(
         re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements.lock").read_text(encoding="utf-8"), re.MULTILINE)
     )
-    names = {re.match(r"[A-Za-z0-9._-]+", each)[0].lower() for each in wanted}  # type: ignore[index]
+    names = {re.match(r"[A-Za-z0-9._-]+", requirement)[0].lower() for requirement in wanted}  # type: ignore[index]
     assert {re.sub("[._]", "-", name) for name in names} <= locked
 
 
@@ -63,7 +65,7 @@ def test_everything_optional_is_in_one_extra_that_a_command_can_name_and_in_the_
         name for name in extras if name != "all"
     ]
     assert sorted(set(EXTRAS.values())) == sorted(set(extras) - {"all"})
-    needed = {re.split("[<>=]", each)[0] for each in project["dependencies"]}
+    needed = {re.split("[<>=]", requirement)[0] for requirement in project["dependencies"]}
     page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
     assert sorted(re.findall(r"^\| `(\w+)` \| .* MB", page, re.MULTILINE)) == sorted(extras)
     for name, packages in extras.items():

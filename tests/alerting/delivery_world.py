@@ -67,9 +67,9 @@ class JointClock(FakeClock):
         if len(self._waiting) == self._workers:
             first = min(self._waiting.values())
             self.time = max(self.time, first) if first < float("inf") else self.time
-            for each, until in self._waiting.items():
+            for waiting, until in self._waiting.items():
                 if until <= self.time:
-                    each.set()
+                    waiting.set()
         try:
             await event.wait()
         finally:

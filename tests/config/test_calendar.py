@@ -134,7 +134,7 @@ def test_a_wrong_planned_event_is_refused_by_line_and_column(key: str, value: st
 
 @pytest.mark.parametrize("key", ["name", "start", "end", "factor"])
 def test_a_missing_key_of_a_planned_event_is_reported_where_the_event_begins(key: str) -> None:
-    entry = ", ".join(f"{name}: {each}" for name, each in GOOD.items() if name != key)
+    entry = ", ".join(f"{name}: {value}" for name, value in GOOD.items() if name != key)
     with pytest.raises(ConfigError) as caught:
         load_settings(Path("uneri.yaml"), f"calendar:\n  planned:\n    - {{{entry}}}\n")
     assert str(caught.value).startswith(f"uneri.yaml:3:7: calendar.planned.0 has no '{key}'; ")

@@ -35,7 +35,7 @@ def test_what_nobody_can_mean_is_refused_with_the_remedy(text: str, expected: st
 
 def test_prices_may_differ_by_account_region_and_day() -> None:
     others = ("account: '1'", "region: eu-west-1", "since: 2026-01-01", "since: 2026-02-01")
-    prices = [f"{{item: lambda_request, price: {at}, {one}}}" for at, one in enumerate(others, 2)]
+    prices = [f"{{item: lambda_request, price: {at}, {other}}}" for at, other in enumerate(others, 2)]
     text = f"money: {{prices: [{{item: lambda_request, price: 1}}, {', '.join(prices)}]}}"
     found = PriceList(load_settings(None, text).money)
     assert found.price("lambda_request", at=1_780_000_000) == 5

@@ -36,14 +36,16 @@ def queries(given: Mapping[str, Mapping[str, str]]) -> Iterator[PanelQuery]:
                 yield PanelQuery(
                     name, panel["title"], target["legendFormat"], text, target.get("instant", False)
                 )
-        for one in dashboard["annotations"]["list"]:
-            yield PanelQuery(name, one["name"], "", filled(one["expr"], given[name]), instant=False)
+        for annotation in dashboard["annotations"]["list"]:
+            yield PanelQuery(
+                name, annotation["name"], "", filled(annotation["expr"], given[name]), instant=False
+            )
 
 
 def variables(dashboard: Mapping[str, Any]) -> dict[str, str]:
     """Return the variables that are filled by queries."""
     listed = dashboard["templating"]["list"]
-    return {one["name"]: one["query"] for one in listed if one["type"] == "query"}
+    return {variable["name"]: variable["query"] for variable in listed if variable["type"] == "query"}
 
 
 def filled(text: str, given: Mapping[str, str]) -> str:
@@ -61,8 +63,8 @@ def links(part: Any) -> Iterator[str]:
             yield address
         part = list(part.values())
     if isinstance(part, list):
-        for each in part:
-            yield from links(each)
+        for entry in part:
+            yield from links(entry)
 
 
 def followed(address: str, given: Mapping[str, str]) -> dict[str, str]:

@@ -20,8 +20,10 @@ def targets() -> list[tuple[str, str]]:
 
 def test_every_metric_of_the_board_exists() -> None:
     queries = [query for query, _ in targets()]
-    queries += [each["expr"] for each in BOARD["annotations"]["list"]]
-    queries += [each["definition"] for each in BOARD["templating"]["list"] if "definition" in each]
+    queries += [annotation["expr"] for annotation in BOARD["annotations"]["list"]]
+    queries += [
+        variable["definition"] for variable in BOARD["templating"]["list"] if "definition" in variable
+    ]
     used = set().union(*map(named_in, queries))
     assert used <= served().keys()
 
@@ -46,7 +48,9 @@ def test_a_query_groups_and_names_lines_by_labels_that_its_metrics_have() -> Non
 
 def test_prometheus_parses_every_query(tmp_path: Path) -> None:
     known = {"$__rate_interval": "5m", "$job": "uneri", "$instance": ".+"}
-    queries = [query for query, _ in targets()] + [each["expr"] for each in BOARD["annotations"]["list"]]
+    queries = [query for query, _ in targets()] + [
+        annotation["expr"] for annotation in BOARD["annotations"]["list"]
+    ]
     for word, meaning in known.items():
         queries = [query.replace(word, meaning) for query in queries]
     assert not any("$" in query for query in queries)
@@ -60,11 +64,11 @@ def test_panels_have_an_explanation_and_a_place_of_their_own() -> None:
     ids = [panel["id"] for panel in BOARD["panels"]]
     assert len(ids) == len(set(ids))
     assert all(panel["description"] for panel in PANELS)
-    for one, other in itertools.combinations((panel["gridPos"] for panel in BOARD["panels"]), 2):
+    for first, second in itertools.combinations((panel["gridPos"] for panel in BOARD["panels"]), 2):
         apart = (
-            one["x"] + one["w"] <= other["x"]
-            or other["x"] + other["w"] <= one["x"]
-            or one["y"] + one["h"] <= other["y"]
-            or other["y"] + other["h"] <= one["y"]
+            first["x"] + first["w"] <= second["x"]
+            or second["x"] + second["w"] <= first["x"]
+            or first["y"] + first["h"] <= second["y"]
+            or second["y"] + second["h"] <= first["y"]
         )
-        assert apart, (one, other)
+        assert apart, (first, second)

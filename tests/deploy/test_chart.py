@@ -30,7 +30,7 @@ def values(example: str) -> Path:
 @cache
 def rendered(example: str) -> tuple[Manifest, ...]:
     text = run(tool("helm"), "template", "test", CHART, "--values", values(example), "--namespace", "watch")
-    return tuple(each for each in YAML(typ="safe").load_all(text) if each)
+    return tuple(document for document in YAML(typ="safe").load_all(text) if document)
 
 
 def kinds(example: str, kind: str) -> dict[str, Manifest]:
@@ -82,7 +82,7 @@ def test_the_configuration_is_one_that_the_daemon_takes(example: str, tmp_path: 
     assert section.listen == f"0.0.0.0:{port}"
     for pod in pods(example):
         (container,) = pod["containers"]
-        assert [each["containerPort"] for each in container["ports"]] == [port]
+        assert [entry["containerPort"] for entry in container["ports"]] == [port]
         for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
             assert container[probe]["httpGet"]["scheme"] == ("HTTPS" if section.tls else "HTTP")
     assert settings.kafka or settings.local.state == "/var/lib/uneri/state"
@@ -99,7 +99,7 @@ def test_every_container_runs_without_privileges_on_a_read_only_root(example: st
                 "readOnlyRootFilesystem": True,
                 "capabilities": {"drop": ["ALL"]},
             }
-            assert {each["mountPath"] for each in container["volumeMounts"]} >= {"/var/lib/uneri", "/tmp"}  # noqa: S108
+            assert {mount["mountPath"] for mount in container["volumeMounts"]} >= {"/var/lib/uneri", "/tmp"}  # noqa: S108
             assert {"cpu", "memory"} <= container["resources"]["requests"].keys()
 
 
@@ -155,7 +155,7 @@ def test_services_find_the_pods_ready_or_not(example: str) -> None:
             assert found == labels
         else:
             role = "board" if service["metadata"]["name"].endswith("-board") else "intake"
-            assert [each["app.kubernetes.io/component"] for each in found] == [role]
+            assert [labels["app.kubernetes.io/component"] for labels in found] == [role]
 
 
 def test_only_workers_that_take_records_in_or_show_the_board_have_a_service_for_others() -> None:
@@ -182,7 +182,7 @@ def test_the_operator_gets_the_same_alerts_as_the_file() -> None:
     ]
     assert len(scraped) == 1, "one Service, or every pod would be scraped twice"
     (endpoint,) = monitor["spec"]["endpoints"]
-    assert endpoint["port"] in {each["name"] for each in scraped[0]["spec"]["ports"]}
+    assert endpoint["port"] in {declared["name"] for declared in scraped[0]["spec"]["ports"]}
 
 
 def test_a_misspelt_value_is_refused() -> None:

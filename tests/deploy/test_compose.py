@@ -39,7 +39,7 @@ def test_the_daemon_that_notifies_has_the_tokens_for_messages_and_buttons() -> N
 def test_the_board_and_the_intake_are_published_on_this_machine_only() -> None:
     ports = {name: service.get("ports", []) for name, service in DAEMONS.items()}
     assert ports["board"] == ["127.0.0.1:8767:8766"]
-    assert all(one.startswith("127.0.0.1:") for published in ports.values() for one in published)
+    assert all(address.startswith("127.0.0.1:") for published in ports.values() for address in published)
 
 
 def test_the_daemons_know_their_names_among_the_containers() -> None:

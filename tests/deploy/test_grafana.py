@@ -33,18 +33,18 @@ def plain(value: Any) -> Any:
 def untyped(value: Any, at: str = "$") -> list[str]:
     """Return where something is not of the type that Grafana gives it."""
     if isinstance(value, list):
-        return [text for place, one in enumerate(value) for text in untyped(one, f"{at}[{place}]")]
+        return [text for place, entry in enumerate(value) for text in untyped(entry, f"{at}[{place}]")]
     if not type(value).__module__.startswith("grafana_foundation_sdk") or isinstance(value, Enum):
         return []
     hints = get_type_hints(type(value))
     wrong = []
-    for name, one in vars(value).items():
+    for name, field in vars(value).items():
         adapter: TypeAdapter[Any] = TypeAdapter(hints[name], config=ConfigDict(arbitrary_types_allowed=True))
         try:
-            adapter.validate_python(one)
+            adapter.validate_python(field)
         except ValueError as error:
             wrong.append(f"{at}.{name}: {error}")
-        wrong += untyped(one, f"{at}.{name}")
+        wrong += untyped(field, f"{at}.{name}")
     return wrong
 
 
@@ -54,7 +54,9 @@ def read_of(dashboard: dict[str, Any]) -> Dashboard:
     for panel in read.panels or []:  # which they leave as they are
         if isinstance(panel, Panel) and panel.transformations:
             given: list[Any] = panel.transformations
-            panel.transformations = [DataTransformerConfig.from_json(one) for one in given]
+            panel.transformations = [
+                DataTransformerConfig.from_json(transformation) for transformation in given
+            ]
     return read
 
 
@@ -91,8 +93,8 @@ def test_a_wrong_type_is_found(path: str, value: object) -> None:
     dashboard = json.loads(json.dumps(DASHBOARDS["uneri-wall.json"]))
     *parts, last = path.split("/")
     part = dashboard
-    for each in parts:
-        part = part[int(each) if each.isdigit() else each]
+    for key in parts:
+        part = part[int(key) if key.isdigit() else key]
     part[last] = value
     assert untyped(read_of(dashboard))
 
@@ -113,14 +115,14 @@ def test_panels_have_an_explanation_and_a_place_of_their_own(name: str) -> None:
     panels = DASHBOARDS[name]["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)
     assert all(panel["description"] for panel in panels)
-    for one, other in itertools.combinations((panel["gridPos"] for panel in panels), 2):
+    for first, second in itertools.combinations((panel["gridPos"] for panel in panels), 2):
         apart = (
-            one["x"] + one["w"] <= other["x"]
-            or other["x"] + other["w"] <= one["x"]
-            or one["y"] + one["h"] <= other["y"]
-            or other["y"] + other["h"] <= one["y"]
+            first["x"] + first["w"] <= second["x"]
+            or second["x"] + second["w"] <= first["x"]
+            or first["y"] + first["h"] <= second["y"]
+            or second["y"] + second["h"] <= first["y"]
         )
-        assert apart, (one, other)
+        assert apart, (first, second)
     assert all(panel["gridPos"]["x"] + panel["gridPos"]["w"] <= 24 for panel in panels)
 
 
@@ -143,13 +145,15 @@ def test_a_link_leads_to_what_it_names_whatever_its_name_is(dashboard: str, name
 
 def test_all_accounts_are_those_without_one_too() -> None:
     [account] = [
-        one for one in DASHBOARDS["uneri-wall.json"]["templating"]["list"] if one["name"] == "account"
+        variable
+        for variable in DASHBOARDS["uneri-wall.json"]["templating"]["list"]
+        if variable["name"] == "account"
     ]
     assert (account["includeAll"], account["allValue"]) == (True, ".*")
 
 
 def test_prometheus_parses_every_query(tmp_path: Path) -> None:
-    rules = [{"record": f"query:{place}", "expr": one.text} for place, one in enumerate(queries(GIVEN))]
+    rules = [{"record": f"query:{place}", "expr": query.text} for place, query in enumerate(queries(GIVEN))]
     file = tmp_path / "queries.yaml"
     file.write_text(json.dumps({"groups": [{"name": "dashboards", "rules": rules}]}), encoding="utf-8")
     assert f"{len(rules)} rules found" in run(tool("promtool"), "check", "rules", file)

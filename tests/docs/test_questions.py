@@ -93,26 +93,26 @@ def words_of(text: str) -> list[str]:
     return words
 
 
-def needs_no_daemon(one: Example) -> bool:
-    return words_of(one.text)[0] in ("replay", "history")
+def needs_no_daemon(example: Example) -> bool:
+    return words_of(example.text)[0] in ("replay", "history")
 
 
 async def test_the_terminal_answers_its_questions(folder: Path) -> None:
     asked = [example for example in examples(TERMINAL) if not needs_no_daemon(example)]
     assert len(asked) >= 4
     async with daemon(folder) as running:
-        for one in asked:
-            words = words_of(one.text.replace("ID", running.incident))
+        for example in asked:
+            words = words_of(example.text.replace("ID", running.incident))
             done = await asyncio.to_thread(CliRunner().invoke, app, [*words, "--url", running.url])
-            assert done.exit_code == 0, (one, done.output)
+            assert done.exit_code == 0, (example, done.output)
 
 
 def test_the_terminal_answers_without_a_daemon(folder: Path) -> None:
     asked = [example for example in examples(TERMINAL) if needs_no_daemon(example)]
     assert len(asked) >= 2
-    for one in asked:
-        done = CliRunner().invoke(app, [*words_of(one.text), "--config", "uneri.yaml"])
-        assert done.exit_code == 0, (one, done.output)
+    for example in asked:
+        done = CliRunner().invoke(app, [*words_of(example.text), "--config", "uneri.yaml"])
+        assert done.exit_code == 0, (example, done.output)
     assert (folder / "january" / "incidents.jsonl").exists()
     assert "items" in (folder / "items.csv").read_text("utf-8")
 

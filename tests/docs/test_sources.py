@@ -25,7 +25,9 @@ ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = (ROOT / "docs" / "sources.md").read_text("utf-8")
 FILES: Final = dict(re.findall(r"^cat > (\S+) <<'END'\n(.*?)^END$", PAGE, re.MULTILINE | re.DOTALL))
 TRIED: Final = [
-    each for each in re.findall(r"^uneri try (\S+) --format (\w+)$", PAGE, re.MULTILINE) if each[0] in FILES
+    example
+    for example in re.findall(r"^uneri try (\S+) --format (\w+)$", PAGE, re.MULTILINE)
+    if example[0] in FILES
 ]
 REQUEST: Final = {
     "version": "2.0", "routeKey": "POST /items/{id}", "rawPath": "/items/a", "pathParameters": {"id": "a"},

@@ -85,8 +85,8 @@ class Input:
         runs = [
             slice(int(len(partition) * first), int(len(partition) * last)) for partition in self.partitions
         ]
-        parts = [each[run] for each, run in zip(self.partitions, runs, strict=True)]
-        arrived = [each[run] for each, run in zip(self.arrived, runs, strict=True)]
+        parts = [partition[run] for partition, run in zip(self.partitions, runs, strict=True)]
+        arrived = [times[run] for times, run in zip(self.arrived, runs, strict=True)]
         topics.fill(self.broker, self.requests, parts, batch_bytes=PRODUCED_BYTES, arrived=arrived)
 
     @functools.cached_property
@@ -99,7 +99,7 @@ class Input:
     def findings(self) -> dict[tuple[str, int], str]:
         """The expected findings."""
         records, arrived = (
-            dict(zip(self.sources, each, strict=True)) for each in (self.partitions, self.arrived)
+            dict(zip(self.sources, lists, strict=True)) for lists in (self.partitions, self.arrived)
         )
         _, found = undisturbed(self.settings, records, arrived, SHARDS)  # type: ignore[arg-type]
         assert found, "the scenario has no findings"

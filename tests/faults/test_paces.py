@@ -41,7 +41,7 @@ def test_the_pace_of_each_partition_changes_no_finding() -> None:
     assert expected[1]
     assert found(in_turns(records, 500)) == expected
     assert found(in_turns(records, 7)) == expected
-    whole = [(number, *each) for number, each in enumerate(zip(*records, strict=True))]
+    whole = [(number, *record) for number, record in enumerate(zip(*records, strict=True))]
     assert found(iter(whole)) == expected
     assert found(iter(whole[::-1])) == expected
 

@@ -49,13 +49,13 @@ def equal(live: Live, found: Replayed) -> None:
     assert live.notices
     same = [notice for notice in found.notices if notice.at <= live.watermark]
     assert [notice.id for notice in live.notices] == [notice.id for notice in same]
-    for one, other in zip(live.notices, same, strict=True):
-        assert one.reason == other.reason
-        assert [bare(incident.primary) for incident in one.incidents] == [
-            bare(incident.primary) for incident in other.incidents
+    for first, second in zip(live.notices, same, strict=True):
+        assert first.reason == second.reason
+        assert [bare(incident.primary) for incident in first.incidents] == [
+            bare(incident.primary) for incident in second.incidents
         ]
-        assert [(incident.id, incident.state, incident.sent) for incident in one.incidents] == [
-            (incident.id, incident.state, incident.sent) for incident in other.incidents
+        assert [(incident.id, incident.state, incident.sent) for incident in first.incidents] == [
+            (incident.id, incident.state, incident.sent) for incident in second.incidents
         ]
     replayed = {finding.id: finding for finding in found.findings}
     assert live.findings.keys() == {

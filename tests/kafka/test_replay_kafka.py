@@ -123,7 +123,7 @@ def test_partitions_come_merged_in_event_time_whatever_the_record_timestamps_say
         assert rolling.watermark(piece.partition) <= min(levels) + replay_kafka.AHEAD
         turns.append(piece.partition)
         rolling.feed(piece.partition, piece.records)
-    assert sum(one != other for one, other in pairwise(turns)) > 10, "they take turns"
+    assert sum(first != second for first, second in pairwise(turns)) > 10, "they take turns"
 
 
 def test_without_an_engine_the_record_timestamps_decide_who_is_next(kafka: str) -> None:

@@ -48,7 +48,9 @@ def _text_of(random: Random, value: Any, depth: int = 0) -> str:
     if isinstance(value, Pairs):
         return _object(random, value, depth)
     space = _space(random)
-    return f"[{space}" + f"{space},".join(_text_of(random, each, depth + 1) for each in value) + f"{space}]"
+    return (
+        f"[{space}" + f"{space},".join(_text_of(random, member, depth + 1) for member in value) + f"{space}]"
+    )
 
 
 def _object(random: Random, pairs: Pairs, depth: int) -> str:

@@ -33,7 +33,7 @@ def through_a_pipe(blocks: Sequence[Block], sizes: Sequence[int]) -> list[bytes]
 def test_blocks_go_through_a_pipe_as_they_are(
     sent: list[Sent], sizes: Sequence[int], shards: int, whole_steps: bool
 ) -> None:
-    blocks = fed([one.body for one in sent], shards=shards, whole_steps=whole_steps).blocks
+    blocks = fed([event.body for event in sent], shards=shards, whole_steps=whole_steps).blocks
     expected = [encode_block(block) for block in blocks]
     assert through_a_pipe(blocks, sizes) == expected
 

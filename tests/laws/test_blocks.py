@@ -30,7 +30,7 @@ THROTTLED_THEN_FATAL = [
 
 
 def bodies(sent: Sequence[Sent]) -> list[bytes]:
-    return [one.body for one in sent]
+    return [event.body for event in sent]
 
 
 def encoded(partition: Partition) -> list[bytes]:
@@ -109,10 +109,10 @@ def test_which_tags_are_too_many_does_not_depend_on_the_chunking() -> None:
 def in_time(seed: int, base: Sequence[tuple[int, float]]) -> list[Sent]:
     """Return records in order of time, each with an id of its own or none."""
     random, now, made = Random(seed), float(T0), list[Sent]()  # noqa: S311
-    for each, move in base:
+    for number, move in base:
         now += move
         name = random.choice((None, f"n{len(made)}"))
-        made.append(Sent(record(each, now, name), now))
+        made.append(Sent(record(number, now, name), now))
     return made
 
 
@@ -152,20 +152,21 @@ def test_a_repeated_id_within_the_lateness_changes_nothing(
 ) -> None:
     random = Random(seed)  # noqa: S311
     sent = [
-        Sent(alone(record(random.randrange(2**32), one.ts, f"n{at}")), one.ts) for at, one in enumerate(sent)
+        Sent(alone(record(random.randrange(2**32), event.ts, f"n{at}")), event.ts)
+        for at, event in enumerate(sent)
     ]
     doubled, newest = list[tuple[int, Sent]](), 0.0
     again: list[tuple[float, int, Sent]] = []  # until when, and a record whose copy is on its way
-    for at, one in enumerate(sent):
-        newest = max(newest, one.ts)
+    for at, original in enumerate(sent):
+        newest = max(newest, original.ts)
         for due in [row for row in again if random.random() < 0.3 or row[0] < newest]:
             again.remove(due)
             if due[0] >= newest:
                 doubled.append((due[1], due[2]))
-        doubled.append((at, one))
+        doubled.append((at, original))
         if random.random() < 0.7:
-            again.append((newest + TIME.lateness, at, one))
-    whole, other = fed(bodies(sent)), fed([one.body for _, one in doubled], sizes)
+            again.append((newest + TIME.lateness, at, original))
+    whole, other = fed(bodies(sent)), fed([event.body for _, event in doubled], sizes)
     assert counted(other.blocks) == counted(whole.blocks)
     # a copy shows its sender to be slow, so time waits longer for the others
     assert other.rollup.late <= whole.rollup.late

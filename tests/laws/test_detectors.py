@@ -45,7 +45,7 @@ class Report(NamedTuple):
         )
 
     def first(self, steps: int) -> "Report":
-        columns: list[Any] = [each[:steps] for each in self]
+        columns: list[Any] = [column[:steps] for column in self]
         return Report(*columns)
 
     def pages(self) -> list[tuple[int, int, str]]:
@@ -82,8 +82,10 @@ def by_judge(measure: Measure) -> Callable[[Floats, int, tuple[int, ...]], Repor
                 judge.restore(parts)
             j = judge.judge(BEGIN + at * step, row.copy())
             kind = np.array([str(CODES[code] or "") for code in j.verdict])
-            columns.append([each.copy() for each in (j.score, j.expected, j.lower, j.upper, kind, j.opened)])
-        return Report(*(np.array(each) for each in zip(*columns, strict=True)))
+            columns.append(
+                [column.copy() for column in (j.score, j.expected, j.lower, j.upper, kind, j.opened)]
+            )
+        return Report(*(np.array(column) for column in zip(*columns, strict=True)))
 
     return run
 
@@ -97,7 +99,7 @@ def by_score(values: Floats, step: int, _: tuple[int, ...] = ()) -> Report:
         reported.append(
             (found.score, found.expected, found.lower, found.upper, np.array(found.kind), found.alert)
         )
-    return Report(*(np.array(each).T for each in zip(*reported, strict=True)))
+    return Report(*(np.array(column).T for column in zip(*reported, strict=True)))
 
 
 DETECTORS: Final = {
@@ -109,10 +111,12 @@ DETECTORS: Final = {
 
 every = pytest.mark.parametrize("detector", DETECTORS.values(), ids=DETECTORS.keys())
 every_with_units = pytest.mark.parametrize(
-    "detector", [pytest.param(each, id=name) for name, each in DETECTORS.items() if not each.counts]
+    "detector",
+    [pytest.param(detector, id=name) for name, detector in DETECTORS.items() if not detector.counts],
 )
 every_with_state = pytest.mark.parametrize(
-    "detector", [pytest.param(each, id=name) for name, each in DETECTORS.items() if each.has_state]
+    "detector",
+    [pytest.param(detector, id=name) for name, detector in DETECTORS.items() if detector.has_state],
 )
 some = settings(max_examples=5, suppress_health_check=[HealthCheck.too_slow])
 

@@ -94,7 +94,7 @@ def test_the_stages_of_the_kafka_driver_find_what_the_engine_finds_even_when_eac
     def order(finding: Finding) -> tuple[str, int]:
         return finding.id, finding.revision
 
-    assert sorted((finding for each in by_step.values() for finding in each), key=order) == sorted(
+    assert sorted((finding for findings in by_step.values() for finding in findings), key=order) == sorted(
         every, key=order
     )
     notices = Topic()

@@ -69,10 +69,10 @@ def incidents(emitted: Emitted) -> list[Incident]:
 def test_an_incident_has_requests_of_its_scope_that_show_what_is_wrong(emitted: Emitted) -> None:
     hammering = next(incident for incident in incidents(emitted) if incident.primary.about.kind == "table")
     assert hammering.examples
-    for one in hammering.examples:
-        assert one.request.sample is not None
-        assert one.request.sample.endswith("pin=[pin] bearer [token] [email]")
-        assert one.request.trace == TRACE
+    for example in hammering.examples:
+        assert example.request.sample is not None
+        assert example.request.sample.endswith("pin=[pin] bearer [token] [email]")
+        assert example.request.trace == TRACE
     costly = [example.request for example in hammering.examples if example.why is Why.COSTLIEST]
     assert costly
     assert all(call.name == "items" for example in costly for call in example.tables or ())
@@ -99,13 +99,13 @@ def stages(sizes: Sequence[int]) -> Iterator[bytes]:
     for shard, values in enumerate(blocks):
         detect = DetectStage(shard, ["requests/0"], SETTINGS, TOPICS)
         findings += [
-            one.value for one in detect.feed(Chunk("t", 0, 0, len(values), range(len(values)), values))
+            output.value for output in detect.feed(Chunk("t", 0, 0, len(values), range(len(values)), values))
         ]
         yield from detect.snapshot().values()
     yield from findings
     last = IncidentsStage(2, SETTINGS, TOPICS)
     notices = [
-        one.value for one in last.feed(Chunk("t", 0, 0, len(findings), range(len(findings)), findings))
+        output.value for output in last.feed(Chunk("t", 0, 0, len(findings), range(len(findings)), findings))
     ]
     yield from notices
     yield from last.snapshot().values()
@@ -121,7 +121,7 @@ def chunk_of(values: Sequence[bytes], start: int, end: int) -> Chunk:
 def test_no_secret_reaches_state_a_topic_a_notice_or_a_line_of_results(emitted: Emitted) -> None:
     written = [*stages([997, 2000]), msgspec.json.encode(emitted.notices)]
     written += [encode_block(block) for block in emitted.blocks]
-    assert sum(b"[pin]" in each for each in written) > 10, "what is shown is there, as text"
+    assert sum(b"[pin]" in text for text in written) > 10, "what is shown is there, as text"
     for raw in written:
         assert SECRET.encode() not in raw
         assert b"eyJzdWI" not in raw
@@ -173,9 +173,7 @@ def test_a_step_keeps_a_bounded_part_whatever_the_order() -> None:
     assert at_most([*at_most(mixed[: MOST + 100]), *mixed[MOST + 100 :]]) == at_most(many)
     steps = Steps(["a"], 60)
     for number in range(8):
-        some = [
-            RequestExample(ts=float(each), service="s") for each in range(number * MOST, (number + 1) * MOST)
-        ]
+        some = [RequestExample(ts=float(ts), service="s") for ts in range(number * MOST, (number + 1) * MOST)]
         block = Block("a", 0, 1, number, 0, 10, 0, records=1, examples=some)
         assert not list(steps.feed([block]))
     assert len(steps.snapshot()["steps"]) < 200_000

@@ -43,7 +43,7 @@ def whole() -> list[Finding]:
 
 @pytest.fixture(scope="module")
 def calm() -> list[Finding]:
-    bodies = [one.body for one in IN_ORDER]
+    bodies = [event.body for event in IN_ORDER]
     return findings_of(bodies, arrived=prompt(bodies))
 
 
@@ -74,15 +74,15 @@ def test_restarts_anywhere_give_the_same_findings(whole: list[Finding], seed: in
 def test_any_order_in_which_nothing_is_late_gives_the_same_findings(calm: list[Finding]) -> None:
     random = Random(1)  # noqa: S311
     delayed = sorted(IN_ORDER, key=lambda one: one.ts + 30 * random.random())
-    assert [one.body for one in delayed] != [one.body for one in IN_ORDER]
-    bodies = [one.body for one in delayed]
+    assert [event.body for event in delayed] != [event.body for event in IN_ORDER]
+    bodies = [event.body for event in delayed]
     assert findings_of(bodies, arrived=prompt(bodies)) == calm
     assert findings_of(bodies, arrived=None) == calm
 
 
 def test_duplicates_within_the_lateness_give_the_same_findings(calm: list[Finding]) -> None:
     random = Random(2)  # noqa: S311
-    doubled = [(one.ts, one.body) for one in IN_ORDER]
+    doubled = [(event.ts, event.body) for event in IN_ORDER]
     doubled += [(ts + 30 * random.random(), body) for ts, body in doubled if random.random() < 0.2]
     bodies = [body for _, body in sorted(doubled, key=lambda each: each[0])]
     assert findings_of(bodies, arrived=prompt(bodies)) == calm
@@ -92,8 +92,8 @@ def test_duplicates_within_the_lateness_give_the_same_findings(calm: list[Findin
 def test_any_split_over_partitions_gives_the_same_findings(calm: list[Finding]) -> None:
     random, sources = Random(3), ["requests/0", "requests/1", "requests/2"]  # noqa: S311
     spread: dict[str, list[bytes]] = {source: [] for source in sources}
-    for one in IN_ORDER:
-        spread[random.choice(sources)].append(one.body)
+    for event in IN_ORDER:
+        spread[random.choice(sources)].append(event.body)
     engine, found = Engine(SETTINGS, sources, 2), list[Finding]()
     while any(spread.values()):
         source = random.choice([source for source in sources if spread[source]])

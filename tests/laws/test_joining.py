@@ -52,11 +52,11 @@ def whole(parts: Sequence[bytes]) -> list[bytes]:
     log, report, *spans = (json.loads(part) for part in parts)
     names = {"route": log["route"], "client": log["client"], "function": report["function"]}
     full = []
-    for one in (log, report, *spans):
-        del one["joins"]
-        if one is not log:
+    for record in (log, report, *spans):
+        del record["joins"]
+        if record is not log:
             names |= {"service": "api"}
-        full.append(json.dumps(one | names).encode())
+        full.append(json.dumps(record | names).encode())
     return full
 
 

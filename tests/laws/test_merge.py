@@ -124,9 +124,9 @@ def test_pieces_give_the_same_sums_whenever_they_are_merged(pieces: int, width: 
         lazy.append((ids, values))
         if rng.random() < 0.3:
             sums.merged()
-    ids, place = group(np.concatenate([each for each, _ in lazy]), 2 * width)
+    ids, place = group(np.concatenate([ids_of for ids_of, _ in lazy]), 2 * width)
     expected = np.zeros((len(ids), 1))
-    np.add.at(expected, place, np.concatenate([each for _, each in lazy]))
+    np.add.at(expected, place, np.concatenate([values for _, values in lazy]))
     for found in (sums.merged(), histograms.merged()):
         assert np.array_equal(found[0], ids)
         assert np.array_equal(found[1].ravel(), expected.ravel())

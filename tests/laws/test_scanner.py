@@ -71,7 +71,7 @@ def test_the_scanner_reads_every_record_as_the_plain_decoder_does(
     sent: Sequence[Sent], size: int, bounds: Bounds | None
 ) -> None:
     fast, plain = both(None if bounds is None else Settings(rollup=bounds))
-    bodies = [*START, *(one.body for one in sent)]
+    bodies = [*START, *(event.body for event in sent)]
     bodies *= 3  # the second time most names are known, so that the scanner does the work; then the forms
     for at in range(0, len(bodies), size):
         run = bodies[at : at + size]
@@ -276,7 +276,7 @@ def test_live_counts_equal_those_of_the_reference_implementation(
     sent: Sequence[Sent], size: int, shards: int
 ) -> None:
     encoded, snapshots = [], []
-    bodies = [*START, *(one.body for one in sent)]
+    bodies = [*START, *(event.body for event in sent)]
     for compiled in (True, False):
         decoder = Decoder(compiled=compiled)
         rollup = Rollup("law/0", shards, Settings().time, decoder, compiled=compiled)

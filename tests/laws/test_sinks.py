@@ -161,8 +161,8 @@ async def test_a_receiver_that_is_not_there_is_tried_again(sink: Any, closed_por
         (slack, "invalid_blocks", Result.RENDERING),
         (slack, "never_heard_of", Result.REFUSED),
         *[
-            (one, fault, result)
-            for one in (webhook, alertmanager)
+            (standin, fault, result)
+            for standin in (webhook, alertmanager)
             for fault, result in (
                 ("401", Result.ROUTE),
                 ("404", Result.ROUTE),

@@ -37,7 +37,7 @@ def blocks_of(parts: Sequence[Sequence[Sent]], *, idle: bool = True) -> dict[str
     found = {}
     for number, part in enumerate(parts):
         name = f"requests/{number}"
-        partition = Partition(source=name).feed([one.body for one in part]).finish()
+        partition = Partition(source=name).feed([event.body for event in part]).finish()
         found[name] = [block for block in partition.blocks if idle or not block.idle]
     return found
 
@@ -90,8 +90,8 @@ def test_any_split_over_partitions_and_any_interleaving_judges_the_same_steps(
 ) -> None:
     random, sent = Random(seed), in_order(base)  # noqa: S311
     parts: list[list[Sent]] = [[] for _ in range(partitions)]
-    for at, one in enumerate(sent):  # some start late, some end early
-        random.choice(parts[at * partitions // len(sent) // 2 :]).append(one)
+    for at, event in enumerate(sent):  # some start late, some end early
+        random.choice(parts[at * partitions // len(sent) // 2 :]).append(event)
     parts = [part for part in parts if part]
     found, late, starts = judged(parts, random)
     expected, _, whole = judged([sent], random)
@@ -106,7 +106,7 @@ def test_any_split_over_partitions_and_any_interleaving_judges_the_same_steps(
 
 def test_a_partition_with_earlier_records_loses_none_when_another_is_read_first() -> None:
     early = in_order([(number, 3) for number in range(100)])
-    late = [Sent(record(9, one.ts + 3000, None), one.ts + 3000) for one in early]
+    late = [Sent(record(9, event.ts + 3000, None), event.ts + 3000) for event in early]
     blocks = blocks_of([early, late], idle=False)
     totals = []
     for order in (["requests/0", "requests/1"], ["requests/1", "requests/0"]):
@@ -147,13 +147,15 @@ def test_with_late_records_the_interleaving_decides_only_which_are_corrections(
 def closing(blocks: dict[str, list[Block]]) -> Block:
     """Return a block without records of the first source that lets everything close: all others are idle."""
     source, its = next(iter(blocks.items()))
-    end = max(block.watermark for each in blocks.values() for block in each) + WIDTH
+    end = max(block.watermark for blocks_of in blocks.values() for block in blocks_of) + WIDTH
     return Block(source, 0, 1, its[-1].sequence + 1, end, 10, end + 10)
 
 
 def test_an_idle_partition_holds_nothing_back_and_loses_nothing_when_it_returns() -> None:
     steady_one = in_order([(number, 3) for number in range(200)])
-    pause = [Sent(record(9, one.ts, None), one.ts) for one in steady_one if not 200 <= one.ts - T0 < 400]
+    pause = [
+        Sent(record(9, event.ts, None), event.ts) for event in steady_one if not 200 <= event.ts - T0 < 400
+    ]
     blocks = blocks_of([steady_one, pause], idle=False)
     before = [block for block in blocks["requests/1"] if block.watermark <= T0 + 200]
     after = blocks["requests/1"][len(before) :]

@@ -53,7 +53,7 @@ def named(step: Step, steps: Steps) -> dict[str, Any]:
         "levels": step.levels,
         "changes": step.changes,
         "examples": at_most(step.examples),
-        "late": [named(each, steps) for each in step.late],
+        "late": [named(rows, steps) for rows in step.late],
     }
 
 
@@ -71,7 +71,7 @@ def steps_of(blocks: Sequence[Block], shard: int) -> Iterator[Any]:
 def test_blocks_of_whole_steps_make_the_same_steps(
     sent: list[Sent], sizes: Sequence[int], restart: bool, shards: int
 ) -> None:
-    bodies = [one.body for one in sent]
+    bodies = [event.body for event in sent]
     buckets = fed(bodies, shards=shards)
     spans = fed(bodies, sizes, restart=restart, shards=shards, whole_steps=True)
     assert (spans.rollup.late, spans.rollup.duplicates) == (buckets.rollup.late, buckets.rollup.duplicates)
@@ -87,7 +87,7 @@ def test_blocks_of_whole_steps_make_the_same_steps(
 def test_blocks_of_steps_and_of_buckets_in_turn_make_the_same_steps(
     sent: list[Sent], sizes: Sequence[int], turns: Sequence[bool], restart: bool, shards: int
 ) -> None:
-    bodies = [one.body for one in sent]
+    bodies = [event.body for event in sent]
     buckets = fed(bodies, shards=shards)
     both = Partition(shards)
     at, size, turn = 0, cycle(sizes), cycle(turns)
@@ -118,7 +118,7 @@ def test_the_same_tags_are_too_many_for_a_bucket() -> None:
 
 def test_a_state_of_buckets_goes_on_in_spans() -> None:
     """A backfill may have been interrupted by an upgrade."""
-    bodies = [one.body for one in LATE]
+    bodies = [event.body for event in LATE]
     before = fed(bodies, [3], restart=True)
     half = len(bodies) // 2
     buckets, spans = fed(bodies[:0]), fed(bodies[:0], whole_steps=True)

@@ -66,7 +66,7 @@ def world(  # noqa: PLR0917 - drawn by hypothesis
     if not old:
         drawn.sort(key=lambda one: one[0])
     arrivals = np.array([arrival for arrival, *_ in drawn]) if not old else np.full(records, at + old)
-    return World([one for _, one, _ in drawn], arrivals, np.array([wild for *_, wild in drawn]))
+    return World([event for _, event, _ in drawn], arrivals, np.array([wild for *_, wild in drawn]))
 
 
 def requests_of(partition: Partition, service: str = GOOD) -> dict[int, float]:
@@ -86,7 +86,7 @@ def late_services(partition: Partition) -> set[str]:
 @settings(steady, max_examples=60)
 @given(streams(), cuts, st.booleans())
 def test_the_watermark_never_goes_back(sent: list[Sent], sizes: Sequence[int], file: bool) -> None:
-    partition = Partition().feed([one.body for one in sent], sizes, file=file).finish()
+    partition = Partition().feed([event.body for event in sent], sizes, file=file).finish()
     assert partition.watermarks == sorted(partition.watermarks)
     told = [block.watermark for block in partition.blocks]
     assert told == sorted(told)
@@ -113,7 +113,7 @@ def test_no_clock_moves_the_watermark_beyond_arrival(  # noqa: PLR0917
 def test_a_fifth_of_wrong_clocks_neither_delays_nor_spoils_the_buckets_of_the_others(
     seed: int, records: int, pace: float, skew: float, sizes: Sequence[int]
 ) -> None:
-    drawn = world(seed, records, pace, skew, [*BEYOND, *(-one for one in BEYOND)], 0.2)
+    drawn = world(seed, records, pace, skew, [*BEYOND, *(-seconds for seconds in BEYOND)], 0.2)
     partition = fed(drawn.bodies, sizes, arrived=drawn.arrived)
     alone = fed(drawn.of_good().bodies, arrived=drawn.of_good().arrived)
     requests = requests_of(alone)
@@ -147,11 +147,13 @@ def test_in_dense_traffic_wrong_clocks_spoil_nothing_when_their_records_come_in_
             ts = at - delay - random.random() * TIME.lateness * 0.9
             sent.append((at, body(ts, GOOD, f"{turn} {number}"), False))
         if batches:
-            sent[-4 * row - 64 :] = [(at, one, wild) for _, one, wild in sent[-4 * row - 64 :]]
+            sent[-4 * row - 64 :] = [(at, event, wild) for _, event, wild in sent[-4 * row - 64 :]]
         for number in range(row):
             sent.append((at, body(at - delay + skew, WILD, f"{turn} {number}"), True))
     drawn = World(
-        [one for _, one, _ in sent], np.array([at for at, *_ in sent]), np.array([wild for *_, wild in sent])
+        [event for _, event, _ in sent],
+        np.array([at for at, *_ in sent]),
+        np.array([wild for *_, wild in sent]),
     )
     partition = fed(drawn.bodies, sizes, arrived=drawn.arrived)
     alone = fed(drawn.of_good().bodies, arrived=drawn.of_good().arrived)
@@ -164,7 +166,7 @@ def test_in_dense_traffic_wrong_clocks_spoil_nothing_when_their_records_come_in_
 def test_in_files_and_in_history_that_is_posted_a_fifth_of_wrong_clocks_spoils_nothing_either(  # noqa: PLR0917
     seed: int, records: int, pace: float, skew: float, file: bool, sizes: Sequence[int]
 ) -> None:
-    drawn = world(seed, records, pace, skew, [*BEYOND, *(-one for one in BEYOND)], 0.2, old=90 * DAY)
+    drawn = world(seed, records, pace, skew, [*BEYOND, *(-seconds for seconds in BEYOND)], 0.2, old=90 * DAY)
     partition = fed(drawn.bodies, sizes, arrived=drawn.arrived, file=file)
     alone = fed(drawn.of_good().bodies, arrived=drawn.of_good().arrived, file=file)
     requests = requests_of(alone)
@@ -213,8 +215,8 @@ def test_a_quiet_stretch_of_any_length_loses_nothing(
     seed: int, quiet: float, after: int, sizes: Sequence[int]
 ) -> None:
     before, later = world(seed, 40, 2, 0, (), 0), world(seed + 1, after, 2, 0, (), 0)
-    moved = [json.loads(one) for one in later.bodies]
-    bodies = before.bodies + [body(one["ts"] + 300 + quiet, GOOD, f"then {one['id']}") for one in moved]
+    moved = [json.loads(text) for text in later.bodies]
+    bodies = before.bodies + [body(event["ts"] + 300 + quiet, GOOD, f"then {event['id']}") for event in moved]
     arrived = np.concatenate((before.arrived, later.arrived + 300 + quiet))
     partition = fed(bodies, sizes, arrived=arrived)
     assert partition.rejected == []
@@ -285,7 +287,7 @@ def test_a_wrong_clock_near_the_end_of_a_source_does_not_move_its_end(file: bool
     for at in (1990, 1970, 1900):
         bodies.insert(at, body(T0 + pace * at + max(290, 40 * pace), WILD, at))
     arrived = np.full(len(bodies), T0 + 90 * DAY)
-    wrong, right = (fed(each, arrived=arrived[: len(each)], file=file) for each in (bodies, honest))
+    wrong, right = (fed(records, arrived=arrived[: len(records)], file=file) for records in (bodies, honest))
     assert wrong.rollup.watermark == right.rollup.watermark
     assert requests_of(wrong) == requests_of(right)
 

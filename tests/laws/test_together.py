@@ -117,7 +117,7 @@ def alike(one: Seen, other: Seen) -> None:
 
 
 def test_steps_that_are_judged_together_are_judged_as_one_by_one() -> None:
-    together, alone = (seen(RECORDS, SETTINGS, 1, together=each) for each in (True, False))
+    together, alone = (seen(RECORDS, SETTINGS, 1, together=is_together) for is_together in (True, False))
     alike(together, alone)
     assert not alone.how
     assert together.how["steps"] > 8 * together.how["attempts"] > 0
@@ -129,6 +129,6 @@ def test_steps_that_are_judged_together_are_judged_as_one_by_one() -> None:
 
 def test_so_they_are_where_records_come_late_or_twice() -> None:
     hammered = Settings(judge=JudgeSettings(young=2 * HOUR))
-    together, alone = (seen(DISTURBED, hammered, 3, together=each) for each in (True, False))
+    together, alone = (seen(DISTURBED, hammered, 3, together=is_together) for is_together in (True, False))
     alike(together, alone)
     assert together.how["attempts"]

@@ -22,7 +22,7 @@ async def _ask(loaded: Loaded) -> None:
         assert {tool.name for tool in (await client.list_tools()).tools} == READING
         wall, _ = await answer_of(client, "is_all_well")
         at = int(datetime.fromisoformat(wall["at"]).timestamp())
-        numbers = {one["name"]: one["value"] for one in wall["numbers"]}
+        numbers = {number["name"]: number["value"] for number in wall["numbers"]}
         assert numbers["requests"] == len(counted.between(at - 60, at)) / 60
         assert wall["people_called"] == 1
         incident = loaded.incident()
@@ -37,13 +37,15 @@ async def _ask(loaded: Loaded) -> None:
         assert {
             function["about"]["scope"]: function["share"] for function in functions["neighbours"]
         } == pytest.approx(
-            {f"function:{name}": each / sum(units.values()) for name, each in units.items()}, abs=1e-3
+            {f"function:{name}": amount / sum(units.values()) for name, amount in units.items()}, abs=1e-3
         )
         assert {function["because"] for function in functions["neighbours"]} & {"more calls", "more per call"}
         series, _ = await answer_of(client, "show_series", **given, measure="wcu", points=60)
         assert series["step_seconds"] == 60
         known = [counted.units("items", "wcu", at, at + 60) for at in range(first, end, 60)]
-        assert [one["observed"] * 60 for one in series["points"]] == pytest.approx(known, rel=0.01, abs=0.06)
-        assert [one["verdict"] for one in series["verdicts"]] == ["spike"]
+        assert [point["observed"] * 60 for point in series["points"]] == pytest.approx(
+            known, rel=0.01, abs=0.06
+        )
+        assert [verdict["verdict"] for verdict in series["verdicts"]] == ["spike"]
         said = await refusal(client, "acknowledge_incident", incident=incident["id"], by="eve")
         assert "Unknown tool" in said

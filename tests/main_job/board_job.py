@@ -140,7 +140,7 @@ class Loaded:
     def _hold_the_wall(self) -> None:
         wall, counted = self.asked("/board/wall"), self.counted
         at = wall["at"]
-        numbers = {one["id"]: one for one in wall["numbers"]}
+        numbers = {number["id"]: number for number in wall["numbers"]}
         newest, before = counted.between(at - 60, at), counted.between(at - WEEK - 60, at - WEEK)
         assert numbers["requests"]["value"] == len(newest) / 60
         assert numbers["requests"]["week_before"] == len(before) / 60
@@ -157,7 +157,7 @@ class Loaded:
             pairs = enumerate(zip(minutes, usual, strict=True))
             other = [(at, one, of) for at, (one, of) in pairs if one != of]
             assert not other, f"(minute, shown, counted) from {first} on: {other}"
-        tables = {one["label"]: one for one in wall["tables"]}
+        tables = {table["label"]: table for table in wall["tables"]}
         assert tables["items"]["verdict"] == "spike"
         assert tables["items"]["used"] == pytest.approx(counted.units("items", "wcu", at - 60, at) / 60)
         incident = self.incident()
@@ -166,14 +166,14 @@ class Loaded:
 
     def incident(self) -> dict[str, Any]:
         """Return the one incident for which people are called."""
-        [incident] = [one for one in self.asked("/board/wall")["incidents"] if one["sent"] == "page"]
+        [incident] = [entry for entry in self.asked("/board/wall")["incidents"] if entry["sent"] == "page"]
         found: dict[str, Any] = incident
         return found
 
     def _hold_the_map(self) -> None:
         answer = self.asked("/board/map")
         at, seconds = answer["at"], answer["seconds"]
-        places = {(one["kind"], one["label"]): place for place, one in enumerate(answer["nodes"])}
+        places = {(node["kind"], node["label"]): place for place, node in enumerate(answer["nodes"])}
         calls = self.counted.calls("items", at - seconds, at)
         items = places["table", "items"]
         assert answer["nodes"][items]["requests"] == pytest.approx(sum(calls.values()) / seconds)
@@ -188,16 +188,16 @@ class Loaded:
         first, end = self.end - HOUR, self.end - 2 * 60
         answer = self.asked(f"/board/scope?scope=table:items&from={first}&to={end}")
         assert (answer["first"], answer["end"], answer["step"]) == (first, end, 60)
-        wcu = next(one for one in answer["measures"] if one["measure"] == "wcu")
+        wcu = next(measure for measure in answer["measures"] if measure["measure"] == "wcu")
         counted = self.counted
         for shown, ago in ((wcu["curve"]["observed"], 0), (wcu["curve"]["before"], WEEK)):
             known = [counted.units("items", "wcu", at - ago, at - ago + 60) for at in range(first, end, 60)]
             assert [value * 60 for value in shown] == pytest.approx(known, rel=0.01, abs=0.06)
-        functions = next(one for one in answer["callers"] if one["kind"] == "function")
+        functions = next(caller for caller in answer["callers"] if caller["kind"] == "function")
         units = counted.by_function("items", "wcu", first, end)
         assert {
             function["label"]: function["amounts"]["wcu"]["share"] for function in functions["neighbours"]
-        } == (pytest.approx({name: each / sum(units.values()) for name, each in units.items()}, abs=1e-3))
+        } == (pytest.approx({name: amount / sum(units.values()) for name, amount in units.items()}, abs=1e-3))
 
 
 class Looked:
@@ -227,7 +227,7 @@ class Looked:
         """Every page shows what the daemon answers, and one leads to the next."""
         with self.open() as shown:
             wall = self._loaded.asked("/board/wall")
-            numbers = {one["id"]: one["value"] for one in wall["numbers"]}
+            numbers = {number["id"]: number["value"] for number in wall["numbers"]}
             [requests] = written(shown.page, [(numbers["requests"], "1/s")])
             expect(shown.tile("requests").locator(".value")).to_have_text(requests)
             expect(shown.tile("table-items")).to_contain_text("spike")
@@ -238,7 +238,7 @@ class Looked:
 
     def _map(self, page: Page) -> None:
         answer = self._loaded.asked("/board/map")
-        [items] = [one for one in answer["nodes"] if one["label"] == "items"]
+        [items] = [node for node in answer["nodes"] if node["label"] == "items"]
         [rate] = written(page, [(items["requests"], "1/s")])
         page.get_by_role("button", name="list").click()
         row = page.locator(".listed li", has=page.locator(".what", has_text="items")).last
@@ -251,7 +251,7 @@ class Looked:
         expect(page.get_by_role("heading", level=1)).to_have_text("table items")
         expect(page.locator("[data-state]")).to_have_text("spike")
         answer = self._loaded.asked("/board/scope?scope=table:items")
-        functions = next(one for one in answer["callers"] if one["kind"] == "function")
+        functions = next(caller for caller in answer["callers"] if caller["kind"] == "function")
         first = page.locator('[data-neighbours="function"] li').first
         expect(first.locator(".what")).to_have_text("inventory-put-item")
         share = max(function["amounts"]["wcu"]["share"] for function in functions["neighbours"])
@@ -277,7 +277,7 @@ class Looked:
             mine.page.get_by_role("button", name="Note", exact=True).click()
             expect(mine.page.locator(".memos .memo")).to_contain_text("ios 3.2.1 retries")
             assert mine.wrong == wall.wrong == []
-        [page] = [one for one in pages_of(slack.messages) if "table items" in one.text]
+        [page] = [post for post in pages_of(slack.messages) if "table items" in post.text]
         wait_until(lambda: "mika" in json.dumps(page.blocks), "Slack's page")
         assert self._loaded.incident()["acknowledged"]["by"] == "mika"
 

@@ -35,8 +35,10 @@ def hold_the_dashboards(loaded: Loaded) -> None:
                 loaded, query, GIVEN[name], at
             )
     pairs = zip(queries(GIVEN), queries(GIVEN | OTHERS), strict=True)
-    empty = [one for one, other in pairs if not _answer(loaded, one, at) and not _answer(loaded, other, at)]
-    assert {one.legend for one in empty} <= UNTIL_THROTTLED, empty
+    empty = [
+        first for first, second in pairs if not _answer(loaded, first, at) and not _answer(loaded, second, at)
+    ]
+    assert {query.legend for query in empty} <= UNTIL_THROTTLED, empty
     _hold_the_links(loaded, at)
 
 
@@ -58,7 +60,7 @@ def _hold_the_links(loaded: Loaded, at: int) -> None:
     """The links of a dashboard lead to the page of its scope, over the range that is looked at."""
     span = {"__from": str(at - HOUR), "__to": str(at)}
     for name, dashboard in DASHBOARDS.items():
-        [link] = [one for one in dashboard["links"] if one["type"] == "link"]
+        [link] = [entry for entry in dashboard["links"] if entry["type"] == "link"]
         address = filled(link["url"], {**GIVEN[name], **span, "board": loaded.url.removesuffix("/")})
         query = urllib.parse.urlsplit(address).query
         if "scope=" not in query:

@@ -44,11 +44,11 @@ def hold_the_queries(ask: Callable[[str], Any], url: str, end: int, counted: Cou
     assert [float(value) for _, value in own["values"]] == pytest.approx(known, rel=1e-5, abs=1e-9)
     by_function = counted.by_function("items", "wcu", last, last + 60)
     callers = {
-        one["metric"]["source_name"]: float(one["value"][1]) * 60
-        for one in found("query", query=CALLERS, time=last)
+        series["metric"]["source_name"]: float(series["value"][1]) * 60
+        for series in found("query", query=CALLERS, time=last)
     }
     assert callers == pytest.approx({name: units for name, units in by_function.items() if units}, rel=1e-5)
-    assert [one["value"][1] for one in found("query", query=OPEN, time=last)] == ["1"]
+    assert [series["value"][1] for series in found("query", query=OPEN, time=last)] == ["1"]
     if shutil.which("promtool") or os.environ.get("UNERI_REQUIRE_PROMETHEUS") == "1":
         told = _by_promtool(url, OWN, first, last)
         assert [float(value) for _, value in told] == [float(value) for _, value in own["values"]]

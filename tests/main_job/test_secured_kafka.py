@@ -74,7 +74,7 @@ def test_a_daemon_with_exactly_the_documented_rights_works_on_a_secured_broker(
 
     def every_partition_went_on() -> bool:
         after = committed(broker.broker.address, app, requests, 8)
-        return all(one < other for one, other in zip(ends, after, strict=True))
+        return all(before < later for before, later in zip(ends, after, strict=True))
 
     with daemon(config):
         simulate(2 * HOUR, 3 * HOUR)

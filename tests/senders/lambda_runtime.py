@@ -57,5 +57,7 @@ def invoke(
     told.sort(key=lambda each: int(each["at"]))
     assert len(told) == len(events), done.stderr
     return Ran(
-        [each.get("result") for each in told], [each.get("error") for each in told], done.stdout.splitlines()
+        [outcome.get("result") for outcome in told],
+        [outcome.get("error") for outcome in told],
+        done.stdout.splitlines(),
     )

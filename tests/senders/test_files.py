@@ -68,10 +68,10 @@ def template(name: str) -> dict[str, Any]:
 def references(part: Any) -> set[str]:
     """Return the names that a part of a template refers to."""
     if isinstance(part, list):
-        return {name for each in part for name in references(each)}
+        return {name for entry in part for name in references(entry)}
     if not isinstance(part, dict):
         return set()
-    found = {name for each in part.values() for name in references(each)}
+    found = {name for entry in part.values() for name in references(entry)}
     if isinstance(part.get("Ref"), str):
         found.add(part["Ref"])
     if isinstance(part.get("Fn::GetAtt"), str):
@@ -92,8 +92,8 @@ def test_a_template_refers_only_to_what_it_has_and_uses_all_its_parameters(name:
 
 def test_what_one_template_exports_the_others_import() -> None:
     exported = {
-        each["Export"]["Name"]["Fn::Sub"].replace("${AWS::StackName}", "${Firehose}")
-        for each in template("firehose.yaml")["Outputs"].values()
+        output["Export"]["Name"]["Fn::Sub"].replace("${AWS::StackName}", "${Firehose}")
+        for output in template("firehose.yaml")["Outputs"].values()
     }
     imported = set(
         re.findall(

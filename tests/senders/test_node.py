@@ -172,9 +172,9 @@ def test_an_answer_has_the_status_that_the_caller_gets(run_plain: Any) -> None:
         return REQUESTS[answer.request].event | {"raises": answer.raises, "result": answer.result}
 
     done = run_plain("answers", *map(event, ANSWERS))
-    assert [each.status for each in done.events] == [answer.status for answer in ANSWERS]
-    assert [each.error == "fatal" for each in done.events] == [answer.raises for answer in ANSWERS]
-    assert [each.error == "backend" for each in done.events] == [
+    assert [event.status for event in done.events] == [answer.status for answer in ANSWERS]
+    assert [event.error == "fatal" for event in done.events] == [answer.raises for answer in ANSWERS]
+    assert [event.error == "backend" for event in done.events] == [
         answer.request == "sqs" for answer in ANSWERS
     ]
 

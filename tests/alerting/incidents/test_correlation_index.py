@@ -82,10 +82,10 @@ def test_related_incidents_are_those_that_a_scan_over_every_finding_finds(
     puts: list[tuple[int, Finding]], removed: int, new: Finding
 ) -> None:
     index, incidents = CorrelationIndex(), dict[str, dict[str, Finding]]()
-    for number, each in puts:
-        one = replace(each, id=f"{number}-{each.id}")
-        index.put(f"incident{number}", one)
-        incidents.setdefault(f"incident{number}", {})[one.id] = one
+    for number, drawn in puts:
+        numbered = replace(drawn, id=f"{number}-{drawn.id}")
+        index.put(f"incident{number}", numbered)
+        incidents.setdefault(f"incident{number}", {})[numbered.id] = numbered
     index.remove(f"incident{removed}")
     incidents.pop(f"incident{removed}", None)
     replaced = {incident for incident, held in incidents.items() if taken_over(held.values())}

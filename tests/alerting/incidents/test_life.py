@@ -479,9 +479,9 @@ def test_every_page_is_ended_once_for_every_time_that_it_began(story: list[Findi
             lives.setdefault(notice.incident.id, []).append(notice.action)
     for life in lives.values():
         assert life[0] is Action.OPEN
-        for one, other in itertools.pairwise(life):
-            assert (one is Action.OPEN) is (other in (Action.RESOLVE, Action.WITHDRAW)) or (
-                other is Action.WITHDRAW
+        for first, second in itertools.pairwise(life):
+            assert (first is Action.OPEN) is (second in (Action.RESOLVE, Action.WITHDRAW)) or (
+                second is Action.WITHDRAW
             )
     assert {incident.state for incident in known} <= {"resolved", "withdrawn"}
     revisions = [(notice.incident.id, notice.incident.revision) for notice in notices]

@@ -50,8 +50,8 @@ def slow(
 
 def failing(about: Scope, measure: Measure, observed: float, shares: dict[Scope, float]) -> Finding:
     callers = [
-        Share(scope=one, share=part, more_calls=part, more_per_call=0.0, observed=0.0, expected=0.0)
-        for one, part in shares.items()
+        Share(scope=caller, share=part, more_calls=part, more_per_call=0.0, observed=0.0, expected=0.0)
+        for caller, part in shares.items()
     ]
     return finding(about, measure, observed, 0.0, callers=callers)
 

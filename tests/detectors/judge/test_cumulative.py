@@ -159,7 +159,7 @@ def test_a_state_without_it_is_read_and_it_begins_anew() -> None:
     openings(judge, values[: WEEK + 2 * DAY])
     parts = judge.snapshot()
     meta, arrays = unpack(parts["memory"], MemoryState.KIND, MemoryState.VERSION, dict[str, int])
-    older = {name: each for name, each in arrays.items() if not name.startswith(("cusum", "hours"))}
+    older = {name: array for name, array in arrays.items() if not name.startswith(("cusum", "hours"))}
     assert len(older) < len(arrays)
     again = a_judge()
     again.restore({**parts, "memory": pack(MemoryState.KIND, MemoryState.VERSION, meta, older)})

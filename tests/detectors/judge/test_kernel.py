@@ -65,8 +65,8 @@ def test_the_compiled_kernel_judges_as_the_plain_one(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("detectors.judge.judge.advance", plain.advance)
         expected = judged(values, step, at_once)
-    for name, one in compiled.items():
-        np.testing.assert_allclose(one, expected[name], rtol=1e-9, atol=1e-9, err_msg=name)
+    for name, array in compiled.items():
+        np.testing.assert_allclose(array, expected[name], rtol=1e-9, atol=1e-9, err_msg=name)
 
 
 def test_the_curves_on_which_compiled_and_plain_are_compared_hold_verdicts() -> None:

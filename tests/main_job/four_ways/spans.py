@@ -120,7 +120,7 @@ def _call(tracer: Tracer, server: Span, call: TableCall, began: int) -> None:
     }
     if not call.throttled:
         units = {"ReadCapacityUnits": call.rcu, "WriteCapacityUnits": call.wcu}
-        consumed = {"TableName": call.name, **{name: each for name, each in units.items() if each}}
+        consumed = {"TableName": call.name, **{name: amount for name, amount in units.items() if amount}}
         said["aws.dynamodb.consumed_capacity"] = [json.dumps(consumed)]
     span = tracer.start_span(
         f"DynamoDB.{call.op}", set_span_in_context(server), SpanKind.CLIENT, said, start_time=began

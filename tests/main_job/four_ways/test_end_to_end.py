@@ -89,7 +89,7 @@ def test_a_daemon_pages_once_about_what_a_way_tells_it(
             slack,
             local={"listen": f"127.0.0.1:{port}", "state": str(tmp_path / "state")},
             judge=JUDGE,
-            sources={"inputs": [dict(one) for one in way.inputs], "pubsub": google.section(keys)},
+            sources={"inputs": [dict(entry) for entry in way.inputs], "pubsub": google.section(keys)},
         )
         with daemon(config):
             wait_until(lambda: bool(status(port)), "the start")

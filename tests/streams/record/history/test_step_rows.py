@@ -45,9 +45,9 @@ def test_a_row_holds_what_was_observed_and_expected_of_every_series_at_every_ste
     found = of(rows, names)
     compared = 0
     for judgement, series in backend.judgements:
-        for row, one in enumerate(series):
+        for row, about in enumerate(series):
             expected = (judgement.expected[row], judgement.lower[row], judgement.upper[row])
-            here = found.pop((key_of(one), judgement.start), None)
+            here = found.pop((key_of(about), judgement.start), None)
             if here is None:
                 assert np.isnan(judgement.observed[row])
                 assert np.isnan(expected[0])

@@ -74,8 +74,8 @@ class Judged:
     def of(self, kind: str, measure: str) -> list[int]:
         return [
             row
-            for row, one in enumerate(self.series)
-            if isinstance(one, Series) and (one.place.kind, one.measure) == (kind, measure)
+            for row, key in enumerate(self.series)
+            if isinstance(key, Series) and (key.place.kind, key.measure) == (kind, measure)
         ]
 
 

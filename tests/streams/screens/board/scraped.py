@@ -42,10 +42,10 @@ class Scraped:
     def amounts(self, name: str) -> dict[tuple[str, str, str], float]:
         """Return what the engine knows of series, by kind, name and measure: per second, or milliseconds."""
         found = {}
-        for one, amount in zip(self.series, getattr(self.judgement, name).tolist(), strict=True):
-            if isinstance(one, Series) and not np.isnan(amount):
-                per = 1 if one.measure.startswith("latency") else STEP
-                found[one.place.kind, one.place.name, str(one.measure)] = amount / per
+        for key, amount in zip(self.series, getattr(self.judgement, name).tolist(), strict=True):
+            if isinstance(key, Series) and not np.isnan(amount):
+                per = 1 if key.measure.startswith("latency") else STEP
+                found[key.place.kind, key.place.name, str(key.measure)] = amount / per
         return found
 
 

@@ -111,9 +111,9 @@ def test_what_is_well_is_quiet_and_what_is_not_is_filled_marked_and_named(browse
         )
         assert len({locator.evaluate(ground) for locator in (well, critical, warning)}) == 3
         assert well.locator(".mark").count() == 0
-        for each, word in ((critical, "spike"), (warning, "high")):
-            assert each.locator(".mark svg path").count() == 1
-            assert each.locator(".mark").inner_text().lower() == word
+        for tile, word in ((critical, "spike"), (warning, "high")):
+            assert tile.locator(".mark svg path").count() == 1
+            assert tile.locator(".mark").inner_text().lower() == word
         shapes = {locator.locator(".mark path").get_attribute("d") for locator in (critical, warning)}
         assert len(shapes) == 2, "the shape says what it is, not only the colour"
 
@@ -256,8 +256,8 @@ def test_names_that_nobody_sees_or_that_turn_what_stands_around_them_can_be_read
 def test_the_wall_is_red_for_pages_only_and_amber_for_what_somebody_works_on(browser: Browser) -> None:
     now = int(time.time())
     digest, silenced, page = (
-        one | {"sent": sent, "reason": "silenced by mika"}
-        for one, sent in zip(
+        incident | {"sent": sent, "reason": "silenced by mika"}
+        for incident, sent in zip(
             incidents(now, "growth", "limit", "spike"), ("digest", "none", "page"), strict=True
         )
     )

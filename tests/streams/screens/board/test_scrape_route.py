@@ -75,9 +75,9 @@ async def test_every_number_is_that_of_the_engine_at_the_time_of_its_step(
         assert served == pytest.approx(exact, rel=2e-3, abs=1e-3)
     times = {
         float(str(sample.timestamp))
-        for name, each in found.items()
+        for name, samples in found.items()
         if name.count("_") == 1
-        for sample in each
+        for sample in samples
     }
     assert times == {float(scraped.start)}
 

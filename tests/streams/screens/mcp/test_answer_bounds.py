@@ -50,7 +50,7 @@ def _lists(data: object) -> list[list[Any]]:
     if isinstance(data, list):
         return ([data] if data else []) + [known_entry for entry in data for known_entry in _lists(entry)]
     if isinstance(data, dict):
-        return [entry for name, each in data.items() if name != "left_out" for entry in _lists(each)]
+        return [entry for name, part in data.items() if name != "left_out" for entry in _lists(part)]
     return []
 
 

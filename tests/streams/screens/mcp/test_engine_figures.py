@@ -62,7 +62,7 @@ async def test_a_series_has_the_newest_step_that_the_engine_judged(
 async def test_a_point_is_the_mean_of_its_steps_between_their_extremes(judged: Judged, asked: Asked) -> None:
     data, _ = await asked.answer("show_series", scope="table:items", measure="wcu", points=8)
     [row] = judged.of("table", "wcu")
-    engine = {one.start: one.observed[row] / STEP for one, _ in judged.judgements}
+    engine = {judgement.start: judgement.observed[row] / STEP for judgement, _ in judged.judgements}
     assert 4 <= len(data["points"]) <= 10
     for point in data["points"]:
         first = int(epoch(point["at"]))
@@ -99,7 +99,11 @@ async def test_callers_have_their_parts_of_what_the_engine_counted(judged: Judge
     [functions] = [kind for kind in data["kinds"] if kind["kind"] == "function"]
     assert sum(function["share"] for function in functions["neighbours"]) == pytest.approx(1)
     [row] = judged.of("table", "wcu")
-    day = [one.observed[row] for one, _ in judged.judgements if AT - 24 * HOUR <= one.start < AT]
+    day = [
+        judgement.observed[row]
+        for judgement, _ in judged.judgements
+        if AT - 24 * HOUR <= judgement.start < AT
+    ]
     assert sum(function["value"] for function in functions["neighbours"]) == pytest.approx(
         sum(day) / (24 * HOUR), rel=1e-4
     )
@@ -115,7 +119,11 @@ async def test_callers_of_a_range_that_is_no_whole_ten_minutes_are_summed_up_to_
     data, _ = await asked.answer("who_calls", **given)
     [functions] = [kind for kind in data["kinds"] if kind["kind"] == "function"]
     [row] = judged.of("table", "wcu")
-    within = [one.observed[row] for one, _ in judged.judgements if AT - 3300 <= one.start < AT - 600]
+    within = [
+        judgement.observed[row]
+        for judgement, _ in judged.judgements
+        if AT - 3300 <= judgement.start < AT - 600
+    ]
     total = sum(function["value"] for function in functions["neighbours"])
     assert total == pytest.approx(sum(within) / 2700, rel=1e-4)
 

@@ -219,9 +219,9 @@ async def test_who_acts_is_the_name_that_was_typed_and_that_of_the_token() -> No
     ):
         await sign_in(session, board, token)
         await sign_in(other, board, OPERATE)
-        for each, by in ((session, "mika\u202e \n m"), (session, ""), (other, "jun"), (other, "")):
+        for client, by in ((session, "mika\u202e \n m"), (session, ""), (other, "jun"), (other, "")):
             body = {"incident": "spike", "text": f"by {by}", "by": by}
-            assert (await act(each, board, "POST", "memos", body))[0] == 200
+            assert (await act(client, board, "POST", "memos", body))[0] == 200
         status, said = await act(
             other, board, "POST", "memos", {"incident": "spike", "text": "x", "by": "U0MIKA"}
         )

@@ -53,8 +53,8 @@ def hostile_incidents(now: int) -> GivenIncidents:
         {"kind": CommandKind.NOTE, "incident": "hostile", "why": HOSTILE},
         {"kind": CommandKind.NOTE, "moment": now - 60, "why": HOSTILE, "scope": f"table:{HOSTILE}"},
     ]
-    for number, each in enumerate(given):
-        service.pipeline.command(Command(id=f"c{number}", at=now, by=HOSTILE, **each))
+    for number, fields in enumerate(given):
+        service.pipeline.command(Command(id=f"c{number}", at=now, by=HOSTILE, **fields))
     return service
 
 

@@ -88,7 +88,9 @@ async def test_the_newest_step_is_that_of_the_engine(judged: Judged, measure: st
 async def test_every_step_of_four_hours_is_one_that_the_engine_judged(judged: Judged) -> None:
     page = await page_of(judged)
     [row] = judged.of(TABLE, "wcu")
-    engine = [one.observed[row] / STEP for one, _ in judged.judgements if one.start >= page.start]
+    engine = [
+        judgement.observed[row] / STEP for judgement, _ in judged.judgements if judgement.start >= page.start
+    ]
     assert measured(page, "wcu").curve.observed == pytest.approx(engine, rel=1e-4)
     assert len(engine) == page.points == 4 * 3600 // STEP
     [account] = judged.of("account", "requests")
@@ -294,7 +296,7 @@ async def test_of_very_many_callers_those_with_the_most_are_shown_and_the_others
 ) -> None:
     tenants = [Scope(TENANT, "aws", "1", "", f"game-{number:03}") for number in range(90)]
     amounts = {SeriesKey(ITEMS, NOBODY, "requests"): [36_000.0]}
-    amounts |= {SeriesKey(ITEMS, one, "requests"): [float(place)] for place, one in enumerate(tenants)}
+    amounts |= {SeriesKey(ITEMS, tenant, "requests"): [float(place)] for place, tenant in enumerate(tenants)}
     made_history(tmp_path, amounts)
     board = board_of(tmp_path, Segments(1))
     page = await board.scope(over("1d"))

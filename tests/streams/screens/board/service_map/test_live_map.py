@@ -72,8 +72,8 @@ class Daemon:
         for judgement, series in self.backend.judgements[-5:]:
             [row] = [
                 row
-                for row, one in enumerate(series)
-                if isinstance(one, Series) and (one.about, one.measure) == (scope, measure)
+                for row, key in enumerate(series)
+                if isinstance(key, Series) and (key.about, key.measure) == (scope, measure)
             ]
             total += float(np.nan_to_num(judgement.observed[row]))
         return total / 300
@@ -120,9 +120,9 @@ def test_nodes_have_the_figures_of_the_engine(daemon: Daemon, shown: ServiceMap)
     assert items.requests == daemon.judged(ITEMS, Measure.REQUESTS)
     judgement, series = daemon.backend.judgements[-1]
     newest = {
-        (each.about, each.measure): value
-        for each, value in zip(series, judgement.observed.tolist(), strict=False)
-        if isinstance(each, Series)
+        (key.about, key.measure): value
+        for key, value in zip(series, judgement.observed.tolist(), strict=False)
+        if isinstance(key, Series)
     }
     assert put.latency is None, "a p95 rests on at least 200 calls in an hour"
     assert items.latency == pytest.approx(newest[ITEMS, Measure.LATENCY], rel=1e-6)
@@ -144,8 +144,8 @@ def test_edges_have_what_was_counted_from_the_nearest_caller(shown: ServiceMap) 
             calls[function, table["name"]] += 1
     found = {(shown.nodes[edge.source].label, shown.nodes[edge.target].label): edge for edge in shown.edges}
     assert set(found) == set(calls)
-    assert {pair: round(one.requests * 300) for pair, one in found.items()} == calls
-    assert {pair: round(one.failed * 300) for pair, one in found.items() if one.failed} == +failed
+    assert {pair: round(edge.requests * 300) for pair, edge in found.items()} == calls
+    assert {pair: round(edge.failed * 300) for pair, edge in found.items() if edge.failed} == +failed
     units = sum(table["wcu"] for event in events if event["function"] == "put-0" for table in event["tables"])
     assert edge(shown, "put-0", "items").wcu == pytest.approx(units / 300, rel=1e-6)
     assert edge(shown, "put-0", "items").cost == pytest.approx(units / 300 * 6.25e-7, rel=1e-4)

@@ -68,10 +68,10 @@ def overlapping(boxes: list[list[float]]) -> list[tuple[list[float], list[float]
     """Return the pairs of boxes that touch each other."""
     order = sorted(boxes)
     return [
-        (one, other)
-        for at, one in enumerate(order)
-        for other in order[at + 1 :]
-        if other[0] < one[2] and other[1] < one[3] and one[1] < other[3]
+        (first, second)
+        for at, first in enumerate(order)
+        for second in order[at + 1 :]
+        if second[0] < first[2] and second[1] < first[3] and first[1] < second[3]
     ]
 
 
@@ -353,7 +353,7 @@ def test_the_sums_of_a_group_are_those_of_its_members(
     ]
     place = st.integers(0, len(nodes) - 1)
     ends = data.draw(st.lists(st.tuples(place, place), unique=True, max_size=60))
-    edges = [MapEdge(source=one, target=other, requests=data.draw(AMOUNTS)) for one, other in ends]
+    edges = [MapEdge(source=source, target=target, requests=data.draw(AMOUNTS)) for source, target in ends]
     shown = ServiceMap(nodes=[*named, owner], edges=edges, accounts=[])
     asked = {"map": to_builtins(shown), "fold": fold, "open": []}
     made = folding(asked)
@@ -362,8 +362,8 @@ def test_the_sums_of_a_group_are_those_of_its_members(
     for name in ("requests", "failed", "wcu", "cost"):
         assert sum(box[name] or 0 for box in made["boxes"]) == sum(getattr(node, name) or 0 for node in nodes)
     keys = [
-        "\x1f".join((one.kind, one.cloud, one.account, "", str((one.scope or {})["name"]), str(at)))
-        for at, one in enumerate(named)
+        "\x1f".join((node.kind, node.cloud, node.account, "", str((node.scope or {})["name"]), str(at)))
+        for at, node in enumerate(named)
     ]
     between: dict[tuple[str, str], float] = defaultdict(float)
     for edge in edges:
