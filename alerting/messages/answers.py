@@ -10,9 +10,7 @@ from alerting.commands.matching import matches, matches_name, matches_scope
 from alerting.commands.memo import Memo
 from alerting.commands.slash import Help
 from alerting.incidents.incident import Incident
-from alerting.messages.console_links import ConsoleLinks
-from alerting.messages.flood_message import incident_row
-from alerting.messages.message import (
+from alerting.messages.blocks import (
     NAME,
     SECTION,
     TEXT,
@@ -25,6 +23,8 @@ from alerting.messages.message import (
     listing,
     section,
 )
+from alerting.messages.console_links import ConsoleLinks
+from alerting.messages.flood_message import incident_row
 from alerting.messages.request_lines import SHORT, change_line, memo_mrkdwn
 from alerting.pipeline.incident_registry import TrackedIncident
 from alerting.words.mrkdwn import escape, person

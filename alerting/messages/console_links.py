@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from alerting.incidents.incident import Incident
-from alerting.messages.message import NAME, SECTION
+from alerting.messages.blocks import NAME, SECTION
 from alerting.words.mrkdwn import escape, link
 from alerting.words.phrases import Phrases
 from config.links import Links

@@ -11,8 +11,7 @@ from alerting.commands.dispatch import Dispatch
 from alerting.incidents.correlation import carriers, depth, is_about_broad, subjects
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Notice
-from alerting.messages.console_links import ConsoleLinks
-from alerting.messages.message import (
+from alerting.messages.blocks import (
     NAME,
     SECTION,
     TEXT,
@@ -25,6 +24,7 @@ from alerting.messages.message import (
     listing,
     section,
 )
+from alerting.messages.console_links import ConsoleLinks
 from alerting.messages.request_lines import change_lines
 from alerting.words.mrkdwn import escape, person
 from alerting.words.phrases import Phrases

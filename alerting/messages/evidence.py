@@ -3,8 +3,8 @@
 from typing import Final
 
 from alerting.incidents.incident import Incident
+from alerting.messages.blocks import NAME, labelled
 from alerting.messages.console_links import ConsoleLinks
-from alerting.messages.message import NAME, labelled
 from alerting.words import numbers
 from alerting.words.mrkdwn import clean, cut, escape
 from alerting.words.phrases import Phrases

@@ -6,8 +6,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from alerting.incidents.incident import Incident
+from alerting.messages.blocks import NAME, Frame, Message, context, fields, header, length, listing, section
 from alerting.messages.console_links import ConsoleLinks
-from alerting.messages.message import NAME, Frame, Message, context, fields, header, length, listing, section
 from alerting.words.mrkdwn import clean, escape, mention
 from alerting.words.phrases import Phrases
 from config.links import Links

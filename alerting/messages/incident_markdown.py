@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 from alerting.commands.command import Command
 from alerting.commands.memo import Memo
 from alerting.incidents.incident import Incident
+from alerting.messages.blocks import NAME, REASON, labelled
 from alerting.messages.console_links import ConsoleLinks
 from alerting.messages.evidence import basis_fields, evidence_lists
-from alerting.messages.message import NAME, REASON, labelled
+from alerting.messages.incident_page import page_fields, page_why
 from alerting.messages.mrkdwn_runs import runs
-from alerting.messages.page import page_fields, page_why
 from alerting.messages.request_lines import MemoLines, addresses, change_lines, example_lines
 from alerting.pipeline.silences import size_of
 from alerting.words.mrkdwn import clean, cut, escape, person, restored

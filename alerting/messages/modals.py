@@ -7,8 +7,7 @@ from zoneinfo import ZoneInfo
 from alerting.commands.command import Matcher
 from alerting.commands.memo import LONGEST, Memo
 from alerting.incidents.incident import Incident
-from alerting.messages.evidence import basis_fields, evidence_lists
-from alerting.messages.message import (
+from alerting.messages.blocks import (
     NAME,
     REASON,
     SECTION,
@@ -23,6 +22,7 @@ from alerting.messages.message import (
     plain_text,
     section,
 )
+from alerting.messages.evidence import basis_fields, evidence_lists
 from alerting.messages.request_lines import MemoLines, example_lines
 from alerting.words import numbers
 from alerting.words.mrkdwn import escape

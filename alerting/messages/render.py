@@ -4,10 +4,10 @@ from zoneinfo import ZoneInfo
 
 from alerting.commands.dispatch import Dispatch, Form
 from alerting.incidents.notice import Action, Notice
+from alerting.messages.blocks import Message
 from alerting.messages.digest import Day, digest
 from alerting.messages.flood_message import flood_message
-from alerting.messages.message import Message
-from alerting.messages.page import page, thread_line
+from alerting.messages.incident_page import page, thread_line
 from alerting.words.locales import ENGLISH
 from alerting.words.phrases import Phrases
 from config.links import Links

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 from alerting.commands.memo import LONGEST, Memo
 from alerting.incidents.incident import Incident, IncidentExample
+from alerting.messages.blocks import NAME, SECTION, SENTENCE
 from alerting.messages.console_links import MARGIN
-from alerting.messages.message import NAME, SECTION, SENTENCE
 from alerting.words import numbers
 from alerting.words.mrkdwn import CUT, clean, cut, escape, link, person
 from alerting.words.phrases import Phrases

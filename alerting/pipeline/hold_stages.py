@@ -77,7 +77,7 @@ _OF_ITS_OWN: Final = (Verdict.FATAL, Verdict.LIMIT)
 
 
 class Inhibition:
-    """Reported, open incidents about whole accounts, which hold those inside them.
+    """While an incident about a whole account is reported and open, it holds the incidents inside it.
 
     It holds what has the same direction and begins after it, within the time in which findings join an
     incident: a level that stays for days must not hide what happens later.

@@ -367,7 +367,7 @@ class Phrases(NamedTuple):
         return replace(incident, primary=replace(primary, scope=shown))
 
     def account(self, account: str) -> str:
-        """Return the id of an account, after the name that people call it by."""
+        """Return the id of an account after its configured name: plain text, which the caller escapes."""
         return self.figures.account(account, self.accounts.get(account, ""))
 
     def place(self, scope: ScopeOrEdge) -> str:

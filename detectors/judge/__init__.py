@@ -1,4 +1,4 @@
-"""The judge: the expectation of every series at a step, and whether its value is a verdict.
+"""The judge: the expectation of every series at a step, and whether its value opens a verdict.
 
 May import state and model.
 """

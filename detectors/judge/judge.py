@@ -1,7 +1,7 @@
-"""The judge: the expectation of every series of a shard at a step, and whether its value is a verdict.
+"""The judge: the expectation of every series of a shard at a step, and whether its value opens a verdict.
 
-The judge knows the series, their calendar and their past. ``kernel`` judges a value, and ``kernel.decide``
-opens and ends verdicts. It takes all series of one step at once, or many steps of one series: live buckets
+It knows the series, their calendar and their past. ``decide`` opens and ends verdicts, in the compiled step
+of ``kernel``. The judge takes all series of one step at once, or many steps of one series: live buckets
 and ``uneri score`` alike.
 """
 

@@ -1,1 +1,1 @@
-"""The compiled step of the judge: expect, measure, decide whether it is a verdict, learn."""
+"""The compiled step of the judge for one series: expect, measure the deviation, decide, learn."""

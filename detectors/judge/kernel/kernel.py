@@ -29,6 +29,7 @@ from typing import Final
 
 import numpy as np
 
+from detectors.judge.decide import decide, miss
 from detectors.judge.kernel.arrays import (
     DOWN,
     NOTHING,
@@ -41,7 +42,6 @@ from detectors.judge.kernel.arrays import (
     Scratch,
 )
 from detectors.judge.kernel.cumulative import add_up, adds_up, has_begun, learn_over_hours, size_of_cusum
-from detectors.judge.kernel.decide import decide, miss
 from detectors.judge.kernel.expect import Expected, expect
 from detectors.judge.kernel.learn import close_slot, learn, learn_units
 from detectors.judge.kernel.pace import Pace

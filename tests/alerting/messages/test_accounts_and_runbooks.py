@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from alerting.commands.dispatch import Form, Line
 from alerting.incidents.notice import Action
-from alerting.messages.page import thread_line
+from alerting.messages.incident_page import thread_line
 from alerting.messages.render import Renderer
 from alerting.outbox.ports import SubjectState
 from alerting.sinks.alertmanager import in_alerts

@@ -15,7 +15,7 @@ from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Milestone
 from alerting.incidents.preceding import PrecedingChange
 from alerting.messages.answers import Answers, Changes
-from alerting.messages.message import NAME, TOTAL, Message, length
+from alerting.messages.blocks import NAME, TOTAL, Message, length
 from alerting.messages.render import Renderer
 from alerting.outbox.ports import SubjectState
 from alerting.pipeline.incident_registry import TrackedIncident

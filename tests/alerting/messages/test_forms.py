@@ -13,7 +13,7 @@ from alerting.commands.slash import Fault, Help, parse
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Milestone
 from alerting.messages.answers import Answers, Changes, Mute
-from alerting.messages.message import Message
+from alerting.messages.blocks import Message
 from alerting.messages.modals import details, note, pattern
 from alerting.messages.render import Renderer
 from alerting.words.locales import ENGLISH, LANGUAGES

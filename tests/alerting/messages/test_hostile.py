@@ -18,7 +18,7 @@ from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Milestone
 from alerting.incidents.preceding import PrecedingChange
 from alerting.messages.answers import Answers, Changes, Mute
-from alerting.messages.message import TOTAL, Message, length
+from alerting.messages.blocks import TOTAL, Message, length
 from alerting.messages.modals import details, note, pattern
 from alerting.messages.render import Renderer
 from alerting.report.preview import fragment

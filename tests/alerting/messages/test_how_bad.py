@@ -11,7 +11,7 @@ from rich.console import Console
 from alerting.commands.dispatch import Form
 from alerting.incidents.incident import Incident
 from alerting.incidents.severity import Grade, Harm, Severity
-from alerting.messages.message import Message
+from alerting.messages.blocks import Message
 from alerting.messages.render import Renderer
 from alerting.report.report import write_report
 from alerting.sinks.terminal import Terminal

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from alerting.incidents.incident import finding_to_json
 from alerting.incidents.incidents import Incidents
-from alerting.messages.message import Message
+from alerting.messages.blocks import Message
 from alerting.words.locales import ENGLISH
 from alerting.words.mrkdwn import escape, link
 from config.settings import Settings

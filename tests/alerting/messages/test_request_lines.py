@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from alerting.incidents.incident import Incident, IncidentExample, worst
-from alerting.messages.message import SECTION
+from alerting.messages.blocks import SECTION
 from alerting.messages.modals import BLOCKS, View, details
 from alerting.messages.render import Renderer
 from alerting.messages.request_lines import request_links

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from alerting.incidents.incident import Incident, finding_to_json
 from alerting.incidents.incidents import Incidents
 from alerting.incidents.notice import Action
-from alerting.messages.message import Message
+from alerting.messages.blocks import Message
 from config.settings import Settings
 from detectors.model.finding import Finding, Verdict
 from detectors.watch.absence import RETIRED_SECONDS

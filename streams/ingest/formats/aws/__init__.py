@@ -1,4 +1,4 @@
-"""Logs, metrics and traces that AWS itself writes of functions and tables.
+"""Logs, metrics and traces of AWS, by its services and by its libraries in functions.
 
 May import access_logs, envelopes and the contract of formats.
 """

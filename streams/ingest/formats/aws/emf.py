@@ -3,8 +3,8 @@
 The duration of a layer makes it a request: ``Latency`` is ``ms.total``, ``Duration`` is ``ms.function``.
 Other amounts are ``values`` under their names, an array as its sum, in a record of the kind ``call``, which
 counts no request: libraries write an object for each set of dimensions, and one more at a cold start, so that
-a request has any number of them. Objects that name one request id are one request; the first one with a
-duration counts it. Shares and rates do not add up: they are samples.
+a request has any number of them. Objects with the same request id belong to one request, which the first of
+them with a duration counts. Shares and rates do not add up: they are samples.
 """
 
 import math

@@ -1,15 +1,15 @@
 """The format ``powertools``: lines of the Logger of Powertools for AWS Lambda, in Python and TypeScript.
 
-A request writes any number of lines, so most lines are no requests and are skipped. A line is one if it was
-written to be one, with fields that only a finished request has, in the words of docs/event.md: its layers
+A request writes any number of lines, so most lines are no requests and are skipped. A line counts as a
+request if it has fields that only a finished request has, in the words of docs/event.md: its layers
 (``ms``), or its ``route`` with a ``status`` or a ``duration_ms``. Logger adds the rest: function, service,
 account, region, memory, cold start, trace. ::
 
     logger.info("request", extra={"route": "POST /items/{id}", "status": 200, "ms": {"total": 41.2}})
 
 The id is that of the invocation: however many such lines one writes, it is one request. A line about a call
-of something else (``status_code`` and ``url``) names no route, hence is skipped. ``sampling_rate`` is of
-Logger's own debug lines, and no weight. Metrics of Powertools are the format ``emf``.
+of something else (``status_code`` and ``url``) names no route, so it is skipped. ``sampling_rate`` concerns
+Logger's own debug lines; it is not the weight of a request. Metrics of Powertools are the format ``emf``.
 """
 
 from datetime import datetime
@@ -65,7 +65,7 @@ class _Line(msgspec.Struct):
 
 
 class _Request(msgspec.Struct):
-    """A line that is a request."""
+    """A line that is a request. A field of another type refuses it: type what may be ignored ``Any``."""
 
     function_request_id: str
     timestamp: str | float | None = None

@@ -13,9 +13,7 @@ from alerting.commands.dispatch import Line
 from alerting.commands.memo import Memo
 from alerting.commands.slack_interactions import DETAILS, NOTE, PATTERN
 from alerting.incidents.incident import Incident
-from alerting.messages.console_links import ConsoleLinks
-from alerting.messages.evidence import caller_lines
-from alerting.messages.message import (
+from alerting.messages.blocks import (
     NAME,
     REASON,
     SECTION,
@@ -37,6 +35,8 @@ from alerting.messages.message import (
     section,
     select,
 )
+from alerting.messages.console_links import ConsoleLinks
+from alerting.messages.evidence import caller_lines
 from alerting.messages.request_lines import MemoLines, change_lines, memo_mrkdwn
 from alerting.pipeline.silences import size_of
 from alerting.words.mrkdwn import escape, link, mention, person
@@ -46,7 +46,7 @@ from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure
 
 _NAMED = 3
-CHANGES = 1500  # characters of what was deployed before: room for the longest line, or some usual ones
+CHANGES = 1500  # characters of earlier changes: enough for the longest line, or several usual ones
 LEAST_MONEY = 0.01
 """US dollars an hour; what costs less is not named."""
 _LONGER = 300
@@ -130,7 +130,7 @@ def page_why(incident: Incident, words: Phrases) -> str:
 
 
 def page_fields(incident: Incident, zone: ZoneInfo, words: Phrases) -> list[str]:
-    """Return severity and affected requests side by side, and then the figures in pairs."""
+    """Return severity and affected requests side by side, and then the figures in pairs: ten at most."""
     labels, figures = words.labels, _figures(incident, zone, words)
     if incident.state == "withdrawn":  # it hurt nobody
         return figures
