@@ -8,7 +8,7 @@ import msgspec
 
 from alerting.commands.dispatch import Dispatch
 from alerting.incidents.incident import Incident
-from alerting.messages.message import Message
+from alerting.messages.blocks import Message
 from alerting.outbox.row import OutboxRow, Picture, SentAs
 
 

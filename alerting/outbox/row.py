@@ -9,7 +9,7 @@ import msgspec
 
 from alerting.commands.dispatch import SLACK, Destination
 from alerting.incidents.incident import Incident
-from alerting.messages.message import Message
+from alerting.messages.blocks import Message
 from detectors.state.state import StateError
 
 

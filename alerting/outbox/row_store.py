@@ -7,7 +7,7 @@ from msgspec import structs
 
 from alerting.commands.dispatch import Dispatch, Form
 from alerting.incidents.notice import Action, identify
-from alerting.messages.message import Message
+from alerting.messages.blocks import Message
 from alerting.outbox.ports import Content
 from alerting.outbox.row import (
     ATTACHMENTS,

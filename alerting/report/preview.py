@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from alerting.incidents.incident import Incident
-from alerting.messages.message import LEAD, Block, Message
+from alerting.messages.blocks import LEAD, Block, Message
 from alerting.messages.mrkdwn_runs import runs
 from alerting.words.locales import ENGLISH
 from alerting.words.phrases import Phrases

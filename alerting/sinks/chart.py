@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import resvg_py
 
 from alerting.incidents.incident import Incident
-from alerting.messages.message import IMAGE
+from alerting.messages.blocks import IMAGE
 from alerting.sinks.typeface import CARRIED, FAMILY, fitting, japanese_font, lacking, runs, shortened, width
 from alerting.words import numbers
 from alerting.words.locales import ENGLISH

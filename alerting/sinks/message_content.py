@@ -10,7 +10,7 @@ from msgspec import structs
 
 from alerting.commands.dispatch import Dispatch, Form
 from alerting.incidents.incident import Incident
-from alerting.messages.message import Message
+from alerting.messages.blocks import Message
 from alerting.outbox.ports import Content, SubjectState
 from alerting.sinks.http_sink import rfc3339
 from detectors.model.finding import Finding

@@ -13,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from alerting.incidents.incident import Incident
-from alerting.messages.message import image, with_image
+from alerting.messages.blocks import image, with_image
 from alerting.outbox.ports import DeliveryOutcome, Result
 from alerting.outbox.row import OutboxRow, Picture, Send, SentAs
 from alerting.sinks.http_sink import TIMEOUT, HttpClient

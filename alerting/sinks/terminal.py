@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from alerting.incidents.incident import Incident
-from alerting.messages.message import LEAD, Block, Message
+from alerting.messages.blocks import LEAD, Block, Message
 from alerting.messages.mrkdwn_runs import TextRun, runs
 from alerting.outbox.ports import DeliveryOutcome, Result
 from alerting.outbox.row import OutboxRow, Send, SentAs

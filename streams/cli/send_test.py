@@ -14,8 +14,8 @@ from msgspec import structs
 from alerting.commands.command import Command
 from alerting.commands.dispatch import SLACK, Answer, Destination, Dispatch
 from alerting.incidents.notice import Notice
+from alerting.messages.blocks import Message, marked_as_test
 from alerting.messages.examples import Example, examples
-from alerting.messages.message import Message, marked_as_test
 from alerting.messages.render import Renderer
 from alerting.outbox.courier import Clock, Courier
 from alerting.outbox.outbox import PACE, Outbox

@@ -40,7 +40,7 @@ from alerting.commands.slash import (
 )
 from alerting.incidents.notice import identify
 from alerting.messages.answers import Answers, Changes, Mute
-from alerting.messages.message import Message
+from alerting.messages.blocks import Message
 from alerting.messages.modals import NOTE_BLOCK, UNTIL_BLOCK, details, note, pattern
 from alerting.pipeline.pipeline import Pipeline
 from alerting.words.phrases import Phrases

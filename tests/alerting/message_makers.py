@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 from alerting.commands.dispatch import Dispatch, Form
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Notice, NoticeReason
+from alerting.messages.blocks import Message
 from alerting.messages.digest import Day
 from alerting.messages.digest import digest as render_digest
-from alerting.messages.message import Message
-from alerting.messages.page import page as render_page
+from alerting.messages.incident_page import page as render_page
 from alerting.words.locales import ENGLISH
 from alerting.words.phrases import Phrases
 from config.links import Links

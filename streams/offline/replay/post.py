@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from alerting.commands.dispatch import SLACK, Destination
 from alerting.incidents.notice import Action, Notice, NoticeReason
-from alerting.messages.message import SECTION, Message
+from alerting.messages.blocks import SECTION, Message
 from alerting.messages.render import Renderer
 from alerting.outbox.ports import DeliveryOutcome, Result, Sink
 from alerting.outbox.row import OutboxRow, Send

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from alerting.commands.dispatch import Dispatch, Form
 from alerting.incidents.incidents import Incidents
 from alerting.incidents.notice import Action, Notice, identify
-from alerting.messages.message import Message
+from alerting.messages.blocks import Message
 from alerting.outbox.outbox import Outbox
 from alerting.outbox.outbox_sqlite import SqliteOutbox
 from alerting.outbox.ports import Content, DeliveryOutcome, Result

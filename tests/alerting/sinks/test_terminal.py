@@ -12,9 +12,9 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from alerting.commands.dispatch import Line
-from alerting.messages.message import Message
-from alerting.messages.page import page as render_page
-from alerting.messages.page import thread_line
+from alerting.messages.blocks import Message
+from alerting.messages.incident_page import page as render_page
+from alerting.messages.incident_page import thread_line
 from alerting.messages.render import Renderer
 from alerting.outbox.courier import Courier
 from alerting.outbox.outbox import Outbox
