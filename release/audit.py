@@ -1,4 +1,4 @@
-"""Looks for known vulnerabilities in what a release installs, and tells "none" from "nobody could be asked".
+"""Finds known vulnerabilities in what a release installs; "none" differs from "nobody could be asked".
 
 ``python release/audit.py CONSTRAINTS`` exits with 0 when every version was looked up and none is vulnerable,
 with 1 when one is, and with 2 when some or all could not be looked up.
@@ -16,14 +16,14 @@ SAFE, VULNERABLE, UNKNOWN = 0, 1, 2
 
 
 class Verdict(NamedTuple):
-    """What to print, and the exit code."""
+    """The lines to print, and the exit code."""
 
     lines: Sequence[str]
     code: int
 
 
 def asked(service: str, constraints: Path) -> list[dict[str, Any]] | None:
-    """Return what a service says of each version; None if it does not answer."""
+    """Return the answer of a service about each version; None if it does not answer."""
     options = ["--no-deps", "--disable-pip", "--progress-spinner", "off", "--format", "json"]
     program = Path(sys.executable).with_name("pip-audit")
     done = subprocess.run(

@@ -74,7 +74,7 @@ PACKAGES: Final = (
         },
     ),
 )
-"""What the board's page is made with, and what its tests check it with."""
+"""The packages of the board's page, and those of its tests."""
 
 
 class VendorError(Exception):

@@ -1,4 +1,4 @@
-"""What tests of all folders share."""
+"""Fixtures for the tests of all folders."""
 
 import gc
 import os

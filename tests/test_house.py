@@ -1,4 +1,4 @@
-"""What the house promises: names, licence, lock and files that belong together."""
+"""Promises of the repository: names, licence, lock and files that belong together."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""What all dashboards have: their variables, their links, their annotations."""
+"""The common parts of all dashboards: their variables, their links, their annotations."""
 
 from collections.abc import Sequence
 from typing import Final

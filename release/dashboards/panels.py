@@ -33,7 +33,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 SOURCE: Final = DataSourceRef(type_val="prometheus", uid="$datasource")
 RANGE: Final = "from=${__from:date:seconds}&to=${__to:date:seconds}"
-"""What an address of the board ends with, so that it shows the same range."""
+"""The end of an address of the board, so that it shows the same range."""
 
 PanelBuilder = Builder[Panel]
 
@@ -50,7 +50,7 @@ class Asked(NamedTuple):
 
 
 class Amount(NamedTuple):
-    """What is measured: how series of it become one, and in which unit."""
+    """A measure, how its series are combined, and its unit."""
 
     measure: str
     unit: str

@@ -1,4 +1,4 @@
-"""The wall: all that one looks at first, over all accounts."""
+"""The wall: an overview of all accounts."""
 
 from typing import Final
 

@@ -28,7 +28,7 @@ def made(
     members: list[Finding] | None = None,
     **changes: Any,
 ) -> Incident:
-    """Return an incident that began ``start`` seconds after T0, lasted so long and was told ``after``."""
+    """Return an incident that began ``start`` seconds after T0, lasted so long and was sent ``after``."""
     begun = T0 + start
     end = None if lasts is None else begun + lasts
     down = {"observed": 1.0} if verdict in (Verdict.DROP, Verdict.ABSENCE) else {}

@@ -111,7 +111,7 @@ def spike(at: int, **changes: object) -> Finding:
 
 
 def pages() -> list[Finding]:
-    """Return what paged, a day apart."""
+    """Return incidents that paged, a day apart."""
     days = [T0 - day * DAY for day in range(9, 0, -1)]
     shop = {"touches": [SHOP]}
     return [
@@ -156,7 +156,7 @@ def pages() -> list[Finding]:
 
 
 def month(more: int = 0) -> tuple[list[Incident], list[Notice]]:
-    """Return the incidents and what was told of them; ``more`` pages and as many that were not sent."""
+    """Return the incidents and their messages; ``more`` pages and as many that were not sent."""
     made = pages()
     made += [
         spike(T0 - 8 * DAY + 977 * number, id=f"m{number}", scope=scope("table", f"t{number % 30}"))

@@ -49,7 +49,7 @@ class Posted:
 
     @property
     def id(self) -> str:
-        """What the sender calls it."""
+        """The sender's name for it."""
         return str(self.metadata["event_payload"]["id"])
 
 
@@ -207,14 +207,14 @@ class SlackStandin:
         )
 
     def thread(self, of: Posted) -> list[Posted]:
-        """Return what was replied to a message, oldest first."""
+        """Return the replies to a message, oldest first."""
         return [
             message for message in self.messages if (message.channel, message.thread) == (of.channel, of.ts)
         ]
 
     @property
     def parents(self) -> list[Posted]:
-        """What is in the channels themselves, oldest first."""
+        """The messages of the channels themselves, oldest first."""
         return [message for message in self.messages if message.thread is None]
 
     def _history(self, given: dict[str, Any]) -> dict[str, Any] | str:
@@ -379,7 +379,7 @@ def _bad_block(block: dict[str, Any]) -> bool:  # noqa: PLR0911  one return for 
 
 
 def _bad_element(element: dict[str, Any]) -> bool:
-    """Tell whether Slack would refuse a button, menu, date picker or input of text."""
+    """Return whether Slack would refuse a button, menu, date picker or input of text."""
     kind, action = element.get("type"), element.get("action_id")
     if not isinstance(action, str) or not 0 < len(action) <= 255:
         return True
@@ -453,7 +453,7 @@ def _bad_text(text: Any, limit: int, kinds: set[str]) -> bool:
 
 
 def _bad_markup(text: str) -> bool:
-    """Tell whether angle brackets hold anything but an https link with a label or a date."""
+    """Return whether angle brackets hold anything but an https link with a label or a date."""
     for inner in _MARKUP.findall(text):
         if _CALLED.fullmatch(inner):
             continue

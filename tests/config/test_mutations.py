@@ -247,7 +247,7 @@ def block(index: int) -> list[str]:
 
 
 def is_known(line: Line) -> bool:
-    """Say whether a key is one of the schema, not a name of the user's."""
+    """Return whether a key is one of the schema, not a name of the user's."""
     return bool(sections_of(annotation_at(line.path[:-1])))
 
 

@@ -1,4 +1,4 @@
-"""What cannot be meant in the notify section is refused at its place, before an incident shows it."""
+"""Contradictions in the notify section are refused at their place, before an incident shows them."""
 
 from pathlib import Path
 

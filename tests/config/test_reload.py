@@ -1,4 +1,4 @@
-"""What a reload takes up, what it names as waiting for a restart."""
+"""Reload: the sections that it takes up, and those that wait for a restart."""
 
 from config.load import annotation_at, load_settings
 from config.reload import RESTART, reload_of

@@ -14,7 +14,7 @@ DASHBOARDS: dict[str, dict[str, Any]] = {
 
 
 _LEFT_IN_LINKS: Final = ";,/?:@&=+$#~"
-"""What Grafana leaves as it is where a link says nothing else of a variable: RFC 3986 reserves it."""
+"""Reserved characters of RFC 3986, which Grafana leaves as they are unless a link asks for more."""
 
 
 class PanelQuery(NamedTuple):

@@ -61,7 +61,7 @@ def read_of(dashboard: dict[str, Any]) -> Dashboard:
 
 
 def lost(kept: Any, read: Any, at: str = "$") -> list[str]:
-    """Return what is not there any more, or is something else."""
+    """Return the places of values that are missing, or have become something else."""
     if isinstance(kept, dict) and isinstance(read, dict):
         gone = [f"{at}.{name}" for name in kept.keys() - read.keys()]
         return gone + [

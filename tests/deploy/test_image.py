@@ -28,7 +28,7 @@ TOKENS = {
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Return what the image says of itself."""
+    """Return the image's description of itself."""
     tool("buildah"), tool("debootstrap")
     if os.geteuid() != 0:
         without("building a base needs root")

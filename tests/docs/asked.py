@@ -25,7 +25,7 @@ NOTEBOOK, ASSISTANT = "notebook", "assistant"
 
 
 class Example(NamedTuple):
-    """What to ask, and to what question it belongs."""
+    """A query, and the question that it belongs to."""
 
     question: str
     text: str

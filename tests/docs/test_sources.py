@@ -43,7 +43,7 @@ def block(language: str) -> str:
 
 
 def told(lines: str) -> Event:
-    """Return the only event that a handler wrote, and look whether it says what the page shows."""
+    """Return the only event that a handler wrote, and check it against the page."""
     events, _, problems = parse(lines.encode().splitlines())
     assert not problems
     (event,) = events

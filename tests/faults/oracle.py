@@ -1,4 +1,4 @@
-"""What must come out of the records, computed from the records: straight Python, no part of the engine.
+"""The expected results of the records, computed from them: straight Python, no part of the engine.
 
 Totals of steps come from those of buckets of ``rollup_oracle``. A finding is what a judge makes of a curve;
 there, and for the final state, the truth is an engine that was fed the same records and that nobody killed.
@@ -47,7 +47,7 @@ def bad_record(record: bytes) -> str | None:
 
 
 class Truth:
-    """What one source partition must come to. Event time has laws of its own (tests/laws/test_time.py)."""
+    """The expected results of a source partition. Laws of event time are in tests/laws/test_time.py."""
 
     def __init__(self, source: str, records: Sequence[bytes], arrived: Floats, settings: Settings) -> None:
         self.source = source
@@ -96,7 +96,7 @@ class Truth:
         return wrong + self._compare(f"{self.source} totals", expected, told)
 
     def _by_step(self, totals: Mapping[Any, float]) -> dict[Any, float]:
-        """Add up the totals of each step that has closed: a partition that is behind tells no buckets."""
+        """Add up the totals of each step that has closed: a partition that is behind emits no buckets."""
         width = self._step
         found: dict[Any, float] = defaultdict(float)
         for key, total in totals.items():

@@ -1,4 +1,4 @@
-"""What is found does not depend on how far one partition is read while another waits."""
+"""Findings do not depend on how far one partition is read while another waits."""
 
 from collections.abc import Iterator, Sequence
 

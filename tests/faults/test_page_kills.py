@@ -119,7 +119,7 @@ async def test_a_daemon_that_is_killed_around_its_messages_tells_each_page_once(
 
 
 async def judged(url: str) -> bool:
-    """Tell whether a daemon has judged all that it was given."""
+    """Return whether a daemon has judged all that it was given."""
     try:
         async with (
             aiohttp.ClientSession() as session,

@@ -1,4 +1,4 @@
-"""Replay equals live: of the topic of a run with crashes and rebalances, replay finds what the run told."""
+"""Replay equals live: of the topic of a run with crashes and rebalances, replay finds what the run found."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from tests.streams.offline.sources.memory_source import MemorySource
 
 
 class Live(NamedTuple):
-    """What a run told, up to a watermark."""
+    """The findings and notices of a run, up to a watermark."""
 
     findings: Mapping[str, Finding]  # each in its newest telling
     notices: Sequence[Notice]  # all, in order, each once

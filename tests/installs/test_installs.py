@@ -61,7 +61,7 @@ class Installed:
 
     @property
     def megabytes(self) -> float:
-        """What the packages take on disk, without byte code, which only some tools write at once."""
+        """The size of the packages on disk, without byte code, which only some tools write at once."""
         (packages,) = (
             found
             for environments in ("tools", "pipx/venvs")

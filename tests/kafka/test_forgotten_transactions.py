@@ -20,7 +20,7 @@ FIRST, SECOND = Checkpoint({"s/0": 1}, {"p": b"first"}), Checkpoint({"s/0": 2}, 
 
 @pytest.fixture
 def credulous(kafka: str) -> Iterator[str]:
-    """A broker that takes records of a transaction that its coordinator was not told of."""
+    """A broker that takes records of a transaction that its coordinator does not know."""
     name = "transaction.partition.verification.enable"
     with open_client(KafkaAdminClient, bootstrap_servers=kafka) as admin:
         brokers = [str(broker["broker_id"]) for broker in admin.describe_cluster()["brokers"]]
@@ -41,7 +41,7 @@ def topic(kafka: str) -> str:
 
 
 class Process:
-    """What one process would hold."""
+    """The expected results, as one process would have them."""
 
     def __init__(self, kafka: str, topic: str) -> None:
         self.hanging = HangingTransactions(KafkaSettings(brokers=[kafka]))

@@ -1,4 +1,4 @@
-"""What the Kafka daemon does when something is wrong: with its topic, its broker, its state, or itself."""
+"""Guards of the Kafka daemon: a wrong topic, broker or state, or trouble of its own."""
 
 import json
 import subprocess

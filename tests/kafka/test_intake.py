@@ -377,7 +377,7 @@ def test_a_stop_while_senders_post_loses_nothing_that_was_accepted(kafka: str) -
 
 
 def request_of(number: int, ts: float) -> list[bytes]:
-    """What an access log, a report and a span say of one request."""
+    """An access log, a report and a span of one request."""
     trace = f"{number + 1:032x}"
     shared: dict[str, Any] = {"ts": ts, "account": "1", "cloud": "aws", "region": "eu"}
     log = {

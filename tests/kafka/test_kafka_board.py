@@ -45,7 +45,7 @@ def spiked(line: bytes) -> bytes:
 
 
 class OneEngine:
-    """What an embedded daemon would show: the engine, the history and the pipeline in one process."""
+    """The board of an embedded daemon: the engine, the history and the pipeline in one process."""
 
     def __init__(self, place: Path, settings: Settings) -> None:
         self._rolling = RollupEngine(settings, ["one/0"], SHARDS)
@@ -201,7 +201,7 @@ def boards(kafka: str, tmp_path: Path, supervisor: Supervisor) -> Iterator[Board
 
 
 def deployed(minute: int) -> bytes:
-    """Return the record of a change, of which everybody is told."""
+    """Return the record of a change, which goes to all partitions."""
     of = {"kind": "function", "name": "put-0"}
     change = {"kind": "change", "ts": START + minute * 60, "of": of, "what": "deploy", "version": "42"}
     return json.dumps(change).encode()

@@ -30,7 +30,7 @@ def topic(kafka: str) -> str:
 
 @asynccontextmanager
 async def process(kafka: str, topic: str) -> AsyncIterator[KafkaCheckpoints]:
-    """What one process would hold."""
+    """The expected results, as one process would have them."""
     checkpoints = KafkaCheckpoints(FencedStore(topic, 1, {"bootstrap_servers": kafka}))
     try:
         yield checkpoints

@@ -71,7 +71,7 @@ def lines() -> list[bytes]:
 
 @dataclass
 class Expected:
-    """What an engine that is never stopped leaves."""
+    """The history of an engine that is never stopped."""
 
     records: list[bytes]
     rows: HistoryRows

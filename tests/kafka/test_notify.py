@@ -1,4 +1,4 @@
-"""Telling in a process of its own: what the deciding one found is told once, also through a kill."""
+"""Notifying in a process of its own: findings of the deciding one are sent once, also through a kill."""
 
 import asyncio
 import os
@@ -34,7 +34,7 @@ sys.exit(run_kafka(Settings.model_validate_json(sys.argv[1]), set(sys.argv[2:]))
 
 
 class Killer(SlackStandin):
-    """Kills who tells at the first message, after Slack has it."""
+    """Kills the notifying process at the first message, after Slack has it."""
 
     victim: asyncio.subprocess.Process
     killed = False

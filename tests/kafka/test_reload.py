@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def heard_again() -> None:
-    """Have a signal heard that the tests may have been told to ignore, as under nohup."""
+    """Receive a signal that the tests may ignore, as under nohup."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 

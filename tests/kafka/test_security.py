@@ -1,4 +1,4 @@
-"""Every client of the program connects to a broker as companies run it, and a check tells what is wrong."""
+"""Every client of the program connects to a broker as companies run it, and a check names what is wrong."""
 
 import asyncio
 import os
@@ -159,7 +159,7 @@ async def test_who_only_takes_records_in_needs_to_write_to_the_requests_and_noth
 
 
 def everybody(broker: SecuredBroker) -> dict[str, Any]:
-    """What a superuser's settings have instead."""
+    """The differences of a superuser's settings."""
     return {
         "brokers": [broker.broker.address],
         "security": "plaintext",

@@ -45,7 +45,7 @@ class Topic(list[bytes]):
 
 @pytest.fixture(scope="module")
 def direct() -> Emitted:
-    """What the engine emits without an end of the source: a topic has none."""
+    """The outputs of the engine without an end of the source: a topic has none."""
     return Engine(SETTINGS, ["requests/0"], SHARDS).feed("requests/0", DISTURBED, ARRIVED)
 
 

@@ -23,7 +23,7 @@ numbers = st.integers(0, 2**32 - 1)
 
 
 def told(number: int, ts: float, random: Random) -> list[bytes]:
-    """Return what an access log, a report and two spans say of a request, with keys in common."""
+    """Return the access log, the report and two spans of a request, with keys in common."""
     function = random.choice(("put-item", "get-item"))
     client = {"name": random.choice(("ios", "android")), "tenant": random.choice(("game-1", "game-2"))}
     request, trace = f"request-{number}", f"trace-{number}"
@@ -48,7 +48,7 @@ def told(number: int, ts: float, random: Random) -> list[bytes]:
 
 
 def whole(parts: Sequence[bytes]) -> list[bytes]:
-    """Return what a source that knows everything would say of the same request, span by span."""
+    """Return the same request from a source that knows everything, span by span."""
     log, report, *spans = (json.loads(part) for part in parts)
     names = {"route": log["route"], "client": log["client"], "function": report["function"]}
     full = []
@@ -65,7 +65,7 @@ def totals(bodies: Sequence[bytes], sizes: Sequence[int] = (10**9,)) -> Totals:
 
 
 def edges_once(bodies: Sequence[Sequence[bytes]]) -> Totals:
-    """Return the totals of requests each told at once by sources that know all names.
+    """Return the totals of requests each sent at once by sources that know all names.
 
     A record with all names counts the edges into the scopes that it counts, from every name.
     """

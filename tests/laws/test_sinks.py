@@ -1,4 +1,4 @@
-"""What holds for every sink, whatever it speaks."""
+"""Laws of every sink, whatever its protocol."""
 
 import logging
 from collections.abc import AsyncIterator, Callable

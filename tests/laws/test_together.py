@@ -59,7 +59,7 @@ RECORDS: Final = world()
 
 
 class Seen:
-    """What an engine gave, and how it came to it."""
+    """The outputs of an engine, and how it came to them."""
 
     def __init__(self, patch: pytest.MonkeyPatch, *, together: bool) -> None:
         self.how: Counter[str] = Counter()

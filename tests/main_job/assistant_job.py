@@ -1,4 +1,4 @@
-"""An assistant asks a whole daemon: what it is told is what was counted from the events."""
+"""An assistant asks a whole daemon: the answers are what was counted from the events."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ from tests.streams.screens.mcp.assistant_given import READING, answer_of, refusa
 
 
 def ask(loaded: Loaded) -> None:
-    """Hold what ``uneri mcp`` tells of the daemon against the events."""
+    """Compare the answers of ``uneri mcp`` with the events."""
     with ThreadPoolExecutor(1) as beside:  # the browser has an event loop in this thread
         beside.submit(lambda: asyncio.run(_ask(loaded))).result()
 

@@ -1,4 +1,4 @@
-"""What the tests of the board of a whole daemon share: the week of incidents, up to an incident that is open.
+"""Common parts of the tests of a whole daemon's board: the week of incidents, up to one that is open.
 
 The scenario ends now, a quarter of an hour into its first incident. What a page must show is counted
 from the events.
@@ -86,7 +86,7 @@ class Counted:
 
 
 def known_of(scenario: Path, end: int) -> Counted:
-    """Return what happens in the last five hours of the scenario, and in those of the week before."""
+    """Return the last five hours of the scenario, and those of the week before."""
     first = end - 5 * HOUR
     # on a slow machine, time goes on beyond the end before all is judged
     windows = (first - WEEK, end - WEEK + HOUR), (first, end)
@@ -131,7 +131,7 @@ class Loaded:
         return (wall["at"] or 0) >= self.end - 120 and bool(wall["incidents"])
 
     def hold(self) -> None:
-        """What the daemon answers is what was counted."""
+        """The daemon's answers equal what was counted."""
         self._hold_the_wall()
         self._hold_the_map()
         self._hold_the_table()
@@ -266,7 +266,7 @@ class Looked:
         expect(page.get_by_role("heading", level=1)).to_have_text("table items")
 
     def act(self, slack: SlackStandin) -> None:
-        """What somebody does on one board is on all of them, and in Slack."""
+        """An action on one board is on all of them, and in Slack."""
         incident = self._loaded.incident()["id"]
         with self.open(f"?incident={incident}") as mine, self.open() as wall:
             mine.page.get_by_label("Your name").fill("mika")

@@ -1,4 +1,4 @@
-"""What tests of whole daemons share of Grafana: every query and every link of the dashboards is answered."""
+"""Grafana in tests of whole daemons: every query and every link of the dashboards is answered."""
 
 import re
 import urllib.parse
@@ -43,7 +43,7 @@ def hold_the_dashboards(loaded: Loaded) -> None:
 
 
 def hold_the_scrape(loaded: Loaded) -> None:
-    """What Prometheus scrapes is what was counted; ``SCRAPED`` is in the configuration."""
+    """Scraped values equal what was counted; ``SCRAPED`` is in the configuration."""
     request = urllib.request.Request(f"{loaded.url}scrape", headers=own_authorization())  # noqa: S310
     with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - a URL of ours
         families = text_string_to_metric_families(answer.read().decode())

@@ -1,4 +1,4 @@
-"""What the tests of the main job share: sixteen days of a small backend go through the real programs."""
+"""Common parts of the tests of the main job: sixteen days of a small backend in the real programs."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What the tests of a newcomer share: three weeks of a small backend, which goes on while the daemon runs.
+"""Common parts of a newcomer's tests: three weeks of a small backend, which goes on while the daemon runs.
 
 As soon as the daemon is ready, one build of its app hammers, and from then on the seconds are counted. A step
 of a minute is judged when event time has passed its end by ``time.lateness``. So what is extraordinary within
@@ -69,7 +69,7 @@ class Newcomer:
         assert "inventory-put-item" in str(page.blocks)
 
     def _happened(self, now: float, hammered: float | None) -> list[bytes]:
-        """Return what has happened since the last call."""
+        """Return the records since the last call."""
         since, self._sent = self._sent, now
         lines = [line for at, line in self._live if since <= at < now]
         if hammered is not None:
@@ -78,7 +78,7 @@ class Newcomer:
 
 
 def _told(page: Posted) -> str:
-    """Return what a page is about, as it is now."""
+    """Return the title of a page, as it is now."""
     told: str = page.blocks[0]["text"]["text"]
     return told
 

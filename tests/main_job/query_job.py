@@ -1,4 +1,4 @@
-"""What the read API of a whole daemon answers is what was counted: by HTTP, and by promtool."""
+"""The answers of a whole daemon's read API equal what was counted: by HTTP, and by promtool."""
 
 import json
 import os

@@ -129,7 +129,7 @@ class Workers:
         return done.stdout
 
     def told(self, what: str) -> list[str]:
-        """Return what the status of each worker tells of something, once both answer."""
+        """Return a field of the status of each worker, once both answer."""
         answers: list[dict[str, Any]] = []
 
         def both() -> bool:

@@ -1,4 +1,4 @@
-"""What becomes strong is in Slack before its minute is judged: a real broker, a real daemon, by the clock."""
+"""A strong deviation is in Slack before its minute is judged: a real broker, a real daemon, by the clock."""
 
 import time
 from collections.abc import Sequence

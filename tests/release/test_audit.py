@@ -1,4 +1,4 @@
-"""The audit tells "no vulnerability" from "no advisory data"."""
+"""The audit distinguishes "no vulnerability" from "no advisory data"."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What others wrote for web pages is in the tree as they published it, with their licence, and small."""
+"""Other people's code for web pages is in the tree as published, with its licence, and small."""
 
 import hashlib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What tests of the senders share: one DynamoDB, and one folder with the SDK for Node.js."""
+"""Fixtures for the tests of the senders: one DynamoDB, and one folder with the SDK for Node.js."""
 
 import os
 import shutil

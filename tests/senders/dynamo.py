@@ -69,7 +69,7 @@ class Dynamo:
         )  # fmt: skip
 
     def environment(self) -> dict[str, str]:
-        """Return what a function needs to call it."""
+        """Return the environment in which a function calls it."""
         return {**ENVIRONMENT, "AWS_ENDPOINT_URL_DYNAMODB": self.url}
 
     def _answer(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:

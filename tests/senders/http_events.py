@@ -18,7 +18,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a handler does with an event, and the status that the caller gets."""
+    """The answer of a handler to an event, and the status that the caller gets."""
 
     request: str
     result: Any = None

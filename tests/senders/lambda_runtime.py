@@ -20,7 +20,7 @@ PYTHON: Final = (sys.executable, "-W", "error", str(HERE / "run_python.py"))
 
 @dataclass
 class Ran:
-    """What became of the invocations: results and errors in their order, what was printed, and its events."""
+    """The outcomes of invocations: results and errors in their order, what was printed, and its events."""
 
     results: list[Any]
     errors: list[str | None]

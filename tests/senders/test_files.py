@@ -1,4 +1,4 @@
-"""What is copied beside the middleware: templates of AWS, a configuration of the collector, commands."""
+"""Files beside the middleware: templates of AWS, a configuration of the collector, commands."""
 
 import json
 import os

@@ -15,7 +15,7 @@ Node = tuple[str, ...]
 
 @pytest.fixture
 def run_plain(node: Node) -> Any:
-    """Return what invokes a function without the SDK."""
+    """Return a caller of a function without the SDK."""
 
     def ran(function: str, *events: Any, environment: dict[str, str] | None = None, **more: Any) -> Ran:
         return invoke(node, f"plain.{function}", events, environment or {}, **more)
@@ -25,7 +25,7 @@ def run_plain(node: Node) -> Any:
 
 @pytest.fixture
 def run_tables(node_with_sdk: Node, store: Dynamo) -> Any:
-    """Return what invokes a function that calls tables by the SDK."""
+    """Return a caller of a function that calls tables by the SDK."""
 
     def ran(*events: Any, environment: dict[str, str] | None = None, **more: Any) -> Ran:
         return invoke(

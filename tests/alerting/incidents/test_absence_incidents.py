@@ -1,4 +1,4 @@
-"""What is told of absences and of new exceptions, and when."""
+"""Messages about absences and new exceptions, and their times."""
 
 from typing import Any
 

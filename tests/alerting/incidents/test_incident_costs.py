@@ -1,4 +1,4 @@
-"""What an incident costs: what is billed apart adds up, and nothing is counted twice."""
+"""The costs of an incident: what is billed apart adds up, and nothing is counted twice."""
 
 import pytest
 from msgspec.structs import replace

@@ -1,4 +1,4 @@
-"""What people are told of an incident between its page and its end."""
+"""The messages of an incident between its page and its end."""
 
 import itertools
 import math
@@ -50,7 +50,7 @@ def lines(notices: Iterable[Notice]) -> list[Milestone]:
 
 
 def follow(values: list[float]) -> list[Notice]:
-    """Return the notices of a spike that is told anew every five minutes."""
+    """Return the notices of a spike that is reported again every five minutes."""
     incidents, first = Incidents(Settings()), table_finding(observed=values[0])
     notices = incidents.feed([first], T0)
     for number, value in enumerate(values[1:], 1):

@@ -1,4 +1,4 @@
-"""What looks find is reported at once, and then confirmed by its step or taken back."""
+"""Early findings are reported at once, and then confirmed by their step or taken back."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What belongs together in Slack: a message, its thread, the channel that takes over, the earlier message."""
+"""Slack threads: a message, its thread, the channel that takes over, the earlier message."""
 
 from collections.abc import AsyncIterator
 
@@ -28,7 +28,7 @@ async def world() -> AsyncIterator[DeliveryWorld]:
 
 
 class Story:
-    """One incident, told step by step."""
+    """One incident, reported step by step."""
 
     def __init__(self, name: str = "items") -> None:
         self.incidents = Incidents(SETTINGS)

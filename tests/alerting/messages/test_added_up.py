@@ -1,4 +1,4 @@
-"""What messages say of a deviation that minutes add up to and none of them shows."""
+"""Messages about a deviation that minutes add up to and none of them shows."""
 
 from typing import Any
 

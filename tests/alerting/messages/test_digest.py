@@ -1,4 +1,4 @@
-"""What the digest of the morning ranks, in both languages."""
+"""The rankings of the morning's digest, in both languages."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What messages say of errors, and of multiples of nearly nothing."""
+"""Messages about errors, and about multiples of nearly nothing."""
 
 import re
 from typing import Any

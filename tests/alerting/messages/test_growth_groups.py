@@ -1,4 +1,4 @@
-"""What grows together is one entry of the digest."""
+"""Scopes that grow together are one entry of the digest."""
 
 from alerting.incidents.incident import Incident
 from alerting.incidents.incidents import Incidents

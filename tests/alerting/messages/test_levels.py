@@ -1,4 +1,4 @@
-"""What messages say of levels that samples state."""
+"""Messages about levels that samples state."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What people noted is in the message, in Details, and in what programs receive, in both languages."""
+"""Memos are in the message, in Details, and in the data for programs, in both languages."""
 
 import json
 import re

@@ -111,7 +111,7 @@ async def dead(world: DeliveryWorld) -> None:
 
 
 def seen(slack: SlackStandin) -> list[tuple[str, bool, str, int]]:
-    """Return what people see, in the end: channel, whether in a thread, words, how many blocks."""
+    """Return the posts that people see in the end: channel, whether in a thread, words, how many blocks."""
     return sorted(
         (message.channel, message.thread is not None, message.text, len(message.blocks))
         for message in slack.messages
@@ -120,7 +120,7 @@ def seen(slack: SlackStandin) -> list[tuple[str, bool, str, int]]:
 
 @pytest.fixture(scope="module")
 def whole() -> tuple[list[tuple[str, bool, str, int]], Counter[DeliveryCrashPoint]]:
-    """What is seen without any death, and how often each point is passed."""
+    """The posts without any death, and how often each point is passed."""
     fate = Fate()
     slack, _ = asyncio.run(lives(fate, story()))
     return seen(slack), fate.passed

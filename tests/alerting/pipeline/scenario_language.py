@@ -74,7 +74,7 @@ class Statement:
 
 @dataclass
 class Scenario:
-    """What happens and what is expected, in order of time."""
+    """Events and expectations, in order of time."""
 
     name: str
     place: str

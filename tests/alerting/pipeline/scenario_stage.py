@@ -38,7 +38,7 @@ _NAMES: Final = {number: name for name, number in CHANNELS.items() if name.start
 
 
 class ScenarioFailed(AssertionError):  # noqa: N818  it is a failed assertion
-    """What was posted is not what was expected."""
+    """The posts are not those that were expected."""
 
 
 class HeldClock:

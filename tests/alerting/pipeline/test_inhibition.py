@@ -1,4 +1,4 @@
-"""Who knows that a whole account is affected need not hear of each part of it."""
+"""An incident of a whole account holds those of its parts."""
 
 import pytest
 

@@ -9,7 +9,7 @@ from tests.alerting.pipeline.test_raised_thresholds import DAY, of_size
 
 
 def of_digest(sizes: list[float], marked: int) -> Precision:
-    """Return what a digest says of pages of these sizes, the first of which were marked."""
+    """Return the precision in the digest after pages of these sizes, the first of which were marked."""
     one, at = pipeline(), T0
     for number, size in enumerate(sizes):
         at = T0 + number * DAY // 2

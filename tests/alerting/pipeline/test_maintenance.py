@@ -1,4 +1,4 @@
-"""What begins in planned work is told only when it outlasts it."""
+"""An incident that begins in planned work is reported only when it outlasts it."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What is like an incident that a person marked must show more, for some weeks."""
+"""Incidents like one that a person marked must show more, for some weeks."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The first route that matches says who is told."""
+"""The first route that matches decides who is notified."""
 
 from typing import Any
 

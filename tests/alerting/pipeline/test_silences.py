@@ -1,4 +1,4 @@
-"""What is silenced is kept and not told, until the silence ends."""
+"""A silenced incident is kept and not sent, until the silence ends."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""One incident in the report: the figures that people were told."""
+"""One incident in the report: the figures of its messages."""
 
 from zoneinfo import ZoneInfo
 
@@ -31,7 +31,7 @@ def facts(of: Card) -> dict[str, tuple[str, str]]:
 
 
 def test_a_card_shows_the_forecast_that_the_digest_told() -> None:
-    """The estimate of the next night is another one, and nobody was told it yet."""
+    """The estimate of the next night is another one, which no message has shown yet."""
     incidents = Incidents(Settings())
     first = growth_finding(TABLE, days=53.0)
     notices = incidents.feed([first], T0 + DAY)

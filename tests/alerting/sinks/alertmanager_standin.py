@@ -64,7 +64,7 @@ class AlertmanagerStandin(HttpStandin):
 
 
 def _error(alert: Any) -> str | None:
-    """Return what is wrong with an alert."""
+    """Return the mistakes of an alert."""
     if not isinstance(alert, dict) or not alert.get("labels") or set(alert) - _FIELDS:
         return "labels are required, and nothing unknown"
     for text in ("labels", "annotations"):

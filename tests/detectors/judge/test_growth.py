@@ -20,7 +20,7 @@ HALF = 1800
 def days(
     levels: list[float] | np.ndarray, limit: float = np.nan, per_day: float = 0.01
 ) -> list[list[Growing]]:
-    """Return what is reported on each day after these daily levels (flat within a day), one series."""
+    """Return the reports of each day after these daily levels (flat within a day), one series."""
     watch = GrowthWatch(per_day, HOUR)
     watch.add(1)
     reported = []

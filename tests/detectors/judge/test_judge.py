@@ -43,7 +43,7 @@ def curve(seconds: float, weeks: float, level: float, seed: int, *, noise: float
 
 
 class Glance(NamedTuple):
-    """What a step of many at once tells."""
+    """The result of a step of many at once."""
 
     verdict: np.ndarray
     opened: np.ndarray

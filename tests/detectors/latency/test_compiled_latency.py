@@ -28,7 +28,7 @@ def steps() -> Iterator[Latency]:
 
 
 def results() -> tuple[list[Floats], list[bytes]]:
-    """Return what is found of some steps, and the states behind them."""
+    """Return the findings of some steps, and the states behind them."""
     window, parts = LatencyWindow(beside=(0.5, 0.99)), PartTimes(Measure.LATENCY, 60)
     some = list(steps())
     found = window.feed(some[:70], 5)

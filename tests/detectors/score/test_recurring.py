@@ -1,4 +1,4 @@
-"""What recurs at the same time of every day is usual."""
+"""A deviation that recurs at the same time of every day is usual."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What compiled code keeps to itself."""
+"""Parts of compiled code that Python must not call."""
 
 import ast
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What is compressed comes back, and is the same bytes however it was made."""
+"""Decompressed values equal the original, and the bytes are the same however they were made."""
 
 import hashlib
 from collections.abc import Callable

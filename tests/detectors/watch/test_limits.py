@@ -27,7 +27,7 @@ class Watched:
         calm: bool = True,
         soon: bool = False,
     ) -> list[tuple[str, bool]]:
-        """Return what is reported: state, near."""
+        """Return the reports: state, near."""
         before = len(self.reported)
         for _ in range(minutes):
             flags = (np.array([flag]) for flag in (throttled, calm, soon))

@@ -1,4 +1,4 @@
-"""What a digest says of baselines: what became judgeable since the last one, and what is still learnt."""
+"""Baselines in the digest: what became judgeable since the last one, and what is still learnt."""
 
 from hypothesis import given
 from hypothesis import strategies as st

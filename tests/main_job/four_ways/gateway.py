@@ -23,7 +23,7 @@ _OWN: Final = (
     '"tenantId":"$context.authorizer.tenantId"}'
 )
 LOG_FORMAT: Final = _PRESET.removesuffix("}") + _OWN
-"""What the repository offers for REST APIs, and who calls."""
+"""The repository's format of access logs for REST APIs, with the caller."""
 
 _VARIABLE: Final = re.compile(r"\$context\.([\w.]+)")
 _SEEN_BY_GATEWAY: Final = frozenset({Measure.REQUESTS, Measure.ERRORS_USER})

@@ -31,7 +31,7 @@ class Google:
         self._keys = json.dumps(KeySet([public]).as_dict(private=False)).encode()
 
     def section(self, port: int) -> dict[str, Any]:
-        """Return what stands at ``sources.pubsub`` of a daemon that takes these tokens."""
+        """Return the section ``sources.pubsub`` of a daemon that takes these tokens."""
         return {"audience": AUDIENCE, "service_accounts": [PUSHER], "keys": f"http://127.0.0.1:{port}/certs"}
 
     def token(self) -> str:

@@ -23,7 +23,7 @@ AT_ONCE: Final = 100
 
 
 class _Ids(IdGenerator):
-    """Gives the ids of the request that is told."""
+    """Gives the ids of the present request."""
 
     def __init__(self) -> None:
         self._trace = 0

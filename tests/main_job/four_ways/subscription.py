@@ -39,7 +39,7 @@ def enveloped(account: str, group: str, lines: Iterable[LogLine]) -> bytes:
 
 
 def delivery(records: Iterable[bytes], at: float, source: str | None = None) -> Delivery:
-    """Return what Firehose posts."""
+    """Return a post of Firehose."""
     told = {
         "requestId": f"ed4acda5-034f-9f42-bba1-{next(_NUMBERS) % 10**12:012d}",
         "timestamp": int(at * 1000),

@@ -1,4 +1,4 @@
-"""The main job by each of four ways, through a real daemon: its doors, its locks, and Slack.
+"""The main job by each of four ways, through a real daemon: its receivers, its locks, and Slack.
 
 Yesterday comes as native records. Then requests come by the way alone, and a hammer begins.
 """
@@ -52,7 +52,7 @@ def _locked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def traffic(*, tables: bool = True) -> list[Event]:
-    """Return what happens, with a hammer of a table or, where tables are not seen, of a function."""
+    """Return the scenario, with a hammer of a table or, where tables are not seen, of a function."""
     lines = records(backend(*[HAMMER | {"at": HAMMERED - START}] if tables else [], hours=2))
     if not tables:
         lines = sorted(
@@ -62,7 +62,7 @@ def traffic(*, tables: bool = True) -> list[Event]:
 
 
 def split(events: Sequence[Event]) -> tuple[list[bytes], list[Event]]:
-    """Return what comes as native records, and what comes by the way."""
+    """Return the native records, and those that come by the way."""
     before = [to_json_line(event) for event in events if stamp(event) < BY_THE_WAY]
     return before, [event for event in events if stamp(event) >= BY_THE_WAY]
 

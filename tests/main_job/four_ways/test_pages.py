@@ -1,4 +1,4 @@
-"""Whichever way requests are told, a hammer gives one page: the table, who calls it, and whose build."""
+"""Whichever way requests arrive, a hammer gives one page: the table, who calls it, and whose build."""
 
 import json
 from collections.abc import Sequence

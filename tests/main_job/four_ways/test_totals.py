@@ -1,4 +1,4 @@
-"""Whichever way requests are told, they add up to the totals of the native events of the same traffic."""
+"""Whichever way requests arrive, they add up to the totals of the native events of the same traffic."""
 
 from collections.abc import Iterable
 

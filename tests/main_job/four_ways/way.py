@@ -1,4 +1,4 @@
-"""A way by which a real backend tells Uneri of its requests, as deliveries to the doors of a daemon."""
+"""A way by which a real backend sends its requests to Uneri, as deliveries to the receivers of a daemon."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
@@ -16,7 +16,7 @@ GATHERED: Final = 10
 """Seconds of requests in one delivery: senders gather for a few seconds."""
 
 Carried = Mapping[str, frozenset[Measure]]
-"""The sums that a way tells of, by kind of scope; an edge has those of its target."""
+"""The sums that a way carries, by kind of scope; an edge has those of its target."""
 
 
 class Delivery(NamedTuple):
@@ -76,7 +76,7 @@ def stamp(event: Event) -> float:
 
 
 def received(way: Way, events: Iterable[Event]) -> list[bytes]:
-    """Return the lines that the doors of a daemon store of these events; nothing may be refused."""
+    """Return the lines that the receivers of a daemon store of these events; nothing may be refused."""
     inputs = Inputs(Settings.model_validate({"sources": {"inputs": list(way.inputs)}}).sources)
     lines: list[bytes] = []
     for some in gathered(events):
@@ -88,7 +88,7 @@ def received(way: Way, events: Iterable[Event]) -> list[bytes]:
 
 
 def carries(way: Way, about: ScopeOrEdge, measure: Measure) -> bool:
-    """Return whether a way tells of this."""
+    """Return whether a way carries this."""
     target = about.target if isinstance(about, Edge) else about
     known = target.kind in way.carried and (
         not isinstance(about, Edge) or about.source.kind in {*way.carried, "tenant"}

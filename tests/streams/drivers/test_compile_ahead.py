@@ -1,4 +1,4 @@
-"""What is compiled is compiled before a daemon takes events in, and not while the watchdog looks on."""
+"""Code is compiled before a daemon takes events in, and not under the eyes of the watchdog."""
 
 import subprocess
 import sys

@@ -68,7 +68,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 def kept(state: Path) -> str:
-    """Return what the daemon keeps of its own: all tables but the log of records as they were received."""
+    """Return the daemon's own tables: all but the log of records as they were received."""
     found = []
     for file in state.glob("*.db"):
         with closing(sqlite3.connect(file)) as db:

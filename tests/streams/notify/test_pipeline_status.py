@@ -1,4 +1,4 @@
-"""What the pipeline holds is logged, counted and shown, never in thousands of lines."""
+"""The incidents that the pipeline holds are logged, counted and shown, never in thousands of lines."""
 
 from collections import Counter
 

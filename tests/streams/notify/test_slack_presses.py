@@ -56,7 +56,7 @@ class Scene:
                 await asyncio.sleep(0.02)
 
     async def answer(self) -> str:
-        """Return what was answered to the person alone."""
+        """Return the answers to the person alone."""
         await self.until(lambda: self.slack.answers)
         answer = self.slack.answers.pop(0)
         assert answer["response_type"] == "ephemeral"

@@ -1,4 +1,4 @@
-"""Who may ask the web server for what: tokens by scope, Host, Origin, TLS."""
+"""Access to the web server: tokens by scope, Host, Origin, TLS."""
 
 import asyncio
 import shutil

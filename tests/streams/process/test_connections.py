@@ -1,4 +1,4 @@
-"""Who keeps a place when there are too many connections, and what strangers can hold up."""
+"""Limits of connections: which of too many stay, and what strangers can hold up."""
 
 import asyncio
 import os

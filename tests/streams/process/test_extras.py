@@ -1,4 +1,4 @@
-"""Who lacks a package of an extra reads in one line how to install it, before any work is done."""
+"""A missing package of an extra is reported in one line with its remedy, before any work is done."""
 
 import subprocess
 import sys

@@ -19,7 +19,7 @@ CHUNK: Any = SimpleNamespace(topic=PLACE.topic, partition=PLACE.partition, start
 
 
 class ProcessEndedError(Exception):
-    """What tests have in place of the end of the process."""
+    """Stands in for the end of the process."""
 
 
 @pytest.fixture(autouse=True)

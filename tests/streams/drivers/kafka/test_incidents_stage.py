@@ -1,4 +1,4 @@
-"""The incidents stage of the Kafka driver tells how far time went, also where there is nothing to tell."""
+"""The incidents stage of the Kafka driver emits how far time went, also where there are no notices."""
 
 from collections.abc import Iterable
 

@@ -13,7 +13,7 @@ from streams.drivers.kafka.stage import Emission
 
 
 class Topic(FencedStore):
-    """What a compacted topic keeps of a key; each write is one transaction."""
+    """The records that a compacted topic keeps of a key; each write is one transaction."""
 
     def __init__(self) -> None:
         self.records: dict[str, bytes] = {}

@@ -89,7 +89,7 @@ class World:
 
 
 class Summing:
-    """Sums its records; tells the sum at every tenth, each seventh record once, and when it is idle."""
+    """Sums its records; emits the sum at every tenth, each seventh record once, and when it is idle."""
 
     def __init__(self) -> None:
         self.count = self.sum = 0

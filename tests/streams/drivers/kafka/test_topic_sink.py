@@ -1,4 +1,4 @@
-"""What the role intake answers, before a producer that does what the test says."""
+"""Answers of the role intake, before a producer that the test controls."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ NOW = 1_760_000_000.0
 
 
 class ToldProducer:
-    """Acknowledges at once, unless it is told otherwise."""
+    """Acknowledges at once, unless set otherwise."""
 
     def __init__(self, world: "World") -> None:
         self._world = world

@@ -34,7 +34,7 @@ def test_who_is_at_its_end_or_has_not_begun_holds_nobody_up() -> None:
 
 
 class Consumer:
-    """What Faust's consumer remembers of pauses."""
+    """The pauses that Faust's consumer remembers."""
 
     def __init__(self, end: int) -> None:
         self.flow_active = True

@@ -1,4 +1,4 @@
-"""The judge of the local log: what it says of bad records, and when what a look found is durable."""
+"""The judge of the local log: bad records, and when early findings are durable."""
 
 import asyncio
 import json
@@ -57,7 +57,7 @@ def judge_of(store: SqliteStore, settings: Settings) -> LogJudge:
 async def delivered_after_a_crash(
     path: Path, settings: Settings, records: Sequence[bytes], *, of: str, decided: Emitted
 ) -> list[tuple[list[str], int | None]]:
-    """Return what is delivered after a death in the delivery of what the engine's ``of`` decided."""
+    """Return the deliveries after a death while ``decided``, the output of ``of``, is delivered."""
 
     async def dies(notices: Sequence[Notice], watermark: int | None) -> None:
         if notices:
@@ -104,7 +104,9 @@ async def test_what_a_look_found_is_delivered_once_more_after_a_crash_and_not_fo
     tmp_path: Path,
 ) -> None:
     found = Emitted(findings=[SPIKE], notices=[notice(incident(SPIKE))])
-    delivered = await delivered_after_a_crash(tmp_path / "db", Settings(), [EVENT], of="look", decided=found)
+    delivered = await delivered_after_a_crash(
+        tmp_path / "db", Settings(), [EVENT], of="evaluate_early", decided=found
+    )
     assert delivered == [([found.notices[0].id], None)]
 
 

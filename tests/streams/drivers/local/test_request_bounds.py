@@ -1,4 +1,4 @@
-"""What one request, and many at once, may cost: time, memory, and the patience of others."""
+"""Bounds of one request, and of many at once: time, memory, and the patience of others."""
 
 import asyncio
 import gzip

@@ -1,4 +1,4 @@
-"""What a running daemon does at a signal."""
+"""Signals to a running daemon."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What an operator reads when the state is damaged, or the disk full: one line, true, with the remedy."""
+"""Messages when the state is damaged, or the disk full: one line, true, with the remedy."""
 
 import asyncio
 import os
@@ -289,7 +289,7 @@ def test_a_state_that_was_moved_holds_all_that_was_accepted_and_goes_on_when_it_
 def test_nothing_is_made_where_a_state_was_that_was_moved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is put back by `mv` would end up within a folder that was made anew."""
+    """A file that is put back by `mv` would end up within a folder that was made anew."""
 
     class Watched(LocalDaemon):
         async def run(self) -> None:

@@ -1,4 +1,4 @@
-"""Who a finding hurts: the requests since it began, and the routes that reach its scope."""
+"""Affected scopes: the requests since a finding began, and the routes that reach its scope."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Which scopes a shard says became judgeable, and when."""
+"""Scopes that became judgeable in a shard, and when."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What the digest ranks APIs by: totals of a day, the largest p95, and the same of last week."""
+"""Figures by which the digest ranks APIs: totals of a day, the largest p95, and the same of last week."""
 
 import math
 

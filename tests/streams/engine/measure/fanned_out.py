@@ -31,12 +31,12 @@ class FannedOut:
 
 @cache
 def _no_path_yet() -> PathCosts:
-    """Return what knows the prices, of which the list is long."""
+    """Return costs without a path; the list of prices is long, so it is read once."""
     return PathCosts(MoneySettings())
 
 
 def fan_out_block(block: Block) -> FannedOut:
-    """Return what a block counted for each scope and edge of its shard; ``Steps`` fans out whole steps."""
+    """Return the counts of a block for each scope and edge of its shard; ``Steps`` fans out whole steps."""
     fan_out = FanOut(block.shard, block.shards)
     names: list[Path | Call] = [*block.paths, *block.calls]  # rows are ids: those of paths come first
     fan_out.add(names, np.arange(len(names)))

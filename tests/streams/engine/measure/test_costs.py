@@ -1,4 +1,4 @@
-"""What requests cost: worked bills, to the cent, and every scope and edge that has a part in them."""
+"""Costs of requests: worked bills, to the cent, and every scope and edge that has a part in them."""
 
 import json
 import re
@@ -29,7 +29,7 @@ def scope(kind: str, name: str) -> Scope:
 def costs_of(
     requests: Sequence[Mapping[str, Any]], money: MoneySettings | None = None, *, shards: int = 1
 ) -> dict[ScopeOrEdge, float]:
-    """Return what requests cost in all, by scope and edge."""
+    """Return the costs of requests in all, by scope and edge."""
     money = money or MoneySettings()
     end = {"ts": max(request["ts"] for request in requests) + 600, "service": "clock"}
     bodies = [json.dumps(request).encode() for request in (*requests, end)]

@@ -1,4 +1,4 @@
-"""What the present mix of calls takes at usual times: against plain sums, and over restarts."""
+"""The time of the present mix of calls if each took its usual time: against plain sums, and over restarts."""
 
 import numpy as np
 import pytest

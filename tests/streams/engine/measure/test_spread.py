@@ -1,4 +1,4 @@
-"""What paths and calls counted, spread over rows: as numpy does it, whatever the steps."""
+"""Counts of paths and calls, spread over rows: as numpy does it, whatever the steps."""
 
 import numpy as np
 from hypothesis import given

@@ -175,7 +175,7 @@ def _error(event: Event) -> str | None:
 
 
 def counted(events: Iterable[bytes], time: TimeSettings) -> Oracle:
-    """Return what the events add up to."""
+    """Return the totals of the events."""
     oracle = Oracle(time)
     for event in events:
         oracle.feed(event)

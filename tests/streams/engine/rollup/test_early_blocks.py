@@ -1,4 +1,4 @@
-"""Early blocks tell what open buckets have counted so far; whoever counts ignores them."""
+"""Early blocks hold the counts of open buckets so far; they change no total."""
 
 import json
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What is taken out of texts: the shipped rules, and the texts of tags."""
+"""Redaction of texts: the shipped rules, and the texts of tags."""
 
 import json
 

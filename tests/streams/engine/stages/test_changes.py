@@ -7,7 +7,7 @@ import pytest
 
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Milestone, Notice
-from alerting.messages.message import Message
+from alerting.messages.blocks import Message
 from alerting.words.locales import ENGLISH, JAPANESE
 from alerting.words.phrases import Phrases
 from config.settings import JudgeSettings, Settings

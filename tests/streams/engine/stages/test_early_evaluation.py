@@ -1,4 +1,4 @@
-"""What is strong is paged within seconds, by looks between the steps, and judged as if there were none."""
+"""Strong deviations are paged within seconds, between the steps, and the steps are judged as ever."""
 
 from collections.abc import Callable, Sequence
 
@@ -21,7 +21,7 @@ MINUTE = START + LEARNT + HOUR
 WITHIN = 30  # seconds from the start of a hammer to its page
 
 Change = Callable[[list[bytes], int], list[bytes]]
-"""What becomes of the records of a second that ends at a time."""
+"""Changes the records of a second that ends at a time."""
 
 
 class Live:

@@ -1,4 +1,4 @@
-"""Who has no requests any more, or slow ones, is paged within about a minute at thirty a minute."""
+"""Missing or slow requests are paged within about a minute at thirty a minute."""
 
 import json
 from collections.abc import Iterator, Sequence

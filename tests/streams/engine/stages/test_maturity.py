@@ -1,4 +1,4 @@
-"""What the digest says of baselines, from records on."""
+"""Baselines in the digest, from records on."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What requests cost, through the whole engine: judged, attributed, named in pages, in the digest."""
+"""Costs of requests in the whole engine: judged, attributed, named in pages, in the digest."""
 
 from datetime import UTC, datetime
 

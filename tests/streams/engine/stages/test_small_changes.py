@@ -37,7 +37,7 @@ def record(at: float, number: int) -> bytes:
 
 @pytest.fixture(scope="module")
 def run() -> EngineRun:
-    """Return what an engine with the shipped defaults makes of two weeks, two days and the afternoon."""
+    """Return the results of an engine with the shipped defaults for two weeks, two days and the afternoon."""
     rng = np.random.default_rng(1)
     times = np.sort(rng.uniform(START, UNTIL, rng.poisson((UNTIL - START) / 60 * A_MINUTE)))
     lines = [record(at, number) for number, at in enumerate(times.tolist())]

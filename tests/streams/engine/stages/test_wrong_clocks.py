@@ -56,7 +56,7 @@ def quiet() -> Sent:
 
 @pytest.fixture(scope="module")
 def right(sent: Sent) -> "Run":
-    """What is found when all clocks are right."""
+    """The findings when all clocks are right."""
     return Run(sent.lines, sent.arrived).finish()
 
 

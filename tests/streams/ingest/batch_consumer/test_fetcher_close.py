@@ -28,7 +28,7 @@ async def forever() -> None:
 
 
 async def fetcher(fetching: Coroutine[Any, Any, Any], *pending: Coroutine[Any, Any, Any]) -> Any:
-    """Return what aiokafka's ``close`` sees of a fetcher whose tasks run."""
+    """Return the attributes of aiokafka's fetcher that its ``close`` reads, with tasks that run."""
     one: Any = Fetcher.__new__(Fetcher)
     one._fetch_task = asyncio.create_task(fetching)
     one._pending_tasks = set(map(asyncio.create_task, pending))

@@ -141,7 +141,7 @@ def is_of_self(node: ast.AST) -> TypeGuard[ast.Attribute]:
 
 
 def overridden(path: Path) -> set[tuple[type, str]]:
-    """Return what the classes of a module replace in classes of Faust and aiokafka."""
+    """Return the members of Faust's and aiokafka's classes that the classes of a module replace."""
     module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -1,4 +1,4 @@
-"""What a mapping can say, beyond the corpus of the mapping ``orders``."""
+"""Mappings, beyond the corpus of the mapping ``orders``."""
 
 import base64
 import gzip

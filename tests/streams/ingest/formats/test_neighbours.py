@@ -1,4 +1,4 @@
-"""What stands beside a payload in a log costs it nothing: other formats, damage, lines of a platform."""
+"""A payload's neighbours in a log cost it nothing: other formats, damage, lines of a platform."""
 
 import gzip
 import itertools

@@ -1,4 +1,4 @@
-"""What is read from AWS, part by part, and what is said when AWS refuses."""
+"""Reading from AWS, part by part, and its messages when AWS refuses."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a reading adds to what was known."""
+"""A reading adds to what was known."""
 
 from config.capacity import NO_LIMITS, ReadLimits, ReadPart
 from streams.ingest.limits.reading import IN_FORCE_AFTER, MOST_VALUES, FoundLimit, PartReading, merged

@@ -1,4 +1,4 @@
-"""What is learnt is the same, however the history was written and in whatever order it is named."""
+"""Learning is the same however the sources were written and in whatever order they are named."""
 
 import gzip
 import json
@@ -37,7 +37,7 @@ def lines(given: Events) -> bytes:
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """What is learnt from one file of records in their order."""
+    """The state learnt from one file of records in their order."""
     return learnt_from(*one_file(tmp_path_factory.mktemp("plain")))
 
 

@@ -56,7 +56,7 @@ def events(of: Simulation, start: float | None = None, end: float | None = None)
 
 
 def during_and_before(incident: dict[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return what an incident from 2 h to 3 h did, and the hour before it."""
+    """Return the requests of an incident from 2 h to 3 h, and those of the hour before it."""
     made = simulation(incidents=[{"at": "2h", "for": "1h", **incident}])
     found = events(made, START + 3600, START + 3 * 3600)
     hour = [[entry for entry in found if h * 3600 <= entry["ts"] - START < (h + 1) * 3600] for h in (1, 2)]

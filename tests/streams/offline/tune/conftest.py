@@ -1,4 +1,4 @@
-"""Compiles first: what commands say about it is not what these tests look at."""
+"""Compiles first: these tests do not expect the lines that commands print about it."""
 
 import pytest
 

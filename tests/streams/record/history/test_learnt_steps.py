@@ -1,4 +1,4 @@
-"""What a backfill judged becomes part of the history of a daemon: once, and never in the place of its own."""
+"""Steps that a backfill judged join the history of a daemon: once, and never in the place of its own."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the engine judged is what the history holds."""
+"""The history holds the results of the engine."""
 
 import random
 from collections import defaultdict

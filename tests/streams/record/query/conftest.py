@@ -1,4 +1,4 @@
-"""What several tests of the read API share."""
+"""Fixtures for tests of the read API."""
 
 import pytest
 

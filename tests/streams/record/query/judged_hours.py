@@ -49,7 +49,7 @@ class JudgedHours:
         }
 
     def known(self, start: int, name: str = "observed") -> dict[Labels, float]:
-        """Return what the engine knows of a step: per second, or milliseconds, as a single."""
+        """Return the engine's values of a step: per second, or milliseconds, as a single."""
         judgement, series = self.judgements[start]
         found = {}
         for key, amount in zip(series, getattr(judgement, name).tolist(), strict=True):
@@ -61,7 +61,7 @@ class JudgedHours:
     def service(
         self, *, bounds: QueryBounds | None = None, patience: HistoryPatience | None = None
     ) -> QueryService:
-        """Return what answers queries over it."""
+        """Return the query service over it."""
         more = {} if patience is None else {"patience": patience}
         return QueryService(str(self.place), self.held.recent, lambda: 1, lambda: STEP, bounds=bounds, **more)
 

@@ -20,7 +20,7 @@ import pytest
 from tests.free_port import free_port
 
 STALE: Final = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000002))[0]
-"""What Prometheus takes for the end of a series."""
+"""Prometheus' mark of the end of a series."""
 
 Sample = tuple[int, float]  # milliseconds, value
 
@@ -61,7 +61,7 @@ class Prometheus:
 
 
 def asked(url: str, path: str, **parameters: object) -> dict[str, Any]:
-    """Return what an API answers to a posted query."""
+    """Return an API's answer to a posted query."""
     body = urllib.parse.urlencode(parameters).encode()
     try:
         with urllib.request.urlopen(f"{url}/api/v1/{path}", body, timeout=60) as answer:  # noqa: S310 - our own

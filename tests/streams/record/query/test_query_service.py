@@ -1,4 +1,4 @@
-"""What the read API says is what the engine knows."""
+"""The read API answers with the engine's values."""
 
 from pathlib import Path
 

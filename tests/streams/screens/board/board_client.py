@@ -1,4 +1,4 @@
-"""Tokens, locked doors and clients that keep cookies, for tests of the routes of the board."""
+"""Tokens, access and clients that keep cookies, for tests of the routes of the board."""
 
 import aiohttp
 

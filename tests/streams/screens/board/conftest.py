@@ -1,4 +1,4 @@
-"""What several tests of the board share."""
+"""Fixtures for tests of the board."""
 
 import pytest
 

@@ -20,7 +20,7 @@ STEP = 60
 
 
 class Scraped:
-    """What was judged until ``end``, epoch seconds: the last ten minutes have ten times the load."""
+    """Judged steps until ``end``, epoch seconds: the last ten minutes have ten times the load."""
 
     def __init__(self, end: int) -> None:
         self.held = Segments(1)
@@ -40,7 +40,7 @@ class Scraped:
         self.settings = Settings.model_validate(given)
 
     def amounts(self, name: str) -> dict[tuple[str, str, str], float]:
-        """Return what the engine knows of series, by kind, name and measure: per second, or milliseconds."""
+        """Return the engine's values of series, by kind, name and measure: per second, or milliseconds."""
         found = {}
         for key, amount in zip(self.series, getattr(self.judgement, name).tolist(), strict=True):
             if isinstance(key, Series) and not np.isnan(amount):

@@ -1,4 +1,4 @@
-"""What Prometheus scrapes are figures of the engine, at the times of their steps, and no more than wanted."""
+"""Scraped values are the engine's, at the times of their steps, and no more than wanted."""
 
 import asyncio
 import json

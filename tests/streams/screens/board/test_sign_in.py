@@ -1,4 +1,4 @@
-"""Who may see the board: tokens, sessions, and requests that are forged."""
+"""Access to the board: tokens, sessions, and requests that are forged."""
 
 import pytest
 from aiohttp import web

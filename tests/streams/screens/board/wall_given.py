@@ -132,7 +132,7 @@ def ranked(kind: str, unit: Any, *places: tuple[str, float]) -> list[WallRanked]
 
 
 def rankings() -> WallRankings:
-    """Return what is used most and slowest."""
+    """Return the largest and slowest scopes."""
     used = (
         ("POST /items/{id}", 148.2),
         ("GET /items/{id}", 121.9),

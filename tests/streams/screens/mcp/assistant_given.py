@@ -1,4 +1,4 @@
-"""What the tests of the MCP server share: boards on real web servers, and the protocol's official client."""
+"""Common parts of the tests of the MCP server: boards on real web servers, the protocol's official client."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""What several tests of the MCP server share: a backend that was judged for a day."""
+"""Fixtures for tests of the MCP server: a backend that was judged for a day."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What changes something is there for those whose token allows operate, and nobody else."""
+"""Tools that change something are there for tokens that allow operate, and for nobody else."""
 
 import pytest
 from mcp.client.client import Client

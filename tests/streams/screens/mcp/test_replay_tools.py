@@ -1,4 +1,4 @@
-"""What replays say is read from the folder that was named at the start, and from nowhere else."""
+"""Results of replays are read from the folder that was named at the start, and from nowhere else."""
 
 import json
 from collections.abc import AsyncIterator

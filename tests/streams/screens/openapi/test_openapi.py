@@ -46,7 +46,7 @@ from tests.streams.screens.board.judged_week import PER_MINUTE, SETTINGS, board_
 DOCUMENT: Final = document()
 MINUTES: Final = 180
 OF_OTHERS: Final = {"/slack/actions", "/slack/commands"}
-"""What Slack sends is described by Slack, and only it can send it."""
+"""Requests of Slack are described by Slack, and only it can send them."""
 
 ELSEWHERE: Final = {
     *(("POST", path) for path in ("/pubsub", "/backfill")),
@@ -125,7 +125,7 @@ CLOSED: Final = closed()
 
 
 def wrong_in(call: Call, status: int, found: object) -> list[str]:
-    """Return what of a request or its answer is not as it is described."""
+    """Return the differences of a request or its answer from their description."""
     operation = CLOSED["paths"][call.route][call.method.lower()]
     answers = operation["responses"]
     wrong = invalid(found, answers.get(str(status), answers["default"]))

@@ -36,7 +36,7 @@ class Clock:
 
 
 class Endpoint:
-    """A token endpoint that answers as it is told."""
+    """A token endpoint whose answers tests choose."""
 
     status = 200
     body = b'{"access_token": "abc", "expires_in": 60}'

@@ -1,4 +1,4 @@
-"""What Powertools for AWS Lambda really writes goes through the formats that read it."""
+"""Real output of Powertools for AWS Lambda goes through the formats that read it."""
 
 import base64
 import gzip

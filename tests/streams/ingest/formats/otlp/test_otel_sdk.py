@@ -1,4 +1,4 @@
-"""What the SDK of OpenTelemetry sends of real calls of an emulated DynamoDB, is read."""
+"""Real calls of an emulated DynamoDB, as the SDK of OpenTelemetry sends them, are read."""
 
 import json
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ ARN = "arn:aws:lambda:eu-west-1:123456789012:function:put-item"
 
 @dataclass
 class Receiver:
-    """What was posted to ``/v1/traces``."""
+    """The bodies that were posted to ``/v1/traces``."""
 
     url: str
     bodies: list[bytes] = field(default_factory=list)

@@ -77,7 +77,7 @@ def ended(name: str, at: int, identity: str, lasted: int = 3600) -> list[Notice]
 
 
 def busy_incidents(now: int, settings: Settings | None = None) -> GivenIncidents:
-    """Return what a bad week leaves behind: three open incidents, ended ones, memos, a deploy."""
+    """Return the incidents of a bad week: three open ones, ended ones, memos, a deploy."""
     at = now - now % 60
     notices = [
         *ended("spike", at - 6 * DAY, "spike-last-week", 5400),

@@ -1,4 +1,4 @@
-"""What people do on the page: who may, what forged requests get, and that it is what Slack's buttons do."""
+"""Actions on the page: who may, answers to forged requests, and the same effects as Slack's buttons."""
 
 import time
 from typing import Any
@@ -279,7 +279,7 @@ async def test_what_cannot_be_done_is_said_with_what_can() -> None:
 
 
 def pressed(action: str, value: str) -> dict[str, Any]:
-    """Return what Slack sends when a button is pressed."""
+    """Return Slack's request when a button is pressed."""
     menu = {"selected_option": {"value": value}} if action == "snooze" else {"value": value}
     return {
         "type": "block_actions",
@@ -291,7 +291,7 @@ def pressed(action: str, value: str) -> dict[str, Any]:
 
 
 def submitted(day: str) -> dict[str, Any]:
-    """Return what Slack sends when *Snooze this pattern* is submitted."""
+    """Return Slack's request when *Snooze this pattern* is submitted."""
     values = {"until": {"until": {"selected_date": day}}, "why": {"why": {"value": "we move"}}}
     view = {"id": "V", "callback_id": "pattern", "private_metadata": "spike:0", "state": {"values": values}}
     return {"type": "view_submission", "user": {"id": "U0MIKA"}, "view": view}

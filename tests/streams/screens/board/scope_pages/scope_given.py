@@ -57,7 +57,7 @@ SCOPES = [
 
 
 def scopes_given(*more: Scope) -> ScopeFinder:
-    """Return what finds the scopes of the backend."""
+    """Return a finder of the backend's scopes."""
     return ScopeFinder((*SCOPES, *more), str)
 
 

@@ -48,7 +48,7 @@ def lines() -> list[bytes]:
 
 
 class Daemon:
-    """What a daemon knows after an hour and a half."""
+    """A daemon after an hour and a half."""
 
     def __init__(self) -> None:
         self.held = Segments(1)
@@ -67,7 +67,7 @@ class Daemon:
         )
 
     def judged(self, scope: Scope, measure: Measure) -> float:
-        """Return what the judge saw of a series in the last five minutes, per second."""
+        """Return the judge's values of a series in the last five minutes, per second."""
         total = 0.0
         for judgement, series in self.backend.judgements[-5:]:
             [row] = [
