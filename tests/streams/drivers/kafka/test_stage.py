@@ -193,10 +193,10 @@ def test_wherever_it_crashes_a_stage_goes_the_way_again_that_it_went(
         world.crash_in = budget
         with contextlib.suppress(CrashError):
             asyncio.run(process())
-    told = {bytes(raw) for raw in world.emitted}
-    numbers = [int(raw.partition(b":")[0]) for raw in told]
-    assert sorted(numbers) == list(range(len(told)))  # each number was told in one way only
-    assert sum(int(raw.partition(b":")[2]) for raw in told) >= sum(range(total - 2))
+    outputs = {bytes(raw) for raw in world.emitted}
+    numbers = [int(raw.partition(b":")[0]) for raw in outputs]
+    assert sorted(numbers) == list(range(len(outputs)))  # each number was told in one way only
+    assert sum(int(raw.partition(b":")[2]) for raw in outputs) >= sum(range(total - 2))
 
 
 @settings(max_examples=80)
@@ -224,8 +224,8 @@ def test_whatever_the_chunks_and_wherever_it_crashes_the_sum_is_exact(
     assert world.saved == Checkpoint(
         {"t/0": total}, {"count": b"%d" % total, "sum": b"%d" % (total * (total - 1) // 2)}
     )
-    told = {b"%d:%d" % (n, n * (n - 1) // 2) for n in range(10, total + 1, 10)}
-    assert set(world.emitted) == told  # repeated after a crash, but never another value, and none missing
+    outputs = {b"%d:%d" % (n, n * (n - 1) // 2) for n in range(10, total + 1, 10)}
+    assert set(world.emitted) == outputs  # repeated after a crash, but never another value, and none missing
     assert world.with_checkpoints == [b"%d" % number for number in range(0, total, 7)]
 
 

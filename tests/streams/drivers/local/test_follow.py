@@ -83,10 +83,10 @@ async def test_a_line_that_is_written_just_before_the_file_is_replaced_is_read(
 ) -> None:
     file, asked = tmp_path / "events.ndjson", Follow._replaced
     file.write_bytes(b"a\n")
-    looks = iter(range(10**6))
+    checks = iter(range(10**6))
 
     def rotated_at_this_moment(self: Follow, inode: int) -> bool:
-        if store.end == 1 and file.stat().st_ino == inode and next(looks) == 1:
+        if store.end == 1 and file.stat().st_ino == inode and next(checks) == 1:
             with file.open("ab") as last:
                 last.write(b"b\n")
             file.rename(tmp_path / "events.1")

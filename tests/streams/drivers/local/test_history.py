@@ -55,9 +55,9 @@ async def test_a_full_disk_loses_no_step_and_is_told_until_there_is_room(
         url = f"http://127.0.0.1:{daemon.port}"
         await post(url, lines())
         async with asyncio.timeout(120):
-            while "history_trouble" not in (told := await status(url)):
+            while "history_trouble" not in (answer := await status(url)):
                 await asyncio.sleep(0.02)
-            assert "No space left on device" in str(told["history_trouble"])
+            assert "No space left on device" in str(answer["history_trouble"])
             assert daemon.metrics.registry.get_sample_value("uneri_history_failures_total") >= 1  # type: ignore[operator]
             full = False
             while (await status(url))["history_until"] < END:
