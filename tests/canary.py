@@ -24,7 +24,7 @@ LARGEST: Final = 64 << 20  # bytes of a file that are looked at
 _found: list[str] = []  # where canaries got out in the test that runs
 
 
-def look(where: str, text: object) -> None:
+def check_text(where: str, text: object) -> None:
     """Note it when a text, or what an object shows as, holds a canary."""
     shown = (
         text
@@ -42,7 +42,7 @@ def look_into(folder: Path) -> None:
     """Look into all files below a folder."""
     for path in folder.rglob("*"):
         if path.is_file() and not path.is_symlink() and 0 < path.stat().st_size <= LARGEST:
-            look(f"file {path.name}", path.read_bytes().decode("latin-1"))
+            check_text(f"file {path.name}", path.read_bytes().decode("latin-1"))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -50,7 +50,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     for name, text in report.sections:
         if name.endswith(report.when):  # those of earlier phases were looked at
-            look(name, text)
+            check_text(name, text)
     folder = getattr(item, "funcargs", {}).get("tmp_path")
     if report.when == "teardown" and isinstance(folder, Path) and folder.is_dir():
         look_into(folder)
@@ -75,23 +75,23 @@ def _canaries() -> Generator[None, None, None]:
 
     def record(*arguments: Any, **more: Any) -> logging.LogRecord:
         made = make(*arguments, **more)
-        look("log record", f"{made.msg} {made.args}")
+        check_text("log record", f"{made.msg} {made.args}")
         if made.exc_info is not None and made.exc_info[1] is not None:
-            look("logged exception", repr(made.exc_info[1]))
+            check_text("logged exception", repr(made.exc_info[1]))
         return made
 
     def readouterr(fixture: Any) -> Any:
         captured = read(fixture)
-        look("captured output", captured.out)
-        look("captured errors", captured.err)
+        check_text("captured output", captured.out)
+        check_text("captured errors", captured.err)
         return captured
 
     def fill_unfilled(info: Any, exc_info: Any) -> None:
         fill(info, exc_info)
-        look("exception", f"{exc_info[1]} {exc_info[1]!r}")
+        check_text("exception", f"{exc_info[1]} {exc_info[1]!r}")
 
     def labelled(metric: Any, *values: Any, **named: Any) -> Any:
-        look("metric", f"{values} {named}")
+        check_text("metric", f"{values} {named}")
         return labels(metric, *values, **named)
 
     logging.setLogRecordFactory(record)

@@ -1,4 +1,4 @@
-"""The stand-in's interactive half: Socket Mode, signed requests, modals, user groups and response URLs.
+"""The stand-in's interactive part: Socket Mode, signed requests, modals, user groups and response URLs.
 
 After Slack's "Using Socket Mode" (hello, envelopes, acknowledgements, disconnect), "Verifying requests from
 Slack", "Handling user interaction" (payloads, three seconds, ``response_url`` five times in 30 minutes) and

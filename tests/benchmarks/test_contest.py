@@ -46,8 +46,8 @@ def test_sums_do_not_depend_on_the_order(made: list[bytes], right: Answer) -> No
 
 
 def test_an_answer_survives_json(right: Answer) -> None:
-    told = json.loads(json.dumps({"totals": right.totals.rows()}))
-    assert roster.check_windows(told, right) == Verdict()
+    reported = json.loads(json.dumps({"totals": right.totals.rows()}))
+    assert roster.check_windows(reported, right) == Verdict()
 
 
 def test_one_missing_event_is_noticed(made: list[bytes], right: Answer) -> None:
@@ -79,10 +79,10 @@ def test_counts_of_the_plain_agent_are_compared_by_function(right: Answer) -> No
     counts: dict[tuple[str, str], int] = {}
     for (service, function, _), cell in right.totals.cells.items():
         counts[service, function] = counts.get((service, function), 0) + int(cell[0])
-    told: dict[str, list[list[Any]]] = {"counts": [[*name, number] for name, number in counts.items()]}
-    assert roster.check_counts(told, right).exact
-    told["counts"][0][2] -= 1
-    assert roster.check_counts(told, right) == Verdict(missing=1)
+    reported: dict[str, list[list[Any]]] = {"counts": [[*name, number] for name, number in counts.items()]}
+    assert roster.check_counts(reported, right).exact
+    reported["counts"][0][2] -= 1
+    assert roster.check_counts(reported, right) == Verdict(missing=1)
 
 
 def test_closed_buckets_are_compared_and_open_ones_are_not_asked_for() -> None:
@@ -90,12 +90,12 @@ def test_closed_buckets_are_compared_and_open_ones_are_not_asked_for() -> None:
     there = answer(partitioned(made))
     watermarks = {str(number): START + WINDOW for number in range(PARTITIONS)}
     buckets = [[partition, START, 6250] for partition in range(PARTITIONS)]
-    told = {"records": 60_000, "watermarks": watermarks, "buckets": buckets}
-    assert roster.check_closed(told, there).exact
+    reported = {"records": 60_000, "watermarks": watermarks, "buckets": buckets}
+    assert roster.check_closed(reported, there).exact
     buckets[3][2] -= 1
-    assert roster.check_closed(told, there) == Verdict(missing=1)
-    assert not roster.check_closed(told | {"watermarks": {}, "buckets": []}, there).exact
-    assert roster.check_closed(told | {"records": 59_999}, there) == Verdict(missing=1)
+    assert roster.check_closed(reported, there) == Verdict(missing=1)
+    assert not roster.check_closed(reported | {"watermarks": {}, "buckets": []}, there).exact
+    assert roster.check_closed(reported | {"records": 59_999}, there) == Verdict(missing=1)
 
 
 def test_the_table_shows_what_is_wrong_and_what_did_not_run() -> None:
@@ -123,8 +123,8 @@ def test_the_table_shows_what_is_wrong_and_what_did_not_run() -> None:
 
 
 def test_owners_of_the_cpu_time_are_told_with_the_share_that_nobody_owns() -> None:
-    told = owners({"decode": 0.6, "send": 0.3, "tiny": 0.001}, ["streams.gone:Gone.feed"], 250_000, 0.1)
-    assert "| decode | 60.0% | 2.400 |" in told
-    assert "| smaller ones | 0.1% |" in told
-    assert "| **no owner** | 9.9% |" in told
-    assert "Entry points that were not found: streams.gone:Gone.feed." in told
+    reported = owners({"decode": 0.6, "send": 0.3, "tiny": 0.001}, ["streams.gone:Gone.feed"], 250_000, 0.1)
+    assert "| decode | 60.0% | 2.400 |" in reported
+    assert "| smaller ones | 0.1% |" in reported
+    assert "| **no owner** | 9.9% |" in reported
+    assert "Entry points that were not found: streams.gone:Gone.feed." in reported

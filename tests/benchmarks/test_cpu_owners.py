@@ -42,8 +42,8 @@ async def main():
     owners.stop()
     return owners.shares()
 
-told = asyncio.run(main())
-print(json.dumps([told, owners.absent]))
+spent = asyncio.run(main())
+print(json.dumps([spent, owners.absent]))
 """
 
 
@@ -51,9 +51,9 @@ def test_parts_own_what_they_spend_themselves_and_every_door_is_found() -> None:
     done = subprocess.run(  # it wraps the event loop, which no other test may see
         [sys.executable, "-c", SPEND], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    told, absent = json.loads(done.stdout)
+    spent, absent = json.loads(done.stdout)
     assert absent == []
-    whole = told["called"] + told["stepped"] + told["awaited"]
+    whole = spent["called"] + spent["stepped"] + spent["awaited"]
     assert 0.9 < whole <= 1.02
     for owner, seconds in (("called", 6), ("awaited", 6), ("stepped", 4)):
-        assert abs(told[owner] / whole - seconds / 16) < 0.05, owner
+        assert abs(spent[owner] / whole - seconds / 16) < 0.05, owner

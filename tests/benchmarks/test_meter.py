@@ -22,9 +22,9 @@ def test_the_clock_starts_when_the_last_partition_has_had_its_first_part(
         meter.took(partition, 6)
     assert meter.over
     meter.tell()
-    told = json.loads(capsys.readouterr().out)
-    assert told["records"] == PARTITIONS * 10 - before
-    assert told["read"] == [10] * PARTITIONS
+    reported = json.loads(capsys.readouterr().out)
+    assert reported["records"] == PARTITIONS * 10 - before
+    assert reported["read"] == [10] * PARTITIONS
 
 
 def test_the_clock_stops_when_the_time_is_up() -> None:

@@ -42,7 +42,7 @@ def block(language: str) -> str:
     return found[1]
 
 
-def told(lines: str) -> Event:
+def only_event(lines: str) -> Event:
     """Return the only event that a handler wrote, and check it against the page."""
     events, _, problems = parse(lines.encode().splitlines())
     assert not problems
@@ -115,7 +115,7 @@ def test_the_handler_for_python_writes_such_a_line(items: Dynamo, tmp_path: Path
         cwd=tmp_path, env={"PATH": os.environ["PATH"]} | items.environment(), text=True, capture_output=True,
         check=True, timeout=60,
     )  # fmt: skip
-    event = told(done.stdout)
+    event = only_event(done.stdout)
     shown = set(json.loads(block("json"))) - {"id", "account", "joins", "trace", "memory_mb", "billed_ms"}
     assert shown <= set(json.loads(done.stdout))  # what needs no context of Lambda
     assert event.cold_start
@@ -131,7 +131,7 @@ def test_the_handler_for_node_writes_such_a_line(items: Dynamo, node_with_sdk: t
         cwd=folder, env={"PATH": os.environ["PATH"]} | items.environment(), text=True, capture_output=True,
         check=True, timeout=60,
     )  # fmt: skip
-    told(done.stdout)
+    only_event(done.stdout)
 
 
 @pytest.mark.parametrize("command", re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL))

@@ -296,8 +296,8 @@ class KafkaRun:
     def _judge_notices(self, report: Report, topic: dict[int, list[tuple[bytes, bytes]]]) -> None:
         parts: dict[tuple[int, int], bytes] = {}
         for _, value in topic[0]:
-            told = msgspec.msgpack.decode(value, type=NoticesPart)
-            key = told.watermark, told.part
+            notices_part = msgspec.msgpack.decode(value, type=NoticesPart)
+            key = notices_part.watermark, notices_part.part
             if key in parts:
                 report.again += 1
                 report.compare(f"notices {key} again", parts[key], value)

@@ -106,19 +106,21 @@ class LocalRun:
         first: dict[tuple[int, int], str] = {}
         blocks = []
         findings: dict[tuple[str, str], str] = {}
-        for kind, *told in self._lines(self._tap.read_bytes()):
+        for kind, *texts in self._lines(self._tap.read_bytes()):
             if kind == "finding":
-                report.compare("a finding again", findings.setdefault((told[0], told[1]), told[2]), told[2])
+                report.compare(
+                    "a finding again", findings.setdefault((texts[0], texts[1]), texts[2]), texts[2]
+                )
                 continue
-            block = decode_block(bytes.fromhex(told[0]))
+            block = decode_block(bytes.fromhex(texts[0]))
             key = block.shard, block.sequence
             if block.idle:
                 continue
             if key in first:
                 report.again += 1
-                report.compare(f"block {key} again", first[key], told[0])
+                report.compare(f"block {key} again", first[key], texts[0])
             else:
-                first[key] = told[0]
+                first[key] = texts[0]
                 blocks.append(block)
         report.wrong += self._input.truth.mismatches(blocks)
         report.compare("ids of findings", sorted(self._input.findings), sorted(findings))

@@ -92,8 +92,8 @@ class Truth:
             twice = {about for _, about, _ in totals} & {about for _, about, _ in found}
             wrong += [f"{self.source}: {about} is in two shards" for about in twice]
             found |= totals
-        expected, told = self._by_step(self.events.totals), self._by_step(found)
-        return wrong + self._compare(f"{self.source} totals", expected, told)
+        expected, actual = self._by_step(self.events.totals), self._by_step(found)
+        return wrong + self._compare(f"{self.source} totals", expected, actual)
 
     def _by_step(self, totals: Mapping[Any, float]) -> dict[Any, float]:
         """Add up the totals of each step that has closed: a partition that is behind emits no buckets."""

@@ -26,12 +26,12 @@ def in_turns(records: Traffic, run: int) -> Iterator[Turn]:
 def found(turns: Iterator[Turn], shards: int = 2) -> tuple[list[str], int]:
     sources = [f"requests/{number}" for number in range(PARTITIONS)]
     engine = Engine(SETTINGS, sources, shards)
-    told = []
+    reported = []
     for number, run, arrived in turns:
-        told += engine.feed(sources[number], run, arrived).findings
+        reported += engine.feed(sources[number], run, arrived).findings
     for source in sources:
-        told += engine.idle(source).findings
-    return [repr(finding) for finding in told], len(engine.incidents.all())
+        reported += engine.idle(source).findings
+    return [repr(finding) for finding in reported], len(engine.incidents.all())
 
 
 def test_the_pace_of_each_partition_changes_no_finding() -> None:

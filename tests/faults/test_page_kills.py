@@ -114,8 +114,8 @@ async def test_a_daemon_that_is_killed_around_its_messages_tells_each_page_once(
                     break
         assert lives == 4
         assert len({message.id for message in slack.messages}) == len(slack.messages)
-        told = sorted(parent.text.split(" · ")[1] for parent in slack.parents if "KeyError" in parent.text)
-        assert told == [f"function put-{number}" for number in range(FUNCTIONS)]
+        named = sorted(parent.text.split(" · ")[1] for parent in slack.parents if "KeyError" in parent.text)
+        assert named == [f"function put-{number}" for number in range(FUNCTIONS)]
 
 
 async def judged(url: str) -> bool:

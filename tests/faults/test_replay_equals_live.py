@@ -27,7 +27,7 @@ class Live(NamedTuple):
     watermark: int
 
 
-def told_by(run: KafkaRun) -> Live:
+def live_of(run: KafkaRun) -> Live:
     read = run._read()
     findings: dict[str, Finding] = {}
     for _, value in read[run.names.findings][0]:
@@ -35,9 +35,9 @@ def told_by(run: KafkaRun) -> Live:
             if finding.id not in findings or finding.revision > findings[finding.id].revision:
                 findings[finding.id] = finding
     parts = [msgspec.msgpack.decode(value, type=NoticesPart) for _, value in read[run.names.notices][0]]
-    once = {(told.watermark, told.part): told for told in parts}
+    once = {(part.watermark, part.part): part for part in parts}
     notices = [notice for key in sorted(once) for notice in once[key].notices]
-    return Live(findings, notices, max(told.watermark for told in parts))
+    return Live(findings, notices, max(part.watermark for part in parts))
 
 
 def equal(live: Live, found: Replayed) -> None:
@@ -88,7 +88,7 @@ def test_the_replay_of_a_topic_finds_what_one_worker_told_that_was_killed_again_
     report = random_kills(run, random.Random(11), 6)  # noqa: S311 - a seed, no secret
     assert report.wrong == []
     assert report.kills >= 5
-    live = told_by(run)
+    live = live_of(run)
     equal(live, replayed(given, run))
     for sizes in ((1, 40, 700), (100_000,)):
         equal(live, replay(in_memory(given, sizes), run.settings))
@@ -100,4 +100,4 @@ def test_the_replay_of_a_topic_finds_what_three_workers_told_that_came_and_went(
     run = KafkaRun(given, supervisor, tmp_path)
     report = rebalances(run, random.Random(12), 4)  # noqa: S311 - a seed, no secret
     assert report.wrong == []
-    equal(told_by(run), replayed(given, run))
+    equal(live_of(run), replayed(given, run))

@@ -42,7 +42,7 @@ class Daemon:
         self.folder = folder
         self.deaths = deaths  # a point, and how often it is passed before
         self.died = 0
-        self.told: dict[str, Notice] = {}
+        self.sent: dict[str, Notice] = {}
 
     def hand_over(self, learnt: LearntHistory) -> None:
         with SqliteStore(self.folder / BACKFILL_FILE) as store:
@@ -76,7 +76,7 @@ class Daemon:
 
         async def deliver(notices: object, _: int | None) -> None:
             assert isinstance(notices, list)
-            self.told |= {notice.id: notice for notice in notices}
+            self.sent |= {notice.id: notice for notice in notices}
 
         try:
             judge.restore()
@@ -159,7 +159,7 @@ async def test_the_judge_goes_on_as_if_the_history_had_come_first(folder: Path) 
         "the history is taken up",
     ]
     assert not (folder / BACKFILL_FILE).exists()
-    assert [notice.action for notice in daemon.told.values()].count(Action.OPEN) == 1
+    assert [notice.action for notice in daemon.sent.values()].count(Action.OPEN) == 1
 
 
 async def test_wherever_it_dies_it_is_taken_up_once(
@@ -176,7 +176,7 @@ async def test_wherever_it_dies_it_is_taken_up_once(
         parts, daemon = await taken_up(there, *((point, 0) for point in points))
         assert daemon.died == len(points)
         assert parts == undisturbed
-        assert daemon.told.keys() == calm.told.keys()
+        assert daemon.sent.keys() == calm.sent.keys()
         assert not (there / BACKFILL_FILE).exists()
 
 
@@ -191,12 +191,12 @@ async def test_a_history_of_other_settings_is_refused_and_nothing_changes(folder
     daemon.hand_over(LearntHistory({"detect": b"not a part"}, BEGIN))
     refused: list[str | None] = []
 
-    def look(judge: LogJudge, _: SqliteStore) -> bool:
+    def stop(judge: LogJudge, _: SqliteStore) -> bool:
         refused.append(judge.takeover.refused)
         return False
 
     with capture_logs() as logs:
-        await daemon.run(look)
+        await daemon.run(stop)
     assert refused[-1]
     assert "the history was not taken up, and nothing has changed" in [log["event"] for log in logs]
     assert not (folder / BACKFILL_FILE).exists()

@@ -66,7 +66,7 @@ def event(draw: random.Random, name: str, ts: float, function: str, *, hammered:
     """Draw one request."""
     total = round(draw.lognormvariate(3, 0.3), 3)
     status = draw.choices((200, 404, 500), (96, 3, 1))[0]
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "ts": round(ts, 3),
         "account": "123456789012",
         "region": "eu-west-1",
@@ -86,10 +86,10 @@ def event(draw: random.Random, name: str, ts: float, function: str, *, hammered:
         ],
     }
     if name:
-        told["id"] = name
+        fields["id"] = name
     if function == "buy":
-        told["values"] = {"sales": round(draw.uniform(0.1, 99), 2)}
-    return told
+        fields["values"] = {"sales": round(draw.uniform(0.1, 99), 2)}
+    return fields
 
 
 def bad(draw: random.Random, ts: float) -> bytes:

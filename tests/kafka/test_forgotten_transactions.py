@@ -62,9 +62,9 @@ class Process:
             while await asyncio.to_thread(self.hanging.open, self.records._topic, 0) != []:
                 await asyncio.sleep(0.05)
         manager = self.records._producers[key][0]._txn_manager
-        told, manager.maybe_add_partition_to_txn = manager.maybe_add_partition_to_txn, lambda _: None
+        original, manager.maybe_add_partition_to_txn = manager.maybe_add_partition_to_txn, lambda _: None
         await self.checkpoints.save(key, SECOND)
-        manager.maybe_add_partition_to_txn = told
+        manager.maybe_add_partition_to_txn = original
 
 
 async def test_a_checkpoint_that_was_said_to_be_durable_is_there_though_kafka_forgot_to_commit_it(

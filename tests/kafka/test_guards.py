@@ -139,11 +139,11 @@ def test_roles_in_processes_of_their_own_pass_time_on_to_the_one_that_tells(kafk
     ours = [base.model_copy(update={"web": WebSettings(listen=f"127.0.0.1:{free_port()}")}) for _ in several]
     with daemon(ours[0], *several[0]), daemon(ours[1], *several[1]), daemon(ours[2], *several[2]):
 
-        def told() -> bool:
+        def reported() -> bool:
             page = get(ours[2], "/metrics")[1]
             return bool(metric(page, "uneri_watermark_timestamp_seconds", partition="0", stage="notify"))
 
-        wait_until(told)
+        wait_until(reported)
         wait_until(lambda: all(get(worker, "/readyz")[0] == 200 for worker in ours))
         pages: list[str] = []
         at: list[float | None] = []

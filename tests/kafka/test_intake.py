@@ -103,8 +103,8 @@ class Opened:
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Opened]:
     assert settings.kafka is not None
-    metrics, door = Metrics(), listen_address_of(settings, {}, intake=True)
-    intake = KafkaIntake(settings, settings.kafka, metrics, door, lambda: door.tokens)
+    metrics, listening = Metrics(), listen_address_of(settings, {}, intake=True)
+    intake = KafkaIntake(settings, settings.kafka, metrics, listening, lambda: listening.tokens)
     server = HttpServer("127.0.0.1:0", intake.status, intake.sink.why_full, metrics.registry, intake.routes())
     port = await server.start()
     await intake.start()
@@ -207,15 +207,15 @@ async def test_every_door_writes_records_under_the_key_of_their_request(kafka: s
     assert {record.timestamp_type for record in found} == {1}, "the broker says when they arrived"
 
 
-async def post_until_told(
-    open_: Opened, names: Sequence[str], told: dict[str, int], bodies: dict[str, bytes]
+async def post_until_answered(
+    open_: Opened, names: Sequence[str], statuses: dict[str, int], bodies: dict[str, bytes]
 ) -> None:
     """Post an event each, a repeat as it was posted before, and note the last status."""
 
     async def post(name: str) -> None:
         status, answer, given = await open_.post("/events", bodies.setdefault(name, event(name)))
         assert status == 202 or (status == 503 and "Retry-After" in given and answer["error"]), answer
-        told[name] = status
+        statuses[name] = status
 
     await asyncio.gather(*map(post, names))
 
@@ -228,17 +228,17 @@ async def test_a_broker_in_trouble_is_503_and_what_was_accepted_is_there(
     settings = settings_for(broker.address)
     await asyncio.to_thread(setup_topics, settings)
     names = [f"r{number}" for number in range(600)]
-    told: dict[str, int] = {}
+    statuses: dict[str, int] = {}
     bodies: dict[str, bytes] = {}
     async with opened(settings) as open_:
-        await post_until_told(open_, names[:100], told, bodies)
-        posting = asyncio.create_task(post_until_told(open_, names[100:500], told, bodies))
-        await until(lambda: len(told) > 150)
+        await post_until_answered(open_, names[:100], statuses, bodies)
+        posting = asyncio.create_task(post_until_answered(open_, names[100:500], statuses, bodies))
+        await until(lambda: len(statuses) > 150)
         await asyncio.to_thread(getattr(broker, trouble))
         await posting
-        await post_until_told(open_, names[500:], told, bodies)
-        assert {told[name] for name in names[500:]} == {503}, "told at once, without waiting for the broker"
-        accepted = [name for name, status in told.items() if status == 202]
+        await post_until_answered(open_, names[500:], statuses, bodies)
+        assert {statuses[name] for name in names[500:]} == {503}, "at once, without waiting for the broker"
+        accepted = [name for name, status in statuses.items() if status == 202]
         assert 150 < len(accepted) < 500
         if trouble == "kill":
             await asyncio.to_thread(broker.start)
@@ -247,8 +247,10 @@ async def test_a_broker_in_trouble_is_503_and_what_was_accepted_is_there(
         await until(lambda: open_.intake.sink.why_full() is None)
         before = await asyncio.to_thread(in_topic, settings)
         assert set(accepted) <= set(ids(before))
-        await post_until_told(open_, [name for name, status in told.items() if status == 503], told, bodies)
-        assert set(told.values()) == {202}
+        await post_until_answered(
+            open_, [name for name, status in statuses.items() if status == 503], statuses, bodies
+        )
+        assert set(statuses.values()) == {202}
     after = await asyncio.to_thread(in_topic, settings)
     assert set(ids(after)) == set(names)
     assert records_counted(settings) == len(names), "repeats are counted once"

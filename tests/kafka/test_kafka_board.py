@@ -171,7 +171,7 @@ class Boards:
 
         self.app.until(there)
 
-    def tells(self, process: Settings, change: str) -> None:
+    def shows_change(self, process: Settings, change: str) -> None:
         """Wait until the page of incidents has this change, and no other."""
 
         def there() -> bool:
@@ -223,7 +223,7 @@ def test_two_processes_show_one_board_and_one_goes_on_when_the_other_is_killed(b
         boards.shows(process, expected)
 
     for process in (a, b):
-        boards.tells(process, change="42")
+        boards.shows_change(process, change="42")
 
     # What is done on one is known to the process that notifies, and seen on the other.
     boards.browser.proof = boards.browser.ask(a, "/board/session")[1]["proof"]

@@ -157,11 +157,11 @@ def test_events_become_blocks_and_judged_steps_and_a_kill_changes_none_of_them(
         ("not_json", 3, 7),
         ("not_finite", 3, 8),
     }
-    told: dict[tuple[int, int], bytes] = {}
+    emitted: dict[tuple[int, int], bytes] = {}
     for record in records(kafka, names.findings):
         judged = msgspec.msgpack.decode(record.value, type=JudgedStep)
-        assert told.setdefault((judged.shard, judged.start), record.value) == record.value
-    assert len(told) > 2
+        assert emitted.setdefault((judged.shard, judged.start), record.value) == record.value
+    assert len(emitted) > 2
 
 
 def test_an_unreachable_broker_is_said_in_one_line_and_tried_again() -> None:

@@ -91,5 +91,5 @@ async def test_a_teller_that_is_killed_tells_each_page_once_and_the_decider_need
                     await asyncio.wait_for(process.wait(), 90)
         assert decider.returncode == slack.victim.returncode == 0
     assert len({message.id for message in slack.messages}) == len(slack.messages)
-    told = sorted(parent.text.split(" · ")[1] for parent in slack.parents if "KeyError" in parent.text)
-    assert told == [f"function put-{number}" for number in range(FUNCTIONS)]
+    named = sorted(parent.text.split(" · ")[1] for parent in slack.parents if "KeyError" in parent.text)
+    assert named == [f"function put-{number}" for number in range(FUNCTIONS)]

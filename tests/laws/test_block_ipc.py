@@ -12,7 +12,7 @@ from streams.engine.rollup.blocks.block_codec import encode_block
 from streams.engine.rollup.blocks.block_ipc import BlockBatch, BlockDecoder, BlockEncoder
 from tests.laws.events import T0, Sent, steady, streams
 from tests.laws.partition import fed
-from tests.laws.test_joining import told
+from tests.laws.test_joining import records_of_request
 
 shares = st.lists(st.integers(1, 9), min_size=1, max_size=20)
 
@@ -42,7 +42,7 @@ def test_blocks_go_through_a_pipe_as_they_are(
 @given(st.integers(1, 8), st.integers(0, 2**32 - 1), shares)
 def test_so_do_those_whose_names_were_put_together(requests: int, seed: int, sizes: Sequence[int]) -> None:
     random = Random(seed)  # noqa: S311
-    mixed = [raw for number in range(requests) for raw in told(number, T0 + 9 * number, random)]
+    mixed = [raw for number in range(requests) for raw in records_of_request(number, T0 + 9 * number, random)]
     random.shuffle(mixed)
     blocks = fed(mixed, [3]).blocks
     expected = [encode_block(block) for block in blocks]

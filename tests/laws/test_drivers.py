@@ -99,10 +99,10 @@ def test_the_stages_of_the_kafka_driver_find_what_the_engine_finds_even_when_eac
     )
     notices = Topic()
     crashing(lambda: IncidentsStage(SHARDS, SETTINGS, TOPICS), findings, random, [notices])
-    told = [notice for step in NotifyStage().feed(notices.chunk(0, len(notices))) for notice in step.notices]
+    sent = [notice for step in NotifyStage().feed(notices.chunk(0, len(notices))) for notice in step.notices]
     expected = msgspec.msgpack.decode(msgspec.msgpack.encode(direct.notices), type=list[Notice])
-    assert sorted(told, key=lambda one: one.id) == sorted(expected, key=lambda one: one.id)
-    [digest] = [notice for notice in told if notice.action is Action.DIGEST]
+    assert sorted(sent, key=lambda one: one.id) == sorted(expected, key=lambda one: one.id)
+    [digest] = [notice for notice in sent if notice.action is Action.DIGEST]
     assert merged(digest.maturity).judgeable == {
         "service": 2,
         "table": 2,
@@ -162,8 +162,8 @@ def test_with_looks_the_steps_are_the_same_and_each_look_is_confirmed_or_taken_b
     assert found, "a hammer is found by a look"
     notices = Topic()
     crashing(lambda: IncidentsStage(SHARDS, SETTINGS, TOPICS), findings, random, [notices])
-    told = NotifyStage().feed(notices.chunk(0, len(notices)))
-    assert {notice.id for step in told for notice in step.notices}
+    sent = NotifyStage().feed(notices.chunk(0, len(notices)))
+    assert {notice.id for step in sent for notice in step.notices}
     stage = IncidentsStage(SHARDS, SETTINGS, TOPICS)
     list(stage.feed(findings.chunk(0, len(findings))))
     assert not [

@@ -22,7 +22,7 @@ ITEMS = Scope("table", "aws", "1", "eu", "items")
 numbers = st.integers(0, 2**32 - 1)
 
 
-def told(number: int, ts: float, random: Random) -> list[bytes]:
+def records_of_request(number: int, ts: float, random: Random) -> list[bytes]:
     """Return the access log, the report and two spans of a request, with keys in common."""
     function = random.choice(("put-item", "get-item"))
     client = {"name": random.choice(("ios", "android")), "tenant": random.choice(("game-1", "game-2"))}
@@ -78,7 +78,7 @@ def test_any_interleaving_of_the_sources_gives_the_totals_of_sources_that_know_a
     requests: int, seed: int, sizes: Sequence[int]
 ) -> None:
     random = Random(seed)  # noqa: S311
-    parts = [told(number, T0 + random.choice((0, 3, 12)), random) for number in range(requests)]
+    parts = [records_of_request(number, T0 + random.choice((0, 3, 12)), random) for number in range(requests)]
     mixed = [raw for part in parts for raw in part]
     random.shuffle(mixed)
     mixed += random.sample(mixed, random.randrange(len(mixed)))  # repeats
@@ -86,7 +86,7 @@ def test_any_interleaving_of_the_sources_gives_the_totals_of_sources_that_know_a
 
 
 def test_every_order_of_one_request_names_the_client_of_the_table() -> None:
-    parts = told(1, T0, Random(7))  # noqa: S311
+    parts = records_of_request(1, T0, Random(7))  # noqa: S311
     table = json.loads(parts[2])["tables"][0]["name"]
     client = json.loads(parts[0])["client"]["name"]
     expected = edges_once([parts])
@@ -103,7 +103,7 @@ def test_chunks_and_restarts_change_no_byte_of_what_is_joined(
     requests: int, seed: int, sizes: Sequence[int], restart: bool
 ) -> None:
     random = Random(seed)  # noqa: S311
-    mixed = [raw for number in range(requests) for raw in told(number, T0 + 9 * number, random)]
+    mixed = [raw for number in range(requests) for raw in records_of_request(number, T0 + 9 * number, random)]
     mixed.sort(key=lambda one: json.loads(one)["ts"] + random.random() * 20)
     one, other = fed(mixed), fed(mixed, sizes, restart=restart)
     assert counted(one.blocks) == counted(other.blocks)
@@ -111,7 +111,7 @@ def test_chunks_and_restarts_change_no_byte_of_what_is_joined(
 
 
 def test_a_late_source_corrects_the_edges_of_minutes_that_were_reported() -> None:
-    log, report, *spans = told(1, T0, Random(3))  # noqa: S311
+    log, report, *spans = records_of_request(1, T0, Random(3))  # noqa: S311
     clock = [
         json.dumps({"ts": T0 + at, "service": "clock", "id": f"c{at}"}).encode() for at in range(0, 600, 5)
     ]
@@ -129,7 +129,7 @@ def test_any_interleaving_costs_what_sources_cost_that_know_all_names(
     requests: int, seed: int, sizes: Sequence[int]
 ) -> None:
     random = Random(seed)  # noqa: S311
-    parts = [told(number, T0 + random.choice((0, 3, 12)), random) for number in range(requests)]
+    parts = [records_of_request(number, T0 + random.choice((0, 3, 12)), random) for number in range(requests)]
     mixed = [raw for part in parts for raw in part]
     random.shuffle(mixed)
     found = costs(mixed, sizes)
@@ -150,7 +150,7 @@ def costs(bodies: Sequence[bytes], sizes: Sequence[int] = (10**9,)) -> dict[Scop
 
 
 def test_what_finds_no_partner_is_counted_with_the_reason() -> None:
-    log, report, *_ = told(1, T0, Random(3))  # noqa: S311
+    log, report, *_ = records_of_request(1, T0, Random(3))  # noqa: S311
     keyless = json.dumps({"ts": T0, "function": "f", "counts": "function"}).encode()
     clock = [json.dumps({"ts": T0 + at, "service": "clock"}).encode() for at in range(0, 3600, 60)]
     assert dict(fed([log, keyless, *clock]).rollup.unjoined) == {"alone": 1, "without_key": 1}
@@ -158,7 +158,7 @@ def test_what_finds_no_partner_is_counted_with_the_reason() -> None:
 
 
 def test_records_that_come_hours_late_wait_for_nothing_however_they_are_cut() -> None:
-    log, report, *spans = told(1, T0, Random(3))  # noqa: S311
+    log, report, *spans = records_of_request(1, T0, Random(3))  # noqa: S311
     clock = json.dumps({"ts": T0 + 7200, "service": "clock"}).encode()
     whole, parts = fed([clock, log, report, *spans]), fed([clock, log, report, *spans], [1])
     assert counted(whole.blocks) == counted(parts.blocks)

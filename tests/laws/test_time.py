@@ -88,8 +88,8 @@ def late_services(partition: Partition) -> set[str]:
 def test_the_watermark_never_goes_back(sent: list[Sent], sizes: Sequence[int], file: bool) -> None:
     partition = Partition().feed([event.body for event in sent], sizes, file=file).finish()
     assert partition.watermarks == sorted(partition.watermarks)
-    told = [block.watermark for block in partition.blocks]
-    assert told == sorted(told)
+    emitted = [block.watermark for block in partition.blocks]
+    assert emitted == sorted(emitted)
 
 
 @settings(steady, max_examples=40)

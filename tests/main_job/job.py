@@ -69,8 +69,8 @@ def status(port: int) -> dict[str, Any]:
     request = urllib.request.Request(f"http://127.0.0.1:{port}/status", headers=own_authorization())
     try:
         with urllib.request.urlopen(request, timeout=2) as answer:  # noqa: S310 - a URL of ours
-            told: dict[str, Any] = json.load(answer)
-            return told
+            fields: dict[str, Any] = json.load(answer)
+            return fields
     except OSError:
         return {}
 
@@ -90,7 +90,7 @@ def read(out: Path, name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (out / name).read_text().splitlines()]
 
 
-def told(broker: str, topic: str) -> dict[str, Finding]:
+def findings_in(broker: str, topic: str) -> dict[str, Finding]:
     """Return the newest telling of every finding on the findings topic."""
     tp = TopicPartition(topic, 0)
     newest: dict[str, Finding] = {}

@@ -53,9 +53,9 @@ class Newcomer:
         hammered = None
         with open_writer(to) as writer:
             # a look may page about who calls a table, seconds before it is certain of the table
-            while not any("table items" in _told(page) for page in pages_of(slack.messages)):
+            while not any("table items" in _title_of(page) for page in pages_of(slack.messages)):
                 now = time.time()
-                assert now < self.begun + PATIENCE, [_told(page) for page in pages_of(slack.messages)]
+                assert now < self.begun + PATIENCE, [_title_of(page) for page in pages_of(slack.messages)]
                 lines = self._happened(now, hammered)
                 writer.write(lines, [int(now * 1000)] * len(lines))
                 if hammered is None and judged_until(port) >= self.begun - 120:
@@ -77,10 +77,10 @@ class Newcomer:
         return lines
 
 
-def _told(page: Posted) -> str:
+def _title_of(page: Posted) -> str:
     """Return the title of a page, as it is now."""
-    told: str = page.blocks[0]["text"]["text"]
-    return told
+    title: str = page.blocks[0]["text"]["text"]
+    return title
 
 
 def _backend(start: int) -> Scenario:

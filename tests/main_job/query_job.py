@@ -50,8 +50,8 @@ def hold_the_queries(ask: Callable[[str], Any], url: str, end: int, counted: Cou
     assert callers == pytest.approx({name: units for name, units in by_function.items() if units}, rel=1e-5)
     assert [series["value"][1] for series in found("query", query=OPEN, time=last)] == ["1"]
     if shutil.which("promtool") or os.environ.get("UNERI_REQUIRE_PROMETHEUS") == "1":
-        told = _by_promtool(url, OWN, first, last)
-        assert [float(value) for _, value in told] == [float(value) for _, value in own["values"]]
+        sampled = _by_promtool(url, OWN, first, last)
+        assert [float(value) for _, value in sampled] == [float(value) for _, value in own["values"]]
 
 
 def _by_promtool(url: str, query: str, first: int, last: int) -> Any:

@@ -17,13 +17,13 @@ from tests.main_job.job import (
     SPIKE,
     daemon,
     digests_of,
+    findings_in,
     hold_to_the_contract,
     hold_to_the_main_job,
     judged_until,
     pages_of,
     read,
     status,
-    told,
     uneri,
     wait_until,
     write_config,
@@ -62,7 +62,7 @@ def test_the_kafka_driver_pages_once_and_replay_of_the_topic_finds_the_same(
     assert done.returncode == 0, done.stderr
     assert "\n1 page, " in done.stdout
     hold_to_the_contract(out)
-    live = told(kafka, f"{app}-findings")
+    live = findings_in(kafka, f"{app}-findings")
     found = {finding["id"]: finding for finding in read(out, "findings.jsonl")}
     assert found.keys() == live.keys()
     for finding in live.values():

@@ -24,7 +24,7 @@ from streams.ingest.limits.reading import save_limits
 from tests.alerting.slack_standin import SlackStandin
 from tests.free_port import free_port
 from tests.kafka.topic import create, fill, unique
-from tests.main_job.job import daemon, judged_until, status, told, uneri, wait_until, write_config
+from tests.main_job.job import daemon, findings_in, judged_until, status, uneri, wait_until, write_config
 from tests.streams.ingest.limits.aws_standin import OWN, REGION, AwsStandin, make_table, no_other_aws
 
 SHARDS = 2
@@ -119,7 +119,7 @@ class Workers:
             for config in self.configs:
                 daemons.enter_context(daemon(config))
             wait_until(
-                lambda: all(text.count("detect/") == 1 for text in self.told("partitions")), "two shards"
+                lambda: all(text.count("detect/") == 1 for text in self.statuses("partitions")), "two shards"
             )
             yield
 
@@ -128,7 +128,7 @@ class Workers:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def told(self, what: str) -> list[str]:
+    def statuses(self, what: str) -> list[str]:
         """Return a field of the status of each worker, once both answer."""
         answers: list[dict[str, Any]] = []
 
@@ -146,7 +146,7 @@ class Workers:
 
     def near(self) -> list[Finding]:
         """Return the findings of limits that are near, by the name of the table."""
-        found = told(self._broker, f"{self._app}-findings").values()
+        found = findings_in(self._broker, f"{self._app}-findings").values()
         return sorted((finding for finding in found if finding.verdict is Verdict.LIMIT), key=name_of)
 
 
@@ -169,7 +169,7 @@ def test_a_limit_that_falls_while_two_workers_run_is_near_in_both_unless_one_by_
     now = int(time.time()) // 60 * 60
     with workers.running():
         wait_until(
-            lambda: any("25 h ago" not in text for text in workers.told("limits")), "the daily reading"
+            lambda: any("25 h ago" not in text for text in workers.statuses("limits")), "the daily reading"
         )
         workers.judge(now - 3600, now)
         assert not workers.near()
@@ -179,13 +179,13 @@ def test_a_limit_that_falls_while_two_workers_run_is_near_in_both_unless_one_by_
         workers.command("limits", "--aws", "--write", str(workers.file))
         for worker in range(2):
             assert "limits were read again" in workers.command("reload", worker=worker)
-        ages = workers.told("limits")
+        ages = workers.statuses("limits")
         known = load_read_limits(workers.file)
         in_force = next(
             limit.values[-1][0] for limit in known.limits if limit.name == READ[0] and limit.value == LOW
         )
         workers.judge(now, in_force + 1200)
-        incidents = str(workers.told("open_incidents"))
+        incidents = str(workers.statuses("open_incidents"))
     assert all(f"{len(HAND)} by hand" in age and "25 h ago" not in age for age in ages)
     assert [(name_of(finding), finding.limit) for finding in workers.near()] == [
         (name, LOW) for name in sorted(READ)

@@ -20,7 +20,7 @@ LEARNT: Final = 4 * HOUR
 RATE: Final = 1.0  # requests a second and service
 TIMES: Final = 12  # as many, once it is hammered
 LEVEL: Final = 110.0  # seconds that a daemon which has caught up is behind
-TOLD: Final = 75.0  # seconds after which all buckets of a minute were told
+COUNTED: Final = 75.0  # seconds after which all buckets of a minute were told
 NAMES: Final = ("orders", "users", "carts")
 
 
@@ -71,7 +71,7 @@ def test_a_table_that_is_hammered_is_in_slack_before_its_minute_is_judged(
     )
     with live, daemon(config):
         wait_until(lambda: time.time() - judged_until(port) < LEVEL, "catching up")
-        time.sleep(TOLD)
+        time.sleep(COUNTED)
         assert not pages_of(slack.messages)
         since = time.time()
         rates["orders"] = RATE * TIMES

@@ -20,8 +20,8 @@ def test_a_table_hammered_on_a_real_curve_is_paged_with_the_function_and_the_cli
     engine = Engine(Settings(), ["curve/0"])
     paged: list[Incident] = []
     for _, lines in simulation.lines():
-        told = engine.feed("curve/0", lines)
-        paged += [notice.incident for notice in told.notices if notice.action is Action.OPEN]
+        output = engine.feed("curve/0", lines)
+        paged += [notice.incident for notice in output.notices if notice.action is Action.OPEN]
     start, end = int(str(hammer["start"])), int(str(hammer["end"]))
     (page,) = [
         incident for incident in paged if incident.alerted is not None and start <= incident.alerted <= end

@@ -67,10 +67,10 @@ def _build(program: Path) -> None:
 
 
 def _is_new_enough(go: str) -> bool:
-    told = subprocess.run(
+    printed = subprocess.run(
         [go, "env", "GOVERSION"], cwd="/", capture_output=True, text=True, check=False, timeout=60
     ).stdout.strip()
-    numbers = told.removeprefix("go").split(".")[:2]
+    numbers = printed.removeprefix("go").split(".")[:2]
     return all(number.isdigit() for number in numbers) and tuple(map(int, numbers)) >= _GO
 
 

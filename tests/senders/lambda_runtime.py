@@ -53,11 +53,11 @@ def invoke(
         env={**own, **environment, "PYTHONPATH": os.pathsep.join((str(ROOT), str(HERE / "functions")))},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    told = [json.loads(line) for line in done.stderr.splitlines() if line.startswith('{"at"')]
-    told.sort(key=lambda each: int(each["at"]))
-    assert len(told) == len(events), done.stderr
+    outcomes = [json.loads(line) for line in done.stderr.splitlines() if line.startswith('{"at"')]
+    outcomes.sort(key=lambda each: int(each["at"]))
+    assert len(outcomes) == len(events), done.stderr
     return Ran(
-        [outcome.get("result") for outcome in told],
-        [outcome.get("error") for outcome in told],
+        [outcome.get("result") for outcome in outcomes],
+        [outcome.get("error") for outcome in outcomes],
         done.stdout.splitlines(),
     )

@@ -37,20 +37,20 @@ def main() -> None:
     os.environ.setdefault("AWS_LAMBDA_FUNCTION_NAME", "inventory-put-item")
     handler = getattr(importlib.import_module(module), name)
 
-    def tell(at: int, **said: Any) -> None:
+    def report(at: int, **said: Any) -> None:
         sys.stderr.write(json.dumps({"at": at, **said}) + "\n")
 
     def one(at: int) -> None:
         try:
-            tell(at, result=handler(events[at], Context(at, int(remaining))))
+            report(at, result=handler(events[at], Context(at, int(remaining))))
         except Exception as error:  # noqa: BLE001 - as the runtime does
-            tell(at, error=type(error).__name__)
+            report(at, error=type(error).__name__)
 
     async def task(at: int) -> None:
         try:
-            tell(at, result=await handler(events[at], Context(at, int(remaining))))
+            report(at, result=await handler(events[at], Context(at, int(remaining))))
         except Exception as error:  # noqa: BLE001
-            tell(at, error=type(error).__name__)
+            report(at, error=type(error).__name__)
 
     async def tasks() -> None:
         await asyncio.gather(*map(task, range(len(events))))

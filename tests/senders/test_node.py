@@ -159,12 +159,12 @@ def test_a_handler_may_say_more(run_tables: Any) -> None:
 @pytest.mark.parametrize("name", REQUESTS)
 def test_a_request_says_its_route_and_who_called(run_plain: Any, name: str) -> None:
     request = REQUESTS[name]
-    told = run_plain("said", request.event).events[0]
-    client = told.client
-    assert (told.route, client and client.name, client and client.tenant) == (
+    line = run_plain("said", request.event).events[0]
+    client = line.client
+    assert (line.route, client and client.name, client and client.tenant) == (
         request.route, request.client, request.tenant,
     )  # fmt: skip
-    assert told.ms.auth == request.auth
+    assert line.ms.auth == request.auth
 
 
 def test_an_answer_has_the_status_that_the_caller_gets(run_plain: Any) -> None:
@@ -213,11 +213,11 @@ def test_an_observed_handler_that_calls_another_writes_one_line(run_plain: Any) 
 
 def test_a_line_is_bounded_and_loses_no_capacity(run_plain: Any) -> None:
     done = run_plain("large", {})
-    told = done.events[0]
+    line = done.events[0]
     assert len(done.printed[0].encode()) < 256 * 1024
-    assert sum(call.rcu or 0 for call in told.tables) == 10_000
-    assert len(told.values) == 50
-    assert told.route == "é" * 128
+    assert sum(call.rcu or 0 for call in line.tables) == 10_000
+    assert len(line.values) == 50
+    assert line.route == "é" * 128
 
 
 def test_any_client_with_a_stack_of_middleware_can_be_observed(run_plain: Any) -> None:

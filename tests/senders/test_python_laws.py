@@ -97,11 +97,11 @@ def test_no_event_context_or_result_is_too_odd(event: Any, context: Any, result:
         seen.append((event, context))
         return result
 
-    got, told = line_of(MIDDLEWARE.observed(handler), event, context)
+    got, line = line_of(MIDDLEWARE.observed(handler), event, context)
     assert got is result
     assert seen[0][0] is event
     assert seen[0][1] is context
-    assert told.function
+    assert line.function
 
 
 @given(
@@ -113,9 +113,9 @@ def test_every_exception_is_the_same_object_and_fatal(error: BaseException, even
         del event, context
         raise error
 
-    got, told = line_of(MIDDLEWARE.observed(handler), event, None)
+    got, line = line_of(MIDDLEWARE.observed(handler), event, None)
     assert got is error
-    assert (told.error, told.error_type) == ("fatal", type(error).__name__)
+    assert (line.error, line.error_type) == ("fatal", type(error).__name__)
 
 
 MIDDLEWARE = fresh()
@@ -127,13 +127,13 @@ def test_a_request_says_its_route_and_who_called(name: str) -> None:
     observed = fresh().observed(
         client_name="header:X-App", tenant="claim:custom:tenant", routes=["GET /shops/{name}/opening"]
     )
-    _, told = line_of(observed(lambda *_: {"statusCode": 204}), request.event, Context(1, 3000))
-    client = told.client
-    assert (told.route, client and client.name, client and client.tenant) == (
+    _, line = line_of(observed(lambda *_: {"statusCode": 204}), request.event, Context(1, 3000))
+    client = line.client
+    assert (line.route, client and client.name, client and client.tenant) == (
         request.route, request.client, request.tenant,
     )  # fmt: skip
-    assert told.status == (204 if request.http else None)
-    assert (told.ms and told.ms.auth) == request.auth
+    assert line.status == (204 if request.http else None)
+    assert (line.ms and line.ms.auth) == request.auth
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
@@ -144,9 +144,9 @@ def test_an_answer_has_the_status_that_the_caller_gets(answer: Answer) -> None:
             raise ValueError
         return answer.result
 
-    _, told = line_of(fresh().observed(handler), REQUESTS[answer.request].event, None)
-    assert told.status == answer.status
-    assert told.error == ("fatal" if answer.raises else "backend" if answer.request == "sqs" else told.error)
+    _, line = line_of(fresh().observed(handler), REQUESTS[answer.request].event, None)
+    assert line.status == answer.status
+    assert line.error == ("fatal" if answer.raises else "backend" if answer.request == "sqs" else line.error)
 
 
 def test_traces_join_with_other_sources(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,10 +176,10 @@ def test_a_line_is_bounded_and_loses_no_capacity() -> None:
             )
         middleware.note(route="é" * 5000, values={f"{number}" * 300: 1.0 for number in range(500)})
 
-    _, told = line_of(middleware.observed(handler), {}, Context(1, 3000))
-    assert sum(call.rcu or 0 for call in told.tables or ()) == 10_000
-    assert len(told.values or ()) == 50
-    assert told.route == "é" * 128
+    _, line = line_of(middleware.observed(handler), {}, Context(1, 3000))
+    assert sum(call.rcu or 0 for call in line.tables or ()) == 10_000
+    assert len(line.values or ()) == 50
+    assert line.route == "é" * 128
 
 
 def test_a_broken_standard_output_harms_nobody() -> None:

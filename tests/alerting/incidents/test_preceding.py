@@ -154,7 +154,7 @@ def test_the_change_is_in_every_form_of_json() -> None:
 # -- what becomes known late -------------------------------------------------------------------------
 
 
-class Told:
+class ReportedIncidents:
     """An incident about a table, and the notices about it, restarted after each feed if asked to."""
 
     def __init__(self, *, restart: bool = False) -> None:
@@ -174,7 +174,7 @@ class Told:
 
 @pytest.mark.parametrize("restart", [False, True])
 def test_a_change_that_becomes_known_after_the_page_edits_it_once(*, restart: bool) -> None:
-    reported = Told(restart=restart)
+    reported = ReportedIncidents(restart=restart)
     [page] = reported.feed(T0, table_finding())
     assert page.incident.changes == []
     [edit] = reported.feed(T0 + 600, changes=[change()])
@@ -191,13 +191,13 @@ def test_a_change_that_becomes_known_after_the_page_edits_it_once(*, restart: bo
 
 
 def test_a_change_that_concerns_no_incident_edits_none() -> None:
-    reported = Told()
+    reported = ReportedIncidents()
     reported.feed(T0, table_finding())
     assert reported.feed(T0 + 600, changes=[change(scope("function", "shop-buy"))]) == []
 
 
 def test_a_resolved_incident_is_edited_until_it_is_closed() -> None:
-    reported = Told()
+    reported = ReportedIncidents()
     reported.feed(T0, table_finding())
     reported.feed(T0 + 300, ended(table_finding(), T0 + 300))
     assert [notice.action for notice in reported.feed(T0 + 900)] == [Action.RESOLVE]
@@ -206,7 +206,7 @@ def test_a_resolved_incident_is_edited_until_it_is_closed() -> None:
 
 
 def test_a_page_that_waits_leaves_with_the_change() -> None:
-    reported = Told()
+    reported = ReportedIncidents()
     assert reported.feed(T0, finding(PUT, score=0.7)) == []
     [page] = reported.feed(T0 + STEP, changes=[change()])
     assert (page.action, named(page.incident)) == (Action.OPEN, [("42", 120)])
@@ -214,7 +214,7 @@ def test_a_page_that_waits_leaves_with_the_change() -> None:
 
 
 def test_the_change_stays_when_shares_move_and_goes_with_a_finding_that_is_withdrawn() -> None:
-    reported = Told()
+    reported = ReportedIncidents()
     reported.feed(T0, table_finding(), finding(GET), changes=[change()])
     moved = table_finding(
         revision=1, state="update", seen=T0 + 300, callers=[share(GET, 0.9), share(PUT, 0.1)]
@@ -226,7 +226,7 @@ def test_the_change_stays_when_shares_move_and_goes_with_a_finding_that_is_withd
 
 
 def test_who_carries_what_little_is_left_is_not_named() -> None:
-    reported = Told()
+    reported = ReportedIncidents()
     reported.feed(T0, table_finding(), changes=[change(), change(GET, version="7")])
     left = table_finding(revision=1, state="update", seen=T0 + 300, observed=9.0, callers=[share(GET, 1.8)])
     reported.feed(T0 + 300, left)
@@ -234,7 +234,7 @@ def test_who_carries_what_little_is_left_is_not_named() -> None:
 
 
 def test_a_change_that_becomes_known_while_it_eases_is_held_against_its_worst() -> None:
-    reported = Told(restart=True)
+    reported = ReportedIncidents(restart=True)
     reported.feed(T0, table_finding())
     left = table_finding(revision=1, state="update", seen=T0 + 300, observed=9.0, callers=[share(GET, 1.8)])
     reported.feed(T0 + 300, left)
@@ -243,7 +243,7 @@ def test_a_change_that_becomes_known_while_it_eases_is_held_against_its_worst() 
 
 
 def test_a_deploy_in_the_middle_of_an_incident_is_not_said_to_precede_it() -> None:
-    reported = Told()
+    reported = ReportedIncidents()
     reported.feed(T0, table_finding())
     knock_on = finding(PUT, "later", start=T0 + 3600, seen=T0 + 3660)
     reported.feed(T0 + 3660, knock_on, changes=[change(ts=T0 + 3500)])
@@ -251,7 +251,7 @@ def test_a_deploy_in_the_middle_of_an_incident_is_not_said_to_precede_it() -> No
 
 
 def test_a_step_fed_apart_from_its_findings_changes_nothing() -> None:
-    at_once, apart = Told(), Told()
+    at_once, apart = ReportedIncidents(), ReportedIncidents()
     at_once.feed(T0, table_finding(), changes=[change()])
     apart.feed(T0 - STEP, changes=[change()])
     apart.feed(T0, table_finding())

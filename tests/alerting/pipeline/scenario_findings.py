@@ -34,7 +34,7 @@ class Findings:
         self._newest: dict[str, Finding] = {}
         self._count = 0
 
-    def tell(self, words: list[str], at: int) -> list[Finding]:
+    def parse(self, words: list[str], at: int) -> list[Finding]:
         """Return the findings of a statement, given by its words after ``finding``.
 
         Raises

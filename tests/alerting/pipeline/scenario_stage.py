@@ -125,7 +125,7 @@ class Stage:
         self._incidents = Incidents(scenario.settings)
         self._checkpoint: tuple[int, Mapping[str, bytes]] = (scenario.start, self._incidents.snapshot())
         self._since: list[tuple[list[Finding], int]] = []  # fed after the checkpoint
-        self._told: list[Finding] = []
+        self._stated: list[Finding] = []
         self._fed = 0.0  # the watermark
         self._presses = 0
         self._silence = ""
@@ -239,7 +239,7 @@ class Stage:
         try:
             match verb:
                 case "finding":
-                    self._told += self._findings.tell(words, int(self._clock.time))
+                    self._stated += self._findings.parse(words, int(self._clock.time))
                 case "press":
                     await self._press(words)
                 case "silence":
@@ -260,8 +260,8 @@ class Stage:
 
     async def _flush(self) -> None:
         """Give the findings of this moment to the incidents, and let their watermark reach it."""
-        if self._told or self._fed < self._clock.time:
-            reported, self._told = self._told, []
+        if self._stated or self._fed < self._clock.time:
+            reported, self._stated = self._stated, []
             await self._feed(reported)
         await self._rest()
 

@@ -262,11 +262,11 @@ def test_a_chart_is_in_japanese_where_a_font_can_write_it(
 
 
 def test_no_font_is_looked_for_where_none_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def look() -> None:
+    def search() -> None:
         pytest.fail("looks for fonts")
 
     for module in (chart, typeface):
-        monkeypatch.setattr(module, "japanese_font", look)
+        monkeypatch.setattr(module, "japanese_font", search)
     draw(incident(), ZONE)
 
 

@@ -14,7 +14,7 @@ PUT = Scope("function", "aws", "1", "eu-west-1", "put-item")
 
 
 def deviation(verdict: Verdict = Verdict.SPIKE, measure: Measure = Measure.WCU, **changed: object) -> str:
-    told: dict[str, object] = {
+    usual: dict[str, object] = {
         "observed": 41.0,
         "expected": 8.2,
         "lower": 6.1,
@@ -22,7 +22,7 @@ def deviation(verdict: Verdict = Verdict.SPIKE, measure: Measure = Measure.WCU, 
         "weeks_used": [1, 2, 3, 4],
         "weeks_left_out": [],
     }
-    return explain_deviation(verdict, ITEMS, measure, **(told | changed))  # type: ignore[arg-type]  # kept short
+    return explain_deviation(verdict, ITEMS, measure, **(usual | changed))  # type: ignore[arg-type]  # kept short
 
 
 def test_a_spike_says_how_much_against_what_and_from_which_weeks() -> None:

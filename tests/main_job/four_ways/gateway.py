@@ -111,8 +111,8 @@ def _access(event: Event) -> str:
     }
 
     def value(found: re.Match[str]) -> str:
-        told = said.get(found[1])
-        return "-" if told is None else str(told)
+        filled = said.get(found[1])
+        return "-" if filled is None else str(filled)
 
     line = _VARIABLE.sub(value, LOG_FORMAT)
     assert json.loads(line)["status"] == str(event.status)

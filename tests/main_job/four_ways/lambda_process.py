@@ -50,7 +50,7 @@ class BaseClient:
 
     def _make_api_call(self, op: str, given: dict[str, Any]) -> None:
         context: dict[str, Any] = {}
-        call, heard = given.pop("told"), self.meta.events.by_name
+        call, heard = given.pop("planned"), self.meta.events.by_name
         members = {"TableName", "ReturnConsumedCapacity"}
         model = SimpleNamespace(name=op, input_shape=SimpleNamespace(members=members))
         heard["before-parameter-build"](params=given, model=model, context=context)
@@ -87,51 +87,51 @@ def main() -> None:
     client = BaseClient()
 
     def handle(event: Mapping[str, Any], _: object) -> dict[str, Any]:
-        told = event["told"]
-        for call in told.get("tables") or ():
-            client._make_api_call(call["op"], {"TableName": call["name"], "told": call})
-        if told.get("values"):
-            middleware.note(values=told["values"])
-        CLOCK.ran = told["ms"]["function"] / 1000
-        if told.get("error") == "fatal":
-            raise type(told["error_type"], (Exception,), {})
-        return {"statusCode": told["status"]}
+        planned = event["planned"]
+        for call in planned.get("tables") or ():
+            client._make_api_call(call["op"], {"TableName": call["name"], "planned": call})
+        if planned.get("values"):
+            middleware.note(values=planned["values"])
+        CLOCK.ran = planned["ms"]["function"] / 1000
+        if planned.get("error") == "fatal":
+            raise type(planned["error_type"], (Exception,), {})
+        return {"statusCode": planned["status"]}
 
     handlers: dict[str, Callable[..., Any]] = {}
     for line in sys.stdin:
-        told = json.loads(line)
-        service = told["service"]
+        planned = json.loads(line)
+        service = planned["service"]
         handler = handlers.setdefault(service, middleware.observed(handle, service=service))
-        os.environ["_X_AMZN_TRACE_ID"] = f"Root={told['xray']};Parent=53995c3f42cd8ad8;Sampled=0"
-        middleware._FIRST[0] = bool(told.get("cold_start"))
-        CLOCK.now, CLOCK.ran = told["ts"], 0.0
+        os.environ["_X_AMZN_TRACE_ID"] = f"Root={planned['xray']};Parent=53995c3f42cd8ad8;Sampled=0"
+        middleware._FIRST[0] = bool(planned.get("cold_start"))
+        CLOCK.now, CLOCK.ran = planned["ts"], 0.0
         try:
-            handler(_request(told), _context(told))
+            handler(_request(planned), _context(planned))
         except Exception:
-            if told.get("error") != "fatal":
+            if planned.get("error") != "fatal":
                 raise
 
 
-def _request(told: Mapping[str, Any]) -> dict[str, Any]:
+def _request(planned: Mapping[str, Any]) -> dict[str, Any]:
     """Return the request as a REST API gives it to a function."""
-    method, _, path = told["route"].partition(" ")
-    client = told.get("client") or {}
+    method, _, path = planned["route"].partition(" ")
+    client = planned.get("client") or {}
     said = {"X-Client-Name": client.get("name"), "X-Client-Version": client.get("version"),
             "X-Client-Tenant": client.get("tenant")}  # fmt: skip
     return {
         "resource": path, "path": path.replace("{id}", "42"), "httpMethod": method,
         "headers": {name: value for name, value in said.items() if value},
         "requestContext": {"resourcePath": path, "httpMethod": method, "stage": "prod",
-                           "authorizer": {"integrationLatency": (told.get("ms") or {}).get("auth")}},
-        "told": told,
+                           "authorizer": {"integrationLatency": (planned.get("ms") or {}).get("auth")}},
+        "planned": planned,
     }  # fmt: skip
 
 
-def _context(told: Mapping[str, Any]) -> SimpleNamespace:
-    arn = f"arn:aws:lambda:{told['region']}:{told['account']}:function:{told['function']}:live"
+def _context(planned: Mapping[str, Any]) -> SimpleNamespace:
+    arn = f"arn:aws:lambda:{planned['region']}:{planned['account']}:function:{planned['function']}:live"
     return SimpleNamespace(
-        function_name=told["function"], invoked_function_arn=arn, memory_limit_in_mb="256",
-        aws_request_id=told["invocation"], get_remaining_time_in_millis=lambda: 3000,
+        function_name=planned["function"], invoked_function_arn=arn, memory_limit_in_mb="256",
+        aws_request_id=planned["invocation"], get_remaining_time_in_millis=lambda: 3000,
     )  # fmt: skip
 
 

@@ -58,8 +58,8 @@ class Middleware:
     def _line(self, event: Event) -> str:
         assert self._process.stdin
         assert self._process.stdout
-        told = msgspec.to_builtins(event) | {"invocation": invocation_of(event), "xray": xray_of(event)}
-        self._process.stdin.write(json.dumps(told).encode() + b"\n")
+        fields = msgspec.to_builtins(event) | {"invocation": invocation_of(event), "xray": xray_of(event)}
+        self._process.stdin.write(json.dumps(fields).encode() + b"\n")
         self._process.stdin.flush()
         return self._process.stdout.readline().decode()
 

@@ -40,9 +40,9 @@ def enveloped(account: str, group: str, lines: Iterable[LogLine]) -> bytes:
 
 def delivery(records: Iterable[bytes], at: float, source: str | None = None) -> Delivery:
     """Return a post of Firehose."""
-    told = {
+    posted = {
         "requestId": f"ed4acda5-034f-9f42-bba1-{next(_NUMBERS) % 10**12:012d}",
         "timestamp": int(at * 1000),
         "records": [{"data": base64.b64encode(record).decode()} for record in records],
     }
-    return Delivery(json.dumps(told).encode(), "firehose", source)
+    return Delivery(json.dumps(posted).encode(), "firehose", source)

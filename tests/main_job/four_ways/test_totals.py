@@ -54,12 +54,12 @@ def test_a_way_gives_the_totals_of_the_native_events(name: str) -> None:
         events = [way.native(event) for event in events_of(LINES)]
         lines = received(way, events)
     known = totals(fed([to_json_line(event) for event in events]))
-    told = totals(fed(lines))
+    summed = totals(fed(lines))
     expected = {key: value for key, value in known.items() if carries(way, key[1], key[2])}
-    found = {key: value for key, value in told.items() if carries(way, key[1], key[2])}
+    found = {key: value for key, value in summed.items() if carries(way, key[1], key[2])}
     assert kinds(found) == kinds(expected)
     assert set(way.carried) <= kinds(found)
     assert {key[2] for key in found} == set().union(*way.carried.values())
     assert found == pytest.approx(expected)
-    invented = {key[1] for key in told if key[2] is Measure.REQUESTS} - {key[1] for key in known}
+    invented = {key[1] for key in summed if key[2] is Measure.REQUESTS} - {key[1] for key in known}
     assert not invented

@@ -24,11 +24,11 @@ def records() -> list[bytes]:
 
 def letters(*, cut: int, restart: bool) -> list[Emission]:
     stage = RollupStage(0, Settings(), 1, TOPICS)
-    told: list[Emission] = []
+    emitted: list[Emission] = []
     every = records()
     for first, last in ((0, cut), (cut, cut + 1), (cut + 1, len(every))):
         offsets = range(100 + first, 100 + last)
-        told += stage.feed(
+        emitted += stage.feed(
             Chunk(
                 "requests",
                 0,
@@ -43,7 +43,7 @@ def letters(*, cut: int, restart: bool) -> list[Emission]:
             parts = stage.snapshot()
             stage = RollupStage(0, Settings(), 1, TOPICS)
             stage.restore(parts)
-    return [emission for emission in told if emission.topic == TOPICS.dead_letters]
+    return [emission for emission in emitted if emission.topic == TOPICS.dead_letters]
 
 
 @pytest.mark.parametrize("cut", [1, 40, WILD, WILD + 1, WILD + 2, WILD + 64, WILD + 65, COUNT - 1])
@@ -60,24 +60,24 @@ def test_what_is_long_over_is_told_by_the_step_and_what_is_new_by_the_bucket() -
     stage = RollupStage(0, Settings(), 1, TOPICS, now=lambda: now)
     every = [json.dumps({"ts": 1_760_000_000 + 5 * at, "service": "shop"}).encode() for at in range(120)]
 
-    def told(first: int, last: int) -> list[int]:
+    def widths(first: int, last: int) -> list[int]:
         arrived = np.array([1_760_000_001.0 + 5 * at for at in range(first, last)])
         run = Chunk("requests", 0, first, last, range(first, last), every[first:last], arrived=arrived)
         return [decode_block(emission.value).width for emission in stage.feed(run)]
 
-    assert set(told(0, 40)) == {10}
+    assert set(widths(0, 40)) == {10}
     assert stage.wants_switch(now)
     stage.prepare_switch(now)
-    assert set(told(40, 60)) == {10}, "not before the checkpoint is durable"
+    assert set(widths(40, 60)) == {10}, "not before the checkpoint is durable"
     parts = stage.snapshot()
     stage.switch_mode()
-    assert 60 in told(60, 90)
+    assert 60 in widths(60, 90)
     stage = RollupStage(0, Settings(), 1, TOPICS, now=lambda: now)
     stage.restore(parts)  # it crashed, and goes the same way again
-    assert 60 in told(60, 90)
+    assert 60 in widths(60, 90)
     now = 1_760_000_000.0 + 5 * 90 + 30
     assert stage.wants_switch(now)
     stage.prepare_switch(now)
     stage.switch_mode()
-    assert set(told(90, 100)) == {10, 60}  # what was begun as a step ends as one
-    assert set(told(100, 120)) == {10}
+    assert set(widths(90, 100)) == {10, 60}  # what was begun as a step ends as one
+    assert set(widths(100, 120)) == {10}

@@ -265,7 +265,7 @@ async def test_the_metrics_tell_what_became_of_the_records(tmp_path: Path) -> No
             while '"lag":0' not in (await get(daemon, "/status"))[1]:
                 await asyncio.sleep(0.05)
         page = (await get(daemon, "/metrics"))[1]
-    for told in (
+    for expected in (
         "uneri_records_total 303.0",
         "uneri_duplicate_records_total 1.0",
         "uneri_late_records_total 1.0",
@@ -274,6 +274,6 @@ async def test_the_metrics_tell_what_became_of_the_records(tmp_path: Path) -> No
         'uneri_queue_depth{queue="request_bytes"} 0.0',
         'uneri_lag_records{partition="0",stage="engine"} 0.0',
     ):
-        assert told in page
+        assert expected in page
     assert "uneri_steps_total 0.0" not in page
     assert "uneri_blocks_total 0.0" not in page

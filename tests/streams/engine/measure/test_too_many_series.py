@@ -83,7 +83,7 @@ def functions(found: dict[object, float]) -> dict[str, float]:
 
 def test_the_number_of_series_is_bounded_over_all_sources_and_no_request_is_lost() -> None:
     steps = Steps(SOURCES, STEP, MOST)
-    told = counted(steps, interleaved(traffic(40), 0))
+    results = counted(steps, interleaved(traffic(40), 0))
     detect = Detect(0, SOURCES, Settings(rollup=RollupSettings(max_series=MOST)))
     detect.feed(interleaved(traffic(40), 0))
     most_of_a_name = 40
@@ -92,25 +92,25 @@ def test_the_number_of_series_is_bounded_over_all_sources_and_no_request_is_lost
     grown = Detect(0, SOURCES, Settings(rollup=RollupSettings(max_series=MOST)))
     grown.feed(interleaved(traffic(80), 0))
     assert grown.series == detect.series, "twice as many names are no more series"
-    for step, found in enumerate(told):
+    for step, found in enumerate(results):
         came = sum(1 + (5 * n + 3 * at) % 17 for at in range(2) for n in range(at, 8))
         assert sum(functions(found).values()) == came, f"in step {step}"
         assert found[Scope("account", "aws", "1", "", "1")] == came
 
 
 def test_those_used_least_are_folded_and_what_was_known_before_stays_apart() -> None:
-    told = [functions(found) for found in counted(Steps(SOURCES, STEP, MOST), interleaved(traffic(), 0))]
-    first = next(step for step, found in enumerate(told) if OTHER in found)
-    assert not any(OTHER in found for found in told[:first])
+    results = [functions(found) for found in counted(Steps(SOURCES, STEP, MOST), interleaved(traffic(), 0))]
+    first = next(step for step, found in enumerate(results) if OTHER in found)
+    assert not any(OTHER in found for found in results[:first])
     used = {
         f"function-{first * 8 + n}": sum(1 + (5 * n + 3 * at) % 17 for at in range(min(n, 1) + 1))
         for n in range(8)
     }
-    apart = {name: count for name, count in told[first].items() if name != OTHER}
+    apart = {name: count for name, count in results[first].items() if name != OTHER}
     assert apart
     folded = {name: count for name, count in used.items() if name not in apart}
     assert min(apart.values()) >= max(folded.values())
-    assert told[first][OTHER] == sum(folded.values())
+    assert results[first][OTHER] == sum(folded.values())
 
 
 @pytest.mark.parametrize("seed", range(1, 6))

@@ -39,7 +39,7 @@ class Source:
         return self.rollup.feed(columns)
 
 
-def told(source: Source) -> list[Block]:
+def early_blocks(source: Source) -> list[Block]:
     """Return early blocks of buckets since the first record."""
     return [block for block in source.rollup.early() if block.bucket >= T0]
 
@@ -51,9 +51,9 @@ def per_second(begin: int, end: int) -> list[float]:
 def test_a_bucket_is_told_once_some_seconds_after_its_end() -> None:
     source = Source()
     source.feed(per_second(T0, T0 + 10 + SETTLED))
-    assert told(source) == []
+    assert early_blocks(source) == []
     source.feed([T0 + 10.0 + SETTLED])
-    [block] = told(source)
+    [block] = early_blocks(source)
     assert (block.bucket, block.watermark, block.records) == (T0, T0 + 10, 10)
     assert source.rollup.early() == []
 
@@ -61,7 +61,7 @@ def test_a_bucket_is_told_once_some_seconds_after_its_end() -> None:
 def test_it_has_nothing_but_sums_and_times() -> None:
     source = Source()
     source.feed(per_second(T0, T0 + 20))
-    [block] = told(source)
+    [block] = early_blocks(source)
     assert block.early
     assert block.sums[:, REQUESTS].tolist() == [10.0, 10.0]  # of the path, of its call
     assert block.counts.tolist() == [10.0, 10.0, 10.0]  # of the request, its function, its call
@@ -71,13 +71,13 @@ def test_it_has_nothing_but_sums_and_times() -> None:
 def test_a_bucket_without_a_record_is_told_as_well() -> None:
     source = Source()
     source.feed([*per_second(T0, T0 + 10), T0 + 25.0])
-    assert [(block.bucket, block.records) for block in told(source)] == [(T0, 10), (T0 + 10, 0)]
+    assert [(block.bucket, block.records) for block in early_blocks(source)] == [(T0, 10), (T0 + 10, 0)]
 
 
 def test_shards_are_told_their_own() -> None:
     source = Source(shards=2)
     source.feed(per_second(T0, T0 + 15))
-    blocks = told(source)
+    blocks = early_blocks(source)
     assert [block.shard for block in blocks] == [0, 1]
     assert all(block.records == 10 for block in blocks)  # the same for every shard, as of any bucket
 

@@ -232,14 +232,14 @@ def test_a_late_record_leaves_as_a_correction_before_the_next_bucket_closes() ->
     records = [event(ts=T0 + n) for n in range(0, 100, 5)]
     records += [event(ts=T0 + 3), event(ts=T0 + 12), event(ts=T0 + 99), event(ts=T0 + 105)]
     rollup, blocks = rolled(records)
-    told = [
+    buckets = [
         (block.bucket - T0, block.late, block.records)
         for block in blocks
         if block.shard == 0 and not block.idle
     ]
-    told = told[3:]  # the watermark begins a lateness before the first record
-    assert told[:6] == [(0, 0, 2), (10, 0, 2), (20, 0, 2), (30, 0, 2), (40, 0, 2), (50, 0, 2)]
-    assert told[6:9] == [(0, 1, 1), (10, 1, 1), (60, 0, 2)]
+    buckets = buckets[3:]  # the watermark begins a lateness before the first record
+    assert buckets[:6] == [(0, 0, 2), (10, 0, 2), (20, 0, 2), (30, 0, 2), (40, 0, 2), (50, 0, 2)]
+    assert buckets[6:9] == [(0, 1, 1), (10, 1, 1), (60, 0, 2)]
     assert rollup.late == 2
 
 

@@ -42,7 +42,7 @@ def lines() -> list[bytes]:
 
 def test_it_names_who_calls_more_though_nobody_does_at_that_minute() -> None:
     run = EngineRun(gathered(lines()), Settings.model_validate({"judge": {"young": 12 * HOUR}}))
-    told = [finding for finding in run.findings if label_of(finding) == "items" and finding.measure == "wcu"]
-    [update] = [finding for finding in told if finding.state == "update" and finding.seen == DIP + 60]
+    found = [finding for finding in run.findings if label_of(finding) == "items" and finding.measure == "wcu"]
+    [update] = [finding for finding in found if finding.state == "update" and finding.seen == DIP + 60]
     assert update.observed < update.expected, "it is a dip"
     assert [(caller.scope.name, caller.share > 0.9) for caller in update.callers[:1]] == [("put-item", True)]

@@ -36,7 +36,7 @@ class Live:
         self.parts = engine.snapshot()
 
     def run(
-        self, change: Change, seconds: int, *, looks: bool = True, delay: float = 0.0
+        self, change: Change, seconds: int, *, early: bool = True, delay: float = 0.0
     ) -> tuple[list[tuple[int, Notice]], list[Finding], Engine]:
         """Return the notices with the second of each, what steps found, and the engine."""
         engine = Engine(SETTINGS, [SOURCE], SHARDS)
@@ -49,7 +49,7 @@ class Live:
             emitted = engine.feed(SOURCE, arrived, np.full(len(arrived), now + delay))
             found += emitted.findings
             notices += [(now, notice) for notice in emitted.notices]
-            if looks:
+            if early:
                 notices += [(now, notice) for notice in engine.evaluate_early(SOURCE, now + delay).notices]
         return notices, found, engine
 
@@ -90,7 +90,7 @@ def test_a_hammer_is_paged_within_half_a_minute_wherever_in_its_minute_it_begins
 def test_steps_find_the_same_whether_there_are_looks_or_not(live: Live) -> None:
     change = hammering(live, MINUTE + 20)
     _, looked, engine = live.run(change, 6 * STEP)
-    _, plain, other = live.run(change, 6 * STEP, looks=False)
+    _, plain, other = live.run(change, 6 * STEP, early=False)
     assert looked == plain
     mine, its = engine.snapshot(), other.snapshot()
     changed = {name for name in mine if mine[name] != its.get(name)}

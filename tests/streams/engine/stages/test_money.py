@@ -137,7 +137,7 @@ def test_the_next_digest_ranks_the_table_first_with_what_the_build_made_it_cost(
 
 
 def test_no_finding_of_a_cost_depends_on_shards_or_restarts(short: list[bytes]) -> None:
-    def told(run: EngineRun) -> list[tuple[object, ...]]:
+    def reports(run: EngineRun) -> list[tuple[object, ...]]:
         return sorted(
             (finding.id, finding.revision, finding.seen, finding.observed, str(finding.costs))
             for finding in run.findings
@@ -145,8 +145,8 @@ def test_no_finding_of_a_cost_depends_on_shards_or_restarts(short: list[bytes]) 
 
     run = EngineRun(short, SOON, chunk=len(short) // 20, keep=[0.6])
     assert {finding.measure for finding in run.findings} >= {Measure.COST}
-    assert told(run.restarted(0.6)) == told(run)
-    assert told(EngineRun(short, SOON, shards=3)) == told(run)
+    assert reports(run.restarted(0.6)) == reports(run)
+    assert reports(EngineRun(short, SOON, shards=3)) == reports(run)
 
 
 @pytest.mark.parametrize("price", [1e-6, 6e-2])

@@ -35,7 +35,7 @@ class Cloud:
         return [PartReading("1", "eu-west-1", "dynamodb", found, self.error)]
 
 
-class Desk:
+class KeeperWorld:
     """A keeper, its cloud, its clock, and what it applied."""
 
     def __init__(self, file: Path, cloud: Cloud, *, daily: bool = True) -> None:
@@ -65,82 +65,84 @@ def write(file: Path, wcu: float, now: float = NOW) -> None:
 
 
 def test_a_daemon_reads_at_its_first_start_and_then_once_a_day(file: Path) -> None:
-    desk = Desk(file, Cloud())
-    desk.update()
-    assert desk.wcu() == 50
+    world = KeeperWorld(file, Cloud())
+    world.update()
+    assert world.wcu() == 50
     for _ in range(23):
-        desk.update(HOUR)
-    assert desk.cloud.reads == 1
-    desk.update(HOUR)
-    assert desk.cloud.reads == 2
+        world.update(HOUR)
+    assert world.cloud.reads == 1
+    world.update(HOUR)
+    assert world.cloud.reads == 2
 
 
 def test_a_restart_does_not_read_again(file: Path) -> None:
-    Desk(file, Cloud()).update()
-    again = Desk(file, Cloud())
+    KeeperWorld(file, Cloud()).update()
+    again = KeeperWorld(file, Cloud())
     again.update(HOUR)
     assert again.cloud.reads == 0
     assert again.wcu() == 50
 
 
 def test_a_limit_that_changed_is_applied_and_in_force_ten_minutes_later(file: Path) -> None:
-    desk = Desk(file, Cloud())
-    desk.update()
-    desk.cloud.wcu = 80.0
-    desk.update(READ_EVERY)
-    assert len(desk.applied) == 2
-    assert desk.wcu() == 50
-    desk.now += 660
-    assert desk.wcu() == 80
+    world = KeeperWorld(file, Cloud())
+    world.update()
+    world.cloud.wcu = 80.0
+    world.update(READ_EVERY)
+    assert len(world.applied) == 2
+    assert world.wcu() == 50
+    world.now += 660
+    assert world.wcu() == 80
 
 
 def test_the_last_limits_stay_in_use_when_aws_does_not_answer_and_their_age_is_shown(file: Path) -> None:
-    desk = Desk(file, Cloud())
-    desk.update()
-    desk.cloud.refusal = "no AWS credentials were found"
-    desk.update(READ_EVERY)
-    desk.update(2 * HOUR)
-    assert desk.wcu() == 50
-    assert desk.keeper.status() == ["1 read from AWS, 26 h ago", "no AWS credentials were found"]
-    desk.cloud.refusal = ""
-    desk.update(HOUR)
-    assert desk.keeper.status() == ["1 read from AWS, 0 s ago"]
+    world = KeeperWorld(file, Cloud())
+    world.update()
+    world.cloud.refusal = "no AWS credentials were found"
+    world.update(READ_EVERY)
+    world.update(2 * HOUR)
+    assert world.wcu() == 50
+    assert world.keeper.status() == ["1 read from AWS, 26 h ago", "no AWS credentials were found"]
+    world.cloud.refusal = ""
+    world.update(HOUR)
+    assert world.keeper.status() == ["1 read from AWS, 0 s ago"]
 
 
 def test_a_part_that_is_denied_is_named_with_the_age_of_what_is_known(file: Path) -> None:
-    desk = Desk(file, Cloud())
-    desk.update()
-    desk.cloud.error = "access denied: dynamodb:ListTables; add it to the policy of the role"
-    desk.update(3 * READ_EVERY)
-    assert desk.wcu() == 50
-    assert desk.keeper.status() == [
+    world = KeeperWorld(file, Cloud())
+    world.update()
+    world.cloud.error = "access denied: dynamodb:ListTables; add it to the policy of the role"
+    world.update(3 * READ_EVERY)
+    assert world.wcu() == 50
+    assert world.keeper.status() == [
         "1 read from AWS, 3 days ago",
-        f"1 eu-west-1 dynamodb: {desk.cloud.error}; last read 3 days ago",
+        f"1 eu-west-1 dynamodb: {world.cloud.error}; last read 3 days ago",
     ]
 
 
 def test_what_failed_is_tried_again_every_hour(file: Path) -> None:
-    desk = Desk(file, Cloud(refusal="AWS does not answer"))
+    world = KeeperWorld(file, Cloud(refusal="AWS does not answer"))
     for _ in range(61):
-        desk.update(60)
-    assert desk.cloud.reads == 1 + 61 * 60 // RETRY_EVERY
+        world.update(60)
+    assert world.cloud.reads == 1 + 61 * 60 // RETRY_EVERY
 
 
 def test_the_file_of_another_process_is_taken_in_without_a_restart(file: Path) -> None:
     write(file, 50.0)
-    desk = Desk(file, Cloud(), daily=False)
-    assert desk.wcu() == 50
-    desk.update()
-    assert not desk.applied
+    world = KeeperWorld(file, Cloud(), daily=False)
+    assert world.wcu() == 50
+    world.update()
+    assert not world.applied
     write(file, 80.0)
-    desk.update()
-    desk.now += 660
-    assert [capacity.limit_of("table", "1", "items", "wcu", at=desk.now) for capacity in desk.applied] == [80]
-    assert desk.cloud.reads == 0
+    world.update()
+    world.now += 660
+    assert [capacity.limit_of("table", "1", "items", "wcu", at=world.now) for capacity in world.applied] == [
+        80
+    ]
+    assert world.cloud.reads == 0
 
 
 def test_processes_that_share_a_file_read_once(file: Path) -> None:
-    one, other = Desk(file, Cloud()), Desk(file, Cloud())
+    one, other = KeeperWorld(file, Cloud()), KeeperWorld(file, Cloud())
     with locked_file(file, "busy"):  # another one reads
         one.update()
     assert one.cloud.reads == 0
@@ -153,7 +155,7 @@ def test_processes_that_share_a_file_read_once(file: Path) -> None:
 def test_a_process_that_reads_while_another_makes_up_its_mind_reads_for_both(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other, desk = Desk(file, Cloud()), Desk(file, Cloud())
+    other, world = KeeperWorld(file, Cloud()), KeeperWorld(file, Cloud())
 
     @contextmanager
     def late(path: Path, why: str) -> Iterator[None]:
@@ -163,19 +165,19 @@ def test_a_process_that_reads_while_another_makes_up_its_mind_reads_for_both(
             yield
 
     monkeypatch.setattr("streams.ingest.limits.keeper.locked_file", late)
-    desk.update()
-    assert desk.cloud.reads == 0
-    assert desk.wcu() == 80
+    world.update()
+    assert world.cloud.reads == 0
+    assert world.wcu() == 80
     other.update()
     assert other.cloud.reads == 0
 
 
 def test_a_process_that_looks_after_another_has_read_takes_that_in(file: Path) -> None:
-    one, other = Desk(file, Cloud()), Desk(file, Cloud())
+    one, other = KeeperWorld(file, Cloud()), KeeperWorld(file, Cloud())
     one.update()
     other.update(30)
-    for desk in (one, other):
-        desk.update(READ_EVERY)
+    for world in (one, other):
+        world.update(READ_EVERY)
     assert (one.cloud.reads, other.cloud.reads) == (2, 0)
     assert other.keeper.status() == ["1 read from AWS, 30 s ago"]
 
@@ -185,33 +187,33 @@ def test_a_file_that_is_damaged_or_gone_while_the_daemon_runs_changes_nothing(
     file: Path, spoil: Callable[[Path], object]
 ) -> None:
     write(file, 50.0)
-    desk = Desk(file, Cloud(), daily=False)
+    world = KeeperWorld(file, Cloud(), daily=False)
     spoil(file)
-    desk.update()
-    assert desk.wcu() == 50
-    assert any(str(file) in line for line in desk.keeper.status())
+    world.update()
+    assert world.wcu() == 50
+    assert any(str(file) in line for line in world.keeper.status())
     file.unlink(missing_ok=True)
     write(file, 50.0)
-    desk.update()
-    assert desk.keeper.status() == ["1 read from AWS, 0 s ago"]
+    world.update()
+    assert world.keeper.status() == ["1 read from AWS, 0 s ago"]
 
 
 def test_a_file_that_is_gone_is_written_again_with_all_that_was_known(file: Path) -> None:
-    desk = Desk(file, Cloud())
-    desk.update()
+    world = KeeperWorld(file, Cloud())
+    world.update()
     file.unlink()
-    desk.cloud.wcu = 80.0
-    desk.update(HOUR)
-    desk.update(HOUR)
-    assert desk.cloud.reads == 2
+    world.cloud.wcu = 80.0
+    world.update(HOUR)
+    world.update(HOUR)
+    assert world.cloud.reads == 2
     assert [value for _, value in load_read_limits(file).limits[0].values] == [50, 80]
 
 
 def test_a_file_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "folder").write_text("not a folder")
-    desk = Desk(tmp_path / "folder" / "limits.json", Cloud())
-    desk.update()
-    (line,) = (text for text in desk.keeper.status() if "check limits.file" in text)
+    world = KeeperWorld(tmp_path / "folder" / "limits.json", Cloud())
+    world.update()
+    (line,) = (text for text in world.keeper.status() if "check limits.file" in text)
     assert line.startswith(str(tmp_path / "folder"))
 
 
@@ -224,9 +226,9 @@ def test_a_stop_does_not_wait_for_aws(file: Path) -> None:
         return []
 
     async def main() -> None:
-        desk = Desk(file, Cloud())
-        keeper = LimitsKeeper(desk.settings, lambda: NOW, read)
-        task = asyncio.create_task(keeper.run(desk.applied.append))
+        world = KeeperWorld(file, Cloud())
+        keeper = LimitsKeeper(world.settings, lambda: NOW, read)
+        task = asyncio.create_task(keeper.run(world.applied.append))
         await asyncio.to_thread(entered.wait)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -237,16 +239,16 @@ def test_a_stop_does_not_wait_for_aws(file: Path) -> None:
 
 def test_other_settings_are_taken_up_while_it_runs_and_bad_ones_change_nothing(file: Path) -> None:
     write(file, 50.0)
-    desk = Desk(file, Cloud(), daily=False)
+    world = KeeperWorld(file, Cloud(), daily=False)
     hand = LimitsSettings(file=str(file), tables={"items": TableLimit(wcu=70.0)})
-    assert desk.keeper.reload(Settings(limits=hand)) is desk.keeper.capacity
-    assert desk.wcu() == 70
+    assert world.keeper.reload(Settings(limits=hand)) is world.keeper.capacity
+    assert world.wcu() == 70
     with pytest.raises(ConfigError):
-        desk.keeper.reload(Settings(limits=LimitsSettings(file=f"{file}.other")))
-    assert desk.wcu() == 70
-    desk.keeper.reload(Settings())
-    assert desk.wcu() is None
-    desk.update()
+        world.keeper.reload(Settings(limits=LimitsSettings(file=f"{file}.other")))
+    assert world.wcu() == 70
+    world.keeper.reload(Settings())
+    assert world.wcu() is None
+    world.update()
 
 
 def test_without_limits_the_status_says_nothing_of_them() -> None:

@@ -110,9 +110,9 @@ def test_the_digest_names_once_what_a_history_made_judgeable(minutes: int) -> No
         now = until
         judged = Judged(judged.notices + more.notices, judged.blocks + more.blocks)
     [digest] = [notice for notice in judged.notices if notice.action is Action.DIGEST]
-    told = merged(digest.maturity)
-    assert told.judgeable == {"service": 2, "table": 2, "function": 4, "route": 4, "client": 3}
-    assert len(told.named) == NAMED
+    summary = merged(digest.maturity)
+    assert summary.judgeable == {"service": 2, "table": 2, "function": 4, "route": 4, "client": 3}
+    assert len(summary.named) == NAMED
 
 
 def test_what_is_open_only_because_the_past_was_not_known_is_withdrawn() -> None:

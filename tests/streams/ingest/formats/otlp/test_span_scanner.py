@@ -46,16 +46,16 @@ LEFT_WHOLE = {
     "Zipkin's Thrift is refused by name",
 }
 
-Told = tuple[list[Event], list[Refused], Counter[str]]
+ReadEvents = tuple[list[Event], list[Refused], Counter[str]]
 
 
-def scanned(payload: bytes, around: Surroundings = NOWHERE) -> Told | None:
+def scanned(payload: bytes, around: Surroundings = NOWHERE) -> ReadEvents | None:
     assert isinstance(PROTO, OtlpProto)
     found = PROTO.lines(payload, around)
     return found and ([EVENT.decode(line) for line in found.records], found.refused, found.skipped)
 
 
-def read(payload: bytes, around: Surroundings = NOWHERE) -> Told | None:
+def read(payload: bytes, around: Surroundings = NOWHERE) -> ReadEvents | None:
     try:
         reading = PROTO.read(payload, around)
     except RefusalError:
