@@ -122,7 +122,7 @@ def test_the_table_shows_what_is_wrong_and_what_did_not_run() -> None:
     assert "NO: 7 missing" in page
 
 
-def test_owners_of_the_cpu_time_are_told_with_the_share_that_nobody_owns() -> None:
+def test_owners_of_the_cpu_time_are_listed_with_the_share_that_nobody_owns() -> None:
     reported = owners({"decode": 0.6, "send": 0.3, "tiny": 0.001}, ["streams.gone:Gone.feed"], 250_000, 0.1)
     assert "| decode | 60.0% | 2.400 |" in reported
     assert "| smaller ones | 0.1% |" in reported

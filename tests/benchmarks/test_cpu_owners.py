@@ -47,7 +47,7 @@ print(json.dumps([spent, owners.absent]))
 """
 
 
-def test_parts_own_what_they_spend_themselves_and_every_door_is_found() -> None:
+def test_parts_own_what_they_spend_themselves_and_every_entry_point_is_found() -> None:
     done = subprocess.run(  # it wraps the event loop, which no other test may see
         [sys.executable, "-c", SPEND], cwd=ROOT, capture_output=True, text=True, check=True
     )

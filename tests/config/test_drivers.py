@@ -49,7 +49,7 @@ oauth: {token_file: a, extensions: {auth: b}}
 
 
 @pytest.mark.parametrize("story", CONTRADICTIONS.strip().split("\n\n"))
-def test_a_contradiction_is_told_at_its_place(tmp_path: Path, story: str) -> None:
+def test_a_contradiction_is_reported_at_its_place(tmp_path: Path, story: str) -> None:
     written, *expected = story.splitlines()
     file = tmp_path / "uneri.yaml"
     file.write_text(f"kafka:\n  {written}\n")

@@ -84,7 +84,7 @@ def test_an_empty_section_keeps_what_is_included_and_null_removes_it() -> None:
     assert load_settings("uneri.yaml") == load_settings("base.yaml")
 
 
-def test_every_mistake_is_told_with_file_line_and_column_where_it_was_written() -> None:
+def test_every_mistake_is_reported_with_file_line_and_column_where_it_was_written() -> None:
     write(
         shared__base="time:\n  stpe: 30\njudge: {persist: 900}\ndigest: {at: '25:00'}\n",
         uneri="include:\n  - shared/base.yaml\ndigest:\n  at: 09:00\n  timezone: Asia/Tokio\n"
@@ -94,7 +94,7 @@ def test_every_mistake_is_told_with_file_line_and_column_where_it_was_written() 
     assert places == ["uneri.yaml:5:13", "uneri.yaml:7:10", "shared/base.yaml:2:3", "shared/base.yaml:3:18"]
 
 
-def test_what_no_setting_alone_shows_is_told_at_the_value_that_contradicts() -> None:
+def test_what_no_setting_alone_shows_is_reported_at_the_value_that_contradicts() -> None:
     write(
         base="notify:\n  webhooks: [{name: pager, url: 'https://pager.example'}]\n",
         uneri="include: base.yaml\nnotify:\n  routes:\n    - to: ['webhook:papger']\n",

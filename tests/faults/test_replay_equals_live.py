@@ -81,7 +81,7 @@ def in_memory(given: Input, sizes: Sequence[int]) -> History:
     return MemorySource(records, sizes, dict(zip(given.sources, given.arrived, strict=True)))
 
 
-def test_the_replay_of_a_topic_finds_what_one_worker_told_that_was_killed_again_and_again(
+def test_the_replay_of_a_topic_finds_what_one_worker_found_that_was_killed_again_and_again(
     supervisor: Supervisor, given: Input, tmp_path: Path
 ) -> None:
     run = KafkaRun(given, supervisor, tmp_path)
@@ -94,7 +94,7 @@ def test_the_replay_of_a_topic_finds_what_one_worker_told_that_was_killed_again_
         equal(live, replay(in_memory(given, sizes), run.settings))
 
 
-def test_the_replay_of_a_topic_finds_what_three_workers_told_that_came_and_went(
+def test_the_replay_of_a_topic_finds_what_three_workers_found_that_came_and_went(
     supervisor: Supervisor, given: Input, tmp_path: Path
 ) -> None:
     run = KafkaRun(given, supervisor, tmp_path)

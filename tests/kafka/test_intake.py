@@ -156,7 +156,9 @@ def broker(kafka: str) -> Iterator[Broker]:  # noqa: ARG001 - no Kafka, no test
         yield one
 
 
-async def test_every_door_writes_records_under_the_key_of_their_request(kafka: str, google: Google) -> None:
+async def test_every_receiver_writes_records_under_the_key_of_their_request(
+    kafka: str, google: Google
+) -> None:
     settings = settings_for(
         kafka,
         sources={"pubsub": {"audience": AUDIENCE, "service_accounts": [ACCOUNT], "keys": google.url}},
@@ -299,7 +301,7 @@ async def test_a_topic_that_takes_less_refuses_by_name_and_others_are_not_affect
     ]
 
 
-async def test_a_flood_is_bounded_and_told_to_wait(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_flood_is_bounded_and_asked_to_wait(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake_module, "MOST_HELD", 1024 * 1024)
     monkeypatch.setattr(intake_module, "ACK_SECONDS", 3.0)
     settings = settings_for(broker.address)
@@ -410,7 +412,7 @@ def request_of(number: int, ts: float) -> list[bytes]:
 
 
 async def through_the_log(bodies: Sequence[bytes], folder: Path) -> Totals:
-    """The totals of what the embedded driver's doors store."""
+    """The totals of what the embedded driver's receivers store."""
     with SqliteStore(folder / "db") as store:
         handler = IngestHandler(LogSink(LogIntake(store, Settings(), lambda: None)))
         for body in bodies:
@@ -420,7 +422,7 @@ async def through_the_log(bodies: Sequence[bytes], folder: Path) -> Totals:
     return {key: value for key, value in totals_of(blocks).items() if value}
 
 
-def test_from_the_door_to_the_rollup_the_totals_are_those_of_the_embedded_doors(
+def test_from_the_receiver_to_the_rollup_the_totals_are_those_of_the_embedded_receivers(
     kafka: str, tmp_path: Path
 ) -> None:
     settings = settings_for(kafka, time=TimeSettings(idle=10, lateness=10))  # what is sent again comes before

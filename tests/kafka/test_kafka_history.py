@@ -230,7 +230,7 @@ def as_an_earlier_version_left_it(kafka: str, settings: Settings) -> str:
     return name
 
 
-def test_an_app_of_an_earlier_version_is_told_to_set_up_the_topic_when_it_is_to_keep_a_history(
+def test_an_app_of_an_earlier_version_asks_to_set_up_the_topic_when_it_is_to_keep_a_history(
     kafka: str, tmp_path: Path
 ) -> None:
     settings = given(kafka, tmp_path)

@@ -299,7 +299,7 @@ def test_commands_and_daemon_say_what_the_check_says(
         setup_topics(Settings(kafka=kafka))
 
 
-def test_a_broker_of_the_cluster_that_is_not_reached_is_told_though_the_configured_one_is(
+def test_a_broker_of_the_cluster_that_is_not_reached_is_named_though_the_configured_one_is(
     broker: SecuredBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     advertised = "10.255.255.1.invalid:9093"

@@ -129,7 +129,9 @@ def test_a_replayed_file_gives_the_findings_of_the_engine(tmp_path: Path) -> Non
     }
 
 
-def test_with_looks_the_steps_are_the_same_and_each_look_is_confirmed_or_taken_back(direct: Emitted) -> None:
+def test_with_early_evaluation_the_steps_are_the_same_and_early_findings_are_confirmed_or_taken_back(
+    direct: Emitted,
+) -> None:
     random = Random(5)  # noqa: S311
     rollups, findings = [Topic() for _ in range(SHARDS)], Topic()
     requests = Topic(DISTURBED)

@@ -68,7 +68,7 @@ def test_provisioned_environments_do_not_start_cold(run_plain: Any) -> None:
         ("without capacity", "GetItem", None),
     ],
 )
-def test_a_call_is_told_with_its_table_operation_and_capacity(
+def test_a_call_is_written_with_its_table_operation_and_capacity(
     run_tables: Any, store: Dynamo, step: str, op: str, reads: bool | None
 ) -> None:
     table = store.table(f"node-one-{step.replace(' ', '-')}")
@@ -100,7 +100,7 @@ def test_capacity_is_asked_for_where_the_caller_did_not_say_and_only_where_it_ca
     ]  # fmt: skip
 
 
-def test_each_attempt_that_was_throttled_is_told_with_its_reason(run_tables: Any, store: Dynamo) -> None:
+def test_each_attempt_that_was_throttled_is_written_with_its_reason(run_tables: Any, store: Dynamo) -> None:
     table = store.table("node-hot")
     store.hot[table] = 2
     done = run_tables({"steps": ["update"], "table": table})
@@ -111,7 +111,7 @@ def test_each_attempt_that_was_throttled_is_told_with_its_reason(run_tables: Any
     assert not done.events[0].error_type
 
 
-def test_who_gives_up_is_told_as_an_error_of_the_backend_and_gets_the_exception_as_before(
+def test_a_failed_call_is_an_error_of_the_backend_and_raises_the_exception_as_before(
     run_tables: Any, store: Dynamo
 ) -> None:
     table = store.table("node-hottest")
@@ -179,7 +179,7 @@ def test_an_answer_has_the_status_that_the_caller_gets(run_plain: Any) -> None:
     ]
 
 
-def test_handlers_with_a_callback_are_told_when_they_call_it(run_plain: Any) -> None:
+def test_handlers_with_a_callback_end_when_they_call_it(run_plain: Any) -> None:
     done = run_plain("called", {"a": 1}, {"fails": True})
     assert done.results == [{"a": 1}, None]
     assert done.errors == [None, "TypeError"]

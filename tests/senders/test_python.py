@@ -62,7 +62,7 @@ def test_provisioned_environments_do_not_start_cold(store: Dynamo) -> None:
         ("without capacity", ("GetItem", None, None)),
     ],
 )
-def test_a_call_is_told_with_its_table_operation_and_capacity(
+def test_a_call_is_written_with_its_table_operation_and_capacity(
     store: Dynamo, step: str, expected: tuple[Any, ...]
 ) -> None:
     table = store.table(f"one-{step.replace(' ', '-')}")
@@ -95,7 +95,7 @@ def test_capacity_is_asked_for_where_the_caller_did_not_say_and_only_where_it_ca
     ]  # fmt: skip
 
 
-def test_each_attempt_that_was_throttled_is_told_with_its_reason_though_the_caller_never_sees_it(
+def test_each_attempt_that_was_throttled_is_written_with_its_reason_though_the_caller_never_sees_it(
     store: Dynamo,
 ) -> None:
     table = store.table("hot")
@@ -109,7 +109,7 @@ def test_each_attempt_that_was_throttled_is_told_with_its_reason_though_the_call
     assert not done.events[0].error_type
 
 
-def test_who_gives_up_is_told_as_an_error_of_the_backend_and_gets_the_exception_as_before(
+def test_a_failed_call_is_an_error_of_the_backend_and_raises_the_exception_as_before(
     store: Dynamo,
 ) -> None:
     table = store.table("hottest")
@@ -157,7 +157,7 @@ def test_boto3_may_be_loaded_by_the_first_request(store: Dynamo) -> None:
     assert [[call[:2] for call in calls(event)] for event in done.events] == [[(table, "GetItem")]] * 2
 
 
-def test_calls_while_the_function_is_loaded_are_told_with_its_first_request(store: Dynamo) -> None:
+def test_calls_while_the_function_is_loaded_are_written_with_its_first_request(store: Dynamo) -> None:
     table = store.table("loading")
     done = ran(
         store,

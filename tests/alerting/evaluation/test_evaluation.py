@@ -220,7 +220,7 @@ def test_the_first_page_about_a_label_is_no_second_one_where_the_label_is_not_co
 @pytest.mark.parametrize(
     ("first", "last", "found", "pages"), [(0, 60, 1, 1), (0, 59, 0, 0), (59, 120, 1, 1), (60, 120, 0, 0)]
 )
-def test_a_label_is_found_by_what_was_told_where_pages_are_counted(
+def test_a_label_is_found_by_what_was_sent_where_pages_are_counted(
     first: int, last: int, found: int, pages: int, sent: Any
 ) -> None:
     known = label(start=60) if first else label()

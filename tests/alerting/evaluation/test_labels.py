@@ -180,7 +180,7 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
     assert [wrong.line for wrong in error.value.wrong] == [1, 1, 3, 3]
 
 
-def test_of_very_many_mistakes_the_first_are_told_and_how_many_more() -> None:
+def test_of_very_many_mistakes_the_first_are_named_and_the_others_counted() -> None:
     with pytest.raises(LabelsError) as error:
         read_labels("start,kind\n" + "x,spike\n" * 2000, "a.csv")
     reported = str(error.value).splitlines()

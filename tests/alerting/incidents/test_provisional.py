@@ -50,14 +50,14 @@ def passed(incidents: Incidents, until: int, *findings: Finding) -> list[Notice]
 
 @pytest.mark.parametrize(("about", "reason"), [(TABLE, NoticeReason.TABLE), (PUT, NoticeReason.STRONG)])
 @pytest.mark.parametrize("verdict", [Verdict.SPIKE, Verdict.ABSENCE])
-def test_what_a_look_finds_is_a_page_at_once(about: Scope, reason: NoticeReason, verdict: Verdict) -> None:
+def test_an_early_finding_is_a_page_at_once(about: Scope, reason: NoticeReason, verdict: Verdict) -> None:
     _, [page] = started(looked(about, verdict=verdict))
     assert (page.action, page.at) == (Action.OPEN, LOOKED)
     assert page.reason is (reason if verdict is Verdict.SPIKE else NoticeReason.STRONG)
     assert page.incident.primary.scope == about
 
 
-def test_findings_of_one_look_are_one_page_about_the_deepest() -> None:
+def test_findings_of_one_early_evaluation_are_one_page_about_the_deepest() -> None:
     _, [page] = started(looked(PUT), looked())
     assert page.incident.primary.scope == TABLE
     assert [member.scope for member in page.incident.members] == [PUT]
@@ -129,7 +129,7 @@ def test_what_is_known_already_is_not_reported_by_a_look() -> None:
     assert len(incidents.all()) == 1
 
 
-def test_a_look_that_comes_again_changes_nothing() -> None:
+def test_an_early_evaluation_that_comes_again_changes_nothing() -> None:
     incidents, _ = started()
     assert incidents.feed_early([looked()], LOOKED) == []
     assert incidents.feed_early([looked(id="later", seen=LOOKED + 10)], LOOKED + 10) == []

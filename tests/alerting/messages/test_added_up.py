@@ -134,7 +134,7 @@ def test_programs_get_the_minute_and_what_was_added_up() -> None:
     assert "added_up" not in finding_to_json(finding(PUT))
 
 
-def test_capacity_and_concurrency_are_told_in_their_units() -> None:
+def test_capacity_and_concurrency_are_shown_in_their_units() -> None:
     assert "Write capacity units of function inventory-put-item averaged 0.33/s" in (
         lasting(measure=Measure.WCU).sentence
     )

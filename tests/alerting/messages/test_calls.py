@@ -41,7 +41,7 @@ def drop() -> Finding:
         (JAPANESE, "テーブル items の呼び出し数が急減（−75%）", "リクエスト"),
     ],
 )
-def test_a_drop_of_a_table_is_told_in_calls_from_the_title_to_the_callers(
+def test_a_drop_of_a_table_is_counted_in_calls_from_the_title_to_the_callers(
     words: Phrases, title: str, never: str
 ) -> None:
     message = page(incident(drop()), at=T0, words=words)

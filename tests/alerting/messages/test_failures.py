@@ -71,7 +71,7 @@ def test_a_resolved_page_says_how_many_failed_in_all() -> None:
 
 
 @pytest.mark.parametrize("words", [ENGLISH, JAPANESE], ids=["en", "ja"])
-def test_throttled_calls_are_told_as_a_part_of_all_calls(words: Phrases) -> None:
+def test_throttled_calls_are_shown_as_a_part_of_all_calls(words: Phrases) -> None:
     reported = explained(
         finding(
             TABLE,
@@ -105,7 +105,7 @@ _MEASURES = st.sampled_from([measure for measure in Measure if measure is not Me
     failures=st.none() | st.just(Failures(failed=3, requests=8, seconds=120)),
     planned=st.none() | st.just(Plan(name="sale", factor=3.0)),
 )
-def test_no_multiple_of_nearly_nothing_is_ever_told(  # noqa: PLR0917  drawn by name
+def test_no_multiple_of_nearly_nothing_is_ever_shown(  # noqa: PLR0917  drawn by name
     expected: float,
     observed: float,
     measure: Measure,

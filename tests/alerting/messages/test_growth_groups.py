@@ -52,7 +52,7 @@ def test_the_entry_names_what_grows_with_it() -> None:
     assert "連動して増加: " in said(digest(listed(*FIVE), at=T0, words=JAPANESE))
 
 
-def test_two_limits_of_one_entry_are_both_told() -> None:
+def test_two_limits_of_one_entry_are_both_shown() -> None:
     soon = growth_finding(PUT, days=20.0, callers=[share(ROUTE, 1.0)], measure=Measure.BUSY)
     shown = said(digest(listed(*FIVE[:1], soon), at=T0))
     assert "*limit in 16 to 32 days* (80 %)" in shown

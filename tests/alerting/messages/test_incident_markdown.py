@@ -148,7 +148,7 @@ def test_a_text_as_markdown_reads_as_that_text(text: str) -> None:
 
 
 @given(st.text(max_size=30))
-def test_a_link_leads_where_it_is_told_and_nowhere_else(tail: str) -> None:
+def test_a_link_leads_to_its_address_and_nowhere_else(tail: str) -> None:
     _, part, _ = COMMONMARK.parse(markdown_link(f"https://example.com/{tail}", "items"))
     links = [child for child in part.children if child.type == "link_open"]
     assert [link.attrs["href"].startswith("https://example.com/") for link in links] == [True]

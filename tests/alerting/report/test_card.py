@@ -30,7 +30,7 @@ def facts(of: Card) -> dict[str, tuple[str, str]]:
     return {fact.name: (fact.value, fact.detail) for fact in of.facts}
 
 
-def test_a_card_shows_the_forecast_that_the_digest_told() -> None:
+def test_a_card_shows_the_forecast_of_the_digest() -> None:
     """The estimate of the next night is another one, which no message has shown yet."""
     incidents = Incidents(Settings())
     first = growth_finding(TABLE, days=53.0)

@@ -179,7 +179,7 @@ def test_what_differs_between_two_configurations_leads_to_the_incidents(tmp_path
     assert 'href="#i-' in section
 
 
-def test_what_was_told_is_measured_against_the_labels(tmp_path: Path) -> None:
+def test_what_was_sent_is_measured_against_the_labels(tmp_path: Path) -> None:
     html = full_report(tmp_path / "r.html")
     section = html[html.index('<h2 id="evaluation">') : html.index('<h2 id="pages">')]
     seen = Elements(section).text
@@ -282,7 +282,7 @@ def test_a_single_value_between_gaps_is_a_dot() -> None:
     assert (drawn.band, drawn.last_week) == ("", "")
 
 
-def test_curves_told_one_after_the_other_are_one_chart() -> None:
+def test_curves_that_follow_one_another_are_one_chart() -> None:
     parts = [
         Trace(
             start=T0 + 60 * begin,

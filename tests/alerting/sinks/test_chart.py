@@ -245,7 +245,7 @@ def test_without_a_trace_there_is_nothing_to_draw() -> None:
         draw(incident(table_finding(trace=None)), ZONE)
 
 
-def test_the_picture_is_told_in_words_too() -> None:
+def test_the_picture_has_a_description() -> None:
     assert alternative(incident()) == (
         "Chart of table items, wcu, last 4 hours: reached 41 wcu/s, expected 8.2 wcu/s."
     )

@@ -75,7 +75,7 @@ async def bench(patience: float) -> AsyncIterator[Bench]:
         await world.kill()
 
 
-async def test_one_incident_is_told_everywhere_and_ends_everywhere(bench: Bench) -> None:
+async def test_one_incident_is_sent_everywhere_and_ends_everywhere(bench: Bench) -> None:
     world, hook, pager = bench
     incidents = Incidents(SETTINGS)
     opened = incidents.feed([FIRST], T0)
@@ -199,7 +199,7 @@ async def test_what_was_taken_before_the_connection_died_is_recognised_as_a_repe
     assert len(pager.paged) == 1
 
 
-async def test_what_is_open_is_told_again_before_an_alertmanager_forgets_it(bench: Bench) -> None:
+async def test_an_open_incident_is_sent_again_before_an_alertmanager_forgets_it(bench: Bench) -> None:
     world, hook, pager = bench
     await world.put(*Incidents(SETTINGS).feed([FIRST], T0))
     await world.settle()
@@ -212,7 +212,7 @@ async def test_what_is_open_is_told_again_before_an_alertmanager_forgets_it(benc
     assert len(pager.paged) == 2  # the second time after its restart
 
 
-async def test_after_a_restart_of_ours_what_is_open_is_told_again_and_pages_nobody_twice(
+async def test_after_a_restart_of_ours_open_incidents_are_sent_again_and_page_nobody_twice(
     bench: Bench,
 ) -> None:
     world, hook, pager = bench

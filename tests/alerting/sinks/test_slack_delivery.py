@@ -163,7 +163,9 @@ async def test_an_incident_is_one_message_that_is_edited_and_then_resolved(world
     assert edits[1] - posts(world.slack)[0] >= 30
 
 
-async def test_what_was_over_before_slack_answered_is_told_once_as_resolved(world: DeliveryWorld) -> None:
+async def test_an_incident_that_was_over_before_slack_answered_is_sent_once_as_resolved(
+    world: DeliveryWorld,
+) -> None:
     incidents, first = Incidents(Settings()), table_finding()
     await world.put(*incidents.feed([first], T0), *incidents.feed([ended(first, T0 + 600)], T0 + 7200))
     await world.settle()
@@ -251,7 +253,7 @@ async def test_what_slack_took_before_the_connection_died_is_found_and_not_poste
     assert len(set(ids)) == 2
 
 
-async def test_without_the_scope_to_look_there_is_one_duplicate_at_most(world: DeliveryWorld) -> None:
+async def test_without_the_scope_to_read_there_is_one_duplicate_at_most(world: DeliveryWorld) -> None:
     world.slack.scopes.discard("channels:history")
     world.slack.only = "chat.postMessage"
     world.slack.faults.extend(["drop after"] * 5)

@@ -96,7 +96,7 @@ def summed_course(*values: float, expected: float | list[float] = 10.0) -> Cours
     return Course(observed, usual, usual - 6, usual + 6)
 
 
-def test_half_as_many_again_that_no_minute_shows_is_told_by_the_mean_of_all_minutes() -> None:
+def test_half_as_many_again_that_no_minute_shows_is_stated_by_the_mean_of_all_minutes() -> None:
     assert added_up(summed_course(15, 19, 10, 14, 17), 4, STEP, rises=True) == AddedUp(
         observed=15.0, expected=10.0, seconds=300
     )
@@ -109,7 +109,7 @@ def test_so_is_half_of_it_and_a_minute_in_which_nothing_was_measured_counts_for_
 
 
 @pytest.mark.parametrize("calm", [0, 20], ids=["while it lasts", "once it is calm again"])
-def test_what_minutes_show_themselves_is_told_by_a_minute(calm: int) -> None:
+def test_what_minutes_show_themselves_is_stated_by_a_minute(calm: int) -> None:
     assert added_up(summed_course(80, 90, 10, *[10] * calm), 1, STEP, rises=True) is None
 
 

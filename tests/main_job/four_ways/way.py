@@ -23,7 +23,7 @@ class Delivery(NamedTuple):
     """A body that a sender posts."""
 
     body: bytes
-    form: str  # the format that the door reads it by
+    form: str  # the format that the receiver reads it by
     source: str | None = None
 
     @property

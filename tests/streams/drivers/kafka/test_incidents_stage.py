@@ -44,7 +44,7 @@ def test_time_passes_without_findings() -> None:
     assert _passed(_stage(1).feed(_chunk([_judged(1), _judged(2)]))) == [NoticesOfStep([], T0 + 120)]
 
 
-def test_what_is_told_of_one_step_comes_together_with_its_time() -> None:
+def test_the_notices_of_one_step_come_together_with_its_time() -> None:
     [passed] = _passed(_stage(1).feed(_chunk([_judged(0, table_finding()), _judged(1)])))
     assert [notice.at for notice in passed.notices] == [T0]
     assert passed.watermark == T0 + 60
@@ -61,7 +61,7 @@ def _notices() -> list[Notice]:
     return [msgspec.structs.replace(passed.notices[0], id=f"n{number}") for number in range(10)]
 
 
-def test_a_flood_is_told_in_parts_and_arrives_as_one_step() -> None:
+def test_a_flood_is_written_in_parts_and_arrives_as_one_step() -> None:
     flood = _notices()
     size = len(msgspec.msgpack.encode(flood[0]))
     before, notices_topic.PART_BYTES = notices_topic.PART_BYTES, 3 * size  # type: ignore[misc]
@@ -83,7 +83,7 @@ LEADER = Hot(Scope("table", "aws", "1", "eu", "items"), 0.5)
 
 @settings(max_examples=50)
 @given(st.lists(st.integers(1, 9), max_size=12), st.lists(st.integers(0, 30), max_size=6))
-def test_what_is_told_again_after_a_crash_changes_nothing(cuts: list[int], restarts: list[int]) -> None:
+def test_what_is_written_again_after_a_crash_changes_nothing(cuts: list[int], restarts: list[int]) -> None:
     every = _notices()
     records = [
         record

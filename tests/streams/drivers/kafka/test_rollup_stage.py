@@ -55,7 +55,7 @@ def test_a_record_that_was_held_back_keeps_its_offset_across_chunks_and_restarts
     assert set(letters(cut=cut, restart=True)) == set(whole)
 
 
-def test_what_is_long_over_is_told_by_the_step_and_what_is_new_by_the_bucket() -> None:
+def test_what_is_long_over_is_emitted_by_the_step_and_what_is_new_by_the_bucket() -> None:
     now = 1_760_100_000.0
     stage = RollupStage(0, Settings(), 1, TOPICS, now=lambda: now)
     every = [json.dumps({"ts": 1_760_000_000 + 5 * at, "service": "shop"}).encode() for at in range(120)]

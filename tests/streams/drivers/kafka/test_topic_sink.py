@@ -178,7 +178,7 @@ async def test_one_failure_tells_all_who_wait_at_once() -> None:
         assert not world.topic
 
 
-async def test_a_user_without_the_right_is_told_what_to_grant() -> None:
+async def test_without_the_right_the_answer_names_what_to_grant() -> None:
     world = World()
     async with world.taking() as sink:
         await world.until(lambda: sink.why_full() is None)
@@ -206,7 +206,7 @@ async def test_more_than_may_wait_is_refused_before_it_is_read(monkeypatch: pyte
         assert sink.held == 0
 
 
-async def test_bad_lines_are_told_and_written_for_the_dead_letters() -> None:
+async def test_bad_lines_are_reported_and_written_for_the_dead_letters() -> None:
     world = World()
     ahead = json.dumps({"ts": NOW + 86_400, "service": "shop"}).encode()
     async with world.taking() as sink:
@@ -269,7 +269,7 @@ async def test_a_topic_that_takes_less_is_learnt_and_never_wedges() -> None:
         await sink.append([line(3)])
 
 
-async def test_once_it_stops_the_doors_are_told_and_what_was_received_is_completed() -> None:
+async def test_once_it_stops_receivers_know_and_what_was_received_is_completed() -> None:
     world = World()
     async with world.taking() as sink:
         await world.until(lambda: sink.why_full() is None)

@@ -38,7 +38,7 @@ async def running(settings: Settings) -> AsyncIterator[LocalDaemon]:
         await task
 
 
-async def test_a_full_disk_loses_no_step_and_is_told_until_there_is_room(
+async def test_a_full_disk_loses_no_step_and_is_reported_until_there_is_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(history_writer, "RETRY_SECONDS", 0.05)

@@ -52,7 +52,7 @@ async def test_events_are_in_the_log_when_the_sender_is_answered(store: SqliteSt
     assert store.read(0).records == [GOOD, GOOD]
 
 
-async def test_the_sender_of_a_first_event_is_told_what_is_wrong_with_it(store: SqliteStore) -> None:
+async def test_the_sender_of_a_first_event_reads_what_is_wrong_with_it(store: SqliteStore) -> None:
     status, answer, _ = await post(store, GOOD + b'\n{"service": "shop"}\nnope')
     assert status == 202
     assert answer["accepted"] == 1
@@ -185,7 +185,7 @@ async def test_a_tenth_of_all_that_is_sent_may_be_bad(store: SqliteStore) -> Non
     assert (await post(store, mixed))[0] == 202
 
 
-async def test_while_the_engine_is_too_far_behind_senders_are_told_when_to_come_again(
+async def test_while_the_engine_is_too_far_behind_senders_read_when_to_come_again(
     store: SqliteStore,
 ) -> None:
     settings = Settings(local=LocalSettings(listen="127.0.0.1:0", backlog=1000))

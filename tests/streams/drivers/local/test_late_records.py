@@ -36,7 +36,7 @@ async def post(port: int, lines: Sequence[bytes]) -> tuple[int, dict[str, Any]]:
         return answer.status, await answer.json()
 
 
-async def test_a_sender_of_old_records_is_told_that_they_are_late(tmp_path: Path) -> None:
+async def test_a_sender_of_old_records_reads_that_they_are_late(tmp_path: Path) -> None:
     local = LocalSettings(listen="127.0.0.1:0", state=str(tmp_path / "state"))
     settings = Settings(local=local, notify=NotifySettings(since="2020-01-01"))
     daemon = LocalDaemon(settings, clock=lambda: NOW)

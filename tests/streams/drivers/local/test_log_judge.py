@@ -100,7 +100,7 @@ async def test_what_the_clock_decided_is_delivered_once_more_after_a_crash_and_n
     assert delivered[0] == ([decided.notices[0].id], 7)
 
 
-async def test_what_a_look_found_is_delivered_once_more_after_a_crash_and_not_found_anew(
+async def test_an_early_finding_is_delivered_once_more_after_a_crash_and_not_found_anew(
     tmp_path: Path,
 ) -> None:
     found = Emitted(findings=[SPIKE], notices=[notice(incident(SPIKE))])

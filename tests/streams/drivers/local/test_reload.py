@@ -147,7 +147,7 @@ async def test_what_needs_a_restart_is_named_and_everything_else_is_taken_up(tmp
         ("", "", "the file of the secret is empty; write the secret into it"),
     ],
 )
-async def test_a_mistake_changes_nothing_and_is_told(
+async def test_a_mistake_changes_nothing_and_is_reported(
     tmp_path: Path, more: str, token: str, said: str
 ) -> None:
     async with scene(tmp_path) as there:
@@ -181,7 +181,7 @@ async def test_a_file_of_limits_that_was_written_again_is_taken_in_at_once(tmp_p
         assert shard._capacity.limit_of("table", "1", "items", "wcu", at=T0 + 600) == 80
 
 
-async def test_tokens_of_the_door_are_read_again(tmp_path: Path) -> None:
+async def test_intake_tokens_are_read_again(tmp_path: Path) -> None:
     old, new = "operate-" + "1" * 20, "operate-" + "2" * 20
     file = tmp_path / "operate"
     file.write_text(old)

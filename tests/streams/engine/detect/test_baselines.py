@@ -62,7 +62,7 @@ class Shard:
         self.maturity.restore(parts, self.now)
 
 
-def test_a_scope_is_told_once_in_the_hour_in_which_it_is_old_enough() -> None:
+def test_a_scope_is_reported_once_in_the_hour_in_which_it_is_old_enough() -> None:
     shard = Shard(3 * HOUR)
     shard.begin(ITEMS)
     assert shard.hour() == Maturity(START + HOUR, learning=[1])
@@ -83,7 +83,7 @@ def test_what_is_learnt_is_counted_by_day() -> None:
 
 
 @pytest.mark.parametrize("name", ["a tenant", "an account", "what is folded", "a business value"])
-def test_only_scopes_that_people_know_by_name_are_told(name: str) -> None:
+def test_only_scopes_that_people_know_by_name_are_reported(name: str) -> None:
     shard = Shard(HOUR)
     match name:
         case "a tenant":
@@ -160,14 +160,14 @@ def aged(hours: int, *scopes: Scope, young: int = 3 * HOUR) -> Shard:
     return shard
 
 
-def test_what_only_the_judge_that_takes_over_judges_is_told_with_the_next_hour_also_after_a_restart() -> None:
+def test_what_only_the_new_judge_judges_is_reported_with_the_next_hour_also_after_a_restart() -> None:
     shard = took_over(aged(9, ITEMS, PUT), aged(1, ITEMS, PUT))
     shard.restart(3 * HOUR)
     assert shard.hour() == Maturity(START + HOUR, {"function": 1, "table": 1}, [ITEMS, PUT])
     assert shard.hour() == Maturity(START + 2 * HOUR)
 
 
-def test_what_both_judge_and_what_it_judges_no_longer_is_not_told() -> None:
+def test_what_both_judge_and_what_it_judges_no_longer_is_not_reported() -> None:
     assert took_over(aged(9, ITEMS), aged(5, ITEMS)).hour() == Maturity(START + HOUR)
     assert took_over(aged(1, ITEMS), aged(5, ITEMS)).hour() == Maturity(START + HOUR, learning=[1])
 

@@ -201,7 +201,7 @@ def test_nobody_is_younger_than_nothing_while_the_first_step_is_judged() -> None
     assert set(detect.ages().tolist()) == {0.0}
 
 
-def test_few_calls_more_are_told_by_what_they_added_up_to_until_they_end() -> None:
+def test_few_calls_more_are_stated_by_their_sum_until_they_end() -> None:
     draw, begins, lasts = np.random.default_rng(1), 5 * DAY, 60
     drawn = draw.poisson([13.0 * (1.7 if begins <= at < begins + lasts else 1) for at in range(begins + 120)])
     blocks = [
@@ -222,7 +222,7 @@ def test_few_calls_more_are_told_by_what_they_added_up_to_until_they_end() -> No
     assert reported[0].added_up.seconds == reported[0].seen - reported[0].start
 
 
-def test_ten_times_the_calls_are_told_by_the_newest_minute() -> None:
+def test_ten_times_the_calls_are_stated_by_the_newest_minute() -> None:
     draw, begins = np.random.default_rng(1), DAY
     drawn = draw.poisson([13.0 * (10 if begins <= at < begins + 20 else 1) for at in range(begins + 60)])
     blocks = [

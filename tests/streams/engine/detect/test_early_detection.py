@@ -17,7 +17,7 @@ def last_minute(watermark: int) -> PartialStep:
     return PartialStep(measuring, 60, 10)
 
 
-def test_a_minute_is_known_when_its_buckets_are_told() -> None:
+def test_a_minute_is_known_when_its_buckets_are_emitted() -> None:
     minute = last_minute(T0 + 30)
     minute.note(block(T0 + 20))
     for at in range(30, 60, 10):
@@ -25,7 +25,7 @@ def test_a_minute_is_known_when_its_buckets_are_told() -> None:
     assert minute.end() == T0 + 60
 
 
-def test_a_minute_with_a_part_of_a_step_that_was_told_whole_is_not_known() -> None:
+def test_a_minute_with_a_part_of_a_step_that_was_emitted_whole_is_not_known() -> None:
     minute = last_minute(T0 + 60)
     minute.note(block(T0, width=60))
     for at in range(60, 110, 10):

@@ -48,7 +48,7 @@ def per_second(begin: int, end: int) -> list[float]:
     return [float(ts) for ts in range(begin, end)]
 
 
-def test_a_bucket_is_told_once_some_seconds_after_its_end() -> None:
+def test_a_bucket_is_emitted_once_some_seconds_after_its_end() -> None:
     source = Source()
     source.feed(per_second(T0, T0 + 10 + SETTLED))
     assert early_blocks(source) == []
@@ -68,13 +68,13 @@ def test_it_has_nothing_but_sums_and_times() -> None:
     assert not len(block.tags) + len(block.values) + len(block.examples)
 
 
-def test_a_bucket_without_a_record_is_told_as_well() -> None:
+def test_a_bucket_without_a_record_is_emitted_as_well() -> None:
     source = Source()
     source.feed([*per_second(T0, T0 + 10), T0 + 25.0])
     assert [(block.bucket, block.records) for block in early_blocks(source)] == [(T0, 10), (T0 + 10, 0)]
 
 
-def test_shards_are_told_their_own() -> None:
+def test_shards_get_their_own() -> None:
     source = Source(shards=2)
     source.feed(per_second(T0, T0 + 15))
     blocks = early_blocks(source)
@@ -82,14 +82,14 @@ def test_shards_are_told_their_own() -> None:
     assert all(block.records == 10 for block in blocks)  # the same for every shard, as of any bucket
 
 
-def test_after_a_leap_only_the_last_step_is_told() -> None:
+def test_after_a_leap_only_the_last_step_is_emitted() -> None:
     source = Source()
     source.feed(per_second(T0, T0 + 10))
     source.feed(per_second(T0 + 7200, T0 + 7200 + 65))
     assert len(source.rollup.early()) <= TIME.step // TIME.bucket
 
 
-def test_nothing_is_told_before_the_first_record() -> None:
+def test_nothing_is_emitted_before_the_first_record() -> None:
     assert Source().rollup.early() == []
 
 
@@ -100,7 +100,7 @@ def test_nobody_is_in_a_hurry_whose_steps_are_hours() -> None:
 
 
 @pytest.mark.parametrize("restart", [False, True])
-def test_blocks_and_steps_are_the_same_whether_buckets_are_told_early_or_not(*, restart: bool) -> None:
+def test_blocks_and_steps_are_the_same_whether_buckets_are_emitted_early_or_not(*, restart: bool) -> None:
     plain, early = Source(), Source()
     of_plain, of_early = Steps(["requests/0"], TIME.step), Steps(["requests/0"], TIME.step)
     steps: list[list[Step]] = [[], []]
@@ -124,7 +124,7 @@ def test_blocks_and_steps_are_the_same_whether_buckets_are_told_early_or_not(*, 
         assert np.array_equal(left.sums, other.sums)
 
 
-def test_none_is_told_of_a_step_that_is_told_whole() -> None:
+def test_none_is_emitted_of_a_step_that_is_emitted_whole() -> None:
     source = Source()
     source.feed(per_second(T0 - 60, T0 - 10))
     source.rollup.switch_mode(whole_steps=True)

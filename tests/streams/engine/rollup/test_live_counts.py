@@ -37,7 +37,7 @@ def test_cells_are_merged_as_a_dictionary_would(
 
 
 @pytest.mark.parametrize("before", [0, 100_000])
-def test_what_was_merged_stays_as_it_was_told(before: int) -> None:
+def test_what_was_merged_stays_as_it_was_counted(before: int) -> None:
     found = LiveHistograms(before)
     found.add(np.array([7, 3, 7]), np.ones(3))
     cells, counts = found.merged()

@@ -97,7 +97,7 @@ def test_what_is_wrong_with_a_sample_or_a_change_is_named(record: bytes, reason:
     assert [(at, bad.reason) for at, bad in partition.rejected] == [(1, reason)]
 
 
-def test_a_kind_of_scope_that_is_none_is_told_those_that_are() -> None:
+def test_an_unknown_kind_of_scope_is_refused_with_those_that_exist() -> None:
     partition = fed([request(T0), sample(T0, 1, of={"kind": "banana", "name": "x"}), request(T0)])
     ((_, bad),) = partition.rejected
     assert bad.detail == (
@@ -106,7 +106,7 @@ def test_a_kind_of_scope_that_is_none_is_told_those_that_are() -> None:
     )
 
 
-def test_what_a_door_refused_becomes_a_dead_letter_with_its_own_sample() -> None:
+def test_what_a_receiver_refused_becomes_a_dead_letter_with_its_own_sample() -> None:
     payload = base64.b64encode(b"garbage").decode()
     refused = f'{{"kind":"refused","reason":"damaged","detail":"cut off","sample":"{payload}"}}'.encode()
     (bad,) = (bad for _, bad in fed([request(T0), refused, request(T0)]).rejected)

@@ -93,7 +93,7 @@ def test_the_page_of_the_table_says_first_what_was_deployed(
     assert first_line(page(opened, words=words)) == said
 
 
-def test_a_deploy_that_is_told_minutes_late_edits_the_message(run: EngineRun) -> None:
+def test_a_deploy_that_becomes_known_minutes_late_edits_the_message(run: EngineRun) -> None:
     reported = hammered(run)
     [edit] = [notice for notice in reported if Milestone.PRECEDED in notice.milestones]
     assert BEGAN + LATE <= edit.at <= BEGAN + LATE + 180

@@ -87,7 +87,7 @@ def test_a_hammer_is_paged_within_half_a_minute_wherever_in_its_minute_it_begins
     assert not incident.primary.early
 
 
-def test_steps_find_the_same_whether_there_are_looks_or_not(live: Live) -> None:
+def test_steps_find_the_same_with_early_evaluation_and_without(live: Live) -> None:
     change = hammering(live, MINUTE + 20)
     _, looked, engine = live.run(change, 6 * STEP)
     _, plain, other = live.run(change, 6 * STEP, early=False)
@@ -102,7 +102,7 @@ def test_nothing_is_found_on_a_quiet_hour(live: Live) -> None:
     assert pages(notices) == []
 
 
-def test_a_burst_that_is_over_is_told_as_it_was_and_ends(live: Live) -> None:
+def test_a_burst_that_is_over_is_reported_as_it_was_and_ends(live: Live) -> None:
     notices, _, engine = live.run(hammering(live, MINUTE + 20, 15), 15 * STEP)
     reported = [notice for _, notice in notices]
     assert sum(notice.action is Action.OPEN for notice in reported) <= 1
@@ -111,7 +111,7 @@ def test_a_burst_that_is_over_is_told_as_it_was_and_ends(live: Live) -> None:
     )
 
 
-def test_no_look_is_taken_of_what_happened_long_ago(live: Live) -> None:
+def test_nothing_of_long_ago_is_evaluated_early(live: Live) -> None:
     notices, _, _ = live.run(hammering(live, MINUTE + 10), 4 * STEP, delay=0.0)
     looked = pages(notices)[0][1].incident.primary
     assert looked.early
@@ -123,7 +123,7 @@ def test_no_look_is_taken_of_what_happened_long_ago(live: Live) -> None:
         assert engine.evaluate_early(SOURCE, now + 3600.0).findings == []
 
 
-def test_a_finding_of_a_look_is_older_than_anything_a_step_says(live: Live) -> None:
+def test_an_early_finding_is_older_than_any_finding_of_a_step(live: Live) -> None:
     notices, found, _ = live.run(hammering(live, MINUTE + 10), 5 * STEP)
     early = pages(notices)[0][1].incident.primary
     same = [finding for finding in found if (finding.scope, finding.measure) == (early.scope, early.measure)]

@@ -161,7 +161,7 @@ def test_a_price_that_changes_is_no_reason_to_wake_anyone(price: float) -> None:
     assert [finding for finding in found if finding.measure is Measure.COST] == []
 
 
-def test_nobody_is_woken_by_prices_that_were_corrected_and_no_excess_is_told_by_them(
+def test_nobody_is_woken_by_prices_that_were_corrected_and_no_excess_is_stated_by_them(
     short: list[bytes],
 ) -> None:
     ten_times = [price.model_copy(update={"price": 10 * price.price}) for price in DEAR.prices]

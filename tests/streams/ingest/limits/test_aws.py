@@ -192,7 +192,7 @@ def test_a_role_that_may_not_be_assumed_is_named_and_the_other_accounts_are_read
         ("InvalidClientTokenId", "AWS does not know the credentials (InvalidClientTokenId); renew them"),
     ],
 )
-def test_credentials_that_do_not_hold_are_told_at_once(aws: AwsStandin, code: str, said: str) -> None:
+def test_credentials_that_do_not_hold_are_reported_at_once(aws: AwsStandin, code: str, said: str) -> None:
     aws.refuse("sts:GetCallerIdentity", code)
     with pytest.raises(AwsError) as refused:
         read("lambda")
@@ -215,7 +215,7 @@ def test_without_a_region_one_line_says_so(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.usefixtures("aws")
-def test_an_aws_that_cannot_be_reached_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_aws_that_cannot_be_reached_is_reported_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(AwsError, match=r"AWS does not answer \(.*127\.0\.0\.1:9/?\"\); check the region"):
         read("lambda")

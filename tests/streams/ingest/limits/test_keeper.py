@@ -172,7 +172,7 @@ def test_a_process_that_reads_while_another_makes_up_its_mind_reads_for_both(
     assert other.cloud.reads == 0
 
 
-def test_a_process_that_looks_after_another_has_read_takes_that_in(file: Path) -> None:
+def test_a_process_that_reads_after_another_takes_over_its_limits(file: Path) -> None:
     one, other = KeeperWorld(file, Cloud()), KeeperWorld(file, Cloud())
     one.update()
     other.update(30)
@@ -209,7 +209,7 @@ def test_a_file_that_is_gone_is_written_again_with_all_that_was_known(file: Path
     assert [value for _, value in load_read_limits(file).limits[0].values] == [50, 80]
 
 
-def test_a_file_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "folder").write_text("not a folder")
     world = KeeperWorld(tmp_path / "folder" / "limits.json", Cloud())
     world.update()

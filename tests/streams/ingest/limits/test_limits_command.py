@@ -116,7 +116,7 @@ def test_a_file_that_nothing_reads_is_pointed_out(aws: AwsStandin, shell: Shell)
     assert err == [f"uneri: to use it, set limits.file: {other}"]
 
 
-def test_the_options_that_do_not_fit_are_told(shell: Shell) -> None:
+def test_the_options_that_do_not_fit_are_named(shell: Shell) -> None:
     code, out, err = shell.limits("--write", str(shell.file))
     assert (code, out, err) == (2, [], ["uneri: --write keeps what --aws reads; add --aws"])
     code, out, err = shell.limits()

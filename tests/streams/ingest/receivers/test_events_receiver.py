@@ -73,7 +73,9 @@ async def test_an_unknown_source_is_not_found_and_an_unknown_format_is_a_mistake
         assert served.counted("uneri_intake_refused_requests_total", "unknown_format") == 2
 
 
-async def test_what_cannot_be_read_is_told_and_kept_as_a_dead_letter_beside_the_rest(serve: Serve) -> None:
+async def test_what_cannot_be_read_is_reported_and_kept_as_a_dead_letter_beside_the_rest(
+    serve: Serve,
+) -> None:
     async with serve() as served:
         status, answer = await post(served, "/events?format=alb", ALB + b"\nnonsense\n")
         assert (status, answer["accepted"]) == (202, 1)

@@ -45,7 +45,7 @@ def spans(count: int) -> list[ReadableSpan]:
 
 
 @pytest.mark.parametrize("compression", [Compression.NoCompression, Compression.Gzip])
-async def test_the_sdks_own_exporter_is_told_that_all_was_taken(
+async def test_the_sdks_own_exporter_reads_that_all_was_accepted(
     serve: Serve, compression: Compression
 ) -> None:
     async with serve() as served:

@@ -117,7 +117,7 @@ async def test_bad_lines_are_dead_letters_and_a_line_of_megabytes_is_one(store: 
         assert all(len(raw) < 2 << 20 for raw in stored(store))
 
 
-async def test_a_sender_of_garbage_is_told_in_one_line_and_others_go_on(store: SqliteStore) -> None:
+async def test_a_sender_of_garbage_reads_one_line_and_others_go_on(store: SqliteStore) -> None:
     settings = Settings(dead_letters=DeadLetterSettings(in_a_row=5))
     async with listening(store, settings) as (port, _, _):
         answer = await send(port, line(0) + b"\n", b"GET / HTTP/1.1\r\n" * 100_000)

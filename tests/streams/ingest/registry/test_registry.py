@@ -366,7 +366,7 @@ def test_credentials_are_sent_as_they_are_now(
     assert str(file) in asking.trouble(8)
 
 
-def test_a_credential_that_is_missing_is_told_at_once() -> None:
+def test_a_credential_that_is_missing_is_reported_at_once() -> None:
     with pytest.raises(SecretError, match=r"sources\.registry: NO_SUCH_TOKEN is not set"):
         Asking("http://127.0.0.1:1", token_env="NO_SUCH_TOKEN")  # noqa: S106 - the name of a variable
     with pytest.raises(SecretError, match=r"sources\.registry\.ca: nowhere\.pem cannot be read"):
@@ -431,7 +431,7 @@ def test_frames_in_envelopes_are_read_by_their_schemas_too(standin: RegistryStan
     assert services(source.read(push.encode())) == ["注文"]
 
 
-def test_who_gets_schemas_elsewhere_is_told_which(standin: RegistryStandin) -> None:
+def test_missing_schemas_are_named_for_the_caller_to_fetch(standin: RegistryStandin) -> None:
     asking = Asking(standin.url)
     source = Inputs(SourcesSettings(), SchemasAtHand(asking.registry.get)).of(None, "confluent")
     with pytest.raises(SchemasNeededError) as caught:

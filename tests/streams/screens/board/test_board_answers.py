@@ -48,7 +48,7 @@ async def test_who_gives_up_takes_nothing_from_the_others() -> None:
     assert kitchen.made == ["a"]
 
 
-async def test_a_failure_is_told_to_all_who_wait_and_tried_again_by_the_next() -> None:
+async def test_a_failure_reaches_all_who_wait_and_is_tried_again_by_the_next() -> None:
     kitchen = Kitchen()
     kitchen.fails = True
     found = await asyncio.gather(*(kitchen.ask("a") for _ in range(3)), return_exceptions=True)

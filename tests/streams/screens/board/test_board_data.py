@@ -5,7 +5,7 @@ import asyncio
 from streams.screens.board.board_data import StepSignal
 
 
-async def test_who_waits_is_told() -> None:
+async def test_a_waiting_task_is_woken() -> None:
     signal = StepSignal()
     waiting = [asyncio.create_task(signal.after(0)) for _ in range(3)]
     await asyncio.sleep(0)
@@ -13,7 +13,7 @@ async def test_who_waits_is_told() -> None:
     assert await asyncio.gather(*waiting) == [1, 1, 1]
 
 
-async def test_who_comes_late_is_told_at_once() -> None:
+async def test_a_late_task_is_woken_at_once() -> None:
     signal = StepSignal()
     signal.notify()
     assert await signal.after(0) == 1

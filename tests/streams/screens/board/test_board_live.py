@@ -66,7 +66,9 @@ def until(condition: Callable[[], bool]) -> None:
 # -- connection --
 
 
-def test_a_daemon_that_dies_and_comes_back_under_an_open_board_is_told_and_followed(browser: Browser) -> None:
+def test_a_daemon_that_dies_and_comes_back_under_an_open_board_is_shown_and_followed(
+    browser: Browser,
+) -> None:
     with BoardThread(given()) as board, Shown(browser, board.url) as shown:
         shown.page.wait_for_selector(".desk")
         banner = shown.page.get_by_role("alert")

@@ -55,7 +55,7 @@ async def test_what_does_not_fit_is_counted_with_how_to_ask_for_it(asked: Asked)
     assert "4 older ones are left out: ask for more, or with a filter." in words
 
 
-async def test_one_incident_is_told_whole(data: GivenBoard, asked: Asked) -> None:
+async def test_one_incident_is_shown_whole(data: GivenBoard, asked: Asked) -> None:
     found, words = await asked.answer("show_incident", incident="spike")
     whole = await data.service.whole("spike")
     assert whole is not None

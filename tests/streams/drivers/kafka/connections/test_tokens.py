@@ -136,7 +136,7 @@ def test_all_clients_of_a_process_share_a_token(endpoint: Endpoint, monkeypatch:
         (200, b"[]", "answers without a token"),
     ],
 )
-def test_what_an_endpoint_refuses_is_told_in_a_line_without_secrets(
+def test_what_an_endpoint_refuses_is_reported_in_a_line_without_secrets(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, status: int, body: bytes, said: str
 ) -> None:
     endpoint.status, endpoint.body = status, body
@@ -200,7 +200,7 @@ def msk(broker: str, **iam: str) -> KafkaSettings:
     return KafkaSettings(brokers=[broker], security="sasl_ssl", sasl_mechanism="AWS_MSK_IAM", iam=iam)
 
 
-def test_without_an_identity_in_aws_the_remedy_is_told(
+def test_without_an_identity_in_aws_the_remedy_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
@@ -225,7 +225,7 @@ def test_the_region_comes_from_the_settings_the_brokers_or_the_environment() -> 
         tokens_of(msk("kafka:9098"), {})
 
 
-def test_without_the_extra_its_name_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_its_name_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "aws_msk_iam_sasl_signer", None)
     with pytest.raises(SecretError, match=r"of the extra uneri\[msk\]; install it with: "):
         connection_options(msk("kafka:9098", region="us-east-1"))

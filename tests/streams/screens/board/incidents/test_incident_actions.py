@@ -93,7 +93,9 @@ async def test_no_forged_request_changes_anything(method: str, path: str, body: 
 
 
 @ANY
-async def test_on_loopback_without_tokens_the_same_doors_are_shut(method: str, path: str, body: Any) -> None:
+async def test_on_loopback_without_tokens_the_same_requests_are_refused(
+    method: str, path: str, body: Any
+) -> None:
     data = given()
     async with served(data) as board, browser() as session:
         for name, changes in FORGED.items():

@@ -138,7 +138,7 @@ async def test_a_list_is_made_once_for_all_who_ask_until_something_changes() -> 
     assert len(made) == 3
 
 
-async def test_without_a_pipeline_the_page_is_told_whom_to_ask() -> None:
+async def test_without_a_pipeline_the_page_shows_whom_to_ask() -> None:
     data = given()
     data.service._pipeline = lambda: None
     async with served(data) as board, browser() as session:

@@ -207,7 +207,7 @@ def test_the_timeline_is_walked_by_the_keyboard_and_says_what_each_bar_and_mark_
         assert shown.wrong == []
 
 
-def test_a_browser_that_only_reads_is_told_why_and_signs_in_with_another_token(browser: Browser) -> None:
+def test_a_browser_that_only_reads_shows_why_and_signs_in_with_another_token(browser: Browser) -> None:
     with busy(tokens=TOKENS) as board, Shown(browser, f"{board.url}/?incident=spike#{READ}") as shown:
         page = shown.page
         expect(page.locator(".acts")).to_contain_text("its token does not allow operate")

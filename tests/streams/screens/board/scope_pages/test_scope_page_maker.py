@@ -261,7 +261,7 @@ def made_history(place: Path, amounts: dict[SeriesKey, list[float]]) -> None:
     folder.write(NAMES_FILE, partial(write_names, names))
 
 
-async def test_more_calls_and_more_per_call_are_told_apart(tmp_path: Path) -> None:
+async def test_more_calls_and_more_per_call_are_distinguished(tmp_path: Path) -> None:
     def edge(name: str, measure: str) -> SeriesKey:
         return SeriesKey(ITEMS, PUT._replace(name=name), measure)
 
