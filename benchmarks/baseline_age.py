@@ -52,10 +52,10 @@ def kpi(verdicts: str) -> Found:
                 stretches[age].append(Stretch(times[part], labelled[part], paging[part], meta["interval"]))
     found = {}
     for age, those in stretches.items():
-        told = outcome(those, PAGED)
+        measured = outcome(those, PAGED)
         found[str(age)] = {
-            "false": told["false_pages_per_series_week"],
-            "recall": told["recall_by_incident"],
+            "false": measured["false_pages_per_series_week"],
+            "recall": measured["recall_by_incident"],
         }
     return found
 

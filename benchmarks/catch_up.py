@@ -4,7 +4,7 @@
 
 The weeks of ``benchmarks.thin`` are on a topic when the daemon starts, spread over its partitions as a
 producer without keys spreads them. The clock runs from the first judged step to the last but a few, so what
-a start costs is told apart. Figures are records a second by the clock, and the CPU of the daemon per minute
+a start costs is shown apart. Figures are records a second by the clock, and the CPU of the daemon per minute
 of event time; the broker uses the other core.
 """
 
@@ -104,7 +104,7 @@ def main() -> int:
     parser.add_argument("--partitions", type=int, default=PARTITIONS)
     parser.add_argument("--shards", type=int, default=SHARDS)
     parser.add_argument("--folder", type=Path, help="where the records are, or are written to")
-    parser.add_argument("--hold", type=float, default=0.0, help="seconds to go on afterwards; tells the pid")
+    parser.add_argument("--hold", type=float, default=0.0, help="seconds to go on afterwards; prints the pid")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = asked.folder or Path(scratch) / "records"

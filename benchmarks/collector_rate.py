@@ -1,4 +1,4 @@
-"""What the OpenTelemetry Collector itself takes for spans: received, batched, and sent on over HTTP.
+"""CPU of the OpenTelemetry Collector itself for spans: received, batched, and sent on over HTTP.
 
 It is the program of the tests with our own example of its configuration, between a sender and a server that
 reads everything and keeps nothing. The CPU time is the collector's alone, less that of a start.
@@ -26,7 +26,7 @@ class _Sink(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as it is called
-        """Say nothing."""
+        """Log nothing."""
 
 
 def spans_per_second(messages: Sequence[bytes], spans: int) -> float | None:
@@ -44,7 +44,7 @@ def spans_per_second(messages: Sequence[bytes], spans: int) -> float | None:
 
 
 def _cpu_seconds(url: str, messages: Sequence[bytes]) -> float:
-    """Return what a collector takes from its start to its end, with everything sent on."""
+    """Return the CPU of a collector from its start to its end, with everything sent on."""
     before = _of_children()
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -3,8 +3,8 @@
     python -m benchmarks.contest [--quick] [--events N] [--rounds N] [--only NAME …] [--profile] [--page FILE]
 
 All count, sum and take the maximum of ``ms.total`` by service and function in windows of ten seconds of
-event time, but for the plain Faust agent, which only counts, the lane alone, which looks at nothing, and the
-whole path, which does all that the daemon does in the role rollup. All read the same topic from its
+event time, but for the plain Faust agent, which only counts, the batch consumer alone, which reads no record,
+and the whole path, which does all that the daemon does in the role rollup. All read the same topic from its
 beginning. The clock starts when a first part of every partition has been read, and stops at the end of the
 topic, or after ``--seconds`` for the slow ones: their answers are compared with the totals of what they have
 read. CPU is that of the whole client process, as the kernel accounts it. Contestants take turns, round by
@@ -93,17 +93,17 @@ def contest(asked: Sequence[Contestant], broker: Broker, made: LongTopic, length
 
 
 def one_run(row: Row, turn: int, program: Program, made: LongTopic) -> None:
-    """Run a contestant once and check what it says; a failed one is told and not run again."""
+    """Run a contestant once and check its answer; a failed one is reported and not run again."""
     try:
-        told = program.run()
-        there = made.answer(told["read"]) if row.contestant.slow else made.whole
+        reported = program.run()
+        there = made.answer(reported["read"]) if row.contestant.slow else made.whole
         run = Run(
-            told["records"],
-            told["user"],
-            told["system"],
-            told["wall"],
-            row.contestant.check(told, there),
-            told.get("checkpoints", 0) // PARTITIONS,
+            reported["records"],
+            reported["user"],
+            reported["system"],
+            reported["wall"],
+            row.contestant.check(reported, there),
+            reported.get("checkpoints", 0) // PARTITIONS,
         )
     except FailedError as error:
         row.failure = str(error)
@@ -115,7 +115,7 @@ def one_run(row: Row, turn: int, program: Program, made: LongTopic) -> None:
 
 
 def processor() -> str:
-    """Return the model of the processor, where the system says it."""
+    """Return the model of the processor, where the system has it."""
     try:
         said = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -129,11 +129,11 @@ def profiled(broker: Broker, made: LongTopic, length: Length) -> str:
     path = next(contestant for contestant in CONTESTANTS if contestant.name == PATH)
     words = [broker.address, "bench-requests", str(made.records), str(length.warm), "profile"]
     try:
-        told = Program([*path.prefix(), *words], kept=False).run()
+        reported = Program([*path.prefix(), *words], kept=False).run()
     except FailedError as error:
         return f"not run: {error}"
-    cpu = told["user"] + told["system"]
-    return owners(told["owners"], told["absent"], told["records"] / cpu, told["system"] / cpu)
+    cpu = reported["user"] + reported["system"]
+    return owners(reported["owners"], reported["absent"], reported["records"] / cpu, reported["system"] / cpu)
 
 
 def options() -> argparse.Namespace:
@@ -150,8 +150,10 @@ def options() -> argparse.Namespace:
 
 
 def length_of(given: argparse.Namespace) -> Length:
-    told = {name: getattr(given, name) for name in ("events", "warm", "seconds", "rounds")}
-    return (QUICK if given.quick else LONG)._replace(**{name: value for name, value in told.items() if value})
+    reported = {name: getattr(given, name) for name in ("events", "warm", "seconds", "rounds")}
+    return (QUICK if given.quick else LONG)._replace(
+        **{name: value for name, value in reported.items() if value}
+    )
 
 
 def main() -> int:

@@ -25,7 +25,7 @@ HEADS = (
 
 @dataclass(frozen=True)
 class Run:
-    """What a contestant was measured at in one round."""
+    """The measurements of a contestant in one round."""
 
     records: int
     user: float
@@ -125,7 +125,7 @@ def markdown(rows: Sequence[Row]) -> str:
 
 
 def bounds(rows: Sequence[Row]) -> str:
-    """Say what an event costs: the lane's part, and what looking at the records adds."""
+    """Return the costs of an event: the batch consumer's part, and the reading of records."""
     costs = {
         row.contestant.name: 1e6 / median(run.rate for run in row.runs.values()) for row in rows if row.runs
     }

@@ -133,15 +133,15 @@ def days(of: Floats, wanted: tuple[float, ...]) -> list[float]:
     return [float(exceeded[0] + 1) if exceeded.size else np.inf for exceeded in on]
 
 
-class Told(NamedTuple):
-    """What a model said of every case."""
+class ModelRun(NamedTuple):
+    """The forecasts of a model for every case."""
 
     days: Floats  # (cases, 3) earliest, middle and last
     errors: Floats  # (cases, 3) of the logarithm of the level after so many days
     ms: float
 
 
-def told(model: Model, wanted: tuple[float, ...], of: list[Case]) -> Told:
+def run_model(model: Model, wanted: tuple[float, ...], of: list[Case]) -> ModelRun:
     began = time.process_time()
     found, errors = [], []
     for curve in of:
@@ -155,10 +155,10 @@ def told(model: Model, wanted: tuple[float, ...], of: list[Case]) -> Told:
         errors.append(
             [mean[after - 1] - np.log(level / unit) for after, level in zip(AFTER, came, strict=True)]
         )
-    return Told(np.array(found), np.abs(errors), (time.process_time() - began) / len(of) * 1e3)
+    return ModelRun(np.array(found), np.abs(errors), (time.process_time() - began) / len(of) * 1e3)
 
 
-def show(name: str, said: Told, of: list[Case]) -> None:
+def show(name: str, said: ModelRun, of: list[Case]) -> None:
     """Print a row; where the truth is not known, a range is right if it goes beyond what is known."""
     truth = np.array([curve.truth for curve in of])
     seen = np.array([curve.seen for curve in of])
@@ -181,11 +181,11 @@ def table(title: str, of: list[Case], models: list[str]) -> None:
     print(f"\n{title}: {len(of)} reports; per cent of ranges that hold the truth")
     print(f"{'':<20}{'all':>5}  {kinds}  {'late':>4} {'early':>4} width  open   off    7   14   28     ms")
     nothing = np.full((len(of), len(AFTER)), np.nan)
-    line = Told(np.array([curve.line for curve in of]), np.zeros_like(nothing), 0.0)
+    line = ModelRun(np.array([curve.line for curve in of]), np.zeros_like(nothing), 0.0)
     show("slope and its 99 %", line, of)
     for name in models:
         ours = name == next(iter(MODELS))
-        show(name, told(MODELS[name], (EARLY, MIDDLE, LATE) if ours else SYMMETRIC, of), of)
+        show(name, run_model(MODELS[name], (EARLY, MIDDLE, LATE) if ours else SYMMETRIC, of), of)
 
 
 def main() -> int:

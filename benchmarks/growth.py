@@ -1,4 +1,4 @@
-"""What a shard costs with 1, 10 and 100 thousand series that have lived through all their weeks.
+"""Costs of a shard with 1, 10 and 100 thousand series that have lived through all their weeks.
 
 Each size runs in processes of its own. A backend of cells (one service, four routes with a function each,
 two tables, two clients that call them; 336 series) is made as large as the size asks for. A day of values
@@ -106,11 +106,11 @@ class Backend:
         self.fails = np.where(rng.random(len(self.paths)) < FAILING, 0.01, 0.0)
 
     def day(self, at: int) -> float:
-        """Return what the time of day does to all."""
+        """Return the effect of the time of day on all."""
         return 1.0 + 0.5 * float(np.sin(2 * np.pi * at / DAY))
 
     def block(self, at: int, sequence: int, rng: np.random.Generator) -> tuple[Block, int]:
-        """Return what a bucket counted, and how many requests these are."""
+        """Return the counts of a bucket, and how many requests these are."""
         requests = rng.poisson(self.rate * self.day(at) / BUCKETS).astype(float)
         some = np.flatnonzero(requests)
         row_of = np.full(len(self.paths), -1)
@@ -184,7 +184,7 @@ def forget_peak() -> None:
 
 
 def scout(backend: Backend) -> tuple[Floats, Floats]:
-    """Return what judged series and edges bring in some steps of noon, (steps, n) each."""
+    """Return the values of judged series and edges in some steps of noon, (steps, n) each."""
     seen, of_edges = [], []
     detect: Any = Detect(0, [SOURCE], Settings())
     judge, append = detect._judge.judge, detect._edges.append
@@ -312,10 +312,10 @@ class Traffic:
 def timed(detect: Detect, traffic: Traffic, profiler: cProfile.Profile | None) -> dict[str, float]:
     """Feed an hour."""
     each = []
-    events, told = traffic.events, 0
+    events, sent = traffic.events, 0
     for _ in range(TIMED_STEPS):
         bodies = traffic.step()
-        told += sum(map(len, bodies))
+        sent += sum(map(len, bodies))
         if profiler:
             profiler.enable()
         began = clock()
@@ -329,7 +329,7 @@ def timed(detect: Detect, traffic: Traffic, profiler: cProfile.Profile | None) -
         "detect_us": sum(each) / (traffic.events - events) * 1e6,
         "step_s": sum(each) / TIMED_STEPS,
         "slowest_s": max(each),
-        "blocks_mb": told / TIMED_STEPS / 1e6,
+        "blocks_mb": sent / TIMED_STEPS / 1e6,
     }
 
 

@@ -1,4 +1,4 @@
-"""What the history costs beside judging, how large its files are, and how long its heaviest page takes.
+"""Costs of the history beside judging, the size of its files, and the time of its heaviest page.
 
 A shard of ``benchmarks/growth.py`` (its weeks made up, its traffic judged for real) goes on for hours. Hours
 that are recorded lie between halves that are not, so that what else the machine does weighs on both alike.

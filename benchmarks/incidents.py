@@ -1,4 +1,4 @@
-"""Who is paged for what: backends with incidents of known cause, replayed at the shipped defaults.
+"""Pages about incidents of known cause: backends, replayed at the shipped defaults.
 
 python benchmarks/incidents.py [shop b2b game partner growing] [--quiet | --troubled] [--live] [--rate X]
                                [--keep DIR]
@@ -8,8 +8,8 @@ Every backend is drawn twice (``benchmarks/backends``, a generator of its own th
 after three weeks. What is printed for an incident: whether a page came that is about it, how late it left,
 whether it was about the right scope with the right verdict, with the right caller on top and the right
 suspect, and how many further pages it made. ``*`` marks incidents so small or so seldom called that missing
-them is no shame; they are counted apart. ``--live`` runs the last weeks as a daemon meets them, with looks
-between the steps; a replay has none.
+them is no shame; they are counted apart. ``--live`` runs the last weeks as a daemon meets them, evaluated
+early between the steps; a replay has none.
 """
 
 import argparse
@@ -50,8 +50,8 @@ Page = dict[str, Any]
 
 
 @dataclass
-class Told:
-    """What came of one incident."""
+class Outcome:
+    """The outcome of one incident."""
 
     incident: Incident
     page: Page | None
@@ -72,7 +72,7 @@ class Result:
     """One replay."""
 
     backend: str
-    told: list[Told]
+    outcomes: list[Outcome]
     false: list[Page]
     holiday: list[Page]
     digests: list[Page]
@@ -123,7 +123,7 @@ def scored(
     """Give every page to the incident it is about; what is left is false."""
     pages = sorted((line for line in lines if line["sent"] == "page"), key=lambda line: line["alerted"])
     digests = [line for line in lines if line["sent"] == "digest"]
-    told, taken = [], set[str]()
+    outcomes, taken = [], set[str]()
     for incident in incidents:
         if incident.expect == "digest":
             found = [_judged(incident, line, []) for line in digests if _about(line, incident)]
@@ -132,7 +132,7 @@ def scored(
                 key=lambda outcome: (outcome.verdict, outcome.scope, bool(outcome.caller)),
                 default=None,
             )
-            told.append(best or Told(incident, None, []))
+            outcomes.append(best or Outcome(incident, None, []))
             continue
         until = min(incident.end + AFTER, incident.start + LATEST)
         near = [page for page in pages if page["alerted"] - START - incident.start >= -EARLY]
@@ -143,7 +143,7 @@ def scored(
         more += [page for page in long if page not in more and page["alerted"] - START <= incident.end + WAKE]
         more = [page for page in more if page["id"] not in taken]
         taken |= {page["id"] for page in (*more, *([first] if first else []))}
-        told.append(_judged(incident, first, more))
+        outcomes.append(_judged(incident, first, more))
     left = [page for page in pages if page["id"] not in taken]
     holiday = [
         page
@@ -151,7 +151,7 @@ def scored(
         if any(0 <= page["start"] - START - day * DAY < DAY for day, _ in backend.holidays)
     ]
     false = [page for page in left if page not in holiday]
-    return Result(backend.name, told, false, holiday, digests, records, backend.seconds / DAY, seconds)
+    return Result(backend.name, outcomes, false, holiday, digests, records, backend.seconds / DAY, seconds)
 
 
 def _scopes(line: Page) -> list[tuple[str, str, str]]:
@@ -168,23 +168,23 @@ def _about(line: Page, incident: Incident) -> bool:
     )
 
 
-def _judged(incident: Incident, page: Page | None, more: list[Page]) -> Told:
-    told = Told(incident, page, more)
+def _judged(incident: Incident, page: Page | None, more: list[Page]) -> Outcome:
+    outcome = Outcome(incident, page, more)
     if page is None:
-        return told
+        return outcome
     scope = page["scope"]
-    told.scope = (scope["kind"], scope.get("name", "")) in incident.scopes
-    told.verdict = page["verdict"] in incident.verdicts
+    outcome.scope = (scope["kind"], scope.get("name", "")) in incident.scopes
+    outcome.verdict = page["verdict"] in incident.verdicts
     if incident.caller:
         top = page["callers"][0] if page["callers"] else {}
-        told.caller = incident.caller in {
+        outcome.caller = incident.caller in {
             (top.get("kind"), top.get("name")),
             (scope["kind"], scope.get("name")),
         }
     if incident.suspect:
         labels = {" ".join(filter(None, (who["name"], who.get("version")))) for who in page["suspects"]}
-        told.suspect = incident.suspect in labels
-    return told
+        outcome.suspect = incident.suspect in labels
+    return outcome
 
 
 def _when(seconds: float) -> str:
@@ -218,23 +218,25 @@ def show(result: Result, *, troubled: bool) -> None:
         f"({len(result.false) / result.days * 30:.1f} a month), {len(result.digests)} in the digest",
         flush=True,
     )
-    if result.told:
+    if result.outcomes:
         print(HEAD)
-    for told in result.told:
-        name = told.incident.kind + (" *" if told.incident.small else "")
-        if told.page is None:
-            print(f"{name:36}{'NO':>7}{'':48}{len(told.more):>6}")
+    for outcome in result.outcomes:
+        name = outcome.incident.kind + (" *" if outcome.incident.small else "")
+        if outcome.page is None:
+            print(f"{name:36}{'NO':>7}{'':48}{len(outcome.more):>6}")
         else:
             print(
-                f"{name:36}{'yes':>7}{told.delay:>8.0f}s{_mark(told.scope):>7}{_mark(told.verdict):>9}"
-                f"{_mark(told.caller):>8}{_mark(told.suspect):>9}{len(told.more):>6}"
+                f"{name:36}{'yes':>7}{outcome.delay:>8.0f}s{_mark(outcome.scope):>7}{_mark(outcome.verdict):>9}"
+                f"{_mark(outcome.caller):>8}{_mark(outcome.suspect):>9}{len(outcome.more):>6}"
             )
-            wrong = not (told.scope and told.verdict) or told.caller is False or told.suspect is False
+            wrong = (
+                not (outcome.scope and outcome.verdict) or outcome.caller is False or outcome.suspect is False
+            )
             if wrong:
-                callers = ", ".join(f"{c['name']} {c['share']:.2f}" for c in told.page["callers"][:3])
-                suspects = [who["name"] for who in told.page["suspects"]]
-                print(f"      {_line(told.page)}; callers {callers}; suspects {suspects}")
-        for page in told.more:
+                callers = ", ".join(f"{c['name']} {c['share']:.2f}" for c in outcome.page["callers"][:3])
+                suspects = [who["name"] for who in outcome.page["suspects"]]
+                print(f"      {_line(outcome.page)}; callers {callers}; suspects {suspects}")
+        for page in outcome.more:
             print(f"    + {_line(page)}")
     for page in result.holiday:
         print(f"  holiday: {_line(page)}")
@@ -251,10 +253,10 @@ def at_rate(backend: Backend, factor: float) -> Backend:
 
 def summary(results: list[tuple[bool, Result]]) -> dict[str, float]:
     """Return the figures over all replays."""
-    told = [outcome for _, result in results for outcome in result.told]
-    asked = [outcome for outcome in told if not outcome.incident.small]
-    small = [outcome for outcome in told if outcome.incident.small]
-    paged = [outcome for outcome in told if outcome.page]
+    outcomes = [outcome for _, result in results for outcome in result.outcomes]
+    asked = [outcome for outcome in outcomes if not outcome.incident.small]
+    small = [outcome for outcome in outcomes if outcome.incident.small]
+    paged = [outcome for outcome in outcomes if outcome.page]
     quiet = [result for troubled, result in results if not troubled]
     loud = [result for troubled, result in results if troubled]
 
@@ -270,7 +272,7 @@ def summary(results: list[tuple[bool, Result]]) -> dict[str, float]:
         "right caller": share([bool(outcome.caller) for outcome in paged if outcome.caller is not None]),
         "right suspect": share([bool(outcome.suspect) for outcome in paged if outcome.suspect is not None]),
         "median delay, s": delays[len(delays) // 2] if delays else float("nan"),
-        "further pages an incident": sum(len(outcome.more) for outcome in told) / max(len(told), 1),
+        "further pages an incident": sum(len(outcome.more) for outcome in outcomes) / max(len(outcomes), 1),
         "false pages a quiet month": sum(len(r.false) for r in quiet)
         / max(sum(r.days for r in quiet), 1e-9)
         * 30,
@@ -288,7 +290,7 @@ def main() -> int:
     asked.add_argument("backends", nargs="*", choices=[*BACKENDS, []], help="all when absent")
     asked.add_argument("--quiet", action="store_true", help="only the quiet logs")
     asked.add_argument("--troubled", action="store_true", help="only the logs with incidents")
-    asked.add_argument("--live", action="store_true", help="as a daemon meets them, with looks")
+    asked.add_argument("--live", action="store_true", help="as a daemon meets them, with early evaluation")
     asked.add_argument("--seed", type=int, default=1)
     asked.add_argument("--rate", type=float, default=1.0, help="times the usual traffic")
     asked.add_argument("--keep", type=Path, help="folder in which logs and results stay")

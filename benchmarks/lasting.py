@@ -79,19 +79,19 @@ def late_mornings(rng: np.random.Generator) -> Floats:
 
 
 def poisson(level: float, times: float = 1.0, amplitude: float = 0.5) -> Draw:
-    """Return what draws independent calls."""
+    """Return a generator of independent calls."""
     return lambda rng: rng.poisson(changed(level * shape(amplitude), times)).astype(float)
 
 
 def wander(level: float, by: float, minutes: int, times: float = 1.0) -> Draw:
-    """Return what draws calls whose level wanders."""
+    """Return a generator of calls whose level wanders."""
     return lambda rng: rng.poisson(changed(level * shape(0.5) * wandering(rng, by, minutes), times)).astype(
         float
     )
 
 
 def in_clumps(level: float, size: int, times: float = 1.0) -> Draw:
-    """Return what draws sessions."""
+    """Return a generator of sessions."""
     return lambda rng: clumps(rng, changed(level * shape(0.5), times), size)
 
 

@@ -1,4 +1,4 @@
-"""What the service map costs a step while somebody looks at it, in seconds of a core.
+"""Costs of the service map per step while a page shows it, in seconds of a core.
 
 python -m benchmarks.map_cost          # 22,500 series of scopes and three times as many of edges
 python -m benchmarks.map_cost 1000

@@ -71,7 +71,7 @@ class Meter:
         return self.over
 
     def count(self, partition: int, records: int) -> None:
-        """Say that so many more records of a partition are where they belong."""
+        """Count so many more records of a partition as done."""
         self.read[partition] += records
         if self._started is None and min(self.read) >= self._warm:
             self.start()
@@ -98,12 +98,12 @@ class Meter:
         self._measured = sum(self.read) - self._before
         self.over = True
 
-    def tell(self, records: int | None = None, **more: Any) -> None:
-        told = {
+    def report(self, records: int | None = None, **more: Any) -> None:
+        line = {
             "records": self._measured if records is None else records,
             **self._spent._asdict(),
             "read": self.read,
             **more,
         }
-        sys.stdout.write(json.dumps(told) + "\n")
+        sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""What the middleware of senders/ costs a Lambda function: microseconds an invocation, and a table call.
+"""Costs of the middleware of senders/ in a Lambda function: microseconds an invocation, and a table call.
 
 A handler that does nothing, and one that calls DynamoDB by a client whose answers are made up, so that no
 network is measured; each with and without the middleware, alternating, the best of several rounds.

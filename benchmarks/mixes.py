@@ -41,7 +41,7 @@ CHUNK = 20_000  # records
 
 
 class Change(NamedTuple):
-    """What is other than usual for a while."""
+    """A change for a while."""
 
     kind: str  # "mix", "all" or "route"
     start: int  # seconds after the beginning
@@ -50,7 +50,7 @@ class Change(NamedTuple):
 
 
 class Score(NamedTuple):
-    """What came of the slowdowns, and what was false, in all evaluated weeks."""
+    """The outcomes of the slowdowns, and the false findings, in all evaluated weeks."""
 
     found: dict[str, int]
     slowdowns: dict[str, int]
@@ -59,7 +59,7 @@ class Score(NamedTuple):
 
 
 def changes(weeks: int, draw: np.random.Generator) -> list[Change]:
-    """Return what changes in the evaluated weeks: every eight hours something, in turns."""
+    """Return the changes of the evaluated weeks: every eight hours something, in turns."""
     found = []
     starts = range(LEARNT_WEEKS * WEEK + HOUR, weeks * WEEK - EVERY, EVERY)
     for number, start in enumerate(starts):
@@ -105,7 +105,7 @@ def lines(rate: float, weeks: int, made: list[Change], draw: np.random.Generator
         yield written
 
 
-def told(rate: float, weeks: int, made: list[Change], seed: int) -> list[Finding]:
+def findings_of(rate: float, weeks: int, made: list[Change], seed: int) -> list[Finding]:
     """Return the last revision of each finding about times."""
     engine = Engine(Settings(), [SOURCE])
     found: dict[str, Finding] = {}
@@ -133,7 +133,7 @@ def told(rate: float, weeks: int, made: list[Change], seed: int) -> list[Finding
 
 
 def score(findings: list[Finding], made: list[Change]) -> Score:
-    """Return what came of each slowdown."""
+    """Return the outcome of each slowdown."""
     slow = [change for change in made if change.kind != "mix"]
     mixes = [change for change in made if change.kind == "mix"]
 
@@ -170,7 +170,7 @@ def main() -> None:
     rows = []
     for rate in asked.rate:
         made = changes(asked.weeks, np.random.default_rng(asked.seed))
-        found = score(told(rate, asked.weeks, made, asked.seed), made)
+        found = score(findings_of(rate, asked.weeks, made, asked.seed), made)
         weeks = asked.weeks - LEARNT_WEEKS
         parts = [f"{found.found[kind]} of {found.slowdowns[kind]}" for kind in ("all", "route")]
         print(

@@ -1,9 +1,9 @@
-"""Whether neighbours in the graph tell true pages from false ones (docs/adr/0046).
+"""Whether neighbours in the graph separate true pages from false ones (docs/adr/0046).
 
 python benchmarks/neighbours.py [shop b2b game partner growing]
 
 Backends of ``benchmarks/incidents.py``, quiet and with incidents, are replayed. For every page, the step in
-which its verdict opened tells what else deviated in the same direction, within two edges of the graph: a page
+which its verdict opened lists what else deviated in the same direction, within two edges of the graph: a page
 is *shared* if something did by at least half of what is reported, and otherwise *alone*.
 """
 
@@ -41,7 +41,7 @@ def places(about: ScopeOrEdge) -> list[Place]:
 
 
 class Recording:
-    """What deviated in each step in which a verdict opened, and the edges; one line of JSON each."""
+    """Writes the deviations of each step in which a verdict opened, and the edges; one line of JSON each."""
 
     def __init__(self, into: Path) -> None:
         self._file = into.open("w", encoding="utf-8")
@@ -67,32 +67,34 @@ class Recording:
         size = np.sqrt(judgement.score / np.maximum(1 - judgement.score, 1e-9))
         size *= np.where(judgement.observed >= judgement.expected, 1, -1)
         rows = np.flatnonzero((np.abs(size) >= HALF) | judgement.opened).tolist()
-        told = []
+        deviating = []
         for row in rows:
             one = shard._series[row]  # noqa: SLF001
-            told.append((places(one.about), str(one.measure), float(size[row]), bool(judgement.opened[row])))
-        self._write({"at": judgement.start, "deviates": told})
+            deviating.append(
+                (places(one.about), str(one.measure), float(size[row]), bool(judgement.opened[row]))
+            )
+        self._write({"at": judgement.start, "deviates": deviating})
 
-    def _write(self, told: dict[str, Any]) -> None:
-        self._file.write(json.dumps(told) + "\n")
+    def _write(self, fields: dict[str, Any]) -> None:
+        self._file.write(json.dumps(fields) + "\n")
         self._file.flush()
 
 
 class Recorded:
-    """What a recording says of pages."""
+    """Reads the neighbours of pages from a recording."""
 
     def __init__(self, path: Path) -> None:
         self._near: dict[Place, set[Place]] = {}
         self._steps: dict[int, list[tuple[list[Place], str, float, bool]]] = {}
         for line in path.read_text(encoding="utf-8").splitlines():
-            told = json.loads(line)
-            if "edge" in told:
-                one, other = (tuple(place) for place in told["edge"])
+            fields = json.loads(line)
+            if "edge" in fields:
+                one, other = (tuple(place) for place in fields["edge"])
                 self._near.setdefault(one, set()).add(other)
                 self._near.setdefault(other, set()).add(one)
             else:
-                deviates = [([tuple(member) for member in step[0]], *step[1:]) for step in told["deviates"]]
-                self._steps.setdefault(told["at"], []).extend(deviates)
+                deviates = [([tuple(member) for member in step[0]], *step[1:]) for step in fields["deviates"]]
+                self._steps.setdefault(fields["at"], []).extend(deviates)
 
     def size_and_shared(self, page: Page) -> tuple[float, bool] | None:
         """Return the size at which the verdict of a page opened, and whether neighbours share it."""
@@ -121,9 +123,9 @@ def kind_of(measure: str) -> str:
 
 
 def pages_of(result: Result) -> Iterator[tuple[Page, str]]:
-    for told in result.told:
-        if told.page is not None:
-            yield told.page, "true"
+    for outcome in result.outcomes:
+        if outcome.page is not None:
+            yield outcome.page, "true"
     for page in result.false:
         yield page, "false"
 
@@ -133,7 +135,7 @@ def main() -> int:
         Recording(Path(sys.argv[2])).install()
         sys.argv = ["uneri", *sys.argv[3:]]
         return uneri()
-    asked = argparse.ArgumentParser(description="whether neighbours tell true pages from false ones")
+    asked = argparse.ArgumentParser(description="whether neighbours separate true pages from false ones")
     asked.add_argument("backends", nargs="*", choices=[*BACKENDS, []], help="all when absent")
     found: Counter[tuple[str, str, str]] = Counter()
     for name in asked.parse_args().backends or BACKENDS:
@@ -153,8 +155,8 @@ def main() -> int:
                     found["of these, weak" if of[0] < WEAK else "of these, others", truth, how] += 1
     print(f"{'pages about':24}{'true: shared':>14}{'alone':>8}{'false: shared':>15}{'alone':>8}")
     for kind in sorted({kind for kind, _, _ in found}):
-        told = [found[kind, truth, how] for truth in ("true", "false") for how in ("shared", "alone")]
-        print(f"{kind:24}{told[0]:>14}{told[1]:>8}{told[2]:>15}{told[3]:>8}")
+        counts = [found[kind, truth, how] for truth in ("true", "false") for how in ("shared", "alone")]
+        print(f"{kind:24}{counts[0]:>14}{counts[1]:>8}{counts[2]:>15}{counts[3]:>8}")
     return 0
 
 

@@ -125,7 +125,7 @@ def drawn(number: int) -> dict[str, float]:
 
 
 class Sweep(NamedTuple):
-    """What a profile gives at each threshold, falling, over some curves."""
+    """The scores of a profile at each threshold, falling, over some curves."""
 
     thresholds: Floats
     totals: Floats

@@ -38,7 +38,7 @@ PARTITIONS: Final = 2
 
 
 class Trouble(NamedTuple):
-    """What happens to a service."""
+    """Trouble of a service."""
 
     name: str
     strong: bool
@@ -145,7 +145,7 @@ def measured(asked: argparse.Namespace, broker: str, folder: Path) -> list[tuple
         return [(troubles[number], delay_of(number, at, standin)) for number, at in began.items()]
 
 
-def told(found: Sequence[tuple[Trouble, float]]) -> str:
+def table(found: Sequence[tuple[Trouble, float]]) -> str:
     """Return the table."""
     groups = [
         *((trouble.name, [seconds for of, seconds in found if of is trouble]) for trouble in TROUBLES),
@@ -177,7 +177,7 @@ def main() -> int:
     except BrokerUnavailableError as error:
         print(error, file=sys.stderr)
         return 2
-    print(told(found))
+    print(table(found))
     return 0 if all(delay > 0 for _, delay in found) else 1
 
 

@@ -15,7 +15,7 @@ JAVA = HOME / "java"
 
 
 class NotReadyError(RuntimeError):
-    """A peer cannot be run here; the message says why, in one line."""
+    """A peer cannot be run here; the message has the reason, in one line."""
 
 
 def python() -> Path:

@@ -53,7 +53,7 @@ def read_graph(path: Path) -> dict[str, list[str]]:
 
 
 def behaviours(metrics: Metrics, statistic: str) -> dict[str, Behaviour]:
-    """Return what was measured of each node; ``statistic`` of the latency where there is no mean."""
+    """Return the measurements of each node; ``statistic`` of the latency where there is no mean."""
     windows = max((len(column) for column in metrics.values()), default=0)
     unknown = np.full(windows, np.nan)
     return {

@@ -51,7 +51,7 @@ class Scenario:
     def handed_on(
         self, draw: np.random.Generator, node: str, amount: Floats, lost: float
     ) -> dict[str, Floats]:
-        """Return what a fault at a node adds there and at everything above it."""
+        """Return the effect of a fault at a node there and at everything above it."""
         added: dict[str, Floats] = {}
 
         def hand(at: str, more: Floats, way: frozenset[str]) -> None:

@@ -28,12 +28,12 @@ class Program:
         self._words: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - closed with it
 
     def run(self) -> dict[str, Any]:
-        """Run once and return what it told.
+        """Run once and return its result.
 
         Raises
         ------
         FailedError
-            When it told nothing, or not in time.
+            When it printed nothing, or not in time.
         """
         process = self._process
         again = process is not None
@@ -66,19 +66,19 @@ class Program:
             if not line:
                 process.wait()
                 raise FailedError(self._last_words())
-            told: dict[str, Any] = json.loads(line)
+            result: dict[str, Any] = json.loads(line)
         except (OSError, ValueError) as error:
             raise FailedError(f"{error}; {self._last_words()}") from error
         finally:
             late.cancel()
-        return told
+        return result
 
     def _last_words(self) -> str:
         self._words.seek(0)
         said = [line.strip() for line in self._words.read().splitlines() if line.strip()]
         # A stack trace of Java says what happened in its first lines, one of Python in its last.
-        told = next((line for line in said if line.startswith(("Exception", "Caused by"))), "")
-        return (told or (said[-1] if said else "it said nothing"))[:LAST_WORDS]
+        cause = next((line for line in said if line.startswith(("Exception", "Caused by"))), "")
+        return (cause or (said[-1] if said else "it said nothing"))[:LAST_WORDS]
 
     def close(self) -> None:
         """End it: by itself when it has nothing more to read, else by force."""

@@ -1,4 +1,4 @@
-"""What twenty heavy queries at once cost the judge: the time of its steps beside them, and without.
+"""Costs of twenty heavy queries at once for the judge: the time of its steps beside them, and without.
 
 A shard of ``benchmarks/growth.py`` with all its weeks behind it judges one step after the other, which a
 daemon does once a minute. Blocks of steps during which twenty clients of the read API wait for answers lie

@@ -55,7 +55,7 @@ class Traffic(NamedTuple):
 
 
 class Score(NamedTuple):
-    """What a judge made of traffic."""
+    """The result of a judge for some traffic."""
 
     found: float  # share of the strong labels, mean over curves
     false: float  # a series and week

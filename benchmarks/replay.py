@@ -6,7 +6,7 @@ The first part replays a topic of a real broker, in turns with a process that re
 nothing, and with the live path (role rollup of the daemon: closed buckets in Kafka, checkpoints, commits).
 Figures are events a second of CPU of the whole client process; ratios are taken within a round.
 
-The second writes a month of events of a service with a thousand series to files, replays them, and tells how
+The second writes a month of events of a service with a thousand series to files, replays them, and prints how
 long that takes, how many times faster than the time it is of, and how much memory it holds along the way.
 """
 
@@ -63,9 +63,9 @@ def topic(count: int, rounds: int) -> int:
                     str(count * 2 // 5 // PARTITIONS),  # names are known by then
                 ]
                 done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)  # noqa: S603 - our own
-                told = json.loads(done.stdout)
-                took[title].append(told["records"] / (told["user"] + told["system"]))
-                missed += title != "live path" and told["records"] != count
+                result = json.loads(done.stdout)
+                took[title].append(result["records"] / (result["user"] + result["system"]))
+                missed += title != "live path" and result["records"] != count
     replayed = took["replay"]
     print(f"{count:,} events of 8 partitions, {rounds} rounds; thousand events a second and core:")
     for title, rates in took.items():

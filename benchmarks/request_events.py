@@ -29,7 +29,7 @@ class Said(msgspec.Struct):
 
 
 class Answer(NamedTuple):
-    """What is in the topic, counted from the events themselves."""
+    """The contents of the topic, counted from the events themselves."""
 
     records: int
     totals: Totals

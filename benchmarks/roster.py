@@ -1,4 +1,4 @@
-"""Who takes part: how each contestant is started, what it reads, and how its answer is checked."""
+"""The contestants: how each is started, what it reads, and how its answer is checked."""
 
 import sys
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from benchmarks.program import SCRATCH
 from benchmarks.request_events import Answer
 from benchmarks.totals import Totals, Verdict, compare
 
-Told = dict[str, Any]
+Reported = dict[str, Any]
 
 WARM_PASSES: Final = 3  # of a JVM, over a topic of its own, before its first stretch
 JVM: Final = (
@@ -35,43 +35,45 @@ class Contestant:
     label: str
     note: str
     prefix: Callable[[], list[str]]  # of the command; broker, topic, events and those that warm up follow
-    check: Callable[[Told, Answer], Verdict]
+    check: Callable[[Reported, Answer], Verdict]
     slow: bool = False  # stops after a time, before the end of the topic
     kept: bool = False  # its process stays from round to round, and warms up on a topic of its own
 
 
-def check_windows(told: Told, answer: Answer) -> Verdict:
-    return compare(Totals.of(told["totals"]).cells, answer.totals.cells)
+def check_windows(reported: Reported, answer: Answer) -> Verdict:
+    return compare(Totals.of(reported["totals"]).cells, answer.totals.cells)
 
 
-def check_counts(told: Told, answer: Answer) -> Verdict:
+def check_counts(reported: Reported, answer: Answer) -> Verdict:
     expected: dict[tuple[str, str], list[float]] = {}
     for (service, function, _), cell in answer.totals.cells.items():
         expected.setdefault((service, function), [0])[0] += cell[0]
-    return compare({(service, function): [number] for service, function, number in told["counts"]}, expected)
+    return compare(
+        {(service, function): [number] for service, function, number in reported["counts"]}, expected
+    )
 
 
-def check_records(told: Told, answer: Answer) -> Verdict:
-    return compare({"all": [_read(told)]}, {"all": [answer.records]})
+def check_records(reported: Reported, answer: Answer) -> Verdict:
+    return compare({"all": [_read(reported)]}, {"all": [answer.records]})
 
 
-def _read(told: Told) -> int:
-    """Return how many records it says that it has read, those before the clock included."""
-    return sum(told["read"]) if "read" in told else int(told["records"])
+def _read(reported: Reported) -> int:
+    """Return how many records it has read by its own count, those before the clock included."""
+    return sum(reported["read"]) if "read" in reported else int(reported["records"])
 
 
-def check_closed(told: Told, answer: Answer) -> Verdict:
+def check_closed(reported: Reported, answer: Answer) -> Verdict:
     """Every closed bucket of every partition holds exactly the events of its ten seconds; all were read."""
-    if _read(told) != answer.records:
-        return check_records(told, answer)
+    if _read(reported) != answer.records:
+        return check_records(reported, answer)
     closed = {
         place: [number]
         for place, number in answer.buckets.items()
-        if place[1] < told["watermarks"].get(str(place[0]), 0)
+        if place[1] < reported["watermarks"].get(str(place[0]), 0)
     }
     if not closed:
         return Verdict(missing=answer.records)
-    return compare({(partition, start): [number] for partition, start, number in told["buckets"]}, closed)
+    return compare({(partition, start): [number] for partition, start, number in reported["buckets"]}, closed)
 
 
 def _ours(module: str) -> Callable[[], list[str]]:

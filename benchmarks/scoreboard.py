@@ -34,7 +34,7 @@ class Row(NamedTuple):
 
     measure: str
     ours: float
-    reach: str = ""  # such as ">= 0.8"; empty where a figure is only told
+    reach: str = ""  # such as ">= 0.8"; empty where a figure is only shown
     anchors: str = ""
     held_out: float = math.nan  # the same, where what was chosen was chosen without the group it is of
     summed: bool = False  # is part of the last line
@@ -53,7 +53,7 @@ class Row(NamedTuple):
 
 
 class Bench:
-    """Runs the commands of one board in a folder of its own, and keeps what they say."""
+    """Runs the commands of one board in a folder of its own, and keeps their output."""
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.folder, self.seed = folder, seed
@@ -212,8 +212,8 @@ def show(name: str, rows: list[Row], note: str) -> None:
     for row in rows:
         ours = f"{row.ours:.4g}"
         held_out = "" if math.isnan(row.held_out) else f"{row.held_out:.4g}"
-        told = f"  {row.measure:<46}{ours:>9}{held_out:>10}  {row.reach:<9} {row.reached:<4} {row.anchors}"
-        print(told.rstrip(), flush=True)
+        line = f"  {row.measure:<46}{ours:>9}{held_out:>10}  {row.reach:<9} {row.reached:<4} {row.anchors}"
+        print(line.rstrip(), flush=True)
 
 
 def _written(row: Row) -> dict[str, Any]:
@@ -223,12 +223,12 @@ def _written(row: Row) -> dict[str, Any]:
 
 def _summed(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the figures of a board that a change is judged by: ours, and in brackets what was held out."""
-    told = [
+    parts = [
         f"{row['ours']:.3g}" + ("" if row["held_out"] is None else f" ({row['held_out']:.3g})")
         for row in rows
         if row["summed"]
     ]
-    return f"{name} {', '.join(told)}"
+    return f"{name} {', '.join(parts)}"
 
 
 def main() -> int:
@@ -255,10 +255,10 @@ def main() -> int:
         speed = f"; {bench.judged}" if bench.judged else ""
         show(name, rows, f"{time.perf_counter() - start:.0f} s{speed}")
     (arguments.out / "table.json").write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
-    told = [row for rows in table.values() for row in rows if row["reach"]]
-    reached = sum(row["reached"] == "yes" for row in told)
+    rated = [row for rows in table.values() for row in rows if row["reach"]]
+    reached = sum(row["reached"] == "yes" for row in rated)
     seconds = time.perf_counter() - began
-    print(f"\n{reached} of {len(told)} figures reached, in {seconds:.0f} s on {cores()} cores")
+    print(f"\n{reached} of {len(rated)} figures reached, in {seconds:.0f} s on {cores()} cores")
     print(
         "; ".join(_summed(name, rows) for name, rows in table.items() if any(row["summed"] for row in rows))
     )

@@ -32,17 +32,19 @@ MARK: Final = "spans"
 
 
 def run(broker: str, topic: SpanTopic, *words: str) -> dict[str, Any]:
-    """Run once, and check what it tells."""
+    """Run once, and check its result."""
     module = [sys.executable, "-m", "benchmarks.contestants.uneri_spans"]
-    told = Program([*module, broker, "spans", str(topic.messages), str(WARM), *words], kept=False).run()
-    told["verdict"] = check_closed(told, topic.answer)
-    told["rate"] = told["records"] * SPANS / (told["user"] + told["system"])
-    print(f"{told['rate'] / 1e3:,.1f} k spans/s/core, exact: {told['verdict']}", file=sys.stderr, flush=True)
-    return told
+    result = Program([*module, broker, "spans", str(topic.messages), str(WARM), *words], kept=False).run()
+    result["verdict"] = check_closed(result, topic.answer)
+    result["rate"] = result["records"] * SPANS / (result["user"] + result["system"])
+    print(
+        f"{result['rate'] / 1e3:,.1f} k spans/s/core, exact: {result['verdict']}", file=sys.stderr, flush=True
+    )
+    return result
 
 
 def table(found: list[dict[str, Any]], profile: dict[str, Any], topic: SpanTopic) -> str:
-    """Return what was measured, for the page."""
+    """Return the measurements, for the page."""
     middle = {name: median(run[name] for run in found) for name in ("rate", "user", "system", "wall")}
     worst = next((run["verdict"] for run in found if not run["verdict"].exact), found[0]["verdict"])
     written = min(run["checkpoints"] for run in found) // PARTITIONS

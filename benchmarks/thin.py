@@ -153,14 +153,14 @@ def main() -> int:
                 more = ["--profile"] if asked.profile else []
                 command = [sys.executable, "-m", "benchmarks.thin", "--part", name, "--folder", str(folder)]
                 done = subprocess.run([*command, *more], stdout=subprocess.PIPE, check=True)  # noqa: S603 - our own
-                told = json.loads(done.stdout.splitlines()[-1])
-                missed |= drawn not in (None, told["records"])
+                result = json.loads(done.stdout.splitlines()[-1])
+                missed |= drawn not in (None, result["records"])
                 minutes = len(list(folder.iterdir())) * DAY / 60
-                thousands = told["records"] / 1000
+                thousands = result["records"] / 1000
                 print(
-                    f"{name:<9} {told['records']:,} records: {thousands / told['cpu']:6.1f} k/s of CPU, "
-                    f"{thousands / told['wall']:6.1f} k/s by the clock, "
-                    f"{told['cpu'] / minutes * 1e6:5.0f} us of CPU a minute of event time",
+                    f"{name:<9} {result['records']:,} records: {thousands / result['cpu']:6.1f} k/s of CPU, "
+                    f"{thousands / result['wall']:6.1f} k/s by the clock, "
+                    f"{result['cpu'] / minutes * 1e6:5.0f} us of CPU a minute of event time",
                     flush=True,
                 )
     return int(missed)

@@ -1,4 +1,4 @@
-"""Count, sum and maximum by (service, function, window): what every contestant tells, and how it is compared.
+"""Count, sum and maximum by (service, function, window): the answer of every contestant, and its check.
 
 The amounts of the events are multiples of an eighth, so a sum of them is exact whatever its order, and the
 comparison needs no tolerance. Only the standard library: peers import this in an environment of their own.
@@ -54,7 +54,7 @@ class Totals:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is wrong with an answer; nothing, when it is exact."""
+    """The errors of an answer; none, when it is exact."""
 
     missing: int = 0  # events
     extra: int = 0
@@ -75,11 +75,11 @@ class Verdict:
         return "NO: " + ", ".join(f"{number:,} {what}" for number, what in said if number)
 
 
-def compare(told: Mapping[Any, list[float]], expected: Mapping[Any, list[float]]) -> Verdict:
+def compare(found: Mapping[Any, list[float]], expected: Mapping[Any, list[float]]) -> Verdict:
     """Compare cells by key; the first number of a cell is how many events are in it."""
     missing = extra = wrong = 0
-    for key in told.keys() | expected.keys():
-        ours, right = told.get(key, [0]), expected.get(key, [0])
+    for key in found.keys() | expected.keys():
+        ours, right = found.get(key, [0]), expected.get(key, [0])
         missing += max(0, int(right[0] - ours[0]))
         extra += max(0, int(ours[0] - right[0]))
         wrong += ours[0] == right[0] and list(ours) != list(right)

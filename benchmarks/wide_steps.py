@@ -39,7 +39,7 @@ class Change(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """What came of a curve."""
+    """The outcome of a curve."""
 
     found: list[bool]
     false: int

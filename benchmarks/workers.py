@@ -45,7 +45,7 @@ PATIENCE = 300.0  # seconds
 
 
 class Samples:
-    """What a worker has taken in and spent, each time that it took something in."""
+    """The records and CPU of a worker, each time that it took something in."""
 
     def __init__(self) -> None:
         self.rows: list[tuple[float, int, float]] = []  # wall clock, records, seconds of CPU
@@ -57,8 +57,8 @@ class Samples:
 
 
 async def work(kafka: KafkaSettings) -> None:
-    """Take in what comes until standard input ends; tell the samples."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # one line of JSON is told
+    """Take in what comes until standard input ends; write the samples."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # stdout is for JSON
     prepare_process()
     samples = Samples()
 
@@ -83,13 +83,13 @@ async def work(kafka: KafkaSettings) -> None:
     sys.stdout.write(json.dumps(samples.rows) + "\n")
 
 
-def together(told: list[list[list[float]]]) -> tuple[float, float, float]:
+def together(runs: list[list[list[float]]]) -> tuple[float, float, float]:
     """Return seconds, records and CPU of the time in which all workers were at work."""
-    told = [rows for rows in told if rows]  # one that joined too late had nothing left to do
-    begin = max(rows[0][0] for rows in told)
-    end = min(rows[-1][0] for rows in told)
+    runs = [rows for rows in runs if rows]  # one that joined too late had nothing left to do
+    begin = max(rows[0][0] for rows in runs)
+    end = min(rows[-1][0] for rows in runs)
     records = cpu = 0.0
-    for rows in told:
+    for rows in runs:
         inside = [row for row in rows if begin <= row[0] <= end]
         records += inside[-1][1] - inside[0][1]
         cpu += inside[-1][2] - inside[0][2]
@@ -97,7 +97,7 @@ def together(told: list[list[list[float]]]) -> tuple[float, float, float]:
 
 
 def run(kafka: KafkaSettings, count: int, expected: int) -> list[list[list[float]]]:
-    """Let so many workers do it all; return what each tells."""
+    """Let so many workers do it all; return the samples of each."""
     command = [sys.executable, __file__, "--work", kafka.model_dump_json()]
     workers = [
         subprocess.Popen(  # noqa: S603 - this file
@@ -113,11 +113,11 @@ def run(kafka: KafkaSettings, count: int, expected: int) -> list[list[list[float
     deadline = time.monotonic() + PATIENCE
     while committed(kafka) < expected and time.monotonic() < deadline:
         time.sleep(0.3)
-    told = []
+    runs = []
     for worker in workers:
         said, _ = worker.communicate("")
-        told.append(json.loads(said))
-    return told
+        runs.append(json.loads(said))
+    return runs
 
 
 def committed(kafka: KafkaSettings) -> int:
@@ -137,8 +137,8 @@ def committed(kafka: KafkaSettings) -> int:
 def exact(kafka: KafkaSettings, answer: Answer) -> bool:
     """Compare the closed buckets of a group with the events."""
     buckets, watermarks = closed(kafka)
-    told = {"records": answer.records, "buckets": buckets, "watermarks": watermarks}
-    return check_closed(told, answer).exact
+    reported = {"records": answer.records, "buckets": buckets, "watermarks": watermarks}
+    return check_closed(reported, answer).exact
 
 
 def main(count: int) -> int:
@@ -157,10 +157,10 @@ def main(count: int) -> int:
             )
             setup_topics(Settings(kafka=kafka))
             before = broker.seconds
-            told = run(kafka, workers, count)
+            runs = run(kafka, workers, count)
             served = broker.seconds - before
-            seconds, records, cpu = together(told)
-            shares = " ".join(f"{rows[-1][1] / count if rows else 0:.0%}" for rows in told)
+            seconds, records, cpu = together(runs)
+            shares = " ".join(f"{rows[-1][1] / count if rows else 0:.0%}" for rows in runs)
             good = exact(kafka, answer)
             right &= good
             print(

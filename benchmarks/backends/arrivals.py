@@ -13,7 +13,7 @@ NOBODY = -1
 
 @dataclass
 class Names:
-    """What the numbers in the columns mean."""
+    """The names of the numbers in the columns."""
 
     paths: list[Path]
     clients: list[tuple[str, str]]

@@ -93,8 +93,8 @@ def incidents() -> tuple[Incident, ...]:
     """Two weeks of trouble in working hours."""
     found: list[Incident] = []
 
-    def add(kind: str, day: float, hour: float, minutes: float, faults: list[Struck], **told: object) -> None:
-        found.append(incident(kind, hours_after(day, hour), minutes, faults, **told))
+    def add(kind: str, day: float, hour: float, minutes: float, faults: list[Struck], **more: object) -> None:
+        found.append(incident(kind, hours_after(day, hour), minutes, faults, **more))
 
     add(
         "tenant flood x6, 1 h",

@@ -1,4 +1,4 @@
-"""What goes wrong: faults, and the incidents that are made of them with what should be told of each."""
+"""Faults, and the incidents that are made of them with the expected alert of each."""
 
 from dataclasses import dataclass, field
 
@@ -75,7 +75,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Incident:
-    """What happened, and what a good alert says about it."""
+    """An incident, and the contents of a good alert about it."""
 
     kind: str
     start: float
@@ -94,11 +94,11 @@ Struck = tuple[str, Where, float, dict[str, object]]
 """Effect, where, size, and what else a ``Fault`` has."""
 
 
-def incident(kind: str, start: float, minutes: float, faults: list[Struck], **told: object) -> Incident:
+def incident(kind: str, start: float, minutes: float, faults: list[Struck], **more: object) -> Incident:
     """Return an incident whose faults all last as long as it does."""
     end = start + 60 * minutes
     made = tuple(Fault(effect, where, start, end, size, **more) for effect, where, size, more in faults)  # type: ignore[arg-type]
-    return Incident(kind, start, end, made, **told)  # type: ignore[arg-type]
+    return Incident(kind, start, end, made, **more)  # type: ignore[arg-type]
 
 
 def struck_traffic(

@@ -101,8 +101,8 @@ def incidents() -> tuple[Incident, ...]:
     """One week of trouble in one region or the other."""
     found: list[Incident] = []
 
-    def add(kind: str, day: float, hour: float, minutes: float, faults: list[Struck], **told: object) -> None:
-        found.append(incident(kind, hours_after(day, hour), minutes, faults, **told))
+    def add(kind: str, day: float, hour: float, minutes: float, faults: list[Struck], **more: object) -> None:
+        found.append(incident(kind, hours_after(day, hour), minutes, faults, **more))
 
     us, eu = US["account"], EU["account"]
     add(

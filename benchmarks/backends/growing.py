@@ -58,7 +58,7 @@ def backend(rate: float = 0.25) -> Backend:
 
 
 def incidents() -> tuple[Incident, ...]:
-    """Return what grows: from the second day on 4 % a day of one function, 3 % of another."""
+    """Return the growth: from the second day on 4 % a day of one function, 3 % of another."""
     end = 28 * 86400.0
     return (
         Incident(

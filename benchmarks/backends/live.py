@@ -1,4 +1,4 @@
-"""Runs a log through the engine as a daemon meets it: second by second, with looks between the steps."""
+"""Runs a log through the engine as a daemon meets it: by the second, evaluated early between the steps."""
 
 import io
 import json
@@ -15,19 +15,19 @@ from detectors.state import zstd
 from streams.engine.stages.engine import Engine
 
 SOURCE: Final = "requests/0"
-COARSE: Final = 600.0  # seconds of records at a time while nobody looks
-FINE: Final = 2.0  # and while somebody does
+COARSE: Final = 600.0  # seconds of records at a time without early evaluation
+FINE: Final = 2.0  # and with it
 DELAY: Final = 0.5  # seconds from a request to its arrival
 
 
 def lived(source: Path, config: Path | None, since: float) -> list[dict[str, Any]]:
-    """Return the incidents of a log, with looks from ``since`` on (epoch seconds), as JSON objects."""
+    """Return the incidents of a log, evaluated early from ``since`` on (epoch seconds), as JSON objects."""
     given = {} if config is None else json.loads(config.read_text(encoding="utf-8"))
     engine = Engine(Settings.model_validate(given), [SOURCE], remember_all=True)
     for at, records, arrived in _runs(source, since):
         engine.feed(SOURCE, records, np.array(arrived))
         if at >= since:
-            engine.look(SOURCE, arrived[-1])
+            engine.evaluate_early(SOURCE, arrived[-1])
     engine.finish(SOURCE)
     return [incident.to_json() for incident in engine.incidents.all()]
 

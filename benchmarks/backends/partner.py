@@ -112,8 +112,8 @@ def incidents() -> tuple[Incident, ...]:
     """Ten days of trouble; the thirtieth day is a public holiday."""
     found: list[Incident] = []
 
-    def add(kind: str, day: float, hour: float, minutes: float, faults: list[Struck], **told: object) -> None:
-        found.append(incident(kind, hours_after(day, hour), minutes, faults, **told))
+    def add(kind: str, day: float, hour: float, minutes: float, faults: list[Struck], **more: object) -> None:
+        found.append(incident(kind, hours_after(day, hour), minutes, faults, **more))
 
     add(
         "more calls x6, 30 min",

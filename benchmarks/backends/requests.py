@@ -1,4 +1,4 @@
-"""What becomes of every request: its table calls, its time, its errors; and what faults do to them."""
+"""Outcomes of requests: their table calls, time and errors, and the effects of faults."""
 
 from dataclasses import dataclass, field
 

@@ -142,8 +142,8 @@ def incidents() -> tuple[Incident, ...]:
 
     found = []
 
-    def add(kind: str, start: float, minutes: float, faults: list[Fault], **told: object) -> None:
-        found.append(Incident(kind, start, start + 60 * minutes, tuple(faults), **told))  # type: ignore[arg-type]
+    def add(kind: str, start: float, minutes: float, faults: list[Fault], **more: object) -> None:
+        found.append(Incident(kind, start, start + 60 * minutes, tuple(faults), **more))  # type: ignore[arg-type]
 
     def one(
         effect: str, start: float, minutes: float, where: Where, size: float, **more: object

@@ -106,7 +106,7 @@ def main(broker: str, topic: str, words: list[str]) -> None:
         service, function = key.split("/")
         start = int(ZERO.timestamp()) + window * WINDOW
         totals.add_cell((service, function, start), count, sum_, max_)
-    meter.tell(totals=totals.rows())
+    meter.report(totals=totals.rows())
 
 
 if __name__ == "__main__":

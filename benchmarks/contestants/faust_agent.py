@@ -39,7 +39,7 @@ async def main(broker: str, topic: str, words: list[str]) -> None:
 
     await app.start()
     await done.wait()
-    meter.tell(counts=[[*name, number] for name, number in counts.items()])
+    meter.report(counts=[[*name, number] for name, number in counts.items()])
     os._exit(0)  # a stock agent may wait minutes for what it has not acknowledged
 
 

@@ -67,7 +67,7 @@ def main(broker: str, topic: str, words: list[str]) -> None:
     for (_, key, start), cell in newest.items():
         service, function = key.split("/")
         totals.add_cell((service, function, start // 1000), *cell)
-    meter.tell(totals=totals.rows())
+    meter.report(totals=totals.rows())
 
 
 if __name__ == "__main__":

@@ -38,14 +38,12 @@ class StageRun:
             self.meter.on_start, self.meter.on_stop = self.owners.start, self.owners.stop
 
     def took(self, partition: int, records: int) -> None:
-        """Say that so many records are where they belong."""
+        """Count so many records as done."""
         if self.meter.took(partition, records):
             self._done.set()
 
     async def run(self, make: Callable[[int], Stage], *, at_once: int | None = None) -> None:
-        structlog.configure(
-            logger_factory=structlog.PrintLoggerFactory(sys.stderr)
-        )  # one line of JSON is told
+        structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # stdout is for JSON
         prepare_process()
         setup_topics(Settings(kafka=self.kafka))
         options = aiokafka_options(self.kafka)
@@ -67,8 +65,8 @@ class StageRun:
         """Count a checkpoint, while the clock runs."""
         self._saved += self.meter.started and not self.meter.over
 
-    def tell(self, **more: Any) -> None:
-        """Tell what was measured, and how many checkpoints were written meanwhile."""
+    def report(self, **more: Any) -> None:
+        """Report the measurements, and how many checkpoints were written meanwhile."""
         if self.owners is not None:
             more |= {"owners": self.owners.shares(), "absent": self.owners.absent}
-        self.meter.tell(checkpoints=self._saved, **more)
+        self.meter.report(checkpoints=self._saved, **more)

@@ -16,7 +16,7 @@ def main(broker: str, topic: str) -> None:
         meter.start()
         records += len(piece.records or ())
     meter.stop()
-    meter.tell(records)
+    meter.report(records)
 
 
 if __name__ == "__main__":

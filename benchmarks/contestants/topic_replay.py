@@ -18,7 +18,7 @@ def main(broker: str, topic: str) -> None:
     history = TopicSource(KafkaSettings(brokers=[broker]), topic)
     (found,) = ReplayPass(history, [Settings()]).run(lambda *_: meter.start())
     meter.stop()
-    meter.tell(found.records, first=found.first, last=found.last)
+    meter.report(found.records, first=found.first, last=found.last)
 
 
 if __name__ == "__main__":

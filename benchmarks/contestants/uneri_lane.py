@@ -1,4 +1,4 @@
-"""What this project's lane costs alone: records arrive in a stage, and nobody looks at them.
+"""Costs of this project's batch consumer alone: records arrive in a stage that does not read them.
 
 python -m benchmarks.contestants.uneri_lane BROKER TOPIC EVENTS [WARM]
 """
@@ -13,7 +13,7 @@ from streams.ingest.batch_consumer.chunk import Chunk
 
 
 class Counting:
-    """Takes chunks and looks at nothing: the lane's own work."""
+    """Takes chunks and reads nothing: the batch consumer's own work."""
 
     def __init__(self) -> None:
         self.records = 0
@@ -42,7 +42,7 @@ async def main(broker: str, topic: str, words: list[str]) -> None:
             return []
 
     await run.run(lambda _: Measured())
-    run.tell()
+    run.report()
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 python -m benchmarks.contestants.uneri_path BROKER TOPIC EVENTS [WARM] [profile]
 
-Poll, decode, all scopes and edges, closed buckets as blocks to Kafka, checkpoints, commits. What it tells is
+Poll, decode, all scopes and edges, closed buckets as blocks to Kafka, checkpoints, commits. Its result is
 read back from the blocks: how many events are in each closed bucket of each partition, and how far each
 partition is.
 """
@@ -35,7 +35,7 @@ async def main(broker: str, topic: str, words: list[str]) -> None:
     kafka = run.kafka
     await run.run(lambda number: Measured(number, Settings(kafka=kafka), kafka.shards, Topics.of(kafka)))
     buckets, watermarks = closed(kafka)
-    run.tell(buckets=buckets, watermarks=watermarks)
+    run.report(buckets=buckets, watermarks=watermarks)
 
 
 def closed(kafka: KafkaSettings) -> tuple[list[list[int]], dict[str, int]]:

@@ -1,4 +1,4 @@
-"""This project's lane restricted to what all peers can do: count, sum and maximum by function and window.
+"""This project's driver restricted to what all peers can do: count, sum and maximum by function and window.
 
 python -m benchmarks.contestants.uneri_plain BROKER TOPIC EVENTS [WARM]
 """
@@ -94,7 +94,7 @@ class PlainStage:
         self._used = used
 
     def rows(self) -> list[list[Any]]:
-        """Return what ``Totals.rows`` returns."""
+        """Return the rows of ``Totals.rows``."""
         return [
             [*name, (self._first + window) * WINDOW, *cell.tolist()]
             for name, number in self._names.items()
@@ -138,7 +138,7 @@ async def main(broker: str, topic: str, words: list[str]) -> None:
     for stage in stages:
         for service, function, start, *cell in stage.rows():
             totals.add_cell((service, function, start), *cell)
-    run.tell(totals=totals.rows())
+    run.report(totals=totals.rows())
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 python -m benchmarks.contestants.uneri_spans BROKER TOPIC MESSAGES [WARM] [profile]
 
-It tells what ``uneri_path`` tells; records are messages.
+Its result is that of ``uneri_path``; records are messages.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ async def main(broker: str, topic: str, words: list[str]) -> None:
         at_once=AT_ONCE,
     )
     buckets, watermarks = closed(run.kafka)
-    run.tell(buckets=buckets, watermarks=watermarks)
+    run.report(buckets=buckets, watermarks=watermarks)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ class Curve(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """What a kind of curve is made of; all are logarithms."""
+    """The parameters of a kind of curve; all are logarithms."""
 
     trend: Callable[[np.random.Generator, float], Floats]  # of the rate a day at day 0
     noise: Callable[[np.random.Generator], Floats]

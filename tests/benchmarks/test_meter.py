@@ -21,7 +21,7 @@ def test_the_clock_starts_when_the_last_partition_has_had_its_first_part(
     for partition in range(1, PARTITIONS):
         meter.took(partition, 6)
     assert meter.over
-    meter.tell()
+    meter.report()
     reported = json.loads(capsys.readouterr().out)
     assert reported["records"] == PARTITIONS * 10 - before
     assert reported["read"] == [10] * PARTITIONS
