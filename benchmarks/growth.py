@@ -230,7 +230,7 @@ def age(judge: Judge, seen: Floats, weeks: int) -> None:
     day = drawn(seen, DAY // STEP, rng)
     nothing = np.zeros(day.shape, bool)
     for ago in range(7 * weeks + 1, 0, -1):
-        inside._history.extend((START - ago * DAY) // STEP, np.roll(day, 7 * ago, axis=0), nothing)
+        inside._values.extend((START - ago * DAY) // STEP, np.roll(day, 7 * ago, axis=0), nothing)
     levels = np.nanmean(np.where(np.isnan(day), 0.0, day), axis=0)
     watch, memory = inside._growth, inside._memory
     watch.levels[:] = levels * rng.gamma(400, 1 / 400, watch.levels.shape)
@@ -264,7 +264,7 @@ def aged(backend: Backend, settings: Settings, *, records: bool = False) -> Dete
         first = (START - ago * DAY) // (STEP * per)
         inside._edges._cells.extend(first, np.roll(day, ago, axis=0), np.zeros(day.shape, bool))
     inside._edges._at = START // STEP - 1
-    inside._pulse = float(backend.rate.sum())
+    inside._measuring._pulse = float(backend.rate.sum())
     return detect
 
 
