@@ -40,7 +40,7 @@ AFTER = HOUR / 2  # a page that leaves so long after the end still is about it
 WAKE = HOUR  # pages of its aftermath are counted as its own, not as false ones
 LATEST = 8 * HOUR  # of an incident that goes on for days
 EARLY = 60  # a step that had begun before it
-LOOKED_FROM = 20 * DAY  # before the first incident
+EARLY_FROM = 20 * DAY  # before the first incident
 
 HEAD = (
     f"{'incident':36}{'paged':>7}{'delay':>9}{'scope':>7}{'verdict':>9}{'caller':>8}{'suspect':>9}{'more':>6}"
@@ -107,7 +107,7 @@ def replayed(
         config.write_text(json.dumps({"limits": {"tables": backend.limits}}), encoding="utf-8")
         asked += ["--config", config]
     if live:
-        lines = lived(source, config, START + LOOKED_FROM)
+        lines = lived(source, config, START + EARLY_FROM)
         return scored(backend, incidents, lines, records, time.perf_counter() - began)
     done = subprocess.run(asked, check=False, capture_output=True, text=True, env=os.environ)  # noqa: S603 - ours
     if done.returncode:

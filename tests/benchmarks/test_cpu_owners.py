@@ -1,4 +1,4 @@
-"""Whoever spends CPU time is named, and the entry points of the profile are where the code is."""
+"""Owners of CPU time are named, and the entry points of the profile are where the code is."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Slack speaks to the Kafka daemon: what people ask for is as durable there as what incidents tell."""
+"""Slack and the Kafka daemon: requests of people are as durable there as incidents."""
 
 import asyncio
 import getpass

@@ -1,4 +1,4 @@
-"""Laws of blocks that are taken apart for a pipe: together again they say what they said before."""
+"""Laws of blocks that are taken apart for a pipe: put together again they are equal."""
 
 import pickle
 from collections.abc import Sequence

@@ -161,7 +161,7 @@ def test_with_early_evaluation_the_steps_are_the_same_and_early_findings_are_con
     judged = sorted((finding for step in steps.values() for finding in step), key=order)
     assert judged == sorted(expected, key=order)
     found = [finding for step in looked for finding in step.findings]
-    assert found, "a hammer is found by a look"
+    assert found, "a hammer is found early"
     notices = Topic()
     crashing(lambda: IncidentsStage(SHARDS, SETTINGS, TOPICS), findings, random, [notices])
     sent = NotifyStage().feed(notices.chunk(0, len(notices)))

@@ -52,7 +52,7 @@ class Newcomer:
         """
         hammered = None
         with open_writer(to) as writer:
-            # a look may page about who calls a table, seconds before it is certain of the table
+            # an early evaluation may page about who calls a table, seconds before it is certain of the table
             while not any("table items" in _title_of(page) for page in pages_of(slack.messages)):
                 now = time.time()
                 assert now < self.begun + PATIENCE, [_title_of(page) for page in pages_of(slack.messages)]

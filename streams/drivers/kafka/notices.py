@@ -21,7 +21,7 @@ class NoticesPart(msgspec.Struct, array_like=True):
     """A part of the notices of one step. The last part advances the watermark."""
 
     watermark: int  # end of the step, epoch seconds
-    part: int  # 0, 1 …
+    part: int  # counted from 0
     last: bool
     notices: list[Notice]
     leaders: list[Hot]  # new leaders that no digest has shown yet; in the last part

@@ -255,7 +255,7 @@ class Measuring:
         return 0.0 if pulse * self._empty >= CERTAIN_RECORDS else step.completeness
 
     def _new(self, step: Step) -> list[Fresh]:
-        """Return what is new in this step, in an order independent of the order of sources."""
+        """Return the new series of this step, in an order independent of the order of sources."""
         active: Bools = np.any(step.sums != 0, axis=1)
         active[: len(self._known)] &= ~self._known[: len(active)]
         scopes = self.steps.scopes

@@ -16,13 +16,13 @@ from tests.alerting.given import PUT, T0, TABLE, ended, finding, table_finding
 
 SETTINGS = Settings()
 STEP = SETTINGS.time.step
-LOOKED = T0 + 50  # where the look ends; the step before T0 is judged
+EVALUATED = T0 + 50  # where the early evaluation ends; the step before T0 is judged
 DUE = T0 + (SETTINGS.judge.persist + 2) * STEP
 
 
-def looked(about: object = TABLE, **changes: object) -> Finding:
+def early_finding(about: object = TABLE, **changes: object) -> Finding:
     of = table_finding() if about is TABLE else finding(PUT)
-    given = {"revision": -2, "start": T0 + 10, "seen": LOOKED, "early": True}
+    given = {"revision": -2, "start": T0 + 10, "seen": EVALUATED, "early": True}
     return replace(of, **(given | changes))
 
 
@@ -33,7 +33,7 @@ def judged(name: str = "table-items", *, at: int = T0 + 2 * STEP, **changes: obj
 def started(*findings: Finding) -> tuple[Incidents, list[Notice]]:
     incidents = Incidents(SETTINGS)
     incidents.feed([], T0)
-    return incidents, incidents.feed_early(findings or [looked()], LOOKED)
+    return incidents, incidents.feed_early(findings or [early_finding()], EVALUATED)
 
 
 def actions(notices: Sequence[Notice]) -> list[Action]:
@@ -51,14 +51,14 @@ def passed(incidents: Incidents, until: int, *findings: Finding) -> list[Notice]
 @pytest.mark.parametrize(("about", "reason"), [(TABLE, NoticeReason.TABLE), (PUT, NoticeReason.STRONG)])
 @pytest.mark.parametrize("verdict", [Verdict.SPIKE, Verdict.ABSENCE])
 def test_an_early_finding_is_a_page_at_once(about: Scope, reason: NoticeReason, verdict: Verdict) -> None:
-    _, [page] = started(looked(about, verdict=verdict))
-    assert (page.action, page.at) == (Action.OPEN, LOOKED)
+    _, [page] = started(early_finding(about, verdict=verdict))
+    assert (page.action, page.at) == (Action.OPEN, EVALUATED)
     assert page.reason is (reason if verdict is Verdict.SPIKE else NoticeReason.STRONG)
     assert page.incident.primary.scope == about
 
 
 def test_findings_of_one_early_evaluation_are_one_page_about_the_deepest() -> None:
-    _, [page] = started(looked(PUT), looked())
+    _, [page] = started(early_finding(PUT), early_finding())
     assert page.incident.primary.scope == TABLE
     assert [member.scope for member in page.incident.members] == [PUT]
 
@@ -79,7 +79,7 @@ def test_the_step_confirms_it_in_the_same_incident_by_whatever_name(name: str) -
 
 
 def test_a_fall_to_nothing_is_confirmed_by_a_drop() -> None:
-    fall = looked(PUT, verdict=Verdict.ABSENCE, observed=0.0)
+    fall = early_finding(PUT, verdict=Verdict.ABSENCE, observed=0.0)
     incidents, [page] = started(fall)
     drop = replace(finding(PUT), id="drop", verdict=Verdict.DROP, observed=0.0, start=T0, seen=T0 + 2 * STEP)
     assert Action.WITHDRAW not in actions(passed(incidents, DUE + STEP, drop))
@@ -105,7 +105,7 @@ def test_another_measure_of_the_same_table_confirms_nothing() -> None:
 
 
 def test_a_real_incident_is_not_withdrawn_because_one_of_its_parts_was_not_confirmed() -> None:
-    incidents, _ = started(looked(), looked(PUT))
+    incidents, _ = started(early_finding(), early_finding(PUT))
     notices = passed(incidents, DUE + STEP, judged())
     assert Action.WITHDRAW not in actions(notices)
     [incident] = incidents.all()
@@ -125,20 +125,20 @@ def test_a_step_that_shows_it_after_it_was_taken_back_is_reported_again() -> Non
 def test_what_is_known_already_is_not_reported_by_a_look() -> None:
     incidents = Incidents(SETTINGS)
     incidents.feed([table_finding()], T0)
-    assert incidents.feed_early([looked(id="look")], LOOKED) == []
+    assert incidents.feed_early([early_finding(id="look")], EVALUATED) == []
     assert len(incidents.all()) == 1
 
 
 def test_an_early_evaluation_that_comes_again_changes_nothing() -> None:
     incidents, _ = started()
-    assert incidents.feed_early([looked()], LOOKED) == []
-    assert incidents.feed_early([looked(id="later", seen=LOOKED + 10)], LOOKED + 10) == []
+    assert incidents.feed_early([early_finding()], EVALUATED) == []
+    assert incidents.feed_early([early_finding(id="later", seen=EVALUATED + 10)], EVALUATED + 10) == []
     passed(incidents, DUE)
-    assert incidents.feed_early([looked()], LOOKED) == []
+    assert incidents.feed_early([early_finding()], EVALUATED) == []
 
 
 def test_nothing_is_reported_before_the_first_step() -> None:
-    assert Incidents(SETTINGS).feed_early([looked()], LOOKED) == []
+    assert Incidents(SETTINGS).feed_early([early_finding()], EVALUATED) == []
 
 
 @pytest.mark.parametrize("confirmed", [True, False])

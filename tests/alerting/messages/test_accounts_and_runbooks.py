@@ -1,4 +1,4 @@
-"""Who owns what is hurt, and what to do about it: names of accounts, and links to runbooks."""
+"""Owners and remedies of a page: names of accounts, and links to runbooks."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What was deployed shortly before stands first in a message: an order in time, never a cause."""
+"""A deploy shortly before stands first in a message: an order in time, never a cause."""
 
 import io
 import json

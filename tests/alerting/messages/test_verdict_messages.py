@@ -1,4 +1,4 @@
-"""What the messages of every verdict say."""
+"""The messages of every verdict."""
 
 from typing import Any
 

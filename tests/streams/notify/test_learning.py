@@ -1,4 +1,4 @@
-"""A daemon that learns from history says so, how far it is, and when it is done."""
+"""A daemon that learns from history shows that, how far it is, and when it is done."""
 
 from zoneinfo import ZoneInfo
 

@@ -1,4 +1,4 @@
-"""A first start says that it compiles, for how long, and where the result is kept."""
+"""A first start logs that it compiles, for how long, and where the result is kept."""
 
 import importlib.util
 import os

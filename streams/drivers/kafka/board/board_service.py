@@ -149,12 +149,12 @@ class KafkaBoard:
         """
         from streams.drivers.kafka.board.steps_reader import StepsReader
 
-        topics, tell = self._topics, self._judged.notify
+        topics, notify = self._topics, self._judged.notify
         place, step = str(self._settings.history.place), self._settings.time.step
         shards = self._kafka.shards
-        self._steps = StepsReader(topics.steps, options, place, shards=shards, step=step, on_steps=tell)
+        self._steps = StepsReader(topics.steps, options, place, shards=shards, step=step, on_steps=notify)
         self._copy = PipelineCopy(
-            topics.checkpoints, partitions, options, settings=self._current, on_change=tell
+            topics.checkpoints, partitions, options, settings=self._current, on_change=notify
         )
         self._commands = CommandSender(topics.commands if commands else None, options)
 

@@ -87,7 +87,7 @@ class FencedStore:
         self._hiding: dict[str, list[TransactionStatus]] = {}  # that hide the records of a key
 
     async def take_over(self, key: str) -> dict[str, bytes]:
-        """Own ``key``; return the newest value of each of its records: ``key`` itself and ``key|…``.
+        """Own ``key``; return the newest value of each of its records: of ``key`` itself and of its parts.
 
         Raises
         ------

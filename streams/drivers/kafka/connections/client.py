@@ -33,7 +33,7 @@ GUARD: Final = LibraryGuard(
     },
     {KafkaNetSocket: "register_class", KafkaAdminClient: "close", KafkaConsumer: "close"},
 )
-"""What kafka-python had when its ``kafka.net`` was read, which is not part of its documented interface."""
+"""The members of ``kafka.net`` when it was read; it is no part of kafka-python's documented interface."""
 
 REQUEST_TIMEOUT_MS: Final = 15_000
 BOOTSTRAP_TIMEOUT_MS: Final = 5_000

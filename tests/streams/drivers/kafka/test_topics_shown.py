@@ -1,4 +1,4 @@
-"""Whoever sets topics up can use them at once, though a broker shows them later than it creates them."""
+"""Topics can be used as soon as they are set up, though a broker shows them later than it creates them."""
 
 from typing import Any
 

@@ -79,7 +79,7 @@ class _Kept(NamedTuple):
 class EngineRun:
     """The output of an engine that was fed all records.
 
-    If asked to, it was restarted after a fraction of them, or told in place, to go on with other settings.
+    If asked, it was restarted after a fraction of them, or reloaded in place, to go on with other settings.
 
     Parameters
     ----------

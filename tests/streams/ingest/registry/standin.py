@@ -22,7 +22,7 @@ class _Server(ThreadingHTTPServer):
     standin: "RegistryStandin"
 
     def handle_error(self, *_: object) -> None:
-        """Say nothing of clients that have gone."""
+        """Log nothing about clients that have gone."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -32,7 +32,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.standin.answer(self)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 class RegistryStandin:

@@ -77,7 +77,7 @@ def test_a_daemon_that_dies_and_comes_back_under_an_open_board_is_shown_and_foll
         expect(banner).to_contain_text("No connection to Uneri for", timeout=60_000)
         expect(shown.page.locator(".state")).to_have_text("No connection")
         said = banner.locator("> :not([aria-hidden])")
-        expect(said).to_have_text("No connection")  # a screen reader is not told every second
+        expect(said).to_have_text("No connection")  # a screen reader does not read it every second
         expect(shown.page.locator(".desk")).to_be_visible()
         board.data.given = counting(given(), 777)
         board.start()

@@ -1,4 +1,4 @@
-"""The description of the web server is OpenAPI, has every route, and says what real answers are."""
+"""The description of the web server is OpenAPI, has every route, and fits real answers."""
 
 import asyncio
 import json

@@ -20,7 +20,7 @@ LEARNT: Final = 4 * HOUR
 RATE: Final = 1.0  # requests a second and service
 TIMES: Final = 12  # as many, once it is hammered
 LEVEL: Final = 110.0  # seconds that a daemon which has caught up is behind
-COUNTED: Final = 75.0  # seconds after which all buckets of a minute were told
+COUNTED: Final = 75.0  # seconds after which all buckets of a minute were emitted
 NAMES: Final = ("orders", "users", "carts")
 
 
@@ -77,5 +77,5 @@ def test_a_table_that_is_hammered_is_in_slack_before_its_minute_is_judged(
         rates["orders"] = RATE * TIMES
         wait_until(lambda: about([page.text for page in pages_of(slack.messages)], "orders"), "the page")
         judged = judged_until(port)
-    assert judged <= since, "its minute had been judged, which took it no look to report"
+    assert judged <= since, "its minute had been judged, and needed no early evaluation"
     assert len(pages_of(slack.messages)) == 1
