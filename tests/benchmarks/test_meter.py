@@ -34,7 +34,7 @@ def test_the_clock_stops_when_the_time_is_up() -> None:
     assert meter.read[0] == 1
 
 
-def test_a_clock_that_never_started_tells_nothing() -> None:
+def test_a_clock_that_never_started_reports_nothing() -> None:
     meter = Meter(expected=1000, warm=5)
     meter.took(0, 900)
     with pytest.raises(SystemExit, match="no record"):

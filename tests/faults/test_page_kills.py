@@ -81,7 +81,7 @@ async def drained(process: asyncio.subprocess.Process) -> bytes:
     return await process.stderr.read()
 
 
-async def test_a_daemon_that_is_killed_around_its_messages_tells_each_page_once(tmp_path: Path) -> None:
+async def test_a_daemon_that_is_killed_around_its_messages_posts_each_page_once(tmp_path: Path) -> None:
     async with Killer() as slack:
         slack.deaths = deque(["before Slack has it", "after Slack has it", "as it settles"])
         config = tmp_path / "uneri.yaml"

@@ -153,7 +153,7 @@ async def test_the_judge_goes_on_as_if_the_history_had_come_first(folder: Path) 
     expected = parts_of("detect/0", there.snapshot())
     assert parts.keys() == expected.keys()
     differs = {name for name, part in parts.items() if part != expected[name]}
-    assert differs == {"judgeable"}, "the digest is told with the next hour what this one judges by now"
+    assert differs == {"judgeable"}, "the digest gets with the next hour what this one judges by now"
     assert [log["event"] for log in logs if log["log_level"] == "info"][-2:] == [
         "taking up history: what was judged since is judged anew, beside what arrives",
         "the history is taken up",

@@ -131,7 +131,7 @@ def test_a_partition_of_garbage_ends_the_daemon_every_time_until_it_is_let_pass(
     assert {letter["offset"] for letter in letters} == set(range(100, 130)), "nothing was lost"
 
 
-def test_roles_in_processes_of_their_own_pass_time_on_to_the_one_that_tells(kafka: str) -> None:
+def test_roles_in_processes_of_their_own_pass_time_on_to_the_one_that_notifies(kafka: str) -> None:
     base = prepared(kafka)
     assert base.kafka is not None
     topics.fill(kafka, base.kafka.requests, [GOOD, GOOD])

@@ -28,7 +28,7 @@ from tests.kafka.test_kafka_daemon import daemon, event, records, stop
 
 START = 1_760_000_000
 EVENTS, REQUESTS, PARTITIONS = 8_000, 4_000, 2
-STEP = 60  # seconds: who is behind tells no buckets
+STEP = 60  # seconds: a rollup that is behind emits no buckets
 EACH = 20  # spans of a payload
 PATIENCE = 240
 

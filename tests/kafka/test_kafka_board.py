@@ -156,7 +156,7 @@ class Boards:
         try:
             self.app.until(lambda: self.browser.wall(process) == expected)
         except AssertionError:
-            assert self.browser.wall(process) == expected  # which tells the difference
+            assert self.browser.wall(process) == expected  # which shows the difference
             raise
 
     def ask(self, process: Settings, path: str, body: Any = None) -> tuple[int, Any]:

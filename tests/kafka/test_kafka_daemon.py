@@ -201,7 +201,7 @@ def test_setup_has_an_existing_topic_of_dead_letters_keep_one_of_each(kafka: str
         f"{name}: exists, 1 partition",
         f"{name}: changed to keep one dead letter for each bad record (cleanup.policy compact,delete)",
     ]
-    deadline = time.monotonic() + 20  # a broker shows what it was told a moment later
+    deadline = time.monotonic() + 20  # a broker shows what it received a moment later
     while [line for line in setup_topics(settings) if name in line] != [f"{name}: exists, 1 partition"]:
         assert time.monotonic() < deadline
         time.sleep(0.2)

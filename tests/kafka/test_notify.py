@@ -55,7 +55,7 @@ async def started(settings: Settings, *roles: str, **environment: str) -> asynci
     )
 
 
-async def test_a_teller_that_is_killed_tells_each_page_once_and_the_decider_needs_no_token(
+async def test_a_notifier_that_is_killed_posts_each_page_once_and_the_decider_needs_no_token(
     kafka: str,
 ) -> None:
     async with Killer() as slack:

@@ -255,7 +255,7 @@ WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_a_check_tells_which_of_address_tls_and_credentials_is_wrong(
+def test_a_check_names_which_of_address_tls_and_credentials_is_wrong(
     broker: SecuredBroker, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kafka_client, "BOOTSTRAP_TIMEOUT_MS", 1000)

@@ -93,7 +93,7 @@ def test_what_differs_is_said_the_most_important_first() -> None:
     moved = differs(made("a", members=[finding(PUT)]), made("b", PUT))
     assert moved == (Difference.ABOUT,), "the message names something else"
     quiet = made("a", sent="none")
-    assert differs(quiet, made("b", sent="none", verdict=Verdict.SHIFT)) == (), "nobody is told either way"
+    assert differs(quiet, made("b", sent="none", verdict=Verdict.SHIFT)) == (), "nobody is paged either way"
 
 
 def test_new_pages_are_those_that_page_nobody_in_the_other() -> None:

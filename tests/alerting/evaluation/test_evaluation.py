@@ -61,13 +61,13 @@ def test_ten_minutes_before_and_after_a_label_belong_to_it(start: int, meets: bo
     assert finds(made("a", start=start, after=0), label()) is meets
 
 
-def test_a_page_from_long_before_does_not_tell_of_what_began_while_it_was_open() -> None:
+def test_a_page_from_long_before_is_not_about_what_began_while_it_was_open() -> None:
     open_for_days = made("a", start=-7200, lasts=None)
     found = measured([open_for_days], label())
     assert [missed.seen for missed in found.missed] == [(open_for_days,)]
     assert [false_page.incident.id for false_page in found.false_pages] == ["a"]
     late = made("b", start=-7200, lasts=None, after=7500)
-    assert measured([late], label()).found[0].delay == 300, "it was told when the label had begun"
+    assert measured([late], label()).found[0].delay == 300, "it was sent when the label had begun"
 
 
 def test_a_label_without_an_end_lasts_until_the_end() -> None:
@@ -115,7 +115,7 @@ def test_another_verdict_is_found_and_said() -> None:
     assert not measured([turned], label(verdict="spike")).found[0].other_verdict, "it began as one"
 
 
-def test_growth_is_found_in_the_digest_and_no_page_tells_of_it() -> None:
+def test_growth_is_found_in_the_digest_and_no_page_is_about_it() -> None:
     growing = label(lasts=5 * 86400, verdict="growth", scope="table:items")
     entry = made("g", verdict=Verdict.GROWTH, sent="digest", lasts=None, after=3 * 86400)
     found = measured([entry], growing)
@@ -128,7 +128,7 @@ def test_growth_is_found_in_the_digest_and_no_page_tells_of_it() -> None:
     assert (len(limit.missed), limit.false_pages, limit.repeated) == (1, (), ()), "what it grows to is near"
 
 
-def test_growth_tells_nothing_of_what_happened_suddenly() -> None:
+def test_growth_is_not_about_what_happened_suddenly() -> None:
     entry = made("g", verdict=Verdict.GROWTH, sent="digest")
     assert measured([entry], label(verdict="spike")).missed[0].seen == ()
     assert measured([made("a")], label(verdict="growth")).missed[0].seen == ()

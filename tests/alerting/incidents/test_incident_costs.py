@@ -25,7 +25,7 @@ AT_ROUTE, AT_FUNCTION, AT_TABLE = (
 @pytest.mark.parametrize(
     "incident", [costing(AT_ROUTE, AT_FUNCTION, AT_TABLE), costing(AT_TABLE, AT_ROUTE, AT_FUNCTION)]
 )
-def test_a_page_tells_what_a_route_costs_with_the_function_and_the_table_behind_it(
+def test_a_page_shows_what_a_route_costs_with_the_function_and_the_table_behind_it(
     incident: Incident,
 ) -> None:
     assert "*Costs*\n10.00 USD an hour more" in said(page(incident))

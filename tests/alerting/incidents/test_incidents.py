@@ -187,7 +187,7 @@ def test_a_function_that_falls_while_its_routes_are_served_is_not_reported() -> 
     assert (notice.action, notice.incident.primary.about) == (Action.OPEN, PUT), "its route fell too"
 
 
-def test_what_falls_elsewhere_at_the_same_time_does_not_tell_of_a_function_that_was_replaced() -> None:
+def test_what_falls_elsewhere_at_the_same_time_does_not_show_that_a_function_was_replaced() -> None:
     fallen: dict[str, Any] = {"verdict": Verdict.ABSENCE, "observed": 0.0, "expected": 8.2}
     replaced = finding(PUT, callers=[share(ROUTE, 1.0)], touches=[ROUTE], **fallen)
     other = finding(scope("route", "GET /offers"), **fallen)

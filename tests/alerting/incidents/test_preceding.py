@@ -185,7 +185,7 @@ def test_a_change_that_becomes_known_after_the_page_edits_it_once(*, restart: bo
     )
     assert named(edit.incident) == [("42", 120)]
     assert edit.incident.revision == page.incident.revision + 1
-    assert reported.feed(T0 + 660, changes=[change()]) == [], "told again, it is the same change"
+    assert reported.feed(T0 + 660, changes=[change()]) == [], "received again, it is the same change"
     assert reported.feed(T0 + 720, replace(table_finding(), revision=1, state="update", seen=T0 + 720)) != []
     assert [named(notice.incident) for notice in reported.notices[1:]] == [[("42", 120)]] * 2
 

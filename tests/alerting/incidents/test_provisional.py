@@ -122,7 +122,7 @@ def test_a_step_that_shows_it_after_it_was_taken_back_is_reported_again() -> Non
     assert incident.state not in ("withdrawn", "resolved")
 
 
-def test_what_is_known_already_is_not_reported_by_a_look() -> None:
+def test_what_is_known_already_is_not_reported_early() -> None:
     incidents = Incidents(SETTINGS)
     incidents.feed([table_finding()], T0)
     assert incidents.feed_early([early_finding(id="look")], EVALUATED) == []

@@ -59,7 +59,7 @@ def lasting(**changes: Any) -> Finding:
     ],
     ids=["en", "ja"],
 )
-def test_a_page_tells_what_minutes_added_up_to_and_over_how_long(words: Phrases, reported: list[str]) -> None:
+def test_a_page_shows_what_minutes_added_up_to_and_over_how_long(words: Phrases, reported: list[str]) -> None:
     message = page(incident(lasting()), at=T0, words=words)
     shown = said(message) + "\n"
     for text in reported:
@@ -115,7 +115,7 @@ def test_a_planned_event_is_named_with_the_mean_that_it_multiplies() -> None:
 @pytest.mark.parametrize(
     ("words", "now"), [(ENGLISH, "0.33 requests/s over 13 min"), (JAPANESE, "0.33件/秒")]
 )
-def test_details_tell_the_mean_as_the_message_does(words: Phrases, now: str) -> None:
+def test_details_show_the_mean_as_the_message_does(words: Phrases, now: str) -> None:
     view = details(incident(lasting()), words, ZONE, at=T0)
     shown = {
         field["text"].split("\n")[0]: field["text"].split("\n")[1]

@@ -131,7 +131,7 @@ def test_what_became_judgeable_is_a_reason_for_a_digest_and_what_is_learnt_is_no
     restarted.restore(incidents.snapshot())
     [notice] = restarted.feed([], T0 + 2 * 86400)
     assert (notice.action, notice.maturity) == (Action.DIGEST, [new])
-    assert not restarted.feed([], T0 + 3 * 86400), "it was told"
+    assert not restarted.feed([], T0 + 3 * 86400), "it was sent"
 
 
 COSTS = Standings(

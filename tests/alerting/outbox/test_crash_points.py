@@ -193,7 +193,7 @@ async def test_a_death_while_old_rows_are_dropped_loses_nothing_that_is_new() ->
         await world.courier.start()
         assert kept > 0
         assert disk.rows == {}
-        await steps[0](world)  # told again by an engine that has slept for a month
+        await steps[0](world)  # reported again by an engine that has slept for a month
         await settled(world)
         await dead(world)
         assert len(slack.parents) == 1  # the pipeline still knows it

@@ -35,7 +35,7 @@ async def test_ten_thousand_findings_are_twenty_messages_at_most_with_all_of_the
         for minute in range(11):
             at = T0 + 60 * minute
             fed = findings if minute == 0 else []
-            if minute == 3:  # they go on, and are told again
+            if minute == 3:  # they go on, and are sent again
                 fed = [
                     replace(finding, revision=minute, state="update", seen=at, observed=41.0 + minute)
                     for finding in findings

@@ -86,7 +86,7 @@ async def test_a_newer_state_replaces_an_edit_that_is_not_out_yet() -> None:
     assert box.next(1) == pytest.approx(29)
 
 
-async def test_an_edit_that_tells_the_end_does_not_wait_for_the_pace_of_edits() -> None:
+async def test_an_edit_about_the_end_does_not_wait_for_the_pace_of_edits() -> None:
     box = outbox()
     opened, *updates = life()
     await put(box, [opened], 0)
@@ -175,7 +175,7 @@ async def test_rows_survive_in_sqlite_with_what_became_of_them(tmp_path: Path) -
     storage = SqliteOutbox(tmp_path / "sub" / "outbox.db")
     again = outbox(storage)
     await again.load(100.0)
-    await put(again, notices[:2], 100.0)  # told again after the restart
+    await put(again, notices[:2], 100.0)  # reported again after the restart
     assert again.next(100.0) == pytest.approx(1.2)  # the earlier run may have edited just now
     row = await send(again, 101.2)
     assert (row.send, row.place) == (Send.EDIT, OUT.place)

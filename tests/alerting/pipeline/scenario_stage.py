@@ -183,7 +183,7 @@ class Stage:
         self._nothing_else(self._scenario.statements[-1])
 
     async def _until(self, time: int) -> None:
-        """Let time pass up to ``time``; what is told at that very time is there when this returns."""
+        """Let time pass up to ``time``; what is sent at that very time is there when this returns."""
         if self._clock.time < time:
             await self._flush()
         begun = int(self._clock.time)

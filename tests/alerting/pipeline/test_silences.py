@@ -144,7 +144,7 @@ def test_a_snooze_of_a_pattern_says_who_did_it_in_the_thread_where_it_was_presse
     assert said(answer.dispatches) == ["parent a open", "parent b open", "line a snooze"]
 
 
-def test_ending_a_silence_tells_what_it_held() -> None:
+def test_ending_a_silence_sends_what_it_held() -> None:
     one = pipeline()
     one.command(
         press(CommandKind.SILENCE, None, T0, until=T0 + 3600, matcher=Matcher(scopes=["table:*"]), id="s1234")

@@ -239,7 +239,7 @@ async def test_two_hours_of_5xx_lose_nothing_and_double_nothing(world: DeliveryW
 async def test_what_slack_took_before_the_connection_died_is_found_and_not_posted_again(
     world: DeliveryWorld, fault: str
 ) -> None:
-    await world.put(opened("first"))  # tells us the channel's id
+    await world.put(opened("first"))  # shows us the channel's id
     await world.settle()
     if fault == "hang":
         world = await world.restarted(patience=IMPATIENT)
@@ -263,7 +263,7 @@ async def test_without_the_scope_to_read_there_is_one_duplicate_at_most(world: D
     assert [row.state for row in world.outbox.parked()] == [State.PARKED]
 
 
-async def test_a_connection_that_dies_before_slack_took_it_is_posted_after_a_look(
+async def test_a_connection_that_dies_before_slack_took_it_is_posted_after_a_check(
     world: DeliveryWorld,
 ) -> None:
     await world.put(opened("first"))

@@ -23,7 +23,7 @@ class LogLine(NamedTuple):
 def enveloped(account: str, group: str, lines: Iterable[LogLine]) -> bytes:
     """Return the lines as CloudWatch Logs hands them to a subscription: gzip."""
     events = [
-        # the milliseconds of a line are never before what it tells of
+        # the milliseconds of a line are never before its events
         {"id": str(next(_NUMBERS)), "timestamp": math.ceil(round(line.at * 1000, 4)), "message": line.message}
         for line in lines
     ]

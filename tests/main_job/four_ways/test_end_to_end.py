@@ -77,7 +77,7 @@ def judged(slack: SlackStandin, port: int, *, until: int = HAMMERED + 600) -> No
 
 
 @pytest.mark.parametrize("name", ["middleware", "gateway", "log entries"])
-def test_a_daemon_pages_once_about_what_a_way_tells_it(
+def test_a_daemon_pages_once_about_what_a_way_sends_it(
     name: str, slack: SlackStandin, tmp_path: Path
 ) -> None:
     port, google = free_port(), Google()

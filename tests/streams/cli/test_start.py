@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 
-def test_what_only_some_commands_need_is_not_loaded_to_tell_what_there_is() -> None:
+def test_what_only_some_commands_need_is_not_loaded_to_list_commands() -> None:
     """A compiler and an array library take longer to load than most commands run; settings take a while."""
     helped = "import sys; from streams.cli.main import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
     done = subprocess.run(

@@ -74,7 +74,9 @@ def test_a_flood_is_written_in_parts_and_arrives_as_one_step() -> None:
     assert list(notify.feed(_chunk(records[:3]))) == []
     again = NotifyStage()
     again.restore(notify.snapshot())
-    assert list(again.feed(_chunk(records[:3]))) == [], "told again after a crash in the middle of the step"
+    assert list(again.feed(_chunk(records[:3]))) == [], (
+        "written again after a crash in the middle of the step"
+    )
     assert list(again.feed(_chunk(records[3:]))) == [NoticesOfStep(flood, T0)]
 
 
@@ -91,7 +93,7 @@ def test_what_is_written_again_after_a_crash_changes_nothing(cuts: list[int], re
         for record in notices_parts(every[step % 4 : step % 4 + step % 3], [LEADER], T0 + 60 * step)
     ]
     stream: list[bytes] = []
-    for begin in sorted(restarts):  # incidents died there and told the last five records again
+    for begin in sorted(restarts):  # incidents died there and wrote the last five records again
         at = min(begin, len(records))
         stream = [*stream, *records[len(set(stream)) : at], *records[max(0, at - 5) : at]]
     stream += records[len(set(stream)) :]

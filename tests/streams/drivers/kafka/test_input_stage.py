@@ -126,7 +126,7 @@ def test_time_goes_on_while_payloads_hold_no_records() -> None:
     blocks = [decode_block(emission.value) for emission in fed(None) if emission.topic == TOPICS.rollups]
     assert {block.source for block in blocks} == {"orders-topic/2"}
     idle = [block for block in blocks if block.idle]
-    assert idle, "the shards are told not to wait"
+    assert idle, "the shards need not wait"
     quiet = START + 5 * 200
     passed = max(block.watermark for block in blocks if block.by_clock)
     assert quiet + 300 < passed < quiet + 500, "a hundred payloads, five seconds each"

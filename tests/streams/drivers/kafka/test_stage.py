@@ -195,7 +195,7 @@ def test_wherever_it_crashes_a_stage_goes_the_way_again_that_it_went(
             asyncio.run(process())
     outputs = {bytes(raw) for raw in world.emitted}
     numbers = [int(raw.partition(b":")[0]) for raw in outputs]
-    assert sorted(numbers) == list(range(len(outputs)))  # each number was told in one way only
+    assert sorted(numbers) == list(range(len(outputs)))  # each number was emitted in one way only
     assert sum(int(raw.partition(b":")[2]) for raw in outputs) >= sum(range(total - 2))
 
 

@@ -164,7 +164,7 @@ async def test_silence_ends_in_503_and_a_new_producer_for_what_is_sent_again() -
         assert sink.held == 0
 
 
-async def test_one_failure_tells_all_who_wait_at_once() -> None:
+async def test_one_failure_reaches_all_who_wait_at_once() -> None:
     world = World()
     world.silent = True
     async with world.taking(patience=60) as sink:

@@ -73,7 +73,7 @@ async def test_a_stage_that_gets_nothing_while_the_fetcher_waits_for_another_is_
     assert said[0].startswith("detect/0 has read nothing for"), "whose queue is full"
 
 
-async def test_what_was_fetched_and_dropped_is_read_again_though_nothing_tells_of_the_gap(
+async def test_what_was_fetched_and_dropped_is_read_again_though_nothing_shows_the_gap(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(stage_host, "DROPPED_SECONDS", 600)

@@ -256,7 +256,7 @@ async def test_what_was_judged_gets_its_checkpoint_long_before_the_source_is_idl
     await task
 
 
-async def test_the_metrics_tell_what_became_of_the_records(tmp_path: Path) -> None:
+async def test_the_metrics_count_what_became_of_the_records(tmp_path: Path) -> None:
     lines = [b'{"ts": %d, "service": "shop", "id": "%d"}' % (1_760_000_000 + n, n) for n in range(300)]
     lines += [lines[-1], b'{"ts": 1760000001, "service": "shop", "id": "late"}', b"nope"]
     async with running(tmp_path) as daemon:

@@ -91,7 +91,7 @@ def test_a_full_disk_is_said_and_leaves_what_was_there(tmp_path: Path) -> None:
         large = b"x" * 1_000_000
         with pytest.raises(sqlite3.OperationalError, match="full"):
             store.append([large])
-        assert (store.end, store.log_bytes) == (1, 1), "nobody is told of what was not stored"
+        assert (store.end, store.log_bytes) == (1, 1), "nobody hears of what was not stored"
         with pytest.raises(sqlite3.OperationalError, match="full"):
             store.save("engine", Checkpoint({"local/0": 1}, {"x": large}))
         full_at(store, 1 << 30)

@@ -118,7 +118,7 @@ def test_a_restart_changes_nothing(hours: int) -> None:
     assert reported[0] == reported[1]
 
 
-def test_other_settings_tell_what_they_make_judgeable_and_no_more() -> None:
+def test_other_settings_report_what_they_make_judgeable_and_no_more() -> None:
     shard = Shard(6 * HOUR)
     shard.begin(ITEMS)
     for _ in range(3):
@@ -132,7 +132,7 @@ def test_other_settings_tell_what_they_make_judgeable_and_no_more() -> None:
     assert shard.hour().named == [ITEMS]
 
 
-def test_a_state_of_before_tells_only_what_becomes_judgeable_from_then_on() -> None:
+def test_a_state_of_before_reports_only_what_becomes_judgeable_from_then_on() -> None:
     shard = Shard(3 * HOUR)
     shard.begin(ITEMS)
     for _ in range(2):
@@ -172,6 +172,6 @@ def test_what_both_judge_and_what_it_judges_no_longer_is_not_reported() -> None:
     assert took_over(aged(1, ITEMS), aged(5, ITEMS)).hour() == Maturity(START + HOUR, learning=[1])
 
 
-def test_two_that_take_over_within_an_hour_tell_what_the_first_could_not() -> None:
+def test_two_that_take_over_within_an_hour_report_what_the_first_could_not() -> None:
     first = took_over(aged(9, ITEMS), aged(1, ITEMS))
     assert took_over(aged(9, ITEMS), first).hour().named == [ITEMS]

@@ -141,7 +141,7 @@ def test_old_data_are_called_so_as_soon_as_they_are_old(browser: Browser) -> Non
         expect(page.get_by_role("alert")).to_contain_text(re.compile(r"No new data for [3-5] min"))
 
 
-def test_incidents_of_a_process_that_tells_no_more_are_called_old(browser: Browser) -> None:
+def test_incidents_of_a_process_that_sends_no_more_are_called_old(browser: Browser) -> None:
     now = time.time()
     wall = given(incidents_until=int(now) - 1200, stale_after=180)
     with BoardThread(wall) as board, Shown(browser, board.url) as shown:

@@ -40,7 +40,7 @@ async def test_a_token_begins_a_session_if_it_allows_reading(token: str, expecte
         assert await status(session, f"{board.url}/board/wall") == (200 if expected == 204 else 401)
 
 
-async def test_the_cookie_tells_no_token_is_out_of_reach_of_scripts_and_stays() -> None:
+async def test_the_cookie_reveals_no_token_is_out_of_reach_of_scripts_and_stays() -> None:
     async with (
         served(given(), access=locked()) as board,
         browser() as session,

@@ -72,7 +72,7 @@ async def test_a_replay_says_what_would_have_been_reported_and_when(replays: Pat
     assert words.startswith("Replay «january»: 1 page, 1 in the digest, 1 not sent.")
 
 
-async def test_a_replay_tells_two_configurations_apart_and_what_was_known(asked: Asked) -> None:
+async def test_a_replay_compares_two_configurations_and_what_was_known(asked: Asked) -> None:
     data, words = await asked.answer("show_replay", replay="january")
     assert data["comparison"] == {
         "pages_a": 1,
