@@ -25,7 +25,7 @@ def uncompiled() -> Callable[[ModuleType], ModuleType]:
                 patch.setattr(compiled, "njit", None)
                 for text in [name for name, known in sys.modules.items() if _compiles(known)]:
                     parent, _, child = text.rpartition(".")
-                    patch.setattr(sys.modules[parent], child, sys.modules[text])  # undone at exit
+                    patch.delattr(sys.modules[parent], child)  # which ``from parent import child`` asks first
                     patch.delitem(sys.modules, text)
                 loaded[name] = importlib.import_module(name)
         return loaded[name]
