@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.alerting.browser import chromium
@@ -16,6 +17,11 @@ from tests.main_job.job import PATIENCE
 from tests.streams.screens.board.shown import Shown
 
 UNERI = Path(sys.executable).with_name("uneri")
+
+
+@pytest.fixture(autouse=True)
+def _no_default_port() -> None:
+    """Allow it: the demo takes another port where a daemon has the default one."""
 
 
 def test_the_demo_pages_once_about_the_hammered_table_and_shows_it_on_the_board(tmp_path: Path) -> None:
