@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from detectors.state.compiled import COMPILES
+from streams.drivers import compile_ahead
 
 PROGRAM = """
 import gc
@@ -39,3 +40,9 @@ print({name for name, count in compiled().items() if count != before.get(name, 0
 def test_nothing_is_compiled_while_events_are_judged() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "nothing"
+
+
+@pytest.mark.parametrize("program", [compile_ahead._DETECTION, compile_ahead._REST, compile_ahead._SPANS])
+def test_processes_that_compile_beside_a_daemon_call_functions_that_are_there(program: str) -> None:
+    *begins, call = program.split("; ")
+    subprocess.run([sys.executable, "-c", "; ".join([*begins, call.removesuffix("()")])], check=True)
