@@ -21,10 +21,13 @@ def main(arguments: list[str] | None = None) -> Any:
     signal.signal(signal.SIGINT, usual)
     try:
         app(args=arguments)
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         from streams.process.extras import missing
+        from streams.process.library_guard import UnknownVersionError
 
-        remedy = missing(error)
+        remedy = str(error) if isinstance(error, UnknownVersionError) else None
+        if isinstance(error, ModuleNotFoundError):
+            remedy = missing(error)
         if remedy is None:
             raise
         print(f"uneri: {remedy}", file=sys.stderr)  # noqa: T201
