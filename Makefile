@@ -4,15 +4,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CORES := $(shell getconf _NPROCESSORS_ONLN)
-# One more than cores: a browser or a daemon is waited for now and then, and each loads all tests.
-TESTERS ?= $(shell expr $(CORES) + 1)
+# Two more than cores: a browser, a daemon or a clock is waited for now and then.
+TESTERS ?= $(shell expr $(CORES) + 2)
 # All that needs a broker, days of traffic through the real programs, daemons that die: minutes of waiting.
 END_TO_END := tests/main_job tests/faults tests/kafka
 END_TO_END_TESTERS ?= $(shell expr $(CORES) + 3)
 # Every page in every size, look and language is minutes of a browser.
 BROWSERS := $(shell find tests -name 'test_*_browser.py')
+# Each test starts a program of its own, which loads everything again.
+PROCESSES := $(shell find tests -name 'test_*_process.py')
 # How soon a newcomer gets a page is measured by the clock: with nothing beside.
 NEWCOMERS := $(wildcard tests/main_job/test_*_newcomer.py)
+# The property tests: make laws.
+LAWS := tests/laws
 # What needs tools of its own: make deploy-check, make installs.
 TOOLS := tests/deploy tests/installs
 HELM_VERSION := v4.3.1
@@ -26,9 +30,9 @@ unexport PYTHONDONTWRITEBYTECODE
 
 help:
 	@echo "make demo           weeks of traffic, then a spike and growth, in the terminal and on the board"
-	@echo "make test           behaviour and laws, on real files, servers and live pages"
-	@echo "make e2e            on real brokers: each part, days of traffic, brokers and daemons that die; every page in a browser"
-	@echo "make laws           the property tests with the compiler off"
+	@echo "make test           behaviour, on real files, servers and live pages"
+	@echo "make e2e            on real brokers: each part, days of traffic, brokers and daemons that die; programs and senders; every page in a browser"
+	@echo "make laws           the property tests, compiled and with the compiler off"
 	@echo "make check          style, types, import contracts, dependencies, compose file, generated docs"
 	@echo "make deploy-check   every file of deploy/ by its own tool; the image built and run (as root)"
 	@echo "make bench          benchmarks: ratios measured side by side"
@@ -58,17 +62,19 @@ demo: $(READY)
 
 test: $(READY)
 	@$(BIN)/python -m streams.drivers.compile_ahead
-	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder $(addprefix --ignore ,$(END_TO_END) $(BROWSERS) $(TOOLS))
+	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder $(addprefix --ignore ,$(END_TO_END) $(BROWSERS) $(PROCESSES) $(LAWS) $(TOOLS))
 
 e2e: $(READY)
 	@$(BIN)/python -m streams.drivers.compile_ahead
 	$(BIN)/pytest --numprocesses $(END_TO_END_TESTERS) --dist loadfile --no-loadscope-reorder --ignore-glob '*_newcomer.py' $(END_TO_END)
 	$(BIN)/pytest --numprocesses 2 --dist loadfile $(NEWCOMERS)
-	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder $(BROWSERS)
+	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder $(BROWSERS) $(PROCESSES)
 
-# Machine code must agree with the plain Python it was compiled from: the same laws without the compiler.
+# Machine code must agree with the plain Python it was compiled from: the same laws with and without the compiler.
+laws: THOROUGH := --numprocesses auto --maxprocesses 4 --dist load --hypothesis-profile thorough
 laws: $(READY)
-	NUMBA_DISABLE_JIT=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist load tests/laws
+	$(BIN)/pytest $(THOROUGH) $(LAWS)
+	NUMBA_DISABLE_JIT=1 $(BIN)/pytest $(THOROUGH) $(LAWS)
 
 check: $(READY)
 	$(BIN)/ruff check .

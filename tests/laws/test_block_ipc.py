@@ -28,7 +28,7 @@ def through_a_pipe(blocks: Sequence[Block], sizes: Sequence[int]) -> list[bytes]
     return found
 
 
-@settings(steady, max_examples=60)
+@settings(steady)
 @given(streams(), shares, st.integers(1, 3), st.booleans())
 def test_blocks_go_through_a_pipe_as_they_are(
     sent: list[Sent], sizes: Sequence[int], shards: int, whole_steps: bool

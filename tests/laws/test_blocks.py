@@ -37,7 +37,7 @@ def encoded(partition: Partition) -> list[bytes]:
     return [encode_block(block) for block in partition.blocks]
 
 
-@settings(steady, max_examples=80)
+@settings(steady)
 @given(streams(), cuts, st.booleans(), st.integers(1, 3), st.sampled_from([None, TIGHT]))
 def test_any_chunking_and_a_restart_after_every_run_give_the_same_bytes(
     sent: list[Sent], sizes: Sequence[int], restart: bool, shards: int, bounds: Bounds | None
@@ -51,7 +51,7 @@ def test_any_chunking_and_a_restart_after_every_run_give_the_same_bytes(
     assert (parts.rollup.late, parts.rollup.duplicates) == (whole.rollup.late, whole.rollup.duplicates)
 
 
-@settings(steady, max_examples=60)
+@settings(steady)
 @given(streams(), cuts, st.booleans(), st.sampled_from([None, TIGHT]))
 @example(THROTTLED_THEN_FATAL, [1], False, None)
 def test_a_snapshot_is_a_function_of_the_records_however_they_were_cut(
@@ -62,7 +62,7 @@ def test_a_snapshot_is_a_function_of_the_records_however_they_were_cut(
     assert parts.rollup.snapshot() == whole.rollup.snapshot()
 
 
-@settings(steady, max_examples=60)
+@settings(steady)
 @given(streams(), cuts)
 def test_snapshots_on_the_way_leave_no_trace_in_the_last_one(sent: list[Sent], sizes: Sequence[int]) -> None:
     whole, often, at = Partition().feed(bodies(sent)), Partition(), 0
@@ -123,7 +123,7 @@ forward = st.lists(
 )
 
 
-@settings(steady, max_examples=80)
+@settings(steady)
 @given(forward, numbers, cuts)
 def test_any_order_in_which_nothing_is_late_counts_the_same(
     base: list[tuple[int, float]], seed: int, sizes: Sequence[int]
@@ -145,7 +145,7 @@ def alone(body: bytes) -> bytes:
 
 
 # Without leaps of time: a copy from before one, among the records that must confirm it, refutes it.
-@settings(steady, max_examples=80)
+@settings(steady)
 @given(streams(bad=False, repeats=False, wild=()), numbers, cuts)
 def test_a_repeated_id_within_the_lateness_changes_nothing(
     sent: list[Sent], seed: int, sizes: Sequence[int]
@@ -173,7 +173,7 @@ def test_a_repeated_id_within_the_lateness_changes_nothing(
     assert other.rollup.watermark == whole.rollup.watermark
 
 
-@settings(steady, max_examples=100)
+@settings(steady)
 @given(streams(), cuts, st.booleans())
 def test_every_record_is_counted_late_a_duplicate_or_rejected(
     sent: list[Sent], sizes: Sequence[int], restart: bool

@@ -29,7 +29,7 @@ def test_a_good_record_is_an_event_however_it_is_written(body: bytes) -> None:
     assert (len(events), problems) == (1, {})
 
 
-@settings(steady, max_examples=100)
+@settings(steady)
 @given(streams(bad=False))
 def test_a_record_has_its_stated_time(sent: Sequence[tuple[bytes, float]]) -> None:
     assert [stamp_of_sent(body) for body, _ in sent] == [ts for _, ts in sent]
@@ -53,7 +53,7 @@ def test_every_record_is_decoded_or_rejected_with_a_reason_and_never_an_error(bo
     assert all(bad.detail and "\n" not in bad.detail for bad in rejected + refuted)
 
 
-@settings(steady, max_examples=150)
+@settings(steady)
 @given(malformed, st.integers(0, 3))
 def test_a_spoilt_record_changes_nothing_about_its_neighbours(body: bytes, place: int) -> None:
     alone = of_one(body)

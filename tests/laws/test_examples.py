@@ -179,7 +179,7 @@ def test_a_step_keeps_a_bounded_part_whatever_the_order() -> None:
     assert len(steps.snapshot()["steps"]) < 200_000
 
 
-@settings(steady, max_examples=60)
+@settings(steady)
 @given(
     st.text(max_size=5000),
     st.text(max_size=50),

@@ -72,7 +72,7 @@ def edges_once(bodies: Sequence[Sequence[bytes]]) -> Totals:
     return totals([raw for parts in bodies for raw in whole(parts)])
 
 
-@settings(steady, max_examples=60)
+@settings(steady)
 @given(st.integers(1, 6), numbers, st.lists(st.integers(1, 9), min_size=1, max_size=3))
 def test_any_interleaving_of_the_sources_gives_the_totals_of_sources_that_know_all_names(
     requests: int, seed: int, sizes: Sequence[int]

@@ -92,7 +92,7 @@ def seen(summary: Summary) -> list[object]:
     return [*found, ids[np.argsort(ids)].tolist(), values[np.argsort(ids)].tolist()]
 
 
-@settings(steady, max_examples=60)
+@settings(steady)
 @given(summaries(), summaries(), summaries())
 def test_merging_is_associative_and_commutative_to_the_last_bit(a: Summary, b: Summary, c: Summary) -> None:
     assert seen(merged(a, b)) == seen(merged(b, a))
@@ -173,7 +173,7 @@ measured = st.lists(
 )
 
 
-@settings(steady, max_examples=150)
+@settings(steady)
 @given(st.lists(measured, min_size=1, max_size=4), st.sampled_from([0, 0.01, 0.5, 0.9, 0.95, 0.99, 1]))
 def test_a_quantile_of_merged_sketches_is_within_the_stated_error_of_the_exact_one(
     parts: list[list[float]], q: float

@@ -65,7 +65,7 @@ def both(settings_: Settings | None = None) -> tuple[Decoder, Decoder]:
     return Decoder(settings_), Decoder(settings_, compiled=False)
 
 
-@settings(steady, max_examples=150)
+@settings(steady)
 @given(streams(most=60), st.integers(1, 40), st.sampled_from([None, TIGHT]))
 def test_the_scanner_reads_every_record_as_the_plain_decoder_does(
     sent: Sequence[Sent], size: int, bounds: Bounds | None
@@ -270,7 +270,7 @@ def test_of_too_many_tables_in_one_event_both_decoders_fold_the_same() -> None:
     assert fast.folded == plain.folded == 2 * (1200 - MOST_TABLES)
 
 
-@settings(steady, max_examples=60)
+@settings(steady)
 @given(streams(most=60), st.integers(1, 40), st.integers(1, 3))
 def test_live_counts_equal_those_of_the_reference_implementation(
     sent: Sequence[Sent], size: int, shards: int

@@ -65,7 +65,7 @@ def steps_of(blocks: Sequence[Block], shard: int) -> Iterator[Any]:
     yield steps.late, steps.watermark is None
 
 
-@settings(steady, max_examples=60)
+@settings(steady)
 @given(streams(), cuts, st.booleans(), st.integers(1, 3))
 @example(LATE, [2], True, 1)
 def test_blocks_of_whole_steps_make_the_same_steps(
@@ -80,7 +80,7 @@ def test_blocks_of_whole_steps_make_the_same_steps(
         assert list(steps_of(spans.blocks, shard)) == list(steps_of(buckets.blocks, shard))
 
 
-@settings(steady, max_examples=60)
+@settings(steady)
 @given(streams(), cuts, st.lists(st.booleans(), min_size=1, max_size=6), st.booleans(), st.integers(1, 2))
 @example(LATE, [2], [True, False], True, 1)
 @example(LATE, [1], [False, True, True], True, 2)

@@ -83,7 +83,7 @@ def late_services(partition: Partition) -> set[str]:
     return {path.service for block in partition.blocks if block.late for path in block.paths}
 
 
-@settings(steady, max_examples=60)
+@settings(steady)
 @given(streams(), cuts, st.booleans())
 def test_the_watermark_never_goes_back(sent: list[Sent], sizes: Sequence[int], file: bool) -> None:
     partition = Partition().feed([event.body for event in sent], sizes, file=file).finish()

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -61,7 +61,6 @@ def follow(values: list[float]) -> list[Notice]:
     return notices
 
 
-@settings(max_examples=100)
 @given(st.lists(st.floats(9, 10_000), min_size=2, max_size=72))
 def test_however_a_curve_flaps_its_turns_are_few_and_never_reported_twice(values: list[float]) -> None:
     notices = follow(values)
@@ -451,7 +450,6 @@ def run(
     return notices, incidents.all()
 
 
-@settings(max_examples=150)
 @given(
     stories(),
     st.lists(st.integers(T0 - 60, T0 + 12_000), max_size=10),
@@ -466,7 +464,6 @@ def test_however_an_incident_is_cut_shuffled_or_restored_it_is_reported_the_same
     assert run(cuts, shuffled, restore=restore) == run([], story)
 
 
-@settings(max_examples=100)
 @given(stories())
 def test_every_page_is_ended_once_for_every_time_that_it_began(story: list[Finding]) -> None:
     over = [

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -200,7 +200,6 @@ names = st.one_of(
 )
 
 
-@settings(max_examples=60)
 @given(names, names, names, st.sampled_from(list(Verdict)))
 def test_no_string_of_an_event_survives_as_markup_mention_or_link_and_the_limits_hold(
     name: str, other: str, sentence: str, verdict: Verdict
@@ -247,7 +246,6 @@ def test_no_string_of_an_event_survives_as_markup_mention_or_link_and_the_limits
             assert not re.search(r"[`~]|://|(?<!\w)[@#]\w|:[a-z]+:", theirs)
 
 
-@settings(max_examples=150)
 @given(names, st.integers(1, 80))
 def test_an_escaped_string_is_cut_by_visible_length_and_holds_no_bare_bracket(text: str, limit: int) -> None:
     escaped = escape(text, limit)

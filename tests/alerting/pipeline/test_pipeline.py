@@ -296,7 +296,6 @@ def _run(
     return reported, one
 
 
-@settings(max_examples=80)
 @given(stories(), st.sets(st.integers(T0 - 60, T0 + 4 * HOUR), max_size=8))
 def test_any_chunking_and_any_restart_give_the_same_dispatches(
     story: tuple[list[Notice], list[Command], int], cuts: set[int]

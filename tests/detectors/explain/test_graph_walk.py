@@ -108,7 +108,6 @@ def test_a_node_without_measurements_is_passed_through(graph: Graph, seed: int, 
 AMOUNTS = st.floats(0, 100)
 
 
-@settings(max_examples=80)
 @given(
     st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=24),
     st.lists(st.one_of(st.none(), AMOUNTS), min_size=8, max_size=8),

@@ -56,7 +56,6 @@ def onsets(values: np.ndarray) -> list[int]:
 
 
 @given(SEEDS, st.sampled_from(KINDS), st.integers(0, 700))
-@settings(max_examples=60)
 def test_the_result_of_a_row_does_not_depend_on_later_rows(seed: int, kind: str, count: int) -> None:
     values = a_series(seed, kind)
     assert novelty(values[:count]).tobytes() == novelty(values)[:count].tobytes()
@@ -181,7 +180,6 @@ def test_after_an_onset_only_what_is_far_stronger_is_new() -> None:
     ),
     st.integers(0, 2),
 )
-@settings(max_examples=80)
 def test_the_result_is_finite_for_any_values(extremes: list[float], way: int) -> None:
     random = np.random.default_rng(len(extremes))
     made: list[Callable[[], np.ndarray]] = [

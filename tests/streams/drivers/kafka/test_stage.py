@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from aiokafka.errors import KafkaConnectionError
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.state.state import StateError
@@ -170,7 +170,6 @@ async def feed_all(world: World, runner: StageRunner, sizes: Sequence[int]) -> N
     await runner.feed(chunk(at, total))
 
 
-@settings(max_examples=80)
 @given(
     st.lists(st.integers(1, 9), min_size=1, max_size=12),
     st.lists(st.integers(0, 25), max_size=6),
@@ -199,7 +198,6 @@ def test_wherever_it_crashes_a_stage_goes_the_way_again_that_it_went(
     assert sum(int(raw.partition(b":")[2]) for raw in outputs) >= sum(range(total - 2))
 
 
-@settings(max_examples=80)
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=12), st.lists(st.integers(0, 25), max_size=6))
 def test_whatever_the_chunks_and_wherever_it_crashes_the_sum_is_exact(
     sizes: list[int], crashes: list[int]

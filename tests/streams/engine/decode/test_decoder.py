@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from config.settings import RollupSettings, Settings
@@ -249,7 +249,6 @@ def test_no_flood_of_names_grows_the_decoder_without_bound() -> None:
 leaps = st.lists(st.sampled_from([0, 1, -20, 40, 290, 310, 4000, 90_000, 2e9, -400]), min_size=1, max_size=60)
 
 
-@settings(max_examples=100)
 @given(leaps, st.lists(st.integers(1, 7), min_size=60, max_size=60), st.booleans())
 def test_cutting_the_records_anywhere_decodes_and_rejects_the_same(
     steps: list[float], cuts: list[int], restart: bool

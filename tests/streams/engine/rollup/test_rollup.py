@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from config.settings import RollupSettings as Bounds
@@ -124,7 +124,6 @@ def streams_of_records(draw: Any, most: int = 40) -> list[bytes]:
     return records
 
 
-@settings(max_examples=60)
 @given(streams_of_records(), st.lists(st.integers(1, 9), min_size=1, max_size=5), st.booleans())
 @example([event(ts=T0 + at) for at in (0, -4, -4, -4, 200)], [1], False)
 def test_any_chunking_and_any_restarts_give_the_same_bytes(
@@ -136,7 +135,6 @@ def test_any_chunking_and_any_restarts_give_the_same_bytes(
     assert (parts.late, parts.duplicates, parts.watermark) == (whole.late, whole.duplicates, whole.watermark)
 
 
-@settings(max_examples=100)
 @given(streams_of_records())
 def test_the_blocks_add_up_to_what_a_plain_loop_counts(records: list[bytes]) -> None:
     rollup, blocks = rolled(records, (7,))
@@ -159,7 +157,6 @@ def test_the_blocks_add_up_to_what_a_plain_loop_counts(records: list[bytes]) -> 
     assert sum(block.late for block in blocks if block.shard == 0) == oracle.late
 
 
-@settings(max_examples=60)
 @given(streams_of_records(), st.integers(2, 5))
 def test_the_shards_together_count_what_one_shard_counts_and_each_scope_lives_in_one(
     records: list[bytes], shards: int
@@ -195,7 +192,6 @@ def test_the_shards_together_count_what_one_shard_counts_and_each_scope_lives_in
     assert all(len(shards_of_one) == 1 for shards_of_one in homes.values())
 
 
-@settings(max_examples=60)
 @given(
     st.lists(st.tuples(bodies, st.floats(0, 29)), min_size=1, max_size=40), st.randoms(use_true_random=False)
 )
@@ -213,7 +209,6 @@ def test_any_order_within_the_lateness_gives_the_same_totals_and_nothing_late(
     assert tags_of(blocks) == tags_of(expected)
 
 
-@settings(max_examples=60)
 @given(
     st.lists(st.tuples(bodies, st.floats(0, 29)), min_size=1, max_size=30), st.randoms(use_true_random=False)
 )

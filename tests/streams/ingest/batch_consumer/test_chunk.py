@@ -1,4 +1,4 @@
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.ingest.batch_consumer.chunk import Chunk, merged
@@ -11,7 +11,6 @@ def chunk(start: int, present: list[bool]) -> Chunk:
     return Chunk("t", 0, start, start + len(present), offsets, [b"%d" % offset for offset in offsets])
 
 
-@settings(max_examples=60)
 @given(st.lists(st.lists(st.booleans(), min_size=1, max_size=6), min_size=1, max_size=5), st.integers(0, 40))
 def test_merging_and_cutting_keep_every_record_at_its_offset(runs: list[list[bool]], cut: int) -> None:
     chunks, at = [], 3

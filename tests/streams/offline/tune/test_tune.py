@@ -23,13 +23,12 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Given:
 def test_the_same_seed_gives_the_same_bytes_whatever_the_number_of_jobs(
     short: Given, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "streams.offline.tune.search.BATCH", 2
-    )  # three batches, the last of them from the model
-    monkeypatch.setattr("streams.offline.tune.search.STARTUP", 3)
+    # two batches, the last of them from the model
+    monkeypatch.setattr("streams.offline.tune.search.BATCH", 2)
+    monkeypatch.setattr("streams.offline.tune.search.STARTUP", 1)
     written = []
     for jobs in (1, 2):
-        write_tuned(short.tune(judged_by(**LIVELY), trials=6, jobs=jobs), "", tmp_path / str(jobs))
+        write_tuned(short.tune(judged_by(**LIVELY), trials=4, jobs=jobs), "", tmp_path / str(jobs))
         written.append([(tmp_path / str(jobs) / name).read_bytes() for name in ("tune.json", "tradeoff.svg")])
     assert written[0] == written[1]
 

@@ -8,7 +8,7 @@ from streams.engine.decode.event import Event
 from tests.senders.dynamo import ACCOUNT, HOT, REGION, Dynamo
 from tests.senders.http_events import ANSWERS, REQUESTS, Answer
 from tests.senders.lambda_runtime import Ran, invoke
-from tests.senders.test_python import calls
+from tests.senders.test_python_process import calls
 
 Node = tuple[str, ...]
 
