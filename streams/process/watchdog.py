@@ -15,6 +15,7 @@ from typing import Final, Self
 HEARTBEAT_SECONDS: Final = 50.0  # without the event loop: a stuck process ends within a minute
 STOP_SECONDS: Final = 25.0  # below the 30 s after which orchestrators kill
 POLL_SECONDS: Final = 0.5
+AWAKE_SECONDS: Final = 2.0  # of a longer gap between two polls: the process was paused, or had no processor
 CHECK_SECONDS: Final = 2.0
 STUCK_SECONDS: Final = 45.0  # plus the interval between two checks: a stuck process ends within a minute
 OPENING_SECONDS: Final = 600.0  # a state may be large
@@ -28,8 +29,8 @@ class Watchdog:
     """A thread that exits with code 1, after dumping all stacks to standard error, when the process is stuck.
 
     It is stuck when the event loop has not run for ``timeout`` seconds, when a graceful stop takes too long,
-    or when ``report_stuck`` was called because nothing progresses although the loop runs. ``clock`` is
-    monotonic, seconds.
+    or when ``report_stuck`` was called because nothing progresses although the loop runs. Only time counts in
+    which this thread itself ran: a process that was paused is not stuck. ``clock`` is monotonic, seconds.
     """
 
     def __init__(
@@ -37,7 +38,9 @@ class Watchdog:
     ) -> None:
         self._timeout = timeout
         self._clock = clock
-        self._beat_at = clock()
+        self._polled_at = clock()
+        self._paused = 0.0  # seconds, in all
+        self._beat_at = self._awake()
         self._ended = threading.Event()
         self._deadline = float("inf")
         self._stuck: str | None = None
@@ -45,6 +48,7 @@ class Watchdog:
 
     def start(self) -> None:
         """Start watching."""
+        self._polled_at = self._clock()
         self.heartbeat()
         self._thread.start()
 
@@ -56,7 +60,7 @@ class Watchdog:
 
     def heartbeat(self) -> None:
         """Note that the event loop runs, or that a long task in it progresses."""
-        self._beat_at = self._clock()
+        self._beat_at = self._awake()
 
     def report_stuck(self, reason: str) -> None:
         """Let the process end for this reason."""
@@ -64,15 +68,24 @@ class Watchdog:
 
     def stop_within(self, seconds: float = STOP_SECONDS) -> None:
         """Set the deadline of a graceful stop, unless an earlier one is set."""
-        self._deadline = min(self._deadline, self._clock() + seconds)
+        self._deadline = min(self._deadline, self._awake() + seconds)
 
     def end(self) -> None:
         """Stop watching."""
         self._ended.set()
 
+    def poll(self) -> str | None:
+        """Count the time since the last poll, of a pause only ``AWAKE_SECONDS``; return the reason to end."""
+        now, clock = self._awake(), self._clock()
+        self._polled_at, self._paused = clock, clock - now
+        return self.reason()
+
+    def _awake(self) -> float:
+        return min(self._clock(), self._polled_at + AWAKE_SECONDS) - self._paused
+
     def reason(self) -> str | None:
         """Return the reason why the process must end, None without one."""
-        now = self._clock()
+        now = self._awake()
         if now > self._deadline:
             return "the stop took too long; the next start reads what is in no checkpoint again"
         if now - self._beat_at > self._timeout and self._deadline == float("inf"):  # a stop has no heartbeat
@@ -81,7 +94,7 @@ class Watchdog:
 
     def _watch(self) -> None:
         while not self._ended.wait(POLL_SECONDS):
-            if reason := self.reason():
+            if reason := self.poll():
                 _exit(reason)
 
 

@@ -1,14 +1,16 @@
 """A stuck process dumps its stacks and exits; one that waits or is idle does not."""
 
 import asyncio
+import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
 
-from streams.process.watchdog import UNOBSERVED_SECONDS, StallDetector, Watchdog, guard
+from streams.process.watchdog import POLL_SECONDS, UNOBSERVED_SECONDS, StallDetector, Watchdog, guard
 
 ROOT = Path(__file__).parents[3]
 
@@ -69,42 +71,69 @@ def test_time_without_a_check_does_not_count() -> None:
     assert UNOBSERVED_SECONDS < 300
 
 
+def passed(dog: Watchdog, clock: Clock, seconds: float) -> str | None:
+    """Let time pass in which the watchdog runs; return its last reason to end the process."""
+    reason = None
+    for _ in range(int(seconds / POLL_SECONDS)):
+        clock.now += POLL_SECONDS
+        reason = dog.poll()
+    return reason
+
+
 def test_a_loop_without_heartbeat_is_stuck_and_one_with_a_heartbeat_is_not() -> None:
     clock = Clock()
     dog = Watchdog(50, clock)
-    clock.now += 49
+    assert passed(dog, clock, 49) is None
     dog.heartbeat()
-    clock.now += 49
-    assert dog.reason() is None
-    clock.now += 2
-    assert dog.reason() == "the event loop has not turned for 50 s"
+    assert passed(dog, clock, 49) is None
+    assert passed(dog, clock, 2) == "the event loop has not turned for 50 s"
+
+
+@pytest.mark.parametrize("resumed", ["loop", "watchdog"])
+def test_time_in_which_the_whole_process_was_paused_does_not_count(resumed: str) -> None:
+    clock = Clock()
+    dog = Watchdog(50, clock)
+    dog.stop_within(120)
+    for _ in range(5):
+        clock.now += 3600
+        if resumed == "loop":
+            dog.heartbeat()
+        assert dog.poll() is None
+    assert passed(dog, clock, 100) is None
+    assert "the stop took too long" in str(passed(dog, clock, 20))
+
+
+def test_a_loop_that_hangs_after_a_pause_is_found_as_soon_as_ever() -> None:
+    clock = Clock()
+    dog = Watchdog(50, clock)
+    clock.now += 3600
+    dog.heartbeat()
+    assert passed(dog, clock, 49) is None
+    assert passed(dog, clock, 2) == "the event loop has not turned for 50 s"
 
 
 def test_a_stop_has_a_deadline() -> None:
     clock = Clock()
     dog = Watchdog(50, clock)
     dog.stop_within(25)
-    clock.now += 26
-    assert "the stop took too long" in str(dog.reason())
+    assert "the stop took too long" in str(passed(dog, clock, 26))
 
 
 def test_a_process_that_stops_needs_no_heartbeat() -> None:
     clock = Clock()
     dog = Watchdog(50, clock)
     dog.stop_within(60)
-    clock.now += 59
-    assert dog.reason() is None
+    assert passed(dog, clock, 59) is None
 
 
 def test_a_stop_is_asked_for_again_in_vain() -> None:
     clock = Clock()
     dog = Watchdog(50, clock)
     dog.stop_within(25)
-    clock.now += 20
+    passed(dog, clock, 20)
     dog.heartbeat()
     dog.stop_within(25)
-    clock.now += 6
-    assert "the stop took too long" in str(dog.reason())
+    assert "the stop took too long" in str(passed(dog, clock, 6))
 
 
 async def test_the_guard_sends_heartbeats_while_a_check_waits_and_reports_its_result() -> None:
@@ -118,16 +147,51 @@ async def test_the_guard_sends_heartbeats_while_a_check_waits_and_reports_its_re
 
     guarding = asyncio.create_task(guard(dog, check, every=0.0))
     await asyncio.sleep(0)  # the first heartbeat
-    clock.now += 60
-    assert dog.reason() is not None
+    assert passed(dog, clock, 60) is not None
     async with asyncio.timeout(10):
-        while dog.reason() is not None:  # until the next heartbeat
+        while dog.poll() is not None:  # until the next heartbeat
             await asyncio.sleep(0.01)
         answer.set()
-        while dog.reason() is None:
+        while dog.poll() is None:
             await asyncio.sleep(0.01)
-    assert dog.reason() == "rollup/3 hangs"
+    assert dog.poll() == "rollup/3 hangs"
     guarding.cancel()
+
+
+PAUSED = """
+import asyncio, os, signal, subprocess, sys
+from streams.process.watchdog import Watchdog, guard
+
+async def nothing():
+    return None
+
+async def main():
+    dog = Watchdog(timeout=3.0)
+    dog.start()
+    task = asyncio.create_task(guard(dog, nothing))
+    await asyncio.sleep(0.1)
+    for _ in range(2):
+        print("ready", flush=True)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(2)
+    print("alive", flush=True)
+
+asyncio.run(main())
+"""
+
+
+def test_a_process_that_was_stopped_and_goes_on_is_not_stuck() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PAUSED], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        assert running.stdout is not None
+        for _ in range(2):
+            assert running.stdout.readline() == b"ready\n"
+            time.sleep(4)  # more than the timeout: time itself is what is tested
+            running.send_signal(signal.SIGCONT)
+        out, err = running.communicate()
+    assert (out, running.returncode) == (b"alive\n", 0), err.decode()
 
 
 LOOP = """
