@@ -108,7 +108,7 @@ class HistoryQueries:
                 await self._threads.acquire()
                 # A thread cannot be stopped: it keeps its turn. The task has no name here: with one, an error
                 # would refer to this frame and back: all that was read would stay until a collection.
-                return await asyncio.shield(asyncio.ensure_future(self._answer(self._place, question)))
+                return (await asyncio.wait({self._begin(self._place, question)}))[0].pop().result()
         except TimeoutError as error:
             raise SlowHistoryError(
                 f"reading the history took longer than {self._patience.seconds:g} seconds; "
@@ -116,6 +116,11 @@ class HistoryQueries:
             ) from error
         finally:
             self._running -= 1
+
+    def _begin(self, place: str, question: Callable[[HistoryView], _T]) -> asyncio.Task[_T]:
+        answering = asyncio.create_task(self._answer(place, question))
+        answering.add_done_callback(_note_error)
+        return answering
 
     async def _answer(self, place: str, question: Callable[[HistoryView], _T]) -> _T:
         reading = self._free.pop()
@@ -127,3 +132,9 @@ class HistoryQueries:
         finally:
             self._free.append(reading)
             self._threads.release()
+
+
+def _note_error(answering: asyncio.Task[_T]) -> None:
+    """Mark an error as seen: after whoever asked has left, nobody else reads it."""
+    if not answering.cancelled():
+        answering.exception()

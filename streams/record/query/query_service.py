@@ -108,7 +108,8 @@ class QueryService:
             return math.inf if given_up else bounds.clock()
 
         def ask(view: HistoryView) -> bytes:
-            return question(view, bounds._replace(until=clock() + seconds, seconds=seconds, clock=clock))
+            until = bounds.clock() + seconds  # given up already, it is over at once
+            return question(view, bounds._replace(until=until, seconds=seconds, clock=clock))
 
         try:
             return await self._queries.ask(ask)
