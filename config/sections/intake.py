@@ -69,7 +69,10 @@ class RollupSettings(Section):
 
 
 class DeadLetterSettings(Section):
-    """When the intake stops rather than send a whole topic to the dead letters."""
+    """How many bad records of a source become dead letters.
+
+    Beyond, a topic, file or pipe is not read on, and those of a sender over HTTP or TCP are refused.
+    """
 
     stop: bool = Field(
         True,

@@ -40,6 +40,9 @@ class Metrics:
         place = ("stage", "partition")
         self.records = counter("uneri_records", "Records read, valid or not")
         self.rejected = counter("uneri_rejected_records", "Records sent to the dead letters", "reason")
+        self.dropped_letters = counter(
+            "uneri_dropped_dead_letters", "Bad records that are no dead letters, or no longer", "reason"
+        )
         self.late = counter(
             "uneri_late_records", "Records that arrived after their bucket had closed; merged as corrections"
         )

@@ -19,6 +19,7 @@ import structlog
 from aiohttp import web
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAuthorizationFailedError
+from prometheus_client import Counter
 
 from config.settings import DeadLetterSettings, KafkaSettings, Settings
 from streams.drivers.kafka.connections.connection import connection_options
@@ -26,22 +27,16 @@ from streams.drivers.kafka.connections.probe import reason_unusable
 from streams.drivers.kafka.topics import GRANT, LARGE_RECORD
 from streams.engine.decode.event import MAX_BYTES
 from streams.engine.decode.rejected import SAMPLE_BYTES, Rejected, RejectReason
-from streams.engine.stages.dead_letter_limit import DeadLetterLimit, counted
 from streams.ingest.formats.envelopes.confluent import Schemas
 from streams.ingest.formats.format import Refused, refused_record
 from streams.ingest.formats.inputs import Inputs
 from streams.ingest.formats.trace_ids import trace_of
-from streams.ingest.receivers.checked_lines import (
-    CheckedLines,
-    TooManyBadError,
-    UnreadableError,
-    as_not_stored,
-    check_lines,
-)
+from streams.ingest.receivers.checked_lines import CheckedLines, check_lines, within_limits
 from streams.ingest.receivers.http_receivers import HttpReceivers
 from streams.ingest.receivers.ingest_handler import IngestHandler
 from streams.ingest.receivers.payload_lines import line_reader
 from streams.ingest.receivers.record_sink import AppendResult, NotStoredError
+from streams.ingest.receivers.sender_limits import SenderLimits
 from streams.ingest.receivers.tcp_receiver import TcpReceiver
 from streams.process.logs import Recurring
 from streams.process.metrics import Metrics
@@ -99,6 +94,7 @@ class KafkaIntake:
             lambda: DroppedProducer(options),
             lambda: reason_unusable(kafka),
             settings.dead_letters,
+            dropped=metrics.dropped_letters,
         )
         inputs = Inputs(settings.sources, schemas)
         self._handler = IngestHandler(
@@ -273,6 +269,8 @@ class TopicSink:
         Seconds until a record must be acknowledged; large requests have more.
     retry
         Seconds between two tries to connect.
+    dropped
+        Counts bad records beyond the limit of their sender.
     """
 
     def __init__(
@@ -285,12 +283,14 @@ class TopicSink:
         *,
         patience: float = ACK_SECONDS,
         retry: float = RETRY_SECONDS,
+        dropped: Counter | None = None,
     ) -> None:
         self._topic = topic
         self._open = open_producer
         self._unusable = unusable
         self._check = settings.stop
-        self._limit = DeadLetterLimit(settings)
+        # together too: a partition with too many bad records ends the worker that reads it
+        self._limits = SenderLimits(settings, dropped, together=True)
         self._clock = clock
         self._patience, self._retry = patience, retry
         self._most = MAX_BYTES  # of a record; less once the topic has refused a larger one
@@ -345,7 +345,7 @@ class TopicSink:
             return f"{self.held >> 20} MiB wait for Kafka to take them"
         return self.not_ready()
 
-    async def append(self, lines: Sequence[bytes], *, sent: bool = True) -> AppendResult:
+    async def append(self, lines: Sequence[bytes], *, sender: str = "", waits: bool = True) -> AppendResult:
         """Write lines, which the brokers have acknowledged when this returns.
 
         Raises
@@ -353,17 +353,16 @@ class TopicSink:
         NotStoredError
             Some may not be written; repeats of the others are recognised by their ids.
         """
-        found, records = await asyncio.to_thread(self._checked, lines, sent)
-        if sent and len(found.rejected) == len(lines):
-            raise as_not_stored(UnreadableError(found.rejected))
-        if passed := self._limit.would_exceed(len(lines), counted(found.rejected)):
-            raise as_not_stored(TooManyBadError(passed, found.rejected))
+        if self._opened is None:  # before the check counts
+            raise _retry_error(self._why, "not_stored")
+        rejected, records = await asyncio.to_thread(self._checked, lines, sender, waits=waits)
+        if not records:
+            return AppendResult(rejected)
         size = sum(len(record.value) for record in records)
         if self.held and self.held + size > MOST_HELD:
             raise _retry_error(f"{self.held >> 20} MiB wait for Kafka to take them", "backlog")
         if (opened := self._opened) is None:
             raise _retry_error(self._why, "not_stored")
-        self._limit.feed(len(lines), counted(found.rejected))
         self.held += size
         writing = asyncio.create_task(self._write(opened.producer, records, self._patience + size / SLOWEST))
         try:
@@ -380,27 +379,35 @@ class TopicSink:
         finally:
             writing.cancel()
             self.held -= size
-        return AppendResult(found.rejected)
+        return AppendResult(rejected)
 
-    def _checked(self, lines: Sequence[bytes], sent: bool) -> tuple[CheckedLines, list[_Record]]:
+    def _checked(
+        self, lines: Sequence[bytes], sender: str, *, waits: bool
+    ) -> tuple[Sequence[Rejected], list[_Record]]:
         found = CheckedLines([])
-        if self._check or sent:
-            try:
-                found = check_lines(lines, self._limit.copy(), self._clock())
-            except TooManyBadError as error:
-                raise as_not_stored(error) from None
-        known = {bad.index for bad in found.rejected}
-        records = []
+        if self._check or waits:
+            found = check_lines(lines, self._clock())
+        bad = {record.index: record for record in found.rejected}
+        short = dict[int, bytes]()  # of those that are too large
         for index, line in enumerate(lines):
             if len(line) <= self._most:
-                records.append(_Record(key_of(line), line))
                 continue
             detail = f"{len(line):,} bytes; the topic {self._topic} takes at most {self._most:,}"
             refused = Refused(RejectReason.TOO_LARGE, detail, line[:SAMPLE_BYTES])
-            records.append(_Record(None, refused_record(refused)))
-            if index not in known:
-                found.rejected.append(Rejected(refused.reason, index, detail, refused.sample))
-        return found, records
+            short[index] = refused_record(refused)
+            bad.setdefault(index, Rejected(refused.reason, index, detail, refused.sample))
+        found = within_limits(
+            found._replace(rejected=[bad[index] for index in sorted(bad)]),
+            len(lines),
+            self._limits,
+            sender,
+            waits=waits,
+        )
+        return found.rejected, [
+            _Record(None, short[index]) if index in short else _Record(key_of(line), line)
+            for index, line in enumerate(lines)
+            if index not in found.beyond
+        ]
 
     async def _write(self, producer: Producer, records: Sequence[_Record], seconds: float) -> None:
         waiting: list[asyncio.Future[Any]] = []

@@ -37,6 +37,7 @@ from streams.ingest.limits.keeper import LimitsKeeper, limits_status
 from streams.ingest.receivers.http_receivers import HttpReceivers
 from streams.ingest.receivers.ingest_handler import IngestHandler
 from streams.ingest.receivers.payload_lines import line_reader
+from streams.ingest.receivers.sender_limits import SenderLimits
 from streams.ingest.receivers.tcp_receiver import TcpReceiver
 from streams.ingest.registry.registry import Registry, registry_status
 from streams.notify.command_routes import MemoRoutes, SilenceRoutes
@@ -163,7 +164,10 @@ class LocalDaemon:
         self._access = self._address.access(self.metrics.web_refused, _session_key(state))
         arrived = asyncio.Event()
         try:
-            self._intake = LogIntake(self._store, settings, arrived.set, clock, self._files.check)
+            limits = SenderLimits(settings.dead_letters, self.metrics.dropped_letters)
+            self._intake = LogIntake(
+                self._store, settings, arrived.set, clock, self._files.check, limits=limits
+            )
         except StateError as error:
             raise StartError(self._other_version(f"the log cannot be read: {error}")) from error
         self._history = HistoryService(

@@ -1,6 +1,6 @@
 """The only entrance to the local log: refuses records before it is full of bad ones, or full.
 
-Records are checked before they enter the log, while their sender still has them.
+Records are checked before they enter the log, while their source still has them.
 """
 
 import asyncio
@@ -14,15 +14,11 @@ import structlog
 
 from config.settings import Settings
 from streams.drivers.local.sqlite_store import Position, SqliteStore
+from streams.engine.decode.rejected import Rejected
 from streams.engine.stages.dead_letter_limit import DeadLetterLimit, counted
-from streams.ingest.receivers.checked_lines import (
-    CheckedLines,
-    TooManyBadError,
-    UnreadableError,
-    as_not_stored,
-    check_lines,
-)
+from streams.ingest.receivers.checked_lines import CheckedLines, TooManyBadError, check_lines, within_limits
 from streams.ingest.receivers.record_sink import AppendResult, NotStoredError
+from streams.ingest.receivers.sender_limits import SenderLimits
 from streams.process.logs import Recurring
 
 LIMIT: Final = "dead_letters"
@@ -38,19 +34,21 @@ class LogFullError(Exception):
 class LogIntake:
     """Appends records to the log unless too many are bad or too much of the log is not judged yet.
 
-    One sender's wrong clock must not stop the others: records ahead of their arrival are dead letters that do
-    not count towards the limit.
+    A file or pipe with too many bad records ends the daemon, but a wrong clock must not: there, records ahead
+    of their arrival do not count. Of a sender, bad records beyond the limit are refused.
 
     Parameters
     ----------
     store
-        The log. The count of recent bad records is stored with it, in the same transactions.
+        The log. The count of recent bad records of files is stored with it, in the same transactions.
     arrived
         Called when there are records to judge or to drop.
     clock
         Epoch seconds, at which records arrive.
     check
         Raises ``sqlite3.Error`` when the log is no longer at its path, so that nothing is accepted for it.
+    limits
+        Those of senders; by default as the settings say, and not counted.
     """
 
     def __init__(
@@ -60,8 +58,11 @@ class LogIntake:
         arrived: Callable[[], None],
         clock: Callable[[], float] = time.time,
         check: Callable[[], None] = lambda: None,
+        *,
+        limits: SenderLimits | None = None,
     ) -> None:
         self._check = check
+        self._senders = limits or SenderLimits(settings.dead_letters)
         self._clock = clock
         self.judged = 0  # offset up to which the engine has judged the log
         self.reached = 0  # event time that it has reached there, epoch seconds
@@ -85,39 +86,30 @@ class LogIntake:
             return f"the log holds {self._store.log_bytes >> 20:,} MiB (local.backlog_mib)"
         return None
 
-    async def append(
-        self, lines: Sequence[bytes], followed: tuple[str, Position] | None = None, *, sent: bool = False
-    ) -> CheckedLines:
-        """Append records that are durable when this returns; return the bad and late ones.
+    async def append(self, lines: Sequence[bytes], followed: tuple[str, Position] | None = None) -> None:
+        """Append records of a file or pipe, which are durable when this returns.
 
         Parameters
         ----------
         followed
             The position of the file they come from, which moves in the same transaction.
-        sent
-            A sender waits for the answer: return the bad and late ones even if no limit needs them, and store
-            nothing if all of them are bad.
 
         Raises
         ------
-        TooManyBadError, UnreadableError, LogFullError
+        TooManyBadError, LogFullError
             Nothing was stored.
         sqlite3.Error
             When the log cannot be written.
         """
-        found, arrived = CheckedLines([]), self._clock()
-        if self._stop or sent:
-            found = await asyncio.to_thread(check_lines, lines, self._limit.copy(), arrived, self.reached)
-        rejected = found.rejected
-        if sent and len(rejected) == len(lines):
-            raise UnreadableError(rejected)
+        bad, arrived = list[Rejected](), self._clock()
+        if self._stop:
+            limit = self._limit.copy()
+            bad = counted((await asyncio.to_thread(check_lines, lines, arrived, limit=limit)).rejected)
         async with self._appending:
-            if why := self.why_full():
-                self._arrived()
-                raise LogFullError(why)
-            if passed := self._limit.would_exceed(len(lines), counted(rejected)):
-                raise TooManyBadError(passed, rejected)
-            self._limit.feed(len(lines), counted(rejected))
+            self._require_room()
+            if passed := self._limit.would_exceed(len(lines), bad):
+                raise TooManyBadError(passed)
+            self._limit.feed(len(lines), bad)
             state = self._limit.snapshot()[LIMIT]
             try:
                 await asyncio.to_thread(
@@ -128,7 +120,45 @@ class LogIntake:
                 raise
             self._state = state
         self._arrived()
+
+    async def append_sent(self, lines: Sequence[bytes], sender: str, *, waits: bool = True) -> CheckedLines:
+        """Append what a sender sent, which is durable when this returns; return the bad and late records.
+
+        Parameters
+        ----------
+        waits
+            The sender waits for the answer: return the bad and late ones even if no limit needs them, and
+            store nothing if all of them are bad.
+
+        Raises
+        ------
+        LogFullError, streams.ingest.receivers.record_sink.NotStoredError
+            Nothing was stored.
+        sqlite3.Error
+            When the log cannot be written.
+        """
+        self._require_room()  # before the check counts
+        found, arrived = CheckedLines([]), self._clock()
+        if self._stop or waits:
+            found = await asyncio.to_thread(self._checked, lines, sender, arrived, waits=waits)
+        kept = (
+            [line for index, line in enumerate(lines) if index not in found.beyond] if found.beyond else lines
+        )
+        if kept:
+            async with self._appending:
+                self._require_room()
+                await asyncio.to_thread(self._append, kept, None, None, arrived)
+            self._arrived()
         return found
+
+    def _checked(self, lines: Sequence[bytes], sender: str, arrived: float, *, waits: bool) -> CheckedLines:
+        found = check_lines(lines, arrived, self.reached)
+        return within_limits(found, len(lines), self._senders, sender, waits=waits)
+
+    def _require_room(self) -> None:
+        if why := self.why_full():
+            self._arrived()
+            raise LogFullError(why)
 
     def _append(self, *record: Any) -> None:
         self._check()
@@ -160,7 +190,7 @@ class LogSink:
         why = self._intake.why_full()
         return why and f"too far behind: {why}"
 
-    async def append(self, lines: Sequence[bytes], *, sent: bool = True) -> AppendResult:
+    async def append(self, lines: Sequence[bytes], *, sender: str = "", waits: bool = True) -> AppendResult:
         """Append lines that are durable when this returns.
 
         Raises
@@ -169,9 +199,7 @@ class LogSink:
             Nothing was stored.
         """
         try:
-            appended = await self._intake.append(lines, sent=sent)
-        except (UnreadableError, TooManyBadError) as error:
-            raise as_not_stored(error) from None
+            appended = await self._intake.append_sent(lines, sender, waits=waits)
         except LogFullError as error:
             message = f"send again later, too far behind: {error}"
             raise NotStoredError(

@@ -20,12 +20,11 @@ class EventsReceiver:
     answer what became of the request
     ====== ==========================================================================================
     202    all records that can be read are durable; ``refused`` lists the others, which the engine
-           dead-letters with their reason
+           dead-letters with their reason, as far as their sender's limit allows (``dead_letters``)
     400    nothing can be read, or the format is unknown
     404    the source is unknown
     408    the body was too slow
     413    it was too large
-    422    too many records are bad (``dead_letters``); other senders are not affected
     503    the engine is too far behind, too many requests are under way, or the log cannot be written
     ====== ==========================================================================================
 

@@ -23,6 +23,7 @@ from streams.ingest.receivers.payload_lines import (
 from streams.ingest.receivers.record_sink import AppendResult, NotStoredError, RecordSink
 from streams.ingest.registry.registry import AGAIN_SECONDS
 from streams.ingest.registry.registry_client import RegistryError
+from streams.process.web.access import sender_of
 from streams.process.web.request_body import SMALL, BodyError, Patience, Room, Stay
 
 SMALL_ROOM: Final = 32 * 1024 * 1024
@@ -126,9 +127,9 @@ class IngestHandler:
         encoding = request.headers.get("Content-Encoding", "identity").lower()
         with self._room.enter() as stay:
             await stay.receive(request, most, self._patience)
-            return await self._process(stay, encoding, read, of_lines)
+            return await self._process(stay, encoding, read, of_lines, sender_of(request))
 
-    async def _process(self, stay: Stay, encoding: str, read: Reader, of_lines: bool) -> Receipt:
+    async def _process(self, stay: Stay, encoding: str, read: Reader, of_lines: bool, sender: str) -> Receipt:
         if not stay.large:
             async with self._small:
                 try:
@@ -138,13 +139,13 @@ class IngestHandler:
                 except LargerError:
                     pass  # once it is unpacked
                 else:
-                    return await self.store(payload)
+                    return await self.store(payload, sender)
         async with self._large:
             return await self.store(
-                await asyncio.to_thread(_read, stay.take(), encoding, read, MAX_BODY, of_lines)
+                await asyncio.to_thread(_read, stay.take(), encoding, read, MAX_BODY, of_lines), sender
             )
 
-    async def store(self, payload: ReadPayload) -> Receipt:
+    async def store(self, payload: ReadPayload, sender: str = "") -> Receipt:
         """Store a payload.
 
         Raises
@@ -162,9 +163,9 @@ class IngestHandler:
             )
             error.refused = explain_refusals(payload)
             raise error
-        appended = await self._append(payload) if payload.lines else AppendResult()
+        appended = await self._append(payload, sender) if payload.lines else AppendResult()
         self._count_skipped(payload.skipped)
-        # refused parts are dead letters too, and reported with the reason of their format
+        # refused parts become dead letters as bad lines do, and are reported with the reason of their format
         rejected = [bad for bad in appended.rejected if bad.index < payload.records]
         refusals = len(rejected) + len(payload.refused)
         return Receipt(
@@ -175,9 +176,9 @@ class IngestHandler:
             payload.skipped,
         )
 
-    async def _append(self, payload: ReadPayload) -> AppendResult:
+    async def _append(self, payload: ReadPayload, sender: str) -> AppendResult:
         try:
-            return await self._sink.append(payload.lines)
+            return await self._sink.append(payload.lines, sender=sender)
         except NotStoredError as error:
             error.refused = explain_refusals(payload, error.rejected) if error.rejected else ()
             raise

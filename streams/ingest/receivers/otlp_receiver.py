@@ -107,8 +107,6 @@ def _error_answer(error: BodyError, encoding: str) -> web.Response:
     """Return a ``google.rpc.Status``, as the protocol wants it of every error."""
     # exporters drop what is answered with 408
     status = HTTPStatus.SERVICE_UNAVAILABLE if error.status in _LATER else HTTPStatus(error.status)
-    if status is HTTPStatus.UNPROCESSABLE_ENTITY:
-        status = HTTPStatus.BAD_REQUEST
     code = _CODES.get(status, _INVALID)
     headers = retry_after(error)
     if encoding == JSON:

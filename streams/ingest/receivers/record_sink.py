@@ -10,7 +10,7 @@ from streams.process.web.request_body import BodyError
 class AppendResult(NamedTuple):
     """The outcome for lines that are durable."""
 
-    rejected: Sequence[Rejected] = ()  # dead letters among them
+    rejected: Sequence[Rejected] = ()  # bad ones among them
     late: int = 0  # lines of a time that is judged already
 
 
@@ -47,15 +47,18 @@ class RecordSink(Protocol):
         """Return why no records are accepted now, None if they are."""
         ...
 
-    async def append(self, lines: Sequence[bytes], *, sent: bool = True) -> AppendResult:
+    async def append(self, lines: Sequence[bytes], *, sender: str = "", waits: bool = True) -> AppendResult:
         """Store lines, which are durable when this returns.
 
         Parameters
         ----------
         lines
-            One native record each, or anything else, which becomes a dead letter.
-        sent
-            A sender waits for the answer: return which lines are bad, and store nothing if all of them are.
+            One native record each, or anything else, which becomes a dead letter, or is dropped if there are
+            too many of its sender.
+        sender
+            The token that it has shown, else its address.
+        waits
+            The sender waits for the answer: return which lines are bad, and store nothing if all of them are.
 
         Raises
         ------

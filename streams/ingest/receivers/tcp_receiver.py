@@ -1,14 +1,15 @@
 """``local.tcp``, ``web.tcp``: connect, and send records, one a line, for as long as you like.
 
 Lines are stored in order. While they are being stored, or the driver is full, nothing is read, so the sender
-waits. A sender that closes its sending side, or is refused, gets one line of JSON: how many lines are stored.
+waits. A sender that closes its sending side, or is refused, gets one line of JSON: how many lines are stored,
+and which was the first that is not a record.
 With tokens, the first line is ``Bearer TOKEN``, of one that allows ``intake``.
 """
 
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ import msgspec
 import structlog
 
 from streams.engine.decode.event import MAX_BYTES
+from streams.engine.decode.rejected import Rejected
 from streams.ingest.receivers.payload_lines import LineReader, read_lines
 from streams.ingest.receivers.record_sink import NotStoredError, RecordSink
 from streams.process.logs import Recurring
@@ -40,7 +42,17 @@ class _Connection:
         self.reader = reader
         self.writer = writer
         self.active = now
+        self.sender = str((writer.get_extra_info("peername") or [""])[0])
         self.accepted = self.refused = 0
+        self.first: dict[str, Any] = {}  # of the refused ones, and why
+
+    def count(self, records: int, rejected: Sequence[Rejected]) -> None:
+        """Count records that are stored, and those of them that are bad."""
+        if rejected and not self.first:
+            bad, before = rejected[0], self.accepted + self.refused
+            self.first = {"record": before + bad.index + 1, "reason": bad.reason.value, "detail": bad.detail}
+        self.refused += len(rejected)
+        self.accepted += records - len(rejected)
 
     def end(self) -> None:
         """End the input after the received data."""
@@ -124,7 +136,7 @@ class TcpReceiver:
             await self._receive(connection)
             answer: dict[str, Any] = {"accepted": connection.accepted}
             if connection.refused:
-                answer["refused"] = connection.refused
+                answer |= {"refused": connection.refused, "first_refused": connection.first}
             await _answer(writer, answer)
         except NotStoredError as error:
             if (count := self._trouble.happened()) is not None:
@@ -146,11 +158,11 @@ class TcpReceiver:
         """Store lines until the sender has sent all."""
         rest, too_long = b"", False
         if self._tokens().count:
-            await self._check_token(connection.reader)
+            await self._check_token(connection)
         # once it stops, no more is read: a sender without an answer sends again
         while not self._stopping and (data := await connection.reader.read(READ)):
             connection.active = _now()
-            if too_long:  # its beginning is stored, as a dead letter
+            if too_long:  # its beginning was stored, as a dead letter
                 _, line_end, data = data.partition(b"\n")
                 if not line_end:
                     continue
@@ -164,31 +176,32 @@ class TcpReceiver:
         if rest and not self._stopping:
             await self._store(connection, rest)
 
-    async def _check_token(self, reader: asyncio.StreamReader) -> None:
+    async def _check_token(self, connection: _Connection) -> None:
         try:
             async with asyncio.timeout(_TOKEN_SECONDS):
-                line = await reader.readline()
+                line = await connection.reader.readline()
         except (ValueError, TimeoutError):
             line = b""
         kind, _, token = line.decode(errors="replace").strip().partition(" ")
-        allowed = self._tokens().allowed(token.strip()) if kind.lower() == "bearer" else frozenset()
+        token = token.strip()
+        allowed = self._tokens().allowed(token) if kind.lower() == "bearer" else frozenset()
         if AccessScope.INTAKE not in allowed:
             message = "the first line must be: Bearer TOKEN, with a token that allows intake"
             raise NotStoredError(message, HTTPStatus.UNAUTHORIZED, "token")
+        connection.sender = self._tokens().label(token)
 
     async def _store(self, connection: _Connection, block: bytes) -> None:
         lines = await read_lines(self._lines, block)
         while lines:
             try:
-                appended = await self._sink.append(lines, sent=False)
+                appended = await self._sink.append(lines, sender=connection.sender, waits=False)
             except NotStoredError as error:
                 if error.status != HTTPStatus.SERVICE_UNAVAILABLE or self._stopping:
                     raise
                 connection.active = _now()  # the sender is not idle
                 await asyncio.sleep(_POLL)
             else:
-                connection.refused += len(appended.rejected)
-                connection.accepted += len(lines) - len(appended.rejected)
+                connection.count(len(lines), appended.rejected)
                 return
 
 

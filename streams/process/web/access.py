@@ -26,6 +26,9 @@ SESSIONS_LATER: Final = "Kafka has not answered yet, and has the key of sessions
 AUTHORISED: Final = web.RequestKey("authorised", bool)
 """Set on a request with a token for its scope, or in a session that began with one."""
 
+SENDER: Final = web.RequestKey("sender", str)
+"""Set on a request that brings records with a token: what the token is called in logs."""
+
 PROOF: Final = "X-Uneri-Proof"
 """The header in which a page of the board proves that it is one."""
 
@@ -81,6 +84,11 @@ def is_trusted(request: web.Request) -> bool:
     """
     here = request.remote in _LOOPBACK and is_loopback(host_in(request.host))
     return here or bool(request.get(AUTHORISED))
+
+
+def sender_of(request: web.Request) -> str:
+    """Return who brings records: the token that it has shown, else its address."""
+    return request.get(SENDER) or request.remote or ""
 
 
 class Access:
@@ -179,6 +187,8 @@ class Access:
             return None
         if scope in allowed:
             request[AUTHORISED] = True
+            if scope is AccessScope.INTAKE and token is not None:
+                request[SENDER] = self._tokens.label(token)
             return None
         if allowed:
             return self.refuse("scope", 403, f"this token does not allow {scope}; use one that does")

@@ -20,6 +20,7 @@ from config.settings import TokensSettings
 LARGEST_FILE: Final = 1 << 20  # bytes
 SHORTEST: Final = 20  # characters
 NAME: Final = 40  # characters of a comment that name a token
+LABEL: Final = 12  # digits
 OWN_VARIABLE: Final = "UNERI_TOKEN"
 """Holds the token that Uneri's own commands send (or UNERI_TOKEN_FILE names its file)."""
 
@@ -78,6 +79,10 @@ class Tokens:
     def name(self, token: str) -> str:
         """Return the name of a token; empty without one."""
         return name_of(self._same(token))
+
+    def label(self, token: str) -> str:
+        """Return what a token is called in logs: its name, else the first digits of its hash."""
+        return self.name(token) or f"sha256:{digest_of(token).hex()[:LABEL]}…"
 
     def _same(self, token: str) -> list[KnownToken]:
         digest = digest_of(token)  # compared with all: the time must not reveal a near match

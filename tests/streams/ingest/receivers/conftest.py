@@ -15,6 +15,7 @@ from streams.drivers.local.sqlite_store import SqliteStore
 from streams.ingest.formats.inputs import Inputs
 from streams.ingest.receivers.http_receivers import HttpReceivers
 from streams.ingest.receivers.ingest_handler import IngestHandler
+from streams.ingest.receivers.sender_limits import SenderLimits
 from streams.ingest.registry.registry import Registry
 from streams.process.metrics import Metrics
 from streams.process.web.access import Access
@@ -56,7 +57,8 @@ def serve(store: SqliteStore) -> Serve:
         settings: Settings | None = None, environment: dict[str, str] | None = None
     ) -> AsyncIterator[Serving]:
         given, metrics = settings or Settings(), Metrics()
-        intake = LogIntake(store, given, lambda: None)
+        limits = SenderLimits(given.dead_letters, metrics.dropped_letters)
+        intake = LogIntake(store, given, lambda: None, limits=limits)
         registry = Registry(given.sources.registry) if given.sources.registry else None
         inputs = Inputs(given.sources, registry)
         handler = IngestHandler(LogSink(intake), inputs, metrics.intake_refused, metrics.skipped)

@@ -112,18 +112,30 @@ async def test_a_line_is_stored_while_its_connection_stays_open(store: SqliteSto
 async def test_bad_lines_are_dead_letters_and_a_line_of_megabytes_is_one(store: SqliteStore) -> None:
     async with listening(store) as (port, _, _):
         answer = await send(port, line(0) + b"\nnope\n", b"x" * (3 << 20), b"\n" + line(1) + b"\n")
-        assert answer == {"accepted": 2, "refused": 2}
+        assert (answer["accepted"], answer["refused"]) == (2, 2)
+        assert (answer["first_refused"]["record"], answer["first_refused"]["reason"]) == (2, "not_json")
         assert store.end == 4
         assert all(len(raw) < 2 << 20 for raw in stored(store))
 
 
-async def test_a_sender_of_garbage_reads_one_line_and_others_go_on(store: SqliteStore) -> None:
+async def test_a_sender_of_garbage_reads_what_is_wrong_and_keeps_its_good_lines(store: SqliteStore) -> None:
     settings = Settings(dead_letters=DeadLetterSettings(in_a_row=5))
     async with listening(store, settings) as (port, _, _):
-        answer = await send(port, line(0) + b"\n", b"GET / HTTP/1.1\r\n" * 100_000)
-        assert "nothing was stored" in answer["error"]
-        assert "\n" not in answer["error"]
-        assert await send(port, line(1)) == {"accepted": 1}
+        answer = await send(port, line(0) + b"\n", b"GET / HTTP/1.1\r\n" * 100_000, line(1))
+        assert (answer["accepted"], answer["refused"]) == (2, 100_000)
+        assert (answer["first_refused"]["record"], answer["first_refused"]["reason"]) == (2, "not_json")
+        assert await send(port, line(2)) == {"accepted": 1}
+    assert stored(store) == [line(0), *[b"GET / HTTP/1.1"] * 5, line(1), line(2)]
+
+
+async def test_each_token_has_a_limit_of_its_own(store: SqliteStore) -> None:
+    settings = Settings(dead_letters=DeadLetterSettings(in_a_row=5))
+    other = TOKEN[::-1]
+    tokens = load_tokens(settings.tokens, {"UNERI_INTAKE_TOKEN": f"{TOKEN},{other}"})
+    async with listening(store, settings, tokens=tokens) as (port, _, _):
+        for token in (TOKEN, other, TOKEN):
+            await send(port, f"Bearer {token}\n".encode(), b"nope\n" * 9)
+    assert stored(store) == [b"nope"] * 10
 
 
 async def test_while_the_log_is_full_nothing_is_read_and_nothing_is_lost(store: SqliteStore) -> None:
@@ -171,7 +183,9 @@ async def test_with_tokens_the_first_line_is_one(store: SqliteStore) -> None:
 async def test_lines_of_a_source_become_native(store: SqliteStore) -> None:
     log = b'203.0.113.7 - - [09/Oct/2025:08:53:20 +0000] "GET /items/7 HTTP/1.1" 200 57\n'
     async with listening(store, form="clf") as (port, _, _):
-        assert await send(port, log * 3, b"nope\n") == {"accepted": 3, "refused": 1}
+        answer = await send(port, log * 3, b"nope\n")
+        assert (answer["accepted"], answer["refused"]) == (3, 1)
+        assert answer["first_refused"]["reason"] == "unknown_format"
     first, *_ = stored(store)
     assert json.loads(first)["route"] == "GET /items/{id}"
 
