@@ -39,7 +39,10 @@ _ENDS: Final = itemgetter(0, -1)
 _BRACES: Final = {(ord("{"), ord("}"))}
 _FAILURES: Final = (ValueError, RecursionError)  # msgspec's own errors and UnicodeDecodeError are ValueErrors
 _NOT_FINITE: Final = re.compile(rb"[:\[,]\s*[-+]?(?:nan|inf|infinity)\s*[,}\]]", re.IGNORECASE)
-_RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_RFC3339: Final = re.compile(  # Python takes 99 minutes of an offset, and some versions 24:00
+    r"\d{4}-\d\d-\d\d[Tt ](?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)",
+    re.ASCII,
+)
 
 
 def parse(records: Sequence[bytes]) -> tuple[list[Event], list[int], dict[int, Problem]]:

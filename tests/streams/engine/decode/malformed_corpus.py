@@ -133,6 +133,10 @@ CORPUS: list[tuple[bytes, RejectReason]] = [
     (_event(ts="2025-10-09T08:53:20"), RejectReason.BAD_TS),
     (_event(ts="2025-13-09T08:53:20Z"), RejectReason.BAD_TS),
     (_event(ts="0001-01-01T00:00:00+23:59"), RejectReason.BAD_TS),
+    (_event(ts="2025-10-09T08:53:20+05:99"), RejectReason.BAD_TS),
+    (_event(ts="2025-10-09T08:53:20-05:60"), RejectReason.BAD_TS),
+    (_event(ts="2025-10-09T08:53:20+24:00"), RejectReason.BAD_TS),
+    (_event(ts="2025-10-09T24:00:00Z"), RejectReason.BAD_TS),
     (_event(ts=""), RejectReason.BAD_TS),
     # names
     (b'{"ts":1760000000}', RejectReason.NO_NAME),
