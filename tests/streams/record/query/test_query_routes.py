@@ -70,6 +70,7 @@ async def test_without_a_time_a_query_is_of_now(judged: JudgedHours) -> None:
     [
         ("query", {}, BAD, 'invalid parameter "query": it is missing'),
         ("query", {"query": "1", "time": "noon"}, BAD, "'noon' is no time; give epoch seconds"),
+        ("query", {"query": "1", "time": "2026-11-30T08:00:00+05:99"}, BAD, "is no time; give epoch seconds"),
         (
             "query",
             {"query": "1", "timeout": "0"},
