@@ -186,6 +186,37 @@ def test_the_operator_gets_the_same_alerts_as_the_file() -> None:
     assert endpoint["port"] in {declared["name"] for declared in scraped[0]["spec"]["ports"]}
 
 
+def test_a_digest_wins_over_the_tag() -> None:
+    (digest,) = {container["image"] for pod in pods("kafka") for container in pod["containers"]}
+    assert digest.startswith("uneri@sha256:")
+    (tag,) = {container["image"] for pod in pods("embedded") for container in pod["containers"]}
+    assert tag.startswith("uneri:0.")
+    assert "digest" in refused('image={"digest": "sha256:abc"}', 'config={"kafka": {}}')
+
+
+def test_a_network_policy_lets_in_to_the_daemons_ports_and_out_to_what_is_named() -> None:
+    assert kinds("roles", "NetworkPolicy") == {}, "off unless asked for"
+    (kafka,) = kinds("kafka", "NetworkPolicy").values()
+    (workload,) = kinds("kafka", "StatefulSet").values()
+    labels = workload["spec"]["template"]["metadata"]["labels"]
+    assert kafka["spec"]["podSelector"]["matchLabels"].items() <= labels.items()
+    assert kafka["spec"]["policyTypes"] == ["Ingress", "Egress"]
+    (rule,) = kafka["spec"]["ingress"]
+    assert rule["ports"] == [{"port": "http", "protocol": "TCP"}]
+    assert len(rule["from"]) == 1
+    assert [{port["port"] for port in out["ports"]} for out in kafka["spec"]["egress"]] == [
+        {53},
+        {9092},
+        {443},
+    ]
+
+    (embedded,) = kinds("embedded", "NetworkPolicy").values()
+    assert embedded["spec"]["policyTypes"] == ["Ingress"], "all may be reached"
+    (rule,) = embedded["spec"]["ingress"]
+    assert [port["port"] for port in rule["ports"]] == ["http", 8767]
+    assert "from" not in rule
+
+
 def test_a_misspelt_value_is_refused() -> None:
     assert "replica" in refused('workers={"all": {"replica": 3}}', 'config={"kafka": {}}')
 

@@ -1,7 +1,9 @@
 {{- /* What the daemon and the setup have in common: (list root arguments). */ -}}
 {{- define "uneri.container" -}}
 {{- $ := index . 0 -}}
-image: "{{ $.Values.image.repository }}:{{ $.Values.image.tag | default $.Chart.AppVersion }}"
+{{- with $.Values.image }}
+image: "{{ .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}"
+{{- end }}
 imagePullPolicy: {{ $.Values.image.pullPolicy }}
 args: {{ index . 1 | toJson }}
 env:
