@@ -190,7 +190,9 @@ def test_missing_topics_end_the_daemon_with_the_remedy(kafka: str) -> None:
     assert "run `uneri setup` to create it" in said
 
 
-def test_setup_has_an_existing_topic_of_dead_letters_keep_one_of_each(kafka: str) -> None:
+def test_setup_has_an_existing_topic_of_dead_letters_keep_one_of_each_and_no_more_than_fit(
+    kafka: str,
+) -> None:
     app = topics.unique("uneri")
     settings = Settings(kafka=KafkaSettings(brokers=[kafka], app=app, requests=f"{app}-requests"))
     name = f"{app}-dead-letters"
@@ -200,6 +202,7 @@ def test_setup_has_an_existing_topic_of_dead_letters_keep_one_of_each(kafka: str
     assert [line for line in setup_topics(settings) if name in line] == [
         f"{name}: exists, 1 partition",
         f"{name}: changed to keep one dead letter for each bad record (cleanup.policy compact,delete)",
+        f"{name}: changed to keep at most 256 MiB of dead letters (retention.bytes)",
     ]
     deadline = time.monotonic() + 20  # a broker shows what it received a moment later
     while [line for line in setup_topics(settings) if name in line] != [f"{name}: exists, 1 partition"]:
@@ -208,6 +211,7 @@ def test_setup_has_an_existing_topic_of_dead_letters_keep_one_of_each(kafka: str
     with open_client(KafkaAdminClient, bootstrap_servers=kafka) as admin:
         found = admin.describe_configs([ConfigResource("TOPIC", name)])["topic"][name]
     assert found["cleanup.policy"]["value"] == "compact,delete"
+    assert found["retention.bytes"]["value"] == str(256 << 20)
     assert found["retention.ms"]["value"] == "1000000", "what an operator set stays"
 
 

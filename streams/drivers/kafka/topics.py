@@ -27,6 +27,7 @@ HIDDEN: Final = TopicAuthorizationFailedError.errno
 LARGE_BYTES: Final = 2 * 1024 * 1024  # an event of 1 MiB and overhead
 LARGE_RECORD: Final = str(LARGE_BYTES)
 DAY: Final = str(86_400_000)
+DEAD_LETTER_BYTES: Final = 256 * 1024 * 1024  # a hundred thousand of the largest
 BLOCK_BYTES: Final = 16 * 1024 * 1024  # a block of a hundred thousand scopes
 REQUESTS_PARTITIONS: Final = 8
 CHECKPOINTS_PARTITIONS: Final = 8
@@ -107,7 +108,7 @@ def needed_topics(kafka: KafkaSettings) -> dict[str, tuple[int, dict[str, str]]]
         ),
         topics.findings: (1, {**deleted, "retention.ms": MONTH}),
         topics.notices: (1, {**deleted, "retention.ms": MONTH, "max.message.bytes": str(BLOCK_BYTES)}),
-        topics.dead_letters: (1, {**deleted, "retention.ms": MONTH, **_once_a_key()}),
+        topics.dead_letters: (1, {**deleted, "retention.ms": MONTH, **_once_a_key(), **_bounded()}),
         topics.checkpoints: (CHECKPOINTS_PARTITIONS, compacted),
         topics.steps: (1, {**deleted, "retention.ms": WEEK, "max.message.bytes": str(BLOCK_BYTES)}),
         topics.commands: (1, {**deleted, "retention.ms": DAY}),
@@ -142,6 +143,11 @@ def _once_a_key() -> dict[str, str]:
     reads the requests from their start.
     """
     return {"cleanup.policy": "compact,delete", "min.cleanable.dirty.ratio": "0.1", "segment.ms": "3600000"}
+
+
+def _bounded() -> dict[str, str]:
+    """Return the configuration that bounds the dead letters: no number of bad records fills a disk."""
+    return {"retention.bytes": str(DEAD_LETTER_BYTES), "segment.bytes": str(DEAD_LETTER_BYTES // 8)}
 
 
 def missing_topics(kafka: KafkaSettings, present: Collection[str], *, history: bool = False) -> list[str]:
@@ -188,8 +194,8 @@ def setup_topics(settings: Settings, *, inputs: bool = False) -> list[str]:
                 for name in others
             ]
         name = Topics.of(kafka).dead_letters
-        if name in present and "compact" not in _setting(admin, name, "cleanup.policy", "compact"):
-            lines.append(_compacted(admin, name))
+        if name in present:
+            lines += _letters_mended(admin, name)
         for name in Topics.of(kafka, settings.sources).sources:
             if name in present:
                 lines += _about_stamps(admin, name)
@@ -332,12 +338,26 @@ def _about_stamps(admin: Any, name: str) -> list[str]:
     return [line]
 
 
-def _compacted(admin: Any, name: str) -> str:
+def _letters_mended(admin: Any, name: str) -> list[str]:
+    """Give the topic of an earlier version what it lacks; return a line for each change."""
+    lines = []
+    if "compact" not in _setting(admin, name, "cleanup.policy", "compact"):
+        done = "changed to keep one dead letter for each bad record (cleanup.policy compact,delete)"
+        failed = "may repeat dead letters; set its cleanup.policy to compact,delete"
+        lines.append(_altered(admin, name, _once_a_key(), done, failed))
+    if _setting(admin, name, "retention.bytes", "") == "-1":
+        done = f"changed to keep at most {DEAD_LETTER_BYTES >> 20} MiB of dead letters (retention.bytes)"
+        failed = f"grows without bound; set its retention.bytes to {DEAD_LETTER_BYTES}"
+        lines.append(_altered(admin, name, _bounded(), done, failed))
+    return lines
+
+
+def _altered(admin: Any, name: str, configs: dict[str, str], done: str, failed: str) -> str:
     try:
-        admin.alter_configs([ConfigResource("TOPIC", name, configs=_once_a_key())])
+        admin.alter_configs([ConfigResource("TOPIC", name, configs=configs)])
     except KafkaError as error:
-        return f"{name}: may repeat dead letters; set its cleanup.policy to compact,delete ({error})"
-    return f"{name}: changed to keep one dead letter for each bad record (cleanup.policy compact,delete)"
+        return f"{name}: {failed} ({error})"
+    return f"{name}: {done}"
 
 
 def _verified(name: str, kafka: KafkaSettings, found: int) -> str:

@@ -38,6 +38,7 @@ STAGE: Final = "engine"
 HISTORY: Final = "history"  # under which the checkpoint has the steps that are not written yet
 CHECKPOINT_SECONDS: Final = 5.0
 RUN_RECORDS: Final = 50_000
+MOST_DEAD: Final = 10_000  # dead letters that wait for a checkpoint, besides those of a run
 BEGINS: Final = "judging begins"
 CODE_POLL: Final = 0.25  # seconds between two checks for the machine code
 BACKUP_POLL: Final = 0.25  # seconds between two checks whether the state is still being copied
@@ -363,7 +364,7 @@ class LogJudge:
         self._record(emitted)
         self._dead += [(SOURCE, self.offset + bad.index, bad) for bad in emitted.rejected]
         await self._emit(emitted, len(run.records), deliver)
-        if time.monotonic() - self._saved >= self._every:
+        if time.monotonic() - self._saved >= self._every or len(self._dead) >= MOST_DEAD:
             await self._save()
         return True
 
@@ -410,7 +411,11 @@ class LogJudge:
         checkpoint = Checkpoint({SOURCE: self.offset}, parts)
         dead, self._dead = self._dead, []
         blocks, self._blocks = self._blocks, []
-        await asyncio.to_thread(self._store.save, STAGE, checkpoint, dead, self.offset, blocks=blocks)
+        dropped = await asyncio.to_thread(
+            self._store.save, STAGE, checkpoint, dead, self.offset, blocks=blocks, now=self._now()
+        )
+        for reason, count in dropped.items():
+            self._metrics.dropped_letters.labels(reason).inc(count)
         self._saved = time.monotonic()
         self.changed = False
         HEAP.give_back()

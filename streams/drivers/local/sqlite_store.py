@@ -19,9 +19,9 @@ import numpy as np
 from alerting.outbox.sqlite_format import Upgrade, bring_up, copy_database, transaction
 from detectors.model.array_types import Floats
 from detectors.state import zstd
+from streams.drivers.local.dead_letters import LETTERS, Letter, add_dead_letters, prepare_dead_letters
 from streams.drivers.local.state_files import DamagedError
 from streams.engine.decode.event_time import UNKNOWN_ARRIVAL
-from streams.engine.decode.rejected import Rejected
 from streams.engine.rollup.blocks.block import Block
 from streams.engine.rollup.blocks.block_codec import decode_block, encode_block
 from streams.engine.stages.checkpoint import Checkpoint
@@ -48,10 +48,7 @@ TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS positions (
   path TEXT PRIMARY KEY, inode INTEGER NOT NULL, next INTEGER NOT NULL
 )""",
-    """CREATE TABLE IF NOT EXISTS dead_letters (
-  source TEXT, offset INTEGER, reason TEXT NOT NULL, detail TEXT NOT NULL, sample BLOB NOT NULL,
-  PRIMARY KEY (source, offset)
-)""",
+    LETTERS,
 )
 
 
@@ -108,6 +105,8 @@ class SqliteStore:
             self._connection.execute(f"PRAGMA {pragma}")
         bring_up(self._connection, path.name, UPGRADES, lambda: at(CrashPoint.MIGRATING, path.name))
         self._journal = BlockJournal(self._connection)
+        with transaction(self._connection, self._lock) as db:
+            prepare_dead_letters(db, time.time())
         self.free_bytes = _prepare_free_pages(self._connection)  # of the file, kept for new rows
         # Remembered so that an unchanged part is not written again.
         self._written: dict[str, dict[str, bytes]] = {}
@@ -217,16 +216,18 @@ class SqliteStore:
         self,
         stage: str,
         checkpoint: Checkpoint,
-        dead: Iterable[tuple[str, int, Rejected]] = (),
+        dead: Iterable[Letter] = (),
         done: int | None = None,
         *,
         instead_of: str | None = None,
         blocks: Sequence[Block] = (),
-    ) -> None:
+        now: float | None = None,
+    ) -> Mapping[str, int]:
         """Write a checkpoint with the dead letters it includes, and drop the log below offset ``done``.
 
         ``blocks`` are those made since the previous checkpoint. ``instead_of`` is a stage whose checkpoint is
-        dropped in the same transaction.
+        dropped in the same transaction. ``now`` is epoch seconds, by default of the system. The result is the
+        number of old dead letters that were dropped, by reason.
         """
         before = self._written.get(stage)
         with transaction(self._connection, self._lock) as db:
@@ -244,10 +245,7 @@ class SqliteStore:
                 "INSERT INTO offsets VALUES (?, ?, ?)",
                 [(stage, source, offset) for source, offset in checkpoint.offsets.items()],
             )
-            db.executemany(
-                "INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?, ?)",
-                [(source, offset, bad.reason.value, bad.detail, bad.sample) for source, offset, bad in dead],
-            )
+            dropped_letters = add_dead_letters(db, dead, time.time() if now is None else now)
             if instead_of is not None:
                 db.execute("DELETE FROM parts WHERE stage = ?", (instead_of,))
             dropped = 0
@@ -264,6 +262,7 @@ class SqliteStore:
             self.log_bytes -= dropped
             self.free_bytes = _give_back(self._connection)
         self._written[stage] = dict(checkpoint.parts)
+        return dropped_letters
 
     def load(self, stage: str) -> Checkpoint | None:
         """Return the checkpoint of a stage, None if there is none."""

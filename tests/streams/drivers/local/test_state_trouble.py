@@ -5,7 +5,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -94,10 +94,10 @@ def test_a_full_disk_ends_the_daemon_with_one_line_and_loses_nothing(
                 self._fill()
             return super().append(*args, **kwargs)
 
-        def save(self, *args: Any, **kwargs: Any) -> None:
+        def save(self, *args: Any, **kwargs: Any) -> Mapping[str, int]:
             if fails == "save":
                 self._fill()
-            super().save(*args, **kwargs)
+            return super().save(*args, **kwargs)
 
     lines = [EVENT % (1_760_000_000 + second) for second in range(0, 3000, 3)]
     monkeypatch.setattr(daemon, "SqliteStore", Full)
