@@ -185,8 +185,8 @@ async def test_every_receiver_writes_records_under_the_key_of_their_request(
             status, answer, _ = await open_.post(path, body, **given)
             assert status in {200, 202, 204}, (path, answer)
         assert open_.intake._tcp is not None
-        assert open_.intake._tcp._server is not None
-        port = open_.intake._tcp._server.sockets[0].getsockname()[1]
+        (listening,) = open_.intake._tcp._connections._listening
+        port = listening.getsockname()[1]
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(event("tcp") + b"\n")
         writer.write_eof()

@@ -3,7 +3,8 @@
 Lines are stored in order. While they are being stored, or the driver is full, nothing is read, so the sender
 waits. A sender that closes its sending side, or is refused, gets one line of JSON: how many lines are stored,
 and which was the first that is not a record.
-With tokens, the first line is ``Bearer TOKEN``, of one that allows ``intake``.
+With tokens, the first line is ``Bearer TOKEN``, of one that allows ``intake``. Nobody who has shown one makes
+room for who has not.
 """
 
 import asyncio
@@ -21,27 +22,27 @@ from streams.engine.decode.rejected import Rejected
 from streams.ingest.receivers.payload_lines import LineReader, read_lines
 from streams.ingest.receivers.record_sink import NotStoredError, RecordSink
 from streams.process.logs import Recurring
+from streams.process.web.connections import ConnectionLimits, Connections
 from streams.process.web.http_server import ListenError
 from streams.process.web.tokens import AccessScope, Tokens
 
 READ: Final = 256 * 1024
-MOST_CONNECTIONS: Final = 50
-"""Beyond them, the one that has been idle the longest makes room."""
+LIMITS: Final = ConnectionLimits(most=50, strangers=100, share=8)
+"""Who has shown a token, or needs none, is no stranger any more."""
 
 _POLL: Final = 0.25  # seconds between two tries while the driver is full
 _STOP_SECONDS: Final = 10.0
 _ANSWER_SECONDS: Final = 5.0
-_HANDSHAKE_SECONDS: Final = 5.0
 _TOKEN_SECONDS: Final = 20.0
 
 log = structlog.get_logger("uneri.intake")
 
 
 class _Connection:
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, now: float) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
-        self.active = now
+        self.protocol = writer.transport.get_protocol()
         self.sender = str((writer.get_extra_info("peername") or [""])[0])
         self.accepted = self.refused = 0
         self.first: dict[str, Any] = {}  # of the refused ones, and why
@@ -72,6 +73,7 @@ class TcpReceiver:
         tls: ssl.SSLContext | None = None,
         *,
         setting: str = "local.tcp",  # with that address, for messages
+        limits: ConnectionLimits = LIMITS,
     ) -> None:
         host, _, port = listen.rpartition(":")
         self._host = host.removeprefix("[").removesuffix("]")
@@ -79,9 +81,8 @@ class TcpReceiver:
         self._sink = sink
         self._lines = lines
         self._tokens = tokens  # returns those that are valid now
-        self._tls = tls
         self._setting = setting
-        self._server: asyncio.Server | None = None
+        self._connections = Connections(limits, self._protocol, tls)
         self._open: dict[asyncio.Task[None], _Connection] = {}
         self._stopping = False
         self._trouble = Recurring()
@@ -94,30 +95,18 @@ class TcpReceiver:
         ListenError
             When it cannot.
         """
-        handshake = None if self._tls is None else _HANDSHAKE_SECONDS
         try:
-            self._server = await asyncio.start_server(
-                self._serve,
-                self._host,
-                self._port,
-                limit=READ,
-                ssl=self._tls,
-                ssl_handshake_timeout=handshake,
-            )
+            return await self._connections.listen(self._host, self._port)
         except OSError as error:
             raise ListenError(
                 f"cannot listen on {self._host}:{self._port} ({error.strerror}); stop the process that uses "
                 f"this address, or set {self._setting} to another one"
             ) from error
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
 
     async def stop(self) -> None:
         """Store the lines that were read, answer, and close all connections."""
-        if self._server is None:
-            return
         self._stopping = True
-        self._server.close()
+        await self._connections.stop()
         for connection in self._open.values():
             connection.end()
         if tasks := list(self._open):
@@ -126,11 +115,13 @@ class TcpReceiver:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
+    def _protocol(self) -> asyncio.StreamReaderProtocol:
+        return asyncio.StreamReaderProtocol(asyncio.StreamReader(limit=READ), self._serve)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - the server makes one for each
-        connection = _Connection(reader, writer, _now())
-        self._make_room()
+        connection = _Connection(reader, writer)
         self._open[task] = connection
         try:
             await self._receive(connection)
@@ -149,19 +140,16 @@ class TcpReceiver:
             del self._open[task]
             writer.close()
 
-    def _make_room(self) -> None:
-        if len(self._open) >= MOST_CONNECTIONS:
-            oldest = min(self._open.values(), key=lambda connection: connection.active)
-            oldest.writer.transport.abort()
-
     async def _receive(self, connection: _Connection) -> None:
         """Store lines until the sender has sent all."""
         rest, too_long = b"", False
         if self._tokens().count:
             await self._check_token(connection)
+        if not self._connections.admit(connection.protocol):
+            message = "too many connections send at the same time; connect again in a few seconds"
+            raise NotStoredError(message, HTTPStatus.SERVICE_UNAVAILABLE, "busy")
         # once it stops, no more is read: a sender without an answer sends again
         while not self._stopping and (data := await connection.reader.read(READ)):
-            connection.active = _now()
             if too_long:  # its beginning was stored, as a dead letter
                 _, line_end, data = data.partition(b"\n")
                 if not line_end:
@@ -192,21 +180,17 @@ class TcpReceiver:
 
     async def _store(self, connection: _Connection, block: bytes) -> None:
         lines = await read_lines(self._lines, block)
-        while lines:
-            try:
-                appended = await self._sink.append(lines, sender=connection.sender, waits=False)
-            except NotStoredError as error:
-                if error.status != HTTPStatus.SERVICE_UNAVAILABLE or self._stopping:
-                    raise
-                connection.active = _now()  # the sender is not idle
-                await asyncio.sleep(_POLL)
-            else:
-                connection.count(len(lines), appended.rejected)
-                return
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
+        with self._connections.request(connection.protocol):  # the sender is not idle
+            while lines:
+                try:
+                    appended = await self._sink.append(lines, sender=connection.sender, waits=False)
+                except NotStoredError as error:
+                    if error.status != HTTPStatus.SERVICE_UNAVAILABLE or self._stopping:
+                        raise
+                    await asyncio.sleep(_POLL)
+                else:
+                    connection.count(len(lines), appended.rejected)
+                    return
 
 
 async def _answer(writer: asyncio.StreamWriter, answer: dict[str, Any]) -> None:

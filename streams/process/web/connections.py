@@ -1,16 +1,15 @@
-"""The connections of a web server, from the first packet until the socket is closed."""
+"""The connections of a server, from the first packet until the socket is closed."""
 
 import asyncio
 import resource
 import socket
 import ssl
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final, NamedTuple
 
 import structlog
-from aiohttp import web
 
 from streams.process.logs import Recurring
 
@@ -29,25 +28,29 @@ class ConnectionLimits(NamedTuple):
     idle: float = 75.0
     spare: int = 16  # of them, for requests for health only
     handshake: float = 5.0  # of TLS
+    strangers: int = 0  # beside them, that nobody has admitted yet; 0: each is admitted when it is accepted
+    share: int = 2  # one in so many of the process's file descriptors is for ``most``
 
     def within(self, descriptors: int) -> "ConnectionLimits":
-        """Return limits that leave half of the process's file descriptors to others.
+        """Return limits that leave the other file descriptors of the process to others.
 
         Examples
         --------
         >>> ConnectionLimits().within(1024).most, ConnectionLimits().within(256)[:3:2]
         (500, (128, 16))
         """
-        most = min(self.most, max(descriptors // 2, 2))
-        return self._replace(most=most, spare=min(self.spare, most // 2))
+        most = min(self.most, max(descriptors // self.share, 2))
+        strangers = min(self.strangers, max(descriptors // self.share, 2))
+        return self._replace(most=most, spare=min(self.spare, most // 2), strangers=strangers)
 
 
 class _Connection:
     """One connection, which may be in its handshake."""
 
-    def __init__(self, opened: socket.socket, since: float) -> None:
+    def __init__(self, opened: socket.socket, since: float, *, admitted: bool) -> None:
         self.socket = opened
         self.since = since  # its opening, or the end of its last request
+        self.admitted = admitted
         self.busy = False
         self.leaving = False
         self.transport: asyncio.Transport | None = None
@@ -55,6 +58,10 @@ class _Connection:
     @property
     def is_open(self) -> bool:
         return self.socket.fileno() >= 0
+
+    @property
+    def is_staying(self) -> bool:
+        return self.is_open and not self.leaving
 
     def leave(self) -> None:
         """Close at once, without waiting for unsent data or the farewell of TLS."""
@@ -71,17 +78,18 @@ class Connections:
     asyncio's own server knows a connection only after its handshake, and repeats a traceback while file
     descriptors are short. Here, a connection counts from the moment it is accepted.
 
-    Beyond ``limits.most``, the connection that has been idle the longest makes room for a new one.
+    Beyond ``limits.most``, the connection that has been idle the longest makes room for a new one. Strangers
+    make room for strangers only: however many come, nobody who was admitted leaves for them.
     """
 
     def __init__(
         self,
         limits: ConnectionLimits,
-        handler: Callable[[], web.RequestHandler],
+        protocol: Callable[[], asyncio.BaseProtocol],
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._limits = limits.within(_descriptors(2 * limits.most))
-        self._handler = handler
+        self._limits = limits.within(_descriptors(limits.share * limits.most))
+        self._protocol = protocol
         self._tls: dict[str, Any] = {}
         if tls is not None:
             self._tls = {
@@ -91,7 +99,7 @@ class Connections:
             }
         self._listening: list[socket.socket] = []
         self._paused: dict[socket.socket, asyncio.TimerHandle] = {}
-        self._open: dict[web.RequestHandler, _Connection] = {}
+        self._open: dict[asyncio.BaseProtocol, _Connection] = {}
         self._beginning: set[asyncio.Task[None]] = set()
         self._short = Recurring()
 
@@ -139,9 +147,9 @@ class Connections:
         await asyncio.gather(*self._beginning)
 
     @contextmanager
-    def request(self, handler: web.RequestHandler) -> Iterator[None]:
+    def request(self, protocol: asyncio.BaseProtocol) -> Iterator[None]:
         """Mark a connection as busy during a request."""
-        connection = self._open.get(handler)
+        connection = self._open.get(protocol)
         if connection is None:  # closed meanwhile
             yield
             return
@@ -151,6 +159,14 @@ class Connections:
         finally:
             connection.busy = False
             connection.since = asyncio.get_running_loop().time()
+
+    def admit(self, protocol: asyncio.BaseProtocol) -> bool:
+        """Count a stranger among the admitted ones; return whether there is room for it."""
+        connection = self._open.get(protocol)
+        if connection is None or not connection.is_open:  # closed by the other side, it needs none
+            return True
+        connection.admitted = connection.is_staying and self._make_room(admitted=True)
+        return connection.admitted
 
     def _accept(self, listening: socket.socket) -> None:
         for _ in range(BURST):
@@ -172,7 +188,7 @@ class Connections:
                 reason=error.strerror,
                 times=count,
             )
-        self._evict()
+        self._evict(self._open.values())
         loop = asyncio.get_running_loop()
         loop.remove_reader(listening)
         self._paused[listening] = loop.call_later(
@@ -180,32 +196,34 @@ class Connections:
         )
 
     def _enter(self, opened: socket.socket) -> None:
-        self._open = {handler: connection for handler, connection in self._open.items() if connection.is_open}
-        staying = sum(not connection.leaving for connection in self._open.values())
-        if staying >= self._limits.most and not self._evict():
+        self._open = {key: connection for key, connection in self._open.items() if connection.is_open}
+        admitted = not self._limits.strangers
+        if not self._make_room(admitted=admitted):
             opened.close()
             return
         loop = asyncio.get_running_loop()
-        handler = self._handler()
-        self._open[handler] = connection = _Connection(opened, loop.time())
-        beginning = loop.create_task(self._begin(connection, handler))
+        protocol = self._protocol()
+        self._open[protocol] = connection = _Connection(opened, loop.time(), admitted=admitted)
+        beginning = loop.create_task(self._begin(connection, protocol))
         self._beginning.add(beginning)
         beginning.add_done_callback(self._beginning.discard)
 
-    async def _begin(self, connection: _Connection, handler: web.RequestHandler) -> None:
+    async def _begin(self, connection: _Connection, protocol: asyncio.BaseProtocol) -> None:
         connect = asyncio.get_running_loop().connect_accepted_socket
         with suppress(OSError):  # of the handshake; it closes the connection
-            connection.transport, _ = await connect(lambda: handler, connection.socket, **self._tls)
+            connection.transport, _ = await connect(lambda: protocol, connection.socket, **self._tls)
 
-    def _evict(self) -> bool:
-        """Close the connection that has been idle the longest; return whether there is one."""
-        idle = [
-            connection
-            for connection in self._open.values()
-            if connection.is_open and not (connection.busy or connection.leaving)
-        ]
+    def _make_room(self, *, admitted: bool) -> bool:
+        """Return whether there is room for one more, admitted or not, which another may have made."""
+        alike = [connection for connection in self._open.values() if connection.admitted is admitted]
+        most = self._limits.most if admitted else self._limits.strangers
+        return sum(connection.is_staying for connection in alike) < most or self._evict(alike)
+
+    def _evict(self, among: Iterable[_Connection]) -> bool:
+        """Close the one that has been idle the longest, a stranger first; return whether there is one."""
+        idle = [connection for connection in among if connection.is_staying and not connection.busy]
         if idle:
-            min(idle, key=lambda connection: connection.since).leave()
+            min(idle, key=lambda connection: (connection.admitted, connection.since)).leave()
         return bool(idle)
 
 

@@ -24,10 +24,10 @@ from streams.drivers.local.daemon import LocalDaemon
 from streams.drivers.local.log_intake import LogIntake, LogSink
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.ingest.formats.inputs import Inputs
-from streams.ingest.receivers import tcp_receiver
 from streams.ingest.receivers.payload_lines import line_reader
-from streams.ingest.receivers.tcp_receiver import TcpReceiver
+from streams.ingest.receivers.tcp_receiver import LIMITS, TcpReceiver
 from streams.process.web.certificates import Certificates
+from streams.process.web.connections import ConnectionLimits
 from streams.process.web.listen_address import AddressError, listen_address_of
 from streams.process.web.tokens import Tokens, load_tokens
 from tests.streams.process.test_access import certificate, needs_openssl
@@ -43,15 +43,19 @@ def line(number: int) -> bytes:
 async def listening(
     store: SqliteStore,
     settings: Settings | None = None,
+    *,
     form: str | None = None,
     tokens: Tokens | None = None,
     tls: TlsSettings | None = None,
+    limits: ConnectionLimits = LIMITS,
 ) -> AsyncIterator[tuple[int, LogIntake, TcpReceiver]]:
     intake = LogIntake(store, settings or Settings(), lambda: None)
     source = None if form is None else Inputs(SourcesSettings()).of(None, form)
     known = tokens or Tokens()
     context = None if tls is None else Certificates(tls).context
-    receiver = TcpReceiver("127.0.0.1:0", LogSink(intake), line_reader(source), lambda: known, context)
+    receiver = TcpReceiver(
+        "127.0.0.1:0", LogSink(intake), line_reader(source), lambda: known, context, limits=limits
+    )
     port = await receiver.start()
     try:
         yield port, intake, receiver
@@ -191,14 +195,13 @@ async def test_lines_of_a_source_become_native(store: SqliteStore) -> None:
 
 
 async def test_beyond_its_bound_the_connection_that_is_idle_the_longest_makes_room(
-    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+    store: SqliteStore,
 ) -> None:
-    monkeypatch.setattr(tcp_receiver, "MOST_CONNECTIONS", 2)
-    async with listening(store) as (port, _, _):
+    async with listening(store, limits=ConnectionLimits(most=2, strangers=2)) as (port, _, _):
         idle = await asyncio.open_connection("127.0.0.1", port)
         busy = await asyncio.open_connection("127.0.0.1", port)
         busy[1].write(line(0) + b"\n")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while store.end < 1:
                 await asyncio.sleep(0.01)
         assert await send(port, line(1)) == {"accepted": 1}
@@ -207,6 +210,43 @@ async def test_beyond_its_bound_the_connection_that_is_idle_the_longest_makes_ro
         busy[1].write_eof()
         assert json.loads(await busy[0].readline()) == {"accepted": 1}
         busy[1].close()
+
+
+async def test_who_shows_no_token_makes_room_and_never_who_has_shown_one(store: SqliteStore) -> None:
+    tokens = load_tokens(Settings().tokens, {"UNERI_INTAKE_TOKEN": TOKEN})
+    first = f"Bearer {TOKEN}\n".encode()
+    limits = ConnectionLimits(most=2, strangers=3)
+    async with listening(store, tokens=tokens, limits=limits) as (port, _, receiver), asyncio.timeout(60):
+        known = await asyncio.open_connection("127.0.0.1", port)
+        known[1].write(first + line(0) + b"\n")
+        while store.end < 1:
+            await asyncio.sleep(0.01)
+        mute = [await asyncio.open_connection("127.0.0.1", port) for _ in range(30)]
+        for reader, _ in mute[:-3]:
+            assert await reader.read() == b"", "the oldest ones left"
+        assert receiver._connections.count == 4
+        assert await send(port, first, line(1)) == {"accepted": 1}, "a sender comes in among them"
+        known[1].write(line(2))
+        known[1].write_eof()
+        assert json.loads(await known[0].readline()) == {"accepted": 2}
+        for _, writer in (known, *mute):
+            writer.close()
+
+
+async def test_where_all_are_being_served_who_comes_is_asked_to_come_again(store: SqliteStore) -> None:
+    settings = Settings(local=LocalSettings(backlog=1000))
+    store.append([b"{}"] * 1000)
+    limits = ConnectionLimits(most=1, strangers=1)
+    async with listening(store, settings, limits=limits) as (port, intake, receiver), asyncio.timeout(60):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(line(0) + b"\n")
+        while not any(connection.busy for connection in receiver._connections._open.values()):
+            await asyncio.sleep(0.01)
+        assert "connect again" in (await send(port, line(1)))["error"]
+        intake.judged = store.end
+        writer.write_eof()
+        assert json.loads(await reader.readline()) == {"accepted": 1}
+        writer.close()
 
 
 def test_a_network_reaches_it_only_with_a_lock() -> None:
