@@ -144,8 +144,14 @@ def _spaced(text: str) -> str:
     return f"{' ' * text[:1].isspace()}{markdown_text(text)}{after}"
 
 
-# As code it mentions nobody and refers to nothing; with its rest, which would begin a text of its own.
-_CODE: Final = re.compile(r"(?:(?<![\w`])@(?=\w)|#(?=\d)|\bGH-(?=\d))[\w./@#-]*\w")
+# As code it mentions nobody and refers to nothing; with its rest, which would begin a text of its own. GitHub
+# makes links of addresses, with mailto: or without, and of the hash of a commit, whole or its beginning.
+_CODE: Final = re.compile(
+    r"(?:(?<![\w`])@(?=\w)|#(?=\d)|\bGH-(?=\d)"
+    r"|(?<![\w.+-])[\w.+-]+@(?=[\w-]+\.)"
+    r"|\b(?=[0-9a-fA-F]{40}|(?=[0-9]*[a-fA-F])[a-fA-F]*[0-9])(?=[0-9a-fA-F]{7,64}\b)"
+    r")[\w./@#-]*\w"
+)
 _SPECIAL: Final = re.compile(
     r"[\\`*\[\]<>~|$]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)|:(?=//)|(?<=www)\.", re.IGNORECASE
 )
@@ -157,8 +163,8 @@ def markdown_text(text: str) -> str:
 
     Examples
     --------
-    >>> print(markdown_text("*items* of user_items <b> @here #12 https://example.com"))
-    \*items\* of user_items \<b\> `@here` `#12` https\://example.com
+    >>> print(markdown_text("*items* of user_items <b> @here #12 https://example.com mailto:a@b.example"))
+    \*items\* of user_items \<b\> `@here` `#12` https\://example.com mailto:`a@b.example`
     """
     line, parts, done = clean(text), [], 0
     for found in _CODE.finditer(line):

@@ -136,7 +136,7 @@ def test_nothing_that_events_or_people_wrote_is_markup(
         if part.type == "link_open":
             assert part.attrs["href"].startswith("https://")
         if part.type == "text":
-            assert not re.search(r"(?<![\w`])@\w|#\d", part.content), part.content
+            assert not re.search(r"(?<![\w`])@\w|#\d|\w@\w+\.|\b[0-9a-f]{40}\b", part.content), part.content
 
 
 @given(st.text(max_size=80) | st.text(alphabet="*_`[]<>#@|~$&:/.-+=1w \\", max_size=40))
@@ -145,6 +145,23 @@ def test_a_text_as_markdown_reads_as_that_text(text: str) -> None:
     (_, part, _), kept = (COMMONMARK.parse(shown) or [None] * 3), memo_text(text).replace("\n", " ")
     read = "" if part is None else "".join(child.content for child in part.children)
     assert read.split() == " ".join(kept.split()).split()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mailto:ops@example.com", "xmpp:ops@example.com/chat", "a.b+c@mail.example.com", "連絡先a@b.example",
+        "da39a3ee5e6b4b0d3255bfef95601890afd80709", "1" * 40, "a" * 40, "DA39A3E", "acme/shop@da39a3ee5e",
+    ],
+)  # fmt: skip
+def test_neither_an_address_nor_the_hash_of_a_commit_becomes_a_link_on_github(text: str) -> None:
+    (part,) = [part for part in inline(f"put {markdown_text(text)} items") if part.type == "code_inline"]
+    assert part.content == text.removeprefix("mailto:").removeprefix("xmpp:").removeprefix("acme/shop@")
+
+
+@pytest.mark.parametrize("text", ["1760000000 requests", "effaced the 12 a@b", "orders-put v1.2.3"])
+def test_numbers_and_words_stay_text(text: str) -> None:
+    assert "`" not in markdown_text(text)
 
 
 @given(st.text(max_size=30))
