@@ -13,8 +13,8 @@ END_TO_END_TESTERS ?= $(shell expr $(CORES) + 3)
 BROWSERS := $(shell find tests -name 'test_*_browser.py')
 # Each test starts a program of its own, which loads everything again.
 PROCESSES := $(shell find tests -name 'test_*_process.py')
-# How soon a newcomer gets a page is measured by the clock: with nothing beside.
-NEWCOMERS := $(wildcard tests/main_job/test_*_newcomer.py)
+# How soon a newcomer gets a page, or sees numbers, is measured by the clock: with nothing beside.
+NEWCOMERS := $(shell find tests -name 'test_*_newcomer.py')
 # The property tests: make laws.
 LAWS := tests/laws
 # What needs tools of its own: make deploy-check, make installs.
@@ -62,7 +62,7 @@ demo: $(READY)
 
 test: $(READY)
 	@$(BIN)/python -m streams.drivers.compile_ahead
-	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder $(addprefix --ignore ,$(END_TO_END) $(BROWSERS) $(PROCESSES) $(LAWS) $(TOOLS))
+	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder $(addprefix --ignore ,$(END_TO_END) $(BROWSERS) $(PROCESSES) $(NEWCOMERS) $(LAWS) $(TOOLS))
 
 e2e: $(READY)
 	@$(BIN)/python -m streams.drivers.compile_ahead

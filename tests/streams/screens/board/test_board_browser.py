@@ -26,13 +26,6 @@ SERIOUS = """
   .filter((one) => ["serious", "critical"].includes(one.impact))
   .map((one) => [one.id, ...one.nodes.map((node) => node.html)]))
 """
-PAINTED = """
-  new MutationObserver((_, watching) => {
-    if (!document.querySelector(".desk .value")) return;
-    watching.disconnect();
-    requestAnimationFrame(() => { window.painted = performance.now(); });
-  }).observe(document, { childList: true, subtree: true });
-"""
 LETTERS = "(one) => parseFloat(getComputedStyle(one).fontSize)"
 CUT = """
 (selector) => [...document.querySelectorAll(selector)]
@@ -135,16 +128,6 @@ def test_all_text_stands_out_and_axe_finds_nothing_serious(
         assert [item for item in found if item["contrast"] < 4.5] == []
         shown.page.evaluate(AXE)
         assert shown.page.evaluate(SERIOUS) == []
-
-
-def test_the_first_useful_paint_comes_within_a_second(browser: Browser, board: BoardThread) -> None:
-    """The best of some: a busy machine is slow at times."""
-    taken: list[float] = []
-    while len(taken) < 10 and min(taken, default=1000) >= 1000:
-        with Shown(browser, board.url, init=PAINTED) as shown:
-            shown.page.wait_for_function("() => window.painted")
-            taken.append(shown.page.evaluate("painted"))
-    assert min(taken) < 1000, f"numbers appeared after {min(taken):.0f} ms"
 
 
 def test_the_numbers_are_those_of_the_data(browser: Browser, board: BoardThread) -> None:
