@@ -50,7 +50,7 @@ class TimeSettings(Section):
 
 
 class RollupSettings(Section):
-    """Bounds on distinct names: beyond them, new names are folded into ``other``."""
+    """Bounds on distinct names: beyond half of one, new names count as ``other`` until they come back."""
 
     max_paths: Annotated[int, Field(ge=1, le=5_000_000)] = Field(
         50_000,
@@ -63,7 +63,7 @@ class RollupSettings(Section):
         50, description="keys of business values per partition; one of them is kept for gb_s"
     )
     max_series: Annotated[int, Field(ge=100, le=5_000_000)] = Field(
-        250_000,
+        100_000,
         description="series per shard, across all partitions; the least used of the new ones are folded",
     )
 

@@ -290,7 +290,8 @@ class Decoder:
             [_is_partial(event) and bool(_values_of(event)) for event in events],
             strict=True,
         )
-        path = np.fromiter(map(self.paths.__getitem__, raw_paths), np.int64, n)
+        minutes = (ts // 60).astype(np.int64)
+        path = np.fromiter(self.paths.look_up(raw_paths, minutes.tolist()), np.int64, n)
         throttled = [event.throttled for event in events]
         is_throttled = _has_reason(throttled)
         classes = _classes(
@@ -300,7 +301,7 @@ class Decoder:
         total = np.array([layer.total for layer in layers], np.float64)
         in_function = np.array([layer.function for layer in layers], np.float64)
         busiest = np.where(np.isnan(in_function), total, in_function)
-        calls, call_ms = self._calls(path, [event.tables or () for event in events], weight)
+        calls, call_ms = self._calls(path, [event.tables or () for event in events], weight, minutes)
         ms = np.concatenate(
             [
                 np.where(np.isnan(total), in_function, total),
@@ -357,7 +358,7 @@ class Decoder:
         return columns
 
     def _calls(
-        self, path: Ints, tables: Sequence[Sequence[TableCall]], weight: Floats
+        self, path: Ints, tables: Sequence[Sequence[TableCall]], weight: Floats, minutes: Ints
     ) -> tuple[dict[str, Any], Floats]:
         """Return the columns of the table calls, and the milliseconds that each took."""
         calls = list(chain.from_iterable(tables))
@@ -375,7 +376,7 @@ class Decoder:
         columns = {
             "call_event": event,
             "call_weight": of_calls,
-            "call": np.fromiter(map(self.calls.__getitem__, raw_calls), np.int64, m),
+            "call": np.fromiter(self.calls.look_up(raw_calls, minutes[event].tolist()), np.int64, m),
             "call_rcu": _whole(_whole(np.array([call.rcu for call in calls], np.float64)) * of_calls),
             "call_wcu": _whole(_whole(np.array([call.wcu for call in calls], np.float64)) * of_calls),
             "call_kind": np.fromiter(map(self._kinds.__getitem__, [call.op for call in calls]), np.int8, m),

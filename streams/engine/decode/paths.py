@@ -1,11 +1,15 @@
-"""Interning: each distinct combination of names of requests, and of table calls, has a small number."""
+"""Interning: each distinct combination of names of requests, and of table calls, has a small number.
 
-from collections.abc import Mapping, Sequence
+Where half of the numbers are given away, a new name gets one when it comes back; until then it is folded.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 
 from detectors.state.state import pack, unpack
 from streams.engine.decode.counted import EVERYTHING, canonical
 from streams.engine.decode.event import MAX_NAME_BYTES, MOST_TABLES, EventClient
+from streams.engine.decode.returning_names import ReturningNames, open_places
 
 OTHER: Final = "other"
 """The name that new names are folded into once there are too many."""
@@ -75,6 +79,10 @@ class Interning(dict[Raw, int], Generic[Raw, Name]):
         self.names: list[Name] = []
         self.folded = 0  # look-ups whose names were folded
         self.most = most
+        self.minute = 0  # of the record whose names are looked up, in event time
+        self._open = open_places(most)
+        self._returning = ReturningNames()
+        self._folds = 0  # names that folding has made
         self._ids: dict[Name, int] = {}
         self._packed: dict[int, tuple[int, bytes]] = {}  # by the first name: how many, and their part
 
@@ -83,7 +91,7 @@ class Interning(dict[Raw, int], Generic[Raw, Name]):
         name = self._name_of(raw)
         found = self._ids.get(name)
         if found is None:
-            if len(self.names) >= self.most:
+            if not self._has_room(name):
                 self.folded += 1
                 return self._fold(name)
             found = self.add(name)
@@ -91,18 +99,32 @@ class Interning(dict[Raw, int], Generic[Raw, Name]):
             self[raw] = found
         return found
 
+    def look_up(self, raw: Iterable[Raw], minutes: Iterable[int]) -> Iterator[int]:
+        """Yield the ids of names, each of a record of a minute of event time."""
+        for self.minute, key in zip(minutes, raw, strict=True):
+            yield self[key]
+
     def _name_of(self, raw: Raw) -> Name:
+        raise NotImplementedError
+
+    def _text_of(self, name: Name) -> str:
         raise NotImplementedError
 
     def _fold(self, name: Name) -> int:
         raise NotImplementedError
+
+    def _has_room(self, name: Name) -> bool:
+        """Return whether a new name may have an id of its own."""
+        if (kept := len(self.names) - self._folds) < self._open:
+            return True
+        return kept < self.most and self._returning.add(self._text_of(name), self.minute)
 
     def of(self, name: Name) -> int:
         """Return the id of names that were put together from known ones; interns them."""
         found = self._ids.get(name)
         if found is not None:
             return found
-        if len(self.names) < self.most:
+        if self._has_room(name):
             return self.add(name)
         self.folded += 1
         return self._fold(name)
@@ -114,13 +136,21 @@ class Interning(dict[Raw, int], Generic[Raw, Name]):
             self.names.append(name)
         return found
 
+    def _made(self, name: Name) -> int:
+        """Return the id of a name that others are folded into."""
+        self._folds += name not in self._ids
+        return self.add(name)
+
     def snapshot(self) -> dict[str, bytes]:
         """Return the names in parts, which no longer change once they are full."""
         for first in range(0, len(self.names), PER_PART):
             names = self.names[first : first + PER_PART]
             if self._packed.get(first, (0,))[0] != len(names):
                 self._packed[first] = len(names), pack(self.kind, VERSION, names, {})
-        return {f"{self.kind}/{first}": part for first, (_, part) in self._packed.items()}
+        found = {f"{self.kind}/{first}": part for first, (_, part) in self._packed.items()}
+        if self._folds:
+            found[f"{self.kind}-folds"] = pack(f"{self.kind}-folds", VERSION, self._folds, {})
+        return found | self._returning.snapshot(f"{self.kind}-returning")
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Replace the names by those of a snapshot."""
@@ -132,12 +162,18 @@ class Interning(dict[Raw, int], Generic[Raw, Name]):
             self._packed[len(self.names)] = len(names), part
             self.names += names
         self._ids = {name: number for number, name in enumerate(self.names)}
+        folds = parts.get(f"{self.kind}-folds")
+        # versions before 0.3 folded only behind ``most``
+        self._folds = max(len(self.names) - self.most, 0)
+        if folds is not None:
+            self._folds, _ = unpack(folds, f"{self.kind}-folds", VERSION, int)
+        self._returning.restore(f"{self.kind}-returning", parts)
 
 
 class PathIds(Interning[RawPath, Path]):
     """Names as they are in an event -> path id.
 
-    Beyond ``most`` paths, new paths lose their client and tenant, after another tenth also their route and
+    A new path without room loses its client and tenant, after a tenth of ``most`` also its route and
     function, and finally everything but cloud and account.
     """
 
@@ -164,9 +200,12 @@ class PathIds(Interning[RawPath, Path]):
         room = max(1, self.most // 10)
         for step in range(3):
             name = _folded(name, step)
-            if name in self._ids or len(self.names) < self.most + (step + 1) * room:
-                return self.add(name)
-        return self.add(Path("", "", "", OTHER, "", "", "", "", "", name.counts))
+            if name in self._ids or self._folds < (step + 1) * room:
+                return self._made(name)
+        return self._made(Path("", "", "", OTHER, "", "", "", "", "", name.counts))
+
+    def _text_of(self, name: Path) -> str:
+        return "\x1f".join(name)
 
 
 class CallIds(Interning[RawCall, Call]):
@@ -179,7 +218,10 @@ class CallIds(Interning[RawCall, Call]):
         return Call(raw[0], cut(raw[1]))
 
     def _fold(self, name: Call) -> int:
-        return self.add(Call(name.path, OTHER))  # bounded: one per path
+        return self._made(Call(name.path, OTHER))  # bounded: one per path
+
+    def _text_of(self, name: Call) -> str:
+        return f"{name.path}\x1f{name.table}"
 
     def kept_apart(self, tables: Sequence[str]) -> list[str]:
         """Return the tables of one request with those after the first ``MOST_TABLES`` folded."""

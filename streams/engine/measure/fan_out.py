@@ -6,6 +6,7 @@ nothing per event or per bucket.
 """
 
 import sys
+from array import array
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final
@@ -27,6 +28,7 @@ from detectors.model.measures import (
 from detectors.model.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, Edge, Scope, ScopeOrEdge
 from streams.engine.decode.cells import IN_AUTH, IN_CODE, IN_FUNCTION, LAYERS, TOTAL
 from streams.engine.decode.paths import OTHER, Call, Path
+from streams.engine.decode.returning_names import RETURNS, open_places
 from streams.engine.decode.touched import (
     COST_SCOPES,
     PATH_EDGES,
@@ -132,9 +134,9 @@ def _by_use(ids: Ints, used: Floats, names: Sequence[Path | Call]) -> Ints:
 class FanOut:
     """The scopes and edges of one shard, by row, and the rows that each path and call is added to.
 
-    Beyond ``most`` series, new scopes and edges are folded into ``other``: the least used of a step, since
-    they are added last. A folded scope stays folded even if the setting is raised: its counts are in the
-    shared row.
+    Beyond half of ``most`` series, new scopes and edges are folded into ``other``: the least used of a step,
+    since they are added last. Once one has had traffic in ``RETURNS`` steps, it gets a row of its own, while
+    there are fewer than ``most`` series. So names that never come back take no room from those that do.
 
     Parameters
     ----------
@@ -152,8 +154,16 @@ class FanOut:
         # functions that call a table, by their routes
         self.wholes: list[int] = []
         self.series = 0  # without business values
-        self.folded = 0
         self._most = most
+        self._open = open_places(most)
+        self._waiting: list[ScopeOrEdge] = []  # those folded, by number
+        self._number_of: dict[ScopeOrEdge, int] = {}  # of those that still are
+        self._times = np.zeros(0, np.uint8)  # by number: steps with traffic, at most ``RETURNS``
+        self._waiters = array("q"), array("q")  # ids, and numbers of what they count towards
+        self._waits = np.zeros(0, np.bool_)  # by id: whether it is among them
+        self._adding = -1  # the id whose rows are looked for, -1 if what it waits for is known
+        # where in that order what was folded got rows of its own, by number
+        self.returned: list[tuple[int, list[int]]] = []
         self._row_of: dict[ScopeOrEdge, int] = {}
         # All by id. Places are rows counted from 1; 0 stands for a scope of another shard.
         self._places = np.zeros((0, _KINDS), np.int32)
@@ -170,6 +180,11 @@ class FanOut:
         self._turns: list[int] = []  # places in that order at which folding started or stopped
         self._full = False
         self._kept = np.zeros((0, len(SUMMED)))  # (rows, columns) 1 where the measure is kept
+
+    @property
+    def folded(self) -> int:
+        """The number of scopes and edges that were folded, also those that have rows of their own by now."""
+        return len(self._waiting)
 
     def row_of(self, about: ScopeOrEdge) -> int | None:
         """Return the row of a scope or edge; None if it belongs to another shard or has not appeared."""
@@ -189,9 +204,7 @@ class FanOut:
         """
         self._make_room(len(names))
         fresh = ids[~self._added[ids]]
-        if not len(fresh):
-            return
-        if used is not None and self.series + len(fresh) * _MOST_SERIES > self._most:
+        if used is not None and self.series + len(fresh) * _MOST_SERIES > self._open:
             fresh = _by_use(fresh, used[~self._added[ids]], names)
         else:
             fresh = np.unique(fresh)  # sorted, because a snapshot in between may have sorted the ids
@@ -199,24 +212,95 @@ class FanOut:
         for number in fresh.tolist():
             self._turn()
             self._add(number, names)
-        self._keep(known)
+        if back := self._back(ids):
+            self._unfold(back, names)
+        if len(self.scopes) > known:
+            self._keep(known)
 
     def order(self) -> tuple[Ints, list[int]]:
         """Return the arguments of ``restore``, which with the names determine the rows."""
         return np.array(self._order, np.int64), self._turns
 
-    def restore(self, names: Sequence[Path | Call], order: Ints, turns: Sequence[int]) -> None:
+    @property
+    def times(self) -> NDArray[np.uint8]:
+        """Return how often what was folded has come back, for ``restore``."""
+        return self._longer_times()
+
+    def restore(
+        self,
+        names: Sequence[Path | Call],
+        order: Ints,
+        turns: Sequence[int],
+        returned: Sequence[tuple[int, list[int]]] = (),
+        times: NDArray[np.uint8] | None = None,
+    ) -> None:
         """Restore the rows, in a fan-out that has none."""
         self._make_room(len(names))
-        for at, number in enumerate(order.tolist()):
-            if at in turns:
+        turning, back = set(turns), list(reversed(returned))
+        for at, number in enumerate([*order.tolist(), None]):
+            while back and back[-1][0] == at:
+                self._unfold(back.pop()[1], names)
+            if at in turning:
                 self._full = not self._full
                 self._turns.append(at)
+            if number is None:
+                break
             if number >= 0:
                 self._add(number, names)
             else:
                 self._add_costs(~number, names)
+        if times is not None:
+            self._times = times
         self._keep(0)
+
+    def waits(self, ids: Ints) -> bool:
+        """Return whether a step with these ids may give rows to what was folded."""
+        return self.series < self._most and bool(self._waits[ids].any())
+
+    def _longer_times(self) -> NDArray[np.uint8]:
+        more = len(self._waiting) - len(self._times)
+        if more > 0:
+            self._times = _longer(self._times, more)
+        return self._times
+
+    def _back(self, ids: Ints) -> list[int]:
+        """Count a step with traffic; return what has come back often enough and finds room, in order."""
+        if not self.waits(ids):
+            return []
+        here = np.zeros(len(self._added), np.bool_)
+        here[ids] = True
+        of, numbers = map(np.array, self._waiters)
+        seen = np.unique(numbers[here[of]])
+        times = self._longer_times()
+        times[seen] = np.minimum(times[seen] + 1, RETURNS)
+        found, series, apart = list[int](), self.series, set[ScopeOrEdge]()
+        for number in seen[times[seen] == RETURNS].tolist():
+            about = self._waiting[number]
+            if isinstance(about, Edge) and about.target in self._number_of and about.target not in apart:
+                continue  # it would lead to what is not there
+            if series + _series_of(about) <= self._most:
+                series += _series_of(about)
+                apart.add(about)
+                found.append(number)
+        return found
+
+    def _unfold(self, numbers: list[int], names: Sequence[Path | Call]) -> None:
+        """Give what was folded rows of its own, and let the paths and calls count towards these."""
+        self.returned.append((len(self._order), numbers))
+        for number in numbers:
+            about = self._waiting[number]
+            del self._row_of[about], self._number_of[about]
+            self._place_here(about)
+        ids, of = map(np.array, self._waiters)
+        back = np.isin(of, numbers)
+        self._waiters = array("q", ids[~back].tolist()), array("q", of[~back].tolist())
+        self._waits[ids[back]] = False
+        self._waits[ids[~back]] = True
+        self._adding = -1
+        for number in np.unique(ids[back]).tolist():
+            self._fill(number, names)
+            if self._costs[number]:
+                self._fill_costs(number, names)
 
     def _make_room(self, count: int) -> None:
         more = count - len(self._added)
@@ -229,9 +313,10 @@ class FanOut:
             self._cost_places = _longer(self._cost_places, more)
             self._part_places = _longer(self._part_places, more)
             self._costs = _longer(self._costs, more)
+            self._waits = _longer(self._waits, more)
 
     def _turn(self) -> None:
-        if (self.series >= self._most) != self._full:
+        if (self.series >= self._open) != self._full:
             self._full = not self._full
             self._turns.append(len(self._order))
 
@@ -239,23 +324,33 @@ class FanOut:
         """Give rows to what the costs of these paths and calls, which are known, count towards."""
         known = len(self.scopes)
         for number in np.unique(ids[~self._costs[ids]]).tolist():
-            before = len(self._row_of), len(self._turns)
+            before = len(self._row_of), len(self._turns), len(self._waiters[0])
             self._turn()
             self._add_costs(number, names)
-            if (len(self._row_of), len(self._turns)) == before:
+            if (len(self._row_of), len(self._turns), len(self._waiters[0])) == before:
                 self._order.pop()  # nothing depends on when that was
         self._keep(known)
 
     def _add_costs(self, number: int, names: Sequence[Path | Call]) -> None:
+        self._adding = number
+        self._fill_costs(number, names)
+        self._costs[number] = True
+        self._order.append(~number)
+
+    def _fill_costs(self, number: int, names: Sequence[Path | Call]) -> None:
         name = names[number]
         if isinstance(name, Path):
             account, service, client = scopes_of_costs(name)
             edge = Edge(service, account) if service and account else None
             self._cost_places[number] = self._mine([account, service, client, edge])
-        self._costs[number] = True
-        self._order.append(~number)
 
     def _add(self, number: int, names: Sequence[Path | Call]) -> None:
+        self._adding = number
+        self._fill(number, names)
+        self._added[number] = True
+        self._order.append(number)
+
+    def _fill(self, number: int, names: Sequence[Path | Call]) -> None:
         name, latency = names[number], self._latency_places[number]
         if isinstance(name, Path):
             touched = touched_by_path(name)
@@ -278,8 +373,6 @@ class FanOut:
             self._is_call[number] = True
             self._tagged[number] = mine[0] - 1
         self._places[number, : len(mine)] = mine
-        self._added[number] = True
-        self._order.append(number)
 
     def _part(self, place: int, name: str) -> int:
         """Return the number of a part, counted from 1; 0 where the whole belongs to another shard."""
@@ -307,14 +400,16 @@ class FanOut:
         if about is None or (self.shards > 1 and shard_of(about, self.shards) != self.shard):
             return 0
         row = self._row_of.get(about)
+        if row is None and self._full and (other := self._other(about)) != about:
+            self._row_of[about] = row = self._place_here(other)
+            self._number_of[about] = len(self._waiting)
+            self._waiting.append(about)
         if row is not None:
+            if self._adding >= 0 and about in self._number_of:
+                for into, number in zip(self._waiters, (self._adding, self._number_of[about]), strict=True):
+                    into.append(number)
+                self._waits[self._adding] = True
             return row + 1
-        if self._full:
-            other = self._other(about)
-            if other != about:
-                self._row_of[about] = row = self._place_here(other)
-                self.folded += 1
-                return row + 1
         return self._place_here(about) + 1
 
     def _place_here(self, about: ScopeOrEdge) -> int:

@@ -33,6 +33,7 @@ class ValueRows:
         self._added = np.zeros(0, np.bool_)
         self._number: dict[tuple[int, Measure], int] = {}
         self._places = np.zeros((0, _SCOPES), np.int64)  # series counted from 1; 0 for another shard
+        self._returned = 0  # how often what was folded had got rows when the places were set
 
     def add(self, names: Sequence[Value], ids: Ints) -> None:
         """Add the values of a step, by id; known ones stay as they are."""
@@ -40,20 +41,40 @@ class ValueRows:
         if more > 0:
             self._places = np.pad(self._places, ((0, more), (0, 0)))
             self._added = np.pad(self._added, (0, more))
+        if self._returned != len(self._fan_out.returned):
+            self._returned = len(self._fan_out.returned)
+            for at in self.order:
+                self._set_places(at, names[at])
         fresh = ids[~self._added[ids]]
         for at in np.unique(fresh).tolist():  # sorted, because a snapshot in between may have sorted them
-            value = names[at]
-            for kind, scope in enumerate(scopes_of(value)):
-                row = self._fan_out.row_of(scope)
-                if row is None:
-                    continue
-                series = row, value_of(value.key)
-                number = self._number.setdefault(series, len(self.series))
-                if number == len(self.series):
-                    self.series.append(series)
-                self._places[at, kind] = number + 1
+            self._set_places(at, names[at])
             self.order.append(at)
         self._added[fresh] = True
+
+    def _set_places(self, at: int, value: Value) -> None:
+        for kind, scope in enumerate(scopes_of(value)):
+            row = self._fan_out.row_of(scope)
+            if row is None:
+                continue
+            series = row, value_of(value.key)
+            number = self._number.setdefault(series, len(self.series))
+            if number == len(self.series):
+                self.series.append(series)
+            self._places[at, kind] = number + 1
+
+    def numbers(self) -> list[tuple[int, str]]:
+        """Return the series for ``restore``."""
+        return [(row, str(measure)) for row, measure in self.series]
+
+    def restore(self, names: Sequence[Value], order: Ints, numbers: Sequence[tuple[int, str]]) -> None:
+        """Restore the series and places, where there are none and the rows are there.
+
+        Versions before 0.3 kept the order of the values alone.
+        """
+        self.series = [(row, Measure(measure)) for row, measure in numbers]
+        self._number = {series: number for number, series in enumerate(self.series)}
+        self._returned = len(self._fan_out.returned)
+        self.add(names, order)
 
     def has(self, ids: Ints) -> bool:
         """Return whether all of these values were added."""
@@ -141,7 +162,8 @@ class StepFanning:
             return True
         ids, _ = counted.counts.sums.listed()
         values, _ = counted.values.listed()
-        return bool(self._fan_out.has(ids).all()) and self._value_rows.has(values)
+        known = bool(self._fan_out.has(ids).all()) and self._value_rows.has(values)
+        return known and not self._fan_out.waits(ids)
 
     def _goes_with(self, run: Sequence[ClosedStep], step: ClosedStep) -> bool:
         most = min(MOST_STEPS, MOST_ROWS // max(len(self._fan_out.scopes), 1))
@@ -208,8 +230,8 @@ class StepFanning:
         self._fan_out.add_costs(self._names, ids[priced])
         if self._fan_out.folded and not folded:
             log.warning(
-                "too many series: new names that are used least are now counted as 'other'; raise "
-                "rollup.max_series, or send fewer distinct names",
+                "too many series: new names that are used least are now counted as 'other', and beyond "
+                "rollup.max_series they stay so; raise it, or send fewer distinct names",
                 shard=self._fan_out.shard,
                 series=self._fan_out.series,
             )

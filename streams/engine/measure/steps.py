@@ -76,6 +76,8 @@ class _Meta(msgspec.Struct, array_like=True):
     turns: list[int]
     handed_over: bool = False
     begins: int | None = None
+    returned: list[tuple[int, list[int]]] = []
+    value_series: list[tuple[int, str]] = []
 
 
 class Steps:
@@ -92,7 +94,8 @@ class Steps:
     width
         Seconds of a step.
     most
-        Series that are kept apart; beyond it, the least used are folded into ``other``.
+        Series that are kept apart; beyond half of it, names that do not come back are folded into ``other``,
+        and beyond it all new ones.
     money
         Prices, and what is known of functions, routes and tables; by default the prices shipped.
     """
@@ -420,14 +423,18 @@ class Steps:
             for reported_with, steps in sorted(self._late.items())
         ]
         shard = (self._fan_out.shard, self._fan_out.shards) if self._fan_out else None
-        turns = list[int]()
+        turns, returned, series = list[int](), list[tuple[int, list[int]]](), list[tuple[int, str]]()
         if self._fan_out and self._value_rows:
             arrays["order"], turns = self._fan_out.order()
             arrays["values"] = np.array(self._value_rows.order, np.int64)
+            returned = self._fan_out.returned
+            if len(times := self._fan_out.times):
+                arrays["times"] = times
+            series = self._value_rows.numbers()
         values = list(self._value_names)
         meta = _Meta(
             self._sources, opened, late, self._closed, self.late, shard, values, turns,
-            self._handed_over, self._begins,
+            self._handed_over, self._begins, returned, series,
         )  # fmt: skip
         return {"steps": pack("steps", self.VERSION, meta, arrays), **self._names.snapshot()}
 
@@ -440,8 +447,10 @@ class Steps:
         if meta.shard is not None:
             self._start(*meta.shard)
         if self._fan_out is not None and self._value_rows is not None:
-            self._fan_out.restore(self._names.known, arrays["order"], meta.turns)
-            self._value_rows.add(meta.values, arrays["values"])
+            self._fan_out.restore(
+                self._names.known, arrays["order"], meta.turns, meta.returned, arrays.get("times")
+            )
+            self._value_rows.restore(meta.values, arrays["values"], meta.value_series)
         self._sources |= meta.sources
         for name in self._sources.keys() - self._read:
             self._sources[name].idle = True

@@ -151,6 +151,7 @@ class Joining:
         """Add a record to its request; names get their ids in the order of the records."""
         row = int(run.rows[at])
         part = run.part(at, self._names.path_of(columns, row))
+        self._names.minute = int(part.ts // 60)
         request, other = self._waiting.find(run.keys(at), part.ts)
         again = self._merge(request, other) if other else []
         step = self._step(request, part)

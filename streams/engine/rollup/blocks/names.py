@@ -23,6 +23,7 @@ class RollupNames:
     """The paths, calls and values that a rollup counts under."""
 
     def __init__(self, decoder: Decoder) -> None:
+        self.minute = 0  # of the record whose names are put together, in event time
         self._decoder = decoder
         self._forget()
 
@@ -75,10 +76,12 @@ class RollupNames:
     def joined_path(self, path: Path) -> int:
         """Return the id of a path that was put together."""
         self._be_own()
+        self._paths.minute = self.minute
         return self._paths.of(path)
 
     def joined_call(self, path: int, table: str) -> int:
         """Return the id of a call on a path that was put together."""
+        self._calls.minute = self.minute
         return self._calls.of(Call(path, table))
 
     def number(self, columns: Columns) -> None:

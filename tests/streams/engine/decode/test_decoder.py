@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ from streams.engine.decode.event import MOST_TABLES, Event
 from streams.engine.decode.parse import Problem, parse
 from streams.engine.decode.paths import OTHER
 from streams.engine.decode.rejected import Rejected, RejectReason
+from streams.engine.decode.returning_names import RETURNS
 from streams.engine.rollup.blocks.counts import did_read, did_write
 from tests.laws.arrivals import prompt
 from tests.streams.engine.decode.malformed_corpus import CORPUS
@@ -83,9 +83,8 @@ def test_halves_of_one_object_do_not_pass_as_two_records() -> None:
     assert [bad.reason for bad in rejected] == [RejectReason.NOT_JSON] * 3
 
 
-def test_a_missing_body_is_rejected_as_empty() -> None:
-    absent: Any = None
-    columns, rejected = decoded(Decoder(), [event(), absent, event()])
+def test_an_empty_record_is_rejected_as_empty() -> None:
+    columns, rejected = decoded(Decoder(), [event(), b"", event()])
     assert len(columns) == 2
     assert [(bad.reason, bad.sample) for bad in rejected] == [(RejectReason.EMPTY, b"")]
 
@@ -200,18 +199,18 @@ def test_names_are_cut_at_256_bytes_and_stay_text() -> None:
     assert decoder.paths.names[columns.path[1]].service == "ä" * 128
 
 
-def test_past_the_bound_tenants_fold_first_and_everything_is_still_counted() -> None:
+def test_without_room_tenants_fold_first_and_everything_is_still_counted() -> None:
     decoder = Decoder(Settings(rollup=RollupSettings(max_paths=10, max_calls=5)))
     records = [
         event(client={"name": "ios", "tenant": f"t{n}"}, tables=[{"name": f"t{n}"}]) for n in range(30)
     ]
     columns, rejected = decoded(decoder, records)
     assert (len(columns), rejected) == (30, [])
-    assert len(decoder.paths.names) == 11
-    assert decoder.paths.names[10].tenant == decoder.paths.names[10].client == "other"
-    assert decoder.paths.names[10].service == "inventory"
-    assert np.bincount(columns.path).tolist() == [1] * 10 + [20]
-    assert decoder.folded == 20 + 25
+    assert len(decoder.paths.names) == 5 + 1, "half is for names that come back"
+    assert decoder.paths.names[5].tenant == decoder.paths.names[5].client == "other"
+    assert decoder.paths.names[5].service == "inventory"
+    assert np.bincount(columns.path).tolist() == [1] * 5 + [25]
+    assert decoder.folded == 25 + 27
 
 
 def test_an_event_takes_names_for_a_thousand_tables_and_counts_its_calls_of_others_together() -> None:
@@ -244,6 +243,49 @@ def test_no_flood_of_names_grows_the_decoder_without_bound() -> None:
     decoded(decoder, flood)
     assert len(decoder.paths.names) <= 50 + 3 * 5 + 1
     assert len(decoder.calls.names) <= 50 + len(decoder.paths.names)
+
+
+def flooded(minutes: int, names: int = 500) -> list[bytes]:
+    """A minute of names that never come back, and then a new function with a new table, once a minute."""
+    at = T0 - T0 % 60
+    return [event(ts=at, function=f"f{n}", tables=[{"name": f"t{n}"}]) for n in range(names)] + [
+        event(ts=at + 60 * minute, function="new", tables=[{"name": "own"}]) for minute in range(minutes)
+    ]
+
+
+def test_a_new_name_that_comes_back_has_room_after_any_flood_of_names_that_do_not() -> None:
+    decoder = Decoder(Settings(rollup=RollupSettings(max_paths=50, max_calls=50)))
+    columns, _ = decoded(decoder, flooded(12))
+    names = [decoder.paths.names[path].function for path in columns.path[-12:].tolist()]
+    assert names == [OTHER] * (RETURNS - 1) + ["new"] * (12 - RETURNS + 1)
+    tables = [decoder.calls.names[call].table for call in columns.call[-12:].tolist()]
+    assert "own" in tables
+    assert tables == sorted(tables), "of one that waited until its path had come back: other, then own"
+
+
+def test_many_names_that_come_back_fill_the_rest_and_no_more() -> None:
+    decoder = Decoder(Settings(rollup=RollupSettings(max_paths=50)))
+    at = T0 - T0 % 60
+    decoded(
+        decoder, [event(ts=at + 60 * minute, function=f"f{n}") for minute in range(9) for n in range(200)]
+    )
+    kept = [path for path in decoder.paths.names if path.function != OTHER]
+    assert 50 <= len(kept) <= 50 + 3 * 5 + 1
+    assert len(decoder.paths.names) <= 50 + 3 * 5 + 1
+
+
+@pytest.mark.parametrize("cut", [1, 499, 502, 506, 511])
+def test_a_restart_and_other_runs_change_nothing_of_which_names_come_back(cut: int) -> None:
+    settings, records = Settings(rollup=RollupSettings(max_paths=50, max_calls=50)), flooded(12)
+    whole = Decoder(settings)
+    expected, _ = decoded(whole, records)
+    before, after = Decoder(settings), Decoder(settings)
+    first, _ = decoded(before, records[:cut])
+    after.restore(before.snapshot())
+    last, _ = decoded(after, records[cut:])
+    assert [*first.path, *last.path] == expected.path.tolist()
+    assert [*first.call, *last.call] == expected.call.tolist()
+    assert after.snapshot() == whole.snapshot()
 
 
 leaps = st.lists(st.sampled_from([0, 1, -20, 40, 290, 310, 4000, 90_000, 2e9, -400]), min_size=1, max_size=60)

@@ -11,6 +11,8 @@ from config.settings import RollupSettings, Settings
 from detectors.model.measures import COLUMN, SUMMED, Measure
 from detectors.model.scope import Edge, Scope
 from streams.engine.decode.paths import OTHER, Path
+from streams.engine.decode.returning_names import RETURNS
+from streams.engine.decode.values import Value
 from streams.engine.detect.detect import Detect
 from streams.engine.measure.step import Step
 from streams.engine.measure.steps import Steps
@@ -137,6 +139,58 @@ def test_what_was_folded_stays_so_when_the_setting_allows_more() -> None:
     list(roomy.feed(fed[140:]))
     assert roomy.folded == folded, "new names are kept apart again"
     assert len(roomy.scopes) > len(scopes)
+
+
+def returning(steps: int = 16) -> dict[str, list[Block]]:
+    """Every step brings six functions that never come back; from the fourth on, two come with every step."""
+    blocks: dict[str, list[Block]] = {source: [] for source in SOURCES}
+    for step in range(steps):
+        for at, source in enumerate(SOURCES):
+            used = {step * 6 + n: 3 for n in range(at, 6)} | ({900: 5, 901 + at: 2} if step >= 3 else {})
+            for bucket in range(0, STEP, 10):
+                number = len(blocks[source])
+                here = used if not bucket else {}
+                made = block(source, number, step * STEP + bucket, here)
+                made.values = [Value("aws", "1", "eu", f"service-{n}", "sales") for n in here]
+                made.amounts = np.array([[float(count), 0.0] for count in here.values()]).reshape(-1, 2)
+                blocks[source].append(made)
+    return blocks
+
+
+def test_what_comes_back_gets_a_row_of_its_own_within_minutes_and_a_flood_does_not() -> None:
+    results = [functions(found) for found in counted(Steps(SOURCES, STEP, MOST), interleaved(returning(), 0))]
+    had = [step for step, found in enumerate(results) if "function-900" in found]
+    assert had == list(range(3 + RETURNS - 1, 16))
+    assert [results[step]["function-900"] for step in had] == [10.0] * len(had)
+    for step, found in enumerate(results):
+        assert sum(found.values()) == 3 * (6 + 5) + (14 if step >= 3 else 0)
+        assert step < 3 or found[OTHER], "of names that come once"
+
+
+@pytest.mark.parametrize("seed", range(1, 5))
+@pytest.mark.parametrize("restart", [None, 50, 91, 95, 130])
+def test_who_reports_first_and_restarts_change_nothing_of_what_comes_back(
+    seed: int, restart: int | None
+) -> None:
+    expected = counted(Steps(SOURCES, STEP, MOST), interleaved(returning(), 0))
+    assert counted(Steps(SOURCES, STEP, MOST), interleaved(returning(), seed), restart) == expected
+
+
+@pytest.mark.parametrize("restart", [None, 100, 150])
+def test_the_values_of_what_came_back_are_its_own(restart: int | None) -> None:
+    steps, found = Steps(SOURCES, STEP, MOST), list[dict[str, float]]()
+    for number, entry in enumerate(interleaved(returning(), 0)):
+        if number == restart:
+            parts = steps.snapshot()
+            steps = Steps(SOURCES, STEP, MOST)
+            steps.restore(parts)
+        for step in steps.feed([entry]):
+            scopes = [steps.scopes[row] for row, _ in steps.values]
+            named = zip(scopes, step.values.tolist(), strict=True)
+            found.append({about.name: value for about, value in named if isinstance(about, Scope)})
+    assert found[-1]["service-900"] == 10.0
+    assert found[3].get("service-900", 0.0) == 0.0
+    assert found[-1]["1"] == 3 * (6 + 5) + 14, "the account has them all"
 
 
 def test_folding_is_logged_once() -> None:
