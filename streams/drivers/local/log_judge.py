@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
@@ -44,6 +45,11 @@ CODE_POLL: Final = 0.25  # seconds between two checks for the machine code
 BACKUP_POLL: Final = 0.25  # seconds between two checks whether the state is still being copied
 CATCH_UP_SECONDS: Final = 15.0  # a stop judges the rest of the log for this long; the next start goes on
 
+SLOW: Final = "slow"  # the key of where the engine was when the process ended as stuck
+SLOW_VERSION: Final = 1
+FEWEST: Final = 500  # records of a run, however often the engine was stuck
+MOST_ENDS: Final = 4  # that shrink a run to a quarter each, and double the patience
+
 PENDING: Final = "pending"  # the part with notices that were made because time passed
 PENDING_VERSION: Final = 1
 
@@ -61,6 +67,11 @@ class _Pending(msgspec.Struct):
     watermark: int | None
 
 
+class _Slow(msgspec.Struct):
+    until: int = 0  # the end of the run in which the engine was stuck
+    ends: int = 0  # processes that did so, one after the other
+
+
 class LogJudge:
     """The engine of the local driver, in a worker thread that gets one run of records at a time.
 
@@ -76,7 +87,8 @@ class LogJudge:
     run_records
         About how many records the engine receives at a time.
     stuck
-        Seconds that the engine may stand still while records wait.
+        Seconds that the engine may stand still while records wait. When a process has ended for that, the
+        next one gives the engine fewer of the same records at a time, and more time.
     on_takeover
         Called when a learnt history is taken over or refused.
     history
@@ -140,6 +152,7 @@ class LogJudge:
         self._quiet = 0.0  # seconds without a record
         self._pending: _Pending | None = None  # of the checkpoint restored
         self._stall = StallDetector("the engine", self._saved)
+        self._slow = _Slow()
         self._dead: list[tuple[str, int, Rejected]] = []
         self._bad = bad or Recurring()
         self.lateness = LateWatch(SOURCE)
@@ -166,6 +179,7 @@ class LogJudge:
         UnfinishedBackfillError
             When there is none because a backfill was stopped.
         """
+        self._restore_slow()
         checkpoint = self._store.load(STAGE)
         self._at(CrashPoint.READ, STAGE)
         if checkpoint is None:
@@ -189,6 +203,28 @@ class LogJudge:
         self._unjoined = self.engine.unjoined
         HEAP.give_back(at_once=True)
         log.info("continuing from the last checkpoint", offset=self.offset)
+
+    def _restore_slow(self) -> None:
+        if (slow := self._store.load(SLOW)) is None:
+            return
+        ends, _ = unpack(slow.parts[SLOW], SLOW, SLOW_VERSION, int)
+        self._slow = _Slow(slow.offsets[SOURCE], ends)
+
+    def _ends(self) -> int:
+        """Return how many processes ended as stuck in the records that come next."""
+        return min(self._slow.ends, MOST_ENDS) if self.offset < self._slow.until else 0
+
+    @property
+    def _most(self) -> int:
+        """The records of a run."""
+        return max(self._run_records >> 2 * self._ends(), min(FEWEST, self._run_records))
+
+    def _note_slow(self) -> None:
+        """Remember that the process ends here: the same run would only end the next one, too."""
+        slow = _Slow(max(self.offset + self._most, self._slow.until), self._ends() + 1)
+        ends = pack(SLOW, SLOW_VERSION, slow.ends, {})
+        with contextlib.suppress(sqlite3.Error):  # it ends in any case
+            self._store.save(SLOW, Checkpoint({SOURCE: slow.until}, {SLOW: ends}))
 
     async def run(self, deliver: Deliver) -> None:
         """Judge until ``finish``; ``deliver`` receives notices and the watermark, and makes them durable."""
@@ -324,7 +360,9 @@ class LogJudge:
             self._stall.saved_at = now
         if not self.lag or self._waits:
             self._stall.reset_progress(now)
-        return self._stall.stuck(now, self._stuck)
+        if (reason := self._stall.stuck(now, self._stuck * 2 ** self._ends())) is not None:
+            self._note_slow()
+        return reason
 
     def reading(self) -> StageReading:
         """Return the readings for the metrics."""
@@ -352,7 +390,7 @@ class LogJudge:
 
     async def _judge_run(self, deliver: Deliver) -> bool:
         """Judge one run of the log; return False if there was nothing."""
-        run = await asyncio.to_thread(self._store.read, self.offset, self._run_records)
+        run = await asyncio.to_thread(self._store.read, self.offset, self._most)
         if not run.records:
             self._caught_up.set()
             if self.changed and time.monotonic() - self._saved >= self._every:

@@ -158,3 +158,43 @@ async def test_a_stop_does_not_wait_for_machine_code_and_leaves_the_records_to_t
         again = judge_of(store, Settings())
         again.restore()
         assert again.lag == 1
+
+
+def stuck_judge(store: SqliteStore, fed: list[int]) -> LogJudge:
+    """A judge whose engine takes records without a thought, and is stuck whenever it stands still."""
+    arrived = asyncio.Event()
+    intake = LogIntake(store, Settings(), arrived.set)
+    judge = LogJudge(
+        Settings(), store, intake, arrived, Metrics(),
+        run_records=8000, stuck=0.0, every=float("inf"), can_judge=lambda: True,
+    )  # fmt: skip
+
+    def feed(_: str, records: Sequence[bytes], __: object) -> Emitted:
+        fed.append(len(records))
+        return Emitted()
+
+    judge.engine.feed = feed  # type: ignore[assignment, method-assign]
+    judge.restore()
+    return judge
+
+
+async def test_what_the_engine_was_stuck_in_is_fed_in_smaller_runs_by_the_next_process(
+    tmp_path: Path,
+) -> None:
+    fed = list[int]()
+    with SqliteStore(tmp_path / "db") as store:
+        for _ in range(200):
+            store.append([EVENT] * 100, arrived=NOW)
+        for runs in ([8000], [2000, 2000]):
+            judge = stuck_judge(store, fed)
+            for _ in runs:
+                await judge._judge_run(nowhere)
+            assert fed == runs
+            fed.clear()
+            judge.offset = 0  # it was in the middle of the first run
+            assert judge.stuck() is None
+            assert judge.stuck() is not None
+        judge = stuck_judge(store, fed)
+        while judge.lag:
+            await judge._judge_run(nowhere)
+    assert fed == [500] * 16 + [8000, 4000], "what follows comes in whole runs again"
