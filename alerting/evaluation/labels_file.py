@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from alerting.commands.labels import Label, LabelKind
+from alerting.words.csv_cells import as_written, without_formula
 from config.bounded_read import read_bounded
 from config.settings import SCOPE_KINDS
 from config.yaml_tree import read_tree, to_yaml
@@ -111,11 +112,13 @@ def labels_to_yaml(labels: Iterable[Label]) -> str:
 
 
 def labels_to_csv(labels: Iterable[Label]) -> str:
-    """Return labels as CSV, which ``read_labels`` reads back."""
+    """Return labels as CSV without formulas, which ``read_labels`` reads back."""
     out = io.StringIO()
     writer = csv.DictWriter(out, _FIELDS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(label.to_json() for label in labels)
+    for label in labels:
+        fields = label.to_json()
+        writer.writerow({name: without_formula(str(value)) for name, value in fields.items()})
     return out.getvalue()
 
 
@@ -149,7 +152,8 @@ def _csv_rows(text: str) -> tuple[list[tuple[int, dict[str, Any]]], list[Wrong]]
                     Wrong(line, f"{len(row)} values for {len(header)} columns; quote those with commas")
                 )
             elif any(value.strip() for value in row):
-                rows.append((line, dict(zip(header, (value.strip() for value in row), strict=False))))
+                values = (as_written(value.strip()) for value in row)
+                rows.append((line, dict(zip(header, values, strict=False))))
     except csv.Error as error:
         return [], [Wrong(max(1, reader.line_num), f"not CSV: {error}; check the quotes")]
 

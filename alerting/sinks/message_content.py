@@ -13,6 +13,7 @@ from alerting.incidents.incident import Incident
 from alerting.messages.blocks import Message
 from alerting.outbox.ports import Content, SubjectState
 from alerting.sinks.http_sink import rfc3339
+from alerting.words.csv_cells import csv_cell
 from detectors.model.finding import Finding
 from detectors.model.scope import Edge
 
@@ -39,15 +40,10 @@ _COLUMNS: Final = (
     "incident", "state", "finding", "verdict", "measure", "kind", "name", "account", "region",
     "start", "end", "observed", "expected", "sentence",
 )  # fmt: skip
-_FORMULA: Final = frozenset("=+-@\t\r")
 
 
 def flood_file(incidents: Iterable[Incident]) -> str:
-    """Return CSV with a line for each finding of ``incidents``; times are ISO 8601 in UTC.
-
-    A cell that a spreadsheet would read as a formula is prefixed with an apostrophe, because names come from
-    events (OWASP, "CSV Injection").
-    """
+    """Return CSV with a line for each finding of ``incidents``; times are ISO 8601 in UTC."""
     written = io.StringIO()
     table = csv.writer(written, lineterminator="\n")
     table.writerow(_COLUMNS)
@@ -68,17 +64,12 @@ def _line(incident: Incident, finding: Finding) -> list[object]:
         finding.verdict.value,
         finding.measure.value,
         "edge" if isinstance(about, Edge) else about.kind,
-        _cell(name),
-        _cell(scope.account),
-        _cell(scope.region),
+        csv_cell(name),
+        csv_cell(scope.account),
+        csv_cell(scope.region),
         rfc3339(finding.start),
         "" if finding.end is None else rfc3339(finding.end),
         f"{finding.observed:.6g}",
         f"{finding.expected:.6g}",
-        _cell(finding.sentence),
+        csv_cell(finding.sentence),
     ]
-
-
-def _cell(text: str) -> str:
-    shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
-    return f"'{shown}" if shown[:1] in _FORMULA else shown

@@ -11,6 +11,7 @@ import typer
 from pyarrow import csv
 from pyarrow import parquet as pq
 
+from alerting.words.csv_cells import csv_cell
 from config.settings import Settings
 from streams.process.files.atomic_file import atomic_file
 from streams.process.files.state_folder import history_place
@@ -77,11 +78,22 @@ def export_history(settings: Settings, file: Path, wanted: Wanted) -> int:
     with atomic_file(file) as part:
         table = named_table(rows, reader.names)
         if file.suffix == ".csv":
-            csv.write_csv(table, part)
+            csv.write_csv(_in_cells(table), part)
         else:
             pq.write_table(table, part, compression="zstd")
     typer.echo(f"{file}: {len(rows):,} rows{_span(rows)}")
     return 0
+
+
+def _in_cells(table: pa.Table) -> pa.Table:
+    """Return a table whose names, which are those of events, can stand in CSV."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_string(field.type):
+            coded = table.column(place).combine_chunks().dictionary_encode()  # few names, many rows
+            cells = pa.array(map(csv_cell, coded.dictionary.to_pylist()), pa.string())
+            texts = pa.DictionaryArray.from_arrays(coded.indices, cells).cast(pa.string())
+            table = table.set_column(place, field.name, texts)
+    return table
 
 
 def _rows(reader: HistoryReader, resolution: str, wanted: Wanted) -> HistoryRows | str:

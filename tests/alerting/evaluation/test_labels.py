@@ -1,3 +1,4 @@
+import csv
 import json
 from pathlib import Path
 
@@ -221,6 +222,14 @@ def test_what_is_written_is_read_again(labels: list[Label]) -> None:
     assert read_labels(labels_to_yaml(labels), "a.yaml") == labels
     assert read_labels(labels_to_csv(labels), "a.csv") == labels
     assert read_labels(labels_to_jsonl(labels), "a.jsonl") == labels
+
+
+@pytest.mark.parametrize("text", ["=1+1", "'=1+1", "''-1", "＝1", "@a", "'quoted'", "+"])
+def test_no_text_of_a_label_is_a_formula_in_csv_and_each_is_read_back(text: str) -> None:
+    label = Label(kind=LabelKind.EXPECTED, start=100, account=text, note=text)
+    written = labels_to_csv([label])
+    assert not any(cell.startswith(tuple("=+-@＝")) for cell in next(csv.reader([written.splitlines()[1]])))
+    assert read_labels(written, "a.csv") == [label]
 
 
 @having(st.text(max_size=60))

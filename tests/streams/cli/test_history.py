@@ -1,5 +1,8 @@
 """``uneri history export``, and the readers of docs/history.md, on files that a keeper wrote."""
 
+import csv
+import io
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -26,15 +29,19 @@ WCU = 6 * 1.5 + 15  # of the table, each minute
 def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder in which the default place of a history has some hours."""
     folder = tmp_path_factory.mktemp("here")
+    keep(folder, requests(60 * HOURS + 10, late=False))
+    return folder
+
+
+def keep(folder: Path, lines: list[bytes]) -> None:
     (folder / "uneri-state").mkdir()
     held = Segments(1)
-    held.feed(Backend().feed(requests(60 * HOURS + 10, late=False)))
+    held.feed(Backend().feed(lines))
     keeper = HistoryKeeper(
         HistoryFolder(str(folder / "uneri-state" / "history")), HistoryBounds(35, 400, 1 << 40)
     )
     for segment in held.complete():
         keeper.write(segment)
-    return folder
 
 
 @pytest.fixture
@@ -82,6 +89,30 @@ def test_callers_are_exported_as_csv_from_a_time_on(
     assert sorted(set(rows["source_name"].drop_nulls())) == ["POST /items", "ios", "put-0", "put-1"]
     functions = rows.filter(pl.col("source_kind") == "function")
     assert functions["observed"].sum() == 10 * WCU
+
+
+def test_no_name_is_a_formula_or_an_order_to_a_terminal_in_csv(
+    uneri: Callable[..., tuple[int, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    formula, orders = '=HYPERLINK("http://x")', "put\x1b]0;x\x07\x9b2J\u202e\r\n"
+    named = {b'"items"': formula, b'"put-0"': orders, b'"put-1"': " @put", b'"shop"': "注文\u3000-1"}
+    lines = requests(70, late=False)
+    for old, new in named.items():
+        lines = [line.replace(old, json.dumps(new).encode()) for line in lines]
+    keep(tmp_path, lines)
+    monkeypatch.chdir(tmp_path)
+    assert uneri("history", "export", "all.csv", "--callers")[0] == 0
+    text = (tmp_path / "all.csv").read_text()
+    assert all(character.isprintable() or character in "\n\u3000" for character in text)
+    rows = list(csv.DictReader(io.StringIO(text)))
+    escaped = r"put\x1b]0;x\x07\x9b2J\u202e\r\n"
+    assert {f"'{formula}", escaped, "' @put", "注文\u3000-1"} <= {row["name"] for row in rows}
+    assert f"'{formula}" not in {row["source_name"] for row in rows} >= {escaped, "' @put"}
+
+    assert uneri("history", "export", "all.parquet")[0] == 0
+    assert {formula, orders} <= set(pq.read_table(tmp_path / "all.parquet")["name"].to_pylist()), (
+        "as they are"
+    )
 
 
 @pytest.mark.parametrize(

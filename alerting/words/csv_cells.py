@@ -1,0 +1,45 @@
+"""Texts of events and people as cells of CSV: no spreadsheet runs them, and no terminal obeys them."""
+
+import re
+import unicodedata
+from typing import Final
+
+# What a spreadsheet reads as a formula (OWASP, "CSV Injection"), the wide forms in Japanese ones.
+_RUN: Final = re.compile(r"[\s']*[=+\-@＝＋－＠]")
+
+
+def csv_cell(text: str) -> str:
+    r"""Return a text without a formula, with what is not seen (control, bidi, zero-width) as an escape.
+
+    Examples
+    --------
+    >>> print(csv_cell("=1+1"), csv_cell("put\x1b[2J\u202e"), csv_cell("orders-put"))
+    '=1+1 put\x1b[2J\u202e orders-put
+    """
+    return without_formula(
+        "".join(character if _seen(character) else _escaped(character) for character in text)
+    )
+
+
+def without_formula(text: str) -> str:
+    """Return a text, after an apostrophe if a spreadsheet would run it; ``as_written`` undoes that."""
+    return f"'{text}" if _RUN.match(text) else text
+
+
+def as_written(cell: str) -> str:
+    """Return the text of a cell that ``without_formula`` has made.
+
+    Examples
+    --------
+    >>> as_written(without_formula("=1+1")), as_written(without_formula("'-a")), as_written("'a'")
+    ('=1+1', "'-a", "'a'")
+    """
+    return cell[1:] if cell.startswith("'") and _RUN.match(cell) else cell
+
+
+def _seen(character: str) -> bool:
+    return character.isprintable() or unicodedata.category(character) == "Zs"
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
