@@ -32,14 +32,17 @@ def create(broker: str, *topics: NewTopic) -> None:
 def fill(  # noqa: PLR0917
     broker: str,
     topic: str,
-    partitions: Sequence[Iterable[bytes]],
+    partitions: Sequence[Iterable[bytes | None]],
     timestamp: int | None = None,
     batch_bytes: int = BATCH_BYTES,
     arrived: Sequence[Floats] | None = None,
+    *,
+    keyed: bool = False,
 ) -> None:
     """Write records to partition 0, 1 … in batches of half a megabyte.
 
-    They have this ``timestamp`` in milliseconds, or that of their arrival in seconds, by default prompt.
+    They have this ``timestamp`` in milliseconds, or that of their arrival in seconds, by default prompt. None
+    is a tombstone. Those that are ``keyed`` have their number as key, as a compacted topic wants it.
     """
 
     async def write() -> None:
@@ -56,13 +59,14 @@ def fill(  # noqa: PLR0917
                 batch = producer.create_batch()
                 stamps = [timestamp] * len(values)
                 if timestamp is None:
-                    seconds = prompt(values) if arrived is None else arrived[partition]
+                    seconds = prompt(list(filter(None, values))) if arrived is None else arrived[partition]
                     stamps = np.rint(seconds * 1000).astype(np.int64).tolist()
-                for value, stamp in zip(values, stamps, strict=True):
-                    if batch.append(key=None, value=value, timestamp=stamp) is None:
+                for number, (value, stamp) in enumerate(zip(values, stamps, strict=True)):
+                    key = b"%d" % number if keyed else None
+                    if batch.append(key=key, value=value, timestamp=stamp) is None:
                         sent.append(await producer.send_batch(batch, topic, partition=partition))
                         batch = producer.create_batch()
-                        batch.append(key=None, value=value, timestamp=stamp)
+                        batch.append(key=key, value=value, timestamp=stamp)
                 sent.append(await producer.send_batch(batch, topic, partition=partition))
                 await asyncio.gather(*sent)
         finally:

@@ -114,6 +114,7 @@ class RollupStage:
             When a payload needs schemas that are not at hand.
         """
         if self._source is None:
+            self._count_tombstones(chunk)
             return self._feed(NativeBatch(chunk))
         emissions: list[Emission] = []
         quiet: float | None = None
@@ -138,7 +139,9 @@ class RollupStage:
                 done = batch.payloads
                 self._on_run()
         except SchemasNeededError as error:
+            self._count_tombstones(chunk.until(chunk.offsets[done]))
             raise UnfedError(error.needed, chunk.offsets[done], emissions) from None
+        self._count_tombstones(chunk)
         return emissions
 
     def _feed(self, batch: NativeBatch | ConvertedBatch) -> list[Emission]:
@@ -235,6 +238,10 @@ class RollupStage:
         unjoined, self._unjoined = self._unjoined, Counter(self.rollup.unjoined)
         for reason, count in (self._unjoined - unjoined).items():
             metrics.unjoined.labels(reason).inc(count)
+
+    def _count_tombstones(self, chunk: Chunk) -> None:
+        if chunk.tombstones:
+            self._metrics.skipped.labels("tombstone").inc(len(chunk.tombstones))
 
     def _blocks(self, blocks: Sequence[Block]) -> list[Emission]:
         self._metrics.blocks.inc(sum(not block.early for block in blocks))

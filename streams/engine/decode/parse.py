@@ -103,16 +103,16 @@ def lacks(record: SampleRecord | ChangeRecord) -> Problem | None:
     return None
 
 
-def sample_of(record: bytes | None) -> bytes:
+def sample_of(record: bytes) -> bytes:
     """Return the sample of a bad record for its dead letter: a kilobyte of it, or of the refused part."""
-    if record and record.startswith(_REFUSED):
+    if record.startswith(_REFUSED):
         try:
             found = _OTHERS.decode(record)
         except _FAILURES:
             return record[:SAMPLE_BYTES]
         if isinstance(found, RefusedRecord):
             return found.sample
-    return (record or b"")[:SAMPLE_BYTES]
+    return record[:SAMPLE_BYTES]
 
 
 def _all_at_once(records: Sequence[bytes]) -> list[Event] | None:
@@ -134,10 +134,10 @@ def _all_at_once(records: Sequence[bytes]) -> list[Event] | None:
     return events if len(events) == len(records) else None
 
 
-def problem_of(record: bytes | None, error: Exception) -> Problem:
+def problem_of(record: bytes, error: Exception) -> Problem:
     """Return the problem of a record from the error that msgspec raised."""
     detail = str(error)
-    if not record or not record.strip():
+    if not record.strip():
         return RejectReason.EMPTY, "the record is empty"
     if isinstance(error, RecursionError):
         return RejectReason.TOO_DEEP, "nested too deeply"

@@ -14,7 +14,7 @@ class Records(Sequence[bytes]):
     Parameters
     ----------
     starts, ends
-        (n,) int64: where each record begins and ends. An absent value (a tombstone) is empty.
+        (n,) int64: where each record begins and ends.
 
     Examples
     --------
@@ -41,8 +41,6 @@ class Records(Sequence[bytes]):
         """
         if isinstance(values, Records):
             return values
-        if not all(values):
-            values = [value or b"" for value in values]
         ends = np.cumsum(np.fromiter(map(len, values), np.int64, len(values)))
         starts = np.zeros_like(ends)
         starts[1:] = ends[:-1]

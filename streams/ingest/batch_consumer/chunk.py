@@ -17,9 +17,9 @@ class Chunk:
     """Records of one topic partition, and the span of offsets that they cover.
 
     The span ``start <= offset < end`` has no gap to the chunk before: it includes offsets without a record
-    for us (compacted away, transaction markers, aborted). So a reader continues at ``end``, and a ``start``
-    beyond the reader's position means that records were lost. A chunk without records is a span with
-    nothing to read.
+    for us (compacted away, tombstones, transaction markers, aborted). So a reader continues at ``end``, and
+    a ``start`` beyond the reader's position means that records were lost. A chunk without records is a span
+    with nothing to read.
     """
 
     topic: str
@@ -27,9 +27,10 @@ class Chunk:
     start: int
     end: int
     offsets: Sequence[int]  # one per record, ascending; a range unless records are missing in between
-    values: Sequence[bytes]  # an absent value (a tombstone) is empty
+    values: Sequence[bytes]
     timestamp: int = -1  # epoch milliseconds, the newest of the record batches; -1 when unknown
     arrived: Floats | None = None  # one per record, epoch seconds: its time stamp
+    tombstones: Sequence[int] = ()  # the offsets of absent values, ascending; they are no records
 
     def __len__(self) -> int:
         return len(self.values)
@@ -51,6 +52,7 @@ class Chunk:
             offsets=self.offsets[kept:],
             values=self.values[kept:],
             arrived=None if self.arrived is None else self.arrived[kept:],
+            tombstones=self.tombstones[bisect_left(self.tombstones, offset) :],
         )
 
     def until(self, offset: int) -> Self:
@@ -70,6 +72,7 @@ class Chunk:
             offsets=self.offsets[:kept],
             values=self.values[:kept],
             arrived=None if self.arrived is None else self.arrived[:kept],
+            tombstones=self.tombstones[: bisect_left(self.tombstones, offset)],
         )
 
 
@@ -111,4 +114,7 @@ def merged(chunks: Sequence[Chunk]) -> Chunk:
     newest = max(chunk.timestamp for chunk in chunks)
     known = [chunk.arrived for chunk in chunks if chunk.arrived is not None]
     arrived = np.concatenate(known) if len(known) == len(chunks) else None
-    return Chunk(first.topic, first.partition, first.start, last.end, offsets, values, newest, arrived)
+    tombstones = [offset for chunk in chunks for offset in chunk.tombstones]
+    return Chunk(
+        first.topic, first.partition, first.start, last.end, offsets, values, newest, arrived, tombstones
+    )

@@ -84,6 +84,15 @@ class Batch(NamedTuple):
     records: int
 
 
+class Indexed(NamedTuple):
+    """The records of batches, and the offset and time stamp (epoch milliseconds) of each."""
+
+    records: Records
+    offsets: Ints
+    stamps: Ints
+    tombstones: Ints  # the offsets of absent values, which are no records
+
+
 class ChunkRecords(fetcher.PartitionRecords):  # type: ignore[misc] # aiokafka is not typed
     """Records of one fetch of one partition."""
 
@@ -108,7 +117,7 @@ class ChunkRecords(fetcher.PartitionRecords):  # type: ignore[misc] # aiokafka i
                 end = max(end, batch.next)
         except CorruptRecordException as error:
             broken = error  # the batches before it are good, and are handed over first
-        records, offsets, stamps, damaged = _readable(raw, shown)
+        (records, offsets, stamps, tombstones), damaged = _readable(raw, shown)
         arrived = np.where(stamps < 0, UNKNOWN_ARRIVAL, stamps / 1000)
         if damaged is not None:
             broken, end = damaged[0], max(start, damaged[1].base)
@@ -117,7 +126,8 @@ class ChunkRecords(fetcher.PartitionRecords):  # type: ignore[misc] # aiokafka i
             records, offsets, arrived = records[first:], offsets[first:], arrived[first:]
         if end > start:
             self.next_fetch_offset = end  # of whole batches: their last records may be compacted away
-            yield Chunk(topic, partition, start, end, _numbered(offsets), records, newest, arrived)
+            absent: list[int] = tombstones[np.searchsorted(tombstones, start) :].tolist()
+            yield Chunk(topic, partition, start, end, _numbered(offsets), records, newest, arrived, absent)
         if broken is not None:
             raise CorruptRecordException(f"{topic}/{partition}: {broken}") from broken
 
@@ -135,15 +145,15 @@ class ChunkRecords(fetcher.PartitionRecords):  # type: ignore[misc] # aiokafka i
         return control
 
 
-def _readable(raw: bytes, shown: list[Batch]) -> tuple[Records, Ints, Ints, tuple[Exception, Batch] | None]:
-    """Return the records before the first unreadable batch, offsets and stamps, and the error with it."""
+def _readable(raw: bytes, shown: list[Batch]) -> tuple[Indexed, tuple[Exception, Batch] | None]:
+    """Return the records before the first unreadable batch, and the error with it."""
     damaged = None
     while shown:
         try:
-            return *index_records(raw, shown), damaged
+            return index_records(raw, shown), damaged
         except Exception as error:  # noqa: BLE001 - a damaged payload may raise anything in its decompressor
             damaged = error, shown.pop()
-    return Records(b"", _NONE, _NONE), _NONE, _NONE, damaged
+    return Indexed(Records(b"", _NONE, _NONE), _NONE, _NONE, _NONE), damaged
 
 
 def _numbered(offsets: Ints) -> Sequence[int]:
@@ -185,8 +195,8 @@ def batches(raw: bytes, *, check: bool) -> Iterator[Batch]:
         at = end
 
 
-def index_records(raw: bytes, several: list[Batch]) -> tuple[Records, Ints, Ints]:
-    """Return the records of batches, and the offset and time stamp (epoch milliseconds) of each.
+def index_records(raw: bytes, several: list[Batch]) -> Indexed:
+    """Return the records of batches.
 
     Raises
     ------
@@ -212,7 +222,11 @@ def index_records(raw: bytes, several: list[Batch]) -> tuple[Records, Ints, Ints
     by_broker = np.array([bool(batch.attributes & BROKER_STAMPS) for batch in several])
     stamps = np.where(by_broker, [batch.timestamp for batch in several], [batch.oldest for batch in several])
     after = np.where(np.repeat(by_broker, counts), 0, found[3])
-    return Records(buffer, found[0], found[1]), found[2], np.repeat(stamps, counts) + after
+    stamps = np.repeat(stamps, counts) + after
+    tombstones = _NONE
+    if (absent := found[1] < found[0]).any():
+        tombstones, found, stamps = found[2, absent], found[:, ~absent], stamps[~absent]
+    return Indexed(Records(buffer, found[0], found[1]), found[2], stamps, tombstones)
 
 
 def _payload(raw: bytes, batch: Batch) -> bytes:
@@ -228,7 +242,10 @@ def _payload(raw: bytes, batch: Batch) -> bytes:
 
 @unlocked
 def _index(buffer: Bytes, begins: Ints, ends: Ints, counts: Ints, bases: Ints, found: Ints) -> bool:
-    """Write the begin and end of each value, and its offset; False when a batch is malformed."""
+    """Write the begin and end of each value, and its offset; False when a batch is malformed.
+
+    An absent value ends before it begins.
+    """
     row = 0
     for batch in range(len(begins)):
         at, end = begins[batch], ends[batch]
@@ -250,7 +267,7 @@ def _index(buffer: Bytes, begins: Ints, ends: Ints, counts: Ints, bases: Ints, f
             if at < 0 or size > behind - at:
                 return False
             found[0, row] = at
-            found[1, row] = at + max(size, 0)
+            found[1, row] = at + max(size, -1)
             found[2, row] = bases[batch] + offset
             found[3, row] = after
             row += 1

@@ -3,7 +3,7 @@
 import gzip
 import io
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
@@ -101,10 +101,10 @@ def _stripped(held: Bytes, starts: Ints, ends: Ints) -> Ints:
 
 
 class PayloadRun(NamedTuple):
-    """Consecutive payloads of a file, and how many of it were read with them."""
+    """Consecutive payloads of a file, one at least."""
 
     payloads: list[bytes]
-    read: int
+    after: Sequence[int]  # by payload: how much of the file was read with it, in payloads or rows
     part: float  # fraction of the file read
 
 
@@ -125,10 +125,14 @@ def read_payloads(file: Path, raw: BinaryIO, input_: Input, size: int, skip: int
         batch.append(payload.content)
         held += len(payload.content)
         if held >= BATCH_BYTES:
-            yield PayloadRun(batch, number, min(raw.tell() / max(size, 1), 1.0))
+            yield PayloadRun(batch, _up_to(number, batch), min(raw.tell() / max(size, 1), 1.0))
             batch, held = [], 0
     if batch:
-        yield PayloadRun(batch, number, 1.0)
+        yield PayloadRun(batch, _up_to(number, batch), 1.0)
+
+
+def _up_to(number: int, batch: list[bytes]) -> range:
+    return range(number - len(batch) + 1, number + 1)
 
 
 def end_records(file: Path, raw: BinaryIO, input_: Input) -> tuple[list[bytes], list[bytes]]:

@@ -4,7 +4,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
 from detectors.state import zstd
 from streams.ingest.formats.inputs import Input, converted
@@ -12,6 +12,9 @@ from streams.offline.sources.file_content import PayloadRun, decompress, line_re
 from streams.offline.sources.file_lanes import MOST_LANES, PARQUET, arrange_files, time_of
 from streams.offline.sources.replay_error import ReplayError
 from streams.offline.sources.source import Piece
+
+if TYPE_CHECKING:
+    from streams.offline.sources.parquet import ParquetRows
 
 SUFFIXES: Final = (".ndjson", ".jsonl", ".json", ".log")
 PACKED: Final = ("", ".gz", ".zst")
@@ -156,12 +159,13 @@ class FileSource:
         batches: Iterator[PayloadRun] = read_payloads(file, raw, input_, self._sizes[number], skip)
         if file.suffix == PARQUET:
             batches = (
-                PayloadRun(list(records), at, part) for records, at, part in self._rows(file, raw, skip)
+                PayloadRun(list(rows.records), rows.after, rows.after[-1] / rows.of)
+                for rows in _parquet_rows(raw, skip)
             )
         for batch in batches:
             for run in converted(input_, batch.payloads, wanted=self._is_wanted):
-                at = batch.read - len(batch.payloads) + run.payloads
-                yield Piece(name, run.records, batch.part, [number, at], converted=run)
+                at = [number, batch.after[run.payloads - 1]]
+                yield Piece(name, run.records, batch.part, at, converted=run)
 
     @property
     def _share(self) -> float:
@@ -186,10 +190,8 @@ class FileSource:
 
     @staticmethod
     def _rows(_: Path, raw: BinaryIO, skip: int) -> Iterator[_Read]:
-        from streams.offline.sources.parquet import parquet_rows
-
-        for rows in parquet_rows(raw, skip):
-            yield _Read(rows.records, rows.next, rows.next / rows.of)
+        for rows in _parquet_rows(raw, skip):
+            yield _Read(rows.records, rows.after[-1], rows.after[-1] / rows.of)
 
     def _wanted(self, records: Sequence[bytes]) -> Sequence[bytes]:
         if self._all:
@@ -201,6 +203,12 @@ class FileSource:
             return True
         at = time_of(record)
         return at is None or self._start <= at < self._end
+
+
+def _parquet_rows(raw: BinaryIO, skip: int) -> Iterator["ParquetRows"]:
+    from streams.offline.sources.parquet import parquet_rows
+
+    return parquet_rows(raw, skip)
 
 
 def _next_lines(held: bytes, begin: int) -> tuple[Sequence[bytes], int]:

@@ -40,10 +40,10 @@ class NoEventsError(OSError):
 
 
 class ParquetRows(NamedTuple):
-    """Some rows as records, and their position in the file."""
+    """Some rows as records, one at least, and their position in the file."""
 
     records: Sequence[bytes]
-    next: int  # the row after them
+    after: Sequence[int]  # by record: the row after it
     of: int  # rows of the file
 
 
@@ -51,7 +51,8 @@ def parquet_rows(raw: BinaryIO, skip: int = 0) -> Iterator[ParquetRows]:
     """Yield the rows of a file as event records, one JSON object each.
 
     Columns named like the fields of an event (docs/event.md) are read, nested as structs and lists or with
-    dots (``ms.total``). Nulls are left out. Arrow timestamps become epoch seconds.
+    dots (``ms.total``). Nulls are left out: fields, and whole records, which are tombstones of a topic that a
+    connector has written. Arrow timestamps become epoch seconds.
 
     The first ``skip`` rows are left out.
 
@@ -78,8 +79,13 @@ def _rows(raw: BinaryIO, skip: int) -> Iterator[ParquetRows]:
         for batch in parquet.iter_batches(ROWS, row_groups=[group], columns=columns):
             kept = batch.slice(min(max(skip - at, 0), len(batch)))
             at += len(batch)
-            if len(kept):
-                yield ParquetRows(_wholes(kept.column(0)) if whole else _events(kept), at, total)
+            after: Sequence[int] = range(at - len(kept) + 1, at + 1)
+            if whole:
+                column = _readable(kept.column(0))
+                present = column.is_valid().to_numpy(zero_copy_only=False)
+                after = [after[row] for row in np.flatnonzero(present).tolist()]
+            if after:
+                yield ParquetRows(_wholes(column.drop_null()) if whole else _events(kept), after, total)
 
 
 def _form(schema: pa.Schema) -> tuple[bool, list[str]]:
@@ -117,14 +123,14 @@ def _is_text(kind: pa.DataType) -> bool:
     )
 
 
-def _wholes(column: pa.Array) -> Records:
-    """Return a column as records; a null becomes an empty one, like a tombstone."""
+def _readable(column: pa.Array) -> pa.Array:
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
-    if column.type not in _READ:
-        column = column.cast(pa.large_binary())
-    if column.null_count:
-        column = column.fill_null("")  # nulls may have bytes in the buffer
+    return column if column.type in _READ else column.cast(pa.large_binary())
+
+
+def _wholes(column: pa.Array) -> Records:
+    """Return a readable column without nulls as records."""
     _, offsets, values = column.buffers()
     large = pa.types.is_large_string(column.type) or pa.types.is_large_binary(column.type)
     all_bounds = np.frombuffer(offsets, np.int64 if large else np.int32)

@@ -164,12 +164,13 @@ FRAMED = SOURCES.model_copy(update={"inputs": [InputSettings(name="framed", topi
 def framed_chunk() -> Chunk:
     """Payloads in frames, those of every twenty of a schema of their own."""
     values = [b"\0" + (1 + at // 20).to_bytes(4) + payload for at, payload in enumerate(PAYLOADS)]
-    return Chunk("framed", 2, 900, 1800, list(range(1000, 1800, 2)), values, arrived=np.array(ARRIVED))
+    offsets, arrived, tombstones = list(range(1000, 1800, 2)), np.array(ARRIVED), range(1001, 1800, 4)
+    return Chunk("framed", 2, 900, 1800, offsets, values, arrived=arrived, tombstones=tombstones)
 
 
 @pytest.mark.parametrize("already", [0, 1, 11])
 def test_to_wait_for_schemas_changes_no_emission(already: int) -> None:
-    def emitted(first: int) -> tuple[list[list[Emission]], list[int], float | None]:
+    def emitted(first: int) -> tuple[list[list[Emission]], list[int], list[float | None]]:
         known: dict[SchemaId, Schema] = {number: JsonSchema() for number in range(1, first + 1)}
         source = Inputs(FRAMED, SchemasAtHand(known.get)).topics["framed"]
         metrics = Metrics()
@@ -188,12 +189,15 @@ def test_to_wait_for_schemas_changes_no_emission(already: int) -> None:
             [emission for emission in found if emission.topic == name]
             for name in (TOPICS.dead_letters, TOPICS.rollups)
         ]
-        return by_topic, waited, metrics.registry.get_sample_value("uneri_records_total")
+        value = metrics.registry.get_sample_value
+        skipped = value("uneri_skipped_parts_total", {"reason": "tombstone"})
+        return by_topic, waited, [value("uneri_records_total"), skipped]
 
-    whole, never, records = emitted(20)
+    whole, never, counted = emitted(20)
     cut, waited, again = emitted(already)
     assert cut == whole
     assert all(whole)
     assert never == []
     assert waited == [1000 + 40 * number for number in range(already, 20)], "the first payload of each schema"
-    assert again == records
+    assert again == counted
+    assert counted[1] == 200

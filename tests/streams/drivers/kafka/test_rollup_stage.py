@@ -9,6 +9,7 @@ from streams.drivers.kafka.stages import RollupStage
 from streams.drivers.kafka.topics import Topics
 from streams.engine.rollup.blocks.block_codec import decode_block
 from streams.ingest.batch_consumer.chunk import Chunk
+from streams.process.metrics import Metrics
 
 TOPICS = Topics.of(KafkaSettings())
 COUNT = 200
@@ -53,6 +54,25 @@ def test_a_record_that_was_held_back_keeps_its_offset_across_chunks_and_restarts
     # in the order in which it was decided, which is that of the chunks
     assert set(letters(cut=cut, restart=False)) == set(whole)
     assert set(letters(cut=cut, restart=True)) == set(whole)
+
+
+def test_tombstones_are_counted_and_are_never_bad() -> None:
+    metrics = Metrics()
+    stage = RollupStage(0, Settings(), 1, TOPICS, metrics)
+    every = [offset for offset in range(700) if offset % 7]
+    values = [json.dumps({"ts": 1_760_000_000 + offset, "service": "shop"}).encode() for offset in every]
+    chunk = Chunk("requests", 0, 0, 700, every, values, tombstones=range(0, 700, 7))
+    emitted = [*stage.feed(chunk.until(350)), *stage.feed(chunk.since(350))]
+    assert {emission.topic for emission in emitted} == {TOPICS.rollups}
+    assert (stage.records, stage.rejected) == (600, 0)
+    name = "uneri_skipped_parts_total"
+    assert metrics.registry.get_sample_value(name, {"reason": "tombstone"}) == 100
+
+
+def test_an_empty_record_is_bad_as_it_was() -> None:
+    stage = RollupStage(0, Settings(), 1, TOPICS)
+    (letter,) = stage.feed(Chunk("requests", 0, 5, 6, [5], [b""]))
+    assert json.loads(letter.value)["reason"] == "empty"
 
 
 def test_what_is_long_over_is_emitted_by_the_step_and_what_is_new_by_the_bucket() -> None:

@@ -113,9 +113,20 @@ def test_compacted_records_leave_the_offsets_of_the_others_right() -> None:
     assert (chunk.start, chunk.end, chunk.offsets) == (10, 20, [10, 13, 14])
 
 
-def test_an_absent_value_is_an_empty_record() -> None:
-    (chunk,) = read(batch([0, 1], values=[None, b"x"]))
-    assert chunk.values == [b"", b"x"]
+@pytest.mark.parametrize("codec", [NONE, ZSTD])
+def test_an_absent_value_is_no_record_and_an_empty_one_is(codec: int) -> None:
+    first = batch([3, 4, 5, 6], values=[None, b"x", b"", None], codec=codec, timestamp=1000)
+    (chunk,) = read(first, batch([7, 8], values=[None, b"y"], timestamp=2000), start=3)
+    assert (chunk.start, chunk.end, chunk.offsets) == (3, 9, [4, 5, 8])
+    assert chunk.values == [b"x", b"", b"y"]
+    assert chunk.arrived is not None
+    assert chunk.arrived.tolist() == [1, 1, 2]
+    assert chunk.tombstones == [3, 6, 7]
+
+
+def test_a_fetch_that_begins_inside_a_batch_gives_the_tombstones_that_follow() -> None:
+    (chunk,) = read(batch([0, 1, 2, 3], values=[None, b"x", None, None]), start=2)
+    assert (chunk.start, chunk.end, list(chunk.values), chunk.tombstones) == (2, 4, [], [2, 3])
 
 
 def test_aborted_transactions_and_markers_are_left_out_but_covered() -> None:

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from config.settings import JudgeSettings, Settings
+from config.settings import JudgeSettings, Settings, SourcesSettings
+from streams.ingest.formats.inputs import Inputs
 from streams.offline.replay import Replayed, replay
 from streams.offline.sources.files import FileSource
 from streams.offline.sources.replay_error import ReplayError
@@ -162,11 +163,11 @@ def test_a_map_is_an_object_whatever_its_keys_are(tmp_path: Path) -> None:
     ]
 
 
-def test_fixed_size_records_and_a_null_column_are_whole_records(tmp_path: Path) -> None:
+def test_fixed_size_records_are_whole_ones_and_a_null_column_holds_none(tmp_path: Path) -> None:
     for number, column in enumerate((pa.array([b"{}", b"[]"], pa.binary(2)), pa.nulls(2))):
         pq.write_table(pa.table({"value": column}), tmp_path / "topic.parquet")
         records = [r for piece in FileSource([tmp_path]).pieces() for r in piece.records or ()]
-        assert records == [[b"{}", b"[]"], [b"", b""]][number]
+        assert records == [[b"{}", b"[]"], []][number]
 
 
 def test_duplicate_columns_and_unknown_zones_are_reported_in_one_line(tmp_path: Path) -> None:
@@ -186,15 +187,36 @@ def test_duplicate_columns_and_unknown_zones_are_reported_in_one_line(tmp_path: 
 @pytest.mark.parametrize(
     "kind", [pa.string(), pa.binary(), pa.large_binary(), pa.dictionary(pa.int32(), pa.string())]
 )
-def test_whole_records_with_nulls_are_read_from_any_row_on(tmp_path: Path, kind: pa.DataType) -> None:
+def test_whole_records_without_nulls_are_read_from_any_row_on(tmp_path: Path, kind: pa.DataType) -> None:
     given = ["{}", None, "[]", "{}", None] * 2000
     values = pa.array([text if text is None or kind != pa.binary() else text.encode() for text in given])
     pq.write_table(pa.table({"record": values.cast(kind)}), tmp_path / "topic.parquet")
-    expected = [(text or "").encode() for text in given]
     for skip in (0, 1, 4000, 5003):
         history = FileSource([tmp_path])
         history.resume(history.bounds, {"files/0": [0, skip]})
-        assert [record for piece in history.pieces() for record in piece.records or ()] == expected[skip:]
+        expected = [text.encode() for text in given[skip:] if text is not None]
+        assert [record for piece in history.pieces() for record in piece.records or ()] == expected
+
+
+def test_payloads_between_nulls_are_read_from_any_place_on(tmp_path: Path) -> None:
+    given = [
+        None if row % 3 == 1 else b'{"ts":1760000000,"id":"%d","service":"shop"}' % row for row in range(9000)
+    ]
+    pq.write_table(pa.table({"value": pa.array(given)}), tmp_path / "topic.parquet")
+    input_ = Inputs(SourcesSettings()).of(None, "uneri")
+
+    def source() -> FileSource:
+        return FileSource([tmp_path / "topic.parquet"], input_=input_)
+
+    read = [piece for piece in source().pieces() if piece.records]
+    assert len(read) > 2
+    rows = 0
+    for piece in read:
+        rows += len(piece.records or ())
+        again = source()
+        again.resume(again.bounds, {"files/0": piece.place})
+        rest = [json.loads(record)["id"] for rest in again.pieces() for record in rest.records or ()]
+        assert rest == [str(row) for row in range(9000) if row % 3 != 1][rows:]
 
 
 def test_a_value_column_beside_the_fields_of_an_event_is_not_a_whole_record(tmp_path: Path) -> None:
