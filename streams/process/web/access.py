@@ -97,7 +97,8 @@ class Access:
     - **Host**: a page of another site, whose name was made to point here (DNS rebinding), is refused: the
       name must be a loopback name, the one listened on, or configured. A server that can be reached from
       other machines and has no configured names accepts any.
-    - **Origin**: a browser names the page that sends a request. Only pages of this server may.
+    - **Origin**: a browser states which page sends a request. Only pages of this server may; a link that a
+      person follows may be anywhere.
     - **Token**: if there is any token, every request needs one for its scope, except for health, for the
       page of the sign-in, and for requests that Slack, Google (Pub/Sub) or GitHub sign.
     - **Session**: below ``/board/``, the cookie of a session is as good as its token, if the browser states
@@ -275,7 +276,13 @@ def _is_foreign(request: web.Request) -> bool:
     origin = request.headers.get("Origin")
     if origin is not None and _host_and_port(origin) != request.headers.get("Host", "").lower():
         return True
-    return request.method not in _READING and request.headers.get("Sec-Fetch-Site") not in _SAME
+    return request.headers.get("Sec-Fetch-Site") not in _SAME and not _is_link(request)
+
+
+def _is_link(request: web.Request) -> bool:
+    """Return whether a browser shows the answer to a person, as a page of its own that no other can read."""
+    fetched = (request.headers.get("Sec-Fetch-Mode"), request.headers.get("Sec-Fetch-Dest"))
+    return request.method in _READING and fetched == ("navigate", "document")
 
 
 def _is_from_our_page(request: web.Request) -> bool:

@@ -1,7 +1,6 @@
 """The daemon's web server: health, readiness, metrics, status, and additional routes."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final, cast
 
@@ -94,22 +93,16 @@ class HttpServer:
                 *routes,
             ]
         )
-        self._runner = web.AppRunner(
-            app,
-            logger=_logger(),
-            access_log=None,
-            auto_decompress=False,  # receivers do: a damaged body is its sender's error, not a traceback
-            keepalive_timeout=self._limits.idle,  # it counts from the start of a connection, too
-            lingering_time=LINGER_SECONDS,
-            shutdown_timeout=STOP_SECONDS,
-        )
+        self._runner = web.AppRunner(app, shutdown_timeout=STOP_SECONDS)
 
     async def start(self) -> int:
         """Start listening; return the port, which the system chooses if the settings say 0."""
         await self._runner.setup()
         server = cast("web.Server", self._runner.server)
         self._connections = Connections(
-            self._limits, server, None if self._certificates is None else self._certificates.context
+            self._limits,
+            lambda: _QuietHandler(server, self._access, self._limits.idle),
+            None if self._certificates is None else self._certificates.context,
         )
         server.request_handler = self._bounded(server.request_handler, self._connections)
         try:
@@ -175,15 +168,36 @@ def _expects_the_unknown(request: web.BaseRequest) -> bool:
     return request.version >= HttpVersion11 and expected.lower() not in ("", "100-continue")
 
 
-def _logger() -> logging.Logger:
-    """Return aiohttp's logger without errors of HTTP itself: anyone can send those, and gets an answer."""
-    logger = logging.getLogger("aiohttp.server")
-    logger.addFilter(_is_our_fault)  # the same function is added once
-    return logger
+class _QuietHandler(web.RequestHandler):
+    """aiohttp's end of a connection, which does not repeat what it cannot read: that may be a token."""
 
+    __slots__ = ("_access",)
 
-def _is_our_fault(record: logging.LogRecord) -> bool:
-    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+    def __init__(self, server: web.Server, access: Access, idle: float) -> None:
+        super().__init__(
+            server,
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type]
+            auto_decompress=False,  # receivers do: a damaged body is its sender's error, not a traceback
+            keepalive_timeout=idle,  # it counts from the start of a connection, too
+            lingering_time=LINGER_SECONDS,
+        )
+        self._access = access
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer a request that failed; errors of HTTP itself are not logged: anyone can send those."""
+        if not isinstance(exc, HttpProcessingError):
+            return super().handle_error(request, status, exc, message)
+        message = "this is not HTTP/1.1; send a head without control characters, in lines of at most 8 KiB"
+        refused = self._access.refuse("unreadable", status, message)
+        refused.force_close()
+        return refused
 
 
 class ListenError(Exception):

@@ -149,16 +149,22 @@ async def test_without_a_token_nothing_is_shown_of_paths_and_methods() -> None:
         b"garbage\r\n\r\n",
         b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\n\r\n",
         b"POST /events HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer secret\x00\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer secret%s\r\n\r\n" % (b"x" * 20_000),
+        b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization : Bearer secret\r\n\r\n",
     ],
-    ids=["no HTTP", "too long", "no chunk"],
+    ids=["no HTTP", "too long", "no chunk", "a control character", "a long header", "a space in a name"],
 )
-async def test_what_is_no_http_is_refused_and_leaves_nothing_in_the_log(
+async def test_what_is_no_http_is_refused_and_neither_repeated_nor_logged(
     sent: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with serving(locked()) as port, asyncio.timeout(20):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(sent)
-        assert b" 400 " in await reader.readline()
+        answer = await reader.read()
+        assert b" 400 " in answer.partition(b"\n")[0]
+        assert b'{"error": "this is not HTTP/1.1' in answer
+        assert b"secret" not in answer
         writer.close()
     assert caplog.records == []
 
@@ -221,6 +227,31 @@ async def test_no_web_page_of_another_origin_can_post_to_a_local_daemon(
     async with serving(None) as port:
         for kind in ("text/plain", "application/json"):
             assert await ask(port, "POST", "/events", **headers, **{"Content-Type": kind}) == status
+
+
+@pytest.mark.parametrize(
+    ("site", "mode", "dest", "status"),
+    [
+        ("cross-site", "no-cors", "image", 403),
+        ("cross-site", "no-cors", "script", 403),
+        ("same-site", "cors", "empty", 403),
+        ("cross-site", "navigate", "iframe", 403),
+        ("cross-site", "navigate", "document", 200),
+        ("same-origin", "cors", "empty", 200),
+        ("none", "navigate", "document", 200),
+    ],
+)
+async def test_a_page_of_another_site_reads_nothing_though_a_link_there_leads_here(
+    site: str, mode: str, dest: str, status: int
+) -> None:
+    fetched = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest}
+    async with serving(None) as port:
+        for path in ("/status", "/metrics", "/incidents/3f9a"):
+            assert await ask(port, "GET", path, **fetched) == status
+        assert await ask(port, "GET", "/healthz", **fetched) == 200
+        assert (await ask(port, "POST", "/memos", **fetched) == 200) == (
+            site != "cross-site" and status == 200
+        )
 
 
 @pytest.mark.parametrize(
