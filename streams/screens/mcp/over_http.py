@@ -11,14 +11,19 @@ from typing import Any, Final
 import typer
 import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from streams.process.web.access import host_in, is_loopback
+from streams.process.web.connections import ConnectionLimits, Connections
 from streams.process.web.tokens import AccessScope, own_authorization
 from streams.screens.mcp.board_client import BoardAnswerError, BoardClient, Permission, connections
 from streams.screens.mcp.mcp_server import CALLER, assistant_server
 
 REQUESTS: Final = 32
-"""Requests in progress and open connections; beyond, they are answered with 503."""
+"""Requests in progress; beyond, they are answered with 503."""
+
+LIMITS: Final = ConnectionLimits(most=2 * REQUESTS, spare=REQUESTS)
+_END: Final = "uneri.connection"  # in the state of a request: our end of its connection
 
 LARGEST_BODY: Final = 256 << 10  # bytes
 IDLE_SECONDS: Final = 75
@@ -66,8 +71,6 @@ async def serve_http(url: str, listen: str, names: Sequence[str], replays: Path 
             )
         if board.has_token:
             await board.reading_permission()
-        listening = _bound(host, int(listen.rpartition(":")[2]))
-        running.callback(listening.close)
         security = _security(host, names)
         apps: list[AsgiApp] = []
         for may_act in (False, True):
@@ -81,35 +84,54 @@ async def serve_http(url: str, listen: str, names: Sequence[str], replays: Path 
             await running.enter_async_context(app.router.lifespan_context(app))
             apps.append(app)
         guard = HttpGuard(board, apps[0], apps[1], hosts=security.allowed_hosts, local=local)
+        server = _BoundedServer(guard)
+        port = await server.listening.listen(host, int(listen.rpartition(":")[2]))
+        typer.echo(f"answers at http://{f'[{host}]' if ':' in host else host}:{port}{PATH}")
+        await server.serve()
+
+
+class _BoundedServer(uvicorn.Server):
+    """uvicorn's server, over connections that make room for others while they bring no request."""
+
+    def __init__(self, app: AsgiApp) -> None:
+        self._app = app
         config = uvicorn.Config(
-            guard,
+            self._bounded,
+            interface="asgi3",
+            http="h11",
+            ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
-            limit_concurrency=REQUESTS,
             timeout_keep_alive=IDLE_SECONDS,
             timeout_graceful_shutdown=5,
         )
-        typer.echo(f"answers at http://{_address(listening)}{PATH}")
-        await uvicorn.Server(config).serve([listening])
+        super().__init__(config)
+        self.listening = Connections(LIMITS, self._end)
 
+    def _end(self) -> H11Protocol:
+        state: dict[str, Any] = {}
+        state[_END] = end = H11Protocol(self.config, self.server_state, state)
+        return end
 
-def _address(listening: socket.socket) -> str:
-    host, port = listening.getsockname()[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    async def _bounded(self, scope: MutableMapping[str, Any], receive: _Receive, send: _Send) -> None:
+        if self.listening.full:
+            message = "too many requests at the same time, send again"
+            await _refuse(send, _RefusedRequestError(503, message, **{"Retry-After": "1"}))
+            return
+        with self.listening.request(scope["state"][_END]):
+            await self._app(scope, receive, send)
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - uvicorn's
+        """Begin: ``listening`` accepts."""
+        self.servers = []
+        self.started = True
 
-def _bound(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-    except OSError:
-        listening.close()
-        raise
-    return listening
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop accepting, and finish what was begun."""
+        await self.listening.stop()
+        await super().shutdown(sockets)
 
 
 def _security(host: str, names: Sequence[str]) -> TransportSecuritySettings:

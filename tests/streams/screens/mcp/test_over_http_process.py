@@ -126,22 +126,34 @@ async def test_on_loopback_who_shows_no_token_reads_as_who_started_it_and_never_
             await answer_of(client, "list_incidents")
         async with http_client(url, OPERATE) as client:
             assert await tools_of(client) == READING | ACTING
-        await _fill(url)
-        async with asyncio.timeout(60):
-            while (await post(url))[0] != 200:
-                await asyncio.sleep(0.05)
 
 
-async def _fill(url: str) -> None:
-    """Hold as many connections as are served, and see that one more is asked to come back later."""
-    port = int(url.rpartition(":")[2].partition("/")[0])
-    held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(REQUESTS)]
-    try:
-        assert (await post(url))[0] == 503
-    finally:
-        for _, writer in held:
+async def test_heads_without_an_end_keep_nobody_out_and_of_too_many_requests_one_is_asked_to_come_again() -> (
+    None
+):
+    data = busy_board()
+    async with board_over(data, data.service) as board, serving(board) as url, asyncio.timeout(120):
+        head = "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAccept: */*\r\n"
+        halves = await _hold(url, head.encode(), 200)
+        assert (await post(url))[0] == 200
+        stalled = await _hold(url, f"{head}Content-Length: 9\r\n\r\n".encode(), REQUESTS)
+        while (await post(url))[0] != 503:
+            await asyncio.sleep(0.05)
+        for writer in stalled:
             writer.close()
-            await writer.wait_closed()
+        while (await post(url))[0] != 200:
+            await asyncio.sleep(0.05)
+        for writer in halves:
+            writer.close()
+
+
+async def _hold(url: str, sent: bytes, count: int) -> list[asyncio.StreamWriter]:
+    """Open connections that begin a request and do not end it."""
+    port = int(url.rpartition(":")[2].partition("/")[0])
+    writers = [(await asyncio.open_connection("127.0.0.1", port))[1] for _ in range(count)]
+    for writer in writers:
+        writer.write(sent)
+    return writers
 
 
 async def test_a_network_is_not_let_in_where_the_daemon_has_no_tokens() -> None:
