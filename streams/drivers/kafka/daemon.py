@@ -51,7 +51,7 @@ from streams.drivers.kafka.stage_host import (
     vital_tasks,
 )
 from streams.drivers.kafka.stages import DetectStage, IncidentsStage, RollupStage
-from streams.drivers.kafka.status import queues, readings, status_of
+from streams.drivers.kafka.status import ahead, queues, readings, status_of
 from streams.drivers.kafka.topics import (
     Topic,
     TopicError,
@@ -451,6 +451,7 @@ class KafkaDaemon:
             self.metrics.update([], waiting, time.time())
         self.metrics.registry_down.set(bool(self._registry and self._registry.trouble))
         self.metrics.ready.set(self._not_ready() is None)
+        self.metrics.clock_behind.set(self._ahead() is not None)
 
     def status(self) -> dict[str, object]:
         """Return the fields of ``uneri status``."""
@@ -478,6 +479,7 @@ class KafkaDaemon:
         trouble = self._registry and self._registry.trouble
         reasons = (
             None if self._intake is None else self._intake.sink.why_full(),
+            self._ahead(),
             opening and f"the state of {', '.join(opening)} is being restored",
             waiting and f"{', '.join(waiting)} {'wait' if len(waiting) > 1 else 'waits'}: {trouble}",
             self._delivery.not_ready(),
@@ -485,6 +487,11 @@ class KafkaDaemon:
             self._board and self._board.not_ready(),
         )
         return "; ".join(reason for reason in reasons if reason) or None
+
+    def _ahead(self) -> str | None:
+        """Return that records come from the future, by the clock of this host or of Kafka."""
+        intake = None if self._intake is None else self._intake.sink.clocks.behind()
+        return intake or (None if self._host is None else ahead(self._host))
 
 
 def _credentials(kafka: KafkaSettings) -> tuple[str, str]:

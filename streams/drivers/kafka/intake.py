@@ -36,6 +36,7 @@ from streams.ingest.receivers.http_receivers import HttpReceivers
 from streams.ingest.receivers.ingest_handler import IngestHandler
 from streams.ingest.receivers.payload_lines import line_reader
 from streams.ingest.receivers.record_sink import AppendResult, NotStoredError
+from streams.ingest.receivers.sender_clocks import SenderClocks
 from streams.ingest.receivers.sender_limits import SenderLimits
 from streams.ingest.receivers.tcp_receiver import TcpReceiver
 from streams.process.logs import Recurring
@@ -292,6 +293,7 @@ class TopicSink:
         # together too: a partition with too many bad records ends the worker that reads it
         self._limits = SenderLimits(settings, dropped, together=True)
         self._clock = clock
+        self.clocks = SenderClocks(clock)
         self._patience, self._retry = patience, retry
         self._most = MAX_BYTES  # of a record; less once the topic has refused a larger one
         self._opened: _Open | None = None
@@ -387,6 +389,7 @@ class TopicSink:
         found = CheckedLines([])
         if self._check or waits:
             found = check_lines(lines, self._clock())
+            self.clocks.check(sender, len(lines), found)
         bad = {record.index: record for record in found.rejected}
         short = dict[int, bytes]()  # of those that are too large
         for index, line in enumerate(lines):

@@ -231,7 +231,7 @@ class RollupStage:
             metrics.rejected.labels(bad.reason.value).inc()
         late = self.rollup.late - before[0]
         metrics.late.inc(late)
-        self.lateness.feed(records, late + len(rejected), self.rollup.watermark)
+        self.lateness.feed(records, late, rejected, self.rollup.watermark)
         metrics.duplicates.inc(self.rollup.duplicates - before[1])
         metrics.folded.inc(self._decoder.folded - self._folded)
         self._folded = self._decoder.folded

@@ -9,6 +9,7 @@ from streams.drivers.kafka.stage import Stage
 from streams.drivers.kafka.stage_host import StageHost
 from streams.drivers.kafka.stages import DetectStage, IncidentsStage, RollupStage
 from streams.engine.detect.baselines import baselines
+from streams.engine.stages.dead_letter_limit import AHEAD
 from streams.notify.pipeline_status import first_of
 from streams.process.metrics import StageReading
 
@@ -44,6 +45,16 @@ def status_of(host: StageHost, judge: JudgeSettings) -> dict[str, object]:
     if not shown.get("watermark", True):
         shown["watermark"] = None  # nothing was read yet
     return shown
+
+
+def ahead(host: StageHost) -> str | None:
+    """Return which partitions have records that come from the future by their time stamps in Kafka."""
+    found = sorted(
+        f"{tp.topic}/{tp.partition}"
+        for tp, runner in host.runners.items()
+        if isinstance(runner.stage, RollupStage) and runner.stage.lateness.is_ahead
+    )
+    return f"{', '.join(first_of(found, len(found)))}: {AHEAD}" if found else None
 
 
 def readings(host: StageHost) -> list[StageReading]:

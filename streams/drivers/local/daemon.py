@@ -31,7 +31,7 @@ from streams.drivers.local.sqlite_store import SqliteStore
 from streams.drivers.local.state_files import StateFiles, check_whole, explain, lacks_outbox
 from streams.drivers.local.state_transfer import StateExport, drop_unfinished
 from streams.drivers.local.takeover import LearntFileError, drop_learnt, read_learnt
-from streams.engine.stages.dead_letter_limit import DeadLetterLimitError
+from streams.engine.stages.dead_letter_limit import AHEAD, DeadLetterLimitError
 from streams.ingest.formats.inputs import Inputs
 from streams.ingest.limits.keeper import LimitsKeeper, limits_status
 from streams.ingest.receivers.http_receivers import HttpReceivers
@@ -408,6 +408,7 @@ class LocalDaemon:
         }
         self.metrics.update([self._judge.reading()], queues, time.time())
         self.metrics.ready.set(self._not_ready() is None)
+        self.metrics.clock_behind.set(self._ahead() is not None)
         for file in (LOG_FILE, OUTBOX_FILE):
             self.metrics.state.labels(file).set(_bytes_with_journal(Path(self.settings.local.state) / file))
         self.metrics.state_free.set(self._store.free_bytes)
@@ -418,9 +419,14 @@ class LocalDaemon:
         reasons = (
             self._files.moved(),
             full and f"too far behind: {full}",
+            self._ahead(),
             self.delivery.not_ready(),
         )
         return "; ".join(reason for reason in reasons if reason) or None
+
+    def _ahead(self) -> str | None:
+        """Return that records come from the future, by this host's clock."""
+        return self._intake.clocks.behind() or (AHEAD if self._judge.lateness.is_ahead else None)
 
 
 def run_local(settings: Settings, follow: Sequence[Path], stdin: int | None, **options: Any) -> int:

@@ -18,6 +18,7 @@ from streams.engine.decode.rejected import Rejected
 from streams.engine.stages.dead_letter_limit import DeadLetterLimit, counted
 from streams.ingest.receivers.checked_lines import CheckedLines, TooManyBadError, check_lines, within_limits
 from streams.ingest.receivers.record_sink import AppendResult, NotStoredError
+from streams.ingest.receivers.sender_clocks import SenderClocks
 from streams.ingest.receivers.sender_limits import SenderLimits
 from streams.process.logs import Recurring
 
@@ -64,8 +65,11 @@ class LogIntake:
         self._check = check
         self._senders = limits or SenderLimits(settings.dead_letters)
         self._clock = clock
+        self.clocks = SenderClocks(clock)
         self.judged = 0  # offset up to which the engine has judged the log
         self.reached = 0  # event time that it has reached there, epoch seconds
+        self._begins = 0.0  # the same of a new log, of which nothing is judged yet
+        self._lateness = settings.time.lateness
         self._store = store
         self._stop = settings.dead_letters.stop
         self._most = settings.local.backlog
@@ -101,6 +105,8 @@ class LogIntake:
         sqlite3.Error
             When the log cannot be written.
         """
+        if why := self.clocks.behind():
+            raise LogFullError(why)
         bad, arrived = list[Rejected](), self._clock()
         if self._stop:
             limit = self._limit.copy()
@@ -148,11 +154,13 @@ class LogIntake:
             async with self._appending:
                 self._require_room()
                 await asyncio.to_thread(self._append, kept, None, None, arrived)
+            self._begins = max(self._begins, found.newest - self._lateness)
             self._arrived()
         return found
 
     def _checked(self, lines: Sequence[bytes], sender: str, arrived: float, *, waits: bool) -> CheckedLines:
-        found = check_lines(lines, arrived, self.reached)
+        found = check_lines(lines, arrived, self.reached or self._begins)
+        self.clocks.check(sender, len(lines), found)
         return within_limits(found, len(lines), self._senders, sender, waits=waits)
 
     def _require_room(self) -> None:

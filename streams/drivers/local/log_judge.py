@@ -254,11 +254,9 @@ class LogJudge:
             except TimeoutError:
                 if (passed := time.monotonic() - self._fed) < self._idle_after or self.by_clock.locked():
                     continue
-                # not the time in which this process stood still: records may have arrived meanwhile
-                self._quiet += min(passed, 2 * self._idle_after)
                 self._fed += passed
                 async with self.by_clock:
-                    await self._pass_time(deliver)
+                    await self._pass_time(passed, deliver)
 
     async def _wait_for_code(self) -> None:
         log.info("events are accepted meanwhile, and judged when that is done")
@@ -301,7 +299,11 @@ class LogJudge:
             await self._emit(emitted, 0, deliver)
             self.changed = pending is not None  # the next checkpoint is without it
 
-    async def _pass_time(self, deliver: Deliver) -> None:
+    async def _pass_time(self, seconds: float, deliver: Deliver) -> None:
+        if self._intake.clocks.behind():
+            return  # senders keep what happens meanwhile
+        # not the time in which this process stood still: records may have arrived meanwhile
+        self._quiet += min(seconds, 2 * self._idle_after)
         emitted = await asyncio.to_thread(self.engine.idle, SOURCE, self._quiet)
         self._blocks += emitted.blocks
         self._record(emitted)
@@ -432,7 +434,7 @@ class LogJudge:
             metrics.notices.labels(notice.action.value).inc()
         before, self._counted = self._counted, self.engine.totals
         late = self._counted.late - before.late
-        self.lateness.feed(records, late + len(emitted.rejected), self.engine.watermark(SOURCE))
+        self.lateness.feed(records, late, emitted.rejected, self.engine.watermark(SOURCE))
         counters = (metrics.late, metrics.duplicates, metrics.folded, metrics.blocks, metrics.steps)
         for counter, now, then in zip(counters, self._counted, before, strict=True):
             counter.inc(now - then)

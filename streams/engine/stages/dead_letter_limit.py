@@ -1,9 +1,10 @@
-"""Too many bad records of a source stop dead-lettering; too many late ones are logged.
+"""Too many bad records of a source stop dead-lettering; that most are not judged is logged.
 
 A topic of garbage, or the wrong topic, must not be drained into the dead letters unnoticed.
 """
 
 from collections.abc import Mapping, Sequence
+from enum import IntEnum
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from detectors.state.state import pack, unpack
 from streams.engine.decode.rejected import Rejected, RejectReason
 
 WINDOW: Final = 1000  # records that the share refers to
+_AHEAD: Final = RejectReason.FAR_FUTURE
 KEPT: Final = 2 * WINDOW  # a record may turn out bad late, and those after it are counted again
 
 
@@ -103,7 +105,7 @@ class DeadLetterLimit:
 
 def counted(rejected: Sequence[Rejected]) -> list[Rejected]:
     """Return those that count towards a limit: a clock that runs ahead is trouble of its own sender alone."""
-    return [bad for bad in rejected if bad.reason is not RejectReason.FAR_FUTURE]
+    return [bad for bad in rejected if bad.reason is not _AHEAD]
 
 
 class DeadLetterLimitError(RuntimeError):
@@ -128,35 +130,71 @@ EASED: Final = 0.1  # share from which on it is no longer
 log = structlog.get_logger("uneri.late")
 
 
+class Missed(IntEnum):
+    """Why a record is not judged."""
+
+    LATE = 0
+    AHEAD = 1
+    BAD = 2
+
+
+AHEAD: Final = (
+    "most records are not judged: they claim a time after their arrival. Check the clock of this host or, "
+    "with Kafka, the time stamps of its records (`uneri check`); then the senders' clocks"
+)
+
+_MISSED: Final = {
+    Missed.LATE: "most records are not judged: they are late. Replay history with `uneri replay`; else check "
+    "the senders' clocks and delays, or raise time.lateness",
+    Missed.AHEAD: AHEAD,
+    Missed.BAD: "most records are not judged: they cannot be read. Correct what their senders send",
+}
+
+
 class LateWatch:
-    """The share of late and refused records among about the last ``WINDOW``.
+    """The share of late and refused records among about the last ``WINDOW``, and why.
 
     It is logged once when it exceeds one half, and once when it has come down.
     """
 
     def __init__(self, source: str) -> None:
         self._source = source
-        self._records = self._missed = 0.0
+        self._records = 0.0
+        self._missed = np.zeros(len(Missed))
         self.reported = False
 
     @property
     def share(self) -> float:
         """The share, from 0 to 1."""
-        return self._missed / self._records if self._records else 0.0
+        return float(self._missed.sum()) / self._records if self._records else 0.0
 
-    def feed(self, records: int, missed: int, watermark: int) -> None:
-        """Count a run of records of which ``missed`` were late or refused; time had reached ``watermark``."""
+    @property
+    def is_ahead(self) -> bool:
+        """Whether most records claim a time after their arrival: one of the two clocks is wrong."""
+        return bool(self._missed[Missed.AHEAD] > MOST * self._least)
+
+    def feed(self, records: int, late: int, rejected: Sequence[Rejected], watermark: int) -> None:
+        """Count a run of records, some of them late or refused; time had reached ``watermark``."""
         kept = max(0.0, 1.0 - records / WINDOW) if records else 1.0
-        self._records, self._missed = kept * self._records + records, kept * self._missed + missed
-        if not self.reported and self._missed > MOST * max(self._records, WINDOW / 10):
+        bad = counted(rejected)
+        self._records = kept * self._records + records
+        self._missed = kept * self._missed + (late, len(rejected) - len(bad), len(bad))
+        if not self.reported and self._missed.sum() > MOST * self._least:
             self.reported = True
+            why = Missed(int(self._missed.argmax()))
+            alike = (last for last in reversed(rejected) if (last.reason is _AHEAD) is (why is Missed.AHEAD))
+            last = next(alike, None) if why is not Missed.LATE else None
             log.warning(
-                "most records are not judged: they are late, or their clocks run ahead. Replay history with "
-                "`uneri replay`; else check the senders' clocks and delays, or raise time.lateness",
+                _MISSED[why],
                 source=self._source,
                 share=f"{self.share:.0%}",
                 event_time=watermark,
+                **({"reason": last.reason.value, "detail": last.detail} if last else {}),
             )
         elif self.reported and self.share < EASED:
             self.reported = False
             log.info("records are judged again", source=self._source)
+
+    @property
+    def _least(self) -> float:
+        return max(self._records, WINDOW / 10)

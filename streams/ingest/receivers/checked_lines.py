@@ -3,6 +3,7 @@
 One sender's garbage must not stop the engine, which ends when too many records are bad (``dead_letters``).
 """
 
+import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from http import HTTPStatus
@@ -35,6 +36,7 @@ class CheckedLines(NamedTuple):
     rejected: list[Rejected]  # in their order
     late: int = 0  # of a time that is judged already
     beyond: Collection[int] = ()  # places of bad ones that are not to be kept as dead letters
+    newest: float = -math.inf  # event time that they reach by themselves, epoch seconds
 
 
 def within_limits(
@@ -58,7 +60,7 @@ def within_limits(
 
 
 def check_lines(
-    lines: Sequence[bytes], arrived: float, reached: int = 0, limit: DeadLetterLimit | None = None
+    lines: Sequence[bytes], arrived: float, reached: float = 0, limit: DeadLetterLimit | None = None
 ) -> CheckedLines:
     """Decode lines; return the bad and late ones.
 
@@ -88,7 +90,7 @@ def check_lines(
             at = passed.rejected
             raise TooManyBadError(passed._replace(rejected=replace(at, index=start + at.index)))
     late += int(np.count_nonzero(decoder.start()[0].ts < reached))
-    return CheckedLines(sorted(rejected, key=lambda bad: bad.index), late)
+    return CheckedLines(sorted(rejected, key=lambda bad: bad.index), late, newest=decoder.time.newest)
 
 
 def _pieces(lines: Sequence[bytes]) -> Iterator[tuple[int, int]]:

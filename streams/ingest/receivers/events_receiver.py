@@ -25,7 +25,8 @@ class EventsReceiver:
     404    the source is unknown
     408    the body was too slow
     413    it was too large
-    503    the engine is too far behind, too many requests are under way, or the log cannot be written
+    503    the engine is too far behind, too many requests are under way, the log cannot be written, or
+           this host's clock may be behind
     ====== ==========================================================================================
 
     Except with 202, nothing was stored. A sender should send again what was answered with 408 or 503.

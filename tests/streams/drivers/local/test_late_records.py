@@ -16,9 +16,11 @@ from structlog.testing import capture_logs
 from config.settings import LocalSettings, NotifySettings, Settings
 from detectors.state.state import pack
 from streams.drivers.local.daemon import LocalDaemon
+from streams.drivers.local.log_intake import LogIntake, LogSink
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.engine.decode.decoder import Decoder
 from streams.engine.decode.event_time import UNKNOWN_ARRIVAL
+from streams.engine.decode.rejected import Rejected, RejectReason
 from streams.engine.stages.dead_letter_limit import LateWatch
 
 NOW = 1_760_000_000.0
@@ -63,7 +65,12 @@ async def test_a_sender_of_old_records_reads_that_they_are_late(tmp_path: Path) 
         assert daemon.status()["not_judged"] == "100% of the last records"
         # live records go on
         assert await post(daemon.port, events(NOW - 5, 5)) == (202, {"accepted": 5})
-        # and a request of the future is refused as a whole, while its sender still has it
+        # and a request of the future waits for one that shows whose clock is wrong; then it is refused
+        status, answer = await post(daemon.port, events(NOW + 3 * 365 * 86400, 32))
+        assert status == 503
+        assert "the clock of this sender is ahead, or that of this host behind" in answer["error"]
+        for _ in range(2):
+            assert await post(daemon.port, events(NOW - 5, 5)) == (202, {"accepted": 5})
         status, answer = await post(daemon.port, events(NOW + 3 * 365 * 86400, 32))
         assert status == 400
         assert {line["reason"] for line in answer["refused"]} == {"far_future"}
@@ -76,18 +83,45 @@ def test_that_most_records_are_late_is_logged_once_and_once_that_it_is_over() ->
     watch = LateWatch("requests/0")
     with capture_logs() as logs:
         for late in (0, 1, 900, 1000, 1000, 400, 0, 0, 0, 0):
-            watch.feed(1000, late, 0)
-    assert [entry["event"].split(":")[0] for entry in logs] == [
-        "most records are not judged",
+            watch.feed(1000, late, [], 0)
+    assert [entry["event"].split(".")[0] for entry in logs] == [
+        "most records are not judged: they are late",
         "records are judged again",
     ]
+
+
+async def test_a_sender_of_records_of_before_a_new_daemons_first_step_reads_that_they_are_late(
+    tmp_path: Path,
+) -> None:
+    with SqliteStore(tmp_path / "db") as store:
+        sink = LogSink(LogIntake(store, Settings(), lambda: None, lambda: NOW))  # and nothing is judged yet
+        assert (await sink.append(events(NOW - 7200, 5))).late == 0, "a daemon may begin with old records"
+        assert (await sink.append(events(NOW - 5, 5))).late == 0
+        assert (await sink.append([*events(NOW - 600, 3), *events(NOW - 2, 2)])).late == 3
+
+
+@pytest.mark.parametrize(
+    ("reason", "why"),
+    [
+        (RejectReason.NOT_JSON, "they cannot be read"),
+        (RejectReason.FAR_FUTURE, "they claim a time after their arrival"),
+    ],
+)
+def test_why_most_records_are_not_judged_is_logged(reason: RejectReason, why: str) -> None:
+    watch = LateWatch("requests/0")
+    with capture_logs() as logs:
+        watch.feed(1000, 100, [Rejected(reason, index, "the detail", b"") for index in range(600)], 0)
+    (line,) = logs
+    assert why in line["event"]
+    assert (line["share"], line["reason"], line["detail"]) == ("70%", reason.value, "the detail")
+    assert watch.is_ahead is (reason is RejectReason.FAR_FUTURE)
 
 
 @pytest.mark.parametrize("records", [1, 40])
 def test_a_handful_of_late_records_is_not_most_of_them(records: int) -> None:
     watch = LateWatch("requests/0")
     with capture_logs() as logs:
-        watch.feed(records, records, 0)
+        watch.feed(records, records, [], 0)
     assert logs == []
 
 
