@@ -25,7 +25,9 @@ def check(settings: Settings, roles: Collection[str] = ()) -> Iterator[CheckResu
     yield from check_expired(settings, time.time())
     yield from check_http_address(settings, intake=INTAKE in roles if settings.kafka else None)
     if settings.kafka:
-        yield from check_kafka(settings.kafka, settings.sources, roles, settings.history)
+        yield from check_kafka(
+            settings.kafka, settings.sources, roles, settings.history, settings.time.future
+        )
     else:
         scheme = "http" if settings.local.tls is None else "https"
         yield CheckResult(

@@ -15,6 +15,7 @@ from kafka.errors import (
 from config.secret import SecretError
 from config.settings import HistorySettings, KafkaSettings, SourcesSettings
 from streams.cli.check.settings_checks import CheckResult
+from streams.cli.check.stamps import check_stamps
 from streams.drivers.kafka.connections.client import client_options, open_client
 from streams.drivers.kafka.connections.probe import ConnectionFault, reach, why_unusable
 from streams.drivers.kafka.roles import INTAKE, mistake
@@ -30,11 +31,12 @@ def check_kafka(
     sources: SourcesSettings,
     roles: Collection[str] = (),
     history: HistorySettings | None = None,
+    future: float = 300.0,
 ) -> Iterator[CheckResult]:
     """Check the connections to all brokers, then rights and topics, those of inputs among them.
 
     For the role ``intake`` alone, nothing but the topic of the requests matters. Without ``history``, no
-    topic of its records is needed.
+    topic of its records is needed. ``future`` is that of ``check_stamps``.
     """
     history = history or HistorySettings()
     stages, intake = not roles or set(roles) != {INTAKE}, INTAKE in roles
@@ -66,6 +68,8 @@ def check_kafka(
         return
     missing = missing_topics(kafka, _present(described), history=history.shared) if stages else []
     yield from _check_topics(kafka, sources if stages else SourcesSettings(), described, missing)
+    if stages:
+        yield from check_stamps(kafka, sources, _present(described) & {*topics.sources}, future)
     commands = Topics.of(kafka).commands
     if commands in _visible(described) - _present(described) and not missing:
         lacks = f"kafka: no topic {commands}: boards show everything and change nothing"
