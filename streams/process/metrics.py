@@ -98,6 +98,9 @@ class Metrics:
         )
         self.history_bytes = gauge("uneri_history_bytes", "Bytes of the files of the history")
         self.history_failed = counter("uneri_history_failures", "Attempts to write the history that failed")
+        self.history_left_out = counter(
+            "uneri_history_left_out", "Hours and files of the history that were damaged, and are left out"
+        )
         self.registry_down = gauge("uneri_registry_down", "1 while the schema registry cannot be asked")
         self.opened = counter("uneri_stage_opens", "Times a stage was opened from its checkpoint", "stage")
         self.rebalances = counter("uneri_rebalances", "Times partitions were reassigned")

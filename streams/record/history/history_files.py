@@ -27,6 +27,9 @@ TENS: Final = "tens"
 
 NAMES_FILE: Final = "series.parquet"
 
+ASIDE: Final = ".damaged"
+"""Suffix of files that could not be read."""
+
 _LEFT_SECONDS: Final = 86400.0
 """Age of a partial file from which its writer must have been killed."""
 
@@ -234,6 +237,11 @@ class HistoryFolder:
     def delete_folder(self, name: str) -> None:
         """Delete a folder below this one, with all that is in it."""
         self._fs.delete_dir(f"{self._root}/{name}")
+
+    def set_aside(self, path: str) -> None:
+        """Rename a file, so that it is no longer one of the history."""
+        whole = f"{self._root}/{path}"
+        self._fs.move(whole, whole + ASIDE)
 
     def delete(self, path: str) -> None:
         """Delete a file, if it exists."""

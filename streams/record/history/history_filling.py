@@ -29,7 +29,6 @@ from streams.record.history.history_keeper import DAY, HistoryBounds, HistoryKee
 from streams.record.history.history_rows import HistoryRows, to_ten_minutes
 from streams.record.history.parquet_rows import RowFile, merged_ranges, read_names, write_merged
 from streams.record.history.segments import Segment, Segments
-from streams.record.history.series_names import SharedIdError
 
 READY: Final = "ready.parquet"
 """The file that marks a complete folder of learnt steps."""
@@ -121,7 +120,7 @@ class HistoryFilling:
             yield
         except (OSError, pa.ArrowException) as error:
             why = place_trouble(error)
-        except (StateError, SharedIdError) as error:
+        except StateError as error:
             why = str(error)
         else:
             return

@@ -10,6 +10,7 @@ from detectors.model.array_types import Ints
 from streams.record.history.history_files import MINUTES, NAMES_FILE, TENS, HistoryFile, HistoryFolder
 from streams.record.history.history_rows import to_ten_minutes
 from streams.record.history.parquet_rows import (
+    DamagedFileError,
     RowFile,
     RowWriter,
     merged_ranges,
@@ -52,15 +53,23 @@ class Gone(NamedTuple):
 class HistoryKeeper:
     """The only writer of a history.
 
+    ``on_damage`` is called with a reason for each file that is damaged and therefore set aside.
+
     Raises
     ------
     OSError, pyarrow.ArrowInvalid
         When the names of its series cannot be read.
     """
 
-    def __init__(self, folder: HistoryFolder, bounds: HistoryBounds) -> None:
+    def __init__(
+        self,
+        folder: HistoryFolder,
+        bounds: HistoryBounds,
+        on_damage: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.folder = folder
         self.bounds = bounds
+        self._on_damage = on_damage
         self._names = SeriesNames()
         self._read_names()
         self._rows = StepRows(self._names)
@@ -76,7 +85,7 @@ class HistoryKeeper:
         detectors.state.state.StateError
             When its steps cannot be read.
         """
-        rows = self._rows.rows(segment.records())
+        rows = self._rows.rows_of_hour(segment.bodies)
         self._write_names()
         file = HistoryFile(MINUTES, segment.first, segment.end)
         size = self.folder.write(file.path, lambda into: write_rows(rows, into))
@@ -117,18 +126,18 @@ class HistoryKeeper:
         Raises
         ------
         OSError, pyarrow.ArrowInvalid
-            When a file cannot be read or written. What was merged before stays.
+            When a file cannot be read or written. What was merged before stays. A damaged file is set aside.
         """
         for file in self.folder.superseded():
             self.folder.delete(file.path)
         for day, hours in self._complete(MINUTES, DAY, 0, until):
             if stop():
                 break
-            self._merge_hours(day, hours)
+            self._merge(day, hours, self._merge_hours)
         for week, days in self._complete(TENS, WEEK, _MONDAY, until):
             if stop():
                 break
-            self._merge_days(week, days)
+            self._merge(week, days, self._merge_days)
         return self.delete_beyond(until)
 
     def _complete(
@@ -145,6 +154,22 @@ class HistoryKeeper:
             for first, files in sorted(found.items())
             if first + length <= until
         ]
+
+    def _merge(
+        self,
+        whole: HistoryFile,
+        parts: Sequence[HistoryFile],
+        merge: Callable[[HistoryFile, Sequence[HistoryFile]], None],
+    ) -> None:
+        while parts:
+            try:
+                merge(whole, parts)
+            except DamagedFileError as error:
+                self.folder.set_aside(error.path)
+                self._on_damage(str(error))
+                parts = [part for part in parts if part.path != error.path]
+            else:
+                return
 
     def _merge_hours(self, day: HistoryFile, hours: Sequence[HistoryFile]) -> None:
         files = [RowFile(self.folder, hour) for hour in hours]

@@ -10,7 +10,7 @@ import numpy as np
 
 from detectors.judge.evidence import CORRECTED_SECONDS
 from detectors.model.array_types import Ints
-from streams.engine.detect.step_record import StepRecord, decode_step
+from streams.engine.detect.step_record import StepRecord
 from streams.record.history.history_files import MINUTES, NAMES_FILE, HistoryFile, HistoryFolder
 from streams.record.history.history_rows import HistoryRows, merged, nothing
 from streams.record.history.parquet_rows import EVERYTHING, RowFile, RowReading, read_names
@@ -159,8 +159,7 @@ class HistoryView:
 
     def set_recent(self, bodies: Sequence[bytes]) -> None:
         """Replace the steps that are not in files yet, by those of ``Segments.recent``."""
-        self._recent = [decode_step(body) for body in bodies]
-        self._rows.learn(self._recent)
+        self._recent = self._rows.read_hours(bodies)
         self._written = _UNKNOWN
         newest = {record.shard: record for record in self._recent}
         self._newest = [(record, self._rows.ids_of(shard)) for shard, record in newest.items()]

@@ -14,7 +14,6 @@ from streams.record.history.history_files import HistoryFolder, place_trouble
 from streams.record.history.history_filling import LearntSteps
 from streams.record.history.history_keeper import Gone, HistoryBounds, HistoryKeeper
 from streams.record.history.segments import Segment, Segments
-from streams.record.history.series_names import SharedIdError
 
 WRITE_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = 30.0
@@ -115,7 +114,7 @@ class HistoryWriter:
             await saved
 
     def _opened(self) -> HistoryKeeper:
-        keeper = HistoryKeeper(HistoryFolder(self._place), self._bounds)
+        keeper = HistoryKeeper(HistoryFolder(self._place), self._bounds, self._leave_out)
         files = keeper.folder.files()
         self._bytes = sum(file.size for file in files)
         self._until = max((file.end for file in files), default=0)
@@ -125,9 +124,13 @@ class HistoryWriter:
     def _write(self, keeper: HistoryKeeper, segment: Segment) -> None:
         try:
             self._bytes += keeper.write(segment).size
-        except (StateError, SharedIdError) as error:
-            log.error("an hour of the history cannot be read, and is left out", reason=str(error))  # noqa: TRY400 - one line
+        except StateError as error:
+            self._leave_out(str(error))
         self._metrics.history_bytes.set(self._bytes)
+
+    def _leave_out(self, reason: str) -> None:
+        self._metrics.history_left_out.inc()
+        log.error("a part of the history cannot be read, and is left out", reason=reason)
 
     async def _tidy(self, keeper: HistoryKeeper) -> None:
         until = self._until

@@ -214,8 +214,14 @@ def read_names(source: Any) -> SeriesNames:
     return names
 
 
-class DamagedFileError(OSError):
-    """A file is damaged; the line names it."""
+class DamagedFileError(pa.ArrowInvalid):  # type: ignore[misc]  # pyarrow is not typed
+    """A file is damaged, or not of the history; the line names it."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(
+            f"{path} is damaged ({reason}); move it out of the history's folder to read the rest"
+        )
+        self.path = path
 
 
 class RowReading(NamedTuple):
@@ -247,11 +253,12 @@ class RowFile:
         opened = folder.open(file.path)
         with self._intact():
             self._file = pq.ParquetFile(opened)
-        metadata = self._file.metadata
-        self.rows = metadata.num_rows
-        columns = [metadata.row_group(group).column(0).statistics for group in range(metadata.num_row_groups)]
-        self.least = np.array([column.min for column in columns], np.int64)
-        self._most = np.array([column.max for column in columns], np.int64)
+            metadata = self._file.metadata
+            self.rows = metadata.num_rows
+            groups = range(metadata.num_row_groups)
+            columns = [metadata.row_group(group).column(0).statistics for group in groups]
+            self.least = np.array([column.min for column in columns], np.int64)
+            self._most = np.array([column.max for column in columns], np.int64)
 
     def between(self, least: int, below: int) -> HistoryRows:
         """Return the rows of series with ``least <= series < below``."""
@@ -293,13 +300,11 @@ class RowFile:
         """Name the file if it is damaged: the history has hundreds."""
         try:
             yield
-        except (pa.ArrowException, OSError) as error:
-            if isinstance(error, FileNotFoundError) or _FAR in str(error):
+        except (pa.ArrowException, OSError, AttributeError, LookupError, TypeError, ValueError) as error:
+            if (isinstance(error, OSError) and error.errno) or _FAR in str(error):  # not of its contents
                 raise
             reason = str(error).rstrip(".")
-            raise DamagedFileError(
-                f"{self._path} is damaged ({reason}); move it out of the history's folder to read the rest"
-            ) from error
+            raise DamagedFileError(self._path, reason) from error
 
     def close(self) -> None:
         """Close it."""

@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from detectors.state.state import pack, unpack
-from streams.engine.detect.step_record import StepRecord, decode_step, head_of
+from detectors.state.state import StateError, pack, unpack
+from streams.engine.detect.step_record import StepHead, head_of
 
 HOUR: Final = 3600
 MOST_HELD: Final = 256 * 1024 * 1024
@@ -18,6 +18,7 @@ RECENT_SECONDS: Final = 5 * HOUR
 
 _KIND: Final = "segments"
 _VERSION: Final = 1
+_NO_STEP: Final = StepHead(-1, 0, 0)
 _STEP: Final = re.compile(r"step/(\d+)/(\d+)")
 
 
@@ -27,16 +28,6 @@ class Segment(NamedTuple):
     first: int
     end: int
     bodies: Sequence[bytes]  # by step, then by shard
-
-    def records(self) -> list[StepRecord]:
-        """Decode the steps.
-
-        Raises
-        ------
-        detectors.state.state.StateError
-            When one is damaged.
-        """
-        return [decode_step(body) for body in self.bodies]
 
 
 class _Meta(msgspec.Struct, array_like=True):
@@ -75,9 +66,15 @@ class Segments:
         return sum(map(len, self._bodies.values()))
 
     def feed(self, bodies: Iterable[bytes]) -> None:
-        """Add steps, in order for each shard."""
+        """Add steps, in order for each shard; what is no step of a shard is given up."""
         for body in bodies:
-            head = head_of(body)
+            try:
+                head = head_of(body)
+            except StateError:
+                head = _NO_STEP
+            if head.shard not in self._newest:
+                self.given_up += 1
+                continue
             if head.start + head.seconds <= self._newest[head.shard]:
                 continue
             self._newest[head.shard] = head.start + head.seconds

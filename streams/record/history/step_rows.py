@@ -3,21 +3,33 @@
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple, TypeVar
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.model.array_types import Bytes, Float32s, Ints, Places
 from detectors.model.measures import LATENCIES, Measure
 from detectors.state.state import StateError
-from streams.engine.detect.step_record import VERDICTS, Correction, StepRecord, decode_names
+from streams.engine.detect.step_record import (
+    VERDICTS,
+    Correction,
+    StepRecord,
+    decode_names,
+    decode_step,
+    head_of,
+)
 from streams.record.history.history_rows import AMOUNTS, HistoryRows, bare, joined
 from streams.record.history.series_names import SeriesKey, SeriesNames, key_of
 
+HOUR: Final = 3600
 P50: Final = "_p50"
 P99: Final = "_p99"
 """Suffixes of the measure of a latency, which is a p95, for other quantiles of the same calls."""
 
 _Column = TypeVar("_Column", np.float32, np.uint8)
+
+_ODD: Final = (StateError, msgspec.MsgspecError, LookupError, ValueError)
+"""Errors of steps that are damaged, or that another program wrote."""
 
 
 class UnnamedSeriesError(StateError):
@@ -54,10 +66,40 @@ class StepRows:
         """
         return joined([self._rows_of_run(run) for run in _runs_by_shard(records)])
 
-    def learn(self, records: Iterable[StepRecord]) -> None:
-        """Learn the names of series from records, as ``rows`` does."""
-        for run in _runs_by_shard(records):
-            self._newest[run[0].shard] = self._ids(run)
+    def rows_of_hour(self, bodies: Sequence[bytes]) -> HistoryRows:
+        """Return the rows of the steps of an hour.
+
+        Raises
+        ------
+        detectors.state.state.StateError
+            When they are damaged or odd.
+        """
+        try:
+            return self.rows(map(decode_step, bodies))
+        except StateError:
+            raise
+        except _ODD as error:
+            raise StateError(f"its steps are damaged ({error})") from error
+
+    def read_hours(self, bodies: Iterable[bytes]) -> list[StepRecord]:
+        """Return steps, which are in order, and learn the names of their series.
+
+        Each hour of a shard names them all: one with a damaged step is left out, and the others are read.
+        """
+        records: list[StepRecord] = []
+        of_hours: dict[tuple[int, int], list[bytes]] = {}
+        for body in bodies:
+            head = head_of(body)
+            of_hours.setdefault((head.start // HOUR, head.shard), []).append(body)
+        for (_, shard), hour in sorted(of_hours.items(), key=lambda item: item[0]):
+            try:
+                steps = [decode_step(body) for body in hour]
+                ids = [self._ids(run) for run in _runs(steps)]
+            except _ODD:
+                continue
+            self._newest[shard] = ids[-1]
+            records += steps
+        return sorted(records, key=lambda record: (record.start, record.shard))
 
     def ids_of(self, shard: int) -> list[int]:
         """Return the numbers of the series of scopes that the newest record of a shard refers to."""

@@ -5,6 +5,7 @@ has the same steps, whoever writes.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -151,14 +152,15 @@ class StepsReader:
         self._segments.give_up()  # steps that are written late leave memory before they are in a file
 
     def _readable(self, bodies: list[bytes]) -> list[bytes]:
-        """Leave out steps whose series are named before the first record that was read."""
+        """Leave out damaged steps, and those whose series are named before the first record that was read."""
         kept = []
         for body in bodies:
-            shard = head_of(body).shard
-            if shard not in self._named and decode_step(body).first == (0, 0):
-                self._named.add(shard)
-            if shard in self._named:
-                kept.append(body)
+            with contextlib.suppress(StateError):
+                shard = head_of(body).shard
+                if shard not in self._named and decode_step(body).first == (0, 0):
+                    self._named.add(shard)
+                if shard in self._named:
+                    kept.append(body)
         return kept
 
     def _notify(self) -> None:

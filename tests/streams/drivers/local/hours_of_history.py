@@ -8,6 +8,7 @@ import aiohttp
 import numpy as np
 
 from config.settings import Settings
+from streams.engine.detect.step_record import decode_step
 from streams.record.history.history_files import MINUTES, HistoryFolder
 from streams.record.history.history_reader import HistoryReader
 from streams.record.history.history_rows import COLUMNS, HistoryRows
@@ -43,7 +44,7 @@ def expected() -> HistoryRows:
     held = Segments(1)
     held.feed(Backend(settings=given(Path("unused"))).feed(lines()))
     rows = StepRows(SeriesNames()).rows(
-        [record for segment in held.complete() for record in segment.records()]
+        [decode_step(body) for segment in held.complete() for body in segment.bodies]
     )
     return rows.select(rows.start < END)
 

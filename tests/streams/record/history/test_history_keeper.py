@@ -1,10 +1,12 @@
 """The keeper's files: exact whatever is written again, merged as they age, bounded."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from config.settings import Settings
@@ -209,3 +211,41 @@ def test_a_series_of_five_weeks_is_read_from_the_groups_that_hold_it(
     assert not np.isnan(whole.expected).all()
     assert np.isnan([few.expected, few.lower]).all()
     assert not few.verdict.any()
+
+
+def cut_off(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-400])
+
+
+def spoilt_inside(file: Path) -> None:
+    whole = bytearray(file.read_bytes())
+    whole[4 : len(whole) // 2] = bytes(len(whole) // 2 - 4)
+    file.write_bytes(whole)
+
+
+def of_another_program(file: Path) -> None:
+    pq.write_table(pa.table({"a": ["x", "y"]}), file)
+
+
+def empty(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+@pytest.mark.parametrize("spoil", [cut_off, spoilt_inside, of_another_program, empty])
+def test_a_damaged_file_is_set_aside_and_the_rest_of_its_day_is_merged(
+    tmp_path: Path, days: list[Segment], spoil: Callable[[Path], None]
+) -> None:
+    folder, reasons = HistoryFolder(str(tmp_path)), list[str]()
+    keeper = HistoryKeeper(folder, PLENTY, reasons.append)
+    for segment in days[:24]:
+        keeper.write(segment)
+    before = kept(folder)
+    bad = HistoryFile(MINUTES, days[7].first, days[7].end)
+    spoil(tmp_path / bad.path)
+    keeper.tidy(START + DAYS * DAY)
+    assert names(folder) == [(START, START + DAY)]
+    assert [reason.partition(" is damaged")[0] for reason in reasons] == [bad.path]
+    assert (tmp_path / f"{bad.path}.damaged").exists()
+    assert 0 < len(kept(folder)) < len(before)
+    keeper.tidy(START + DAYS * DAY)
+    assert len(reasons) == 1, "once"

@@ -1,5 +1,7 @@
 """Steps that wait to be written."""
 
+import struct
+
 import pytest
 
 from streams.engine.detect.step_record import head_of
@@ -36,3 +38,10 @@ def test_the_hour_that_was_written_last_is_recent(steps: list[bytes]) -> None:
     after = starts(segments)
     assert after == [start for start in before if start >= after[0]]
     assert segments.until - after[0] > HOUR
+
+
+def test_what_is_no_step_of_a_shard_is_given_up_and_the_others_are_held(steps: list[bytes]) -> None:
+    segments, whole = Segments(1), Segments(1)
+    segments.feed([b"", b"no", steps[0], struct.pack("<IqI", 7, START, 60), *steps[1:]])
+    whole.feed(steps)
+    assert (segments.given_up, segments.complete()) == (3, whole.complete())

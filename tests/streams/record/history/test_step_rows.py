@@ -2,14 +2,15 @@
 
 import random
 from collections import defaultdict
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from detectors.state.state import StateError
-from streams.engine.detect.step_record import VERDICTS, StepRecord, decode_step
+from streams.engine.detect.step_record import VERDICTS, StepRecord, decode_step, encode_step, head_of
 from streams.record.history.history_rows import HistoryRows
-from streams.record.history.segments import Segments
+from streams.record.history.segments import HOUR, Segments
 from streams.record.history.series_names import SeriesKey, SeriesNames, key_of
 from streams.record.history.step_rows import StepRows, UnnamedSeriesError
 from tests.streams.record.history.backend import START, Backend, requests
@@ -119,7 +120,7 @@ def test_kills_and_chunks_leave_the_same_rows(judged: tuple[Backend, list[bytes]
             segments.restore(saved[1])
             position = saved[2]
     segments.feed(backend.finish())
-    parts = [record for segment in segments.rest() for record in segment.records()]
+    parts = [decode_step(body) for segment in segments.rest() for body in segment.bodies]
     rows, _ = rows_and_names(parts)
     whole, _ = rows_and_names([decode_step(record) for record in judged[1]])
     for name in ("series", "start", "seconds", "observed", "expected", "lower", "upper", "verdict"):
@@ -132,7 +133,8 @@ def test_shards_leave_the_rows_of_one(judged: tuple[Backend, list[bytes]]) -> No
     segments = Segments(3)
     segments.feed(backend.feed(lines))
     segments.feed(backend.finish())
-    rows, names = rows_and_names([record for segment in segments.rest() for record in segment.records()])
+    parts = [decode_step(body) for segment in segments.rest() for body in segment.bodies]
+    rows, names = rows_and_names(parts)
     whole, all_names = rows_and_names([decode_step(record) for record in judged[1]])
     assert list(names) == list(all_names)
     assert of(rows, names).keys() == of(whole, all_names).keys()
@@ -186,3 +188,28 @@ def test_an_hour_that_begins_before_there_is_a_series_is_read() -> None:
     assert (decoded[0].first, len(decoded[0].observed)) == ((0, 0), 0), "no series yet"
     rows, names = rows_and_names(decoded)
     assert {names[number].measure for number in rows.series.tolist()} >= {"requests", "wcu"}
+
+
+def damaged(body: bytes) -> bytes:
+    return body[:20] + bytes([body[20] ^ 0xFF]) + body[21:]
+
+
+def odd(body: bytes) -> bytes:
+    """Return a step whose names another program wrote."""
+    return encode_step(decode_step(body)._replace(first=(0, 0), names=b"\x93\x90\x91\x92\x07\xa1x\x90"))
+
+
+@pytest.mark.parametrize("spoil", [damaged, odd])
+def test_an_hour_with_a_damaged_or_odd_step_is_left_out_and_the_others_are_read(
+    judged: tuple[Backend, list[bytes]], spoil: Callable[[bytes], bytes]
+) -> None:
+    bodies = list(judged[1])
+    [bad] = [at for at, body in enumerate(bodies) if head_of(body).start == START + HOUR + 300]
+    bodies[bad] = spoil(bodies[bad])
+    hour = [body for body in bodies if START + HOUR <= head_of(body).start < START + 2 * HOUR]
+    with pytest.raises(StateError, match="damaged"):
+        StepRows(SeriesNames()).rows_of_hour(hour)
+    read = StepRows(SeriesNames()).read_hours(bodies)
+    left_out = {head_of(body).start for body in bodies} - {record.start for record in read}
+    assert left_out == {head_of(body).start for body in hour}
+    assert [record.start for record in read] == sorted(record.start for record in read)
