@@ -85,7 +85,7 @@ def expected(lines: list[bytes]) -> Expected:
     held, names = Segments(SHARDS), SeriesNames()
     held.feed(records)
     assert held.until >= END
-    rows = StepRows(names).rows([record for hour in held.complete() for record in hour.records()])
+    rows = StepRows(names).rows([decode_step(body) for hour in held.complete() for body in hour.bodies])
     rows = rows.select(rows.start < END)
     assert (rows.verdict > 0).any(), "the spike is found"
     assert not np.isnan(rows.expected).all()

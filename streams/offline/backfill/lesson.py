@@ -208,7 +208,7 @@ class LessonStore(Protocol):
     def load(self, stage: str) -> Checkpoint | None:
         """Return the checkpoint of a key, None if there is none."""
 
-    def save(self, stage: str, checkpoint: Checkpoint) -> None:
+    def save(self, stage: str, checkpoint: Checkpoint) -> object:
         """Save a checkpoint, all or nothing."""
 
 
