@@ -145,11 +145,11 @@ def _spaced(text: str) -> str:
 
 
 # As code it mentions nobody and refers to nothing; with its rest, which would begin a text of its own. GitHub
-# makes links of addresses, with mailto: or without, and of the hash of a commit, whole or its beginning.
+# makes links of addresses, with mailto: or without, and of the hash of a commit.
 _CODE: Final = re.compile(
     r"(?:(?<![\w`])@(?=\w)|#(?=\d)|\bGH-(?=\d)"
     r"|(?<![\w.+-])[\w.+-]+@(?=[\w-]+\.)"
-    r"|\b(?=[0-9a-fA-F]{40}|(?=[0-9]*[a-fA-F])[a-fA-F]*[0-9])(?=[0-9a-fA-F]{7,64}\b)"
+    r"|\b(?=[0-9a-fA-F]{40}\b)"
     r")[\w./@#-]*\w"
 )
 _SPECIAL: Final = re.compile(

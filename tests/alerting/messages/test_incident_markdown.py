@@ -151,12 +151,12 @@ def test_a_text_as_markdown_reads_as_that_text(text: str) -> None:
     "text",
     [
         "mailto:ops@example.com", "xmpp:ops@example.com/chat", "a.b+c@mail.example.com", "連絡先a@b.example",
-        "da39a3ee5e6b4b0d3255bfef95601890afd80709", "1" * 40, "a" * 40, "DA39A3E", "acme/shop@da39a3ee5e",
+        "da39a3ee5e6b4b0d3255bfef95601890afd80709", "1" * 40, "a" * 40,
     ],
 )  # fmt: skip
 def test_neither_an_address_nor_the_hash_of_a_commit_becomes_a_link_on_github(text: str) -> None:
     (part,) = [part for part in inline(f"put {markdown_text(text)} items") if part.type == "code_inline"]
-    assert part.content == text.removeprefix("mailto:").removeprefix("xmpp:").removeprefix("acme/shop@")
+    assert part.content == text.removeprefix("mailto:").removeprefix("xmpp:")
 
 
 @pytest.mark.parametrize("text", ["1760000000 requests", "effaced the 12 a@b", "orders-put v1.2.3"])
