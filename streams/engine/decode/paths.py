@@ -148,9 +148,13 @@ class Interning(dict[Raw, int], Generic[Raw, Name]):
             if self._packed.get(first, (0,))[0] != len(names):
                 self._packed[first] = len(names), pack(self.kind, VERSION, names, {})
         found = {f"{self.kind}/{first}": part for first, (_, part) in self._packed.items()}
-        if self._folds:
+        if self._folds != self._folds_before():
             found[f"{self.kind}-folds"] = pack(f"{self.kind}-folds", VERSION, self._folds, {})
         return found | self._returning.snapshot(f"{self.kind}-returning")
+
+    def _folds_before(self) -> int:
+        """Return the names that folding made in versions before 0.3, which folded only behind ``most``."""
+        return max(len(self.names) - self.most, 0)
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Replace the names by those of a snapshot."""
@@ -163,8 +167,7 @@ class Interning(dict[Raw, int], Generic[Raw, Name]):
             self.names += names
         self._ids = {name: number for number, name in enumerate(self.names)}
         folds = parts.get(f"{self.kind}-folds")
-        # versions before 0.3 folded only behind ``most``
-        self._folds = max(len(self.names) - self.most, 0)
+        self._folds = self._folds_before()
         if folds is not None:
             self._folds, _ = unpack(folds, f"{self.kind}-folds", VERSION, int)
         self._returning.restore(f"{self.kind}-returning", parts)
