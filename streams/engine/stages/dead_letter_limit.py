@@ -130,7 +130,7 @@ EASED: Final = 0.1  # share from which on it is no longer
 log = structlog.get_logger("uneri.late")
 
 
-class Missed(IntEnum):
+class Unjudged(IntEnum):
     """Why a record is not judged."""
 
     LATE = 0
@@ -144,10 +144,10 @@ AHEAD: Final = (
 )
 
 _MISSED: Final = {
-    Missed.LATE: "most records are not judged: they are late. Replay history with `uneri replay`; else check "
-    "the senders' clocks and delays, or raise time.lateness",
-    Missed.AHEAD: AHEAD,
-    Missed.BAD: "most records are not judged: they cannot be read. Correct what their senders send",
+    Unjudged.LATE: "most records are not judged: they are late. Replay history with `uneri replay`; else "
+    "check the senders' clocks and delays, or raise time.lateness",
+    Unjudged.AHEAD: AHEAD,
+    Unjudged.BAD: "most records are not judged: they cannot be read. Correct what their senders send",
 }
 
 
@@ -160,7 +160,7 @@ class LateWatch:
     def __init__(self, source: str) -> None:
         self._source = source
         self._records = 0.0
-        self._missed = np.zeros(len(Missed))
+        self._missed = np.zeros(len(Unjudged))
         self.reported = False
 
     @property
@@ -171,7 +171,7 @@ class LateWatch:
     @property
     def is_ahead(self) -> bool:
         """Whether most records claim a time after their arrival: one of the two clocks is wrong."""
-        return bool(self._missed[Missed.AHEAD] > MOST * self._least)
+        return bool(self._missed[Unjudged.AHEAD] > MOST * self._least)
 
     def feed(self, records: int, late: int, rejected: Sequence[Rejected], watermark: int) -> None:
         """Count a run of records, some of them late or refused; time had reached ``watermark``."""
@@ -181,9 +181,11 @@ class LateWatch:
         self._missed = kept * self._missed + (late, len(rejected) - len(bad), len(bad))
         if not self.reported and self._missed.sum() > MOST * self._least:
             self.reported = True
-            why = Missed(int(self._missed.argmax()))
-            alike = (last for last in reversed(rejected) if (last.reason is _AHEAD) is (why is Missed.AHEAD))
-            last = next(alike, None) if why is not Missed.LATE else None
+            why = Unjudged(int(self._missed.argmax()))
+            alike = (
+                last for last in reversed(rejected) if (last.reason is _AHEAD) is (why is Unjudged.AHEAD)
+            )
+            last = next(alike, None) if why is not Unjudged.LATE else None
             log.warning(
                 _MISSED[why],
                 source=self._source,
