@@ -5,7 +5,7 @@ sent again until others have shown that this host is right; if most of them are 
 """
 
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
 from threading import Lock
@@ -16,15 +16,13 @@ import structlog
 from streams.engine.decode.rejected import RejectReason
 from streams.ingest.receivers.checked_lines import CheckedLines
 from streams.ingest.receivers.record_sink import NotStoredError
+from streams.ingest.receivers.sender_limits import KnownSenders
 
 AGAIN_SECONDS: Final = 5  # when a sender should send again
 SURE_SECONDS: Final = 10.0  # for which most senders must be ahead before this host is behind
 KEPT_SECONDS: Final = 600.0  # for which a body tells of its sender's clock
 LEAP_SECONDS: Final = 30.0  # of this host's clock: what was seen before is no evidence
 BODIES: Final = 8  # the last ones of a sender, of which most decide
-MOST_SENDERS: Final = 1000
-"""Senders that are known; beyond them, the one that has been quiet the longest is forgotten."""
-
 MOST: Final = 0.5
 NEARLY_ALL: Final = 0.8
 """Share of senders from which on those that agree with this host wait, too: what they send would move time,
@@ -64,7 +62,7 @@ class SenderClocks:
         self._forget()
 
     def _forget(self) -> None:
-        self._senders = OrderedDict[str, _Sender]()
+        self._senders = KnownSenders(_Sender)
         self._doubt: float | None = None  # since when most are ahead
         self._ahead_at = float("-inf")  # when the newest body was that is ahead
         self._behind = False
@@ -103,10 +101,7 @@ class SenderClocks:
     def _waits(self, sender: str, is_ahead: bool, detail: str) -> bool:
         now = self._now()
         self._forget_old(now)
-        of = self._senders.setdefault(sender, _Sender())
-        self._senders.move_to_end(sender)
-        if len(self._senders) > MOST_SENDERS:
-            self._senders.popitem(last=False)
+        of = self._senders.heard(sender)
         of.bodies.append((now, is_ahead))
         if is_ahead:
             if now - of.ahead_at > KEPT_SECONDS:

@@ -5,9 +5,9 @@ stored, and what it sends costs nobody else.
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from threading import Lock
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 from prometheus_client import Counter
@@ -24,6 +24,24 @@ DROPPED: Final = "sender"
 """Why they are no dead letters, as the metric says it."""
 
 log = structlog.get_logger("uneri.intake")
+
+_Known = TypeVar("_Known")
+
+
+class KnownSenders(OrderedDict[str, _Known]):
+    """What is known of each sender, ``new`` at first."""
+
+    def __init__(self, new: Callable[[], _Known]) -> None:
+        super().__init__()
+        self._new = new
+
+    def heard(self, sender: str) -> _Known:
+        """Return what is known of a sender that brings something now."""
+        known = self.setdefault(sender, self._new())
+        self.move_to_end(sender)
+        if len(self) > MOST_SENDERS:
+            self.popitem(last=False)
+        return known
 
 
 class _Kept:
@@ -77,7 +95,7 @@ class SenderLimits:
         self._settings = settings
         self._dropped = dropped
         self._all = (_Kept(),) if together else ()
-        self._senders = OrderedDict[str, _Kept]()
+        self._senders = KnownSenders(_Kept)
         self._lock = Lock()
         self._trouble = trouble or Recurring()  # when to log it
 
@@ -91,7 +109,7 @@ class SenderLimits:
         beyond = set[int]()
         most = self._settings.share * WINDOW
         with self._lock:
-            counts = (self._of(sender), *self._all)
+            counts = (self._senders.heard(sender), *self._all)
             for bad in rejected:
                 at = bad.index - len(beyond)
                 if all(
@@ -108,13 +126,6 @@ class SenderLimits:
         if beyond:
             self._note(sender, len(beyond), rejected[-1])
         return beyond
-
-    def _of(self, sender: str) -> _Kept:
-        kept = self._senders.setdefault(sender, _Kept())
-        self._senders.move_to_end(sender)
-        if len(self._senders) > MOST_SENDERS:
-            self._senders.popitem(last=False)
-        return kept
 
     def _note(self, sender: str, count: int, last: Rejected) -> None:
         if self._dropped is not None:
