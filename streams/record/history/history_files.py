@@ -238,10 +238,11 @@ class HistoryFolder:
         """Delete a folder below this one, with all that is in it."""
         self._fs.delete_dir(f"{self._root}/{name}")
 
-    def set_aside(self, path: str) -> None:
-        """Rename a file, so that it is no longer one of the history."""
-        whole = f"{self._root}/{path}"
-        self._fs.move(whole, whole + ASIDE)
+    def set_aside(self, path: str) -> str:
+        """Rename a file, so that it is no longer one of the history; return its new path."""
+        aside = path + ASIDE
+        self._fs.move(f"{self._root}/{path}", f"{self._root}/{aside}")
+        return aside
 
     def delete(self, path: str) -> None:
         """Delete a file, if it exists."""

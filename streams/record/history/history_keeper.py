@@ -165,8 +165,8 @@ class HistoryKeeper:
             try:
                 merge(whole, parts)
             except DamagedFileError as error:
-                self.folder.set_aside(error.path)
-                self._on_damage(str(error))
+                aside = self.folder.set_aside(error.path)
+                self._on_damage(f"{error.damage}; it is now {aside}")
                 parts = [part for part in parts if part.path != error.path]
             else:
                 return

@@ -218,10 +218,9 @@ class DamagedFileError(pa.ArrowInvalid):  # type: ignore[misc]  # pyarrow is not
     """A file is damaged, or not of the history; the line names it."""
 
     def __init__(self, path: str, reason: str) -> None:
-        super().__init__(
-            f"{path} is damaged ({reason}); move it out of the history's folder to read the rest"
-        )
         self.path = path
+        self.damage = f"{path} is damaged ({reason})"
+        super().__init__(f"{self.damage}; move it out of the history's folder to read the rest")
 
 
 class RowReading(NamedTuple):

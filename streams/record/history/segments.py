@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from detectors.state.state import StateError, pack, unpack
-from streams.engine.detect.step_record import StepHead, head_of
+from streams.engine.detect.step_record import head_of
 
 HOUR: Final = 3600
 MOST_HELD: Final = 256 * 1024 * 1024
@@ -18,7 +18,6 @@ RECENT_SECONDS: Final = 5 * HOUR
 
 _KIND: Final = "segments"
 _VERSION: Final = 1
-_NO_STEP: Final = StepHead(-1, 0, 0)
 _STEP: Final = re.compile(r"step/(\d+)/(\d+)")
 
 
@@ -70,12 +69,11 @@ class Segments:
         for body in bodies:
             try:
                 head = head_of(body)
-            except StateError:
-                head = _NO_STEP
-            if head.shard not in self._newest:
+                newest = self._newest[head.shard]
+            except (StateError, KeyError):
                 self.given_up += 1
                 continue
-            if head.start + head.seconds <= self._newest[head.shard]:
+            if head.start + head.seconds <= newest:
                 continue
             self._newest[head.shard] = head.start + head.seconds
             self._bodies[head.start, head.shard] = body

@@ -19,17 +19,17 @@ from streams.engine.detect.step_record import (
     head_of,
 )
 from streams.record.history.history_rows import AMOUNTS, HistoryRows, bare, joined
+from streams.record.history.segments import HOUR
 from streams.record.history.series_names import SeriesKey, SeriesNames, key_of
 
-HOUR: Final = 3600
 P50: Final = "_p50"
 P99: Final = "_p99"
 """Suffixes of the measure of a latency, which is a p95, for other quantiles of the same calls."""
 
 _Column = TypeVar("_Column", np.float32, np.uint8)
 
-_ODD: Final = (StateError, msgspec.MsgspecError, LookupError, ValueError)
-"""Errors of steps that are damaged, or that another program wrote."""
+_ODD: Final = (msgspec.MsgspecError, LookupError, ValueError)
+"""Errors of steps that are damaged (``StateError`` is a ``ValueError``), or that another program wrote."""
 
 
 class UnnamedSeriesError(StateError):

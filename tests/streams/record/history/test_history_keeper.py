@@ -246,6 +246,7 @@ def test_a_damaged_file_is_set_aside_and_the_rest_of_its_day_is_merged(
     assert names(folder) == [(START, START + DAY)]
     assert [reason.partition(" is damaged")[0] for reason in reasons] == [bad.path]
     assert (tmp_path / f"{bad.path}.damaged").exists()
+    assert reasons[0].endswith(f"; it is now {bad.path}.damaged")
     assert 0 < len(kept(folder)) < len(before)
     keeper.tidy(START + DAYS * DAY)
     assert len(reasons) == 1, "once"
