@@ -158,18 +158,23 @@ async def test_the_guard_sends_heartbeats_while_a_check_waits_and_reports_its_re
     guarding.cancel()
 
 
-PAUSED = """
-import asyncio, os, signal, subprocess, sys
+GUARDED = """
+import asyncio, os, signal, time
 from streams.process.watchdog import Watchdog, guard
 
 async def nothing():
     return None
 
-async def main():
-    dog = Watchdog(timeout=3.0)
+async def guarded(timeout, then):
+    dog = Watchdog(timeout=timeout)
     dog.start()
     task = asyncio.create_task(guard(dog, nothing))
     await asyncio.sleep(0.1)
+    await then()
+"""
+
+PAUSED = f"""{GUARDED}
+async def pauses():
     for _ in range(2):
         print("ready", flush=True)
         os.kill(os.getpid(), signal.SIGSTOP)
@@ -177,7 +182,7 @@ async def main():
     await asyncio.sleep(2)
     print("alive", flush=True)
 
-asyncio.run(main())
+asyncio.run(guarded(3.0, pauses))
 """
 
 
@@ -194,24 +199,14 @@ def test_a_process_that_was_stopped_and_goes_on_is_not_stuck() -> None:
     assert (out, running.returncode) == (b"alive\n", 0), err.decode()
 
 
-LOOP = """
-import asyncio, time
-from streams.process.watchdog import Watchdog, guard
-
+LOOP = f"""{GUARDED}
 def hang_here():
     time.sleep(600)
 
-async def nothing():
-    return None
-
-async def main():
-    dog = Watchdog(timeout=1.0)
-    dog.start()
-    task = asyncio.create_task(guard(dog, nothing))
-    await asyncio.sleep(0.1)
+async def hangs():
     hang_here()
 
-asyncio.run(main())
+asyncio.run(guarded(1.0, hangs))
 """
 
 ENGINE = """
