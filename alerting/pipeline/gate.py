@@ -48,8 +48,7 @@ class Gate:
         """Return the time at which the next hold ends, epoch seconds."""
         while self._ends:
             until, incident = self._ends[0]
-            tracked = self._held.get(incident)
-            if tracked is not None and tracked.held is not None and tracked.held.until == until:
+            if self._is_current(until, incident):
                 return until
             heapq.heappop(self._ends)
         return None
@@ -57,9 +56,14 @@ class Gate:
     def ended(self, at: int) -> Iterator[TrackedIncident]:
         """Yield the incidents whose hold has ended by ``at``; another stage may still hold them."""
         while self._ends and self._ends[0][0] <= at:
-            _, incident = heapq.heappop(self._ends)
-            if incident in self._held:
+            until, incident = heapq.heappop(self._ends)
+            if self._is_current(until, incident):
                 yield self._held[incident]
+
+    def _is_current(self, until: int, incident: str) -> bool:
+        """Return whether that is the end of the hold that an incident has now."""
+        tracked = self._held.get(incident)
+        return tracked is not None and tracked.held is not None and tracked.held.until == until
 
     def free(self, incidents: Iterable[TrackedIncident], at: int) -> list[TrackedIncident]:
         """Return the incidents that no stage holds, wide ones first: they may inhibit others.

@@ -306,6 +306,32 @@ def test_any_chunking_and_any_restart_give_the_same_dispatches(
     assert other.snapshot() == one.snapshot()
 
 
+def test_the_end_of_a_hold_that_another_has_replaced_changes_nothing_before_or_after_a_restart() -> None:
+    silent = scope("table", "silent1")  # until T0 + 2 h
+    first = opened("i3", silent)
+    worse = later(first, T0 + 4860, Milestone.WORSENED)
+    notices = [opened("i2", silent), first, worse, resolved(worse, T0 + 2 * HOUR + 60)]
+    snoozed = Command(
+        id="c0", kind=CommandKind.SNOOZE, at=T0 + 3661, by="U1", incident="i3", until=T0 + 2 * HOUR + 61
+    )
+    longer = Command(
+        id="c2",
+        kind=CommandKind.SNOOZE,
+        at=T0 + 4861,
+        by="U1",
+        incident="i2",
+        matcher=Matcher(scopes=["table:*"]),
+    )
+    story = notices, [snoozed, longer], T0 + 4 * HOUR
+    whole, one = _run(_fresh(), *story, set(), restart=False)
+    cut, other = _run(_fresh(), *story, set(), restart=True)
+    assert cut == whole
+    assert other.snapshot() == one.snapshot()
+    fate = one.fate("i3")
+    assert fate is not None
+    assert fate.reason.startswith("snoozed until 2025-10-09 11:01 UTC by U1")
+
+
 @settings(max_examples=25)
 @given(stories())
 def test_no_dispatch_has_the_id_of_another_and_only_posted_messages_get_lines(
