@@ -17,6 +17,8 @@ PROCESSES := $(shell find tests -name 'test_*_process.py')
 NEWCOMERS := $(shell find tests -name 'test_*_newcomer.py')
 # The property tests: make laws.
 LAWS := tests/laws
+# Live daemons for minutes, with a patient attacker: make attacks.
+ATTACKS := tests/attacks
 # What needs tools of its own: make deploy-check, make installs.
 TOOLS := tests/deploy tests/installs
 HELM_VERSION := v4.3.1
@@ -25,7 +27,7 @@ HELM_VERSION := v4.3.1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e laws check bench faults scoreboard deploy-check dist sbom audit installs lock docs docs-pictures format
+.PHONY: help demo test e2e laws attacks check bench faults scoreboard deploy-check dist sbom audit installs lock docs docs-pictures format
 .DELETE_ON_ERROR:
 
 help:
@@ -33,6 +35,7 @@ help:
 	@echo "make test           behaviour, on real files, servers and live pages"
 	@echo "make e2e            on real brokers: each part, days of traffic, brokers and daemons that die; programs and senders; every page in a browser"
 	@echo "make laws           the property tests, compiled and with the compiler off"
+	@echo "make attacks        floods, wrong clocks, garbage and worse, on running daemons; minutes"
 	@echo "make check          style, types, import contracts, dependencies, compose file, generated docs"
 	@echo "make deploy-check   every file of deploy/ by its own tool; the image built and run (as root)"
 	@echo "make bench          benchmarks: ratios measured side by side"
@@ -62,7 +65,7 @@ demo: $(READY)
 
 test: $(READY)
 	@$(BIN)/python -m streams.drivers.compile_ahead
-	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder $(addprefix --ignore ,$(END_TO_END) $(BROWSERS) $(PROCESSES) $(NEWCOMERS) $(LAWS) $(TOOLS))
+	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder $(addprefix --ignore ,$(END_TO_END) $(BROWSERS) $(PROCESSES) $(NEWCOMERS) $(LAWS) $(ATTACKS) $(TOOLS))
 
 e2e: $(READY)
 	@$(BIN)/python -m streams.drivers.compile_ahead
@@ -75,6 +78,10 @@ laws: THOROUGH := --numprocesses auto --maxprocesses 4 --dist load --hypothesis-
 laws: $(READY)
 	$(BIN)/pytest $(THOROUGH) $(LAWS)
 	NUMBA_DISABLE_JIT=1 $(BIN)/pytest $(THOROUGH) $(LAWS)
+
+attacks: $(READY)
+	@$(BIN)/python -m streams.drivers.compile_ahead
+	$(BIN)/pytest --numprocesses $(TESTERS) --dist load $(ATTACKS)
 
 check: $(READY)
 	$(BIN)/ruff check .
