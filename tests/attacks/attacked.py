@@ -179,10 +179,10 @@ class Attacked:
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data, dict(headers or {}))
         try:
             with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310 - a URL of ours
-                return Answer(answer.status, answer.read(), answer.headers)
+                return Answer(answer.status, answer.read(), dict(answer.headers))
         except urllib.error.HTTPError as error:
             with error:
-                return Answer(error.code, error.read(), error.headers)
+                return Answer(error.code, error.read(), dict(error.headers))
         except OSError:
             return Answer(0, b"", {})
 
@@ -304,7 +304,8 @@ class HonestSender:
         }
 
     def _send(self) -> None:
-        sent, kept = self.begun, []
+        sent = self.begun
+        kept: list[dict[str, Any]] = []
         while not self._stop.wait(0.5) or kept:
             now = self._clock()
             count = 0 if self._stop.is_set() else int((now - sent) * self._rate)
