@@ -145,6 +145,29 @@ def test_values_of_all_kinds_become_json() -> None:
     assert found == b'{"sales":12.50,"raw":"AQ==","nothing":null,"by":{"a":1}}'
 
 
+def record_of(name: str, *types: object) -> dict[str, Any]:
+    fields = [{"name": f"f{number}", "type": its} for number, its in enumerate(types)]
+    return {"type": "record", "name": name, "fields": fields}
+
+
+def doubled(times: int) -> dict[str, Any]:
+    """A record without a byte that holds two to the power of ``times`` others."""
+    twice = [record_of(f"Twice{n + 1}", *[f"Twice{n}"] * 2) for n in range(times)]
+    return record_of("R", record_of("Twice0"), *twice)
+
+
+def chained(types: int) -> dict[str, Any]:
+    """A record in a record in a record …, by their names: the schema itself is not deep."""
+    return record_of(
+        "R", record_of("Chain0", "int"), *(record_of(f"Chain{n + 1}", f"Chain{n}") for n in range(types))
+    )
+
+
+def listing(of: str, *before: dict[str, Any]) -> dict[str, Any]:
+    """A record with types, and a list of one of them."""
+    return record_of("R", *before, {"type": "array", "items": of})
+
+
 NODE = {"type": "record", "name": "Node", "fields": [{"name": "next", "type": ["null", "Node"]}]}
 EMPTY: dict[str, Any] = {"type": "record", "name": "Empty", "fields": []}
 EMPTIES = {"name": "l", "type": {"type": "array", "items": "Empty"}}
@@ -159,6 +182,15 @@ EMPTIES = {"name": "l", "type": {"type": "array", "items": "Empty"}}
         {"type": "array", "items": EMPTY},
         {"type": "array", "items": {"type": "fixed", "name": "None", "size": 0}},
         {"type": "record", "name": "R", "fields": [{"name": "e", "type": EMPTY}, EMPTIES]},
+        listing("null", record_of("a.null", "int")),  # a type with the name of another that takes no bytes
+        listing("b.X", record_of("b.X"), record_of("a.X", "int")),
+        listing("X", record_of("X", *["null"] * 100, "int")),
+        {"type": "map", "values": record_of("X", *["null"] * 100)},
+        doubled(14),
+        doubled(35_000),
+        chained(100),
+        chained(30_000),
+        {"type": "fixed", "name": "Less", "size": -1_000_000_000},
         {"type": "surprise"},
         7,
         {"type": "record", "name": "R"},
@@ -167,6 +199,20 @@ EMPTIES = {"name": "l", "type": {"type": "array", "items": "Empty"}}
 def test_a_schema_that_could_take_unbounded_work_is_not_used(schema: object) -> None:
     with pytest.raises(UnreadableSchemaError):
         AvroSchema(msgspec.json.encode(schema).decode())
+
+
+@pytest.mark.parametrize("kind", [{"type": "bytes"}, {"type": "fixed", "name": "F", "size": 100_000}])
+def test_a_decimal_of_too_many_digits_is_refused_at_once(kind: dict[str, Any]) -> None:
+    schema = {**kind, "logicalType": "decimal", "precision": 1000}
+    body = avro(b"\x7f" * 100_000, kind)
+    with pytest.raises(RefusalError, match="a decimal of more than 1024 bytes"):
+        AvroSchema(msgspec.json.encode(schema).decode()).as_json(body)
+
+
+def test_a_schema_of_many_fields_and_levels_is_used() -> None:
+    optional = [["null", {"type": "array", "items": ["null", "string"]}] for _ in range(2000)]
+    schema = record_of("All", record_of("Wide", *optional), chained(20), ["null", "Chain20"])
+    AvroSchema(msgspec.json.encode(schema).decode())
 
 
 def test_a_type_may_be_named_twice_side_by_side() -> None:
