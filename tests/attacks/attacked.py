@@ -7,6 +7,7 @@ the honest sender was answered 202 for must be counted, to the record, whatever 
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -135,7 +136,8 @@ class Attacked:
             )
 
     def _environment(self) -> dict[str, str]:
-        return {**os.environ, "SLACK_BOT_TOKEN": TOKEN, "PYTHONFAULTHANDLER": "1", **self.environment}
+        token = {"SLACK_BOT_TOKEN": TOKEN} if "slack" in self.settings else {}  # else it asks slack.com
+        return {**os.environ, **token, "PYTHONFAULTHANDLER": "1", **self.environment}
 
     def end(self) -> int:
         """End the process by SIGTERM; return its exit code."""
@@ -185,6 +187,19 @@ class Attacked:
                 return Answer(error.code, error.read(), dict(error.headers))
         except OSError:
             return Answer(0, b"", {})
+
+    def exchange(self, data: bytes, port: int | None = None, seconds: float = 5) -> bytes:
+        """Send bytes as they are, to the web server unless another port is named; return what is answered."""
+        answer = bytearray()
+        try:
+            with socket.create_connection(("127.0.0.1", port or self.port), timeout=seconds) as opened:
+                opened.sendall(data)
+                opened.shutdown(socket.SHUT_WR)
+                while received := opened.recv(65536):
+                    answer += received
+        except OSError:  # of a connection that is closed, or of an answer that does not come
+            pass
+        return bytes(answer)
 
     def send(self, *records: Mapping[str, Any], path: str = "/events") -> Answer:
         """Post records, again while the daemon asks for that."""
