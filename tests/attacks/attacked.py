@@ -30,6 +30,7 @@ from tests.kafka.topic import create, unique
 
 UNERI: Final = Path(sys.executable).with_name("uneri")
 PATIENCE: Final = 240.0  # seconds for whatever a daemon must have done
+GOODBYE: Final = 60.0  # seconds for which a sender that stops sends again what was not accepted
 MEMORY: Final = 1536 << 20  # bytes: the limit of deploy/helm/uneri/values.yaml
 CLOCK: Final = f"/usr/lib/{os.uname().machine}-linux-gnu/faketime/libfaketime.so.1"
 
@@ -321,7 +322,11 @@ class HonestSender:
     def _send(self) -> None:
         sent = self.begun
         kept: list[dict[str, Any]] = []
-        while not self._stop.wait(0.5) or kept:
+        left = GOODBYE  # then no daemon comes back: the test has failed already
+        while not self._stop.wait(0.5) or (kept and left > 0):
+            if self._stop.is_set():
+                time.sleep(0.5)
+                left -= 0.5
             now = self._clock()
             count = 0 if self._stop.is_set() else int((now - sent) * self._rate)
             kept += [self.request(sent + (n + 1) / self._rate) for n in range(count)]
