@@ -44,11 +44,14 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clock."""
+    """The machine's clock as it was at the start: no message waits because it is set back later."""
+
+    def __init__(self) -> None:
+        self._began = time.time() - time.monotonic()
 
     def now(self) -> float:
         """Return epoch seconds."""
-        return time.time()
+        return self._began + time.monotonic()
 
     async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
         """Return when ``event`` is set or after ``seconds``."""

@@ -22,7 +22,7 @@ from alerting.words.locales import ENGLISH
 from alerting.words.phrases import Phrases
 
 EVENT: Final = "uneri_notice"
-_BEFORE: Final = 300  # Slack's clock and ours may differ by this much, seconds
+_BEFORE: Final = 86_400  # Slack's clock and ours may differ by this much, seconds
 _PAGES: Final = 5
 _SEARCHED: Final = 200
 _ID: Final = re.compile(r"[CGD][A-Z0-9]{6,}")  # of a channel

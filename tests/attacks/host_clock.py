@@ -1,0 +1,45 @@
+"""A host's clock that is wrong, and that is set while a daemon runs: libfaketime reads it from a file."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.attacks.attacked import CLOCK
+
+
+class HostClock:
+    """The clock of a host; a daemon with its ``environment`` reads it. Monotonic time is always right.
+
+    Parameters
+    ----------
+    file
+        Written here.
+    ahead
+        Seconds that it is ahead of the true time at first, negative if it is behind.
+    """
+
+    def __init__(self, file: Path, ahead: float = 0) -> None:
+        self._file = file
+        self.set(ahead)
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The variables of a process that reads this clock."""
+        return {
+            "LD_PRELOAD": CLOCK,
+            "FAKETIME_TIMESTAMP_FILE": str(self._file),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "NO_FAKE_STAT": "1",
+        }
+
+    def set(self, ahead: float) -> None:
+        """Set the clock, at once."""
+        part = self._file.with_suffix(".part")
+        part.write_text(f"{ahead:+.3f}\n")
+        part.replace(self._file)
+        self.ahead = ahead
+
+    def __call__(self) -> float:
+        """Return its time, epoch seconds."""
+        return time.time() + self.ahead
