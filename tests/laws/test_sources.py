@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from detectors.model.measures import SUMMED
@@ -124,7 +124,14 @@ def corrected(late: Sequence[Step]) -> int:
     return sum(step.records for step in late)
 
 
+def sent_at(*seconds: float) -> list[Sent]:
+    return [Sent(record(0, T0 + second, None), T0 + second) for second in seconds]
+
+
 @settings(steady, max_examples=40)
+@example(
+    [sent_at(0), sent_at(0, 0, -28, 0, 0, 0, 0, 0, 0, 0, 9, 44, -28, -28)], 0
+)  # it ends ahead of its watermark
 @given(st.lists(streams(most=25, bad=False, wild=()), min_size=2, max_size=3), numbers)
 def test_with_late_records_the_interleaving_decides_only_which_are_corrections(
     parts: list[list[Sent]], seed: int
@@ -149,7 +156,7 @@ def test_with_late_records_the_interleaving_decides_only_which_are_corrections(
 def closing(blocks: dict[str, list[Block]]) -> Block:
     """Return a block without records of the first source that lets everything close: all others are idle."""
     source, its = next(iter(blocks.items()))
-    end = max(block.watermark for blocks_of in blocks.values() for block in blocks_of) + WIDTH
+    end = max(max(block.watermark, block.bucket) for its in blocks.values() for block in its) + WIDTH
     return Block(source, 0, 1, its[-1].sequence + 1, end, 10, end + 10)
 
 
