@@ -132,7 +132,7 @@ def load_read_limits(path: Path) -> ReadLimits:
         raise _error(path, message, "check the path and its permissions") from None
     try:
         found = msgspec.json.decode(data, type=ReadLimits)
-    except msgspec.MsgspecError as error:
+    except (ValueError, RecursionError) as error:
         raise _error(path, f"is not a file of limits ({error})", f"move it away, then {again}") from None
     if found.format != FORMAT:
         raise _error(

@@ -146,7 +146,7 @@ class GithubIssues(HttpClient):
             raise IssueError(self._refusal(status, headers, answered, repository))
         try:
             return msgspec.json.decode(answered, type=kind)
-        except msgspec.MsgspecError:
+        except (ValueError, RecursionError):
             raise IssueError(f"{host} does not answer as GitHub does; check export.github_url") from None
 
     def _refusal(self, status: int, headers: Mapping[str, str], answered: bytes, repository: str) -> str:

@@ -16,6 +16,7 @@ from streams.engine.decode.event import MAX_BYTES
 from streams.engine.decode.rejected import Rejected
 from streams.ingest.formats.format import Reading, Refused, refused_record, to_json_line
 from streams.ingest.formats.inputs import Input
+from streams.ingest.formats.json_payload import JSON_ERRORS
 from streams.ingest.registry.registry_client import RegistryError
 from streams.process.web.request_body import BodyError
 
@@ -64,7 +65,7 @@ def split_records(body: bytes) -> list[bytes]:
     if len(lines) > 1 and len(body) <= MAX_BYTES and not _is_json(lines[0]):
         try:
             return [msgspec.json.encode(msgspec.json.decode(body, type=dict))]
-        except msgspec.MsgspecError:
+        except JSON_ERRORS:
             return lines
     return lines
 
@@ -72,7 +73,7 @@ def split_records(body: bytes) -> list[bytes]:
 def _is_json(line: bytes) -> bool:
     try:
         msgspec.json.decode(line)
-    except msgspec.MsgspecError:
+    except JSON_ERRORS:
         return False
     return True
 

@@ -14,6 +14,7 @@ import msgspec
 from detectors.state import zstd
 from streams.engine.decode.parse import stamp_of
 from streams.ingest.formats.inputs import Input
+from streams.ingest.formats.json_payload import JSON_ERRORS
 from streams.offline.sources.file_content import decompress, end_records
 from streams.process.machine import cores
 
@@ -51,7 +52,7 @@ def time_of(record: bytes) -> float | None:
     """
     try:
         found = stamp_of(_stamped.decode(record).ts)
-    except msgspec.MsgspecError:
+    except JSON_ERRORS:
         return None
     return found if isinstance(found, float) else None
 

@@ -97,6 +97,16 @@ async def test_a_payload_of_which_nothing_can_be_read_leaves_nothing(serve: Serv
         assert (await post(served, "/events?format=auto", b""))[0] == 400
 
 
+@pytest.mark.parametrize("line", [b"\xff\xfe{", b'"\xff"', b"[" * 5000 + b"]" * 5000, b'{"a":' * 5000])
+async def test_a_line_that_no_parser_takes_is_refused_and_the_others_are_stored(
+    serve: Serve, line: bytes
+) -> None:
+    async with serve() as served:
+        status, answer = await post(served, "/events", line + b"\n" + NATIVE)
+        assert (status, answer["accepted"]) == (202, 1)
+        assert [refused["line"] for refused in answer["refused"]] == [1]
+
+
 async def test_what_is_no_record_by_design_is_counted_with_the_reason(serve: Serve) -> None:
     control = {"messageType": "CONTROL_MESSAGE", "owner": "CloudwatchLogs", "logGroup": "", "logStream": ""}
     body = gzip.compress(json.dumps(control | {"subscriptionFilters": [], "logEvents": []}).encode())

@@ -100,6 +100,13 @@ def test_only_events_between_two_times_are_read_and_bad_ones_stay_to_be_dead_let
     assert read(file, start=1_760_000_010, end=1_760_000_012) == [b"nope", *LINES[10:12]]
 
 
+def test_lines_that_no_parser_takes_stay_to_be_dead_lettered(tmp_path: Path) -> None:
+    odd = [b'{"ts": 1, "service": "\xff"}', b'{"more": ' + b"[" * 5000]
+    (tmp_path / "odd.ndjson").write_bytes(b"\n".join(odd) + b"\n")
+    (tmp_path / "plain.ndjson").write_bytes(PLAIN)
+    assert read(tmp_path) == [*odd, *LINES]
+
+
 def test_a_missing_path_is_reported_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(ReplayError, match="no such file or folder"):
         FileSource([tmp_path / "nothing"])
