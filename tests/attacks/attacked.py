@@ -78,6 +78,7 @@ class Attacked:
         self.port, self.tcp = free_port(), free_port()
         self.environment = dict(environment or {})
         self.dies = False
+        self.headers: dict[str, str] = {}  # of every request, such as a token
         web = {"listen": f"127.0.0.1:{self.port}", "tcp": f"127.0.0.1:{self.tcp}"}
         settings: dict[str, Any] = {"notify": {"since": "2025-01-01"}, "time": {"lateness": 10}}
         if kafka is None:
@@ -179,7 +180,9 @@ class Attacked:
         timeout: float = 30,
     ) -> Answer:
         """Send a request: POST if it has a body."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data, dict(headers or {}))
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}", data, {**self.headers, **(headers or {})}
+        )
         try:
             with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310 - a URL of ours
                 return Answer(answer.status, answer.read(), dict(answer.headers))
