@@ -2,6 +2,7 @@
 
 A sender repeats what is answered with 503, and drops what is answered with 400. So what claims the future is
 sent again until others have shown that this host is right; if most of them are ahead, this host is behind.
+Those that agreed with it for long know that better than any number of newcomers.
 """
 
 import time
@@ -34,12 +35,14 @@ log = structlog.get_logger("uneri.intake")
 
 
 class _Sender:
-    __slots__ = ("ahead_at", "ahead_since", "bodies")
+    __slots__ = ("ahead_at", "ahead_since", "bodies", "known", "right_since")
 
     def __init__(self) -> None:
         self.bodies = deque[tuple[float, bool]](maxlen=BODIES)  # when, and whether it was ahead
         self.ahead_at = float("-inf")  # when the newest was that is ahead
         self.ahead_since = 0.0  # when the first one was
+        self.right_since = float("inf")  # when the first one was that is not, and nobody was ahead
+        self.known = False  # to agree with this host, for long
 
 
 class SenderClocks:
@@ -108,18 +111,24 @@ class SenderClocks:
                 of.ahead_since = now  # what came before may be of before this host's clock went wrong
             of.ahead_at = self._ahead_at = now
         elif self._doubt is None:
+            of.right_since = min(of.right_since, now)
+            of.known = now - of.right_since >= KEPT_SECONDS
             return False
         share = self._share(max(now - KEPT_SECONDS, of.ahead_since if is_ahead else 0.0))
         self._decide(share, now, detail)
         return share > (MOST if is_ahead else NEARLY_ALL) and (is_ahead or self._behind)
 
     def _share(self, since: float) -> float:
-        """Return the share of senders that are ahead; one whose bodies differ counts in part."""
-        shares = []
+        """Return the share of senders that are ahead, if possible of known ones.
+
+        One whose bodies differ counts in part.
+        """
+        known, others = list[float](), list[float]()
         for of in self._senders.values():
             ahead = [is_ahead for at, is_ahead in of.bodies if at >= since]
             if ahead:
-                shares.append(sum(ahead) / len(ahead))
+                (known if of.known else others).append(sum(ahead) / len(ahead))
+        shares = known or others
         return sum(shares) / len(shares) if shares else 0.0
 
     def _decide(self, share: float, now: float, detail: str) -> None:

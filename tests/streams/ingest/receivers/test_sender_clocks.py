@@ -134,3 +134,21 @@ def test_a_host_that_hears_nothing_any_more_is_not_behind_for_ever(world: World)
     assert world.clocks.behind()
     world.passed += KEPT_SECONDS
     assert world.clocks.behind() is None
+
+
+def test_newcomers_that_claim_the_future_say_nothing_about_the_clock_of_a_host_that_was_right_for_long(
+    world: World,
+) -> None:
+    wrong = {f"wrong-{number}": True for number in range(9)}
+    for _ in range(int(KEPT_SECONDS / AGAIN_SECONDS) + 1):
+        world.round(right=False)
+    with capture_logs() as logs:
+        for number in range(200):
+            *found, right = world.round(**wrong, right=False)
+            assert right == "checked"
+            assert found == ["checked" if number else "again"] * 9
+    assert logs == []
+    assert world.clocks.behind() is None
+    for _ in range(12):  # the host stood still, which only those tell that knew it
+        assert world.round(**wrong, right=True)[-1] == "again"
+    assert world.clocks.behind()
