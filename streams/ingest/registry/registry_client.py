@@ -181,7 +181,8 @@ async def _references(kept: _Kept, session: aiohttp.ClientSession, url: str) -> 
             if len(seen) > MOST_REFERENCES:
                 raise _UnusableError(f"the schema refers to more than {MOST_REFERENCES} others")
             path = f"subjects/{quote(reference.subject, safe='')}/versions/{reference.version}"
-            named = f"the schema {reference.subject[:100]} in version {reference.version}, to which another refers,"
+            subject = reference.subject[:100]
+            named = f"the schema {subject} in version {reference.version}, to which another refers,"
             found = await _get_schema(session, url, path, missing=named)
             await add(found)
             ready.append(found.schema)

@@ -18,6 +18,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import SummaryDataPoint
 from streams.engine.decode.event import MAX_BYTES, SampleRecord, ScopeName
 from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.format import (
+    MOST_RECORDS,
     Reading,
     RefusalError,
     SkippedError,
@@ -145,8 +146,13 @@ def _of_lines(payload: bytes, around: Surroundings) -> Iterator[Reading]:
 
 
 def _of_messages(payload: bytes, around: Surroundings) -> Iterator[Reading]:
-    at = 0
+    at = messages = 0
     while at < len(payload):
+        messages += 1
+        if messages > MOST_RECORDS:
+            raise RefusalError(
+                RejectReason.TOO_LARGE, f"more than {MOST_RECORDS:,} messages; send less at once"
+            )
         found = _length(payload, at)
         if found is None or found[0] > len(payload) - found[1]:
             refusal = RefusalError(RejectReason.DAMAGED, "cut off, or no message after its length")

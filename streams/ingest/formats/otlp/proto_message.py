@@ -12,12 +12,13 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
+from streams.ingest.formats.format import MOST_RECORDS
 from streams.ingest.formats.otlp.attributes import MOST_TEXTS, Attributes, Value
 from streams.ingest.formats.otlp.message import bounded
 from streams.ingest.formats.otlp.span import NO_ATTRIBUTES
 
-SMALL: Final = 1024 * 1024
-"""Bytes of a message that may hold nothing but empty parts."""
+SMALL: Final = 2 * MOST_RECORDS
+"""Bytes of a message that has too few parts to count them: an empty one takes two."""
 
 
 def attributes_of(attributes: Iterable[KeyValue], wanted: frozenset[str]) -> Attributes:

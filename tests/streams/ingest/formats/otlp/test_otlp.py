@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
 from google.protobuf import json_format
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -248,6 +249,17 @@ def test_a_message_of_too_many_empty_parts_is_refused_before_they_are_made() -> 
     assert FORMATS["otlp_proto"].looks_like(payload)
     found = message_of([{}] * (MOST_RECORDS + 1))
     assert refusal_of("otlp_json", json.dumps(found).encode()) == "too_large"
+
+
+@pytest.mark.parametrize("part", [b"\n\0", b"\n\2\x12\0", b"\n\4\x12\2\x12\0"])
+def test_a_small_message_of_too_many_empty_parts_is_refused_as_well(part: bytes) -> None:
+    payload = part * (MOST_RECORDS + 1)
+    assert len(payload) < 1 << 20
+    assert refusal_of("otlp_proto", payload) == "too_large"
+
+
+def test_a_metric_stream_of_too_many_messages_without_a_metric_is_refused() -> None:
+    assert refusal_of("metric_stream", bytes(MOST_RECORDS + 1)) == "too_large"
 
 
 def test_what_holds_payloads_is_not_opened_in_a_log_record() -> None:
