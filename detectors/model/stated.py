@@ -62,7 +62,7 @@ def merge_levels(into: Levels, more: Iterable[tuple[LevelName, StatedLevel]]) ->
 def merge_changes(into: list[StatedChange], more: Iterable[StatedChange]) -> None:
     """Add changes to others, each once; beyond ``MOST``, later ones are left out."""
     for change in more:
-        if change not in into and len(into) < MOST:
+        if len(into) < MOST and change not in into:  # in this order: many are cheap
             into.append(change)
 
 

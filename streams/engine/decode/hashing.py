@@ -49,8 +49,8 @@ def hashes_of(ids: Sequence[str | None]) -> Words:
     for word in range(
         used
     ):  # a word of zeros adds nothing, so the result does not depend on neighbouring ids
-        found += _mixed(words[:, word] * ODD[word])
-    found = _mixed(found)
+        found += mixed(words[:, word] * ODD[word])
+    found = mixed(found)
     odd |= set(np.flatnonzero(lengths > SHORT).tolist())
     for row in odd:
         digest = hashlib.blake2b((ids[row] or "").encode(), digest_size=8).digest()
@@ -79,7 +79,7 @@ def joins_of(keys: Sequence[str | None]) -> Words:
     )
 
 
-def _mixed(x: Words) -> Words:
+def mixed(x: Words) -> Words:
     """Mix all bits (the finaliser of MurmurHash3, public domain); 0 stays 0."""
     x = x ^ (x >> np.uint64(33))
     x *= np.uint64(0xFF51AFD7ED558CCD)

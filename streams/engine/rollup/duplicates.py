@@ -1,5 +1,6 @@
 """Duplicates: event ids that were seen within the lateness."""
 
+import os
 from collections.abc import Mapping
 from typing import Final
 
@@ -8,6 +9,7 @@ import numpy as np
 from detectors.model.array_types import Bools, Ints, Words
 from detectors.state.compiled import unlocked
 from detectors.state.state import pack, unpack
+from streams.engine.decode.hashing import mixed
 
 _ROOM: Final = 4096
 _SPARSE: Final = 16  # slots for every id above which a snapshot makes the table smaller
@@ -21,7 +23,9 @@ class Duplicates:
     """
 
     def __init__(self) -> None:
-        # an open-addressing hash table: hashed ids, and the watermark at which each is forgotten
+        # an open-addressing hash table: hashed ids, and the watermark at which each is forgotten. Senders can
+        # find ids with hashes as they like: where these lie depends on a seed that they do not know
+        self._seed = np.uint64(int.from_bytes(os.urandom(8), "little"))
         self._keys = np.zeros(_ROOM, np.uint64)
         self._until = np.zeros(_ROOM, np.int64)
         self._used = 0
@@ -48,7 +52,7 @@ class Duplicates:
         counted = np.ones(len(keys), np.bool_)
         if 2 * (self._used + len(keys)) > len(self._keys):
             self.purge(int(watermark[0]), len(keys))
-        self._used = _first_seen(keys, until, watermark, counted, self._keys, self._until, self._used)
+        self._add(keys, until, watermark, counted)
         return counted
 
     def purge(self, watermark: int, room: int = 0) -> None:
@@ -64,8 +68,12 @@ class Duplicates:
 
     def _store(self, keys: Words, until: Ints) -> None:
         none_expired = np.full(len(keys), np.iinfo(np.int64).min)
-        new = np.ones(len(keys), np.bool_)
-        self._used = _first_seen(keys, until, none_expired, new, self._keys, self._until, self._used)
+        self._add(keys, until, none_expired, np.ones(len(keys), np.bool_))
+
+    def _add(self, keys: Words, until: Ints, watermark: Ints, counted: Bools) -> None:
+        """Store ids; clear ``counted`` for those that are stored already."""
+        places = mixed(keys ^ self._seed)
+        self._used += _add(keys, until, watermark, counted, places, self._keys, self._until)
 
     def snapshot(self, watermark: int) -> dict[str, bytes]:
         """Return the ids, one part for each watermark at which they are forgotten."""
@@ -96,16 +104,17 @@ class Duplicates:
 
 
 @unlocked
-def _first_seen(
-    keys: Words, until: Ints, watermark: Ints, counted: Bools, known: Words, forgotten: Ints, used: int
+def _add(
+    keys: Words, until: Ints, watermark: Ints, counted: Bools, places: Words, known: Words, forgotten: Ints
 ) -> int:
-    """Clear ``counted`` for duplicates and store the other ids; return how many are stored."""
+    """Clear ``counted`` for duplicates and store the other ids; return how many slots that takes."""
     mask = np.uint64(len(known) - 1)
+    used = 0
     for at in range(len(keys)):
         key = keys[at]
         if key == _FREE:
             continue
-        slot = np.int64(key & mask)  # the keys are hashes already
+        slot = np.int64(places[at] & mask)
         while known[slot] != _FREE and known[slot] != key:
             slot = (slot + 1) & np.int64(mask)
         if known[slot] == _FREE:

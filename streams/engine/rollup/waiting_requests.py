@@ -252,6 +252,9 @@ spans with its next request.
 MOST: Final = 50_000
 """Requests of one source partition that are remembered; beyond it the oldest is forgotten."""
 
+MOST_KEYS: Final = 128
+"""Keys of one request: a chain of records, each with a key of the one before, would take ever longer."""
+
 ALONE: Final = "alone"
 CROWDED: Final = "crowded"
 
@@ -340,18 +343,19 @@ class WaitingRequests:
             if numbers[-1] != number:
                 other = self._made(numbers[-1])
                 del self._requests[numbers[-1]]
-                request.keys += other.keys
+                for key in other.keys:
+                    self._of.pop(key, None)
                 request.more += other.more + 1
-                self._of.update(dict.fromkeys(other.keys, number))
+                keys = *other.keys, *keys
                 self._set_due()
         else:
             number, self._next = self._next, self._next + 1
-            request = self._requests[number] = JoinedRequest(keys, since, NOBODY, ())
+            request = self._requests[number] = JoinedRequest((), since, NOBODY, ())
             self._make_room()
-        for key in keys:
-            if key not in request.keys:
-                request.keys = *request.keys, key
-            self._of[key] = number
+        fresh = dict.fromkeys(key for key in keys if key not in self._of)
+        kept = [*fresh][: max(MOST_KEYS - len(request.keys), 0)]
+        request.keys = *request.keys, *kept
+        self._of |= dict.fromkeys(kept, number)
         return request, other
 
     def _made(self, number: int) -> JoinedRequest:
