@@ -138,8 +138,8 @@ class IncidentStore:
         self._by_finding: dict[str, str] = {}  # finding id → incident id
 
     def __iter__(self) -> Iterator[IncidentRecord]:
-        """Iterate over the live records."""
-        return iter(self._live.values())
+        """Iterate over the live records, also while others are added: the web server reads them meanwhile."""
+        return iter(list(self._live.values()))
 
     def all(self) -> list[Incident]:
         """Return all incidents that are remembered, in no order."""

@@ -88,15 +88,20 @@ def bound(measure: Measure, value: float) -> str:
     return money(an_hour(value)) if measure is Measure.COST else quantity(value)
 
 
+_MOST_PERCENT = 99_999  # larger ones are not written out: a sender may state any limit
+
+
 def percent(share: float) -> str:
     """Return a share in percent without the percent sign; only the whole is 100.
 
     Examples
     --------
-    >>> [percent(share) for share in (0.912, 0.9991, 1.0, 0.004, 0.0003, 0.0)]
-    ['91', '99', '100', '0.4', '0.03', '0']
+    >>> [percent(share) for share in (0.912, 0.9991, 1.0, 0.004, 0.0003, 0.0, 1e300)]
+    ['91', '99', '100', '0.4', '0.03', '0', '99,999+']
     """
     value = share * 100
+    if value > _MOST_PERCENT:
+        return f"{_MOST_PERCENT:,}+"
     if 0 < abs(value) < 1:
         return f"{value:.1f}" if abs(value) >= 0.05 else quantity(value)  # noqa: PLR2004  what rounds to 0.0
     return "99" if 99 < value < 100 else f"{value:.0f}"  # noqa: PLR2004  nearly all is not all

@@ -49,7 +49,7 @@ from streams.engine.decode.parse import (
 from streams.engine.decode.paths import CallIds, PathIds, cut
 from streams.engine.decode.records import Records
 from streams.engine.decode.rejected import Rejected, RejectReason
-from streams.engine.decode.values import GB_SECONDS, ValueIds, ValueKeys
+from streams.engine.decode.values import GB_SECONDS, LARGEST, ValueIds, ValueKeys
 
 if COMPILES:
     from streams.engine.decode.scan.scanner import ROWS, Scanner
@@ -354,7 +354,7 @@ class Decoder:
         if len(columns.value) and GB_SECONDS in names:
             rows = np.flatnonzero((columns.value_key == names.index(GB_SECONDS)) & (columns.value > 0))
             columns.gb_seconds = np.zeros(len(columns))
-            columns.gb_seconds[columns.value_event[rows]] = columns.value[rows]
+            columns.gb_seconds[columns.value_event[rows]] = np.minimum(columns.value[rows], LARGEST)
         return columns
 
     def _calls(
@@ -393,7 +393,7 @@ class Decoder:
         return {
             "value_event": event,
             "value_key": np.fromiter(keys, np.int64, v),
-            "value": np.fromiter(amounts, np.float64, v) * weight[event],
+            "value": np.clip(np.fromiter(amounts, np.float64, v), -LARGEST, LARGEST) * weight[event],
         }
 
     def snapshot(self) -> dict[str, bytes]:

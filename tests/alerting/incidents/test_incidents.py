@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from alerting.incidents.incident import finding_to_json
 from alerting.incidents.incident_record import IncidentRecord
+from alerting.incidents.incident_store import IncidentStore
 from alerting.incidents.incidents import Incidents
 from alerting.incidents.notice import Action, Milestone, Notice, NoticeReason
 from config.settings import DigestSettings, Settings
@@ -479,3 +480,11 @@ def test_a_record_of_an_older_state_is_readable() -> None:
         del held["failures"], held["peak"]
     read = msgspec.msgpack.decode(msgspec.msgpack.encode(written), type=IncidentRecord)
     assert read == record
+
+
+def test_live_incidents_can_be_read_while_others_begin() -> None:
+    store = IncidentStore(remember_all=False)
+    first = store.create(table_finding())
+    read = iter(store)
+    store.create(msgspec.structs.replace(table_finding(), id="another"))
+    assert list(read) == [first]

@@ -19,6 +19,7 @@ from streams.engine.decode.parse import Problem, parse
 from streams.engine.decode.paths import OTHER
 from streams.engine.decode.rejected import Rejected, RejectReason
 from streams.engine.decode.returning_names import RETURNS
+from streams.engine.decode.values import LARGEST, parts_of
 from streams.engine.rollup.blocks.counts import did_read, did_write
 from tests.laws.arrivals import prompt
 from tests.streams.engine.decode.malformed_corpus import CORPUS
@@ -226,6 +227,16 @@ def test_an_event_takes_names_for_a_thousand_tables_and_counts_its_calls_of_othe
     assert tables[OTHER] == 39_000 + 1
     assert decoder.folded == 39_001
     assert len(columns.call) == 45_002
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.filterwarnings("error")
+def test_amounts_beyond_all_bounds_are_finite(compiled: bool) -> None:
+    record = event(function="f", weight=1e6, values={"gb_s": 1.7e308, "sales": -1.7e308})
+    decoder = Decoder(compiled=compiled)
+    columns, _ = decoder.decode([record] * 2000)
+    assert set(columns.gb_seconds.tolist()) == {LARGEST}
+    assert set(parts_of(columns.value).sum(axis=1).tolist()) == {LARGEST, -LARGEST}
 
 
 def test_no_flood_of_names_grows_the_decoder_without_bound() -> None:
