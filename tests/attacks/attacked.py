@@ -296,6 +296,10 @@ class HonestSender:
         self._stop.set()
         self._thread.join()
 
+    def fills_a_minute(self) -> None:
+        """Go on until a full minute is behind, and those of before it are judged."""
+        time.sleep(max(0.0, self.begun // 60 * 60 + 140 - self._clock()))
+
     def minutes(self) -> tuple[int, int]:
         """Return the begin of its first full minute and the end of its last."""
         return int(self.begun // 60 + 1) * 60, int(max(self.accepted)) // 60 * 60
